@@ -1,0 +1,34 @@
+// Runs Python inside the repository's own virtual environment (.venv), making it on first use.
+// Python is needed for training and for regenerating the reference fixtures, never for editing.
+// Usage: node scripts/python.mjs ARGUMENTS-OF-PYTHON...
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import path from "node:path";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = path.join(root, ".venv");
+const python = path.join(folder, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
+const requirements = path.join(root, "scripts", "requirements.txt");
+
+function run(command, args) {
+  const done = spawnSync(command, args, { cwd: root, stdio: "inherit" });
+  if (done.error) throw new Error(`Cannot run ${command}: ${done.error.message}`);
+  if (done.status !== 0) process.exit(done.status ?? 1);
+}
+
+function prepare() {
+  const wanted = createHash("sha256").update(readFileSync(requirements)).digest("hex");
+  const stamp = path.join(folder, "requirements.sha256");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  if (!existsSync(python)) run(process.env.PYTHON ?? "python3", ["-m", "venv", folder]);
+  // PyTorch goes first and alone: resolved together with the rest, pip prefers builds with gigabytes of CUDA.
+  const torch = readFileSync(requirements, "utf8").match(/^torch==\S+/m)[0];
+  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", torch]);
+  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
+  writeFileSync(stamp, wanted);
+}
+
+prepare();
+run(python, process.argv.slice(2));

@@ -1,0 +1,53 @@
+/**
+ * The catalogue of errors. Every failure that a user can cause or must act on is a RetouchError with one of
+ * these codes and one sentence that names the field or file; anything else that is thrown is a defect.
+ */
+const ERRORS = {
+  /** A parameter is missing, malformed or out of its range. */
+  INVALID_PARAMETER: { httpStatus: 400, isRetryable: false },
+  /** The picture's file, address or data URL cannot be read. */
+  IMAGE_UNREADABLE: { httpStatus: 400, isRetryable: false },
+  /** The bytes are no picture, or a damaged one. */
+  IMAGE_INVALID: { httpStatus: 400, isRetryable: false },
+  /** A picture in a format that is not accepted. */
+  IMAGE_UNSUPPORTED: { httpStatus: 415, isRetryable: false },
+  /** More bytes or pixels than the limit. */
+  IMAGE_TOO_LARGE: { httpStatus: 413, isRetryable: false },
+  /** The result cannot be written. */
+  OUTPUT_UNWRITABLE: { httpStatus: 507, isRetryable: true },
+  /** A checkpoint folder or one of its files does not exist. */
+  CHECKPOINT_MISSING: { httpStatus: 500, isRetryable: false },
+  /** A checkpoint file is damaged, or keys and shapes do not fit its configuration. */
+  CHECKPOINT_INVALID: { httpStatus: 500, isRetryable: false },
+  /** A checkpoint asks for something that this engine does not implement. */
+  CHECKPOINT_UNSUPPORTED: { httpStatus: 500, isRetryable: false },
+  /** The runtime failed while loading or running a network. */
+  RUNTIME_FAILED: { httpStatus: 500, isRetryable: true },
+  /** The caller's signal ended the edit. */
+  ABORTED: { httpStatus: 499, isRetryable: true },
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+export const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
+
+/** A failure with a code of the catalogue; `message` is one sentence that may be shown to the user as it is. */
+export class RetouchError extends Error {
+  override readonly name = "RetouchError";
+  readonly code: ErrorCode;
+  /** What an HTTP interface answers with. */
+  readonly httpStatus: number;
+  /** Whether the same request may succeed later. */
+  readonly isRetryable: boolean;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.httpStatus = ERRORS[code].httpStatus;
+    this.isRetryable = ERRORS[code].isRetryable;
+  }
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

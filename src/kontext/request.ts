@@ -1,0 +1,105 @@
+/** What an edit is asked with and what it answers. Requests are checked here, once; inside, the types are trusted. */
+import { randomInt } from "node:crypto";
+import { RetouchError } from "../errors.ts";
+import type { OutputFormat } from "../images/encode.ts";
+
+/** A width and a height in pixels. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** One edit: a picture and an instruction, with every other field optional. */
+export interface EditRequest {
+  /** The picture: encoded bytes (JPEG, PNG, WebP, AVIF, GIF or TIFF). `readImageSource` gets them from a path or an address. */
+  image: Uint8Array;
+  /** What to change, 1 to 4,000 characters. */
+  prompt: string;
+  /** What to steer away from; costs a second pass a step. Blank means none. @default "" */
+  negativePrompt?: string | undefined;
+  /** Strength of the negative prompt, 1 to 10; at 1 it has no effect. @default 2 */
+  trueCfgScale?: number | undefined;
+  /** Size of the result, 16 to 4,096 a side. @default the picture's own, its longer side at most 1,536 */
+  size?: Size | undefined;
+  /** Euler steps, 1 to 50. @default 28 */
+  numSteps?: number | undefined;
+  /** Distilled guidance, 0 to 10. @default 2 */
+  guidance?: number | undefined;
+  /** 0 to 2^53 - 1, of which the low 32 bits count; -1 or nothing chooses one at random. @default -1 */
+  seed?: number | undefined;
+  /** @default "png" */
+  format?: OutputFormat | undefined;
+}
+
+/** A request with every field present and in range. */
+export interface ResolvedRequest {
+  prompt: string;
+  negativePrompt: string;
+  trueCfgScale: number;
+  size: Size | undefined;
+  numSteps: number;
+  guidance: number;
+  seed: number;
+  format: OutputFormat;
+}
+
+export const MAX_PROMPT_CHARACTERS = 4000;
+const MAX_RANDOM_SEED = 2 ** 32;
+
+/**
+ * Checks a request and fills in its defaults.
+ * @throws RetouchError INVALID_PARAMETER, its sentence naming the field, the range and what was given.
+ */
+export function resolveRequest(request: EditRequest): ResolvedRequest {
+  const { size, format = "png" } = request;
+  if (format !== "png" && format !== "jpeg") {
+    throw new RetouchError("INVALID_PARAMETER", `format must be png or jpeg, not ${JSON.stringify(format)}.`);
+  }
+  const seed = numberIn("seed", request.seed ?? -1, -1, Number.MAX_SAFE_INTEGER, { isInteger: true });
+  return {
+    prompt: promptText(request.prompt),
+    negativePrompt: textWithin("negativePrompt", request.negativePrompt ?? ""),
+    trueCfgScale: numberIn("trueCfgScale", request.trueCfgScale ?? 2, 1, 10),
+    size: size && {
+      width: numberIn("size.width", size.width, 16, 4096, { isInteger: true }),
+      height: numberIn("size.height", size.height, 16, 4096, { isInteger: true }),
+    },
+    numSteps: numberIn("numSteps", request.numSteps ?? 28, 1, 50, { isInteger: true }),
+    guidance: numberIn("guidance", request.guidance ?? 2, 0, 10),
+    seed: seed === -1 ? randomInt(MAX_RANDOM_SEED) : seed,
+    format,
+  };
+}
+
+function promptText(prompt: string): string {
+  const text = textWithin("prompt", prompt);
+  if (text.trim() === "") throw new RetouchError("INVALID_PARAMETER", "prompt must not be empty.");
+  return text;
+}
+
+function textWithin(name: string, text: unknown): string {
+  if (typeof text !== "string") throw new RetouchError("INVALID_PARAMETER", `${name} must be a text.`);
+  const count = [...text].length;
+  if (count > MAX_PROMPT_CHARACTERS) {
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `${name} must have at most ${MAX_PROMPT_CHARACTERS} characters, not ${count}.`,
+    );
+  }
+  return text;
+}
+
+function numberIn(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number,
+  { isInteger = false }: { isInteger?: boolean } = {},
+): number {
+  const isValid = typeof value === "number" && value >= min && value <= max && (!isInteger || Number.isInteger(value));
+  if (!isValid) {
+    const kind = isInteger ? "a whole number" : "a number";
+    throw new RetouchError("INVALID_PARAMETER", `${name} must be ${kind} from ${min} to ${max}, not ${String(value)}.`);
+  }
+  return value;
+}

@@ -1,0 +1,6 @@
+import { build } from "../scripts/build.mjs";
+
+/** The tests of the command line run what a user runs: the build. */
+export default function setup(): void {
+  build();
+}
