@@ -1,0 +1,114 @@
+"""Writes what the reference implementation computes at every stage of the edits in `cases.py`, for the tests.
+
+The checkpoints must be there (`make_checkpoints.py`). Files, tensors and versions: `test/fixtures/README.md`.
+
+Usage: python scripts/reference/write_fixtures.py [--output test/fixtures] [--only CHECKPOINT ...]
+Without --only, all the small checkpoints; `--only tiny` adds the cases of the checkpoint that ships.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_scene
+from checkpoint_settings import CHECKPOINTS
+from diffusers import FluxKontextPipeline
+from PIL import Image
+from pipeline import load_pipeline
+from recorder import record_edit
+from safetensors.torch import save_file
+from tables import TEXTS, noise_table, schedule_table, token_table
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FIXTURES = REPOSITORY / "test" / "fixtures"
+ALL_CASES = [*CASES, *TINY_CASES]
+
+
+def checkpoint_folder(name: str) -> str:
+    """Give a checkpoint's folder, relative to the repository."""
+    return f"checkpoints/{TINY}" if name == TINY else f"test/fixtures/checkpoints/{name}"
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def write_table(path: Path, value: Any) -> None:
+    """Write JSON with one line for each row of the tables, so that a change shows in a diff."""
+
+    def text(part: Any, depth: int) -> str:
+        is_row = not isinstance(part, (dict, list)) or all(not isinstance(item, dict) for item in values(part))
+        if is_row and depth > 0:
+            return json.dumps(part, ensure_ascii=True)
+        pad = "\n" + "  " * (depth + 1)
+        if isinstance(part, dict):
+            inside = ",".join(f"{pad}{json.dumps(key)}: {text(item, depth + 1)}" for key, item in part.items())
+            return "{" + inside + "\n" + "  " * depth + "}"
+        return "[" + ",".join(pad + text(item, depth + 1) for item in part) + "\n" + "  " * depth + "]"
+
+    path.write_text(text(value, 0) + "\n")
+
+
+def values(part: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(part.values()) if isinstance(part, dict) else part
+
+
+def write_picture(output: Path, name: str) -> Path:
+    """Write the input picture of a case; its size stands in its name."""
+    path = output / "pictures" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    width, height = (int(side) for side in name.removesuffix(".png").split("-")[-1].split("x"))
+    if name == TINY_PICTURE:
+        original = Image.open(REPOSITORY / "examples" / "bluebird.png").convert("RGB")
+        original.resize((width, height), Image.Resampling.LANCZOS).save(path, optimize=True)
+    else:
+        draw_scene(width, height).save(path, optimize=True)
+    return path
+
+
+def write_case(output: Path, case: Case, pipeline: FluxKontextPipeline) -> None:
+    image = Image.open(write_picture(output, case.picture))
+    tensors = record_edit(pipeline, image, case.edit, case.kept_steps)
+    (output / "cases").mkdir(exist_ok=True)
+    save_file(tensors, output / "cases" / f"{case.name}.safetensors")
+
+
+def write_checkpoint_fixtures(output: Path, name: str) -> None:
+    """Write the cases of one checkpoint and its part of the tables."""
+    folder = REPOSITORY / checkpoint_folder(name)
+    pipeline = load_pipeline(folder)
+    for case in ALL_CASES:
+        if case.checkpoint == name:
+            write_case(output, case, pipeline)
+    tokens = read_table(output / "tokens.json") or {"checkpoints": {}}
+    rows = tokens["checkpoints"] | {name: token_table(pipeline, folder)}
+    write_table(output / "tokens.json", {"texts": TEXTS, "checkpoints": rows})
+    schedules = read_table(output / "schedule.json") | {name: schedule_table(pipeline.scheduler)}
+    write_table(output / "schedule.json", schedules)
+
+
+def write_fixtures(output: Path, names: list[str]) -> None:
+    """Write the fixtures of the named checkpoints; those of others that are there already stay."""
+    output.mkdir(parents=True, exist_ok=True)
+    save_file(noise_table(), output / "noise.safetensors")
+    for name in names:
+        write_checkpoint_fixtures(output, name)
+    present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
+    write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the reference numbers of the tests.")
+    parser.add_argument("--output", type=Path, default=FIXTURES)
+    parser.add_argument("--only", nargs="*", choices=[*CHECKPOINTS, TINY], default=list(CHECKPOINTS))
+    arguments = parser.parse_args()
+    write_fixtures(arguments.output, arguments.only)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
