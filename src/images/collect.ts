@@ -1,0 +1,47 @@
+import { RetouchError } from "../errors.ts";
+
+/**
+ * Joins the chunks of a stream, counting as they arrive, so that an endless one is left after `maxBytes`.
+ * @throws RetouchError IMAGE_TOO_LARGE
+ */
+export async function collectBytes(
+  chunks: AsyncIterable<Uint8Array>,
+  limits: { name: string; maxBytes: number; signal?: AbortSignal | undefined },
+): Promise<Uint8Array> {
+  const { name, maxBytes, signal } = limits;
+  const parts: Uint8Array[] = [];
+  let byteCount = 0;
+  const iterator = chunks[Symbol.asyncIterator]();
+  let onAbort!: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal?.reason);
+  });
+  // Nobody may be listening any more when the signal comes.
+  aborted.catch(() => {});
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  try {
+    for (;;) {
+      // A stream such as standard input may stay silent for ever, and knows nothing of the signal.
+      const next = await Promise.race([iterator.next(), aborted]);
+      if (next.done) break;
+      byteCount += next.value.byteLength;
+      if (byteCount > maxBytes) throw tooLarge(name, maxBytes);
+      parts.push(next.value);
+    }
+  } catch (error) {
+    // Not awaited: closing waits for the very chunk that does not come.
+    void iterator.return?.().catch(() => {});
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+  return Buffer.concat(parts, byteCount);
+}
+
+/** The refusal of a source of more than `maxBytes`. */
+export function tooLarge(name: string, maxBytes: number): RetouchError {
+  const size =
+    maxBytes >= 2 ** 20 && maxBytes % 2 ** 20 === 0 ? `${maxBytes / 2 ** 20} MiB` : `${maxBytes} bytes`;
+  return new RetouchError("IMAGE_TOO_LARGE", `${name} is larger than the limit of ${size}.`);
+}

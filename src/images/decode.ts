@@ -1,0 +1,104 @@
+/**
+ * Files to pictures: whatever a user has, as 8-bit sRGB without alpha, upright. Everything that is refused is
+ * refused from the header, before a pixel is decoded, because a file of a few hundred kilobytes can hold
+ * billions of pixels.
+ */
+import sharp, { type Metadata } from "sharp";
+import { RetouchError } from "../errors.ts";
+import { ACCEPTED_FORMATS, formatOf, type AcceptedFormat } from "./format.ts";
+import type { Picture } from "./picture.ts";
+
+const MAX_PIXELS = 64_000_000;
+/** CMYK and alpha; scientific TIFF files with hundreds of bands are no pictures. */
+const MAX_CHANNELS = 5;
+
+export interface DecodeOptions {
+  /** Width times height. @default 64,000,000 */
+  maxPixels?: number | undefined;
+  /** How sentences call the picture, such as its path. @default "the image" */
+  name?: string | undefined;
+}
+
+/**
+ * Decodes a JPEG, PNG, WebP, AVIF, GIF or TIFF file (its first frame or page): EXIF rotation is applied, a colour
+ * profile is converted to sRGB, transparency is laid on white.
+ * @throws RetouchError IMAGE_INVALID (no picture, damaged or cut short), IMAGE_UNSUPPORTED (another format),
+ * IMAGE_TOO_LARGE.
+ */
+export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
+  const { maxPixels = MAX_PIXELS, name = "the image" } = options;
+  const format = acceptedFormat(bytes, name);
+  // "error" refuses files that are cut short, and still takes the harmless oddities ("warning") of many cameras.
+  const image = sharp(bytes, { failOn: "error", limitInputPixels: false, page: 0, pages: 1 });
+  const metadata = await orDamaged(image.metadata(), format, name);
+  checkHeader(metadata, maxPixels, name);
+  const decoded = image
+    .autoOrient()
+    .flatten({ background: "#ffffff" })
+    .toColourspace("srgb")
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true });
+  const { data, info } = await orDamaged(decoded, format, name);
+  if (info.channels !== 3) {
+    throw new RetouchError("IMAGE_UNSUPPORTED", `${name} has colours that cannot be converted to sRGB.`);
+  }
+  return { width: info.width, height: info.height, data };
+}
+
+function acceptedFormat(bytes: Uint8Array, name: string): AcceptedFormat {
+  if (bytes.length === 0) throw new RetouchError("IMAGE_INVALID", `${name} is empty (0 bytes).`);
+  const format = formatOf(bytes);
+  if (format === undefined) {
+    throw new RetouchError("IMAGE_INVALID", `${name} is not a picture; ${listFormats()} are accepted.`);
+  }
+  if (!format.isAccepted) {
+    throw new RetouchError(
+      "IMAGE_UNSUPPORTED",
+      `${name} is ${format.name}, which is not accepted; ${format.advice}.`,
+    );
+  }
+  return format.name;
+}
+
+function checkHeader(metadata: Metadata, maxPixels: number, name: string): void {
+  const { width, height } = metadata;
+  if (width * height > maxPixels) {
+    throw new RetouchError(
+      "IMAGE_TOO_LARGE",
+      `${name} has ${width} x ${height} = ${grouped(width * height)} pixels; at most ${grouped(maxPixels)} are accepted.`,
+    );
+  }
+  if (metadata.format === "heif" && metadata.compression !== "av1") {
+    throw new RetouchError(
+      "IMAGE_UNSUPPORTED",
+      `${name} is a HEIC/HEIF picture, which is not accepted; convert it to JPEG or PNG.`,
+    );
+  }
+  if (metadata.channels > MAX_CHANNELS) {
+    throw new RetouchError(
+      "IMAGE_UNSUPPORTED",
+      `${name} has ${metadata.channels} channels, which is not accepted; convert it to RGB.`,
+    );
+  }
+}
+
+/** The decoder's own message may name libraries and buffers and run over many lines: it stays the cause. */
+async function orDamaged<T>(result: Promise<T>, format: AcceptedFormat, name: string): Promise<T> {
+  try {
+    return await result;
+  } catch (cause) {
+    throw new RetouchError(
+      "IMAGE_INVALID",
+      `${name} is damaged or cut short: its ${format} data cannot be decoded.`,
+      { cause },
+    );
+  }
+}
+
+function listFormats(): string {
+  return `${ACCEPTED_FORMATS.slice(0, -1).join(", ")} and ${ACCEPTED_FORMATS.at(-1)}`;
+}
+
+function grouped(count: number): string {
+  return count.toLocaleString("en-US");
+}

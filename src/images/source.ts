@@ -1,0 +1,113 @@
+/** Gets a picture's bytes from wherever the user keeps it: a file, an address, a data URL or standard input. */
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { RetouchError, messageOf } from "../errors.ts";
+import { collectBytes, tooLarge } from "./collect.ts";
+import { readDataUrl } from "./data-url.ts";
+import { readHttpUrl } from "./http-url.ts";
+import { systemErrorCode } from "./system-error.ts";
+
+const MAX_BYTES = 64 * 1024 * 1024;
+
+export interface ReadImageSourceOptions {
+  /** @default 64 MiB */
+  maxBytes?: number | undefined;
+  /** For an address, from the first connection to the last byte; other sources are waited for. @default 30,000 */
+  timeoutMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** What `-` reads. @default process.stdin */
+  stdin?: AsyncIterable<Uint8Array> | undefined;
+}
+
+/** A picture's bytes, still encoded. */
+export interface ImageSource {
+  bytes: Uint8Array;
+  /** How sentences call the picture: its path or address, without passwords and query. */
+  name: string;
+  /** Where the picture is a file. */
+  path?: string | undefined;
+}
+
+/**
+ * Reads a picture from a path, a `file:`, `http:`, `https:` or `data:` URL, or `-` for standard input.
+ * @throws RetouchError IMAGE_UNREADABLE, IMAGE_TOO_LARGE (more than `maxBytes`), ABORTED
+ */
+export async function readImageSource(
+  source: string,
+  options: ReadImageSourceOptions = {},
+): Promise<ImageSource> {
+  const { maxBytes = MAX_BYTES, timeoutMs = 30_000, signal, stdin = process.stdin } = options;
+  if (signal?.aborted) throw new RetouchError("ABORTED", "Reading the image was aborted.");
+  if (source === "") throw new RetouchError("IMAGE_UNREADABLE", "The image's path is empty.");
+  if (source === "-") {
+    const name = "standard input";
+    return { bytes: await collect(stdin, { name, maxBytes, signal }), name };
+  }
+  switch (/^(file|https?|data):/i.exec(source)?.[1]?.toLowerCase()) {
+    case "data":
+      return readDataUrl(source, maxBytes);
+    case "http":
+    case "https":
+      return readHttpUrl(source, { maxBytes, timeoutMs, signal });
+    case "file":
+      return readPath(pathOfFileUrl(source), { maxBytes, signal });
+    default:
+      return readPath(source, { maxBytes, signal });
+  }
+}
+
+async function readPath(
+  path: string,
+  limits: { maxBytes: number; signal: AbortSignal | undefined },
+): Promise<ImageSource> {
+  try {
+    const { size } = await stat(path);
+    if (size > limits.maxBytes) throw tooLarge(path, limits.maxBytes);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  const bytes = await collect(createReadStream(path, { signal: limits.signal }), { name: path, ...limits });
+  return { bytes, name: path, path };
+}
+
+async function collect(
+  chunks: AsyncIterable<Uint8Array>,
+  limits: { name: string; maxBytes: number; signal: AbortSignal | undefined },
+): Promise<Uint8Array> {
+  try {
+    return await collectBytes(chunks, limits);
+  } catch (error) {
+    if (limits.signal?.aborted) throw new RetouchError("ABORTED", "Reading the image was aborted.");
+    throw unreadable(limits.name, error);
+  }
+}
+
+function pathOfFileUrl(source: string): string {
+  try {
+    return fileURLToPath(source);
+  } catch (cause) {
+    throw new RetouchError("IMAGE_UNREADABLE", `${source} is not a valid file address.`, { cause });
+  }
+}
+
+const REASONS: Record<string, string> = {
+  ENOENT: "there is no such file",
+  ENOTDIR: "a part of its path is a file, not a folder",
+  EACCES: "permission is denied",
+  EPERM: "permission is denied",
+  EISDIR: "it is a folder",
+  ENAMETOOLONG: "its name is too long",
+  ELOOP: "its symbolic links go round in a circle",
+};
+
+function unreadable(name: string, cause: unknown): RetouchError {
+  if (cause instanceof RetouchError) return cause;
+  const code = systemErrorCode(cause);
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(name)?.[1];
+  const reason =
+    scheme !== undefined && code === "ENOENT"
+      ? `addresses with ${scheme}: are not supported, only file:, http:, https: and data:`
+      : (code !== undefined && REASONS[code]) || messageOf(cause);
+  return new RetouchError("IMAGE_UNREADABLE", `${name} cannot be read: ${reason}.`, { cause });
+}
