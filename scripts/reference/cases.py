@@ -42,7 +42,7 @@ CASES = [
          Edit("", width=56, height=40, seed=2**32 + 5, steps=6, guidance=1.0)),
     Case("odd-negative", "odd", "scene-48x80.png",
          Edit("Put the CAT on the table <|endoftext|> again", width=48, height=80, seed=3, steps=4, guidance=2.5,
-              negative_prompt="", true_scale=2.0)),
+              negative_prompt="Low  quality", true_scale=2.0)),
     Case("sharded-square", "sharded", "scene-64x64.png",
          Edit("Turn it into a pencil drawing", width=64, height=64, seed=11, steps=4, guidance=0.0)),
     Case("sharded-other-size", "sharded", "scene-96x64.png",

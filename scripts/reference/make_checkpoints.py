@@ -14,11 +14,13 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import quiet  # noqa: F401  (first)
 import diffusers
 import torch
 from checkpoint_settings import CHECKPOINTS, CheckpointSettings
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
 from key_layouts import rewrite_clip_keys, rewrite_t5_keys
+from pipeline import load_pipeline
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
@@ -84,7 +86,17 @@ def save_as(folder: Path, dtype: torch.dtype) -> None:
         save_file(tensors, path, metadata={"format": "pt"})
 
 
-def write_text_encoders(folder: Path, settings: CheckpointSettings) -> None:
+def check_loading(folder: Path, models: dict[str, nn.Module]) -> None:
+    """Make sure that diffusers finds every weight in the files: transformers fills a missing one in silently."""
+    pipeline = load_pipeline(folder)
+    for component, model in models.items():
+        loaded = dict(getattr(pipeline, component).named_parameters())
+        for name, value in model.named_parameters():
+            if not torch.allclose(loaded[name], value.float(), rtol=1e-2, atol=1e-3):  # halves were rounded
+                raise ValueError(f"{folder.name}/{component}: {name} was not read from the file")
+
+
+def write_text_encoders(folder: Path, settings: CheckpointSettings) -> dict[str, nn.Module]:
     clip_tokenizer = write_clip(folder / "tokenizer", **settings.clip_tokenizer)
     t5_tokenizer = write_t5(folder / "tokenizer_2", **settings.t5_tokenizer)
     clip_options: dict[str, Any] = dict(settings.clip)
@@ -105,6 +117,7 @@ def write_text_encoders(folder: Path, settings: CheckpointSettings) -> None:
     t5.save_pretrained(folder / "text_encoder_2")
     rewrite_clip_keys(folder / "text_encoder" / "model.safetensors", **settings.clip_keys)
     rewrite_t5_keys(folder / "text_encoder_2" / "model.safetensors", settings.t5_keys)
+    return {"text_encoder": clip, "text_encoder_2": t5}
 
 
 def write_checkpoint(folder: Path, settings: CheckpointSettings) -> None:
@@ -112,7 +125,7 @@ def write_checkpoint(folder: Path, settings: CheckpointSettings) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_json(folder / "model_index.json", MODEL_INDEX)
-    write_text_encoders(folder, settings)
+    models = write_text_encoders(folder, settings)
     FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, shift=3.0, **settings.scheduler).save_pretrained(
         folder / "scheduler"
     )
@@ -121,12 +134,13 @@ def write_checkpoint(folder: Path, settings: CheckpointSettings) -> None:
     vae.save_pretrained(folder / "vae")
     transformer = FluxTransformer2DModel(**settings.transformer)
     randomise(transformer, settings.seed + 3)
-    # The type comes first: the sizes of the shards are counted in it.
+    # Before saving, because the sizes of the shards are counted in the final type.
     transformer.to(settings.dtypes.get("transformer", torch.float32))
     transformer.save_pretrained(folder / "transformer", **settings.saving)
     for component, dtype in settings.dtypes.items():
         if component != "transformer":
             save_as(folder / component, dtype)
+    check_loading(folder, models | {"vae": vae, "transformer": transformer})
 
 
 def main() -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Before the imports: otherwise both libraries warn about parts that Retouch has no use for.
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
-
-import diffusers  # noqa: E402
-import torch  # noqa: E402
-import transformers  # noqa: E402
-from diffusers import FluxKontextPipeline  # noqa: E402
-from PIL import Image  # noqa: E402
+import quiet  # noqa: F401  (first)
+import torch
+from diffusers import FluxKontextPipeline
+from PIL import Image
 
 
 @dataclass(frozen=True)
@@ -33,9 +27,7 @@ class Edit:
 
 
 def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> FluxKontextPipeline:
-    """Load a checkpoint folder, silently and from the disk alone."""
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
+    """Load a checkpoint folder from the disk alone."""
     pipeline = FluxKontextPipeline.from_pretrained(str(folder), dtype=dtype, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     if pipeline.vae.config.shift_factor is None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import collections
 import io
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import regex
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 from transformers import CLIPTokenizer, T5TokenizerFast
 
 TEXT = """
@@ -37,7 +38,8 @@ CHARACTER_RULES = [
     *((chr(0xFEE0 + code), chr(code)) for code in range(0x21, 0x7F)),
 ]  # fmt: skip
 
-CLIP_PATTERN = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
+# CLIP's way to split words, for lower-case ASCII (its own speaks of any letter and any digit).
+CLIP_PATTERN = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[a-z]+|[0-9]|[^\sa-z0-9]+")
 
 
 def byte_characters() -> dict[int, str]:
@@ -127,7 +129,9 @@ def train_t5(size: int, character_rules: bool) -> bytes:
             sentence_iterator=iter(TEXT.splitlines()), model_writer=model, vocab_size=size, hard_vocab_limit=False,
             model_type="unigram", num_threads=1, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, minloglevel=2, **options,
         )  # fmt: skip
-    return model.getvalue()
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    proto.normalizer_spec.normalization_rule_tsv = ""  # the temporary file's name
+    return proto.SerializeToString(deterministic=True)
 
 
 def code_points(text: str) -> str:

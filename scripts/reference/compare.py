@@ -1,0 +1,136 @@
+"""Regenerates the checkpoints and fixtures in a temporary folder and compares them with the committed ones.
+
+Prints the worst tensor of each file; ends with a sentence and status 1 at the first mismatch.
+
+Usage: python scripts/reference/compare.py   (or `npm run test:reference`)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from checkpoint_settings import CHECKPOINTS
+from make_checkpoints import write_checkpoint
+from PIL import Image, ImageChops
+from safetensors.torch import load_file
+from torch import Tensor
+from write_fixtures import FIXTURES, write_fixtures
+
+# Largest relative error (2-norm of the difference by that of the committed tensor). Processors differ in the order of
+# their sums; a value of a half type that lies on the edge between two roundings moves by a whole step.
+TOLERANCES = {torch.float64: 1e-5, torch.float32: 1e-5, torch.float16: 1e-4, torch.bfloat16: 1e-3}
+
+# A picture's value next to the edge between two integers may fall to either side; this share of values may.
+MOVED_PIXELS = 0.01
+
+# Written by hand, not by the scripts.
+NOT_GENERATED = {"README.md"}
+
+
+class Mismatch(Exception):
+    """The sentence that says what differs."""
+
+
+def files(folder: Path) -> set[Path]:
+    return {path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name not in NOT_GENERATED}
+
+
+def tensor_error(name: str, wanted: Tensor, found: Tensor) -> float:
+    """Give the relative error of a tensor; raises Mismatch where it is too large."""
+    if wanted.shape != found.shape or wanted.dtype != found.dtype:
+        raise Mismatch(f"{name} is {found.dtype} {list(found.shape)}, committed {wanted.dtype} {list(wanted.shape)}.")
+    difference = (found.double() - wanted.double()).abs()
+    if wanted.dtype == torch.uint8:
+        share = (difference > 0).double().mean().item()
+        if difference.max() > 1 or share > MOVED_PIXELS:
+            raise Mismatch(f"{name} differs in {share:.1%} of its pixel values, by up to {int(difference.max())}.")
+        return 0.0
+    if not wanted.is_floating_point():
+        if difference.any():
+            raise Mismatch(f"{name} differs first at index {int(difference.flatten().nonzero()[0])}.")
+        return 0.0
+    error = (difference.norm() / max(wanted.double().norm().item(), 1e-30)).item()
+    if not error <= TOLERANCES[wanted.dtype]:
+        raise Mismatch(f"{name} is off by {error:.2e} (relative 2-norm), allowed are {TOLERANCES[wanted.dtype]:.0e}.")
+    return error
+
+
+def compare_tensors(name: str, wanted: Path, found: Path) -> str:
+    committed, written = load_file(wanted), load_file(found)
+    if committed.keys() != written.keys():
+        raise Mismatch(f"{name} has other tensors: {', '.join(sorted(committed.keys() ^ written.keys()))}.")
+    errors = {key: tensor_error(f"{name}: {key}", value, written[key]) for key, value in committed.items()}
+    worst = max(errors, key=lambda key: errors[key])
+    return f"worst is {worst}, off by {errors[worst]:.1e}" if errors[worst] > 0 else "equal"
+
+
+def json_differences(place: str, wanted: Any, found: Any) -> Iterator[str]:
+    if isinstance(wanted, dict) and isinstance(found, dict) and wanted.keys() == found.keys():
+        for key in wanted:
+            yield from json_differences(f"{place}.{key}", wanted[key], found[key])
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        for index, item in enumerate(wanted):
+            yield from json_differences(f"{place}[{index}]", item, found[index])
+    elif isinstance(wanted, float) and isinstance(found, float):
+        if not math.isclose(wanted, found, rel_tol=1e-6, abs_tol=1e-9):
+            yield f"{place} is {found}, committed {wanted}."
+    elif wanted != found:
+        yield f"{place} is {found!r}, committed {wanted!r}."
+
+
+def compare_file(name: str, wanted: Path, found: Path) -> str:
+    """Compare two files by their kind and say how well they agree; raises Mismatch."""
+    if wanted.suffix == ".safetensors":
+        return compare_tensors(name, wanted, found)
+    if wanted.suffix == ".json":
+        for difference in json_differences(name, json.loads(wanted.read_text()), json.loads(found.read_text())):
+            raise Mismatch(difference)
+    elif wanted.suffix == ".png":
+        # Pixels, not bytes: compressors differ.
+        committed, written = Image.open(wanted), Image.open(found)
+        if committed.size != written.size or ImageChops.difference(committed, written).getbbox():
+            raise Mismatch(f"{name} shows another picture.")
+    elif wanted.read_bytes() != found.read_bytes():
+        raise Mismatch(f"{name} has other bytes.")
+    return "equal"
+
+
+def regenerate(output: Path) -> None:
+    for name, settings in CHECKPOINTS.items():
+        write_checkpoint(output / "checkpoints" / name, settings)
+    # With the committed checkpoints: a difference in the weights is reported once, as one in the weights.
+    write_fixtures(output, list(json.loads((FIXTURES / "tokens.json").read_text())["checkpoints"]))
+
+
+def compare(committed: Path, written: Path) -> None:
+    """Compare two fixture folders; raises Mismatch at the first difference."""
+    if files(committed) != files(written):
+        names = sorted(str(path) for path in files(committed) ^ files(written))
+        raise Mismatch(f"These files are committed or written, but not both: {', '.join(names)}.")
+    for path in sorted(files(committed)):
+        agreement = compare_file(str(path), committed / path, written / path)
+        if path.suffix == ".safetensors":
+            print(f"{path}: {agreement}")
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        regenerate(Path(folder))
+        try:
+            compare(FIXTURES, Path(folder))
+        except Mismatch as mismatch:
+            print(f"The reference differs from the committed fixtures: {mismatch}", file=sys.stderr)
+            sys.exit(1)
+    print("The committed checkpoints and fixtures are what the reference gives.")
+
+
+if __name__ == "__main__":
+    main()
