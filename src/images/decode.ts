@@ -6,7 +6,7 @@
 import sharp, { type Metadata } from "sharp";
 import { RetouchError } from "../errors.ts";
 import { ACCEPTED_FORMATS, formatOf, type AcceptedFormat } from "./format.ts";
-import type { Picture } from "./picture.ts";
+import { plainBytes, type Picture } from "./picture.ts";
 
 const MAX_PIXELS = 64_000_000;
 /** CMYK and alpha; scientific TIFF files with hundreds of bands are no pictures. */
@@ -42,7 +42,7 @@ export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = 
   if (info.channels !== 3) {
     throw new RetouchError("IMAGE_UNSUPPORTED", `${name} has colours that cannot be converted to sRGB.`);
   }
-  return { width: info.width, height: info.height, data };
+  return { width: info.width, height: info.height, data: plainBytes(data) };
 }
 
 function acceptedFormat(bytes: Uint8Array, name: string): AcceptedFormat {

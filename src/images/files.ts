@@ -91,6 +91,7 @@ const REASONS: Record<string, string> = {
   EACCES: "permission is denied",
   EPERM: "permission is denied",
   EROFS: "the file system is read-only",
+  ENOENT: "files cannot be created there",
   EISDIR: "it is a folder, not a file name",
   ENOTDIR: "a part of its path is a file, not a folder",
   EEXIST: "a part of its path is a file, not a folder",

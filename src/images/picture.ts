@@ -4,6 +4,7 @@
  * and `postprocess`), rounded at the same places. Files are not handled here: see decode.ts and encode.ts.
  */
 import sharp from "sharp";
+import { enlargePicture } from "./enlarge.ts";
 
 /** A picture in sRGB; `data` holds red, green and blue of each pixel, rows top to bottom, 3 bytes a pixel. */
 export interface Picture {
@@ -18,6 +19,7 @@ const MAX_VALUE = 255;
 /** Stretches a picture to exactly `width` x `height` pixels (Lanczos); returns the same object if it has that size. */
 export async function resizePicture(picture: Picture, width: number, height: number): Promise<Picture> {
   if (picture.width === width && picture.height === height) return picture;
+  if (width > picture.width || height > picture.height) return enlargePicture(picture, width, height);
   const { data } = await sharp(picture.data, {
     raw: { width: picture.width, height: picture.height, channels: CHANNELS },
     limitInputPixels: false,
@@ -25,7 +27,12 @@ export async function resizePicture(picture: Picture, width: number, height: num
     .resize(width, height, { kernel: "lanczos3", fit: "fill" })
     .raw()
     .toBuffer({ resolveWithObject: true });
-  return { width, height, data };
+  return { width, height, data: plainBytes(data) };
+}
+
+/** The bytes of a Buffer without its own methods: `slice` of a Buffer shares memory, that of a Uint8Array copies. */
+export function plainBytes(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
 /**

@@ -1,0 +1,66 @@
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { decodePicture } from "../../src/images/decode.ts";
+import { encodePicture } from "../../src/images/encode.ts";
+import { editMetadata } from "../../src/images/metadata.ts";
+import { gradient, largestDifference, noise } from "./samples.ts";
+
+const facts = {
+  model: "tiny",
+  version: "0.1.0",
+  seed: 42,
+  numSteps: 28,
+  guidance: 2.5,
+};
+const DIGITAL_SOURCE_TYPE =
+  "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia";
+
+describe("encodePicture", () => {
+  it("writes a PNG that holds exactly the picture", async () => {
+    const picture = noise(33, 21);
+    const bytes = await encodePicture(picture, "png");
+    expect(bytes).not.toBeInstanceOf(Buffer);
+    expect(await sharp(bytes).metadata()).toMatchObject({ format: "png", depth: "uchar", channels: 3 });
+    expect(await decodePicture(bytes)).toEqual(picture);
+  });
+
+  it("writes a JPEG close to the picture, its colours at full resolution", async () => {
+    const picture = gradient(64, 48);
+    const bytes = await encodePicture(picture, "jpeg");
+    expect(await sharp(bytes).metadata()).toMatchObject({ format: "jpeg", chromaSubsampling: "4:4:4" });
+    expect(largestDifference(await decodePicture(bytes), picture)).toBeLessThanOrEqual(6);
+  });
+
+  it.each(["png", "jpeg"] as const)("puts the metadata of an edit into a %s", async (format) => {
+    const bytes = await encodePicture(noise(16, 16), format, editMetadata(facts));
+    const xmp = (await sharp(bytes).metadata()).xmp?.toString("utf8") ?? "";
+    expect(xmp).toContain(`Iptc4xmpExt:DigitalSourceType="${DIGITAL_SOURCE_TYPE}"`);
+    expect(xmp).toContain('xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"');
+    for (const property of [
+      'model="tiny"',
+      'version="0.1.0"',
+      'seed="42"',
+      'numSteps="28"',
+      'guidance="2.5"',
+    ]) {
+      expect(xmp).toContain(`retouch:${property}`);
+    }
+  });
+});
+
+describe("editMetadata", () => {
+  it("names the scale of a negative prompt only where one was in effect", () => {
+    expect(editMetadata(facts)).not.toContain("trueCfgScale");
+    expect(editMetadata({ ...facts, trueCfgScale: 2 })).toContain('retouch:trueCfgScale="2"');
+  });
+
+  it("writes seed 0", () => expect(editMetadata({ ...facts, seed: 0 })).toContain('retouch:seed="0"'));
+
+  it("escapes what XML reserves and drops what it cannot hold", async () => {
+    const model = `a<b> & "c" 'd' \u{1F426} \u0000\u001B\uD800é`;
+    const xmp = editMetadata({ ...facts, model });
+    expect(xmp).toContain(`retouch:model="a&lt;b&gt; &amp; &quot;c&quot; 'd' \u{1F426}    é"`);
+    const bytes = await encodePicture(noise(4, 4), "png", xmp);
+    expect((await sharp(bytes).metadata()).xmp?.toString("utf8")).toContain("&lt;b&gt;");
+  });
+});
