@@ -5,6 +5,13 @@ import type { Picture } from "./picture.ts";
 /** The file formats that a result can have. */
 export type OutputFormat = "png" | "jpeg";
 
+/**
+ * A photo of 1024 x 1024: 1.2 MB in 49 ms; without the adaptive filter 2.9 MB in 49 ms at level 6, 44 ms at level 2.
+ * Flat drawings are 14 KB in 14 ms, and would be 25 KB in 3 ms (Zen 4, 2 busy cores).
+ */
+const PNG = { compressionLevel: 3, adaptiveFiltering: true };
+const JPEG = { quality: 95, chromaSubsampling: "4:4:4" };
+
 /** Encodes a picture, with an XMP packet in the file if one is given (see metadata.ts). */
 export async function encodePicture(
   picture: Picture,
@@ -16,10 +23,7 @@ export async function encodePicture(
     limitInputPixels: false,
   });
   if (xmp !== undefined) image = image.withXmp(xmp);
-  const encoded =
-    format === "png"
-      ? image.png({ compressionLevel: 6, adaptiveFiltering: false })
-      : image.jpeg({ quality: 95, chromaSubsampling: "4:4:4" });
+  const encoded = format === "png" ? image.png(PNG) : image.jpeg(JPEG);
   // A copy of its own: sharp may hand out a part of a larger shared buffer.
   return new Uint8Array(await encoded.toBuffer());
 }
