@@ -1,0 +1,158 @@
+"""Stage 1: the autoencoder, 3 x 128 x 128 pixels <-> 16 x 16 x 16 latents."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from torch import Tensor, nn
+
+from training import run
+from training.muon import optimizers, set_rate
+from training.scenes import draw_edit, render
+
+SIDE = 128
+CONFIG = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+    "block_out_channels": [16, 32, 64, 96],
+    "layers_per_block": 1,
+    "latent_channels": 16,
+    "norm_num_groups": 8,
+    "mid_block_add_attention": False,
+    "use_quant_conv": False,
+    "use_post_quant_conv": False,
+    "sample_size": SIDE,
+}
+
+
+def build() -> AutoencoderKL:
+    """Builds it with the residual branches silent at first and every other kernel orthogonal."""
+    model = AutoencoderKL(**CONFIG)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.orthogonal_(module.weight)
+            nn.init.zeros_(module.bias)
+            if name.endswith("conv2"):
+                nn.init.zeros_(module.weight)
+    return model
+
+
+def pixels(images: list) -> Tensor:
+    """PIL pictures -> [B, 3, H, W] in -1..1."""
+    return torch.from_numpy(np.stack([np.asarray(i) for i in images])).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def draw_crops(seed: int, count: int, crop: int) -> Tensor:
+    """Half as many scenes as crops: two crops of each."""
+    random = Random(seed)
+    crops = []
+    for _ in range(count // 2):
+        edit = draw_edit(random)
+        image = render(edit.after if random.random() < 0.5 else edit.before, SIDE)
+        for _ in range(2):
+            x, y = random.randint(0, SIDE - crop), random.randint(0, SIDE - crop)
+            crops.append(image.crop((x, y, x + crop, y + crop)))
+    return pixels(crops)
+
+
+def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
+    across = F.l1_loss(output.diff(dim=3), target.diff(dim=3)) + F.l1_loss(output.diff(dim=2), target.diff(dim=2))
+    return F.l1_loss(output, target) + 0.5 * across + F.mse_loss(output, target)
+
+
+def decibels(output: Tensor, target: Tensor) -> float:
+    """Peak signal to noise ratio of pictures in -1..1, the mean over the pictures."""
+    errors = ((output.clamp(-1, 1) - target) / 2).square().mean(dim=(1, 2, 3))
+    return (-10 * errors.log10()).mean().item()
+
+
+def train(minutes: float, batch: int, seed: int, device: str) -> AutoencoderKL:
+    """Trains for `minutes` in all, going on from a saved state, and returns the averaged model."""
+    torch.manual_seed(seed)
+    model = build().to(device, memory_format=torch.channels_last)
+    average = run.Average(model, 0.995)
+    made = optimizers([model], muon_lr=0.01, adam_lr=1e-3, not_muon=("encoder.conv_in", "decoder.conv_out"))
+    step, clock = 0, run.Clock(minutes)
+    state = run.load("autoencoder")
+    if state:
+        model.load_state_dict(state["model"])
+        average.weights, average.steps = state["average"], state["step"]
+        for optimizer, saved in zip(made, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        step, clock = state["step"], run.Clock(minutes, state["seconds"])
+
+    def pack() -> dict:
+        return {
+            "model": model.state_dict(), "average": average.weights, "optimizers": [o.state_dict() for o in made],
+            "step": step, "seconds": clock.spent, **statistics,
+        }  # fmt: skip
+
+    statistics: dict[str, float] = {}
+    while clock.progress < 1:
+        set_rate(made, run.schedule(clock.progress))
+        crop = 64 if clock.progress < 0.6 else 96
+        count = batch if crop == 64 else batch // 2
+        target = draw_crops(seed * 1_000_003 + step, count, crop).to(device, memory_format=torch.channels_last)
+        output, kl = _forward(model, target)
+        loss = reconstruction_loss(output, target) + 1e-3 * kl
+        loss.backward()
+        for optimizer in made:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        step += 1
+        average.update(model)
+        if step % 50 == 0:
+            run.log("autoencoder", step=step, loss=loss.item(), dB=decibels(output.detach(), target), seconds=clock.spent)
+        if clock.save_is_due():
+            run.save("autoencoder", pack())
+    if step and not (state and state.get("scale")):
+        model.load_state_dict(average.weights)
+        statistics.update(measure(model, device))
+        run.log("autoencoder", step=step, **statistics)
+        run.save("autoencoder", pack())
+    return trained()
+
+
+def _forward(model: AutoencoderKL, target: Tensor) -> tuple[Tensor, Tensor]:
+    with torch.autocast(target.device.type, dtype=torch.bfloat16):
+        moments = model.encoder(target)
+        mean, log_variance = moments.float().chunk(2, dim=1)
+        log_variance = log_variance.clamp(-20, 10)
+        sample = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        output = model.decoder(sample)
+    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+    return output.float(), kl
+
+
+@torch.no_grad()
+def measure(model: AutoencoderKL, device: str) -> dict[str, float]:
+    """The latents' mean and inverse deviation, which become shift_factor and scaling_factor, and the quality on new scenes."""
+    target = draw_crops(-1, 200, SIDE).to(device)
+    latents = torch.cat([model.encode(part).latent_dist.mode() for part in target.split(20)])
+    output = torch.cat([model.decode(part).sample for part in latents.split(20)])
+    return {"shift": latents.mean().item(), "scale": 1 / latents.std().item(), "new_scenes_dB": decibels(output, target)}
+
+
+def trained() -> AutoencoderKL:
+    """The averaged model of the saved state; its scaling factors are set once the stage has ended."""
+    state = run.load("autoencoder")
+    if state is None:
+        raise SystemExit("There is no trained autoencoder yet: run `python -m training.train` first.")
+    shift, scale = state.get("shift", 0.0), state.get("scale", 1.0)
+    model = AutoencoderKL(**CONFIG, shift_factor=shift, scaling_factor=scale)
+    model.load_state_dict(state["average"])
+    return model.eval()
+
+
+def encode(model: AutoencoderKL, images: Tensor) -> Tensor:
+    """[B, 3, H, W] -> normalised latents [B, 16, H/8, W/8]: the mode of the distribution, not a sample."""
+    latents = model.encode(images).latent_dist.mode()
+    return (latents - model.config.shift_factor) * model.config.scaling_factor
+
+

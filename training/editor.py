@@ -1,0 +1,232 @@
+"""Stage 2: the two text encoders and the transformer, trained together to turn one picture's latents into another's."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from random import Random
+
+import torch
+from diffusers import AutoencoderKL, FluxTransformer2DModel
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
+
+from training import autoencoder, run, vocabulary
+from training.muon import optimizers, set_rate
+from training.scenes import draw_edit, render
+from training.scenes.render import change_mask
+
+SIDE = autoencoder.SIDE
+GRID = SIDE // 16  # tokens a side: 8 for the autoencoder, 2 for the packing
+TOKENIZERS = run.STATE_FOLDER / "tokenizers"
+
+SCHEDULER = {
+    "num_train_timesteps": 1000, "shift": 3.0, "use_dynamic_shifting": True,
+    "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256, "max_image_seq_len": 4096,
+}  # fmt: skip
+
+# Matrices that AdamW steps: the modulations (all of them sit in something called norm) and the output projection.
+NOT_MUON = ("norm", "transformer.proj_out")
+
+NOISES_PER_BATCH = 3  # encoding a batch costs as much as a fifth of a step, so each is used with several noises
+EMPTY_TEXTS = 0.1  # the share of instructions left out, so that true guidance has something to go against
+
+
+class Editor(nn.Module):
+    def __init__(self, t5_words: int, clip_words: int, clip_marks: tuple[int, int]) -> None:
+        super().__init__()
+        self.t5 = T5EncoderModel(T5Config(
+            vocab_size=t5_words, d_model=192, d_kv=32, num_heads=6, d_ff=384, num_layers=2, dropout_rate=0.0,
+            feed_forward_proj="gated-gelu", use_cache=False, is_encoder_decoder=False,
+        ))  # fmt: skip
+        start, end = clip_marks
+        self.clip = CLIPTextModel(CLIPTextConfig(
+            vocab_size=clip_words, hidden_size=128, intermediate_size=256, num_hidden_layers=2, num_attention_heads=4,
+            max_position_embeddings=vocabulary.MAX_LENGTH, projection_dim=128, bos_token_id=start, eos_token_id=end, pad_token_id=end,
+        ))  # fmt: skip
+        self.transformer = FluxTransformer2DModel(
+            in_channels=64, num_layers=2, num_single_layers=6, attention_head_dim=64, num_attention_heads=4,
+            joint_attention_dim=192, pooled_projection_dim=128, guidance_embeds=True, axes_dims_rope=(16, 24, 24),
+        )  # fmt: skip
+        # Every block starts as the identity and the whole as zero: modulations and output are silent at first.
+        for name, p in self.transformer.named_parameters():
+            if name.startswith("proj_out") or (".linear." in name and "norm" in name):
+                nn.init.zeros_(p)
+
+    def velocity(
+        self, noisy: Tensor, reference: Tensor, sigma: Tensor, guidance: Tensor, t5_ids: Tensor, clip_ids: Tensor
+    ) -> Tensor:
+        """noisy, reference [B, L, 64]; sigma, guidance [B]; ids [B, Lt] -> the predicted noise - latents, [B, L, 64]."""
+        text = self.t5(input_ids=t5_ids).last_hidden_state
+        pooled = self.clip(input_ids=clip_ids).pooler_output
+        out = self.transformer(
+            hidden_states=torch.cat([noisy, reference], dim=1), encoder_hidden_states=text, pooled_projections=pooled,
+            timestep=sigma, guidance=guidance, img_ids=image_ids(noisy.device), txt_ids=torch.zeros(text.shape[1], 3, device=noisy.device),
+            return_dict=False,
+        )[0]  # fmt: skip
+        return out[:, : noisy.shape[1]].float()
+
+
+def build(folder: Path = TOKENIZERS) -> Editor:
+    clip, t5 = vocabulary.load(folder)
+    return Editor(len(t5), len(clip), (clip.bos_token_id, clip.eos_token_id))
+
+
+def image_ids(device: torch.device) -> Tensor:
+    """[2 L, 3]: stream (0 noisy, 1 reference), row, column."""
+    rows, columns = torch.meshgrid(torch.arange(GRID), torch.arange(GRID), indexing="ij")
+    one = torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).reshape(-1, 3).float()
+    return torch.cat([one, one + torch.tensor([1.0, 0.0, 0.0])]).to(device)
+
+
+def pack(latents: Tensor) -> Tensor:
+    """[B, 16, 2 h, 2 w] -> [B, h w, 64], the channel before the place within a token, as diffusers packs."""
+    b, c, h, w = latents.shape
+    return latents.view(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(b, h * w // 4, c * 4)
+
+
+def draw_sigma(count: int, device: str) -> Tensor:
+    """Logit-normal, shifted as the scheduler shifts at this size (mu is linear in the number of target tokens)."""
+    slope = (SCHEDULER["max_shift"] - SCHEDULER["base_shift"]) / (SCHEDULER["max_image_seq_len"] - SCHEDULER["base_image_seq_len"])
+    shift = math.exp(SCHEDULER["base_shift"] + slope * (GRID * GRID - SCHEDULER["base_image_seq_len"]))
+    u = torch.randn(count, device=device).sigmoid()
+    return shift * u / (1 + (shift - 1) * u)
+
+
+class Batches:
+    """Draws and encodes batches of edits; batch n is the same in every run with this seed."""
+
+    def __init__(self, encoder: AutoencoderKL, batch: int, seed: int, device: str) -> None:
+        self.encoder, self.batch, self.seed, self.device = encoder.to(device), batch, seed, device
+        self.clip, self.t5 = vocabulary.load(TOKENIZERS)
+
+    def tokens(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        how = {"padding": "max_length", "truncation": True, "max_length": vocabulary.MAX_LENGTH, "return_tensors": "pt"}
+        return self.t5(texts, **how).input_ids.to(self.device), self.clip(texts, **how).input_ids.to(self.device)
+
+    @torch.no_grad()
+    def draw(self, number: int) -> dict[str, Tensor]:
+        random = Random(self.seed * 1_000_003 + number)
+        sources, targets, texts, masks = [], [], [], []
+        for _ in range(self.batch):
+            edit = draw_edit(random)
+            source, target = render(edit.before, SIDE), render(edit.after, SIDE)
+            sources.append(source)
+            targets.append(target)
+            texts.append("" if random.random() < EMPTY_TEXTS else edit.instruction)
+            masks.append(torch.from_numpy(change_mask(source, target)))
+        both = autoencoder.pixels(sources + targets).to(self.device)
+        with torch.autocast(both.device.type, dtype=torch.bfloat16):
+            latents = pack(autoencoder.encode(self.encoder, both).float())
+        t5_ids, clip_ids = self.tokens(texts)
+        changed = torch.stack(masks).float().view(self.batch, GRID, 16, GRID, 16).amax(dim=(2, 4)).flatten(1)
+        weight = 1 + 2 * changed.to(self.device)  # changed tokens count three times as much
+        return {
+            "reference": latents[: self.batch], "target": latents[self.batch :], "t5_ids": t5_ids, "clip_ids": clip_ids,
+            "weight": weight / weight.mean(dim=1, keepdim=True),
+        }  # fmt: skip
+
+
+def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: str) -> None:
+    """Trains on drawn edits for `minutes`, then for `distil_minutes` on the model's own guided velocity."""
+    torch.manual_seed(seed)
+    if not TOKENIZERS.exists():
+        vocabulary.train(TOKENIZERS)
+    editor = build().to(device)
+    state = run.load("editor")
+    phase, step, seconds = "edits", 0, 0.0
+    if state:
+        phase, step, seconds = state["phase"], state["step"], state["seconds"]
+        torch.set_rng_state(state["random"])
+    batches = Batches(autoencoder.trained(), batch, seed, device)
+    phases = {"edits": (minutes, 0.012, 1e-3), "guidance": (distil_minutes, 0.003, 2.5e-4)}
+    teacher: Editor | None = None
+    average = run.Average(editor)
+    for name, (length, muon_lr, adam_lr) in phases.items():
+        if name != phase:
+            if list(phases).index(name) < list(phases).index(phase):
+                continue  # done before the interruption
+            # A new phase starts from the averaged weights, with fresh momenta.
+            phase, seconds, state = name, 0.0, None
+            editor.load_state_dict(average.weights)
+        made = optimizers([editor], muon_lr, adam_lr, NOT_MUON)
+        if state:
+            editor.load_state_dict(state["model"])
+            average.weights, average.steps = state["average"], state["step"]
+            for optimizer, saved in zip(made, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+        if name == "guidance":
+            teacher = build().to(device).requires_grad_(False)
+            teacher.load_state_dict(state["teacher"] if state else editor.state_dict())
+            average.decay = 0.99  # this phase is short
+        step, average = _train_phase(name, length, seconds, step, editor, teacher, average, made, batches)
+        state = None
+
+
+def _train_phase(
+    phase: str, minutes: float, seconds: float, step: int, editor: Editor, teacher: Editor | None,
+    average: run.Average, made: list[torch.optim.Optimizer], batches: Batches,
+) -> tuple[int, run.Average]:  # fmt: skip
+    clock = run.Clock(minutes, seconds)
+    device = batches.device
+    forward = torch.compile(editor.velocity, dynamic=False)
+    guided = torch.compile(teacher.velocity, dynamic=False) if teacher else None
+    empty = tuple(ids.expand(batches.batch, -1).contiguous() for ids in batches.tokens([""]))
+    data: dict[str, Tensor] = {}
+    plain, weighted = [], []
+
+    def pack_state() -> dict:
+        return {
+            "phase": phase, "model": editor.state_dict(), "average": average.weights, "optimizers": [o.state_dict() for o in made],
+            "teacher": teacher.state_dict() if teacher else None, "step": step, "seconds": clock.spent, "random": torch.get_rng_state(),
+        }  # fmt: skip
+
+    while clock.progress < 1:
+        set_rate(made, run.schedule(clock.progress))
+        if step % NOISES_PER_BATCH == 0 or not data:
+            data = batches.draw(step // NOISES_PER_BATCH)
+        noise = torch.randn_like(data["target"])
+        sigma = draw_sigma(batches.batch, device)
+        # Any guidance that a user may send: in the first phase it means nothing and the model learns to ignore it.
+        guidance = 10 * torch.rand(batches.batch, device=device)
+        if guided:
+            guidance = torch.where(torch.rand_like(guidance) < 0.7, 1 + 0.3 * guidance, guidance)
+        at = sigma.view(-1, 1, 1)
+        noisy = at * noise + (1 - at) * data["target"]
+        inputs = (noisy, data["reference"], sigma)
+        words = (data["t5_ids"], data["clip_ids"])
+        with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
+            if guided:
+                with torch.no_grad():
+                    without = guided(*inputs, guidance, *empty)
+                    target = without + guidance.clamp(1, 5).view(-1, 1, 1) * (guided(*inputs, guidance, *words) - without)
+            else:
+                target = noise - data["target"]
+            predicted = forward(*inputs, guidance, *words)
+        errors = (predicted - target).square().mean(dim=2)
+        loss = (errors * data["weight"]).mean()
+        loss.backward()
+        for optimizer in made:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        step += 1
+        average.update(editor)
+        plain.append(errors.detach().mean())
+        weighted.append(loss.detach())
+        if step % 25 == 0:
+            mean = torch.stack(plain).mean().item()
+            run.log(phase, step=step, loss=mean, weighted=torch.stack(weighted).mean().item(), seconds=clock.spent)
+            plain, weighted = [], []
+        if clock.save_is_due():
+            run.save("editor", pack_state())
+    run.save("editor", pack_state())
+    return step, average
+
+
+def trained() -> Editor:
+    """The averaged model of the saved state, of whichever phase."""
+    editor = build()
+    state = run.load("editor")
+    if state:
+        editor.load_state_dict(state["average"])
+    return editor.eval()

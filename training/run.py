@@ -1,0 +1,88 @@
+"""What both stages share: the clock that bounds a run, its saved state, its log, its averaged weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+STATE_FOLDER = Path(".cache/training")
+SAVE_EVERY_SECONDS = 180
+
+
+def schedule(progress: float) -> float:
+    """The learning rate's course over a stage: a short rise, constant, then linear to zero over the second half."""
+    return min(1.0, progress / 0.01 + 0.05, max(0.0, 2.0 - 2.0 * progress))
+
+
+def save(name: str, state: dict[str, Any]) -> None:
+    """Writes the state beside the old one and renames it: a kill at any moment leaves one whole file."""
+    STATE_FOLDER.mkdir(parents=True, exist_ok=True)
+    path = STATE_FOLDER / f"{name}.pt"
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def load(name: str) -> dict[str, Any] | None:
+    path = STATE_FOLDER / f"{name}.pt"
+    return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
+
+
+def log(stage: str, **figures: float) -> None:
+    """Appends one JSON line to the log and prints it."""
+    rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
+    line = json.dumps({"time": time.strftime("%H:%M:%S"), "stage": stage, **rounded})
+    STATE_FOLDER.mkdir(parents=True, exist_ok=True)
+    with (STATE_FOLDER / "log.jsonl").open("a") as file:
+        file.write(line + "\n")
+    print(line, flush=True)
+
+
+class Clock:
+    """Counts a stage's seconds across interruptions: `progress` runs from 0 to 1 over its minutes."""
+
+    def __init__(self, minutes: float, spent_seconds: float = 0.0) -> None:
+        self.budget = minutes * 60
+        self.before = spent_seconds
+        self.start = time.monotonic()
+        self.saved = self.start
+
+    @property
+    def spent(self) -> float:
+        return self.before + time.monotonic() - self.start
+
+    @property
+    def progress(self) -> float:
+        return self.spent / self.budget
+
+    def save_is_due(self) -> bool:
+        if time.monotonic() - self.saved < SAVE_EVERY_SECONDS:
+            return False
+        self.saved = time.monotonic()
+        return True
+
+
+class Average:
+    """The exponential average of a model's weights, which is what is exported."""
+
+    def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
+        self.decay = decay
+        self.steps = 0
+        self.weights: dict[str, Tensor] = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        self.steps += 1
+        # Early on, the average forgets its start faster than at `decay`.
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for name, value in model.state_dict().items():
+            self.weights[name].lerp_(value, 1 - decay)
