@@ -23,7 +23,10 @@ export function build({ force = false } = {}) {
   if (force) rmSync(path.join(root, "dist"), { recursive: true, force: true });
   const compiler = path.join(root, "node_modules", "typescript", "bin", "tsc");
   if (!existsSync(compiler)) throw new Error("The checkout has no compiler yet: run `npm ci` first.");
-  const done = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json"], { cwd: root, encoding: "utf8" });
+  const done = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json"], {
+    cwd: root,
+    encoding: "utf8",
+  });
   if (done.status !== 0) throw new Error(`The sources do not compile:\n${done.stdout}${done.stderr}`);
 }
 

@@ -96,10 +96,14 @@ function numberIn(
   max: number,
   { isInteger = false }: { isInteger?: boolean } = {},
 ): number {
-  const isValid = typeof value === "number" && value >= min && value <= max && (!isInteger || Number.isInteger(value));
+  const isValid =
+    typeof value === "number" && value >= min && value <= max && (!isInteger || Number.isInteger(value));
   if (!isValid) {
     const kind = isInteger ? "a whole number" : "a number";
-    throw new RetouchError("INVALID_PARAMETER", `${name} must be ${kind} from ${min} to ${max}, not ${String(value)}.`);
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `${name} must be ${kind} from ${min} to ${max}, not ${String(value)}.`,
+    );
   }
   return value;
 }

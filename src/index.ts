@@ -1,0 +1,22 @@
+/** The library: everything that a program needs to edit pictures. */
+export { createEngine } from "./kontext/engine.ts";
+export type {
+  CheckpointInfo,
+  EditOptions,
+  EditParameters,
+  EditResult,
+  Engine,
+  EngineOptions,
+} from "./kontext/engine.ts";
+export type { EditStep } from "./kontext/edit.ts";
+export { resolveRequest } from "./kontext/request.ts";
+export type { EditRequest, ResolvedRequest, Size } from "./kontext/request.ts";
+export type { OutputFormat } from "./images/encode.ts";
+export type { Picture } from "./images/picture.ts";
+export { encodePicture } from "./images/encode.ts";
+export { readImageSource } from "./images/source.ts";
+export type { ImageSource, ReadImageSourceOptions } from "./images/source.ts";
+export { checkWritable, writeFileAtomically } from "./images/files.ts";
+export { ERROR_CODES, messageOf, RetouchError } from "./errors.ts";
+export type { ErrorCode } from "./errors.ts";
+export { version } from "./version.ts";

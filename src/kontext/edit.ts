@@ -1,0 +1,180 @@
+/**
+ * Read this first: picture + instruction -> picture, as `FluxKontextPipeline` does it (diffusers 0.42.1,
+ * `pipelines/flux/pipeline_flux_kontext.py`), but for the sizes, which `sizes.ts` explains.
+ */
+import { RetouchError } from "../errors.ts";
+import {
+  cropPicture,
+  padPicture,
+  type Picture,
+  pictureToPixels,
+  pixelsToPicture,
+  resizePicture,
+} from "../images/picture.ts";
+import { latentIds, packLatents, rotaryTable, textIds, unpackLatents } from "./latents.ts";
+import type { Networks, VelocityInputs } from "./networks.ts";
+import { randomNormal } from "./random.ts";
+import type { ResolvedRequest, Size } from "./request.ts";
+import { sigmasOf } from "./schedule.ts";
+import { planSizes, type SizePlan, type WorkingSize } from "./sizes.ts";
+
+/** A finished step of the denoising loop. */
+export interface EditStep {
+  /** 1 to `of`. */
+  step: number;
+  of: number;
+  /** Since the first step began. */
+  seconds: number;
+  /** The target's packed latents after this step, [L, 4C]. */
+  latents: Float32Array;
+  /** Decodes what the picture would be if the loop ended here, at working size; costs about one decoding. */
+  preview(): Promise<Picture>;
+}
+
+export interface EditOutcome {
+  picture: Picture;
+  size: Size;
+  /** Pixels that the network drew and saw, without padding. */
+  workingSize: Size;
+  referenceSize: Size;
+  /** Whether the negative prompt took effect. */
+  isNegativeUsed: boolean;
+  /** What the user should know about the result, in sentences. */
+  notices: string[];
+}
+
+/**
+ * Edits one picture: yields after every step, returns the result.
+ * @param options.sizes other working sizes than the recipe's own
+ * @throws RetouchError ABORTED within one step of `signal`
+ */
+export async function* editPicture(
+  networks: Networks,
+  source: Picture,
+  request: ResolvedRequest,
+  options: { signal?: AbortSignal | undefined; sizes?: SizePlan } = {},
+): AsyncGenerator<EditStep, EditOutcome> {
+  const { signal } = options;
+  const numChannels = networks.autoencoder.latentChannels;
+
+  // 1. Sizes: what is asked for, what the network draws, what it sees of the source.
+  const { size, target, reference } = options.sizes ?? planSizes(source, request.size, networks.native);
+  const targetGrid = networks.latentSize(target.canvas);
+  const referenceGrid = networks.latentSize(reference.canvas);
+
+  // 2. Text: T5 carries the wording, CLIP's pooled vector steers every block.
+  const prompt = await networks.prompts.encode(request.prompt);
+  const isNegativeUsed = request.negativePrompt.trim() !== "" && request.trueCfgScale > 1;
+  const negative = isNegativeUsed ? await networks.prompts.encode(request.negativePrompt) : undefined;
+
+  // 3. Reference: the mode of its latents, as tokens that follow the target's; stream 1 tells them apart.
+  throwIfAborted(signal);
+  const pixels = pictureToPixels(await placeOnCanvas(source, reference));
+  const referenceLatents = packLatents(
+    await networks.encodePixels(pixels, reference.canvas),
+    numChannels,
+    referenceGrid,
+  );
+
+  // 4. Positions of text, target and reference.
+  const ids = [textIds(networks.prompts.textLength), latentIds(targetGrid, 0), latentIds(referenceGrid, 1)];
+  const rotary = rotaryTable(joined(ids), networks.flux.rotaryAxes);
+
+  // 5. Noise, drawn as a grid and then packed.
+  const noise = randomNormal(numChannels * targetGrid.width * targetGrid.height, request.seed);
+  let latents: Float32Array = packLatents(noise, numChannels, targetGrid);
+
+  // 6. Denoise: a step follows the velocity from one noise level down to the next.
+  const sigmas = sigmasOf(networks.schedule, request.numSteps, (targetGrid.width * targetGrid.height) / 4);
+  const started = performance.now();
+  for (let step = 0; step < request.numSteps; step += 1) {
+    throwIfAborted(signal);
+    const [sigma, nextSigma] = [sigmas[step]!, sigmas[step + 1]!];
+    const inputs = { latents, referenceLatents, prompt, rotary, sigma, guidance: request.guidance };
+    const velocity = await guidedVelocity(
+      networks,
+      inputs,
+      negative && { ...inputs, prompt: negative },
+      request,
+    );
+    const current = latents;
+    latents = eulerStep(current, velocity, nextSigma - sigma);
+    yield {
+      step: step + 1,
+      of: request.numSteps,
+      seconds: (performance.now() - started) / 1000,
+      latents,
+      preview: () => decode(networks, eulerStep(current, velocity, -sigma), target),
+    };
+  }
+  throwIfAborted(signal);
+
+  // 7. Decode, cut the padding off and give the picture the size that was asked for.
+  const working = await decode(networks, latents, target);
+  return {
+    picture: await resizePicture(working, size.width, size.height),
+    size,
+    workingSize: target.content,
+    referenceSize: reference.content,
+    isNegativeUsed,
+    notices: noticesOf(prompt.isCut, negative?.isCut ?? false, networks.prompts.textLength),
+  };
+}
+
+/** One pass, or two with a negative prompt: away from the negative's velocity, past the positive's. */
+async function guidedVelocity(
+  networks: Networks,
+  positive: VelocityInputs,
+  negative: VelocityInputs | undefined,
+  { trueCfgScale }: ResolvedRequest,
+): Promise<Float32Array> {
+  const velocity = await networks.velocity(positive);
+  if (!negative) return velocity;
+  const away = await networks.velocity(negative);
+  return velocity.map((value, index) => {
+    const from = away[index]!;
+    return from + Math.fround(trueCfgScale * Math.fround(value - from));
+  });
+}
+
+/** latents + (change of sigma) * velocity, rounded as float32 arithmetic rounds it. */
+function eulerStep(latents: Float32Array, velocity: Float32Array, sigmaChange: number): Float32Array {
+  const change = Math.fround(sigmaChange);
+  return latents.map((value, index) => value + Math.fround(change * velocity[index]!));
+}
+
+/** The picture, without padding, of packed latents. */
+async function decode(
+  networks: Networks,
+  latents: Float32Array,
+  { canvas, content }: WorkingSize,
+): Promise<Picture> {
+  const gridSize = networks.latentSize(canvas);
+  const grid = unpackLatents(latents, networks.autoencoder.latentChannels, gridSize);
+  const pixels = await networks.decodeLatents(grid, gridSize);
+  return cropPicture(pixelsToPicture(pixels, canvas.width, canvas.height), content.width, content.height);
+}
+
+async function placeOnCanvas(picture: Picture, { content, canvas }: WorkingSize): Promise<Picture> {
+  return padPicture(await resizePicture(picture, content.width, content.height), canvas.width, canvas.height);
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+function noticesOf(isPromptCut: boolean, isNegativeCut: boolean, textLength: number): string[] {
+  const notice = (name: string): string =>
+    `The ${name} is longer than the ${textLength} tokens that this checkpoint reads; its end was left out.`;
+  return [...(isPromptCut ? [notice("prompt")] : []), ...(isNegativeCut ? [notice("negative prompt")] : [])];
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new RetouchError("ABORTED", "The edit was cancelled.", { cause: signal.reason });
+}

@@ -1,0 +1,165 @@
+/**
+ * The door between a program and the networks: loads a checkpoint, keeps it resident, and does one edit at a time,
+ * since a second one beside it would only make both slower.
+ */
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { RetouchError } from "../errors.ts";
+import { decodePicture } from "../images/decode.ts";
+import { encodePicture, type OutputFormat } from "../images/encode.ts";
+import { editMetadata } from "../images/metadata.ts";
+import { version } from "../version.ts";
+import { Checkpoint } from "../weights/checkpoint.ts";
+import { type EditStep, editPicture } from "./edit.ts";
+import { Networks } from "./networks.ts";
+import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
+
+/** The checkpoint in this package: a small one for clip-art scenes. */
+const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/tiny", import.meta.url));
+
+export interface EngineOptions {
+  /** A checkpoint folder in the layout of diffusers. @default the one that ships with this package */
+  checkpoint?: string | undefined;
+  /** Threads of the networks; 0 takes one a physical core. @default 0 */
+  threads?: number | undefined;
+  /** Pictures with more pixels are refused before they are decoded. @default 64,000,000 */
+  maxPixels?: number | undefined;
+}
+
+export interface CheckpointInfo {
+  folder: string;
+  /** The folder's own name. */
+  name: string;
+  /** Whether it is the small checkpoint that ships with this package. */
+  isDemo: boolean;
+  /** Side of the square that it was trained at, in pixels. */
+  nativeSize: number;
+}
+
+/** Every parameter that was in effect. */
+export interface EditParameters extends Omit<ResolvedRequest, "size" | "negativePrompt" | "trueCfgScale"> {
+  size: Size;
+  /** Empty where there was no second pass. */
+  negativePrompt: string;
+  /** 1 where there was no second pass. */
+  trueCfgScale: number;
+}
+
+export interface EditResult {
+  /** The encoded picture, with the parameters in its XMP metadata. */
+  image: Uint8Array;
+  format: OutputFormat;
+  width: number;
+  height: number;
+  parameters: EditParameters;
+  /** Size at which the network drew the result, before it was enlarged to `width` x `height`. */
+  workingSize: Size;
+  /** Size at which the network saw the picture. */
+  referenceSize: Size;
+  /** Sentences that the user should see, such as that the prompt was cut. */
+  notices: string[];
+  /** How long the parts took; `total` is from the encoded source to the encoded result. */
+  seconds: { total: number; denoise: number };
+}
+
+export interface EditOptions {
+  /** Ends the edit within one step; the promise then rejects with the code ABORTED. */
+  signal?: AbortSignal | undefined;
+  /** Called after every step; the loop waits for what it returns. */
+  onStep?: ((step: EditStep) => void | Promise<void>) | undefined;
+}
+
+export interface Engine {
+  readonly checkpoint: CheckpointInfo;
+  /**
+   * Edits one picture. Edits that are asked for at the same time run one after the other.
+   * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, RUNTIME_FAILED or ABORTED
+   */
+  edit(request: EditRequest, options?: EditOptions): Promise<EditResult>;
+  /** Waits for the running edit and frees the networks. May be called more than once. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads a checkpoint and returns the engine that edits with it.
+ * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, RUNTIME_FAILED or INVALID_PARAMETER
+ * @example
+ * const engine = await createEngine();
+ * const { bytes } = await readImageSource("picture.png");
+ * const { image } = await engine.edit({ image: bytes, prompt: "Make it night" });
+ */
+export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
+  const { checkpoint: folder = SHIPPED_CHECKPOINT, threads = 0, maxPixels } = options;
+  if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `threads must be a whole number from 0 to 1024, not ${threads}.`,
+    );
+  }
+  const checkpoint = await Checkpoint.open(folder);
+  const networks = await Networks.load(checkpoint, threads);
+  const info: CheckpointInfo = {
+    folder: checkpoint.folder,
+    name: path.basename(checkpoint.folder),
+    isDemo: checkpoint.folder === SHIPPED_CHECKPOINT,
+    nativeSize: networks.autoencoder.sampleSize,
+  };
+
+  let last: Promise<unknown> = Promise.resolve();
+  let closing: Promise<void> | undefined;
+  return {
+    checkpoint: info,
+    edit(request, editOptions = {}) {
+      if (closing) return Promise.reject(new RetouchError("ABORTED", "The engine is closed."));
+      const turn = last.then(() => runEdit(networks, info, request, { ...editOptions, maxPixels }));
+      last = turn.catch(() => undefined);
+      return turn;
+    },
+    close() {
+      closing ??= last.then(() => networks.dispose());
+      return closing;
+    },
+  };
+}
+
+async function runEdit(
+  networks: Networks,
+  { name }: CheckpointInfo,
+  request: EditRequest,
+  { signal, onStep, maxPixels }: EditOptions & { maxPixels: number | undefined },
+): Promise<EditResult> {
+  const started = performance.now();
+  const resolved = resolveRequest(request);
+  const source = await decodePicture(request.image, { maxPixels });
+
+  const steps = editPicture(networks, source, resolved, { signal });
+  let next = await steps.next();
+  let denoiseSeconds = 0;
+  while (!next.done) {
+    denoiseSeconds = next.value.seconds;
+    await onStep?.(next.value);
+    next = await steps.next();
+  }
+  const { picture, size, workingSize, referenceSize, notices, isNegativeUsed } = next.value;
+
+  const parameters: EditParameters = {
+    ...resolved,
+    size,
+    negativePrompt: isNegativeUsed ? resolved.negativePrompt : "",
+    trueCfgScale: isNegativeUsed ? resolved.trueCfgScale : 1,
+  };
+  const { seed, numSteps, guidance } = parameters;
+  const trueCfgScale = isNegativeUsed ? parameters.trueCfgScale : undefined;
+  const xmp = editMetadata({ model: name, version, seed, numSteps, guidance, trueCfgScale });
+  return {
+    image: await encodePicture(picture, resolved.format, xmp),
+    format: resolved.format,
+    width: size.width,
+    height: size.height,
+    parameters,
+    workingSize,
+    referenceSize,
+    notices,
+    seconds: { total: (performance.now() - started) / 1000, denoise: denoiseSeconds },
+  };
+}

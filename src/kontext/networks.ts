@@ -1,0 +1,133 @@
+/** The networks of a checkpoint, loaded and ready: text encoders, autoencoder and transformer, and what they need. */
+import {
+  type AutoencoderConfig,
+  autoencoderDecoder,
+  autoencoderEncoder,
+  readAutoencoderConfig,
+} from "../models/autoencoder.ts";
+import { type FluxConfig, fluxTransformer, readFluxConfig } from "../models/flux.ts";
+import { RetouchError } from "../errors.ts";
+import { loadSession } from "../runtime/load.ts";
+import type { Session } from "../runtime/session.ts";
+import type { Checkpoint } from "../weights/checkpoint.ts";
+import type { RotaryTable } from "./latents.ts";
+import { type Prompt, PromptEncoder } from "./prompt.ts";
+import type { Size } from "./request.ts";
+import { readScheduleConfig, type ScheduleConfig } from "./schedule.ts";
+import type { NativeScale } from "./sizes.ts";
+
+/** What the transformer predicts the velocity from. */
+export interface VelocityInputs {
+  /** Packed tokens of the target, [L, C], and of the reference, [Lr, C]. */
+  latents: Float32Array;
+  referenceLatents: Float32Array;
+  prompt: Prompt;
+  /** For text, target and reference, in this order. */
+  rotary: RotaryTable;
+  sigma: number;
+  guidance: number;
+}
+
+export class Networks {
+  readonly flux: FluxConfig;
+  readonly autoencoder: AutoencoderConfig;
+  readonly schedule: ScheduleConfig;
+  readonly native: NativeScale;
+  readonly prompts: PromptEncoder;
+  readonly #transformer: Session;
+  readonly #encoder: Session;
+  readonly #decoder: Session;
+
+  private constructor(
+    configs: { flux: FluxConfig; autoencoder: AutoencoderConfig; schedule: ScheduleConfig },
+    sessions: { prompts: PromptEncoder; transformer: Session; encoder: Session; decoder: Session },
+  ) {
+    this.flux = configs.flux;
+    this.autoencoder = configs.autoencoder;
+    this.schedule = configs.schedule;
+    this.native = { area: configs.autoencoder.sampleSize ** 2, grid: 2 * configs.autoencoder.scaleFactor };
+    this.prompts = sessions.prompts;
+    this.#transformer = sessions.transformer;
+    this.#encoder = sessions.encoder;
+    this.#decoder = sessions.decoder;
+  }
+
+  /**
+   * Loads every network of a checkpoint.
+   * @param threads threads of one run; 0 leaves the choice to the runtime
+   * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and key
+   */
+  static async load(checkpoint: Checkpoint, threads: number): Promise<Networks> {
+    const schedule = readScheduleConfig(await checkpoint.config("scheduler/scheduler_config.json"));
+    const flux = readFluxConfig(await checkpoint.config("transformer/config.json"));
+    const autoencoder = readAutoencoderConfig(await checkpoint.config("vae/config.json"));
+    if (flux.inChannels !== 4 * autoencoder.latentChannels) {
+      throw new RetouchError(
+        "CHECKPOINT_INVALID",
+        `The checkpoint ${checkpoint.folder} has a transformer of ${flux.inChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted.`,
+      );
+    }
+    const prompts = await PromptEncoder.load(checkpoint, threads);
+
+    const fluxWeights = await checkpoint.weights("transformer");
+    const fluxOutputs = fluxTransformer(flux, fluxWeights.scope(), { textLength: prompts.textLength });
+    fluxWeights.assertAllUsed();
+    const transformer = await loadSession(fluxOutputs, fluxWeights, threads);
+
+    const vaeWeights = await checkpoint.weights("vae");
+    const encoderOutputs = autoencoderEncoder(autoencoder, vaeWeights.scope());
+    const decoderOutputs = autoencoderDecoder(autoencoder, vaeWeights.scope());
+    vaeWeights.assertAllUsed();
+    const encoder = await loadSession(encoderOutputs, vaeWeights, threads);
+    const decoder = await loadSession(decoderOutputs, vaeWeights, threads);
+
+    return new Networks({ flux, autoencoder, schedule }, { prompts, transformer, encoder, decoder });
+  }
+
+  /** The size of the latent grid under a canvas of pixels. */
+  latentSize(canvas: Size): Size {
+    const { scaleFactor } = this.autoencoder;
+    return { width: canvas.width / scaleFactor, height: canvas.height / scaleFactor };
+  }
+
+  /** The mode of the latent distribution of pixels [3, height, width]: [C, h, w], normalised as (z - shift) * scale. */
+  async encodePixels(pixels: Float32Array, { width, height }: Size): Promise<Float32Array> {
+    const { mean } = await this.#encoder.run({ pixels: { data: pixels, shape: [1, 3, height, width] } });
+    const { shiftFactor, scalingFactor } = this.autoencoder;
+    return (mean!.data as Float32Array).map((value) => (value - shiftFactor) * scalingFactor);
+  }
+
+  /** The pixels [3, height, width], about -1 to 1, of a normalised latent grid [C, h, w]. */
+  async decodeLatents(grid: Float32Array, { width, height }: Size): Promise<Float32Array> {
+    const { shiftFactor, scalingFactor, latentChannels } = this.autoencoder;
+    const data = grid.map((value) => value / scalingFactor + shiftFactor);
+    const { pixels } = await this.#decoder.run({
+      latents: { data, shape: [1, latentChannels, height, width] },
+    });
+    return pixels!.data as Float32Array;
+  }
+
+  /** The velocity of the target's tokens, [L, C]. */
+  async velocity(inputs: VelocityInputs): Promise<Float32Array> {
+    const { inChannels, headSize, hasGuidance } = this.flux;
+    const { latents, referenceLatents, prompt, rotary } = inputs;
+    const rotaryShape = [1, rotary.cos.length / (headSize / 2), headSize / 2];
+    const { velocity } = await this.#transformer.run({
+      latents: { data: latents, shape: [latents.length / inChannels, inChannels] },
+      referenceLatents: { data: referenceLatents, shape: [referenceLatents.length / inChannels, inChannels] },
+      promptEmbeds: prompt.promptEmbeds,
+      pooledPromptEmbeds: prompt.pooledPromptEmbeds,
+      timestep: { data: Float32Array.of(inputs.sigma), shape: [1] },
+      rotaryCos: { data: rotary.cos, shape: rotaryShape },
+      rotarySin: { data: rotary.sin, shape: rotaryShape },
+      ...(hasGuidance && { guidance: { data: Float32Array.of(inputs.guidance), shape: [1] } }),
+    });
+    return velocity!.data as Float32Array;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(
+      [this.prompts, this.#transformer, this.#encoder, this.#decoder].map((part) => part.dispose()),
+    );
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Which sizes the network works at. Nothing is stretched or cropped away: a picture is scaled uniformly, padded to the
+ * token grid by repeating its edge, and the padding is cut off again after decoding.
+ */
+import type { Size } from "./request.ts";
+
+export interface NativeScale {
+  /** Pixels that the network was trained at: the autoencoder's sample size squared. */
+  area: number;
+  /** Pixels of a token's side: two latent cells. */
+  grid: number;
+}
+
+/** A picture inside a canvas of whole tokens, at its top left. */
+export interface WorkingSize {
+  content: Size;
+  canvas: Size;
+}
+
+/** Every size of one edit. */
+export interface SizePlan {
+  /** Of the result. */
+  size: Size;
+  target: WorkingSize;
+  reference: WorkingSize;
+}
+
+/** What the library and the command line default to. */
+const MAX_DEFAULT_SIDE = 1536;
+const MIN_SIDE = 16;
+
+/** @param size what was asked for, if anything */
+export function planSizes(picture: Size, size: Size | undefined, native: NativeScale): SizePlan {
+  const resultSize = size ?? defaultSize(picture);
+  const target = targetSize(resultSize, native);
+  return { size: resultSize, target, reference: referenceSize(picture, target, native) };
+}
+
+/** The result's size when none is asked for: the picture's own, its longer side at most 1,536. */
+export function defaultSize(picture: Size): Size {
+  const factor = Math.min(1, MAX_DEFAULT_SIDE / Math.max(picture.width, picture.height));
+  const side = (length: number): number => Math.max(MIN_SIDE, Math.round(length * factor));
+  return { width: side(picture.width), height: side(picture.height) };
+}
+
+/** Where the result is drawn: the size asked for, scaled down to the native area where it is larger, never up. */
+export function targetSize(size: Size, native: NativeScale): WorkingSize {
+  const factor = Math.min(1, Math.sqrt(native.area / (size.width * size.height)));
+  return onGrid(scaled(size, factor), native.grid);
+}
+
+/**
+ * Where the reference is encoded. With the target's shape, within one token, it shares the target's canvas, so what is
+ * not edited stays where it was; otherwise it keeps its own shape at the native area.
+ */
+export function referenceSize(picture: Size, target: WorkingSize, native: NativeScale): WorkingSize {
+  const fitted = fitInside(picture, target.content);
+  const isNear = (slack: number): boolean =>
+    target.content.width - fitted.width <= slack && target.content.height - fitted.height <= slack;
+  // One pixel is what rounding both sizes costs.
+  if (isNear(1)) return target;
+  if (isNear(native.grid)) return { content: fitted, canvas: target.canvas };
+  const factor = Math.sqrt(native.area / (picture.width * picture.height));
+  return onGrid(scaled(picture, factor), native.grid);
+}
+
+function fitInside(picture: Size, frame: Size): Size {
+  const factor = Math.min(frame.width / picture.width, frame.height / picture.height);
+  const { width, height } = scaled(picture, factor);
+  return { width: Math.min(width, frame.width), height: Math.min(height, frame.height) };
+}
+
+const scaled = ({ width, height }: Size, factor: number): Size => ({
+  width: Math.max(1, Math.round(width * factor)),
+  height: Math.max(1, Math.round(height * factor)),
+});
+
+function onGrid(content: Size, grid: number): WorkingSize {
+  const up = (length: number): number => Math.ceil(length / grid) * grid;
+  return { content, canvas: { width: up(content.width), height: up(content.height) } };
+}

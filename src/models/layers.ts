@@ -1,0 +1,62 @@
+/**
+ * The layers that the networks share. One picture at a time, so the batch is 1 and tokens are the rows of a matrix.
+ * Letters in the shapes: L tokens, Lt text tokens, C channels, H heads, D head size, h w latent grid.
+ */
+import { type Dim, showShape, type Value } from "../onnx/graph.ts";
+import * as ops from "../onnx/ops.ts";
+import type { WeightScope } from "../weights/weight-set.ts";
+
+/** `name.weight` [size, C] and, unless told otherwise, `name.bias` [size], applied to x [L, C]: [L, size]. */
+export function linear(
+  weights: WeightScope,
+  name: string,
+  x: Value,
+  size: number,
+  { hasBias = true }: { hasBias?: boolean } = {},
+): Value {
+  const scope = weights.child(name);
+  const weight = scope.tensor("weight", [size, lastDim(x)]);
+  return ops.gemm(x, weight, hasBias ? scope.tensor("bias", [size]) : undefined);
+}
+
+/** Layer norm with learnt scale and shift. */
+export function layerNorm(weights: WeightScope, name: string, x: Value, epsilon: number): Value {
+  const scope = weights.child(name);
+  const size = lastDim(x);
+  return ops.layerNorm(x, scope.tensor("weight", [size]), scope.tensor("bias", [size]), epsilon);
+}
+
+/** Root-mean-square norm of each head's part of x [L, H*D] with a learnt scale [D]. */
+export function headNorm(
+  weights: WeightScope,
+  name: string,
+  x: Value,
+  headSize: number,
+  epsilon: number,
+): Value {
+  const tokens = x.shape[0]!;
+  const heads = ops.reshape(x, [tokens, lastDim(x) / headSize, headSize]); // [L, H, D]
+  const normed = ops.rmsNorm(heads, weights.child(name).tensor("weight", [headSize]), epsilon);
+  return ops.reshape(normed, x.shape);
+}
+
+/** x [L, C] as a batch of one, [1, L, C]; the shape that attention takes. */
+export const batched = (x: Value): Value => ops.reshape(x, [1, ...x.shape]);
+/** The reverse of `batched`. */
+export const unbatched = (x: Value): Value => ops.reshape(x, x.shape.slice(1));
+
+/** Attention for unbatched matrices [L, H*D]. */
+export function attend(
+  query: Value,
+  key: Value,
+  value: Value,
+  options: Parameters<typeof ops.attention>[3],
+): Value {
+  return unbatched(ops.attention(batched(query), batched(key), batched(value), options));
+}
+
+export function lastDim(x: Value): number {
+  const dim: Dim | undefined = x.shape.at(-1);
+  if (typeof dim !== "number") throw new Error(`The last dimension of ${showShape(x.shape)} is unknown.`);
+  return dim;
+}

@@ -1,0 +1,19 @@
+/** Element types: their ONNX code, their size and what a safetensors header calls them. */
+const DTYPES = {
+  float32: { onnxCode: 1, byteSize: 4, safetensors: "F32" },
+  float16: { onnxCode: 10, byteSize: 2, safetensors: "F16" },
+  bfloat16: { onnxCode: 16, byteSize: 2, safetensors: "BF16" },
+  int64: { onnxCode: 7, byteSize: 8, safetensors: "I64" },
+  int32: { onnxCode: 6, byteSize: 4, safetensors: "I32" },
+  uint8: { onnxCode: 2, byteSize: 1, safetensors: "U8" },
+} as const;
+
+export type DType = keyof typeof DTYPES;
+
+export const onnxCodeOf = (dtype: DType): number => DTYPES[dtype].onnxCode;
+export const byteSizeOf = (dtype: DType): number => DTYPES[dtype].byteSize;
+
+/** The element type that a safetensors header names, or undefined for one that no network here uses. */
+export function dtypeFromSafetensors(name: string): DType | undefined {
+  return (Object.keys(DTYPES) as DType[]).find((dtype) => DTYPES[dtype].safetensors === name);
+}

@@ -1,0 +1,208 @@
+/**
+ * A graph as values: an operator takes values and returns a value, and the model is what can be reached by walking
+ * back from the outputs, so a dead node cannot exist. Names appear in two places only: the inputs and outputs of the
+ * model, and the weights, whose names are the checkpoint's keys. A node is named after the weight that it uses, or
+ * after the node that feeds it, so an error of the runtime points into the checkpoint.
+ */
+import { byteSizeOf, type DType } from "./dtype.ts";
+import * as proto from "./proto.ts";
+
+export type { Attribute, Dim } from "./proto.ts";
+export type Shape = readonly proto.Dim[];
+
+/** A tensor of the graph. Identity matters: the same object is the same tensor. */
+export interface Value {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly origin: Origin;
+}
+
+type Origin =
+  | { kind: "input"; name: string }
+  | { kind: "initializer"; name: string; data: proto.TensorData }
+  | { kind: "node"; node: Node; outputIndex: number };
+
+interface Node {
+  opType: string;
+  domain: string;
+  inputs: readonly (Value | undefined)[];
+  attributes: Readonly<Record<string, proto.Attribute>>;
+  outputCount: number;
+}
+
+/** The standard's version with `RotaryEmbedding`, `RMSNormalization` and `Attention`; the runtime's own operators. */
+const OPSETS = { "": 23, "com.microsoft": 1 } as const;
+type Domain = keyof typeof OPSETS;
+
+/** An input of the model; a dimension is a number or the name of one that is known when it runs. */
+export function input(name: string, dtype: DType, shape: Shape): Value {
+  return { dtype, shape, origin: { kind: "input", name } };
+}
+
+/** A weight that stays in its file. `location` is relative to the folder that the runtime is told. */
+export function externalTensor(
+  name: string,
+  dtype: DType,
+  shape: readonly number[],
+  range: { location: string; byteOffset: number; byteLength: number },
+): Value {
+  return { dtype, shape, origin: { kind: "initializer", name, data: { kind: "external", ...range } } };
+}
+
+/** A constant that the model carries itself. */
+export function constant(values: Float32Array | BigInt64Array, shape: readonly number[]): Value {
+  const dtype = values instanceof Float32Array ? "float32" : "int64";
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const expected = shape.reduce((product, dim) => product * dim, 1) * byteSizeOf(dtype);
+  if (bytes.byteLength !== expected) {
+    throw new Error(
+      `A constant of shape ${showShape(shape)} needs ${expected} bytes, not ${bytes.byteLength}.`,
+    );
+  }
+  return { dtype, shape, origin: { kind: "initializer", name: "", data: { kind: "inline", bytes } } };
+}
+
+export const floats = (values: readonly number[], shape: readonly number[] = [values.length]): Value =>
+  constant(Float32Array.from(values), shape);
+export const scalar = (value: number): Value => floats([value], []);
+export const ints = (values: readonly number[]): Value =>
+  constant(
+    BigInt64Array.from(values, (value) => BigInt(value)),
+    [values.length],
+  );
+
+/** Makes a node and returns its outputs. Only `ops.ts` calls this: it is where shapes are checked. */
+export function makeNode(
+  opType: string,
+  inputs: readonly (Value | undefined)[],
+  outputs: readonly { dtype: DType; shape: Shape }[],
+  options: { attributes?: Record<string, proto.Attribute>; domain?: Domain } = {},
+): Value[] {
+  const { attributes = {}, domain = "" } = options;
+  const node: Node = { opType, domain, inputs, attributes, outputCount: outputs.length };
+  return outputs.map((output, outputIndex) => ({ ...output, origin: { kind: "node", node, outputIndex } }));
+}
+
+/** Serialises the model whose outputs are `outputs`, as the bytes of an ONNX file. */
+export function buildModel(name: string, outputs: Readonly<Record<string, Value>>): Uint8Array {
+  const order = nodesInOrder(Object.values(outputs));
+  const names = new NameTable();
+  for (const [outputName, value] of Object.entries(outputs)) names.setOutput(value, outputName);
+
+  const inputs = new Map<string, Value>();
+  const initializers = new Map<string, proto.TensorData & { value: Value }>();
+  const nodes = order.map((node) => {
+    const nodeName = names.ofNode(node);
+    const inputNames = node.inputs.map((value) => {
+      if (value === undefined) return "";
+      const valueName = names.ofValue(value);
+      if (value.origin.kind === "input") inputs.set(valueName, value);
+      if (value.origin.kind === "initializer") initializers.set(valueName, { ...value.origin.data, value });
+      return valueName;
+    });
+    const outputNames = Array.from({ length: node.outputCount }, (_, index) => names.ofOutput(node, index));
+    return proto.nodeProto({ ...node, name: nodeName, inputs: inputNames, outputs: outputNames });
+  });
+
+  const graph = proto.graphProto({
+    name,
+    nodes,
+    initializers: [...initializers].map(([key, { value, ...data }]) =>
+      proto.tensorProto(key, value.dtype, value.shape as readonly number[], data),
+    ),
+    inputs: [...inputs].map(([key, value]) => proto.valueInfoProto(key, value.dtype, value.shape)),
+    outputs: Object.entries(outputs).map(([key, value]) =>
+      proto.valueInfoProto(key, value.dtype, value.shape),
+    ),
+  });
+  return proto.concatBytes(proto.modelProto(graph, OPSETS));
+}
+
+export const showShape = (shape: Shape): string => `[${shape.join(", ")}]`;
+
+/** Every node that the outputs need, each after its inputs. Iterative: a deep network would overflow the stack. */
+function nodesInOrder(outputs: readonly Value[]): Node[] {
+  const order: Node[] = [];
+  const seen = new Set<Node>();
+  const stack = outputs.flatMap((value) =>
+    value.origin.kind === "node" ? [{ node: value.origin.node, next: 0 }] : [],
+  );
+  stack.reverse();
+  while (stack.length > 0) {
+    const top = stack.at(-1)!;
+    if (top.next === 0 && seen.has(top.node)) {
+      stack.pop();
+      continue;
+    }
+    seen.add(top.node);
+    const value = top.node.inputs[top.next];
+    if (top.next < top.node.inputs.length) {
+      top.next += 1;
+      if (value?.origin.kind === "node" && !seen.has(value.origin.node)) {
+        stack.push({ node: value.origin.node, next: 0 });
+      }
+      continue;
+    }
+    order.push(top.node);
+    stack.pop();
+  }
+  return order;
+}
+
+/** Gives every node, value and constant of one model a unique name. */
+class NameTable {
+  readonly #nodes = new Map<Node, { name: string; scope: string }>();
+  readonly #constants = new Map<Value, string>();
+  readonly #outputs = new Map<Node, Map<number, string>>();
+  readonly #counts = new Map<string, number>();
+
+  setOutput(value: Value, name: string): void {
+    if (value.origin.kind !== "node") throw new Error(`The output ${name} is not computed by a node.`);
+    const { node, outputIndex } = value.origin;
+    const known = this.#outputs.get(node) ?? new Map<number, string>();
+    this.#outputs.set(node, known.set(outputIndex, name));
+  }
+
+  ofNode(node: Node): string {
+    const known = this.#nodes.get(node);
+    if (known) return known.name;
+    const scope = this.#scopeOf(node);
+    const name = this.#unique(scope === "" ? node.opType : `${scope}/${node.opType}`);
+    this.#nodes.set(node, { name, scope });
+    return name;
+  }
+
+  ofOutput(node: Node, index: number): string {
+    return (
+      this.#outputs.get(node)?.get(index) ??
+      (index === 0 ? this.ofNode(node) : `${this.ofNode(node)}:${index}`)
+    );
+  }
+
+  ofValue(value: Value): string {
+    const { origin } = value;
+    if (origin.kind === "node") return this.ofOutput(origin.node, origin.outputIndex);
+    if (origin.name !== "") return origin.name;
+    const known = this.#constants.get(value) ?? this.#unique("constant");
+    this.#constants.set(value, known);
+    return known;
+  }
+
+  #scopeOf(node: Node): string {
+    for (const value of node.inputs) {
+      if (value?.origin.kind === "initializer" && value.origin.name !== "") {
+        return value.origin.name.split(".").slice(0, -1).join(".");
+      }
+    }
+    for (const value of node.inputs) {
+      if (value?.origin.kind === "node") return this.#nodes.get(value.origin.node)?.scope ?? "";
+    }
+    return "";
+  }
+
+  #unique(base: string): string {
+    const count = (this.#counts.get(base) ?? 0) + 1;
+    this.#counts.set(base, count);
+    return count === 1 ? base : `${base}_${count}`;
+  }
+}

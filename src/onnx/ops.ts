@@ -1,0 +1,258 @@
+/**
+ * One function an operator, values in and a value out. Shapes are checked as the graph is written, so a mistake
+ * fails on the line that makes it. All arithmetic is float32; `toFloat32` is where stored half precision ends.
+ */
+import {
+  type Attribute,
+  constant,
+  type Dim,
+  floats,
+  ints,
+  makeNode,
+  scalar,
+  type Shape,
+  showShape,
+  type Value,
+} from "./graph.ts";
+
+const int = (value: number): Attribute => ({ kind: "int", value });
+const float = (value: number): Attribute => ({ kind: "float", value });
+const text = (value: string): Attribute => ({ kind: "string", value });
+const intList = (value: readonly number[]): Attribute => ({ kind: "ints", value });
+
+type NodeOptions = Parameters<typeof makeNode>[3];
+
+/** A node with one output. */
+function one(
+  opType: string,
+  inputs: readonly (Value | undefined)[],
+  shape: Shape,
+  options?: NodeOptions,
+): Value {
+  const dtype = inputs[0]!.dtype;
+  return makeNode(opType, inputs, [{ dtype, shape }], options)[0]!;
+}
+
+// ---- element by element
+
+const binary = (opType: string) => (a: Value, b: Value) =>
+  one(opType, [a, b], broadcast(opType, a.shape, b.shape));
+const unary = (opType: string) => (x: Value) => one(opType, [x], x.shape);
+
+export const add = binary("Add");
+export const mul = binary("Mul");
+export const sigmoid = unary("Sigmoid");
+export const cos = unary("Cos");
+export const sin = unary("Sin");
+export const relu = unary("Relu");
+
+export const silu = (x: Value): Value => mul(x, sigmoid(x));
+/** x * sigmoid(1.702 x), the approximation that CLIP was trained with. */
+export const quickGelu = (x: Value): Value => mul(x, sigmoid(mul(x, scalar(1.702))));
+/** @param approximate whether to use the tanh form instead of the exact one. */
+export const gelu = (x: Value, { approximate }: { approximate: boolean }): Value =>
+  one("Gelu", [x], x.shape, { attributes: { approximate: text(approximate ? "tanh" : "none") } });
+
+export function toFloat32(x: Value): Value {
+  if (x.dtype === "float32") return x;
+  const attributes = { to: int(1) };
+  return makeNode("Cast", [x], [{ dtype: "float32", shape: x.shape }], { attributes })[0]!;
+}
+
+// ---- shape
+
+export const transpose = (x: Value, permutation: readonly number[]): Value =>
+  one(
+    "Transpose",
+    [x],
+    permutation.map((axis) => x.shape[axis]!),
+    { attributes: { perm: intList(permutation) } },
+  );
+
+/** Reshapes to `shape`, of which at most one dimension may be unknown until the model runs. */
+export function reshape(x: Value, shape: Shape): Value {
+  const unknown = shape.filter((dim) => typeof dim === "string");
+  if (unknown.length > 1) throw new Error(`Reshape to ${showShape(shape)}: more than one unknown dimension.`);
+  if (
+    unknown.length === 0 &&
+    x.shape.every((dim) => typeof dim === "number") &&
+    product(shape) !== product(x.shape)
+  ) {
+    throw new Error(`Reshape of ${showShape(x.shape)} to ${showShape(shape)}: the element counts differ.`);
+  }
+  return one("Reshape", [x, ints(shape.map((dim) => (typeof dim === "number" ? dim : -1)))], shape);
+}
+
+/** Joins along `axis`; an unknown sum gets the name `outName`. */
+export function concat(values: readonly Value[], axis: number, outName = "joined"): Value {
+  const first = values[0]!.shape;
+  const dims = values.map((value) => value.shape[axis]!);
+  const total = dims.every((dim) => typeof dim === "number")
+    ? dims.reduce((sum, dim) => sum + dim, 0)
+    : outName;
+  return one("Concat", values, first.with(axis, total), { attributes: { axis: int(axis) } });
+}
+
+/** Cuts `axis` into `count` equal parts. */
+export function split(x: Value, count: number, axis: number): Value[] {
+  const dim = x.shape[axis];
+  if (typeof dim !== "number" || dim % count !== 0) {
+    throw new Error(`Split of ${showShape(x.shape)} into ${count} along axis ${axis}.`);
+  }
+  const part = { dtype: x.dtype, shape: x.shape.with(axis, dim / count) };
+  const attributes = { axis: int(axis), num_outputs: int(count) };
+  return makeNode(
+    "Split",
+    [x],
+    Array.from({ length: count }, () => part),
+    { attributes },
+  );
+}
+
+/** Reshapes to the shape that `like` has when the model runs. */
+export function reshapeLike(x: Value, like: Value): Value {
+  const shapeOf = makeNode("Shape", [like], [{ dtype: "int64", shape: [like.shape.length] }])[0]!;
+  return one("Reshape", [x, shapeOf], like.shape);
+}
+
+/** Rows `start` to `end` (exclusive; Infinity is all that follow) of the first axis; `outDim` is their count or its name. */
+export const rows = (x: Value, start: number, end: number, outDim: Dim): Value =>
+  one("Slice", [x, ints([start]), ints([Math.min(end, MAX_ROWS)]), ints([0])], x.shape.with(0, outDim));
+const MAX_ROWS = 2 ** 31;
+
+/** The first rows of `x`, as many as `like` has. */
+export function rowsLike(x: Value, like: Value): Value {
+  const shapeOf = makeNode("Shape", [like], [{ dtype: "int64", shape: [1] }], {
+    attributes: { start: int(0), end: int(1) },
+  })[0]!;
+  return one("Slice", [x, ints([0]), shapeOf, ints([0])], x.shape.with(0, like.shape[0]!));
+}
+
+/** Rows of `table` [N, C] at `indices`: [...indices, C]. */
+export const gather = (table: Value, indices: Value): Value =>
+  one("Gather", [table, indices], [...indices.shape, ...table.shape.slice(1)], {
+    attributes: { axis: int(0) },
+  });
+
+// ---- linear algebra
+
+/** x [M, K] times weight [N, K] transposed, plus bias [N]: [M, N]. The form that does not copy a stored weight. */
+export function gemm(x: Value, weight: Value, bias?: Value): Value {
+  if (x.shape.length !== 2 || x.shape[1] !== weight.shape[1]) {
+    throw new Error(`Gemm of ${showShape(x.shape)} with a weight of ${showShape(weight.shape)}.`);
+  }
+  const inputs = bias ? [x, weight, bias] : [x, weight];
+  return one("Gemm", inputs, [x.shape[0]!, weight.shape[0]!], { attributes: { transB: int(1) } });
+}
+
+export interface ConvOptions {
+  stride?: number;
+  /** Zeros added at the [top, left, bottom, right]. */
+  padding?: readonly [number, number, number, number];
+}
+
+/** x [1, C, h, w] with weight [N, C, kh, kw]. */
+export function conv2d(x: Value, weight: Value, bias: Value | undefined, options: ConvOptions = {}): Value {
+  const { stride = 1, padding = [0, 0, 0, 0] } = options;
+  const [batch, channels, height, width] = x.shape as [Dim, Dim, Dim, Dim];
+  const [outChannels, inChannels, kernelHeight, kernelWidth] = weight.shape as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (channels !== inChannels) {
+    throw new Error(`Conv of ${showShape(x.shape)} with a weight of ${showShape(weight.shape)}.`);
+  }
+  const outOf = (dim: Dim, kernel: number, padded: number): Dim => {
+    if (typeof dim === "number") return Math.floor((dim + padded - kernel) / stride) + 1;
+    return stride === 1 ? dim : `${dim}/${stride}`;
+  };
+  const shape = [
+    batch,
+    outChannels,
+    outOf(height, kernelHeight, padding[0] + padding[2]),
+    outOf(width, kernelWidth, padding[1] + padding[3]),
+  ];
+  const attributes = { strides: intList([stride, stride]), pads: intList(padding) };
+  return one("Conv", bias ? [x, weight, bias] : [x, weight], shape, { attributes });
+}
+
+/** Doubles height and width of [1, C, h, w] by repeating pixels. */
+export function upsampleNearest(x: Value): Value {
+  const [batch, channels, height, width] = x.shape as [Dim, Dim, Dim, Dim];
+  const twice = (dim: Dim): Dim => (typeof dim === "number" ? dim * 2 : `2*${dim}`);
+  return one("Resize", [x, undefined, floats([1, 1, 2, 2])], [batch, channels, twice(height), twice(width)], {
+    attributes: {
+      mode: text("nearest"),
+      nearest_mode: text("floor"),
+      coordinate_transformation_mode: text("asymmetric"),
+    },
+  });
+}
+
+// ---- normalisation
+
+/** Over the last axis; `scale` and `shift` of its size may be computed by the graph, which makes it adaptive. */
+export const layerNorm = (x: Value, scale: Value, shift: Value | undefined, epsilon: number): Value =>
+  one("LayerNormalization", shift ? [x, scale, shift] : [x, scale], x.shape, {
+    attributes: { axis: int(-1), epsilon: float(epsilon) },
+  });
+
+/** Root mean square over the last axis. */
+export const rmsNorm = (x: Value, scale: Value, epsilon: number): Value =>
+  one("RMSNormalization", [x, scale], x.shape, { attributes: { axis: int(-1), epsilon: float(epsilon) } });
+
+/** [1, C, h, w] normalised over each of `groups` groups of channels. */
+export function groupNorm(x: Value, scale: Value, shift: Value, groups: number, epsilon: number): Value {
+  const attributes = { num_groups: int(groups), epsilon: float(epsilon) };
+  return one("GroupNormalization", [x, scale, shift], x.shape, { attributes });
+}
+
+// ---- attention
+
+/** Turns neighbouring pairs of x [1, L, H*D] by the angles whose cosines and sines are [1, L, D/2]. */
+export const rotaryEmbedding = (x: Value, cosines: Value, sines: Value, numHeads: number): Value =>
+  one("RotaryEmbedding", [x, cosines, sines], x.shape, {
+    attributes: { interleaved: int(1), num_heads: int(numHeads) },
+  });
+
+/**
+ * softmax(query key^T * scale + bias) value for [1, L, H*D] each. The runtime's own operator and not the standard
+ * `Attention`: on the CPU it keeps memory linear in L, where the standard one holds every head's L x L scores.
+ * @param options.bias added to the scores, [1, H or 1, L, L]
+ * @param options.scale default 1 / sqrt(D)
+ */
+export function attention(
+  query: Value,
+  key: Value,
+  value: Value,
+  options: { numHeads: number; scale?: number; bias?: Value },
+): Value {
+  const { numHeads, scale, bias } = options;
+  const attributes = { num_heads: int(numHeads), ...(scale === undefined ? {} : { scale: float(scale) }) };
+  const inputs = bias ? [query, key, value, undefined, undefined, bias] : [query, key, value];
+  return one("MultiHeadAttention", inputs, query.shape, { attributes, domain: "com.microsoft" });
+}
+
+/** A constant [1, 1, L, L] that hides every later position from an earlier one. */
+export function causalBias(length: number): Value {
+  const bias = new Float32Array(length * length);
+  for (let row = 0; row < length; row += 1) bias.fill(-3e38, row * length + row + 1, (row + 1) * length);
+  return constant(bias, [1, 1, length, length]);
+}
+
+function broadcast(opType: string, a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, index) => {
+    const left = a[index - rank + a.length] ?? 1;
+    const right = b[index - rank + b.length] ?? 1;
+    if (left !== right && left !== 1 && right !== 1) {
+      throw new Error(`${opType} of ${showShape(a)} and ${showShape(b)}: the shapes do not broadcast.`);
+    }
+    return left === 1 ? right : left;
+  });
+}
+
+const product = (shape: Shape): number =>
+  (shape as readonly number[]).reduce((result, dim) => result * dim, 1);

@@ -1,0 +1,81 @@
+/** The only importer of onnxruntime-node: loads a model whose weights lie in files, and runs it on the CPU. */
+import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
+import { messageOf, RetouchError } from "../errors.ts";
+
+/** Numbers and their shape, as they enter and leave a network. */
+export interface Tensor {
+  data: Float32Array | BigInt64Array;
+  shape: readonly number[];
+}
+
+export interface SessionOptions {
+  /** What an error calls this network. */
+  name: string;
+  /** The folder that the model's external data is relative to. */
+  weightsFolder: string;
+  /** Threads of one run; 0 leaves the choice to the runtime: one a physical core. */
+  threads: number;
+}
+
+export class Session {
+  readonly #session: InferenceSession;
+  readonly #name: string;
+
+  private constructor(session: InferenceSession, name: string) {
+    this.#session = session;
+    this.#name = name;
+  }
+
+  /**
+   * Loads the bytes of an ONNX model.
+   * @throws RetouchError RUNTIME_FAILED with the runtime's reason.
+   */
+  static async load(model: Uint8Array, { name, weightsFolder, threads }: SessionOptions): Promise<Session> {
+    try {
+      const session = await InferenceSession.create(model, {
+        executionProviders: ["cpu"],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        logSeverityLevel: 3,
+        extra: { session: { model_external_initializers_file_folder_path: weightsFolder } },
+      });
+      return new Session(session, name);
+    } catch (cause) {
+      throw new RetouchError("RUNTIME_FAILED", `The network ${name} does not load: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  /**
+   * Runs the network once.
+   * @returns its float32 outputs by name.
+   */
+  async run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+    const feeds = Object.fromEntries(Object.entries(inputs).map(([key, tensor]) => [key, toRuntime(tensor)]));
+    try {
+      const outputs = await this.#session.run(feeds);
+      return Object.fromEntries(
+        Object.entries(outputs).map(([key, value]) => [
+          key,
+          { data: value.data as Float32Array, shape: value.dims },
+        ]),
+      );
+    } catch (cause) {
+      throw new RetouchError("RUNTIME_FAILED", `The network ${this.#name} fails: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  /** Frees the network's memory; the session cannot be used afterwards. */
+  dispose(): Promise<void> {
+    return this.#session.release();
+  }
+}
+
+function toRuntime({ data, shape }: Tensor): RuntimeTensor {
+  return data instanceof Float32Array
+    ? new RuntimeTensor("float32", data, shape)
+    : new RuntimeTensor("int64", data, shape);
+}

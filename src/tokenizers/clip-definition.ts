@@ -1,0 +1,71 @@
+/** CLIP's byte-pair tokenizer from `vocab.json` and `merges.txt`, in the form of a `tokenizer.json`. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { RetouchError } from "../errors.ts";
+import type { Checkpoint } from "../weights/checkpoint.ts";
+
+/** How CLIP cuts text before merging: contractions, runs of letters, single digits, runs of anything else. */
+const WORD_PATTERN =
+  "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+const START_TOKEN = "<|startoftext|>";
+const END_TOKEN = "<|endoftext|>";
+
+/** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID. */
+export async function clipDefinition(checkpoint: Checkpoint, component: string): Promise<object> {
+  const vocabulary = await checkpoint.config(`${component}/vocab.json`);
+  const mergesFile = path.join(checkpoint.folder, component, "merges.txt");
+  const mergesText = await readFile(mergesFile, "utf8").catch((cause: unknown) => {
+    throw new RetouchError("CHECKPOINT_MISSING", `The checkpoint file ${mergesFile} cannot be read.`, {
+      cause,
+    });
+  });
+  const merges = mergesText.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#version"));
+  const [startId, endId] = [vocabulary.number(START_TOKEN), vocabulary.number(END_TOKEN)];
+  const special = (content: string, id: number): object => ({
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  });
+  return {
+    version: "1.0",
+    added_tokens: [special(START_TOKEN, startId), special(END_TOKEN, endId)],
+    normalizer: {
+      type: "Sequence",
+      normalizers: [
+        { type: "NFC" },
+        { type: "Replace", pattern: { Regex: "\\s+" }, content: " " },
+        { type: "Lowercase" },
+      ],
+    },
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [
+        { type: "Split", pattern: { Regex: WORD_PATTERN }, behavior: "Removed", invert: true },
+        { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+      ],
+    },
+    post_processor: {
+      type: "RobertaProcessing",
+      sep: [END_TOKEN, endId],
+      cls: [START_TOKEN, startId],
+      trim_offsets: false,
+      add_prefix_space: false,
+    },
+    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: END_TOKEN,
+      continuing_subword_prefix: "",
+      end_of_word_suffix: "</w>",
+      fuse_unk: false,
+      byte_fallback: false,
+      vocab: vocabulary.fields,
+      merges,
+    },
+  };
+}

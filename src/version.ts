@@ -1,0 +1,7 @@
+/** The version of this package, from its package.json. */
+import { readFileSync } from "node:fs";
+
+const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+export const { version } = manifest;

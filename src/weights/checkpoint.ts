@@ -1,0 +1,101 @@
+/**
+ * A checkpoint folder in the layout of diffusers: `model_index.json` and one folder a component. Configurations are
+ * read when asked for; of the weights only the headers are.
+ */
+import { access, realpath, stat } from "node:fs/promises";
+import path from "node:path";
+import { RetouchError } from "../errors.ts";
+import { Config } from "./config.ts";
+import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
+import { WeightSet } from "./weight-set.ts";
+
+/** The names that diffusers and transformers give to a component's weights. */
+const WEIGHT_FILES = ["diffusion_pytorch_model.safetensors", "model.safetensors"];
+
+export class Checkpoint {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_UNSUPPORTED, naming the folder. */
+  static async open(folder: string): Promise<Checkpoint> {
+    const found = await stat(folder).catch(() => undefined);
+    if (!found?.isDirectory()) {
+      throw new RetouchError("CHECKPOINT_MISSING", `The checkpoint folder ${folder} does not exist.`);
+    }
+    const checkpoint = new Checkpoint(path.resolve(folder));
+    const index = await checkpoint.config("model_index.json");
+    const pipeline = index.string("_class_name");
+    if (pipeline !== "FluxKontextPipeline") {
+      throw new RetouchError(
+        "CHECKPOINT_UNSUPPORTED",
+        `The checkpoint ${folder} is a ${pipeline}; a FluxKontextPipeline is wanted.`,
+      );
+    }
+    return checkpoint;
+  }
+
+  /** A JSON file of the folder, such as `transformer/config.json`. */
+  config(file: string): Promise<Config> {
+    return Config.read(path.join(this.folder, file));
+  }
+
+  async has(file: string): Promise<boolean> {
+    return access(path.join(this.folder, file)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** The weights of a component's folder, in one file or in shards that an index lists. */
+  async weights(component: string): Promise<WeightSet> {
+    for (const name of WEIGHT_FILES) {
+      const file = path.join(component, name);
+      if (await this.has(`${file}.index.json`)) return this.#shardedWeights(component, `${file}.index.json`);
+      if (await this.has(file)) {
+        return new WeightSet(component, await readSafetensorsHeader(await this.#realFile(file)));
+      }
+    }
+    const folder = path.join(this.folder, component);
+    throw new RetouchError("CHECKPOINT_MISSING", `The folder ${folder} has no ${WEIGHT_FILES.join(" or ")}.`);
+  }
+
+  async #shardedWeights(component: string, indexFile: string): Promise<WeightSet> {
+    const index = await this.config(indexFile);
+    const weightMap = index.get("weight_map");
+    const shardOf = new Map(Object.entries(weightMap ?? {}));
+    const tensors = new Map<string, StoredTensor>();
+    for (const shard of new Set(shardOf.values())) {
+      // A shard is a file beside its index; anything else could point outside the checkpoint.
+      if (typeof shard !== "string" || path.basename(shard) !== shard) {
+        throw new RetouchError(
+          "CHECKPOINT_INVALID",
+          `In ${index.file}, ${JSON.stringify(shard)} is no file name.`,
+        );
+      }
+      for (const [key, tensor] of await readSafetensorsHeader(
+        await this.#realFile(path.join(component, shard)),
+      )) {
+        tensors.set(key, tensor);
+      }
+    }
+    const missing = [...shardOf.keys()].find((key) => !tensors.has(key));
+    if (missing !== undefined || tensors.size === 0) {
+      throw new RetouchError(
+        "CHECKPOINT_INVALID",
+        `${index.file} lists ${missing ?? "no weights"}${missing === undefined ? "" : ", which no shard holds"}.`,
+      );
+    }
+    return new WeightSet(component, tensors);
+  }
+
+  /** Follows links, as a hub cache has them: the runtime accepts data below one real folder only. */
+  async #realFile(file: string): Promise<string> {
+    const full = path.join(this.folder, file);
+    return realpath(full).catch((cause: unknown) => {
+      throw new RetouchError("CHECKPOINT_MISSING", `The weights file ${full} does not exist.`, { cause });
+    });
+  }
+}

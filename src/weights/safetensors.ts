@@ -1,0 +1,117 @@
+/**
+ * Reads the header of a `.safetensors` file: an 8-byte little-endian length, then JSON that gives each tensor's
+ * type, shape and byte range (https://huggingface.co/docs/safetensors). Tensor data is never read here.
+ */
+import { open } from "node:fs/promises";
+import { RetouchError } from "../errors.ts";
+import { byteSizeOf, type DType, dtypeFromSafetensors } from "../onnx/dtype.ts";
+
+/** Where one stored tensor lies. */
+export interface StoredTensor {
+  file: string;
+  /** Undefined for an element type that no network here can use. */
+  dtype: DType | undefined;
+  storedType: string;
+  shape: readonly number[];
+  /** From the start of the file. */
+  byteOffset: number;
+  byteLength: number;
+}
+
+/** The format's own limit, which keeps a damaged length from asking for gigabytes. */
+const MAX_HEADER_BYTES = 100_000_000;
+
+/**
+ * Reads where every tensor of `file` lies.
+ * @throws RetouchError CHECKPOINT_MISSING, or CHECKPOINT_INVALID for a truncated or inconsistent file.
+ */
+export async function readSafetensorsHeader(file: string): Promise<Map<string, StoredTensor>> {
+  const handle = await open(file, "r").catch((cause: unknown) => {
+    throw new RetouchError("CHECKPOINT_MISSING", `The weights file ${file} cannot be opened.`, { cause });
+  });
+  try {
+    const { size } = await handle.stat();
+    const lengthBytes = await readExactly(file, handle, 0, 8, size);
+    const headerLength = Number(lengthBytes.readBigUInt64LE());
+    if (headerLength > MAX_HEADER_BYTES || headerLength + 8 > size) {
+      throw damaged(file, `its header claims ${headerLength} bytes and the file has ${size}`);
+    }
+    const header = await readExactly(file, handle, 8, headerLength, size);
+    return parseHeader(file, header.toString("utf8"), headerLength + 8, size);
+  } finally {
+    await handle.close();
+  }
+}
+
+type FileHandle = Awaited<ReturnType<typeof open>>;
+
+async function readExactly(file: string, handle: FileHandle, from: number, length: number, size: number) {
+  const buffer = Buffer.alloc(length);
+  const { bytesRead } = await handle.read(buffer, 0, length, from);
+  if (bytesRead !== length) throw damaged(file, `it ends after ${size} bytes, inside the header`);
+  return buffer;
+}
+
+function parseHeader(
+  file: string,
+  json: string,
+  dataStart: number,
+  fileSize: number,
+): Map<string, StoredTensor> {
+  let entries: [string, unknown][];
+  try {
+    entries = Object.entries(JSON.parse(json) as Record<string, unknown>);
+  } catch (cause) {
+    throw damaged(file, "its header is no JSON", cause);
+  }
+  const tensors = new Map<string, StoredTensor>();
+  for (const [key, entry] of entries) {
+    if (key === "__metadata__") continue;
+    if (!isHeaderEntry(entry)) throw damaged(file, `the header's entry ${key} is malformed`);
+    const [start, end] = entry.data_offsets;
+    const dtype = dtypeFromSafetensors(entry.dtype);
+    const count = entry.shape.reduce((product, dim) => product * dim, 1);
+    if (end < start || (dtype && end - start !== count * byteSizeOf(dtype))) {
+      throw damaged(
+        file,
+        `${key} has ${end - start} bytes, which do not fit ${entry.dtype} [${entry.shape.join(", ")}]`,
+      );
+    }
+    if (dataStart + end > fileSize) {
+      throw damaged(file, `${key} should end at byte ${dataStart + end} and the file has ${fileSize}`);
+    }
+    tensors.set(key, {
+      file,
+      dtype,
+      storedType: entry.dtype,
+      shape: entry.shape,
+      byteOffset: dataStart + start,
+      byteLength: end - start,
+    });
+  }
+  return tensors;
+}
+
+interface HeaderEntry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+function isHeaderEntry(value: unknown): value is HeaderEntry {
+  if (typeof value !== "object" || value === null) return false;
+  const { dtype, shape, data_offsets: offsets } = value as Partial<Record<keyof HeaderEntry, unknown>>;
+  const isCount = (item: unknown): boolean => Number.isSafeInteger(item) && (item as number) >= 0;
+  return (
+    typeof dtype === "string" &&
+    Array.isArray(shape) &&
+    shape.every(isCount) &&
+    Array.isArray(offsets) &&
+    offsets.length === 2 &&
+    offsets.every(isCount)
+  );
+}
+
+function damaged(file: string, detail: string, cause?: unknown): RetouchError {
+  return new RetouchError("CHECKPOINT_INVALID", `The weights file ${file} is damaged: ${detail}.`, { cause });
+}

@@ -1,0 +1,118 @@
+/** The tensors of one network's files, handed to the graph by key, each exactly once. */
+import { RetouchError } from "../errors.ts";
+import { externalTensor, showShape, type Value } from "../onnx/graph.ts";
+import { toFloat32 } from "../onnx/ops.ts";
+import path from "node:path";
+import type { StoredTensor } from "./safetensors.ts";
+
+/** Buffers that training frameworks store although they follow from the configuration. */
+const DERIVED_KEYS = /(^|\.)position_ids$/;
+
+export class WeightSet {
+  /** What a message calls this network: its folder. */
+  readonly name: string;
+  /** The folder that the external data's locations are relative to. */
+  readonly baseFolder: string;
+  readonly #tensors: ReadonlyMap<string, StoredTensor>;
+  readonly #used = new Set<string>();
+
+  constructor(name: string, tensors: ReadonlyMap<string, StoredTensor>) {
+    this.name = name;
+    this.#tensors = tensors;
+    this.baseFolder = commonFolder([...tensors.values()].map((tensor) => tensor.file));
+  }
+
+  /** The keys under `prefix`; "" is the whole set. */
+  scope(prefix = ""): WeightScope {
+    return new WeightScope(this, prefix);
+  }
+
+  has(key: string): boolean {
+    return this.#tensors.has(key);
+  }
+
+  /** @throws RetouchError CHECKPOINT_INVALID when the key is missing or has another shape. */
+  take(key: string, shape: readonly number[]): Value {
+    const stored = this.#tensors.get(key);
+    if (!stored) {
+      throw new RetouchError(
+        "CHECKPOINT_INVALID",
+        `${this.name}: the weight ${key} ${showShape(shape)} is missing.`,
+      );
+    }
+    if (showShape(stored.shape) !== showShape(shape)) {
+      throw new RetouchError(
+        "CHECKPOINT_INVALID",
+        `${this.name}: the weight ${key} has the shape ${showShape(stored.shape)} where the configuration asks for ${showShape(shape)}.`,
+      );
+    }
+    if (stored.dtype === undefined || !["float32", "float16", "bfloat16"].includes(stored.dtype)) {
+      throw new RetouchError(
+        "CHECKPOINT_UNSUPPORTED",
+        `${this.name}: the weight ${key} is stored as ${stored.storedType}; F32, F16 and BF16 can be read.`,
+      );
+    }
+    if (this.#used.has(key)) throw new Error(`${this.name}: the weight ${key} is used twice.`);
+    this.#used.add(key);
+    const location = path.relative(this.baseFolder, stored.file).split(path.sep).join("/");
+    const { byteOffset, byteLength } = stored;
+    return toFloat32(externalTensor(key, stored.dtype, shape, { location, byteOffset, byteLength }));
+  }
+
+  /** Marks a key as known and not needed, such as the second name of a shared table. */
+  ignore(key: string): void {
+    this.#used.add(key);
+  }
+
+  /** @throws RetouchError CHECKPOINT_INVALID naming the keys that no network asked for. */
+  assertAllUsed(): void {
+    const unused = [...this.#tensors.keys()].filter((key) => !this.#used.has(key) && !DERIVED_KEYS.test(key));
+    if (unused.length === 0) return;
+    const shown = unused.slice(0, 3).join(", ");
+    const more = unused.length > 3 ? ` and ${unused.length - 3} more` : "";
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
+      `${this.name}: the configuration has no place for the weight${unused.length > 1 ? "s" : ""} ${shown}${more}.`,
+    );
+  }
+}
+
+/** A prefix of keys, mirroring the module tree of the checkpoint. */
+export class WeightScope {
+  readonly #set: WeightSet;
+  readonly #prefix: string;
+
+  constructor(set: WeightSet, prefix: string) {
+    this.#set = set;
+    this.#prefix = prefix;
+  }
+
+  child(...names: readonly (string | number)[]): WeightScope {
+    return new WeightScope(this.#set, this.#key(names.join(".")));
+  }
+
+  /** The tensor `name` of this scope, as float32. */
+  tensor(name: string, shape: readonly number[]): Value {
+    return this.#set.take(this.#key(name), shape);
+  }
+
+  has(name: string): boolean {
+    return this.#set.has(this.#key(name));
+  }
+
+  ignore(name: string): void {
+    this.#set.ignore(this.#key(name));
+  }
+
+  #key(name: string): string {
+    return this.#prefix === "" ? name : `${this.#prefix}.${name}`;
+  }
+}
+
+function commonFolder(files: readonly string[]): string {
+  let folder = path.dirname(files[0] ?? path.sep);
+  for (const file of files) {
+    while (path.relative(folder, file).startsWith("..")) folder = path.dirname(folder);
+  }
+  return folder;
+}
