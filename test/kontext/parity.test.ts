@@ -131,7 +131,7 @@ describe.each(readJson<Case[]>("cases.json"))("the edit $name", (edit) => {
     expectClose("referenceIds", ids[2], floats("referenceIds"), TOLERANCE.exact);
 
     const { cos, sin } = rotaryTable(
-      Float32Array.from(ids.flatMap((list) => [...list])),
+      Float32Array.of(...ids[0], ...ids[1], ...ids[2]),
       networks.flux.rotaryAxes,
     );
     // The reference stores every angle twice, for both numbers of the pair that it turns.
