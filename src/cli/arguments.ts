@@ -1,0 +1,60 @@
+/** Turns the words of a command line into the library's terms; what is out of range is the library's to say. */
+import { type OutputFormat, RetouchError, type Size } from "../index.ts";
+
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const SIZE = /^(\d{1,9})[x*×](\d{1,9})$/i;
+
+/** Reads a decimal number such as 28, 2.5 or 1e3; Number() alone would take "", "0x1F" and "Infinity" too. */
+export function numberOf(flag: string): (text: string) => number {
+  return (text) => {
+    const value = NUMBER.test(text) ? Number(text) : Number.NaN;
+    if (!Number.isFinite(value)) throw invalid(`${flag} must be a number, not ${JSON.stringify(text)}.`);
+    return value;
+  };
+}
+
+/** Reads a width and a height such as 1024x768 or 1024*768. */
+export function parseSize(text: string): Size {
+  const match = SIZE.exec(text);
+  if (match === null) {
+    throw invalid(`--size must be a width and a height such as 1024x768, not ${JSON.stringify(text)}.`);
+  }
+  return { width: Number(match[1]), height: Number(match[2]) };
+}
+
+/** Reads png or jpeg. */
+export function parseFormat(text: string): OutputFormat {
+  if (text === "png" || text === "jpeg") return text;
+  throw invalid(`--format must be png or jpeg, not ${JSON.stringify(text)}.`);
+}
+
+function invalid(sentence: string): RetouchError {
+  return new RetouchError("INVALID_PARAMETER", sentence);
+}
+
+/** What the library's field names are called on the command line. */
+const FLAGS: Record<string, string> = {
+  prompt: "the prompt",
+  negativePrompt: "--negative-prompt",
+  trueCfgScale: "--true-cfg-scale",
+  "size.width": "the width in --size",
+  "size.height": "the height in --size",
+  numSteps: "--steps",
+  guidance: "--guidance",
+  seed: "--seed",
+  threads: "--threads",
+};
+
+/** Runs a check of the library, whose sentences begin with its field's name, and lets them begin with the flag's. */
+export async function withFlagNames<T>(check: () => T | Promise<T>): Promise<T> {
+  try {
+    return await check();
+  } catch (error) {
+    if (!(error instanceof RetouchError) || error.code !== "INVALID_PARAMETER") throw error;
+    const [field] = error.message.split(" ", 1);
+    const flag = FLAGS[field!];
+    if (flag === undefined) throw error;
+    const sentence = flag + error.message.slice(field!.length);
+    throw new RetouchError("INVALID_PARAMETER", sentence, { cause: error });
+  }
+}

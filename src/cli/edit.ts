@@ -1,0 +1,118 @@
+/** `retouch edit`: checks all that can be checked at once, then loads the checkpoint, edits, writes and reports. */
+import {
+  createEngine,
+  type EditRequest,
+  type Engine,
+  type ImageSource,
+  type OutputFormat,
+  readImageSource,
+  resolveRequest,
+  RetouchError,
+  type Size,
+} from "../index.ts";
+import { withFlagNames } from "./arguments.ts";
+import { checkOutput, chooseFormat, defaultOutput, printText, STDOUT, writeOutput } from "./output.ts";
+import { createProgress } from "./progress.ts";
+import { oneLine, reportJson, reportText } from "./report.ts";
+
+/** The flags as commander hands them over. */
+export interface EditFlags {
+  output?: string | undefined;
+  negativePrompt?: string | undefined;
+  trueCfgScale?: number | undefined;
+  size?: Size | undefined;
+  steps?: number | undefined;
+  guidance?: number | undefined;
+  seed?: number | undefined;
+  format?: OutputFormat | undefined;
+  checkpoint?: string | undefined;
+  threads?: number | undefined;
+  json?: boolean | undefined;
+  quiet?: boolean | undefined;
+}
+
+/** Edits one picture. @throws RetouchError with a sentence for the user; INVALID_PARAMETER is a wrong command line */
+export async function runEdit(
+  image: string,
+  prompt: string,
+  flags: EditFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  const format = chooseFormat(flags.output === STDOUT ? undefined : flags.output, flags.format);
+  const parameters = requestParameters(prompt, format, flags);
+  await withFlagNames(() => resolveRequest({ image: new Uint8Array(), ...parameters }));
+  const source = await readImageSource(image, { signal });
+  const output = flags.output ?? defaultOutput(source, format);
+  await checkOutput(output);
+
+  const progress = createProgress(process.stderr, !flags.quiet && !flags.json);
+  const say = flags.quiet ? () => {} : sayOnStderr;
+  let engine: Engine | undefined;
+  try {
+    progress.phase("loading the checkpoint");
+    const { checkpoint, threads } = flags;
+    engine = await orAborted(
+      withFlagNames(() => createEngine({ checkpoint, threads })),
+      signal,
+    );
+    progress.clear();
+    if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
+    progress.phase("reading the prompt and the picture");
+    const request = { image: source.bytes, ...parameters };
+    const result = await withSourceName(source, engine.edit(request, { signal, onStep: progress.step }));
+    progress.clear();
+    await writeOutput(output, result.image);
+    for (const notice of result.notices) say(notice);
+    const report = { output, result, checkpoint: engine.checkpoint };
+    if (!flags.quiet) {
+      const stream = output === STDOUT ? process.stderr : process.stdout;
+      await printText(stream, flags.json ? reportJson(report) : reportText(report));
+    }
+  } finally {
+    progress.clear();
+    // After an abort the process ends at once and takes the networks with it.
+    if (!signal.aborted) await engine?.close();
+  }
+}
+
+const DEMO_NOTICE =
+  "This is a small demo model for clip-art scenes; for photographs, use the published weights (--checkpoint DIR).";
+
+function requestParameters(
+  prompt: string,
+  format: OutputFormat,
+  flags: EditFlags,
+): Omit<EditRequest, "image"> {
+  const { negativePrompt, trueCfgScale, size, steps, guidance, seed } = flags;
+  return { prompt, negativePrompt, trueCfgScale, size, numSteps: steps, guidance, seed, format };
+}
+
+function sayOnStderr(sentence: string): void {
+  process.stderr.write(`retouch: ${oneLine(sentence)}\n`);
+}
+
+/** Loading knows no signal; whoever interrupts it need not wait for its end. */
+async function orAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = (): void => reject(new RetouchError("ABORTED", "The edit was cancelled."));
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  // Without a handler an abort after the race would count as unhandled.
+  aborted.catch(() => {});
+  return Promise.race([result, aborted]);
+}
+
+/** The engine sees bytes and calls them "the image"; the user knows them by their path or address. */
+async function withSourceName<T>({ name }: ImageSource, result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (error) {
+    if (!(error instanceof RetouchError) || !error.code.startsWith("IMAGE_")) throw error;
+    throw new RetouchError(
+      error.code,
+      error.message.replace(/^the image\b/, () => name),
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,119 @@
+/** The command line: its arguments, which command they mean, and with which code the process ends. */
+import { Command, CommanderError } from "commander";
+import { messageOf, RetouchError, version } from "../index.ts";
+import { numberOf, parseFormat, parseSize } from "./arguments.ts";
+import { type EditFlags, runEdit } from "./edit.ts";
+import { oneLine } from "./report.ts";
+
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 2;
+/** What shells expect of a process that a signal ended: 128 and the signal's number. */
+const EXIT_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
+
+const interruption = new AbortController();
+let interruptedCode: number | undefined;
+
+const program = new Command("retouch")
+  .description("Edit pictures by instruction with FLUX.1 Kontext, on your own machine.")
+  .version(version, "-V, --version", "print the version")
+  .helpOption("-h, --help", "print this help")
+  .helpCommand(false)
+  .exitOverride()
+  .configureOutput({ outputError: () => {} });
+
+program
+  .command("edit")
+  .summary("edit one picture")
+  .description("Edit one picture.")
+  .helpOption("-h, --help", "print this help")
+  .argument("<image>", "a path, an http(s) or data URL, or - for standard input")
+  .argument("<prompt>", "what to change, in quotes; 1 to 4,000 characters")
+  .option(
+    "-o, --output <file>",
+    "where the result goes, - for standard output (default: NAME.edited.png here)",
+  )
+  .option("--negative-prompt <text>", "what to steer away from; doubles the time of a step")
+  .option(
+    "--true-cfg-scale <number>",
+    "strength of the negative prompt, 1 to 10 (default: 2)",
+    numberOf("--true-cfg-scale"),
+  )
+  .option(
+    "--size <WxH>",
+    "size of the result, 16 to 4096 a side (default: the picture's, at most 1536)",
+    parseSize,
+  )
+  .option("--steps <number>", "1 to 50 (default: 28)", numberOf("--steps"))
+  .option(
+    "--guidance <number>",
+    "how closely the prompt is followed, 0 to 10 (default: 2)",
+    numberOf("--guidance"),
+  )
+  .option("--seed <number>", "repeats an edit; -1 chooses one at random (default: -1)", numberOf("--seed"))
+  .option("--format <format>", "png or jpeg (default: by the name in -o, or png)", parseFormat)
+  .option(
+    "--checkpoint <dir>",
+    "a checkpoint folder in the layout of diffusers (default: the demo that ships)",
+  )
+  .option(
+    "--threads <number>",
+    "threads to compute with, 0 for one a core (default: 0)",
+    numberOf("--threads"),
+  )
+  .option("--json", "print the result as one line of JSON")
+  .option("--quiet", "print nothing but errors")
+  .action((image: string, prompt: string, flags: EditFlags) =>
+    runEdit(image, prompt, flags, interruption.signal),
+  );
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    if (interruptedCode !== undefined) process.exit(interruptedCode);
+    interruptedCode = EXIT_OF_SIGNAL[signal];
+    complain("Stopping after the current step; once more stops at once.");
+    interruption.abort();
+  });
+}
+// Failed writes are reported where they are made; without a listener they would end the process with a stack.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
+const exitCode = await program.parseAsync().then(
+  () => 0,
+  (error: unknown) => exitCodeOf(error),
+);
+await Promise.all([process.stdout, process.stderr].map(flush));
+// Not left to the event loop: a standard input that nobody ends would keep the process alive.
+process.exit(interruptedCode ?? exitCode);
+
+/** Says what went wrong, in one sentence, and chooses the code. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    // Without any command the help itself was printed.
+    if (error.code !== "commander.help") complain(usageSentence(error));
+    return EXIT_USAGE;
+  }
+  if (error instanceof RetouchError) {
+    if (interruptedCode === undefined || error.code !== "ABORTED") complain(error.message);
+    return error.code === "INVALID_PARAMETER" ? EXIT_USAGE : EXIT_FAILURE;
+  }
+  complain(`Unexpected failure: ${messageOf(error)}`);
+  if (error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return EXIT_FAILURE;
+}
+
+function usageSentence({ code, message }: CommanderError): string {
+  const what = message.replace(/^error: /, "").replace(/\.?\s*$/, "");
+  const hint = code === "commander.excessArguments" ? "put the prompt in quotes" : "see retouch edit --help";
+  return `${what}; ${hint}.`;
+}
+
+function complain(sentence: string): void {
+  process.stderr.write(`retouch: ${oneLine(sentence)}\n`);
+}
+
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write("", () => resolve());
+  });
+}

@@ -1,0 +1,88 @@
+/** Decides where a result goes and in which format, and brings it there. */
+import path from "node:path";
+import {
+  type ImageSource,
+  messageOf,
+  type OutputFormat,
+  RetouchError,
+  checkWritable,
+  writeFileAtomically,
+} from "../index.ts";
+
+/** Standard output as a place for the picture. */
+export const STDOUT = "-";
+
+const FORMAT_OF_EXTENSION: Record<string, OutputFormat> = {
+  ".png": "png",
+  ".jpg": "jpeg",
+  ".jpeg": "jpeg",
+  ".jpe": "jpeg",
+};
+const EXTENSION: Record<OutputFormat, string> = { png: ".png", jpeg: ".jpg" };
+
+/**
+ * Takes the format from `--format`, or else from the extension of `-o`, or else PNG.
+ * @throws RetouchError INVALID_PARAMETER if the two contradict each other or the extension stands for neither
+ */
+export function chooseFormat(file: string | undefined, format: OutputFormat | undefined): OutputFormat {
+  const extension = file === undefined ? "" : path.extname(file).toLowerCase();
+  const meant = FORMAT_OF_EXTENSION[extension];
+  if (format !== undefined && meant !== undefined && format !== meant) {
+    throw new RetouchError("INVALID_PARAMETER", `--format ${format} contradicts the name in -o ${file}.`);
+  }
+  if (format === undefined && meant === undefined && extension !== "") {
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `-o ${file} is neither .png nor .jpg; results are PNG or JPEG (or say which with --format).`,
+    );
+  }
+  return format ?? meant ?? "png";
+}
+
+/** Names the result after its source, in the current folder: `bird.jpg` becomes `bird.edited.png`. */
+export function defaultOutput(source: ImageSource, format: OutputFormat): string {
+  const name = source.path === undefined ? "edited" : `${path.parse(source.path).name}.edited`;
+  return name + EXTENSION[format];
+}
+
+/**
+ * Checks a place for the result before the work begins.
+ * @throws RetouchError OUTPUT_UNWRITABLE, or INVALID_PARAMETER for a terminal
+ */
+export async function checkOutput(output: string): Promise<void> {
+  if (output !== STDOUT) return checkWritable(output);
+  if (process.stdout.isTTY) {
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      "-o - would write the picture to the terminal; redirect it to a file.",
+    );
+  }
+}
+
+/** @throws RetouchError OUTPUT_UNWRITABLE */
+export async function writeOutput(output: string, bytes: Uint8Array): Promise<void> {
+  if (output !== STDOUT) return writeFileAtomically(output, bytes);
+  const cause = await written(process.stdout, bytes);
+  if (cause !== undefined) throw unwritable(cause);
+}
+
+/**
+ * Prints a report; a reader that has gone away (`| head`) has seen what it wanted.
+ * @throws RetouchError OUTPUT_UNWRITABLE
+ */
+export async function printText(stream: NodeJS.WritableStream, text: string): Promise<void> {
+  const cause = await written(stream, text);
+  if (cause !== undefined && !("code" in cause && cause.code === "EPIPE")) throw unwritable(cause);
+}
+
+function written(stream: NodeJS.WritableStream, content: Uint8Array | string): Promise<Error | undefined> {
+  return new Promise((resolve) => {
+    stream.write(content, (cause) => resolve(cause ?? undefined));
+  });
+}
+
+function unwritable(cause: Error): RetouchError {
+  return new RetouchError("OUTPUT_UNWRITABLE", `Standard output cannot be written: ${messageOf(cause)}.`, {
+    cause,
+  });
+}

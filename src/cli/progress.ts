@@ -1,0 +1,60 @@
+/** A line on a terminal that is drawn over itself while an edit runs, and gone when it ends. */
+
+/** The part of a terminal stream that is needed here. */
+export interface Terminal {
+  isTTY?: boolean | undefined;
+  columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+export interface Progress {
+  /** Shows a phase that has no steps, such as loading. */
+  phase(text: string): void;
+  /** Shows `step` of `of` steps done; `seconds` since the first began. */
+  step(progress: { step: number; of: number; seconds: number }): void;
+  clear(): void;
+}
+
+const BAR_WIDTH = 24;
+const CLEAR_TO_END = "\u001B[K";
+
+/** Draws on a terminal; on anything else, such as a log file, it shows nothing. */
+export function createProgress(stream: Terminal, isWanted: boolean): Progress {
+  const isShown = isWanted && stream.isTTY === true;
+  let isDrawn = false;
+  const draw = (text: string): void => {
+    if (!isShown) return;
+    // A line that wraps could not be drawn over.
+    const width = Math.max((stream.columns ?? 80) - 1, 1);
+    stream.write(`\r${text.slice(0, width)}${CLEAR_TO_END}`);
+    isDrawn = true;
+  };
+  return {
+    phase: draw,
+    step: (progress) => draw(stepLine(progress)),
+    clear() {
+      if (isDrawn) stream.write(`\r${CLEAR_TO_END}`);
+      isDrawn = false;
+    },
+  };
+}
+
+function stepLine({ step, of, seconds }: { step: number; of: number; seconds: number }): string {
+  const filled = Math.round((BAR_WIDTH * step) / of);
+  const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);
+  const perStep = seconds / step;
+  return `[${bar}] step ${step}/${of}, ${seconds2(perStep)} a step, ${duration(perStep * (of - step))} left`;
+}
+
+function seconds2(seconds: number): string {
+  return `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
+}
+
+/** "8 s", "3 min 05 s" or "2 h 10 min". */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const pad = (value: number): string => String(value).padStart(2, "0");
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
+}

@@ -1,0 +1,48 @@
+/** What the command says about a finished edit: aligned lines for people, one line of JSON for programs. */
+import type { CheckpointInfo, EditResult, Size } from "../index.ts";
+
+export interface Report {
+  /** Path of the written file, or `-`. */
+  output: string;
+  result: EditResult;
+  checkpoint: CheckpointInfo;
+}
+
+/** One line per parameter that was in effect, so that the edit can be repeated. */
+export function reportText({ output, result, checkpoint }: Report): string {
+  const { parameters, workingSize, referenceSize, seconds } = result;
+  const hasNegative = parameters.negativePrompt !== "";
+  const rows: [string, string][] = [
+    ["picture", output === "-" ? "standard output" : output],
+    ["format", result.format === "png" ? "PNG" : "JPEG"],
+    [
+      "size",
+      `${sizeText(result)} (drawn at ${sizeText(workingSize)}, source seen at ${sizeText(referenceSize)})`,
+    ],
+    ["seed", String(parameters.seed)],
+    ["prompt", parameters.prompt],
+    ["negative prompt", hasNegative ? parameters.negativePrompt : "none"],
+    ...(hasNegative ? [["true CFG scale", String(parameters.trueCfgScale)] satisfies [string, string]] : []),
+    ["steps", String(parameters.numSteps)],
+    ["guidance", String(parameters.guidance)],
+    ["checkpoint", checkpoint.name],
+    ["time", `${seconds.total.toFixed(2)} s, of which ${seconds.denoise.toFixed(2)} s denoising`],
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, value]) => `${label.padEnd(width)}  ${oneLine(value)}\n`).join("");
+}
+
+/** The same and the notices as one line of JSON. */
+export function reportJson({ output, result, checkpoint }: Report): string {
+  const { image, ...facts } = result;
+  return `${JSON.stringify({ output, checkpoint: checkpoint.name, bytes: image.byteLength, ...facts })}\n`;
+}
+
+/** Keeps a text from breaking out of its line or steering the terminal. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").replaceAll(/\p{Cc}/gu, "?");
+}
+
+function sizeText({ width, height }: Size): string {
+  return `${width} x ${height}`;
+}
