@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import { numberOf, parseFormat, parseSize, withFlagNames } from "../../src/cli/arguments.ts";
+import { type EditRequest, resolveRequest, RetouchError } from "../../src/index.ts";
+
+describe("numberOf", () => {
+  const parse = numberOf("--steps");
+  it.each([
+    ["28", 28],
+    ["2.5", 2.5],
+    [".5", 0.5],
+    ["5.", 5],
+    ["-1", -1],
+    ["+3", 3],
+    ["1e3", 1000],
+    ["1E-2", 0.01],
+    ["007", 7],
+  ])("reads %j as %d", (text, value) => expect(parse(text)).toBe(value));
+
+  const malformed = [
+    "",
+    " ",
+    " 5",
+    "5 ",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1e999",
+    "0x1F",
+    "1_000",
+    "1,5",
+    ".",
+  ];
+  it.each([...malformed, "e3", "--5", "five", "٣", "5\n", "true"])("refuses %j", (text) => {
+    expect(() => parse(text)).toThrow(`--steps must be a number, not ${JSON.stringify(text)}.`);
+  });
+});
+
+describe("parseSize", () => {
+  it.each(["1024x768", "1024*768", "1024X768", "1024×768"])("reads %s", (text) => {
+    expect(parseSize(text)).toEqual({ width: 1024, height: 768 });
+  });
+
+  it.each([
+    "",
+    "x",
+    "64",
+    "64x",
+    "x64",
+    "-64x64",
+    "64x64x64",
+    "64.5x64",
+    "64 x 64",
+    "1e2x64",
+    "9999999999x9",
+  ])("refuses %j", (text) => {
+    const sentence = `--size must be a width and a height such as 1024x768, not ${JSON.stringify(text)}.`;
+    expect(() => parseSize(text)).toThrow(sentence);
+  });
+});
+
+describe("parseFormat", () => {
+  it("reads png and jpeg and nothing else", () => {
+    expect(["png", "jpeg"].map(parseFormat)).toEqual(["png", "jpeg"]);
+    for (const text of ["", "PNG", "jpg", "webp"])
+      expect(() => parseFormat(text)).toThrow(/^--format must be/);
+  });
+});
+
+describe("withFlagNames", () => {
+  it.each<[Partial<EditRequest>, string]>([
+    [{ prompt: " \n " }, "the prompt must not be empty."],
+    [{ numSteps: 0 }, "--steps must be a whole number from 1 to 50, not 0."],
+    [{ numSteps: 2.5 }, "--steps must be a whole number from 1 to 50, not 2.5."],
+    [{ numSteps: Number.NaN }, "--steps must be a whole number from 1 to 50, not NaN."],
+    [{ guidance: -1 }, "--guidance must be a number from 0 to 10, not -1."],
+    [{ trueCfgScale: 0.5 }, "--true-cfg-scale must be a number from 1 to 10, not 0.5."],
+    [{ seed: 1.5 }, "--seed must be a whole number from -1 to 9007199254740991, not 1.5."],
+    [
+      { size: { width: 15, height: 64 } },
+      "the width in --size must be a whole number from 16 to 4096, not 15.",
+    ],
+    [{ negativePrompt: "x".repeat(4001) }, "--negative-prompt must have at most 4000 characters, not 4001."],
+  ])("names the flag of %j", async (fields, sentence) => {
+    const request = { image: new Uint8Array(), prompt: "Make it night", ...fields };
+    await expect(withFlagNames(() => resolveRequest(request))).rejects.toThrow(sentence);
+  });
+
+  it("leaves every other failure as it is", async () => {
+    const error = new RetouchError("IMAGE_INVALID", "numSteps is no picture.");
+    const fail = (): Promise<never> => Promise.reject(error);
+    await expect(withFlagNames(fail)).rejects.toBe(error);
+  });
+});

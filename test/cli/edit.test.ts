@@ -1,0 +1,176 @@
+import { mkdtemp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import sharp from "sharp";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { gradient, sharpOf } from "../images/samples.ts";
+import { CHECKPOINT, retouch, type RunOptions, type Ended } from "./run.ts";
+
+let folder: string;
+let bird: Buffer;
+
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "retouch-cli-"));
+  bird = await sharpOf(gradient(60, 44)).jpeg().toBuffer();
+  await writeFile(path.join(folder, "bird.jpg"), bird);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** A quick edit in the test's folder; flags may override its own. */
+function edit(image: string, flags: string[] = [], options: RunOptions = {}): Promise<Ended> {
+  const args = [
+    "edit",
+    image,
+    "Make it night",
+    "--checkpoint",
+    CHECKPOINT,
+    "--steps",
+    "1",
+    "--seed",
+    "7",
+    ...flags,
+  ];
+  return retouch(args, { cwd: folder, ...options });
+}
+
+describe("retouch edit", () => {
+  it("writes beside nothing else NAME.edited.png of the picture's size and prints every parameter", async () => {
+    const { code, stdout, stderr } = await edit("bird.jpg", [
+      "--guidance",
+      "2.5",
+      "--negative-prompt",
+      "rain\nand fog",
+    ]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(await readdir(folder)).toEqual(["bird.edited.png", "bird.jpg"]);
+    expect(await readFile(path.join(folder, "bird.jpg"))).toEqual(bird);
+    const written = await sharp(path.join(folder, "bird.edited.png")).metadata();
+    expect(written).toMatchObject({ format: "png", width: 60, height: 44 });
+    expect(written.xmpAsString).toContain('retouch:seed="7"');
+
+    const lines = stdout.toString().trimEnd().split("\n");
+    expect(new Set(lines.map((line) => line.slice(15, 17)))).toEqual(new Set(["  "]));
+    expect(lines.map((line) => line.replace(/ {2,}/, ": "))).toEqual([
+      "picture: bird.edited.png",
+      "format: PNG",
+      expect.stringMatching(/^size: 60 x 44 \(drawn at \d+ x \d+, source seen at \d+ x \d+\)$/),
+      "seed: 7",
+      "prompt: Make it night",
+      "negative prompt: rain and fog",
+      "true CFG scale: 2",
+      "steps: 1",
+      "guidance: 2.5",
+      "checkpoint: plain",
+      expect.stringMatching(/^time: \d+\.\d\d s, of which \d+\.\d\d s denoising$/),
+    ]);
+  });
+
+  it("repeats an edit exactly by its seed, and chooses one where none is given", async () => {
+    const seeds = ["--seed", "-1"];
+    const first = JSON.parse((await edit("bird.jpg", [...seeds, "--json", "-o", "1.png"])).stdout.toString());
+    const { seed } = first.parameters;
+    expect(seed).toBeGreaterThanOrEqual(0);
+    await edit("bird.jpg", ["--seed", String(seed), "-o", "2.png"]);
+    await edit("bird.jpg", ["--seed", String(seed + 1), "-o", "3.png"]);
+    const [one, two, three] = await Promise.all(
+      [1, 2, 3].map((i) => readFile(path.join(folder, `${i}.png`))),
+    );
+    expect(two).toEqual(one);
+    expect(three).not.toEqual(one);
+  });
+
+  it("prints one line of JSON with --json, and nothing with --quiet", async () => {
+    const { code, stdout, stderr } = await edit("bird.jpg", ["--json", "-o", "out/a.jpg", "--size", "48*32"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout.toString()).toMatch(/^\{.*\}\n$/);
+    const image = await readFile(path.join(folder, "out/a.jpg"));
+    expect(JSON.parse(stdout.toString())).toMatchObject({
+      output: "out/a.jpg",
+      checkpoint: "plain",
+      bytes: image.length,
+      format: "jpeg",
+      width: 48,
+      height: 32,
+      parameters: {
+        prompt: "Make it night",
+        negativePrompt: "",
+        trueCfgScale: 1,
+        size: { width: 48, height: 32 },
+        numSteps: 1,
+        guidance: 2,
+        seed: 7,
+        format: "jpeg",
+      },
+      workingSize: { width: expect.any(Number), height: expect.any(Number) },
+      referenceSize: { width: expect.any(Number), height: expect.any(Number) },
+      notices: [],
+      seconds: { total: expect.any(Number), denoise: expect.any(Number) },
+    });
+    expect(await sharp(image).metadata()).toMatchObject({ format: "jpeg", width: 48, height: 32 });
+
+    const quiet = await edit("bird.jpg", ["--quiet", "-o", "b.png"]);
+    expect(quiet).toMatchObject({ code: 0, stderr: "", stdout: Buffer.alloc(0) });
+  });
+
+  it.each([
+    [["-o", "a.JPEG"], "a.JPEG", "jpeg"],
+    [["-o", "a", "--format", "jpeg"], "a", "jpeg"],
+    [["-o", "a.dat", "--format", "png"], "a.dat", "png"],
+    [["-o", "a"], "a", "png"],
+    [["--format", "jpeg"], "bird.edited.jpg", "jpeg"],
+  ])("chooses name and format by %j", async (flags, name, format) => {
+    expect((await edit("bird.jpg", flags)).stderr).toBe("");
+    expect((await sharp(path.join(folder, name)).metadata()).format).toBe(format);
+  });
+
+  it("reads standard input and writes standard output, which then holds nothing else", async () => {
+    const { code, stdout, stderr } = await edit("-", ["-o", "-"], { input: bird });
+    expect(code).toBe(0);
+    expect((await sharp(stdout).metadata()).format).toBe("png");
+    expect(stderr).toMatch(/^picture +standard output\nformat +PNG\n/);
+    expect(await readdir(folder)).toEqual(["bird.jpg"]);
+  });
+
+  it("takes standard input, an address and a data URL, and calls the result edited.png", async () => {
+    const server = createServer((_, response) => response.end(bird));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/bird.jpg`;
+    try {
+      for (const image of ["-", address, `data:image/jpeg;base64,${bird.toString("base64")}`]) {
+        const { code, stderr } = await edit(image, [], { input: bird });
+        expect([code, stderr]).toEqual([0, ""]);
+        await rm(path.join(folder, "edited.png"));
+      }
+    } finally {
+      server.close();
+    }
+  });
+
+  it("replaces an earlier result", async () => {
+    await mkdir(path.join(folder, "out"));
+    await writeFile(path.join(folder, "out/a.png"), "old");
+    expect((await edit("bird.jpg", ["-o", "out/a.png"])).code).toBe(0);
+    expect((await sharp(path.join(folder, "out/a.png")).metadata()).format).toBe("png");
+    expect(await readdir(path.join(folder, "out"))).toEqual(["a.png"]);
+  });
+
+  it("says on stderr that a prompt was cut", async () => {
+    const args = ["edit", "bird.jpg", "bird ".repeat(700), "--checkpoint", CHECKPOINT, "--steps", "1"];
+    const { code, stdout, stderr } = await retouch([...args, "--json"], { cwd: folder });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^retouch: The prompt is longer than the \d+ tokens .*\.\n$/);
+    expect(JSON.parse(stdout.toString()).notices).toEqual([stderr.slice("retouch: ".length, -1)]);
+  });
+
+  it("says once that the checkpoint that ships is a demo", async () => {
+    const args = ["edit", "bird.jpg", "Make it night", "--steps", "1"];
+    const { code, stderr } = await retouch(args, { cwd: folder });
+    expect(code).toBe(0);
+    expect(stderr).toBe(
+      "retouch: This is a small demo model for clip-art scenes; for photographs, use the published weights (--checkpoint DIR).\n",
+    );
+    expect((await retouch([...args, "--quiet"], { cwd: folder })).stderr).toBe("");
+  });
+});

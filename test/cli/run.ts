@@ -1,0 +1,49 @@
+/** Runs the command line as a user does, as a process of its own. */
+import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const program = fileURLToPath(new URL("../../bin/retouch.js", import.meta.url));
+/** Random weights: what it draws is noise, but every part of an edit runs. */
+export const CHECKPOINT = fileURLToPath(new URL("../fixtures/checkpoints/plain", import.meta.url));
+
+export interface Ended {
+  code: number | null;
+  stdout: Buffer;
+  stderr: string;
+}
+
+export interface RunOptions {
+  /** Standard input; without it the input is empty. */
+  input?: Uint8Array | undefined;
+  cwd?: string | undefined;
+  stdio?: StdioOptions | undefined;
+  /** Sees the process as soon as it has started. */
+  onStart?: ((child: ChildProcess) => void) | undefined;
+}
+
+/** Starts `retouch` with these arguments and waits for its end. */
+export async function retouch(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const { cwd, stdio = "pipe", input, onStart } = options;
+  const child = spawn(process.execPath, [program, ...args], { cwd, stdio });
+  const stdout: Buffer[] = [];
+  let stderr = "";
+  child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stdin?.on("error", () => {});
+  if (onStart) onStart(child);
+  else child.stdin?.end(input);
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, stdout: Buffer.concat(stdout), stderr };
+}
+
+/** Waits for words on the standard error of a process, then does something. */
+export function whenItSays(child: ChildProcess, words: RegExp, action: () => void): void {
+  let text = "";
+  const onData = (chunk: Buffer): void => {
+    text += chunk.toString();
+    if (!words.test(text)) return;
+    child.stderr?.off("data", onData);
+    action();
+  };
+  child.stderr?.on("data", onData);
+}

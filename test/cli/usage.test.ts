@@ -1,0 +1,87 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { retouch } from "./run.ts";
+
+const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+describe("retouch", () => {
+  it("prints its version", async () => {
+    for (const flag of ["--version", "-V"]) {
+      expect(await retouch([flag])).toMatchObject({ code: 0, stderr: "" });
+      expect((await retouch([flag])).stdout.toString()).toBe(`${manifest.version}\n`);
+    }
+  });
+
+  it("prints its help, and that of edit with every flag", async () => {
+    const help = await retouch(["--help"]);
+    expect([help.code, help.stderr]).toEqual([0, ""]);
+    expect(help.stdout.toString()).toMatch(/^Usage: retouch .*edit \[options\] <image> <prompt>/s);
+
+    const edit = (await retouch(["edit", "--help"])).stdout.toString();
+    const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map((match) => match[1]);
+    const expected =
+      "output negative-prompt true-cfg-scale size steps guidance seed format checkpoint threads json";
+    expect(flags).toEqual([...expected.split(" "), "quiet", "help"].map((name) => `--${name}`));
+  });
+
+  it("prints its help as an error when no command is given", async () => {
+    const { code, stdout, stderr } = await retouch([]);
+    expect([code, stdout.length]).toEqual([2, 0]);
+    expect(stderr).toMatch(/^Usage: retouch/);
+  });
+});
+
+describe("a wrong command line ends with code 2 and one sentence", () => {
+  const edit = ["edit", "bird.png", "Make it night"];
+  const long = "x".repeat(4001);
+  it.each([
+    [["paint"], "unknown command 'paint'; see retouch edit --help."],
+    [["edit"], "missing required argument 'image'; see retouch edit --help."],
+    [["edit", "bird.png"], "missing required argument 'prompt'; see retouch edit --help."],
+    [
+      ["edit", "bird.png", "make", "it", "night"],
+      "too many arguments for 'edit'. Expected 2 arguments but got 4; put the prompt in quotes.",
+    ],
+    [[...edit, "--stepz", "3"], "unknown option '--stepz' (Did you mean --steps?); see retouch edit --help."],
+    [[...edit, "--steps"], "option '--steps <number>' argument missing; see retouch edit --help."],
+    [[...edit, "--steps", "51"], "--steps must be a whole number from 1 to 50, not 51."],
+    [[...edit, "--steps", "NaN"], '--steps must be a number, not "NaN".'],
+    [[...edit, "--steps", ""], '--steps must be a number, not "".'],
+    [[...edit, "--guidance", "11"], "--guidance must be a number from 0 to 10, not 11."],
+    [[...edit, "--seed", "-2"], "--seed must be a whole number from -1 to 9007199254740991, not -2."],
+    [
+      [...edit, "--size", "64*4097"],
+      "the height in --size must be a whole number from 16 to 4096, not 4097.",
+    ],
+    [[...edit, "--size", "64"], '--size must be a width and a height such as 1024x768, not "64".'],
+    [[...edit, "--threads", "many"], '--threads must be a number, not "many".'],
+    [[...edit, "--format", "webp"], '--format must be png or jpeg, not "webp".'],
+    [[...edit, "-o", "a.jpg", "--format", "png"], "--format png contradicts the name in -o a.jpg."],
+    [
+      [...edit, "-o", "a.webp"],
+      "-o a.webp is neither .png nor .jpg; results are PNG or JPEG (or say which with --format).",
+    ],
+    [["edit", "bird.png", ""], "the prompt must not be empty."],
+    [["edit", "bird.png", long], "the prompt must have at most 4000 characters, not 4001."],
+    [[...edit, "--negative-prompt", long], "--negative-prompt must have at most 4000 characters, not 4001."],
+  ] satisfies [string[], string][])("%j", async (args, sentence) => {
+    const { code, stdout, stderr } = await retouch(args);
+    expect(stderr).toBe(`retouch: ${sentence}\n`);
+    expect([code, stdout.length]).toEqual([2, 0]);
+  });
+
+  it("after the picture is read, too: --threads -1", async () => {
+    const image = new URL("../../examples/bluebird.png", import.meta.url).pathname;
+    const { code, stderr } = await retouch([
+      "edit",
+      image,
+      "Make it night",
+      "--threads",
+      "-1",
+      "-o",
+      "/dev/null",
+    ]);
+    expect(stderr).toBe("retouch: --threads must be a whole number from 0 to 1024, not -1.\n");
+    expect(code).toBe(2);
+  });
+});
