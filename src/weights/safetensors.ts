@@ -30,7 +30,11 @@ export async function readSafetensorsHeader(file: string): Promise<Map<string, S
     throw new RetouchError("CHECKPOINT_MISSING", `The weights file ${file} cannot be opened.`, { cause });
   });
   try {
-    const { size } = await handle.stat();
+    const stats = await handle.stat();
+    if (stats.isDirectory()) {
+      throw new RetouchError("CHECKPOINT_INVALID", `The weights file ${file} is a folder.`);
+    }
+    const { size } = stats;
     const lengthBytes = await readExactly(file, handle, 0, 8, size);
     const headerLength = Number(lengthBytes.readBigUInt64LE());
     if (headerLength > MAX_HEADER_BYTES || headerLength + 8 > size) {
@@ -58,14 +62,17 @@ function parseHeader(
   dataStart: number,
   fileSize: number,
 ): Map<string, StoredTensor> {
-  let entries: [string, unknown][];
+  let header: unknown;
   try {
-    entries = Object.entries(JSON.parse(json) as Record<string, unknown>);
+    header = JSON.parse(json);
   } catch (cause) {
     throw damaged(file, "its header is no JSON", cause);
   }
+  if (typeof header !== "object" || header === null || Array.isArray(header)) {
+    throw damaged(file, "its header is no JSON object");
+  }
   const tensors = new Map<string, StoredTensor>();
-  for (const [key, entry] of entries) {
+  for (const [key, entry] of Object.entries(header) as [string, unknown][]) {
     if (key === "__metadata__") continue;
     if (!isHeaderEntry(entry)) throw damaged(file, `the header's entry ${key} is malformed`);
     const [start, end] = entry.data_offsets;

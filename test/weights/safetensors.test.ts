@@ -1,0 +1,153 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { readSafetensorsHeader } from "../../src/weights/safetensors.ts";
+import { refusal } from "../support/refusal.ts";
+import { fileOf, float32, writeSafetensors } from "../support/safetensors.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const inFolder = async (name = "model.safetensors"): Promise<string> =>
+  path.join(await temporaryFolder(), name);
+
+describe("readSafetensorsHeader", () => {
+  it("finds type, shape and bytes of every tensor, and no tensor in the metadata", async () => {
+    const file = await inFolder();
+    await writeSafetensors(file, {
+      "b.weight": float32([1, 2, 3, 4, 5, 6], [2, 3]),
+      "a.bias": { dtype: "BF16", shape: [1], bytes: new Uint8Array(2) },
+      scalar: { dtype: "I64", shape: [], bytes: new Uint8Array(8) },
+      empty: { dtype: "F16", shape: [0, 4], bytes: new Uint8Array() },
+    });
+    const tensors = await readSafetensorsHeader(file);
+    const start = tensors.get("b.weight")!.byteOffset;
+    expect([...tensors]).toEqual([
+      [
+        "b.weight",
+        { file, dtype: "float32", storedType: "F32", shape: [2, 3], byteOffset: start, byteLength: 24 },
+      ],
+      [
+        "a.bias",
+        { file, dtype: "bfloat16", storedType: "BF16", shape: [1], byteOffset: start + 24, byteLength: 2 },
+      ],
+      [
+        "scalar",
+        { file, dtype: "int64", storedType: "I64", shape: [], byteOffset: start + 26, byteLength: 8 },
+      ],
+      [
+        "empty",
+        { file, dtype: "float16", storedType: "F16", shape: [0, 4], byteOffset: start + 34, byteLength: 0 },
+      ],
+    ]);
+  });
+
+  it("counts offsets from the end of the header", async () => {
+    const file = await inFolder();
+    const header = '{"x":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}   ';
+    await writeFile(file, fileOf(header, Uint8Array.of(0, 7, 8)));
+    expect((await readSafetensorsHeader(file)).get("x")!.byteOffset).toBe(8 + header.length + 1);
+  });
+
+  it("takes an element type that no network uses, as long as nobody asks for the tensor", async () => {
+    const file = await inFolder();
+    await writeSafetensors(file, { x: { dtype: "F8_E4M3", shape: [3], bytes: new Uint8Array(3) } });
+    expect((await readSafetensorsHeader(file)).get("x")).toMatchObject({
+      dtype: undefined,
+      storedType: "F8_E4M3",
+    });
+  });
+
+  it("says which file does not exist", async () => {
+    const file = await inFolder();
+    await expect(readSafetensorsHeader(file)).rejects.toEqual(
+      refusal("CHECKPOINT_MISSING", `The weights file ${file} cannot be opened.`),
+    );
+  });
+
+  it("says that a folder stands where the file should be", async () => {
+    const folder = await inFolder();
+    await mkdir(folder);
+    await expect(readSafetensorsHeader(folder)).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", `The weights file ${folder} is a folder.`),
+    );
+  });
+});
+
+describe("a damaged file", () => {
+  const entry = (fields: object = {}): unknown => ({
+    x: { dtype: "F32", shape: [2], data_offsets: [0, 8], ...fields },
+  });
+  const withLength = (length: bigint): Uint8Array => {
+    const bytes = Buffer.alloc(16);
+    bytes.writeBigUInt64LE(length);
+    return bytes;
+  };
+
+  it.each<[string, Uint8Array, string]>([
+    ["of no bytes", new Uint8Array(), "it ends after 0 bytes, inside the header"],
+    ["of seven bytes", new Uint8Array(7), "it ends after 7 bytes, inside the header"],
+    ["with a header beyond its end", withLength(9n), "its header claims 9 bytes and the file has 16"],
+    [
+      "with a header of a gigabyte",
+      withLength(2n ** 30n),
+      "its header claims 1073741824 bytes and the file has 16",
+    ],
+    [
+      "with the largest possible header",
+      withLength(2n ** 64n - 1n),
+      "its header claims 18446744073709552000 bytes and the file has 16",
+    ],
+    ["with an empty header", fileOf(""), "its header is no JSON"],
+    ["whose header is text", fileOf("weights"), "its header is no JSON"],
+    ["whose header is cut", fileOf('{"x":{"dtype":"F32"'), "its header is no JSON"],
+    ["whose header is null", fileOf(null), "its header is no JSON object"],
+    ["whose header is a list", fileOf([]), "its header is no JSON object"],
+    ["with an entry that is null", fileOf({ x: null }), "the header's entry x is malformed"],
+    [
+      "with an entry without a type",
+      fileOf(entry({ dtype: undefined })),
+      "the header's entry x is malformed",
+    ],
+    ["with a negative dimension", fileOf(entry({ shape: [-2] })), "the header's entry x is malformed"],
+    ["with a dimension that is text", fileOf(entry({ shape: ["2"] })), "the header's entry x is malformed"],
+    ["with one offset", fileOf(entry({ data_offsets: [0] })), "the header's entry x is malformed"],
+    ["with a negative offset", fileOf(entry({ data_offsets: [-8, 0] })), "the header's entry x is malformed"],
+    [
+      "with a broken offset",
+      fileOf(entry({ data_offsets: [0.5, 8.5] })),
+      "the header's entry x is malformed",
+    ],
+    [
+      "with offsets in the wrong order",
+      fileOf(entry({ data_offsets: [8, 0] })),
+      "x has -8 bytes, which do not fit F32 [2]",
+    ],
+    [
+      "with fewer bytes than the shape",
+      fileOf(entry({ shape: [3] }), new Uint8Array(8)),
+      "x has 8 bytes, which do not fit F32 [3]",
+    ],
+    [
+      "with more bytes than the type",
+      fileOf(entry({ dtype: "BF16" }), new Uint8Array(8)),
+      "x has 8 bytes, which do not fit BF16 [2]",
+    ],
+  ])("%s is refused", async (_, bytes, detail) => {
+    const file = await inFolder();
+    await writeFile(file, bytes);
+    await expect(readSafetensorsHeader(file)).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", `The weights file ${file} is damaged: ${detail}.`),
+    );
+  });
+
+  it("that ends inside its data is refused, as one that is still being downloaded", async () => {
+    const file = await inFolder();
+    const whole = fileOf(entry(), new Uint8Array(8));
+    await writeFile(file, whole.subarray(0, -1));
+    await expect(readSafetensorsHeader(file)).rejects.toEqual(
+      refusal(
+        "CHECKPOINT_INVALID",
+        `The weights file ${file} is damaged: x should end at byte ${whole.length} and the file has ${whole.length - 1}.`,
+      ),
+    );
+  });
+});
