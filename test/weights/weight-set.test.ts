@@ -1,0 +1,130 @@
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import type { StoredTensor } from "../../src/weights/safetensors.ts";
+import { WeightSet } from "../../src/weights/weight-set.ts";
+import { refusal } from "../support/refusal.ts";
+
+const stored = (fields: Partial<StoredTensor> = {}): StoredTensor => ({
+  file: path.resolve("/models/transformer/model.safetensors"),
+  dtype: "float32",
+  storedType: "F32",
+  shape: [2, 3],
+  byteOffset: 100,
+  byteLength: 24,
+  ...fields,
+});
+const setOf = (tensors: Record<string, StoredTensor>): WeightSet =>
+  new WeightSet("transformer", new Map(Object.entries(tensors)));
+
+describe("taking a weight", () => {
+  it("gives a tensor that points into the file", () => {
+    const value = setOf({ "a.weight": stored() }).take("a.weight", [2, 3]);
+    expect(value).toEqual({
+      dtype: "float32",
+      shape: [2, 3],
+      origin: {
+        kind: "initializer",
+        name: "a.weight",
+        data: { kind: "external", location: "model.safetensors", byteOffset: 100, byteLength: 24 },
+      },
+    });
+  });
+
+  it("gives float32 where the file has half precision", () => {
+    const set = setOf({ a: stored({ dtype: "bfloat16" }), b: stored({ dtype: "float16" }) });
+    for (const key of ["a", "b"]) {
+      expect(set.take(key, [2, 3])).toMatchObject({ dtype: "float32", origin: { node: { opType: "Cast" } } });
+    }
+  });
+
+  it("that is missing says its key and its shape", () => {
+    expect(() => setOf({}).take("a.weight", [2, 3])).toThrow(
+      refusal("CHECKPOINT_INVALID", "transformer: the weight a.weight [2, 3] is missing."),
+    );
+  });
+
+  it("of another shape names both shapes", () => {
+    expect(() => setOf({ "a.weight": stored() }).take("a.weight", [3, 2])).toThrow(
+      refusal(
+        "CHECKPOINT_INVALID",
+        "transformer: the weight a.weight has the shape [2, 3] where the configuration asks for [3, 2].",
+      ),
+    );
+  });
+
+  it.each([
+    [undefined, "F8_E4M3"],
+    ["int32", "I32"],
+    ["uint8", "U8"],
+  ] as const)("of type %s is refused by its name in the file", (dtype, storedType) => {
+    expect(() => setOf({ a: stored({ dtype, storedType }) }).take("a", [2, 3])).toThrow(
+      refusal(
+        "CHECKPOINT_UNSUPPORTED",
+        `transformer: the weight a is stored as ${storedType}; F32, F16 and BF16 can be read.`,
+      ),
+    );
+  });
+
+  it("twice is a defect of the network's code, not of the checkpoint", () => {
+    const set = setOf({ a: stored() });
+    set.take("a", [2, 3]);
+    expect(() => set.take("a", [2, 3])).toThrow(new Error("transformer: the weight a is used twice."));
+  });
+});
+
+describe("weights that no network asked for", () => {
+  const keys = (count: number): Record<string, StoredTensor> =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, stored()]));
+
+  it.each([
+    [1, "weight k0"],
+    [3, "weights k0, k1, k2"],
+    [5, "weights k0, k1, k2 and 2 more"],
+  ])("are listed, %i of them", (count, list) => {
+    expect(() => setOf(keys(count)).assertAllUsed()).toThrow(
+      refusal("CHECKPOINT_INVALID", `transformer: the configuration has no place for the ${list}.`),
+    );
+  });
+
+  it("are none where all were taken or ignored", () => {
+    const set = setOf(keys(2));
+    set.take("k0", [2, 3]);
+    set.ignore("k1");
+    expect(() => set.assertAllUsed()).not.toThrow();
+  });
+
+  it("may be position_ids, which follow from the configuration", () => {
+    const ids = stored({ dtype: "int64", storedType: "I64" });
+    expect(() =>
+      setOf({ "text_model.embeddings.position_ids": ids, position_ids: ids }).assertAllUsed(),
+    ).not.toThrow();
+    expect(() => setOf({ "a.old_position_ids": ids }).assertAllUsed()).toThrow("a.old_position_ids");
+  });
+});
+
+describe("a scope", () => {
+  it("puts its names before a key", () => {
+    const set = setOf({ "blocks.0.attn.to_q.weight": stored() });
+    const scope = set.scope().child("blocks", 0).child("attn.to_q");
+    expect([scope.has("weight"), scope.has("bias"), set.has("weight")]).toEqual([true, false, false]);
+    expect(scope.tensor("weight", [2, 3]).shape).toEqual([2, 3]);
+    expect(() => set.assertAllUsed()).not.toThrow();
+  });
+
+  it("ignores keys below itself", () => {
+    const set = setOf({ "encoder.x": stored() });
+    set.scope("encoder").ignore("x");
+    expect(() => set.assertAllUsed()).not.toThrow();
+  });
+});
+
+describe("the base folder", () => {
+  it("is the deepest that holds all files, and locations are relative to it", () => {
+    const set = setOf({
+      a: stored({ file: path.resolve("/cache/blobs/one") }),
+      b: stored({ file: path.resolve("/cache/blobs/deep/two") }),
+    });
+    expect(set.baseFolder).toBe(path.resolve("/cache/blobs"));
+    expect(set.take("b", [2, 3]).origin).toMatchObject({ data: { location: "deep/two" } });
+  });
+});
