@@ -12,7 +12,7 @@ import { WeightSet } from "./weight-set.ts";
 /** The names that diffusers and transformers give to a component's weights. */
 const WEIGHT_FILES = ["diffusion_pytorch_model.safetensors", "model.safetensors"];
 /** What a path may consist of without naming a file. */
-const NO_FILE_NAMES = ["", ".", ".."];
+const NO_FILE_NAMES = new Set(["", ".", ".."]);
 
 export class Checkpoint {
   readonly folder: string;
@@ -71,7 +71,7 @@ export class Checkpoint {
     const tensors = new Map<string, StoredTensor>();
     for (const shard of new Set(shardOf.values())) {
       // A shard is a file beside its index; anything else could point outside the checkpoint.
-      if (typeof shard !== "string" || path.basename(shard) !== shard || NO_FILE_NAMES.includes(shard)) {
+      if (typeof shard !== "string" || path.basename(shard) !== shard || NO_FILE_NAMES.has(shard)) {
         throw new RetouchError(
           "CHECKPOINT_INVALID",
           `In ${index.file}, ${JSON.stringify(shard)} is no file name.`,
