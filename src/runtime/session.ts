@@ -36,7 +36,8 @@ export class Session {
         executionProviders: ["cpu"],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
-        logSeverityLevel: 3,
+        // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.
+        logSeverityLevel: 4,
         extra: { session: { model_external_initializers_file_folder_path: weightsFolder } },
       });
       return new Session(session, name);
