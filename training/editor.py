@@ -52,6 +52,10 @@ class Editor(nn.Module):
         for name, p in self.transformer.named_parameters():
             if name.startswith("proj_out") or (".linear." in name and "norm" in name):
                 nn.init.zeros_(p)
+        # Without a guided target, guidance is noise to the network: it stays exactly zero until the second phase.
+        guidance = self.transformer.time_text_embed.guidance_embedder.linear_2
+        nn.init.zeros_(guidance.weight)
+        nn.init.zeros_(guidance.bias)
 
     def velocity(
         self, noisy: Tensor, reference: Tensor, sigma: Tensor, guidance: Tensor, t5_ids: Tensor, clip_ids: Tensor
@@ -139,7 +143,7 @@ def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: 
         phase, step, seconds = state["phase"], state["step"], state["seconds"]
         torch.set_rng_state(state["random"])
     batches = Batches(autoencoder.trained(), batch, seed, device)
-    phases = {"edits": (minutes, 0.012, 1e-3), "guidance": (distil_minutes, 0.003, 2.5e-4)}
+    phases = {"edits": (minutes, 0.02, 1e-3), "guidance": (distil_minutes, 0.003, 2.5e-4)}
     teacher: Editor | None = None
     average = run.Average(editor)
     for name, (length, muon_lr, adam_lr) in phases.items():
@@ -149,6 +153,7 @@ def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: 
             # A new phase starts from the averaged weights, with fresh momenta.
             phase, seconds, state = name, 0.0, None
             editor.load_state_dict(average.weights)
+        editor.transformer.time_text_embed.guidance_embedder.requires_grad_(name == "guidance")
         made = optimizers([editor], muon_lr, adam_lr, NOT_MUON)
         if state:
             editor.load_state_dict(state["model"])
@@ -187,10 +192,9 @@ def _train_phase(
             data = batches.draw(step // NOISES_PER_BATCH)
         noise = torch.randn_like(data["target"])
         sigma = draw_sigma(batches.batch, device)
-        # Any guidance that a user may send: in the first phase it means nothing and the model learns to ignore it.
+        # Any guidance that a user may send, mostly the usual ones. Ignored in the first phase.
         guidance = 10 * torch.rand(batches.batch, device=device)
-        if guided:
-            guidance = torch.where(torch.rand_like(guidance) < 0.7, 1 + 0.3 * guidance, guidance)
+        guidance = torch.where(torch.rand_like(guidance) < 0.7, 1 + 0.3 * guidance, guidance)
         at = sigma.view(-1, 1, 1)
         noisy = at * noise + (1 - at) * data["target"]
         inputs = (noisy, data["reference"], sigma)
