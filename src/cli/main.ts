@@ -9,6 +9,7 @@ const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 /** What shells expect of a process that a signal ended: 128 and the signal's number. */
 const EXIT_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 const interruption = new AbortController();
 let interruptedCode: number | undefined;
@@ -66,10 +67,11 @@ program
     runEdit(image, prompt, flags, interruption.signal),
   );
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    if (interruptedCode !== undefined) process.exit(interruptedCode);
+for (const signal of SIGNALS) {
+  process.once(signal, () => {
     interruptedCode = EXIT_OF_SIGNAL[signal];
+    // From here on the system's own handling counts: the next one ends the process, whatever it is doing.
+    for (const other of SIGNALS) process.removeAllListeners(other);
     complain("Stopping after the current step; once more stops at once.");
     interruption.abort();
   });

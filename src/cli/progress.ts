@@ -24,8 +24,8 @@ export function createProgress(stream: Terminal, isWanted: boolean): Progress {
   let isDrawn = false;
   const draw = (text: string): void => {
     if (!isShown) return;
-    // A line that wraps could not be drawn over.
-    const width = Math.max((stream.columns ?? 80) - 1, 1);
+    // A line that wraps could not be drawn over. Some terminals report a width of 0.
+    const width = Math.max((stream.columns || 80) - 1, 1);
     stream.write(`\r${text.slice(0, width)}${CLEAR_TO_END}`);
     isDrawn = true;
   };
