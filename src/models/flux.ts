@@ -39,8 +39,8 @@ export function readFluxConfig(config: Config): FluxConfig {
   const parsed: FluxConfig = {
     inChannels,
     outChannels: config.count("out_channels", inChannels),
-    numDoubleBlocks: config.number("num_layers", 19),
-    numSingleBlocks: config.number("num_single_layers", 38),
+    numDoubleBlocks: config.wholeNumber("num_layers", 19),
+    numSingleBlocks: config.wholeNumber("num_single_layers", 38),
     numHeads: config.count("num_attention_heads", 24),
     headSize: config.count("attention_head_dim", 128),
     promptSize: config.count("joint_attention_dim", 4096),

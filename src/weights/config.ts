@@ -37,6 +37,12 @@ export class Config {
     return this.#typed(name, "a number", (value) => typeof value === "number", fallback);
   }
 
+  /** A whole number of at least 0. */
+  wholeNumber(name: string, fallback?: number): number {
+    const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+    return this.#typed(name, "a whole number", isWhole, fallback);
+  }
+
   /** A whole number of at least 1. */
   count(name: string, fallback?: number): number {
     const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
@@ -51,9 +57,12 @@ export class Config {
     return this.#typed(name, "a text", (value) => typeof value === "string", fallback);
   }
 
+  /** At least one whole number of at least 1. */
   counts(name: string, fallback?: readonly number[]): readonly number[] {
     const isList = (value: unknown): boolean =>
-      Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 1);
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.every((item) => Number.isSafeInteger(item) && item >= 1);
     return this.#typed(name, "a list of whole numbers above 0", isList, fallback);
   }
 

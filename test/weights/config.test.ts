@@ -12,13 +12,14 @@ const invalid = (rest: string): unknown =>
 describe("a field", () => {
   it.each([
     ["number", [0, -1.5, 1e-6], ["1", true, [], {}], "a number"],
+    ["wholeNumber", [0, 4096], [-1, 1.5, "1", 2 ** 53, false], "a whole number"],
     ["count", [1, 4096], [0, -1, 1.5, "1", 2 ** 53, true], "a whole number above 0"],
     ["boolean", [true, false], [0, 1, "true"], "true or false"],
     ["string", ["", "gelu"], [1, false, ["gelu"]], "a text"],
     [
       "counts",
-      [[], [1, 2]],
-      [3, [0], [1, 1.5], [1, null], ["1"], { length: 1 }],
+      [[7], [1, 2]],
+      [3, [], [0], [1, 1.5], [1, null], ["1"], { length: 1 }],
       "a list of whole numbers above 0",
     ],
   ] as const)(
@@ -40,6 +41,7 @@ describe("a field", () => {
       const config = withField(absent);
       expect(config.get("field")).toBeUndefined();
       expect(config.number("field", 0)).toBe(0);
+      expect(config.wholeNumber("field", 0)).toBe(0);
       expect(config.count("field", 7)).toBe(7);
       expect(config.boolean("field", false)).toBe(false);
       expect(config.string("field", "")).toBe("");

@@ -1,0 +1,98 @@
+/** What holds for every network: it needs each weight of its checkpoint, in its shape, and no other. */
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Value } from "../../src/onnx/graph.ts";
+import { Checkpoint } from "../../src/weights/checkpoint.ts";
+import type { Config } from "../../src/weights/config.ts";
+import { readSafetensorsHeader, type StoredTensor } from "../../src/weights/safetensors.ts";
+import { type WeightScope, WeightSet } from "../../src/weights/weight-set.ts";
+import { fixtures } from "./fixtures.ts";
+import { refusal } from "./refusal.ts";
+
+export const CHECKPOINTS = ["plain", "odd", "sharded", "shifted"] as const;
+
+/** A component's configuration and where its tensors lie. */
+export async function readComponent(
+  checkpoint: string,
+  component: string,
+): Promise<{ config: Config; tensors: Map<string, StoredTensor> }> {
+  const folder = path.join(fixtures, "checkpoints", checkpoint);
+  const files = (await readdir(path.join(folder, component))).filter((name) => name.endsWith(".safetensors"));
+  const tensors = new Map<string, StoredTensor>();
+  for (const file of files) {
+    const header = await readSafetensorsHeader(path.join(folder, component, file));
+    for (const [key, tensor] of header) tensors.set(key, tensor);
+  }
+  return { config: await (await Checkpoint.open(folder)).config(`${component}/config.json`), tensors };
+}
+
+/**
+ * Builds a component's graphs for changed weights.
+ * @param options.isOptional whether a checkpoint may lack a key, or have it in any shape
+ * @param options.missedAs the key that the sentence names, where one of several would do
+ */
+export function describeWeights(
+  component: string,
+  build: (config: Config, weights: WeightScope) => Readonly<Record<string, Value>>,
+  {
+    isOptional = () => false,
+    missedAs = (key) => key,
+  }: {
+    isOptional?: (key: string, tensors: ReadonlyMap<string, StoredTensor>) => boolean;
+    missedAs?: (key: string) => string;
+  } = {},
+): void {
+  describe.each(CHECKPOINTS)(`the weights of the ${component} of %s`, (checkpoint) => {
+    let config: Config;
+    let tensors: Map<string, StoredTensor>;
+    beforeAll(async () => ({ config, tensors } = await readComponent(checkpoint, component)));
+
+    const buildWith = (changed: ReadonlyMap<string, StoredTensor>): void => {
+      const weights = new WeightSet(component, changed);
+      build(config, weights.scope());
+      weights.assertAllUsed();
+    };
+    const requiredKeys = (): string[] => [...tensors.keys()].filter((key) => !isOptional(key, tensors));
+    const escaped = (key: string): string => key.replaceAll(".", "\\.");
+
+    it("are used once each", () => {
+      expect(tensors.size).toBeGreaterThan(10);
+      expect(() => buildWith(tensors)).not.toThrow();
+    });
+
+    it("are missed by their key when one is left out", () => {
+      for (const key of requiredKeys()) {
+        const rest = new Map([...tensors].filter(([other]) => other !== key));
+        const sentence = new RegExp(
+          `^${component}: the weight ${escaped(missedAs(key))} \\[.*\\] is missing\\.$`,
+        );
+        expect(() => buildWith(rest)).toThrow(refusal("CHECKPOINT_INVALID", sentence));
+      }
+    });
+
+    it("are refused by their key when one has another shape", () => {
+      for (const key of requiredKeys()) {
+        const { shape, ...rest } = tensors.get(key)!;
+        const changed = new Map(tensors).set(key, { ...rest, shape: [...shape, 1] });
+        expect(() => buildWith(changed)).toThrow(
+          refusal(
+            "CHECKPOINT_INVALID",
+            `${component}: the weight ${key} has the shape [${shape.join(", ")}, 1] where the configuration asks for [${shape.join(", ")}].`,
+          ),
+        );
+      }
+    });
+
+    it("are refused by their key when there is one more", () => {
+      const [key, tensor] = [...tensors][0]!;
+      const more = new Map(tensors).set(`${key}.more`, tensor);
+      expect(() => buildWith(more)).toThrow(
+        refusal(
+          "CHECKPOINT_INVALID",
+          `${component}: the configuration has no place for the weight ${key}.more.`,
+        ),
+      );
+    });
+  });
+}
