@@ -49,11 +49,18 @@ export function readAutoencoderConfig(config: Config): AutoencoderConfig {
       `In ${config.file}, act_fn must be silu and in_channels 3.`,
     );
   }
+  const numGroups = config.count("norm_num_groups", 32);
+  if (widths.some((width) => width % numGroups !== 0)) {
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
+      `In ${config.file}, norm_num_groups (${numGroups}) must divide all of block_out_channels (${widths.join(", ")}).`,
+    );
+  }
   return {
     latentChannels: config.count("latent_channels", 4),
     widths,
     layersPerBlock: config.count("layers_per_block", 1),
-    numGroups: config.count("norm_num_groups", 32),
+    numGroups,
     hasMidAttention: config.boolean("mid_block_add_attention", true),
     hasQuantConv: config.boolean("use_quant_conv", true),
     hasPostQuantConv: config.boolean("use_post_quant_conv", true),
