@@ -2,6 +2,7 @@
  * The CLIP text encoder's pooled output, key for key as transformers' `CLIPTextModel`
  * (transformers 5.23.0, `models/clip/modeling_clip.py`).
  */
+import { RetouchError } from "../errors.ts";
 import { input, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
 import type { Config } from "../weights/config.ts";
@@ -22,11 +23,19 @@ export interface ClipConfig {
 }
 
 export function readClipConfig(config: Config): ClipConfig {
+  const width = config.count("hidden_size");
+  const numHeads = config.count("num_attention_heads");
+  if (width % numHeads !== 0) {
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
+      `In ${config.file}, num_attention_heads (${numHeads}) must divide hidden_size (${width}).`,
+    );
+  }
   return {
-    width: config.count("hidden_size"),
+    width,
     mlpWidth: config.count("intermediate_size"),
     numLayers: config.count("num_hidden_layers"),
-    numHeads: config.count("num_attention_heads"),
+    numHeads,
     vocabularySize: config.count("vocab_size"),
     maxPositions: config.count("max_position_embeddings", 77),
     epsilon: config.number("layer_norm_eps", 1e-5),
@@ -46,7 +55,7 @@ export function clipTextEncoder(
 ): Record<"pooledPromptEmbeds", Value> {
   const { width, epsilon, numHeads } = config;
   // transformers 5 saves this network without the prefix that the published files have.
-  const text = weights.has("text_model.final_layer_norm.weight") ? weights.child("text_model") : weights;
+  const text = weights.hasChild("text_model") ? weights.child("text_model") : weights;
   const embeddings = text.child("embeddings");
   const tokens = embeddings.child("token_embedding").tensor("weight", [config.vocabularySize, width]);
   const positions = embeddings.child("position_embedding").tensor("weight", [config.maxPositions, width]);

@@ -31,6 +31,10 @@ export class WeightSet {
     return this.#tensors.has(key);
   }
 
+  hasBelow(prefix: string): boolean {
+    return [...this.#tensors.keys()].some((key) => key.startsWith(`${prefix}.`));
+  }
+
   /** @throws RetouchError CHECKPOINT_INVALID when the key is missing or has another shape. */
   take(key: string, shape: readonly number[]): Value {
     const stored = this.#tensors.get(key);
@@ -98,6 +102,11 @@ export class WeightScope {
 
   has(name: string): boolean {
     return this.#set.has(this.#key(name));
+  }
+
+  /** Whether there is anything in `child(name)`. */
+  hasChild(name: string): boolean {
+    return this.#set.hasBelow(this.#key(name));
   }
 
   ignore(name: string): void {

@@ -111,6 +111,15 @@ describe("a scope", () => {
     expect(() => set.assertAllUsed()).not.toThrow();
   });
 
+  it("knows whether a child holds anything", () => {
+    const scope = setOf({ "model.text.weight": stored() }).scope("model");
+    expect([scope.hasChild("text"), scope.hasChild("tex"), scope.hasChild("text.weight")]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
   it("ignores keys below itself", () => {
     const set = setOf({ "encoder.x": stored() });
     set.scope("encoder").ignore("x");
