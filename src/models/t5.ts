@@ -79,7 +79,7 @@ export function t5Encoder(
 /** The token table has two names, of which a file may hold either or both. */
 function embeddingTable(config: T5Config, weights: WeightScope): Value {
   const [shared, own] = ["shared.weight", "encoder.embed_tokens.weight"] as const;
-  const stored = weights.has(shared) ? shared : own;
+  const stored = weights.has(own) && !weights.has(shared) ? own : shared;
   if (stored === shared) weights.ignore(own);
   return weights.tensor(stored, [config.vocabularySize, config.width]);
 }
