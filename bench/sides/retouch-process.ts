@@ -1,0 +1,48 @@
+/**
+ * Edits with Retouch, as `bench/diffusers_edit.py` does with diffusers: loads a checkpoint folder once, prints a line
+ * when ready, then answers one JSON line with one until its input ends.
+ * Arguments: FOLDER THREADS
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { createEngine, type Engine, messageOf } from "../../src/index.ts";
+import type { EditOrder, EditTimes } from "./side.ts";
+
+const [checkpoint, threads] = process.argv.slice(2);
+
+const started = performance.now();
+const engine = await createEngine({ checkpoint, threads: Number(threads) });
+answer({ ready: true, loadSeconds: secondsSince(started) });
+
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    answer(await timedEdit(engine, JSON.parse(line) as EditOrder));
+  } catch (error) {
+    answer({ error: messageOf(error) });
+  }
+}
+await engine.close();
+
+async function timedEdit(engine: Engine, order: EditOrder): Promise<EditTimes> {
+  const { prompt, width, height, steps, guidance, seed } = order;
+  const image = await readFile(order.image);
+  const editStarted = performance.now();
+  const result = await engine.edit({
+    image,
+    prompt,
+    size: { width, height },
+    numSteps: steps,
+    guidance,
+    seed,
+  });
+  await writeFile(order.output, result.image);
+  return { seconds: secondsSince(editStarted), denoiseSeconds: result.seconds.denoise };
+}
+
+function answer(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+function secondsSince(start: number): number {
+  return (performance.now() - start) / 1000;
+}

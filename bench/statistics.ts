@@ -1,0 +1,27 @@
+/** What is reported of repeated measurements. */
+
+export interface Summary {
+  median: number;
+  min: number;
+  max: number;
+  /** In the order they were taken. */
+  values: number[];
+}
+
+export function summarize(values: readonly number[]): Summary {
+  return {
+    median: rounded(medianOf(values)),
+    min: rounded(Math.min(...values)),
+    max: rounded(Math.max(...values)),
+    values: values.map(rounded),
+  };
+}
+
+export function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Four significant digits: more would be noise. */
+export const rounded = (value: number): number => Number(value.toPrecision(4));
