@@ -39,13 +39,21 @@ export function readScheduleConfig(config: Config): ScheduleConfig {
       );
     }
   }
+  const baseTokens = config.number("base_image_seq_len", 256);
+  const maxTokens = config.number("max_image_seq_len", 4096);
+  if (baseTokens === maxTokens) {
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
+      `In ${config.file}, base_image_seq_len and max_image_seq_len must differ; both are ${maxTokens}.`,
+    );
+  }
   return {
     shift: config.number("shift", 1),
     isDynamic: config.boolean("use_dynamic_shifting", false),
     baseShift: config.number("base_shift", 0.5),
     maxShift: config.number("max_shift", 1.15),
-    baseTokens: config.number("base_image_seq_len", 256),
-    maxTokens: config.number("max_image_seq_len", 4096),
+    baseTokens,
+    maxTokens,
   };
 }
 
