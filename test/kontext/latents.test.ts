@@ -11,10 +11,12 @@ describe("packing latents", () => {
       10, 11, 12, 13,
       14, 15, 16, 17,
     );
-    expect([...packLatents(grid, 2, { width: 4, height: 2 })]).toEqual([
-      ...[0, 1, 4, 5, 10, 11, 14, 15],
-      ...[2, 3, 6, 7, 12, 13, 16, 17],
-    ]);
+    expect([...packLatents(grid, 2, { width: 4, height: 2 })]).toEqual(
+      [
+        [0, 1, 4, 5, 10, 11, 14, 15],
+        [2, 3, 6, 7, 12, 13, 16, 17],
+      ].flat(),
+    );
   });
 
   it("goes through the patches row by row", () => {
@@ -42,10 +44,16 @@ describe("packing latents", () => {
 
 describe("positions", () => {
   it("of a grid's tokens are stream, row and column", () => {
-    expect([...latentIds({ width: 6, height: 4 }, 1)]).toEqual([
-      ...[1, 0, 0, 1, 0, 1, 1, 0, 2],
-      ...[1, 1, 0, 1, 1, 1, 1, 1, 2],
-    ]);
+    expect([...latentIds({ width: 6, height: 4 }, 1)]).toEqual(
+      [
+        [1, 0, 0],
+        [1, 0, 1],
+        [1, 0, 2],
+        [1, 1, 0],
+        [1, 1, 1],
+        [1, 1, 2],
+      ].flat(),
+    );
     expect([...latentIds({ width: 2, height: 4 }, 0)]).toEqual([0, 0, 0, 0, 1, 0]);
   });
 
@@ -57,7 +65,7 @@ describe("positions", () => {
 describe("the rotary table", () => {
   it("turns each axis' dimensions by its position, each pair slower than the one before", () => {
     const { cos, sin } = rotaryTable(Float32Array.of(0, 0, 0, 1, 2, 3), [2, 4, 2]);
-    const angles = [0, 0, 0, 0, ...[1, 2, 2 / 100, 3]];
+    const angles = [0, 0, 0, 0, 1, 2, 2 / 100, 3];
     expect([...cos]).toEqual(angles.map((angle) => Math.fround(Math.cos(angle))));
     expect([...sin]).toEqual(angles.map((angle) => Math.fround(Math.sin(angle))));
   });
