@@ -60,7 +60,12 @@ export function referenceSize(picture: Size, target: WorkingSize, native: Native
   // One pixel is what rounding both sizes costs.
   if (isNear(1)) return target;
   if (isNear(native.grid)) return { content: fitted, canvas: target.canvas };
-  const factor = Math.sqrt(native.area / (picture.width * picture.height));
+  const longest = Math.max(picture.width, picture.height);
+  // A line of pixels is padded to whole tokens: its length bounds its cost, not its area.
+  const factor = Math.min(
+    Math.sqrt(native.area / (picture.width * picture.height)),
+    native.area / native.grid / longest,
+  );
   return onGrid(scaled(picture, factor), native.grid);
 }
 
