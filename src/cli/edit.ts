@@ -3,7 +3,6 @@ import {
   createEngine,
   type EditRequest,
   type Engine,
-  type ImageSource,
   type OutputFormat,
   readImageSource,
   resolveRequest,
@@ -41,7 +40,7 @@ export async function runEdit(
   const format = chooseFormat(flags.output === STDOUT ? undefined : flags.output, flags.format);
   const parameters = requestParameters(prompt, format, flags);
   await withFlagNames(() => resolveRequest({ image: new Uint8Array(), ...parameters }));
-  const source = await readImageSource(image, { signal });
+  const source = await readImageSource(image, { signal, isVerified: true });
   const output = flags.output ?? defaultOutput(source, format);
   await checkOutput(output);
 
@@ -59,7 +58,7 @@ export async function runEdit(
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the picture");
     const request = { image: source.bytes, ...parameters };
-    const result = await withSourceName(source, engine.edit(request, { signal, onStep: progress.step }));
+    const result = await engine.edit(request, { signal, onStep: progress.step });
     progress.clear();
     await writeOutput(output, result.image);
     for (const notice of result.notices) say(notice);
@@ -101,18 +100,4 @@ async function orAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T>
   // Without a handler an abort after the race would count as unhandled.
   aborted.catch(() => {});
   return Promise.race([result, aborted]);
-}
-
-/** The engine sees bytes and calls them "the image"; the user knows them by their path or address. */
-async function withSourceName<T>({ name }: ImageSource, result: Promise<T>): Promise<T> {
-  try {
-    return await result;
-  } catch (error) {
-    if (!(error instanceof RetouchError) || !error.code.startsWith("IMAGE_")) throw error;
-    throw new RetouchError(
-      error.code,
-      error.message.replace(/^the image\b/, () => name),
-      { cause: error },
-    );
-  }
 }

@@ -5,6 +5,7 @@
  */
 import sharp, { type Metadata } from "sharp";
 import { RetouchError } from "../errors.ts";
+import { firstFrame } from "./first-frame.ts";
 import { ACCEPTED_FORMATS, formatOf, type AcceptedFormat } from "./format.ts";
 import { plainBytes, type Picture } from "./picture.ts";
 
@@ -29,7 +30,12 @@ export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = 
   const { maxPixels = MAX_PIXELS, name = "the image" } = options;
   const format = acceptedFormat(bytes, name);
   // "error" refuses files that are cut short, and still takes the harmless oddities ("warning") of many cameras.
-  const image = sharp(bytes, { failOn: "error", limitInputPixels: false, page: 0, pages: 1 });
+  const image = sharp(firstFrame(bytes, format), {
+    failOn: "error",
+    limitInputPixels: false,
+    page: 0,
+    pages: 1,
+  });
   const metadata = await orDamaged(image.metadata(), format, name);
   checkHeader(metadata, maxPixels, name);
   const decoded = image

@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { RetouchError, messageOf } from "../errors.ts";
 import { collectBytes, tooLarge } from "./collect.ts";
+import { decodePicture } from "./decode.ts";
 import { readDataUrl } from "./data-url.ts";
 import { readHttpUrl } from "./http-url.ts";
 import { systemErrorCode } from "./system-error.ts";
@@ -16,6 +17,11 @@ export interface ReadImageSourceOptions {
   /** For an address, from the first connection to the last byte; other sources are waited for. @default 30,000 */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
+  /**
+   * Also decodes the picture once, so that a damaged or unsupported one is refused here, by its name, and not
+   * after an engine was loaded for it. @default false
+   */
+  isVerified?: boolean | undefined;
   /** What `-` reads. @default process.stdin */
   stdin?: AsyncIterable<Uint8Array> | undefined;
 }
@@ -31,12 +37,19 @@ export interface ImageSource {
 
 /**
  * Reads a picture from a path, a `file:`, `http:`, `https:` or `data:` URL, or `-` for standard input.
- * @throws RetouchError IMAGE_UNREADABLE, IMAGE_TOO_LARGE (more than `maxBytes`), ABORTED
+ * @throws RetouchError IMAGE_UNREADABLE, IMAGE_TOO_LARGE (more than `maxBytes`), ABORTED; verified also
+ * IMAGE_INVALID and IMAGE_UNSUPPORTED
  */
 export async function readImageSource(
   source: string,
   options: ReadImageSourceOptions = {},
 ): Promise<ImageSource> {
+  const found = await readBytes(source, options);
+  if (options.isVerified) await decodePicture(found.bytes, { name: found.name });
+  return found;
+}
+
+async function readBytes(source: string, options: ReadImageSourceOptions): Promise<ImageSource> {
   const { maxBytes = MAX_BYTES, timeoutMs = 30_000, signal, stdin = process.stdin } = options;
   if (signal?.aborted) throw new RetouchError("ABORTED", "Reading the image was aborted.");
   if (source === "") throw new RetouchError("IMAGE_UNREADABLE", "The image's path is empty.");

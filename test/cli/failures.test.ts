@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { mkdtemp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -63,9 +64,9 @@ describe("a failure ends with code 1 and one sentence", () => {
       () => isoMediaHead("heic", "mif1"),
       "a.png is a HEIC/HEIF picture, which is not accepted; convert it to JPEG or PNG.",
     ],
-  ])("%s", async (_, content, sentence) => {
+  ])("%s, before the checkpoint is even looked at", async (_, content, sentence) => {
     await writeFile(path.join(folder, "a.png"), await content());
-    await expectFailure(edit("a.png"), sentence);
+    await expectFailure(edit("a.png", ["--checkpoint", "none"]), sentence);
     expect(await readdir(folder)).toEqual(["a.png", "bird.png"]);
   });
 
@@ -136,6 +137,19 @@ describe("an interruption", () => {
     });
     expect(stderr).toBe("retouch: Stopping after the current step; once more stops at once.\n");
     expect(code).toBe(expected);
+  });
+
+  it("for the second time ends even what cannot be stopped", async (context) => {
+    const pipe = path.join(folder, "pipe");
+    if (spawnSync("mkfifo", [pipe]).status !== 0) return context.skip("this system has no mkfifo");
+    const { code, signal } = await edit(pipe, [], {
+      onStart: (child) => {
+        // Opening a pipe that nobody writes to holds a thread, and the process cannot end without it.
+        setTimeout(() => child.kill("SIGINT"), 1500);
+        whenItSays(child, /Stopping/, () => setTimeout(() => child.kill("SIGINT"), 200));
+      },
+    });
+    expect([code, signal]).toEqual([null, "SIGINT"]);
   });
 
   it("between steps ends with code 130 and leaves no file", async () => {

@@ -8,6 +8,7 @@ export const CHECKPOINT = fileURLToPath(new URL("../fixtures/checkpoints/plain",
 
 export interface Ended {
   code: number | null;
+  signal: NodeJS.Signals | null;
   stdout: Buffer;
   stderr: string;
 }
@@ -32,8 +33,10 @@ export async function retouch(args: readonly string[], options: RunOptions = {})
   child.stdin?.on("error", () => {});
   if (onStart) onStart(child);
   else child.stdin?.end(input);
-  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { code, stdout: Buffer.concat(stdout), stderr };
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+    child.on("close", (...end) => resolve(end));
+  });
+  return { code, signal, stdout: Buffer.concat(stdout), stderr };
 }
 
 /** Waits for words on the standard error of a process, then does something. */

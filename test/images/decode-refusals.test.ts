@@ -1,4 +1,5 @@
 import { gzipSync } from "node:zlib";
+import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
 import { decodePicture, type DecodeOptions } from "../../src/images/decode.ts";
@@ -141,15 +142,25 @@ describe("decodePicture survives", () => {
     },
   );
 
-  it("a GIF of 100,000 frames, of which it decodes one", async () => {
-    const frame = await plain(4, 4, [200, 30, 60]).gif().toBuffer();
-    const frameStart = frame.indexOf(Buffer.from([0x21, 0xf9]));
-    const frames = Array.from({ length: 100_000 }, () => frame.subarray(frameStart, -1));
-    const bytes = Buffer.concat([frame.subarray(0, frameStart), ...frames, Buffer.from([0x3b])]);
-    const started = performance.now();
-    const decoded = await decodePicture(bytes);
-    expect([decoded.width, decoded.height]).toEqual([4, 4]);
-    expect(performance.now() - started).toBeLessThan(5000);
+  it("100,000 frames or pages, of which it decodes one", async () => {
+    const files = {
+      GIF: await manyGifFrames(100_000),
+      WebP: await manyWebpFrames(100_000),
+      TIFF: manyTiffPages(100_000),
+    };
+    for (const [format, bytes] of Object.entries(files)) {
+      const started = performance.now();
+      const decoded = await decodePicture(bytes);
+      expect([format, decoded.width, decoded.height]).toEqual([format, 4, 4]);
+      expect(performance.now() - started).toBeLessThan(5000);
+    }
+  });
+
+  it("an animated WebP that is cut short, after its first frame too", async () => {
+    const bytes = await manyWebpFrames(100_000);
+    for (const length of [100, bytes.length >> 1, bytes.length - 3]) {
+      await expectRefusal(bytes.subarray(0, length), "IMAGE_INVALID", /its WebP data cannot be decoded/);
+    }
   });
 });
 
@@ -162,6 +173,45 @@ function asPreview(tiff: Buffer): Buffer {
   changed.writeUInt32LE(1, entry + 4);
   changed.writeUInt32LE(1, entry + 8);
   return changed;
+}
+
+async function manyGifFrames(count: number): Promise<Buffer> {
+  const file = await plain(4, 4, [200, 30, 60]).gif().toBuffer();
+  const start = file.indexOf(Buffer.from([0x21, 0xf9]));
+  const frames = Array.from({ length: count }, () => file.subarray(start, -1));
+  return Buffer.concat([file.subarray(0, start), ...frames, Buffer.from([0x3b])]);
+}
+
+async function manyWebpFrames(count: number): Promise<Buffer> {
+  const two = await Promise.all([200, 100].map((red) => plain(4, 4, [red, 30, 60]).png().toBuffer()));
+  const file = await sharp(two, { join: { animated: true } })
+    .webp({ lossless: true })
+    .toBuffer();
+  const start = file.indexOf("ANMF");
+  const frame = file.subarray(start, start + 8 + file.readUInt32LE(start + 4));
+  const whole = Buffer.concat([file.subarray(0, start), ...Array.from({ length: count }, () => frame)]);
+  whole.writeUInt32LE(whole.length - 8, 4);
+  return whole;
+}
+
+/** Grey pages of 4 x 4 pixels that share their 16 bytes of data, which follow the header. */
+function manyTiffPages(count: number): Buffer {
+  const tags = [256, 4, 257, 4, 258, 8, 259, 1, 262, 1, 273, 8, 277, 1, 278, 4, 279, 16];
+  const pageBytes = 2 + 6 * tags.length + 4;
+  const file = Buffer.alloc(24 + count * pageBytes);
+  file.write("II\x2A\0\x18", "latin1");
+  for (let page = 0, at = 24; page < count; page++, at += pageBytes) {
+    file.writeUInt16LE(tags.length / 2, at);
+    for (let i = 0; i < tags.length; i += 2) {
+      const entry = at + 2 + 6 * i;
+      file.writeUInt16LE(tags[i]!, entry);
+      file.writeUInt16LE(4, entry + 2);
+      file.writeUInt32LE(1, entry + 4);
+      file.writeUInt32LE(tags[i + 1]!, entry + 8);
+    }
+    if (page < count - 1) file.writeUInt32LE(at + pageBytes, at + pageBytes - 4);
+  }
+  return file;
 }
 
 async function refusalOf(bytes: Uint8Array, options?: DecodeOptions): Promise<Error & { code: ErrorCode }> {

@@ -148,6 +148,18 @@ describe("decodePicture, colours", () => {
   );
 });
 
+describe("decodePicture, gain maps", () => {
+  it("takes the base of an Ultra HDR photo, as phones write them, and not its bright rendition", async () => {
+    const photo = await plain(64, 64, [200, 30, 60]).jpeg().toBuffer();
+    const gainMap = await plain(16, 16, [255, 255, 255]).toColourspace("b-w").jpeg().toBuffer();
+    // sharp 0.35.5 has the method, and its type declarations do not.
+    const encoder = sharp(photo) as Sharp & { withGainMap(map: Buffer): Sharp };
+    const bytes = await encoder.withGainMap(gainMap).jpeg({ quality: 100 }).toBuffer();
+    expect((await sharp(bytes).metadata()).gainMap).toBeDefined();
+    expect(await decodePicture(bytes)).toEqual(await decodePicture(withoutGainMap(bytes)));
+  });
+});
+
 describe("decodePicture, orientation", () => {
   // What EXIF calls 1 to 8, as the corner of the stored picture that is seen at the top left.
   const corners = [
@@ -190,4 +202,17 @@ function expectColour(actual: Picture, expected: readonly number[], tolerance: n
       `${centre.join()} is ${expected.join()}`,
     ).toBeLessThanOrEqual(tolerance);
   }
+}
+
+/** Keeps of a JPEG's application segments only the colour profile. */
+function withoutGainMap(jpeg: Buffer): Buffer {
+  const parts = [jpeg.subarray(0, 2)];
+  let offset = 2;
+  // 0xDA starts the scan, which lasts to the end.
+  for (; jpeg[offset + 1] !== 0xda; offset += 2 + jpeg.readUInt16BE(offset + 2)) {
+    const segment = jpeg.subarray(offset, offset + 2 + jpeg.readUInt16BE(offset + 2));
+    const isApplication = segment[1]! >= 0xe1 && segment[1]! <= 0xef;
+    if (!isApplication || segment.toString("latin1", 4, 15) === "ICC_PROFILE") parts.push(segment);
+  }
+  return Buffer.concat([...parts, jpeg.subarray(offset)]);
 }
