@@ -1,5 +1,6 @@
 /** What an edit is asked with and what it answers. Requests are checked here, once; inside, the types are trusted. */
 import { randomInt } from "node:crypto";
+import { isUint8Array } from "node:util/types";
 import { RetouchError } from "../errors.ts";
 import type { OutputFormat } from "../images/encode.ts";
 
@@ -51,7 +52,13 @@ const MAX_RANDOM_SEED = 2 ** 32;
  * @throws RetouchError INVALID_PARAMETER, its sentence naming the field, the range and what was given.
  */
 export function resolveRequest(request: EditRequest): ResolvedRequest {
-  const { size, format = "png" } = request;
+  const { image, size, format = "png" } = request;
+  if (!isUint8Array(image)) {
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      "image must be the bytes of a picture in a Uint8Array; readImageSource gets them from a path.",
+    );
+  }
   if (format !== "png" && format !== "jpeg") {
     throw new RetouchError("INVALID_PARAMETER", `format must be png or jpeg, not ${JSON.stringify(format)}.`);
   }
