@@ -133,7 +133,8 @@ describe("an interruption", () => {
     ["SIGTERM", 143],
   ] as const)("by %s ends with code %i while the source is awaited", async (signal, expected) => {
     const { code, stderr } = await edit("-", [], {
-      onStart: (child) => setTimeout(() => child.kill(signal), 1500),
+      // More than a pipe holds, so that it is gone only when somebody reads.
+      onStart: (child) => child.stdin?.write(Buffer.alloc(1_000_000), () => child.kill(signal)),
     });
     expect(stderr).toBe("retouch: Stopping after the current step; once more stops at once.\n");
     expect(code).toBe(expected);

@@ -142,6 +142,28 @@ describe("decodePicture survives", () => {
     },
   );
 
+  it("any beginning of a file", async () => {
+    const encoded = await Promise.all(
+      (["jpeg", "png", "webp", "gif", "avif", "tiff"] as const).map((format) =>
+        plain(4, 4, [200, 30, 60])
+          .toFormat(format, { compression: format === "avif" ? "av1" : "none" })
+          .toBuffer(),
+      ),
+    );
+    const bigTiff = await plain(4, 4, [200, 30, 60]).tiff({ bigtiff: true }).toBuffer();
+    for (const bytes of [
+      ...encoded,
+      bigTiff,
+      await manyWebpFrames(2),
+      isoMediaHead("heic"),
+      isoMediaHead("isom"),
+    ]) {
+      for (let length = 0; length < Math.min(bytes.length - 1, 72); length++) {
+        expect((await refusalOf(bytes.subarray(0, length))).code).toMatch(/^IMAGE_(INVALID|UNSUPPORTED)$/);
+      }
+    }
+  });
+
   it("100,000 frames or pages, of which it decodes one", async () => {
     const files = {
       GIF: await manyGifFrames(100_000),
