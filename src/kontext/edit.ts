@@ -176,5 +176,8 @@ function noticesOf(isPromptCut: boolean, isNegativeCut: boolean, textLength: num
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new RetouchError("ABORTED", "The edit was cancelled.", { cause: signal.reason });
+  if (signal?.aborted) throw abortError(signal);
 }
+
+export const abortError = (signal: AbortSignal): RetouchError =>
+  new RetouchError("ABORTED", "The edit was cancelled.", { cause: signal.reason });

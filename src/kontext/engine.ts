@@ -10,7 +10,7 @@ import { encodePicture, type OutputFormat } from "../images/encode.ts";
 import { editMetadata } from "../images/metadata.ts";
 import { version } from "../version.ts";
 import { Checkpoint } from "../weights/checkpoint.ts";
-import { type EditStep, editPicture } from "./edit.ts";
+import { abortError, type EditStep, editPicture } from "./edit.ts";
 import { Networks } from "./networks.ts";
 import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
 
@@ -111,8 +111,11 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     checkpoint: info,
     edit(request, editOptions = {}) {
       if (closing) return Promise.reject(new RetouchError("ABORTED", "The engine is closed."));
-      const turn = last.then(() => runEdit(networks, info, request, { ...editOptions, maxPixels }));
-      last = turn.catch(() => undefined);
+      const turn = unlessAborted(last, editOptions.signal).then(() =>
+        runEdit(networks, info, request, { ...editOptions, maxPixels }),
+      );
+      // Both: an edit that gives up waiting ends before the one that it waited for. No results, which would pile up.
+      last = Promise.allSettled([last, turn]).then(() => undefined);
       return turn;
     },
     close() {
@@ -120,6 +123,19 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
       return closing;
     },
   };
+}
+
+/** Waits for `previous`; `signal` ends the wait with the code ABORTED. */
+function unlessAborted(previous: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(abortError(signal!));
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    void previous.then(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    });
+  });
 }
 
 async function runEdit(
