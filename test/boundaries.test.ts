@@ -1,0 +1,120 @@
+/** Dependencies point one way, and each thing outside this package is touched in one place: read from the import lines. */
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { root } from "./support/fixtures.ts";
+
+const source = path.join(root, "src");
+const files = readdirSync(source, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => name.split(path.sep).join("/"))
+  .toSorted();
+
+/** What each folder or file at the top may import of this package, beside itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  "errors.ts": [],
+  "version.ts": [],
+  onnx: ["errors.ts"],
+  weights: ["errors.ts", "onnx"],
+  models: ["errors.ts", "onnx", "weights"],
+  runtime: ["errors.ts", "onnx", "weights"],
+  tokenizers: ["errors.ts", "weights"],
+  images: ["errors.ts"],
+  kontext: ["errors.ts", "version.ts", "weights", "models", "runtime", "tokenizers", "images"],
+  "index.ts": ["errors.ts", "version.ts", "kontext", "images"],
+  cli: ["index.ts"],
+};
+
+/** Where each package may be imported. */
+const PACKAGES: Readonly<Record<string, RegExp>> = {
+  "onnxruntime-node": /^runtime\/session\.ts$/,
+  sharp: /^images\//,
+  "@huggingface/tokenizers": /^tokenizers\//,
+  commander: /^cli\//,
+};
+
+const IMPORT = /^(?:import|export)\b[^;]*?\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm;
+
+const textOf = (file: string): string => readFileSync(path.join(source, file), "utf8");
+const topOf = (file: string): string => file.split("/")[0]!;
+/** What a file imports as it is written; `import type` is erased before anything runs. */
+const importsOf = (file: string, { types = true }: { types?: boolean } = {}): string[] =>
+  [...textOf(file).matchAll(IMPORT)]
+    .filter(([statement]) => types || !/^(?:import|export) type\b/.test(statement))
+    .map(([, from, bare, late]) => (from ?? bare ?? late)!);
+const isOwn = (name: string): boolean => name.startsWith(".");
+/** The files of this package that a file imports. */
+const ownImportsOf = (file: string, options?: { types?: boolean }): string[] =>
+  importsOf(file, options)
+    .filter(isOwn)
+    .map((name) => path.posix.join(path.posix.dirname(file), name));
+const packageImportsOf = (file: string): string[] => importsOf(file).filter((name) => !isOwn(name));
+const filesWith = (pattern: RegExp): string[] => files.filter((file) => pattern.test(textOf(file)));
+
+describe("the sources", () => {
+  it("are read with their imports over several lines", () => {
+    expect(ownImportsOf("kontext/networks.ts")).toEqual(
+      expect.arrayContaining(["models/autoencoder.ts", "models/flux.ts", "errors.ts", "runtime/load.ts"]),
+    );
+    expect(ownImportsOf("index.ts")).toContain("kontext/engine.ts");
+  });
+
+  it("import files that exist, by their whole name", () => {
+    for (const file of files) {
+      for (const imported of ownImportsOf(file))
+        expect(files, `${file} imports ${imported}`).toContain(imported);
+    }
+  });
+
+  it.each(files)("%s imports only what its folder may", (file) => {
+    const own = topOf(file);
+    expect(Object.keys(MAY_IMPORT), "a folder that the table above does not know").toContain(own);
+    for (const imported of ownImportsOf(file)) {
+      expect([own, ...MAY_IMPORT[own]!], `${file} imports ${imported}`).toContain(topOf(imported));
+    }
+  });
+
+  it("import nothing in a circle but types", () => {
+    const finished = new Set<string>();
+    const visit = (file: string, trail: readonly string[]): void => {
+      expect(trail, `${[...trail, file].join(" -> ")}`).not.toContain(file);
+      if (finished.has(file)) return;
+      for (const imported of ownImportsOf(file, { types: false })) visit(imported, [...trail, file]);
+      finished.add(file);
+    };
+    for (const file of files) visit(file, []);
+    expect(finished.size).toBe(files.length);
+  });
+
+  it("have no default exports", () => {
+    expect(filesWith(/^export default\b|\bas default\b/m)).toEqual([]);
+  });
+});
+
+describe("what lies outside", () => {
+  it.each(Object.entries(PACKAGES))("%s is imported in its own place, and there it is", (name, place) => {
+    const importers = files.filter((file) => packageImportsOf(file).includes(name));
+    expect(importers.length).toBeGreaterThan(0);
+    for (const file of importers) expect(file).toMatch(place);
+  });
+
+  it("is a dependency of the package or a module of Node, by its full name", () => {
+    const manifest = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as {
+      dependencies: Record<string, string>;
+    };
+    expect(Object.keys(manifest.dependencies).toSorted()).toEqual(Object.keys(PACKAGES).toSorted());
+    for (const file of files) {
+      for (const name of packageImportsOf(file)) {
+        if (!name.startsWith("node:")) expect(Object.keys(PACKAGES), file).toContain(name);
+      }
+    }
+  });
+
+  it("is left by the main file of the command line alone: nothing else ends the process", () => {
+    expect(filesWith(/\bprocess\.(?:exit|exitCode|abort|kill)\b/)).toEqual(["cli/main.ts"]);
+  });
+
+  it("has an environment that nothing reads", () => {
+    expect(filesWith(/\bprocess\.env\b|\benv\b.*from "node:process"/)).toEqual([]);
+  });
+});
