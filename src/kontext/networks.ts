@@ -68,6 +68,12 @@ export class Networks {
       );
     }
     const prompts = await PromptEncoder.load(checkpoint, threads);
+    if (flux.promptSize !== prompts.promptSize || flux.pooledSize !== prompts.pooledSize) {
+      throw new RetouchError(
+        "CHECKPOINT_INVALID",
+        `The checkpoint ${checkpoint.folder} has a transformer for text embeddings of ${flux.promptSize} and ${flux.pooledSize} numbers (T5 and CLIP) and text encoders that give ${prompts.promptSize} and ${prompts.pooledSize}.`,
+      );
+    }
 
     const fluxWeights = await checkpoint.weights("transformer");
     const fluxOutputs = fluxTransformer(flux, fluxWeights.scope(), { textLength: prompts.textLength });

@@ -24,15 +24,20 @@ const MAX_T5_TOKENS = 512;
 export class PromptEncoder {
   /** Tokens that T5 encodes; a shorter text is padded, without a mask, as the network was trained. */
   readonly textLength: number;
+  /** Numbers of `promptEmbeds` a token, and of `pooledPromptEmbeds`. */
+  readonly promptSize: number;
+  readonly pooledSize: number;
   readonly #encode: (text: string) => Promise<Prompt>;
   readonly #sessions: readonly Session[];
 
   private constructor(
-    textLength: number,
+    sizes: { textLength: number; promptSize: number; pooledSize: number },
     encode: (text: string) => Promise<Prompt>,
     sessions: readonly Session[],
   ) {
-    this.textLength = textLength;
+    this.textLength = sizes.textLength;
+    this.promptSize = sizes.promptSize;
+    this.pooledSize = sizes.pooledSize;
     this.#encode = encode;
     this.#sessions = sessions;
   }
@@ -72,7 +77,8 @@ export class PromptEncoder {
         isCut: t5Text.isCut,
       };
     };
-    return new PromptEncoder(t5Length, encode, [clip, t5]);
+    const sizes = { textLength: t5Length, promptSize: t5Config.width, pooledSize: clipConfig.width };
+    return new PromptEncoder(sizes, encode, [clip, t5]);
   }
 
   encode(text: string): Promise<Prompt> {
