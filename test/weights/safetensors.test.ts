@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { readSafetensorsHeader } from "../../src/weights/safetensors.ts";
@@ -122,6 +122,11 @@ describe("a damaged file", () => {
       "x has -8 bytes, which do not fit F32 [2]",
     ],
     [
+      "with offsets in the wrong order for a type that is not known",
+      fileOf(entry({ dtype: "F8_E4M3", data_offsets: [8, 0] })),
+      "x has -8 bytes, which do not fit F8_E4M3 [2]",
+    ],
+    [
       "with fewer bytes than the shape",
       fileOf(entry({ shape: [3] }), new Uint8Array(8)),
       "x has 8 bytes, which do not fit F32 [3]",
@@ -136,6 +141,16 @@ describe("a damaged file", () => {
     await writeFile(file, bytes);
     await expect(readSafetensorsHeader(file)).rejects.toEqual(
       refusal("CHECKPOINT_INVALID", `The weights file ${file} is damaged: ${detail}.`),
+    );
+  });
+
+  it("whose header is larger than the format allows is refused before it is read", async () => {
+    const file = await inFolder();
+    await writeFile(file, withLength(100_000_001n));
+    // Without taking the space on the disk.
+    await truncate(file, 200_000_000);
+    await expect(readSafetensorsHeader(file)).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", /its header claims 100000001 bytes and the file has 200000000\.$/),
     );
   });
 

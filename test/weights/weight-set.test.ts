@@ -128,12 +128,14 @@ describe("a scope", () => {
 });
 
 describe("the base folder", () => {
-  it("is the deepest that holds all files, and locations are relative to it", () => {
-    const set = setOf({
-      a: stored({ file: path.resolve("/cache/blobs/one") }),
-      b: stored({ file: path.resolve("/cache/blobs/deep/two") }),
-    });
-    expect(set.baseFolder).toBe(path.resolve("/cache/blobs"));
-    expect(set.take("b", [2, 3]).origin).toMatchObject({ data: { location: "deep/two" } });
+  it.each([
+    ["/cache/blobs/one", "/cache/blobs/two", "/cache/blobs", "two"],
+    ["/cache/blobs/one", "/cache/blobs/deep/two", "/cache/blobs", "deep/two"],
+    ["/cache/a/deep/one", "/cache/b/two", "/cache", "b/two"],
+    ["/one/a", "/two/b", "/", "two/b"],
+  ])("of %s and %s is the deepest that holds both, %s", (one, two, base, location) => {
+    const set = setOf({ a: stored({ file: path.resolve(one) }), b: stored({ file: path.resolve(two) }) });
+    expect(set.baseFolder).toBe(path.resolve(base));
+    expect(set.take("b", [2, 3]).origin).toMatchObject({ data: { location } });
   });
 });
