@@ -33,6 +33,10 @@ describe("T5's position buckets", () => {
     // prettier-ignore
     [16, 64, [[-600, 7], [-31, 6], [-15, 5], [-7, 4], [-3, 3], [-2, 2], [-1, 1], [0, 0], [1, 9], [2, 10], [3, 11],
       [4, 12], [8, 13], [16, 14], [32, 15]]],
+    // In float64 the distances 10, 20 and 80 would fall into the bucket before.
+    // prettier-ignore
+    [20, 160, [[-600, 9], [-79, 8], [-39, 7], [-19, 6], [-9, 5], [-4, 4], [-3, 3], [-2, 2], [-1, 1], [0, 0], [1, 11],
+      [2, 12], [3, 13], [4, 14], [5, 15], [10, 16], [20, 17], [40, 18], [80, 19]]],
   ])(
     "are those of the reference, with %i buckets up to a distance of %i",
     (numBuckets, maxDistance, runs) => {
