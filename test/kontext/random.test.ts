@@ -39,6 +39,13 @@ describe("noise", () => {
     expect(randomNormal(20, 5)).not.toEqual(randomNormal(20, 6));
   });
 
+  it("below sixteen numbers is the beginning of one sequence", () => {
+    // PyTorch draws these one by one, and keeps the second of each pair for the next.
+    for (let count = 1; count < 15; count += 1) {
+      expect(randomNormal(count, 3)).toEqual(randomNormal(15, 3).slice(0, count));
+    }
+  });
+
   it("of no numbers is empty", () => {
     expect(randomNormal(0, 1)).toEqual(new Float32Array(0));
   });
