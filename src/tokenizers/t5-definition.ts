@@ -9,8 +9,9 @@ import { messageOf, RetouchError } from "../errors.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 
 const END_TOKEN = "</s>";
-/** Types of a piece: 2 is the unknown one, 3 a control symbol; both are never matched in text. */
-const SPECIAL_TYPES = new Set([2, 3]);
+/** Types of a piece that are never matched in text. */
+const UNKNOWN_TYPE = 2;
+const CONTROL_TYPE = 3;
 
 interface Piece {
   text: string;
@@ -20,12 +21,14 @@ interface Piece {
 
 /** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID. */
 export async function t5Definition(checkpoint: Checkpoint, component: string): Promise<object> {
+  const config = await checkpoint.config(`${component}/tokenizer_config.json`);
+  const numExtraIds = config.wholeNumber("extra_ids", 100);
   const file = path.join(checkpoint.folder, component, "spiece.model");
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new RetouchError("CHECKPOINT_MISSING", `The checkpoint file ${file} cannot be read.`, { cause });
   });
   try {
-    return definitionOf(bytes);
+    return definitionOf(bytes, numExtraIds);
   } catch (cause) {
     throw new RetouchError(
       "CHECKPOINT_INVALID",
@@ -37,16 +40,20 @@ export async function t5Definition(checkpoint: Checkpoint, component: string): P
   }
 }
 
-function definitionOf(bytes: Buffer): object {
+function definitionOf(bytes: Buffer, numExtraIds: number): object {
   const { pieces, charsmap } = parseModel(bytes);
-  const unknownId = pieces.findIndex((piece) => piece.type === 2);
+  // The placeholders of T5's training are not in the file: they follow its pieces, the last one first.
+  for (let index = numExtraIds - 1; index >= 0; index -= 1) {
+    pieces.push({ text: `<extra_id_${index}>`, score: 0, type: CONTROL_TYPE });
+  }
+  const unknownId = pieces.findIndex((piece) => piece.type === UNKNOWN_TYPE);
   const endId = pieces.findIndex((piece) => piece.text === END_TOKEN);
   if (unknownId < 0 || endId < 0) throw new Error("it has no unknown or no end piece");
   const metaspace = { type: "Metaspace", replacement: "▁", prepend_scheme: "always", split: true };
   return {
     version: "1.0",
     added_tokens: pieces.flatMap(({ text, type }, id) =>
-      SPECIAL_TYPES.has(type)
+      type === UNKNOWN_TYPE || type === CONTROL_TYPE
         ? [
             {
               id,
