@@ -9,7 +9,7 @@ import { floats, input, scalar, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
 import type { Config } from "../weights/config.ts";
 import type { WeightScope } from "../weights/weight-set.ts";
-import { attend, batched, headNorm, lastDim, linear, unbatched } from "./layers.ts";
+import { batched, headNorm, lastDim, linear, unbatched } from "./layers.ts";
 
 export interface FluxConfig {
   /** Channels of a packed token. */
@@ -161,18 +161,23 @@ function doubleStreamBlock(config: FluxConfig, weights: WeightScope) {
     // Both streams attend to both: text first.
     const normedImage = modulate(image, imageMod[1]!, imageMod[0]!);
     const normedText = modulate(text, textMod[1]!, textMod[0]!);
-    const project = (textName: string, imageName: string): Value[] => [
-      linear(attention, textName, normedText, width),
-      linear(attention, imageName, normedImage, width),
-    ];
-    const normed = ([ofText, ofImage]: Value[], textName: string, imageName: string): Value[] => [
-      headNorm(attention, textName, ofText!, config.headSize, EPSILON),
-      headNorm(attention, imageName, ofImage!, config.headSize, EPSILON),
-    ];
-    const join = (parts: Value[]): Value => ops.concat(parts, 0, "tokens");
-    const query = join(normed(project("add_q_proj", "to_q"), "norm_added_q", "norm_q"));
-    const key = join(normed(project("add_k_proj", "to_k"), "norm_added_k", "norm_k"));
-    const value = join(project("add_v_proj", "to_v"));
+    const join = (ofText: Value, ofImage: Value, axis: number): Value =>
+      ops.concat([ofText, ofImage], axis, "tokens");
+    const query = join(
+      normedProjection(config, attention, "add_q_proj", "norm_added_q", normedText),
+      normedProjection(config, attention, "to_q", "norm_q", normedImage),
+      1,
+    ); // [1, Lt + images, C]
+    const key = join(
+      normedProjection(config, attention, "add_k_proj", "norm_added_k", normedText),
+      normedProjection(config, attention, "to_k", "norm_k", normedImage),
+      1,
+    );
+    const value = join(
+      linear(attention, "add_v_proj", normedText, width),
+      linear(attention, "to_v", normedImage, width),
+      0,
+    ); // [Lt + images, C]
     const attended = rotaryAttention(config, query, key, value, rotary); // [Lt + images, C]
     const textLength = text.shape[0] as number;
     const attendedText = ops.rows(attended, 0, textLength, textLength);
@@ -215,37 +220,35 @@ function singleStreamBlock(
   const normed = modulate(hiddenStates, scale!, shift!);
 
   // Attention and the feed-forward layer read the same input and share one output projection.
-  const query = headNorm(
-    attention,
-    "norm_q",
-    linear(attention, "to_q", normed, width),
-    config.headSize,
-    EPSILON,
-  );
-  const key = headNorm(
-    attention,
-    "norm_k",
-    linear(attention, "to_k", normed, width),
-    config.headSize,
-    EPSILON,
-  );
+  const query = normedProjection(config, attention, "to_q", "norm_q", normed);
+  const key = normedProjection(config, attention, "to_k", "norm_k", normed);
   const value = linear(attention, "to_v", normed, width);
   const attended = rotaryAttention(config, query, key, value, rotary);
   const mlp = ops.gelu(linear(weights, "proj_mlp", normed, MLP_RATIO * width), { approximate: true });
   return gated(hiddenStates, gate!, linear(weights, "proj_out", ops.concat([attended, mlp], 1), width));
 }
 
-/** Attention over every token after turning query and key by their positions: [L, H*D]. */
+/** Query or key [1, L, H*D]: a linear layer, then each head normalised. */
+function normedProjection(
+  { numHeads, headSize }: FluxConfig,
+  weights: WeightScope,
+  name: string,
+  normName: string,
+  x: Value,
+): Value {
+  return headNorm(weights, normName, linear(weights, name, x, numHeads * headSize), headSize, EPSILON);
+}
+
+/** Attention over every token after turning query and key [1, L, H*D] by their positions; value [L, H*D]: [L, H*D]. */
 function rotaryAttention(
-  config: FluxConfig,
+  { numHeads }: FluxConfig,
   query: Value,
   key: Value,
   value: Value,
-  rotary: RotaryTable,
+  { cos, sin }: RotaryTable,
 ): Value {
-  const turn = (x: Value): Value =>
-    unbatched(ops.rotaryEmbedding(batched(x), rotary.cos, rotary.sin, config.numHeads));
-  return attend(turn(query), turn(key), value, { numHeads: config.numHeads });
+  const turn = (x: Value): Value => ops.rotaryEmbedding(x, cos, sin, numHeads);
+  return unbatched(ops.attention(turn(query), turn(key), batched(value), { numHeads }));
 }
 
 /** `count` vectors [1, C] of one linear layer, in the order stored: shift, scale, gate. */

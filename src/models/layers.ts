@@ -26,7 +26,7 @@ export function layerNorm(weights: WeightScope, name: string, x: Value, epsilon:
   return ops.layerNorm(x, scope.tensor("weight", [size]), scope.tensor("bias", [size]), epsilon);
 }
 
-/** Root-mean-square norm of each head's part of x [L, H*D] with a learnt scale [D]. */
+/** Root-mean-square norm of each head's part of x [L, H*D] with a learnt scale [D]: [1, L, H*D], as attention takes it. */
 export function headNorm(
   weights: WeightScope,
   name: string,
@@ -37,7 +37,7 @@ export function headNorm(
   const tokens = x.shape[0]!;
   const heads = ops.reshape(x, [tokens, lastDim(x) / headSize, headSize]); // [L, H, D]
   const normed = ops.rmsNorm(heads, weights.child(name).tensor("weight", [headSize]), epsilon);
-  return ops.reshape(normed, x.shape);
+  return ops.reshape(normed, [1, ...x.shape]);
 }
 
 /** x [L, C] as a batch of one, [1, L, C]; the shape that attention takes. */

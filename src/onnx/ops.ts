@@ -40,11 +40,14 @@ const binary = (opType: string) => (a: Value, b: Value) =>
 const unary = (opType: string) => (x: Value) => one(opType, [x], x.shape);
 
 export const add = binary("Add");
+export const sub = binary("Sub");
 export const mul = binary("Mul");
 export const sigmoid = unary("Sigmoid");
 export const cos = unary("Cos");
 export const sin = unary("Sin");
 export const relu = unary("Relu");
+export const sqrt = unary("Sqrt");
+export const reciprocal = unary("Reciprocal");
 
 export const silu = (x: Value): Value => mul(x, sigmoid(x));
 /** x * sigmoid(1.702 x), the approximation that CLIP was trained with. */
@@ -134,6 +137,9 @@ export const gather = (table: Value, indices: Value): Value =>
     attributes: { axis: int(0) },
   });
 
+/** Repeats along dimensions of 1. */
+export const expand = (x: Value, shape: readonly number[]): Value => one("Expand", [x, ints(shape)], shape);
+
 // ---- linear algebra
 
 /** x [M, K] times weight [N, K] transposed, plus bias [N]: [M, N]. The form that does not copy a stored weight. */
@@ -193,6 +199,10 @@ export function upsampleNearest(x: Value): Value {
 
 // ---- normalisation
 
+/** The mean along `axis`, which stays as a dimension of 1. */
+export const reduceMean = (x: Value, axis: number): Value =>
+  one("ReduceMean", [x, ints([axis])], x.shape.with(axis, 1));
+
 /** Over the last axis; `scale` and `shift` of its size may be computed by the graph, which makes it adaptive. */
 export const layerNorm = (x: Value, scale: Value, shift: Value | undefined, epsilon: number): Value =>
   one("LayerNormalization", shift ? [x, scale, shift] : [x, scale], x.shape, {
@@ -203,10 +213,22 @@ export const layerNorm = (x: Value, scale: Value, shift: Value | undefined, epsi
 export const rmsNorm = (x: Value, scale: Value, epsilon: number): Value =>
   one("RMSNormalization", [x, scale], x.shape, { attributes: { axis: int(-1), epsilon: float(epsilon) } });
 
-/** [1, C, h, w] normalised over each of `groups` groups of channels. */
+/**
+ * x [1, C, h, w] normalised over each of `groups` groups of channels. Written out, because the runtime's own expansion
+ * of `GroupNormalization` sums a whole group in one float32 run: at 512x512 its error was 30 times PyTorch's. Means of
+ * rows first, then of the group, keep it at PyTorch's, and take a tenth less time.
+ */
 export function groupNorm(x: Value, scale: Value, shift: Value, groups: number, epsilon: number): Value {
-  const attributes = { num_groups: int(groups), epsilon: float(epsilon) };
-  return one("GroupNormalization", [x, scale, shift], x.shape, { attributes });
+  const channels = x.shape[1] as number;
+  const groupMean = (value: Value): Value => reduceMean(reshape(reduceMean(value, 3), [groups, "rows"]), 1); // [groups, 1]
+  const perChannel = (value: Value): Value =>
+    reshape(expand(value, [groups, channels / groups]), [1, channels, 1, 1]);
+
+  const centred = sub(x, perChannel(groupMean(x)));
+  const variance = groupMean(mul(centred, centred));
+  const inverse = reciprocal(sqrt(add(variance, scalar(epsilon))));
+  const channelScale = mul(perChannel(inverse), reshape(scale, [1, channels, 1, 1]));
+  return add(mul(centred, channelScale), reshape(shift, [1, channels, 1, 1]));
 }
 
 // ---- attention

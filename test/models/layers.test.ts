@@ -45,7 +45,7 @@ describe("norms", () => {
     const weights = await weightsOf({ "norm_q.weight": float32([1, 10]) });
     const y = headNorm(weights.scope(), "norm_q", input("x", "float32", ["tokens", 4]), 2, 0);
     const { data, shape } = await evaluate(y, { x: tensor([3, 3, -0.5, 0.5], [1, 4]) }, weights.baseFolder);
-    expect(shape).toEqual([1, 4]);
+    expect(shape).toEqual([1, 1, 4]);
     expect(difference(data, [1, 10, -1, 10]).largest).toBeLessThan(1e-5);
   });
 });
