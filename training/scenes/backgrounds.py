@@ -46,7 +46,7 @@ def puff(draw: ImageDraw.ImageDraw, side: int, x: float, y: float, width: float,
 def stars(draw: ImageDraw.ImageDraw, side: int, random: Random, count: int, below: float = 1.0) -> None:
     for _ in range(count):
         light = random.randint(150, 255)
-        radius = random.choice((0.004, 0.005, 0.006, 0.010))
+        radius = random.choice((0.006, 0.008, 0.012))
         disc(draw, side, random.random(), random.random() * below, radius, (light, light, random.randint(light - 30, 255)))
 
 
@@ -130,8 +130,8 @@ def snow(side: int, random: Random) -> Image.Image:
             draw.polygon([(px * side, py * side) for px, py in points], fill=vary((150, 180, 190), random, 8))
     hill(draw, side, level, 0.02, random, (236, 241, 248))
     hill(draw, side, level + 0.15, 0.02, random, (248, 250, 253))
-    for _ in range(40):
-        disc(draw, side, random.random(), random.random(), random.choice((0.006, 0.009)), (255, 255, 255))
+    for _ in range(26):
+        disc(draw, side, random.random(), random.random(), random.choice((0.007, 0.010)), (255, 255, 255))
     return image
 
 
@@ -184,7 +184,7 @@ def underwater(side: int, random: Random) -> Image.Image:
 def space(side: int, random: Random) -> Image.Image:
     image = gradient(side, vary((8, 8, 26), random, 6), vary((26, 14, 52), random, 10))
     draw = ImageDraw.Draw(image)
-    stars(draw, side, random, 70)
+    stars(draw, side, random, 34)
     if random.random() < 0.75:
         x, y, radius = random.choice((0.14, 0.86)), random.uniform(0.12, 0.3), random.uniform(0.06, 0.1)
         planet = vary(random.choice(((215, 150, 95), (200, 90, 70), (120, 170, 215))), random)
@@ -197,7 +197,7 @@ def space(side: int, random: Random) -> Image.Image:
 def night(side: int, random: Random) -> Image.Image:
     image = gradient(side, vary((14, 24, 66), random, 8), vary((52, 74, 130), random))
     draw = ImageDraw.Draw(image)
-    stars(draw, side, random, 26, below=0.55)
+    stars(draw, side, random, 16, below=0.55)
     disc(draw, side, random.uniform(0.12, 0.88), random.uniform(0.12, 0.24), 0.075, (250, 245, 215))
     level = random.uniform(0.64, 0.72)
     hill(draw, side, level, 0.03, random, vary((20, 42, 48), random, 6))

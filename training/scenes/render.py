@@ -27,7 +27,7 @@ class Placed:
 @dataclass(frozen=True)
 class Scene:
     background: str
-    seed: int  # of the background's own details, of cloud shapes and of the weather
+    seed: int  # of the background's details and the support's shape
     objects: tuple[Placed, ...]
     support: str | None = None  # what the first object sits on: cloud, branch, rock, cushion
     weather: tuple[str, ...] = field(default=())  # snowfall, rain, rainbow, sun, moon
@@ -44,7 +44,7 @@ def _draw_support(image: Image.Image, scene: Scene, width: float) -> None:
     """Draws what the first object sits on; its feet reach a little into it."""
     first, side = scene.objects[0], image.width
     draw = ImageDraw.Draw(image)
-    random = Random(scene.seed + 1)
+    random = Random(scene.seed % 2)  # few shapes, see edits.VARIANTS
     x, y = first.x, first.y
     if scene.support == "cloud":
         span = max(width * 1.5, 0.5)
@@ -73,7 +73,7 @@ def _draw_support(image: Image.Image, scene: Scene, width: float) -> None:
 
 def _draw_weather(image: Image.Image, scene: Scene) -> None:
     side, draw = image.width, ImageDraw.Draw(image)
-    random = Random(scene.seed + 2)
+    random = Random(7)  # one pattern of drops and flakes, see edits.VARIANTS
     for weather in scene.weather:
         if weather == "snowfall":
             for _ in range(70):
