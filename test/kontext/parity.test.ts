@@ -15,28 +15,14 @@ import { sigmasOf, timeShift } from "../../src/kontext/schedule.ts";
 import { decodePicture } from "../../src/images/decode.ts";
 import { pictureToPixels, pixelsToPicture } from "../../src/images/picture.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
+import { editCases } from "../support/cases.ts";
 import { difference, psnr } from "../support/compare.ts";
-import { type FixtureTensor, fixtures, readJson, readTensors, root } from "../support/fixtures.ts";
-
-interface Case {
-  name: string;
-  checkpoint: string;
-  picture: string;
-  prompt: string;
-  negativePrompt: string | null;
-  trueCfgScale: number;
-  width: number;
-  height: number;
-  seed: number;
-  steps: number;
-  guidance: number;
-  keptSteps: number[];
-}
+import { type FixtureTensor, fixtures, readTensors, root } from "../support/fixtures.ts";
 
 /** Relative errors allowed in float32, with room over the worst that was seen on machines with AVX2 and AVX-512. */
 const TOLERANCE = { exact: 0, table: 1e-6, stage: 1e-4, loop: 2e-4 };
 
-describe.each(readJson<Case[]>("cases.json"))("the edit $name", (edit) => {
+describe.each(editCases)("the edit $name", (edit) => {
   let networks: Networks;
   let tensors: Map<string, FixtureTensor>;
 
