@@ -52,6 +52,15 @@ describe("functions of one number", () => {
     expectClose(data, values.map(formula));
   });
 
+  it.each<[string, (value: Value) => Value, (value: number) => number]>([
+    ["sqrt", ops.sqrt, Math.sqrt],
+    ["reciprocal", ops.reciprocal, (value) => 1 / value],
+  ])("%s is its formula above zero", async (_, operator, formula) => {
+    const positive = [1e-6, 0.25, 1, 3, 100];
+    const { data } = await evaluate(operator(x([5])), { x: tensor(positive) });
+    expectClose(data, positive.map(formula));
+  });
+
   it("gelu in the exact form is x times the normal distribution", async () => {
     const y = ops.gelu(x([4]), { approximate: false });
     const { data } = await evaluate(y, { x: tensor([-1, 0, 0.5, 2]) });
@@ -59,11 +68,13 @@ describe("functions of one number", () => {
   });
 });
 
-describe("add and mul", () => {
+describe("add, sub and mul", () => {
   it("broadcast a row and a column to a matrix", async () => {
     const [row, column] = [floats([10, 20, 30], [3]), floats([1, 2], [2, 1])];
     const added = await evaluate(ops.add(row, column));
     expect(added).toEqual({ data: [11, 21, 31, 12, 22, 32], shape: [2, 3] });
+    const subtracted = await evaluate(ops.sub(row, column));
+    expect(subtracted.data).toEqual([9, 19, 29, 8, 18, 28]);
     const multiplied = await evaluate(ops.mul(x(["rows", 3]), row), { x: tensor([1, 2, 3], [1, 3]) });
     expect(multiplied.data).toEqual([10, 40, 90]);
   });
