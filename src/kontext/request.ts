@@ -67,14 +67,19 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
     prompt: promptText(request.prompt),
     negativePrompt: textWithin("negativePrompt", request.negativePrompt ?? ""),
     trueCfgScale: numberIn("trueCfgScale", request.trueCfgScale ?? 2, 1, 10),
-    size: size && {
-      width: numberIn("size.width", size.width, 16, 4096, { isInteger: true }),
-      height: numberIn("size.height", size.height, 16, 4096, { isInteger: true }),
-    },
+    size: size === undefined ? undefined : sizeWithin(size),
     numSteps: numberIn("numSteps", request.numSteps ?? 28, 1, 50, { isInteger: true }),
     guidance: numberIn("guidance", request.guidance ?? 2, 0, 10),
     seed: seed === -1 ? randomInt(MAX_RANDOM_SEED) : seed,
     format,
+  };
+}
+
+function sizeWithin(size: Size): Size {
+  const { width, height } = (size ?? {}) as Partial<Size>;
+  return {
+    width: numberIn("size.width", width, 16, 4096, { isInteger: true }),
+    height: numberIn("size.height", height, 16, 4096, { isInteger: true }),
   };
 }
 

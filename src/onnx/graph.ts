@@ -91,11 +91,16 @@ export function buildModel(name: string, outputs: Readonly<Record<string, Value>
 
   const inputs = new Map<string, Value>();
   const initializers = new Map<string, proto.TensorData & { value: Value }>();
+  const named = new Map<string, Value>();
   const nodes = order.map((node) => {
     const nodeName = names.ofNode(node);
     const inputNames = node.inputs.map((value) => {
       if (value === undefined) return "";
       const valueName = names.ofValue(value);
+      if (value.origin.kind !== "node" && (named.get(valueName) ?? value) !== value) {
+        throw new Error(`Two tensors of the model ${name} are called ${valueName}.`);
+      }
+      named.set(valueName, value);
       if (value.origin.kind === "input") inputs.set(valueName, value);
       if (value.origin.kind === "initializer") initializers.set(valueName, { ...value.origin.data, value });
       return valueName;
@@ -160,6 +165,9 @@ class NameTable {
     if (value.origin.kind !== "node") throw new Error(`The output ${name} is not computed by a node.`);
     const { node, outputIndex } = value.origin;
     const known = this.#outputs.get(node) ?? new Map<number, string>();
+    if (known.has(outputIndex)) {
+      throw new Error(`The outputs ${known.get(outputIndex)} and ${name} are the same tensor.`);
+    }
     this.#outputs.set(node, known.set(outputIndex, name));
   }
 

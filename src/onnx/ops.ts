@@ -89,6 +89,11 @@ export function reshape(x: Value, shape: Shape): Value {
 /** Joins along `axis`; an unknown sum gets the name `outName`. */
 export function concat(values: readonly Value[], axis: number, outName = "joined"): Value {
   const first = values[0]!.shape;
+  for (const { shape } of values) {
+    if (showShape(shape.with(axis, 0)) !== showShape(first.with(axis, 0))) {
+      throw new Error(`Concat of ${showShape(first)} and ${showShape(shape)} along axis ${axis}.`);
+    }
+  }
   const dims = values.map((value) => value.shape[axis]!);
   const total = dims.every((dim) => typeof dim === "number")
     ? dims.reduce((sum, dim) => sum + dim, 0)
@@ -172,6 +177,9 @@ export function conv2d(x: Value, weight: Value, bias: Value | undefined, options
   }
   const outOf = (dim: Dim, kernel: number, padded: number): Dim => {
     if (typeof dim === "number") return Math.floor((dim + padded - kernel) / stride) + 1;
+    if (padded !== kernel - stride) {
+      throw new Error(`Conv of ${showShape(x.shape)}: a padding of ${padded} gives the size ${dim} no name.`);
+    }
     return stride === 1 ? dim : `${dim}/${stride}`;
   };
   const shape = [
@@ -204,14 +212,28 @@ export const reduceMean = (x: Value, axis: number): Value =>
   one("ReduceMean", [x, ints([axis])], x.shape.with(axis, 1));
 
 /** Over the last axis; `scale` and `shift` of its size may be computed by the graph, which makes it adaptive. */
-export const layerNorm = (x: Value, scale: Value, shift: Value | undefined, epsilon: number): Value =>
-  one("LayerNormalization", shift ? [x, scale, shift] : [x, scale], x.shape, {
+export function layerNorm(x: Value, scale: Value, shift: Value | undefined, epsilon: number): Value {
+  checkVectors("LayerNormalization", x, shift ? [scale, shift] : [scale]);
+  return one("LayerNormalization", shift ? [x, scale, shift] : [x, scale], x.shape, {
     attributes: { axis: int(-1), epsilon: float(epsilon) },
   });
+}
 
 /** Root mean square over the last axis. */
-export const rmsNorm = (x: Value, scale: Value, epsilon: number): Value =>
-  one("RMSNormalization", [x, scale], x.shape, { attributes: { axis: int(-1), epsilon: float(epsilon) } });
+export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
+  checkVectors("RMSNormalization", x, [scale]);
+  return one("RMSNormalization", [x, scale], x.shape, {
+    attributes: { axis: int(-1), epsilon: float(epsilon) },
+  });
+}
+
+function checkVectors(opType: string, x: Value, vectors: readonly Value[]): void {
+  for (const { shape } of vectors) {
+    if (shape.length !== 1 || shape[0] !== x.shape.at(-1)) {
+      throw new Error(`${opType} of ${showShape(x.shape)} with a vector of ${showShape(shape)}.`);
+    }
+  }
+}
 
 /**
  * x [1, C, h, w] normalised over each of `groups` groups of channels. Written out, because the runtime's own expansion
@@ -234,10 +256,17 @@ export function groupNorm(x: Value, scale: Value, shift: Value, groups: number, 
 // ---- attention
 
 /** Turns neighbouring pairs of x [1, L, H*D] by the angles whose cosines and sines are [1, L, D/2]. */
-export const rotaryEmbedding = (x: Value, cosines: Value, sines: Value, numHeads: number): Value =>
-  one("RotaryEmbedding", [x, cosines, sines], x.shape, {
+export function rotaryEmbedding(x: Value, cosines: Value, sines: Value, numHeads: number): Value {
+  const wanted = showShape([...x.shape.slice(0, 2), (x.shape[2] as number) / numHeads / 2]);
+  if (showShape(cosines.shape) !== wanted || showShape(sines.shape) !== wanted) {
+    throw new Error(
+      `RotaryEmbedding of ${showShape(x.shape)} with ${numHeads} heads needs angles of ${wanted}, not ${showShape(cosines.shape)} and ${showShape(sines.shape)}.`,
+    );
+  }
+  return one("RotaryEmbedding", [x, cosines, sines], x.shape, {
     attributes: { interleaved: int(1), num_heads: int(numHeads) },
   });
+}
 
 /**
  * softmax(query key^T * scale + bias) value for [1, L, H*D] each. The runtime's own operator and not the standard
@@ -252,6 +281,11 @@ export function attention(
   options: { numHeads: number; scale?: number; bias?: Value },
 ): Value {
   const { numHeads, scale, bias } = options;
+  const [width, isKeyWide] = [query.shape[2] as number, query.shape[2] === key.shape[2]];
+  if (!isKeyWide || width % numHeads !== 0 || key.shape[1] !== value.shape[1]) {
+    const shapes = [query, key, value].map(({ shape }) => showShape(shape)).join(", ");
+    throw new Error(`MultiHeadAttention of ${shapes} with ${numHeads} heads.`);
+  }
   const attributes = { num_heads: int(numHeads), ...(scale === undefined ? {} : { scale: float(scale) }) };
   const inputs = bias ? [query, key, value, undefined, undefined, bias] : [query, key, value];
   return one("MultiHeadAttention", inputs, query.shape, { attributes, domain: "com.microsoft" });

@@ -53,8 +53,10 @@ export class Session {
    * @returns its float32 outputs by name.
    */
   async run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
-    const feeds = Object.fromEntries(Object.entries(inputs).map(([key, tensor]) => [key, toRuntime(tensor)]));
     try {
+      const feeds = Object.fromEntries(
+        Object.entries(inputs).map(([key, tensor]) => [key, toRuntime(tensor)]),
+      );
       const outputs = await this.#session.run(feeds);
       return Object.fromEntries(
         Object.entries(outputs).map(([key, value]) => [

@@ -31,14 +31,14 @@ describe("retouch edit", () => {
         path.join(fixtures, edit.picture),
         edit.prompt,
         `--checkpoint=${path.join(root, edit.checkpoint)}`,
-      `--size=${edit.width}x${edit.height}`,
-      `--steps=${edit.steps}`,
-      `--seed=${edit.seed}`,
-      `--guidance=${edit.guidance}`,
-      `--true-cfg-scale=${edit.trueCfgScale}`,
-      `--output=${output}`,
-      "--quiet",
-      ...(edit.negativePrompt ? [`--negative-prompt=${edit.negativePrompt}`] : []),
+        `--size=${edit.width}x${edit.height}`,
+        `--steps=${edit.steps}`,
+        `--seed=${edit.seed}`,
+        `--guidance=${edit.guidance}`,
+        `--true-cfg-scale=${edit.trueCfgScale}`,
+        `--output=${output}`,
+        "--quiet",
+        ...(edit.negativePrompt ? [`--negative-prompt=${edit.negativePrompt}`] : []),
       ]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       const { data } = await decodePicture(await readFile(output));

@@ -145,3 +145,15 @@ describe("a constant", () => {
     expect([ints([1, 2]).dtype, constant(new Float32Array(1), []).dtype]).toEqual(["int64", "float32"]);
   });
 });
+
+describe("names", () => {
+  it("are refused when two tensors of a model would share one", () => {
+    const two = ops.add(input("x", "float32", [1]), input("x", "float32", [1]));
+    expect(() => buildModel("model", { y: two })).toThrow("Two tensors of the model model are called x.");
+  });
+
+  it("are refused when one tensor would have two", () => {
+    const y = ops.relu(input("x", "float32", [1]));
+    expect(() => buildModel("model", { a: y, b: y })).toThrow("The outputs a and b are the same tensor.");
+  });
+});

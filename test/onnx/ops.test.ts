@@ -416,7 +416,7 @@ describe("rotaryEmbedding", () => {
     const values = wave(tokens * heads * 2 * half);
     const angles = wave(tokens * half, 1).map((value) => 3 * value);
     const y = ops.rotaryEmbedding(
-      x([1, "tokens", 8]),
+      x([1, 3, 8]),
       floats(angles.map(Math.cos), [1, tokens, half]),
       floats(angles.map(Math.sin), [1, tokens, half]),
       heads,
@@ -495,4 +495,33 @@ describe("attention", () => {
     // The first token sees itself alone.
     expectClose(data.slice(0, heads * headSize), value.slice(0, heads * headSize));
   });
+});
+
+describe("shapes that do not fit", () => {
+  const x = input("x", "float32", [1, 4, 6]);
+  it.each([
+    [
+      "concat",
+      () => ops.concat([x, input("y", "float32", [1, 5, 7])], 1),
+      "Concat of [1, 4, 6] and [1, 5, 7]",
+    ],
+    ["layerNorm", () => ops.layerNorm(x, floats([1, 1]), undefined, 0), "[1, 4, 6] with a vector of [2]"],
+    ["rmsNorm", () => ops.rmsNorm(x, floats([1, 1]), 0), "[1, 4, 6] with a vector of [2]"],
+    ["rotaryEmbedding", () => ops.rotaryEmbedding(x, x, x, 1), "needs angles of [1, 4, 3], not [1, 4, 6]"],
+    [
+      "attention",
+      () => ops.attention(x, x, x, { numHeads: 4 }),
+      "[1, 4, 6], [1, 4, 6], [1, 4, 6] with 4 heads",
+    ],
+    [
+      "conv2d",
+      () =>
+        ops.conv2d(
+          input("p", "float32", [1, 1, "h", "w"]),
+          floats(Array(9).fill(1), [1, 1, 3, 3]),
+          undefined,
+        ),
+      "a padding of 0 gives the size h no name",
+    ],
+  ])("are refused by %s as it is called", (_, make, sentence) => expect(make).toThrow(sentence));
 });
