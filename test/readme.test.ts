@@ -5,7 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { decodePicture } from "../src/images/decode.ts";
-import { resizePicture } from "../src/images/picture.ts";
+import { resizePicture } from "../src/images/resize.ts";
 import { psnr } from "./support/compare.ts";
 import { root } from "./support/fixtures.ts";
 

@@ -1,10 +1,8 @@
 /**
- * A decoded picture and the arithmetic on it: resize, pad, crop, and the way to and from the numbers that a
- * network sees. The two conversions are those of diffusers' VaeImageProcessor (image_processor.py, `preprocess`
- * and `postprocess`), rounded at the same places. Files are not handled here: see decode.ts and encode.ts.
+ * A decoded picture and the arithmetic on it: pad, crop, and the way to and from the numbers that a network sees. The
+ * two conversions are those of diffusers' VaeImageProcessor (image_processor.py, `preprocess` and `postprocess`),
+ * rounded at the same places. Files are handled by decode.ts and encode.ts, other sizes by resize.ts.
  */
-import sharp from "sharp";
-import { enlargePicture } from "./enlarge.ts";
 
 /** A picture in sRGB; `data` holds red, green and blue of each pixel, rows top to bottom, 3 bytes a pixel. */
 export interface Picture {
@@ -15,20 +13,6 @@ export interface Picture {
 
 const CHANNELS = 3;
 const MAX_VALUE = 255;
-
-/** Stretches a picture to exactly `width` x `height` pixels (Lanczos); returns the same object if it has that size. */
-export async function resizePicture(picture: Picture, width: number, height: number): Promise<Picture> {
-  if (picture.width === width && picture.height === height) return picture;
-  if (width > picture.width || height > picture.height) return enlargePicture(picture, width, height);
-  const { data } = await sharp(picture.data, {
-    raw: { width: picture.width, height: picture.height, channels: CHANNELS },
-    limitInputPixels: false,
-  })
-    .resize(width, height, { kernel: "lanczos3", fit: "fill" })
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  return { width, height, data: plainBytes(data) };
-}
 
 /** The bytes of a Buffer without its own methods: `slice` of a Buffer shares memory, that of a Uint8Array copies. */
 export function plainBytes(buffer: Buffer): Uint8Array {

@@ -9,8 +9,8 @@ import {
   type Picture,
   pictureToPixels,
   pixelsToPicture,
-  resizePicture,
 } from "../images/picture.ts";
+import { resizePicture } from "../images/resize.ts";
 import { latentIds, packLatents, rotaryTable, textIds, unpackLatents } from "./latents.ts";
 import type { Networks, VelocityInputs } from "./networks.ts";
 import { randomNormal } from "./random.ts";

@@ -4,9 +4,9 @@ import {
   padPicture,
   pictureToPixels,
   pixelsToPicture,
-  resizePicture,
   type Picture,
 } from "../../src/images/picture.ts";
+import { resizePicture } from "../../src/images/resize.ts";
 import { largestDifference, noise, pixelAt, randomNumbers } from "./samples.ts";
 
 const random = randomNumbers(42);
