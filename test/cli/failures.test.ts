@@ -89,7 +89,8 @@ describe("a failure ends with code 1 and one sentence", () => {
     );
   });
 
-  it.skipIf(!existsSync("/dev/full"))("a full disk, for the picture and for the report", async () => {
+  it("a full disk, for the picture and for the report", async ({ skip }) => {
+    skip(!existsSync("/dev/full"), "another operating system: this one has no /dev/full");
     await expectFailure(
       edit("bird.png", ["-o", "/dev/full"]),
       "/dev/full cannot be written: the disk is full.",
@@ -142,7 +143,8 @@ describe("an interruption", () => {
 
   it("for the second time ends even what cannot be stopped", async (context) => {
     const pipe = path.join(folder, "pipe");
-    if (spawnSync("mkfifo", [pipe]).status !== 0) return context.skip("this system has no mkfifo");
+    if (spawnSync("mkfifo", [pipe]).status !== 0)
+      return context.skip("another operating system: this one has no mkfifo");
     const { code, signal } = await edit(pipe, [], {
       onStart: (child) => {
         // Opening a pipe that nobody writes to holds a thread, and the process cannot end without it.

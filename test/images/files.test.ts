@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { checkWritable, writeFileAtomically } from "../../src/images/files.ts";
+import { asOrdinaryUser, noPermissionsHere } from "../support/ordinary-user.ts";
 
 const bytes = new TextEncoder().encode("the new picture");
 let folder: string;
@@ -65,14 +66,12 @@ describe("writeFileAtomically", () => {
     expect(await readdir(folder)).toEqual([name]);
   });
 
-  it.skipIf(!existsSync("/dev/full"))(
-    "writes to a device as it is, and reports that it is full",
-    async () => {
-      await expectUnwritable("/dev/full", "/dev/full cannot be written: the disk is full.");
-      await writeFileAtomically("/dev/null", bytes);
-      expect((await stat("/dev/null")).isCharacterDevice()).toBe(true);
-    },
-  );
+  it("writes to a device as it is, and reports that it is full", async ({ skip }) => {
+    skip(!existsSync("/dev/full"), "another operating system: this one has no /dev/full");
+    await expectUnwritable("/dev/full", "/dev/full cannot be written: the disk is full.");
+    await writeFileAtomically("/dev/null", bytes);
+    expect((await stat("/dev/null")).isCharacterDevice()).toBe(true);
+  });
 
   it.each([
     ["a folder", () => folder, "it is a folder, not a file name"],
@@ -135,9 +134,10 @@ describe("writeFileAtomically", () => {
     }
   });
 
-  it.skipIf(process.getuid?.() === 0)("refuses a folder without permission", async () => {
-    await chmod(folder, 0o500);
-    await expectUnwritable(path.join(folder, "a.png"), /permission is denied/);
+  it("refuses a folder without permission", async ({ skip }) => {
+    if (noPermissionsHere) return skip(noPermissionsHere);
+    await chmod(folder, 0o555);
+    await asOrdinaryUser(() => expectUnwritable(path.join(folder, "a.png"), /permission is denied/));
     await chmod(folder, 0o700);
   });
 });

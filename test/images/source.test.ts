@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { asOrdinaryUser, noPermissionsHere } from "../support/ordinary-user.ts";
 import { expectUnread } from "./expect-unread.ts";
 import { blankPng } from "./samples.ts";
 import { readImageSource } from "../../src/images/source.ts";
@@ -56,10 +57,14 @@ describe("readImageSource, files", () => {
     await expectUnread("s3://bucket/a.png", "IMAGE_UNREADABLE", /addresses with s3: are not supported/);
   });
 
-  it.skipIf(process.getuid?.() === 0)("refuses a file without permission", async () => {
+  it("refuses a file without permission", async ({ skip }) => {
+    if (noPermissionsHere) return skip(noPermissionsHere);
     const file = path.join(folder, "secret.png");
     await writeFile(file, content, { mode: 0o000 });
-    await expectUnread(file, "IMAGE_UNREADABLE", `${file} cannot be read: permission is denied.`);
+    await chmod(folder, 0o755);
+    await asOrdinaryUser(() =>
+      expectUnread(file, "IMAGE_UNREADABLE", `${file} cannot be read: permission is denied.`),
+    );
   });
 
   it("counts bytes: at the limit, one more, and without an end", async () => {
@@ -87,7 +92,7 @@ describe("readImageSource, files", () => {
     try {
       execFileSync("mkfifo", [pipe], { stdio: "ignore" });
     } catch {
-      return context.skip("this system has no mkfifo");
+      return context.skip("another operating system: this one has no mkfifo");
     }
     // A writer that stays silent; opening a pipe without any blocks a thread until one comes.
     const { open } = await import("node:fs/promises");
