@@ -1,7 +1,7 @@
 /** What a checkpoint's transformer works on, for an edit of a given size. */
 import type { Size } from "../src/index.ts";
 import { readAutoencoderConfig } from "../src/models/autoencoder.ts";
-import { type FluxConfig, readFluxConfig } from "../src/models/flux.ts";
+import { type FluxConfig, readFluxConfig } from "../src/models/flux-config.ts";
 import { Tokenizer } from "../src/tokenizers/tokenizer.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 import type { TokenCounts } from "./flops.ts";

@@ -13,6 +13,7 @@ import {
 import { resizePicture } from "../images/resize.ts";
 import { latentIds, packLatents, rotaryTable, textIds, unpackLatents } from "./latents.ts";
 import type { Networks, VelocityInputs } from "./networks.ts";
+import type { Prompt } from "./prompt.ts";
 import { randomNormal } from "./random.ts";
 import type { ResolvedRequest, Size } from "./request.ts";
 import { sigmasOf } from "./schedule.ts";
@@ -65,7 +66,7 @@ export async function* editPicture(
   // 2. Text: T5 carries the wording, CLIP's pooled vector steers every block.
   const prompt = await networks.prompts.encode(request.prompt);
   const isNegativeUsed = request.negativePrompt.trim() !== "" && request.trueCfgScale > 1;
-  const negative = isNegativeUsed ? await networks.prompts.encode(request.negativePrompt) : undefined;
+  const negativePrompt = isNegativeUsed ? await networks.prompts.encode(request.negativePrompt) : undefined;
 
   // 3. Reference: the mode of its latents, as tokens that follow the target's; stream 1 tells them apart.
   throwIfAborted(signal);
@@ -84,19 +85,21 @@ export async function* editPicture(
   const noise = randomNormal(numChannels * targetGrid.width * targetGrid.height, request.seed);
   let latents: Float32Array = packLatents(noise, numChannels, targetGrid);
 
-  // 6. Denoise: a step follows the velocity from one noise level down to the next.
-  const sigmas = sigmasOf(networks.schedule, request.numSteps, (targetGrid.width * targetGrid.height) / 4);
+  // 6. Noise levels, and what each of them tells the network together with guidance and the text.
   const started = performance.now();
+  const sigmas = sigmasOf(networks.schedule, request.numSteps, (targetGrid.width * targetGrid.height) / 4);
+  const positive = await conditionOf(networks, prompt, sigmas, request.guidance);
+  const negative = negativePrompt && (await conditionOf(networks, negativePrompt, sigmas, request.guidance));
+
+  // 7. Denoise: a step follows the velocity from one noise level down to the next.
   for (let step = 0; step < request.numSteps; step += 1) {
     throwIfAborted(signal);
     const [sigma, nextSigma] = [sigmas[step]!, sigmas[step + 1]!];
-    const inputs = { latents, referenceLatents, prompt, rotary, sigma, guidance: request.guidance };
-    const velocity = await guidedVelocity(
-      networks,
-      inputs,
-      negative && { ...inputs, prompt: negative },
-      request,
-    );
+    const tokens = { latents, referenceLatents, rotary };
+    const velocity = await networks.velocity({ ...tokens, ...positive(step) });
+    if (negative) {
+      guide(velocity, await networks.velocity({ ...tokens, ...negative(step) }), request.trueCfgScale);
+    }
     const current = latents;
     latents = eulerStep(current, velocity, nextSigma - sigma);
     yield {
@@ -109,7 +112,7 @@ export async function* editPicture(
   }
   throwIfAborted(signal);
 
-  // 7. Decode, cut the padding off and give the picture the size that was asked for.
+  // 8. Decode, cut the padding off and give the picture the size that was asked for.
   const working = await decode(networks, latents, target);
   return {
     picture: await resizePicture(working, size.width, size.height),
@@ -117,24 +120,28 @@ export async function* editPicture(
     workingSize: target.content,
     referenceSize: reference.content,
     isNegativeUsed,
-    notices: noticesOf(prompt.isCut, negative?.isCut ?? false, networks.prompts.textLength),
+    notices: noticesOf(prompt.isCut, negativePrompt?.isCut ?? false, networks.prompts.textLength),
   };
 }
 
-/** One pass, or two with a negative prompt: away from the negative's velocity, past the positive's. */
-async function guidedVelocity(
+/** What the network is conditioned on at each step. */
+type Condition = (step: number) => Pick<VelocityInputs, "prompt" | "modulation">;
+
+async function conditionOf(
   networks: Networks,
-  positive: VelocityInputs,
-  negative: VelocityInputs | undefined,
-  { trueCfgScale }: ResolvedRequest,
-): Promise<Float32Array> {
-  const velocity = await networks.velocity(positive);
-  if (!negative) return velocity;
-  const away = await networks.velocity(negative);
-  return velocity.map((value, index) => {
-    const from = away[index]!;
-    return from + Math.fround(trueCfgScale * Math.fround(value - from));
-  });
+  prompt: Prompt,
+  sigmas: Float32Array,
+  guidance: number,
+): Promise<Condition> {
+  const modulations = await networks.modulations(sigmas.subarray(0, -1), guidance, prompt);
+  return (step) => ({ prompt, modulation: modulations[step]! });
+}
+
+/** True guidance, in place: away from the negative prompt's velocity, past the positive one's. */
+function guide(velocity: Float32Array, negative: Float32Array, scale: number): void {
+  for (const [index, from] of negative.entries()) {
+    velocity[index] = from + Math.fround(scale * Math.fround(velocity[index]! - from));
+  }
 }
 
 /** latents + (change of sigma) * velocity, rounded as float32 arithmetic rounds it. */

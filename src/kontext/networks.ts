@@ -5,7 +5,9 @@ import {
   autoencoderEncoder,
   readAutoencoderConfig,
 } from "../models/autoencoder.ts";
-import { type FluxConfig, fluxTransformer, readFluxConfig } from "../models/flux.ts";
+import { fluxTransformer } from "../models/flux.ts";
+import { type FluxConfig, readFluxConfig } from "../models/flux-config.ts";
+import { fluxModulation, modulationSize } from "../models/flux-modulation.ts";
 import { RetouchError } from "../errors.ts";
 import { loadSession } from "../runtime/load.ts";
 import type { Session } from "../runtime/session.ts";
@@ -24,8 +26,8 @@ export interface VelocityInputs {
   prompt: Prompt;
   /** For text, target and reference, in this order. */
   rotary: RotaryTable;
-  sigma: number;
-  guidance: number;
+  /** What `modulations` gave for this step and prompt. */
+  modulation: Float32Array;
 }
 
 export class Networks {
@@ -34,19 +36,27 @@ export class Networks {
   readonly schedule: ScheduleConfig;
   readonly native: NativeScale;
   readonly prompts: PromptEncoder;
+  readonly #modulation: Session;
   readonly #transformer: Session;
   readonly #encoder: Session;
   readonly #decoder: Session;
 
   private constructor(
     configs: { flux: FluxConfig; autoencoder: AutoencoderConfig; schedule: ScheduleConfig },
-    sessions: { prompts: PromptEncoder; transformer: Session; encoder: Session; decoder: Session },
+    sessions: {
+      prompts: PromptEncoder;
+      modulation: Session;
+      transformer: Session;
+      encoder: Session;
+      decoder: Session;
+    },
   ) {
     this.flux = configs.flux;
     this.autoencoder = configs.autoencoder;
     this.schedule = configs.schedule;
     this.native = { area: configs.autoencoder.sampleSize ** 2, grid: 2 * configs.autoencoder.scaleFactor };
     this.prompts = sessions.prompts;
+    this.#modulation = sessions.modulation;
     this.#transformer = sessions.transformer;
     this.#encoder = sessions.encoder;
     this.#decoder = sessions.decoder;
@@ -76,8 +86,10 @@ export class Networks {
     }
 
     const fluxWeights = await checkpoint.weights("transformer");
+    const modulationOutputs = fluxModulation(flux, fluxWeights.scope());
     const fluxOutputs = fluxTransformer(flux, fluxWeights.scope(), { textLength: prompts.textLength });
     fluxWeights.assertAllUsed();
+    const modulation = await loadSession(modulationOutputs, fluxWeights, threads);
     const transformer = await loadSession(fluxOutputs, fluxWeights, threads);
 
     const vaeWeights = await checkpoint.weights("vae");
@@ -87,7 +99,10 @@ export class Networks {
     const encoder = await loadSession(encoderOutputs, vaeWeights, threads);
     const decoder = await loadSession(decoderOutputs, vaeWeights, threads);
 
-    return new Networks({ flux, autoencoder, schedule }, { prompts, transformer, encoder, decoder });
+    return new Networks(
+      { flux, autoencoder, schedule },
+      { prompts, modulation, transformer, encoder, decoder },
+    );
   }
 
   /** The size of the latent grid under a canvas of pixels. */
@@ -113,27 +128,36 @@ export class Networks {
     return pixels!.data as Float32Array;
   }
 
+  /** What each of the noise levels tells the transformer's blocks, together with guidance and the pooled text. */
+  async modulations(sigmas: Float32Array, guidance: number, prompt: Prompt): Promise<Float32Array[]> {
+    const { modulation } = await this.#modulation.run({
+      sigmas: { data: sigmas, shape: [sigmas.length] },
+      pooledPromptEmbeds: prompt.pooledPromptEmbeds,
+      ...(this.flux.hasGuidance && { guidance: { data: Float32Array.of(guidance), shape: [1] } }),
+    });
+    const size = modulationSize(this.flux);
+    const rows = modulation!.data as Float32Array;
+    return Array.from(sigmas, (_, step) => rows.subarray(step * size, (step + 1) * size));
+  }
+
   /** The velocity of the target's tokens, [L, C]. */
   async velocity(inputs: VelocityInputs): Promise<Float32Array> {
-    const { inChannels, headSize, hasGuidance } = this.flux;
-    const { latents, referenceLatents, prompt, rotary } = inputs;
+    const { inChannels, headSize } = this.flux;
+    const { latents, referenceLatents, prompt, rotary, modulation } = inputs;
     const rotaryShape = [1, rotary.cos.length / (headSize / 2), headSize / 2];
     const { velocity } = await this.#transformer.run({
       latents: { data: latents, shape: [latents.length / inChannels, inChannels] },
       referenceLatents: { data: referenceLatents, shape: [referenceLatents.length / inChannels, inChannels] },
       promptEmbeds: prompt.promptEmbeds,
-      pooledPromptEmbeds: prompt.pooledPromptEmbeds,
-      timestep: { data: Float32Array.of(inputs.sigma), shape: [1] },
+      modulation: { data: modulation, shape: [modulation.length] },
       rotaryCos: { data: rotary.cos, shape: rotaryShape },
       rotarySin: { data: rotary.sin, shape: rotaryShape },
-      ...(hasGuidance && { guidance: { data: Float32Array.of(inputs.guidance), shape: [1] } }),
     });
     return velocity!.data as Float32Array;
   }
 
   async dispose(): Promise<void> {
-    await Promise.all(
-      [this.prompts, this.#transformer, this.#encoder, this.#decoder].map((part) => part.dispose()),
-    );
+    const sessions = [this.#modulation, this.#transformer, this.#encoder, this.#decoder];
+    await Promise.all([this.prompts, ...sessions].map((part) => part.dispose()));
   }
 }

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { flopsPerStep } from "../../bench/flops.ts";
-import type { FluxConfig } from "../../src/models/flux.ts";
+import type { FluxConfig } from "../../src/models/flux-config.ts";
 
 /** Width 2 heads x 4 = 8. */
 const config: FluxConfig = {
@@ -18,35 +18,32 @@ const config: FluxConfig = {
 const tokens = { text: 1, target: 2, reference: 3 };
 
 /** Counted by hand as rows x inputs x outputs, layer by layer. */
-const EMBEDDERS = [1 * 256 * 8, 1 * 8 * 8, 1 * 256 * 8, 1 * 8 * 8, 1 * 5 * 8, 1 * 8 * 8];
 const INPUTS = [5 * 4 * 8, 1 * 3 * 8];
 const DOUBLE_BLOCK = [
-  [1 * 8 * 48, 1 * 8 * 48], // modulation of picture and text
   [5 * 8 * 8, 5 * 8 * 8, 5 * 8 * 8, 5 * 8 * 8], // picture: query, key, value, output
   [1 * 8 * 8, 1 * 8 * 8, 1 * 8 * 8, 1 * 8 * 8], // text: the same
   [5 * 8 * 32, 5 * 32 * 8, 1 * 8 * 32, 1 * 32 * 8], // feed-forward of both
   [6 * 6 * 8, 6 * 6 * 8], // scores, and their product with the values
 ].flat();
 const SINGLE_BLOCK = [
-  [1 * 8 * 24], // modulation
   [6 * 8 * 8, 6 * 8 * 8, 6 * 8 * 8], // query, key, value
   [6 * 8 * 32, 6 * 40 * 8], // feed-forward, and the output of it and attention
   [6 * 6 * 8, 6 * 6 * 8], // scores, and their product with the values
 ].flat();
-const OUTPUT = [1 * 8 * 16, 2 * 8 * 4];
+const OUTPUT = [2 * 8 * 4];
 
 const flops = (products: readonly number[]): number =>
   products.reduce((sum, product) => sum + 2 * product, 0);
 
 it("counts every linear layer and attention of a step as by hand", () => {
-  const layers = [...EMBEDDERS, ...INPUTS, ...DOUBLE_BLOCK, ...SINGLE_BLOCK, ...OUTPUT];
+  const layers = [...INPUTS, ...DOUBLE_BLOCK, ...SINGLE_BLOCK, ...OUTPUT];
   expect(flopsPerStep(config, tokens)).toBe(flops(layers));
 });
 
-it("leaves guidance out where the network has none", () => {
-  const withGuidance = flopsPerStep(config, tokens);
-  const without = flopsPerStep({ ...config, hasGuidance: false }, tokens);
-  expect(withGuidance - without).toBe(flops([256 * 8, 8 * 8]));
+it("leaves out what is computed once an edit", () => {
+  expect(flopsPerStep({ ...config, hasGuidance: false, pooledSize: 9 }, tokens)).toBe(
+    flopsPerStep(config, tokens),
+  );
 });
 
 it("grows by one block's count with each block", () => {

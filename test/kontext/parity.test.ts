@@ -146,11 +146,12 @@ describe.each(editCases)("the edit $name", (edit) => {
       latents: floats("noise"),
       referenceLatents: floats("referenceLatents"),
       rotary: { cos: half("rotaryCos"), sin: half("rotarySin") },
-      sigma: 1,
-      guidance: edit.guidance,
     };
     for (const prefix of hasNegative ? ["", "negative."] : [""]) {
-      const velocity = await networks.velocity({ ...inputs, prompt: promptFixture(prefix) });
+      const prompt = promptFixture(prefix);
+      const sigmas = floats("sigmas").subarray(0, -1);
+      const [modulation] = await networks.modulations(sigmas, edit.guidance, prompt);
+      const velocity = await networks.velocity({ ...inputs, prompt, modulation: modulation! });
       expectClose(`${prefix}velocity`, velocity, floats(`${prefix}velocity`), TOLERANCE.stage);
     }
   });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { fluxTransformer, readFluxConfig } from "../../src/models/flux.ts";
+import { fluxTransformer } from "../../src/models/flux.ts";
+import { readFluxConfig } from "../../src/models/flux-config.ts";
+import { fluxModulation } from "../../src/models/flux-modulation.ts";
 import { Config } from "../../src/weights/config.ts";
 import { refusal } from "../support/refusal.ts";
 import { describeWeights } from "../support/weights.ts";
@@ -59,6 +61,7 @@ describe("a transformer's configuration", () => {
   );
 });
 
-describeWeights("transformer", (config, weights) =>
-  fluxTransformer(readFluxConfig(config), weights, { textLength: 4 }),
-);
+describeWeights("transformer", (fields, weights) => {
+  const config = readFluxConfig(fields);
+  return { ...fluxModulation(config, weights), ...fluxTransformer(config, weights, { textLength: 4 }) };
+});
