@@ -159,6 +159,13 @@ async function decode(
   const gridSize = networks.latentSize(canvas);
   const grid = unpackLatents(latents, networks.autoencoder.latentChannels, gridSize);
   const pixels = await networks.decodeLatents(grid, gridSize);
+  // Weights that overflow give a black picture otherwise, which looks like a result.
+  if (pixels.some(Number.isNaN)) {
+    throw new RetouchError(
+      "RUNTIME_FAILED",
+      "The networks gave no numbers: the checkpoint's weights overflow.",
+    );
+  }
   return cropPicture(pixelsToPicture(pixels, canvas.width, canvas.height), content.width, content.height);
 }
 

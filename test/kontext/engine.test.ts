@@ -447,3 +447,20 @@ describe("a checkpoint whose weights do not fit its configuration", () => {
     await copy.close();
   });
 });
+
+describe("a checkpoint whose weights overflow", () => {
+  it("fails the edit instead of drawing a black picture", async () => {
+    const checkpoint = await copyOfCheckpoint("plain");
+    await changeSafetensors(
+      path.join(checkpoint, "vae", "diffusion_pytorch_model.safetensors"),
+      (tensors) => {
+        tensors["decoder.conv_out.bias"]!.bytes = new Uint8Array(Float32Array.of(NaN, NaN, NaN).buffer);
+      },
+    );
+    const broken = await createEngine({ checkpoint, threads: 1 });
+    await expect(broken.edit({ ...base, numSteps: 1 })).rejects.toThrow(
+      refusal("RUNTIME_FAILED", "The networks gave no numbers: the checkpoint's weights overflow."),
+    );
+    await broken.close();
+  });
+});
