@@ -143,7 +143,7 @@ def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: 
         phase, step, seconds = state["phase"], state["step"], state["seconds"]
         torch.set_rng_state(state["random"])
     batches = Batches(autoencoder.trained(), batch, seed, device)
-    phases = {"edits": (minutes, 0.02, 1e-3), "guidance": (distil_minutes, 0.003, 2.5e-4)}
+    phases = {"edits": (minutes, 0.02, 1e-3), "guidance": (distil_minutes, 0.006, 5e-4)}
     teacher: Editor | None = None
     average = run.Average(editor)
     for name, (length, muon_lr, adam_lr) in phases.items():
