@@ -1,7 +1,7 @@
 """Edits new scenes and asks which of eleven pictures each result is nearest to: `python -m training.evaluate`.
 
 The eleven are the right answer, the unchanged picture, and answers to nine other instructions for the same picture, four
-of them of the same kind. Guessing would be right once in eleven.
+of them of the same kind where it has so many. Guessing would be right once in eleven.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from training.scenes.edits import KINDS, Edit
 from training.sheet import edit as run_edit
 
 ASKED = ("place", "background", "style", "recolour", "weather", "support", "remove", "add", "replace")
+MANY_ANSWERS = ("place", "background", "style", "recolour", "replace")  # the others have fewer than five for one picture
 
 
 def candidates(edit: Edit, random: Random) -> list[Image.Image]:
     """The right answer first, then the unchanged picture, then nine others."""
     scenes = [edit.after, edit.before]
     while len(scenes) < 11:
-        kind = edit.kind if len(scenes) < 6 and edit.kind not in ("remove", "add") else random.choice(ASKED)
+        kind = edit.kind if len(scenes) < 6 and edit.kind in MANY_ANSWERS else random.choice(ASKED)
         _, other = KINDS[kind][0](edit.before, random)
         if other not in scenes:
             scenes.append(other)
