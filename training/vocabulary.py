@@ -13,11 +13,10 @@ from random import Random
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-from tokenizers import Regex
 from transformers import CLIPTokenizer, T5TokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from training.scenes import draw_edit
 
 SENTENCES = 60_000

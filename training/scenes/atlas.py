@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from PIL import Image
@@ -50,7 +50,7 @@ def _sheet() -> Image.Image:
     return Image.open(FOLDER / "atlas.png").convert("RGBA")
 
 
-@lru_cache(maxsize=None)
+@cache
 def sprite(name: str, large: bool = False) -> Image.Image:
     """The object's picture with straight alpha, 112 pixels on its longer side; 640 where `large` has been rendered."""
     if large:
