@@ -1,13 +1,11 @@
 /** What a checkpoint's transformer works on, for an edit of a given size. */
 import type { Size } from "../src/index.ts";
+import { t5LengthOf } from "../src/kontext/prompt.ts";
 import { readAutoencoderConfig } from "../src/models/autoencoder.ts";
 import { type FluxConfig, readFluxConfig } from "../src/models/flux-config.ts";
 import { Tokenizer } from "../src/tokenizers/tokenizer.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 import type { TokenCounts } from "./flops.ts";
-
-/** Both pipelines' limit for T5. */
-const MAX_TEXT_TOKENS = 512;
 
 /** @throws Error for a size that Retouch would change, so that the two sides would do different work */
 export async function describeNetwork(
@@ -23,9 +21,9 @@ export async function describeNetwork(
     );
   }
   const images = (width / side) * (height / side);
-  const { maxLength } = await Tokenizer.read(checkpoint, "tokenizer_2", "t5");
+  const tokenizer = await Tokenizer.read(checkpoint, "tokenizer_2", "t5");
   return {
     config: readFluxConfig(await checkpoint.config("transformer/config.json")),
-    tokens: { text: Math.min(maxLength, MAX_TEXT_TOKENS), target: images, reference: images },
+    tokens: { text: t5LengthOf(tokenizer), target: images, reference: images },
   };
 }

@@ -21,6 +21,9 @@ export interface Prompt {
 /** The pipelines' limit for T5, whatever a tokenizer allows. */
 const MAX_T5_TOKENS = 512;
 
+/** Tokens that T5 encodes of every text. */
+export const t5LengthOf = (tokenizer: Tokenizer): number => Math.min(tokenizer.maxLength, MAX_T5_TOKENS);
+
 export class PromptEncoder {
   /** Tokens that T5 encodes; a shorter text is padded, without a mask, as the network was trained. */
   readonly textLength: number;
@@ -54,7 +57,7 @@ export class PromptEncoder {
     const clip = await loadSession(clipOutputs, clipWeights, threads);
 
     const t5Config = readT5Config(await checkpoint.config("text_encoder_2/config.json"));
-    const t5Length = Math.min(t5Tokenizer.maxLength, MAX_T5_TOKENS);
+    const t5Length = t5LengthOf(t5Tokenizer);
     const t5Weights = await checkpoint.weights("text_encoder_2");
     const t5Outputs = t5Encoder(t5Config, t5Weights.scope(), { length: t5Length });
     t5Weights.assertAllUsed();
