@@ -10,8 +10,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from training import autoencoder, editor, export, run
 
 
@@ -42,8 +40,6 @@ def main() -> None:
     arguments = parser.parse_args()
 
     preset = PRESETS[arguments.preset]
-    if preset.device == "cpu":
-        torch.set_num_threads(torch.get_num_threads())
     if arguments.restart:
         shutil.rmtree(run.STATE_FOLDER, ignore_errors=True)
     first = arguments.autoencoder_minutes or arguments.minutes * AUTOENCODER_SHARE
