@@ -23,6 +23,24 @@ const ERRORS = {
   CHECKPOINT_UNSUPPORTED: { httpStatus: 500, isRetryable: false },
   /** The runtime failed while loading or running a network. */
   RUNTIME_FAILED: { httpStatus: 500, isRetryable: true },
+  /** Settings are wrong: one sentence a line. */
+  CONFIG_INVALID: { httpStatus: 500, isRetryable: false },
+  /** Another process owns the data folder. */
+  DATA_DIR_IN_USE: { httpStatus: 500, isRetryable: true },
+  /** The safety checker refused the result. */
+  OUTPUT_FLAGGED: { httpStatus: 422, isRetryable: false },
+  /** A job cannot be done within its own time limit, by the measured speed of the workers. */
+  ESTIMATE_TOO_LONG: { httpStatus: 400, isRetryable: false },
+  /** Too many jobs wait already. */
+  QUEUE_FULL: { httpStatus: 429, isRetryable: true },
+  /** The idempotency key was used before, with another body. */
+  IDEMPOTENCY_CONFLICT: { httpStatus: 409, isRetryable: false },
+  /** Only failed and timed-out jobs can be retried. */
+  NOT_RETRYABLE: { httpStatus: 409, isRetryable: false },
+  /** The database cannot be reached, or is not fit for this version. */
+  DATABASE_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
+  /** The pictures cannot be stored or read. */
+  STORAGE_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
   /** The caller's signal ended the edit. */
   ABORTED: { httpStatus: 499, isRetryable: true },
 } as const;

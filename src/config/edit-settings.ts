@@ -1,0 +1,85 @@
+/** Settings of the engine, of the check of its results, and of the pictures that requests may name. */
+import { byteSize, choice, decimal, duration, flag, integer, list, price, text } from "./parsers.ts";
+import { optional, required, type Settings } from "./setting.ts";
+
+export const ENGINE = {
+  checkpoint: optional(
+    "RETOUCH_CHECKPOINT",
+    text,
+    "checkpoints/tiny",
+    "Checkpoint folder in the layout of diffusers; without it, the demo that ships.",
+  ),
+  threads: required(
+    "RETOUCH_THREADS",
+    integer(0, 1024),
+    "0",
+    "Threads of a worker; 0 takes one a physical core.",
+  ),
+  workers: required(
+    "RETOUCH_WORKERS",
+    integer(0, 64),
+    "1",
+    "Workers that `retouch serve` starts itself; 0 where all of them run elsewhere.",
+  ),
+  safety: required(
+    "RETOUCH_SAFETY",
+    choice("optional", "required", "off"),
+    "optional",
+    "Safety checker of results: on unless a request turns it off, always on, or never.",
+  ),
+  safetyThreshold: optional(
+    "RETOUCH_SAFETY_THRESHOLD",
+    decimal(0, 1),
+    "0.9",
+    "Score from which a result is refused; without it, the checker's own.",
+  ),
+  metadataPrompt: required(
+    "RETOUCH_METADATA_PROMPT",
+    flag,
+    "false",
+    "Whether the prompt is written into the metadata of results.",
+  ),
+  price: required("RETOUCH_PRICE", price, "0.03/megapixel", "What a completed edit is said to cost."),
+} satisfies Settings;
+
+export const PICTURES = {
+  allowPrivateHosts: {
+    ...required(
+      "RETOUCH_ALLOW_PRIVATE_HOSTS",
+      list,
+      "",
+      "Hosts, host:port, addresses and networks that requests may name although they are not public.",
+    ),
+    example: "nas.local,10.0.0.0/8",
+  },
+  imageMaxBytes: required(
+    "RETOUCH_IMAGE_MAX_BYTES",
+    byteSize("1KB", "1GB"),
+    "20MB",
+    "Largest source picture.",
+  ),
+  imageMaxPixels: required(
+    "RETOUCH_IMAGE_MAX_PIXELS",
+    integer(1, 1_000_000_000),
+    "64000000",
+    "Most pixels of a source picture.",
+  ),
+  imageTimeoutMs: required(
+    "RETOUCH_IMAGE_TIMEOUT",
+    duration("100ms", "10m"),
+    "30s",
+    "Time for the download of a source picture.",
+  ),
+  minSide: required(
+    "RETOUCH_MIN_SIDE",
+    integer(16, 4096),
+    "256",
+    "Shortest side of a result that `size` may ask for.",
+  ),
+  maxSide: required(
+    "RETOUCH_MAX_SIDE",
+    integer(16, 4096),
+    "1536",
+    "Longest side of a result that `size` may ask for.",
+  ),
+} satisfies Settings;

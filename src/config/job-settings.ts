@@ -1,0 +1,110 @@
+/** Settings of how long jobs run, wait and are kept, of webhooks, and of the process. */
+import { choice, decimal, duration, integer, pattern } from "./parsers.ts";
+import { required, secret, type Settings } from "./setting.ts";
+
+export const JOBS = {
+  executionTimeoutMs: required(
+    "RETOUCH_EXECUTION_TIMEOUT",
+    duration("5s", "7d"),
+    "10m",
+    "Running time of a job whose policy names none.",
+  ),
+  ttlMs: required("RETOUCH_TTL", duration("10s", "7d"), "24h", "Life of a job whose policy names none."),
+  retentionMs: required(
+    "RETOUCH_RETENTION",
+    duration("1s", "30d"),
+    "30m",
+    "How long the result of /run is kept.",
+  ),
+  syncRetentionMs: required(
+    "RETOUCH_SYNC_RETENTION",
+    duration("1s", "30d"),
+    "1m",
+    "How long the result of /runsync is kept.",
+  ),
+  fileLifetimeMs: required(
+    "RETOUCH_FILE_LIFETIME",
+    duration("1m", "365d"),
+    "7d",
+    "How long result pictures are kept.",
+  ),
+  idempotencyLifetimeMs: required(
+    "RETOUCH_IDEMPOTENCY_LIFETIME",
+    duration("24h", "30d"),
+    "24h",
+    "How long an Idempotency-Key stands for its job, at least.",
+  ),
+  syncWaitMs: required(
+    "RETOUCH_SYNC_WAIT",
+    duration("1s", "290s"),
+    "90s",
+    "How long /runsync and /status-sync wait when `wait` is not given.",
+  ),
+  streamWaitMs: required(
+    "RETOUCH_STREAM_WAIT",
+    duration("1s", "290s"),
+    "5s",
+    "How long /stream waits when `wait` is not given.",
+  ),
+  maxAttempts: required(
+    "RETOUCH_MAX_ATTEMPTS",
+    integer(1, 10),
+    "2",
+    "Runs of a job whose worker is lost or crashes, the first included.",
+  ),
+  leaseMs: required(
+    "RETOUCH_LEASE",
+    duration("1s", "10m"),
+    "8s",
+    "Time without a sign of life after which a worker is taken for lost.",
+  ),
+  leaseRenewalMs: required(
+    "RETOUCH_LEASE_RENEWAL",
+    duration("100ms", "5m"),
+    "2s",
+    "How often a worker gives a sign of life; at most half of RETOUCH_LEASE.",
+  ),
+} satisfies Settings;
+
+export const WEBHOOKS = {
+  webhookSecret: secret(
+    "RETOUCH_WEBHOOK_SECRET",
+    pattern("16 to 200 characters", /^.{16,200}$/),
+    "at-least-16-characters",
+    "Secret that webhooks are signed with, in the header X-Retouch-Signature.",
+  ),
+  webhookTries: required("RETOUCH_WEBHOOK_TRIES", integer(1, 20), "3", "Attempts to deliver a webhook."),
+  webhookDelayMs: required(
+    "RETOUCH_WEBHOOK_DELAY",
+    duration("100ms", "1h"),
+    "10s",
+    "Time between these attempts.",
+  ),
+  webhookBackoff: required(
+    "RETOUCH_WEBHOOK_BACKOFF",
+    decimal(1, 10),
+    "1",
+    "What that time is multiplied by after each attempt.",
+  ),
+  webhookTimeoutMs: required(
+    "RETOUCH_WEBHOOK_TIMEOUT",
+    duration("100ms", "5m"),
+    "10s",
+    "Time for one attempt.",
+  ),
+} satisfies Settings;
+
+export const OPERATION = {
+  logLevel: required(
+    "RETOUCH_LOG_LEVEL",
+    choice("fatal", "error", "warn", "info", "debug", "trace", "silent"),
+    "info",
+    "Least important lines of the log, which is JSON on standard error.",
+  ),
+  shutdownDeadlineMs: required(
+    "RETOUCH_SHUTDOWN_DEADLINE",
+    duration("0ms", "10m"),
+    "30s",
+    "Time for running jobs when the program is told to end; then they go back to the queue.",
+  ),
+} satisfies Settings;

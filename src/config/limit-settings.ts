@@ -1,0 +1,65 @@
+/** Settings of how much callers may ask for; the defaults are those of the published endpoint. */
+import { byteSize, duration, integer } from "./parsers.ts";
+import { required, type Settings } from "./setting.ts";
+
+const RATE = integer(1, 1_000_000);
+
+export const LIMITS = {
+  runMaxBytes: required("RETOUCH_RUN_MAX_BYTES", byteSize("1KB", "1GB"), "10MB", "Largest body of /run."),
+  runsyncMaxBytes: required(
+    "RETOUCH_RUNSYNC_MAX_BYTES",
+    byteSize("1KB", "1GB"),
+    "20MB",
+    "Largest body of /runsync.",
+  ),
+  rateWindowMs: required(
+    "RETOUCH_RATE_WINDOW",
+    duration("1s", "1h"),
+    "10s",
+    "Window of the rates below, which count for each key by itself.",
+  ),
+  runRate: required("RETOUCH_RUN_RATE", RATE, "1000", "Calls of /run in a window."),
+  runConcurrency: required("RETOUCH_RUN_CONCURRENCY", RATE, "200", "Calls of /run at the same time."),
+  runsyncRate: required("RETOUCH_RUNSYNC_RATE", RATE, "2000", "Calls of /runsync in a window."),
+  runsyncConcurrency: required(
+    "RETOUCH_RUNSYNC_CONCURRENCY",
+    RATE,
+    "400",
+    "Calls of /runsync at the same time.",
+  ),
+  statusRate: required(
+    "RETOUCH_STATUS_RATE",
+    RATE,
+    "2000",
+    "Calls of /status, /status-sync and /stream together in a window.",
+  ),
+  statusConcurrency: required(
+    "RETOUCH_STATUS_CONCURRENCY",
+    RATE,
+    "400",
+    "Calls of these three at the same time.",
+  ),
+  cancelRate: required("RETOUCH_CANCEL_RATE", RATE, "100", "Calls of /cancel in a window."),
+  cancelConcurrency: required("RETOUCH_CANCEL_CONCURRENCY", RATE, "20", "Calls of /cancel at the same time."),
+  purgeRate: required("RETOUCH_PURGE_RATE", RATE, "2", "Calls of /purge-queue in a window."),
+  requestsRate: required("RETOUCH_REQUESTS_RATE", RATE, "10", "Calls of /requests in a window."),
+  requestsConcurrency: required(
+    "RETOUCH_REQUESTS_CONCURRENCY",
+    RATE,
+    "2",
+    "Calls of /requests at the same time.",
+  ),
+  ratePerWorker: required(
+    "RETOUCH_RATE_PER_WORKER",
+    integer(0, 1_000_000),
+    "50",
+    "Calls in a window that each worker allows, where more than a rate above; not of /purge-queue and /requests.",
+  ),
+  maxQueued: required("RETOUCH_MAX_QUEUED", integer(1, 10_000_000), "50", "Jobs that may wait."),
+  maxQueuedPerWorker: required(
+    "RETOUCH_MAX_QUEUED_PER_WORKER",
+    integer(0, 1_000_000),
+    "500",
+    "Jobs that may wait for each worker; the greater of the two counts.",
+  ),
+} satisfies Settings;

@@ -1,0 +1,119 @@
+/** What the text of a variable may be: each parser says what it accepts and turns a text into a value, or refuses. */
+
+/** How one kind of setting reads its text. */
+export interface Parser<Value> {
+  /** What is accepted, as it ends the sentence "NAME must be ...". */
+  accepts: string;
+  /** @returns undefined for a text that is not accepted */
+  parse(text: string): Value | undefined;
+}
+
+type Units = ReadonlyMap<string, number>;
+
+const DURATION_UNITS: Units = new Map([
+  ["ms", 1],
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+]);
+/** As the published limits count them: a megabyte is 2^20 bytes. */
+const SIZE_UNITS: Units = new Map(
+  ["K", "M", "G"].flatMap((letter, index) => {
+    const bytes = 1024 ** (index + 1);
+    return [`${letter}B`, `${letter}iB`].map((unit) => [unit, bytes] as const);
+  }),
+);
+const MAX_AMOUNT = 1_000_000;
+
+export const text: Parser<string> = pattern("a text on one line", /^\P{Cc}+$/u);
+
+export function pattern(accepts: string, expression: RegExp): Parser<string> {
+  return { accepts, parse: (value) => (expression.test(value) ? value : undefined) };
+}
+
+export function choice<const Value extends string>(...values: Value[]): Parser<Value> {
+  const accepts = values.join(", ").replace(/, (?=[^,]*$)/, " or ");
+  return { accepts, parse: (value) => values.find((known) => known === value) };
+}
+
+export const flag: Parser<boolean> = {
+  accepts: "true or false",
+  parse: (value) => (value === "true" ? true : value === "false" ? false : undefined),
+};
+
+export function integer(min: number, max: number): Parser<number> {
+  return {
+    accepts: `a whole number from ${min} to ${max}`,
+    parse: (value) => within(/^\d+$/.test(value) ? Number(value) : NaN, min, max),
+  };
+}
+
+export function decimal(min: number, max: number): Parser<number> {
+  return {
+    accepts: `a number from ${min} to ${max}`,
+    parse: (value) => within(/^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN, min, max),
+  };
+}
+
+/** Milliseconds, from `90s`, `10m`, `24h`, `7d`, `250ms` or a plain number of milliseconds. */
+export function duration(min: string, max: string): Parser<number> {
+  const [least, most] = [parseUnits(min, DURATION_UNITS)!, parseUnits(max, DURATION_UNITS)!];
+  return {
+    accepts: `a time from ${min} to ${max}, such as 250ms, 90s, 10m, 24h or 7d`,
+    parse: (value) => within(parseUnits(value, DURATION_UNITS) ?? NaN, least, most),
+  };
+}
+
+/** Bytes, from `512KB`, `10MB` (the same as `10MiB`) or a plain number of bytes. */
+export function byteSize(min: string, max: string): Parser<number> {
+  const [least, most] = [parseUnits(min, SIZE_UNITS)!, parseUnits(max, SIZE_UNITS)!];
+  return {
+    accepts: `a size from ${min} to ${max}, such as 512KB or 10MB`,
+    parse: (value) => within(parseUnits(value, SIZE_UNITS) ?? NaN, least, most),
+  };
+}
+
+/** An http or https address without user, query and fragment; no slash at its end. */
+export const httpAddress: Parser<string> = {
+  accepts: "an http or https address such as https://edit.example.com",
+  parse(value) {
+    if (!URL.canParse(value)) return undefined;
+    const url = new URL(value);
+    const isPlain = url.username === "" && url.password === "" && url.search === "" && url.hash === "";
+    if (!/^https?:$/.test(url.protocol) || !isPlain) return undefined;
+    return url.href.replace(/\/+$/, "");
+  },
+};
+
+export const list: Parser<readonly string[]> = {
+  accepts: "a list with commas",
+  parse: (value) => value.split(",").flatMap((entry) => entry.trim() || []),
+};
+
+/** What an edit costs: an amount for each picture, or for each million pixels of it. */
+export interface Price {
+  readonly amount: number;
+  readonly per: "image" | "megapixel";
+}
+
+export const price: Parser<Price> = {
+  accepts: "0, or an amount a picture or a megapixel, such as 0.025/image or 0.03/megapixel",
+  parse(value) {
+    const match = /^(\d+(?:\.\d+)?)(?:\/(image|megapixel))?$/.exec(value);
+    if (match === null) return undefined;
+    const amount = Number(match[1]);
+    if (amount > MAX_AMOUNT || (match[2] === undefined && amount !== 0)) return undefined;
+    return { amount, per: match[2] === "megapixel" ? "megapixel" : "image" };
+  },
+};
+
+function parseUnits(value: string, units: Units): number | undefined {
+  const [, digits, unit] = /^(\d+)([A-Za-z]*)$/.exec(value) ?? [];
+  const factor = unit === "" ? 1 : units.get(unit ?? "");
+  return factor === undefined ? undefined : Number(digits) * factor;
+}
+
+function within(value: number, min: number, max: number): number | undefined {
+  return value >= min && value <= max ? value : undefined;
+}

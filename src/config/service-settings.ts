@@ -1,0 +1,74 @@
+/** Settings of where the service is reached, who may use it, and where it keeps its data. */
+import { httpAddress, integer, pattern, text } from "./parsers.ts";
+import { optional, required, secret, type Settings } from "./setting.ts";
+
+export const ADDRESS = {
+  host: required(
+    "RETOUCH_HOST",
+    pattern("a host name or an IP address", /^[A-Za-z0-9._:%-]{1,255}$/),
+    "127.0.0.1",
+    "Address to listen on; 0.0.0.0 for every network.",
+  ),
+  port: required("RETOUCH_PORT", integer(0, 65_535), "8000", "Port to listen on; 0 takes a free one."),
+  publicUrl: optional(
+    "RETOUCH_PUBLIC_URL",
+    httpAddress,
+    "https://edit.example.com",
+    "Address under which clients reach this server, for the URLs of results; without it, the Host of each request.",
+  ),
+  endpointId: required(
+    "RETOUCH_ENDPOINT_ID",
+    pattern("1 to 100 letters, digits, - and _", /^[A-Za-z0-9_-]{1,100}$/),
+    "black-forest-labs-flux-1-kontext-dev",
+    "Name of the endpoint in its addresses.",
+  ),
+  apiKey: secret(
+    "RETOUCH_API_KEY",
+    pattern("16 to 200 characters without blanks", /^[\x21-\x7e]{16,200}$/),
+    "at-least-16-characters",
+    "A first API key of your own choice; without it, one is made and shown at the first start.",
+  ),
+  corsOrigin: optional(
+    "RETOUCH_CORS_ORIGIN",
+    pattern("* or an origin such as https://app.example.com", /^(\*|https?:\/\/[^/\s]+)$/),
+    "https://app.example.com",
+    "Origin whose pages may call the API from a browser; without it, none.",
+  ),
+} satisfies Settings;
+
+export const DATA = {
+  dataDir: required("RETOUCH_DATA_DIR", text, "data", "Folder of the embedded database and of the pictures."),
+  databaseUrl: secret(
+    "DATABASE_URL",
+    pattern("an address such as postgres://user:password@host:5432/name", /^postgres(ql)?:\/\/\S+$/),
+    "postgres://user:password@host:5432/name",
+    "PostgreSQL to use in place of the embedded database.",
+  ),
+  databaseSchema: required(
+    "RETOUCH_DATABASE_SCHEMA",
+    pattern("1 to 40 lower-case letters, digits and _", /^[a-z][a-z0-9_]{0,39}$/),
+    "retouch",
+    "Schema of our tables; the queue's is named after it.",
+  ),
+  s3Bucket: optional(
+    "RETOUCH_S3_BUCKET",
+    text,
+    "pictures",
+    "S3 bucket for the pictures, in place of RETOUCH_DATA_DIR.",
+  ),
+  s3Endpoint: optional(
+    "RETOUCH_S3_ENDPOINT",
+    httpAddress,
+    "https://s3.example.com",
+    "Address of an S3 server other than Amazon's.",
+  ),
+  s3Region: required("RETOUCH_S3_REGION", text, "us-east-1", "Region of the bucket."),
+  s3AccessKeyId: optional(
+    "RETOUCH_S3_ACCESS_KEY_ID",
+    text,
+    "an-access-key-id",
+    "Access key; without it, what the AWS SDK finds.",
+  ),
+  s3SecretAccessKey: secret("RETOUCH_S3_SECRET_ACCESS_KEY", text, "its-secret", "The secret of that key."),
+  s3Prefix: optional("RETOUCH_S3_PREFIX", text, "retouch/", "What the names of all objects begin with."),
+} satisfies Settings;

@@ -1,0 +1,43 @@
+/**
+ * Every setting of the service: variable, kind, default and meaning. The tables of `docs/configuration.md` and the
+ * whole of `.env.example` are made of this (`scripts/write-settings.ts`), and a test holds them against it.
+ */
+import { ENGINE, PICTURES } from "./edit-settings.ts";
+import { JOBS, OPERATION, WEBHOOKS } from "./job-settings.ts";
+import { LIMITS } from "./limit-settings.ts";
+import { ADDRESS, DATA } from "./service-settings.ts";
+import type { RequiredSetting, Setting, Settings } from "./setting.ts";
+
+/** By the heading that they stand under, in the order of the page. */
+export const SECTIONS: Readonly<Record<string, Settings>> = {
+  "Address and access": ADDRESS,
+  "Database and pictures": DATA,
+  "Engine and results": ENGINE,
+  "Source pictures and sizes": PICTURES,
+  "Lives of jobs": JOBS,
+  Limits: LIMITS,
+  Webhooks: WEBHOOKS,
+  Operation: OPERATION,
+};
+
+/** By the names of {@link Config}. */
+export const SETTINGS = {
+  ...ADDRESS,
+  ...DATA,
+  ...ENGINE,
+  ...PICTURES,
+  ...JOBS,
+  ...LIMITS,
+  ...WEBHOOKS,
+  ...OPERATION,
+} satisfies Settings;
+
+type Value<Entry> =
+  Entry extends RequiredSetting<infer Found>
+    ? Found
+    : Entry extends Setting<infer Found>
+      ? Found | undefined
+      : never;
+
+/** Every setting, read and checked. */
+export type Config = { readonly [Name in keyof typeof SETTINGS]: Value<(typeof SETTINGS)[Name]> };
