@@ -1,0 +1,111 @@
+/**
+ * Which addresses a request from outside may make this server connect to: public ones, and those that the operator
+ * allowed. Without this, anyone with an API key could reach the machine's own network through a picture's address.
+ */
+import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
+import { RetouchError } from "../errors.ts";
+
+export interface AddressPolicy {
+  isAllowed(address: string, target: Target): boolean;
+}
+
+export interface Target {
+  /** As the URL spells it, without brackets. */
+  hostname: string;
+  port: number;
+}
+
+type Rule = (address: Address, target: Target) => boolean;
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** 64:ff9b::/96 carries an IPv4 address in its last four bytes, which a gateway connects to. */
+const NAT64_BYTES = [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
+/** Public by its number, and answers every virtual machine of Azure with what concerns that machine alone. */
+const AZURE_PLATFORM = "168.63.129.16";
+
+/**
+ * Allows public addresses, and whatever an entry names: a host, `*.suffix`, an address, a network (`10.0.0.0/8`), each
+ * but the last with or without a port (`host:port`, `[::1]:port`).
+ * @throws RetouchError CONFIG_INVALID for an entry that is none of these
+ */
+export function createAddressPolicy(entries: readonly string[]): AddressPolicy {
+  const rules = entries.map(parseEntry);
+  return {
+    isAllowed(text, target) {
+      // A zone ("fe80::1%eth0") only ever belongs to a link-local address.
+      if (isIP(text) === 0 || text.includes("%")) return false;
+      const address = unwrapped(text);
+      return isPublic(address) || rules.some((rule) => rule(address, target));
+    },
+  };
+}
+
+/** Unicast in the internet: `ipaddr.js` gives every other range a name of its own. */
+function isPublic(address: Address): boolean {
+  if (address.range() !== "unicast") return false;
+  if (address.kind() === "ipv4") return address.toString() !== AZURE_PLATFORM;
+  // 2000::/3 is all that is given out; the rest holds old forms that stand for IPv4, and what nobody should answer.
+  return (address.toByteArray()[0]! & 0xe0) === 0x20;
+}
+
+/** The IPv4 address inside an IPv6 one that stands for it: it is what is connected to in the end. */
+function unwrapped(text: string): Address {
+  const address = ipaddr.parse(text);
+  if (!(address instanceof ipaddr.IPv6)) return address;
+  // `ipaddr.js` reads the long abandoned "::8.8.8.8" as if it were mapped, but nothing connects to 8.8.8.8 by it.
+  if (/^::\d+\./.test(text)) return ipaddr.parse("::");
+  if (address.isIPv4MappedAddress()) return address.toIPv4Address();
+  const bytes = address.toByteArray();
+  const isNat64 = NAT64_BYTES.every((byte, index) => bytes[index] === byte);
+  return isNat64 ? new ipaddr.IPv4(bytes.slice(12)) : address;
+}
+
+function parseEntry(entry: string): Rule {
+  if (entry.includes("/")) return networkRule(entry);
+  const match = /^(?:\[(?<ip6>[^\]]+)\]|(?<host>[^:]+))(?::(?<port>\d{1,5}))?$/.exec(
+    isIP(entry) === 6 ? `[${entry}]` : entry,
+  );
+  const { ip6, host, port } = match?.groups ?? {};
+  if (match === null || (port !== undefined && (Number(port) === 0 || Number(port) > 65_535))) {
+    throw malformed(entry);
+  }
+  const isHost = ip6 === undefined ? hostRule(host!, entry) : addressRule(ip6, entry);
+  return (address, target) => (port === undefined || Number(port) === target.port) && isHost(address, target);
+}
+
+function hostRule(host: string, entry: string): Rule {
+  if (isIP(host) === 4) return addressRule(host, entry);
+  const name = canonical(host);
+  // A name that ends in a number is an address in disguise (127.1, 0x7f.1), which URLs spell otherwise.
+  if (!/^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name) || /(^|\.)(\d+|0x[0-9a-f]*)$/.test(name)) {
+    throw malformed(entry);
+  }
+  if (name.startsWith("*.")) return (_, { hostname }) => canonical(hostname).endsWith(name.slice(1));
+  return (_, { hostname }) => canonical(hostname) === name;
+}
+
+/** Names are the same in capitals, and with the dot that ends a full one. */
+function canonical(hostname: string): string {
+  return hostname.toLowerCase().replace(/\.$/, "");
+}
+
+function addressRule(text: string, entry: string): Rule {
+  if (isIP(text) === 0 || text.includes("%")) throw malformed(entry);
+  const allowed = unwrapped(text).toNormalizedString();
+  return (address) => address.toNormalizedString() === allowed;
+}
+
+function networkRule(entry: string): Rule {
+  // The library would read "10/8" as 0.0.0.10/8.
+  if (isIP(entry.slice(0, entry.indexOf("/"))) === 0 || !ipaddr.isValidCIDR(entry)) throw malformed(entry);
+  const [network, bits] = ipaddr.parseCIDR(entry);
+  return (address) => address.kind() === network.kind() && address.match(network, bits);
+}
+
+function malformed(entry: string): RetouchError {
+  return new RetouchError(
+    "CONFIG_INVALID",
+    `RETOUCH_ALLOW_PRIVATE_HOSTS must name hosts, addresses or networks, not ${JSON.stringify(entry)}.`,
+  );
+}

@@ -1,0 +1,73 @@
+/**
+ * Connections under an address policy. Every address that a name has is checked, and the connection is made to the
+ * addresses that were checked: asking again could be answered with another one. The agents fit `http.request` and
+ * the AWS SDK alike.
+ */
+import { Agent as HttpAgent, type AgentOptions } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import { isIP, type LookupFunction, type Socket } from "node:net";
+import type { AddressPolicy, Target } from "./address-policy.ts";
+import { createResolve, type Resolve } from "./resolve.ts";
+
+export interface Agents {
+  httpAgent: HttpAgent;
+  httpsAgent: HttpsAgent;
+}
+
+/** The code of the error that a refused address gives; its message is the end of a sentence. */
+export const ADDRESS_REFUSED = "ADDRESS_REFUSED";
+
+/** @param resolve @default the system's resolver */
+export function createAgents(policy: AddressPolicy, resolve: Resolve = createResolve()): Agents {
+  return {
+    httpAgent: guard(new HttpAgent(), policy, resolve),
+    httpsAgent: guard(new HttpsAgent(), policy, resolve),
+  };
+}
+
+type Created = (error: Error | null, socket?: Socket) => void;
+type Connect = (options: AgentOptions, done: Created) => Socket | undefined;
+
+function guard<Guarded extends HttpAgent>(agent: Guarded, policy: AddressPolicy, resolve: Resolve): Guarded {
+  const own = agent as unknown as { createConnection: Connect };
+  const connect = own.createConnection.bind(agent);
+  own.createConnection = (options, done) => {
+    const { host = "", port = 80 } = options as { host?: string; port?: number | string };
+    const target = { hostname: host, port: Number(port) };
+    // Node resolves no literal, so the lookup below never sees one.
+    if (isIP(host) !== 0 && !policy.isAllowed(host, target)) {
+      done(refused(host));
+      return undefined;
+    }
+    const lookup = checkedLookup(policy, resolve, target);
+    const socket = connect({ ...options, lookup } as AgentOptions, done);
+    // A second line of defence, should Node ever connect past the lookup. First of all listeners: nothing is sent yet.
+    socket?.prependOnceListener("connect", () => {
+      if (!policy.isAllowed(socket.remoteAddress ?? "", target)) socket.destroy(refused(host));
+    });
+    return socket;
+  };
+  return agent;
+}
+
+function checkedLookup(policy: AddressPolicy, resolve: Resolve, target: Target): LookupFunction {
+  return (hostname, options, done) => {
+    resolve(hostname).then(
+      (addresses) => {
+        // One that is not public spoils all: a name that mixes them is made to slip through some check.
+        const isAllowed = addresses.every(({ address }) => policy.isAllowed(address, target));
+        const first = addresses[0];
+        if (!isAllowed || first === undefined) done(refused(hostname), "");
+        else if (options.all) done(null, addresses);
+        else done(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => done(error, ""),
+    );
+  };
+}
+
+/** Names the host and never its addresses: those of internal names are nobody's business. */
+function refused(hostname: string): Error {
+  const message = `the address of ${hostname} is not public, and RETOUCH_ALLOW_PRIVATE_HOSTS does not allow it`;
+  return Object.assign(new Error(message), { code: ADDRESS_REFUSED });
+}

@@ -1,0 +1,114 @@
+/** HTTP to addresses that came from outside: no redirects of its own, no proxy, nothing unbounded. */
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { Readable, Transform } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import { version } from "../version.ts";
+import type { Agents } from "./agents.ts";
+
+export interface HttpAnswer {
+  status: number;
+  headers: IncomingMessage["headers"];
+  /** Decompressed where the other side compresses unasked. Must be read or destroyed. */
+  body: Readable;
+}
+
+export interface HttpClient {
+  get(url: URL, options: { signal: AbortSignal }): Promise<HttpAnswer>;
+  /** Sends a body to an address that is used byte for byte, and reads no answer but its status. */
+  post(
+    address: string,
+    body: Uint8Array,
+    options: { headers: Record<string, string>; timeoutMs: number },
+  ): Promise<{ status: number }>;
+}
+
+const MAX_HEADER_BYTES = 16 * 1024;
+/** A map, not an object: the other side chooses what is looked up. */
+const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
+  ["gzip", createGunzip],
+  ["br", createBrotliDecompress],
+  ["deflate", createInflate],
+]);
+const USER_AGENT = `Retouch/${version}`;
+
+/** @param agents guarded ones, or none for the user's own addresses */
+export function createHttpClient(agents?: Agents): HttpClient {
+  function open(
+    url: URL,
+    options: { method: string; headers: Record<string, string>; signal: AbortSignal; path?: string },
+  ): ClientRequest {
+    const isSecure = url.protocol === "https:";
+    const agent = isSecure ? agents?.httpsAgent : agents?.httpAgent;
+    const all = { agent, maxHeaderSize: MAX_HEADER_BYTES, ...options };
+    return isSecure ? httpsRequest(url, all) : httpRequest(url, all);
+  }
+
+  return {
+    async get(url, { signal }) {
+      const headers = {
+        "user-agent": USER_AGENT,
+        accept: "image/*, */*;q=0.1",
+        "accept-encoding": "identity",
+      };
+      const answer = await answered(() => open(url, { method: "GET", headers, signal }));
+      return { status: answer.statusCode ?? 0, headers: answer.headers, body: decompressed(answer) };
+    },
+
+    async post(address, body, { headers, timeoutMs }) {
+      const url = new URL(address);
+      const answer = await answered(
+        () =>
+          open(url, {
+            method: "POST",
+            path: requestTarget(address, url),
+            headers: { "user-agent": USER_AGENT, "content-length": String(body.byteLength), ...headers },
+            signal: AbortSignal.timeout(timeoutMs),
+          }),
+        body,
+      );
+      answer.destroy();
+      return { status: answer.statusCode ?? 0 };
+    },
+  };
+}
+
+/**
+ * Path and query as they were given: receivers compare secrets in them, and the URL class writes some characters
+ * otherwise. Only what cannot stand in a request is encoded, and odd spellings of an address are left to the class.
+ */
+function requestTarget(address: string, url: URL): string {
+  const given = /^https?:\/\/[^/?#\\\s]+([/?][^#\\\s]*)?(?:#|$)/i.exec(address);
+  if (given === null) return url.pathname + url.search;
+  // Through a buffer, which replaces halves of characters; encodeURIComponent would throw.
+  const target = (given[1] ?? "").replaceAll(/[^\x21-\x7e]+/g, (text) =>
+    encodeURIComponent(Buffer.from(text).toString()),
+  );
+  return target.startsWith("/") ? target : `/${target}`;
+}
+
+/** What is thrown at once, such as for a malformed request, rejects like what comes later. */
+function answered(open: () => ClientRequest, body?: Uint8Array): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = open();
+    request.on("error", reject);
+    // Node drops a host that changes the protocol without a word, and the signal wakes no request that is closed.
+    request.on("close", () => reject(Object.assign(new Error("no answer"), { code: "ECONNRESET" })));
+    request.on("response", (answer) => {
+      // Once the answer is there, its stream reports what goes wrong.
+      request.off("error", reject);
+      request.on("error", () => {});
+      resolve(answer);
+    });
+    request.end(body);
+  });
+}
+
+function decompressed(answer: IncomingMessage): Readable {
+  const decoder = DECODERS.get(answer.headers["content-encoding"]?.toLowerCase() ?? "");
+  if (decoder === undefined) return answer;
+  const output = decoder();
+  answer.on("error", (error) => output.destroy(error));
+  output.on("close", () => answer.destroy());
+  return answer.pipe(output);
+}
