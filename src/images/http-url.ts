@@ -1,27 +1,29 @@
 /** Downloads of pictures, with a limit on everything that the other side decides: bytes, time and redirects. */
-import { RetouchError, messageOf } from "../errors.ts";
+import { RetouchError } from "../errors.ts";
+import { connectionFailure } from "../net/failures.ts";
+import type { HttpClient } from "../net/http-client.ts";
 import { collectBytes, tooLarge } from "./collect.ts";
-import { systemErrorCode } from "./system-error.ts";
 
 const MAX_REDIRECTS = 5;
 const MAX_NAME_LENGTH = 200;
 
 /**
  * Downloads a picture from an http or https address.
+ * @param limits.client decides which addresses may be connected to
  * @throws RetouchError IMAGE_UNREADABLE (no such host, a status other than 200, more than 5 redirects, too slow),
  * IMAGE_TOO_LARGE, ABORTED
  */
 export async function readHttpUrl(
   address: string,
-  limits: { maxBytes: number; timeoutMs: number; signal: AbortSignal | undefined },
+  limits: { maxBytes: number; timeoutMs: number; signal?: AbortSignal | undefined; client: HttpClient },
 ): Promise<{ bytes: Uint8Array; name: string }> {
-  const { maxBytes, timeoutMs } = limits;
+  const { maxBytes, timeoutMs, client } = limits;
   const url = parseUrl(address);
   const name = nameOf(url);
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = limits.signal ? AbortSignal.any([limits.signal, timeout]) : timeout;
   try {
-    const body = await openBody(url, { name, maxBytes, signal });
+    const body = await openBody(url, { name, maxBytes, signal, client });
     return { bytes: await collectBytes(body, { name, maxBytes, signal }), name };
   } catch (error) {
     if (error instanceof RetouchError) throw error;
@@ -35,24 +37,21 @@ export async function readHttpUrl(
 
 async function openBody(
   start: URL,
-  limits: { name: string; maxBytes: number; signal: AbortSignal },
+  limits: { name: string; maxBytes: number; signal: AbortSignal; client: HttpClient },
 ): Promise<AsyncIterable<Uint8Array>> {
-  const { name, maxBytes, signal } = limits;
+  const { name, maxBytes, signal, client } = limits;
   let url = start;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    // fetch follows up to 20 on its own, also to addresses that are neither http nor https.
-    const response = await fetch(url, { signal, redirect: "manual" });
-    const location = response.headers.get("location");
-    const isRedirect = [301, 302, 303, 307, 308].includes(response.status) && location !== null;
-    if (response.status === 200 && response.body !== null) {
-      // Only a first guess (it may be missing or wrong); what counts is counted as it arrives.
-      if (Number(response.headers.get("content-length")) <= maxBytes) return response.body;
-      await response.body.cancel();
-      throw tooLarge(name, maxBytes);
-    }
-    await response.body?.cancel();
+    const { status, headers, body } = await client.get(url, { signal });
+    const { location } = headers;
+    const isRedirect = [301, 302, 303, 307, 308].includes(status) && location !== undefined;
+    // Only a first guess (it may be missing or wrong); what counts is counted as it arrives.
+    const announced = Number(headers["content-length"] ?? 0);
+    if (status === 200 && announced <= maxBytes) return body;
+    body.on("error", () => {}).destroy();
+    if (status === 200) throw tooLarge(name, maxBytes);
     if (!isRedirect) {
-      throw unreadable(name, `the server answered with status ${response.status}`);
+      throw unreadable(name, `the server answered with status ${status}`);
     }
     url = parseUrl(location, url);
   }
@@ -74,32 +73,6 @@ function parseUrl(address: string, base?: URL): URL {
 /** Passwords and the tokens of signed addresses do not belong in messages and logs. */
 function nameOf(url: URL): string {
   return `${url.origin}${url.pathname}`.slice(0, MAX_NAME_LENGTH);
-}
-
-const REASONS: Record<string, string> = {
-  ENOTFOUND: "there is no such host",
-  EAI_AGAIN: "the name of the host cannot be looked up now",
-  ECONNREFUSED: "the host refuses the connection",
-  ECONNRESET: "the host ended the connection",
-  UND_ERR_SOCKET: "the host ended the connection",
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "it ended before its announced length",
-  EHOSTUNREACH: "the host cannot be reached",
-  ENETUNREACH: "the network cannot be reached",
-  ETIMEDOUT: "the host does not answer",
-  UND_ERR_CONNECT_TIMEOUT: "the host does not answer",
-  CERT_HAS_EXPIRED: "the certificate of the host has expired",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate of the host is not trusted",
-  SELF_SIGNED_CERT_IN_CHAIN: "the certificate of the host is not trusted",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate of the host is not trusted",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate of the host is not trusted",
-  ERR_TLS_CERT_ALTNAME_INVALID: "the certificate of the host is for another name",
-};
-
-/** fetch says "fetch failed" or "terminated"; what happened is in its cause. */
-function connectionFailure(error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const code = systemErrorCode(cause);
-  return (code !== undefined && REASONS[code]) || messageOf(cause);
 }
 
 function unreadable(name: string, reason: string): RetouchError {

@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { RetouchError, messageOf } from "../errors.ts";
+import { createHttpClient } from "../net/http-client.ts";
 import { collectBytes, tooLarge } from "./collect.ts";
 import { decodePicture } from "./decode.ts";
 import { readDataUrl } from "./data-url.ts";
@@ -62,7 +63,8 @@ async function readBytes(source: string, options: ReadImageSourceOptions): Promi
       return readDataUrl(source, maxBytes);
     case "http":
     case "https":
-      return readHttpUrl(source, { maxBytes, timeoutMs, signal });
+      // The user's own machine may fetch from wherever its user can.
+      return readHttpUrl(source, { maxBytes, timeoutMs, signal, client: createHttpClient() });
     case "file":
       return readPath(pathOfFileUrl(source), { maxBytes, signal });
     default:

@@ -131,6 +131,7 @@ describe("readImageSource, data URLs", () => {
     ["base64", `data:image/png;base64,${base64}`],
     ["base64 without padding", `data:image/png;base64,${base64.replaceAll("=", "")}`],
     ["base64 in lines", `data:image/png;base64,${base64.replaceAll(/(.{8})/g, "$1\n")}`],
+    ["base64 among blanks", `data:image/png;base64, ${base64.split("").join(" \t")} `],
     ["percent-encoded base64", `data:;base64,${base64.replaceAll("=", "%3D")}`],
     ["an upper-case scheme and parameters", `DATA:image/png;name=x;BASE64,${base64}`],
     ["percent-encoded bytes", `data:,${encodeURIComponent("a picture of a bird")}`],
@@ -153,6 +154,8 @@ describe("readImageSource, data URLs", () => {
     ["no comma", "data:image/png;base64", "it has no comma before its data"],
     ["what is no base64", "data:;base64,a*b=", "its data is not base64"],
     ["base64 that is cut short", "data:;base64,YWJjZ", "its data is not base64"],
+    ["base64 that goes on after its end", "data:;base64,YQ==YQ==", "its data is not base64"],
+    ["a letter whose low byte is a digit of base64", "data:;base64,\u0141WJj", "its data is not base64"],
     ["a bad escape", "data:,100%", "a % is not followed by two hexadecimal digits"],
   ])("refuses %s", (_, url, reason) =>
     expectUnread(url, "IMAGE_UNREADABLE", `the data URL cannot be read: ${reason}.`),

@@ -1,0 +1,51 @@
+/** The picture of a request from outside: an address, a data URL or bare base64. No picture is fetched or decoded here. */
+import { messageOf, RetouchError } from "../errors.ts";
+import { decodeBase64 } from "./base64.ts";
+import { tooLarge } from "./collect.ts";
+import { readDataUrl } from "./data-url.ts";
+
+export type ImageField = { kind: "url"; url: string } | { kind: "inline"; bytes: Uint8Array };
+
+const MAX_URL_LENGTH = 8192;
+/** A path or a word is no base64 of a picture, whatever its letters: the smallest pictures have more. */
+const MIN_BASE64_LENGTH = 32;
+/** Where a scheme must have ended; a text of megabytes is not searched for one. */
+const MAX_SCHEME_LENGTH = 64;
+
+/** @throws RetouchError INVALID_PARAMETER or IMAGE_TOO_LARGE, its sentence beginning with `image` */
+export function parseImageField(text: string, maxBytes: number): ImageField {
+  const field = text.trim();
+  if (field === "") throw invalid("must not be empty");
+  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(field.slice(0, MAX_SCHEME_LENGTH))?.[0].toLowerCase();
+  if (scheme === "http:" || scheme === "https:") return { kind: "url", url: checkedUrl(field) };
+  const bytes = scheme === "data:" ? dataUrlBytes(field, maxBytes) : base64Bytes(field);
+  if (bytes === undefined) throw invalid("must be an http or https URL, a data URL, or base64");
+  if (bytes.byteLength === 0) throw invalid("holds no data");
+  if (bytes.byteLength > maxBytes) throw tooLarge("image", maxBytes);
+  return { kind: "inline", bytes };
+}
+
+function checkedUrl(text: string): string {
+  if (text.length > MAX_URL_LENGTH) throw invalid(`is a URL of more than ${MAX_URL_LENGTH} characters`);
+  if (!URL.canParse(text)) throw invalid("is not a valid URL");
+  const url = new URL(text);
+  if (url.username !== "" || url.password !== "")
+    throw invalid("must not be a URL with a user name or password");
+  return text;
+}
+
+function base64Bytes(text: string): Uint8Array | undefined {
+  return text.length < MIN_BASE64_LENGTH ? undefined : decodeBase64(text);
+}
+
+function dataUrlBytes(text: string, maxBytes: number): Uint8Array {
+  try {
+    return readDataUrl(text, maxBytes).bytes;
+  } catch (error) {
+    if (!(error instanceof RetouchError)) throw error;
+    const code = error.code === "IMAGE_TOO_LARGE" ? error.code : "INVALID_PARAMETER";
+    throw new RetouchError(code, `image: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+const invalid = (rule: string): RetouchError => new RetouchError("INVALID_PARAMETER", `image ${rule}.`);
