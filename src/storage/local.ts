@@ -1,0 +1,101 @@
+/** Storage in a folder: one file for each object, in folders that this user alone can enter. */
+import { mkdir, opendir, readFile, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { getSystemErrorMap } from "node:util";
+import { RetouchError } from "../errors.ts";
+import { checkWritable, writeFileAtomically } from "../images/files.ts";
+import { systemErrorCode } from "../images/system-error.ts";
+import { checkKey, contentTypeOf, createKey, isKey, type ObjectKind, type Storage } from "./storage.ts";
+
+const KINDS: readonly ObjectKind[] = ["inputs", "outputs"];
+/** What `writeFileAtomically` calls a file until it is whole. */
+const LEFTOVER = /^\.retouch-[0-9a-f]+\.tmp$/;
+/** No write takes as long: what is older was left behind by a process that ended in the middle. */
+const LEFTOVER_AGE_MS = 60 * 60_000;
+
+/** @param folder is made, with its parents, when something is stored or checked */
+export function createLocalStorage(folder: string): Storage {
+  const fileOf = (key: string): string => {
+    checkKey(key);
+    return path.join(folder, key);
+  };
+  const makeFolder = (kind: string): Promise<unknown> =>
+    mkdir(path.join(folder, kind), { recursive: true, mode: 0o700 });
+
+  async function removeLeftovers(kind: ObjectKind): Promise<void> {
+    const limit = Date.now() - LEFTOVER_AGE_MS;
+    for await (const { name } of await opendir(path.join(folder, kind))) {
+      if (!LEFTOVER.test(name)) continue;
+      const file = path.join(folder, kind, name);
+      if ((await stat(file)).mtimeMs < limit) await rm(file, { force: true });
+    }
+  }
+
+  return {
+    async put(key, bytes) {
+      const file = fileOf(key);
+      try {
+        // Where it fails, the write says why.
+        await makeFolder(path.dirname(key)).catch(() => {});
+        await writeFileAtomically(file, bytes);
+      } catch (error) {
+        throw failure("OUTPUT_UNWRITABLE", "The picture cannot be stored", error);
+      }
+    },
+    async get(key) {
+      const file = fileOf(key);
+      try {
+        return { bytes: await readFile(file), contentType: contentTypeOf(key) };
+      } catch (error) {
+        if (systemErrorCode(error) === "ENOENT") return undefined;
+        throw failure("STORAGE_UNAVAILABLE", "The picture cannot be read", error);
+      }
+    },
+    async delete(key) {
+      const file = fileOf(key);
+      try {
+        await rm(file, { force: true });
+      } catch (error) {
+        throw failure("STORAGE_UNAVAILABLE", "The picture cannot be deleted", error);
+      }
+    },
+    async *list(kind) {
+      const directory = await opendir(path.join(folder, kind)).catch(() => undefined);
+      if (directory === undefined) return;
+      for await (const { name } of directory) {
+        const key = `${kind}/${name}`;
+        if (!isKey(key)) continue;
+        const found = await stat(path.join(folder, key)).catch(() => undefined);
+        if (found) yield { key, modifiedAt: found.mtime };
+      }
+    },
+    async check() {
+      try {
+        for (const kind of KINDS) {
+          await makeFolder(kind);
+          await checkWritable(path.join(folder, createKey(kind, "bin")));
+          await removeLeftovers(kind);
+        }
+      } catch (cause) {
+        const message = `RETOUCH_DATA_DIR: ${folder} cannot be used: ${reasonOf(cause)}.`;
+        throw new RetouchError("STORAGE_UNAVAILABLE", message, { cause });
+      }
+    },
+  };
+}
+
+/** The caller learns what is wrong, and not where our folder lies: that concerns the operator alone, in the cause. */
+function failure(
+  code: "OUTPUT_UNWRITABLE" | "STORAGE_UNAVAILABLE",
+  what: string,
+  cause: unknown,
+): RetouchError {
+  return new RetouchError(code, `${what}: ${reasonOf(cause)}.`, { cause });
+}
+
+/** A sentence's end, without the path that both kinds of errors begin or end with. */
+function reasonOf(error: unknown): string {
+  if (error instanceof RetouchError) return error.message.replace(/^.*cannot be written: |\.$/gs, "");
+  const { errno } = error as NodeJS.ErrnoException;
+  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? "the file system failed";
+}

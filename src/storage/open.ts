@@ -1,0 +1,32 @@
+/** The storage that the settings name; as plain data, because the engine process opens it for itself. */
+import path from "node:path";
+import { createLocalStorage } from "./local.ts";
+import { createBucket, createS3Storage } from "./s3.ts";
+import type { BucketNames } from "./s3-failures.ts";
+import type { Storage } from "./storage.ts";
+
+/** The settings, as sentences name them. */
+const NAMES: BucketNames = {
+  bucket: "RETOUCH_S3_BUCKET",
+  endpoint: "RETOUCH_S3_ENDPOINT",
+  region: "RETOUCH_S3_REGION",
+  accessKeyId: "RETOUCH_S3_ACCESS_KEY_ID",
+  secretAccessKey: "RETOUCH_S3_SECRET_ACCESS_KEY",
+};
+
+export type StorageOptions =
+  | { kind: "local"; folder: string }
+  | {
+      kind: "s3";
+      bucket: string;
+      region: string;
+      endpoint?: string | undefined;
+      credentials?: { accessKeyId: string; secretAccessKey: string } | undefined;
+      prefix?: string | undefined;
+    };
+
+export function openStorage(options: StorageOptions): Storage {
+  if (options.kind === "local") return createLocalStorage(path.resolve(options.folder));
+  const { prefix, ...bucket } = options;
+  return createS3Storage(createBucket({ ...bucket, names: NAMES }), prefix);
+}

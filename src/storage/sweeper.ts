@@ -1,0 +1,90 @@
+/** Deletes what has outlived its use: results at the end of their addresses' life, and sources that no job can need. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { ObjectKind, Storage } from "./storage.ts";
+
+export interface Sweeper {
+  /** Deletes now what is due, or waits for the sweep that is under way; never rejects. @returns how many objects */
+  run(): Promise<number>;
+  /** Sweeps now and from then on. May be called more than once. */
+  start(): void;
+  /** Ends with the object at hand, and waits for it, but not for a storage that hangs. May be called more than once. */
+  stop(): Promise<void>;
+}
+
+export interface SweeperOptions {
+  storage: Storage;
+  /** Of results. */
+  lifetimeMs: number;
+  /** Jobs remove their own sources; this catches those of submissions that a crash cut short. @default 15 days */
+  inputLifetimeMs?: number | undefined;
+  /** @default 600,000 */
+  intervalMs?: number | undefined;
+  /** Hears of what could not be listed or deleted; it is tried again at the next sweep. */
+  onError: (error: unknown) => void;
+  /** @default Date.now */
+  now?: (() => number) | undefined;
+}
+
+const INTERVAL_MS = 10 * 60_000;
+const STOP_MS = 5000;
+/** Longer than any job lives. */
+const INPUT_LIFETIME_MS = 15 * 24 * 60 * 60_000;
+/** An address may have been signed somewhat later than its file was written, and by another clock. */
+const MARGIN_MS = 60_000;
+
+/** Several servers may sweep one storage: deleting twice does no harm. */
+export function createSweeper(options: SweeperOptions): Sweeper {
+  const { storage, lifetimeMs, onError, now = Date.now } = options;
+  const { inputLifetimeMs = INPUT_LIFETIME_MS, intervalMs = INTERVAL_MS } = options;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<number> | undefined;
+  let isStopped = false;
+
+  async function sweep(kind: ObjectKind, olderThanMs: number): Promise<number> {
+    const limit = now() - olderThanMs - MARGIN_MS;
+    let count = 0;
+    try {
+      for await (const { key, modifiedAt } of storage.list(kind)) {
+        if (isStopped) break;
+        if (modifiedAt.getTime() < limit && (await remove(key))) count += 1;
+      }
+    } catch (error) {
+      onError(error);
+    }
+    return count;
+  }
+
+  /** One object that cannot be deleted keeps none of the others. */
+  async function remove(key: string): Promise<boolean> {
+    try {
+      await storage.delete(key);
+      return true;
+    } catch (error) {
+      onError(error);
+      return false;
+    }
+  }
+
+  const sweepAll = async (): Promise<number> =>
+    (await sweep("outputs", lifetimeMs)) + (await sweep("inputs", inputLifetimeMs));
+  const run = (): Promise<number> => (running ??= sweepAll().finally(() => (running = undefined)));
+
+  return {
+    run() {
+      isStopped = false;
+      return run();
+    },
+    start() {
+      if (timer !== undefined) return;
+      isStopped = false;
+      timer = setInterval(() => void run(), intervalMs);
+      void run();
+    },
+    async stop() {
+      clearInterval(timer);
+      timer = undefined;
+      isStopped = true;
+      await Promise.race([running, delay(STOP_MS, undefined, { ref: false })]);
+    },
+  };
+}

@@ -1,0 +1,196 @@
+/** A request's `s3Config`, on a real S3 server. */
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { createAddressPolicy } from "../../src/net/address-policy.ts";
+import { createAgents, type Agents } from "../../src/net/agents.ts";
+import { checkBucketTarget, putInBucket, type BucketTarget } from "../../src/storage/request-bucket.ts";
+import { binary, bucketOf } from "../support/buckets.ts";
+import { refusal } from "../support/refusal.ts";
+import { startS3Server, type S3Server } from "../support/s3-server.ts";
+
+const SECRET = "a+secret/that.nobody-may=see";
+const bytes = binary();
+let server: S3Server;
+let agents: Agents;
+
+beforeAll(async () => {
+  server = await startS3Server();
+  agents = createAgents(createAddressPolicy(["127.0.0.1"]));
+});
+afterAll(() => server?.close());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllEnvs();
+});
+
+const targetOf = (changes: Partial<BucketTarget> = {}): BucketTarget => ({
+  accessId: server.credentials.accessKeyId,
+  accessSecret: server.credentials.secretAccessKey,
+  bucketName: server.bucket,
+  endpointUrl: server.endpoint,
+  ...changes,
+});
+
+describe("a request's own bucket", () => {
+  it("gets the picture, whose address works for 7 days without any key", async () => {
+    const url = await putInBucket(targetOf(), bytes, "png", agents);
+    const { pathname, searchParams } = new URL(url);
+    expect(pathname).toMatch(new RegExp(`^/${server.bucket}/[A-Za-z0-9_-]{32}\\.png$`));
+    expect(searchParams.get("X-Amz-Expires")).toBe("604800");
+    const reply = await fetch(url);
+    expect([reply.status, reply.headers.get("content-type")]).toEqual([200, "image/png"]);
+    expect(Buffer.from(await reply.arrayBuffer()).equals(bytes)).toBe(true);
+  });
+
+  it.each([
+    ["renders/today.jpg", /^renders\/today\.jpg$/],
+    ["/renders/today.PNG", /^renders\/today\.PNG$/],
+    ["renders/today", /^renders\/today\/[A-Za-z0-9_-]{32}\.jpeg$/],
+    ["renders/v1.2/", /^renders\/v1\.2\/[A-Za-z0-9_-]{32}\.jpeg$/],
+    ["Bilder für Ä (1)", /^Bilder für Ä \(1\)\/[A-Za-z0-9_-]{32}\.jpeg$/],
+    ["", /^[A-Za-z0-9_-]{32}\.jpeg$/],
+    ["/", /^[A-Za-z0-9_-]{32}\.jpeg$/],
+  ])("stores at the objectPath %j", async (objectPath, name) => {
+    const url = await putInBucket(targetOf({ objectPath }), bytes, "jpeg", agents);
+    const stored = decodeURIComponent(new URL(url).pathname.slice(`/${server.bucket}/`.length));
+    expect(stored).toMatch(name);
+    expect(Buffer.from((await bucketOf(server).get(stored))!).equals(bytes)).toBe(true);
+    const reply = await fetch(url);
+    expect([reply.status, reply.headers.get("content-type")]).toEqual([200, "image/jpeg"]);
+  });
+
+  it.each([
+    ["s3.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com", "eu-west-1"],
+    ["pictures.s3.us-gov-east-1.amazonaws.com", "s3.us-gov-east-1.amazonaws.com", "us-gov-east-1"],
+    ["pictures.s3-eu-central-1.example.com", "s3-eu-central-1.example.com", "eu-central-1"],
+    ["s3.us-west-004.backblazeb2.com", "s3.us-west-004.backblazeb2.com", "us-west-004"],
+    ["s3.fr-par.scw.cloud", "s3.fr-par.scw.cloud", "fr-par"],
+    ["s3.my-company.example", "s3.my-company.example", "us-east-1"],
+    ["pictures.example", "pictures.example", "us-east-1"],
+  ])("is found at %s", async (given, host, region) => {
+    const { port } = new URL(server.endpoint);
+    const local = createAgents(createAddressPolicy(["127.0.0.1"]), async () => [
+      { address: "127.0.0.1", family: 4 },
+    ]);
+    const endpointUrl = `http://${given}:${port}`;
+    const url = new URL(await putInBucket(targetOf({ endpointUrl }), bytes, "png", local));
+    expect([url.host, url.pathname.split("/")[1]]).toEqual([`${host}:${port}`, server.bucket]);
+    expect(url.searchParams.get("X-Amz-Credential")).toContain(`/${region}/s3/`);
+  });
+
+  it("is asked with the request's key alone, never with one of this machine", async () => {
+    vi.stubEnv("AWS_ACCESS_KEY_ID", server.credentials.accessKeyId);
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", server.credentials.secretAccessKey);
+    const sentence = "s3Config.accessId: the S3 server knows no such access key.";
+    await expect(putInBucket(targetOf({ accessId: "AKIANOBODY" }), bytes, "png", agents)).rejects.toEqual(
+      refusal("STORAGE_UNAVAILABLE", sentence),
+    );
+  });
+
+  it.each<[string, () => Partial<BucketTarget>, string]>([
+    [
+      "a wrong secret",
+      () => ({ accessSecret: SECRET }),
+      "s3Config.accessSecret is not the secret of the access key.",
+    ],
+    [
+      "a bucket that does not exist",
+      () => ({ bucketName: "no-such-bucket" }),
+      "s3Config.bucketName: there is no such bucket.",
+    ],
+    [
+      "an endpoint where nobody listens",
+      () => ({ endpointUrl: "http://127.0.0.1:1" }),
+      "s3Config.endpointUrl: the S3 server refuses the connection.",
+    ],
+    [
+      "an address inside the network",
+      () => ({ endpointUrl: "http://[::ffff:10.0.0.1]:9000" }),
+      "s3Config.endpointUrl is not a public address.",
+    ],
+    [
+      "the address of the machine's own credentials",
+      () => ({ endpointUrl: "http://169.254.169.254" }),
+      "s3Config.endpointUrl is not a public address.",
+    ],
+  ])("with %s is one sentence that names the field", async (_, changes, sentence) => {
+    await expect(putInBucket(targetOf(changes()), bytes, "png", agents)).rejects.toEqual(
+      refusal("STORAGE_UNAVAILABLE", sentence),
+    );
+  });
+
+  it("reports a clock that is 20 minutes off, and gives out no address that would not work", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 20 * 60_000 });
+    await expect(putInBucket(targetOf(), bytes, "png", agents)).rejects.toEqual(
+      refusal(
+        "STORAGE_UNAVAILABLE",
+        "s3Config.endpointUrl: the clock of this machine and of the S3 server differ by more than 15 minutes.",
+      ),
+    );
+  });
+
+  it("leaves neither the key nor its secret in what is thrown, whatever goes wrong", async () => {
+    const accessId = "AKIATHEIRKEY";
+    for (const changes of [
+      { accessId, accessSecret: SECRET },
+      { accessSecret: SECRET },
+      { accessSecret: SECRET, bucketName: "a/b" },
+      { accessSecret: SECRET, endpointUrl: `http://${accessId}:${SECRET}@127.0.0.1` },
+      { accessSecret: SECRET, endpointUrl: "http://127.0.0.1:1" },
+      { accessId: `${accessId}\n`, accessSecret: SECRET },
+    ]) {
+      const thrown = await putInBucket(targetOf(changes), bytes, "png", agents).then(
+        () => expect.fail("it was stored"),
+        (error: Error) => error,
+      );
+      expect(thrown.cause).toBeUndefined();
+      const text = thrown.message + thrown.stack + JSON.stringify(thrown);
+      for (const secret of [SECRET, encodeURIComponent(SECRET), accessId]) expect(text).not.toContain(secret);
+    }
+  });
+});
+
+describe("checkBucketTarget", () => {
+  const target: BucketTarget = {
+    accessId: "AKIA",
+    accessSecret: "secret",
+    bucketName: "pictures",
+    endpointUrl: "https://s3.example.com/base",
+    objectPath: "a/b c/ü.png",
+  };
+
+  it("accepts what can be one", () => {
+    expect(() => checkBucketTarget(target)).not.toThrow();
+    expect(() => checkBucketTarget({ ...target, objectPath: "a..b/.hidden/..." })).not.toThrow();
+  });
+
+  it.each<[keyof BucketTarget, string[]]>([
+    ["accessId", ["", "two words", "line\nbreak", "ключ", "a".repeat(201)]],
+    ["accessSecret", [""]],
+    ["bucketName", ["", "a", "a/b", "../other", "a?b", "a#b", "a b", "arn:aws:s3:::a", "-a", "büro"]],
+    [
+      "endpointUrl",
+      [
+        "",
+        "s3.example.com",
+        "file:///etc/passwd",
+        "ftp://a.example",
+        "https://u:p@a.example",
+        "https://a.example/?x",
+        "https://a.example/#x",
+      ],
+    ],
+    [
+      "objectPath",
+      ["..", "a/../b", "../a.png", "a/./b", "a/..", "a\nb", "a\0.png", "\ud800", "ü".repeat(451)],
+    ],
+  ])("names %s, and does not repeat it", (field, values) => {
+    for (const value of values) {
+      expect(() => checkBucketTarget({ ...target, [field]: value }), JSON.stringify(value)).toThrow(
+        expect.objectContaining({
+          code: "INVALID_PARAMETER",
+          message: expect.stringMatching(new RegExp(`^s3Config\\.${field} must [^\\n]+\\.$`)),
+        }),
+      );
+    }
+  });
+});

@@ -1,0 +1,120 @@
+/** When a sweep runs and what it does about failures; what it deletes is in the storages' contract. */
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { createKey, type ObjectKind, type Storage } from "../../src/storage/storage.ts";
+import { createSweeper, type SweeperOptions } from "../../src/storage/sweeper.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+const start = Date.parse("2026-01-01T00:00:00Z");
+
+/** A storage in memory, of which any method may be replaced. */
+function memory(changes: Partial<Storage> = {}): { storage: Storage; objects: Map<string, Date> } {
+  const objects = new Map<string, Date>();
+  const storage: Storage = {
+    put: async (key) => void objects.set(key, new Date()),
+    get: async () => undefined,
+    delete: async (key) => void objects.delete(key),
+    async *list(kind: ObjectKind) {
+      for (const [key, modifiedAt] of objects) if (key.startsWith(kind)) yield { key, modifiedAt };
+    },
+    check: async () => {},
+    ...changes,
+  };
+  return { storage, objects };
+}
+
+function sweeperOf(storage: Storage, changes: Partial<SweeperOptions> = {}) {
+  const errors: unknown[] = [];
+  const options = { storage, lifetimeMs: DAY_MS, intervalMs: 60_000, now: () => start, ...changes };
+  return { sweeper: createSweeper({ ...options, onError: (error) => errors.push(error) }), errors };
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("the sweeper", () => {
+  it("gives a result a minute beyond its life, for addresses that were signed after it was written", async () => {
+    const { storage, objects } = memory();
+    const [due, kept] = [createKey("outputs", "png"), createKey("outputs", "png")];
+    objects.set(due, new Date(start - DAY_MS - 60_001)).set(kept, new Date(start - DAY_MS - 59_999));
+    expect(await sweeperOf(storage).sweeper.run()).toBe(1);
+    expect([...objects.keys()]).toEqual([kept]);
+  });
+
+  it("keeps a source for 15 days where nothing else is said", async () => {
+    const { storage, objects } = memory();
+    const [due, kept] = [createKey("inputs", "bin"), createKey("inputs", "bin")];
+    objects.set(due, new Date(start - 16 * DAY_MS)).set(kept, new Date(start - 14 * DAY_MS));
+    expect(await sweeperOf(storage).sweeper.run()).toBe(1);
+    expect([...objects.keys()]).toEqual([kept]);
+  });
+
+  it("goes on after an object that cannot be deleted, and after a kind that cannot be listed", async () => {
+    const { storage, objects } = memory();
+    const keys = [createKey("outputs", "png"), createKey("outputs", "png"), createKey("inputs", "bin")];
+    for (const key of keys) objects.set(key, new Date(0));
+    const remove = storage.delete;
+    storage.delete = (key) => (key === keys[0] ? Promise.reject(new Error("locked")) : remove(key));
+    const first = sweeperOf(storage);
+    expect(await first.sweeper.run()).toBe(2);
+    expect([...objects.keys()]).toEqual([keys[0]]);
+    expect(first.errors).toEqual([new Error("locked")]);
+
+    objects.set(keys[2]!, new Date(0));
+    const list = storage.list;
+    storage.list = (kind) => {
+      if (kind === "outputs") throw new Error("gone");
+      return list(kind);
+    };
+    const second = sweeperOf(storage);
+    expect(await second.sweeper.run()).toBe(1);
+    expect(second.errors).toEqual([new Error("gone")]);
+  });
+
+  it("sweeps at its start and then at every interval, however often it is started, until it is stopped", async () => {
+    vi.useFakeTimers();
+    const list = vi.fn(async function* () {});
+    const { sweeper } = sweeperOf(memory({ list }).storage);
+    sweeper.start();
+    sweeper.start();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(list).toHaveBeenCalledTimes(2); // one sweep of two kinds
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(list).toHaveBeenCalledTimes(6);
+    await sweeper.stop();
+    await sweeper.stop();
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(list).toHaveBeenCalledTimes(6);
+    sweeper.start();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(list).toHaveBeenCalledTimes(8);
+    await sweeper.stop();
+  });
+
+  it("runs once at a time: whoever asks in between waits for the sweep under way", async () => {
+    const { storage, objects } = memory();
+    objects.set(createKey("outputs", "png"), new Date(0));
+    const { sweeper } = sweeperOf(storage);
+    expect(await Promise.all([sweeper.run(), sweeper.run()])).toEqual([1, 1]);
+    expect(await sweeper.run()).toBe(0);
+  });
+
+  it("stops after the object at hand, and has finished when it says so", async () => {
+    const { storage, objects } = memory();
+    for (let count = 0; count < 10; count += 1) objects.set(createKey("outputs", "png"), new Date(0));
+    const remove = storage.delete;
+    let release = (): void => {};
+    storage.delete = async (key) => {
+      await new Promise<void>((resolve) => (release = resolve));
+      await remove(key);
+    };
+    const { sweeper } = sweeperOf(storage);
+    sweeper.start();
+    await vi.waitFor(() => expect(release).not.toThrow());
+    await new Promise(setImmediate);
+    const stopped = sweeper.stop();
+    release();
+    await stopped;
+    expect(objects.size).toBe(9);
+  });
+});
