@@ -1,0 +1,134 @@
+/**
+ * The database as the rest of the service sees it: queries, transactions and notifications. PostgreSQL over a pool of
+ * connections, or PGlite behind the same driver (`embedded.ts`), which has one session for everything.
+ */
+import { Pool, type PoolClient, type PoolConfig, type QueryResult, types as pgTypes } from "pg";
+import type { Duplex } from "node:stream";
+import { messageOf, RetouchError } from "../errors.ts";
+import { createListener, type Listener } from "./listener.ts";
+
+/** One statement, or a transaction of several. */
+export interface Sql {
+  /** Runs one statement with `$1` placeholders. @returns its rows */
+  query<Row extends object = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<Row[]>;
+}
+
+export interface Database extends Sql {
+  /** Schema that holds our tables; the queue's is named after it. */
+  readonly schema: string;
+  readonly isEmbedded: boolean;
+  /** Commits what `work` did, or nothing when it throws. */
+  transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>;
+  /** Notifications of this schema's channel, from this process and all others. */
+  readonly notifications: Listener;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** Where PostgreSQL is; left out where `openStream` is given. */
+  url?: string | undefined;
+  schema: string;
+  /** Opens the connection to an embedded database, which has a single session. */
+  openStream?: (() => Duplex) | undefined;
+  /** Called with what goes wrong on idle connections; they are opened anew by themselves. */
+  onError: (error: Error) => void;
+  /** Runs after the connections are closed. */
+  afterClose?: (() => Promise<void>) | undefined;
+}
+
+const MAX_CONNECTIONS = 10;
+const CONNECTION_TIMEOUT_MS = 5000;
+const INT8 = 20;
+
+/** Our counters stay far below 2^53; the driver's default is a string. */
+const types = {
+  getTypeParser: (oid: number, format?: "text" | "binary") =>
+    oid === INT8 && format !== "binary" ? Number : (pgTypes.getTypeParser(oid, format) as never),
+};
+
+/**
+ * Connects and checks that the database answers.
+ * @throws RetouchError DATABASE_UNAVAILABLE
+ */
+export async function connectDatabase(options: DatabaseOptions): Promise<Database> {
+  const { url, schema, openStream, onError, afterClose } = options;
+  const isEmbedded = openStream !== undefined;
+  const config: PoolConfig = isEmbedded
+    ? {
+        stream: openStream as never,
+        user: "postgres",
+        database: "postgres",
+        max: 1,
+        idleTimeoutMillis: 0,
+        types,
+      }
+    : { connectionString: url, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECTION_TIMEOUT_MS, types };
+  const pool = new Pool({ ...config, application_name: "retouch" });
+  pool.on("error", onError);
+  const notifications = createListener({ pool, channel: `${schema}_events`, isShared: isEmbedded, onError });
+  try {
+    await pool.query("select 1");
+    await notifications.start();
+  } catch (cause) {
+    await notifications.close();
+    await pool.end();
+    throw unavailable(cause, isEmbedded);
+  }
+
+  let closing: Promise<void> | undefined;
+  return {
+    schema,
+    isEmbedded,
+    notifications,
+    query: (text, values) => run(pool, text, values),
+    async transaction(work) {
+      const client = await pool.connect();
+      let failure: Error | undefined;
+      try {
+        await client.query("begin");
+        const result = await work({ query: (text, values) => run(client, text, values) });
+        await client.query("commit");
+        return result;
+      } catch (error) {
+        failure = await client.query("rollback").then(
+          () => undefined,
+          (broken: Error) => broken,
+        );
+        throw error;
+      } finally {
+        // A connection that cannot even roll back is not given to the next one.
+        client.release(failure);
+      }
+    },
+    close() {
+      closing ??= (async () => {
+        await notifications.close();
+        await pool.end();
+        await afterClose?.();
+      })();
+      return closing;
+    },
+  };
+}
+
+async function run<Row extends object>(
+  queryable: Pool | PoolClient,
+  text: string,
+  values: readonly unknown[] | undefined,
+): Promise<Row[]> {
+  const result = (await queryable.query(text, values as unknown[])) as QueryResult | QueryResult[];
+  // Several statements in one text, which only schema changes use, answer with a result each.
+  return (Array.isArray(result) ? result.flatMap(({ rows }) => rows) : result.rows) as Row[];
+}
+
+function unavailable(cause: unknown, isEmbedded: boolean): RetouchError {
+  const what = isEmbedded ? "The embedded database" : "DATABASE_URL: the database";
+  // The driver's sentence names host and port, never the password. A refused connection to several addresses has none.
+  const reason = messageOf(cause) || messageOf((cause as AggregateError).errors?.[0]);
+  return new RetouchError("DATABASE_UNAVAILABLE", `${what} cannot be opened: ${reason.replace(/\.$/, "")}.`, {
+    cause,
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * Notifications from the database. A connection of its own listens and is opened anew when it breaks; the embedded
+ * database has one session, so there the pool's only connection listens.
+ */
+import type pg from "pg";
+
+export interface Listener {
+  start(): Promise<void>;
+  /** @returns a function that ends it */
+  onNotification(listener: (payload: string) => void): () => void;
+  /** Called after a connection was lost and is back: notifications may have been missed. @returns a function that ends it */
+  onReconnect(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+const RECONNECT_MS = 500;
+
+export function createListener(options: {
+  pool: pg.Pool;
+  channel: string;
+  /** Whether the pool's own connection listens. */
+  isShared: boolean;
+  onError: (error: Error) => void;
+}): Listener {
+  const { pool, channel, isShared, onError } = options;
+  const listeners = new Set<(payload: string) => void>();
+  const reconnected = new Set<() => void>();
+  let client: pg.PoolClient | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  const attach = (connection: pg.ClientBase): void => {
+    connection.on("notification", (message) => {
+      if (message.channel === channel) for (const listener of listeners) listener(message.payload ?? "");
+    });
+  };
+
+  async function connect(): Promise<void> {
+    if (isShared) {
+      const connection = await pool.connect();
+      attach(connection);
+      await connection.query(`listen "${channel}"`);
+      connection.release();
+      return;
+    }
+    const connection = await pool.connect();
+    attach(connection);
+    connection.once("error", (error) => {
+      onError(error);
+      lose(connection, error);
+    });
+    try {
+      await connection.query(`listen "${channel}"`);
+    } catch (error) {
+      connection.release(error as Error);
+      throw error;
+    }
+    client = connection;
+  }
+
+  function lose(connection: pg.PoolClient, error: Error): void {
+    if (client !== connection) return;
+    client = undefined;
+    connection.release(error);
+    retry();
+  }
+
+  function retry(): void {
+    if (isClosed) return;
+    timer = setTimeout(() => {
+      connect().then(
+        () => reconnected.forEach((listener) => listener()),
+        () => retry(),
+      );
+    }, RECONNECT_MS);
+  }
+
+  return {
+    start: connect,
+    onNotification(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    onReconnect(listener) {
+      reconnected.add(listener);
+      return () => reconnected.delete(listener);
+    },
+    close() {
+      isClosed = true;
+      clearTimeout(timer);
+      client?.release(true);
+      client = undefined;
+      return Promise.resolve();
+    },
+  };
+}
