@@ -1,0 +1,111 @@
+/** What the parts of the service ask of the jobs: the server for a caller, the worker for its engine. */
+import type {
+  ClaimedJob,
+  Job,
+  JobChunk,
+  JobOutcome,
+  JobProgress,
+  NewJob,
+  WorkerRecord,
+  WorkerSpeed,
+} from "./job.ts";
+
+/** A wait that ends early by `signal` returns what there is. */
+export interface WaitOptions {
+  waitMs: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** Chunks that were taken out of the stream; `giveBack` puts them back when they could not be delivered. */
+export interface TakenChunks {
+  job: Job;
+  chunks: JobChunk[];
+  giveBack(): Promise<void>;
+}
+
+export interface Health {
+  jobs: Record<"completed" | "failed" | "inProgress" | "inQueue" | "retried", number>;
+  workers: Record<"idle" | "initializing" | "ready" | "running" | "throttled" | "unhealthy", number>;
+}
+
+/** One day's use of one API key, UTC. */
+export interface UsageDay {
+  /** YYYY-MM-DD. */
+  date: string;
+  completed: number;
+  failed: number;
+  cost: number;
+}
+
+export interface WebhookDelivery {
+  jobId: string;
+  /** Without its query, which may hold secrets. */
+  url: string;
+  status: "pending" | "delivered" | "failed";
+  attempts: number;
+  createdAt: Date;
+  lastAttemptAt?: Date | undefined;
+  /** HTTP status of the last answer. */
+  lastStatus?: number | undefined;
+  lastError?: string | undefined;
+}
+
+/**
+ * The jobs of the endpoint, seen by the owner of an API key: another key's jobs do not exist for it.
+ * Methods answer `undefined` for a job that is unknown, of another key, or expired.
+ */
+export interface Jobs {
+  /**
+   * Makes a job durable and queues it.
+   * @returns the job; that of the first call where the idempotency key was used before with the same body
+   * @throws RetouchError QUEUE_FULL, IDEMPOTENCY_CONFLICT, ESTIMATE_TOO_LONG
+   */
+  submit(job: NewJob): Promise<{ job: Job; isRepeat: boolean }>;
+  find(id: string, keyId: string): Promise<Job | undefined>;
+  /** Waits until the job has ended or the time is up; also answers for a job that expires during the wait. */
+  waitForEnd(id: string, keyId: string, options: WaitOptions): Promise<Job | undefined>;
+  /** Takes the chunks that nobody took yet, waiting while there are none and the job goes on. */
+  takeChunks(id: string, keyId: string, options: WaitOptions): Promise<TakenChunks | undefined>;
+  /** Keeps an ended job at most so long from now. Never lengthens its life, and leaves a job that has not ended alone. */
+  shortenRetention(id: string, keyId: string, ttlMs: number): Promise<Job | undefined>;
+  /** Cancels a job that has not ended; an ended one stays as it is. */
+  cancel(id: string, keyId: string): Promise<Job | undefined>;
+  /** Queues a failed or timed-out job again. @throws RetouchError NOT_RETRYABLE for any other state */
+  retry(id: string, keyId: string): Promise<Job | undefined>;
+  /** Cancels every queued job of this key. @returns how many */
+  purge(keyId: string): Promise<number>;
+  /** Newest first. */
+  list(keyId: string, page: { offset: number; limit: number }): Promise<{ jobs: Job[]; total: number }>;
+  /** Of the whole endpoint. */
+  health(): Promise<Health>;
+  /** Days with any use, from and to inclusive (YYYY-MM-DD, UTC). */
+  usage(keyId: string, range: { from: string; to: string }): Promise<UsageDay[]>;
+  /** Newest first. */
+  deliveries(keyId: string, page: { offset: number; limit: number }): Promise<WebhookDelivery[]>;
+}
+
+/** What a worker asks of the jobs. Every call names job and attempt, and is `false` when they are no longer this worker's. */
+export interface WorkQueue {
+  /** Announces this worker, or its new status; also its sign of life, due every lease renewal. */
+  report(worker: WorkerRecord): Promise<void>;
+  /** Takes this worker off the list. */
+  leave(workerId: string): Promise<void>;
+  /** Takes the next job, if there is one, and starts its lease. */
+  claim(workerId: string): Promise<ClaimedJob | undefined>;
+  /** Calls back whenever a job may be waiting. @returns a function that ends it */
+  onQueued(listener: () => void): () => void;
+  /** Calls back when a job changed its state from outside, such as a cancellation. @returns a function that ends it */
+  onChanged(jobId: string, listener: () => void): () => void;
+  /** Prolongs the lease. */
+  renew(job: ClaimedJob, workerId: string): Promise<boolean>;
+  /** Publishes progress. Never changes a job that has ended. */
+  progress(job: ClaimedJob, workerId: string, progress: JobProgress): Promise<boolean>;
+  /** Ends the attempt: state, result, cost, webhook and stream in one transaction. */
+  finish(job: ClaimedJob, workerId: string, outcome: JobOutcome): Promise<boolean>;
+  /** Ends the attempt by a crash: queued again while attempts are left, otherwise failed with `error`. */
+  fail(job: ClaimedJob, workerId: string, error: string): Promise<boolean>;
+  /** Gives the job back untouched, when shutting down: costs no attempt. */
+  handBack(job: ClaimedJob, workerId: string): Promise<boolean>;
+}
+
+export type { WorkerSpeed };

@@ -1,0 +1,86 @@
+/**
+ * The end of jobs, by whomever: state, webhook, cost, counters and stream in the caller's transaction. Every way goes
+ * through here, and none can end a job that has ended.
+ */
+import type { Sql } from "../database/database.ts";
+import { channelOf, type JobsContext, schemaOf } from "./context.ts";
+import { newsOf } from "./events.ts";
+import { type Job, type JobChunk, type JobResult, type JobStatus, statusesBefore } from "./job.ts";
+import { JOB_COLUMNS, type JobRow, jobToJson, rowToJob } from "./rows.ts";
+
+export interface Ending {
+  status: "completed" | "failed" | "timedOut" | "cancelled";
+  error?: string | undefined;
+  result?: JobResult | undefined;
+}
+
+type EndedRow = JobRow & { webhook: string | null; queue_id: string };
+
+/**
+ * Ends those jobs that `where` selects and whose state allows it.
+ * @param where a condition on the jobs table, its placeholders from $5 on
+ */
+export async function endJobs(
+  context: JobsContext,
+  sql: Sql,
+  { status, error, result }: Ending,
+  where: string,
+  values: readonly unknown[],
+): Promise<Job[]> {
+  const rows = await sql.query<EndedRow>(
+    `update ${schemaOf(context)}.jobs
+        set status = $1, error = $2, result = $3, ended_at = clock_timestamp(), lease_until = null,
+            expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
+      where status = any($4) and ${where}
+      returning ${JOB_COLUMNS}, webhook, queue_id`,
+    [status, error, result && JSON.stringify(result), statusesBefore(status), ...values],
+  );
+  if (rows.length === 0) return [];
+  await context.queue.remove(
+    sql,
+    rows.map((row) => row.queue_id),
+  );
+  for (const row of rows) await account(context, sql, row);
+  return rows.map(rowToJob);
+}
+
+/** The charge and the webhook of an ended job, the last piece of its stream, and the news. */
+async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<void> {
+  const schema = schemaOf(context);
+  const job = rowToJob(row);
+  if (job.status !== "cancelled") await charge(schema, sql, job);
+  if (job.result) {
+    const chunk: JobChunk = { kind: "result", result: job.result };
+    await sql.query(`insert into ${schema}.job_chunks (job_id, chunk) values ($1, $2)`, [
+      job.id,
+      JSON.stringify(chunk),
+    ]);
+  }
+  const channel = channelOf(context);
+  if (row.webhook !== null) {
+    await sql.query(
+      `with made as (
+         insert into ${schema}.webhook_deliveries (job_id, key_id, url, job) values ($1, $2, $3, $4) returning id)
+       select pg_notify($5, $6) from made`,
+      [job.id, job.keyId, row.webhook, jobToJson(job), channel, newsOf("webhook")],
+    );
+  }
+  await sql.query("select pg_notify($1, $2)", [channel, newsOf("changed", job.id)]);
+}
+
+/** One row for each job, whatever its retries: nothing is charged twice, and what failed costs nothing. */
+async function charge(schema: string, sql: Sql, job: Job): Promise<void> {
+  const isCompleted = job.status === "completed";
+  await sql.query(
+    `with used as (
+       insert into ${schema}.usage (job_id, key_id, ended_at, is_completed, cost)
+       values ($1, $2, clock_timestamp(), $3, $4)
+       on conflict (job_id) do update
+         set ended_at = excluded.ended_at, is_completed = excluded.is_completed, cost = excluded.cost
+       returning 1)
+     update ${schema}.counters set value = value + 1 where name = $5 and exists (select from used)`,
+    [job.id, job.keyId, isCompleted, job.result?.cost ?? 0, counterOf(job.status)],
+  );
+}
+
+const counterOf = (status: JobStatus): string => (status === "completed" ? "completed" : "failed");

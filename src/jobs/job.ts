@@ -1,0 +1,167 @@
+/**
+ * What a job is: its states and which may follow which, and the records that the server, the worker and the store
+ * exchange. The wire's spellings (IN_QUEUE, delayTime) live in `server/`, the SQL in `store.ts`.
+ */
+import type { ResolvedRequest, Size } from "../kontext/request.ts";
+
+/** Each status and those that may follow it. An ended job leaves its status only by a retry. */
+const TRANSITIONS = {
+  queued: ["running", "cancelled", "timedOut"],
+  // Back to queued: its worker was lost, or handed it back when shutting down.
+  running: ["queued", "completed", "failed", "cancelled", "timedOut"],
+  completed: [],
+  failed: ["queued"],
+  timedOut: ["queued"],
+  cancelled: [],
+} as const satisfies Record<string, readonly string[]>;
+
+export type JobStatus = keyof typeof TRANSITIONS;
+export const JOB_STATUSES = Object.keys(TRANSITIONS) as readonly JobStatus[];
+const ENDED: ReadonlySet<JobStatus> = new Set(["completed", "failed", "timedOut", "cancelled"]);
+
+export const isEnded = (status: JobStatus): boolean => ENDED.has(status);
+
+/** The statuses from which a job may become `next`. */
+export function statusesBefore(next: JobStatus): JobStatus[] {
+  return JOB_STATUSES.filter((status) => (TRANSITIONS[status] as readonly string[]).includes(next));
+}
+
+/** Where a job's picture comes from; a stored one lies in our storage, put there at submission or found by its own URL. */
+export type JobImage = { kind: "url"; url: string } | { kind: "stored"; key: string };
+
+/** The bucket of the caller, where the result goes in place of our storage. Secret: never logged, never echoed. */
+export interface RequestBucket {
+  accessId: string;
+  accessSecret: string;
+  bucketName: string;
+  endpointUrl: string;
+  objectPath?: string | undefined;
+}
+
+/** What is to be done, checked and with every default filled in; the seed is chosen at submission. */
+export interface JobEdit extends ResolvedRequest {
+  size: Size;
+  image: JobImage;
+  isSafetyChecked: boolean;
+  /** Whether the result goes out as a data URL in place of an address. */
+  isInlineResult: boolean;
+  bucket?: RequestBucket | undefined;
+}
+
+/** Life of a job in milliseconds: all from submission, its run, and how long it is kept after its end. */
+export interface JobPolicy {
+  ttlMs: number;
+  executionTimeoutMs: number;
+  retentionMs: number;
+  isLowPriority: boolean;
+}
+
+export interface JobProgress {
+  /** 0 to `of`. */
+  step: number;
+  of: number;
+  /** A small picture as it forms, as a data URL. */
+  preview?: string | undefined;
+}
+
+/** Where the result lies: in our storage, in the caller's bucket (a signed address), or inline. */
+export type ResultImage =
+  { kind: "stored"; key: string } | { kind: "address"; url: string } | { kind: "inline"; dataUrl: string };
+
+/** What a completed job produced, with all parameters that were in effect. */
+export interface JobResult {
+  image: ResultImage;
+  format: ResolvedRequest["format"];
+  size: Size;
+  workingSize: Size;
+  referenceSize: Size;
+  seed: number;
+  numSteps: number;
+  guidance: number;
+  /** Whether the second pass of the negative prompt ran, and how strongly. */
+  isNegativeUsed: boolean;
+  trueCfgScale: number;
+  /** Name of the checkpoint's folder. */
+  model: string;
+  /** Of the arithmetic. */
+  precision: string;
+  /** The safety score, where the check ran. */
+  safetyScore?: number | undefined;
+  notices: string[];
+  /** In the currency of the price, rounded to 6 decimals. */
+  cost: number;
+}
+
+/** A job as its owner sees it. */
+export interface Job {
+  id: string;
+  keyId: string;
+  /** Made by the call that waits: kept for a shorter time. */
+  isSync: boolean;
+  status: JobStatus;
+  submittedAt: Date;
+  startedAt?: Date | undefined;
+  endedAt?: Date | undefined;
+  /** From submission to the start of the present or last run, whole milliseconds. */
+  delayMs?: number | undefined;
+  /** Of the present or last run, whole milliseconds, up to now while it runs. */
+  executionMs?: number | undefined;
+  workerId?: string | undefined;
+  progress?: JobProgress | undefined;
+  result?: JobResult | undefined;
+  /** One sentence. */
+  error?: string | undefined;
+  /** Times that the owner retried it. */
+  retries: number;
+  /** Origin under which the submitting client reached this server, without a slash at the end. */
+  baseUrl: string;
+}
+
+/** What the server hands over to make a job. */
+export interface NewJob {
+  keyId: string;
+  isSync: boolean;
+  edit: JobEdit;
+  policy: JobPolicy;
+  webhook?: string | undefined;
+  baseUrl: string;
+  idempotency?: { route: string; key: string; bodyHash: string } | undefined;
+}
+
+/** A job in the hands of a worker, for one attempt. */
+export interface ClaimedJob {
+  id: string;
+  /** 1 for the first run; names the attempt in every later call, so that a lost worker cannot touch the next one's. */
+  attempt: number;
+  edit: JobEdit;
+  executionTimeoutMs: number;
+}
+
+/** How an attempt ended. */
+export type JobOutcome =
+  | { status: "completed"; result: JobResult }
+  | { status: "failed"; error: string }
+  | { status: "timedOut"; error: string };
+
+/** One piece of a stream: progress while the job runs, or the result at its end. */
+export type JobChunk = { kind: "progress"; progress: JobProgress } | { kind: "result"; result: JobResult };
+
+export type WorkerStatus = "initializing" | "idle" | "running" | "unhealthy";
+
+/** How fast a worker is, from its own warm-up and edits; what estimates are made of. */
+export interface WorkerSpeed {
+  /** Everything but the steps, milliseconds. */
+  fixedMs: number;
+  /** One step at the native size, one pass, milliseconds. */
+  stepMs: number;
+  /** Pixels of the native size, and the side of a token in pixels. */
+  nativeArea: number;
+  grid: number;
+}
+
+export interface WorkerRecord {
+  /** 14 lower-case letters and digits, chosen at start. */
+  id: string;
+  status: WorkerStatus;
+  speed?: WorkerSpeed | undefined;
+}

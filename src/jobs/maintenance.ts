@@ -1,0 +1,116 @@
+/**
+ * What time does to jobs: leases run out, ttls pass, retention ends. Every server and worker runs it; whoever comes
+ * first does it, by the database's clock.
+ */
+import { type JobsContext, schemaOf } from "./context.ts";
+import { endJobs } from "./ending.ts";
+import type { JobEdit } from "./job.ts";
+import { endAttempt } from "./work-queue.ts";
+
+export interface Maintenance {
+  /** Does now what is due. */
+  run(): Promise<void>;
+  start(): void;
+  /** Waits for a run that has begun. */
+  stop(): Promise<void>;
+}
+
+const INTERVAL_MS = 1000;
+/** Calls that are held while a job's ttl ends read its last state after it. */
+const GRACE_MS = 10_000;
+const WORKER_FORGOTTEN_MS = 60_000;
+
+/** @param options.deleteInput removes the stored picture of a job that is gone */
+export function createMaintenance(
+  context: JobsContext,
+  options: { deleteInput: (key: string) => Promise<void>; onError: (error: unknown) => void },
+): Maintenance {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+
+  async function run(): Promise<void> {
+    await recoverLost(context);
+    await expire(context);
+    await forget(context, options.deleteInput);
+  }
+  const tick = (): void => {
+    running ??= run()
+      .catch(options.onError)
+      .finally(() => {
+        running = undefined;
+      });
+  };
+
+  return {
+    run,
+    start() {
+      timer ??= setInterval(tick, INTERVAL_MS);
+    },
+    async stop() {
+      clearInterval(timer);
+      timer = undefined;
+      await running;
+    },
+  };
+}
+
+/** Ends the leases of all running jobs, for the sole owner of a database: whoever held them is gone. */
+export async function abandonLeases(context: JobsContext): Promise<void> {
+  const schema = schemaOf(context);
+  await context.database.query(
+    `update ${schema}.jobs set lease_until = clock_timestamp() - interval '1 second' where status = 'running'`,
+  );
+  await context.database.query(`delete from ${schema}.workers`);
+}
+
+/** Jobs whose worker gives no sign of life any more. */
+async function recoverLost(context: JobsContext): Promise<void> {
+  await context.database.transaction(async (sql) => {
+    const lost = await sql.query<{ id: string; attempt: number; worker_id: string }>(
+      `select id, attempt, worker_id from ${schemaOf(context)}.jobs
+        where status = 'running' and lease_until < clock_timestamp() for update skip locked`,
+    );
+    for (const { id, attempt, worker_id: workerId } of lost) {
+      const times = attempt === 1 ? "once" : `${attempt} times`;
+      const error = `The worker was lost while it ran this job, ${times}.`;
+      await endAttempt(context, sql, { id, attempt, workerId, error });
+    }
+  });
+}
+
+async function expire(context: JobsContext): Promise<void> {
+  await context.database.transaction((sql) =>
+    endJobs(
+      context,
+      sql,
+      { status: "timedOut", error: "The job's policy.ttl passed before it was done." },
+      "expires_at <= clock_timestamp()",
+      [],
+    ),
+  );
+}
+
+async function forget(context: JobsContext, deleteInput: (key: string) => Promise<void>): Promise<void> {
+  const schema = schemaOf(context);
+  const { database, settings } = context;
+  const gone = await database.query<{ image: JobEdit["image"] }>(
+    `delete from ${schema}.jobs
+      where expires_at < clock_timestamp() - $1 * interval '1 millisecond'
+        and coalesce(repeatable_until < clock_timestamp(), true) and ended_at is not null
+      returning edit -> 'image' as image`,
+    [GRACE_MS],
+  );
+  for (const { image } of gone) {
+    if (image.kind === "stored" && image.key.startsWith("inputs/")) await deleteInput(image.key);
+  }
+  await database.query(
+    `delete from ${schema}.idempotency_keys
+      where created_at < clock_timestamp() - $1 * interval '1 millisecond'
+        and not exists (select from ${schema}.jobs where jobs.id = job_id)`,
+    [settings.idempotencyLifetimeMs],
+  );
+  await database.query(
+    `delete from ${schema}.workers where seen_at < clock_timestamp() - $1 * interval '1 millisecond'`,
+    [WORKER_FORGOTTEN_MS],
+  );
+}

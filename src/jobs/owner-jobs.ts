@@ -1,0 +1,119 @@
+/** The jobs as the owner of an API key sees them: what the routes of the server call. */
+import { channelOf, type JobsContext, schemaOf } from "./context.ts";
+import type { Jobs } from "./contracts.ts";
+import { RetouchError } from "../errors.ts";
+import { randomUUID } from "node:crypto";
+import { endJobs } from "./ending.ts";
+import { newsOf } from "./events.ts";
+import { isEnded, type Job, statusesBefore } from "./job.ts";
+import { listDeliveries, listUsage } from "./records.ts";
+import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
+import { takeChunks } from "./stream.ts";
+import { submitJob } from "./submit.ts";
+import { watchJob } from "./wait.ts";
+import { createFleetCache, readHealth } from "./workers.ts";
+
+const ALIVE = "expires_at > clock_timestamp()";
+
+export function createJobs(context: JobsContext): Jobs {
+  const { database, queue, events } = context;
+  const schema = schemaOf(context);
+  const fleet = createFleetCache(context);
+
+  async function load(id: string, keyId: string, condition = ALIVE): Promise<Job | undefined> {
+    const [row] = await database.query<JobRow>(
+      `select ${JOB_COLUMNS} from ${schema}.jobs where id = $1 and key_id = $2 and ${condition}`,
+      [id, keyId],
+    );
+    return row && rowToJob(row);
+  }
+
+  return {
+    submit: (job) => submitJob(context, fleet, job),
+    find: (id, keyId) => load(id, keyId),
+
+    async waitForEnd(id, keyId, options) {
+      const watch = watchJob(events, id, { ...options, topics: ["changed"] });
+      try {
+        let job = await load(id, keyId);
+        while (job && !isEnded(job.status) && (await watch.next())) {
+          // Its ttl may just have ended it: whoever waits is told how, before it is gone.
+          job = await load(id, keyId, "true");
+        }
+        return job;
+      } finally {
+        watch.close();
+      }
+    },
+
+    takeChunks: (id, keyId, options) => takeChunks(context, () => load(id, keyId), id, options),
+
+    async shortenRetention(id, keyId, ttlMs) {
+      await database.query(
+        `update ${schema}.jobs set expires_at = least(expires_at, clock_timestamp() + $3 * interval '1 millisecond')
+          where id = $1 and key_id = $2 and ended_at is not null`,
+        [id, keyId, ttlMs],
+      );
+      return load(id, keyId);
+    },
+
+    async cancel(id, keyId) {
+      const [cancelled] = await database.transaction((sql) =>
+        endJobs(context, sql, { status: "cancelled" }, `id = $5 and key_id = $6 and ${ALIVE}`, [id, keyId]),
+      );
+      return cancelled ?? load(id, keyId);
+    },
+
+    async retry(id, keyId) {
+      const queueId = randomUUID();
+      const retried = await database.transaction(async (sql) => {
+        const [row] = await sql.query<JobRow & { is_low_priority: boolean }>(
+          `with queued as (
+             update ${schema}.jobs
+                set status = 'queued', queue_id = $3, attempt = 0, retries = retries + 1,
+                    submitted_at = clock_timestamp(), started_at = null, ended_at = null, worker_id = null,
+                    progress = null, result = null, error = null,
+                    expires_at = clock_timestamp() + ttl_ms * interval '1 millisecond'
+              where id = $1 and key_id = $2 and ${ALIVE} and ended_at is not null and status = any($4)
+              returning *),
+           dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id),
+           counted as (update ${schema}.counters set value = value + 1
+                        where name = 'retried' and exists (select from queued))
+           select ${JOB_COLUMNS}, is_low_priority, pg_notify($5, $6) from queued`,
+          [id, keyId, queueId, statusesBefore("queued"), channelOf(context), newsOf("queued")],
+        );
+        if (row) await queue.send(sql, queueId, { isLowPriority: row.is_low_priority });
+        return row && rowToJob(row);
+      });
+      const job = retried ?? (await load(id, keyId));
+      if (job && !retried) {
+        throw new RetouchError("NOT_RETRYABLE", "Only failed and timed-out jobs can be retried.");
+      }
+      return job;
+    },
+
+    async purge(keyId) {
+      const purged = await database.transaction((sql) =>
+        endJobs(context, sql, { status: "cancelled" }, "status = 'queued' and key_id = $5", [keyId]),
+      );
+      return purged.length;
+    },
+
+    async list(keyId, { offset, limit }) {
+      const [count] = await database.query<{ total: number }>(
+        `select count(*) as total from ${schema}.jobs where key_id = $1 and ${ALIVE}`,
+        [keyId],
+      );
+      const rows = await database.query<JobRow>(
+        `select ${JOB_COLUMNS} from ${schema}.jobs where key_id = $1 and ${ALIVE}
+          order by submitted_at desc, id offset $2 limit $3`,
+        [keyId, offset, limit],
+      );
+      return { jobs: rows.map(rowToJob), total: count?.total ?? 0 };
+    },
+
+    health: () => readHealth(context),
+    usage: (keyId, range) => listUsage(context, keyId, range),
+    deliveries: (keyId, page) => listDeliveries(context, keyId, page),
+  };
+}

@@ -1,0 +1,11 @@
+/** What an edit costs. */
+import type { Price } from "../config/parsers.ts";
+import type { Size } from "../kontext/request.ts";
+
+const DECIMALS = 1e6;
+
+/** In the currency of the price, rounded to 6 decimals; a megapixel is a million pixels of the result. */
+export function costOf({ amount, per }: Price, { width, height }: Size): number {
+  const units = per === "image" ? 1 : (width * height) / 1e6;
+  return Math.round(amount * units * DECIMALS) / DECIMALS;
+}

@@ -1,0 +1,64 @@
+/**
+ * The order in which jobs run: pg-boss, used inside the transactions of `store.ts`, so that a job and its place in the
+ * queue are written together. Retries, leases and time limits are ours: pg-boss counts in tens of seconds, and its
+ * limits end at 24 hours.
+ */
+import { PgBoss } from "pg-boss";
+import type { Database, Sql } from "../database/database.ts";
+
+export interface Queue {
+  /** Makes the queue's tables where they are missing, and starts its maintenance. */
+  start(): Promise<void>;
+  /** Queues a job under an id of its own, one for each run. */
+  send(sql: Sql, queueId: string, options: { isLowPriority: boolean }): Promise<void>;
+  /** Takes the next one: normal priority first, then the order of sending. @returns its id */
+  fetch(sql: Sql): Promise<string | undefined>;
+  remove(sql: Sql, queueIds: readonly string[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const NAME = "edits";
+const NORMAL_PRIORITY = 1;
+const LOW_PRIORITY = 0;
+/** pg-boss's longest. What it gives up after that, no longer than our own limits allow a job to wait, is not lost: the row is ours. */
+const EXPIRE_SECONDS = 24 * 60 * 60 - 1;
+/** Longer than the longest ttl, 7 days. */
+const RETENTION_SECONDS = 14 * 24 * 60 * 60;
+
+export function createQueue(database: Database, onError: (error: Error) => void): Queue {
+  const boss = new PgBoss({
+    db: adapter(database),
+    schema: `${database.schema}_queue`,
+    backend: database.isEmbedded ? "pglite" : "postgres",
+    schedule: false,
+    persistWarnings: false,
+  });
+  boss.on("error", onError);
+
+  return {
+    async start() {
+      await boss.start();
+      await boss.createQueue(NAME, {
+        retryLimit: 0,
+        expireInSeconds: EXPIRE_SECONDS,
+        retentionSeconds: RETENTION_SECONDS,
+      });
+    },
+    async send(sql, queueId, { isLowPriority }) {
+      const priority = isLowPriority ? LOW_PRIORITY : NORMAL_PRIORITY;
+      await boss.send(NAME, null, { id: queueId, priority, db: adapter(sql) });
+    },
+    async fetch(sql) {
+      const [next] = await boss.fetch(NAME, { batchSize: 1, db: adapter(sql) });
+      return next?.id;
+    },
+    async remove(sql, queueIds) {
+      if (queueIds.length > 0) await boss.deleteJob(NAME, [...queueIds], { db: adapter(sql) });
+    },
+    stop: () => boss.stop({ graceful: false }),
+  };
+}
+
+function adapter(sql: Sql): { executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> } {
+  return { executeSql: async (text, values) => ({ rows: await sql.query(text, values) }) };
+}

@@ -1,0 +1,61 @@
+/** What is kept beyond a job's life: its cost, and what became of its webhook. */
+import { type JobsContext, schemaOf } from "./context.ts";
+import type { UsageDay, WebhookDelivery } from "./contracts.ts";
+
+export async function listUsage(
+  context: JobsContext,
+  keyId: string,
+  { from, to }: { from: string; to: string },
+): Promise<UsageDay[]> {
+  const rows = await context.database.query<Omit<UsageDay, "cost"> & { cost: string }>(
+    `select to_char(ended_at at time zone 'UTC', 'YYYY-MM-DD') as date,
+            count(*) filter (where is_completed) as completed,
+            count(*) filter (where not is_completed) as failed,
+            sum(cost) as cost
+       from ${schemaOf(context)}.usage
+      where key_id = $1 and ended_at >= $2::date::timestamp at time zone 'UTC'
+        and ended_at < ($3::date + 1)::timestamp at time zone 'UTC'
+      group by 1 order by 1`,
+    [keyId, from, to],
+  );
+  return rows.map(({ date, completed, failed, cost }) => ({ date, completed, failed, cost: Number(cost) }));
+}
+
+interface DeliveryRow {
+  job_id: string;
+  url: string;
+  status: WebhookDelivery["status"];
+  attempts: number;
+  created_at: Date;
+  last_attempt_at: Date | null;
+  last_status: number | null;
+  last_error: string | null;
+}
+
+export async function listDeliveries(
+  context: JobsContext,
+  keyId: string,
+  { offset, limit }: { offset: number; limit: number },
+): Promise<WebhookDelivery[]> {
+  const rows = await context.database.query<DeliveryRow>(
+    `select job_id, url, status, attempts, created_at, last_attempt_at, last_status, last_error
+       from ${schemaOf(context)}.webhook_deliveries where key_id = $1 order by id desc offset $2 limit $3`,
+    [keyId, offset, limit],
+  );
+  return rows.map((row) => ({
+    jobId: row.job_id,
+    url: withoutQuery(row.url),
+    status: row.status,
+    attempts: row.attempts,
+    createdAt: row.created_at,
+    lastAttemptAt: row.last_attempt_at ?? undefined,
+    lastStatus: row.last_status ?? undefined,
+    lastError: row.last_error ?? undefined,
+  }));
+}
+
+/** Receivers put their secrets there. */
+export function withoutQuery(address: string): string {
+  const { origin, pathname } = new URL(address);
+  return `${origin}${pathname}`;
+}

@@ -1,0 +1,60 @@
+/** The jobs table's columns and what becomes of them. */
+import type { Job, JobStatus } from "./job.ts";
+
+/** What a {@link Job} is made of. Times are counted by the database's clock, the only one that all processes share. */
+export const JOB_COLUMNS = `
+  id, key_id, is_sync, status, submitted_at, started_at, ended_at, worker_id, progress, result, error, retries, base_url,
+  round(extract(epoch from started_at - submitted_at) * 1000)::bigint as delay_ms,
+  round(extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at) * 1000)::bigint as execution_ms`;
+
+export interface JobRow {
+  id: string;
+  key_id: string;
+  is_sync: boolean;
+  status: JobStatus;
+  submitted_at: Date;
+  started_at: Date | null;
+  ended_at: Date | null;
+  worker_id: string | null;
+  progress: Job["progress"] | null;
+  result: Job["result"] | null;
+  error: string | null;
+  retries: number;
+  base_url: string;
+  delay_ms: number | null;
+  execution_ms: number | null;
+}
+
+export function rowToJob(row: JobRow): Job {
+  return {
+    id: row.id,
+    keyId: row.key_id,
+    isSync: row.is_sync,
+    status: row.status,
+    submittedAt: row.submitted_at,
+    startedAt: row.started_at ?? undefined,
+    endedAt: row.ended_at ?? undefined,
+    delayMs: row.delay_ms ?? undefined,
+    executionMs: row.execution_ms ?? undefined,
+    workerId: row.worker_id ?? undefined,
+    progress: row.progress ?? undefined,
+    result: row.result ?? undefined,
+    error: row.error ?? undefined,
+    retries: row.retries,
+    baseUrl: row.base_url,
+  };
+}
+
+/** A job as it is kept in a webhook's row, and back. */
+export const jobToJson = (job: Job): string => JSON.stringify(job);
+
+export function jsonToJob(json: Record<keyof Job, never>): Job {
+  const date = (value: string | undefined): Date | undefined =>
+    value === undefined ? undefined : new Date(value);
+  return {
+    ...json,
+    submittedAt: new Date(json.submittedAt),
+    startedAt: date(json.startedAt),
+    endedAt: date(json.endedAt),
+  };
+}

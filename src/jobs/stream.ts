@@ -1,0 +1,54 @@
+/** The stream of a job: every piece is handed out once, and comes back when it could not be delivered. */
+import { channelOf, type JobsContext, schemaOf } from "./context.ts";
+import type { TakenChunks, WaitOptions } from "./contracts.ts";
+import { newsOf } from "./events.ts";
+import { isEnded, type Job, type JobChunk } from "./job.ts";
+import { watchJob } from "./wait.ts";
+
+interface ChunkRow {
+  position: number;
+  chunk: JobChunk;
+}
+
+export async function takeChunks(
+  context: JobsContext,
+  load: () => Promise<Job | undefined>,
+  id: string,
+  options: WaitOptions,
+): Promise<TakenChunks | undefined> {
+  const { database, events } = context;
+  const schema = schemaOf(context);
+  const watch = watchJob(events, id, { ...options, topics: ["changed", "progressed"] });
+  try {
+    for (;;) {
+      // The state first: a job that ends in between then answers "still running" with its last piece, and who stops
+      // at the first end state misses none.
+      const job = await load();
+      if (job === undefined) return undefined;
+      const rows = await database.query<ChunkRow>(
+        `with taken as (delete from ${schema}.job_chunks where job_id = $1 returning position, chunk)
+         select position, chunk from taken order by position`,
+        [id],
+      );
+      if (rows.length > 0 || isEnded(job.status) || !(await watch.next())) {
+        return { job, chunks: rows.map(({ chunk }) => chunk), giveBack: () => giveBack(context, id, rows) };
+      }
+    }
+  } finally {
+    watch.close();
+  }
+}
+
+async function giveBack(context: JobsContext, id: string, rows: readonly ChunkRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const schema = schemaOf(context);
+  await context.database.query(
+    `with back as (
+       insert into ${schema}.job_chunks (job_id, position, chunk) overriding system value
+       select id, position, chunk from ${schema}.jobs,
+              json_to_recordset($2) as given (position bigint, chunk jsonb) where id = $1
+       returning 1)
+     select pg_notify($3, $4) where exists (select from back)`,
+    [id, JSON.stringify(rows), channelOf(context), newsOf("progressed", id)],
+  );
+}

@@ -1,0 +1,118 @@
+/** Submission: a job and its place in the queue in one transaction, once for each idempotency key. */
+import { randomUUID } from "node:crypto";
+import type { Sql } from "../database/database.ts";
+import { RetouchError } from "../errors.ts";
+import { estimateMs } from "../kontext/estimate.ts";
+import { channelOf, type JobsContext, schemaOf } from "./context.ts";
+import { newsOf } from "./events.ts";
+import type { Job, NewJob } from "./job.ts";
+import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
+import type { Fleet } from "./workers.ts";
+
+/** @throws RetouchError IDEMPOTENCY_CONFLICT, QUEUE_FULL, ESTIMATE_TOO_LONG */
+export async function submitJob(
+  context: JobsContext,
+  fleet: () => Promise<Fleet>,
+  request: NewJob,
+): Promise<{ job: Job; isRepeat: boolean }> {
+  const earlier = await findRepeated(context, context.database, request);
+  if (earlier) return { job: earlier, isRepeat: true };
+  const { workers, queued } = await fleet();
+  refuseTooLong(request, workers);
+  refuseFull(context, queued, workers.length);
+
+  const id = `${request.isSync ? "sync-" : ""}${randomUUID()}-u1`;
+  const queueId = randomUUID();
+  return context.database.transaction(async (sql) => {
+    // The row of the idempotency key comes first: of two that submit at once, the second waits here for the first.
+    if (request.idempotency && !(await reserve(context, sql, request, id))) {
+      return { job: (await findRepeated(context, sql, request))!, isRepeat: true };
+    }
+    const [row] = await sql.query<JobRow>(insertion(schemaOf(context)), [
+      id,
+      request.keyId,
+      request.isSync,
+      request.policy.isLowPriority,
+      JSON.stringify(request.edit),
+      request.baseUrl,
+      request.webhook,
+      request.policy.ttlMs,
+      request.policy.executionTimeoutMs,
+      request.policy.retentionMs,
+      queueId,
+      request.idempotency ? context.settings.idempotencyLifetimeMs : null,
+      channelOf(context),
+      newsOf("queued"),
+    ]);
+    await context.queue.send(sql, queueId, request.policy);
+    return { job: rowToJob(row!), isRepeat: false };
+  });
+}
+
+const insertion = (schema: string): string => `
+  with made as (
+    insert into ${schema}.jobs (id, key_id, is_sync, status, is_low_priority, edit, base_url, webhook, ttl_ms,
+        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at)
+    values ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11,
+        clock_timestamp() + $12::bigint * interval '1 millisecond',
+        clock_timestamp() + $8::bigint * interval '1 millisecond')
+    returning *)
+  select ${JOB_COLUMNS}, pg_notify($13, $14) from made`;
+
+async function reserve(context: JobsContext, sql: Sql, request: NewJob, id: string): Promise<boolean> {
+  const { route, key, bodyHash } = request.idempotency!;
+  const rows = await sql.query(
+    `insert into ${schemaOf(context)}.idempotency_keys (key_id, route, idempotency_key, body_hash, job_id)
+     values ($1, $2, $3, $4, $5) on conflict do nothing returning job_id`,
+    [request.keyId, route, key, bodyHash, id],
+  );
+  return rows.length > 0;
+}
+
+/** The job that the idempotency key stands for. @throws RetouchError IDEMPOTENCY_CONFLICT */
+async function findRepeated(context: JobsContext, sql: Sql, request: NewJob): Promise<Job | undefined> {
+  if (request.idempotency === undefined) return undefined;
+  const { route, key, bodyHash } = request.idempotency;
+  const schema = schemaOf(context);
+  const [row] = await sql.query<JobRow & { body_hash: string }>(
+    `select ${JOB_COLUMNS.replace(/\bid\b/, "jobs.id").replace("key_id", "jobs.key_id")}, body_hash
+       from ${schema}.idempotency_keys join ${schema}.jobs on jobs.id = job_id
+      where idempotency_keys.key_id = $1 and route = $2 and idempotency_key = $3`,
+    [request.keyId, route, key],
+  );
+  if (row && row.body_hash !== bodyHash) {
+    throw new RetouchError(
+      "IDEMPOTENCY_CONFLICT",
+      "Idempotency-Key was used before on this route with another body; a new request needs a new key.",
+    );
+  }
+  return row && rowToJob(row);
+}
+
+function refuseTooLong({ edit, policy }: NewJob, workers: Fleet["workers"]): void {
+  const isNegativeUsed = edit.negativePrompt.trim() !== "" && edit.trueCfgScale > 1;
+  const { size, numSteps } = edit;
+  const estimates = workers.flatMap(({ speed }) =>
+    speed ? [estimateMs(speed, { size, numSteps, isNegativeUsed })] : [],
+  );
+  // Whoever is fastest may get it; where nobody has measured yet, the time limit itself decides.
+  const estimate = Math.min(...estimates);
+  if (estimates.length > 0 && estimate > policy.executionTimeoutMs) {
+    const seconds = (ms: number): string => `${Math.ceil(ms / 1000)} s`;
+    throw new RetouchError(
+      "ESTIMATE_TOO_LONG",
+      `policy.executionTimeout: this edit takes about ${seconds(estimate)} here, and its limit is ` +
+        `${seconds(policy.executionTimeoutMs)}; ask for fewer steps, a smaller size or a higher limit.`,
+    );
+  }
+}
+
+function refuseFull({ settings }: JobsContext, queued: number, numWorkers: number): void {
+  const limit = Math.max(settings.maxQueued, numWorkers * settings.maxQueuedPerWorker);
+  if (queued > limit) {
+    throw new RetouchError(
+      "QUEUE_FULL",
+      `${queued} jobs wait already, the most that are taken; try again later.`,
+    );
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * Delivery of webhooks. Their rows were written when the jobs ended, so a restart loses none; a try that a crash cuts
+ * short is made again, which is why receivers should know a job by its id.
+ */
+import { createHmac } from "node:crypto";
+import { messageOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { version } from "../version.ts";
+import { type JobsContext, schemaOf } from "./context.ts";
+import type { Job } from "./job.ts";
+import { withoutQuery } from "./records.ts";
+import { jsonToJob } from "./rows.ts";
+
+export interface WebhookSettings {
+  webhookTries: number;
+  webhookDelayMs: number;
+  webhookBackoff: number;
+  webhookTimeoutMs: number;
+  webhookSecret?: string | undefined;
+}
+
+/** Sends a body and says with which status it was answered; what a guarded HTTP client does. */
+export type Post = (
+  address: string,
+  body: Uint8Array,
+  options: { headers: Record<string, string>; timeoutMs: number },
+) => Promise<{ status: number }>;
+
+export interface Webhooks {
+  start(): void;
+  /** Takes no more; what is under way is made again by whoever comes next, should it be cut short. */
+  stop(): Promise<void>;
+}
+
+interface Due {
+  id: number;
+  job_id: string;
+  url: string;
+  job: Parameters<typeof jsonToJob>[0];
+  attempts: number;
+}
+
+const POLL_MS = 1000;
+const MAX_AT_ONCE = 32;
+/** One receiver that hangs must not take all the places. */
+const MAX_PER_HOST = 4;
+/** How long after its time-out a try counts as cut short. */
+const LEASE_MARGIN_MS = 5000;
+
+export function createWebhooks(options: {
+  context: JobsContext;
+  settings: WebhookSettings;
+  post: Post;
+  /** The job as its owner sees it. */
+  render: (job: Job) => unknown;
+  log: Log;
+}): Webhooks {
+  const { context, settings, post, render, log } = options;
+  const { database, events } = context;
+  const schema = schemaOf(context);
+  const running = new Set<Promise<void>>();
+  const hosts = new Map<string, number>();
+  let timer: NodeJS.Timeout | undefined;
+  let stopListening: (() => void) | undefined;
+  let looking: Promise<void> | undefined;
+  let isAsked = false;
+
+  /** Looks for due deliveries, once at a time; a call in the meantime makes it look again. */
+  function look(): void {
+    isAsked = true;
+    looking ??= (async () => {
+      while (isAsked && stopListening !== undefined) {
+        isAsked = false;
+        for (const due of await claim()) {
+          const delivery = deliver(due).catch((error: unknown) =>
+            log.warn({ err: error }, "A webhook was not noted."),
+          );
+          running.add(delivery);
+          void delivery.then(() => {
+            running.delete(delivery);
+            look();
+          });
+        }
+      }
+    })()
+      .catch((error: unknown) => log.warn({ err: error }, "Webhooks cannot be read."))
+      .finally(() => (looking = undefined));
+  }
+
+  /** Takes what is due, and pushes its next time behind this try's end. */
+  async function claim(): Promise<Due[]> {
+    const room = MAX_AT_ONCE - running.size;
+    if (room <= 0) return [];
+    const busy = [...hosts].filter(([, count]) => count >= MAX_PER_HOST).map(([host]) => host);
+    return database.query<Due>(
+      `update ${schema}.webhook_deliveries
+          set attempts = attempts + 1, last_attempt_at = clock_timestamp(),
+              next_attempt_at = clock_timestamp() + $1 * interval '1 millisecond'
+        where id in (
+          select id from (
+            select id, row_number() over (partition by substring(url from '^[^:]+://([^/?#]*)') order by id) as place
+              from ${schema}.webhook_deliveries
+             where status = 'pending' and next_attempt_at <= clock_timestamp()
+               and substring(url from '^[^:]+://([^/?#]*)') <> all($2)) as waiting
+           where place <= $3 order by id limit $4)
+          and status = 'pending' and next_attempt_at <= clock_timestamp()
+        returning id, job_id, url, job, attempts`,
+      [settings.webhookTimeoutMs + LEASE_MARGIN_MS, busy, MAX_PER_HOST, room],
+    );
+  }
+
+  async function deliver(due: Due): Promise<void> {
+    const host = /^[^:]+:\/\/([^/?#]*)/.exec(due.url)?.[1] ?? "";
+    hosts.set(host, (hosts.get(host) ?? 0) + 1);
+    let status: number | undefined;
+    let problem: string | undefined;
+    try {
+      const body = Buffer.from(JSON.stringify(render(jsonToJob(due.job))));
+      ({ status } = await post(due.url, body, {
+        headers: headersOf(body, due.attempts),
+        timeoutMs: settings.webhookTimeoutMs,
+      }));
+      if (status < 200 || status > 299) problem = `The receiver answered with status ${status}.`;
+    } catch (error) {
+      problem = `The receiver could not be reached: ${reasonOf(error, settings.webhookTimeoutMs)}.`;
+    } finally {
+      const count = hosts.get(host)! - 1;
+      if (count === 0) hosts.delete(host);
+      else hosts.set(host, count);
+    }
+    await note(due, status, problem);
+  }
+
+  function headersOf(body: Buffer, attempt: number): Record<string, string> {
+    const headers: Record<string, string> = {
+      "content-type": "application/json",
+      "user-agent": `Retouch/${version}`,
+      "x-retouch-attempt": String(attempt),
+    };
+    if (settings.webhookSecret !== undefined) {
+      const signature = createHmac("sha256", settings.webhookSecret).update(body).digest("hex");
+      headers["x-retouch-signature"] = `sha256=${signature}`;
+    }
+    return headers;
+  }
+
+  async function note(
+    { id, job_id: jobId, url, attempts }: Due,
+    status: number | undefined,
+    problem: string | undefined,
+  ): Promise<void> {
+    const outcome =
+      problem === undefined ? "delivered" : attempts >= settings.webhookTries ? "failed" : "pending";
+    const delayMs = settings.webhookDelayMs * settings.webhookBackoff ** (attempts - 1);
+    await database.query(
+      `update ${schema}.webhook_deliveries
+          set status = $2, last_status = $3, last_error = $4,
+              next_attempt_at = clock_timestamp() + $5 * interval '1 millisecond'
+        where id = $1`,
+      [id, outcome, status, problem, delayMs],
+    );
+    log[outcome === "delivered" ? "info" : "warn"](
+      { jobId, url: withoutQuery(url), attempt: attempts, outcome },
+      problem ?? "The webhook was delivered.",
+    );
+    if (outcome === "pending" && stopListening !== undefined) setTimeout(look, delayMs).unref();
+  }
+
+  return {
+    start() {
+      if (stopListening !== undefined) return;
+      stopListening = events.on("webhook", undefined, look);
+      timer = setInterval(look, POLL_MS);
+      look();
+    },
+    async stop() {
+      stopListening?.();
+      stopListening = undefined;
+      clearInterval(timer);
+      await looking;
+      await Promise.all(running);
+    },
+  };
+}
+
+/** Without addresses and codes of the system, as far as there is a sentence for it. */
+function reasonOf(error: unknown, timeoutMs: number): string {
+  const { name, code } = error as { name?: string; code?: string };
+  if (name === "TimeoutError" || name === "AbortError")
+    return `it did not answer within ${timeoutMs / 1000} s`;
+  const known: Record<string, string> = {
+    ADDRESS_REFUSED: "its address is not public",
+    ECONNREFUSED: "it refuses the connection",
+    ENOTFOUND: "there is no such host",
+    ECONNRESET: "it ended the connection",
+  };
+  return known[code ?? ""] ?? messageOf(error).replace(/\.$/, "");
+}

@@ -1,0 +1,160 @@
+/** The jobs as a worker sees them. Every call names the attempt, so that a worker that was given up cannot touch the next one's. */
+import { randomUUID } from "node:crypto";
+import type { Sql } from "../database/database.ts";
+import { channelOf, type JobsContext, schemaOf } from "./context.ts";
+import type { WorkQueue } from "./contracts.ts";
+import { endJobs } from "./ending.ts";
+import { newsOf } from "./events.ts";
+import type { ClaimedJob, JobChunk, JobEdit } from "./job.ts";
+
+const OWNED = "id = $1 and attempt = $2 and worker_id = $3 and status = 'running'";
+
+export function createWorkQueue(context: JobsContext): WorkQueue {
+  const { database, queue, events, settings } = context;
+  const schema = schemaOf(context);
+  const ownerOf = (job: ClaimedJob, workerId: string): unknown[] => [job.id, job.attempt, workerId];
+
+  return {
+    async report({ id, status, speed }) {
+      await database.query(
+        `insert into ${schema}.workers (id, status, speed, seen_at) values ($1, $2, $3, clock_timestamp())
+         on conflict (id) do update set status = $2, speed = $3, seen_at = clock_timestamp()`,
+        [id, status, speed && JSON.stringify(speed)],
+      );
+    },
+
+    async leave(workerId) {
+      await database.query(`delete from ${schema}.workers where id = $1`, [workerId]);
+    },
+
+    async claim(workerId) {
+      return database.transaction(async (sql) => {
+        for (;;) {
+          const queueId = await queue.fetch(sql);
+          if (queueId === undefined) return undefined;
+          const [row] = await sql.query<{
+            id: string;
+            attempt: number;
+            edit: JobEdit;
+            execution_timeout_ms: number;
+          }>(
+            `update ${schema}.jobs
+                set status = 'running', attempt = attempt + 1, worker_id = $2, started_at = clock_timestamp(),
+                    lease_until = clock_timestamp() + $3 * interval '1 millisecond'
+              where queue_id = $1 and status = 'queued' and expires_at > clock_timestamp()
+              returning id, attempt, edit, execution_timeout_ms`,
+            [queueId, workerId, settings.leaseMs],
+          );
+          if (row) {
+            const { id, attempt, edit, execution_timeout_ms: executionTimeoutMs } = row;
+            return { id, attempt, edit, executionTimeoutMs };
+          }
+          await queue.remove(sql, [queueId]);
+        }
+      });
+    },
+
+    onQueued: (listener) => events.on("queued", undefined, listener),
+    onChanged: (jobId, listener) => events.on("changed", jobId, listener),
+
+    async renew(job, workerId) {
+      const rows = await database.query(
+        `update ${schema}.jobs set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
+          where ${OWNED} returning id`,
+        [...ownerOf(job, workerId), settings.leaseMs],
+      );
+      return rows.length > 0;
+    },
+
+    async progress(job, workerId, progress) {
+      const chunk: JobChunk = { kind: "progress", progress };
+      const rows = await database.query(
+        `with running as (update ${schema}.jobs set progress = $4 where ${OWNED} returning id),
+              made as (insert into ${schema}.job_chunks (job_id, chunk) select id, $5 from running)
+         select pg_notify($6, $7) from running`,
+        [
+          ...ownerOf(job, workerId),
+          JSON.stringify(progress),
+          JSON.stringify(chunk),
+          channelOf(context),
+          newsOf("progressed", job.id),
+        ],
+      );
+      return rows.length > 0;
+    },
+
+    async finish(job, workerId, outcome) {
+      const ended = await database.transaction((sql) =>
+        endJobs(context, sql, outcome, "id = $5 and attempt = $6 and worker_id = $7", ownerOf(job, workerId)),
+      );
+      return ended.length > 0;
+    },
+
+    fail: (job, workerId, error) =>
+      database.transaction((sql) => endAttempt(context, sql, { ...job, workerId, error })),
+
+    async handBack(job, workerId) {
+      return database.transaction(async (sql) =>
+        requeue(context, sql, { ...job, workerId, attemptsUsed: job.attempt - 1 }),
+      );
+    },
+  };
+}
+
+/** Ends an attempt that brought nothing: queued again while attempts are left, otherwise failed. */
+export async function endAttempt(
+  context: JobsContext,
+  sql: Sql,
+  attempt: { id: string; attempt: number; workerId: string; error: string },
+): Promise<boolean> {
+  if (attempt.attempt < context.settings.maxAttempts) {
+    return requeue(context, sql, { ...attempt, attemptsUsed: attempt.attempt });
+  }
+  const ended = await endJobs(
+    context,
+    sql,
+    { status: "failed", error: attempt.error },
+    "id = $5 and attempt = $6 and worker_id = $7",
+    [attempt.id, attempt.attempt, attempt.workerId],
+  );
+  return ended.length > 0;
+}
+
+async function requeue(
+  context: JobsContext,
+  sql: Sql,
+  {
+    id,
+    attempt,
+    workerId,
+    attemptsUsed,
+  }: { id: string; attempt: number; workerId: string; attemptsUsed: number },
+): Promise<boolean> {
+  const schema = schemaOf(context);
+  const queueId = randomUUID();
+  const [row] = await sql.query<{ is_low_priority: boolean; old_queue_id: string }>(
+    `with before as (select id, queue_id from ${schema}.jobs where ${OWNED} for update),
+          queued as (
+            update ${schema}.jobs
+               set status = 'queued', queue_id = $4, attempt = $5, started_at = null, worker_id = null,
+                   lease_until = null, progress = null
+              from before where jobs.id = before.id
+              returning jobs.id, is_low_priority, before.queue_id as old_queue_id),
+          dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id)
+     select is_low_priority, old_queue_id, pg_notify($6, $7), pg_notify($6, $8) from queued`,
+    [
+      id,
+      attempt,
+      workerId,
+      queueId,
+      attemptsUsed,
+      channelOf(context),
+      newsOf("queued"),
+      newsOf("changed", id),
+    ],
+  );
+  if (row === undefined) return false;
+  await context.queue.remove(sql, [row.old_queue_id]);
+  await context.queue.send(sql, queueId, { isLowPriority: row.is_low_priority });
+  return true;
+}

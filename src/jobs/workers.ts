@@ -1,0 +1,74 @@
+/** The workers that gave a sign of life, and how much waits for them; looked up at most once a second. */
+import type { Health } from "./contracts.ts";
+import { type JobsContext, schemaOf } from "./context.ts";
+import type { WorkerSpeed, WorkerStatus } from "./job.ts";
+
+export interface Fleet {
+  workers: { status: WorkerStatus; speed?: WorkerSpeed | undefined }[];
+  queued: number;
+  running: number;
+}
+
+const FRESH_MS = 1000;
+
+/** Reads the fleet now. */
+export async function readFleet(context: JobsContext): Promise<Fleet> {
+  const schema = schemaOf(context);
+  const [counts] = await context.database.query<{
+    queued: number;
+    running: number;
+    workers: Fleet["workers"] | null;
+  }>(
+    `select (select count(*) from ${schema}.jobs where status = 'queued') as queued,
+            (select count(*) from ${schema}.jobs where status = 'running') as running,
+            (select json_agg(json_build_object('status', status, 'speed', speed)) from ${schema}.workers
+              where seen_at > clock_timestamp() - $1 * interval '1 millisecond') as workers`,
+    [context.settings.leaseMs],
+  );
+  return { queued: counts?.queued ?? 0, running: counts?.running ?? 0, workers: counts?.workers ?? [] };
+}
+
+/** Reads the fleet, or answers with what was read within the last second. */
+export function createFleetCache(context: JobsContext): () => Promise<Fleet> {
+  let readAt = -Infinity;
+  let latest: Promise<Fleet> | undefined;
+  return () => {
+    if (latest === undefined || performance.now() - readAt > FRESH_MS) {
+      readAt = performance.now();
+      const reading = readFleet(context);
+      latest = reading;
+      reading.catch(() => {
+        if (latest === reading) latest = undefined;
+      });
+    }
+    return latest;
+  };
+}
+
+/** What the endpoint is doing, in the counts that its users see. */
+export async function readHealth(context: JobsContext): Promise<Health> {
+  const counters = await context.database.query<{ name: "completed" | "failed" | "retried"; value: number }>(
+    `select name, value from ${schemaOf(context)}.counters`,
+  );
+  const { workers, queued, running } = await readFleet(context);
+  const total = Object.fromEntries(counters.map(({ name, value }) => [name, value]));
+  const having = (status: WorkerStatus): number =>
+    workers.filter((worker) => worker.status === status).length;
+  return {
+    jobs: {
+      completed: total["completed"] ?? 0,
+      failed: total["failed"] ?? 0,
+      inProgress: running,
+      inQueue: queued,
+      retried: total["retried"] ?? 0,
+    },
+    workers: {
+      idle: having("idle"),
+      initializing: having("initializing"),
+      ready: having("idle") + having("running"),
+      running: having("running"),
+      throttled: 0,
+      unhealthy: having("unhealthy"),
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { describe, expect, it } from "vitest";
+import { costOf } from "../../src/jobs/price.ts";
+
+describe("costOf", () => {
+  it("charges a megapixel as a million pixels, rounded to 6 decimals", () => {
+    const price = { amount: 0.03, per: "megapixel" } as const;
+    expect(costOf(price, { width: 1024, height: 1024 })).toBe(0.031457);
+    expect(costOf(price, { width: 256, height: 256 })).toBe(0.001966);
+  });
+
+  it("charges a picture the same whatever its size", () => {
+    const price = { amount: 0.025, per: "image" } as const;
+    expect(costOf(price, { width: 256, height: 256 })).toBe(0.025);
+    expect(costOf(price, { width: 1536, height: 1536 })).toBe(0.025);
+  });
+
+  it("charges nothing where the price is nothing", () => {
+    expect(costOf({ amount: 0, per: "megapixel" }, { width: 1024, height: 1024 })).toBe(0);
+  });
+});
