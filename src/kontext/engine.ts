@@ -8,8 +8,11 @@ import { RetouchError } from "../errors.ts";
 import { decodePicture } from "../images/decode.ts";
 import { encodePicture, type OutputFormat } from "../images/encode.ts";
 import { editMetadata } from "../images/metadata.ts";
+import type { Picture } from "../images/picture.ts";
 import { version } from "../version.ts";
 import { Checkpoint } from "../weights/checkpoint.ts";
+import { createSafetyChecker, type SafetyChecker } from "../safety/checker.ts";
+import type { SafetyVerdict } from "../safety/verdict.ts";
 import { abortError, type EditStep, editPicture } from "./edit.ts";
 import { Networks } from "./networks.ts";
 import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
@@ -24,6 +27,13 @@ export interface EngineOptions {
   threads?: number | undefined;
   /** Pictures with more pixels are refused before they are decoded. @default 64,000,000 */
   maxPixels?: number | undefined;
+  /**
+   * Whether results are checked for pornography, and from which score (0 to 1) they are refused; without it they are,
+   * from the checker's own. Off means off: no request can turn it on.
+   */
+  safety?: { isOn: boolean; threshold?: number | undefined } | undefined;
+  /** Whether the instruction is written into the result's metadata. @default false */
+  isPromptInMetadata?: boolean | undefined;
 }
 
 export interface CheckpointInfo {
@@ -34,6 +44,8 @@ export interface CheckpointInfo {
   isDemo: boolean;
   /** Side of the square that it was trained at, in pixels. */
   nativeSize: number;
+  /** Side of a token, in pixels. */
+  grid: number;
 }
 
 /** Every parameter that was in effect. */
@@ -58,6 +70,8 @@ export interface EditResult {
   referenceSize: Size;
   /** Sentences that the user should see, such as that the prompt was cut. */
   notices: string[];
+  /** Where the result was checked: its score, 0 to 1, and from which score on it would have been refused. */
+  safety?: SafetyVerdict | undefined;
   /** How long the parts took; `total` is from the encoded source to the encoded result. */
   seconds: { total: number; denoise: number };
 }
@@ -73,7 +87,8 @@ export interface Engine {
   readonly checkpoint: CheckpointInfo;
   /**
    * Edits one picture. Edits that are asked for at the same time run one after the other.
-   * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, RUNTIME_FAILED or ABORTED
+   * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, OUTPUT_FLAGGED,
+   * RUNTIME_FAILED or ABORTED
    */
   edit(request: EditRequest, options?: EditOptions): Promise<EditResult>;
   /** Waits for the running edit and frees the networks. May be called more than once. */
@@ -96,6 +111,8 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
       `threads must be a whole number from 0 to 1024, not ${threads}.`,
     );
   }
+  const safety = options.safety ?? { isOn: true };
+  const checker = safety.isOn ? createSafetyChecker({ threshold: safety.threshold, threads }) : undefined;
   const checkpoint = await Checkpoint.open(folder);
   const networks = await Networks.load(checkpoint, threads);
   const info: CheckpointInfo = {
@@ -103,6 +120,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     name: path.basename(checkpoint.folder),
     isDemo: checkpoint.folder === SHIPPED_CHECKPOINT,
     nativeSize: networks.autoencoder.sampleSize,
+    grid: networks.native.grid,
   };
 
   let last: Promise<unknown> = Promise.resolve();
@@ -112,14 +130,16 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     edit(request, editOptions = {}) {
       if (closing) return Promise.reject(new RetouchError("ABORTED", "The engine is closed."));
       const turn = unlessAborted(last, editOptions.signal).then(() =>
-        runEdit(networks, info, request, { ...editOptions, maxPixels }),
+        runEdit(networks, info, request, { ...editOptions, maxPixels, checker }),
       );
       // Both: an edit that gives up waiting ends before the one that it waited for. No results, which would pile up.
       last = Promise.allSettled([last, turn]).then(() => undefined);
       return turn;
     },
     close() {
-      closing ??= last.then(() => networks.dispose());
+      closing ??= last.then(async () => {
+        await Promise.all([networks.dispose(), checker?.close()]);
+      });
       return closing;
     },
   };
@@ -138,15 +158,23 @@ function unlessAborted(previous: Promise<unknown>, signal: AbortSignal | undefin
   });
 }
 
+interface EditTools {
+  maxPixels: number | undefined;
+  checker: SafetyChecker | undefined;
+}
+
 async function runEdit(
   networks: Networks,
   { name }: CheckpointInfo,
   request: EditRequest,
-  { signal, onStep, maxPixels }: EditOptions & { maxPixels: number | undefined },
+  { signal, onStep, maxPixels, checker: ownChecker }: EditOptions & EditTools,
 ): Promise<EditResult> {
   const started = performance.now();
   const resolved = resolveRequest(request);
   const source = await decodePicture(request.image, { maxPixels });
+  const checker = resolved.isSafetyChecked ? ownChecker : undefined;
+  // A checker that cannot be loaded is better known before the edit than after it.
+  await checker?.prepare();
 
   const steps = editPicture(networks, source, resolved, { signal });
   let next = await steps.next();
@@ -157,12 +185,15 @@ async function runEdit(
     next = await steps.next();
   }
   const { picture, size, workingSize, referenceSize, notices, isNegativeUsed } = next.value;
+  // What is checked is what is handed out, not the smaller picture that it was enlarged from.
+  const safety = checker && (await passed(checker, picture));
 
   const parameters: EditParameters = {
     ...resolved,
     size,
     negativePrompt: isNegativeUsed ? resolved.negativePrompt : "",
     trueCfgScale: isNegativeUsed ? resolved.trueCfgScale : 1,
+    isSafetyChecked: checker !== undefined,
   };
   const { seed, numSteps, guidance } = parameters;
   const trueCfgScale = isNegativeUsed ? parameters.trueCfgScale : undefined;
@@ -176,6 +207,17 @@ async function runEdit(
     workingSize,
     referenceSize,
     notices,
+    safety,
     seconds: { total: (performance.now() - started) / 1000, denoise: denoiseSeconds },
   };
+}
+
+/** What the checker says about a result that may be handed out. @throws RetouchError OUTPUT_FLAGGED */
+async function passed(checker: SafetyChecker, picture: Picture): Promise<SafetyVerdict> {
+  const { isFlagged, score, threshold } = await checker.check(picture);
+  if (!isFlagged) return { score, threshold };
+  throw new RetouchError(
+    "OUTPUT_FLAGGED",
+    `The safety checker refused the result: it looks pornographic (score ${score.toFixed(3)}, refused from ${threshold}).`,
+  );
 }

@@ -30,6 +30,8 @@ export interface EditRequest {
   seed?: number | undefined;
   /** @default "png" */
   format?: OutputFormat | undefined;
+  /** Whether the result is checked for pornography, where the engine has a checker; previews never are. @default true */
+  isSafetyChecked?: boolean | undefined;
 }
 
 /** A request with every field present and in range. */
@@ -42,6 +44,7 @@ export interface ResolvedRequest {
   guidance: number;
   seed: number;
   format: OutputFormat;
+  isSafetyChecked: boolean;
 }
 
 export const MAX_PROMPT_CHARACTERS = 4000;
@@ -52,7 +55,7 @@ const MAX_RANDOM_SEED = 2 ** 32;
  * @throws RetouchError INVALID_PARAMETER, its sentence naming the field, the range and what was given.
  */
 export function resolveRequest(request: EditRequest): ResolvedRequest {
-  const { image, size, format = "png" } = request;
+  const { image, size, format = "png", isSafetyChecked = true } = request;
   if (!isUint8Array(image)) {
     throw new RetouchError(
       "INVALID_PARAMETER",
@@ -61,6 +64,12 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
   }
   if (format !== "png" && format !== "jpeg") {
     throw new RetouchError("INVALID_PARAMETER", `format must be png or jpeg, not ${JSON.stringify(format)}.`);
+  }
+  if (typeof isSafetyChecked !== "boolean") {
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `isSafetyChecked must be true or false, not ${JSON.stringify(isSafetyChecked)}.`,
+    );
   }
   const seed = numberIn("seed", request.seed ?? -1, -1, Number.MAX_SAFE_INTEGER, { isInteger: true });
   return {
@@ -72,6 +81,7 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
     guidance: numberIn("guidance", request.guidance ?? 2, 0, 10),
     seed: seed === -1 ? randomInt(MAX_RANDOM_SEED) : seed,
     format,
+    isSafetyChecked,
   };
 }
 

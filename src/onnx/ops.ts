@@ -49,6 +49,12 @@ export const relu = unary("Relu");
 export const sqrt = unary("Sqrt");
 export const reciprocal = unary("Reciprocal");
 
+/** Every number held between `min` and `max`. */
+export const clip = (x: Value, min: number, max: number): Value =>
+  one("Clip", [x, scalar(min), scalar(max)], x.shape);
+/** Shares of a whole along the last axis. */
+export const softmax = (x: Value): Value => one("Softmax", [x], x.shape, { attributes: { axis: int(-1) } });
+
 export const silu = (x: Value): Value => mul(x, sigmoid(x));
 /** x * sigmoid(1.702 x), the approximation that CLIP was trained with. */
 export const quickGelu = (x: Value): Value => mul(x, sigmoid(mul(x, scalar(1.702))));
@@ -160,11 +166,13 @@ export interface ConvOptions {
   stride?: number;
   /** Zeros added at the [top, left, bottom, right]. */
   padding?: readonly [number, number, number, number];
+  /** Parts that channels are cut into, each seen by its own kernels only; as many as channels makes it depthwise. */
+  groups?: number;
 }
 
-/** x [1, C, h, w] with weight [N, C, kh, kw]. */
+/** x [1, C, h, w] with weight [N, C / groups, kh, kw]. */
 export function conv2d(x: Value, weight: Value, bias: Value | undefined, options: ConvOptions = {}): Value {
-  const { stride = 1, padding = [0, 0, 0, 0] } = options;
+  const { stride = 1, padding = [0, 0, 0, 0], groups = 1 } = options;
   const [batch, channels, height, width] = x.shape as [Dim, Dim, Dim, Dim];
   const [outChannels, inChannels, kernelHeight, kernelWidth] = weight.shape as [
     number,
@@ -172,8 +180,9 @@ export function conv2d(x: Value, weight: Value, bias: Value | undefined, options
     number,
     number,
   ];
-  if (channels !== inChannels) {
-    throw new Error(`Conv of ${showShape(x.shape)} with a weight of ${showShape(weight.shape)}.`);
+  if (channels !== inChannels * groups || outChannels % groups !== 0) {
+    const parts = groups === 1 ? "" : ` in ${groups} groups`;
+    throw new Error(`Conv of ${showShape(x.shape)} with a weight of ${showShape(weight.shape)}${parts}.`);
   }
   const outOf = (dim: Dim, kernel: number, padded: number): Dim => {
     if (typeof dim === "number") return Math.floor((dim + padded - kernel) / stride) + 1;
@@ -188,7 +197,11 @@ export function conv2d(x: Value, weight: Value, bias: Value | undefined, options
     outOf(height, kernelHeight, padding[0] + padding[2]),
     outOf(width, kernelWidth, padding[1] + padding[3]),
   ];
-  const attributes = { strides: intList([stride, stride]), pads: intList(padding) };
+  const attributes = {
+    strides: intList([stride, stride]),
+    pads: intList(padding),
+    ...(groups > 1 && { group: int(groups) }),
+  };
   return one("Conv", bias ? [x, weight, bias] : [x, weight], shape, { attributes });
 }
 
