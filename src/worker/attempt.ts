@@ -1,0 +1,142 @@
+/** One attempt at one job: its time limit, its lease, whoever cancels it, and its end, which must not get lost. */
+import { setTimeout as delay } from "node:timers/promises";
+import type { WorkQueue } from "../jobs/contracts.ts";
+import type { ClaimedJob, JobProgress, JobResult } from "../jobs/job.ts";
+import type { Log } from "../log.ts";
+import type { EngineOutcome, EngineProcess } from "./engine-process.ts";
+import { createLatestWriter } from "./latest-writer.ts";
+import type { Outage } from "./outage.ts";
+import { untilAborted } from "./until-aborted.ts";
+
+export interface AttemptOptions {
+  queue: WorkQueue;
+  engine: EngineProcess;
+  log: Log;
+  outage: Outage;
+  workerId: string;
+  leaseRenewalMs: number;
+  /** How long the job's end is tried to be written. */
+  writePatienceMs: number;
+  /** Ends the job so that it is given back. */
+  shutdown: AbortSignal;
+  /** Deletes a stored result that no job refers to. */
+  discard: (result: JobResult) => Promise<void>;
+}
+
+/** Why a running job is stopped. `lost`: it is another's, cancelled or expired. */
+type StopReason = "lost" | "timeout" | "shutdown";
+
+const RETRY_MS = 200;
+
+/** Runs the job to its end and writes that. Never rejects. @returns what the engine made of it */
+export async function runAttempt(options: AttemptOptions, job: ClaimedJob): Promise<EngineOutcome> {
+  const { queue, engine, outage, workerId, leaseRenewalMs, shutdown } = options;
+  const log = options.log.child({ jobId: job.id, workerId, attempt: job.attempt });
+  log.info("The job starts.");
+  const controller = new AbortController();
+  let why: StopReason | undefined;
+  const stop = (reason: StopReason): void => {
+    if (why !== undefined) return;
+    why = reason;
+    controller.abort();
+    // These two have waited long enough, and a job over its time may be stuck where no message reaches.
+    if (reason !== "lost") engine.kill();
+  };
+  const renewal = createLatestWriter(async () => {
+    // An error leaves it to the lease how long this may last.
+    const isOurs = await outage.watch(() => queue.renew(job, workerId)).catch(() => true);
+    if (!isOurs) stop("lost");
+  });
+  const renew = (): void => renewal.write(undefined);
+  const progress = createLatestWriter(async (latest: JobProgress) => {
+    // What could not be written is followed by something newer.
+    const isOurs = await outage.watch(() => queue.progress(job, workerId, latest)).catch(() => true);
+    if (!isOurs) stop("lost");
+  });
+  const onShutdown = (): void => stop("shutdown");
+
+  const timeout = setTimeout(() => stop("timeout"), job.executionTimeoutMs);
+  const renewals = setInterval(renew, leaseRenewalMs);
+  const stopWatching = queue.onChanged(job.id, renew);
+  shutdown.addEventListener("abort", onShutdown, { once: true });
+  if (shutdown.aborted) onShutdown();
+  try {
+    const outcome = await engine.run(job.id, job.edit, {
+      signal: controller.signal,
+      onProgress: progress.write,
+    });
+    clearTimeout(timeout);
+    await untilAborted(progress.done(), shutdown);
+    await settle(options, job, outcome, why);
+    log.info({ outcome: why ?? outcome.kind }, "The job ends.");
+    return outcome;
+  } catch (error) {
+    log.error({ err: error }, "The job's end could not be written.");
+    return { kind: "cancelled" };
+  } finally {
+    clearTimeout(timeout);
+    clearInterval(renewals);
+    stopWatching();
+    shutdown.removeEventListener("abort", onShutdown);
+  }
+}
+
+/** Writes how the attempt ended. A result that is there counts, even if it was just to be stopped. */
+async function settle(
+  options: AttemptOptions,
+  job: ClaimedJob,
+  outcome: EngineOutcome,
+  why: StopReason | undefined,
+): Promise<void> {
+  const { queue, workerId } = options;
+  const write = (work: () => Promise<boolean>): Promise<Written> => untilWritten(options, work);
+  if (outcome.kind === "completed") {
+    const { result } = outcome;
+    const written =
+      why === "lost"
+        ? "refused"
+        : await write(() => queue.finish(job, workerId, { status: "completed", result }));
+    // Deleting is safe only where the job surely does not refer to it; the sweeper gets the rest.
+    if (written === "refused") await discard(options, result);
+  } else if (why === "lost") return;
+  else if (why === "timeout") {
+    const error = `The job ran for longer than its limit of ${job.executionTimeoutMs / 1000} seconds (policy.executionTimeout).`;
+    await write(() => queue.finish(job, workerId, { status: "timedOut", error }));
+  } else if (outcome.kind === "failed") {
+    await write(() => queue.finish(job, workerId, { status: "failed", error: outcome.error }));
+  } else if (why === "shutdown" || outcome.kind === "absent") {
+    await write(() => queue.handBack(job, workerId));
+  } else if (outcome.kind === "crashed") {
+    await write(() => queue.fail(job, workerId, outcome.error));
+  }
+}
+
+type Written =
+  | "written"
+  /** The job is no longer ours. */
+  | "refused"
+  /** It is no longer ours, perhaps because an earlier try was written and only its answer got lost. */
+  | "unknown";
+
+/** A database that restarts must not cost a result. What cannot be written at all is given up to the lease's end. */
+async function untilWritten(
+  { outage, shutdown, writePatienceMs }: AttemptOptions,
+  write: () => Promise<boolean>,
+): Promise<Written> {
+  const until = performance.now() + writePatienceMs;
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      if (await outage.watch(write)) return "written";
+      return isFirst ? "refused" : "unknown";
+    } catch (error) {
+      if (shutdown.aborted || performance.now() > until) throw error;
+      await untilAborted(delay(RETRY_MS), shutdown);
+    }
+  }
+}
+
+async function discard({ discard: remove, log }: AttemptOptions, result: JobResult): Promise<void> {
+  await remove(result).catch((error: unknown) => {
+    log.warn({ err: error }, "A result that nobody needs could not be deleted.");
+  });
+}

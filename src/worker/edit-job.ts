@@ -1,0 +1,154 @@
+/** One job inside the engine process: source, edit, result. Every untrusted byte is read and decoded here and nowhere else. */
+import { RetouchError } from "../errors.ts";
+import { readHttpUrl } from "../images/http-url.ts";
+import type { JobEdit, JobProgress, JobResult, ResultImage } from "../jobs/job.ts";
+import { costOf } from "../jobs/price.ts";
+import type { EditResult, Engine } from "../kontext/engine.ts";
+import type { Agents } from "../net/agents.ts";
+import type { HttpClient } from "../net/http-client.ts";
+import { createKey, type Storage } from "../storage/storage.ts";
+import type { EditTiming, EngineSetup } from "./protocol.ts";
+import { untilAborted } from "./until-aborted.ts";
+
+export interface EditJobDependencies {
+  engine: Pick<Engine, "checkpoint" | "edit">;
+  storage: Pick<Storage, "get" | "put" | "delete">;
+  client: HttpClient;
+  /** For the caller's own bucket. */
+  agents: Agents;
+  limits: Pick<EngineSetup, "imageMaxBytes" | "imageTimeoutMs" | "price">;
+}
+
+/** Every tenth of a second is enough for eyes, and keeps the database quiet. */
+const PROGRESS_INTERVAL_MS = 100;
+/** Of the networks' arithmetic, whatever the weights are stored as. */
+const PRECISION = "float32";
+
+/**
+ * Does one job: `onProgress` is called at its start, after its last step, and in between at most ten times a second.
+ * @throws RetouchError, its sentence naming the field of the request; ABORTED by `signal`, then nothing is left stored
+ */
+export async function runEditJob(
+  dependencies: EditJobDependencies,
+  edit: JobEdit,
+  options: { signal: AbortSignal; onProgress: (progress: JobProgress) => void },
+): Promise<{ result: JobResult; timing: EditTiming }> {
+  const { engine, limits } = dependencies;
+  const { signal, onProgress } = options;
+  onProgress({ step: 0, of: edit.numSteps });
+  let reportedAt = performance.now();
+  const bytes = await readSource(dependencies, edit, signal);
+  const done = await naming(() =>
+    engine.edit(
+      { ...edit, image: bytes },
+      {
+        signal,
+        onStep({ step, of }) {
+          if (step < of && performance.now() - reportedAt < PROGRESS_INTERVAL_MS) return;
+          reportedAt = performance.now();
+          onProgress({ step, of });
+        },
+      },
+    ),
+  );
+  const { parameters, seconds } = done;
+  const image = await storeResult(dependencies, edit, done, signal);
+  return {
+    timing: { totalMs: seconds.total * 1000, denoiseMs: seconds.denoise * 1000 },
+    result: {
+      image,
+      format: done.format,
+      size: { width: done.width, height: done.height },
+      workingSize: done.workingSize,
+      referenceSize: done.referenceSize,
+      seed: parameters.seed,
+      numSteps: parameters.numSteps,
+      guidance: parameters.guidance,
+      isNegativeUsed: parameters.negativePrompt !== "",
+      trueCfgScale: parameters.trueCfgScale,
+      model: engine.checkpoint.name,
+      precision: PRECISION,
+      safetyScore: done.safety?.score,
+      notices: done.notices,
+      cost: costOf(limits.price, done),
+    },
+  };
+}
+
+async function readSource(
+  { storage, client, limits }: EditJobDependencies,
+  { image }: JobEdit,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  if (image.kind === "url") {
+    const { imageMaxBytes: maxBytes, imageTimeoutMs: timeoutMs } = limits;
+    const { bytes } = await naming(() => readHttpUrl(image.url, { maxBytes, timeoutMs, signal, client }));
+    return bytes;
+  }
+  const stored = await ownStorage("image: the picture cannot be read at the moment.", () =>
+    untilAborted(storage.get(image.key), signal),
+  );
+  throwIfAborted(signal);
+  if (stored === undefined) {
+    throw new RetouchError("IMAGE_UNREADABLE", "image: the picture is no longer there.");
+  }
+  return stored.bytes;
+}
+
+async function storeResult(
+  { storage, agents }: EditJobDependencies,
+  edit: JobEdit,
+  { image, format }: EditResult,
+  signal: AbortSignal,
+): Promise<ResultImage> {
+  throwIfAborted(signal);
+  if (edit.isInlineResult) {
+    const base64 = Buffer.from(image.buffer, image.byteOffset, image.byteLength).toString("base64");
+    return { kind: "inline", dataUrl: `data:image/${format};base64,${base64}` };
+  }
+  if (edit.bucket) {
+    // Loaded by the first job that needs it: the S3 client takes a fifth of a second.
+    const { putInBucket } = await import("../storage/request-bucket.ts");
+    const url = await untilAborted(putInBucket(edit.bucket, image, format, agents), signal);
+    if (url === undefined) throw aborted(signal);
+    return { kind: "address", url };
+  }
+  const key = createKey("outputs", format);
+  const put = storage.put(key, image);
+  await ownStorage("The result cannot be stored at the moment.", () => untilAborted(put, signal));
+  if (signal.aborted) {
+    // Nobody will ever ask for it. Not waited for, and what is missed is found by the sweeper.
+    void put.then(() => storage.delete(key)).catch(() => {});
+    throw aborted(signal);
+  }
+  return { kind: "stored", key };
+}
+
+/** Sentences about "the image" or its address name the request's field. */
+async function naming<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof RetouchError) || !error.code.startsWith("IMAGE_")) throw error;
+    const message = error.message.startsWith("the image ")
+      ? error.message.slice("the ".length)
+      : `image: ${error.message}`;
+    throw new RetouchError(error.code, message, { cause: error });
+  }
+}
+
+/** Where our own storage lies and what ails it concerns the operator alone: that stays the cause. */
+async function ownStorage<Result>(sentence: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new RetouchError("STORAGE_UNAVAILABLE", sentence, { cause });
+  }
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw aborted(signal);
+}
+
+const aborted = ({ reason: cause }: AbortSignal): RetouchError =>
+  new RetouchError("ABORTED", "The job was cancelled.", { cause });

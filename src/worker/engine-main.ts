@@ -1,0 +1,77 @@
+/**
+ * The engine process: the networks, and all bytes that came from outside. A crash or an end by force costs one attempt
+ * of one job; the process that answers HTTP goes on. It ends with its parent, and prints nothing.
+ */
+import { Worker } from "node:worker_threads";
+import { messageOf, RetouchError } from "../errors.ts";
+import { createEngine } from "../kontext/engine.ts";
+import { createAddressPolicy } from "../net/address-policy.ts";
+import { createAgents } from "../net/agents.ts";
+import { createHttpClient } from "../net/http-client.ts";
+import { openStorage } from "../storage/open.ts";
+import { type EditJobDependencies, runEditJob } from "./edit-job.ts";
+import { failureOf } from "./failures.ts";
+import type { EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
+import { warmUp } from "./warm-up.ts";
+
+let dependencies: EditJobDependencies | undefined;
+let running: { id: string; controller: AbortController } | undefined;
+
+// The terminal and the service manager send these to the whole group; when to end is the parent's decision.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => {});
+// By force: an orderly exit waits for the runtime's threads.
+process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+const parentWatch = new Worker(new URL("./parent-watch.js", import.meta.url));
+parentWatch.unref();
+process.on("message", (request: EngineRequest) => {
+  if (request.kind === "setup") void setUp(request.setup);
+  else if (request.kind === "cancel") cancel(request.id);
+  else void edit(request);
+});
+
+async function setUp(setup: EngineSetup): Promise<void> {
+  try {
+    const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
+    const storage = openStorage(setup.storage);
+    const engine = await createEngine({
+      checkpoint: setup.checkpoint,
+      threads: setup.threads,
+      maxPixels: setup.imageMaxPixels,
+      safety: setup.safety,
+      isPromptInMetadata: setup.isPromptInMetadata,
+    });
+    const speed = await warmUp(engine, { isSafetyChecked: setup.safety.isOn });
+    dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
+    say({ kind: "ready", speed, checkpoint: engine.checkpoint.name });
+  } catch (error) {
+    const message =
+      error instanceof RetouchError ? error.message : `The engine cannot be loaded: ${messageOf(error)}`;
+    say({ kind: "unusable", message });
+  }
+}
+
+async function edit({ id, edit }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+  const controller = new AbortController();
+  running = { id, controller };
+  try {
+    const done = await runEditJob(dependencies!, edit, {
+      signal: controller.signal,
+      onProgress: (progress) => say({ kind: "progress", id, progress }),
+    });
+    say({ kind: "completed", id, ...done });
+  } catch (error) {
+    if (controller.signal.aborted) say({ kind: "cancelled", id });
+    else say({ kind: "failed", id, ...failureOf(error) });
+  } finally {
+    running = undefined;
+  }
+}
+
+function cancel(id: string): void {
+  if (running?.id === id) running.controller.abort();
+}
+
+function say(answer: EngineAnswer): void {
+  process.send!(answer);
+}

@@ -1,0 +1,195 @@
+/** The parent's side of the engine process: starts it, hands it one job at a time, ends it by force when it must. */
+import { type ChildProcess, fork } from "node:child_process";
+import os from "node:os";
+import type { JobEdit, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
+import type { Log } from "../log.ts";
+import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
+
+export type EngineOutcome =
+  | { kind: "completed"; result: JobResult; timing: EditTiming }
+  | { kind: "failed"; error: string }
+  | { kind: "cancelled" }
+  /** The process ended during the job, by itself or by force. */
+  | { kind: "crashed"; error: string }
+  /** There is no process: nothing was begun. */
+  | { kind: "absent" };
+
+export interface EngineProcess {
+  /** Whether it is warmed up and alive. */
+  readonly isReady: boolean;
+  /** Starts the process if there is none. @returns once it has warmed up @throws Error with a sentence when it cannot */
+  ready(): Promise<WorkerSpeed>;
+  /** Runs one job; `signal` stops it within a step, and ends the process when that takes too long. Never rejects. */
+  run(
+    id: string,
+    edit: JobEdit,
+    options: { signal: AbortSignal; onProgress: (progress: JobProgress) => void },
+  ): Promise<EngineOutcome>;
+  /** Ends the process at once; the next `ready` starts another. */
+  kill(): void;
+  /** Ends the process for good. */
+  close(): Promise<void>;
+}
+
+export interface EngineProcessOptions {
+  setup: EngineSetup;
+  log: Log;
+  /** The compiled program of the process. */
+  entry?: URL | undefined;
+  /** How long a cancelled job may go on, on top of what its present step takes. @default 2000 */
+  cancelGraceMs?: number | undefined;
+}
+
+interface Running {
+  child: ChildProcess;
+  /** Once it is warmed up. */
+  speed?: WorkerSpeed;
+  /** Ended by us. */
+  isEnding: boolean;
+}
+
+/** Whoever answers HTTP comes first. */
+const NICENESS = 5;
+const MAX_LOGGED_CHARACTERS = 2000;
+
+/** Starts nothing yet. */
+export function createEngineProcess(options: EngineProcessOptions): EngineProcess {
+  const { setup, log, cancelGraceMs = 2000 } = options;
+  const entry = options.entry ?? new URL("./engine-main.js", import.meta.url);
+  let running: Running | undefined;
+  let starting: Promise<WorkerSpeed> | undefined;
+  let isClosed = false;
+
+  const forget = (own: Running): void => {
+    if (running === own) running = starting = undefined;
+  };
+  const end = (own: Running): void => {
+    own.isEnding = true;
+    own.child.kill("SIGKILL");
+    forget(own);
+  };
+
+  function start(): Promise<WorkerSpeed> {
+    if (isClosed) return Promise.reject(new Error("The engine process was closed."));
+    const child = fork(entry, {
+      serialization: "advanced",
+      execArgv: [],
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    makeNice(child);
+    const own: Running = { child, isEnding: false };
+    running = own;
+    // Only native code writes there, such as a runtime that runs out of memory.
+    child.stderr?.on("data", (chunk: Buffer) => {
+      log.warn({ output: String(chunk).slice(0, MAX_LOGGED_CHARACTERS) }, "The engine process complains.");
+    });
+    return new Promise((resolve, reject) => {
+      const fail = (message: string): void => {
+        forget(own);
+        reject(new Error(message));
+      };
+      child.on("message", (answer: EngineAnswer) => {
+        if (answer.kind === "ready") {
+          own.speed = answer.speed;
+          log.info({ checkpoint: answer.checkpoint, speed: answer.speed }, "The engine is ready.");
+          resolve(answer.speed);
+        } else if (answer.kind === "unusable") {
+          end(own);
+          fail(answer.message);
+        }
+      });
+      child.on("error", (error) => fail(`The engine process cannot be started: ${error.message}.`));
+      child.once("exit", (code, signal) => {
+        if (own.speed && !own.isEnding) log.error(endSentence(code, signal));
+        fail(endSentence(code, signal));
+      });
+      send(child, { kind: "setup", setup });
+    });
+  }
+
+  return {
+    get isReady() {
+      return running?.speed !== undefined;
+    },
+
+    ready() {
+      starting ??= start();
+      return starting;
+    },
+
+    async run(id, edit, { signal, onProgress }) {
+      const own = running;
+      const speed = own?.speed;
+      if (own === undefined || speed === undefined) return { kind: "absent" };
+      const { child } = own;
+      // A negative prompt makes two passes of a step; decoding is as little to be interrupted.
+      const graceMs = cancelGraceMs + 2 * speed.stepMs + speed.fixedMs;
+      let grace: NodeJS.Timeout | undefined;
+      return new Promise<EngineOutcome>((resolve) => {
+        const finish = (outcome: EngineOutcome): void => {
+          clearTimeout(grace);
+          child.off("message", hear);
+          child.off("exit", crash);
+          signal.removeEventListener("abort", abort);
+          resolve(outcome);
+        };
+        const hear = (answer: EngineAnswer): void => {
+          if (!("id" in answer) || answer.id !== id) return;
+          if (answer.kind === "progress") return onProgress(answer.progress);
+          if (answer.kind === "failed" && answer.detail !== undefined) {
+            log.error({ jobId: id, detail: answer.detail }, answer.error);
+          }
+          finish(outcomeOf(answer));
+        };
+        const crash = (code: number | null, by: NodeJS.Signals | null): void =>
+          finish({ kind: "crashed", error: endSentence(code, by) });
+        const abort = (): void => {
+          send(child, { kind: "cancel", id });
+          grace = setTimeout(() => end(own), graceMs);
+        };
+        child.on("message", hear);
+        child.once("exit", crash);
+        signal.addEventListener("abort", abort, { once: true });
+        send(child, { kind: "edit", id, edit });
+        if (signal.aborted) abort();
+      });
+    },
+
+    kill() {
+      if (running) end(running);
+    },
+
+    async close() {
+      isClosed = true;
+      if (running === undefined) return;
+      const { child } = running;
+      const exited = new Promise((resolve) => child.once("exit", resolve));
+      end(running);
+      await exited;
+    },
+  };
+}
+
+/** Threads inherit it from the one that makes them, so it is done at once, before there are any. */
+function makeNice({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) os.setPriority(pid, NICENESS);
+  } catch {
+    // It ended already, which is heard of otherwise; or the system has no such thing.
+  }
+}
+
+/** What cannot be sent is followed by the exit, which is listened for. */
+const send = (child: ChildProcess, request: EngineRequest): void => void child.send(request, () => {});
+
+function outcomeOf(
+  answer: Extract<EngineAnswer, { kind: "completed" | "failed" | "cancelled" }>,
+): EngineOutcome {
+  if (answer.kind === "completed") return { kind: "completed", result: answer.result, timing: answer.timing };
+  if (answer.kind === "failed") return { kind: "failed", error: answer.error };
+  return { kind: "cancelled" };
+}
+
+function endSentence(code: number | null, signal: NodeJS.Signals | null): string {
+  return `The engine process ended unexpectedly (${signal ?? `exit code ${code}`}).`;
+}

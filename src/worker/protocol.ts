@@ -1,0 +1,47 @@
+/** What the worker and its engine process say to each other. Pictures go through the storage, inline results excepted. */
+import type { Price } from "../config/parsers.ts";
+import type { JobEdit, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
+import type { StorageOptions } from "../storage/open.ts";
+
+/** All that the engine process needs to know, once. */
+export interface EngineSetup {
+  checkpoint?: string | undefined;
+  threads: number;
+  /** No checker at all, or one with its own threshold where none is given. */
+  safety: { isOn: boolean; threshold?: number | undefined };
+  isPromptInMetadata: boolean;
+  storage: StorageOptions;
+  allowPrivateHosts: readonly string[];
+  imageMaxBytes: number;
+  imageMaxPixels: number;
+  imageTimeoutMs: number;
+  price: Price;
+}
+
+/** How long the parts of an edit took, milliseconds. */
+export interface EditTiming {
+  totalMs: number;
+  denoiseMs: number;
+}
+
+export type EngineRequest =
+  | { kind: "setup"; setup: EngineSetup }
+  | { kind: "edit"; id: string; edit: JobEdit }
+  | { kind: "cancel"; id: string };
+
+export type EngineAnswer =
+  /** Warmed up; `checkpoint` is the name of its folder. */
+  | { kind: "ready"; speed: WorkerSpeed; checkpoint: string }
+  /** The checkpoint or the settings are no good. The process waits to be ended. */
+  | { kind: "unusable"; message: string }
+  | { kind: "progress"; id: string; progress: JobProgress }
+  | { kind: "completed"; id: string; result: JobResult; timing: EditTiming }
+  | ({ kind: "failed"; id: string } & Failure)
+  | { kind: "cancelled"; id: string };
+
+export interface Failure {
+  /** One sentence for whoever sent the job. */
+  error: string;
+  /** What the operator needs on top of it, for the log alone. */
+  detail?: string | undefined;
+}

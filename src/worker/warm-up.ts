@@ -1,0 +1,28 @@
+/** The first edit of an engine: the runtime's first run is slow, and its time makes the first estimates. */
+import { encodePicture } from "../images/encode.ts";
+import type { WorkerSpeed } from "../jobs/job.ts";
+import type { Engine } from "../kontext/engine.ts";
+import { measureSpeed } from "./speed.ts";
+
+/** What most jobs ask for. */
+const SIZE = { width: 1024, height: 1024 };
+const NUM_STEPS = 3;
+
+/** Edits a grey square and returns the speed that this showed. The first step is left out of the steps' time. */
+export async function warmUp(
+  engine: Pick<Engine, "checkpoint" | "edit">,
+  options: { isSafetyChecked: boolean },
+): Promise<WorkerSpeed> {
+  const { nativeSize, grid } = engine.checkpoint;
+  const grey = { width: nativeSize, height: nativeSize, data: new Uint8Array(nativeSize ** 2 * 3).fill(128) };
+  const image = await encodePicture(grey, "png");
+  const request = { image, prompt: "warm-up", size: SIZE, numSteps: NUM_STEPS, seed: 0, ...options };
+  const ends: number[] = [];
+  const { seconds } = await engine.edit(request, { onStep: (step) => void ends.push(step.seconds) });
+  const stepSeconds = (ends.at(-1)! - ends[0]!) / (ends.length - 1);
+  return measureSpeed(
+    { nativeArea: nativeSize ** 2, grid },
+    { totalMs: seconds.total * 1000, denoiseMs: NUM_STEPS * stepSeconds * 1000 },
+    { size: SIZE, numSteps: NUM_STEPS, isNegativeUsed: false },
+  );
+}

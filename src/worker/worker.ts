@@ -1,0 +1,169 @@
+/**
+ * Takes jobs from the queue and has the engine process run them, one at a time. The same in `retouch serve` and in
+ * `retouch worker` on another machine.
+ */
+import { randomInt } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "../errors.ts";
+import type { WorkQueue } from "../jobs/contracts.ts";
+import type { ClaimedJob, JobResult, WorkerRecord } from "../jobs/job.ts";
+import type { Log } from "../log.ts";
+import { runAttempt } from "./attempt.ts";
+import type { EngineOutcome, EngineProcess } from "./engine-process.ts";
+import { createLatestWriter } from "./latest-writer.ts";
+import { createOutage } from "./outage.ts";
+import { averageSpeed, measureSpeed } from "./speed.ts";
+import { untilAborted } from "./until-aborted.ts";
+
+export interface WorkerOptions {
+  queue: WorkQueue;
+  engine: EngineProcess;
+  log: Log;
+  leaseRenewalMs: number;
+  /** How long a running job may go on when the worker is told to stop. */
+  shutdownDeadlineMs: number;
+  /** Deletes a stored result that no job refers to. */
+  discard: (result: JobResult) => Promise<void>;
+  /** How long the end of a job is tried to be written while the database is away. @default 60,000 */
+  writePatienceMs?: number | undefined;
+}
+
+export interface Worker {
+  readonly id: string;
+  /** Present status; `unhealthy` with the reason. */
+  status(): { status: WorkerRecord["status"]; reason?: string | undefined };
+  start(): void;
+  /** Takes no more jobs, waits for the running one until the deadline, then gives it back. May be called more than once. */
+  stop(): Promise<void>;
+}
+
+const ID_LENGTH = 14;
+const ID_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
+/** News of a job may be missed while a connection is down. */
+const POLL_MS = 1000;
+const MIN_BACKOFF_MS = 1000;
+const MAX_BACKOFF_MS = 30_000;
+/** For writing what there is to write when the deadline of a stop is over. */
+const LAST_WRITES_MS = 2000;
+
+/** The worker owns `engine` from here on, and closes it when it stops. */
+export function createWorker(options: WorkerOptions): Worker {
+  const { queue, engine, log, shutdownDeadlineMs, leaseRenewalMs, writePatienceMs = 60_000 } = options;
+  const id = Array.from({ length: ID_LENGTH }, () => ID_CHARACTERS[randomInt(ID_CHARACTERS.length)]).join("");
+  const stopping = new AbortController();
+  const shutdown = new AbortController();
+  const outage = createOutage(log);
+  let record: WorkerRecord = { id, status: "initializing" };
+  let reason: string | undefined;
+  let backoffMs = MIN_BACKOFF_MS;
+  let loop: Promise<void> | undefined;
+  let ending: Promise<void> | undefined;
+  let isNews = false;
+  let endSleep = (): void => {};
+
+  const reports = createLatestWriter((latest: WorkerRecord) =>
+    // The next sign of life repeats it.
+    outage.watch(() => queue.report(latest)).catch(() => {}),
+  );
+  function become(status: WorkerRecord["status"]): void {
+    if (record.status === status) return;
+    record = { ...record, status };
+    reports.write(record);
+  }
+
+  async function work(): Promise<void> {
+    const stopListening = queue.onQueued(() => {
+      isNews = true;
+      if (record.status === "idle") endSleep();
+    });
+    const signsOfLife = setInterval(() => reports.write(record), leaseRenewalMs);
+    reports.write(record);
+    while (!stopping.signal.aborted) {
+      if (!(await engineIsReady())) continue;
+      isNews = false;
+      const job = await outage.watch(() => queue.claim(id)).catch(() => undefined);
+      if (job) await run(job);
+      else {
+        become("idle");
+        if (!isNews) await sleep(POLL_MS);
+      }
+    }
+    clearInterval(signsOfLife);
+    stopListening();
+    await reports.done();
+    await queue.leave(id).catch(() => {});
+  }
+
+  /** Waits for the engine, or after a failure for the time until the next try. */
+  async function engineIsReady(): Promise<boolean> {
+    if (!engine.isReady && reason === undefined) become("initializing");
+    try {
+      const speed = await untilAborted(engine.ready(), stopping.signal);
+      if (speed === undefined) return false;
+      record = { ...record, speed: record.speed ?? speed };
+      reason = undefined;
+      backoffMs = MIN_BACKOFF_MS;
+      return true;
+    } catch (error) {
+      const message = messageOf(error);
+      if (message !== reason) log.error({ workerId: id }, message);
+      reason = message;
+      become("unhealthy");
+      await sleep(backoffMs);
+      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+      return false;
+    }
+  }
+
+  async function run(job: ClaimedJob): Promise<void> {
+    // Claimed while the stop came: given back before anything is done.
+    if (stopping.signal.aborted) shutdown.abort();
+    become("running");
+    const attempt = { ...options, outage, workerId: id, writePatienceMs, shutdown: shutdown.signal };
+    const outcome = await runAttempt(attempt, job);
+    if (outcome.kind === "completed") learn(outcome);
+  }
+
+  function learn({ result, timing }: Extract<EngineOutcome, { kind: "completed" }>): void {
+    if (record.speed === undefined) return;
+    record = { ...record, speed: averageSpeed(record.speed, measureSpeed(record.speed, timing, result)) };
+  }
+
+  function sleep(ms: number): Promise<void> {
+    if (stopping.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      endSleep = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async function end(): Promise<void> {
+    stopping.abort();
+    endSleep();
+    const deadline = setTimeout(() => shutdown.abort(), shutdownDeadlineMs);
+    const patience = new AbortController();
+    await Promise.race([
+      loop,
+      // A database that hangs must not keep the program from ending.
+      delay(shutdownDeadlineMs + LAST_WRITES_MS, undefined, { signal: patience.signal }).catch(() => {}),
+    ]);
+    clearTimeout(deadline);
+    patience.abort();
+    await engine.close();
+  }
+
+  return {
+    id,
+    status: () => ({ status: record.status, reason }),
+    start() {
+      loop ??= work();
+    },
+    stop() {
+      ending ??= end();
+      return ending;
+    },
+  };
+}

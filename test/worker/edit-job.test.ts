@@ -1,0 +1,215 @@
+/** What a job's surroundings do to it: its source, its signal, its storage. The networks are the engine's tests. */
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { RetouchError } from "../../src/errors.ts";
+import { decodePicture } from "../../src/images/decode.ts";
+import type { JobEdit, JobProgress, JobResult } from "../../src/jobs/job.ts";
+import type { EditOptions, EditResult } from "../../src/kontext/engine.ts";
+import { resolveRequest, type EditRequest } from "../../src/kontext/request.ts";
+import { createAddressPolicy } from "../../src/net/address-policy.ts";
+import { createAgents } from "../../src/net/agents.ts";
+import { createHttpClient } from "../../src/net/http-client.ts";
+import { createKey } from "../../src/storage/storage.ts";
+import { type EditJobDependencies, runEditJob } from "../../src/worker/edit-job.ts";
+import { refusal } from "../support/refusal.ts";
+import { editOf, keysOf, setupFor, workplace } from "./samples.ts";
+
+const RESULT = new Uint8Array([1, 2, 3]);
+
+/** An engine that reads the picture and draws nothing. */
+function stillEngine(changes: Partial<EditResult> = {}): EditJobDependencies["engine"] {
+  return {
+    checkpoint: { folder: "/checkpoints/still", name: "still", isDemo: false, nativeSize: 128, grid: 16 },
+    async edit(request: EditRequest, { onStep }: EditOptions = {}) {
+      const { width, height } = await decodePicture(request.image);
+      const resolved = resolveRequest(request);
+      for (let step = 1; step <= resolved.numSteps; step += 1) {
+        await onStep?.({ step, of: resolved.numSteps } as never);
+      }
+      const size = request.size!;
+      return {
+        image: RESULT,
+        format: resolved.format,
+        ...size,
+        parameters: { ...resolved, size, negativePrompt: "", trueCfgScale: 1 },
+        workingSize: { width: 32, height: 24 },
+        referenceSize: { width, height },
+        notices: ["A notice."],
+        seconds: { total: 2, denoise: 1.5 },
+        ...changes,
+      };
+    },
+  };
+}
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function prepare(options: { allowed?: string[]; engine?: EditJobDependencies["engine"] } = {}) {
+  const { storage, image } = await workplace();
+  const agents = createAgents(createAddressPolicy(options.allowed ?? ["127.0.0.1"]));
+  const dependencies: EditJobDependencies = {
+    engine: options.engine ?? stillEngine(),
+    storage,
+    agents,
+    client: createHttpClient(agents),
+    limits: setupFor(""),
+  };
+  const controller = new AbortController();
+  const progress: JobProgress[] = [];
+  const run = (edit: JobEdit): Promise<JobResult> =>
+    runEditJob(dependencies, edit, {
+      signal: controller.signal,
+      onProgress: (latest) => progress.push(latest),
+    }).then(({ result }) => result);
+  return { dependencies, storage, image, controller, progress, run };
+}
+
+describe("a job", () => {
+  it("edits a stored picture, stores the result and says everything that was in effect", async () => {
+    const { run, storage, image } = await prepare();
+    const result = await run(editOf(image));
+    const [key] = await keysOf(storage, "outputs");
+    expect(result).toEqual({
+      image: { kind: "stored", key },
+      format: "png",
+      size: { width: 64, height: 48 },
+      workingSize: { width: 32, height: 24 },
+      referenceSize: { width: 64, height: 64 },
+      seed: 7,
+      numSteps: 4,
+      guidance: 2,
+      isNegativeUsed: false,
+      trueCfgScale: 1,
+      model: "still",
+      precision: "float32",
+      safetyScore: undefined,
+      notices: ["A notice."],
+      cost: 0.000092,
+    });
+    expect(Uint8Array.from((await storage.get(key!))!.bytes)).toEqual(RESULT);
+  });
+
+  it("passes the safety score on", async () => {
+    const { run, image } = await prepare({ engine: stillEngine({ safety: { score: 0.1, threshold: 0.7 } }) });
+    expect((await run(editOf(image))).safetyScore).toBe(0.1);
+  });
+
+  it("puts the result inline and stores nothing where that is asked for", async () => {
+    const { run, storage, image } = await prepare();
+    const result = await run(editOf(image, { isInlineResult: true, format: "jpeg" }));
+    expect(result.image).toEqual({ kind: "inline", dataUrl: "data:image/jpeg;base64,AQID" });
+    expect(await keysOf(storage, "outputs")).toEqual([]);
+  });
+
+  it("reports its begin and its last step, and leaves out steps that follow within a tenth of a second", async () => {
+    const { run, image, progress } = await prepare();
+    await run(editOf(image, { numSteps: 50 }));
+    expect(progress[0]).toEqual({ step: 0, of: 50 });
+    expect(progress.at(-1)).toEqual({ step: 50, of: 50 });
+    expect(progress.length).toBeLessThan(10);
+  });
+});
+
+describe("a job's picture", () => {
+  it("is fetched from its address", async () => {
+    const { run, storage, image } = await prepare();
+    const { bytes } = (await storage.get(image.kind === "stored" ? image.key : ""))!;
+    const url = await serve((_, answer) => answer.end(bytes));
+    expect((await run(editOf({ kind: "url", url }))).referenceSize).toEqual({ width: 64, height: 64 });
+  });
+
+  it("is refused in a sentence where its address gives a page", async () => {
+    const { run } = await prepare();
+    const url = await serve((_, answer) => answer.end("<!doctype html><html><body>Sign in</body></html>"));
+    await expect(run(editOf({ kind: "url", url }))).rejects.toEqual(
+      refusal("IMAGE_UNSUPPORTED", /^image is an HTML page, which is not accepted; .*\.$/),
+    );
+  });
+
+  it("is refused where its address is not public", async () => {
+    const { run } = await prepare({ allowed: [] });
+    const url = await serve((_, answer) => answer.end());
+    await expect(run(editOf({ kind: "url", url }))).rejects.toEqual(
+      refusal(
+        "IMAGE_UNREADABLE",
+        /^image: http:\/\/127\.0\.0\.1:\d+\/ cannot be downloaded: .*not public.*\.$/,
+      ),
+    );
+  });
+
+  it("is refused where it is no longer stored", async () => {
+    const { run } = await prepare();
+    await expect(run(editOf({ kind: "stored", key: createKey("inputs", "bin") }))).rejects.toEqual(
+      refusal("IMAGE_UNREADABLE", "image: the picture is no longer there."),
+    );
+  });
+
+  it("ends its download at once when the job is cancelled", async () => {
+    const { run, controller } = await prepare();
+    const url = await serve((_, answer) => {
+      answer.write("\x89PNG");
+      controller.abort();
+    });
+    await expect(run(editOf({ kind: "url", url }))).rejects.toEqual(refusal("ABORTED", /aborted/));
+  });
+});
+
+describe("a job's result", () => {
+  it("is deleted when the job was cancelled while it was stored", async () => {
+    const { run, dependencies, storage, image, controller } = await prepare();
+    let isDeleted = false;
+    dependencies.storage = {
+      get: storage.get,
+      async put(key, bytes) {
+        controller.abort();
+        await storage.put(key, bytes);
+      },
+      async delete(key) {
+        await storage.delete(key);
+        isDeleted = true;
+      },
+    };
+    await expect(run(editOf(image))).rejects.toEqual(refusal("ABORTED", "The job was cancelled."));
+    await expect.poll(() => isDeleted).toBe(true);
+    expect(await keysOf(storage, "outputs")).toEqual([]);
+  });
+
+  it("fails without a word about our storage when that does not take it", async () => {
+    const { run, dependencies, storage, image } = await prepare();
+    const cause = new RetouchError("STORAGE_UNAVAILABLE", "RETOUCH_S3_BUCKET: there is no such bucket.");
+    dependencies.storage = { ...storage, put: () => Promise.reject(cause) };
+    const failed = run(editOf(image));
+    await expect(failed).rejects.toEqual(
+      refusal("STORAGE_UNAVAILABLE", "The result cannot be stored at the moment."),
+    );
+    await expect(failed).rejects.toMatchObject({ cause });
+  });
+
+  it("fails in a sentence about s3Config where the caller's bucket does not take it", async () => {
+    const { run, storage, image } = await prepare();
+    const endpointUrl = await serve((_, answer) => {
+      answer.statusCode = 403;
+      answer.end("<Error><Code>InvalidAccessKeyId</Code><Message>who?</Message></Error>");
+    });
+    const bucket = {
+      accessId: "id",
+      accessSecret: "its-secret",
+      bucketName: "pictures",
+      endpointUrl,
+      objectPath: "",
+    };
+    const failed = run(editOf(image, { bucket }));
+    await expect(failed).rejects.toEqual(refusal("STORAGE_UNAVAILABLE", /^s3Config\b.*\.$/));
+    await expect(failed).rejects.not.toMatchObject({ message: expect.stringContaining("its-secret") });
+    expect(await keysOf(storage, "outputs")).toEqual([]);
+  });
+});

@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { RetouchError } from "../../src/errors.ts";
+import { failureOf } from "../../src/worker/failures.ts";
+
+describe("failureOf", () => {
+  it.each(["IMAGE_INVALID", "IMAGE_TOO_LARGE", "OUTPUT_FLAGGED", "INVALID_PARAMETER"] as const)(
+    "tells the sender what %s is about, and the log nothing",
+    (code) => {
+      expect(failureOf(new RetouchError(code, "image is empty."))).toEqual({ error: "image is empty." });
+    },
+  );
+
+  it("tells sender and log when a storage fails", () => {
+    const cause = new Error("connect ECONNREFUSED 10.0.0.1:9000");
+    const { error, detail } = failureOf(
+      new RetouchError("STORAGE_UNAVAILABLE", "s3Config: no answer.", { cause }),
+    );
+    expect(error).toBe("s3Config: no answer.");
+    expect(detail).toContain("connect ECONNREFUSED 10.0.0.1:9000");
+  });
+
+  it.each([
+    ["a defect", new TypeError("x is not a function")],
+    ["a failure of the runtime", new RetouchError("RUNTIME_FAILED", "x is not a function: /home/me/model")],
+    ["a failure of the checkpoint", new RetouchError("CHECKPOINT_MISSING", "x is not a function")],
+    ["a text", "x is not a function"],
+  ])("tells the sender nothing of %s, and the log all of it", (_, error) => {
+    const failure = failureOf(error);
+    expect(failure.error).toBe("The edit failed unexpectedly.");
+    expect(failure.detail).toContain("x is not a function");
+  });
+
+  it("leaves out of the log what an error carries besides its stack", () => {
+    const error = Object.assign(new Error("refused"), { request: { headers: "secret-key" } });
+    expect(failureOf(error).detail).not.toContain("secret-key");
+  });
+
+  it("ends with an error that is its own cause", () => {
+    const error = new Error("round");
+    error.cause = error;
+    expect(failureOf(error).detail?.split("caused by")).toHaveLength(5);
+  });
+});

@@ -1,0 +1,125 @@
+/** The jobs as a worker sees them, in memory: the rules of `WorkQueue` without a database, and outages on request. */
+import type { WorkQueue } from "../../src/jobs/contracts.ts";
+import type {
+  ClaimedJob,
+  JobEdit,
+  JobProgress,
+  JobResult,
+  JobStatus,
+  WorkerRecord,
+} from "../../src/jobs/job.ts";
+
+export interface MemoryJob {
+  id: string;
+  status: JobStatus;
+  attempt: number;
+  workerId?: string;
+  edit: JobEdit;
+  executionTimeoutMs: number;
+  result?: JobResult;
+  error?: string;
+  progress: JobProgress[];
+  renewals: number;
+  claimedAt?: number;
+}
+
+export interface MemoryQueue extends WorkQueue {
+  add(edit: JobEdit, options?: { executionTimeoutMs?: number }): MemoryJob;
+  /** Ends or takes away a job from outside, as a caller or another worker does. */
+  change(job: MemoryJob, change: Partial<MemoryJob>): void;
+  /** Every call fails while this is set; with "late", it does its work before. */
+  outage: false | "now" | "late";
+  readonly reports: WorkerRecord[];
+  readonly workers: Map<string, WorkerRecord>;
+}
+
+const MAX_ATTEMPTS = 2;
+
+export function createMemoryQueue(): MemoryQueue {
+  const jobs: MemoryJob[] = [];
+  const onQueued = new Set<() => void>();
+  const onChanged = new Map<string, () => void>();
+
+  async function answer<Result>(work: () => Result): Promise<Result> {
+    if (queue.outage === "now") throw new Error("The connection is down.");
+    const result = work();
+    if (queue.outage === "late") throw new Error("The connection went down.");
+    return result;
+  }
+  const own = (job: ClaimedJob, workerId: string): MemoryJob | undefined =>
+    jobs.find(
+      ({ id, attempt, workerId: owner, status }) =>
+        id === job.id && attempt === job.attempt && owner === workerId && status === "running",
+    );
+  const changeOwn = (job: ClaimedJob, workerId: string, change: (job: MemoryJob) => void): Promise<boolean> =>
+    answer(() => {
+      const found = own(job, workerId);
+      if (found) change(found);
+      return found !== undefined;
+    });
+  const requeue = (job: MemoryJob): void => {
+    job.status = "queued";
+    for (const listener of onQueued) listener();
+  };
+
+  const queue: MemoryQueue = {
+    outage: false,
+    reports: [],
+    workers: new Map(),
+    add(edit, { executionTimeoutMs = 60_000 } = {}) {
+      const job: MemoryJob = {
+        id: `job-${jobs.length}`,
+        status: "queued",
+        attempt: 0,
+        edit,
+        executionTimeoutMs,
+        progress: [],
+        renewals: 0,
+      };
+      jobs.push(job);
+      for (const listener of onQueued) listener();
+      return job;
+    },
+    change(job, change) {
+      Object.assign(job, change);
+      onChanged.get(job.id)?.();
+    },
+    report: (worker) =>
+      answer(() => {
+        queue.reports.push(worker);
+        queue.workers.set(worker.id, worker);
+      }),
+    leave: (workerId) => answer(() => void queue.workers.delete(workerId)),
+    claim: (workerId) =>
+      answer(() => {
+        const job = jobs.find(({ status }) => status === "queued");
+        if (job === undefined) return undefined;
+        job.attempt += 1;
+        Object.assign(job, { status: "running", workerId, claimedAt: performance.now() });
+        const { id, attempt, edit, executionTimeoutMs } = job;
+        return { id, attempt, edit, executionTimeoutMs };
+      }),
+    onQueued(listener) {
+      onQueued.add(listener);
+      return () => onQueued.delete(listener);
+    },
+    onChanged(jobId, listener) {
+      onChanged.set(jobId, listener);
+      return () => onChanged.delete(jobId);
+    },
+    renew: (job, workerId) => changeOwn(job, workerId, (found) => (found.renewals += 1)),
+    progress: (job, workerId, progress) => changeOwn(job, workerId, (found) => found.progress.push(progress)),
+    finish: (job, workerId, outcome) => changeOwn(job, workerId, (found) => Object.assign(found, outcome)),
+    fail: (job, workerId, error) =>
+      changeOwn(job, workerId, (found) => {
+        if (found.attempt < MAX_ATTEMPTS) requeue(found);
+        else Object.assign(found, { status: "failed", error });
+      }),
+    handBack: (job, workerId) =>
+      changeOwn(job, workerId, (found) => {
+        found.attempt -= 1;
+        requeue(found);
+      }),
+  };
+  return queue;
+}

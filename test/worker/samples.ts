@@ -1,0 +1,69 @@
+/** Jobs, settings and logs for the tests of the worker. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import type { JobEdit } from "../../src/jobs/job.ts";
+import { createLog, type Log } from "../../src/log.ts";
+import { createLocalStorage } from "../../src/storage/local.ts";
+import { createKey, type Storage } from "../../src/storage/storage.ts";
+import type { EngineSetup } from "../../src/worker/protocol.ts";
+import { fixtures, root } from "../support/fixtures.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+/** Node 20 runs no TypeScript in a process of its own; the suite's setup has built this. */
+export const engineEntry = pathToFileURL(path.join(root, "dist", "worker", "engine-main.js"));
+export const stubEntry = pathToFileURL(path.join(root, "test", "support", "stub-engine.mjs"));
+
+/** A storage with one picture in it, and an engine's settings that name it. */
+export async function workplace(): Promise<{
+  storage: Storage;
+  setup: EngineSetup;
+  image: JobEdit["image"];
+}> {
+  const folder = await temporaryFolder();
+  const storage = createLocalStorage(folder);
+  const key = createKey("inputs", "bin");
+  await storage.put(key, await readFile(path.join(fixtures, "pictures", "scene-64x64.png")));
+  return { storage, setup: setupFor(folder), image: { kind: "stored", key } };
+}
+
+export const setupFor = (folder: string): EngineSetup => ({
+  threads: 1,
+  safety: { isOn: false },
+  isPromptInMetadata: false,
+  storage: { kind: "local", folder },
+  allowPrivateHosts: ["127.0.0.1"],
+  imageMaxBytes: 1_000_000,
+  imageMaxPixels: 1_000_000,
+  imageTimeoutMs: 2000,
+  price: { amount: 0.03, per: "megapixel" },
+});
+
+export const editOf = (image: JobEdit["image"], changes: Partial<JobEdit> = {}): JobEdit => ({
+  image,
+  prompt: "Make it night",
+  negativePrompt: "",
+  trueCfgScale: 2,
+  size: { width: 64, height: 48 },
+  numSteps: 4,
+  guidance: 2,
+  seed: 7,
+  format: "png",
+  isSafetyChecked: false,
+  isInlineResult: false,
+  ...changes,
+});
+
+/** A log, and what it says. */
+export function recordedLog(): { log: Log; lines: Record<string, unknown>[]; said: () => unknown[] } {
+  const lines: Record<string, unknown>[] = [];
+  const write = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
+  const log = createLog({ level: "trace", destination: { write } });
+  return { log, lines, said: () => lines.map(({ msg }) => msg) };
+}
+
+export async function keysOf(storage: Storage, kind: "inputs" | "outputs"): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of storage.list(kind)) keys.push(key);
+  return keys;
+}
