@@ -1,0 +1,158 @@
+/** The HTTP server as a value: everything it needs comes in, nothing listens yet. */
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import swagger from "@fastify/swagger";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  LogController,
+} from "fastify";
+import type { Jobs } from "../jobs/contracts.ts";
+import type { Keys } from "../keys/contracts.ts";
+import type { Log } from "../log.ts";
+import type { SignedUrls } from "../storage/signed-urls.ts";
+import type { Storage } from "../storage/storage.ts";
+import { version } from "../version.ts";
+import { authenticate } from "./auth.ts";
+import { addBodies } from "./body.ts";
+import { addFailures, answerBrokenCall } from "./failures.ts";
+import { addCallLog, addClosing, addCors, addDraining } from "./hooks.ts";
+import { createLimits } from "./limits.ts";
+import { addMetrics } from "./metrics.ts";
+import type { RouteContext } from "./routes/context.ts";
+import { addEndpointRoutes } from "./routes/endpoint.ts";
+import { addFileRoutes } from "./routes/files.ts";
+import { createHolds } from "./routes/hold.ts";
+import { addJobRoutes } from "./routes/jobs.ts";
+import { addOperationRoutes } from "./routes/operations.ts";
+import { addSubmitRoutes } from "./routes/submit.ts";
+import type { ServerSettings } from "./settings.ts";
+
+export interface AppDependencies {
+  config: ServerSettings;
+  jobs: Jobs;
+  keys: Pick<Keys, "verify">;
+  storage: Pick<Storage, "get" | "put" | "delete">;
+  signedUrls: SignedUrls;
+  log: Log;
+  /** The shipped example pictures: name and file. */
+  examples: ReadonlyMap<string, string>;
+  /** Why edits cannot be done now, in one sentence. */
+  notReady: () => Promise<string | undefined>;
+  /** Workers that give a sign of life. */
+  runningWorkers: () => number;
+  /** Time for answers that are on their way when the server closes. @default 5 s */
+  closeGraceMs?: number | undefined;
+}
+
+/** Headers and body of a call must be there by then, so that slow senders hold no connection for ever. */
+const REQUEST_TIMEOUT_MS = 120_000;
+/** Longer than most proxies keep theirs, so that none sends into a connection that is being closed. */
+const KEEP_ALIVE_MS = 75_000;
+const CLOSE_GRACE_MS = 5000;
+const MAX_PARAM_LENGTH = 200;
+
+/**
+ * Makes the server.
+ * Closing it ends the calls that are held: each answers 200 with the present state of its job, which goes on.
+ */
+export async function createApp(dependencies: AppDependencies): Promise<FastifyInstance> {
+  const { config, jobs, keys, storage, signedUrls, examples } = dependencies;
+  const log = dependencies.log.child({ part: "http" });
+  const app = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    // Its own lines show addresses with their signatures.
+    logController: new LogController({ disableRequestLogging: true }),
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+    routerOptions: {
+      ignoreDuplicateSlashes: true,
+      ignoreTrailingSlash: true,
+      maxParamLength: MAX_PARAM_LENGTH,
+    },
+    // Addresses that cannot be decoded, or hold something endless where an id should be.
+    frameworkErrors: (_error, _request, reply: FastifyReply) =>
+      void reply.code(404).send({ error: "not found" }),
+    clientErrorHandler: answerBrokenCall,
+  });
+
+  addBodies(app);
+  // As they are: a serializer that drops or converts fields would hide mistakes from the tests.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.decorateRequest("keyId", "");
+  app.decorateRequest("bodyHash", "");
+  const holds = createHolds();
+  addClosing(app, holds, dependencies.closeGraceMs ?? CLOSE_GRACE_MS);
+  addDraining(app);
+  addCors(app, config.corsOrigin);
+  addCallLog(app, log);
+  addFailures(app, log, config.endpointId);
+  const metrics = addMetrics(app, jobs, log);
+  const limits = await createLimits(app, config, dependencies.runningWorkers);
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "Retouch", version, description: "Self-hosted FLUX.1 Kontext image editing." },
+      components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+    },
+  });
+
+  const addressOf = addressIn(config, signedUrls);
+  const context: RouteContext = {
+    config,
+    jobs,
+    storage,
+    signedUrls,
+    log,
+    limits,
+    holds,
+    addressOf,
+    examples,
+  };
+  await app.register(
+    async (scope) => {
+      const endpoint = scope.withTypeProvider<TypeBoxTypeProvider>();
+      // The key comes first, before the body is read and before anything is said about what exists.
+      endpoint.addHook("onRequest", async (request, reply) => {
+        const keyId = await authenticate(request, keys);
+        if (keyId === undefined) {
+          return reply.code(401).header("www-authenticate", "Bearer").send({ error: "unauthorized" });
+        }
+        request.keyId = keyId;
+        const { endpoint: name } = request.params as { endpoint: string };
+        if (name !== config.endpointId) return reply.code(404).send({ error: "endpoint not found" });
+      });
+      endpoint.addHook("onRoute", (route) => {
+        route.schema = { ...route.schema, security: [{ key: [] }] };
+      });
+      addSubmitRoutes(endpoint, context);
+      addJobRoutes(endpoint, context);
+      addEndpointRoutes(endpoint, context);
+    },
+    { prefix: "/v2/:endpoint" },
+  );
+  await app.register(async (scope) => {
+    const open = scope.withTypeProvider<TypeBoxTypeProvider>();
+    addFileRoutes(open, context);
+    addOperationRoutes(open, { metrics, notReady: dependencies.notReady });
+    open.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
+    open.get("/", { schema: { hide: true } }, () => ({
+      name: "Retouch",
+      version,
+      endpoint: `/v2/${config.endpointId}`,
+      openapi: "/openapi.json",
+    }));
+  });
+  return app;
+}
+
+/** Absolute addresses of results: under the operator's public URL, or where the submission came in. */
+export function addressIn(
+  config: Pick<ServerSettings, "publicUrl">,
+  signedUrls: SignedUrls,
+): RouteContext["addressOf"] {
+  return (key, job) =>
+    (config.publicUrl ?? job.baseUrl) + signedUrls.sign(key, job.endedAt ?? job.submittedAt);
+}

@@ -1,0 +1,123 @@
+/** From a body that fits its schema to a job: aliases, defaults, and the rules that join several fields. */
+import { randomInt } from "node:crypto";
+import type { Config } from "../config/settings.ts";
+import { RetouchError } from "../errors.ts";
+import type { JobEdit, JobPolicy, RequestBucket } from "../jobs/job.ts";
+import type { Size } from "../kontext/request.ts";
+import type { EditInput, JobBody } from "./schemas.ts";
+
+export type InputSettings = Pick<
+  Config,
+  "minSide" | "maxSide" | "safety" | "executionTimeoutMs" | "ttlMs" | "retentionMs" | "syncRetentionMs"
+>;
+
+/** A job but for its picture, which is looked at last: it may have to be stored. */
+export interface ParsedBody {
+  edit: Omit<JobEdit, "image">;
+  /** As it was given. */
+  image: string;
+  policy: JobPolicy;
+  webhook: string | undefined;
+}
+
+const EXECUTION_TIMEOUT_RANGE = [5000, 604_800_000] as const;
+const TTL_RANGE = [10_000, 604_800_000] as const;
+const SIZE = /^\s*(\d+)\s*[*xX]\s*(\d+)\s*$/;
+const DEFAULT_SIZE = "1024*1024";
+const DEFAULT_STEPS = 28;
+const DEFAULT_GUIDANCE = 2;
+const DEFAULT_TRUE_CFG_SCALE = 2;
+const MAX_RANDOM_SEED = 2 ** 32;
+
+/** @throws RetouchError INVALID_PARAMETER, its sentence naming the field */
+export function parseBody(
+  body: JobBody,
+  settings: InputSettings,
+  { isSync }: { isSync: boolean },
+): ParsedBody {
+  const { input, policy = {} } = body;
+  const seed = input.seed ?? -1;
+  const image = input.image ?? input.images?.[0];
+  if (input.prompt.trim() === "") throw invalid("prompt must not be empty.");
+  if (image === undefined) throw invalid("image is missing.");
+  return {
+    image,
+    edit: {
+      prompt: input.prompt,
+      negativePrompt: input.negative_prompt ?? "",
+      trueCfgScale: input.true_cfg_scale ?? DEFAULT_TRUE_CFG_SCALE,
+      size: sizeOf(input, settings),
+      numSteps: input.num_inference_steps ?? DEFAULT_STEPS,
+      guidance: input.guidance ?? input.guidance_scale ?? DEFAULT_GUIDANCE,
+      // Chosen here and not by the worker, so that another attempt of the same job draws the same picture.
+      seed: seed === -1 ? randomInt(MAX_RANDOM_SEED) : seed,
+      format: (input.output_format ?? input.image_format ?? "png") === "png" ? "png" : "jpeg",
+      isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
+      isInlineResult: input.enable_base64_output ?? false,
+      bucket: body.s3Config && bucketOf(body.s3Config),
+    },
+    policy: {
+      executionTimeoutMs: clamped(
+        policy.executionTimeout ?? settings.executionTimeoutMs,
+        EXECUTION_TIMEOUT_RANGE,
+      ),
+      ttlMs: clamped(policy.ttl ?? settings.ttlMs, TTL_RANGE),
+      retentionMs: isSync ? settings.syncRetentionMs : settings.retentionMs,
+      isLowPriority: policy.lowPriority ?? false,
+    },
+    webhook: webhookOf(body),
+  };
+}
+
+function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputSettings): Size {
+  if (size === undefined && (width !== undefined || height !== undefined)) {
+    if (width === undefined || height === undefined)
+      throw invalid("width and height must be given together.");
+    return { width, height };
+  }
+  const match = SIZE.exec(size ?? DEFAULT_SIZE)!;
+  const sides = { width: Number(match[1]), height: Number(match[2]) };
+  // The default is not the caller's fault, whatever the operator allows.
+  if (size !== undefined && Object.values(sides).some((side) => side < minSide || side > maxSide)) {
+    const given = `${sides.width}*${sides.height}`;
+    throw invalid(`size must be width*height, each from ${minSide} to ${maxSide}, not ${given}.`);
+  }
+  return sides;
+}
+
+function isSafetyChecked(wanted: boolean | undefined, policy: Config["safety"]): boolean {
+  if (policy === "required" && wanted === false) {
+    throw invalid("enable_safety_checker must not be false: this server checks every result.");
+  }
+  return policy !== "off" && wanted !== false;
+}
+
+function bucketOf(config: NonNullable<JobBody["s3Config"]>): RequestBucket {
+  const { accessId, accessSecret, bucketName, endpointUrl, objectPath } = config;
+  checkUrl("s3Config.endpointUrl", endpointUrl);
+  return { accessId, accessSecret, bucketName, endpointUrl, objectPath };
+}
+
+function webhookOf({ webhook, webhookV2 }: JobBody): string | undefined {
+  const field = webhook === undefined ? "webhookV2" : "webhook";
+  // Clients send an empty text for none.
+  const address = webhook ?? webhookV2;
+  if (address === undefined || address === "") return undefined;
+  checkUrl(field, address);
+  return address;
+}
+
+function checkUrl(field: string, address: string): void {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw invalid(`${field} must be an http or https URL.`);
+  if (url.username !== "" || url.password !== "") {
+    throw invalid(`${field} must not be a URL with a user name or password.`);
+  }
+}
+
+function clamped(value: number, [min, max]: readonly [number, number]): number {
+  return Math.round(Math.min(max, Math.max(min, value)));
+}
+
+const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

@@ -1,0 +1,74 @@
+/** What happens around every call: the log's line, CORS, and how its connection ends. */
+import type { IncomingMessage } from "node:http";
+import { finished } from "node:stream/promises";
+import type { FastifyInstance } from "fastify";
+import type { Log } from "../log.ts";
+import type { Holds } from "./routes/hold.ts";
+
+/** Far more than the largest body by default, for clients that do not look at an answer before they have sent it. */
+const MAX_DRAINED_BYTES = 256 * 2 ** 20;
+const DRAIN_MS = 10_000;
+
+/**
+ * Ends held calls when the server closes, connections with their next answer, and after `graceMs` those on which
+ * somebody sends or reads too slowly to wait for.
+ */
+export function addClosing(app: FastifyInstance, holds: Holds, graceMs: number): void {
+  let timer: NodeJS.Timeout | undefined;
+  app.addHook("preClose", async () => {
+    holds.endAll();
+    timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  });
+  app.addHook("onClose", async () => clearTimeout(timer));
+  app.addHook("onSend", async (_request, reply) => {
+    if (timer) void reply.header("connection", "close");
+  });
+}
+
+/**
+ * Reads what is left of a body before an answer that ends the connection: a client that still writes would otherwise
+ * see a broken connection and no answer. Where the connection stays open Node does so by itself, after the answer.
+ */
+export function addDraining(app: FastifyInstance): void {
+  app.addHook("onSend", async ({ raw }, reply) => {
+    if (raw.complete || reply.raw.shouldKeepAlive) return;
+    await drain(raw);
+  });
+}
+
+async function drain(raw: IncomingMessage): Promise<void> {
+  const signal = AbortSignal.timeout(DRAIN_MS);
+  let bytes = 0;
+  const tooMuch = new Promise<void>((resolve) => {
+    raw.on("data", (part: Buffer) => {
+      bytes += part.byteLength;
+      if (bytes > MAX_DRAINED_BYTES) resolve();
+    });
+  });
+  // Too long, too much, or gone: the answer goes out all the same.
+  await Promise.race([finished(raw, { signal }).catch(() => {}), tooMuch]);
+}
+
+/** A line for every call, for whoever looks for a fault: no address, which may hold a signature, and no body. */
+export function addCallLog(app: FastifyInstance, log: Log): void {
+  app.addHook("onResponse", async (request, reply) => {
+    const { id: jobId } = request.params as { id?: string };
+    const [{ method, keyId, id: reqId }, route] = [request, request.routeOptions.url];
+    const ms = Math.round(reply.elapsedTime);
+    log.debug({ reqId, method, route, status: reply.statusCode, ms, keyId, jobId }, "A call was answered.");
+  });
+}
+
+export function addCors(app: FastifyInstance, origin: string | undefined): void {
+  if (origin === undefined) return;
+  app.addHook("onRequest", async (request, reply) => {
+    void reply.header("access-control-allow-origin", origin).header("vary", "origin");
+    if (request.method !== "OPTIONS") return;
+    return reply
+      .header("access-control-allow-methods", "GET, POST")
+      .header("access-control-allow-headers", "authorization, content-type, idempotency-key")
+      .header("access-control-max-age", 600)
+      .code(204)
+      .send();
+  });
+}

@@ -1,0 +1,63 @@
+/** The picture of a request: kept in the storage where it came inline, found there where it is one of this server's. */
+import { readFile } from "node:fs/promises";
+import { RetouchError } from "../errors.ts";
+import { parseImageField } from "../images/image-field.ts";
+import type { JobImage } from "../jobs/job.ts";
+import type { SignedUrls } from "../storage/signed-urls.ts";
+import { createKey, type Storage } from "../storage/storage.ts";
+import { ownPart } from "./origin.ts";
+
+export interface InputImageOptions {
+  storage: Pick<Storage, "put" | "delete">;
+  signedUrls: SignedUrls;
+  /** The shipped example pictures: name and file. */
+  examples: ReadonlyMap<string, string>;
+  maxBytes: number;
+}
+
+export interface InputImage {
+  image: JobImage;
+  /** Deletes what was stored for this request alone; nothing where nothing was. */
+  discard(): Promise<void>;
+}
+
+const FILES = "/files/";
+const EXAMPLES = "/examples/";
+
+/**
+ * Stores or finds the picture; an address elsewhere stays one, for the worker.
+ * @param origins those under which this server is reached
+ * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE, OUTPUT_UNWRITABLE
+ */
+export async function keepInputImage(
+  options: InputImageOptions,
+  text: string,
+  origins: readonly string[],
+): Promise<InputImage> {
+  const field = parseImageField(text, options.maxBytes);
+  if (field.kind === "inline") return store(options, field.bytes);
+  const own = ownPart(field.url, origins);
+  if (own?.pathname.startsWith(FILES)) return found(storedKey(options, own));
+  const example = own?.pathname.startsWith(EXAMPLES)
+    ? options.examples.get(own.pathname.slice(EXAMPLES.length))
+    : undefined;
+  if (example !== undefined) return store(options, await readFile(example));
+  return { image: { kind: "url", url: field.url }, discard: async () => {} };
+}
+
+async function store({ storage }: InputImageOptions, bytes: Uint8Array): Promise<InputImage> {
+  const key = createKey("inputs", "bin");
+  await storage.put(key, bytes);
+  return { image: { kind: "stored", key }, discard: () => storage.delete(key) };
+}
+
+const found = (key: string): InputImage => ({ image: { kind: "stored", key }, discard: async () => {} });
+
+/** The result of an earlier edit, by the address that this server gave it. */
+function storedKey({ signedUrls }: InputImageOptions, { pathname, searchParams }: URL): string {
+  const name = pathname.slice(FILES.length);
+  const verified = signedUrls.verify(name, Object.fromEntries(searchParams), new Date());
+  if (verified.state === "valid") return verified.key;
+  const reason = verified.state === "expired" ? "has expired" : "is not one that this server gave out";
+  throw new RetouchError("INVALID_PARAMETER", `image: the address ${reason}.`);
+}

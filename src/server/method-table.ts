@@ -1,0 +1,28 @@
+/** Which methods each path has, so that another one is answered with 405 and not as if the path did not exist. */
+import type { FastifyInstance } from "fastify";
+
+export interface MethodTable {
+  /** The methods of a path, sorted; none where there is no such path. */
+  methodsOf(path: string): string[];
+}
+
+/** Notes every route that is added to `app` from now on. */
+export function createMethodTable(app: FastifyInstance): MethodTable {
+  const routes: { segments: string[]; methods: string[] }[] = [];
+  app.addHook("onRoute", ({ method, url }) => {
+    routes.push({ segments: segmentsOf(url), methods: [method].flat() });
+  });
+  return {
+    methodsOf(path) {
+      const segments = segmentsOf(path);
+      const matching = routes.filter(
+        (route) =>
+          route.segments.length === segments.length &&
+          route.segments.every((segment, index) => segment.startsWith(":") || segment === segments[index]),
+      );
+      return [...new Set(matching.flatMap(({ methods }) => methods))].toSorted();
+    },
+  };
+}
+
+const segmentsOf = (path: string): string[] => path.split("/").filter((segment) => segment !== "");

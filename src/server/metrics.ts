@@ -1,0 +1,59 @@
+/** Figures for Prometheus: calls, the queue, the workers, and the process with the delay of its event loop. */
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { FastifyInstance } from "fastify";
+import type { Jobs } from "../jobs/contracts.ts";
+import type { Log } from "../log.ts";
+
+export interface Metrics {
+  contentType: string;
+  text(): Promise<string>;
+}
+
+const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 90, 300];
+
+/** Counts every call of `app`; the queue's figures are read when they are asked for. */
+export function addMetrics(app: FastifyInstance, jobs: Pick<Jobs, "health">, log: Log): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const calls = new Histogram({
+    name: "retouch_http_seconds",
+    help: "Calls by route and status, with the time that they were held.",
+    labelNames: ["method", "route", "status"],
+    buckets: SECONDS,
+    registers: [registry],
+  });
+  const jobGauge = new Gauge({
+    name: "retouch_jobs",
+    help: "Jobs by state; ended ones since the database was made.",
+    labelNames: ["state"],
+    registers: [registry],
+  });
+  const workerGauge = new Gauge({
+    name: "retouch_workers",
+    help: "Workers by status.",
+    labelNames: ["status"],
+    registers: [registry],
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    // The route's pattern, not the address: one series a route, and no ids of jobs.
+    const route = request.routeOptions.url ?? "unknown";
+    calls.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+  });
+
+  async function readQueue(): Promise<void> {
+    jobGauge.reset();
+    workerGauge.reset();
+    const { jobs: counts, workers } = await jobs.health();
+    for (const [state, count] of Object.entries(counts)) jobGauge.set({ state }, count);
+    for (const [status, count] of Object.entries(workers)) workerGauge.set({ status }, count);
+  }
+
+  return {
+    contentType: registry.contentType,
+    async text() {
+      // While the database is away the process still has figures, and the gap in these says the rest.
+      await readQueue().catch((error: unknown) => log.warn({ err: error }, "The queue cannot be counted."));
+      return registry.metrics();
+    },
+  };
+}

@@ -1,0 +1,40 @@
+/** What the routes work with. */
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from "fastify";
+import type { Jobs } from "../../jobs/contracts.ts";
+import type { Job } from "../../jobs/job.ts";
+import type { Log } from "../../log.ts";
+import type { SignedUrls } from "../../storage/signed-urls.ts";
+import type { Storage } from "../../storage/storage.ts";
+import type { LimitedRoute, LimitGroup } from "../limits.ts";
+import type { ServerSettings } from "../settings.ts";
+import type { Holds } from "./hold.ts";
+
+/** Types of requests and replies come from the schemas of the routes. */
+export type TypedApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+export interface RouteContext {
+  config: ServerSettings;
+  jobs: Jobs;
+  storage: Pick<Storage, "get" | "put" | "delete">;
+  signedUrls: SignedUrls;
+  log: Log;
+  limits: (group: LimitGroup) => LimitedRoute;
+  holds: Holds;
+  /** Absolute address of a stored result. */
+  addressOf: (key: string, job: Job) => string;
+  /** The shipped example pictures: name and file. */
+  examples: ReadonlyMap<string, string>;
+}

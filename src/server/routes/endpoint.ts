@@ -1,0 +1,111 @@
+/** The routes of the endpoint as a whole: /purge-queue, /health, /requests, and our own /usage and /webhook-deliveries. */
+import { dayInQuery, numberInQuery } from "../queries.ts";
+import { DeliveriesReply, FAILURES, HealthReply, PurgeReply, RequestsReply, UsageReply } from "../replies.ts";
+import { EndpointParams, PageQuery, UsageQuery } from "../schemas.ts";
+import { outputOf, stateOf, toWireDelivery } from "../wire.ts";
+import type { RouteContext, TypedApp } from "./context.ts";
+
+const LIMIT = { min: 1, max: 100, default: 50 };
+const OFFSET = { min: 0, max: 1_000_000, default: 0 };
+const USAGE_DAYS = 30;
+const BODY_LIMIT = 64 * 1024;
+
+export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
+  const { jobs, addressOf } = context;
+
+  app.post(
+    "/purge-queue",
+    {
+      ...context.limits("purge"),
+      bodyLimit: BODY_LIMIT,
+      schema: {
+        summary: "Cancel all queued jobs",
+        params: EndpointParams,
+        response: { 200: PurgeReply, ...FAILURES },
+      },
+    },
+    async ({ keyId }) => ({ removed: await jobs.purge(keyId), status: "completed" as const }),
+  );
+
+  app.get(
+    "/health",
+    {
+      schema: {
+        summary: "Jobs and workers",
+        params: EndpointParams,
+        response: { 200: HealthReply, ...FAILURES },
+      },
+    },
+    () => jobs.health(),
+  );
+
+  app.get(
+    "/requests",
+    {
+      ...context.limits("requests"),
+      schema: {
+        summary: "This key's jobs, newest first",
+        params: EndpointParams,
+        querystring: PageQuery,
+        response: { 200: RequestsReply, ...FAILURES },
+      },
+    },
+    async (request) => {
+      const { query } = request;
+      const [offset, limit] = [numberInQuery(query.offset, OFFSET), numberInQuery(query.limit, LIMIT)];
+      const { jobs: found, total } = await jobs.list(request.keyId, { offset, limit });
+      const requests = found.map((job) => ({
+        id: job.id,
+        status: stateOf(job),
+        output: outputOf(job, addressOf),
+        error: job.error,
+        startedAt: job.startedAt?.toISOString(),
+        completedAt: job.endedAt?.toISOString(),
+      }));
+      return { requests, total, offset, limit, hasMore: offset + found.length < total };
+    },
+  );
+
+  app.get(
+    "/usage",
+    {
+      schema: {
+        summary: "This key's edits and their cost, by day",
+        params: EndpointParams,
+        querystring: UsageQuery,
+        response: { 200: UsageReply, ...FAILURES },
+      },
+    },
+    async (request) => {
+      const { query } = request;
+      const range = { from: dayInQuery(query.from, USAGE_DAYS), to: dayInQuery(query.to, 0) };
+      const days = await jobs.usage(request.keyId, range);
+      const sum = (count: (day: (typeof days)[number]) => number): number =>
+        days.reduce((total, day) => total + count(day), 0);
+      const cost = Math.round(sum((day) => day.cost) * 1e6) / 1e6;
+      return {
+        ...range,
+        days,
+        total: { completed: sum((day) => day.completed), failed: sum((day) => day.failed), cost },
+      };
+    },
+  );
+
+  app.get(
+    "/webhook-deliveries",
+    {
+      schema: {
+        summary: "What became of this key's webhooks",
+        params: EndpointParams,
+        querystring: PageQuery,
+        response: { 200: DeliveriesReply, ...FAILURES },
+      },
+    },
+    async (request) => {
+      const { query } = request;
+      const [offset, limit] = [numberInQuery(query.offset, OFFSET), numberInQuery(query.limit, LIMIT)];
+      const found = await jobs.deliveries(request.keyId, { offset, limit });
+      return { deliveries: found.map(toWireDelivery), offset, limit };
+    },
+  );
+}

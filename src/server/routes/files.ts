@@ -1,0 +1,78 @@
+/** Pictures: results by their signed addresses, and the examples that ship. No API key: the address is the right to it. */
+import { readFile } from "node:fs/promises";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { ErrorReply, NotModified, Picture } from "../replies.ts";
+import { FileParams, FileQuery } from "../schemas.ts";
+import type { RouteContext, TypedApp } from "./context.ts";
+
+/** A picture is a picture, whatever a browser may think, and pages of any origin may show it. */
+const HEADERS = {
+  "access-control-allow-origin": "*",
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; sandbox",
+  "cross-origin-resource-policy": "cross-origin",
+};
+const FAILURES = { 404: ErrorReply, 500: ErrorReply, 503: ErrorReply };
+
+export function addFileRoutes(app: TypedApp, { storage, signedUrls, examples }: RouteContext): void {
+  app.get(
+    "/files/:name",
+    {
+      schema: {
+        summary: "A result, by the address in `image_url`",
+        params: FileParams,
+        querystring: FileQuery,
+        response: { 200: Picture, 304: NotModified, ...FAILURES, 410: ErrorReply },
+      },
+    },
+    async (request, reply) => {
+      void reply.headers(HEADERS);
+      const now = new Date();
+      const { name } = request.params;
+      const verified = signedUrls.verify(name, request.query, now);
+      if (verified.state === "expired") return reply.code(410).send({ error: "The file has expired." });
+      if (verified.state === "invalid") return notFound(reply);
+      // A name stands for the same bytes for ever, so it says whether a copy is still good.
+      const tag = `"${name}"`;
+      const maxAge = Math.floor((verified.expiresAt.getTime() - now.getTime()) / 1000);
+      void reply.header("cache-control", `private, max-age=${maxAge}, immutable`).header("etag", tag);
+      if (isKnown(request, tag)) return reply.code(304).send(undefined);
+      const found = await storage.get(verified.key);
+      if (found === undefined) {
+        void reply.removeHeader("cache-control").removeHeader("etag");
+        return notFound(reply);
+      }
+      return sendPicture(reply, found.bytes, found.contentType);
+    },
+  );
+
+  app.get(
+    "/examples/:name",
+    {
+      schema: {
+        summary: "An example picture",
+        params: FileParams,
+        response: { 200: Picture, ...FAILURES },
+      },
+    },
+    async (request, reply) => {
+      void reply.headers(HEADERS);
+      const file = examples.get(request.params.name);
+      if (file === undefined) return notFound(reply);
+      return sendPicture(reply, await readFile(file), "image/png");
+    },
+  );
+}
+
+function isKnown({ headers }: FastifyRequest, tag: string): boolean {
+  const known = headers["if-none-match"]?.split(",").map((text) => text.trim().replace(/^W\//, "")) ?? [];
+  return known.includes(tag) || known.includes("*");
+}
+
+function notFound(reply: FastifyReply): FastifyReply {
+  return reply.code(404).send({ error: "file not found" });
+}
+
+function sendPicture(reply: FastifyReply, bytes: Uint8Array, contentType: string): FastifyReply {
+  return reply.type(contentType).send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+}

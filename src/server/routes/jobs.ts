@@ -1,0 +1,141 @@
+/** The routes of one job: /status, /status-sync, /stream, /cancel and /retry. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { TakenChunks } from "../../jobs/contracts.ts";
+import { numberInQuery, optionalNumber, WAIT_RANGE } from "../queries.ts";
+import { ErrorReply, FAILURES, JobReply, QueuedReply, StreamReply } from "../replies.ts";
+import { JobParams, StatusQuery, WaitQuery } from "../schemas.ts";
+import { chunkOf, stateOf, toWireJob } from "../wire.ts";
+import type { RouteContext, TypedApp } from "./context.ts";
+import { whenWritten } from "./hold.ts";
+
+const JOB_ID = /^[A-Za-z0-9_-]{1,100}$/;
+/** Clients of these send an empty body or `{}`. */
+const BODY_LIMIT = 64 * 1024;
+
+export function addJobRoutes(app: TypedApp, context: RouteContext): void {
+  const { jobs, config, addressOf, holds } = context;
+
+  /** Both methods: one official client only ever posts. */
+  const status = context.limits("status");
+  for (const method of ["GET", "POST"] as const) {
+    const withBody = method === "POST" ? { bodyLimit: BODY_LIMIT } : {};
+    app.route({
+      method,
+      url: "/status/:id",
+      ...status,
+      ...withBody,
+      schema: {
+        summary: "A job's state",
+        params: JobParams,
+        querystring: StatusQuery,
+        response: { 200: JobReply, ...FAILURES },
+      },
+      handler: async (request, reply) => {
+        const id = idOf(request);
+        const ttl = optionalNumber(request.query.ttl);
+        const job = await (ttl === undefined || ttl < 0
+          ? jobs.find(id, request.keyId)
+          : jobs.shortenRetention(id, request.keyId, ttl));
+        return job ? toWireJob(job, addressOf) : notFound(reply);
+      },
+    });
+
+    app.route({
+      method,
+      url: "/status-sync/:id",
+      exposeHeadRoute: false,
+      ...status,
+      ...withBody,
+      schema: {
+        summary: "A job's state at its end",
+        params: JobParams,
+        querystring: WaitQuery,
+        response: { 200: JobReply, ...FAILURES },
+      },
+      handler: async (request, reply) => {
+        const { wait } = request.query;
+        const waitMs = numberInQuery(wait, { ...WAIT_RANGE, default: config.syncWaitMs });
+        const job = await jobs.waitForEnd(idOf(request), request.keyId, {
+          waitMs,
+          signal: holds.signalOf(reply),
+        });
+        return job ? toWireJob(job, addressOf) : notFound(reply);
+      },
+    });
+
+    app.route({
+      method,
+      url: "/stream/:id",
+      // It would take chunks out and show none.
+      exposeHeadRoute: false,
+      ...status,
+      ...withBody,
+      schema: {
+        summary: "What a job has produced since the last call",
+        params: JobParams,
+        querystring: WaitQuery,
+        response: { 200: StreamReply, ...FAILURES },
+      },
+      handler: async (request, reply) => {
+        const { wait } = request.query;
+        const waitMs = numberInQuery(wait, { ...WAIT_RANGE, default: config.streamWaitMs });
+        const signal = holds.signalOf(reply);
+        const taken = await jobs.takeChunks(idOf(request), request.keyId, { waitMs, signal });
+        if (taken === undefined) return notFound(reply);
+        const { job, chunks } = taken;
+        void whenWritten(reply).then((isWritten) => (isWritten ? undefined : giveBack(context, taken)));
+        return {
+          id: job.id,
+          status: stateOf(job),
+          delayTime: job.delayMs,
+          stream: chunks.map((chunk) => chunkOf(chunk, job, addressOf)),
+        };
+      },
+    });
+  }
+
+  app.post(
+    "/cancel/:id",
+    {
+      ...context.limits("cancel"),
+      bodyLimit: BODY_LIMIT,
+      schema: { summary: "Cancel a job", params: JobParams, response: { 200: JobReply, ...FAILURES } },
+    },
+    async (request, reply) => {
+      const job = await jobs.cancel(idOf(request), request.keyId);
+      return job ? toWireJob(job, addressOf) : notFound(reply);
+    },
+  );
+
+  app.post(
+    "/retry/:id",
+    {
+      bodyLimit: BODY_LIMIT,
+      schema: {
+        summary: "Run a failed job again",
+        params: JobParams,
+        response: { 200: QueuedReply, 409: ErrorReply, ...FAILURES },
+      },
+    },
+    async (request, reply) => {
+      const job = await jobs.retry(idOf(request), request.keyId);
+      return job ? { id: job.id, status: stateOf(job) } : notFound(reply);
+    },
+  );
+}
+
+async function giveBack({ log }: RouteContext, taken: TakenChunks): Promise<void> {
+  await taken.giveBack().catch((error: unknown) => {
+    log.warn({ err: error, jobId: taken.job.id }, "Pieces of a stream that did not arrive were lost.");
+  });
+}
+
+/** An id that cannot be one of ours is nobody's. */
+function idOf(request: FastifyRequest): string {
+  const { id } = request.params as { id: string };
+  return JOB_ID.test(id) ? id : "";
+}
+
+function notFound(reply: FastifyReply): FastifyReply {
+  return reply.code(404).send({ error: "job not found" });
+}

@@ -1,0 +1,149 @@
+/** POST /run and /runsync: checks a request, keeps its picture, queues the job. */
+import { randomUUID } from "node:crypto";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { RetouchError } from "../../errors.ts";
+import type { Job, NewJob } from "../../jobs/job.ts";
+import { parseBody } from "../edit-input.ts";
+import { type InputImage, keepInputImage } from "../input-image.ts";
+import { originOf } from "../origin.ts";
+import { numberInQuery, WAIT_RANGE } from "../queries.ts";
+import { ErrorReply, FAILURES, JobReply, QueuedReply, RefusedInput } from "../replies.ts";
+import {
+  editInputSchema,
+  EndpointParams,
+  type JobBody,
+  jobBodySchema,
+  SubmitHeaders,
+  WaitQuery,
+} from "../schemas.ts";
+import { toWireJob } from "../wire.ts";
+import type { RouteContext, TypedApp } from "./context.ts";
+
+const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+
+export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
+  const { config, jobs, holds } = context;
+  const body = jobBodySchema(editInputSchema(config));
+  const failures = { ...FAILURES, 400: RefusedInput, 409: ErrorReply };
+  const shared = { params: EndpointParams, headers: SubmitHeaders, body };
+
+  app.post(
+    "/run",
+    {
+      ...context.limits("run"),
+      bodyLimit: config.runMaxBytes,
+      // What is wrong with an input has a reply of its own form.
+      attachValidation: true,
+      schema: { summary: "Queue an edit", ...shared, response: { 200: QueuedReply, ...failures } },
+    },
+    async (request, reply) => {
+      const job = await submit(context, request, reply, { isSync: false });
+      return job && { id: job.id, status: "IN_QUEUE" as const };
+    },
+  );
+
+  app.post(
+    "/runsync",
+    {
+      ...context.limits("runsync"),
+      bodyLimit: config.runsyncMaxBytes,
+      attachValidation: true,
+      schema: {
+        summary: "Queue an edit and wait for its end",
+        ...shared,
+        querystring: WaitQuery,
+        response: { 200: JobReply, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const job = await submit(context, request, reply, { isSync: true });
+      if (job === undefined) return undefined;
+      const { wait } = request.query;
+      const waitMs = numberInQuery(wait, { ...WAIT_RANGE, default: config.syncWaitMs });
+      // A client that goes away ends the wait, not the job.
+      const signal = holds.signalOf(reply);
+      const ended = await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal });
+      return toWireJob(ended ?? job, context.addressOf);
+    },
+  );
+}
+
+/** @returns undefined where the request was refused and the reply has been sent */
+async function submit(
+  context: RouteContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { isSync }: { isSync: boolean },
+): Promise<Job | undefined> {
+  const { body, validationError } = request;
+  // A call may be held for minutes: not together with its picture.
+  request.body = undefined;
+  const idempotency = idempotencyOf(request, isSync ? "runsync" : "run");
+  try {
+    if (validationError) throw validationError;
+    return await queueJob(context, request, body as JobBody, { isSync, idempotency });
+  } catch (error) {
+    if (!(error instanceof RetouchError) || ![400, 413].includes(error.httpStatus)) throw error;
+    if (!hasInput(body)) throw error;
+    // What the request alone shows is wrong: nothing was queued, and the id stands for nothing.
+    const id = `${isSync ? "sync-" : ""}${randomUUID()}-u1`;
+    void reply.code(400).send({ id, status: "FAILED", error: error.message });
+    return undefined;
+  }
+}
+
+async function queueJob(
+  context: RouteContext,
+  request: FastifyRequest,
+  body: JobBody,
+  { isSync, idempotency }: Pick<NewJob, "isSync" | "idempotency">,
+): Promise<Job> {
+  const { config, storage, signedUrls, examples } = context;
+  const { edit, image: text, policy, webhook } = parseBody(body, config, { isSync });
+  const origin = originOf(request);
+  const image = await keepInputImage(
+    { storage, signedUrls, examples, maxBytes: config.imageMaxBytes },
+    text,
+    config.publicUrl === undefined ? [origin] : [config.publicUrl, origin],
+  );
+  try {
+    const { job, isRepeat } = await context.jobs.submit({
+      keyId: request.keyId,
+      isSync,
+      edit: { ...edit, image: image.image },
+      policy,
+      webhook,
+      baseUrl: config.publicUrl ?? origin,
+      idempotency,
+    });
+    if (isRepeat) await discard(context, image);
+    return job;
+  } catch (error) {
+    await discard(context, image);
+    throw error;
+  }
+}
+
+/** What cannot be deleted now is swept later; the call is answered all the same. */
+async function discard({ log }: RouteContext, image: InputImage): Promise<void> {
+  await image.discard().catch((error: unknown) => {
+    log.warn({ err: error }, "A source picture without a job could not be deleted.");
+  });
+}
+
+function idempotencyOf(request: FastifyRequest, route: string): NewJob["idempotency"] {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined) return undefined;
+  if (typeof key !== "string" || !IDEMPOTENCY_KEY.test(key)) {
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+    );
+  }
+  return { route, key, bodyHash: request.bodyHash };
+}
+
+function hasInput(body: unknown): boolean {
+  const input = (body as { input?: unknown } | null | undefined)?.input;
+  return typeof input === "object" && input !== null && !Array.isArray(input);
+}

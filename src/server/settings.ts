@@ -1,0 +1,18 @@
+/** The settings that the server reads; `config/` fills them in, with their defaults. */
+import type { Config } from "../config/settings.ts";
+import type { InputSettings } from "./edit-input.ts";
+import type { LimitSettings } from "./limits.ts";
+
+export type ServerSettings = InputSettings &
+  LimitSettings &
+  Pick<
+    Config,
+    | "endpointId"
+    | "publicUrl"
+    | "corsOrigin"
+    | "runMaxBytes"
+    | "runsyncMaxBytes"
+    | "imageMaxBytes"
+    | "syncWaitMs"
+    | "streamWaitMs"
+  >;

@@ -1,0 +1,92 @@
+/** Jobs as clients see them: the states' spellings, no field that is null, every time in whole milliseconds. */
+import type { Static } from "typebox";
+import type { WebhookDelivery } from "../jobs/contracts.ts";
+import type { Job, JobChunk, JobProgress, JobResult, JobStatus } from "../jobs/job.ts";
+import type { DeliveryReply, JobReply, JobState } from "./replies.ts";
+
+const STATES: Record<JobStatus, Static<typeof JobState>> = {
+  queued: "IN_QUEUE",
+  running: "IN_PROGRESS",
+  completed: "COMPLETED",
+  failed: "FAILED",
+  cancelled: "CANCELLED",
+  timedOut: "TIMED_OUT",
+};
+
+/** Gives the absolute address of a stored result. */
+export type AddressOf = (key: string, job: Job) => string;
+
+export const stateOf = (job: Job): Static<typeof JobState> => STATES[job.status];
+
+/** A job in any state, as /status and webhooks show it. JSON drops what is undefined. */
+export function toWireJob(job: Job, addressOf: AddressOf): Static<typeof JobReply> {
+  // A job that waits again shows nothing of its earlier run.
+  if (job.status === "queued") return { id: job.id, status: stateOf(job), retries: retriesOf(job) };
+  return {
+    id: job.id,
+    status: stateOf(job),
+    delayTime: job.delayMs,
+    executionTime: job.executionMs,
+    workerId: job.workerId,
+    retries: retriesOf(job),
+    output: outputOf(job, addressOf),
+    error: job.error,
+  };
+}
+
+const retriesOf = ({ retries }: Job): number | undefined => (retries > 0 ? retries : undefined);
+
+/** An object in every state: a text would break clients. */
+export function outputOf(job: Job, addressOf: AddressOf): Record<string, unknown> | undefined {
+  if (job.result) return resultOf(job.result, job, addressOf);
+  if (job.status === "running" && job.progress) return progressOf(job.progress);
+  return undefined;
+}
+
+export function chunkOf(
+  chunk: JobChunk,
+  job: Job,
+  addressOf: AddressOf,
+): { output: Record<string, unknown> } {
+  return {
+    output: chunk.kind === "progress" ? progressOf(chunk.progress) : resultOf(chunk.result, job, addressOf),
+  };
+}
+
+const progressOf = ({ step, of, preview }: JobProgress): Record<string, unknown> => ({
+  progress: `${step}/${of}`,
+  preview,
+});
+
+function resultOf(result: JobResult, job: Job, addressOf: AddressOf): Record<string, unknown> {
+  const { image } = result;
+  const imageUrl =
+    image.kind === "stored" ? addressOf(image.key, job) : image.kind === "inline" ? image.dataUrl : image.url;
+  return {
+    image_url: imageUrl,
+    // Some clients read this one first.
+    result: imageUrl,
+    cost: result.cost,
+    seed: result.seed,
+    size: sizeOf(result.size),
+    working_size: sizeOf(result.workingSize),
+    reference_size: sizeOf(result.referenceSize),
+    num_inference_steps: result.numSteps,
+    guidance: result.guidance,
+    negative_prompt_used: result.isNegativeUsed,
+    true_cfg_scale: result.isNegativeUsed ? result.trueCfgScale : undefined,
+    output_format: result.format,
+    model: result.model,
+    precision: result.precision,
+    safety_score: result.safetyScore,
+    notices: result.notices.length > 0 ? result.notices : undefined,
+  };
+}
+
+export const toWireDelivery = (delivery: WebhookDelivery): Static<typeof DeliveryReply> => ({
+  ...delivery,
+  createdAt: delivery.createdAt.toISOString(),
+  lastAttemptAt: delivery.lastAttemptAt?.toISOString(),
+});
+
+const sizeOf = ({ width, height }: { width: number; height: number }): string => `${width}*${height}`;

@@ -1,0 +1,151 @@
+import { describe, expect, it } from "vitest";
+import { RetouchError } from "../../src/errors.ts";
+import { ENDPOINT, INPUT, KEY, OTHER_KEY, startServer } from "./server.ts";
+
+describe("the API key", () => {
+  it.each([`Bearer ${KEY}`, `bearer ${KEY}`, `BEARER   ${KEY}`, KEY, ` ${KEY} `])(
+    "counts as %j",
+    async (authorization) => {
+      const { call } = await startServer();
+      expect((await call("GET", "/health", { headers: { authorization } })).statusCode).toBe(200);
+    },
+  );
+
+  it.each([
+    "",
+    "Bearer",
+    "Bearer ",
+    "Bearer wrong",
+    "wrong",
+    `Basic ${KEY}`,
+    `Bearer ${KEY} x`,
+    KEY + "x".repeat(400),
+  ])("does not count as %j", async (authorization) => {
+    const { call, lines } = await startServer();
+    const response = await call("GET", "/health", { headers: { authorization } });
+    expect(response.statusCode).toBe(401);
+    expect(response.headers["www-authenticate"]).toBe("Bearer");
+    expect(response.json()).toEqual({ error: "unauthorized" });
+    expect(JSON.stringify(lines)).not.toContain(KEY);
+  });
+
+  it("comes before the endpoint, the body and the job", async () => {
+    const { inject, jobs } = await startServer();
+    for (const [method, url] of [
+      ["POST", "/v2/other/run"],
+      ["POST", `${ENDPOINT}/run`],
+      ["GET", `${ENDPOINT}/status/x`],
+      ["GET", `${ENDPOINT}/usage`],
+    ] as const) {
+      const response = await inject({ method, url, ...(method === "POST" ? { payload: "{" } : {}) });
+      expect(response.statusCode, url).toBe(401);
+    }
+    expect(jobs.submitted).toEqual([]);
+  });
+
+  it("cannot be checked while the database is away: 503, and not 401", async () => {
+    const { call, keys } = await startServer();
+    keys.verify = async () => {
+      throw new RetouchError("DATABASE_UNAVAILABLE", "postgres://user:password@host does not answer.");
+    };
+    const response = await call("GET", "/health");
+    expect([response.statusCode, response.headers["retry-after"], response.json()]).toEqual([
+      503,
+      "5",
+      { error: "The service cannot answer now; try again later." },
+    ]);
+  });
+});
+
+describe("the rate limits", () => {
+  const retryAfter = expect.stringMatching(/^[1-9]\d*$/);
+
+  it.each<[string, "GET" | "POST", number, unknown]>([
+    ["/run", "POST", 1000, { input: INPUT }],
+    ["/runsync?wait=1000", "POST", 2000, undefined],
+    ["/status/x", "GET", 2000, undefined],
+    ["/cancel/x", "POST", 100, undefined],
+    ["/purge-queue", "POST", 2, undefined],
+    ["/requests", "GET", 10, undefined],
+  ])("let %s through so often and no more", async (route, method, rate, body) => {
+    const { app, call } = await startServer({}, { runningWorkers: () => 0 });
+    const url = `${ENDPOINT}${route}`;
+    const headers = { authorization: KEY };
+    for (let index = 0; index < rate; index += 1) {
+      const { statusCode } = await app.inject({
+        method,
+        url,
+        headers,
+        ...(body ? { payload: body as object } : {}),
+      });
+      if (statusCode === 429) throw new Error(`Refused after ${index} calls.`);
+    }
+    const response = await call(method, route, { body });
+    expect(response.statusCode).toBe(429);
+    expect(response.headers["retry-after"]).toEqual(retryAfter);
+    expect(response.json()).toEqual({ error: `More than ${rate} calls in 10 s; try again later.` });
+    expect((await call(method, route, { body, headers: { authorization: OTHER_KEY } })).statusCode).not.toBe(
+      429,
+    );
+  });
+
+  it("are shared by /status, /status-sync and /stream, and by no other route", async () => {
+    const { call, submit } = await startServer({ statusRate: 3 }, { runningWorkers: () => 0 });
+    const id = await submit();
+    for (const [method, route] of [
+      ["GET", "status"],
+      ["POST", "status-sync"],
+      ["GET", "stream"],
+    ] as const) {
+      expect((await call(method, `/${route}/${id}-x`)).statusCode).toBe(404);
+    }
+    expect((await call("POST", `/status/${id}`)).statusCode).toBe(429);
+    expect((await call("POST", `/cancel/${id}`)).statusCode).toBe(200);
+  });
+
+  it("grow with the workers and end with the window", async () => {
+    let workers = 2;
+    const { call } = await startServer(
+      { cancelRate: 1, ratePerWorker: 2, rateWindowMs: 300 },
+      { runningWorkers: () => workers },
+    );
+    const cancel = async (): Promise<number> => (await call("POST", "/cancel/x")).statusCode;
+    expect([await cancel(), await cancel(), await cancel(), await cancel(), await cancel()]).toEqual([
+      404, 404, 404, 404, 429,
+    ]);
+    workers = 0;
+    await expect.poll(cancel, { interval: 50 }).toBe(404);
+    expect(await cancel()).toBe(429);
+  });
+
+  it("of /purge-queue and /requests do not grow", async () => {
+    const { call } = await startServer({}, { runningWorkers: () => 9 });
+    const statusOf = async (method: "GET" | "POST", route: string): Promise<number> =>
+      (await call(method, route)).statusCode;
+    for (let index = 0; index < 10; index += 1) {
+      expect(await statusOf("POST", "/purge-queue")).toBe(index < 2 ? 200 : 429);
+      expect(await statusOf("GET", "/requests")).toBe(200);
+    }
+    expect(await statusOf("GET", "/requests")).toBe(429);
+  });
+});
+
+describe("the limits of calls at the same time", () => {
+  it("count the held calls of each key, and forget those that are over", async () => {
+    const { call, jobs, submit } = await startServer({ statusConcurrency: 2 });
+    const id = await submit();
+    const held = [call("GET", `/status-sync/${id}`), call("POST", `/stream/${id}`)];
+    await expect.poll(() => jobs.waiting()).toBe(2);
+    const refused = await call("GET", `/status/${id}`);
+    expect([refused.statusCode, refused.headers["retry-after"], refused.json()]).toEqual([
+      429,
+      "1",
+      { error: "More than 2 calls at the same time; try again later." },
+    ]);
+    const other = await call("GET", `/status/${id}`, { headers: { authorization: OTHER_KEY } });
+    expect(other.statusCode).toBe(404);
+    jobs.change(id, { status: "cancelled" });
+    await Promise.all(held);
+    expect((await call("GET", `/status/${id}`)).statusCode).toBe(200);
+  });
+});

@@ -1,0 +1,285 @@
+import { describe, expect, it } from "vitest";
+import type { JobEdit } from "../../src/jobs/job.ts";
+import { INPUT, startServer } from "./server.ts";
+import type { ServerSettings } from "../../src/server/settings.ts";
+
+/** The edit that an input becomes. */
+async function editOf(input: object, settings: Partial<ServerSettings> = {}): Promise<JobEdit> {
+  const { call, jobs } = await startServer(settings);
+  const response = await call("POST", "/run", { body: { input: { ...INPUT, ...input } } });
+  expect(response.statusCode, response.body).toBe(200);
+  return jobs.submitted[0]!.edit;
+}
+
+/** The sentence that refuses a body, after a look that nothing was queued or kept. */
+async function sentenceFor(body: unknown, settings: Partial<ServerSettings> = {}): Promise<string> {
+  const { call, jobs, storage } = await startServer(settings);
+  for (const [route, id] of [
+    ["/run", /^[0-9a-f-]{36}-u1$/],
+    ["/runsync", /^sync-[0-9a-f-]{36}-u1$/],
+  ] as const) {
+    const response = await call("POST", route, { body });
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toEqual({
+      id: expect.stringMatching(id),
+      status: "FAILED",
+      error: expect.any(String),
+    });
+  }
+  expect(jobs.submitted).toEqual([]);
+  expect(storage.objects.size).toBe(0);
+  return (await call("POST", "/run", { body })).json<{ error: string }>().error;
+}
+
+const refusedInput = (input: object, settings?: Partial<ServerSettings>): Promise<string> =>
+  sentenceFor({ input: { ...INPUT, ...input } }, settings);
+
+describe("an input", () => {
+  it("has the documented defaults", async () => {
+    const { seed, ...edit } = await editOf({});
+    expect(edit).toEqual({
+      prompt: "a red hat",
+      negativePrompt: "",
+      trueCfgScale: 2,
+      size: { width: 1024, height: 1024 },
+      numSteps: 28,
+      guidance: 2,
+      format: "png",
+      isSafetyChecked: true,
+      isInlineResult: false,
+      image: { kind: "url", url: INPUT.image },
+      bucket: undefined,
+    });
+    expect(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32).toBe(true);
+  });
+
+  it("is taken over field by field", async () => {
+    const edit = await editOf({
+      negative_prompt: "rain",
+      true_cfg_scale: 3.5,
+      size: "1472*1140",
+      num_inference_steps: 50,
+      guidance: 0,
+      seed: 0,
+      output_format: "jpeg",
+      enable_safety_checker: false,
+      enable_base64_output: true,
+    });
+    expect(edit).toMatchObject({
+      negativePrompt: "rain",
+      trueCfgScale: 3.5,
+      size: { width: 1472, height: 1140 },
+      numSteps: 50,
+      guidance: 0,
+      seed: 0,
+      format: "jpeg",
+      isSafetyChecked: false,
+      isInlineResult: true,
+    });
+  });
+
+  it.each<[string, object, Partial<JobEdit>]>([
+    ["guidance_scale", { guidance_scale: 3 }, { guidance: 3 }],
+    ["guidance before guidance_scale", { guidance: 1, guidance_scale: 3 }, { guidance: 1 }],
+    ["width and height", { width: 512, height: 768 }, { size: { width: 512, height: 768 } }],
+    ["image_format", { image_format: "jpeg" }, { format: "jpeg" }],
+    ["jpg", { output_format: "jpg" }, { format: "jpeg" }],
+    ["a size with x", { size: "512x768" }, { size: { width: 512, height: 768 } }],
+    ["a size with blanks", { size: " 512 X 768 " }, { size: { width: 512, height: 768 } }],
+    ["num_images of one", { num_images: 1 }, {}],
+    ["enable_sync_mode", { enable_sync_mode: true }, {}],
+    ["seeds above 32 bits", { seed: 2 ** 40 }, { seed: 2 ** 40 }],
+    ["keys of clients", { maxPollAttempts: 60, pollIntervalMillis: 5000, foo: { bar: [null] } }, {}],
+  ])("may have %s", async (_, input, expected) => {
+    expect(await editOf(input)).toMatchObject(expected);
+  });
+
+  it("may write 28.0 for 28, and a list of one image", async () => {
+    const { call, jobs } = await startServer();
+    const body = '{"input":{"prompt":"p","images":["https://a.example/b.png"],"num_inference_steps":28.0}}';
+    expect((await call("POST", "/run", { body })).statusCode).toBe(200);
+    expect(jobs.submitted[0]!.edit).toMatchObject({
+      numSteps: 28,
+      image: { kind: "url", url: "https://a.example/b.png" },
+    });
+  });
+
+  it("gets a new seed for -1 each time", async () => {
+    const { call, jobs } = await startServer();
+    const body = { input: { ...INPUT, seed: -1 } };
+    await call("POST", "/run", { body });
+    await call("POST", "/run", { body });
+    const [first, second] = jobs.submitted.map(({ edit }) => edit.seed);
+    expect(first).not.toBe(second);
+  });
+
+  it.each<[object, string]>([
+    [{ prompt: undefined }, "prompt is missing."],
+    [{ prompt: "" }, "prompt must be a text of 1 to 4000 characters."],
+    [{ prompt: " \n" }, "prompt must not be empty."],
+    [{ prompt: 5 }, "prompt must be a text of 1 to 4000 characters."],
+    [{ prompt: "p".repeat(4001) }, "prompt must be a text of 1 to 4000 characters."],
+    [{ image: undefined }, "image is missing."],
+    [{ image: "" }, "image must be a text that is not empty."],
+    [{ image: ["a"] }, "image must be a text that is not empty."],
+    [{ image: undefined, images: [] }, "images must be a list of one text."],
+    [{ images: ["a", "b"] }, "images must be a list of one text."],
+    [{ image: "bird.png" }, "image must be an http or https URL, a data URL, or base64."],
+    [{ image: "ftp://a.example/b.png" }, "image must be an http or https URL, a data URL, or base64."],
+    [{ image: "http://[::1" }, "image is not a valid URL."],
+    [{ image: "https://u:p@a.example/" }, "image must not be a URL with a user name or password."],
+    [{ image: "data:image/png;base64,*" }, "image: the data URL cannot be read: its data is not base64."],
+    [{ negative_prompt: 1 }, "negative_prompt must be a text of at most 4000 characters."],
+    [{ true_cfg_scale: 0.9 }, "true_cfg_scale must be a number from 1 to 10."],
+    [{ size: "big" }, "size must be width*height, each from 256 to 1536."],
+    [{ size: "4096*4096" }, "size must be width*height, each from 256 to 1536, not 4096*4096."],
+    [{ size: " 255 * 256" }, "size must be width*height, each from 256 to 1536, not 255*256."],
+    [{ width: 512 }, "width and height must be given together."],
+    [{ width: 512, height: 8 }, "height must be a whole number from 256 to 1536."],
+    [{ num_inference_steps: 0 }, "num_inference_steps must be a whole number from 1 to 50."],
+    [{ num_inference_steps: 51 }, "num_inference_steps must be a whole number from 1 to 50."],
+    [{ num_inference_steps: "28" }, "num_inference_steps must be a whole number from 1 to 50."],
+    [{ num_inference_steps: 1.5 }, "num_inference_steps must be a whole number from 1 to 50."],
+    [{ guidance: 11 }, "guidance must be a number from 0 to 10."],
+    [{ guidance_scale: -1 }, "guidance_scale must be a number from 0 to 10."],
+    [{ seed: -2 }, "seed must be a whole number from -1 to 9007199254740991."],
+    [{ seed: null }, "seed must be a whole number from -1 to 9007199254740991."],
+    [{ output_format: "gif" }, "output_format must be png or jpeg or jpg."],
+    [{ enable_safety_checker: "no" }, "enable_safety_checker must be true or false."],
+    [{ num_images: 2 }, "num_images must be 1."],
+  ])("of %j is refused by name", async (input, sentence) => {
+    expect(await refusedInput(input)).toBe(sentence);
+  });
+
+  it("is refused without a field being read from a prototype", async () => {
+    expect(await sentenceFor('{"input":{"__proto__":{"prompt":"p","image":"https://a.example"}}}')).toBe(
+      "prompt is missing.",
+    );
+  });
+
+  it("must be there, as an object", async () => {
+    const { call, jobs } = await startServer();
+    for (const [body, error] of [
+      ["", "The body must be a JSON object."],
+      ["{}", "input is missing."],
+      ["[]", "The body must be a JSON object."],
+      ["null", "The body must be a JSON object."],
+      ['{"input":null}', "input must be an object."],
+      ['{"input":[]}', "input must be an object."],
+      ['{"input":"a"}', "input must be an object."],
+      ["{", "The body is not valid JSON."],
+      ['{"input":{},"input":{}}', 'The body has the key "input" twice.'],
+    ]) {
+      const response = await call("POST", "/run", { body });
+      expect([response.statusCode, response.json()]).toEqual([400, { error }]);
+    }
+    expect(jobs.submitted).toEqual([]);
+  });
+});
+
+describe("the safety checker", () => {
+  it("is as asked for where it is optional, and off where it is off", async () => {
+    expect((await editOf({})).isSafetyChecked).toBe(true);
+    expect((await editOf({ enable_safety_checker: false })).isSafetyChecked).toBe(false);
+    expect((await editOf({ enable_safety_checker: true }, { safety: "off" })).isSafetyChecked).toBe(false);
+  });
+
+  it("cannot be switched off where it is required", async () => {
+    const required = { safety: "required" } as const;
+    expect((await editOf({}, required)).isSafetyChecked).toBe(true);
+    expect(await refusedInput({ enable_safety_checker: false }, required)).toBe(
+      "enable_safety_checker must not be false: this server checks every result.",
+    );
+  });
+});
+
+describe("a body around an input", () => {
+  const bodyWith = (fields: object): object => ({ input: INPUT, ...fields });
+
+  it("has the documented policy, and another retention for each route", async () => {
+    const { call, jobs } = await startServer();
+    await call("POST", "/run", { body: bodyWith({}) });
+    const held = call("POST", "/runsync", { body: bodyWith({}) });
+    await expect.poll(() => jobs.waiting()).toBe(1);
+    await call("POST", "/purge-queue");
+    await held;
+    const policy = { executionTimeoutMs: 600_000, ttlMs: 86_400_000, isLowPriority: false };
+    expect(jobs.submitted.map(({ isSync }) => isSync)).toEqual([false, true]);
+    expect(jobs.submitted.map((job) => job.policy)).toEqual([
+      { ...policy, retentionMs: 1_800_000 },
+      { ...policy, retentionMs: 60_000 },
+    ]);
+  });
+
+  it.each([
+    [
+      { executionTimeout: 3000, ttl: 1 },
+      { executionTimeoutMs: 5000, ttlMs: 10_000 },
+    ],
+    [
+      { executionTimeout: 1e12, ttl: 1e12 },
+      { executionTimeoutMs: 604_800_000, ttlMs: 604_800_000 },
+    ],
+    [
+      { executionTimeout: 6000.4, ttl: 20_000, lowPriority: true, other: 1 },
+      { executionTimeoutMs: 6000, ttlMs: 20_000, isLowPriority: true },
+    ],
+  ])("has the policy %j brought into range", async (policy, expected) => {
+    const { call, jobs } = await startServer();
+    expect((await call("POST", "/run", { body: bodyWith({ policy }) })).statusCode).toBe(200);
+    expect(jobs.submitted[0]!.policy).toMatchObject(expected);
+  });
+
+  it("keeps the address of a webhook byte for byte, under either name", async () => {
+    const { call, jobs } = await startServer();
+    const address = "https://Hooks.example/a%2Fb?secret=1&&x#part";
+    const other = "https://other.example/";
+    await call("POST", "/run", { body: bodyWith({ webhook: address, webhookV2: other }) });
+    await call("POST", "/run", { body: bodyWith({ webhookV2: other }) });
+    await call("POST", "/run", { body: bodyWith({ webhook: "" }) });
+    expect(jobs.submitted.map(({ webhook }) => webhook)).toEqual([address, other, undefined]);
+  });
+
+  it("hands a bucket over, and shows nothing of it", async () => {
+    const { call, jobs, lines } = await startServer();
+    const s3Config = {
+      accessId: "id",
+      accessSecret: "very-secret",
+      bucketName: "pictures",
+      endpointUrl: "https://s3.example",
+      objectPath: "a/b",
+      more: 1,
+    };
+    const response = await call("POST", "/run", { body: bodyWith({ s3Config }) });
+    const { more: _, ...bucket } = s3Config;
+    expect(jobs.submitted[0]!.edit.bucket).toEqual(bucket);
+    expect(response.body + JSON.stringify(lines)).not.toContain("very-secret");
+  });
+
+  it.each<[object, string]>([
+    [{ webhook: 5 }, "webhook must be a text."],
+    [{ webhook: "a.example/hook" }, "webhook must be an http or https URL."],
+    [{ webhook: "file:///etc/passwd" }, "webhook must be an http or https URL."],
+    [{ webhookV2: "javascript:1" }, "webhookV2 must be an http or https URL."],
+    [{ webhook: "https://u:p@a.example" }, "webhook must not be a URL with a user name or password."],
+    [{ policy: 1 }, "policy must be an object."],
+    [{ policy: { ttl: "1" } }, "policy.ttl must be a number."],
+    [{ policy: { lowPriority: 1 } }, "policy.lowPriority must be true or false."],
+    [{ s3Config: {} }, "s3Config.accessId is missing."],
+    [
+      { s3Config: { accessId: "a", accessSecret: "s", bucketName: "", endpointUrl: "https://a.example" } },
+      "s3Config.bucketName must be a text that is not empty.",
+    ],
+    [
+      { s3Config: { accessId: "a", accessSecret: "s", bucketName: "b", endpointUrl: "s3.example" } },
+      "s3Config.endpointUrl must be an http or https URL.",
+    ],
+  ])("with %j is refused by name", async (fields, sentence) => {
+    expect(await sentenceFor(bodyWith(fields))).toBe(sentence);
+  });
+
+  it("may have keys that nobody knows", async () => {
+    const { call } = await startServer();
+    expect((await call("POST", "/run", { body: bodyWith({ timeout: 5, id: "x" }) })).statusCode).toBe(200);
+  });
+});

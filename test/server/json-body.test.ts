@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { refusal } from "../support/refusal.ts";
+import { parseJsonBody } from "../../src/server/json-body.ts";
+
+const parse = (text: string): unknown => parseJsonBody(Buffer.from(text));
+
+describe("parseJsonBody", () => {
+  it("takes an empty body, and one of blanks, for none", () => {
+    expect(parse("")).toBeUndefined();
+    expect(parse(" \r\n")).toBeUndefined();
+  });
+
+  it("reads JSON in UTF-8, with a byte order mark too", () => {
+    const value = { input: { prompt: 'größer "\\" 🐦', list: [1, [{}], "a"], "": { "": 1 } } };
+    expect(parse(JSON.stringify(value))).toEqual(value);
+    expect(parse(`\uFEFF${JSON.stringify(value)}`)).toEqual(value);
+    expect(parse('\uFEFF{"a":"é"}')).toEqual({ a: "é" });
+  });
+
+  it.each(["{", '{"a', '{"a\\', '{"a":1,}', "[1}", "}", "nope", "{'a':1}", '"\\x"', "{}{}"])(
+    "refuses %s without quoting it",
+    (text) => {
+      expect(() => parse(text)).toThrow(refusal("INVALID_PARAMETER", "The body is not valid JSON."));
+    },
+  );
+
+  it("refuses bytes that are no UTF-8", () => {
+    const bytes = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')]);
+    expect(() => parseJsonBody(bytes)).toThrow(refusal("INVALID_PARAMETER", "The body is not valid UTF-8."));
+  });
+
+  it("nests 32 levels and not one more", () => {
+    expect(parse(`${"[".repeat(32)}${"]".repeat(32)}`)).toBeDefined();
+    const sentence = "The body is nested deeper than 32 levels.";
+    expect(() => parse(`${"[".repeat(33)}${"]".repeat(33)}`)).toThrow(refusal("INVALID_PARAMETER", sentence));
+    expect(() => parse('{"a":'.repeat(40))).toThrow(refusal("INVALID_PARAMETER", sentence));
+  });
+
+  it.each([
+    ["plainly", '{"seed":1,"seed":2}', "seed"],
+    ["deep inside", '{"input":{"a":[{"x":1,"y":{},"x":1}]}}', "x"],
+    ["written in two ways", '{"seed":1,"se\\u0065d":2}', "seed"],
+    ["far before its colon", `{"a":1,"a"${" ".repeat(300)}:2}`, "a"],
+    ["after a text that looks like a key", '{"a":"\\"b\\":{","b":"b","b":1}', "b"],
+  ])("names a key that stands there twice, %s", (_, text, key) => {
+    expect(() => parse(text)).toThrow(refusal("INVALID_PARAMETER", `The body has the key "${key}" twice.`));
+  });
+
+  it("finds no key twice where there is none", () => {
+    const value = { a: "a", b: { a: ["a", "a", { a: "b" }], c: "\\" }, "a\\": "a", c: '","c":"' };
+    expect(parse(JSON.stringify(value))).toEqual(value);
+  });
+
+  it("keeps a key called __proto__ a key", () => {
+    const value = parse('{"__proto__":{"isAdmin":true},"constructor":1}') as object;
+    expect(Object.keys(value)).toEqual(["__proto__", "constructor"]);
+    expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
+  });
+
+  it("refuses more values than anyone needs before it builds them", () => {
+    const sentence = "The body has more than 10000 values.";
+    const before = performance.now();
+    expect(() => parse(`[${"1,".repeat(5_000_000)}1]`)).toThrow(refusal("INVALID_PARAMETER", sentence));
+    expect(() => parse("[".repeat(10_000_000))).toThrow(refusal("INVALID_PARAMETER", /nested deeper/));
+    // Building them takes seconds.
+    expect(performance.now() - before).toBeLessThan(1000);
+  });
+});

@@ -1,0 +1,145 @@
+/** The server as the tests see it: with everything behind it in memory, and each answer held against the OpenAPI document. */
+import path from "node:path";
+import type { FastifyInstance, InjectOptions } from "fastify";
+import type { LightMyRequestResponse } from "fastify";
+import { Compile } from "typebox/compile";
+import type { TSchema } from "typebox";
+import { afterEach, expect } from "vitest";
+import { readConfig } from "../../src/config/config.ts";
+import type { Keys } from "../../src/keys/contracts.ts";
+import { createLog } from "../../src/log.ts";
+import { type AppDependencies, createApp } from "../../src/server/app.ts";
+import type { ServerSettings } from "../../src/server/settings.ts";
+import { createSignedUrls, type SignedUrls } from "../../src/storage/signed-urls.ts";
+import { root } from "../support/fixtures.ts";
+import {
+  createFakeJobs,
+  createFakeKeys,
+  createFakeStorage,
+  type FakeJobs,
+  type FakeStorage,
+} from "./fakes.ts";
+
+export const KEY = "key-one";
+export const OTHER_KEY = "key-two";
+export const ENDPOINT = "/v2/black-forest-labs-flux-1-kontext-dev";
+export const INPUT = { prompt: "a red hat", image: "https://pictures.example/bird.png" };
+
+export interface TestServer {
+  app: FastifyInstance;
+  jobs: FakeJobs;
+  keys: Pick<Keys, "verify">;
+  storage: FakeStorage;
+  signedUrls: SignedUrls;
+  /** The lines of the log. */
+  lines: Record<string, unknown>[];
+  /** A call of the endpoint, as {@link KEY} unless `authorization` says otherwise. */
+  call(
+    method: "GET" | "POST" | "HEAD",
+    route: string,
+    options?: CallOptions,
+  ): Promise<LightMyRequestResponse>;
+  /** Any other call. */
+  inject(options: InjectOptions): Promise<LightMyRequestResponse>;
+  /** Submits a job. @returns its id */
+  submit(input?: object): Promise<string>;
+}
+
+export interface CallOptions {
+  /** JSON, or a text that is sent as it is. */
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+const open = new Set<FastifyInstance>();
+afterEach(async () => {
+  for (const app of open) await app.close();
+  open.clear();
+});
+
+export async function startServer(
+  settings: Partial<ServerSettings> = {},
+  parts: Partial<Pick<AppDependencies, "notReady" | "runningWorkers" | "closeGraceMs">> = {},
+): Promise<TestServer> {
+  const jobs = createFakeJobs();
+  const keys = createFakeKeys(KEY, OTHER_KEY);
+  const storage = createFakeStorage();
+  const signedUrls = createSignedUrls({ secret: "a secret of the tests", lifetimeMs: 3_600_000 });
+  const lines: Record<string, unknown>[] = [];
+  const write = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
+  const app = await createApp({
+    config: { ...readConfig({}), ...settings },
+    jobs,
+    keys,
+    storage,
+    signedUrls,
+    log: createLog({ level: "debug", destination: { write } }),
+    examples: new Map([["bluebird.png", path.join(root, "examples", "bluebird.png")]]),
+    notReady: parts.notReady ?? (async () => undefined),
+    runningWorkers: parts.runningWorkers ?? (() => 1),
+    closeGraceMs: parts.closeGraceMs,
+  });
+  open.add(app);
+  await app.ready();
+
+  async function inject(options: InjectOptions): Promise<LightMyRequestResponse> {
+    const response = await app.inject(options);
+    checkAnswer(app, options, response);
+    return response;
+  }
+  const call: TestServer["call"] = (method, route, { body, headers } = {}) =>
+    inject({
+      method,
+      url: `${ENDPOINT}${route}`,
+      headers: { authorization: `Bearer ${KEY}`, "content-type": "application/json", ...headers },
+      ...(body === undefined ? {} : { payload: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+  return {
+    app,
+    jobs,
+    keys,
+    storage,
+    signedUrls,
+    lines,
+    call,
+    inject,
+    async submit(input = INPUT) {
+      const response = await call("POST", "/run", { body: { input } });
+      expect(response.statusCode).toBe(200);
+      return response.json<{ id: string }>().id;
+    },
+  };
+}
+
+interface Document {
+  paths: Record<
+    string,
+    Record<string, { responses: Record<string, { content?: Record<string, { schema: object }> }> }>
+  >;
+}
+
+export const documentOf = (app: FastifyInstance): Document => app.swagger() as unknown as Document;
+
+/** JSON, no null anywhere, and what the document promises for this route and status. */
+function checkAnswer(app: FastifyInstance, options: InjectOptions, response: LightMyRequestResponse): void {
+  const { statusCode, headers, body } = response;
+  const isJson = String(headers["content-type"]).startsWith("application/json");
+  if (isJson && body !== "") {
+    // Written out: a JSON text has `null` as a value only where no quote stands before it.
+    expect(body.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""')).not.toContain("null");
+  }
+  const url = String(options.url).replace(/\?.*$/, "");
+  const paths = documentOf(app).paths;
+  const template = Object.keys(paths).find((known) =>
+    new RegExp(`^${known.replaceAll(/\{[^}]+\}/g, "[^/]+")}$`).test(url),
+  );
+  const operation = template && paths[template]![(options.method ?? "GET").toLowerCase()];
+  if (!operation) return;
+  const promised = operation.responses[statusCode];
+  expect(promised, `${options.method} ${template} is documented with ${statusCode}`).toBeDefined();
+  const schema = promised!.content?.["application/json"]?.schema;
+  if (schema && isJson) {
+    const check = Compile(schema as TSchema);
+    expect(check.Errors(JSON.parse(body)), body).toEqual([]);
+  }
+}
