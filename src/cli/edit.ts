@@ -26,6 +26,7 @@ export interface EditFlags {
   format?: OutputFormat | undefined;
   checkpoint?: string | undefined;
   threads?: number | undefined;
+  safetyChecker?: boolean | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -50,15 +51,18 @@ export async function runEdit(
   try {
     progress.phase("loading the checkpoint");
     const { checkpoint, threads } = flags;
+    const safety = { isOn: flags.safetyChecker ?? true };
     engine = await orAborted(
-      withFlagNames(() => createEngine({ checkpoint, threads })),
+      withFlagNames(() => createEngine({ checkpoint, threads, safety })),
       signal,
     );
     progress.clear();
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the picture");
     const request = { image: source.bytes, ...parameters };
-    const result = await engine.edit(request, { signal, onStep: progress.step });
+    const result = await engine
+      .edit(request, { signal, onStep: progress.step })
+      .catch((error: unknown) => Promise.reject(withSafetyFlag(error)));
     progress.clear();
     await writeOutput(output, result.image);
     for (const notice of result.notices) say(notice);
@@ -84,6 +88,13 @@ function requestParameters(
 ): Omit<EditRequest, "image"> {
   const { negativePrompt, trueCfgScale, size, steps, guidance, seed } = flags;
   return { prompt, negativePrompt, trueCfgScale, size, numSteps: steps, guidance, seed, format };
+}
+
+/** A refusal by the safety checker also says how to go without it. */
+function withSafetyFlag(error: unknown): unknown {
+  if (!(error instanceof RetouchError) || error.code !== "OUTPUT_FLAGGED") return error;
+  const sentence = error.message.replace(/\.$/, "; --no-safety-checker leaves the check out.");
+  return new RetouchError(error.code, sentence, { cause: error });
 }
 
 function sayOnStderr(sentence: string): void {

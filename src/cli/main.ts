@@ -3,7 +3,10 @@ import { Command, CommanderError } from "commander";
 import { messageOf, RetouchError, version } from "../index.ts";
 import { numberOf, parseFormat, parseSize } from "./arguments.ts";
 import { type EditFlags, runEdit } from "./edit.ts";
+import { runKeysCreate, runKeysList, runKeysRevoke } from "./keys.ts";
 import { oneLine } from "./report.ts";
+import { runServe } from "./serve.ts";
+import { runWorker } from "./worker.ts";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -13,6 +16,7 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 const interruption = new AbortController();
 let interruptedCode: number | undefined;
+let stopSentence = "Stopping after the current step; once more stops at once.";
 
 const program = new Command("retouch")
   .description("Edit pictures by instruction with FLUX.1 Kontext, on your own machine.")
@@ -61,18 +65,67 @@ program
     "threads to compute with, 0 for one a core (default: 0)",
     numberOf("--threads"),
   )
+  .option("--no-safety-checker", "do not check the result for pornography (default: refuse it)")
   .option("--json", "print the result as one line of JSON")
   .option("--quiet", "print nothing but errors")
   .action((image: string, prompt: string, flags: EditFlags) =>
     runEdit(image, prompt, flags, interruption.signal),
   );
 
+program
+  .command("serve")
+  .summary("run the endpoint: HTTP server, queue and worker")
+  .description(
+    "Run the endpoint. Settings are variables of the environment: docs/configuration.md lists them.",
+  )
+  .helpOption("-h, --help", "print this help")
+  .action(() => {
+    stopSentence = "Stopping when the running job has ended; once more stops at once.";
+    return runServe(interruption.signal);
+  });
+
+program
+  .command("worker")
+  .summary("run workers for a server on another machine")
+  .description("Run workers that share DATABASE_URL and the storage with a server.")
+  .helpOption("-h, --help", "print this help")
+  .action(() => {
+    stopSentence = "Stopping when the running job has ended; once more stops at once.";
+    return runWorker(interruption.signal);
+  });
+
+const keys = program
+  .command("keys")
+  .summary("make, list and revoke API keys")
+  .description("Make, list and revoke API keys, beside a running server or without one.")
+  .helpOption("-h, --help", "print this help")
+  .helpCommand(false);
+keys
+  .command("create")
+  .description("Make a key and print it, the only time that it can be seen.")
+  .helpOption("-h, --help", "print this help")
+  .argument("<name>", "what to call it")
+  .option("--json", "print one line of JSON")
+  .action(runKeysCreate);
+keys
+  .command("list")
+  .description("List all keys, none of them whole.")
+  .helpOption("-h, --help", "print this help")
+  .option("--json", "print one line of JSON")
+  .action(runKeysList);
+keys
+  .command("revoke")
+  .description("End a key at once.")
+  .helpOption("-h, --help", "print this help")
+  .argument("<id>", "the key's id, as `retouch keys list` shows it")
+  .action(runKeysRevoke);
+
 for (const signal of SIGNALS) {
   process.once(signal, () => {
     interruptedCode = EXIT_OF_SIGNAL[signal];
     // From here on the system's own handling counts: the next one ends the process, whatever it is doing.
     for (const other of SIGNALS) process.removeAllListeners(other);
-    complain("Stopping after the current step; once more stops at once.");
+    complain(stopSentence);
     interruption.abort();
   });
 }
@@ -96,7 +149,9 @@ function exitCodeOf(error: unknown): number {
     return EXIT_USAGE;
   }
   if (error instanceof RetouchError) {
-    if (interruptedCode === undefined || error.code !== "ABORTED") complain(error.message);
+    // Several settings can be wrong at once, each with a sentence of its own.
+    const sentences = error.code === "CONFIG_INVALID" ? error.message.split("\n") : [error.message];
+    if (interruptedCode === undefined || error.code !== "ABORTED") sentences.forEach(complain);
     return error.code === "INVALID_PARAMETER" ? EXIT_USAGE : EXIT_FAILURE;
   }
   complain(`Unexpected failure: ${messageOf(error)}`);

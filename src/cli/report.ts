@@ -10,7 +10,7 @@ export interface Report {
 
 /** One line per parameter that was in effect, so that the edit can be repeated. */
 export function reportText({ output, result, checkpoint }: Report): string {
-  const { parameters, workingSize, referenceSize, seconds } = result;
+  const { parameters, workingSize, referenceSize, safety, seconds } = result;
   const hasNegative = parameters.negativePrompt !== "";
   const rows: [string, string][] = [
     ["picture", output === "-" ? "standard output" : output],
@@ -26,6 +26,7 @@ export function reportText({ output, result, checkpoint }: Report): string {
     ["steps", String(parameters.numSteps)],
     ["guidance", String(parameters.guidance)],
     ["checkpoint", checkpoint.name],
+    ["safety check", safety ? `passed (score ${safety.score.toFixed(3)} of ${safety.threshold})` : "off"],
     ["time", `${seconds.total.toFixed(2)} s, of which ${seconds.denoise.toFixed(2)} s denoising`],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));

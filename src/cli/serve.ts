@@ -1,0 +1,85 @@
+/** `retouch serve`: starts the service and says how to use it. */
+import { loadConfig } from "../config/config.ts";
+import { RetouchError } from "../errors.ts";
+import { createLog } from "../log.ts";
+import { type Service, startService } from "../service/service.ts";
+import { printText } from "./output.ts";
+
+const EXAMPLE = "bluebird.png";
+const PROMPT = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space";
+const FIRST_KEY = "first key";
+
+/** Runs until `signal`, then ends in order. @throws RetouchError with a sentence for the user */
+export async function runServe(signal: AbortSignal): Promise<void> {
+  const config = loadConfig();
+  const log = createLog({ level: config.logLevel });
+  const service = await startService({ config, log });
+  const { lost } = service.data;
+  const ended = new Promise<void>((resolve, reject) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    lost?.addEventListener("abort", () => reject(lostSentence(config.dataDir)), { once: true });
+  });
+  // Whatever comes first: nobody may be waiting yet.
+  ended.catch(() => {});
+  try {
+    const address = config.publicUrl ?? service.address;
+    await printText(
+      process.stdout,
+      welcome(address, `${address}/v2/${config.endpointId}`, await firstKey(service, config.apiKey)),
+    );
+    await ended;
+  } finally {
+    await service.close();
+  }
+}
+
+function lostSentence(folder: string): RetouchError {
+  return new RetouchError(
+    "DATA_DIR_IN_USE",
+    `RETOUCH_DATA_DIR: ${folder} was taken over by another process.`,
+  );
+}
+
+/** The operator's own key, or one that is made when there is none: the only moment at which it can be shown. */
+async function firstKey({ keys }: Service, chosen: string | undefined): Promise<string | undefined> {
+  if (chosen !== undefined) {
+    await keys.ensure(chosen, "RETOUCH_API_KEY");
+    return undefined;
+  }
+  const known = await keys.list();
+  return known.length === 0 ? (await keys.create(FIRST_KEY)).key : undefined;
+}
+
+function welcome(address: string, endpoint: string, newKey: string | undefined): string {
+  const key = newKey ?? "YOUR_API_KEY";
+  const intro =
+    newKey === undefined
+      ? "API key: the one you have (more with: npx retouch keys create NAME)"
+      : `API key: ${newKey}\n(shown this once; only its hash is kept. More with: npx retouch keys create NAME)`;
+  return `Retouch listens at ${endpoint}
+${intro}
+
+curl --request POST \\
+     --url ${endpoint}/runsync \\
+     --header "accept: application/json" \\
+     --header "authorization: ${key}" \\
+     --header "content-type: application/json" \\
+     --data '
+{
+  "input": {
+    "prompt": "${PROMPT}",
+    "image": "${address}/examples/${EXAMPLE}",
+    "negative_prompt": "",
+    "size": "1024*1024",
+    "num_inference_steps": 28,
+    "guidance": 2,
+    "seed": -1,
+    "output_format": "png",
+    "enable_safety_checker": true
+  }
+}'
+
+Playground: ${address}/#key=${key}
+`;
+}

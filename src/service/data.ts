@@ -1,0 +1,122 @@
+/** Opens what a service keeps: the database with jobs, queue and keys, and the pictures. The same for all its programs. */
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import type { Config } from "../config/settings.ts";
+import { connectDatabase, type Database } from "../database/database.ts";
+import { openEmbeddedDatabase } from "../database/embedded.ts";
+import { lockFolder } from "../database/folder-lock.ts";
+import { migrate, quoted } from "../database/migrations.ts";
+import type { JobsContext } from "../jobs/context.ts";
+import { createEvents } from "../jobs/events.ts";
+import { abandonLeases } from "../jobs/maintenance.ts";
+import { createQueue } from "../jobs/queue.ts";
+import { createKeys, type StoredKeys } from "../keys/keys.ts";
+import type { Log } from "../log.ts";
+import { openStorage, type StorageOptions } from "../storage/open.ts";
+import type { Storage } from "../storage/storage.ts";
+
+export interface Data {
+  context: JobsContext;
+  database: Database;
+  keys: StoredKeys;
+  storage: Storage;
+  /** Signs the addresses of results; made once, the same for all servers on this database. */
+  secret: string;
+  /** Aborts when another process took the data folder away, by hand or after this one stood still for too long. */
+  lost: AbortSignal | undefined;
+  close(): Promise<void>;
+}
+
+const SECRET_BYTES = 32;
+const DATABASE_FOLDER = "database";
+const FILES_FOLDER = "files";
+
+export interface DataOptions {
+  config: Config;
+  log: Log;
+  /** For tests, which run the sources: the compiled thread. */
+  threadEntry?: URL | undefined;
+}
+
+/** Where pictures are kept, by the settings. */
+export function storageOptions(config: Config): StorageOptions {
+  const { s3Bucket, s3AccessKeyId, s3SecretAccessKey } = config;
+  if (s3Bucket === undefined) return { kind: "local", folder: path.resolve(config.dataDir, FILES_FOLDER) };
+  return {
+    kind: "s3",
+    bucket: s3Bucket,
+    region: config.s3Region,
+    endpoint: config.s3Endpoint,
+    credentials:
+      s3AccessKeyId === undefined || s3SecretAccessKey === undefined
+        ? undefined
+        : { accessKeyId: s3AccessKeyId, secretAccessKey: s3SecretAccessKey },
+    prefix: config.s3Prefix,
+  };
+}
+
+/** @throws RetouchError DATA_DIR_IN_USE, DATABASE_UNAVAILABLE, STORAGE_UNAVAILABLE */
+export async function openData(options: DataOptions): Promise<Data> {
+  const { config, log } = options;
+  const onError = (error: unknown): void => log.warn({ err: error }, "The database connection failed.");
+  // The lock comes before everything else: who is refused has touched nothing.
+  const lock = config.databaseUrl === undefined ? await lockFolder(path.resolve(config.dataDir)) : undefined;
+  let database: Database | undefined;
+  try {
+    const storage = openStorage(storageOptions(config));
+    await storage.check();
+    database = await openDatabase(options, onError);
+    await migrate(database);
+    const queue = createQueue(database, onError);
+    await queue.start();
+    const events = createEvents(database.notifications);
+    const context: JobsContext = { database, queue, events, settings: config };
+    // Nobody else can be on an embedded database: whoever ran a job there is gone.
+    if (database.isEmbedded) await abandonLeases(context);
+    const keys = createKeys(database, events);
+    const secret = await ensureSecret(database);
+    const opened = database;
+    // Another process owns the folder from now on; not one more row may be written here.
+    lock?.lost.addEventListener("abort", () => void opened.close().catch(onError));
+    return {
+      context,
+      database,
+      keys,
+      storage,
+      secret,
+      lost: lock?.lost,
+      async close() {
+        keys.close();
+        events.close();
+        await queue.stop();
+        await opened.close();
+        await lock?.release();
+      },
+    };
+  } catch (error) {
+    await database?.close();
+    await lock?.release();
+    throw error;
+  }
+}
+
+function openDatabase(
+  { config, threadEntry }: DataOptions,
+  onError: (error: unknown) => void,
+): Promise<Database> {
+  const { databaseUrl: url, databaseSchema: schema } = config;
+  if (url !== undefined) return connectDatabase({ url, schema, onError });
+  const folder = path.resolve(config.dataDir, DATABASE_FOLDER);
+  return openEmbeddedDatabase({ folder, schema, onError, threadEntry });
+}
+
+async function ensureSecret(database: Database): Promise<string> {
+  const schema = quoted(database.schema);
+  await database.query(`insert into ${schema}.secrets values ('files', $1) on conflict do nothing`, [
+    randomBytes(SECRET_BYTES).toString("base64url"),
+  ]);
+  const [row] = await database.query<{ value: string }>(
+    `select value from ${schema}.secrets where name = 'files'`,
+  );
+  return row!.value;
+}

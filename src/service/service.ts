@@ -1,0 +1,163 @@
+/** The service as one program runs it: data, server, workers and what time asks for, started and stopped together. */
+import { readdirSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { FastifyInstance } from "fastify";
+import type { Config } from "../config/settings.ts";
+import { RetouchError } from "../errors.ts";
+import { createMaintenance } from "../jobs/maintenance.ts";
+import { createJobs } from "../jobs/owner-jobs.ts";
+import { createWebhooks } from "../jobs/webhooks.ts";
+import { readHealth } from "../jobs/workers.ts";
+import { startAdminServer } from "../keys/admin.ts";
+import type { StoredKeys } from "../keys/keys.ts";
+import type { Log } from "../log.ts";
+import { createAddressPolicy } from "../net/address-policy.ts";
+import { createAgents } from "../net/agents.ts";
+import { createHttpClient } from "../net/http-client.ts";
+import { addressIn, createApp } from "../server/app.ts";
+import { toWireJob } from "../server/wire.ts";
+import { createSignedUrls } from "../storage/signed-urls.ts";
+import { createSweeper } from "../storage/sweeper.ts";
+import type { Worker } from "../worker/worker.ts";
+import { type Data, openData } from "./data.ts";
+import { createWorkers } from "./work.ts";
+
+export interface ServiceOptions {
+  config: Config;
+  log: Log;
+  /** For tests: compiled programs in place of the shipped ones. */
+  threadEntry?: URL | undefined;
+  engineEntry?: URL | undefined;
+}
+
+export interface Service {
+  /** Where the server listens, without a slash at the end. */
+  address: string;
+  keys: StoredKeys;
+  app: FastifyInstance;
+  data: Data;
+  /** Stops taking calls and jobs, lets what runs end within the deadline, and closes everything, newest first. */
+  close(): Promise<void>;
+}
+
+const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
+const FLEET_REFRESH_MS = 1000;
+
+/** @throws RetouchError where a port, a folder or a database cannot be had */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, log, threadEntry, engineEntry } = options;
+  const agents = createAgents(createAddressPolicy(config.allowPrivateHosts));
+  const data = await openData({ config, log, threadEntry });
+  const { context, keys, storage } = data;
+  const onError = (error: unknown): void =>
+    log.warn({ err: error }, "Housekeeping failed; it is tried again.");
+  const signedUrls = createSignedUrls({ secret: data.secret, lifetimeMs: config.fileLifetimeMs });
+  const fleet = watchFleet(data, onError);
+  const workers = createWorkers({ config, context, storage, log, engineEntry }, config.workers);
+  const app = await createApp({
+    config,
+    jobs: createJobs(context),
+    keys,
+    storage,
+    signedUrls,
+    log,
+    examples: listExamples(),
+    notReady: () => notReady(data, workers),
+    runningWorkers: fleet.running,
+  });
+  const maintenance = createMaintenance(context, { deleteInput: (key) => storage.delete(key), onError });
+  const sweeper = createSweeper({ storage, lifetimeMs: config.fileLifetimeMs, onError });
+  const addressOf = addressIn(config, signedUrls);
+  const webhooks = createWebhooks({
+    context,
+    settings: config,
+    post: createHttpClient(agents).post,
+    render: (job) => toWireJob(job, addressOf),
+    log,
+  });
+
+  // Others can open a database server for themselves.
+  const admin = data.database.isEmbedded
+    ? await startAdminServer(path.resolve(config.dataDir), keys)
+    : undefined;
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= (async () => {
+      const stopping = Promise.all(workers.map((worker) => worker.stop()));
+      await app.close();
+      await stopping;
+      await webhooks.stop();
+      await sweeper.stop();
+      await maintenance.stop();
+      fleet.stop();
+      await admin?.close();
+      await data.close();
+    })();
+    return closing;
+  };
+  try {
+    const address = await listen(app, config);
+    await maintenance.run();
+    maintenance.start();
+    sweeper.start();
+    webhooks.start();
+    for (const worker of workers) worker.start();
+    return { address, keys, app, data, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const reasons: Record<string, string> = {
+      EADDRINUSE: `RETOUCH_PORT: the port ${port} is in use; choose another one, such as RETOUCH_PORT=${port + 1}.`,
+      EACCES: `RETOUCH_PORT: the port ${port} needs more rights than this user has.`,
+      EADDRNOTAVAIL: `RETOUCH_HOST: this machine has no address ${host}.`,
+      ENOTFOUND: `RETOUCH_HOST: there is no host ${host}.`,
+    };
+    const sentence = reasons[code ?? ""];
+    if (sentence === undefined) throw cause;
+    throw new RetouchError("CONFIG_INVALID", sentence, { cause });
+  }
+  const { address, family, port: bound } = app.server.address() as AddressInfo;
+  const shown = family === "IPv6" ? `[${address}]` : address;
+  // Nobody can open "every address" in a browser.
+  const isEvery = shown === "0.0.0.0" || shown === "[::]";
+  return `http://${isEvery ? "127.0.0.1" : shown}:${bound}`;
+}
+
+/** Ready: the database answers, and a worker here or elsewhere has warmed up. */
+async function notReady(data: Data, workers: readonly Worker[]): Promise<string | undefined> {
+  try {
+    const health = await readHealth(data.context);
+    if (health.workers.ready > 0) return undefined;
+    const reason = workers.map((worker) => worker.status().reason).find((found) => found !== undefined);
+    return reason ?? "No worker is ready yet.";
+  } catch {
+    return "The database does not answer.";
+  }
+}
+
+/** How many workers give a sign of life, for limits that grow with them. */
+function watchFleet(
+  data: Data,
+  onError: (error: unknown) => void,
+): { running: () => number; stop: () => void } {
+  let running = 0;
+  const timer = setInterval(() => {
+    readHealth(data.context).then(({ workers }) => (running = workers.ready), onError);
+  }, FLEET_REFRESH_MS);
+  return { running: () => running, stop: () => clearInterval(timer) };
+}
+
+function listExamples(): Map<string, string> {
+  const names = readdirSync(EXAMPLES).filter((name) => name.endsWith(".png"));
+  return new Map(names.map((name) => [name, path.join(EXAMPLES, name)]));
+}

@@ -1,0 +1,124 @@
+/** The whole service in this process, as `retouch serve` composes it, for tests that speak HTTP with it. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { readConfig } from "../../src/config/config.ts";
+import { createLog } from "../../src/log.ts";
+import { type Service, startService } from "../../src/service/service.ts";
+import { databaseUrl, dropSchema, newSchema, threadEntry } from "./databases.ts";
+import { root } from "./fixtures.ts";
+
+export type DatabaseName = "PGlite" | "PostgreSQL";
+
+export interface TestService {
+  /** With the endpoint's path, without a slash at the end. */
+  endpoint: string;
+  address: string;
+  key: string;
+  service: Service;
+  /** Calls the endpoint with the test's key; a body that is an object is sent as JSON. */
+  call(path: string, init?: CallInit): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export interface CallInit {
+  method?: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+  key?: string | null;
+  signal?: AbortSignal;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  /** Whatever JSON the server sent. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  body: any;
+}
+
+export const ENDPOINT = "black-forest-labs-flux-1-kontext-dev";
+export const KEY = "test-key-of-sixteen-or-more";
+export const stubEngine = pathToFileURL(path.join(root, "test", "support", "stub-engine.mjs"));
+export const realEngine = pathToFileURL(path.join(root, "dist", "worker", "engine-main.js"));
+
+/** @param settings variables of the environment, beside those that every test needs */
+export async function startTestService(options: {
+  database: DatabaseName;
+  engine?: URL;
+  settings?: Record<string, string>;
+}): Promise<TestService> {
+  const folder = await mkdtemp(path.join(tmpdir(), "retouch-test-"));
+  const schema = newSchema();
+  const isEmbedded = options.database === "PGlite";
+  const config = readConfig({
+    RETOUCH_PORT: "0",
+    RETOUCH_DATA_DIR: folder,
+    RETOUCH_DATABASE_SCHEMA: schema,
+    RETOUCH_ALLOW_PRIVATE_HOSTS: "127.0.0.1",
+    RETOUCH_SHUTDOWN_DEADLINE: "0ms",
+    DATABASE_URL: isEmbedded ? "" : databaseUrl,
+    ...options.settings,
+  });
+  const log = createLog({ level: process.env["TEST_LOG"] ?? "fatal" });
+  const service = await startService({ config, log, threadEntry, engineEntry: options.engine ?? stubEngine });
+  await service.keys.ensure(KEY, "test");
+  const endpoint = `${service.address}/v2/${ENDPOINT}`;
+  await untilReady(service);
+  return {
+    endpoint,
+    address: service.address,
+    key: KEY,
+    service,
+    call: (to, init) => call(`${endpoint}${to}`, init),
+    async close() {
+      await service.close();
+      await rm(folder, { recursive: true, force: true });
+      if (!isEmbedded) await dropSchema(schema);
+    },
+  };
+}
+
+export async function call(url: string, init: CallInit = {}): Promise<Answer> {
+  const { method, body, headers = {}, key = KEY, signal } = init;
+  const isJson = typeof body === "object" && body !== null && !(body instanceof Uint8Array);
+  const response = await fetch(url, {
+    method: method ?? (body === undefined ? "GET" : "POST"),
+    headers: {
+      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+      ...(isJson ? { "content-type": "application/json" } : {}),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: isJson ? JSON.stringify(body) : (body as string) }),
+    ...(signal ? { signal } : {}),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? undefined : JSON.parse(text),
+  };
+}
+
+async function untilReady({ address }: Service): Promise<void> {
+  for (let tries = 0; tries < 600; tries += 1) {
+    const { status } = await fetch(`${address}/readyz`);
+    if (status === 200) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("The service did not become ready.");
+}
+
+/** Asks until `isDone`. */
+export async function until<Result>(
+  ask: () => Promise<Result>,
+  isDone: (result: Result) => boolean,
+): Promise<Result> {
+  for (let tries = 0; tries < 400; tries += 1) {
+    const result = await ask();
+    if (isDone(result)) return result;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`It did not come to that: ${JSON.stringify(await ask())}`);
+}
