@@ -3,10 +3,7 @@ import { Command, CommanderError } from "commander";
 import { messageOf, RetouchError, version } from "../index.ts";
 import { numberOf, parseFormat, parseSize } from "./arguments.ts";
 import { type EditFlags, runEdit } from "./edit.ts";
-import { runKeysCreate, runKeysList, runKeysRevoke } from "./keys.ts";
 import { oneLine } from "./report.ts";
-import { runServe } from "./serve.ts";
-import { runWorker } from "./worker.ts";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -17,7 +14,9 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const interruption = new AbortController();
 let interruptedCode: number | undefined;
 let stopSentence = "Stopping after the current step; once more stops at once.";
+const STOP_OF_SERVICE = "Stopping when the running job has ended; once more stops at once.";
 
+// The service's commands are loaded when they are called: an edit needs neither a server nor a database.
 const program = new Command("retouch")
   .description("Edit pictures by instruction with FLUX.1 Kontext, on your own machine.")
   .version(version, "-V, --version", "print the version")
@@ -79,8 +78,9 @@ program
     "Run the endpoint. Settings are variables of the environment: docs/configuration.md lists them.",
   )
   .helpOption("-h, --help", "print this help")
-  .action(() => {
-    stopSentence = "Stopping when the running job has ended; once more stops at once.";
+  .action(async () => {
+    stopSentence = STOP_OF_SERVICE;
+    const { runServe } = await import("./serve.ts");
     return runServe(interruption.signal);
   });
 
@@ -89,8 +89,9 @@ program
   .summary("run workers for a server on another machine")
   .description("Run workers that share DATABASE_URL and the storage with a server.")
   .helpOption("-h, --help", "print this help")
-  .action(() => {
-    stopSentence = "Stopping when the running job has ended; once more stops at once.";
+  .action(async () => {
+    stopSentence = STOP_OF_SERVICE;
+    const { runWorker } = await import("./worker.ts");
     return runWorker(interruption.signal);
   });
 
@@ -106,19 +107,28 @@ keys
   .helpOption("-h, --help", "print this help")
   .argument("<name>", "what to call it")
   .option("--json", "print one line of JSON")
-  .action(runKeysCreate);
+  .action(async (name: string, flags: { json?: boolean }) => {
+    const { runKeysCreate } = await import("./keys.ts");
+    return runKeysCreate(name, flags);
+  });
 keys
   .command("list")
   .description("List all keys, none of them whole.")
   .helpOption("-h, --help", "print this help")
   .option("--json", "print one line of JSON")
-  .action(runKeysList);
+  .action(async (flags: { json?: boolean }) => {
+    const { runKeysList } = await import("./keys.ts");
+    return runKeysList(flags);
+  });
 keys
   .command("revoke")
   .description("End a key at once.")
   .helpOption("-h, --help", "print this help")
   .argument("<id>", "the key's id, as `retouch keys list` shows it")
-  .action(runKeysRevoke);
+  .action(async (id: string) => {
+    const { runKeysRevoke } = await import("./keys.ts");
+    return runKeysRevoke(id);
+  });
 
 for (const signal of SIGNALS) {
   process.once(signal, () => {

@@ -63,6 +63,7 @@ describe("retouch edit", () => {
       "steps: 1",
       "guidance: 2.5",
       "checkpoint: plain",
+      expect.stringMatching(/^safety check: passed \(score 0\.\d{3} of 0\.7\)$/),
       expect.stringMatching(/^time: \d+\.\d\d s, of which \d+\.\d\d s denoising$/),
     ]);
   });

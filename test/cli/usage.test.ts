@@ -20,8 +20,8 @@ describe("retouch", () => {
     const edit = (await retouch(["edit", "--help"])).stdout.toString();
     const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map((match) => match[1]);
     const expected =
-      "output negative-prompt true-cfg-scale size steps guidance seed format checkpoint threads json";
-    expect(flags).toEqual([...expected.split(" "), "quiet", "help"].map((name) => `--${name}`));
+      "output negative-prompt true-cfg-scale size steps guidance seed format checkpoint threads no-safety-checker";
+    expect(flags).toEqual([...expected.split(" "), "json", "quiet", "help"].map((name) => `--${name}`));
   });
 
   it("prints its help as an error when no command is given", async () => {

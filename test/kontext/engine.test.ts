@@ -49,7 +49,7 @@ async function countRuns(work: () => Promise<unknown>): Promise<number> {
 describe("an engine", () => {
   it("says which checkpoint it has loaded", () => {
     const folder = checkpointFolder("plain");
-    expect(engine.checkpoint).toEqual({ folder, name: "plain", isDemo: false, nativeSize: 128 });
+    expect(engine.checkpoint).toEqual({ folder, name: "plain", isDemo: false, nativeSize: 128, grid: 16 });
   });
 
   it.each([-1, 1.5, 1025, NaN])("is refused with %d threads", async (threads) => {
@@ -106,10 +106,12 @@ describe("an engine", () => {
         guidance: 2,
         seed: 1,
         format: "png",
+        isSafetyChecked: true,
       },
       workingSize: { width: 128, height: 128 },
       referenceSize: { width: 128, height: 128 },
       notices: [],
+      safety: { score: expect.any(Number), threshold: 0.7 },
       seconds,
     });
     expect(seconds.denoise).toBeGreaterThan(0);

@@ -179,6 +179,7 @@ describe.each(editCases)("the edit $name", (edit) => {
       guidance: edit.guidance,
       seed: edit.seed,
       format: "png" as const,
+      isSafetyChecked: false,
     };
     // The reference implementation is told to take the picture at its own size.
     const size = { width: edit.width, height: edit.height };

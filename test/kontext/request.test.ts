@@ -18,6 +18,7 @@ describe("a request", () => {
       numSteps: 28,
       guidance: 2,
       format: "png",
+      isSafetyChecked: true,
     });
     expect(Number.isInteger(seed)).toBe(true);
   });

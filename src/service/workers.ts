@@ -1,0 +1,42 @@
+/** Workers without a server, for a database and a storage that others share. */
+import type { Config } from "../config/settings.ts";
+import { RetouchError } from "../errors.ts";
+import { createMaintenance } from "../jobs/maintenance.ts";
+import type { Log } from "../log.ts";
+import { openData } from "./data.ts";
+import { createWorkers } from "./work.ts";
+
+export interface Workers {
+  /** Takes no more jobs, lets what runs end within the deadline, and closes everything, newest first. */
+  close(): Promise<void>;
+}
+
+/** @throws RetouchError where the settings leave nothing to share or no worker, or the database cannot be had */
+export async function startWorkers({ config, log }: { config: Config; log: Log }): Promise<Workers> {
+  if (config.databaseUrl === undefined) {
+    throw new RetouchError(
+      "CONFIG_INVALID",
+      "DATABASE_URL must be set: a worker of its own shares a database with the server. Without one, `retouch serve` runs the workers.",
+    );
+  }
+  if (config.workers === 0) {
+    throw new RetouchError("CONFIG_INVALID", "RETOUCH_WORKERS must be at least 1 here.");
+  }
+  const data = await openData({ config, log });
+  const { context, storage } = data;
+  const workers = createWorkers({ config, context, storage, log }, config.workers);
+  const maintenance = createMaintenance(context, {
+    deleteInput: (key) => storage.delete(key),
+    onError: (error) => log.warn({ err: error }, "Housekeeping failed; it is tried again."),
+  });
+  maintenance.start();
+  for (const worker of workers) worker.start();
+  log.info({ workers: workers.map(({ id }) => id) }, "The workers have started.");
+  return {
+    async close() {
+      await Promise.all(workers.map((worker) => worker.stop()));
+      await maintenance.stop();
+      await data.close();
+    },
+  };
+}
