@@ -64,12 +64,13 @@ export function createWebhooks(options: {
   let stopListening: (() => void) | undefined;
   let looking: Promise<void> | undefined;
   let isAsked = false;
+  const isStarted = (): boolean => stopListening !== undefined;
 
   /** Looks for due deliveries, once at a time; a call in the meantime makes it look again. */
   function look(): void {
     isAsked = true;
     looking ??= (async () => {
-      while (isAsked && stopListening !== undefined) {
+      while (isAsked && isStarted()) {
         isAsked = false;
         for (const due of await claim()) {
           const delivery = deliver(due).catch((error: unknown) =>
@@ -163,12 +164,12 @@ export function createWebhooks(options: {
       { jobId, url: withoutQuery(url), attempt: attempts, outcome },
       problem ?? "The webhook was delivered.",
     );
-    if (outcome === "pending" && stopListening !== undefined) setTimeout(look, delayMs).unref();
+    if (outcome === "pending" && isStarted()) setTimeout(look, delayMs).unref();
   }
 
   return {
     start() {
-      if (stopListening !== undefined) return;
+      if (isStarted()) return;
       stopListening = events.on("webhook", undefined, look);
       timer = setInterval(look, POLL_MS);
       look();

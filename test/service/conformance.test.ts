@@ -17,7 +17,7 @@ import {
 
 const PICTURE =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
-const ENDED = ["COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"];
+const ENDED = new Set(["COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"]);
 const COUNTERS = {
   jobs: ["completed", "failed", "inProgress", "inQueue", "retried"],
   workers: ["idle", "initializing", "ready", "running", "throttled", "unhealthy"],
@@ -26,7 +26,7 @@ const COUNTERS = {
 const edit = (prompt: string, input: object = {}): { input: object } => ({
   input: { prompt, image: PICTURE, size: "256*256", num_inference_steps: 4, ...input },
 });
-const hasEnded = ({ body }: Answer): boolean => ENDED.includes(body.status);
+const hasEnded = ({ body }: Answer): boolean => ENDED.has(body.status);
 
 describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("the endpoint on %s", (database) => {
   describe.skipIf(database === "PostgreSQL" && postgresMissing !== undefined)(
@@ -51,7 +51,7 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("the endpoint on %s", (dat
           async () => {
             const { body } = await server.call("/requests?limit=100");
             for (const { id, status } of body.requests ?? []) {
-              if (!ENDED.includes(status)) await server.call(`/cancel/${id}`, { method: "POST" });
+              if (!ENDED.has(status)) await server.call(`/cancel/${id}`, { method: "POST" });
             }
             return server.call("/health");
           },
@@ -348,7 +348,7 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("the endpoint on %s", (dat
           const { body } = await server.call(`/stream/${job.id}`);
           expect(performance.now() - begun).toBeLessThan(10_000);
           pieces.push(...body.stream);
-          if (ENDED.includes(body.status) && body.stream.length === 0) break;
+          if (ENDED.has(body.status) && body.stream.length === 0) break;
         }
         const progress = pieces.slice(0, -1).map(({ output }) => output.progress);
         expect(progress.length).toBeGreaterThan(2);
