@@ -1,6 +1,7 @@
-// Runs Python inside the repository's own virtual environment (.venv), making it on first use.
-// Python is needed for training and for regenerating the reference fixtures, never for editing.
-// Usage: node scripts/python.mjs ARGUMENTS-OF-PYTHON...
+// Runs Python inside one of the repository's own virtual environments, making it on first use.
+// Python is needed for training, for regenerating the reference fixtures and for testing with Python clients, never for
+// editing or serving.
+// Usage: node scripts/python.mjs [--clients] ARGUMENTS-OF-PYTHON...
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,9 +9,10 @@ import { fileURLToPath } from "node:url";
 import path from "node:path";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const folder = path.join(root, ".venv");
+const isForClients = process.argv[2] === "--clients";
+const folder = path.join(root, isForClients ? ".venv-clients" : ".venv");
 const python = path.join(folder, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
-const requirements = path.join(root, "scripts", "requirements.txt");
+const requirements = path.join(root, "scripts", isForClients ? "clients.txt" : "requirements.txt");
 
 function run(command, args) {
   const done = spawnSync(command, args, { cwd: root, stdio: "inherit" });
@@ -24,11 +26,11 @@ function prepare() {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   if (!existsSync(python)) run(process.env.PYTHON ?? "python3", ["-m", "venv", folder]);
   // PyTorch goes first and alone: resolved together with the rest, pip prefers builds with gigabytes of CUDA.
-  const torch = readFileSync(requirements, "utf8").match(/^torch==\S+/m)[0];
-  run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", torch]);
+  const torch = readFileSync(requirements, "utf8").match(/^torch==\S+/m)?.[0];
+  if (torch) run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", torch]);
   run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
   writeFileSync(stamp, wanted);
 }
 
 prepare();
-run(python, process.argv.slice(2));
+run(python, process.argv.slice(isForClients ? 3 : 2));

@@ -1,0 +1,114 @@
+/** The published JavaScript clients, unmodified, against a server that was started as a user starts it. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { createRunpod } from "@runpod/ai-sdk-provider";
+import { generateImage } from "ai";
+import runpodSdk from "runpod-sdk";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { root } from "../support/fixtures.ts";
+import { type Served, serve } from "../support/served.ts";
+import { ENDPOINT, until } from "../support/service.ts";
+
+const PROMPT = "Make it night";
+
+describe("40: the real clients", () => {
+  let server: Served;
+  let bird: Buffer;
+  beforeAll(async () => {
+    bird = await readFile(path.join(root, "examples", "bluebird.png"));
+    server = await serve();
+    await until(
+      () => fetch(`${server.address}/readyz`),
+      ({ status }) => status === 200,
+    );
+  });
+  afterAll(() => server.end("SIGTERM"));
+
+  const input = (more: object = {}): { input: object } => ({
+    input: {
+      prompt: PROMPT,
+      image: `${server.address}/examples/bluebird.png`,
+      size: "256*256",
+      num_inference_steps: 4,
+      ...more,
+    },
+  });
+
+  describe("runpod-sdk", () => {
+    const endpoint = () => runpodSdk(server.key, { baseUrl: `${server.address}/v2` }).endpoint(ENDPOINT)!;
+
+    it("runs an edit and waits for it", async () => {
+      const result = await endpoint().runSync(input() as never);
+      expect(result).toMatchObject({
+        status: "COMPLETED",
+        completed: true,
+        succeeded: true,
+        output: { image_url: expect.stringMatching(/^http/), cost: 0.001966 },
+      });
+      expect((await fetch((result.output as { image_url: string }).image_url)).status).toBe(200);
+    });
+
+    it("queues an edit, asks for its status and streams it to the end", async () => {
+      const { id } = await endpoint().run(input({ num_inference_steps: 50 }) as never);
+      expect(["IN_QUEUE", "IN_PROGRESS"]).toContain((await endpoint().status(id!)).status);
+      const outputs: Record<string, unknown>[] = [];
+      for await (const { output } of endpoint().stream(id!)) outputs.push(output as never);
+      expect(outputs.at(-1)).toMatchObject({ image_url: expect.stringMatching(/^http/) });
+      expect(outputs.slice(0, -1).map(({ progress }) => progress)).toContain("50/50");
+      expect(await endpoint().status(id!)).toMatchObject({ status: "COMPLETED", completed: true });
+    });
+
+    it("cancels, purges and looks after the endpoint", async () => {
+      const long = input({ num_inference_steps: 50, size: "1024*1024" });
+      const ids: string[] = [];
+      for (let count = 0; count < 3; count += 1) ids.push((await endpoint().run(long as never)).id!);
+      expect(await endpoint().cancel(ids[2]!)).toMatchObject({ id: ids[2], status: "CANCELLED" });
+      expect(await endpoint().purgeQueue()).toMatchObject({ status: "completed" });
+      const { jobs, workers } = await endpoint().health();
+      expect([jobs.inQueue, workers.idle! + workers.running!]).toEqual([0, 1]);
+    });
+
+    it("tells of a failed edit without throwing", async () => {
+      const result = await endpoint().runSync(input({ image: "data:image/png;base64,AAAA" }) as never);
+      expect(result).toMatchObject({
+        status: "FAILED",
+        succeeded: false,
+        error: expect.stringMatching(/^image/),
+      });
+    });
+  });
+
+  describe("@runpod/ai-sdk-provider", () => {
+    const model = () => createRunpod({ apiKey: server.key, baseURL: server.endpoint }).image(ENDPOINT);
+
+    it.each([
+      ["the default size", undefined, undefined, 1328, 1328],
+      ["4:3", undefined, "4:3", 1472, 1140],
+      ["a named size", "1024x1024", undefined, 1024, 1024],
+    ] as const)("edits an uploaded file at %s", async (_, size, aspectRatio, width, height) => {
+      const { image } = await generateImage({
+        model: model(),
+        prompt: { text: PROMPT, images: [bird] },
+        ...(size ? { size } : {}),
+        ...(aspectRatio ? { aspectRatio } : {}),
+        providerOptions: { runpod: { num_inference_steps: 4, maxPollAttempts: 30, pollIntervalMillis: 200 } },
+      });
+      expect(image.mediaType).toBe("image/png");
+      expect(await sharp(image.uint8Array).metadata()).toMatchObject({ format: "png", width, height });
+    });
+
+    it("41: submits an edit once that fails inside the model, and says why", async () => {
+      const before = (await server.call("/requests")).body.total;
+      const picture = await sharp({ create: { width: 40, height: 40, channels: 3, background: "red" } })
+        .png()
+        .toBuffer();
+      // Enough of a picture to be taken for one, and cut off where its pixels begin.
+      const cut = picture.subarray(0, 60);
+      await expect(
+        generateImage({ model: model(), prompt: { text: PROMPT, images: [cut] } }),
+      ).rejects.toThrow(/image/);
+      expect((await server.call("/requests")).body.total).toBe(before + 1);
+    });
+  });
+});
