@@ -1,7 +1,7 @@
 /**
  * What an edited file says about itself: an XMP packet with IPTC's digital source type, so that viewers and
- * platforms can label it as edited by a model, and the parameters that reproduce the edit. The instruction is
- * left out on purpose: it may say more about its author than the picture should carry.
+ * platforms can label it as edited by a model, and the parameters that reproduce the edit. The instruction is written
+ * only where that was asked for: it may say more about its author than the picture should carry.
  */
 
 /** The facts of one edit that are written into its file. */
@@ -15,12 +15,14 @@ export interface EditMetadata {
   guidance: number;
   /** Only where a negative prompt was in effect. */
   trueCfgScale?: number | undefined;
+  /** Only where it was asked for. */
+  prompt?: string | undefined;
 }
 
 // https://cv.iptc.org/newscodes/digitalsourcetype/: a composite that includes synthetic elements.
 const DIGITAL_SOURCE_TYPE =
   "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia";
-const PROPERTIES = ["model", "version", "seed", "numSteps", "guidance", "trueCfgScale"] as const;
+const PROPERTIES = ["model", "version", "seed", "numSteps", "guidance", "trueCfgScale", "prompt"] as const;
 
 /** Writes the XMP packet of an edit; its properties are named `retouch:model`, `retouch:seed` and so on. */
 export function editMetadata(metadata: EditMetadata): string {

@@ -27,13 +27,19 @@ export interface EngineOptions {
   threads?: number | undefined;
   /** Pictures with more pixels are refused before they are decoded. @default 64,000,000 */
   maxPixels?: number | undefined;
-  /**
-   * Whether results are checked for pornography, and from which score (0 to 1) they are refused; without it they are,
-   * from the checker's own. Off means off: no request can turn it on.
-   */
-  safety?: { isOn: boolean; threshold?: number | undefined } | undefined;
+  /** Whether and from which score on results are refused as pornography. */
+  safety?: EngineSafety | undefined;
   /** Whether the instruction is written into the result's metadata. @default false */
   isPromptInMetadata?: boolean | undefined;
+}
+
+export interface EngineSafety {
+  /** Off means off: no request can turn the check on. @default true */
+  isOn?: boolean | undefined;
+  /** Whether no request can turn it off. @default false */
+  isRequired?: boolean | undefined;
+  /** Score from which a result is refused, 0 to 1. @default the checker's own, 0.7 */
+  threshold?: number | undefined;
 }
 
 export interface CheckpointInfo {
@@ -111,8 +117,9 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
       `threads must be a whole number from 0 to 1024, not ${threads}.`,
     );
   }
-  const safety = options.safety ?? { isOn: true };
-  const checker = safety.isOn ? createSafetyChecker({ threshold: safety.threshold, threads }) : undefined;
+  const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
+  const { isPromptInMetadata = false } = options;
+  const checker = isOn ? createSafetyChecker({ threshold, threads }) : undefined;
   const checkpoint = await Checkpoint.open(folder);
   const networks = await Networks.load(checkpoint, threads);
   const info: CheckpointInfo = {
@@ -123,6 +130,8 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     grid: networks.native.grid,
   };
 
+  const tools: EditTools = { maxPixels, checker, isRequired, isPromptInMetadata };
+
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
   return {
@@ -130,7 +139,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     edit(request, editOptions = {}) {
       if (closing) return Promise.reject(new RetouchError("ABORTED", "The engine is closed."));
       const turn = unlessAborted(last, editOptions.signal).then(() =>
-        runEdit(networks, info, request, { ...editOptions, maxPixels, checker }),
+        runEdit(networks, info, request, { ...editOptions, ...tools }),
       );
       // Both: an edit that gives up waiting ends before the one that it waited for. No results, which would pile up.
       last = Promise.allSettled([last, turn]).then(() => undefined);
@@ -161,18 +170,21 @@ function unlessAborted(previous: Promise<unknown>, signal: AbortSignal | undefin
 interface EditTools {
   maxPixels: number | undefined;
   checker: SafetyChecker | undefined;
+  /** Whether the checker is used whatever the request says. */
+  isRequired: boolean;
+  isPromptInMetadata: boolean;
 }
 
 async function runEdit(
   networks: Networks,
   { name }: CheckpointInfo,
   request: EditRequest,
-  { signal, onStep, maxPixels, checker: ownChecker }: EditOptions & EditTools,
+  { signal, onStep, maxPixels, checker: ownChecker, isRequired, isPromptInMetadata }: EditOptions & EditTools,
 ): Promise<EditResult> {
   const started = performance.now();
   const resolved = resolveRequest(request);
   const source = await decodePicture(request.image, { maxPixels });
-  const checker = resolved.isSafetyChecked ? ownChecker : undefined;
+  const checker = isRequired || resolved.isSafetyChecked ? ownChecker : undefined;
   // A checker that cannot be loaded is better known before the edit than after it.
   await checker?.prepare();
 
@@ -197,7 +209,8 @@ async function runEdit(
   };
   const { seed, numSteps, guidance } = parameters;
   const trueCfgScale = isNegativeUsed ? parameters.trueCfgScale : undefined;
-  const xmp = editMetadata({ model: name, version, seed, numSteps, guidance, trueCfgScale });
+  const prompt = isPromptInMetadata ? parameters.prompt : undefined;
+  const xmp = editMetadata({ model: name, version, seed, numSteps, guidance, trueCfgScale, prompt });
   return {
     image: await encodePicture(picture, resolved.format, xmp),
     format: resolved.format,

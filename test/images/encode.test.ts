@@ -54,6 +54,12 @@ describe("editMetadata", () => {
     expect(editMetadata({ ...facts, trueCfgScale: 2 })).toContain('retouch:trueCfgScale="2"');
   });
 
+  it("holds the instruction only where it was asked for, on one line", () => {
+    expect(editMetadata(facts)).not.toContain("prompt");
+    const xmp = editMetadata({ ...facts, prompt: 'Write "night"\nbelow' });
+    expect(xmp).toContain('retouch:prompt="Write &quot;night&quot; below"');
+  });
+
   it("writes seed 0", () => expect(editMetadata({ ...facts, seed: 0 })).toContain('retouch:seed="0"'));
 
   it("escapes what XML reserves and drops what it cannot hold", async () => {

@@ -118,6 +118,14 @@ describe("an engine", () => {
     expect(seconds.total).toBeGreaterThan(seconds.denoise);
   });
 
+  it("writes the instruction into the file only where the engine was told to", async () => {
+    const telling = await createEngine({ checkpoint: checkpointFolder("plain"), isPromptInMetadata: true });
+    const xmpOf = async ({ image }: { image: Uint8Array }) => (await sharp(image).metadata()).xmpAsString;
+    expect(await xmpOf(await telling.edit(base))).toContain(`retouch:prompt="${base.prompt}"`);
+    expect(await xmpOf(await engine.edit(base))).not.toContain(base.prompt);
+    await telling.close();
+  });
+
   it("refuses a picture that is none, or larger than it may be, and stays usable", async () => {
     const image = new TextEncoder().encode("no picture");
     await expect(engine.edit({ ...base, image })).rejects.toEqual(
