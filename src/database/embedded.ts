@@ -3,6 +3,7 @@
  * the PostgreSQL driver in front of it, speaking its usual protocol over messages. So there is one way to the data,
  * wherever they lie. The folder must be locked before (`folder-lock.ts`): two owners lose rows without an error.
  */
+import { mkdir } from "node:fs/promises";
 import { Duplex } from "node:stream";
 import { Worker } from "node:worker_threads";
 import { RetouchError } from "../errors.ts";
@@ -28,6 +29,8 @@ export interface EmbeddedOptions {
 export async function openEmbeddedDatabase(options: EmbeddedOptions): Promise<Database> {
   const { folder, schema, onError } = options;
   const entry = options.threadEntry ?? new URL("./embedded-thread.js", import.meta.url);
+  // For this user alone; where it fails, the thread says why.
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => {});
   const thread = new Worker(entry, { workerData: { folder } });
   thread.on("error", onError);
   await new Promise<void>((resolve, reject) => {

@@ -7,8 +7,8 @@ import { connectAdmin, type KeysAdmin } from "../keys/admin.ts";
 import type { Log } from "../log.ts";
 import { openData } from "./data.ts";
 
-/** A server that has just begun owns the folder, and cannot be asked yet. */
-const TRIES = 20;
+/** A server that has just begun owns the folder, and cannot be asked until its database is open. */
+const PATIENCE_MS = 30_000;
 const RETRY_MS = 250;
 
 /** Does `work` with the keys. @throws RetouchError where neither a server nor the database can be had */
@@ -17,7 +17,8 @@ export async function withKeys<Result>(
   work: (keys: KeysAdmin) => Promise<Result>,
 ): Promise<Result> {
   const folder = path.resolve(config.dataDir);
-  for (let tries = 1; ; tries += 1) {
+  const until = performance.now() + PATIENCE_MS;
+  for (;;) {
     if (config.databaseUrl === undefined) {
       try {
         return await work(connectAdmin(folder));
@@ -34,7 +35,7 @@ export async function withKeys<Result>(
       }
     } catch (error) {
       const isBusy = error instanceof RetouchError && error.code === "DATA_DIR_IN_USE";
-      if (!isBusy || tries === TRIES) throw error;
+      if (!isBusy || performance.now() > until) throw error;
       await delay(RETRY_MS);
     }
   }

@@ -1,0 +1,255 @@
+/** `retouch serve`, `retouch worker` and `retouch keys` as a user runs them. */
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { promisify } from "node:util";
+import sharp from "sharp";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { startS3Server } from "../support/s3-server.ts";
+import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
+import { root } from "../support/fixtures.ts";
+import { environment, freePort, type Served, serve } from "../support/served.ts";
+import { until } from "../support/service.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const program = path.join(root, "bin", "retouch.js");
+const shell = promisify(execFile);
+
+/** A server that ends with the test, whatever becomes of it. */
+async function started(settings: Record<string, string> = {}): Promise<Served> {
+  const server = await serve(settings);
+  onTestFinished(async () => void (await server.end("SIGKILL")));
+  return server;
+}
+
+async function retouch(args: readonly string[], settings: Record<string, string>) {
+  const child = spawn(process.execPath, [program, ...args], { env: environment(settings) });
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].on("data", (chunk: Buffer) => (output[name] += chunk.toString()));
+  }
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, ...output };
+}
+
+const untilReady = (server: Served): Promise<unknown> =>
+  until(
+    () => fetch(`${server.address}/readyz`),
+    ({ status }) => status === 200,
+  );
+
+const editOf = (server: Served, more: object = {}): { input: object } => ({
+  input: {
+    prompt: "Make it night",
+    image: `${server.address}/examples/bluebird.png`,
+    size: "256*256",
+    num_inference_steps: 2,
+    ...more,
+  },
+});
+
+describe("retouch serve", () => {
+  it("prints a key once, and a command that works as it is pasted", async () => {
+    const folder = await temporaryFolder();
+    const first = await started({ RETOUCH_DATA_DIR: folder });
+    expect(first.key).toMatch(/^rtk_[\w-]{32}$/);
+    expect(first.welcome).toContain(`Playground: ${first.address}/#key=${first.key}\n`);
+    const command = /^curl [\s\S]*?^}'$/m.exec(first.welcome)![0];
+    await untilReady(first);
+    const { stdout } = await shell("bash", ["-c", `${command} --silent`]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      id: expect.stringMatching(/^sync-/),
+      status: "COMPLETED",
+      delayTime: expect.any(Number),
+      executionTime: expect.any(Number),
+      workerId: expect.stringMatching(/^[a-z0-9]{14}$/),
+      output: { image_url: expect.stringMatching(/^http/), cost: 0.031457 },
+    });
+    const url: string = JSON.parse(stdout).output.image_url;
+    const picture = Buffer.from(await (await fetch(url)).arrayBuffer());
+    expect(await sharp(picture).metadata()).toMatchObject({ format: "png", width: 1024, height: 1024 });
+    expect(await first.end("SIGTERM")).toBe(143);
+
+    const second = await started({ RETOUCH_DATA_DIR: folder, RETOUCH_PORT: new URL(first.address).port });
+    expect(second.welcome).not.toContain(first.key);
+    expect(second.welcome).toContain("API key: the one you have");
+    expect((await second.call("/health", { key: first.key })).status).toBe(200);
+    expect((await fetch(url)).status).toBe(200);
+    // Nothing of the folder is for other users of the machine.
+    for (const name of [".", "database", "files"]) {
+      expect((await stat(path.join(folder, name))).mode & 0o077, name).toBe(0);
+    }
+  });
+
+  it("takes the operator's own key, and does not repeat it", async () => {
+    const server = await started({ RETOUCH_API_KEY: "chosen-by-the-operator" });
+    expect(server.welcome).not.toContain("chosen-by-the-operator");
+    expect((await server.call("/health")).status).toBe(200);
+  });
+
+  it("says in one sentence that the port is taken, and keeps nothing open", async () => {
+    const server = await started();
+    const port = new URL(server.address).port;
+    const { code, stdout, stderr } = await retouch(["serve"], {
+      RETOUCH_PORT: port,
+      RETOUCH_DATA_DIR: await temporaryFolder(),
+      RETOUCH_LOG_LEVEL: "warn",
+    });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `retouch: RETOUCH_PORT: the port ${port} is in use; choose another one, such as RETOUCH_PORT=${Number(port) + 1}.\n`,
+    });
+  });
+
+  it("is refused on a folder that another one has, which loses nothing", async () => {
+    const folder = await temporaryFolder();
+    const server = await started({ RETOUCH_DATA_DIR: folder });
+    const { code, stderr } = await retouch(["serve"], {
+      RETOUCH_PORT: String(await freePort()),
+      RETOUCH_DATA_DIR: folder,
+    });
+    expect(code).toBe(1);
+    expect(stderr).toBe(`retouch: The data folder ${folder} is in use by process ${server.pid}.\n`);
+    const { body } = await server.call("/run", { body: editOf(server) });
+    expect((await server.call(`/status/${body.id}`)).status).toBe(200);
+  });
+
+  it("names every wrong setting, and starts nothing", async () => {
+    const folder = path.join(await temporaryFolder(), "data");
+    const { code, stderr } = await retouch(["serve"], {
+      RETOUCH_DATA_DIR: folder,
+      RETOUCH_PORT: "99999",
+      RETOUCH_PRISE: "0",
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^retouch: RETOUCH_PORT must be .*\nretouch: RETOUCH_PRISE is no setting; .*\n$/);
+    await expect(stat(folder)).rejects.toThrow("ENOENT");
+  });
+
+  it("lets the running job end when it is told to stop, and keeps the rest for the next start", async () => {
+    const settings = { RETOUCH_DATA_DIR: await temporaryFolder(), RETOUCH_API_KEY: "chosen-by-the-operator" };
+    const first = await started(settings);
+    await untilReady(first);
+    const ids: string[] = [];
+    for (const steps of [50, 2]) {
+      const { body } = await first.call("/run", { body: editOf(first, { num_inference_steps: steps }) });
+      ids.push(body.id);
+    }
+    await until(
+      () => first.call(`/status/${ids[0]}`),
+      ({ body }) => body.status === "IN_PROGRESS",
+    );
+    expect(await first.end("SIGTERM")).toBe(143);
+    const second = await started(settings);
+    const { body: running } = await second.call(`/status/${ids[0]}`);
+    expect(running).toMatchObject({ status: "COMPLETED", output: { num_inference_steps: 50 } });
+    const { body: waiting } = await second.call(`/status-sync/${ids[1]}?wait=20000`);
+    expect(waiting.status).toBe("COMPLETED");
+  });
+
+  it("shows in /health and /readyz that it warms up, and why it cannot", async () => {
+    const checkpoint = await temporaryFolder();
+    const server = await started({ RETOUCH_CHECKPOINT: checkpoint, RETOUCH_LOG_LEVEL: "fatal" });
+    const { body } = await until(
+      () => server.call("/health"),
+      (answer) => answer.body.workers.unhealthy === 1,
+    );
+    expect(body.workers).toMatchObject({ ready: 0, idle: 0, initializing: 0 });
+    const ready = await fetch(`${server.address}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toEqual({ error: expect.stringContaining("model_index.json") });
+  });
+});
+
+describe("retouch keys", () => {
+  const keys = (settings: Record<string, string>, ...args: string[]) => retouch(["keys", ...args], settings);
+
+  it("makes, lists and revokes beside a running server, at once", async () => {
+    const folder = await temporaryFolder();
+    const server = await started({ RETOUCH_DATA_DIR: folder });
+    const settings = { RETOUCH_DATA_DIR: folder };
+    const made = await keys(settings, "create", "team", "--json");
+    expect(made).toMatchObject({ code: 0, stderr: "" });
+    const { key, id } = JSON.parse(made.stdout) as { key: string; id: string };
+    expect((await server.call("/health", { key })).status).toBe(200);
+    const { stdout: list } = await keys(settings, "list");
+    expect(list).toContain(`${id}  ${key.slice(0, 10)}...`);
+    expect(list).not.toContain(key);
+    expect(await keys(settings, "revoke", id)).toEqual({
+      code: 0,
+      stdout: `${id} is revoked.\n`,
+      stderr: "",
+    });
+    expect((await server.call("/health", { key })).status).toBe(401);
+    expect((await keys(settings, "revoke", id)).code).toBe(2);
+  });
+
+  it("works without a server, for the next one", async () => {
+    const settings = { RETOUCH_DATA_DIR: await temporaryFolder() };
+    const { stdout } = await keys(settings, "create", "before the first start");
+    const key = stdout.split("\n")[0]!;
+    const server = await started(settings);
+    expect(server.welcome).toContain("API key: the one you have");
+    expect((await server.call("/health", { key })).status).toBe(200);
+    // Only a hash is kept.
+    const found = await shell("grep", ["-rlaF", key, settings.RETOUCH_DATA_DIR]).catch(({ code }) => code);
+    expect(found).toBe(1);
+  });
+
+  it("loses nothing when a server and several commands begin at the same moment", async () => {
+    const settings = { RETOUCH_DATA_DIR: await temporaryFolder() };
+    const names = ["a", "b", "c"];
+    const [server, ...made] = await Promise.all([
+      started({ ...settings, RETOUCH_API_KEY: "chosen-by-the-operator" }).catch((error: unknown) => error),
+      ...names.map((name) => keys(settings, "create", name)),
+    ]);
+    for (const { code, stderr } of made) expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    // A command may have had the folder at the moment when the server asked for it.
+    const list = await keys(settings, "list");
+    for (const name of names) expect(list.stdout).toMatch(new RegExp(`  ${name}$`, "m"));
+    if (server instanceof Error) expect(server.message).toContain("is in use by process");
+  }, 60_000);
+});
+
+describe("retouch worker", () => {
+  it("says what it needs", async () => {
+    const { code, stderr } = await retouch(["worker"], { RETOUCH_DATA_DIR: await temporaryFolder() });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^retouch: DATABASE_URL must be set: [^\n]*\n$/);
+  });
+
+  it("does the jobs of a server without workers, over PostgreSQL and S3", async ({ skip }) => {
+    if (postgresMissing !== undefined) skip(postgresMissing);
+    const bucket = await startS3Server();
+    const schema = newSchema();
+    onTestFinished(async () => {
+      await bucket.close();
+      await dropSchema(schema);
+    });
+    const shared = {
+      DATABASE_URL: databaseUrl,
+      RETOUCH_DATABASE_SCHEMA: schema,
+      RETOUCH_S3_BUCKET: bucket.bucket,
+      RETOUCH_S3_ENDPOINT: bucket.endpoint,
+      RETOUCH_S3_ACCESS_KEY_ID: bucket.credentials.accessKeyId,
+      RETOUCH_S3_SECRET_ACCESS_KEY: bucket.credentials.secretAccessKey,
+      RETOUCH_LOG_LEVEL: "warn",
+    };
+    const server = await started({ ...shared, RETOUCH_WORKERS: "0" });
+    const worker = spawn(process.execPath, [program, "worker"], {
+      env: environment(shared),
+      stdio: "ignore",
+    });
+    onTestFinished(() => void worker.kill("SIGKILL"));
+    const ended = once(worker, "exit");
+    const { body } = await server.call("/runsync?wait=60000", { body: editOf(server) });
+    expect(body.status).toBe("COMPLETED");
+    const response = await fetch(body.output.image_url as string);
+    expect(response.headers.get("content-type")).toBe("image/png");
+    worker.kill("SIGTERM");
+    expect((await ended)[0]).toBe(143);
+    expect((await server.call("/health")).body.workers.ready).toBe(0);
+  }, 90_000);
+});
