@@ -7,6 +7,7 @@ export type {
   EditResult,
   Engine,
   EngineOptions,
+  EngineSafety,
 } from "./kontext/engine.ts";
 export type { EditStep } from "./kontext/edit.ts";
 export { resolveRequest } from "./kontext/request.ts";

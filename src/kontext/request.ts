@@ -30,7 +30,7 @@ export interface EditRequest {
   seed?: number | undefined;
   /** @default "png" */
   format?: OutputFormat | undefined;
-  /** Whether the result is checked for pornography, where the engine has a checker; previews never are. @default true */
+  /** Whether the result is checked for pornography, where the engine leaves the choice; previews never are. @default true */
   isSafetyChecked?: boolean | undefined;
 }
 

@@ -45,7 +45,11 @@ function engineSetup(config: Config): EngineSetup {
   return {
     checkpoint,
     threads,
-    safety: { isOn: config.safety !== "off", threshold: config.safetyThreshold },
+    safety: {
+      isOn: config.safety !== "off",
+      isRequired: config.safety === "required",
+      threshold: config.safetyThreshold,
+    },
     isPromptInMetadata: config.metadataPrompt,
     storage: storageOptions(config),
     allowPrivateHosts,

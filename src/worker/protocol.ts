@@ -7,8 +7,8 @@ import type { StorageOptions } from "../storage/open.ts";
 export interface EngineSetup {
   checkpoint?: string | undefined;
   threads: number;
-  /** No checker at all, or one with its own threshold where none is given. */
-  safety: { isOn: boolean; threshold?: number | undefined };
+  /** No checker at all, or one with its own threshold where none is given. Required: also for jobs that ask for none. */
+  safety: { isOn: boolean; isRequired?: boolean | undefined; threshold?: number | undefined };
   isPromptInMetadata: boolean;
   storage: StorageOptions;
   allowPrivateHosts: readonly string[];
