@@ -20,9 +20,11 @@ const FLAGGED_CLASSES = ["Porn", "Hentai"];
 export const DEFAULT_SAFETY_THRESHOLD = 0.7;
 /** What errors call the network. */
 const NAME = "safety";
-const FOLDER = fileURLToPath(new URL("../../checkpoints/safety", import.meta.url));
+const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/safety", import.meta.url));
 
 export interface SafetyCheckerOptions {
+  /** Folder of the network. @default the one that ships with this package */
+  checkpoint?: string | undefined;
   /** Score from which a picture is flagged, 0 to 1; at 0 every picture is. @default 0.7 */
   threshold?: number | undefined;
   /** Threads of the network; 0 takes one a physical core. @default 0 */
@@ -37,7 +39,7 @@ export interface SafetyReport extends SafetyVerdict {
 
 export interface SafetyChecker {
   /**
-   * Loads the network, which the first check would do otherwise.
+   * Loads the network, which the first check would do otherwise. What failed is tried again by the next call.
    * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or RUNTIME_FAILED
    */
   prepare(): Promise<void>;
@@ -52,7 +54,7 @@ export interface SafetyChecker {
  * @throws RetouchError INVALID_PARAMETER
  */
 export function createSafetyChecker(options: SafetyCheckerOptions = {}): SafetyChecker {
-  const { threshold = DEFAULT_SAFETY_THRESHOLD, threads = 0 } = options;
+  const { checkpoint = SHIPPED_CHECKPOINT, threshold = DEFAULT_SAFETY_THRESHOLD, threads = 0 } = options;
   if (typeof threshold !== "number" || !(threshold >= 0 && threshold <= 1)) {
     throw new RetouchError(
       "INVALID_PARAMETER",
@@ -60,7 +62,11 @@ export function createSafetyChecker(options: SafetyCheckerOptions = {}): SafetyC
     );
   }
   let network: Promise<Network> | undefined;
-  const load = (): Promise<Network> => (network ??= loadNetwork(threads));
+  const load = (): Promise<Network> =>
+    (network ??= loadNetwork(checkpoint, threads).catch((error: unknown) => {
+      network = undefined;
+      throw error;
+    }));
   return {
     async prepare() {
       await load();
@@ -69,10 +75,9 @@ export function createSafetyChecker(options: SafetyCheckerOptions = {}): SafetyC
       const { session, config } = await load();
       const scores = await scoresOf(session, config, picture);
       // The sum of two classes may be rounded to more than 1.
-      const sum = FLAGGED_CLASSES.reduce((total, name) => total + (scores[name] ?? Number.NaN), 0);
+      const sum = FLAGGED_CLASSES.reduce((total, name) => total + scores[name]!, 0);
       const score = Math.min(sum, 1);
-      // Written so that no number at all counts as flagged.
-      return { score, threshold, isFlagged: !(score < threshold), scores };
+      return { score, threshold, isFlagged: score >= threshold, scores };
     },
     async close() {
       await (await network?.catch(() => undefined))?.session.dispose();
@@ -85,11 +90,16 @@ interface Network {
   config: MobileNetConfig;
 }
 
-async function loadNetwork(threads: number): Promise<Network> {
-  const config = readMobileNetConfig(await Config.read(path.join(FOLDER, "config.json")));
-  const weights = await QuantizedWeights.read(path.join(FOLDER, "model.safetensors"));
+async function loadNetwork(folder: string, threads: number): Promise<Network> {
+  const fields = await Config.read(path.join(folder, "config.json"));
+  const config = readMobileNetConfig(fields);
+  const missing = FLAGGED_CLASSES.find((name) => !config.classes.includes(name));
+  if (missing !== undefined) {
+    throw new RetouchError("CHECKPOINT_INVALID", `In ${fields.file}, classes must hold ${missing}.`);
+  }
+  const weights = await QuantizedWeights.read(path.join(folder, "model.safetensors"));
   const model = buildModel(NAME, mobileNet(config, weights));
-  return { session: await Session.load(model, { name: NAME, weightsFolder: FOLDER, threads }), config };
+  return { session: await Session.load(model, { name: NAME, weightsFolder: folder, threads }), config };
 }
 
 async function scoresOf(
@@ -100,5 +110,9 @@ async function scoresOf(
   const data = pictureToUnitSquare(picture, imageSize);
   const { scores } = await session.run({ pixels: { data, shape: [1, 3, imageSize, imageSize] } });
   const values = scores!.data as Float32Array;
+  // Below no threshold, and so never flagged.
+  if (values.some(Number.isNaN)) {
+    throw new RetouchError("RUNTIME_FAILED", "The safety checker gave no numbers: its weights are damaged.");
+  }
   return Object.fromEntries(classes.map((name, index) => [name, values[index]!]));
 }
