@@ -1,15 +1,16 @@
 /**
- * Writes the weights of checkpoints/safety from the npm package: `node scripts/run-ts.mjs scripts/safety/convert.ts [FILE]`.
- * A kernel's bytes stay as they are, in the order that ONNX wants, beside their scale and minimum; biases become
- * float32. The batch normalisations are in the kernels already.
+ * Writes the weights of checkpoints/safety and their licence from the npm package:
+ * `node scripts/run-ts.mjs scripts/safety/convert.ts [FOLDER]`. A kernel's
+ * bytes stay as they are, in the order that ONNX wants, beside their scale and minimum; biases become float32. The batch
+ * normalisations are in the kernels already.
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { readMobileNetMid, type StoredWeight, unpackNsfwjs } from "./nsfwjs.ts";
 
-const TARGET = fileURLToPath(new URL("../../checkpoints/safety/model.safetensors", import.meta.url));
+const TARGET = fileURLToPath(new URL("../../checkpoints/safety", import.meta.url));
 
 /**
  * How the package names a kernel, what comes before the layer's own name, and where ONNX has TensorFlow's axes: height,
@@ -37,10 +38,12 @@ interface OutTensor {
 
 const folder = await mkdtemp(path.join(tmpdir(), "retouch-safety-"));
 try {
-  const tensors = convert(readMobileNetMid(await unpackNsfwjs(folder)));
-  const file = path.resolve(process.argv[2] ?? TARGET);
-  await writeFile(file, safetensors(tensors));
-  process.stdout.write(`${tensors.size} tensors written to ${file}\n`);
+  const nsfwjs = await unpackNsfwjs(folder);
+  const tensors = convert(readMobileNetMid(nsfwjs));
+  const target = path.resolve(process.argv[2] ?? TARGET);
+  await writeFile(path.join(target, "model.safetensors"), safetensors(tensors));
+  await copyFile(path.join(nsfwjs, "LICENSE"), path.join(target, "LICENSE"));
+  process.stdout.write(`${tensors.size} tensors written to ${target}\n`);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
