@@ -22,7 +22,9 @@ process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 // By force: an orderly exit waits for the runtime's threads.
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
-const parentWatch = new Worker(new URL("./parent-watch.js", import.meta.url));
+const parentWatch = new Worker(new URL("./parent-watch.js", import.meta.url), {
+  workerData: { parent: process.ppid },
+});
 parentWatch.unref();
 process.on("message", (request: EngineRequest) => {
   if (request.kind === "setup") void setUp(request.setup);

@@ -27,7 +27,9 @@ let running;
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
-new Worker(new URL("../../dist/worker/parent-watch.js", import.meta.url)).unref();
+new Worker(new URL("../../dist/worker/parent-watch.js", import.meta.url), {
+  workerData: { parent: process.ppid },
+}).unref();
 process.on("message", (request) => {
   if (request.kind === "setup") void setUp(request.setup);
   else if (request.kind === "edit") void edit(request);
