@@ -131,7 +131,7 @@ describe("a job's picture", () => {
     const { run } = await prepare();
     const url = await serve((_, answer) => answer.end("<!doctype html><html><body>Sign in</body></html>"));
     await expect(run(editOf({ kind: "url", url }))).rejects.toEqual(
-      refusal("IMAGE_UNSUPPORTED", /^image is an HTML page, which is not accepted; .*\.$/),
+      refusal("IMAGE_UNSUPPORTED", /^image is a web page, which is not accepted; .*\.$/),
     );
   });
 
