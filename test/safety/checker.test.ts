@@ -2,6 +2,7 @@
 import { cp, readFile, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { decodePicture } from "../../src/images/decode.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import { Session } from "../../src/runtime/session.ts";
 import { createSafetyChecker, DEFAULT_SAFETY_THRESHOLD } from "../../src/safety/checker.ts";
@@ -73,8 +74,9 @@ describe("the threshold", () => {
     expect(await flaggedFrom(1)).toBe(false);
   });
 
-  it("flags none of the compared pictures where nothing else is said", async () => {
-    for (const picture of pictures.values()) {
+  it("flags neither the compared pictures nor the README's where nothing else is said", async () => {
+    const shown = await decodePicture(await readFile(path.join(root, "docs/images/bluebird-in-space.png")));
+    for (const picture of [...pictures.values(), shown]) {
       expect(await checker.check(picture)).toMatchObject({
         threshold: DEFAULT_SAFETY_THRESHOLD,
         isFlagged: false,

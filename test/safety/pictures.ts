@@ -9,8 +9,6 @@ const FILES = [
   "examples/car.png",
   "examples/fox.png",
   "examples/teapot.png",
-  "docs/images/bluebird-in-space.png",
-  "checkpoints/tiny/sheet.png",
   "test/fixtures/pictures/scene-48x80.png",
   "test/fixtures/pictures/scene-96x64.png",
 ];
