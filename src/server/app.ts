@@ -5,8 +5,10 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
+  type FastifySchema,
   LogController,
 } from "fastify";
+import { type TSchema, Type } from "typebox";
 import type { Jobs } from "../jobs/contracts.ts";
 import type { Keys } from "../keys/contracts.ts";
 import type { Log } from "../log.ts";
@@ -25,6 +27,7 @@ import { addFileRoutes } from "./routes/files.ts";
 import { createHolds } from "./routes/hold.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 import { addOperationRoutes } from "./routes/operations.ts";
+import { addPages } from "./routes/pages.ts";
 import { addSubmitRoutes } from "./routes/submit.ts";
 import type { ServerSettings } from "./settings.ts";
 
@@ -37,6 +40,8 @@ export interface AppDependencies {
   log: Log;
   /** The shipped example pictures: name and file. */
   examples: ReadonlyMap<string, string>;
+  /** The built playground. */
+  pagesFolder: string;
   /** Why edits cannot be done now, in one sentence. */
   notReady: () => Promise<string | undefined>;
   /** Workers that give a sign of life. */
@@ -92,6 +97,10 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const metrics = addMetrics(app, jobs, log);
   const limits = await createLimits(app, config, dependencies.runningWorkers);
   await app.register(swagger, {
+    transform: ({ schema, url }) => ({
+      schema: withoutEndpoint(schema),
+      url: url.replace(":endpoint", config.endpointId),
+    }),
     openapi: {
       openapi: "3.1.0",
       info: { title: "Retouch", version, description: "Self-hosted FLUX.1 Kontext image editing." },
@@ -138,12 +147,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     addFileRoutes(open, context);
     addOperationRoutes(open, { metrics, notReady: dependencies.notReady });
     open.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
-    open.get("/", { schema: { hide: true } }, () => ({
-      name: "Retouch",
-      version,
-      endpoint: `/v2/${config.endpointId}`,
-      openapi: "/openapi.json",
-    }));
+    await addPages(open, { folder: dependencies.pagesFolder, publicUrl: config.publicUrl });
   });
   return app;
 }
@@ -155,4 +159,13 @@ export function addressIn(
 ): RouteContext["addressOf"] {
   return (key, job) =>
     (config.publicUrl ?? job.baseUrl) + signedUrls.sign(key, job.endedAt ?? job.submittedAt);
+}
+
+/** The document names the one endpoint that there is, in place of a parameter. */
+function withoutEndpoint(schema: FastifySchema = {}): FastifySchema {
+  const { properties } = (schema.params ?? {}) as { properties?: Record<string, TSchema> };
+  if (properties?.["endpoint"] === undefined) return schema;
+  const { endpoint: _, ...others } = properties;
+  const { params: __, ...rest } = schema;
+  return Object.keys(others).length > 0 ? { ...rest, params: Type.Object(others) } : rest;
 }

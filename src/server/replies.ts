@@ -84,6 +84,10 @@ export const UsageReply = Type.Object({
     Type.Object({ date: Type.String(), completed: Count, failed: Count, cost: Type.Number() }),
   ),
   total: Type.Object({ completed: Count, failed: Count, cost: Type.Number() }),
+  price: Type.Object(
+    { amount: Type.Number(), per: Type.Union([Type.Literal("image"), Type.Literal("megapixel")]) },
+    { description: "Of an edit from now on; a megapixel is a million pixels of the result." },
+  ),
 });
 export const DeliveryReply = Type.Object({
   jobId: Id,

@@ -10,6 +10,7 @@ export type ServerSettings = InputSettings &
     | "endpointId"
     | "publicUrl"
     | "corsOrigin"
+    | "price"
     | "runMaxBytes"
     | "runsyncMaxBytes"
     | "imageMaxBytes"

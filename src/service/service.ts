@@ -43,6 +43,8 @@ export interface Service {
 }
 
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
+/** Built, wherever this file itself runs from. */
+const PAGES = fileURLToPath(new URL("../../dist/web", import.meta.url));
 const FLEET_REFRESH_MS = 1000;
 
 /** @throws RetouchError where a port, a folder or a database cannot be had */
@@ -64,6 +66,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     signedUrls,
     log,
     examples: listExamples(),
+    pagesFolder: PAGES,
     notReady: () => notReady(data, workers),
     runningWorkers: fleet.running,
   });

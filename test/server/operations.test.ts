@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { version } from "../../src/version.ts";
-import { ENDPOINT, startServer } from "./server.ts";
+import { startServer } from "./server.ts";
 
 describe("/healthz and /readyz", () => {
   it("say that the process answers, and when edits can be done", async () => {
@@ -63,14 +62,41 @@ describe("/metrics", () => {
   });
 });
 
-describe("/", () => {
-  it("names the endpoint", async () => {
+describe("the pages", () => {
+  it.each([
+    ["/", "text/html; charset=utf-8", '<h1 id="edit-title"'],
+    ["/docs", "text/html; charset=utf-8", "<h1>The API</h1>"],
+    ["/icon.svg", "image/svg+xml", "<svg"],
+  ])("%s is sent without a key, and may load nothing from elsewhere", async (url, type, text) => {
     const { inject } = await startServer();
-    expect((await inject({ url: "/" })).json()).toEqual({
-      name: "Retouch",
-      version,
-      endpoint: ENDPOINT,
-      openapi: "/openapi.json",
-    });
+    const { statusCode, headers, body } = await inject({ url });
+    expect([statusCode, headers["content-type"]]).toEqual([200, type]);
+    expect(body).toContain(text);
+    expect(headers["x-content-type-options"]).toBe("nosniff");
+    const policy = String(headers["content-security-policy"]);
+    expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self';");
+    expect(policy).not.toMatch(/unsafe|\*|https?:/);
   });
+
+  it("have nothing inline, and files whose names change with them", async () => {
+    const { inject } = await startServer();
+    const { body } = await inject({ url: "/" });
+    expect(body).not.toMatch(/<script(?![^>]* src=)|<style|\sstyle=|\son\w+=/);
+    const assets = [...body.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, name]) => name!);
+    expect(assets.length).toBeGreaterThan(1);
+    for (const url of assets) {
+      const { statusCode, headers } = await inject({ url });
+      expect([statusCode, headers["cache-control"]]).toEqual([200, "public, max-age=31536000, immutable"]);
+    }
+  });
+
+  it.each(["/assets/none.js", "/assets/..%2f..%2fpackage.json", "/assets/..%2findex.js", "/web/index.html"])(
+    "%s is none",
+    async (url) => {
+      const { inject } = await startServer();
+      const { statusCode, body } = await inject({ url });
+      expect(statusCode).toBe(404);
+      expect(JSON.parse(body)).toEqual({ error: expect.any(String) });
+    },
+  );
 });

@@ -133,7 +133,7 @@ describe("/openapi.json", () => {
     const document = (await inject({ url: "/openapi.json" })).json<{ openapi: string; paths: object }>();
     expect(document.openapi).toBe("3.1.0");
     const operations = Object.entries(documentOf(app).paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method} ${path.replace("/v2/{endpoint}", "")}`),
+      Object.keys(methods).map((method) => `${method} ${path.replace(ENDPOINT, "")}`),
     );
     expect(operations.filter((operation) => !operation.startsWith("head")).toSorted()).toEqual(
       [
@@ -159,7 +159,7 @@ describe("/openapi.json", () => {
         "get /metrics",
       ].toSorted(),
     );
-    const run = document.paths["/v2/{endpoint}/run" as keyof typeof document.paths]["post"] as {
+    const run = document.paths[`${ENDPOINT}/run` as keyof typeof document.paths]["post"] as {
       security: object[];
       requestBody: {
         content: Record<

@@ -75,6 +75,7 @@ export async function startServer(
     signedUrls,
     log: createLog({ level: "debug", destination: { write } }),
     examples: new Map([["bluebird.png", path.join(root, "examples", "bluebird.png")]]),
+    pagesFolder: path.join(root, "dist", "web"),
     notReady: parts.notReady ?? (async () => undefined),
     runningWorkers: parts.runningWorkers ?? (() => 1),
     closeGraceMs: parts.closeGraceMs,

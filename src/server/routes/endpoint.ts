@@ -11,7 +11,7 @@ const USAGE_DAYS = 30;
 const BODY_LIMIT = 64 * 1024;
 
 export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
-  const { jobs, addressOf } = context;
+  const { jobs, addressOf, config } = context;
 
   app.post(
     "/purge-queue",
@@ -87,6 +87,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
         ...range,
         days,
         total: { completed: sum((day) => day.completed), failed: sum((day) => day.failed), cost },
+        price: config.price,
       };
     },
   );

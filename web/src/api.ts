@@ -1,0 +1,118 @@
+/** The server's public HTTP API, as far as the playground needs it. */
+
+/** The wire's input of an edit, without what the playground never sends. */
+export interface EditInput {
+  prompt: string;
+  image: string;
+  size: string;
+  num_inference_steps: number;
+  guidance: number;
+  seed: number;
+  negative_prompt: string;
+  true_cfg_scale: number;
+  output_format: "png" | "jpeg";
+  enable_safety_checker: boolean;
+  keep_unchanged: boolean;
+  enable_preview: boolean;
+}
+
+export type JobState = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED" | "TIMED_OUT";
+
+export interface JobOutput {
+  image_url: string;
+  cost: number;
+  seed: number;
+  size: string;
+  working_size: string;
+  model: string;
+  changed_share?: number;
+  notices?: string[];
+}
+
+export interface JobReply {
+  id: string;
+  status: JobState;
+  delayTime?: number;
+  executionTime?: number;
+  error?: string;
+  output?: Partial<JobOutput>;
+}
+
+export interface StreamReply {
+  status: JobState;
+  stream: { output: { progress?: string; preview?: string; image_url?: string } }[];
+}
+
+export interface Price {
+  amount: number;
+  per: "image" | "megapixel";
+}
+
+export interface Usage {
+  days: { date: string; completed: number; failed: number; cost: number }[];
+  total: { completed: number; failed: number; cost: number };
+  price: Price;
+}
+
+export interface Requests {
+  requests: { id: string; status: JobState; startedAt?: string; error?: string }[];
+}
+
+/** The server answered, and not with what was asked for. */
+export class ApiError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+  }
+}
+
+/** The server did not answer at all. */
+export class UnreachableError extends Error {
+  constructor(cause: unknown) {
+    super("The server does not answer.", { cause });
+    this.name = "UnreachableError";
+  }
+}
+
+export interface Api {
+  run(input: EditInput): Promise<{ id: string }>;
+  status(id: string): Promise<JobReply>;
+  /** Waits for news for at most so long. */
+  stream(id: string, waitMs: number, signal: AbortSignal): Promise<StreamReply>;
+  cancel(id: string): Promise<JobReply>;
+  requests(): Promise<Requests>;
+  usage(): Promise<Usage>;
+  health(): Promise<{ workers: { ready: number; initializing: number } }>;
+}
+
+/** @param endpoint such as `/v2/NAME`; `key` is asked for at every call */
+export function createApi(endpoint: string, key: () => string): Api {
+  async function call<Reply>(path: string, init: RequestInit = {}): Promise<Reply> {
+    const headers = { authorization: `Bearer ${key()}`, "content-type": "application/json" };
+    let response: Response;
+    try {
+      response = await fetch(endpoint + path, { ...init, headers });
+    } catch (cause) {
+      if (init.signal?.aborted) throw cause;
+      throw new UnreachableError(cause);
+    }
+    const body = (await response.json().catch(() => ({}))) as { error?: string };
+    // A proxy without a server behind it, or a server that is on its way down or up.
+    if ([502, 503, 504].includes(response.status)) throw new UnreachableError(body.error);
+    if (!response.ok)
+      throw new ApiError(response.status, body.error ?? `The server answered ${response.status}.`);
+    return body as Reply;
+  }
+  return {
+    run: (input) => call("/run", { method: "POST", body: JSON.stringify({ input }) }),
+    status: (id) => call(`/status/${id}`),
+    stream: (id, waitMs, signal) => call(`/stream/${id}?wait=${waitMs}`, { signal }),
+    cancel: (id) => call(`/cancel/${id}`, { method: "POST" }),
+    requests: () => call("/requests?limit=100"),
+    usage: () => call("/usage"),
+    health: () => call("/health"),
+  };
+}

@@ -1,0 +1,126 @@
+/** The request that was just made, as code that works when it is pasted. */
+import type { EditInput } from "./api.ts";
+import { button, element } from "./dom.ts";
+
+export interface CodeRequest {
+  origin: string;
+  /** `/v2/NAME`. */
+  endpoint: string;
+  /** `image` is an address, or undefined for a file of the reader's own. */
+  input: Omit<EditInput, "image" | "enable_preview"> & { image: string | undefined };
+}
+
+export const KEY = "YOUR_API_KEY";
+const FILE = "picture.png";
+
+/** Each language's name and text. */
+export function snippets({ origin, endpoint, input }: CodeRequest): Record<string, string> {
+  const { image, ...rest } = input;
+  const name = endpoint.replace("/v2/", "");
+  const isFile = image === undefined;
+  const json = (value: unknown, indent: string): string =>
+    JSON.stringify(value, null, 2).replaceAll("\n", `\n${indent}`);
+  const address = origin + endpoint;
+  // In single quotes of a shell; a quote inside ends them, is escaped, and opens them again.
+  const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  const body = json({ input: { ...rest, image: isFile ? "IMAGE" : image } }, "");
+  const curlBody = isFile
+    ? `{ printf '%s' ${quoted(body.split("IMAGE")[0]!)}; printf 'data:image/png;base64,'; base64 < ${FILE} | tr -d '\\n'; printf '%s' ${quoted(body.split("IMAGE")[1]!)}; } |\n`
+    : "";
+  const { prompt, size, seed, ...options } = rest;
+  return {
+    curl: `${curlBody}curl --request POST '${address}/runsync' \\
+  --header 'Authorization: Bearer ${KEY}' \\
+  --header 'Content-Type: application/json' \\
+  --data-binary ${isFile ? "@-" : quoted(body)}`,
+    JavaScript: `${isFile ? `import { readFile } from "node:fs/promises";\n` : ""}import runpodSdk from "runpod-sdk";
+
+const runpod = runpodSdk("${KEY}", { baseUrl: "${origin}/v2" });
+const endpoint = runpod.endpoint("${name}");
+${isFile ? `const picture = await readFile("${FILE}");\n` : ""}const { status, output, error } = await endpoint.runSync({
+  input: {
+    ...${json(rest, "    ")},
+    image: ${isFile ? '`data:image/png;base64,${picture.toString("base64")}`' : JSON.stringify(image)},
+  },
+});
+console.log(status, output?.image_url ?? error);`,
+    "AI SDK": `import { ${isFile ? "readFile, " : ""}writeFile } from "node:fs/promises";
+import { createRunpod } from "@runpod/ai-sdk-provider";
+import { generateImage } from "ai";
+
+const runpod = createRunpod({ apiKey: "${KEY}", baseURL: "${address}" });
+${isFile ? `const picture = await readFile("${FILE}");\n` : `const picture = await (await fetch(${JSON.stringify(image)})).arrayBuffer();\n`}const { image } = await generateImage({
+  model: runpod.image("${name}"),
+  prompt: { text: ${JSON.stringify(prompt)}, images: [new Uint8Array(picture)] },
+  size: "${size.replace("*", "x")}",
+  seed: ${seed},
+  providerOptions: { runpod: ${json(options, "  ")} },
+});
+await writeFile("edited.${rest.output_format}", image.uint8Array);`,
+    Python: `${isFile ? "import base64\n\n" : ""}import runpod
+
+runpod.api_key = "${KEY}"
+runpod.endpoint_url_base = "${origin}/v2"
+${isFile ? `with open("${FILE}", "rb") as file:\n    picture = base64.b64encode(file.read()).decode()\n` : ""}endpoint = runpod.Endpoint("${name}")
+output = endpoint.run_sync({
+${Object.entries(rest)
+  .map(([field, value]) => `    ${JSON.stringify(field)}: ${pythonOf(value)},`)
+  .join("\n")}
+    "image": ${isFile ? '"data:image/png;base64," + picture' : JSON.stringify(image)},
+})
+print(output["image_url"])`,
+  };
+}
+
+/** JSON's texts are Python's, and so are its numbers. */
+function pythonOf(value: string | number | boolean): string {
+  if (typeof value === "boolean") return value ? "True" : "False";
+  return JSON.stringify(value);
+}
+
+/** Tabs over the snippets, one shown at a time, with a button that copies it. */
+export function codeTabs(request: CodeRequest): HTMLElement {
+  const texts = Object.entries(snippets(request));
+  const text = element("code", {});
+  const panel = element("pre", { id: "code-panel", role: "tabpanel", tabindex: 0 }, text);
+  const tabs = texts.map(([name, snippet], index) => {
+    const tab = button(name, () => choose(index), "tab");
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-controls", "code-panel");
+    tab.addEventListener("keydown", ({ key }) => {
+      const step = key === "ArrowRight" ? 1 : key === "ArrowLeft" ? -1 : 0;
+      if (step === 0) return;
+      const next = (index + step + tabs.length) % tabs.length;
+      choose(next);
+      tabs[next]!.focus();
+    });
+    tab.dataset["snippet"] = snippet;
+    return tab;
+  });
+  function choose(index: number): void {
+    for (const [place, tab] of tabs.entries()) {
+      tab.setAttribute("aria-selected", String(place === index));
+      tab.tabIndex = place === index ? 0 : -1;
+    }
+    text.textContent = texts[index]![1];
+    panel.setAttribute("aria-label", texts[index]![0]);
+  }
+  const copy = button("Copy", () => {
+    void navigator.clipboard.writeText(text.textContent).then(() => {
+      copy.textContent = "Copied";
+      setTimeout(() => (copy.textContent = "Copy"), 1500);
+    });
+  });
+  choose(0);
+  return element(
+    "div",
+    { class: "code" },
+    element(
+      "div",
+      { class: "tabs" },
+      element("div", { role: "tablist", "aria-label": "Language" }, ...tabs),
+      copy,
+    ),
+    panel,
+  );
+}

@@ -1,0 +1,119 @@
+/** The reference: the server's own OpenAPI document, made readable. */
+import { element, find } from "./dom.ts";
+
+interface Schema {
+  type?: string;
+  const?: unknown;
+  anyOf?: Schema[];
+  items?: Schema;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  minimum?: number;
+  maximum?: number;
+  maxLength?: number;
+  default?: unknown;
+  description?: string;
+}
+
+interface Call {
+  summary?: string;
+  description?: string;
+  security?: unknown[];
+  parameters?: { name: string; in: string; required?: boolean; description?: string; schema: Schema }[];
+  requestBody?: { content: Record<string, { schema: Schema }> };
+  responses: Record<string, { description?: string; content?: Record<string, { schema?: Schema }> }>;
+}
+
+interface OpenApi {
+  info: { title: string; version: string; description: string };
+  paths: Record<string, Record<string, Call>>;
+}
+
+const response = await fetch("/openapi.json");
+const { info, paths } = (await response.json()) as OpenApi;
+find("intro").textContent = `${info.description} Version ${info.version}; the same as a file: /openapi.json.`;
+
+for (const [path, methods] of Object.entries(paths)) {
+  for (const [method, call] of Object.entries(methods)) {
+    if (method === "head") continue;
+    const id = `${method}-${path.replaceAll(/[^a-z0-9]+/gi, "-")}`;
+    // The endpoint's name is the same in all of them.
+    const short = path.replace(/^\/v2\/[^/]+/, "…");
+    find("contents").append(element("a", { href: `#${id}` }, `${method.toUpperCase()} ${short}`));
+    find("calls").append(describe(id, method, path, call));
+  }
+}
+
+function describe(id: string, method: string, path: string, call: Call): HTMLElement {
+  const { summary = "", security = [], parameters = [], requestBody, responses } = call;
+  const section = element(
+    "section",
+    { id, class: "call" },
+    element("h2", {}, element("span", { class: "method" }, method.toUpperCase()), element("code", {}, path)),
+    element("p", {}, `${summary}.${security.length > 0 ? " Needs an API key." : ""}`),
+  );
+  if (parameters.length > 0) {
+    const rows = parameters.map(
+      (parameter) =>
+        [
+          parameter.name,
+          `${parameter.in}. ${parameter.description ?? sentence(parameter.schema)}`,
+          0,
+        ] as const,
+    );
+    section.append(element("h3", {}, "Parameters"), fields(rows));
+  }
+  for (const [type, { schema }] of Object.entries(requestBody?.content ?? {})) {
+    section.append(element("h3", {}, `Body (${type})`), fields(rowsOf(schema, 0)));
+  }
+  section.append(
+    element("h3", {}, "Answers"),
+    fields(
+      Object.entries(responses).flatMap(([status, { description, content = {} }]) => {
+        const schema = content["application/json"]?.schema;
+        const types = Object.keys(content).join(", ");
+        const text = description && description !== "Default Response" ? `${description} ` : "";
+        const row: Row = [status, `${text}${types}`, 0];
+        return [row].concat(status === "200" && schema ? rowsOf(schema, 1) : []);
+      }),
+    ),
+  );
+  return section;
+}
+
+type Row = readonly [name: string, text: string, depth: number];
+
+function rowsOf(schema: Schema, depth: number): Row[] {
+  const inner = schema.type === "array" ? schema.items : schema;
+  return Object.entries(inner?.properties ?? {}).flatMap(([name, property]) => {
+    const isRequired = inner?.required?.includes(name) ?? false;
+    const row: Row = [name, `${sentence(property)}${isRequired && depth === 0 ? " Required." : ""}`, depth];
+    return [row].concat(rowsOf(property, depth + 1));
+  });
+}
+
+function fields(rows: readonly Row[]): HTMLElement {
+  return element(
+    "dl",
+    { class: "fields" },
+    ...rows.flatMap(([name, text, depth]) => [
+      element("dt", { class: depth > 0 ? "deep" : "" }, element("code", {}, name)),
+      element("dd", {}, text),
+    ]),
+  );
+}
+
+/** Type, range, default and meaning in a line. */
+function sentence(schema: Schema): string {
+  const { type, anyOf, minimum, maximum, maxLength, description = "" } = schema;
+  const kind = anyOf
+    ? anyOf.map((choice) => JSON.stringify(choice.const ?? choice.type)).join(" or ")
+    : (type ?? "");
+  const range =
+    minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER
+      ? `, ${minimum} to ${maximum}`
+      : "";
+  const length = maxLength === undefined ? "" : `, at most ${maxLength} characters`;
+  const fallback = schema.default === undefined ? "" : `, ${JSON.stringify(schema.default)} by default`;
+  return `${kind}${range}${length}${fallback}. ${description}`.trim();
+}

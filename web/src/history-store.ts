@@ -1,0 +1,87 @@
+/** The edits made in this browser, with their pictures, in IndexedDB; the oldest go when there are too many. */
+import type { JobOutput } from "./api.ts";
+import type { Parameters } from "./parameters.ts";
+
+export interface EditRecord {
+  id: string;
+  jobId: string;
+  createdAt: number;
+  prompt: string;
+  parameters: Parameters;
+  status: "running" | "completed" | "failed" | "cancelled";
+  source: Blob;
+  /** Address on this server, where the source is one of the examples. */
+  sourceUrl?: string;
+  /** The edit whose result is the source, and the first source of that line. */
+  parentId?: string;
+  original?: Blob;
+  result?: Blob;
+  output?: Partial<JobOutput>;
+  executionMs?: number;
+  error?: string;
+  /** Of the result from the first source of its line, 0 to 1. */
+  differenceFromOriginal?: number;
+}
+
+export interface HistoryStore {
+  put(record: EditRecord): Promise<void>;
+  get(id: string): Promise<EditRecord | undefined>;
+  /** Newest first. */
+  list(): Promise<EditRecord[]>;
+  clear(): Promise<void>;
+}
+
+const DATABASE = "retouch";
+const STORE = "edits";
+export const MAX_BYTES = 200 * 2 ** 20;
+export const MAX_RECORDS = 200;
+
+export const sizeOf = ({ source, result, original }: EditRecord): number =>
+  source.size + (result?.size ?? 0) + (original?.size ?? 0);
+
+export async function openHistory(): Promise<HistoryStore> {
+  const opening = indexedDB.open(DATABASE, 1);
+  opening.addEventListener("upgradeneeded", () => {
+    opening.result.createObjectStore(STORE, { keyPath: "id" }).createIndex("createdAt", "createdAt");
+  });
+  const database = await settled(opening);
+  const store = (mode: IDBTransactionMode): IDBObjectStore =>
+    database.transaction(STORE, mode).objectStore(STORE);
+
+  async function list(): Promise<EditRecord[]> {
+    const records = await settled<EditRecord[]>(store("readonly").index("createdAt").getAll());
+    return records.toReversed();
+  }
+
+  /** What runs stays, whatever its age. */
+  async function makeRoom(): Promise<void> {
+    let bytes = 0;
+    for (const [index, record] of (await list()).entries()) {
+      bytes += sizeOf(record);
+      const isTooMuch = index >= MAX_RECORDS || bytes > MAX_BYTES;
+      if (isTooMuch && index > 0 && record.status !== "running")
+        await settled(store("readwrite").delete(record.id));
+    }
+  }
+
+  return {
+    async put(record) {
+      await settled(store("readwrite").put(record));
+      await makeRoom();
+    },
+    get: (id) => settled<EditRecord | undefined>(store("readonly").get(id)),
+    list,
+    async clear() {
+      await settled(store("readwrite").clear());
+    },
+  };
+}
+
+function settled<Result>(request: IDBRequest<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    request.addEventListener("success", () => resolve(request.result));
+    request.addEventListener("error", () =>
+      reject(request.error ?? new Error("The history cannot be read.")),
+    );
+  });
+}

@@ -1,0 +1,101 @@
+/** The playground: its pages, its key and its server, put together. */
+import { ApiError, createApi, UnreachableError } from "./api.ts";
+import { find } from "./dom.ts";
+import { createEditPage } from "./edit-page.ts";
+import { createHistoryPage } from "./history-page.ts";
+import { openHistory } from "./history-store.ts";
+import { createKeyHolder } from "./key.ts";
+import { readSchema, type ServerSchema } from "./schema.ts";
+import { drawUsage } from "./usage-page.ts";
+
+const PAGES = ["edit", "history", "usage"] as const;
+const HEALTH_MS = 10_000;
+const RETRY_MS = 1000;
+
+const banner = find("banner");
+const state = find("server-state");
+
+function sayConnection(isThere: boolean): void {
+  banner.hidden = isThere;
+  banner.textContent = isThere ? "" : "The server does not answer. Trying again; nothing of yours is lost.";
+  if (!isThere) state.textContent = "Away";
+}
+
+async function schemaOfServer(): Promise<ServerSchema> {
+  for (;;) {
+    try {
+      const schema = await readSchema();
+      sayConnection(true);
+      return schema;
+    } catch {
+      sayConnection(false);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+const key = createKeyHolder(() => void refresh());
+const [schema, history] = await Promise.all([schemaOfServer(), openHistory()]);
+const api = createApi(schema.endpoint, key.get);
+const refusedKey = (): void => key.ask("The server does not know this key.");
+
+const historyPage = createHistoryPage({
+  api,
+  history,
+  open(record) {
+    location.hash = "edit";
+    editPage.open(record);
+  },
+});
+const editPage = createEditPage({
+  api,
+  schema,
+  history,
+  onHistory: () => void historyPage.refresh(),
+  onConnection: sayConnection,
+  onRefusedKey: refusedKey,
+});
+
+function showPage(): void {
+  const wanted = PAGES.find((name) => location.hash === `#${name}`) ?? "edit";
+  for (const name of PAGES) find(`page-${name}`).hidden = name !== wanted;
+  for (const link of document.querySelectorAll<HTMLElement>("nav [data-page]")) {
+    if (link.dataset["page"] === wanted) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (wanted === "history") void historyPage.refresh();
+  if (wanted === "usage") void refresh();
+}
+
+/** Looks at the server with the present key: whether it counts, what an edit costs, and whether it is warm. */
+async function refresh(): Promise<void> {
+  if (key.get() === "") {
+    state.textContent = "No key";
+    key.ask();
+    return;
+  }
+  try {
+    const [usage, { workers }] = await Promise.all([api.usage(), api.health()]);
+    sayConnection(true);
+    editPage.setPrice(usage.price);
+    drawUsage(usage);
+    state.textContent = workers.ready > 0 ? "Ready" : workers.initializing > 0 ? "Warming up" : "No worker";
+    state.dataset["state"] = workers.ready > 0 ? "ready" : "waiting";
+  } catch (error) {
+    state.dataset["state"] = "waiting";
+    if (error instanceof ApiError && error.status === 401) {
+      state.textContent = "Wrong key";
+      refusedKey();
+    } else if (error instanceof UnreachableError) sayConnection(false);
+    else state.textContent = (error as Error).message;
+  }
+}
+
+addEventListener("hashchange", showPage);
+showPage();
+await refresh();
+await editPage.resume();
+setInterval(() => {
+  // A page that nobody looks at asks nothing.
+  if (!document.hidden && key.get() !== "") void refresh();
+}, HEALTH_MS);

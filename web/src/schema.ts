@@ -1,0 +1,51 @@
+/** What the server says about its own input: ranges and defaults come from its OpenAPI document, not from here. */
+
+/** One field of `input`, as JSON Schema has it. */
+export interface FieldSchema {
+  type?: string;
+  minimum?: number;
+  maximum?: number;
+  maxLength?: number;
+  pattern?: string;
+  default?: string | number | boolean;
+  description?: string;
+  anyOf?: { const: string }[];
+}
+
+export interface ServerSchema {
+  /** Path of the endpoint, `/v2/NAME`. */
+  endpoint: string;
+  fields: Readonly<Record<string, FieldSchema>>;
+  /** Shortest and longest side that `size` may have. */
+  sides: { min: number; max: number };
+}
+
+interface OpenApi {
+  paths: Record<
+    string,
+    {
+      post: {
+        requestBody: {
+          content: Record<
+            string,
+            { schema: { properties: { input: { properties: Record<string, FieldSchema> } } } }
+          >;
+        };
+      };
+    }
+  >;
+}
+
+/** Reads the document. @throws Error where the server does not answer */
+export async function readSchema(): Promise<ServerSchema> {
+  const response = await fetch("/openapi.json");
+  if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+  const { paths } = (await response.json()) as OpenApi;
+  const [path, run] = Object.entries(paths).find(([name]) => /^\/v2\/[^/]+\/run$/.test(name))!;
+  const fields = run.post.requestBody.content["application/json"]!.schema.properties.input.properties;
+  return {
+    endpoint: path.replace(/\/run$/, ""),
+    fields,
+    sides: { min: fields["width"]!.minimum!, max: fields["width"]!.maximum! },
+  };
+}

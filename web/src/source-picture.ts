@@ -1,0 +1,126 @@
+/** The picture to edit: dropped, pasted, chosen, one of the examples, or an earlier result. */
+import { button, element, find, show } from "./dom.ts";
+
+export interface SourcePicture {
+  bytes: Blob;
+  width: number;
+  height: number;
+  /** Address on this server, where it is one of the examples. */
+  url?: string;
+  /** The edit whose result it is. */
+  editId?: string;
+}
+
+const TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
+const EXAMPLES = ["bluebird.png", "fox.png", "car.png", "teapot.png"];
+/** A body of /run may have 10 MB, and base64 takes a third more than the bytes. */
+const MAX_BYTES = 7 * 2 ** 20;
+/** What a larger picture is brought down to: no result has more. */
+const MAX_SIDE = 2048;
+
+export interface SourceChooser {
+  get(): SourcePicture | undefined;
+  set(picture: SourcePicture): void;
+  /** Says what is wrong, or how the picture was changed, under it. */
+  note(sentence: string): void;
+}
+
+export function createSourceChooser(onChange: (picture: SourcePicture) => void): SourceChooser {
+  const drop = find("drop");
+  const image = find<HTMLImageElement>("source");
+  const file = find<HTMLInputElement>("file");
+  const noteLine = find("source-note");
+  let current: SourcePicture | undefined;
+
+  function note(sentence: string): void {
+    noteLine.textContent = sentence;
+  }
+
+  function set(picture: SourcePicture): void {
+    current = picture;
+    show(image, picture.bytes);
+    image.hidden = false;
+    find("drop-hint").hidden = true;
+    drop.classList.add("filled");
+    note(`${picture.width} × ${picture.height}`);
+    onChange(picture);
+  }
+
+  async function take(bytes: Blob, origin: Pick<SourcePicture, "url" | "editId"> = {}): Promise<void> {
+    if (!TYPES.has(bytes.type)) {
+      note("This is no PNG, JPEG or WebP picture.");
+      return;
+    }
+    try {
+      const fitting = await fit(bytes);
+      set({ ...fitting, ...origin });
+      if (fitting.bytes !== bytes) note(`${fitting.width} × ${fitting.height}, made smaller to be sent.`);
+    } catch {
+      note("This picture cannot be read.");
+    }
+  }
+
+  file.addEventListener("change", () => {
+    const [chosen] = file.files ?? [];
+    if (chosen) void take(chosen);
+    file.value = "";
+  });
+  for (const kind of ["dragenter", "dragover"] as const) {
+    drop.addEventListener(kind, (event) => {
+      event.preventDefault();
+      drop.classList.add("over");
+    });
+  }
+  for (const kind of ["dragleave", "drop"] as const) {
+    drop.addEventListener(kind, () => drop.classList.remove("over"));
+  }
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    const [dropped] = event.dataTransfer?.files ?? [];
+    if (dropped) void take(dropped);
+  });
+  document.addEventListener("paste", (event) => {
+    const pasted = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
+    if (pasted === undefined) return;
+    event.preventDefault();
+    void take(pasted);
+  });
+  find("examples").append(
+    ...EXAMPLES.map((name) => {
+      const url = `/examples/${name}`;
+      const label = `Example: ${name.replace(".png", "")}`;
+      const choose = button("", () => void fetchExample(), "thumbnail");
+      choose.append(element("img", { src: url, alt: label, loading: "lazy" }));
+      const fetchExample = async (): Promise<void> => {
+        const response = await fetch(url).catch(() => undefined);
+        if (response?.ok) await take(await response.blob(), { url });
+        else note("The server does not answer.");
+      };
+      return choose;
+    }),
+  );
+  return { get: () => current, set, note };
+}
+
+/** Size of a picture, and its bytes; smaller ones where they are more than can be sent. */
+async function fit(bytes: Blob): Promise<Pick<SourcePicture, "bytes" | "width" | "height">> {
+  const bitmap = await createImageBitmap(bytes);
+  const { width, height } = bitmap;
+  const scale = Math.min(1, MAX_SIDE / Math.max(width, height));
+  if (bytes.size <= MAX_BYTES) return { bytes, width, height };
+  const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
+  canvas.getContext("2d")!.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const smaller = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
+  return { bytes: smaller, width: canvas.width, height: canvas.height };
+}
+
+/** As the API takes it: an address on this server, or the bytes themselves. */
+export async function imageField({ bytes, url }: SourcePicture): Promise<string> {
+  if (url !== undefined) return location.origin + url;
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result as string));
+    reader.addEventListener("error", () => reject(reader.error ?? new Error("The picture cannot be read.")));
+    reader.readAsDataURL(bytes);
+  });
+}

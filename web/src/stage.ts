@@ -1,0 +1,156 @@
+/** The place of the result: empty, under way, failed, or done with everything that can be done with it. */
+import { compare } from "./compare.ts";
+import { button, element, find } from "./dom.ts";
+import type { JobProgress } from "./follow-job.ts";
+import type { EditRecord } from "./history-store.ts";
+import { showCost } from "./price.ts";
+
+export interface StageActions {
+  cancel(record: EditRecord): void;
+  /** Takes the result as the next picture to edit. */
+  editResult(record: EditRecord): void;
+  /** Takes the first source of this line again. */
+  editOriginal(record: EditRecord): void;
+  repeat(record: EditRecord, seed: "same" | "new"): void;
+}
+
+export interface Stage {
+  show(record: EditRecord): void;
+  progress(progress: JobProgress): void;
+  clear(): void;
+}
+
+export function createStage(actions: StageActions): Stage {
+  const stage = find("stage");
+  let live: { bar: HTMLProgressElement; line: HTMLElement; picture: HTMLImageElement } | undefined;
+
+  function replace(...children: Node[]): void {
+    stage.replaceChildren(...children);
+  }
+
+  function running(record: EditRecord): void {
+    const line = element("p", { role: "status", class: "line-of-progress" }, "Waiting for its turn");
+    const bar = element("progress", { "aria-label": "Steps" });
+    const picture = element("img", { class: "forming", alt: "The picture as it forms", hidden: true });
+    const source = element("img", { class: "waiting", alt: "", src: URL.createObjectURL(record.source) });
+    live = { bar, line, picture };
+    replace(
+      element("div", { class: "frame" }, source, picture),
+      element(
+        "div",
+        { class: "actions" },
+        line,
+        button("Cancel", () => actions.cancel(record)),
+      ),
+      bar,
+    );
+  }
+
+  function completed(record: EditRecord): void {
+    const { source, result, output = {}, parameters, executionMs } = record;
+    if (result === undefined)
+      return failed({ ...record, error: "The result is no longer kept on the server." });
+    const extension = parameters.output_format === "jpeg" ? "jpg" : "png";
+    const download = element(
+      "a",
+      {
+        class: "button primary",
+        href: URL.createObjectURL(result),
+        download: `retouch-${output.seed ?? record.id}.${extension}`,
+      },
+      "Download",
+    );
+    replace(
+      compare(source, result),
+      element(
+        "div",
+        { class: "actions" },
+        download,
+        button("Edit this result", () => actions.editResult(record), "button"),
+        button("Same seed", () => actions.repeat(record, "same")),
+        button("New seed", () => actions.repeat(record, "new")),
+      ),
+      lineage(record),
+      facts([
+        ["Instruction", record.prompt],
+        ["Seed", String(output.seed ?? "")],
+        [
+          "Size",
+          `${output.size ?? parameters.size}, drawn at ${output.working_size ?? "?"}`.replaceAll("*", " × "),
+        ],
+        ["Time", executionMs === undefined ? "" : `${(executionMs / 1000).toFixed(2)} s`],
+        ["Cost", output.cost === undefined ? "" : showCost(output.cost)],
+        [
+          "Changed",
+          output.changed_share === undefined
+            ? ""
+            : `${(output.changed_share * 100).toFixed(0)} % of the picture`,
+        ],
+        ["Model", output.model ?? ""],
+        ["Note", (output.notices ?? []).join(" ")],
+      ]),
+    );
+  }
+
+  /** Where the source is a result itself: what it began with is not to be lost. */
+  function lineage(record: EditRecord): HTMLElement {
+    const box = element("p", { class: "lineage" });
+    if (record.parentId === undefined || record.original === undefined) return box;
+    const share = record.differenceFromOriginal;
+    box.append(
+      "An edit of an edit. ",
+      share === undefined
+        ? ""
+        : `Its colours are ${(share * 100).toFixed(1)} % away from the first picture. `,
+      button("Start from the first picture", () => actions.editOriginal(record), "link"),
+    );
+    return box;
+  }
+
+  function failed(record: EditRecord): void {
+    const title = record.status === "cancelled" ? "Cancelled" : "This edit failed";
+    replace(
+      element(
+        "div",
+        { class: "failure", role: record.status === "cancelled" ? "status" : "alert" },
+        element("p", {}, element("strong", {}, title)),
+        element("p", { class: "error-text" }, record.error ?? ""),
+        button("Try again", () => actions.repeat(record, "same"), "button"),
+      ),
+    );
+  }
+
+  function empty(): void {
+    live = undefined;
+    replace(element("p", { class: "empty faint" }, "The edited picture will be here."));
+  }
+
+  empty();
+  return {
+    show(record) {
+      live = undefined;
+      if (record.status === "running") running(record);
+      else if (record.status === "completed") completed(record);
+      else failed(record);
+    },
+    progress({ step, of, preview }) {
+      if (live === undefined) return;
+      live.bar.max = of;
+      live.bar.value = step;
+      live.line.textContent = step === 0 ? "Reading the picture" : `Step ${step} of ${of}`;
+      if (preview === undefined || !/^data:image\/(?:png|jpeg|webp);base64,/.test(preview)) return;
+      live.picture.src = preview;
+      live.picture.hidden = false;
+    },
+    clear: empty,
+  };
+}
+
+function facts(rows: readonly [string, string][]): HTMLElement {
+  const known = rows.filter(([, value]) => value !== "");
+  return element(
+    "dl",
+    { class: "facts" },
+    ...known.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+  );
+}
