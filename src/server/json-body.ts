@@ -31,7 +31,19 @@ export function parseJsonBody(bytes: Buffer): unknown {
   if (repeatedKey !== undefined) {
     throw invalid(`The body has the key ${JSON.stringify(repeatedKey.slice(0, MAX_SHOWN_KEY))} twice.`);
   }
+  // Bytes that are UTF-8 hold neither; only an escape can bring them in.
+  if (text.includes("\\u") && hasBrokenText(value)) {
+    throw invalid("The body has U+0000 or half of a surrogate pair in a text.");
+  }
   return value;
+}
+
+/** Texts that JSON can write and no database keeps. */
+function hasBrokenText(value: unknown): boolean {
+  // Read by characters, only a half that stands alone is a surrogate.
+  if (typeof value === "string") return value.includes("\0") || /\p{Surrogate}/u.test(value);
+  if (typeof value !== "object" || value === null) return false;
+  return Object.entries(value).some(([key, inner]) => hasBrokenText(key) || hasBrokenText(inner));
 }
 
 function decode(bytes: Buffer): string {

@@ -29,6 +29,18 @@ describe("parseJsonBody", () => {
     expect(() => parseJsonBody(bytes)).toThrow(refusal("INVALID_PARAMETER", "The body is not valid UTF-8."));
   });
 
+  it.each(['"\\u0000"', '{"a":["\\uD800x"]}', '{"\\udc00":1}'])(
+    "refuses %s, which no database keeps",
+    (text) => {
+      const sentence = "The body has U+0000 or half of a surrogate pair in a text.";
+      expect(() => parse(text)).toThrow(refusal("INVALID_PARAMETER", sentence));
+    },
+  );
+
+  it("reads escapes of whole characters, and what only looks like an escape", () => {
+    expect(parse('["\\uD83D\\uDC26", "\\\\u0000", "\\u0001"]')).toEqual(["🐦", "\\u0000", "\u0001"]);
+  });
+
   it("nests 32 levels and not one more", () => {
     expect(parse(`${"[".repeat(32)}${"]".repeat(32)}`)).toBeDefined();
     const sentence = "The body is nested deeper than 32 levels.";
