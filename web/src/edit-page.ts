@@ -144,17 +144,16 @@ export function createEditPage(options: EditPageOptions): EditPage {
   }
 
   function present(record: EditRecord): void {
-    shownId = record.id;
     stage.show(record);
-    const { enable_preview: _, ...rest } = {
-      ...record.parameters,
-      prompt: record.prompt,
-      enable_preview: false,
-    };
-    const image = record.sourceUrl === undefined ? undefined : location.origin + record.sourceUrl;
-    find("code").replaceChildren(
-      codeTabs({ origin: location.origin, endpoint: schema.endpoint, input: { ...rest, image } }),
-    );
+    // The reader may be in the middle of it when the edit ends.
+    if (shownId !== record.id) presentCode(record);
+    shownId = record.id;
+  }
+
+  function presentCode({ parameters: values, prompt: text, sourceUrl }: EditRecord): void {
+    const image = sourceUrl === undefined ? undefined : location.origin + sourceUrl;
+    const input = { prompt: text, ...values, image };
+    find("code").replaceChildren(codeTabs({ origin: location.origin, endpoint: schema.endpoint, input }));
     codeBox.hidden = false;
   }
 

@@ -57,7 +57,9 @@ const editPage = createEditPage({
 });
 
 function showPage(): void {
-  const wanted = PAGES.find((name) => location.hash === `#${name}`) ?? "edit";
+  // Another mark, such as that of the link to the content, leaves the page as it is.
+  const present = PAGES.find((name) => !find(`page-${name}`).hidden) ?? "edit";
+  const wanted = PAGES.find((name) => location.hash === `#${name}`) ?? present;
   for (const name of PAGES) find(`page-${name}`).hidden = name !== wanted;
   for (const link of document.querySelectorAll<HTMLElement>("nav [data-page]")) {
     if (link.dataset["page"] === wanted) link.setAttribute("aria-current", "page");
