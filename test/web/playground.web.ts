@@ -83,6 +83,7 @@ describe("the playground", () => {
     await page.keyboard.press("Enter");
     await page.locator("#source-note", { hasText: "1024 × 1024" }).waitFor();
     await tabTo(hasFocus("#prompt"));
+    await page.keyboard.press("Control+A");
     await page.keyboard.type("Make it night");
     await page.keyboard.press("Control+Enter");
     await page.getByRole("link", { name: "Download" }).waitFor();
@@ -94,8 +95,22 @@ describe("the playground", () => {
     await expect.poll(hasFocus("#prompt")).toBe(true);
   });
 
+  it("suggests an instruction for an example, never over what somebody wrote", async () => {
+    const { page } = await visit(browser, withKey(stub));
+    const written = page.getByLabel("Instruction", { exact: true });
+    await example(page, "fox");
+    await expect.poll(() => written.inputValue()).toBe("Make it snow");
+    await example(page, "teapot");
+    await expect.poll(() => written.inputValue()).toBe("Make the teapot green");
+    await written.fill("Make it blue");
+    await example(page, "car");
+    await page.getByRole("img", { name: "The picture to edit" }).waitFor();
+    expect(await written.inputValue()).toBe("Make it blue");
+  });
+
   it("takes a picture that is pasted or dropped, and says of another file that it is none", async () => {
     const { page } = await visit(browser, withKey(stub));
+    await page.getByText("Ready", { exact: true }).waitFor();
     const give = (kind: "paste" | "drop", type: string, base64: string) =>
       page.evaluate(
         ([what, mime, text]) => {
@@ -161,6 +176,8 @@ describe("the playground", () => {
     await press(page);
     await page.getByText("Choose a picture first.").waitFor();
     await example(page);
+    await page.locator("#source-note", { hasText: "1024 × 1024" }).waitFor();
+    await instruct(page, " ");
     await press(page);
     await page.getByText("Say what to change.").waitFor();
     await instruct(page, "x");

@@ -41,7 +41,15 @@ export function createEditPage(options: EditPageOptions): EditPage {
   const estimate = find("estimate");
   const codeBox = find<HTMLDetailsElement>("code-box");
   const parameters = createParameterForm(schema);
-  const chooser = createSourceChooser((picture) => parameters.setSource(picture));
+  let suggestion = "";
+  const chooser = createSourceChooser({
+    onChange: (picture) => parameters.setSource(picture),
+    onExample(instruction) {
+      // Never over what somebody wrote.
+      if (["", suggestion].includes(prompt.value)) prompt.value = instruction;
+      suggestion = instruction;
+    },
+  });
   let price: Price | undefined;
   /** The record on the stage; what else runs goes on unseen. */
   let shownId: string | undefined;

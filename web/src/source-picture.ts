@@ -12,7 +12,13 @@ export interface SourcePicture {
 }
 
 const TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
-const EXAMPLES = ["bluebird.png", "fox.png", "car.png", "teapot.png"];
+/** The pictures that ship, each with an instruction that the checkpoint that ships can follow. */
+const EXAMPLES = [
+  ["bluebird", "Exact same bluebird, same angle and posture, now perched on a cloud in outer space"],
+  ["fox", "Make it snow"],
+  ["car", "Make it night"],
+  ["teapot", "Make the teapot green"],
+] as const;
 /** A body of /run may have 10 MB, and base64 takes a third more than the bytes. */
 const MAX_BYTES = 7 * 2 ** 20;
 /** What a larger picture is brought down to: no result has more. */
@@ -25,7 +31,13 @@ export interface SourceChooser {
   note(sentence: string): void;
 }
 
-export function createSourceChooser(onChange: (picture: SourcePicture) => void): SourceChooser {
+export interface SourceOptions {
+  onChange: (picture: SourcePicture) => void;
+  /** Hears an instruction that fits the example that was taken. */
+  onExample: (instruction: string) => void;
+}
+
+export function createSourceChooser({ onChange, onExample }: SourceOptions): SourceChooser {
   const drop = find("drop");
   const image = find<HTMLImageElement>("source");
   const file = find<HTMLInputElement>("file");
@@ -86,15 +98,16 @@ export function createSourceChooser(onChange: (picture: SourcePicture) => void):
     void take(pasted);
   });
   find("examples").append(
-    ...EXAMPLES.map((name) => {
-      const url = `/examples/${name}`;
-      const label = `Example: ${name.replace(".png", "")}`;
+    ...EXAMPLES.map(([name, instruction]) => {
+      const url = `/examples/${name}.png`;
+      const label = `Example: ${name}`;
       const choose = button("", () => void fetchExample(), "thumbnail");
       choose.append(element("img", { src: url, alt: label, loading: "lazy" }));
       const fetchExample = async (): Promise<void> => {
         const response = await fetch(url).catch(() => undefined);
-        if (response?.ok) await take(await response.blob(), { url });
-        else note("The server does not answer.");
+        if (!response?.ok) return note("The server does not answer.");
+        await take(await response.blob(), { url });
+        onExample(instruction);
       };
       return choose;
     }),
