@@ -55,8 +55,8 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
       route text not null,
       idempotency_key text not null,
       body_hash text not null,
-      job_id text not null,
-      created_at timestamptz not null default clock_timestamp(),
+      -- Written before its job, and gone with it.
+      job_id text not null references ${schema}.jobs (id) on delete cascade deferrable initially deferred,
       primary key (key_id, route, idempotency_key)
     );
     create index idempotency_keys_job on ${schema}.idempotency_keys (job_id);
@@ -81,8 +81,8 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
       job_id text not null,
       key_id text not null,
       url text not null,
-      -- The job as it ended: its row may be gone before the last try.
-      job jsonb not null,
+      -- The job as it ended, since its row may be gone before the last try; nothing once there are no more tries.
+      job jsonb,
       status text not null default 'pending',
       attempts integer not null default 0,
       created_at timestamptz not null default clock_timestamp(),

@@ -19,19 +19,23 @@ const INTERVAL_MS = 1000;
 /** Calls that are held while a job's ttl ends read its last state after it. */
 const GRACE_MS = 10_000;
 const WORKER_FORGOTTEN_MS = 60_000;
+/** As long as jobs can be asked for at the most, by the range of RETOUCH_RETENTION. */
+const DELIVERIES_KEPT_MS = 30 * 24 * 60 * 60_000;
 
-/** @param options.deleteInput removes the stored picture of a job that is gone */
-export function createMaintenance(
-  context: JobsContext,
-  options: { deleteInput: (key: string) => Promise<void>; onError: (error: unknown) => void },
-): Maintenance {
+export interface MaintenanceOptions {
+  /** Removes the stored picture of a job that is gone. */
+  deleteInput: (key: string) => Promise<void>;
+  onError: (error: unknown) => void;
+}
+
+export function createMaintenance(context: JobsContext, options: MaintenanceOptions): Maintenance {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
 
   async function run(): Promise<void> {
     await recoverLost(context);
     await expire(context);
-    await forget(context, options.deleteInput);
+    await forget(context, options);
   }
   const tick = (): void => {
     running ??= run()
@@ -90,9 +94,9 @@ async function expire(context: JobsContext): Promise<void> {
   );
 }
 
-async function forget(context: JobsContext, deleteInput: (key: string) => Promise<void>): Promise<void> {
+async function forget(context: JobsContext, { deleteInput, onError }: MaintenanceOptions): Promise<void> {
   const schema = schemaOf(context);
-  const { database, settings } = context;
+  const { database } = context;
   const gone = await database.query<{ image: JobEdit["image"] }>(
     `delete from ${schema}.jobs
       where expires_at < clock_timestamp() - $1 * interval '1 millisecond'
@@ -101,13 +105,14 @@ async function forget(context: JobsContext, deleteInput: (key: string) => Promis
     [GRACE_MS],
   );
   for (const { image } of gone) {
-    if (image.kind === "stored" && image.key.startsWith("inputs/")) await deleteInput(image.key);
+    // The jobs are gone: one picture that cannot be deleted must not keep the others. It is swept later.
+    if (image.kind === "stored" && image.key.startsWith("inputs/"))
+      await deleteInput(image.key).catch(onError);
   }
   await database.query(
-    `delete from ${schema}.idempotency_keys
-      where created_at < clock_timestamp() - $1 * interval '1 millisecond'
-        and not exists (select from ${schema}.jobs where jobs.id = job_id)`,
-    [settings.idempotencyLifetimeMs],
+    `delete from ${schema}.webhook_deliveries
+      where status <> 'pending' and created_at < clock_timestamp() - $1 * interval '1 millisecond'`,
+    [DELIVERIES_KEPT_MS],
   );
   await database.query(
     `delete from ${schema}.workers where seen_at < clock_timestamp() - $1 * interval '1 millisecond'`,

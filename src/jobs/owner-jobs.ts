@@ -36,7 +36,8 @@ export function createJobs(context: JobsContext): Jobs {
       const watch = watchJob(events, id, { ...options, topics: ["changed"] });
       try {
         let job = await load(id, keyId);
-        while (job && !isEnded(job.status) && (await watch.next())) {
+        for (let isTimeLeft = true; isTimeLeft && job && !isEnded(job.status);) {
+          isTimeLeft = await watch.next();
           // Its ttl may just have ended it: whoever waits is told how, before it is gone.
           job = await load(id, keyId, "true");
         }

@@ -20,7 +20,7 @@ export async function takeChunks(
   const schema = schemaOf(context);
   const watch = watchJob(events, id, { ...options, topics: ["changed", "progressed"] });
   try {
-    for (;;) {
+    for (let isTimeLeft = true; ; isTimeLeft = await watch.next()) {
       // The state first: a job that ends in between then answers "still running" with its last piece, and who stops
       // at the first end state misses none.
       const job = await load();
@@ -30,7 +30,7 @@ export async function takeChunks(
          select position, chunk from taken order by position`,
         [id],
       );
-      if (rows.length > 0 || isEnded(job.status) || !(await watch.next())) {
+      if (rows.length > 0 || isEnded(job.status) || !isTimeLeft) {
         return { job, chunks: rows.map(({ chunk }) => chunk), giveBack: () => giveBack(context, id, rows) };
       }
     }

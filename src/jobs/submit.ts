@@ -17,16 +17,20 @@ export async function submitJob(
 ): Promise<{ job: Job; isRepeat: boolean }> {
   const earlier = await findRepeated(context, context.database, request);
   if (earlier) return { job: earlier, isRepeat: true };
-  const { workers, queued } = await fleet();
-  refuseTooLong(request, workers);
-  refuseFull(context, queued, workers.length);
+  const seen = await fleet();
+  refuseTooLong(request, seen.workers);
+  refuseFull(context, seen);
+  // The fleet is looked up once a second, and a burst comes faster.
+  seen.queued += 1;
 
   const id = `${request.isSync ? "sync-" : ""}${randomUUID()}-u1`;
   const queueId = randomUUID();
   return context.database.transaction(async (sql) => {
     // The row of the idempotency key comes first: of two that submit at once, the second waits here for the first.
-    if (request.idempotency && !(await reserve(context, sql, request, id))) {
-      return { job: (await findRepeated(context, sql, request))!, isRepeat: true };
+    while (request.idempotency && !(await reserve(context, sql, request, id))) {
+      const job = await findRepeated(context, sql, request);
+      if (job) return { job, isRepeat: true };
+      // Its job was forgotten in between, and the key with it.
     }
     const [row] = await sql.query<JobRow>(insertion(schemaOf(context)), [
       id,
@@ -107,8 +111,8 @@ function refuseTooLong({ edit, policy }: NewJob, workers: Fleet["workers"]): voi
   }
 }
 
-function refuseFull({ settings }: JobsContext, queued: number, numWorkers: number): void {
-  const limit = Math.max(settings.maxQueued, numWorkers * settings.maxQueuedPerWorker);
+function refuseFull({ settings }: JobsContext, { queued, workers }: Fleet): void {
+  const limit = Math.max(settings.maxQueued, workers.length * settings.maxQueuedPerWorker);
   if (queued > limit) {
     throw new RetouchError(
       "QUEUE_FULL",

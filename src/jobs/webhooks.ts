@@ -3,6 +3,7 @@
  * short is made again, which is why receivers should know a job by its id.
  */
 import { createHmac } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { version } from "../version.ts";
@@ -28,7 +29,7 @@ export type Post = (
 
 export interface Webhooks {
   start(): void;
-  /** Takes no more; what is under way is made again by whoever comes next, should it be cut short. */
+  /** Takes no more, and waits for what is under way, but not for a receiver that hangs: that try is made again. */
   stop(): Promise<void>;
 }
 
@@ -36,6 +37,7 @@ interface Due {
   id: number;
   job_id: string;
   url: string;
+  host: string;
   job: Parameters<typeof jsonToJob>[0];
   attempts: number;
 }
@@ -44,8 +46,13 @@ const POLL_MS = 1000;
 const MAX_AT_ONCE = 32;
 /** One receiver that hangs must not take all the places. */
 const MAX_PER_HOST = 4;
+/** Of an address, with its port; nothing where it is spelled oddly. */
+const HOST = "coalesce(lower(substring(url from '^[^:]+://([^/?#]*)')), '')";
 /** How long after its time-out a try counts as cut short. */
 const LEASE_MARGIN_MS = 5000;
+/** Between two tries, however often the time was multiplied. */
+const MAX_DELAY_MS = 24 * 60 * 60_000;
+const STOP_MS = 5000;
 
 export function createWebhooks(options: {
   context: JobsContext;
@@ -54,8 +61,10 @@ export function createWebhooks(options: {
   /** The job as its owner sees it. */
   render: (job: Job) => unknown;
   log: Log;
+  /** How long a stop waits. @default 5000 */
+  stopMs?: number | undefined;
 }): Webhooks {
-  const { context, settings, post, render, log } = options;
+  const { context, settings, post, render, log, stopMs = STOP_MS } = options;
   const { database, events } = context;
   const schema = schemaOf(context);
   const running = new Set<Promise<void>>();
@@ -92,26 +101,29 @@ export function createWebhooks(options: {
   async function claim(): Promise<Due[]> {
     const room = MAX_AT_ONCE - running.size;
     if (room <= 0) return [];
-    const busy = [...hosts].filter(([, count]) => count >= MAX_PER_HOST).map(([host]) => host);
     return database.query<Due>(
       `update ${schema}.webhook_deliveries
           set attempts = attempts + 1, last_attempt_at = clock_timestamp(),
               next_attempt_at = clock_timestamp() + $1 * interval '1 millisecond'
         where id in (
           select id from (
-            select id, row_number() over (partition by substring(url from '^[^:]+://([^/?#]*)') order by id) as place
+            select id, ${HOST} as host, row_number() over (partition by ${HOST} order by id) as place
               from ${schema}.webhook_deliveries
-             where status = 'pending' and next_attempt_at <= clock_timestamp()
-               and substring(url from '^[^:]+://([^/?#]*)') <> all($2)) as waiting
-           where place <= $3 order by id limit $4)
+             where status = 'pending' and next_attempt_at <= clock_timestamp()) as waiting
+           where place <= $2 - coalesce(($3::jsonb ->> host)::integer, 0) order by id limit $4)
           and status = 'pending' and next_attempt_at <= clock_timestamp()
-        returning id, job_id, url, job, attempts`,
-      [settings.webhookTimeoutMs + LEASE_MARGIN_MS, busy, MAX_PER_HOST, room],
+        returning id, job_id, url, ${HOST} as host, job, attempts`,
+      [
+        settings.webhookTimeoutMs + LEASE_MARGIN_MS,
+        MAX_PER_HOST,
+        JSON.stringify(Object.fromEntries(hosts)),
+        room,
+      ],
     );
   }
 
   async function deliver(due: Due): Promise<void> {
-    const host = /^[^:]+:\/\/([^/?#]*)/.exec(due.url)?.[1] ?? "";
+    const { host } = due;
     hosts.set(host, (hosts.get(host) ?? 0) + 1);
     let status: number | undefined;
     let problem: string | undefined;
@@ -152,10 +164,11 @@ export function createWebhooks(options: {
   ): Promise<void> {
     const outcome =
       problem === undefined ? "delivered" : attempts >= settings.webhookTries ? "failed" : "pending";
-    const delayMs = settings.webhookDelayMs * settings.webhookBackoff ** (attempts - 1);
+    const backoff = settings.webhookBackoff ** (attempts - 1);
+    const delayMs = Math.min(settings.webhookDelayMs * backoff, MAX_DELAY_MS);
     await database.query(
       `update ${schema}.webhook_deliveries
-          set status = $2, last_status = $3, last_error = $4,
+          set status = $2, last_status = $3, last_error = $4, job = case when $2 = 'pending' then job end,
               next_attempt_at = clock_timestamp() + $5 * interval '1 millisecond'
         where id = $1`,
       [id, outcome, status, problem, delayMs],
@@ -179,7 +192,7 @@ export function createWebhooks(options: {
       stopListening = undefined;
       clearInterval(timer);
       await looking;
-      await Promise.all(running);
+      await Promise.race([Promise.all(running), delay(stopMs, undefined, { ref: false })]);
     },
   };
 }

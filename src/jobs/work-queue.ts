@@ -7,10 +7,12 @@ import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import type { ClaimedJob, JobChunk, JobEdit } from "./job.ts";
 
+/** What the database says of a row that another transaction has, to whoever does not want to wait for it. */
+const LOCKED = "55P03";
 const OWNED = "id = $1 and attempt = $2 and worker_id = $3 and status = 'running'";
 
 export function createWorkQueue(context: JobsContext): WorkQueue {
-  const { database, queue, events, settings } = context;
+  const { database, events, settings } = context;
   const schema = schemaOf(context);
   const ownerOf = (job: ClaimedJob, workerId: string): unknown[] => [job.id, job.attempt, workerId];
 
@@ -28,30 +30,13 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
     },
 
     async claim(workerId) {
-      return database.transaction(async (sql) => {
-        for (;;) {
-          const queueId = await queue.fetch(sql);
-          if (queueId === undefined) return undefined;
-          const [row] = await sql.query<{
-            id: string;
-            attempt: number;
-            edit: JobEdit;
-            execution_timeout_ms: number;
-          }>(
-            `update ${schema}.jobs
-                set status = 'running', attempt = attempt + 1, worker_id = $2, started_at = clock_timestamp(),
-                    lease_until = clock_timestamp() + $3 * interval '1 millisecond'
-              where queue_id = $1 and status = 'queued' and expires_at > clock_timestamp()
-              returning id, attempt, edit, execution_timeout_ms`,
-            [queueId, workerId, settings.leaseMs],
-          );
-          if (row) {
-            const { id, attempt, edit, execution_timeout_ms: executionTimeoutMs } = row;
-            return { id, attempt, edit, executionTimeoutMs };
-          }
-          await queue.remove(sql, [queueId]);
-        }
-      });
+      try {
+        return await database.transaction((sql) => claimNext(context, sql, workerId));
+      } catch (error) {
+        // The next job is just being cancelled, or its ttl passes: it is looked at again at the next call.
+        if ((error as { code?: string }).code === LOCKED) return undefined;
+        throw error;
+      }
     },
 
     onQueued: (listener) => events.on("queued", undefined, listener),
@@ -99,6 +84,38 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
       );
     },
   };
+}
+
+/**
+ * Takes queued jobs in their order until one is left to be run. This begins with the queue's row and all others begin
+ * with the job's, so it does not wait for that one: the two would wait for each other.
+ */
+async function claimNext(context: JobsContext, sql: Sql, workerId: string): Promise<ClaimedJob | undefined> {
+  const { queue, settings } = context;
+  const schema = schemaOf(context);
+  for (;;) {
+    const queueId = await queue.fetch(sql);
+    if (queueId === undefined) return undefined;
+    const [row] = await sql.query<{
+      id: string;
+      attempt: number;
+      edit: JobEdit;
+      execution_timeout_ms: number;
+    }>(
+      `update ${schema}.jobs
+          set status = 'running', attempt = attempt + 1, worker_id = $2, started_at = clock_timestamp(),
+              lease_until = clock_timestamp() + $3 * interval '1 millisecond'
+        where id = (select id from ${schema}.jobs where queue_id = $1 for update nowait)
+          and status = 'queued' and expires_at > clock_timestamp()
+        returning id, attempt, edit, execution_timeout_ms`,
+      [queueId, workerId, settings.leaseMs],
+    );
+    if (row) {
+      const { id, attempt, edit, execution_timeout_ms: executionTimeoutMs } = row;
+      return { id, attempt, edit, executionTimeoutMs };
+    }
+    await queue.remove(sql, [queueId]);
+  }
 }
 
 /** Ends an attempt that brought nothing: queued again while attempts are left, otherwise failed. */

@@ -1,0 +1,232 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { JobsContext } from "../../src/jobs/context.ts";
+import type { Jobs } from "../../src/jobs/contracts.ts";
+import type { ClaimedJob, Job } from "../../src/jobs/job.ts";
+import { abandonLeases, createMaintenance, type Maintenance } from "../../src/jobs/maintenance.ts";
+import { createJobs } from "../../src/jobs/owner-jobs.ts";
+import { describeOnDatabases, EDIT, newJob, policy, resultOf } from "../support/jobs.ts";
+
+const OWNER = "key-one";
+
+describeOnDatabases("maintenance", (bench) => {
+  let deleted: string[];
+  let errors: unknown[];
+  let undeletable: string | undefined;
+  let maintenance: Maintenance;
+  beforeEach(() => {
+    [deleted, errors, undeletable] = [[], [], undefined];
+    maintenance = createMaintenance(bench.context, {
+      async deleteInput(key) {
+        if (key === undeletable) throw new Error("The storage does not answer.");
+        deleted.push(key);
+      },
+      onError: (error) => errors.push(error),
+    });
+  });
+  afterEach(() => void vi.useRealTimers());
+  const find = (id: string): Promise<Job | undefined> => bench.jobs.find(id, OWNER);
+  const idsIn = async (table: string): Promise<unknown[]> =>
+    (await bench.database.query<{ id: string }>(`select id from ${bench.schema}.${table} order by id`)).map(
+      ({ id }) => id,
+    );
+
+  describe("when a lease is over", () => {
+    it("gives the job to another worker, and takes it from the lost one", async () => {
+      const { job, claimed } = await bench.start("worker-a");
+      await bench.queue.progress(claimed, "worker-a", { step: 1, of: 28 });
+      await bench.age(61);
+      await maintenance.run();
+      expect(await find(job.id)).toMatchObject({ id: job.id, status: "queued" });
+      expect(await bench.queue.renew(claimed, "worker-a")).toBe(false);
+      expect(await bench.queue.claim("worker-b")).toEqual({ ...claimed, attempt: 2 });
+      expect(await bench.queue.renew(claimed, "worker-a")).toBe(false);
+    });
+
+    it("fails the job in a sentence once its attempts are used up", async () => {
+      const { job } = await bench.start("worker-a");
+      await bench.age(61);
+      await maintenance.run();
+      await bench.queue.claim("worker-b");
+      await bench.age(61);
+      await maintenance.run();
+      expect(await find(job.id)).toMatchObject({
+        status: "failed",
+        error: "The worker was lost while it ran this job, 2 times.",
+      });
+      expect(await bench.queue.claim("worker-a")).toBeUndefined();
+    });
+
+    it("does so once, however many processes look", async () => {
+      const { job } = await bench.start("worker-a");
+      await bench.age(61);
+      const both = [bench, bench.other].map(({ context }) =>
+        createMaintenance(context, { deleteInput: async () => {}, onError: raise }).run(),
+      );
+      await Promise.all(both);
+      expect(await bench.queue.claim("worker-b")).toMatchObject({ id: job.id, attempt: 2 });
+      expect(await bench.queue.claim("worker-b")).toBeUndefined();
+    });
+
+    it("leaves a job alone whose lease was renewed", async () => {
+      const { job, claimed } = await bench.start("worker-a");
+      await bench.age(59);
+      await bench.queue.renew(claimed, "worker-a");
+      await bench.age(59);
+      await maintenance.run();
+      expect(await find(job.id)).toMatchObject({ status: "running", workerId: "worker-a" });
+    });
+  });
+
+  it("takes all jobs from their workers where nobody else can have them", async () => {
+    const { job, claimed } = await bench.start("worker-a");
+    await bench.queue.report({ id: "worker-a", status: "running" });
+    await abandonLeases(bench.context);
+    await maintenance.run();
+    expect(await bench.queue.claim("worker-b")).toMatchObject({ id: job.id, attempt: 2 });
+    expect(await bench.queue.renew(claimed, "worker-a")).toBe(false);
+    expect((await bench.jobs.health()).workers).toMatchObject({ ready: 0, running: 0 });
+  });
+
+  describe("when a ttl is over", () => {
+    const short = { ...policy({ ttlMs: 10_000 }), webhook: "http://hooks.example/" };
+    const makers = {
+      queued: async (): Promise<{ job: Job; claimed?: ClaimedJob }> => bench.jobs.submit(newJob(short)),
+      running: () => bench.start("worker-a", short),
+    };
+
+    it.each(["queued", "running"] as const)(
+      "ends a %s job, and tells all who wait for it",
+      async (status) => {
+        const { job, claimed } = await makers[status]();
+        const { jobs, hasLooked } = lookedAt(bench.other.context);
+        const waiting = jobs.waitForEnd(job.id, OWNER, { waitMs: 60_000 });
+        await hasLooked;
+        await bench.age(10);
+        expect(await find(job.id)).toBeUndefined();
+        await maintenance.run();
+        expect(await waiting).toMatchObject({
+          status: "timedOut",
+          error: "The job's policy.ttl passed before it was done.",
+        });
+        expect(await bench.jobs.deliveries(OWNER, { offset: 0, limit: 10 })).toMatchObject([
+          { jobId: job.id },
+        ]);
+        if (claimed) expect(await bench.queue.renew(claimed, "worker-a")).toBe(false);
+        expect(await bench.queue.claim("worker-b")).toBeUndefined();
+      },
+    );
+
+    it("leaves a job with a longer one alone", async () => {
+      const { job } = await bench.jobs.submit(newJob(policy({ ttlMs: 11_000 })));
+      await bench.age(10);
+      await maintenance.run();
+      expect(await find(job.id)).toMatchObject({ status: "queued" });
+    });
+  });
+
+  describe("when a result has been kept long enough", () => {
+    const ended = async (key: string, changes: Parameters<typeof newJob>[0] = {}): Promise<string> => {
+      const edit = { ...EDIT, image: { kind: "stored", key } as const };
+      const { job, claimed } = await bench.start("worker-a", { edit, ...changes });
+      await bench.queue.finish(claimed, "worker-a", { status: "completed", result: resultOf() });
+      return job.id;
+    };
+
+    it("deletes the job and its source picture, ten seconds after nobody sees it any more", async () => {
+      const first = await ended("inputs/first.bin");
+      await bench.age(1000);
+      const second = await ended("inputs/second.bin");
+      await bench.age(805);
+      await maintenance.run();
+      expect(await find(first)).toBeUndefined();
+      expect(deleted).toEqual([]);
+      await bench.age(10);
+      await maintenance.run();
+      expect(await idsIn("jobs")).toEqual([second]);
+      expect(deleted).toEqual(["inputs/first.bin"]);
+    });
+
+    it("leaves a picture alone that is the result of another edit, or lies elsewhere", async () => {
+      await ended("outputs/earlier.png");
+      await ended("", { edit: { ...EDIT, image: { kind: "url", url: "http://pictures.example/a.png" } } });
+      await bench.age(2000);
+      await maintenance.run();
+      expect(await idsIn("jobs")).toEqual([]);
+      expect(deleted).toEqual([]);
+    });
+
+    it("deletes all other pictures where one cannot be deleted, and says so", async () => {
+      for (const name of ["first", "second", "third"]) await ended(`inputs/${name}.bin`);
+      undeletable = "inputs/second.bin";
+      await bench.age(2000);
+      await maintenance.run();
+      expect(deleted.toSorted()).toEqual(["inputs/first.bin", "inputs/third.bin"]);
+      expect(errors).toEqual([new Error("The storage does not answer.")]);
+    });
+
+    it("never deletes a job that goes on", async () => {
+      const { job } = await bench.start("worker-a", policy({ ttlMs: 604_800_000 }));
+      await bench.age(50);
+      await maintenance.run();
+      expect(await idsIn("jobs")).toEqual([job.id]);
+    });
+  });
+
+  it("forgets a webhook 30 days after its job's end, unless it is still to be delivered", async () => {
+    for (let count = 0; count < 2; count += 1) {
+      const { job } = await bench.jobs.submit(newJob({ webhook: "http://hooks.example/" }));
+      await bench.jobs.cancel(job.id, OWNER);
+    }
+    const deliveries = `${bench.schema}.webhook_deliveries`;
+    await bench.database.query(
+      `update ${deliveries} set status = 'delivered' where id = (select min(id) from ${deliveries})`,
+    );
+    const statuses = async (): Promise<string[]> =>
+      (await bench.jobs.deliveries(OWNER, { offset: 0, limit: 10 })).map(({ status }) => status);
+    await bench.age(30 * 24 * 3600 - 60);
+    await maintenance.run();
+    expect(await statuses()).toEqual(["pending", "delivered"]);
+    await bench.age(120);
+    await maintenance.run();
+    expect(await statuses()).toEqual(["pending"]);
+  });
+
+  it("forgets workers a minute after their last sign of life", async () => {
+    await bench.queue.report({ id: "worker-a", status: "idle" });
+    await bench.age(50);
+    await bench.queue.report({ id: "worker-b", status: "idle" });
+    await bench.age(11);
+    await maintenance.run();
+    expect(await idsIn("workers")).toEqual(["worker-b"]);
+  });
+
+  it("is done by itself every second once it was started, until it is stopped", async () => {
+    const { job } = await bench.start("worker-a");
+    await bench.age(61);
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    maintenance.start();
+    maintenance.start();
+    vi.advanceTimersByTime(1000);
+    await maintenance.stop();
+    expect(await find(job.id)).toMatchObject({ status: "queued" });
+    await bench.queue.claim("worker-b");
+    await bench.age(61);
+    vi.advanceTimersByTime(10_000);
+    await maintenance.stop();
+    expect(await find(job.id)).toMatchObject({ status: "running" });
+  });
+});
+
+/** Jobs, and when they have been looked at for the first time. */
+function lookedAt(context: JobsContext): { jobs: Jobs; hasLooked: Promise<void> } {
+  let look = (): void => {};
+  const hasLooked = new Promise<void>((resolve) => (look = resolve));
+  const { database } = context;
+  const query: typeof database.query = (text, values) =>
+    database.query<never>(text, values).finally(() => look());
+  return { jobs: createJobs({ ...context, database: { ...database, query } }), hasLooked };
+}
+
+function raise(error: unknown): never {
+  throw error;
+}
