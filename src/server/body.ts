@@ -8,6 +8,8 @@ import { RetouchError } from "../errors.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { sentenceOf } from "./sentences.ts";
 
+/** More than this is parsed in a turn of the event loop of its own. */
+const SMALL_BYTES = 64 * 1024;
 /** Parsing more than this and looking at it are two turns of the event loop, so that others come in between. */
 const MAX_BYTES_IN_ONE_TURN = 2 ** 20;
 
@@ -18,10 +20,20 @@ export function addBodies(app: FastifyInstance): void {
     delete headers["content-type"];
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, parseBody);
+  const ownTurn = createTurns();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, async (request: FastifyRequest, bytes: Buffer) => {
+    if (bytes.byteLength > SMALL_BYTES) await ownTurn();
+    return parseBody(request, bytes);
+  });
   app.setValidatorCompiler(({ schema, httpPart }) =>
     httpPart === "body" ? compileBody(schema as TSchema) : (value: unknown) => ({ value }),
   );
+}
+
+/** Many bodies may have arrived at once: each waits for a turn after that of the one before. */
+function createTurns(): () => Promise<void> {
+  let last = Promise.resolve();
+  return () => (last = last.then(() => nextTurn()));
 }
 
 async function parseBody(request: FastifyRequest, bytes: Buffer): Promise<unknown> {
