@@ -1,6 +1,7 @@
 /** What follows from the measurements: the share of the machine's peak, and the goals. */
 import type { Comparison } from "./compare.ts";
 import type { GemmPeak } from "./gemm-peak.ts";
+import { atLeast, atMost, type Goal } from "./goals.ts";
 import type { Variant } from "./sides/diffusers.ts";
 import { rounded } from "./statistics.ts";
 
@@ -15,14 +16,6 @@ export interface DenoiseReport {
   peakGflops: GemmPeak;
   /** `gflops` over the higher of the two peaks. */
   gemmShare: number;
-}
-
-export interface Goal {
-  goal: string;
-  /** Null where it was not measured. */
-  value: number | null;
-  wanted: string;
-  isMet: boolean | null;
 }
 
 /** @returns null where no comparison ran */
@@ -47,18 +40,6 @@ export function holdAgainstGoals(
   // Eager float32 is what counts: Retouch computes in float32, and eager is what a user of diffusers gets.
   const found = reports.find(({ variant }) => variant === "fp32");
   const eager = found && "retouch" in found ? found : undefined;
-  const atLeast = (goal: string, value: number | null, bound: number): Goal => ({
-    goal,
-    value,
-    wanted: `at least ${bound}`,
-    isMet: value === null ? null : value >= bound,
-  });
-  const atMost = (goal: string, value: number | null, bound: number): Goal => ({
-    goal,
-    value,
-    wanted: `at most ${bound}`,
-    isMet: value === null ? null : value <= bound,
-  });
   return [
     // Equal pictures have no such number.
     atLeast("decibels between the results in float32", eager ? (eager.psnr ?? Infinity) : null, 50),

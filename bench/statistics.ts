@@ -23,5 +23,11 @@ export function medianOf(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** The smallest of the values that no more than so many percent lie above: nearest rank, so always one that was measured. */
+export function percentileOf(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)]!;
+}
+
 /** Four significant digits: more would be noise. */
 export const rounded = (value: number): number => Number(value.toPrecision(4));

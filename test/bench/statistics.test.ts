@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { medianOf, summarize } from "../../bench/statistics.ts";
+import { medianOf, percentileOf, summarize } from "../../bench/statistics.ts";
 
 it("takes the middle of an odd number of values and the mean of the middle two of an even number", () => {
   expect(medianOf([3, 1, 10])).toBe(3);
@@ -13,4 +13,11 @@ it("keeps the order of the values and four digits of each", () => {
     max: 123500,
     values: [2, 1, 123500],
   });
+});
+
+it("takes a percentile from what was measured, by nearest rank", () => {
+  const values = Array.from({ length: 100 }, (_, index) => 100 - index);
+  expect([50, 95, 99, 100].map((percent) => percentileOf(values, percent))).toEqual([50, 95, 99, 100]);
+  expect(percentileOf([7, 3], 50)).toBe(3);
+  expect(percentileOf([7], 95)).toBe(7);
 });

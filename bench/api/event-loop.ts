@@ -1,0 +1,73 @@
+/** How long the process that answers HTTP makes others wait while pictures come in and edits run. */
+import { once } from "node:events";
+import autocannon from "autocannon";
+import sharp from "sharp";
+import { atMost } from "../goals.ts";
+import { rounded } from "../statistics.ts";
+import { withDatabase } from "./databases.ts";
+import { type PartOptions, type PartReport, PROMPT } from "./part.ts";
+import { Server, serviceProcess } from "./server.ts";
+import type { LoopDelay } from "./service-process.ts";
+
+const CLIENTS = 50;
+const SECONDS = 10;
+/** Of noise, which no format makes smaller: a picture of one megabyte. */
+const SIDE = 592;
+/** So that 50 clients can send without a pause. */
+const RAISED = { RETOUCH_RUN_RATE: "1000000", RETOUCH_MAX_QUEUED: "1000000" };
+
+export async function measureEventLoop({ signal, say }: PartOptions): Promise<PartReport> {
+  say(`${CLIENTS} clients send pictures`);
+  const picture = await noise();
+  const image = `data:image/png;base64,${picture.toString("base64")}`;
+  const body = JSON.stringify({ input: { prompt: PROMPT, image } });
+  return withDatabase("PGlite", async (settings) => {
+    const command = await serviceProcess();
+    const server = await Server.start({ command, settings: { ...settings, ...RAISED }, signal });
+    try {
+      await takeDelay(server, signal);
+      const result = await autocannon({
+        url: server.address,
+        connections: CLIENTS,
+        duration: SECONDS,
+        requests: [{ method: "POST", path: `${server.path}/run`, headers: server.headers, body }],
+      });
+      const delay = await takeDelay(server, signal);
+      const ended = await endedEdits(server);
+      if (result.non2xx + result.errors > 0) {
+        throw new Error(`${result.non2xx} calls were refused and ${result.errors} failed.`);
+      }
+      const [p50, p99, max] = [rounded(delay.p50), rounded(delay.p99), rounded(delay.max)];
+      return {
+        measured: {
+          delayMs: { p50, p99, max },
+          submissionsPerSecond: rounded(result["2xx"] / result.duration),
+          editsInThatTime: ended,
+          settings: { clients: CLIENTS, seconds: SECONDS, pictureBytes: picture.byteLength, raised: RAISED },
+        },
+        goals: [atMost("99th percentile of the event loop's delay, ms", p99, 50)],
+      };
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
+/** The delay since the call before. */
+async function takeDelay({ process }: Server, signal: AbortSignal): Promise<LoopDelay> {
+  const answer = once(process, "message", { signal }) as Promise<[LoopDelay]>;
+  process.send("delay");
+  return (await answer)[0];
+}
+
+async function endedEdits(server: Server): Promise<number> {
+  const { jobs } = (await server.get("/health")) as unknown as { jobs: { completed: number } };
+  return jobs.completed;
+}
+
+function noise(): Promise<Buffer> {
+  const pixels = Uint8Array.from({ length: SIDE * SIDE * 3 }, () => Math.random() * 256);
+  return sharp(pixels, { raw: { width: SIDE, height: SIDE, channels: 3 } })
+    .png()
+    .toBuffer();
+}

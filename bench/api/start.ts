@@ -1,0 +1,30 @@
+/** From `npm start` to the first edit that could be done, with the build up to date. */
+import { atMost } from "../goals.ts";
+import { summarize } from "../statistics.ts";
+import { withDatabase } from "./databases.ts";
+import type { PartOptions, PartReport } from "./part.ts";
+import { NPM_START, Server } from "./server.ts";
+
+const ROUNDS = 3;
+
+export async function measureStart({ signal, say }: PartOptions): Promise<PartReport> {
+  say("npm start");
+  const [first, next]: [number[], number[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await withDatabase("PGlite", async (settings) => {
+      for (const seconds of [first, next]) {
+        const server = await Server.start({ command: NPM_START, settings, signal });
+        seconds.push(server.readySeconds);
+        await server.stop();
+      }
+    });
+  }
+  const [emptyFolder, existingFolder] = [summarize(first), summarize(next)];
+  return {
+    measured: { emptyFolder, existingFolder },
+    goals: [
+      atMost("seconds from npm start to /readyz on an empty folder", emptyFolder.median, 10),
+      atMost("seconds from npm start to /readyz on an existing folder", existingFolder.median, 5),
+    ],
+  };
+}

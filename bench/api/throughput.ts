@@ -1,0 +1,112 @@
+/** How many calls a second one process answers, with an engine that takes no time. The load comes from this process. */
+import { pathToFileURL } from "node:url";
+import { setTimeout as pause } from "node:timers/promises";
+import autocannon, { type Request } from "autocannon";
+import sharp from "sharp";
+import { atLeast, type Goal } from "../goals.ts";
+import { inRepository } from "../paths.ts";
+import { rounded, summarize, type Summary } from "../statistics.ts";
+import { type DatabaseName, missing, withDatabase } from "./databases.ts";
+import type { PartOptions, PartReport } from "./part.ts";
+import { Server, serviceProcess } from "./server.ts";
+
+const ROUNDS = 3;
+const ROUND_SECONDS = 5;
+const CONNECTIONS = 32;
+/** Ended jobs whose state is asked for by turns. */
+const ASKED_JOBS = 50;
+/** Far from what is reached, so that nothing is refused. */
+const RAISED = {
+  RETOUCH_RUN_RATE: "1000000",
+  RETOUCH_STATUS_RATE: "1000000",
+  RETOUCH_MAX_QUEUED: "1000000",
+};
+const STUB = pathToFileURL(inRepository("test", "support", "stub-engine.mjs"));
+
+interface Load {
+  /** Answers with 200. */
+  perSecond: Summary;
+  /** Milliseconds, of the last round. */
+  latency: { p50: number; p99: number };
+}
+
+export async function measureThroughput(options: PartOptions): Promise<PartReport> {
+  const settings = { connections: CONNECTIONS, rounds: ROUNDS, roundSeconds: ROUND_SECONDS, raised: RAISED };
+  const postgres = await onDatabase("PostgreSQL", options);
+  const embedded = await onDatabase("PGlite", options);
+  const valueOf = (load: Load | undefined): number | null => load?.perSecond.median ?? null;
+  const goals: Goal[] = [
+    atLeast("submissions a second on PostgreSQL", valueOf(postgres?.submit), 300),
+    atLeast("states a second on PostgreSQL", valueOf(postgres?.status), 1500),
+  ];
+  return {
+    measured: { settings, PostgreSQL: postgres ?? { error: missing("PostgreSQL") }, PGlite: embedded },
+    goals,
+  };
+}
+
+async function onDatabase(
+  name: DatabaseName,
+  { signal, say }: PartOptions,
+): Promise<{ status: Load; submit: Load } | undefined> {
+  if (missing(name) !== undefined) return undefined;
+  return withDatabase(name, async (settings) => {
+    const command = await serviceProcess(STUB);
+    const server = await Server.start({ command, settings: { ...settings, ...RAISED }, signal });
+    try {
+      const body = await submission();
+      const ids = await endedJobs(server, body);
+      say(`states a second on ${name}`);
+      const status = await load(
+        server,
+        ids.map((id) => ({ method: "GET", path: `${server.path}/status/${id}`, headers: server.headers })),
+        signal,
+      );
+      say(`submissions a second on ${name}`);
+      const submit = await load(
+        server,
+        [{ method: "POST", path: `${server.path}/run`, headers: server.headers, body: JSON.stringify(body) }],
+        signal,
+      );
+      return { status, submit };
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
+/** With a small picture in it, which is stored. */
+async function submission(): Promise<object> {
+  const grey = { width: 256, height: 256, channels: 3, background: "#808080" } as const;
+  const picture = await sharp({ create: grey }).png().toBuffer();
+  return { input: { prompt: "now", image: `data:image/png;base64,${picture.toString("base64")}` } };
+}
+
+async function endedJobs(server: Server, body: object): Promise<string[]> {
+  const ids: string[] = [];
+  for (let count = 0; count < ASKED_JOBS; count += 1) ids.push((await server.post("/run", body)).id);
+  for (const id of ids) {
+    while ((await server.get(`/status/${id}`)).status !== "COMPLETED") await pause(20);
+  }
+  return ids;
+}
+
+async function load(server: Server, requests: Request[], signal: AbortSignal): Promise<Load> {
+  const perSecond: number[] = [];
+  let latency = { p50: 0, p99: 0 };
+  for (let round = 0; round < ROUNDS; round += 1) {
+    signal.throwIfAborted();
+    const result = await autocannon({
+      url: server.address,
+      connections: CONNECTIONS,
+      duration: ROUND_SECONDS,
+      requests,
+    });
+    if (result.non2xx + result.errors > 0) {
+      throw new Error(`${result.non2xx} calls were refused and ${result.errors} failed.`);
+    }
+    perSecond.push(result["2xx"] / result.duration);
+    latency = { p50: rounded(result.latency.p50), p99: rounded(result.latency.p99) };
+  }
+  return { perSecond: summarize(perSecond), latency };
+}
