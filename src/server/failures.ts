@@ -24,7 +24,9 @@ const NO_HTTP = { status: 400, error: "The request is not valid HTTP." };
 /** @param endpointId another endpoint's name is told apart from a path that does not exist */
 export function addFailures(app: FastifyInstance, log: Log, endpointId: string): void {
   const table = createMethodTable(app);
-  app.setNotFoundHandler((request, reply) => {
+  // As soon as its head is there: the body of a call that has no route may be anything.
+  app.addHook("onRequest", async (request, reply) => {
+    if (!request.is404) return;
     const path = request.url.replace(/\?.*$/s, "");
     const methods = table.methodsOf(path);
     if (methods.length === 0) {

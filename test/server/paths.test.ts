@@ -62,6 +62,17 @@ describe("a path", () => {
     if (method !== "HEAD") expect(response.json()).toEqual({ error: `Only ${allow} can be used here.` });
   });
 
+  it("that does not exist is not found, and a wrong method is one, whatever the body", async () => {
+    const { app } = await startServer();
+    const payload = "no json".repeat(400_000);
+    const statusOf = async (method: "POST" | "PUT" | "QUERY", url: string): Promise<number> =>
+      (await app.inject({ method: method as "POST", url, headers, payload })).statusCode;
+    expect(await statusOf("POST", `${ENDPOINT}/batch`)).toBe(404);
+    expect(await statusOf("PUT", `${ENDPOINT}/run`)).toBe(405);
+    expect(await statusOf("QUERY", `${ENDPOINT}/run`)).toBe(405);
+    expect(await statusOf("QUERY", "/v2")).toBe(404);
+  });
+
   it("answers HEAD as GET, without the body", async () => {
     const { call } = await startServer();
     const [get, head] = [await call("GET", "/health"), await call("HEAD", "/health")];
@@ -157,6 +168,9 @@ describe("/openapi.json", () => {
         "get /healthz",
         "get /readyz",
         "get /metrics",
+        "post /v1/images/edits",
+        "get /v1/models",
+        "get /v1/models/{model}",
       ].toSorted(),
     );
     const run = document.paths[`${ENDPOINT}/run` as keyof typeof document.paths]["post"] as {
