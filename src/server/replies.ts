@@ -2,11 +2,12 @@
 import { type Static, type TSchema, Type } from "typebox";
 
 /** Of replies: a field that is not sent where it is undefined. */
-const Omittable = <Schema extends TSchema>(schema: Schema) =>
+export const Omittable = <Schema extends TSchema>(schema: Schema) =>
   Type.Optional(Type.Unsafe<Static<Schema> | undefined>(schema));
-const AnyObject = Type.Record(Type.String(), Type.Unknown());
 const Count = Type.Integer({ minimum: 0 });
 const Id = Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$" });
+const SizeText = (description: string) =>
+  Type.String({ pattern: "^\\d+\\*\\d+$", description: `width*height. ${description}` });
 export const JobState = Type.Union([
   Type.Literal("IN_QUEUE"),
   Type.Literal("IN_PROGRESS"),
@@ -16,57 +17,113 @@ export const JobState = Type.Union([
   Type.Literal("TIMED_OUT"),
 ]);
 
-export const ErrorReply = Type.Object({ error: Type.String() });
+/** A failure: one sentence. @param headers of the answer, as the document knows them */
+const Failure = (description: string, headers?: Record<string, TSchema>) =>
+  Type.Object({ error: Type.String() }, { description, ...(headers && { headers }) });
+const RETRY_AFTER = { "retry-after": Type.Integer({ minimum: 1, description: "Seconds." }) };
+
+export const ErrorReply = Failure("The sentence says why.");
+/** What any route may answer. */
+export const DEFECTS = {
+  500: Failure("A defect of the server; its log says more."),
+  503: Failure("The service cannot answer now.", RETRY_AFTER),
+};
 /** What any route with an API key may answer besides its result. */
 export const FAILURES = {
-  400: ErrorReply,
-  401: ErrorReply,
-  404: ErrorReply,
-  413: ErrorReply,
-  429: ErrorReply,
-  500: ErrorReply,
-  503: ErrorReply,
+  400: Failure("Something in the call is wrong; the sentence names it."),
+  401: Failure("No API key, or one that does not count.", { "www-authenticate": Type.Literal("Bearer") }),
+  404: Failure("No such endpoint or job, or one of another key."),
+  413: Failure("The body is larger than this route allows."),
+  429: Failure("Too many calls, or too many jobs that wait.", RETRY_AFTER),
+  ...DEFECTS,
 };
-export const RefusedInput = Type.Object({
-  id: Omittable(Id),
-  status: Omittable(Type.Literal("FAILED")),
-  error: Type.String(),
-});
-export const QueuedReply = Type.Object({ id: Id, status: JobState });
-export const JobReply = Type.Object({
-  id: Id,
-  status: JobState,
-  delayTime: Omittable(Type.Integer({ description: "From submission to the start, milliseconds." })),
-  executionTime: Omittable(Type.Integer({ description: "Of the work, milliseconds." })),
-  workerId: Omittable(Type.String()),
-  retries: Omittable(Count),
-  output: Omittable(AnyObject),
-  error: Omittable(Type.String()),
-});
-export const StreamReply = Type.Object({
-  id: Id,
-  status: JobState,
-  delayTime: Omittable(Type.Integer()),
-  stream: Type.Array(Type.Object({ output: AnyObject })),
-});
-export const PurgeReply = Type.Object({ removed: Count, status: Type.Literal("completed") });
-export const HealthReply = Type.Object({
-  jobs: Type.Object({ completed: Count, failed: Count, inProgress: Count, inQueue: Count, retried: Count }),
-  workers: Type.Object({
-    idle: Count,
-    initializing: Count,
-    ready: Count,
-    running: Count,
-    throttled: Count,
-    unhealthy: Count,
+export const RefusedInput = Type.Object(
+  {
+    id: Omittable(Id),
+    status: Omittable(Type.Literal("FAILED")),
+    error: Type.String(),
+  },
+  { description: "Something in the call is wrong: nothing was queued, and an id here stands for nothing." },
+);
+export const QueuedReply = Type.Object(
+  { id: Id, status: JobState },
+  { description: "The job waits for a worker." },
+);
+/** Of an edit: how far it is while it runs, and all the rest at its end. `wire.ts` makes it. */
+const Output = Type.Unsafe<Record<string, unknown>>(
+  Type.Object({
+    progress: Type.Optional(
+      Type.String({ pattern: "^\\d+/\\d+$", description: "Steps, while it runs: 3/28." }),
+    ),
+    preview: Type.Optional(Type.String({ description: "A small picture as it forms, as a data URL." })),
+    image_url: Type.Optional(Type.String({ description: "The picture: an address or a data URL." })),
+    result: Type.Optional(Type.String({ description: "The same as `image_url`." })),
+    cost: Type.Optional(Type.Number({ minimum: 0 })),
+    seed: Type.Optional(Type.Integer({ minimum: 0 })),
+    size: Type.Optional(SizeText("Of the picture.")),
+    working_size: Type.Optional(SizeText("At which the network drew it.")),
+    reference_size: Type.Optional(SizeText("At which the network saw the source.")),
+    num_inference_steps: Type.Optional(Type.Integer({ minimum: 1 })),
+    guidance: Type.Optional(Type.Number({ minimum: 0 })),
+    negative_prompt_used: Type.Optional(
+      Type.Boolean({ description: "Whether there was a second pass a step." }),
+    ),
+    true_cfg_scale: Type.Optional(Type.Number({ minimum: 1 })),
+    output_format: Type.Optional(Type.Union([Type.Literal("png"), Type.Literal("jpeg")])),
+    model: Type.Optional(Type.String({ description: "Name of the checkpoint." })),
+    precision: Type.Optional(Type.String({ description: "Of the arithmetic." })),
+    safety_score: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 1, description: "Where it was checked." }),
+    ),
+    notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
   }),
-});
+);
+export const JobReply = Type.Object(
+  {
+    id: Id,
+    status: JobState,
+    delayTime: Omittable(Type.Integer({ description: "From submission to the start, milliseconds." })),
+    executionTime: Omittable(Type.Integer({ description: "Of the work, milliseconds." })),
+    workerId: Omittable(Type.String()),
+    retries: Omittable(Count),
+    output: Omittable(Output),
+    error: Omittable(Type.String({ description: "Why it failed, in one sentence." })),
+  },
+  { description: "The job as it is now." },
+);
+export const StreamReply = Type.Object(
+  {
+    id: Id,
+    status: JobState,
+    delayTime: Omittable(Type.Integer()),
+    stream: Type.Array(Type.Object({ output: Output })),
+  },
+  { description: "What no call has taken yet." },
+);
+export const PurgeReply = Type.Object(
+  { removed: Count, status: Type.Literal("completed") },
+  { description: "How many were cancelled." },
+);
+export const HealthReply = Type.Object(
+  {
+    jobs: Type.Object({ completed: Count, failed: Count, inProgress: Count, inQueue: Count, retried: Count }),
+    workers: Type.Object({
+      idle: Count,
+      initializing: Count,
+      ready: Count,
+      running: Count,
+      throttled: Count,
+      unhealthy: Count,
+    }),
+  },
+  { description: "Of the whole endpoint." },
+);
 export const RequestsReply = Type.Object({
   requests: Type.Array(
     Type.Object({
       id: Id,
       status: JobState,
-      output: Omittable(AnyObject),
+      output: Omittable(Output),
       error: Omittable(Type.String()),
       startedAt: Omittable(Type.String()),
       completedAt: Omittable(Type.String()),

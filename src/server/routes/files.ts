@@ -1,7 +1,7 @@
 /** Pictures: results by their signed addresses, and the examples that ship. No API key: the address is the right to it. */
 import { readFile } from "node:fs/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { ErrorReply, NotModified, Picture } from "../replies.ts";
+import { DEFECTS, ErrorReply, NotModified, Picture } from "../replies.ts";
 import { FileParams, FileQuery } from "../schemas.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
 
@@ -12,7 +12,7 @@ const HEADERS = {
   "content-security-policy": "default-src 'none'; sandbox",
   "cross-origin-resource-policy": "cross-origin",
 };
-const FAILURES = { 404: ErrorReply, 500: ErrorReply, 503: ErrorReply };
+const FAILURES = { 404: ErrorReply, ...DEFECTS };
 
 export function addFileRoutes(app: TypedApp, { storage, signedUrls, examples }: RouteContext): void {
   app.get(

@@ -1,6 +1,6 @@
 /** For whoever runs the server: /healthz, /readyz and /metrics. They tell nothing about jobs' owners, so they need no key. */
 import type { Metrics } from "../metrics.ts";
-import { ErrorReply, PlainText, StatusReply } from "../replies.ts";
+import { DEFECTS, PlainText, StatusReply } from "../replies.ts";
 import type { TypedApp } from "./context.ts";
 
 export interface OperationOptions {
@@ -20,7 +20,7 @@ export function addOperationRoutes(app: TypedApp, { metrics, notReady }: Operati
   app.get(
     "/readyz",
     {
-      schema: { summary: "Whether edits can be done", response: { 200: StatusReply, 503: ErrorReply } },
+      schema: { summary: "Whether edits can be done", response: { 200: StatusReply, 503: DEFECTS[503] } },
     },
     async (_, reply) => {
       const reason = await notReady();
@@ -30,7 +30,7 @@ export function addOperationRoutes(app: TypedApp, { metrics, notReady }: Operati
   );
   app.get(
     "/metrics",
-    { schema: { summary: "Figures for Prometheus", response: { 200: PlainText } } },
+    { schema: { summary: "Figures for Prometheus", response: { 200: PlainText, 500: DEFECTS[500] } } },
     async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()),
   );
 }
