@@ -3,7 +3,7 @@ import { element, find } from "./dom.ts";
 
 interface Schema {
   type?: string;
-  const?: unknown;
+  enum?: unknown[];
   anyOf?: Schema[];
   items?: Schema;
   properties?: Record<string, Schema>;
@@ -107,7 +107,7 @@ function fields(rows: readonly Row[]): HTMLElement {
 function sentence(schema: Schema): string {
   const { type, anyOf, minimum, maximum, maxLength, description = "" } = schema;
   const kind = anyOf
-    ? anyOf.map((choice) => JSON.stringify(choice.const ?? choice.type)).join(" or ")
+    ? anyOf.map((choice) => JSON.stringify(choice.enum?.[0] ?? choice.type)).join(" or ")
     : (type ?? "");
   const range =
     minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER

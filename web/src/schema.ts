@@ -9,7 +9,6 @@ export interface FieldSchema {
   pattern?: string;
   default?: string | number | boolean;
   description?: string;
-  anyOf?: { const: string }[];
 }
 
 export interface ServerSchema {
