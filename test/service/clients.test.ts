@@ -7,23 +7,33 @@ import runpodSdk from "runpod-sdk";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { root } from "../support/fixtures.ts";
+import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
 import { type Served, serve } from "../support/served.ts";
-import { ENDPOINT, until } from "../support/service.ts";
+import { type DatabaseName, ENDPOINT, until } from "../support/service.ts";
 
 const PROMPT = "Make it night";
 
-describe("40: the real clients", () => {
+// Without PostgreSQL the conformance suite is skipped on it, and says why.
+const databases: readonly DatabaseName[] =
+  postgresMissing === undefined ? ["PGlite", "PostgreSQL"] : ["PGlite"];
+
+describe.each(databases)("40: the real clients on %s", (database) => {
+  const schema = newSchema();
   let server: Served;
   let bird: Buffer;
   beforeAll(async () => {
     bird = await readFile(path.join(root, "examples", "bluebird.png"));
-    server = await serve();
+    const shared = { DATABASE_URL: databaseUrl, RETOUCH_DATABASE_SCHEMA: schema };
+    server = await serve(database === "PostgreSQL" ? shared : {});
     await until(
       () => fetch(`${server.address}/readyz`),
       ({ status }) => status === 200,
     );
   });
-  afterAll(() => server.end("SIGTERM"));
+  afterAll(async () => {
+    await server.end("SIGTERM");
+    if (database === "PostgreSQL") await dropSchema(schema);
+  });
 
   const input = (more: object = {}): { input: object } => ({
     input: {

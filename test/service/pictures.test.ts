@@ -3,16 +3,27 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { postgresMissing } from "../support/databases.ts";
 import { root } from "../support/fixtures.ts";
-import { type Answer, realEngine, startTestService, type TestService } from "../support/service.ts";
+import {
+  type Answer,
+  type DatabaseName,
+  realEngine,
+  startTestService,
+  type TestService,
+} from "../support/service.ts";
 
 const PROMPT = "Make it night";
 
-describe("the endpoint with the shipped checkpoint", () => {
+// Without PostgreSQL the conformance suite is skipped on it, and says why.
+const databases: readonly DatabaseName[] =
+  postgresMissing === undefined ? ["PGlite", "PostgreSQL"] : ["PGlite"];
+
+describe.each(databases)("the endpoint with the shipped checkpoint on %s", (database) => {
   let server: TestService;
   let example: Buffer;
   beforeAll(async () => {
-    server = await startTestService({ database: "PGlite", engine: realEngine });
+    server = await startTestService({ database, engine: realEngine });
     example = await readFile(path.join(root, "examples", "bluebird.png"));
   });
   afterAll(() => server.close());
