@@ -63,6 +63,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   fastify: /^server\/|^service\/service\.ts$/,
   typebox: /^server\//,
   "@fastify/type-provider-typebox": /^server\//,
+  "@fastify/busboy": /^server\/openai\/form\.ts$/,
   "@fastify/rate-limit": /^server\/limits\.ts$/,
   "@fastify/static": /^server\/routes\/pages\.ts$/,
   "@fastify/swagger": /^server\/app\.ts$/,

@@ -20,6 +20,11 @@ export function parseImageField(text: string, maxBytes: number): ImageField {
   if (scheme === "http:" || scheme === "https:") return { kind: "url", url: checkedUrl(field) };
   const bytes = scheme === "data:" ? dataUrlBytes(field, maxBytes) : base64Bytes(field);
   if (bytes === undefined) throw invalid("must be an http or https URL, a data URL, or base64");
+  return inlineImage(bytes, maxBytes);
+}
+
+/** The picture of a request that came as bytes. @throws RetouchError INVALID_PARAMETER or IMAGE_TOO_LARGE */
+export function inlineImage(bytes: Uint8Array, maxBytes: number): ImageField {
   if (bytes.byteLength === 0) throw invalid("holds no data");
   if (bytes.byteLength > maxBytes) throw tooLarge("image", maxBytes);
   return { kind: "inline", bytes };

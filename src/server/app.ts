@@ -15,12 +15,15 @@ import type { Log } from "../log.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import type { Storage } from "../storage/storage.ts";
 import { version } from "../version.ts";
-import { authenticate } from "./auth.ts";
+import { requireKey } from "./auth.ts";
 import { addBodies } from "./body.ts";
 import { addFailures, answerBrokenCall } from "./failures.ts";
 import { addCallLog, addClosing, addCors, addDraining } from "./hooks.ts";
 import { createLimits } from "./limits.ts";
 import { addMetrics } from "./metrics.ts";
+import { addOpenAiErrors } from "./openai/errors.ts";
+import { addOpenAiRoutes } from "./openai/routes.ts";
+import { imageEditSchema } from "./openai/schemas.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { addEndpointRoutes } from "./routes/endpoint.ts";
 import { addFileRoutes } from "./routes/files.ts";
@@ -94,6 +97,8 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   addCors(app, config.corsOrigin);
   addCallLog(app, log);
   addFailures(app, log, config.endpointId);
+  const imageEdit = imageEditSchema(config);
+  addOpenAiErrors(app, imageEdit);
   const metrics = addMetrics(app, jobs, log);
   const limits = await createLimits(app, config, dependencies.runningWorkers);
   await app.register(swagger, {
@@ -123,24 +128,24 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   await app.register(
     async (scope) => {
       const endpoint = scope.withTypeProvider<TypeBoxTypeProvider>();
-      // The key comes first, before the body is read and before anything is said about what exists.
+      requireKey(endpoint, keys);
       endpoint.addHook("onRequest", async (request, reply) => {
-        const keyId = await authenticate(request, keys);
-        if (keyId === undefined) {
-          return reply.code(401).header("www-authenticate", "Bearer").send({ error: "unauthorized" });
-        }
-        request.keyId = keyId;
         const { endpoint: name } = request.params as { endpoint: string };
         if (name !== config.endpointId) return reply.code(404).send({ error: "endpoint not found" });
-      });
-      endpoint.addHook("onRoute", (route) => {
-        route.schema = { ...route.schema, security: [{ key: [] }] };
       });
       addSubmitRoutes(endpoint, context);
       addJobRoutes(endpoint, context);
       addEndpointRoutes(endpoint, context);
     },
     { prefix: "/v2/:endpoint" },
+  );
+  await app.register(
+    async (scope) => {
+      const openAi = scope.withTypeProvider<TypeBoxTypeProvider>();
+      requireKey(openAi, keys);
+      addOpenAiRoutes(openAi, context, imageEdit);
+    },
+    { prefix: "/v1" },
   );
   await app.register(async (scope) => {
     const open = scope.withTypeProvider<TypeBoxTypeProvider>();

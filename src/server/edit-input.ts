@@ -14,8 +14,8 @@ export type InputSettings = Pick<
 /** A job but for its picture, which is looked at last: it may have to be stored. */
 export interface ParsedBody {
   edit: Omit<JobEdit, "image">;
-  /** As it was given. */
-  image: string;
+  /** As it was given: a text of the body, or the bytes of a file. */
+  image: string | Uint8Array;
   policy: JobPolicy;
   webhook: string | undefined;
 }
@@ -36,36 +36,50 @@ export function parseBody(
   { isSync }: { isSync: boolean },
 ): ParsedBody {
   const { input, policy = {} } = body;
-  const seed = input.seed ?? -1;
+  const edit = editOf(input, settings);
   const image = input.image ?? input.images?.[0];
-  if (input.prompt.trim() === "") throw invalid("prompt must not be empty.");
   if (image === undefined) throw invalid("image is missing.");
   return {
     image,
-    edit: {
-      prompt: input.prompt,
-      negativePrompt: input.negative_prompt ?? "",
-      trueCfgScale: input.true_cfg_scale ?? DEFAULT_TRUE_CFG_SCALE,
-      size: sizeOf(input, settings),
-      numSteps: input.num_inference_steps ?? DEFAULT_STEPS,
-      guidance: input.guidance ?? input.guidance_scale ?? DEFAULT_GUIDANCE,
-      // Chosen here and not by the worker, so that another attempt of the same job draws the same picture.
-      seed: seed === -1 ? randomInt(MAX_RANDOM_SEED) : seed,
-      format: (input.output_format ?? input.image_format ?? "png") === "png" ? "png" : "jpeg",
-      isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
-      isInlineResult: input.enable_base64_output ?? false,
-      bucket: body.s3Config && bucketOf(body.s3Config),
-    },
-    policy: {
-      executionTimeoutMs: clamped(
-        policy.executionTimeout ?? settings.executionTimeoutMs,
-        EXECUTION_TIMEOUT_RANGE,
-      ),
-      ttlMs: clamped(policy.ttl ?? settings.ttlMs, TTL_RANGE),
-      retentionMs: isSync ? settings.syncRetentionMs : settings.retentionMs,
-      isLowPriority: policy.lowPriority ?? false,
-    },
+    edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config) },
+    policy: policyOf(policy, settings, { isSync }),
     webhook: webhookOf(body),
+  };
+}
+
+/** An edit with every default filled in. @throws RetouchError INVALID_PARAMETER */
+export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit, "image"> {
+  const seed = input.seed ?? -1;
+  if (input.prompt.trim() === "") throw invalid("prompt must not be empty.");
+  return {
+    prompt: input.prompt,
+    negativePrompt: input.negative_prompt ?? "",
+    trueCfgScale: input.true_cfg_scale ?? DEFAULT_TRUE_CFG_SCALE,
+    size: sizeOf(input, settings),
+    numSteps: input.num_inference_steps ?? DEFAULT_STEPS,
+    guidance: input.guidance ?? input.guidance_scale ?? DEFAULT_GUIDANCE,
+    // Chosen here and not by the worker, so that another attempt of the same job draws the same picture.
+    seed: seed === -1 ? randomInt(MAX_RANDOM_SEED) : seed,
+    format: (input.output_format ?? input.image_format ?? "png") === "png" ? "png" : "jpeg",
+    isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
+    isInlineResult: input.enable_base64_output ?? false,
+  };
+}
+
+/** How long a job may run, wait and be kept. */
+export function policyOf(
+  policy: NonNullable<JobBody["policy"]>,
+  settings: InputSettings,
+  { isSync }: { isSync: boolean },
+): JobPolicy {
+  return {
+    executionTimeoutMs: clamped(
+      policy.executionTimeout ?? settings.executionTimeoutMs,
+      EXECUTION_TIMEOUT_RANGE,
+    ),
+    ttlMs: clamped(policy.ttl ?? settings.ttlMs, TTL_RANGE),
+    retentionMs: isSync ? settings.syncRetentionMs : settings.retentionMs,
+    isLowPriority: policy.lowPriority ?? false,
   };
 }
 

@@ -1,7 +1,7 @@
 /** The picture of a request: kept in the storage where it came inline, found there where it is one of this server's. */
 import { readFile } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
-import { parseImageField } from "../images/image-field.ts";
+import { inlineImage, parseImageField } from "../images/image-field.ts";
 import type { JobImage } from "../jobs/job.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
@@ -26,15 +26,17 @@ const EXAMPLES = "/examples/";
 
 /**
  * Stores or finds the picture; an address elsewhere stays one, for the worker.
+ * @param given as `parseImageField` takes it, or the bytes of a file
  * @param origins those under which this server is reached
  * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE, OUTPUT_UNWRITABLE
  */
 export async function keepInputImage(
   options: InputImageOptions,
-  text: string,
+  given: string | Uint8Array,
   origins: readonly string[],
 ): Promise<InputImage> {
-  const field = parseImageField(text, options.maxBytes);
+  const { maxBytes } = options;
+  const field = typeof given === "string" ? parseImageField(given, maxBytes) : inlineImage(given, maxBytes);
   if (field.kind === "inline") return store(options, field.bytes);
   const own = ownPart(field.url, origins);
   if (own?.pathname.startsWith(FILES)) return found(storedKey(options, own));

@@ -121,15 +121,15 @@ interface Document {
 
 export const documentOf = (app: FastifyInstance): Document => app.swagger() as unknown as Document;
 
-/** JSON, no null anywhere, and what the document promises for this route and status. */
+/** JSON, no null anywhere but in OpenAI's errors, and what the document promises for this route and status. */
 function checkAnswer(app: FastifyInstance, options: InjectOptions, response: LightMyRequestResponse): void {
   const { statusCode, headers, body } = response;
   const isJson = String(headers["content-type"]).startsWith("application/json");
-  if (isJson && body !== "") {
+  const url = String(options.url).replace(/\?.*$/, "");
+  if (isJson && body !== "" && !url.startsWith("/v1/")) {
     // Written out: a JSON text has `null` as a value only where no quote stands before it.
     expect(body.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""')).not.toContain("null");
   }
-  const url = String(options.url).replace(/\?.*$/, "");
   const paths = documentOf(app).paths;
   const template = Object.keys(paths).find((known) =>
     new RegExp(`^${known.replaceAll(/\{[^}]+\}/g, "[^/]+")}$`).test(url),

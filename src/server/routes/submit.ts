@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { RetouchError } from "../../errors.ts";
 import type { Job, NewJob } from "../../jobs/job.ts";
-import { parseBody } from "../edit-input.ts";
+import { type ParsedBody, parseBody } from "../edit-input.ts";
 import { type InputImage, keepInputImage } from "../input-image.ts";
 import { originOf } from "../origin.ts";
 import { numberInQuery, WAIT_RANGE } from "../queries.ts";
@@ -81,7 +81,8 @@ async function submit(
   const idempotency = idempotencyOf(request, isSync ? "runsync" : "run");
   try {
     if (validationError) throw validationError;
-    return await queueJob(context, request, body as JobBody, { isSync, idempotency });
+    const parsed = parseBody(body as JobBody, context.config, { isSync });
+    return await queueJob(context, request, parsed, { isSync, idempotency });
   } catch (error) {
     if (!(error instanceof RetouchError) || ![400, 413].includes(error.httpStatus)) throw error;
     if (!hasInput(body)) throw error;
@@ -92,18 +93,18 @@ async function submit(
   }
 }
 
-async function queueJob(
+/** Keeps the picture and queues the job. @throws RetouchError */
+export async function queueJob(
   context: RouteContext,
   request: FastifyRequest,
-  body: JobBody,
+  { edit, image: given, policy, webhook }: ParsedBody,
   { isSync, idempotency }: Pick<NewJob, "isSync" | "idempotency">,
 ): Promise<Job> {
   const { config, storage, signedUrls, examples } = context;
-  const { edit, image: text, policy, webhook } = parseBody(body, config, { isSync });
   const origin = originOf(request);
   const image = await keepInputImage(
     { storage, signedUrls, examples, maxBytes: config.imageMaxBytes },
-    text,
+    given,
     config.publicUrl === undefined ? [origin] : [config.publicUrl, origin],
   );
   try {
@@ -131,7 +132,7 @@ async function discard({ log }: RouteContext, image: InputImage): Promise<void> 
   });
 }
 
-function idempotencyOf(request: FastifyRequest, route: string): NewJob["idempotency"] {
+export function idempotencyOf(request: FastifyRequest, route: string): NewJob["idempotency"] {
   const key = request.headers["idempotency-key"];
   if (key === undefined) return undefined;
   if (typeof key !== "string" || !IDEMPOTENCY_KEY.test(key)) {

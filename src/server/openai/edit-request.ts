@@ -1,0 +1,130 @@
+/** From a body with OpenAI's names to edits with ours: what is the same is renamed, what cannot be done is refused by name. */
+import { createHash } from "node:crypto";
+import type { TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { RetouchError } from "../../errors.ts";
+import type { JobEdit } from "../../jobs/job.ts";
+import { editOf, type InputSettings } from "../edit-input.ts";
+import { sentenceOf } from "../sentences.ts";
+import type { FormPart } from "./form.ts";
+import type { ImageEditFields, ImageEditSchema } from "./schemas.ts";
+
+/** What a body holds, of either kind. */
+export interface ImageEditBody {
+  fields: Record<string, unknown>;
+  /** A file, or a text as /runsync takes it. */
+  images: (string | Uint8Array)[];
+}
+
+export interface ImageEditRequest {
+  image: string | Uint8Array;
+  /** One for each picture that is asked for. */
+  edits: Omit<JobEdit, "image">[];
+  /** Whether the answer has addresses in place of the pictures. */
+  isByAddress: boolean;
+}
+
+const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
+const NUMBER_OF_SEEDS = 2 ** 32;
+/** Half of the endpoint's own number, and the most that it takes; any other quality is its own number. */
+const STEPS_OF_QUALITY: Readonly<Record<string, number>> = { low: 14, high: 50, xhigh: 50, max: 50 };
+/** Fields that would change the picture in a way that this model knows nothing of. */
+const NOT_SUPPORTED: Readonly<Record<string, string>> = {
+  mask: "the prompt says what to change",
+  markup: "the prompt says what to change",
+  complexity: "there is nothing to plan",
+  svg: "results are PNG or JPEG",
+  frame_count: "results are PNG or JPEG",
+  frame_duration_ms: "results are PNG or JPEG",
+};
+
+/** Sorts the parts of a form, its texts turned into what the schema says. @throws RetouchError INVALID_PARAMETER */
+export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema): ImageEditBody {
+  const properties: Record<string, TSchema> = schema.properties;
+  const fields = new Map<string, unknown>();
+  const images: ImageEditBody["images"] = [];
+  for (const { name, value } of parts) {
+    // Clients send an empty text for none.
+    if (value === "") continue;
+    if (name === "image" || name === "image[]") images.push(value);
+    else if (fields.has(name)) throw invalid(`The form has ${JSON.stringify(name.slice(0, 100))} twice.`);
+    else fields.set(name, typeof value === "string" ? typed(value, properties[name]) : value);
+  }
+  return { fields: Object.fromEntries(fields), images };
+}
+
+/** A form has texts only. */
+function typed(text: string, { type }: { type?: string } = {}): unknown {
+  if ((type === "integer" || type === "number") && NUMBER.test(text)) return Number(text);
+  if (type === "boolean" && /^(?:true|false)$/i.test(text)) return text.toLowerCase() === "true";
+  return text;
+}
+
+/** Takes the pictures out of a JSON body; null stands for nothing. @throws RetouchError INVALID_PARAMETER */
+export function bodyOfJson(value: unknown): ImageEditBody {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalid("The body must be a form or a JSON object.");
+  }
+  const { image, images, ...fields } = withoutNulls(value);
+  const given = [image, images].flat().filter((picture) => picture !== undefined);
+  return { fields, images: given.map(addressOf) };
+}
+
+/** OpenAI's form of it, `{"image_url": ...}`, or the text alone. */
+function addressOf(picture: unknown): string {
+  const address =
+    typeof picture === "object" && picture !== null ? withoutNulls(picture)["image_url"] : picture;
+  if (typeof address === "string") return address;
+  throw invalid(
+    "images must be a list of one object with an image_url; this server keeps no files to refer to.",
+  );
+}
+
+const withoutNulls = (value: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
+
+/** The same for the same request, whatever stands between the parts of a form. */
+export function hashOfForm(parts: readonly FormPart[]): string {
+  const hash = createHash("sha256");
+  for (const { name, value } of parts) {
+    hash.update(JSON.stringify([name, typeof value, value.length])).update(value);
+  }
+  return hash.digest("hex");
+}
+
+/** @throws RetouchError INVALID_PARAMETER, its sentence beginning with the field */
+export function createRequestReader(
+  schema: ImageEditSchema,
+  settings: InputSettings,
+): (body: ImageEditBody) => ImageEditRequest {
+  const check = Compile(schema);
+  return ({ fields, images }) => {
+    for (const [name, why] of Object.entries(NOT_SUPPORTED)) {
+      if (fields[name] !== undefined) throw invalid(`${name} is not supported: ${why}.`);
+    }
+    if (!check.Check(fields)) throw invalid(sentenceOf(schema, check.Errors(fields) as never));
+    const { n = 1, stream, response_format: format, quality, size, ...input } = fields as ImageEditFields;
+    if (stream) throw invalid("stream must be false; /run and /stream tell the progress of an edit.");
+    const steps = input.num_inference_steps ?? STEPS_OF_QUALITY[quality ?? ""];
+    const edit = editOf(
+      {
+        ...input,
+        ...(size !== undefined && size.trim() !== "auto" && { size }),
+        ...(steps !== undefined && { num_inference_steps: steps }),
+        enable_base64_output: false,
+      },
+      settings,
+    );
+    const [image] = images;
+    if (image === undefined) throw invalid("image is missing.");
+    if (images.length > 1) throw invalid(`image must be one picture, not ${images.length}.`);
+    const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
+    return { image, edits, isByAddress: format === "url" };
+  };
+}
+
+/** Of a seed only the low 32 bits count. */
+const nextSeed = (seed: number, index: number): number =>
+  index === 0 ? seed : (seed + index) % NUMBER_OF_SEEDS;
+
+const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

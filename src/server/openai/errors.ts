@@ -1,0 +1,50 @@
+/**
+ * Failures of /v1/* in the shape that OpenAI's clients read (https://developers.openai.com/api/docs/guides/error-codes),
+ * wherever in the server they come from: made of the status and the one sentence that every failure has.
+ */
+import type { FastifyInstance } from "fastify";
+import type { Static } from "typebox";
+import type { ImageEditSchema, OpenAiError } from "./schemas.ts";
+
+const PREFIX = /^\/+v1(?:\/|\?|$)/;
+const SAFETY = /^The safety checker refused /;
+const MISSING = / is missing\.$/;
+/** Sentences about a field begin with its name. */
+const FIRST_WORD = /^([a-z_]+)(?=[ :])/;
+
+const CODES: Readonly<Record<number, string>> = {
+  401: "invalid_api_key",
+  429: "rate_limit_exceeded",
+  504: "timeout",
+};
+/** Clients try again by themselves, 409 and all above 500 included, and each time would be another edit. */
+const MAY_RETRY: ReadonlySet<number> = new Set([408, 429, 503]);
+
+export type OpenAiErrorOf = (status: number, sentence: string) => Static<typeof OpenAiError>;
+
+/** @param schema its fields are the parameters that a failure can name */
+export function addOpenAiErrors(app: FastifyInstance, schema: ImageEditSchema): void {
+  const names = new Set([...Object.keys(schema.properties), "image", "images", "mask", "model"]);
+  app.addHook("preSerialization", async (request, reply, payload) => {
+    const { statusCode: status } = reply;
+    if (status < 400 || !PREFIX.test(request.url)) return payload;
+    void reply.header("x-should-retry", String(MAY_RETRY.has(status)));
+    const { error } = payload as { error: string };
+    return errorOf(status, error, names);
+  });
+}
+
+function errorOf(status: number, message: string, names: ReadonlySet<string>): Static<typeof OpenAiError> {
+  const of = (type: string, param: string | null, code: string | null) => ({
+    error: { message, type, param, code },
+  });
+  if (status >= 500) return of("server_error", null, CODES[status] ?? null);
+  if (status === 429) return of("requests", null, CODES[status]!);
+  if (SAFETY.test(message)) return of("image_generation_user_error", null, "moderation_blocked");
+  const word = FIRST_WORD.exec(message)?.[1];
+  const param = word !== undefined && names.has(word) ? word : null;
+  const fault =
+    param === null ? null : MISSING.test(message) ? "missing_required_parameter" : "invalid_value";
+  const code = status === 404 && param === "model" ? "model_not_found" : (CODES[status] ?? fault);
+  return of("invalid_request_error", param, code);
+}

@@ -1,0 +1,74 @@
+/** Bodies as HTML forms send them: multipart/form-data (RFC 7578), of no more parts than anyone needs. */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { Busboy } from "@fastify/busboy";
+import { RetouchError } from "../../errors.ts";
+
+/** A field: a text, or the bytes of a file. */
+export interface FormPart {
+  name: string;
+  value: string | Buffer;
+}
+
+const MAX_PARTS = 100;
+const MAX_HEADERS = 20;
+/** So much is looked at in one turn of the event loop: the worst, parts and nothing else, takes milliseconds. */
+const CHUNK_BYTES = 64 * 1024;
+const MALFORMED = "The body is not a valid form.";
+
+/**
+ * Parses a body that has arrived.
+ * @param contentType names the boundary between the parts
+ * @returns the parts in their order
+ * @throws RetouchError INVALID_PARAMETER
+ */
+export async function parseForm(body: Buffer, contentType: string): Promise<FormPart[]> {
+  const parser = createParser(contentType);
+  const parts: FormPart[] = [];
+  const faults: string[] = [];
+  const ended = new Promise<void>((resolve) => {
+    const refuse = (sentence: string): void => {
+      faults.push(sentence);
+      resolve();
+    };
+    parser.on("field", (name, value) => {
+      // No database keeps it.
+      if (value.includes("\0")) refuse("The form has U+0000 in a text.");
+      parts.push({ name, value });
+    });
+    parser.on("file", (name, file) => {
+      const part: FormPart = { name, value: Buffer.alloc(0) };
+      const chunks: Buffer[] = [];
+      parts.push(part);
+      file.on("data", (chunk: Buffer) => chunks.push(chunk));
+      file.on("end", () => (part.value = Buffer.concat(chunks)));
+      // The parser tells it as well.
+      file.on("error", () => {});
+    });
+    parser.on("partsLimit", () => refuse(`The form has more than ${MAX_PARTS} parts.`));
+    // Its own texts speak of its inside.
+    parser.on("error", () => refuse(MALFORMED));
+    parser.on("finish", resolve);
+  });
+  for (let start = 0; start < body.byteLength && faults.length === 0; start += CHUNK_BYTES) {
+    parser.write(body.subarray(start, start + CHUNK_BYTES));
+    await nextTurn();
+  }
+  if (faults.length === 0) parser.end();
+  await ended;
+  if (faults.length > 0) throw invalid(faults[0]!);
+  return parts;
+}
+
+function createParser(contentType: string): InstanceType<typeof Busboy> {
+  try {
+    return new Busboy({
+      headers: { "content-type": contentType },
+      // The body's own limit is the only one for a text, which may be a picture as a data URL.
+      limits: { parts: MAX_PARTS, headerPairs: MAX_HEADERS, fieldSize: Infinity },
+    });
+  } catch {
+    throw invalid("The content type of the form names no boundary.");
+  }
+}
+
+const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

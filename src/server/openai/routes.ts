@@ -1,0 +1,203 @@
+/** POST /v1/images/edits and GET /v1/models: the endpoint as OpenAI's clients know one. */
+import { createHash } from "node:crypto";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Static } from "typebox";
+import { RetouchError } from "../../errors.ts";
+import { isEnded, type Job, type JobResult } from "../../jobs/job.ts";
+import { policyOf } from "../edit-input.ts";
+import { parseJsonBody } from "../json-body.ts";
+import { numberInQuery, WAIT_RANGE } from "../queries.ts";
+import type { RouteContext, TypedApp } from "../routes/context.ts";
+import { idempotencyOf, queueJob } from "../routes/submit.ts";
+import { SubmitHeaders, WaitQuery } from "../schemas.ts";
+import {
+  bodyOfForm,
+  bodyOfJson,
+  createRequestReader,
+  hashOfForm,
+  type ImageEditBody,
+  type ImageEditRequest,
+} from "./edit-request.ts";
+import { parseForm } from "./form.ts";
+import {
+  imageEditBodies,
+  type ImageEditSchema,
+  ImagesReply,
+  ModelParams,
+  ModelReply,
+  ModelsReply,
+  OPENAI_FAILURES,
+  OpenAiError,
+} from "./schemas.ts";
+
+const ROUTE = "images/edits";
+const FORM = /^multipart\/form-data\b/i;
+/** The day on which black-forest-labs published FLUX.1 Kontext [dev]. */
+const MODEL_CREATED = Date.UTC(2025, 5, 26) / 1000;
+
+export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: ImageEditSchema): void {
+  const { config, jobs, holds } = context;
+  const readRequest = createRequestReader(schema, config);
+
+  // The server's own parser takes every body for JSON.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, async (request: FastifyRequest, bytes: Buffer) => {
+    const contentType = contentTypeOf(request);
+    if (!FORM.test(contentType)) {
+      request.bodyHash = createHash("sha256").update(bytes).digest("hex");
+      return bodyOfJson(parseJsonBody(bytes));
+    }
+    const parts = await parseForm(bytes, contentType);
+    request.bodyHash = hashOfForm(parts);
+    return bodyOfForm(parts, schema);
+  });
+
+  app.post(
+    "/images/edits",
+    {
+      ...context.limits("runsync"),
+      bodyLimit: config.runsyncMaxBytes,
+      schema: {
+        summary: "Edit a picture, as OpenAI's clients ask for it",
+        headers: SubmitHeaders,
+        querystring: WaitQuery,
+        body: imageEditBodies(schema),
+        response: { 200: ImagesReply, ...OPENAI_FAILURES, 409: OpenAiError, 504: OpenAiError },
+      },
+    },
+    async (request, reply) => {
+      const { body } = request;
+      // A call may be held for minutes: not together with its picture.
+      request.body = undefined as never;
+      const edit = readRequest((body as ImageEditBody | undefined) ?? bodyOfJson(body));
+      const submitted = await submitAll(context, request, edit);
+      const waitMs = numberInQuery(request.query.wait, { ...WAIT_RANGE, default: config.syncWaitMs });
+      // A client that goes away ends the wait, not the jobs.
+      const signal = holds.signalOf(reply);
+      const ended = await Promise.all(
+        submitted.map(
+          async (job) => (await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal })) ?? job,
+        ),
+      );
+      const failed = ended.find(hasFailed) ?? ended.find(({ status }) => !isEnded(status));
+      return failed ? answerFailure(failed, reply, config.endpointId) : answerOf(ended, edit, context);
+    },
+  );
+
+  const model: Static<typeof ModelReply> = {
+    id: config.endpointId,
+    object: "model",
+    created: MODEL_CREATED,
+    owned_by: "retouch",
+  };
+  app.get(
+    "/models",
+    { schema: { summary: "The one model", response: { 200: ModelsReply, ...OPENAI_FAILURES } } },
+    () => ({ object: "list" as const, data: [model] }),
+  );
+  app.get(
+    "/models/:model",
+    {
+      schema: {
+        summary: "The one model",
+        params: ModelParams,
+        response: { 200: ModelReply, ...OPENAI_FAILURES },
+      },
+    },
+    async (request, reply) => {
+      if (request.params.model === config.endpointId) return model;
+      return refuse(reply, 404, `model: there is none but ${config.endpointId}.`);
+    },
+  );
+}
+
+/** As it was sent: the server takes it from the headers of every call (`body.ts`). */
+function contentTypeOf({ raw: { rawHeaders } }: FastifyRequest): string {
+  const at = rawHeaders.findIndex((text, index) => index % 2 === 0 && text.toLowerCase() === "content-type");
+  return at === -1 ? "" : rawHeaders[at + 1]!;
+}
+
+/** All or none, but for an idempotency key, whose repetition finds those that there are. */
+async function submitAll(
+  context: RouteContext,
+  request: FastifyRequest,
+  { image, edits }: ImageEditRequest,
+): Promise<Job[]> {
+  const policy = policyOf({}, context.config, { isSync: true });
+  const submitted: Job[] = [];
+  try {
+    for (const [index, edit] of edits.entries()) {
+      const idempotency = idempotencyOf(request, index === 0 ? ROUTE : `${ROUTE}/${index}`);
+      // Each with a picture of its own, which goes with its job.
+      const parsed = { edit, image, policy, webhook: undefined };
+      submitted.push(await queueJob(context, request, parsed, { isSync: true, idempotency }));
+    }
+  } catch (error) {
+    if (request.headers["idempotency-key"] === undefined) {
+      await Promise.all(submitted.map(({ id }) => context.jobs.cancel(id, request.keyId)));
+    }
+    throw error;
+  }
+  return submitted;
+}
+
+const hasFailed = ({ status }: Job): boolean => isEnded(status) && status !== "completed";
+
+/** A job has one sentence for why it failed: about the picture or the result it is the caller's to act on. */
+function answerFailure(job: Job, reply: FastifyReply, endpointId: string): FastifyReply {
+  const { id, status, error = "The edit failed unexpectedly." } = job;
+  if (status === "failed") {
+    const isCallers = /^image\b|^The safety checker refused /.test(error);
+    return refuse(reply, isCallers ? 400 : 500, error);
+  }
+  if (status === "cancelled") return refuse(reply, 409, `The job ${id} was cancelled.`);
+  if (status === "timedOut") return refuse(reply, 504, error);
+  return refuse(
+    reply,
+    504,
+    `The edit goes on as the job ${id}; GET /v2/${endpointId}/status/${id} tells its end.`,
+  );
+}
+
+/** Its shape is made by `errors.ts`. */
+const refuse = (reply: FastifyReply, status: number, error: string): FastifyReply =>
+  reply.code(status).send({ error });
+
+async function answerOf(
+  jobs: readonly Job[],
+  { isByAddress }: ImageEditRequest,
+  { addressOf, storage }: RouteContext,
+): Promise<Static<typeof ImagesReply>> {
+  const data = await Promise.all(
+    jobs.map(async (job) => {
+      const { image, seed, cost } = job.result!;
+      const key = keyOf(image);
+      const picture = isByAddress
+        ? { url: addressOf(key, job) }
+        : { b64_json: base64Of((await storage.get(key))?.bytes) };
+      return { ...picture, id: job.id, seed, cost };
+    }),
+  );
+  const { format, size, numSteps, guidance } = jobs[0]!.result!;
+  return {
+    created: Math.floor(Math.max(...jobs.map(({ endedAt }) => endedAt?.getTime() ?? Date.now())) / 1000),
+    data,
+    background: "opaque",
+    output_format: format,
+    size: `${size.width}x${size.height}`,
+    num_inference_steps: numSteps,
+    guidance,
+  };
+}
+
+/** These jobs have no bucket of the caller's and no data URL for a result. */
+function keyOf(image: JobResult["image"]): string {
+  if (image.kind === "stored") return image.key;
+  throw new Error(`A result is ${image.kind} where it should be stored.`);
+}
+
+function base64Of(bytes: Uint8Array | undefined): string {
+  // Only a repetition by an idempotency key comes so late.
+  if (bytes === undefined) throw new RetouchError("IMAGE_UNREADABLE", "The result is no longer there.");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+}

@@ -1,0 +1,135 @@
+/**
+ * What OpenAI's clients send to POST /v1/images/edits, and what they read: the names and values of its reference
+ * (https://developers.openai.com/api/reference/resources/images/methods/edit). What this server cannot do is no value
+ * of a field, or is refused by name in `edit-request.ts`.
+ */
+import { type Static, type TSchema, Type } from "typebox";
+import { Omittable } from "../replies.ts";
+import { type EditInput, editInputSchema } from "../schemas.ts";
+
+/** A picture each, with seeds of their own. */
+const MAX_PICTURES = 4;
+
+const words = (values: readonly string[], description: string) =>
+  Type.Optional(
+    Type.Union(
+      values.map((value) => Type.Literal(value)),
+      { description },
+    ),
+  );
+
+/** Every field but the picture. Fields that are not here are ignored, as in /runsync. */
+export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
+  const {
+    image: _,
+    images: __,
+    enable_base64_output: ___,
+    enable_sync_mode: ____,
+    num_images: _____,
+    ...own
+  } = editInputSchema(limits).properties;
+  return Type.Object(
+    {
+      ...own,
+      size: Type.Optional(
+        Type.String({
+          pattern: "^\\s*(auto|\\d{1,5}\\s*[*xX]\\s*\\d{1,5})\\s*$",
+          default: "auto",
+          description:
+            `auto, which is 1024x1024, or a width and a height such as 1536x1024, ` +
+            `each from ${limits.minSide} to ${limits.maxSide}`,
+        }),
+      ),
+      model: Type.Optional(Type.String({ description: "Any: there is one model." })),
+      n: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: MAX_PICTURES,
+          default: 1,
+          description: "Pictures; the first has `seed`, each other one the next number.",
+        }),
+      ),
+      response_format: words(
+        ["b64_json", "url"],
+        "b64_json unless it says url, whose address needs no key and ends after a time.",
+      ),
+      quality: words(
+        ["auto", "low", "medium", "high", "xhigh", "max", "standard"],
+        "Another form of `num_inference_steps`: 14 for low, 50 for high and more, 28 for the others.",
+      ),
+      background: words(["auto", "opaque"], "The same: this model draws no transparency."),
+      input_fidelity: words(["high", "low"], "The same: the model always sees the whole picture."),
+      moderation: words(["auto", "low"], "The same; see `enable_safety_checker`."),
+      output_compression: Type.Optional(Type.Integer({ minimum: 100, maximum: 100 })),
+      partial_images: Type.Optional(Type.Integer({ minimum: 0, maximum: 0 })),
+      stream: Type.Optional(Type.Boolean({ description: "Must be false.", default: false })),
+      user: Type.Optional(Type.String({ description: "Not kept." })),
+      safety_identifier: Type.Optional(Type.String({ description: "Not kept." })),
+    },
+    { additionalProperties: true },
+  );
+}
+
+export type ImageEditSchema = ReturnType<typeof imageEditSchema>;
+/** The names and values of ours among OpenAI's. */
+export type ImageEditFields = Static<ImageEditSchema> & EditInput;
+
+const File = Type.Unsafe<unknown>({ type: "string", format: "binary", description: "The picture, one." });
+const withPicture = <Picture extends TSchema>(schema: ImageEditSchema, pictures: Record<string, Picture>) =>
+  Type.Object({ ...pictures, ...schema.properties }, { additionalProperties: true });
+
+/** Both kinds of body, for the document; what arrives is checked by `edit-request.ts`. */
+export function imageEditBodies(schema: ImageEditSchema) {
+  const address = Type.Object({
+    image_url: Type.String({ description: "An http(s) URL, a data URL or base64." }),
+  });
+  return {
+    content: {
+      "multipart/form-data": { schema: withPicture(schema, { image: File }) },
+      "application/json": {
+        schema: withPicture(schema, { images: Type.Array(address, { minItems: 1, maxItems: 1 }) }),
+      },
+    },
+  };
+}
+
+const OrNull = Type.Union([Type.String(), Type.Null()]);
+export const OpenAiError = Type.Object({
+  error: Type.Object({ message: Type.String(), type: Type.String(), param: OrNull, code: OrNull }),
+});
+/** What any of these routes may answer besides its result. */
+export const OPENAI_FAILURES = {
+  400: OpenAiError,
+  401: OpenAiError,
+  404: OpenAiError,
+  413: OpenAiError,
+  429: OpenAiError,
+  500: OpenAiError,
+  503: OpenAiError,
+};
+
+export const ImagesReply = Type.Object({
+  created: Type.Integer({ description: "When the last picture was done, seconds since 1970." }),
+  data: Type.Array(
+    Type.Object({
+      b64_json: Omittable(Type.String({ description: "The picture's file in base64." })),
+      url: Omittable(Type.String({ description: "Its address." })),
+      id: Type.String({ description: "Of the job, as /status and /requests know it." }),
+      seed: Type.Integer(),
+      cost: Type.Number(),
+    }),
+  ),
+  background: Type.Literal("opaque"),
+  output_format: Type.Union([Type.Literal("png"), Type.Literal("jpeg")]),
+  size: Type.String({ description: "Such as 1024x1024." }),
+  num_inference_steps: Type.Integer(),
+  guidance: Type.Number(),
+});
+export const ModelReply = Type.Object({
+  id: Type.String(),
+  object: Type.Literal("model"),
+  created: Type.Integer(),
+  owned_by: Type.String(),
+});
+export const ModelsReply = Type.Object({ object: Type.Literal("list"), data: Type.Array(ModelReply) });
+export const ModelParams = Type.Object({ model: Type.String() });

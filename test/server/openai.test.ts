@@ -1,0 +1,581 @@
+import type { LightMyRequestResponse } from "fastify";
+import { describe, expect, it } from "vitest";
+import { RetouchError } from "../../src/errors.ts";
+import type { Job } from "../../src/jobs/job.ts";
+import { createKey } from "../../src/storage/storage.ts";
+import { resultOf } from "./fakes.ts";
+import { documentOf, ENDPOINT, KEY, OTHER_KEY, startServer, type TestServer } from "./server.ts";
+
+const MODEL = ENDPOINT.slice("/v2/".length);
+const URL_OF_BIRD = "https://pictures.example/bird.png";
+const PICTURE = Buffer.from("the bytes of a picture");
+const RESULT = Buffer.from("the bytes of a result");
+const EDITS = "/v1/images/edits";
+
+type Fields = Record<string, string | Buffer | (string | Buffer)[]>;
+type Options = { query?: string; headers?: Record<string, string> };
+
+/** A form as clients write one: texts, and files with a name. */
+async function formOf(fields: Fields): Promise<{ payload: Buffer; headers: Record<string, string> }> {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) {
+    for (const one of [value].flat()) {
+      if (typeof one === "string") form.append(name, one);
+      else form.append(name, new Blob([one]), "bird.png");
+    }
+  }
+  const response = new Response(form);
+  return {
+    payload: Buffer.from(await response.arrayBuffer()),
+    headers: { "content-type": response.headers.get("content-type")! },
+  };
+}
+
+async function postForm(
+  { inject }: TestServer,
+  fields: Fields,
+  { query = "", headers }: Options = {},
+): Promise<LightMyRequestResponse> {
+  const form = await formOf(fields);
+  return inject({
+    method: "POST",
+    url: `${EDITS}${query}`,
+    payload: form.payload,
+    headers: { authorization: `Bearer ${KEY}`, ...form.headers, ...headers },
+  });
+}
+
+const postJson = ({ inject }: TestServer, body: unknown): Promise<LightMyRequestResponse> =>
+  inject({
+    method: "POST",
+    url: EDITS,
+    payload: typeof body === "string" ? body : JSON.stringify(body),
+    headers: { authorization: `Bearer ${KEY}`, "content-type": "application/json" },
+  });
+
+/** The ids of the jobs that are submitted once `count` of them wait. */
+async function submittedBy(server: TestServer, count: number): Promise<string[]> {
+  await expect.poll(() => server.jobs.waiting()).toBe(count);
+  const { jobs } = await server.jobs.list(`id-of-${KEY}`, { offset: 0, limit: 10 });
+  return jobs.map(({ id }) => id).toReversed();
+}
+
+/** Ends each job as it says, and hands out the answer. */
+async function answered(
+  server: TestServer,
+  posted: Promise<LightMyRequestResponse>,
+  ...ends: Partial<Job>[]
+): Promise<LightMyRequestResponse> {
+  const ids = await submittedBy(server, ends.length);
+  for (const [index, id] of ids.entries()) server.jobs.change(id, ends[index]!);
+  return posted;
+}
+
+const completed = (server: TestServer, seed = 7): Partial<Job> => {
+  const key = createKey("outputs", "png");
+  server.storage.objects.set(key, RESULT);
+  return { status: "completed", endedAt: new Date(1_800_000_000_500), result: resultOf(key, { seed }) };
+};
+
+/** What a refused form is answered with. */
+async function refusedForm(fields: Fields): Promise<unknown> {
+  const server = await startServer();
+  const response = await postForm(server, { image: PICTURE, prompt: "a red hat", ...fields });
+  expect([response.statusCode, server.jobs.submitted, server.storage.objects.size]).toEqual([400, [], 0]);
+  return response.json();
+}
+
+const fault = (message: string, param: string | null, code: string | null = "invalid_value"): object => ({
+  error: { message, type: "invalid_request_error", param, code },
+});
+
+describe("POST /v1/images/edits", () => {
+  it("edits the file of a form and answers with the picture in base64", async () => {
+    const server = await startServer();
+    const posted = postForm(server, { image: PICTURE, prompt: "a red hat" });
+    const response = await answered(server, posted, completed(server));
+    expect(response.statusCode).toBe(200);
+    const { id } = response.json<{ data: { id: string }[] }>().data[0]!;
+    expect(response.json()).toEqual({
+      created: 1_800_000_000,
+      data: [{ b64_json: RESULT.toString("base64"), id, seed: 7, cost: 0.031457 }],
+      background: "opaque",
+      output_format: "png",
+      size: "1024x1024",
+      num_inference_steps: 28,
+      guidance: 2,
+    });
+    const [job] = server.jobs.submitted;
+    expect(job).toMatchObject({
+      isSync: true,
+      policy: { executionTimeoutMs: 600_000, ttlMs: 86_400_000, retentionMs: 60_000, isLowPriority: false },
+      edit: {
+        prompt: "a red hat",
+        negativePrompt: "",
+        trueCfgScale: 2,
+        size: { width: 1024, height: 1024 },
+        numSteps: 28,
+        guidance: 2,
+        format: "png",
+        isSafetyChecked: true,
+        isInlineResult: false,
+      },
+    });
+    expect(job!.edit.image.kind).toBe("stored");
+    const { key } = job!.edit.image as { key: string };
+    expect(Buffer.from(server.storage.objects.get(key)!)).toEqual(PICTURE);
+    expect((await server.call("GET", `/status/${id}`)).json()).toMatchObject({ id, status: "COMPLETED" });
+  });
+
+  it("answers with an address that needs no key, where it is asked for one", async () => {
+    const server = await startServer({ publicUrl: "https://edits.example" });
+    const posted = postForm(server, { image: PICTURE, prompt: "a red hat", response_format: "url" });
+    const response = await answered(server, posted, completed(server));
+    const [{ url, b64_json }] = response.json<{ data: [{ url: string; b64_json?: string }] }>().data;
+    expect([url, b64_json]).toEqual([
+      expect.stringMatching(/^https:\/\/edits\.example\/files\/.+signature=/),
+      undefined,
+    ]);
+  });
+
+  it("has OpenAI's fields and ours", async () => {
+    const server = await startServer();
+    const posted = postForm(server, {
+      "image[]": [PICTURE],
+      prompt: "größer 🐦",
+      model: "gpt-image-2.5-sunburst",
+      n: "1",
+      size: "1536x1024",
+      quality: "high",
+      background: "auto",
+      input_fidelity: "high",
+      moderation: "low",
+      output_format: "jpeg",
+      output_compression: "100",
+      partial_images: "0",
+      stream: "False",
+      user: "",
+      safety_identifier: "somebody",
+      seed: "41",
+      guidance: "3.5",
+      negative_prompt: "rain",
+      true_cfg_scale: "4",
+      enable_safety_checker: "false",
+      enable_base64_output: "true",
+      __proto__: "x",
+      something: "else",
+    });
+    await answered(server, posted, completed(server));
+    expect(server.jobs.submitted[0]!.edit).toMatchObject({
+      prompt: "größer 🐦",
+      negativePrompt: "rain",
+      trueCfgScale: 4,
+      size: { width: 1536, height: 1024 },
+      numSteps: 50,
+      guidance: 3.5,
+      seed: 41,
+      format: "jpeg",
+      isSafetyChecked: false,
+      isInlineResult: false,
+    });
+  });
+
+  it.each([
+    ["low", undefined, 14],
+    ["medium", undefined, 28],
+    ["auto", undefined, 28],
+    ["max", undefined, 50],
+    ["low", "4", 4],
+  ])("takes %s quality with %s steps as %i", async (quality, steps, numSteps) => {
+    const server = await startServer();
+    const more = steps === undefined ? {} : { num_inference_steps: steps };
+    const posted = postForm(server, { image: PICTURE, prompt: "a red hat", quality, ...more });
+    await answered(server, posted, completed(server));
+    expect(server.jobs.submitted[0]!.edit.numSteps).toBe(numSteps);
+  });
+
+  it.each<[string, unknown]>([
+    ["image_url in a list, as OpenAI has it", { images: [{ image_url: URL_OF_BIRD }] }],
+    ["images as a text", { images: [URL_OF_BIRD] }],
+    ["image as a text", { image: URL_OF_BIRD, images: null, mask: null }],
+    ["image with its address", { image: { image_url: URL_OF_BIRD, file_id: null } }],
+  ])("takes JSON: %s", async (_, picture) => {
+    const server = await startServer();
+    const body = { prompt: "a red hat", n: null, size: "auto", seed: 3, ...(picture as object) };
+    const response = await answered(server, postJson(server, body), completed(server));
+    expect(response.statusCode).toBe(200);
+    expect(server.jobs.submitted[0]!.edit).toMatchObject({
+      image: { kind: "url", url: URL_OF_BIRD },
+      size: { width: 1024, height: 1024 },
+      seed: 3,
+    });
+  });
+
+  it("takes an address in the place of a file", async () => {
+    const server = await startServer();
+    const posted = postForm(server, { image: URL_OF_BIRD, prompt: "a red hat" });
+    await answered(server, posted, completed(server));
+    expect(server.jobs.submitted[0]!.edit.image).toEqual({ kind: "url", url: URL_OF_BIRD });
+  });
+
+  it("makes a job of each of n pictures, with the next seed and a source of its own", async () => {
+    const server = await startServer();
+    const posted = postForm(server, { image: PICTURE, prompt: "a red hat", n: "3", seed: "4294967294" });
+    const response = await answered(server, posted, ...[0, 1, 2].map((seed) => completed(server, seed)));
+    const { data } = response.json<{ data: { id: string; seed: number }[] }>();
+    expect(data.map(({ seed }) => seed)).toEqual([0, 1, 2]);
+    const { submitted } = server.jobs;
+    expect(submitted.map(({ edit }) => edit.seed)).toEqual([4_294_967_294, 4_294_967_295, 0]);
+    expect(new Set(submitted.map(({ edit }) => (edit.image as { key: string }).key)).size).toBe(3);
+  });
+
+  it("leaves nothing of n pictures where one of them is refused", async () => {
+    const server = await startServer();
+    const { submit } = server.jobs;
+    let count = 0;
+    server.jobs.submit = async (job) => {
+      count += 1;
+      if (count === 2) throw new RetouchError("QUEUE_FULL", "Too many jobs wait; try again later.");
+      return submit(job);
+    };
+    const response = await postForm(server, { image: PICTURE, prompt: "a red hat", n: "2" });
+    expect([response.statusCode, response.json()]).toEqual([
+      429,
+      {
+        error: {
+          message: "Too many jobs wait; try again later.",
+          type: "requests",
+          param: null,
+          code: "rate_limit_exceeded",
+        },
+      },
+    ]);
+    expect([response.headers["retry-after"], response.headers["x-should-retry"]]).toEqual(["5", "true"]);
+    const { jobs } = await server.jobs.list(`id-of-${KEY}`, { offset: 0, limit: 10 });
+    expect(jobs.map(({ status }) => status)).toEqual(["cancelled"]);
+  });
+
+  it("is one job for one idempotency key, whatever stands between the parts of the form", async () => {
+    const server = await startServer();
+    const headers = { "idempotency-key": "a-key" };
+    const fields = { image: PICTURE, prompt: "a red hat" };
+    const first = await answered(server, postForm(server, fields, { headers }), completed(server));
+    const again = await postForm(server, fields, { headers });
+    expect(again.json()).toEqual(first.json());
+    const other = await postForm(server, { ...fields, prompt: "a blue hat" }, { headers });
+    expect([other.statusCode, other.headers["x-should-retry"], other.json()]).toEqual([
+      409,
+      "false",
+      fault("Another body.", null, null),
+    ]);
+    // A source whose job is another one's is not kept.
+    expect(server.storage.objects.size).toBe(2);
+  });
+
+  it.each<[Fields, string, string | null, (string | null)?]>([
+    [{ image: [] }, "image is missing.", "image", "missing_required_parameter"],
+    [{ image: [PICTURE, PICTURE] }, "image must be one picture, not 2.", "image"],
+    [{ "image[]": PICTURE }, "image must be one picture, not 2.", "image"],
+    [{ image: Buffer.alloc(0) }, "image holds no data.", "image"],
+    [{ image: "a/path.png" }, "image must be an http or https URL, a data URL, or base64.", "image"],
+    [{ prompt: "" }, "prompt is missing.", "prompt", "missing_required_parameter"],
+    [{ prompt: " " }, "prompt must not be empty.", "prompt"],
+    [{ prompt: "x".repeat(4001) }, "prompt must be a text of 1 to 4000 characters.", "prompt"],
+    [{ prompt: ["a", "b"] }, 'The form has "prompt" twice.', null],
+    [{ n: "5" }, "n must be a whole number from 1 to 4.", "n"],
+    [{ n: "two" }, "n must be a whole number from 1 to 4.", "n"],
+    [{ size: "15x1024" }, "size must be width*height, each from 256 to 1536, not 15*1024.", "size"],
+    [
+      { size: "big" },
+      "size must be auto, which is 1024x1024, or a width and a height such as 1536x1024, each from 256 to 1536.",
+      "size",
+    ],
+    [{ response_format: "json" }, "response_format must be b64_json or url.", "response_format"],
+    [{ output_format: "webp" }, "output_format must be png or jpeg or jpg.", "output_format"],
+    [{ output_compression: "80" }, "output_compression must be 100.", "output_compression"],
+    [{ background: "transparent" }, "background must be auto or opaque.", "background"],
+    [
+      { quality: "best" },
+      "quality must be auto or low or medium or high or xhigh or max or standard.",
+      "quality",
+    ],
+    [{ input_fidelity: "medium" }, "input_fidelity must be high or low.", "input_fidelity"],
+    [{ moderation: "off" }, "moderation must be auto or low.", "moderation"],
+    [{ partial_images: "2" }, "partial_images must be 0.", "partial_images"],
+    [{ stream: "true" }, "stream must be false; /run and /stream tell the progress of an edit.", "stream"],
+    [{ mask: PICTURE }, "mask is not supported: the prompt says what to change.", "mask"],
+    [{ complexity: "high" }, "complexity is not supported: there is nothing to plan.", null],
+    [{ seed: "-2" }, "seed must be a whole number from -1 to 9007199254740991.", "seed"],
+    [{ seed: "0x7" }, "seed must be a whole number from -1 to 9007199254740991.", "seed"],
+    [
+      { num_inference_steps: "51" },
+      "num_inference_steps must be a whole number from 1 to 50.",
+      "num_inference_steps",
+    ],
+    [{ prompt: "a\0b" }, "The form has U+0000 in a text.", null],
+    [
+      Object.fromEntries(Array.from({ length: 99 }, (_, index) => [`x${index}`, "1"])),
+      "The form has more than 100 parts.",
+      null,
+    ],
+  ])("refuses %j: %s", async (fields, message, param, code = param && "invalid_value") => {
+    expect(await refusedForm(fields)).toEqual(fault(message, param, code));
+  });
+
+  it.each<[unknown, string, string | null, (string | null)?]>([
+    ["", "The body must be a form or a JSON object.", null],
+    ["[]", "The body must be a form or a JSON object.", null],
+    ["{", "The body is not valid JSON.", null],
+    ["prompt=a", "The body is not valid JSON.", null],
+    [{}, "prompt is missing.", "prompt", "missing_required_parameter"],
+    [{ prompt: "a" }, "image is missing.", "image", "missing_required_parameter"],
+    [{ prompt: 1, image: URL_OF_BIRD }, "prompt must be a text of 1 to 4000 characters.", "prompt"],
+    [
+      { prompt: "a", images: [{ file_id: "file-1" }] },
+      "images must be a list of one object with an image_url; this server keeps no files to refer to.",
+      "images",
+    ],
+    [{ prompt: "a", images: [URL_OF_BIRD, URL_OF_BIRD] }, "image must be one picture, not 2.", "image"],
+    [
+      { prompt: "a", images: [URL_OF_BIRD], mask: { image_url: URL_OF_BIRD } },
+      "mask is not supported: the prompt says what to change.",
+      "mask",
+    ],
+  ])("refuses the JSON %j: %s", async (body, message, param, code = param && "invalid_value") => {
+    const server = await startServer();
+    const response = await postJson(server, body);
+    expect([response.statusCode, response.json()]).toEqual([400, fault(message, param, code)]);
+    expect(server.jobs.submitted).toEqual([]);
+  });
+
+  it.each([
+    ["a boundary that is not in it", "multipart/form-data; boundary=none", "The body is not a valid form."],
+    ["no boundary", "multipart/form-data", "The content type of the form names no boundary."],
+  ])("refuses a form with %s", async (_, contentType, message) => {
+    const server = await startServer();
+    const fields = { image: PICTURE, prompt: "a" };
+    const response = await postForm(server, fields, { headers: { "content-type": contentType } });
+    expect([response.statusCode, response.json()]).toEqual([400, fault(message, null, null)]);
+  });
+
+  it("refuses a form that is cut short", async () => {
+    const server = await startServer();
+    const { payload, headers } = await formOf({ image: PICTURE, prompt: "a" });
+    for (const bytes of [30, 100, payload.byteLength - 10]) {
+      const response = await server.inject({
+        method: "POST",
+        url: EDITS,
+        payload: payload.subarray(0, bytes),
+        headers: { authorization: KEY, ...headers },
+      });
+      expect([response.statusCode, response.json()]).toEqual([
+        400,
+        fault("The body is not a valid form.", null, null),
+      ]);
+    }
+  });
+
+  it.each<[Partial<Job>, number, object]>([
+    [
+      { status: "failed", error: "image: it cannot be downloaded." },
+      400,
+      fault("image: it cannot be downloaded.", "image"),
+    ],
+    [
+      { status: "failed", error: "The safety checker refused the result: it looks pornographic." },
+      400,
+      {
+        error: {
+          message: "The safety checker refused the result: it looks pornographic.",
+          type: "image_generation_user_error",
+          param: null,
+          code: "moderation_blocked",
+        },
+      },
+    ],
+    [
+      { status: "failed", error: "The edit failed unexpectedly." },
+      500,
+      { error: { message: "The edit failed unexpectedly.", type: "server_error", param: null, code: null } },
+    ],
+    [
+      { status: "timedOut", error: "The job took too long." },
+      504,
+      { error: { message: "The job took too long.", type: "server_error", param: null, code: "timeout" } },
+    ],
+  ])("answers the job %j with %i", async (end, status, error) => {
+    const server = await startServer();
+    const posted = postForm(server, { image: PICTURE, prompt: "a red hat" });
+    const response = await answered(server, posted, { ...end, endedAt: new Date() });
+    expect([response.statusCode, response.json()]).toEqual([status, error]);
+    // Clients would submit it again by themselves.
+    expect(response.headers["x-should-retry"]).toBe("false");
+  });
+
+  it("says which job was cancelled", async () => {
+    const server = await startServer();
+    const posted = postForm(server, { image: PICTURE, prompt: "a red hat" });
+    const [id] = await submittedBy(server, 1);
+    await server.call("POST", `/cancel/${id}`);
+    expect((await posted).json()).toEqual(fault(`The job ${id} was cancelled.`, null, null));
+    expect((await posted).statusCode).toBe(409);
+  });
+
+  it("names the job that is not done in time, which goes on", async () => {
+    const server = await startServer();
+    const posted = postForm(server, { image: PICTURE, prompt: "a red hat" }, { query: "?wait=1" });
+    const [id] = await submittedBy(server, 1);
+    const response = await posted;
+    expect([response.statusCode, response.headers["x-should-retry"], response.json()]).toEqual([
+      504,
+      "false",
+      {
+        error: {
+          message: `The edit goes on as the job ${id}; GET ${ENDPOINT}/status/${id} tells its end.`,
+          type: "server_error",
+          param: null,
+          code: "timeout",
+        },
+      },
+    ]);
+    server.jobs.change(id!, completed(server));
+    expect((await server.call("GET", `/status/${id}`)).json()).toMatchObject({ status: "COMPLETED" });
+  });
+
+  it("is over with the client, and the job goes on", async () => {
+    const server = await startServer();
+    const address = await server.app.listen({ port: 0 });
+    const controller = new AbortController();
+    const { payload, headers } = await formOf({ image: PICTURE, prompt: "a red hat" });
+    const gone = fetch(`${address}${EDITS}`, {
+      method: "POST",
+      body: payload,
+      headers: { authorization: KEY, ...headers },
+      signal: controller.signal,
+    });
+    const [id] = await submittedBy(server, 1);
+    controller.abort();
+    await expect(gone).rejects.toThrow(/abort/);
+    await expect.poll(() => server.jobs.waiting()).toBe(0);
+    expect((await server.call("GET", `/status/${id}`)).json()).toMatchObject({ status: "IN_QUEUE" });
+  });
+
+  it("is a matter of the key's owner", async () => {
+    const server = await startServer();
+    const fields = { image: PICTURE, prompt: "a red hat" };
+    const posted = postForm(server, fields, { headers: { authorization: `Bearer ${OTHER_KEY}` } });
+    await expect.poll(() => server.jobs.waiting()).toBe(1);
+    expect(server.jobs.submitted[0]!.keyId).toBe(`id-of-${OTHER_KEY}`);
+    await server.app.close();
+    expect((await posted).statusCode).toBe(504);
+  });
+
+  it("shares the limits of /runsync", async () => {
+    const server = await startServer({ runsyncRate: 1, ratePerWorker: 0, runsyncMaxBytes: 2000 });
+    const large = await postForm(server, { image: Buffer.alloc(3000), prompt: "a" });
+    expect([large.statusCode, large.json()]).toEqual([
+      413,
+      fault("The body is larger than this route allows.", null, null),
+    ]);
+    const second = await server.call("POST", "/runsync", { body: {} });
+    expect(second.statusCode).toBe(429);
+    const third = await postForm(server, { image: PICTURE, prompt: "a" });
+    expect([third.statusCode, third.json<{ error: object }>().error]).toMatchObject([
+      429,
+      { type: "requests", param: null, code: "rate_limit_exceeded" },
+    ]);
+  });
+});
+
+describe("GET /v1/models", () => {
+  const headers = { authorization: `Bearer ${KEY}` };
+  const model = { id: MODEL, object: "model", created: 1_750_896_000, owned_by: "retouch" };
+
+  it("has the one model", async () => {
+    const { inject } = await startServer();
+    expect((await inject({ url: "/v1/models", headers })).json()).toEqual({ object: "list", data: [model] });
+    expect((await inject({ url: `/v1/models/${MODEL}`, headers })).json()).toEqual(model);
+    const other = await inject({ url: "/v1/models/gpt-image-2", headers });
+    expect([other.statusCode, other.json()]).toEqual([
+      404,
+      fault(`model: there is none but ${MODEL}.`, "model", "model_not_found"),
+    ]);
+  });
+});
+
+describe("an error under /v1", () => {
+  it.each([
+    ["GET", "/v1/models", 401, "unauthorized", "invalid_api_key"],
+    ["POST", EDITS, 401, "unauthorized", "invalid_api_key"],
+    ["GET", "/v1/files", 404, "not found", null],
+    ["POST", "/v1/images/generations", 404, "not found", null],
+    ["GET", EDITS, 405, "Only POST can be used here.", null],
+    ["DELETE", "/v1/models", 405, "Only GET, HEAD can be used here.", null],
+  ] as const)("%s %s is %i in OpenAI's shape", async (method, url, status, message, code) => {
+    const { inject } = await startServer();
+    const response = await inject({ method, url });
+    expect([response.statusCode, response.json()]).toEqual([status, fault(message, null, code)]);
+    expect(response.headers["x-should-retry"]).toBe("false");
+  });
+
+  it("tells of a database that is away, and of a defect, with nothing of their insides", async () => {
+    const server = await startServer();
+    const fields = { image: URL_OF_BIRD, prompt: "a" };
+    for (const [error, status, message, retry] of [
+      [
+        new RetouchError("DATABASE_UNAVAILABLE", "postgres://user@host"),
+        503,
+        "The service cannot answer now; try again later.",
+        "true",
+      ],
+      [new TypeError("Cannot read properties"), 500, "internal error", "false"],
+    ] as const) {
+      server.jobs.refuseNext(error);
+      const response = await postForm(server, fields);
+      expect([response.statusCode, response.headers["x-should-retry"], response.json()]).toEqual([
+        status,
+        retry,
+        { error: { message, type: "server_error", param: null, code: null } },
+      ]);
+    }
+  });
+
+  it("is like all others elsewhere", async () => {
+    const { inject } = await startServer();
+    for (const url of ["/v1x", "/v2/v1/models", "/v10/models"]) {
+      expect((await inject({ url })).json()).toEqual({ error: expect.any(String) });
+    }
+  });
+});
+
+describe("the document of /v1", () => {
+  it("has both kinds of body, with OpenAI's fields and ours, and every status", async () => {
+    const { app } = await startServer();
+    const operation = documentOf(app).paths[EDITS]!["post"] as unknown as {
+      security: object[];
+      requestBody: { content: Record<string, { schema: { properties: Record<string, object> } }> };
+      responses: object;
+    };
+    expect(operation.security).toEqual([{ key: [] }]);
+    const { content } = operation.requestBody;
+    expect(Object.keys(content)).toEqual(["multipart/form-data", "application/json"]);
+    expect(content["multipart/form-data"]!.schema.properties).toMatchObject({
+      image: { type: "string", format: "binary" },
+      n: { type: "integer", minimum: 1, maximum: 4, default: 1 },
+      seed: { type: "integer" },
+    });
+    expect(content["application/json"]!.schema.properties["images"]).toMatchObject({ type: "array" });
+    expect(Object.keys(operation.responses)).toEqual([
+      "200",
+      "400",
+      "401",
+      "404",
+      "409",
+      "413",
+      "429",
+      "500",
+      "503",
+      "504",
+    ]);
+  });
+});
