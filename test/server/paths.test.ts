@@ -138,6 +138,16 @@ describe("the log", () => {
   });
 });
 
+describe("a refused input", () => {
+  it.each(["/run", "/runsync"])("is answered once by %s, and is nothing to log", async (route) => {
+    const { call, lines } = await startServer();
+    const response = await call("POST", route, { body: { input: { prompt: "" } } });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(response.statusCode).toBe(400);
+    expect(lines).toEqual([expect.objectContaining({ level: "debug", status: 400 })]);
+  });
+});
+
 describe("/openapi.json", () => {
   it("is OpenAPI 3.1 with every route, what it needs and what it may answer", async () => {
     const { app, inject } = await startServer();

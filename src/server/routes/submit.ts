@@ -38,7 +38,7 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
     },
     async (request, reply) => {
       const job = await submit(context, request, reply, { isSync: false });
-      return job && { id: job.id, status: "IN_QUEUE" as const };
+      return job ? { id: job.id, status: "IN_QUEUE" as const } : reply;
     },
   );
 
@@ -57,7 +57,7 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
     },
     async (request, reply) => {
       const job = await submit(context, request, reply, { isSync: true });
-      if (job === undefined) return undefined;
+      if (job === undefined) return reply;
       const { wait } = request.query;
       const waitMs = numberInQuery(wait, { ...WAIT_RANGE, default: config.syncWaitMs });
       // A client that goes away ends the wait, not the job.
@@ -68,7 +68,7 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
   );
 }
 
-/** @returns undefined where the request was refused and the reply has been sent */
+/** @returns undefined where the request was refused: the reply is on its way, and is what the handler has to return */
 async function submit(
   context: RouteContext,
   request: FastifyRequest,
