@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { createServer, request as httpRequest } from "node:http";
-import { mkdirSync } from "node:fs";
+import { lstatSync, mkdirSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { messageOf } from "../errors.ts";
@@ -107,8 +107,14 @@ function socketOf(folder: string): string {
   if (process.platform === "win32") return `\\\\.\\pipe\\${name}`;
   const socket = path.join(folder, "admin.sock");
   if (Buffer.byteLength(socket) <= MAX_SOCKET_PATH) return socket;
-  const shelter = path.join(os.tmpdir(), `${name}-${os.userInfo().uid}`);
+  const { uid } = os.userInfo();
+  const shelter = path.join(os.tmpdir(), `${name}-${uid}`);
   mkdirSync(shelter, { recursive: true, mode: 0o700 });
+  // Anyone may have made a folder of this name there before, to listen in our place.
+  const found = lstatSync(shelter);
+  if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {
+    throw new Error(`${shelter} is open to others; delete it.`);
+  }
   return path.join(shelter, "admin.sock");
 }
 

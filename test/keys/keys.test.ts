@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createKeys, type StoredKeys } from "../../src/keys/keys.ts";
+import { describeOnDatabases } from "../support/jobs.ts";
+
+const CHOSEN = "a-key-that-the-operator-chose";
+
+describeOnDatabases("API keys", (bench) => {
+  let keys: StoredKeys;
+  /** Those of another process, with a memory of its own. */
+  let others: StoredKeys;
+  let queries: number;
+  beforeEach(() => {
+    queries = 0;
+    const { database, events } = bench.context;
+    const query: typeof database.query = (text, values) => {
+      queries += 1;
+      return database.query(text, values);
+    };
+    keys = createKeys({ ...database, query }, events);
+    others = createKeys(bench.other.context.database, bench.other.context.events);
+  });
+  afterEach(() => {
+    keys.close();
+    others.close();
+  });
+
+  it("are shown once and kept as a hash alone", async () => {
+    const { key, record } = await keys.create("shop");
+    expect(key).toMatch(/^rtk_[A-Za-z0-9_-]{32}$/);
+    expect(record).toEqual({
+      id: expect.stringMatching(/^key_[0-9a-f]{16}$/),
+      name: "shop",
+      prefix: key.slice(0, 10),
+      createdAt: expect.any(Date),
+    });
+    const rows = await bench.database.query<{ hash: Buffer }>(`select * from ${bench.schema}.api_keys`);
+    expect(rows).toHaveLength(1);
+    expect(rows[0]!.hash.equals(createHash("sha256").update(key).digest())).toBe(true);
+    expect(JSON.stringify(rows)).not.toContain(key.slice(10));
+    expect((await keys.create("shop")).key).not.toBe(key);
+  });
+
+  it("are known by the whole key, to other processes too", async () => {
+    const { key, record } = await keys.create("shop");
+    for (const one of [keys, others]) {
+      expect(await one.verify(key)).toEqual(record);
+      for (const wrong of ["", key.slice(0, -1), `${key}x`, key.toUpperCase(), record.id, record.prefix]) {
+        expect(await one.verify(wrong)).toBeUndefined();
+      }
+    }
+  });
+
+  it("are looked up once in a few seconds, wrong ones too", async () => {
+    const news = new Promise<void>((resolve) => bench.context.events.on("key", undefined, resolve));
+    const { key } = await keys.create("shop");
+    // Which makes everybody look again.
+    await news;
+    for (const asked of [key, "a-wrong-key"]) {
+      await keys.verify(asked);
+      queries = 0;
+      await Promise.all([keys.verify(asked), keys.verify(asked)]);
+      expect(queries).toBe(0);
+    }
+  });
+
+  it("are looked up again where the database did not answer", async () => {
+    const { key, record } = await keys.create("shop");
+    const { database, events } = bench.context;
+    let isAway = true;
+    const query: typeof database.query = (text, values) =>
+      isAway ? Promise.reject(new Error("The connection is down.")) : database.query(text, values);
+    const flaky = createKeys({ ...database, query }, events);
+    await expect(flaky.verify(key)).rejects.toThrow("The connection is down.");
+    isAway = false;
+    expect(await flaky.verify(key)).toEqual(record);
+    flaky.close();
+  });
+
+  it("count no more once they are revoked, at once and in all processes", async () => {
+    const { key, record } = await keys.create("shop");
+    for (const one of [keys, others]) await one.verify(key);
+    expect(await keys.revoke(record.id)).toBe(true);
+    expect(await keys.verify(key)).toBeUndefined();
+    // Before what the other one remembers would be looked up again by itself.
+    await expect.poll(() => others.verify(key), { timeout: 3000 }).toBeUndefined();
+  });
+
+  it("are not remembered as wrong once they are made", async () => {
+    expect(await others.verify(CHOSEN)).toBeUndefined();
+    const record = await keys.ensure(CHOSEN, "chosen");
+    await expect.poll(() => others.verify(CHOSEN), { timeout: 3000 }).toEqual(record);
+  });
+
+  it("are revoked once", async () => {
+    const { record } = await keys.create("shop");
+    const both = await Promise.all([keys, others].map((one) => one.revoke(record.id)));
+    expect(both.toSorted()).toEqual([false, true]);
+    expect(await keys.revoke("unknown")).toBe(false);
+  });
+
+  it("are listed newest first, revoked ones with the time of that", async () => {
+    const { record: first } = await keys.create("first");
+    const { record: second } = await keys.create("second");
+    await keys.revoke(first.id);
+    expect(await others.list()).toEqual([second, { ...first, revokedAt: expect.any(Date) }]);
+  });
+
+  describe("that the operator chose", () => {
+    it("are made once, by whoever is first", async () => {
+      const made = await Promise.all([keys, others, keys].map((one) => one.ensure(CHOSEN, "chosen")));
+      expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+      expect(await keys.list()).toEqual([made[0]]);
+      expect(await keys.verify(CHOSEN)).toEqual(made[0]);
+    });
+
+    it("stay revoked when they are asked for again", async () => {
+      const { id } = await keys.ensure(CHOSEN, "chosen");
+      await keys.revoke(id);
+      expect(await keys.ensure(CHOSEN, "again")).toMatchObject({ id, revokedAt: expect.any(Date) });
+      expect(await keys.verify(CHOSEN)).toBeUndefined();
+    });
+  });
+});
