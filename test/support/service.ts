@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { readConfig } from "../../src/config/config.ts";
-import { createLog } from "../../src/log.ts";
+import { createLog, type Log } from "../../src/log.ts";
 import { type Service, startService } from "../../src/service/service.ts";
 import { databaseUrl, dropSchema, newSchema, threadEntry } from "./databases.ts";
 import { root } from "./fixtures.ts";
@@ -48,6 +48,7 @@ export async function startTestService(options: {
   database: DatabaseName;
   engine?: URL;
   settings?: Record<string, string>;
+  log?: Log;
 }): Promise<TestService> {
   const folder = await mkdtemp(path.join(tmpdir(), "retouch-test-"));
   const schema = newSchema();
@@ -61,7 +62,7 @@ export async function startTestService(options: {
     DATABASE_URL: isEmbedded ? "" : databaseUrl,
     ...options.settings,
   });
-  const log = createLog({ level: process.env["TEST_LOG"] ?? "fatal" });
+  const log = options.log ?? createLog({ level: process.env["TEST_LOG"] ?? "fatal" });
   const service = await startService({ config, log, threadEntry, engineEntry: options.engine ?? stubEngine });
   await service.keys.ensure(KEY, "test");
   const endpoint = `${service.address}/v2/${ENDPOINT}`;
