@@ -318,7 +318,7 @@ describe("POST /v1/images/edits", () => {
       "The form has more than 100 parts.",
       null,
     ],
-  ])("refuses %j: %s", async (fields, message, param, code = param && "invalid_value") => {
+  ])("refuses a form: $1", async (fields, message, param, code = param && "invalid_value") => {
     expect(await refusedForm(fields)).toEqual(fault(message, param, code));
   });
 
@@ -341,7 +341,7 @@ describe("POST /v1/images/edits", () => {
       "mask is not supported: the prompt says what to change.",
       "mask",
     ],
-  ])("refuses the JSON %j: %s", async (body, message, param, code = param && "invalid_value") => {
+  ])("refuses JSON: $1", async (body, message, param, code = param && "invalid_value") => {
     const server = await startServer();
     const response = await postJson(server, body);
     expect([response.statusCode, response.json()]).toEqual([400, fault(message, param, code)]);

@@ -3,8 +3,7 @@
  * wherever in the server they come from: made of the status and the one sentence that every failure has.
  */
 import type { FastifyInstance } from "fastify";
-import type { Static } from "typebox";
-import type { ImageEditSchema, OpenAiError } from "./schemas.ts";
+import type { ImageEditSchema, OpenAiFailure } from "./schemas.ts";
 
 const PREFIX = /^\/+v1(?:\/|\?|$)/;
 const SAFETY = /^The safety checker refused /;
@@ -20,8 +19,6 @@ const CODES: Readonly<Record<number, string>> = {
 /** Clients try again by themselves, 409 and all above 500 included, and each time would be another edit. */
 const MAY_RETRY: ReadonlySet<number> = new Set([408, 429, 503]);
 
-export type OpenAiErrorOf = (status: number, sentence: string) => Static<typeof OpenAiError>;
-
 /** @param schema its fields are the parameters that a failure can name */
 export function addOpenAiErrors(app: FastifyInstance, schema: ImageEditSchema): void {
   const names = new Set([...Object.keys(schema.properties), "image", "images", "mask", "model"]);
@@ -34,7 +31,7 @@ export function addOpenAiErrors(app: FastifyInstance, schema: ImageEditSchema): 
   });
 }
 
-function errorOf(status: number, message: string, names: ReadonlySet<string>): Static<typeof OpenAiError> {
+function errorOf(status: number, message: string, names: ReadonlySet<string>): OpenAiFailure {
   const of = (type: string, param: string | null, code: string | null) => ({
     error: { message, type, param, code },
   });

@@ -20,6 +20,7 @@ import {
 } from "./edit-request.ts";
 import { parseForm } from "./form.ts";
 import {
+  EDIT_FAILURES,
   imageEditBodies,
   type ImageEditSchema,
   ImagesReply,
@@ -27,7 +28,6 @@ import {
   ModelReply,
   ModelsReply,
   OPENAI_FAILURES,
-  OpenAiError,
 } from "./schemas.ts";
 
 const ROUTE = "images/edits";
@@ -62,7 +62,7 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
         headers: SubmitHeaders,
         querystring: WaitQuery,
         body: imageEditBodies(schema),
-        response: { 200: ImagesReply, ...OPENAI_FAILURES, 409: OpenAiError, 504: OpenAiError },
+        response: { 200: ImagesReply, ...EDIT_FAILURES },
       },
     },
     async (request, reply) => {

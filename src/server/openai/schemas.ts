@@ -94,18 +94,33 @@ export function imageEditBodies(schema: ImageEditSchema) {
 }
 
 const OrNull = Type.Union([Type.String(), Type.Null()]);
-export const OpenAiError = Type.Object({
-  error: Type.Object({ message: Type.String(), type: Type.String(), param: OrNull, code: OrNull }),
-});
+/** A failure, as `errors.ts` makes it. @param headers of the answer, as the document knows them */
+const Failure = (description: string, headers: Record<string, TSchema> = {}) =>
+  Type.Object(
+    { error: Type.Object({ message: Type.String(), type: Type.String(), param: OrNull, code: OrNull }) },
+    {
+      description,
+      headers: { "x-should-retry": Type.Union([Type.Literal("true"), Type.Literal("false")]), ...headers },
+    },
+  );
+const RETRY_AFTER = { "retry-after": Type.Integer({ minimum: 1, description: "Seconds." }) };
+
+export type OpenAiFailure = Static<ReturnType<typeof Failure>>;
 /** What any of these routes may answer besides its result. */
 export const OPENAI_FAILURES = {
-  400: OpenAiError,
-  401: OpenAiError,
-  404: OpenAiError,
-  413: OpenAiError,
-  429: OpenAiError,
-  500: OpenAiError,
-  503: OpenAiError,
+  400: Failure("Something in the call is wrong, which `param` names, or the result was refused."),
+  401: Failure("No API key, or one that does not count.", { "www-authenticate": Type.Literal("Bearer") }),
+  404: Failure("No such model."),
+  413: Failure("The body is larger than this route allows."),
+  429: Failure("Too many calls, or too many jobs that wait.", RETRY_AFTER),
+  500: Failure("The edit failed, or a defect of the server."),
+  503: Failure("The service cannot answer now.", RETRY_AFTER),
+};
+/** What an edit may answer besides. */
+export const EDIT_FAILURES = {
+  ...OPENAI_FAILURES,
+  409: Failure("The idempotency key was used with another body, or the job was cancelled."),
+  504: Failure("The edit is not done in time; the sentence names its job, which goes on."),
 };
 
 export const ImagesReply = Type.Object({

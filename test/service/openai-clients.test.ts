@@ -1,0 +1,177 @@
+/** OpenAI's published clients, unmodified, against a server that was started as a user starts it. */
+import { execFile } from "node:child_process";
+import { createReadStream, existsSync } from "node:fs";
+import path from "node:path";
+import { promisify } from "node:util";
+import OpenAI, { AuthenticationError, BadRequestError, NotFoundError, toFile } from "openai";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { root } from "../support/fixtures.ts";
+import { environment, type Served, serve } from "../support/served.ts";
+import { ENDPOINT, until } from "../support/service.ts";
+
+const PROMPT = "Make it night";
+const PICTURE = path.join(root, "examples", "bluebird.png");
+const URL_OF_RESULT = /^http:\/\/127\.0\.0\.1:\d+\/files\/\S+\.\w+\?/;
+const PNG = "89504e47";
+const run = promisify(execFile);
+const windows = process.platform === "win32";
+const python = path.join(root, ".venv-clients", windows ? "Scripts/python.exe" : "bin/python");
+
+describe("OpenAI's clients", () => {
+  let server: Served;
+  let client: OpenAI;
+  beforeAll(async () => {
+    server = await serve({ RETOUCH_SAFETY: "required" });
+    await until(
+      () => fetch(`${server.address}/readyz`),
+      ({ status }) => status === 200,
+    );
+    client = new OpenAI({ apiKey: server.key, baseURL: `${server.address}/v1` });
+  });
+  afterAll(() => server.end("SIGTERM"));
+
+  /** What it takes beside OpenAI's own fields; in Python the same goes into `extra_body`. */
+  const few = { num_inference_steps: 4, seed: 7 } as object;
+  const jobsSoFar = async (): Promise<number> => (await server.call("/requests")).body.total;
+
+  describe("openai for JavaScript", () => {
+    it("edits a file and gets the picture in base64", async () => {
+      const answer = await client.images.edit({
+        model: ENDPOINT,
+        image: createReadStream(PICTURE),
+        prompt: PROMPT,
+        size: "384x256",
+        ...few,
+      });
+      expect(answer).toMatchObject({ size: "384x256", output_format: "png", data: [{ seed: 7 }] });
+      expect(answer.created).toBeCloseTo(Date.now() / 1000, -2);
+      const picture = Buffer.from(answer.data![0]!.b64_json!, "base64");
+      expect(await sharp(picture).metadata()).toMatchObject({ format: "png", width: 384, height: 256 });
+    });
+
+    it("gets addresses of several pictures, each of another seed", async () => {
+      const { data } = await client.images.edit({
+        image: [await toFile(createReadStream(PICTURE), "bird.png", { type: "image/png" })],
+        prompt: PROMPT,
+        size: "256x256",
+        n: 2,
+        response_format: "url",
+        output_format: "jpeg",
+        quality: "low",
+        ...few,
+      });
+      expect(data).toMatchObject([{ seed: 7 }, { seed: 8 }]);
+      const pictures = await Promise.all(
+        data!.map(async ({ url }) => Buffer.from(await (await fetch(url!)).arrayBuffer())),
+      );
+      expect(pictures[0]!.equals(pictures[1]!)).toBe(false);
+      for (const picture of pictures) expect((await sharp(picture).metadata()).format).toBe("jpeg");
+    });
+
+    it("finds the model", async () => {
+      const models = await client.models.list();
+      expect(models.data.map(({ id }) => id)).toEqual([ENDPOINT]);
+      expect(await client.models.retrieve(ENDPOINT)).toMatchObject({ object: "model", owned_by: "retouch" });
+      const other = client.models.retrieve("gpt-image-2");
+      await expect(other).rejects.toBeInstanceOf(NotFoundError);
+      await expect(other).rejects.toMatchObject({ status: 404, code: "model_not_found" });
+    });
+
+    it("throws its own errors, with the sentence and the field", async () => {
+      const image = createReadStream(PICTURE);
+      const refused = client.images.edit({ image, prompt: PROMPT, size: "1x1" });
+      await expect(refused).rejects.toBeInstanceOf(BadRequestError);
+      await expect(refused).rejects.toMatchObject({
+        status: 400,
+        param: "size",
+        code: "invalid_value",
+        type: "invalid_request_error",
+        message: "400 size must be width*height, each from 256 to 1536, not 1*1.",
+      });
+      const stranger = new OpenAI({ apiKey: "wrong-key-of-sixteen", baseURL: `${server.address}/v1` });
+      const unknown = stranger.images.edit({ image: createReadStream(PICTURE), prompt: PROMPT });
+      await expect(unknown).rejects.toBeInstanceOf(AuthenticationError);
+      await expect(unknown).rejects.toMatchObject({ status: 401, code: "invalid_api_key" });
+    });
+
+    it("submits once what fails, and what it cannot wait for", async () => {
+      const before = await jobsSoFar();
+      const cut = await toFile(Buffer.from("no picture"), "bird.png");
+      await expect(client.images.edit({ image: cut, prompt: PROMPT })).rejects.toMatchObject({
+        status: 400,
+        param: "image",
+      });
+      const slow = client.images.edit(
+        {
+          image: createReadStream(PICTURE),
+          prompt: PROMPT,
+          n: 4,
+          ...({ num_inference_steps: 50, negative_prompt: "rain" } as object),
+        },
+        { query: { wait: 1 } },
+      );
+      await expect(slow).rejects.toMatchObject({
+        status: 504,
+        code: "timeout",
+        message: expect.stringMatching(/^504 The edit goes on as the job sync-\S+; GET \S+ tells its end\.$/),
+      });
+      const [, id] = /job (\S+);/.exec(((await slow.catch((error: unknown) => error)) as Error).message)!;
+      expect((await server.call(`/status-sync/${id}?wait=30000`)).body.status).toBe("COMPLETED");
+      expect(await jobsSoFar()).toBe(before + 5);
+    });
+  });
+
+  it("openai for Python edits, plain and with asyncio, and raises its own errors", async ({ skip }) => {
+    if (!existsSync(python)) skip("no Python clients here; `npm run clients` installs them");
+    const program = path.join(root, "test", "service", "python", "openai_edits.py");
+    const args = [program, `${server.address}/v1`, ENDPOINT, server.key, PICTURE];
+    const { stdout } = await run(python, args, { env: environment({}) });
+    const one = { size: "256x256", output_format: "png", urls: [null], starts: [PNG] };
+    expect(JSON.parse(stdout)).toEqual({
+      version: "3.57.0",
+      plain: {
+        models: [ENDPOINT],
+        model: ENDPOINT,
+        base64: { ...one, seeds: [7] },
+        urls: {
+          size: "256x256",
+          output_format: "jpeg",
+          seeds: [7, 8],
+          urls: [expect.stringMatching(URL_OF_RESULT), expect.stringMatching(URL_OF_RESULT)],
+          starts: ["", ""],
+        },
+        size: {
+          class: "BadRequestError",
+          code: "invalid_value",
+          param: "size",
+          message: expect.stringContaining("size must be width*height, each from 256 to 1536, not 1*1."),
+        },
+        mask: {
+          class: "BadRequestError",
+          code: "invalid_value",
+          param: "mask",
+          message: expect.stringContaining("mask is not supported"),
+        },
+        key: {
+          class: "AuthenticationError",
+          code: "invalid_api_key",
+          param: null,
+          message: expect.stringContaining("unauthorized"),
+        },
+      },
+      asyncio: {
+        edits: [
+          { ...one, seeds: [1] },
+          { ...one, seeds: [2] },
+        ],
+        image: {
+          class: "BadRequestError",
+          code: "invalid_value",
+          param: "image",
+          message: expect.stringContaining("image"),
+        },
+      },
+    });
+  });
+});
