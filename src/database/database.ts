@@ -78,31 +78,41 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
     throw unavailable(cause, isEmbedded);
   }
 
+  /**
+   * Lends a connection to `work`. One whose work failed is rolled back, since a text of several statements may have left
+   * a transaction open; the embedded database has no other connection to go on with.
+   */
+  async function lend<Result>(work: (client: PoolClient) => Promise<Result>): Promise<Result> {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    // A connection that breaks while it is lent out says so here too, and unheard that would end the program.
+    const onBreak = (error: Error): void => void (broken = error);
+    client.on("error", onBreak);
+    try {
+      return await work(client);
+    } catch (error) {
+      await client.query("rollback").catch(onBreak);
+      throw error;
+    } finally {
+      client.off("error", onBreak);
+      // One that cannot even roll back is not given to the next one.
+      client.release(broken);
+    }
+  }
+
   let closing: Promise<void> | undefined;
   return {
     schema,
     isEmbedded,
     notifications,
-    query: (text, values) => run(pool, text, values),
-    async transaction(work) {
-      const client = await pool.connect();
-      let failure: Error | undefined;
-      try {
+    query: (text, values) => lend((client) => run(client, text, values)),
+    transaction: (work) =>
+      lend(async (client) => {
         await client.query("begin");
         const result = await work({ query: (text, values) => run(client, text, values) });
         await client.query("commit");
         return result;
-      } catch (error) {
-        failure = await client.query("rollback").then(
-          () => undefined,
-          (broken: Error) => broken,
-        );
-        throw error;
-      } finally {
-        // A connection that cannot even roll back is not given to the next one.
-        client.release(failure);
-      }
-    },
+      }),
     close() {
       closing ??= (async () => {
         await notifications.close();
@@ -115,11 +125,11 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
 }
 
 async function run<Row extends object>(
-  queryable: Pool | PoolClient,
+  client: PoolClient,
   text: string,
   values: readonly unknown[] | undefined,
 ): Promise<Row[]> {
-  const result = (await queryable.query(text, values as unknown[])) as QueryResult | QueryResult[];
+  const result = (await client.query(text, values as unknown[])) as QueryResult | QueryResult[];
   // Several statements in one text, which only schema changes use, answer with a result each.
   return (Array.isArray(result) ? result.flatMap(({ rows }) => rows) : result.rows) as Row[];
 }
