@@ -33,6 +33,7 @@ export async function openEmbeddedDatabase(options: EmbeddedOptions): Promise<Da
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => {});
   const thread = new Worker(entry, { workerData: { folder } });
   thread.on("error", onError);
+  const exited = new Promise<void>((resolve) => thread.once("exit", () => resolve()));
   await new Promise<void>((resolve, reject) => {
     const fail = (reason: string): void => {
       reject(
@@ -44,17 +45,23 @@ export async function openEmbeddedDatabase(options: EmbeddedOptions): Promise<Da
       else resolve();
     });
     thread.once("error", (error) => fail(error.message));
+    void exited.then(() => fail("its thread has ended"));
   });
-  return connectDatabase({
-    schema,
-    onError,
-    openStream: () => openStream(thread),
-    async afterClose() {
-      const exited = new Promise((resolve) => thread.once("exit", resolve));
-      thread.postMessage({ kind: "close" } satisfies ThreadRequest);
-      await exited;
-    },
-  });
+  const close = async (): Promise<void> => {
+    thread.postMessage({ kind: "close" } satisfies ThreadRequest);
+    await exited;
+  };
+  try {
+    return await connectDatabase({
+      schema,
+      onError,
+      openStream: () => openStream(thread),
+      afterClose: close,
+    });
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** A connection to the thread that the driver takes for a socket. */
@@ -66,7 +73,7 @@ function openStream(thread: Worker): Duplex {
     if (message.kind === "bytes") stream.push(message.bytes);
     if (message.kind === "failed") stream.destroy(new Error(message.message));
   };
-  const onExit = (): void => void stream.destroy();
+  const onExit = (): void => void stream.destroy(new Error("The embedded database has ended."));
   const stream = new Duplex({
     read() {},
     write(chunk: Uint8Array, _encoding, done) {
@@ -91,7 +98,8 @@ function openStream(thread: Worker): Duplex {
   thread.once("exit", onExit);
   const nothing = (): Duplex => stream;
   const connect = (): Duplex => {
-    process.nextTick(() => stream.emit("connect"));
+    // A thread that has ended has no number any more, and would never answer.
+    process.nextTick(() => (thread.threadId === -1 ? onExit() : stream.emit("connect")));
     return stream;
   };
   return Object.assign(stream, {

@@ -55,7 +55,9 @@ export function createListener(options: {
       connection.release(error as Error);
       throw error;
     }
-    client = connection;
+    // Closed meanwhile: whoever closes the pool waits for every connection.
+    if (isClosed) connection.release(true);
+    else client = connection;
   }
 
   function lose(connection: pg.PoolClient, error: Error): void {
