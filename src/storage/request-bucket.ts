@@ -1,4 +1,4 @@
-/** A result in the caller's own bucket: the request's `s3Config`, whose secret is used here and kept nowhere. */
+/** A result in the caller's own bucket: the request's `s3Config`, whose secret is kept with its job and nowhere else. */
 import path from "node:path";
 import { RetouchError } from "../errors.ts";
 import { createBucket, type BucketOptions } from "./s3.ts";
