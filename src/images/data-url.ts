@@ -3,6 +3,11 @@ import { RetouchError } from "../errors.ts";
 import { decodeBase64 } from "./base64.ts";
 import { tooLarge } from "./collect.ts";
 
+/** Writes bytes of a media type, such as image/png, as a data URL. */
+export function toDataUrl(type: string, { buffer, byteOffset, byteLength }: Uint8Array): string {
+  return `data:${type};base64,${Buffer.from(buffer, byteOffset, byteLength).toString("base64")}`;
+}
+
 const NAME = "the data URL";
 const PERCENT = 0x25;
 /** Where `;base64` is looked for, before the comma: a media type is short, whatever somebody may send. */

@@ -27,3 +27,21 @@ export async function encodePicture(
   // A copy of its own: sharp may hand out a part of a larger shared buffer.
   return new Uint8Array(await encoded.toBuffer());
 }
+
+const PREVIEW_SIDE = 256;
+const PREVIEW_BYTES = 6000;
+const PREVIEW_QUALITIES = [75, 50, 25, 10];
+
+/** A small JPEG of a picture: at most 256 pixels a side and, unless it is all noise, 6,000 bytes. */
+export async function encodePreview({ width, height, data }: Picture): Promise<Uint8Array> {
+  const image = sharp(data, { raw: { width, height, channels: 3 } }).resize(PREVIEW_SIDE, PREVIEW_SIDE, {
+    fit: "inside",
+    withoutEnlargement: true,
+  });
+  let bytes = new Uint8Array();
+  for (const quality of PREVIEW_QUALITIES) {
+    bytes = await image.jpeg({ quality }).toBuffer();
+    if (bytes.byteLength <= PREVIEW_BYTES) break;
+  }
+  return bytes;
+}

@@ -45,6 +45,8 @@ export interface JobEdit extends ResolvedRequest {
   isSafetyChecked: boolean;
   /** Whether the result goes out as a data URL in place of an address. */
   isInlineResult: boolean;
+  /** Whether progress carries small pictures. */
+  isPreviewed: boolean;
   bucket?: RequestBucket | undefined;
 }
 

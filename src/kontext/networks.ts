@@ -13,6 +13,7 @@ import { loadSession } from "../runtime/load.ts";
 import type { Session } from "../runtime/session.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import type { RotaryTable } from "./latents.ts";
+import { fitSketcher, type LatentSketcher } from "./preview.ts";
 import { type Prompt, PromptEncoder } from "./prompt.ts";
 import type { Size } from "./request.ts";
 import { readScheduleConfig, type ScheduleConfig } from "./schedule.ts";
@@ -40,6 +41,7 @@ export class Networks {
   readonly #transformer: Session;
   readonly #encoder: Session;
   readonly #decoder: Session;
+  #sketcher: Promise<LatentSketcher> | undefined;
 
   private constructor(
     configs: { flux: FluxConfig; autoencoder: AutoencoderConfig; schedule: ScheduleConfig },
@@ -126,6 +128,12 @@ export class Networks {
       latents: { data, shape: [1, latentChannels, height, width] },
     });
     return pixels!.data as Float32Array;
+  }
+
+  /** Draws latents roughly and at once; the first call fits it to the autoencoder. */
+  sketcher(): Promise<LatentSketcher> {
+    this.#sketcher ??= fitSketcher(this);
+    return this.#sketcher;
   }
 
   /** What each of the noise levels tells the transformer's blocks, together with guidance and the pooled text. */

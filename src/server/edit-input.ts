@@ -63,6 +63,8 @@ export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit,
     format: (input.output_format ?? input.image_format ?? "png") === "png" ? "png" : "jpeg",
     isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
     isInlineResult: input.enable_base64_output ?? false,
+    // Nobody checks previews, so where every result must be checked there are none.
+    isPreviewed: input.enable_preview === true && settings.safety !== "required",
   };
 }
 

@@ -65,6 +65,13 @@ export function editInputSchema({ minSide, maxSide }: { minSide: number; maxSide
       enable_base64_output: Type.Optional(
         Type.Boolean({ default: false, description: "The result as a data URL in place of an address." }),
       ),
+      enable_preview: Type.Optional(
+        Type.Boolean({
+          default: false,
+          description:
+            "Small unchecked pictures beside `progress`, as data URLs; none where this server must check every result.",
+        }),
+      ),
       enable_sync_mode: Type.Optional(Type.Boolean({ description: "Accepted, without effect." })),
       num_images: Type.Optional(Type.Integer({ minimum: 1, maximum: 1 })),
     },

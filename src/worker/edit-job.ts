@@ -1,8 +1,11 @@
 /** One job inside the engine process: source, edit, result. Every untrusted byte is read and decoded here and nowhere else. */
 import { RetouchError } from "../errors.ts";
+import { toDataUrl } from "../images/data-url.ts";
+import { encodePreview } from "../images/encode.ts";
 import { readHttpUrl } from "../images/http-url.ts";
 import type { JobEdit, JobProgress, JobResult, ResultImage } from "../jobs/job.ts";
 import { costOf } from "../jobs/price.ts";
+import type { EditStep } from "../kontext/edit.ts";
 import type { EditResult, Engine } from "../kontext/engine.ts";
 import type { Agents } from "../net/agents.ts";
 import type { HttpClient } from "../net/http-client.ts";
@@ -43,10 +46,13 @@ export async function runEditJob(
       { ...edit, image: bytes },
       {
         signal,
-        onStep({ step, of }) {
-          if (step < of && performance.now() - reportedAt < PROGRESS_INTERVAL_MS) return;
+        async onStep(step) {
+          const isLast = step.step === step.of;
+          if (!isLast && performance.now() - reportedAt < PROGRESS_INTERVAL_MS) return;
+          // The last one is followed by the picture itself.
+          const preview = edit.isPreviewed && !isLast ? await previewOf(step) : undefined;
           reportedAt = performance.now();
-          onProgress({ step, of });
+          onProgress({ step: step.step, of: step.of, preview });
         },
       },
     ),
@@ -73,6 +79,10 @@ export async function runEditJob(
       cost: costOf(limits.price, done),
     },
   };
+}
+
+async function previewOf(step: Pick<EditStep, "sketch">): Promise<string> {
+  return toDataUrl("image/jpeg", await encodePreview(await step.sketch()));
 }
 
 async function readSource(
@@ -103,8 +113,7 @@ async function storeResult(
 ): Promise<ResultImage> {
   throwIfAborted(signal);
   if (edit.isInlineResult) {
-    const base64 = Buffer.from(image.buffer, image.byteOffset, image.byteLength).toString("base64");
-    return { kind: "inline", dataUrl: `data:image/${format};base64,${base64}` };
+    return { kind: "inline", dataUrl: toDataUrl(`image/${format}`, image) };
   }
   if (edit.bucket) {
     // Loaded by the first job that needs it: the S3 client takes a fifth of a second.

@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { decodePicture } from "../../src/images/decode.ts";
-import { encodePicture } from "../../src/images/encode.ts";
+import { encodePicture, encodePreview } from "../../src/images/encode.ts";
 import { editMetadata } from "../../src/images/metadata.ts";
 import { gradient, largestDifference, noise } from "./samples.ts";
 
@@ -44,6 +44,21 @@ describe("encodePicture", () => {
       'guidance="2.5"',
     ]) {
       expect(xmp).toContain(`retouch:${property}`);
+    }
+  });
+});
+
+describe("encodePreview", () => {
+  it("writes a small JPEG, at most 256 pixels a side, of whatever is drawn", async () => {
+    for (const [picture, width, height] of [
+      [gradient(64, 48), 64, 48],
+      [gradient(1024, 512), 256, 128],
+      [noise(256, 256), 256, 256],
+      [noise(1, 1), 1, 1],
+    ] as const) {
+      const bytes = await encodePreview(picture);
+      expect(bytes.byteLength).toBeLessThanOrEqual(6000);
+      expect(await sharp(bytes).metadata()).toMatchObject({ format: "jpeg", width, height });
     }
   });
 });

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { decodePicture } from "../../src/images/decode.ts";
 import { encodePicture } from "../../src/images/encode.ts";
 import type { Picture } from "../../src/images/picture.ts";
+import { resizePicture } from "../../src/images/resize.ts";
 import type { EditStep } from "../../src/kontext/edit.ts";
 import { createEngine, type Engine } from "../../src/kontext/engine.ts";
 import { Networks } from "../../src/kontext/networks.ts";
@@ -13,7 +14,8 @@ import type { EditRequest } from "../../src/kontext/request.ts";
 import { Session } from "../../src/runtime/session.ts";
 import { version } from "../../src/version.ts";
 import { gradient, largestDifference } from "../images/samples.ts";
-import { fixtures } from "../support/fixtures.ts";
+import { psnr } from "../support/compare.ts";
+import { fixtures, root } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
 import { changeSafetensors } from "../support/safetensors.ts";
 import { copyOfCheckpoint } from "../support/temporary.ts";
@@ -308,6 +310,38 @@ describe("steps", () => {
     const onStep = async (step: EditStep): Promise<void> => void previews.push(await step.preview());
     await engine.edit({ ...base, size: { width: 512, height: 128 }, numSteps: 1 }, { onStep });
     expect(previews[0]).toMatchObject({ width: 256, height: 64 });
+  });
+
+  it("are sketched small at next to no cost, near the decoded previews in the end", async () => {
+    const pairs: [Picture, Picture][] = [];
+    const tiny = await createEngine({ threads: 1 });
+    const image = await readFile(path.join(root, "examples", "bluebird.png"));
+    const request = {
+      image,
+      prompt: "Make it night",
+      seed: 1,
+      numSteps: 6,
+      size: { width: 120, height: 80 },
+    };
+    await tiny.edit(request, {
+      onStep: async ({ sketch, preview }) => void pairs.push([await sketch(), await preview()]),
+    });
+    await tiny.close();
+    for (const [sketch, preview] of pairs) {
+      expect(sketch).toMatchObject({ width: 60, height: 40 });
+      expect(preview).toMatchObject({ width: 120, height: 80 });
+      expect(psnr(sketch.data, (await resizePicture(preview, 60, 40)).data)).toBeGreaterThan(20);
+    }
+  });
+
+  it("change nothing about the result, whatever is made of them", async () => {
+    const { image } = await engine.edit(base);
+    for (const look of [(step: EditStep) => step.sketch(), (step: EditStep) => step.preview()]) {
+      const seen: Picture[] = [];
+      const onStep = async (step: EditStep): Promise<void> => void seen.push(await look(step));
+      expect((await engine.edit(base, { onStep })).image).toEqual(image);
+      expect(seen).toHaveLength(3);
+    }
   });
 
   it("wait for what is done with them, and an edit fails with what that throws", async () => {

@@ -47,6 +47,7 @@ describe("an input", () => {
       format: "png",
       isSafetyChecked: true,
       isInlineResult: false,
+      isPreviewed: false,
       image: { kind: "url", url: INPUT.image },
       bucket: undefined,
     });
@@ -64,6 +65,7 @@ describe("an input", () => {
       output_format: "jpeg",
       enable_safety_checker: false,
       enable_base64_output: true,
+      enable_preview: true,
     });
     expect(edit).toMatchObject({
       negativePrompt: "rain",
@@ -75,6 +77,7 @@ describe("an input", () => {
       format: "jpeg",
       isSafetyChecked: false,
       isInlineResult: true,
+      isPreviewed: true,
     });
   });
 
@@ -146,6 +149,7 @@ describe("an input", () => {
     [{ seed: null }, "seed must be a whole number from -1 to 9007199254740991."],
     [{ output_format: "gif" }, "output_format must be png or jpeg or jpg."],
     [{ enable_safety_checker: "no" }, "enable_safety_checker must be true or false."],
+    [{ enable_preview: "yes" }, "enable_preview must be true or false."],
     [{ num_images: 2 }, "num_images must be 1."],
   ])("of %j is refused by name", async (input, sentence) => {
     expect(await refusedInput(input)).toBe(sentence);
@@ -190,6 +194,15 @@ describe("the safety checker", () => {
     expect(await refusedInput({ enable_safety_checker: false }, required)).toBe(
       "enable_safety_checker must not be false: this server checks every result.",
     );
+  });
+});
+
+describe("previews", () => {
+  it("are unchecked, so there are none where the checker is required", async () => {
+    const preview = { enable_preview: true };
+    expect((await editOf(preview)).isPreviewed).toBe(true);
+    expect((await editOf(preview, { safety: "off" })).isPreviewed).toBe(true);
+    expect((await editOf(preview, { safety: "required" })).isPreviewed).toBe(false);
   });
 });
 

@@ -132,6 +132,36 @@ describe.each(databases)("the endpoint with the shipped checkpoint on %s", (data
     });
   });
 
+  it.each([true, false])("streams the picture as it forms where asked: %s", async (enable_preview) => {
+    const { body: queued } = await server.call("/run", {
+      body: {
+        input: {
+          prompt: PROMPT,
+          image: exampleUrl(),
+          size: "256*256",
+          num_inference_steps: 50,
+          enable_preview,
+        },
+      },
+    });
+    const outputs: { progress?: string; preview?: string }[] = [];
+    for (let state = ""; state !== "COMPLETED";) {
+      const { body } = await server.call(`/stream/${queued.id}`);
+      state = body.status;
+      outputs.push(...body.stream.map(({ output }: { output: object }) => output));
+    }
+    const between = outputs.filter(({ progress }) => progress && !/^(?:0|50)\//.test(progress));
+    expect(between.length).toBeGreaterThan(0);
+    for (const { preview } of between) expect(preview !== undefined).toBe(enable_preview);
+    for (const { preview } of between.slice(0, enable_preview ? 3 : 0)) {
+      const bytes = Buffer.from(preview!.replace("data:image/jpeg;base64,", ""), "base64");
+      expect(await sharp(bytes).metadata()).toMatchObject({ format: "jpeg", width: 64, height: 64 });
+    }
+    for (const output of outputs.filter((one) => !between.includes(one))) {
+      expect(output).not.toHaveProperty("preview");
+    }
+  });
+
   it("answers with a data URL where asked", async () => {
     const { body } = await edit({ image: exampleUrl(), enable_base64_output: true });
     const bytes = Buffer.from(body.output.image_url.replace(/^data:image\/png;base64,/, ""), "base64");

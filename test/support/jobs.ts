@@ -60,6 +60,7 @@ export const EDIT: JobEdit = {
   format: "png",
   isSafetyChecked: false,
   isInlineResult: false,
+  isPreviewed: false,
 };
 
 export const newJob = (changes: Partial<NewJob> = {}): NewJob => ({

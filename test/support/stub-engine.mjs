@@ -78,7 +78,7 @@ const engine = {
     const [, verb, argument] = /^(\w*) ?(.*)$/s.exec(prompt);
     if (verb === "crash") process.kill(process.pid, "SIGKILL");
     if (verb === "hang") {
-      await onStep({ step: numSteps, of: numSteps });
+      await onStep({ step: numSteps, of: numSteps, sketch });
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     }
     if (verb === "flagged")
@@ -88,7 +88,7 @@ const engine = {
     const sleepMs = verb === "sleep" ? Number(argument) : 0;
     for (let step = 1; step <= numSteps; step += 1) {
       if (sleepMs > 0) await delay(sleepMs / numSteps, undefined, { signal });
-      await onStep({ step, of: numSteps });
+      await onStep({ step, of: numSteps, sketch });
     }
     const isNegativeUsed = negativePrompt.trim() !== "" && trueCfgScale > 1;
     return {
@@ -112,6 +112,8 @@ const engine = {
     };
   },
 };
+
+const sketch = async () => ({ width: 16, height: 16, data: new Uint8Array(16 * 16 * 3).fill(128) });
 
 /** Grey, of the size asked for, made once for each size and format. */
 const pictures = new Map();

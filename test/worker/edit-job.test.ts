@@ -1,6 +1,7 @@
 /** What a job's surroundings do to it: its source, its signal, its storage. The networks are the engine's tests. */
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import sharp from "sharp";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
 import { decodePicture } from "../../src/images/decode.ts";
@@ -12,20 +13,22 @@ import { createAgents } from "../../src/net/agents.ts";
 import { createHttpClient } from "../../src/net/http-client.ts";
 import { createKey } from "../../src/storage/storage.ts";
 import { type EditJobDependencies, runEditJob } from "../../src/worker/edit-job.ts";
+import { noise } from "../images/samples.ts";
 import { refusal } from "../support/refusal.ts";
 import { editOf, keysOf, setupFor, workplace } from "./samples.ts";
 
 const RESULT = new Uint8Array([1, 2, 3]);
 
 /** An engine that reads the picture and draws nothing. */
-function stillEngine(changes: Partial<EditResult> = {}): EditJobDependencies["engine"] {
+function stillEngine(changes: Partial<EditResult> = {}, stepMs = 0): EditJobDependencies["engine"] {
   return {
     checkpoint: { folder: "/checkpoints/still", name: "still", isDemo: false, nativeSize: 128, grid: 16 },
     async edit(request: EditRequest, { onStep }: EditOptions = {}) {
       const { width, height } = await decodePicture(request.image);
       const resolved = resolveRequest(request);
       for (let step = 1; step <= resolved.numSteps; step += 1) {
-        await onStep?.({ step, of: resolved.numSteps } as never);
+        if (stepMs > 0) await new Promise((resolve) => setTimeout(resolve, stepMs));
+        await onStep?.({ step, of: resolved.numSteps, sketch: async () => noise(64, 48) } as never);
       }
       const size = request.size!;
       return {
@@ -117,6 +120,27 @@ describe("a job", () => {
     expect(progress.at(-1)).toEqual({ step: 50, of: 50 });
     expect(progress.length).toBeLessThan(10);
   });
+
+  it.each([true, false])(
+    "carries small previews with its progress where that is asked for: %s",
+    async (isPreviewed) => {
+      const { run, image, progress } = await prepare({ engine: stillEngine({}, 60) });
+      await run(editOf(image, { isPreviewed, numSteps: 5 }));
+      expect(progress.map(({ step }) => step)).toEqual([0, 2, 4, 5]);
+      const previews = progress.map(({ preview }) => preview);
+      expect(previews.map((preview) => preview !== undefined)).toEqual([
+        false,
+        isPreviewed,
+        isPreviewed,
+        false,
+      ]);
+      for (const preview of previews.filter((text) => text !== undefined)) {
+        const bytes = Buffer.from(preview.replace("data:image/jpeg;base64,", ""), "base64");
+        expect(await sharp(bytes).metadata()).toMatchObject({ format: "jpeg", width: 64, height: 48 });
+        expect(bytes.byteLength).toBeLessThanOrEqual(6000);
+      }
+    },
+  );
 });
 
 describe("a job's picture", () => {

@@ -51,6 +51,7 @@ export const editOf = (image: JobEdit["image"], changes: Partial<JobEdit> = {}):
   format: "png",
   isSafetyChecked: false,
   isInlineResult: false,
+  isPreviewed: false,
   ...changes,
 });
 
