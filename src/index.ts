@@ -15,6 +15,7 @@ export type { EditRequest, ResolvedRequest, Size } from "./kontext/request.ts";
 export type { OutputFormat } from "./images/encode.ts";
 export type { Picture } from "./images/picture.ts";
 export { encodePicture } from "./images/encode.ts";
+export { encodeThumbnail } from "./images/thumbnail.ts";
 export { createSafetyChecker, DEFAULT_SAFETY_THRESHOLD } from "./safety/checker.ts";
 export type { SafetyChecker, SafetyCheckerOptions, SafetyReport } from "./safety/checker.ts";
 export type { SafetyVerdict } from "./safety/verdict.ts";

@@ -53,6 +53,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   sharp: /^images\//,
   "@huggingface/tokenizers": /^tokenizers\//,
   commander: /^cli\//,
+  "@modelcontextprotocol/sdk": /^cli\/mcp\.ts$/,
   pino: /^log\.ts$/,
   pg: /^database\//,
   "ipaddr.js": /^net\/address-policy\.ts$/,

@@ -46,15 +46,23 @@ const FLAGS: Record<string, string> = {
 };
 
 /** Runs a check of the library, whose sentences begin with its field's name, and lets them begin with the flag's. */
-export async function withFlagNames<T>(check: () => T | Promise<T>): Promise<T> {
+export function withFlagNames<T>(check: () => T | Promise<T>): Promise<T> {
+  return withNames(FLAGS, check);
+}
+
+/** The same with other names, by those of the library. */
+export async function withNames<T>(
+  names: Readonly<Record<string, string>>,
+  check: () => T | Promise<T>,
+): Promise<T> {
   try {
     return await check();
   } catch (error) {
     if (!(error instanceof RetouchError) || error.code !== "INVALID_PARAMETER") throw error;
     const [field] = error.message.split(" ", 1);
-    const flag = FLAGS[field!];
-    if (flag === undefined) throw error;
-    const sentence = flag + error.message.slice(field!.length);
+    const name = names[field!];
+    if (name === undefined) throw error;
+    const sentence = name + error.message.slice(field!.length);
     throw new RetouchError("INVALID_PARAMETER", sentence, { cause: error });
   }
 }

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { messageOf, RetouchError, version } from "../index.ts";
 import { numberOf, parseFormat, parseSize } from "./arguments.ts";
 import { type EditFlags, runEdit } from "./edit.ts";
+import type { McpFlags } from "./mcp.ts";
 import { oneLine } from "./report.ts";
 
 const EXIT_FAILURE = 1;
@@ -93,6 +94,26 @@ program
     stopSentence = STOP_OF_SERVICE;
     const { runWorker } = await import("./worker.ts");
     return runWorker(interruption.signal);
+  });
+
+program
+  .command("mcp")
+  .summary("offer the edit as a tool to a model, on standard input and output")
+  .description("Offer the edit as a tool of the Model Context Protocol, on standard input and output.")
+  .helpOption("-h, --help", "print this help")
+  .option(
+    "--checkpoint <dir>",
+    "a checkpoint folder in the layout of diffusers (default: the demo that ships)",
+  )
+  .option(
+    "--threads <number>",
+    "threads to compute with, 0 for one a core (default: 0)",
+    numberOf("--threads"),
+  )
+  .option("--no-safety-checker", "do not check results for pornography (default: refuse them)")
+  .action(async (flags: McpFlags) => {
+    const { runMcp } = await import("./mcp.ts");
+    return runMcp(flags, interruption.signal);
   });
 
 const keys = program

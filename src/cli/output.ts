@@ -20,20 +20,30 @@ const FORMAT_OF_EXTENSION: Record<string, OutputFormat> = {
 };
 const EXTENSION: Record<OutputFormat, string> = { png: ".png", jpeg: ".jpg" };
 
+const FLAGS = { output: "-o", format: "--format" };
+
 /**
  * Takes the format from `--format`, or else from the extension of `-o`, or else PNG.
+ * @param names what sentences call the two
  * @throws RetouchError INVALID_PARAMETER if the two contradict each other or the extension stands for neither
  */
-export function chooseFormat(file: string | undefined, format: OutputFormat | undefined): OutputFormat {
+export function chooseFormat(
+  file: string | undefined,
+  format: OutputFormat | undefined,
+  names: typeof FLAGS = FLAGS,
+): OutputFormat {
   const extension = file === undefined ? "" : path.extname(file).toLowerCase();
   const meant = FORMAT_OF_EXTENSION[extension];
   if (format !== undefined && meant !== undefined && format !== meant) {
-    throw new RetouchError("INVALID_PARAMETER", `--format ${format} contradicts the name in -o ${file}.`);
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `${names.format} ${format} contradicts the name in ${names.output} ${file}.`,
+    );
   }
   if (format === undefined && meant === undefined && extension !== "") {
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `-o ${file} is neither .png nor .jpg; results are PNG or JPEG (or say which with --format).`,
+      `${names.output} ${file} is neither .png nor .jpg; results are PNG or JPEG (or say which with ${names.format}).`,
     );
   }
   return format ?? meant ?? "png";

@@ -1,0 +1,195 @@
+/** The edit as a tool that a model calls: its arguments by their names there, and an answer that fits into a conversation. */
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import {
+  checkWritable,
+  type EditOptions,
+  type EditRequest,
+  type EditResult,
+  encodeThumbnail,
+  type Engine,
+  type OutputFormat,
+  readImageSource,
+  resolveRequest,
+  RetouchError,
+  writeFileAtomically,
+} from "../index.ts";
+import { parseSize, withNames } from "./arguments.ts";
+import { chooseFormat, defaultOutput } from "./output.ts";
+import { reportText } from "./report.ts";
+
+const text = (description: string) => ({ type: "string", description });
+
+export const EDIT_TOOL = {
+  name: "edit_image",
+  title: "Edit a picture",
+  description:
+    "Edits a picture by an instruction in words, with FLUX.1 Kontext on this machine, and writes the result to a file. " +
+    "Only what the instruction names is meant to change.",
+  inputSchema: {
+    type: "object" as const,
+    properties: {
+      image: text("The picture: a path, an http(s) URL or a data URL."),
+      instruction: text("What to change, 1 to 4,000 characters, such as: Make it night."),
+      output: text(
+        "File to write, replaced if it exists; by default a new NAME.edited.png in the working folder.",
+      ),
+      size: text(
+        "Size of the result, such as 1024x768, 16 to 4096 a side; by default the picture's, at most 1536.",
+      ),
+      steps: { type: "integer", minimum: 1, maximum: 50, default: 28, description: "More take longer." },
+      guidance: {
+        type: "number",
+        minimum: 0,
+        maximum: 10,
+        default: 2,
+        description: "How closely the instruction is followed.",
+      },
+      negative_prompt: text("What to steer away from; doubles the time."),
+      true_cfg_scale: {
+        type: "number",
+        minimum: 1,
+        maximum: 10,
+        default: 2,
+        description: "Strength of the negative prompt.",
+      },
+      seed: {
+        type: "integer",
+        minimum: -1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        default: -1,
+        description: "Repeats an edit; -1 chooses one at random.",
+      },
+      format: {
+        type: "string",
+        enum: ["png", "jpeg"],
+        description: "By default by the name in output, or png.",
+      },
+    },
+    required: ["image", "instruction"],
+    additionalProperties: false,
+  },
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
+};
+
+export type ToolContent =
+  { type: "text"; text: string } | { type: "image"; data: string; mimeType: "image/png" | "image/jpeg" };
+
+const TEXTS: ReadonlySet<string> = new Set([
+  "image",
+  "instruction",
+  "output",
+  "size",
+  "negative_prompt",
+  "format",
+]);
+/** The library's names of what a model gives. */
+const NAMES: Readonly<Record<string, string>> = {
+  prompt: "instruction",
+  negativePrompt: "negative_prompt",
+  trueCfgScale: "true_cfg_scale",
+  numSteps: "steps",
+  "size.width": "the width in size",
+  "size.height": "the height in size",
+  "--size": "size",
+};
+/** In base64 less than a megabyte, the least that common hosts refuse. */
+const MAX_SHOWN_BYTES = 700_000;
+const MAX_SHOWN_SIDE = 1024;
+
+/** Makes the tool. @param load gives the engine, when a call has proved to be in order */
+export function createEditTool(load: () => Promise<Engine>) {
+  /** Names that are being written under. */
+  const taken = new Set<string>();
+  /** Does one call. @throws RetouchError with one sentence for the model */
+  return async (
+    given: Record<string, unknown>,
+    { signal, onStep }: Required<EditOptions>,
+  ): Promise<ToolContent[]> => {
+    const { image, output, parameters } = await withNames(NAMES, () => readArguments(given));
+    await refuseDevice("image", image);
+    const source = await readImageSource(image, { signal, isVerified: true });
+    const chosen = output ?? defaultOutput(source, parameters.format);
+    await refuseDevice("output", chosen);
+    await checkWritable(chosen);
+    const engine = await load();
+    const result = await engine.edit({ image: source.bytes, ...parameters }, { signal, onStep });
+    const written = path.resolve(output ?? freePath(chosen, taken));
+    taken.add(written);
+    try {
+      await writeFileAtomically(written, result.image);
+    } finally {
+      taken.delete(written);
+    }
+    const report = reportText({ output: written, result, checkpoint: engine.checkpoint });
+    const notices = engine.checkpoint.isDemo ? [DEMO_NOTICE, ...result.notices] : result.notices;
+    return [await shown(result), { type: "text", text: [report, ...notices].join("\n") }];
+  };
+}
+
+const DEMO_NOTICE =
+  "This is a small demo model for clip-art scenes; for photographs, the user can start retouch mcp with --checkpoint DIR.";
+
+interface ToolArguments {
+  image: string;
+  /** Absent where a new file is to be named after the picture. */
+  output: string | undefined;
+  parameters: Omit<EditRequest, "image"> & { format: OutputFormat };
+}
+
+function readArguments(given: Record<string, unknown>): ToolArguments {
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(EDIT_TOOL.inputSchema.properties, name))
+      throw invalid(`${name} is no argument of this tool.`);
+    if (TEXTS.has(name) && typeof value !== "string") throw invalid(`${name} must be a text.`);
+  }
+  for (const name of EDIT_TOOL.inputSchema.required) {
+    if (given[name] === undefined) throw invalid(`${name} is missing.`);
+  }
+  const texts = given as Record<string, string | undefined>;
+  const numbers = given as Record<string, number | undefined>;
+  const { image, instruction, output, size, negative_prompt: negativePrompt } = texts;
+  const format = texts["format"] as OutputFormat | undefined;
+  const { steps: numSteps, guidance, seed, true_cfg_scale: trueCfgScale } = numbers;
+  const parameters = {
+    prompt: instruction!,
+    negativePrompt,
+    trueCfgScale,
+    size: size === undefined ? undefined : parseSize(size),
+    numSteps,
+    guidance,
+    seed,
+    format: chooseFormat(output, format, { output: "output", format: "format" }),
+  };
+  resolveRequest({ image: new Uint8Array(), ...parameters });
+  return { image: image!, output, parameters };
+}
+
+/** Standard input and output are the protocol's, under whichever name. */
+async function refuseDevice(name: string, place: string): Promise<void> {
+  if (place === "-") throw invalid(`${name} must not be -, which is this connection.`);
+  const found = await stat(place).catch(() => undefined);
+  if (found && !found.isFile() && !found.isDirectory())
+    throw invalid(`${name} must be a file, not a device.`);
+}
+
+/** A name beside what is there: a model that edits again does not mean to lose the result before. */
+function freePath(wanted: string, taken: ReadonlySet<string>): string {
+  const { dir, name, ext } = path.parse(wanted);
+  let free = wanted;
+  for (let count = 2; existsSync(free) || taken.has(path.resolve(free)); count += 1) {
+    free = path.join(dir, `${name}-${count}${ext}`);
+  }
+  return free;
+}
+
+/** The result itself, or where it is too large for a conversation, a smaller one to look at. */
+async function shown({ image, format }: EditResult): Promise<ToolContent> {
+  const isSmall = image.byteLength <= MAX_SHOWN_BYTES;
+  const bytes = isSmall ? image : await encodeThumbnail(image, MAX_SHOWN_SIDE);
+  const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+  return { type: "image", data, mimeType: isSmall ? `image/${format}` : "image/jpeg" };
+}
+
+const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

@@ -1,0 +1,88 @@
+/**
+ * `retouch mcp`: the edit as a tool of the Model Context Protocol (https://modelcontextprotocol.io), on standard input
+ * and output. Standard output is the protocol's alone.
+ */
+import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
+import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
+import { createEngine, type Engine, type EngineOptions, messageOf, RetouchError, version } from "../index.ts";
+import { withFlagNames } from "./arguments.ts";
+import { createEditTool, EDIT_TOOL } from "./edit-tool.ts";
+
+/** The flags as commander hands them over. */
+export interface McpFlags {
+  checkpoint?: string | undefined;
+  threads?: number | undefined;
+  safetyChecker?: boolean | undefined;
+}
+
+/** Serves until the client goes away or `signal`. The checkpoint is loaded by the first edit. */
+export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void> {
+  const { checkpoint, threads, safetyChecker: isOn = true } = flags;
+  const engine = createLateEngine({ checkpoint, threads, safety: { isOn } });
+  const edit = createEditTool(engine.get);
+  const server = new Server({ name: "retouch", version }, { capabilities: { tools: {} } });
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [EDIT_TOOL] }));
+  server.setRequestHandler(CallToolRequestSchema, async ({ params }, call) => {
+    const { progressToken } = params._meta ?? {};
+    try {
+      if (params.name !== EDIT_TOOL.name) {
+        throw new RetouchError("INVALID_PARAMETER", `There is one tool, ${EDIT_TOOL.name}.`);
+      }
+      const content = await edit(params.arguments ?? {}, {
+        signal: AbortSignal.any([call.signal, signal]),
+        async onStep({ step, of }) {
+          if (progressToken === undefined) return;
+          const progress = { progressToken, progress: step, total: of, message: `Step ${step} of ${of}` };
+          await call.sendNotification({ method: "notifications/progress", params: progress });
+        },
+      });
+      return { content };
+    } catch (error) {
+      return { content: [{ type: "text", text: sentenceOf(error) }], isError: true };
+    }
+  });
+
+  const ended = new Promise<void>((resolve) => {
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- it is no event target
+    server.onclose = resolve;
+    // The transport itself does not look for the end.
+    process.stdin.once("end", resolve).once("close", resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+  await server.connect(new StdioServerTransport());
+  await ended;
+  // Ends what runs.
+  await server.close();
+  await engine.close();
+}
+
+interface LateEngine {
+  /** Loads it, once; a failure is told, and the next call tries again. */
+  get(): Promise<Engine>;
+  close(): Promise<void>;
+}
+
+function createLateEngine(options: EngineOptions): LateEngine {
+  let loading: Promise<Engine> | undefined;
+  return {
+    get() {
+      loading ??= withFlagNames(() => createEngine(options)).catch((error: unknown) => {
+        loading = undefined;
+        throw error;
+      });
+      return loading;
+    },
+    async close() {
+      const engine = await loading?.catch(() => undefined);
+      await engine?.close();
+    },
+  };
+}
+
+function sentenceOf(error: unknown): string {
+  if (error instanceof RetouchError) return error.message;
+  process.stderr.write(`retouch: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return `Unexpected failure: ${messageOf(error)}`;
+}

@@ -1,0 +1,10 @@
+/** A smaller copy of a picture, to look at. */
+import sharp from "sharp";
+
+const QUALITY = 85;
+
+/** Makes a JPEG of a picture's file, at most `maxSide` pixels a side. The file is one of our own: nothing is checked. */
+export async function encodeThumbnail(file: Uint8Array, maxSide: number): Promise<Uint8Array> {
+  const limits = { fit: "inside", withoutEnlargement: true } as const;
+  return sharp(file).resize(maxSide, maxSide, limits).jpeg({ quality: QUALITY }).toBuffer();
+}

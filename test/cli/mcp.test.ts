@@ -1,0 +1,256 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import type { Progress } from "@modelcontextprotocol/sdk/types.js";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "../support/temporary.ts";
+import { CHECKPOINT, retouch } from "./run.ts";
+
+const program = fileURLToPath(new URL("../../bin/retouch.js", import.meta.url));
+const BIRD = fileURLToPath(new URL("../../examples/bluebird.png", import.meta.url));
+const INSTRUCTION = "Make it night";
+
+interface Content {
+  type: string;
+  text: string;
+  data: string;
+  mimeType: string;
+}
+
+interface Called {
+  isError?: boolean;
+  content: Content[];
+}
+
+describe("retouch mcp", () => {
+  let folder: string;
+  let client: Client;
+  let transport: StdioClientTransport;
+  let stderr = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), "retouch-test-"));
+    client = new Client({ name: "a test", version: "1.0.0" });
+    transport = new StdioClientTransport({
+      command: process.execPath,
+      args: [program, "mcp", "--checkpoint", CHECKPOINT, "--no-safety-checker"],
+      cwd: folder,
+      stderr: "pipe",
+    });
+    transport.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    await client.connect(transport);
+  });
+  afterAll(async () => {
+    await client.close();
+    await rm(folder, { recursive: true, force: true });
+    expect(stderr).toBe("");
+  });
+
+  async function edit(
+    given: object,
+    options: { signal?: AbortSignal; onprogress?: (progress: Progress) => void } = {},
+  ): Promise<Called> {
+    const arguments_ = { image: BIRD, instruction: INSTRUCTION, size: "64x48", steps: 2, ...given };
+    const called = await client.callTool({ name: "edit_image", arguments: arguments_ }, undefined, options);
+    return called as unknown as Called;
+  }
+  const files = async (): Promise<string[]> => (await readdir(folder)).toSorted();
+  const refused = async (given: object): Promise<string> => {
+    const { isError, content } = await edit(given);
+    expect([isError, content.length, content[0]!.type]).toEqual([true, 1, "text"]);
+    return content[0]!.text;
+  };
+
+  it("has one tool, with the ranges of what it takes", async () => {
+    expect(client.getServerVersion()).toMatchObject({ name: "retouch" });
+    const { tools } = await client.listTools();
+    expect(tools).toHaveLength(1);
+    expect(tools[0]).toMatchObject({
+      name: "edit_image",
+      inputSchema: {
+        required: ["image", "instruction"],
+        additionalProperties: false,
+        properties: {
+          image: { type: "string" },
+          steps: { type: "integer", minimum: 1, maximum: 50, default: 28 },
+          format: { enum: ["png", "jpeg"] },
+        },
+      },
+      annotations: { readOnlyHint: false, destructiveHint: true },
+    });
+  });
+
+  it("edits a picture, tells its steps, writes the result and shows it", async () => {
+    const steps: Progress[] = [];
+    const { isError, content } = await edit({ seed: 7 }, { onprogress: (progress) => steps.push(progress) });
+    expect(isError).toBeUndefined();
+    expect(steps).toEqual([
+      { progress: 1, total: 2, message: "Step 1 of 2" },
+      { progress: 2, total: 2, message: "Step 2 of 2" },
+    ]);
+    const file = path.join(folder, "bluebird.edited.png");
+    const written = await readFile(file);
+    expect(await sharp(written).metadata()).toMatchObject({ format: "png", width: 64, height: 48 });
+    expect(content.map(({ type }) => type)).toEqual(["image", "text"]);
+    expect(content[0]).toMatchObject({ mimeType: "image/png", data: written.toString("base64") });
+    const lines = content[1]!.text.split("\n").map((line) => line.split(/ {2,}/));
+    expect(Object.fromEntries(lines)).toMatchObject({
+      picture: file,
+      format: "PNG",
+      seed: "7",
+      prompt: INSTRUCTION,
+      steps: "2",
+    });
+  });
+
+  it("never takes the name of an earlier result, unless it is given", async () => {
+    await edit({ seed: 1 });
+    await edit({ seed: 2 });
+    expect(await files()).toEqual(["bluebird.edited-2.png", "bluebird.edited-3.png", "bluebird.edited.png"]);
+    const output = path.join(folder, "deep", "night.jpg");
+    for (const seed of [3, 4]) {
+      const { content } = await edit({ seed, output, image: `data:image/png;base64,${await bird()}` });
+      expect(content[0]).toMatchObject({
+        mimeType: "image/jpeg",
+        data: (await readFile(output)).toString("base64"),
+      });
+    }
+    expect(await readdir(path.dirname(output))).toEqual(["night.jpg"]);
+  });
+
+  it("does calls at the same time one after the other, each with a file of its own", async () => {
+    const before = (await files()).length;
+    const called = await Promise.all([1, 2, 3].map((seed) => edit({ seed })));
+    expect(new Set(called.map(({ content }) => content[0]!.data)).size).toBe(3);
+    expect((await files()).length).toBe(before + 3);
+  });
+
+  it("shows a smaller picture where the result is too large for a conversation", async () => {
+    const output = path.join(folder, "large.png");
+    const { content } = await edit({ size: "1536x1024", output });
+    expect(await sharp(output).metadata()).toMatchObject({ width: 1536, height: 1024 });
+    expect((await readFile(output)).byteLength).toBeGreaterThan(700_000);
+    expect(content[0]!.mimeType).toBe("image/jpeg");
+    const shown = Buffer.from(content[0]!.data, "base64");
+    expect(await sharp(shown).metadata()).toMatchObject({ format: "jpeg", width: 1024, height: 683 });
+  });
+
+  it("ends an edit that is cancelled within a step, writes nothing, and takes the next", async () => {
+    const controller = new AbortController();
+    const output = path.join(folder, "cancelled.png");
+    const steps: number[] = [];
+    const cancelled = edit(
+      { steps: 50, size: "1024x1024", output },
+      {
+        signal: controller.signal,
+        onprogress({ progress }) {
+          steps.push(progress);
+          controller.abort("enough");
+        },
+      },
+    );
+    await expect(cancelled).rejects.toThrow("enough");
+    expect((await edit({ output: path.join(folder, "next.png") })).isError).toBeUndefined();
+    expect(steps.length).toBeLessThan(5);
+    expect(existsSync(output)).toBe(false);
+  });
+
+  it.each<[object, string]>([
+    [{ image: undefined }, "image is missing."],
+    [{ image: 5 }, "image must be a text."],
+    [{ image: "none.png" }, "none.png cannot be read: there is no such file."],
+    [{ image: "-" }, "image must not be -, which is this connection."],
+    [{ image: program }, `${program} is not a picture; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.`],
+    [{ instruction: " " }, "instruction must not be empty."],
+    [{ steps: 51 }, "steps must be a whole number from 1 to 50, not 51."],
+    [{ steps: "2" }, "steps must be a whole number from 1 to 50, not 2."],
+    [{ size: "big" }, 'size must be a width and a height such as 1024x768, not "big".'],
+    [{ size: "8x64" }, "the width in size must be a whole number from 16 to 4096, not 8."],
+    [{ format: "webp" }, 'format must be png or jpeg, not "webp".'],
+    [{ format: "png", output: "a.jpg" }, "format png contradicts the name in output a.jpg."],
+    [
+      { output: "a.webp" },
+      "output a.webp is neither .png nor .jpg; results are PNG or JPEG (or say which with format).",
+    ],
+    [{ output: "-" }, "output must not be -, which is this connection."],
+    [{ mask: "m.png" }, "mask is no argument of this tool."],
+  ])("says in one sentence what is wrong with %j", async (given, sentence) => {
+    expect(await refused(given)).toBe(sentence);
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "reads and writes no device, which may be the connection",
+    async () => {
+      expect(await refused({ image: "/dev/stdin" })).toBe("image must be a file, not a device.");
+      expect(await refused({ output: "/dev/stdout", format: "png" })).toBe(
+        "output must be a file, not a device.",
+      );
+    },
+  );
+
+  it("knows no other tool", async () => {
+    const called = await client.callTool({ name: "paint" });
+    expect(called).toEqual({
+      isError: true,
+      content: [{ type: "text", text: "There is one tool, edit_image." }],
+    });
+  });
+});
+
+describe("retouch mcp as a process", () => {
+  it("writes nothing of its own to standard output, and ends with its input", async () => {
+    const { code, stdout, stderr } = await retouch(["mcp"], { input: Buffer.from("") });
+    expect([code, stdout.toString(), stderr]).toEqual([0, "", ""]);
+  });
+
+  it("stays in order after what is no message, and tells of a checkpoint that is not there", async () => {
+    const folder = await temporaryFolder();
+    const messages = [
+      "nonsense",
+      {
+        jsonrpc: "2.0",
+        id: 1,
+        method: "initialize",
+        params: {
+          protocolVersion: "2025-11-25",
+          capabilities: {},
+          clientInfo: { name: "a test", version: "1" },
+        },
+      },
+      { jsonrpc: "2.0", method: "notifications/initialized" },
+      {
+        jsonrpc: "2.0",
+        id: 2,
+        method: "tools/call",
+        params: { name: "edit_image", arguments: { image: BIRD, instruction: INSTRUCTION } },
+      },
+    ];
+    const lines = messages.map((message) =>
+      typeof message === "string" ? message : JSON.stringify(message),
+    );
+    const answers: { id: number; result: Called }[] = [];
+    const { code } = await retouch(["mcp", "--checkpoint", folder], {
+      cwd: folder,
+      onStart(child) {
+        let text = "";
+        child.stdout!.on("data", (chunk: Buffer) => {
+          text += chunk.toString();
+          const whole = text.split("\n").slice(0, -1);
+          for (const line of whole.slice(answers.length)) answers.push(JSON.parse(line) as never);
+          if (answers.length === 2) child.stdin!.end();
+        });
+        child.stdin!.write(`${lines.join("\n")}\n`);
+      },
+    });
+    expect(code).toBe(0);
+    expect(answers.map(({ id }) => id)).toEqual([1, 2]);
+    expect(answers[1]!.result.isError).toBe(true);
+    expect(answers[1]!.result.content[0]!.text).toMatch(/^[^\n]*model_index\.json[^\n]*\.$/);
+  });
+});
+
+const bird = async (): Promise<string> => (await readFile(BIRD)).toString("base64");
