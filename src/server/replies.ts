@@ -75,6 +75,12 @@ const Output = Type.Unsafe<Record<string, unknown>>(
     safety_score: Type.Optional(
       Type.Number({ minimum: 0, maximum: 1, description: "Where it was checked." }),
     ),
+    changed_share: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 1, description: "Of the picture, that was edited." }),
+    ),
+    unchanged_mask: Type.Optional(
+      Type.String({ description: "A small grey picture, white where nothing was edited, as a data URL." }),
+    ),
     notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
   }),
 );
