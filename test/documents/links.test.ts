@@ -5,7 +5,10 @@ import { describe, expect, it } from "vitest";
 import { root } from "../support/fixtures.ts";
 import { codeIn, pageOf, pages, withoutBlocks } from "./pages.ts";
 
-const { scripts } = JSON.parse(pageOf("package.json")) as { scripts: Record<string, string> };
+const { scripts, dependencies, devDependencies } = JSON.parse(pageOf("package.json")) as Record<
+  "scripts" | "dependencies" | "devDependencies",
+  Record<string, string>
+>;
 /** Folders of the checkout, of which pages name files. */
 const OWN_PATH = /^(?:bench|bin|checkpoints|docs|examples|scripts|src|test|training|web)\/[\w./-]*$/;
 
@@ -48,5 +51,13 @@ describe("README.md", () => {
     const readme = pageOf("README.md");
     for (const name of pages.filter((page) => /^docs\/[^/]+$/.test(page)))
       expect(readme).toContain(`(${name})`);
+  });
+});
+
+describe("docs/architecture.md", () => {
+  it("gives the reason of every dependency", () => {
+    const page = pageOf("docs/architecture.md");
+    for (const name of Object.keys({ ...dependencies, ...devDependencies }))
+      if (!name.startsWith("@types/")) expect(page).toContain(`\`${name}\``);
   });
 });
