@@ -38,7 +38,7 @@ export const JOBS = {
     "RETOUCH_SYNC_WAIT",
     duration("1s", "290s"),
     "90s",
-    "How long /runsync and /status-sync wait when `wait` is not given.",
+    "How long /runsync, /status-sync and /v1/images/edits wait when `wait` is not given.",
   ),
   streamWaitMs: required(
     "RETOUCH_STREAM_WAIT",

@@ -10,7 +10,7 @@ export const LIMITS = {
     "RETOUCH_RUNSYNC_MAX_BYTES",
     byteSize("1KB", "1GB"),
     "20MB",
-    "Largest body of /runsync.",
+    "Largest body of /runsync and /v1/images/edits.",
   ),
   rateWindowMs: required(
     "RETOUCH_RATE_WINDOW",
@@ -20,12 +20,17 @@ export const LIMITS = {
   ),
   runRate: required("RETOUCH_RUN_RATE", RATE, "1000", "Calls of /run in a window."),
   runConcurrency: required("RETOUCH_RUN_CONCURRENCY", RATE, "200", "Calls of /run at the same time."),
-  runsyncRate: required("RETOUCH_RUNSYNC_RATE", RATE, "2000", "Calls of /runsync in a window."),
+  runsyncRate: required(
+    "RETOUCH_RUNSYNC_RATE",
+    RATE,
+    "2000",
+    "Calls of /runsync and /v1/images/edits together in a window.",
+  ),
   runsyncConcurrency: required(
     "RETOUCH_RUNSYNC_CONCURRENCY",
     RATE,
     "400",
-    "Calls of /runsync at the same time.",
+    "Calls of these two at the same time.",
   ),
   statusRate: required(
     "RETOUCH_STATUS_RATE",
