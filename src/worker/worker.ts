@@ -58,6 +58,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let backoffMs = MIN_BACKOFF_MS;
   let loop: Promise<void> | undefined;
   let ending: Promise<void> | undefined;
+  let signsOfLife: NodeJS.Timeout | undefined;
   let isNews = false;
   let endSleep = (): void => {};
 
@@ -76,7 +77,7 @@ export function createWorker(options: WorkerOptions): Worker {
       isNews = true;
       if (record.status === "idle") endSleep();
     });
-    const signsOfLife = setInterval(() => reports.write(record), leaseRenewalMs);
+    signsOfLife = setInterval(() => reports.write(record), leaseRenewalMs);
     reports.write(record);
     while (!stopping.signal.aborted) {
       if (!(await engineIsReady())) continue;
@@ -152,6 +153,7 @@ export function createWorker(options: WorkerOptions): Worker {
     ]);
     clearTimeout(deadline);
     patience.abort();
+    clearInterval(signsOfLife);
     await engine.close();
   }
 
