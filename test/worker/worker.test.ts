@@ -153,7 +153,7 @@ describe("a worker", () => {
     await until(job, "completed");
     expect(job.attempt).toBe(1);
     expect(job.result?.image).toEqual({ kind: "stored", key: (await keysOf(storage, "outputs"))[0] });
-    const outages = said().filter((sentence) => /^The database/.test(String(sentence)));
+    const outages = said().filter((sentence) => String(sentence).startsWith("The database"));
     expect(outages).toEqual(["The database does not answer.", "The database answers again."]);
   });
 });
