@@ -10,10 +10,11 @@ export type {
   EngineSafety,
 } from "./kontext/engine.ts";
 export type { EditStep } from "./kontext/edit.ts";
+export type { Kept } from "./kontext/keep-unchanged.ts";
 export { resolveRequest } from "./kontext/request.ts";
 export type { EditRequest, ResolvedRequest, Size } from "./kontext/request.ts";
 export type { OutputFormat } from "./images/encode.ts";
-export type { Picture } from "./images/picture.ts";
+export type { GrayPicture, Picture } from "./images/picture.ts";
 export { encodePicture } from "./images/encode.ts";
 export { encodeThumbnail } from "./images/thumbnail.ts";
 export { createSafetyChecker, DEFAULT_SAFETY_THRESHOLD } from "./safety/checker.ts";

@@ -27,6 +27,7 @@ export interface EditFlags {
   checkpoint?: string | undefined;
   threads?: number | undefined;
   safetyChecker?: boolean | undefined;
+  keepUnchanged?: boolean | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -87,7 +88,18 @@ function requestParameters(
   flags: EditFlags,
 ): Omit<EditRequest, "image"> {
   const { negativePrompt, trueCfgScale, size, steps, guidance, seed } = flags;
-  return { prompt, negativePrompt, trueCfgScale, size, numSteps: steps, guidance, seed, format };
+  const isUnchangedKept = flags.keepUnchanged ?? true;
+  return {
+    prompt,
+    negativePrompt,
+    trueCfgScale,
+    size,
+    numSteps: steps,
+    guidance,
+    seed,
+    format,
+    isUnchangedKept,
+  };
 }
 
 /** A refusal by the safety checker also says how to go without it. */

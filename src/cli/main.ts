@@ -65,6 +65,8 @@ program
     "threads to compute with, 0 for one a core (default: 0)",
     numberOf("--threads"),
   )
+  .option("--keep-unchanged", "keep the picture's own pixels where nothing was edited (the default)")
+  .option("--no-keep-unchanged", "take all of the result from the network")
   .option("--no-safety-checker", "do not check the result for pornography (default: refuse it)")
   .option("--json", "print the result as one line of JSON")
   .option("--quiet", "print nothing but errors")

@@ -10,7 +10,7 @@ export interface Report {
 
 /** One line per parameter that was in effect, so that the edit can be repeated. */
 export function reportText({ output, result, checkpoint }: Report): string {
-  const { parameters, workingSize, referenceSize, safety, seconds } = result;
+  const { parameters, workingSize, referenceSize, kept, safety, seconds } = result;
   const hasNegative = parameters.negativePrompt !== "";
   const rows: [string, string][] = [
     ["picture", output === "-" ? "standard output" : output],
@@ -26,6 +26,7 @@ export function reportText({ output, result, checkpoint }: Report): string {
     ["steps", String(parameters.numSteps)],
     ["guidance", String(parameters.guidance)],
     ["checkpoint", checkpoint.name],
+    ["kept", keptText(kept, parameters.isUnchangedKept)],
     ["safety check", safety ? `passed (score ${safety.score.toFixed(3)} of ${safety.threshold})` : "off"],
     ["time", `${seconds.total.toFixed(2)} s, of which ${seconds.denoise.toFixed(2)} s denoising`],
   ];
@@ -33,10 +34,19 @@ export function reportText({ output, result, checkpoint }: Report): string {
   return rows.map(([label, value]) => `${label.padEnd(width)}  ${oneLine(value)}\n`).join("");
 }
 
-/** The same and the notices as one line of JSON. */
+/** The same and the notices as one line of JSON, without the pictures. */
 export function reportJson({ output, result, checkpoint }: Report): string {
-  const { image, ...facts } = result;
-  return `${JSON.stringify({ output, checkpoint: checkpoint.name, bytes: image.byteLength, ...facts })}\n`;
+  const { image, kept, ...facts } = result;
+  const share = kept && { changedShare: Number(kept.changedShare.toFixed(4)) };
+  const line = { output, checkpoint: checkpoint.name, bytes: image.byteLength, ...facts, kept: share };
+  return `${JSON.stringify(line)}\n`;
+}
+
+function keptText(kept: EditResult["kept"], isWanted: boolean): string {
+  if (!isWanted) return "off";
+  if (kept === undefined) return "nothing, because the result has another shape than the picture";
+  const percent = (100 * (1 - kept.changedShare)).toFixed(1);
+  return `${percent} % of the picture, where nothing was edited`;
 }
 
 /** Keeps a text from breaking out of its line or steering the terminal. */

@@ -15,6 +15,8 @@ export interface EditMetadata {
   guidance: number;
   /** Only where a negative prompt was in effect. */
   trueCfgScale?: number | undefined;
+  /** Only where the source's own pixels were kept where nothing was edited. */
+  keepUnchanged?: true | undefined;
   /** Only where it was asked for. */
   prompt?: string | undefined;
 }
@@ -22,7 +24,16 @@ export interface EditMetadata {
 // https://cv.iptc.org/newscodes/digitalsourcetype/: a composite that includes synthetic elements.
 const DIGITAL_SOURCE_TYPE =
   "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia";
-const PROPERTIES = ["model", "version", "seed", "numSteps", "guidance", "trueCfgScale", "prompt"] as const;
+const PROPERTIES = [
+  "model",
+  "version",
+  "seed",
+  "numSteps",
+  "guidance",
+  "trueCfgScale",
+  "keepUnchanged",
+  "prompt",
+] as const;
 
 /** Writes the XMP packet of an edit; its properties are named `retouch:model`, `retouch:seed` and so on. */
 export function editMetadata(metadata: EditMetadata): string {

@@ -11,6 +11,13 @@ export interface Picture {
   data: Uint8Array;
 }
 
+/** One byte a pixel, 0 black to 255 white, rows top to bottom. */
+export interface GrayPicture {
+  width: number;
+  height: number;
+  data: Uint8Array;
+}
+
 const CHANNELS = 3;
 const MAX_VALUE = 255;
 

@@ -89,6 +89,10 @@ export interface JobResult {
   precision: string;
   /** The safety score, where the check ran. */
   safetyScore?: number | undefined;
+  /** Where what was not edited was kept: the share of the picture that was, 0 to 1. */
+  changedShare?: number | undefined;
+  /** And where: a small grey picture as a data URL, white where the source's own pixels are. */
+  unchangedMask?: string | undefined;
   notices: string[];
   /** In the currency of the price, rounded to 6 decimals. */
   cost: number;

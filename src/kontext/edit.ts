@@ -11,13 +11,14 @@ import {
   pixelsToPicture,
 } from "../images/picture.ts";
 import { resizePicture } from "../images/resize.ts";
+import { findKept, type Kept, layKept } from "./keep-unchanged.ts";
 import { latentIds, packLatents, rotaryTable, textIds, unpackLatents } from "./latents.ts";
 import type { Networks, VelocityInputs } from "./networks.ts";
 import type { Prompt } from "./prompt.ts";
 import { randomNormal } from "./random.ts";
 import type { ResolvedRequest, Size } from "./request.ts";
 import { sigmasOf } from "./schedule.ts";
-import { planSizes, type SizePlan, type WorkingSize } from "./sizes.ts";
+import { hasOneCanvas, planSizes, type SizePlan, sourceInResult, type WorkingSize } from "./sizes.ts";
 
 /** A finished step of the denoising loop. */
 export interface EditStep {
@@ -45,6 +46,8 @@ export interface EditOutcome {
   referenceSize: Size;
   /** Whether the negative prompt took effect. */
   isNegativeUsed: boolean;
+  /** Where that was asked for and possible: what is the source's own. */
+  kept?: Kept | undefined;
   /** What the user should know about the result, in sentences. */
   notices: string[];
 }
@@ -122,13 +125,29 @@ export async function* editPicture(
 
   // 8. Decode, cut the padding off and give the picture the size that was asked for.
   const working = await decode(networks, latents, target);
+  const picture = await resizePicture(working, size.width, size.height);
+
+  // 9. Where that is asked for: the source's own pixels, wherever the network only drew the source again.
+  const notices = noticesOf(prompt.isCut, negativePrompt?.isCut ?? false, networks.prompts.textLength);
+  let kept: Kept | undefined;
+  if (request.isUnchangedKept && !hasOneCanvas({ target, reference })) notices.push(NOT_KEPT);
+  else if (request.isUnchangedKept) {
+    kept = findKept(
+      working,
+      await decode(networks, referenceLatents, target),
+      networks.autoencoder.scaleFactor,
+    );
+    if (kept.changedShare < 1)
+      layKept(picture, await sourceAt(source, { size, target, reference }), kept.mask);
+  }
   return {
-    picture: await resizePicture(working, size.width, size.height),
+    picture,
     size,
     workingSize: target.content,
     referenceSize: reference.content,
     isNegativeUsed,
-    notices: noticesOf(prompt.isCut, negativePrompt?.isCut ?? false, networks.prompts.textLength),
+    kept,
+    notices,
   };
 }
 
@@ -191,6 +210,12 @@ async function sketch(
   return cropPicture(picture, side(content.width), side(content.height));
 }
 
+/** The source at the result's size and place. */
+async function sourceAt(source: Picture, plan: SizePlan): Promise<Picture> {
+  const { width, height } = sourceInResult(plan);
+  return padPicture(await resizePicture(source, width, height), plan.size.width, plan.size.height);
+}
+
 async function placeOnCanvas(picture: Picture, { content, canvas }: WorkingSize): Promise<Picture> {
   return padPicture(await resizePicture(picture, content.width, content.height), canvas.width, canvas.height);
 }
@@ -204,6 +229,9 @@ function joined(parts: readonly Float32Array[]): Float32Array {
   }
   return whole;
 }
+
+const NOT_KEPT =
+  "What was not edited could not be kept as it was, because the picture and the result differ in shape.";
 
 function noticesOf(isPromptCut: boolean, isNegativeCut: boolean, textLength: number): string[] {
   const notice = (name: string): string =>

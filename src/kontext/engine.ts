@@ -14,6 +14,7 @@ import { Checkpoint } from "../weights/checkpoint.ts";
 import { createSafetyChecker, type SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { abortError, type EditStep, editPicture } from "./edit.ts";
+import type { Kept } from "./keep-unchanged.ts";
 import { Networks } from "./networks.ts";
 import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
 
@@ -74,6 +75,8 @@ export interface EditResult {
   workingSize: Size;
   /** Size at which the network saw the picture. */
   referenceSize: Size;
+  /** What is the picture's own, where that was asked for; absent where the result has another shape than the picture. */
+  kept?: Kept | undefined;
   /** Sentences that the user should see, such as that the prompt was cut. */
   notices: string[];
   /** Where the result was checked: its score, 0 to 1, and from which score on it would have been refused. */
@@ -196,7 +199,7 @@ async function runEdit(
     await onStep?.(next.value);
     next = await steps.next();
   }
-  const { picture, size, workingSize, referenceSize, notices, isNegativeUsed } = next.value;
+  const { picture, size, workingSize, referenceSize, kept, notices, isNegativeUsed } = next.value;
   // What is checked is what is handed out, not the smaller picture that it was enlarged from.
   const safety = checker && (await passed(checker, picture));
 
@@ -208,17 +211,19 @@ async function runEdit(
     isSafetyChecked: checker !== undefined,
   };
   const { seed, numSteps, guidance } = parameters;
+  const keepUnchanged = kept !== undefined || undefined;
   const trueCfgScale = isNegativeUsed ? parameters.trueCfgScale : undefined;
   const prompt = isPromptInMetadata ? parameters.prompt : undefined;
-  const xmp = editMetadata({ model: name, version, seed, numSteps, guidance, trueCfgScale, prompt });
+  const facts = { model: name, version, seed, numSteps, guidance, trueCfgScale, keepUnchanged, prompt };
   return {
-    image: await encodePicture(picture, resolved.format, xmp),
+    image: await encodePicture(picture, resolved.format, editMetadata(facts)),
     format: resolved.format,
     width: size.width,
     height: size.height,
     parameters,
     workingSize,
     referenceSize,
+    kept,
     notices,
     safety,
     seconds: { total: (performance.now() - started) / 1000, denoise: denoiseSeconds },

@@ -32,6 +32,8 @@ export interface EditRequest {
   format?: OutputFormat | undefined;
   /** Whether the result is checked for pornography, where the engine leaves the choice; previews never are. @default true */
   isSafetyChecked?: boolean | undefined;
+  /** Whether the result has the picture's own pixels where nothing was edited; costs one more decoding. @default false */
+  isUnchangedKept?: boolean | undefined;
 }
 
 /** A request with every field present and in range. */
@@ -45,6 +47,7 @@ export interface ResolvedRequest {
   seed: number;
   format: OutputFormat;
   isSafetyChecked: boolean;
+  isUnchangedKept: boolean;
 }
 
 export const MAX_PROMPT_CHARACTERS = 4000;
@@ -55,7 +58,7 @@ const MAX_RANDOM_SEED = 2 ** 32;
  * @throws RetouchError INVALID_PARAMETER, its sentence naming the field, the range and what was given.
  */
 export function resolveRequest(request: EditRequest): ResolvedRequest {
-  const { image, size, format = "png", isSafetyChecked = true } = request;
+  const { image, size, format = "png", isSafetyChecked = true, isUnchangedKept = false } = request;
   if (!isUint8Array(image)) {
     throw new RetouchError(
       "INVALID_PARAMETER",
@@ -65,11 +68,13 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
   if (format !== "png" && format !== "jpeg") {
     throw new RetouchError("INVALID_PARAMETER", `format must be png or jpeg, not ${JSON.stringify(format)}.`);
   }
-  if (typeof isSafetyChecked !== "boolean") {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `isSafetyChecked must be true or false, not ${JSON.stringify(isSafetyChecked)}.`,
-    );
+  for (const [name, value] of Object.entries({ isSafetyChecked, isUnchangedKept })) {
+    if (typeof value !== "boolean") {
+      throw new RetouchError(
+        "INVALID_PARAMETER",
+        `${name} must be true or false, not ${JSON.stringify(value)}.`,
+      );
+    }
   }
   const seed = numberIn("seed", request.seed ?? -1, -1, Number.MAX_SAFE_INTEGER, { isInteger: true });
   return {
@@ -82,6 +87,7 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
     seed: seed === -1 ? randomInt(MAX_RANDOM_SEED) : seed,
     format,
     isSafetyChecked,
+    isUnchangedKept,
   };
 }
 

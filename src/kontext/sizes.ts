@@ -69,6 +69,24 @@ export function referenceSize(picture: Size, target: WorkingSize, native: Native
   return onGrid(scaled(picture, factor), native.grid);
 }
 
+/** Whether what is not edited has the same place in both. */
+export function hasOneCanvas({ target, reference }: Pick<SizePlan, "target" | "reference">): boolean {
+  return (
+    target.canvas.width === reference.canvas.width &&
+    target.canvas.height === reference.canvas.height &&
+    reference.content.width <= target.content.width &&
+    reference.content.height <= target.content.height
+  );
+}
+
+/** Where both share a canvas: how much of the result, from its top left, the source covers. */
+export function sourceInResult({ size, target, reference }: SizePlan): Size {
+  return {
+    width: Math.round((reference.content.width * size.width) / target.content.width),
+    height: Math.round((reference.content.height * size.height) / target.content.height),
+  };
+}
+
 function fitInside(picture: Size, frame: Size): Size {
   const factor = Math.min(frame.width / picture.width, frame.height / picture.height);
   const { width, height } = scaled(picture, factor);

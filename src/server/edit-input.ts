@@ -65,6 +65,7 @@ export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit,
     isInlineResult: input.enable_base64_output ?? false,
     // Nobody checks previews, so where every result must be checked there are none.
     isPreviewed: input.enable_preview === true && settings.safety !== "required",
+    isUnchangedKept: input.keep_unchanged ?? false,
   };
 }
 

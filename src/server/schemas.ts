@@ -72,6 +72,13 @@ export function editInputSchema({ minSide, maxSide }: { minSide: number; maxSide
             "Small unchecked pictures beside `progress`, as data URLs; none where this server must check every result.",
         }),
       ),
+      keep_unchanged: Type.Optional(
+        Type.Boolean({
+          default: false,
+          description:
+            "The picture's own pixels wherever nothing was edited, so that they stay sharp. Adds `changed_share` and `unchanged_mask` to the output, or a notice where picture and result differ in shape.",
+        }),
+      ),
       enable_sync_mode: Type.Optional(Type.Boolean({ description: "Accepted, without effect." })),
       num_images: Type.Optional(Type.Integer({ minimum: 1, maximum: 1 })),
     },

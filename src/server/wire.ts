@@ -79,6 +79,8 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): Record<str
     model: result.model,
     precision: result.precision,
     safety_score: result.safetyScore,
+    changed_share: result.changedShare === undefined ? undefined : Number(result.changedShare.toFixed(4)),
+    unchanged_mask: result.unchangedMask,
     notices: result.notices.length > 0 ? result.notices : undefined,
   };
 }

@@ -1,7 +1,7 @@
 /** One job inside the engine process: source, edit, result. Every untrusted byte is read and decoded here and nowhere else. */
 import { RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
-import { encodePreview } from "../images/encode.ts";
+import { encodeMask, encodePreview } from "../images/encode.ts";
 import { readHttpUrl } from "../images/http-url.ts";
 import type { JobEdit, JobProgress, JobResult, ResultImage } from "../jobs/job.ts";
 import { costOf } from "../jobs/price.ts";
@@ -75,6 +75,8 @@ export async function runEditJob(
       model: engine.checkpoint.name,
       precision: PRECISION,
       safetyScore: done.safety?.score,
+      changedShare: done.kept?.changedShare,
+      unchangedMask: done.kept && toDataUrl("image/png", await encodeMask(done.kept.mask)),
       notices: done.notices,
       cost: costOf(limits.price, done),
     },

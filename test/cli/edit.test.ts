@@ -63,6 +63,7 @@ describe("retouch edit", () => {
       "steps: 1",
       "guidance: 2.5",
       "checkpoint: plain",
+      expect.stringMatching(/^kept: \d+\.\d % of the picture, where nothing was edited$/),
       expect.stringMatching(/^safety check: passed \(score 0\.\d{3} of 0\.7\)$/),
       expect.stringMatching(/^time: \d+\.\d\d s, of which \d+\.\d\d s denoising$/),
     ]);
@@ -106,6 +107,7 @@ describe("retouch edit", () => {
       },
       workingSize: { width: expect.any(Number), height: expect.any(Number) },
       referenceSize: { width: expect.any(Number), height: expect.any(Number) },
+      kept: { changedShare: expect.any(Number) },
       notices: [],
       seconds: { total: expect.any(Number), denoise: expect.any(Number) },
     });
@@ -113,6 +115,18 @@ describe("retouch edit", () => {
 
     const quiet = await edit("bird.jpg", ["--quiet", "-o", "b.png"]);
     expect(quiet).toMatchObject({ code: 0, stderr: "", stdout: Buffer.alloc(0) });
+  });
+
+  it("keeps what was not edited unless told otherwise or where the shapes differ, and says so", async () => {
+    const rowOf = ({ stdout }: Ended): string => /^kept +(.*)$/m.exec(stdout.toString())![1]!;
+    const off = await edit("bird.jpg", ["--no-keep-unchanged"]);
+    expect([rowOf(off), off.stderr]).toEqual(["off", ""]);
+    expect(rowOf(await edit("bird.jpg", ["--keep-unchanged"]))).toMatch(/^\d+\.\d % of the picture/);
+    const other = await edit("bird.jpg", ["--size", "16x64"]);
+    expect(rowOf(other)).toBe("nothing, because the result has another shape than the picture");
+    expect(other.stderr).toBe(
+      "retouch: What was not edited could not be kept as it was, because the picture and the result differ in shape.\n",
+    );
   });
 
   it.each([

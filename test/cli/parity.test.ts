@@ -37,6 +37,7 @@ describe("retouch edit", () => {
         `--guidance=${edit.guidance}`,
         `--true-cfg-scale=${edit.trueCfgScale}`,
         `--output=${output}`,
+        "--no-keep-unchanged",
         "--quiet",
         ...(edit.negativePrompt ? [`--negative-prompt=${edit.negativePrompt}`] : []),
       ]);

@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { decodePicture } from "../../src/images/decode.ts";
-import { encodePicture, encodePreview } from "../../src/images/encode.ts";
+import { encodeMask, encodePicture, encodePreview } from "../../src/images/encode.ts";
 import { editMetadata } from "../../src/images/metadata.ts";
 import { gradient, largestDifference, noise } from "./samples.ts";
 
@@ -48,6 +48,18 @@ describe("encodePicture", () => {
   });
 });
 
+describe("encodeMask", () => {
+  it("writes one channel, black and white exactly and greys within a sixteenth", async () => {
+    const data = Uint8Array.from({ length: 256 }, (_, value) => value);
+    const bytes = await encodeMask({ width: 32, height: 8, data });
+    const image = sharp(bytes);
+    expect(await image.metadata()).toMatchObject({ format: "png", channels: 1, width: 32, height: 8 });
+    const shades = await image.toColourspace("b-w").raw().toBuffer();
+    expect([shades[0], shades[255]]).toEqual([0, 255]);
+    for (const [value, shade] of shades.entries()) expect(Math.abs(shade - value)).toBeLessThanOrEqual(8);
+  });
+});
+
 describe("encodePreview", () => {
   it("writes a small JPEG, at most 256 pixels a side, of whatever is drawn", async () => {
     for (const [picture, width, height] of [
@@ -64,6 +76,11 @@ describe("encodePreview", () => {
 });
 
 describe("editMetadata", () => {
+  it("says that what was not edited was kept only where it was", () => {
+    expect(editMetadata(facts)).not.toContain("keepUnchanged");
+    expect(editMetadata({ ...facts, keepUnchanged: true })).toContain('retouch:keepUnchanged="true"');
+  });
+
   it("names the scale of a negative prompt only where one was in effect", () => {
     expect(editMetadata(facts)).not.toContain("trueCfgScale");
     expect(editMetadata({ ...facts, trueCfgScale: 2 })).toContain('retouch:trueCfgScale="2"');

@@ -5,7 +5,7 @@ import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { decodePicture } from "../../src/images/decode.ts";
 import { encodePicture } from "../../src/images/encode.ts";
-import type { Picture } from "../../src/images/picture.ts";
+import type { GrayPicture, Picture } from "../../src/images/picture.ts";
 import { resizePicture } from "../../src/images/resize.ts";
 import type { EditStep } from "../../src/kontext/edit.ts";
 import { createEngine, type Engine } from "../../src/kontext/engine.ts";
@@ -13,7 +13,7 @@ import { Networks } from "../../src/kontext/networks.ts";
 import type { EditRequest } from "../../src/kontext/request.ts";
 import { Session } from "../../src/runtime/session.ts";
 import { version } from "../../src/version.ts";
-import { gradient, largestDifference } from "../images/samples.ts";
+import { gradient, largestDifference, pixelAt } from "../images/samples.ts";
 import { psnr } from "../support/compare.ts";
 import { fixtures, root } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
@@ -109,6 +109,7 @@ describe("an engine", () => {
         seed: 1,
         format: "png",
         isSafetyChecked: true,
+        isUnchangedKept: false,
       },
       workingSize: { width: 128, height: 128 },
       referenceSize: { width: 128, height: 128 },
@@ -359,6 +360,99 @@ describe("steps", () => {
     expect(await edit()).toMatchObject({ width: 64 });
   });
 });
+
+describe("what is not edited", () => {
+  const size = { width: 512, height: 512 };
+  let tiny: Engine;
+  let car: { image: Uint8Array; prompt: string; seed: number; numSteps: number };
+  beforeAll(async () => {
+    tiny = await createEngine({ threads: 1 });
+    const image = await readFile(path.join(root, "examples", "car.png"));
+    car = { image, prompt: "Make the car green", seed: 1, numSteps: 8 };
+  });
+  afterAll(() => tiny.close());
+
+  it("is the source's own where that is asked for, and the network's elsewhere", async () => {
+    const source = await resizePicture(await decodePicture(car.image), 512, 512);
+    const drawn = await tiny.edit({ ...car, size });
+    const { image, kept, notices, parameters } = await tiny.edit({ ...car, size, isUnchangedKept: true });
+    expect(drawn.kept).toBeUndefined();
+    expect(notices).toEqual([]);
+    expect(parameters.isUnchangedKept).toBe(true);
+    expect(kept!.mask).toMatchObject({ width: 128, height: 128 });
+    expect(kept!.changedShare).toBeGreaterThan(0.2);
+    expect(kept!.changedShare).toBeLessThan(0.7);
+
+    const [result, plain] = [await decodePicture(image), await decodePicture(drawn.image)];
+    const places = { source: 0, network: 0 };
+    for (let y = 0; y < 512; y += 1) {
+      for (let x = 0; x < 512; x += 1) {
+        const around = maskAround(kept!.mask, x / 4, y / 4);
+        const from = (picture: Picture) => [
+          ...picture.data.subarray((y * 512 + x) * 3, (y * 512 + x) * 3 + 3),
+        ];
+        if (around.every((value) => value === 255)) {
+          places.source += 1;
+          if (from(result).join() !== from(source).join()) throw new Error(`${x}, ${y} is not the source's.`);
+        } else if (around.every((value) => value === 0)) {
+          places.network += 1;
+          if (from(result).join() !== from(plain).join()) throw new Error(`${x}, ${y} is not the network's.`);
+        }
+      }
+    }
+    expect(places.source).toBeGreaterThan(512 ** 2 / 4);
+    expect(places.network).toBeGreaterThan(512 ** 2 / 5);
+    expect((await sharp(image).metadata()).xmpAsString).toContain('retouch:keepUnchanged="true"');
+  });
+
+  it("is nothing where all was edited: the picture is the network's", async () => {
+    const night = { ...car, prompt: "Make it night", size };
+    const { kept, image } = await tiny.edit({ ...night, isUnchangedKept: true });
+    expect(kept!.changedShare).toBe(1);
+    expect(await decodePicture(image)).toEqual(await decodePicture((await tiny.edit(night)).image));
+  });
+
+  it("is found where the picture nearly has the result's shape, and lies at its top left", async () => {
+    const source = await resizePicture(await decodePicture(car.image), 480, 512);
+    const image = await encodePicture(source, "png");
+    const { kept, image: bytes } = await tiny.edit({ ...car, image, size, isUnchangedKept: true });
+    expect(kept!.changedShare).toBeLessThan(0.8);
+    const result = await decodePicture(bytes);
+    expect(result).toMatchObject(size);
+    // The sky.
+    for (const [x, y] of [
+      [3, 3],
+      [200, 12],
+    ] as const) {
+      expect(pixelAt(result, x, y)).toEqual(pixelAt(source, x, y));
+    }
+  });
+
+  it("cannot be kept where the picture has another shape, which the result says", async () => {
+    const request = { ...car, size: { width: 512, height: 256 }, numSteps: 1 };
+    const { kept, notices, image } = await tiny.edit({ ...request, isUnchangedKept: true });
+    expect(kept).toBeUndefined();
+    expect(notices).toEqual([
+      "What was not edited could not be kept as it was, because the picture and the result differ in shape.",
+    ]);
+    expect(image).toEqual((await tiny.edit(request)).image);
+  });
+
+  it("is compared at the cost of one more decoding", async () => {
+    const decodings = vi.spyOn(Networks.prototype, "decodeLatents");
+    await engine.edit({ ...base, isUnchangedKept: true });
+    expect(decodings).toHaveBeenCalledTimes(2);
+    await engine.edit(base);
+    expect(decodings).toHaveBeenCalledTimes(3);
+  });
+});
+
+/** The mask's values around a place that lies between pixels. */
+function maskAround({ width, height, data }: GrayPicture, x: number, y: number): number[] {
+  const at = (place: number, length: number): number[] =>
+    [Math.floor(place - 0.5), Math.ceil(place + 0.5)].map((side) => Math.min(Math.max(side, 0), length - 1));
+  return at(y, height).flatMap((row) => at(x, width).map((column) => data[row * width + column]!));
+}
 
 describe("edits at the same time", () => {
   it("run one after the other, in the order in which they were asked for", async () => {

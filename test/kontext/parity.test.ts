@@ -180,6 +180,7 @@ describe.each(editCases)("the edit $name", (edit) => {
       seed: edit.seed,
       format: "png" as const,
       isSafetyChecked: false,
+      isUnchangedKept: false,
     };
     // The reference implementation is told to take the picture at its own size.
     const size = { width: edit.width, height: edit.height };

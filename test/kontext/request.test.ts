@@ -19,6 +19,7 @@ describe("a request", () => {
       guidance: 2,
       format: "png",
       isSafetyChecked: true,
+      isUnchangedKept: false,
     });
     expect(Number.isInteger(seed)).toBe(true);
   });
@@ -70,6 +71,14 @@ describe("a request", () => {
     expect(() => resolve({ format })).toThrow(
       invalid(`format must be png or jpeg, not ${JSON.stringify(format)}.`),
     );
+  });
+
+  it.each(["isSafetyChecked", "isUnchangedKept"])("is refused where %s is no boolean", (field) => {
+    for (const value of ["yes", 1, null]) {
+      expect(() => resolve({ [field]: value })).toThrow(
+        invalid(`${field} must be true or false, not ${JSON.stringify(value)}.`),
+      );
+    }
   });
 
   it.each(["picture.png", undefined, null, [1, 2], new ArrayBuffer(4)])(

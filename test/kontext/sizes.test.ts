@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import {
   defaultSize,
+  hasOneCanvas,
   planSizes,
   referenceSize,
+  sourceInResult,
   targetSize,
   type WorkingSize,
 } from "../../src/kontext/sizes.ts";
@@ -135,5 +137,42 @@ describe("the result's size", () => {
   ])("of a picture of %s is %s where none is asked for", (picture, expected) => {
     expect(defaultSize(sized(picture))).toEqual(sized(expected));
     expect(planSizes(sized(picture), undefined, TINY).size).toEqual(sized(expected));
+  });
+});
+
+describe("a source on the target's canvas", () => {
+  it.each([
+    ["1024x1024", "1024x1024", TINY, true],
+    ["1000x500", "1472x736", TINY, true],
+    ["1472x1140", "1024x1024", TINY, false],
+    ["100x93", "1024x1024", TINY, true],
+    ["100x80", "1024x1024", TINY, false],
+    // The reference is larger than the target, whose size is asked for.
+    ["512x512", "64x64", PUBLISHED, true],
+  ])("is what a picture of %s is for a result of %s: %s", (picture, size, native, expected) => {
+    expect(hasOneCanvas(planSizes(sized(picture), sized(size), native))).toBe(expected);
+  });
+
+  it("covers the result but for what was padded", () => {
+    const partOf = (picture: string, size: string): Size =>
+      sourceInResult(planSizes(sized(picture), sized(size), TINY));
+    expect(partOf("300x300", "1024x1024")).toEqual(sized("1024x1024"));
+    expect(partOf("1000x930", "1024x1024")).toEqual(sized("1024x952"));
+    expect(partOf("93x100", "64x64")).toEqual(sized("60x64"));
+  });
+
+  it("is never larger than the result", () => {
+    for (const native of NATIVES) {
+      for (const size of ["16x16", "64x48", "1024x1024", "1472x1140", "4096x16"].map(sized)) {
+        for (const picture of SIZES) {
+          const plan = planSizes(picture, size, native);
+          if (!hasOneCanvas(plan)) continue;
+          const { width, height } = sourceInResult(plan);
+          const what = `${picture.width}x${picture.height} for ${size.width}x${size.height} at ${native.area}`;
+          expect(width >= 1 && width <= size.width, what).toBe(true);
+          expect(height >= 1 && height <= size.height, what).toBe(true);
+        }
+      }
+    }
   });
 });

@@ -48,6 +48,7 @@ describe("an input", () => {
       isSafetyChecked: true,
       isInlineResult: false,
       isPreviewed: false,
+      isUnchangedKept: false,
       image: { kind: "url", url: INPUT.image },
       bucket: undefined,
     });
@@ -66,6 +67,7 @@ describe("an input", () => {
       enable_safety_checker: false,
       enable_base64_output: true,
       enable_preview: true,
+      keep_unchanged: true,
     });
     expect(edit).toMatchObject({
       negativePrompt: "rain",
@@ -78,6 +80,7 @@ describe("an input", () => {
       isSafetyChecked: false,
       isInlineResult: true,
       isPreviewed: true,
+      isUnchangedKept: true,
     });
   });
 
@@ -150,6 +153,7 @@ describe("an input", () => {
     [{ output_format: "gif" }, "output_format must be png or jpeg or jpg."],
     [{ enable_safety_checker: "no" }, "enable_safety_checker must be true or false."],
     [{ enable_preview: "yes" }, "enable_preview must be true or false."],
+    [{ keep_unchanged: 1 }, "keep_unchanged must be true or false."],
     [{ num_images: 2 }, "num_images must be 1."],
   ])("of %j is refused by name", async (input, sentence) => {
     expect(await refusedInput(input)).toBe(sentence);

@@ -160,7 +160,13 @@ describe("/status", () => {
     const id = await submit();
     jobs.change(id, {
       ...COMPLETED,
-      result: resultOf(key, { isNegativeUsed: true, safetyScore: 0.01, notices: ["The prompt was cut."] }),
+      result: resultOf(key, {
+        isNegativeUsed: true,
+        safetyScore: 0.01,
+        changedShare: 0.123456,
+        unchangedMask: "data:image/png;base64,AA",
+        notices: ["The prompt was cut."],
+      }),
     });
     const { output } = (await call("GET", `/status/${id}`)).json<{ output: Record<string, unknown> }>();
     const address = output["image_url"] as string;
@@ -181,6 +187,8 @@ describe("/status", () => {
       model: "tiny",
       precision: "float32",
       safety_score: 0.01,
+      changed_share: 0.1235,
+      unchanged_mask: "data:image/png;base64,AA",
       notices: ["The prompt was cut."],
     });
   });

@@ -162,6 +162,28 @@ describe.each(databases)("the endpoint with the shipped checkpoint on %s", (data
     }
   });
 
+  it("keeps what was not edited where asked, and shows where", async () => {
+    const image = `${server.address}/examples/car.png`;
+    const prompt = "Make the car green";
+    const { body } = await edit({ image, prompt, keep_unchanged: true, num_inference_steps: 8 });
+    const { changed_share, unchanged_mask, working_size } = body.output;
+    expect(changed_share).toBeGreaterThan(0.1);
+    expect(changed_share).toBeLessThan(0.8);
+    expect(String(changed_share)).toMatch(/^0\.\d{1,4}$/);
+    const bytes = Buffer.from(unchanged_mask.replace("data:image/png;base64,", ""), "base64");
+    const { width, height } = await sharp(bytes).metadata();
+    expect(`${width}*${height}`).toBe(working_size);
+    const without = await edit({ image, prompt, num_inference_steps: 8 });
+    expect(without.body.output).not.toHaveProperty("changed_share");
+    expect(without.body.output).not.toHaveProperty("unchanged_mask");
+  });
+
+  it("says so where what was not edited cannot be kept", async () => {
+    const { body } = await edit({ image: exampleUrl(), size: "512*256", keep_unchanged: true });
+    expect(body.output.notices).toEqual([expect.stringContaining("differ in shape")]);
+    expect(body.output).not.toHaveProperty("changed_share");
+  });
+
   it("answers with a data URL where asked", async () => {
     const { body } = await edit({ image: exampleUrl(), enable_base64_output: true });
     const bytes = Buffer.from(body.output.image_url.replace(/^data:image\/png;base64,/, ""), "base64");

@@ -61,6 +61,7 @@ export const EDIT: JobEdit = {
   isSafetyChecked: false,
   isInlineResult: false,
   isPreviewed: false,
+  isUnchangedKept: false,
 };
 
 export const newJob = (changes: Partial<NewJob> = {}): NewJob => ({

@@ -106,6 +106,16 @@ describe("a job", () => {
     expect((await run(editOf(image))).safetyScore).toBe(0.1);
   });
 
+  it("passes on what was kept, with a picture of where", async () => {
+    const mask = { width: 4, height: 2, data: Uint8Array.of(255, 255, 255, 0, 255, 255, 0, 0) };
+    const { run, image } = await prepare({ engine: stillEngine({ kept: { changedShare: 0.375, mask } }) });
+    const { changedShare, unchangedMask } = await run(editOf(image, { isUnchangedKept: true }));
+    expect(changedShare).toBe(0.375);
+    const bytes = Buffer.from(unchangedMask!.replace("data:image/png;base64,", ""), "base64");
+    const pixels = await sharp(bytes).toColourspace("b-w").raw().toBuffer();
+    expect(Uint8Array.from(pixels)).toEqual(mask.data);
+  });
+
   it("puts the result inline and stores nothing where that is asked for", async () => {
     const { run, storage, image } = await prepare();
     const result = await run(editOf(image, { isInlineResult: true, format: "jpeg" }));

@@ -52,6 +52,7 @@ export const editOf = (image: JobEdit["image"], changes: Partial<JobEdit> = {}):
   isSafetyChecked: false,
   isInlineResult: false,
   isPreviewed: false,
+  isUnchangedKept: false,
   ...changes,
 });
 
