@@ -61,6 +61,11 @@ export const EDIT_TOOL = {
         default: -1,
         description: "Repeats an edit; -1 chooses one at random.",
       },
+      keep_unchanged: {
+        type: "boolean",
+        default: true,
+        description: "Whether the picture's own pixels stay where nothing was edited.",
+      },
       format: {
         type: "string",
         enum: ["png", "jpeg"],
@@ -89,6 +94,7 @@ const NAMES: Readonly<Record<string, string>> = {
   prompt: "instruction",
   negativePrompt: "negative_prompt",
   trueCfgScale: "true_cfg_scale",
+  isUnchangedKept: "keep_unchanged",
   numSteps: "steps",
   "size.width": "the width in size",
   "size.height": "the height in size",
@@ -105,7 +111,7 @@ export function createEditTool(load: () => Promise<Engine>) {
   /** Does one call. @throws RetouchError with one sentence for the model */
   return async (
     given: Record<string, unknown>,
-    { signal, onStep }: Required<EditOptions>,
+    { signal, onStep }: Required<Pick<EditOptions, "signal" | "onStep">>,
   ): Promise<ToolContent[]> => {
     const { image, output, parameters } = await withNames(NAMES, () => readArguments(given));
     await refuseDevice("image", image);
@@ -160,6 +166,8 @@ function readArguments(given: Record<string, unknown>): ToolArguments {
     numSteps,
     guidance,
     seed,
+    // As in `retouch edit`, and checked by the library.
+    isUnchangedKept: (given["keep_unchanged"] ?? true) as boolean,
     format: chooseFormat(output, format, { output: "output", format: "format" }),
   };
   resolveRequest({ image: new Uint8Array(), ...parameters });

@@ -177,6 +177,7 @@ describe("retouch mcp", () => {
       "output a.webp is neither .png nor .jpg; results are PNG or JPEG (or say which with format).",
     ],
     [{ output: "-" }, "output must not be -, which is this connection."],
+    [{ keep_unchanged: "yes" }, 'keep_unchanged must be true or false, not "yes".'],
     [{ mask: "m.png" }, "mask is no argument of this tool."],
   ])("says in one sentence what is wrong with %j", async (given, sentence) => {
     expect(await refused(given)).toBe(sentence);
