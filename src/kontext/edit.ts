@@ -31,10 +31,7 @@ export interface EditStep {
   latents: Float32Array;
   /** Decodes what the picture would be if the loop ended here, at working size; costs about one decoding. */
   preview(): Promise<Picture>;
-  /**
-   * Draws the same roughly and small, at most 256 pixels a side: next to no time, but for the first of an engine, which
-   * takes as long as encoding and decoding four small pictures.
-   */
+  /** Draws the same roughly and small, at most 256 pixels a side, in next to no time. */
   sketch(): Promise<Picture>;
 }
 
@@ -54,6 +51,7 @@ export interface EditOutcome {
 
 /**
  * Edits one picture: yields after every step, returns the result.
+ * @param options.isSketched whether what `sketch()` needs is there before the first step; otherwise its first call waits
  * @param options.sizes other working sizes than the recipe's own
  * @throws RetouchError ABORTED within one step of `signal`
  */
@@ -61,9 +59,9 @@ export async function* editPicture(
   networks: Networks,
   source: Picture,
   request: ResolvedRequest,
-  options: { signal?: AbortSignal | undefined; sizes?: SizePlan } = {},
+  options: { signal?: AbortSignal | undefined; isSketched?: boolean | undefined; sizes?: SizePlan } = {},
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal } = options;
+  const { signal, isSketched } = options;
   const numChannels = networks.autoencoder.latentChannels;
 
   // 1. Sizes: what is asked for, what the network draws, what it sees of the source.
@@ -84,6 +82,7 @@ export async function* editPicture(
     numChannels,
     referenceGrid,
   );
+  if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and reference.
   const ids = [textIds(networks.prompts.textLength), latentIds(targetGrid, 0), latentIds(referenceGrid, 1)];

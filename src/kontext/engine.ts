@@ -90,6 +90,11 @@ export interface EditOptions {
   signal?: AbortSignal | undefined;
   /** Called after every step; the loop waits for what it returns. */
   onStep?: ((step: EditStep) => void | Promise<void>) | undefined;
+  /**
+   * Whether `onStep` calls a step's `sketch()`. The first such edit of an engine begins by encoding and decoding four
+   * small pictures; where this is not said, the first sketch does. @default false
+   */
+  isSketched?: boolean | undefined;
 }
 
 export interface Engine {
@@ -182,7 +187,7 @@ async function runEdit(
   networks: Networks,
   { name }: CheckpointInfo,
   request: EditRequest,
-  { signal, onStep, maxPixels, checker: ownChecker, isRequired, isPromptInMetadata }: EditOptions & EditTools,
+  { signal, onStep, isSketched, maxPixels, checker: ownChecker, isRequired, isPromptInMetadata }: EditOptions & EditTools,
 ): Promise<EditResult> {
   const started = performance.now();
   const resolved = resolveRequest(request);
@@ -191,7 +196,7 @@ async function runEdit(
   // A checker that cannot be loaded is better known before the edit than after it.
   await checker?.prepare();
 
-  const steps = editPicture(networks, source, resolved, { signal });
+  const steps = editPicture(networks, source, resolved, { signal, isSketched });
   let next = await steps.next();
   let denoiseSeconds = 0;
   while (!next.done) {

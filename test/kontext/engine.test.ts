@@ -335,6 +335,19 @@ describe("steps", () => {
     }
   });
 
+  it("are prepared to be sketched before the first where that is said, once an engine", async () => {
+    const own = await open("plain");
+    const encodings = vi.spyOn(Networks.prototype, "encodePixels");
+    const seen: number[] = [];
+    const onStep = (): void => void seen.push(encodings.mock.calls.length);
+    await own.edit({ ...base, numSteps: 1 }, { onStep });
+    await own.edit({ ...base, numSteps: 1 }, { onStep, isSketched: true });
+    await own.edit({ ...base, numSteps: 1 }, { onStep, isSketched: true });
+    // One of the source each, and four samples.
+    expect(seen).toEqual([1, 6, 7]);
+    await own.close();
+  });
+
   it("change nothing about the result, whatever is made of them", async () => {
     const { image } = await engine.edit(base);
     for (const look of [(step: EditStep) => step.sketch(), (step: EditStep) => step.preview()]) {

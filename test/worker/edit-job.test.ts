@@ -1,10 +1,12 @@
 /** What a job's surroundings do to it: its source, its signal, its storage. The networks are the engine's tests. */
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import sharp from "sharp";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
 import { decodePicture } from "../../src/images/decode.ts";
+import type { Picture } from "../../src/images/picture.ts";
 import type { JobEdit, JobProgress, JobResult } from "../../src/jobs/job.ts";
 import type { EditOptions, EditResult } from "../../src/kontext/engine.ts";
 import { resolveRequest, type EditRequest } from "../../src/kontext/request.ts";
@@ -20,15 +22,19 @@ import { editOf, keysOf, setupFor, workplace } from "./samples.ts";
 const RESULT = new Uint8Array([1, 2, 3]);
 
 /** An engine that reads the picture and draws nothing. */
-function stillEngine(changes: Partial<EditResult> = {}, stepMs = 0): EditJobDependencies["engine"] {
+function stillEngine(
+  changes: Partial<EditResult> = {},
+  { stepMs = 0, sketchMs = 0 } = {},
+): EditJobDependencies["engine"] {
   return {
     checkpoint: { folder: "/checkpoints/still", name: "still", isDemo: false, nativeSize: 128, grid: 16 },
     async edit(request: EditRequest, { onStep }: EditOptions = {}) {
       const { width, height } = await decodePicture(request.image);
       const resolved = resolveRequest(request);
       for (let step = 1; step <= resolved.numSteps; step += 1) {
-        if (stepMs > 0) await new Promise((resolve) => setTimeout(resolve, stepMs));
-        await onStep?.({ step, of: resolved.numSteps, sketch: async () => noise(64, 48) } as never);
+        if (stepMs > 0) await delay(stepMs);
+        const sketch = (): Promise<Picture> => delay(sketchMs, noise(64, 48));
+        await onStep?.({ step, of: resolved.numSteps, sketch } as never);
       }
       const size = request.size!;
       return {
@@ -131,26 +137,38 @@ describe("a job", () => {
     expect(progress.length).toBeLessThan(10);
   });
 
-  it.each([true, false])(
-    "carries small previews with its progress where that is asked for: %s",
-    async (isPreviewed) => {
-      const { run, image, progress } = await prepare({ engine: stillEngine({}, 60) });
-      await run(editOf(image, { isPreviewed, numSteps: 5 }));
-      expect(progress.map(({ step }) => step)).toEqual([0, 2, 4, 5]);
-      const previews = progress.map(({ preview }) => preview);
-      expect(previews.map((preview) => preview !== undefined)).toEqual([
-        false,
-        isPreviewed,
-        isPreviewed,
-        false,
-      ]);
-      for (const preview of previews.filter((text) => text !== undefined)) {
-        const bytes = Buffer.from(preview.replace("data:image/jpeg;base64,", ""), "base64");
-        expect(await sharp(bytes).metadata()).toMatchObject({ format: "jpeg", width: 64, height: 48 });
-        expect(bytes.byteLength).toBeLessThanOrEqual(6000);
-      }
-    },
-  );
+  it("carries small previews with its progress where that is asked for, but not with the last", async () => {
+    const { run, image, progress } = await prepare({ engine: stillEngine({}, { stepMs: 110 }) });
+    await run(editOf(image, { isPreviewed: true, numSteps: 3 }));
+    expect(progress.map(({ step, preview }) => [step, preview !== undefined])).toEqual([
+      [0, false],
+      [1, true],
+      [2, expect.any(Boolean)],
+      [3, false],
+    ]);
+    const bytes = Buffer.from(progress[1]!.preview!.replace("data:image/jpeg;base64,", ""), "base64");
+    expect(await sharp(bytes).metadata()).toMatchObject({ format: "jpeg", width: 64, height: 48 });
+    expect(bytes.byteLength).toBeLessThanOrEqual(6000);
+
+    progress.length = 0;
+    await run(editOf(image, { isPreviewed: false, numSteps: 3 }));
+    expect(progress.map(({ preview }) => preview)).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
+  it("has no preview again before twenty times the last one's time is over", async () => {
+    const { run, image, progress } = await prepare({
+      engine: stillEngine({}, { stepMs: 110, sketchMs: 100 }),
+    });
+    await run(editOf(image, { isPreviewed: true, numSteps: 5 }));
+    expect(progress.map(({ preview }) => preview !== undefined)).toEqual([
+      false,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
 });
 
 describe("a job's picture", () => {
