@@ -43,12 +43,13 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, async (request: FastifyRequest, bytes: Buffer) => {
     const contentType = contentTypeOf(request);
+    const isHashed = request.headers["idempotency-key"] !== undefined;
     if (!FORM.test(contentType)) {
-      request.bodyHash = createHash("sha256").update(bytes).digest("hex");
+      if (isHashed) request.bodyHash = createHash("sha256").update(bytes).digest("hex");
       return bodyOfJson(parseJsonBody(bytes));
     }
     const parts = await parseForm(bytes, contentType);
-    request.bodyHash = hashOfForm(parts);
+    if (isHashed) request.bodyHash = hashOfForm(parts);
     return bodyOfForm(parts, schema);
   });
 
@@ -66,11 +67,7 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
       },
     },
     async (request, reply) => {
-      const { body } = request;
-      // A call may be held for minutes: not together with its picture.
-      request.body = undefined as never;
-      const edit = readRequest((body as ImageEditBody | undefined) ?? bodyOfJson(body));
-      const submitted = await submitAll(context, request, edit);
+      const { submitted, isByAddress } = await submit(context, request, readRequest);
       const waitMs = numberInQuery(request.query.wait, { ...WAIT_RANGE, default: config.syncWaitMs });
       // A client that goes away ends the wait, not the jobs.
       const signal = holds.signalOf(reply);
@@ -80,7 +77,7 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
         ),
       );
       const failed = ended.find(hasFailed) ?? ended.find(({ status }) => !isEnded(status));
-      return failed ? answerFailure(failed, reply, config.endpointId) : answerOf(ended, edit, context);
+      return failed ? answerFailure(failed, reply, config.endpointId) : answerOf(ended, isByAddress, context);
     },
   );
 
@@ -115,6 +112,18 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
 function contentTypeOf({ raw: { rawHeaders } }: FastifyRequest): string {
   const at = rawHeaders.findIndex((text, index) => index % 2 === 0 && text.toLowerCase() === "content-type");
   return at === -1 ? "" : rawHeaders[at + 1]!;
+}
+
+/** A call may be held for minutes: not together with its picture, which nobody has after this. */
+async function submit(
+  context: RouteContext,
+  request: FastifyRequest,
+  readRequest: (body: ImageEditBody) => ImageEditRequest,
+): Promise<{ submitted: Job[]; isByAddress: boolean }> {
+  const { body } = request;
+  request.body = undefined;
+  const edit = readRequest((body as ImageEditBody | undefined) ?? bodyOfJson(body));
+  return { submitted: await submitAll(context, request, edit), isByAddress: edit.isByAddress };
 }
 
 /** All or none, but for an idempotency key, whose repetition finds those that there are. */
@@ -165,7 +174,7 @@ const refuse = (reply: FastifyReply, status: number, error: string): FastifyRepl
 
 async function answerOf(
   jobs: readonly Job[],
-  { isByAddress }: ImageEditRequest,
+  isByAddress: boolean,
   { addressOf, storage }: RouteContext,
 ): Promise<Static<typeof ImagesReply>> {
   const data = await Promise.all(
