@@ -155,7 +155,7 @@ describe("a job", () => {
     expect(progress.map(({ preview }) => preview)).toEqual([undefined, undefined, undefined, undefined]);
   });
 
-  it("has no preview again before twenty times the last one's time is over", async () => {
+  it("has no preview again before thirty times the last one's time is over", async () => {
     const { run, image, progress } = await prepare({
       engine: stillEngine({}, { stepMs: 110, sketchMs: 100 }),
     });
