@@ -187,7 +187,15 @@ async function runEdit(
   networks: Networks,
   { name }: CheckpointInfo,
   request: EditRequest,
-  { signal, onStep, isSketched, maxPixels, checker: ownChecker, isRequired, isPromptInMetadata }: EditOptions & EditTools,
+  {
+    signal,
+    onStep,
+    isSketched,
+    maxPixels,
+    checker: ownChecker,
+    isRequired,
+    isPromptInMetadata,
+  }: EditOptions & EditTools,
 ): Promise<EditResult> {
   const started = performance.now();
   const resolved = resolveRequest(request);

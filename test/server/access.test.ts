@@ -118,6 +118,12 @@ describe("the rate limits", () => {
     expect(await cancel()).toBe(429);
   });
 
+  it("let as many through when all calls come at the same moment", async () => {
+    const { call } = await startServer({ purgeRate: 4 });
+    const answers = await Promise.all(Array.from({ length: 6 }, () => call("POST", "/purge-queue")));
+    expect(answers.map(({ statusCode }) => statusCode).toSorted()).toEqual([200, 200, 200, 200, 429, 429]);
+  });
+
   it("of /purge-queue and /requests do not grow", async () => {
     const { call } = await startServer({}, { runningWorkers: () => 9 });
     const statusOf = async (method: "GET" | "POST", route: string): Promise<number> =>
