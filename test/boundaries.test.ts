@@ -65,7 +65,6 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   typebox: /^server\//,
   "@fastify/type-provider-typebox": /^server\//,
   "@fastify/busboy": /^server\/openai\/form\.ts$/,
-  "@fastify/rate-limit": /^server\/limits\.ts$/,
   "@fastify/static": /^server\/routes\/pages\.ts$/,
   "@fastify/swagger": /^server\/app\.ts$/,
   "prom-client": /^server\/metrics\.ts$/,

@@ -100,7 +100,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const imageEdit = imageEditSchema(config);
   addOpenAiErrors(app, imageEdit);
   const metrics = addMetrics(app, jobs, log);
-  const limits = await createLimits(app, config, dependencies.runningWorkers);
+  const limits = createLimits(config, dependencies.runningWorkers);
   await app.register(swagger, {
     transform: ({ schema, url }) => ({
       schema: withoutEndpoint(schema),

@@ -2,8 +2,7 @@
  * How much one API key may ask for: calls in a window, and calls at the same time. Counted in this process, before a
  * body is read, so that what is refused costs nothing.
  */
-import rateLimit from "@fastify/rate-limit";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Config } from "../config/settings.ts";
 
 export type LimitSettings = Pick<
@@ -35,32 +34,16 @@ export interface LimitedRoute {
 
 /** Seconds that a caller over the concurrency limit should wait. */
 const CONCURRENCY_RETRY_SECONDS = 1;
-/** API keys whose calls are counted; the least recently used is forgotten. */
-const MAX_KEYS = 10_000;
 
 /** @param runningWorkers how many workers give a sign of life: each allows some calls */
-export async function createLimits(
-  app: FastifyInstance,
+export function createLimits(
   settings: LimitSettings,
   runningWorkers: () => number,
-): Promise<(group: LimitGroup) => LimitedRoute> {
-  await app.register(rateLimit, { global: false, cache: MAX_KEYS });
+): (group: LimitGroup) => LimitedRoute {
   /** Every worker allows more calls about jobs; there is no more of a queue to purge or to list. */
   const inWindow = (rate: number, { isGrowing = true } = {}): Limit => {
     const perWorker = isGrowing ? settings.ratePerWorker : 0;
-    const count = app.createRateLimit({
-      keyGenerator: (request) => request.keyId,
-      timeWindow: settings.rateWindowMs,
-      max: () => Math.max(rate, runningWorkers() * perWorker),
-    });
-    return async (request) => {
-      const counted = await count(request);
-      if (counted.isAllowed || !counted.isExceeded) return;
-      throw tooMany(
-        `More than ${counted.max} calls in ${settings.rateWindowMs / 1000} s; try again later.`,
-        counted.ttlInSeconds,
-      );
-    };
+    return countCalls(settings.rateWindowMs, () => Math.max(rate, runningWorkers() * perWorker));
   };
   const groups: Record<LimitGroup, LimitedRoute> = {
     run: { onRequest: [inWindow(settings.runRate), atMost(settings.runConcurrency)] },
@@ -76,6 +59,27 @@ export async function createLimits(
     },
   };
   return (group) => groups[group];
+}
+
+/** Counts the calls of each API key in windows that begin with its first call. */
+function countCalls(windowMs: number, limit: () => number): Limit {
+  const windows = new Map<string, { endsAt: number; count: number }>();
+  return async ({ keyId }) => {
+    const now = performance.now();
+    let window = windows.get(keyId);
+    if (window === undefined || window.endsAt <= now) {
+      window = { endsAt: now + windowMs, count: 0 };
+      windows.set(keyId, window);
+    }
+    // Counted and compared in one turn: calls that come together each have a number of their own.
+    window.count += 1;
+    const max = limit();
+    if (window.count <= max) return;
+    throw tooMany(
+      `More than ${max} calls in ${windowMs / 1000} s; try again later.`,
+      (window.endsAt - now) / 1000,
+    );
+  };
 }
 
 function atMost(concurrency: number): Limit {
