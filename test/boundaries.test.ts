@@ -164,3 +164,19 @@ describe("what lies outside", () => {
     expect(filesWith(/\bprocess\.env\b|\benv\b.*from "node:process"/)).toEqual(["config/config.ts"]);
   });
 });
+
+describe("the playground", () => {
+  const pages = path.join(root, "web", "src");
+  it.each(readdirSync(pages).filter((name) => name.endsWith(".ts")))(
+    "%s makes no HTML and no program of texts, and imports nothing of the server",
+    (name) => {
+      const text = readFileSync(path.join(pages, name), "utf8");
+      expect(text).not.toMatch(
+        /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function/,
+      );
+      expect(
+        [...text.matchAll(IMPORT)].map(([, from]) => from).filter((from) => !from?.startsWith("./")),
+      ).toEqual([]);
+    },
+  );
+});

@@ -159,6 +159,29 @@ describe("the playground", () => {
     expect((await stub.call("/health")).body.jobs.inProgress).toBe(0);
   });
 
+  it("shows the picture as it forms, and not where that is switched off", async () => {
+    const { page } = await visit(browser, withKey(real));
+    await example(page);
+    await page.getByText("Settings").click();
+    await page.getByLabel("Steps", { exact: true }).fill("50");
+    const forming = page.getByRole("img", { name: "The picture as it forms" });
+    await press(page);
+    await forming.waitFor();
+    expect(await forming.getAttribute("src")).toMatch(/^data:image\/jpeg;base64,/);
+    await page.getByRole("link", { name: "Download" }).waitFor();
+
+    await page.getByLabel("Show the picture as it forms").uncheck();
+    const streams: string[] = [];
+    page.on("response", async (response) => {
+      if (response.url().includes("/stream/")) streams.push(await response.text().catch(() => ""));
+    });
+    await press(page);
+    await page.locator("progress").waitFor({ state: "attached" });
+    await page.getByRole("link", { name: "Download" }).waitFor();
+    expect(streams.join("")).toContain("progress");
+    expect(streams.join("")).not.toContain("preview");
+  });
+
   it("shows the sentence of a failed edit in its place", async () => {
     const { page } = await visit(browser, withKey(stub));
     await example(page);
