@@ -26,7 +26,7 @@ async function open(): Promise<Data> {
   return data;
 }
 
-it("has one owner, and who is refused has touched nothing", async () => {
+it("has one owner: a second one is refused and has touched nothing, and a robbed one writes nothing more", async () => {
   const data = await open();
   const before = await readdir(folder);
   await expect(open()).rejects.toEqual(
@@ -34,6 +34,10 @@ it("has one owner, and who is refused has touched nothing", async () => {
   );
   expect(await readdir(folder)).toEqual(before);
   expect(await data.database.query("select 1 as one")).toEqual([{ one: 1 }]);
+
+  await rm(path.join(folder, "lock"), { recursive: true });
+  await expect.poll(() => data.lost!.aborted, { timeout: 10_000 }).toBe(true);
+  await expect(data.database.query("select 1")).rejects.toThrow(/after calling end/);
 });
 
 it("keeps what it has for the next owner, who gets back at once what ran when the last one ended", async () => {
@@ -53,13 +57,6 @@ it("keeps what it has for the next owner, who gets back at once what ran when th
   const queue = createWorkQueue(next.context);
   expect(await queue.claim("worker-b")).toMatchObject({ id: queued.id, attempt: 1 });
   expect(await queue.claim("worker-b")).toMatchObject({ id: running.id, attempt: 2 });
-});
-
-it("is not written any more by an owner whose lock was taken away", async () => {
-  const data = await open();
-  await rm(path.join(folder, "lock"), { recursive: true });
-  await expect.poll(() => data.lost!.aborted, { timeout: 10_000 }).toBe(true);
-  await expect(data.database.query("select 1")).rejects.toThrow(/after calling end/);
 });
 
 function raise(error: unknown): never {
