@@ -54,6 +54,8 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("38: a server on %s that i
           const ended = body.requests.filter((job: { status: string }) => job.status === "COMPLETED");
           return ended.length === ids.length;
         },
+        // A lease that runs out first, and 21 edits.
+        { patienceMs: 60_000 },
       );
       expect(done.body.requests.map(({ id }: { id: string }) => id).toSorted()).toEqual(ids.toSorted());
       // Nothing runs a second time.

@@ -111,12 +111,14 @@ async function untilReady({ address }: Service): Promise<void> {
   throw new Error("The service did not become ready.");
 }
 
-/** Asks until `isDone`. */
+/** Asks until `isDone`, for half a minute where no other patience is given. */
 export async function until<Result>(
   ask: () => Promise<Result>,
   isDone: (result: Result) => boolean,
+  { patienceMs = 30_000 } = {},
 ): Promise<Result> {
-  for (let tries = 0; tries < 400; tries += 1) {
+  const end = performance.now() + patienceMs;
+  while (performance.now() < end) {
     const result = await ask();
     if (isDone(result)) return result;
     await new Promise((resolve) => setTimeout(resolve, 25));
