@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from PIL import Image
 from torch import Tensor, nn
 
 from training import run
 from training.muon import optimizers, set_rate
-from training.scenes import draw_edit, render
+from training.scenes import textures
+from training.scenes.compose import draw_scene
+from training.scenes.render import render
+from training.scenes.styles import STYLES
+from training.scenes.supports import WEATHERS
 
 SIDE = 128
 CONFIG = {
@@ -48,13 +55,29 @@ def pixels(images: list) -> Tensor:
     return torch.from_numpy(np.stack([np.asarray(i) for i in images])).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def draw_picture(random: Random, side: int = SIDE) -> Image.Image:
+    """A scene of any kind, four times in five; else a photograph, a texture or a gradient."""
+    other = random.random()
+    if other < 0.1:
+        return textures.photograph(side, random)
+    if other < 0.16:
+        return textures.texture(side, random)
+    if other < 0.2:
+        return textures.gradient(side, random)
+    scene = draw_scene(random, with_sign=random.random() < 0.08, shape="square")
+    if random.random() < 0.15:
+        scene = replace(scene, weather=random.choice(WEATHERS))
+    if random.random() < 0.15:
+        scene = replace(scene, style=random.choice(tuple(STYLES)))
+    return render(scene, (side, side))
+
+
 def draw_crops(seed: int, count: int, crop: int) -> Tensor:
-    """Half as many scenes as crops: two crops of each."""
+    """Half as many pictures as crops: two crops of each."""
     random = Random(seed)
     crops = []
     for _ in range(count // 2):
-        edit = draw_edit(random)
-        image = render(edit.after if random.random() < 0.5 else edit.before, SIDE)
+        image = draw_picture(random)
         for _ in range(2):
             x, y = random.randint(0, SIDE - crop), random.randint(0, SIDE - crop)
             crops.append(image.crop((x, y, x + crop, y + crop)))
@@ -72,12 +95,17 @@ def decibels(output: Tensor, target: Tensor) -> float:
     return (-10 * errors.log10()).mean().item()
 
 
-def train(minutes: float, batch: int, seed: int, device: str) -> AutoencoderKL:
-    """Trains for `minutes` in all, going on from a saved state, and returns the averaged model."""
+def train(minutes: float, batch: int, seed: int, device: str, start: Path | None = None) -> AutoencoderKL:
+    """Trains for `minutes` in all, going on from a saved state, and returns the averaged model.
+
+    Without a saved state it begins from the checkpoint folder `start`, with half the rates, or from nothing.
+    """
     torch.manual_seed(seed)
-    model = build().to(device, memory_format=torch.channels_last)
+    model = build() if start is None else AutoencoderKL.from_pretrained(start / "vae", torch_dtype=torch.float32)
+    model = model.to(device, memory_format=torch.channels_last)
     average = run.Average(model, 0.995)
-    made = optimizers([model], muon_lr=0.01, adam_lr=1e-3, not_muon=("encoder.conv_in", "decoder.conv_out"))
+    gain = 1.0 if start is None else 0.5
+    made = optimizers([model], muon_lr=0.01 * gain, adam_lr=1e-3 * gain, not_muon=("encoder.conv_in", "decoder.conv_out"))
     step, clock = 0, run.Clock(minutes)
     state = run.load("autoencoder")
     if state:
@@ -133,7 +161,8 @@ def _forward(model: AutoencoderKL, target: Tensor) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def measure(model: AutoencoderKL, device: str) -> dict[str, float]:
     """The latents' mean and inverse deviation, which become shift_factor and scaling_factor, and the quality on new scenes."""
-    target = draw_crops(-1, 200, SIDE).to(device)
+    random = Random(-1)
+    target = pixels([render(draw_scene(random, shape="square"), (SIDE, SIDE)) for _ in range(200)]).to(device)
     latents = torch.cat([model.encode(part).latent_dist.mode() for part in target.split(20)])
     output = torch.cat([model.decode(part).sample for part in latents.split(20)])
     return {"shift": latents.mean().item(), "scale": 1 / latents.std().item(), "new_scenes_dB": decibels(output, target)}

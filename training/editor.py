@@ -9,15 +9,16 @@ from random import Random
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
+from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerBase, T5Config, T5EncoderModel
 
 from training import autoencoder, run, vocabulary
 from training.muon import optimizers, set_rate
-from training.scenes import draw_edit, render
-from training.scenes.render import change_mask
+from training.scenes.compose import draw_shape, sizes
+from training.scenes.edits import draw_edit
+from training.scenes.render import change_mask, render
 
 SIDE = autoencoder.SIDE
-GRID = SIDE // 16  # tokens a side: 8 for the autoencoder, 2 for the packing
+TOKEN = 16  # pixels a side: 8 for the autoencoder, 2 for the packing
 TOKENIZERS = run.STATE_FOLDER / "tokenizers"
 
 SCHEDULER = {
@@ -30,6 +31,15 @@ NOT_MUON = ("norm", "transformer.proj_out")
 
 NOISES_PER_BATCH = 3  # encoding a batch costs as much as a fifth of a step, so each is used with several noises
 EMPTY_TEXTS = 0.1  # the share of instructions left out, so that true guidance has something to go against
+PLAIN_GUIDANCE = 1.0  # what the guidance embedding gets while it has no meaning yet: true guidance 1 is the plain prediction
+
+
+def true_scale(guidance: Tensor) -> Tensor:
+    """The scale of true guidance that one pass at `guidance` learns to equal: 0 -> 0, 2 -> 2, 5 -> 2.86, 10 -> 3.33.
+
+    Rises all the way, and ever slower: from about 3.5 on, the small model's pictures burn out.
+    """
+    return 4 * guidance / (guidance + 2)
 
 
 class Editor(nn.Module):
@@ -58,14 +68,17 @@ class Editor(nn.Module):
         nn.init.zeros_(guidance.bias)
 
     def velocity(
-        self, noisy: Tensor, reference: Tensor, sigma: Tensor, guidance: Tensor, t5_ids: Tensor, clip_ids: Tensor
+        self, noisy: Tensor, reference: Tensor, places: Tensor, sigma: Tensor, guidance: Tensor, t5_ids: Tensor, clip_ids: Tensor
     ) -> Tensor:
-        """noisy, reference [B, L, 64]; sigma, guidance [B]; ids [B, Lt] -> the predicted noise - latents, [B, L, 64]."""
+        """The predicted noise - latents, [B, L, 64].
+
+        noisy, reference [B, L, 64]; places [2 L, 3], see `image_ids`; sigma, guidance [B]; ids [B, Lt].
+        """
         text = self.t5(input_ids=t5_ids).last_hidden_state
         pooled = self.clip(input_ids=clip_ids).pooler_output
         out = self.transformer(
             hidden_states=torch.cat([noisy, reference], dim=1), encoder_hidden_states=text, pooled_projections=pooled,
-            timestep=sigma, guidance=guidance, img_ids=image_ids(noisy.device), txt_ids=torch.zeros(text.shape[1], 3, device=noisy.device),
+            timestep=sigma, guidance=guidance, img_ids=places, txt_ids=torch.zeros(text.shape[1], 3, device=noisy.device),
             return_dict=False,
         )[0]  # fmt: skip
         return out[:, : noisy.shape[1]].float()
@@ -76,9 +89,39 @@ def build(folder: Path = TOKENIZERS) -> Editor:
     return Editor(len(t5), len(clip), (clip.bos_token_id, clip.eos_token_id))
 
 
-def image_ids(device: torch.device) -> Tensor:
-    """[2 L, 3]: stream (0 noisy, 1 reference), row, column."""
-    rows, columns = torch.meshgrid(torch.arange(GRID), torch.arange(GRID), indexing="ij")
+def start_from(editor: Editor, folder: Path) -> None:
+    """Takes over the weights of a checkpoint folder. Pieces that its vocabulary lacks begin as the mean of what it has for them."""
+    editor.transformer.load_state_dict(FluxTransformer2DModel.from_pretrained(folder / "transformer", torch_dtype=torch.float32).state_dict())
+    old_clip, old_t5 = vocabulary.load(folder)
+    new_clip, new_t5 = vocabulary.load(TOKENIZERS)
+    t5 = T5EncoderModel.from_pretrained(folder / "text_encoder_2", torch_dtype=torch.float32).state_dict()
+    clip = CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=torch.float32).state_dict()
+    for model, weights, old, new in ((editor.t5, t5, old_t5, new_t5), (editor.clip, clip, old_clip, new_clip)):
+        state = model.state_dict()
+        for name, value in state.items():
+            if name.endswith(("shared.weight", "embed_tokens.weight", "token_embedding.weight")):
+                state[name] = _translate(value, weights[name], old, new)
+            else:
+                value[: len(weights[name])] = weights[name]  # a longer table of positions keeps its new end
+        model.load_state_dict(state)
+
+
+def _translate(fresh: Tensor, table: Tensor, old: PreTrainedTokenizerBase, new: PreTrainedTokenizerBase) -> Tensor:
+    known = old.get_vocab()
+    for piece, index in new.get_vocab().items():
+        if piece in known:
+            fresh[index] = table[known[piece]]
+        else:
+            parts = old(new.convert_tokens_to_string([piece]), add_special_tokens=False).input_ids
+            if parts:
+                fresh[index] = table[parts].mean(dim=0)
+    return fresh
+
+
+def image_ids(size: tuple[int, int], device: str | torch.device = "cpu") -> Tensor:
+    """[2 L, 3] for a picture of width and height in pixels: stream (0 noisy, 1 reference), row, column."""
+    width, height = size
+    rows, columns = torch.meshgrid(torch.arange(height // TOKEN), torch.arange(width // TOKEN), indexing="ij")
     one = torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).reshape(-1, 3).float()
     return torch.cat([one, one + torch.tensor([1.0, 0.0, 0.0])]).to(device)
 
@@ -89,10 +132,10 @@ def pack(latents: Tensor) -> Tensor:
     return latents.view(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(b, h * w // 4, c * 4)
 
 
-def draw_sigma(count: int, device: str) -> Tensor:
-    """Logit-normal, shifted as the scheduler shifts at this size (mu is linear in the number of target tokens)."""
+def draw_sigma(count: int, tokens: int, device: str) -> Tensor:
+    """Logit-normal, shifted as the scheduler shifts for this many target tokens (mu is linear in them)."""
     slope = (SCHEDULER["max_shift"] - SCHEDULER["base_shift"]) / (SCHEDULER["max_image_seq_len"] - SCHEDULER["base_image_seq_len"])
-    shift = math.exp(SCHEDULER["base_shift"] + slope * (GRID * GRID - SCHEDULER["base_image_seq_len"]))
+    shift = math.exp(SCHEDULER["base_shift"] + slope * (tokens - SCHEDULER["base_image_seq_len"]))
     u = torch.randn(count, device=device).sigmoid()
     return shift * u / (1 + (shift - 1) * u)
 
@@ -111,10 +154,12 @@ class Batches:
     @torch.no_grad()
     def draw(self, number: int) -> dict[str, Tensor]:
         random = Random(self.seed * 1_000_003 + number)
+        shape = draw_shape(random)
+        size = sizes(SIDE)[shape]
         sources, targets, texts, masks = [], [], [], []
         for _ in range(self.batch):
-            edit = draw_edit(random)
-            source, target = render(edit.before, SIDE), render(edit.after, SIDE)
+            edit = draw_edit(random, shape=shape)
+            source, target = render(edit.before, size), render(edit.after, size)
             sources.append(source)
             targets.append(target)
             texts.append("" if random.random() < EMPTY_TEXTS else edit.instruction)
@@ -123,20 +168,27 @@ class Batches:
         with torch.autocast(both.device.type, dtype=torch.bfloat16):
             latents = pack(autoencoder.encode(self.encoder, both).float())
         t5_ids, clip_ids = self.tokens(texts)
-        changed = torch.stack(masks).float().view(self.batch, GRID, 16, GRID, 16).amax(dim=(2, 4)).flatten(1)
+        across, down = size[0] // TOKEN, size[1] // TOKEN
+        changed = torch.stack(masks).float().view(self.batch, down, TOKEN, across, TOKEN).amax(dim=(2, 4)).flatten(1)
         weight = 1 + 2 * changed.to(self.device)  # changed tokens count three times as much
         return {
-            "reference": latents[: self.batch], "target": latents[self.batch :], "t5_ids": t5_ids, "clip_ids": clip_ids,
-            "weight": weight / weight.mean(dim=1, keepdim=True),
+            "reference": latents[: self.batch], "target": latents[self.batch :], "places": image_ids(size, self.device),
+            "t5_ids": t5_ids, "clip_ids": clip_ids, "weight": weight / weight.mean(dim=1, keepdim=True),
         }  # fmt: skip
 
 
-def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: str) -> None:
-    """Trains on drawn edits for `minutes`, then for `distil_minutes` on the model's own guided velocity."""
+def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: str, start: Path | None = None) -> None:
+    """Trains on drawn edits for `minutes`, then for `distil_minutes` on the model's own guided velocity.
+
+    Without a saved state it begins from the checkpoint folder `start`, or from nothing.
+    """
     torch.manual_seed(seed)
     if not TOKENIZERS.exists():
         vocabulary.train(TOKENIZERS)
-    editor = build().to(device)
+    editor = build()
+    if start is not None and not run.exists("editor"):
+        start_from(editor, start)
+    editor = editor.to(device)
     state = run.load("editor")
     phase, step, seconds = "edits", 0, 0.0
     if state:
@@ -191,21 +243,22 @@ def _train_phase(
         if step % NOISES_PER_BATCH == 0 or not data:
             data = batches.draw(step // NOISES_PER_BATCH)
         noise = torch.randn_like(data["target"])
-        sigma = draw_sigma(batches.batch, device)
-        # Any guidance that a user may send, mostly the usual ones. Ignored in the first phase.
+        sigma = draw_sigma(batches.batch, noise.shape[1], device)
+        plain_guidance = torch.full((batches.batch,), PLAIN_GUIDANCE, device=device)
+        # Any guidance that a user may send, mostly the usual ones.
         guidance = 10 * torch.rand(batches.batch, device=device)
-        guidance = torch.where(torch.rand_like(guidance) < 0.7, 1 + 0.3 * guidance, guidance)
+        guidance = torch.where(torch.rand_like(guidance) < 0.5, 1 + 0.3 * guidance, guidance)
         at = sigma.view(-1, 1, 1)
         noisy = at * noise + (1 - at) * data["target"]
-        inputs = (noisy, data["reference"], sigma)
+        inputs = (noisy, data["reference"], data["places"], sigma)
         words = (data["t5_ids"], data["clip_ids"])
         with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
             if guided:
                 with torch.no_grad():
-                    without = guided(*inputs, guidance, *empty)
-                    target = without + guidance.clamp(1, 5).view(-1, 1, 1) * (guided(*inputs, guidance, *words) - without)
+                    without = guided(*inputs, plain_guidance, *empty)
+                    target = without + true_scale(guidance).view(-1, 1, 1) * (guided(*inputs, plain_guidance, *words) - without)
             else:
-                target = noise - data["target"]
+                target, guidance = noise - data["target"], plain_guidance
             predicted = forward(*inputs, guidance, *words)
         errors = (predicted - target).square().mean(dim=2)
         loss = (errors * data["weight"]).mean()

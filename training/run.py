@@ -37,6 +37,10 @@ def load(name: str) -> dict[str, Any] | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
+def exists(name: str) -> bool:
+    return (STATE_FOLDER / f"{name}.pt").exists()
+
+
 def log(stage: str, **figures: float) -> None:
     """Appends one JSON line to the log and prints it."""
     rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}

@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--autoencoder-minutes", type=float, help="instead of a seventh of --minutes")
     parser.add_argument("--guidance-minutes", type=float, help="instead of an eighth of --minutes")
     parser.add_argument("--restart", action="store_true", help="forget the saved state first")
+    parser.add_argument("--from", dest="start", type=Path, help="begin from this checkpoint folder instead of from nothing")
     parser.add_argument("--out", type=Path, default=Path("checkpoints/tiny"), help="where the checkpoint is written")
     arguments = parser.parse_args()
 
@@ -45,9 +46,9 @@ def main() -> None:
     first = arguments.autoencoder_minutes or arguments.minutes * AUTOENCODER_SHARE
     last = arguments.guidance_minutes or arguments.minutes * GUIDANCE_SHARE
     if arguments.stage in ("autoencoder", "all"):
-        autoencoder.train(first, preset.autoencoder_batch, arguments.seed, preset.device)
+        autoencoder.train(first, preset.autoencoder_batch, arguments.seed, preset.device, arguments.start)
     if arguments.stage in ("editor", "all"):
-        editor.train(arguments.minutes - first - last, last, preset.editor_batch, arguments.seed, preset.device)
+        editor.train(arguments.minutes - first - last, last, preset.editor_batch, arguments.seed, preset.device, arguments.start)
         export.write(arguments.out)
 
 

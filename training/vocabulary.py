@@ -17,12 +17,12 @@ from transformers import CLIPTokenizer, T5TokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
-from training.scenes import draw_edit
+from training.scenes.edits import draw_edit
 
 SENTENCES = 60_000
 MAX_LENGTH = 32  # tokens, both encoders: the longest two-part instructions fit
-CLIP_MERGES = 900
-T5_PIECES = 1500
+CLIP_MERGES = 1200
+T5_PIECES = 2000
 
 
 def sentences(seed: int = 0) -> list[str]:

@@ -1,209 +1,160 @@
-"""Draws one edit: a scene, an instruction, and the scene that it should become.
-
-Held out, so that the published example stays a test: the bluebird is never in space, before or after an edit, with a
-cloud or without. `_is_held_out` is the only place that says so, and test_scenes.py checks it.
-"""
+"""Draws one edit: a scene, an instruction, and the scene that it should become."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from random import Random
 
-from training.scenes import words
-from training.scenes.atlas import BY_NAME, COLOURS, OBJECTS
-from training.scenes.backgrounds import PAINTERS, PLAIN
-from training.scenes.render import STYLES, SUPPORTS, Placed, Scene
+from training.scenes import grammar, heldout
+from training.scenes.compose import draw_scene
+from training.scenes.kinds import KINDS, called
+from training.scenes.render import Scene
 
-# A new background is one of this many paintings, while what is given may be any: the answer to an instruction should be
-# nearly determined, since a model of this size spends its training on guessing random detail otherwise.
-VARIANTS = 2
 
-HELD_OUT = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space"
+@dataclass(frozen=True)
+class Part:
+    """One thing that is asked for."""
+
+    kind: str
+    index: int  # of the object that it is about
+    choice: Hashable
+    wording: str
+    subject: str | None  # the object's name, where it is about one
+    names: tuple[str, ...]  # what objects are called in the instruction
 
 
 @dataclass(frozen=True)
 class Edit:
-    kind: str
+    kind: str  # one of WEIGHTS
     instruction: str
     before: Scene
     after: Scene
+    parts: tuple[Part, ...]
+    joint: str | None = None  # the wording that joins two parts
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """What is asked of what, without seeds, positions and sizes."""
+
+        def outline(scene: Scene) -> tuple[Hashable, ...]:
+            objects = tuple((o.name, o.colour, o.text) for o in scene.objects)
+            return scene.background, objects, scene.support, scene.weather, scene.style
+
+        return self.kind, outline(self.before), outline(self.after), self.joint, tuple((p.wording, p.names) for p in self.parts)
 
 
-def _is_held_out(edit: Edit) -> bool:
-    for scene in (edit.before, edit.after):
-        if scene.background == "space" and any(placed.name == "bluebird" for placed in scene.objects):
-            return True
-    return HELD_OUT.lower() in edit.instruction.lower()
-
-
-def _called(name: str, random: Random) -> str:
-    names = BY_NAME[name].names
-    return names[0] if random.random() < 0.7 else random.choice(names)
-
-
-def _background(random: Random, other_than: str | None = None) -> str:
-    """Any background; where one is to replace another, outer space more often: it is what the example asks for."""
-    places = tuple(PAINTERS) + (("space", "space") if other_than else ())
-    while True:
-        name = random.choice(tuple(PLAIN)) if random.random() < 0.22 else random.choice(places)
-        if name != other_than:
-            return name
-
-
-def draw_scene(random: Random) -> Scene:
-    """Draws a scene of one object, or two of which the second is smaller and to one side."""
-    first = random.choice(OBJECTS).name
-    size = random.uniform(0.42, 0.68)
-    main = Placed(first, random.uniform(0.4, 0.6), random.uniform(0.74, 0.86), size, random.random() < 0.5)
-    if random.random() < 0.08:
-        main = replace(main, colour=random.choice(tuple(COLOURS)))
-    objects = [main]
-    support = random.choice(SUPPORTS) if random.random() < 0.22 else None
-    if random.random() < 0.18:
-        left = random.random() < 0.5
-        objects[0] = replace(main, x=random.uniform(0.62, 0.7) if left else random.uniform(0.3, 0.38), size=min(size, 0.52))
-        second = random.choice(OBJECTS).name
-        while second == first:
-            second = random.choice(OBJECTS).name
-        objects.append(Placed(second, 0.22 if left else 0.78, random.uniform(0.82, 0.9), random.uniform(0.28, 0.36), random.random() < 0.5))
-    return Scene(_background(random), random.randrange(1 << 30), tuple(objects), support)
-
-
-def _new_background(scene: Scene, random: Random) -> tuple[str, Scene]:
-    name = _background(random, scene.background)
-    if name in PLAIN:
-        where = random.choice((f"a {name} background", f"a plain {name} wall", f"{name}", f"plain {name}"))
-        target = f"a {name} background"
-    else:
-        where = random.choice(words.PLACES[name][0])
-        target = where
-    text = random.choice((
-        f"change the background to {where}", f"replace the background with {target}", f"make the background {where}",
-        f"set the background to {where}", f"background: {where}", f"new background: {where}",
-    ))  # fmt: skip
-    return text, replace(scene, background=name, seed=random.randrange(VARIANTS))
-
-
-def _moved(scene: Scene, random: Random) -> tuple[str, Scene]:
-    """Another place, often with something to sit on; the object keeps its pose, place and size."""
-    name = _background(random, scene.background)
-    while name in PLAIN:
-        name = _background(random, scene.background)
-    first = scene.objects[0].name
-    there = random.choice(words.PLACES[name][1])
-    support = None
-    if random.random() < 0.6:
-        # The cloud more often: it is the support that the published example asks for.
-        support = "cloud" if random.random() < 0.5 else random.choice(SUPPORTS)
-        bare = there.removeprefix("standing ").removeprefix("floating ")
-        there = f"{random.choice(words.SIT)} {random.choice(words.SUPPORT_NAMES[support])} {bare}"
-    same = _called(first, random)
-    text = random.choice((
-        f"exact same {same}, same angle and posture, now {there}", f"exact same {same}, same angle and posture, now {there}",
-        f"the same {same}, now {there}", f"same {same}, same pose, {there}", f"put the {same} {there}", f"show the {same} {there}",
-        f"place the {same} {there}", f"keep the {same} but now {there}", f"the {same} {there}", f"move the {same} so that it is {there}",
-        f"put it {there}", f"make the {same} be {there}",
-    ))  # fmt: skip
-    return text, replace(scene, background=name, seed=random.randrange(VARIANTS), support=support, objects=scene.objects[:1])
-
-
-def _supported(scene: Scene, random: Random) -> tuple[str, Scene]:
-    support = random.choice([s for s in SUPPORTS if s != scene.support])
-    thing = random.choice(words.SUPPORT_NAMES[support])
-    same = _called(scene.objects[0].name, random)
-    text = random.choice((
-        f"put the {same} on {thing}", f"place {thing} under the {same}", f"let the {same} sit on {thing}",
-        f"the {same} is now {random.choice(words.SIT)} {thing}", f"put it on {thing}",
-    ))  # fmt: skip
-    return text, replace(scene, support=support)
-
-
-def _recoloured(scene: Scene, random: Random) -> tuple[str, Scene]:
-    colour = random.choice([c for c in COLOURS if c != scene.objects[0].colour])
-    same = _called(scene.objects[0].name, random)
-    text = random.choice((
-        f"make the {same} {colour}", f"turn the {same} {colour}", f"change the colour of the {same} to {colour}",
-        f"change the color of the {same} to {colour}", f"recolour the {same} {colour}", f"paint the {same} {colour}",
-        f"a {colour} {same} instead", f"make it {colour}", f"I want a {colour} {same}",
-    ))  # fmt: skip
-    return text, scene.with_first(colour=colour)
-
-
-def _added(scene: Scene, random: Random) -> tuple[str, Scene]:
-    """A new object beside the first: its side is the free one, or the one that is named."""
-    name = random.choice([n for n in words.DRAWABLE if n != scene.objects[0].name])
-    thing = words.article(_called(name, random))
-    first = scene.objects[0]
-    left = random.random() < 0.5
-    first = replace(first, x=random.uniform(0.62, 0.7) if left else random.uniform(0.3, 0.38), size=min(first.size, 0.52))
-    before = replace(scene, objects=(first,))
-    side, same = "left" if left else "right", _called(first.name, random)
-    text = random.choice((
-        f"add {thing}", f"add {thing} on the {side}", f"put {thing} next to the {same}", f"add {thing} to the {side} of the {same}",
-        f"draw {thing} beside the {same}", f"place {thing} on the {side}",
-    ))  # fmt: skip
-    new = Placed(name, 0.2 if left else 0.8, 0.86, 0.36)
-    return text, replace(before, objects=(first, new))
-
-
-def _removed(scene: Scene, random: Random) -> tuple[str, Scene]:
-    if len(scene.objects) == 2:
-        gone = scene.objects[1]
-        after = replace(scene, objects=scene.objects[:1])
-    else:
-        gone = scene.objects[0]
-        after = replace(scene, objects=(), support=None)
-    same = _called(gone.name, random)
-    text = random.choice((f"remove the {same}", f"delete the {same}", f"take away the {same}", f"get rid of the {same}", f"erase the {same}"))
-    return text, after
-
-
-def _replaced(scene: Scene, random: Random) -> tuple[str, Scene]:
-    first = scene.objects[0]
-    name = random.choice([n for n in words.DRAWABLE if n != first.name])
-    thing, same = words.article(_called(name, random)), _called(first.name, random)
-    text = random.choice((
-        f"replace the {same} with {thing}", f"turn the {same} into {thing}", f"change the {same} to {thing}",
-        f"swap the {same} for {thing}", f"make the {same} {thing}", f"replace it with {thing}",
-    ))  # fmt: skip
-    return text, scene.with_first(name=name, colour=None, flip=False)
-
-
-def _styled(scene: Scene, random: Random) -> tuple[str, Scene]:
-    style = random.choice(STYLES)
-    return random.choice(words.STYLE_WORDS[style]), replace(scene, style=style)
-
-
-def _weathered(scene: Scene, random: Random) -> tuple[str, Scene]:
-    weather = random.choice(tuple(words.WEATHER_WORDS))
-    return random.choice(words.WEATHER_WORDS[weather]), replace(scene, weather=(weather,))
-
-
-def _unchanged(scene: Scene, random: Random) -> tuple[str, Scene]:
-    return random.choice(words.NOTHING), scene
-
-
-def _two_parts(scene: Scene, random: Random) -> tuple[str, Scene]:
-    one, middle = _recoloured(scene, random)
-    two, after = random.choice((_new_background, _weathered, _supported))(middle, random)
-    return f"{one} and {two}", after
-
-
-KINDS = {
-    "background": (_new_background, 0.19), "place": (_moved, 0.27), "support": (_supported, 0.05), "recolour": (_recoloured, 0.12),
-    "add": (_added, 0.07), "remove": (_removed, 0.06), "replace": (_replaced, 0.07), "style": (_styled, 0.07),
-    "weather": (_weathered, 0.04), "nothing": (_unchanged, 0.01), "two": (_two_parts, 0.05),
+# How often each kind is drawn.
+WEIGHTS: dict[str, float] = {
+    "background": 0.12, "place": 0.14, "support": 0.04, "recolour": 0.11, "add": 0.10, "remove": 0.07, "replace": 0.09,
+    "move": 0.05, "enlarge": 0.03, "shrink": 0.03, "mirror": 0.03, "style": 0.07, "weather": 0.03, "text": 0.03,
+    "two": 0.04, "nothing": 0.02,
 }  # fmt: skip
 
+_NAMES, _CUMULATED = tuple(WEIGHTS), [sum(list(WEIGHTS.values())[: k + 1]) for k in range(len(WEIGHTS))]
 
-def draw_edit(random: Random, kind: str | None = None) -> Edit:
-    """Draws an edit of the given kind, or of a random one."""
+FIRST_OF_TWO = ("recolour", "remove", "replace", "mirror", "enlarge", "shrink")
+SECOND_OF_TWO = ("background", "weather", "style", "support")
+
+
+def held_out(edit: Edit) -> set[str]:
+    """Which of the four reasons keep this edit out of the training: background, edit, wording, synonym."""
+    reasons = set()
+    for scene in (edit.before, edit.after):
+        if any((placed.name, scene.background) in heldout.OBJECT_BACKGROUNDS for placed in scene.objects):
+            reasons.add("background")
+    for part in edit.parts:
+        if (part.subject, part.kind) in heldout.OBJECT_EDITS:
+            reasons.add("edit")
+        if part.wording == KINDS[part.kind].wordings(part.choice)[-1]:
+            reasons.add("wording")
+        if not heldout.SYNONYMS.isdisjoint(part.names):
+            reasons.add("synonym")
+    if edit.joint == grammar.WORDINGS["two"][-1]:
+        reasons.add("wording")
+    return reasons
+
+
+def apply(kind: str, scene: Scene, index: int, choice: Hashable) -> Scene | None:
+    return KINDS[kind].apply(scene, index, choice)
+
+
+def _subject(kind: str, scene: Scene, index: int, choice: Hashable) -> str | None:
+    if kind == "add":
+        return choice[0]  # type: ignore[index]
+    return scene.objects[index].name if KINDS[kind].of_object else None
+
+
+def _say(kind: str, scene: Scene, index: int, choice: Hashable, random: Random) -> tuple[str, Part]:
+    """Puts the choice into words."""
+    wording = random.choice(KINDS[kind].wordings(choice))
+    named = KINDS[kind].name(scene, choice, random)
+    slots: dict[str, str] = dict(named)
+    name = called(scene.objects[index], random) if scene.objects else ""
+    alone = len(scene.objects) == 1 and "add" != kind
+    slots["object"] = name
+    slots["the"] = "it" if alone and random.random() < 0.12 else f"the {name}"
+    if "where" in slots:
+        slots["where"] = slots["where"].replace("{the}", slots["the"])
+    names = tuple(value.removeprefix("a ").removeprefix("an ") for value in _object_names(wording, slots))
+    return grammar.write(wording, slots, random), Part(kind, index, choice, wording, _subject(kind, scene, index, choice), names)
+
+
+def _object_names(wording: str, slots: Mapping[str, str]) -> list[str]:
+    used = grammar.slots_of(wording)
+    found = [slots[slot] for slot in ("object", "thing") if slot in used]
+    if "the" in used or "the " in slots.get("where", ""):
+        found.append(slots["object"])
+    return found
+
+
+def draw_part(kind: str, scene: Scene, random: Random) -> tuple[str, Part, Scene] | None:
+    """One thing to ask of the scene, or none where this draw can't be done there."""
+    index = random.randrange(len(scene.objects)) if KINDS[kind].of_object and scene.objects else 0
+    if kind in ("place", "support"):
+        index = 0
+    choice = KINDS[kind].draw(scene, index, random)
+    after = apply(kind, scene, index, choice)
+    if after is None:
+        return None
+    text, part = _say(kind, scene, index, choice, random)
+    return text, part, after
+
+
+def _draw_once(kind: str, random: Random, count: int | None, shape: str | None) -> Edit | None:
+    scene = draw_scene(random, count, kind == "text", shape)
+    if kind != "two":
+        drawn = draw_part(kind, scene, random)
+        if drawn is None:
+            return None
+        text, part, after = drawn
+        return Edit(kind, grammar.vary_writing(text, random), scene, after, (part,))
+    first = draw_part(random.choice(FIRST_OF_TWO), scene, random)
+    if first is None or not first[2].objects:
+        return None
+    second = draw_part(random.choice(SECOND_OF_TWO), first[2], random)
+    if second is None:
+        return None
+    joint = random.choice(grammar.WORDINGS["two"])
+    text = grammar.write(joint, {"one": first[0], "two": second[0]}, random)
+    return Edit("two", grammar.vary_writing(text, random), scene, second[2], (first[1], second[1]), joint)
+
+
+def draw_any_edit(random: Random, kind: str, count: int | None = None, shape: str | None = None) -> Edit:
+    """Draws an edit of this kind, held out or not. `count` fixes the number of objects, `shape` the picture's."""
     while True:
-        chosen = kind or random.choices(tuple(KINDS), [weight for _, weight in KINDS.values()])[0]
-        before = draw_scene(random)
-        text, after = KINDS[chosen][0](before, random)
-        if chosen == "add":  # the first object moves aside to make room, before the edit too
-            before = replace(after, objects=after.objects[:1])
-        edit = Edit(chosen, words.vary_writing(text, random), before, after)
-        if not _is_held_out(edit):
+        edit = _draw_once(kind, random, count, shape)
+        if edit is not None:
+            return edit
+
+
+def draw_edit(random: Random, kind: str | None = None, shape: str | None = None) -> Edit:
+    """Draws an edit for the training: of the given kind and shape, or of random ones, and never one that is held out.
+
+    The kind is chosen once, so that kinds whose draws fail more often don't become rarer.
+    """
+    chosen = kind or random.choices(_NAMES, cum_weights=_CUMULATED)[0]
+    while True:
+        edit = draw_any_edit(random, chosen, shape=shape)
+        if not held_out(edit):
             return edit
