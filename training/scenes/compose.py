@@ -97,6 +97,7 @@ def draw_scene(random: Random, count: int | None = None, with_sign: bool = False
         ))  # fmt: skip
     if with_sign:
         last = placed[-1]
-        placed[-1] = Placed("sign", last.x, last.y, max(last.size, 0.36), text=random.choice(WORDS))
+        size = random.uniform(0.55, 0.85) * room if count == 1 else max(last.size, 0.36)
+        placed[-1] = Placed("sign", last.x if count > 1 else 0.5, last.y, size, text=random.choice(WORDS))
     support = random.choice(SUPPORTS) if count <= 2 and not with_sign and random.random() < 0.2 else None
     return Scene(background(random), random.randrange(1 << 30), tuple(placed), support, shape=shape)
