@@ -1,0 +1,203 @@
+/** The measurements that a run consists of. Each has a key, by which its result is found; parts share those they have in common. */
+import type { Picture, Size } from "../src/index.ts";
+import type { NativeScale } from "../src/kontext/sizes.ts";
+import { reducePicture } from "./area-average.ts";
+import type { Autoencoder } from "./autoencoder.ts";
+import type { Editor } from "./editor.ts";
+import { type Answers, judge, type Judgement } from "./judge.ts";
+import { changeMask, decibelsOf, distanceOf, type Mask, outside, smallOf, union } from "./measures.ts";
+import type { Part } from "./options.ts";
+import { shuffledPlaces } from "./permutation.ts";
+import type { Plan } from "./plan.ts";
+import type { EvaluationRecord } from "./record.ts";
+import { CHAIN_LENGTH, type Chain, NOTHING, type Scene } from "./scene-list.ts";
+import type { Selection } from "./selection.ts";
+import type { EvaluationSet } from "./set.ts";
+import { drawnSize } from "./sizes.ts";
+
+export interface Task {
+  part: Part;
+  key: string;
+  /** How long it takes, beside the others: about its denoising steps. */
+  cost: number;
+  /** Whether its picture is needed again. */
+  isPictureKept: boolean;
+  run(): Promise<{ measured: object; picture?: Picture }>;
+}
+
+export interface Tools {
+  set: EvaluationSet;
+  native: NativeScale;
+  record: EvaluationRecord;
+  editor: Editor;
+  autoencoder: Autoencoder;
+}
+
+export type EditMeasurement = Judgement & { seconds: number };
+export interface AutoencoderMeasurement {
+  decibels: number;
+}
+/** To the truth after as many edits. */
+export interface DriftMeasurement {
+  decibels: number;
+  /** Outside of what any of the edits so far changes; null where there is no such pixel. */
+  kept: number | null;
+  /** At 32x32, of 255. */
+  distance: number;
+}
+
+/** How a scene is edited; `instructionOf` is another scene whose instruction it gets. */
+export interface Variant {
+  guidance: number;
+  numSteps: number;
+  instructionOf?: Scene | undefined;
+}
+
+export const editKey = (scene: Scene, { guidance, numSteps, instructionOf }: Variant): string =>
+  `scene ${scene.id}, guidance ${guidance}, steps ${numSteps}${instructionOf ? `, instruction of ${instructionOf.id}` : ""}`;
+export const nothingKey = (scene: Scene): string => `scene ${scene.id}, nothing done`;
+export const autoencoderKey = (scene: Scene): string => `scene ${scene.id}, autoencoder`;
+export const chainKey = (chain: Chain, edit: number, { guidance, numSteps }: Variant): string =>
+  `chain ${chain.id}, edit ${edit}, guidance ${guidance}, steps ${numSteps}`;
+
+/** The scenes and how each is edited, part by part. */
+export function variantsOf(
+  part: Part,
+  selection: Selection,
+  plan: Plan,
+  allScenes: readonly Scene[],
+): { scene: Scene; variant: Variant }[] {
+  const { guidance, numSteps } = plan;
+  const all = (scenes: readonly Scene[], variants: readonly Variant[]) =>
+    scenes.flatMap((scene) => variants.map((variant) => ({ scene, variant })));
+  if (part === "scenes") return all(selection.scenes, [{ guidance, numSteps }]);
+  if (part === "guidance") {
+    return all(
+      selection.probe,
+      plan.guidances.map((guidance) => ({ guidance, numSteps })),
+    );
+  }
+  if (part === "steps") {
+    return all(
+      selection.probe,
+      plan.steps.map((numSteps) => ({ guidance, numSteps })),
+    );
+  }
+  if (part !== "shuffled") return [];
+  // Of the whole set: a scene gets the same instruction however many are chosen.
+  const partners = shuffledPlaces(allScenes.map(({ kind }) => kind));
+  return selection.scenes.map((scene) => {
+    return { scene, variant: { guidance, numSteps, instructionOf: allScenes[partners[scene.id]!]! } };
+  });
+}
+
+/** Every measurement of the parts, each key once. */
+export function tasksOf(parts: readonly Part[], selection: Selection, plan: Plan, tools: Tools): Task[] {
+  const tasks = parts.flatMap((part): Task[] => {
+    if (part === "autoencoder") return selection.scenes.map((scene) => autoencoderTask(scene, tools));
+    if (part === "drift") return selection.chains.flatMap((chain) => chainTasks(chain, plan, tools));
+    const edits = variantsOf(part, selection, plan, tools.set.scenes).map(({ scene, variant }) =>
+      editTask(part, scene, variant, tools),
+    );
+    return part === "scenes"
+      ? [...selection.scenes.map((scene) => nothingTask(scene, tools)), ...edits]
+      : edits;
+  });
+  const byKey = new Map<string, Task>();
+  for (const task of tasks) if (!byKey.has(task.key)) byKey.set(task.key, task);
+  return [...byKey.values()];
+}
+
+/** An edit's time beside its steps, in steps: encoding, decoding, judging. */
+const EDIT_COST = 3;
+
+function editTask(part: Part, scene: Scene, variant: Variant, tools: Tools): Task {
+  const { guidance, numSteps, instructionOf } = variant;
+  return {
+    part,
+    key: editKey(scene, variant),
+    cost: numSteps + EDIT_COST,
+    isPictureKept: part === "scenes",
+    async run() {
+      const answers = await answersOf(scene, tools);
+      const { instruction: prompt } = instructionOf ?? scene;
+      const order = { prompt, seed: scene.seed, guidance, numSteps };
+      const { picture, seconds } = await tools.editor.edit(answers.source, order);
+      return { measured: { ...judge(picture, answers), seconds } satisfies EditMeasurement, picture };
+    },
+  };
+}
+
+/** The first baseline: whoever hands the source back. */
+function nothingTask(scene: Scene, tools: Tools): Task {
+  return {
+    part: "scenes",
+    key: nothingKey(scene),
+    cost: 1,
+    isPictureKept: false,
+    async run() {
+      const answers = await answersOf(scene, tools);
+      return { measured: judge(answers.source, answers) };
+    },
+  };
+}
+
+function autoencoderTask(scene: Scene, tools: Tools): Task {
+  return {
+    part: "autoencoder",
+    key: autoencoderKey(scene),
+    cost: 2,
+    isPictureKept: false,
+    async run() {
+      const { truth } = await answersOf(scene, tools);
+      const passed = await tools.autoencoder.passThrough(truth);
+      return { measured: { decibels: decibelsOf(passed, truth)! } satisfies AutoencoderMeasurement };
+    },
+  };
+}
+
+/** Each edit begins with the picture that the one before it left. */
+function chainTasks(
+  chain: Chain,
+  { guidance, numSteps }: Plan,
+  { set, native, record, editor }: Tools,
+): Task[] {
+  return chain.steps.map(({ instruction }, step) => ({
+    part: "drift" as const,
+    key: chainKey(chain, step + 1, { guidance, numSteps }),
+    cost: numSteps + EDIT_COST,
+    isPictureKept: true,
+    async run() {
+      const { source, truths } = await set.chain(chain);
+      const drawn = (picture: Picture): Picture => drawnPicture(picture, chain, native);
+      const before =
+        step === 0 ? drawn(source) : await record.picture(chainKey(chain, step, { guidance, numSteps }));
+      const order = { prompt: instruction, seed: chain.id * CHAIN_LENGTH + step, guidance, numSteps };
+      const { picture } = await editor.edit(before, order);
+      const truth = drawn(truths[step]!);
+      const masks = truths.slice(0, step + 1).map((truth): Mask => changeMask(drawn(source), drawn(truth)));
+      const measured: DriftMeasurement = {
+        decibels: decibelsOf(picture, truth)!,
+        kept: decibelsOf(picture, truth, outside(masks.reduce(union))),
+        distance: distanceOf(smallOf(picture), smallOf(truth)),
+      };
+      return { measured, picture };
+    },
+  }));
+}
+
+async function answersOf(scene: Scene, { set, native }: Tools): Promise<Answers> {
+  const { source, truth, candidates } = await set.scene(scene);
+  return {
+    isNothing: scene.kind === NOTHING,
+    source: drawnPicture(source, scene, native),
+    truth: drawnPicture(truth, scene, native),
+    candidates,
+  };
+}
+
+/** A picture of the set at the size at which the network draws it. */
+export function drawnPicture(picture: Picture, size: Size, native: NativeScale): Picture {
+  const { width, height } = drawnSize(size, native);
+  return reducePicture(picture, width, height);
+}
