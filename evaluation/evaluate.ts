@@ -32,17 +32,12 @@ import { drawSheet } from "./sheet.ts";
 import { nativeScaleOf } from "./sizes.ts";
 import {
   type AutoencoderMeasurement,
-  autoencoderKey,
-  chainKey,
   type DriftMeasurement,
-  editKey,
-  nothingKey,
   type Task,
   tasksOf,
   type Tools,
-  type Variant,
-  variantsOf,
 } from "./tasks.ts";
+import { autoencoderKey, chainKey, editKey, nothingKey, type Variant, variantsOf } from "./variants.ts";
 
 /** The document of `--json` and of `report.json`. */
 export interface Evaluation extends Report {

@@ -4,7 +4,8 @@ import type { Picture } from "../src/index.ts";
 import { groupsOf } from "./groups.ts";
 import type { Plan } from "./plan.ts";
 import type { Scene } from "./scene-list.ts";
-import { drawnPicture, editKey, type EditMeasurement, type Tools } from "./tasks.ts";
+import { drawnPicture, type EditMeasurement, type Tools } from "./tasks.ts";
+import { editKey } from "./variants.ts";
 
 /** Of each kind. */
 const SCENES = 3;
