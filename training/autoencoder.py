@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from training import run
 from training.muon import optimizers, set_rate
+from training.native import SIDE
 from training.scenes import textures
 from training.scenes.compose import draw_scene
 from training.scenes.render import render
 from training.scenes.styles import STYLES
 from training.scenes.supports import WEATHERS
 
-SIDE = 128
 CONFIG = {
     "in_channels": 3,
     "out_channels": 3,
@@ -124,8 +124,7 @@ def train(minutes: float, batch: int, seed: int, device: str, start: Path | None
     statistics: dict[str, float] = {}
     while clock.progress < 1:
         set_rate(made, run.schedule(clock.progress))
-        crop = 64 if clock.progress < 0.6 else 96
-        count = batch if crop == 64 else batch // 2
+        crop, count = (SIDE // 2, batch) if clock.progress < 0.6 else (SIDE // 4 * 3, batch // 2)
         target = draw_crops(seed * 1_000_003 + step, count, crop).to(device, memory_format=torch.channels_last)
         output, kl = _forward(model, target)
         loss = reconstruction_loss(output, target) + 1e-3 * kl

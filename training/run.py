@@ -11,7 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-STATE_FOLDER = Path(".cache/training")
+from training import native
+
+# One folder for each native side: what was trained at one cannot go on at another.
+STATE_FOLDER = Path(".cache/training" if native.SIDE == native.DEFAULT else f".cache/training-{native.SIDE}")
 SAVE_EVERY_SECONDS = 180
 
 
