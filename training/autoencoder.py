@@ -13,7 +13,7 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor, nn
 
-from training import run
+from training import ahead, run
 from training.muon import optimizers, set_rate
 from training.native import SIDE
 from training.scenes import textures
@@ -50,9 +50,10 @@ def build() -> AutoencoderKL:
     return model
 
 
-def pixels(images: list) -> Tensor:
-    """PIL pictures -> [B, 3, H, W] in -1..1."""
-    return torch.from_numpy(np.stack([np.asarray(i) for i in images])).permute(0, 3, 1, 2).float() / 127.5 - 1
+def pixels(images: list | np.ndarray, device: str = "cpu") -> Tensor:
+    """PIL pictures, or bytes [B, H, W, 3] -> [B, 3, H, W] in -1..1."""
+    values = images if isinstance(images, np.ndarray) else np.stack([np.asarray(i) for i in images])
+    return torch.from_numpy(values).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def draw_picture(random: Random, side: int = SIDE) -> Image.Image:
@@ -72,16 +73,16 @@ def draw_picture(random: Random, side: int = SIDE) -> Image.Image:
     return render(scene, (side, side))
 
 
-def draw_crops(seed: int, count: int, crop: int) -> Tensor:
-    """Half as many pictures as crops: two crops of each."""
+def draw_crops(seed: int, count: int, crop: int) -> np.ndarray:
+    """Half as many pictures as crops, two crops of each, as bytes [B, crop, crop, 3]."""
     random = Random(seed)
     crops = []
     for _ in range(count // 2):
         image = draw_picture(random)
         for _ in range(2):
             x, y = random.randint(0, SIDE - crop), random.randint(0, SIDE - crop)
-            crops.append(image.crop((x, y, x + crop, y + crop)))
-    return pixels(crops)
+            crops.append(np.asarray(image.crop((x, y, x + crop, y + crop))))
+    return np.stack(crops)
 
 
 def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
@@ -125,7 +126,8 @@ def train(minutes: float, batch: int, seed: int, device: str, start: Path | None
     while clock.progress < 1:
         set_rate(made, run.schedule(clock.progress))
         crop, count = (SIDE // 2, batch) if clock.progress < 0.6 else (SIDE // 4 * 3, batch // 2)
-        target = draw_crops(seed * 1_000_003 + step, count, crop).to(device, memory_format=torch.channels_last)
+        crops = ahead.take(draw_crops, seed * 1_000_003 + step, count, crop)
+        target = pixels(crops, device).contiguous(memory_format=torch.channels_last)
         output, kl = _forward(model, target)
         loss = reconstruction_loss(output, target) + 1e-3 * kl
         loss.backward()
@@ -161,7 +163,7 @@ def _forward(model: AutoencoderKL, target: Tensor) -> tuple[Tensor, Tensor]:
 def measure(model: AutoencoderKL, device: str) -> dict[str, float]:
     """The latents' mean and inverse deviation, which become shift_factor and scaling_factor, and the quality on new scenes."""
     random = Random(-1)
-    target = pixels([render(draw_scene(random, shape="square"), (SIDE, SIDE)) for _ in range(200)]).to(device)
+    target = pixels([render(draw_scene(random, shape="square"), (SIDE, SIDE)) for _ in range(200)], device)
     latents = torch.cat([model.encode(part).latent_dist.mode() for part in target.split(20)])
     output = torch.cat([model.decode(part).sample for part in latents.split(20)])
     return {"shift": latents.mean().item(), "scale": 1 / latents.std().item(), "new_scenes_dB": decibels(output, target)}

@@ -6,12 +6,13 @@ import math
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerBase, T5Config, T5EncoderModel
 
-from training import autoencoder, run, vocabulary
+from training import ahead, autoencoder, run, vocabulary
 from training.muon import optimizers, set_rate
 from training.scenes.compose import draw_shape, sizes
 from training.scenes.edits import draw_edit
@@ -140,6 +141,24 @@ def draw_sigma(count: int, tokens: int, device: str) -> Tensor:
     return shift * u / (1 + (shift - 1) * u)
 
 
+def draw_examples(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The pictures before, then those after, as bytes [2 B, H, W, 3]; which tokens change [B, L]; the instructions."""
+    random = Random(seed)
+    shape = draw_shape(random)
+    size = sizes(SIDE)[shape]
+    sources, targets, texts, masks = [], [], [], []
+    for _ in range(count):
+        edit = draw_edit(random, shape=shape)
+        source, target = render(edit.before, size), render(edit.after, size)
+        sources.append(np.asarray(source))
+        targets.append(np.asarray(target))
+        texts.append("" if random.random() < EMPTY_TEXTS else edit.instruction)
+        masks.append(change_mask(source, target))
+    across, down = size[0] // TOKEN, size[1] // TOKEN
+    changed = np.stack(masks).reshape(count, down, TOKEN, across, TOKEN).any(axis=(2, 4)).reshape(count, -1)
+    return np.stack(sources + targets), changed, texts
+
+
 class Batches:
     """Draws and encodes batches of edits; batch n is the same in every run with this seed."""
 
@@ -153,24 +172,13 @@ class Batches:
 
     @torch.no_grad()
     def draw(self, number: int) -> dict[str, Tensor]:
-        random = Random(self.seed * 1_000_003 + number)
-        shape = draw_shape(random)
-        size = sizes(SIDE)[shape]
-        sources, targets, texts, masks = [], [], [], []
-        for _ in range(self.batch):
-            edit = draw_edit(random, shape=shape)
-            source, target = render(edit.before, size), render(edit.after, size)
-            sources.append(source)
-            targets.append(target)
-            texts.append("" if random.random() < EMPTY_TEXTS else edit.instruction)
-            masks.append(torch.from_numpy(change_mask(source, target)))
-        both = autoencoder.pixels(sources + targets).to(self.device)
+        pictures, changed, texts = ahead.take(draw_examples, self.seed * 1_000_003 + number, self.batch)
+        both = autoencoder.pixels(pictures, self.device)
         with torch.autocast(both.device.type, dtype=torch.bfloat16):
             latents = pack(autoencoder.encode(self.encoder, both).float())
         t5_ids, clip_ids = self.tokens(texts)
-        across, down = size[0] // TOKEN, size[1] // TOKEN
-        changed = torch.stack(masks).float().view(self.batch, down, TOKEN, across, TOKEN).amax(dim=(2, 4)).flatten(1)
-        weight = 1 + 2 * changed.to(self.device)  # changed tokens count three times as much
+        size = (pictures.shape[2], pictures.shape[1])
+        weight = 1 + 2 * torch.from_numpy(changed).float().to(self.device)  # changed tokens count three times as much
         return {
             "reference": latents[: self.batch], "target": latents[self.batch :], "places": image_ids(size, self.device),
             "t5_ids": t5_ids, "clip_ids": clip_ids, "weight": weight / weight.mean(dim=1, keepdim=True),
