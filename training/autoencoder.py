@@ -123,12 +123,13 @@ def train(minutes: float, batch: int, seed: int, device: str, start: Path | None
         }  # fmt: skip
 
     statistics: dict[str, float] = {}
+    forward = torch.compile(_forward, dynamic=False) if device == "cuda" else _forward
     while clock.progress < 1:
         set_rate(made, run.schedule(clock.progress))
         crop, count = (SIDE // 2, batch) if clock.progress < 0.6 else (SIDE // 4 * 3, batch // 2)
         crops = ahead.take(draw_crops, seed * 1_000_003 + step, count, crop)
         target = pixels(crops, device).contiguous(memory_format=torch.channels_last)
-        output, kl = _forward(model, target)
+        output, kl = forward(model, target)
         loss = reconstruction_loss(output, target) + 1e-3 * kl
         loss.backward()
         for optimizer in made:

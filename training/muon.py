@@ -67,7 +67,7 @@ def optimizers(
             (matrices if plain else rest).append(p)
     made: list[torch.optim.Optimizer] = [
         Muon(matrices, lr=muon_lr),
-        torch.optim.AdamW(rest, lr=adam_lr, betas=(0.9, 0.98), weight_decay=0.0),
+        torch.optim.AdamW(rest, lr=adam_lr, betas=(0.9, 0.98), weight_decay=0.0, fused=rest[0].is_cuda or None),
     ]
     for optimizer in made:
         for group in optimizer.param_groups:

@@ -84,12 +84,30 @@ class Average:
     def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
         self.decay = decay
         self.steps = 0
-        self.weights: dict[str, Tensor] = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        self.device = next(model.parameters()).device
+        self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        return self._weights
+
+    @weights.setter
+    def weights(self, weights: dict[str, Tensor]) -> None:
+        """A saved state is read into the processor's memory, while the model may be on a GPU."""
+        self._weights = {k: v.to(self.device) for k, v in weights.items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         self.steps += 1
         # Early on, the average forgets its start faster than at `decay`.
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for name, value in model.state_dict().items():
-            self.weights[name].lerp_(value, 1 - decay)
+        values = model.state_dict()
+        torch._foreach_lerp_([self.weights[name] for name in values], list(values.values()), 1 - decay)
+
+
+def use_cuda() -> None:
+    """Refuses a machine without a GPU in one sentence, and lets what stays in single precision use its matrix units."""
+    if not torch.cuda.is_available():
+        raise SystemExit("The gpu preset needs a CUDA device, and PyTorch finds none here.")
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True

@@ -69,10 +69,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("checkpoints/tiny/sheet.png"))
     parser.add_argument("--guidance", type=float, default=2.0)
     parser.add_argument("--true-guidance", type=float, default=1.0, help="above 1: true guidance, two passes a step")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
     parser.add_argument("--headline", action="store_true", help="the held-out sentence with eight seeds instead of the list")
     arguments = parser.parse_args()
 
-    pipeline = FluxKontextPipeline.from_pretrained(arguments.checkpoint)
+    pipeline = FluxKontextPipeline.from_pretrained(arguments.checkpoint).to(arguments.device)
     pipeline.set_progress_bar_config(disable=True)
     source = Image.open(arguments.image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     texts = (HELD_OUT,) * 8 if arguments.headline else INSTRUCTIONS
