@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,22 @@ from training import native
 
 # One folder for each native side: what was trained at one cannot go on at another.
 STATE_FOLDER = Path(".cache/training" if native.SIDE == native.DEFAULT else f".cache/training-{native.SIDE}")
-SAVE_EVERY_SECONDS = 180
+
+
+@dataclass
+class Limits:
+    """What bounds this process, beside the minutes of its stages."""
+
+    save_every_seconds: float = 180
+    ends: float = math.inf  # the time.monotonic() at which it saves its state and stops
+    pace: float = 1.0  # how many seconds of its stages' minutes one second spends
+
+
+limits = Limits()
+
+
+class SliceEnd(Exception):
+    """The process has reached `limits.ends`, and its state is saved."""
 
 
 def schedule(progress: float) -> float:
@@ -65,16 +82,20 @@ class Clock:
 
     @property
     def spent(self) -> float:
-        return self.before + time.monotonic() - self.start
+        return self.before + (time.monotonic() - self.start) * limits.pace
 
     @property
     def progress(self) -> float:
+        if self.saved >= limits.ends:
+            raise SliceEnd
         return self.spent / self.budget
 
     def save_is_due(self) -> bool:
-        if time.monotonic() - self.saved < SAVE_EVERY_SECONDS:
+        """True now and then, and once at the end of a slice; the next look at `progress` then raises SliceEnd."""
+        now = time.monotonic()
+        if now - self.saved < limits.save_every_seconds and now < limits.ends:
             return False
-        self.saved = time.monotonic()
+        self.saved = now
         return True
 
 

@@ -1,0 +1,29 @@
+"""The presets of `python -m training.train`: where it runs, at which size, with how much at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preset:
+    device: str
+    side: int  # of the pictures, in pixels
+    minutes: float  # of all stages together
+    autoencoder_share: float  # of the minutes; the edits have what the other two leave
+    guidance_share: float
+    autoencoder_batch: int
+    editor_batch: int
+    workers: int  # processes that draw; 0: the training process draws itself
+    save_every_seconds: float
+    has_sheet: bool = True  # at the end of a slice
+
+
+PRESETS = {
+    # A seventh for the autoencoder, an eighth for learning guidance, the rest for the edits.
+    "cpu": Preset("cpu", 128, 120, 0.14, 0.13, 16, 32, workers=0, save_every_seconds=180),
+    # Reckoned for an H100 with 16 cores, not measured on one; training/README.md has the reasons.
+    "gpu": Preset("cuda", 256, 20.4, 0.16, 0.14, 128, 128, workers=14, save_every_seconds=60),
+    # Seconds on one core: the tests drive the whole of a training with it.
+    "toy": Preset("cpu", 64, 0.12, 0.2, 0.2, 2, 2, workers=1, save_every_seconds=0.5, has_sheet=False),
+}
