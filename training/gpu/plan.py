@@ -112,7 +112,7 @@ def as_text(plan: Plan) -> str:
     lines += [
         "",
         "At home: sh FOLDER/join.sh out/joined, then cp -R out/joined/. checkpoints/tiny/",
-        "If the machine went away between two calls: join what came back into checkpoints/tiny and leave `--restart` out.",
+        "If the machine went away between two calls, the next call finds no state there and begins again, at the pace that still ends in time.",
     ]
     return "\n".join(lines)
 
