@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -228,14 +229,25 @@ def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: 
         state = None
 
 
+def compiled(model: Editor, device: str) -> Callable[..., Tensor]:
+    """Compiles the velocity, on a processor as a whole and once for each shape of picture.
+
+    That would take minutes of the few that there are on a GPU: there the repeated blocks are compiled, once for all shapes.
+    """
+    if device == "cuda":
+        model.transformer.compile_repeated_blocks(dynamic=True)
+        return model.velocity
+    return torch.compile(model.velocity, dynamic=False)
+
+
 def _train_phase(
     phase: str, minutes: float, seconds: float, step: int, editor: Editor, teacher: Editor | None,
     average: run.Average, made: list[torch.optim.Optimizer], batches: Batches,
 ) -> tuple[int, run.Average]:  # fmt: skip
     clock = run.Clock(minutes, seconds)
     device = batches.device
-    forward = torch.compile(editor.velocity, dynamic=False)
-    guided = torch.compile(teacher.velocity, dynamic=False) if teacher else None
+    forward = compiled(editor, device)
+    guided = compiled(teacher, device) if teacher else None
     empty = tuple(ids.expand(batches.batch, -1).contiguous() for ids in batches.tokens([""]))
     data: dict[str, Tensor] = {}
     plain, weighted = [], []
