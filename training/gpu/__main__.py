@@ -15,7 +15,8 @@ def main() -> None:
     for wheel in wheels.gather():
         print(f"{wheel.stat().st_size / MIB:6.2f} MiB  {wheel.name}")
     made = plan.make(plan.tree_bytes(), plan.wheel_bytes())
-    print(f"A call carries {made.carried_mib:.1f} of at most {plan.MOST_CARRIED_MIB} MiB; the calls: python -m training.train --preset gpu --plan")
+    print(f"A call carries {made.carried_mib:.1f} of at most {plan.MOST_CARRIED_MIB} MiB.")
+    print("The calls: python -m training.train --preset gpu --plan")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ PROBE_MINUTES = 3
 START_MINUTES = 2
 
 INSTALL = f"python3 -m pip install -q --no-index --no-deps --no-compile --no-cache-dir --upgrade --target /tmp/site {WHEELS}/*.whl"
-TRAIN = "PYTHONUNBUFFERED=1 PYTHONPATH=/tmp/site python3 -m training.train --preset gpu"
+TRAIN = "PYTHONUNBUFFERED=1 PYTHONPATH=/tmp/site python3 -m training.train --preset gpu --from checkpoints/tiny"
 COMES_BACK = {
     "checkpoint.tar.00 ...": "the checkpoint so far, in parts of at most 15 MiB",
     "SHA256SUMS": "the checksums of the parts and the whole",
@@ -101,7 +101,8 @@ def as_json(plan: Plan) -> str:
 def as_text(plan: Plan) -> str:
     lines = [
         f"{len(plan.calls)} calls, {plan.work_minutes:.1f} minutes of work and about {START_MINUTES} for the machine's start.",
-        f"Each carries {plan.carried_mib:.1f} of at most {MOST_CARRIED_MIB} MiB: the working tree, {plan.tree_mib:.1f}, and {WHEELS}, {plan.wheels_mib:.1f}.",
+        f"Each carries {plan.carried_mib:.1f} of at most {MOST_CARRIED_MIB} MiB: "
+        f"the working tree, {plan.tree_mib:.1f}, and {WHEELS}, {plan.wheels_mib:.1f}.",
         "Run them in this order from the repository's root on the machine, each within half a minute of the one before.",
         "",
     ]
@@ -112,7 +113,7 @@ def as_text(plan: Plan) -> str:
     lines += [
         "",
         "At home: sh FOLDER/join.sh out/joined, then cp -R out/joined/. checkpoints/tiny/",
-        "If the machine went away between two calls, the next call finds no state there and begins again, at the pace that still ends in time.",
+        "If the machine went away between two calls, do that at once: the next finds no state and begins from checkpoints/tiny.",
     ]
     return "\n".join(lines)
 

@@ -28,9 +28,9 @@ def _needs(wheel: Path) -> list[str]:
     with ZipFile(wheel) as file:
         metadata = next(name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
         lines = message_from_bytes(file.read(metadata)).get_all("Requires-Dist") or []
-    target = {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0", "sys_platform": "linux", "platform_machine": "x86_64", "extra": ""}
+    target = {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0", "sys_platform": "linux", "platform_machine": "x86_64"}
     needs = [Requirement(line) for line in lines]
-    return [canonicalize_name(need.name) for need in needs if not need.marker or need.marker.evaluate(target)]
+    return [canonicalize_name(need.name) for need in needs if not need.marker or need.marker.evaluate(target | {"extra": ""})]
 
 
 def _download(name: str, version: str, folder: Path) -> Path:
