@@ -7,8 +7,11 @@ model makes of it; a scene is drawn anew only where a wrong answer would look li
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Hashable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -160,6 +163,10 @@ def draw(kind: str, number: int) -> tuple[Edit, list[Image.Image]]:
     raise RuntimeError(f"No scene for {kind} {number}.")
 
 
+def _draw_job(job: tuple[str, int]) -> tuple[Edit, list[Image.Image]]:
+    return draw(*job)
+
+
 def draw_chain(number: int) -> tuple[list[Scene], list[dict[str, str]]]:
     """A scene and five edits in a row, each of another kind."""
     random = Random(f"chain {number}")
@@ -190,32 +197,30 @@ def _save(picture: Image.Image, path: Path) -> None:
     picture.save(path, lossless=True, quality=100, method=6)
 
 
-def main() -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
+def main(folder: Path = FOLDER) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
     scenes, rows, chains = [], [], []
-    for kind, count in COUNTS.items():
-        for number in range(count):
-            edit, tiles = draw(kind, number)
-            identity = len(scenes)
+    jobs = [(kind, number) for kind, count in COUNTS.items() for number in range(count)]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for identity, (edit, tiles) in enumerate(pool.map(_draw_job, jobs, chunksize=5)):
             size = size_of(edit.before)
-            _save(stack([render(edit.before, size), render(edit.after, size)]), FOLDER / f"scenes/{identity:03}.webp")
+            _save(stack([render(edit.before, size), render(edit.after, size)]), folder / f"scenes/{identity:03}.webp")
             rows.append(stack(tiles, across=True))
             scenes.append({
-                "id": identity, "kind": kind, "width": size[0], "height": size[1], "instruction": edit.instruction,
-                "seed": identity, "probe": identity % 5 == 0, "heldOut": sorted(held_out(edit)),
+                "id": identity, "kind": edit.kind, "width": size[0], "height": size[1], "instruction": edit.instruction,
+                "seed": identity, "probe": identity % 5 == 0, "heldOut": sorted(held_out(edit)), "key": edit.digest,
             })  # fmt: skip
-        print(f"{kind}: {count}", flush=True)
     for number in range(CHAINS):
         states, steps = draw_chain(number)
         size = size_of(states[0])
-        _save(stack([render(scene, size) for scene in states]), FOLDER / f"chains/{number}.webp")
+        _save(stack([render(scene, size) for scene in states]), folder / f"chains/{number}.webp")
         chains.append({"id": number, "width": size[0], "height": size[1], "steps": steps})
-    _save(stack(rows), FOLDER / "candidates.webp")
-    (FOLDER / "scenes.json").write_text(
+    _save(stack(rows), folder / "candidates.webp")
+    (folder / "scenes.json").write_text(
         '{"side": %d, "scenes": [\n%s\n], "chains": [\n%s\n]}\n'
         % (SIDE, ",\n".join(json.dumps(s) for s in scenes), ",\n".join(json.dumps(c) for c in chains))
     )
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:2]))

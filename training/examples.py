@@ -18,7 +18,7 @@ def main() -> None:
     folder = Path("examples")
     folder.mkdir(exist_ok=True)
     for name, scene in EXAMPLES.items():
-        render(scene, 1024, large=True).save(folder / f"{name}.png", optimize=True)
+        render(scene, (1024, 1024), large=True).save(folder / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 
 from training import vocabulary
 from training.autoencoder import SIDE
-from training.scenes.edits import HELD_OUT
+
+EXAMPLE = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space"
 
 INSTRUCTIONS = (
     "Change the background to a beach",
@@ -76,7 +77,7 @@ def main() -> None:
     pipeline = FluxKontextPipeline.from_pretrained(arguments.checkpoint).to(arguments.device)
     pipeline.set_progress_bar_config(disable=True)
     source = Image.open(arguments.image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    texts = (HELD_OUT,) * 8 if arguments.headline else INSTRUCTIONS
+    texts = (EXAMPLE,) * 8 if arguments.headline else INSTRUCTIONS
     more = {"negative_prompt": "", "true_cfg_scale": arguments.true_guidance} if arguments.true_guidance > 1 else {}
     images = [edit(pipeline, source, text, seed, arguments.guidance, **more) for seed, text in enumerate(texts)]
     grid([source, *images], ["(the picture)", *texts], columns=7).save(arguments.out, optimize=True)

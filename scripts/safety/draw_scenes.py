@@ -8,9 +8,10 @@ from pathlib import Path
 from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from training.scenes import draw_edit, render
+from training.scenes.edits import draw_edit
+from training.scenes.render import render
 
-SIDE = 128
+SIZE = (128, 128)
 
 
 def main(folder: str, count: str) -> None:
@@ -18,8 +19,8 @@ def main(folder: str, count: str) -> None:
     target.mkdir(parents=True, exist_ok=True)
     instructions = []
     for number in range(int(count)):
-        edit = draw_edit(Random(f"safety {number}"))
-        render(edit.before, SIDE).save(target / f"{number}.png")
+        edit = draw_edit(Random(f"safety {number}"), shape="square")
+        render(edit.before, SIZE).save(target / f"{number}.png")
         instructions.append(edit.instruction)
     (target / "instructions.json").write_text(json.dumps(instructions, indent=1) + "\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -42,6 +43,11 @@ class Edit:
             return scene.background, objects, scene.support, scene.weather, scene.style
 
         return self.kind, outline(self.before), outline(self.after), self.joint, tuple((p.wording, p.names) for p in self.parts)
+
+    @property
+    def digest(self) -> str:
+        """The key in sixteen letters."""
+        return hashlib.blake2b(repr(self.key).encode(), digest_size=8).hexdigest()
 
 
 # How often each kind is drawn.
