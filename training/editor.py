@@ -32,6 +32,7 @@ SCHEDULER = {
 NOT_MUON = ("norm", "transformer.proj_out")
 
 NOISES_PER_BATCH = 3  # encoding a batch costs as much as a fifth of a step, so each is used with several noises
+CHECK_EVERY = 250  # steps
 EMPTY_TEXTS = 0.1  # the share of instructions left out, so that true guidance has something to go against
 PLAIN_GUIDANCE = 1.0  # what the guidance embedding gets while it has no meaning yet: true guidance 1 is the plain prediction
 
@@ -134,11 +135,11 @@ def pack(latents: Tensor) -> Tensor:
     return latents.view(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(b, h * w // 4, c * 4)
 
 
-def draw_sigma(count: int, tokens: int, device: str) -> Tensor:
+def draw_sigma(count: int, tokens: int, device: str, generator: torch.Generator | None = None) -> Tensor:
     """Logit-normal, shifted as the scheduler shifts for this many target tokens (mu is linear in them)."""
     slope = (SCHEDULER["max_shift"] - SCHEDULER["base_shift"]) / (SCHEDULER["max_image_seq_len"] - SCHEDULER["base_image_seq_len"])
     shift = math.exp(SCHEDULER["base_shift"] + slope * (tokens - SCHEDULER["base_image_seq_len"]))
-    u = torch.randn(count, device=device).sigmoid()
+    u = torch.randn(count, device="cpu" if generator else device, generator=generator).sigmoid().to(device)
     return shift * u / (1 + (shift - 1) * u)
 
 
@@ -229,6 +230,26 @@ def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: 
         state = None
 
 
+class Check:
+    """The loss on edits, noise and sigmas that never change and are not trained on: what the log calls `check`."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.data = batches.draw(-1)
+        generator = torch.Generator().manual_seed(0)
+        shape, device = self.data["target"].shape, batches.device
+        self.noise = torch.randn(shape, generator=generator).to(device)
+        self.sigma = draw_sigma(shape[0], shape[1], device, generator)
+        self.guidance = torch.full((shape[0],), PLAIN_GUIDANCE, device=device)
+
+    def loss(self, forward: Callable[..., Tensor]) -> float:
+        """Runs as a step does, gradients and all, so that nothing is compiled anew for it."""
+        data, at = self.data, self.sigma.view(-1, 1, 1)
+        noisy = at * self.noise + (1 - at) * data["target"]
+        with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
+            predicted = forward(noisy, data["reference"], data["places"], self.sigma, self.guidance, data["t5_ids"], data["clip_ids"])
+        return (predicted - (self.noise - data["target"])).square().mean().item()
+
+
 def compiled(model: Editor, device: str) -> Callable[..., Tensor]:
     """Compiles the velocity, on a processor as a whole and once for each shape of picture.
 
@@ -251,6 +272,7 @@ def _train_phase(
     empty = tuple(ids.expand(batches.batch, -1).contiguous() for ids in batches.tokens([""]))
     data: dict[str, Tensor] = {}
     plain, weighted = [], []
+    check = Check(batches)
 
     def pack_state() -> dict:
         return {
@@ -294,6 +316,8 @@ def _train_phase(
             mean = torch.stack(plain).mean().item()
             run.log(phase, step=step, loss=mean, weighted=torch.stack(weighted).mean().item(), seconds=clock.spent)
             plain, weighted = [], []
+        if step % CHECK_EVERY == 0:
+            run.log(phase, step=step, check=check.loss(forward))
         if clock.save_is_due():
             run.save("editor", pack_state())
     run.save("editor", pack_state())

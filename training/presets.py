@@ -16,7 +16,7 @@ class Preset:
     editor_batch: int
     workers: int  # processes that draw; 0: the training process draws itself
     save_every_seconds: float
-    has_sheet: bool = True  # at the end of a slice
+    has_sheet: bool = True  # at the end of a training or slice
 
 
 PRESETS = {

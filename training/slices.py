@@ -55,17 +55,17 @@ def hand_back(folder: Path, minutes: dict[str, float], sheet_device: str | None)
         export.write(checkpoint)
         written = parts.write(checkpoint, folder)
         what = f"the log and the checkpoint in {len(written)} parts"
-        if sheet_device and _draw_sheet(checkpoint, folder / "sheet.png", sheet_device):
+        if sheet_device and draw_sheet(checkpoint, folder / "sheet.png", sheet_device):
             what += ", with a sheet,"
     far = ", ".join(f"{stage} {share:.0%}" for stage, share in done.items())
     print(f"{'Trained' if min(done.values()) == 1 else 'Slice over'}: {far}; {what} are in {folder}.", flush=True)
 
 
-def _draw_sheet(checkpoint: Path, path: Path, device: str) -> bool:
-    """In a process of its own: whatever goes wrong there, the slice has its checkpoint."""
+def draw_sheet(checkpoint: Path, path: Path, device: str, seconds: float = SHEET_SECONDS) -> bool:
+    """In a process of its own: whatever goes wrong there, the training has its checkpoint."""
     command = [sys.executable, "-m", "training.sheet", "--checkpoint", str(checkpoint), "--out", str(path), "--device", device]
     try:
-        subprocess.run(command, check=True, timeout=SHEET_SECONDS)
+        subprocess.run(command, check=True, timeout=seconds)
     except (subprocess.SubprocessError, OSError) as error:
         print(f"There is no sheet: {error}", file=sys.stderr)
         return False

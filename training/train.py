@@ -73,6 +73,8 @@ def train(arguments: argparse.Namespace, preset: Preset) -> None:
         slices.hand_back(arguments.parts, minutes, preset.device if preset.has_sheet else None)
     elif arguments.stage in ("editor", "all"):
         export.write(arguments.out)
+        if preset.has_sheet:
+            slices.draw_sheet(arguments.out, run.STATE_FOLDER / "sheet.png", preset.device, seconds=600)
 
 
 if __name__ == "__main__":
