@@ -160,7 +160,7 @@ export function holdAgainstGoals(report: Report, { keptOver: [before, after] }: 
     ),
     atMost("share followed with shuffled instructions", baselines.shuffled?.followed ?? null, 0.2),
     ...(guidanceTests ?? []).map(({ measure, from, to, p }) =>
-      atMost(`p that ${measure} does not rise from guidance ${from} to ${to}`, p, 0.05),
+      atMost(`p that ${measure} does not rise from guidance ${from} to ${to}`, p, 0.01),
     ),
     atMost(`decibels kept that guidance ${after} loses over ${before}`, keptLoss, 3),
   ];
