@@ -21,6 +21,10 @@ const ERRORS = {
   CHECKPOINT_INVALID: { httpStatus: 500, isRetryable: false },
   /** A checkpoint asks for something that this engine does not implement. */
   CHECKPOINT_UNSUPPORTED: { httpStatus: 500, isRetryable: false },
+  /** The hub does not give a repository, a revision or a file to this user. */
+  HUB_REFUSED: { httpStatus: 403, isRetryable: false },
+  /** The hub cannot be reached, or sent something else than it promised. */
+  HUB_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
   /** The runtime failed while loading or running a network. */
   RUNTIME_FAILED: { httpStatus: 500, isRetryable: true },
   /** Settings are wrong: one sentence a line. */

@@ -1,5 +1,6 @@
 /** Reads the settings from the environment: all of them at once, at the start, and nothing else reads it. */
 import { RetouchError } from "../errors.ts";
+import { type HubSettings, readHubSettings } from "./hub-settings.ts";
 import type { Setting } from "./setting.ts";
 import { type Config, SETTINGS } from "./settings.ts";
 
@@ -18,6 +19,11 @@ const MAX_SHOWN = 100;
 export function loadConfig(flags: Environment = {}): Config {
   const given = Object.entries(flags).filter(([, value]) => value !== undefined);
   return readConfig({ ...process.env, ...Object.fromEntries(given) });
+}
+
+/** The settings that this process shares with Hugging Face's own tools. @throws as {@link readHubSettings} */
+export function loadHubSettings(): HubSettings {
+  return readHubSettings(process.env);
 }
 
 /**

@@ -1,0 +1,50 @@
+/**
+ * The variables of Hugging Face's own tools, read as they read them, so that one cache and one login serve both:
+ * https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
+ */
+import { homedir } from "node:os";
+import path from "node:path";
+import { RetouchError } from "../errors.ts";
+
+export interface HubSettings {
+  /** Address of the hub, without a slash at its end. */
+  readonly endpoint: string;
+  /** The folder of `models--org--name`. */
+  readonly cacheFolder: string;
+  readonly token: string | undefined;
+  /** Where a login leaves its token; counts where `token` is not given. */
+  readonly tokenFile: string;
+  /** Whether nothing may be asked of the network. */
+  readonly isOffline: boolean;
+}
+
+const HUB = "https://huggingface.co";
+const YES = /^(?:1|ON|YES|TRUE)$/i;
+
+/** @throws RetouchError CONFIG_INVALID for an HF_ENDPOINT that is no address */
+export function readHubSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+  home: string = homedir(),
+): HubSettings {
+  const folderOf = (name: string): string | undefined => {
+    const given = environment[name];
+    return given ? path.resolve(given.replace(/^~(?=$|[/\\])/, home)) : undefined;
+  };
+  const hubHome =
+    folderOf("HF_HOME") ?? path.join(folderOf("XDG_CACHE_HOME") ?? path.join(home, ".cache"), "huggingface");
+  return {
+    endpoint: endpointOf(environment["HF_ENDPOINT"] || HUB),
+    cacheFolder: folderOf("HF_HUB_CACHE") ?? folderOf("HUGGINGFACE_HUB_CACHE") ?? path.join(hubHome, "hub"),
+    token: environment["HF_TOKEN"] || environment["HUGGING_FACE_HUB_TOKEN"] || undefined,
+    tokenFile: folderOf("HF_TOKEN_PATH") ?? path.join(hubHome, "token"),
+    isOffline: YES.test(environment["HF_HUB_OFFLINE"] ?? ""),
+  };
+}
+
+function endpointOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
+    throw new RetouchError("CONFIG_INVALID", "HF_ENDPOINT must be an http or https address without a login.");
+  }
+  return url.href.replace(/\/+$/, "");
+}
