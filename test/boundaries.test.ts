@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   runtime: ["errors.ts", "onnx", "weights"],
   tokenizers: ["errors.ts", "weights"],
   net: ["errors.ts", "version.ts"],
+  hub: ["errors.ts", "version.ts", "net", "weights"],
   images: ["errors.ts", "net"],
   safety: ["errors.ts", "onnx", "weights", "runtime", "images"],
   kontext: ["errors.ts", "version.ts", "weights", "models", "runtime", "tokenizers", "images", "safety"],
@@ -44,13 +45,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "storage",
     "worker",
   ],
-  cli: ["index.ts", "errors.ts", "log.ts", "config", "keys", "service"],
+  cli: ["index.ts", "errors.ts", "log.ts", "config", "hub", "keys", "service"],
 };
 
 /** Where each package may be imported. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   "onnxruntime-node": /^runtime\/session\.ts$/,
   sharp: /^images\//,
+  "@huggingface/hub": /^hub\/listing\.ts$/,
   "@huggingface/tokenizers": /^tokenizers\//,
   commander: /^cli\//,
   "@modelcontextprotocol/sdk": /^cli\/mcp\.ts$/,

@@ -1,0 +1,69 @@
+/**
+ * One download of a repository at a time: two would write into each other's unfinished files. The lock is a file that
+ * its owner touches every second, so that one left behind by a killed process counts for a few seconds only. Whoever
+ * finds it waits, and then finds the files.
+ */
+import { mkdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { aborted } from "./hub-fetch.ts";
+
+const BEAT_MS = 1000;
+const STALE_MS = 5 * BEAT_MS;
+const POLL_MS = 500;
+
+export async function withLock<Result>(
+  folder: string,
+  { signal, onWait }: { signal: AbortSignal; onWait: () => void },
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await mkdir(folder, { recursive: true });
+  const lock = path.join(folder, ".retouch-pull.lock");
+  for (let tries = 0; !(await take(lock)); tries += 1) {
+    if (await clearStale(lock)) continue;
+    // A killed one's lock goes stale without a word.
+    if (tries * POLL_MS === 2 * STALE_MS) onWait();
+    await sleep(POLL_MS, undefined, { signal }).catch(() => {
+      throw aborted();
+    });
+  }
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(lock, now, now).catch(() => {});
+  }, BEAT_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(beat);
+    await rm(lock, { force: true });
+  }
+}
+
+async function take(lock: string): Promise<boolean> {
+  try {
+    await writeFile(lock, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Takes an abandoned lock away. Renamed first: between the look and the removal another could have taken it. */
+async function clearStale(lock: string): Promise<boolean> {
+  if (!(await isStale(lock))) return false;
+  const aside = `${lock}.${process.pid}`;
+  try {
+    await rename(lock, aside);
+  } catch {
+    return true;
+  }
+  if (await isStale(aside)) await rm(aside, { force: true });
+  else await rename(aside, lock);
+  return true;
+}
+
+async function isStale(lock: string): Promise<boolean> {
+  const found = await stat(lock).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > STALE_MS;
+}

@@ -1,0 +1,107 @@
+/**
+ * The cache of Hugging Face's tools, as Python's huggingface_hub lays it out, so that neither downloads what the other
+ * has: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+ *
+ *     models--org--name/blobs/OID                     the bytes
+ *     models--org--name/refs/main                     the commit of a branch or tag
+ *     models--org--name/snapshots/COMMIT/vae/config.json -> ../../../blobs/OID
+ */
+import { randomUUID } from "node:crypto";
+import { copyFile, mkdir, readFile, rename, rm, stat, statfs, symlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { RetouchError } from "../errors.ts";
+import type { HubFile } from "./listing.ts";
+import { isCommit, type Repository } from "./repository.ts";
+
+export interface Cache {
+  readonly folder: string;
+  /** Where a file's bytes lie. */
+  blob(file: HubFile): string;
+  /** The folder that looks like the repository at a commit. */
+  snapshot(commit: string): string;
+  /** Whether the snapshot has the file, by its size: what lies there was checked when it came. */
+  has(file: HubFile, commit: string): Promise<boolean>;
+  /** Whether the bytes are there, for this commit or another. */
+  hasBlob(file: HubFile): Promise<boolean>;
+  /** Puts a file whose bytes are there into the snapshot. @param isNew whether nothing else can refer to them yet */
+  link(file: HubFile, commit: string, isNew: boolean): Promise<void>;
+  /** Remembers what a revision means. */
+  writeReference(revision: string, commit: string): Promise<void>;
+}
+
+type Symlink = typeof symlink;
+
+/** What file systems and Windows answer where a user may make no links. */
+const NO_LINKS = new Set(["EPERM", "EACCES", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL"]);
+
+/** @param makeLink @default the system's */
+export function openCache(cacheFolder: string, name: string, makeLink: Symlink = symlink): Cache {
+  const folder = repositoryFolder(cacheFolder, name);
+  const blob = ({ oid }: HubFile): string => path.join(folder, "blobs", oid);
+  const snapshot = (commit: string): string => path.join(folder, "snapshots", commit);
+  const hasSize = async (file: string, size: number): Promise<boolean> =>
+    (await stat(file).catch(() => undefined))?.size === size;
+  return {
+    folder,
+    blob,
+    snapshot,
+    has: (file, commit) => hasSize(path.join(snapshot(commit), file.path), file.size),
+    hasBlob: (file) => hasSize(blob(file), file.size),
+    async link(file, commit, isNew) {
+      const place = path.join(snapshot(commit), file.path);
+      await mkdir(path.dirname(place), { recursive: true });
+      await rm(place, { force: true });
+      try {
+        await makeLink(path.relative(path.dirname(place), blob(file)), place);
+      } catch (error) {
+        if (!NO_LINKS.has(String((error as NodeJS.ErrnoException).code))) throw error;
+        await (isNew ? rename(blob(file), place) : copyFile(blob(file), place));
+      }
+    },
+    async writeReference(revision, commit) {
+      if (revision === commit) return;
+      const place = path.join(folder, "refs", ...revision.split("/"));
+      const temporary = `${place}.${randomUUID()}.tmp`;
+      await mkdir(path.dirname(place), { recursive: true });
+      await writeFile(temporary, commit);
+      await rename(temporary, place);
+    },
+  };
+}
+
+/** The folder of a revision's snapshot, if the cache has one. */
+export async function findSnapshot(
+  cacheFolder: string,
+  { name, revision }: Repository,
+): Promise<string | undefined> {
+  const folder = repositoryFolder(cacheFolder, name);
+  const reference = path.join(folder, "refs", ...revision.split("/"));
+  const commit = isCommit(revision) ? revision : (await readFile(reference, "utf8").catch(() => "")).trim();
+  if (!isCommit(commit)) return undefined;
+  const snapshot = path.join(folder, "snapshots", commit);
+  return (await stat(snapshot).catch(() => undefined))?.isDirectory() ? snapshot : undefined;
+}
+
+function repositoryFolder(cacheFolder: string, name: string): string {
+  return path.join(cacheFolder, `models--${name.replace("/", "--")}`);
+}
+
+/** Bytes that this user may still write where a folder is, or will be. */
+export async function freeBytes(folder: string): Promise<number> {
+  for (let place = folder; ; place = path.dirname(place)) {
+    const found = await statfs(place).catch(() => undefined);
+    if (found !== undefined) return found.bavail * found.bsize;
+    if (place === path.dirname(place)) return Infinity;
+  }
+}
+
+/** A failure of the file system as a sentence; anything else as it is. */
+export function withSentence(error: unknown, cacheFolder: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (error instanceof RetouchError || typeof code !== "string") return error;
+  const sentence =
+    code === "ENOSPC" || code === "EDQUOT"
+      ? `The disk of ${cacheFolder} is full; make room and run the command again, which goes on from here.`
+      : `The cache ${cacheFolder} cannot be written (${code}).`;
+  return new RetouchError("OUTPUT_UNWRITABLE", sentence, { cause: error });
+}

@@ -1,0 +1,242 @@
+/** Brings a repository's checkpoint into the cache of Hugging Face's tools: the steps, in their order. */
+import { mkdir, readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import { RetouchError } from "../errors.ts";
+import { Checkpoint } from "../weights/checkpoint.ts";
+import { incompleteOf } from "./blob-writer.ts";
+import { type Cache, findSnapshot, freeBytes, openCache, withSentence } from "./cache.ts";
+import { withLock } from "./cache-lock.ts";
+import { addressOf, download } from "./download.ts";
+import { createHubFetch, type HubAccess, type HubFetch } from "./hub-fetch.ts";
+import { type HubFile, type Licence, readFiles, readRevision } from "./listing.ts";
+import { checkRepository, type Repository } from "./repository.ts";
+import { sizeText } from "./size-text.ts";
+import { MODEL_INDEX, wantedFiles } from "./wanted-files.ts";
+
+export interface PullOptions {
+  readonly repository: Repository;
+  readonly endpoint: string;
+  readonly cacheFolder: string;
+  readonly token?: string | undefined;
+  /** Whether nothing may be asked of the network. */
+  readonly isOffline?: boolean | undefined;
+  readonly signal: AbortSignal;
+  /** Asks whether the licence is accepted, and throws where it is not. Not called when nothing is to be downloaded. */
+  readonly accept: (licence: Licence) => Promise<void>;
+  readonly watch: PullWatch;
+  /** @default 1000 */
+  readonly firstPauseMs?: number | undefined;
+  /** Room on the disk of a folder. @default what the system says */
+  readonly freeBytes?: ((folder: string) => Promise<number>) | undefined;
+}
+
+/** Hears how it goes. */
+export interface PullWatch {
+  /** Everything that belongs to the checkpoint, before anything is downloaded. */
+  onListed(listing: Listing): void;
+  /** Bytes of the checkpoint that are there, now and again. */
+  onProgress(done: number): void;
+  /** A file has come and is checked. */
+  onFile(file: HubFile): void;
+  /** Another process downloads the same repository. */
+  onWait(): void;
+}
+
+export interface Listing {
+  readonly files: readonly HubFile[];
+  readonly totalBytes: number;
+  /** What the cache lacks. */
+  readonly missing: readonly HubFile[];
+  /** What is still to come of it. */
+  readonly missingBytes: number;
+}
+
+export interface Pulled {
+  readonly repository: string;
+  readonly revision: string;
+  readonly commit: string;
+  /** The snapshot, a checkpoint folder. */
+  readonly folder: string;
+  /** 0 where everything was there. */
+  readonly downloadedBytes: number;
+}
+
+/** More would be slower for everyone behind the same line. */
+const AT_A_TIME = 4;
+const MAX_INDEX_BYTES = 1 << 20;
+const WEIGHTS = ["transformer", "vae", "text_encoder", "text_encoder_2"];
+
+/**
+ * @throws RetouchError INVALID_PARAMETER, HUB_REFUSED, HUB_UNAVAILABLE, CHECKPOINT_MISSING, CHECKPOINT_INVALID,
+ *   CHECKPOINT_UNSUPPORTED, OUTPUT_UNWRITABLE or ABORTED; what `accept` throws as it is
+ */
+export async function pull(options: PullOptions): Promise<Pulled> {
+  const { repository, cacheFolder } = options;
+  checkRepository(repository);
+  if (options.isOffline) return cachedOnly(options);
+  try {
+    return await pullOnline(options, openCache(cacheFolder, repository.name));
+  } catch (error) {
+    throw withSentence(error, cacheFolder);
+  }
+}
+
+async function pullOnline(options: PullOptions, cache: Cache): Promise<Pulled> {
+  const { repository, endpoint, token, signal, firstPauseMs, watch } = options;
+  const { name, revision } = repository;
+  const access: HubAccess = { endpoint, token, repository, signal, firstPauseMs };
+  const hub = { endpoint, fetch: createHubFetch(access) };
+
+  // 1. Which commit, under which licence.
+  const { commit, licence } = await readRevision(hub, repository);
+
+  // 2. Which of its files.
+  const listed = await readFiles(hub, name, commit);
+  const index = await readIndex(access, hub.fetch, cache, commit, listed);
+  const files = wantedFiles(name, index, listed);
+  const listing = await compare(cache, commit, files);
+  watch.onListed(listing);
+
+  const folder = cache.snapshot(commit);
+  if (listing.missing.length > 0) {
+    // 3. May they be had, and do they fit.
+    await options.accept(licence);
+    await checkRoom(options, listing.missingBytes);
+
+    // 4. The bytes.
+    await withLock(cache.folder, { signal, onWait: watch.onWait }, () =>
+      bring(access, cache, commit, files, watch),
+    );
+  }
+  await cache.writeReference(revision, commit);
+
+  // 5. What is there can be opened.
+  await checkWhole(folder);
+  return { repository: name, revision, commit, folder, downloadedBytes: listing.missingBytes };
+}
+
+async function cachedOnly({ repository, cacheFolder, watch }: PullOptions): Promise<Pulled> {
+  const folder = await findSnapshot(cacheFolder, repository);
+  const isWhole = folder !== undefined && (await checkWhole(folder).then(always, never));
+  if (!isWhole) {
+    throw new RetouchError(
+      "CHECKPOINT_MISSING",
+      `HF_HUB_OFFLINE is set, and ${cacheFolder} has no whole ${repository.name} at ${repository.revision}; unset it to download.`,
+    );
+  }
+  watch.onListed({ files: [], totalBytes: 0, missing: [], missingBytes: 0 });
+  const { name, revision } = repository;
+  return { repository: name, revision, commit: path.basename(folder), folder, downloadedBytes: 0 };
+}
+
+const always = (): boolean => true;
+const never = (): boolean => false;
+
+/** `model_index.json`, from the cache or by a request of its own: it says which other files are wanted. */
+async function readIndex(
+  access: HubAccess,
+  fetch: HubFetch,
+  cache: Cache,
+  commit: string,
+  listed: readonly HubFile[],
+): Promise<unknown> {
+  const { name } = access.repository;
+  const file = listed.find((entry) => entry.path === MODEL_INDEX);
+  if (file === undefined || file.size > MAX_INDEX_BYTES) {
+    throw new RetouchError(
+      "CHECKPOINT_UNSUPPORTED",
+      `${name} has no ${MODEL_INDEX}, as diffusers writes it.`,
+    );
+  }
+  const text = (await cache.has(file, commit))
+    ? await readFile(path.join(cache.snapshot(commit), MODEL_INDEX), "utf8")
+    : await fetch(addressOf(access, MODEL_INDEX, commit)).then((answer) => answer.text());
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new RetouchError("CHECKPOINT_INVALID", `The ${MODEL_INDEX} of ${name} is no JSON.`, { cause });
+  }
+}
+
+async function compare(cache: Cache, commit: string, files: readonly HubFile[]): Promise<Listing> {
+  const missing: HubFile[] = [];
+  let missingBytes = 0;
+  for (const file of files) {
+    if ((await cache.has(file, commit)) || (await cache.hasBlob(file))) continue;
+    missing.push(file);
+    missingBytes += file.size - (await bytesOf(cache, file));
+  }
+  return { files, totalBytes: sumOf(files), missing, missingBytes };
+}
+
+/** Bytes that an earlier run left. */
+async function bytesOf(cache: Cache, file: HubFile): Promise<number> {
+  const found = await stat(incompleteOf(cache.blob(file))).catch(() => undefined);
+  return found === undefined || found.size > file.size ? 0 : found.size;
+}
+
+const sumOf = (files: readonly HubFile[]): number => files.reduce((sum, { size }) => sum + size, 0);
+
+async function checkRoom(options: PullOptions, missingBytes: number): Promise<void> {
+  const free = await (options.freeBytes ?? freeBytes)(options.cacheFolder);
+  if (free >= missingBytes) return;
+  throw new RetouchError(
+    "OUTPUT_UNWRITABLE",
+    `${sizeText(missingBytes)} are to be downloaded, and the disk of ${options.cacheFolder} has room for ${sizeText(free)}; HF_HUB_CACHE or --cache-dir names another folder.`,
+  );
+}
+
+/** Downloads a few at a time; the first failure ends them all, and what has come stays. */
+async function bring(
+  access: HubAccess,
+  cache: Cache,
+  commit: string,
+  files: readonly HubFile[],
+  watch: PullWatch,
+): Promise<void> {
+  await mkdir(path.join(cache.folder, "blobs"), { recursive: true });
+  const stop = new AbortController();
+  const signal = AbortSignal.any([access.signal, stop.signal]);
+  const own = { ...access, signal };
+  const ownFetch = createHubFetch(own);
+  const have = new Map<string, number>();
+  // Two files with the same bytes are one blob, and must not be written twice at once.
+  const groups = [...new Set(files.map(({ oid }) => oid))].map((oid) =>
+    files.filter((file) => file.oid === oid),
+  );
+  const bringOne = async (same: readonly HubFile[]): Promise<void> => {
+    const [file] = same as [HubFile];
+    const onBytes = (bytes: number): void => {
+      for (const { path: name } of same) have.set(name, bytes);
+      watch.onProgress([...have.values()].reduce((sum, value) => sum + value, 0));
+    };
+    const places = await Promise.all(same.map((each) => cache.has(each, commit)));
+    const isDownloaded = !places.every(Boolean) && !(await cache.hasBlob(file));
+    if (isDownloaded) await download(own, ownFetch, { file, commit, blob: cache.blob(file), onBytes });
+    onBytes(file.size);
+    for (const [position, each] of same.entries()) {
+      if (!places[position] || isDownloaded)
+        await cache.link(each, commit, isDownloaded && same.length === 1);
+    }
+    if (isDownloaded) watch.onFile(file);
+  };
+  const next = groups.values();
+  const work = async (): Promise<void> => {
+    for (const group of next) await bringOne(group);
+  };
+  let failure: { error: unknown } | undefined;
+  const workers = Array.from({ length: AT_A_TIME }, () =>
+    work().catch((error: unknown) => {
+      failure ??= { error };
+      stop.abort();
+    }),
+  );
+  await Promise.all(workers);
+  if (failure !== undefined) throw (failure as { error: unknown }).error;
+}
+
+/** Opens the configuration and the heads of all weights, as an edit would. */
+async function checkWhole(folder: string): Promise<void> {
+  const checkpoint = await Checkpoint.open(folder);
+  for (const component of WEIGHTS) await checkpoint.weights(component);
+}

@@ -1,0 +1,45 @@
+/** Names of repositories and of the files in them: what may stand in an address and in the path of a cache. */
+import { RetouchError } from "../errors.ts";
+
+export interface Repository {
+  /** `org/name` */
+  readonly name: string;
+  /** A branch, a tag or a commit. */
+  readonly revision: string;
+}
+
+/** The published weights. */
+export const PUBLISHED = "black-forest-labs/FLUX.1-Kontext-dev";
+export const MAIN = "main";
+
+const PART = "[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?";
+const NAME = new RegExp(`^(?=.{3,96}$)${PART}/${PART}$`);
+/** What would make a name ambiguous in a cache, or leave it. */
+const AMBIGUOUS = /--|\.\./;
+const COMMIT = /^[0-9a-f]{40}$/;
+const CONTROL_OR_BACKSLASH = /[\p{Cc}\\:]/u;
+
+export const isRepositoryName = (text: string): boolean => NAME.test(text) && !AMBIGUOUS.test(text);
+export const isCommit = (text: string): boolean => COMMIT.test(text);
+
+/** Whether a name with slashes stays in the folder that it is joined to. */
+export function isInside(name: string): boolean {
+  const parts = name.split("/");
+  return !CONTROL_OR_BACKSLASH.test(name) && parts.every((part) => !["", ".", ".."].includes(part));
+}
+
+/** @throws RetouchError INVALID_PARAMETER */
+export function checkRepository({ name, revision }: Repository): void {
+  if (!isRepositoryName(name)) {
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `<repo> must be the name of a repository such as ${PUBLISHED}, not ${JSON.stringify(name)}.`,
+    );
+  }
+  if (!isInside(revision) || revision.length > 200) {
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `--revision must be a branch, a tag or a commit, not ${JSON.stringify(revision.slice(0, 200))}.`,
+    );
+  }
+}

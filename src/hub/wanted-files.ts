@@ -1,0 +1,45 @@
+/**
+ * Which files of a repository an edit needs: the configuration, tokenizer and `.safetensors` files of the components
+ * that `model_index.json` names. Not the same weights in one file at the root, other precisions, pickles and pictures.
+ */
+import { RetouchError } from "../errors.ts";
+import type { HubFile } from "./listing.ts";
+
+export const MODEL_INDEX = "model_index.json";
+const PIPELINE = "FluxKontextPipeline";
+const COMPONENT = /^[a-z][a-z0-9_]*$/;
+/** One file, or an index and its shards; what stands between name and ending is another precision. */
+const WEIGHTS = /^(?:diffusion_pytorch_model|model)(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
+const TEXT = /\.(?:json|txt|model)$/;
+const OTHER_INDEX = /\.index\./;
+
+/**
+ * @param index what `model_index.json` holds
+ * @throws RetouchError CHECKPOINT_UNSUPPORTED or CHECKPOINT_INVALID
+ */
+export function wantedFiles(name: string, index: unknown, files: readonly HubFile[]): HubFile[] {
+  const fields = (typeof index === "object" && index !== null ? index : {}) as Record<string, unknown>;
+  if (fields["_class_name"] !== PIPELINE) {
+    const found = JSON.stringify(fields["_class_name"] ?? "something else").slice(0, 100);
+    throw new RetouchError("CHECKPOINT_UNSUPPORTED", `${name} is a ${found}; a ${PIPELINE} is wanted.`);
+  }
+  const components = Object.entries(fields).filter(([, value]) => Array.isArray(value) && value[0] !== null);
+  const folders = components.map(([component]) => component).filter((component) => COMPONENT.test(component));
+  const wanted = files.filter(({ path }) => path === MODEL_INDEX);
+  for (const folder of folders) {
+    const within = files.filter(({ path }) => path.split("/").length === 2 && path.startsWith(`${folder}/`));
+    if (within.length === 0) {
+      throw new RetouchError("CHECKPOINT_INVALID", `${name} has no folder ${folder}, which its index names.`);
+    }
+    wanted.push(...within.filter(({ path }) => isWanted(path.slice(folder.length + 1), within)));
+  }
+  return wanted;
+}
+
+function isWanted(name: string, within: readonly HubFile[]): boolean {
+  const weights = WEIGHTS.exec(name);
+  if (weights === null) return TEXT.test(name) && !OTHER_INDEX.test(name);
+  const isSharded = within.some(({ path }) => WEIGHTS.exec(path.split("/")[1]!)?.[2] !== undefined);
+  const isWhole = weights[1] === undefined && weights[2] === undefined;
+  return isSharded ? !isWhole : isWhole;
+}
