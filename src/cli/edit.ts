@@ -10,6 +10,7 @@ import {
   type Size,
 } from "../index.ts";
 import { withFlagNames } from "./arguments.ts";
+import { checkpointFolder } from "./checkpoint.ts";
 import { checkOutput, chooseFormat, defaultOutput, printText, STDOUT, writeOutput } from "./output.ts";
 import { createProgress } from "./progress.ts";
 import { oneLine, reportJson, reportText } from "./report.ts";
@@ -51,7 +52,8 @@ export async function runEdit(
   let engine: Engine | undefined;
   try {
     progress.phase("loading the checkpoint");
-    const { checkpoint, threads } = flags;
+    const { threads } = flags;
+    const checkpoint = await checkpointFolder(flags.checkpoint);
     const safety = { isOn: flags.safetyChecker ?? true };
     engine = await orAborted(
       withFlagNames(() => createEngine({ checkpoint, threads, safety })),

@@ -4,6 +4,7 @@ import { messageOf, RetouchError, version } from "../index.ts";
 import { numberOf, parseFormat, parseSize } from "./arguments.ts";
 import { type EditFlags, runEdit } from "./edit.ts";
 import type { McpFlags } from "./mcp.ts";
+import type { PullFlags } from "./pull.ts";
 import { oneLine } from "./report.ts";
 
 const EXIT_FAILURE = 1;
@@ -15,6 +16,8 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const interruption = new AbortController();
 let interruptedCode: number | undefined;
 let stopSentence = "Stopping after the current step; once more stops at once.";
+const STOP_OF_PULL =
+  "Stopping; what has come stays, and the same command goes on from there; once more stops at once.";
 const STOP_OF_SERVICE = "Stopping when the running job has ended; once more stops at once.";
 
 // The service's commands are loaded when they are called: an edit needs neither a server nor a database.
@@ -58,7 +61,7 @@ program
   .option("--format <format>", "png or jpeg (default: by the name in -o, or png)", parseFormat)
   .option(
     "--checkpoint <dir>",
-    "a checkpoint folder in the layout of diffusers (default: the demo that ships)",
+    "a checkpoint folder in the layout of diffusers, or a pulled repository (default: the demo that ships)",
   )
   .option(
     "--threads <number>",
@@ -105,7 +108,7 @@ program
   .helpOption("-h, --help", "print this help")
   .option(
     "--checkpoint <dir>",
-    "a checkpoint folder in the layout of diffusers (default: the demo that ships)",
+    "a checkpoint folder in the layout of diffusers, or a pulled repository (default: the demo that ships)",
   )
   .option(
     "--threads <number>",
@@ -116,6 +119,23 @@ program
   .action(async (flags: McpFlags) => {
     const { runMcp } = await import("./mcp.ts");
     return runMcp(flags, interruption.signal);
+  });
+
+program
+  .command("pull")
+  .summary("download a checkpoint from the Hugging Face hub")
+  .description("Download a checkpoint into the cache of Hugging Face's tools, or go on with a download.")
+  .helpOption("-h, --help", "print this help")
+  .argument("[repo]", "org/name (default: black-forest-labs/FLUX.1-Kontext-dev)")
+  .option("--revision <revision>", "a branch, a tag or a commit (default: main)")
+  .option("--cache-dir <dir>", "the cache folder (default: HF_HUB_CACHE, or where it is without)")
+  .option("--accept-license", "accept the licence of the weights, which is shown, without being asked")
+  .option("--json", "print the result as one line of JSON")
+  .option("--quiet", "print nothing but the folder, and errors")
+  .action(async (repo: string | undefined, flags: PullFlags) => {
+    stopSentence = STOP_OF_PULL;
+    const { runPull } = await import("./pull.ts");
+    return runPull(repo, flags, interruption.signal);
   });
 
 const keys = program

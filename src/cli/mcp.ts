@@ -7,6 +7,7 @@ import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js"
 import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { createEngine, type Engine, type EngineOptions, messageOf, RetouchError, version } from "../index.ts";
 import { withFlagNames } from "./arguments.ts";
+import { checkpointFolder } from "./checkpoint.ts";
 import { createEditTool, EDIT_TOOL } from "./edit-tool.ts";
 
 /** The flags as commander hands them over. */
@@ -18,7 +19,8 @@ export interface McpFlags {
 
 /** Serves until the client goes away or `signal`. The checkpoint is loaded by the first edit. */
 export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void> {
-  const { checkpoint, threads, safetyChecker: isOn = true } = flags;
+  const { threads, safetyChecker: isOn = true } = flags;
+  const checkpoint = await checkpointFolder(flags.checkpoint);
   const engine = createLateEngine({ checkpoint, threads, safety: { isOn } });
   const edit = createEditTool(engine.get);
   const server = new Server({ name: "retouch", version }, { capabilities: { tools: {} } });

@@ -1,4 +1,5 @@
-/** A line on a terminal that is drawn over itself while an edit runs, and gone when it ends. */
+/** A line on a terminal that is drawn over itself while an edit or a download runs, and gone when it ends. */
+import { sizeText } from "../hub/size-text.ts";
 
 /** The part of a terminal stream that is needed here. */
 export interface Terminal {
@@ -12,6 +13,8 @@ export interface Progress {
   phase(text: string): void;
   /** Shows `step` of `of` steps done; `seconds` since the first began. */
   step(progress: { step: number; of: number; seconds: number }): void;
+  /** Shows `done` of `of` bytes; the rate is known after a while. */
+  bytes(progress: { done: number; of: number; perSecond: number | undefined }): void;
   clear(): void;
 }
 
@@ -32,6 +35,7 @@ export function createProgress(stream: Terminal, isWanted: boolean): Progress {
   return {
     phase: draw,
     step: (progress) => draw(stepLine(progress)),
+    bytes: (progress) => draw(bytesLine(progress)),
     clear() {
       if (isDrawn) stream.write(`\r${CLEAR_TO_END}`);
       isDrawn = false;
@@ -39,11 +43,21 @@ export function createProgress(stream: Terminal, isWanted: boolean): Progress {
   };
 }
 
+function barOf(share: number): string {
+  const filled = Math.round(BAR_WIDTH * Math.min(share, 1));
+  return `[${"#".repeat(filled)}${"-".repeat(BAR_WIDTH - filled)}]`;
+}
+
+function bytesLine({ done, of, perSecond }: Parameters<Progress["bytes"]>[0]): string {
+  const text = `${barOf(of > 0 ? done / of : 1)} ${sizeText(done)} of ${sizeText(of)}`;
+  if (perSecond === undefined) return text;
+  const left = perSecond > 0 ? `, ${duration((of - done) / perSecond)} left` : "";
+  return `${text}, ${sizeText(perSecond)}/s${left}`;
+}
+
 function stepLine({ step, of, seconds }: { step: number; of: number; seconds: number }): string {
-  const filled = Math.round((BAR_WIDTH * step) / of);
-  const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);
   const perStep = seconds / step;
-  return `[${bar}] step ${step}/${of}, ${seconds2(perStep)} a step, ${duration(perStep * (of - step))} left`;
+  return `${barOf(step / of)} step ${step}/${of}, ${seconds2(perStep)} a step, ${duration(perStep * (of - step))} left`;
 }
 
 function seconds2(seconds: number): string {

@@ -30,6 +30,20 @@ describe("createProgress", () => {
     );
   });
 
+  it("draws bytes, and the rate and what is left once they are known", () => {
+    const stream = terminal();
+    const progress = createProgress(stream, true);
+    progress.bytes({ done: 0, of: 34e9, perSecond: undefined });
+    progress.bytes({ done: 17e9, of: 34e9, perSecond: 45.6e6 });
+    progress.bytes({ done: 34e9, of: 34e9, perSecond: 0 });
+    expect(stream.text.split("\u001B[K").map((line) => line.slice(1))).toEqual([
+      "[------------------------] 0 bytes of 34.0 GB",
+      "[############------------] 17.0 GB of 34.0 GB, 45.6 MB/s, 6 min 13 s left",
+      "[########################] 34.0 GB of 34.0 GB, 0 bytes/s",
+      "",
+    ]);
+  });
+
   it("never wraps", () => {
     const stream = terminal(20);
     createProgress(stream, true).step({ step: 50, of: 50, seconds: 1 });

@@ -17,6 +17,8 @@ export interface RunOptions {
   /** Standard input; without it the input is empty. */
   input?: Uint8Array | undefined;
   cwd?: string | undefined;
+  /** Variables beside those of this process. */
+  env?: Record<string, string> | undefined;
   stdio?: StdioOptions | undefined;
   /** Sees the process as soon as it has started. */
   onStart?: ((child: ChildProcess) => void) | undefined;
@@ -25,7 +27,8 @@ export interface RunOptions {
 /** Starts `retouch` with these arguments and waits for its end. */
 export async function retouch(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const { cwd, stdio = "pipe", input, onStart } = options;
-  const child = spawn(process.execPath, [program, ...args], { cwd, stdio });
+  const env = { ...process.env, ...options.env };
+  const child = spawn(process.execPath, [program, ...args], { cwd, stdio, env });
   const stdout: Buffer[] = [];
   let stderr = "";
   child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));

@@ -45,7 +45,10 @@ describe("docs/cli.md", () => {
 
   it("has every argument of each command, in its order", () => {
     for (const [command, section] of sections) {
-      const names = linesUnder("Arguments", helps.get(command)!).map((name) => `<${name}>`);
+      const help = helps.get(command)!;
+      const names = linesUnder("Arguments", help).map((name) =>
+        help.includes(` [${name}]`) ? `[${name}]` : `<${name}>`,
+      );
       if (names.length > 0) expect(section).toContain(`\`${[command, ...names].join(" ")}\``);
     }
   });

@@ -1,0 +1,99 @@
+/** `retouch pull` as a process, against a local hub. */
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { COMMIT, type HubServer, REPOSITORY, serveHub } from "../support/hub-server.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { type Ended, retouch, type RunOptions } from "./run.ts";
+
+const WEIGHTS = "transformer/diffusion_pytorch_model.safetensors";
+
+async function setUp(): Promise<{
+  hub: HubServer;
+  cacheFolder: string;
+  env: Record<string, string>;
+  pull: (flags: readonly string[], options?: RunOptions) => Promise<Ended>;
+}> {
+  const hub = await serveHub();
+  const home = await temporaryFolder();
+  const cacheFolder = path.join(home, "hub");
+  const env = { HF_ENDPOINT: hub.endpoint, HF_HOME: home, HF_HUB_CACHE: "", HF_TOKEN: "hf_of_the_test" };
+  const pull = (flags: readonly string[], options: RunOptions = {}): Promise<Ended> =>
+    retouch(["pull", ...flags], { ...options, env });
+  return { hub, cacheFolder, env, pull };
+}
+
+const snapshotIn = (cacheFolder: string): string =>
+  path.join(cacheFolder, `models--${REPOSITORY.replace("/", "--")}`, "snapshots", COMMIT);
+
+describe("retouch pull", () => {
+  it("wants the licence accepted where there is no terminal to ask", async () => {
+    const { hub, cacheFolder, pull } = await setUp();
+    const { code, stdout, stderr } = await pull(["--quiet"]);
+    expect([code, stdout.toString(), stderr]).toEqual([
+      2,
+      "",
+      `retouch: ${REPOSITORY} is under the FLUX.1 [dev] Non-Commercial License: ${hub.endpoint}/${REPOSITORY}/blob/main/LICENSE.md must be accepted first: read it, and give --accept-license.\n`,
+    ]);
+    expect(existsSync(cacheFolder)).toBe(false);
+  });
+
+  it("lists the files, downloads them, and says how they are used; an edit finds them by name", async () => {
+    const { hub, cacheFolder, env, pull } = await setUp();
+    const edit = ["edit", "examples/bluebird.png", "Make it night", "--checkpoint", REPOSITORY];
+    const before = await retouch(edit, { env });
+    expect([before.code, before.stderr]).toEqual([
+      1,
+      `retouch: There is no folder ${REPOSITORY}, and no such repository in ${cacheFolder}: retouch pull ${REPOSITORY} downloads it.\n`,
+    ]);
+
+    const { code, stdout, stderr } = await pull(["--accept-license"]);
+    const folder = snapshotIn(cacheFolder);
+    expect([code, stdout.toString()]).toEqual([0, `${folder}\n`]);
+    expect(stderr).toContain(` ${WEIGHTS}\n`);
+    expect(stderr).toMatch(/^17 files, [\d.]+ kB, of which [\d.]+ kB to download\.$/m);
+    expect(stderr).toContain(`FLUX.1 [dev] Non-Commercial License: ${hub.endpoint}/`);
+    expect(stderr).toContain(`${WEIGHTS} has come; files left: `);
+    expect(stderr).toMatch(new RegExp(`To use it: retouch edit PICTURE PROMPT --checkpoint ${folder}\n$`));
+    expect(stderr).not.toContain("hf_of_the_test");
+    expect(hub.asked[0]!.authorization).toBe("Bearer hf_of_the_test");
+
+    const small = ["--steps", "1", "--size", "16x16", "-o", path.join(cacheFolder, "a.png"), "--json"];
+    const edited = await retouch([...edit, ...small, "--no-safety-checker"], { env });
+    expect([edited.code, edited.stderr]).toEqual([0, ""]);
+
+    const again = await pull(["--json"]);
+    expect(JSON.parse(again.stdout.toString())).toMatchObject({ folder, commit: COMMIT, downloadedBytes: 0 });
+    expect([again.code, again.stderr]).toEqual([0, ""]);
+  });
+
+  it.each(["SIGINT", "SIGKILL"] as const)("goes on after %s", async (signal) => {
+    const { hub, cacheFolder, pull } = await setUp();
+    let onHeld = (): void => {};
+    hub.fault = (asked, response, bytes) => {
+      if (asked.host !== "cdn" || asked.path !== WEIGHTS) return undefined;
+      response.writeHead(200, { "content-length": bytes!.length });
+      response.write(bytes!.subarray(0, 3000), () => setTimeout(onHeld, 2000));
+      return true;
+    };
+    const ended = await pull(["--accept-license"], {
+      onStart: (child) => {
+        onHeld = () => child.kill(signal);
+      },
+    });
+    expect([ended.code, ended.signal]).toEqual(signal === "SIGINT" ? [130, null] : [null, signal]);
+    const sentence = "retouch: Stopping; what has come stays, and the same command goes on from there;";
+    if (signal === "SIGINT") expect(ended.stderr).toContain(sentence);
+    const blobs = path.join(snapshotIn(cacheFolder), "../../blobs");
+    expect((await stat(path.join(blobs, `${hub.oidOf(WEIGHTS)}.incomplete`))).size).toBe(3000);
+
+    hub.fault = undefined;
+    expect((await pull(["--accept-license", "--quiet"])).code).toBe(0);
+    const ranges = hub
+      .forBytes()
+      .filter((asked) => asked.path === WEIGHTS)
+      .map(({ range }) => range);
+    expect(ranges).toEqual([undefined, "bytes=3000-"]);
+  });
+});
