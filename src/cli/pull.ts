@@ -61,12 +61,12 @@ export async function runPull(
           filesLeft = found.missing.length;
           for (const line of listingLines(found)) say(line);
         },
-        onProgress(done) {
+        onProgress(done, received) {
           const now = Date.now();
           if (now - lastDrawn < 100) return;
           lastDrawn = now;
           const of = listing?.totalBytes ?? 0;
-          progress.bytes({ done, of, perSecond: rateOf(done, now) });
+          progress.bytes({ done, of, perSecond: rateOf(received, now) });
         },
         onFile(file) {
           filesLeft -= 1;
@@ -149,14 +149,15 @@ async function isConfirmed(question: string, signal: AbortSignal): Promise<boole
   }
 }
 
-/** Bytes a second over the last seconds; what an earlier run left counts for nothing. */
-function createRate(): (done: number, now: number) => number | undefined {
-  const seen: { done: number; now: number }[] = [];
-  return (done, now) => {
-    seen.push({ done, now });
+/** Bytes a second over the last seconds. */
+function createRate(): (received: number, now: number) => number | undefined {
+  const seen: { received: number; now: number }[] = [];
+  return (received, now) => {
+    seen.push({ received, now });
     while (seen.length > 2 && now - seen[0]!.now > RATE_WINDOW_MS) seen.shift();
-    const [first] = seen as [{ done: number; now: number }];
-    return now - first.now < 1000 ? undefined : ((done - first.done) * 1000) / (now - first.now);
+    const first = seen[0]!;
+    const seconds = (now - first.now) / 1000;
+    return seconds < 1 ? undefined : (received - first.received) / seconds;
   };
 }
 

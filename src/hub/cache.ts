@@ -98,7 +98,7 @@ export async function freeBytes(folder: string): Promise<number> {
 /** A failure of the file system as a sentence; anything else as it is. */
 export function withSentence(error: unknown, cacheFolder: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
-  if (error instanceof RetouchError || typeof code !== "string") return error;
+  if (error instanceof RetouchError || !/^E[A-Z]+$/.test(String(code))) return error;
   const sentence =
     code === "ENOSPC" || code === "EDQUOT"
       ? `The disk of ${cacheFolder} is full; make room and run the command again, which goes on from here.`

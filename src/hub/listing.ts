@@ -1,7 +1,7 @@
 /** What the hub says about a repository: the commit of a revision, the licence, and the files. */
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { RetouchError } from "../errors.ts";
-import type { HubFetch } from "./hub-fetch.ts";
+import { aborted, type HubFetch } from "./hub-fetch.ts";
 import { isCommit, isInside, PUBLISHED, type Repository } from "./repository.ts";
 
 export interface Licence {
@@ -22,6 +22,7 @@ export interface HubFile {
 
 export interface Hub {
   readonly endpoint: string;
+  readonly signal: AbortSignal;
   readonly fetch: HubFetch;
 }
 
@@ -32,11 +33,12 @@ const OWN_LICENCE = "other";
 
 /** @throws RetouchError HUB_REFUSED, HUB_UNAVAILABLE or ABORTED */
 export async function readRevision(
-  { endpoint: hubUrl, fetch }: Hub,
+  hub: Hub,
   { name, revision }: Repository,
 ): Promise<{ commit: string; licence: Licence }> {
+  const { endpoint: hubUrl, fetch } = hub;
   const fields = { additionalFields: ["sha", "cardData"] as ("sha" | "cardData")[] };
-  const info = await readable(name, () => modelInfo({ name, revision, hubUrl, fetch, ...fields }));
+  const info = await readable(hub, name, () => modelInfo({ name, revision, hubUrl, fetch, ...fields }));
   if (typeof info.sha !== "string" || !isCommit(info.sha)) throw unreadable(name);
   return { commit: info.sha, licence: licenceOf(hubUrl, name, info) };
 }
@@ -48,7 +50,7 @@ export async function readRevision(
 export async function readFiles(hub: Hub, name: string, commit: string): Promise<HubFile[]> {
   const { endpoint: hubUrl, fetch } = hub;
   const files: HubFile[] = [];
-  await readable(name, async () => {
+  await readable(hub, name, async () => {
     const repo = { type: "model", name } as const;
     for await (const entry of listFiles({ repo, revision: commit, recursive: true, hubUrl, fetch })) {
       if (entry.type !== "directory") files.push(fileOf(name, entry));
@@ -99,10 +101,11 @@ function licenceOf(endpoint: string, name: string, info: { gated?: unknown; card
 }
 
 /** Our own errors pass; whatever else goes wrong lies in the answer. */
-async function readable<Result>(name: string, read: () => Promise<Result>): Promise<Result> {
+async function readable<Result>(hub: Hub, name: string, read: () => Promise<Result>): Promise<Result> {
   try {
     return await read();
   } catch (error) {
+    if (hub.signal.aborted) throw aborted();
     throw error instanceof RetouchError ? error : unreadable(name, error);
   }
 }

@@ -7,7 +7,7 @@ import { incompleteOf } from "./blob-writer.ts";
 import { type Cache, findSnapshot, freeBytes, openCache, withSentence } from "./cache.ts";
 import { withLock } from "./cache-lock.ts";
 import { addressOf, download } from "./download.ts";
-import { createHubFetch, type HubAccess, type HubFetch } from "./hub-fetch.ts";
+import { aborted, createHubFetch, type HubAccess, type HubFetch, reasonOf } from "./hub-fetch.ts";
 import { type HubFile, type Licence, readFiles, readRevision } from "./listing.ts";
 import { checkRepository, type Repository } from "./repository.ts";
 import { sizeText } from "./size-text.ts";
@@ -34,8 +34,8 @@ export interface PullOptions {
 export interface PullWatch {
   /** Everything that belongs to the checkpoint, before anything is downloaded. */
   onListed(listing: Listing): void;
-  /** Bytes of the checkpoint that are there, now and again. */
-  onProgress(done: number): void;
+  /** Bytes of the checkpoint that are there, now and again, and how many of them came in this run. */
+  onProgress(done: number, received: number): void;
   /** A file has come and is checked. */
   onFile(file: HubFile): void;
   /** Another process downloads the same repository. */
@@ -85,7 +85,7 @@ async function pullOnline(options: PullOptions, cache: Cache): Promise<Pulled> {
   const { repository, endpoint, token, signal, firstPauseMs, watch } = options;
   const { name, revision } = repository;
   const access: HubAccess = { endpoint, token, repository, signal, firstPauseMs };
-  const hub = { endpoint, fetch: createHubFetch(access) };
+  const hub = { endpoint, signal, fetch: createHubFetch(access) };
 
   // 1. Which commit, under which licence.
   const { commit, licence } = await readRevision(hub, repository);
@@ -150,12 +150,19 @@ async function readIndex(
   }
   const text = (await cache.has(file, commit))
     ? await readFile(path.join(cache.snapshot(commit), MODEL_INDEX), "utf8")
-    : await fetch(addressOf(access, MODEL_INDEX, commit)).then((answer) => answer.text());
+    : await fetch(addressOf(access, MODEL_INDEX, commit)).then((answer) => textOf(access, answer));
   try {
     return JSON.parse(text);
   } catch (cause) {
     throw new RetouchError("CHECKPOINT_INVALID", `The ${MODEL_INDEX} of ${name} is no JSON.`, { cause });
   }
+}
+
+async function textOf({ endpoint, signal }: HubAccess, answer: Response): Promise<string> {
+  return answer.text().catch((cause: unknown) => {
+    if (signal.aborted) throw aborted();
+    throw new RetouchError("HUB_UNAVAILABLE", `${endpoint} cannot be used: ${reasonOf(cause)}.`, { cause });
+  });
 }
 
 async function compare(cache: Cache, commit: string, files: readonly HubFile[]): Promise<Listing> {
@@ -200,15 +207,21 @@ async function bring(
   const own = { ...access, signal };
   const ownFetch = createHubFetch(own);
   const have = new Map<string, number>();
+  let received = 0;
   // Two files with the same bytes are one blob, and must not be written twice at once.
   const groups = [...new Set(files.map(({ oid }) => oid))].map((oid) =>
     files.filter((file) => file.oid === oid),
   );
   const bringOne = async (same: readonly HubFile[]): Promise<void> => {
     const [file] = same as [HubFile];
+    let last: number | undefined;
     const onBytes = (bytes: number): void => {
+      // The first figure is what an earlier run left.
+      if (last !== undefined) received += Math.max(bytes - last, 0);
+      last = bytes;
       for (const { path: name } of same) have.set(name, bytes);
-      watch.onProgress([...have.values()].reduce((sum, value) => sum + value, 0));
+      const done = [...have.values()].reduce((sum, value) => sum + value, 0);
+      watch.onProgress(done, received);
     };
     const places = await Promise.all(same.map((each) => cache.has(each, commit)));
     const isDownloaded = !places.every(Boolean) && !(await cache.hasBlob(file));
