@@ -1,6 +1,6 @@
 /**
  * One function an operator, values in and a value out. Shapes are checked as the graph is written, so a mistake
- * fails on the line that makes it. All arithmetic is float32; `toFloat32` is where stored half precision ends.
+ * fails on the line that makes it. All arithmetic is float32; `toFloat32` is where stored half precision and fp8 end.
  */
 import {
   type Attribute,

@@ -1,25 +1,43 @@
 /** The tensors of one network's files, handed to the graph by key, each exactly once. */
 import { RetouchError } from "../errors.ts";
+import type { DType } from "../onnx/dtype.ts";
 import { externalTensor, showShape, type Value } from "../onnx/graph.ts";
-import { toFloat32 } from "../onnx/ops.ts";
+import { concat, mul, toFloat32 } from "../onnx/ops.ts";
 import path from "node:path";
 import type { StoredTensor } from "./safetensors.ts";
 
 /** Buffers that training frameworks store although they follow from the configuration. */
 const DERIVED_KEYS = /(^|\.)position_ids$/;
 
+/**
+ * The element types that a weight may have in its file. The runtime widens every one of them, fp8 as well, to float32
+ * when it loads the network: 32 Mi numbers are 128 MiB of memory, from an fp8 file as from a float32 one.
+ */
+const READABLE = new Set<DType>(["float32", "float16", "bfloat16", "float8e4m3fn"]);
+export const READABLE_TYPES = "F32, F16, BF16 and F8_E4M3";
+export const isReadable = ({ dtype }: StoredTensor): boolean => dtype !== undefined && READABLE.has(dtype);
+
+/** A weight whose rows lie in several byte ranges, or that is stored divided by a scale. */
+export interface AssembledTensor {
+  shape: readonly number[];
+  /** In the order of the rows. */
+  parts: readonly StoredTensor[];
+  /** One float32 number, [] or [1], that the stored numbers are multiplied by. */
+  scale: StoredTensor | undefined;
+}
+
 export class WeightSet {
   /** What a message calls this network: its folder. */
   readonly name: string;
   /** The folder that the external data's locations are relative to. */
   readonly baseFolder: string;
-  readonly #tensors: ReadonlyMap<string, StoredTensor>;
+  readonly #tensors: ReadonlyMap<string, StoredTensor | AssembledTensor>;
   readonly #used = new Set<string>();
 
-  constructor(name: string, tensors: ReadonlyMap<string, StoredTensor>) {
+  constructor(name: string, tensors: ReadonlyMap<string, StoredTensor | AssembledTensor>) {
     this.name = name;
     this.#tensors = tensors;
-    this.baseFolder = commonFolder([...tensors.values()].map((tensor) => tensor.file));
+    this.baseFolder = commonFolder([...tensors.values()].flatMap(partsOf).map(({ file }) => file));
   }
 
   /** The keys under `prefix`; "" is the whole set. */
@@ -50,17 +68,27 @@ export class WeightSet {
         `${this.name}: the weight ${key} has the shape ${showShape(stored.shape)} where the configuration asks for ${showShape(shape)}.`,
       );
     }
-    if (stored.dtype === undefined || !["float32", "float16", "bfloat16"].includes(stored.dtype)) {
+    const parts = partsOf(stored);
+    const unreadable = parts.find((part) => !isReadable(part));
+    if (unreadable) {
       throw new RetouchError(
         "CHECKPOINT_UNSUPPORTED",
-        `${this.name}: the weight ${key} is stored as ${stored.storedType}; F32, F16 and BF16 can be read.`,
+        `${this.name}: the weight ${key} is stored as ${unreadable.storedType}; ${READABLE_TYPES} can be read.`,
       );
     }
     if (this.#used.has(key)) throw new Error(`${this.name}: the weight ${key} is used twice.`);
     this.#used.add(key);
-    const location = path.relative(this.baseFolder, stored.file).split(path.sep).join("/");
-    const { byteOffset, byteLength } = stored;
-    return toFloat32(externalTensor(key, stored.dtype, shape, { location, byteOffset, byteLength }));
+    const values = parts.map((part, index) =>
+      toFloat32(this.#external(parts.length === 1 ? key : `${key}[${index}]`, part)),
+    );
+    const value = values.length === 1 ? values[0]! : concat(values, 0);
+    const scale = "parts" in stored ? stored.scale : undefined;
+    return scale ? mul(value, this.#external(key.replace(/[^.]*$/, "scale_weight"), scale)) : value;
+  }
+
+  #external(name: string, { file, dtype, shape, byteOffset, byteLength }: StoredTensor): Value {
+    const location = path.relative(this.baseFolder, file).split(path.sep).join("/");
+    return externalTensor(name, dtype!, shape, { location, byteOffset, byteLength });
   }
 
   /** Marks a key as known and not needed, such as the second name of a shared table. */
@@ -117,6 +145,9 @@ export class WeightScope {
     return this.#prefix === "" ? name : `${this.#prefix}.${name}`;
   }
 }
+
+const partsOf = (stored: StoredTensor | AssembledTensor): readonly StoredTensor[] =>
+  "parts" in stored ? stored.parts : [stored];
 
 function commonFolder(files: readonly string[]): string {
   let folder = path.dirname(files[0] ?? path.sep);

@@ -30,9 +30,13 @@ describe("taking a weight", () => {
     });
   });
 
-  it("gives float32 where the file has half precision", () => {
-    const set = setOf({ a: stored({ dtype: "bfloat16" }), b: stored({ dtype: "float16" }) });
-    for (const key of ["a", "b"]) {
+  it("gives float32 where the file has half precision or fp8", () => {
+    const set = setOf({
+      a: stored({ dtype: "bfloat16" }),
+      b: stored({ dtype: "float16" }),
+      c: stored({ dtype: "float8e4m3fn" }),
+    });
+    for (const key of ["a", "b", "c"]) {
       expect(set.take(key, [2, 3])).toMatchObject({ dtype: "float32", origin: { node: { opType: "Cast" } } });
     }
   });
@@ -53,14 +57,14 @@ describe("taking a weight", () => {
   });
 
   it.each([
-    [undefined, "F8_E4M3"],
+    [undefined, "F8_E5M2"],
     ["int32", "I32"],
     ["uint8", "U8"],
   ] as const)("of type %s is refused by its name in the file", (dtype, storedType) => {
     expect(() => setOf({ a: stored({ dtype, storedType }) }).take("a", [2, 3])).toThrow(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        `transformer: the weight a is stored as ${storedType}; F32, F16 and BF16 can be read.`,
+        `transformer: the weight a is stored as ${storedType}; F32, F16, BF16 and F8_E4M3 can be read.`,
       ),
     );
   });
