@@ -25,7 +25,10 @@ from write_fixtures import FIXTURES, write_fixtures
 
 # Largest relative error (2-norm of the difference by that of the committed tensor). Processors differ in the order of
 # their sums; a value of a half type that lies on the edge between two roundings moves by a whole step.
-TOLERANCES = {torch.float64: 1e-5, torch.float32: 1e-5, torch.float16: 3e-4, torch.bfloat16: 1e-3}
+TOLERANCES = {
+    torch.float64: 1e-5, torch.float32: 1e-5, torch.float16: 3e-4, torch.bfloat16: 1e-3,
+    torch.float8_e4m3fn: 1e-2,
+}
 
 # A picture's value next to the edge between two integers may fall to either side; this share of values may.
 MOVED_PIXELS = 0.01

@@ -20,12 +20,14 @@ from diffusers import FluxKontextPipeline
 from PIL import Image
 from pipeline import load_pipeline
 from recorder import record_edit
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from single_files import write_single_files
 from tables import TEXTS, noise_table, schedule_table, token_table
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = REPOSITORY / "test" / "fixtures"
 ALL_CASES = [*CASES, *TINY_CASES]
+SINGLE_FILE_CASE = CASES[0]  # of the checkpoint whose single files are run
 
 
 def checkpoint_folder(name: str) -> str:
@@ -97,6 +99,8 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     save_file(noise_table(), output / "noise.safetensors")
     for name in names:
         write_checkpoint_fixtures(output, name)
+    case = load_file(FIXTURES / "cases" / f"{SINGLE_FILE_CASE.name}.safetensors")
+    write_single_files(output / "single-files", FIXTURES / "checkpoints", case, SINGLE_FILE_CASE.edit.guidance)
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 
