@@ -12,7 +12,7 @@ import type { FluxConfig } from "./flux-config.ts";
 import { linear } from "./layers.ts";
 
 /** Channels of the sinusoidal embedding, and how much sigma and guidance are scaled before it. */
-const TIME_CHANNELS = 256;
+export const TIME_CHANNELS = 256;
 const TIME_SCALE = 1000;
 
 /**

@@ -13,7 +13,8 @@ import { batched, headNorm, linear, unbatched } from "./layers.ts";
 
 /** Epsilon of every norm, fixed in the reference implementation. */
 const EPSILON = 1e-6;
-const MLP_RATIO = 4;
+/** Width of a feed-forward layer by that of a token. */
+export const MLP_RATIO = 4;
 
 /**
  * Builds the network. Inputs: `latents` [target, C] and `referenceLatents` [reference, C] packed tokens;
