@@ -26,6 +26,8 @@ export interface EditFlags {
   seed?: number | undefined;
   format?: OutputFormat | undefined;
   checkpoint?: string | undefined;
+  transformer?: string | undefined;
+  vae?: string | undefined;
   threads?: number | undefined;
   safetyChecker?: boolean | undefined;
   keepUnchanged?: boolean | undefined;
@@ -52,11 +54,11 @@ export async function runEdit(
   let engine: Engine | undefined;
   try {
     progress.phase("loading the checkpoint");
-    const { threads } = flags;
+    const { transformer, vae, threads } = flags;
     const checkpoint = await checkpointFolder(flags.checkpoint);
     const safety = { isOn: flags.safetyChecker ?? true };
     engine = await orAborted(
-      withFlagNames(() => createEngine({ checkpoint, threads, safety })),
+      withFlagNames(() => createEngine({ checkpoint, transformer, vae, threads, safety })),
       signal,
     );
     progress.clear();

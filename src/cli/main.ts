@@ -63,6 +63,8 @@ program
     "--checkpoint <dir>",
     "a checkpoint folder in the layout of diffusers, or a pulled repository (default: the demo that ships)",
   )
+  .option("--transformer <file>", "a single file in the place of the folder's transformer")
+  .option("--vae <file>", "a single file in the place of the folder's autoencoder")
   .option(
     "--threads <number>",
     "threads to compute with, 0 for one a core (default: 0)",
@@ -110,6 +112,8 @@ program
     "--checkpoint <dir>",
     "a checkpoint folder in the layout of diffusers, or a pulled repository (default: the demo that ships)",
   )
+  .option("--transformer <file>", "a single file in the place of the folder's transformer")
+  .option("--vae <file>", "a single file in the place of the folder's autoencoder")
   .option(
     "--threads <number>",
     "threads to compute with, 0 for one a core (default: 0)",

@@ -13,15 +13,17 @@ import { createEditTool, EDIT_TOOL } from "./edit-tool.ts";
 /** The flags as commander hands them over. */
 export interface McpFlags {
   checkpoint?: string | undefined;
+  transformer?: string | undefined;
+  vae?: string | undefined;
   threads?: number | undefined;
   safetyChecker?: boolean | undefined;
 }
 
 /** Serves until the client goes away or `signal`. The checkpoint is loaded by the first edit. */
 export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void> {
-  const { threads, safetyChecker: isOn = true } = flags;
+  const { transformer, vae, threads, safetyChecker: isOn = true } = flags;
   const checkpoint = await checkpointFolder(flags.checkpoint);
-  const engine = createLateEngine({ checkpoint, threads, safety: { isOn } });
+  const engine = createLateEngine({ checkpoint, transformer, vae, threads, safety: { isOn } });
   const edit = createEditTool(engine.get);
   const server = new Server({ name: "retouch", version }, { capabilities: { tools: {} } });
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [EDIT_TOOL] }));

@@ -9,6 +9,18 @@ export const ENGINE = {
     "checkpoints/tiny",
     "Checkpoint folder in the layout of diffusers; without it, the demo that ships.",
   ),
+  transformer: optional(
+    "RETOUCH_TRANSFORMER",
+    text,
+    "flux1-kontext-dev.safetensors",
+    "Single file in the place of the folder's transformer.",
+  ),
+  vae: optional(
+    "RETOUCH_VAE",
+    text,
+    "ae.safetensors",
+    "Single file in the place of the folder's autoencoder.",
+  ),
   threads: required(
     "RETOUCH_THREADS",
     integer(0, 1024),

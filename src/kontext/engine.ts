@@ -24,6 +24,10 @@ const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/tiny", impor
 export interface EngineOptions {
   /** A checkpoint folder in the layout of diffusers. @default the one that ships with this package */
   checkpoint?: string | undefined;
+  /** A single file in the layout of the original repository or of ComfyUI, in the place of the folder's transformer. */
+  transformer?: string | undefined;
+  /** The same in the place of its autoencoder. */
+  vae?: string | undefined;
   /** Threads of the networks; 0 takes one a physical core. @default 0 */
   threads?: number | undefined;
   /** Pictures with more pixels are refused before they are decoded. @default 64,000,000 */
@@ -45,9 +49,9 @@ export interface EngineSafety {
 
 export interface CheckpointInfo {
   folder: string;
-  /** The folder's own name. */
+  /** The name of the transformer's single file, or of the folder where there is none. */
   name: string;
-  /** Whether it is the small checkpoint that ships with this package. */
+  /** Whether it is the small checkpoint that ships with this package, and that alone. */
   isDemo: boolean;
   /** Side of the square that it was trained at, in pixels. */
   nativeSize: number;
@@ -128,12 +132,13 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const { isPromptInMetadata = false } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads }) : undefined;
-  const checkpoint = await Checkpoint.open(folder);
+  const { transformer, vae } = options;
+  const checkpoint = await Checkpoint.open(folder, { transformer, vae });
   const networks = await Networks.load(checkpoint, threads);
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
-    name: path.basename(checkpoint.folder),
-    isDemo: checkpoint.folder === SHIPPED_CHECKPOINT,
+    name: transformer === undefined ? path.basename(checkpoint.folder) : path.parse(transformer).name,
+    isDemo: checkpoint.folder === SHIPPED_CHECKPOINT && transformer === undefined && vae === undefined,
     nativeSize: networks.autoencoder.sampleSize,
     grid: networks.native.grid,
   };

@@ -1,17 +1,13 @@
 /** The networks of a checkpoint, loaded and ready: text encoders, autoencoder and transformer, and what they need. */
-import {
-  type AutoencoderConfig,
-  autoencoderDecoder,
-  autoencoderEncoder,
-  readAutoencoderConfig,
-} from "../models/autoencoder.ts";
+import { type AutoencoderConfig, autoencoderDecoder, autoencoderEncoder } from "../models/autoencoder.ts";
 import { fluxTransformer } from "../models/flux.ts";
-import { type FluxConfig, readFluxConfig } from "../models/flux-config.ts";
+import type { FluxConfig } from "../models/flux-config.ts";
 import { fluxModulation, modulationSize } from "../models/flux-modulation.ts";
 import { RetouchError } from "../errors.ts";
 import { loadSession } from "../runtime/load.ts";
 import type { Session } from "../runtime/session.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import { readAutoencoder, readTransformer } from "./components.ts";
 import type { RotaryTable } from "./latents.ts";
 import { fitSketcher, type LatentSketcher } from "./preview.ts";
 import { type Prompt, PromptEncoder } from "./prompt.ts";
@@ -71,8 +67,8 @@ export class Networks {
    */
   static async load(checkpoint: Checkpoint, threads: number): Promise<Networks> {
     const schedule = readScheduleConfig(await checkpoint.config("scheduler/scheduler_config.json"));
-    const flux = readFluxConfig(await checkpoint.config("transformer/config.json"));
-    const autoencoder = readAutoencoderConfig(await checkpoint.config("vae/config.json"));
+    const { config: flux, weights: fluxWeights } = await readTransformer(checkpoint);
+    const { config: autoencoder, weights: vaeWeights } = await readAutoencoder(checkpoint);
     if (flux.inChannels !== 4 * autoencoder.latentChannels) {
       throw new RetouchError(
         "CHECKPOINT_INVALID",
@@ -87,14 +83,12 @@ export class Networks {
       );
     }
 
-    const fluxWeights = await checkpoint.weights("transformer");
     const modulationOutputs = fluxModulation(flux, fluxWeights.scope());
     const fluxOutputs = fluxTransformer(flux, fluxWeights.scope(), { textLength: prompts.textLength });
     fluxWeights.assertAllUsed();
     const modulation = await loadSession(modulationOutputs, fluxWeights, threads);
     const transformer = await loadSession(fluxOutputs, fluxWeights, threads);
 
-    const vaeWeights = await checkpoint.weights("vae");
     const encoderOutputs = autoencoderEncoder(autoencoder, vaeWeights.scope());
     const decoderOutputs = autoencoderDecoder(autoencoder, vaeWeights.scope());
     vaeWeights.assertAllUsed();

@@ -40,10 +40,12 @@ export function createWorkers(
 }
 
 function engineSetup(config: Config): EngineSetup {
-  const { checkpoint, threads, imageMaxBytes, imageMaxPixels, imageTimeoutMs, price, allowPrivateHosts } =
-    config;
+  const { checkpoint, transformer, vae, threads, price, allowPrivateHosts } = config;
+  const { imageMaxBytes, imageMaxPixels, imageTimeoutMs } = config;
   return {
     checkpoint,
+    transformer,
+    vae,
     threads,
     safety: {
       isOn: config.safety !== "off",

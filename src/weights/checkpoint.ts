@@ -7,6 +7,7 @@ import path from "node:path";
 import { RetouchError } from "../errors.ts";
 import { Config } from "./config.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
+import { SingleFile } from "./single-file.ts";
 import { WeightSet } from "./weight-set.ts";
 
 /** The names that diffusers and transformers give to a component's weights. */
@@ -14,20 +15,28 @@ const WEIGHT_FILES = ["diffusion_pytorch_model.safetensors", "model.safetensors"
 /** What a path may consist of without naming a file. */
 const NO_FILE_NAMES = new Set(["", ".", ".."]);
 
+/** Single files in the layout of the original repository that stand in the place of components. */
+export interface SingleFiles {
+  transformer?: string | undefined;
+  vae?: string | undefined;
+}
+
 export class Checkpoint {
   readonly folder: string;
+  readonly #singleFiles: SingleFiles;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, singleFiles: SingleFiles) {
     this.folder = folder;
+    this.#singleFiles = singleFiles;
   }
 
   /** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_UNSUPPORTED, naming the folder. */
-  static async open(folder: string): Promise<Checkpoint> {
+  static async open(folder: string, singleFiles: SingleFiles = {}): Promise<Checkpoint> {
     const found = await stat(folder).catch(() => undefined);
     if (!found?.isDirectory()) {
       throw new RetouchError("CHECKPOINT_MISSING", `The checkpoint folder ${folder} does not exist.`);
     }
-    const checkpoint = new Checkpoint(path.resolve(folder));
+    const checkpoint = new Checkpoint(path.resolve(folder), singleFiles);
     const index = await checkpoint.config("model_index.json");
     const pipeline = index.string("_class_name");
     if (pipeline !== "FluxKontextPipeline") {
@@ -49,6 +58,12 @@ export class Checkpoint {
       () => true,
       () => false,
     );
+  }
+
+  /** The file that stands in the place of a component, or undefined where its folder counts. */
+  async singleFile(component: keyof SingleFiles): Promise<SingleFile | undefined> {
+    const file = this.#singleFiles[component];
+    return file === undefined ? undefined : SingleFile.open(file);
   }
 
   /** The weights of a component's folder, in one file or in shards that an index lists. */

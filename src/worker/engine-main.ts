@@ -38,6 +38,8 @@ async function setUp(setup: EngineSetup): Promise<void> {
     const storage = openStorage(setup.storage);
     const engine = await createEngine({
       checkpoint: setup.checkpoint,
+      transformer: setup.transformer,
+      vae: setup.vae,
       threads: setup.threads,
       maxPixels: setup.imageMaxPixels,
       safety: setup.safety,

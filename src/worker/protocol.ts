@@ -6,6 +6,8 @@ import type { StorageOptions } from "../storage/open.ts";
 /** All that the engine process needs to know, once. */
 export interface EngineSetup {
   checkpoint?: string | undefined;
+  transformer?: string | undefined;
+  vae?: string | undefined;
   threads: number;
   /** No checker at all, or one with its own threshold where none is given. Required: also for jobs that ask for none. */
   safety: { isOn: boolean; isRequired?: boolean | undefined; threshold?: number | undefined };

@@ -6,6 +6,7 @@ import path from "node:path";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { gradient, sharpOf } from "../images/samples.ts";
+import { fixtures } from "../support/fixtures.ts";
 import { CHECKPOINT, retouch, type RunOptions, type Ended } from "./run.ts";
 
 let folder: string;
@@ -66,6 +67,28 @@ describe("retouch edit", () => {
       expect.stringMatching(/^kept: \d+\.\d % of the picture, where nothing was edited$/),
       expect.stringMatching(/^safety check: passed \(score 0\.\d{3} of 0\.7\)$/),
       expect.stringMatching(/^time: \d+\.\d\d s, of which \d+\.\d\d s denoising$/),
+    ]);
+  });
+
+  it("gives the same picture with single files in the place of transformer and autoencoder", async () => {
+    const files = path.join(fixtures, "single-files");
+    const single = [
+      `--transformer=${path.join(files, "plain.safetensors")}`,
+      `--vae=${path.join(files, "plain-ae.safetensors")}`,
+    ];
+    const ended = await edit("bird.jpg", ["-o", "single.png", "--json", ...single]);
+    expect([ended.code, ended.stderr]).toEqual([0, ""]);
+    expect(JSON.parse(ended.stdout.toString())).toMatchObject({ checkpoint: "plain" });
+    await edit("bird.jpg", ["-o", "folder.png"]);
+    const [one, other] = await Promise.all(
+      ["single.png", "folder.png"].map((name) => readFile(path.join(folder, name))),
+    );
+    expect(one).toEqual(other);
+
+    const swapped = await edit("bird.jpg", [`--transformer=${path.join(files, "plain-ae.safetensors")}`]);
+    expect([swapped.code, swapped.stderr]).toEqual([
+      1,
+      `retouch: The weights file ${path.join(files, "plain-ae.safetensors")} lacks the weight single_blocks.0.norm.query_norm.scale.\n`,
     ]);
   });
 

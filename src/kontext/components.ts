@@ -1,0 +1,50 @@
+/**
+ * Sizes and weights of transformer and autoencoder: from the checkpoint's folder, or from a single file that stands in
+ * the place of one of its components.
+ */
+import { type AutoencoderConfig, readAutoencoderConfig } from "../models/autoencoder.ts";
+import { type FluxConfig, readFluxConfig } from "../models/flux-config.ts";
+import { originalAutoencoderConfig, originalAutoencoderLayout } from "../models/original-autoencoder.ts";
+import { originalFluxConfig, originalFluxLayout } from "../models/original-flux.ts";
+import type { Checkpoint } from "../weights/checkpoint.ts";
+import type { Config } from "../weights/config.ts";
+import type { LayoutEntry, SingleFile } from "../weights/single-file.ts";
+import type { WeightSet } from "../weights/weight-set.ts";
+
+export interface Component<Sizes> {
+  config: Sizes;
+  weights: WeightSet;
+}
+
+export function readTransformer(checkpoint: Checkpoint): Promise<Component<FluxConfig>> {
+  return readComponent(checkpoint, "transformer", readFluxConfig, originalFluxConfig, originalFluxLayout);
+}
+
+export function readAutoencoder(checkpoint: Checkpoint): Promise<Component<AutoencoderConfig>> {
+  return readComponent(
+    checkpoint,
+    "vae",
+    readAutoencoderConfig,
+    originalAutoencoderConfig,
+    originalAutoencoderLayout,
+  );
+}
+
+async function readComponent<Sizes>(
+  checkpoint: Checkpoint,
+  name: "transformer" | "vae",
+  readConfig: (config: Config) => Sizes,
+  configOfFile: (file: SingleFile, folder: Config | undefined) => Sizes,
+  layoutOf: (config: Sizes) => LayoutEntry[],
+): Promise<Component<Sizes>> {
+  const configFile = `${name}/config.json`;
+  const file = await checkpoint.singleFile(name);
+  if (!file) {
+    const config = readConfig(await checkpoint.config(configFile));
+    return { config, weights: await checkpoint.weights(name) };
+  }
+  // The folder need not have what the file stands in for.
+  const folder = (await checkpoint.has(configFile)) ? await checkpoint.config(configFile) : undefined;
+  const config = configOfFile(file, folder);
+  return { config, weights: file.arrange(name, layoutOf(config)) };
+}
