@@ -141,9 +141,10 @@ def train(minutes: float, batch: int, seed: int, device: str, start: Path | None
             run.log("autoencoder", step=step, loss=loss.item(), dB=decibels(output.detach(), target), seconds=clock.spent)
         if clock.save_is_due():
             run.save("autoencoder", pack())
-    if step and not (state and state.get("scale")):
+    if not (state and state.get("scale")):
         model.load_state_dict(average.weights)
-        statistics.update(measure(model, device))
+        kept = {"shift": model.config.shift_factor, "scale": model.config.scaling_factor}
+        statistics.update(measure(model, device) if step or start is None else kept)
         run.log("autoencoder", step=step, **statistics)
         run.save("autoencoder", pack())
     return trained()

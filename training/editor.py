@@ -287,9 +287,10 @@ def _train_phase(
         noise = torch.randn_like(data["target"])
         sigma = draw_sigma(batches.batch, noise.shape[1], device)
         plain_guidance = torch.full((batches.batch,), PLAIN_GUIDANCE, device=device)
-        # Any guidance that a user may send, mostly the usual ones.
-        guidance = 10 * torch.rand(batches.batch, device=device)
-        guidance = torch.where(torch.rand_like(guidance) < 0.5, 1 + 0.3 * guidance, guidance)
+        # Any guidance that a user may send: half of them 1 to 4, half so that all scales are equally frequent.
+        share = torch.rand(batches.batch, device=device)
+        scale = share * true_scale(torch.tensor(10.0))
+        guidance = torch.where(torch.rand_like(share) < 0.5, 1 + 3 * share, 2 * scale / (4 - scale))
         at = sigma.view(-1, 1, 1)
         noisy = at * noise + (1 - at) * data["target"]
         inputs = (noisy, data["reference"], data["places"], sigma)

@@ -88,7 +88,7 @@ class Clock:
     def progress(self) -> float:
         if self.saved >= limits.ends:
             raise SliceEnd
-        return self.spent / self.budget
+        return self.spent / self.budget if self.budget else 1.0
 
     def save_is_due(self) -> bool:
         """True now and then, and once at the end of a slice; the next look at `progress` then raises SliceEnd."""

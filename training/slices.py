@@ -29,7 +29,7 @@ def progress(minutes: dict[str, float]) -> dict[str, float]:
         stage = state.get("phase", "autoencoder")
         for earlier in list(minutes)[: list(minutes).index(stage)]:
             spent[earlier] = 1.0
-        spent[stage] = min(1.0, state["seconds"] / (60 * minutes[stage]))
+        spent[stage] = min(1.0, state["seconds"] / (60 * minutes[stage])) if minutes[stage] else 1.0
     return spent
 
 

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=PRESETS, default="cpu", help="device, size and batches (default cpu)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stage", choices=("autoencoder", "editor", "all"), default="all")
-    parser.add_argument("--autoencoder-minutes", type=float, help="instead of the preset's share of --minutes")
+    parser.add_argument("--autoencoder-minutes", type=float, help="instead of the preset's share of --minutes; 0 with --from keeps its autoencoder")
     parser.add_argument("--guidance-minutes", type=float, help="instead of the preset's share of --minutes")
     parser.add_argument("--restart", action="store_true", help="forget the saved state first")
     parser.add_argument("--from", dest="start", type=Path, help="begin from this checkpoint folder instead of from nothing")
@@ -53,8 +53,8 @@ def train(arguments: argparse.Namespace, preset: Preset) -> None:
     if arguments.restart:
         shutil.rmtree(run.STATE_FOLDER, ignore_errors=True)
     whole = arguments.minutes or preset.minutes
-    first = arguments.autoencoder_minutes or whole * preset.autoencoder_share
-    last = arguments.guidance_minutes or whole * preset.guidance_share
+    first = whole * preset.autoencoder_share if arguments.autoencoder_minutes is None else arguments.autoencoder_minutes
+    last = whole * preset.guidance_share if arguments.guidance_minutes is None else arguments.guidance_minutes
     minutes = {"autoencoder": first, "edits": whole - first - last, "guidance": last}
     run.limits.save_every_seconds = preset.save_every_seconds
     if arguments.slice_minutes:
