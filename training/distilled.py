@@ -7,7 +7,6 @@ guidance at the scale that g stands for; in dB, per g. Beside it, what the teach
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 from random import Random
 
@@ -25,10 +24,7 @@ STEPS = 28
 
 def sigmas(tokens: int) -> list[float]:
     """The scheduler's sigmas for this many target tokens, and the final zero."""
-    config = editor.SCHEDULER
-    slope = (config["max_shift"] - config["base_shift"]) / (config["max_image_seq_len"] - config["base_image_seq_len"])
-    shift = math.exp(config["base_shift"] + slope * (tokens - config["base_image_seq_len"]))
-    return [shift * u / (1 + (shift - 1) * u) for u in np.linspace(1, 1 / STEPS, STEPS)] + [0.0]
+    return [editor.shift_time(u, tokens) for u in np.linspace(1, 1 / STEPS, STEPS)] + [0.0]
 
 
 @torch.no_grad()

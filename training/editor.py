@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import torch
@@ -135,12 +136,17 @@ def pack(latents: Tensor) -> Tensor:
     return latents.view(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(b, h * w // 4, c * 4)
 
 
-def draw_sigma(count: int, tokens: int, device: str, generator: torch.Generator | None = None) -> Tensor:
-    """Logit-normal, shifted as the scheduler shifts for this many target tokens (mu is linear in them)."""
+def shift_time(u: Any, tokens: int) -> Any:
+    """Shifts times in 0..1, a number or a tensor, as the scheduler does for this many target tokens (mu is linear in them)."""
     slope = (SCHEDULER["max_shift"] - SCHEDULER["base_shift"]) / (SCHEDULER["max_image_seq_len"] - SCHEDULER["base_image_seq_len"])
     shift = math.exp(SCHEDULER["base_shift"] + slope * (tokens - SCHEDULER["base_image_seq_len"]))
-    u = torch.randn(count, device="cpu" if generator else device, generator=generator).sigmoid().to(device)
     return shift * u / (1 + (shift - 1) * u)
+
+
+def draw_sigma(count: int, tokens: int, device: str, generator: torch.Generator | None = None) -> Tensor:
+    """Logit-normal, shifted as the scheduler shifts for this many target tokens."""
+    u = torch.randn(count, device="cpu" if generator else device, generator=generator).sigmoid().to(device)
+    return shift_time(u, tokens)
 
 
 def draw_examples(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -90,9 +90,8 @@ def draw_scene(random: Random, count: int | None = None, with_sign: bool = False
     for object_, (x, y, smallest, largest) in zip(draw_objects(random, count), _SLOTS[count], strict=True):
         if count == 1 and random.random() < 0.4:  # aside and smaller
             x, smallest, largest = random.uniform(0.26, 0.74), 0.28, 0.46
-        reach = 0.05
         placed.append(Placed(
-            object_.name, x + random.uniform(-reach, reach), y + random.uniform(-0.05, 0.05), random.uniform(smallest, largest) * room,
+            object_.name, x + random.uniform(-0.05, 0.05), y + random.uniform(-0.05, 0.05), random.uniform(smallest, largest) * room,
             random.random() < 0.5, random.choice(COLOUR_NAMES) if random.random() < 0.06 else None,
         ))  # fmt: skip
     if with_sign:

@@ -120,7 +120,7 @@ def _name_place(scene: Scene, choice: Hashable, random: Random) -> Slots:
 def _apply_support(scene: Scene, index: int, choice: Hashable) -> Scene | None:
     if index != 0 or choice == scene.support or len(scene.objects) > 2 or not _is_real(scene.objects[0]):
         return None
-    return replace(scene, support=str(choice), seed=scene.seed)
+    return replace(scene, support=str(choice))
 
 
 def _name_support(scene: Scene, choice: Hashable, random: Random) -> Slots:

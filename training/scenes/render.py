@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageOps
 
-from training.scenes import atlas
+from training.scenes import atlas, signs
 from training.scenes.backgrounds import paint
 from training.scenes.canvas import Canvas
-from training.scenes.signs import sign
 from training.scenes.styles import stylise
 from training.scenes.supports import BEHIND, draw_support, draw_weather
 
@@ -59,7 +58,7 @@ class Scene:
 
 def sprite_of(placed: Placed, large: bool = False) -> Image.Image:
     if placed.text is not None:
-        return sign(placed.text, large)
+        return signs.sign(placed.text, large)
     image = atlas.tinted(placed.name, placed.colour, large) if placed.colour else atlas.sprite(placed.name, large)
     return ImageOps.mirror(image) if placed.flip else image
 
@@ -67,7 +66,7 @@ def sprite_of(placed: Placed, large: bool = False) -> Image.Image:
 def extent(placed: Placed) -> tuple[float, float]:
     """Width and height of the object in units."""
     if placed.text is not None:
-        return placed.size, placed.size * 88 / 112
+        return placed.size, placed.size * signs.HEIGHT / signs.WIDTH
     _, _, width, height = atlas.BY_NAME[placed.name].box
     longer = max(width, height)
     return placed.size * width / longer, placed.size * height / longer
