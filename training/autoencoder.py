@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from training import ahead, run
 from training.muon import optimizers, set_rate
+from training.precision import mixed
 from training.native import SIDE
 from training.scenes import textures
 from training.scenes.compose import draw_scene
@@ -151,7 +152,7 @@ def train(minutes: float, batch: int, seed: int, device: str, start: Path | None
 
 
 def _forward(model: AutoencoderKL, target: Tensor) -> tuple[Tensor, Tensor]:
-    with torch.autocast(target.device.type, dtype=torch.bfloat16):
+    with mixed(target.device.type):
         moments = model.encoder(target)
         mean, log_variance = moments.float().chunk(2, dim=1)
         log_variance = log_variance.clamp(-20, 10)

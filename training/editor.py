@@ -16,6 +16,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerBase,
 
 from training import ahead, autoencoder, run, vocabulary
 from training.muon import optimizers, set_rate
+from training.precision import has_fast_half, mixed
 from training.scenes.compose import draw_shape, sizes
 from training.scenes.edits import draw_edit
 from training.scenes.render import change_mask, render
@@ -182,7 +183,7 @@ class Batches:
     def draw(self, number: int) -> dict[str, Tensor]:
         pictures, changed, texts = ahead.take(draw_examples, self.seed * 1_000_003 + number, self.batch)
         both = autoencoder.pixels(pictures, self.device)
-        with torch.autocast(both.device.type, dtype=torch.bfloat16):
+        with mixed(both.device.type):
             latents = pack(autoencoder.encode(self.encoder, both).float())
         t5_ids, clip_ids = self.tokens(texts)
         size = (pictures.shape[2], pictures.shape[1])
@@ -211,7 +212,8 @@ def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: 
         phase, step, seconds = state["phase"], state["step"], state["seconds"]
         torch.set_rng_state(state["random"])
     batches = Batches(autoencoder.trained(), batch, seed, device)
-    phases = {"edits": (minutes, 0.02, 1e-3), "guidance": (distil_minutes, 0.006, 5e-4)}
+    gain = 1.0 if start is None else 0.5  # what is learnt already is not to be shaken loose
+    phases = {"edits": (minutes, 0.02 * gain, 1e-3 * gain), "guidance": (distil_minutes, 0.006, 5e-4)}
     teacher: Editor | None = None
     average = run.Average(editor)
     for name, (length, muon_lr, adam_lr) in phases.items():
@@ -251,7 +253,7 @@ class Check:
         """Runs as a step does, gradients and all, so that nothing is compiled anew for it."""
         data, at = self.data, self.sigma.view(-1, 1, 1)
         noisy = at * self.noise + (1 - at) * data["target"]
-        with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
+        with mixed(noisy.device.type):
             predicted = forward(noisy, data["reference"], data["places"], self.sigma, self.guidance, data["t5_ids"], data["clip_ids"])
         return (predicted - (self.noise - data["target"])).square().mean().item()
 
@@ -260,7 +262,10 @@ def compiled(model: Editor, device: str) -> Callable[..., Tensor]:
     """Compiles the velocity, on a processor as a whole and once for each shape of picture.
 
     That would take minutes of the few that there are on a GPU: there the repeated blocks are compiled, once for all shapes.
+    In single precision it gains nothing.
     """
+    if not has_fast_half(device):
+        return model.velocity
     if device == "cuda":
         model.transformer.compile_repeated_blocks(dynamic=True)
         return model.velocity
@@ -301,7 +306,7 @@ def _train_phase(
         noisy = at * noise + (1 - at) * data["target"]
         inputs = (noisy, data["reference"], data["places"], sigma)
         words = (data["t5_ids"], data["clip_ids"])
-        with torch.autocast(noisy.device.type, dtype=torch.bfloat16):
+        with mixed(noisy.device.type):
             if guided:
                 with torch.no_grad():
                     without = guided(*inputs, plain_guidance, *empty)

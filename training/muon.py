@@ -12,11 +12,13 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from training.precision import has_fast_half
+
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Moves every singular value of each matrix towards 1. [N, rows, columns] in, the same out, in bfloat16."""
+    """Moves every singular value of each matrix towards 1. [N, rows, columns] in, the same out, in bfloat16 where that is fast."""
     a, b, c = 3.4445, -4.7750, 2.0315  # the quintic's coefficients, from the description
-    x = matrices.bfloat16()
+    x = matrices.bfloat16() if has_fast_half(matrices.device.type) else matrices
     wide = x.shape[1] <= x.shape[2]
     if not wide:
         x = x.mT
