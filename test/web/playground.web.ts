@@ -108,6 +108,27 @@ describe("the playground", () => {
     expect(await written.inputValue()).toBe("Make it blue");
   });
 
+  it("suggests before the example is here, so that nobody is interrupted in the middle of a sentence", async () => {
+    const { page } = await visit(browser, withKey(stub));
+    const written = page.getByLabel("Instruction", { exact: true });
+    let letGo: () => void = () => {};
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    // Asked for by the page's own code; the thumbnail is the same address.
+    await page.route(
+      (url) => url.pathname === "/examples/fox.png",
+      async (route) => {
+        if (route.request().resourceType() === "fetch") await held;
+        await route.continue();
+      },
+    );
+    await example(page, "fox");
+    await expect.poll(() => written.inputValue()).toBe("Make it snow");
+    await written.fill("");
+    letGo();
+    await page.getByRole("img", { name: "The picture to edit" }).waitFor();
+    expect(await written.inputValue()).toBe("");
+  });
+
   it("takes a picture that is pasted or dropped, and says of another file that it is none", async () => {
     const { page } = await visit(browser, withKey(stub));
     await page.getByText("Ready", { exact: true }).waitFor();

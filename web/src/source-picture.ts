@@ -104,10 +104,11 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
       const choose = button("", () => void fetchExample(), "thumbnail");
       choose.append(element("img", { src: url, alt: label, loading: "lazy" }));
       const fetchExample = async (): Promise<void> => {
+        // At once: once the picture is here, somebody may be in the middle of a sentence.
+        onExample(instruction);
         const response = await fetch(url).catch(() => undefined);
         if (!response?.ok) return note("The server does not answer.");
         await take(await response.blob(), { url });
-        onExample(instruction);
       };
       return choose;
     }),
