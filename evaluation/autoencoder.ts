@@ -16,7 +16,7 @@ export function createAutoencoder(checkpoint: string): Autoencoder {
   let loading: Promise<Networks> | undefined;
   return {
     async passThrough(picture) {
-      loading ??= Checkpoint.open(checkpoint).then((opened) => Networks.load(opened, 0));
+      loading ??= Checkpoint.open(checkpoint).then((opened) => Networks.load(opened, { threads: 0 }));
       const networks = await loading;
       const { canvas } = targetSize(picture, networks.native);
       const padded = padPicture(picture, canvas.width, canvas.height);

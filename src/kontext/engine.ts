@@ -134,7 +134,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const checker = isOn ? createSafetyChecker({ threshold, threads }) : undefined;
   const { transformer, vae } = options;
   const checkpoint = await Checkpoint.open(folder, { transformer, vae });
-  const networks = await Networks.load(checkpoint, threads);
+  const networks = await Networks.load(checkpoint, { threads });
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
     name: transformer === undefined ? path.basename(checkpoint.folder) : path.parse(transformer).name,

@@ -5,7 +5,7 @@ import type { FluxConfig } from "../models/flux-config.ts";
 import { fluxModulation, modulationSize } from "../models/flux-modulation.ts";
 import { RetouchError } from "../errors.ts";
 import { loadSession } from "../runtime/load.ts";
-import type { Session } from "../runtime/session.ts";
+import type { RuntimeOptions, Session } from "../runtime/session.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { readAutoencoder, readTransformer } from "./components.ts";
 import type { RotaryTable } from "./latents.ts";
@@ -62,10 +62,9 @@ export class Networks {
 
   /**
    * Loads every network of a checkpoint.
-   * @param threads threads of one run; 0 leaves the choice to the runtime
    * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and key
    */
-  static async load(checkpoint: Checkpoint, threads: number): Promise<Networks> {
+  static async load(checkpoint: Checkpoint, runtime: RuntimeOptions): Promise<Networks> {
     const schedule = readScheduleConfig(await checkpoint.config("scheduler/scheduler_config.json"));
     const { config: flux, weights: fluxWeights } = await readTransformer(checkpoint);
     const { config: autoencoder, weights: vaeWeights } = await readAutoencoder(checkpoint);
@@ -75,7 +74,7 @@ export class Networks {
         `The checkpoint ${checkpoint.folder} has a transformer of ${flux.inChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted.`,
       );
     }
-    const prompts = await PromptEncoder.load(checkpoint, threads);
+    const prompts = await PromptEncoder.load(checkpoint, runtime);
     if (flux.promptSize !== prompts.promptSize || flux.pooledSize !== prompts.pooledSize) {
       throw new RetouchError(
         "CHECKPOINT_INVALID",
@@ -86,14 +85,14 @@ export class Networks {
     const modulationOutputs = fluxModulation(flux, fluxWeights.scope());
     const fluxOutputs = fluxTransformer(flux, fluxWeights.scope(), { textLength: prompts.textLength });
     fluxWeights.assertAllUsed();
-    const modulation = await loadSession(modulationOutputs, fluxWeights, threads);
-    const transformer = await loadSession(fluxOutputs, fluxWeights, threads);
+    const modulation = await loadSession(modulationOutputs, fluxWeights, runtime);
+    const transformer = await loadSession(fluxOutputs, fluxWeights, runtime);
 
     const encoderOutputs = autoencoderEncoder(autoencoder, vaeWeights.scope());
     const decoderOutputs = autoencoderDecoder(autoencoder, vaeWeights.scope());
     vaeWeights.assertAllUsed();
-    const encoder = await loadSession(encoderOutputs, vaeWeights, threads);
-    const decoder = await loadSession(decoderOutputs, vaeWeights, threads);
+    const encoder = await loadSession(encoderOutputs, vaeWeights, runtime);
+    const decoder = await loadSession(decoderOutputs, vaeWeights, runtime);
 
     return new Networks(
       { flux, autoencoder, schedule },

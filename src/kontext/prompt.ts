@@ -2,7 +2,7 @@
 import { clipEndPosition, clipTextEncoder, readClipConfig } from "../models/clip.ts";
 import { readT5Config, t5Encoder } from "../models/t5.ts";
 import { loadSession } from "../runtime/load.ts";
-import type { Session, Tensor } from "../runtime/session.ts";
+import type { RuntimeOptions, Session, Tensor } from "../runtime/session.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 
@@ -45,7 +45,7 @@ export class PromptEncoder {
     this.#sessions = sessions;
   }
 
-  static async load(checkpoint: Checkpoint, threads: number): Promise<PromptEncoder> {
+  static async load(checkpoint: Checkpoint, runtime: RuntimeOptions): Promise<PromptEncoder> {
     const clipTokenizer = await Tokenizer.read(checkpoint, "tokenizer", "clip");
     const t5Tokenizer = await Tokenizer.read(checkpoint, "tokenizer_2", "t5");
 
@@ -54,14 +54,14 @@ export class PromptEncoder {
     const clipWeights = await checkpoint.weights("text_encoder");
     const clipOutputs = clipTextEncoder(clipConfig, clipWeights.scope(), { length: clipLength });
     clipWeights.assertAllUsed();
-    const clip = await loadSession(clipOutputs, clipWeights, threads);
+    const clip = await loadSession(clipOutputs, clipWeights, runtime);
 
     const t5Config = readT5Config(await checkpoint.config("text_encoder_2/config.json"));
     const t5Length = t5LengthOf(t5Tokenizer);
     const t5Weights = await checkpoint.weights("text_encoder_2");
     const t5Outputs = t5Encoder(t5Config, t5Weights.scope(), { length: t5Length });
     t5Weights.assertAllUsed();
-    const t5 = await loadSession(t5Outputs, t5Weights, threads);
+    const t5 = await loadSession(t5Outputs, t5Weights, runtime);
 
     const encode = async (text: string): Promise<Prompt> => {
       const clipText = clipTokenizer.encode(text, clipLength);

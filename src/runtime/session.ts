@@ -8,13 +8,17 @@ export interface Tensor {
   shape: readonly number[];
 }
 
-export interface SessionOptions {
+/** How networks run, the same for all of an engine. */
+export interface RuntimeOptions {
+  /** Threads of one run; 0 leaves the choice to the runtime: one a physical core. */
+  threads: number;
+}
+
+export interface SessionOptions extends RuntimeOptions {
   /** What an error calls this network. */
   name: string;
   /** The folder that the model's external data is relative to. */
   weightsFolder: string;
-  /** Threads of one run; 0 leaves the choice to the runtime: one a physical core. */
-  threads: number;
 }
 
 export class Session {

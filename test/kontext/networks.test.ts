@@ -19,7 +19,7 @@ async function withFields(name: string, file: string, fields: Record<string, unk
 describe("the networks of a checkpoint", () => {
   it("are refused where the transformer's tokens are no patches of the autoencoder's latents", async () => {
     const checkpoint = await withFields("plain", "vae/config.json", { latent_channels: 5 });
-    await expect(Networks.load(checkpoint, 1)).rejects.toEqual(
+    await expect(Networks.load(checkpoint, { threads: 1 })).rejects.toEqual(
       refusal(
         "CHECKPOINT_INVALID",
         `The checkpoint ${checkpoint.folder} has a transformer of 16 channels and an autoencoder of 5; four times as many are wanted.`,
@@ -55,7 +55,9 @@ describe("the networks of a checkpoint", () => {
     ],
   ])("are refused where %s says %o and the weights say otherwise", async (file, fields, sentence) => {
     const checkpoint = await withFields("plain", file, fields);
-    await expect(Networks.load(checkpoint, 1)).rejects.toEqual(refusal("CHECKPOINT_INVALID", sentence));
+    await expect(Networks.load(checkpoint, { threads: 1 })).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", sentence),
+    );
   });
 
   it.each([
@@ -70,7 +72,7 @@ describe("the networks of a checkpoint", () => {
           recursive: true,
         });
       }
-      await expect(Networks.load(await Checkpoint.open(folder), 1)).rejects.toEqual(
+      await expect(Networks.load(await Checkpoint.open(folder), { threads: 1 })).rejects.toEqual(
         refusal(
           "CHECKPOINT_INVALID",
           `The checkpoint ${folder} has a transformer for text embeddings of ${wanted} numbers (T5 and CLIP) and text encoders that give ${given}.`,

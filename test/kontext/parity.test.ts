@@ -27,7 +27,7 @@ describe.each(editCases)("the edit $name", (edit) => {
   let tensors: Map<string, FixtureTensor>;
 
   beforeAll(async () => {
-    networks = await Networks.load(await Checkpoint.open(path.join(root, edit.checkpoint)), 1);
+    networks = await Networks.load(await Checkpoint.open(path.join(root, edit.checkpoint)), { threads: 1 });
     tensors = await readTensors(`cases/${edit.name}.safetensors`);
   });
   afterAll(() => networks.dispose());

@@ -12,7 +12,8 @@ import { gradient } from "../images/samples.ts";
 import { psnr } from "../support/compare.ts";
 import { fixtures, root } from "../support/fixtures.ts";
 
-const open = async (folder: string): Promise<Networks> => Networks.load(await Checkpoint.open(folder), 1);
+const open = async (folder: string): Promise<Networks> =>
+  Networks.load(await Checkpoint.open(folder), { threads: 1 });
 
 /** The latents of a picture, and what the autoencoder makes of them. */
 async function roundTrip(networks: Networks, picture: Picture) {

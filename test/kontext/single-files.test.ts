@@ -27,7 +27,7 @@ async function run(name: keyof typeof CASES, files: SingleFiles = {}, folder = f
   const tensors = await readTensors(`cases/${name}-square.safetensors`);
   const floats = (key: string): Float32Array => tensors.get(key)!.data as Float32Array;
   const half = (key: string): Float32Array => floats(key).filter((_, index) => index % 2 === 0);
-  const networks = await Networks.load(await Checkpoint.open(folder, files), 1);
+  const networks = await Networks.load(await Checkpoint.open(folder, files), { threads: 1 });
   const prompt = {
     promptEmbeds: { data: floats("promptEmbeds"), shape: tensors.get("promptEmbeds")!.shape.slice(1) },
     pooledPromptEmbeds: {

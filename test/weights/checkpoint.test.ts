@@ -171,7 +171,7 @@ describe("weights behind symbolic links", () => {
 
     const weights = await transformerOf(folder);
     const [a, b, c] = ["a", "b", "c"].map((key) => weights.take(key, [2]));
-    const session = await loadSession({ y: mul(add(a!, b!), c!) }, weights, 1);
+    const session = await loadSession({ y: mul(add(a!, b!), c!) }, weights, { threads: 1 });
     const { y } = await session.run({});
     await session.dispose();
     expect([...y!.data]).toEqual([5.5, 5.5]);

@@ -1,0 +1,26 @@
+/**
+ * Matrices in few bits, in the blocks that the runtime's `MatMulNBits` multiplies: every row [K] is cut into blocks of
+ * `blockSize` numbers, a number is (q - 2^(bits - 1)) * scale with q an unsigned integer of `bits` bits and one float32
+ * scale a block. Of two 4-bit numbers in a byte, the first is in the low half.
+ */
+import type { StoredTensor } from "./safetensors.ts";
+
+export interface BlockFormat {
+  bits: 4 | 8;
+  /** Numbers a block; the last block of a row is filled up. */
+  blockSize: 32 | 128;
+}
+
+/** What a runtime reads of a quantised matrix. */
+export interface QuantizedTensor extends BlockFormat {
+  /** Of the matrix that it stands for: [N, K]. */
+  shape: readonly [rows: number, columns: number];
+  /** uint8 [N, blocks, blockSize * bits / 8] */
+  blocks: StoredTensor;
+  /** float32 [N, blocks] */
+  scales: StoredTensor;
+}
+
+export const blocksPerRow = (columns: number, { blockSize }: BlockFormat): number =>
+  Math.ceil(columns / blockSize);
+export const bytesPerBlock = ({ bits, blockSize }: BlockFormat): number => (blockSize * bits) / 8;

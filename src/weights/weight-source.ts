@@ -1,0 +1,24 @@
+/** Weights as they are read to be converted: one at a time, some rows at a time, so that memory stays bounded. */
+import type { BlockFormat } from "./quantized.ts";
+
+/** The weights of one network under its own keys, whatever file they come from. */
+export interface WeightSource {
+  /** What a message calls it: a file or folder. */
+  readonly name: string;
+  /** Bytes of all the weights as they are stored. */
+  readonly byteLength: number;
+  weights(): Iterable<SourceWeight>;
+}
+
+export interface SourceWeight {
+  key: string;
+  shape: readonly number[];
+  /** Rows `from` up to `to` as float32, of a weight of any shape: its first dimension counts rows, [] is one row. */
+  rows(from: number, to: number): Promise<Float32Array>;
+  /** Where the file holds blocks that fit the runtime's format without rounding. */
+  blocks?: SourceBlocks;
+}
+
+export interface SourceBlocks extends BlockFormat {
+  read(from: number, to: number): Promise<{ blocks: Uint8Array; scales: Float32Array }>;
+}
