@@ -22,7 +22,7 @@ export type { SafetyChecker, SafetyCheckerOptions, SafetyReport } from "./safety
 export type { SafetyVerdict } from "./safety/verdict.ts";
 export { readImageSource } from "./images/source.ts";
 export type { ImageSource, ReadImageSourceOptions } from "./images/source.ts";
-export { checkWritable, writeFileAtomically } from "./images/files.ts";
+export { checkWritable, writeFileAtomically } from "./files/write-atomically.ts";
 export { ERROR_CODES, messageOf, RetouchError } from "./errors.ts";
 export type { ErrorCode } from "./errors.ts";
 export { version } from "./version.ts";

@@ -6,10 +6,10 @@
  *     models--org--name/refs/main                     the commit of a branch or tag
  *     models--org--name/snapshots/COMMIT/vae/config.json -> ../../../blobs/OID
  */
-import { randomUUID } from "node:crypto";
-import { copyFile, mkdir, readFile, rename, rm, stat, statfs, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rename, rm, stat, statfs, symlink } from "node:fs/promises";
 import path from "node:path";
 import { RetouchError } from "../errors.ts";
+import { writeFileAtomically } from "../files/write-atomically.ts";
 import type { HubFile } from "./listing.ts";
 import { isCommit, type Repository } from "./repository.ts";
 
@@ -61,10 +61,7 @@ export function openCache(cacheFolder: string, name: string, makeLink: Symlink =
     async writeReference(revision, commit) {
       if (revision === commit) return;
       const place = path.join(folder, "refs", ...revision.split("/"));
-      const temporary = `${place}.${randomUUID()}.tmp`;
-      await mkdir(path.dirname(place), { recursive: true });
-      await writeFile(temporary, commit);
-      await rename(temporary, place);
+      await writeFileAtomically(place, Buffer.from(commit));
     },
   };
 }

@@ -1,12 +1,13 @@
 /** Brings a repository's checkpoint into the cache of Hugging Face's tools: the steps, in their order. */
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { RetouchError } from "../errors.ts";
 import { Checkpoint } from "../weights/checkpoint.ts";
 import { incompleteOf } from "./blob-writer.ts";
+import { bring } from "./bring.ts";
 import { type Cache, findSnapshot, freeBytes, openCache, withSentence } from "./cache.ts";
 import { withLock } from "./cache-lock.ts";
-import { addressOf, download } from "./download.ts";
+import { addressOf } from "./download.ts";
 import { aborted, createHubFetch, type HubAccess, type HubFetch, reasonOf } from "./hub-fetch.ts";
 import { type HubFile, type Licence, readFiles, readRevision } from "./listing.ts";
 import { checkRepository, type Repository } from "./repository.ts";
@@ -61,8 +62,6 @@ export interface Pulled {
   readonly downloadedBytes: number;
 }
 
-/** More would be slower for everyone behind the same line. */
-const AT_A_TIME = 4;
 const MAX_INDEX_BYTES = 1 << 20;
 const WEIGHTS = ["transformer", "vae", "text_encoder", "text_encoder_2"];
 
@@ -191,61 +190,6 @@ async function checkRoom(options: PullOptions, missingBytes: number): Promise<vo
     "OUTPUT_UNWRITABLE",
     `${sizeText(missingBytes)} are to be downloaded, and the disk of ${options.cacheFolder} has room for ${sizeText(free)}; HF_HUB_CACHE or --cache-dir names another folder.`,
   );
-}
-
-/** Downloads a few at a time; the first failure ends them all, and what has come stays. */
-async function bring(
-  access: HubAccess,
-  cache: Cache,
-  commit: string,
-  files: readonly HubFile[],
-  watch: PullWatch,
-): Promise<void> {
-  await mkdir(path.join(cache.folder, "blobs"), { recursive: true });
-  const stop = new AbortController();
-  const signal = AbortSignal.any([access.signal, stop.signal]);
-  const own = { ...access, signal };
-  const ownFetch = createHubFetch(own);
-  const have = new Map<string, number>();
-  let received = 0;
-  // Two files with the same bytes are one blob, and must not be written twice at once.
-  const groups = [...new Set(files.map(({ oid }) => oid))].map((oid) =>
-    files.filter((file) => file.oid === oid),
-  );
-  const bringOne = async (same: readonly HubFile[]): Promise<void> => {
-    const [file] = same as [HubFile];
-    let last: number | undefined;
-    const onBytes = (bytes: number): void => {
-      // The first figure is what an earlier run left.
-      if (last !== undefined) received += Math.max(bytes - last, 0);
-      last = bytes;
-      for (const { path: name } of same) have.set(name, bytes);
-      const done = [...have.values()].reduce((sum, value) => sum + value, 0);
-      watch.onProgress(done, received);
-    };
-    const places = await Promise.all(same.map((each) => cache.has(each, commit)));
-    const isDownloaded = !places.every(Boolean) && !(await cache.hasBlob(file));
-    if (isDownloaded) await download(own, ownFetch, { file, commit, blob: cache.blob(file), onBytes });
-    onBytes(file.size);
-    for (const [position, each] of same.entries()) {
-      if (!places[position] || isDownloaded)
-        await cache.link(each, commit, isDownloaded && same.length === 1);
-    }
-    if (isDownloaded) watch.onFile(file);
-  };
-  const next = groups.values();
-  const work = async (): Promise<void> => {
-    for (const group of next) await bringOne(group);
-  };
-  let failure: { error: unknown } | undefined;
-  const workers = Array.from({ length: AT_A_TIME }, () =>
-    work().catch((error: unknown) => {
-      failure ??= { error };
-      stop.abort();
-    }),
-  );
-  await Promise.all(workers);
-  if (failure !== undefined) throw (failure as { error: unknown }).error;
 }
 
 /** Opens the configuration and the heads of all weights, as an edit would. */

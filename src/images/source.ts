@@ -8,7 +8,7 @@ import { collectBytes, tooLarge } from "./collect.ts";
 import { decodePicture } from "./decode.ts";
 import { readDataUrl } from "./data-url.ts";
 import { readHttpUrl } from "./http-url.ts";
-import { systemErrorCode } from "./system-error.ts";
+import { systemErrorCode } from "../files/system-error.ts";
 
 const MAX_BYTES = 64 * 1024 * 1024;
 

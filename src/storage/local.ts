@@ -3,8 +3,8 @@ import { mkdir, opendir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { getSystemErrorMap } from "node:util";
 import { RetouchError } from "../errors.ts";
-import { checkWritable, writeFileAtomically } from "../images/files.ts";
-import { systemErrorCode } from "../images/system-error.ts";
+import { checkWritable, writeFileAtomically } from "../files/write-atomically.ts";
+import { systemErrorCode } from "../files/system-error.ts";
 import { checkKey, contentTypeOf, createKey, isKey, type ObjectKind, type Storage } from "./storage.ts";
 
 const KINDS: readonly ObjectKind[] = ["inputs", "outputs"];

@@ -15,7 +15,7 @@ import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { checkWritable, writeFileAtomically } from "../../src/images/files.ts";
+import { checkWritable, writeFileAtomically } from "../../src/files/write-atomically.ts";
 import { asOrdinaryUser, noPermissionsHere } from "../support/ordinary-user.ts";
 
 const bytes = new TextEncoder().encode("the new picture");
