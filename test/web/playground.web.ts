@@ -32,6 +32,21 @@ const instruct = (page: Page, prompt: string) => page.getByLabel("Instruction", 
 const press = (page: Page) => page.getByRole("button", { name: /^Edit picture/ }).click();
 const fact = (page: Page, name: string) => page.locator(`.facts dt:text-is("${name}") + dd`).textContent();
 
+/** Keeps an example from the page until the function that it returns is called. */
+async function holdExample(page: Page, name: string): Promise<() => void> {
+  let letGo = (): void => {};
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  await page.route(
+    (url) => url.pathname === `/examples/${name}.png`,
+    async (route) => {
+      // Its thumbnail has the same address.
+      if (route.request().resourceType() === "fetch") await held;
+      await route.continue();
+    },
+  );
+  return letGo;
+}
+
 describe("the playground", () => {
   it("takes the key from the address, and out of it", async () => {
     const { page, complaints } = await visit(browser, withKey(stub));
@@ -111,22 +126,35 @@ describe("the playground", () => {
   it("suggests before the example is here, so that nobody is interrupted in the middle of a sentence", async () => {
     const { page } = await visit(browser, withKey(stub));
     const written = page.getByLabel("Instruction", { exact: true });
-    let letGo: () => void = () => {};
-    const held = new Promise<void>((resolve) => (letGo = resolve));
-    // Asked for by the page's own code; the thumbnail is the same address.
-    await page.route(
-      (url) => url.pathname === "/examples/fox.png",
-      async (route) => {
-        if (route.request().resourceType() === "fetch") await held;
-        await route.continue();
-      },
-    );
+    const letGo = await holdExample(page, "fox");
     await example(page, "fox");
     await expect.poll(() => written.inputValue()).toBe("Make it snow");
     await written.fill("");
     letGo();
     await page.getByRole("img", { name: "The picture to edit" }).waitFor();
     expect(await written.inputValue()).toBe("");
+  });
+
+  it("waits for a picture that is still coming, of several for the one that was chosen last", async () => {
+    const { page } = await visit(browser, withKey(stub));
+    const letGo = await holdExample(page, "fox");
+    await example(page, "fox");
+    await example(page, "car");
+    await page.getByRole("img", { name: "The picture to edit" }).waitFor();
+    const shown = () => page.getByRole("img", { name: "The picture to edit" }).getAttribute("src");
+    const car = await shown();
+    const late = page.waitForResponse((response) => response.url().endsWith("/examples/fox.png"));
+    letGo();
+    await (await late).finished();
+    expect(await shown()).toBe(car);
+
+    const letTeapotGo = await holdExample(page, "teapot");
+    await example(page, "teapot");
+    await press(page);
+    letTeapotGo();
+    await page.getByRole("link", { name: "Download" }).waitFor();
+    await page.getByText("This request as code").click();
+    expect(await page.locator("#code").textContent()).toContain("/examples/teapot.png");
   });
 
   it("takes a picture that is pasted or dropped, and says of another file that it is none", async () => {
@@ -256,12 +284,12 @@ describe("the playground", () => {
   it("goes on after a reload in the middle", async () => {
     const { page } = await visit(browser, withKey(stub));
     await example(page);
-    await instruct(page, "sleep 3000");
+    await instruct(page, "sleep 8000");
     await press(page);
     await page.getByText(/^Step \d+ of 28$/).waitFor();
     await page.reload();
     await page.getByText(/^Step \d+ of 28$/).waitFor();
-    expect(await page.getByLabel("Instruction", { exact: true }).inputValue()).toBe("sleep 3000");
+    expect(await page.getByLabel("Instruction", { exact: true }).inputValue()).toBe("sleep 8000");
     await page.getByRole("link", { name: "Download" }).waitFor();
   });
 

@@ -108,17 +108,18 @@ export function createEditPage(options: EditPageOptions): EditPage {
   }
 
   async function submit(): Promise<void> {
+    if (runButton.disabled) return;
     promptError.textContent = "";
-    const picture = chooser.get();
-    const values = parameters.read();
-    if (picture === undefined) return chooser.note("Choose a picture first.");
-    if (prompt.value.trim() === "") {
-      promptError.textContent = "Say what to change.";
-      return prompt.focus();
-    }
-    if (values === undefined || runButton.disabled) return;
     runButton.disabled = true;
     try {
+      const picture = await chooser.get();
+      const values = parameters.read();
+      if (picture === undefined) return chooser.note("Choose a picture first.");
+      if (prompt.value.trim() === "") {
+        promptError.textContent = "Say what to change.";
+        return prompt.focus();
+      }
+      if (values === undefined) return;
       const input: EditInput = {
         prompt: prompt.value,
         image: await imageField(picture),

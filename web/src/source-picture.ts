@@ -25,7 +25,8 @@ const MAX_BYTES = 7 * 2 ** 20;
 const MAX_SIDE = 2048;
 
 export interface SourceChooser {
-  get(): SourcePicture | undefined;
+  /** Waits for a picture that is still being read. */
+  get(): Promise<SourcePicture | undefined>;
   set(picture: SourcePicture): void;
   /** Says what is wrong, or how the picture was changed, under it. */
   note(sentence: string): void;
@@ -43,12 +44,15 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
   const file = find<HTMLInputElement>("file");
   const noteLine = find("source-note");
   let current: SourcePicture | undefined;
+  /** What was chosen last, being read. What comes later counts, not what is read sooner. */
+  let reading: Promise<void> = Promise.resolve();
+  let turn = 0;
 
   function note(sentence: string): void {
     noteLine.textContent = sentence;
   }
 
-  function set(picture: SourcePicture): void {
+  function place(picture: SourcePicture): void {
     current = picture;
     show(image, picture.bytes);
     image.hidden = false;
@@ -58,23 +62,31 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
     onChange(picture);
   }
 
-  async function take(bytes: Blob, origin: Pick<SourcePicture, "url" | "editId"> = {}): Promise<void> {
-    if (!TYPES.has(bytes.type)) {
-      note("This is no PNG, JPEG or WebP picture.");
-      return;
-    }
-    try {
-      const fitting = await fit(bytes);
-      set({ ...fitting, ...origin });
-      if (fitting.bytes !== bytes) note(`${fitting.width} × ${fitting.height}, made smaller to be sent.`);
-    } catch {
-      note("This picture cannot be read.");
+  function choose(bytes: Blob | Promise<Blob>, origin: Pick<SourcePicture, "url" | "editId"> = {}): void {
+    turn += 1;
+    reading = read(turn, bytes, origin);
+  }
+
+  async function read(
+    own: number,
+    coming: Blob | Promise<Blob>,
+    origin: Partial<SourcePicture>,
+  ): Promise<void> {
+    const answer = await Promise.resolve(coming).catch(() => undefined);
+    const fitting = answer && TYPES.has(answer.type) ? await fit(answer).catch(() => undefined) : undefined;
+    if (own !== turn) return;
+    if (answer === undefined) note("The server does not answer.");
+    else if (!TYPES.has(answer.type)) note("This is no PNG, JPEG or WebP picture.");
+    else if (fitting === undefined) note("This picture cannot be read.");
+    else {
+      place({ ...fitting, ...origin });
+      if (fitting.bytes !== answer) note(`${fitting.width} × ${fitting.height}, made smaller to be sent.`);
     }
   }
 
   file.addEventListener("change", () => {
     const [chosen] = file.files ?? [];
-    if (chosen) void take(chosen);
+    if (chosen) choose(chosen);
     file.value = "";
   });
   for (const kind of ["dragenter", "dragover"] as const) {
@@ -89,31 +101,45 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
     const [dropped] = event.dataTransfer?.files ?? [];
-    if (dropped) void take(dropped);
+    if (dropped) choose(dropped);
   });
   document.addEventListener("paste", (event) => {
     const pasted = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
     if (pasted === undefined) return;
     event.preventDefault();
-    void take(pasted);
+    choose(pasted);
   });
   find("examples").append(
     ...EXAMPLES.map(([name, instruction]) => {
       const url = `/examples/${name}.png`;
       const label = `Example: ${name}`;
-      const choose = button("", () => void fetchExample(), "thumbnail");
-      choose.append(element("img", { src: url, alt: label, loading: "lazy" }));
-      const fetchExample = async (): Promise<void> => {
-        // At once: once the picture is here, somebody may be in the middle of a sentence.
+      const take = (): void => {
+        // At once: when the picture is here, somebody may be in the middle of a sentence.
         onExample(instruction);
-        const response = await fetch(url).catch(() => undefined);
-        if (!response?.ok) return note("The server does not answer.");
-        await take(await response.blob(), { url });
+        choose(fetchPicture(url), { url });
       };
-      return choose;
+      const thumbnail = button("", take, "thumbnail");
+      thumbnail.append(element("img", { src: url, alt: label, loading: "lazy" }));
+      return thumbnail;
     }),
   );
-  return { get: () => current, set, note };
+  return {
+    async get() {
+      await reading;
+      return current;
+    },
+    set(picture) {
+      turn += 1;
+      place(picture);
+    },
+    note,
+  };
+}
+
+async function fetchPicture(url: string): Promise<Blob> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url} is not there (${response.status}).`);
+  return response.blob();
 }
 
 /** Size of a picture, and its bytes; smaller ones where they are more than can be sent. */
