@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": [],
   "version.ts": [],
   "log.ts": [],
+  machine: [],
   onnx: ["errors.ts"],
   weights: ["errors.ts", "onnx"],
   models: ["errors.ts", "onnx", "weights"],
@@ -46,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "storage",
     "worker",
   ],
-  cli: ["index.ts", "errors.ts", "log.ts", "config", "hub", "keys", "service"],
+  cli: ["index.ts", "errors.ts", "log.ts", "config", "hub", "keys", "machine", "service"],
 };
 
 /** Where each package may be imported. */

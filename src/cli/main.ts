@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { messageOf, RetouchError, version } from "../index.ts";
 import { numberOf, parseFormat, parseSize } from "./arguments.ts";
+import type { DoctorFlags } from "./doctor/doctor.ts";
 import { type EditFlags, runEdit } from "./edit.ts";
 import type { McpFlags } from "./mcp.ts";
 import type { PullFlags } from "./pull.ts";
@@ -140,6 +141,17 @@ program
     stopSentence = STOP_OF_PULL;
     const { runPull } = await import("./pull.ts");
     return runPull(repo, flags, interruption.signal);
+  });
+
+program
+  .command("doctor")
+  .summary("say what this machine can run")
+  .description("Say what this machine can run, with memory, disk and time, before anything is loaded.")
+  .helpOption("-h, --help", "print this help")
+  .option("--json", "print one line of JSON")
+  .action(async (flags: DoctorFlags) => {
+    const { runDoctor } = await import("./doctor/doctor.ts");
+    return runDoctor(flags);
   });
 
 const keys = program

@@ -1,0 +1,37 @@
+/** `retouch doctor`: what this machine can run, found out before anything is loaded. */
+import { printText } from "../output.ts";
+import { oneLine } from "../report.ts";
+import { examineMachine } from "./machine.ts";
+import type { Examination, Section, Subject } from "./section.ts";
+
+/** The flags as commander hands them over. */
+export interface DoctorFlags extends Subject {
+  json?: boolean | undefined;
+}
+
+/** In the order in which they are printed. */
+const EXAMINATIONS: readonly Examination[] = [examineMachine];
+
+/** Examines and prints. @throws RetouchError for a checkpoint that is not there or damaged */
+export async function runDoctor({ json, ...subject }: DoctorFlags): Promise<void> {
+  const sections: Section[] = [];
+  for (const examine of EXAMINATIONS) sections.push(await examine(subject));
+  await printText(process.stdout, json ? sectionsJson(sections) : sectionsText(sections));
+}
+
+export function sectionsText(sections: readonly Section[]): string {
+  return sections.map(sectionText).join("\n");
+}
+
+export function sectionsJson(sections: readonly Section[]): string {
+  return `${JSON.stringify(Object.fromEntries(sections.map(({ name, facts }) => [name, facts])))}\n`;
+}
+
+function sectionText({ title, lines }: Section): string {
+  const labels = lines.flatMap((line) => (typeof line === "string" ? [] : line[0].length));
+  const width = Math.max(0, ...labels);
+  const texts = lines.map((line) =>
+    typeof line === "string" ? oneLine(line) : `${line[0].padEnd(width)}  ${oneLine(line[1])}`,
+  );
+  return [title, ...texts.map((text) => `  ${text}`), ""].join("\n");
+}

@@ -1,0 +1,38 @@
+/** What this machine computes with, as far as it tells. */
+import { readFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+
+export interface Processor {
+  model: string;
+  logicalCores: number;
+  /** Absent where the system does not tell. */
+  physicalCores?: number | undefined;
+  /** Of the instruction sets that decide about speed here, those that it has; absent where the system does not tell. */
+  instructionSets?: string[] | undefined;
+}
+
+/** As Linux spells them: `flags` of x86, `Features` of ARM. */
+const INSTRUCTION_SETS =
+  "avx avx2 fma avx512f avx_vnni avx512_vnni avx512_bf16 amx_int8 amx_bf16 asimd asimddp i8mm bf16 sve".split(
+    " ",
+  );
+
+/** @param root where `/proc` is @default the machine's own */
+export async function readProcessor(root = "/"): Promise<Processor> {
+  const text = await readFile(path.join(root, "proc", "cpuinfo"), "utf8").catch(() => "");
+  const cpus = text
+    .split(/\n\s*\n/)
+    .map((record) => new Map(record.split("\n").map((line) => line.split(/\s*:\s*/, 2) as [string, string])));
+  const cores = new Set(
+    cpus.filter((cpu) => cpu.has("core id")).map((cpu) => `${cpu.get("physical id")}/${cpu.get("core id")}`),
+  );
+  const flags = cpus[0]?.get("flags") ?? cpus[0]?.get("Features");
+  const present = new Set(flags?.split(" "));
+  return {
+    model: os.cpus()[0]?.model.trim() || "unknown",
+    logicalCores: os.availableParallelism(),
+    physicalCores: cores.size || undefined,
+    instructionSets: flags === undefined ? undefined : INSTRUCTION_SETS.filter((name) => present.has(name)),
+  };
+}
