@@ -5,7 +5,7 @@ import { readAutoencoderConfig } from "../src/models/autoencoder.ts";
 import { type FluxConfig, readFluxConfig } from "../src/models/flux-config.ts";
 import { Tokenizer } from "../src/tokenizers/tokenizer.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
-import type { TokenCounts } from "./flops.ts";
+import type { TokenCounts } from "../src/kontext/flops.ts";
 
 /** @throws Error for a size that Retouch would change, so that the two sides would do different work */
 export async function describeNetwork(

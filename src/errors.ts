@@ -27,6 +27,8 @@ const ERRORS = {
   HUB_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
   /** The runtime failed while loading or running a network. */
   RUNTIME_FAILED: { httpStatus: 500, isRetryable: true },
+  /** An edit would take more memory than there is, or than is allowed. */
+  MEMORY_INSUFFICIENT: { httpStatus: 500, isRetryable: false },
   /** Settings are wrong: one sentence a line. */
   CONFIG_INVALID: { httpStatus: 500, isRetryable: false },
   /** Another process owns the data folder. */

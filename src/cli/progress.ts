@@ -1,5 +1,5 @@
 /** A line on a terminal that is drawn over itself while an edit or a download runs, and gone when it ends. */
-import { sizeText } from "../hub/size-text.ts";
+import { sizeText } from "../machine/size-text.ts";
 
 /** The part of a terminal stream that is needed here. */
 export interface Terminal {

@@ -6,7 +6,7 @@ import { RetouchError } from "../errors.ts";
 import type { Licence } from "../hub/listing.ts";
 import { type Listing, pull } from "../hub/pull.ts";
 import { MAIN, PUBLISHED } from "../hub/repository.ts";
-import { sizeText } from "../hub/size-text.ts";
+import { sizeText } from "../machine/size-text.ts";
 import { readToken } from "../hub/token.ts";
 import { printText } from "./output.ts";
 import { createProgress } from "./progress.ts";

@@ -11,7 +11,7 @@ import { addressOf } from "./download.ts";
 import { aborted, createHubFetch, type HubAccess, type HubFetch, reasonOf } from "./hub-fetch.ts";
 import { type HubFile, type Licence, readFiles, readRevision } from "./listing.ts";
 import { checkRepository, type Repository } from "./repository.ts";
-import { sizeText } from "./size-text.ts";
+import { sizeText } from "../machine/size-text.ts";
 import { MODEL_INDEX, wantedFiles } from "./wanted-files.ts";
 
 export interface PullOptions {

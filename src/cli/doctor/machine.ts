@@ -1,7 +1,7 @@
 /** This machine: processor, memory, and the disk that pulled checkpoints lie on. */
 import { loadHubSettings } from "../../config/config.ts";
 import { freeBytes } from "../../hub/cache.ts";
-import { sizeText } from "../../hub/size-text.ts";
+import { sizeText } from "../../machine/size-text.ts";
 import { readMachineMemory, usableBytes } from "../../machine/memory.ts";
 import { readProcessor } from "../../machine/processor.ts";
 import type { Section } from "./section.ts";

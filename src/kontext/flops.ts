@@ -3,7 +3,8 @@
  * number of rows that it sees, and attention. A multiplication and an addition count as two. Norms, activations and
  * rotary turns are left out; they are far below a hundredth. So is modulation, which is computed once an edit.
  */
-import type { FluxConfig } from "../src/models/flux-config.ts";
+import { MLP_RATIO } from "../models/flux.ts";
+import type { FluxConfig } from "../models/flux-config.ts";
 
 /** How many tokens of each kind the network works on. */
 export interface TokenCounts {
@@ -11,9 +12,6 @@ export interface TokenCounts {
   target: number;
   reference: number;
 }
-
-/** The feed-forward layers' factor: fixed in the reference implementation. */
-const MLP_RATIO = 4;
 
 export function flopsPerStep(config: FluxConfig, { text, target, reference }: TokenCounts): number {
   const width = config.numHeads * config.headSize;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { flopsPerStep } from "../../bench/flops.ts";
+import { flopsPerStep } from "../../src/kontext/flops.ts";
 import type { FluxConfig } from "../../src/models/flux-config.ts";
 
 /** Width 2 heads x 4 = 8. */

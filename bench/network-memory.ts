@@ -1,0 +1,141 @@
+/**
+ * Peak memory of one network, beside what the memory plan says. Prints {"plannedBytes", "measuredBytes"} as JSON: how far
+ * loading it and running it once raises the high-water mark of the process.
+ * Usage: node scripts/run-ts.mjs bench/network-memory.ts tiny|wide transformer|t5|encoder|decoder
+ * `tiny` is the checkpoint that ships, `wide` a random one with broad layers.
+ */
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { type ComponentName, type NetworkSizes, planMemory, tokensOf } from "../src/kontext/memory-plan.ts";
+import { PUBLISHED_SIZES } from "../src/kontext/published.ts";
+import { autoencoderDecoder, autoencoderEncoder, readAutoencoderConfig } from "../src/models/autoencoder.ts";
+import { fluxTransformer } from "../src/models/flux.ts";
+import { readFluxConfig } from "../src/models/flux-config.ts";
+import { modulationSize } from "../src/models/flux-modulation.ts";
+import { t5Encoder } from "../src/models/t5.ts";
+import { buildModel, externalTensor, input, type Value } from "../src/onnx/graph.ts";
+import { gelu, relu } from "../src/onnx/ops.ts";
+import { loadSession } from "../src/runtime/load.ts";
+import { Session, type Tensor } from "../src/runtime/session.ts";
+import { Checkpoint } from "../src/weights/checkpoint.ts";
+import { readSafetensorsHeader } from "../src/weights/safetensors.ts";
+import { WeightSet } from "../src/weights/weight-set.ts";
+import { statusBytes } from "./memory.ts";
+import { inRepository } from "./paths.ts";
+
+type Measured = Exclude<ComponentName, "clip" | "modulation">;
+
+/** Of the pictures, in pixels. */
+const SIDE = 384;
+const WIDE: NetworkSizes = {
+  ...PUBLISHED_SIZES,
+  flux: { ...PUBLISHED_SIZES.flux, numDoubleBlocks: 1, numSingleBlocks: 2, numHeads: 6, promptSize: 768 },
+  autoencoder: { ...PUBLISHED_SIZES.autoencoder, widths: [32, 64, 128, 128] },
+  t5: { ...PUBLISHED_SIZES.t5, width: 768, numHeads: 12, mlpWidth: 2048, numLayers: 3, vocabularySize: 2000 },
+};
+
+/** Remembers what a network asks for. */
+class AskedWeights extends WeightSet {
+  readonly asked = new Map<string, readonly number[]>();
+
+  constructor() {
+    super("asked", new Map());
+  }
+
+  override take(key: string, shape: readonly number[]): Value {
+    this.asked.set(key, shape);
+    return externalTensor(key, "float32", shape, { location: "", byteOffset: 0, byteLength: 0 });
+  }
+}
+
+function build(name: Measured, sizes: NetworkSizes, weights: WeightSet): Record<string, Value> {
+  const { flux, autoencoder, t5, t5Length: textLength } = sizes;
+  const scope = weights.scope();
+  if (name === "transformer") return fluxTransformer(flux, scope, { textLength });
+  if (name === "encoder") return autoencoderEncoder(autoencoder, scope);
+  if (name === "decoder") return autoencoderDecoder(autoencoder, scope);
+  const activation = (x: Value): Value => gelu(x, { approximate: true });
+  return t5Encoder({ ...t5, epsilon: 1e-6, activation }, scope, { length: textLength });
+}
+
+function inputsOf(name: Measured, { flux, autoencoder, t5Length }: NetworkSizes): Record<string, Tensor> {
+  const numbers = (...shape: number[]): Tensor => {
+    const length = shape.reduce((size, dim) => size * dim, 1);
+    return { data: Float32Array.from({ length }, (_, index) => Math.sin(index)), shape };
+  };
+  const cells = SIDE / autoencoder.scaleFactor;
+  if (name === "encoder") return { pixels: numbers(1, 3, SIDE, SIDE) };
+  if (name === "decoder") return { latents: numbers(1, autoencoder.latentChannels, cells, cells) };
+  if (name === "t5") return { tokenIds: { data: new BigInt64Array(t5Length), shape: [t5Length] } };
+  const tokens = tokensOf({ width: SIDE, height: SIDE }, autoencoder);
+  const rotary = numbers(1, t5Length + 2 * tokens, flux.headSize / 2);
+  return {
+    latents: numbers(tokens, flux.inChannels),
+    referenceLatents: numbers(tokens, flux.inChannels),
+    promptEmbeds: numbers(t5Length, flux.promptSize),
+    modulation: numbers(modulationSize(flux)),
+    rotaryCos: rotary,
+    rotarySin: rotary,
+  };
+}
+
+/** Random weights of the shapes that a network asks for. */
+async function randomWeights(name: Measured, sizes: NetworkSizes, folder: string): Promise<WeightSet> {
+  const weights = new AskedWeights();
+  build(name, sizes, weights);
+  let offset = 0;
+  const header: Record<string, unknown> = {};
+  for (const [key, shape] of weights.asked) {
+    const byteLength = shape.reduce((size, dim) => size * dim, 4);
+    header[key] = { dtype: "F32", shape, data_offsets: [offset, (offset += byteLength)] };
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  const file = path.join(folder, "random.safetensors");
+  const handle = await open(file, "w");
+  await handle.write(Buffer.concat([length, json]));
+  const block = Buffer.from(Float32Array.from({ length: 2 ** 18 }, () => (Math.random() - 0.5) / 16).buffer);
+  for (let left = offset; left > 0; left -= block.length) {
+    await handle.write(block, 0, Math.min(left, block.length));
+  }
+  await handle.close();
+  return new WeightSet(name, await readSafetensorsHeader(file));
+}
+
+async function shippedWeights(name: Measured): Promise<{ sizes: NetworkSizes; weights: WeightSet }> {
+  const checkpoint = await Checkpoint.open(inRepository("checkpoints", "tiny"));
+  const flux = readFluxConfig(await checkpoint.config("transformer/config.json"));
+  const autoencoder = readAutoencoderConfig(await checkpoint.config("vae/config.json"));
+  const weights = await checkpoint.weights(name === "transformer" ? "transformer" : "vae");
+  return { sizes: { ...WIDE, flux, autoencoder }, weights };
+}
+
+/** Loads the runtime's library, which counts for the process and not for a network. */
+async function warmUp(): Promise<void> {
+  const model = buildModel("warm-up", { y: relu(input("x", "float32", [1])) });
+  const session = await Session.load(model, { name: "warm-up", weightsFolder: folder, threads: 2 });
+  await session.run({ x: { data: Float32Array.of(1), shape: [1] } });
+  await session.dispose();
+}
+
+const [checkpoint, name] = process.argv.slice(2) as ["tiny" | "wide", Measured];
+const folder = await mkdtemp(path.join(tmpdir(), "retouch-"));
+try {
+  const { sizes, weights } =
+    checkpoint === "tiny"
+      ? await shippedWeights(name)
+      : { sizes: WIDE, weights: await randomWeights(name, WIDE, folder) };
+  const side = { width: SIDE, height: SIDE };
+  const edit = { target: side, reference: side, numSteps: 1, isNegativeUsed: false };
+  const { privateBytes, workingBytes } = planMemory(sizes, "fp32", edit, Infinity).components[name];
+  await warmUp();
+  const before = statusBytes("self", "VmRSS")!;
+  const session = await loadSession(build(name, sizes, weights), weights, { threads: 2 });
+  await session.run(inputsOf(name, sizes));
+  const measuredBytes = statusBytes("self", "VmHWM")! - before;
+  console.log(JSON.stringify({ plannedBytes: privateBytes + workingBytes, measuredBytes }));
+} finally {
+  await rm(folder, { recursive: true });
+}

@@ -1,0 +1,107 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { inRepository } from "../../bench/paths.ts";
+import { checkMemory } from "../../src/kontext/memory-check.ts";
+import { type EditExtent, isResident, planMemory, WEIGHTS_KINDS } from "../../src/kontext/memory-plan.ts";
+import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";
+import { refusal } from "../support/refusal.ts";
+
+const GB = 1e9;
+const edit = (side: number): EditExtent => ({
+  target: { width: side, height: side },
+  reference: { width: side, height: side },
+  numSteps: 28,
+  isNegativeUsed: false,
+});
+const published = (kind: (typeof WEIGHTS_KINDS)[number], side = 1024, limitBytes = Infinity) =>
+  planMemory(PUBLISHED_SIZES, kind, edit(side), limitBytes);
+
+describe("the memory plan of the published model", () => {
+  it("has 8.5 thousand millions of weights in every step, 3.3 once an edit, and what they weigh", () => {
+    const { transformer, modulation } = published("int8").components;
+    expect(transformer.parameters + modulation.parameters).toBe(11_901_408_320);
+    // A byte each, and a 32-bit scale to 128 of them.
+    expect(transformer.privateBytes / transformer.parameters).toBeCloseTo(1 + 4 / 128, 2);
+    expect(published("int4").components.transformer.privateBytes / transformer.parameters).toBeCloseTo(
+      1 / 2 + 4 / 128,
+      2,
+    );
+    // The noise levels' layers have 8 bits at least.
+    expect(published("int4").components.modulation).toEqual(modulation);
+  });
+
+  it("takes less the fewer bits there are, and leaves 16 bits in their files", () => {
+    const [fp32, fp16, bf16, int8, int4] = WEIGHTS_KINDS.map((kind) => published(kind));
+    expect(fp32!.peakBytes).toBeGreaterThan(int8!.peakBytes);
+    expect(int8!.peakBytes).toBeGreaterThan(int4!.peakBytes);
+    expect(bf16).toEqual(fp16);
+    const { privateBytes, mappedBytes, parameters } = bf16!.components.transformer;
+    expect(mappedBytes / parameters).toBeCloseTo(2, 2);
+    expect(privateBytes).toBeLessThan(0.1 * GB);
+  });
+
+  it("is met by 16 GB at int8 and 10 GB at int4, one network at a time", () => {
+    expect(published("int8", 512, 16 * GB).peakBytes).toBeLessThan(16 * GB);
+    expect(published("int4", 512, 10 * GB).peakBytes).toBeLessThan(10 * GB);
+    expect(isResident(published("int8", 1024, 24 * GB), 24 * GB)).toBe(false);
+    expect(isResident(published("int8", 1024, 64 * GB), 64 * GB)).toBe(true);
+  });
+
+  it("lets the autoencoder take pictures whole where there is room, and else in the largest tiles that fit", () => {
+    expect(published("int8", 1024, 24 * GB).tileSide).toBeUndefined();
+    expect(published("int8", 512, 10 * GB).tileSide).toBeUndefined();
+    expect(published("int4", 1024, 10 * GB).tileSide).toBe(512);
+    expect(published("int4", 1024, 2 * GB).tileSide).toBe(256);
+    const [whole, tiled] = [published("int8"), published("int8", 1024, 10 * GB)].map(
+      ({ components }) => components.decoder.workingBytes,
+    );
+    expect(tiled!).toBeLessThan(whole! / 3);
+  });
+
+  it("grows with the picture and with the second pass of a negative prompt", () => {
+    expect(published("int8", 1024).components.transformer.workingBytes).toBeGreaterThan(
+      2 * published("int8", 512).components.transformer.workingBytes,
+    );
+    const both = planMemory(PUBLISHED_SIZES, "int8", { ...edit(512), isNegativeUsed: true }, Infinity);
+    // A noise level has 344 vectors of 3,072 numbers.
+    expect(both.heldBytes - published("int8", 512).heldBytes).toBe(28 * 344 * 3072 * 4);
+  });
+
+  it("refuses what cannot fit, with the numbers, and says what would need less", () => {
+    expect(() => checkMemory(PUBLISHED_SIZES, "fp32", edit(1024), 24 * GB)).toThrow(
+      refusal(
+        "MEMORY_INSUFFICIENT",
+        /^An edit at 1024x1024 needs about \d\d\.\d GB of memory with fp32 weights, and 24\.0 GB may be used; it would need .* with bf16 weights, \d\d\.\d GB with int8 weights, \d\.\d GB with int4 weights\.$/,
+      ),
+    );
+    expect(checkMemory(PUBLISHED_SIZES, "int8", edit(1024), 24 * GB)).toEqual(
+      published("int8", 1024, 24 * GB),
+    );
+  });
+});
+
+describe("what is planned for a network", () => {
+  it.for([
+    ["tiny", "transformer"],
+    ["wide", "transformer"],
+    ["wide", "t5"],
+    ["wide", "encoder"],
+    ["wide", "decoder"],
+  ] as const)(
+    "is near what it takes: %s %s",
+    { timeout: 120_000 },
+    async ([checkpoint, network], { skip }) => {
+      skip(
+        process.platform !== "linux",
+        "another operating system: only Linux tells a process's peak memory",
+      );
+      const script = inRepository("bench", "network-memory.ts");
+      const args = [inRepository("scripts", "run-ts.mjs"), script, checkpoint, network];
+      const { stdout } = await promisify(execFile)(process.execPath, args);
+      const { plannedBytes, measuredBytes } = JSON.parse(stdout) as Record<string, number>;
+      expect(measuredBytes! / plannedBytes!).toBeGreaterThan(0.6);
+      expect(measuredBytes! / plannedBytes!).toBeLessThan(1.3);
+    },
+  );
+});
