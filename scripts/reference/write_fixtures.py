@@ -23,10 +23,12 @@ from recorder import record_edit
 from safetensors.torch import load_file, save_file
 from single_files import write_single_files
 from tables import TEXTS, noise_table, schedule_table, token_table
+from tiles import tile_tensors
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = REPOSITORY / "test" / "fixtures"
 ALL_CASES = [*CASES, *TINY_CASES]
+TILED = ["plain", "odd"]  # two scale factors, with and without the convolutions beside the latents
 SINGLE_FILE_CASE = CASES[0]  # of the checkpoint whose single files are run
 
 
@@ -86,6 +88,9 @@ def write_checkpoint_fixtures(output: Path, name: str) -> None:
     for case in ALL_CASES:
         if case.checkpoint == name:
             write_case(output, case, pipeline)
+    if name in TILED:
+        (output / "tiles").mkdir(exist_ok=True)
+        save_file(tile_tensors(pipeline.vae), output / "tiles" / f"{name}.safetensors")
     tokens = read_table(output / "tokens.json") or {"checkpoints": {}}
     rows = tokens["checkpoints"] | {name: token_table(pipeline, folder)}
     write_table(output / "tokens.json", {"texts": TEXTS, "checkpoints": rows})

@@ -1,0 +1,113 @@
+/**
+ * Half an autoencoder over a picture that it would not hold whole: in overlapping tiles whose seams are blended, as
+ * diffusers' `AutoencoderKL` does it with `enable_tiling()` (diffusers 0.42.1). Each tile has its own norms and its own
+ * attention, so the result differs a little from that of the whole picture.
+ */
+
+/** Values [channels, height, width]. */
+export interface Planes {
+  data: Float32Array;
+  channels: number;
+  width: number;
+  height: number;
+}
+
+export interface TileSides {
+  /** Of a tile as it goes in, a multiple of 4, and as it comes out. */
+  input: number;
+  output: number;
+}
+
+/** Share of a tile's side that the next one covers as well. */
+const OVERLAP = 1 / 4;
+
+export const isTiled = ({ width, height }: Pick<Planes, "width" | "height">, side: number): boolean =>
+  Math.max(width, height) > side;
+
+/** Runs a network over tiles of `whole`, and puts together what comes of them. */
+export async function runInTiles(
+  whole: Planes,
+  sides: TileSides,
+  run: (tile: Planes) => Promise<Planes>,
+): Promise<Planes> {
+  const scale = sides.output / sides.input;
+  const [width, height] = [whole.width * scale, whole.height * scale];
+  const stride = sides.input * (1 - OVERLAP);
+  const blended = sides.output * OVERLAP;
+  const kept = sides.output - blended;
+  let result: Planes | undefined;
+  let above: Planes[] = [];
+  for (let top = 0; top < whole.height; top += stride) {
+    const row: Planes[] = [];
+    for (let left = 0; left < whole.width; left += stride) {
+      const tile = await run(cut(whole, left, top, sides.input));
+      if (top > 0) blendDown(above[row.length]!, tile, blended);
+      if (left > 0) blendAcross(row.at(-1)!, tile, blended);
+      result ??= { ...tile, width, height, data: new Float32Array(tile.channels * width * height) };
+      paste(tile, result, { left: left * scale, top: top * scale, side: kept });
+      row.push(tile);
+    }
+    above = row;
+  }
+  return result!;
+}
+
+function cut(whole: Planes, left: number, top: number, side: number): Planes {
+  const width = Math.min(side, whole.width - left);
+  const height = Math.min(side, whole.height - top);
+  const tile = { ...whole, width, height, data: new Float32Array(whole.channels * width * height) };
+  eachRow(tile, (start, channel, y) => {
+    const from = (channel * whole.height + top + y) * whole.width + left;
+    tile.data.set(whole.data.subarray(from, from + width), start);
+  });
+  return tile;
+}
+
+/** Copies a tile's top left, `side` or less, into the result. */
+function paste(
+  tile: Planes,
+  result: Planes,
+  { left, top, side }: Record<"left" | "top" | "side", number>,
+): void {
+  const width = Math.min(side, tile.width);
+  eachRow(tile, (start, channel, y) => {
+    if (y >= side) return;
+    const to = (channel * result.height + top + y) * result.width + left;
+    result.data.set(tile.data.subarray(start, start + width), to);
+  });
+}
+
+/** Lets a tile's first rows begin as the last ones of the tile above it. */
+function blendDown(above: Planes, tile: Planes, rows: number): void {
+  const extent = Math.min(above.height, tile.height, rows);
+  eachRow(tile, (start, channel, y) => {
+    if (y >= extent) return;
+    const from = (channel * above.height + above.height - extent + y) * above.width;
+    for (let x = 0; x < tile.width; x += 1) {
+      tile.data[start + x] = mixed(above.data[from + x]!, tile.data[start + x]!, y / extent);
+    }
+  });
+}
+
+/** Lets a tile's first columns begin as the last ones of the tile on its left. */
+function blendAcross(before: Planes, tile: Planes, columns: number): void {
+  const extent = Math.min(before.width, tile.width, columns);
+  eachRow(tile, (start, channel, y) => {
+    const from = (channel * before.height + y + 1) * before.width - extent;
+    for (let x = 0; x < extent; x += 1) {
+      tile.data[start + x] = mixed(before.data[from + x]!, tile.data[start + x]!, x / extent);
+    }
+  });
+}
+
+const mixed = (from: number, to: number, share: number): number => from * (1 - share) + to * share;
+
+/** Calls with where each row begins in `data`. */
+function eachRow(
+  { channels, width, height }: Planes,
+  visit: (start: number, channel: number, y: number) => void,
+): void {
+  for (let row = 0; row < channels * height; row += 1) {
+    visit(row * width, Math.floor(row / height), row % height);
+  }
+}
