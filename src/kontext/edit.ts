@@ -53,7 +53,7 @@ export interface EditOutcome {
  * Edits one picture: yields after every step, returns the result.
  * @param options.isSketched whether what `sketch()` needs is there before the first step; otherwise its first call waits
  * @param options.sizes other working sizes than the recipe's own
- * @throws RetouchError ABORTED within one step of `signal`
+ * @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT before anything is loaded
  */
 export async function* editPicture(
   networks: Networks,
@@ -69,10 +69,13 @@ export async function* editPicture(
   const targetGrid = networks.latentSize(target.canvas);
   const referenceGrid = networks.latentSize(reference.canvas);
 
-  // 2. Text: T5 carries the wording, CLIP's pooled vector steers every block.
-  const prompt = await networks.prompts.encode(request.prompt);
   const isNegativeUsed = request.negativePrompt.trim() !== "" && request.trueCfgScale > 1;
-  const negativePrompt = isNegativeUsed ? await networks.prompts.encode(request.negativePrompt) : undefined;
+  const extent = { target: target.canvas, reference: reference.canvas };
+  await networks.prepare({ ...extent, numSteps: request.numSteps, isNegativeUsed });
+
+  // 2. Text: T5 carries the wording, CLIP's pooled vector steers every block.
+  const prompt = await networks.encodePrompt(request.prompt);
+  const negativePrompt = isNegativeUsed ? await networks.encodePrompt(request.negativePrompt) : undefined;
 
   // 3. Reference: the mode of its latents, as tokens that follow the target's; stream 1 tells them apart.
   throwIfAborted(signal);
@@ -85,7 +88,7 @@ export async function* editPicture(
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and reference.
-  const ids = [textIds(networks.prompts.textLength), latentIds(targetGrid, 0), latentIds(referenceGrid, 1)];
+  const ids = [textIds(networks.textLength), latentIds(targetGrid, 0), latentIds(referenceGrid, 1)];
   const rotary = rotaryTable(joined(ids), networks.flux.rotaryAxes);
 
   // 5. Noise, drawn as a grid and then packed.
@@ -127,7 +130,7 @@ export async function* editPicture(
   const picture = await resizePicture(working, size.width, size.height);
 
   // 9. Where that is asked for: the source's own pixels, wherever the network only drew the source again.
-  const notices = noticesOf(prompt.isCut, negativePrompt?.isCut ?? false, networks.prompts.textLength);
+  const notices = noticesOf(prompt.isCut, negativePrompt?.isCut ?? false, networks.textLength);
   let kept: Kept | undefined;
   if (request.isUnchangedKept && !hasOneCanvas({ target, reference })) notices.push(NOT_KEPT);
   else if (request.isUnchangedKept) {

@@ -1,6 +1,6 @@
 /**
- * The door between a program and the networks: loads a checkpoint, keeps it resident, and does one edit at a time,
- * since a second one beside it would only make both slower.
+ * The door between a program and the networks: opens a checkpoint, keeps as much of it loaded as memory allows, and
+ * does one edit at a time, since a second one beside it would only make both slower.
  */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ import { decodePicture } from "../images/decode.ts";
 import { encodePicture, type OutputFormat } from "../images/encode.ts";
 import { editMetadata } from "../images/metadata.ts";
 import type { Picture } from "../images/picture.ts";
+import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import { version } from "../version.ts";
 import { Checkpoint } from "../weights/checkpoint.ts";
 import { createSafetyChecker, type SafetyChecker } from "../safety/checker.ts";
@@ -30,6 +31,8 @@ export interface EngineOptions {
   vae?: string | undefined;
   /** Threads of the networks; 0 takes one a physical core. @default 0 */
   threads?: number | undefined;
+  /** Bytes of memory that the process may take. @default what the machine has to give when the engine is made */
+  memoryLimit?: number | undefined;
   /** Pictures with more pixels are refused before they are decoded. @default 64,000,000 */
   maxPixels?: number | undefined;
   /** Whether and from which score on results are refused as pornography. */
@@ -105,8 +108,8 @@ export interface Engine {
   readonly checkpoint: CheckpointInfo;
   /**
    * Edits one picture. Edits that are asked for at the same time run one after the other.
-   * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, OUTPUT_FLAGGED,
-   * RUNTIME_FAILED or ABORTED
+   * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, MEMORY_INSUFFICIENT,
+   * OUTPUT_FLAGGED, RUNTIME_FAILED or ABORTED
    */
   edit(request: EditRequest, options?: EditOptions): Promise<EditResult>;
   /** Waits for the running edit and frees the networks. May be called more than once. */
@@ -122,19 +125,23 @@ export interface Engine {
  * const { image } = await engine.edit({ image: bytes, prompt: "Make it night" });
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { checkpoint: folder = SHIPPED_CHECKPOINT, threads = 0, maxPixels } = options;
+  const { checkpoint: folder = SHIPPED_CHECKPOINT, threads = 0, maxPixels, memoryLimit } = options;
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
     throw new RetouchError(
       "INVALID_PARAMETER",
       `threads must be a whole number from 0 to 1024, not ${threads}.`,
     );
   }
+  if (memoryLimit !== undefined && !(memoryLimit > 0)) {
+    throw new RetouchError("INVALID_PARAMETER", `memoryLimit must be a number above 0, not ${memoryLimit}.`);
+  }
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const { isPromptInMetadata = false } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads }) : undefined;
   const { transformer, vae } = options;
   const checkpoint = await Checkpoint.open(folder, { transformer, vae });
-  const networks = await Networks.load(checkpoint, { threads });
+  const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
+  const networks = await Networks.load(checkpoint, { threads }, { limitBytes });
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
     name: transformer === undefined ? path.basename(checkpoint.folder) : path.parse(transformer).name,

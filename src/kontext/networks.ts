@@ -1,19 +1,32 @@
-/** The networks of a checkpoint, loaded and ready: text encoders, autoencoder and transformer, and what they need. */
+/**
+ * The networks of a checkpoint: text encoders, autoencoder and transformer. Each is loaded when it is needed at the
+ * latest (`residency.ts`).
+ */
 import { type AutoencoderConfig, autoencoderDecoder, autoencoderEncoder } from "../models/autoencoder.ts";
 import { fluxTransformer } from "../models/flux.ts";
 import type { FluxConfig } from "../models/flux-config.ts";
 import { fluxModulation, modulationSize } from "../models/flux-modulation.ts";
 import { RetouchError } from "../errors.ts";
-import { loadSession } from "../runtime/load.ts";
-import type { RuntimeOptions, Session } from "../runtime/session.ts";
+import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import { Component } from "./component.ts";
 import { readAutoencoder, readTransformer } from "./components.ts";
 import type { RotaryTable } from "./latents.ts";
+import { checkMemory } from "./memory-check.ts";
+import {
+  type EditExtent,
+  type MemoryPlan,
+  type NetworkSizes,
+  planMemory,
+  type WeightsKind,
+} from "./memory-plan.ts";
 import { fitSketcher, type LatentSketcher } from "./preview.ts";
 import { type Prompt, PromptEncoder } from "./prompt.ts";
 import type { Size } from "./request.ts";
+import { Residency } from "./residency.ts";
 import { readScheduleConfig, type ScheduleConfig } from "./schedule.ts";
 import type { NativeScale } from "./sizes.ts";
+import { isTiled, type Planes, runInTiles } from "./tiles.ts";
 
 /** What the transformer predicts the velocity from. */
 export interface VelocityInputs {
@@ -27,44 +40,62 @@ export interface VelocityInputs {
   modulation: Float32Array;
 }
 
+/** The runtime multiplies float32, so weights are widened when they are loaded, whatever a file has. */
+const LOADED_AS: WeightsKind = "fp32";
+/** Of the edit that is planned for before one is asked for: the defaults, at the native size. */
+const USUAL_STEPS = 28;
+
+interface Halves {
+  encoder: Component;
+  decoder: Component;
+}
+
 export class Networks {
   readonly flux: FluxConfig;
   readonly autoencoder: AutoencoderConfig;
   readonly schedule: ScheduleConfig;
   readonly native: NativeScale;
-  readonly prompts: PromptEncoder;
-  readonly #modulation: Session;
-  readonly #transformer: Session;
-  readonly #encoder: Session;
-  readonly #decoder: Session;
+  readonly #prompts: PromptEncoder;
+  readonly #modulation: Component;
+  readonly #transformer: Component;
+  readonly #autoencoder: Halves;
+  readonly #residency: Residency;
+  readonly #limitBytes: number;
+  #plan: MemoryPlan;
   #sketcher: Promise<LatentSketcher> | undefined;
 
   private constructor(
     configs: { flux: FluxConfig; autoencoder: AutoencoderConfig; schedule: ScheduleConfig },
-    sessions: {
-      prompts: PromptEncoder;
-      modulation: Session;
-      transformer: Session;
-      encoder: Session;
-      decoder: Session;
-    },
+    components: Halves & { prompts: PromptEncoder; modulation: Component; transformer: Component },
+    limitBytes: number,
   ) {
     this.flux = configs.flux;
     this.autoencoder = configs.autoencoder;
     this.schedule = configs.schedule;
     this.native = { area: configs.autoencoder.sampleSize ** 2, grid: 2 * configs.autoencoder.scaleFactor };
-    this.prompts = sessions.prompts;
-    this.#modulation = sessions.modulation;
-    this.#transformer = sessions.transformer;
-    this.#encoder = sessions.encoder;
-    this.#decoder = sessions.decoder;
+    const { prompts, modulation, transformer, encoder, decoder } = components;
+    this.#prompts = prompts;
+    this.#modulation = modulation;
+    this.#transformer = transformer;
+    this.#autoencoder = { encoder, decoder };
+    this.#limitBytes = limitBytes;
+    const side = { width: configs.autoencoder.sampleSize, height: configs.autoencoder.sampleSize };
+    const usual = { target: side, reference: side, numSteps: USUAL_STEPS, isNegativeUsed: true };
+    this.#plan = planMemory(this.sizes, LOADED_AS, usual, limitBytes);
+    const all = [prompts.clip, prompts.t5, encoder, modulation, transformer, decoder];
+    this.#residency = new Residency(all, this.#plan, limitBytes);
   }
 
   /**
-   * Loads every network of a checkpoint.
+   * Holds every network of a checkpoint against its configuration, then loads them, if all of them fit at once.
+   * @param options.limitBytes memory that the process may take @default no limit
    * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and key
    */
-  static async load(checkpoint: Checkpoint, runtime: RuntimeOptions): Promise<Networks> {
+  static async load(
+    checkpoint: Checkpoint,
+    runtime: RuntimeOptions,
+    { limitBytes = Infinity }: { limitBytes?: number } = {},
+  ): Promise<Networks> {
     const schedule = readScheduleConfig(await checkpoint.config("scheduler/scheduler_config.json"));
     const { config: flux, weights: fluxWeights } = await readTransformer(checkpoint);
     const { config: autoencoder, weights: vaeWeights } = await readAutoencoder(checkpoint);
@@ -74,7 +105,7 @@ export class Networks {
         `The checkpoint ${checkpoint.folder} has a transformer of ${flux.inChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted.`,
       );
     }
-    const prompts = await PromptEncoder.load(checkpoint, runtime);
+    const prompts = await PromptEncoder.open(checkpoint, runtime);
     if (flux.promptSize !== prompts.promptSize || flux.pooledSize !== prompts.pooledSize) {
       throw new RetouchError(
         "CHECKPOINT_INVALID",
@@ -85,19 +116,43 @@ export class Networks {
     const modulationOutputs = fluxModulation(flux, fluxWeights.scope());
     const fluxOutputs = fluxTransformer(flux, fluxWeights.scope(), { textLength: prompts.textLength });
     fluxWeights.assertAllUsed();
-    const modulation = await loadSession(modulationOutputs, fluxWeights, runtime);
-    const transformer = await loadSession(fluxOutputs, fluxWeights, runtime);
+    const modulation = new Component("modulation", modulationOutputs, fluxWeights, runtime);
+    const transformer = new Component("transformer", fluxOutputs, fluxWeights, runtime);
 
     const encoderOutputs = autoencoderEncoder(autoencoder, vaeWeights.scope());
     const decoderOutputs = autoencoderDecoder(autoencoder, vaeWeights.scope());
     vaeWeights.assertAllUsed();
-    const encoder = await loadSession(encoderOutputs, vaeWeights, runtime);
-    const decoder = await loadSession(decoderOutputs, vaeWeights, runtime);
+    const encoder = new Component("encoder", encoderOutputs, vaeWeights, runtime);
+    const decoder = new Component("decoder", decoderOutputs, vaeWeights, runtime);
 
-    return new Networks(
+    const networks = new Networks(
       { flux, autoencoder, schedule },
       { prompts, modulation, transformer, encoder, decoder },
+      limitBytes,
     );
+    await networks.#residency.follow(networks.#plan);
+    return networks;
+  }
+
+  /** What memory is planned from. */
+  get sizes(): NetworkSizes {
+    const { flux, autoencoder } = this;
+    return { flux, autoencoder, ...this.#prompts.configs };
+  }
+
+  /** Tokens of every encoded text. */
+  get textLength(): number {
+    return this.#prompts.textLength;
+  }
+
+  /** Plans the memory of an edit, before any network runs for it. @throws RetouchError MEMORY_INSUFFICIENT */
+  async prepare(edit: EditExtent): Promise<void> {
+    this.#plan = checkMemory(this.sizes, LOADED_AS, edit, this.#limitBytes);
+    await this.#residency.follow(this.#plan);
+  }
+
+  encodePrompt(text: string): Promise<Prompt> {
+    return this.#prompts.encode(text, this.#residency);
   }
 
   /** The size of the latent grid under a canvas of pixels. */
@@ -108,19 +163,36 @@ export class Networks {
 
   /** The mode of the latent distribution of pixels [3, height, width]: [C, h, w], normalised as (z - shift) * scale. */
   async encodePixels(pixels: Float32Array, { width, height }: Size): Promise<Float32Array> {
-    const { mean } = await this.#encoder.run({ pixels: { data: pixels, shape: [1, 3, height, width] } });
-    const { shiftFactor, scalingFactor } = this.autoencoder;
-    return (mean!.data as Float32Array).map((value) => (value - shiftFactor) * scalingFactor);
+    const { shiftFactor, scalingFactor, latentChannels } = this.autoencoder;
+    const mean = await this.#byTiles({ data: pixels, channels: 3, width, height }, 1, async (tile) => {
+      const output = await this.#residency.run(this.#autoencoder.encoder, { pixels: tensorOf(tile) });
+      return planesOf(output.mean!, latentChannels);
+    });
+    return mean.map((value) => (value - shiftFactor) * scalingFactor);
   }
 
   /** The pixels [3, height, width], about -1 to 1, of a normalised latent grid [C, h, w]. */
   async decodeLatents(grid: Float32Array, { width, height }: Size): Promise<Float32Array> {
-    const { shiftFactor, scalingFactor, latentChannels } = this.autoencoder;
+    const { shiftFactor, scalingFactor, latentChannels, scaleFactor } = this.autoencoder;
     const data = grid.map((value) => value / scalingFactor + shiftFactor);
-    const { pixels } = await this.#decoder.run({
-      latents: { data, shape: [1, latentChannels, height, width] },
+    return this.#byTiles({ data, channels: latentChannels, width, height }, scaleFactor, async (tile) => {
+      const output = await this.#residency.run(this.#autoencoder.decoder, { latents: tensorOf(tile) });
+      return planesOf(output.pixels!, 3);
     });
-    return pixels!.data as Float32Array;
+  }
+
+  /** Runs a half of the autoencoder over all at once, or in tiles where the plan says so. */
+  async #byTiles(
+    whole: Planes,
+    pixelsPerCell: number,
+    run: (tile: Planes) => Promise<Planes>,
+  ): Promise<Float32Array> {
+    const { tileSide } = this.#plan;
+    const side = tileSide && tileSide / pixelsPerCell;
+    if (side === undefined || !isTiled(whole, side)) return (await run(whole)).data;
+    const { scaleFactor } = this.autoencoder;
+    const output = pixelsPerCell === 1 ? side / scaleFactor : side * scaleFactor;
+    return (await runInTiles(whole, { input: side, output }, run)).data;
   }
 
   /** Draws latents roughly and at once; the first call fits it to the autoencoder. */
@@ -131,7 +203,7 @@ export class Networks {
 
   /** What each of the noise levels tells the transformer's blocks, together with guidance and the pooled text. */
   async modulations(sigmas: Float32Array, guidance: number, prompt: Prompt): Promise<Float32Array[]> {
-    const { modulation } = await this.#modulation.run({
+    const { modulation } = await this.#residency.run(this.#modulation, {
       sigmas: { data: sigmas, shape: [sigmas.length] },
       pooledPromptEmbeds: prompt.pooledPromptEmbeds,
       ...(this.flux.hasGuidance && { guidance: { data: Float32Array.of(guidance), shape: [1] } }),
@@ -146,7 +218,7 @@ export class Networks {
     const { inChannels, headSize } = this.flux;
     const { latents, referenceLatents, prompt, rotary, modulation } = inputs;
     const rotaryShape = [1, rotary.cos.length / (headSize / 2), headSize / 2];
-    const { velocity } = await this.#transformer.run({
+    const { velocity } = await this.#residency.run(this.#transformer, {
       latents: { data: latents, shape: [latents.length / inChannels, inChannels] },
       referenceLatents: { data: referenceLatents, shape: [referenceLatents.length / inChannels, inChannels] },
       promptEmbeds: prompt.promptEmbeds,
@@ -157,8 +229,18 @@ export class Networks {
     return velocity!.data as Float32Array;
   }
 
-  async dispose(): Promise<void> {
-    const sessions = [this.#modulation, this.#transformer, this.#encoder, this.#decoder];
-    await Promise.all([this.prompts, ...sessions].map((part) => part.dispose()));
+  dispose(): Promise<void> {
+    return this.#residency.dispose();
   }
+}
+
+/** One picture or grid as a batch. */
+const tensorOf = ({ data, channels, width, height }: Planes): Tensor => ({
+  data,
+  shape: [1, channels, height, width],
+});
+
+function planesOf({ data, shape }: Tensor, channels: number): Planes {
+  const [, , height, width] = shape as [number, number, number, number];
+  return { data: data as Float32Array, channels, width, height };
 }

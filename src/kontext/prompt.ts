@@ -1,10 +1,11 @@
 /** The two text encoders of a checkpoint: an instruction becomes what the transformer is conditioned on. */
-import { clipEndPosition, clipTextEncoder, readClipConfig } from "../models/clip.ts";
-import { readT5Config, t5Encoder } from "../models/t5.ts";
-import { loadSession } from "../runtime/load.ts";
-import type { RuntimeOptions, Session, Tensor } from "../runtime/session.ts";
+import { type ClipConfig, clipEndPosition, clipTextEncoder, readClipConfig } from "../models/clip.ts";
+import { readT5Config, type T5Config, t5Encoder } from "../models/t5.ts";
+import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import { Component } from "./component.ts";
+import type { Residency } from "./residency.ts";
 
 /** An encoded instruction. */
 export interface Prompt {
@@ -24,28 +25,51 @@ const MAX_T5_TOKENS = 512;
 /** Tokens that T5 encodes of every text. */
 export const t5LengthOf = (tokenizer: Tokenizer): number => Math.min(tokenizer.maxLength, MAX_T5_TOKENS);
 
+/** Of encoded prompts, how many are kept where T5 is not: the same instruction again then needs no loading. */
+const MAX_REMEMBERED = 4;
+
+/** The sizes of the two, and how many tokens of a text each reads. */
+interface Configs {
+  clip: ClipConfig;
+  t5: T5Config;
+  clipLength: number;
+  t5Length: number;
+}
+
+interface Tokenizers {
+  clip: Tokenizer;
+  t5: Tokenizer;
+}
+
 export class PromptEncoder {
+  readonly configs: Configs;
   /** Tokens that T5 encodes; a shorter text is padded, without a mask, as the network was trained. */
   readonly textLength: number;
   /** Numbers of `promptEmbeds` a token, and of `pooledPromptEmbeds`. */
   readonly promptSize: number;
   readonly pooledSize: number;
-  readonly #encode: (text: string) => Promise<Prompt>;
-  readonly #sessions: readonly Session[];
+  readonly clip: Component;
+  readonly t5: Component;
+  readonly #tokenizers: Tokenizers;
+  /** By text, the latest last. */
+  readonly #remembered = new Map<string, Prompt>();
 
   private constructor(
-    sizes: { textLength: number; promptSize: number; pooledSize: number },
-    encode: (text: string) => Promise<Prompt>,
-    sessions: readonly Session[],
+    configs: Configs,
+    tokenizers: Tokenizers,
+    { clip, t5 }: { clip: Component; t5: Component },
   ) {
-    this.textLength = sizes.textLength;
-    this.promptSize = sizes.promptSize;
-    this.pooledSize = sizes.pooledSize;
-    this.#encode = encode;
-    this.#sessions = sessions;
+    this.configs = configs;
+    this.textLength = configs.t5Length;
+    this.promptSize = configs.t5.width;
+    this.pooledSize = configs.clip.width;
+    this.#tokenizers = tokenizers;
+    this.clip = clip;
+    this.t5 = t5;
   }
 
-  static async load(checkpoint: Checkpoint, runtime: RuntimeOptions): Promise<PromptEncoder> {
+  /** Reads tokenizers and configurations, and holds the weights' headers against them; loads no network. */
+  static async open(checkpoint: Checkpoint, runtime: RuntimeOptions): Promise<PromptEncoder> {
     const clipTokenizer = await Tokenizer.read(checkpoint, "tokenizer", "clip");
     const t5Tokenizer = await Tokenizer.read(checkpoint, "tokenizer_2", "t5");
 
@@ -54,42 +78,49 @@ export class PromptEncoder {
     const clipWeights = await checkpoint.weights("text_encoder");
     const clipOutputs = clipTextEncoder(clipConfig, clipWeights.scope(), { length: clipLength });
     clipWeights.assertAllUsed();
-    const clip = await loadSession(clipOutputs, clipWeights, runtime);
+    const clip = new Component("clip", clipOutputs, clipWeights, runtime);
 
     const t5Config = readT5Config(await checkpoint.config("text_encoder_2/config.json"));
     const t5Length = t5LengthOf(t5Tokenizer);
     const t5Weights = await checkpoint.weights("text_encoder_2");
     const t5Outputs = t5Encoder(t5Config, t5Weights.scope(), { length: t5Length });
     t5Weights.assertAllUsed();
-    const t5 = await loadSession(t5Outputs, t5Weights, runtime);
+    const t5 = new Component("t5", t5Outputs, t5Weights, runtime);
 
-    const encode = async (text: string): Promise<Prompt> => {
-      const clipText = clipTokenizer.encode(text, clipLength);
-      const t5Text = t5Tokenizer.encode(text, t5Length);
-      const endPosition = clipEndPosition(clipText.ids, clipConfig.endTokenId);
-      const { pooledPromptEmbeds } = await clip.run({
-        tokenIds: idTensor(clipText.ids),
-        endPosition: idTensor([endPosition]),
-      });
-      const { promptEmbeds } = await t5.run({ tokenIds: idTensor(t5Text.ids) });
-      return {
-        promptEmbeds: promptEmbeds!,
-        pooledPromptEmbeds: pooledPromptEmbeds!,
-        clipTokenIds: clipText.ids,
-        t5TokenIds: t5Text.ids,
-        isCut: t5Text.isCut,
-      };
+    return new PromptEncoder(
+      { clip: clipConfig, t5: t5Config, clipLength, t5Length },
+      { clip: clipTokenizer, t5: t5Tokenizer },
+      { clip, t5 },
+    );
+  }
+
+  async encode(text: string, residency: Residency): Promise<Prompt> {
+    if (residency.isWhole) return this.#encode(text, residency);
+    const prompt = this.#remembered.get(text) ?? (await this.#encode(text, residency));
+    this.#remembered.delete(text);
+    this.#remembered.set(text, prompt);
+    const [oldest] = this.#remembered.keys();
+    if (this.#remembered.size > MAX_REMEMBERED) this.#remembered.delete(oldest!);
+    return prompt;
+  }
+
+  async #encode(text: string, residency: Residency): Promise<Prompt> {
+    const { clipLength, t5Length, clip } = this.configs;
+    const clipText = this.#tokenizers.clip.encode(text, clipLength);
+    const t5Text = this.#tokenizers.t5.encode(text, t5Length);
+    const endPosition = clipEndPosition(clipText.ids, clip.endTokenId);
+    const { pooledPromptEmbeds } = await residency.run(this.clip, {
+      tokenIds: idTensor(clipText.ids),
+      endPosition: idTensor([endPosition]),
+    });
+    const { promptEmbeds } = await residency.run(this.t5, { tokenIds: idTensor(t5Text.ids) });
+    return {
+      promptEmbeds: promptEmbeds!,
+      pooledPromptEmbeds: pooledPromptEmbeds!,
+      clipTokenIds: clipText.ids,
+      t5TokenIds: t5Text.ids,
+      isCut: t5Text.isCut,
     };
-    const sizes = { textLength: t5Length, promptSize: t5Config.width, pooledSize: clipConfig.width };
-    return new PromptEncoder(sizes, encode, [clip, t5]);
-  }
-
-  encode(text: string): Promise<Prompt> {
-    return this.#encode(text);
-  }
-
-  async dispose(): Promise<void> {
-    await Promise.all(this.#sessions.map((session) => session.dispose()));
   }
 }
 

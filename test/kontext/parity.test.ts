@@ -70,7 +70,7 @@ describe.each(editCases)("the edit $name", (edit) => {
   it("encodes the text to the same tokens and embeddings", async () => {
     const texts = [["", edit.prompt], ...(hasNegative ? [["negative.", edit.negativePrompt!]] : [])];
     for (const [prefix, text] of texts as [string, string][]) {
-      const prompt = await networks.prompts.encode(text);
+      const prompt = await networks.encodePrompt(text);
       expect(prompt.clipTokenIds.map(BigInt)).toEqual([
         ...(tensors.get(`${prefix}clipTokenIds`)!.data as BigInt64Array),
       ]);
@@ -108,7 +108,7 @@ describe.each(editCases)("the edit $name", (edit) => {
 
   it("places text, target and reference at the same positions", () => {
     const ids = [
-      textIds(networks.prompts.textLength),
+      textIds(networks.textLength),
       latentIds(targetGrid(), 0),
       latentIds(gridOf("referenceMoments"), 1),
     ] as const;

@@ -1,0 +1,88 @@
+/**
+ * Which networks are loaded at a time. Where the memory plan says that all fit, they stay; otherwise each is loaded when
+ * it is needed, and others are released for it, but no more of them than that takes.
+ */
+import type { Session, Tensor } from "../runtime/session.ts";
+import type { Component } from "./component.ts";
+import { isResident, type MemoryPlan, SHARED_SHARE } from "./memory-plan.ts";
+
+type Tensors = Record<string, Tensor>;
+
+export class Residency {
+  readonly #components: readonly Component[];
+  readonly #limitBytes: number;
+  #plan: MemoryPlan;
+  /** One network runs at a time: what runs must not be released. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param plan of a usual edit
+   * @param limitBytes what the process may take
+   */
+  constructor(components: readonly Component[], plan: MemoryPlan, limitBytes: number) {
+    this.#components = components;
+    this.#plan = plan;
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Whether every network stays loaded. */
+  get isWhole(): boolean {
+    return isResident(this.#plan, this.#limitBytes);
+  }
+
+  /** Goes by the sizes of another edit from now on; loads every network if all of them fit. */
+  follow(plan: MemoryPlan): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#plan = plan;
+      if (!this.isWhole) return;
+      for (const component of this.#components) await component.load();
+    });
+  }
+
+  /** Runs a network, loaded if need be. */
+  run(component: Component, inputs: Readonly<Tensors>): Promise<Tensors> {
+    return this.#inTurn(async () => (await this.#loaded(component)).run(inputs));
+  }
+
+  /** Releases every network, after what runs. */
+  dispose(): Promise<void> {
+    return this.#inTurn(async () => {
+      await Promise.all(this.#components.map((component) => component.release()));
+    });
+  }
+
+  async #loaded(component: Component): Promise<Session> {
+    for (let missing = this.#missingBytes(component); missing > 0; missing = this.#missingBytes(component)) {
+      const released = this.#toRelease(component, missing);
+      if (released === undefined) break;
+      await released.release();
+    }
+    return component.load();
+  }
+
+  /** How much more than it may take the process would take while `component` runs. */
+  #missingBytes(component: Component): number {
+    const { heldBytes, components } = this.#plan;
+    const others = this.#others(component).map(({ name }) => components[name].privateBytes);
+    const { privateBytes, workingBytes } = components[component.name];
+    const taken = others.reduce((sum, bytes) => sum + bytes, heldBytes + privateBytes + workingBytes);
+    return taken - SHARED_SHARE * this.#limitBytes;
+  }
+
+  /** The smallest network that makes enough room alone, or else the largest: what is small is soon loaded again. */
+  #toRelease(component: Component, missing: number): Component | undefined {
+    const size = ({ name }: Component): number => this.#plan.components[name].privateBytes;
+    const others = this.#others(component).toSorted((a, b) => size(a) - size(b));
+    return others.find((other) => size(other) >= missing) ?? others.at(-1);
+  }
+
+  #others(component: Component): Component[] {
+    return this.#components.filter((other) => other !== component && other.isLoaded);
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+}
