@@ -1,4 +1,5 @@
 /** Turns the words of a command line into the library's terms; what is out of range is the library's to say. */
+import { byteSize } from "../config/parsers.ts";
 import { type OutputFormat, RetouchError, type Size } from "../index.ts";
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
@@ -20,6 +21,17 @@ export function parseSize(text: string): Size {
     throw invalid(`--size must be a width and a height such as 1024x768, not ${JSON.stringify(text)}.`);
   }
   return { width: Number(match[1]), height: Number(match[2]) };
+}
+
+const MEMORY = byteSize("100MB", "4096GB");
+
+/** Reads a size such as 12GB, as RETOUCH_MEMORY_LIMIT has it: bytes. */
+export function parseMemory(text: string): number {
+  const bytes = MEMORY.parse(text);
+  if (bytes === undefined) {
+    throw invalid(`--memory-limit must be ${MEMORY.accepts}, not ${JSON.stringify(text)}.`);
+  }
+  return bytes;
 }
 
 /** Reads png or jpeg. */

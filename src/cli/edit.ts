@@ -29,6 +29,7 @@ export interface EditFlags {
   transformer?: string | undefined;
   vae?: string | undefined;
   threads?: number | undefined;
+  memoryLimit?: number | undefined;
   safetyChecker?: boolean | undefined;
   keepUnchanged?: boolean | undefined;
   json?: boolean | undefined;
@@ -54,11 +55,11 @@ export async function runEdit(
   let engine: Engine | undefined;
   try {
     progress.phase("loading the checkpoint");
-    const { transformer, vae, threads } = flags;
+    const { transformer, vae, threads, memoryLimit } = flags;
     const checkpoint = await checkpointFolder(flags.checkpoint);
     const safety = { isOn: flags.safetyChecker ?? true };
     engine = await orAborted(
-      withFlagNames(() => createEngine({ checkpoint, transformer, vae, threads, safety })),
+      withFlagNames(() => createEngine({ checkpoint, transformer, vae, threads, memoryLimit, safety })),
       signal,
     );
     progress.clear();

@@ -1,7 +1,7 @@
 /** The command line: its arguments, which command they mean, and with which code the process ends. */
 import { Command, CommanderError } from "commander";
 import { messageOf, RetouchError, version } from "../index.ts";
-import { numberOf, parseFormat, parseSize } from "./arguments.ts";
+import { numberOf, parseFormat, parseMemory, parseSize } from "./arguments.ts";
 import type { DoctorFlags } from "./doctor/doctor.ts";
 import { type EditFlags, runEdit } from "./edit.ts";
 import type { McpFlags } from "./mcp.ts";
@@ -70,6 +70,11 @@ program
     "--threads <number>",
     "threads to compute with, 0 for one a core (default: 0)",
     numberOf("--threads"),
+  )
+  .option(
+    "--memory-limit <size>",
+    "memory to take at most, such as 12GB (default: what the machine has left)",
+    parseMemory,
   )
   .option("--keep-unchanged", "keep the picture's own pixels where nothing was edited (the default)")
   .option("--no-keep-unchanged", "take all of the result from the network")

@@ -27,6 +27,12 @@ export const ENGINE = {
     "0",
     "Threads of a worker; 0 takes one a physical core.",
   ),
+  memoryLimit: optional(
+    "RETOUCH_MEMORY_LIMIT",
+    byteSize("100MB", "4096GB"),
+    "12GB",
+    "Memory that a worker may take; without it, what the machine or the container has left at its start.",
+  ),
   workers: required(
     "RETOUCH_WORKERS",
     integer(0, 64),

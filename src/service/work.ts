@@ -40,13 +40,14 @@ export function createWorkers(
 }
 
 function engineSetup(config: Config): EngineSetup {
-  const { checkpoint, transformer, vae, threads, price, allowPrivateHosts } = config;
+  const { checkpoint, transformer, vae, threads, memoryLimit, price, allowPrivateHosts } = config;
   const { imageMaxBytes, imageMaxPixels, imageTimeoutMs } = config;
   return {
     checkpoint,
     transformer,
     vae,
     threads,
+    memoryLimit,
     safety: {
       isOn: config.safety !== "off",
       isRequired: config.safety === "required",

@@ -41,6 +41,7 @@ async function setUp(setup: EngineSetup): Promise<void> {
       transformer: setup.transformer,
       vae: setup.vae,
       threads: setup.threads,
+      memoryLimit: setup.memoryLimit,
       maxPixels: setup.imageMaxPixels,
       safety: setup.safety,
       isPromptInMetadata: setup.isPromptInMetadata,

@@ -12,6 +12,7 @@ const SAYABLE: ReadonlySet<ErrorCode> = new Set([
   "IMAGE_INVALID",
   "IMAGE_UNSUPPORTED",
   "IMAGE_TOO_LARGE",
+  "MEMORY_INSUFFICIENT",
   "OUTPUT_FLAGGED",
   "STORAGE_UNAVAILABLE",
 ] satisfies ErrorCode[]);
@@ -21,8 +22,8 @@ export function failureOf(error: unknown): Failure {
   if (!(error instanceof RetouchError) || !SAYABLE.has(error.code)) {
     return { error: UNEXPECTED, detail: traceOf(error) };
   }
-  // Storage fails by the operator's doing as often as by the sender's.
-  const isOperators = error.code === "STORAGE_UNAVAILABLE";
+  // Storage fails by the operator's doing as often as by the sender's, and memory is the operator's to add.
+  const isOperators = error.code === "STORAGE_UNAVAILABLE" || error.code === "MEMORY_INSUFFICIENT";
   return { error: error.message, ...(isOperators && { detail: traceOf(error) }) };
 }
 

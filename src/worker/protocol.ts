@@ -9,6 +9,8 @@ export interface EngineSetup {
   transformer?: string | undefined;
   vae?: string | undefined;
   threads: number;
+  /** Bytes that the process may take; without it, what there is. */
+  memoryLimit?: number | undefined;
   /** No checker at all, or one with its own threshold where none is given. Required: also for jobs that ask for none. */
   safety: { isOn: boolean; isRequired?: boolean | undefined; threshold?: number | undefined };
   isPromptInMetadata: boolean;

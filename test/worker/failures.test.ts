@@ -19,6 +19,12 @@ describe("failureOf", () => {
     expect(detail).toContain("connect ECONNREFUSED 10.0.0.1:9000");
   });
 
+  it("tells sender and log when memory is short", () => {
+    const { error, detail } = failureOf(new RetouchError("MEMORY_INSUFFICIENT", "12 GB are wanted."));
+    expect(error).toBe("12 GB are wanted.");
+    expect(detail).toContain("12 GB are wanted.");
+  });
+
   it.each([
     ["a defect", new TypeError("x is not a function")],
     ["a failure of the runtime", new RetouchError("RUNTIME_FAILED", "x is not a function: /home/me/model")],
