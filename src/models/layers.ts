@@ -15,8 +15,9 @@ export function linear(
   { hasBias = true }: { hasBias?: boolean } = {},
 ): Value {
   const scope = weights.child(name);
-  const weight = scope.tensor("weight", [size, lastDim(x)]);
-  return ops.gemm(x, weight, hasBias ? scope.tensor("bias", [size]) : undefined);
+  const weight = scope.matrix("weight", [size, lastDim(x)]);
+  const bias = hasBias ? scope.tensor("bias", [size]) : undefined;
+  return "blocks" in weight ? ops.matmulNBits(x, weight, bias) : ops.gemm(x, weight, bias);
 }
 
 /** Layer norm with learnt scale and shift. */

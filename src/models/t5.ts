@@ -52,7 +52,7 @@ export function t5Encoder(
 ): Record<"promptEmbeds", Value> {
   const { width, numHeads, headSize } = config;
   const tokenIds = input("tokenIds", "int64", [length]);
-  let hiddenStates = ops.gather(embeddingTable(config, weights), tokenIds); // [L, C]
+  let hiddenStates = embedded(config, weights, tokenIds); // [L, C]
   const encoder = weights.child("encoder");
   const bias = positionBias(config, encoder.child("block.0.layer.0.SelfAttention"), length);
 
@@ -77,11 +77,11 @@ export function t5Encoder(
 }
 
 /** The token table has two names, of which a file may hold either or both. */
-function embeddingTable(config: T5Config, weights: WeightScope): Value {
+function embedded(config: T5Config, weights: WeightScope, tokenIds: Value): Value {
   const [shared, own] = ["shared.weight", "encoder.embed_tokens.weight"] as const;
   const stored = weights.has(own) && !weights.has(shared) ? own : shared;
   if (stored === shared) weights.ignore(own);
-  return weights.tensor(stored, [config.vocabularySize, config.width]);
+  return weights.rows(stored, [config.vocabularySize, config.width], tokenIds);
 }
 
 function feedForward(config: T5Config, weights: WeightScope, x: Value): Value {

@@ -162,6 +162,44 @@ export function gemm(x: Value, weight: Value, bias?: Value): Value {
   return one("Gemm", inputs, [x.shape[0]!, weight.shape[0]!], { attributes: { transB: int(1) } });
 }
 
+/** A matrix [N, K] in few bits, in the layout of the runtime's `MatMulNBits`. */
+export interface BlockMatrix {
+  shape: readonly [rows: number, columns: number];
+  bits: 4 | 8;
+  /** Numbers that share a scale. */
+  blockSize: 32 | 128;
+  /** uint8 [N, blocks, blockSize * bits / 8] */
+  blocks: Value;
+  /** float32 [N, blocks] */
+  scales: Value;
+  /** 1 multiplies in float32; 4 rounds the input to 8 bits too, block by block, which is faster. */
+  accuracyLevel: 1 | 4;
+}
+
+/** x [M, K] times a matrix [N, K] in few bits, transposed, plus bias [N]: [M, N]. */
+export function matmulNBits(x: Value, matrix: BlockMatrix, bias?: Value): Value {
+  const { bits, blockSize, blocks, scales, accuracyLevel } = matrix;
+  const [rowCount, columns] = matrix.shape;
+  const count = Math.ceil(columns / blockSize);
+  const isFitting =
+    showShape(blocks.shape) === showShape([rowCount, count, (blockSize * bits) / 8]) &&
+    showShape(scales.shape) === showShape([rowCount, count]);
+  if (x.shape.length !== 2 || x.shape[1] !== columns || !isFitting) {
+    throw new Error(
+      `MatMulNBits of ${showShape(x.shape)} with ${bits}-bit blocks ${showShape(blocks.shape)} and scales ${showShape(scales.shape)} for ${showShape(matrix.shape)}.`,
+    );
+  }
+  const attributes = {
+    K: int(columns),
+    N: int(rowCount),
+    bits: int(bits),
+    block_size: int(blockSize),
+    accuracy_level: int(accuracyLevel),
+  };
+  const inputs = bias ? [x, blocks, scales, undefined, undefined, bias] : [x, blocks, scales];
+  return one("MatMulNBits", inputs, [x.shape[0]!, rowCount], { attributes, domain: "com.microsoft" });
+}
+
 export interface ConvOptions {
   stride?: number;
   /** Zeros added at the [top, left, bottom, right]. */

@@ -18,6 +18,13 @@ export interface StoredTensor {
   byteLength: number;
 }
 
+/** What the header of a file says. */
+export interface SafetensorsHeader {
+  tensors: Map<string, StoredTensor>;
+  /** The texts under `__metadata__`; none where there is nothing. */
+  metadata: ReadonlyMap<string, string>;
+}
+
 /** The format's own limit, which keeps a damaged length from asking for gigabytes. */
 const MAX_HEADER_BYTES = 100_000_000;
 
@@ -26,6 +33,11 @@ const MAX_HEADER_BYTES = 100_000_000;
  * @throws RetouchError CHECKPOINT_MISSING, or CHECKPOINT_INVALID for a truncated or inconsistent file.
  */
 export async function readSafetensorsHeader(file: string): Promise<Map<string, StoredTensor>> {
+  return (await readSafetensors(file)).tensors;
+}
+
+/** The same, and the metadata. @throws as {@link readSafetensorsHeader} */
+export async function readSafetensors(file: string): Promise<SafetensorsHeader> {
   const handle = await open(file, "r").catch((cause: unknown) => {
     throw new RetouchError("CHECKPOINT_MISSING", `The weights file ${file} cannot be opened.`, { cause });
   });
@@ -56,12 +68,7 @@ async function readExactly(file: string, handle: FileHandle, from: number, lengt
   return buffer;
 }
 
-function parseHeader(
-  file: string,
-  json: string,
-  dataStart: number,
-  fileSize: number,
-): Map<string, StoredTensor> {
+function parseHeader(file: string, json: string, dataStart: number, fileSize: number): SafetensorsHeader {
   let header: unknown;
   try {
     header = JSON.parse(json);
@@ -71,9 +78,9 @@ function parseHeader(
   if (typeof header !== "object" || header === null || Array.isArray(header)) {
     throw damaged(file, "its header is no JSON object");
   }
+  const { __metadata__: metadata, ...entries } = header as Record<string, unknown>;
   const tensors = new Map<string, StoredTensor>();
-  for (const [key, entry] of Object.entries(header) as [string, unknown][]) {
-    if (key === "__metadata__") continue;
+  for (const [key, entry] of Object.entries(entries)) {
     if (!isHeaderEntry(entry)) throw damaged(file, `the header's entry ${key} is malformed`);
     const [start, end] = entry.data_offsets;
     const dtype = dtypeFromSafetensors(entry.dtype);
@@ -96,7 +103,8 @@ function parseHeader(
       byteLength: end - start,
     });
   }
-  return tensors;
+  const texts = Object.entries(metadata ?? {}).filter(([, value]) => typeof value === "string");
+  return { tensors, metadata: new Map(texts as [string, string][]) };
 }
 
 interface HeaderEntry {

@@ -2,8 +2,9 @@
 import { RetouchError } from "../errors.ts";
 import type { DType } from "../onnx/dtype.ts";
 import { externalTensor, showShape, type Value } from "../onnx/graph.ts";
-import { concat, mul, toFloat32 } from "../onnx/ops.ts";
+import { type BlockMatrix, concat, gather, mul, toFloat32 } from "../onnx/ops.ts";
 import path from "node:path";
+import type { QuantizedTensor } from "./quantized.ts";
 import type { StoredTensor } from "./safetensors.ts";
 
 /** Buffers that training frameworks store although they follow from the configuration. */
@@ -26,16 +27,25 @@ export interface AssembledTensor {
   scale: StoredTensor | undefined;
 }
 
+type Weight = StoredTensor | AssembledTensor | QuantizedTensor;
+
+export interface WeightOptions {
+  /** How matrices in few bits are multiplied: 1 in float32, 4 with inputs of 8 bits. @default 4 */
+  accuracyLevel?: BlockMatrix["accuracyLevel"] | undefined;
+}
+
 export class WeightSet {
   /** What a message calls this network: its folder. */
   readonly name: string;
   /** The folder that the external data's locations are relative to. */
   readonly baseFolder: string;
-  readonly #tensors: ReadonlyMap<string, StoredTensor | AssembledTensor>;
+  readonly #accuracyLevel: BlockMatrix["accuracyLevel"];
+  readonly #tensors: ReadonlyMap<string, Weight>;
   readonly #used = new Set<string>();
 
-  constructor(name: string, tensors: ReadonlyMap<string, StoredTensor | AssembledTensor>) {
+  constructor(name: string, tensors: ReadonlyMap<string, Weight>, { accuracyLevel = 4 }: WeightOptions = {}) {
     this.name = name;
+    this.#accuracyLevel = accuracyLevel;
     this.#tensors = tensors;
     this.baseFolder = commonFolder([...tensors.values()].flatMap(partsOf).map(({ file }) => file));
   }
@@ -53,8 +63,53 @@ export class WeightSet {
     return [...this.#tensors.keys()].some((key) => key.startsWith(`${prefix}.`));
   }
 
-  /** @throws RetouchError CHECKPOINT_INVALID when the key is missing or has another shape. */
+  /** The weights themselves, by key. */
+  entries(): Iterable<[string, Weight]> {
+    return this.#tensors.entries();
+  }
+
+  /**
+   * A weight as float32.
+   * @throws RetouchError CHECKPOINT_INVALID when the key is missing or has another shape, CHECKPOINT_UNSUPPORTED for a
+   * type that cannot be read
+   */
   take(key: string, shape: readonly number[]): Value {
+    const stored = this.#find(key, shape);
+    if ("blocks" in stored) {
+      throw new RetouchError(
+        "CHECKPOINT_UNSUPPORTED",
+        `${this.name}: the weight ${key} is stored in ${stored.bits} bits; only matrices of linear layers can be.`,
+      );
+    }
+    return this.#assemble(key, stored);
+  }
+
+  /** The matrix of a linear layer, as float32 or in its few bits. @throws as {@link take} */
+  takeMatrix(key: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix {
+    const stored = this.#find(key, shape);
+    if (!("blocks" in stored)) return this.#assemble(key, stored);
+    this.#use(key);
+    return {
+      shape,
+      bits: stored.bits,
+      blockSize: stored.blockSize,
+      blocks: this.#external(key, stored.blocks),
+      scales: this.#external(scalesKeyOf(key), stored.scales),
+      accuracyLevel: this.#accuracyLevel,
+    };
+  }
+
+  /** Rows of a table, as float32; no other is widened. @throws as {@link take} */
+  takeRows(key: string, shape: readonly [rows: number, columns: number], indices: Value): Value {
+    const stored = this.#find(key, shape);
+    if ("parts" in stored || "blocks" in stored || !isReadable(stored)) {
+      return gather(this.take(key, shape), indices);
+    }
+    this.#use(key);
+    return toFloat32(gather(this.#external(key, stored), indices));
+  }
+
+  #find(key: string, shape: readonly number[]): Weight {
     const stored = this.#tensors.get(key);
     if (!stored) {
       throw new RetouchError(
@@ -68,6 +123,15 @@ export class WeightSet {
         `${this.name}: the weight ${key} has the shape ${showShape(stored.shape)} where the configuration asks for ${showShape(shape)}.`,
       );
     }
+    return stored;
+  }
+
+  #use(key: string): void {
+    if (this.#used.has(key)) throw new Error(`${this.name}: the weight ${key} is used twice.`);
+    this.#used.add(key);
+  }
+
+  #assemble(key: string, stored: StoredTensor | AssembledTensor): Value {
     const parts = partsOf(stored);
     const unreadable = parts.find((part) => !isReadable(part));
     if (unreadable) {
@@ -76,8 +140,7 @@ export class WeightSet {
         `${this.name}: the weight ${key} is stored as ${unreadable.storedType}; ${READABLE_TYPES} can be read.`,
       );
     }
-    if (this.#used.has(key)) throw new Error(`${this.name}: the weight ${key} is used twice.`);
-    this.#used.add(key);
+    this.#use(key);
     const values = parts.map((part, index) =>
       toFloat32(this.#external(parts.length === 1 ? key : `${key}[${index}]`, part)),
     );
@@ -123,6 +186,16 @@ export class WeightScope {
     return new WeightScope(this.#set, this.#key(names.join(".")));
   }
 
+  /** The matrix `name` of a linear layer, as float32 or in its few bits. */
+  matrix(name: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix {
+    return this.#set.takeMatrix(this.#key(name), shape);
+  }
+
+  /** Rows of the table `name`, as float32: [...indices, C]. */
+  rows(name: string, shape: readonly [rows: number, columns: number], indices: Value): Value {
+    return this.#set.takeRows(this.#key(name), shape, indices);
+  }
+
   /** The tensor `name` of this scope, as float32. */
   tensor(name: string, shape: readonly number[]): Value {
     return this.#set.take(this.#key(name), shape);
@@ -146,8 +219,13 @@ export class WeightScope {
   }
 }
 
-const partsOf = (stored: StoredTensor | AssembledTensor): readonly StoredTensor[] =>
-  "parts" in stored ? stored.parts : [stored];
+/** What the scales of a matrix in few bits are called, in a file and in a graph. */
+export const scalesKeyOf = (key: string): string => `${key}.scales`;
+
+function partsOf(stored: Weight): readonly StoredTensor[] {
+  if ("blocks" in stored) return [stored.blocks, stored.scales];
+  return "parts" in stored ? stored.parts : [stored];
+}
 
 function commonFolder(files: readonly string[]): string {
   let folder = path.dirname(files[0] ?? path.sep);

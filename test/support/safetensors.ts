@@ -14,6 +14,13 @@ export const float32 = (values: readonly number[], shape: number[] = [values.len
   bytes: new Uint8Array(Float32Array.from(values).buffer),
 });
 
+/** A tensor of bytes. */
+export const uint8 = (values: Uint8Array, shape: number[]): TensorFields => ({
+  dtype: "U8",
+  shape,
+  bytes: values,
+});
+
 /** The bytes of a file whose header is `header`, a JSON value or a text that is none. */
 export function fileOf(header: unknown, data: Uint8Array = new Uint8Array()): Uint8Array {
   const json = Buffer.from(typeof header === "string" ? header : JSON.stringify(header));
@@ -25,8 +32,9 @@ export function fileOf(header: unknown, data: Uint8Array = new Uint8Array()): Ui
 export async function writeSafetensors(
   file: string,
   tensors: Readonly<Record<string, TensorFields>>,
+  metadata: Readonly<Record<string, string>> = { format: "pt" },
 ): Promise<void> {
-  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
+  const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const [key, { dtype, shape, bytes }] of Object.entries(tensors)) {
     header[key] = { dtype, shape, data_offsets: [offset, offset + bytes.length] };

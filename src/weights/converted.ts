@@ -1,0 +1,121 @@
+/**
+ * A weight file of our own making: a `.safetensors` of a network's own keys, in which a matrix may lie in few bits. Its
+ * metadata says that it is one, of which kind, what it was made of, and which tensors are blocks: uint8 `X.weight`
+ * [N, blocks, bytes] with float32 `X.weight.scales` [N, blocks].
+ */
+import { RetouchError } from "../errors.ts";
+import { showShape } from "../onnx/graph.ts";
+import { type BlockFormat, blocksPerRow, bytesPerBlock, type QuantizedTensor } from "./quantized.ts";
+import { readSafetensors, type StoredTensor } from "./safetensors.ts";
+import { scalesKeyOf, type WeightOptions, WeightSet } from "./weight-set.ts";
+
+/** Counted up with every change that an older program would read wrongly. */
+export const CONVERTED_VERSION = "1";
+export const WEIGHT_KINDS = ["fp16", "bf16", "int8", "int4"] as const;
+/** What a converted file holds most of. */
+export type WeightKind = (typeof WEIGHT_KINDS)[number];
+
+/** What the metadata says, each as a text. */
+export interface ConvertedMetadata {
+  retouch_weights: string;
+  kind: WeightKind;
+  /** The source's hash. */
+  source: string;
+  /** JSON: the format and the columns of each matrix in few bits, by its key. */
+  matrices: string;
+}
+
+/** The entry of a matrix in `matrices`. */
+export interface MatrixEntry extends BlockFormat {
+  columns: number;
+}
+
+export interface Converted {
+  kind: WeightKind;
+  source: string;
+  weights: WeightSet;
+}
+
+/**
+ * Reads the header of a converted file.
+ * @param name what a message calls the network
+ * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID for a damaged file or CHECKPOINT_UNSUPPORTED for one of
+ * another version
+ */
+export async function readConverted(
+  name: string,
+  file: string,
+  options: WeightOptions = {},
+): Promise<Converted> {
+  const { tensors, metadata } = await readSafetensors(file);
+  const version = metadata.get("retouch_weights" satisfies keyof ConvertedMetadata);
+  if (version !== CONVERTED_VERSION) {
+    const what =
+      version === undefined ? "was not written by retouch quantize" : `is of the version ${version}`;
+    throw new RetouchError(
+      "CHECKPOINT_UNSUPPORTED",
+      `The weights file ${file} ${what}; version ${CONVERTED_VERSION} can be read.`,
+    );
+  }
+  const kind = WEIGHT_KINDS.find((known) => known === metadata.get("kind"));
+  const source = metadata.get("source");
+  if (kind === undefined || source === undefined) {
+    throw damaged(file, "its metadata has no kind or no source");
+  }
+  const weights = new Map<string, StoredTensor | QuantizedTensor>(tensors);
+  for (const [key, entry] of matrixEntries(file, metadata.get("matrices"))) {
+    weights.set(key, quantizedTensor(file, key, entry, tensors));
+    weights.delete(scalesKeyOf(key));
+  }
+  return { kind, source, weights: new WeightSet(name, weights, options) };
+}
+
+function matrixEntries(file: string, json: string | undefined): [string, MatrixEntry][] {
+  let entries: unknown;
+  try {
+    entries = JSON.parse(json ?? "");
+  } catch (cause) {
+    throw damaged(file, "its list of matrices is no JSON", cause);
+  }
+  if (typeof entries !== "object" || entries === null)
+    throw damaged(file, "its list of matrices is no object");
+  return Object.entries(entries).map(([key, entry]: [string, unknown]) => {
+    if (!isMatrixEntry(entry)) throw damaged(file, `the format of ${key} is malformed`);
+    return [key, entry];
+  });
+}
+
+function isMatrixEntry(value: unknown): value is MatrixEntry {
+  const { bits, blockSize, columns } = (value ?? {}) as Partial<Record<keyof MatrixEntry, unknown>>;
+  return (
+    (bits === 4 || bits === 8) &&
+    (blockSize === 32 || blockSize === 128) &&
+    Number.isSafeInteger(columns) &&
+    (columns as number) > 0
+  );
+}
+
+function quantizedTensor(
+  file: string,
+  key: string,
+  { bits, blockSize, columns }: MatrixEntry,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): QuantizedTensor {
+  const format = { bits, blockSize };
+  const [blocks, scales] = [tensors.get(key), tensors.get(scalesKeyOf(key))];
+  const rows = blocks?.shape[0] ?? 0;
+  const count = blocksPerRow(columns, format);
+  const isFitting =
+    blocks?.dtype === "uint8" &&
+    scales?.dtype === "float32" &&
+    showShape(blocks.shape) === showShape([rows, count, bytesPerBlock(format)]) &&
+    showShape(scales.shape) === showShape([rows, count]);
+  if (!isFitting) {
+    throw damaged(file, `blocks and scales of ${key} do not fit ${bits} bits of ${columns} columns`);
+  }
+  return { ...format, shape: [rows, columns], blocks, scales };
+}
+
+function damaged(file: string, detail: string, cause?: unknown): RetouchError {
+  return new RetouchError("CHECKPOINT_INVALID", `The weights file ${file} is damaged: ${detail}.`, { cause });
+}
