@@ -21,6 +21,10 @@ const ERRORS = {
   CHECKPOINT_INVALID: { httpStatus: 500, isRetryable: false },
   /** A checkpoint asks for something that this engine does not implement. */
   CHECKPOINT_UNSUPPORTED: { httpStatus: 500, isRetryable: false },
+  /** A LoRA's file is missing or damaged, or does not fit the network. */
+  LORA_INVALID: { httpStatus: 500, isRetryable: false },
+  /** A LoRA of another kind or element type than those that can be used. */
+  LORA_UNSUPPORTED: { httpStatus: 500, isRetryable: false },
   /** The hub does not give a repository, a revision or a file to this user. */
   HUB_REFUSED: { httpStatus: 403, isRetryable: false },
   /** The hub cannot be reached, or sent something else than it promised. */

@@ -17,6 +17,7 @@ import torch
 from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_scene
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
+from loras import write_loras
 from PIL import Image
 from pipeline import load_pipeline
 from recorder import record_edit
@@ -106,6 +107,8 @@ def write_fixtures(output: Path, names: list[str]) -> None:
         write_checkpoint_fixtures(output, name)
     case = load_file(FIXTURES / "cases" / f"{SINGLE_FILE_CASE.name}.safetensors")
     write_single_files(output / "single-files", FIXTURES / "checkpoints", case, SINGLE_FILE_CASE.edit.guidance)
+    plain = FIXTURES / "checkpoints" / SINGLE_FILE_CASE.checkpoint
+    write_loras(output / "loras", plain, case, SINGLE_FILE_CASE.edit.guidance)
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

@@ -3,6 +3,7 @@
  * latest (`residency.ts`).
  */
 import { type AutoencoderConfig, autoencoderDecoder, autoencoderEncoder } from "../models/autoencoder.ts";
+import { type Adapter, AdapterInputs } from "../models/adapters.ts";
 import { fluxTransformer } from "../models/flux.ts";
 import type { FluxConfig } from "../models/flux-config.ts";
 import { fluxModulation, modulationSize } from "../models/flux-modulation.ts";
@@ -62,12 +63,16 @@ export class Networks {
   readonly #residency: Residency;
   readonly #limitBytes: number;
   #plan: MemoryPlan;
+  /** Only where the networks were loaded to take adapters. */
+  readonly #adapterInputs: { modulation: AdapterInputs; transformer: AdapterInputs } | undefined;
+  #adapters: ReadonlyMap<string, Adapter> = new Map();
   #sketcher: Promise<LatentSketcher> | undefined;
 
   private constructor(
     configs: { flux: FluxConfig; autoencoder: AutoencoderConfig; schedule: ScheduleConfig },
     components: Halves & { prompts: PromptEncoder; modulation: Component; transformer: Component },
     limitBytes: number,
+    adapterInputs: { modulation: AdapterInputs; transformer: AdapterInputs } | undefined,
   ) {
     this.flux = configs.flux;
     this.autoencoder = configs.autoencoder;
@@ -79,6 +84,7 @@ export class Networks {
     this.#transformer = transformer;
     this.#autoencoder = { encoder, decoder };
     this.#limitBytes = limitBytes;
+    this.#adapterInputs = adapterInputs;
     const side = { width: configs.autoencoder.sampleSize, height: configs.autoencoder.sampleSize };
     const usual = { target: side, reference: side, numSteps: USUAL_STEPS, isNegativeUsed: true };
     this.#plan = planMemory(this.sizes, LOADED_AS, usual, limitBytes);
@@ -89,12 +95,13 @@ export class Networks {
   /**
    * Holds every network of a checkpoint against its configuration, then loads them, if all of them fit at once.
    * @param options.limitBytes memory that the process may take @default no limit
+   * @param options.isAdaptable whether `adapt` can be called, which costs every step a little
    * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and key
    */
   static async load(
     checkpoint: Checkpoint,
     runtime: RuntimeOptions,
-    { limitBytes = Infinity }: { limitBytes?: number } = {},
+    { limitBytes = Infinity, isAdaptable = false }: { limitBytes?: number; isAdaptable?: boolean } = {},
   ): Promise<Networks> {
     const schedule = readScheduleConfig(await checkpoint.config("scheduler/scheduler_config.json"));
     const { config: flux, weights: fluxWeights } = await readTransformer(checkpoint);
@@ -113,8 +120,12 @@ export class Networks {
       );
     }
 
-    const modulationOutputs = fluxModulation(flux, fluxWeights.scope());
-    const fluxOutputs = fluxTransformer(flux, fluxWeights.scope(), { textLength: prompts.textLength });
+    const inputs = isAdaptable
+      ? { modulation: new AdapterInputs(), transformer: new AdapterInputs() }
+      : undefined;
+    const modulationOutputs = fluxModulation(flux, fluxWeights.scope("", inputs?.modulation.adapt));
+    const transformerScope = fluxWeights.scope("", inputs?.transformer.adapt);
+    const fluxOutputs = fluxTransformer(flux, transformerScope, { textLength: prompts.textLength });
     fluxWeights.assertAllUsed();
     const modulation = new Component("modulation", modulationOutputs, fluxWeights, runtime);
     const transformer = new Component("transformer", fluxOutputs, fluxWeights, runtime);
@@ -129,6 +140,7 @@ export class Networks {
       { flux, autoencoder, schedule },
       { prompts, modulation, transformer, encoder, decoder },
       limitBytes,
+      inputs,
     );
     await networks.#residency.follow(networks.#plan);
     return networks;
@@ -153,6 +165,12 @@ export class Networks {
 
   encodePrompt(text: string): Promise<Prompt> {
     return this.#prompts.encode(text, this.#residency);
+  }
+
+  /** Sets what is added to the transformer's layers from the next call on, by their keys. */
+  adapt(adapters: ReadonlyMap<string, Adapter>): void {
+    if (!this.#adapterInputs && adapters.size > 0) throw new Error("These networks take no adapters.");
+    this.#adapters = adapters;
   }
 
   /** The size of the latent grid under a canvas of pixels. */
@@ -207,6 +225,7 @@ export class Networks {
       sigmas: { data: sigmas, shape: [sigmas.length] },
       pooledPromptEmbeds: prompt.pooledPromptEmbeds,
       ...(this.flux.hasGuidance && { guidance: { data: Float32Array.of(guidance), shape: [1] } }),
+      ...this.#adapterInputs?.modulation.inputsOf(this.#adapters),
     });
     const size = modulationSize(this.flux);
     const rows = modulation!.data as Float32Array;
@@ -225,6 +244,7 @@ export class Networks {
       modulation: { data: modulation, shape: [modulation.length] },
       rotaryCos: { data: rotary.cos, shape: rotaryShape },
       rotarySin: { data: rotary.sin, shape: rotaryShape },
+      ...this.#adapterInputs?.transformer.inputsOf(this.#adapters),
     });
     return velocity!.data as Float32Array;
   }

@@ -17,7 +17,8 @@ export function linear(
   const scope = weights.child(name);
   const weight = scope.matrix("weight", [size, lastDim(x)]);
   const bias = hasBias ? scope.tensor("bias", [size]) : undefined;
-  return "blocks" in weight ? ops.matmulNBits(x, weight, bias) : ops.gemm(x, weight, bias);
+  const y = "blocks" in weight ? ops.matmulNBits(x, weight, bias) : ops.gemm(x, weight, bias);
+  return scope.adapted(x, y);
 }
 
 /** Layer norm with learnt scale and shift. */

@@ -28,6 +28,12 @@ export interface SafetensorsHeader {
 /** The format's own limit, which keeps a damaged length from asking for gigabytes. */
 const MAX_HEADER_BYTES = 100_000_000;
 
+/** The header of a file: where its tensors lie, and texts that its writer left beside them. */
+export interface SafetensorsHeader {
+  tensors: Map<string, StoredTensor>;
+  metadata: ReadonlyMap<string, string>;
+}
+
 /**
  * Reads where every tensor of `file` lies.
  * @throws RetouchError CHECKPOINT_MISSING, or CHECKPOINT_INVALID for a truncated or inconsistent file.

@@ -34,6 +34,9 @@ export interface WeightOptions {
   accuracyLevel?: BlockMatrix["accuracyLevel"] | undefined;
 }
 
+/** Changes what the linear layer `key` makes of `x`; `y` is that. */
+export type AdaptLayer = (key: string, x: Value, y: Value) => Value;
+
 export class WeightSet {
   /** What a message calls this network: its folder. */
   readonly name: string;
@@ -51,8 +54,8 @@ export class WeightSet {
   }
 
   /** The keys under `prefix`; "" is the whole set. */
-  scope(prefix = ""): WeightScope {
-    return new WeightScope(this, prefix);
+  scope(prefix = "", adapt?: AdaptLayer): WeightScope {
+    return new WeightScope(this, prefix, adapt);
   }
 
   has(key: string): boolean {
@@ -176,14 +179,21 @@ export class WeightSet {
 export class WeightScope {
   readonly #set: WeightSet;
   readonly #prefix: string;
+  readonly #adapt: AdaptLayer | undefined;
 
-  constructor(set: WeightSet, prefix: string) {
+  constructor(set: WeightSet, prefix: string, adapt?: AdaptLayer) {
     this.#set = set;
     this.#prefix = prefix;
+    this.#adapt = adapt;
   }
 
   child(...names: readonly (string | number)[]): WeightScope {
-    return new WeightScope(this.#set, this.#key(names.join(".")));
+    return new WeightScope(this.#set, this.#key(names.join(".")), this.#adapt);
+  }
+
+  /** What this scope's linear layer made of `x`, adapted where the graph is written so. */
+  adapted(x: Value, y: Value): Value {
+    return this.#adapt ? this.#adapt(this.#prefix, x, y) : y;
   }
 
   /** The matrix `name` of a linear layer, as float32 or in its few bits. */

@@ -1,0 +1,18 @@
+/** What an edit says about LoRAs. */
+import { RetouchError } from "../errors.ts";
+
+/** One of the LoRAs of an edit, of which there are at most `MAX_LORAS`. */
+export interface LoraUse {
+  name: string;
+  /** Its strength: 1 as trained, 0 without effect, below 0 away from it. */
+  scale: number;
+}
+
+export const MAX_LORAS = 4;
+/** Of either sign. */
+export const MAX_LORA_SCALE = 10;
+
+export function unknownLora(name: string, known: readonly string[]): RetouchError {
+  const choice = known.length > 0 ? `known are ${known.join(", ")}` : "none is known here";
+  return new RetouchError("INVALID_PARAMETER", `loras: there is no LoRA ${JSON.stringify(name)}; ${choice}.`);
+}

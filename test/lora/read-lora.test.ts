@@ -1,0 +1,231 @@
+import { truncate, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { float16Value } from "../../src/lora/numbers.ts";
+import { readLora } from "../../src/lora/read-lora.ts";
+import { createFindTarget } from "../../src/lora/targets.ts";
+import { AdapterInputs } from "../../src/models/adapters.ts";
+import { fluxTransformer } from "../../src/models/flux.ts";
+import { readFluxConfig } from "../../src/models/flux-config.ts";
+import { fluxModulation } from "../../src/models/flux-modulation.ts";
+import { WeightSet } from "../../src/weights/weight-set.ts";
+import { refusal } from "../support/refusal.ts";
+import { fileOf, float32, type TensorFields, writeSafetensors } from "../support/safetensors.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { readComponent } from "../support/weights.ts";
+
+const { config: fields, tensors: weights } = await readComponent("plain", "transformer");
+const config = readFluxConfig(fields);
+const findTarget = createFindTarget(config);
+const WIDTH = config.numHeads * config.headSize;
+
+const numbers = (rows: number, columns: number): TensorFields =>
+  float32(
+    Array.from({ length: rows * columns }, (_, index) => index / 64),
+    [rows, columns],
+  );
+
+/** A LoRA of one layer of ours; `changes` are other tensors, undefined takes one away. */
+async function write(changes: Record<string, TensorFields | undefined> = {}): Promise<string> {
+  const file = path.join(await temporaryFolder(), "ink.safetensors");
+  const tensors = {
+    [`${LAYER}.lora_A.weight`]: numbers(2, WIDTH),
+    [`${LAYER}.lora_B.weight`]: numbers(WIDTH, 2),
+  };
+  const changed = Object.entries({ ...tensors, ...changes }).filter(([, tensor]) => tensor !== undefined);
+  await writeSafetensors(file, Object.fromEntries(changed) as Record<string, TensorFields>);
+  return file;
+}
+const LAYER = "transformer.transformer_blocks.0.attn.to_q";
+
+describe("the table of layers", () => {
+  it("has every linear layer of the network, in its size", () => {
+    const inputs = new AdapterInputs();
+    const scope = new WeightSet("transformer", weights).scope("", inputs.adapt);
+    fluxModulation(config, scope);
+    fluxTransformer(config, scope, { textLength: 4 });
+    const matrices = [...weights].filter(([, { shape }]) => shape.length === 2);
+    expect([...inputs.layers.keys()].toSorted()).toEqual(
+      matrices.map(([key]) => key.replace(/\.weight$/, "")).toSorted(),
+    );
+    for (const [layer, { rows, columns }] of inputs.layers) {
+      expect(findTarget(layer)).toEqual({ columns, parts: [{ layer, rows }], isSwapped: false });
+    }
+  });
+
+  it.each([
+    "transformer_blocks.1.attn.to_q",
+    "transformer.transformer_blocks.1.attn.to_q",
+    "base_model.model.transformer_blocks.1.attn.to_q",
+    "diffusion_model.transformer_blocks.1.attn.to_q",
+    "lora_transformer_transformer_blocks_1_attn_to_q",
+  ])("knows a layer as %s", (module) => {
+    expect(findTarget(module)?.parts).toEqual([{ layer: "transformer_blocks.1.attn.to_q", rows: WIDTH }]);
+  });
+
+  it.each([
+    "single_blocks.1.linear1",
+    "diffusion_model.single_blocks.1.linear1",
+    "model.diffusion_model.single_blocks.1.linear1",
+    "lora_unet_single_blocks_1_linear1",
+  ])("knows a fused layer as %s", (module) => {
+    const at = "single_transformer_blocks.1";
+    expect(findTarget(module)?.parts).toEqual([
+      ...["to_q", "to_k", "to_v"].map((name) => ({ layer: `${at}.attn.${name}`, rows: WIDTH })),
+      { layer: `${at}.proj_mlp`, rows: 4 * WIDTH },
+    ]);
+  });
+
+  it.each(["lora_te1_text_model_encoder_layers_0_mlp_fc1", "transformer_blocks.2.attn.to_q", "constructor"])(
+    "does not know %s",
+    (module) => expect(findTarget(module)).toBeUndefined(),
+  );
+});
+
+describe("a LoRA's file", () => {
+  it("is read with the factor that its alpha makes, and what has no place is named", async () => {
+    const te = "lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_down.weight";
+    const file = await write({ [`${LAYER}.alpha`]: float32([3], []), [te]: numbers(2, 4) });
+    const { layers, unusedKeys } = await readLora(file, findTarget);
+    expect(unusedKeys).toEqual([te]);
+    const layer = layers.get("transformer_blocks.0.attn.to_q")!;
+    expect(layer).toMatchObject({ rank: 2, factor: 1.5 });
+    expect(layer.up.at(-1)).toBe((2 * WIDTH - 1) / 64);
+    expect(layers.size).toBe(1);
+  });
+
+  it("has the factor that peft's configuration gives where it has no alpha", async () => {
+    const read = async (settings: object) => {
+      const file = await write();
+      const metadata = { lora_adapter_metadata: JSON.stringify(settings) };
+      await changeHeader(file, metadata);
+      return (await readLora(file, findTarget)).layers.get("transformer_blocks.0.attn.to_q")!.factor;
+    };
+    expect(await read({})).toBe(1);
+    expect(await read({ "transformer.lora_alpha": 8 })).toBe(4);
+    expect(await read({ "transformer.lora_alpha": 8, "transformer.use_rslora": true })).toBe(
+      8 / Math.sqrt(2),
+    );
+    const pattern = { "attn.to_q": 1, to_k: 5 };
+    expect(await read({ "transformer.lora_alpha": 8, "transformer.alpha_pattern": pattern })).toBe(0.5);
+    await expect(read({ "transformer.use_dora": true })).rejects.toEqual(
+      refusal("LORA_UNSUPPORTED", / is a DoRA by its metadata; /),
+    );
+  });
+
+  it.each([
+    ["DoRA", `${LAYER}.dora_scale`],
+    ["DoRA", `${LAYER}.lora_magnitude_vector`],
+    ["LoHa", "lora_unet_double_blocks_0_img_mlp_0.hada_w1_a"],
+    ["LoKr", "lora_unet_double_blocks_0_img_mlp_0.lokr_w2"],
+  ])("is refused as a %s: %s", async (method, key) => {
+    const file = await write({ [key]: numbers(2, 2) });
+    await expect(readLora(file, findTarget)).rejects.toEqual(
+      refusal("LORA_UNSUPPORTED", `The LoRA file ${file} is a ${method} (${key}); plain LoRAs can be used.`),
+    );
+  });
+
+  it.each<[string, Record<string, TensorFields | undefined>, string]>([
+    [
+      "A of another width",
+      { [`${LAYER}.lora_A.weight`]: numbers(2, 5) },
+      `has ${LAYER}.lora_A.weight in the shape [2, 5] where [2, ${WIDTH}] is wanted`,
+    ],
+    [
+      "B of another rank",
+      { [`${LAYER}.lora_B.weight`]: numbers(WIDTH, 3) },
+      `has ${LAYER}.lora_B.weight in the shape [${WIDTH}, 3] where [${WIDTH}, 2] is wanted`,
+    ],
+    ["no B", { [`${LAYER}.lora_B.weight`]: undefined }, `has only one of the two matrices of ${LAYER}`],
+    [
+      "rank 0",
+      { [`${LAYER}.lora_A.weight`]: numbers(0, WIDTH) },
+      `has ${LAYER}.lora_A.weight of the rank 0; from 1 to 1024 can be used`,
+    ],
+    [
+      "a number that is none",
+      { [`${LAYER}.alpha`]: float32([Infinity]) },
+      `has numbers in ${LAYER}.alpha that are not finite`,
+    ],
+    [
+      "a layer twice",
+      {
+        "lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": numbers(1, WIDTH),
+        "lora_unet_double_blocks_0_img_attn_qkv.lora_up.weight": numbers(3 * WIDTH, 1),
+      },
+      "adapts transformer_blocks.0.attn.to_q a second time, in lora_unet_double_blocks_0_img_attn_qkv",
+    ],
+    [
+      "a matrix twice",
+      { [`${LAYER}.lora_down.weight`]: numbers(2, WIDTH) },
+      `has both ${LAYER}.lora_A.weight and ${LAYER}.lora_down.weight`,
+    ],
+    [
+      "no key for this network",
+      {
+        [`${LAYER}.lora_A.weight`]: undefined,
+        [`${LAYER}.lora_B.weight`]: undefined,
+        "unet.down_blocks.0.lora_A.weight": numbers(1, 1),
+      },
+      "has 1 keys, such as unet.down_blocks.0.lora_A.weight, none of them for this network",
+    ],
+  ])("is refused by its name with %s", async (_, changes, what) => {
+    const file = await write(changes);
+    await expect(readLora(file, findTarget)).rejects.toEqual(
+      refusal("LORA_INVALID", `The LoRA file ${file} ${what}.`),
+    );
+  });
+
+  it("is refused in a type that is not read", async () => {
+    const tensor = { dtype: "F8_E4M3", shape: [2, WIDTH], bytes: new Uint8Array(2 * WIDTH) };
+    const file = await write({ [`${LAYER}.lora_A.weight`]: tensor });
+    await expect(readLora(file, findTarget)).rejects.toEqual(
+      refusal(
+        "LORA_UNSUPPORTED",
+        / stores .*to_q\.lora_A\.weight as F8_E4M3; F32, F16 and BF16 can be read\.$/,
+      ),
+    );
+  });
+
+  it("is refused where it is damaged, or not there", async () => {
+    const file = await write();
+    await truncate(file, 100);
+    await expect(readLora(file, findTarget)).rejects.toEqual(
+      refusal("LORA_INVALID", /^The LoRA file .*ink\.safetensors is damaged: /),
+    );
+    await expect(readLora(`${file}.none`, findTarget)).rejects.toEqual(
+      refusal("LORA_INVALID", /^The LoRA file .*\.none cannot be opened\.$/),
+    );
+  });
+});
+
+describe("a number in half precision", () => {
+  it.each([
+    [0x0000, 0],
+    [0x8001, -(2 ** -24)],
+    [0x03ff, 1023 * 2 ** -24],
+    [0x0400, 2 ** -14],
+    [0x3c00, 1],
+    [0x3555, 0.333251953125],
+    [0xc000, -2],
+    [0x7bff, 65_504],
+    [0x7c00, Infinity],
+    [0x7e00, NaN],
+  ])("%d is %d", (half, value) => expect(float16Value(half)).toBe(value));
+});
+
+/** Rewrites a file's metadata. */
+async function changeHeader(file: string, metadata: object): Promise<void> {
+  const a = numbers(2, WIDTH);
+  const b = numbers(WIDTH, 2);
+  const header = {
+    __metadata__: metadata,
+    [`${LAYER}.lora_A.weight`]: { dtype: "F32", shape: a.shape, data_offsets: [0, a.bytes.length] },
+    [`${LAYER}.lora_B.weight`]: {
+      dtype: "F32",
+      shape: b.shape,
+      data_offsets: [a.bytes.length, a.bytes.length + b.bytes.length],
+    },
+  };
+  await writeFile(file, fileOf(header, Buffer.concat([a.bytes, b.bytes])));
+}
