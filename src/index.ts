@@ -12,7 +12,7 @@ export type {
 export type { EditStep } from "./kontext/edit.ts";
 export type { Kept } from "./kontext/keep-unchanged.ts";
 export { resolveRequest } from "./kontext/request.ts";
-export type { EditRequest, ResolvedRequest, Size } from "./kontext/request.ts";
+export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./kontext/request.ts";
 export type { OutputFormat } from "./images/encode.ts";
 export type { GrayPicture, Picture } from "./images/picture.ts";
 export { encodePicture } from "./images/encode.ts";

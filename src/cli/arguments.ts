@@ -1,6 +1,7 @@
 /** Turns the words of a command line into the library's terms; what is out of range is the library's to say. */
+import path from "node:path";
 import { byteSize } from "../config/parsers.ts";
-import { type OutputFormat, RetouchError, type Size } from "../index.ts";
+import { type LoraUse, type OutputFormat, RetouchError, type Size } from "../index.ts";
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const SIZE = /^(\d{1,9})[x*×](\d{1,9})$/i;
@@ -40,6 +41,46 @@ export function parseFormat(text: string): OutputFormat {
   throw invalid(`--format must be png or jpeg, not ${JSON.stringify(text)}.`);
 }
 
+const LORA = /^(.+):([^:\\/]+)$/s;
+const MAX_LORA_SCALE = 10;
+
+export interface LoraArgument {
+  file: string;
+  scale: number;
+}
+
+/**
+ * Reads `FILE` or `FILE:scale` and puts it after those before. What follows the last colon counts as a scale only where
+ * it is a number: paths have colons too.
+ */
+export function addLora(text: string, before: readonly LoraArgument[] = []): LoraArgument[] {
+  const [, file, scale] = LORA.exec(text) ?? [];
+  if (file === undefined || !NUMBER.test(scale!)) return [...before, { file: text, scale: 1 }];
+  const value = Number(scale);
+  if (!(Math.abs(value) <= MAX_LORA_SCALE)) {
+    throw invalid(
+      `The scale in --lora must be a number from -${MAX_LORA_SCALE} to ${MAX_LORA_SCALE}, not ${scale}.`,
+    );
+  }
+  return [...before, { file, scale: value }];
+}
+
+/** Names for files: without folder and ending, or where two would be the same, as they were given. */
+export function nameLoras(loras: readonly LoraArgument[]): {
+  files: Record<string, string>;
+  uses: LoraUse[];
+} {
+  const stemOf = ({ file }: LoraArgument): string => path.parse(file).name;
+  const named = loras.map((lora) => {
+    const rivals = loras.filter((other) => stemOf(other) === stemOf(lora) && other.file !== lora.file);
+    return { ...lora, name: rivals.length > 0 ? lora.file : stemOf(lora) };
+  });
+  return {
+    files: Object.fromEntries(named.map(({ name, file }) => [name, file])),
+    uses: named.map(({ name, scale }) => ({ name, scale })),
+  };
+}
+
 function invalid(sentence: string): RetouchError {
   return new RetouchError("INVALID_PARAMETER", sentence);
 }
@@ -55,6 +96,7 @@ const FLAGS: Record<string, string> = {
   guidance: "--guidance",
   seed: "--seed",
   threads: "--threads",
+  loras: "--lora",
 };
 
 /** Runs a check of the library, whose sentences begin with its field's name, and lets them begin with the flag's. */

@@ -9,7 +9,7 @@ import {
   RetouchError,
   type Size,
 } from "../index.ts";
-import { withFlagNames } from "./arguments.ts";
+import { type LoraArgument, nameLoras, withFlagNames } from "./arguments.ts";
 import { checkpointFolder } from "./checkpoint.ts";
 import { checkOutput, chooseFormat, defaultOutput, printText, STDOUT, writeOutput } from "./output.ts";
 import { createProgress } from "./progress.ts";
@@ -30,6 +30,7 @@ export interface EditFlags {
   vae?: string | undefined;
   threads?: number | undefined;
   memoryLimit?: number | undefined;
+  lora?: LoraArgument[] | undefined;
   safetyChecker?: boolean | undefined;
   keepUnchanged?: boolean | undefined;
   json?: boolean | undefined;
@@ -57,9 +58,12 @@ export async function runEdit(
     progress.phase("loading the checkpoint");
     const { transformer, vae, threads, memoryLimit } = flags;
     const checkpoint = await checkpointFolder(flags.checkpoint);
+    const { files: loras } = nameLoras(flags.lora ?? []);
     const safety = { isOn: flags.safetyChecker ?? true };
     engine = await orAborted(
-      withFlagNames(() => createEngine({ checkpoint, transformer, vae, threads, memoryLimit, safety })),
+      withFlagNames(() =>
+        createEngine({ checkpoint, transformer, vae, loras, threads, memoryLimit, safety }),
+      ),
       signal,
     );
     progress.clear();
@@ -104,6 +108,7 @@ function requestParameters(
     seed,
     format,
     isUnchangedKept,
+    loras: nameLoras(flags.lora ?? []).uses,
   };
 }
 

@@ -1,7 +1,7 @@
 /** The command line: its arguments, which command they mean, and with which code the process ends. */
 import { Command, CommanderError } from "commander";
 import { messageOf, RetouchError, version } from "../index.ts";
-import { numberOf, parseFormat, parseMemory, parseSize } from "./arguments.ts";
+import { addLora, numberOf, parseFormat, parseMemory, parseSize } from "./arguments.ts";
 import type { DoctorFlags } from "./doctor/doctor.ts";
 import { type EditFlags, runEdit } from "./edit.ts";
 import type { McpFlags } from "./mcp.ts";
@@ -66,6 +66,11 @@ program
   )
   .option("--transformer <file>", "a single file in the place of the folder's transformer")
   .option("--vae <file>", "a single file in the place of the folder's autoencoder")
+  .option(
+    "--lora <file[:scale]>",
+    "a LoRA in a .safetensors file and its strength, -10 to 10 (default: 1); up to 4 times",
+    addLora,
+  )
   .option(
     "--threads <number>",
     "threads to compute with, 0 for one a core (default: 0)",

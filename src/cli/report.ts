@@ -26,6 +26,7 @@ export function reportText({ output, result, checkpoint }: Report): string {
     ["steps", String(parameters.numSteps)],
     ["guidance", String(parameters.guidance)],
     ["checkpoint", checkpoint.name],
+    ...loraRows(parameters.loras),
     ["kept", keptText(kept, parameters.isUnchangedKept)],
     ["safety check", safety ? `passed (score ${safety.score.toFixed(3)} of ${safety.threshold})` : "off"],
     ["time", `${seconds.total.toFixed(2)} s, of which ${seconds.denoise.toFixed(2)} s denoising`],
@@ -40,6 +41,11 @@ export function reportJson({ output, result, checkpoint }: Report): string {
   const share = kept && { changedShare: Number(kept.changedShare.toFixed(4)) };
   const line = { output, checkpoint: checkpoint.name, bytes: image.byteLength, ...facts, kept: share };
   return `${JSON.stringify(line)}\n`;
+}
+
+function loraRows(loras: EditResult["parameters"]["loras"]): [string, string][] {
+  if (loras.length === 0) return [];
+  return [["LoRAs", loras.map(({ name, scale }) => `${name} (${scale})`).join(", ")]];
 }
 
 function keptText(kept: EditResult["kept"], isWanted: boolean): string {

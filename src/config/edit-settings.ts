@@ -1,5 +1,5 @@
 /** Settings of the engine, of the check of its results, and of the pictures that requests may name. */
-import { byteSize, choice, decimal, duration, flag, integer, list, price, text } from "./parsers.ts";
+import { byteSize, choice, decimal, duration, flag, integer, list, loras, price, text } from "./parsers.ts";
 import { optional, required, type Settings } from "./setting.ts";
 
 export const ENGINE = {
@@ -20,6 +20,12 @@ export const ENGINE = {
     text,
     "ae.safetensors",
     "Single file in the place of the folder's autoencoder.",
+  ),
+  loras: optional(
+    "RETOUCH_LORAS",
+    loras,
+    "style=loras/style.safetensors",
+    "LoRAs that requests may name: a folder of .safetensors files, or name=file,name=file; without it, none.",
   ),
   threads: required(
     "RETOUCH_THREADS",

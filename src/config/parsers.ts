@@ -1,5 +1,8 @@
 /** What the text of a variable may be: each parser says what it accepts and turns a text into a value, or refuses. */
 
+import { readdirSync } from "node:fs";
+import path from "node:path";
+
 /** How one kind of setting reads its text. */
 export interface Parser<Value> {
   /** What is accepted, as it ends the sentence "NAME must be ...". */
@@ -90,6 +93,41 @@ export const list: Parser<readonly string[]> = {
   accepts: "a list with commas",
   parse: (value) => value.split(",").flatMap((entry) => entry.trim() || []),
 };
+
+/**
+ * LoRAs by name: those of a folder by their files' names without the ending, read when the settings are, or pairs
+ * with commas.
+ */
+export const loras: Parser<Readonly<Record<string, string>>> = {
+  accepts: "a folder with .safetensors files, or name=file,name=file",
+  parse(value) {
+    const entries = value.includes("=") ? pairsOf(value) : safetensorsIn(value);
+    const names = new Set(entries.map(([name]) => name));
+    const isValid = entries.every(([name, file]) => LORA_NAME.test(name) && file !== "");
+    return isValid && entries.length > 0 && names.size === entries.length
+      ? Object.fromEntries(entries)
+      : undefined;
+  },
+};
+
+/** No slash, so that no name looks like a path. */
+const LORA_NAME = /^[^\p{Cc}/\\=,]{1,100}$/u;
+const LORA_ENDING = ".safetensors";
+
+const pairsOf = (value: string): [string, string][] =>
+  value.split(",").map((pair) => {
+    const [name, ...file] = pair.split("=");
+    return [name!.trim(), file.join("=").trim()];
+  });
+
+function safetensorsIn(folder: string): [string, string][] {
+  try {
+    const files = readdirSync(folder).filter((name) => name.endsWith(LORA_ENDING));
+    return files.toSorted().map((name) => [name.slice(0, -LORA_ENDING.length), path.join(folder, name)]);
+  } catch {
+    return [];
+  }
+}
 
 /** What an edit costs: an amount for each picture, or for each million pixels of it. */
 export interface Price {

@@ -17,6 +17,8 @@ export interface EditMetadata {
   trueCfgScale?: number | undefined;
   /** Only where the source's own pixels were kept where nothing was edited. */
   keepUnchanged?: true | undefined;
+  /** Only where there were any: their names and scales. */
+  loras?: string | undefined;
   /** Only where it was asked for. */
   prompt?: string | undefined;
 }
@@ -32,6 +34,7 @@ const PROPERTIES = [
   "guidance",
   "trueCfgScale",
   "keepUnchanged",
+  "loras",
   "prompt",
 ] as const;
 

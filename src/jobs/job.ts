@@ -83,6 +83,8 @@ export interface JobResult {
   /** Whether the second pass of the negative prompt ran, and how strongly. */
   isNegativeUsed: boolean;
   trueCfgScale: number;
+  /** Absent in results of versions that knew none. */
+  loras?: ResolvedRequest["loras"] | undefined;
   /** Name of the checkpoint's folder. */
   model: string;
   /** Of the arithmetic. */

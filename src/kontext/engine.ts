@@ -8,6 +8,8 @@ import { RetouchError } from "../errors.ts";
 import { decodePicture } from "../images/decode.ts";
 import { encodePicture, type OutputFormat } from "../images/encode.ts";
 import { editMetadata } from "../images/metadata.ts";
+import { identityOf, LoraShelf } from "../lora/shelf.ts";
+import { createFindTarget } from "../lora/targets.ts";
 import type { Picture } from "../images/picture.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import { version } from "../version.ts";
@@ -37,6 +39,8 @@ export interface EngineOptions {
   maxPixels?: number | undefined;
   /** Whether and from which score on results are refused as pornography. */
   safety?: EngineSafety | undefined;
+  /** LoRAs that edits may name, and their files. Where there are any, every step takes a little longer. @default {} */
+  loras?: Readonly<Record<string, string>> | undefined;
   /** Whether the instruction is written into the result's metadata. @default false */
   isPromptInMetadata?: boolean | undefined;
 }
@@ -109,7 +113,7 @@ export interface Engine {
   /**
    * Edits one picture. Edits that are asked for at the same time run one after the other.
    * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, MEMORY_INSUFFICIENT,
-   * OUTPUT_FLAGGED, RUNTIME_FAILED or ABORTED
+   * OUTPUT_FLAGGED, LORA_INVALID, LORA_UNSUPPORTED, RUNTIME_FAILED or ABORTED
    */
   edit(request: EditRequest, options?: EditOptions): Promise<EditResult>;
   /** Waits for the running edit and frees the networks. May be called more than once. */
@@ -118,7 +122,8 @@ export interface Engine {
 
 /**
  * Loads a checkpoint and returns the engine that edits with it.
- * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, RUNTIME_FAILED or INVALID_PARAMETER
+ * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, RUNTIME_FAILED or INVALID_PARAMETER;
+ * LORA_INVALID for a file that is not there
  * @example
  * const engine = await createEngine();
  * const { bytes } = await readImageSource("picture.png");
@@ -141,7 +146,10 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const { transformer, vae } = options;
   const checkpoint = await Checkpoint.open(folder, { transformer, vae });
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
-  const networks = await Networks.load(checkpoint, { threads }, { limitBytes });
+  const { loras: loraFiles = {} } = options;
+  await Promise.all(Object.values(loraFiles).map(identityOf));
+  const isAdaptable = Object.keys(loraFiles).length > 0;
+  const networks = await Networks.load(checkpoint, { threads }, { limitBytes, isAdaptable });
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
     name: transformer === undefined ? path.basename(checkpoint.folder) : path.parse(transformer).name,
@@ -150,7 +158,8 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     grid: networks.native.grid,
   };
 
-  const tools: EditTools = { maxPixels, checker, isRequired, isPromptInMetadata };
+  const loras = new LoraShelf(loraFiles, createFindTarget(networks.flux));
+  const tools: EditTools = { maxPixels, checker, isRequired, isPromptInMetadata, loras };
 
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
@@ -193,6 +202,7 @@ interface EditTools {
   /** Whether the checker is used whatever the request says. */
   isRequired: boolean;
   isPromptInMetadata: boolean;
+  loras: LoraShelf;
 }
 
 async function runEdit(
@@ -207,11 +217,14 @@ async function runEdit(
     checker: ownChecker,
     isRequired,
     isPromptInMetadata,
+    loras,
   }: EditOptions & EditTools,
 ): Promise<EditResult> {
   const started = performance.now();
   const resolved = resolveRequest(request);
   const source = await decodePicture(request.image, { maxPixels });
+  const adapted = await loras.use(resolved.loras);
+  networks.adapt(adapted.adapters);
   const checker = isRequired || resolved.isSafetyChecked ? ownChecker : undefined;
   // A checker that cannot be loaded is better known before the edit than after it.
   await checker?.prepare();
@@ -224,7 +237,8 @@ async function runEdit(
     await onStep?.(next.value);
     next = await steps.next();
   }
-  const { picture, size, workingSize, referenceSize, kept, notices, isNegativeUsed } = next.value;
+  const { picture, size, workingSize, referenceSize, kept, isNegativeUsed } = next.value;
+  const notices = [...adapted.notices, ...next.value.notices];
   // What is checked is what is handed out, not the smaller picture that it was enlarged from.
   const safety = checker && (await passed(checker, picture));
 
@@ -239,7 +253,10 @@ async function runEdit(
   const keepUnchanged = kept !== undefined || undefined;
   const trueCfgScale = isNegativeUsed ? parameters.trueCfgScale : undefined;
   const prompt = isPromptInMetadata ? parameters.prompt : undefined;
-  const facts = { model: name, version, seed, numSteps, guidance, trueCfgScale, keepUnchanged, prompt };
+  const loraTexts = parameters.loras.map((lora) => `${lora.name}:${lora.scale}`);
+  const usedLoras = loraTexts.length > 0 ? loraTexts.join(" ") : undefined;
+  const basics = { model: name, version, seed, numSteps, guidance };
+  const facts = { ...basics, trueCfgScale, keepUnchanged, loras: usedLoras, prompt };
   return {
     image: await encodePicture(picture, resolved.format, editMetadata(facts)),
     format: resolved.format,

@@ -3,6 +3,9 @@ import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
 import { RetouchError } from "../errors.ts";
 import type { OutputFormat } from "../images/encode.ts";
+import { type LoraUse, MAX_LORA_SCALE, MAX_LORAS, unknownLora } from "../lora/use.ts";
+
+export { type LoraUse, unknownLora };
 
 /** A width and a height in pixels. */
 export interface Size {
@@ -34,6 +37,8 @@ export interface EditRequest {
   isSafetyChecked?: boolean | undefined;
   /** Whether the result has the picture's own pixels where nothing was edited; costs one more decoding. @default false */
   isUnchangedKept?: boolean | undefined;
+  /** At most 4 of the engine's LoRAs, together; a scale from -10 to 10. @default [] */
+  loras?: readonly { name: string; /** @default 1 */ scale?: number | undefined }[] | undefined;
 }
 
 /** A request with every field present and in range. */
@@ -48,6 +53,7 @@ export interface ResolvedRequest {
   format: OutputFormat;
   isSafetyChecked: boolean;
   isUnchangedKept: boolean;
+  loras: readonly LoraUse[];
 }
 
 export const MAX_PROMPT_CHARACTERS = 4000;
@@ -88,7 +94,21 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
     format,
     isSafetyChecked,
     isUnchangedKept,
+    loras: lorasOf(request.loras ?? []),
   };
+}
+
+function lorasOf(loras: NonNullable<EditRequest["loras"]>): LoraUse[] {
+  if (!Array.isArray(loras) || loras.length > MAX_LORAS) {
+    throw new RetouchError("INVALID_PARAMETER", `loras must be a list of at most ${MAX_LORAS}.`);
+  }
+  return loras.map((entry: unknown, index) => {
+    const { name, scale } = (entry ?? {}) as Partial<LoraUse>;
+    if (typeof name !== "string") {
+      throw new RetouchError("INVALID_PARAMETER", `loras[${index}].name must be a text.`);
+    }
+    return { name, scale: numberIn(`loras[${index}].scale`, scale ?? 1, -MAX_LORA_SCALE, MAX_LORA_SCALE) };
+  });
 }
 
 function sizeWithin(size: Size): Size {

@@ -3,12 +3,19 @@ import { randomInt } from "node:crypto";
 import type { Config } from "../config/settings.ts";
 import { RetouchError } from "../errors.ts";
 import type { JobEdit, JobPolicy, RequestBucket } from "../jobs/job.ts";
-import type { Size } from "../kontext/request.ts";
+import { type LoraUse, type Size, unknownLora } from "../kontext/request.ts";
 import type { EditInput, JobBody } from "./schemas.ts";
 
 export type InputSettings = Pick<
   Config,
-  "minSide" | "maxSide" | "safety" | "executionTimeoutMs" | "ttlMs" | "retentionMs" | "syncRetentionMs"
+  | "minSide"
+  | "maxSide"
+  | "safety"
+  | "loras"
+  | "executionTimeoutMs"
+  | "ttlMs"
+  | "retentionMs"
+  | "syncRetentionMs"
 >;
 
 /** A job but for its picture, which is looked at last: it may have to be stored. */
@@ -66,6 +73,7 @@ export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit,
     // Nobody checks previews, so where every result must be checked there are none.
     isPreviewed: input.enable_preview === true && settings.safety !== "required",
     isUnchangedKept: input.keep_unchanged ?? false,
+    loras: lorasOf(input.loras ?? [], settings),
   };
 }
 
@@ -100,6 +108,16 @@ function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputS
     throw invalid(`size must be width*height, each from ${minSide} to ${maxSide}, not ${given}.`);
   }
   return sides;
+}
+
+/** By their names alone: what is a path to some clients reaches no file here. */
+function lorasOf(given: NonNullable<EditInput["loras"]>, { loras = {} }: InputSettings): LoraUse[] {
+  return given.map(({ name, path, scale = 1 }, index) => {
+    const wanted = name ?? path;
+    if (wanted === undefined) throw invalid(`loras[${index}].name is missing.`);
+    if (!Object.hasOwn(loras, wanted)) throw unknownLora(wanted, Object.keys(loras));
+    return { name: wanted, scale };
+  });
 }
 
 function isSafetyChecked(wanted: boolean | undefined, policy: Config["safety"]): boolean {

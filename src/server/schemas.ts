@@ -79,6 +79,18 @@ export function editInputSchema({ minSide, maxSide }: { minSide: number; maxSide
             "The picture's own pixels wherever nothing was edited, so that they stay sharp. Adds `changed_share` and `unchanged_mask` to the output, or a notice where picture and result differ in shape.",
         }),
       ),
+      loras: Type.Optional(
+        Type.Array(
+          Type.Object({
+            name: Type.Optional(Type.String({ minLength: 1, description: "A LoRA that this server has." })),
+            path: Type.Optional(Type.String({ minLength: 1, description: "Another name of `name`." })),
+            scale: Type.Optional(
+              Type.Number({ minimum: -10, maximum: 10, default: 1, description: "Its strength." }),
+            ),
+          }),
+          { maxItems: 4, default: [], description: "LoRAs on top of the model, all of them together." },
+        ),
+      ),
       enable_sync_mode: Type.Optional(Type.Boolean({ description: "Accepted, without effect." })),
       num_images: Type.Optional(Type.Integer({ minimum: 1, maximum: 1 })),
     },

@@ -75,6 +75,7 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): Record<str
     guidance: result.guidance,
     negative_prompt_used: result.isNegativeUsed,
     true_cfg_scale: result.isNegativeUsed ? result.trueCfgScale : undefined,
+    loras: result.loras && result.loras.length > 0 ? result.loras : undefined,
     output_format: result.format,
     model: result.model,
     precision: result.precision,

@@ -40,12 +40,13 @@ export function createWorkers(
 }
 
 function engineSetup(config: Config): EngineSetup {
-  const { checkpoint, transformer, vae, threads, memoryLimit, price, allowPrivateHosts } = config;
+  const { checkpoint, transformer, vae, loras, threads, memoryLimit, price, allowPrivateHosts } = config;
   const { imageMaxBytes, imageMaxPixels, imageTimeoutMs } = config;
   return {
     checkpoint,
     transformer,
     vae,
+    loras,
     threads,
     memoryLimit,
     safety: {

@@ -82,6 +82,7 @@ export async function runEditJob(
       guidance: parameters.guidance,
       isNegativeUsed: parameters.negativePrompt !== "",
       trueCfgScale: parameters.trueCfgScale,
+      loras: parameters.loras,
       model: engine.checkpoint.name,
       precision: PRECISION,
       safetyScore: done.safety?.score,

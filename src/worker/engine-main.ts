@@ -40,6 +40,7 @@ async function setUp(setup: EngineSetup): Promise<void> {
       checkpoint: setup.checkpoint,
       transformer: setup.transformer,
       vae: setup.vae,
+      loras: setup.loras,
       threads: setup.threads,
       memoryLimit: setup.memoryLimit,
       maxPixels: setup.imageMaxPixels,

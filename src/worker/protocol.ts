@@ -8,6 +8,8 @@ export interface EngineSetup {
   checkpoint?: string | undefined;
   transformer?: string | undefined;
   vae?: string | undefined;
+  /** LoRAs that jobs may name, and their files. */
+  loras?: Readonly<Record<string, string>> | undefined;
   threads: number;
   /** Bytes that the process may take; without it, what there is. */
   memoryLimit?: number | undefined;

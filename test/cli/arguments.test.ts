@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { numberOf, parseFormat, parseSize, withFlagNames } from "../../src/cli/arguments.ts";
+import {
+  addLora,
+  nameLoras,
+  numberOf,
+  parseFormat,
+  parseSize,
+  withFlagNames,
+} from "../../src/cli/arguments.ts";
 import { type EditRequest, resolveRequest, RetouchError } from "../../src/index.ts";
 
 describe("numberOf", () => {
@@ -89,5 +96,52 @@ describe("withFlagNames", () => {
     const error = new RetouchError("IMAGE_INVALID", "numSteps is no picture.");
     const fail = (): Promise<never> => Promise.reject(error);
     await expect(withFlagNames(fail)).rejects.toBe(error);
+  });
+});
+
+describe("addLora", () => {
+  it.each([
+    ["ink.safetensors", "ink.safetensors", 1],
+    ["ink.safetensors:0.5", "ink.safetensors", 0.5],
+    ["ink.safetensors:-2", "ink.safetensors", -2],
+    ["C:\\loras\\ink.safetensors", "C:\\loras\\ink.safetensors", 1],
+    ["C:/loras/ink.safetensors:.75", "C:/loras/ink.safetensors", 0.75],
+    ["a:b/ink.safetensors", "a:b/ink.safetensors", 1],
+    ["a:2:1", "a:2", 1],
+  ])("reads %s", (text, file, scale) => expect(addLora(text)).toEqual([{ file, scale }]));
+
+  it("puts each after those before", () => {
+    expect(addLora("b:2", addLora("a"))).toEqual([
+      { file: "a", scale: 1 },
+      { file: "b", scale: 2 },
+    ]);
+  });
+
+  it.each(["10.5", "-11", "1e999"])("refuses the scale %s", (scale) => {
+    expect(() => addLora(`ink.safetensors:${scale}`)).toThrow(
+      `The scale in --lora must be a number from -10 to 10, not ${scale}.`,
+    );
+  });
+});
+
+describe("nameLoras", () => {
+  it("takes the files' names without folder and ending, unless two files have the same", () => {
+    const loras = ["a/ink.safetensors", "b/ink.safetensors", "snow.safetensors:2"].reduce(
+      (before, text) => addLora(text, before),
+      addLora("a/ink.safetensors"),
+    );
+    expect(nameLoras(loras)).toEqual({
+      files: {
+        "a/ink.safetensors": "a/ink.safetensors",
+        "b/ink.safetensors": "b/ink.safetensors",
+        snow: "snow.safetensors",
+      },
+      uses: [
+        { name: "a/ink.safetensors", scale: 1 },
+        { name: "a/ink.safetensors", scale: 1 },
+        { name: "b/ink.safetensors", scale: 1 },
+        { name: "snow", scale: 2 },
+      ],
+    });
   });
 });

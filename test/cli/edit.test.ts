@@ -70,6 +70,32 @@ describe("retouch edit", () => {
     ]);
   });
 
+  it("puts LoRAs on top of the checkpoint, names them and says what of them has no place", async () => {
+    const loraOf = (name: string): string => path.join(fixtures, "loras", `${name}.safetensors`);
+    const loras = ["--lora", `${loraOf("peft")}:0.5`, "--lora", loraOf("control")];
+    const { code, stdout, stderr } = await edit("bird.jpg", [...loras, "--no-keep-unchanged"]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^retouch: The LoRA control has keys for which the network has no place; .*\n$/);
+    expect(stdout.toString()).toMatch(/^LoRAs {2,}peft \(0\.5\), control \(1\)$/m);
+    const file = path.join(folder, "bird.edited.png");
+    expect((await sharp(file).metadata()).xmpAsString).toContain('retouch:loras="peft:0.5 control:1"');
+    const withLoras = await sharp(file).raw().toBuffer();
+    expect((await edit("bird.jpg", ["--no-keep-unchanged"])).code).toBe(0);
+    expect((await sharp(file).raw().toBuffer()).equals(withLoras)).toBe(false);
+  });
+
+  it("is refused with a LoRA that is not there, before anything is loaded", async () => {
+    const { code, stderr } = await edit("bird.jpg", ["--lora", "none.safetensors:2"]);
+    expect([code, stderr]).toEqual([1, "retouch: The LoRA file none.safetensors cannot be opened.\n"]);
+  });
+
+  it("is refused with more than four LoRAs", async () => {
+    const loras = Array.from({ length: 5 }, () => ["--lora", "ink.safetensors"]).flat();
+    const { code, stderr } = await edit("bird.jpg", loras);
+    expect(code).toBe(2);
+    expect(stderr).toContain("--lora must be a list of at most 4.");
+  });
+
   it("gives the same picture with single files in the place of transformer and autoencoder", async () => {
     const files = path.join(fixtures, "single-files");
     const single = [

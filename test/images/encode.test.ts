@@ -86,6 +86,11 @@ describe("editMetadata", () => {
     expect(editMetadata({ ...facts, trueCfgScale: 2 })).toContain('retouch:trueCfgScale="2"');
   });
 
+  it("names LoRAs only where there were any", () => {
+    expect(editMetadata(facts)).not.toContain("loras");
+    expect(editMetadata({ ...facts, loras: "ink:0.5 snow:1" })).toContain('retouch:loras="ink:0.5 snow:1"');
+  });
+
   it("holds the instruction only where it was asked for, on one line", () => {
     expect(editMetadata(facts)).not.toContain("prompt");
     const xmp = editMetadata({ ...facts, prompt: 'Write "night"\nbelow' });

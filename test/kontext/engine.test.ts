@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { decodePicture } from "../../src/images/decode.ts";
 import { encodePicture } from "../../src/images/encode.ts";
 import type { GrayPicture, Picture } from "../../src/images/picture.ts";
@@ -52,6 +52,30 @@ describe("an engine", () => {
   it("says which checkpoint it has loaded", () => {
     const folder = checkpointFolder("plain");
     expect(engine.checkpoint).toEqual({ folder, name: "plain", isDemo: false, nativeSize: 128, grid: 16 });
+  });
+
+  it("edits with other LoRAs from call to call, and without any as an engine that has none", async () => {
+    const loras = Object.fromEntries(
+      ["peft", "control"].map((name) => [name, path.join(fixtures, "loras", `${name}.safetensors`)]),
+    );
+    const adaptable = await createEngine({ checkpoint: checkpointFolder("plain"), threads: 1, loras });
+    onTestFinished(() => adaptable.close());
+    const [first, second, none] = await Promise.all([
+      edit({ loras: [{ name: "peft", scale: 0.5 }] }, adaptable),
+      edit({ loras: [{ name: "control" }] }, adaptable),
+      edit({}, adaptable),
+    ]);
+    expect(none.data).toEqual((await edit()).data);
+    expect(first.data).not.toEqual(none.data);
+    expect(second.data).not.toEqual(first.data);
+
+    const { parameters, notices } = await adaptable.edit({ ...base, loras: [{ name: "control" }] });
+    expect(parameters.loras).toEqual([{ name: "control", scale: 1 }]);
+    expect(notices).toEqual([expect.stringMatching(/^The LoRA control has keys /)]);
+    const unknown = adaptable.edit({ ...base, loras: [{ name: "ink" }] });
+    await expect(unknown).rejects.toEqual(
+      refusal("INVALID_PARAMETER", 'loras: there is no LoRA "ink"; known are peft, control.'),
+    );
   });
 
   it.each([-1, 1.5, 1025, NaN])("is refused with %d threads", async (threads) => {
@@ -110,6 +134,7 @@ describe("an engine", () => {
         format: "png",
         isSafetyChecked: true,
         isUnchangedKept: false,
+        loras: [],
       },
       workingSize: { width: 128, height: 128 },
       referenceSize: { width: 128, height: 128 },

@@ -181,6 +181,7 @@ describe.each(editCases)("the edit $name", (edit) => {
       format: "png" as const,
       isSafetyChecked: false,
       isUnchangedKept: false,
+      loras: [],
     };
     // The reference implementation is told to take the picture at its own size.
     const size = { width: edit.width, height: edit.height };

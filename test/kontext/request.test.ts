@@ -20,6 +20,7 @@ describe("a request", () => {
       format: "png",
       isSafetyChecked: true,
       isUnchangedKept: false,
+      loras: [],
     });
     expect(Number.isInteger(seed)).toBe(true);
   });
@@ -38,6 +39,22 @@ describe("a request", () => {
 
   it("may have fractions for guidance and true scale", () => {
     expect(resolve({ guidance: 2.5, trueCfgScale: 1.5 })).toMatchObject({ guidance: 2.5, trueCfgScale: 1.5 });
+  });
+
+  it("may name LoRAs, each with a scale or 1", () => {
+    const loras = [{ name: "ink" }, { name: "snow", scale: -10 }, { name: "rain", scale: 0 }];
+    expect(resolve({ loras }).loras).toEqual([{ name: "ink", scale: 1 }, ...loras.slice(1)]);
+  });
+
+  it.each<[loras: unknown, sentence: string]>([
+    ["ink", "loras must be a list of at most 4."],
+    [Array.from({ length: 5 }, () => ({ name: "ink" })), "loras must be a list of at most 4."],
+    [[{ name: "ink" }, { scale: 1 }], "loras[1].name must be a text."],
+    [[null], "loras[0].name must be a text."],
+    [[{ name: "ink", scale: 10.1 }], "loras[0].scale must be a number from -10 to 10, not 10.1."],
+    [[{ name: "ink", scale: NaN }], "loras[0].scale must be a number from -10 to 10, not NaN."],
+  ])("is refused with the LoRAs %o", (loras, sentence) => {
+    expect(() => resolve({ loras })).toThrow(invalid(sentence));
   });
 
   it("reads an undefined field as one that is not given", () => {

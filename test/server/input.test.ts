@@ -49,6 +49,7 @@ describe("an input", () => {
       isInlineResult: false,
       isPreviewed: false,
       isUnchangedKept: false,
+      loras: [],
       image: { kind: "url", url: INPUT.image },
       bucket: undefined,
     });
@@ -298,5 +299,43 @@ describe("a body around an input", () => {
   it("may have keys that nobody knows", async () => {
     const { call } = await startServer();
     expect((await call("POST", "/run", { body: bodyWith({ timeout: 5, id: "x" }) })).statusCode).toBe(200);
+  });
+});
+
+describe("the LoRAs of an input", () => {
+  const loras = { ink: "/srv/loras/ink.safetensors", snow: "/srv/loras/snow.safetensors" };
+
+  it("are taken by their names, with their scales", async () => {
+    const edit = await editOf({ loras: [{ name: "ink" }, { path: "snow", scale: -0.5 }] }, { loras });
+    expect(edit.loras).toEqual([
+      { name: "ink", scale: 1 },
+      { name: "snow", scale: -0.5 },
+    ]);
+  });
+
+  it.each(["rain", "/srv/loras/ink.safetensors", "toString"])(
+    "are refused with the known names, where one is called %s",
+    async (name) => {
+      expect(await refusedInput({ loras: [{ path: name }] }, { loras })).toBe(
+        `loras: there is no LoRA ${JSON.stringify(name)}; known are ink, snow.`,
+      );
+    },
+  );
+
+  it("are refused where this server has none", async () => {
+    expect(await refusedInput({ loras: [{ name: "ink" }] })).toBe(
+      'loras: there is no LoRA "ink"; none is known here.',
+    );
+  });
+
+  it("are refused by the field that is wrong", async () => {
+    expect(await refusedInput({ loras: [{ scale: 1 }] }, { loras })).toBe("loras[0].name is missing.");
+    for (const wrong of [
+      [{ name: "ink", scale: 11 }],
+      [{ name: 5 }],
+      Array.from({ length: 5 }, () => ({ name: "ink" })),
+    ]) {
+      expect(await refusedInput({ loras: wrong }, { loras })).toMatch(/^loras/);
+    }
   });
 });

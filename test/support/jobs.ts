@@ -62,6 +62,7 @@ export const EDIT: JobEdit = {
   isInlineResult: false,
   isPreviewed: false,
   isUnchangedKept: false,
+  loras: [],
 };
 
 export const newJob = (changes: Partial<NewJob> = {}): NewJob => ({

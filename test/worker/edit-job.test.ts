@@ -98,6 +98,7 @@ describe("a job", () => {
       guidance: 2,
       isNegativeUsed: false,
       trueCfgScale: 1,
+      loras: [],
       model: "still",
       precision: "float32",
       safetyScore: undefined,
@@ -105,6 +106,12 @@ describe("a job", () => {
       cost: 0.000092,
     });
     expect(Uint8Array.from((await storage.get(key!))!.bytes)).toEqual(RESULT);
+  });
+
+  it("hands LoRAs to the engine and says which were used", async () => {
+    const { run, image } = await prepare();
+    const loras = [{ name: "ink", scale: 0.5 }];
+    expect((await run(editOf(image, { loras }))).loras).toEqual(loras);
   });
 
   it("passes the safety score on", async () => {

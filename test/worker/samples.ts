@@ -53,6 +53,7 @@ export const editOf = (image: JobEdit["image"], changes: Partial<JobEdit> = {}):
   isInlineResult: false,
   isPreviewed: false,
   isUnchangedKept: false,
+  loras: [],
   ...changes,
 });
 
