@@ -11,6 +11,8 @@ export type {
 } from "./kontext/engine.ts";
 export type { EditStep } from "./kontext/edit.ts";
 export type { Kept } from "./kontext/keep-unchanged.ts";
+export { DEVICE_CHOICES, examineDevices } from "./runtime/devices.ts";
+export type { ChosenDevice, Device, DeviceChoice, DeviceReport } from "./runtime/devices.ts";
 export { resolveRequest } from "./kontext/request.ts";
 export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./kontext/request.ts";
 export type { OutputFormat } from "./images/encode.ts";

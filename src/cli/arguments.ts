@@ -1,7 +1,14 @@
 /** Turns the words of a command line into the library's terms; what is out of range is the library's to say. */
 import path from "node:path";
 import { byteSize } from "../config/parsers.ts";
-import { type LoraUse, type OutputFormat, RetouchError, type Size } from "../index.ts";
+import {
+  DEVICE_CHOICES,
+  type DeviceChoice,
+  type LoraUse,
+  type OutputFormat,
+  RetouchError,
+  type Size,
+} from "../index.ts";
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 const SIZE = /^(\d{1,9})[x*×](\d{1,9})$/i;
@@ -39,6 +46,13 @@ export function parseMemory(text: string): number {
 export function parseFormat(text: string): OutputFormat {
   if (text === "png" || text === "jpeg") return text;
   throw invalid(`--format must be png or jpeg, not ${JSON.stringify(text)}.`);
+}
+
+/** Reads the name of a device, or auto. */
+export function parseDevice(text: string): DeviceChoice {
+  const device = DEVICE_CHOICES.find((name) => name === text);
+  if (device !== undefined) return device;
+  throw invalid(`--device must be auto, cpu, cuda, webgpu, coreml or dml, not ${JSON.stringify(text)}.`);
 }
 
 const LORA = /^(.+):([^:\\/]+)$/s;
@@ -97,6 +111,7 @@ const FLAGS: Record<string, string> = {
   seed: "--seed",
   threads: "--threads",
   loras: "--lora",
+  device: "--device",
 };
 
 /** Runs a check of the library, whose sentences begin with its field's name, and lets them begin with the flag's. */

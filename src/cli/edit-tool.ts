@@ -128,8 +128,17 @@ export function createEditTool(load: () => Promise<Engine>) {
     } finally {
       taken.delete(written);
     }
-    const report = reportText({ output: written, result, checkpoint: engine.checkpoint });
-    const notices = engine.checkpoint.isDemo ? [DEMO_NOTICE, ...result.notices] : result.notices;
+    const report = reportText({
+      output: written,
+      result,
+      checkpoint: engine.checkpoint,
+      device: engine.device,
+    });
+    const notices = [
+      engine.device.notice ?? [],
+      engine.checkpoint.isDemo ? DEMO_NOTICE : [],
+      result.notices,
+    ].flat();
     return [await shown(result), { type: "text", text: [report, ...notices].join("\n") }];
   };
 }

@@ -1,6 +1,7 @@
 /** `retouch edit`: checks all that can be checked at once, then loads the checkpoint, edits, writes and reports. */
 import {
   createEngine,
+  type DeviceChoice,
   type EditRequest,
   type Engine,
   type OutputFormat,
@@ -31,6 +32,7 @@ export interface EditFlags {
   threads?: number | undefined;
   memoryLimit?: number | undefined;
   lora?: LoraArgument[] | undefined;
+  device?: DeviceChoice | undefined;
   safetyChecker?: boolean | undefined;
   keepUnchanged?: boolean | undefined;
   json?: boolean | undefined;
@@ -56,17 +58,18 @@ export async function runEdit(
   let engine: Engine | undefined;
   try {
     progress.phase("loading the checkpoint");
-    const { transformer, vae, threads, memoryLimit } = flags;
+    const { transformer, vae, threads, memoryLimit, device } = flags;
     const checkpoint = await checkpointFolder(flags.checkpoint);
     const { files: loras } = nameLoras(flags.lora ?? []);
     const safety = { isOn: flags.safetyChecker ?? true };
     engine = await orAborted(
       withFlagNames(() =>
-        createEngine({ checkpoint, transformer, vae, loras, threads, memoryLimit, safety }),
+        createEngine({ checkpoint, transformer, vae, loras, threads, memoryLimit, device, safety }),
       ),
       signal,
     );
     progress.clear();
+    if (engine.device.notice !== undefined) say(engine.device.notice);
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the picture");
     const request = { image: source.bytes, ...parameters };
@@ -76,7 +79,7 @@ export async function runEdit(
     progress.clear();
     await writeOutput(output, result.image);
     for (const notice of result.notices) say(notice);
-    const report = { output, result, checkpoint: engine.checkpoint };
+    const report = { output, result, checkpoint: engine.checkpoint, device: engine.device };
     if (!flags.quiet) {
       const stream = output === STDOUT ? process.stderr : process.stdout;
       await printText(stream, flags.json ? reportJson(report) : reportText(report));

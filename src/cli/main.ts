@@ -1,7 +1,7 @@
 /** The command line: its arguments, which command they mean, and with which code the process ends. */
 import { Command, CommanderError } from "commander";
 import { messageOf, RetouchError, version } from "../index.ts";
-import { addLora, numberOf, parseFormat, parseMemory, parseSize } from "./arguments.ts";
+import { addLora, numberOf, parseDevice, parseFormat, parseMemory, parseSize } from "./arguments.ts";
 import type { DoctorFlags } from "./doctor/doctor.ts";
 import { type EditFlags, runEdit } from "./edit.ts";
 import type { McpFlags } from "./mcp.ts";
@@ -81,6 +81,11 @@ program
     "memory to take at most, such as 12GB (default: what the machine has left)",
     parseMemory,
   )
+  .option(
+    "--device <device>",
+    "auto, cpu, cuda, webgpu, coreml or dml: what to compute on (default: auto)",
+    parseDevice,
+  )
   .option("--keep-unchanged", "keep the picture's own pixels where nothing was edited (the default)")
   .option("--no-keep-unchanged", "take all of the result from the network")
   .option("--no-safety-checker", "do not check the result for pornography (default: refuse it)")
@@ -129,6 +134,11 @@ program
     "--threads <number>",
     "threads to compute with, 0 for one a core (default: 0)",
     numberOf("--threads"),
+  )
+  .option(
+    "--device <device>",
+    "auto, cpu, cuda, webgpu, coreml or dml: what to compute on (default: auto)",
+    parseDevice,
   )
   .option("--no-safety-checker", "do not check results for pornography (default: refuse them)")
   .action(async (flags: McpFlags) => {

@@ -5,7 +5,15 @@
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import { createEngine, type Engine, type EngineOptions, messageOf, RetouchError, version } from "../index.ts";
+import {
+  createEngine,
+  type DeviceChoice,
+  type Engine,
+  type EngineOptions,
+  messageOf,
+  RetouchError,
+  version,
+} from "../index.ts";
 import { withFlagNames } from "./arguments.ts";
 import { checkpointFolder } from "./checkpoint.ts";
 import { createEditTool, EDIT_TOOL } from "./edit-tool.ts";
@@ -16,14 +24,15 @@ export interface McpFlags {
   transformer?: string | undefined;
   vae?: string | undefined;
   threads?: number | undefined;
+  device?: DeviceChoice | undefined;
   safetyChecker?: boolean | undefined;
 }
 
 /** Serves until the client goes away or `signal`. The checkpoint is loaded by the first edit. */
 export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void> {
-  const { transformer, vae, threads, safetyChecker: isOn = true } = flags;
+  const { transformer, vae, threads, device, safetyChecker: isOn = true } = flags;
   const checkpoint = await checkpointFolder(flags.checkpoint);
-  const engine = createLateEngine({ checkpoint, transformer, vae, threads, safety: { isOn } });
+  const engine = createLateEngine({ checkpoint, transformer, vae, threads, device, safety: { isOn } });
   const edit = createEditTool(engine.get);
   const server = new Server({ name: "retouch", version }, { capabilities: { tools: {} } });
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [EDIT_TOOL] }));

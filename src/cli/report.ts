@@ -1,15 +1,16 @@
 /** What the command says about a finished edit: aligned lines for people, one line of JSON for programs. */
-import type { CheckpointInfo, EditResult, Size } from "../index.ts";
+import type { CheckpointInfo, ChosenDevice, EditResult, Size } from "../index.ts";
 
 export interface Report {
   /** Path of the written file, or `-`. */
   output: string;
   result: EditResult;
   checkpoint: CheckpointInfo;
+  device: ChosenDevice;
 }
 
 /** One line per parameter that was in effect, so that the edit can be repeated. */
-export function reportText({ output, result, checkpoint }: Report): string {
+export function reportText({ output, result, checkpoint, device }: Report): string {
   const { parameters, workingSize, referenceSize, kept, safety, seconds } = result;
   const hasNegative = parameters.negativePrompt !== "";
   const rows: [string, string][] = [
@@ -27,6 +28,7 @@ export function reportText({ output, result, checkpoint }: Report): string {
     ["guidance", String(parameters.guidance)],
     ["checkpoint", checkpoint.name],
     ...loraRows(parameters.loras),
+    ["device", `${device.name} (${device.reason})`],
     ["kept", keptText(kept, parameters.isUnchangedKept)],
     ["safety check", safety ? `passed (score ${safety.score.toFixed(3)} of ${safety.threshold})` : "off"],
     ["time", `${seconds.total.toFixed(2)} s, of which ${seconds.denoise.toFixed(2)} s denoising`],
@@ -36,10 +38,18 @@ export function reportText({ output, result, checkpoint }: Report): string {
 }
 
 /** The same and the notices as one line of JSON, without the pictures. */
-export function reportJson({ output, result, checkpoint }: Report): string {
+export function reportJson({ output, result, checkpoint, device }: Report): string {
   const { image, kept, ...facts } = result;
   const share = kept && { changedShare: Number(kept.changedShare.toFixed(4)) };
-  const line = { output, checkpoint: checkpoint.name, bytes: image.byteLength, ...facts, kept: share };
+  const { name } = checkpoint;
+  const line = {
+    output,
+    checkpoint: name,
+    device: device.name,
+    bytes: image.byteLength,
+    ...facts,
+    kept: share,
+  };
   return `${JSON.stringify(line)}\n`;
 }
 

@@ -39,6 +39,12 @@ export const ENGINE = {
     "12GB",
     "Memory that a worker may take; without it, what the machine or the container has left at its start.",
   ),
+  device: required(
+    "RETOUCH_DEVICE",
+    choice("auto", "cpu", "cuda", "webgpu", "coreml", "dml"),
+    "auto",
+    "What the networks run on; auto takes CUDA where it was installed and works, or else the processor.",
+  ),
   workers: required(
     "RETOUCH_WORKERS",
     integer(0, 64),

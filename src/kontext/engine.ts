@@ -12,6 +12,7 @@ import { identityOf, LoraShelf } from "../lora/shelf.ts";
 import { createFindTarget } from "../lora/targets.ts";
 import type { Picture } from "../images/picture.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
+import { type ChosenDevice, chooseDevice, type DeviceChoice } from "../runtime/devices.ts";
 import { version } from "../version.ts";
 import { Checkpoint } from "../weights/checkpoint.ts";
 import { createSafetyChecker, type SafetyChecker } from "../safety/checker.ts";
@@ -35,6 +36,11 @@ export interface EngineOptions {
   threads?: number | undefined;
   /** Bytes of memory that the process may take. @default what the machine has to give when the engine is made */
   memoryLimit?: number | undefined;
+  /**
+   * What the networks run on; the safety checker's runs on the processor. `auto` takes CUDA where its provider was
+   * installed and works, and the processor otherwise. @default "auto"
+   */
+  device?: DeviceChoice | undefined;
   /** Pictures with more pixels are refused before they are decoded. @default 64,000,000 */
   maxPixels?: number | undefined;
   /** Whether and from which score on results are refused as pornography. */
@@ -110,6 +116,8 @@ export interface EditOptions {
 
 export interface Engine {
   readonly checkpoint: CheckpointInfo;
+  /** What the networks run on, and why. */
+  readonly device: ChosenDevice;
   /**
    * Edits one picture. Edits that are asked for at the same time run one after the other.
    * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, MEMORY_INSUFFICIENT,
@@ -145,11 +153,16 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const checker = isOn ? createSafetyChecker({ threshold, threads }) : undefined;
   const { transformer, vae } = options;
   const checkpoint = await Checkpoint.open(folder, { transformer, vae });
+  const device = await chooseDevice(options.device ?? "auto");
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
   const { loras: loraFiles = {} } = options;
   await Promise.all(Object.values(loraFiles).map(identityOf));
   const isAdaptable = Object.keys(loraFiles).length > 0;
-  const networks = await Networks.load(checkpoint, { threads }, { limitBytes, isAdaptable });
+  const networks = await Networks.load(
+    checkpoint,
+    { threads, device: device.name },
+    { limitBytes, isAdaptable },
+  );
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
     name: transformer === undefined ? path.basename(checkpoint.folder) : path.parse(transformer).name,
@@ -165,6 +178,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   let closing: Promise<void> | undefined;
   return {
     checkpoint: info,
+    device,
     edit(request, editOptions = {}) {
       if (closing) return Promise.reject(new RetouchError("ABORTED", "The engine is closed."));
       const turn = unlessAborted(last, editOptions.signal).then(() =>

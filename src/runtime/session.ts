@@ -1,6 +1,7 @@
-/** The only importer of onnxruntime-node: loads a model whose weights lie in files, and runs it on the CPU. */
+/** The only importer of onnxruntime-node: loads a model whose weights lie in files, and runs it. */
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { messageOf, RetouchError } from "../errors.ts";
+import type { Device } from "./devices.ts";
 
 /** Numbers and their shape, as they enter and leave a network. */
 export interface Tensor {
@@ -12,6 +13,8 @@ export interface Tensor {
 export interface RuntimeOptions {
   /** Threads of one run; 0 leaves the choice to the runtime: one a physical core. */
   threads: number;
+  /** @default "cpu" */
+  device?: Device | undefined;
 }
 
 export interface SessionOptions extends RuntimeOptions {
@@ -34,10 +37,12 @@ export class Session {
    * Loads the bytes of an ONNX model.
    * @throws RetouchError RUNTIME_FAILED with the runtime's reason.
    */
-  static async load(model: Uint8Array, { name, weightsFolder, threads }: SessionOptions): Promise<Session> {
+  static async load(model: Uint8Array, options: SessionOptions): Promise<Session> {
+    const { name, weightsFolder, threads, device = "cpu" } = options;
     try {
       const session = await InferenceSession.create(model, {
-        executionProviders: ["cpu"],
+        // What a provider has no kernel for runs on the processor, whichever it is.
+        executionProviders: [device],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.

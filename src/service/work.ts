@@ -40,7 +40,8 @@ export function createWorkers(
 }
 
 function engineSetup(config: Config): EngineSetup {
-  const { checkpoint, transformer, vae, loras, threads, memoryLimit, price, allowPrivateHosts } = config;
+  const { checkpoint, transformer, vae, loras, threads, memoryLimit, device } = config;
+  const { price, allowPrivateHosts } = config;
   const { imageMaxBytes, imageMaxPixels, imageTimeoutMs } = config;
   return {
     checkpoint,
@@ -49,6 +50,7 @@ function engineSetup(config: Config): EngineSetup {
     loras,
     threads,
     memoryLimit,
+    device,
     safety: {
       isOn: config.safety !== "off",
       isRequired: config.safety === "required",

@@ -43,13 +43,14 @@ async function setUp(setup: EngineSetup): Promise<void> {
       loras: setup.loras,
       threads: setup.threads,
       memoryLimit: setup.memoryLimit,
+      device: setup.device,
       maxPixels: setup.imageMaxPixels,
       safety: setup.safety,
       isPromptInMetadata: setup.isPromptInMetadata,
     });
     const speed = await warmUp(engine, { isSafetyChecked: setup.safety.isOn });
     dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
-    say({ kind: "ready", speed, checkpoint: engine.checkpoint.name });
+    say({ kind: "ready", speed, checkpoint: engine.checkpoint.name, device: engine.device });
   } catch (error) {
     const message =
       error instanceof RetouchError ? error.message : `The engine cannot be loaded: ${messageOf(error)}`;

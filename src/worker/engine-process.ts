@@ -91,7 +91,9 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       child.on("message", (answer: EngineAnswer) => {
         if (answer.kind === "ready") {
           own.speed = answer.speed;
-          log.info({ checkpoint: answer.checkpoint, speed: answer.speed }, "The engine is ready.");
+          const { checkpoint, speed, device } = answer;
+          if (device.notice !== undefined) log.warn(device.notice);
+          log.info({ checkpoint, device: device.name, reason: device.reason, speed }, "The engine is ready.");
           resolve(answer.speed);
         } else if (answer.kind === "unusable") {
           end(own);

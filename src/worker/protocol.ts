@@ -1,6 +1,7 @@
 /** What the worker and its engine process say to each other. Pictures go through the storage, inline results excepted. */
 import type { Price } from "../config/parsers.ts";
 import type { JobEdit, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
+import type { Engine, EngineOptions } from "../kontext/engine.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
 /** All that the engine process needs to know, once. */
@@ -13,6 +14,7 @@ export interface EngineSetup {
   threads: number;
   /** Bytes that the process may take; without it, what there is. */
   memoryLimit?: number | undefined;
+  device?: EngineOptions["device"];
   /** No checker at all, or one with its own threshold where none is given. Required: also for jobs that ask for none. */
   safety: { isOn: boolean; isRequired?: boolean | undefined; threshold?: number | undefined };
   isPromptInMetadata: boolean;
@@ -36,8 +38,8 @@ export type EngineRequest =
   | { kind: "cancel"; id: string };
 
 export type EngineAnswer =
-  /** Warmed up; `checkpoint` is the name of its folder. */
-  | { kind: "ready"; speed: WorkerSpeed; checkpoint: string }
+  /** Warmed up; `checkpoint` is the name of its folder, `device` what it runs on and why. */
+  | { kind: "ready"; speed: WorkerSpeed; checkpoint: string; device: Engine["device"] }
   /** The checkpoint or the settings are no good. The process waits to be ended. */
   | { kind: "unusable"; message: string }
   | { kind: "progress"; id: string; progress: JobProgress }

@@ -43,6 +43,8 @@ describe("retouch edit", () => {
       "2.5",
       "--negative-prompt",
       "rain\nand fog",
+      "--device",
+      "cpu",
     ]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(await readdir(folder)).toEqual(["bird.edited.png", "bird.jpg"]);
@@ -64,6 +66,7 @@ describe("retouch edit", () => {
       "steps: 1",
       "guidance: 2.5",
       "checkpoint: plain",
+      "device: cpu (as asked)",
       expect.stringMatching(/^kept: \d+\.\d % of the picture, where nothing was edited$/),
       expect.stringMatching(/^safety check: passed \(score 0\.\d{3} of 0\.7\)$/),
       expect.stringMatching(/^time: \d+\.\d\d s, of which \d+\.\d\d s denoising$/),

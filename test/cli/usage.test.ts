@@ -20,7 +20,7 @@ describe("retouch", () => {
     const edit = (await retouch(["edit", "--help"])).stdout.toString();
     const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map((match) => match[1]);
     const expected =
-      "output negative-prompt true-cfg-scale size steps guidance seed format checkpoint transformer vae lora threads keep-unchanged no-keep-unchanged no-safety-checker";
+      "output negative-prompt true-cfg-scale size steps guidance seed format checkpoint transformer vae lora threads memory-limit device keep-unchanged no-keep-unchanged no-safety-checker";
     expect(flags).toEqual([...expected.split(" "), "json", "quiet", "help"].map((name) => `--${name}`));
   });
 
@@ -55,6 +55,7 @@ describe("a wrong command line ends with code 2 and one sentence", () => {
     ],
     [[...edit, "--size", "64"], '--size must be a width and a height such as 1024x768, not "64".'],
     [[...edit, "--threads", "many"], '--threads must be a number, not "many".'],
+    [[...edit, "--device", "tpu"], '--device must be auto, cpu, cuda, webgpu, coreml or dml, not "tpu".'],
     [[...edit, "--format", "webp"], '--format must be png or jpeg, not "webp".'],
     [[...edit, "-o", "a.jpg", "--format", "png"], "--format png contradicts the name in -o a.jpg."],
     [

@@ -16,6 +16,7 @@ describe("the settings", () => {
       databaseSchema: "retouch",
       s3Region: "us-east-1",
       threads: 0,
+      device: "auto",
       workers: 1,
       safety: "optional",
       metadataPrompt: false,

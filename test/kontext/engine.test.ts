@@ -84,6 +84,20 @@ describe("an engine", () => {
     );
   });
 
+  it("runs on the device that is asked for, says so, and is refused with one that is none", async () => {
+    const onProcessor = await createEngine({
+      checkpoint: checkpointFolder("plain"),
+      threads: 1,
+      device: "cpu",
+    });
+    expect(onProcessor.device).toEqual({ name: "cpu", reason: "as asked" });
+    await onProcessor.close();
+    const device = "tpu" as "cpu";
+    await expect(createEngine({ checkpoint: checkpointFolder("plain"), device })).rejects.toEqual(
+      refusal("INVALID_PARAMETER", /^device must be auto, cpu, .* not "tpu"\.$/),
+    );
+  });
+
   it("gives the same bytes for the same seed, and other ones for another", async () => {
     const [first, again, other] = await Promise.all(
       [1, 1, 2].map((seed) => engine.edit({ ...base, seed }).then(({ image }) => image)),

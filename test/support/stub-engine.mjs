@@ -45,7 +45,9 @@ async function setUp(setup) {
   const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
   const storage = await openStorage(setup.storage);
   dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
-  process.send({ kind: "ready", speed: SPEED, checkpoint: engine.checkpoint.name });
+  const device = { name: "cpu", reason: "a stub" };
+  if (setup.device === "auto") device.notice = "CUDA cannot be used.";
+  process.send({ kind: "ready", speed: SPEED, checkpoint: engine.checkpoint.name, device });
 }
 
 async function openStorage(options) {

@@ -25,14 +25,24 @@ const run = (
 ) => engine.run("job", edit, { signal: new AbortController().signal, onProgress: () => {}, ...options });
 
 describe("an engine process", () => {
+  it("warns of an installed device that cannot be used", async () => {
+    const { engine, lines } = await prepare({ device: "auto" });
+    await engine.ready();
+    expect(lines).toMatchObject([
+      { level: "warn", msg: "CUDA cannot be used." },
+      { level: "info", msg: "The engine is ready." },
+    ]);
+  });
+
   it("is started once, says its speed when it is warm, and then runs jobs", async () => {
-    const { engine, storage, image, said } = await prepare();
+    const { engine, storage, image, lines, said } = await prepare();
     expect(engine.isReady).toBe(false);
     const [first, second] = await Promise.all([engine.ready(), engine.ready()]);
     expect(first).toEqual({ nativeArea: 16384, grid: 16, stepMs: 1, fixedMs: 1 });
     expect(second).toBe(first);
     expect(engine.isReady).toBe(true);
     expect(said()).toEqual(["The engine is ready."]);
+    expect(lines).toMatchObject([{ checkpoint: "stub", device: "cpu", reason: "a stub" }]);
 
     const progress: JobProgress[] = [];
     const outcome = await run(engine, editOf(image), { onProgress: (latest) => progress.push(latest) });

@@ -1,6 +1,7 @@
 /** `retouch doctor`: what this machine can run, found out before anything is loaded. */
 import { printText } from "../output.ts";
 import { oneLine } from "../report.ts";
+import { deviceSection } from "./devices.ts";
 import { examineMachine } from "./machine.ts";
 import type { Examination, Section, Subject } from "./section.ts";
 
@@ -10,7 +11,7 @@ export interface DoctorFlags extends Subject {
 }
 
 /** In the order in which they are printed. */
-const EXAMINATIONS: readonly Examination[] = [examineMachine];
+const EXAMINATIONS: readonly Examination[] = [examineMachine, deviceSection];
 
 /** Examines and prints. @throws RetouchError for a checkpoint that is not there or damaged */
 export async function runDoctor({ json, ...subject }: DoctorFlags): Promise<void> {

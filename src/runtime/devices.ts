@@ -1,0 +1,179 @@
+/**
+ * The devices that onnxruntime-node computes on here, and which of them an engine takes. Whether one is usable is tried
+ * in a process of its own: a provider prints, may crash, and loads a driver that nobody may need.
+ */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { RetouchError } from "../errors.ts";
+import { buildModel, input } from "../onnx/graph.ts";
+import { add } from "../onnx/ops.ts";
+
+/** What onnxruntime calls its execution providers. */
+export type Device = "cpu" | "cuda" | "webgpu" | "coreml" | "dml";
+export type DeviceChoice = Device | "auto";
+export const DEVICE_CHOICES: readonly DeviceChoice[] = ["auto", "cpu", "cuda", "webgpu", "coreml", "dml"];
+
+export interface ChosenDevice {
+  readonly name: Device;
+  /** Why this one, as it follows the name in brackets. */
+  readonly reason: string;
+  /** A sentence for the user where the processor computes in the place of what is installed. */
+  readonly notice?: string | undefined;
+}
+
+export interface DeviceReport {
+  device: Device;
+  /** Whether this installation has what computes on it. */
+  isInstalled: boolean;
+  isUsable: boolean;
+  /** Why it cannot be used, and what would help. */
+  reason?: string | undefined;
+}
+
+/** The installation of onnxruntime-node; tests have others. */
+export interface Installation {
+  platform: NodeJS.Platform;
+  architecture: string;
+  /** Its main module. */
+  module: string;
+  /** The folder of its libraries for this system. */
+  libraryFolder: string;
+}
+
+const PROBE_TIMEOUT_MS = 60_000;
+const MAX_REASON_CHARACTERS = 300;
+
+/** The two files that onnxruntime loads CUDA from; they come from the package `onnxruntime-gpu` of PyPI. */
+export const CUDA_LIBRARIES = ["libonnxruntime_providers_cuda.so", "libonnxruntime_providers_shared.so"];
+const HOW_TO_ADD_CUDA = "`npm run cuda` adds it (docs/devices.md)";
+
+/** Where onnxruntime-node 1.30.0 has a device, CUDA's files apart. */
+const PLATFORMS: Readonly<Record<Device, { systems: readonly string[]; inWords: string }>> = {
+  cpu: { systems: ["linux", "darwin", "win32"], inWords: "everywhere" },
+  cuda: { systems: ["linux x64"], inWords: "on Linux on x64" },
+  webgpu: { systems: ["linux x64", "darwin", "win32"], inWords: "on Linux on x64, macOS and Windows" },
+  coreml: { systems: ["darwin"], inWords: "on macOS" },
+  dml: { systems: ["win32"], inWords: "on Windows" },
+};
+
+/** What is missing where a library cannot be opened. */
+const REMEDIES: readonly (readonly [library: RegExp, remedy: string])[] = [
+  [/^libcuda\.so/, "it is part of the driver of an NVIDIA GPU"],
+  [
+    /^lib(?:cublas|cublasLt|cudart|curand)\.so/,
+    "it is part of CUDA 13, which must be on the library path (docs/devices.md)",
+  ],
+  [/^libvulkan\.so/, "a Vulkan loader and the GPU's driver for it must be installed"],
+];
+
+export function thisInstallation(): Installation {
+  const { platform, arch: architecture } = process;
+  const module = createRequire(import.meta.url).resolve("onnxruntime-node");
+  const libraryFolder = path.join(path.dirname(module), "..", "bin", "napi-v6", platform, architecture);
+  return { platform, architecture, module, libraryFolder };
+}
+
+/**
+ * Chooses the device of an engine. `auto` takes CUDA where its provider was added and works, and the processor
+ * otherwise: what the others compute was never compared with the reference, so they are taken by name only.
+ * @throws RetouchError INVALID_PARAMETER for a device that cannot be used, saying what is missing
+ */
+export async function chooseDevice(
+  choice: DeviceChoice,
+  installation: Installation = thisInstallation(),
+): Promise<ChosenDevice> {
+  if (!DEVICE_CHOICES.includes(choice)) {
+    const accepted = DEVICE_CHOICES.join(", ").replace(/, (?=[^,]*$)/, " or ");
+    throw new RetouchError("INVALID_PARAMETER", `device must be ${accepted}, not ${JSON.stringify(choice)}.`);
+  }
+  if (choice === "cpu") return { name: "cpu", reason: "as asked" };
+  const { device, isInstalled, isUsable, reason } = await examineDevice(
+    choice === "auto" ? "cuda" : choice,
+    installation,
+  );
+  if (choice !== "auto") {
+    if (isUsable) return { name: device, reason: "as asked" };
+    throw new RetouchError("INVALID_PARAMETER", `device ${device} cannot be used: ${reason}.`);
+  }
+  if (isUsable) return { name: "cuda", reason: "its provider is installed and works" };
+  if (!isInstalled) return { name: "cpu", reason: "no other device is set up" };
+  return {
+    name: "cpu",
+    reason: "CUDA cannot be used",
+    notice: `CUDA is installed and cannot be used, so the processor computes: ${reason}.`,
+  };
+}
+
+/** Every device, the processor first. Takes a second or more: what is installed is tried. */
+export async function examineDevices(installation?: Installation): Promise<DeviceReport[]> {
+  const reports: DeviceReport[] = [];
+  for (const device of DEVICE_CHOICES) {
+    if (device !== "auto") reports.push(await examineDevice(device, installation));
+  }
+  return reports;
+}
+
+async function examineDevice(
+  device: Device,
+  installation: Installation = thisInstallation(),
+): Promise<DeviceReport> {
+  const missing = missingOf(device, installation);
+  if (missing !== undefined) return { device, isInstalled: false, isUsable: false, reason: missing };
+  const reason = device === "cpu" ? undefined : await probe(device, installation);
+  return { device, isInstalled: true, isUsable: reason === undefined, reason };
+}
+
+/** Why this installation lacks a device, if it does. */
+function missingOf(device: Device, installation: Installation): string | undefined {
+  const { platform, architecture, libraryFolder } = installation;
+  const { systems, inWords } = PLATFORMS[device];
+  if (!systems.includes(platform) && !systems.includes(`${platform} ${architecture}`)) {
+    return `onnxruntime-node has it ${inWords} only`;
+  }
+  const isThere = CUDA_LIBRARIES.every((name) => existsSync(path.join(libraryFolder, name)));
+  return device === "cuda" && !isThere ? `its provider is not installed; ${HOW_TO_ADD_CUDA}` : undefined;
+}
+
+/** Adds two numbers on a device. What the process prints on its standard error is the reason when it fails. */
+const PROBE = `
+const { InferenceSession, Tensor } = require(process.argv[1]);
+const [device, model] = process.argv.slice(2);
+InferenceSession.create(Buffer.from(model, "base64"), { executionProviders: [device] })
+  .then((session) => session.run({ x: new Tensor("float32", [1, 2], [2]) }))
+  .then(({ sum }) => console.log(String(sum.data)));
+`;
+
+/** Tries a device. @returns why it cannot be used, or undefined when it can */
+export function probe(
+  device: Device,
+  { module }: Pick<Installation, "module">,
+  timeoutMs: number = PROBE_TIMEOUT_MS,
+): Promise<string | undefined> {
+  const x = input("x", "float32", [2]);
+  const model = Buffer.from(buildModel("probe", { sum: add(x, x) })).toString("base64");
+  const options = { timeout: timeoutMs, killSignal: "SIGKILL" } as const;
+  return new Promise((resolve) => {
+    execFile(process.execPath, ["--eval", PROBE, module, device, model], options, (error, stdout, stderr) => {
+      if (error?.killed) resolve(`it does not answer within ${timeoutMs / 1000} s`);
+      else if (error?.signal) resolve(`trying it ends with ${error.signal}`);
+      else if (error) resolve(reasonIn(stderr));
+      else resolve(stdout.trim() === "2,4" ? undefined : `it computes ${stdout.trim()} for 2,4`);
+    });
+  });
+}
+
+/** The reason in what a process printed: the library that is missing if it says so, or else the error. */
+export function reasonIn(output: string): string {
+  const library = /(\S+?): cannot open shared object file/.exec(output)?.[1];
+  if (library !== undefined) {
+    const name = path.basename(library);
+    const remedy = REMEDIES.find(([pattern]) => pattern.test(name))?.[1];
+    return `${name} cannot be loaded${remedy === undefined ? "" : `; ${remedy}`}`;
+  }
+  // The runtime's own errors begin with the place in its source.
+  const error = /\bError: (.*)/.exec(output)?.[1]?.replace(/^\/\S+:\d+ .* was false\. /, "");
+  const reason = (error ?? (output.trim() || "it ends without a word")).replace(/\.?\s*$/, "");
+  return reason.slice(0, MAX_REASON_CHARACTERS);
+}
