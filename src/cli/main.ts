@@ -168,6 +168,18 @@ program
   .summary("say what this machine can run")
   .description("Say what this machine can run, with memory, disk and time, before anything is loaded.")
   .helpOption("-h, --help", "print this help")
+  .option(
+    "--checkpoint <dir>",
+    "a checkpoint folder in the layout of diffusers, or a pulled repository (default: the demo that ships)",
+  )
+  .option("--transformer <file>", "a single file in the place of the folder's transformer")
+  .option("--vae <file>", "a single file in the place of the folder's autoencoder")
+  .option("--model <repo>", "a published model that need not be here: black-forest-labs/FLUX.1-Kontext-dev")
+  .option(
+    "--memory-limit <size>",
+    "memory to count on, such as 12GB (default: what the machine has left)",
+    parseMemory,
+  )
   .option("--json", "print one line of JSON")
   .action(async (flags: DoctorFlags) => {
     const { runDoctor } = await import("./doctor/doctor.ts");

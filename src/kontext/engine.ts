@@ -23,7 +23,7 @@ import { Networks } from "./networks.ts";
 import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
 
 /** The checkpoint in this package: a small one for clip-art scenes. */
-const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/tiny", import.meta.url));
+export const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/tiny", import.meta.url));
 
 export interface EngineOptions {
   /** A checkpoint folder in the layout of diffusers. @default the one that ships with this package */

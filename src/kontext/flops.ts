@@ -37,6 +37,12 @@ export function flopsPerStep(config: FluxConfig, { text, target, reference }: To
   return inputs + config.numDoubleBlocks * doubleBlock + config.numSingleBlocks * singleBlock + output;
 }
 
+/** The share of attention, in all blocks. */
+export function attentionFlopsPerStep(config: FluxConfig, { text, target, reference }: TokenCounts): number {
+  const blocks = config.numDoubleBlocks + config.numSingleBlocks;
+  return blocks * attention(text + target + reference, config.numHeads * config.headSize);
+}
+
 const linear = (rows: number, inputs: number, outputs: number): number => 2 * rows * inputs * outputs;
 
 /** Scores and their product with the values: two products of [L, L] by [L, C] size over all heads. */

@@ -50,8 +50,8 @@ export function externalTensor(
 }
 
 /** A constant that the model carries itself. */
-export function constant(values: Float32Array | BigInt64Array, shape: readonly number[]): Value {
-  const dtype = values instanceof Float32Array ? "float32" : "int64";
+export function constant(values: Float32Array | BigInt64Array | Uint8Array, shape: readonly number[]): Value {
+  const dtype = values instanceof Float32Array ? "float32" : values instanceof Uint8Array ? "uint8" : "int64";
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   const expected = shape.reduce((product, dim) => product * dim, 1) * byteSizeOf(dtype);
   if (bytes.byteLength !== expected) {

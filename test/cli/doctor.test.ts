@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { sectionsJson, sectionsText } from "../../src/cli/doctor/doctor.ts";
+import { examineCheckpoint } from "../../src/cli/doctor/checkpoint.ts";
 import { examineMachine } from "../../src/cli/doctor/machine.ts";
+import { examineWeights, timeText } from "../../src/cli/doctor/weights.ts";
+import { refusal } from "../support/refusal.ts";
+
+const PUBLISHED = "black-forest-labs/FLUX.1-Kontext-dev";
 
 describe("retouch doctor", () => {
   it("prints sections with aligned lines, or one JSON object with a field for each", () => {
@@ -22,5 +27,45 @@ describe("retouch doctor", () => {
       "free disk",
     ]);
     expect(facts).toMatchObject({ processor: { model: expect.any(String) }, diskBytes: expect.any(Number) });
+  });
+
+  it("has the sizes of the checkpoint that ships, and of its files", async () => {
+    const { title, facts } = await examineCheckpoint({});
+    expect(title).toBe("Checkpoint tiny");
+    expect(facts).toMatchObject({
+      components: {
+        transformer: { parameters: 11_226_432, fileBytes: 22_471_408 },
+        vae: { fileBytes: 3_367_558 },
+      },
+    });
+  });
+
+  it("knows the published model without having it, and no other", async () => {
+    const { lines } = await examineCheckpoint({ model: PUBLISHED });
+    expect(lines).toContainEqual(["transformer", "11.90 billion weights"]);
+    await expect(examineCheckpoint({ model: "org/other" })).rejects.toEqual(
+      refusal("INVALID_PARAMETER", new RegExp(`^--model must be ${PUBLISHED}, `)),
+    );
+  });
+
+  it.each([
+    [64, "int8"],
+    [10, "int4"],
+    [2, undefined],
+  ])("recommends for the published model in %d GB: %s", async (gigabytes, kind) => {
+    const { facts } = await examineWeights({ model: PUBLISHED, memoryLimit: gigabytes * 1e9 });
+    expect(facts).toMatchObject({ recommended: kind });
+  });
+
+  it("recommends the checkpoint that ships as it is, at the size that it draws", async () => {
+    const { lines, facts } = await examineWeights({ memoryLimit: 4e9 });
+    expect(facts).toMatchObject({ recommended: "fp32" });
+    const labels = lines.flatMap((line) => (typeof line === "string" ? [] : [line[0]]));
+    expect(labels).toEqual(["fp32", "fp16", "bf16", "int8", "int4"]);
+    expect(lines[1]![1]).toMatch(/^128x128: \d+ MB, about [\d.]+ (s|min); everything stays loaded$/);
+  });
+
+  it("tells times in the unit that people use for them", () => {
+    expect([4.25, 45, 100, 3600, 7200].map(timeText)).toEqual(["4.3 s", "45 s", "2 min", "60 min", "2.0 h"]);
   });
 });

@@ -1,9 +1,11 @@
 /** `retouch doctor`: what this machine can run, found out before anything is loaded. */
 import { printText } from "../output.ts";
 import { oneLine } from "../report.ts";
+import { examineCheckpoint } from "./checkpoint.ts";
 import { deviceSection } from "./devices.ts";
 import { examineMachine } from "./machine.ts";
 import type { Examination, Section, Subject } from "./section.ts";
+import { examineWeights } from "./weights.ts";
 
 /** The flags as commander hands them over. */
 export interface DoctorFlags extends Subject {
@@ -11,7 +13,12 @@ export interface DoctorFlags extends Subject {
 }
 
 /** In the order in which they are printed. */
-const EXAMINATIONS: readonly Examination[] = [examineMachine, deviceSection];
+const EXAMINATIONS: readonly Examination[] = [
+  examineMachine,
+  deviceSection,
+  examineCheckpoint,
+  examineWeights,
+];
 
 /** Examines and prints. @throws RetouchError for a checkpoint that is not there or damaged */
 export async function runDoctor({ json, ...subject }: DoctorFlags): Promise<void> {

@@ -6,6 +6,10 @@ export interface Subject {
   checkpoint?: string | undefined;
   transformer?: string | undefined;
   vae?: string | undefined;
+  /** A published model, by the sizes that are known of it. */
+  model?: string | undefined;
+  /** Bytes. */
+  memoryLimit?: number | undefined;
 }
 
 export interface Section {

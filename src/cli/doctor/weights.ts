@@ -1,0 +1,80 @@
+/** What an edit would take in memory and time, for each kind of weights, and which kind to choose. */
+import {
+  convertedBytes,
+  type Forecast,
+  forecast,
+  measureGemmSpeed,
+  type WeightsKind,
+  WEIGHTS_KINDS,
+} from "../../index.ts";
+import { readMachineMemory, usableBytes } from "../../machine/memory.ts";
+import { sizeText } from "../../machine/size-text.ts";
+import { subjectSizes } from "./checkpoint.ts";
+import type { Section, Subject } from "./section.ts";
+
+/** Of square pictures, in pixels. */
+const SIDES = [512, 1024];
+/** Kinds with a file of their own, which is made of the checkpoint's. */
+const CONVERTED: ReadonlySet<WeightsKind> = new Set(["int8", "int4"]);
+
+export async function examineWeights(subject: Subject): Promise<Section> {
+  const { sizes } = await subjectSizes(subject);
+  const limitBytes = subject.memoryLimit ?? usableBytes(await readMachineMemory());
+  const speed = await measureGemmSpeed();
+  // A small network draws nothing at sizes that it was not trained for.
+  const { sampleSize } = sizes.autoencoder;
+  const sides = sampleSize < SIDES[0]! ? [sampleSize] : SIDES;
+  const kinds = WEIGHTS_KINDS.map((kind) => {
+    const edits = sides.map((side) => forecast(sizes, kind, side, { limitBytes, speed }));
+    return { kind, fileBytes: CONVERTED.has(kind) ? convertedBytes(sizes, kind) : null, edits };
+  });
+  const recommended = recommendedOf(kinds);
+  return {
+    title: "Weights: estimates for an edit of 28 steps",
+    name: "weights",
+    lines: [
+      `Of ${sizeText(limitBytes)} memory that may be used, at ${gigaflops(speed.fp32)} in float32 and ${gigaflops(speed.int8)} in 8 bits (measured now, in half a second).`,
+      ...kinds.flatMap(({ kind, fileBytes, edits }) =>
+        edits.map((edit, index) => {
+          const disk =
+            index === 0 && fileBytes !== null ? `; a file of ${sizeText(fileBytes)} on the disk` : "";
+          return [index === 0 ? kind : "", editText(edit) + disk] as const;
+        }),
+      ),
+      recommended === undefined
+        ? `Nothing fits: ${sizeText(Math.min(...kinds.map(({ edits }) => edits[0]!.peakBytes)))} are the least.`
+        : `Recommended: ${recommended}.`,
+    ],
+    facts: { limitBytes, gflops: { fp32: speed.fp32 / 1e9, int8: speed.int8 / 1e9 }, kinds, recommended },
+  };
+}
+
+/** Float32 where everything stays loaded, or else the most exact of the quick kinds that fits at every size. */
+function recommendedOf(
+  kinds: readonly { kind: WeightsKind; edits: readonly Forecast[] }[],
+): WeightsKind | undefined {
+  const fits = (wanted: WeightsKind, isGood: (edit: Forecast) => boolean): boolean =>
+    kinds.find(({ kind }) => kind === wanted)!.edits.every((edit) => isGood(edit));
+  if (fits("fp32", (edit) => edit.isResident)) return "fp32";
+  return (["int8", "int4"] as const).find((kind) => fits(kind, ({ isFitting }) => isFitting));
+}
+
+function editText({ side, peakBytes, residentBytes, mappedBytes, seconds, ...edit }: Forecast): string {
+  const most = edit.isResident ? residentBytes : peakBytes;
+  const mapped = mappedBytes > 0 ? ` and ${sizeText(mappedBytes)} of its files` : "";
+  const verdict = edit.isResident
+    ? "everything stays loaded"
+    : edit.isFitting
+      ? "fits, in turns"
+      : "does not fit";
+  const isReadAgain = edit.isFitting && !edit.isCached;
+  const slowness = isReadAgain ? ", but reads its files again in every step" : "";
+  return `${side}x${side}: ${sizeText(most)}${mapped}, about ${timeText(seconds)}; ${verdict}${slowness}`;
+}
+
+export function timeText(seconds: number): string {
+  if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+const gigaflops = (speed: number): string => `${Math.round(speed / 1e9)} GFLOP/s`;
