@@ -4,6 +4,7 @@ import {
   nameLoras,
   numberOf,
   parseFormat,
+  parseMemory,
   parseSize,
   withFlagNames,
 } from "../../src/cli/arguments.ts";
@@ -62,6 +63,16 @@ describe("parseSize", () => {
   ])("refuses %j", (text) => {
     const sentence = `--size must be a width and a height such as 1024x768, not ${JSON.stringify(text)}.`;
     expect(() => parseSize(text)).toThrow(sentence);
+  });
+});
+
+describe("parseMemory", () => {
+  it("reads sizes as the settings have them", () => {
+    expect(parseMemory("12GB")).toBe(12 * 2 ** 30);
+  });
+
+  it.each(["", "12", "much", "1.5GB"])("refuses %j", (text) => {
+    expect(() => parseMemory(text)).toThrow(/^--memory-limit must be a size from 100MB to 4096GB, /);
   });
 });
 
