@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   machine: [],
   onnx: ["errors.ts"],
   weights: ["errors.ts", "onnx"],
+  quantize: ["errors.ts", "onnx", "weights"],
   models: ["errors.ts", "onnx", "weights"],
   lora: ["errors.ts", "onnx", "weights", "models"],
   runtime: ["errors.ts", "onnx", "weights"],

@@ -13,6 +13,7 @@ export type DType = keyof typeof DTYPES;
 
 export const onnxCodeOf = (dtype: DType): number => DTYPES[dtype].onnxCode;
 export const byteSizeOf = (dtype: DType): number => DTYPES[dtype].byteSize;
+export const safetensorsNameOf = (dtype: DType): string => DTYPES[dtype].safetensors;
 
 /** The element type that a safetensors header names, or undefined for one that no network here uses. */
 export function dtypeFromSafetensors(name: string): DType | undefined {

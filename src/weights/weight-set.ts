@@ -18,6 +18,15 @@ const READABLE = new Set<DType>(["float32", "float16", "bfloat16", "float8e4m3fn
 export const READABLE_TYPES = "F32, F16, BF16 and F8_E4M3";
 export const isReadable = ({ dtype }: StoredTensor): boolean => dtype !== undefined && READABLE.has(dtype);
 
+/** @throws RetouchError CHECKPOINT_UNSUPPORTED naming the key and its type. */
+export function assertReadable(name: string, key: string, tensor: StoredTensor): void {
+  if (isReadable(tensor)) return;
+  throw new RetouchError(
+    "CHECKPOINT_UNSUPPORTED",
+    `${name}: the weight ${key} is stored as ${tensor.storedType}; ${READABLE_TYPES} can be read.`,
+  );
+}
+
 /** A weight whose rows lie in several byte ranges, or that is stored divided by a scale. */
 export interface AssembledTensor {
   shape: readonly number[];
@@ -136,13 +145,7 @@ export class WeightSet {
 
   #assemble(key: string, stored: StoredTensor | AssembledTensor): Value {
     const parts = partsOf(stored);
-    const unreadable = parts.find((part) => !isReadable(part));
-    if (unreadable) {
-      throw new RetouchError(
-        "CHECKPOINT_UNSUPPORTED",
-        `${this.name}: the weight ${key} is stored as ${unreadable.storedType}; ${READABLE_TYPES} can be read.`,
-      );
-    }
+    for (const part of parts) assertReadable(this.name, key, part);
     this.#use(key);
     const values = parts.map((part, index) =>
       toFloat32(this.#external(parts.length === 1 ? key : `${key}[${index}]`, part)),

@@ -1,0 +1,33 @@
+/**
+ * How each weight of a converted network is stored. Few bits are for the matrices of the blocks, where nearly all of the
+ * numbers are; what is small, or what all of the picture goes through once, stays exact. Modulation is a quarter of the
+ * published transformer and steers every block, so it has 8 bits where the others have 4.
+ */
+import type { WeightKind } from "../weights/converted.ts";
+import type { BlockFormat } from "../weights/quantized.ts";
+
+export type WeightFormat = BlockFormat | "float32" | "float16" | "bfloat16";
+
+/** Tables of which rows are taken. */
+const TABLE = /(?:^|\.)(?:shared|embed_tokens|relative_attention_bias)\.weight$/;
+/** What the transformer reads and writes through. */
+const EDGE = /^(?:x_embedder|context_embedder|time_text_embed|proj_out)\./;
+const MODULATION = /(?:^|\.)norm\w*\.linear\.weight$/;
+const BLOCK_SIZE = 128;
+
+/** The format of a weight; `blocks` is the one that its source has, which is taken where it fits. */
+export function formatOf(
+  key: string,
+  shape: readonly number[],
+  kind: WeightKind,
+  blocks?: BlockFormat | undefined,
+): WeightFormat {
+  if (shape.length < 2) return "float32";
+  if (kind === "fp16") return "float16";
+  if (kind === "bf16") return "bfloat16";
+  // Finer than bfloat16, and the published numbers are far from its limits.
+  if (TABLE.test(key)) return "float16";
+  if (shape.length > 2 || EDGE.test(key) || shape[1]! < BLOCK_SIZE) return "float32";
+  const bits = kind === "int4" && !MODULATION.test(key) ? 4 : 8;
+  return { bits, blockSize: blocks?.bits === bits ? blocks.blockSize : BLOCK_SIZE };
+}

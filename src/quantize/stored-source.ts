@@ -1,0 +1,90 @@
+/** The weights of a checkpoint's `.safetensors` as a source: parts put together, scales applied, some rows at a time. */
+import { type FileHandle, open } from "node:fs/promises";
+import { byteSizeOf } from "../onnx/dtype.ts";
+import type { StoredTensor } from "../weights/safetensors.ts";
+import type { SourceWeight, WeightSource } from "../weights/weight-source.ts";
+import { type AssembledTensor, assertReadable, type WeightSet } from "../weights/weight-set.ts";
+import { widened } from "./half.ts";
+
+/** @throws RetouchError CHECKPOINT_UNSUPPORTED, when a weight is asked for that is in few bits or cannot be read */
+export function storedSource(weights: WeightSet): WeightSource {
+  const stored = [...weights.entries()].map(([key, weight]) => {
+    if ("blocks" in weight) throw new Error(`${weights.name}: ${key} is in few bits already.`);
+    return { key, weight, parts: "parts" in weight ? weight.parts : [weight] };
+  });
+  return {
+    name: weights.name,
+    byteLength: stored.flatMap(({ parts }) => parts).reduce((sum, part) => sum + part.byteLength, 0),
+    *weights() {
+      for (const { key, weight, parts } of stored) {
+        for (const part of parts) assertReadable(weights.name, key, part);
+        yield sourceWeight(key, weight, parts);
+      }
+    },
+  };
+}
+
+function sourceWeight(
+  key: string,
+  weight: StoredTensor | AssembledTensor,
+  parts: readonly StoredTensor[],
+): SourceWeight {
+  const { shape } = weight;
+  const rowSize = shape.slice(1).reduce((product, dim) => product * dim, 1);
+  const scale = "parts" in weight ? weight.scale : undefined;
+  return {
+    key,
+    shape,
+    async rows(from, to) {
+      const values = new Float32Array((to - from) * rowSize);
+      let start = 0;
+      for (const part of parts) {
+        const end = start + (part.shape[0] ?? 1);
+        const [first, last] = [Math.max(from, start), Math.min(to, end)];
+        if (first < last) {
+          values.set(
+            await readNumbers(part, (first - start) * rowSize, (last - start) * rowSize),
+            (first - from) * rowSize,
+          );
+        }
+        start = end;
+      }
+      if (scale === undefined) return values;
+      const [factor] = await readNumbers(scale, 0, 1);
+      return values.map((value) => value * factor!);
+    },
+  };
+}
+
+/** Numbers `from` up to `to` of a tensor. */
+async function readNumbers(
+  { file, dtype, byteOffset }: StoredTensor,
+  from: number,
+  to: number,
+): Promise<Float32Array> {
+  const size = byteSizeOf(dtype!);
+  const bytes = new Uint8Array((to - from) * size);
+  await withFile(file, async (handle) => {
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesRead } = await handle.read(
+        bytes,
+        done,
+        bytes.length - done,
+        byteOffset + from * size + done,
+      );
+      if (bytesRead === 0) throw new Error(`${file} ended while it was read.`);
+      done += bytesRead;
+    }
+  });
+  return widened(dtype, bytes);
+}
+
+async function withFile(file: string, use: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const handle = await open(file, "r");
+  try {
+    await use(handle);
+  } finally {
+    await handle.close();
+  }
+}

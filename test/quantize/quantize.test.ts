@@ -1,0 +1,259 @@
+/** Whole networks written as our own files, and read back through the runtime. */
+import { existsSync } from "node:fs";
+import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { linear } from "../../src/models/layers.ts";
+import { byteSizeOf } from "../../src/onnx/dtype.ts";
+import { input } from "../../src/onnx/graph.ts";
+import { dequantizeRows, quantizeRows } from "../../src/quantize/blocks.ts";
+import { quantize, type QuantizeOptions } from "../../src/quantize/quantize.ts";
+import { storedSource } from "../../src/quantize/stored-source.ts";
+import { readConverted, WEIGHT_KINDS, type WeightKind } from "../../src/weights/converted.ts";
+import { readSafetensors, readSafetensorsHeader } from "../../src/weights/safetensors.ts";
+import { WeightSet } from "../../src/weights/weight-set.ts";
+import type { SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
+import { difference } from "../support/compare.ts";
+import { evaluate, tensor, wave } from "../support/onnx.ts";
+import { refusal } from "../support/refusal.ts";
+import { float32, writeSafetensors } from "../support/safetensors.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+const [ROWS, COLUMNS] = [6, 200];
+const MATRIX = wave(ROWS * COLUMNS);
+
+async function newSource(): Promise<WeightSource> {
+  const file = path.join(await temporaryFolder(), "model.safetensors");
+  await writeSafetensors(file, {
+    "blocks.0.up.weight": float32(MATRIX, [ROWS, COLUMNS]),
+    "blocks.0.up.bias": float32(wave(ROWS, 1)),
+    "blocks.0.norm1.linear.weight": float32(wave(2 * 128, 2), [2, 128]),
+    "shared.weight": float32(wave(2 * 128, 3), [2, 128]),
+    "x_embedder.weight": float32(wave(2 * 128, 4), [2, 128]),
+    "blocks.0.narrow.weight": float32(wave(2 * 127, 5), [2, 127]),
+  });
+  return storedSource(new WeightSet("network", await readSafetensorsHeader(file)));
+}
+
+const newFile = async (): Promise<string> => path.join(await temporaryFolder(), "made", "int8.safetensors");
+
+describe("a network", () => {
+  it.each<[WeightKind, Record<string, string>]>([
+    ["fp16", { up: "F16", modulation: "F16", table: "F16", edge: "F16", narrow: "F16" }],
+    ["bf16", { up: "BF16", modulation: "BF16", table: "BF16", edge: "BF16", narrow: "BF16" }],
+    ["int8", { up: "8 bits", modulation: "8 bits", table: "F16", edge: "F32", narrow: "F32" }],
+    ["int4", { up: "4 bits", modulation: "8 bits", table: "F16", edge: "F32", narrow: "F32" }],
+  ])("in %s has each weight in its format", async (kind, expected) => {
+    const file = await newFile();
+    const { source, byteLength } = await quantize(await newSource(), kind, file);
+    expect(source).toMatch(/^[0-9a-f]{64}$/);
+    expect((await readFile(file)).length).toBe(byteLength);
+    const converted = await readConverted("network", file);
+    expect([converted.kind, converted.source]).toEqual([kind, source]);
+    const weights = new Map(converted.weights.entries());
+    const formatOf = (key: string): string => {
+      const weight = weights.get(key)!;
+      return "blocks" in weight ? `${weight.bits} bits` : (weight as { storedType: string }).storedType;
+    };
+    expect({
+      up: formatOf("blocks.0.up.weight"),
+      modulation: formatOf("blocks.0.norm1.linear.weight"),
+      table: formatOf("shared.weight"),
+      edge: formatOf("x_embedder.weight"),
+      narrow: formatOf("blocks.0.narrow.weight"),
+    }).toEqual(expected);
+    expect(formatOf("blocks.0.up.bias")).toBe("F32");
+    for (const { byteOffset, dtype } of (await readSafetensorsHeader(file)).values()) {
+      expect(byteOffset % byteSizeOf(dtype!)).toBe(0);
+    }
+  });
+
+  it.each<[WeightKind, number]>([
+    ["fp16", 3e-4],
+    ["bf16", 2.5e-3],
+    ["int8", 5e-3],
+    ["int4", 0.1],
+  ])("in %s computes about the same, and says how far it is off", async (kind, tolerance) => {
+    const file = await newFile();
+    const { errors } = await quantize(await newSource(), kind, file);
+    const own = errors.find(({ key }) => key === "blocks.0.up.weight")!;
+    expect(own.relativeError).toBeGreaterThan(0);
+    expect(own.relativeError).toBeLessThan(tolerance);
+    const { weights } = await readConverted("network", file, { accuracyLevel: 1 });
+    const y = linear(weights.scope("blocks.0"), "up", input("x", "float32", [COLUMNS, COLUMNS]), ROWS, {
+      hasBias: false,
+    });
+    const identity = Array.from({ length: COLUMNS ** 2 }, (_, at) => (at % (COLUMNS + 1) === 0 ? 1 : 0));
+    const { data } = await evaluate(y, { x: tensor(identity, [COLUMNS, COLUMNS]) }, weights.baseFolder);
+    const stored = MATRIX.map((_, at) => data[(at % COLUMNS) * ROWS + Math.floor(at / COLUMNS)]!);
+    // The graph's matrix is the file's, and the reported error is the graph's.
+    expect(difference(stored, MATRIX).relative).toBeCloseTo(own.relativeError, 7);
+  });
+
+  it("has the same hash whatever it becomes, and another one when a number changes", async () => {
+    const hashes = new Set<string>();
+    for (const kind of WEIGHT_KINDS)
+      hashes.add((await quantize(await newSource(), kind, await newFile())).source);
+    expect(hashes.size).toBe(1);
+    const file = path.join(await temporaryFolder(), "model.safetensors");
+    await writeSafetensors(file, { a: float32([1, 2]) });
+    const first = await quantize(
+      storedSource(new WeightSet("n", await readSafetensorsHeader(file))),
+      "bf16",
+      await newFile(),
+    );
+    await writeSafetensors(file, { a: float32([1, 3]) });
+    const second = await quantize(
+      storedSource(new WeightSet("n", await readSafetensorsHeader(file))),
+      "bf16",
+      await newFile(),
+    );
+    expect(first.source).not.toBe(second.source);
+  });
+
+  it("with a number that is too large for fp16 is refused, and leaves nothing", async () => {
+    const file = path.join(await temporaryFolder(), "model.safetensors");
+    await writeSafetensors(file, { "up.weight": float32([1, 70_000], [1, 2]) });
+    const source = storedSource(new WeightSet("network", await readSafetensorsHeader(file)));
+    const target = await newFile();
+    await expect(quantize(source, "fp16", target)).rejects.toThrow(
+      refusal(
+        "CHECKPOINT_UNSUPPORTED",
+        "network: the weight up.weight holds 70000, which is too large for float16.",
+      ),
+    );
+    expect(await readdir(path.dirname(target))).toEqual([]);
+  });
+});
+
+describe("blocks that the source has", () => {
+  const format = { bits: 8, blockSize: 32 } as const;
+  const own = quantizeRows(Float32Array.from(MATRIX), COLUMNS, format);
+  const sourceWith = (reads: number[]): WeightSource => ({
+    name: "network",
+    byteLength: 1,
+    *weights(): Iterable<SourceWeight> {
+      const values = dequantizeRows(own, COLUMNS, format);
+      yield {
+        key: "up.weight",
+        shape: [ROWS, COLUMNS],
+        rows: (from, to) => Promise.resolve(values.slice(from * COLUMNS, to * COLUMNS)),
+        blocks: {
+          ...format,
+          read: (from, to) => {
+            reads.push(from, to);
+            return Promise.resolve({
+              blocks: own.blocks.slice(from * 7 * 32, to * 7 * 32),
+              scales: own.scales.slice(from * 7, to * 7),
+            });
+          },
+        },
+      };
+    },
+  });
+
+  it("are taken as they are where the kind has as many bits", async () => {
+    const [file, reads] = [await newFile(), [] as number[]];
+    const { errors } = await quantize(sourceWith(reads), "int8", file);
+    expect(errors).toEqual([{ key: "up.weight", format, relativeError: 0 }]);
+    expect(reads).toEqual([0, ROWS]);
+    const { tensors } = await readSafetensors(file);
+    const { byteOffset, byteLength } = tensors.get("up.weight")!;
+    expect(new Uint8Array((await readFile(file)).subarray(byteOffset, byteOffset + byteLength))).toEqual(
+      own.blocks,
+    );
+  });
+
+  it("are rounded anew where it has not", async () => {
+    const [file, reads] = [await newFile(), [] as number[]];
+    const { errors } = await quantize(sourceWith(reads), "int4", file);
+    expect(errors[0]!.format).toEqual({ bits: 4, blockSize: 128 });
+    expect(reads).toEqual([]);
+  });
+});
+
+describe("a conversion that does not end well", () => {
+  const failing = async (options: QuantizeOptions, source?: WeightSource): Promise<[unknown, string[]]> => {
+    const file = await newFile();
+    const failure = await quantize(source ?? (await newSource()), "int8", file, options).catch(
+      (error: unknown) => error,
+    );
+    return [failure, await readdir(path.dirname(file))];
+  };
+
+  it("leaves nothing when it is interrupted", async () => {
+    const controller = new AbortController();
+    const [failure, left] = await failing({
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    expect([(failure as { code: string }).code, left]).toEqual(["ABORTED", []]);
+  });
+
+  it("leaves nothing when its source fails", async () => {
+    const source = await newSource();
+    const broken: WeightSource = {
+      ...source,
+      *weights() {
+        for (const weight of source.weights()) {
+          yield { ...weight, rows: () => Promise.reject(new Error("The disk is gone.")) };
+        }
+      },
+    };
+    const [failure, left] = await failing({}, broken);
+    expect([failure, left]).toEqual([new Error("The disk is gone."), []]);
+  });
+
+  it("is not begun where the disk has too little room", async () => {
+    const [failure, left] = await failing({ freeBytes: () => Promise.resolve(1000) });
+    expect(failure).toEqual(
+      refusal("OUTPUT_UNWRITABLE", /int8\.safetensors needs 1 MB, and 1 MB are free there\.$/),
+    );
+    expect(left).toEqual([]);
+  });
+
+  it("says what the system says when a folder cannot be made", async () => {
+    const file = path.join(await temporaryFolder(), "file");
+    await writeFile(file, "");
+    await expect(quantize(await newSource(), "int8", path.join(file, "int8.safetensors"))).rejects.toThrow(
+      refusal("OUTPUT_UNWRITABLE", /cannot be written: E/),
+    );
+  });
+
+  it("keeps the file that was there, and is no whole file before its end", async () => {
+    const file = await newFile();
+    await quantize(await newSource(), "int8", file);
+    const before = await readFile(file);
+    const controller = new AbortController();
+    let partial: Promise<unknown> | undefined;
+    await quantize(await newSource(), "int4", file, {
+      signal: controller.signal,
+      onProgress: () => {
+        partial ??= readdir(path.dirname(file)).then((names) =>
+          readSafetensorsHeader(
+            path.join(
+              path.dirname(file),
+              names.find((name) => name.endsWith(".partial"))!,
+            ),
+          ),
+        );
+        partial.catch(() => {});
+        controller.abort();
+      },
+    }).catch(() => {});
+    await expect(partial).rejects.toThrow();
+    expect(await readFile(file)).toEqual(before);
+  });
+
+  it("is cleaned up after by the next one, but for what is still being written", async () => {
+    const file = await newFile();
+    await quantize(await newSource(), "int8", file);
+    const leftover = (end: string): string => `${file}.${end}.partial`;
+    const [dead, alive] = [leftover("0".repeat(36)), leftover("1".repeat(36))];
+    await Promise.all([writeFile(dead, "x"), writeFile(alive, "x"), writeFile(`${file}.other`, "x")]);
+    await utimes(dead, 1, 1);
+    await utimes(`${file}.other`, 1, 1);
+    await quantize(await newSource(), "int8", file);
+    expect([existsSync(dead), existsSync(alive), existsSync(`${file}.other`)]).toEqual([false, true, true]);
+  });
+});
