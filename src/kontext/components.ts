@@ -8,7 +8,7 @@ import { originalAutoencoderConfig, originalAutoencoderLayout } from "../models/
 import { originalFluxConfig, originalFluxLayout } from "../models/original-flux.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import type { Config } from "../weights/config.ts";
-import type { LayoutEntry, SingleFile } from "../weights/single-file.ts";
+import type { LayoutEntry, TensorFile } from "../weights/tensor-file.ts";
 import type { WeightSet } from "../weights/weight-set.ts";
 
 export interface Component<Sizes> {
@@ -34,7 +34,7 @@ async function readComponent<Sizes>(
   checkpoint: Checkpoint,
   name: "transformer" | "vae",
   readConfig: (config: Config) => Sizes,
-  configOfFile: (file: SingleFile, folder: Config | undefined) => Sizes,
+  configOfFile: (file: TensorFile, folder: Config | undefined) => Sizes,
   layoutOf: (config: Sizes) => LayoutEntry[],
 ): Promise<Component<Sizes>> {
   const configFile = `${name}/config.json`;

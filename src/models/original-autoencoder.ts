@@ -5,14 +5,14 @@
  * `convert_ldm_vae_checkpoint`, without a conversion.
  */
 import { Config } from "../weights/config.ts";
-import type { LayoutEntry, SingleFile } from "../weights/single-file.ts";
+import type { LayoutEntry, TensorFile } from "../weights/tensor-file.ts";
 import { type AutoencoderConfig, readAutoencoderConfig } from "./autoencoder.ts";
 
 /** What no shape shows, as published (black-forest-labs/FLUX.1-Kontext-dev, `vae/config.json`). */
 const PUBLISHED = { norm_num_groups: 32, scaling_factor: 0.3611, shift_factor: 0.1159, sample_size: 1024 };
 
 /** Reads the sizes off the file's shapes; what no shape shows comes from `folder` or is as published. */
-export function originalAutoencoderConfig(file: SingleFile, folder: Config | undefined): AutoencoderConfig {
+export function originalAutoencoderConfig(file: TensorFile, folder: Config | undefined): AutoencoderConfig {
   const numLevels = file.countBelow("encoder.down");
   const levels = Array.from({ length: numLevels }, (_, level) => level);
   return readAutoencoderConfig(

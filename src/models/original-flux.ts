@@ -5,7 +5,7 @@
  * `convert_flux_transformer_checkpoint_to_diffusers`, without a conversion: the parts are byte ranges.
  */
 import { Config } from "../weights/config.ts";
-import type { LayoutEntry, SingleFile } from "../weights/single-file.ts";
+import type { LayoutEntry, TensorFile } from "../weights/tensor-file.ts";
 import { type FluxConfig, readFluxConfig } from "./flux-config.ts";
 import { MLP_RATIO } from "./flux.ts";
 import { TIME_CHANNELS } from "./flux-modulation.ts";
@@ -14,7 +14,7 @@ import { TIME_CHANNELS } from "./flux-modulation.ts";
  * Reads the sizes off the file's shapes. What no shape shows, the axes of the rotary table, comes from `folder`, the
  * configuration in the layout of diffusers, or is as published.
  */
-export function originalFluxConfig(file: SingleFile, folder: Config | undefined): FluxConfig {
+export function originalFluxConfig(file: TensorFile, folder: Config | undefined): FluxConfig {
   const numDoubleBlocks = file.countBelow("double_blocks");
   const norm = numDoubleBlocks > 0 ? "double_blocks.0.img_attn.norm" : "single_blocks.0.norm";
   const headSize = file.dimension(`${norm}.query_norm.scale`, 0);

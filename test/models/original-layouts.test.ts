@@ -15,7 +15,8 @@ import {
 } from "../../src/models/original-autoencoder.ts";
 import { originalFluxConfig, originalFluxLayout } from "../../src/models/original-flux.ts";
 import { Config } from "../../src/weights/config.ts";
-import { type LayoutEntry, SingleFile } from "../../src/weights/single-file.ts";
+import { SingleFile } from "../../src/weights/single-file.ts";
+import type { LayoutEntry } from "../../src/weights/tensor-file.ts";
 import { fixtures, readJson } from "../support/fixtures.ts";
 import { writeSafetensors } from "../support/safetensors.ts";
 import { temporaryFolder } from "../support/temporary.ts";

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { type LayoutEntry, SingleFile } from "../../src/weights/single-file.ts";
+import { SingleFile } from "../../src/weights/single-file.ts";
+import type { LayoutEntry } from "../../src/weights/tensor-file.ts";
 import { refusal } from "../support/refusal.ts";
 import { float32, type TensorFields, writeSafetensors } from "../support/safetensors.ts";
 import { temporaryFolder } from "../support/temporary.ts";
