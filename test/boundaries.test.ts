@@ -67,6 +67,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   "onnxruntime-node": /^runtime\/session\.ts$/,
   sharp: /^images\//,
+  "@huggingface/gguf": /^weights\/gguf\.ts$/,
   "@huggingface/hub": /^hub\/listing\.ts$/,
   "@huggingface/tokenizers": /^tokenizers\//,
   commander: /^cli\//,

@@ -17,6 +17,7 @@ import torch
 from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_scene
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
+from gguf_files import write_gguf_files
 from loras import write_loras
 from PIL import Image
 from pipeline import load_pipeline
@@ -109,6 +110,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_single_files(output / "single-files", FIXTURES / "checkpoints", case, SINGLE_FILE_CASE.edit.guidance)
     plain = FIXTURES / "checkpoints" / SINGLE_FILE_CASE.checkpoint
     write_loras(output / "loras", plain, case, SINGLE_FILE_CASE.edit.guidance)
+    write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

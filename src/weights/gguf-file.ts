@@ -1,0 +1,136 @@
+/**
+ * The weights of one network in a `.gguf` file, as a source to be converted: the runtime's quantised format has other
+ * blocks than ggml. Q8_0 and Q4_0 are rewritten without rounding, everything else is widened to float32.
+ */
+import { open } from "node:fs/promises";
+import { RetouchError } from "../errors.ts";
+import { dequantize, GGUF_TYPES, type GgufType, reblock } from "./gguf-types.ts";
+import { type GgufTensor, readGgufHeader } from "./gguf.ts";
+import { elements, type LayoutEntry, TensorFile } from "./tensor-file.ts";
+import type { SourceBlocks, SourceWeight, WeightSource } from "./weight-source.ts";
+
+type ReadableTensor = GgufTensor & { type: GgufType };
+
+export class GgufFile extends TensorFile<GgufTensor> {
+  private constructor(file: string, tensors: ReadonlyMap<string, GgufTensor>) {
+    super(file, tensors, { test: isReadable, names: GGUF_TYPES });
+  }
+
+  /** Reads the header of `file`. @throws RetouchError as `readGgufHeader` does */
+  static async open(file: string): Promise<GgufFile> {
+    return new GgufFile(file, await readGgufHeader(file));
+  }
+
+  /**
+   * Gives the network its weights under its own keys.
+   * @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED for the first key that is missing, unknown, of
+   * another shape or of a type that cannot be read
+   */
+  arrange(layout: readonly LayoutEntry[]): WeightSource {
+    const found = this.tensorsOf(layout);
+    // What has no type was refused.
+    const weights = found.flatMap(({ entry, tensor }) =>
+      weightsOf(this.file, entry, tensor as ReadableTensor),
+    );
+    const byteLength = found.reduce((sum, { tensor }) => sum + tensor.byteLength, 0);
+    return { name: this.file, byteLength, weights: () => weights };
+  }
+}
+
+const isReadable = ({ type }: GgufTensor): boolean => type !== undefined;
+
+function weightsOf(
+  file: string,
+  { parts, isSwapped = false }: LayoutEntry,
+  tensor: ReadableTensor,
+): SourceWeight[] {
+  const { type } = tensor;
+  let end = 0;
+  return parts.map(({ key, shape }) => {
+    const first = end;
+    end += elements(shape);
+    const numRows = shape[0] ?? 1;
+    const rowSize = elements(shape) / numRows;
+    /** Where the file has the numbers of some rows, in the order of the weight. */
+    const rangesOf = (from: number, to: number): Range[] =>
+      storedRows(from, to, isSwapped ? numRows / 2 : 0).map(([a, b]) => [
+        first + a * rowSize,
+        first + b * rowSize,
+      ]);
+
+    const weight: SourceWeight = {
+      key,
+      shape,
+      async rows(from, to) {
+        const rows = new Float32Array((to - from) * rowSize);
+        let at = 0;
+        for (const range of rangesOf(from, to)) {
+          const numbers = await readNumbers(file, tensor, range);
+          rows.set(numbers, at);
+          at += numbers.length;
+        }
+        return rows;
+      },
+    };
+    // Rows of a matrix are whole blocks; a vector is never multiplied in blocks.
+    if (type.exact && shape.length === 2) weight.blocks = blocksOf(file, tensor, type.exact, rangesOf);
+    return weight;
+  });
+}
+
+function blocksOf(
+  file: string,
+  tensor: ReadableTensor,
+  exact: NonNullable<GgufType["exact"]>,
+  rangesOf: (from: number, to: number) => Range[],
+): SourceBlocks {
+  return {
+    ...exact.format,
+    async read(from, to) {
+      const bytes: Uint8Array[] = [];
+      for (const range of rangesOf(from, to)) bytes.push((await readBlocks(file, tensor, range)).bytes);
+      return reblock(tensor.type, exact, bytes.length === 1 ? bytes[0]! : Buffer.concat(bytes));
+    },
+  };
+}
+
+type Range = readonly [from: number, to: number];
+
+/** @param half rows of each half where the file has the halves in the other order, else 0 */
+function storedRows(from: number, to: number, half: number): Range[] {
+  if (half === 0) return [[from, to]];
+  const ranges: Range[] = [
+    [from + half, Math.min(to, half) + half],
+    [Math.max(from, half) - half, to - half],
+  ];
+  return ranges.filter(([start, end]) => start < end);
+}
+
+async function readNumbers(file: string, tensor: ReadableTensor, [from, to]: Range): Promise<Float32Array> {
+  const { bytes, start } = await readBlocks(file, tensor, [from, to]);
+  return dequantize(tensor.type, bytes).subarray(from - start, to - start);
+}
+
+/** The whole blocks in which the numbers `from` up to `to` of a tensor lie, and the number that they begin with. */
+async function readBlocks(
+  file: string,
+  { type: { blockSize, blockBytes }, byteOffset }: ReadableTensor,
+  [from, to]: Range,
+): Promise<{ bytes: Uint8Array; start: number }> {
+  const block = Math.floor(from / blockSize);
+  const length = (Math.ceil(to / blockSize) - block) * blockBytes;
+  const bytes = new Uint8Array(length);
+  const handle = await open(file, "r");
+  try {
+    const { bytesRead } = await handle.read(bytes, 0, length, byteOffset + block * blockBytes);
+    if (bytesRead !== length) {
+      throw new RetouchError(
+        "CHECKPOINT_INVALID",
+        `The weights file ${file} became shorter while it was read.`,
+      );
+    }
+  } finally {
+    await handle.close();
+  }
+  return { bytes, start: block * blockSize };
+}

@@ -1,0 +1,124 @@
+/**
+ * Reads the header of a `.gguf` file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) with
+ * `@huggingface/gguf`, which bounds counts, texts and its own memory, but takes the bytes after the end of a file for
+ * zeros and believes where a tensor lies; those two are checked here. Tensor data is never read.
+ */
+import { open } from "node:fs/promises";
+import path from "node:path";
+import type { GGUFParseOutput } from "@huggingface/gguf";
+import { RetouchError } from "../errors.ts";
+import { showShape } from "../onnx/graph.ts";
+import { ggufTypeOf, type GgufType } from "./gguf-types.ts";
+import { elements, type FileTensor } from "./tensor-file.ts";
+
+export interface GgufTensor extends FileTensor {
+  /** Undefined for an element type that cannot be read; its length is not known then. */
+  type: GgufType | undefined;
+  /** From the start of the file. */
+  byteOffset: number;
+  byteLength: number;
+}
+
+/** Magic, version, and how many tensors and settings follow. */
+const START_BYTES = 24;
+const VERSIONS = [2, 3];
+/** A tensor has at least the length of its name, a count of dimensions, a type and an offset. */
+const MIN_TENSOR_BYTES = 24;
+/** The published files have fewer than 1,000 tensors. */
+const MAX_TENSORS = 100_000;
+
+/**
+ * Reads where every tensor of `file` lies. Its shape has the order of PyTorch, rows first.
+ * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file
+ */
+export async function readGgufHeader(file: string): Promise<Map<string, GgufTensor>> {
+  const size = await checkStart(file);
+  const header = await parse(file);
+  const [, headerEnd] = header.tensorInfoByteRange;
+  if (headerEnd > size) throw damaged(file, `it ends after ${size} bytes, inside the header`);
+  const dataStart = Number(header.tensorDataOffset);
+  const settings: Record<string, unknown> = { ...header.metadata };
+  const alignment = Number(settings["general.alignment"] ?? 32);
+  if (!Number.isInteger(Math.log2(alignment)) || dataStart < headerEnd) {
+    throw damaged(file, `its tensors are aligned to ${alignment} bytes, which is no power of two in use`);
+  }
+
+  const tensors = new Map<string, GgufTensor>();
+  for (const { name, shape: dims, dtype: code, offset } of header.tensorInfos) {
+    if (tensors.has(name)) throw damaged(file, `it has ${name} twice`);
+    // ggml counts dimensions from the innermost.
+    const shape = dims.map(Number).toReversed();
+    const type = ggufTypeOf(code);
+    const storedType = type?.name ?? `type ${code}`;
+    if (type && (shape.at(-1) ?? 1) % type.blockSize !== 0) {
+      throw damaged(
+        file,
+        `${name} ${showShape(shape)} is ${storedType}, whose blocks have ${type.blockSize} numbers`,
+      );
+    }
+    const byteOffset = dataStart + Number(offset);
+    const byteLength = type ? (elements(shape) / type.blockSize) * type.blockBytes : 0;
+    if (byteOffset + byteLength > size) {
+      throw damaged(file, `${name} should end at byte ${byteOffset + byteLength} and the file has ${size}`);
+    }
+    tensors.set(name, { type, storedType, shape, byteOffset, byteLength });
+  }
+  checkApart(file, tensors);
+  return tensors;
+}
+
+/** Refuses what is no GGUF file, and counts that its size rules out. Gives the size. */
+async function checkStart(file: string): Promise<number> {
+  const handle = await open(file, "r").catch((cause: unknown) => {
+    throw new RetouchError("CHECKPOINT_MISSING", `The weights file ${file} cannot be opened.`, { cause });
+  });
+  try {
+    const stats = await handle.stat();
+    if (stats.isDirectory()) {
+      throw new RetouchError("CHECKPOINT_INVALID", `The weights file ${file} is a folder.`);
+    }
+    const start = Buffer.alloc(START_BYTES);
+    const { bytesRead } = await handle.read(start, 0, START_BYTES, 0);
+    if (bytesRead !== START_BYTES || start.toString("latin1", 0, 4) !== "GGUF") {
+      throw damaged(file, "it does not begin as a GGUF file does");
+    }
+    const version = start.readUInt32LE(4);
+    if (!VERSIONS.includes(version)) {
+      throw new RetouchError(
+        "CHECKPOINT_UNSUPPORTED",
+        `The weights file ${file} is GGUF version ${version}; versions ${VERSIONS.join(" and ")}, little-endian, can be read.`,
+      );
+    }
+    const count = start.readBigUInt64LE(8);
+    if (count > MAX_TENSORS || Number(count) * MIN_TENSOR_BYTES > stats.size) {
+      throw damaged(file, `its header claims ${count} tensors and the file has ${stats.size} bytes`);
+    }
+    return stats.size;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function parse(file: string): Promise<GGUFParseOutput> {
+  const { gguf } = await import("@huggingface/gguf");
+  // Absolute, since the package takes what looks like a web address for one.
+  return gguf(path.resolve(file), { allowLocalFile: true }).catch((cause: unknown) => {
+    throw damaged(file, "its header cannot be read", cause);
+  });
+}
+
+/** Two weights in the same bytes are no weights of one network. */
+function checkApart(file: string, tensors: ReadonlyMap<string, GgufTensor>): void {
+  const inOrder = [...tensors].toSorted(([, a], [, b]) => a.byteOffset - b.byteOffset);
+  for (const [index, [name, { byteOffset }]] of inOrder.entries()) {
+    const [before, { byteOffset: start, byteLength }] = inOrder[index - 1] ?? [
+      name,
+      { byteOffset, byteLength: 0 },
+    ];
+    if (start + byteLength > byteOffset) throw damaged(file, `${name} begins inside ${before}`);
+  }
+}
+
+function damaged(file: string, detail: string, cause?: unknown): RetouchError {
+  return new RetouchError("CHECKPOINT_INVALID", `The weights file ${file} is damaged: ${detail}.`, { cause });
+}
