@@ -29,6 +29,7 @@ export interface EditFlags {
   checkpoint?: string | undefined;
   transformer?: string | undefined;
   vae?: string | undefined;
+  textEncoder?: string | undefined;
   threads?: number | undefined;
   memoryLimit?: number | undefined;
   lora?: LoraArgument[] | undefined;
@@ -58,13 +59,23 @@ export async function runEdit(
   let engine: Engine | undefined;
   try {
     progress.phase("loading the checkpoint");
-    const { transformer, vae, threads, memoryLimit, device } = flags;
+    const { transformer, vae, textEncoder, threads, memoryLimit, device } = flags;
     const checkpoint = await checkpointFolder(flags.checkpoint);
     const { files: loras } = nameLoras(flags.lora ?? []);
     const safety = { isOn: flags.safetyChecker ?? true };
     engine = await orAborted(
       withFlagNames(() =>
-        createEngine({ checkpoint, transformer, vae, loras, threads, memoryLimit, device, safety }),
+        createEngine({
+          checkpoint,
+          transformer,
+          vae,
+          textEncoder,
+          loras,
+          threads,
+          memoryLimit,
+          device,
+          safety,
+        }),
       ),
       signal,
     );

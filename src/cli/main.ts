@@ -66,6 +66,7 @@ program
   )
   .option("--transformer <file>", "a single file in the place of the folder's transformer")
   .option("--vae <file>", "a single file in the place of the folder's autoencoder")
+  .option("--text-encoder <file>", "a single file in the place of the folder's T5")
   .option(
     "--lora <file[:scale]>",
     "a LoRA in a .safetensors file and its strength, -10 to 10 (default: 1); up to 4 times",
@@ -130,6 +131,7 @@ program
   )
   .option("--transformer <file>", "a single file in the place of the folder's transformer")
   .option("--vae <file>", "a single file in the place of the folder's autoencoder")
+  .option("--text-encoder <file>", "a single file in the place of the folder's T5")
   .option(
     "--threads <number>",
     "threads to compute with, 0 for one a core (default: 0)",

@@ -23,6 +23,7 @@ export interface McpFlags {
   checkpoint?: string | undefined;
   transformer?: string | undefined;
   vae?: string | undefined;
+  textEncoder?: string | undefined;
   threads?: number | undefined;
   device?: DeviceChoice | undefined;
   safetyChecker?: boolean | undefined;
@@ -30,9 +31,17 @@ export interface McpFlags {
 
 /** Serves until the client goes away or `signal`. The checkpoint is loaded by the first edit. */
 export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void> {
-  const { transformer, vae, threads, device, safetyChecker: isOn = true } = flags;
+  const { transformer, vae, textEncoder, threads, device, safetyChecker: isOn = true } = flags;
   const checkpoint = await checkpointFolder(flags.checkpoint);
-  const engine = createLateEngine({ checkpoint, transformer, vae, threads, device, safety: { isOn } });
+  const engine = createLateEngine({
+    checkpoint,
+    transformer,
+    vae,
+    textEncoder,
+    threads,
+    device,
+    safety: { isOn },
+  });
   const edit = createEditTool(engine.get);
   const server = new Server({ name: "retouch", version }, { capabilities: { tools: {} } });
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [EDIT_TOOL] }));

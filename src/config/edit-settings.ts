@@ -21,6 +21,12 @@ export const ENGINE = {
     "ae.safetensors",
     "Single file in the place of the folder's autoencoder.",
   ),
+  textEncoder: optional(
+    "RETOUCH_TEXT_ENCODER",
+    text,
+    "t5xxl_fp16.safetensors",
+    "Single file in the place of the folder's T5.",
+  ),
   loras: optional(
     "RETOUCH_LORAS",
     loras,

@@ -32,6 +32,8 @@ export interface EngineOptions {
   transformer?: string | undefined;
   /** The same in the place of its autoencoder. */
   vae?: string | undefined;
+  /** A single file under the keys of transformers, as ComfyUI's users have it, in the place of the folder's T5. */
+  textEncoder?: string | undefined;
   /** Threads of the networks; 0 takes one a physical core. @default 0 */
   threads?: number | undefined;
   /** Bytes of memory that the process may take. @default what the machine has to give when the engine is made */
@@ -151,8 +153,8 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const { isPromptInMetadata = false } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads }) : undefined;
-  const { transformer, vae } = options;
-  const checkpoint = await Checkpoint.open(folder, { transformer, vae });
+  const { transformer, vae, textEncoder } = options;
+  const checkpoint = await Checkpoint.open(folder, { transformer, vae, textEncoder });
   const device = await chooseDevice(options.device ?? "auto");
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
   const { loras: loraFiles = {} } = options;
@@ -166,7 +168,9 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
     name: transformer === undefined ? path.basename(checkpoint.folder) : path.parse(transformer).name,
-    isDemo: checkpoint.folder === SHIPPED_CHECKPOINT && transformer === undefined && vae === undefined,
+    isDemo:
+      checkpoint.folder === SHIPPED_CHECKPOINT &&
+      [transformer, vae, textEncoder].every((file) => file === undefined),
     nativeSize: networks.autoencoder.sampleSize,
     grid: networks.native.grid,
   };

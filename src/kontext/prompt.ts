@@ -1,10 +1,11 @@
 /** The two text encoders of a checkpoint: an instruction becomes what the transformer is conditioned on. */
 import { type ClipConfig, clipEndPosition, clipTextEncoder, readClipConfig } from "../models/clip.ts";
-import { readT5Config, type T5Config, t5Encoder } from "../models/t5.ts";
+import { type T5Config, t5Encoder } from "../models/t5.ts";
 import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { Component } from "./component.ts";
+import { readT5 } from "./components.ts";
 import type { Residency } from "./residency.ts";
 
 /** An encoded instruction. */
@@ -80,9 +81,8 @@ export class PromptEncoder {
     clipWeights.assertAllUsed();
     const clip = new Component("clip", clipOutputs, clipWeights, runtime);
 
-    const t5Config = readT5Config(await checkpoint.config("text_encoder_2/config.json"));
+    const { config: t5Config, weights: t5Weights } = await readT5(checkpoint);
     const t5Length = t5LengthOf(t5Tokenizer);
-    const t5Weights = await checkpoint.weights("text_encoder_2");
     const t5Outputs = t5Encoder(t5Config, t5Weights.scope(), { length: t5Length });
     t5Weights.assertAllUsed();
     const t5 = new Component("t5", t5Outputs, t5Weights, runtime);

@@ -1,7 +1,7 @@
 /** What a LoRA may adapt, under every name that trainers give it: layers of ours, and fused ones of the original repository. */
 import type { FluxConfig } from "../models/flux-config.ts";
 import { originalFluxLayout } from "../models/original-flux.ts";
-import type { LayoutEntry } from "../weights/single-file.ts";
+import type { LayoutEntry } from "../weights/tensor-file.ts";
 
 export interface Target {
   columns: number;

@@ -40,13 +40,14 @@ export function createWorkers(
 }
 
 function engineSetup(config: Config): EngineSetup {
-  const { checkpoint, transformer, vae, loras, threads, memoryLimit, device } = config;
+  const { checkpoint, transformer, vae, textEncoder, loras, threads, memoryLimit, device } = config;
   const { price, allowPrivateHosts } = config;
   const { imageMaxBytes, imageMaxPixels, imageTimeoutMs } = config;
   return {
     checkpoint,
     transformer,
     vae,
+    textEncoder,
     loras,
     threads,
     memoryLimit,

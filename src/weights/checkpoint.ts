@@ -15,10 +15,13 @@ const WEIGHT_FILES = ["diffusion_pytorch_model.safetensors", "model.safetensors"
 /** What a path may consist of without naming a file. */
 const NO_FILE_NAMES = new Set(["", ".", ".."]);
 
-/** Single files in the layout of the original repository that stand in the place of components. */
+/** Single files that stand in the place of components. */
 export interface SingleFiles {
+  /** In the layout of the original repository. */
   transformer?: string | undefined;
   vae?: string | undefined;
+  /** T5, under its own keys. */
+  textEncoder?: string | undefined;
 }
 
 export class Checkpoint {

@@ -40,6 +40,7 @@ async function setUp(setup: EngineSetup): Promise<void> {
       checkpoint: setup.checkpoint,
       transformer: setup.transformer,
       vae: setup.vae,
+      textEncoder: setup.textEncoder,
       loras: setup.loras,
       threads: setup.threads,
       memoryLimit: setup.memoryLimit,

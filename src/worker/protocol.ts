@@ -9,6 +9,7 @@ export interface EngineSetup {
   checkpoint?: string | undefined;
   transformer?: string | undefined;
   vae?: string | undefined;
+  textEncoder?: string | undefined;
   /** LoRAs that jobs may name, and their files. */
   loras?: Readonly<Record<string, string>> | undefined;
   threads: number;

@@ -109,16 +109,21 @@ describe("retouch edit", () => {
     expect([ended.code, ended.stderr]).toEqual([0, ""]);
     expect(JSON.parse(ended.stdout.toString())).toMatchObject({ checkpoint: "plain" });
     await edit("bird.jpg", ["-o", "folder.png"]);
-    const [one, other] = await Promise.all(
+    const [ofFiles, ofFolder] = await Promise.all(
       ["single.png", "folder.png"].map((name) => readFile(path.join(folder, name))),
     );
-    expect(one).toEqual(other);
+    expect(ofFiles).toEqual(ofFolder);
 
     const swapped = await edit("bird.jpg", [`--transformer=${path.join(files, "plain-ae.safetensors")}`]);
     expect([swapped.code, swapped.stderr]).toEqual([
       1,
       `retouch: The weights file ${path.join(files, "plain-ae.safetensors")} lacks the weight single_blocks.0.norm.query_norm.scale.\n`,
     ]);
+    const noT5 = await edit("bird.jpg", [`--text-encoder=${path.join(files, "plain-ae.safetensors")}`]);
+    expect(noT5.code).toBe(1);
+    expect(noT5.stderr).toMatch(
+      /^retouch: The weights file .*plain-ae\.safetensors lacks the weight shared\.weight /,
+    );
   });
 
   it("repeats an edit exactly by its seed, and chooses one where none is given", async () => {

@@ -2,7 +2,7 @@
  * One velocity and one trip through the autoencoder from single files: the same bits as from the folder, since the bytes
  * are the same; from fp8, what the reference gives with weights that it widens in the same way.
  */
-import { rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createEngine } from "../../src/kontext/engine.ts";
@@ -11,6 +11,7 @@ import { Checkpoint, type SingleFiles } from "../../src/weights/checkpoint.ts";
 import { difference } from "../support/compare.ts";
 import { fixtures, type FixtureTensor, readTensors } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
+import { changeSafetensors } from "../support/safetensors.ts";
 import { copyOfCheckpoint } from "../support/temporary.ts";
 
 const FP8_TOLERANCE = 1e-5;
@@ -86,6 +87,57 @@ describe("an fp8 file", () => {
     // The rounding to fp8 itself is far from invisible.
     const exact = difference(expected, velocities.get("plain")!.data as Float32Array).relative;
     expect(exact).toBeGreaterThan(1000 * FP8_TOLERANCE);
+  });
+});
+
+describe("a text encoder's single file", () => {
+  const TABLES = {
+    "shared.weight": ["shared.weight"],
+    "encoder.embed_tokens.weight": ["encoder.embed_tokens.weight"],
+    "both names": ["shared.weight", "encoder.embed_tokens.weight"],
+  };
+  const encode = async (checkpoint: Checkpoint): Promise<Float32Array> => {
+    const networks = await Networks.load(checkpoint, { threads: 1 });
+    const { promptEmbeds } = await networks.encodePrompt("a red bird");
+    await networks.dispose();
+    return promptEmbeds.data as Float32Array;
+  };
+
+  it.each(Object.entries(TABLES))(
+    "gives the same bits as the folder, its table under %s",
+    async (_, names) => {
+      const folder = await copyOfCheckpoint("plain");
+      const weights = path.join(folder, "text_encoder_2", "model.safetensors");
+      const expected = await encode(await Checkpoint.open(folder));
+      const textEncoder = path.join(folder, "t5xxl.safetensors");
+      await rename(weights, textEncoder);
+      await changeSafetensors(textEncoder, (tensors) => {
+        const table = tensors["shared.weight"]!;
+        delete tensors["shared.weight"];
+        for (const name of names) tensors[name] = table;
+      });
+      const found = await encode(await Checkpoint.open(folder, { textEncoder }));
+      expect(expected.some((value) => value !== 0)).toBe(true);
+      expect(Buffer.compare(bytesOf(found), bytesOf(expected))).toBe(0);
+    },
+  );
+
+  it("is refused by the key that it lacks, or that is not T5's", async () => {
+    const folder = await copyOfCheckpoint("plain");
+    const textEncoder = path.join(folder, "text_encoder_2", "model.safetensors");
+    const checkpoint = await Checkpoint.open(folder, { textEncoder });
+    await changeSafetensors(textEncoder, (tensors) => {
+      tensors["lm_head.weight"] = tensors["shared.weight"]!;
+    });
+    await expect(encode(checkpoint)).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", / holds lm_head\.weight, for which the network has no place\.$/),
+    );
+    await changeSafetensors(textEncoder, (tensors) => {
+      delete tensors["shared.weight"];
+    });
+    await expect(encode(checkpoint)).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", / lacks the weight shared\.weight \[\d+, 24\]\.$/),
+    );
   });
 });
 

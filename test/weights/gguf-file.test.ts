@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { llamaT5Layout } from "../../src/models/llama-t5.ts";
+import { llamaT5Layout } from "../../src/models/t5-layouts.ts";
 import { originalFluxConfig, originalFluxLayout } from "../../src/models/original-flux.ts";
 import { readT5Config } from "../../src/models/t5.ts";
 import { GgufFile } from "../../src/weights/gguf-file.ts";

@@ -1,6 +1,6 @@
 /** llama.cpp's names of T5: every tensor of the published files has its place, and every weight of the network. */
 import { describe, expect, it } from "vitest";
-import { llamaT5Layout } from "../../src/models/llama-t5.ts";
+import { llamaT5Layout } from "../../src/models/t5-layouts.ts";
 import { readT5Config } from "../../src/models/t5.ts";
 import { Config } from "../../src/weights/config.ts";
 import { readJson } from "../support/fixtures.ts";

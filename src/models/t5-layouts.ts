@@ -1,11 +1,24 @@
-/**
- * The T5 encoder as llama.cpp names its tensors (ggml-org/llama.cpp, `gguf-py/gguf/constants.py`, `T5ENCODER`), which
- * the GGUF files of the encoder alone have.
- */
-import type { LayoutEntry } from "../weights/tensor-file.ts";
+/** The T5 encoder in files of its own: under transformers' keys, or as llama.cpp names them. */
+import type { LayoutEntry, TensorFile } from "../weights/tensor-file.ts";
 import type { T5Config } from "./t5.ts";
 
-/** Every tensor of the file, in the order of the network. */
+/** The names of the token table, of which a file may hold either or both. */
+const TABLES = ["shared.weight", "encoder.embed_tokens.weight"];
+
+/** Every tensor of a `.safetensors` file of the encoder, such as those that ComfyUI's users have: transformers' keys. */
+export function singleT5Layout(config: T5Config, file: TensorFile): LayoutEntry[] {
+  const weights = llamaT5Layout(config).flatMap(({ parts }) => parts);
+  const present = TABLES.filter((name) => file.has(name));
+  return weights.flatMap(({ key, shape }) => {
+    const names = key === TABLES[0] && present.length > 0 ? present : [key];
+    return names.map((name) => ({ key: name, shape, parts: [{ key: name, shape }] }));
+  });
+}
+
+/**
+ * Every tensor of a GGUF file of the encoder alone (ggml-org/llama.cpp, `gguf-py/gguf/constants.py`, `T5ENCODER`), in
+ * the order of the network.
+ */
 export function llamaT5Layout(config: T5Config): LayoutEntry[] {
   const { width, vocabularySize, numBuckets, numHeads, numLayers } = config;
   return [
