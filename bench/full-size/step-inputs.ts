@@ -1,0 +1,63 @@
+/** What one denoising step is given: seeded noise where an edit has latents and the outputs of the text encoders. */
+import { readFile, writeFile } from "node:fs/promises";
+import { randomNormal } from "../../src/kontext/random.ts";
+import type { FluxConfig } from "../../src/models/flux-config.ts";
+
+/** Sizes of a step. */
+export interface StepSize {
+  /** Height and width of the latent grids of target and reference; a token covers 2 x 2 of its cells. */
+  latentSide: number;
+  textTokens: number;
+}
+
+export interface StepInputs {
+  /** [C, h, w], as the autoencoder gives them. */
+  latents: Float32Array;
+  referenceLatents: Float32Array;
+  /** [tokens, promptSize] */
+  promptEmbeds: Float32Array;
+  /** [pooledSize] */
+  pooledPromptEmbeds: Float32Array;
+  sigma: number;
+  guidance: number;
+}
+
+const SEED = 12;
+const SIGMA = 0.7;
+const GUIDANCE = 2.5;
+/** T5's outputs are smaller than the latents. */
+const PROMPT_DEVIATION = 0.2;
+
+function lengthsOf(config: FluxConfig, { latentSide, textTokens }: StepSize): number[] {
+  const latents = (config.inChannels / 4) * latentSide ** 2;
+  return [latents, latents, textTokens * config.promptSize, config.pooledSize];
+}
+
+/** Writes them as float32 numbers, in the order of `StepInputs`: what every side of the benchmark reads. */
+export async function writeStepInputs(file: string, config: FluxConfig, size: StepSize): Promise<void> {
+  const parts = lengthsOf(config, size).map((length, index) => randomNormal(length, SEED + index));
+  parts[2] = parts[2]!.map((value) => value * PROMPT_DEVIATION);
+  const all = [...parts, Float32Array.of(SIGMA, GUIDANCE)];
+  await writeFile(file, Buffer.concat(all.map((part) => new Uint8Array(part.buffer))));
+}
+
+export async function readStepInputs(file: string, config: FluxConfig, size: StepSize): Promise<StepInputs> {
+  const numbers = await readFloats(file);
+  let at = 0;
+  const take = (length: number): Float32Array => numbers.slice(at, (at += length));
+  const [latents, referenceLatents, promptEmbeds, pooledPromptEmbeds] = lengthsOf(config, size).map(take);
+  const [sigma, guidance] = take(2);
+  return {
+    latents: latents!,
+    referenceLatents: referenceLatents!,
+    promptEmbeds: promptEmbeds!,
+    pooledPromptEmbeds: pooledPromptEmbeds!,
+    sigma: sigma!,
+    guidance: guidance!,
+  };
+}
+
+export async function readFloats(file: string): Promise<Float32Array> {
+  const bytes = await readFile(file);
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}

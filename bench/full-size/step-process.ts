@@ -1,0 +1,128 @@
+/**
+ * One evaluation of the transformer in a process of its own, so that its high-water mark is this evaluation's. Modulation
+ * is loaded, run and released before the transformer loads, as an edit does it. Argument: a `StepOrder` as JSON; prints
+ * a `StepAnswer` as one JSON line.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { packLatents, latentIds, rotaryTable, textIds, unpackLatents } from "../../src/kontext/latents.ts";
+import { fluxTransformer } from "../../src/models/flux.ts";
+import type { FluxConfig } from "../../src/models/flux-config.ts";
+import { fluxModulation } from "../../src/models/flux-modulation.ts";
+import { loadSession } from "../../src/runtime/load.ts";
+import type { Session, Tensor } from "../../src/runtime/session.ts";
+import { readConverted } from "../../src/weights/converted.ts";
+import { readSafetensorsHeader } from "../../src/weights/safetensors.ts";
+import { WeightSet } from "../../src/weights/weight-set.ts";
+import { statusBytes } from "../memory.ts";
+import { readStepInputs, type StepSize } from "./step-inputs.ts";
+
+export interface StepOrder extends StepSize {
+  weights: string;
+  /** Whether the file is a converted one and not float32. */
+  isConverted: boolean;
+  /** Of the network that is evaluated, which may have fewer blocks than the file. */
+  config: FluxConfig;
+  inputs: string;
+  /** Gets the velocity, [C, h, w]. */
+  output: string;
+  threads: number;
+  runs: number;
+}
+
+export interface StepAnswer {
+  modulation: { loadSeconds: number; seconds: number };
+  loadSeconds: number;
+  /** One a run of the transformer. */
+  seconds: number[];
+  /** High-water mark of the process; null where the system does not tell. */
+  peakBytes: number | null;
+  /** After the last run: what is the process's own, and pages of mapped files; null where the system does not tell. */
+  privateBytes: number | null;
+  mappedBytes: number | null;
+}
+
+const order = JSON.parse(process.argv[2]!) as StepOrder;
+const { config, latentSide, textTokens } = order;
+const channels = config.inChannels / 4;
+const grid = { width: latentSide, height: latentSide };
+
+const weights = order.isConverted
+  ? (await readConverted("transformer", order.weights)).weights
+  : new WeightSet("transformer", await readSafetensorsHeader(order.weights));
+const inputs = await readStepInputs(order.inputs, config, order);
+
+const [modulation, modulationTimes] = await computeModulation();
+const started = performance.now();
+const graph = fluxTransformer(config, weights.scope(), { textLength: textTokens });
+const transformer = await loadSession(graph, weights, { threads: order.threads });
+const loadSeconds = secondsSince(started);
+
+const ids = [textIds(textTokens), latentIds(grid, 0), latentIds(grid, 1)];
+const rotary = rotaryTable(Float32Array.from(ids.flatMap((part) => Array.from(part))), config.rotaryAxes);
+const rotaryShape = [1, rotary.cos.length / (config.headSize / 2), config.headSize / 2];
+const feeds: Record<string, Tensor> = {
+  latents: tokens(inputs.latents),
+  referenceLatents: tokens(inputs.referenceLatents),
+  promptEmbeds: { data: inputs.promptEmbeds, shape: [textTokens, config.promptSize] },
+  modulation: { data: modulation, shape: [modulation.length] },
+  rotaryCos: { data: rotary.cos, shape: rotaryShape },
+  rotarySin: { data: rotary.sin, shape: rotaryShape },
+};
+const seconds: number[] = [];
+for (let run = 0; run < order.runs; run += 1) {
+  const [velocity, taken] = await timedRun(transformer, feeds, "velocity");
+  seconds.push(taken);
+  writeFileSync(order.output, unpackLatents(velocity, channels, grid));
+}
+const answer: StepAnswer = { modulation: modulationTimes, loadSeconds, seconds, ...memory() };
+process.stdout.write(`${JSON.stringify(answer)}\n`);
+
+async function computeModulation(): Promise<[Float32Array, StepAnswer["modulation"]]> {
+  const loadStarted = performance.now();
+  const layers = fluxModulation(config, weights.scope());
+  const session = await loadSession(layers, weights, { threads: order.threads });
+  const loaded = secondsSince(loadStarted);
+  const [vectors, taken] = await timedRun(
+    session,
+    {
+      sigmas: { data: Float32Array.of(inputs.sigma), shape: [1] },
+      pooledPromptEmbeds: { data: inputs.pooledPromptEmbeds, shape: [1, config.pooledSize] },
+      ...(config.hasGuidance && { guidance: { data: Float32Array.of(inputs.guidance), shape: [1] } }),
+    },
+    "modulation",
+  );
+  await session.dispose();
+  return [vectors, { loadSeconds: loaded, seconds: taken }];
+}
+
+async function timedRun(
+  session: Session,
+  given: Record<string, Tensor>,
+  name: string,
+): Promise<[Float32Array, number]> {
+  const runStarted = performance.now();
+  const { [name]: result } = await session.run(given);
+  return [result!.data as Float32Array, secondsSince(runStarted)];
+}
+
+function tokens(latents: Float32Array): Tensor {
+  return { data: packLatents(latents, channels, grid), shape: [(latentSide / 2) ** 2, config.inChannels] };
+}
+
+function memory(): Pick<StepAnswer, "peakBytes" | "privateBytes" | "mappedBytes"> {
+  const peakBytes = statusBytes("self", "VmHWM") ?? null;
+  let rollup: string;
+  try {
+    rollup = readFileSync("/proc/self/smaps_rollup", "utf8");
+  } catch {
+    return { peakBytes, privateBytes: null, mappedBytes: null }; // Linux alone has it.
+  }
+  const bytesOf = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(rollup)![1]) * 1024;
+  const privateBytes = bytesOf("Anonymous");
+  return { peakBytes, privateBytes, mappedBytes: bytesOf("Rss") - privateBytes };
+}
+
+function secondsSince(start: number): number {
+  return (performance.now() - start) / 1000;
+}

@@ -1,0 +1,270 @@
+/**
+ * A transformer of random weights in the shapes of a configuration, drawn straight in the runtime's blocks, so that no
+ * float32 copy of it ever exists. A row's numbers follow from seed, key and row alone: whoever reads some rows of a
+ * tensor, in any order and as blocks or as float32, reads the same numbers.
+ *
+ * How large they are (the published tensors cannot be had here, so these are the scales at which such a network works):
+ * matrices have a standard deviation of 0.02 at width 3072, which makes a linear layer's output about as large as its
+ * input; narrower networks have more, for the same reason. Noise level, guidance and text then make shift, scale and
+ * gate vectors of about 0.2, so that 57 blocks neither explode nor vanish. Biases have 0.02, the scales of norms lie
+ * around 1.
+ *
+ * Every block's scale is exact in float16 and every number exact in float32. So GGUF, whose scales are float16, and
+ * PyTorch, which gets float32, have the same weights to the last bit.
+ */
+import { createHash } from "node:crypto";
+import type { FluxConfig } from "../../src/models/flux-config.ts";
+import { originalFluxLayout } from "../../src/models/original-flux.ts";
+import { formatOf } from "../../src/quantize/formats.ts";
+import { type BlockFormat, blocksPerRow, bytesPerBlock } from "../../src/weights/quantized.ts";
+import type { SourceBlocks, SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
+
+/** Of a matrix, in a network as wide as the published one. */
+const PUBLISHED_DEVIATION = 0.02;
+const PUBLISHED_WIDTH = 3072;
+
+/** What the numbers of a float32 matrix are drawn as. */
+const EIGHT_BITS = { bits: 8, blockSize: 128 } as const;
+
+/** How often a scale of its list is drawn is even: 16 of them, from 0.8 to 1.2 of the mean. */
+const NUM_SCALES = 16;
+const SCALE_SPREAD = 0.2;
+
+/** Of the unsigned numbers that blocks hold: as large as leaves hardly one in 400 at the ends of the range. */
+const DEVIATION_OF_BITS = { 8: 41, 4: 2.5 } as const;
+
+/** What the whole numbers of vectors, of 8 bits, are multiplied by: exact in float16 and bfloat16. */
+const BIAS_STEP = 2 ** -11;
+const NORM_STEP = 2 ** -7;
+
+export class SyntheticTransformer implements WeightSource {
+  readonly name: string;
+  readonly byteLength: number;
+  /** Bytes of all the weights as float32. */
+  readonly floatBytes: number;
+  readonly format: BlockFormat;
+  readonly #config: FluxConfig;
+  readonly #seed: number;
+
+  constructor(config: FluxConfig, format: BlockFormat, seed: number) {
+    this.name = `synthetic transformer ${seed}`;
+    this.format = format;
+    this.#config = config;
+    this.#seed = seed;
+    const weights = [...this.weights()];
+    this.byteLength = weights.reduce((sum, weight) => sum + storedBytes(weight), 0);
+    this.floatBytes = weights.reduce((sum, { shape }) => sum + floatBytes(shape), 0);
+  }
+
+  *weights(): Generator<SourceWeight> {
+    const width = this.#config.numHeads * this.#config.headSize;
+    const deviation = PUBLISHED_DEVIATION * Math.sqrt(PUBLISHED_WIDTH / width);
+    for (const { key, shape } of originalFluxLayout(this.#config).flatMap(({ parts }) => parts)) {
+      if (shape.length < 2) {
+        yield vector(key, shape, this.#seed);
+        continue;
+      }
+      const stored = formatOf(key, shape, this.format.bits === 4 ? "int4" : "int8");
+      const format = typeof stored === "string" ? EIGHT_BITS : stored;
+      const drawn = matrix(key, shape as [number, number], { ...format, deviation, seed: this.#seed });
+      yield typeof stored === "string" ? { key, shape, rows: drawn.rows } : drawn;
+    }
+  }
+}
+
+/** Bytes of one weight in a file. */
+function storedBytes({ shape, blocks }: SourceWeight): number {
+  if (!blocks) return floatBytes(shape);
+  return shape[0]! * blocksPerRow(shape[1]!, blocks) * (bytesPerBlock(blocks) + 4);
+}
+
+const floatBytes = ([rows, columns = 1]: readonly number[]): number => rows! * columns * 4;
+
+function matrix(
+  key: string,
+  shape: readonly [number, number],
+  { deviation, seed, ...format }: BlockFormat & { deviation: number; seed: number },
+): SourceWeight & { blocks: SourceBlocks } {
+  const [, columns] = shape;
+  const read = blockReader(key, columns, format, deviation, seed);
+  return {
+    key,
+    shape,
+    rows: async (from, to) => dequantized(read(from, to), to - from, columns, format),
+    blocks: { ...format, read: async (from, to) => read(from, to) },
+  };
+}
+
+interface Blocks {
+  blocks: Uint8Array;
+  scales: Float32Array;
+}
+
+function blockReader(
+  key: string,
+  columns: number,
+  format: BlockFormat,
+  deviation: number,
+  seed: number,
+): (from: number, to: number) => Blocks {
+  const quantiles = QUANTILES[format.bits];
+  const scaleOf = scalesAround(deviation / DEVIATION_OF_BITS[format.bits]);
+  const perRow = blocksPerRow(columns, format);
+  const bytesPerRow = perRow * bytesPerBlock(format);
+  const filledBytes = (columns * format.bits) / 8;
+  const zero = format.bits === 8 ? 0x80 : 0x88;
+  const keyBits = bitsOfKey(key, seed);
+  return (from, to) => {
+    const blocks = new Uint8Array((to - from) * bytesPerRow);
+    const scales = new Float32Array((to - from) * perRow);
+    for (let row = from; row < to; row += 1) {
+      const start = (row - from) * bytesPerRow;
+      const state = fillRow(blocks, start, filledBytes, quantiles, rowState(keyBits, row));
+      blocks.fill(zero, start + filledBytes, start + bytesPerRow);
+      fillScales(scales, (row - from) * perRow, perRow, scaleOf, state);
+    }
+    return { blocks, scales };
+  };
+}
+
+/** Two bytes of each 32 random bits (xorshift32, Marsaglia 2003). Returns the generator's state. */
+function fillRow(
+  bytes: Uint8Array,
+  start: number,
+  count: number,
+  quantiles: Uint8Array,
+  state: number,
+): number {
+  let bits = state;
+  const end = start + count;
+  for (let index = start; index < end; index += 2) {
+    bits = nextBits(bits);
+    bytes[index] = quantiles[bits & 0xffff]!;
+    if (index + 1 < end) bytes[index + 1] = quantiles[bits >>> 16]!;
+  }
+  return bits;
+}
+
+function fillScales(
+  scales: Float32Array,
+  start: number,
+  count: number,
+  scaleOf: Float32Array,
+  state: number,
+): void {
+  let bits = state;
+  for (let index = start; index < start + count; index += 1) {
+    bits = nextBits(bits);
+    scales[index] = scaleOf[bits >>> 28]!;
+  }
+}
+
+function nextBits(state: number): number {
+  let bits = state;
+  bits ^= bits << 13;
+  bits ^= bits >>> 17;
+  bits ^= bits << 5;
+  return bits;
+}
+
+/** A state that is never 0, from which the generator would not move. */
+function rowState(keyBits: number, row: number): number {
+  let bits = Math.imul(keyBits ^ Math.imul(row + 1, 0x9e3779b1), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 15), 0xc2b2ae35);
+  return (bits ^ (bits >>> 13)) | 1;
+}
+
+const bitsOfKey = (key: string, seed: number): number =>
+  createHash("sha256").update(`${seed} ${key}`).digest().readInt32LE();
+
+/** What each of 65,536 equally likely draws stands for: a number of 8 bits, or two of 4, normally distributed. */
+function bytesOfNormals(bits: 4 | 8): Uint8Array {
+  if (bits === 8) return quantilesOf(2 ** 16, 8);
+  const nibbles = quantilesOf(2 ** 8, 4);
+  return Uint8Array.from(
+    { length: 2 ** 16 },
+    (_, draw) => nibbles[draw & 0xff]! | (nibbles[draw >>> 8]! << 4),
+  );
+}
+
+const QUANTILES = { 4: bytesOfNormals(4), 8: bytesOfNormals(8) };
+
+function quantilesOf(count: number, bits: 4 | 8): Uint8Array {
+  const centre = 2 ** (bits - 1);
+  const quantiles = new Uint8Array(count);
+  for (let draw = 0; draw < count; draw += 1) {
+    const value = centre + Math.round(DEVIATION_OF_BITS[bits] * normalQuantile((draw + 0.5) / count));
+    quantiles[draw] = Math.min(2 * centre - 1, Math.max(1, value));
+  }
+  return quantiles;
+}
+
+/** The number below which a standard normal one lies with this probability, by bisection of its distribution. */
+function normalQuantile(probability: number): number {
+  let [low, high] = [-6, 6];
+  for (let round = 0; round < 30; round += 1) {
+    const middle = (low + high) / 2;
+    if (normalDistribution(middle) < probability) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/** Abramowitz and Stegun 26.2.17; off by less than 1e-7. */
+function normalDistribution(x: number): number {
+  const t = 1 / (1 + 0.2316419 * Math.abs(x));
+  const polynomial =
+    t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  const tail = (Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)) * polynomial;
+  return x < 0 ? tail : 1 - tail;
+}
+
+function scalesAround(mean: number): Float32Array {
+  return Float32Array.from({ length: NUM_SCALES }, (_, index) =>
+    elevenBits(mean * (1 + SCALE_SPREAD * ((2 * index) / (NUM_SCALES - 1) - 1))),
+  );
+}
+
+/** Rounded to the eleven significant bits of a float16. */
+function elevenBits(value: number): number {
+  const step = 2 ** (Math.floor(Math.log2(value)) - 10);
+  return Math.round(value / step) * step;
+}
+
+/** The numbers that blocks stand for, [rows, columns]. */
+export function dequantized(
+  { blocks, scales }: Blocks,
+  rows: number,
+  columns: number,
+  format: BlockFormat,
+): Float32Array {
+  const perRow = blocksPerRow(columns, format);
+  const stride = perRow * bytesPerBlock(format);
+  const values = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row += 1) {
+    for (let column = 0; column < columns; column += 1) {
+      const scale = scales[row * perRow + Math.floor(column / format.blockSize)]!;
+      values[row * columns + column] = scale * numberAt(blocks, row * stride, column, format.bits);
+    }
+  }
+  return values;
+}
+
+/** The signed number of a column whose row starts at a byte. */
+function numberAt(blocks: Uint8Array, rowStart: number, column: number, bits: 4 | 8): number {
+  if (bits === 8) return blocks[rowStart + column]! - 128;
+  const byte = blocks[rowStart + (column >> 1)]!;
+  return ((column & 1) === 0 ? byte & 0xf : byte >>> 4) - 8;
+}
+
+function vector(key: string, shape: readonly number[], seed: number): SourceWeight {
+  const isNorm = key.endsWith(".weight");
+  const valueOf = (byte: number): number =>
+    isNorm ? 1 + Math.trunc((byte - 128) / 2) * NORM_STEP : (byte - 128) * BIAS_STEP;
+  const read = (from: number, to: number): Float32Array => {
+    const bytes = new Uint8Array(to);
+    fillRow(bytes, 0, to, QUANTILES[8], rowState(bitsOfKey(key, seed), 0));
+    return Float32Array.from(bytes.subarray(from), valueOf);
+  };
+  return { key, shape, rows: async (from, to) => read(from, to) };
+}
