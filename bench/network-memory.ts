@@ -15,7 +15,7 @@ import { readFluxConfig } from "../src/models/flux-config.ts";
 import { modulationSize } from "../src/models/flux-modulation.ts";
 import { t5Encoder } from "../src/models/t5.ts";
 import { buildModel, externalTensor, input, type Value } from "../src/onnx/graph.ts";
-import { gelu, relu } from "../src/onnx/ops.ts";
+import { gather, gelu, relu } from "../src/onnx/ops.ts";
 import { loadSession } from "../src/runtime/load.ts";
 import { Session, type Tensor } from "../src/runtime/session.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
@@ -46,6 +46,14 @@ class AskedWeights extends WeightSet {
   override take(key: string, shape: readonly number[]): Value {
     this.asked.set(key, shape);
     return externalTensor(key, "float32", shape, { location: "", byteOffset: 0, byteLength: 0 });
+  }
+
+  override takeMatrix(key: string, shape: readonly [number, number]): Value {
+    return this.take(key, shape);
+  }
+
+  override takeRows(key: string, shape: readonly [number, number], indices: Value): Value {
+    return gather(this.take(key, shape), indices);
   }
 }
 
