@@ -16,7 +16,7 @@ export type { ChosenDevice, Device, DeviceChoice, DeviceReport } from "./runtime
 export { SHIPPED_CHECKPOINT } from "./kontext/engine.ts";
 export { convertedBytes, forecast, parametersOf, readNetworkSizes } from "./kontext/forecast.ts";
 export type { Forecast } from "./kontext/forecast.ts";
-export { WEIGHTS_KINDS } from "./kontext/memory-plan.ts";
+export { LOADABLE_KINDS } from "./kontext/memory-plan.ts";
 export type { NetworkSizes, WeightsKind } from "./kontext/memory-plan.ts";
 export { PUBLISHED_SIZES } from "./kontext/published.ts";
 export { measureGemmSpeed } from "./runtime/gemm-speed.ts";

@@ -9,9 +9,6 @@ import {
   type WeightsKind,
 } from "./memory-plan.ts";
 
-/** What takes less than float32, most exact first. */
-const SMALLER_KINDS = ["bf16", "int8", "int4"] as const satisfies WeightsKind[];
-
 /** @throws RetouchError MEMORY_INSUFFICIENT */
 export function checkMemory(
   sizes: NetworkSizes,
@@ -22,13 +19,8 @@ export function checkMemory(
   const plan = planMemory(sizes, kind, edit, limitBytes);
   if (plan.peakBytes <= limitBytes) return plan;
   const { width, height } = edit.target;
-  const others = SMALLER_KINDS.filter((other) => other !== kind)
-    .map((other) => ({ other, bytes: planMemory(sizes, other, edit, limitBytes).peakBytes }))
-    .filter(({ bytes }) => bytes < plan.peakBytes)
-    .map(({ other, bytes }) => `${sizeText(bytes)} with ${other} weights`);
-  const hint = others.length > 0 ? `; it would need ${others.join(", ")}` : "";
   throw new RetouchError(
     "MEMORY_INSUFFICIENT",
-    `An edit at ${width}x${height} needs about ${sizeText(plan.peakBytes)} of memory with ${kind} weights, and ${sizeText(limitBytes)} may be used${hint}.`,
+    `An edit at ${width}x${height} needs about ${sizeText(plan.peakBytes)} of memory with ${kind} weights, and ${sizeText(limitBytes)} may be used.`,
   );
 }

@@ -36,6 +36,12 @@ export interface NetworkSizes {
 export const WEIGHTS_KINDS = ["fp32", "fp16", "bf16", "int8", "int4"] as const;
 export type WeightsKind = (typeof WEIGHTS_KINDS)[number];
 
+/**
+ * Those that networks can be loaded as. The runtime multiplies float32, so weights are widened when they are loaded,
+ * whatever a file has.
+ */
+export const LOADABLE_KINDS = ["fp32"] as const satisfies WeightsKind[];
+
 /** In the order in which an edit needs them. */
 export const COMPONENTS = ["clip", "t5", "encoder", "modulation", "transformer", "decoder"] as const;
 export type ComponentName = (typeof COMPONENTS)[number];

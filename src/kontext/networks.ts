@@ -15,11 +15,11 @@ import { readAutoencoder, readTransformer } from "./components.ts";
 import type { RotaryTable } from "./latents.ts";
 import { checkMemory } from "./memory-check.ts";
 import {
+  LOADABLE_KINDS,
   type EditExtent,
   type MemoryPlan,
   type NetworkSizes,
   planMemory,
-  type WeightsKind,
 } from "./memory-plan.ts";
 import { fitSketcher, type LatentSketcher } from "./preview.ts";
 import { type Prompt, PromptEncoder } from "./prompt.ts";
@@ -41,8 +41,7 @@ export interface VelocityInputs {
   modulation: Float32Array;
 }
 
-/** The runtime multiplies float32, so weights are widened when they are loaded, whatever a file has. */
-const LOADED_AS: WeightsKind = "fp32";
+const [LOADED_AS] = LOADABLE_KINDS;
 /** Of the edit that is planned for before one is asked for: the defaults, at the native size. */
 const USUAL_STEPS = 28;
 

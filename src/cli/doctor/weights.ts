@@ -5,7 +5,7 @@ import {
   forecast,
   measureGemmSpeed,
   type WeightsKind,
-  WEIGHTS_KINDS,
+  LOADABLE_KINDS,
 } from "../../index.ts";
 import { readMachineMemory, usableBytes } from "../../machine/memory.ts";
 import { sizeText } from "../../machine/size-text.ts";
@@ -24,7 +24,7 @@ export async function examineWeights(subject: Subject): Promise<Section> {
   // A small network draws nothing at sizes that it was not trained for.
   const { sampleSize } = sizes.autoencoder;
   const sides = sampleSize < SIDES[0]! ? [sampleSize] : SIDES;
-  const kinds = WEIGHTS_KINDS.map((kind) => {
+  const kinds = LOADABLE_KINDS.map((kind) => {
     const edits = sides.map((side) => forecast(sizes, kind, side, { limitBytes, speed }));
     return { kind, fileBytes: CONVERTED.has(kind) ? convertedBytes(sizes, kind) : null, edits };
   });
@@ -49,14 +49,11 @@ export async function examineWeights(subject: Subject): Promise<Section> {
   };
 }
 
-/** Float32 where everything stays loaded, or else the most exact of the quick kinds that fits at every size. */
+/** The most exact kind that fits at every size. */
 function recommendedOf(
   kinds: readonly { kind: WeightsKind; edits: readonly Forecast[] }[],
 ): WeightsKind | undefined {
-  const fits = (wanted: WeightsKind, isGood: (edit: Forecast) => boolean): boolean =>
-    kinds.find(({ kind }) => kind === wanted)!.edits.every((edit) => isGood(edit));
-  if (fits("fp32", (edit) => edit.isResident)) return "fp32";
-  return (["int8", "int4"] as const).find((kind) => fits(kind, ({ isFitting }) => isFitting));
+  return kinds.find(({ edits }) => edits.every(({ isFitting }) => isFitting))?.kind;
 }
 
 function editText({ side, peakBytes, residentBytes, mappedBytes, seconds, ...edit }: Forecast): string {
