@@ -1,6 +1,7 @@
 /** The command line of the full-size proof. */
 import { parseArgs } from "node:util";
 import { tmpdir } from "node:os";
+import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";
 import type { FluxConfig } from "../../src/models/flux-config.ts";
 import type { BlockFormat } from "../../src/weights/quantized.ts";
 import { defaultThreads } from "../machine.ts";
@@ -43,19 +44,7 @@ compares its first blocks with diffusers and stable-diffusion.cpp. Prints one JS
   --small           a narrow network of few blocks, to see that everything works
 `;
 
-/** Sizes of the published model (`transformer/config.json` of black-forest-labs/FLUX.1-Kontext-dev). */
-export const PUBLISHED: FluxConfig = {
-  inChannels: 64,
-  outChannels: 64,
-  numDoubleBlocks: 19,
-  numSingleBlocks: 38,
-  numHeads: 24,
-  headSize: 128,
-  promptSize: 4096,
-  pooledSize: 768,
-  hasGuidance: true,
-  rotaryAxes: [16, 56, 56],
-};
+export const { flux: PUBLISHED } = PUBLISHED_SIZES;
 
 /** 512*512: 1024 tokens each of target and reference. */
 const PUBLISHED_STEP: StepSize = { latentSide: 64, textTokens: 512 };

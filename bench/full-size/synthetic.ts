@@ -15,6 +15,7 @@
 import { createHash } from "node:crypto";
 import type { FluxConfig } from "../../src/models/flux-config.ts";
 import { originalFluxLayout } from "../../src/models/original-flux.ts";
+import { type Blocks, dequantizeRows } from "../../src/quantize/blocks.ts";
 import { formatOf } from "../../src/quantize/formats.ts";
 import { type BlockFormat, blocksPerRow, bytesPerBlock } from "../../src/weights/quantized.ts";
 import type { SourceBlocks, SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
@@ -90,14 +91,9 @@ function matrix(
   return {
     key,
     shape,
-    rows: async (from, to) => dequantized(read(from, to), to - from, columns, format),
+    rows: async (from, to) => dequantizeRows(read(from, to), columns, format),
     blocks: { ...format, read: async (from, to) => read(from, to) },
   };
-}
-
-interface Blocks {
-  blocks: Uint8Array;
-  scales: Float32Array;
 }
 
 function blockReader(
@@ -229,32 +225,6 @@ function scalesAround(mean: number): Float32Array {
 function elevenBits(value: number): number {
   const step = 2 ** (Math.floor(Math.log2(value)) - 10);
   return Math.round(value / step) * step;
-}
-
-/** The numbers that blocks stand for, [rows, columns]. */
-export function dequantized(
-  { blocks, scales }: Blocks,
-  rows: number,
-  columns: number,
-  format: BlockFormat,
-): Float32Array {
-  const perRow = blocksPerRow(columns, format);
-  const stride = perRow * bytesPerBlock(format);
-  const values = new Float32Array(rows * columns);
-  for (let row = 0; row < rows; row += 1) {
-    for (let column = 0; column < columns; column += 1) {
-      const scale = scales[row * perRow + Math.floor(column / format.blockSize)]!;
-      values[row * columns + column] = scale * numberAt(blocks, row * stride, column, format.bits);
-    }
-  }
-  return values;
-}
-
-/** The signed number of a column whose row starts at a byte. */
-function numberAt(blocks: Uint8Array, rowStart: number, column: number, bits: 4 | 8): number {
-  if (bits === 8) return blocks[rowStart + column]! - 128;
-  const byte = blocks[rowStart + (column >> 1)]!;
-  return ((column & 1) === 0 ? byte & 0xf : byte >>> 4) - 8;
 }
 
 function vector(key: string, shape: readonly number[], seed: number): SourceWeight {

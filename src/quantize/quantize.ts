@@ -18,7 +18,9 @@ import { scalesKeyOf } from "../weights/weight-set.ts";
 import type { SourceWeight, WeightSource } from "../weights/weight-source.ts";
 import { dequantizeRows, quantizeRows } from "./blocks.ts";
 import { formatOf, type WeightFormat } from "./formats.ts";
-import { fromBfloat16, fromFloat16, mapped, toBfloat16, toFloat16 } from "./half.ts";
+import { bfloat16FromBits, float16FromBits } from "../weights/float-bits.ts";
+import { mapped } from "../weights/widened.ts";
+import { toBfloat16, toFloat16 } from "./half.ts";
 
 export interface QuantizeOptions {
   /** Called after every part of a weight, with the share of the numbers that are written. */
@@ -225,7 +227,8 @@ async function writeWeight(
     } else if (format === "float32") {
       await writeRows(own, values);
     } else {
-      const [narrow, widen] = format === "float16" ? [toFloat16, fromFloat16] : [toBfloat16, fromBfloat16];
+      const [narrow, widen] =
+        format === "float16" ? [toFloat16, float16FromBits] : [toBfloat16, bfloat16FromBits];
       const halves = mapped(values, Uint16Array, narrow);
       await writeRows(own, halves);
       stored = mapped(halves, Float32Array, widen);

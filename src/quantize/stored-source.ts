@@ -4,7 +4,7 @@ import { byteSizeOf } from "../onnx/dtype.ts";
 import type { StoredTensor } from "../weights/safetensors.ts";
 import type { SourceWeight, WeightSource } from "../weights/weight-source.ts";
 import { type AssembledTensor, assertReadable, type WeightSet } from "../weights/weight-set.ts";
-import { widened } from "./half.ts";
+import { widened } from "../weights/widened.ts";
 
 /** @throws RetouchError CHECKPOINT_UNSUPPORTED, when a weight is asked for that is in few bits or cannot be read */
 export function storedSource(weights: WeightSet): WeightSource {

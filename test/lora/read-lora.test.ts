@@ -1,7 +1,7 @@
 import { truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { float16Value } from "../../src/lora/numbers.ts";
+import { float16FromBits as float16Value } from "../../src/weights/float-bits.ts";
 import { readLora } from "../../src/lora/read-lora.ts";
 import { createFindTarget } from "../../src/lora/targets.ts";
 import { AdapterInputs } from "../../src/models/adapters.ts";

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16, widened } from "../../src/quantize/half.ts";
+import { toBfloat16, toFloat16 } from "../../src/quantize/half.ts";
+import {
+  bfloat16FromBits as fromBfloat16,
+  float16FromBits as fromFloat16,
+} from "../../src/weights/float-bits.ts";
+import { widened } from "../../src/weights/widened.ts";
 
 const all = Array.from({ length: 65_536 }, (_, code) => code);
 

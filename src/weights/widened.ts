@@ -1,0 +1,38 @@
+/** Stored numbers of every type that can be read, as float32. */
+import type { DType } from "../onnx/dtype.ts";
+import { bfloat16FromBits, float16FromBits } from "./float-bits.ts";
+
+/** e4m3 without infinities: exponent bias 7, and all ones is no number. */
+const FLOAT8 = Float32Array.from({ length: 256 }, (_, byte) => {
+  const [sign, exponent, fraction] = [byte & 128 ? -1 : 1, (byte >> 3) & 15, byte & 7];
+  if ((byte & 127) === 127) return NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -9 : sign * (8 + fraction) * 2 ** (exponent - 10);
+});
+
+/** Stored numbers as float32. The bytes begin at a multiple of four. */
+export function widened(dtype: DType | undefined, stored: Uint8Array): Float32Array {
+  const { buffer, byteOffset, byteLength } = stored;
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(buffer, byteOffset, byteLength / 4);
+    case "float16":
+      return mapped(new Uint16Array(buffer, byteOffset, byteLength / 2), Float32Array, float16FromBits);
+    case "bfloat16":
+      return mapped(new Uint16Array(buffer, byteOffset, byteLength / 2), Float32Array, bfloat16FromBits);
+    case "float8e4m3fn":
+      return mapped(stored, Float32Array, (byte) => FLOAT8[byte]!);
+    default:
+      throw new Error(`Numbers of the type ${dtype} are not read.`);
+  }
+}
+
+/** What `from` of typed arrays does, which is slower and holds a list of all numbers meanwhile. */
+export function mapped<Target extends Float32Array | Uint16Array>(
+  values: Float32Array | Uint16Array | Uint8Array,
+  Type: new (length: number) => Target,
+  change: (value: number) => number,
+): Target {
+  const result = new Type(values.length);
+  for (let index = 0; index < values.length; index += 1) result[index] = change(values[index]!);
+  return result;
+}
