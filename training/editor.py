@@ -150,6 +150,17 @@ def draw_sigma(count: int, tokens: int, device: str, generator: torch.Generator 
     return shift_time(u, tokens)
 
 
+def draw_guidance(count: int, device: str) -> Tensor:
+    """[count] of any guidance that a user may send, 0 to 10: 45 % are 1 to 4, 45 % make all scales equally frequent, 10 % are 0.
+
+    At 0 the instruction is to count for nothing, which is learnt only where just that is asked for.
+    """
+    share, kind = torch.rand(2, count, device=device)
+    scale = share * true_scale(torch.tensor(10.0))
+    guidance = torch.where(kind < 0.45, 1 + 3 * share, 2 * scale / (4 - scale))
+    return torch.where(kind > 0.9, torch.zeros_like(share), guidance)
+
+
 def draw_examples(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """The pictures before, then those after, as bytes [2 B, H, W, 3]; which tokens change [B, L]; the instructions."""
     random = Random(seed)
@@ -298,10 +309,7 @@ def _train_phase(
         noise = torch.randn_like(data["target"])
         sigma = draw_sigma(batches.batch, noise.shape[1], device)
         plain_guidance = torch.full((batches.batch,), PLAIN_GUIDANCE, device=device)
-        # Any guidance that a user may send: half of them 1 to 4, half so that all scales are equally frequent.
-        share = torch.rand(batches.batch, device=device)
-        scale = share * true_scale(torch.tensor(10.0))
-        guidance = torch.where(torch.rand_like(share) < 0.5, 1 + 3 * share, 2 * scale / (4 - scale))
+        guidance = draw_guidance(batches.batch, device)
         at = sigma.view(-1, 1, 1)
         noisy = at * noise + (1 - at) * data["target"]
         inputs = (noisy, data["reference"], data["places"], sigma)
