@@ -37,7 +37,7 @@ export function writeConverted(
     matrices[key] = { bits, blockSize, columns: shape[1] };
     return [blockTensor(weight, blocks), scaleTensor(weight, blocks)];
   });
-  const metadata = { retouch_weights: "1", kind, source, matrices: JSON.stringify(matrices) };
+  const metadata = { retouch_weights: "1", kind, source, matrices: JSON.stringify(matrices), errors: "{}" };
   return writeTensors(file, tensors, metadata);
 }
 

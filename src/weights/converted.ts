@@ -1,7 +1,7 @@
 /**
  * A weight file of our own making: a `.safetensors` of a network's own keys, in which a matrix may lie in few bits. Its
- * metadata says that it is one, of which kind, what it was made of, and which tensors are blocks: uint8 `X.weight`
- * [N, blocks, bytes] with float32 `X.weight.scales` [N, blocks].
+ * metadata says that it is one, of which kind, what it was made of, how far it is off, and which tensors are blocks:
+ * uint8 `X.weight` [N, blocks, bytes] with float32 `X.weight.scales` [N, blocks].
  */
 import { RetouchError } from "../errors.ts";
 import { showShape } from "../onnx/graph.ts";
@@ -23,6 +23,8 @@ export interface ConvertedMetadata {
   source: string;
   /** JSON: the format and the columns of each matrix in few bits, by its key. */
   matrices: string;
+  /** JSON: the relative error of each weight that was rounded, by its key. */
+  errors: string;
 }
 
 /** The entry of a matrix in `matrices`. */
@@ -30,9 +32,18 @@ export interface MatrixEntry extends BlockFormat {
   columns: number;
 }
 
+/** How far a weight is off. */
+export interface WeightError {
+  key: string;
+  /** The root mean square of the error by that of the weight. */
+  relativeError: number;
+}
+
 export interface Converted {
   kind: WeightKind;
   source: string;
+  /** Of every weight that was rounded, to four digits. */
+  errors: WeightError[];
   weights: WeightSet;
 }
 
@@ -67,22 +78,37 @@ export async function readConverted(
     weights.set(key, quantizedTensor(file, key, entry, tensors));
     weights.delete(scalesKeyOf(key));
   }
-  return { kind, source, weights: new WeightSet(name, weights, options) };
+  const errors = errorEntries(file, metadata.get("errors"));
+  return { kind, source, errors, weights: new WeightSet(name, weights, options) };
 }
 
+function errorEntries(file: string, json: string | undefined): WeightError[] {
+  return listEntries(file, "errors", json).map(([key, relativeError]) => {
+    if (!isRelativeError(relativeError)) throw damaged(file, `the error of ${key} is malformed`);
+    return { key, relativeError };
+  });
+}
+
+const isRelativeError = (value: unknown): value is number => typeof value === "number" && value >= 0;
+
 function matrixEntries(file: string, json: string | undefined): [string, MatrixEntry][] {
+  return listEntries(file, "matrices", json).map(([key, entry]) => {
+    if (!isMatrixEntry(entry)) throw damaged(file, `the format of ${key} is malformed`);
+    return [key, entry];
+  });
+}
+
+function listEntries(file: string, name: string, json: string | undefined): [string, unknown][] {
   let entries: unknown;
   try {
     entries = JSON.parse(json ?? "");
   } catch (cause) {
-    throw damaged(file, "its list of matrices is no JSON", cause);
+    throw damaged(file, `its list of ${name} is no JSON`, cause);
   }
-  if (typeof entries !== "object" || entries === null)
-    throw damaged(file, "its list of matrices is no object");
-  return Object.entries(entries).map(([key, entry]: [string, unknown]) => {
-    if (!isMatrixEntry(entry)) throw damaged(file, `the format of ${key} is malformed`);
-    return [key, entry];
-  });
+  if (typeof entries !== "object" || entries === null) {
+    throw damaged(file, `its list of ${name} is no object`);
+  }
+  return Object.entries(entries);
 }
 
 function isMatrixEntry(value: unknown): value is MatrixEntry {

@@ -57,6 +57,7 @@ async function writtenFile({ tensors, metadata, format = FORMATS[3]!, columns = 
     kind: "int8",
     source: "abc",
     matrices: JSON.stringify({ "up.weight": { ...format, columns } }),
+    errors: '{"up.weight":0.004321}',
     ...metadata,
   });
   return file;
@@ -93,11 +94,15 @@ describe.each(FORMATS)("a matrix of $bits bits in blocks of $blockSize", (format
 });
 
 describe("a converted file", () => {
-  it("says its kind and its source, and gives the other tensors as they are", async () => {
-    const { kind, source, weights } = await read({
+  it("says its kind, its source and its errors, and gives the other tensors as they are", async () => {
+    const { kind, source, errors, weights } = await read({
       tensors: { ...matrixOf(FORMATS[3]!, 128).tensors, norm: float32([1, 2]) },
     });
-    expect({ kind, source }).toEqual({ kind: "int8", source: "abc" });
+    expect({ kind, source, errors }).toEqual({
+      kind: "int8",
+      source: "abc",
+      errors: [{ key: "up.weight", relativeError: 0.004321 }],
+    });
     expect(weights.take("norm", [2]).dtype).toBe("float32");
     expect(() => weights.take("up.weight", [3, 128])).toThrow(
       refusal(
@@ -137,6 +142,17 @@ describe("a converted file", () => {
       "a matrix that is not there",
       { metadata: { matrices: '{"down.weight":{"bits":8,"blockSize":128,"columns":128}}' } },
       "is damaged: blocks and scales of down.weight do not fit 8 bits of 128 columns.",
+    ],
+    ["no errors", { metadata: { errors: "" } }, "is damaged: its list of errors is no JSON."],
+    [
+      "an error that is no number",
+      { metadata: { errors: '{"up.weight":null}' } },
+      "is damaged: the error of up.weight is malformed.",
+    ],
+    [
+      "an error below zero",
+      { metadata: { errors: '{"up.weight":-1}' } },
+      "is damaged: the error of up.weight is malformed.",
     ],
   ])("with %s is refused", async (_, fields, sentence) => {
     await expect(read(fields)).rejects.toThrow(sentence);
