@@ -16,8 +16,13 @@ export type { ChosenDevice, Device, DeviceChoice, DeviceReport } from "./runtime
 export { SHIPPED_CHECKPOINT } from "./kontext/engine.ts";
 export { convertedBytes, forecast, parametersOf, readNetworkSizes } from "./kontext/forecast.ts";
 export type { Forecast } from "./kontext/forecast.ts";
-export { LOADABLE_KINDS } from "./kontext/memory-plan.ts";
-export type { NetworkSizes, WeightsKind } from "./kontext/memory-plan.ts";
+export { WEIGHTS_KINDS } from "./kontext/memory-plan.ts";
+export type { NetworkKinds, NetworkSizes, WeightsKind } from "./kontext/memory-plan.ts";
+export { fittingKind, kindsText, WEIGHTS_CHOICES } from "./kontext/weights-choice.ts";
+export type { WeightsChoice } from "./kontext/weights-choice.ts";
+export { convertCheckpoint } from "./kontext/convert.ts";
+export type { ConvertedNetwork } from "./kontext/convert.ts";
+export type { ConversionProgress } from "./quantize/cache.ts";
 export { PUBLISHED_SIZES } from "./kontext/published.ts";
 export { measureGemmSpeed } from "./runtime/gemm-speed.ts";
 export { resolveRequest } from "./kontext/request.ts";

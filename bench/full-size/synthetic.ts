@@ -40,6 +40,7 @@ const NORM_STEP = 2 ** -7;
 
 export class SyntheticTransformer implements WeightSource {
   readonly name: string;
+  readonly files = [];
   readonly byteLength: number;
   /** Bytes of all the weights as float32. */
   readonly floatBytes: number;

@@ -8,6 +8,8 @@ import {
   type OutputFormat,
   RetouchError,
   type Size,
+  WEIGHTS_CHOICES,
+  type WeightsChoice,
 } from "../index.ts";
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
@@ -53,6 +55,13 @@ export function parseDevice(text: string): DeviceChoice {
   const device = DEVICE_CHOICES.find((name) => name === text);
   if (device !== undefined) return device;
   throw invalid(`--device must be auto, cpu, cuda, webgpu, coreml or dml, not ${JSON.stringify(text)}.`);
+}
+
+/** Reads what weights are to be in memory. */
+export function parseWeights(text: string): WeightsChoice {
+  const choice = WEIGHTS_CHOICES.find((known) => known === text);
+  if (choice !== undefined) return choice;
+  throw invalid(`--weights must be auto, fp32, fp16, bf16, int8 or int4, not ${JSON.stringify(text)}.`);
 }
 
 const LORA = /^(.+):([^:\\/]+)$/s;
@@ -112,6 +121,7 @@ const FLAGS: Record<string, string> = {
   threads: "--threads",
   loras: "--lora",
   device: "--device",
+  weights: "--weights",
 };
 
 /** Runs a check of the library, whose sentences begin with its field's name, and lets them begin with the flag's. */

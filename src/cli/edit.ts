@@ -9,9 +9,12 @@ import {
   resolveRequest,
   RetouchError,
   type Size,
+  type WeightsChoice,
 } from "../index.ts";
+import { loadCacheFolder } from "../config/config.ts";
 import { type LoraArgument, nameLoras, withFlagNames } from "./arguments.ts";
 import { checkpointFolder } from "./checkpoint.ts";
+import { showConversion } from "./conversion.ts";
 import { checkOutput, chooseFormat, defaultOutput, printText, STDOUT, writeOutput } from "./output.ts";
 import { createProgress } from "./progress.ts";
 import { oneLine, reportJson, reportText } from "./report.ts";
@@ -30,6 +33,7 @@ export interface EditFlags {
   transformer?: string | undefined;
   vae?: string | undefined;
   textEncoder?: string | undefined;
+  weights?: WeightsChoice | undefined;
   threads?: number | undefined;
   memoryLimit?: number | undefined;
   lora?: LoraArgument[] | undefined;
@@ -59,7 +63,7 @@ export async function runEdit(
   let engine: Engine | undefined;
   try {
     progress.phase("loading the checkpoint");
-    const { transformer, vae, textEncoder, threads, memoryLimit, device } = flags;
+    const { transformer, vae, textEncoder, weights, threads, memoryLimit, device } = flags;
     const checkpoint = await checkpointFolder(flags.checkpoint);
     const { files: loras } = nameLoras(flags.lora ?? []);
     const safety = { isOn: flags.safetyChecker ?? true };
@@ -71,6 +75,9 @@ export async function runEdit(
           vae,
           textEncoder,
           loras,
+          weights,
+          cacheFolder: loadCacheFolder(),
+          onConversion: showConversion(progress),
           threads,
           memoryLimit,
           device,

@@ -1,11 +1,20 @@
 /** The command line: its arguments, which command they mean, and with which code the process ends. */
 import { Command, CommanderError } from "commander";
 import { messageOf, RetouchError, version } from "../index.ts";
-import { addLora, numberOf, parseDevice, parseFormat, parseMemory, parseSize } from "./arguments.ts";
+import {
+  addLora,
+  numberOf,
+  parseDevice,
+  parseFormat,
+  parseMemory,
+  parseSize,
+  parseWeights,
+} from "./arguments.ts";
 import type { DoctorFlags } from "./doctor/doctor.ts";
 import { type EditFlags, runEdit } from "./edit.ts";
 import type { McpFlags } from "./mcp.ts";
 import type { PullFlags } from "./pull.ts";
+import type { QuantizeFlags } from "./quantize.ts";
 import { oneLine } from "./report.ts";
 
 const EXIT_FAILURE = 1;
@@ -19,6 +28,7 @@ let interruptedCode: number | undefined;
 let stopSentence = "Stopping after the current step; once more stops at once.";
 const STOP_OF_PULL =
   "Stopping; what has come stays, and the same command goes on from there; once more stops at once.";
+const STOP_OF_CONVERSION = "Stopping; nothing of an unfinished file stays; once more stops at once.";
 const STOP_OF_SERVICE = "Stopping when the running job has ended; once more stops at once.";
 
 // The service's commands are loaded when they are called: an edit needs neither a server nor a database.
@@ -71,6 +81,11 @@ program
     "--lora <file[:scale]>",
     "a LoRA in a .safetensors file and its strength, -10 to 10 (default: 1); up to 4 times",
     addLora,
+  )
+  .option(
+    "--weights <kind>",
+    "auto, fp32, fp16, bf16, int8 or int4: what transformer and T5 are in memory (default: auto, what fits)",
+    parseWeights,
   )
   .option(
     "--threads <number>",
@@ -133,6 +148,11 @@ program
   .option("--vae <file>", "a single file in the place of the folder's autoencoder")
   .option("--text-encoder <file>", "a single file in the place of the folder's T5")
   .option(
+    "--weights <kind>",
+    "auto, fp32, fp16, bf16, int8 or int4: what transformer and T5 are in memory (default: auto, what fits)",
+    parseWeights,
+  )
+  .option(
     "--threads <number>",
     "threads to compute with, 0 for one a core (default: 0)",
     numberOf("--threads"),
@@ -163,6 +183,26 @@ program
     stopSentence = STOP_OF_PULL;
     const { runPull } = await import("./pull.ts");
     return runPull(repo, flags, interruption.signal);
+  });
+
+program
+  .command("quantize")
+  .summary("convert a checkpoint's weights ahead of their first use")
+  .description("Convert transformer and T5 of a checkpoint, once; edits with the same --weights find them.")
+  .helpOption("-h, --help", "print this help")
+  .requiredOption("--weights <kind>", "fp16, bf16, int8 or int4", parseWeights)
+  .option(
+    "--checkpoint <dir>",
+    "a checkpoint folder in the layout of diffusers, or a pulled repository (default: the demo that ships)",
+  )
+  .option("--transformer <file>", "a single file in the place of the folder's transformer")
+  .option("--text-encoder <file>", "a single file in the place of the folder's T5")
+  .option("--json", "print one line of JSON, with the error of every rounded weight")
+  .option("--quiet", "print nothing but errors")
+  .action(async (flags: QuantizeFlags) => {
+    stopSentence = STOP_OF_CONVERSION;
+    const { runQuantize } = await import("./quantize.ts");
+    return runQuantize(flags, interruption.signal);
   });
 
 program

@@ -13,7 +13,9 @@ import {
   messageOf,
   RetouchError,
   version,
+  type WeightsChoice,
 } from "../index.ts";
+import { loadCacheFolder } from "../config/config.ts";
 import { withFlagNames } from "./arguments.ts";
 import { checkpointFolder } from "./checkpoint.ts";
 import { createEditTool, EDIT_TOOL } from "./edit-tool.ts";
@@ -24,6 +26,7 @@ export interface McpFlags {
   transformer?: string | undefined;
   vae?: string | undefined;
   textEncoder?: string | undefined;
+  weights?: WeightsChoice | undefined;
   threads?: number | undefined;
   device?: DeviceChoice | undefined;
   safetyChecker?: boolean | undefined;
@@ -31,13 +34,15 @@ export interface McpFlags {
 
 /** Serves until the client goes away or `signal`. The checkpoint is loaded by the first edit. */
 export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void> {
-  const { transformer, vae, textEncoder, threads, device, safetyChecker: isOn = true } = flags;
+  const { transformer, vae, textEncoder, weights, threads, device, safetyChecker: isOn = true } = flags;
   const checkpoint = await checkpointFolder(flags.checkpoint);
   const engine = createLateEngine({
     checkpoint,
     transformer,
     vae,
     textEncoder,
+    weights,
+    cacheFolder: loadCacheFolder(),
     threads,
     device,
     safety: { isOn },

@@ -13,6 +13,8 @@ export interface Progress {
   phase(text: string): void;
   /** Shows `step` of `of` steps done; `seconds` since the first began. */
   step(progress: { step: number; of: number; seconds: number }): void;
+  /** Shows which share of something is done. */
+  share(progress: { what: string; done: number; of: number }): void;
   /** Shows `done` of `of` bytes; the rate is known after a while. */
   bytes(progress: { done: number; of: number; perSecond: number | undefined }): void;
   clear(): void;
@@ -35,6 +37,7 @@ export function createProgress(stream: Terminal, isWanted: boolean): Progress {
   return {
     phase: draw,
     step: (progress) => draw(stepLine(progress)),
+    share: ({ what, done, of }) => draw(`${barOf(done / of)} ${what}, ${Math.floor((100 * done) / of)} %`),
     bytes: (progress) => draw(bytesLine(progress)),
     clear() {
       if (isDrawn) stream.write(`\r${CLEAR_TO_END}`);

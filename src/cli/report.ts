@@ -1,5 +1,5 @@
 /** What the command says about a finished edit: aligned lines for people, one line of JSON for programs. */
-import type { CheckpointInfo, ChosenDevice, EditResult, Size } from "../index.ts";
+import { type CheckpointInfo, type ChosenDevice, type EditResult, kindsText, type Size } from "../index.ts";
 
 export interface Report {
   /** Path of the written file, or `-`. */
@@ -27,6 +27,7 @@ export function reportText({ output, result, checkpoint, device }: Report): stri
     ["steps", String(parameters.numSteps)],
     ["guidance", String(parameters.guidance)],
     ["checkpoint", checkpoint.name],
+    ["weights", kindsText(checkpoint.weights)],
     ...loraRows(parameters.loras),
     ["device", `${device.name} (${device.reason})`],
     ["kept", keptText(kept, parameters.isUnchangedKept)],
@@ -41,10 +42,11 @@ export function reportText({ output, result, checkpoint, device }: Report): stri
 export function reportJson({ output, result, checkpoint, device }: Report): string {
   const { image, kept, ...facts } = result;
   const share = kept && { changedShare: Number(kept.changedShare.toFixed(4)) };
-  const { name } = checkpoint;
+  const { name, weights } = checkpoint;
   const line = {
     output,
     checkpoint: name,
+    weights,
     device: device.name,
     bytes: image.byteLength,
     ...facts,

@@ -1,5 +1,6 @@
 /** Reads the settings from the environment: all of them at once, at the start, and nothing else reads it. */
 import { RetouchError } from "../errors.ts";
+import { readCacheFolder } from "./cache-settings.ts";
 import { type HubSettings, readHubSettings } from "./hub-settings.ts";
 import type { Setting } from "./setting.ts";
 import { type Config, SETTINGS } from "./settings.ts";
@@ -25,6 +26,9 @@ export function loadConfig(flags: Environment = {}): Config {
 export function loadHubSettings(): HubSettings {
   return readHubSettings(process.env);
 }
+
+/** Where converted weights are kept. */
+export const loadCacheFolder = (): string => readCacheFolder(process.env);
 
 /**
  * Checks every variable and fills in the defaults. An empty variable is one that is not set: that is how compose

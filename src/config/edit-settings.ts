@@ -27,6 +27,18 @@ export const ENGINE = {
     "t5xxl_fp16.safetensors",
     "Single file in the place of the folder's T5.",
   ),
+  weights: required(
+    "RETOUCH_WEIGHTS",
+    choice("auto", "fp32", "fp16", "bf16", "int8", "int4"),
+    "auto",
+    "What the weights of transformer and T5 are in memory; auto takes as many bits as fit.",
+  ),
+  cacheDir: optional(
+    "RETOUCH_CACHE_DIR",
+    text,
+    "/var/cache/retouch",
+    "Folder of converted weights; without it, `retouch` in the user's cache folder.",
+  ),
   loras: optional(
     "RETOUCH_LORAS",
     loras,

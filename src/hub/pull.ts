@@ -6,7 +6,7 @@ import { Checkpoint } from "../weights/checkpoint.ts";
 import { incompleteOf } from "./blob-writer.ts";
 import { bring } from "./bring.ts";
 import { type Cache, findSnapshot, freeBytes, openCache, withSentence } from "./cache.ts";
-import { withLock } from "./cache-lock.ts";
+import { withLock } from "../files/lock.ts";
 import { addressOf } from "./download.ts";
 import { aborted, createHubFetch, type HubAccess, type HubFetch, reasonOf } from "./hub-fetch.ts";
 import { type HubFile, type Licence, readFiles, readRevision } from "./listing.ts";
@@ -103,7 +103,8 @@ async function pullOnline(options: PullOptions, cache: Cache): Promise<Pulled> {
     await checkRoom(options, listing.missingBytes);
 
     // 4. The bytes.
-    await withLock(cache.folder, { signal, onWait: watch.onWait }, () =>
+    const lock = path.join(cache.folder, ".retouch-pull.lock");
+    await withLock(lock, { signal, aborted, onWait: watch.onWait }, () =>
       bring(access, cache, commit, files, watch),
     );
   }

@@ -12,6 +12,7 @@ import { identityOf, LoraShelf } from "../lora/shelf.ts";
 import { createFindTarget } from "../lora/targets.ts";
 import type { Picture } from "../images/picture.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
+import type { ConversionProgress } from "../quantize/cache.ts";
 import { type ChosenDevice, chooseDevice, type DeviceChoice } from "../runtime/devices.ts";
 import { version } from "../version.ts";
 import { Checkpoint } from "../weights/checkpoint.ts";
@@ -19,8 +20,12 @@ import { createSafetyChecker, type SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { abortError, type EditStep, editPicture } from "./edit.ts";
 import type { Kept } from "./keep-unchanged.ts";
+import type { NetworkKinds } from "./memory-plan.ts";
 import { Networks } from "./networks.ts";
 import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
+import { WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
+
+export type { ConversionProgress };
 
 /** The checkpoint in this package: a small one for clip-art scenes. */
 export const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/tiny", import.meta.url));
@@ -34,6 +39,17 @@ export interface EngineOptions {
   vae?: string | undefined;
   /** A single file under the keys of transformers, as ComfyUI's users have it, in the place of the folder's T5. */
   textEncoder?: string | undefined;
+  /**
+   * What the weights of transformer and T5 are in memory: as few bits as must be (`auto`: float32 where everything can
+   * stay loaded, else 8 bits, else 4; of a GGUF file about as many as it has), or one kind. `fp32` takes the numbers of
+   * the files as they are. What the files do not hold in this kind is converted once and kept in `cacheFolder`.
+   * @default "auto"
+   */
+  weights?: WeightsChoice | undefined;
+  /** Where converted weights are kept: about as large as the files they are made of. @default ".cache/retouch" at home */
+  cacheFolder?: string | undefined;
+  /** Called while weights are converted, before the engine is there. */
+  onConversion?: ((progress: ConversionProgress) => void) | undefined;
   /** Threads of the networks; 0 takes one a physical core. @default 0 */
   threads?: number | undefined;
   /** Bytes of memory that the process may take. @default what the machine has to give when the engine is made */
@@ -72,6 +88,8 @@ export interface CheckpointInfo {
   nativeSize: number;
   /** Side of a token, in pixels. */
   grid: number;
+  /** What the weights of transformer and T5 are loaded as. */
+  weights: NetworkKinds;
 }
 
 /** Every parameter that was in effect. */
@@ -133,7 +151,7 @@ export interface Engine {
 /**
  * Loads a checkpoint and returns the engine that edits with it.
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, RUNTIME_FAILED or INVALID_PARAMETER;
- * LORA_INVALID for a file that is not there
+ * LORA_INVALID for a file that is not there; OUTPUT_UNWRITABLE where converted weights cannot be kept
  * @example
  * const engine = await createEngine();
  * const { bytes } = await readImageSource("picture.png");
@@ -150,6 +168,13 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   if (memoryLimit !== undefined && !(memoryLimit > 0)) {
     throw new RetouchError("INVALID_PARAMETER", `memoryLimit must be a number above 0, not ${memoryLimit}.`);
   }
+  const { weights = "auto", cacheFolder, onConversion } = options;
+  if (!WEIGHTS_CHOICES.includes(weights)) {
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `weights must be ${WEIGHTS_CHOICES.join(", ")}, not ${JSON.stringify(weights)}.`,
+    );
+  }
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const { isPromptInMetadata = false } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads }) : undefined;
@@ -163,7 +188,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const networks = await Networks.load(
     checkpoint,
     { threads, device: device.name },
-    { limitBytes, isAdaptable },
+    { limitBytes, isAdaptable, weights, cacheFolder, onConversion },
   );
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
@@ -173,6 +198,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
       [transformer, vae, textEncoder].every((file) => file === undefined),
     nativeSize: networks.autoencoder.sampleSize,
     grid: networks.native.grid,
+    weights: networks.kinds,
   };
 
   const loras = new LoraShelf(loraFiles, createFindTarget(networks.flux));

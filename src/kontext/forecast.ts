@@ -1,6 +1,8 @@
 /** What can be said of a checkpoint and of edits with it before any network is loaded: `retouch doctor` prints it. */
 import type { GemmSpeed } from "../runtime/gemm-speed.ts";
 import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
+import { WeightSet } from "../weights/weight-set.ts";
+import { readNetworks } from "./checkpoint-networks.ts";
 import { attentionFlopsPerStep, flopsPerStep } from "./flops.ts";
 import {
   COMPONENTS,
@@ -40,9 +42,12 @@ const NUM_STEPS = 28;
  */
 export async function readNetworkSizes(folder: string, files: SingleFiles = {}): Promise<NetworkSizes> {
   const checkpoint = await Checkpoint.open(folder, files);
+  const { sizes, transformer, encoders } = await readNetworks(checkpoint);
+  // A GGUF file was held against the sizes when it was read; the others are as their graphs are built.
+  const isBuilt = [transformer.weights, encoders.t5.weights].every((weights) => weights instanceof WeightSet);
   // Where no memory may be used, nothing is loaded.
-  const networks = await Networks.load(checkpoint, { threads: 0 }, { limitBytes: 0 });
-  return networks.sizes;
+  if (isBuilt) await Networks.load(checkpoint, { threads: 0 }, { limitBytes: 0 });
+  return sizes;
 }
 
 /** Weights of each network. */

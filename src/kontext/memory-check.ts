@@ -1,26 +1,29 @@
 /** Refuses an edit that would take more memory than there is: dying in the middle of it tells nobody why. */
 import { RetouchError } from "../errors.ts";
 import { sizeText } from "../machine/size-text.ts";
+import { kindsText } from "./weights-choice.ts";
 import {
   type EditExtent,
   type MemoryPlan,
+  type NetworkKinds,
   type NetworkSizes,
   planMemory,
-  type WeightsKind,
 } from "./memory-plan.ts";
 
-/** @throws RetouchError MEMORY_INSUFFICIENT */
+/** @throws RetouchError MEMORY_INSUFFICIENT, which also says with how few bits it would do with less */
 export function checkMemory(
   sizes: NetworkSizes,
-  kind: WeightsKind,
+  kinds: NetworkKinds,
   edit: EditExtent,
   limitBytes: number,
 ): MemoryPlan {
-  const plan = planMemory(sizes, kind, edit, limitBytes);
+  const plan = planMemory(sizes, kinds, edit, limitBytes);
   if (plan.peakBytes <= limitBytes) return plan;
   const { width, height } = edit.target;
+  const least = planMemory(sizes, "int4", edit, limitBytes).peakBytes;
+  const less = least < plan.peakBytes ? ` (${sizeText(least)} with int4)` : "";
   throw new RetouchError(
     "MEMORY_INSUFFICIENT",
-    `An edit at ${width}x${height} needs about ${sizeText(plan.peakBytes)} of memory with ${kind} weights, and ${sizeText(limitBytes)} may be used.`,
+    `An edit at ${width}x${height} needs about ${sizeText(plan.peakBytes)} of memory with ${kindsText(kinds)} weights${less}, and ${sizeText(limitBytes)} may be used.`,
   );
 }

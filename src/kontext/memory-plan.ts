@@ -7,6 +7,7 @@ import type { AutoencoderConfig } from "../models/autoencoder.ts";
 import { MLP_RATIO } from "../models/flux.ts";
 import type { FluxConfig } from "../models/flux-config.ts";
 import { modulationSize } from "../models/flux-modulation.ts";
+import { WEIGHT_KINDS } from "../weights/converted.ts";
 import {
   type ClipSizes,
   clipParameters,
@@ -32,15 +33,15 @@ export interface NetworkSizes {
   t5Length: number;
 }
 
-/** What weights are in memory. */
-export const WEIGHTS_KINDS = ["fp32", "fp16", "bf16", "int8", "int4"] as const;
+/** What the weights of transformer and T5 are in memory. All else is small, and float32. */
+export const WEIGHTS_KINDS = ["fp32", ...WEIGHT_KINDS] as const;
 export type WeightsKind = (typeof WEIGHTS_KINDS)[number];
 
-/**
- * Those that networks can be loaded as. The runtime multiplies float32, so weights are widened when they are loaded,
- * whatever a file has.
- */
-export const LOADABLE_KINDS = ["fp32"] as const satisfies WeightsKind[];
+/** A kind for each of the large networks. */
+export interface NetworkKinds {
+  transformer: WeightsKind;
+  t5: WeightsKind;
+}
 
 /** In the order in which an edit needs them. */
 export const COMPONENTS = ["clip", "t5", "encoder", "modulation", "transformer", "decoder"] as const;
@@ -78,6 +79,7 @@ export interface MemoryPlan {
   residentBytes: number;
 }
 
+const USUAL_STEPS = 28;
 const FLOAT = 4;
 const MB = 2 ** 20;
 /** Node, the picture before and after, and the safety checker: an edit with the smallest checkpoint takes less. */
@@ -103,8 +105,8 @@ const PIXEL_COPIES = 2;
 export const SHARED_SHARE = 3 / 4;
 
 /**
- * Bytes of a matrix's weight. The runtime copies what it multiplies into an order of its own, unless a file has it in 16
- * bits: that stays where it is, and is widened layer by layer.
+ * Bytes of a matrix's weight. The runtime copies what it multiplies into an order of its own, unless it is kept in 16
+ * bits: then it stays in its file, and is widened layer by layer.
  */
 interface Storage {
   private: number;
@@ -124,23 +126,26 @@ const MATRICES: Readonly<Record<WeightsKind, Storage>> = {
 };
 
 /**
+ * @param kinds of the large networks, or the one of both
  * @param limitBytes what the process may take; decides whether the autoencoder works in tiles
  */
 export function planMemory(
   sizes: NetworkSizes,
-  kind: WeightsKind,
+  kinds: WeightsKind | NetworkKinds,
   edit: EditExtent,
   limitBytes: number,
 ): MemoryPlan {
   const { flux, autoencoder } = sizes;
+  const { transformer: kind, t5: t5Kind } =
+    typeof kinds === "string" ? { transformer: kinds, t5: kinds } : kinds;
   const tileSide = tileSideOf(autoencoder, edit, limitBytes);
   const [drawn, seen] = [areaOf(edit.target, tileSide), areaOf(edit.reference, tileSide)];
   const modulationBytes = edit.numSteps * modulationSize(flux) * FLOAT;
   const width = flux.numHeads * flux.headSize;
   const modulationNeeds = { workingBytes: 2 * modulationBytes, layerWeights: 6 * width * width };
   const components: MemoryPlan["components"] = {
-    clip: needs(clipParameters(sizes.clip), kind, textNeeds(sizes.clip, sizes.clipLength)),
-    t5: needs(t5Parameters(sizes.t5), kind, textNeeds(sizes.t5, sizes.t5Length)),
+    clip: needs(clipParameters(sizes.clip), "fp32", textNeeds(sizes.clip, sizes.clipLength)),
+    t5: needs(t5Parameters(sizes.t5), t5Kind, textNeeds(sizes.t5, sizes.t5Length)),
     encoder: needs(encoderParameters(autoencoder), "fp32", { workingBytes: encoderBytes(autoencoder, seen) }),
     // Noise levels tell more from less by a thousandth: 8 bits are the least.
     modulation: needs(modulationParameters(flux), kind === "int4" ? "int8" : kind, modulationNeeds),
@@ -162,6 +167,12 @@ export function planMemory(
       all.reduce((sum, { privateBytes }) => sum + privateBytes, 0) +
       largest(all.map(({ workingBytes }) => workingBytes)),
   };
+}
+
+/** What memory is planned for before an edit is asked for: the defaults and a negative prompt, at the native size. */
+export function usualEdit({ sampleSize }: AutoencoderConfig): EditExtent {
+  const side = { width: sampleSize, height: sampleSize };
+  return { target: side, reference: side, numSteps: USUAL_STEPS, isNegativeUsed: true };
 }
 
 /** Whether every network can stay loaded. */

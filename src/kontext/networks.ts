@@ -7,27 +7,31 @@ import { type Adapter, AdapterInputs } from "../models/adapters.ts";
 import { fluxTransformer } from "../models/flux.ts";
 import type { FluxConfig } from "../models/flux-config.ts";
 import { fluxModulation, modulationSize } from "../models/flux-modulation.ts";
-import { RetouchError } from "../errors.ts";
 import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
+import { type ConversionProgress, defaultCacheFolder } from "../quantize/cache.ts";
+import { preparedWeights, type StoredWeights } from "../quantize/prepare.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import type { WeightOptions } from "../weights/weight-set.ts";
+import { readNetworks } from "./checkpoint-networks.ts";
 import { Component } from "./component.ts";
-import { readAutoencoder, readTransformer } from "./components.ts";
 import type { RotaryTable } from "./latents.ts";
 import { checkMemory } from "./memory-check.ts";
 import {
-  LOADABLE_KINDS,
   type EditExtent,
   type MemoryPlan,
+  type NetworkKinds,
   type NetworkSizes,
   planMemory,
+  usualEdit,
 } from "./memory-plan.ts";
 import { fitSketcher, type LatentSketcher } from "./preview.ts";
 import { type Prompt, PromptEncoder } from "./prompt.ts";
 import type { Size } from "./request.ts";
 import { Residency } from "./residency.ts";
-import { readScheduleConfig, type ScheduleConfig } from "./schedule.ts";
+import type { ScheduleConfig } from "./schedule.ts";
 import type { NativeScale } from "./sizes.ts";
 import { isTiled, type Planes, runInTiles } from "./tiles.ts";
+import { chooseKinds, type WeightsChoice } from "./weights-choice.ts";
 
 /** What the transformer predicts the velocity from. */
 export interface VelocityInputs {
@@ -41,9 +45,17 @@ export interface VelocityInputs {
   modulation: Float32Array;
 }
 
-const [LOADED_AS] = LOADABLE_KINDS;
-/** Of the edit that is planned for before one is asked for: the defaults, at the native size. */
-const USUAL_STEPS = 28;
+export interface NetworkOptions extends Pick<WeightOptions, "accuracyLevel"> {
+  /** Memory that the process may take. @default no limit */
+  limitBytes?: number | undefined;
+  /** Whether `adapt` can be called, which costs every step a little. @default false */
+  isAdaptable?: boolean | undefined;
+  /** What the weights of transformer and T5 are loaded as. @default "fp32" */
+  weights?: WeightsChoice | undefined;
+  /** Where converted weights are kept. */
+  cacheFolder?: string | undefined;
+  onConversion?: ((progress: ConversionProgress) => void) | undefined;
+}
 
 interface Halves {
   encoder: Component;
@@ -55,6 +67,8 @@ export class Networks {
   readonly autoencoder: AutoencoderConfig;
   readonly schedule: ScheduleConfig;
   readonly native: NativeScale;
+  /** What the weights of transformer and T5 are loaded as. */
+  readonly kinds: NetworkKinds;
   readonly #prompts: PromptEncoder;
   readonly #modulation: Component;
   readonly #transformer: Component;
@@ -70,6 +84,7 @@ export class Networks {
   private constructor(
     configs: { flux: FluxConfig; autoencoder: AutoencoderConfig; schedule: ScheduleConfig },
     components: Halves & { prompts: PromptEncoder; modulation: Component; transformer: Component },
+    kinds: NetworkKinds,
     limitBytes: number,
     adapterInputs: { modulation: AdapterInputs; transformer: AdapterInputs } | undefined,
   ) {
@@ -84,40 +99,46 @@ export class Networks {
     this.#autoencoder = { encoder, decoder };
     this.#limitBytes = limitBytes;
     this.#adapterInputs = adapterInputs;
-    const side = { width: configs.autoencoder.sampleSize, height: configs.autoencoder.sampleSize };
-    const usual = { target: side, reference: side, numSteps: USUAL_STEPS, isNegativeUsed: true };
-    this.#plan = planMemory(this.sizes, LOADED_AS, usual, limitBytes);
+    this.kinds = kinds;
+    this.#plan = planMemory(this.sizes, kinds, usualEdit(configs.autoencoder), limitBytes);
     const all = [prompts.clip, prompts.t5, encoder, modulation, transformer, decoder];
     this.#residency = new Residency(all, this.#plan, limitBytes);
   }
 
   /**
-   * Holds every network of a checkpoint against its configuration, then loads them, if all of them fit at once.
-   * @param options.limitBytes memory that the process may take @default no limit
-   * @param options.isAdaptable whether `adapt` can be called, which costs every step a little
-   * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and key
+   * Converts weights where that is asked for, holds every network of a checkpoint against its configuration, then loads
+   * them, if all of them fit at once.
+   * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and key;
+   * INVALID_PARAMETER or OUTPUT_UNWRITABLE for weights that are to be converted
    */
   static async load(
     checkpoint: Checkpoint,
     runtime: RuntimeOptions,
-    { limitBytes = Infinity, isAdaptable = false }: { limitBytes?: number; isAdaptable?: boolean } = {},
+    options: NetworkOptions = {},
   ): Promise<Networks> {
-    const schedule = readScheduleConfig(await checkpoint.config("scheduler/scheduler_config.json"));
-    const { config: flux, weights: fluxWeights } = await readTransformer(checkpoint);
-    const { config: autoencoder, weights: vaeWeights } = await readAutoencoder(checkpoint);
-    if (flux.inChannels !== 4 * autoencoder.latentChannels) {
-      throw new RetouchError(
-        "CHECKPOINT_INVALID",
-        `The checkpoint ${checkpoint.folder} has a transformer of ${flux.inChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted.`,
-      );
-    }
-    const prompts = await PromptEncoder.open(checkpoint, runtime);
-    if (flux.promptSize !== prompts.promptSize || flux.pooledSize !== prompts.pooledSize) {
-      throw new RetouchError(
-        "CHECKPOINT_INVALID",
-        `The checkpoint ${checkpoint.folder} has a transformer for text embeddings of ${flux.promptSize} and ${flux.pooledSize} numbers (T5 and CLIP) and text encoders that give ${prompts.promptSize} and ${prompts.pooledSize}.`,
-      );
-    }
+    const { limitBytes = Infinity, isAdaptable = false, accuracyLevel } = options;
+    const {
+      schedule,
+      transformer: stored,
+      autoencoder: vae,
+      encoders,
+      sizes,
+    } = await readNetworks(checkpoint);
+    const { flux, autoencoder } = sizes;
+    const kinds = chooseKinds(
+      options.weights ?? "fp32",
+      { transformer: stored.weights, t5: encoders.t5.weights },
+      sizes,
+      limitBytes,
+    );
+    const cache = {
+      folder: options.cacheFolder ?? defaultCacheFolder(),
+      onProgress: options.onConversion,
+    };
+    const prepared = (name: "transformer" | "t5", weights: StoredWeights) =>
+      preparedWeights(name, weights, kinds[name], cache, { accuracyLevel });
+    const fluxWeights = await prepared("transformer", stored.weights);
+    const prompts = PromptEncoder.build(encoders, await prepared("t5", encoders.t5.weights), runtime);
 
     const inputs = isAdaptable
       ? { modulation: new AdapterInputs(), transformer: new AdapterInputs() }
@@ -129,6 +150,7 @@ export class Networks {
     const modulation = new Component("modulation", modulationOutputs, fluxWeights, runtime);
     const transformer = new Component("transformer", fluxOutputs, fluxWeights, runtime);
 
+    const { weights: vaeWeights } = vae;
     const encoderOutputs = autoencoderEncoder(autoencoder, vaeWeights.scope());
     const decoderOutputs = autoencoderDecoder(autoencoder, vaeWeights.scope());
     vaeWeights.assertAllUsed();
@@ -138,6 +160,7 @@ export class Networks {
     const networks = new Networks(
       { flux, autoencoder, schedule },
       { prompts, modulation, transformer, encoder, decoder },
+      kinds,
       limitBytes,
       inputs,
     );
@@ -158,7 +181,7 @@ export class Networks {
 
   /** Plans the memory of an edit, before any network runs for it. @throws RetouchError MEMORY_INSUFFICIENT */
   async prepare(edit: EditExtent): Promise<void> {
-    this.#plan = checkMemory(this.sizes, LOADED_AS, edit, this.#limitBytes);
+    this.#plan = checkMemory(this.sizes, this.kinds, edit, this.#limitBytes);
     await this.#residency.follow(this.#plan);
   }
 

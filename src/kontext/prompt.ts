@@ -4,8 +4,9 @@ import { type T5Config, t5Encoder } from "../models/t5.ts";
 import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
 import { Tokenizer } from "../tokenizers/tokenizer.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import type { WeightSet } from "../weights/weight-set.ts";
 import { Component } from "./component.ts";
-import { readT5 } from "./components.ts";
+import { readT5, type Stored } from "./components.ts";
 import type { Residency } from "./residency.ts";
 
 /** An encoded instruction. */
@@ -42,6 +43,28 @@ interface Tokenizers {
   t5: Tokenizer;
 }
 
+/** What a checkpoint has of the two text encoders. */
+export interface StoredEncoders {
+  clip: Stored<ClipConfig, WeightSet>;
+  t5: Stored<T5Config>;
+  tokenizers: Tokenizers;
+  configs: Configs;
+}
+
+/** Reads tokenizers, configurations and the headers of the weights. @throws RetouchError CHECKPOINT_* */
+export async function readEncoders(checkpoint: Checkpoint): Promise<StoredEncoders> {
+  const tokenizers = {
+    clip: await Tokenizer.read(checkpoint, "tokenizer", "clip"),
+    t5: await Tokenizer.read(checkpoint, "tokenizer_2", "t5"),
+  };
+  const config = readClipConfig(await checkpoint.config("text_encoder/config.json"));
+  const clip = { config, weights: await checkpoint.weights("text_encoder") };
+  const t5 = await readT5(checkpoint);
+  const clipLength = Math.min(tokenizers.clip.maxLength, config.maxPositions);
+  const configs = { clip: config, t5: t5.config, clipLength, t5Length: t5LengthOf(tokenizers.t5) };
+  return { clip, t5, tokenizers, configs };
+}
+
 export class PromptEncoder {
   readonly configs: Configs;
   /** Tokens that T5 encodes; a shorter text is padded, without a mask, as the network was trained. */
@@ -69,29 +92,20 @@ export class PromptEncoder {
     this.t5 = t5;
   }
 
-  /** Reads tokenizers and configurations, and holds the weights' headers against them; loads no network. */
-  static async open(checkpoint: Checkpoint, runtime: RuntimeOptions): Promise<PromptEncoder> {
-    const clipTokenizer = await Tokenizer.read(checkpoint, "tokenizer", "clip");
-    const t5Tokenizer = await Tokenizer.read(checkpoint, "tokenizer_2", "t5");
-
-    const clipConfig = readClipConfig(await checkpoint.config("text_encoder/config.json"));
-    const clipLength = Math.min(clipTokenizer.maxLength, clipConfig.maxPositions);
-    const clipWeights = await checkpoint.weights("text_encoder");
-    const clipOutputs = clipTextEncoder(clipConfig, clipWeights.scope(), { length: clipLength });
+  /** Holds the weights against the configurations; loads no network. @param t5Weights those of T5, prepared */
+  static build(
+    { clip: { weights: clipWeights }, tokenizers, configs }: StoredEncoders,
+    t5Weights: WeightSet,
+    runtime: RuntimeOptions,
+  ): PromptEncoder {
+    const clipOutputs = clipTextEncoder(configs.clip, clipWeights.scope(), { length: configs.clipLength });
     clipWeights.assertAllUsed();
     const clip = new Component("clip", clipOutputs, clipWeights, runtime);
 
-    const { config: t5Config, weights: t5Weights } = await readT5(checkpoint);
-    const t5Length = t5LengthOf(t5Tokenizer);
-    const t5Outputs = t5Encoder(t5Config, t5Weights.scope(), { length: t5Length });
+    const t5Outputs = t5Encoder(configs.t5, t5Weights.scope(), { length: configs.t5Length });
     t5Weights.assertAllUsed();
     const t5 = new Component("t5", t5Outputs, t5Weights, runtime);
-
-    return new PromptEncoder(
-      { clip: clipConfig, t5: t5Config, clipLength, t5Length },
-      { clip: clipTokenizer, t5: t5Tokenizer },
-      { clip, t5 },
-    );
+    return new PromptEncoder(configs, tokenizers, { clip, t5 });
   }
 
   async encode(text: string, residency: Residency): Promise<Prompt> {

@@ -85,7 +85,7 @@ export function makeNode(
 
 /** Serialises the model whose outputs are `outputs`, as the bytes of an ONNX file. */
 export function buildModel(name: string, outputs: Readonly<Record<string, Value>>): Uint8Array {
-  const order = nodesInOrder(Object.values(outputs));
+  const order = weightsFirst(nodesInOrder(Object.values(outputs)));
   const names = new NameTable();
   for (const [outputName, value] of Object.entries(outputs)) names.setOutput(value, outputName);
 
@@ -152,6 +152,25 @@ function nodesInOrder(outputs: readonly Value[]): Node[] {
     stack.pop();
   }
   return order;
+}
+
+/**
+ * Puts what depends on weights alone before everything else. The runtime orders nodes anew, walking back from the outputs
+ * and from each node first to the input that comes later here: so a weight that is not widened when the model is loaded
+ * is widened right before it is used, and freed after. In the order of their use, all of them would be widened first.
+ */
+function weightsFirst(order: readonly Node[]): Node[] {
+  const ofWeights = new Set<Node>();
+  for (const node of order) {
+    const isOfWeights = node.inputs.every(
+      (value) =>
+        value === undefined ||
+        value.origin.kind === "initializer" ||
+        (value.origin.kind === "node" && ofWeights.has(value.origin.node)),
+    );
+    if (isOfWeights) ofWeights.add(node);
+  }
+  return [...ofWeights, ...order.filter((node) => !ofWeights.has(node))];
 }
 
 /** Gives every node, value and constant of one model a unique name. */

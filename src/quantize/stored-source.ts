@@ -14,6 +14,7 @@ export function storedSource(weights: WeightSet): WeightSource {
   });
   return {
     name: weights.name,
+    files: [...new Set(stored.flatMap(({ parts }) => parts).map(({ file }) => file))],
     byteLength: stored.flatMap(({ parts }) => parts).reduce((sum, part) => sum + part.byteLength, 0),
     *weights() {
       for (const { key, weight, parts } of stored) {

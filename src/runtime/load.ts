@@ -8,6 +8,7 @@ export function loadSession(
   weights: WeightSet,
   runtime: RuntimeOptions,
 ): Promise<Session> {
-  const { name, baseFolder } = weights;
-  return Session.load(buildModel(name, outputs), { name, ...runtime, weightsFolder: baseFolder });
+  const { name, baseFolder, isKeptHalf } = weights;
+  const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed: isKeptHalf };
+  return Session.load(buildModel(name, outputs), options);
 }

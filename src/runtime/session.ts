@@ -22,7 +22,12 @@ export interface SessionOptions extends RuntimeOptions {
   name: string;
   /** The folder that the model's external data is relative to. */
   weightsFolder: string;
+  /** Whether what follows from weights alone, such as their widening, is computed in every run instead of once. */
+  isWideningDelayed?: boolean | undefined;
 }
+
+/** Leaves out the optimiser that computes what follows from weights alone when a model is loaded. */
+const WITHOUT_FOLDING = { optimization: { disable_specified_optimizers: "ConstantFolding" } };
 
 export class Session {
   readonly #session: InferenceSession;
@@ -38,7 +43,7 @@ export class Session {
    * @throws RetouchError RUNTIME_FAILED with the runtime's reason.
    */
   static async load(model: Uint8Array, options: SessionOptions): Promise<Session> {
-    const { name, weightsFolder, threads, device = "cpu" } = options;
+    const { name, weightsFolder, threads, device = "cpu", isWideningDelayed = false } = options;
     try {
       const session = await InferenceSession.create(model, {
         // What a provider has no kernel for runs on the processor, whichever it is.
@@ -47,7 +52,10 @@ export class Session {
         interOpNumThreads: 1,
         // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.
         logSeverityLevel: 4,
-        extra: { session: { model_external_initializers_file_folder_path: weightsFolder } },
+        extra: {
+          session: { model_external_initializers_file_folder_path: weightsFolder },
+          ...(isWideningDelayed && WITHOUT_FOLDING),
+        },
       });
       return new Session(session, name);
     } catch (cause) {

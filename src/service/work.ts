@@ -1,4 +1,5 @@
 /** The working half of a service: workers with their engine processes, by the settings. */
+import { loadCacheFolder } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";
 import type { JobsContext } from "../jobs/context.ts";
 import { createWorkQueue } from "../jobs/work-queue.ts";
@@ -41,13 +42,15 @@ export function createWorkers(
 
 function engineSetup(config: Config): EngineSetup {
   const { checkpoint, transformer, vae, textEncoder, loras, threads, memoryLimit, device } = config;
-  const { price, allowPrivateHosts } = config;
+  const { weights, price, allowPrivateHosts } = config;
   const { imageMaxBytes, imageMaxPixels, imageTimeoutMs } = config;
   return {
     checkpoint,
     transformer,
     vae,
     textEncoder,
+    weights,
+    cacheFolder: loadCacheFolder(),
     loras,
     threads,
     memoryLimit,

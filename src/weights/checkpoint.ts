@@ -6,12 +6,14 @@ import { access, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import { RetouchError } from "../errors.ts";
 import { Config } from "./config.ts";
+import { GgufFile } from "./gguf-file.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
 import { SingleFile } from "./single-file.ts";
 import { WeightSet } from "./weight-set.ts";
 
 /** The names that diffusers and transformers give to a component's weights. */
 const WEIGHT_FILES = ["diffusion_pytorch_model.safetensors", "model.safetensors"];
+const GGUF = /\.gguf$/i;
 /** What a path may consist of without naming a file. */
 const NO_FILE_NAMES = new Set(["", ".", ".."]);
 
@@ -64,9 +66,10 @@ export class Checkpoint {
   }
 
   /** The file that stands in the place of a component, or undefined where its folder counts. */
-  async singleFile(component: keyof SingleFiles): Promise<SingleFile | undefined> {
+  async singleFile(component: keyof SingleFiles): Promise<SingleFile | GgufFile | undefined> {
     const file = this.#singleFiles[component];
-    return file === undefined ? undefined : SingleFile.open(file);
+    if (file === undefined) return undefined;
+    return GGUF.test(file) ? GgufFile.open(file) : SingleFile.open(file);
   }
 
   /** The weights of a component's folder, in one file or in shards that an index lists. */

@@ -33,7 +33,7 @@ export class GgufFile extends TensorFile<GgufTensor> {
       weightsOf(this.file, entry, tensor as ReadableTensor),
     );
     const byteLength = found.reduce((sum, { tensor }) => sum + tensor.byteLength, 0);
-    return { name: this.file, byteLength, weights: () => weights };
+    return { name: this.file, files: [this.file], byteLength, weights: () => weights };
   }
 }
 

@@ -11,8 +11,9 @@ import type { StoredTensor } from "./safetensors.ts";
 const DERIVED_KEYS = /(^|\.)position_ids$/;
 
 /**
- * The element types that a weight may have in its file. The runtime widens every one of them, fp8 as well, to float32
- * when it loads the network: 32 Mi numbers are 128 MiB of memory, from an fp8 file as from a float32 one.
+ * The element types that a weight may have in its file. Unless it is told otherwise (`isKeptHalf`), the runtime widens
+ * every one of them, fp8 as well, to float32 when it loads the network: 32 Mi numbers are 128 MiB of memory, from an fp8
+ * file as from a float32 one.
  */
 const READABLE = new Set<DType>(["float32", "float16", "bfloat16", "float8e4m3fn"]);
 export const READABLE_TYPES = "F32, F16, BF16 and F8_E4M3";
@@ -41,6 +42,11 @@ type Weight = StoredTensor | AssembledTensor | QuantizedTensor;
 export interface WeightOptions {
   /** How matrices in few bits are multiplied: 1 in float32, 4 with inputs of 8 bits. @default 4 */
   accuracyLevel?: BlockMatrix["accuracyLevel"] | undefined;
+  /**
+   * Whether weights of 16 bits stay so in memory, as pages of their file, and each is widened whenever it is multiplied
+   * with. Otherwise the runtime widens all of them once, when it loads the network. @default false
+   */
+  isKeptHalf?: boolean | undefined;
 }
 
 /** Changes what the linear layer `key` makes of `x`; `y` is that. */
@@ -51,15 +57,23 @@ export class WeightSet {
   readonly name: string;
   /** The folder that the external data's locations are relative to. */
   readonly baseFolder: string;
+  readonly isKeptHalf: boolean;
   readonly #accuracyLevel: BlockMatrix["accuracyLevel"];
   readonly #tensors: ReadonlyMap<string, Weight>;
   readonly #used = new Set<string>();
 
-  constructor(name: string, tensors: ReadonlyMap<string, Weight>, { accuracyLevel = 4 }: WeightOptions = {}) {
+  constructor(name: string, tensors: ReadonlyMap<string, Weight>, options: WeightOptions = {}) {
+    const { accuracyLevel = 4, isKeptHalf = false } = options;
     this.name = name;
+    this.isKeptHalf = isKeptHalf;
     this.#accuracyLevel = accuracyLevel;
     this.#tensors = tensors;
     this.baseFolder = commonFolder([...tensors.values()].flatMap(partsOf).map(({ file }) => file));
+  }
+
+  /** The same weights to be loaded in another way. */
+  with(options: WeightOptions): WeightSet {
+    return new WeightSet(this.name, this.#tensors, options);
   }
 
   /** The keys under `prefix`; "" is the whole set. */

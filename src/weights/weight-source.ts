@@ -5,6 +5,8 @@ import type { BlockFormat } from "./quantized.ts";
 export interface WeightSource {
   /** What a message calls it: a file or folder. */
   readonly name: string;
+  /** Where they lie, links followed. */
+  readonly files: readonly string[];
   /** Bytes of all the weights as they are stored. */
   readonly byteLength: number;
   weights(): Iterable<SourceWeight>;

@@ -4,7 +4,8 @@
  */
 import { Worker } from "node:worker_threads";
 import { messageOf, RetouchError } from "../errors.ts";
-import { createEngine } from "../kontext/engine.ts";
+import { type ConversionProgress, createEngine } from "../kontext/engine.ts";
+import { kindsText } from "../kontext/weights-choice.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
 import { createHttpClient } from "../net/http-client.ts";
@@ -41,6 +42,9 @@ async function setUp(setup: EngineSetup): Promise<void> {
       transformer: setup.transformer,
       vae: setup.vae,
       textEncoder: setup.textEncoder,
+      weights: setup.weights,
+      cacheFolder: setup.cacheFolder,
+      onConversion: createTeller(),
       loras: setup.loras,
       threads: setup.threads,
       memoryLimit: setup.memoryLimit,
@@ -51,12 +55,23 @@ async function setUp(setup: EngineSetup): Promise<void> {
     });
     const speed = await warmUp(engine, { isSafetyChecked: setup.safety.isOn });
     dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
-    say({ kind: "ready", speed, checkpoint: engine.checkpoint.name, device: engine.device });
+    const { name: checkpoint, weights } = engine.checkpoint;
+    say({ kind: "ready", speed, checkpoint, weights: kindsText(weights), device: engine.device });
   } catch (error) {
     const message =
       error instanceof RetouchError ? error.message : `The engine cannot be loaded: ${messageOf(error)}`;
     say({ kind: "unusable", message });
   }
+}
+
+/** Says once what is being converted: it may take minutes, in which nothing else is heard. */
+function createTeller(): (progress: ConversionProgress) => void {
+  let last = "";
+  return ({ network, kind, phase }) => {
+    const now = `${network} ${kind} ${phase}`;
+    if (now !== last) say({ kind: "converting", conversion: { network, kind, phase } });
+    last = now;
+  };
 }
 
 async function edit({ id, edit }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {

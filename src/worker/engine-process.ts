@@ -91,10 +91,13 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       child.on("message", (answer: EngineAnswer) => {
         if (answer.kind === "ready") {
           own.speed = answer.speed;
-          const { checkpoint, speed, device } = answer;
+          const { checkpoint, weights, speed, device } = answer;
           if (device.notice !== undefined) log.warn(device.notice);
-          log.info({ checkpoint, device: device.name, reason: device.reason, speed }, "The engine is ready.");
+          const { name, reason } = device;
+          log.info({ checkpoint, weights, device: name, reason, speed }, "The engine is ready.");
           resolve(answer.speed);
+        } else if (answer.kind === "converting") {
+          log.info(answer.conversion, "Weights are being converted, once.");
         } else if (answer.kind === "unusable") {
           end(own);
           fail(answer.message);

@@ -1,7 +1,7 @@
 /** What the worker and its engine process say to each other. Pictures go through the storage, inline results excepted. */
 import type { Price } from "../config/parsers.ts";
 import type { JobEdit, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
-import type { Engine, EngineOptions } from "../kontext/engine.ts";
+import type { ConversionProgress, Engine, EngineOptions } from "../kontext/engine.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
 /** All that the engine process needs to know, once. */
@@ -10,6 +10,9 @@ export interface EngineSetup {
   transformer?: string | undefined;
   vae?: string | undefined;
   textEncoder?: string | undefined;
+  weights?: EngineOptions["weights"];
+  /** Where converted weights are kept. */
+  cacheFolder?: string | undefined;
   /** LoRAs that jobs may name, and their files. */
   loras?: Readonly<Record<string, string>> | undefined;
   threads: number;
@@ -39,8 +42,10 @@ export type EngineRequest =
   | { kind: "cancel"; id: string };
 
 export type EngineAnswer =
-  /** Warmed up; `checkpoint` is the name of its folder, `device` what it runs on and why. */
-  | { kind: "ready"; speed: WorkerSpeed; checkpoint: string; device: Engine["device"] }
+  /** Warmed up; `checkpoint` is the name of its folder, `weights` what they are loaded as, `device` what it runs on and why. */
+  | { kind: "ready"; speed: WorkerSpeed; checkpoint: string; weights: string; device: Engine["device"] }
+  /** Weights are being converted, before it is ready; said once for each network and phase. */
+  | { kind: "converting"; conversion: Pick<ConversionProgress, "network" | "kind" | "phase"> }
   /** The checkpoint or the settings are no good. The process waits to be ended. */
   | { kind: "unusable"; message: string }
   | { kind: "progress"; id: string; progress: JobProgress }

@@ -49,8 +49,11 @@ describe("retouch doctor", () => {
   });
 
   it.each([
-    [64, "fp32"],
-    [10, undefined],
+    [128, "fp32"],
+    [64, "int8"],
+    [24, "int8"],
+    [10, "int4"],
+    [4, undefined],
   ])("recommends for the published model in %d GB: %s", async (gigabytes, kind) => {
     const { facts } = await examineWeights({ model: PUBLISHED, memoryLimit: gigabytes * 1e9 });
     expect(facts).toMatchObject({ recommended: kind });
@@ -60,7 +63,7 @@ describe("retouch doctor", () => {
     const { lines, facts } = await examineWeights({ memoryLimit: 4e9 });
     expect(facts).toMatchObject({ recommended: "fp32" });
     const labels = lines.flatMap((line) => (typeof line === "string" ? [] : [line[0]]));
-    expect(labels).toEqual(["fp32"]);
+    expect(labels).toEqual(["fp32", "fp16", "bf16", "int8", "int4"]);
     expect(lines[1]![1]).toMatch(/^128x128: \d+ MB, about [\d.]+ (s|min); everything stays loaded$/);
   });
 

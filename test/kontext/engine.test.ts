@@ -51,7 +51,14 @@ async function countRuns(work: () => Promise<unknown>): Promise<number> {
 describe("an engine", () => {
   it("says which checkpoint it has loaded", () => {
     const folder = checkpointFolder("plain");
-    expect(engine.checkpoint).toEqual({ folder, name: "plain", isDemo: false, nativeSize: 128, grid: 16 });
+    expect(engine.checkpoint).toEqual({
+      folder,
+      name: "plain",
+      isDemo: false,
+      nativeSize: 128,
+      grid: 16,
+      weights: { transformer: "fp32", t5: "fp32" },
+    });
   });
 
   it("edits with other LoRAs from call to call, and without any as an engine that has none", async () => {

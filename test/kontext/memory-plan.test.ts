@@ -14,6 +14,7 @@ const edit = (side: number): EditExtent => ({
   numSteps: 28,
   isNegativeUsed: false,
 });
+const both = (kind: (typeof WEIGHTS_KINDS)[number]) => ({ transformer: kind, t5: kind });
 const published = (kind: (typeof WEIGHTS_KINDS)[number], side = 1024, limitBytes = Infinity) =>
   planMemory(PUBLISHED_SIZES, kind, edit(side), limitBytes);
 
@@ -69,13 +70,13 @@ describe("the memory plan of the published model", () => {
   });
 
   it("refuses what cannot fit, with the numbers, and says what would need less", () => {
-    expect(() => checkMemory(PUBLISHED_SIZES, "fp32", edit(1024), 24 * GB)).toThrow(
+    expect(() => checkMemory(PUBLISHED_SIZES, both("fp32"), edit(1024), 24 * GB)).toThrow(
       refusal(
         "MEMORY_INSUFFICIENT",
-        /^An edit at 1024x1024 needs about \d\d\.\d GB of memory with fp32 weights, and 24\.0 GB may be used\.$/,
+        /^An edit at 1024x1024 needs about \d\d\.\d GB of memory with fp32 weights \(\d\.\d GB with int4\), and 24\.0 GB may be used\.$/,
       ),
     );
-    expect(checkMemory(PUBLISHED_SIZES, "int8", edit(1024), 24 * GB)).toEqual(
+    expect(checkMemory(PUBLISHED_SIZES, both("int8"), edit(1024), 24 * GB)).toEqual(
       published("int8", 1024, 24 * GB),
     );
   });

@@ -113,6 +113,7 @@ describe("blocks that the source has", () => {
   const own = quantizeRows(Float32Array.from(MATRIX), COLUMNS, format);
   const sourceWith = (reads: number[]): WeightSource => ({
     name: "network",
+    files: [],
     byteLength: 1,
     *weights(): Iterable<SourceWeight> {
       const values = dequantizeRows(own, COLUMNS, format);

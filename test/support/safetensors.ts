@@ -1,5 +1,6 @@
 /** Writes `.safetensors` files: what the sources only read. */
 import { readFile, writeFile } from "node:fs/promises";
+import { toFloat16 } from "../../src/quantize/half.ts";
 
 export interface TensorFields {
   dtype: string;
@@ -12,6 +13,13 @@ export const float32 = (values: readonly number[], shape: number[] = [values.len
   dtype: "F32",
   shape,
   bytes: new Uint8Array(Float32Array.from(values).buffer),
+});
+
+/** A float16 tensor of a file to be written. */
+export const float16 = (values: readonly number[], shape: number[] = [values.length]): TensorFields => ({
+  dtype: "F16",
+  shape,
+  bytes: new Uint8Array(Uint16Array.from(values, toFloat16).buffer),
 });
 
 /** A tensor of bytes. */

@@ -27,7 +27,14 @@ function stillEngine(
   { stepMs = 0, sketchMs = 0 } = {},
 ): EditJobDependencies["engine"] {
   return {
-    checkpoint: { folder: "/checkpoints/still", name: "still", isDemo: false, nativeSize: 128, grid: 16 },
+    checkpoint: {
+      folder: "/checkpoints/still",
+      name: "still",
+      isDemo: false,
+      nativeSize: 128,
+      grid: 16,
+      weights: { transformer: "fp32", t5: "fp32" },
+    },
     async edit(request: EditRequest, { onStep }: EditOptions = {}) {
       const { width, height } = await decodePicture(request.image);
       const resolved = resolveRequest(request);

@@ -6,7 +6,14 @@ import { warmUp } from "../../src/worker/warm-up.ts";
 
 /** Three steps that are said to take 10 ms each, after a first one of 500, and then a refusal. */
 const refusing = (error: Error): Pick<Engine, "checkpoint" | "edit"> => ({
-  checkpoint: { folder: "", name: "", isDemo: false, nativeSize: 128, grid: 16 },
+  checkpoint: {
+    folder: "",
+    name: "",
+    isDemo: false,
+    nativeSize: 128,
+    grid: 16,
+    weights: { transformer: "fp32", t5: "fp32" },
+  },
   async edit(_, { onStep } = {}) {
     for (const seconds of [0.5, 0.51, 0.52]) await onStep?.({ seconds } as EditStep);
     throw error;

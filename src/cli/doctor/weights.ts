@@ -1,11 +1,12 @@
 /** What an edit would take in memory and time, for each kind of weights, and which kind to choose. */
 import {
   convertedBytes,
+  fittingKind,
   type Forecast,
   forecast,
   measureGemmSpeed,
   type WeightsKind,
-  LOADABLE_KINDS,
+  WEIGHTS_KINDS,
 } from "../../index.ts";
 import { readMachineMemory, usableBytes } from "../../machine/memory.ts";
 import { sizeText } from "../../machine/size-text.ts";
@@ -14,7 +15,7 @@ import type { Section, Subject } from "./section.ts";
 
 /** Of square pictures, in pixels. */
 const SIDES = [512, 1024];
-/** Kinds with a file of their own, which is made of the checkpoint's. */
+/** Kinds with a file of their own, which is made of the checkpoint's; 16 bits it has itself, as a rule. */
 const CONVERTED: ReadonlySet<WeightsKind> = new Set(["int8", "int4"]);
 
 export async function examineWeights(subject: Subject): Promise<Section> {
@@ -24,11 +25,11 @@ export async function examineWeights(subject: Subject): Promise<Section> {
   // A small network draws nothing at sizes that it was not trained for.
   const { sampleSize } = sizes.autoencoder;
   const sides = sampleSize < SIDES[0]! ? [sampleSize] : SIDES;
-  const kinds = LOADABLE_KINDS.map((kind) => {
+  const kinds = WEIGHTS_KINDS.map((kind) => {
     const edits = sides.map((side) => forecast(sizes, kind, side, { limitBytes, speed }));
     return { kind, fileBytes: CONVERTED.has(kind) ? convertedBytes(sizes, kind) : null, edits };
   });
-  const recommended = recommendedOf(kinds);
+  const recommended = fittingKind(sizes, limitBytes);
   return {
     title: "Weights: estimates for an edit of 28 steps",
     name: "weights",
@@ -43,17 +44,10 @@ export async function examineWeights(subject: Subject): Promise<Section> {
       ),
       recommended === undefined
         ? `Nothing fits: ${sizeText(Math.min(...kinds.map(({ edits }) => edits[0]!.peakBytes)))} are the least.`
-        : `Recommended: ${recommended}.`,
+        : `Without --weights, ${recommended} is taken: the most bits that fit, float32 only where all stays loaded.`,
     ],
     facts: { limitBytes, gflops: { fp32: speed.fp32 / 1e9, int8: speed.int8 / 1e9 }, kinds, recommended },
   };
-}
-
-/** The most exact kind that fits at every size. */
-function recommendedOf(
-  kinds: readonly { kind: WeightsKind; edits: readonly Forecast[] }[],
-): WeightsKind | undefined {
-  return kinds.find(({ edits }) => edits.every(({ isFitting }) => isFitting))?.kind;
 }
 
 function editText({ side, peakBytes, residentBytes, mappedBytes, seconds, ...edit }: Forecast): string {

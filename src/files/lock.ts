@@ -1,29 +1,37 @@
 /**
- * One download of a repository at a time: two would write into each other's unfinished files. The lock is a file that
- * its owner touches every second, so that one left behind by a killed process counts for a few seconds only. Whoever
- * finds it waits, and then finds the files.
+ * One process at a time, where two would do the same work twice or write into each other's unfinished files. The lock is
+ * a file that its owner touches every second, so that one left behind by a killed process counts for a few seconds only.
+ * Whoever finds it waits, and then finds the work done.
  */
 import { mkdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { aborted } from "./hub-fetch.ts";
 
 const BEAT_MS = 1000;
 const STALE_MS = 5 * BEAT_MS;
 const POLL_MS = 500;
 
+export interface LockOptions {
+  /** Ends the wait. */
+  signal?: AbortSignal | undefined;
+  /** What the wait then throws. */
+  aborted: () => Error;
+  /** Called once, when the lock is held by somebody who is at work. */
+  onWait?: (() => void) | undefined;
+}
+
+/** Holds the file `lock`, whose folder is made where it is missing, while it works. */
 export async function withLock<Result>(
-  folder: string,
-  { signal, onWait }: { signal: AbortSignal; onWait: () => void },
+  lock: string,
+  { signal, aborted, onWait }: LockOptions,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  await mkdir(folder, { recursive: true });
-  const lock = path.join(folder, ".retouch-pull.lock");
+  await mkdir(path.dirname(lock), { recursive: true });
   for (let tries = 0; !(await take(lock)); tries += 1) {
     if (await clearStale(lock)) continue;
     // A killed one's lock goes stale without a word.
-    if (tries * POLL_MS === 2 * STALE_MS) onWait();
-    await sleep(POLL_MS, undefined, { signal }).catch(() => {
+    if (tries * POLL_MS === 2 * STALE_MS) onWait?.();
+    await sleep(POLL_MS, undefined, signal && { signal }).catch(() => {
       throw aborted();
     });
   }

@@ -1,0 +1,42 @@
+/** Converts a checkpoint's large networks ahead of their first use: what `retouch quantize` does. */
+import { stat } from "node:fs/promises";
+import { cachedWeights, type CacheOptions } from "../quantize/cache.ts";
+import { storedSource } from "../quantize/stored-source.ts";
+import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
+import type { WeightError, WeightKind } from "../weights/converted.ts";
+import { WeightSet } from "../weights/weight-set.ts";
+import { readNetworks } from "./checkpoint-networks.ts";
+
+export interface ConvertedNetwork {
+  network: "transformer" | "t5";
+  file: string;
+  byteLength: number;
+  /** Whether it was converted now; false where the file was there. */
+  isNew: boolean;
+  /** Of every weight that was rounded: the root mean square of the error by that of the weight. */
+  errors: readonly WeightError[];
+}
+
+/**
+ * Puts transformer and T5 into the cache in `kind`, where an engine with these weights finds them.
+ * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, OUTPUT_UNWRITABLE or ABORTED
+ */
+export async function convertCheckpoint(
+  folder: string,
+  files: SingleFiles,
+  kind: WeightKind,
+  cache: CacheOptions,
+): Promise<ConvertedNetwork[]> {
+  const { transformer, encoders } = await readNetworks(await Checkpoint.open(folder, files));
+  const networks = [
+    ["transformer", transformer.weights],
+    ["t5", encoders.t5.weights],
+  ] as const;
+  const converted: ConvertedNetwork[] = [];
+  for (const [network, weights] of networks) {
+    const source = weights instanceof WeightSet ? storedSource(weights) : weights;
+    const { file, isNew, errors } = await cachedWeights(network, source, kind, cache);
+    converted.push({ network, file, byteLength: (await stat(file)).size, isNew, errors });
+  }
+  return converted;
+}

@@ -1,0 +1,70 @@
+/** In how many bits the large networks are loaded: as somebody asked for, or by what fits into memory. */
+import { RetouchError } from "../errors.ts";
+import type { StoredWeights } from "../quantize/prepare.ts";
+import type { WeightKind } from "../weights/converted.ts";
+import { WeightSet } from "../weights/weight-set.ts";
+import {
+  isResident,
+  type MemoryPlan,
+  type NetworkKinds,
+  type NetworkSizes,
+  planMemory,
+  usualEdit,
+  WEIGHTS_KINDS,
+  type WeightsKind,
+} from "./memory-plan.ts";
+
+export const WEIGHTS_CHOICES = ["auto", ...WEIGHTS_KINDS] as const;
+/** `auto` goes by what fits, and by the bits that a GGUF file has. */
+export type WeightsChoice = (typeof WEIGHTS_CHOICES)[number];
+
+/** In the order in which `auto` tries them, where not everything can stay loaded in float32. */
+const IN_FEW_BITS = ["int8", "int4"] as const;
+/** A weight in a GGUF file of these bits or fewer loses nothing worth a byte in 4 bits: the mixed types have 4.5 to 4.9. */
+const FOUR_BIT_MOST = 5;
+
+interface StoredNetworks {
+  transformer: StoredWeights;
+  t5: StoredWeights;
+}
+
+/** @throws RetouchError INVALID_PARAMETER for a GGUF file that is to be float32 */
+export function chooseKinds(
+  choice: WeightsChoice,
+  stored: StoredNetworks,
+  sizes: NetworkSizes,
+  limitBytes: number,
+): NetworkKinds {
+  // Where nothing fits, nothing is converted either: edits are refused, with the numbers.
+  const kind = choice === "auto" ? (fittingKind(sizes, limitBytes) ?? "fp32") : choice;
+  const kindOf = (network: StoredWeights): WeightsKind => {
+    if (network instanceof WeightSet) return kind;
+    if (choice === "auto") return kindOfBlocks(network, kind);
+    if (kind !== "fp32") return kind;
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `weights must be auto, fp16, bf16, int8 or int4 for the GGUF file ${network.name}, not fp32.`,
+    );
+  };
+  return { transformer: kindOf(stored.transformer), t5: kindOf(stored.t5) };
+}
+
+/** What `auto` takes of a checkpoint: float32 where all can stay loaded, or the most bits that fit in turns. */
+export function fittingKind(sizes: NetworkSizes, limitBytes: number): WeightsKind | undefined {
+  const planOf = (kind: WeightsKind): MemoryPlan =>
+    planMemory(sizes, kind, usualEdit(sizes.autoencoder), limitBytes);
+  if (isResident(planOf("fp32"), limitBytes)) return "fp32";
+  return IN_FEW_BITS.find((kind) => planOf(kind).peakBytes <= limitBytes);
+}
+
+/** More bits than a file has would be none of its own. */
+function kindOfBlocks(source: Exclude<StoredWeights, WeightSet>, fitting: WeightsKind): WeightKind {
+  let numbers = 0;
+  for (const { shape } of source.weights()) numbers += shape.reduce((product, dim) => product * dim, 1);
+  const bits = (8 * source.byteLength) / numbers;
+  return fitting === "int4" || bits <= FOUR_BIT_MOST ? "int4" : "int8";
+}
+
+/** "int8", or what each of the two is. */
+export const kindsText = ({ transformer, t5 }: NetworkKinds): string =>
+  transformer === t5 ? transformer : `${transformer} (T5 ${t5})`;

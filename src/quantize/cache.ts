@@ -1,0 +1,97 @@
+/**
+ * Converted weights, kept between runs: one file for each source and kind. It is named by what the source's files hold,
+ * so a checkpoint that is moved or copied is not converted again, and one that changes is.
+ */
+import { homedir } from "node:os";
+import path from "node:path";
+import { messageOf, RetouchError } from "../errors.ts";
+import { withLock } from "../files/lock.ts";
+import { type Converted, readConverted, type WeightKind } from "../weights/converted.ts";
+import type { WeightOptions } from "../weights/weight-set.ts";
+import type { WeightSource } from "../weights/weight-source.ts";
+import { quantize } from "./quantize.ts";
+import { hashOfSource } from "./source-hash.ts";
+
+/** Where converted weights are kept where nobody says otherwise. */
+export const defaultCacheFolder = (): string => path.join(homedir(), ".cache", "retouch");
+
+export interface CacheOptions {
+  /** The folder that holds `weights` and `hashes`; made where it is missing. */
+  folder: string;
+  onProgress?: ((progress: ConversionProgress) => void) | undefined;
+  /** Ends a conversion with the code ABORTED. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ConversionProgress {
+  /** What a message calls the network. */
+  network: string;
+  kind: WeightKind;
+  /** `reading` finds out what the files hold, in bytes; `writing` counts numbers. */
+  phase: "reading" | "writing";
+  done: number;
+  of: number;
+}
+
+export interface CachedWeights extends Converted {
+  file: string;
+  /** Whether they were converted just now. */
+  isNew: boolean;
+}
+
+/**
+ * Reads the converted weights of a source, and makes their file first where there is none.
+ * @param name what a message calls the network
+ * @throws RetouchError OUTPUT_UNWRITABLE, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED or ABORTED
+ */
+export async function cachedWeights(
+  name: string,
+  source: WeightSource,
+  kind: WeightKind,
+  { folder, onProgress, signal }: CacheOptions,
+  options: WeightOptions = {},
+): Promise<CachedWeights> {
+  const tell = (phase: ConversionProgress["phase"]) => (progress: { done: number; of: number }) =>
+    onProgress?.({ network: name, kind, phase, ...progress });
+  const hash = await hashOfSource(source, {
+    folder: path.join(folder, "hashes"),
+    onProgress: tell("reading"),
+    signal,
+  }).catch((error: unknown) => Promise.reject(sourceFailure(source, error, signal)));
+  const file = path.join(folder, "weights", `${name}-${kind}-${hash.slice(0, 32)}.safetensors`);
+  const read = async (): Promise<Converted | undefined> => {
+    const found = await readConverted(name, file, options).catch(unlessUnusable);
+    return found?.kind === kind && found.source === hash ? found : undefined;
+  };
+  const known = await read();
+  if (known) return { ...known, file, isNew: false };
+  return withLock(`${file}.lock`, { signal, aborted }, async () => {
+    // Another process may have been at it.
+    const made = await read();
+    if (made) return { ...made, file, isNew: false };
+    await quantize(source, kind, file, { hash, onProgress: tell("writing"), signal });
+    return { ...(await readConverted(name, file, options)), file, isNew: true };
+  });
+}
+
+/** A file that is missing, damaged or of another version is written anew. */
+function unlessUnusable(error: unknown): undefined {
+  const codes = ["CHECKPOINT_MISSING", "CHECKPOINT_INVALID", "CHECKPOINT_UNSUPPORTED"];
+  if (error instanceof RetouchError && codes.includes(error.code)) return undefined;
+  throw error;
+}
+
+function sourceFailure({ name }: WeightSource, error: unknown, signal: AbortSignal | undefined): Error {
+  if (signal?.aborted) return aborted();
+  if (error instanceof RetouchError) return error;
+  return new RetouchError(
+    "CHECKPOINT_INVALID",
+    `The weights of ${name} cannot be read: ${messageOf(error)}.`,
+    {
+      cause: error,
+    },
+  );
+}
+
+const aborted = (): RetouchError =>
+  new RetouchError("ABORTED", "The conversion of the weights was interrupted.");
