@@ -13,6 +13,41 @@ const FORMATS: BlockFormat[] = [
 const squaredError = (a: Float32Array, b: Float32Array): number =>
   a.reduce((sum, value, index) => sum + (value - b[index]!) ** 2, 0);
 
+/** One block, plainly: what the fast loops must give to the last bit. */
+function roundedPlainly(numbers: number[], bits: 4 | 8): { scale: number; integers: number[] } {
+  const largest = numbers.reduce((found, value) => (Math.abs(value) > Math.abs(found) ? value : found), 0);
+  const within = (value: number, least: number, most: number): number =>
+    Math.max(least, Math.min(most, Math.round(value))) + 0;
+  if (bits === 8) {
+    const scale = Math.fround(Math.abs(largest) / 127);
+    return { scale, integers: numbers.map((value) => (scale === 0 ? 0 : within(value / scale, -127, 127))) };
+  }
+  let best = { gain: -1, scale: 0, integers: numbers.map(() => 0) };
+  if (largest === 0) return best;
+  for (const candidate of [-8, -9, -8.5, -7.5, -7, -6.5, -6, -5.5, -5]) {
+    const inverse = candidate / largest;
+    const integers = numbers.map((value) => within(value * inverse, -8, 7));
+    const products = integers.reduce((sum, q, index) => sum + q * numbers[index]!, 0);
+    const squares = integers.reduce((sum, q) => sum + q * q, 0);
+    const gain = products ** 2 / squares;
+    if (gain > best.gain) best = { gain, scale: Math.fround(products / squares), integers };
+  }
+  return best;
+}
+
+/** Rows of numbers that rounding may go wrong with; `at` goes on over all of them. */
+const ROWS: Record<string, (at: number) => number> = {
+  "numbers of every size": (at) => Math.sin(at * at) * 2 ** ((at * 7) % 40) * 1e-5,
+  "numbers of 8 significant bits, often halfway": (at) => (((at * 37) % 385) - 192) / 2 ** (at % 4),
+  "halves of the largest's steps, of which it is a third": (at) => (((at * 11) % 33) - 16) * (1.5 / 16),
+  "the largest below zero": (at) => (at % 32 === 3 ? -1 : Math.sin(at) / 2),
+  "the largest twice, with both signs": (at) => (at % 5 === 0 ? (at % 2 ? 3 : -3) : Math.cos(at)),
+  "denormal numbers": (at) => (((at * 13) % 29) - 14) * 2 ** -149,
+  "the largest of all numbers and the smallest": (at) =>
+    [2 ** 127, -(2 ** 127), 2 ** -149, 2 ** 126 * 1.5, 0, -0][(at * 7) % 6]!,
+  "only here and there a number": (at) => (at % 211 === 0 ? at + 1 : 0),
+};
+
 describe.each(FORMATS)("blocks of $bits bits and $blockSize numbers", (format) => {
   const { bits, blockSize } = format;
   const largest = 2 ** (bits - 1) - 1;
@@ -37,6 +72,32 @@ describe.each(FORMATS)("blocks of $bits bits and $blockSize numbers", (format) =
     const half = bits === 8 ? 0.5 / 127 : 0.5 / 7;
     const byLargest = values.length * (half ** 2 / 3);
     expect(squaredError(values, back)).toBeLessThan(1.2 * byLargest);
+  });
+
+  it.each(Object.entries(ROWS))("round %s as plainly written loops do", (_, numberAt) => {
+    const columns = 2 * blockSize + 13;
+    const values = Float32Array.from({ length: 9 * columns }, (__, at) => numberAt(at));
+    const rounded = quantizeRows(values, columns, format);
+    const expected = { integers: [] as number[], scales: [] as number[], stored: [] as number[] };
+    for (let start = 0; start < values.length; start += columns) {
+      const row = [...values.subarray(start, start + columns)];
+      for (let first = 0; first < columns; first += blockSize) {
+        const { scale, integers } = roundedPlainly(row.slice(first, first + blockSize), bits);
+        expected.scales.push(scale);
+        expected.stored.push(...integers.map((q) => Math.fround(q * scale)));
+        expected.integers.push(...integers, ...Array<number>(blockSize - integers.length).fill(0));
+      }
+    }
+    const { blocks, scales } = rounded;
+    const integers = Array.from(expected.integers, (__, index) =>
+      bits === 8 ? blocks[index]! - 128 : ((blocks[index >> 1]! >> (4 * (index % 2))) & 15) - 8,
+    );
+    expect(integers).toEqual(expected.integers);
+    expect(scales).toEqual(Float32Array.from(expected.scales));
+    const stored = dequantizeRows(rounded, columns, format);
+    expect(stored).toEqual(Float32Array.from(expected.stored));
+    expect(rounded.squaredError).toBe(squaredError(values, stored));
+    expect(rounded.squares).toBe(squaredError(values, new Float32Array(values.length)));
   });
 
   it("of zeros are zeros", () => {
