@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   weights: ["errors.ts", "onnx"],
   quantize: ["errors.ts", "files", "onnx", "weights"],
   models: ["errors.ts", "onnx", "weights"],
-  lora: ["errors.ts", "onnx", "weights", "models"],
+  lora: ["errors.ts", "files", "onnx", "weights", "models"],
   runtime: ["errors.ts", "onnx", "weights"],
   tokenizers: ["errors.ts", "weights"],
   files: ["errors.ts"],

@@ -1,5 +1,6 @@
 /** Reads tensors of a file into memory as float32. */
 import type { FileHandle } from "node:fs/promises";
+import { readRange } from "../files/ranges.ts";
 import type { StoredTensor } from "../weights/safetensors.ts";
 import { widened } from "../weights/widened.ts";
 
@@ -14,10 +15,5 @@ export async function readNumbers(
   { dtype, byteOffset, byteLength }: StoredTensor,
 ): Promise<Float32Array | undefined> {
   const bytes = new Uint8Array(byteLength);
-  for (let done = 0; done < byteLength;) {
-    const { bytesRead } = await handle.read(bytes, done, byteLength - done, byteOffset + done);
-    if (bytesRead === 0) return undefined;
-    done += bytesRead;
-  }
-  return widened(dtype, bytes);
+  return (await readRange(handle, bytes, byteOffset)) ? widened(dtype, bytes) : undefined;
 }

@@ -1,5 +1,7 @@
 /** The weights of a checkpoint's `.safetensors` as a source: parts put together, scales applied, some rows at a time. */
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
+import { RetouchError } from "../errors.ts";
+import { readRange } from "../files/ranges.ts";
 import { byteSizeOf } from "../onnx/dtype.ts";
 import type { StoredTensor } from "../weights/safetensors.ts";
 import type { SourceWeight, WeightSource } from "../weights/weight-source.ts";
@@ -57,7 +59,7 @@ function sourceWeight(
   };
 }
 
-/** Numbers `from` up to `to` of a tensor. */
+/** Numbers `from` up to `to` of a tensor. @throws RetouchError CHECKPOINT_INVALID */
 async function readNumbers(
   { file, dtype, byteOffset }: StoredTensor,
   from: number,
@@ -65,27 +67,11 @@ async function readNumbers(
 ): Promise<Float32Array> {
   const size = byteSizeOf(dtype!);
   const bytes = new Uint8Array((to - from) * size);
-  await withFile(file, async (handle) => {
-    let done = 0;
-    while (done < bytes.length) {
-      const { bytesRead } = await handle.read(
-        bytes,
-        done,
-        bytes.length - done,
-        byteOffset + from * size + done,
-      );
-      if (bytesRead === 0) throw new Error(`${file} ended while it was read.`);
-      done += bytesRead;
-    }
-  });
-  return widened(dtype, bytes);
-}
-
-async function withFile(file: string, use: (handle: FileHandle) => Promise<void>): Promise<void> {
   const handle = await open(file, "r");
   try {
-    await use(handle);
+    if (await readRange(handle, bytes, byteOffset + from * size)) return widened(dtype, bytes);
   } finally {
     await handle.close();
   }
+  throw new RetouchError("CHECKPOINT_INVALID", `The weights file ${file} became shorter while it was read.`);
 }
