@@ -1,0 +1,6 @@
+/** A thread that rounds: parts in, how far they are off out, in the same order. */
+import { parentPort } from "node:worker_threads";
+import { convertPart, type Part } from "./convert.ts";
+
+const port = parentPort!;
+port.on("message", (part: Part) => port.postMessage(convertPart(part)));
