@@ -1,7 +1,10 @@
 /** Whole networks written as our own files, and read back through the runtime. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { linear } from "../../src/models/layers.ts";
 import { byteSizeOf } from "../../src/onnx/dtype.ts";
@@ -14,11 +17,13 @@ import { readSafetensors, readSafetensorsHeader } from "../../src/weights/safete
 import { WeightSet } from "../../src/weights/weight-set.ts";
 import type { SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
 import { difference } from "../support/compare.ts";
+import { root } from "../support/fixtures.ts";
 import { evaluate, tensor, wave } from "../support/onnx.ts";
 import { refusal } from "../support/refusal.ts";
 import { float32, writeSafetensors } from "../support/safetensors.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
+const KILLED = fileURLToPath(new URL("killed.mjs", import.meta.url));
 const [ROWS, COLUMNS] = [6, 200];
 const MATRIX = wave(ROWS * COLUMNS);
 
@@ -108,10 +113,85 @@ describe("a network", () => {
   });
 });
 
+/** So many numbers that threads are worth it, in parts that are not all of one length. */
+function largeSource(changed: Partial<Record<number, number>> = {}): WeightSource {
+  const shape = [4001, 1024];
+  return {
+    name: "network",
+    byteLength: 1,
+    *weights() {
+      const rows = (from: number, to: number): Promise<Float32Array> => {
+        const values = new Float32Array((to - from) * 1024);
+        for (let at = 0; at < values.length; at += 1) values[at] = (((at * 37) % 113) - 56) / 7;
+        values[0] = changed[from] ?? from;
+        return Promise.resolve(values);
+      };
+      yield { key: "up.weight", shape, rows };
+    },
+  };
+}
+
+describe("a large network", () => {
+  const threadEntry = pathToFileURL(path.join(root, "dist", "quantize", "convert-thread.js"));
+
+  it.each<WeightKind>(["int4", "bf16"])(
+    "in %s has the same bytes from any number of threads",
+    async (kind) => {
+      const [one, three] = [await newFile(), await newFile()];
+      const progress: number[] = [];
+      const expected = await quantize(largeSource(), kind, one, { hash: HASH, threads: 1 });
+      const made = await quantize(largeSource(), kind, three, {
+        hash: HASH,
+        threads: 3,
+        threadEntry,
+        onProgress: ({ done, of }) => progress.push(done / of),
+      });
+      expect(made).toEqual(expected);
+      expect(made.errors.map(({ relativeError }) => relativeError > 0)).toEqual([true]);
+      expect((await readFile(three)).equals(await readFile(one))).toBe(true);
+      expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+      expect(progress.at(-1)).toBe(1);
+    },
+  );
+
+  it("with a number that is not finite is refused, and leaves nothing", async () => {
+    const file = await newFile();
+    const options = { hash: HASH, threads: 2, threadEntry };
+    await expect(quantize(largeSource({ 512: NaN }), "int8", file, options)).rejects.toThrow(
+      refusal("CHECKPOINT_INVALID", /^network: the weight up\.weight holds numbers that are not finite\.$/),
+    );
+    expect(await readdir(path.dirname(file))).toEqual([]);
+  });
+
+  it("is interrupted while threads round it, and leaves nothing", async () => {
+    const [file, controller] = [await newFile(), new AbortController()];
+    const failure: unknown = await quantize(largeSource(), "int8", file, {
+      hash: HASH,
+      threads: 2,
+      threadEntry,
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    }).catch((error: unknown) => error);
+    expect((failure as { code: string }).code).toBe("ABORTED");
+    expect(await readdir(path.dirname(file))).toEqual([]);
+  });
+
+  it.each([
+    ["fail", "throw new Error('Out of luck.');", "Out of luck."],
+    ["end", "", "A thread that rounds weights has ended."],
+  ])("is given up when its threads %s, and leaves nothing", async (_, program, message) => {
+    const file = await newFile();
+    const entry = new URL(`data:text/javascript,${encodeURIComponent(program)}`);
+    const options = { hash: HASH, threads: 2, threadEntry: entry };
+    await expect(quantize(largeSource(), "int8", file, options)).rejects.toThrow(message);
+    expect(await readdir(path.dirname(file))).toEqual([]);
+  });
+});
+
 describe("blocks that the source has", () => {
   const format = { bits: 8, blockSize: 32 } as const;
   const own = quantizeRows(Float32Array.from(MATRIX), COLUMNS, format);
-  const sourceWith = (reads: number[]): WeightSource => ({
+  const sourceWith = (reads: unknown[]): WeightSource => ({
     name: "network",
     files: [],
     byteLength: 1,
@@ -120,7 +200,10 @@ describe("blocks that the source has", () => {
       yield {
         key: "up.weight",
         shape: [ROWS, COLUMNS],
-        rows: (from, to) => Promise.resolve(values.slice(from * COLUMNS, to * COLUMNS)),
+        rows: (from, to) => {
+          reads.push("rows");
+          return Promise.resolve(values.slice(from * COLUMNS, to * COLUMNS));
+        },
         blocks: {
           ...format,
           read: (from, to) => {
@@ -135,8 +218,8 @@ describe("blocks that the source has", () => {
     },
   });
 
-  it("are taken as they are where the kind has as many bits", async () => {
-    const [file, reads] = [await newFile(), [] as number[]];
+  it("are taken as they are where the kind has as many bits, and no numbers are read", async () => {
+    const [file, reads] = [await newFile(), [] as unknown[]];
     const { errors } = await quantize(sourceWith(reads), "int8", file, { hash: HASH });
     expect(errors).toEqual([{ key: "up.weight", format, relativeError: 0 }]);
     expect(reads).toEqual([0, ROWS]);
@@ -148,10 +231,10 @@ describe("blocks that the source has", () => {
   });
 
   it("are rounded anew where it has not", async () => {
-    const [file, reads] = [await newFile(), [] as number[]];
+    const [file, reads] = [await newFile(), [] as unknown[]];
     const { errors } = await quantize(sourceWith(reads), "int4", file, { hash: HASH });
     expect(errors[0]!.format).toEqual({ bits: 4, blockSize: 128 });
-    expect(reads).toEqual([]);
+    expect(reads).toEqual(["rows"]);
   });
 });
 
@@ -231,6 +314,20 @@ describe("a conversion that does not end well", () => {
     }).catch(() => {});
     await expect(partial).rejects.toThrow();
     expect(await readFile(file)).toEqual(before);
+  });
+
+  it("leaves no file when its process is killed, and the next one clears up and succeeds", async () => {
+    const file = await newFile();
+    const child = fork(KILLED, [file]);
+    await once(child, "message");
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const [leftover, ...more] = await readdir(path.dirname(file));
+    expect([leftover, more]).toEqual([expect.stringMatching(/\.partial$/), []]);
+    await utimes(path.join(path.dirname(file), leftover!), 1, 1);
+    await quantize(await newSource(), "int8", file, { hash: HASH });
+    expect(await readdir(path.dirname(file))).toEqual([path.basename(file)]);
+    expect((await readConverted("network", file)).kind).toBe("int8");
   });
 
   it("is cleaned up after by the next one, but for what is still being written", async () => {
