@@ -67,7 +67,10 @@ describe("converted weights", () => {
   it.each<[string, (made: string) => Promise<unknown>]>([
     ["is cut short", async (made) => truncate(made, (await stat(made)).size - 1)],
     ["is another's", (made) => cp(file, made)],
-    ["is of another version", async (made) => changeText(made, '"retouch_weights":"1"', '"retouch_weights":"9"')],
+    [
+      "is of another version",
+      async (made) => changeText(made, '"retouch_weights":"1"', '"retouch_weights":"9"'),
+    ],
   ])("are made anew where their file %s", async (_, damage) => {
     const { file: made } = await convert();
     const whole = await readFile(made);

@@ -118,6 +118,7 @@ function largeSource(changed: Partial<Record<number, number>> = {}): WeightSourc
   const shape = [4001, 1024];
   return {
     name: "network",
+    files: [],
     byteLength: 1,
     *weights() {
       const rows = (from: number, to: number): Promise<Float32Array> => {

@@ -1,0 +1,156 @@
+/**
+ * How near edits with weights in few bits come to those in float32: the same pictures, instructions and seeds, on the
+ * checkpoint that ships and on a wide random one. Prints one JSON document on standard output.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { decodePicture } from "../src/images/decode.ts";
+import type { Picture } from "../src/images/picture.ts";
+import { convertCheckpoint } from "../src/kontext/convert.ts";
+import { editPicture } from "../src/kontext/edit.ts";
+import { type NetworkOptions, Networks } from "../src/kontext/networks.ts";
+import { resolveRequest } from "../src/kontext/request.ts";
+import { messageOf } from "../src/index.ts";
+import { Checkpoint } from "../src/weights/checkpoint.ts";
+import { WEIGHT_KINDS, type WeightKind } from "../src/weights/converted.ts";
+import { atLeast, type Goal } from "./goals.ts";
+import { describeMachine, gitRevision } from "./machine.ts";
+import { inRepository } from "./paths.ts";
+import { writeWideCheckpoint } from "./precision/wide.ts";
+import { medianOf, rounded } from "./statistics.ts";
+
+const USAGE = `Usage: npm run bench:precision -- [--small]
+
+Edits in float32 and with weights of 16, 8 and 4 bits, and prints how far the pictures are apart.
+
+  --small  one short edit each, to see that everything works
+`;
+const INSTRUCTIONS = [
+  "Exact same bluebird, same angle and posture, now perched on a cloud in outer space",
+  "Make it night",
+  "Turn it into a pencil sketch",
+  "Add a red ball on the left",
+  "Make the bluebird yellow",
+];
+/** Decibels of the final picture that are aimed at. */
+const GOALS: Partial<Record<WeightKind, number>> = { int8: 40, int4: 28 };
+
+interface Subject {
+  checkpoint: string;
+  instructions: readonly string[];
+  numSteps: number;
+}
+
+interface KindReport {
+  kind: WeightKind;
+  /** How matrices in few bits are multiplied: 1 in float32, 4 with inputs of 8 bits; null where none are. */
+  accuracyLevel: 1 | 4 | null;
+  /** Of final pictures, peak signal to noise by the same in float32; null where they are equal. */
+  decibels: { median: number | null; least: number | null };
+}
+
+async function reportOf(subject: Subject, cacheFolder: string) {
+  const exact = await picturesOf(subject, { weights: "fp32" });
+  const kinds: KindReport[] = [];
+  for (const kind of WEIGHT_KINDS) {
+    const levels = kind in GOALS ? ([1, 4] as const) : ([undefined] as const);
+    for (const accuracyLevel of levels) {
+      const pictures = await picturesOf(subject, { weights: kind, cacheFolder, accuracyLevel });
+      const values = pictures.map((picture, index) => decibelsOf(picture, exact[index]!));
+      const decibels = { median: finite(medianOf(values)), least: finite(Math.min(...values)) };
+      kinds.push({ kind, accuracyLevel: accuracyLevel ?? null, decibels });
+    }
+  }
+  return {
+    numSteps: subject.numSteps,
+    edits: exact.length,
+    kinds,
+    weights: await errorsOf(subject, cacheFolder),
+  };
+}
+
+/** How far the rounded weights are off, by kind and network. */
+async function errorsOf({ checkpoint }: Subject, folder: string) {
+  const reports = [];
+  for (const kind of WEIGHT_KINDS) {
+    for (const { network, byteLength, errors } of await convertCheckpoint(checkpoint, {}, kind, { folder })) {
+      const values = errors.map(({ relativeError }) => relativeError);
+      const [median, worst] = [medianOf(values), Math.max(...values)];
+      reports.push({ kind, network, byteLength, rounded: values.length, relativeError: { median, worst } });
+    }
+  }
+  return reports;
+}
+
+async function picturesOf(subject: Subject, options: NetworkOptions): Promise<Picture[]> {
+  const networks = await Networks.load(await Checkpoint.open(subject.checkpoint), { threads: 0 }, options);
+  try {
+    const image = await readFile(inRepository("examples", "bluebird.png"));
+    const source = await decodePicture(image);
+    const side = networks.autoencoder.sampleSize;
+    const pictures: Picture[] = [];
+    for (const [seed, prompt] of subject.instructions.entries()) {
+      const size = { width: side, height: side };
+      const request = resolveRequest({ image, prompt, seed, numSteps: subject.numSteps, size });
+      const steps = editPicture(networks, source, request);
+      let next = await steps.next();
+      while (!next.done) next = await steps.next();
+      pictures.push(next.value.picture);
+    }
+    return pictures;
+  } finally {
+    await networks.dispose();
+  }
+}
+
+function decibelsOf(picture: Picture, exact: Picture): number {
+  let sum = 0;
+  for (const [index, value] of picture.data.entries()) sum += (value - exact.data[index]!) ** 2;
+  return 10 * Math.log10((255 ** 2 * picture.data.length) / sum);
+}
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? rounded(value) : null);
+
+/** With inputs of 8 bits, as edits compute. */
+function goalsOf(name: string, kinds: readonly KindReport[]): Goal[] {
+  return kinds.flatMap(({ kind, accuracyLevel, decibels }) => {
+    const bound = GOALS[kind];
+    if (bound === undefined || accuracyLevel !== 4) return [];
+    return [atLeast(`decibels of the median picture, ${name}, ${kind}`, decibels.median ?? Infinity, bound)];
+  });
+}
+
+async function main(isSmall: boolean): Promise<object> {
+  const folder = await mkdtemp(path.join(tmpdir(), "retouch-precision-"));
+  try {
+    const wide = path.join(folder, "wide");
+    await writeWideCheckpoint(wide, isSmall ? 4 : 16, 1);
+    const instructions = isSmall ? INSTRUCTIONS.slice(0, 1) : INSTRUCTIONS;
+    const subjects: Record<string, Subject> = {
+      tiny: { checkpoint: inRepository("checkpoints", "tiny"), instructions, numSteps: isSmall ? 2 : 28 },
+      wide: { checkpoint: wide, instructions, numSteps: isSmall ? 2 : 8 },
+    };
+    const reports: Record<string, Awaited<ReturnType<typeof reportOf>>> = {};
+    for (const [name, subject] of Object.entries(subjects)) {
+      process.stderr.write(`bench: ${name}\n`);
+      reports[name] = await reportOf(subject, path.join(folder, "cache"));
+    }
+    const goals = Object.entries(reports).flatMap(([name, { kinds }]) => goalsOf(name, kinds));
+    const date = new Date().toISOString();
+    return { date, revision: gitRevision(), machine: describeMachine(), ...reports, goals };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+try {
+  const { values } = parseArgs({ options: { small: { type: "boolean" }, help: { type: "boolean" } } });
+  const text = values.help ? USAGE : `${JSON.stringify(await main(values.small ?? false), null, 2)}\n`;
+  process.stdout.write(text);
+} catch (error) {
+  process.stderr.write(`bench: ${messageOf(error)}\n`);
+  process.exitCode = 1;
+}
