@@ -82,14 +82,25 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
    * Lends a connection to `work`. One whose work failed is rolled back, since a text of several statements may have left
    * a transaction open; the embedded database has no other connection to go on with.
    */
-  async function lend<Result>(work: (client: PoolClient) => Promise<Result>): Promise<Result> {
+  async function lend<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
     const client = await pool.connect();
     let broken: Error | undefined;
-    // A connection that breaks while it is lent out says so here too, and unheard that would end the program.
-    const onBreak = (error: Error): void => void (broken = error);
+    // A connection that breaks while it is lent out says so here too, and unheard that would end the program. The first
+    // news is the cause, such as the server's shutdown; what follows is only that the connection is gone.
+    const onBreak = (error: Error): void => void (broken ??= error);
     client.on("error", onBreak);
+    const sql: Sql = {
+      async query(text, values) {
+        try {
+          return await run(client, text, values);
+        } catch (error) {
+          // A statement that came after the news is refused by the driver, whose sentence does not say why.
+          throw broken ?? error;
+        }
+      },
+    };
     try {
-      return await work(client);
+      return await work(sql);
     } catch (error) {
       await client.query("rollback").catch(onBreak);
       throw error;
@@ -105,12 +116,12 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
     schema,
     isEmbedded,
     notifications,
-    query: (text, values) => lend((client) => run(client, text, values)),
+    query: (text, values) => lend((sql) => sql.query(text, values)),
     transaction: (work) =>
-      lend(async (client) => {
-        await client.query("begin");
-        const result = await work({ query: (text, values) => run(client, text, values) });
-        await client.query("commit");
+      lend(async (sql) => {
+        await sql.query("begin");
+        const result = await work(sql);
+        await sql.query("commit");
         return result;
       }),
     close() {

@@ -1,5 +1,6 @@
+import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { connectDatabase, type Database } from "../../src/database/database.ts";
+import { connectDatabase, type Database, type Sql } from "../../src/database/database.ts";
 import { databaseUrl } from "../support/databases.ts";
 import { describeOnDatabases } from "../support/jobs.ts";
 import { refusal } from "../support/refusal.ts";
@@ -134,16 +135,52 @@ describeOnDatabases("a database", (bench) => {
     const end = (where: string, values: unknown[]) =>
       bench.database.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${where}`, values);
 
-    it("fails the transaction that it was in the middle of, and goes on with another one", async () => {
-      const failed = database.transaction(async (sql) => {
-        await sql.query(insert(), ["a"]);
-        const [row] = await sql.query<{ pid: number }>("select pg_backend_pid() as pid");
-        await end("pid = $1", [row!.pid]);
-        await sql.query("select 1");
+    describe("in the middle of a transaction", () => {
+      const TERMINATED = "terminating connection due to administrator command";
+      const pidOf = async (sql: Sql): Promise<number> =>
+        (await sql.query<{ pid: number }>("select pg_backend_pid() as pid"))[0]!.pid;
+      const expectNothingKept = async (): Promise<void> => {
+        expect(await names()).toEqual([]);
+        expect(await database.query("select 1 as one")).toEqual([{ one: 1 }]);
+      };
+
+      it("fail the statement that was running, say why, and are replaced", async () => {
+        const failed = database.transaction(async (sql) => {
+          await sql.query(insert(), ["a"]);
+          const pid = await pidOf(sql);
+          const running = sql.query("select pg_sleep(60)");
+          const isRunning = "select 1 from pg_stat_activity where pid = $1 and query like '%pg_sleep(60)%'";
+          await expect.poll(() => bench.database.query(isRunning, [pid])).toHaveLength(1);
+          await end("pid = $1", [pid]);
+          await running;
+        });
+        await expect(failed).rejects.toThrow(TERMINATED);
+        await expectNothingKept();
       });
-      await expect(failed).rejects.toThrow(/terminat/);
-      expect(await names()).toEqual([]);
-      expect(await database.query("select 1 as one")).toEqual([{ one: 1 }]);
+
+      it("fail the next statement, say why, and are replaced", async () => {
+        const failed = database.transaction(async (sql) => {
+          await sql.query(insert(), ["a"]);
+          const pid = await pidOf(sql);
+          await end("pid = $1", [pid]);
+          // The server says farewell before it forgets the connection, so that afterwards the driver has the news.
+          const isThere = "select 1 from pg_stat_activity where pid = $1";
+          await expect.poll(() => bench.database.query(isThere, [pid])).toEqual([]);
+          await setImmediate();
+          await sql.query("select 1");
+        });
+        await expect(failed).rejects.toThrow(TERMINATED);
+        await expectNothingKept();
+      });
+
+      it("leave an error of the work's own as it is", async () => {
+        const failed = database.transaction(async (sql) => {
+          await end("pid = $1", [await pidOf(sql)]);
+          throw new Error("Not now.");
+        });
+        await expect(failed).rejects.toThrow("Not now.");
+        await expectNothingKept();
+      });
     });
 
     it("replaces those that were idle, and says so", async () => {
