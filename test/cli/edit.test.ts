@@ -7,7 +7,7 @@ import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { gradient, sharpOf } from "../images/samples.ts";
 import { fixtures } from "../support/fixtures.ts";
-import { CHECKPOINT, retouch, type RunOptions, type Ended } from "./run.ts";
+import { CHECKPOINT, ONE_THREAD, retouch, type RunOptions, type Ended } from "./run.ts";
 
 let folder: string;
 let bird: Buffer;
@@ -31,6 +31,7 @@ function edit(image: string, flags: string[] = [], options: RunOptions = {}): Pr
     "1",
     "--seed",
     "7",
+    ...ONE_THREAD,
     ...flags,
   ];
   return retouch(args, { cwd: folder, ...options });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { blankPng, gradient, isoMediaHead, sharpOf } from "../images/samples.ts";
-import { CHECKPOINT, retouch, whenItSays, type Ended, type RunOptions } from "./run.ts";
+import { CHECKPOINT, ONE_THREAD, retouch, whenItSays, type Ended, type RunOptions } from "./run.ts";
 
 let folder: string;
 
@@ -16,8 +16,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function edit(image: string, flags: string[] = [], options: RunOptions = {}): Promise<Ended> {
-  const args = ["edit", image, "Make it night", "--checkpoint", CHECKPOINT, "--steps", "1", ...flags];
-  return retouch(args, { cwd: folder, ...options });
+  const args = ["edit", image, "Make it night", "--checkpoint", CHECKPOINT, "--steps", "1"];
+  return retouch([...args, ...ONE_THREAD, ...flags], { cwd: folder, ...options });
 }
 
 async function expectFailure(ended: Promise<Ended>, sentence: string | RegExp): Promise<void> {

@@ -9,7 +9,7 @@ import type { Progress } from "@modelcontextprotocol/sdk/types.js";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/temporary.ts";
-import { CHECKPOINT, retouch } from "./run.ts";
+import { CHECKPOINT, ONE_THREAD, retouch } from "./run.ts";
 
 const program = fileURLToPath(new URL("../../bin/retouch.js", import.meta.url));
 const BIRD = fileURLToPath(new URL("../../examples/bluebird.png", import.meta.url));
@@ -37,7 +37,7 @@ describe("retouch mcp", () => {
     client = new Client({ name: "a test", version: "1.0.0" });
     transport = new StdioClientTransport({
       command: process.execPath,
-      args: [program, "mcp", "--checkpoint", CHECKPOINT, "--no-safety-checker"],
+      args: [program, "mcp", "--checkpoint", CHECKPOINT, "--no-safety-checker", ...ONE_THREAD],
       cwd: folder,
       stderr: "pipe",
     });

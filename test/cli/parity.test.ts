@@ -7,7 +7,7 @@ import { type EditCase, editCases } from "../support/cases.ts";
 import { psnr } from "../support/compare.ts";
 import { fixtures, readTensors, root } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { retouch } from "./run.ts";
+import { ONE_THREAD, retouch } from "./run.ts";
 
 // Where the source has the size of the result, within the native area, nothing is resized on either side.
 const sameSize: EditCase[] = [];
@@ -39,6 +39,7 @@ describe("retouch edit", () => {
         `--output=${output}`,
         "--no-keep-unchanged",
         "--quiet",
+        ...ONE_THREAD,
         ...(edit.negativePrompt ? [`--negative-prompt=${edit.negativePrompt}`] : []),
       ]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

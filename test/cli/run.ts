@@ -6,6 +6,9 @@ const program = fileURLToPath(new URL("../../bin/retouch.js", import.meta.url));
 /** Random weights: what it draws is noise, but every part of an edit runs. */
 export const CHECKPOINT = fileURLToPath(new URL("../fixtures/checkpoints/plain", import.meta.url));
 
+/** Threads that wait for each other cost such small networks more than they save. Without it, one a core. */
+export const ONE_THREAD = ["--threads", "1"] as const;
+
 export interface Ended {
   code: number | null;
   signal: NodeJS.Signals | null;

@@ -7,7 +7,7 @@ import { runEdit } from "../../src/cli/edit.ts";
 import type * as EngineModule from "../../src/kontext/engine.ts";
 import { gradient, sharpOf } from "../images/samples.ts";
 import { refusal } from "../support/refusal.ts";
-import { CHECKPOINT, retouch } from "./run.ts";
+import { CHECKPOINT, ONE_THREAD, retouch } from "./run.ts";
 
 // The command has no flag for the threshold: here, in this process, every picture is over it.
 vi.mock(import("../../src/kontext/engine.ts"), async (importOriginal) => {
@@ -62,6 +62,7 @@ describe("retouch edit --no-safety-checker", () => {
         "1",
         "--seed",
         "7",
+        ...ONE_THREAD,
         ...flags,
       ],
       { cwd: folder },

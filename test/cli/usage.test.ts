@@ -7,8 +7,8 @@ const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.me
 describe("retouch", () => {
   it("prints its version", async () => {
     for (const flag of ["--version", "-V"]) {
-      expect(await retouch([flag])).toMatchObject({ code: 0, stderr: "" });
-      expect((await retouch([flag])).stdout.toString()).toBe(`${manifest.version}\n`);
+      const { code, stdout, stderr } = await retouch([flag]);
+      expect([code, stdout.toString(), stderr]).toEqual([0, `${manifest.version}\n`, ""]);
     }
   });
 
