@@ -56,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "database",
     "jobs",
     "keys",
+    "machine",
     "net",
     "server",
     "storage",

@@ -57,7 +57,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     log.warn({ err: error }, "Housekeeping failed; it is tried again.");
   const signedUrls = createSignedUrls({ secret: data.secret, lifetimeMs: config.fileLifetimeMs });
   const fleet = watchFleet(data, onError);
-  const workers = createWorkers({ config, context, storage, log, engineEntry }, config.workers);
+  const workers = await createWorkers({ config, context, storage, log, engineEntry }, config.workers);
   const app = await createApp({
     config,
     jobs: createJobs(context),

@@ -4,6 +4,7 @@ import type { Config } from "../config/settings.ts";
 import type { JobsContext } from "../jobs/context.ts";
 import { createWorkQueue } from "../jobs/work-queue.ts";
 import type { Log } from "../log.ts";
+import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createEngineProcess } from "../worker/engine-process.ts";
 import type { EngineSetup } from "../worker/protocol.ts";
@@ -20,11 +21,11 @@ export interface WorkOptions {
 }
 
 /** Makes as many workers as asked for; none is started. */
-export function createWorkers(
+export async function createWorkers(
   { config, context, storage, log, engineEntry }: WorkOptions,
   count: number,
-): Worker[] {
-  const setup = engineSetup(config);
+): Promise<Worker[]> {
+  const setup = engineSetup(config, config.memoryLimit ?? (await shareOfMemory(count)));
   const queue = createWorkQueue(context);
   return Array.from({ length: count }, () =>
     createWorker({
@@ -40,8 +41,17 @@ export function createWorkers(
   );
 }
 
-function engineSetup(config: Config): EngineSetup {
-  const { checkpoint, transformer, vae, textEncoder, loras, threads, memoryLimit, device } = config;
+/**
+ * Bytes for each of several workers, which would otherwise all count on the same memory. One alone looks for itself,
+ * whenever its engine starts.
+ * @param root where `/proc` and `/sys` are @default the machine's own
+ */
+export async function shareOfMemory(count: number, root?: string): Promise<number | undefined> {
+  return count > 1 ? Math.floor(usableBytes(await readMachineMemory(root)) / count) : undefined;
+}
+
+function engineSetup(config: Config, memoryLimit: number | undefined): EngineSetup {
+  const { checkpoint, transformer, vae, textEncoder, loras, threads, device } = config;
   const { weights, price, allowPrivateHosts } = config;
   const { imageMaxBytes, imageMaxPixels, imageTimeoutMs } = config;
   return {

@@ -24,7 +24,7 @@ export async function startWorkers({ config, log }: { config: Config; log: Log }
   }
   const data = await openData({ config, log });
   const { context, storage } = data;
-  const workers = createWorkers({ config, context, storage, log }, config.workers);
+  const workers = await createWorkers({ config, context, storage, log }, config.workers);
   const maintenance = createMaintenance(context, {
     deleteInput: (key) => storage.delete(key),
     onError: (error) => log.warn({ err: error }, "Housekeeping failed; it is tried again."),

@@ -1,0 +1,54 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, it, vi } from "vitest";
+import { readConfig } from "../../src/config/config.ts";
+import type { JobsContext } from "../../src/jobs/context.ts";
+import { createLog } from "../../src/log.ts";
+import { readMachineMemory, usableBytes } from "../../src/machine/memory.ts";
+import { createWorkers, shareOfMemory } from "../../src/service/work.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import type { EngineSetup } from "../../src/worker/protocol.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+/** What the engines were told. */
+const setups: EngineSetup[] = [];
+vi.mock(import("../../src/worker/engine-process.ts"), () => ({
+  createEngineProcess: ({ setup }) => (setups.push(setup), {} as never),
+}));
+
+async function limits(settings: Record<string, string>): Promise<(number | undefined)[]> {
+  setups.length = 0;
+  const config = readConfig(settings);
+  // Workers that are not started touch neither.
+  const context = { database: { schema: "retouch" } } as JobsContext;
+  const untouched = { context, storage: {} as Storage };
+  const workers = await createWorkers(
+    { config, ...untouched, log: createLog({ level: "fatal" }) },
+    config.workers,
+  );
+  expect(workers).toHaveLength(setups.length);
+  return setups.map(({ memoryLimit }) => memoryLimit);
+}
+
+it("has several workers share the memory of the machine", async () => {
+  const root = await temporaryFolder();
+  await mkdir(path.join(root, "proc"));
+  await writeFile(path.join(root, "proc", "meminfo"), "MemTotal: 9000 kB\nMemAvailable: 7000 kB\n");
+  expect(await shareOfMemory(3, root)).toBe(Math.floor((7000 * 1024) / 3));
+
+  const [one, another, ...more] = await limits({ RETOUCH_WORKERS: "2" });
+  expect([another, more]).toEqual([one, []]);
+  const half = usableBytes(await readMachineMemory()) / 2;
+  // Other programs take and give some of it between the two looks.
+  expect(one! / half).toBeGreaterThan(0.5);
+  expect(one! / half).toBeLessThan(1.5);
+});
+
+it("leaves a single worker to look for itself", async () => {
+  expect(await limits({ RETOUCH_WORKERS: "1" })).toEqual([undefined]);
+});
+
+it("gives each worker what is set", async () => {
+  const settings = { RETOUCH_WORKERS: "2", RETOUCH_MEMORY_LIMIT: "1GB" };
+  expect(await limits(settings)).toEqual([2 ** 30, 2 ** 30]);
+});
