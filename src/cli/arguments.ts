@@ -88,6 +88,9 @@ export function addLora(text: string, before: readonly LoraArgument[] = []): Lor
   return [...before, { file, scale: value }];
 }
 
+/** Puts a file after those before, for a flag that may be given several times. */
+export const addFile = (file: string, before: readonly string[] = []): string[] => [...before, file];
+
 /** Names for files: without folder and ending, or where two would be the same, as they were given. */
 export function nameLoras(loras: readonly LoraArgument[]): {
   files: Record<string, string>;

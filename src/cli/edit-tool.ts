@@ -9,6 +9,7 @@ import {
   type EditResult,
   encodeThumbnail,
   type Engine,
+  type LoraUse,
   type OutputFormat,
   readImageSource,
   resolveRequest,
@@ -21,7 +22,7 @@ import { reportText } from "./report.ts";
 
 const text = (description: string) => ({ type: "string", description });
 
-export const EDIT_TOOL = {
+const EDIT_TOOL = {
   name: "edit_image",
   title: "Edit a picture",
   description:
@@ -78,6 +79,28 @@ export const EDIT_TOOL = {
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
 };
 
+/** The tool's argument for LoRAs, where some may be chosen. */
+const lorasArgument = (names: readonly string[]) => ({
+  type: "array",
+  maxItems: 4,
+  description: "LoRAs on top of the checkpoint, by their names.",
+  items: {
+    type: "object",
+    properties: {
+      name: { type: "string", enum: names },
+      scale: {
+        type: "number",
+        minimum: -10,
+        maximum: 10,
+        default: 1,
+        description: "Strength: 0 has no effect.",
+      },
+    },
+    required: ["name"],
+    additionalProperties: false,
+  },
+});
+
 export type ToolContent =
   { type: "text"; text: string } | { type: "image"; data: string; mimeType: "image/png" | "image/jpeg" };
 
@@ -104,16 +127,23 @@ const NAMES: Readonly<Record<string, string>> = {
 const MAX_SHOWN_BYTES = 700_000;
 const MAX_SHOWN_SIDE = 1024;
 
-/** Makes the tool. @param load gives the engine, when a call has proved to be in order */
-export function createEditTool(load: () => Promise<Engine>) {
+/**
+ * Makes the tool.
+ * @param load gives the engine, when a call has proved to be in order
+ * @param loras names of those that a call may choose; without any, it has no such argument
+ */
+export function createEditTool(load: () => Promise<Engine>, loras: readonly string[] = []) {
   /** Names that are being written under. */
   const taken = new Set<string>();
+  const { properties, ...schema } = EDIT_TOOL.inputSchema;
+  const offered = loras.length > 0 ? { ...properties, loras: lorasArgument(loras) } : properties;
   /** Does one call. @throws RetouchError with one sentence for the model */
-  return async (
+  const call = async (
     given: Record<string, unknown>,
     { signal, onStep }: Required<Pick<EditOptions, "signal" | "onStep">>,
   ): Promise<ToolContent[]> => {
-    const { image, output, parameters } = await withNames(NAMES, () => readArguments(given));
+    const known = new Set(Object.keys(offered));
+    const { image, output, parameters } = await withNames(NAMES, () => readArguments(given, known));
     await refuseDevice("image", image);
     const source = await readImageSource(image, { signal, isVerified: true });
     const chosen = output ?? defaultOutput(source, parameters.format);
@@ -141,6 +171,7 @@ export function createEditTool(load: () => Promise<Engine>) {
     ].flat();
     return [await shown(result), { type: "text", text: [report, ...notices].join("\n") }];
   };
+  return { definition: { ...EDIT_TOOL, inputSchema: { ...schema, properties: offered } }, call };
 }
 
 const DEMO_NOTICE =
@@ -153,10 +184,9 @@ interface ToolArguments {
   parameters: Omit<EditRequest, "image"> & { format: OutputFormat };
 }
 
-function readArguments(given: Record<string, unknown>): ToolArguments {
+function readArguments(given: Record<string, unknown>, known: ReadonlySet<string>): ToolArguments {
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(EDIT_TOOL.inputSchema.properties, name))
-      throw invalid(`${name} is no argument of this tool.`);
+    if (!known.has(name)) throw invalid(`${name} is no argument of this tool.`);
     if (TEXTS.has(name) && typeof value !== "string") throw invalid(`${name} must be a text.`);
   }
   for (const name of EDIT_TOOL.inputSchema.required) {
@@ -178,6 +208,7 @@ function readArguments(given: Record<string, unknown>): ToolArguments {
     // As in `retouch edit`, and checked by the library.
     isUnchangedKept: (given["keep_unchanged"] ?? true) as boolean,
     format: chooseFormat(output, format, { output: "output", format: "format" }),
+    loras: (given["loras"] ?? []) as LoraUse[],
   };
   resolveRequest({ image: new Uint8Array(), ...parameters });
   return { image: image!, output, parameters };

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { messageOf, RetouchError, version } from "../index.ts";
 import {
+  addFile,
   addLora,
   numberOf,
   parseDevice,
@@ -147,6 +148,7 @@ program
   .option("--transformer <file>", "a single file in the place of the folder's transformer")
   .option("--vae <file>", "a single file in the place of the folder's autoencoder")
   .option("--text-encoder <file>", "a single file in the place of the folder's T5")
+  .option("--lora <file>", "a LoRA that the model may choose, in a .safetensors file; several times", addFile)
   .option(
     "--weights <kind>",
     "auto, fp32, fp16, bf16, int8 or int4: what transformer and T5 are in memory (default: auto, what fits)",
@@ -156,6 +158,11 @@ program
     "--threads <number>",
     "threads to compute with, 0 for one a core (default: 0)",
     numberOf("--threads"),
+  )
+  .option(
+    "--memory-limit <size>",
+    "memory to take at most, such as 12GB (default: what the machine has left)",
+    parseMemory,
   )
   .option(
     "--device <device>",

@@ -16,9 +16,9 @@ import {
   type WeightsChoice,
 } from "../index.ts";
 import { loadCacheFolder } from "../config/config.ts";
-import { withFlagNames } from "./arguments.ts";
+import { nameLoras, withFlagNames } from "./arguments.ts";
 import { checkpointFolder } from "./checkpoint.ts";
-import { createEditTool, EDIT_TOOL } from "./edit-tool.ts";
+import { createEditTool } from "./edit-tool.ts";
 
 /** The flags as commander hands them over. */
 export interface McpFlags {
@@ -27,15 +27,20 @@ export interface McpFlags {
   vae?: string | undefined;
   textEncoder?: string | undefined;
   weights?: WeightsChoice | undefined;
+  /** Files of the LoRAs that a call may name. */
+  lora?: string[] | undefined;
   threads?: number | undefined;
+  memoryLimit?: number | undefined;
   device?: DeviceChoice | undefined;
   safetyChecker?: boolean | undefined;
 }
 
 /** Serves until the client goes away or `signal`. The checkpoint is loaded by the first edit. */
 export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void> {
-  const { transformer, vae, textEncoder, weights, threads, device, safetyChecker: isOn = true } = flags;
+  const { transformer, vae, textEncoder, weights, threads, memoryLimit, device } = flags;
+  const { safetyChecker: isOn = true } = flags;
   const checkpoint = await checkpointFolder(flags.checkpoint);
+  const { files: loras } = nameLoras((flags.lora ?? []).map((file) => ({ file, scale: 1 })));
   const engine = createLateEngine({
     checkpoint,
     transformer,
@@ -43,18 +48,20 @@ export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void
     textEncoder,
     weights,
     cacheFolder: loadCacheFolder(),
+    loras,
     threads,
+    memoryLimit,
     device,
     safety: { isOn },
   });
-  const edit = createEditTool(engine.get);
+  const { definition, call: edit } = createEditTool(engine.get, Object.keys(loras));
   const server = new Server({ name: "retouch", version }, { capabilities: { tools: {} } });
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [EDIT_TOOL] }));
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [definition] }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, call) => {
     const { progressToken } = params._meta ?? {};
     try {
-      if (params.name !== EDIT_TOOL.name) {
-        throw new RetouchError("INVALID_PARAMETER", `There is one tool, ${EDIT_TOOL.name}.`);
+      if (params.name !== definition.name) {
+        throw new RetouchError("INVALID_PARAMETER", `There is one tool, ${definition.name}.`);
       }
       const content = await edit(params.arguments ?? {}, {
         signal: AbortSignal.any([call.signal, signal]),

@@ -7,7 +7,8 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import type { Progress } from "@modelcontextprotocol/sdk/types.js";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { fixtures } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { CHECKPOINT, ONE_THREAD, retouch } from "./run.ts";
 
@@ -179,6 +180,7 @@ describe("retouch mcp", () => {
     [{ output: "-" }, "output must not be -, which is this connection."],
     [{ keep_unchanged: "yes" }, 'keep_unchanged must be true or false, not "yes".'],
     [{ mask: "m.png" }, "mask is no argument of this tool."],
+    [{ loras: [{ name: "peft" }] }, "loras is no argument of this tool."],
   ])("says in one sentence what is wrong with %j", async (given, sentence) => {
     expect(await refused(given)).toBe(sentence);
   });
@@ -199,6 +201,49 @@ describe("retouch mcp", () => {
       isError: true,
       content: [{ type: "text", text: "There is one tool, edit_image." }],
     });
+  });
+});
+
+describe("retouch mcp with LoRAs", () => {
+  it("lets the model choose among them, and says which were used", async () => {
+    const folder = await temporaryFolder();
+    const flags = ["--checkpoint", CHECKPOINT, "--no-safety-checker", "--memory-limit", "4GB", ...ONE_THREAD];
+    const loras = ["peft", "xlabs"].map((name) => `--lora=${path.join(fixtures, "loras", name)}.safetensors`);
+    const client = new Client({ name: "a test", version: "1.0.0" });
+    await client.connect(
+      new StdioClientTransport({
+        command: process.execPath,
+        args: [program, "mcp", ...flags, ...loras],
+        cwd: folder,
+      }),
+    );
+    onTestFinished(() => client.close());
+    const [tool] = (await client.listTools()).tools;
+    expect(tool!.inputSchema.properties!["loras"]).toMatchObject({
+      type: "array",
+      maxItems: 4,
+      items: {
+        required: ["name"],
+        properties: { name: { enum: ["peft", "xlabs"] }, scale: { minimum: -10, maximum: 10, default: 1 } },
+      },
+    });
+    const edit = async (given: object): Promise<Called> => {
+      const basics = { image: BIRD, instruction: INSTRUCTION, size: "64x48", steps: 1, seed: 7 };
+      const call = { name: "edit_image", arguments: { ...basics, ...given } };
+      return (await client.callTool(call)) as unknown as Called;
+    };
+    const plain = await edit({});
+    const styled = await edit({ loras: [{ name: "xlabs", scale: -0.5 }, { name: "peft" }] });
+    expect(styled.content[1]!.text).toMatch(/^LoRAs {2,}xlabs \(-0\.5\), peft \(1\)$/m);
+    expect(styled.content[0]!.data).not.toBe(plain.content[0]!.data);
+    for (const [given, sentence] of [
+      [[{ name: "ink" }], 'loras: there is no LoRA "ink"; known are peft, xlabs.'],
+      [[{ name: "peft", scale: 11 }], "loras[0].scale must be a number from -10 to 10, not 11."],
+      ["peft", "loras must be a list of at most 4."],
+    ] as const) {
+      const { isError, content } = await edit({ loras: given });
+      expect([isError, content[0]!.text]).toEqual([true, sentence]);
+    }
   });
 });
 
