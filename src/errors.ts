@@ -66,9 +66,16 @@ export class RetouchError extends Error {
   readonly httpStatus: number;
   /** Whether the same request may succeed later. */
   readonly isRetryable: boolean;
+  /** Which part of the request it is about, by the name that the request has for it, where the sentence has a path. */
+  readonly subject: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { subject, ...options }: { cause?: unknown; subject?: string } = {},
+  ) {
     super(message, options);
+    this.subject = subject;
     this.code = code;
     this.httpStatus = ERRORS[code].httpStatus;
     this.isRetryable = ERRORS[code].isRetryable;

@@ -26,7 +26,8 @@ export class LoraShelf {
 
   /**
    * What these LoRAs add to the network's layers, and sentences on what of them has no place in it.
-   * @throws RetouchError INVALID_PARAMETER for a name that is not known, LORA_INVALID or LORA_UNSUPPORTED for its file
+   * @throws RetouchError INVALID_PARAMETER for a name that is not known, LORA_INVALID or LORA_UNSUPPORTED for its file,
+   * with the name as `subject`
    */
   async use(
     uses: readonly LoraUse[],
@@ -34,7 +35,9 @@ export class LoraShelf {
     const loras: { lora: Lora; scale: number }[] = [];
     const notices: string[] = [];
     for (const { name, scale } of uses) {
-      const lora = await this.#read(this.#fileOf(name));
+      const lora = await this.#read(this.#fileOf(name)).catch((error: unknown) => {
+        throw withSubject(error, name);
+      });
       loras.push({ lora, scale });
       if (lora.unusedKeys.length > 0) notices.push(unusedNotice(name, lora.unusedKeys));
     }
@@ -71,6 +74,12 @@ export async function identityOf(file: string): Promise<string> {
   } catch (cause) {
     throw new RetouchError("LORA_INVALID", `The LoRA file ${file} cannot be opened.`, { cause });
   }
+}
+
+/** The sentence has the file; whoever sent the name need not know where that is. */
+function withSubject(error: unknown, subject: string): unknown {
+  if (!(error instanceof RetouchError)) return error;
+  return new RetouchError(error.code, error.message, { cause: error.cause, subject });
 }
 
 function unusedNotice(name: string, keys: readonly string[]): string {

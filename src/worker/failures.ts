@@ -6,25 +6,31 @@ const UNEXPECTED = "The edit failed unexpectedly.";
 const MAX_DETAIL_CHARACTERS = 4000;
 
 /** Failures that the sender caused or can act on: their sentences name a field, and nothing of this machine. */
-const SAYABLE: ReadonlySet<ErrorCode> = new Set([
+const OF_SENDER: ReadonlySet<ErrorCode> = new Set([
   "INVALID_PARAMETER",
   "IMAGE_UNREADABLE",
   "IMAGE_INVALID",
   "IMAGE_UNSUPPORTED",
   "IMAGE_TOO_LARGE",
-  "MEMORY_INSUFFICIENT",
   "OUTPUT_FLAGGED",
-  "STORAGE_UNAVAILABLE",
 ] satisfies ErrorCode[]);
+
+/** What the sender may read of others. Storage fails by either's doing; memory and files are the operator's. */
+const SENTENCES: Partial<Record<ErrorCode, (error: RetouchError) => string>> = {
+  MEMORY_INSUFFICIENT: ({ message }) => message,
+  STORAGE_UNAVAILABLE: ({ message }) => message,
+  // Their own have a path.
+  LORA_INVALID: ({ subject }) =>
+    `loras: the file of the LoRA ${subject} is missing or damaged, or does not fit the network.`,
+  LORA_UNSUPPORTED: ({ subject }) =>
+    `loras: the file of the LoRA ${subject} is of a kind that cannot be used.`,
+};
 
 /** Turns whatever ended an edit into the job's sentence. */
 export function failureOf(error: unknown): Failure {
-  if (!(error instanceof RetouchError) || !SAYABLE.has(error.code)) {
-    return { error: UNEXPECTED, detail: traceOf(error) };
-  }
-  // Storage fails by the operator's doing as often as by the sender's, and memory is the operator's to add.
-  const isOperators = error.code === "STORAGE_UNAVAILABLE" || error.code === "MEMORY_INSUFFICIENT";
-  return { error: error.message, ...(isOperators && { detail: traceOf(error) }) };
+  if (!(error instanceof RetouchError)) return { error: UNEXPECTED, detail: traceOf(error) };
+  if (OF_SENDER.has(error.code)) return { error: error.message };
+  return { error: SENTENCES[error.code]?.(error) ?? UNEXPECTED, detail: traceOf(error) };
 }
 
 /** Stacks only: other fields of an error may hold the request that failed, with its secrets. */

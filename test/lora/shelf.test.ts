@@ -41,7 +41,9 @@ describe("the LoRAs of an engine", () => {
     const second = await use();
     expect(second.get(LAYER)!.rank).not.toBe(first.get(LAYER)!.rank);
     await rm(file);
-    await expect(use()).rejects.toEqual(refusal("LORA_INVALID", `The LoRA file ${file} cannot be opened.`));
+    const failed = use();
+    await expect(failed).rejects.toEqual(refusal("LORA_INVALID", `The LoRA file ${file} cannot be opened.`));
+    await expect(failed).rejects.toMatchObject({ subject: "style" });
   });
 
   it("say which keys have no place, by the LoRA's name", async () => {

@@ -52,10 +52,13 @@ describe("the LoRAs of a service", () => {
     expect(pictures.size).toBe(3);
   });
 
-  it("fail a job without a word about files where one is none", async () => {
+  it("fail a job by their name, without a path, where the file is none", async () => {
     // What the other fixtures are compared with: a file of the folder, and no LoRA.
     const { body } = await edit({ loras: [{ name: "velocities" }] });
-    expect(body).toMatchObject({ status: "FAILED", error: "The edit failed unexpectedly." });
+    expect(body).toMatchObject({
+      status: "FAILED",
+      error: "loras: the file of the LoRA velocities is missing or damaged, or does not fit the network.",
+    });
   });
 
   it("are refused at once by a name that is not on the list", async () => {

@@ -26,6 +26,16 @@ describe("failureOf", () => {
   });
 
   it.each([
+    ["LORA_INVALID", "loras: the file of the LoRA ink is missing or damaged, or does not fit the network."],
+    ["LORA_UNSUPPORTED", "loras: the file of the LoRA ink is of a kind that cannot be used."],
+  ] as const)("names the LoRA of %s to the sender, and its file to the log alone", (code, sentence) => {
+    const about = "The LoRA file /srv/loras/ink.safetensors cannot be opened.";
+    const { error, detail } = failureOf(new RetouchError(code, about, { subject: "ink" }));
+    expect(error).toBe(sentence);
+    expect(detail).toContain(about);
+  });
+
+  it.each([
     ["a defect", new TypeError("x is not a function")],
     ["a failure of the runtime", new RetouchError("RUNTIME_FAILED", "x is not a function: /home/me/model")],
     ["a failure of the checkpoint", new RetouchError("CHECKPOINT_MISSING", "x is not a function")],
