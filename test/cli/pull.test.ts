@@ -1,8 +1,11 @@
 /** `retouch pull` as a process, against a local hub. */
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import path from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { root } from "../support/fixtures.ts";
 import { COMMIT, type HubServer, REPOSITORY, serveHub } from "../support/hub-server.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { type Ended, retouch, type RunOptions } from "./run.ts";
@@ -37,6 +40,51 @@ describe("retouch pull", () => {
       `retouch: ${REPOSITORY} is under the FLUX.1 [dev] Non-Commercial License: ${hub.endpoint}/${REPOSITORY}/blob/main/LICENSE.md must be accepted first: read it, and give --accept-license.\n`,
     ]);
     expect(existsSync(cacheFolder)).toBe(false);
+  });
+
+  describe.skipIf(process.platform === "win32")("on a terminal", () => {
+    /** What somebody sees who types this answer, and the exit code. */
+    async function asked(answer: string): Promise<{ code: number; shown: string; cacheFolder: string }> {
+      const { cacheFolder, env } = await setUp();
+      const program = [process.execPath, path.join(root, "bin", "retouch.js"), "pull"];
+      const terminal = path.join(root, "test", "cli", "terminal.py");
+      const ended = await promisify(execFile)("python3", [terminal, "[y/N] ", answer, ...program], {
+        env: { ...process.env, ...env },
+      }).then(
+        ({ stdout }) => ({ code: 0, stdout }),
+        (error: { code: number; stdout: string }) => error,
+      );
+      return { code: ended.code, shown: ended.stdout, cacheFolder };
+    }
+    const QUESTION = "Do you accept this licence? [y/N] ";
+
+    it("shows the licence, asks, and downloads after a yes", async () => {
+      const { code, shown, cacheFolder } = await asked("yes\n");
+      expect(shown).toMatch(/FLUX\.1 \[dev\] Non-Commercial License: http.*\r\n/);
+      expect(shown).toContain(QUESTION);
+      expect(shown).toContain(`${snapshotIn(cacheFolder)}\r\n`);
+      expect(code).toBe(0);
+      expect(existsSync(path.join(snapshotIn(cacheFolder), WEIGHTS))).toBe(true);
+    });
+
+    it.each([
+      ["a no", "n\n"],
+      ["an empty line", "\n"],
+      ["the end of the input", "\u0004"],
+    ])("downloads nothing after %s", async (_, answer) => {
+      const { code, shown, cacheFolder } = await asked(answer);
+      expect(shown).toContain(QUESTION);
+      expect(shown).toMatch(/retouch: The licence was not accepted; nothing was downloaded\.\r\n$/);
+      expect(code).toBe(2);
+      expect(existsSync(cacheFolder)).toBe(false);
+    });
+
+    it("ends with code 130 after Ctrl-C", async () => {
+      const { code, shown, cacheFolder } = await asked("\u0003");
+      expect(shown).toContain(QUESTION);
+      expect(code).toBe(130);
+      expect(existsSync(cacheFolder)).toBe(false);
+    });
   });
 
   it("lists the files, downloads them, and says how they are used; an edit finds them by name", async () => {
