@@ -72,6 +72,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   "@huggingface/gguf": /^weights\/gguf\.ts$/,
   "@huggingface/hub": /^hub\/listing\.ts$/,
   "@huggingface/tokenizers": /^tokenizers\//,
+  undici: /^hub\/proxy\.ts$/,
   commander: /^cli\//,
   "@modelcontextprotocol/sdk": /^cli\/mcp\.ts$/,
   pino: /^log\.ts$/,

@@ -50,6 +50,7 @@ export async function runPull(
       cacheFolder: flags.cacheDir === undefined ? settings.cacheFolder : path.resolve(flags.cacheDir),
       token: await readToken(settings),
       isOffline: settings.isOffline,
+      proxies: settings.proxies,
       signal,
       accept: async (licence) => {
         progress.clear();

@@ -16,12 +16,18 @@ export interface HubSettings {
   readonly tokenFile: string;
   /** Whether nothing may be asked of the network. */
   readonly isOffline: boolean;
+  /** Addresses of proxies, and the hosts that are reached without one, with commas. */
+  readonly proxies: {
+    readonly http: string | undefined;
+    readonly https: string | undefined;
+    readonly none: string | undefined;
+  };
 }
 
 const HUB = "https://huggingface.co";
 const YES = /^(?:1|ON|YES|TRUE)$/i;
 
-/** @throws RetouchError CONFIG_INVALID for an HF_ENDPOINT that is no address */
+/** @throws RetouchError CONFIG_INVALID for an HF_ENDPOINT or a proxy that is no address */
 export function readHubSettings(
   environment: Readonly<Record<string, string | undefined>>,
   home: string = homedir(),
@@ -38,6 +44,11 @@ export function readHubSettings(
     token: environment["HF_TOKEN"] || environment["HUGGING_FACE_HUB_TOKEN"] || undefined,
     tokenFile: folderOf("HF_TOKEN_PATH") ?? path.join(hubHome, "token"),
     isOffline: YES.test(environment["HF_HUB_OFFLINE"] ?? ""),
+    proxies: {
+      http: proxyOf("HTTP_PROXY", environment),
+      https: proxyOf("HTTPS_PROXY", environment),
+      none: environment["no_proxy"] || environment["NO_PROXY"] || undefined,
+    },
   };
 }
 
@@ -47,4 +58,20 @@ function endpointOf(text: string): string {
     throw new RetouchError("CONFIG_INVALID", "HF_ENDPOINT must be an http or https address without a login.");
   }
   return url.href.replace(/\/+$/, "");
+}
+
+/** As everywhere, small letters count before capitals, and an address may come without http://. */
+function proxyOf(
+  name: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const text = environment[name.toLowerCase()] || environment[name];
+  if (!text) return undefined;
+  const address = text.includes("://") ? text : `http://${text}`;
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    // Without the address, which may hold a password.
+    throw new RetouchError("CONFIG_INVALID", `${name} must be an http or https address.`);
+  }
+  return url.href;
 }

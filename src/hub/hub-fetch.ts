@@ -13,6 +13,8 @@ export interface HubAccess {
   readonly token: string | undefined;
   readonly repository: Repository;
   readonly signal: AbortSignal;
+  /** What requests go out with. @default the platform's */
+  readonly send?: HubFetch | undefined;
   /** The first pause before something is tried again; each further one is twice as long. @default 1000 */
   readonly firstPauseMs?: number | undefined;
 }
@@ -70,7 +72,7 @@ export function aborted(): RetouchError {
 
 /** Follows redirects by hand: the platform's own would be out of sight. */
 async function answerOf(
-  { endpoint, token, signal }: HubAccess,
+  { endpoint, token, signal, send = fetch }: HubAccess,
   start: URL,
   given: RequestInit["headers"],
 ): Promise<Response> {
@@ -82,7 +84,7 @@ async function answerOf(
     headers.set("user-agent", `Retouch/${version}`);
     headers.set("accept-encoding", "identity");
     if (token !== undefined && url.origin === home) headers.set("authorization", `Bearer ${token}`);
-    const answer = await answerInTime(url, headers, signal);
+    const answer = await answerInTime(send, url, headers, signal);
     const location = answer.headers.get("location");
     if (!IS_REDIRECT.has(answer.status) || location === null) return answer;
     await answer.body?.cancel();
@@ -97,14 +99,19 @@ async function answerOf(
 }
 
 /** The time limit ends with the head of the answer: a body may take hours. */
-async function answerInTime(url: URL, headers: Headers, signal: AbortSignal): Promise<Response> {
+async function answerInTime(
+  send: HubFetch,
+  url: URL,
+  headers: Headers,
+  signal: AbortSignal,
+): Promise<Response> {
   const late = new AbortController();
   const timer = setTimeout(
     () => late.abort(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })),
     ANSWER_TIMEOUT_MS,
   );
   try {
-    return await fetch(url, { headers, redirect: "manual", signal: AbortSignal.any([signal, late.signal]) });
+    return await send(url, { headers, redirect: "manual", signal: AbortSignal.any([signal, late.signal]) });
   } finally {
     clearTimeout(timer);
   }

@@ -10,6 +10,7 @@ import { withLock } from "../files/lock.ts";
 import { addressOf } from "./download.ts";
 import { aborted, createHubFetch, type HubAccess, type HubFetch, reasonOf } from "./hub-fetch.ts";
 import { type HubFile, type Licence, readFiles, readRevision } from "./listing.ts";
+import { createFetch, type Proxies } from "./proxy.ts";
 import { checkRepository, type Repository } from "./repository.ts";
 import { sizeText } from "../machine/size-text.ts";
 import { MODEL_INDEX, wantedFiles } from "./wanted-files.ts";
@@ -21,6 +22,8 @@ export interface PullOptions {
   readonly token?: string | undefined;
   /** Whether nothing may be asked of the network. */
   readonly isOffline?: boolean | undefined;
+  /** @default none */
+  readonly proxies?: Proxies | undefined;
   readonly signal: AbortSignal;
   /** Asks whether the licence is accepted, and throws where it is not. Not called when nothing is to be downloaded. */
   readonly accept: (licence: Licence) => Promise<void>;
@@ -83,7 +86,8 @@ export async function pull(options: PullOptions): Promise<Pulled> {
 async function pullOnline(options: PullOptions, cache: Cache): Promise<Pulled> {
   const { repository, endpoint, token, signal, firstPauseMs, watch } = options;
   const { name, revision } = repository;
-  const access: HubAccess = { endpoint, token, repository, signal, firstPauseMs };
+  const send = createFetch(options.proxies);
+  const access: HubAccess = { endpoint, token, repository, signal, send, firstPauseMs };
   const hub = { endpoint, signal, fetch: createHubFetch(access) };
 
   // 1. Which commit, under which licence.

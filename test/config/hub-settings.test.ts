@@ -18,7 +18,22 @@ describe("readHubSettings", () => {
       token: undefined,
       tokenFile: path.join(HOME, ".cache/huggingface/token"),
       isOffline: false,
+      proxies: { http: undefined, https: undefined, none: undefined },
     });
+  });
+
+  it("takes proxies in either spelling, with and without http://, and shows none that is wrong", () => {
+    const one = {
+      HTTP_PROXY: "http://a:1",
+      http_proxy: "b:2",
+      HTTPS_PROXY: "https://me:secret@c",
+      NO_PROXY: "d",
+    };
+    expect(read(one).proxies).toEqual({ http: "http://b:2/", https: "https://me:secret@c/", none: "d" });
+    const wrong = { HTTPS_PROXY: "socks5://me:secret@c" };
+    expect(() => read(wrong)).toThrow(
+      refusal("CONFIG_INVALID", "HTTPS_PROXY must be an http or https address.") as Error,
+    );
   });
 
   it.each([
