@@ -1,6 +1,7 @@
-/** What `--checkpoint` names: a folder, or a repository of the hub that was downloaded before. */
+/** What `--checkpoint` and `RETOUCH_CHECKPOINT` name: a folder, or a repository of the hub that was downloaded before. */
 import { stat } from "node:fs/promises";
 import { loadHubSettings } from "../config/config.ts";
+import type { Config } from "../config/settings.ts";
 import { RetouchError } from "../errors.ts";
 import { findSnapshot } from "../hub/cache.ts";
 import { isRepositoryName, MAIN } from "../hub/repository.ts";
@@ -19,4 +20,9 @@ export async function checkpointFolder(given: string | undefined): Promise<strin
     "CHECKPOINT_MISSING",
     `There is no folder ${given}, and no such repository in ${cacheFolder}: retouch pull ${given} downloads it.`,
   );
+}
+
+/** The settings of a service, with the folder that `RETOUCH_CHECKPOINT` names. @throws as {@link checkpointFolder} */
+export async function withCheckpointFolder(config: Config): Promise<Config> {
+  return { ...config, checkpoint: await checkpointFolder(config.checkpoint) };
 }

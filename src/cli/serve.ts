@@ -3,6 +3,7 @@ import { loadConfig } from "../config/config.ts";
 import { RetouchError } from "../errors.ts";
 import { createLog } from "../log.ts";
 import { type Service, startService } from "../service/service.ts";
+import { withCheckpointFolder } from "./checkpoint.ts";
 import { printText } from "./output.ts";
 
 const EXAMPLE = "bluebird.png";
@@ -11,7 +12,7 @@ const FIRST_KEY = "first key";
 
 /** Runs until `signal`, then ends in order. @throws RetouchError with a sentence for the user */
 export async function runServe(signal: AbortSignal): Promise<void> {
-  const config = loadConfig();
+  const config = await withCheckpointFolder(loadConfig());
   const log = createLog({ level: config.logLevel });
   const service = await startService({ config, log });
   const { lost } = service.data;

@@ -2,10 +2,11 @@
 import { loadConfig } from "../config/config.ts";
 import { createLog } from "../log.ts";
 import { startWorkers } from "../service/workers.ts";
+import { withCheckpointFolder } from "./checkpoint.ts";
 
 /** Runs until `signal`, then lets the running jobs end. @throws RetouchError with a sentence for the user */
 export async function runWorker(signal: AbortSignal): Promise<void> {
-  const config = loadConfig();
+  const config = await withCheckpointFolder(loadConfig());
   const workers = await startWorkers({ config, log: createLog({ level: config.logLevel }) });
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

@@ -7,7 +7,7 @@ export const ENGINE = {
     "RETOUCH_CHECKPOINT",
     text,
     "checkpoints/tiny",
-    "Checkpoint folder in the layout of diffusers; without it, the demo that ships.",
+    "Checkpoint folder in the layout of diffusers, or org/name as `retouch pull` has it; without it, the demo that ships.",
   ),
   transformer: optional(
     "RETOUCH_TRANSFORMER",
@@ -55,7 +55,7 @@ export const ENGINE = {
     "RETOUCH_MEMORY_LIMIT",
     byteSize("100MB", "4096GB"),
     "12GB",
-    "Memory that a worker may take; without it, what the machine or the container has left at its start.",
+    "Memory that each worker may take; without it, what the machine or the container has left at the start, in equal shares.",
   ),
   device: required(
     "RETOUCH_DEVICE",

@@ -163,6 +163,22 @@ describe("retouch serve", () => {
   });
 });
 
+describe("RETOUCH_CHECKPOINT with the name of a repository", () => {
+  const REPOSITORY = "somebody/kontext";
+
+  it.each(["serve", "worker"])("is refused by retouch %s where nothing was", async (command) => {
+    const cache = await temporaryFolder();
+    const folder = path.join(cache, "data");
+    const settings = { RETOUCH_CHECKPOINT: REPOSITORY, HF_HUB_CACHE: cache, RETOUCH_DATA_DIR: folder };
+    expect(await retouch([command], settings)).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `retouch: There is no folder ${REPOSITORY}, and no such repository in ${cache}: retouch pull ${REPOSITORY} downloads it.\n`,
+    });
+    await expect(stat(folder)).rejects.toThrow("ENOENT");
+  });
+});
+
 describe("retouch keys", () => {
   const keys = (settings: Record<string, string>, ...args: string[]) => retouch(["keys", ...args], settings);
 
