@@ -14,6 +14,7 @@ import type { Picture } from "../images/picture.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
 import { type ChosenDevice, chooseDevice, type DeviceChoice } from "../runtime/devices.ts";
+import type { RuntimeOptions } from "../runtime/session.ts";
 import { version } from "../version.ts";
 import { Checkpoint } from "../weights/checkpoint.ts";
 import { createSafetyChecker, type SafetyChecker } from "../safety/checker.ts";
@@ -59,6 +60,12 @@ export interface EngineOptions {
    * installed and works, and the processor otherwise. @default "auto"
    */
   device?: DeviceChoice | undefined;
+  /**
+   * What the transformer computes in. Half precision is for GPUs, where it was not compared with the reference yet, so
+   * it is taken only where it is asked for; the processor refuses bfloat16.
+   * @default "float32"
+   */
+  computeType?: RuntimeOptions["computeType"];
   /** Pictures with more pixels are refused before they are decoded. @default 64,000,000 */
   maxPixels?: number | undefined;
   /** Whether and from which score on results are refused as pornography. */
@@ -187,7 +194,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const isAdaptable = Object.keys(loraFiles).length > 0;
   const networks = await Networks.load(
     checkpoint,
-    { threads, device: device.name },
+    { threads, device: device.name, computeType: options.computeType },
     { limitBytes, isAdaptable, weights, cacheFolder, onConversion },
   );
   const info: CheckpointInfo = {

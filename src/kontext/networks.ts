@@ -145,7 +145,9 @@ export class Networks {
       : undefined;
     const modulationOutputs = fluxModulation(flux, fluxWeights.scope("", inputs?.modulation.adapt));
     const transformerScope = fluxWeights.scope("", inputs?.transformer.adapt);
-    const fluxOutputs = fluxTransformer(flux, transformerScope, { textLength: prompts.textLength });
+    const { textLength } = prompts;
+    const { computeType } = runtime;
+    const fluxOutputs = fluxTransformer(flux, transformerScope, { textLength, computeType });
     fluxWeights.assertAllUsed();
     const modulation = new Component("modulation", modulationOutputs, fluxWeights, runtime);
     const transformer = new Component("transformer", fluxOutputs, fluxWeights, runtime);

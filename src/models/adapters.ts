@@ -4,7 +4,7 @@
  * layer without an adapter gets the rank 0, which adds nothing.
  */
 import { input, type Value } from "../onnx/graph.ts";
-import { gemm } from "../onnx/ops.ts";
+import { cast, gemm, typeOf } from "../onnx/ops.ts";
 import type { AdaptLayer } from "../weights/weight-set.ts";
 
 /** What is added to one layer. */
@@ -33,7 +33,8 @@ export class AdapterInputs {
     const rank = `${key}.rank`;
     const down = input(`${key}.lora_A`, "float32", [rank, columns]);
     const up = input(`${key}.lora_B`, "float32", [rows, rank]);
-    return gemm(gemm(x, down), up, y);
+    const type = typeOf(x);
+    return gemm(gemm(x, cast(down, type)), cast(up, type), y);
   };
 
   /** What a run is given on top of the graph's own inputs. */

@@ -4,6 +4,7 @@
  * Double-stream blocks keep text and picture apart but for attention; single-stream blocks treat them as one
  * sequence: text, target, reference.
  */
+import type { ComputeType } from "../onnx/dtype.ts";
 import { input, scalar, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
 import type { WeightScope } from "../weights/weight-set.ts";
@@ -15,17 +16,29 @@ import { batched, headNorm, linear, unbatched } from "./layers.ts";
 const EPSILON = 1e-6;
 /** Width of a feed-forward layer by that of a token. */
 export const MLP_RATIO = 4;
+/** The largest number of float16. */
+const MAX_FLOAT16 = 65_504;
+
+export interface FluxOptions {
+  textLength: number;
+  /**
+   * What the blocks compute in. Embedders, output layer, modulation, the norms of queries and keys and rotary positions
+   * stay in float32: they are hardly any of the operations.
+   * @default "float32"
+   */
+  computeType?: ComputeType | undefined;
+}
 
 /**
  * Builds the network. Inputs: `latents` [target, C] and `referenceLatents` [reference, C] packed tokens;
  * `promptEmbeds` [Lt, promptSize]; `modulation` [modulationSize], one step's row of what `fluxModulation` gives;
- * `rotaryCos`, `rotarySin` [1, Lt + target + reference, D/2].
- * @returns `velocity` [target, C]
+ * `rotaryCos`, `rotarySin` [1, Lt + target + reference, D/2]. All are float32, in any compute type.
+ * @returns `velocity` [target, C], float32
  */
 export function fluxTransformer(
   config: FluxConfig,
   weights: WeightScope,
-  { textLength }: { textLength: number },
+  { textLength, computeType = "float32" }: FluxOptions,
 ): Record<"velocity", Value> {
   const width = config.numHeads * config.headSize;
   const latents = input("latents", "float32", ["target", config.inChannels]);
@@ -38,8 +51,9 @@ export function fluxTransformer(
   };
 
   const images = ops.concat([latents, referenceLatents], 0, "images");
-  let image = linear(weights, "x_embedder", images, width); // [images, C]
-  let text = linear(weights, "context_embedder", promptEmbeds, width); // [Lt, C]
+  const embed = (name: string, x: Value): Value => ops.cast(linear(weights, name, x, width), computeType);
+  let image = embed("x_embedder", images); // [images, C]
+  let text = embed("context_embedder", promptEmbeds); // [Lt, C]
 
   for (let index = 0; index < config.numDoubleBlocks; index += 1) {
     const block = weights.child("transformer_blocks", index);
@@ -60,7 +74,8 @@ export function fluxTransformer(
   }
 
   // The reference has served its purpose as keys and values; only the target's tokens are predicted.
-  const target = ops.rowsLike(ops.rows(joined, textLength, Infinity, "images"), latents); // [target, C]
+  const predicted = ops.rowsLike(ops.rows(joined, textLength, Infinity, "images"), latents); // [target, C]
+  const target = ops.toFloat32(predicted);
   const [scale, shift] = nextVectors(2);
   return { velocity: linear(weights, "proj_out", modulate(target, scale!, shift!), config.outChannels) };
 }
@@ -155,7 +170,7 @@ function singleStreamBlock(
   return gated(hiddenStates, gate!, linear(weights, "proj_out", ops.concat([attended, mlp], 1), width));
 }
 
-/** Query or key [1, L, H*D]: a linear layer, then each head normalised. */
+/** Query or key, float32 [1, L, H*D]: a linear layer, then each head normalised. */
 function normedProjection(
   { numHeads, headSize }: FluxConfig,
   weights: WeightScope,
@@ -166,7 +181,10 @@ function normedProjection(
   return headNorm(weights, normName, linear(weights, name, x, numHeads * headSize), headSize, EPSILON);
 }
 
-/** Attention over every token after turning query and key [1, L, H*D] by their positions; value [L, H*D]: [L, H*D]. */
+/**
+ * Attention over every token after turning query and key, float32 [1, L, H*D], by their positions; value [L, H*D] in the
+ * compute type: [L, H*D].
+ */
 function rotaryAttention(
   { numHeads }: FluxConfig,
   query: Value,
@@ -174,12 +192,19 @@ function rotaryAttention(
   value: Value,
   { cos, sin }: RotaryTable,
 ): Value {
-  const turn = (x: Value): Value => ops.rotaryEmbedding(x, cos, sin, numHeads);
+  const turn = (x: Value): Value => ops.cast(ops.rotaryEmbedding(x, cos, sin, numHeads), ops.typeOf(value));
   return unbatched(ops.attention(turn(query), turn(key), batched(value), { numHeads }));
 }
 
 /** norm(x) * (1 + scale) + shift in one operator: the norm's own scale and shift are computed, not learnt. */
-const modulate = (x: Value, scale: Value, shift: Value): Value =>
-  ops.layerNorm(x, ops.add(scale, scalar(1)), shift, EPSILON);
+function modulate(x: Value, scale: Value, shift: Value): Value {
+  const type = ops.typeOf(x);
+  return ops.layerNorm(x, ops.cast(ops.add(scale, scalar(1)), type), ops.cast(shift, type), EPSILON);
+}
 
-const gated = (residual: Value, gate: Value, x: Value): Value => ops.add(residual, ops.mul(gate, x));
+/** As in the reference, float16 holds what would be infinite at its largest number. */
+function gated(residual: Value, gate: Value, x: Value): Value {
+  const type = ops.typeOf(residual);
+  const sum = ops.add(residual, ops.mul(ops.cast(gate, type), x));
+  return type === "float16" ? ops.clip(sum, -MAX_FLOAT16, MAX_FLOAT16) : sum;
+}

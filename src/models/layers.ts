@@ -6,7 +6,10 @@ import { type Dim, showShape, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
 import type { WeightScope } from "../weights/weight-set.ts";
 
-/** `name.weight` [size, C] and, unless told otherwise, `name.bias` [size], applied to x [L, C]: [L, size]. */
+/**
+ * `name.weight` [size, C] and, unless told otherwise, `name.bias` [size], applied to x [L, C]: [L, size]. The weights
+ * are taken in the type of x.
+ */
 export function linear(
   weights: WeightScope,
   name: string,
@@ -16,8 +19,12 @@ export function linear(
 ): Value {
   const scope = weights.child(name);
   const weight = scope.matrix("weight", [size, lastDim(x)]);
-  const bias = hasBias ? scope.tensor("bias", [size]) : undefined;
-  const y = "blocks" in weight ? ops.matmulNBits(x, weight, bias) : ops.gemm(x, weight, bias);
+  const typed = (value: Value): Value => ops.cast(value, ops.typeOf(x));
+  const bias = hasBias ? typed(scope.tensor("bias", [size])) : undefined;
+  const y =
+    "blocks" in weight
+      ? ops.matmulNBits(x, { ...weight, scales: typed(weight.scales) }, bias)
+      : ops.gemm(x, typed(weight), bias);
   return scope.adapted(x, y);
 }
 
@@ -28,7 +35,10 @@ export function layerNorm(weights: WeightScope, name: string, x: Value, epsilon:
   return ops.layerNorm(x, scope.tensor("weight", [size]), scope.tensor("bias", [size]), epsilon);
 }
 
-/** Root-mean-square norm of each head's part of x [L, H*D] with a learnt scale [D]: [1, L, H*D], as attention takes it. */
+/**
+ * Root-mean-square norm of each head's part of x [L, H*D] with a learnt scale [D]: float32 [1, L, H*D], as rotary
+ * positions take it.
+ */
 export function headNorm(
   weights: WeightScope,
   name: string,
@@ -37,7 +47,7 @@ export function headNorm(
   epsilon: number,
 ): Value {
   const tokens = x.shape[0]!;
-  const heads = ops.reshape(x, [tokens, lastDim(x) / headSize, headSize]); // [L, H, D]
+  const heads = ops.reshape(ops.toFloat32(x), [tokens, lastDim(x) / headSize, headSize]); // [L, H, D]
   const normed = ops.rmsNorm(heads, weights.child(name).tensor("weight", [headSize]), epsilon);
   return ops.reshape(normed, [1, ...x.shape]);
 }

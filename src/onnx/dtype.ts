@@ -11,6 +11,10 @@ const DTYPES = {
 
 export type DType = keyof typeof DTYPES;
 
+/** What a network can compute in. Sums of products, norms and softmax are formed in float32 in any of them. */
+export const COMPUTE_TYPES = ["float32", "float16", "bfloat16"] as const satisfies readonly DType[];
+export type ComputeType = (typeof COMPUTE_TYPES)[number];
+
 export const onnxCodeOf = (dtype: DType): number => DTYPES[dtype].onnxCode;
 export const byteSizeOf = (dtype: DType): number => DTYPES[dtype].byteSize;
 export const safetensorsNameOf = (dtype: DType): string => DTYPES[dtype].safetensors;

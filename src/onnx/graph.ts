@@ -123,6 +123,13 @@ export function buildModel(name: string, outputs: Readonly<Record<string, Value>
   return proto.concatBytes(proto.modelProto(graph, OPSETS));
 }
 
+/** What a `Cast` to float32 widened, or undefined for another value. */
+export function widenedFrom(value: Value): Value | undefined {
+  if (value.dtype !== "float32" || value.origin.kind !== "node") return undefined;
+  const { opType, inputs } = value.origin.node;
+  return opType === "Cast" ? inputs[0] : undefined;
+}
+
 export const showShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 
 /** Every node that the outputs need, each after its inputs. Iterative: a deep network would overflow the stack. */

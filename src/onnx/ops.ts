@@ -1,7 +1,9 @@
 /**
- * One function an operator, values in and a value out. Shapes are checked as the graph is written, so a mistake
- * fails on the line that makes it. All arithmetic is float32; `toFloat32` is where stored half precision and fp8 end.
+ * One function an operator, values in and a value out. Shapes and types are checked as the graph is written, so a
+ * mistake fails on the line that makes it. An operator computes in the type of what it is given, in which all its inputs
+ * are; `cast` is where types change.
  */
+import { type ComputeType, onnxCodeOf } from "./dtype.ts";
 import {
   type Attribute,
   constant,
@@ -13,6 +15,7 @@ import {
   type Shape,
   showShape,
   type Value,
+  widenedFrom,
 } from "./graph.ts";
 
 const int = (value: number): Attribute => ({ kind: "int", value });
@@ -35,8 +38,10 @@ function one(
 
 // ---- element by element
 
-const binary = (opType: string) => (a: Value, b: Value) =>
-  one(opType, [a, b], broadcast(opType, a.shape, b.shape));
+const binary = (opType: string) => (a: Value, b: Value) => {
+  checkTypes(opType, [a, b]);
+  return one(opType, [a, b], broadcast(opType, a.shape, b.shape));
+};
 const unary = (opType: string) => (x: Value) => one(opType, [x], x.shape);
 
 export const add = binary("Add");
@@ -51,7 +56,7 @@ export const reciprocal = unary("Reciprocal");
 
 /** Every number held between `min` and `max`. */
 export const clip = (x: Value, min: number, max: number): Value =>
-  one("Clip", [x, scalar(min), scalar(max)], x.shape);
+  one("Clip", [x, cast(scalar(min), typeOf(x)), cast(scalar(max), typeOf(x))], x.shape);
 /** Shares of a whole along the last axis. */
 export const softmax = (x: Value): Value => one("Softmax", [x], x.shape, { attributes: { axis: int(-1) } });
 
@@ -62,10 +67,28 @@ export const quickGelu = (x: Value): Value => mul(x, sigmoid(mul(x, scalar(1.702
 export const gelu = (x: Value, { approximate }: { approximate: boolean }): Value =>
   one("Gelu", [x], x.shape, { attributes: { approximate: text(approximate ? "tanh" : "none") } });
 
-export function toFloat32(x: Value): Value {
-  if (x.dtype === "float32") return x;
-  const attributes = { to: int(1) };
-  return makeNode("Cast", [x], [{ dtype: "float32", shape: x.shape }], { attributes })[0]!;
+/** `x` in another type. What was only widened is not rounded: a stored weight is taken as it is in its file. */
+export function cast(x: Value, dtype: ComputeType): Value {
+  if (x.dtype === dtype) return x;
+  const narrow = widenedFrom(x);
+  if (narrow) return cast(narrow, dtype);
+  const attributes = { to: int(onnxCodeOf(dtype)) };
+  return makeNode("Cast", [x], [{ dtype, shape: x.shape }], { attributes })[0]!;
+}
+
+/** Where stored half precision and fp8 end. */
+export const toFloat32 = (x: Value): Value => cast(x, "float32");
+
+/** The type that `x` is computed in. */
+export function typeOf(x: Value): ComputeType {
+  const { dtype } = x;
+  if (dtype === "float32" || dtype === "float16" || dtype === "bfloat16") return dtype;
+  throw new Error(`No layer computes in ${dtype}.`);
+}
+
+function checkTypes(opType: string, values: readonly (Value | undefined)[]): void {
+  const types = values.flatMap((value) => (value ? [value.dtype] : []));
+  if (new Set(types).size > 1) throw new Error(`${opType} of ${types.join(", ")}: the types differ.`);
 }
 
 // ---- shape
@@ -94,6 +117,7 @@ export function reshape(x: Value, shape: Shape): Value {
 
 /** Joins along `axis`; an unknown sum gets the name `outName`. */
 export function concat(values: readonly Value[], axis: number, outName = "joined"): Value {
+  checkTypes("Concat", values);
   const first = values[0]!.shape;
   for (const { shape } of values) {
     if (showShape(shape.with(axis, 0)) !== showShape(first.with(axis, 0))) {
@@ -159,6 +183,7 @@ export function gemm(x: Value, weight: Value, bias?: Value): Value {
     throw new Error(`Gemm of ${showShape(x.shape)} with a weight of ${showShape(weight.shape)}.`);
   }
   const inputs = bias ? [x, weight, bias] : [x, weight];
+  checkTypes("Gemm", inputs);
   return one("Gemm", inputs, [x.shape[0]!, weight.shape[0]!], { attributes: { transB: int(1) } });
 }
 
@@ -170,7 +195,7 @@ export interface BlockMatrix {
   blockSize: 32 | 128;
   /** uint8 [N, blocks, blockSize * bits / 8] */
   blocks: Value;
-  /** float32 [N, blocks] */
+  /** In the type of the input, [N, blocks]. */
   scales: Value;
   /** 1 multiplies in float32; 4 rounds the input to 8 bits too, block by block, which is faster. */
   accuracyLevel: 1 | 4;
@@ -189,6 +214,7 @@ export function matmulNBits(x: Value, matrix: BlockMatrix, bias?: Value): Value 
       `MatMulNBits of ${showShape(x.shape)} with ${bits}-bit blocks ${showShape(blocks.shape)} and scales ${showShape(scales.shape)} for ${showShape(matrix.shape)}.`,
     );
   }
+  checkTypes("MatMulNBits", [x, scales, bias]);
   const attributes = {
     K: int(columns),
     N: int(rowCount),
@@ -279,6 +305,7 @@ export function rmsNorm(x: Value, scale: Value, epsilon: number): Value {
 }
 
 function checkVectors(opType: string, x: Value, vectors: readonly Value[]): void {
+  checkTypes(opType, [x, ...vectors]);
   for (const { shape } of vectors) {
     if (shape.length !== 1 || shape[0] !== x.shape.at(-1)) {
       throw new Error(`${opType} of ${showShape(x.shape)} with a vector of ${showShape(shape)}.`);
@@ -314,6 +341,7 @@ export function rotaryEmbedding(x: Value, cosines: Value, sines: Value, numHeads
       `RotaryEmbedding of ${showShape(x.shape)} with ${numHeads} heads needs angles of ${wanted}, not ${showShape(cosines.shape)} and ${showShape(sines.shape)}.`,
     );
   }
+  checkTypes("RotaryEmbedding", [x, cosines, sines]);
   return one("RotaryEmbedding", [x, cosines, sines], x.shape, {
     attributes: { interleaved: int(1), num_heads: int(numHeads) },
   });
@@ -321,7 +349,8 @@ export function rotaryEmbedding(x: Value, cosines: Value, sines: Value, numHeads
 
 /**
  * softmax(query key^T * scale + bias) value for [1, L, H*D] each. The runtime's own operator and not the standard
- * `Attention`: on the CPU it keeps memory linear in L, where the standard one holds every head's L x L scores.
+ * `Attention`: on the CPU it keeps memory linear in L, where the standard one holds every head's L x L scores. CUDA has
+ * it in every type, without bias in half precision as flash attention.
  * @param options.bias added to the scores, [1, H or 1, L, L]
  * @param options.scale default 1 / sqrt(D)
  */
@@ -339,6 +368,7 @@ export function attention(
   }
   const attributes = { num_heads: int(numHeads), ...(scale === undefined ? {} : { scale: float(scale) }) };
   const inputs = bias ? [query, key, value, undefined, undefined, bias] : [query, key, value];
+  checkTypes("MultiHeadAttention", inputs);
   return one("MultiHeadAttention", inputs, query.shape, { attributes, domain: "com.microsoft" });
 }
 

@@ -7,8 +7,8 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { RetouchError } from "../errors.ts";
-import { buildModel, input } from "../onnx/graph.ts";
-import { add } from "../onnx/ops.ts";
+import { buildModel, floats, input } from "../onnx/graph.ts";
+import { add, conv2d } from "../onnx/ops.ts";
 
 /** What onnxruntime calls its execution providers. */
 export type Device = "cpu" | "cuda" | "webgpu" | "coreml" | "dml";
@@ -136,23 +136,30 @@ function missingOf(device: Device, installation: Installation): string | undefin
   return device === "cuda" && !isThere ? `its provider is not installed; ${HOW_TO_ADD_CUDA}` : undefined;
 }
 
-/** Adds two numbers on a device. What the process prints on its standard error is the reason when it fails. */
+/** Runs the trial's graph on a device. What the process prints on its standard error is the reason when it fails. */
 const PROBE = `
 const { InferenceSession, Tensor } = require(process.argv[1]);
 const [device, model] = process.argv.slice(2);
 InferenceSession.create(Buffer.from(model, "base64"), { executionProviders: [device] })
-  .then((session) => session.run({ x: new Tensor("float32", [1, 2], [2]) }))
+  .then((session) => session.run({ x: new Tensor("float32", [1, 2], [1, 1, 1, 2]) }))
   .then(({ sum }) => console.log(String(sum.data)));
 `;
 
-/** Tries a device. @returns why it cannot be used, or undefined when it can */
+/**
+ * Tries a device on a sum and on a convolution: CUDA's provider loads and adds without cuDNN, which the autoencoder's
+ * convolutions need.
+ * @returns why it cannot be used, or undefined when it can
+ */
 export function probe(
   device: Device,
   { module }: Pick<Installation, "module">,
   timeoutMs: number = PROBE_TIMEOUT_MS,
 ): Promise<string | undefined> {
-  const x = input("x", "float32", [2]);
-  const model = Buffer.from(buildModel("probe", { sum: add(x, x) })).toString("base64");
+  const x = input("x", "float32", [1, 1, 1, 2]);
+  const same = conv2d(x, floats([0, 0, 0, 0, 1, 0, 0, 0, 0], [1, 1, 3, 3]), undefined, {
+    padding: [1, 1, 1, 1],
+  });
+  const model = Buffer.from(buildModel("probe", { sum: add(same, x) })).toString("base64");
   const options = { timeout: timeoutMs, killSignal: "SIGKILL" } as const;
   return new Promise((resolve) => {
     execFile(process.execPath, ["--eval", PROBE, module, device, model], options, (error, stdout, stderr) => {

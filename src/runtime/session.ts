@@ -1,6 +1,7 @@
 /** The only importer of onnxruntime-node: loads a model whose weights lie in files, and runs it. */
 import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
 import { messageOf, RetouchError } from "../errors.ts";
+import type { ComputeType } from "../onnx/dtype.ts";
 import type { Device } from "./devices.ts";
 
 /** Numbers and their shape, as they enter and leave a network. */
@@ -15,6 +16,11 @@ export interface RuntimeOptions {
   threads: number;
   /** @default "cpu" */
   device?: Device | undefined;
+  /**
+   * What the transformer computes in. The processor has no kernels for bfloat16, and is slower in float16.
+   * @default "float32"
+   */
+  computeType?: ComputeType | undefined;
 }
 
 export interface SessionOptions extends RuntimeOptions {

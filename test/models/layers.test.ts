@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { floats, input } from "../../src/onnx/graph.ts";
+import { cast, toFloat32 } from "../../src/onnx/ops.ts";
 import { attend, batched, headNorm, lastDim, layerNorm, linear, unbatched } from "../../src/models/layers.ts";
 import { WeightSet } from "../../src/weights/weight-set.ts";
 import { difference } from "../support/compare.ts";
@@ -31,6 +32,18 @@ describe("linear", () => {
     const weights = await weightsOf({ "up.weight": float32([2], [1, 1]) });
     const y = linear(weights.scope(), "up", input("x", "float32", [1, 1]), 1, { hasBias: false });
     expect((await evaluate(y, { x: tensor([3], [1, 1]) }, weights.baseFolder)).data).toEqual([6]);
+  });
+});
+
+describe("linear in half precision", () => {
+  it("takes its weights in the type of its input", async () => {
+    const weights = await weightsOf({ "up.weight": float32([3, 2], [1, 2]), "up.bias": float32([0.5]) });
+    const y = linear(weights.scope(), "up", cast(input("x", "float32", ["tokens", 2]), "float16"), 1);
+    expect(y.dtype).toBe("float16");
+    const types = y.origin.kind === "node" && y.origin.node.inputs.map((value) => value!.dtype);
+    expect(types).toEqual(["float16", "float16", "float16"]);
+    const { data } = await evaluate(toFloat32(y), { x: tensor([1, 2], [1, 2]) }, weights.baseFolder);
+    expect(data).toEqual([7.5]);
   });
 });
 

@@ -121,6 +121,62 @@ describe("toFloat32", () => {
   );
 });
 
+describe("cast", () => {
+  const stored = externalTensor("w", "bfloat16", [2], { location: "w", byteOffset: 0, byteLength: 4 });
+
+  it("gives another type, in which clip holds numbers", async () => {
+    const half = ops.cast(x([2]), "float16");
+    expect(half.dtype).toBe("float16");
+    const held = ops.clip(ops.add(half, half), -5, 65_504);
+    expect(held.dtype).toBe("float16");
+    expect((await evaluate(ops.toFloat32(held), { x: tensor([-3, 1e9]) })).data).toEqual([-5, 65_504]);
+  });
+
+  it("gives what is stored where that was only widened", () => {
+    expect(ops.cast(ops.toFloat32(stored), "bfloat16")).toBe(stored);
+  });
+
+  it("rounds what is stored once where it was widened on the way", () => {
+    const { origin, dtype } = ops.cast(ops.toFloat32(stored), "float16");
+    expect(dtype).toBe("float16");
+    expect(origin.kind === "node" && origin.node.inputs).toEqual([stored]);
+  });
+
+  it("rounds what is computed from it", () => {
+    const computed = ops.add(ops.toFloat32(stored), ops.toFloat32(stored));
+    const { origin } = ops.cast(computed, "bfloat16");
+    expect(origin.kind === "node" && origin.node.inputs).toEqual([computed]);
+  });
+});
+
+describe("types that differ", () => {
+  const [whole, half] = [x([1, 2, 4]), input("h", "float16", [1, 2, 4])];
+  const [matrix, vector] = [input("m", "float16", [4, 4]), input("v", "float16", [4])];
+  it.each<[string, () => Value, string]>([
+    ["add", () => ops.add(whole, half), "Add of float32, float16"],
+    ["concat", () => ops.concat([whole, half], 1), "Concat of float32, float16"],
+    ["gemm", () => ops.gemm(x([2, 4]), matrix), "Gemm of float32, float16"],
+    ["layerNorm", () => ops.layerNorm(whole, vector, undefined, 0), "LayerNormalization of float32, float16"],
+    ["rmsNorm", () => ops.rmsNorm(whole, vector, 0), "RMSNormalization of float32, float16"],
+    [
+      "rotaryEmbedding",
+      () => ops.rotaryEmbedding(half, x([1, 2, 2]), x([1, 2, 2]), 1),
+      "RotaryEmbedding of float16, float32, float32",
+    ],
+    [
+      "attention",
+      () => ops.attention(half, half, whole, { numHeads: 1 }),
+      "MultiHeadAttention of float16, float16, float32",
+    ],
+  ])("are refused by %s as it is called", (_, make, types) =>
+    expect(make).toThrow(`${types}: the types differ.`),
+  );
+
+  it("are not computed in: whole numbers", () => {
+    expect(() => ops.typeOf(input("i", "int64", [1]))).toThrow("No layer computes in int64.");
+  });
+});
+
 describe("transpose", () => {
   it("moves the axes as the permutation says", async () => {
     const { data, shape } = await evaluate(ops.transpose(x([1, 2, 3]), [2, 0, 1]), {
