@@ -34,10 +34,15 @@ function lengthsOf(config: FluxConfig, { latentSide, textTokens }: StepSize): nu
 }
 
 /** Writes them as float32 numbers, in the order of `StepInputs`: what every side of the benchmark reads. */
-export async function writeStepInputs(file: string, config: FluxConfig, size: StepSize): Promise<void> {
+export async function writeStepInputs(
+  file: string,
+  config: FluxConfig,
+  size: StepSize,
+  { sigma = SIGMA, guidance = GUIDANCE }: { sigma?: number; guidance?: number } = {},
+): Promise<void> {
   const parts = lengthsOf(config, size).map((length, index) => randomNormal(length, SEED + index));
   parts[2] = parts[2]!.map((value) => value * PROMPT_DEVIATION);
-  const all = [...parts, Float32Array.of(SIGMA, GUIDANCE)];
+  const all = [...parts, Float32Array.of(sigma, guidance)];
   await writeFile(file, Buffer.concat(all.map((part) => new Uint8Array(part.buffer))));
 }
 

@@ -9,23 +9,22 @@ import { fluxTransformer } from "../../src/models/flux.ts";
 import type { FluxConfig } from "../../src/models/flux-config.ts";
 import { fluxModulation } from "../../src/models/flux-modulation.ts";
 import { loadSession } from "../../src/runtime/load.ts";
-import type { Session, Tensor } from "../../src/runtime/session.ts";
+import type { RuntimeOptions, Session, Tensor } from "../../src/runtime/session.ts";
 import { readConverted } from "../../src/weights/converted.ts";
 import { readSafetensorsHeader } from "../../src/weights/safetensors.ts";
 import { WeightSet } from "../../src/weights/weight-set.ts";
 import { statusBytes } from "../memory.ts";
 import { readStepInputs, type StepSize } from "./step-inputs.ts";
 
-export interface StepOrder extends StepSize {
+export interface StepOrder extends StepSize, RuntimeOptions {
   weights: string;
-  /** Whether the file is a converted one and not float32. */
+  /** Whether the file is a converted one and not of floats. */
   isConverted: boolean;
   /** Of the network that is evaluated, which may have fewer blocks than the file. */
   config: FluxConfig;
   inputs: string;
   /** Gets the velocity, [C, h, w]. */
   output: string;
-  threads: number;
   runs: number;
 }
 
@@ -42,7 +41,7 @@ export interface StepAnswer {
 }
 
 const order = JSON.parse(process.argv[2]!) as StepOrder;
-const { config, latentSide, textTokens } = order;
+const { config, latentSide, textTokens, threads, device, computeType } = order;
 const channels = config.inChannels / 4;
 const grid = { width: latentSide, height: latentSide };
 
@@ -53,8 +52,8 @@ const inputs = await readStepInputs(order.inputs, config, order);
 
 const [modulation, modulationTimes] = await computeModulation();
 const started = performance.now();
-const graph = fluxTransformer(config, weights.scope(), { textLength: textTokens });
-const transformer = await loadSession(graph, weights, { threads: order.threads });
+const graph = fluxTransformer(config, weights.scope(), { textLength: textTokens, computeType });
+const transformer = await loadSession(graph, weights, { threads, device });
 const loadSeconds = secondsSince(started);
 
 const ids = [textIds(textTokens), latentIds(grid, 0), latentIds(grid, 1)];
@@ -80,7 +79,7 @@ process.stdout.write(`${JSON.stringify(answer)}\n`);
 async function computeModulation(): Promise<[Float32Array, StepAnswer["modulation"]]> {
   const loadStarted = performance.now();
   const layers = fluxModulation(config, weights.scope());
-  const session = await loadSession(layers, weights, { threads: order.threads });
+  const session = await loadSession(layers, weights, { threads, device });
   const loaded = secondsSince(loadStarted);
   const [vectors, taken] = await timedRun(
     session,

@@ -1,0 +1,106 @@
+/** The command line of the GPU's benchmark, as the machine with the GPU reads it. */
+import { parseArgs } from "node:util";
+import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";
+import type { FluxConfig } from "../../src/models/flux-config.ts";
+import type { RuntimeOptions } from "../../src/runtime/session.ts";
+import type { StepSize } from "../full-size/step-inputs.ts";
+
+/** In this order: each may need what those before it left in the folder. */
+export const STAGES = ["parity", "weights", "pytorch", "step", "report"] as const;
+export type Stage = (typeof STAGES)[number];
+
+export type ComputeType = NonNullable<RuntimeOptions["computeType"]>;
+
+export interface Options {
+  stages: readonly Stage[];
+  device: "cpu" | "cuda";
+  /** What the transformer is timed in; the processor has no kernels for bfloat16. */
+  computeTypes: readonly ComputeType[];
+  isSmall: boolean;
+  config: FluxConfig;
+  size: StepSize;
+  /** Timed runs, after one that is not counted. */
+  runs: number;
+  threads: number;
+  /** Side of the square product that counts as the GPU's peak. */
+  peakSide: number;
+  /** Keeps weights and results from stage to stage. */
+  folder: string;
+  repository: string;
+  checkpoint: string;
+  /** The picture that is edited with it. */
+  picture: string;
+  python: string;
+}
+
+/** 1024*1024, the documented request: 4096 tokens each of target and reference. */
+const DOCUMENTED: StepSize = { latentSide: 128, textTokens: 512 };
+
+const { flux: PUBLISHED } = PUBLISHED_SIZES;
+const SMALL: FluxConfig = {
+  ...PUBLISHED,
+  numDoubleBlocks: 1,
+  numSingleBlocks: 1,
+  numHeads: 2,
+  promptSize: 64,
+  pooledSize: 32,
+};
+const SMALL_STEP: StepSize = { latentSide: 8, textTokens: 24 };
+
+/** @throws Error with a sentence for the user */
+export function parseOptions(args: readonly string[]): Options {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      device: { type: "string", default: "cuda" },
+      small: { type: "boolean", default: false },
+      runs: { type: "string", default: "5" },
+      threads: { type: "string", default: "0" },
+      folder: { type: "string" },
+      repository: { type: "string" },
+      checkpoint: { type: "string" },
+      picture: { type: "string" },
+      python: { type: "string" },
+    },
+  });
+  const { device, small: isSmall } = values;
+  if (device !== "cpu" && device !== "cuda") {
+    throw new Error(`--device must be cpu or cuda, not ${device}.`);
+  }
+  if (device === "cpu" && !isSmall) throw new Error("The published sizes are for a GPU: add --small.");
+  const required = (name: "folder" | "repository" | "checkpoint" | "picture" | "python"): string => {
+    if (values[name] === undefined) throw new Error(`--${name} is missing.`);
+    return values[name];
+  };
+  return {
+    stages: positionals.length === 0 ? STAGES : positionals.map(parseStage),
+    device,
+    computeTypes: device === "cuda" ? ["bfloat16", "float16"] : ["float32", "float16"],
+    isSmall,
+    config: isSmall ? SMALL : PUBLISHED,
+    size: isSmall ? SMALL_STEP : DOCUMENTED,
+    runs: parseCount("runs", values.runs, 1),
+    threads: parseCount("threads", values.threads, 0),
+    peakSide: isSmall ? 64 : 8192,
+    folder: required("folder"),
+    repository: required("repository"),
+    checkpoint: required("checkpoint"),
+    picture: required("picture"),
+    python: required("python"),
+  };
+}
+
+function parseStage(name: string): Stage {
+  const stage = STAGES.find((known) => known === name);
+  if (!stage) throw new Error(`The stages are ${STAGES.join(", ")}, not ${name}.`);
+  return stage;
+}
+
+function parseCount(flag: string, text: string, least: number): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < least) {
+    throw new Error(`--${flag} must be a whole number from ${least} on, not ${text}.`);
+  }
+  return count;
+}

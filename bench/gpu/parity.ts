@@ -1,0 +1,117 @@
+/** The shipped checkpoint on a device beside the processor in float32: one velocity, and one whole edit. */
+import { readFile } from "node:fs/promises";
+import { decodePicture } from "../../src/images/decode.ts";
+import { encodePicture } from "../../src/images/encode.ts";
+import type { Picture } from "../../src/images/picture.ts";
+import { editPicture } from "../../src/kontext/edit.ts";
+import { latentIds, rotaryTable, textIds } from "../../src/kontext/latents.ts";
+import { Networks } from "../../src/kontext/networks.ts";
+import { randomNormal } from "../../src/kontext/random.ts";
+import { resolveRequest } from "../../src/kontext/request.ts";
+import type { RuntimeOptions } from "../../src/runtime/session.ts";
+import { Checkpoint } from "../../src/weights/checkpoint.ts";
+import { type Agreement, agreementOf } from "../full-size/agreement.ts";
+import { rounded } from "../statistics.ts";
+import type { ComputeType, Options } from "./options.ts";
+
+export interface ParitySide {
+  computeType: ComputeType;
+  /** Of the first velocity, beside the processor's. */
+  velocity: Agreement;
+  /** The largest difference of a number of it. */
+  largestDifference: number;
+  /** Between the two pictures, in decibels; null where they are equal. */
+  psnr: number | null;
+  seconds: { load: number; edit: number };
+}
+
+const PROMPT = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space";
+const SEED = 1;
+const STEPS = { whole: 28, small: 2 };
+const SIGMA = 0.9;
+
+interface Found {
+  velocity: Float32Array;
+  picture: Picture;
+  seconds: ParitySide["seconds"];
+}
+
+/** Compares, and writes each side's picture to `pictures`. */
+export async function measureParity(
+  options: Options,
+  write: (name: string, bytes: Uint8Array) => Promise<void>,
+): Promise<ParitySide[]> {
+  const { device, threads } = options;
+  const reference = await findOn({ device: "cpu", threads }, options);
+  await write("cpu-float32.png", await encodePicture(reference.picture, "png"));
+  const types: ComputeType[] = device === "cuda" ? ["float32", "bfloat16", "float16"] : ["float16"];
+  const sides: ParitySide[] = [];
+  for (const computeType of types) {
+    const found = await findOn({ device, threads, computeType }, options);
+    await write(`${device}-${computeType}.png`, await encodePicture(found.picture, "png"));
+    sides.push({
+      computeType,
+      velocity: agreementOf(found.velocity, reference.velocity),
+      largestDifference: rounded(largestDifference(found.velocity, reference.velocity)),
+      psnr: psnrOf(found.picture.data, reference.picture.data),
+      seconds: found.seconds,
+    });
+  }
+  return sides;
+}
+
+async function findOn(runtime: RuntimeOptions, { checkpoint, picture, isSmall }: Options): Promise<Found> {
+  const started = performance.now();
+  const networks = await Networks.load(await Checkpoint.open(checkpoint), runtime);
+  const loaded = performance.now();
+  try {
+    const source = await decodePicture(await readFile(picture));
+    // The size that the network draws, so that nothing is enlarged.
+    const side = networks.autoencoder.sampleSize;
+    const request = resolveRequest({
+      image: new Uint8Array(),
+      prompt: PROMPT,
+      size: { width: side, height: side },
+      seed: SEED,
+      numSteps: isSmall ? STEPS.small : STEPS.whole,
+    });
+    const steps = editPicture(networks, source, request);
+    let next = await steps.next();
+    while (!next.done) next = await steps.next();
+    const edited = performance.now();
+    const seconds = { load: rounded((loaded - started) / 1000), edit: rounded((edited - loaded) / 1000) };
+    return { velocity: await firstVelocity(networks), picture: next.value.picture, seconds };
+  } finally {
+    await networks.dispose();
+  }
+}
+
+/** Of noise at the native size, the reference being noise as well. */
+async function firstVelocity(networks: Networks): Promise<Float32Array> {
+  const { sampleSize } = networks.autoencoder;
+  const grid = networks.latentSize({ width: sampleSize, height: sampleSize });
+  const prompt = await networks.encodePrompt(PROMPT);
+  const ids = [textIds(networks.textLength), latentIds(grid, 0), latentIds(grid, 1)];
+  const rotary = rotaryTable(
+    Float32Array.from(ids.flatMap((part) => Array.from(part))),
+    networks.flux.rotaryAxes,
+  );
+  const [modulation] = await networks.modulations(Float32Array.of(SIGMA), 2.5, prompt);
+  const length = (grid.width * grid.height * networks.flux.inChannels) / 4;
+  return networks.velocity({
+    latents: randomNormal(length, SEED),
+    referenceLatents: randomNormal(length, SEED + 1),
+    prompt,
+    rotary,
+    modulation: modulation!,
+  });
+}
+
+const largestDifference = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((largest, value, index) => Math.max(largest, Math.abs(value - b[index]!)), 0);
+
+function psnrOf(a: Uint8Array, b: Uint8Array): number | null {
+  if (a.length !== b.length) throw new Error(`Pictures of ${a.length} and ${b.length} bytes.`);
+  const squares = a.reduce((sum, value, index) => sum + (value - b[index]!) ** 2, 0);
+  return squares === 0 ? null : rounded(10 * Math.log10(255 ** 2 / (squares / a.length)));
+}

@@ -1,0 +1,80 @@
+/** What the stages found, in one document. */
+import { rounded, summarize, type Summary } from "../statistics.ts";
+import type { Agreement } from "../full-size/agreement.ts";
+import type { ParitySide } from "./parity.ts";
+
+/** What one way to compute a step gave; the first run is not in `seconds`. */
+export interface Timed {
+  name: string;
+  seconds: readonly number[];
+  loadSeconds?: number | undefined;
+  /** The most memory of the GPU that was taken meanwhile; null where it is not known. */
+  gpuBytes: number | null;
+  /** Beside PyTorch in float32. */
+  agreement: Agreement | null;
+}
+export type Side = Timed | { name: string; error: string };
+
+/** What a stage leaves in the folder of results. */
+export interface Found {
+  gpu: string | null;
+  /** TFLOP/s of the fastest square product in bfloat16 by PyTorch. */
+  peakTflops: number;
+  peakSide: number;
+  flopsPerStep: number;
+  sides: Side[];
+}
+
+export interface Report {
+  gpu: string | null;
+  peak: { what: string; tflops: number };
+  teraflopsPerStep: number;
+  parity: ParitySide[] | null;
+  sides: (
+    | { name: string; error: string }
+    | (Omit<Timed, "seconds"> & {
+        secondsPerStep: Summary;
+        /** The documented request's 28 steps, from the median. */
+        secondsPerEdit: number;
+        tflops: number;
+        peakShare: number;
+      })
+  )[];
+  /** Retouch's fastest beside PyTorch in bfloat16: how many times as fast; null where either has no time. */
+  speedup: number | null;
+}
+
+const STEPS = 28;
+
+export function reportOf(found: Found, parity: ParitySide[] | null): Report {
+  const { gpu, peakTflops, peakSide, flopsPerStep } = found;
+  const sides = found.sides.map((side) => {
+    if ("error" in side) return side;
+    const { seconds, ...rest } = side;
+    const secondsPerStep = summarize(seconds);
+    const tflops = flopsPerStep / secondsPerStep.median / 1e12;
+    return {
+      ...rest,
+      secondsPerStep,
+      secondsPerEdit: rounded(STEPS * secondsPerStep.median),
+      tflops: rounded(tflops),
+      peakShare: rounded(tflops / peakTflops),
+    };
+  });
+  const medians = (start: string): number[] =>
+    sides.flatMap((side) =>
+      "secondsPerStep" in side && side.name.startsWith(start) ? [side.secondsPerStep.median] : [],
+    );
+  const [ours, theirs] = [Math.min(...medians("Retouch")), Math.min(...medians("PyTorch"))];
+  return {
+    gpu,
+    peak: {
+      what: `the fastest of several bfloat16 products of ${peakSide}*${peakSide} matrices by PyTorch on this GPU`,
+      tflops: rounded(peakTflops),
+    },
+    teraflopsPerStep: rounded(flopsPerStep / 1e12),
+    parity,
+    sides,
+    speedup: Number.isFinite(theirs / ours) ? rounded(theirs / ours) : null,
+  };
+}
