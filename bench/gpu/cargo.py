@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 MIB = 2**20
-PART_BYTES = 58 * MIB  # of 64, so that the tree that travels along has room
+PART_BYTES = 62 * MIB  # of 64, so that the tree that travels along has room
 CHUNK_BYTES = MIB
 SUMS = "SHA256SUMS"
 # CUDA's kernels are compressed already; xz would take longer to unpack than the call that it saves.

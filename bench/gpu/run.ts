@@ -5,13 +5,14 @@
 import { mkdir, readFile, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { messageOf } from "../../src/errors.ts";
 import { flopsPerStep } from "../../src/kontext/flops.ts";
 import { agreementOf } from "../full-size/agreement.ts";
 import { runForJson } from "../full-size/child.ts";
 import { readFloats, writeStepInputs } from "../full-size/step-inputs.ts";
 import type { StepAnswer, StepOrder } from "../full-size/step-process.ts";
 import { watchGpuMemory } from "./gpu-memory.ts";
-import { parseOptions, type Stage } from "./options.ts";
+import { type Options, parseOptions, type Stage } from "./options.ts";
 import { measureParity, type ParitySide } from "./parity.ts";
 import { type Found, reportOf, type Side } from "./report.ts";
 
@@ -32,7 +33,7 @@ interface TorchAnswer {
 }
 
 const signal = new AbortController().signal;
-const options = parseOptions(process.argv.slice(2));
+const options = readOptions();
 const { config, size, device, folder, repository, python, runs, threads } = options;
 const results = path.join(folder, "results");
 const inputs = path.join(folder, "inputs.bin");
@@ -121,7 +122,7 @@ async function runSteps(): Promise<object> {
       sides[computeType] = { ...answer, gpuBytes: await watch.end() };
     } catch (error) {
       await watch.end();
-      sides[computeType] = { error: (error as Error).message };
+      sides[computeType] = { error: messageOf(error) };
     }
     await save("step", sides);
   }
@@ -187,11 +188,29 @@ async function save(stage: Stage, found: unknown): Promise<void> {
   await writeFile(fileOf(stage), `${JSON.stringify(found, null, 2)}\n`);
 }
 
-await mkdir(results, { recursive: true });
-let found: unknown;
-for (const stage of options.stages) {
-  process.stderr.write(`bench: ${stage}\n`);
-  found = await RUN[stage]();
-  await save(stage, found);
+function readOptions(): Options {
+  try {
+    return parseOptions(process.argv.slice(2));
+  } catch (error) {
+    fail(error);
+  }
 }
-process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+
+/** Ends with a sentence. */
+function fail(error: unknown): never {
+  process.stderr.write(`bench: ${messageOf(error)}\n`);
+  process.exit(1);
+}
+
+try {
+  await mkdir(results, { recursive: true });
+  let found: unknown;
+  for (const stage of options.stages) {
+    process.stderr.write(`bench: ${stage}\n`);
+    found = await RUN[stage]();
+    await save(stage, found);
+  }
+  process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+} catch (error) {
+  fail(error);
+}
