@@ -120,7 +120,7 @@ describe("the sources", () => {
       expect.arrayContaining([
         "models/autoencoder.ts",
         "models/flux.ts",
-        "errors.ts",
+        "quantize/prepare.ts",
         "kontext/memory-plan.ts",
       ]),
     );

@@ -67,6 +67,7 @@ describe("retouch edit", () => {
       "steps: 1",
       "guidance: 2.5",
       "checkpoint: plain",
+      "weights: fp32",
       "device: cpu (as asked)",
       expect.stringMatching(/^kept: \d+\.\d % of the picture, where nothing was edited$/),
       expect.stringMatching(/^safety check: passed \(score 0\.\d{3} of 0\.7\)$/),
