@@ -133,6 +133,7 @@ export class Networks {
     );
     const cache = {
       folder: options.cacheFolder ?? defaultCacheFolder(),
+      threads: runtime.threads || undefined,
       onProgress: options.onConversion,
     };
     const prepared = (name: "transformer" | "t5", weights: StoredWeights) =>

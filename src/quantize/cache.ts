@@ -18,6 +18,8 @@ export const defaultCacheFolder = (): string => path.join(homedir(), ".cache", "
 export interface CacheOptions {
   /** The folder that holds `weights` and `hashes`; made where it is missing. */
   folder: string;
+  /** That round the numbers. @default one a core */
+  threads?: number | undefined;
   onProgress?: ((progress: ConversionProgress) => void) | undefined;
   /** Ends a conversion with the code ABORTED. */
   signal?: AbortSignal | undefined;
@@ -48,7 +50,7 @@ export async function cachedWeights(
   name: string,
   source: WeightSource,
   kind: WeightKind,
-  { folder, onProgress, signal }: CacheOptions,
+  { folder, threads, onProgress, signal }: CacheOptions,
   options: WeightOptions = {},
 ): Promise<CachedWeights> {
   const tell = (phase: ConversionProgress["phase"]) => (progress: { done: number; of: number }) =>
@@ -69,7 +71,7 @@ export async function cachedWeights(
     // Another process may have been at it.
     const made = await read();
     if (made) return { ...made, file, isNew: false };
-    await quantize(source, kind, file, { hash, onProgress: tell("writing"), signal });
+    await quantize(source, kind, file, { hash, threads, onProgress: tell("writing"), signal });
     return { ...(await readConverted(name, file, options)), file, isNew: true };
   });
 }

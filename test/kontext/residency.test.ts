@@ -79,7 +79,7 @@ describe("which networks are loaded", () => {
     const image = await readFile(path.join(fixtures, "pictures", "scene-64x64.png"));
     const request = { image, prompt: "a red square", negativePrompt: "blue", numSteps: 2, seed: 3 };
     const edits = async (memoryLimit?: number): Promise<Uint8Array[]> => {
-      const options = { checkpoint: folderOf("plain"), threads: 1, memoryLimit };
+      const options = { checkpoint: folderOf("plain"), weights: "fp32", threads: 1, memoryLimit } as const;
       const engine = await createEngine({ ...options, safety: { isOn: false } });
       const seen: Uint8Array[] = [];
       for (const isSketched of [true, false]) {
