@@ -1,0 +1,71 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import type { ConvertedNetwork } from "../../src/index.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { CHECKPOINT, ONE_THREAD, retouch } from "./run.ts";
+
+describe("retouch quantize", () => {
+  it("converts what the cache lacks, says how exact, and an edit finds it", async () => {
+    const env = { RETOUCH_CACHE_DIR: await temporaryFolder() };
+    const args = ["quantize", "--weights", "int8", "--checkpoint", CHECKPOINT];
+    const { code, stdout, stderr } = await retouch([...args, "--json"], { env });
+    expect([code, stderr]).toEqual([0, ""]);
+    const report = JSON.parse(stdout.toString()) as { kind: string; networks: ConvertedNetwork[] };
+    expect(report.kind).toBe("int8");
+    expect(report.networks.map(({ network, isNew }) => [network, isNew])).toEqual([
+      ["transformer", true],
+      ["t5", true],
+    ]);
+    for (const { file } of report.networks) expect(existsSync(file), file).toBe(true);
+    const errors = report.networks.flatMap((network) => network.errors);
+    expect(errors.length).toBeGreaterThan(0);
+    for (const { relativeError } of errors) expect(relativeError).toBeLessThan(0.02);
+
+    const again = (await retouch(args, { env })).stdout.toString();
+    expect(again.match(/, which was there$/gm)).toHaveLength(2);
+    expect(again).toMatch(
+      /^ {2}\d+ rounded weights are off by .* % \(median\), at most .* % \(.*\.weight\)$/m,
+    );
+
+    const folder = await temporaryFolder();
+    const edit = [
+      "edit",
+      "-",
+      "Make it night",
+      "--checkpoint",
+      CHECKPOINT,
+      "--weights",
+      "int8",
+      "--steps",
+      "1",
+    ];
+    const input = await readFile(new URL("../../examples/bluebird.png", import.meta.url));
+    const ended = await retouch([...edit, "-o", "out.png", "--json", ...ONE_THREAD], {
+      env,
+      cwd: folder,
+      input,
+    });
+    expect(ended.code).toBe(0);
+    expect(JSON.parse(ended.stdout.toString())).toMatchObject({
+      weights: { transformer: "int8", t5: "int8" },
+    });
+  });
+
+  it.each([
+    ["auto", "--weights must be fp16, bf16, int8 or int4, not auto."],
+    ["int2", '--weights must be auto, fp32, fp16, bf16, int8 or int4, not "int2".'],
+  ])("refuses --weights %s", async (weights, sentence) => {
+    const { code, stderr } = await retouch(["quantize", "--weights", weights]);
+    expect([code, stderr]).toEqual([2, `retouch: ${sentence}\n`]);
+  });
+
+  it("says in one sentence that the cache cannot be written", async () => {
+    const env = { RETOUCH_CACHE_DIR: "/dev/null/retouch" };
+    const args = ["quantize", "--weights", "int8", "--checkpoint", CHECKPOINT];
+    const { code, stderr } = await retouch(args, { env });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^retouch: .*\/dev\/null\/retouch.*\n$/);
+    expect(stderr).not.toContain("Unexpected");
+  });
+});
