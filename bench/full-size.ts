@@ -13,6 +13,7 @@ import { originalFluxLayout } from "../src/models/original-flux.ts";
 import { flopsPerStep, type TokenCounts } from "../src/kontext/flops.ts";
 import { agreementOf, spreadOf } from "./full-size/agreement.ts";
 import { runForJson } from "./full-size/child.ts";
+import { diffusersConfig } from "./full-size/diffusers-config.ts";
 import { writeGguf } from "./full-size/gguf.ts";
 import { FORMATS, type Kind, type Options, parseOptions, USAGE } from "./full-size/options.ts";
 import { measureQuantizedPeak } from "./full-size/quantized-peak.ts";
@@ -268,16 +269,6 @@ function withBlocks(config: FluxConfig, name: FirstBlocks): FluxConfig {
   const [numDoubleBlocks, numSingleBlocks] = FIRST_BLOCKS[name];
   return { ...config, numDoubleBlocks, numSingleBlocks };
 }
-
-const diffusersConfig = (config: FluxConfig): object => ({
-  in_channels: config.inChannels,
-  num_attention_heads: config.numHeads,
-  attention_head_dim: config.headSize,
-  joint_attention_dim: config.promptSize,
-  pooled_projection_dim: config.pooledSize,
-  guidance_embeds: config.hasGuidance,
-  axes_dims_rope: config.rotaryAxes,
-});
 
 function speedOf(seconds: readonly number[], flops: number): Speed {
   const best = Math.min(...seconds);

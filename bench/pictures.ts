@@ -15,6 +15,12 @@ export async function writeSource(file: string, { width, height }: Size): Promis
 export async function psnrOfFiles(fileA: string, fileB: string): Promise<number> {
   const [a, b] = await Promise.all([fileA, fileB].map((file) => sharp(file).removeAlpha().raw().toBuffer()));
   if (a!.length !== b!.length) throw new Error(`${fileA} and ${fileB} differ in size.`);
-  const squares = a!.reduce((sum, value, index) => sum + (value - b![index]!) ** 2, 0);
-  return 10 * Math.log10(255 ** 2 / (squares / a!.length));
+  return psnrOf(a!, b!);
+}
+
+/** The same of the bytes of two pictures. */
+export function psnrOf(a: Uint8Array, b: Uint8Array): number {
+  if (a.length !== b.length) throw new Error(`Pictures of ${a.length} and ${b.length} bytes.`);
+  const squares = a.reduce((sum, value, index) => sum + (value - b[index]!) ** 2, 0);
+  return 10 * Math.log10(255 ** 2 / (squares / a.length));
 }

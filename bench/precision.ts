@@ -2,8 +2,7 @@
  * How near edits with weights in few bits come to those in float32: the same pictures, instructions and seeds, on the
  * checkpoint that ships and on a wide random one. Prints one JSON document on standard output.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -19,6 +18,7 @@ import { WEIGHT_KINDS, type WeightKind } from "../src/weights/converted.ts";
 import { atLeast, type Goal } from "./goals.ts";
 import { describeMachine, gitRevision } from "./machine.ts";
 import { inRepository } from "./paths.ts";
+import { psnrOf } from "./pictures.ts";
 import { writeWideCheckpoint } from "./precision/wide.ts";
 import { medianOf, rounded } from "./statistics.ts";
 
@@ -59,7 +59,7 @@ async function reportOf(subject: Subject, cacheFolder: string) {
     const levels = kind in GOALS ? ([1, 4] as const) : ([undefined] as const);
     for (const accuracyLevel of levels) {
       const pictures = await picturesOf(subject, { weights: kind, cacheFolder, accuracyLevel });
-      const values = pictures.map((picture, index) => decibelsOf(picture, exact[index]!));
+      const values = pictures.map((picture, index) => psnrOf(picture.data, exact[index]!.data));
       const decibels = { median: finite(medianOf(values)), least: finite(Math.min(...values)) };
       kinds.push({ kind, accuracyLevel: accuracyLevel ?? null, decibels });
     }
@@ -104,12 +104,6 @@ async function picturesOf(subject: Subject, options: NetworkOptions): Promise<Pi
   } finally {
     await networks.dispose();
   }
-}
-
-function decibelsOf(picture: Picture, exact: Picture): number {
-  let sum = 0;
-  for (const [index, value] of picture.data.entries()) sum += (value - exact.data[index]!) ** 2;
-  return 10 * Math.log10((255 ** 2 * picture.data.length) / sum);
 }
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? rounded(value) : null);

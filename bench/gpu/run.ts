@@ -9,6 +9,7 @@ import { messageOf } from "../../src/errors.ts";
 import { flopsPerStep } from "../../src/kontext/flops.ts";
 import { agreementOf } from "../full-size/agreement.ts";
 import { runForJson } from "../full-size/child.ts";
+import { diffusersConfig } from "../full-size/diffusers-config.ts";
 import { readFloats, writeStepInputs } from "../full-size/step-inputs.ts";
 import type { StepAnswer, StepOrder } from "../full-size/step-process.ts";
 import { watchGpuMemory } from "./gpu-memory.ts";
@@ -38,16 +39,10 @@ const { config, size, device, folder, repository, python, runs, threads } = opti
 const results = path.join(folder, "results");
 const inputs = path.join(folder, "inputs.bin");
 const velocityOf = (side: string): string => path.join(folder, `velocity-${side}.bin`);
-const diffusersConfig = {
-  in_channels: config.inChannels,
+const modelConfig = {
+  ...diffusersConfig(config),
   num_layers: config.numDoubleBlocks,
   num_single_layers: config.numSingleBlocks,
-  num_attention_heads: config.numHeads,
-  attention_head_dim: config.headSize,
-  joint_attention_dim: config.promptSize,
-  pooled_projection_dim: config.pooledSize,
-  guidance_embeds: config.hasGuidance,
-  axes_dims_rope: config.rotaryAxes,
 };
 const images = (size.latentSide / 2) ** 2;
 
@@ -62,7 +57,7 @@ const RUN: Readonly<Record<Stage, () => Promise<unknown>>> = {
 async function drawWeights(): Promise<object> {
   await writeStepInputs(inputs, config, size, EXACT);
   const output = await weightsFile();
-  const order = { config: diffusersConfig, device, seed: SEED, output };
+  const order = { config: modelConfig, device, seed: SEED, output };
   return { output, ...(await runPython<object>("weights.py", order)) };
 }
 
@@ -86,7 +81,7 @@ async function runTorch(): Promise<object> {
     const order = {
       weights: await weightsFile(),
       inputs,
-      config: diffusersConfig,
+      config: modelConfig,
       ...size,
       device,
       runs,

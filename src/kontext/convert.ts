@@ -1,10 +1,9 @@
 /** Converts a checkpoint's large networks ahead of their first use: what `retouch quantize` does. */
 import { stat } from "node:fs/promises";
 import { cachedWeights, type CacheOptions } from "../quantize/cache.ts";
-import { storedSource } from "../quantize/stored-source.ts";
+import { sourceOf } from "../quantize/prepare.ts";
 import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
 import type { WeightError, WeightKind } from "../weights/converted.ts";
-import { WeightSet } from "../weights/weight-set.ts";
 import { readNetworks } from "./checkpoint-networks.ts";
 
 export interface ConvertedNetwork {
@@ -34,8 +33,7 @@ export async function convertCheckpoint(
   ] as const;
   const converted: ConvertedNetwork[] = [];
   for (const [network, weights] of networks) {
-    const source = weights instanceof WeightSet ? storedSource(weights) : weights;
-    const { file, isNew, errors } = await cachedWeights(network, source, kind, cache);
+    const { file, isNew, errors } = await cachedWeights(network, sourceOf(weights), kind, cache);
     converted.push({ network, file, byteLength: (await stat(file)).size, isNew, errors });
   }
   return converted;

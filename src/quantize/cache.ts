@@ -11,6 +11,7 @@ import type { WeightOptions } from "../weights/weight-set.ts";
 import type { WeightSource } from "../weights/weight-source.ts";
 import { quantize } from "./quantize.ts";
 import { hashOfSource } from "./source-hash.ts";
+import { conversionAborted } from "./write-weights.ts";
 
 /** Where converted weights are kept where nobody says otherwise. */
 export const defaultCacheFolder = (): string => path.join(homedir(), ".cache", "retouch");
@@ -67,7 +68,7 @@ export async function cachedWeights(
   };
   const known = await read();
   if (known) return { ...known, file, isNew: false };
-  return withLock(`${file}.lock`, { signal, aborted }, async () => {
+  return withLock(`${file}.lock`, { signal, aborted: conversionAborted }, async () => {
     // Another process may have been at it.
     const made = await read();
     if (made) return { ...made, file, isNew: false };
@@ -84,7 +85,7 @@ function unlessUnusable(error: unknown): undefined {
 }
 
 function sourceFailure({ name }: WeightSource, error: unknown, signal: AbortSignal | undefined): Error {
-  if (signal?.aborted) return aborted();
+  if (signal?.aborted) return conversionAborted();
   if (error instanceof RetouchError) return error;
   return new RetouchError(
     "CHECKPOINT_INVALID",
@@ -94,6 +95,3 @@ function sourceFailure({ name }: WeightSource, error: unknown, signal: AbortSign
     },
   );
 }
-
-const aborted = (): RetouchError =>
-  new RetouchError("ABORTED", "The conversion of the weights was interrupted.");

@@ -31,9 +31,12 @@ export async function preparedWeights(
   if (stored instanceof WeightSet && isKeptHalf && holdsOnly(stored, HALF_TYPES[kind])) {
     return stored.with({ isKeptHalf });
   }
-  const source = stored instanceof WeightSet ? storedSource(stored) : stored;
-  return (await cachedWeights(name, source, kind, cache, { ...options, isKeptHalf })).weights;
+  return (await cachedWeights(name, sourceOf(stored), kind, cache, { ...options, isKeptHalf })).weights;
 }
+
+/** What is converted. */
+export const sourceOf = (stored: StoredWeights): WeightSource =>
+  stored instanceof WeightSet ? storedSource(stored) : stored;
 
 /** Whether every matrix has this element type, and stands for itself. */
 function holdsOnly(weights: WeightSet, dtype: "float16" | "bfloat16"): boolean {

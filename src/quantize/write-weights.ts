@@ -214,5 +214,8 @@ function relativeErrorOf(parts: readonly SquareSums[]): number {
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new RetouchError("ABORTED", "The conversion of the weights was interrupted.");
+  if (signal?.aborted) throw conversionAborted();
 }
+
+export const conversionAborted = (): RetouchError =>
+  new RetouchError("ABORTED", "The conversion of the weights was interrupted.");

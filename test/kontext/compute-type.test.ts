@@ -12,6 +12,7 @@ import { difference } from "../support/compare.ts";
 import { readTensors, root } from "../support/fixtures.ts";
 import { readModel } from "../support/onnx.ts";
 import { refusal } from "../support/refusal.ts";
+import { firstVelocity } from "../support/velocity.ts";
 
 /** Rounding to 11 bits in a few blocks; the processor, which computes between casts, rounds less often than a GPU. */
 const TOLERANCE = 2e-3;
@@ -24,29 +25,9 @@ describe.each(editCases.filter(({ name }) => CASES.has(name)))("the edit $name",
   it("has the same first velocity in float16", async () => {
     const networks = await Networks.load(await open(edit.checkpoint), { threads: 1, computeType: "float16" });
     const tensors = await readTensors(`cases/${edit.name}.safetensors`);
-    const floats = (name: string): Float32Array => tensors.get(name)!.data as Float32Array;
-    const half = (name: string): Float32Array => floats(name).filter((_, index) => index % 2 === 0);
-    const prompt = {
-      promptEmbeds: { data: floats("promptEmbeds"), shape: tensors.get("promptEmbeds")!.shape.slice(1) },
-      pooledPromptEmbeds: {
-        data: floats("pooledPromptEmbeds"),
-        shape: tensors.get("pooledPromptEmbeds")!.shape,
-      },
-      clipTokenIds: [],
-      t5TokenIds: [],
-      isCut: false,
-    };
-    const sigmas = floats("sigmas").subarray(0, -1);
-    const [modulation] = await networks.modulations(sigmas, edit.guidance, prompt);
-    const velocity = await networks.velocity({
-      latents: floats("noise"),
-      referenceLatents: floats("referenceLatents"),
-      rotary: { cos: half("rotaryCos"), sin: half("rotarySin") },
-      prompt,
-      modulation: modulation!,
-    });
+    const velocity = await firstVelocity(networks, tensors, edit.guidance);
     await networks.dispose();
-    const { relative } = difference(velocity, floats("velocity"));
+    const { relative } = difference(velocity, tensors.get("velocity")!.data as Float32Array);
     expect(relative).toBeLessThanOrEqual(TOLERANCE);
     // Or it was computed in float32 after all.
     expect(relative).toBeGreaterThan(1e-5);

@@ -7,6 +7,7 @@ import { createFindTarget } from "../../src/lora/targets.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { difference } from "../support/compare.ts";
 import { fixtures, type FixtureTensor, readTensors } from "../support/fixtures.ts";
+import { firstVelocity } from "../support/velocity.ts";
 
 const TOLERANCE = 1e-5;
 const FORMATS = ["peft", "kohya", "original", "control", "xlabs"];
@@ -31,28 +32,7 @@ afterAll(() => adaptable.dispose());
 const load = async (options?: { isAdaptable: boolean }): Promise<Networks> =>
   Networks.load(await Checkpoint.open(path.join(fixtures, "checkpoints", "plain")), { threads: 1 }, options);
 
-async function velocityOf(networks: Networks): Promise<Float32Array> {
-  const floats = (key: string): Float32Array => tensors.get(key)!.data as Float32Array;
-  const half = (key: string): Float32Array => floats(key).filter((_, index) => index % 2 === 0);
-  const prompt = {
-    promptEmbeds: { data: floats("promptEmbeds"), shape: tensors.get("promptEmbeds")!.shape.slice(1) },
-    pooledPromptEmbeds: {
-      data: floats("pooledPromptEmbeds"),
-      shape: tensors.get("pooledPromptEmbeds")!.shape,
-    },
-    clipTokenIds: [],
-    t5TokenIds: [],
-    isCut: false,
-  };
-  const [modulation] = await networks.modulations(floats("sigmas").subarray(0, 1), GUIDANCE, prompt);
-  return networks.velocity({
-    latents: floats("noise"),
-    referenceLatents: floats("referenceLatents"),
-    rotary: { cos: half("rotaryCos"), sin: half("rotarySin") },
-    prompt,
-    modulation: modulation!,
-  });
-}
+const velocityOf = (networks: Networks): Promise<Float32Array> => firstVelocity(networks, tensors, GUIDANCE);
 
 async function expectReference(name: string): Promise<void> {
   const expected = velocities.get(name)!.data as Float32Array;

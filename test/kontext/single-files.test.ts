@@ -13,6 +13,7 @@ import { fixtures, type FixtureTensor, readTensors } from "../support/fixtures.t
 import { refusal } from "../support/refusal.ts";
 import { changeSafetensors } from "../support/safetensors.ts";
 import { copyOfCheckpoint } from "../support/temporary.ts";
+import { firstVelocity } from "../support/velocity.ts";
 
 const FP8_TOLERANCE = 1e-5;
 const fileOf = (name: string): string => path.join(fixtures, "single-files", `${name}.safetensors`);
@@ -26,30 +27,11 @@ const CASES = {
 /** What the networks of a folder, some of them replaced, make of the first step and the picture of its case. */
 async function run(name: keyof typeof CASES, files: SingleFiles = {}, folder = folderOf(name)) {
   const tensors = await readTensors(`cases/${name}-square.safetensors`);
-  const floats = (key: string): Float32Array => tensors.get(key)!.data as Float32Array;
-  const half = (key: string): Float32Array => floats(key).filter((_, index) => index % 2 === 0);
   const networks = await Networks.load(await Checkpoint.open(folder, files), { threads: 1 });
-  const prompt = {
-    promptEmbeds: { data: floats("promptEmbeds"), shape: tensors.get("promptEmbeds")!.shape.slice(1) },
-    pooledPromptEmbeds: {
-      data: floats("pooledPromptEmbeds"),
-      shape: tensors.get("pooledPromptEmbeds")!.shape,
-    },
-    clipTokenIds: [],
-    t5TokenIds: [],
-    isCut: false,
-  };
   const { width, height, guidance } = CASES[name];
-  const [modulation] = await networks.modulations(floats("sigmas").subarray(0, -1), guidance, prompt);
-  const velocity = await networks.velocity({
-    latents: floats("noise"),
-    referenceLatents: floats("referenceLatents"),
-    rotary: { cos: half("rotaryCos"), sin: half("rotarySin") },
-    prompt,
-    modulation: modulation!,
-  });
+  const velocity = await firstVelocity(networks, tensors, guidance);
   const size = { width, height };
-  const latents = await networks.encodePixels(floats("referencePixels"), size);
+  const latents = await networks.encodePixels(tensors.get("referencePixels")!.data as Float32Array, size);
   const pixels = await networks.decodeLatents(latents, networks.latentSize(size));
   await networks.dispose();
   return { velocity, latents, pixels };
