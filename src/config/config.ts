@@ -27,8 +27,9 @@ export function loadHubSettings(): HubSettings {
   return readHubSettings(process.env);
 }
 
-/** Where converted weights are kept. */
-export const loadCacheFolder = (): string => readCacheFolder(process.env);
+/** Where converted weights are kept. @param given the setting, where all of them were read already */
+export const loadCacheFolder = (given?: string): string =>
+  readCacheFolder(given === undefined ? process.env : { ...process.env, RETOUCH_CACHE_DIR: given });
 
 /**
  * Checks every variable and fills in the defaults. An empty variable is one that is not set: that is how compose

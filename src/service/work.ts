@@ -60,7 +60,7 @@ function engineSetup(config: Config, memoryLimit: number | undefined): EngineSet
     vae,
     textEncoder,
     weights,
-    cacheFolder: loadCacheFolder(),
+    cacheFolder: loadCacheFolder(config.cacheDir),
     loras,
     threads,
     memoryLimit,
