@@ -1,11 +1,12 @@
 /** The folder in which converted weights are kept between runs, also by commands that read no other setting. */
 import { homedir } from "node:os";
 import path from "node:path";
+import { type System, userCacheFolder } from "../machine/cache-folder.ts";
 
 /** RETOUCH_CACHE_DIR, or `retouch` in the folder that the system has for such things. */
 export function readCacheFolder(
   environment: Readonly<Record<string, string | undefined>>,
-  { home = homedir(), platform = process.platform }: { home?: string; platform?: NodeJS.Platform } = {},
+  { home = homedir(), platform = process.platform }: System = {},
 ): string {
   const given = environment["RETOUCH_CACHE_DIR"];
   if (given) return path.resolve(given.replace(/^~(?=$|[/\\])/, home));
@@ -13,6 +14,5 @@ export function readCacheFolder(
   if (platform === "win32" && environment["LOCALAPPDATA"]) {
     return path.join(environment["LOCALAPPDATA"], "retouch", "cache");
   }
-  if (platform === "darwin") return path.join(home, "Library", "Caches", "retouch");
-  return path.join(home, ".cache", "retouch");
+  return userCacheFolder({ home, platform });
 }

@@ -1,14 +1,16 @@
 /** Converts a checkpoint's large networks ahead of their first use: what `retouch quantize` does. */
 import { stat } from "node:fs/promises";
 import { cachedWeights, type CacheOptions } from "../quantize/cache.ts";
-import { sourceOf } from "../quantize/prepare.ts";
+import { isStoredAs, sourceOf } from "../quantize/prepare.ts";
 import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
 import type { WeightError, WeightKind } from "../weights/converted.ts";
 import { readNetworks } from "./checkpoint-networks.ts";
 
 export interface ConvertedNetwork {
   network: "transformer" | "t5";
-  file: string;
+  /** Null where the checkpoint holds the network in this kind, and nothing is converted. */
+  file: string | null;
+  /** Of that file, or of the weights in the checkpoint. */
   byteLength: number;
   /** Whether it was converted now; false where the file was there. */
   isNew: boolean;
@@ -33,6 +35,11 @@ export async function convertCheckpoint(
   ] as const;
   const converted: ConvertedNetwork[] = [];
   for (const [network, weights] of networks) {
+    if (isStoredAs(weights, kind)) {
+      const { byteLength } = sourceOf(weights);
+      converted.push({ network, file: null, byteLength, isNew: false, errors: [] });
+      continue;
+    }
     const { file, isNew, errors } = await cachedWeights(network, sourceOf(weights), kind, cache);
     converted.push({ network, file, byteLength: (await stat(file)).size, isNew, errors });
   }

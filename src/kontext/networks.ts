@@ -8,11 +8,12 @@ import { fluxTransformer } from "../models/flux.ts";
 import type { FluxConfig } from "../models/flux-config.ts";
 import { fluxModulation, modulationSize } from "../models/flux-modulation.ts";
 import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
-import { type ConversionProgress, defaultCacheFolder } from "../quantize/cache.ts";
+import { userCacheFolder } from "../machine/cache-folder.ts";
+import type { ConversionProgress } from "../quantize/cache.ts";
 import { preparedWeights, type StoredWeights } from "../quantize/prepare.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import type { WeightOptions } from "../weights/weight-set.ts";
-import { readNetworks } from "./checkpoint-networks.ts";
+import { type CheckpointNetworks, readNetworks } from "./checkpoint-networks.ts";
 import { Component } from "./component.ts";
 import type { RotaryTable } from "./latents.ts";
 import { checkMemory } from "./memory-check.ts";
@@ -116,14 +117,16 @@ export class Networks {
     runtime: RuntimeOptions,
     options: NetworkOptions = {},
   ): Promise<Networks> {
+    return Networks.build(await readNetworks(checkpoint), runtime, options);
+  }
+
+  /** The same of a checkpoint whose headers were read. */
+  static async build(
+    { schedule, transformer: stored, autoencoder: vae, encoders, sizes }: CheckpointNetworks,
+    runtime: RuntimeOptions,
+    options: NetworkOptions = {},
+  ): Promise<Networks> {
     const { limitBytes = Infinity, isAdaptable = false, accuracyLevel } = options;
-    const {
-      schedule,
-      transformer: stored,
-      autoencoder: vae,
-      encoders,
-      sizes,
-    } = await readNetworks(checkpoint);
     const { flux, autoencoder } = sizes;
     const kinds = chooseKinds(
       options.weights ?? "fp32",
@@ -132,7 +135,7 @@ export class Networks {
       limitBytes,
     );
     const cache = {
-      folder: options.cacheFolder ?? defaultCacheFolder(),
+      folder: options.cacheFolder ?? userCacheFolder(),
       threads: runtime.threads || undefined,
       onProgress: options.onConversion,
     };
@@ -182,8 +185,12 @@ export class Networks {
     return this.#prompts.textLength;
   }
 
-  /** Plans the memory of an edit, before any network runs for it. @throws RetouchError MEMORY_INSUFFICIENT */
+  /**
+   * Plans the memory of an edit, before any network runs for it; adapters of the one before are gone.
+   * @throws RetouchError MEMORY_INSUFFICIENT
+   */
   async prepare(edit: EditExtent): Promise<void> {
+    this.#adapters = new Map();
     this.#plan = checkMemory(this.sizes, this.kinds, edit, this.#limitBytes);
     await this.#residency.follow(this.#plan);
   }

@@ -2,7 +2,6 @@
  * Converted weights, kept between runs: one file for each source and kind. It is named by what the source's files hold,
  * so a checkpoint that is moved or copied is not converted again, and one that changes is.
  */
-import { homedir } from "node:os";
 import path from "node:path";
 import { messageOf, RetouchError } from "../errors.ts";
 import { withLock } from "../files/lock.ts";
@@ -12,9 +11,6 @@ import type { WeightSource } from "../weights/weight-source.ts";
 import { quantize } from "./quantize.ts";
 import { hashOfSource } from "./source-hash.ts";
 import { conversionAborted } from "./write-weights.ts";
-
-/** Where converted weights are kept where nobody says otherwise. */
-export const defaultCacheFolder = (): string => path.join(homedir(), ".cache", "retouch");
 
 export interface CacheOptions {
   /** The folder that holds `weights` and `hashes`; made where it is missing. */

@@ -28,11 +28,13 @@ export async function preparedWeights(
     throw new Error(`${stored.name} can only be converted.`);
   }
   const isKeptHalf = kind === "fp16" || kind === "bf16";
-  if (stored instanceof WeightSet && isKeptHalf && holdsOnly(stored, HALF_TYPES[kind])) {
-    return stored.with({ isKeptHalf });
-  }
+  if (isStoredAs(stored, kind)) return stored.with({ isKeptHalf });
   return (await cachedWeights(name, sourceOf(stored), kind, cache, { ...options, isKeptHalf })).weights;
 }
+
+/** Whether there is nothing to convert. */
+export const isStoredAs = (stored: StoredWeights, kind: WeightKind): stored is WeightSet =>
+  stored instanceof WeightSet && (kind === "fp16" || kind === "bf16") && holdsOnly(stored, HALF_TYPES[kind]);
 
 /** What is converted. */
 export const sourceOf = (stored: StoredWeights): WeightSource =>

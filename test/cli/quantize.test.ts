@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import type { ConvertedNetwork } from "../../src/index.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -17,7 +17,7 @@ describe("retouch quantize", () => {
       ["transformer", true],
       ["t5", true],
     ]);
-    for (const { file } of report.networks) expect(existsSync(file), file).toBe(true);
+    for (const { file } of report.networks) expect(existsSync(file!), file!).toBe(true);
     const errors = report.networks.flatMap((network) => network.errors);
     expect(errors.length).toBeGreaterThan(0);
     for (const { relativeError } of errors) expect(relativeError).toBeLessThan(0.02);
@@ -50,6 +50,17 @@ describe("retouch quantize", () => {
     expect(JSON.parse(ended.stdout.toString())).toMatchObject({
       weights: { transformer: "int8", t5: "int8" },
     });
+  });
+
+  it("converts nothing that the checkpoint holds as it is wanted", async () => {
+    const folder = await temporaryFolder();
+    const env = { RETOUCH_CACHE_DIR: folder };
+    const { code, stdout } = await retouch(["quantize", "--weights", "fp16"], { env });
+    expect(code).toBe(0);
+    expect(stdout.toString()).toMatch(
+      /^transformer {2}is in the checkpoint as wanted: [\d.]+ MB\nt5 {2}is in the checkpoint as wanted: [\d.]+ MB\n$/,
+    );
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it.each([
