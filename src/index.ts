@@ -20,6 +20,7 @@ export { WEIGHTS_KINDS } from "./kontext/memory-plan.ts";
 export type { NetworkKinds, NetworkSizes, WeightsKind } from "./kontext/memory-plan.ts";
 export { fittingKind, kindsText, WEIGHTS_CHOICES } from "./kontext/weights-choice.ts";
 export type { WeightsChoice } from "./kontext/weights-choice.ts";
+export { checkpointName } from "./weights/checkpoint.ts";
 export { convertCheckpoint } from "./kontext/convert.ts";
 export type { ConvertedNetwork } from "./kontext/convert.ts";
 export type { ConversionProgress } from "./quantize/cache.ts";

@@ -223,6 +223,7 @@ program
   )
   .option("--transformer <file>", "a single file in the place of the folder's transformer")
   .option("--vae <file>", "a single file in the place of the folder's autoencoder")
+  .option("--text-encoder <file>", "a single file in the place of the folder's T5")
   .option("--model <repo>", "a published model that need not be here: black-forest-labs/FLUX.1-Kontext-dev")
   .option(
     "--memory-limit <size>",

@@ -41,12 +41,12 @@ const NUM_STEPS = 28;
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED
  */
 export async function readNetworkSizes(folder: string, files: SingleFiles = {}): Promise<NetworkSizes> {
-  const checkpoint = await Checkpoint.open(folder, files);
-  const { sizes, transformer, encoders } = await readNetworks(checkpoint);
+  const networks = await readNetworks(await Checkpoint.open(folder, files));
+  const { sizes, transformer, encoders } = networks;
   // A GGUF file was held against the sizes when it was read; the others are as their graphs are built.
   const isBuilt = [transformer.weights, encoders.t5.weights].every((weights) => weights instanceof WeightSet);
   // Where no memory may be used, nothing is loaded.
-  if (isBuilt) await Networks.load(checkpoint, { threads: 0 }, { limitBytes: 0 });
+  if (isBuilt) await Networks.build(networks, { threads: 0 }, { limitBytes: 0 });
   return sizes;
 }
 

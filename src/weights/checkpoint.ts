@@ -17,6 +17,15 @@ const GGUF = /\.gguf$/i;
 /** What a path may consist of without naming a file. */
 const NO_FILE_NAMES = new Set(["", ".", ".."]);
 
+/** Hugging Face's tools keep `org/name` so, in a folder with the commit's hash for a name. */
+const SNAPSHOT = /[/\\]models--(?:[^/\\]+--)?([^/\\]+)[/\\]snapshots[/\\][^/\\]+$/;
+
+/** What people call a checkpoint: its folder's name, or that of the repository it was pulled from. */
+export function checkpointName(folder: string): string {
+  const whole = path.resolve(folder);
+  return SNAPSHOT.exec(whole)?.[1] ?? path.basename(whole);
+}
+
 /** Single files that stand in the place of components. */
 export interface SingleFiles {
   /** In the layout of the original repository. */

@@ -1,8 +1,11 @@
+import { stat } from "node:fs/promises";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { sectionsJson, sectionsText } from "../../src/cli/doctor/doctor.ts";
-import { examineCheckpoint } from "../../src/cli/doctor/checkpoint.ts";
+import { examineCheckpoint, readSubject } from "../../src/cli/doctor/checkpoint.ts";
 import { examineMachine } from "../../src/cli/doctor/machine.ts";
 import { examineWeights, timeText } from "../../src/cli/doctor/weights.ts";
+import { fixtures } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
 
 const PUBLISHED = "black-forest-labs/FLUX.1-Kontext-dev";
@@ -30,7 +33,7 @@ describe("retouch doctor", () => {
   });
 
   it("has the sizes of the checkpoint that ships, and of its files", async () => {
-    const { title, facts } = await examineCheckpoint({});
+    const { title, facts } = await examineCheckpoint(await readSubject({}));
     expect(title).toBe("Checkpoint tiny");
     expect(facts).toMatchObject({
       components: {
@@ -40,10 +43,18 @@ describe("retouch doctor", () => {
     });
   });
 
+  it("has a single file's size in the place of the folder's text encoder", async () => {
+    const textEncoder = path.join(fixtures, "gguf", "t5.gguf");
+    const checkpoint = path.join(fixtures, "checkpoints", "sharded");
+    const { facts } = await examineCheckpoint(await readSubject({ checkpoint, textEncoder }));
+    const { size } = await stat(textEncoder);
+    expect(facts).toMatchObject({ components: { text_encoder_2: { fileBytes: size } } });
+  });
+
   it("knows the published model without having it, and no other", async () => {
-    const { lines } = await examineCheckpoint({ model: PUBLISHED });
+    const { lines } = await examineCheckpoint(await readSubject({ model: PUBLISHED }));
     expect(lines).toContainEqual(["transformer", "11.90 billion weights"]);
-    await expect(examineCheckpoint({ model: "org/other" })).rejects.toEqual(
+    await expect(readSubject({ model: "org/other" })).rejects.toEqual(
       refusal("INVALID_PARAMETER", new RegExp(`^--model must be ${PUBLISHED}, `)),
     );
   });
@@ -55,12 +66,13 @@ describe("retouch doctor", () => {
     [10, "int4"],
     [4, undefined],
   ])("recommends for the published model in %d GB: %s", async (gigabytes, kind) => {
-    const { facts } = await examineWeights({ model: PUBLISHED, memoryLimit: gigabytes * 1e9 });
+    const subject = await readSubject({ model: PUBLISHED, memoryLimit: gigabytes * 1e9 });
+    const { facts } = await examineWeights(subject);
     expect(facts).toMatchObject({ recommended: kind });
   });
 
   it("recommends the checkpoint that ships as it is, at the size that it draws", async () => {
-    const { lines, facts } = await examineWeights({ memoryLimit: 4e9 });
+    const { lines, facts } = await examineWeights(await readSubject({ memoryLimit: 4e9 }));
     expect(facts).toMatchObject({ recommended: "fp32" });
     const labels = lines.flatMap((line) => (typeof line === "string" ? [] : [line[0]]));
     expect(labels).toEqual(["fp32", "fp16", "bf16", "int8", "int4"]);

@@ -2,7 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import {
-  type NetworkSizes,
+  checkpointName,
   parametersOf,
   PUBLISHED_SIZES,
   readNetworkSizes,
@@ -12,7 +12,7 @@ import {
 import { PUBLISHED } from "../../hub/repository.ts";
 import { sizeText } from "../../machine/size-text.ts";
 import { checkpointFolder } from "../checkpoint.ts";
-import type { Section, Subject } from "./section.ts";
+import type { Question, Section, Subject } from "./section.ts";
 
 /** Folders of a checkpoint, with the networks in them. */
 const FOLDERS = {
@@ -23,31 +23,33 @@ const FOLDERS = {
 } as const;
 
 /** What is examined: a checkpoint that is there, or the published one by its sizes alone. */
-export async function subjectSizes({ model, ...subject }: Subject): Promise<{
-  name: string;
-  sizes: NetworkSizes;
-  folder?: string | undefined;
-}> {
+export async function readSubject(asked: Question): Promise<Subject> {
+  const { model } = asked;
   if (model !== undefined) {
-    if (model === PUBLISHED) return { name: model, sizes: PUBLISHED_SIZES };
+    if (model === PUBLISHED) return { ...asked, name: model, sizes: PUBLISHED_SIZES };
     throw new RetouchError(
       "INVALID_PARAMETER",
       `--model must be ${PUBLISHED}, whose sizes are known without its files; --checkpoint takes others.`,
     );
   }
-  const folder = (await checkpointFolder(subject.checkpoint)) ?? SHIPPED_CHECKPOINT;
-  return { name: path.basename(folder), sizes: await readNetworkSizes(folder, subject), folder };
+  const folder = (await checkpointFolder(asked.checkpoint)) ?? SHIPPED_CHECKPOINT;
+  return { ...asked, name: checkpointName(folder), sizes: await readNetworkSizes(folder, asked), folder };
 }
 
 export async function examineCheckpoint(subject: Subject): Promise<Section> {
-  const { name, sizes, folder } = await subjectSizes(subject);
+  const { name, sizes, folder } = subject;
   const parameters = parametersOf(sizes);
+  const files: Record<string, string | undefined> = {
+    transformer: subject.transformer,
+    vae: subject.vae,
+    text_encoder_2: subject.textEncoder,
+  };
   const components: Record<string, { parameters: number; fileBytes: number | null }> = {};
   for (const [component, networks] of Object.entries(FOLDERS)) {
-    const single = component === "transformer" || component === "vae" ? subject[component] : undefined;
     components[component] = {
       parameters: networks.reduce((sum, network) => sum + parameters[network], 0),
-      fileBytes: folder === undefined ? null : await weightBytes(single ?? path.join(folder, component)),
+      fileBytes:
+        folder === undefined ? null : await weightBytes(files[component] ?? path.join(folder, component)),
     };
   }
   return {

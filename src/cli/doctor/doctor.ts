@@ -1,14 +1,14 @@
 /** `retouch doctor`: what this machine can run, found out before anything is loaded. */
 import { printText } from "../output.ts";
 import { oneLine } from "../report.ts";
-import { examineCheckpoint } from "./checkpoint.ts";
+import { examineCheckpoint, readSubject } from "./checkpoint.ts";
 import { deviceSection } from "./devices.ts";
 import { examineMachine } from "./machine.ts";
-import type { Examination, Section, Subject } from "./section.ts";
+import type { Examination, Question, Section } from "./section.ts";
 import { examineWeights } from "./weights.ts";
 
 /** The flags as commander hands them over. */
-export interface DoctorFlags extends Subject {
+export interface DoctorFlags extends Question {
   json?: boolean | undefined;
 }
 
@@ -21,7 +21,8 @@ const EXAMINATIONS: readonly Examination[] = [
 ];
 
 /** Examines and prints. @throws RetouchError for a checkpoint that is not there or damaged */
-export async function runDoctor({ json, ...subject }: DoctorFlags): Promise<void> {
+export async function runDoctor({ json, ...asked }: DoctorFlags): Promise<void> {
+  const subject = await readSubject(asked);
   const sections: Section[] = [];
   for (const examine of EXAMINATIONS) sections.push(await examine(subject));
   await printText(process.stdout, json ? sectionsJson(sections) : sectionsText(sections));

@@ -1,15 +1,25 @@
 /** What a part of `retouch doctor` is; each has a file of its own beside this one. */
+import type { NetworkSizes } from "../../index.ts";
 
-/** What is asked about. */
-export interface Subject {
+/** What is asked about, as the flags say it. */
+export interface Question {
   /** As given with `--checkpoint`: a folder, or a repository of the hub. */
   checkpoint?: string | undefined;
   transformer?: string | undefined;
   vae?: string | undefined;
+  textEncoder?: string | undefined;
   /** A published model, by the sizes that are known of it. */
   model?: string | undefined;
   /** Bytes. */
   memoryLimit?: number | undefined;
+}
+
+/** What is examined. */
+export interface Subject extends Question {
+  name: string;
+  sizes: NetworkSizes;
+  /** Absent where no files are here. */
+  folder?: string | undefined;
 }
 
 export interface Section {

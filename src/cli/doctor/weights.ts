@@ -10,7 +10,6 @@ import {
 } from "../../index.ts";
 import { readMachineMemory, usableBytes } from "../../machine/memory.ts";
 import { sizeText } from "../../machine/size-text.ts";
-import { subjectSizes } from "./checkpoint.ts";
 import type { Section, Subject } from "./section.ts";
 
 /** Of square pictures, in pixels. */
@@ -18,9 +17,8 @@ const SIDES = [512, 1024];
 /** Kinds with a file of their own, which is made of the checkpoint's; 16 bits it has itself, as a rule. */
 const CONVERTED: ReadonlySet<WeightsKind> = new Set(["int8", "int4"]);
 
-export async function examineWeights(subject: Subject): Promise<Section> {
-  const { sizes } = await subjectSizes(subject);
-  const limitBytes = subject.memoryLimit ?? usableBytes(await readMachineMemory());
+export async function examineWeights({ sizes, memoryLimit }: Subject): Promise<Section> {
+  const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
   const speed = await measureGemmSpeed();
   // A small network draws nothing at sizes that it was not trained for.
   const { sampleSize } = sizes.autoencoder;
