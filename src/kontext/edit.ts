@@ -11,6 +11,7 @@ import {
   pixelsToPicture,
 } from "../images/picture.ts";
 import { resizePicture } from "../images/resize.ts";
+import type { ChosenLoras } from "../lora/shelf.ts";
 import { findKept, type Kept, layKept } from "./keep-unchanged.ts";
 import { latentIds, packLatents, rotaryTable, textIds, unpackLatents } from "./latents.ts";
 import type { Networks, VelocityInputs } from "./networks.ts";
@@ -52,6 +53,7 @@ export interface EditOutcome {
 /**
  * Edits one picture: yields after every step, returns the result.
  * @param options.isSketched whether what `sketch()` needs is there before the first step; otherwise its first call waits
+ * @param options.loras read once there is room for them
  * @param options.sizes other working sizes than the recipe's own
  * @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT before anything is loaded
  */
@@ -59,9 +61,14 @@ export async function* editPicture(
   networks: Networks,
   source: Picture,
   request: ResolvedRequest,
-  options: { signal?: AbortSignal | undefined; isSketched?: boolean | undefined; sizes?: SizePlan } = {},
+  options: {
+    signal?: AbortSignal | undefined;
+    isSketched?: boolean | undefined;
+    loras?: ChosenLoras | undefined;
+    sizes?: SizePlan;
+  } = {},
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched } = options;
+  const { signal, isSketched, loras } = options;
   const numChannels = networks.autoencoder.latentChannels;
 
   // 1. Sizes: what is asked for, what the network draws, what it sees of the source.
@@ -71,7 +78,10 @@ export async function* editPicture(
 
   const isNegativeUsed = request.negativePrompt.trim() !== "" && request.trueCfgScale > 1;
   const extent = { target: target.canvas, reference: reference.canvas };
-  await networks.prepare({ ...extent, numSteps: request.numSteps, isNegativeUsed });
+  const { numSteps } = request;
+  await networks.prepare({ ...extent, numSteps, isNegativeUsed, loraBytes: loras?.memoryBytes });
+  const adapted = await loras?.read();
+  if (adapted) networks.adapt(adapted.adapters);
 
   // 2. Text: T5 carries the wording, CLIP's pooled vector steers every block.
   const prompt = await networks.encodePrompt(request.prompt);
@@ -97,12 +107,12 @@ export async function* editPicture(
 
   // 6. Noise levels, and what each of them tells the network together with guidance and the text.
   const started = performance.now();
-  const sigmas = sigmasOf(networks.schedule, request.numSteps, (targetGrid.width * targetGrid.height) / 4);
+  const sigmas = sigmasOf(networks.schedule, numSteps, (targetGrid.width * targetGrid.height) / 4);
   const positive = await conditionOf(networks, prompt, sigmas, request.guidance);
   const negative = negativePrompt && (await conditionOf(networks, negativePrompt, sigmas, request.guidance));
 
   // 7. Denoise: a step follows the velocity from one noise level down to the next.
-  for (let step = 0; step < request.numSteps; step += 1) {
+  for (let step = 0; step < numSteps; step += 1) {
     throwIfAborted(signal);
     const [sigma, nextSigma] = [sigmas[step]!, sigmas[step + 1]!];
     const tokens = { latents, referenceLatents, rotary };
@@ -116,7 +126,7 @@ export async function* editPicture(
     const estimate = (): Float32Array => eulerStep(current, velocity, -sigma);
     yield {
       step: step + 1,
-      of: request.numSteps,
+      of: numSteps,
       seconds: (performance.now() - started) / 1000,
       latents,
       preview: () => decode(networks, estimate(), target),
@@ -130,7 +140,8 @@ export async function* editPicture(
   const picture = await resizePicture(working, size.width, size.height);
 
   // 9. Where that is asked for: the source's own pixels, wherever the network only drew the source again.
-  const notices = noticesOf(prompt.isCut, negativePrompt?.isCut ?? false, networks.textLength);
+  const notices = adapted?.notices ?? [];
+  notices.push(...noticesOf(prompt.isCut, negativePrompt?.isCut ?? false, networks.textLength));
   let kept: Kept | undefined;
   if (request.isUnchangedKept && !hasOneCanvas({ target, reference })) notices.push(NOT_KEPT);
   else if (request.isUnchangedKept) {

@@ -16,7 +16,7 @@ import type { ConversionProgress } from "../quantize/cache.ts";
 import { type ChosenDevice, chooseDevice, type DeviceChoice } from "../runtime/devices.ts";
 import type { RuntimeOptions } from "../runtime/session.ts";
 import { version } from "../version.ts";
-import { Checkpoint } from "../weights/checkpoint.ts";
+import { Checkpoint, checkpointName } from "../weights/checkpoint.ts";
 import { createSafetyChecker, type SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { abortError, type EditStep, editPicture } from "./edit.ts";
@@ -47,7 +47,7 @@ export interface EngineOptions {
    * @default "auto"
    */
   weights?: WeightsChoice | undefined;
-  /** Where converted weights are kept: about as large as the files they are made of. @default ".cache/retouch" at home */
+  /** Where converted weights are kept: about as large as the files they are made of. @default `retouch` in the user's cache folder */
   cacheFolder?: string | undefined;
   /** Called while weights are converted, before the engine is there. */
   onConversion?: ((progress: ConversionProgress) => void) | undefined;
@@ -87,7 +87,7 @@ export interface EngineSafety {
 
 export interface CheckpointInfo {
   folder: string;
-  /** The name of the transformer's single file, or of the folder where there is none. */
+  /** The name of the transformer's single file, or of the folder where there is none, or of the repository it was pulled from. */
   name: string;
   /** Whether it is the small checkpoint that ships with this package, and that alone. */
   isDemo: boolean;
@@ -199,7 +199,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   );
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
-    name: transformer === undefined ? path.basename(checkpoint.folder) : path.parse(transformer).name,
+    name: transformer === undefined ? checkpointName(checkpoint.folder) : path.parse(transformer).name,
     isDemo:
       checkpoint.folder === SHIPPED_CHECKPOINT &&
       [transformer, vae, textEncoder].every((file) => file === undefined),
@@ -274,13 +274,12 @@ async function runEdit(
   const started = performance.now();
   const resolved = resolveRequest(request);
   const source = await decodePicture(request.image, { maxPixels });
-  const adapted = await loras.use(resolved.loras);
-  networks.adapt(adapted.adapters);
+  const chosenLoras = await loras.choose(resolved.loras);
   const checker = isRequired || resolved.isSafetyChecked ? ownChecker : undefined;
   // A checker that cannot be loaded is better known before the edit than after it.
   await checker?.prepare();
 
-  const steps = editPicture(networks, source, resolved, { signal, isSketched });
+  const steps = editPicture(networks, source, resolved, { signal, isSketched, loras: chosenLoras });
   let next = await steps.next();
   let denoiseSeconds = 0;
   while (!next.done) {
@@ -288,8 +287,7 @@ async function runEdit(
     await onStep?.(next.value);
     next = await steps.next();
   }
-  const { picture, size, workingSize, referenceSize, kept, isNegativeUsed } = next.value;
-  const notices = [...adapted.notices, ...next.value.notices];
+  const { picture, size, workingSize, referenceSize, kept, isNegativeUsed, notices } = next.value;
   // What is checked is what is handed out, not the smaller picture that it was enlarged from.
   const safety = checker && (await passed(checker, picture));
 

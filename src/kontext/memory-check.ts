@@ -22,8 +22,9 @@ export function checkMemory(
   const { width, height } = edit.target;
   const least = planMemory(sizes, "int4", edit, limitBytes).peakBytes;
   const less = least < plan.peakBytes ? ` (${sizeText(least)} with int4)` : "";
+  const loras = edit.loraBytes ? `, ${sizeText(edit.loraBytes)} of it for LoRAs` : "";
   throw new RetouchError(
     "MEMORY_INSUFFICIENT",
-    `An edit at ${width}x${height} needs about ${sizeText(plan.peakBytes)} of memory with ${kindsText(kinds)} weights${less}, and ${sizeText(limitBytes)} may be used.`,
+    `An edit at ${width}x${height} needs about ${sizeText(plan.peakBytes)} of memory with ${kindsText(kinds)} weights${less}${loras}, and ${sizeText(limitBytes)} may be used.`,
   );
 }

@@ -55,6 +55,8 @@ export interface EditExtent {
   numSteps: number;
   /** Whether there is a second pass a step. */
   isNegativeUsed: boolean;
+  /** Of LoRAs while they are used. @default 0 */
+  loraBytes?: number | undefined;
 }
 
 export interface ComponentNeeds {
@@ -155,7 +157,7 @@ export function planMemory(
     }),
   };
   const all = Object.values(components);
-  const heldBytes = PROCESS_BYTES + (edit.isNegativeUsed ? 2 : 1) * modulationBytes;
+  const heldBytes = PROCESS_BYTES + (edit.isNegativeUsed ? 2 : 1) * modulationBytes + (edit.loraBytes ?? 0);
   const largest = (values: readonly number[]): number => Math.max(...values);
   return {
     components,

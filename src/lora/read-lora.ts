@@ -27,6 +27,14 @@ export interface Lora {
 /** Above what is published: rank 128 on every layer of the 12B model is 1.3 GB in half precision. */
 const MAX_BYTES = 4 * 2 ** 30;
 const MAX_RANK = 1024;
+const FLOAT = 4;
+
+/** What the file's numbers take in memory, where they are float32. @throws RetouchError LORA_INVALID */
+export async function loraBytes(file: string): Promise<number> {
+  const { tensors } = await readHeader(file);
+  const numbers = ({ shape }: StoredTensor): number => shape.reduce((product, dim) => product * dim, 1);
+  return [...tensors.values()].reduce((sum, tensor) => sum + numbers(tensor) * FLOAT, 0);
+}
 
 /** @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED, naming the file and the key */
 export async function readLora(file: string, findTarget: FindTarget): Promise<Lora> {

@@ -1,23 +1,34 @@
-/** The LoRAs that an engine may use: names and their files. What is read stays in memory, the latest few. */
+/** The LoRAs that an engine may use: names and their files. What the latest edit used stays in memory. */
 import { stat } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
 import type { Adapter } from "../models/adapters.ts";
-import { joinLoras } from "./join.ts";
-import { type Lora, readLora } from "./read-lora.ts";
+import { joinLoras, type ScaledLora } from "./join.ts";
+import { type Lora, loraBytes, readLora } from "./read-lora.ts";
 import type { FindTarget } from "./targets.ts";
-import { type LoraUse, MAX_LORAS, unknownLora } from "./use.ts";
+import { type LoraUse, unknownLora } from "./use.ts";
 
 const MAX_SHOWN_KEYS = 3;
+
+/** The LoRAs of one edit, before they are read. */
+export interface ChosenLoras {
+  /** What they take at most once they are read; all others are gone then. */
+  memoryBytes: number;
+  /**
+   * What they add to the network's layers, and sentences on what of them has no place in it.
+   * @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED for a file, with the LoRA's name as `subject`
+   */
+  read(): Promise<{ adapters: ReadonlyMap<string, Adapter>; notices: string[] }>;
+}
+
+/** As they are, and a second time with their scales. */
+const COPIES = 2;
 
 export class LoraShelf {
   readonly #files: ReadonlyMap<string, string>;
   readonly #findTarget: FindTarget;
-  /** By file, the one that was used last at the end. */
+  /** By file. */
   readonly #kept = new Map<string, { identity: string; lora: Lora }>();
-  #joined: { of: readonly { lora: Lora; scale: number }[]; adapters: Map<string, Adapter> } = {
-    of: [],
-    adapters: new Map(),
-  };
+  #joined: Joined = NOTHING;
 
   constructor(files: Readonly<Record<string, string>>, findTarget: FindTarget) {
     this.#files = new Map(Object.entries(files));
@@ -25,27 +36,34 @@ export class LoraShelf {
   }
 
   /**
-   * What these LoRAs add to the network's layers, and sentences on what of them has no place in it.
-   * @throws RetouchError INVALID_PARAMETER for a name that is not known, LORA_INVALID or LORA_UNSUPPORTED for its file,
-   * with the name as `subject`
+   * Looks at the headers of the files.
+   * @throws RetouchError INVALID_PARAMETER for a name that is not known, LORA_INVALID for its file, with the name as
+   * `subject`
    */
-  async use(
-    uses: readonly LoraUse[],
-  ): Promise<{ adapters: ReadonlyMap<string, Adapter>; notices: string[] }> {
-    const loras: { lora: Lora; scale: number }[] = [];
+  async choose(uses: readonly LoraUse[]): Promise<ChosenLoras> {
+    const chosen = uses.map((use) => ({ ...use, file: this.#fileOf(use.name) }));
+    let memoryBytes = 0;
+    for (const { name, file } of chosen) {
+      memoryBytes += COPIES * (await loraBytes(file).catch((error: unknown) => fail(error, name)));
+    }
+    return { memoryBytes, read: () => this.#use(chosen) };
+  }
+
+  async #use(chosen: readonly (LoraUse & { file: string })[]): ReturnType<ChosenLoras["read"]> {
+    const files = new Set(chosen.map(({ file }) => file));
+    for (const file of this.#kept.keys()) if (!files.has(file)) this.#kept.delete(file);
+    const loras: ScaledLora[] = [];
     const notices: string[] = [];
-    for (const { name, scale } of uses) {
-      const lora = await this.#read(this.#fileOf(name)).catch((error: unknown) => {
-        throw withSubject(error, name);
-      });
+    for (const { name, scale, file } of chosen) {
+      const lora = await this.#read(file).catch((error: unknown) => fail(error, name));
       loras.push({ lora, scale });
       if (lora.unusedKeys.length > 0) notices.push(unusedNotice(name, lora.unusedKeys));
     }
-    const { of } = this.#joined;
-    const isSame =
-      of.length === loras.length &&
-      of.every(({ lora, scale }, index) => lora === loras[index]!.lora && scale === loras[index]!.scale);
-    if (!isSame) this.#joined = { of: loras, adapters: joinLoras(loras) };
+    if (!isSame(this.#joined.of, loras)) {
+      // First the old ones go: there may be no room for both.
+      this.#joined = NOTHING;
+      this.#joined = { of: loras, adapters: joinLoras(loras) };
+    }
     return { adapters: this.#joined.adapters, notices };
   }
 
@@ -58,13 +76,23 @@ export class LoraShelf {
   async #read(file: string): Promise<Lora> {
     const identity = await identityOf(file);
     const known = this.#kept.get(file);
+    if (known?.identity === identity) return known.lora;
     this.#kept.delete(file);
-    const lora = known?.identity === identity ? known.lora : await readLora(file, this.#findTarget);
+    const lora = await readLora(file, this.#findTarget);
     this.#kept.set(file, { identity, lora });
-    for (const oldest of [...this.#kept.keys()].slice(0, -MAX_LORAS)) this.#kept.delete(oldest);
     return lora;
   }
 }
+
+interface Joined {
+  of: readonly ScaledLora[];
+  adapters: ReadonlyMap<string, Adapter>;
+}
+const NOTHING: Joined = { of: [], adapters: new Map() };
+
+const isSame = (some: readonly ScaledLora[], others: readonly ScaledLora[]): boolean =>
+  some.length === others.length &&
+  some.every(({ lora, scale }, index) => lora === others[index]!.lora && scale === others[index]!.scale);
 
 /** @throws RetouchError LORA_INVALID */
 export async function identityOf(file: string): Promise<string> {
@@ -77,9 +105,9 @@ export async function identityOf(file: string): Promise<string> {
 }
 
 /** The sentence has the file; whoever sent the name need not know where that is. */
-function withSubject(error: unknown, subject: string): unknown {
-  if (!(error instanceof RetouchError)) return error;
-  return new RetouchError(error.code, error.message, { cause: error.cause, subject });
+function fail(error: unknown, subject: string): never {
+  if (!(error instanceof RetouchError)) throw error;
+  throw new RetouchError(error.code, error.message, { cause: error.cause, subject });
 }
 
 function unusedNotice(name: string, keys: readonly string[]): string {

@@ -2,6 +2,7 @@ import { copyFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { LoraShelf } from "../../src/lora/shelf.ts";
+import type { LoraUse } from "../../src/lora/use.ts";
 import { createFindTarget } from "../../src/lora/targets.ts";
 import { readFluxConfig } from "../../src/models/flux-config.ts";
 import { fixtures } from "../support/fixtures.ts";
@@ -12,6 +13,7 @@ import { readComponent } from "../support/weights.ts";
 const { config } = await readComponent("plain", "transformer");
 const findTarget = createFindTarget(readFluxConfig(config));
 const fileOf = (name: string): string => path.join(fixtures, "loras", `${name}.safetensors`);
+const use = async (shelf: LoraShelf, uses: readonly LoraUse[]) => (await shelf.choose(uses)).read();
 const LAYER = "transformer_blocks.0.attn.to_q";
 
 describe("the LoRAs of an engine", () => {
@@ -20,7 +22,7 @@ describe("the LoRAs of an engine", () => {
     const [peft, xlabs, both] = await Promise.all(
       [["peft"], ["xlabs"], ["peft", "xlabs"]].map(async (names) => {
         const uses = names.map((name, index) => ({ name, scale: index === 0 ? 1 : -3 }));
-        return (await shelf.use(uses)).adapters.get(LAYER)!;
+        return (await use(shelf, uses)).adapters.get(LAYER)!;
       }),
     );
     expect(both!.rank).toBe(peft!.rank + xlabs!.rank);
@@ -34,21 +36,21 @@ describe("the LoRAs of an engine", () => {
     const file = path.join(await temporaryFolder(), "style.safetensors");
     await copyFile(fileOf("peft"), file);
     const shelf = new LoraShelf({ style: file }, findTarget);
-    const use = async () => (await shelf.use([{ name: "style", scale: 1 }])).adapters;
-    const first = await use();
-    expect(await use()).toBe(first);
+    const style = async () => (await use(shelf, [{ name: "style", scale: 1 }])).adapters;
+    const first = await style();
+    expect(await style()).toBe(first);
     await copyFile(fileOf("xlabs"), file);
-    const second = await use();
+    const second = await style();
     expect(second.get(LAYER)!.rank).not.toBe(first.get(LAYER)!.rank);
     await rm(file);
-    const failed = use();
+    const failed = style();
     await expect(failed).rejects.toEqual(refusal("LORA_INVALID", `The LoRA file ${file} cannot be opened.`));
     await expect(failed).rejects.toMatchObject({ subject: "style" });
   });
 
   it("say which keys have no place, by the LoRA's name", async () => {
     const shelf = new LoraShelf({ control: fileOf("control"), peft: fileOf("peft") }, findTarget);
-    const { notices } = await shelf.use([
+    const { notices } = await use(shelf, [
       { name: "peft", scale: 1 },
       { name: "control", scale: 1 },
     ]);
@@ -61,7 +63,7 @@ describe("the LoRAs of an engine", () => {
 
   it("are known by their names alone", async () => {
     const shelf = new LoraShelf({ peft: fileOf("peft") }, findTarget);
-    await expect(shelf.use([{ name: fileOf("xlabs"), scale: 1 }])).rejects.toEqual(
+    await expect(use(shelf, [{ name: fileOf("xlabs"), scale: 1 }])).rejects.toEqual(
       refusal("INVALID_PARAMETER", /^loras: there is no LoRA ".*xlabs.*"; known are peft\.$/),
     );
   });
