@@ -1,13 +1,20 @@
 /**
  * Peak memory of one network, beside what the memory plan says. Prints {"plannedBytes", "measuredBytes"} as JSON: how far
- * loading it and running it once raises the high-water mark of the process.
- * Usage: node scripts/run-ts.mjs bench/network-memory.ts tiny|wide transformer|t5|encoder|decoder
- * `tiny` is the checkpoint that ships, `wide` a random one with broad layers.
+ * loading it and running it once raises the high-water mark of the process, pages of its files included.
+ * Usage: node scripts/run-ts.mjs bench/network-memory.ts tiny|wide transformer|t5|encoder|decoder [KIND [SIDE]]
+ * `tiny` is the checkpoint that ships, `wide` a random one with broad layers; KIND is what the weights of transformer and
+ * T5 are, fp32 by default; SIDE that of the pictures, in pixels.
  */
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { type ComponentName, type NetworkSizes, planMemory, tokensOf } from "../src/kontext/memory-plan.ts";
+import {
+  type ComponentName,
+  type NetworkSizes,
+  planMemory,
+  tokensOf,
+  type WeightsKind,
+} from "../src/kontext/memory-plan.ts";
 import { PUBLISHED_SIZES } from "../src/kontext/published.ts";
 import { autoencoderDecoder, autoencoderEncoder, readAutoencoderConfig } from "../src/models/autoencoder.ts";
 import { fluxTransformer } from "../src/models/flux.ts";
@@ -16,6 +23,7 @@ import { modulationSize } from "../src/models/flux-modulation.ts";
 import { t5Encoder } from "../src/models/t5.ts";
 import { buildModel, externalTensor, input, type Value } from "../src/onnx/graph.ts";
 import { gather, gelu, relu } from "../src/onnx/ops.ts";
+import { preparedWeights } from "../src/quantize/prepare.ts";
 import { loadSession } from "../src/runtime/load.ts";
 import { Session, type Tensor } from "../src/runtime/session.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
@@ -26,8 +34,7 @@ import { inRepository } from "./paths.ts";
 
 type Measured = Exclude<ComponentName, "clip" | "modulation">;
 
-/** Of the pictures, in pixels. */
-const SIDE = 384;
+const DEFAULT_SIDE = "384";
 const WIDE: NetworkSizes = {
   ...PUBLISHED_SIZES,
   flux: { ...PUBLISHED_SIZES.flux, numDoubleBlocks: 1, numSingleBlocks: 2, numHeads: 6, promptSize: 768 },
@@ -67,16 +74,20 @@ function build(name: Measured, sizes: NetworkSizes, weights: WeightSet): Record<
   return t5Encoder({ ...t5, epsilon: 1e-6, activation }, scope, { length: textLength });
 }
 
-function inputsOf(name: Measured, { flux, autoencoder, t5Length }: NetworkSizes): Record<string, Tensor> {
+function inputsOf(
+  name: Measured,
+  { flux, autoencoder, t5Length }: NetworkSizes,
+  side: number,
+): Record<string, Tensor> {
   const numbers = (...shape: number[]): Tensor => {
     const length = shape.reduce((size, dim) => size * dim, 1);
     return { data: Float32Array.from({ length }, (_, index) => Math.sin(index)), shape };
   };
-  const cells = SIDE / autoencoder.scaleFactor;
-  if (name === "encoder") return { pixels: numbers(1, 3, SIDE, SIDE) };
+  const cells = side / autoencoder.scaleFactor;
+  if (name === "encoder") return { pixels: numbers(1, 3, side, side) };
   if (name === "decoder") return { latents: numbers(1, autoencoder.latentChannels, cells, cells) };
   if (name === "t5") return { tokenIds: { data: new BigInt64Array(t5Length), shape: [t5Length] } };
-  const tokens = tokensOf({ width: SIDE, height: SIDE }, autoencoder);
+  const tokens = tokensOf({ width: side, height: side }, autoencoder);
   const rotary = numbers(1, t5Length + 2 * tokens, flux.headSize / 2);
   return {
     latents: numbers(tokens, flux.inChannels),
@@ -128,22 +139,34 @@ async function warmUp(): Promise<void> {
   await session.dispose();
 }
 
-const [checkpoint, name] = process.argv.slice(2) as ["tiny" | "wide", Measured];
+const [checkpoint, name, kind = "fp32", sideText = DEFAULT_SIDE] = process.argv.slice(2) as [
+  "tiny" | "wide",
+  Measured,
+  WeightsKind?,
+  string?,
+];
+const side = Number(sideText);
 const folder = await mkdtemp(path.join(tmpdir(), "retouch-"));
 try {
-  const { sizes, weights } =
+  const { sizes, weights: stored } =
     checkpoint === "tiny"
       ? await shippedWeights(name)
       : { sizes: WIDE, weights: await randomWeights(name, WIDE, folder) };
-  const side = { width: SIDE, height: SIDE };
-  const edit = { target: side, reference: side, numSteps: 1, isNegativeUsed: false };
-  const { privateBytes, workingBytes } = planMemory(sizes, "fp32", edit, Infinity).components[name];
+  const picture = { width: side, height: side };
+  const edit = { target: picture, reference: picture, numSteps: 1, isNegativeUsed: false };
+  const { privateBytes, mappedBytes, workingBytes } = planMemory(sizes, kind, edit, Infinity).components[
+    name
+  ];
+  const weights =
+    name === "transformer" || name === "t5" ? await preparedWeights(name, stored, kind, { folder }) : stored;
   await warmUp();
+  // The mark starts anew (proc(5)): converting weights raised it, too.
+  await writeFile("/proc/self/clear_refs", "5");
   const before = statusBytes("self", "VmRSS")!;
   const session = await loadSession(build(name, sizes, weights), weights, { threads: 2 });
-  await session.run(inputsOf(name, sizes));
+  await session.run(inputsOf(name, sizes, side));
   const measuredBytes = statusBytes("self", "VmHWM")! - before;
-  console.log(JSON.stringify({ plannedBytes: privateBytes + workingBytes, measuredBytes }));
+  console.log(JSON.stringify({ plannedBytes: privateBytes + mappedBytes + workingBytes, measuredBytes }));
 } finally {
   await rm(folder, { recursive: true });
 }

@@ -80,26 +80,46 @@ describe("the memory plan of the published model", () => {
       published("int8", 1024, 24 * GB),
     );
   });
+
+  it("has room for LoRAs, or says what they take", () => {
+    const { peakBytes } = published("int8", 512, 16 * GB);
+    const withLoras = { ...edit(512), loraBytes: 8 * GB };
+    expect(planMemory(PUBLISHED_SIZES, "int8", withLoras, 24 * GB).peakBytes).toBe(peakBytes + 8 * GB);
+    expect(() => checkMemory(PUBLISHED_SIZES, both("int8"), withLoras, 16 * GB)).toThrow(
+      refusal(
+        "MEMORY_INSUFFICIENT",
+        /\(\d+\.\d GB with int4\), 8\.0 GB of it for LoRAs, and 16\.0 GB may be used\.$/,
+      ),
+    );
+  });
 });
 
 describe("what is planned for a network", () => {
   it.for([
-    ["tiny", "transformer"],
-    ["wide", "transformer"],
-    ["wide", "t5"],
-    ["wide", "encoder"],
-    ["wide", "decoder"],
+    ["tiny", "transformer", "fp32", 384],
+    // Seven times the tokens: were attention not linear in memory, its scores would take 49 times as much.
+    ["tiny", "transformer", "fp32", 1024],
+    ["wide", "transformer", "fp32", 384],
+    ["wide", "transformer", "bf16", 384],
+    ["wide", "transformer", "int8", 384],
+    ["wide", "transformer", "int4", 384],
+    ["wide", "t5", "fp32", 384],
+    ["wide", "t5", "fp16", 384],
+    ["wide", "t5", "int8", 384],
+    ["wide", "t5", "int4", 384],
+    ["wide", "encoder", "fp32", 384],
+    ["wide", "decoder", "fp32", 384],
   ] as const)(
-    "is near what it takes: %s %s",
+    "is near what it takes: %s %s, %s, %i pixels",
     { timeout: 120_000 },
-    async ([checkpoint, network], { skip }) => {
+    async ([checkpoint, network, kind, side], { skip }) => {
       skip(
         process.platform !== "linux",
         "another operating system: only Linux tells a process's peak memory",
       );
       const script = inRepository("bench", "network-memory.ts");
-      const args = [inRepository("scripts", "run-ts.mjs"), script, checkpoint, network];
-      const { stdout } = await promisify(execFile)(process.execPath, args);
+      const run = [inRepository("scripts", "run-ts.mjs"), script, checkpoint, network, kind, String(side)];
+      const { stdout } = await promisify(execFile)(process.execPath, run);
       const { plannedBytes, measuredBytes } = JSON.parse(stdout) as Record<string, number>;
       expect(measuredBytes! / plannedBytes!).toBeGreaterThan(0.6);
       expect(measuredBytes! / plannedBytes!).toBeLessThan(1.3);
