@@ -1,12 +1,13 @@
 /** `retouch pull` as a process, against a local hub. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { root } from "../support/fixtures.ts";
 import { COMMIT, type HubServer, REPOSITORY, serveHub } from "../support/hub-server.ts";
+import { serve } from "../support/served.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { type Ended, retouch, type RunOptions } from "./run.ts";
 
@@ -110,6 +111,16 @@ describe("retouch pull", () => {
     const small = ["--steps", "1", "--size", "16x16", "-o", path.join(cacheFolder, "a.png"), "--json"];
     const edited = await retouch([...edit, ...small, "--no-safety-checker"], { env });
     expect([edited.code, edited.stderr]).toEqual([0, ""]);
+
+    const server = await serve({ RETOUCH_CHECKPOINT: REPOSITORY, ...env });
+    try {
+      const image = await readFile(path.join(root, "examples", "bluebird.png"), "base64");
+      const input = { prompt: "Make it night", image, size: "256*256", num_inference_steps: 1 };
+      const { body } = await server.call("/runsync", { body: { input } });
+      expect(body).toMatchObject({ status: "COMPLETED", output: { model: "FLUX.1-Kontext-dev" } });
+    } finally {
+      await server.end("SIGTERM");
+    }
 
     const again = await pull(["--json"]);
     expect(JSON.parse(again.stdout.toString())).toMatchObject({ folder, commit: COMMIT, downloadedBytes: 0 });
