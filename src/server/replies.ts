@@ -152,6 +152,7 @@ export const UsageReply = Type.Object({
     { description: "Of an edit from now on; a megapixel is a million pixels of the result." },
   ),
 });
+export const LorasReply = Type.Object({ loras: Type.Array(Type.String(), { description: "Their names." }) });
 export const DeliveryReply = Type.Object({
   jobId: Id,
   url: Type.String({ description: "Without its query." }),

@@ -36,6 +36,7 @@ describe("the API key", () => {
       ["POST", `${ENDPOINT}/run`],
       ["GET", `${ENDPOINT}/status/x`],
       ["GET", `${ENDPOINT}/usage`],
+      ["GET", `${ENDPOINT}/loras`],
     ] as const) {
       const response = await inject({ method, url, ...(method === "POST" ? { payload: "{" } : {}) });
       expect(response.statusCode, url).toBe(401);

@@ -382,6 +382,14 @@ describe("the endpoint's lists and figures", () => {
     expect(Date.parse(to!) - Date.parse(from!)).toBe(30 * 86_400_000);
   });
 
+  it("/loras has the names that an edit may use, and not their files", async () => {
+    const loras = { ink: "/srv/loras/ink.safetensors", snow: "/srv/loras/snow.safetensors" };
+    const { call } = await startServer({ loras });
+    expect((await call("GET", "/loras")).json()).toEqual({ loras: ["ink", "snow"] });
+    const without = await startServer();
+    expect((await without.call("GET", "/loras")).json()).toEqual({ loras: [] });
+  });
+
   it("/webhook-deliveries shows what became of them", async () => {
     const { call, jobs } = await startServer();
     const createdAt = new Date("2026-01-01T00:00:00Z");

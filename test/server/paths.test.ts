@@ -172,6 +172,7 @@ describe("/openapi.json", () => {
         "get /health",
         "get /requests",
         "get /usage",
+        "get /loras",
         "get /webhook-deliveries",
         "get /files/{name}",
         "get /examples/{name}",

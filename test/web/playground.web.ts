@@ -15,7 +15,10 @@ let real: TestService;
 beforeAll(async () => {
   browser = await launch();
   [stub, real] = await Promise.all([
-    startTestService({ database: "PGlite" }),
+    startTestService({
+      database: "PGlite",
+      settings: { RETOUCH_LORAS: "ink=ink.safetensors,snow=snow.safetensors" },
+    }),
     startTestService({ database: "PGlite", engine: realEngine }),
   ]);
 });
@@ -279,6 +282,57 @@ describe("the playground", () => {
     await press(page);
     await page.getByRole("link", { name: "Download" }).waitFor();
     expect(await fact(page, "Size")).toContain("300 × 500");
+  });
+
+  it("offers the server's LoRAs, one more once one is taken, and sends their strengths", async () => {
+    const { page } = await visit(browser, withKey(stub));
+    await example(page);
+    await instruct(page, "in ink");
+    await page.getByText("Settings").click();
+    const [first, second] = ["LoRA 1", "LoRA 2"].map((name) => page.getByLabel(name, { exact: true }));
+    await first!.waitFor();
+    expect(await second!.isVisible()).toBe(false);
+    await first!.selectOption("ink");
+    await second!.selectOption("snow");
+    const strength = page.getByLabel("Strength of LoRA 2");
+    await strength.fill("11");
+    await press(page);
+    await page.getByText("A number from -10 to 10.", { exact: true }).waitFor();
+    expect(await strength.getAttribute("aria-invalid")).toBe("true");
+    await expectAccessible(page);
+    await strength.fill("-0.5");
+    await press(page);
+    await page.getByRole("link", { name: "Download" }).waitFor();
+    const wanted = [
+      { name: "ink", scale: 1 },
+      { name: "snow", scale: -0.5 },
+    ];
+    const { database } = stub.service.data;
+    const [job] = await database.query<{ loras: object }>(
+      `select edit -> 'loras' as loras from "${database.schema}".jobs order by submitted_at desc limit 1`,
+    );
+    expect(job!.loras).toEqual(wanted);
+
+    await page.getByText("This request as code").click();
+    await page.getByRole("tab", { name: "Python" }).click();
+    expect(await page.getByRole("tabpanel").textContent()).toContain(
+      '"loras": [{"name": "ink", "scale": 1}, {"name": "snow", "scale": -0.5}],',
+    );
+    // The history has them, too.
+    await page.reload();
+    await page.getByRole("link", { name: "History" }).click();
+    await page.locator(".card").first().click();
+    await page.getByText("Settings").click();
+    expect(await first!.inputValue()).toBe("ink");
+    expect(await strength.inputValue()).toBe("-0.5");
+  });
+
+  it("has no LoRAs where the server has none", async () => {
+    const { page } = await visit(browser, withKey(real));
+    await page.getByText("Ready", { exact: true }).waitFor();
+    await page.getByText("Settings").click();
+    await page.getByLabel("Steps", { exact: true }).waitFor();
+    expect(await page.getByLabel("LoRA 1", { exact: true }).isVisible()).toBe(false);
   });
 
   it("goes on after a reload in the middle", async () => {

@@ -1,5 +1,10 @@
 /** The server's public HTTP API, as far as the playground needs it. */
 
+export interface LoraUse {
+  name: string;
+  scale: number;
+}
+
 /** The wire's input of an edit, without what the playground never sends. */
 export interface EditInput {
   prompt: string;
@@ -14,6 +19,7 @@ export interface EditInput {
   enable_safety_checker: boolean;
   keep_unchanged: boolean;
   enable_preview: boolean;
+  loras?: LoraUse[];
 }
 
 export type JobState = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED" | "TIMED_OUT";
@@ -85,6 +91,8 @@ export interface Api {
   cancel(id: string): Promise<JobReply>;
   requests(): Promise<Requests>;
   usage(): Promise<Usage>;
+  /** Those that an edit may name. */
+  loras(): Promise<{ loras: string[] }>;
   health(): Promise<{ workers: { ready: number; initializing: number } }>;
 }
 
@@ -113,6 +121,7 @@ export function createApi(endpoint: string, key: () => string): Api {
     cancel: (id) => call(`/cancel/${id}`, { method: "POST" }),
     requests: () => call("/requests?limit=100"),
     usage: () => call("/usage"),
+    loras: () => call("/loras"),
     health: () => call("/health"),
   };
 }

@@ -72,10 +72,17 @@ print(output["image_url"])`,
   };
 }
 
+type Json = string | number | boolean | readonly Json[] | object;
+
 /** JSON's texts are Python's, and so are its numbers. */
-function pythonOf(value: string | number | boolean): string {
+function pythonOf(value: Json): string {
   if (typeof value === "boolean") return value ? "True" : "False";
-  return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(pythonOf).join(", ")}]`;
+  if (typeof value !== "object") return JSON.stringify(value);
+  const fields = Object.entries(value).map(
+    ([name, field]) => `${JSON.stringify(name)}: ${pythonOf(field as Json)}`,
+  );
+  return `{${fields.join(", ")}}`;
 }
 
 /** Tabs over the snippets, one shown at a time, with a button that copies it. */

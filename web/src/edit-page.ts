@@ -28,6 +28,7 @@ export interface EditPage {
   /** Goes on with what ran when the page was left. */
   resume(): Promise<void>;
   setPrice(price: Price | undefined): void;
+  setLoras(names: readonly string[]): void;
 }
 
 const REFUSED = "The server does not know this key.";
@@ -87,7 +88,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
         ...(sourceUrl === undefined ? {} : { url: sourceUrl }),
         ...(parentId === undefined ? {} : { editId: parentId }),
       });
-      parameters.write(record.parameters);
+      parameters.write({ loras: [], ...record.parameters });
     });
   }
 
@@ -247,6 +248,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
       }
       for (const record of records) if (record.status === "running") void follow(record);
     },
+    setLoras: parameters.setLoras,
     setPrice(next) {
       price = next;
       updateEstimate();

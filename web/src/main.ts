@@ -77,9 +77,10 @@ async function refresh(): Promise<void> {
     return;
   }
   try {
-    const [usage, { workers }] = await Promise.all([api.usage(), api.health()]);
+    const [usage, { workers }, { loras }] = await Promise.all([api.usage(), api.health(), api.loras()]);
     sayConnection(true);
     editPage.setPrice(usage.price);
+    editPage.setLoras(loras);
     drawUsage(usage);
     state.textContent = workers.ready > 0 ? "Ready" : workers.initializing > 0 ? "Warming up" : "No worker";
     state.dataset["state"] = workers.ready > 0 ? "ready" : "waiting";

@@ -1,6 +1,7 @@
 /** The parameters of an edit: one row each, with the range and default that the server names, checked before sending. */
 import type { EditInput } from "./api.ts";
 import { element, find } from "./dom.ts";
+import { createLoraRows } from "./lora-rows.ts";
 import type { FieldSchema, ServerSchema } from "./schema.ts";
 
 export type Parameters = Omit<EditInput, "prompt" | "image" | "enable_preview">;
@@ -15,6 +16,8 @@ export interface ParameterForm {
   size(): { width: number; height: number };
   /** Tells the shape of the source, which "as the picture" follows. */
   setSource(source: { width: number; height: number }): void;
+  /** Tells the LoRAs that the server has. */
+  setLoras(names: readonly string[]): void;
   onChange(listener: () => void): void;
 }
 
@@ -114,6 +117,13 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
     element("option", { value: "jpeg" }, "JPEG"),
   );
   box.append(row("output_format", "Format", format, "PNG keeps every pixel, JPEG is smaller."));
+  const { maxItems, items } = fields["loras"]!;
+  const { minimum, maximum } = items!.properties!["scale"]!;
+  const loraRows = createLoraRows(
+    box,
+    { max: maxItems!, scale: { minimum: minimum!, maximum: maximum! } },
+    changed,
+  );
   const check = (name: string, label: string, hint: string, isOn: boolean): HTMLInputElement => {
     const input = element("input", { type: "checkbox", checked: isOn });
     const made = row(name, label, input, hint);
@@ -163,7 +173,6 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
     }
     const [first] = problems.keys();
     if (first === undefined) return true;
-    find<HTMLDetailsElement>("settings").open = true;
     controls.get(first)!.focus();
     return false;
   }
@@ -171,7 +180,11 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
   const number = (name: string): number => Number(controls.get(name)!.value);
   return {
     read() {
-      if (!validate()) return undefined;
+      const loras = loraRows.read();
+      if (!validate() || loras === undefined) {
+        find<HTMLDetailsElement>("settings").open = true;
+        return undefined;
+      }
       const { width, height } = size();
       return {
         size: `${width}*${height}`,
@@ -183,9 +196,11 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
         output_format: format.value as "png" | "jpeg",
         keep_unchanged: keep.checked,
         enable_safety_checker: safety.checked,
+        ...(loras.length > 0 && { loras }),
       };
     },
-    write(values) {
+    write({ loras, ...values }) {
+      if (loras) loraRows.write(loras);
       for (const [name, value] of Object.entries(values)) {
         const control = controls.get(name);
         if (name === "size") writeSize(String(value));
@@ -201,6 +216,7 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
       source = next;
       changed();
     },
+    setLoras: loraRows.setNames,
     onChange: (listener) => void listeners.push(listener),
   };
 

@@ -7,7 +7,11 @@ export interface FieldSchema {
   maximum?: number;
   maxLength?: number;
   pattern?: string;
-  default?: string | number | boolean;
+  maxItems?: number;
+  /** Of a list's elements, and of their fields. */
+  items?: FieldSchema;
+  properties?: Readonly<Record<string, FieldSchema>>;
+  default?: string | number | boolean | readonly unknown[];
   description?: string;
 }
 

@@ -1,6 +1,14 @@
-/** The routes of the endpoint as a whole: /purge-queue, /health, /requests, and our own /usage and /webhook-deliveries. */
+/** The routes of the endpoint as a whole: /purge-queue, /health, /requests, and our own /usage, /loras and /webhook-deliveries. */
 import { dayInQuery, numberInQuery } from "../queries.ts";
-import { DeliveriesReply, FAILURES, HealthReply, PurgeReply, RequestsReply, UsageReply } from "../replies.ts";
+import {
+  DeliveriesReply,
+  FAILURES,
+  HealthReply,
+  LorasReply,
+  PurgeReply,
+  RequestsReply,
+  UsageReply,
+} from "../replies.ts";
 import { EndpointParams, PageQuery, UsageQuery } from "../schemas.ts";
 import { outputOf, stateOf, toWireDelivery } from "../wire.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
@@ -90,6 +98,18 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
         price: config.price,
       };
     },
+  );
+
+  app.get(
+    "/loras",
+    {
+      schema: {
+        summary: "The LoRAs that an edit may name",
+        params: EndpointParams,
+        response: { 200: LorasReply, ...FAILURES },
+      },
+    },
+    () => ({ loras: Object.keys(config.loras ?? {}) }),
   );
 
   app.get(
