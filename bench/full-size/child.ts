@@ -1,5 +1,9 @@
 /** Programs that print one JSON line and end. */
 import { spawn } from "node:child_process";
+import { LARGE_PAGES } from "../../src/worker/engine-environment.ts";
+
+/** As a service runs its networks. */
+const ENVIRONMENT = { ...LARGE_PAGES, ...process.env };
 
 /** Characters of standard error that a failure's message repeats. */
 const KEPT_ERROR_CHARACTERS = 2000;
@@ -9,7 +13,7 @@ export async function runForJson<T>(
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<T> {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], signal });
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: ENVIRONMENT, signal });
   let [printed, errors] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => (printed += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => {

@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import os from "node:os";
 import type { JobEdit, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
+import { engineEnvironment } from "./engine-environment.ts";
 import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
 
 export type EngineOutcome =
@@ -73,6 +74,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     if (isClosed) return Promise.reject(new Error("The engine process was closed."));
     const child = fork(entry, {
       serialization: "advanced",
+      env: engineEnvironment(setup.checkpoint),
       execArgv: [],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
