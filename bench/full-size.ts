@@ -1,7 +1,7 @@
 /**
- * The published model's transformer at full size, without its weights: random ones in the same shapes, in int8 and
- * int4, one step at 512*512; its first blocks beside diffusers and stable-diffusion.cpp on the same weights. Prints one
- * JSON document on standard output and its progress on standard error.
+ * The published model's T5 and transformer at full size, without their weights: random ones in the same shapes, in int8
+ * and int4, one text, one step at 512*512; the transformer's first blocks beside diffusers and stable-diffusion.cpp on the
+ * same weights. Prints one JSON document on standard output and its progress on standard error.
  */
 import { rmSync } from "node:fs";
 import { mkdtemp, statfs } from "node:fs/promises";
@@ -17,11 +17,19 @@ import { diffusersConfig } from "./full-size/diffusers-config.ts";
 import { writeGguf } from "./full-size/gguf.ts";
 import { FORMATS, type Kind, type Options, parseOptions, USAGE } from "./full-size/options.ts";
 import { measureQuantizedPeak } from "./full-size/quantized-peak.ts";
-import { goalsOf, type KindReport, type SideReport, type Speed, tableOf } from "./full-size/report.ts";
+import {
+  goalsOf,
+  type KindReport,
+  type SideReport,
+  type Speed,
+  tableOf,
+  type TextReport,
+} from "./full-size/report.ts";
 import { buildFluxStep, PACKAGE, PACKAGE_VERSION } from "./full-size/stable-diffusion-cpp.ts";
 import { readFloats, writeStepInputs } from "./full-size/step-inputs.ts";
 import type { StepAnswer, StepOrder } from "./full-size/step-process.ts";
-import { SyntheticTransformer } from "./full-size/synthetic.ts";
+import { type SyntheticNetwork, syntheticT5, syntheticTransformer } from "./full-size/synthetic.ts";
+import type { TextAnswer, TextOrder } from "./full-size/text-process.ts";
 import { writeConverted, writeFloats } from "./full-size/weight-file.ts";
 import { describeMachine, gitRevision, packageVersion } from "./machine.ts";
 import { inRepository } from "./paths.ts";
@@ -41,6 +49,7 @@ interface Bench extends Options {
   folder: string;
   inputs: string;
   tokens: TokenCounts;
+  textProcess: string;
   stepProcess: string;
   python: string;
   fluxStep: string | Error;
@@ -57,6 +66,7 @@ async function runBenchmark(options: Options, folder: string, signal: AbortSigna
     folder,
     inputs: path.join(folder, "inputs.bin"),
     tokens: { text: options.size.textTokens, target: images, reference: images },
+    textProcess: await compile(inRepository("bench", "full-size", "text-process.ts")),
     stepProcess: await compile(inRepository("bench", "full-size", "step-process.ts")),
     python,
     fluxStep: options.withStableDiffusionCpp ? tryBuild(python) : new Error("It was left out."),
@@ -100,16 +110,14 @@ function tryBuild(python: string): string | Error {
 
 async function proveKind(kind: Kind, bench: Bench): Promise<KindReport> {
   const { config, folder, threads, tokens } = bench;
-  const source = new SyntheticTransformer(config, FORMATS[kind], SEED);
-  const blocks = new SyntheticTransformer(withBlocks(config, "both"), FORMATS[kind], SEED);
+  const drawing = { format: FORMATS[kind], seed: SEED };
+  const source = syntheticTransformer(config, drawing);
+  const blocks = syntheticTransformer(withBlocks(config, "both"), drawing);
   const floats = path.join(folder, `${kind}-float32.safetensors`);
+  const text = await proveT5(kind, bench);
   await checkDisk(folder, source.byteLength + blocks.floatBytes + blocks.byteLength);
 
-  say(`${kind}: writing ${(source.byteLength / 1e9).toFixed(1)} GB of weights`);
-  const weights = path.join(folder, `${kind}.safetensors`);
-  const started = performance.now();
-  await writeConverted(weights, source.weights(), { kind, source: source.name });
-  const writeSeconds = rounded((performance.now() - started) / 1000);
+  const { file: weights, seconds: writeSeconds } = await written(kind, "transformer", source, bench);
   const all = tokens.text + tokens.target + tokens.reference;
   const width = config.numHeads * config.headSize;
   const peakGflops = await measureQuantizedPeak(blocks, { kind, width, rows: all, threads, folder });
@@ -125,10 +133,36 @@ async function proveKind(kind: Kind, bench: Bench): Promise<KindReport> {
   };
 
   say(`${kind}: the first blocks beside diffusers`);
-  await writeFloats(floats, blocks.weights());
+  await writeFloats(floats, [...blocks.weights()]);
   const comparison = await compareBlocks(bench, { kind, weights, floats, blocks });
   if (!bench.isKept) for (const file of [weights, floats]) rmSync(file);
-  return { weightsBytes: source.byteLength, writeSeconds, peakGflops, step, ...comparison };
+  return { weightsBytes: source.byteLength, writeSeconds, peakGflops, text, step, ...comparison };
+}
+
+/** Encodes one text. An edit does it before the transformer is loaded, so the larger of the two peaks counts. */
+async function proveT5(kind: Kind, bench: Bench): Promise<TextReport> {
+  const { t5: sizes, size, threads, folder, textProcess, signal } = bench;
+  const source = syntheticT5(sizes, { format: FORMATS[kind], seed: SEED });
+  await checkDisk(folder, source.byteLength);
+  const { file, seconds: writeSeconds } = await written(kind, "T5", source, bench);
+  say(`${kind}: one text`);
+  const order: TextOrder = { weights: file, sizes, length: size.textTokens, threads };
+  const answer = await runForJson<TextAnswer>(process.execPath, [textProcess, JSON.stringify(order)], signal);
+  if (!bench.isKept) rmSync(file);
+  return { weightsBytes: source.byteLength, writeSeconds, ...answer };
+}
+
+async function written(
+  kind: Kind,
+  network: string,
+  source: SyntheticNetwork,
+  { folder }: Bench,
+): Promise<{ file: string; seconds: number }> {
+  say(`${kind}: writing ${(source.byteLength / 1e9).toFixed(1)} GB of weights, ${network}`);
+  const file = path.join(folder, `${network}-${kind}.safetensors`);
+  const started = performance.now();
+  await writeConverted(file, source, kind);
+  return { file, seconds: rounded((performance.now() - started) / 1000) };
 }
 
 async function compareBlocks(
@@ -138,7 +172,7 @@ async function compareBlocks(
     weights,
     floats,
     blocks,
-  }: { kind: Kind; weights: string; floats: string; blocks: SyntheticTransformer },
+  }: { kind: Kind; weights: string; floats: string; blocks: SyntheticNetwork },
 ): Promise<Pick<KindReport, "blocks" | "sides">> {
   const both = withBlocks(bench.config, "both");
   const flops = flopsPerStep(both, bench.tokens);
@@ -230,7 +264,7 @@ async function runStableDiffusionCpp(
     blocks,
     reference,
     flops,
-  }: { kind: Kind; blocks: SyntheticTransformer; reference: Float32Array; flops: number },
+  }: { kind: Kind; blocks: SyntheticNetwork; reference: Float32Array; flops: number },
 ): Promise<Record<string, SideReport>> {
   const { config, folder, size, threads, runs, fluxStep, inputs, signal } = bench;
   const name = `stable-diffusion.cpp, ${{ int8: "q8_0", int4: "q4_0" }[kind]}`;

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { tmpdir } from "node:os";
 import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";
 import type { FluxConfig } from "../../src/models/flux-config.ts";
+import type { T5Sizes } from "../../src/models/t5.ts";
 import type { BlockFormat } from "../../src/weights/quantized.ts";
 import { defaultThreads } from "../machine.ts";
 import type { StepSize } from "./step-inputs.ts";
@@ -17,6 +18,7 @@ export type Kind = keyof typeof FORMATS;
 export interface Options {
   kinds: readonly Kind[];
   config: FluxConfig;
+  t5: T5Sizes;
   size: StepSize;
   /** Where the weights are written. */
   folder: string;
@@ -31,8 +33,9 @@ export interface Options {
 
 export const USAGE = `Usage: npm run bench:12b -- [OPTIONS]
 
-Makes random weights in the shapes of FLUX.1 Kontext dev's transformer, evaluates one step at 512*512 with them and
-compares its first blocks with diffusers and stable-diffusion.cpp. Prints one JSON document on standard output.
+Makes random weights in the shapes of FLUX.1 Kontext dev's T5 and transformer, evaluates a text and one step at 512*512
+with them and compares the transformer's first blocks with diffusers and stable-diffusion.cpp. Prints one JSON document
+on standard output.
 
   --weights A,B     precisions of the weights: int8, int4 (default both)
   --table           prints the document as the table of docs/benchmarks.md
@@ -57,6 +60,14 @@ const SMALL: FluxConfig = {
   numHeads: 2,
   promptSize: 64,
 };
+const SMALL_T5: T5Sizes = {
+  ...PUBLISHED_SIZES.t5,
+  width: SMALL.promptSize,
+  numHeads: 2,
+  mlpWidth: 256,
+  numLayers: 2,
+  vocabularySize: 100,
+};
 const SMALL_STEP: StepSize = { latentSide: 8, textTokens: 24 };
 
 /** @throws Error with a sentence for the user */
@@ -79,6 +90,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
   return {
     kinds: values.weights.split(",").map(parseKind),
     config: values.small ? SMALL : PUBLISHED,
+    t5: values.small ? SMALL_T5 : PUBLISHED_SIZES.t5,
     size: values.small ? SMALL_STEP : PUBLISHED_STEP,
     folder: values.folder,
     isKept: values.keep,

@@ -31,12 +31,13 @@ export async function measureQuantizedPeak(
   const file = path.join(folder, "peak.safetensors");
   const isUsed = ({ key }: SourceWeight): boolean =>
     CHAIN.some((name) => key.startsWith(`${BLOCK}.${name}.`));
-  await writeConverted(file, [...source.weights()].filter(isUsed), { kind, source: source.name });
-  const { weights } = await readConverted("peak", file);
+  const weights = (): SourceWeight[] => [...source.weights()].filter(isUsed);
+  await writeConverted(file, { ...source, weights }, kind);
+  const { weights: chain } = await readConverted("peak", file);
   let product = input("x", "float32", [rows, width]);
-  for (const name of CHAIN) product = linear(weights.scope(BLOCK), name, product, width);
+  for (const name of CHAIN) product = linear(chain.scope(BLOCK), name, product, width);
   const model = buildModel("peak", { y: ops.rows(product, 0, 1, 1) });
-  const session = await Session.load(model, { name: "peak", weightsFolder: weights.baseFolder, threads });
+  const session = await Session.load(model, { name: "peak", weightsFolder: chain.baseFolder, threads });
   const data = Float32Array.from({ length: rows * width }, () => 2 * Math.random() - 1);
   let best = Infinity;
   for (let repetition = 0; repetition <= REPETITIONS; repetition += 1) {

@@ -3,6 +3,7 @@ import { atLeast, atMost, type Goal } from "../goals.ts";
 import type { Agreement, Spread } from "./agreement.ts";
 import type { Kind } from "./options.ts";
 import type { StepAnswer } from "./step-process.ts";
+import type { TextAnswer } from "./text-process.ts";
 
 /** A time, and the operations a second that it means; both of the fastest run. */
 export interface Speed {
@@ -15,6 +16,12 @@ export interface StepReport extends Omit<StepAnswer, "seconds">, Speed {
   /** Of the machine's best product with such a matrix, at the network's width. */
   peakShare: number;
   velocity: Spread;
+}
+
+/** One text through T5. */
+export interface TextReport extends TextAnswer {
+  weightsBytes: number;
+  writeSeconds: number;
 }
 
 /** A network with the first double block, the first single block, or both, beside PyTorch in float32. */
@@ -30,6 +37,7 @@ export interface KindReport {
   weightsBytes: number;
   writeSeconds: number;
   peakGflops: number;
+  text: TextReport;
   step: StepReport;
   blocks: { double: BlockAgreements; single: BlockAgreements };
   sides: Record<string, SideReport>;
@@ -38,9 +46,11 @@ export interface KindReport {
 const GIB = 2 ** 30;
 const PEAK_BYTES = { int8: 16 * GIB, int4: 10 * GIB } as const;
 
-export function goalsOf(kind: Kind, { step, blocks }: KindReport): Goal[] {
+export function goalsOf(kind: Kind, { text, step, blocks }: KindReport): Goal[] {
   const { standardDeviation, isFinite } = step.velocity;
   const goals = [
+    atMost(`${kind}: peak memory of a text, bytes`, text.peakBytes, PEAK_BYTES[kind]),
+    atMost(`${kind}: seconds to load T5`, text.loadSeconds, 60),
     atMost(`${kind}: peak memory of a step, bytes`, step.peakBytes, PEAK_BYTES[kind]),
     atMost(`${kind}: seconds to load`, step.modulation.loadSeconds + step.loadSeconds, 60),
     atLeast(`${kind}: standard deviation of the velocity`, isFinite ? standardDeviation : NaN, 0.1),
@@ -66,6 +76,12 @@ export function tableOf(kinds: Partial<Record<Kind, KindReport>>): string {
   ];
   const sides = new Set(reports.flatMap(([, report]) => Object.keys(report.sides)));
   return [
+    ...header("one text through T5, 512 tokens"),
+    row("weights, GB", ({ text }) => gigabytes(text.weightsBytes)),
+    row("load, s", ({ text }) => text.loadSeconds.toFixed(1)),
+    row("run, s", ({ text }) => text.seconds.toFixed(1)),
+    row("peak memory, GB", ({ text }) => gigabytes(text.peakBytes)),
+    "",
     ...header("one step"),
     row("weights, GB", ({ weightsBytes }) => gigabytes(weightsBytes)),
     row("load, s", ({ step }) => (step.modulation.loadSeconds + step.loadSeconds).toFixed(1)),

@@ -3,7 +3,7 @@
  * is loaded, run and released before the transformer loads, as an edit does it. Argument: a `StepOrder` as JSON; prints
  * a `StepAnswer` as one JSON line.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { packLatents, latentIds, rotaryTable, textIds, unpackLatents } from "../../src/kontext/latents.ts";
 import { fluxTransformer } from "../../src/models/flux.ts";
 import type { FluxConfig } from "../../src/models/flux-config.ts";
@@ -13,7 +13,7 @@ import type { RuntimeOptions, Session, Tensor } from "../../src/runtime/session.
 import { readConverted } from "../../src/weights/converted.ts";
 import { readSafetensorsHeader } from "../../src/weights/safetensors.ts";
 import { WeightSet } from "../../src/weights/weight-set.ts";
-import { statusBytes } from "../memory.ts";
+import { type ProcessMemory, processMemory } from "./process-memory.ts";
 import { readStepInputs, type StepSize } from "./step-inputs.ts";
 
 export interface StepOrder extends StepSize, RuntimeOptions {
@@ -28,16 +28,12 @@ export interface StepOrder extends StepSize, RuntimeOptions {
   runs: number;
 }
 
-export interface StepAnswer {
+/** Memory is that after the last run. */
+export interface StepAnswer extends ProcessMemory {
   modulation: { loadSeconds: number; seconds: number };
   loadSeconds: number;
   /** One a run of the transformer. */
   seconds: number[];
-  /** High-water mark of the process; null where the system does not tell. */
-  peakBytes: number | null;
-  /** After the last run: what is the process's own, and pages of mapped files; null where the system does not tell. */
-  privateBytes: number | null;
-  mappedBytes: number | null;
 }
 
 const order = JSON.parse(process.argv[2]!) as StepOrder;
@@ -73,7 +69,7 @@ for (let run = 0; run < order.runs; run += 1) {
   seconds.push(taken);
   writeFileSync(order.output, unpackLatents(velocity, channels, grid));
 }
-const answer: StepAnswer = { modulation: modulationTimes, loadSeconds, seconds, ...memory() };
+const answer: StepAnswer = { modulation: modulationTimes, loadSeconds, seconds, ...processMemory() };
 process.stdout.write(`${JSON.stringify(answer)}\n`);
 
 async function computeModulation(): Promise<[Float32Array, StepAnswer["modulation"]]> {
@@ -106,20 +102,6 @@ async function timedRun(
 
 function tokens(latents: Float32Array): Tensor {
   return { data: packLatents(latents, channels, grid), shape: [(latentSide / 2) ** 2, config.inChannels] };
-}
-
-function memory(): Pick<StepAnswer, "peakBytes" | "privateBytes" | "mappedBytes"> {
-  const peakBytes = statusBytes("self", "VmHWM") ?? null;
-  let rollup: string;
-  try {
-    rollup = readFileSync("/proc/self/smaps_rollup", "utf8");
-  } catch {
-    return { peakBytes, privateBytes: null, mappedBytes: null }; // Linux alone has it.
-  }
-  const bytesOf = (field: string): number =>
-    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(rollup)![1]) * 1024;
-  const privateBytes = bytesOf("Anonymous");
-  return { peakBytes, privateBytes, mappedBytes: bytesOf("Rss") - privateBytes };
 }
 
 function secondsSince(start: number): number {

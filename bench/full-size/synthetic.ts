@@ -1,13 +1,13 @@
 /**
- * A transformer of random weights in the shapes of a configuration, drawn straight in the runtime's blocks, so that no
+ * A network of random weights in the shapes of a configuration, drawn straight in the runtime's blocks, so that no
  * float32 copy of it ever exists. A row's numbers follow from seed, key and row alone: whoever reads some rows of a
  * tensor, in any order and as blocks or as float32, reads the same numbers.
  *
  * How large they are (the published tensors cannot be had here, so these are the scales at which such a network works):
  * matrices have a standard deviation of 0.02 at width 3072, which makes a linear layer's output about as large as its
  * input; narrower networks have more, for the same reason. Noise level, guidance and text then make shift, scale and
- * gate vectors of about 0.2, so that 57 blocks neither explode nor vanish. Biases have 0.02, the scales of norms lie
- * around 1.
+ * gate vectors of about 0.2, so that 57 blocks neither explode nor vanish. T5's have the inverse root of their width, for
+ * the same reason. Biases have 0.02, the scales of norms lie around 1.
  *
  * Every block's scale is exact in float16 and every number exact in float32. So GGUF, whose scales are float16, and
  * PyTorch, which gets float32, have the same weights to the last bit.
@@ -15,9 +15,12 @@
 import { createHash } from "node:crypto";
 import type { FluxConfig } from "../../src/models/flux-config.ts";
 import { originalFluxLayout } from "../../src/models/original-flux.ts";
+import type { T5Sizes } from "../../src/models/t5.ts";
+import { llamaT5Layout } from "../../src/models/t5-layouts.ts";
 import { type Blocks, dequantizeRows } from "../../src/quantize/blocks.ts";
 import { formatOf } from "../../src/quantize/formats.ts";
 import { type BlockFormat, blocksPerRow, bytesPerBlock } from "../../src/weights/quantized.ts";
+import type { LayoutEntry } from "../../src/weights/tensor-file.ts";
 import type { SourceBlocks, SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
 
 /** Of a matrix, in a network as wide as the published one. */
@@ -38,20 +41,44 @@ const DEVIATION_OF_BITS = { 8: 41, 4: 2.5 } as const;
 const BIAS_STEP = 2 ** -11;
 const NORM_STEP = 2 ** -7;
 
-export class SyntheticTransformer implements WeightSource {
+export interface Drawing {
+  format: BlockFormat;
+  seed: number;
+}
+
+export function syntheticTransformer(config: FluxConfig, drawing: Drawing): SyntheticNetwork {
+  const width = config.numHeads * config.headSize;
+  const deviation = PUBLISHED_DEVIATION * Math.sqrt(PUBLISHED_WIDTH / width);
+  return new SyntheticNetwork("transformer", originalFluxLayout(config), { ...drawing, deviation });
+}
+
+export function syntheticT5(sizes: T5Sizes, drawing: Drawing): SyntheticNetwork {
+  return new SyntheticNetwork("T5", llamaT5Layout(sizes), {
+    ...drawing,
+    deviation: 1 / Math.sqrt(sizes.width),
+  });
+}
+
+export class SyntheticNetwork implements WeightSource {
   readonly name: string;
   readonly files = [];
   readonly byteLength: number;
   /** Bytes of all the weights as float32. */
   readonly floatBytes: number;
   readonly format: BlockFormat;
-  readonly #config: FluxConfig;
+  readonly #layout: readonly LayoutEntry[];
+  readonly #deviation: number;
   readonly #seed: number;
 
-  constructor(config: FluxConfig, format: BlockFormat, seed: number) {
-    this.name = `synthetic transformer ${seed}`;
+  constructor(
+    name: string,
+    layout: readonly LayoutEntry[],
+    { format, seed, deviation }: Drawing & { deviation: number },
+  ) {
+    this.name = `synthetic ${name} ${seed}`;
     this.format = format;
-    this.#config = config;
+    this.#layout = layout;
+    this.#deviation = deviation;
     this.#seed = seed;
     const weights = [...this.weights()];
     this.byteLength = weights.reduce((sum, weight) => sum + storedBytes(weight), 0);
@@ -59,9 +86,8 @@ export class SyntheticTransformer implements WeightSource {
   }
 
   *weights(): Generator<SourceWeight> {
-    const width = this.#config.numHeads * this.#config.headSize;
-    const deviation = PUBLISHED_DEVIATION * Math.sqrt(PUBLISHED_WIDTH / width);
-    for (const { key, shape } of originalFluxLayout(this.#config).flatMap(({ parts }) => parts)) {
+    const deviation = this.#deviation;
+    for (const { key, shape } of this.#layout.flatMap(({ parts }) => parts)) {
       if (shape.length < 2) {
         yield vector(key, shape, this.#seed);
         continue;

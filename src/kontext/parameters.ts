@@ -7,7 +7,7 @@ import type { ClipConfig } from "../models/clip.ts";
 import { MLP_RATIO } from "../models/flux.ts";
 import type { FluxConfig } from "../models/flux-config.ts";
 import { TIME_CHANNELS } from "../models/flux-modulation.ts";
-import type { T5Config } from "../models/t5.ts";
+import type { T5Sizes } from "../models/t5.ts";
 
 export interface ParameterCount {
   /** Of linear layers, which a quantised file has in few bits. */
@@ -17,7 +17,7 @@ export interface ParameterCount {
 }
 
 export type ClipSizes = Omit<ClipConfig, "activation" | "endTokenId" | "epsilon">;
-export type T5Sizes = Omit<T5Config, "activation" | "epsilon">;
+export type { T5Sizes };
 
 export const totalOf = ({ matrices, others }: ParameterCount): number => matrices + others;
 

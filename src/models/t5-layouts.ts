@@ -1,12 +1,12 @@
 /** The T5 encoder in files of its own: under transformers' keys, or as llama.cpp names them. */
 import type { LayoutEntry, TensorFile } from "../weights/tensor-file.ts";
-import type { T5Config } from "./t5.ts";
+import type { T5Sizes } from "./t5.ts";
 
 /** The names of the token table, of which a file may hold either or both. */
 const TABLES = ["shared.weight", "encoder.embed_tokens.weight"];
 
 /** Every tensor of a `.safetensors` file of the encoder, such as those that ComfyUI's users have: transformers' keys. */
-export function singleT5Layout(config: T5Config, file: TensorFile): LayoutEntry[] {
+export function singleT5Layout(config: T5Sizes, file: TensorFile): LayoutEntry[] {
   const weights = llamaT5Layout(config).flatMap(({ parts }) => parts);
   const present = TABLES.filter((name) => file.has(name));
   return weights.flatMap(({ key, shape }) => {
@@ -19,7 +19,7 @@ export function singleT5Layout(config: T5Config, file: TensorFile): LayoutEntry[
  * Every tensor of a GGUF file of the encoder alone (ggml-org/llama.cpp, `gguf-py/gguf/constants.py`, `T5ENCODER`), in
  * the order of the network.
  */
-export function llamaT5Layout(config: T5Config): LayoutEntry[] {
+export function llamaT5Layout(config: T5Sizes): LayoutEntry[] {
   const { width, vocabularySize, numBuckets, numHeads, numLayers } = config;
   return [
     weight("token_embd", "shared", [vocabularySize, width]),
@@ -33,7 +33,7 @@ export function llamaT5Layout(config: T5Config): LayoutEntry[] {
   ];
 }
 
-function layer({ width, numHeads, headSize, mlpWidth, isGated }: T5Config, index: number): LayoutEntry[] {
+function layer({ width, numHeads, headSize, mlpWidth, isGated }: T5Sizes, index: number): LayoutEntry[] {
   const from = `enc.blk.${index}`;
   const [attention, mlp] = [`encoder.block.${index}.layer.0`, `encoder.block.${index}.layer.1`];
   const [inner, dense] = [numHeads * headSize, `${mlp}.DenseReluDense`];

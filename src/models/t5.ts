@@ -24,6 +24,9 @@ export interface T5Config {
   activation: (x: Value) => Value;
 }
 
+/** What the shapes of its weights depend on, and what memory does. */
+export type T5Sizes = Omit<T5Config, "activation" | "epsilon">;
+
 export function readT5Config(config: Config): T5Config {
   // "relu" is a plain feed-forward layer; "gated-gelu" a gated one, whose gelu is the tanh form by convention.
   const projection = config.string("feed_forward_proj", "relu");

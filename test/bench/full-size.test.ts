@@ -30,7 +30,9 @@ it("evaluates a step, agrees with PyTorch and cleans up", async ({ skip }) => {
   const report = JSON.parse(stdout) as Report;
   expect(report.settings).toMatchObject({ numHeads: 2, target: 16, reference: 16, text: 24 });
   expect(Object.keys(report.kinds)).toEqual(["int8", "int4"]);
-  for (const { step, blocks, sides } of Object.values(report.kinds)) {
+  for (const { text, step, blocks, sides } of Object.values(report.kinds)) {
+    expect(text.promptEmbeds).toMatchObject({ isFinite: true });
+    expect(text.promptEmbeds.standardDeviation).toBeGreaterThan(0.1);
     expect(step.velocity.isFinite).toBe(true);
     for (const { float32, quantized } of [blocks.double, blocks.single]) {
       expect(float32.maxError).toBeLessThan(1e-4);

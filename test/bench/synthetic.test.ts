@@ -3,8 +3,10 @@ import path from "node:path";
 import { expect, it } from "vitest";
 import { writeGguf } from "../../bench/full-size/gguf.ts";
 import { FORMATS, PUBLISHED } from "../../bench/full-size/options.ts";
-import { SyntheticTransformer } from "../../bench/full-size/synthetic.ts";
+import { syntheticT5, syntheticTransformer } from "../../bench/full-size/synthetic.ts";
 import { writeConverted } from "../../bench/full-size/weight-file.ts";
+import { t5Parameters, totalOf } from "../../src/kontext/parameters.ts";
+import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";
 import { originalFluxLayout } from "../../src/models/original-flux.ts";
 import { readConverted } from "../../src/weights/converted.ts";
 import type { SourceWeight } from "../../src/weights/weight-source.ts";
@@ -15,15 +17,22 @@ const NARROW = { ...PUBLISHED, numDoubleBlocks: 1, numSingleBlocks: 1, numHeads:
 const PROJECTION = "transformer_blocks.0.attn.to_k.weight";
 
 function weightsOf(kind: "int8" | "int4", seed = 1): Map<string, SourceWeight> {
-  const source = new SyntheticTransformer(NARROW, FORMATS[kind], seed);
+  const source = syntheticTransformer(NARROW, { format: FORMATS[kind], seed });
   return new Map([...source.weights()].map((weight) => [weight.key, weight]));
 }
 
 it("has the published keys and shapes", () => {
   const published = readJson<{ transformer: Record<string, number[]> }>("single-files/published.json");
-  const source = new SyntheticTransformer(PUBLISHED, FORMATS.int8, 1);
+  const source = syntheticTransformer(PUBLISHED, { format: FORMATS.int8, seed: 1 });
   const shapes = Object.fromEntries(Array.from(source.weights(), ({ key, shape }) => [key, shape]));
   expect(shapes).toEqual(published.transformer);
+});
+
+it("has T5's as our encoder takes them", () => {
+  const { t5 } = PUBLISHED_SIZES;
+  const source = syntheticT5(t5, { format: FORMATS.int8, seed: 1 });
+  const count = Array.from(source.weights(), ({ shape }) => shape.reduce((product, dim) => product * dim, 1));
+  expect(count.reduce((sum, numbers) => sum + numbers, 0)).toBe(totalOf(t5Parameters(t5)));
 });
 
 it.each(["int8", "int4"] as const)(
@@ -57,8 +66,9 @@ it.each(["int8", "int4"] as const)(
 
 it("writes what the reader of converted files reads", async () => {
   const file = path.join(await temporaryFolder(), "weights.safetensors");
+  const source = syntheticTransformer(NARROW, { format: FORMATS.int4, seed: 1 });
   const weights = weightsOf("int4");
-  await writeConverted(file, weights.values(), { kind: "int4", source: "test" });
+  await writeConverted(file, source, "int4");
   const { kind, weights: read } = await readConverted("transformer", file);
   expect(kind).toBe("int4");
   const stored = new Map(read.entries());
