@@ -19,6 +19,7 @@ import type { T5Sizes } from "../../src/models/t5.ts";
 import { llamaT5Layout } from "../../src/models/t5-layouts.ts";
 import { type Blocks, dequantizeRows } from "../../src/quantize/blocks.ts";
 import { formatOf } from "../../src/quantize/formats.ts";
+import { FileLayout } from "../../src/quantize/layout.ts";
 import { type BlockFormat, blocksPerRow, bytesPerBlock } from "../../src/weights/quantized.ts";
 import type { LayoutEntry } from "../../src/weights/tensor-file.ts";
 import type { SourceBlocks, SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
@@ -62,6 +63,7 @@ export function syntheticT5(sizes: T5Sizes, drawing: Drawing): SyntheticNetwork 
 export class SyntheticNetwork implements WeightSource {
   readonly name: string;
   readonly files = [];
+  /** Bytes of a converted file. */
   readonly byteLength: number;
   /** Bytes of all the weights as float32. */
   readonly floatBytes: number;
@@ -81,8 +83,12 @@ export class SyntheticNetwork implements WeightSource {
     this.#deviation = deviation;
     this.#seed = seed;
     const weights = [...this.weights()];
-    this.byteLength = weights.reduce((sum, weight) => sum + storedBytes(weight), 0);
+    this.byteLength = new FileLayout(weights, this.#kind, this.name).byteLength;
     this.floatBytes = weights.reduce((sum, { shape }) => sum + floatBytes(shape), 0);
+  }
+
+  get #kind(): "int4" | "int8" {
+    return this.format.bits === 4 ? "int4" : "int8";
   }
 
   *weights(): Generator<SourceWeight> {
@@ -92,18 +98,12 @@ export class SyntheticNetwork implements WeightSource {
         yield vector(key, shape, this.#seed);
         continue;
       }
-      const stored = formatOf(key, shape, this.format.bits === 4 ? "int4" : "int8");
+      const stored = formatOf(key, shape, this.#kind);
       const format = typeof stored === "string" ? EIGHT_BITS : stored;
       const drawn = matrix(key, shape as [number, number], { ...format, deviation, seed: this.#seed });
       yield typeof stored === "string" ? { key, shape, rows: drawn.rows } : drawn;
     }
   }
-}
-
-/** Bytes of one weight in a file. */
-function storedBytes({ shape, blocks }: SourceWeight): number {
-  if (!blocks) return floatBytes(shape);
-  return shape[0]! * blocksPerRow(shape[1]!, blocks) * (bytesPerBlock(blocks) + 4);
 }
 
 const floatBytes = ([rows, columns = 1]: readonly number[]): number => rows! * columns * 4;

@@ -59,7 +59,7 @@ export function createLoraRows(
         "div",
         { class: "row" },
         element("label", { for: id }, label),
-        element("div", { class: "pair" }, name, scale),
+        element("div", { class: "lora" }, name, scale),
         element("p", { id: `${id}-hint`, class: "faint hint" }, hint),
         error,
       ),
