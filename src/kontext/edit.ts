@@ -69,6 +69,7 @@ export async function* editPicture(
   } = {},
 ): AsyncGenerator<EditStep, EditOutcome> {
   const { signal, isSketched, loras } = options;
+  const { numSteps } = request;
   const numChannels = networks.autoencoder.latentChannels;
 
   // 1. Sizes: what is asked for, what the network draws, what it sees of the source.
@@ -77,9 +78,13 @@ export async function* editPicture(
   const referenceGrid = networks.latentSize(reference.canvas);
 
   const isNegativeUsed = request.negativePrompt.trim() !== "" && request.trueCfgScale > 1;
-  const extent = { target: target.canvas, reference: reference.canvas };
-  const { numSteps } = request;
-  await networks.prepare({ ...extent, numSteps, isNegativeUsed, loraBytes: loras?.memoryBytes });
+  await networks.prepare({
+    target: target.canvas,
+    reference: reference.canvas,
+    numSteps,
+    isNegativeUsed,
+    loraBytes: loras?.memoryBytes,
+  });
   const adapted = await loras?.read();
   if (adapted) networks.adapt(adapted.adapters);
 

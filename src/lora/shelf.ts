@@ -49,9 +49,12 @@ export class LoraShelf {
     return { memoryBytes, read: () => this.#use(chosen) };
   }
 
-  async #use(chosen: readonly (LoraUse & { file: string })[]): ReturnType<ChosenLoras["read"]> {
+  async #use(chosen: readonly Chosen[]): ReturnType<ChosenLoras["read"]> {
+    // First the old ones go: there may be no room for both.
     const files = new Set(chosen.map(({ file }) => file));
     for (const file of this.#kept.keys()) if (!files.has(file)) this.#kept.delete(file);
+    if (!isSame(this.#joined.uses, chosen)) this.#joined = NOTHING;
+
     const loras: ScaledLora[] = [];
     const notices: string[] = [];
     for (const { name, scale, file } of chosen) {
@@ -59,11 +62,8 @@ export class LoraShelf {
       loras.push({ lora, scale });
       if (lora.unusedKeys.length > 0) notices.push(unusedNotice(name, lora.unusedKeys));
     }
-    if (!isSame(this.#joined.of, loras)) {
-      // First the old ones go: there may be no room for both.
-      this.#joined = NOTHING;
-      this.#joined = { of: loras, adapters: joinLoras(loras) };
-    }
+    const isJoined = loras.every(({ lora }, index) => lora === this.#joined.loras[index]?.lora);
+    if (!isJoined) this.#joined = { uses: chosen, loras, adapters: joinLoras(loras) };
     return { adapters: this.#joined.adapters, notices };
   }
 
@@ -84,15 +84,18 @@ export class LoraShelf {
   }
 }
 
+type Chosen = LoraUse & { file: string };
+
 interface Joined {
-  of: readonly ScaledLora[];
+  uses: readonly Chosen[];
+  loras: readonly ScaledLora[];
   adapters: ReadonlyMap<string, Adapter>;
 }
-const NOTHING: Joined = { of: [], adapters: new Map() };
+const NOTHING: Joined = { uses: [], loras: [], adapters: new Map() };
 
-const isSame = (some: readonly ScaledLora[], others: readonly ScaledLora[]): boolean =>
+const isSame = (some: readonly Chosen[], others: readonly Chosen[]): boolean =>
   some.length === others.length &&
-  some.every(({ lora, scale }, index) => lora === others[index]!.lora && scale === others[index]!.scale);
+  some.every(({ file, scale }, index) => file === others[index]!.file && scale === others[index]!.scale);
 
 /** @throws RetouchError LORA_INVALID */
 export async function identityOf(file: string): Promise<string> {

@@ -47,7 +47,8 @@ const MAX_REASON_CHARACTERS = 300;
 
 /** The two files that onnxruntime loads CUDA from; they come from the package `onnxruntime-gpu` of PyPI. */
 export const CUDA_LIBRARIES = ["libonnxruntime_providers_cuda.so", "libonnxruntime_providers_shared.so"];
-const HOW_TO_ADD_CUDA = "`npm run cuda` adds it (docs/devices.md)";
+const HOW_TO_ADD_CUDA =
+  "`npm run cuda` adds it, 247 MB from PyPI; CUDA 13 and cuDNN 9 must be there as well (docs/devices.md)";
 
 /** Where onnxruntime-node 1.30.0 has a device, CUDA's files apart. */
 const PLATFORMS: Readonly<Record<Device, { systems: readonly string[]; inWords: string }>> = {

@@ -67,7 +67,12 @@ describe("the device of an engine", () => {
   });
 
   it.each([
-    ["cuda", "linux", "x64", "its provider is not installed; `npm run cuda` adds it (docs/devices.md)"],
+    [
+      "cuda",
+      "linux",
+      "x64",
+      "its provider is not installed; `npm run cuda` adds it, 247 MB from PyPI; CUDA 13 and cuDNN 9 must be there as well (docs/devices.md)",
+    ],
     ["cuda", "linux", "arm64", "onnxruntime-node has it on Linux on x64 only"],
     ["webgpu", "linux", "arm64", "onnxruntime-node has it on Linux on x64, macOS and Windows only"],
     ["coreml", "linux", "x64", "onnxruntime-node has it on macOS only"],
