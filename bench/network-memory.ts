@@ -115,6 +115,7 @@ async function randomWeights(name: Measured, sizes: NetworkSizes, folder: string
   const file = path.join(folder, "random.safetensors");
   const handle = await open(file, "w");
   await handle.write(Buffer.concat([length, json]));
+  // Not by `writeFloats`: its arrays would leave memory in this process, which the network would take instead of new.
   const block = Buffer.from(Float32Array.from({ length: 2 ** 18 }, () => (Math.random() - 0.5) / 16).buffer);
   for (let left = offset; left > 0; left -= block.length) {
     await handle.write(block, 0, Math.min(left, block.length));

@@ -1,9 +1,10 @@
 /** Programs that print one JSON line and end. */
 import { spawn } from "node:child_process";
+import { childEnvironment } from "../../src/config/config.ts";
 import { LARGE_PAGES } from "../../src/worker/engine-environment.ts";
 
 /** As a service runs its networks. */
-const ENVIRONMENT = { ...LARGE_PAGES, ...process.env };
+const ENVIRONMENT = childEnvironment(LARGE_PAGES);
 
 /** Characters of standard error that a failure's message repeats. */
 const KEPT_ERROR_CHARACTERS = 2000;

@@ -1,6 +1,7 @@
 /** Writes `.safetensors` files of a source's weights, some rows at a time, so that memory does not grow with them. */
 import { open } from "node:fs/promises";
 import { quantize } from "../../src/quantize/quantize.ts";
+import { elements } from "../../src/weights/tensor-file.ts";
 import type { SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
 import type { Kind } from "./options.ts";
 
@@ -19,7 +20,7 @@ export async function writeFloats(file: string, weights: readonly SourceWeight[]
   let end = 0;
   const entries = weights.map(({ key, shape }) => {
     const start = end;
-    end += shape.reduce((product, dim) => product * dim, FLOAT_BYTES);
+    end += elements(shape) * FLOAT_BYTES;
     return [key, { dtype: "F32", shape, data_offsets: [start, end] }] as const;
   });
   const json = JSON.stringify(Object.fromEntries(entries));

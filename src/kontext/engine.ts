@@ -47,7 +47,10 @@ export interface EngineOptions {
    * @default "auto"
    */
   weights?: WeightsChoice | undefined;
-  /** Where converted weights are kept: about as large as the files they are made of. @default `retouch` in the user's cache folder */
+  /**
+   * Where converted weights are kept: about as large as the files they are made of.
+   * @default `retouch` in the user's cache folder
+   */
   cacheFolder?: string | undefined;
   /** Called while weights are converted, before the engine is there. */
   onConversion?: ((progress: ConversionProgress) => void) | undefined;
@@ -87,7 +90,7 @@ export interface EngineSafety {
 
 export interface CheckpointInfo {
   folder: string;
-  /** The name of the transformer's single file, or of the folder where there is none, or of the repository it was pulled from. */
+  /** The name of the transformer's single file; where there is none, of the repository it was pulled from, or of the folder. */
   name: string;
   /** Whether it is the small checkpoint that ships with this package, and that alone. */
   isDemo: boolean;

@@ -7,6 +7,7 @@ import type { AutoencoderConfig } from "../models/autoencoder.ts";
 import { MLP_RATIO } from "../models/flux.ts";
 import type { FluxConfig } from "../models/flux-config.ts";
 import { modulationSize } from "../models/flux-modulation.ts";
+import type { T5Sizes } from "../models/t5.ts";
 import { WEIGHT_KINDS } from "../weights/converted.ts";
 import {
   type ClipSizes,
@@ -15,7 +16,6 @@ import {
   encoderParameters,
   modulationParameters,
   type ParameterCount,
-  type T5Sizes,
   t5Parameters,
   totalOf,
   transformerParameters,

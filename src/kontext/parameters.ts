@@ -17,7 +17,6 @@ export interface ParameterCount {
 }
 
 export type ClipSizes = Omit<ClipConfig, "activation" | "endTokenId" | "epsilon">;
-export type { T5Sizes };
 
 export const totalOf = ({ matrices, others }: ParameterCount): number => matrices + others;
 

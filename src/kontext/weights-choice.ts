@@ -2,6 +2,7 @@
 import { RetouchError } from "../errors.ts";
 import type { StoredWeights } from "../quantize/prepare.ts";
 import type { WeightKind } from "../weights/converted.ts";
+import { elements } from "../weights/tensor-file.ts";
 import { WeightSet } from "../weights/weight-set.ts";
 import {
   isResident,
@@ -60,7 +61,7 @@ export function fittingKind(sizes: NetworkSizes, limitBytes: number): WeightsKin
 /** More bits than a file has would be none of its own. */
 function kindOfBlocks(source: Exclude<StoredWeights, WeightSet>, fitting: WeightsKind): WeightKind {
   let numbers = 0;
-  for (const { shape } of source.weights()) numbers += shape.reduce((product, dim) => product * dim, 1);
+  for (const { shape } of source.weights()) numbers += elements(shape);
   const bits = (8 * source.byteLength) / numbers;
   return fitting === "int4" || bits <= FOUR_BIT_MOST ? "int4" : "int8";
 }

@@ -9,6 +9,7 @@ import type { Adapter } from "../models/adapters.ts";
 import { showShape } from "../onnx/graph.ts";
 import { readSafetensors, type SafetensorsHeader, type StoredTensor } from "../weights/safetensors.ts";
 import { type PeftConfig, readPeftConfig } from "./alpha.ts";
+import { elements } from "../weights/tensor-file.ts";
 import { otherMethodOf, type Role, splitKey } from "./keys.ts";
 import { isNumberType, NUMBER_TYPES, readNumbers } from "./numbers.ts";
 import type { FindTarget, Target } from "./targets.ts";
@@ -32,8 +33,7 @@ const FLOAT = 4;
 /** What the file's numbers take in memory, where they are float32. @throws RetouchError LORA_INVALID */
 export async function loraBytes(file: string): Promise<number> {
   const { tensors } = await readHeader(file);
-  const numbers = ({ shape }: StoredTensor): number => shape.reduce((product, dim) => product * dim, 1);
-  return [...tensors.values()].reduce((sum, tensor) => sum + numbers(tensor) * FLOAT, 0);
+  return [...tensors.values()].reduce((sum, { shape }) => sum + elements(shape) * FLOAT, 0);
 }
 
 /** @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED, naming the file and the key */

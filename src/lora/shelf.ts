@@ -53,17 +53,18 @@ export class LoraShelf {
     // First the old ones go: there may be no room for both.
     const files = new Set(chosen.map(({ file }) => file));
     for (const file of this.#kept.keys()) if (!files.has(file)) this.#kept.delete(file);
-    if (!isSame(this.#joined.uses, chosen)) this.#joined = NOTHING;
+    if (!isSame(this.#joined.of, chosen)) this.#joined = NOTHING;
 
-    const loras: ScaledLora[] = [];
+    const loras: (Chosen & ScaledLora)[] = [];
     const notices: string[] = [];
-    for (const { name, scale, file } of chosen) {
+    for (const use of chosen) {
+      const { name, file } = use;
       const lora = await this.#read(file).catch((error: unknown) => fail(error, name));
-      loras.push({ lora, scale });
+      loras.push({ ...use, lora });
       if (lora.unusedKeys.length > 0) notices.push(unusedNotice(name, lora.unusedKeys));
     }
-    const isJoined = loras.every(({ lora }, index) => lora === this.#joined.loras[index]?.lora);
-    if (!isJoined) this.#joined = { uses: chosen, loras, adapters: joinLoras(loras) };
+    const isJoined = loras.every(({ lora }, index) => lora === this.#joined.of[index]?.lora);
+    if (!isJoined) this.#joined = { of: loras, adapters: joinLoras(loras) };
     return { adapters: this.#joined.adapters, notices };
   }
 
@@ -87,11 +88,10 @@ export class LoraShelf {
 type Chosen = LoraUse & { file: string };
 
 interface Joined {
-  uses: readonly Chosen[];
-  loras: readonly ScaledLora[];
+  of: readonly (Chosen & ScaledLora)[];
   adapters: ReadonlyMap<string, Adapter>;
 }
-const NOTHING: Joined = { uses: [], loras: [], adapters: new Map() };
+const NOTHING: Joined = { of: [], adapters: new Map() };
 
 const isSame = (some: readonly Chosen[], others: readonly Chosen[]): boolean =>
   some.length === others.length &&

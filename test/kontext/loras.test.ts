@@ -11,6 +11,7 @@ import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { difference } from "../support/compare.ts";
 import { fixtures, type FixtureTensor, readTensors, root } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
+import { fileOf } from "../support/safetensors.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { firstVelocity } from "../support/velocity.ts";
 
@@ -18,8 +19,8 @@ const TOLERANCE = 1e-5;
 const FORMATS = ["peft", "kohya", "original", "control", "xlabs"];
 const GUIDANCE = 2.5;
 
-const fileOf = (name: string): string => path.join(fixtures, "loras", `${name}.safetensors`);
-const FILES = Object.fromEntries(FORMATS.map((name) => [name, fileOf(name)]));
+const loraOf = (name: string): string => path.join(fixtures, "loras", `${name}.safetensors`);
+const FILES = Object.fromEntries(FORMATS.map((name) => [name, loraOf(name)]));
 
 let tensors: Map<string, FixtureTensor>;
 let velocities: Map<string, FixtureTensor>;
@@ -108,11 +109,9 @@ describe("a LoRA for which there is no room", () => {
     // Two gigabytes that take no room on the disk.
     const [rows, columns] = [1000, 1_000_000];
     const tensor = { dtype: "F16", shape: [rows, columns], data_offsets: [0, 2 * rows * columns] };
-    const header = Buffer.from(JSON.stringify({ "transformer.x_embedder.lora_A.weight": tensor }));
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64LE(BigInt(header.length));
-    await writeFile(file, Buffer.concat([length, header]));
-    await truncate(file, length.length + header.length + 2 * rows * columns);
+    const header = fileOf({ "transformer.x_embedder.lora_A.weight": tensor });
+    await writeFile(file, header);
+    await truncate(file, header.length + 2 * rows * columns);
     const engine = await createEngine({ memoryLimit: 1e9, loras: { large: file }, safety: { isOn: false } });
     try {
       const image = await readFile(path.join(root, "examples", "bluebird.png"));

@@ -1,6 +1,7 @@
 /** Which LoRAs an edit uses and how strongly: a row each, of which the next appears once the one before it is taken. */
 import type { LoraUse } from "./api.ts";
 import { element } from "./dom.ts";
+import { type FieldSchema, numberProblem } from "./schema.ts";
 
 export interface LoraRows {
   /** Undefined where a strength is wrong: its sentence stands beside it, and it has the focus. */
@@ -23,7 +24,7 @@ const AS_TRAINED = "1";
 /** Builds the rows into `box`. */
 export function createLoraRows(
   box: HTMLElement,
-  { max, scale: range }: { max: number; scale: { minimum: number; maximum: number } },
+  { max, range }: { max: number; range: FieldSchema },
   onChange: () => void,
 ): LoraRows {
   let names: readonly string[] = [];
@@ -95,11 +96,9 @@ export function createLoraRows(
     read() {
       const used = rows.filter(({ name }) => name.value !== NONE);
       for (const { scale, error } of rows) {
-        const value = Number(scale.value);
-        const isRight = scale.value.trim() !== "" && value >= range.minimum && value <= range.maximum;
-        const isWrong = !scale.disabled && !isRight;
-        error.textContent = isWrong ? `A number from ${range.minimum} to ${range.maximum}.` : "";
-        scale.setAttribute("aria-invalid", String(isWrong));
+        const problem = scale.disabled ? undefined : numberProblem(scale.value, range);
+        error.textContent = problem ?? "";
+        scale.setAttribute("aria-invalid", String(problem !== undefined));
       }
       const wrong = used.find(({ error }) => error.textContent !== "");
       if (wrong === undefined)

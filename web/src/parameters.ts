@@ -2,7 +2,7 @@
 import type { EditInput } from "./api.ts";
 import { element, find } from "./dom.ts";
 import { createLoraRows } from "./lora-rows.ts";
-import type { FieldSchema, ServerSchema } from "./schema.ts";
+import { numberProblem, type ServerSchema } from "./schema.ts";
 
 export type Parameters = Omit<EditInput, "prompt" | "image" | "enable_preview">;
 
@@ -118,12 +118,7 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
   );
   box.append(row("output_format", "Format", format, "PNG keeps every pixel, JPEG is smaller."));
   const { maxItems, items } = fields["loras"]!;
-  const { minimum, maximum } = items!.properties!["scale"]!;
-  const loraRows = createLoraRows(
-    box,
-    { max: maxItems!, scale: { minimum: minimum!, maximum: maximum! } },
-    changed,
-  );
+  const loraRows = createLoraRows(box, { max: maxItems!, range: items!.properties!["scale"]! }, changed);
   const check = (name: string, label: string, hint: string, isOn: boolean): HTMLInputElement => {
     const input = element("input", { type: "checkbox", checked: isOn });
     const made = row(name, label, input, hint);
@@ -241,15 +236,4 @@ function likePicture(
   const scale = Math.min(max / Math.max(width, height), Math.max(1, min / Math.min(width, height)));
   const side = (length: number): number => Math.min(max, Math.max(min, Math.round(length * scale)));
   return { width: side(width), height: side(height) };
-}
-
-function numberProblem(
-  text: string,
-  { type, minimum = -Infinity, maximum = Infinity }: FieldSchema,
-): string | undefined {
-  const value = Number(text);
-  const isInRange = text.trim() !== "" && value >= minimum && value <= maximum;
-  if (isInRange && (type !== "integer" || Number.isInteger(value))) return undefined;
-  const range = maximum >= Number.MAX_SAFE_INTEGER ? `from ${minimum}` : `from ${minimum} to ${maximum}`;
-  return type === "integer" ? `A whole number ${range}.` : `A number ${range}.`;
 }

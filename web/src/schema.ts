@@ -52,3 +52,15 @@ export async function readSchema(): Promise<ServerSchema> {
     sides: { min: fields["width"]!.minimum!, max: fields["width"]!.maximum! },
   };
 }
+
+/** What is wrong with what somebody typed for a number, in a sentence; undefined where nothing is. */
+export function numberProblem(
+  text: string,
+  { type, minimum = -Infinity, maximum = Infinity }: FieldSchema,
+): string | undefined {
+  const value = Number(text);
+  const isInRange = text.trim() !== "" && value >= minimum && value <= maximum;
+  if (isInRange && (type !== "integer" || Number.isInteger(value))) return undefined;
+  const range = maximum >= Number.MAX_SAFE_INTEGER ? `from ${minimum}` : `from ${minimum} to ${maximum}`;
+  return type === "integer" ? `A whole number ${range}.` : `A number ${range}.`;
+}
