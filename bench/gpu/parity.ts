@@ -11,6 +11,7 @@ import { resolveRequest } from "../../src/kontext/request.ts";
 import type { RuntimeOptions } from "../../src/runtime/session.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { type Agreement, agreementOf } from "../full-size/agreement.ts";
+import { psnrOf } from "../pictures.ts";
 import { rounded } from "../statistics.ts";
 import type { ComputeType, Options } from "./options.ts";
 
@@ -20,8 +21,8 @@ export interface ParitySide {
   velocity: Agreement;
   /** The largest difference of a number of it. */
   largestDifference: number;
-  /** Between the two pictures, in decibels; null where they are equal. */
-  psnr: number | null;
+  /** Between the two pictures, in decibels; Infinity where they are equal, which is null in JSON. */
+  psnr: number;
   seconds: { load: number; edit: number };
 }
 
@@ -53,7 +54,7 @@ export async function measureParity(
       computeType,
       velocity: agreementOf(found.velocity, reference.velocity),
       largestDifference: rounded(largestDifference(found.velocity, reference.velocity)),
-      psnr: psnrOf(found.picture.data, reference.picture.data),
+      psnr: rounded(psnrOf(found.picture.data, reference.picture.data)),
       seconds: found.seconds,
     });
   }
@@ -109,9 +110,3 @@ async function firstVelocity(networks: Networks): Promise<Float32Array> {
 
 const largestDifference = (a: Float32Array, b: Float32Array): number =>
   a.reduce((largest, value, index) => Math.max(largest, Math.abs(value - b[index]!)), 0);
-
-function psnrOf(a: Uint8Array, b: Uint8Array): number | null {
-  if (a.length !== b.length) throw new Error(`Pictures of ${a.length} and ${b.length} bytes.`);
-  const squares = a.reduce((sum, value, index) => sum + (value - b[index]!) ** 2, 0);
-  return squares === 0 ? null : rounded(10 * Math.log10(255 ** 2 / (squares / a.length)));
-}
