@@ -1,0 +1,61 @@
+"""Checks the arithmetic of a training step: `python -m training.test_step`, or pytest."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from training.editor import draw_guidance, image_ids, pack, true_scale
+from training.muon import orthogonalise
+from training.precision import attention
+
+
+def test_attention_and_its_gradients_are_those_of_pytorch() -> None:
+    generator = torch.Generator().manual_seed(0)
+    made = [torch.randn(2, 24, 4, 16, generator=generator) for _ in range(4)]
+
+    def outcome(written_out: bool) -> list[torch.Tensor]:
+        query, key, value = (x.clone().requires_grad_() for x in made[:3])
+        if written_out:
+            out = attention(query, key, value, attn_mask=None, backend=None)
+        else:
+            out = F.scaled_dot_product_attention(*(x.transpose(1, 2) for x in (query, key, value))).transpose(1, 2)
+        (out * made[3]).sum().backward()
+        return [out.detach(), query.grad, key.grad, value.grad]
+
+    for ours, theirs in zip(outcome(True), outcome(False), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for rows, columns in ((32, 32), (24, 80), (80, 24)):
+        values = torch.linalg.svdvals(orthogonalise(torch.randn(3, rows, columns, generator=generator)).float())
+        # Where the quintic leads; a square matrix may have a singular value so small that it stays below.
+        assert values.max() < 1.25 and values.median() > 0.65, values
+
+
+def test_every_guidance_is_asked_for() -> None:
+    torch.manual_seed(0)
+    drawn = draw_guidance(20_000, "cpu")
+    assert drawn.min() == 0 and 9.5 < drawn.max() <= 10
+    assert 0.09 < (drawn == 0).float().mean() < 0.11
+    assert 0.45 < ((drawn >= 1) & (drawn <= 4)).float().mean() < 0.75
+    assert [round(true_scale(torch.tensor(g)).item(), 2) for g in (0.0, 1.0, 2.0, 5.0, 10.0)] == [0, 1.33, 2, 2.86, 3.33]
+
+
+def test_tokens_and_their_places_are_in_the_same_order() -> None:
+    rows, columns = torch.meshgrid(torch.arange(6.0), torch.arange(8.0), indexing="ij")
+    tokens = pack(torch.stack([rows, columns]).repeat(1, 8, 1, 1).view(1, 16, 6, 8))
+    places = image_ids((64, 48))
+    assert tokens.shape == (1, 12, 64) and places.shape == (24, 3)
+    # Every even channel of the latents holds the row, every odd one the column; a token starts at twice its place.
+    assert torch.equal(tokens[0, :, 0], 2 * places[:12, 1]) and torch.equal(tokens[0, :, 4], 2 * places[:12, 2])
+    assert places[:12, 0].unique().tolist() == [0] and places[12:, 0].unique().tolist() == [1]
+
+
+if __name__ == "__main__":
+    for name, test in list(globals().items()):
+        if name.startswith("test_"):
+            test()
+            print(f"ok {name[5:].replace('_', ' ')}", flush=True)
