@@ -271,10 +271,10 @@ class Check:
 
 
 def compiled(model: Editor, device: str) -> Callable[..., Tensor]:
-    """Compiles the repeated blocks: on a GPU once for all shapes of picture, on a processor for each, which makes a tenth there.
+    """Compiles the repeated blocks: on a GPU once for all shapes of picture, on a processor for each, where steps gain by it.
 
-    The whole velocity compiled is a tenth faster still, and takes two minutes for each shape and phase. In single precision
-    compiling gains nothing.
+    Compiled as a whole, a step would be a tenth faster still, after two minutes for each shape and phase. In single
+    precision compiling gains nothing.
     """
     if has_fast_half(device):
         if device == "cpu":

@@ -1,4 +1,7 @@
-"""Half precision where it is fast: without AVX-512, a processor multiplies bfloat16 25 times slower than single precision, with AMX ten times faster."""
+"""Half precision where it is fast.
+
+Without AVX-512, a processor multiplies bfloat16 25 times slower than single precision; with AMX, ten times faster.
+"""
 
 from __future__ import annotations
 

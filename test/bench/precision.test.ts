@@ -1,4 +1,4 @@
-/** The whole of `bench:precision`, on short edits. */
+/** The whole of `bench:precision`, on an edit each. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
@@ -27,9 +27,9 @@ it("tells kinds of weights apart, and meets its goals", async () => {
     expect(errorOf("int4") / errorOf("int8")).toBeGreaterThan(8);
   }
   expect(report.goals).toHaveLength(4);
-  // Those of the small network are for pictures of 28 steps: after two, it is still far from one.
+  // One picture is too few for a median of what the small network makes of 4 bits.
   const missed = report.goals.filter(({ isMet }) => !isMet).map(({ goal }) => goal);
-  expect(missed.filter((goal) => !goal.includes("tiny"))).toEqual([]);
+  expect(missed.filter((goal) => !goal.endsWith("tiny, int4"))).toEqual([]);
 });
 
 interface Report {
