@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from diffusers import FluxKontextPipeline
 
-from training import ahead, autoencoder, editor, run, slices
+from training import ahead, autoencoder, checks, editor, run, slices
 from training.gpu import parts, plan
 from training.gpu.parts import MIB
 from training.presets import PRESETS
@@ -228,7 +228,4 @@ def test_a_killed_slice_goes_on_and_the_last_gives_a_checkpoint_that_diffusers_l
 
 
 if __name__ == "__main__":
-    for name, test in list(globals().items()):
-        if name.startswith("test_"):
-            test()
-            print(f"ok {name[5:].replace('_', ' ')}", flush=True)
+    checks.run(globals())

@@ -13,6 +13,7 @@ from random import Random
 
 import numpy as np
 
+from training import checks
 from training.scenes import grammar, heldout, textures, words
 from training.scenes.atlas import BY_NAME, OBJECTS
 from training.scenes.backgrounds import PAINTERS, PLAIN
@@ -226,7 +227,4 @@ def test_every_kind_can_be_drawn_in_every_shape() -> None:
 
 
 if __name__ == "__main__":
-    for name, test in list(globals().items()):
-        if name.startswith("test_"):
-            test()
-            print(f"ok {name[5:].replace('_', ' ')}", flush=True)
+    checks.run(globals())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from training import checks
 from training.editor import draw_guidance, image_ids, pack, true_scale
 from training.muon import orthogonalise
 from training.precision import attention
@@ -55,7 +56,4 @@ def test_tokens_and_their_places_are_in_the_same_order() -> None:
 
 
 if __name__ == "__main__":
-    for name, test in list(globals().items()):
-        if name.startswith("test_"):
-            test()
-            print(f"ok {name[5:].replace('_', ' ')}", flush=True)
+    checks.run(globals())
