@@ -53,6 +53,7 @@ export class Server {
   readonly address: string;
   /** The endpoint's path, in front of /run. */
   readonly path = `/v2/${ENDPOINT}`;
+  readonly key = KEY;
   readonly headers = { authorization: `Bearer ${KEY}`, "content-type": "application/json" };
   /** From the start of the process until /readyz answered 200. */
   readySeconds = 0;

@@ -1,29 +1,7 @@
-/** Chromium, as Debian ships it, driven by playwright-core; nothing is downloaded. */
-import { existsSync } from "node:fs";
-import path from "node:path";
+/** A page of the playground in Chromium, and what is asked of it. */
 import axe from "axe-core";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
-
-const NAMES = ["chromium", "chromium-browser", "google-chrome"];
-
-function findBrowser(): string {
-  const folders = (process.env["PATH"] ?? "").split(path.delimiter);
-  const found = [
-    process.env["CHROMIUM"],
-    ...NAMES.flatMap((name) => folders.map((folder) => path.join(folder, name))),
-  ].find((file) => file !== undefined && existsSync(file));
-  if (found === undefined) {
-    throw new Error(
-      "These tests need Chromium: `apt-get install chromium`, or CHROMIUM with the path of the program.",
-    );
-  }
-  return found;
-}
-
-/** Without a sandbox of its own, which a container does not let it have. */
-export const launch = (): Promise<Browser> =>
-  chromium.launch({ executablePath: findBrowser(), args: ["--no-sandbox"] });
 
 export interface Visit {
   page: Page;

@@ -7,11 +7,12 @@ import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launch } from "../../scripts/chromium.ts";
 import { root } from "../support/fixtures.ts";
 import { environment } from "../support/served.ts";
 import { KEY, startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { launch, visit } from "./browser.ts";
+import { visit } from "./browser.ts";
 
 const run = promisify(execFile);
 const python = path.join(root, ".venv-clients", "bin", "python");

@@ -1,9 +1,10 @@
 /** The playground while its server goes away and comes back, and what it keeps meanwhile. */
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { launch } from "../../scripts/chromium.ts";
 import { serve } from "../support/served.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { launch, visit } from "./browser.ts";
+import { visit } from "./browser.ts";
 
 let browser: Browser;
 beforeAll(async () => {

@@ -4,9 +4,10 @@ import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launch } from "../../scripts/chromium.ts";
 import { root } from "../support/fixtures.ts";
 import { KEY, realEngine, startTestService, type TestService } from "../support/service.ts";
-import { expectAccessible, launch, visit } from "./browser.ts";
+import { expectAccessible, visit } from "./browser.ts";
 
 let browser: Browser;
 /** Does as the prompt says, with pictures that are grey. */
