@@ -59,6 +59,10 @@ WEIGHTS: dict[str, float] = {
 
 _NAMES, _CUMULATED = tuple(WEIGHTS), [sum(list(WEIGHTS.values())[: k + 1]) for k in range(len(WEIGHTS))]
 
+# Kinds that are about one object, and how many are there: alone it would not have to be found.
+FINDS_AN_OBJECT = ("recolour", "remove", "replace", "move", "enlarge", "shrink", "mirror", "two")
+_COUNTS_TO_FIND_IN = (1, 1, 2, 2, 2, 3, 3, 4)
+
 FIRST_OF_TWO = ("recolour", "remove", "replace", "mirror", "enlarge", "shrink")
 SECOND_OF_TWO = ("background", "weather", "style", "support")
 
@@ -161,6 +165,7 @@ def draw_edit(random: Random, kind: str | None = None, shape: str | None = None)
     """
     chosen = kind or random.choices(_NAMES, cum_weights=_CUMULATED)[0]
     while True:
-        edit = draw_any_edit(random, chosen, shape=shape)
+        count = random.choice(_COUNTS_TO_FIND_IN) if chosen in FINDS_AN_OBJECT else None
+        edit = draw_any_edit(random, chosen, count, shape)
         if not held_out(edit):
             return edit
