@@ -12,6 +12,7 @@ from random import Random
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 from torch import Tensor
 
 from training import autoencoder, editor, run
@@ -40,6 +41,12 @@ def unpack(tokens: Tensor, rows: int, columns: int) -> Tensor:
     return tokens.view(-1, rows, columns, 16, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(-1, 16, rows * 2, columns * 2)
 
 
+def decode(encoder: AutoencoderKL, tokens: Tensor, size: tuple[int, int]) -> Tensor:
+    """Pictures [B, 3, height, width], about -1 to 1, of a width and height in pixels."""
+    latents = unpack(tokens, size[1] // editor.TOKEN, size[0] // editor.TOKEN)
+    return encoder.decode(latents / encoder.config.scaling_factor + encoder.config.shift_factor).sample
+
+
 @torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.distilled", description=__doc__)
@@ -60,10 +67,6 @@ def main() -> None:
     noise = torch.randn(reference.shape, generator=torch.Generator().manual_seed(0))
     places = editor.image_ids((side, side))
 
-    def decode(latents: Tensor) -> Tensor:
-        rows = side // editor.TOKEN
-        return encoder.decode(unpack(latents, rows, rows) / encoder.config.scaling_factor + encoder.config.shift_factor).sample
-
     for guidance in GUIDANCES:
         asked, plain = torch.full((count,), guidance), torch.full((count,), editor.PLAIN_GUIDANCE)
         scale = editor.true_scale(asked).view(-1, 1, 1)
@@ -75,7 +78,7 @@ def main() -> None:
             without = teacher.velocity(latents, reference, places, sigma, plain, *empty)
             return without + scale * (teacher.velocity(latents, reference, places, sigma, plain, *words) - without)
 
-        one, two = decode(denoise(one_pass, noise)), decode(denoise(two_passes, noise))
+        one, two = (decode(encoder, denoise(passes, noise), (side, side)) for passes in (one_pass, two_passes))
         figures = {
             "guidance": guidance, "scale": scale[0].item(), "one_to_two": autoencoder.decibels(one, two.clamp(-1, 1)),
             "one_to_truth": autoencoder.decibels(one, truth), "two_to_truth": autoencoder.decibels(two, truth),

@@ -13,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel
 from diffusers.models.transformers import transformer_flux
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerBase, T5Config, T5EncoderModel
+from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
 from training import ahead, autoencoder, run, vocabulary
 from training.muon import optimizers, set_rate
@@ -96,32 +96,14 @@ def build(folder: Path = TOKENIZERS) -> Editor:
 
 
 def start_from(editor: Editor, folder: Path) -> None:
-    """Takes over the weights of a checkpoint folder. Pieces that its vocabulary lacks begin as the mean of what it has for them."""
-    editor.transformer.load_state_dict(FluxTransformer2DModel.from_pretrained(folder / "transformer", torch_dtype=torch.float32).state_dict())
-    old_clip, old_t5 = vocabulary.load(folder)
-    new_clip, new_t5 = vocabulary.load(TOKENIZERS)
-    t5 = T5EncoderModel.from_pretrained(folder / "text_encoder_2", torch_dtype=torch.float32).state_dict()
-    clip = CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=torch.float32).state_dict()
-    for model, weights, old, new in ((editor.t5, t5, old_t5, new_t5), (editor.clip, clip, old_clip, new_clip)):
-        state = model.state_dict()
-        for name, value in state.items():
-            if name.endswith(("shared.weight", "embed_tokens.weight", "token_embedding.weight")):
-                state[name] = _translate(value, weights[name], old, new)
-            else:
-                value[: len(weights[name])] = weights[name]  # a longer table of positions keeps its new end
-        model.load_state_dict(state)
-
-
-def _translate(fresh: Tensor, table: Tensor, old: PreTrainedTokenizerBase, new: PreTrainedTokenizerBase) -> Tensor:
-    known = old.get_vocab()
-    for piece, index in new.get_vocab().items():
-        if piece in known:
-            fresh[index] = table[known[piece]]
-        else:
-            parts = old(new.convert_tokens_to_string([piece]), add_special_tokens=False).input_ids
-            if parts:
-                fresh[index] = table[parts].mean(dim=0)
-    return fresh
+    """Takes over the weights of a checkpoint folder, whose tokenizers `vocabulary.prepare` has kept."""
+    parts = (
+        (editor.transformer, FluxTransformer2DModel, "transformer"),
+        (editor.t5, T5EncoderModel, "text_encoder_2"),
+        (editor.clip, CLIPTextModel, "text_encoder"),
+    )
+    for model, kind, part in parts:
+        model.load_state_dict(kind.from_pretrained(folder / part, torch_dtype=torch.float32).state_dict())
 
 
 def image_ids(size: tuple[int, int], device: str | torch.device = "cpu") -> Tensor:
@@ -162,6 +144,17 @@ def draw_guidance(count: int, device: str) -> Tensor:
     return torch.where(kind > 0.9, torch.zeros_like(share), guidance)
 
 
+def balance(changed: Tensor) -> Tensor:
+    """What each token counts in the loss, [B, L] of mean 1, for the tokens that an edit changes, [B, L].
+
+    What changes and what stays count alike, so that neither a small edit nor a small object before a new background is
+    lost among the rest; a token that changes counts for half to eight of the others, lest a few decide everything.
+    """
+    share = changed.float().mean(dim=1, keepdim=True)
+    weight = torch.where(changed, ((1 - share) / share).clamp(0.5, 8), 1.0)
+    return weight / weight.mean(dim=1, keepdim=True)
+
+
 def draw_examples(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """The pictures before, then those after, as bytes [2 B, H, W, 3]; which tokens change [B, L]; the instructions."""
     random = Random(seed)
@@ -199,10 +192,9 @@ class Batches:
             latents = pack(autoencoder.encode(self.encoder, both).float())
         t5_ids, clip_ids = self.tokens(texts)
         size = (pictures.shape[2], pictures.shape[1])
-        weight = 1 + 2 * torch.from_numpy(changed).float().to(self.device)  # changed tokens count three times as much
         return {
             "reference": latents[: self.batch], "target": latents[self.batch :], "places": image_ids(size, self.device),
-            "t5_ids": t5_ids, "clip_ids": clip_ids, "weight": weight / weight.mean(dim=1, keepdim=True),
+            "t5_ids": t5_ids, "clip_ids": clip_ids, "weight": balance(torch.from_numpy(changed).to(self.device)),
         }  # fmt: skip
 
 
@@ -212,8 +204,7 @@ def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: 
     Without a saved state it begins from the checkpoint folder `start`, or from nothing.
     """
     torch.manual_seed(seed)
-    if not TOKENIZERS.exists():
-        vocabulary.train(TOKENIZERS)
+    vocabulary.prepare(TOKENIZERS, start)
     editor = build()
     if start is not None and not run.exists("editor"):
         start_from(editor, start)
@@ -277,6 +268,8 @@ def compiled(model: Editor, device: str) -> Callable[..., Tensor]:
     precision compiling gains nothing.
     """
     if has_fast_half(device):
+        # Of one block: the shapes, times two networks, times with gradients and without. Beyond, steps run uncompiled.
+        torch._dynamo.config.recompile_limit = 32
         if device == "cpu":
             transformer_flux.dispatch_attention_fn = attention  # its registry takes none from outside
         model.transformer.compile_repeated_blocks(dynamic=device != "cpu")

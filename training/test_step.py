@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import numpy as np
 import torch
 from torch.nn import functional as F
 
 from training import checks
-from training.editor import draw_guidance, image_ids, pack, true_scale
+from training.editor import balance, draw_guidance, image_ids, pack, true_scale
 from training.muon import orthogonalise
 from training.precision import attention
+from training.scenes.render import render
+from training.validation import SIZE, draw_case, judge
 
 
 def test_attention_and_its_gradients_are_those_of_pytorch() -> None:
@@ -45,6 +50,17 @@ def test_every_guidance_is_asked_for() -> None:
     assert [round(true_scale(torch.tensor(g)).item(), 2) for g in (0.0, 1.0, 2.0, 5.0, 10.0)] == [0, 1.33, 2, 2.86, 3.33]
 
 
+def test_what_changes_counts_as_much_as_what_stays() -> None:
+    changed = torch.zeros(5, 64, dtype=torch.bool)
+    for row, count in enumerate((0, 2, 16, 60, 64)):
+        changed[row, :count] = True
+    weight = balance(changed)
+    torch.testing.assert_close(weight.mean(dim=1), torch.ones(5))
+    # Two of 64 tokens at eight times the others' weight are a fifth of the whole; 60 at half are 30 to 4.
+    expected = torch.tensor([0, 16 / 78, 1 / 2, 30 / 34, 1])
+    torch.testing.assert_close((weight * changed).sum(dim=1) / 64, expected)
+
+
 def test_tokens_and_their_places_are_in_the_same_order() -> None:
     rows, columns = torch.meshgrid(torch.arange(6.0), torch.arange(8.0), indexing="ij")
     tokens = pack(torch.stack([rows, columns]).repeat(1, 8, 1, 1).view(1, 16, 6, 8))
@@ -53,6 +69,14 @@ def test_tokens_and_their_places_are_in_the_same_order() -> None:
     # Every even channel of the latents holds the row, every odd one the column; a token starts at twice its place.
     assert torch.equal(tokens[0, :, 0], 2 * places[:12, 1]) and torch.equal(tokens[0, :, 4], 2 * places[:12, 2])
     assert places[:12, 0].unique().tolist() == [0] and places[12:, 0].unique().tolist() == [1]
+
+
+def test_the_truth_is_followed_and_the_source_is_not() -> None:
+    edit, tiles = draw_case(Random(0), "recolour")
+    truth, source = (np.asarray(render(scene, SIZE), np.float32) for scene in (edit.after, edit.before))
+    (margin, kept), (margin_of_source, _) = judge(edit, tiles, truth), judge(edit, tiles, source)
+    assert margin > 0 and kept == 10 * np.log10(255**2 / 0.1), (margin, kept)
+    assert margin_of_source < 0, margin_of_source
 
 
 if __name__ == "__main__":

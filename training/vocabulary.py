@@ -69,11 +69,27 @@ def train_t5(folder: Path, texts: list[str]) -> None:
 
 def train(folder: Path) -> None:
     """Writes folder/tokenizer (CLIP) and folder/tokenizer_2 (T5)."""
-    for name in ("tokenizer", "tokenizer_2"):
-        shutil.rmtree(folder / name, ignore_errors=True)
     texts = sentences()
     train_clip(folder / "tokenizer", texts)
     train_t5(folder / "tokenizer_2", texts)
+
+
+def prepare(folder: Path, start: Path | None) -> None:
+    """Makes `folder` where it is missing: the tokenizers of the checkpoint `start`, or new ones. A kill leaves all or nothing.
+
+    A checkpoint keeps its own: pieces learnt anew differ in a tenth even on the same sentences, and words that are new to
+    it are spelt in the pieces that it has, down to single characters.
+    """
+    if folder.exists():
+        return
+    part = folder.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    if start is None:
+        train(part)
+    else:
+        for name in ("tokenizer", "tokenizer_2"):
+            shutil.copytree(start / name, part / name)
+    part.rename(folder)
 
 
 def load(folder: Path) -> tuple[CLIPTokenizer, T5TokenizerFast]:

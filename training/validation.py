@@ -1,0 +1,101 @@
+"""Measures a training on scenes of its own kind: `python -m training.validation`, in either phase, in a minute or two.
+
+What a choice of the recipe is held against, since the evaluation set is for the end alone: 100 new scenes that nothing holds
+out, the same ones each time, and of each result what `npm run eval` asks too (evaluation/README.md): is it nearer to the truth
+than to the source and nine wrong answers at 32x32, and how near is it outside of the edit.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from random import Random
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training import autoencoder, editor, run
+from training.distilled import decode, denoise
+from training.evaluation_set import COUNTS, tile, wrong_answers
+from training.precision import mixed
+from training.scenes.edits import Edit, draw_edit
+from training.scenes.render import change_mask, render
+
+SHARE = 5  # of each kind, one scene for so many of the evaluation
+SIZE = (autoencoder.SIDE, autoencoder.SIDE)
+
+
+def draw_case(random: Random, kind: str) -> tuple[Edit, np.ndarray]:
+    """An edit with the tiles that an answer is held against, [11, 32, 32, 3]: the truth, the source, nine wrong ones."""
+    while True:
+        edit = draw_edit(random, kind, "square")
+        wrong = wrong_answers(edit, random)
+        if wrong is not None:
+            return edit, np.stack([np.asarray(t, np.float32) for t in (tile(edit.after), tile(edit.before), *wrong)])
+
+
+def draw_cases() -> list[tuple[Edit, np.ndarray]]:
+    random = Random("validation")
+    return [draw_case(random, kind) for kind, count in COUNTS.items() for _ in range(max(2, count // SHARE))]
+
+
+def judge(edit: Edit, tiles: np.ndarray, picture: np.ndarray) -> tuple[float, float | None]:
+    """The margin, of 255, above zero where the edit was followed; and dB outside of it, where there is an outside."""
+    before, after = render(edit.before, SIZE), render(edit.after, SIZE)
+    cells = tiles.shape[1]
+    small = picture.reshape(cells, SIZE[1] // cells, cells, SIZE[0] // cells, 3).mean(axis=(1, 3))
+    distances = np.abs(small - tiles).mean(axis=(1, 2, 3))
+    wrong = distances[2:] if edit.kind == "nothing" else distances[1:]
+    outside = ~change_mask(before, after)
+    error = np.square(picture - np.asarray(after, np.float32))[outside]
+    return float(wrong.min() - distances[0]), 10 * float(np.log10(255**2 / max(error.mean(), 0.1))) if outside.any() else None
+
+
+@torch.no_grad()
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.validation", description=__doc__)
+    parser.add_argument("--guidance", type=float, nargs="*", default=[], help="one pass at each of these guidances")
+    parser.add_argument("--scale", type=float, nargs="*", default=[], help="two passes at each of these scales of true guidance")
+    arguments = parser.parse_args()
+    state = run.load("editor")
+    if state is None:
+        raise SystemExit("There is no trained state yet.")
+    student, teacher, encoder = editor.trained(), editor.trained(), autoencoder.trained()
+    if state["teacher"]:
+        teacher.load_state_dict(state["teacher"])
+    cases = draw_cases()
+    count = len(cases)
+    batches = editor.Batches(encoder, count, 0, "cpu")
+    sources = np.stack([np.asarray(render(edit.before, SIZE)) for edit, _ in cases])
+    reference = editor.pack(autoencoder.encode(encoder, autoencoder.pixels(sources)))
+    words, empty = batches.tokens([edit.instruction for edit, _ in cases]), batches.tokens([""] * count)
+    noise = torch.randn(reference.shape, generator=torch.Generator().manual_seed(0))
+    places = editor.image_ids(SIZE)
+
+    def velocity(model: editor.Editor, latents: Tensor, sigma: Tensor, guidance: float, texts: tuple[Tensor, Tensor]) -> Tensor:
+        with mixed("cpu"):
+            return model.velocity(latents, reference, places, sigma, torch.full((count,), guidance), *texts)
+
+    def one_pass(latents: Tensor, sigma: Tensor, guidance: float) -> Tensor:
+        return velocity(student, latents, sigma, guidance, words)
+
+    def two_passes(latents: Tensor, sigma: Tensor, scale: float) -> Tensor:
+        without = velocity(teacher, latents, sigma, editor.PLAIN_GUIDANCE, empty)
+        return without + scale * (velocity(teacher, latents, sigma, editor.PLAIN_GUIDANCE, words) - without)
+
+    settings = [("guidance", one_pass, value) for value in arguments.guidance]
+    settings += [("scale", two_passes, value) for value in arguments.scale]
+    for name, predict, value in settings:
+        decoded = decode(encoder, denoise(lambda latents, sigma: predict(latents, sigma, value), noise), SIZE)  # noqa: B023
+        pictures = ((decoded.clamp(-1, 1) + 1) * 127.5).round().permute(0, 2, 3, 1).numpy()
+        judged = [judge(edit, tiles, picture) for (edit, tiles), picture in zip(cases, pictures, strict=True)]
+        followed = [margin > 0 for margin, _ in judged]
+        print(f"{name} {value}: followed {np.mean(followed):.2f}, margin {np.mean([margin for margin, _ in judged]):.2f}, "
+              f"kept {np.mean([kept for _, kept in judged if kept is not None]):.2f} dB")  # fmt: skip
+        by_kind = Counter(edit.kind for (edit, _), is_right in zip(cases, followed, strict=True) if is_right)
+        print("  " + ", ".join(f"{kind} {by_kind[kind]} of {n}" for kind, n in Counter(edit.kind for edit, _ in cases).items()))
+
+
+if __name__ == "__main__":
+    main()
