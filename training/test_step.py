@@ -12,8 +12,9 @@ from training import checks
 from training.editor import balance, draw_guidance, image_ids, pack, true_scale
 from training.muon import orthogonalise
 from training.precision import attention
+from training.sampling import SIZE
 from training.scenes.render import render
-from training.validation import SIZE, draw_case, judge
+from training.validation import draw_case, judge
 
 
 def test_attention_and_its_gradients_are_those_of_pytorch() -> None:

@@ -12,18 +12,14 @@ from collections import Counter
 from random import Random
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from training import autoencoder, editor, run
-from training.distilled import decode, denoise
 from training.evaluation_set import COUNTS, tile, wrong_answers
-from training.precision import mixed
+from training.sampling import SIZE, Sampler
 from training.scenes.edits import Edit, draw_edit
 from training.scenes.render import change_mask, render
 
 SHARE = 5  # of each kind, one scene for so many of the evaluation
-SIZE = (autoencoder.SIDE, autoencoder.SIDE)
 
 
 def draw_case(random: Random, kind: str) -> tuple[Edit, np.ndarray]:
@@ -52,49 +48,27 @@ def judge(edit: Edit, tiles: np.ndarray, picture: np.ndarray) -> tuple[float, fl
     return float(wrong.min() - distances[0]), 10 * float(np.log10(255**2 / max(error.mean(), 0.1))) if outside.any() else None
 
 
-@torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.validation", description=__doc__)
     parser.add_argument("--guidance", type=float, nargs="*", default=[], help="one pass at each of these guidances")
     parser.add_argument("--scale", type=float, nargs="*", default=[], help="two passes at each of these scales of true guidance")
     arguments = parser.parse_args()
-    state = run.load("editor")
-    if state is None:
-        raise SystemExit("There is no trained state yet.")
-    student, teacher, encoder = editor.trained(), editor.trained(), autoencoder.trained()
-    if state["teacher"]:
-        teacher.load_state_dict(state["teacher"])
     cases = draw_cases()
-    count = len(cases)
-    batches = editor.Batches(encoder, count, 0, "cpu")
-    sources = np.stack([np.asarray(render(edit.before, SIZE)) for edit, _ in cases])
-    reference = editor.pack(autoencoder.encode(encoder, autoencoder.pixels(sources)))
-    words, empty = batches.tokens([edit.instruction for edit, _ in cases]), batches.tokens([""] * count)
-    noise = torch.randn(reference.shape, generator=torch.Generator().manual_seed(0))
-    places = editor.image_ids(SIZE)
+    sampler = Sampler([edit for edit, _ in cases], in_half=True)
+    for guidance in arguments.guidance:
+        report(f"guidance {guidance}", cases, sampler.one_pass(guidance))
+    for scale in arguments.scale:
+        report(f"scale {scale}", cases, sampler.two_passes(scale))
 
-    def velocity(model: editor.Editor, latents: Tensor, sigma: Tensor, guidance: float, texts: tuple[Tensor, Tensor]) -> Tensor:
-        with mixed("cpu"):
-            return model.velocity(latents, reference, places, sigma, torch.full((count,), guidance), *texts)
 
-    def one_pass(latents: Tensor, sigma: Tensor, guidance: float) -> Tensor:
-        return velocity(student, latents, sigma, guidance, words)
-
-    def two_passes(latents: Tensor, sigma: Tensor, scale: float) -> Tensor:
-        without = velocity(teacher, latents, sigma, editor.PLAIN_GUIDANCE, empty)
-        return without + scale * (velocity(teacher, latents, sigma, editor.PLAIN_GUIDANCE, words) - without)
-
-    settings = [("guidance", one_pass, value) for value in arguments.guidance]
-    settings += [("scale", two_passes, value) for value in arguments.scale]
-    for name, predict, value in settings:
-        decoded = decode(encoder, denoise(lambda latents, sigma: predict(latents, sigma, value), noise), SIZE)  # noqa: B023
-        pictures = ((decoded.clamp(-1, 1) + 1) * 127.5).round().permute(0, 2, 3, 1).numpy()
-        judged = [judge(edit, tiles, picture) for (edit, tiles), picture in zip(cases, pictures, strict=True)]
-        followed = [margin > 0 for margin, _ in judged]
-        print(f"{name} {value}: followed {np.mean(followed):.2f}, margin {np.mean([margin for margin, _ in judged]):.2f}, "
-              f"kept {np.mean([kept for _, kept in judged if kept is not None]):.2f} dB")  # fmt: skip
-        by_kind = Counter(edit.kind for (edit, _), is_right in zip(cases, followed, strict=True) if is_right)
-        print("  " + ", ".join(f"{kind} {by_kind[kind]} of {n}" for kind, n in Counter(edit.kind for edit, _ in cases).items()))
+def report(title: str, cases: list[tuple[Edit, np.ndarray]], decoded: Tensor) -> None:
+    results = ((decoded.clamp(-1, 1) + 1) * 127.5).round().permute(0, 2, 3, 1).numpy()
+    judged = [judge(edit, tiles, picture) for (edit, tiles), picture in zip(cases, results, strict=True)]
+    followed = [margin > 0 for margin, _ in judged]
+    print(f"{title}: followed {np.mean(followed):.2f}, margin {np.mean([margin for margin, _ in judged]):.2f}, "
+          f"kept {np.mean([kept for _, kept in judged if kept is not None]):.2f} dB")  # fmt: skip
+    by_kind = Counter(edit.kind for (edit, _), is_right in zip(cases, followed, strict=True) if is_right)
+    print("  " + ", ".join(f"{kind} {by_kind[kind]} of {n}" for kind, n in Counter(edit.kind for edit, _ in cases).items()))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,88 @@
+"""Makes a saved training edit pictures as the engine does: in one guided pass a step, or in the two of true guidance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from training import autoencoder, editor, run
+from training.precision import mixed
+from training.scenes.edits import Edit
+from training.scenes.render import Scene, render
+
+STEPS = 28
+SIZE = (autoencoder.SIDE, autoencoder.SIDE)
+
+
+def sigmas(tokens: int) -> list[float]:
+    """The scheduler's sigmas for this many target tokens, and the final zero."""
+    return [editor.shift_time(u, tokens) for u in np.linspace(1, 1 / STEPS, STEPS)] + [0.0]
+
+
+def denoise(velocity: Callable[[Tensor, Tensor], Tensor], noise: Tensor) -> Tensor:
+    latents, course = noise, sigmas(noise.shape[1])
+    for now, after in zip(course, course[1:], strict=False):
+        latents = latents + (after - now) * velocity(latents, torch.full((len(noise),), now))
+    return latents
+
+
+def unpack(tokens: Tensor, rows: int, columns: int) -> Tensor:
+    """The inverse of editor.pack."""
+    return tokens.view(-1, rows, columns, 16, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(-1, 16, rows * 2, columns * 2)
+
+
+def decode(encoder: AutoencoderKL, tokens: Tensor) -> Tensor:
+    """Pictures of SIZE, [B, 3, height, width], about -1 to 1."""
+    latents = unpack(tokens, SIZE[1] // editor.TOKEN, SIZE[0] // editor.TOKEN)
+    return encoder.decode(latents / encoder.config.scaling_factor + encoder.config.shift_factor).sample
+
+
+def pictures(scenes: Sequence[Scene]) -> Tensor:
+    """[B, 3, height, width], -1 to 1."""
+    return autoencoder.pixels(np.stack([np.asarray(render(scene, SIZE)) for scene in scenes]))
+
+
+class Sampler:
+    """The saved networks and what they are asked: the same edits of square pictures from the same noise each time."""
+
+    @torch.no_grad()
+    def __init__(self, edits: Sequence[Edit], in_half: bool = False) -> None:
+        state = run.load("editor")
+        if state is None:
+            raise SystemExit("There is no trained state yet.")
+        self.is_distilled = state["teacher"] is not None
+        self.student, self.teacher, self.encoder = editor.trained(), editor.trained(), autoencoder.trained()
+        if self.is_distilled:
+            self.teacher.load_state_dict(state["teacher"])
+        self.precision = mixed("cpu") if in_half else nullcontext()
+        batches = editor.Batches(self.encoder, len(edits), 0, "cpu")
+        self.reference = editor.pack(autoencoder.encode(self.encoder, pictures([edit.before for edit in edits])))
+        self.words, self.empty = batches.tokens([edit.instruction for edit in edits]), batches.tokens([""] * len(edits))
+        self.noise = torch.randn(self.reference.shape, generator=torch.Generator().manual_seed(0))
+        self.places = editor.image_ids(SIZE)
+
+    @torch.no_grad()
+    def one_pass(self, guidance: float) -> Tensor:
+        """The pictures of the student at this guidance, see `decode`."""
+        return decode(self.encoder, denoise(lambda x, sigma: self._velocity(self.student, x, sigma, guidance, self.words), self.noise))
+
+    @torch.no_grad()
+    def two_passes(self, scale: float) -> Tensor:
+        """Those of the teacher at this scale of true guidance."""
+
+        def velocity(latents: Tensor, sigma: Tensor) -> Tensor:
+            given, without = (
+                self._velocity(self.teacher, latents, sigma, editor.PLAIN_GUIDANCE, texts) for texts in (self.words, self.empty)
+            )
+            return without + scale * (given - without)
+
+        return decode(self.encoder, denoise(velocity, self.noise))
+
+    def _velocity(self, model: editor.Editor, latents: Tensor, sigma: Tensor, guidance: float, texts: tuple[Tensor, Tensor]) -> Tensor:
+        with self.precision:
+            return model.velocity(latents, self.reference, self.places, sigma, torch.full((len(latents),), guidance), *texts)
