@@ -5,9 +5,9 @@ import path from "node:path";
 import { SERVE, Server } from "../../bench/api/server.ts";
 import { inRepository } from "../../bench/paths.ts";
 import { launch } from "../chromium.ts";
+import { README_SEED } from "./edits.ts";
 
 const VIEWPORT = { width: 1180, height: 880 };
-const SEED = "7";
 const DIVIDER = "35";
 
 export async function drawPlayground(): Promise<string> {
@@ -25,7 +25,7 @@ export async function drawPlayground(): Promise<string> {
     await page.goto(`${server.address}/#key=${server.key}`);
     await page.getByRole("button", { name: "Example: bluebird" }).click();
     await page.getByText("Settings", { exact: true }).click();
-    await page.getByLabel("Seed").fill(SEED);
+    await page.getByLabel("Seed").fill(String(README_SEED));
     await page.getByText("Settings", { exact: true }).click();
     await page.getByRole("button", { name: /^Edit picture/ }).click();
     await page.getByRole("link", { name: "Download" }).waitFor();
