@@ -35,6 +35,7 @@ SCHEDULER = {
 NOT_MUON = ("norm", "transformer.proj_out")
 
 NOISES_PER_BATCH = 4  # encoding a batch costs as much as half a step, so each is used with several noises
+SIGMA_SHIFT = 3.0  # of the sigmas that are trained on, see `draw_sigma`
 CHECK_EVERY = 250  # steps
 EMPTY_TEXTS = 0.1  # the share of instructions left out, so that true guidance has something to go against
 PLAIN_GUIDANCE = 1.0  # what the guidance embedding gets while it has no meaning yet: true guidance 1 is the plain prediction
@@ -127,10 +128,17 @@ def shift_time(u: Any, tokens: int) -> Any:
     return shift * u / (1 + (shift - 1) * u)
 
 
-def draw_sigma(count: int, tokens: int, device: str, generator: torch.Generator | None = None) -> Tensor:
-    """Logit-normal, shifted as the scheduler shifts for this many target tokens."""
-    u = torch.randn(count, device="cpu" if generator else device, generator=generator).sigmoid().to(device)
-    return shift_time(u, tokens)
+def draw_sigma(count: int, device: str, generator: torch.Generator | None = None) -> Tensor:
+    """[count] in 0..1: spread evenly over a batch, then shifted so that 43 % are above 0.8.
+
+    What comes of an instruction is settled there, in the first of the steps, and what is settled wrong stays. The usual
+    logit-normal times put 4 % above 0.9, and after 11,000 steps of them the network at sigma 1 still missed what it had only to
+    copy by 0.25, of a variance of 1.
+    """
+    where = "cpu" if generator else device
+    spread = torch.randperm(count, device=where, generator=generator) + torch.rand(count, device=where, generator=generator)
+    u = (spread / count).to(device)
+    return SIGMA_SHIFT * u / (1 + (SIGMA_SHIFT - 1) * u)
 
 
 def draw_guidance(count: int, device: str) -> Tensor:
@@ -249,7 +257,7 @@ class Check:
         generator = torch.Generator().manual_seed(0)
         shape, device = self.data["target"].shape, batches.device
         self.noise = torch.randn(shape, generator=generator).to(device)
-        self.sigma = draw_sigma(shape[0], shape[1], device, generator)
+        self.sigma = draw_sigma(shape[0], device, generator)
         self.guidance = torch.full((shape[0],), PLAIN_GUIDANCE, device=device)
 
     def loss(self, forward: Callable[..., Tensor]) -> float:
@@ -300,7 +308,7 @@ def _train_phase(
         if step % NOISES_PER_BATCH == 0 or not data:
             data = batches.draw(step // NOISES_PER_BATCH)
         noise = torch.randn_like(data["target"])
-        sigma = draw_sigma(batches.batch, noise.shape[1], device)
+        sigma = draw_sigma(batches.batch, device)
         plain_guidance = torch.full((batches.batch,), PLAIN_GUIDANCE, device=device)
         guidance = draw_guidance(batches.batch, device)
         at = sigma.view(-1, 1, 1)

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from training import checks
-from training.editor import balance, draw_guidance, image_ids, pack, true_scale
+from training.editor import balance, draw_guidance, draw_sigma, image_ids, pack, true_scale
 from training.muon import orthogonalise
 from training.precision import attention
 from training.sampling import SIZE
@@ -49,6 +49,15 @@ def test_every_guidance_is_asked_for() -> None:
     assert 0.09 < (drawn == 0).float().mean() < 0.11
     assert 0.45 < ((drawn >= 1) & (drawn <= 4)).float().mean() < 0.75
     assert [round(true_scale(torch.tensor(g)).item(), 2) for g in (0.0, 1.0, 2.0, 5.0, 10.0)] == [0, 1.33, 2, 2.86, 3.33]
+
+
+def test_a_batch_spreads_its_sigmas_and_four_in_ten_are_high() -> None:
+    drawn = draw_sigma(1000, "cpu", torch.Generator().manual_seed(0))
+    assert 0 <= drawn.min() < 0.01 and 0.999 < drawn.max() <= 1
+    # Of u spread evenly, sigma is above s from u = s / (3 - 2 s) on: 0.8 from 0.571, 0.9 from 0.75, 0.2 from 0.077.
+    for sigma, share in ((0.2, 0.923), (0.8, 0.429), (0.9, 0.25)):
+        assert abs((drawn > sigma).float().mean().item() - share) <= 0.002, sigma
+    assert torch.equal(drawn, draw_sigma(1000, "cpu", torch.Generator().manual_seed(0)))
 
 
 def test_what_changes_counts_as_much_as_what_stays() -> None:
