@@ -279,6 +279,8 @@ def compiled(model: Editor, device: str) -> Callable[..., Tensor]:
         # Of one block: the shapes, times two networks, times with gradients and without. Beyond, steps run uncompiled.
         torch._dynamo.config.recompile_limit = 32
         if device == "cpu":
+            # With 512 the gradients of the double blocks come out a hundred thousand times too large, or not as numbers.
+            torch._inductor.config.cpp.simdlen = 256
             transformer_flux.dispatch_attention_fn = attention  # its registry takes none from outside
         model.transformer.compile_repeated_blocks(dynamic=device != "cpu")
     return model.velocity
