@@ -1,11 +1,11 @@
-/** The whole of `bench:precision`, on an edit each. */
+/** The whole of `bench:precision`, on few edits. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { inRepository } from "../../bench/paths.ts";
 import type { Goal } from "../../bench/goals.ts";
 
-it("tells kinds of weights apart, and meets its goals where one picture can", async () => {
+it("tells kinds of weights apart, and meets its goals", async () => {
   const script = inRepository("scripts", "run-ts.mjs");
   const args = [script, inRepository("bench", "precision.ts"), "--small"];
   const { stdout } = await promisify(execFile)(process.execPath, args);
@@ -27,11 +27,9 @@ it("tells kinds of weights apart, and meets its goals where one picture can", as
     expect(errorOf("int4") / errorOf("int8")).toBeGreaterThan(8);
   }
   expect(report.goals).toHaveLength(4);
-  // One picture is too few for a median of what the small network makes: at int8 the
-  // benchmark's five have a median of 56 dB and a least of 37.
+  // Three pictures are few for a median of what the small network makes of 4 bits.
   const missed = report.goals.filter(({ isMet }) => !isMet).map(({ goal }) => goal);
-  expect(missed.filter((goal) => !goal.includes("tiny"))).toEqual([]);
-  expect(report.goals.find(({ goal }) => goal.endsWith("tiny, int8"))!.value).toBeGreaterThan(30);
+  expect(missed.filter((goal) => !goal.endsWith("tiny, int4"))).toEqual([]);
 });
 
 interface Report {
