@@ -121,11 +121,15 @@ def pack(latents: Tensor) -> Tensor:
     return latents.view(b, c, h // 2, 2, w // 2, 2).permute(0, 2, 4, 1, 3, 5).reshape(b, h * w // 4, c * 4)
 
 
+def shifted(u: Any, shift: float) -> Any:
+    """Moves times in 0..1, a number or a tensor, towards 1 where the shift is above 1."""
+    return shift * u / (1 + (shift - 1) * u)
+
+
 def shift_time(u: Any, tokens: int) -> Any:
     """Shifts times in 0..1, a number or a tensor, as the scheduler does for this many target tokens (mu is linear in them)."""
     slope = (SCHEDULER["max_shift"] - SCHEDULER["base_shift"]) / (SCHEDULER["max_image_seq_len"] - SCHEDULER["base_image_seq_len"])
-    shift = math.exp(SCHEDULER["base_shift"] + slope * (tokens - SCHEDULER["base_image_seq_len"]))
-    return shift * u / (1 + (shift - 1) * u)
+    return shifted(u, math.exp(SCHEDULER["base_shift"] + slope * (tokens - SCHEDULER["base_image_seq_len"])))
 
 
 def draw_sigma(count: int, device: str, generator: torch.Generator | None = None) -> Tensor:
@@ -137,8 +141,7 @@ def draw_sigma(count: int, device: str, generator: torch.Generator | None = None
     """
     where = "cpu" if generator else device
     spread = torch.randperm(count, device=where, generator=generator) + torch.rand(count, device=where, generator=generator)
-    u = (spread / count).to(device)
-    return SIGMA_SHIFT * u / (1 + (SIGMA_SHIFT - 1) * u)
+    return shifted((spread / count).to(device), SIGMA_SHIFT)
 
 
 def draw_guidance(count: int, device: str) -> Tensor:
