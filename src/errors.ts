@@ -49,6 +49,8 @@ const ERRORS = {
   NOT_RETRYABLE: { httpStatus: 409, isRetryable: false },
   /** The database cannot be reached, or is not fit for this version. */
   DATABASE_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
+  /** The database went away while a transaction was committed: it may be done or not. */
+  COMMIT_UNDECIDED: { httpStatus: 503, isRetryable: true },
   /** The pictures cannot be stored or read. */
   STORAGE_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
   /** The caller's signal ended the edit. */

@@ -4,12 +4,16 @@
  */
 import { Pool, type PoolClient, type PoolConfig, type QueryResult, types as pgTypes } from "pg";
 import type { Duplex } from "node:stream";
-import { messageOf, RetouchError } from "../errors.ts";
+import { isAway, unavailable, undecided } from "./failures.ts";
 import { createListener, type Listener } from "./listener.ts";
 
 /** One statement, or a transaction of several. */
 export interface Sql {
-  /** Runs one statement with `$1` placeholders. @returns its rows */
+  /**
+   * Runs one statement with `$1` placeholders.
+   * @returns its rows
+   * @throws RetouchError DATABASE_UNAVAILABLE; the driver's error where the statement itself is refused
+   */
   query<Row extends object = Record<string, unknown>>(
     text: string,
     values?: readonly unknown[],
@@ -20,7 +24,10 @@ export interface Database extends Sql {
   /** Schema that holds our tables; the queue's is named after it. */
   readonly schema: string;
   readonly isEmbedded: boolean;
-  /** Commits what `work` did, or nothing when it throws. */
+  /**
+   * Commits what `work` did, or nothing when it throws.
+   * @throws RetouchError DATABASE_UNAVAILABLE, COMMIT_UNDECIDED; what `work` throws
+   */
   transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>;
   /** Notifications of this schema's channel, from this process and all others. */
   readonly notifications: Listener;
@@ -75,7 +82,7 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
   } catch (cause) {
     await notifications.close();
     await pool.end();
-    throw unavailable(cause, isEmbedded);
+    throw unavailable(cause, { isEmbedded, isOpening: true });
   }
 
   /**
@@ -83,7 +90,9 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
    * a transaction open; the embedded database has no other connection to go on with.
    */
   async function lend<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
-    const client = await pool.connect();
+    const client = await pool.connect().catch((cause: unknown) => {
+      throw unavailable(cause, { isEmbedded });
+    });
     let broken: Error | undefined;
     // A connection that breaks while it is lent out says so here too, and unheard that would end the program. The first
     // news is the cause, such as the server's shutdown; what follows is only that the connection is gone.
@@ -95,7 +104,8 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
           return await run(client, text, values);
         } catch (error) {
           // A statement that came after the news is refused by the driver, whose sentence does not say why.
-          throw broken ?? error;
+          const cause = broken ?? error;
+          throw broken || isAway(error) ? unavailable(cause, { isEmbedded }) : error;
         }
       },
     };
@@ -121,7 +131,9 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
       lend(async (sql) => {
         await sql.query("begin");
         const result = await work(sql);
-        await sql.query("commit");
+        await sql.query("commit").catch((cause: unknown) => {
+          throw undecided(cause);
+        });
         return result;
       }),
     close() {
@@ -143,13 +155,4 @@ async function run<Row extends object>(
   const result = (await client.query(text, values as unknown[])) as QueryResult | QueryResult[];
   // Several statements in one text, which only schema changes use, answer with a result each.
   return (Array.isArray(result) ? result.flatMap(({ rows }) => rows) : result.rows) as Row[];
-}
-
-function unavailable(cause: unknown, isEmbedded: boolean): RetouchError {
-  const what = isEmbedded ? "The embedded database" : "DATABASE_URL: the database";
-  // The driver's sentence names host and port, never the password. A refused connection to several addresses has none.
-  const reason = messageOf(cause) || messageOf((cause as AggregateError).errors?.[0]);
-  return new RetouchError("DATABASE_UNAVAILABLE", `${what} cannot be opened: ${reason.replace(/\.$/, "")}.`, {
-    cause,
-  });
 }

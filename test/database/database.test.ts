@@ -1,9 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { connectDatabase, type Database, type Sql } from "../../src/database/database.ts";
-import { databaseUrl } from "../support/databases.ts";
+import { databaseUrl, postgresMissing } from "../support/databases.ts";
 import { describeOnDatabases } from "../support/jobs.ts";
 import { refusal } from "../support/refusal.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 describeOnDatabases("a database", (bench) => {
   const names = async (): Promise<string[]> =>
@@ -136,9 +137,20 @@ describeOnDatabases("a database", (bench) => {
       bench.database.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${where}`, values);
 
     describe("in the middle of a transaction", () => {
-      const TERMINATED = "terminating connection due to administrator command";
+      const TERMINATED = refusal(
+        "DATABASE_UNAVAILABLE",
+        "DATABASE_URL: the database does not answer: terminating connection due to administrator command.",
+      );
       const pidOf = async (sql: Sql): Promise<number> =>
         (await sql.query<{ pid: number }>("select pg_backend_pid() as pid"))[0]!.pid;
+      const endAndHear = async (sql: Sql): Promise<void> => {
+        const pid = await pidOf(sql);
+        await end("pid = $1", [pid]);
+        // The server says farewell before it forgets the connection, so that afterwards the driver has the news.
+        const isThere = "select 1 from pg_stat_activity where pid = $1";
+        await expect.poll(() => bench.database.query(isThere, [pid])).toEqual([]);
+        await setImmediate();
+      };
       const expectNothingKept = async (): Promise<void> => {
         expect(await names()).toEqual([]);
         expect(await database.query("select 1 as one")).toEqual([{ one: 1 }]);
@@ -154,22 +166,26 @@ describeOnDatabases("a database", (bench) => {
           await end("pid = $1", [pid]);
           await running;
         });
-        await expect(failed).rejects.toThrow(TERMINATED);
+        await expect(failed).rejects.toEqual(TERMINATED);
         await expectNothingKept();
       });
 
       it("fail the next statement, say why, and are replaced", async () => {
         const failed = database.transaction(async (sql) => {
           await sql.query(insert(), ["a"]);
-          const pid = await pidOf(sql);
-          await end("pid = $1", [pid]);
-          // The server says farewell before it forgets the connection, so that afterwards the driver has the news.
-          const isThere = "select 1 from pg_stat_activity where pid = $1";
-          await expect.poll(() => bench.database.query(isThere, [pid])).toEqual([]);
-          await setImmediate();
+          await endAndHear(sql);
           await sql.query("select 1");
         });
-        await expect(failed).rejects.toThrow(TERMINATED);
+        await expect(failed).rejects.toEqual(TERMINATED);
+        await expectNothingKept();
+      });
+
+      it("at its end, leave open whether it was committed", async () => {
+        const failed = database.transaction(async (sql) => {
+          await sql.query(insert(), ["a"]);
+          await endAndHear(sql);
+        });
+        await expect(failed).rejects.toEqual(refusal("COMMIT_UNDECIDED", /may be there or not\.$/));
         await expectNothingKept();
       });
 
@@ -205,6 +221,28 @@ describeOnDatabases("a database", (bench) => {
       await expect.poll(() => heard).toEqual(["news"]);
       expect(errors).toHaveLength(1);
     });
+  });
+});
+
+describe("a database that goes away", () => {
+  it("refuses what needs a connection, and answers again when it is back", async ({ skip }) => {
+    if (postgresMissing !== undefined) skip(postgresMissing);
+    const proxy = await startTcpProxy(databaseUrl);
+    const database = await connectDatabase({ url: proxy.url, schema: "retouch", onError: () => {} });
+    try {
+      await proxy.cut();
+      const unavailable = refusal(
+        "DATABASE_UNAVAILABLE",
+        /^DATABASE_URL: the database does not answer: .*[^.]\.$/,
+      );
+      await expect(database.query("select 1")).rejects.toEqual(unavailable);
+      await expect(database.transaction((sql) => sql.query("select 1"))).rejects.toEqual(unavailable);
+      await proxy.restore();
+      expect(await database.query("select 1 as one")).toEqual([{ one: 1 }]);
+    } finally {
+      await database.close();
+      await proxy.cut();
+    }
   });
 });
 
