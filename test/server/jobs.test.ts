@@ -570,6 +570,19 @@ describe("a picture", () => {
     expect(unknown.edit.image.kind).toBe("url");
   });
 
+  it("is kept where nobody knows whether its job was written", async () => {
+    const server = await startServer();
+    server.jobs.refuseNext(new RetouchError("COMMIT_UNDECIDED", "The connection to db.internal is lost."));
+    const body = { input: { prompt: "p", image: picture.toString("base64") } };
+    const response = await server.call("POST", "/run", { body });
+    expect([response.statusCode, response.headers["retry-after"], response.json()]).toEqual([
+      503,
+      "5",
+      { error: "The service cannot answer now; try again later." },
+    ]);
+    expect(server.storage.objects.size).toBe(1);
+  });
+
   it("is not kept where the storage refuses it", async () => {
     const server = await startServer();
     server.storage.put = async () => {

@@ -120,7 +120,9 @@ export async function queueJob(
     if (isRepeat) await discard(context, image);
     return job;
   } catch (error) {
-    await discard(context, image);
+    // The job may be there all the same, and a repetition with its idempotency key find it: it needs its picture.
+    const isUndecided = error instanceof RetouchError && error.code === "COMMIT_UNDECIDED";
+    if (!isUndecided) await discard(context, image);
     throw error;
   }
 }
