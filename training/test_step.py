@@ -48,7 +48,7 @@ def test_every_guidance_is_asked_for() -> None:
     assert drawn.min() == 0 and 9.5 < drawn.max() <= 10
     assert 0.09 < (drawn == 0).float().mean() < 0.11
     assert 0.45 < ((drawn >= 1) & (drawn <= 4)).float().mean() < 0.75
-    assert [round(true_scale(torch.tensor(g)).item(), 2) for g in (0.0, 1.0, 2.0, 5.0, 10.0)] == [0, 1.33, 2, 2.86, 3.33]
+    assert [round(true_scale(torch.tensor(g)).item(), 2) for g in (0.0, 1.0, 2.0, 5.0, 10.0)] == [0, 0.8, 1.33, 2.22, 2.86]
 
 
 def test_a_batch_spreads_its_sigmas_and_four_in_ten_are_high() -> None:
