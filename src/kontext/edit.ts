@@ -145,8 +145,11 @@ export async function* editPicture(
   const picture = await resizePicture(working, size.width, size.height);
 
   // 9. Where that is asked for: the source's own pixels, wherever the network only drew the source again.
-  const notices = adapted?.notices ?? [];
-  notices.push(...noticesOf(prompt.isCut, negativePrompt?.isCut ?? false, networks.textLength));
+  const isNegativeCut = negativePrompt?.isCut ?? false;
+  const notices = [
+    ...(adapted?.notices ?? []),
+    ...noticesOf(prompt.isCut, isNegativeCut, networks.textLength),
+  ];
   let kept: Kept | undefined;
   if (request.isUnchangedKept && !hasOneCanvas({ target, reference })) notices.push(NOT_KEPT);
   else if (request.isUnchangedKept) {
