@@ -1,0 +1,42 @@
+"""Averages two checkpoints that were trained one from the other: `python -m training.average BEFORE AFTER OUT`.
+
+Each run begins with high rates again and ends somewhere else around the same minimum; the middle is nearer to it than either.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+
+def average(before: Path, after: Path, out: Path) -> None:
+    """Writes `out` as `after` with the mean of both ones' weights, in the element type that they have.
+
+    Raises ValueError where one has a tensor that the other lacks, or has in another shape.
+    """
+    shutil.copytree(after, out)
+    for path in sorted(out.rglob("*.safetensors")):
+        part = path.relative_to(out)
+        one, other = load_file(before / part), load_file(path)
+        if {k: t.shape for k, t in one.items()} != {k: t.shape for k, t in other.items()}:
+            raise ValueError(f"{part}: the two checkpoints have other tensors.")
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata()
+        mean = {k: ((one[k].float() + other[k].float()) / 2).to(other[k].dtype).contiguous() for k in other}
+        save_file(mean, path, metadata)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.average", description=__doc__)
+    for name in ("before", "after", "out"):
+        parser.add_argument(name, type=Path)
+    arguments = parser.parse_args()
+    average(arguments.before, arguments.after, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
