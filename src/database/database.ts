@@ -104,8 +104,8 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
           return await run(client, text, values);
         } catch (error) {
           // A statement that came after the news is refused by the driver, whose sentence does not say why.
-          const cause = broken ?? error;
-          throw broken || isAway(error) ? unavailable(cause, { isEmbedded }) : error;
+          if (broken || isAway(error)) throw unavailable(broken ?? error, { isEmbedded });
+          throw error;
         }
       },
     };
