@@ -18,16 +18,19 @@ def average(before: Path, after: Path, out: Path) -> None:
 
     Raises ValueError where one has a tensor that the other lacks, or has in another shape.
     """
-    shutil.copytree(after, out)
-    for path in sorted(out.rglob("*.safetensors")):
-        part = path.relative_to(out)
+    means = {}
+    for path in sorted(after.rglob("*.safetensors")):
+        part = path.relative_to(after)
         one, other = load_file(before / part), load_file(path)
         if {k: t.shape for k, t in one.items()} != {k: t.shape for k, t in other.items()}:
             raise ValueError(f"{part}: the two checkpoints have other tensors.")
         with safe_open(path, "pt") as file:
             metadata = file.metadata()
-        mean = {k: ((one[k].float() + other[k].float()) / 2).to(other[k].dtype).contiguous() for k in other}
-        save_file(mean, path, metadata)
+        means[part] = {k: ((one[k].float() + other[k].float()) / 2).to(other[k].dtype) for k in other}, metadata
+    # Only when all of them fit each other: nothing half written is left.
+    shutil.copytree(after, out)
+    for part, (mean, metadata) in means.items():
+        save_file(mean, out / part, metadata)
 
 
 def main() -> None:

@@ -44,8 +44,8 @@ PLAIN_GUIDANCE = 1.0  # what the guidance embedding gets while it has no meaning
 def true_scale(guidance: Tensor) -> Tensor:
     """The scale of true guidance that one pass at `guidance` learns to equal: 0 -> 0, 2 -> 1.33, 5 -> 2.22, 10 -> 2.86.
 
-    Rises all the way, and ever slower: the small model's edits are clearest at a scale of about 2.5, and more of the picture is
-    kept the nearer the scale is to 1.
+    Rises all the way, and ever slower: the small model follows best at a scale of about 2, and more of the picture is kept the
+    nearer the scale is to 1.
     """
     return 4 * guidance / (guidance + 4)
 
