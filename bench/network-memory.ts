@@ -4,7 +4,11 @@
  * Usage: node scripts/run-ts.mjs bench/network-memory.ts tiny|wide transformer|t5|encoder|decoder [KIND [SIDE]]
  * `tiny` is the checkpoint that ships, `wide` a random one with broad layers; KIND is what the weights of transformer and
  * T5 are, fp32 by default; SIDE that of the pictures, in pixels.
+ *
+ * Weights are made and converted in one process and measured in another, which is given the FOLDER that has them: memory
+ * that converting leaves behind would be taken by the network instead of new, up to a quarter of what it needs.
  */
+import { execFileSync } from "node:child_process";
 import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -35,6 +39,7 @@ import { inRepository } from "./paths.ts";
 type Measured = Exclude<ComponentName, "clip" | "modulation">;
 
 const DEFAULT_SIDE = "384";
+const RANDOM = "random.safetensors";
 const WIDE: NetworkSizes = {
   ...PUBLISHED_SIZES,
   flux: { ...PUBLISHED_SIZES.flux, numDoubleBlocks: 1, numSingleBlocks: 2, numHeads: 6, promptSize: 768 },
@@ -99,8 +104,8 @@ function inputsOf(
   };
 }
 
-/** Random weights of the shapes that a network asks for. */
-async function randomWeights(name: Measured, sizes: NetworkSizes, folder: string): Promise<WeightSet> {
+/** Writes random weights of the shapes that a network asks for. */
+async function writeRandomWeights(name: Measured, sizes: NetworkSizes, file: string): Promise<void> {
   const weights = new AskedWeights();
   build(name, sizes, weights);
   let offset = 0;
@@ -112,16 +117,13 @@ async function randomWeights(name: Measured, sizes: NetworkSizes, folder: string
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
-  const file = path.join(folder, "random.safetensors");
   const handle = await open(file, "w");
   await handle.write(Buffer.concat([length, json]));
-  // Not by `writeFloats`: its arrays would leave memory in this process, which the network would take instead of new.
   const block = Buffer.from(Float32Array.from({ length: 2 ** 18 }, () => (Math.random() - 0.5) / 16).buffer);
   for (let left = offset; left > 0; left -= block.length) {
     await handle.write(block, 0, Math.min(left, block.length));
   }
   await handle.close();
-  return new WeightSet(name, await readSafetensorsHeader(file));
 }
 
 async function shippedWeights(name: Measured): Promise<{ sizes: NetworkSizes; weights: WeightSet }> {
@@ -132,42 +134,62 @@ async function shippedWeights(name: Measured): Promise<{ sizes: NetworkSizes; we
   return { sizes: { ...WIDE, flux, autoencoder }, weights };
 }
 
+/** The weights in `kind`; converted ones are kept in the folder, and found there when asked for again. */
+async function weightsIn(folder: string): Promise<{ sizes: NetworkSizes; weights: WeightSet }> {
+  const { sizes, weights } =
+    checkpoint === "tiny"
+      ? await shippedWeights(name)
+      : { sizes: WIDE, weights: new WeightSet(name, await readSafetensorsHeader(path.join(folder, RANDOM))) };
+  const isConverted = name === "transformer" || name === "t5";
+  return { sizes, weights: isConverted ? await preparedWeights(name, weights, kind, { folder }) : weights };
+}
+
 /** Loads the runtime's library, which counts for the process and not for a network. */
-async function warmUp(): Promise<void> {
+async function warmUp(folder: string): Promise<void> {
   const model = buildModel("warm-up", { y: relu(input("x", "float32", [1])) });
   const session = await Session.load(model, { name: "warm-up", weightsFolder: folder, threads: 2 });
   await session.run({ x: { data: Float32Array.of(1), shape: [1] } });
   await session.dispose();
 }
 
-const [checkpoint, name, kind = "fp32", sideText = DEFAULT_SIDE] = process.argv.slice(2) as [
-  "tiny" | "wide",
-  Measured,
-  WeightsKind?,
-  string?,
-];
-const side = Number(sideText);
-const folder = await mkdtemp(path.join(tmpdir(), "retouch-"));
-try {
-  const { sizes, weights: stored } =
-    checkpoint === "tiny"
-      ? await shippedWeights(name)
-      : { sizes: WIDE, weights: await randomWeights(name, WIDE, folder) };
+/** Makes the weights, and has another process measure. */
+async function prepare(): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), "retouch-"));
+  try {
+    if (checkpoint === "wide") await writeRandomWeights(name, WIDE, path.join(folder, RANDOM));
+    await weightsIn(folder);
+    const measured = [checkpoint, name, kind, sideText, folder];
+    execFileSync(process.execPath, [...process.execArgv, process.argv[1]!, ...measured], {
+      stdio: "inherit",
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function measure(folder: string): Promise<void> {
+  const side = Number(sideText);
   const picture = { width: side, height: side };
   const edit = { target: picture, reference: picture, numSteps: 1, isNegativeUsed: false };
+  const { sizes, weights } = await weightsIn(folder);
   const { privateBytes, mappedBytes, workingBytes } = planMemory(sizes, kind, edit, Infinity).components[
     name
   ];
-  const weights =
-    name === "transformer" || name === "t5" ? await preparedWeights(name, stored, kind, { folder }) : stored;
-  await warmUp();
-  // The mark starts anew (proc(5)): converting weights raised it, too.
+  await warmUp(folder);
+  // The mark starts anew (proc(5)): loading the program raised it, too.
   await writeFile("/proc/self/clear_refs", "5");
   const before = statusBytes("self", "VmRSS")!;
   const session = await loadSession(build(name, sizes, weights), weights, { threads: 2 });
   await session.run(inputsOf(name, sizes, side));
   const measuredBytes = statusBytes("self", "VmHWM")! - before;
   console.log(JSON.stringify({ plannedBytes: privateBytes + mappedBytes + workingBytes, measuredBytes }));
-} finally {
-  await rm(folder, { recursive: true });
 }
+
+const [checkpoint, name, kind = "fp32", sideText = DEFAULT_SIDE, made] = process.argv.slice(2) as [
+  "tiny" | "wide",
+  Measured,
+  WeightsKind?,
+  string?,
+  string?,
+];
+await (made === undefined ? prepare() : measure(made));
