@@ -100,14 +100,6 @@ describe.each(Object.entries(PLACES))("storage in %s", (_, open) => {
     expect(Buffer.from((await storage.get(key))!.bytes).toString()).toBe("second");
   });
 
-  it("keeps writes to one key apart when they come at the same time", async () => {
-    const key = createKey("outputs", "png");
-    const versions = Array.from({ length: 8 }, (_, index) => Buffer.alloc(100_000, index));
-    await Promise.all(versions.map((bytes) => storage.put(key, bytes)));
-    const found = Buffer.from((await storage.get(key))!.bytes);
-    expect(versions.some((bytes) => bytes.equals(found))).toBe(true);
-  });
-
   it("stores many at the same time", async () => {
     const keys = Array.from({ length: 20 }, () => createKey("inputs", "bin"));
     await Promise.all(keys.map((key) => storage.put(key, Buffer.from(key))));

@@ -42,6 +42,16 @@ describe("local storage", () => {
     expect((await collect(storage.list("outputs"))).map((entry) => entry.key)).toEqual([key]);
   });
 
+  // S3 promises it of every object; of a folder, it is ours to keep.
+  it("keeps writes to one key apart when they come at the same time", async () => {
+    const storage = createLocalStorage(await temporaryFolder());
+    const key = createKey("outputs", "png");
+    const versions = Array.from({ length: 8 }, (_, index) => Buffer.alloc(100_000, index));
+    await Promise.all(versions.map((bytes) => storage.put(key, bytes)));
+    const found = Buffer.from((await storage.get(key))!.bytes);
+    expect(versions.some((bytes) => bytes.equals(found))).toBe(true);
+  });
+
   it("removes at its check what a process that was killed had begun long ago, and nothing that may go on", async () => {
     const folder = await temporaryFolder();
     const storage = createLocalStorage(folder);
