@@ -1,4 +1,4 @@
-"""Holds one guided pass against the teacher's two: `python -m training.distilled`, after the guidance phase.
+"""Holds one guided pass against the teacher's two: `python -m training.distilled [--checkpoint FOLDER]`, after the guidance phase.
 
 For new scenes and the same noise, the pictures after 28 steps of the distilled model at guidance g and of the teacher's true
 guidance at the scale that g stands for; in dB, per g. Beside it, what the teacher's scale does to the answer.
@@ -7,12 +7,13 @@ guidance at the scale that g stands for; in dB, per g. Beside it, what the teach
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from random import Random
 
 import torch
 
 from training import autoencoder, editor, run
-from training.sampling import Sampler, pictures
+from training.sampling import Sampler, networks, pictures
 from training.scenes.edits import draw_edit
 
 GUIDANCES = (0.0, 1.0, 2.0, 3.5, 5.0, 10.0)
@@ -21,13 +22,12 @@ GUIDANCES = (0.0, 1.0, 2.0, 3.5, 5.0, 10.0)
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.distilled", description=__doc__)
     parser.add_argument("--scenes", type=int, default=24)
-    count = parser.parse_args().scenes
+    parser.add_argument("--checkpoint", type=Path, help="a checkpoint folder, its own teacher, instead of the saved training")
+    arguments = parser.parse_args()
 
     random = Random("distilled")
-    edits = [draw_edit(random, shape="square") for _ in range(count)]
-    sampler = Sampler(edits)
-    if not sampler.is_distilled:
-        raise SystemExit("There is no distilled model yet: the guidance phase has not begun.")
+    edits = [draw_edit(random, shape="square") for _ in range(arguments.scenes)]
+    sampler = Sampler(networks(arguments.checkpoint), edits)
     truth = pictures([edit.after for edit in edits])
 
     for guidance in GUIDANCES:

@@ -1,9 +1,11 @@
-"""Makes a saved training edit pictures as the engine does: in one guided pass a step, or in the two of true guidance."""
+"""Makes a training or a checkpoint edit pictures as the engine does: in one guided pass a step, or in the two of true guidance."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -47,20 +49,38 @@ def pictures(scenes: Sequence[Scene]) -> Tensor:
     return autoencoder.pixels(np.stack([np.asarray(render(scene, SIZE)) for scene in scenes]))
 
 
-class Sampler:
-    """The saved networks and what they are asked: the same edits of square pictures from the same noise each time."""
+@dataclass(frozen=True)
+class Networks:
+    student: editor.Editor  # makes the single pass
+    teacher: editor.Editor  # makes the two passes of true guidance, asked for guidance 1 in both
+    encoder: AutoencoderKL
+    tokenizers: Path
 
-    @torch.no_grad()
-    def __init__(self, edits: Sequence[Edit], in_half: bool = False) -> None:
+
+def networks(checkpoint: Path | None) -> Networks:
+    """Those of a checkpoint folder, which is its own teacher: guidance 1 is about a scale of 1. Without one, of the saved training."""
+    if checkpoint is None:
         state = run.load("editor")
         if state is None:
             raise SystemExit("There is no trained state yet.")
-        self.is_distilled = state["teacher"] is not None
-        self.student, self.teacher, self.encoder = editor.trained(), editor.trained(), autoencoder.trained()
-        if self.is_distilled:
-            self.teacher.load_state_dict(state["teacher"])
+        teacher = editor.trained()
+        if state["teacher"] is not None:
+            teacher.load_state_dict(state["teacher"])
+        return Networks(editor.trained(), teacher, autoencoder.trained(), editor.TOKENIZERS)
+    student = editor.build(checkpoint).eval()
+    editor.start_from(student, checkpoint)
+    encoder = AutoencoderKL.from_pretrained(checkpoint / "vae", torch_dtype=torch.float32).eval()
+    return Networks(student, student, encoder, checkpoint)
+
+
+class Sampler:
+    """Networks and what they are asked: the same edits of square pictures from the same noise each time."""
+
+    @torch.no_grad()
+    def __init__(self, made: Networks, edits: Sequence[Edit], in_half: bool = False) -> None:
+        self.student, self.teacher, self.encoder = made.student, made.teacher, made.encoder
         self.precision = mixed("cpu") if in_half else nullcontext()
-        batches = editor.Batches(self.encoder, len(edits), 0, "cpu")
+        batches = editor.Batches(self.encoder, len(edits), 0, "cpu", made.tokenizers)
         self.reference = editor.pack(autoencoder.encode(self.encoder, pictures([edit.before for edit in edits])))
         self.words, self.empty = batches.tokens([edit.instruction for edit in edits]), batches.tokens([""] * len(edits))
         self.noise = torch.randn(self.reference.shape, generator=torch.Generator().manual_seed(0))

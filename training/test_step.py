@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from training import checks
+from training.average import average
 from training.editor import balance, draw_guidance, draw_sigma, image_ids, pack, true_scale
 from training.muon import orthogonalise
 from training.precision import attention
@@ -87,6 +93,27 @@ def test_the_truth_is_followed_and_the_source_is_not() -> None:
     (margin, kept), (margin_of_source, _) = judge(edit, tiles, truth), judge(edit, tiles, source)
     assert margin > 0 and kept == 10 * np.log10(255**2 / 0.1), (margin, kept)
     assert margin_of_source < 0, margin_of_source
+
+
+def test_an_average_is_the_middle_and_of_unlike_checkpoints_nothing_is_written() -> None:
+    with TemporaryDirectory() as folder:
+        before, after, other, out = (Path(folder) / name for name in ("before", "after", "other", "out"))
+        for path, value, size in ((before, 1.0, 3), (after, 2.0, 3), (other, 2.0, 4)):
+            (path / "vae").mkdir(parents=True)
+            (path / "vae" / "config.json").write_text(json.dumps({"of": path.name}))
+            save_file({"x": torch.full((size,), value, dtype=torch.float16)}, path / "vae" / "model.safetensors", {"format": "pt"})
+        average(before, after, out)
+        with safe_open(out / "vae" / "model.safetensors", "pt") as file:
+            assert file.get_tensor("x").tolist() == [1.5] * 3 and file.get_tensor("x").dtype == torch.float16
+            assert file.metadata() == {"format": "pt"}
+        assert json.loads((out / "vae" / "config.json").read_text()) == {"of": "after"}
+        unlike = Path(folder) / "unlike"
+        try:
+            average(before, other, unlike)
+        except ValueError as error:
+            assert "model.safetensors" in str(error) and not unlike.exists()
+        else:
+            raise AssertionError("Tensors of two sizes were averaged.")
 
 
 if __name__ == "__main__":

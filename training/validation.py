@@ -1,4 +1,4 @@
-"""Measures a training on scenes of its own kind: `python -m training.validation`, in either phase, in a minute or two.
+"""Measures a training or a checkpoint on scenes of its own kind: `python -m training.validation`, in either phase, in minutes.
 
 What a choice of the recipe is held against, since the evaluation set is for the end alone: 100 new scenes that nothing holds
 out, the same ones each time, and of each result what `npm run eval` asks too (evaluation/README.md): is it nearer to the truth
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from pathlib import Path
 from random import Random
 
 import numpy as np
 from torch import Tensor
 
 from training.evaluation_set import COUNTS, tile, wrong_answers
-from training.sampling import SIZE, Sampler
+from training.sampling import SIZE, Sampler, networks
 from training.scenes.edits import Edit, draw_edit
 from training.scenes.render import change_mask, render
 
@@ -52,9 +53,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.validation", description=__doc__)
     parser.add_argument("--guidance", type=float, nargs="*", default=[], help="one pass at each of these guidances")
     parser.add_argument("--scale", type=float, nargs="*", default=[], help="two passes at each of these scales of true guidance")
+    parser.add_argument("--checkpoint", type=Path, help="a checkpoint folder instead of the saved training")
     arguments = parser.parse_args()
     cases = draw_cases()
-    sampler = Sampler([edit for edit, _ in cases], in_half=True)
+    sampler = Sampler(networks(arguments.checkpoint), [edit for edit, _ in cases], in_half=True)
     for guidance in arguments.guidance:
         report(f"guidance {guidance}", cases, sampler.one_pass(guidance))
     for scale in arguments.scale:
