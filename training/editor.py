@@ -210,10 +210,13 @@ class Batches:
         }  # fmt: skip
 
 
-def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: str, start: Path | None = None) -> None:
+def train(
+    minutes: float, distil_minutes: float, batch: int, seed: int, device: str, start: Path | None = None, start_gain: float = 1.0
+) -> None:
     """Trains on drawn edits for `minutes`, then for `distil_minutes` on the model's own guided velocity.
 
-    Without a saved state it begins from the checkpoint folder `start`, or from nothing.
+    Without a saved state it begins from the checkpoint folder `start`, with `start_gain` of the rates of a training from
+    nothing, or from nothing.
     """
     torch.manual_seed(seed)
     vocabulary.prepare(TOKENIZERS, start)
@@ -227,7 +230,7 @@ def train(minutes: float, distil_minutes: float, batch: int, seed: int, device: 
         phase, step, seconds = state["phase"], state["step"], state["seconds"]
         torch.set_rng_state(state["random"])
     batches = Batches(autoencoder.trained(), batch, seed, device)
-    gain = 1.0 if start is None else 0.25  # the fifth run, at three quarters, gained nothing: what is learnt already is not to be shaken loose
+    gain = 1.0 if start is None else start_gain
     phases = {"edits": (minutes, 0.02 * gain, 1e-3 * gain), "guidance": (distil_minutes, 0.006, 5e-4)}
     teacher: Editor | None = None
     average = run.Average(editor)

@@ -66,7 +66,9 @@ def train(arguments: argparse.Namespace, preset: Preset) -> None:
             if arguments.stage in ("autoencoder", "all"):
                 autoencoder.train(first, preset.autoencoder_batch, arguments.seed, preset.device, arguments.start)
             if arguments.stage in ("editor", "all"):
-                editor.train(minutes["edits"], last, preset.editor_batch, arguments.seed, preset.device, arguments.start)
+                editor.train(
+                    minutes["edits"], last, preset.editor_batch, arguments.seed, preset.device, arguments.start, preset.start_gain
+                )
     except run.SliceEnd:
         pass
     if arguments.slice_minutes:
