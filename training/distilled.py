@@ -27,7 +27,10 @@ def main() -> None:
 
     random = Random("distilled")
     edits = [draw_edit(random, shape="square") for _ in range(arguments.scenes)]
-    sampler = Sampler(networks(arguments.checkpoint), edits)
+    made = networks(arguments.checkpoint)
+    if not made.is_distilled:
+        raise SystemExit("There is no distilled model yet: the guidance phase has not begun.")
+    sampler = Sampler(made, edits)
     truth = pictures([edit.after for edit in edits])
 
     for guidance in GUIDANCES:

@@ -55,22 +55,32 @@ class Networks:
     teacher: editor.Editor  # makes the two passes of true guidance, asked for guidance 1 in both
     encoder: AutoencoderKL
     tokenizers: Path
+    is_distilled: bool  # whether the student has learnt guidance
 
 
 def networks(checkpoint: Path | None) -> Networks:
-    """Those of a checkpoint folder, which is its own teacher: guidance 1 is about a scale of 1. Without one, of the saved training."""
-    if checkpoint is None:
-        state = run.load("editor")
-        if state is None:
-            raise SystemExit("There is no trained state yet.")
-        teacher = editor.trained()
-        if state["teacher"] is not None:
-            teacher.load_state_dict(state["teacher"])
-        return Networks(editor.trained(), teacher, autoencoder.trained(), editor.TOKENIZERS)
+    """Those of a checkpoint folder or, without one, of the saved training."""
+    return _saved() if checkpoint is None else _stored(checkpoint)
+
+
+def _saved() -> Networks:
+    state = run.load("editor")
+    if state is None:
+        raise SystemExit("There is no trained state yet.")
+    student = teacher = editor.trained()
+    is_distilled = state["teacher"] is not None
+    if is_distilled:
+        teacher = editor.build().eval()
+        teacher.load_state_dict(state["teacher"])
+    return Networks(student, teacher, autoencoder.trained(), editor.TOKENIZERS, is_distilled)
+
+
+def _stored(checkpoint: Path) -> Networks:
+    """The checkpoint is its own teacher: guidance 1 is about a scale of 1."""
     student = editor.build(checkpoint).eval()
     editor.start_from(student, checkpoint)
     encoder = AutoencoderKL.from_pretrained(checkpoint / "vae", torch_dtype=torch.float32).eval()
-    return Networks(student, student, encoder, checkpoint)
+    return Networks(student, student, encoder, checkpoint, is_distilled=True)
 
 
 class Sampler:
