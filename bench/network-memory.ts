@@ -9,7 +9,7 @@
  * that converting leaves behind would be taken by the network instead of new, up to a quarter of what it needs.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import {
@@ -32,7 +32,9 @@ import { loadSession } from "../src/runtime/load.ts";
 import { Session, type Tensor } from "../src/runtime/session.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 import { readSafetensorsHeader } from "../src/weights/safetensors.ts";
+import { elements } from "../src/weights/tensor-file.ts";
 import { WeightSet } from "../src/weights/weight-set.ts";
+import { writeFloats } from "./full-size/weight-file.ts";
 import { statusBytes } from "./memory.ts";
 import { inRepository } from "./paths.ts";
 
@@ -108,22 +110,15 @@ function inputsOf(
 async function writeRandomWeights(name: Measured, sizes: NetworkSizes, file: string): Promise<void> {
   const weights = new AskedWeights();
   build(name, sizes, weights);
-  let offset = 0;
-  const header: Record<string, unknown> = {};
-  for (const [key, shape] of weights.asked) {
-    const byteLength = shape.reduce((size, dim) => size * dim, 4);
-    header[key] = { dtype: "F32", shape, data_offsets: [offset, (offset += byteLength)] };
-  }
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-  const handle = await open(file, "w");
-  await handle.write(Buffer.concat([length, json]));
-  const block = Buffer.from(Float32Array.from({ length: 2 ** 18 }, () => (Math.random() - 0.5) / 16).buffer);
-  for (let left = offset; left > 0; left -= block.length) {
-    await handle.write(block, 0, Math.min(left, block.length));
-  }
-  await handle.close();
+  const random = [...weights.asked].map(([key, shape]) => {
+    const rowLength = elements(shape.slice(1));
+    const rows = (from: number, to: number): Promise<Float32Array> =>
+      Promise.resolve(
+        Float32Array.from({ length: (to - from) * rowLength }, () => (Math.random() - 0.5) / 16),
+      );
+    return { key, shape, rows };
+  });
+  await writeFloats(file, random);
 }
 
 async function shippedWeights(name: Measured): Promise<{ sizes: NetworkSizes; weights: WeightSet }> {
