@@ -41,6 +41,10 @@ const ERRORS = {
   OUTPUT_FLAGGED: { httpStatus: 422, isRetryable: false },
   /** A job cannot be done within its own time limit, by the measured speed of the workers. */
   ESTIMATE_TOO_LONG: { httpStatus: 400, isRetryable: false },
+  /** What is kept for a key takes as much room as it may. */
+  QUOTA_EXCEEDED: { httpStatus: 507, isRetryable: true },
+  /** The disk has less room left than the operator wants to keep free. */
+  DISK_FULL: { httpStatus: 507, isRetryable: true },
   /** Too many jobs wait already. */
   QUEUE_FULL: { httpStatus: 429, isRetryable: true },
   /** The idempotency key was used before, with another body. */

@@ -1,13 +1,13 @@
 /** Settings of how long jobs run, wait and are kept, of webhooks, and of the process. */
 import { choice, decimal, duration, integer, pattern } from "./parsers.ts";
-import { required, secret, type Settings } from "./setting.ts";
+import { optional, required, secret, type Settings } from "./setting.ts";
 
 export const JOBS = {
-  executionTimeoutMs: required(
+  executionTimeoutMs: optional(
     "RETOUCH_EXECUTION_TIMEOUT",
     duration("5s", "7d"),
     "10m",
-    "Running time of a job whose policy names none.",
+    "Running time of a job whose policy names none; without it, 10 minutes, or four times what the edit takes by the worker's measured speed, whichever is longer.",
   ),
   ttlMs: required("RETOUCH_TTL", duration("10s", "7d"), "24h", "Life of a job whose policy names none."),
   retentionMs: required(

@@ -60,11 +60,36 @@ export const LIMITS = {
     "50",
     "Calls in a window that each worker allows, where more than a rate above; not of /purge-queue and /requests.",
   ),
-  maxQueued: required("RETOUCH_MAX_QUEUED", integer(1, 10_000_000), "50", "Jobs that may wait."),
+  retryRate: required("RETOUCH_RETRY_RATE", RATE, "100", "Calls of /retry in a window."),
+  readRate: required(
+    "RETOUCH_READ_RATE",
+    RATE,
+    "1000",
+    "Calls of /health, /usage, /loras, /webhook-deliveries and /v1/models together in a window.",
+  ),
+  maxQueued: required("RETOUCH_MAX_QUEUED", integer(1, 10_000_000), "50", "Jobs of a key that may wait."),
   maxQueuedPerWorker: required(
     "RETOUCH_MAX_QUEUED_PER_WORKER",
     integer(0, 1_000_000),
     "500",
-    "Jobs that may wait for each worker; the greater of the two counts.",
+    "Jobs of a key that may wait for each worker; the greater of the two counts.",
+  ),
+  maxQueuedTotal: required(
+    "RETOUCH_MAX_QUEUED_TOTAL",
+    integer(1, 10_000_000),
+    "10000",
+    "Jobs that may wait, of all keys together.",
+  ),
+  keyQuotaBytes: required(
+    "RETOUCH_KEY_QUOTA",
+    byteSize("1MB", "1000000GB"),
+    "50GB",
+    "Sources and results that are kept for a key; beyond it, its edits are refused until older results are deleted.",
+  ),
+  minFreeDiskBytes: required(
+    "RETOUCH_MIN_FREE_DISK",
+    byteSize("0KB", "1000000GB"),
+    "1GB",
+    "Room on the disk of RETOUCH_DATA_DIR below which edits are refused.",
   ),
 } satisfies Settings;

@@ -95,6 +95,57 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     create index webhook_deliveries_of_key on ${schema}.webhook_deliveries (key_id, id desc);
     create table ${schema}.secrets (name text primary key, value text not null);
   `,
+  // Turns of keys, sources that are fetched before a job may run, bytes that are kept for a key, and shared rates.
+  (schema) => `
+    alter table ${schema}.jobs
+      -- Its place among those of its priority: see jobs/turns.ts.
+      add column turn bigint not null default 0,
+      add column source_worker text,
+      add column source_tries integer not null default 0,
+      add column source_started_at timestamptz,
+      -- Nothing where the worker that runs it is to say.
+      alter column execution_timeout_ms drop not null;
+    create index jobs_turns on ${schema}.jobs (key_id, is_low_priority, turn) where status in ('queued', 'running');
+    create index jobs_queued_of_key on ${schema}.jobs (key_id) where status = 'queued';
+    create index jobs_without_source on ${schema}.jobs (is_low_priority, turn, submitted_at)
+      where status = 'queued' and edit -> 'image' ->> 'kind' = 'url';
+    insert into ${schema}.counters (name) values ('turn'), ('low_priority_turn');
+    create table ${schema}.pictures (
+      storage_key text primary key,
+      key_id text not null,
+      bytes bigint not null,
+      -- Of a source: who needs it.
+      job_id text,
+      -- Of a result: when its address ends.
+      expires_at timestamptz,
+      delete_after timestamptz not null default clock_timestamp()
+    );
+    create index pictures_of_key on ${schema}.pictures (key_id) include (bytes);
+    create index pictures_of_job on ${schema}.pictures (job_id) where job_id is not null;
+    create index pictures_expires_at on ${schema}.pictures (expires_at) where expires_at is not null;
+    insert into ${schema}.pictures (storage_key, key_id, bytes, job_id)
+      select edit -> 'image' ->> 'key', key_id, 0, id from ${schema}.jobs
+       where edit -> 'image' ->> 'key' like 'inputs/%'
+      on conflict do nothing;
+    -- Rates are forgotten within seconds, so a crash may take them.
+    create unlogged table ${schema}.rates (
+      key_id text not null,
+      name text not null,
+      used integer not null,
+      -- Of the latest taking.
+      granted integer not null,
+      ends_at timestamptz not null,
+      primary key (key_id, name)
+    );
+    create unlogged table ${schema}.call_places (
+      server_id text not null,
+      key_id text not null,
+      name text not null,
+      places integer not null,
+      seen_at timestamptz not null,
+      primary key (key_id, name, server_id)
+    );
+  `,
 ];
 
 /** One number for all schemas: two servers that start at once wait for each other. */

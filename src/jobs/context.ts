@@ -11,9 +11,15 @@ export interface JobsSettings {
   maxAttempts: number;
   /** How long a submission can be repeated under its idempotency key, at least. */
   idempotencyLifetimeMs: number;
-  /** Jobs are refused when more wait than the greater of these: a number, and so many a worker. */
+  /** Jobs of a key are refused when more of it wait than the greater of these: a number, and so many a worker. */
   maxQueued: number;
   maxQueuedPerWorker: number;
+  /** Jobs are refused when more wait, whosever they are. */
+  maxQueuedTotal: number;
+  /** Bytes of sources and results that are kept for a key. */
+  keyQuotaBytes: number;
+  /** How long results are kept. */
+  fileLifetimeMs: number;
 }
 
 export interface JobsContext {

@@ -1,6 +1,7 @@
 /** What the parts of the service ask of the jobs: the server for a caller, the worker for its engine. */
 import type {
   ClaimedJob,
+  ClaimedSource,
   Job,
   JobChunk,
   JobOutcome,
@@ -61,6 +62,10 @@ export interface Jobs {
    * @throws RetouchError QUEUE_FULL, IDEMPOTENCY_CONFLICT, ESTIMATE_TOO_LONG
    */
   submit(job: NewJob): Promise<{ job: Job; isRepeat: boolean }>;
+  /** The job that an idempotency key stands for already. @throws RetouchError IDEMPOTENCY_CONFLICT */
+  findRepeated(keyId: string, idempotency: NewJob["idempotency"]): Promise<Job | undefined>;
+  /** Counts bytes that are about to be stored for a key. @throws RetouchError QUOTA_EXCEEDED where they are too many */
+  admitBytes(keyId: string, bytes: number): Promise<void>;
   find(id: string, keyId: string): Promise<Job | undefined>;
   /** Waits until the job has ended or the time is up; also answers for a job that expires during the wait. */
   waitForEnd(id: string, keyId: string, options: WaitOptions): Promise<Job | undefined>;
@@ -70,7 +75,7 @@ export interface Jobs {
   shortenRetention(id: string, keyId: string, ttlMs: number): Promise<Job | undefined>;
   /** Cancels a job that has not ended; an ended one stays as it is. */
   cancel(id: string, keyId: string): Promise<Job | undefined>;
-  /** Queues a failed or timed-out job again. @throws RetouchError NOT_RETRYABLE for any other state */
+  /** Queues a failed or timed-out job again. @throws RetouchError NOT_RETRYABLE for any other state, QUEUE_FULL */
   retry(id: string, keyId: string): Promise<Job | undefined>;
   /** Cancels every queued job of this key. @returns how many */
   purge(keyId: string): Promise<number>;
@@ -94,6 +99,22 @@ export interface WorkQueue {
   claim(workerId: string): Promise<ClaimedJob | undefined>;
   /** Calls back whenever a job may be waiting. @returns a function that ends it */
   onQueued(listener: () => void): () => void;
+  /** Takes the next picture that is to be downloaded, where this worker has not `maxOfKey` of its key in hand already. */
+  claimSource(workerId: string, options: { maxOfKey: number }): Promise<ClaimedSource | undefined>;
+  /** Calls back whenever a picture may be to be downloaded. @returns a function that ends it */
+  onSource(listener: () => void): () => void;
+  /** Whether the download is still this worker's to make. */
+  holdsSource(source: ClaimedSource, workerId: string): Promise<boolean>;
+  /** Queues the job for a worker, its picture now being in the storage. */
+  keepSource(
+    source: ClaimedSource,
+    workerId: string,
+    stored: { key: string; bytes: number },
+  ): Promise<boolean>;
+  /** Ends the job as failed. */
+  failSource(source: ClaimedSource, workerId: string, error: string): Promise<boolean>;
+  /** Gives the download back untouched. */
+  releaseSource(source: ClaimedSource, workerId: string): Promise<boolean>;
   /** Calls back when a job changed its state from outside, such as a cancellation. @returns a function that ends it */
   onChanged(jobId: string, listener: () => void): () => void;
   /** Prolongs the lease. */

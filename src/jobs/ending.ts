@@ -6,6 +6,7 @@ import type { Sql } from "../database/database.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import { newsOf } from "./events.ts";
 import { type Job, type JobChunk, type JobResult, type JobStatus, statusesBefore } from "./job.ts";
+import { countResult } from "./pictures.ts";
 import { JOB_COLUMNS, type JobRow, jobToJson, rowToJob } from "./rows.ts";
 
 export interface Ending {
@@ -49,6 +50,7 @@ async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<v
   const schema = schemaOf(context);
   const job = rowToJob(row);
   if (job.status !== "cancelled") await charge(schema, sql, job);
+  await countResult(context, sql, job);
   if (job.result) {
     const chunk: JobChunk = { kind: "result", result: job.result };
     await sql.query(`insert into ${schema}.job_chunks (job_id, chunk) values ($1, $2)`, [

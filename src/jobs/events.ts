@@ -7,6 +7,8 @@ import type { Listener } from "../database/listener.ts";
 export type Topic =
   /** A job may be waiting for a worker. */
   | "queued"
+  /** A job may be waiting for its picture to be downloaded. */
+  | "source"
   /** A job changed its state. */
   | "changed"
   /** A job made progress. */

@@ -26,7 +26,10 @@ export function statusesBefore(next: JobStatus): JobStatus[] {
   return JOB_STATUSES.filter((status) => (TRANSITIONS[status] as readonly string[]).includes(next));
 }
 
-/** Where a job's picture comes from; a stored one lies in our storage, put there at submission or found by its own URL. */
+/**
+ * Where a job's picture comes from. A stored one lies in our storage: put there at submission, found by its own URL, or
+ * downloaded from a URL, which is done before the job may run.
+ */
 export type JobImage = { kind: "url"; url: string } | { kind: "stored"; key: string };
 
 /** The bucket of the caller, where the result goes in place of our storage. Secret: never logged, never echoed. */
@@ -53,7 +56,8 @@ export interface JobEdit extends ResolvedRequest {
 /** Life of a job in milliseconds: all from submission, its run, and how long it is kept after its end. */
 export interface JobPolicy {
   ttlMs: number;
-  executionTimeoutMs: number;
+  /** Without it, the worker that runs the job takes one by its own speed. */
+  executionTimeoutMs?: number | undefined;
   retentionMs: number;
   isLowPriority: boolean;
 }
@@ -68,7 +72,10 @@ export interface JobProgress {
 
 /** Where the result lies: in our storage, in the caller's bucket (a signed address), or inline. */
 export type ResultImage =
-  { kind: "stored"; key: string } | { kind: "address"; url: string } | { kind: "inline"; dataUrl: string };
+  /** `bytes`: of its file; absent in results of versions that did not count them. */
+  | { kind: "stored"; key: string; bytes?: number | undefined }
+  | { kind: "address"; url: string }
+  | { kind: "inline"; dataUrl: string };
 
 /** What a completed job produced, with all parameters that were in effect. */
 export interface JobResult {
@@ -130,6 +137,8 @@ export interface NewJob {
   keyId: string;
   isSync: boolean;
   edit: JobEdit;
+  /** Size of the picture that was stored for this job alone; without it, none was. */
+  sourceBytes?: number | undefined;
   policy: JobPolicy;
   webhook?: string | undefined;
   baseUrl: string;
@@ -142,7 +151,17 @@ export interface ClaimedJob {
   /** 1 for the first run; names the attempt in every later call, so that a lost worker cannot touch the next one's. */
   attempt: number;
   edit: JobEdit;
-  executionTimeoutMs: number;
+  /** Without it, the worker's own. */
+  executionTimeoutMs?: number | undefined;
+}
+
+/** A picture that is to be downloaded before its job may run, in the hands of a worker. */
+export interface ClaimedSource {
+  /** Of the job. */
+  id: string;
+  /** 1 for the first download; names it in every later call. */
+  tries: number;
+  url: string;
 }
 
 /** How an attempt ended. */

@@ -2,9 +2,10 @@
  * What time does to jobs: leases run out, ttls pass, retention ends. Every server and worker runs it; whoever comes
  * first does it, by the database's clock.
  */
+import { forgetAllowances } from "./allowances.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import { endJobs } from "./ending.ts";
-import type { JobEdit } from "./job.ts";
+import { deleteSpentSources, forgetResults } from "./pictures.ts";
 import { endAttempt } from "./work-queue.ts";
 
 export interface Maintenance {
@@ -23,7 +24,7 @@ const WORKER_FORGOTTEN_MS = 60_000;
 const DELIVERIES_KEPT_MS = 30 * 24 * 60 * 60_000;
 
 export interface MaintenanceOptions {
-  /** Removes the stored picture of a job that is gone. */
+  /** Removes the stored picture of a job that can no longer run. */
   deleteInput: (key: string) => Promise<void>;
   onError: (error: unknown) => void;
 }
@@ -35,7 +36,8 @@ export function createMaintenance(context: JobsContext, options: MaintenanceOpti
   async function run(): Promise<void> {
     await recoverLost(context);
     await expire(context);
-    await forget(context, options);
+    await deleteSpentSources(context, options);
+    await forget(context);
   }
   const tick = (): void => {
     running ??= run()
@@ -94,21 +96,17 @@ async function expire(context: JobsContext): Promise<void> {
   );
 }
 
-async function forget(context: JobsContext, { deleteInput, onError }: MaintenanceOptions): Promise<void> {
+async function forget(context: JobsContext): Promise<void> {
   const schema = schemaOf(context);
   const { database } = context;
-  const gone = await database.query<{ image: JobEdit["image"] }>(
+  await forgetResults(context);
+  if (!database.isEmbedded) await forgetAllowances(database);
+  await database.query(
     `delete from ${schema}.jobs
       where expires_at < clock_timestamp() - $1 * interval '1 millisecond'
-        and coalesce(repeatable_until < clock_timestamp(), true) and ended_at is not null
-      returning edit -> 'image' as image`,
+        and coalesce(repeatable_until < clock_timestamp(), true) and ended_at is not null`,
     [GRACE_MS],
   );
-  for (const { image } of gone) {
-    // The jobs are gone: one picture that cannot be deleted must not keep the others. It is swept later.
-    if (image.kind === "stored" && image.key.startsWith("inputs/"))
-      await deleteInput(image.key).catch(onError);
-  }
   await database.query(
     `delete from ${schema}.webhook_deliveries
       where status <> 'pending' and created_at < clock_timestamp() - $1 * interval '1 millisecond'`,

@@ -5,11 +5,13 @@ import { RetouchError } from "../errors.ts";
 import { randomUUID } from "node:crypto";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
-import { isEnded, type Job, statusesBefore } from "./job.ts";
+import { isEnded, type Job, type JobImage, statusesBefore } from "./job.ts";
+import { admitBytes, admitJob, createKeyUses, fullOfKey, hasRoom, queueLimitOf } from "./key-use.ts";
 import { listDeliveries, listUsage } from "./records.ts";
 import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
 import { takeChunks } from "./stream.ts";
-import { submitJob } from "./submit.ts";
+import { findRepeated, submitJob } from "./submit.ts";
+import { nextTurn } from "./turns.ts";
 import { watchJob } from "./wait.ts";
 import { createFleetCache, readHealth } from "./workers.ts";
 
@@ -19,6 +21,7 @@ export function createJobs(context: JobsContext): Jobs {
   const { database, queue, events } = context;
   const schema = schemaOf(context);
   const fleet = createFleetCache(context);
+  const use = createKeyUses(context);
 
   async function load(id: string, keyId: string, condition = ALIVE): Promise<Job | undefined> {
     const [row] = await database.query<JobRow>(
@@ -29,7 +32,9 @@ export function createJobs(context: JobsContext): Jobs {
   }
 
   return {
-    submit: (job) => submitJob(context, fleet, job),
+    submit: (job) => submitJob(context, { fleet, use }, job),
+    findRepeated: (keyId, idempotency) => findRepeated(context, database, { keyId, idempotency }),
+    admitBytes: async (keyId, bytes) => admitBytes(context, await use(keyId), bytes),
     find: (id, keyId) => load(id, keyId),
 
     async waitForEnd(id, keyId, options) {
@@ -66,31 +71,55 @@ export function createJobs(context: JobsContext): Jobs {
     },
 
     async retry(id, keyId) {
+      const found = await load(id, keyId);
+      if (found === undefined) return undefined;
+      if (!statusesBefore("queued").includes(found.status) || !isEnded(found.status)) throw notRetryable();
+      const [seen, own] = await Promise.all([fleet(), use(keyId)]);
+      admitBytes(context, own, 0);
+      admitJob(context, seen, own);
+      const limit = queueLimitOf(context, seen);
       const queueId = randomUUID();
       const retried = await database.transaction(async (sql) => {
-        const [row] = await sql.query<JobRow & { is_low_priority: boolean }>(
+        const [row] = await sql.query<
+          JobRow & { is_low_priority: boolean; turn: number; image_kind: JobImage["kind"] }
+        >(
           `with queued as (
              update ${schema}.jobs
                 set status = 'queued', queue_id = $3, attempt = 0, retries = retries + 1,
                     submitted_at = clock_timestamp(), started_at = null, ended_at = null, worker_id = null,
-                    progress = null, result = null, error = null,
+                    progress = null, result = null, error = null, source_worker = null, source_tries = 0,
+                    turn = ${nextTurn(schema, { keyId: "$2", isLowPriority: "jobs.is_low_priority" })},
                     expires_at = clock_timestamp() + ttl_ms * interval '1 millisecond'
               where id = $1 and key_id = $2 and ${ALIVE} and ended_at is not null and status = any($4)
+                and ${hasRoom(schema, { keyId: "$2", limit: "$8" })}
               returning *),
            dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id),
            counted as (update ${schema}.counters set value = value + 1
                         where name = 'retried' and exists (select from queued))
-           select ${JOB_COLUMNS}, is_low_priority, pg_notify($5, $6) from queued`,
-          [id, keyId, queueId, statusesBefore("queued"), channelOf(context), newsOf("queued")],
+           select ${JOB_COLUMNS}, is_low_priority, turn, edit -> 'image' ->> 'kind' as image_kind,
+                  pg_notify($5, $6), pg_notify($5, $7) from queued`,
+          [
+            id,
+            keyId,
+            queueId,
+            statusesBefore("queued"),
+            channelOf(context),
+            newsOf("queued"),
+            newsOf("source"),
+            limit,
+          ],
         );
-        if (row) await queue.send(sql, queueId, { isLowPriority: row.is_low_priority });
+        if (row?.image_kind === "stored") {
+          await queue.send(sql, queueId, { isLowPriority: row.is_low_priority, turn: row.turn });
+        }
         return row && rowToJob(row);
       });
-      const job = retried ?? (await load(id, keyId));
-      if (job && !retried) {
-        throw new RetouchError("NOT_RETRYABLE", "Only failed and timed-out jobs can be retried.");
-      }
-      return job;
+      if (retried) return retried;
+      // Something came in between: another retry, its end, or jobs of another server.
+      const job = await load(id, keyId);
+      if (job && isEnded(job.status)) throw fullOfKey(limit + 1);
+      if (job) throw notRetryable();
+      return undefined;
     },
 
     async purge(keyId) {
@@ -118,3 +147,6 @@ export function createJobs(context: JobsContext): Jobs {
     deliveries: (keyId, page) => listDeliveries(context, keyId, page),
   };
 }
+
+const notRetryable = (): RetouchError =>
+  new RetouchError("NOT_RETRYABLE", "Only failed and timed-out jobs can be retried.");

@@ -10,16 +10,17 @@ export interface Queue {
   /** Makes the queue's tables where they are missing, and starts its maintenance. */
   start(): Promise<void>;
   /** Queues a job under an id of its own, one for each run. */
-  send(sql: Sql, queueId: string, options: { isLowPriority: boolean }): Promise<void>;
-  /** Takes the next one: normal priority first, then the order of sending. @returns its id */
+  send(sql: Sql, queueId: string, place: { isLowPriority: boolean; turn: number }): Promise<void>;
+  /** Takes the next one: normal priority first, then the lowest turn, then the order of sending. @returns its id */
   fetch(sql: Sql): Promise<string | undefined>;
   remove(sql: Sql, queueIds: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
 const NAME = "edits";
-const NORMAL_PRIORITY = 1;
-const LOW_PRIORITY = 0;
+/** Higher ones run first. pg-boss has four bytes for one: turns of normal jobs count down from 0, those of low ones from here. */
+const MAX_TURN = 2 ** 30 - 1;
+const LOW_PRIORITY = -(2 ** 30);
 /** pg-boss's longest. What it gives up after that, no longer than our own limits allow a job to wait, is not lost: the row is ours. */
 const EXPIRE_SECONDS = 24 * 60 * 60 - 1;
 /** Longer than the longest ttl, 7 days. */
@@ -44,8 +45,8 @@ export function createQueue(database: Database, onError: (error: Error) => void)
         retentionSeconds: RETENTION_SECONDS,
       });
     },
-    async send(sql, queueId, { isLowPriority }) {
-      const priority = isLowPriority ? LOW_PRIORITY : NORMAL_PRIORITY;
+    async send(sql, queueId, { isLowPriority, turn }) {
+      const priority = (isLowPriority ? LOW_PRIORITY : 0) - Math.min(turn, MAX_TURN);
       await boss.send(NAME, null, { id: queueId, priority, db: adapter(sql) });
     },
     async fetch(sql) {

@@ -6,22 +6,30 @@ import { estimateMs } from "../kontext/estimate.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import { newsOf } from "./events.ts";
 import type { Job, NewJob } from "./job.ts";
+import { admitJob, fullOfKey, hasRoom, isNearLimit, type KeyUse, queueLimitOf } from "./key-use.ts";
 import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
+import { nextTurn } from "./turns.ts";
 import type { Fleet } from "./workers.ts";
+
+/** What is known of whoever does the work, and of the key that asks for it. */
+export interface Surroundings {
+  fleet: () => Promise<Fleet>;
+  use: (keyId: string) => Promise<KeyUse>;
+}
 
 /** @throws RetouchError IDEMPOTENCY_CONFLICT, QUEUE_FULL, ESTIMATE_TOO_LONG */
 export async function submitJob(
   context: JobsContext,
-  fleet: () => Promise<Fleet>,
+  surroundings: Surroundings,
   request: NewJob,
 ): Promise<{ job: Job; isRepeat: boolean }> {
   const earlier = await findRepeated(context, context.database, request);
   if (earlier) return { job: earlier, isRepeat: true };
-  const seen = await fleet();
+  const [seen, use] = await Promise.all([surroundings.fleet(), surroundings.use(request.keyId)]);
   refuseTooLong(request, seen.workers);
-  refuseFull(context, seen);
-  // The fleet is looked up once a second, and a burst comes faster.
-  seen.queued += 1;
+  const limit = queueLimitOf(context, seen);
+  const exactLimit = isNearLimit(use, limit) ? limit : null;
+  admitJob(context, seen, use);
 
   const id = `${request.isSync ? "sync-" : ""}${randomUUID()}-u1`;
   const queueId = randomUUID();
@@ -32,7 +40,9 @@ export async function submitJob(
       if (job) return { job, isRepeat: true };
       // Its job was forgotten in between, and the key with it.
     }
-    const [row] = await sql.query<JobRow>(insertion(schemaOf(context)), [
+    const { image } = request.edit;
+    const isReady = image.kind === "stored";
+    const [row] = await sql.query<JobRow & { turn: number }>(insertion(schemaOf(context)), [
       id,
       request.keyId,
       request.isSync,
@@ -46,22 +56,32 @@ export async function submitJob(
       queueId,
       request.idempotency ? context.settings.idempotencyLifetimeMs : null,
       channelOf(context),
-      newsOf("queued"),
+      newsOf(isReady ? "queued" : "source"),
+      exactLimit,
+      isReady && request.sourceBytes !== undefined ? image.key : null,
+      request.sourceBytes ?? 0,
     ]);
-    await context.queue.send(sql, queueId, request.policy);
-    return { job: rowToJob(row!), isRepeat: false };
+    if (row === undefined) throw fullOfKey(limit + 1);
+    if (isReady) {
+      await context.queue.send(sql, queueId, { ...request.policy, turn: row.turn });
+    }
+    return { job: rowToJob(row), isRepeat: false };
   });
 }
 
 const insertion = (schema: string): string => `
   with made as (
     insert into ${schema}.jobs (id, key_id, is_sync, status, is_low_priority, edit, base_url, webhook, ttl_ms,
-        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at)
-    values ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11,
+        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at, turn)
+    select $1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11,
         clock_timestamp() + $12::bigint * interval '1 millisecond',
-        clock_timestamp() + $8::bigint * interval '1 millisecond')
-    returning *)
-  select ${JOB_COLUMNS}, pg_notify($13, $14) from made`;
+        clock_timestamp() + $8::bigint * interval '1 millisecond',
+        ${nextTurn(schema, { keyId: "$2", isLowPriority: "$4" })}
+     where ${hasRoom(schema, { keyId: "$2", limit: "$15" })}
+    returning *),
+  counted as (
+    insert into ${schema}.pictures (storage_key, key_id, bytes, job_id) select $16::text, $2, $17::bigint, id from made where $16::text is not null)
+  select ${JOB_COLUMNS}, turn, pg_notify($13, $14) from made`;
 
 async function reserve(context: JobsContext, sql: Sql, request: NewJob, id: string): Promise<boolean> {
   const { route, key, bodyHash } = request.idempotency!;
@@ -74,7 +94,11 @@ async function reserve(context: JobsContext, sql: Sql, request: NewJob, id: stri
 }
 
 /** The job that the idempotency key stands for. @throws RetouchError IDEMPOTENCY_CONFLICT */
-async function findRepeated(context: JobsContext, sql: Sql, request: NewJob): Promise<Job | undefined> {
+export async function findRepeated(
+  context: JobsContext,
+  sql: Sql,
+  request: Pick<NewJob, "keyId" | "idempotency">,
+): Promise<Job | undefined> {
   if (request.idempotency === undefined) return undefined;
   const { route, key, bodyHash } = request.idempotency;
   const schema = schemaOf(context);
@@ -94,6 +118,8 @@ async function findRepeated(context: JobsContext, sql: Sql, request: NewJob): Pr
 }
 
 function refuseTooLong({ edit, policy }: NewJob, workers: Fleet["workers"]): void {
+  const { executionTimeoutMs } = policy;
+  if (executionTimeoutMs === undefined) return;
   const isNegativeUsed = edit.negativePrompt.trim() !== "" && edit.trueCfgScale > 1;
   const { size, numSteps } = edit;
   const estimates = workers.flatMap(({ speed }) =>
@@ -101,22 +127,12 @@ function refuseTooLong({ edit, policy }: NewJob, workers: Fleet["workers"]): voi
   );
   // Whoever is fastest may get it; where nobody has measured yet, the time limit itself decides.
   const estimate = Math.min(...estimates);
-  if (estimates.length > 0 && estimate > policy.executionTimeoutMs) {
+  if (estimates.length > 0 && estimate > executionTimeoutMs) {
     const seconds = (ms: number): string => `${Math.ceil(ms / 1000)} s`;
     throw new RetouchError(
       "ESTIMATE_TOO_LONG",
       `policy.executionTimeout: this edit takes about ${seconds(estimate)} here, and its limit is ` +
-        `${seconds(policy.executionTimeoutMs)}; ask for fewer steps, a smaller size or a higher limit.`,
-    );
-  }
-}
-
-function refuseFull({ settings }: JobsContext, { queued, workers }: Fleet): void {
-  const limit = Math.max(settings.maxQueued, workers.length * settings.maxQueuedPerWorker);
-  if (queued > limit) {
-    throw new RetouchError(
-      "QUEUE_FULL",
-      `${queued} jobs wait already, the most that are taken; try again later.`,
+        `${seconds(executionTimeoutMs)}; ask for fewer steps, a smaller size or a higher limit.`,
     );
   }
 }

@@ -6,6 +6,8 @@ import type { WorkQueue } from "./contracts.ts";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import type { ClaimedJob, JobChunk, JobEdit } from "./job.ts";
+import { createSources } from "./sources.ts";
+import { counterOfTurn } from "./turns.ts";
 
 /** What the database says of a row that another transaction has, to whoever does not want to wait for it. */
 const LOCKED = "55P03";
@@ -38,6 +40,8 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
         throw error;
       }
     },
+
+    ...createSources(context),
 
     onQueued: (listener) => events.on("queued", undefined, listener),
     onChanged: (jobId, listener) => events.on("changed", jobId, listener),
@@ -100,19 +104,26 @@ async function claimNext(context: JobsContext, sql: Sql, workerId: string): Prom
       id: string;
       attempt: number;
       edit: JobEdit;
-      execution_timeout_ms: number;
+      execution_timeout_ms: number | null;
     }>(
-      `update ${schema}.jobs
-          set status = 'running', attempt = attempt + 1, worker_id = $2, started_at = clock_timestamp(),
-              lease_until = clock_timestamp() + $3 * interval '1 millisecond'
-        where id = (select id from ${schema}.jobs where queue_id = $1 for update nowait)
-          and status = 'queued' and expires_at > clock_timestamp()
-        returning id, attempt, edit, execution_timeout_ms`,
+      `with claimed as (
+         update ${schema}.jobs
+            set status = 'running', attempt = attempt + 1, worker_id = $2, started_at = clock_timestamp(),
+                lease_until = clock_timestamp() + $3 * interval '1 millisecond'
+          where id = (select id from ${schema}.jobs where queue_id = $1 for update nowait)
+            and status = 'queued' and expires_at > clock_timestamp()
+            -- One that an earlier version queued before its picture was there; it comes back with it.
+            and edit -> 'image' ->> 'kind' = 'stored'
+          returning id, attempt, edit, execution_timeout_ms, turn, is_low_priority),
+       round as (
+         update ${schema}.counters set value = turn from claimed
+          where name = ${counterOfTurn("is_low_priority")} and value < turn)
+       select id, attempt, edit, execution_timeout_ms from claimed`,
       [queueId, workerId, settings.leaseMs],
     );
     if (row) {
       const { id, attempt, edit, execution_timeout_ms: executionTimeoutMs } = row;
-      return { id, attempt, edit, executionTimeoutMs };
+      return { id, attempt, edit, executionTimeoutMs: executionTimeoutMs ?? undefined };
     }
     await queue.remove(sql, [queueId]);
   }
@@ -149,16 +160,16 @@ async function requeue(
 ): Promise<boolean> {
   const schema = schemaOf(context);
   const queueId = randomUUID();
-  const [row] = await sql.query<{ is_low_priority: boolean; old_queue_id: string }>(
+  const [row] = await sql.query<{ is_low_priority: boolean; turn: number; old_queue_id: string }>(
     `with before as (select id, queue_id from ${schema}.jobs where ${OWNED} for update),
           queued as (
             update ${schema}.jobs
                set status = 'queued', queue_id = $4, attempt = $5, started_at = null, worker_id = null,
                    lease_until = null, progress = null
               from before where jobs.id = before.id
-              returning jobs.id, is_low_priority, before.queue_id as old_queue_id),
+              returning jobs.id, is_low_priority, turn, before.queue_id as old_queue_id),
           dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id)
-     select is_low_priority, old_queue_id, pg_notify($6, $7), pg_notify($6, $8) from queued`,
+     select is_low_priority, turn, old_queue_id, pg_notify($6, $7), pg_notify($6, $8) from queued`,
     [
       id,
       attempt,
@@ -172,6 +183,6 @@ async function requeue(
   );
   if (row === undefined) return false;
   await context.queue.remove(sql, [row.old_queue_id]);
-  await context.queue.send(sql, queueId, { isLowPriority: row.is_low_priority });
+  await context.queue.send(sql, queueId, { isLowPriority: row.is_low_priority, turn: row.turn });
   return true;
 }

@@ -9,9 +9,11 @@ import Fastify, {
   LogController,
 } from "fastify";
 import { type TSchema, Type } from "typebox";
+import type { Allowances } from "../jobs/allowances.ts";
 import type { Jobs } from "../jobs/contracts.ts";
 import type { Keys } from "../keys/contracts.ts";
 import type { Log } from "../log.ts";
+import type { FreeSpace } from "../storage/free-space.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import type { Storage } from "../storage/storage.ts";
 import { version } from "../version.ts";
@@ -40,6 +42,8 @@ export interface AppDependencies {
   keys: Pick<Keys, "verify">;
   storage: Pick<Storage, "get" | "put" | "delete">;
   signedUrls: SignedUrls;
+  /** Room for what calls store. */
+  freeSpace: FreeSpace;
   log: Log;
   /** The shipped example pictures: name and file. */
   examples: ReadonlyMap<string, string>;
@@ -49,6 +53,8 @@ export interface AppDependencies {
   notReady: () => Promise<string | undefined>;
   /** Workers that give a sign of life. */
   runningWorkers: () => number;
+  /** What several servers of one database count together. */
+  allowances?: Allowances | undefined;
   /** Time for answers that are on their way when the server closes. @default 5 s */
   closeGraceMs?: number | undefined;
 }
@@ -100,7 +106,13 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const imageEdit = imageEditSchema(config);
   addOpenAiErrors(app, imageEdit);
   const metrics = addMetrics(app, jobs, log);
-  const limits = createLimits(config, dependencies.runningWorkers);
+  const limits = createLimits({
+    settings: config,
+    runningWorkers: dependencies.runningWorkers,
+    allowances: dependencies.allowances,
+    onError: (error) => log.warn({ err: error }, "Limits that servers share could not be renewed."),
+  });
+  app.addHook("onClose", async () => limits.close());
   await app.register(swagger, {
     transform: ({ schema, url }) => ({
       schema: withoutEndpoint(schema),
@@ -119,8 +131,9 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     jobs,
     storage,
     signedUrls,
+    freeSpace: dependencies.freeSpace,
     log,
-    limits,
+    limits: limits.of,
     holds,
     addressOf,
     examples,

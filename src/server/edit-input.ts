@@ -83,11 +83,10 @@ export function policyOf(
   settings: InputSettings,
   { isSync }: { isSync: boolean },
 ): JobPolicy {
+  const executionTimeout = policy.executionTimeout ?? settings.executionTimeoutMs;
   return {
-    executionTimeoutMs: clamped(
-      policy.executionTimeout ?? settings.executionTimeoutMs,
-      EXECUTION_TIMEOUT_RANGE,
-    ),
+    executionTimeoutMs:
+      executionTimeout === undefined ? undefined : clamped(executionTimeout, EXECUTION_TIMEOUT_RANGE),
     ttlMs: clamped(policy.ttl ?? settings.ttlMs, TTL_RANGE),
     retentionMs: isSync ? settings.syncRetentionMs : settings.retentionMs,
     isLowPriority: policy.lowPriority ?? false,

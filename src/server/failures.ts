@@ -8,7 +8,9 @@ import { createMethodTable } from "./method-table.ts";
 
 type Failure = Partial<FastifyError> & { retryAfterSeconds?: number };
 
-const RETRY_SECONDS: Readonly<Record<number, number>> = { 429: 5, 503: 5 };
+/** Refused before anything was done, for lack of room: its sentence is for the caller. */
+const NO_ROOM = 507;
+const RETRY_SECONDS: Readonly<Record<number, number>> = { 429: 5, 503: 5, [NO_ROOM]: 60 };
 /** Faults of the caller that Fastify finds before any route: their texts are its own. */
 const SENTENCES: Readonly<Record<string, string>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: "The body is larger than this route allows.",
@@ -58,7 +60,7 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
   const status = statusOf(error);
   const retryAfter = error.retryAfterSeconds ?? RETRY_SECONDS[status];
   if (retryAfter !== undefined) void reply.header("retry-after", retryAfter);
-  if (status < 500) {
+  if (status < 500 || status === NO_ROOM) {
     // Fastify would close the connection on a body that it did not read, and a client that still writes would see no
     // answer but a broken connection. Left open, Node reads what comes, keeps none of it, and ends it after a time.
     void reply.removeHeader("connection");
@@ -70,9 +72,10 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
   return reply.code(status).send({ error: sentence });
 }
 
-/** 500 is for defects; what may pass by itself, such as a full disk or a database that is away, is 503. */
+/** 500 is for defects; what may pass by itself, such as a database that is away, is 503. */
 function statusOf(error: Failure): number {
   if (error instanceof RetouchError) {
+    if (error.code === "DISK_FULL" || error.code === "QUOTA_EXCEEDED") return NO_ROOM;
     return error.httpStatus < 500 ? error.httpStatus : error.isRetryable ? 503 : 500;
   }
   const { statusCode = 500 } = error;

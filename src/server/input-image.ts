@@ -13,10 +13,14 @@ export interface InputImageOptions {
   /** The shipped example pictures: name and file. */
   examples: ReadonlyMap<string, string>;
   maxBytes: number;
+  /** Asked before so many bytes are stored. @throws RetouchError where they may not be */
+  admit: (bytes: number) => Promise<void>;
 }
 
 export interface InputImage {
   image: JobImage;
+  /** Size of what was stored for this request alone; absent where nothing was. */
+  sourceBytes?: number | undefined;
   /** Deletes what was stored for this request alone; nothing where nothing was. */
   discard(): Promise<void>;
 }
@@ -28,7 +32,7 @@ const EXAMPLES = "/examples/";
  * Stores or finds the picture; an address elsewhere stays one, for the worker.
  * @param given as `parseImageField` takes it, or the bytes of a file
  * @param origins those under which this server is reached
- * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE, OUTPUT_UNWRITABLE
+ * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE, OUTPUT_UNWRITABLE, and what `admit` throws
  */
 export async function keepInputImage(
   options: InputImageOptions,
@@ -47,10 +51,12 @@ export async function keepInputImage(
   return { image: { kind: "url", url: field.url }, discard: async () => {} };
 }
 
-async function store({ storage }: InputImageOptions, bytes: Uint8Array): Promise<InputImage> {
+async function store({ storage, admit }: InputImageOptions, bytes: Uint8Array): Promise<InputImage> {
+  const sourceBytes = bytes.byteLength;
+  await admit(sourceBytes);
   const key = createKey("inputs", "bin");
   await storage.put(key, bytes);
-  return { image: { kind: "stored", key }, discard: () => storage.delete(key) };
+  return { image: { kind: "stored", key }, sourceBytes, discard: () => storage.delete(key) };
 }
 
 const found = (key: string): InputImage => ({ image: { kind: "stored", key }, discard: async () => {} });

@@ -1,9 +1,12 @@
 /**
- * How much one API key may ask for: calls in a window, and calls at the same time. Counted in this process, before a
- * body is read, so that what is refused costs nothing.
+ * How much one API key may ask for: calls in a window, and calls at the same time, on all servers of a database together.
+ * Counted before a body is read, so that what is refused costs nothing.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Config } from "../config/settings.ts";
+import type { Allowances } from "../jobs/allowances.ts";
+import { type CallPlaces, createCallPlaces } from "./call-places.ts";
+import { createCallRate } from "./call-rates.ts";
 
 export type LimitSettings = Pick<
   Config,
@@ -20,10 +23,12 @@ export type LimitSettings = Pick<
   | "purgeRate"
   | "requestsRate"
   | "requestsConcurrency"
+  | "retryRate"
+  | "readRate"
 >;
 
 /** Routes that share their limits; `status` stands for /status, /status-sync and /stream. */
-export type LimitGroup = "run" | "runsync" | "status" | "cancel" | "purge" | "requests";
+export type LimitGroup = "run" | "runsync" | "status" | "cancel" | "retry" | "purge" | "requests" | "read";
 
 type Limit = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -35,74 +40,97 @@ export interface LimitedRoute {
 /** Seconds that a caller over the concurrency limit should wait. */
 const CONCURRENCY_RETRY_SECONDS = 1;
 
-/** @param runningWorkers how many workers give a sign of life: each allows some calls */
-export function createLimits(
-  settings: LimitSettings,
-  runningWorkers: () => number,
-): (group: LimitGroup) => LimitedRoute {
-  /** Every worker allows more calls about jobs; there is no more of a queue to purge or to list. */
-  const inWindow = (rate: number, { isGrowing = true } = {}): Limit => {
-    const perWorker = isGrowing ? settings.ratePerWorker : 0;
-    return countCalls(settings.rateWindowMs, () => Math.max(rate, runningWorkers() * perWorker));
-  };
-  const groups: Record<LimitGroup, LimitedRoute> = {
-    run: { onRequest: [inWindow(settings.runRate), atMost(settings.runConcurrency)] },
-    runsync: { onRequest: [inWindow(settings.runsyncRate), atMost(settings.runsyncConcurrency)] },
-    status: { onRequest: [inWindow(settings.statusRate), atMost(settings.statusConcurrency)] },
-    cancel: { onRequest: [inWindow(settings.cancelRate), atMost(settings.cancelConcurrency)] },
-    purge: { onRequest: [inWindow(settings.purgeRate, { isGrowing: false })] },
-    requests: {
-      onRequest: [
-        inWindow(settings.requestsRate, { isGrowing: false }),
-        atMost(settings.requestsConcurrency),
-      ],
-    },
-  };
-  return (group) => groups[group];
+export interface LimitsOptions {
+  settings: LimitSettings;
+  /** How many workers give a sign of life: each allows some calls. */
+  runningWorkers: () => number;
+  /** Where several servers may share a database; without it, this one counts for itself. */
+  allowances?: Allowances | undefined;
+  onError: (error: unknown) => void;
 }
 
-/** Counts the calls of each API key in windows that begin with its first call. */
-function countCalls(windowMs: number, limit: () => number): Limit {
-  const windows = new Map<string, { endsAt: number; count: number }>();
+export interface Limits {
+  of(group: LimitGroup): LimitedRoute;
+  close(): void;
+}
+
+const RENEWAL_MS = 1000;
+
+export function createLimits({ settings, runningWorkers, allowances, onError }: LimitsOptions): Limits {
+  const places: CallPlaces[] = [];
+  /** Every worker allows more calls about jobs; there is no more of a queue to purge, or to read. */
+  const inWindow = (name: LimitGroup, rate: number, { isGrowing = true } = {}): Limit => {
+    const perWorker = isGrowing ? settings.ratePerWorker : 0;
+    const limit = (): number => Math.max(rate, runningWorkers() * perWorker);
+    return countCalls({ name, windowMs: settings.rateWindowMs, limit, shared: allowances });
+  };
+  const atMost = (name: LimitGroup, limit: number): Limit => {
+    const own = createCallPlaces({ name, limit, shared: allowances, onError });
+    places.push(own);
+    return takePlace(own, limit);
+  };
+  const fixed = { isGrowing: false };
+  const groups: Record<LimitGroup, LimitedRoute> = {
+    run: { onRequest: [inWindow("run", settings.runRate), atMost("run", settings.runConcurrency)] },
+    runsync: {
+      onRequest: [inWindow("runsync", settings.runsyncRate), atMost("runsync", settings.runsyncConcurrency)],
+    },
+    status: {
+      onRequest: [inWindow("status", settings.statusRate), atMost("status", settings.statusConcurrency)],
+    },
+    cancel: {
+      onRequest: [inWindow("cancel", settings.cancelRate), atMost("cancel", settings.cancelConcurrency)],
+    },
+    retry: { onRequest: [inWindow("retry", settings.retryRate)] },
+    purge: { onRequest: [inWindow("purge", settings.purgeRate, fixed)] },
+    requests: {
+      onRequest: [
+        inWindow("requests", settings.requestsRate, fixed),
+        atMost("requests", settings.requestsConcurrency),
+      ],
+    },
+    read: { onRequest: [inWindow("read", settings.readRate, fixed)] },
+  };
+  const timer = allowances && setInterval(() => void renew(allowances).catch(onError), RENEWAL_MS);
+  timer?.unref();
+
+  async function renew({ renewPlaces }: Allowances): Promise<void> {
+    await renewPlaces();
+    for (const own of places) await own.giveBack();
+  }
+  return { of: (group) => groups[group], close: () => clearInterval(timer) };
+}
+
+function countCalls(options: Parameters<typeof createCallRate>[0]): Limit {
+  const rate = createCallRate(options);
   return async ({ keyId }) => {
-    const now = performance.now();
-    let window = windows.get(keyId);
-    if (window === undefined || window.endsAt <= now) {
-      window = { endsAt: now + windowMs, count: 0 };
-      windows.set(keyId, window);
-    }
-    // Counted and compared in one turn: calls that come together each have a number of their own.
-    window.count += 1;
-    const max = limit();
-    if (window.count <= max) return;
+    const excess = await rate.count(keyId);
+    if (excess === undefined) return;
+    const { limit, waitMs } = excess;
     throw tooMany(
-      `More than ${max} calls in ${windowMs / 1000} s; try again later.`,
-      (window.endsAt - now) / 1000,
+      `More than ${limit} calls in ${options.windowMs / 1000} s; try again later.`,
+      waitMs / 1000,
     );
   };
 }
 
-function atMost(concurrency: number): Limit {
-  const running = new Map<string, number>();
+function takePlace(places: CallPlaces, concurrency: number): Limit {
   return async ({ keyId }, reply) => {
-    const count = running.get(keyId) ?? 0;
-    if (count >= concurrency) {
+    const leave = await places.enter(keyId);
+    if (leave === undefined) {
       throw tooMany(
         `More than ${concurrency} calls at the same time; try again later.`,
         CONCURRENCY_RETRY_SECONDS,
       );
     }
-    running.set(keyId, count + 1);
     let isOver = false;
     const end = (): void => {
-      if (isOver) return;
+      if (!isOver) leave();
       isOver = true;
-      const left = (running.get(keyId) ?? 1) - 1;
-      if (left === 0) running.delete(keyId);
-      else running.set(keyId, left);
     };
-    // A client that goes away causes no `finish`.
+    // A client that goes away causes no `finish`, and may have done so already.
     reply.raw.once("finish", end).once("close", end);
+    if (reply.raw.destroyed) end();
   };
 }
 

@@ -36,6 +36,7 @@ export const FAILURES = {
   413: Failure("The body is larger than this route allows."),
   429: Failure("Too many calls, or too many jobs that wait.", RETRY_AFTER),
   ...DEFECTS,
+  507: Failure("No room for what the call would store.", RETRY_AFTER),
 };
 export const RefusedInput = Type.Object(
   {

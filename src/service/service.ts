@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import type { Config } from "../config/settings.ts";
 import { RetouchError } from "../errors.ts";
+import { createAllowances } from "../jobs/allowances.ts";
 import { createMaintenance } from "../jobs/maintenance.ts";
+import { findNeeded } from "../jobs/pictures.ts";
 import { createJobs } from "../jobs/owner-jobs.ts";
 import { createWebhooks } from "../jobs/webhooks.ts";
 import { readHealth } from "../jobs/workers.ts";
@@ -18,6 +20,7 @@ import { createAgents } from "../net/agents.ts";
 import { createHttpClient } from "../net/http-client.ts";
 import { addressIn, createApp } from "../server/app.ts";
 import { toWireJob } from "../server/wire.ts";
+import { createFreeSpace } from "../storage/free-space.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
 import type { Worker } from "../worker/worker.ts";
@@ -64,14 +67,26 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     keys,
     storage,
     signedUrls,
+    freeSpace: createFreeSpace({
+      folder: path.resolve(config.dataDir),
+      // Where neither database nor pictures are on this machine, its disk is nobody's concern.
+      minFreeBytes: isOnDisk(config) ? config.minFreeDiskBytes : 0,
+    }),
     log,
     examples: listExamples(),
     pagesFolder: PAGES,
     notReady: () => notReady(data, workers),
     runningWorkers: fleet.running,
+    // An embedded database has one server.
+    allowances: data.database.isEmbedded ? undefined : createAllowances(data.database),
   });
   const maintenance = createMaintenance(context, { deleteInput: (key) => storage.delete(key), onError });
-  const sweeper = createSweeper({ storage, lifetimeMs: config.fileLifetimeMs, onError });
+  const sweeper = createSweeper({
+    storage,
+    lifetimeMs: config.fileLifetimeMs,
+    findNeeded: (keys) => findNeeded(context, keys),
+    onError,
+  });
   const addressOf = addressIn(config, signedUrls);
   const webhooks = createWebhooks({
     context,
@@ -113,6 +128,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     throw error;
   }
 }
+
+const isOnDisk = ({ databaseUrl, s3Bucket }: Config): boolean =>
+  databaseUrl === undefined || s3Bucket === undefined;
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
   try {

@@ -37,6 +37,7 @@ export async function createWorkers(
       discard: async ({ image }) => {
         if (image.kind === "stored") await storage.delete(image.key);
       },
+      discardSource: (key) => storage.delete(key),
     }),
   );
 }

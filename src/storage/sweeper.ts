@@ -15,7 +15,9 @@ export interface SweeperOptions {
   storage: Storage;
   /** Of results. */
   lifetimeMs: number;
-  /** Jobs remove their own sources; this catches those of submissions that a crash cut short. @default 15 days */
+  /** Which of these sources belong to a job, which then has them removed. */
+  findNeeded: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** Sources that belong to no job are those of submissions that a crash cut short. @default 1 day */
   inputLifetimeMs?: number | undefined;
   /** @default 600,000 */
   intervalMs?: number | undefined;
@@ -27,14 +29,15 @@ export interface SweeperOptions {
 
 const INTERVAL_MS = 10 * 60_000;
 const STOP_MS = 5000;
-/** Longer than any job lives. */
-const INPUT_LIFETIME_MS = 15 * 24 * 60 * 60_000;
+/** Far longer than a submission takes from its picture to its job. */
+const INPUT_LIFETIME_MS = 24 * 60 * 60_000;
+const BATCH = 100;
 /** An address may have been signed somewhat later than its file was written, and by another clock. */
 const MARGIN_MS = 60_000;
 
 /** Several servers may sweep one storage: deleting twice does no harm. */
 export function createSweeper(options: SweeperOptions): Sweeper {
-  const { storage, lifetimeMs, onError, now = Date.now } = options;
+  const { storage, lifetimeMs, findNeeded, onError, now = Date.now } = options;
   const { inputLifetimeMs = INPUT_LIFETIME_MS, intervalMs = INTERVAL_MS } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<number> | undefined;
@@ -43,13 +46,29 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   async function sweep(kind: ObjectKind, olderThanMs: number): Promise<number> {
     const limit = now() - olderThanMs - MARGIN_MS;
     let count = 0;
+    let old: string[] = [];
     try {
       for await (const { key, modifiedAt } of storage.list(kind)) {
         if (isStopped) break;
-        if (modifiedAt.getTime() < limit && (await remove(key))) count += 1;
+        if (modifiedAt.getTime() < limit) old.push(key);
+        if (old.length < BATCH) continue;
+        count += await removeAll(kind, old);
+        old = [];
       }
+      count += await removeAll(kind, old);
     } catch (error) {
       onError(error);
+    }
+    return count;
+  }
+
+  async function removeAll(kind: ObjectKind, keys: readonly string[]): Promise<number> {
+    if (keys.length === 0) return 0;
+    const needed = kind === "inputs" ? await findNeeded(keys) : new Set<string>();
+    let count = 0;
+    for (const key of keys) {
+      if (isStopped) break;
+      if (!needed.has(key) && (await remove(key))) count += 1;
     }
     return count;
   }

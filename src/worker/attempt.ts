@@ -8,6 +8,9 @@ import { createLatestWriter } from "./latest-writer.ts";
 import type { Outage } from "./outage.ts";
 import { untilAborted } from "./until-aborted.ts";
 
+/** A job whose time limit the worker has filled in where it had none. */
+export type BoundedJob = ClaimedJob & { executionTimeoutMs: number };
+
 export interface AttemptOptions {
   queue: WorkQueue;
   engine: EngineProcess;
@@ -29,7 +32,7 @@ type StopReason = "lost" | "timeout" | "shutdown";
 const RETRY_MS = 200;
 
 /** Runs the job to its end and writes that. Never rejects. @returns what the engine made of it */
-export async function runAttempt(options: AttemptOptions, job: ClaimedJob): Promise<EngineOutcome> {
+export async function runAttempt(options: AttemptOptions, job: BoundedJob): Promise<EngineOutcome> {
   const { queue, engine, outage, workerId, leaseRenewalMs, shutdown } = options;
   const log = options.log.child({ jobId: job.id, workerId, attempt: job.attempt });
   log.info("The job starts.");
@@ -84,7 +87,7 @@ export async function runAttempt(options: AttemptOptions, job: ClaimedJob): Prom
 /** Writes how the attempt ended. A result that is there counts, even if it was just to be stopped. */
 async function settle(
   options: AttemptOptions,
-  job: ClaimedJob,
+  job: BoundedJob,
   outcome: EngineOutcome,
   why: StopReason | undefined,
 ): Promise<void> {
@@ -119,8 +122,8 @@ type Written =
   | "unknown";
 
 /** A database that restarts must not cost a result. What cannot be written at all is given up to the lease's end. */
-async function untilWritten(
-  { outage, shutdown, writePatienceMs }: AttemptOptions,
+export async function untilWritten(
+  { outage, shutdown, writePatienceMs }: Pick<AttemptOptions, "outage" | "shutdown" | "writePatienceMs">,
   write: () => Promise<boolean>,
 ): Promise<Written> {
   const until = performance.now() + writePatienceMs;

@@ -1,25 +1,23 @@
-/** One job inside the engine process: source, edit, result. Every untrusted byte is read and decoded here and nowhere else. */
+/** One job inside the engine process: source, edit, result. Untrusted bytes are decoded here and nowhere else. */
 import { RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
 import { encodeMask, encodePreview } from "../images/encode.ts";
-import { readHttpUrl } from "../images/http-url.ts";
 import type { JobEdit, JobProgress, JobResult, ResultImage } from "../jobs/job.ts";
 import { costOf } from "../jobs/price.ts";
 import type { EditStep } from "../kontext/edit.ts";
 import type { EditResult, Engine } from "../kontext/engine.ts";
 import type { Agents } from "../net/agents.ts";
-import type { HttpClient } from "../net/http-client.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
+import { aborted, naming, ownStorage, throwIfAborted } from "./failures.ts";
 import type { EditTiming, EngineSetup } from "./protocol.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 export interface EditJobDependencies {
   engine: Pick<Engine, "checkpoint" | "edit">;
   storage: Pick<Storage, "get" | "put" | "delete">;
-  client: HttpClient;
   /** For the caller's own bucket. */
   agents: Agents;
-  limits: Pick<EngineSetup, "imageMaxBytes" | "imageTimeoutMs" | "price">;
+  limits: Pick<EngineSetup, "price">;
 }
 
 /** Every tenth of a second is enough for eyes, and keeps the database quiet. */
@@ -99,15 +97,11 @@ async function previewOf(step: Pick<EditStep, "sketch">): Promise<string> {
 }
 
 async function readSource(
-  { storage, client, limits }: EditJobDependencies,
+  { storage }: EditJobDependencies,
   { image }: JobEdit,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  if (image.kind === "url") {
-    const { imageMaxBytes: maxBytes, imageTimeoutMs: timeoutMs } = limits;
-    const { bytes } = await naming(() => readHttpUrl(image.url, { maxBytes, timeoutMs, signal, client }));
-    return bytes;
-  }
+  if (image.kind !== "stored") throw new Error("A job runs when its picture is in the storage.");
   const stored = await ownStorage("image: the picture cannot be read at the moment.", () =>
     untilAborted(storage.get(image.key), signal),
   );
@@ -143,34 +137,5 @@ async function storeResult(
     void put.then(() => storage.delete(key)).catch(() => {});
     throw aborted(signal);
   }
-  return { kind: "stored", key };
+  return { kind: "stored", key, bytes: image.byteLength };
 }
-
-/** Sentences about "the image" or its address name the request's field. */
-async function naming<Result>(work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof RetouchError) || !error.code.startsWith("IMAGE_")) throw error;
-    const message = error.message.startsWith("the image ")
-      ? error.message.slice("the ".length)
-      : `image: ${error.message}`;
-    throw new RetouchError(error.code, message, { cause: error });
-  }
-}
-
-/** Where our own storage lies and what ails it concerns the operator alone: that stays the cause. */
-async function ownStorage<Result>(sentence: string, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (cause) {
-    throw new RetouchError("STORAGE_UNAVAILABLE", sentence, { cause });
-  }
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw aborted(signal);
-}
-
-const aborted = ({ reason: cause }: AbortSignal): RetouchError =>
-  new RetouchError("ABORTED", "The job was cancelled.", { cause });

@@ -4,6 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { messageOf, RetouchError } from "../errors.ts";
+import type { JobProgress } from "../jobs/job.ts";
 import { type ConversionProgress, createEngine } from "../kontext/engine.ts";
 import { kindsText } from "../kontext/weights-choice.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
@@ -12,11 +13,13 @@ import { createHttpClient } from "../net/http-client.ts";
 import { openStorage } from "../storage/open.ts";
 import { type EditJobDependencies, runEditJob } from "./edit-job.ts";
 import { failureOf } from "./failures.ts";
+import { fetchSource, type FetchDependencies } from "./fetch-source.ts";
 import type { EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
 import { warmUp } from "./warm-up.ts";
 
-let dependencies: EditJobDependencies | undefined;
-let running: { id: string; controller: AbortController } | undefined;
+let dependencies: (EditJobDependencies & FetchDependencies) | undefined;
+/** What is being done, by the ids of the requests: an edit, and downloads of pictures beside it. */
+const running = new Map<string, AbortController>();
 
 // The terminal and the service manager send these to the whole group; when to end is the parent's decision.
 process.on("SIGINT", () => {});
@@ -29,7 +32,8 @@ const parentWatch = new Worker(new URL("./parent-watch.js", import.meta.url), {
 parentWatch.unref();
 process.on("message", (request: EngineRequest) => {
   if (request.kind === "setup") void setUp(request.setup);
-  else if (request.kind === "cancel") cancel(request.id);
+  else if (request.kind === "cancel") running.get(request.id)?.abort();
+  else if (request.kind === "fetch") void fetchPicture(request);
   else void edit(request);
 });
 
@@ -74,25 +78,33 @@ function createTeller(): (progress: ConversionProgress) => void {
   };
 }
 
-async function edit({ id, edit }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+function edit({ id, edit }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+  return answering(id, async (signal) => {
+    const onProgress = (progress: JobProgress): void => say({ kind: "progress", id, progress });
+    const done = await runEditJob(dependencies!, edit, { signal, onProgress });
+    return { kind: "completed", id, ...done };
+  });
+}
+
+function fetchPicture({ id, url }: Extract<EngineRequest, { kind: "fetch" }>): Promise<void> {
+  return answering(id, async (signal) => {
+    const stored = await fetchSource(dependencies!, url, signal);
+    return { kind: "fetched", id, ...stored };
+  });
+}
+
+/** Does one thing that can be cancelled by its id, and says how it ended. */
+async function answering(id: string, work: (signal: AbortSignal) => Promise<EngineAnswer>): Promise<void> {
   const controller = new AbortController();
-  running = { id, controller };
+  running.set(id, controller);
   try {
-    const done = await runEditJob(dependencies!, edit, {
-      signal: controller.signal,
-      onProgress: (progress) => say({ kind: "progress", id, progress }),
-    });
-    say({ kind: "completed", id, ...done });
+    say(await work(controller.signal));
   } catch (error) {
     if (controller.signal.aborted) say({ kind: "cancelled", id });
     else say({ kind: "failed", id, ...failureOf(error) });
   } finally {
-    running = undefined;
+    running.delete(id);
   }
-}
-
-function cancel(id: string): void {
-  if (running?.id === id) running.controller.abort();
 }
 
 function say(answer: EngineAnswer): void {

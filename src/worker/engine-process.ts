@@ -4,16 +4,19 @@ import os from "node:os";
 import type { JobEdit, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
 import { engineEnvironment } from "./engine-environment.ts";
-import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
+import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup, StoredSource } from "./protocol.ts";
 
-export type EngineOutcome =
-  | { kind: "completed"; result: JobResult; timing: EditTiming }
+/** How something ended that was not done. */
+type NotDone =
   | { kind: "failed"; error: string }
   | { kind: "cancelled" }
-  /** The process ended during the job, by itself or by force. */
+  /** The process ended meanwhile, by itself or by force. */
   | { kind: "crashed"; error: string }
   /** There is no process: nothing was begun. */
   | { kind: "absent" };
+
+export type EngineOutcome = { kind: "completed"; result: JobResult; timing: EditTiming } | NotDone;
+export type FetchOutcome = ({ kind: "fetched" } & StoredSource) | NotDone;
 
 export interface EngineProcess {
   /** Whether it is warmed up and alive. */
@@ -26,6 +29,8 @@ export interface EngineProcess {
     edit: JobEdit,
     options: { signal: AbortSignal; onProgress: (progress: JobProgress) => void },
   ): Promise<EngineOutcome>;
+  /** Downloads a job's picture into the storage, beside whatever runs. `signal` ends it at once. Never rejects. */
+  fetch(id: string, url: string, options: { signal: AbortSignal }): Promise<FetchOutcome>;
   /** Ends the process at once; the next `ready` starts another. */
   kill(): void;
   /** Ends the process for good. */
@@ -48,6 +53,9 @@ interface Running {
   /** Ended by us. */
   isEnding: boolean;
 }
+
+/** What the process says about one thing that it was asked for. */
+type AnswerAbout = Extract<EngineAnswer, { id: string }>;
 
 /** Whoever answers HTTP comes first. */
 const NICENESS = 5;
@@ -114,6 +122,54 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     });
   }
 
+  /**
+   * Asks for one thing about a job, and waits for its end.
+   * @param handlers.onAnswer an answer about it; @returns the outcome, where that was what it waited for
+   * @param handlers.onCancel after the cancellation was sent; @returns the outcome, where that is not waited for
+   */
+  function ask<Outcome>(
+    { child }: Running,
+    jobId: string,
+    request: Extract<EngineRequest, { kind: "edit" | "fetch" }>,
+    signal: AbortSignal,
+    handlers: {
+      onAnswer: (answer: AnswerAbout) => Outcome | undefined;
+      onCancel: () => Outcome | undefined;
+    },
+  ): Promise<Outcome | NotDone> {
+    const { id } = request;
+    return new Promise((resolve) => {
+      const finish = (outcome: Outcome | NotDone): void => {
+        child.off("message", hear);
+        child.off("exit", crash);
+        signal.removeEventListener("abort", abort);
+        resolve(outcome);
+      };
+      const hear = (answer: EngineAnswer): void => {
+        if (!("id" in answer) || answer.id !== id) return;
+        if (answer.kind === "failed" && answer.detail !== undefined) {
+          log.error({ jobId, detail: answer.detail }, answer.error);
+        }
+        if (answer.kind === "failed") return finish({ kind: "failed", error: answer.error });
+        if (answer.kind === "cancelled") return finish({ kind: "cancelled" });
+        const outcome = handlers.onAnswer(answer);
+        if (outcome !== undefined) finish(outcome);
+      };
+      const crash = (code: number | null, by: NodeJS.Signals | null): void =>
+        finish({ kind: "crashed", error: endSentence(code, by) });
+      const abort = (): void => {
+        send(child, { kind: "cancel", id });
+        const outcome = handlers.onCancel();
+        if (outcome !== undefined) finish(outcome);
+      };
+      child.on("message", hear);
+      child.once("exit", crash);
+      signal.addEventListener("abort", abort, { once: true });
+      send(child, request);
+      if (signal.aborted) abort();
+    });
+  }
+
   return {
     get isReady() {
       return running?.speed !== undefined;
@@ -128,37 +184,36 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       const own = running;
       const speed = own?.speed;
       if (own === undefined || speed === undefined) return { kind: "absent" };
-      const { child } = own;
       // A negative prompt makes two passes of a step; decoding is as little to be interrupted.
       const graceMs = cancelGraceMs + 2 * speed.stepMs + speed.fixedMs;
       let grace: NodeJS.Timeout | undefined;
-      return new Promise<EngineOutcome>((resolve) => {
-        const finish = (outcome: EngineOutcome): void => {
-          clearTimeout(grace);
-          child.off("message", hear);
-          child.off("exit", crash);
-          signal.removeEventListener("abort", abort);
-          resolve(outcome);
-        };
-        const hear = (answer: EngineAnswer): void => {
-          if (!("id" in answer) || answer.id !== id) return;
-          if (answer.kind === "progress") return onProgress(answer.progress);
-          if (answer.kind === "failed" && answer.detail !== undefined) {
-            log.error({ jobId: id, detail: answer.detail }, answer.error);
-          }
-          finish(outcomeOf(answer));
-        };
-        const crash = (code: number | null, by: NodeJS.Signals | null): void =>
-          finish({ kind: "crashed", error: endSentence(code, by) });
-        const abort = (): void => {
-          send(child, { kind: "cancel", id });
+      const outcome = await ask<EngineOutcome>(own, id, { kind: "edit", id, edit }, signal, {
+        onAnswer(answer) {
+          if (answer.kind === "progress") onProgress(answer.progress);
+          if (answer.kind !== "completed") return undefined;
+          const { kind, result, timing } = answer;
+          return { kind, result, timing };
+        },
+        onCancel() {
           grace = setTimeout(() => end(own), graceMs);
-        };
-        child.on("message", hear);
-        child.once("exit", crash);
-        signal.addEventListener("abort", abort, { once: true });
-        send(child, { kind: "edit", id, edit });
-        if (signal.aborted) abort();
+          return undefined;
+        },
+      });
+      clearTimeout(grace);
+      return outcome;
+    },
+
+    async fetch(jobId, url, { signal }) {
+      const own = running;
+      if (own?.speed === undefined) return { kind: "absent" };
+      return ask<FetchOutcome>(own, jobId, { kind: "fetch", id: `${jobId} source`, url }, signal, {
+        onAnswer(answer) {
+          if (answer.kind !== "fetched") return undefined;
+          const { kind, key, bytes } = answer;
+          return { kind, key, bytes };
+        },
+        // Nobody waits for its end, and no engine is ended for it.
+        onCancel: () => ({ kind: "cancelled" }),
       });
     },
 
@@ -188,14 +243,6 @@ function makeNice({ pid }: ChildProcess): void {
 
 /** What cannot be sent is followed by the exit, which is listened for. */
 const send = (child: ChildProcess, request: EngineRequest): void => void child.send(request, () => {});
-
-function outcomeOf(
-  answer: Extract<EngineAnswer, { kind: "completed" | "failed" | "cancelled" }>,
-): EngineOutcome {
-  if (answer.kind === "completed") return { kind: "completed", result: answer.result, timing: answer.timing };
-  if (answer.kind === "failed") return { kind: "failed", error: answer.error };
-  return { kind: "cancelled" };
-}
 
 function endSentence(code: number | null, signal: NodeJS.Signals | null): string {
   return `The engine process ended unexpectedly (${signal ?? `exit code ${code}`}).`;

@@ -42,3 +42,32 @@ function traceOf(error: unknown): string {
   }
   return stacks.join("\ncaused by ").slice(0, MAX_DETAIL_CHARACTERS);
 }
+
+/** Sentences about "the image" or its address name the request's field. */
+export async function naming<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof RetouchError) || !error.code.startsWith("IMAGE_")) throw error;
+    const message = error.message.startsWith("the image ")
+      ? error.message.slice("the ".length)
+      : `image: ${error.message}`;
+    throw new RetouchError(error.code, message, { cause: error });
+  }
+}
+
+/** Where our own storage lies and what ails it concerns the operator alone: that stays the cause. */
+export async function ownStorage<Result>(sentence: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new RetouchError("STORAGE_UNAVAILABLE", sentence, { cause });
+  }
+}
+
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw aborted(signal);
+}
+
+export const aborted = ({ reason: cause }: AbortSignal): RetouchError =>
+  new RetouchError("ABORTED", "The job was cancelled.", { cause });

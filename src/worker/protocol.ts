@@ -30,15 +30,23 @@ export interface EngineSetup {
   price: Price;
 }
 
+/** A picture that was downloaded into the storage. */
+export interface StoredSource {
+  key: string;
+  bytes: number;
+}
+
 /** How long the parts of an edit took, milliseconds. */
 export interface EditTiming {
   totalMs: number;
   denoiseMs: number;
 }
 
+/** Ids name one thing that is being done; a download and an edit of the same job have different ones. */
 export type EngineRequest =
   | { kind: "setup"; setup: EngineSetup }
   | { kind: "edit"; id: string; edit: JobEdit }
+  | { kind: "fetch"; id: string; url: string }
   | { kind: "cancel"; id: string };
 
 export type EngineAnswer =
@@ -50,6 +58,7 @@ export type EngineAnswer =
   | { kind: "unusable"; message: string }
   | { kind: "progress"; id: string; progress: JobProgress }
   | { kind: "completed"; id: string; result: JobResult; timing: EditTiming }
+  | ({ kind: "fetched"; id: string } & StoredSource)
   | ({ kind: "failed"; id: string } & Failure)
   | { kind: "cancelled"; id: string };
 

@@ -1,8 +1,25 @@
-/** What a worker knows of its own speed. */
-import type { WorkerSpeed } from "../jobs/job.ts";
+/** What a worker knows of its own speed, and what follows from it. */
+import type { JobEdit, WorkerSpeed } from "../jobs/job.ts";
+import { estimateMs } from "../kontext/estimate.ts";
 import type { Size } from "../kontext/request.ts";
 import { targetSize } from "../kontext/sizes.ts";
 import type { EditTiming } from "./protocol.ts";
+
+/** The published default, for workers on which edits take seconds. */
+const LEAST_LIMIT_MS = 10 * 60_000;
+/** The longest that a policy may ask for. */
+const MOST_LIMIT_MS = 7 * 24 * 60 * 60_000;
+/** Of the estimate, which knows nothing of what else the machine may do. */
+const LIMIT_FACTOR = 4;
+
+/** How long an edit may run where nobody said so, milliseconds. */
+export function defaultLimitMs(speed: WorkerSpeed | undefined, edit: JobEdit): number {
+  if (speed === undefined) return LEAST_LIMIT_MS;
+  const { size, numSteps, negativePrompt, trueCfgScale } = edit;
+  const isNegativeUsed = negativePrompt.trim() !== "" && trueCfgScale > 1;
+  const estimate = estimateMs(speed, { size, numSteps, isNegativeUsed });
+  return Math.round(Math.min(MOST_LIMIT_MS, Math.max(LEAST_LIMIT_MS, LIMIT_FACTOR * estimate)));
+}
 
 /** Share of a new edit in the running average. */
 const WEIGHT = 0.3;

@@ -12,7 +12,8 @@ import { runAttempt } from "./attempt.ts";
 import type { EngineOutcome, EngineProcess } from "./engine-process.ts";
 import { createLatestWriter } from "./latest-writer.ts";
 import { createOutage } from "./outage.ts";
-import { averageSpeed, measureSpeed } from "./speed.ts";
+import { createSourceFetcher } from "./source-fetcher.ts";
+import { averageSpeed, defaultLimitMs, measureSpeed } from "./speed.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 export interface WorkerOptions {
@@ -24,6 +25,8 @@ export interface WorkerOptions {
   shutdownDeadlineMs: number;
   /** Deletes a stored result that no job refers to. */
   discard: (result: JobResult) => Promise<void>;
+  /** Deletes a stored picture that no job refers to. */
+  discardSource: (key: string) => Promise<void>;
   /** How long the end of a job is tried to be written while the database is away. @default 60,000 */
   writePatienceMs?: number | undefined;
 }
@@ -53,6 +56,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const stopping = new AbortController();
   const shutdown = new AbortController();
   const outage = createOutage(log);
+  const sources = createSourceFetcher({ ...options, outage, workerId: id, writePatienceMs });
   let record: WorkerRecord = { id, status: "initializing" };
   let reason: string | undefined;
   let backoffMs = MIN_BACKOFF_MS;
@@ -79,6 +83,7 @@ export function createWorker(options: WorkerOptions): Worker {
     });
     signsOfLife = setInterval(() => reports.write(record), leaseRenewalMs);
     reports.write(record);
+    sources.start();
     while (!stopping.signal.aborted) {
       if (!(await engineIsReady())) continue;
       isNews = false;
@@ -91,6 +96,7 @@ export function createWorker(options: WorkerOptions): Worker {
     }
     clearInterval(signsOfLife);
     stopListening();
+    await sources.stop();
     await reports.done();
     await queue.leave(id).catch(() => {});
   }
@@ -121,7 +127,8 @@ export function createWorker(options: WorkerOptions): Worker {
     if (stopping.signal.aborted) shutdown.abort();
     become("running");
     const attempt = { ...options, outage, workerId: id, writePatienceMs, shutdown: shutdown.signal };
-    const outcome = await runAttempt(attempt, job);
+    const { executionTimeoutMs = defaultLimitMs(record.speed, job.edit) } = job;
+    const outcome = await runAttempt(attempt, { ...job, executionTimeoutMs });
     if (outcome.kind === "completed") learn(outcome);
   }
 

@@ -160,7 +160,10 @@ describeOnDatabases("a submitted job", (bench) => {
     beforeEach(() => {
       jobs = limited();
     });
-    const full = refusal("QUEUE_FULL", "3 jobs wait already, the most that are taken; try again later.");
+    const full = refusal(
+      "QUEUE_FULL",
+      "3 jobs of this key wait already, the most that are taken; try again later.",
+    );
 
     it("is refused beyond the limit, whatever the burst", async () => {
       const all = await Promise.allSettled(Array.from({ length: 10 }, () => jobs.submit(newJob())));

@@ -36,6 +36,8 @@ export interface FakeJobs extends Jobs {
   /** The next submission is refused with this. */
   refuseNext(error: Error): void;
   setHealth(health: Promise<Health>): void;
+  /** What a key may still store. */
+  bytesLeft: number;
   deliveriesOf: WebhookDelivery[];
   usageOf: UsageDay[];
 }
@@ -78,6 +80,7 @@ export function createFakeJobs(): FakeJobs {
 
   const fake: FakeJobs = {
     submitted: [],
+    bytesLeft: Infinity,
     usageOf: [],
     deliveriesOf: [],
     waiting: () => waiting,
@@ -117,6 +120,17 @@ export function createFakeJobs(): FakeJobs {
       const made: Job = { id, keyId, isSync, baseUrl, status: "queued", submittedAt: new Date(), retries: 0 };
       jobs.set(id, made);
       return { job: made, isRepeat: false };
+    },
+    async findRepeated(keyId, idempotency) {
+      if (idempotency === undefined) return undefined;
+      const { route, key, bodyHash } = idempotency;
+      const earlier = repeats.get(`${keyId} ${route} ${key}`);
+      if (earlier === undefined) return undefined;
+      if (earlier.bodyHash !== bodyHash) throw new RetouchError("IDEMPOTENCY_CONFLICT", "Another body.");
+      return jobs.get(earlier.id);
+    },
+    async admitBytes(_keyId, bytes) {
+      if (bytes > fake.bytesLeft) throw new RetouchError("QUOTA_EXCEEDED", "No more bytes.");
     },
     find: async (id, keyId) => own(id, keyId),
     async waitForEnd(id, keyId, options) {

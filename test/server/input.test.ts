@@ -221,7 +221,7 @@ describe("a body around an input", () => {
     await expect.poll(() => jobs.waiting()).toBe(1);
     await call("POST", "/purge-queue");
     await held;
-    const policy = { executionTimeoutMs: 600_000, ttlMs: 86_400_000, isLowPriority: false };
+    const policy = { executionTimeoutMs: undefined, ttlMs: 86_400_000, isLowPriority: false };
     expect(jobs.submitted.map(({ isSync }) => isSync)).toEqual([false, true]);
     expect(jobs.submitted.map((job) => job.policy)).toEqual([
       { ...policy, retentionMs: 1_800_000 },

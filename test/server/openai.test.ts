@@ -108,7 +108,7 @@ describe("POST /v1/images/edits", () => {
     const [job] = server.jobs.submitted;
     expect(job).toMatchObject({
       isSync: true,
-      policy: { executionTimeoutMs: 600_000, ttlMs: 86_400_000, retentionMs: 60_000, isLowPriority: false },
+      policy: { executionTimeoutMs: undefined, ttlMs: 86_400_000, retentionMs: 60_000, isLowPriority: false },
       edit: {
         prompt: "a red hat",
         negativePrompt: "",
@@ -576,6 +576,7 @@ describe("the document of /v1", () => {
       "500",
       "503",
       "504",
+      "507",
     ]);
   });
 });

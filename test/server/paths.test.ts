@@ -205,6 +205,7 @@ describe("/openapi.json", () => {
       "429",
       "500",
       "503",
+      "507",
     ]);
     const { schema } = run.requestBody.content["application/json"]!;
     expect(schema.required).toEqual(["input"]);

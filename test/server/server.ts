@@ -59,7 +59,7 @@ afterEach(async () => {
 
 export async function startServer(
   settings: Partial<ServerSettings> = {},
-  parts: Partial<Pick<AppDependencies, "notReady" | "runningWorkers" | "closeGraceMs">> = {},
+  parts: Partial<Pick<AppDependencies, "notReady" | "runningWorkers" | "closeGraceMs" | "freeSpace">> = {},
 ): Promise<TestServer> {
   const jobs = createFakeJobs();
   const keys = createFakeKeys(KEY, OTHER_KEY);
@@ -73,6 +73,7 @@ export async function startServer(
     keys,
     storage,
     signedUrls,
+    freeSpace: parts.freeSpace ?? { admit: async () => {} },
     log: createLog({ level: "debug", destination: { write } }),
     examples: new Map([["bluebird.png", path.join(root, "examples", "bluebird.png")]]),
     pagesFolder: path.join(root, "dist", "web"),

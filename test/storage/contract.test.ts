@@ -144,6 +144,7 @@ describe.each(Object.entries(PLACES))("storage in %s", (_, open) => {
       createSweeper({
         storage,
         lifetimeMs: 60 * 60_000,
+        findNeeded: async () => new Set<string>(),
         inputLifetimeMs: 120 * 60_000,
         onError: raise,
         now: () => Date.now() + minutes * 60_000,

@@ -24,7 +24,15 @@ function memory(changes: Partial<Storage> = {}): { storage: Storage; objects: Ma
 
 function sweeperOf(storage: Storage, changes: Partial<SweeperOptions> = {}) {
   const errors: unknown[] = [];
-  const options = { storage, lifetimeMs: DAY_MS, intervalMs: 60_000, now: () => start, ...changes };
+  const findNeeded = async (): Promise<ReadonlySet<string>> => new Set();
+  const options = {
+    storage,
+    findNeeded,
+    lifetimeMs: DAY_MS,
+    intervalMs: 60_000,
+    now: () => start,
+    ...changes,
+  };
   return { sweeper: createSweeper({ ...options, onError: (error) => errors.push(error) }), errors };
 }
 
@@ -41,12 +49,25 @@ describe("the sweeper", () => {
     expect([...objects.keys()]).toEqual([kept]);
   });
 
-  it("keeps a source for 15 days where nothing else is said", async () => {
+  it("keeps a source for a day where nothing else is said, and for as long as a job needs it", async () => {
     const { storage, objects } = memory();
-    const [due, kept] = [createKey("inputs", "bin"), createKey("inputs", "bin")];
-    objects.set(due, new Date(start - 16 * DAY_MS)).set(kept, new Date(start - 14 * DAY_MS));
-    expect(await sweeperOf(storage).sweeper.run()).toBe(1);
-    expect([...objects.keys()]).toEqual([kept]);
+    const due = Array.from({ length: 250 }, () => createKey("inputs", "bin"));
+    const [needed, young] = [createKey("inputs", "bin"), createKey("inputs", "bin")];
+    for (const key of [...due, needed]) objects.set(key, new Date(start - DAY_MS - 60_001));
+    objects.set(young, new Date(start - DAY_MS - 59_999));
+    const findNeeded = async (keys: readonly string[]) => new Set(keys.filter((key) => key === needed));
+    expect(await sweeperOf(storage, { findNeeded }).sweeper.run()).toBe(250);
+    expect([...objects.keys()]).toEqual([needed, young]);
+  });
+
+  it("deletes no source while nobody can say which are needed", async () => {
+    const { storage, objects } = memory();
+    objects.set(createKey("inputs", "bin"), new Date(0)).set(createKey("outputs", "png"), new Date(0));
+    const findNeeded = () => Promise.reject(new Error("The database is away."));
+    const { sweeper, errors } = sweeperOf(storage, { findNeeded });
+    expect(await sweeper.run()).toBe(1);
+    expect(errors).toEqual([new Error("The database is away.")]);
+    expect(objects.size).toBe(1);
   });
 
   it("goes on after an object that cannot be deleted, and after a kind that cannot be listed", async () => {

@@ -46,6 +46,9 @@ export const SETTINGS: JobsSettings = {
   idempotencyLifetimeMs: 24 * 60 * 60_000,
   maxQueued: 50,
   maxQueuedPerWorker: 500,
+  maxQueuedTotal: 10_000,
+  keyQuotaBytes: 2 ** 40,
+  fileLifetimeMs: 7 * 24 * 60 * 60_000,
 };
 
 export const EDIT: JobEdit = {
@@ -175,7 +178,18 @@ async function open(
 
 /** All times that are compared with now. */
 const TIMES: Record<string, string[]> = {
-  jobs: ["submitted_at", "started_at", "ended_at", "expires_at", "repeatable_until", "lease_until"],
+  jobs: [
+    "submitted_at",
+    "started_at",
+    "ended_at",
+    "expires_at",
+    "repeatable_until",
+    "lease_until",
+    "source_started_at",
+  ],
+  pictures: ["expires_at", "delete_after"],
+  rates: ["ends_at"],
+  call_places: ["seen_at"],
   usage: ["ended_at"],
   workers: ["seen_at"],
   webhook_deliveries: ["created_at", "next_attempt_at", "last_attempt_at"],
@@ -187,7 +201,16 @@ function siteOf(database: Database, queue: Queue, settings: JobsSettings): Site 
 }
 
 async function empty({ schema, query }: Database): Promise<void> {
-  const tables = ["jobs", "usage", "workers", "webhook_deliveries", "api_keys"];
+  const tables = [
+    "jobs",
+    "usage",
+    "workers",
+    "webhook_deliveries",
+    "api_keys",
+    "pictures",
+    "rates",
+    "call_places",
+  ];
   await query(
     `${tables.map((table) => `delete from ${quoted(schema)}.${table}`).join("; ")};
      update ${quoted(schema)}.counters set value = 0;

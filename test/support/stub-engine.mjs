@@ -18,11 +18,12 @@ import { createHttpClient } from "../../dist/net/http-client.js";
 import { createLocalStorage } from "../../dist/storage/local.js";
 import { runEditJob } from "../../dist/worker/edit-job.js";
 import { failureOf } from "../../dist/worker/failures.js";
+import { fetchSource } from "../../dist/worker/fetch-source.js";
 
 const SPEED = { nativeArea: 16384, grid: 16, stepMs: 1, fixedMs: 1 };
 
 let dependencies;
-let running;
+const running = new Map();
 
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
@@ -32,8 +33,9 @@ new Worker(new URL("../../dist/worker/parent-watch.js", import.meta.url), {
 }).unref();
 process.on("message", (request) => {
   if (request.kind === "setup") void setUp(request.setup);
-  else if (request.kind === "edit") void edit(request);
-  else if (running?.id === request.id) running.controller.abort();
+  else if (request.kind === "edit") void answering(request.id, (signal) => edit(request, signal));
+  else if (request.kind === "fetch") void answering(request.id, (signal) => fetchPicture(request, signal));
+  else running.get(request.id)?.abort();
 });
 
 async function setUp(setup) {
@@ -56,16 +58,26 @@ async function openStorage(options) {
   return (await import("../../dist/storage/open.js")).openStorage(options);
 }
 
-async function edit({ id, edit }) {
+async function edit({ id, edit }, signal) {
+  const onProgress = (progress) => process.send({ kind: "progress", id, progress });
+  const done = await runEditJob(dependencies, edit, { signal, onProgress });
+  return { kind: "completed", id, ...done };
+}
+
+async function fetchPicture({ id, url }, signal) {
+  return { kind: "fetched", id, ...(await fetchSource(dependencies, url, signal)) };
+}
+
+async function answering(id, work) {
   const controller = new AbortController();
-  running = { id, controller };
+  running.set(id, controller);
   try {
-    const onProgress = (progress) => process.send({ kind: "progress", id, progress });
-    const done = await runEditJob(dependencies, edit, { signal: controller.signal, onProgress });
-    process.send({ kind: "completed", id, ...done });
+    process.send(await work(controller.signal));
   } catch (error) {
     if (controller.signal.aborted) process.send({ kind: "cancelled", id });
     else process.send({ kind: "failed", id, ...failureOf(error) });
+  } finally {
+    running.delete(id);
   }
 }
 

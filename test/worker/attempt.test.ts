@@ -23,7 +23,8 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
   const queue = createMemoryQueue();
   const { log, lines, said } = recordedLog();
   const job = queue.add(editOf({ kind: "stored", key: "inputs/picture.bin" }), options);
-  const claimed = (await queue.claim("worker-a"))!;
+  const { executionTimeoutMs = 60_000, ...claimed } = (await queue.claim("worker-a"))!;
+  const bounded = { ...claimed, executionTimeoutMs };
   const shutdown = new AbortController();
   const discarded: JobResult[] = [];
   let signal: AbortSignal | undefined;
@@ -33,6 +34,7 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
   const engine: EngineProcess = {
     isReady: true,
     ready: () => Promise.reject(new Error("Not asked for.")),
+    fetch: async () => ({ kind: "absent" }),
     run: async (_id, _edit, given) => {
       ({ signal, onProgress } = given);
       if (kills > 0) return { kind: "absent" };
@@ -64,7 +66,7 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
     lines,
     said,
     attempt,
-    run: (changes: Partial<typeof attempt> = {}) => runAttempt({ ...attempt, ...changes }, claimed),
+    run: (changes: Partial<typeof attempt> = {}) => runAttempt({ ...attempt, ...changes }, bounded),
     pass: (ms: number) => vi.advanceTimersByTimeAsync(ms),
     end: (outcome: EngineOutcome) => end(outcome),
     progress: (step: number) => onProgress({ step, of: 4 }),

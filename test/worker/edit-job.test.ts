@@ -12,7 +12,6 @@ import type { EditOptions, EditResult } from "../../src/kontext/engine.ts";
 import { resolveRequest, type EditRequest } from "../../src/kontext/request.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents } from "../../src/net/agents.ts";
-import { createHttpClient } from "../../src/net/http-client.ts";
 import { createKey } from "../../src/storage/storage.ts";
 import { type EditJobDependencies, runEditJob } from "../../src/worker/edit-job.ts";
 import { noise } from "../images/samples.ts";
@@ -76,7 +75,6 @@ async function prepare(options: { allowed?: string[]; engine?: EditJobDependenci
     engine: options.engine ?? stillEngine(),
     storage,
     agents,
-    client: createHttpClient(agents),
     limits: setupFor(""),
   };
   const controller = new AbortController();
@@ -95,7 +93,7 @@ describe("a job", () => {
     const result = await run(editOf(image));
     const [key] = await keysOf(storage, "outputs");
     expect(result).toEqual({
-      image: { kind: "stored", key },
+      image: { kind: "stored", key, bytes: RESULT.byteLength },
       format: "png",
       size: { width: 64, height: 48 },
       workingSize: { width: 32, height: 24 },
@@ -186,46 +184,11 @@ describe("a job", () => {
 });
 
 describe("a job's picture", () => {
-  it("is fetched from its address", async () => {
-    const { run, storage, image } = await prepare();
-    const { bytes } = (await storage.get(image.kind === "stored" ? image.key : ""))!;
-    const url = await serve((_, answer) => answer.end(bytes));
-    expect((await run(editOf({ kind: "url", url }))).referenceSize).toEqual({ width: 64, height: 64 });
-  });
-
-  it("is refused in a sentence where its address gives a page", async () => {
-    const { run } = await prepare();
-    const url = await serve((_, answer) => answer.end("<!doctype html><html><body>Sign in</body></html>"));
-    await expect(run(editOf({ kind: "url", url }))).rejects.toEqual(
-      refusal("IMAGE_UNSUPPORTED", /^image is a web page, which is not accepted; .*\.$/),
-    );
-  });
-
-  it("is refused where its address is not public", async () => {
-    const { run } = await prepare({ allowed: [] });
-    const url = await serve((_, answer) => answer.end());
-    await expect(run(editOf({ kind: "url", url }))).rejects.toEqual(
-      refusal(
-        "IMAGE_UNREADABLE",
-        /^image: http:\/\/127\.0\.0\.1:\d+\/ cannot be downloaded: .*not public.*\.$/,
-      ),
-    );
-  });
-
   it("is refused where it is no longer stored", async () => {
     const { run } = await prepare();
     await expect(run(editOf({ kind: "stored", key: createKey("inputs", "bin") }))).rejects.toEqual(
       refusal("IMAGE_UNREADABLE", "image: the picture is no longer there."),
     );
-  });
-
-  it("ends its download at once when the job is cancelled", async () => {
-    const { run, controller } = await prepare();
-    const url = await serve((_, answer) => {
-      answer.write("\x89PNG");
-      controller.abort();
-    });
-    await expect(run(editOf({ kind: "url", url }))).rejects.toEqual(refusal("ABORTED", /aborted/));
   });
 });
 

@@ -2,6 +2,7 @@
 import type { WorkQueue } from "../../src/jobs/contracts.ts";
 import type {
   ClaimedJob,
+  ClaimedSource,
   JobEdit,
   JobProgress,
   JobResult,
@@ -15,7 +16,9 @@ export interface MemoryJob {
   attempt: number;
   workerId?: string;
   edit: JobEdit;
-  executionTimeoutMs: number;
+  executionTimeoutMs: number | undefined;
+  sourceTries: number;
+  sourceWorker?: string | undefined;
   result?: JobResult;
   error?: string;
   progress: JobProgress[];
@@ -24,7 +27,7 @@ export interface MemoryJob {
 }
 
 export interface MemoryQueue extends WorkQueue {
-  add(edit: JobEdit, options?: { executionTimeoutMs?: number }): MemoryJob;
+  add(edit: JobEdit, options?: { executionTimeoutMs?: number | undefined }): MemoryJob;
   /** Ends or takes away a job from outside, as a caller or another worker does. */
   change(job: MemoryJob, change: Partial<MemoryJob>): void;
   /** Every call fails while this is set; with "late", it does its work before. */
@@ -38,6 +41,7 @@ const MAX_ATTEMPTS = 2;
 export function createMemoryQueue(): MemoryQueue {
   const jobs: MemoryJob[] = [];
   const onQueued = new Set<() => void>();
+  const onSource = new Set<() => void>();
   const onChanged = new Map<string, () => void>();
 
   async function answer<Result>(work: () => Result): Promise<Result> {
@@ -57,6 +61,26 @@ export function createMemoryQueue(): MemoryQueue {
       if (found) change(found);
       return found !== undefined;
     });
+  const heldSource = ({ id, tries }: ClaimedSource, workerId: string): MemoryJob | undefined =>
+    jobs.find(
+      (job) =>
+        job.id === id &&
+        job.sourceTries === tries &&
+        job.sourceWorker === workerId &&
+        job.status === "queued",
+    );
+  const changeHeld = (
+    source: ClaimedSource,
+    workerId: string,
+    change: (job: MemoryJob) => void,
+  ): Promise<boolean> =>
+    answer(() => {
+      const job = heldSource(source, workerId);
+      if (job === undefined) return false;
+      job.sourceWorker = undefined;
+      change(job);
+      return true;
+    });
   const requeue = (job: MemoryJob): void => {
     job.status = "queued";
     for (const listener of onQueued) listener();
@@ -66,18 +90,20 @@ export function createMemoryQueue(): MemoryQueue {
     outage: false,
     reports: [],
     workers: new Map(),
-    add(edit, { executionTimeoutMs = 60_000 } = {}) {
+    add(edit, options = { executionTimeoutMs: 60_000 }) {
+      const { executionTimeoutMs } = options;
       const job: MemoryJob = {
         id: `job-${jobs.length}`,
         status: "queued",
         attempt: 0,
         edit,
         executionTimeoutMs,
+        sourceTries: 0,
         progress: [],
         renewals: 0,
       };
       jobs.push(job);
-      for (const listener of onQueued) listener();
+      for (const listener of edit.image.kind === "url" ? onSource : onQueued) listener();
       return job;
     },
     change(job, change) {
@@ -92,7 +118,7 @@ export function createMemoryQueue(): MemoryQueue {
     leave: (workerId) => answer(() => void queue.workers.delete(workerId)),
     claim: (workerId) =>
       answer(() => {
-        const job = jobs.find(({ status }) => status === "queued");
+        const job = jobs.find(({ status, edit }) => status === "queued" && edit.image.kind === "stored");
         if (job === undefined) return undefined;
         job.attempt += 1;
         Object.assign(job, { status: "running", workerId, claimedAt: performance.now() });
@@ -107,6 +133,34 @@ export function createMemoryQueue(): MemoryQueue {
       onChanged.set(jobId, listener);
       return () => onChanged.delete(jobId);
     },
+    claimSource: (workerId, { maxOfKey }) =>
+      answer(() => {
+        const held = jobs.filter((job) => job.status === "queued" && job.sourceWorker === workerId);
+        const job = jobs.find(
+          ({ status, edit, sourceWorker }) =>
+            status === "queued" && edit.image.kind === "url" && sourceWorker === undefined,
+        );
+        if (job?.edit.image.kind !== "url" || held.length >= maxOfKey) return undefined;
+        job.sourceTries += 1;
+        job.sourceWorker = workerId;
+        return { id: job.id, tries: job.sourceTries, url: job.edit.image.url };
+      }),
+    onSource(listener) {
+      onSource.add(listener);
+      return () => onSource.delete(listener);
+    },
+    holdsSource: (source, workerId) => answer(() => heldSource(source, workerId) !== undefined),
+    keepSource: (source, workerId, { key }) =>
+      changeHeld(source, workerId, (job) => {
+        job.edit = { ...job.edit, image: { kind: "stored", key } };
+        for (const listener of onQueued) listener();
+      }),
+    failSource: (source, workerId, error) =>
+      changeHeld(source, workerId, (job) => Object.assign(job, { status: "failed", error })),
+    releaseSource: (source, workerId) =>
+      changeHeld(source, workerId, () => {
+        for (const listener of onSource) listener();
+      }),
     renew: (job, workerId) => changeOwn(job, workerId, (found) => (found.renewals += 1)),
     progress: (job, workerId, progress) => changeOwn(job, workerId, (found) => found.progress.push(progress)),
     finish: (job, workerId, outcome) => changeOwn(job, workerId, (found) => Object.assign(found, outcome)),

@@ -22,6 +22,7 @@ async function prepare(options: Partial<WorkerOptions> = {}) {
     discard: async (result) => {
       if (result.image.kind === "stored") await storage.delete(result.image.key);
     },
+    discardSource: (key) => storage.delete(key),
     ...options,
   });
   onTestFinished(() => worker.stop());
@@ -31,6 +32,7 @@ async function prepare(options: Partial<WorkerOptions> = {}) {
     queue,
     storage,
     said,
+    image,
     add: (prompt: string, more?: { executionTimeoutMs?: number }) =>
       queue.add(editOf(image, { prompt }), more),
   };
@@ -152,7 +154,7 @@ describe("a worker", () => {
     queue.outage = false;
     await until(job, "completed");
     expect(job.attempt).toBe(1);
-    expect(job.result?.image).toEqual({ kind: "stored", key: (await keysOf(storage, "outputs"))[0] });
+    expect(job.result?.image).toMatchObject({ kind: "stored", key: (await keysOf(storage, "outputs"))[0] });
     const outages = said().filter((sentence) => String(sentence).startsWith("The database"));
     expect(outages).toEqual(["The database does not answer.", "The database answers again."]);
   });
@@ -171,11 +173,17 @@ describe("a worker whose engine", () => {
       isReady: false,
       ready,
       run: async () => ({ kind: "absent" }),
+      fetch: async () => ({ kind: "absent" }),
       kill() {},
       close: async () => {},
     };
     const common = { queue, engine, log, leaseRenewalMs: 1000, shutdownDeadlineMs: 5000 };
-    const worker = createWorker({ ...common, discard: async () => {}, ...options });
+    const worker = createWorker({
+      ...common,
+      discard: async () => {},
+      discardSource: async () => {},
+      ...options,
+    });
     return { worker, queue, said, pass: (ms: number) => vi.advanceTimersByTimeAsync(ms) };
   }
 

@@ -89,12 +89,16 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
   };
   app.get(
     "/models",
-    { schema: { summary: "The one model", response: { 200: ModelsReply, ...OPENAI_FAILURES } } },
+    {
+      ...context.limits("read"),
+      schema: { summary: "The one model", response: { 200: ModelsReply, ...OPENAI_FAILURES } },
+    },
     () => ({ object: "list" as const, data: [model] }),
   );
   app.get(
     "/models/:model",
     {
+      ...context.limits("read"),
       schema: {
         summary: "The one model",
         params: ModelParams,

@@ -115,6 +115,7 @@ export const OPENAI_FAILURES = {
   429: Failure("Too many calls, or too many jobs that wait.", RETRY_AFTER),
   500: Failure("The edit failed, or a defect of the server."),
   503: Failure("The service cannot answer now.", RETRY_AFTER),
+  507: Failure("No room for what the call would store.", RETRY_AFTER),
 };
 /** What an edit may answer besides. */
 export const EDIT_FAILURES = {

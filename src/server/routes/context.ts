@@ -10,6 +10,7 @@ import type {
 import type { Jobs } from "../../jobs/contracts.ts";
 import type { Job } from "../../jobs/job.ts";
 import type { Log } from "../../log.ts";
+import type { FreeSpace } from "../../storage/free-space.ts";
 import type { SignedUrls } from "../../storage/signed-urls.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { LimitedRoute, LimitGroup } from "../limits.ts";
@@ -30,6 +31,7 @@ export interface RouteContext {
   jobs: Jobs;
   storage: Pick<Storage, "get" | "put" | "delete">;
   signedUrls: SignedUrls;
+  freeSpace: FreeSpace;
   log: Log;
   limits: (group: LimitGroup) => LimitedRoute;
   holds: Holds;

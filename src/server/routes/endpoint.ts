@@ -38,6 +38,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
   app.get(
     "/health",
     {
+      ...context.limits("read"),
       schema: {
         summary: "Jobs and workers",
         params: EndpointParams,
@@ -77,6 +78,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
   app.get(
     "/usage",
     {
+      ...context.limits("read"),
       schema: {
         summary: "This key's edits and their cost, by day",
         params: EndpointParams,
@@ -103,6 +105,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
   app.get(
     "/loras",
     {
+      ...context.limits("read"),
       schema: {
         summary: "The LoRAs that an edit may name",
         params: EndpointParams,
@@ -115,6 +118,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
   app.get(
     "/webhook-deliveries",
     {
+      ...context.limits("read"),
       schema: {
         summary: "What became of this key's webhooks",
         params: EndpointParams,

@@ -110,6 +110,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
   app.post(
     "/retry/:id",
     {
+      ...context.limits("retry"),
       bodyLimit: BODY_LIMIT,
       schema: {
         summary: "Run a failed job again",
@@ -118,6 +119,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
       },
     },
     async (request, reply) => {
+      await context.freeSpace.admit(0);
       const job = await jobs.retry(idOf(request), request.keyId);
       return job ? { id: job.id, status: stateOf(job) } : notFound(reply);
     },

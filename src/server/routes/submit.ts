@@ -100,18 +100,25 @@ export async function queueJob(
   { edit, image: given, policy, webhook }: ParsedBody,
   { isSync, idempotency }: Pick<NewJob, "isSync" | "idempotency">,
 ): Promise<Job> {
-  const { config, storage, signedUrls, examples } = context;
+  const { config, storage, signedUrls, examples, jobs } = context;
+  const { keyId } = request;
+  // Before anything is stored for it.
+  const earlier = await jobs.findRepeated(keyId, idempotency);
+  if (earlier) return earlier;
+  const admit = (bytes: number): Promise<void> => admitBytes(context, keyId, bytes);
+  await admit(0);
   const origin = originOf(request);
   const image = await keepInputImage(
-    { storage, signedUrls, examples, maxBytes: config.imageMaxBytes },
+    { storage, signedUrls, examples, admit, maxBytes: config.imageMaxBytes },
     given,
     config.publicUrl === undefined ? [origin] : [config.publicUrl, origin],
   );
   try {
-    const { job, isRepeat } = await context.jobs.submit({
-      keyId: request.keyId,
+    const { job, isRepeat } = await jobs.submit({
+      keyId,
       isSync,
       edit: { ...edit, image: image.image },
+      sourceBytes: image.sourceBytes,
       policy,
       webhook,
       baseUrl: config.publicUrl ?? origin,
@@ -125,6 +132,16 @@ export async function queueJob(
     if (!isUndecided) await discard(context, image);
     throw error;
   }
+}
+
+/** Whether there is room for so many bytes more of a key. @throws RetouchError DISK_FULL, QUOTA_EXCEEDED */
+export async function admitBytes(
+  { freeSpace, jobs }: Pick<RouteContext, "freeSpace" | "jobs">,
+  keyId: string,
+  bytes: number,
+): Promise<void> {
+  await freeSpace.admit(bytes);
+  await jobs.admitBytes(keyId, bytes);
 }
 
 /** What cannot be deleted now is swept later; the call is answered all the same. */

@@ -1,0 +1,94 @@
+/** What one API key has waiting and stored, looked up at most once a second; what this process adds counts at once. */
+import { RetouchError } from "../errors.ts";
+import { type JobsContext, schemaOf } from "./context.ts";
+import type { Fleet } from "./workers.ts";
+
+export interface KeyUse {
+  queued: number;
+  /** Of sources and results. */
+  bytes: number;
+}
+
+const FRESH_MS = 1000;
+/** Of keys that are remembered. */
+const MAX_KEYS = 1000;
+
+/** Reads a key's use. Whoever adds to it adds to what this returns: the same object for everyone within a second. */
+export function createKeyUses(context: JobsContext): (keyId: string) => Promise<KeyUse> {
+  const known = new Map<string, { readAt: number; use: Promise<KeyUse> }>();
+  return (keyId) => {
+    const found = known.get(keyId);
+    if (found && performance.now() - found.readAt <= FRESH_MS) return found.use;
+    const reading = { readAt: performance.now(), use: readKeyUse(context, keyId) };
+    // The one that was read longest ago goes first.
+    known.delete(keyId);
+    known.set(keyId, reading);
+    if (known.size > MAX_KEYS) known.delete(known.keys().next().value!);
+    reading.use.catch(() => {
+      if (known.get(keyId) === reading) known.delete(keyId);
+    });
+    return reading.use;
+  };
+}
+
+async function readKeyUse(context: JobsContext, keyId: string): Promise<KeyUse> {
+  const schema = schemaOf(context);
+  const [row] = await context.database.query<{ queued: number; bytes: string | null }>(
+    `select (select count(*) from ${schema}.jobs where key_id = $1 and status = 'queued') as queued,
+            (select sum(bytes) from ${schema}.pictures where key_id = $1) as bytes`,
+    [keyId],
+  );
+  return { queued: row?.queued ?? 0, bytes: Number(row?.bytes ?? 0) };
+}
+
+/** Jobs of one key that may wait. */
+export const queueLimitOf = ({ settings }: JobsContext, { workers }: Pick<Fleet, "workers">): number =>
+  Math.max(settings.maxQueued, workers.length * settings.maxQueuedPerWorker);
+
+/** Counts one more job, unless too many wait. @throws RetouchError QUEUE_FULL */
+export function admitJob(context: JobsContext, fleet: Fleet, use: KeyUse): void {
+  if (fleet.queued > context.settings.maxQueuedTotal) {
+    throw full(`${fleet.queued} jobs wait already`);
+  }
+  if (use.queued > queueLimitOf(context, fleet)) throw fullOfKey(use.queued);
+  // Both are looked up once a second, and a burst comes faster.
+  fleet.queued += 1;
+  use.queued += 1;
+}
+
+export const fullOfKey = (queued: number): RetouchError => full(`${queued} jobs of this key wait already`);
+
+const full = (what: string): RetouchError =>
+  new RetouchError("QUEUE_FULL", `${what}, the most that are taken; try again later.`);
+
+/** Counts more bytes, unless they would be too many. @throws RetouchError QUOTA_EXCEEDED */
+export function admitBytes({ settings }: JobsContext, use: KeyUse, bytes: number): void {
+  const { keyQuotaBytes: quota } = settings;
+  if (use.bytes + bytes > quota) {
+    throw new RetouchError(
+      "QUOTA_EXCEEDED",
+      `The pictures that are kept for this key take ${megabytes(use.bytes)} of ${megabytes(quota)}; ` +
+        `results are deleted after ${Math.round(settings.fileLifetimeMs / 3_600_000)} h.`,
+    );
+  }
+  use.bytes += bytes;
+}
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB`;
+
+/**
+ * Whether the number of a key's waiting jobs is to be read anew in the transaction that adds one: other servers add to
+ * it, which within a second matters where it is near its limit, and is cheap where that is low.
+ */
+export function isNearLimit({ queued }: KeyUse, limit: number): boolean {
+  return limit <= FEW || queued >= limit / 2;
+}
+
+const FEW = 64;
+
+/** Whether no more than `limit` jobs of a key wait, or there is no limit (null), as a condition of expressions. */
+export function hasRoom(schema: string, { keyId, limit }: Record<"keyId" | "limit", string>): string {
+  return `(${limit}::bigint is null or ${limit}::bigint >= (select count(*) from (
+    select from ${schema}.jobs as others where others.key_id = ${keyId} and others.status = 'queued'
+     limit ${limit}::bigint + 1) as waiting))`;
+}

@@ -1,0 +1,109 @@
+/**
+ * Pictures that are named by an address: each is downloaded while its job waits, and only then is the job queued for an
+ * engine, so that a slow host holds no engine. A download is in the hands of one worker for as long as that worker gives
+ * signs of life.
+ */
+import type { Sql } from "../database/database.ts";
+import { channelOf, type JobsContext, schemaOf } from "./context.ts";
+import type { WorkQueue } from "./contracts.ts";
+import { endJobs } from "./ending.ts";
+import { newsOf } from "./events.ts";
+import type { ClaimedSource, JobImage } from "./job.ts";
+
+type Sources = Pick<
+  WorkQueue,
+  "claimSource" | "onSource" | "holdsSource" | "keepSource" | "failSource" | "releaseSource"
+>;
+
+/** Longer than any download may take. What a worker has had for so long it has lost sight of. */
+const FORGOTTEN_MS = 15 * 60_000;
+const HELD = "id = $1 and source_tries = $2 and source_worker = $3 and status = 'queued'";
+
+export function createSources(context: JobsContext): Sources {
+  const { database, events, settings } = context;
+  const schema = schemaOf(context);
+  const holderOf = (source: ClaimedSource, workerId: string): unknown[] => [
+    source.id,
+    source.tries,
+    workerId,
+  ];
+
+  return {
+    async claimSource(workerId, { maxOfKey }) {
+      const [row] = await database.query<ClaimedSource>(
+        `update ${schema}.jobs
+            set source_worker = $1, source_tries = source_tries + 1, source_started_at = clock_timestamp()
+          where id = (
+            select id from ${schema}.jobs as waiting
+             where status = 'queued' and edit -> 'image' ->> 'kind' = 'url' and expires_at > clock_timestamp()
+               and (source_worker is null
+                    or source_started_at < clock_timestamp() - $4 * interval '1 millisecond'
+                    or source_worker not in (
+                      select id from ${schema}.workers where seen_at > clock_timestamp() - $3 * interval '1 millisecond'))
+               and $2 > (
+                 select count(*) from ${schema}.jobs as held
+                  where held.key_id = waiting.key_id and held.status = 'queued' and held.source_worker = $1)
+             order by is_low_priority, turn, submitted_at limit 1 for update skip locked)
+          returning id, source_tries as tries, edit -> 'image' ->> 'url' as url`,
+        [workerId, maxOfKey, settings.leaseMs, FORGOTTEN_MS],
+      );
+      return row;
+    },
+
+    onSource: (listener) => events.on("source", undefined, listener),
+
+    async holdsSource(source, workerId) {
+      const rows = await database.query(
+        `select from ${schema}.jobs where ${HELD}`,
+        holderOf(source, workerId),
+      );
+      return rows.length > 0;
+    },
+
+    keepSource: (source, workerId, stored) =>
+      database.transaction((sql) => keep(context, sql, holderOf(source, workerId), stored)),
+
+    failSource: (source, workerId, error) =>
+      database.transaction(async (sql) => {
+        // It ran, as far as its owner is concerned: the end of a job says when it began, and where.
+        const started = await sql.query(
+          `update ${schema}.jobs set status = 'running', worker_id = $3, started_at = source_started_at, source_worker = null
+            where ${HELD} returning id`,
+          holderOf(source, workerId),
+        );
+        if (started.length === 0) return false;
+        const ended = await endJobs(context, sql, { status: "failed", error }, "id = $5", [source.id]);
+        return ended.length > 0;
+      }),
+
+    async releaseSource(source, workerId) {
+      const rows = await database.query(
+        `with released as (update ${schema}.jobs set source_worker = null where ${HELD} returning id)
+         select pg_notify($4, $5) from released`,
+        [...holderOf(source, workerId), channelOf(context), newsOf("source")],
+      );
+      return rows.length > 0;
+    },
+  };
+}
+
+async function keep(
+  context: JobsContext,
+  sql: Sql,
+  holder: readonly unknown[],
+  { key, bytes }: { key: string; bytes: number },
+): Promise<boolean> {
+  const schema = schemaOf(context);
+  const image: JobImage = { kind: "stored", key };
+  const [row] = await sql.query<{ queue_id: string; is_low_priority: boolean; turn: number }>(
+    `with kept as (
+       update ${schema}.jobs set edit = jsonb_set(edit, '{image}', $4), source_worker = null
+        where ${HELD} returning id, key_id, queue_id, is_low_priority, turn),
+     counted as (insert into ${schema}.pictures (storage_key, key_id, bytes, job_id) select $5, key_id, $6, id from kept)
+     select queue_id, is_low_priority, turn, pg_notify($7, $8) from kept`,
+    [...holder, JSON.stringify(image), key, bytes, channelOf(context), newsOf("queued")],
+  );
+  if (row === undefined) return false;
+  await context.queue.send(sql, row.queue_id, { isLowPriority: row.is_low_priority, turn: row.turn });
+  return true;
+}

@@ -1,0 +1,31 @@
+/** A picture that a job names by its address, downloaded into the storage inside the engine process. */
+import { readHttpUrl } from "../images/http-url.ts";
+import type { HttpClient } from "../net/http-client.ts";
+import { createKey, type Storage } from "../storage/storage.ts";
+import { aborted, naming, ownStorage, throwIfAborted } from "./failures.ts";
+import type { EngineSetup, StoredSource } from "./protocol.ts";
+
+export interface FetchDependencies {
+  storage: Pick<Storage, "put" | "delete">;
+  client: HttpClient;
+  limits: Pick<EngineSetup, "imageMaxBytes" | "imageTimeoutMs">;
+}
+
+/** @throws RetouchError, its sentence naming the request's field; ABORTED by `signal`, then nothing is left stored */
+export async function fetchSource(
+  { storage, client, limits }: FetchDependencies,
+  url: string,
+  signal: AbortSignal,
+): Promise<StoredSource> {
+  throwIfAborted(signal);
+  const { imageMaxBytes: maxBytes, imageTimeoutMs: timeoutMs } = limits;
+  const { bytes } = await naming(() => readHttpUrl(url, { maxBytes, timeoutMs, signal, client }));
+  const key = createKey("inputs", "bin");
+  await ownStorage("image: the picture cannot be stored at the moment.", () => storage.put(key, bytes));
+  if (signal.aborted) {
+    // What cannot be deleted is found by the sweeper.
+    await storage.delete(key).catch(() => {});
+    throw aborted(signal);
+  }
+  return { key, bytes: bytes.byteLength };
+}

@@ -1,0 +1,125 @@
+/**
+ * Downloads the pictures of waiting jobs, beside whatever the engine computes: several at once, and not all of one key,
+ * so that slow hosts hold neither the engine nor the pictures of others.
+ */
+import type { WorkQueue } from "../jobs/contracts.ts";
+import type { ClaimedSource } from "../jobs/job.ts";
+import type { Log } from "../log.ts";
+import { untilWritten } from "./attempt.ts";
+import type { EngineProcess, FetchOutcome } from "./engine-process.ts";
+import type { Outage } from "./outage.ts";
+
+export interface SourceFetcherOptions {
+  queue: WorkQueue;
+  engine: Pick<EngineProcess, "isReady" | "fetch">;
+  log: Log;
+  outage: Outage;
+  workerId: string;
+  writePatienceMs: number;
+  /** Deletes a stored picture that no job refers to. */
+  discardSource: (key: string) => Promise<void>;
+  /** @default 4 */
+  maxAtOnce?: number | undefined;
+  /** Of one key. @default 2 */
+  maxOfKey?: number | undefined;
+}
+
+export interface SourceFetcher {
+  start(): void;
+  /** Gives back what is under way, and takes no more. */
+  stop(): Promise<void>;
+}
+
+const MAX_AT_ONCE = 4;
+const MAX_OF_KEY = 2;
+/** News may be missed while a connection is down. */
+const POLL_MS = 1000;
+/** Downloads during which the process ended, before its end is taken for the picture's fault. */
+const MAX_TRIES = 5;
+
+export function createSourceFetcher(options: SourceFetcherOptions): SourceFetcher {
+  const { queue, engine, log, outage, workerId, discardSource } = options;
+  const { maxAtOnce = MAX_AT_ONCE, maxOfKey = MAX_OF_KEY, writePatienceMs } = options;
+  const running = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  const patience = { outage, shutdown: stopping.signal, writePatienceMs };
+  let timer: NodeJS.Timeout | undefined;
+  let stopListening = (): void => {};
+  let looking: Promise<void> | undefined;
+  let isAsked = false;
+
+  /** Takes what there is to take, once at a time; a call in the meantime makes it look again. */
+  function look(): void {
+    isAsked = true;
+    looking ??= takeAll().finally(() => (looking = undefined));
+  }
+
+  async function takeAll(): Promise<void> {
+    while (isAsked) {
+      isAsked = false;
+      while (!stopping.signal.aborted && engine.isReady && running.size < maxAtOnce) {
+        const source = await outage
+          .watch(() => queue.claimSource(workerId, { maxOfKey }))
+          .catch(() => undefined);
+        if (source === undefined) break;
+        const work = fetchOne(source).catch((error: unknown) =>
+          log.error({ err: error, jobId: source.id }, "What became of a picture could not be written."),
+        );
+        running.add(work);
+        void work.then(() => {
+          running.delete(work);
+          look();
+        });
+      }
+    }
+  }
+
+  async function fetchOne(source: ClaimedSource): Promise<void> {
+    const controller = new AbortController();
+    const signal = AbortSignal.any([controller.signal, stopping.signal]);
+    const stopWatching = queue.onChanged(source.id, () => {
+      void outage
+        .watch(() => queue.holdsSource(source, workerId))
+        .then((isHeld) => isHeld || controller.abort())
+        .catch(() => {});
+    });
+    try {
+      await settle(source, await engine.fetch(source.id, source.url, { signal }));
+    } finally {
+      stopWatching();
+    }
+  }
+
+  async function settle(source: ClaimedSource, outcome: FetchOutcome): Promise<void> {
+    const write = (work: () => Promise<boolean>) => untilWritten(patience, work);
+    if (outcome.kind === "fetched") {
+      const { key, bytes } = outcome;
+      const written = await write(() => queue.keepSource(source, workerId, { key, bytes }));
+      // Where it may have been written all the same, the sweeper looks who needs it.
+      if (written === "refused") await discardSource(key).catch(() => {});
+    } else if (outcome.kind === "failed") {
+      await write(() => queue.failSource(source, workerId, outcome.error));
+    } else if (outcome.kind === "crashed" && source.tries >= MAX_TRIES) {
+      const error = "image: the picture could not be downloaded; the engine process ended each time.";
+      await write(() => queue.failSource(source, workerId, error));
+    } else {
+      await write(() => queue.releaseSource(source, workerId));
+    }
+  }
+
+  return {
+    start() {
+      if (timer !== undefined) return;
+      stopListening = queue.onSource(look);
+      timer = setInterval(look, POLL_MS);
+      look();
+    },
+    async stop() {
+      stopListening();
+      clearInterval(timer);
+      stopping.abort();
+      await looking;
+      await Promise.all(running);
+    },
+  };
+}
