@@ -39,11 +39,11 @@ export function createAllowances(database: Database): Allowances {
     async takeCalls(keyId, name, { wanted, limit, windowMs }) {
       const [row] = await database.query<{ granted: number; ends_in_ms: number }>(
         `insert into ${schema}.rates as rate (key_id, name, used, granted, ends_at)
-         values ($1, $2, least($3, $4), least($3, $4), clock_timestamp() + $5 * interval '1 millisecond')
+         values ($1, $2, least($3::int, $4::int), least($3::int, $4::int), clock_timestamp() + $5 * interval '1 millisecond')
          on conflict (key_id, name) do update set
-           granted = greatest(0, least($3, $4 - case when rate.ends_at > clock_timestamp() then rate.used else 0 end)),
-           used = case when rate.ends_at > clock_timestamp() then greatest(rate.used, least(rate.used + $3, $4))
-                       else least($3, $4) end,
+           granted = greatest(0, least($3::int, $4::int - case when rate.ends_at > clock_timestamp() then rate.used else 0 end)),
+           used = case when rate.ends_at > clock_timestamp() then greatest(rate.used, least(rate.used + $3::int, $4::int))
+                       else least($3::int, $4::int) end,
            ends_at = case when rate.ends_at > clock_timestamp() then rate.ends_at else excluded.ends_at end
          returning granted, (extract(epoch from ends_at - clock_timestamp()) * 1000)::float8 as ends_in_ms`,
         [keyId, name, wanted, limit, windowMs],

@@ -26,7 +26,9 @@ describeOnDatabases("the tables", (bench) => {
     expect(await bench.database.query(`select name, value from ${schema}.counters order by name`)).toEqual([
       { name: "completed", value: 0 },
       { name: "failed", value: 0 },
+      { name: "low_priority_turn", value: 0 },
       { name: "retried", value: 0 },
+      { name: "turn", value: 0 },
     ]);
     if (bench.name === "PostgreSQL") await dropSchema(schema);
   });

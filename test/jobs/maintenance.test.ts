@@ -124,44 +124,112 @@ describeOnDatabases("maintenance", (bench) => {
     });
   });
 
-  describe("when a result has been kept long enough", () => {
-    const ended = async (key: string, changes: Parameters<typeof newJob>[0] = {}): Promise<string> => {
-      const edit = { ...EDIT, image: { kind: "stored", key } as const };
-      const { job, claimed } = await bench.start("worker-a", { edit, ...changes });
-      await bench.queue.finish(claimed, "worker-a", { status: "completed", result: resultOf() });
-      return job.id;
+  describe("when a job can no longer run", () => {
+    const submit = async (name: string, changes: Parameters<typeof newJob>[0] = {}): Promise<string> => {
+      const edit = { ...EDIT, image: { kind: "stored", key: `inputs/${name}.bin` } as const };
+      return (await bench.jobs.submit(newJob({ edit, sourceBytes: 7_000_000, ...changes }))).job.id;
+    };
+    const run = async (outcome: Parameters<typeof bench.queue.finish>[2]): Promise<void> => {
+      const claimed = (await bench.queue.claim("worker-a"))!;
+      await bench.queue.finish(claimed, "worker-a", outcome);
     };
 
-    it("deletes the job and its source picture, ten seconds after nobody sees it any more", async () => {
-      const first = await ended("inputs/first.bin");
-      await bench.age(1000);
-      const second = await ended("inputs/second.bin");
-      await bench.age(805);
+    it("deletes its source picture, whoever may still repeat its submission", async () => {
+      for (let count = 0; count < 3; count += 1) {
+        const idempotency = { route: "run", key: `order-${count}`, bodyHash: "a-body" };
+        await bench.jobs.cancel(await submit(`cancelled-${count}`, { idempotency }), OWNER);
+      }
+      await submit("purged");
+      await bench.jobs.purge(OWNER);
+      await submit("completed");
+      await run({ status: "completed", result: resultOf() });
+      await submit("waiting");
       await maintenance.run();
-      expect(await find(first)).toBeUndefined();
+      expect(deleted.toSorted()).toEqual([
+        "inputs/cancelled-0.bin",
+        "inputs/cancelled-1.bin",
+        "inputs/cancelled-2.bin",
+        "inputs/completed.bin",
+        "inputs/purged.bin",
+      ]);
+      deleted = [];
+      await maintenance.run();
       expect(deleted).toEqual([]);
-      await bench.age(10);
-      await maintenance.run();
-      expect(await idsIn("jobs")).toEqual([second]);
-      expect(deleted).toEqual(["inputs/first.bin"]);
     });
 
-    it("leaves a picture alone that is the result of another edit, or lies elsewhere", async () => {
-      await ended("outputs/earlier.png");
-      await ended("", { edit: { ...EDIT, image: { kind: "url", url: "http://pictures.example/a.png" } } });
+    it("keeps the picture of one that can be retried, until that is over", async () => {
+      const id = await submit("failed");
+      await run({ status: "failed", error: "It failed." });
+      await maintenance.run();
+      expect(await bench.jobs.retry(id, OWNER)).toMatchObject({ status: "queued" });
+      await run({ status: "failed", error: "It failed." });
+      await bench.age(1799);
+      await maintenance.run();
+      expect(deleted).toEqual([]);
+      await bench.age(2);
+      await maintenance.run();
+      expect(deleted).toEqual(["inputs/failed.bin"]);
+    });
+
+    it("deletes the picture of one whose ttl passed", async () => {
+      await submit("late", policy({ ttlMs: 10_000 }));
+      await bench.age(11);
+      await maintenance.run();
+      await maintenance.run();
+      expect(deleted).toEqual(["inputs/late.bin"]);
+    });
+
+    it("leaves a picture alone that is the result of another edit", async () => {
+      const edit = { ...EDIT, image: { kind: "stored", key: "outputs/earlier.png" } as const };
+      await bench.jobs.submit(newJob({ edit }));
+      await run({ status: "completed", result: resultOf() });
       await bench.age(2000);
       await maintenance.run();
       expect(await idsIn("jobs")).toEqual([]);
       expect(deleted).toEqual([]);
     });
 
-    it("deletes all other pictures where one cannot be deleted, and says so", async () => {
-      for (const name of ["first", "second", "third"]) await ended(`inputs/${name}.bin`);
+    it("deletes all other pictures where one cannot be deleted, says so, and tries it again after a minute", async () => {
+      for (const name of ["first", "second", "third"]) await bench.jobs.cancel(await submit(name), OWNER);
       undeletable = "inputs/second.bin";
-      await bench.age(2000);
+      await maintenance.run();
       await maintenance.run();
       expect(deleted.toSorted()).toEqual(["inputs/first.bin", "inputs/third.bin"]);
       expect(errors).toEqual([new Error("The storage does not answer.")]);
+      undeletable = undefined;
+      await bench.age(61);
+      await maintenance.run();
+      expect(deleted).toContain("inputs/second.bin");
+    });
+
+    it("has nothing left to delete where hundreds ended at once", async () => {
+      const keys = ["key-a", "key-b", "key-c", "key-d", "key-e"];
+      for (let count = 0; count < 230; count += 1) {
+        await submit(`many-${count}`, { keyId: keys[count % keys.length]! });
+      }
+      for (const key of keys) await bench.jobs.purge(key);
+      await maintenance.run();
+      expect(new Set(deleted).size).toBe(230);
+    });
+  });
+
+  describe("when a result has been kept long enough", () => {
+    it("deletes the job, ten seconds after nobody sees it any more", async () => {
+      const ended = async (): Promise<string> => {
+        const { job, claimed } = await bench.start("worker-a");
+        await bench.queue.finish(claimed, "worker-a", { status: "completed", result: resultOf() });
+        return job.id;
+      };
+      const first = await ended();
+      await bench.age(1000);
+      const second = await ended();
+      await bench.age(805);
+      await maintenance.run();
+      expect(await find(first)).toBeUndefined();
+      expect(await idsIn("jobs")).toHaveLength(2);
+      await bench.age(10);
+      await maintenance.run();
+      expect(await idsIn("jobs")).toEqual([second]);
     });
 
     it("never deletes a job that goes on", async () => {

@@ -1,0 +1,175 @@
+import { describe, expect, it } from "vitest";
+import type { ClaimedSource, NewJob } from "../../src/jobs/job.ts";
+import { createMaintenance } from "../../src/jobs/maintenance.ts";
+import { describeOnDatabases, EDIT, newJob, policy, resultOf } from "../support/jobs.ts";
+
+const url = (name: string): string => `http://pictures.example/${name}.png`;
+const ALL = { maxOfKey: 100 };
+
+describeOnDatabases("a job whose picture is an address", (bench) => {
+  const submit = async (name: string, changes: Partial<NewJob> = {}): Promise<string> => {
+    const edit = { ...EDIT, image: { kind: "url", url: url(name) } as const };
+    return (await bench.jobs.submit(newJob({ edit, keyId: `key-${name[0]}`, ...changes }))).job.id;
+  };
+  /** By a worker that gives signs of life. */
+  const claim = async (worker = "worker-a", options = ALL): Promise<ClaimedSource | undefined> => {
+    await bench.queue.report({ id: worker, status: "idle" });
+    return bench.queue.claimSource(worker, options);
+  };
+  const find = (id: string, name = "a") => bench.other.jobs.find(id, `key-${name}`);
+
+  it("waits for its download before any worker can run it", async () => {
+    const id = await submit("a1");
+    expect(await bench.queue.claim("worker-a")).toBeUndefined();
+    const source = (await claim())!;
+    expect(source).toEqual({ id, tries: 1, url: url("a1") });
+    expect(await find(id)).toMatchObject({ status: "queued" });
+    expect(await bench.queue.holdsSource(source, "worker-a")).toBe(true);
+    expect(await bench.queue.keepSource(source, "worker-a", { key: "inputs/a1.bin", bytes: 5 })).toBe(true);
+    expect(await bench.queue.keepSource(source, "worker-a", { key: "inputs/a2.bin", bytes: 5 })).toBe(false);
+    expect(await bench.other.queue.claim("worker-b")).toMatchObject({
+      id,
+      attempt: 1,
+      edit: { ...EDIT, image: { kind: "stored", key: "inputs/a1.bin" } },
+    });
+    expect(await claim()).toBeUndefined();
+  });
+
+  it("fails in a sentence, with all that the end of a job tells", async () => {
+    const id = await submit("a1");
+    const source = (await claim())!;
+    expect(await bench.queue.failSource(source, "worker-a", "image: there is no such host.")).toBe(true);
+    expect(await bench.queue.failSource(source, "worker-a", "Again.")).toBe(false);
+    expect(await find(id)).toMatchObject({
+      status: "failed",
+      error: "image: there is no such host.",
+      workerId: "worker-a",
+      delayMs: expect.any(Number),
+      executionMs: expect.any(Number),
+    });
+    expect(await bench.queue.claim("worker-a")).toBeUndefined();
+  });
+
+  it("runs in its turn, however long its download took", async () => {
+    const slow = await submit("a1");
+    const source = (await claim())!;
+    const { job } = await bench.jobs.submit(newJob({ keyId: "key-a" }));
+    const { job: other } = await bench.jobs.submit(newJob({ keyId: "key-b" }));
+    await bench.queue.keepSource(source, "worker-a", { key: "inputs/a1.bin", bytes: 5 });
+    const order: string[] = [];
+    for (let claimed; (claimed = await bench.queue.claim("worker-a"));) order.push(claimed.id);
+    expect(order).toEqual([other.id, slow, job.id]);
+  });
+
+  describe("is downloaded", () => {
+    it("in turns of the keys, and only so many of one key by a worker at the same time", async () => {
+      for (const name of ["a1", "a2", "a3", "a4"]) await submit(name);
+      await submit("b1");
+      await submit("b2", policy({ isLowPriority: true }));
+      const urls = [];
+      for (let source; (source = await claim("worker-a", { maxOfKey: 2 }));) urls.push(source.url);
+      expect(urls).toEqual(["a1", "b1", "a2", "b2"].map(url));
+      expect((await claim("worker-b", { maxOfKey: 2 }))?.url).toBe(url("a3"));
+    });
+
+    it("once, however many ask at the same moment", async () => {
+      for (const name of ["a1", "b1", "c1", "d1"]) await submit(name);
+      for (const id of ["worker-a", "worker-b"]) await bench.queue.report({ id, status: "idle" });
+      const claims = await Promise.all(
+        Array.from({ length: 8 }, (_, at) =>
+          at % 2 === 0
+            ? bench.queue.claimSource("worker-a", ALL)
+            : bench.other.queue.claimSource("worker-b", ALL),
+        ),
+      );
+      const urls = claims.flatMap((source) => source?.url ?? []);
+      expect(new Set(urls).size).toBe(urls.length);
+      while (urls.length < 4) urls.push((await claim())!.url);
+      expect(urls.toSorted()).toEqual(["a1", "b1", "c1", "d1"].map(url));
+    });
+
+    it("again by another worker where the first gives no sign of life any more", async () => {
+      const id = await submit("a1");
+      const lost = (await claim("worker-a"))!;
+      expect(await claim("worker-b")).toBeUndefined();
+      await bench.age(61);
+      expect(await claim("worker-b")).toEqual({ id, tries: 2, url: url("a1") });
+      expect(await bench.queue.keepSource(lost, "worker-a", { key: "inputs/a1.bin", bytes: 5 })).toBe(false);
+      expect(await bench.queue.releaseSource(lost, "worker-a")).toBe(false);
+      expect(await bench.queue.failSource(lost, "worker-a", "It failed.")).toBe(false);
+    });
+
+    it("again by anyone when it was given back, or lost sight of by a worker that lives", async () => {
+      await submit("a1");
+      const source = (await claim())!;
+      let calls = 0;
+      const stop = bench.other.queue.onSource(() => (calls += 1));
+      expect(await bench.queue.releaseSource(source, "worker-a")).toBe(true);
+      await expect.poll(() => calls).toBe(1);
+      stop();
+      expect(await claim("worker-b")).toMatchObject({ tries: 2 });
+      await bench.age(15 * 60 + 1);
+      await bench.queue.report({ id: "worker-b", status: "idle" });
+      expect(await claim("worker-a")).toMatchObject({ tries: 3 });
+    });
+
+    it("no more when its job was cancelled, purged, or its time has passed", async () => {
+      const cancelled = await submit("a1");
+      const source = (await claim())!;
+      await bench.jobs.cancel(cancelled, "key-a");
+      expect(await bench.queue.holdsSource(source, "worker-a")).toBe(false);
+      expect(await bench.queue.keepSource(source, "worker-a", { key: "inputs/a1.bin", bytes: 5 })).toBe(
+        false,
+      );
+      await submit("b1");
+      expect(await bench.jobs.purge("key-b")).toBe(1);
+      await submit("c1", policy({ ttlMs: 10_000 }));
+      await bench.age(11);
+      expect(await claim()).toBeUndefined();
+    });
+
+    it("again for a retry where it failed, and not where its picture is there", async () => {
+      const id = await submit("a1");
+      await bench.queue.failSource((await claim())!, "worker-a", "image: there is no such host.");
+      expect(await bench.jobs.retry(id, "key-a")).toMatchObject({ status: "queued" });
+      expect(await bench.queue.claim("worker-a")).toBeUndefined();
+      const source = (await claim())!;
+      expect(source).toMatchObject({ id, tries: 1 });
+      await bench.queue.keepSource(source, "worker-a", { key: "inputs/a1.bin", bytes: 5 });
+      const claimed = (await bench.queue.claim("worker-a"))!;
+      await bench.queue.finish(claimed, "worker-a", { status: "failed", error: "It failed." });
+      await bench.jobs.retry(id, "key-a");
+      expect(await claim()).toBeUndefined();
+      expect(await bench.queue.claim("worker-a")).toMatchObject({ id });
+    });
+  });
+
+  it("has its picture deleted as others have", async () => {
+    const deleted: string[] = [];
+    const maintenance = createMaintenance(bench.context, {
+      deleteInput: async (key) => void deleted.push(key),
+      onError: (error) => expect.unreachable(String(error)),
+    });
+    await submit("a1");
+    await bench.queue.keepSource((await claim())!, "worker-a", { key: "inputs/a1.bin", bytes: 5 });
+    const claimed = (await bench.queue.claim("worker-a"))!;
+    await maintenance.run();
+    expect(deleted).toEqual([]);
+    await bench.queue.finish(claimed, "worker-a", { status: "completed", result: resultOf() });
+    await maintenance.run();
+    expect(deleted).toEqual(["inputs/a1.bin"]);
+  });
+
+  it("is downloaded first, too, where an earlier version had queued it", async () => {
+    const id = await submit("a1");
+    const { context } = bench;
+    const [row] = await bench.database.query<{ queue_id: string }>(
+      `select queue_id from ${bench.schema}.jobs where id = $1`,
+      [id],
+    );
+    await context.queue.send(bench.database, row!.queue_id, { isLowPriority: false, turn: 0 });
+    expect(await bench.queue.claim("worker-a")).toBeUndefined();
+    await bench.queue.keepSource((await claim())!, "worker-a", { key: "inputs/a1.bin", bytes: 5 });
+    expect(await bench.queue.claim("worker-a")).toMatchObject({ id });
+  });
+});
