@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
-import { ENDPOINT, INPUT, KEY, OTHER_KEY, startServer } from "./server.ts";
+import { documentOf, ENDPOINT, INPUT, KEY, OTHER_KEY, startServer } from "./server.ts";
 
 describe("the API key", () => {
   it.each([`Bearer ${KEY}`, `bearer ${KEY}`, `BEARER   ${KEY}`, KEY, ` ${KEY} `])(
@@ -66,6 +66,11 @@ describe("the rate limits", () => {
     ["/runsync?wait=1000", "POST", 2000, undefined],
     ["/status/x", "GET", 2000, undefined],
     ["/cancel/x", "POST", 100, undefined],
+    ["/retry/x", "POST", 100, undefined],
+    ["/health", "GET", 1000, undefined],
+    ["/usage", "GET", 1000, undefined],
+    ["/loras", "GET", 1000, undefined],
+    ["/webhook-deliveries", "GET", 1000, undefined],
     ["/purge-queue", "POST", 2, undefined],
     ["/requests", "GET", 10, undefined],
   ])("let %s through so often and no more", async (route, method, rate, body) => {
@@ -102,6 +107,23 @@ describe("the rate limits", () => {
     }
     expect((await call("POST", `/status/${id}`)).statusCode).toBe(429);
     expect((await call("POST", `/cancel/${id}`)).statusCode).toBe(200);
+  });
+
+  it("hold on every route that needs a key", async () => {
+    const rates = { runRate: 1, runsyncRate: 1, statusRate: 1, cancelRate: 1, retryRate: 1, readRate: 1 };
+    const { app } = await startServer(
+      { ...rates, purgeRate: 1, requestsRate: 1 },
+      { runningWorkers: () => 0 },
+    );
+    for (const [path, operations] of Object.entries(documentOf(app).paths)) {
+      for (const [method, { security }] of Object.entries(operations)) {
+        if (security === undefined) continue;
+        const url = path.replace("{id}", "x").replace("{model}", "x");
+        const ask = { method: method.toUpperCase() as "GET", url, headers: { authorization: KEY } };
+        await app.inject(ask);
+        expect([url, (await app.inject(ask)).statusCode]).toEqual([url, 429]);
+      }
+    }
   });
 
   it("grow with the workers and end with the window", async () => {

@@ -116,7 +116,10 @@ export async function startServer(
 interface Document {
   paths: Record<
     string,
-    Record<string, { responses: Record<string, { content?: Record<string, { schema: object }> }> }>
+    Record<
+      string,
+      { security?: object[]; responses: Record<string, { content?: Record<string, { schema: object }> }> }
+    >
   >;
 }
 

@@ -17,6 +17,9 @@ export interface TestService {
   address: string;
   key: string;
   service: Service;
+  /** RETOUCH_DATA_DIR, and the schema of its tables. */
+  folder: string;
+  schema: string;
   /** Calls the endpoint with the test's key; a body that is an object is sent as JSON. */
   call(path: string, init?: CallInit): Promise<Answer>;
   close(): Promise<void>;
@@ -72,6 +75,8 @@ export async function startTestService(options: {
     address: service.address,
     key: KEY,
     service,
+    folder,
+    schema: config.databaseSchema,
     call: (to, init) => call(`${endpoint}${to}`, init),
     async close() {
       await service.close();
