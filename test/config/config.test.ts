@@ -52,8 +52,12 @@ describe("the settings", () => {
       ratePerWorker: 50,
       maxQueued: 50,
       maxQueuedPerWorker: 500,
+      maxQueuedTotal: 10_000,
+      keyQuotaBytes: 50 * 2 ** 30,
+      minFreeDiskBytes: 2 ** 30,
+      retryRate: 100,
+      readRate: 1000,
       // Times of jobs, results and held calls.
-      executionTimeoutMs: 600_000,
       ttlMs: 86_400_000,
       retentionMs: 1_800_000,
       syncRetentionMs: 60_000,

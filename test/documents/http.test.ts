@@ -52,6 +52,8 @@ describe("docs/http.md", () => {
       [config.runsyncRate, config.runsyncConcurrency],
       [config.statusRate, config.statusConcurrency],
       [config.cancelRate, config.cancelConcurrency],
+      [config.retryRate, 0],
+      [config.readRate, 0],
       [config.purgeRate, 0],
       [config.requestsRate, config.requestsConcurrency],
     ]);
