@@ -6,6 +6,7 @@ import type { JobImage } from "../jobs/job.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
 import { ownPart } from "./origin.ts";
+import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 
 export interface InputImageOptions {
   storage: Pick<Storage, "put" | "delete">;
@@ -13,6 +14,7 @@ export interface InputImageOptions {
   /** The shipped example pictures: name and file. */
   examples: ReadonlyMap<string, string>;
   maxBytes: number;
+  isRefusedAddress: IsRefusedAddress;
 }
 
 export interface InputImage {
@@ -44,6 +46,8 @@ export async function keepInputImage(
     ? options.examples.get(own.pathname.slice(EXAMPLES.length))
     : undefined;
   if (example !== undefined) return store(options, await readFile(example));
+  // This server's own pictures, above, are found without a connection, wherever it listens.
+  checkPublic("image", new URL(field.url), options.isRefusedAddress);
   return { image: { kind: "url", url: field.url }, discard: async () => {} };
 }
 

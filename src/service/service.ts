@@ -16,6 +16,7 @@ import type { Log } from "../log.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
 import { createHttpClient } from "../net/http-client.ts";
+import { isRefusedLiterally } from "../net/literal-address.ts";
 import { addressIn, createApp } from "../server/app.ts";
 import { toWireJob } from "../server/wire.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
@@ -50,7 +51,8 @@ const FLEET_REFRESH_MS = 1000;
 /** @throws RetouchError where a port, a folder or a database cannot be had */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, log, threadEntry, engineEntry } = options;
-  const agents = createAgents(createAddressPolicy(config.allowPrivateHosts));
+  const policy = createAddressPolicy(config.allowPrivateHosts);
+  const agents = createAgents(policy);
   const data = await openData({ config, log, threadEntry });
   const { context, keys, storage } = data;
   const onError = (error: unknown): void =>
@@ -66,6 +68,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     signedUrls,
     log,
     examples: listExamples(),
+    isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     pagesFolder: PAGES,
     notReady: () => notReady(data, workers),
     runningWorkers: fleet.running,
