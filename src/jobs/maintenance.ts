@@ -5,6 +5,7 @@
 import { type JobsContext, schemaOf } from "./context.ts";
 import { endJobs } from "./ending.ts";
 import type { JobEdit } from "./job.ts";
+import { createWebhookUpkeep } from "./webhook-deliveries.ts";
 import { endAttempt } from "./work-queue.ts";
 
 export interface Maintenance {
@@ -31,11 +32,13 @@ export interface MaintenanceOptions {
 export function createMaintenance(context: JobsContext, options: MaintenanceOptions): Maintenance {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
+  const keepWebhooks = createWebhookUpkeep(context);
 
   async function run(): Promise<void> {
     await recoverLost(context);
     await expire(context);
     await forget(context, options);
+    await keepWebhooks();
   }
   const tick = (): void => {
     running ??= run()

@@ -15,6 +15,7 @@ import type { StoredKeys } from "../keys/keys.ts";
 import type { Log } from "../log.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
+import { connectionFailure } from "../net/failures.ts";
 import { createHttpClient } from "../net/http-client.ts";
 import { isRefusedLiterally } from "../net/literal-address.ts";
 import { addressIn, createApp } from "../server/app.ts";
@@ -81,6 +82,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     settings: config,
     post: createHttpClient(agents).post,
     render: (job) => toWireJob(job, addressOf),
+    failureOf: connectionFailure,
     log,
   });
 

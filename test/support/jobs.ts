@@ -179,6 +179,7 @@ const TIMES: Record<string, string[]> = {
   usage: ["ended_at"],
   workers: ["seen_at"],
   webhook_deliveries: ["created_at", "next_attempt_at", "last_attempt_at"],
+  webhook_secrets: ["created_at", "ends_at"],
 };
 
 function siteOf(database: Database, queue: Queue, settings: JobsSettings): Site {
@@ -187,7 +188,7 @@ function siteOf(database: Database, queue: Queue, settings: JobsSettings): Site 
 }
 
 async function empty({ schema, query }: Database): Promise<void> {
-  const tables = ["jobs", "usage", "workers", "webhook_deliveries", "api_keys"];
+  const tables = ["jobs", "usage", "workers", "webhook_deliveries", "webhook_secrets", "api_keys"];
   await query(
     `${tables.map((table) => `delete from ${quoted(schema)}.${table}`).join("; ")};
      update ${quoted(schema)}.counters set value = 0;
