@@ -1,47 +1,105 @@
-/** `retouch keys create | list | revoke`: API keys, beside a running server or without one. */
+/** `retouch keys create | list | revoke` and those of webhook secrets: beside a running server or without one. */
 import { loadConfig } from "../config/config.ts";
+import { duration } from "../config/parsers.ts";
 import { RetouchError } from "../errors.ts";
 import type { KeysAdmin } from "../keys/admin.ts";
+import { checkKeyName } from "../keys/key-name.ts";
 import { createLog } from "../log.ts";
 import { withKeys } from "../service/keys.ts";
 import { printText } from "./output.ts";
+import { oneLine } from "./report.ts";
 
-const MAX_NAME_LENGTH = 100;
+/** Far longer than any, and short enough for a sentence. */
+const MAX_ID_LENGTH = 100;
+const MAX_SHOWN_NAME = 100;
+const KEEP = duration("0s", "30d");
+const DEFAULT_KEEP = "24h";
 
-/** Makes a key and prints it, the only time that it can be seen. */
-export async function runKeysCreate(name: string, { json }: { json?: boolean }): Promise<void> {
-  if (name.trim() === "" || name.length > MAX_NAME_LENGTH) {
-    throw new RetouchError("INVALID_PARAMETER", `<name> must have 1 to ${MAX_NAME_LENGTH} characters.`);
-  }
-  const { key, record } = await withStoredKeys((keys) => keys.create(name));
+interface JsonFlag {
+  json?: boolean;
+}
+
+/** Makes a key and prints it with the secret of its webhooks, the only time that they can be seen. */
+export async function runKeysCreate(name: string, { json }: JsonFlag): Promise<void> {
+  checkKeyName(name);
+  const { key, webhookSecret, record } = await withStoredKeys((keys) => keys.create(name));
   await print(
-    json ? { ...record, key } : `${key}\nShown this once; only its hash is kept. Its id is ${record.id}.`,
+    json
+      ? { ...record, key, webhookSecret }
+      : `${key}\nShown this once; only its hash is kept. Its id is ${record.id}.\n` +
+          `Its webhooks are signed with ${webhookSecret}, which is not shown again either.`,
   );
 }
 
 /** Prints all keys, none of them whole. */
-export async function runKeysList({ json }: { json?: boolean }): Promise<void> {
+export async function runKeysList({ json }: JsonFlag): Promise<void> {
   const records = await withStoredKeys((keys) => keys.list());
   if (json) return print(records);
   const lines = records.map(({ id, prefix, createdAt, revokedAt, name }) => {
     const state = revokedAt ? `revoked ${day(revokedAt)}` : "active";
-    return `${id}  ${prefix}...  ${day(createdAt)}  ${state.padEnd(18)}  ${name}`;
+    // Names were not always checked.
+    const shown = oneLine(name.slice(0, MAX_SHOWN_NAME));
+    return `${id}  ${prefix}...  ${day(createdAt)}  ${state.padEnd(18)}  ${shown}`;
   });
   await print(lines.length === 0 ? "There are no keys." : lines.join("\n"));
 }
 
 /** Ends a key at once. */
 export async function runKeysRevoke(id: string): Promise<void> {
-  if (!(await withStoredKeys((keys) => keys.revoke(id)))) {
-    throw new RetouchError("INVALID_PARAMETER", `There is no active key with the id ${JSON.stringify(id)}.`);
-  }
+  checkId(id);
+  if (!(await withStoredKeys((keys) => keys.revoke(id)))) throw noKey(id, "active key");
   await print(`${id} is revoked.`);
+}
+
+/** Makes a new secret for a key's webhooks and prints it, the only time that it can be seen. */
+export async function runRotateWebhookSecret(
+  id: string,
+  { json, keep = DEFAULT_KEEP }: JsonFlag & { keep?: string },
+): Promise<void> {
+  checkId(id);
+  const keepMs = KEEP.parse(keep);
+  if (keepMs === undefined) throw new RetouchError("INVALID_PARAMETER", `--keep must be ${KEEP.accepts}.`);
+  const rotated = await withStoredKeys((keys) => keys.rotateWebhookSecret(id, keepMs));
+  if (rotated === undefined) throw noKey(id, "active key");
+  const { secret, oldUntil } = rotated;
+  const old =
+    oldUntil && `The one before signs beside it until ${oldUntil.toISOString().replace(/\.\d+Z$/, "Z")}.`;
+  await print(
+    json
+      ? { id, webhookSecret: secret, oldUntil }
+      : [
+          secret,
+          "Shown this once. It signs the webhooks of this key from now on.",
+          ...(old ? [old] : []),
+        ].join("\n"),
+  );
+}
+
+/** Ends the replaced secrets of a key's webhooks at once. */
+export async function runRevokeOldWebhookSecrets(id: string): Promise<void> {
+  checkId(id);
+  const ended = await withStoredKeys((keys) => keys.revokeOldWebhookSecrets(id));
+  if (ended === undefined) throw noKey(id, "key");
+  await print(
+    ended === 0
+      ? `No old webhook secret of ${id} was signing.`
+      : `The old webhook secrets of ${id} sign no more.`,
+  );
 }
 
 async function withStoredKeys<Result>(work: (keys: KeysAdmin) => Promise<Result>): Promise<Result> {
   const config = loadConfig();
   return withKeys({ config, log: createLog({ level: "error" }) }, work);
 }
+
+function checkId(id: string): void {
+  if (id.length > MAX_ID_LENGTH) {
+    throw new RetouchError("INVALID_PARAMETER", `<id> must have at most ${MAX_ID_LENGTH} characters.`);
+  }
+}
+
+const noKey = (id: string, what: string): RetouchError =>
+  new RetouchError("INVALID_PARAMETER", `There is no ${what} with the id ${JSON.stringify(id)}.`);
 
 const day = (date: Date): string => date.toISOString().slice(0, 10);
 

@@ -17,6 +17,7 @@ import type { McpFlags } from "./mcp.ts";
 import type { PullFlags } from "./pull.ts";
 import type { QuantizeFlags } from "./quantize.ts";
 import { oneLine } from "./report.ts";
+import { addWebhookSecretCommands } from "./webhook-secret-commands.ts";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -239,14 +240,14 @@ program
 const keys = program
   .command("keys")
   .summary("make, list and revoke API keys")
-  .description("Make, list and revoke API keys, beside a running server or without one.")
+  .description("Make, list and revoke API keys, beside a running server or one that ran before.")
   .helpOption("-h, --help", "print this help")
   .helpCommand(false);
 keys
   .command("create")
-  .description("Make a key and print it, the only time that it can be seen.")
+  .description("Make a key and print it with its webhook secret, the only time that they can be seen.")
   .helpOption("-h, --help", "print this help")
-  .argument("<name>", "what to call it")
+  .argument("<name>", "what to call it, 1 to 100 characters")
   .option("--json", "print one line of JSON")
   .action(async (name: string, flags: { json?: boolean }) => {
     const { runKeysCreate } = await import("./keys.ts");
@@ -270,6 +271,7 @@ keys
     const { runKeysRevoke } = await import("./keys.ts");
     return runKeysRevoke(id);
   });
+addWebhookSecretCommands(keys);
 
 for (const signal of SIGNALS) {
   process.once(signal, () => {

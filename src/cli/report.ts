@@ -69,7 +69,7 @@ function keptText(kept: EditResult["kept"], isWanted: boolean): string {
 
 /** Keeps a text from breaking out of its line or steering the terminal. */
 export function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").replaceAll(/\p{Cc}/gu, "?");
+  return text.replaceAll(/\s+/g, " ").replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, "?");
 }
 
 function sizeText({ width, height }: Size): string {

@@ -1,6 +1,7 @@
 /** `retouch serve`: starts the service and says how to use it. */
 import { loadConfig } from "../config/config.ts";
 import { RetouchError } from "../errors.ts";
+import type { CreatedKey } from "../keys/contracts.ts";
 import { createLog } from "../log.ts";
 import { type Service, startService } from "../service/service.ts";
 import { withCheckpointFolder } from "./checkpoint.ts";
@@ -43,21 +44,22 @@ function lostSentence(folder: string): RetouchError {
 }
 
 /** The operator's own key, or one that is made when there is none: the only moment at which it can be shown. */
-async function firstKey({ keys }: Service, chosen: string | undefined): Promise<string | undefined> {
+async function firstKey({ keys }: Service, chosen: string | undefined): Promise<CreatedKey | undefined> {
   if (chosen !== undefined) {
     await keys.ensure(chosen, "RETOUCH_API_KEY");
     return undefined;
   }
   const known = await keys.list();
-  return known.length === 0 ? (await keys.create(FIRST_KEY)).key : undefined;
+  return known.length === 0 ? keys.create(FIRST_KEY) : undefined;
 }
 
-function welcome(address: string, endpoint: string, newKey: string | undefined): string {
-  const key = newKey ?? "YOUR_API_KEY";
+function welcome(address: string, endpoint: string, made: CreatedKey | undefined): string {
+  const key = made?.key ?? "YOUR_API_KEY";
   const intro =
-    newKey === undefined
+    made === undefined
       ? "API key: the one you have (more with: npx retouch keys create NAME)"
-      : `API key: ${newKey}\n(shown this once; only its hash is kept. More with: npx retouch keys create NAME)`;
+      : `API key: ${made.key}\nIts webhooks are signed with: ${made.webhookSecret}\n` +
+        "(shown this once; only the key's hash is kept. More with: npx retouch keys create NAME)";
   return `Retouch listens at ${endpoint}
 ${intro}
 

@@ -71,7 +71,7 @@ export const WEBHOOKS = {
     "RETOUCH_WEBHOOK_SECRET",
     pattern("16 to 200 characters", /^.{16,200}$/),
     "at-least-16-characters",
-    "Secret that webhooks are signed with, in the header X-Retouch-Signature.",
+    "Secret of an older signature, one for all keys: X-Retouch-Signature.",
   ),
   webhookTries: required("RETOUCH_WEBHOOK_TRIES", integer(1, 20), "3", "Attempts to deliver a webhook."),
   webhookDelayMs: required(

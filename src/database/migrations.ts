@@ -146,6 +146,23 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
       primary key (key_id, name, server_id)
     );
   `,
+  // What webhooks are signed with and known by.
+  (schema) => `
+    create table ${schema}.webhook_secrets (
+      id bigint generated always as identity primary key,
+      key_id text not null references ${schema}.api_keys (id) on delete cascade,
+      -- In clear: a signature cannot be made with a hash.
+      secret text not null,
+      created_at timestamptz not null default clock_timestamp(),
+      -- Until when it signs beside a newer one; nothing for the newest.
+      ends_at timestamptz
+    );
+    create unique index webhook_secrets_newest on ${schema}.webhook_secrets (key_id) where ends_at is null;
+    create index webhook_secrets_of_key on ${schema}.webhook_secrets (key_id);
+    -- The same for every try, so that receivers recognise a repetition.
+    alter table ${schema}.webhook_deliveries
+      add column message_id text not null default 'msg_' || replace(gen_random_uuid()::text, '-', '');
+  `,
 ];
 
 /** One number for all schemas: two servers that start at once wait for each other. */
@@ -153,9 +170,13 @@ const MIGRATION_LOCK = 7_236_811;
 
 /**
  * Makes the schema and brings its tables up to date.
+ * @param options.to how many changes, for tests of what an older version left behind @default all
  * @throws RetouchError DATABASE_UNAVAILABLE where a newer version of this program made them
  */
-export async function migrate(database: Database): Promise<void> {
+export async function migrate(
+  database: Database,
+  { to = MIGRATIONS.length }: { to?: number } = {},
+): Promise<void> {
   const schema = quoted(database.schema);
   await database.transaction(async (sql) => {
     await sql.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
@@ -169,11 +190,19 @@ export async function migrate(database: Database): Promise<void> {
         `The database schema ${database.schema} was made by a newer version of Retouch.`,
       );
     }
-    if (current === MIGRATIONS.length) return;
-    for (const migration of MIGRATIONS.slice(current)) await sql.query(migration(schema));
+    if (current >= to) return;
+    for (const migration of MIGRATIONS.slice(current, to)) await sql.query(migration(schema));
     await sql.query(`delete from ${schema}.version`);
-    await sql.query(`insert into ${schema}.version values ($1)`, [MIGRATIONS.length]);
+    await sql.query(`insert into ${schema}.version values ($1)`, [to]);
   });
+}
+
+/** Whether a service has ever made its tables in this schema. Makes nothing. */
+export async function hasTables(database: Database): Promise<boolean> {
+  const [row] = await database.query<{ found: boolean }>("select to_regclass($1) is not null as found", [
+    `${quoted(database.schema)}.version`,
+  ]);
+  return row!.found;
 }
 
 /** A schema's name as it stands in statements. */

@@ -6,6 +6,7 @@ import { forgetAllowances } from "./allowances.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import { endJobs } from "./ending.ts";
 import { deleteSpentSources, forgetResults } from "./pictures.ts";
+import { createWebhookUpkeep } from "./webhook-deliveries.ts";
 import { endAttempt } from "./work-queue.ts";
 
 export interface Maintenance {
@@ -32,12 +33,14 @@ export interface MaintenanceOptions {
 export function createMaintenance(context: JobsContext, options: MaintenanceOptions): Maintenance {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
+  const keepWebhooks = createWebhookUpkeep(context);
 
   async function run(): Promise<void> {
     await recoverLost(context);
     await expire(context);
     await deleteSpentSources(context, options);
     await forget(context);
+    await keepWebhooks();
   }
   const tick = (): void => {
     running ??= run()

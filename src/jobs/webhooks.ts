@@ -2,21 +2,26 @@
  * Delivery of webhooks. Their rows were written when the jobs ended, so a restart loses none; a try that a crash cuts
  * short is made again, which is why receivers should know a job by its id.
  */
-import { createHmac } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { version } from "../version.ts";
-import { type JobsContext, schemaOf } from "./context.ts";
+import type { JobsContext } from "./context.ts";
 import type { Job } from "./job.ts";
-import { withoutQuery } from "./records.ts";
-import { jsonToJob } from "./rows.ts";
+import {
+  claimDeliveries,
+  type Due,
+  MAX_URL_LENGTH,
+  type Message,
+  noteDelivery,
+  readMessage,
+} from "./webhook-deliveries.ts";
+import { webhookHeaders } from "./webhook-signature.ts";
 
 export interface WebhookSettings {
   webhookTries: number;
   webhookDelayMs: number;
   webhookBackoff: number;
   webhookTimeoutMs: number;
+  /** The operator's, for all keys. */
   webhookSecret?: string | undefined;
 }
 
@@ -33,21 +38,10 @@ export interface Webhooks {
   stop(): Promise<void>;
 }
 
-interface Due {
-  id: number;
-  job_id: string;
-  url: string;
-  host: string;
-  job: Parameters<typeof jsonToJob>[0];
-  attempts: number;
-}
-
 const POLL_MS = 1000;
 const MAX_AT_ONCE = 32;
-/** One receiver that hangs must not take all the places. */
-const MAX_PER_HOST = 4;
-/** Of an address, with its port; nothing where it is spelled oddly. */
-const HOST = "coalesce(lower(substring(url from '^[^:]+://([^/?#]*)')), '')";
+/** Of what is kept and logged of a failure. */
+const MAX_REASON_LENGTH = 300;
 /** How long after its time-out a try counts as cut short. */
 const LEASE_MARGIN_MS = 5000;
 /** Between two tries, however often the time was multiplied. */
@@ -60,15 +54,18 @@ export function createWebhooks(options: {
   post: Post;
   /** The job as its owner sees it. */
   render: (job: Job) => unknown;
+  /** Why `post` failed, as the end of a sentence, without the path of an address. */
+  failureOf: (error: unknown) => string;
   log: Log;
   /** How long a stop waits. @default 5000 */
   stopMs?: number | undefined;
 }): Webhooks {
-  const { context, settings, post, render, log, stopMs = STOP_MS } = options;
-  const { database, events } = context;
-  const schema = schemaOf(context);
+  const { context, settings, post, render, failureOf, log, stopMs = STOP_MS } = options;
+  const { events } = context;
   const running = new Set<Promise<void>>();
+  /** Tries under way, by receiver and by key. */
   const hosts = new Map<string, number>();
+  const keys = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let stopListening: (() => void) | undefined;
   let looking: Promise<void> | undefined;
@@ -83,7 +80,7 @@ export function createWebhooks(options: {
         isAsked = false;
         for (const due of await claim()) {
           const delivery = deliver(due).catch((error: unknown) =>
-            log.warn({ err: error }, "A webhook was not noted."),
+            log.warn({ err: error }, "A webhook cannot be read or noted; it is tried again."),
           );
           running.add(delivery);
           void delivery.then(() => {
@@ -97,84 +94,62 @@ export function createWebhooks(options: {
       .finally(() => (looking = undefined));
   }
 
-  /** Takes what is due, and pushes its next time behind this try's end. */
   async function claim(): Promise<Due[]> {
     const room = MAX_AT_ONCE - running.size;
     if (room <= 0) return [];
-    return database.query<Due>(
-      `update ${schema}.webhook_deliveries
-          set attempts = attempts + 1, last_attempt_at = clock_timestamp(),
-              next_attempt_at = clock_timestamp() + $1 * interval '1 millisecond'
-        where id in (
-          select id from (
-            select id, ${HOST} as host, row_number() over (partition by ${HOST} order by id) as place
-              from ${schema}.webhook_deliveries
-             where status = 'pending' and next_attempt_at <= clock_timestamp()) as waiting
-           where place <= $2 - coalesce(($3::jsonb ->> host)::integer, 0) order by id limit $4)
-          and status = 'pending' and next_attempt_at <= clock_timestamp()
-        returning id, job_id, url, ${HOST} as host, job, attempts`,
-      [
-        settings.webhookTimeoutMs + LEASE_MARGIN_MS,
-        MAX_PER_HOST,
-        JSON.stringify(Object.fromEntries(hosts)),
-        room,
-      ],
-    );
+    const leaseMs = settings.webhookTimeoutMs + LEASE_MARGIN_MS;
+    return claimDeliveries(context, { room, leaseMs, hosts, keys });
   }
 
   async function deliver(due: Due): Promise<void> {
-    const { host } = due;
-    hosts.set(host, (hosts.get(host) ?? 0) + 1);
-    let status: number | undefined;
-    let problem: string | undefined;
+    count(hosts, due.host, 1);
+    count(keys, due.key_id, 1);
     try {
-      const body = Buffer.from(JSON.stringify(render(jsonToJob(due.job))));
-      ({ status } = await post(due.url, body, {
-        headers: headersOf(body, due.attempts),
-        timeoutMs: settings.webhookTimeoutMs,
-      }));
-      if (status < 200 || status > 299) problem = `The receiver answered with status ${status}.`;
-    } catch (error) {
-      problem = `The receiver could not be reached: ${reasonOf(error, settings.webhookTimeoutMs)}.`;
+      const message = await readMessage(context, due);
+      if (message) await note(due, originOf(message.url), await attempt(due, message));
     } finally {
-      const count = hosts.get(host)! - 1;
-      if (count === 0) hosts.delete(host);
-      else hosts.set(host, count);
+      count(hosts, due.host, -1);
+      count(keys, due.key_id, -1);
     }
-    await note(due, status, problem);
   }
 
-  function headersOf(body: Buffer, attempt: number): Record<string, string> {
-    const headers: Record<string, string> = {
-      "content-type": "application/json",
-      "user-agent": `Retouch/${version}`,
-      "x-retouch-attempt": String(attempt),
-    };
-    if (settings.webhookSecret !== undefined) {
-      const signature = createHmac("sha256", settings.webhookSecret).update(body).digest("hex");
-      headers["x-retouch-signature"] = `sha256=${signature}`;
+  async function attempt(due: Due, { url, job, secrets }: Message): Promise<Answer> {
+    if (url.length > MAX_URL_LENGTH) return { problem: "The receiver's address is too long." };
+    const { message_id: id, attempts } = due;
+    const { webhookTimeoutMs: timeoutMs, webhookSecret } = settings;
+    let body: Buffer;
+    try {
+      body = Buffer.from(JSON.stringify(render(job)));
+    } catch (error) {
+      log.error({ err: error, jobId: due.job_id }, "No webhook can be made of this job.");
+      return { problem: "The webhook could not be made." };
     }
-    return headers;
+    try {
+      const headers = webhookHeaders(
+        { id, body, attempt: attempts, time: new Date() },
+        secrets,
+        webhookSecret,
+      );
+      const { status } = await post(url, body, { headers, timeoutMs });
+      const isTaken = status >= 200 && status <= 299;
+      return { status, problem: isTaken ? undefined : `The receiver answered with status ${status}.` };
+    } catch (error) {
+      const { name } = error as { name?: string };
+      const isLate = name === "TimeoutError" || name === "AbortError";
+      const reason = isLate ? `it did not answer within ${timeoutMs / 1000} s` : failureOf(error);
+      return { problem: `The receiver could not be reached: ${reason.slice(0, MAX_REASON_LENGTH)}.` };
+    }
   }
 
-  async function note(
-    { id, job_id: jobId, url, attempts }: Due,
-    status: number | undefined,
-    problem: string | undefined,
-  ): Promise<void> {
+  async function note(due: Due, receiver: string, { status, problem }: Answer): Promise<void> {
+    const { job_id: jobId, attempts } = due;
     const outcome =
       problem === undefined ? "delivered" : attempts >= settings.webhookTries ? "failed" : "pending";
     const backoff = settings.webhookBackoff ** (attempts - 1);
     const delayMs = Math.min(settings.webhookDelayMs * backoff, MAX_DELAY_MS);
-    await database.query(
-      `update ${schema}.webhook_deliveries
-          set status = $2, last_status = $3, last_error = $4, job = case when $2 = 'pending' then job end,
-              next_attempt_at = clock_timestamp() + $5 * interval '1 millisecond'
-        where id = $1`,
-      [id, outcome, status, problem, delayMs],
-    );
+    await noteDelivery(context, due, { outcome, status, problem, delayMs });
     log[outcome === "delivered" ? "info" : "warn"](
-      { jobId, url: withoutQuery(url), attempt: attempts, outcome },
+      { jobId, receiver, attempt: attempts, outcome },
       problem ?? "The webhook was delivered.",
     );
     if (outcome === "pending" && isStarted()) setTimeout(look, delayMs).unref();
@@ -197,16 +172,22 @@ export function createWebhooks(options: {
   };
 }
 
-/** Without addresses and codes of the system, as far as there is a sentence for it. */
-function reasonOf(error: unknown, timeoutMs: number): string {
-  const { name, code } = error as { name?: string; code?: string };
-  if (name === "TimeoutError" || name === "AbortError")
-    return `it did not answer within ${timeoutMs / 1000} s`;
-  const known: Record<string, string> = {
-    ADDRESS_REFUSED: "its address is not public",
-    ECONNREFUSED: "it refuses the connection",
-    ENOTFOUND: "there is no such host",
-    ECONNRESET: "it ended the connection",
-  };
-  return known[code ?? ""] ?? messageOf(error).replace(/\.$/, "");
+interface Answer {
+  /** What the receiver answered with, where it did. */
+  status?: number;
+  /** One sentence; nothing where the webhook was taken. */
+  problem?: string | undefined;
+}
+
+function count(counts: Map<string, number>, name: string, change: 1 | -1): void {
+  const next = (counts.get(name) ?? 0) + change;
+  if (next === 0) counts.delete(name);
+  else counts.set(name, next);
+}
+
+/** All that a log may have of an address: services put the secret of a webhook into its path. */
+function originOf(url: string): string {
+  return URL.canParse(url)
+    ? new URL(url).origin.slice(0, MAX_REASON_LENGTH)
+    : "an address that cannot be read";
 }

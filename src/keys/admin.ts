@@ -8,11 +8,12 @@ import { createServer, request as httpRequest } from "node:http";
 import { lstatSync, mkdirSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { messageOf } from "../errors.ts";
-import type { ApiKey, Keys } from "./contracts.ts";
+import { ERROR_CODES, messageOf, RetouchError } from "../errors.ts";
+import type { RotatedSecret } from "../jobs/webhook-secrets.ts";
+import type { ApiKey, CreatedKey, Keys } from "./contracts.ts";
 
 /** What can be asked. */
-export type KeysAdmin = Pick<Keys, "create" | "list" | "revoke">;
+export type KeysAdmin = Omit<Keys, "verify">;
 
 export interface AdminServer {
   close(): Promise<void>;
@@ -21,11 +22,13 @@ export interface AdminServer {
 /** The system cuts longer names short. */
 const MAX_SOCKET_PATH = 100;
 const MAX_REQUEST_BYTES = 4096;
+/** Tens of thousands of keys. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const OWNER_ONLY = 0o177;
 
 /** Listens in `folder`, which this process must own. */
 export async function startAdminServer(folder: string, keys: KeysAdmin): Promise<AdminServer> {
-  const socket = socketOf(folder);
+  const socket = prepareSocket(folder);
   // Left by a server that was killed; the folder's lock says that it is gone.
   if (process.platform !== "win32") await rm(socket, { force: true });
   const server = createServer((request, response) => {
@@ -39,7 +42,7 @@ export async function startAdminServer(folder: string, keys: KeysAdmin): Promise
     request.on("end", () => {
       serve(keys, Buffer.concat(chunks).toString()).then(
         (result) => response.end(JSON.stringify({ result })),
-        (error: unknown) => response.writeHead(500).end(JSON.stringify({ error: messageOf(error) })),
+        (error: unknown) => response.writeHead(500).end(JSON.stringify(refusalOf(error))),
       );
     });
   });
@@ -59,29 +62,64 @@ export async function startAdminServer(folder: string, keys: KeysAdmin): Promise
   };
 }
 
-/** The keys of the server that runs on `folder`. Methods reject with the code ECONNREFUSED or ENOENT where none does. */
+/**
+ * The keys of the server that runs on `folder`. Makes nothing there.
+ * Methods reject with the code ECONNREFUSED or ENOENT where none does.
+ */
 export function connectAdmin(folder: string): KeysAdmin {
-  const ask = <Result>(method: string, argument?: string): Promise<Result> =>
-    call<Result>(socketOf(folder), { method, argument });
+  const ask = async <Result>(method: Method, argument?: string, keepMs?: number): Promise<Result> =>
+    call<Result>(findSocket(folder), { method, argument, keepMs });
   return {
     async create(name) {
-      const { key, record } = await ask<{ key: string; record: ApiKey }>("create", name);
-      return { key, record: withDates(record) };
+      const { record, ...secrets } = await ask<CreatedKey>("create", name);
+      return { ...secrets, record: withDates(record) };
     },
     async list() {
       const records = await ask<ApiKey[]>("list");
       return records.map(withDates);
     },
     revoke: (id) => ask<boolean>("revoke", id),
+    async rotateWebhookSecret(id, keepMs) {
+      const rotated = await ask<RotatedSecret | undefined>("rotateWebhookSecret", id, keepMs);
+      return rotated?.oldUntil === undefined ? rotated : { ...rotated, oldUntil: new Date(rotated.oldUntil) };
+    },
+    revokeOldWebhookSecrets: (id) => ask<number | undefined>("revokeOldWebhookSecrets", id),
   };
 }
 
+type Method = keyof KeysAdmin;
+
+const METHODS: Record<Method, (keys: KeysAdmin, argument: string, keepMs: number) => Promise<unknown>> = {
+  create: (keys, name) => keys.create(name),
+  list: (keys) => keys.list(),
+  revoke: (keys, id) => keys.revoke(id),
+  rotateWebhookSecret: (keys, id, keepMs) => keys.rotateWebhookSecret(id, keepMs),
+  revokeOldWebhookSecrets: (keys, id) => keys.revokeOldWebhookSecrets(id),
+};
+
 async function serve(keys: KeysAdmin, body: string): Promise<unknown> {
-  const { method, argument = "" } = JSON.parse(body) as { method: string; argument?: string };
-  if (method === "create") return keys.create(argument);
-  if (method === "list") return keys.list();
-  if (method === "revoke") return keys.revoke(argument);
-  throw new Error(`There is no method ${method}.`);
+  const { method, argument = "", keepMs = 0 } = JSON.parse(body) as Record<string, unknown>;
+  if (typeof method !== "string" || !Object.hasOwn(METHODS, method))
+    throw new Error("There is no such method.");
+  if (typeof argument !== "string" || typeof keepMs !== "number")
+    throw new Error("The request is malformed.");
+  return METHODS[method as Method](keys, argument, keepMs);
+}
+
+interface Refusal {
+  error: string;
+  /** Of the catalogue, where it is one of its failures. */
+  code?: string | undefined;
+}
+
+const refusalOf = (error: unknown): Refusal => ({
+  error: messageOf(error),
+  code: error instanceof RetouchError ? error.code : undefined,
+});
+
+function errorOf({ error, code }: Refusal): Error {
+  const known = ERROR_CODES.find((one) => one === code);
+  return known === undefined ? new Error(error) : new RetouchError(known, error);
 }
 
 function call<Result>(socketPath: string, body: unknown): Promise<Result> {
@@ -89,12 +127,15 @@ function call<Result>(socketPath: string, body: unknown): Promise<Result> {
     const request = httpRequest({ socketPath, method: "POST", path: "/" }, (response) => {
       response.setEncoding("utf8");
       let text = "";
-      response.on("data", (chunk: string) => (text += chunk));
+      response.on("data", (chunk: string) => {
+        text += chunk;
+        if (text.length > MAX_ANSWER_BYTES) response.destroy(new Error("The server's answer is too long."));
+      });
       response.on("error", reject);
       response.on("end", () => {
-        const answer = JSON.parse(text) as { result: Result; error?: string };
-        if (answer.error === undefined) resolve(answer.result);
-        else reject(new Error(answer.error));
+        const answer = JSON.parse(text) as { result: Result } | Refusal;
+        if ("error" in answer) reject(errorOf(answer));
+        else resolve(answer.result);
       });
     });
     request.on("error", reject);
@@ -102,20 +143,32 @@ function call<Result>(socketPath: string, body: unknown): Promise<Result> {
   });
 }
 
-function socketOf(folder: string): string {
+/** Where a server on `folder` listens; a folder with a long name has a shelter for it elsewhere. */
+function socketOf(folder: string): { socket: string; shelter?: string } {
   const name = `retouch-${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
-  if (process.platform === "win32") return `\\\\.\\pipe\\${name}`;
+  if (process.platform === "win32") return { socket: `\\\\.\\pipe\\${name}` };
   const socket = path.join(folder, "admin.sock");
-  if (Buffer.byteLength(socket) <= MAX_SOCKET_PATH) return socket;
-  const { uid } = os.userInfo();
-  const shelter = path.join(os.tmpdir(), `${name}-${uid}`);
-  mkdirSync(shelter, { recursive: true, mode: 0o700 });
+  if (Buffer.byteLength(socket) <= MAX_SOCKET_PATH) return { socket };
+  const shelter = path.join(os.tmpdir(), `${name}-${os.userInfo().uid}`);
+  return { socket: path.join(shelter, "admin.sock"), shelter };
+}
+
+function prepareSocket(folder: string): string {
+  const { shelter } = socketOf(folder);
+  if (shelter !== undefined) mkdirSync(shelter, { recursive: true, mode: 0o700 });
+  return findSocket(folder);
+}
+
+/** @throws an error with the code ENOENT where its shelter is missing: somebody else could make it now, and listen */
+function findSocket(folder: string): string {
+  const { socket, shelter } = socketOf(folder);
+  if (shelter === undefined) return socket;
   // Anyone may have made a folder of this name there before, to listen in our place.
   const found = lstatSync(shelter);
-  if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {
+  if (!found.isDirectory() || found.uid !== os.userInfo().uid || (found.mode & 0o077) !== 0) {
     throw new Error(`${shelter} is open to others; delete it.`);
   }
-  return path.join(shelter, "admin.sock");
+  return socket;
 }
 
 const withDates = (record: ApiKey): ApiKey => ({

@@ -1,4 +1,5 @@
 /** API keys as the server and the command line see them. The key itself exists only in the moment it is made. */
+import type { WebhookSecrets } from "../jobs/webhook-secrets.ts";
 
 export interface ApiKey {
   /** Short public name of the key, such as `key_3f9a1c0b7d52e846`. */
@@ -11,9 +12,21 @@ export interface ApiKey {
   revokedAt?: Date | undefined;
 }
 
-export interface Keys {
-  /** Makes a key. @returns it once, in clear */
-  create(name: string): Promise<{ key: string; record: ApiKey }>;
+export interface CreatedKey {
+  /** In clear, this once. */
+  key: string;
+  /** What its webhooks are signed with. */
+  webhookSecret: string;
+  record: ApiKey;
+}
+
+export interface Keys extends WebhookSecrets {
+  /**
+   * Makes a key, and the secret of its webhooks.
+   * @param name 1 to 100 characters, none of them a control character
+   * @throws RetouchError INVALID_PARAMETER for another name
+   */
+  create(name: string): Promise<CreatedKey>;
   /** All keys, newest first, revoked ones too. */
   list(): Promise<ApiKey[]>;
   /** @returns whether there was such a key that was not revoked yet */

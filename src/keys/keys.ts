@@ -3,11 +3,13 @@
  * nothing about it; nobody can show a key again that was lost.
  */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import type { Database } from "../database/database.ts";
+import type { Database, Sql } from "../database/database.ts";
 import { quoted } from "../database/migrations.ts";
 import type { Events } from "../jobs/events.ts";
 import { newsOf } from "../jobs/events.ts";
+import { addWebhookSecret, createWebhookSecrets } from "../jobs/webhook-secrets.ts";
 import type { ApiKey, Keys } from "./contracts.ts";
+import { checkKeyName } from "./key-name.ts";
 
 const KEY_BYTES = 24;
 const KEY_MARK = "rtk_";
@@ -38,8 +40,8 @@ export function createKeys(database: Database, events: Pick<Events, "on">): Stor
   const cache = new Map<string, { record: Promise<ApiKey | undefined>; until: number }>();
   const stopListening = events.on("key", undefined, () => cache.clear());
 
-  async function insert(key: string, name: string): Promise<ApiKey | undefined> {
-    const [row] = await database.query<KeyRow>(
+  async function insert(sql: Sql, key: string, name: string): Promise<ApiKey | undefined> {
+    const [row] = await sql.query<KeyRow>(
       `insert into ${schema}.api_keys (id, name, prefix, hash) values ($1, $2, $3, $4)
        on conflict (hash) do nothing returning ${COLUMNS}`,
       [
@@ -64,15 +66,21 @@ export function createKeys(database: Database, events: Pick<Events, "on">): Stor
     database.query("select pg_notify($1, $2)", [`${database.schema}_events`, newsOf("key")]);
 
   return {
+    ...createWebhookSecrets(database),
+
     async create(name) {
+      checkKeyName(name);
       const key = KEY_MARK + randomBytes(KEY_BYTES).toString("base64url");
-      const record = (await insert(key, name))!;
+      const created = await database.transaction(async (sql) => {
+        const record = (await insert(sql, key, name))!;
+        return { key, webhookSecret: await addWebhookSecret(sql, schema, record.id), record };
+      });
       await tell();
-      return { key, record };
+      return created;
     },
 
     async ensure(key, name) {
-      const made = await insert(key, name);
+      const made = await insert(database, key, name);
       if (made) await tell();
       return made ?? (await find(key))!;
     },

@@ -26,6 +26,7 @@ import { addMetrics } from "./metrics.ts";
 import { addOpenAiErrors } from "./openai/errors.ts";
 import { addOpenAiRoutes } from "./openai/routes.ts";
 import { imageEditSchema } from "./openai/schemas.ts";
+import type { IsRefusedAddress } from "./public-address.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { addEndpointRoutes } from "./routes/endpoint.ts";
 import { addFileRoutes } from "./routes/files.ts";
@@ -47,6 +48,7 @@ export interface AppDependencies {
   log: Log;
   /** The shipped example pictures: name and file. */
   examples: ReadonlyMap<string, string>;
+  isRefusedAddress: IsRefusedAddress;
   /** The built playground. */
   pagesFolder: string;
   /** Why edits cannot be done now, in one sentence. */
@@ -71,7 +73,7 @@ const MAX_PARAM_LENGTH = 200;
  * Closing it ends the calls that are held: each answers 200 with the present state of its job, which goes on.
  */
 export async function createApp(dependencies: AppDependencies): Promise<FastifyInstance> {
-  const { config, jobs, keys, storage, signedUrls, examples } = dependencies;
+  const { config, jobs, keys, storage, signedUrls, examples, isRefusedAddress } = dependencies;
   const log = dependencies.log.child({ part: "http" });
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -137,6 +139,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     holds,
     addressOf,
     examples,
+    isRefusedAddress,
   };
   await app.register(
     async (scope) => {

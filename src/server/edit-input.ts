@@ -4,6 +4,7 @@ import type { Config } from "../config/settings.ts";
 import { RetouchError } from "../errors.ts";
 import type { JobEdit, JobPolicy, RequestBucket } from "../jobs/job.ts";
 import { type LoraUse, type Size, unknownLora } from "../kontext/request.ts";
+import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 import type { EditInput, JobBody } from "./schemas.ts";
 
 export type InputSettings = Pick<
@@ -40,7 +41,7 @@ const MAX_RANDOM_SEED = 2 ** 32;
 export function parseBody(
   body: JobBody,
   settings: InputSettings,
-  { isSync }: { isSync: boolean },
+  { isSync, isRefusedAddress }: { isSync: boolean; isRefusedAddress: IsRefusedAddress },
 ): ParsedBody {
   const { input, policy = {} } = body;
   const edit = editOf(input, settings);
@@ -48,9 +49,9 @@ export function parseBody(
   if (image === undefined) throw invalid("image is missing.");
   return {
     image,
-    edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config) },
+    edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress) },
     policy: policyOf(policy, settings, { isSync }),
-    webhook: webhookOf(body),
+    webhook: webhookOf(body, isRefusedAddress),
   };
 }
 
@@ -126,28 +127,29 @@ function isSafetyChecked(wanted: boolean | undefined, policy: Config["safety"]):
   return policy !== "off" && wanted !== false;
 }
 
-function bucketOf(config: NonNullable<JobBody["s3Config"]>): RequestBucket {
+function bucketOf(config: NonNullable<JobBody["s3Config"]>, isRefused: IsRefusedAddress): RequestBucket {
   const { accessId, accessSecret, bucketName, endpointUrl, objectPath } = config;
-  checkUrl("s3Config.endpointUrl", endpointUrl);
+  checkUrl("s3Config.endpointUrl", endpointUrl, isRefused);
   return { accessId, accessSecret, bucketName, endpointUrl, objectPath };
 }
 
-function webhookOf({ webhook, webhookV2 }: JobBody): string | undefined {
+function webhookOf({ webhook, webhookV2 }: JobBody, isRefused: IsRefusedAddress): string | undefined {
   const field = webhook === undefined ? "webhookV2" : "webhook";
   // Clients send an empty text for none.
   const address = webhook ?? webhookV2;
   if (address === undefined || address === "") return undefined;
-  checkUrl(field, address);
+  checkUrl(field, address, isRefused);
   return address;
 }
 
-function checkUrl(field: string, address: string): void {
+function checkUrl(field: string, address: string, isRefused: IsRefusedAddress): void {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     throw invalid(`${field} must be an http or https URL.`);
   if (url.username !== "" || url.password !== "") {
     throw invalid(`${field} must not be a URL with a user name or password.`);
   }
+  checkPublic(field, url, isRefused);
 }
 
 function clamped(value: number, [min, max]: readonly [number, number]): number {

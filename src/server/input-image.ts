@@ -6,6 +6,7 @@ import type { JobImage } from "../jobs/job.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
 import { ownPart } from "./origin.ts";
+import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 
 export interface InputImageOptions {
   storage: Pick<Storage, "put" | "delete">;
@@ -15,6 +16,7 @@ export interface InputImageOptions {
   maxBytes: number;
   /** Asked before so many bytes are stored. @throws RetouchError where they may not be */
   admit: (bytes: number) => Promise<void>;
+  isRefusedAddress: IsRefusedAddress;
 }
 
 export interface InputImage {
@@ -48,6 +50,8 @@ export async function keepInputImage(
     ? options.examples.get(own.pathname.slice(EXAMPLES.length))
     : undefined;
   if (example !== undefined) return store(options, await readFile(example));
+  // This server's own pictures, above, are found without a connection, wherever it listens.
+  checkPublic("image", new URL(field.url), options.isRefusedAddress);
   return { image: { kind: "url", url: field.url }, discard: async () => {} };
 }
 

@@ -28,7 +28,7 @@ export interface Data {
 }
 
 const SECRET_BYTES = 32;
-const DATABASE_FOLDER = "database";
+export const DATABASE_FOLDER = "database";
 const FILES_FOLDER = "files";
 
 export interface DataOptions {
@@ -100,8 +100,9 @@ export async function openData(options: DataOptions): Promise<Data> {
   }
 }
 
-function openDatabase(
-  { config, threadEntry }: DataOptions,
+/** @throws RetouchError DATABASE_UNAVAILABLE */
+export function openDatabase(
+  { config, threadEntry }: Pick<DataOptions, "config" | "threadEntry">,
   onError: (error: unknown) => void,
 ): Promise<Database> {
   const { databaseUrl: url, databaseSchema: schema } = config;

@@ -1,42 +1,125 @@
 /** The API keys, wherever they are: through the server that runs on the data folder, or in the database itself. */
+import { stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/settings.ts";
+import { lockFolder } from "../database/folder-lock.ts";
+import { hasTables, migrate } from "../database/migrations.ts";
 import { RetouchError } from "../errors.ts";
+import { createEvents } from "../jobs/events.ts";
 import { connectAdmin, type KeysAdmin } from "../keys/admin.ts";
+import { createKeys } from "../keys/keys.ts";
 import type { Log } from "../log.ts";
-import { openData } from "./data.ts";
+import { DATABASE_FOLDER, openDatabase } from "./data.ts";
 
 /** A server that has just begun owns the folder, and cannot be asked until its database is open. */
 const PATIENCE_MS = 30_000;
 const RETRY_MS = 250;
 
-/** Does `work` with the keys. @throws RetouchError where neither a server nor the database can be had */
-export async function withKeys<Result>(
-  { config, log }: { config: Config; log: Log },
-  work: (keys: KeysAdmin) => Promise<Result>,
-): Promise<Result> {
-  const folder = path.resolve(config.dataDir);
+type Work<Result> = (keys: KeysAdmin) => Promise<Result>;
+
+export interface KeysOptions {
+  config: Config;
+  log: Log;
+  /** For tests, which run the sources: the compiled thread of the embedded database. */
+  threadEntry?: URL | undefined;
+}
+
+/**
+ * Does `work` with the keys of a service that runs, or has run. Where there is none, nothing is made.
+ * @throws RetouchError CONFIG_INVALID where there is none; where neither a server nor the database can be had
+ */
+export async function withKeys<Result>(options: KeysOptions, work: Work<Result>): Promise<Result> {
+  if (options.config.databaseUrl !== undefined) return withDatabase(options, work);
+  const folder = path.resolve(options.config.dataDir);
   const until = performance.now() + PATIENCE_MS;
   for (;;) {
-    if (config.databaseUrl === undefined) {
-      try {
-        return await work(connectAdmin(folder));
-      } catch (error) {
-        if (!["ENOENT", "ECONNREFUSED"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-      }
-    }
     try {
-      const data = await openData({ config, log });
-      try {
-        return await work(data.keys);
-      } finally {
-        await data.close();
-      }
+      return await work(connectAdmin(folder));
     } catch (error) {
-      const isBusy = error instanceof RetouchError && error.code === "DATA_DIR_IN_USE";
-      if (!isBusy || performance.now() > until) throw error;
-      await delay(RETRY_MS);
+      const code = codeOf(error);
+      if (code === "EACCES" || code === "EPERM") throw closed(folder, error);
+      if (!["ENOENT", "ENOTDIR", "ECONNREFUSED"].includes(code)) throw error;
     }
+    if (await isThere(folder, path.join(DATABASE_FOLDER, "PG_VERSION"))) {
+      try {
+        return await withFolder(options, folder, work);
+      } catch (error) {
+        const isBusy = error instanceof RetouchError && error.code === "DATA_DIR_IN_USE";
+        if (!isBusy || performance.now() > until) throw error;
+      }
+    } else if (!(await isThere(folder, "lock")) || performance.now() > until) {
+      throw new RetouchError(
+        "CONFIG_INVALID",
+        `There is no service in ${folder} (RETOUCH_DATA_DIR): start it there with \`retouch serve\`, or name its folder.`,
+      );
+    }
+    await delay(RETRY_MS);
   }
 }
+
+async function withFolder<Result>(options: KeysOptions, folder: string, work: Work<Result>): Promise<Result> {
+  const lock = await lockFolder(folder);
+  try {
+    return await withDatabase(options, work, lock.lost);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Neither pictures nor queue are opened: keys need none, and either would be made where it is missing. */
+async function withDatabase<Result>(
+  options: KeysOptions,
+  work: Work<Result>,
+  lost?: AbortSignal,
+): Promise<Result> {
+  const { config, log } = options;
+  const onError = (error: unknown): void => log.warn({ err: error }, "The database connection failed.");
+  const database = await openDatabase(options, onError);
+  // Another process owns the folder from then on; not one more row may be written here.
+  lost?.addEventListener("abort", () => void database.close().catch(onError));
+  try {
+    if (!database.isEmbedded && !(await hasTables(database))) throw noTables(config);
+    await migrate(database);
+    const events = createEvents(database.notifications);
+    const keys = createKeys(database, events);
+    try {
+      return await work(keys);
+    } finally {
+      keys.close();
+      events.close();
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+function noTables({ databaseUrl = "", databaseSchema }: Config): RetouchError {
+  const { host, pathname } = URL.canParse(databaseUrl)
+    ? new URL(databaseUrl)
+    : { host: "", pathname: "in DATABASE_URL" };
+  return new RetouchError(
+    "CONFIG_INVALID",
+    `There is no service in the schema ${databaseSchema} of the database ${host}${pathname} (DATABASE_URL, ` +
+      "RETOUCH_DATABASE_SCHEMA): start it there with `retouch serve`, or name its database.",
+  );
+}
+
+async function isThere(folder: string, name: string): Promise<boolean> {
+  try {
+    await stat(path.join(folder, name));
+    return true;
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return false;
+    throw closed(folder, error);
+  }
+}
+
+const closed = (folder: string, cause: unknown): RetouchError =>
+  new RetouchError(
+    "CONFIG_INVALID",
+    `RETOUCH_DATA_DIR: ${folder} is closed to this user; run the command as the user of the service.`,
+    { cause },
+  );
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "";

@@ -17,7 +17,9 @@ import type { StoredKeys } from "../keys/keys.ts";
 import type { Log } from "../log.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
+import { connectionFailure } from "../net/failures.ts";
 import { createHttpClient } from "../net/http-client.ts";
+import { isRefusedLiterally } from "../net/literal-address.ts";
 import { addressIn, createApp } from "../server/app.ts";
 import { toWireJob } from "../server/wire.ts";
 import { createFreeSpace } from "../storage/free-space.ts";
@@ -53,7 +55,8 @@ const FLEET_REFRESH_MS = 1000;
 /** @throws RetouchError where a port, a folder or a database cannot be had */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, log, threadEntry, engineEntry } = options;
-  const agents = createAgents(createAddressPolicy(config.allowPrivateHosts));
+  const policy = createAddressPolicy(config.allowPrivateHosts);
+  const agents = createAgents(policy);
   const data = await openData({ config, log, threadEntry });
   const { context, keys, storage } = data;
   const onError = (error: unknown): void =>
@@ -74,6 +77,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }),
     log,
     examples: listExamples(),
+    isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     pagesFolder: PAGES,
     notReady: () => notReady(data, workers),
     runningWorkers: fleet.running,
@@ -93,6 +97,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     settings: config,
     post: createHttpClient(agents).post,
     render: (job) => toWireJob(job, addressOf),
+    failureOf: connectionFailure,
     log,
   });
 

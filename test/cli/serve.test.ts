@@ -1,4 +1,4 @@
-/** `retouch serve`, `retouch worker` and `retouch keys` as a user runs them. */
+/** `retouch serve` and `retouch worker` as a user runs them. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { stat } from "node:fs/promises";
@@ -54,6 +54,7 @@ describe("retouch serve", () => {
     const folder = await temporaryFolder();
     const first = await started({ RETOUCH_DATA_DIR: folder });
     expect(first.key).toMatch(/^rtk_[\w-]{32}$/);
+    expect(first.welcome).toMatch(/^Its webhooks are signed with: whsec_[A-Za-z0-9+/]{32}$/m);
     expect(first.welcome).toContain(`Playground: ${first.address}/#key=${first.key}\n`);
     const command = /^curl [\s\S]*?^}'$/m.exec(first.welcome)![0];
     await untilReady(first);
@@ -73,6 +74,7 @@ describe("retouch serve", () => {
 
     const second = await started({ RETOUCH_DATA_DIR: folder, RETOUCH_PORT: new URL(first.address).port });
     expect(second.welcome).not.toContain(first.key);
+    expect(second.welcome).not.toContain("whsec_");
     expect(second.welcome).toContain("API key: the one you have");
     expect((await second.call("/health", { key: first.key })).status).toBe(200);
     expect((await fetch(url)).status).toBe(200);
@@ -177,56 +179,6 @@ describe("RETOUCH_CHECKPOINT with the name of a repository", () => {
     });
     await expect(stat(folder)).rejects.toThrow("ENOENT");
   });
-});
-
-describe("retouch keys", () => {
-  const keys = (settings: Record<string, string>, ...args: string[]) => retouch(["keys", ...args], settings);
-
-  it("makes, lists and revokes beside a running server, at once", async () => {
-    const folder = await temporaryFolder();
-    const server = await started({ RETOUCH_DATA_DIR: folder });
-    const settings = { RETOUCH_DATA_DIR: folder };
-    const made = await keys(settings, "create", "team", "--json");
-    expect(made).toMatchObject({ code: 0, stderr: "" });
-    const { key, id } = JSON.parse(made.stdout) as { key: string; id: string };
-    expect((await server.call("/health", { key })).status).toBe(200);
-    const { stdout: list } = await keys(settings, "list");
-    expect(list).toContain(`${id}  ${key.slice(0, 10)}...`);
-    expect(list).not.toContain(key);
-    expect(await keys(settings, "revoke", id)).toEqual({
-      code: 0,
-      stdout: `${id} is revoked.\n`,
-      stderr: "",
-    });
-    expect((await server.call("/health", { key })).status).toBe(401);
-    expect((await keys(settings, "revoke", id)).code).toBe(2);
-  });
-
-  it("works without a server, for the next one", async () => {
-    const settings = { RETOUCH_DATA_DIR: await temporaryFolder() };
-    const { stdout } = await keys(settings, "create", "before the first start");
-    const key = stdout.split("\n")[0]!;
-    const server = await started(settings);
-    expect(server.welcome).toContain("API key: the one you have");
-    expect((await server.call("/health", { key })).status).toBe(200);
-    // Only a hash is kept.
-    const found = await shell("grep", ["-rlaF", key, settings.RETOUCH_DATA_DIR]).catch(({ code }) => code);
-    expect(found).toBe(1);
-  });
-
-  it("loses nothing when a server and several commands begin at the same moment", async () => {
-    const settings = { RETOUCH_DATA_DIR: await temporaryFolder() };
-    const names = ["a", "b", "c"];
-    const [server, ...made] = await Promise.all([
-      started({ ...settings, RETOUCH_API_KEY: "chosen-by-the-operator" }).catch((error: unknown) => error),
-      ...names.map((name) => keys(settings, "create", name)),
-    ]);
-    for (const { code, stderr } of made) expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    // A command may have had the folder at the moment when the server asked for it.
-    const list = await keys(settings, "list");
-    for (const name of names) expect(list.stdout).toMatch(new RegExp(`  ${name}$`, "m"));
-    if (server instanceof Error) expect(server.message).toContain("is in use by process");
-  }, 60_000);
 });
 
 describe("retouch worker", () => {

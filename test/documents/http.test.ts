@@ -1,13 +1,14 @@
 /** docs/http.md has what the server has. */
-import { createHmac } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
+import { webhookHeaders } from "../../src/jobs/webhook-signature.ts";
 import { editInputSchema } from "../../src/server/schemas.ts";
 import { documentOf, ENDPOINT, startServer } from "../server/server.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 import { codeIn, pageOf, rowsOf, sectionsOf } from "./pages.ts";
 
 const page = pageOf("docs/http.md");
@@ -59,19 +60,61 @@ describe("docs/http.md", () => {
     ]);
   });
 
-  it("has a function that knows a genuine webhook", async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), "retouch-webhook-"));
-    const file = path.join(folder, "webhook.mjs");
-    await writeFile(file, /```js\n([\s\S]*?)```/.exec(sectionsOf(page).get("Webhooks")!)![1]!);
-    const { isGenuine } = (await import(pathToFileURL(file).href)) as {
-      isGenuine: (body: Buffer, signature: string | undefined, secret: string) => boolean;
-    };
-    await rm(folder, { recursive: true });
-    const [body, secret] = [Buffer.from('{"id":"x"}'), "a secret of the tests"];
-    const signature = `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
-    expect(isGenuine(body, signature, secret)).toBe(true);
-    expect(isGenuine(body, signature, "another")).toBe(false);
-    expect(isGenuine(body, signature.slice(0, -1), secret)).toBe(false);
-    expect(isGenuine(body, undefined, secret)).toBe(false);
+  describe("has a function that knows a genuine webhook", () => {
+    const webhooks = sectionsOf(page).get("Webhooks")!;
+    const secret = `whsec_${Buffer.from("a secret of the tests, 24").toString("base64")}`;
+    const body = '{"id":"ü"}';
+    const now = Math.floor(Date.now() / 1000);
+    const headersOf = (time: number, ...secrets: string[]): Record<string, string> =>
+      webhookHeaders(
+        { id: "msg_1", body: Buffer.from(body), attempt: 1, time: new Date(time * 1000) },
+        secrets,
+        undefined,
+      );
+    const genuine = headersOf(now, secret);
+    const rotated = headersOf(now, `whsec_${"b".repeat(32)}`, secret);
+    const cases: [string, Record<string, string>, boolean][] = [
+      [body, genuine, true],
+      [body, rotated, true],
+      [`${body} `, genuine, false],
+      [body, headersOf(now, `whsec_${"b".repeat(32)}`), false],
+      [body, headersOf(now), false],
+      [body, headersOf(now - 400, secret), false],
+      [body, headersOf(now + 400, secret), false],
+      [body, { ...genuine, "webhook-id": "msg_2" }, false],
+      [body, { ...genuine, "webhook-timestamp": String(now - 1) }, false],
+      [body, { ...genuine, "webhook-timestamp": "soon" }, false],
+      [body, { ...genuine, "webhook-signature": genuine["webhook-signature"]!.slice(0, -1) }, false],
+      [body, {}, false],
+    ];
+    const wanted = cases.map(([, , isGenuine]) => isGenuine);
+
+    it("in JavaScript", async () => {
+      const folder = await temporaryFolder();
+      const file = path.join(folder, "webhook.mjs");
+      await writeFile(file, /```js\n([\s\S]*?)```/.exec(webhooks)![1]!);
+      const { isGenuine } = (await import(pathToFileURL(file).href)) as {
+        isGenuine: (body: Buffer, headers: Record<string, string>, secret: string) => boolean;
+      };
+      expect(cases.map(([text, headers]) => isGenuine(Buffer.from(text), headers, secret))).toEqual(wanted);
+    });
+
+    it("in Python", async ({ skip }) => {
+      const python = ["python3", "python"].find(
+        (name) => spawnSync(name, ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"]).status === 0,
+      );
+      if (python === undefined) return skip("no Python 3.9 or newer here");
+      const program = `${/```python\n([\s\S]*?)```/.exec(webhooks)![1]!}
+import json, sys
+cases = json.load(sys.stdin.buffer)
+print(json.dumps([is_genuine(text.encode(), headers, cases["secret"]) for text, headers, _ in cases["cases"]]))
+`;
+      const { stdout, stderr } = spawnSync(python, ["-c", program], {
+        input: JSON.stringify({ secret, cases }),
+        encoding: "utf8",
+      });
+      expect(stderr).toBe("");
+      expect(JSON.parse(stdout)).toEqual(wanted);
+    });
   });
 });

@@ -4,6 +4,7 @@ import type { Jobs } from "../../src/jobs/contracts.ts";
 import type { ClaimedJob, Job } from "../../src/jobs/job.ts";
 import { abandonLeases, createMaintenance, type Maintenance } from "../../src/jobs/maintenance.ts";
 import { createJobs } from "../../src/jobs/owner-jobs.ts";
+import { createKeys } from "../../src/keys/keys.ts";
 import { describeOnDatabases, EDIT, newJob, policy, resultOf } from "../support/jobs.ts";
 
 const OWNER = "key-one";
@@ -257,6 +258,56 @@ describeOnDatabases("maintenance", (bench) => {
     await bench.age(120);
     await maintenance.run();
     expect(await statuses()).toEqual(["pending"]);
+  });
+
+  it("keeps the newest 10,000 webhooks of each key, and all that are still to be delivered", async () => {
+    const deliveries = `${bench.schema}.webhook_deliveries`;
+    const keys = `${bench.schema}.api_keys`;
+    for (const [id, count] of [
+      ["key-many", 10_020],
+      ["key-few", 30],
+    ]) {
+      await bench.database.query(`insert into ${keys} (id, name, prefix, hash) values ($1, '', '', $2)`, [
+        id,
+        id,
+      ]);
+      await bench.database.query(
+        `insert into ${deliveries} (job_id, key_id, url, status)
+         select 'job', $1, 'http://hooks.example/', case when number = 5 then 'pending' else 'delivered' end
+           from generate_series(1, $2::integer) as number`,
+        [id, count],
+      );
+    }
+    await maintenance.run();
+    const counts = await bench.database.query(
+      `select key_id, count(*) as kept, count(*) filter (where status = 'pending') as pending
+         from ${deliveries} group by key_id order by key_id`,
+    );
+    expect(counts).toEqual([
+      { key_id: "key-few", kept: 30, pending: 1 },
+      { key_id: "key-many", kept: 10_001, pending: 1 },
+    ]);
+  });
+
+  it("forgets webhook secrets that have ended, and no others", async () => {
+    const keys = createKeys(bench.database, bench.context.events);
+    const { record, webhookSecret } = await keys.create("shop");
+    const { secret } = (await keys.rotateWebhookSecret(record.id, 60_000))!;
+    const secrets = async (): Promise<unknown[]> =>
+      (
+        await bench.database.query<{ secret: string }>(
+          `select secret from ${bench.schema}.webhook_secrets order by id`,
+        )
+      ).map((row) => row.secret);
+    await maintenance.run();
+    expect(await secrets()).toEqual([webhookSecret, secret]);
+    await bench.age(61);
+    // It looks once a minute.
+    await maintenance.run();
+    expect(await secrets()).toEqual([webhookSecret, secret]);
+    await createMaintenance(bench.context, { deleteInput: async () => {}, onError: raise }).run();
+    expect(await secrets()).toEqual([secret]);
+    keys.close();
   });
 
   it("forgets workers a minute after their last sign of life", async () => {

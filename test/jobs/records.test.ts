@@ -80,4 +80,35 @@ describeOnDatabases("what is kept beyond a job's life", (bench) => {
     expect(await page(1)).toEqual([{ jobId: first, url: "https://hooks.example/a", ...pending }]);
     expect(await page(2)).toEqual([]);
   });
+
+  it("has webhooks that earlier versions took in any length, a page of them within bounds", async () => {
+    await bench.database.query(
+      `insert into ${bench.schema}.webhook_deliveries (job_id, key_id, url, status, last_error)
+       select 'job-' || number, $1, 'https://hooks.example/' || repeat('ab%20', 1800000) || '?secret=1', 'failed',
+              repeat('c', 9000000)
+         from generate_series(1, 60) as number`,
+      [OWNER],
+    );
+    const page = await bench.jobs.deliveries(OWNER, { offset: 0, limit: 60 });
+    expect(page).toHaveLength(60);
+    for (const { url, lastError } of page) {
+      expect(url).toMatch(/^https:\/\/hooks\.example\/(ab%20)+/);
+      expect(url.length).toBe(2000);
+      expect(lastError!.length).toBe(2000);
+    }
+  });
+
+  it.each([
+    ["https://hooks.example/a?secret=1", "https://hooks.example/a"],
+    ["https://hooks.example#secret", "https://hooks.example/"],
+    ["https:hooks.example/a", "https://hooks.example/a"],
+    [`https://xn--${"a".repeat(3000)}/path`, `https://xn--${"a".repeat(1988)}`],
+    [`https://hooks.example/${"ü".repeat(1900)}`, `https://hooks.example/${"%C3%BC".repeat(400)}`],
+  ])("shows of the address %.40s what is no secret, in bounds", async (address, shown) => {
+    await ran(FAILED, { webhook: address });
+    const [delivery] = await bench.jobs.deliveries(OWNER, { offset: 0, limit: 1 });
+    expect(delivery!.url.length).toBeLessThanOrEqual(2000);
+    expect(delivery!.url.startsWith(shown.slice(0, 1900))).toBe(true);
+    expect(delivery!.url).not.toContain("secret");
+  });
 });

@@ -1,7 +1,10 @@
 import { createHmac } from "node:crypto";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { Webhook } from "standardwebhooks";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Job, JobOutcome } from "../../src/jobs/job.ts";
 import { createWebhooks, type Post, type Webhooks, type WebhookSettings } from "../../src/jobs/webhooks.ts";
+import { createKeys, type StoredKeys } from "../../src/keys/keys.ts";
+import { connectionFailure } from "../../src/net/failures.ts";
 import { describeOnDatabases, newJob, resultOf, type Site } from "../support/jobs.ts";
 import { recordedLog } from "../worker/samples.ts";
 
@@ -31,10 +34,13 @@ describeOnDatabases("webhooks", (bench) => {
   let answers: (number | Error)[];
   let running: Webhooks[];
   let log: ReturnType<typeof recordedLog>;
+  let keys: StoredKeys;
   beforeEach(() => {
     [calls, answers, running, log] = [[], [], [], recordedLog()];
+    keys = createKeys(bench.database, bench.context.events);
   });
   afterEach(async () => {
+    keys.close();
     for (const { answer } of calls) answer(200);
     for (const webhooks of running) await webhooks.stop();
   });
@@ -55,6 +61,7 @@ describeOnDatabases("webhooks", (bench) => {
       settings: { ...SETTINGS, ...options.settings },
       post,
       render: ({ id, status, endedAt }) => ({ id, status, ended: endedAt }),
+      failureOf: connectionFailure,
       log: log.log,
       stopMs: options.stopMs,
     });
@@ -62,14 +69,14 @@ describeOnDatabases("webhooks", (bench) => {
     webhooks.start();
     return webhooks;
   };
-  const ended = async (outcome: JobOutcome = DONE, webhook = ADDRESS): Promise<Job> => {
-    const { job, claimed } = await bench.start("worker-a", { webhook });
+  const ended = async (outcome: JobOutcome = DONE, webhook = ADDRESS, keyId = OWNER): Promise<Job> => {
+    const { job, claimed } = await bench.start("worker-a", { webhook, keyId });
     await bench.queue.finish(claimed, "worker-a", outcome);
-    return (await bench.jobs.find(job.id, OWNER))!;
+    return (await bench.jobs.find(job.id, keyId))!;
   };
-  const delivery = async () => (await bench.jobs.deliveries(OWNER, { offset: 0, limit: 1 }))[0]!;
-  const untilDelivery = (status: string) =>
-    expect.poll(async () => (await delivery()).status, { timeout: 10_000 }).toBe(status);
+  const delivery = async (keyId = OWNER) => (await bench.jobs.deliveries(keyId, { offset: 0, limit: 1 }))[0]!;
+  const untilDelivery = (status: string, keyId = OWNER) =>
+    expect.poll(async () => (await delivery(keyId)).status, { timeout: 10_000 }).toBe(status);
   const untilCalls = (count: number) => expect.poll(() => calls.length, { timeout: 10_000 }).toBe(count);
 
   it("post a job as its owner sees it, to the very address that was given, when another process ended it", async () => {
@@ -88,7 +95,8 @@ describeOnDatabases("webhooks", (bench) => {
         timeoutMs: 2000,
       },
     ]);
-    expect(calls[0]!.headers).not.toHaveProperty("x-retouch-signature");
+    for (const name of ["x-retouch-signature", "webhook-signature"])
+      expect(calls[0]!.headers).not.toHaveProperty(name);
     expect(JSON.parse(String(calls[0]!.body))).toEqual({
       id: job.id,
       status: "completed",
@@ -103,7 +111,7 @@ describeOnDatabases("webhooks", (bench) => {
     expect(await delivery()).not.toMatchObject({ lastError: expect.anything() });
   });
 
-  it("are signed over the very bytes that are sent, where there is a secret", async () => {
+  it("are signed over the very bytes that are sent, where the operator has a secret", async () => {
     answers = [200];
     start({ settings: { webhookSecret: "a-secret-of-the-tests" } });
     await ended();
@@ -156,8 +164,18 @@ describeOnDatabases("webhooks", (bench) => {
     ],
     [
       "an address that is not public",
-      Object.assign(new Error("10.0.0.1"), { code: "ADDRESS_REFUSED" }),
-      { lastError: "The receiver could not be reached: its address is not public." },
+      Object.assign(new Error("the address of hooks.example is not public"), { code: "ADDRESS_REFUSED" }),
+      { lastError: "The receiver could not be reached: the address of hooks.example is not public." },
+    ],
+    [
+      "a failure that tells too much",
+      Object.assign(new TypeError(`Invalid URL ${ADDRESS}`), { code: "ERR_INVALID_URL", input: ADDRESS }),
+      { lastError: "The receiver could not be reached: the connection failed (ERR_INVALID_URL)." },
+    ],
+    [
+      "a failure of endless length",
+      Object.assign(new Error("x".repeat(10_000)), { code: "ADDRESS_REFUSED" }),
+      { lastError: `The receiver could not be reached: ${"x".repeat(300)}.` },
     ],
   ])("are given up after the last try, with the reason: %s", async (_, answer, reason) => {
     answers = [answer, answer];
@@ -250,19 +268,182 @@ describeOnDatabases("webhooks", (bench) => {
     ]);
   });
 
-  it("stand in the log by the address without its query", async () => {
-    answers = [500, 200];
+  it("stand in the log by the origin of their receiver, which says nothing of its secrets", async () => {
+    const error = Object.assign(new TypeError(`Invalid URL ${ADDRESS}`), { input: ADDRESS });
+    answers = [500, error, 200];
     start({ settings: { webhookDelayMs: 10 } });
     const { id } = await ended();
     await untilDelivery("delivered");
-    const url = "https://hooks.example/done";
+    const receiver = "https://hooks.example";
     await expect
       .poll(() => log.lines)
       .toMatchObject([
-        { level: "warn", jobId: id, url, attempt: 1, msg: "The receiver answered with status 500." },
-        { level: "info", jobId: id, url, attempt: 2, msg: "The webhook was delivered." },
+        { level: "warn", jobId: id, receiver, attempt: 1, msg: "The receiver answered with status 500." },
+        { level: "warn", jobId: id, receiver, attempt: 2 },
+        { level: "info", jobId: id, receiver, attempt: 3, msg: "The webhook was delivered." },
       ]);
-    expect(JSON.stringify(log.lines)).not.toContain("secret");
+    expect(JSON.stringify(log.lines)).not.toMatch(/secret|done|part/);
+  });
+
+  it("of megabytes, which earlier versions took, are neither sent nor logged", async () => {
+    await ended(DONE, "https://hooks.example/");
+    await bench.database.query(
+      `update ${bench.schema}.webhook_deliveries set url = 'https://' || repeat('a', 9000000) || '/path'`,
+    );
+    start({ settings: { webhookTries: 1 } });
+    await untilDelivery("failed");
+    expect(calls).toEqual([]);
+    expect((await delivery()).lastError).toBe("The receiver's address is too long.");
+    await expect.poll(() => log.lines).toHaveLength(1);
+    expect(JSON.stringify(log.lines).length).toBeLessThan(1000);
+  });
+
+  it("of a job that nothing can be made of are given up, and the log says why", async () => {
+    const webhooks = createWebhooks({
+      context: bench.context,
+      settings: { ...SETTINGS, webhookTries: 1 },
+      post,
+      render: () => {
+        throw new Error("No address.");
+      },
+      failureOf: connectionFailure,
+      log: log.log,
+    });
+    running.push(webhooks);
+    await ended();
+    webhooks.start();
+    await untilDelivery("failed");
+    expect((await delivery()).lastError).toBe("The webhook could not be made.");
+    expect(log.lines[0]).toMatchObject({ level: "error", err: { message: "No address." } });
+  });
+
+  it("of one key leave places for another key's, however many receivers of the first hang", async () => {
+    for (let count = 0; count < 20; count += 1) await ended(DONE, `https://hangs-${count}.example/`);
+    start();
+    await untilCalls(16);
+    await ended(DONE, "https://other.example/", "key-two");
+    await untilCalls(17);
+    expect(calls.at(-1)!.address).toBe("https://other.example/");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(calls).toHaveLength(17);
+    calls[0]!.answer(200);
+    await untilCalls(18);
+  });
+
+  describe("of a key with a secret of its own", () => {
+    /** What a receiver that has `secret` reads; throws where it was not made with it. */
+    const verified = (call: Call, secret: string): unknown =>
+      new Webhook(secret).verify(call.body, call.headers);
+    const refuses = (call: Call, secret: string): void => {
+      expect(() => verified(call, secret)).toThrow("No matching signature found");
+    };
+
+    it("are known to the standard's own library, by that secret alone", async () => {
+      const { webhookSecret, record } = await keys.create("shop");
+      const other = await keys.create("another");
+      answers = [200, 200];
+      start();
+      const job = await ended(DONE, ADDRESS, record.id);
+      await untilDelivery("delivered", record.id);
+      expect(webhookSecret).toMatch(/^whsec_[A-Za-z0-9+/]{32}$/);
+      expect(verified(calls[0]!, webhookSecret)).toMatchObject({ id: job.id, status: "completed" });
+      refuses(calls[0]!, other.webhookSecret);
+      await ended(DONE, ADDRESS, other.record.id);
+      await untilDelivery("delivered", other.record.id);
+      verified(calls[1]!, other.webhookSecret);
+      refuses(calls[1]!, webhookSecret);
+    });
+
+    it("are signed over id and time as well, which nobody can change", async () => {
+      const { webhookSecret, record } = await keys.create("shop");
+      answers = [200];
+      start();
+      await ended(DONE, ADDRESS, record.id);
+      await untilDelivery("delivered", record.id);
+      const { headers, body } = calls[0]!;
+      expect(headers["webhook-id"]).toMatch(/^msg_[0-9a-f]{32}$/);
+      expect(Math.abs(Number(headers["webhook-timestamp"]) - Date.now() / 1000)).toBeLessThan(30);
+      const before = String(Number(headers["webhook-timestamp"]) - 1);
+      for (const changes of [{ "webhook-id": "msg_other" }, { "webhook-timestamp": before }])
+        refuses({ ...calls[0]!, headers: { ...headers, ...changes } }, webhookSecret);
+      refuses({ ...calls[0]!, body: Buffer.from(`${String(body)} `) }, webhookSecret);
+      const old = { ...headers, "webhook-timestamp": String(Number(before) - 3600) };
+      expect(() => verified({ ...calls[0]!, headers: old }, webhookSecret)).toThrow("too old");
+    });
+
+    it("have one id in all tries, another one for each job and each end, and the time of the try", async () => {
+      const { webhookSecret, record } = await keys.create("shop");
+      answers = [500, 500, 200, 200];
+      start({ settings: { webhookDelayMs: 1100, webhookBackoff: 1 } });
+      const failed = await ended({ status: "failed", error: "image is empty." }, ADDRESS, record.id);
+      await untilDelivery("delivered", record.id);
+      await bench.jobs.retry(failed.id, record.id);
+      const claimed = (await bench.queue.claim("worker-a"))!;
+      await bench.queue.finish(claimed, "worker-a", DONE);
+      await untilCalls(4);
+      for (const call of calls) verified(call, webhookSecret);
+      const ids = calls.map(({ headers }) => headers["webhook-id"]);
+      expect(new Set(ids.slice(0, 3)).size).toBe(1);
+      expect(ids[3]).not.toBe(ids[0]);
+      const times = calls.map(({ headers }) => Number(headers["webhook-timestamp"]));
+      expect(times[2]! - times[0]!).toBeGreaterThanOrEqual(2);
+    });
+
+    it("have the operator's signature beside it, with the same bytes as ever", async () => {
+      const { webhookSecret, record } = await keys.create("shop");
+      answers = [200];
+      start({ settings: { webhookSecret: "a-secret-of-the-tests" } });
+      await ended(DONE, ADDRESS, record.id);
+      await untilDelivery("delivered", record.id);
+      verified(calls[0]!, webhookSecret);
+      const { body, headers } = calls[0]!;
+      const signature = createHmac("sha256", "a-secret-of-the-tests").update(body).digest("hex");
+      expect(headers["x-retouch-signature"]).toBe(`sha256=${signature}`);
+    });
+
+    it("are signed with the old and the new one after a rotation, at once, until the old one ends", async () => {
+      const { webhookSecret: old, record } = await keys.create("shop");
+      answers = Array(4).fill(200);
+      start({ site: bench.other });
+      const next = async (): Promise<Call> => {
+        const before = calls.length;
+        await ended(DONE, ADDRESS, record.id);
+        await untilCalls(before + 1);
+        return calls.at(-1)!;
+      };
+      const { secret } = (await keys.rotateWebhookSecret(record.id, 3_600_000))!;
+      const during = await next();
+      expect(during.headers["webhook-signature"]).toMatch(/^v1,\S{44} v1,\S{44}$/);
+      verified(during, old);
+      verified(during, secret);
+      await bench.age(3601);
+      const after = await next();
+      verified(after, secret);
+      refuses(after, old);
+
+      // And at once where the old one is revoked, or is not to be kept.
+      const { secret: third } = (await keys.rotateWebhookSecret(record.id, 3_600_000))!;
+      expect(await keys.revokeOldWebhookSecrets(record.id)).toBe(1);
+      const revoked = await next();
+      verified(revoked, third);
+      refuses(revoked, secret);
+      const { secret: fourth } = (await keys.rotateWebhookSecret(record.id, 0))!;
+      const replaced = await next();
+      verified(replaced, fourth);
+      refuses(replaced, third);
+    });
+
+    it("of which a try failed before a rotation, are signed anew in the next one", async () => {
+      const { record } = await keys.create("shop");
+      answers = [500, 200];
+      start({ settings: { webhookDelayMs: 500 } });
+      await ended(DONE, ADDRESS, record.id);
+      await untilCalls(1);
+      const { secret } = (await keys.rotateWebhookSecret(record.id, 0))!;
+      await untilCalls(2);
+      verified(calls[1]!, secret);
+      refuses(calls[0]!, secret);
+    });
   });
 
   it("end with those that are under way, and not with a receiver that hangs", async () => {

@@ -1,10 +1,13 @@
 import { chmod, mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import http from "node:http";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { connectAdmin, type KeysAdmin, startAdminServer } from "../../src/keys/admin.ts";
+import { RetouchError } from "../../src/errors.ts";
 import type { ApiKey } from "../../src/keys/contracts.ts";
+import { refusal } from "../support/refusal.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 /** Keys in memory. */
@@ -13,16 +16,24 @@ function createMemoryKeys(): KeysAdmin {
   return {
     async create(name) {
       if (name === "") throw new Error("The database does not answer.");
+      if (name === "wrong") throw new RetouchError("INVALID_PARAMETER", "That is no name.");
       const id = `key_${records.length}`;
       const record = { id, name, prefix: "rtk_abcdef", createdAt: new Date(1_700_000_000_000) };
       records.unshift(record);
-      return { key: `rtk_abcdef-${name}`, record };
+      return { key: `rtk_abcdef-${name}`, webhookSecret: `whsec_${name}`, record };
     },
     list: async () => records,
     async revoke(id) {
       const found = records.find((record) => record.id === id && record.revokedAt === undefined);
       if (found) found.revokedAt = new Date(1_800_000_000_000);
       return found !== undefined;
+    },
+    async rotateWebhookSecret(id, keepMs) {
+      if (!records.some((record) => record.id === id)) return undefined;
+      return { secret: "whsec_new", oldUntil: keepMs === 0 ? undefined : new Date(keepMs) };
+    },
+    async revokeOldWebhookSecrets(id) {
+      return records.some((record) => record.id === id) ? 2 : undefined;
     },
   };
 }
@@ -40,8 +51,9 @@ describe.skipIf(noSockets !== undefined)(
   () => {
     it("creates, lists and revokes keys", async () => {
       const admin = await start(await temporaryFolder());
-      const { key, record } = await admin.create("größer 🐦");
+      const { key, webhookSecret, record } = await admin.create("größer 🐦");
       expect(key).toBe("rtk_abcdef-größer 🐦");
+      expect(webhookSecret).toBe("whsec_größer 🐦");
       expect(record).toEqual({
         id: "key_0",
         name: "größer 🐦",
@@ -54,9 +66,23 @@ describe.skipIf(noSockets !== undefined)(
       expect(await admin.list()).toEqual([{ ...record, revokedAt: new Date(1_800_000_000_000) }]);
     });
 
-    it("passes a failure's sentence on", async () => {
+    it("rotates webhook secrets and ends old ones", async () => {
+      const admin = await start(await temporaryFolder());
+      const { id } = (await admin.create("shop")).record;
+      expect(await admin.rotateWebhookSecret(id, 86_400_000)).toEqual({
+        secret: "whsec_new",
+        oldUntil: new Date(86_400_000),
+      });
+      expect(await admin.rotateWebhookSecret(id, 0)).toEqual({ secret: "whsec_new" });
+      expect(await admin.rotateWebhookSecret("key_9", 0)).toBeUndefined();
+      expect(await admin.revokeOldWebhookSecrets(id)).toBe(2);
+      expect(await admin.revokeOldWebhookSecrets("key_9")).toBeUndefined();
+    });
+
+    it("passes a failure's sentence on, and its code where it has one", async () => {
       const admin = await start(await temporaryFolder());
       await expect(admin.create("")).rejects.toThrow("The database does not answer.");
+      await expect(admin.create("wrong")).rejects.toEqual(refusal("INVALID_PARAMETER", "That is no name."));
       expect(await admin.list()).toEqual([]);
     });
 
@@ -110,6 +136,38 @@ describe.skipIf(noSockets !== undefined)(
       expect(await admin.list()).toEqual([]);
     });
 
+    it.each([
+      '{"method":"constructor"}',
+      '{"method":"create","argument":["a"]}',
+      '{"method":"rotateWebhookSecret","argument":"a","keepMs":"1"}',
+      "null",
+      "{",
+    ])("refuses %s, and goes on", async (body) => {
+      const folder = await temporaryFolder();
+      const admin = await start(folder);
+      const status = await new Promise((resolve, reject) => {
+        const options = { socketPath: path.join(folder, "admin.sock"), method: "POST" };
+        const request = http.request(options, (response) => resolve(response.resume().statusCode));
+        request.on("error", reject).end(body);
+      });
+      expect(status).toBe(500);
+      expect(await admin.list()).toEqual([]);
+    });
+
+    it("reads no endless answer", async () => {
+      const folder = await temporaryFolder();
+      const prefix = "x".repeat(2 ** 20);
+      const records = Array.from({ length: 20 }, () => ({
+        id: "key_0",
+        name: "a",
+        prefix,
+        createdAt: new Date(0),
+      }));
+      const server = await startAdminServer(folder, { ...createMemoryKeys(), list: async () => records });
+      onTestFinished(() => server.close());
+      await expect(connectAdmin(folder).list()).rejects.toThrow("The server's answer is too long.");
+    });
+
     describe("of a folder with a long name", () => {
       /** Longer than the system lets a socket's path be; and a place for what replaces it. */
       async function longFolder(): Promise<{ folder: string; shelters: string }> {
@@ -128,6 +186,12 @@ describe.skipIf(noSockets !== undefined)(
         expect(await readdir(folder)).toEqual([]);
         const [shelter] = await readdir(shelters);
         expect((await stat(path.join(shelters, shelter!))).mode & 0o777).toBe(0o700);
+      });
+
+      it("is not made by who only asks for a server", async () => {
+        const { folder, shelters } = await longFolder();
+        await expect(connectAdmin(folder).list()).rejects.toMatchObject({ code: "ENOENT" });
+        expect(await readdir(shelters)).toEqual([]);
       });
 
       it("is another one than that of another such folder", async () => {

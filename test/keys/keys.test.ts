@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createKeys, type StoredKeys } from "../../src/keys/keys.ts";
 import { describeOnDatabases } from "../support/jobs.ts";
+import { refusal } from "../support/refusal.ts";
 
 const CHOSEN = "a-key-that-the-operator-chose";
 
@@ -49,6 +50,32 @@ describeOnDatabases("API keys", (bench) => {
         expect(await one.verify(wrong)).toBeUndefined();
       }
     }
+  });
+
+  it.each([
+    ["no character", ""],
+    ["blanks alone", " \t"],
+    ["more than 100", "a".repeat(101)],
+    ["megabytes", "a".repeat(9_000_000)],
+    ["a sequence that steers a terminal", "shop\u001b[2J"],
+    ["another line", "shop\nrtk_forged"],
+    ["a line separator", "shop\u2028"],
+    ["DEL", "shop\u007f"],
+    ["a control character of 8 bits", "shop\u009b31m"],
+    ["half a character", "shop\ud83d"],
+    ["a mark that turns the line round", "shop\u202egnp"],
+  ])("have no name with %s", async (_, name) => {
+    await expect(keys.create(name)).rejects.toEqual(
+      refusal(
+        "INVALID_PARAMETER",
+        "The name of a key must have 1 to 100 characters, none of them a control character.",
+      ),
+    );
+    expect(await keys.list()).toEqual([]);
+  });
+
+  it.each(["a", "🐦".repeat(100), "größer (laptop) 👨‍👩‍👧", "עברית"])("may be called %s", async (name) => {
+    expect((await keys.create(name)).record.name).toBe(name);
   });
 
   it("are looked up once in a few seconds, wrong ones too", async () => {
@@ -104,6 +131,85 @@ describeOnDatabases("API keys", (bench) => {
     const { record: second } = await keys.create("second");
     await keys.revoke(first.id);
     expect(await others.list()).toEqual([second, { ...first, revokedAt: expect.any(Date) }]);
+  });
+
+  describe("have webhook secrets", () => {
+    const rows = (): Promise<{ secret: string; ends_at: Date | null }[]> =>
+      bench.database.query(`select secret, ends_at from ${bench.schema}.webhook_secrets order by id`);
+
+    it("that are made with them, each another one", async () => {
+      const made = [await keys.create("a"), await keys.create("b")];
+      const secrets = made.map(({ webhookSecret }) => webhookSecret);
+      expect(new Set(secrets).size).toBe(2);
+      for (const secret of secrets) {
+        expect(secret).toMatch(/^whsec_/);
+        expect(Buffer.from(secret.slice(6), "base64")).toHaveLength(24);
+      }
+      expect((await rows()).map(({ secret }) => secret)).toEqual(secrets);
+    });
+
+    it("on demand where they have none, as those of the operator's choice", async () => {
+      const { id } = await keys.ensure(CHOSEN, "chosen");
+      expect(await rows()).toEqual([]);
+      expect(await keys.revokeOldWebhookSecrets(id)).toBe(0);
+      const rotated = (await keys.rotateWebhookSecret(id, 3_600_000))!;
+      expect(rotated.oldUntil).toBeUndefined();
+      expect(await rows()).toEqual([{ secret: rotated.secret, ends_at: null }]);
+    });
+
+    it("that are replaced, the one before with an end", async () => {
+      const { record, webhookSecret } = await keys.create("shop");
+      const { secret, oldUntil } = (await keys.rotateWebhookSecret(record.id, 3_600_000))!;
+      expect(Math.abs(oldUntil!.getTime() - Date.now() - 3_600_000)).toBeLessThan(60_000);
+      expect(await rows()).toEqual([
+        { secret: webhookSecret, ends_at: oldUntil },
+        { secret, ends_at: null },
+      ]);
+      expect(await keys.revokeOldWebhookSecrets(record.id)).toBe(1);
+      expect(await rows()).toEqual([{ secret, ends_at: null }]);
+    });
+
+    it("that leave no other one behind where nothing is to be kept", async () => {
+      const { record } = await keys.create("shop");
+      await keys.rotateWebhookSecret(record.id, 3_600_000);
+      const { secret } = (await keys.rotateWebhookSecret(record.id, 0))!;
+      expect(await rows()).toEqual([{ secret, ends_at: null }]);
+    });
+
+    it("of which four old ones sign at most", async () => {
+      const { record } = await keys.create("shop");
+      const { id } = record;
+      for (let count = 0; count < 4; count += 1) await keys.rotateWebhookSecret(id, 3_600_000);
+      await expect(keys.rotateWebhookSecret(id, 3_600_000)).rejects.toEqual(
+        refusal(
+          "INVALID_PARAMETER",
+          `4 older webhook secrets of ${id} still sign: \`retouch keys revoke-old-webhook-secrets ${id}\` ends them.`,
+        ),
+      );
+      await bench.age(3601);
+      expect(await keys.rotateWebhookSecret(id, 3_600_000)).toBeDefined();
+    });
+
+    it("of which one is the newest, however many rotations come at once", async () => {
+      const { record } = await keys.create("shop");
+      await Promise.all([keys, others, keys].map((one) => one.rotateWebhookSecret(record.id, 60_000)));
+      expect((await rows()).filter((row) => row.ends_at === null)).toHaveLength(1);
+      expect(await rows()).toHaveLength(4);
+    });
+
+    it("not after they are revoked, and not for an id that nobody has", async () => {
+      const { record } = await keys.create("shop");
+      await keys.revoke(record.id);
+      expect(await keys.rotateWebhookSecret(record.id, 0)).toBeUndefined();
+      expect(await keys.rotateWebhookSecret("key_unknown", 0)).toBeUndefined();
+      expect(await keys.revokeOldWebhookSecrets("key_unknown")).toBeUndefined();
+    });
+
+    it.each([-1, 0.5, NaN, 31 * 86_400_000])("that are not kept for %s ms", async (keepMs) => {
+      const { record } = await keys.create("shop");
+      await expect(keys.rotateWebhookSecret(record.id, keepMs)).rejects.toThrow("from 0 to 30 days");
+      expect(await rows()).toHaveLength(1);
+    });
   });
 
   describe("that the operator chose", () => {

@@ -302,6 +302,48 @@ describe("a body around an input", () => {
   });
 });
 
+describe("an address that leads inside by what it says itself", () => {
+  const bucket = { accessId: "a", accessSecret: "s", bucketName: "b" };
+  const bodyWith: Record<string, (address: string) => object> = {
+    webhook: (address) => ({ input: INPUT, webhook: address }),
+    webhookV2: (address) => ({ input: INPUT, webhookV2: address }),
+    "s3Config.endpointUrl": (address) => ({ input: INPUT, s3Config: { ...bucket, endpointUrl: address } }),
+    image: (address) => ({ input: { ...INPUT, image: address } }),
+  };
+  const fields = Object.keys(bodyWith);
+
+  it.each(fields)("is refused as %s, and nothing of it but the host is repeated", async (field) => {
+    for (const [address, host] of [
+      ["http://127.0.0.1:6379/secret-path?a=b", "127.0.0.1"],
+      ["https://0x7f.1/secret-path", "127.0.0.1"],
+      ["http://169.254.169.254/latest", "169.254.169.254"],
+      ["http://[::1]/secret-path", "::1"],
+      ["http://[::ffff:10.0.0.1]/", "::ffff:a00:1"],
+      ["http://LOCALHOST./", "localhost."],
+      [`http://${"a".repeat(5000)}.localhost/`, `${"a".repeat(100)}...`],
+    ]) {
+      expect(await sentenceFor(bodyWith[field]!(address!))).toBe(
+        `${field}: the address of ${host} is not public, and RETOUCH_ALLOW_PRIVATE_HOSTS does not allow it.`,
+      );
+    }
+  });
+
+  it.each(fields)("is taken as %s where the operator allows it, with its port", async (field) => {
+    const { call } = await startServer({}, { allowPrivateHosts: ["127.0.0.1:9000", "localhost"] });
+    const statusOf = async (address: string): Promise<number> =>
+      (await call("POST", "/run", { body: bodyWith[field]!(address) })).statusCode;
+    expect(await statusOf("http://127.0.0.1:9000/a")).toBe(200);
+    expect(await statusOf("http://localhost:1234/a")).toBe(200);
+    expect(await statusOf("http://127.0.0.1:9001/a")).toBe(400);
+  });
+
+  it.each(fields)("is left to the connection as %s where only its name could lead inside", async (field) => {
+    const { call } = await startServer();
+    const body = bodyWith[field]!("http://nas.local:8080/a");
+    expect((await call("POST", "/run", { body })).statusCode).toBe(200);
+  });
+});
+
 describe("the LoRAs of an input", () => {
   const loras = { ink: "/srv/loras/ink.safetensors", snow: "/srv/loras/snow.safetensors" };
 

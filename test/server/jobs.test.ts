@@ -566,8 +566,27 @@ describe("a picture", () => {
     const server = await startServer();
     const { edit } = await submitted(server, "http://localhost:80/examples/bluebird.png");
     expect(edit.image.kind).toBe("stored");
-    const unknown = await submitted(server, "http://localhost:80/examples/../package.json");
+    const unknown = await submitted(server, "http://here.example/examples/../package.json", {
+      host: "here.example",
+    });
     expect(unknown.edit.image.kind).toBe("url");
+  });
+
+  it("of this server is found wherever it listens, and nothing else is asked of such an address", async () => {
+    const server = await startServer();
+    for (const host of ["127.0.0.1:8000", "[::1]:8000", "10.0.0.1", "box.localhost"]) {
+      const example = await submitted(server, `http://${host}/examples/bluebird.png`, { host });
+      expect(example.edit.image.kind).toBe("stored");
+      const path = server.signedUrls.sign(key, new Date());
+      expect((await submitted(server, `http://${host}${path}`, { host })).edit.image).toEqual({
+        kind: "stored",
+        key,
+      });
+      const input = { prompt: "p", image: `http://${host}/metrics` };
+      const response = await server.call("POST", "/run", { body: { input }, headers: { host } });
+      expect(response.statusCode).toBe(400);
+      expect(response.json().error).toMatch(/^image: the address of \S+ is not public/);
+    }
   });
 
   it("is kept where nobody knows whether its job was written", async () => {

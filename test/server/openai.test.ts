@@ -278,6 +278,11 @@ describe("POST /v1/images/edits", () => {
     [{ "image[]": PICTURE }, "image must be one picture, not 2.", "image"],
     [{ image: Buffer.alloc(0) }, "image holds no data.", "image"],
     [{ image: "a/path.png" }, "image must be an http or https URL, a data URL, or base64.", "image"],
+    [
+      { image: "http://10.0.0.1/a.png" },
+      "image: the address of 10.0.0.1 is not public, and RETOUCH_ALLOW_PRIVATE_HOSTS does not allow it.",
+      "image",
+    ],
     [{ prompt: "" }, "prompt is missing.", "prompt", "missing_required_parameter"],
     [{ prompt: " " }, "prompt must not be empty.", "prompt"],
     [{ prompt: "x".repeat(4001) }, "prompt must be a text of 1 to 4000 characters.", "prompt"],

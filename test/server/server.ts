@@ -8,6 +8,8 @@ import { afterEach, expect } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
 import type { Keys } from "../../src/keys/contracts.ts";
 import { createLog } from "../../src/log.ts";
+import { createAddressPolicy } from "../../src/net/address-policy.ts";
+import { isRefusedLiterally } from "../../src/net/literal-address.ts";
 import { type AppDependencies, createApp } from "../../src/server/app.ts";
 import type { ServerSettings } from "../../src/server/settings.ts";
 import { createSignedUrls, type SignedUrls } from "../../src/storage/signed-urls.ts";
@@ -59,7 +61,9 @@ afterEach(async () => {
 
 export async function startServer(
   settings: Partial<ServerSettings> = {},
-  parts: Partial<Pick<AppDependencies, "notReady" | "runningWorkers" | "closeGraceMs" | "freeSpace">> = {},
+  parts: Partial<Pick<AppDependencies, "notReady" | "runningWorkers" | "closeGraceMs" | "freeSpace">> & {
+    allowPrivateHosts?: string[];
+  } = {},
 ): Promise<TestServer> {
   const jobs = createFakeJobs();
   const keys = createFakeKeys(KEY, OTHER_KEY);
@@ -67,6 +71,7 @@ export async function startServer(
   const signedUrls = createSignedUrls({ secret: "a secret of the tests", lifetimeMs: 3_600_000 });
   const lines: Record<string, unknown>[] = [];
   const write = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
+  const policy = createAddressPolicy(parts.allowPrivateHosts ?? []);
   const app = await createApp({
     config: { ...readConfig({}), ...settings },
     jobs,
@@ -76,6 +81,7 @@ export async function startServer(
     freeSpace: parts.freeSpace ?? { admit: async () => {} },
     log: createLog({ level: "debug", destination: { write } }),
     examples: new Map([["bluebird.png", path.join(root, "examples", "bluebird.png")]]),
+    isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     pagesFolder: path.join(root, "dist", "web"),
     notReady: parts.notReady ?? (async () => undefined),
     runningWorkers: parts.runningWorkers ?? (() => 1),

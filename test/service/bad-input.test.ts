@@ -119,7 +119,7 @@ describe("the service", () => {
     ["http://localhost/a.png", "localhost"],
   ])("fetches nothing from %s", async (image, host) => {
     const { status, body } = await runsync(image);
-    expect([status, body.status]).toEqual([200, "FAILED"]);
+    expect([status, body.status]).toEqual([400, "FAILED"]);
     expect(body.error).toContain(`the address of ${host.replace(/^\[(.*)\]$/, "$1")} is not public`);
   });
 

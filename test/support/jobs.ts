@@ -193,6 +193,7 @@ const TIMES: Record<string, string[]> = {
   usage: ["ended_at"],
   workers: ["seen_at"],
   webhook_deliveries: ["created_at", "next_attempt_at", "last_attempt_at"],
+  webhook_secrets: ["created_at", "ends_at"],
 };
 
 function siteOf(database: Database, queue: Queue, settings: JobsSettings): Site {
@@ -206,6 +207,7 @@ async function empty({ schema, query }: Database): Promise<void> {
     "usage",
     "workers",
     "webhook_deliveries",
+    "webhook_secrets",
     "api_keys",
     "pictures",
     "rates",

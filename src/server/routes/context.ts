@@ -14,6 +14,7 @@ import type { FreeSpace } from "../../storage/free-space.ts";
 import type { SignedUrls } from "../../storage/signed-urls.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { LimitedRoute, LimitGroup } from "../limits.ts";
+import type { IsRefusedAddress } from "../public-address.ts";
 import type { ServerSettings } from "../settings.ts";
 import type { Holds } from "./hold.ts";
 
@@ -39,4 +40,5 @@ export interface RouteContext {
   addressOf: (key: string, job: Job) => string;
   /** The shipped example pictures: name and file. */
   examples: ReadonlyMap<string, string>;
+  isRefusedAddress: IsRefusedAddress;
 }

@@ -81,7 +81,10 @@ async function submit(
   const idempotency = idempotencyOf(request, isSync ? "runsync" : "run");
   try {
     if (validationError) throw validationError;
-    const parsed = parseBody(body as JobBody, context.config, { isSync });
+    const parsed = parseBody(body as JobBody, context.config, {
+      isSync,
+      isRefusedAddress: context.isRefusedAddress,
+    });
     return await queueJob(context, request, parsed, { isSync, idempotency });
   } catch (error) {
     if (!(error instanceof RetouchError) || ![400, 413].includes(error.httpStatus)) throw error;
@@ -100,7 +103,7 @@ export async function queueJob(
   { edit, image: given, policy, webhook }: ParsedBody,
   { isSync, idempotency }: Pick<NewJob, "isSync" | "idempotency">,
 ): Promise<Job> {
-  const { config, storage, signedUrls, examples, jobs } = context;
+  const { config, storage, signedUrls, examples, isRefusedAddress, jobs } = context;
   const { keyId } = request;
   // Before anything is stored for it.
   const earlier = await jobs.findRepeated(keyId, idempotency);
@@ -109,7 +112,7 @@ export async function queueJob(
   await admit(0);
   const origin = originOf(request);
   const image = await keepInputImage(
-    { storage, signedUrls, examples, admit, maxBytes: config.imageMaxBytes },
+    { storage, signedUrls, examples, isRefusedAddress, admit, maxBytes: config.imageMaxBytes },
     given,
     config.publicUrl === undefined ? [origin] : [config.publicUrl, origin],
   );

@@ -1,0 +1,47 @@
+/** The headers of a webhook: who sent it, which try it is, and that nobody changed or repeated it. */
+import { createHmac } from "node:crypto";
+import { version } from "../version.ts";
+
+export interface WebhookMessage {
+  /** The same for every try. Without a dot, which would let one part of what is signed pass for another. */
+  id: string;
+  body: Uint8Array;
+  /** 1 for the first try. */
+  attempt: number;
+  /** Of this try. */
+  time: Date;
+}
+
+/**
+ * The headers of one try.
+ * @param secrets of the owner's key, the newest first: each signs as https://www.standardwebhooks.com says
+ * @param sharedSecret of the operator; signs the body alone, in the older header
+ */
+export function webhookHeaders(
+  { id, body, attempt, time }: WebhookMessage,
+  secrets: readonly string[],
+  sharedSecret: string | undefined,
+): Record<string, string> {
+  const timestamp = Math.floor(time.getTime() / 1000);
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    "user-agent": `Retouch/${version}`,
+    "x-retouch-attempt": String(attempt),
+    "webhook-id": id,
+    "webhook-timestamp": String(timestamp),
+  };
+  if (secrets.length > 0) {
+    const signed = `${id}.${timestamp}.`;
+    headers["webhook-signature"] = secrets.map((secret) => `v1,${macOf(secret, signed, body)}`).join(" ");
+  }
+  if (sharedSecret !== undefined) {
+    const signature = createHmac("sha256", sharedSecret).update(body).digest("hex");
+    headers["x-retouch-signature"] = `sha256=${signature}`;
+  }
+  return headers;
+}
+
+function macOf(secret: string, signed: string, body: Uint8Array): string {
+  const key = Buffer.from(secret.slice(secret.indexOf("_") + 1), "base64");
+  return createHmac("sha256", key).update(signed).update(body).digest("base64");
+}
