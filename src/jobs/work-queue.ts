@@ -7,7 +7,7 @@ import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import type { ClaimedJob, JobChunk, JobEdit } from "./job.ts";
 import { createSources } from "./sources.ts";
-import { counterOfTurn } from "./turns.ts";
+import { counterOfTurn, nextTurn } from "./turns.ts";
 
 /** What the database says of a row that another transaction has, to whoever does not want to wait for it. */
 const LOCKED = "55P03";
@@ -84,7 +84,7 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
 
     async handBack(job, workerId) {
       return database.transaction(async (sql) =>
-        requeue(context, sql, { ...job, workerId, attemptsUsed: job.attempt - 1 }),
+        requeue(context, sql, { ...job, workerId, attemptsUsed: job.attempt - 1, keepsTurn: true }),
       );
     },
   };
@@ -136,7 +136,8 @@ export async function endAttempt(
   attempt: { id: string; attempt: number; workerId: string; error: string },
 ): Promise<boolean> {
   if (attempt.attempt < context.settings.maxAttempts) {
-    return requeue(context, sql, { ...attempt, attemptsUsed: attempt.attempt });
+    // Behind what its key has waiting: what ended one worker may end the next.
+    return requeue(context, sql, { ...attempt, attemptsUsed: attempt.attempt, keepsTurn: false });
   }
   const ended = await endJobs(
     context,
@@ -156,7 +157,8 @@ async function requeue(
     attempt,
     workerId,
     attemptsUsed,
-  }: { id: string; attempt: number; workerId: string; attemptsUsed: number },
+    keepsTurn,
+  }: { id: string; attempt: number; workerId: string; attemptsUsed: number; keepsTurn: boolean },
 ): Promise<boolean> {
   const schema = schemaOf(context);
   const queueId = randomUUID();
@@ -165,7 +167,11 @@ async function requeue(
           queued as (
             update ${schema}.jobs
                set status = 'queued', queue_id = $4, attempt = $5, started_at = null, worker_id = null,
-                   lease_until = null, progress = null
+                   lease_until = null, progress = null,
+                   turn = case when $9 then turn else ${nextTurn(schema, {
+                     keyId: "jobs.key_id",
+                     isLowPriority: "jobs.is_low_priority",
+                   })} end
               from before where jobs.id = before.id
               returning jobs.id, is_low_priority, turn, before.queue_id as old_queue_id),
           dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id)
@@ -179,6 +185,7 @@ async function requeue(
       channelOf(context),
       newsOf("queued"),
       newsOf("changed", id),
+      keepsTurn,
     ],
   );
   if (row === undefined) return false;

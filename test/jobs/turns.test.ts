@@ -59,7 +59,7 @@ describeOnDatabases("the turns of keys", (bench) => {
     ]).toEqual(["a1", "b1", "a2"]);
   });
 
-  it("stay a job's own when it is given back, and are new when it is retried", async () => {
+  it("stay a job's own when it is given back, and are new when it is retried or its worker crashed", async () => {
     await submit("a1");
     const first = (await bench.queue.claim("worker-a"))!;
     for (const name of ["a2", "b1"]) await submit(name);
@@ -72,5 +72,10 @@ describeOnDatabases("the turns of keys", (bench) => {
     await submit("a4");
     await bench.jobs.retry(id, "key-a");
     expect(await claimAll()).toEqual(["a4", "a3"]);
+    await submit("a5");
+    const crashing = (await bench.queue.claim("worker-a"))!;
+    await submit("a6");
+    await bench.queue.fail(crashing, "worker-a", "The engine process ended unexpectedly.");
+    expect(await claimAll()).toEqual(["a6", "a5"]);
   });
 });
