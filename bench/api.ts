@@ -3,10 +3,11 @@
  * standard output and its progress on standard error.
  */
 import { messageOf } from "../src/index.ts";
+import { measureAgainst } from "./api/against.ts";
 import { measureDelay } from "./api/delay.ts";
 import { measureDocumented } from "./api/documented.ts";
 import { measureEventLoop } from "./api/event-loop.ts";
-import { parseParts, type PartName, USAGE } from "./api/options.ts";
+import { type ApiOptions, parseOptions, type PartName, USAGE } from "./api/options.ts";
 import type { PartOptions, PartReport } from "./api/part.ts";
 import { measureStart } from "./api/start.ts";
 import { measureThroughput } from "./api/throughput.ts";
@@ -23,14 +24,18 @@ const MEASURE: Record<PartName, (options: PartOptions) => Promise<PartReport>> =
   start: measureStart,
 };
 
-async function runBenchmark(names: readonly PartName[], signal: AbortSignal): Promise<object> {
+async function runBenchmark({ parts: names, against }: ApiOptions, signal: AbortSignal): Promise<object> {
   const machine = describeMachine();
   if (machine.loadAverage > 0.5) say(`the machine is busy (load ${machine.loadAverage}): times mean little`);
   const parts: Record<string, object> = {};
-  for (const name of names) {
+  const measures: [string, (options: PartOptions) => Promise<PartReport>][] =
+    against === undefined
+      ? names.map((name) => [name, MEASURE[name]])
+      : [["against", (options) => measureAgainst(against, options)]];
+  for (const [name, measure] of measures) {
     const loadAverage = describeMachine().loadAverage;
     try {
-      const { measured, goals: held } = await MEASURE[name]({ signal, say });
+      const { measured, goals: held } = await measure({ signal, say });
       parts[name] = { loadAverage, ...measured, goals: held };
     } catch (error) {
       // The others still count.
@@ -64,9 +69,11 @@ const timeUp = setTimeout(() => {
   interruption.abort(new Error(`It took longer than ${TIME_LIMIT_MS / 60_000} minutes.`));
 }, TIME_LIMIT_MS);
 try {
-  const names = parseParts(process.argv.slice(2));
+  const options = parseOptions(process.argv.slice(2));
   const text =
-    names === "help" ? USAGE : `${JSON.stringify(await runBenchmark(names, interruption.signal), null, 2)}\n`;
+    options === "help"
+      ? USAGE
+      : `${JSON.stringify(await runBenchmark(options, interruption.signal), null, 2)}\n`;
   process.stdout.write(text);
 } catch (error) {
   say(messageOf(error));

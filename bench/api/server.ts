@@ -11,6 +11,8 @@ export interface Command {
   args: string[];
   /** Whether it is a program of ours, which can be sent messages. */
   hasChannel?: boolean;
+  /** Where it runs. @default this repository */
+  folder?: string;
 }
 
 export interface ServerOptions {
@@ -68,7 +70,7 @@ export class Server {
     this.#signal = signal;
     const { PATH, HOME, TMPDIR } = process.env;
     this.process = spawn(command.command, command.args, {
-      cwd: ROOT,
+      cwd: command.folder ?? ROOT,
       env: {
         PATH,
         HOME,

@@ -76,13 +76,13 @@ async function onDatabase(
 }
 
 /** With a small picture in it, which is stored. */
-async function submission(): Promise<object> {
+export async function submission(): Promise<object> {
   const grey = { width: 256, height: 256, channels: 3, background: "#808080" } as const;
   const picture = await sharp({ create: grey }).png().toBuffer();
   return { input: { prompt: "now", image: `data:image/png;base64,${picture.toString("base64")}` } };
 }
 
-async function endedJobs(server: Server, body: object): Promise<string[]> {
+export async function endedJobs(server: Server, body: object): Promise<string[]> {
   const ids: string[] = [];
   for (let count = 0; count < ASKED_JOBS; count += 1) ids.push((await server.post("/run", body)).id);
   for (const id of ids) {

@@ -77,8 +77,8 @@ export const LIMITS = {
   maxQueuedTotal: required(
     "RETOUCH_MAX_QUEUED_TOTAL",
     integer(1, 10_000_000),
-    "10000",
-    "Jobs that may wait, of all keys together.",
+    "100000",
+    "Jobs that may wait, of all keys together; never fewer than those of one key.",
   ),
   keyQuotaBytes: required(
     "RETOUCH_KEY_QUOTA",

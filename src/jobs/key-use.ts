@@ -47,10 +47,11 @@ export const queueLimitOf = ({ settings }: JobsContext, { workers }: Pick<Fleet,
 
 /** Counts one more job, unless too many wait. @throws RetouchError QUEUE_FULL */
 export function admitJob(context: JobsContext, fleet: Fleet, use: KeyUse): void {
-  if (fleet.queued > context.settings.maxQueuedTotal) {
+  const limit = queueLimitOf(context, fleet);
+  if (use.queued > limit) throw fullOfKey(use.queued);
+  if (fleet.queued > Math.max(limit, context.settings.maxQueuedTotal)) {
     throw full(`${fleet.queued} jobs wait already`);
   }
-  if (use.queued > queueLimitOf(context, fleet)) throw fullOfKey(use.queued);
   // Both are looked up once a second, and a burst comes faster.
   fleet.queued += 1;
   use.queued += 1;

@@ -52,7 +52,7 @@ describe("the settings", () => {
       ratePerWorker: 50,
       maxQueued: 50,
       maxQueuedPerWorker: 500,
-      maxQueuedTotal: 10_000,
+      maxQueuedTotal: 100_000,
       keyQuotaBytes: 50 * 2 ** 30,
       minFreeDiskBytes: 2 ** 30,
       retryRate: 100,

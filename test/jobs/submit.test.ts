@@ -225,6 +225,14 @@ describeOnDatabases("a submitted job", (bench) => {
       }
     });
 
+    it("is taken, however long it takes, where it names no limit", async () => {
+      await bench.queue.report({ id: "worker-a", status: "idle", speed: speed(500_000) });
+      const { job } = await bench.jobs.submit(newJob(policy({ executionTimeoutMs: undefined })));
+      const claimed = await bench.queue.claim("worker-a");
+      expect(claimed).toMatchObject({ id: job.id });
+      expect(claimed!.executionTimeoutMs).toBeUndefined();
+    });
+
     it("is left to the limit itself where no worker has measured itself, or none is there", async () => {
       expect(await bench.jobs.submit(limited)).toMatchObject({ isRepeat: false });
       await bench.queue.report({ id: "worker-a", status: "initializing" });

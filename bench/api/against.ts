@@ -1,0 +1,170 @@
+/**
+ * Another build of the service beside this one: both run at the same time, each on a database of its own, and are called
+ * by turns, so that whatever else the machine does befalls both. What counts are the ratios.
+ */
+import { execFileSync } from "node:child_process";
+import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import autocannon, { type Request } from "autocannon";
+import { atLeast, atMost, type Goal } from "../goals.ts";
+import { ROOT } from "../paths.ts";
+import { medianOf, rounded, summarize, type Summary } from "../statistics.ts";
+import { DATABASES, type DatabaseName, missing, withDatabase } from "./databases.ts";
+import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
+import { type Command, Server } from "./server.ts";
+import { endedJobs, submission } from "./throughput.ts";
+
+const DELAY_CALLS = 60;
+const ROUNDS = 7;
+const ROUND_SECONDS = 2;
+const CONNECTIONS = 32;
+const TOLERANCE = 0.05;
+/** Far from what is reached, so that nothing is refused. */
+const RAISED = {
+  RETOUCH_RUN_RATE: "1000000",
+  RETOUCH_STATUS_RATE: "1000000",
+  RETOUCH_MAX_QUEUED: "1000000",
+};
+const SHORT = { size: "256*256", num_inference_steps: 1 };
+
+interface Pair {
+  here: Summary;
+  there: Summary;
+  /** Of the medians of here and there. */
+  ratio: number;
+}
+type Side = "here" | "there";
+
+/** @param folder a checkout that is built, with its packages */
+export async function measureAgainst(folder: string, { signal, say }: PartOptions): Promise<PartReport> {
+  const folders: Record<Side, string> = { here: ROOT, there: path.resolve(folder) };
+  const measured: Record<string, object | string> = { there: revisionOf(folders.there) };
+  const goals: Goal[] = [];
+  for (const name of DATABASES) {
+    if (missing(name) !== undefined) continue;
+    say(`delay on ${name}, by turns`);
+    const delay = await withBoth(name, folders, serveIn, {}, signal, measureDelays);
+    say(`states and submissions a second on ${name}, by turns`);
+    const load = await withBoth(name, folders, stubIn, RAISED, signal, (servers) =>
+      measureLoads(servers, signal),
+    );
+    measured[name] = { delayTimeMs: delay, ...load };
+    goals.push(
+      atMost(`delayTime on ${name}, ratio`, delay.ratio, 1 + TOLERANCE),
+      atLeast(`states a second on ${name}, ratio`, load.statesPerSecond.ratio, 1 - TOLERANCE),
+      atLeast(`submissions a second on ${name}, ratio`, load.submissionsPerSecond.ratio, 1 - TOLERANCE),
+    );
+  }
+  return { measured, goals };
+}
+
+const revisionOf = (cwd: string): string =>
+  execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd, encoding: "utf8" }).trim();
+
+const serveIn = async (folder: string): Promise<Command> => ({
+  command: process.execPath,
+  args: [path.join(folder, "bin", "retouch.js"), "serve"],
+  folder,
+});
+
+/** The service of that checkout with an engine that computes nothing, also of that checkout. */
+async function stubIn(folder: string): Promise<Command> {
+  const runner = pathToFileURL(path.join(folder, "scripts", "run-ts.mjs")).href;
+  const { compile } = (await import(runner)) as { compile: (file: string) => Promise<string> };
+  const bundle = await compile(path.join(folder, "bench", "api", "service-process.ts"));
+  const engine = pathToFileURL(path.join(folder, "test", "support", "stub-engine.mjs")).href;
+  return { command: process.execPath, args: [bundle, engine], hasChannel: true, folder };
+}
+
+function withBoth<Result>(
+  name: DatabaseName,
+  folders: Record<Side, string>,
+  commandIn: (folder: string) => Promise<Command>,
+  raised: Record<string, string>,
+  signal: AbortSignal,
+  work: (servers: Record<Side, Server>) => Promise<Result>,
+): Promise<Result> {
+  const withServer = <Inner>(side: Side, inner: (server: Server) => Promise<Inner>): Promise<Inner> =>
+    withDatabase(name, async (settings) => {
+      const command = await commandIn(folders[side]);
+      const server = await Server.start({ command, settings: { ...settings, ...raised }, signal });
+      try {
+        return await inner(server);
+      } finally {
+        await server.stop();
+      }
+    });
+  return withServer("here", (here) => withServer("there", (there) => work({ here, there })));
+}
+
+/** Who begins changes with every round. */
+async function byTurns(rounds: number, measure: (side: Side) => Promise<number>): Promise<Pair> {
+  const values: Record<Side, number[]> = { here: [], there: [] };
+  for (let round = 0; round < rounds; round += 1) {
+    const sides: Side[] = round % 2 === 0 ? ["here", "there"] : ["there", "here"];
+    for (const side of sides) values[side].push(await measure(side));
+  }
+  const ratio = rounded(medianOf(values.here) / medianOf(values.there));
+  return { here: summarize(values.here), there: summarize(values.there), ratio };
+}
+
+async function measureDelays(servers: Record<Side, Server>): Promise<Pair> {
+  const delayOf = async (side: Side): Promise<number> => {
+    const input = { ...documentedInput(servers[side].address), ...SHORT };
+    const { status, error, delayTime } = await servers[side].post("/runsync", { input });
+    if (status !== "COMPLETED") throw new Error(`An edit ended as ${status}: ${error}`);
+    await pause(50 + Math.random() * 50);
+    return delayTime!;
+  };
+  for (const side of ["here", "there", "here", "there"] as const) await delayOf(side);
+  return byTurns(DELAY_CALLS, delayOf);
+}
+
+async function measureLoads(
+  servers: Record<Side, Server>,
+  signal: AbortSignal,
+): Promise<{ statesPerSecond: Pair; submissionsPerSecond: Pair }> {
+  const body = await submission();
+  const states: Record<Side, Request[]> = { here: [], there: [] };
+  for (const side of ["here", "there"] as const) {
+    const { path: endpoint, headers } = servers[side];
+    const ids = await endedJobs(servers[side], body);
+    states[side] = ids.map((id) => ({ method: "GET", path: `${endpoint}/status/${id}`, headers }));
+  }
+  const statesPerSecond = await byTurns(ROUNDS, (side) => load(servers[side], states[side], signal));
+  const submissionsPerSecond = await byTurns(ROUNDS, async (side) => {
+    const { path: endpoint, headers } = servers[side];
+    const request = { method: "POST", path: `${endpoint}/run`, headers, body: JSON.stringify(body) } as const;
+    const perSecond = await load(servers[side], [request], signal);
+    // What waits is nobody's work in the other's round.
+    await servers[side].post("/purge-queue", {}).catch(() => {});
+    await untilEmpty(servers[side]);
+    return perSecond;
+  });
+  return { statesPerSecond, submissionsPerSecond };
+}
+
+async function load(server: Server, requests: Request[], signal: AbortSignal): Promise<number> {
+  signal.throwIfAborted();
+  const result = await autocannon({
+    url: server.address,
+    connections: CONNECTIONS,
+    duration: ROUND_SECONDS,
+    requests,
+  });
+  if (result.non2xx + result.errors > 0) {
+    throw new Error(`${result.non2xx} calls were refused and ${result.errors} failed.`);
+  }
+  return result["2xx"] / result.duration;
+}
+
+async function untilEmpty(server: Server): Promise<void> {
+  for (;;) {
+    const { jobs } = (await server.get("/health")) as unknown as {
+      jobs: { inQueue: number; inProgress: number };
+    };
+    if (jobs.inQueue + jobs.inProgress === 0) return;
+    await pause(100);
+  }
+}
