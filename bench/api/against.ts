@@ -25,6 +25,7 @@ const RAISED = {
   RETOUCH_RUN_RATE: "1000000",
   RETOUCH_STATUS_RATE: "1000000",
   RETOUCH_MAX_QUEUED: "1000000",
+  RETOUCH_PURGE_RATE: "1000000",
 };
 const SHORT = { size: "256*256", num_inference_steps: 1 };
 
@@ -138,7 +139,7 @@ async function measureLoads(
     const request = { method: "POST", path: `${endpoint}/run`, headers, body: JSON.stringify(body) } as const;
     const perSecond = await load(servers[side], [request], signal);
     // What waits is nobody's work in the other's round.
-    await servers[side].post("/purge-queue", {}).catch(() => {});
+    await servers[side].post("/purge-queue", {});
     await untilEmpty(servers[side]);
     return perSecond;
   });
