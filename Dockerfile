@@ -1,7 +1,7 @@
 # Retouch in a container. `docker compose up` starts it with the rights of compose.yaml; by hand that is:
 #
 #   docker build -t retouch .
-#   docker run --init --read-only --cap-drop ALL --security-opt no-new-privileges --memory 4g --pids-limit 1024 \
+#   docker run --init --read-only --cap-drop ALL --security-opt no-new-privileges --memory 4g --pids-limit 4096 \
 #     -p 127.0.0.1:8000:8000 -v retouch:/data retouch
 #
 # Nothing but /data is written to. test/container replays these lines without Docker.

@@ -39,29 +39,33 @@ export function readSecretFiles(settings: Settings, environment: Environment): S
       problems.push(`${setting.variable} and ${name} must not be given together.`);
       continue;
     }
-    const { text, wanted } = readText(file);
-    if (text === undefined) problems.push(`${name} must name ${wanted}.`);
+    const { text, problem } = readText(file);
+    if (text === undefined) problems.push(`${name} ${problem}.`);
     else values[setting.variable] = text;
   }
   return { values, problems };
 }
 
-type Read = { text: string; wanted?: undefined } | { text?: undefined; wanted: string };
+type Read = { text: string; problem?: undefined } | { text?: undefined; problem: string };
 
-/** The file's text without one line break at its end, or what it should have been. */
+/** The file's text without one line break at its end, or what is wrong with it, as it goes on after the variable. */
 function readText(file: string): Read {
   let bytes: Buffer;
   try {
     // Opening a pipe would wait for somebody to write into it.
-    if (!statSync(file).isFile()) return { wanted: "a regular file, not a folder or a device" };
+    if (!statSync(file).isFile()) return { problem: "must name a regular file, not a folder or a device" };
     bytes = readStart(file, MAX_BYTES + 1);
   } catch (error) {
-    return { wanted: isMissing(error) ? "a file that exists" : "a file that this process may read" };
+    return {
+      problem: isMissing(error)
+        ? "must name a file that exists"
+        : "must name a file that this process may read",
+    };
   }
-  if (bytes.length > MAX_BYTES) return { wanted: `a file of at most ${MAX_BYTES / 1024} KB` };
+  if (bytes.length > MAX_BYTES) return { problem: `must name a file of at most ${MAX_BYTES / 1024} KB` };
   const text = utf8Of(bytes)?.replace(/\r?\n$/, "");
-  if (text === undefined) return { wanted: "a text file in UTF-8" };
-  return text === "" ? { wanted: "a file that is not empty" } : { text };
+  if (text === undefined) return { problem: "must name a text file in UTF-8" };
+  return text === "" ? { problem: "must name a file that is not empty" } : { text };
 }
 
 /** At most so many bytes: the size that a file system tells may be too small, or 0. */

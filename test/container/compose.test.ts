@@ -135,6 +135,10 @@ describe("a password", () => {
     expect(await read("s3-secret-access-key")).not.toBe(password);
   });
 
+  it("is made by the same lines in docs/operations.md", async () => {
+    expect(await textOf("docs/operations.md")).toContain(`\`\`\`sh\n${await linesOfTheHead()}\n`);
+  });
+
   it("reaches the S3 server from its file, and an empty one does not", async () => {
     const { services } = await readCompose(SCALED, WITH_SECRETS);
     const { entrypoint, command } = services["s3"]!;
@@ -167,11 +171,16 @@ it("lets nobody reach the database and the bucket but the services, and these tw
   }
 });
 
-/** Runs the lines for the shell at the head of the scaled form. @returns the folder that they make */
+/** The lines for the shell at the head of the scaled form that make its passwords. */
+async function linesOfTheHead(): Promise<string> {
+  const [, lines] = /^#\n# {3}(mkdir .*?)\n#\n/ms.exec(await textOf(SCALED))!;
+  return lines!.replaceAll(/^# {3}/gm, "");
+}
+
+/** Runs these lines. @returns the folder that they make */
 async function secretsOfTheHead(): Promise<string> {
-  const [, lines] = /^#\n#   (mkdir .*?)\n#\n/ms.exec(await textOf(SCALED))!;
   const folder = path.join(await temporaryFolder(), "here");
   await mkdir(folder);
-  execFileSync("sh", ["-ec", lines!.replaceAll(/^# {3}/gm, "")], { cwd: folder });
+  execFileSync("sh", ["-ec", await linesOfTheHead()], { cwd: folder });
   return path.join(folder, "secrets");
 }

@@ -8,12 +8,14 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "n
 import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { bytesOf, readCompose } from "../support/container/compose.ts";
 import { type Container, startContainer } from "../support/container/container.ts";
 import { buildImage, type Image } from "../support/container/image.ts";
 import { noNamespacesHere } from "../support/container/sandbox.ts";
+import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
 import { root } from "../support/fixtures.ts";
+import { startS3Server } from "../support/s3-server.ts";
 import { freePort } from "../support/served.ts";
 import { call, ENDPOINT, until } from "../support/service.ts";
 
@@ -31,32 +33,44 @@ describe("the image", () => {
   let image: Image;
   let volumes: string;
   let running: Running;
+  const started: Container[] = [];
 
-  /** With its key from a file, as compose lays secrets: for everyone to read, in a folder that only its owner enters. */
-  async function start(): Promise<Running> {
+  /** A server with its key from a file. */
+  async function start(environment: Readonly<Record<string, string>> = {}): Promise<Running> {
     const port = await freePort();
-    const container = await startContainer(image, {
-      volumes,
-      environment: { RETOUCH_PORT: String(port), RETOUCH_API_KEY_FILE: "/run/secrets/api_key" },
-      mounts: [{ source: path.join(folder, "secrets"), target: "/run/secrets", isReadOnly: true }],
+    const container = await run({
+      RETOUCH_API_KEY_FILE: "/run/secrets/api_key",
+      ...environment,
+      RETOUCH_PORT: String(port),
     });
-    const address = `http://127.0.0.1:${port}`;
-    await until(
-      async () => {
-        const isReady = await fetch(`${address}/readyz`).then(
-          ({ ok }) => ok,
-          () => false,
-        );
-        return { isReady, log: container.stderr() };
-      },
-      ({ isReady }) => isReady,
-      { patienceMs: 60_000 },
+    await printed(
+      container,
+      environment["RETOUCH_WORKERS"] === "0" ? "Playground: " : "The engine is ready.",
     );
-    return { ...container, address };
+    return { ...container, address: `http://127.0.0.1:${port}` };
   }
 
-  const edit = (source: Uint8Array, type: string): ReturnType<typeof call> =>
-    call(`${running.address}/v2/${ENDPOINT}/runsync?wait=200000`, {
+  async function run(
+    environment: Readonly<Record<string, string>>,
+    command?: readonly string[],
+  ): Promise<Container> {
+    const container = await startContainer(image, {
+      volumes,
+      environment,
+      mounts: [{ source: path.join(folder, "secrets"), target: "/run/secrets", isReadOnly: true }],
+      ...(command && { command }),
+    });
+    started.push(container);
+    return container;
+  }
+
+  async function printed(container: Container, text: string): Promise<void> {
+    const all = async (): Promise<string> => container.stdout() + container.stderr();
+    await until(all, (output) => output.includes(text), { patienceMs: 90_000 });
+  }
+
+  const edit = (source: Uint8Array, type: string, { address } = running): ReturnType<typeof call> =>
+    call(`${address}/v2/${ENDPOINT}/runsync?wait=200000`, {
       key: KEY,
       body: {
         input: {
@@ -90,7 +104,8 @@ describe("the image", () => {
 
   afterAll(async () => {
     if (folder === undefined) return;
-    await running?.stop("SIGKILL");
+    for (const container of started) container.kill();
+    await Promise.all(started.map(({ ended }) => ended));
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -195,6 +210,45 @@ describe("the image", () => {
     running = await start();
     const { status } = await call(`${running.address}/v2/${ENDPOINT}/status/${job.id}`, { key: KEY });
     expect(status).toBe(200);
+  });
+
+  it("edits as the scaled form does, with database and bucket by secrets from files", async ({ skip }) => {
+    if (postgresMissing) skip(postgresMissing);
+    const { services } = await readCompose("compose.scaled.yaml", { SECRETS_DIR: "./secrets" });
+    const bucket = await startS3Server();
+    onTestFinished(() => bucket.close());
+    const schema = newSchema();
+    await writeFile(path.join(folder, "secrets", "database_url"), `${databaseUrl}\n`);
+    await writeFile(
+      path.join(folder, "secrets", "s3_secret_access_key"),
+      `${bucket.credentials.secretAccessKey}\n`,
+    );
+    // What stands for this machine's servers instead of the other two containers.
+    const here = {
+      RETOUCH_S3_ENDPOINT: bucket.endpoint,
+      RETOUCH_S3_BUCKET: bucket.bucket,
+      RETOUCH_S3_ACCESS_KEY_ID: bucket.credentials.accessKeyId,
+      RETOUCH_DATABASE_SCHEMA: schema,
+    };
+    const api = await start({ ...services["api"]!.environment, ...here });
+    const worker = await run({ ...services["worker"]!.environment, ...here }, [
+      ...services["worker"]!.command!,
+    ]);
+    try {
+      const source = await readFile(path.join(root, "examples", "bluebird.png"));
+      const { body } = await edit(source, "image/png", api);
+      expect([body.status, body.error, worker.stderr()]).toEqual([
+        "COMPLETED",
+        undefined,
+        expect.any(String),
+      ]);
+      const answer = await fetch(body.output.image_url as string);
+      expect((await sharp(Buffer.from(await answer.arrayBuffer())).metadata()).width).toBe(256);
+    } finally {
+      const ends = await Promise.all([api.stop("SIGTERM"), worker.stop("SIGTERM")]);
+      await dropSchema(schema);
+      expect(ends.map(({ code }) => code)).toEqual([128 + 15, 128 + 15]);
+    }
   });
 
   it("has written nothing outside its volume", async () => {

@@ -17,6 +17,8 @@ export interface Container {
   processes(): number[];
   /** Signals the first process. @returns how it ended */
   stop(signal: NodeJS.Signals): Promise<Finished>;
+  /** Ends it at once, if it has not ended. */
+  kill(): void;
   /** Resolves when it has ended. */
   ended: Promise<Finished>;
 }
@@ -56,6 +58,8 @@ export async function startContainer(image: Image, options: ContainerOptions): P
       process.kill(firstProcessOf(started), signal);
       return ended;
     },
+    // The whole namespace ends with `unshare`.
+    kill: () => void started.kill("SIGKILL"),
     ended,
   };
 }

@@ -59,10 +59,7 @@ const ownMounts: Mount[] = [
 ];
 
 /** Where commands are looked for: as the base image has it, after this machine's Node. */
-export const PATH = [
-  path.join(nodeFolder, "bin"),
-  ...["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"],
-].join(":");
+export const PATH = `${path.join(nodeFolder, "bin")}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
 
 /** Mounts there are private: nothing of them is seen outside. */
 const NAMESPACES = ["--mount", "--pid", "--fork", "--kill-child"];
@@ -112,7 +109,9 @@ export function startInRoot(options: SandboxOptions): ChildProcess {
     `mount -t proc -o nosuid,nodev,noexec proc ${quoted(path.join(root, "proc"))}`,
     ...mounts.map((mount) => mountLine(root, mount)),
     ...(isLockedDown ? [`mount -o remount,bind,ro ${quoted(root)}`] : []),
-    `exec chroot ${quoted(root)} setpriv --reuid ${user.uid} --regid ${user.gid} --clear-groups \\`,
+    // A change of the user takes back that the command ends with `unshare`.
+    `exec chroot ${quoted(root)} setpriv --pdeathsig KILL \\`,
+    `  --reuid ${user.uid} --regid ${user.gid} --clear-groups \\`,
     ...(isLockedDown ? ["  --bounding-set=-all --inh-caps=-all --no-new-privs \\"] : []),
     `  env -C ${quoted(workdir)} ${command.map(quoted).join(" ")}`,
   ];
