@@ -1,21 +1,32 @@
-# Retouch in a container: docker build -t retouch . && docker run -p 8000:8000 -v retouch:/data retouch
-FROM node:22-slim AS build
+# Retouch in a container. `docker compose up` starts it with the rights of compose.yaml; by hand that is:
+#
+#   docker build -t retouch .
+#   docker run --init --read-only --cap-drop ALL --security-opt no-new-privileges --memory 4g --pids-limit 4096 \
+#     -p 127.0.0.1:8000:8000 -v retouch:/data retouch
+#
+# Nothing but /data is written to. test/container replays these lines without Docker.
+FROM node:24-slim AS npm
+ENV NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_AUDIT=false NPM_CONFIG_FUND=false
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+
+FROM npm AS build
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.mjs scripts/
 COPY src src
+COPY web web
 RUN npm run build
 
-FROM node:22-slim AS dependencies
-WORKDIR /app
-COPY package.json package-lock.json .npmrc ./
+FROM npm AS dependencies
 # onnxruntime-node comes with its libraries for three systems, of which this is one.
 RUN npm ci --omit=dev && rm -rf node_modules/onnxruntime-node/bin/*/darwin node_modules/onnxruntime-node/bin/*/win32
 
-FROM node:22-slim
-ENV NODE_ENV=production RETOUCH_HOST=0.0.0.0 RETOUCH_DATA_DIR=/data
+FROM node:24-slim
+ENV NODE_ENV=production ORT_DISABLE_TELEMETRY=1
+ENV RETOUCH_HOST=0.0.0.0 RETOUCH_DATA_DIR=/data RETOUCH_CACHE_DIR=/data/cache
+# Where everything else goes that a program keeps or throws away: checkpoints of `retouch pull`, and temporary files.
+ENV HOME=/data HF_HOME=/data/huggingface TMPDIR=/data
 WORKDIR /app
 COPY package.json LICENSE NOTICE ./
 COPY --from=dependencies /app/node_modules node_modules

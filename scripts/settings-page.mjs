@@ -35,20 +35,24 @@ export function environmentExample(sections) {
   ];
   for (const [title, settings] of Object.entries(sections)) {
     lines.push("", `# == ${title} ==`);
-    for (const { variable, default: byDefault, example, meaning } of Object.values(settings)) {
-      lines.push("", `# ${meaning}`, `#${variable}=${byDefault || example}`);
+    for (const { variable, default: byDefault, example, meaning, isFromFile } of Object.values(settings)) {
+      lines.push("", `# ${meaning}`);
+      if (isFromFile) lines.push(`# In its place, ${variable}_FILE may name a file that holds it.`);
+      lines.push(`#${variable}=${byDefault || example}`);
     }
   }
   return `${lines.join("\n")}\n`;
 }
 
 function tableOf(settings) {
-  const rows = Object.values(settings).map(({ variable, default: byDefault, parser, meaning }) => [
-    `\`${variable}\``,
-    byDefault ? `\`${byDefault}\`` : "",
-    parser.accepts,
-    meaning,
-  ]);
+  const rows = Object.values(settings).map(
+    ({ variable, default: byDefault, parser, meaning, isFromFile }) => [
+      `\`${variable}\`${isFromFile ? ` or \`${variable}_FILE\`` : ""}`,
+      byDefault ? `\`${byDefault}\`` : "",
+      parser.accepts,
+      meaning,
+    ],
+  );
   const head = [
     ["Variable", "Default", "Accepts", "Meaning"],
     ["-", "-", "-", "-"],

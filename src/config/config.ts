@@ -2,6 +2,7 @@
 import { RetouchError } from "../errors.ts";
 import { readCacheFolder } from "./cache-settings.ts";
 import { type HubSettings, readHubSettings } from "./hub-settings.ts";
+import { fileVariable, readSecretFiles, variablesOf } from "./secret-files.ts";
 import type { Setting } from "./setting.ts";
 import { type Config, SETTINGS } from "./settings.ts";
 
@@ -32,18 +33,22 @@ export const loadCacheFolder = (given?: string): string =>
   readCacheFolder(given === undefined ? process.env : { ...process.env, RETOUCH_CACHE_DIR: given });
 
 /**
- * Checks every variable and fills in the defaults. An empty variable is one that is not set: that is how compose
- * files and shells leave one out.
+ * Checks every variable, reads the files of secrets and fills in the defaults. An empty variable is one that is not
+ * set: that is how compose files and shells leave one out.
  * @throws RetouchError CONFIG_INVALID, a sentence a line for each wrong variable, secrets not shown
  */
 export function readConfig(environment: Environment): Config {
-  const problems: string[] = [];
+  const files = readSecretFiles(SETTINGS, environment);
+  const problems = [...files.problems];
   const config: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
-    const value = environment[setting.variable] || setting.default;
+    const fromFile = files.values[setting.variable];
+    const value = fromFile ?? (environment[setting.variable] || setting.default);
     if (value === undefined) continue;
     config[name] = setting.parser.parse(value);
-    if (config[name] === undefined) problems.push(refusal(setting, value));
+    if (config[name] === undefined) {
+      problems.push(fromFile === undefined ? refusal(setting, value) : fileRefusal(setting));
+    }
     Object.freeze(config[name]);
   }
   problems.push(...unknownVariables(environment));
@@ -57,6 +62,9 @@ export function readConfig(environment: Environment): Config {
 function refusal({ variable, parser, isSecret }: Setting<unknown>, value: string): string {
   return `${variable} must be ${parser.accepts}${isSecret ? "" : `, not ${shown(value)}`}.`;
 }
+
+const fileRefusal = (setting: Setting<unknown>): string =>
+  `${fileVariable(setting)} must name a file that holds ${setting.parser.accepts}.`;
 
 /** A value as a sentence may show it: not long, and without the password that an address may hold. */
 function shown(value: string): string {
@@ -89,11 +97,16 @@ function contradictions(config: Config, environment: Environment): string[] {
 
 /** A misspelt variable would otherwise be ignored in silence. */
 function unknownVariables(environment: Environment): string[] {
-  const known = Object.values<Setting<unknown>>(SETTINGS).map(({ variable }) => variable);
+  const settings = Object.values<Setting<unknown>>(SETTINGS);
+  const known = settings.flatMap(variablesOf);
   const unknown = Object.keys(environment).filter(
     (name) => name.startsWith(OWN_PREFIX) && environment[name] && !known.includes(name),
   );
   return unknown.map((name) => {
+    const [, base] = /^(.+)_FILE$/.exec(name) ?? [];
+    if (settings.some(({ variable }) => variable === base)) {
+      return `${name} is no setting: ${base} is not read from a file.`;
+    }
     const [nearest] = known.toSorted((a, b) => distance(a, name) - distance(b, name));
     const isNear = nearest !== undefined && distance(nearest, name) <= MAX_TYPO_DISTANCE;
     return `${name} is no setting${isNear ? `; did you mean ${nearest}?` : "."}`;

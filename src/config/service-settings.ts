@@ -1,6 +1,6 @@
 /** Settings of where the service is reached, who may use it, and where it keeps its data. */
 import { httpAddress, integer, pattern, text } from "./parsers.ts";
-import { optional, required, secret, type Settings } from "./setting.ts";
+import { besideSecret, optional, required, secret, type Settings } from "./setting.ts";
 
 export const ADDRESS = {
   host: required(
@@ -63,7 +63,7 @@ export const DATA = {
     "Address of an S3 server other than Amazon's.",
   ),
   s3Region: required("RETOUCH_S3_REGION", text, "us-east-1", "Region of the bucket."),
-  s3AccessKeyId: optional(
+  s3AccessKeyId: besideSecret(
     "RETOUCH_S3_ACCESS_KEY_ID",
     text,
     "an-access-key-id",

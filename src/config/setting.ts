@@ -11,6 +11,8 @@ export interface Setting<Value> {
   meaning: string;
   /** Never shown, in sentences or logs. */
   isSecret?: boolean | undefined;
+  /** Whether the variable's name with `_FILE` behind it may name a file with the value: true of every secret. */
+  isFromFile?: boolean | undefined;
 }
 
 export interface RequiredSetting<Value> extends Setting<Value> {
@@ -39,12 +41,22 @@ export function optional<Value>(
   return { variable, parser, example, meaning };
 }
 
-/** A setting that may be left out and is never shown. */
+/** A setting that may be left out, and may come from a file because it is kept where its secret is. */
+export function besideSecret<Value>(
+  variable: string,
+  parser: Parser<Value>,
+  example: string,
+  meaning: string,
+): Setting<Value> {
+  return { variable, parser, example, meaning, isFromFile: true };
+}
+
+/** A setting that may be left out, may come from a file, and is never shown. */
 export function secret(
   variable: string,
   parser: Parser<string>,
   example: string,
   meaning: string,
 ): Setting<string> {
-  return { variable, parser, example, meaning, isSecret: true };
+  return { variable, parser, example, meaning, isSecret: true, isFromFile: true };
 }

@@ -1,0 +1,98 @@
+/**
+ * Secrets from files: for a setting NAME that takes part in this, `NAME_FILE` names a file that holds its value, as
+ * Docker, Kubernetes and systemd hand secrets over. Environments end up in crash reports and `docker inspect`.
+ */
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import type { Setting, Settings } from "./setting.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** No secret comes near; what is larger was named by mistake. */
+const MAX_BYTES = 65_536;
+
+export interface SecretFiles {
+  /** What the files hold, by the variable of the setting. */
+  values: Readonly<Record<string, string>>;
+  /** A sentence for each file that gives no value; none shows a path, which may be a secret in the wrong variable. */
+  problems: readonly string[];
+}
+
+/** The variable that names the file, for a setting that may come from one. */
+export const fileVariable = ({ variable, isFromFile }: Setting<unknown>): string | undefined =>
+  isFromFile ? `${variable}_FILE` : undefined;
+
+/** Every variable that sets it. */
+export function variablesOf(setting: Setting<unknown>): string[] {
+  const file = fileVariable(setting);
+  return file === undefined ? [setting.variable] : [setting.variable, file];
+}
+
+/** Reads the file of each `NAME_FILE` that is set. An empty variable counts as one that is not set. */
+export function readSecretFiles(settings: Settings, environment: Environment): SecretFiles {
+  const values: Record<string, string> = {};
+  const problems: string[] = [];
+  for (const setting of Object.values(settings)) {
+    const name = fileVariable(setting);
+    const file = name && environment[name];
+    if (!name || !file) continue;
+    if (environment[setting.variable]) {
+      problems.push(`${setting.variable} and ${name} must not be given together.`);
+      continue;
+    }
+    const { text, problem } = readText(file);
+    if (text === undefined) problems.push(`${name} ${problem}.`);
+    else values[setting.variable] = text;
+  }
+  return { values, problems };
+}
+
+type Read = { text: string; problem?: undefined } | { text?: undefined; problem: string };
+
+/** The file's text without one line break at its end, or what is wrong with it, as it goes on after the variable. */
+function readText(file: string): Read {
+  let bytes: Buffer;
+  try {
+    // Opening a pipe would wait for somebody to write into it.
+    if (!statSync(file).isFile()) return { problem: "must name a regular file, not a folder or a device" };
+    bytes = readStart(file, MAX_BYTES + 1);
+  } catch (error) {
+    return {
+      problem: isMissing(error)
+        ? "must name a file that exists"
+        : "must name a file that this process may read",
+    };
+  }
+  if (bytes.length > MAX_BYTES) return { problem: `must name a file of at most ${MAX_BYTES / 1024} KB` };
+  const text = utf8Of(bytes)?.replace(/\r?\n$/, "");
+  if (text === undefined) return { problem: "must name a text file in UTF-8" };
+  return text === "" ? { problem: "must name a file that is not empty" } : { text };
+}
+
+/** At most so many bytes: the size that a file system tells may be too small, or 0. */
+function readStart(file: string, maxBytes: number): Buffer {
+  const buffer = Buffer.alloc(maxBytes);
+  const descriptor = openSync(file, "r");
+  try {
+    let length = 0;
+    for (;;) {
+      const read = readSync(descriptor, buffer, length, maxBytes - length, null);
+      length += read;
+      if (read === 0 || length === maxBytes) return buffer.subarray(0, length);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function utf8Of(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+const isMissing = (error: unknown): boolean => {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOENT" || code === "ENOTDIR";
+};
