@@ -41,6 +41,15 @@ const PROGRAMS = {
     console.log((await engine.edit({ image, prompt: "Make it night", numSteps: 2 })).width);
     await engine.close();
     setTimeout(() => {}, Number(process.argv[2] ?? 0));`,
+  "reset.js": `
+    import { readFile } from "node:fs/promises";
+    import { createEngine } from "retouch";
+    // So little that no network is loaded before the edit.
+    const engine = await createEngine({ memoryLimit: 3.4e8, weights: "fp32", safety: { isOn: false } });
+    process.env.ORT_DISABLE_TELEMETRY = "0";
+    const image = await readFile(${JSON.stringify(BIRD)});
+    const size = { width: 128, height: 128 };
+    console.log((await engine.edit({ image, prompt: "Make it night", size, numSteps: 2 })).width);`,
   "checker.js": `
     import { createSafetyChecker } from "retouch";
     await createSafetyChecker().prepare();`,
@@ -131,6 +140,10 @@ describe("nothing is looked up, and no file left that was not asked for,", () =>
 
   it.for(["checker.js", "speed.js"] as const)("by %s, which needs no engine", async (name, context) => {
     expect(await inProject(context, [name])).toMatchObject(quiet([]));
+  });
+
+  it("by the library, where the variable is changed after it was loaded", async (context) => {
+    expect(await inProject(context, ["reset.js"])).toMatchObject({ ...quiet([]), stdout: "128\n" });
   });
 
   it("by retouch doctor, which tries the devices", async (context) => {
