@@ -14,6 +14,8 @@ const ALONE = [
 
 export default defineConfig({
   test: {
+    // Also where a test loads the runtime in a way of its own.
+    env: { ORT_DISABLE_TELEMETRY: "1" },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     globalSetup: ["test/build.setup.ts"],

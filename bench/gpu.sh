@@ -10,6 +10,7 @@
 set -eu
 cd "$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)/.."
 there=${RETOUCH_GPU_FOLDER:-/tmp/retouch-gpu}
+export ORT_DISABLE_TELEMETRY=1
 
 case "${1-}" in
   prepare)

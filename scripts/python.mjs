@@ -14,8 +14,11 @@ const folder = path.join(root, isForClients ? ".venv-clients" : ".venv");
 const python = path.join(folder, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
 const requirements = path.join(root, "scripts", isForClients ? "clients.txt" : "requirements.txt");
 
+/** The telemetry of the libraries that Python's programs load or might load. */
+const QUIET = { ORT_DISABLE_TELEMETRY: "1", HF_HUB_DISABLE_TELEMETRY: "1", DO_NOT_TRACK: "1" };
+
 function run(command, args) {
-  const done = spawnSync(command, args, { cwd: root, stdio: "inherit" });
+  const done = spawnSync(command, args, { cwd: root, stdio: "inherit", env: { ...process.env, ...QUIET } });
   if (done.error) throw new Error(`Cannot run ${command}: ${done.error.message}`);
   if (done.status !== 0) process.exit(done.status ?? 1);
 }

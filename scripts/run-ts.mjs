@@ -7,6 +7,9 @@ import path from "node:path";
 import * as esbuild from "esbuild";
 import { build } from "./build.mjs";
 
+// onnxruntime's telemetry, here and in every process that a measurement starts.
+process.env.ORT_DISABLE_TELEMETRY = "1";
+
 const root = fileURLToPath(new URL("..", import.meta.url));
 const sources = path.join(root, "src") + path.sep;
 

@@ -33,7 +33,7 @@ const ERRORS = {
   RUNTIME_FAILED: { httpStatus: 500, isRetryable: true },
   /** An edit would take more memory than there is, or than is allowed. */
   MEMORY_INSUFFICIENT: { httpStatus: 500, isRetryable: false },
-  /** Settings are wrong: one sentence a line. */
+  /** Settings are wrong: one sentence a line. Or the environment is, for a program with the library. */
   CONFIG_INVALID: { httpStatus: 500, isRetryable: false },
   /** Another process owns the data folder. */
   DATA_DIR_IN_USE: { httpStatus: 500, isRetryable: true },

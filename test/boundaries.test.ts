@@ -15,13 +15,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": [],
   "version.ts": [],
   "log.ts": [],
+  "process-environment.ts": ["errors.ts"],
   machine: [],
   onnx: ["errors.ts"],
   weights: ["errors.ts", "onnx"],
   quantize: ["errors.ts", "files", "onnx", "weights"],
   models: ["errors.ts", "onnx", "weights"],
   lora: ["errors.ts", "files", "onnx", "weights", "models"],
-  runtime: ["errors.ts", "onnx", "weights"],
+  runtime: ["errors.ts", "process-environment.ts", "onnx", "weights"],
   tokenizers: ["errors.ts", "weights"],
   files: ["errors.ts"],
   net: ["errors.ts", "version.ts"],
@@ -58,7 +59,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   jobs: ["errors.ts", "version.ts", "log.ts", "config", "database", "kontext"],
   keys: ["errors.ts", "database", "jobs"],
   server: ["errors.ts", "version.ts", "log.ts", "config", "images", "jobs", "keys", "kontext", "storage"],
-  worker: ["errors.ts", "log.ts", "config", "images", "jobs", "kontext", "net", "storage"],
+  worker: [
+    "errors.ts",
+    "log.ts",
+    "process-environment.ts",
+    "config",
+    "images",
+    "jobs",
+    "kontext",
+    "net",
+    "storage",
+  ],
   service: [
     "errors.ts",
     "log.ts",
@@ -77,7 +88,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Where each package may be imported. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
-  "onnxruntime-node": /^runtime\/session\.ts$/,
+  "onnxruntime-node": /^runtime\/onnxruntime\.ts$/,
   sharp: /^images\//,
   "@huggingface/gguf": /^weights\/gguf\.ts$/,
   "@huggingface/hub": /^hub\/listing\.ts$/,
@@ -196,8 +207,26 @@ describe("what lies outside", () => {
     ]);
   });
 
-  it("has an environment that is read with the settings, in one place", () => {
-    expect(filesWith(/\bprocess\.env\b|\benv\b.*from "node:process"/)).toEqual(["config/config.ts"]);
+  it("has an environment that is read with the settings, in one place, and handed on in another", () => {
+    expect(filesWith(/\bprocess\.env\b|\benv\b.*from "node:process"/)).toEqual([
+      "config/config.ts",
+      "process-environment.ts",
+    ]);
+    // That one sets what keeps telemetry off, and has no setting of its own.
+    const uses = textOf("process-environment.ts").match(/.*\bprocess\.env\b(?!`).*/g);
+    expect(uses?.map((line) => line.trim())).toEqual(["...process.env,", 'process.env[VARIABLE] = "1";']);
+  });
+
+  it("has the runtime loaded late, so that its telemetry is off before", () => {
+    expect(textOf("runtime/onnxruntime.ts")).not.toMatch(/^import (?!type).*"onnxruntime-node"/m);
+    const others = ["bench", "bin", "evaluation", "scripts"].flatMap((folder) =>
+      readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+        .filter((name) => /\.[cm]?[jt]s$/.test(name))
+        .map((name) => path.join(root, folder, name)),
+    );
+    expect(others.length).toBeGreaterThan(50);
+    const loads = /(?:from|import\(|require\() ?"onnxruntime-node"/;
+    expect(others.filter((file) => loads.test(readFileSync(file, "utf8")))).toEqual([]);
   });
 });
 

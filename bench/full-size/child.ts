@@ -1,6 +1,6 @@
 /** Programs that print one JSON line and end. */
 import { spawn } from "node:child_process";
-import { childEnvironment } from "../../src/config/config.ts";
+import { childEnvironment } from "../../src/process-environment.ts";
 import { LARGE_PAGES } from "../../src/worker/engine-environment.ts";
 
 /** As a service runs its networks. */

@@ -126,9 +126,3 @@ function distance(from: string, to: string): number {
   }
   return row[to.length]!;
 }
-
-/** What a process of this one's is started with: `defaults`, and all that somebody set. */
-export const childEnvironment = (defaults: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
-  ...defaults,
-  ...process.env,
-});

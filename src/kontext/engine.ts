@@ -14,6 +14,7 @@ import type { Picture } from "../images/picture.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
 import { type ChosenDevice, chooseDevice, type DeviceChoice } from "../runtime/devices.ts";
+import { loadRuntime } from "../runtime/onnxruntime.ts";
 import type { RuntimeOptions } from "../runtime/session.ts";
 import { version } from "../version.ts";
 import { Checkpoint, checkpointName } from "../weights/checkpoint.ts";
@@ -161,7 +162,8 @@ export interface Engine {
 /**
  * Loads a checkpoint and returns the engine that edits with it.
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, RUNTIME_FAILED or INVALID_PARAMETER;
- * LORA_INVALID for a file that is not there; OUTPUT_UNWRITABLE where converted weights cannot be kept
+ * LORA_INVALID for a file that is not there; OUTPUT_UNWRITABLE where converted weights cannot be kept; CONFIG_INVALID where
+ * the runtime's telemetry cannot be kept off, as in a worker thread of a process without ORT_DISABLE_TELEMETRY=1
  * @example
  * const engine = await createEngine();
  * const { bytes } = await readImageSource("picture.png");
@@ -188,6 +190,8 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const { isPromptInMetadata = false } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads }) : undefined;
+  // Where it cannot be had, no checkpoint needs to be read.
+  await loadRuntime();
   const { transformer, vae, textEncoder } = options;
   const checkpoint = await Checkpoint.open(folder, { transformer, vae, textEncoder });
   const device = await chooseDevice(options.device ?? "auto");

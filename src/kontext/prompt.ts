@@ -1,4 +1,5 @@
 /** The two text encoders of a checkpoint: an instruction becomes what the transformer is conditioned on. */
+import { RetouchError } from "../errors.ts";
 import { type ClipConfig, clipEndPosition, clipTextEncoder, readClipConfig } from "../models/clip.ts";
 import { type T5Config, t5Encoder } from "../models/t5.ts";
 import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
@@ -120,8 +121,11 @@ export class PromptEncoder {
 
   async #encode(text: string, residency: Residency): Promise<Prompt> {
     const { clipLength, t5Length, clip } = this.configs;
-    const clipText = this.#tokenizers.clip.encode(text, clipLength);
-    const t5Text = this.#tokenizers.t5.encode(text, t5Length);
+    const { clip: clipTokenizer, t5: t5Tokenizer } = this.#tokenizers;
+    const clipText = clipTokenizer.encode(text, clipLength);
+    const t5Text = t5Tokenizer.encode(text, t5Length);
+    assertKnown(clipTokenizer, clipText.ids, clip.vocabularySize);
+    assertKnown(t5Tokenizer, t5Text.ids, this.configs.t5.vocabularySize);
     const endPosition = clipEndPosition(clipText.ids, clip.endTokenId);
     const { pooledPromptEmbeds } = await residency.run(this.clip, {
       tokenIds: idTensor(clipText.ids),
@@ -136,6 +140,16 @@ export class PromptEncoder {
       isCut: t5Text.isCut,
     };
   }
+}
+
+/** A tokenizer may have more ids than its network has rows, as long as no text needs them. */
+function assertKnown({ file }: Tokenizer, ids: readonly number[], vocabularySize: number): void {
+  const unknown = ids.find((id) => id >= vocabularySize);
+  if (unknown === undefined) return;
+  throw new RetouchError(
+    "CHECKPOINT_INVALID",
+    `The tokenizer file ${file} gives the id ${unknown}, and its network knows ${vocabularySize}.`,
+  );
 }
 
 const idTensor = (ids: readonly number[]): Tensor => ({

@@ -3,7 +3,7 @@
  * (diffusers 0.42.1, `schedulers/scheduling_flow_match_euler_discrete.py`).
  */
 import { RetouchError } from "../errors.ts";
-import type { Config } from "../weights/config.ts";
+import { type Config, shownValue } from "../weights/config.ts";
 
 export interface ScheduleConfig {
   /** Fixed shift, used where the shift does not depend on the picture's size. */
@@ -35,7 +35,7 @@ export function readScheduleConfig(config: Config): ScheduleConfig {
     if (value !== undefined && !harmless.includes(value)) {
       throw new RetouchError(
         "CHECKPOINT_UNSUPPORTED",
-        `In ${config.file}, ${name} is ${JSON.stringify(value)}, which is not implemented.`,
+        `In ${config.file}, ${name} is ${shownValue(value)}, which is not implemented.`,
       );
     }
   }

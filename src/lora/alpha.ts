@@ -9,6 +9,8 @@ const PREFIX = "transformer.";
 
 export interface PeftConfig {
   scaleOf: ScaleOf;
+  /** Layers, or groups of them, that have an alpha of their own. */
+  numPatterns: number;
   isDora: boolean;
 }
 
@@ -22,6 +24,7 @@ export function readPeftConfig(metadata: ReadonlyMap<string, string>): PeftConfi
   const isRootScaled = field("use_rslora") === true;
   return {
     isDora: field("use_dora") === true,
+    numPatterns: patterns.length,
     scaleOf(layer, rank) {
       const [, own] = patterns.find(([name]) => `.${layer}`.endsWith(`.${name}`)) ?? [];
       const value = own ?? alpha;

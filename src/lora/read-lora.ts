@@ -28,12 +28,16 @@ export interface Lora {
 /** Above what is published: rank 128 on every layer of the 12B model is 1.3 GB in half precision. */
 const MAX_BYTES = 4 * 2 ** 30;
 const MAX_RANK = 1024;
+/** Each is compared with every layer; no network has that many layers. */
+const MAX_PATTERNS = 10_000;
 const FLOAT = 4;
 
 /** What the file's numbers take in memory, where they are float32. @throws RetouchError LORA_INVALID */
 export async function loraBytes(file: string): Promise<number> {
   const { tensors } = await readHeader(file);
-  return [...tensors.values()].reduce((sum, { shape }) => sum + elements(shape) * FLOAT, 0);
+  // Others are refused, whatever shape they claim.
+  const numbers = [...tensors.values()].filter(isNumberType);
+  return numbers.reduce((sum, { shape }) => sum + elements(shape) * FLOAT, 0);
 }
 
 /** @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED, naming the file and the key */
@@ -45,6 +49,12 @@ export async function readLora(file: string, findTarget: FindTarget): Promise<Lo
   }
   const config = readPeftConfig(metadata);
   if (config === undefined) throw invalid(file, "has metadata that are no JSON object");
+  if (config.numPatterns > MAX_PATTERNS) {
+    throw invalid(
+      file,
+      `has metadata with ${config.numPatterns} patterns of alpha; at most ${MAX_PATTERNS} are read`,
+    );
+  }
   if (config.isDora) throw unsupported(file, "is a DoRA by its metadata; plain LoRAs can be used");
 
   const modules = new Map<string, { target: Target; keys: Partial<Record<Role, string>> }>();

@@ -6,6 +6,13 @@ import { RetouchError } from "../errors.ts";
 import { input, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
 import type { Config } from "../weights/config.ts";
+import {
+  MAX_LATENT_CHANNELS,
+  MAX_LAYERS,
+  MAX_LEVELS,
+  MAX_SAMPLE_SIZE,
+  MAX_WIDTH,
+} from "../weights/limits.ts";
 import type { WeightScope } from "../weights/weight-set.ts";
 import { attend, linear } from "./layers.ts";
 
@@ -30,7 +37,7 @@ export interface AutoencoderConfig {
 const EPSILON = 1e-6;
 
 export function readAutoencoderConfig(config: Config): AutoencoderConfig {
-  const widths = config.counts("block_out_channels");
+  const widths = config.counts("block_out_channels", { max: MAX_WIDTH, maxLength: MAX_LEVELS });
   for (const [name, block] of [
     ["down_block_types", "DownEncoderBlock2D"],
     ["up_block_types", "UpDecoderBlock2D"],
@@ -43,13 +50,13 @@ export function readAutoencoderConfig(config: Config): AutoencoderConfig {
       );
     }
   }
-  if (config.string("act_fn", "silu") !== "silu" || config.count("in_channels", 3) !== 3) {
+  if (config.string("act_fn", "silu") !== "silu" || config.count("in_channels", MAX_WIDTH, 3) !== 3) {
     throw new RetouchError(
       "CHECKPOINT_UNSUPPORTED",
       `In ${config.file}, act_fn must be silu and in_channels 3.`,
     );
   }
-  const numGroups = config.count("norm_num_groups", 32);
+  const numGroups = config.count("norm_num_groups", MAX_WIDTH, 32);
   if (widths.some((width) => width % numGroups !== 0)) {
     throw new RetouchError(
       "CHECKPOINT_INVALID",
@@ -57,16 +64,16 @@ export function readAutoencoderConfig(config: Config): AutoencoderConfig {
     );
   }
   return {
-    latentChannels: config.count("latent_channels", 4),
+    latentChannels: config.count("latent_channels", MAX_LATENT_CHANNELS, 4),
     widths,
-    layersPerBlock: config.count("layers_per_block", 1),
+    layersPerBlock: config.count("layers_per_block", MAX_LAYERS, 1),
     numGroups,
     hasMidAttention: config.boolean("mid_block_add_attention", true),
     hasQuantConv: config.boolean("use_quant_conv", true),
     hasPostQuantConv: config.boolean("use_post_quant_conv", true),
     scalingFactor: config.number("scaling_factor", 0.18215),
     shiftFactor: config.number("shift_factor", 0),
-    sampleSize: config.count("sample_size", 1024),
+    sampleSize: config.count("sample_size", MAX_SAMPLE_SIZE, 1024),
     scaleFactor: 2 ** (widths.length - 1),
   };
 }

@@ -6,6 +6,7 @@ import { RetouchError } from "../errors.ts";
 import { input, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
 import type { Config } from "../weights/config.ts";
+import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from "../weights/limits.ts";
 import type { WeightScope } from "../weights/weight-set.ts";
 import { readActivation } from "./activation.ts";
 import { attend, layerNorm, linear } from "./layers.ts";
@@ -23,8 +24,8 @@ export interface ClipConfig {
 }
 
 export function readClipConfig(config: Config): ClipConfig {
-  const width = config.count("hidden_size");
-  const numHeads = config.count("num_attention_heads");
+  const width = config.count("hidden_size", MAX_WIDTH);
+  const numHeads = config.count("num_attention_heads", MAX_HEADS);
   if (width % numHeads !== 0) {
     throw new RetouchError(
       "CHECKPOINT_INVALID",
@@ -33,14 +34,14 @@ export function readClipConfig(config: Config): ClipConfig {
   }
   return {
     width,
-    mlpWidth: config.count("intermediate_size"),
-    numLayers: config.count("num_hidden_layers"),
+    mlpWidth: config.count("intermediate_size", MAX_WIDTH),
+    numLayers: config.count("num_hidden_layers", MAX_LAYERS),
     numHeads,
-    vocabularySize: config.count("vocab_size"),
-    maxPositions: config.count("max_position_embeddings", 77),
+    vocabularySize: config.count("vocab_size", MAX_VOCABULARY),
+    maxPositions: config.count("max_position_embeddings", MAX_POSITIONS, 77),
     epsilon: config.number("layer_norm_eps", 1e-5),
     activation: readActivation(config, "hidden_act", "quick_gelu"),
-    endTokenId: config.number("eos_token_id", 2),
+    endTokenId: config.wholeNumber("eos_token_id", MAX_VOCABULARY, 2),
   };
 }
 

@@ -9,6 +9,7 @@ import path from "node:path";
 import { RetouchError } from "../errors.ts";
 import { buildModel, floats, input } from "../onnx/graph.ts";
 import { add, conv2d } from "../onnx/ops.ts";
+import { childEnvironment } from "../process-environment.ts";
 
 /** What onnxruntime calls its execution providers. */
 export type Device = "cpu" | "cuda" | "webgpu" | "coreml" | "dml";
@@ -161,7 +162,7 @@ export function probe(
     padding: [1, 1, 1, 1],
   });
   const model = Buffer.from(buildModel("probe", { sum: add(same, x) })).toString("base64");
-  const options = { timeout: timeoutMs, killSignal: "SIGKILL" } as const;
+  const options = { timeout: timeoutMs, killSignal: "SIGKILL", env: childEnvironment() } as const;
   return new Promise((resolve) => {
     execFile(process.execPath, ["--eval", PROBE, module, device, model], options, (error, stdout, stderr) => {
       if (error?.killed) resolve(`it does not answer within ${timeoutMs / 1000} s`);

@@ -1,8 +1,8 @@
-/** The only importer of onnxruntime-node: loads a model whose weights lie in files, and runs it. */
-import { InferenceSession, Tensor as RuntimeTensor } from "onnxruntime-node";
+/** Loads a model whose weights lie in files, and runs it. */
 import { messageOf, RetouchError } from "../errors.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
 import type { Device } from "./devices.ts";
+import { loadRuntime, type Runtime } from "./onnxruntime.ts";
 
 /** Numbers and their shape, as they enter and leave a network. */
 export interface Tensor {
@@ -40,23 +40,29 @@ const WITHOUT_FOLDING = {
   optimization: { disable_specified_optimizers: "ConstantFolding;FuseFp16InitializerToFp32NodeTransformer" },
 };
 
+type RuntimeSession = Awaited<ReturnType<Runtime["InferenceSession"]["create"]>>;
+type RuntimeTensor = InstanceType<Runtime["Tensor"]>;
+
 export class Session {
-  readonly #session: InferenceSession;
+  readonly #runtime: Runtime;
+  readonly #session: RuntimeSession;
   readonly #name: string;
 
-  private constructor(session: InferenceSession, name: string) {
+  private constructor(runtime: Runtime, session: RuntimeSession, name: string) {
+    this.#runtime = runtime;
     this.#session = session;
     this.#name = name;
   }
 
   /**
    * Loads the bytes of an ONNX model.
-   * @throws RetouchError RUNTIME_FAILED with the runtime's reason.
+   * @throws RetouchError RUNTIME_FAILED with the runtime's reason; as `loadRuntime` does
    */
   static async load(model: Uint8Array, options: SessionOptions): Promise<Session> {
     const { name, weightsFolder, threads, device = "cpu", isWideningDelayed = false } = options;
+    const runtime = await loadRuntime();
     try {
-      const session = await InferenceSession.create(model, {
+      const session = await runtime.InferenceSession.create(model, {
         // What a provider has no kernel for runs on the processor, whichever it is.
         executionProviders: [device],
         intraOpNumThreads: threads,
@@ -68,7 +74,7 @@ export class Session {
           ...(isWideningDelayed && WITHOUT_FOLDING),
         },
       });
-      return new Session(session, name);
+      return new Session(runtime, session, name);
     } catch (cause) {
       throw new RetouchError("RUNTIME_FAILED", `The network ${name} does not load: ${messageOf(cause)}`, {
         cause,
@@ -83,7 +89,7 @@ export class Session {
   async run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
     try {
       const feeds = Object.fromEntries(
-        Object.entries(inputs).map(([key, tensor]) => [key, toRuntime(tensor)]),
+        Object.entries(inputs).map(([key, tensor]) => [key, toRuntime(this.#runtime, tensor)]),
       );
       const outputs = await this.#session.run(feeds);
       return Object.fromEntries(
@@ -105,8 +111,6 @@ export class Session {
   }
 }
 
-function toRuntime({ data, shape }: Tensor): RuntimeTensor {
-  return data instanceof Float32Array
-    ? new RuntimeTensor("float32", data, shape)
-    : new RuntimeTensor("int64", data, shape);
+function toRuntime({ Tensor }: Runtime, { data, shape }: Tensor): RuntimeTensor {
+  return data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int64", data, shape);
 }

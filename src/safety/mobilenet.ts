@@ -6,6 +6,7 @@ import { RetouchError } from "../errors.ts";
 import { input, scalar, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
 import type { Config } from "../weights/config.ts";
+import { MAX_TEXT_CHARACTERS } from "../weights/limits.ts";
 import type { QuantizedWeights } from "./quantized-weights.ts";
 
 export interface MobileNetConfig {
@@ -33,12 +34,22 @@ const WIDTH_STEP = 8;
 const TOTAL_STRIDE = 32;
 const MAX_ACTIVATION = 6;
 
+const MAX_IMAGE_SIZE = 2048;
+/** The paper has 0.35 to 1.4. */
+const WIDTH_MULTIPLIERS = { min: 0.1, max: 8 };
+const MAX_CLASSES = 1000;
+
+const isNames = (value: unknown): value is string[] =>
+  Array.isArray(value) &&
+  value.length <= MAX_CLASSES &&
+  value.every((name) => typeof name === "string" && name.length <= MAX_TEXT_CHARACTERS);
+
 /** @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and field */
 export function readMobileNetConfig(config: Config): MobileNetConfig {
   if (config.string("architecture") !== "MobileNetV2") {
     throw new RetouchError("CHECKPOINT_UNSUPPORTED", `In ${config.file}, architecture must be MobileNetV2.`);
   }
-  const imageSize = config.count("image_size");
+  const imageSize = config.count("image_size", MAX_IMAGE_SIZE);
   if (imageSize % TOTAL_STRIDE !== 0) {
     throw new RetouchError(
       "CHECKPOINT_INVALID",
@@ -46,10 +57,13 @@ export function readMobileNetConfig(config: Config): MobileNetConfig {
     );
   }
   const classes = config.get("classes");
-  if (!Array.isArray(classes) || !classes.every((name) => typeof name === "string")) {
-    throw new RetouchError("CHECKPOINT_INVALID", `In ${config.file}, classes must be a list of texts.`);
+  if (!isNames(classes)) {
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
+      `In ${config.file}, classes must be a list of at most ${MAX_CLASSES} texts.`,
+    );
   }
-  return { imageSize, widthMultiplier: config.number("width_multiplier"), classes };
+  return { imageSize, widthMultiplier: config.numberWithin("width_multiplier", WIDTH_MULTIPLIERS), classes };
 }
 
 /** Builds the network: `pixels` [1, 3, size, size], 0 to 1, gives `scores` [1, classes], which add up to 1. */

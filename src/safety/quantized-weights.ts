@@ -2,10 +2,10 @@
  * The weights of the checker's network: a byte for each number of a kernel, with one scale and one minimum. They are
  * computed here and not in the graph, like everybody else's: the runtime would take 0.2 s to fold 160 nodes away.
  */
-import { readFile } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
 import { constant, showShape, type Value } from "../onnx/graph.ts";
 import { readSafetensorsHeader, type StoredTensor } from "../weights/safetensors.ts";
+import { readSmallFile } from "../weights/small-file.ts";
 
 interface WeightsFile {
   name: string;
@@ -26,7 +26,7 @@ export class QuantizedWeights {
   /** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID, naming the file */
   static async read(name: string): Promise<QuantizedWeights> {
     const tensors = await readSafetensorsHeader(name);
-    return new QuantizedWeights({ name, tensors, bytes: await readFile(name) }, "");
+    return new QuantizedWeights({ name, tensors, bytes: await readSmallFile(name) }, "");
   }
 
   child(name: string): QuantizedWeights {

@@ -9,13 +9,14 @@ const MAX_GRAPHEME_BYTES = 6;
 
 /**
  * Reads a map.
- * @param base64 the field `precompiled_charsmap`
- * @returns the function that normalises a text
+ * @param base64 the field `precompiled_charsmap`, empty where there is none
+ * @returns the function that normalises a text, or undefined for a damaged map
  */
-export function readCharsmap(base64: string): (text: string) => string {
+export function readCharsmap(base64: string): ((text: string) => string) | undefined {
+  if (base64 === "") return (text) => text;
   const bytes = Buffer.from(base64, "base64");
   const trieBytes = bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
-  if (trieBytes === 0 || trieBytes % 4 !== 0 || 4 + trieBytes > bytes.length) return (text) => text;
+  if (trieBytes === 0 || trieBytes % 4 !== 0 || 4 + trieBytes > bytes.length) return undefined;
   const units = new Uint32Array(bytes.buffer.slice(bytes.byteOffset + 4, bytes.byteOffset + 4 + trieBytes));
   const replacements = bytes.subarray(4 + trieBytes);
 

@@ -1,12 +1,16 @@
 /** CLIP's byte-pair tokenizer from `vocab.json` and `merges.txt`, in the form of a `tokenizer.json`. */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { RetouchError } from "../errors.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import { MAX_VOCABULARY } from "../weights/limits.ts";
+import { readSmallFile } from "../weights/small-file.ts";
+import { checkVocabulary } from "./check-definition.ts";
 
 /** How CLIP cuts text before merging: contractions, runs of letters, single digits, runs of anything else. */
 const WORD_PATTERN =
   "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+/** Two symbols that become one. */
+const MERGE = /^\S+ \S+\s*$/;
 const START_TOKEN = "<|startoftext|>";
 const END_TOKEN = "<|endoftext|>";
 
@@ -14,13 +18,18 @@ const END_TOKEN = "<|endoftext|>";
 export async function clipDefinition(checkpoint: Checkpoint, component: string): Promise<object> {
   const vocabulary = await checkpoint.config(`${component}/vocab.json`);
   const mergesFile = path.join(checkpoint.folder, component, "merges.txt");
-  const mergesText = await readFile(mergesFile, "utf8").catch((cause: unknown) => {
-    throw new RetouchError("CHECKPOINT_MISSING", `The checkpoint file ${mergesFile} cannot be read.`, {
-      cause,
-    });
-  });
+  const mergesText = (await readSmallFile(mergesFile)).toString("utf8");
   const merges = mergesText.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#version"));
-  const [startId, endId] = [vocabulary.number(START_TOKEN), vocabulary.number(END_TOKEN)];
+  const malformed = merges.findIndex((line) => !MERGE.test(line));
+  if (malformed >= 0) {
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
+      `The checkpoint file ${mergesFile} must have two symbols on each line, and its pair ${malformed + 1} is none.`,
+    );
+  }
+  checkVocabulary(vocabulary.file, "its vocabulary", vocabulary.fields);
+  const idOf = (token: string): number => vocabulary.wholeNumber(token, MAX_VOCABULARY);
+  const [startId, endId] = [idOf(START_TOKEN), idOf(END_TOKEN)];
   const special = (content: string, id: number): object => ({
     id,
     content,

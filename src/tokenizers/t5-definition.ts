@@ -3,15 +3,19 @@
  * SentencePiece (`sentencepiece_model.proto`): field 1 repeats the pieces (1 text, 2 score, 3 type), field 3 is the
  * normaliser, whose field 2 is a compiled table of characters.
  */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { messageOf, RetouchError } from "../errors.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import { MAX_VOCABULARY } from "../weights/limits.ts";
+import { readSmallFile } from "../weights/small-file.ts";
 
 const END_TOKEN = "</s>";
 /** Types of a piece that are never matched in text. */
 const UNKNOWN_TYPE = 2;
 const CONTROL_TYPE = 3;
+/** Placeholders of T5's training; published are 100. */
+const MAX_EXTRA_IDS = 10_000;
+const FLOAT_BYTES = 4;
 
 interface Piece {
   text: string;
@@ -22,11 +26,9 @@ interface Piece {
 /** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID. */
 export async function t5Definition(checkpoint: Checkpoint, component: string): Promise<object> {
   const config = await checkpoint.config(`${component}/tokenizer_config.json`);
-  const numExtraIds = config.wholeNumber("extra_ids", 100);
+  const numExtraIds = config.wholeNumber("extra_ids", MAX_EXTRA_IDS, 100);
   const file = path.join(checkpoint.folder, component, "spiece.model");
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw new RetouchError("CHECKPOINT_MISSING", `The checkpoint file ${file} cannot be read.`, { cause });
-  });
+  const bytes = await readSmallFile(file);
   try {
     return definitionOf(bytes, numExtraIds);
   } catch (cause) {
@@ -90,6 +92,7 @@ function parseModel(bytes: Buffer): { pieces: Piece[]; charsmap: string } {
   let charsmap = "";
   for (const { field, value } of fieldsOf(bytes)) {
     if (field === 1 && Buffer.isBuffer(value)) pieces.push(parsePiece(value));
+    if (pieces.length > MAX_VOCABULARY) throw new Error(`it has more than ${MAX_VOCABULARY} pieces`);
     if (field === 3 && Buffer.isBuffer(value)) {
       for (const inner of fieldsOf(value)) {
         if (inner.field === 2 && Buffer.isBuffer(inner.value)) charsmap = inner.value.toString("base64");
@@ -103,10 +106,16 @@ function parsePiece(bytes: Buffer): Piece {
   const piece: Piece = { text: "", score: 0, type: 1 };
   for (const { field, value } of fieldsOf(bytes)) {
     if (field === 1 && Buffer.isBuffer(value)) piece.text = value.toString("utf8");
-    if (field === 2 && Buffer.isBuffer(value)) piece.score = value.readFloatLE();
+    if (field === 2) piece.score = scoreOf(value);
     if (field === 3 && typeof value === "number") piece.type = value;
   }
   return piece;
+}
+
+function scoreOf(value: number | Buffer): number {
+  const score = Buffer.isBuffer(value) && value.length === FLOAT_BYTES ? value.readFloatLE() : NaN;
+  if (!Number.isFinite(score)) throw new Error("a piece has a score that is no number");
+  return score;
 }
 
 /** The fields of a protobuf message: numbers for varints, bytes for all else. */

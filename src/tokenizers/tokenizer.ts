@@ -3,11 +3,14 @@
  * done by @huggingface/tokenizers; where a folder has no `tokenizer.json`, it is put together from the vocabulary.
  * What that library does otherwise than the reference is prepared here, before it sees the text.
  */
+import path from "node:path";
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { RetouchError } from "../errors.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
-import type { Config } from "../weights/config.ts";
+import { type Config, isWhole, shownValue } from "../weights/config.ts";
+import { MAX_VOCABULARY } from "../weights/limits.ts";
 import { readCharsmap } from "./charsmap.ts";
+import { checkDefinition } from "./check-definition.ts";
 import { clipDefinition } from "./clip-definition.ts";
 import { t5Definition } from "./t5-definition.ts";
 
@@ -23,6 +26,7 @@ const FAMILIES = {
     endToken: "<|endoftext|>",
     padToken: "<|endoftext|>",
     definition: clipDefinition,
+    vocabulary: "vocab.json",
     // The library takes a text that equals a special token once lower-cased for that token; a space prevents it.
     prepare: (text: string): string => ` ${text}`,
   },
@@ -30,6 +34,7 @@ const FAMILIES = {
     endToken: "</s>",
     padToken: "<pad>",
     definition: t5Definition,
+    vocabulary: "spiece.model",
     // JavaScript counts the byte order mark as white space and the next-line character not; the reference has it the
     // other way round. The stand-in is a noncharacter, unknown to every vocabulary as the mark is.
     prepare: (text: string): string => text.replaceAll("\uFEFF", "\uFDD0").replaceAll("\u0085", " "),
@@ -38,9 +43,20 @@ const FAMILIES = {
 
 export type TokenizerFamily = keyof typeof FAMILIES;
 
+const DEFINITION = "tokenizer.json";
+/** Above it, a tokenizer has no limit of its own: it is saved with 1e30. */
+const UNLIMITED = 1e9;
+/** Every step has something to do: words, a mark, a number. */
+const TRIAL = "A bird, 7";
+const isId = isWhole({ min: 0, max: MAX_VOCABULARY });
+
+type Definition = Readonly<Record<string, unknown>>;
+
 export class Tokenizer {
   /** The longest text that the checkpoint names, Infinity where it names none. */
   readonly maxLength: number;
+  /** The file that has the vocabulary. */
+  readonly file: string;
   readonly #tokenizer: HuggingFaceTokenizer;
   readonly #prepare: (text: string) => string;
   readonly #endId: number;
@@ -48,9 +64,16 @@ export class Tokenizer {
 
   private constructor(
     tokenizer: HuggingFaceTokenizer,
-    fields: { maxLength: number; prepare: (text: string) => string; endId: number; padId: number },
+    fields: {
+      file: string;
+      maxLength: number;
+      prepare: (text: string) => string;
+      endId: number;
+      padId: number;
+    },
   ) {
     this.#tokenizer = tokenizer;
+    this.file = fields.file;
     this.maxLength = fields.maxLength;
     this.#prepare = fields.prepare;
     this.#endId = fields.endId;
@@ -62,41 +85,81 @@ export class Tokenizer {
    * @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID, naming the file.
    */
   static async read(checkpoint: Checkpoint, component: string, family: TokenizerFamily): Promise<Tokenizer> {
-    const { endToken, padToken, definition, prepare } = FAMILIES[family];
+    const { endToken, padToken, definition, vocabulary, prepare } = FAMILIES[family];
     const config = await checkpoint.config(`${component}/tokenizer_config.json`);
-    const json = (await checkpoint.has(`${component}/tokenizer.json`))
-      ? (await checkpoint.config(`${component}/tokenizer.json`)).fields
-      : await definition(checkpoint, component);
-    const { definition: plain, normalise } = withoutCharsmap(json as { normalizer?: Normalizer | null });
-    const tokenizer = new HuggingFaceTokenizer(plain, config.fields);
+    const isDefined = await checkpoint.has(`${component}/${DEFINITION}`);
+    const json = isDefined
+      ? (await checkpoint.config(`${component}/${DEFINITION}`)).fields
+      : ((await definition(checkpoint, component)) as Definition);
+    const file = path.join(path.dirname(config.file), isDefined ? DEFINITION : vocabulary);
+    checkDefinition(file, json);
+    const { definition: plain, normalise } = withoutCharsmap(file, json);
+    const tokenizer = build(file, plain, config);
     const idOf = (role: string, fallback: string): number => {
       const token = tokenText(config, role) ?? fallback;
       const id = tokenizer.token_to_id(token);
       if (id === undefined) {
         throw new RetouchError(
           "CHECKPOINT_INVALID",
-          `In ${config.file}, ${role} ${token} is not in the vocabulary.`,
+          `In ${config.file}, ${role} ${shownValue(token)} is not in the vocabulary.`,
         );
       }
       return id;
     };
-    // A tokenizer without a limit of its own is saved with 1e30.
-    const maxLength = config.number("model_max_length", Infinity);
     return new Tokenizer(tokenizer, {
-      maxLength: maxLength > 1e9 ? Infinity : maxLength,
+      file,
+      maxLength: maxLengthOf(config),
       prepare: (text) => prepare(normalise(text)),
       endId: idOf("eos_token", endToken),
       padId: idOf("pad_token", padToken),
     });
   }
 
-  /** Encodes `text` to exactly `length` ids. What does not fit is cut off before the end token. */
+  /**
+   * Encodes `text` to exactly `length` ids. What does not fit is cut off before the end token.
+   * @throws RetouchError CHECKPOINT_INVALID where the vocabulary or its rules are of no use for this text
+   */
   encode(text: string, length: number): EncodedText {
-    const { ids } = this.#tokenizer.encode(this.#prepare(text));
+    const ids = idsOf(this.#tokenizer, this.#prepare(text));
+    if (!ids?.every(isId)) throw unusable(this.file);
     const isCut = ids.length > length;
     if (isCut) return { ids: [...ids.slice(0, length - 1), this.#endId], isCut };
     return { ids: [...ids, ...Array<number>(length - ids.length).fill(this.#padId)], isCut };
   }
+}
+
+/** The library's tokenizer, after a trial: it takes much for granted, and fails late. */
+function build(file: string, definition: Definition, config: Config): HuggingFaceTokenizer {
+  const attempt = (settings: Definition): HuggingFaceTokenizer | undefined => {
+    try {
+      const tokenizer = new HuggingFaceTokenizer(definition, settings);
+      // A part of the text may have no id: which texts there will be is not known here.
+      return idsOf(tokenizer, TRIAL) && tokenizer;
+    } catch {
+      return undefined;
+    }
+  };
+  const tokenizer = attempt(config.fields);
+  if (tokenizer) return tokenizer;
+  throw unusable(attempt({}) ? config.file : file);
+}
+
+/** Undefined where the library fails. What it has no id for is undefined in the list. */
+function idsOf(tokenizer: HuggingFaceTokenizer, text: string): number[] | undefined {
+  try {
+    return tokenizer.encode(text).ids;
+  } catch {
+    return undefined;
+  }
+}
+
+const unusable = (file: string): RetouchError =>
+  new RetouchError("CHECKPOINT_INVALID", `The tokenizer file ${file} is damaged: it cannot encode a text.`);
+
+function maxLengthOf(config: Config): number {
+  const value = config.get("model_max_length") ?? Infinity;
+  if (typeof value === "number" && value > UNLIMITED) return Infinity;
+  return config.count("model_max_length", UNLIMITED);
 }
 
 interface Normalizer {
@@ -106,26 +169,28 @@ interface Normalizer {
 }
 
 /** Takes a compiled character map that comes first out of a definition, and returns it as a function. */
-function withoutCharsmap(definition: { normalizer?: Normalizer | null }): {
-  definition: object;
-  normalise: (text: string) => string;
-} {
-  const { normalizer } = definition;
+function withoutCharsmap(
+  file: string,
+  definition: Definition,
+): { definition: Definition; normalise: (text: string) => string } {
+  const normalizer = definition["normalizer"] as Normalizer | null | undefined;
   const steps =
     normalizer?.type === "Sequence" ? (normalizer.normalizers ?? []) : normalizer ? [normalizer] : [];
   const [first, ...rest] = steps;
   if (first?.type !== "Precompiled") return { definition, normalise: (text) => text };
   const remaining = rest.length > 0 ? { type: "Sequence", normalizers: rest } : null;
-  return {
-    definition: { ...definition, normalizer: remaining },
-    normalise: readCharsmap(first.precompiled_charsmap ?? ""),
-  };
+  const normalise = readCharsmap(first.precompiled_charsmap ?? "");
+  if (normalise === undefined) {
+    throw new RetouchError("CHECKPOINT_INVALID", `The tokenizer file ${file} has a damaged character map.`);
+  }
+  return { definition: { ...definition, normalizer: remaining }, normalise };
 }
 
 /** A special token is stored as its text or as an object around it. */
 function tokenText(config: Config, role: string): string | undefined {
   const token = config.get(role);
-  if (typeof token === "string") return token;
+  if (token === undefined || typeof token === "string") return token;
   const content = (token as { content?: unknown } | undefined)?.content;
-  return typeof content === "string" ? content : undefined;
+  if (typeof content !== "string") throw config.invalid(role, "a text, or an object with its content");
+  return content;
 }

@@ -5,8 +5,9 @@
 import { access, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import { RetouchError } from "../errors.ts";
-import { Config } from "./config.ts";
+import { Config, shownValue } from "./config.ts";
 import { GgufFile } from "./gguf-file.ts";
+import { MAX_KEY_CHARACTERS, MAX_SHARDS, MAX_TENSORS } from "./limits.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
 import { SingleFile } from "./single-file.ts";
 import { WeightSet } from "./weight-set.ts";
@@ -96,15 +97,14 @@ export class Checkpoint {
 
   async #shardedWeights(component: string, indexFile: string): Promise<WeightSet> {
     const index = await this.config(indexFile);
-    const weightMap = index.get("weight_map");
-    const shardOf = new Map(Object.entries(weightMap ?? {}));
+    const shardOf = weightMapOf(index);
     const tensors = new Map<string, StoredTensor>();
     for (const shard of new Set(shardOf.values())) {
       // A shard is a file beside its index; anything else could point outside the checkpoint.
       if (typeof shard !== "string" || path.basename(shard) !== shard || NO_FILE_NAMES.has(shard)) {
         throw new RetouchError(
           "CHECKPOINT_INVALID",
-          `In ${index.file}, ${JSON.stringify(shard)} is no file name.`,
+          `In ${index.file}, ${shownValue(shard)} is no file name.`,
         );
       }
       for (const [key, tensor] of await readSafetensorsHeader(
@@ -130,4 +130,22 @@ export class Checkpoint {
       throw new RetouchError("CHECKPOINT_MISSING", `The weights file ${full} does not exist.`, { cause });
     });
   }
+}
+
+/** The file of every weight, by an index. @throws RetouchError CHECKPOINT_INVALID */
+function weightMapOf(index: Config): Map<string, unknown> {
+  const field = index.get("weight_map") ?? {};
+  if (typeof field !== "object" || Array.isArray(field)) {
+    throw index.invalid("weight_map", "an object of file names");
+  }
+  const shardOf = new Map(Object.entries(field));
+  const numShards = new Set(shardOf.values()).size;
+  const isTooLong = [...shardOf.keys()].some((key) => key.length > MAX_KEY_CHARACTERS);
+  if (shardOf.size > MAX_TENSORS || numShards > MAX_SHARDS || isTooLong) {
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
+      `In ${index.file}, weight_map must list at most ${MAX_TENSORS} weights, with names of at most ${MAX_KEY_CHARACTERS} characters, in at most ${MAX_SHARDS} files.`,
+    );
+  }
+  return shardOf;
 }

@@ -1,6 +1,16 @@
-/** Reads a JSON file of a checkpoint and hands out its fields with their types checked. */
-import { readFile } from "node:fs/promises";
+/** Reads a JSON file of a checkpoint and hands out its fields with their types and ranges checked. */
 import { RetouchError } from "../errors.ts";
+import { MAX_TEXT_CHARACTERS } from "./limits.ts";
+import { readSmallFile } from "./small-file.ts";
+
+/** The least and the most that a number may be. */
+export interface Range {
+  min: number;
+  max: number;
+}
+
+/** Of a value that a sentence shows. */
+const MAX_SHOWN_CHARACTERS = 100;
 
 export class Config {
   readonly file: string;
@@ -13,12 +23,10 @@ export class Config {
 
   /** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID. */
   static async read(file: string): Promise<Config> {
-    const text = await readFile(file, "utf8").catch((cause: unknown) => {
-      throw new RetouchError("CHECKPOINT_MISSING", `The checkpoint file ${file} cannot be read.`, { cause });
-    });
+    const bytes = await readSmallFile(file);
     let fields: unknown;
     try {
-      fields = JSON.parse(text);
+      fields = JSON.parse(bytes.toString("utf8"));
     } catch (cause) {
       throw new RetouchError("CHECKPOINT_INVALID", `The checkpoint file ${file} is no JSON.`, { cause });
     }
@@ -33,20 +41,26 @@ export class Config {
     return this.fields[name] ?? undefined;
   }
 
+  /** A number that nothing is counted by. JSON has no Infinity, but 1e999 is read as one. */
   number(name: string, fallback?: number): number {
-    return this.#typed(name, "a number", (value) => typeof value === "number", fallback);
+    return this.#typed(name, "a number", Number.isFinite, fallback);
   }
 
-  /** A whole number of at least 0. */
-  wholeNumber(name: string, fallback?: number): number {
-    const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-    return this.#typed(name, "a whole number", isWhole, fallback);
+  /** A number within a range. */
+  numberWithin(name: string, { min, max }: Range, fallback?: number): number {
+    const isWithin = (value: unknown): boolean => Number(value) >= min && Number(value) <= max;
+    const isValid = (value: unknown): boolean => typeof value === "number" && isWithin(value);
+    return this.#typed(name, `a number from ${min} to ${max}`, isValid, fallback);
   }
 
-  /** A whole number of at least 1. */
-  count(name: string, fallback?: number): number {
-    const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 1;
-    return this.#typed(name, "a whole number above 0", isCount, fallback);
+  /** A whole number from 0 to `max`. */
+  wholeNumber(name: string, max: number, fallback?: number): number {
+    return this.#typed(name, `a whole number from 0 to ${max}`, isWhole({ min: 0, max }), fallback);
+  }
+
+  /** A whole number from 1 to `max`. */
+  count(name: string, max: number, fallback?: number): number {
+    return this.#typed(name, `a whole number from 1 to ${max}`, isWhole({ min: 1, max }), fallback);
   }
 
   boolean(name: string, fallback?: boolean): boolean {
@@ -54,27 +68,48 @@ export class Config {
   }
 
   string(name: string, fallback?: string): string {
-    return this.#typed(name, "a text", (value) => typeof value === "string", fallback);
+    const isText = (value: unknown): boolean =>
+      typeof value === "string" && value.length <= MAX_TEXT_CHARACTERS;
+    return this.#typed(name, `a text of at most ${MAX_TEXT_CHARACTERS} characters`, isText, fallback);
   }
 
-  /** At least one whole number of at least 1. */
-  counts(name: string, fallback?: readonly number[]): readonly number[] {
+  /** From 1 to `maxLength` whole numbers from 1 to `max`. */
+  counts(name: string, { max, maxLength }: { max: number; maxLength: number }, fallback?: readonly number[]) {
     const isList = (value: unknown): boolean =>
       Array.isArray(value) &&
       value.length > 0 &&
-      value.every((item) => Number.isSafeInteger(item) && item >= 1);
-    return this.#typed(name, "a list of whole numbers above 0", isList, fallback);
+      value.length <= maxLength &&
+      value.every(isWhole({ min: 1, max }));
+    const wanted = `a list of at most ${maxLength} whole numbers from 1 to ${max}`;
+    return this.#typed<readonly number[]>(name, wanted, isList, fallback);
+  }
+
+  /** The refusal of a field's value. */
+  invalid(name: string, wanted: string): RetouchError {
+    const value = this.get(name);
+    const found = value === undefined ? "is missing" : `is ${shownValue(value)}`;
+    return new RetouchError("CHECKPOINT_INVALID", `In ${this.file}, ${name} must be ${wanted} and ${found}.`);
   }
 
   #typed<T>(name: string, wanted: string, isValid: (value: unknown) => boolean, fallback: T | undefined): T {
     const value = this.get(name) ?? fallback;
-    if (!isValid(value)) {
-      const found = value === undefined ? "is missing" : `is ${JSON.stringify(value)}`;
-      throw new RetouchError(
-        "CHECKPOINT_INVALID",
-        `In ${this.file}, ${name} must be ${wanted} and ${found}.`,
-      );
-    }
+    if (!isValid(value)) throw this.invalid(name, wanted);
     return value as T;
   }
+}
+
+/** Whether it is a whole number within a range. */
+export const isWhole =
+  ({ min, max }: Range) =>
+  (value: unknown): value is number =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+
+/** A value of a file as a sentence may show it: not long, and however deep it is. */
+export function shownValue(value: unknown): string {
+  if (typeof value === "number") return String(value);
+  const isSimple = (item: unknown): boolean => typeof item !== "object" || item === null;
+  if (Array.isArray(value) && !(value.length <= 16 && value.every(isSimple))) return "a long or nested list";
+  if (!isSimple(value) && !Array.isArray(value)) return "an object";
+  const text = JSON.stringify(value);
+  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}...` : text;
 }

@@ -9,6 +9,7 @@ import type { GGUFParseOutput } from "@huggingface/gguf";
 import { RetouchError } from "../errors.ts";
 import { showShape } from "../onnx/graph.ts";
 import { ggufTypeOf, type GgufType } from "./gguf-types.ts";
+import { MAX_DIMENSIONS, MAX_KEY_CHARACTERS, MAX_TENSORS } from "./limits.ts";
 import { elements, type FileTensor } from "./tensor-file.ts";
 
 export interface GgufTensor extends FileTensor {
@@ -24,8 +25,6 @@ const START_BYTES = 24;
 const VERSIONS = [2, 3];
 /** A tensor has at least the length of its name, a count of dimensions, a type and an offset. */
 const MIN_TENSOR_BYTES = 24;
-/** The published files have fewer than 1,000 tensors. */
-const MAX_TENSORS = 100_000;
 
 /**
  * Reads where every tensor of `file` lies. Its shape has the order of PyTorch, rows first.
@@ -45,6 +44,9 @@ export async function readGgufHeader(file: string): Promise<Map<string, GgufTens
 
   const tensors = new Map<string, GgufTensor>();
   for (const { name, shape: dims, dtype: code, offset } of header.tensorInfos) {
+    if (name.length > MAX_KEY_CHARACTERS || dims.length > MAX_DIMENSIONS) {
+      throw damaged(file, `${name.slice(0, 50)}... is no tensor of a network`);
+    }
     if (tensors.has(name)) throw damaged(file, `it has ${name} twice`);
     // ggml counts dimensions from the innermost.
     const shape = dims.map(Number).toReversed();

@@ -4,6 +4,7 @@
  */
 import { open } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
+import { MAX_DIMENSIONS, MAX_KEY_CHARACTERS, MAX_TENSORS } from "./limits.ts";
 import { byteSizeOf, type DType, dtypeFromSafetensors } from "../onnx/dtype.ts";
 
 /** Where one stored tensor lies. */
@@ -25,6 +26,8 @@ export interface SafetensorsHeader {
   metadata: ReadonlyMap<string, string>;
 }
 
+/** Of the name of an element type. */
+const MAX_TYPE_CHARACTERS = 32;
 /** The format's own limit, which keeps a damaged length from asking for gigabytes. */
 const MAX_HEADER_BYTES = 100_000_000;
 
@@ -86,7 +89,17 @@ function parseHeader(file: string, json: string, dataStart: number, fileSize: nu
   }
   const { __metadata__: metadata, ...entries } = header as Record<string, unknown>;
   const tensors = new Map<string, StoredTensor>();
-  for (const [key, entry] of Object.entries(entries)) {
+  const all = Object.entries(entries);
+  if (all.length > MAX_TENSORS) {
+    throw damaged(file, `its header lists ${all.length} tensors, and a file has at most ${MAX_TENSORS}`);
+  }
+  for (const [key, entry] of all) {
+    if (key.length > MAX_KEY_CHARACTERS) {
+      throw damaged(
+        file,
+        `its header has a name of ${key.length} characters, where ${MAX_KEY_CHARACTERS} are the most`,
+      );
+    }
     if (!isHeaderEntry(entry)) throw damaged(file, `the header's entry ${key} is malformed`);
     const [start, end] = entry.data_offsets;
     const dtype = dtypeFromSafetensors(entry.dtype);
@@ -125,7 +138,9 @@ function isHeaderEntry(value: unknown): value is HeaderEntry {
   const isCount = (item: unknown): boolean => Number.isSafeInteger(item) && (item as number) >= 0;
   return (
     typeof dtype === "string" &&
+    dtype.length <= MAX_TYPE_CHARACTERS &&
     Array.isArray(shape) &&
+    shape.length <= MAX_DIMENSIONS &&
     shape.every(isCount) &&
     Array.isArray(offsets) &&
     offsets.length === 2 &&

@@ -108,6 +108,10 @@ describe("a LoRA's file", () => {
     );
     const pattern = { "attn.to_q": 1, to_k: 5 };
     expect(await read({ "transformer.lora_alpha": 8, "transformer.alpha_pattern": pattern })).toBe(0.5);
+    const many = Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`layer${index}`, 1]));
+    await expect(read({ "transformer.alpha_pattern": many })).rejects.toEqual(
+      refusal("LORA_INVALID", / has metadata with 10001 patterns of alpha; at most 10000 are read\.$/),
+    );
     await expect(read({ "transformer.use_dora": true })).rejects.toEqual(
       refusal("LORA_UNSUPPORTED", / is a DoRA by its metadata; /),
     );

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { existsSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { PROVIDER } from "../../scripts/cuda.mjs";
 import { ENGINE } from "../../src/config/edit-settings.ts";
 import {
@@ -111,6 +111,13 @@ describe("an installation", () => {
       expect.objectContaining({ device: "coreml", isInstalled: false, isUsable: false }),
       expect.objectContaining({ device: "dml", isInstalled: false, isUsable: false }),
     ]);
+  });
+
+  it("is tried with the runtime's telemetry off", async () => {
+    const isOff = 'if (process.env.ORT_DISABLE_TELEMETRY !== "1") throw new Error("telemetry is on");';
+    vi.stubEnv("ORT_DISABLE_TELEMETRY", "0");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(await probe("webgpu", await installation(`${isOff}${WORKS}`))).toBeUndefined();
   });
 
   it("of this machine has its libraries where they are looked for, and adds on the processor", async () => {

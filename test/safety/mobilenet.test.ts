@@ -29,14 +29,33 @@ describe("the configuration of the checker's network", () => {
   it.each([
     [{ architecture: "InceptionV3" }, "CHECKPOINT_UNSUPPORTED", "architecture must be MobileNetV2."],
     [{ image_size: 100 }, "CHECKPOINT_INVALID", "image_size must be a multiple of 32 and is 100."],
-    [{ image_size: "224" }, "CHECKPOINT_INVALID", 'image_size must be a whole number above 0 and is "224".'],
+    [
+      { image_size: "224" },
+      "CHECKPOINT_INVALID",
+      'image_size must be a whole number from 1 to 2048 and is "224".',
+    ],
     [
       { width_multiplier: undefined },
       "CHECKPOINT_INVALID",
-      "width_multiplier must be a number and is missing.",
+      "width_multiplier must be a number from 0.1 to 8 and is missing.",
     ],
-    [{ classes: "Porn" }, "CHECKPOINT_INVALID", "classes must be a list of texts."],
-    [{ classes: ["Porn", 1] }, "CHECKPOINT_INVALID", "classes must be a list of texts."],
+    [
+      { image_size: 3200 },
+      "CHECKPOINT_INVALID",
+      "image_size must be a whole number from 1 to 2048 and is 3200.",
+    ],
+    [
+      { width_multiplier: 1e9 },
+      "CHECKPOINT_INVALID",
+      "width_multiplier must be a number from 0.1 to 8 and is 1000000000.",
+    ],
+    [
+      { classes: Array(1001).fill("Porn") },
+      "CHECKPOINT_INVALID",
+      "classes must be a list of at most 1000 texts.",
+    ],
+    [{ classes: "Porn" }, "CHECKPOINT_INVALID", "classes must be a list of at most 1000 texts."],
+    [{ classes: ["Porn", 1] }, "CHECKPOINT_INVALID", "classes must be a list of at most 1000 texts."],
   ] as const)("is refused with %o", (changes, code, sentence) => {
     expect(() => readMobileNetConfig(new Config("config.json", { ...FIELDS, ...changes }))).toThrow(
       refusal(code, `In config.json, ${sentence}`),

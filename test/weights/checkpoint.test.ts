@@ -33,6 +33,43 @@ async function sharded(
 
 const transformerOf = async (folder: string) => (await Checkpoint.open(folder)).weights("transformer");
 
+describe("an index", () => {
+  it.each<[string, unknown, RegExp]>([
+    [
+      "that is a list",
+      ["a.safetensors"],
+      /, weight_map must be an object of file names and is \["a\.safetensors"\]\.$/,
+    ],
+    [
+      "that is a text",
+      "a.safetensors",
+      /, weight_map must be an object of file names and is "a\.safetensors"\.$/,
+    ],
+    ["that is a number", 5, /, weight_map must be an object of file names and is 5\.$/],
+    [
+      "of more files than there may be",
+      Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`w${index}`, `${index}.safetensors`])),
+      /, weight_map must list at most 100000 weights, .* in at most 1000 files\.$/,
+    ],
+    [
+      "of more weights than there may be",
+      Object.fromEntries(Array.from({ length: 100_001 }, (_, index) => [`w${index}`, "a.safetensors"])),
+      /, weight_map must list at most 100000 weights, /,
+    ],
+    [
+      "with a name that is a book",
+      { ["w".repeat(1001)]: "a.safetensors" },
+      /, with names of at most 1000 characters, /,
+    ],
+    ["with a nested file", { w: { a: [] } }, /, an object is no file name\.$/],
+  ])("%s is refused by its name", async (_, weightMap, sentence) => {
+    const folder = await sharded(weightMap, {});
+    const failure = transformerOf(folder);
+    await expect(failure).rejects.toEqual(refusal("CHECKPOINT_INVALID", sentence));
+    await expect(failure).rejects.toThrow(`In ${path.join(folder, "transformer", INDEX)}, `);
+  });
+});
+
 describe("Checkpoint.open", () => {
   it("says which folder does not exist, and takes no file for one", async () => {
     const folder = await checkpointFolder();

@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { Config } from "../../src/weights/config.ts";
@@ -10,42 +11,77 @@ const invalid = (rest: string): unknown =>
   refusal("CHECKPOINT_INVALID", `In folder/config.json, field must be ${rest}.`);
 
 describe("a field", () => {
-  it.each([
-    ["number", [0, -1.5, 1e-6], ["1", true, [], {}], "a number"],
-    ["wholeNumber", [0, 4096], [-1, 1.5, "1", 2 ** 53, false], "a whole number"],
-    ["count", [1, 4096], [0, -1, 1.5, "1", 2 ** 53, true], "a whole number above 0"],
-    ["boolean", [true, false], [0, 1, "true"], "true or false"],
-    ["string", ["", "gelu"], [1, false, ["gelu"]], "a text"],
+  it.each<[string, (config: Config, fallback?: never) => unknown, unknown[], unknown[], string]>([
+    ["number", (c, f) => c.number("field", f), [0, -1.5, 1e-6], ["1", true, Infinity], "a number"],
+    [
+      "numberWithin",
+      (c, f) => c.numberWithin("field", { min: 0.5, max: 2 }, f),
+      [0.5, 1.4, 2],
+      [0.4, 2.1, Infinity, "1"],
+      "a number from 0.5 to 2",
+    ],
+    [
+      "wholeNumber",
+      (c, f) => c.wholeNumber("field", 5, f),
+      [0, 5],
+      [-1, 6, 1.5, "1", 1e9, 2 ** 53, false],
+      "a whole number from 0 to 5",
+    ],
+    [
+      "count",
+      (c, f) => c.count("field", 5, f),
+      [1, 5],
+      [0, 6, -1, 1.5, "1", 1e9, Infinity, true],
+      "a whole number from 1 to 5",
+    ],
+    ["boolean", (c, f) => c.boolean("field", f), [true, false], [0, 1, "true"], "true or false"],
+    [
+      "string",
+      (c, f) => c.string("field", f),
+      ["", "gelu", "a".repeat(200)],
+      [1, false, ["gelu"]],
+      "a text of at most 200 characters",
+    ],
     [
       "counts",
-      [[7], [1, 2]],
-      [3, [], [0], [1, 1.5], [1, null], ["1"], { length: 1 }],
-      "a list of whole numbers above 0",
+      (c, f) => c.counts("field", { max: 5, maxLength: 3 }, f),
+      [[5], [1, 2, 3]],
+      [3, [], [0], [6], [1, 1.5], [1, null], ["1"], [1, 2, 3, 4]],
+      "a list of at most 3 whole numbers from 1 to 5",
     ],
-  ] as const)(
-    "that is read as a %s is handed out or refused in a sentence",
-    (getter, valid, refused, wanted) => {
-      for (const value of valid) expect(withField(value)[getter]("field")).toBe(value);
-      for (const value of refused) {
-        expect(() => withField(value)[getter]("field")).toThrow(
-          invalid(`${wanted} and is ${JSON.stringify(value)}`),
-        );
-      }
-      expect(() => withField(undefined)[getter]("field")).toThrow(invalid(`${wanted} and is missing`));
-      expect(() => withField(null)[getter]("field")).toThrow(invalid(`${wanted} and is missing`));
-    },
-  );
+  ])("that is read as a %s is handed out or refused in a sentence", (_, read, valid, refused, wanted) => {
+    for (const value of valid) expect(read(withField(value))).toBe(value);
+    for (const value of refused) {
+      const shown = typeof value === "number" ? String(value) : JSON.stringify(value);
+      expect(() => read(withField(value))).toThrow(invalid(`${wanted} and is ${shown}`));
+    }
+    expect(() => read(withField(undefined))).toThrow(invalid(`${wanted} and is missing`));
+    expect(() => read(withField(null))).toThrow(invalid(`${wanted} and is missing`));
+  });
+
+  it("is shown in a sentence of a bounded length, however long or deep it is", () => {
+    const deep = JSON.parse(`${"[".repeat(100_000)}${"]".repeat(100_000)}`) as unknown;
+    expect(() => withField(deep).count("field", 5)).toThrow(/ and is a long or nested list\.$/);
+    expect(() => withField([deep]).count("field", 5)).toThrow(/ and is a long or nested list\.$/);
+    expect(() => withField(Array(1000).fill(1)).number("field")).toThrow(/ and is a long or nested list\.$/);
+    expect(() => withField({ deep }).count("field", 5)).toThrow(/ and is an object\.$/);
+    const long = "a".repeat(1000);
+    expect(() => withField(long).count("field", 5)).toThrow(
+      invalid(`a whole number from 1 to 5 and is "${"a".repeat(99)}...`),
+    );
+    expect(() => withField(long).string("field")).toThrow(/ and is "a{99}\.\.\.\.$/);
+  });
 
   it("that is absent or null gives the fallback", () => {
     for (const absent of [undefined, null]) {
       const config = withField(absent);
       expect(config.get("field")).toBeUndefined();
       expect(config.number("field", 0)).toBe(0);
-      expect(config.wholeNumber("field", 0)).toBe(0);
-      expect(config.count("field", 7)).toBe(7);
+      expect(config.wholeNumber("field", 5, 0)).toBe(0);
+      expect(config.count("field", 9, 7)).toBe(7);
       expect(config.boolean("field", false)).toBe(false);
       expect(config.string("field", "")).toBe("");
-      expect(config.counts("field", [1])).toEqual([1]);
+      expect(config.counts("field", { max: 1, maxLength: 1 }, [1])).toEqual([1]);
     }
   });
 
@@ -65,6 +101,28 @@ describe("Config.read", () => {
   it("reads the fields of a file and remembers its name", async () => {
     const file = await written('{"a": 1}');
     expect(await Config.read(file)).toMatchObject({ file, fields: { a: 1 } });
+  });
+
+  it("reads no file that is larger than any that is published", async () => {
+    const file = await written("{}");
+    await truncate(file, 100_000_001);
+    await expect(Config.read(file)).rejects.toEqual(
+      refusal(
+        "CHECKPOINT_INVALID",
+        `The checkpoint file ${file} has 100000001 bytes; at most 100000000 are read.`,
+      ),
+    );
+  });
+
+  it("does not wait for a device or a pipe", async ({ skip }) => {
+    if (process.platform === "win32") skip("another operating system: this one has no mkfifo");
+    const pipe = path.join(await temporaryFolder(), "config.json");
+    execFileSync("mkfifo", [pipe]);
+    for (const file of ["/dev/zero", pipe]) {
+      await expect(Config.read(file)).rejects.toEqual(
+        refusal("CHECKPOINT_MISSING", `The checkpoint file ${file} cannot be read.`),
+      );
+    }
   });
 
   it("says which file is missing or is a folder", async () => {

@@ -54,6 +54,18 @@ describe("a GGUF file is refused", () => {
     ["with another beginning", ggufOf([], { magic: "GGML" }), /: it does not begin as a GGUF file does\.$/],
     ["that is empty", new Uint8Array(), /: it does not begin as a GGUF file does\.$/],
     [
+      "with a name that is a book",
+      ggufOf([{ ...WEIGHT, name: "x".repeat(1001) }], { data: DATA }),
+      /: x{50}\.\.\. is no tensor of a network\.$/,
+    ],
+    [
+      "with 17 dimensions",
+      ggufOf([{ ...WEIGHT, dims: [...WEIGHT.dims, ...Array<number>(17 - WEIGHT.dims.length).fill(1)] }], {
+        data: DATA,
+      }),
+      /: its header cannot be read\.$|\.\.\. is no tensor of a network\.$/,
+    ],
+    [
       "with more tensors than its bytes can name",
       ggufOf([WEIGHT], { count: 1000, data: DATA }),
       /: its header claims 1000 tensors and the file has \d+ bytes\.$/,

@@ -127,6 +127,40 @@ describe("a damaged file", () => {
       "x has -8 bytes, which do not fit F8_E5M2 [2]",
     ],
     [
+      "with a name that is a book",
+      fileOf({ ["x".repeat(1001)]: { dtype: "F32", shape: [0], data_offsets: [0, 0] } }),
+      "its header has a name of 1001 characters, where 1000 are the most",
+    ],
+    [
+      "with a type that is a sentence",
+      fileOf(entry({ dtype: "F".repeat(33) })),
+      "the header's entry x is malformed",
+    ],
+    [
+      "with 17 dimensions",
+      fileOf(entry({ shape: [2, ...Array<number>(16).fill(1)] })),
+      "the header's entry x is malformed",
+    ],
+    [
+      "with dimensions whose product is no number",
+      fileOf(entry({ shape: [2 ** 53 - 1, ...Array<number>(15).fill(2 ** 53 - 1)] }), new Uint8Array(8)),
+      `x has 8 bytes, which do not fit F32 [${Array(16)
+        .fill(2 ** 53 - 1)
+        .join(", ")}]`,
+    ],
+    [
+      "with more tensors than a network has",
+      fileOf(
+        Object.fromEntries(
+          Array.from({ length: 100_001 }, (_, index) => [
+            `x${index}`,
+            { dtype: "F32", shape: [0], data_offsets: [0, 0] },
+          ]),
+        ),
+      ),
+      "its header lists 100001 tensors, and a file has at most 100000",
+    ],
+    [
       "with fewer bytes than the shape",
       fileOf(entry({ shape: [3] }), new Uint8Array(8)),
       "x has 8 bytes, which do not fit F32 [3]",

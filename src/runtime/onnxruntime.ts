@@ -1,0 +1,35 @@
+/** The only importer of onnxruntime-node, which is loaded when it is first needed, with its telemetry off. */
+import { messageOf, RetouchError } from "../errors.ts";
+import { buildModel, input } from "../onnx/graph.ts";
+import { relu } from "../onnx/ops.ts";
+import { keepTelemetryOff } from "../process-environment.ts";
+
+export type Runtime = typeof import("onnxruntime-node");
+
+let loading: Promise<Runtime> | undefined;
+
+/**
+ * Loads the runtime; later calls get the same, and what failed is tried again.
+ * @throws RetouchError CONFIG_INVALID where its telemetry cannot be kept off, RUNTIME_FAILED where it cannot be loaded
+ */
+export function loadRuntime(): Promise<Runtime> {
+  loading ??= load().catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+async function load(): Promise<Runtime> {
+  keepTelemetryOff();
+  try {
+    const runtime = await import("onnxruntime-node");
+    // The first network settles it for the process: nothing that sets the variable later turns the telemetry on.
+    const model = buildModel("first", { y: relu(input("x", "float32", [1])) });
+    const first = await runtime.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 4 });
+    await first.release();
+    return runtime;
+  } catch (cause) {
+    throw new RetouchError("RUNTIME_FAILED", `onnxruntime cannot be loaded: ${messageOf(cause)}`, { cause });
+  }
+}
