@@ -12,7 +12,7 @@ import {
   type WeightsChoice,
 } from "../index.ts";
 
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 const SIZE = /^(\d{1,9})[x*×](\d{1,9})$/i;
 
 /** Reads a decimal number such as 28, 2.5 or 1e3; Number() alone would take "", "0x1F" and "Infinity" too. */

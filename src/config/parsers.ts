@@ -85,7 +85,7 @@ export const httpAddress: Parser<string> = {
     const url = new URL(value);
     const isPlain = url.username === "" && url.password === "" && url.search === "" && url.hash === "";
     if (!/^https?:$/.test(url.protocol) || !isPlain) return undefined;
-    return url.href.replace(/\/+$/, "");
+    return url.href.replace(/(?<!\/)\/+$/, "");
   },
 };
 

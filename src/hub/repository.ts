@@ -12,14 +12,16 @@ export interface Repository {
 export const PUBLISHED = "black-forest-labs/FLUX.1-Kontext-dev";
 export const MAIN = "main";
 
-const PART = "[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?";
-const NAME = new RegExp(`^(?=.{3,96}$)${PART}/${PART}$`);
+const MAX_NAME_LENGTH = 96;
+/** Neither part begins or ends with a dot or a dash. */
+const NAME = /^(?![.-])[A-Za-z0-9_.-]+(?<![.-])\/(?![.-])[A-Za-z0-9_.-]+(?<![.-])$/;
 /** What would make a name ambiguous in a cache, or leave it. */
 const AMBIGUOUS = /--|\.\./;
 const COMMIT = /^[0-9a-f]{40}$/;
 const CONTROL_OR_BACKSLASH = /[\p{Cc}\\:]/u;
 
-export const isRepositoryName = (text: string): boolean => NAME.test(text) && !AMBIGUOUS.test(text);
+export const isRepositoryName = (text: string): boolean =>
+  text.length <= MAX_NAME_LENGTH && NAME.test(text) && !AMBIGUOUS.test(text);
 export const isCommit = (text: string): boolean => COMMIT.test(text);
 
 /** Whether a name with slashes stays in the folder that it is joined to. */

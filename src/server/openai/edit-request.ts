@@ -24,7 +24,7 @@ export interface ImageEditRequest {
   isByAddress: boolean;
 }
 
-const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
+const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 const NUMBER_OF_SEEDS = 2 ** 32;
 /** Half of the endpoint's own number, and the most that it takes; any other quality is its own number. */
 const STEPS_OF_QUALITY: Readonly<Record<string, number>> = { low: 14, high: 50, xhigh: 50, max: 50 };
