@@ -1,6 +1,6 @@
 /** `retouch keys create | list | revoke`: API keys, beside a running server or without one. */
 import { loadConfig } from "../config/config.ts";
-import { RetouchError } from "../errors.ts";
+import { RetouchError, shownValue } from "../errors.ts";
 import type { KeysAdmin } from "../keys/admin.ts";
 import { createLog } from "../log.ts";
 import { withKeys } from "../service/keys.ts";
@@ -33,7 +33,7 @@ export async function runKeysList({ json }: { json?: boolean }): Promise<void> {
 /** Ends a key at once. */
 export async function runKeysRevoke(id: string): Promise<void> {
   if (!(await withStoredKeys((keys) => keys.revoke(id)))) {
-    throw new RetouchError("INVALID_PARAMETER", `There is no active key with the id ${JSON.stringify(id)}.`);
+    throw new RetouchError("INVALID_PARAMETER", `There is no active key with the id ${shownValue(id)}.`);
   }
   await print(`${id} is revoked.`);
 }

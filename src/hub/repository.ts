@@ -1,5 +1,5 @@
 /** Names of repositories and of the files in them: what may stand in an address and in the path of a cache. */
-import { RetouchError } from "../errors.ts";
+import { RetouchError, shownValue } from "../errors.ts";
 
 export interface Repository {
   /** `org/name` */
@@ -35,13 +35,13 @@ export function checkRepository({ name, revision }: Repository): void {
   if (!isRepositoryName(name)) {
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `<repo> must be the name of a repository such as ${PUBLISHED}, not ${JSON.stringify(name)}.`,
+      `<repo> must be the name of a repository such as ${PUBLISHED}, not ${shownValue(name)}.`,
     );
   }
   if (!isInside(revision) || revision.length > 200) {
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `--revision must be a branch, a tag or a commit, not ${JSON.stringify(revision.slice(0, 200))}.`,
+      `--revision must be a branch, a tag or a commit, not ${shownValue(revision)}.`,
     );
   }
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import { RetouchError } from "../../errors.ts";
+import { RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit } from "../../jobs/job.ts";
 import { editOf, type InputSettings } from "../edit-input.ts";
 import { sentenceOf } from "../sentences.ts";
@@ -47,7 +47,7 @@ export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema):
     // Clients send an empty text for none.
     if (value === "") continue;
     if (name === "image" || name === "image[]") images.push(value);
-    else if (fields.has(name)) throw invalid(`The form has ${JSON.stringify(name.slice(0, 100))} twice.`);
+    else if (fields.has(name)) throw invalid(`The form has ${shownValue(name)} twice.`);
     else fields.set(name, typeof value === "string" ? typed(value, properties[name]) : value);
   }
   return { fields: Object.fromEntries(fields), images };
