@@ -41,6 +41,8 @@ const ERRORS = {
   OUTPUT_FLAGGED: { httpStatus: 422, isRetryable: false },
   /** A job cannot be done within its own time limit, by the measured speed of the workers. */
   ESTIMATE_TOO_LONG: { httpStatus: 400, isRetryable: false },
+  /** A call without a key to a name that is none of the server's. */
+  HOST_UNKNOWN: { httpStatus: 421, isRetryable: false },
   /** Too many jobs wait already. */
   QUEUE_FULL: { httpStatus: 429, isRetryable: true },
   /** The idempotency key was used before, with another body. */

@@ -60,6 +60,12 @@ export const LIMITS = {
     "50",
     "Calls in a window that each worker allows, where more than a rate above; not of /purge-queue and /requests.",
   ),
+  wrongKeyRate: required(
+    "RETOUCH_WRONG_KEY_RATE",
+    RATE,
+    "100",
+    "Calls with a wrong key from one address in a window; calls with a right one from there are not counted.",
+  ),
   maxQueued: required("RETOUCH_MAX_QUEUED", integer(1, 10_000_000), "50", "Jobs that may wait."),
   maxQueuedPerWorker: required(
     "RETOUCH_MAX_QUEUED_PER_WORKER",

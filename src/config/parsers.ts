@@ -94,6 +94,17 @@ export const list: Parser<readonly string[]> = {
   parse: (value) => value.split(",").flatMap((entry) => entry.trim() || []),
 };
 
+/** Names of hosts as a browser may write them. */
+export const hosts: Parser<readonly string[]> = {
+  accepts: "host names with commas, each with or without *. before it and a port after it, or *",
+  parse(value) {
+    const names = list.parse(value)!;
+    return names.length > 0 && names.every((name) => HOST.test(name)) ? names : undefined;
+  },
+};
+
+const HOST = /^(?:\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d{1,5})?$/;
+
 /**
  * LoRAs by name: those of a folder by their files' names without the ending, read when the settings are, or pairs
  * with commas.

@@ -77,10 +77,7 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
   }
   for (const [name, value] of Object.entries({ isSafetyChecked, isUnchangedKept })) {
     if (typeof value !== "boolean") {
-      throw new RetouchError(
-        "INVALID_PARAMETER",
-        `${name} must be true or false, not ${shownValue(value)}.`,
-      );
+      throw new RetouchError("INVALID_PARAMETER", `${name} must be true or false, not ${shownValue(value)}.`);
     }
   }
   const seed = numberIn("seed", request.seed ?? -1, -1, Number.MAX_SAFE_INTEGER, { isInteger: true });

@@ -21,9 +21,7 @@ const INSTRUCTION_SETS =
 /** @param root where `/proc` is @default the machine's own */
 export async function readProcessor(root = "/"): Promise<Processor> {
   const text = await readFile(path.join(root, "proc", "cpuinfo"), "utf8").catch(() => "");
-  const cpus = text
-    .split(/\n\s*\n/)
-    .map((record) => new Map(record.split("\n").map(entryOf)));
+  const cpus = text.split(/\n\s*\n/).map((record) => new Map(record.split("\n").map(entryOf)));
   const cores = new Set(
     cpus.filter((cpu) => cpu.has("core id")).map((cpu) => `${cpu.get("physical id")}/${cpu.get("core id")}`),
   );
