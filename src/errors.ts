@@ -45,6 +45,8 @@ const ERRORS = {
   QUOTA_EXCEEDED: { httpStatus: 507, isRetryable: true },
   /** The disk has less room left than the operator wants to keep free. */
   DISK_FULL: { httpStatus: 507, isRetryable: true },
+  /** A call without a key to a name that is none of the server's. */
+  HOST_UNKNOWN: { httpStatus: 421, isRetryable: false },
   /** Too many jobs wait already. */
   QUEUE_FULL: { httpStatus: 429, isRetryable: true },
   /** The idempotency key was used before, with another body. */
@@ -64,6 +66,10 @@ const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 export const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
 
+/** Far more than a sentence needs; what it names may come from outside, and be of any length. */
+const MAX_MESSAGE_CHARACTERS = 4000;
+const MAX_SHOWN_CHARACTERS = 100;
+
 /** A failure with a code of the catalogue; `message` is one sentence that may be shown to the user as it is. */
 export class RetouchError extends Error {
   override readonly name = "RetouchError";
@@ -80,7 +86,7 @@ export class RetouchError extends Error {
     message: string,
     { subject, ...options }: { cause?: unknown; subject?: string } = {},
   ) {
-    super(message, options);
+    super(cutText(message, MAX_MESSAGE_CHARACTERS), options);
     this.subject = subject;
     this.code = code;
     this.httpStatus = ERRORS[code].httpStatus;
@@ -91,4 +97,15 @@ export class RetouchError extends Error {
 /** The text of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** A text without what is beyond `maxCharacters`, in whose place there is an ellipsis. */
+export function cutText(text: string, maxCharacters: number): string {
+  return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
+}
+
+/** A value from outside as a sentence names it: in quotes where it is a text, and cut where it is long. */
+export function shownValue(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(cutText(value, MAX_SHOWN_CHARACTERS));
+  return cutText(JSON.stringify(value) ?? String(value), MAX_SHOWN_CHARACTERS);
 }

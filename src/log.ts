@@ -1,6 +1,7 @@
 /**
  * The log: lines of JSON, on standard error. Lines about a job come from a child (`log.child({ jobId })`). Secrets are
- * blanked out wherever they may turn up, and so is what users sent: neither is a reader's business.
+ * blanked out wherever they may turn up, and so is what users sent: neither is a reader's business. A line is short,
+ * whatever it is about (`log-values.ts`).
  */
 import {
   type DestinationStream,
@@ -9,6 +10,7 @@ import {
   pino,
   stdTimeFunctions,
 } from "pino";
+import { shortArguments, shortFields } from "./log-values.ts";
 
 export type Log = Logger;
 
@@ -52,7 +54,14 @@ export function createLog({ level, destination }: LogOptions): Log {
       level,
       base: null,
       timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: (fields) => shortFields(fields) },
+      // Short already.
+      serializers: { err: (error: unknown) => error },
+      hooks: {
+        logMethod(given, method) {
+          method.apply(this, shortArguments(given));
+        },
+      },
       redact: { paths, censor: "[hidden]" },
     },
     destination ?? fileDestination({ fd: STDERR, sync: true }),

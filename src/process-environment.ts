@@ -4,12 +4,13 @@
  * One variable keeps all of it off, where it stands in the process's environment before the runtime is loaded: later, or
  * in the copy of the environment that a worker thread has, it counts for nothing.
  */
+import path from "node:path";
 import { RetouchError } from "./errors.ts";
 
 const VARIABLE = "ORT_DISABLE_TELEMETRY";
 /** What the runtime takes for yes; all else, such as an empty value, leaves its telemetry on. */
 const YES = /^\s*(?:1|true|yes|y|on)\s*$/i;
-const RUNTIME_LIBRARY = /onnxruntime[^/\\]*$/i;
+const RUNTIME_LIBRARY = /onnxruntime/i;
 
 /** In the environment of every process that may load the runtime. */
 export const TELEMETRY_OFF = { [VARIABLE]: "1" } as const;
@@ -55,7 +56,7 @@ function inspectProcess(): { isTelemetryOff: boolean; isRuntimeLoaded: boolean }
   const { environmentVariables = {}, sharedObjects } = processReport();
   return {
     isTelemetryOff: YES.test(environmentVariables[VARIABLE] ?? ""),
-    isRuntimeLoaded: sharedObjects.some((file) => RUNTIME_LIBRARY.test(file)),
+    isRuntimeLoaded: sharedObjects.some((file) => RUNTIME_LIBRARY.test(path.basename(file))),
   };
 }
 

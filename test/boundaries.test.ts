@@ -14,7 +14,8 @@ const files = readdirSync(source, { recursive: true, encoding: "utf8" })
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": [],
   "version.ts": [],
-  "log.ts": [],
+  "log.ts": ["errors.ts", "log-values.ts"],
+  "log-values.ts": ["errors.ts"],
   "process-environment.ts": ["errors.ts"],
   machine: [],
   onnx: ["errors.ts"],

@@ -72,4 +72,66 @@ describe("the log", () => {
     recordingLog().log.info(fields, "What happened.");
     expect(fields.headers.authorization).toBe("Bearer hunter2");
   });
+
+  describe("writes short lines", () => {
+    const LONG = "x".repeat(9_000_000);
+    /** Of the database's driver: the refused row is in it. */
+    const refused = Object.assign(new Error("null value in column"), {
+      code: "23502",
+      table: "jobs",
+      detail: "Failing row contains (hunter2).",
+      where: LONG,
+      $response: { body: "hunter2" },
+    });
+    it.each<[string, (log: Log) => void]>([
+      ["a sentence", (log) => log.warn(LONG)],
+      ["a field", (log) => log.warn({ url: LONG, deep: { list: [LONG], [LONG]: 1 } }, "What happened.")],
+      ["a list", (log) => log.warn({ list: Array.from({ length: 1e6 }, () => "x") }, "What happened.")],
+      ["bytes", (log) => log.warn({ bytes: Buffer.from(LONG) }, "What happened.")],
+      ["an error alone", (log) => log.error(new Error(LONG))],
+      ["an error", (log) => log.error({ err: new Error(LONG) }, "What happened.")],
+      ["an error without a sentence", (log) => log.error({ err: new Error(LONG) })],
+      ["an error that was caused", (log) => log.error({ err: new Error("a", { cause: new Error(LONG) }) })],
+      ["errors together", (log) => log.error({ err: new AggregateError([new Error(LONG)], LONG) }, "a")],
+      ["an error's name", (log) => log.error({ err: Object.assign(new Error("a"), { name: LONG }) }, "a")],
+      ["an error of a driver", (log) => log.error({ err: refused }, "What happened.")],
+    ])("about %s", (_, write) => {
+      const { log, lines, text } = recordingLog();
+      write(log);
+      expect(lines()).toHaveLength(1);
+      expect(text().length).toBeGreaterThan(50);
+      expect(text().length).toBeLessThan(20_000);
+      expect(text()).not.toContain("hunter2");
+    });
+
+    it("with where an error came from, and its causes", () => {
+      const { log, lines } = recordingLog();
+      log.error({ err: new TypeError(`a ${LONG}`, { cause: refused }) }, "What happened.");
+      expect(lines()[0]!["err"]).toEqual({
+        type: "TypeError",
+        message: expect.stringMatching(/^a x+…$/),
+        stack: expect.stringMatching(/^TypeError: a x+…\n +at .*log\.test\.ts/),
+        cause: {
+          type: "Error",
+          message: "null value in column",
+          stack: expect.stringContaining("log.test.ts"),
+          code: "23502",
+          table: "jobs",
+        },
+      });
+    });
+
+    it("about a call, without what it holds", () => {
+      class Call {
+        rawHeaders = ["authorization", "hunter2"];
+      }
+      const { log, lines } = recordingLog();
+      log.info({ req: new Call(), at: new Date(0), url: new URL("http://host/") }, "What happened.");
+      expect(lines()[0]).toMatchObject({
+        req: "[Call]",
+        at: "1970-01-01T00:00:00.000Z",
+        url: "http://host/",
+      });
+    });
+  });
 });

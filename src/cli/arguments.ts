@@ -1,6 +1,7 @@
 /** Turns the words of a command line into the library's terms; what is out of range is the library's to say. */
 import path from "node:path";
 import { byteSize } from "../config/parsers.ts";
+import { shownValue } from "../errors.ts";
 import {
   DEVICE_CHOICES,
   type DeviceChoice,
@@ -12,14 +13,14 @@ import {
   type WeightsChoice,
 } from "../index.ts";
 
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 const SIZE = /^(\d{1,9})[x*×](\d{1,9})$/i;
 
 /** Reads a decimal number such as 28, 2.5 or 1e3; Number() alone would take "", "0x1F" and "Infinity" too. */
 export function numberOf(flag: string): (text: string) => number {
   return (text) => {
     const value = NUMBER.test(text) ? Number(text) : Number.NaN;
-    if (!Number.isFinite(value)) throw invalid(`${flag} must be a number, not ${JSON.stringify(text)}.`);
+    if (!Number.isFinite(value)) throw invalid(`${flag} must be a number, not ${shownValue(text)}.`);
     return value;
   };
 }
@@ -28,7 +29,7 @@ export function numberOf(flag: string): (text: string) => number {
 export function parseSize(text: string): Size {
   const match = SIZE.exec(text);
   if (match === null) {
-    throw invalid(`--size must be a width and a height such as 1024x768, not ${JSON.stringify(text)}.`);
+    throw invalid(`--size must be a width and a height such as 1024x768, not ${shownValue(text)}.`);
   }
   return { width: Number(match[1]), height: Number(match[2]) };
 }
@@ -39,7 +40,7 @@ const MEMORY = byteSize("100MB", "4096GB");
 export function parseMemory(text: string): number {
   const bytes = MEMORY.parse(text);
   if (bytes === undefined) {
-    throw invalid(`--memory-limit must be ${MEMORY.accepts}, not ${JSON.stringify(text)}.`);
+    throw invalid(`--memory-limit must be ${MEMORY.accepts}, not ${shownValue(text)}.`);
   }
   return bytes;
 }
@@ -47,21 +48,21 @@ export function parseMemory(text: string): number {
 /** Reads png or jpeg. */
 export function parseFormat(text: string): OutputFormat {
   if (text === "png" || text === "jpeg") return text;
-  throw invalid(`--format must be png or jpeg, not ${JSON.stringify(text)}.`);
+  throw invalid(`--format must be png or jpeg, not ${shownValue(text)}.`);
 }
 
 /** Reads the name of a device, or auto. */
 export function parseDevice(text: string): DeviceChoice {
   const device = DEVICE_CHOICES.find((name) => name === text);
   if (device !== undefined) return device;
-  throw invalid(`--device must be auto, cpu, cuda, webgpu, coreml or dml, not ${JSON.stringify(text)}.`);
+  throw invalid(`--device must be auto, cpu, cuda, webgpu, coreml or dml, not ${shownValue(text)}.`);
 }
 
 /** Reads what weights are to be in memory. */
 export function parseWeights(text: string): WeightsChoice {
   const choice = WEIGHTS_CHOICES.find((known) => known === text);
   if (choice !== undefined) return choice;
-  throw invalid(`--weights must be auto, fp32, fp16, bf16, int8 or int4, not ${JSON.stringify(text)}.`);
+  throw invalid(`--weights must be auto, fp32, fp16, bf16, int8 or int4, not ${shownValue(text)}.`);
 }
 
 const LORA = /^(.+):([^:\\/]+)$/s;

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import path from "node:path";
+import { cutText } from "../errors.ts";
 import {
   checkWritable,
   type EditOptions,
@@ -20,6 +21,11 @@ import { parseSize, withNames } from "./arguments.ts";
 import { chooseFormat, defaultOutput } from "./output.ts";
 import { reportText } from "./report.ts";
 
+/** Of an argument's name in a sentence. */
+const MAX_NAME_LENGTH = 100;
+/** The longest path that systems know. */
+const MAX_OUTPUT_LENGTH = 4096;
+
 const text = (description: string) => ({ type: "string", description });
 
 const EDIT_TOOL = {
@@ -33,9 +39,12 @@ const EDIT_TOOL = {
     properties: {
       image: text("The picture: a path, an http(s) URL or a data URL."),
       instruction: text("What to change, 1 to 4,000 characters, such as: Make it night."),
-      output: text(
-        "File to write, replaced if it exists; by default a new NAME.edited.png in the working folder.",
-      ),
+      output: {
+        ...text(
+          "File to write, replaced if it exists; by default a new NAME.edited.png in the working folder.",
+        ),
+        maxLength: MAX_OUTPUT_LENGTH,
+      },
       size: text(
         "Size of the result, such as 1024x768, 16 to 4096 a side; by default the picture's, at most 1536.",
       ),
@@ -186,13 +195,16 @@ interface ToolArguments {
 
 function readArguments(given: Record<string, unknown>, known: ReadonlySet<string>): ToolArguments {
   for (const [name, value] of Object.entries(given)) {
-    if (!known.has(name)) throw invalid(`${name} is no argument of this tool.`);
+    if (!known.has(name)) throw invalid(`${cutText(name, MAX_NAME_LENGTH)} is no argument of this tool.`);
     if (TEXTS.has(name) && typeof value !== "string") throw invalid(`${name} must be a text.`);
   }
   for (const name of EDIT_TOOL.inputSchema.required) {
     if (given[name] === undefined) throw invalid(`${name} is missing.`);
   }
   const texts = given as Record<string, string | undefined>;
+  if ((texts["output"]?.length ?? 0) > MAX_OUTPUT_LENGTH) {
+    throw invalid(`output must be a text of at most ${MAX_OUTPUT_LENGTH} characters.`);
+  }
   const numbers = given as Record<string, number | undefined>;
   const { image, instruction, output, size, negative_prompt: negativePrompt } = texts;
   const format = texts["format"] as OutputFormat | undefined;

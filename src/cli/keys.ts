@@ -1,7 +1,7 @@
 /** `retouch keys create | list | revoke` and those of webhook secrets: beside a running server or without one. */
 import { loadConfig } from "../config/config.ts";
 import { duration } from "../config/parsers.ts";
-import { RetouchError } from "../errors.ts";
+import { RetouchError, shownValue } from "../errors.ts";
 import type { KeysAdmin } from "../keys/admin.ts";
 import { checkKeyName } from "../keys/key-name.ts";
 import { createLog } from "../log.ts";
@@ -99,7 +99,7 @@ function checkId(id: string): void {
 }
 
 const noKey = (id: string, what: string): RetouchError =>
-  new RetouchError("INVALID_PARAMETER", `There is no ${what} with the id ${JSON.stringify(id)}.`);
+  new RetouchError("INVALID_PARAMETER", `There is no ${what} with the id ${shownValue(id)}.`);
 
 const day = (date: Date): string => date.toISOString().slice(0, 10);
 

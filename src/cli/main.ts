@@ -313,7 +313,10 @@ function exitCodeOf(error: unknown): number {
 }
 
 function usageSentence({ code, message }: CommanderError): string {
-  const what = message.replace(/^error: /, "").replace(/\.?\s*$/, "");
+  const what = message
+    .replace(/^error: /, "")
+    .trimEnd()
+    .replace(/\.$/, "");
   const hint = code === "commander.excessArguments" ? "put the prompt in quotes" : "see retouch edit --help";
   return `${what}; ${hint}.`;
 }

@@ -57,7 +57,7 @@ function endpointOf(text: string): string {
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
     throw new RetouchError("CONFIG_INVALID", "HF_ENDPOINT must be an http or https address without a login.");
   }
-  return url.href.replace(/\/+$/, "");
+  return url.href.replace(/(?<!\/)\/+$/, "");
 }
 
 /** As everywhere, small letters count before capitals, and an address may come without http://. */

@@ -67,6 +67,12 @@ export const LIMITS = {
     "1000",
     "Calls of /health, /usage, /loras, /webhook-deliveries and /v1/models together in a window.",
   ),
+  wrongKeyRate: required(
+    "RETOUCH_WRONG_KEY_RATE",
+    RATE,
+    "100",
+    "Calls with a wrong key from one address in a window; calls with a right one from there are not counted.",
+  ),
   maxQueued: required("RETOUCH_MAX_QUEUED", integer(1, 10_000_000), "50", "Jobs of a key that may wait."),
   maxQueuedPerWorker: required(
     "RETOUCH_MAX_QUEUED_PER_WORKER",

@@ -85,7 +85,7 @@ export const httpAddress: Parser<string> = {
     const url = new URL(value);
     const isPlain = url.username === "" && url.password === "" && url.search === "" && url.hash === "";
     if (!/^https?:$/.test(url.protocol) || !isPlain) return undefined;
-    return url.href.replace(/\/+$/, "");
+    return url.href.replace(/(?<!\/)\/+$/, "");
   },
 };
 
@@ -93,6 +93,17 @@ export const list: Parser<readonly string[]> = {
   accepts: "a list with commas",
   parse: (value) => value.split(",").flatMap((entry) => entry.trim() || []),
 };
+
+/** Names of hosts as a browser may write them. */
+export const hosts: Parser<readonly string[]> = {
+  accepts: "host names with commas, each with or without *. before it and a port after it, or *",
+  parse(value) {
+    const names = list.parse(value)!;
+    return names.length > 0 && names.every((name) => HOST.test(name)) ? names : undefined;
+  },
+};
+
+const HOST = /^(?:\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d{1,5})?$/;
 
 /**
  * LoRAs by name: those of a folder by their files' names without the ending, read when the settings are, or pairs

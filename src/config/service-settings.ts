@@ -1,5 +1,5 @@
 /** Settings of where the service is reached, who may use it, and where it keeps its data. */
-import { httpAddress, integer, pattern, text } from "./parsers.ts";
+import { hosts, httpAddress, integer, pattern, text } from "./parsers.ts";
 import { besideSecret, optional, required, secret, type Settings } from "./setting.ts";
 
 export const ADDRESS = {
@@ -15,6 +15,12 @@ export const ADDRESS = {
     httpAddress,
     "https://edit.example.com",
     "Address under which clients reach this server, for the URLs of results; without it, the Host of each request.",
+  ),
+  allowedHosts: optional(
+    "RETOUCH_ALLOWED_HOSTS",
+    hosts,
+    "edit.example.com,*.internal.example.com",
+    "More names that calls without a key may reach this server by; addresses, localhost, the machine's name and that of RETOUCH_PUBLIC_URL may always, and calls with a key by any name.",
   ),
   endpointId: required(
     "RETOUCH_ENDPOINT_ID",

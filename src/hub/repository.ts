@@ -1,5 +1,5 @@
 /** Names of repositories and of the files in them: what may stand in an address and in the path of a cache. */
-import { RetouchError } from "../errors.ts";
+import { RetouchError, shownValue } from "../errors.ts";
 
 export interface Repository {
   /** `org/name` */
@@ -12,14 +12,17 @@ export interface Repository {
 export const PUBLISHED = "black-forest-labs/FLUX.1-Kontext-dev";
 export const MAIN = "main";
 
-const PART = "[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?";
-const NAME = new RegExp(`^(?=.{3,96}$)${PART}/${PART}$`);
+const MAX_NAME_LENGTH = 96;
+const NAME = /^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/;
+/** Neither part begins or ends with a dot or a dash. */
+const RAGGED = /^[.-]|[.-]\/|\/[.-]|[.-]$/;
 /** What would make a name ambiguous in a cache, or leave it. */
 const AMBIGUOUS = /--|\.\./;
 const COMMIT = /^[0-9a-f]{40}$/;
 const CONTROL_OR_BACKSLASH = /[\p{Cc}\\:]/u;
 
-export const isRepositoryName = (text: string): boolean => NAME.test(text) && !AMBIGUOUS.test(text);
+export const isRepositoryName = (text: string): boolean =>
+  text.length <= MAX_NAME_LENGTH && NAME.test(text) && !RAGGED.test(text) && !AMBIGUOUS.test(text);
 export const isCommit = (text: string): boolean => COMMIT.test(text);
 
 /** Whether a name with slashes stays in the folder that it is joined to. */
@@ -33,13 +36,13 @@ export function checkRepository({ name, revision }: Repository): void {
   if (!isRepositoryName(name)) {
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `<repo> must be the name of a repository such as ${PUBLISHED}, not ${JSON.stringify(name)}.`,
+      `<repo> must be the name of a repository such as ${PUBLISHED}, not ${shownValue(name)}.`,
     );
   }
   if (!isInside(revision) || revision.length > 200) {
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `--revision must be a branch, a tag or a commit, not ${JSON.stringify(revision.slice(0, 200))}.`,
+      `--revision must be a branch, a tag or a commit, not ${shownValue(revision)}.`,
     );
   }
 }

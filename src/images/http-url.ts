@@ -1,11 +1,12 @@
 /** Downloads of pictures, with a limit on everything that the other side decides: bytes, time and redirects. */
-import { RetouchError } from "../errors.ts";
+import { cutText, RetouchError } from "../errors.ts";
 import { connectionFailure } from "../net/failures.ts";
 import type { HttpClient } from "../net/http-client.ts";
 import { collectBytes, tooLarge } from "./collect.ts";
 
 const MAX_REDIRECTS = 5;
 const MAX_NAME_LENGTH = 200;
+const MAX_PROTOCOL_LENGTH = 40;
 
 /**
  * Downloads a picture from an http or https address.
@@ -62,7 +63,10 @@ function parseUrl(address: string, base?: URL): URL {
   const url = URL.canParse(address, base?.href) ? new URL(address, base) : undefined;
   if (url === undefined) throw unreadable(address.slice(0, MAX_NAME_LENGTH), "the address is malformed");
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw unreadable(nameOf(base ?? url), `it redirects to ${url.protocol}, which is not followed`);
+    throw unreadable(
+      nameOf(base ?? url),
+      `it redirects to ${cutText(url.protocol, MAX_PROTOCOL_LENGTH)}, which is not followed`,
+    );
   }
   if (url.username !== "" || url.password !== "") {
     throw unreadable(nameOf(url), "addresses with a user name or password are not supported");

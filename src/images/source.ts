@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { RetouchError, messageOf } from "../errors.ts";
+import { cutText, messageOf, RetouchError } from "../errors.ts";
 import { createHttpClient } from "../net/http-client.ts";
 import { collectBytes, tooLarge } from "./collect.ts";
 import { decodePicture } from "./decode.ts";
@@ -11,6 +11,8 @@ import { readHttpUrl } from "./http-url.ts";
 import { systemErrorCode } from "../files/system-error.ts";
 
 const MAX_BYTES = 64 * 1024 * 1024;
+/** Of a path in a sentence; systems allow 4,096 bytes. */
+const MAX_SHOWN_LENGTH = 1000;
 
 export interface ReadImageSourceOptions {
   /** @default 64 MiB */
@@ -102,7 +104,11 @@ function pathOfFileUrl(source: string): string {
   try {
     return fileURLToPath(source);
   } catch (cause) {
-    throw new RetouchError("IMAGE_UNREADABLE", `${source} is not a valid file address.`, { cause });
+    throw new RetouchError(
+      "IMAGE_UNREADABLE",
+      `${cutText(source, MAX_SHOWN_LENGTH)} is not a valid file address.`,
+      { cause },
+    );
   }
 }
 
@@ -124,5 +130,6 @@ function unreadable(name: string, cause: unknown): RetouchError {
     scheme !== undefined && code === "ENOENT"
       ? `addresses with ${scheme}: are not supported, only file:, http:, https: and data:`
       : (code !== undefined && REASONS[code]) || messageOf(cause);
-  return new RetouchError("IMAGE_UNREADABLE", `${name} cannot be read: ${reason}.`, { cause });
+  const shown = cutText(name, MAX_SHOWN_LENGTH);
+  return new RetouchError("IMAGE_UNREADABLE", `${shown} cannot be read: ${reason}.`, { cause });
 }

@@ -31,6 +31,9 @@ export interface Keys extends WebhookSecrets {
   list(): Promise<ApiKey[]>;
   /** @returns whether there was such a key that was not revoked yet */
   revoke(id: string): Promise<boolean>;
-  /** The key's record, if it is known and not revoked. Answers from memory for a few seconds; a revocation counts at once. */
+  /**
+   * The key's record, if it is known and not revoked. Answers from memory for a few seconds, for keys that there are not
+   * as well; a revocation counts at once.
+   */
   verify(key: string): Promise<ApiKey | undefined>;
 }

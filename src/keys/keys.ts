@@ -10,14 +10,13 @@ import { newsOf } from "../jobs/events.ts";
 import { addWebhookSecret, createWebhookSecrets } from "../jobs/webhook-secrets.ts";
 import type { ApiKey, Keys } from "./contracts.ts";
 import { checkKeyName } from "./key-name.ts";
+import { createKnownKeys, type KeySource, type KnownKey, type KnownKeysOptions } from "./known-keys.ts";
 
 const KEY_BYTES = 24;
 const KEY_MARK = "rtk_";
 const PREFIX_CHARACTERS = 10;
-/** Revocations are told at once; this is for a connection that broke in between. */
-const CACHE_MS = 5000;
-/** Wrong keys are remembered too, so that they cost no query each; this bounds the memory for it. */
-const MAX_CACHED = 10_000;
+/** Neither made here nor chosen by an operator: it needs no look at all. */
+const KEY = /^[\x21-\x7e]{16,200}$/;
 
 interface KeyRow {
   id: string;
@@ -27,6 +26,8 @@ interface KeyRow {
   revoked_at: Date | null;
 }
 
+type HashedRow = KeyRow & { hash: Buffer };
+
 const COLUMNS = "id, name, prefix, created_at, revoked_at";
 
 export interface StoredKeys extends Keys {
@@ -35,10 +36,23 @@ export interface StoredKeys extends Keys {
   close(): void;
 }
 
-export function createKeys(database: Database, events: Pick<Events, "on">): StoredKeys {
+export function createKeys(
+  database: Database,
+  events: Pick<Events, "on">,
+  options: KnownKeysOptions = {},
+): StoredKeys {
   const schema = quoted(database.schema);
-  const cache = new Map<string, { record: Promise<ApiKey | undefined>; until: number }>();
-  const stopListening = events.on("key", undefined, () => cache.clear());
+  const active = `select ${COLUMNS}, hash from ${schema}.api_keys where revoked_at is null`;
+  const source: KeySource = {
+    readAll: async (limit) =>
+      (await database.query<HashedRow>(`${active} limit $1`, [limit])).map(rowToKnown),
+    read: async (hashes) => {
+      const bytes = hashes.map((hash) => Buffer.from(hash, "base64"));
+      return (await database.query<HashedRow>(`${active} and hash = any($1)`, [bytes])).map(rowToKnown);
+    },
+  };
+  const known = createKnownKeys(source, options);
+  const stopListening = events.on("key", undefined, known.forget);
 
   async function insert(sql: Sql, key: string, name: string): Promise<ApiKey | undefined> {
     const [row] = await sql.query<KeyRow>(
@@ -61,9 +75,11 @@ export function createKeys(database: Database, events: Pick<Events, "on">): Stor
     return row && rowToKey(row);
   }
 
-  /** Also what says that a key exists may be remembered wrongly: both kinds of news clear the memory. */
-  const tell = (): Promise<unknown> =>
-    database.query("select pg_notify($1, $2)", [`${database.schema}_events`, newsOf("key")]);
+  /** A key that is new or ends: here at once, and elsewhere as soon as the news is there. */
+  const tell = (): Promise<unknown> => {
+    known.forget();
+    return database.query("select pg_notify($1, $2)", [`${database.schema}_events`, newsOf("key")]);
+  };
 
   return {
     ...createWebhookSecrets(database),
@@ -97,29 +113,19 @@ export function createKeys(database: Database, events: Pick<Events, "on">): Stor
         `update ${schema}.api_keys set revoked_at = clock_timestamp() where id = $1 and revoked_at is null returning id`,
         [id],
       );
-      cache.clear();
       await tell();
       return rows.length > 0;
     },
 
-    async verify(key) {
-      const hash = hashOf(key).toString("base64");
-      let known = cache.get(hash);
-      if (known === undefined || known.until < performance.now()) {
-        if (cache.size >= MAX_CACHED) cache.clear();
-        known = { record: find(key), until: performance.now() + CACHE_MS };
-        cache.set(hash, known);
-        known.record.catch(() => cache.delete(hash));
-      }
-      const record = await known.record;
-      return record?.revokedAt === undefined ? record : undefined;
-    },
+    verify: async (key) => (KEY.test(key) ? known.find(hashOf(key).toString("base64")) : undefined),
 
     close: stopListening,
   };
 }
 
 const hashOf = (key: string): Buffer => createHash("sha256").update(key).digest();
+
+const rowToKnown = (row: HashedRow): KnownKey => [row.hash.toString("base64"), rowToKey(row)];
 
 function rowToKey(row: KeyRow): ApiKey {
   return {

@@ -1,7 +1,7 @@
 /** What an edit is asked with and what it answers. Requests are checked here, once; inside, the types are trusted. */
 import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
-import { RetouchError } from "../errors.ts";
+import { cutText, RetouchError, shownValue } from "../errors.ts";
 import type { OutputFormat } from "../images/encode.ts";
 import { type LoraUse, MAX_LORA_SCALE, MAX_LORAS, unknownLora } from "../lora/use.ts";
 
@@ -57,6 +57,7 @@ export interface ResolvedRequest {
 }
 
 export const MAX_PROMPT_CHARACTERS = 4000;
+const MAX_SHOWN_CHARACTERS = 100;
 const MAX_RANDOM_SEED = 2 ** 32;
 
 /**
@@ -72,14 +73,11 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
     );
   }
   if (format !== "png" && format !== "jpeg") {
-    throw new RetouchError("INVALID_PARAMETER", `format must be png or jpeg, not ${JSON.stringify(format)}.`);
+    throw new RetouchError("INVALID_PARAMETER", `format must be png or jpeg, not ${shownValue(format)}.`);
   }
   for (const [name, value] of Object.entries({ isSafetyChecked, isUnchangedKept })) {
     if (typeof value !== "boolean") {
-      throw new RetouchError(
-        "INVALID_PARAMETER",
-        `${name} must be true or false, not ${JSON.stringify(value)}.`,
-      );
+      throw new RetouchError("INVALID_PARAMETER", `${name} must be true or false, not ${shownValue(value)}.`);
     }
   }
   const seed = numberIn("seed", request.seed ?? -1, -1, Number.MAX_SAFE_INTEGER, { isInteger: true });
@@ -150,7 +148,7 @@ function numberIn(
     const kind = isInteger ? "a whole number" : "a number";
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `${name} must be ${kind} from ${min} to ${max}, not ${String(value)}.`,
+      `${name} must be ${kind} from ${min} to ${max}, not ${cutText(String(value), MAX_SHOWN_CHARACTERS)}.`,
     );
   }
   return value;

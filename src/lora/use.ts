@@ -1,5 +1,5 @@
 /** What an edit says about LoRAs. */
-import { RetouchError } from "../errors.ts";
+import { RetouchError, shownValue } from "../errors.ts";
 
 /** One of the LoRAs of an edit, of which there are at most `MAX_LORAS`. */
 export interface LoraUse {
@@ -9,10 +9,14 @@ export interface LoraUse {
 }
 
 export const MAX_LORAS = 4;
+/** A sentence is no list. */
+const MAX_NAMED = 10;
 /** Of either sign. */
 export const MAX_LORA_SCALE = 10;
 
 export function unknownLora(name: string, known: readonly string[]): RetouchError {
-  const choice = known.length > 0 ? `known are ${known.join(", ")}` : "none is known here";
-  return new RetouchError("INVALID_PARAMETER", `loras: there is no LoRA ${JSON.stringify(name)}; ${choice}.`);
+  const others = known.length > MAX_NAMED ? ` and ${known.length - MAX_NAMED} more` : "";
+  const choice =
+    known.length > 0 ? `known are ${known.slice(0, MAX_NAMED).join(", ")}${others}` : "none is known here";
+  return new RetouchError("INVALID_PARAMETER", `loras: there is no LoRA ${shownValue(name)}; ${choice}.`);
 }

@@ -48,7 +48,7 @@ async function readGroup(read: Read): Promise<MachineMemory["group"]> {
   const groups: NonNullable<MachineMemory["group"]>[] = [];
   const memberships = await read("proc", "self", "cgroup");
   for (const [version, { place, limit, usage, cache }] of VERSIONS.entries()) {
-    const own = (version === 0 ? /^0::(.*)$/m : /^\d+:(?:.*,)?memory(?:,.*)?:(.*)$/m).exec(memberships)?.[1];
+    const own = ownGroup(memberships, version === 0 ? "" : "memory");
     if (own === undefined) continue;
     // Inside a container the group's own path may not be there; then its limit stands at the top.
     const parts = own.split("/").filter((part) => part !== "" && part !== "..");
@@ -58,17 +58,30 @@ async function readGroup(read: Read): Promise<MachineMemory["group"]> {
       if (limitBytes === undefined || limitBytes >= NO_LIMIT) continue;
       const used = amount(await read(...folder, usage)) ?? 0;
       const stat = await read(...folder, "memory.stat");
-      const cached = amount(new RegExp(`^${cache} (\\d+)$`, "m").exec(stat)?.[1] ?? "") ?? 0;
+      const cached = amount(afterName(stat, `${cache} `)) ?? 0;
       groups.push({ limitBytes, availableBytes: Math.max(0, limitBytes - used + cached) });
     }
   }
   return groups.toSorted((a, b) => a.availableBytes - b.availableBytes)[0];
 }
 
+/** Where this process is in the hierarchy of a controller; version 2 has one for all of them, which has no name. */
+function ownGroup(memberships: string, controller: string): string | undefined {
+  const lines = memberships.split("\n").map((line) => line.split(":"));
+  const own = lines.find(([, controllers]) => controllers?.split(",").includes(controller));
+  return own?.slice(2).join(":");
+}
+
 const amount = (text: string): number | undefined =>
   /^\d+$/.test(text.trim()) ? Number(text.trim()) : undefined;
 
 function kibibytesOf(meminfo: string, field: string): number | undefined {
-  const found = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(meminfo)?.[1];
+  const found = /^ +(\d+) kB$/.exec(afterName(meminfo, `${field}:`))?.[1];
   return found === undefined ? undefined : Number(found) * 1024;
+}
+
+/** The rest of the line that begins with `name`. */
+function afterName(text: string, name: string): string {
+  const line = text.split("\n").find((start) => start.startsWith(name));
+  return line?.slice(name.length) ?? "";
 }

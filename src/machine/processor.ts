@@ -21,9 +21,7 @@ const INSTRUCTION_SETS =
 /** @param root where `/proc` is @default the machine's own */
 export async function readProcessor(root = "/"): Promise<Processor> {
   const text = await readFile(path.join(root, "proc", "cpuinfo"), "utf8").catch(() => "");
-  const cpus = text
-    .split(/\n\s*\n/)
-    .map((record) => new Map(record.split("\n").map((line) => line.split(/\s*:\s*/, 2) as [string, string])));
+  const cpus = text.split(/\n\s*\n/).map((record) => new Map(record.split("\n").map(entryOf)));
   const cores = new Set(
     cpus.filter((cpu) => cpu.has("core id")).map((cpu) => `${cpu.get("physical id")}/${cpu.get("core id")}`),
   );
@@ -35,4 +33,9 @@ export async function readProcessor(root = "/"): Promise<Processor> {
     physicalCores: cores.size || undefined,
     instructionSets: flags === undefined ? undefined : INSTRUCTION_SETS.filter((name) => present.has(name)),
   };
+}
+
+function entryOf(line: string): [string, string] {
+  const [name = "", value = ""] = line.split(":", 2);
+  return [name.trim(), value.trim()];
 }

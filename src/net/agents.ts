@@ -6,6 +6,7 @@
 import { Agent as HttpAgent, type AgentOptions } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { isIP, type LookupFunction, type Socket } from "node:net";
+import { cutText } from "../errors.ts";
 import type { AddressPolicy, Target } from "./address-policy.ts";
 import { createResolve, type Resolve } from "./resolve.ts";
 
@@ -13,6 +14,9 @@ export interface Agents {
   httpAgent: HttpAgent;
   httpsAgent: HttpsAgent;
 }
+
+/** Of the host in a sentence; the longest name that there can be. */
+const MAX_HOST_LENGTH = 253;
 
 /** The code of the error that a refused address gives; its message is the end of a sentence. */
 export const ADDRESS_REFUSED = "ADDRESS_REFUSED";
@@ -68,6 +72,6 @@ function checkedLookup(policy: AddressPolicy, resolve: Resolve, target: Target):
 
 /** Names the host and never its addresses: those of internal names are nobody's business. */
 function refused(hostname: string): Error {
-  const message = `the address of ${hostname} is not public, and RETOUCH_ALLOW_PRIVATE_HOSTS does not allow it`;
+  const message = `the address of ${cutText(hostname, MAX_HOST_LENGTH)} is not public, and RETOUCH_ALLOW_PRIVATE_HOSTS does not allow it`;
   return Object.assign(new Error(message), { code: ADDRESS_REFUSED });
 }

@@ -175,7 +175,7 @@ export function probe(
 
 /** The reason in what a process printed: the library that is missing if it says so, or else the error. */
 export function reasonIn(output: string): string {
-  const library = /(\S+?): cannot open shared object file/.exec(output)?.[1];
+  const library = /(?<!\S)(\S+?): cannot open shared object file/.exec(output)?.[1];
   if (library !== undefined) {
     const name = path.basename(library);
     const remedy = REMEDIES.find(([pattern]) => pattern.test(name))?.[1];
@@ -183,6 +183,6 @@ export function reasonIn(output: string): string {
   }
   // The runtime's own errors begin with the place in its source.
   const error = /\bError: (.*)/.exec(output)?.[1]?.replace(/^\/\S+:\d+ .* was false\. /, "");
-  const reason = (error ?? (output.trim() || "it ends without a word")).replace(/\.?\s*$/, "");
+  const reason = (error ?? (output.trim() || "it ends without a word")).trimEnd().replace(/\.$/, "");
   return reason.slice(0, MAX_REASON_CHARACTERS);
 }

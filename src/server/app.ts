@@ -17,10 +17,12 @@ import type { FreeSpace } from "../storage/free-space.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import type { Storage } from "../storage/storage.ts";
 import { version } from "../version.ts";
-import { requireKey } from "./auth.ts";
+import { addAnswerHeaders } from "./answer-headers.ts";
+import { createAuthenticate, createCheckCaller, requireKey } from "./auth.ts";
 import { addBodies } from "./body.ts";
-import { addFailures, answerBrokenCall } from "./failures.ts";
+import { addFailures, answerBrokenCall, answerUnreadable } from "./failures.ts";
 import { addCallLog, addClosing, addCors, addDraining } from "./hooks.ts";
+import { createHostCheck } from "./host-check.ts";
 import { createLimits } from "./limits.ts";
 import { addMetrics } from "./metrics.ts";
 import { addOpenAiErrors } from "./openai/errors.ts";
@@ -29,13 +31,14 @@ import { imageEditSchema } from "./openai/schemas.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { addEndpointRoutes } from "./routes/endpoint.ts";
-import { addFileRoutes } from "./routes/files.ts";
+import { addExampleRoutes, addFileRoutes } from "./routes/files.ts";
 import { createHolds } from "./routes/hold.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
-import { addOperationRoutes } from "./routes/operations.ts";
+import { addOperationRoutes, type NotReady } from "./routes/operations.ts";
 import { addPages } from "./routes/pages.ts";
 import { addSubmitRoutes } from "./routes/submit.ts";
 import type { ServerSettings } from "./settings.ts";
+import { createWrongKeys } from "./wrong-keys.ts";
 
 export interface AppDependencies {
   config: ServerSettings;
@@ -51,8 +54,8 @@ export interface AppDependencies {
   isRefusedAddress: IsRefusedAddress;
   /** The built playground. */
   pagesFolder: string;
-  /** Why edits cannot be done now, in one sentence. */
-  notReady: () => Promise<string | undefined>;
+  /** Why edits cannot be done now. */
+  notReady: () => Promise<NotReady | undefined>;
   /** Workers that give a sign of life. */
   runningWorkers: () => number;
   /** What several servers of one database count together. */
@@ -75,6 +78,8 @@ const MAX_PARAM_LENGTH = 200;
 export async function createApp(dependencies: AppDependencies): Promise<FastifyInstance> {
   const { config, jobs, keys, storage, signedUrls, examples, isRefusedAddress } = dependencies;
   const log = dependencies.log.child({ part: "http" });
+  const authenticate = createAuthenticate(keys, createWrongKeys(config));
+  const checkCaller = createCheckCaller(createHostCheck(config), authenticate);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     // Its own lines show addresses with their signatures.
@@ -89,8 +94,8 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       maxParamLength: MAX_PARAM_LENGTH,
     },
     // Addresses that cannot be decoded, or hold something endless where an id should be.
-    frameworkErrors: (_error, _request, reply: FastifyReply) =>
-      void reply.code(404).send({ error: "not found" }),
+    frameworkErrors: (_error, request, reply: FastifyReply) =>
+      void answerUnreadable(request, reply, checkCaller),
     clientErrorHandler: answerBrokenCall,
   });
 
@@ -104,7 +109,8 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   addDraining(app);
   addCors(app, config.corsOrigin);
   addCallLog(app, log);
-  addFailures(app, log, config.endpointId);
+  addAnswerHeaders(app);
+  addFailures(app, log, { endpointId: config.endpointId, checkCaller });
   const imageEdit = imageEditSchema(config);
   addOpenAiErrors(app, imageEdit);
   const metrics = addMetrics(app, jobs, log);
@@ -144,7 +150,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   await app.register(
     async (scope) => {
       const endpoint = scope.withTypeProvider<TypeBoxTypeProvider>();
-      requireKey(endpoint, keys);
+      requireKey(endpoint, authenticate);
       endpoint.addHook("onRequest", async (request, reply) => {
         const { endpoint: name } = request.params as { endpoint: string };
         if (name !== config.endpointId) return reply.code(404).send({ error: "endpoint not found" });
@@ -158,14 +164,17 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   await app.register(
     async (scope) => {
       const openAi = scope.withTypeProvider<TypeBoxTypeProvider>();
-      requireKey(openAi, keys);
+      requireKey(openAi, authenticate);
       addOpenAiRoutes(openAi, context, imageEdit);
     },
     { prefix: "/v1" },
   );
+  // An address with its signature is a right by itself, whatever name it was given out under.
+  addFileRoutes(app.withTypeProvider<TypeBoxTypeProvider>(), context, checkCaller);
   await app.register(async (scope) => {
     const open = scope.withTypeProvider<TypeBoxTypeProvider>();
-    addFileRoutes(open, context);
+    open.addHook("onRequest", checkCaller);
+    addExampleRoutes(open, context);
     addOperationRoutes(open, { metrics, notReady: dependencies.notReady });
     open.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
     await addPages(open, { folder: dependencies.pagesFolder, publicUrl: config.publicUrl });

@@ -1,6 +1,8 @@
 /** Who calls: the API key of the Authorization header, with or without "Bearer" before it. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Keys } from "../keys/contracts.ts";
+import { foreignHost, type HostCheck } from "./host-check.ts";
+import type { WrongKeys } from "./wrong-keys.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -13,10 +15,24 @@ declare module "fastify" {
 
 const MAX_HEADER_LENGTH = 300;
 
+/** @returns the id of the key, or undefined where there is none that counts @throws where too many did not */
+export type Authenticate = (request: FastifyRequest) => Promise<string | undefined>;
+
+export function createAuthenticate(keys: Pick<Keys, "verify">, wrongKeys: WrongKeys): Authenticate {
+  return async ({ headers, raw }) => {
+    const header = headers.authorization?.trim() ?? "";
+    if (header === "") return undefined;
+    const key = header.length > MAX_HEADER_LENGTH ? undefined : /^(?:bearer\s+)?(\S+)$/i.exec(header)?.[1];
+    const record = key === undefined ? undefined : await keys.verify(key);
+    if (record === undefined) wrongKeys.count(raw.socket.remoteAddress);
+    return record?.id;
+  };
+}
+
 /** Answers 401 on the routes of `app`, before the body is read and before anything is said about what exists. */
-export function requireKey(app: FastifyInstance, keys: Pick<Keys, "verify">): void {
+export function requireKey(app: FastifyInstance, authenticate: Authenticate): void {
   app.addHook("onRequest", async (request, reply) => {
-    const keyId = await authenticate(request, keys);
+    const keyId = await authenticate(request);
     if (keyId === undefined) {
       return reply.code(401).header("www-authenticate", "Bearer").send({ error: "unauthorized" });
     }
@@ -27,13 +43,12 @@ export function requireKey(app: FastifyInstance, keys: Pick<Keys, "verify">): vo
   });
 }
 
-/** @returns the id of the key, or undefined where there is none that counts */
-async function authenticate(
-  request: FastifyRequest,
-  keys: Pick<Keys, "verify">,
-): Promise<string | undefined> {
-  const header = request.headers.authorization?.trim() ?? "";
-  const key = /^(?:bearer\s+)?(\S+)$/i.exec(header)?.[1];
-  if (key === undefined || header.length > MAX_HEADER_LENGTH) return undefined;
-  return (await keys.verify(key))?.id;
+/** Refuses a call that has neither a name of this server's nor a key. @throws RetouchError HOST_UNKNOWN */
+export type CheckCaller = (request: FastifyRequest) => Promise<void>;
+
+export function createCheckCaller(isOwnHost: HostCheck, authenticate: Authenticate): CheckCaller {
+  return async (request) => {
+    if (isOwnHost(request.headers.host)) return;
+    if ((await authenticate(request)) === undefined) throw foreignHost();
+  };
 }

@@ -4,6 +4,8 @@ import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RetouchError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { ANSWER_HEADERS } from "./answer-headers.ts";
+import type { CheckCaller } from "./auth.ts";
 import { createMethodTable } from "./method-table.ts";
 
 type Failure = Partial<FastifyError> & { retryAfterSeconds?: number };
@@ -23,12 +25,20 @@ const HTTP_FAULTS: Readonly<Record<string, { status: number; error: string }>> =
 };
 const NO_HTTP = { status: 400, error: "The request is not valid HTTP." };
 
-/** @param endpointId another endpoint's name is told apart from a path that does not exist */
-export function addFailures(app: FastifyInstance, log: Log, endpointId: string): void {
+/**
+ * @param options.endpointId another endpoint's name is told apart from a path that does not exist
+ * @param options.checkCaller asked before anything is said about a path
+ */
+export function addFailures(
+  app: FastifyInstance,
+  log: Log,
+  { endpointId, checkCaller }: { endpointId: string; checkCaller: CheckCaller },
+): void {
   const table = createMethodTable(app);
   // As soon as its head is there: the body of a call that has no route may be anything.
   app.addHook("onRequest", async (request, reply) => {
     if (!request.is404) return;
+    await checkCaller(request);
     const path = request.url.replace(/\?.*$/s, "");
     const methods = table.methodsOf(path);
     if (methods.length === 0) {
@@ -45,14 +55,29 @@ export function addFailures(app: FastifyInstance, log: Log, endpointId: string):
   app.setErrorHandler((error: Failure, request, reply) => answer(error, request, reply, log));
 }
 
+/** Answers an address that cannot be decoded, or holds something endless where an id should be. */
+export async function answerUnreadable(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  checkCaller: CheckCaller,
+): Promise<void> {
+  const refusal = await checkCaller(request).catch((error: Failure) => error);
+  const isForeign = refusal instanceof RetouchError && refusal.code === "HOST_UNKNOWN";
+  await reply
+    .code(isForeign ? refusal.httpStatus : 404)
+    .headers(ANSWER_HEADERS)
+    .send({ error: isForeign ? refusal.message : "not found" });
+}
+
 /** Answers what is no HTTP, or came too slowly, and ends the connection. */
 export function answerBrokenCall({ code }: { code?: string }, socket: Socket): void {
   if (!socket.writable) return;
   const { status, error } = HTTP_FAULTS[code ?? ""] ?? NO_HTTP;
   const body = JSON.stringify({ error });
+  const headers = Object.entries(ANSWER_HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\nConnection: close\r\n` +
-      `Content-Length: ${body.length}\r\n\r\n${body}`,
+      `${headers.join("")}Content-Length: ${body.length}\r\n\r\n${body}`,
   );
 }
 
@@ -64,12 +89,18 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
     // Fastify would close the connection on a body that it did not read, and a client that still writes would see no
     // answer but a broken connection. Left open, Node reads what comes, keeps none of it, and ends it after a time.
     void reply.removeHeader("connection");
-    return reply.code(status).send({ error: SENTENCES[error.code ?? ""] ?? error.message ?? "bad request" });
+    return reply.code(status).send({ error: sentenceOf(error) });
   }
   const { method, id } = request;
   log.error({ err: error, reqId: id, method, route: request.routeOptions.url }, "A call failed.");
   const sentence = status === 503 ? "The service cannot answer now; try again later." : "internal error";
   return reply.code(status).send({ error: sentence });
+}
+
+/** Ours are made to be shown; those of libraries are not. */
+function sentenceOf(error: Failure): string {
+  const isOwn = error instanceof RetouchError || error.retryAfterSeconds !== undefined;
+  return isOwn ? error.message! : (SENTENCES[error.code ?? ""] ?? "The request is not valid.");
 }
 
 /** 500 is for defects; what may pass by itself, such as a database that is away, is 503. */

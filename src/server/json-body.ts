@@ -4,12 +4,11 @@
  * or none. All of it costs milliseconds for megabytes, whatever they are: a body must not stop the whole server.
  */
 import { isAscii, isUtf8 } from "node:buffer";
-import { RetouchError } from "../errors.ts";
+import { RetouchError, shownValue } from "../errors.ts";
 
 const MAX_DEPTH = 32;
 /** Objects, lists, and what is in them. Parsing millions of small values takes seconds; pictures are one text each. */
 const MAX_PARTS = 10_000;
-const MAX_SHOWN_KEY = 100;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -29,7 +28,7 @@ export function parseJsonBody(bytes: Buffer): unknown {
   const repeatedKey = findRepeatedKey(text);
   const value = parse(text);
   if (repeatedKey !== undefined) {
-    throw invalid(`The body has the key ${JSON.stringify(repeatedKey.slice(0, MAX_SHOWN_KEY))} twice.`);
+    throw invalid(`The body has the key ${shownValue(repeatedKey)} twice.`);
   }
   // Bytes that are UTF-8 hold neither; only an escape can bring them in.
   if (text.includes("\\u") && hasBrokenText(value)) {

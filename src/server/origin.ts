@@ -1,7 +1,13 @@
 /** Where clients reach this server, and which addresses are its own. */
 import type { FastifyRequest } from "fastify";
 
-const HOST = /^(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/i;
+const HOST = /^(?<name>[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::(?<port>\d{1,5}))?$/i;
+
+/** Name and port of a `Host`; an address of version 6 in its brackets. @returns undefined for what is none */
+export function partsOfHost(host: string): { name: string; port: string | undefined } | undefined {
+  const { name, port } = HOST.exec(host)?.groups ?? {};
+  return name === undefined ? undefined : { name, port };
+}
 
 /** The origin that a call came in by, without a slash at the end. Never wrong in form: `Host` is anybody's text. */
 export function originOf({ protocol, host, raw }: FastifyRequest): string {

@@ -28,6 +28,12 @@ export const DEFECTS = {
   500: Failure("A defect of the server; its log says more."),
   503: Failure("The service cannot answer now.", RETRY_AFTER),
 };
+/** What any route without an API key may answer besides its result. */
+export const KEYLESS_FAILURES = {
+  421: Failure("The Host of the call is none of this server's, and there is no key."),
+  429: Failure("Too many calls with wrong keys.", RETRY_AFTER),
+  ...DEFECTS,
+};
 /** What any route with an API key may answer besides its result. */
 export const FAILURES = {
   400: Failure("Something in the call is wrong; the sentence names it."),

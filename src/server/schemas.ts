@@ -4,13 +4,33 @@
  */
 import { type Static, Type } from "typebox";
 
+/** The longest texts that are taken, in characters. A picture as a text is as long as its route's bodies may be. */
+export const LENGTHS = {
+  prompt: 4000,
+  size: 40,
+  loraName: 100,
+  /** As of a picture's address: tokens in a query take some thousand characters, and many receivers no more. */
+  url: 8192,
+  accessId: 200,
+  accessSecret: 1000,
+  bucketName: 255,
+  endpointUrl: 2048,
+  objectPath: 900,
+  idempotencyKey: 255,
+  /** Of the texts of others' APIs that say nothing to this one. */
+  ignored: 1000,
+} as const;
+
+const Text = (maxLength: number, description?: string) =>
+  Type.String({ minLength: 1, maxLength, ...(description !== undefined && { description }) });
+
 /** What clients of several generations send. Keys that are not here are ignored: clients add their own. */
 export function editInputSchema({ minSide, maxSide }: { minSide: number; maxSide: number }) {
   const side = (description: string) =>
     Type.Optional(Type.Integer({ minimum: minSide, maximum: maxSide, description }));
   return Type.Object(
     {
-      prompt: Type.String({ minLength: 1, maxLength: 4000, description: "What to change." }),
+      prompt: Type.String({ minLength: 1, maxLength: LENGTHS.prompt, description: "What to change." }),
       image: Type.Optional(
         Type.String({ minLength: 1, description: "The picture: an http(s) URL, a data URL or base64." }),
       ),
@@ -23,7 +43,7 @@ export function editInputSchema({ minSide, maxSide }: { minSide: number; maxSide
       ),
       negative_prompt: Type.Optional(
         Type.String({
-          maxLength: 4000,
+          maxLength: LENGTHS.prompt,
           description: "What to steer away from; a second pass a step.",
           default: "",
         }),
@@ -34,6 +54,7 @@ export function editInputSchema({ minSide, maxSide }: { minSide: number; maxSide
       size: Type.Optional(
         Type.String({
           pattern: "^\\s*\\d{1,5}\\s*[*xX]\\s*\\d{1,5}\\s*$",
+          maxLength: LENGTHS.size,
           default: "1024*1024",
           description: `width*height, each from ${minSide} to ${maxSide}`,
         }),
@@ -82,8 +103,8 @@ export function editInputSchema({ minSide, maxSide }: { minSide: number; maxSide
       loras: Type.Optional(
         Type.Array(
           Type.Object({
-            name: Type.Optional(Type.String({ minLength: 1, description: "A LoRA that this server has." })),
-            path: Type.Optional(Type.String({ minLength: 1, description: "Another name of `name`." })),
+            name: Type.Optional(Text(LENGTHS.loraName, "A LoRA that this server has.")),
+            path: Type.Optional(Text(LENGTHS.loraName, "Another name of `name`.")),
             scale: Type.Optional(
               Type.Number({ minimum: -10, maximum: 10, default: 1, description: "Its strength." }),
             ),
@@ -105,8 +126,15 @@ export function jobBodySchema<Input extends ReturnType<typeof editInputSchema>>(
   return Type.Object(
     {
       input,
-      webhook: Type.Optional(Type.String({ description: "http(s) URL that the finished job is posted to." })),
-      webhookV2: Type.Optional(Type.String({ description: "Another name of `webhook`." })),
+      webhook: Type.Optional(
+        Type.String({
+          maxLength: LENGTHS.url,
+          description: "http(s) URL that the finished job is posted to.",
+        }),
+      ),
+      webhookV2: Type.Optional(
+        Type.String({ maxLength: LENGTHS.url, description: "Another name of `webhook`." }),
+      ),
       policy: Type.Optional(
         Type.Object(
           {
@@ -126,11 +154,11 @@ export function jobBodySchema<Input extends ReturnType<typeof editInputSchema>>(
       s3Config: Type.Optional(
         Type.Object(
           {
-            accessId: Type.String({ minLength: 1 }),
-            accessSecret: Type.String({ minLength: 1 }),
-            bucketName: Type.String({ minLength: 1 }),
-            endpointUrl: Type.String({ minLength: 1 }),
-            objectPath: Type.Optional(Type.String()),
+            accessId: Text(LENGTHS.accessId),
+            accessSecret: Text(LENGTHS.accessSecret),
+            bucketName: Text(LENGTHS.bucketName),
+            endpointUrl: Text(LENGTHS.endpointUrl),
+            objectPath: Type.Optional(Type.String({ maxLength: LENGTHS.objectPath })),
           },
           {
             additionalProperties: true,
@@ -149,7 +177,7 @@ export const EndpointParams = Type.Object({ endpoint: Type.String() });
 export const JobParams = Type.Object({ endpoint: Type.String(), id: Type.String() });
 export const SubmitHeaders = Type.Object({
   "idempotency-key": Type.Optional(
-    Type.String({ description: "The same key with the same body stands for the same job." }),
+    Text(LENGTHS.idempotencyKey, "The same key with the same body stands for the same job."),
   ),
 });
 export const FileParams = Type.Object({ name: Type.String() });

@@ -1,10 +1,14 @@
 /** The settings that the server reads; `config/` fills them in, with their defaults. */
 import type { Config } from "../config/settings.ts";
 import type { InputSettings } from "./edit-input.ts";
+import type { HostSettings } from "./host-check.ts";
 import type { LimitSettings } from "./limits.ts";
+import type { WrongKeySettings } from "./wrong-keys.ts";
 
 export type ServerSettings = InputSettings &
   LimitSettings &
+  HostSettings &
+  WrongKeySettings &
   Pick<
     Config,
     | "endpointId"

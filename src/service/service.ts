@@ -21,6 +21,7 @@ import { connectionFailure } from "../net/failures.ts";
 import { createHttpClient } from "../net/http-client.ts";
 import { isRefusedLiterally } from "../net/literal-address.ts";
 import { addressIn, createApp } from "../server/app.ts";
+import type { NotReady } from "../server/routes/operations.ts";
 import { toWireJob } from "../server/wire.ts";
 import { createFreeSpace } from "../storage/free-space.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
@@ -160,14 +161,14 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<str
 }
 
 /** Ready: the database answers, and a worker here or elsewhere has warmed up. */
-async function notReady(data: Data, workers: readonly Worker[]): Promise<string | undefined> {
+async function notReady(data: Data, workers: readonly Worker[]): Promise<NotReady | undefined> {
   try {
     const health = await readHealth(data.context);
     if (health.workers.ready > 0) return undefined;
-    const reason = workers.map((worker) => worker.status().reason).find((found) => found !== undefined);
-    return reason ?? "No worker is ready yet.";
+    // Its worker has logged it.
+    return workers.some((worker) => worker.status().reason !== undefined) ? "engine" : "worker";
   } catch {
-    return "The database does not answer.";
+    return "database";
   }
 }
 

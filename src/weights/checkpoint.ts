@@ -19,12 +19,12 @@ const GGUF = /\.gguf$/i;
 const NO_FILE_NAMES = new Set(["", ".", ".."]);
 
 /** Hugging Face's tools keep `org/name` so, in a folder with the commit's hash for a name. */
-const SNAPSHOT = /[/\\]models--(?:[^/\\]+--)?([^/\\]+)[/\\]snapshots[/\\][^/\\]+$/;
+const SNAPSHOT = /[/\\]models--([^/\\]+)[/\\]snapshots[/\\][^/\\]+$/;
 
 /** What people call a checkpoint: its folder's name, or that of the repository it was pulled from. */
 export function checkpointName(folder: string): string {
   const whole = path.resolve(folder);
-  return SNAPSHOT.exec(whole)?.[1] ?? path.basename(whole);
+  return SNAPSHOT.exec(whole)?.[1]?.split("--").at(-1) || path.basename(whole);
 }
 
 /** Single files that stand in the place of components. */

@@ -166,7 +166,9 @@ export class WeightSet {
     );
     const value = values.length === 1 ? values[0]! : concat(values, 0);
     const scale = "parts" in stored ? stored.scale : undefined;
-    return scale ? mul(value, this.#external(key.replace(/[^.]*$/, "scale_weight"), scale)) : value;
+    return scale
+      ? mul(value, this.#external(`${key.slice(0, key.lastIndexOf(".") + 1)}scale_weight`, scale))
+      : value;
   }
 
   #external(name: string, { file, dtype, shape, byteOffset, byteLength }: StoredTensor): Value {

@@ -49,6 +49,7 @@ describe("the settings", () => {
       purgeRate: 2,
       requestsRate: 10,
       requestsConcurrency: 2,
+      wrongKeyRate: 100,
       ratePerWorker: 50,
       maxQueued: 50,
       maxQueuedPerWorker: 500,

@@ -5,6 +5,7 @@ import {
   byteSize,
   decimal,
   duration,
+  hosts,
   httpAddress,
   integer,
   list,
@@ -95,6 +96,23 @@ describe("an address", () => {
   ])("is not %j", (text) => {
     expect(httpAddress.parse(text)).toBeUndefined();
   });
+});
+
+describe("hosts", () => {
+  it.each([
+    ["retouch", ["retouch"]],
+    ["edit.example.com, *.example.com,name:8000,*", ["edit.example.com", "*.example.com", "name:8000", "*"]],
+    ["*:8443", ["*:8443"]],
+  ])("are %s", (text, expected) => {
+    expect(hosts.parse(text)).toEqual(expected);
+  });
+
+  it.each([",", "https://edit.example.com", "a/b", "a b", "*example.com", "a.*.com", "name:port", "a..b"])(
+    "are not %j",
+    (text) => {
+      expect(hosts.parse(text)).toBeUndefined();
+    },
+  );
 });
 
 describe("a list", () => {

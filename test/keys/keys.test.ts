@@ -91,6 +91,62 @@ describeOnDatabases("API keys", (bench) => {
     }
   });
 
+  it("cost no query each where they are made up, one after the other or together", async () => {
+    const { key, record } = await keys.create("shop");
+    await keys.verify(key);
+    const made = (index: number): string => `rtk_${createHash("sha256").update(`${index}`).digest("hex")}`;
+    queries = 0;
+    for (let index = 0; index < 500; index += 1) expect(await keys.verify(made(index))).toBeUndefined();
+    await Promise.all(Array.from({ length: 5000 }, (_, index) => keys.verify(made(1000 + index))));
+    expect(await keys.verify(key)).toEqual(record);
+    // One a second, in case that news of a key got lost.
+    expect(queries).toBeLessThan(20);
+  });
+
+  it.each(["", "short", "x".repeat(201), "x".repeat(1e6), "a key with blanks in it", "ключ-как-ключ-но-нет"])(
+    "cost nothing where they cannot be any (%#)",
+    async (wrong) => {
+      queries = 0;
+      expect(await keys.verify(wrong)).toBeUndefined();
+      expect(queries).toBe(0);
+    },
+  );
+
+  it("are known a second after they were made elsewhere, even where the news of it was lost", async () => {
+    const { database } = bench.context;
+    const deaf = createKeys(database, { on: () => () => {} });
+    expect(await deaf.verify(CHOSEN)).toBeUndefined();
+    const record = await keys.ensure(CHOSEN, "chosen");
+    await expect.poll(() => deaf.verify(CHOSEN), { timeout: 3000 }).toEqual(record);
+    await keys.revoke(record.id);
+    await expect.poll(() => deaf.verify(CHOSEN), { timeout: 7000 }).toBeUndefined();
+    deaf.close();
+  });
+
+  it("are asked for where there are more than fit into memory, many in a query", async () => {
+    const { database, events } = bench.context;
+    const made = await Promise.all(["a", "b", "c", "d"].map((name) => keys.create(name)));
+    let asked = 0;
+    const query: typeof database.query = (text, values) => {
+      asked += 1;
+      return database.query(text, values);
+    };
+    const many = createKeys({ ...database, query }, events, { maxKeys: 2 });
+    for (const { key, record } of made) expect(await many.verify(key)).toEqual(record);
+    asked = 0;
+    const wrong = Array.from({ length: 900 }, (_, index) => many.verify(`${CHOSEN}-${index}`));
+    expect(new Set(await Promise.all(wrong))).toEqual(new Set([undefined]));
+    expect(asked).toBeLessThan(10);
+    // Those that were made up have driven out none that exists.
+    const [{ key, record }] = [made[3]!];
+    asked = 0;
+    expect(await many.verify(key)).toEqual(record);
+    expect(asked).toBe(0);
+    await keys.revoke(record.id);
+    await expect.poll(() => many.verify(key), { timeout: 3000 }).toBeUndefined();
+    many.close();
+  });
+
   it("are looked up again where the database did not answer", async () => {
     const { key, record } = await keys.create("shop");
     const { database, events } = bench.context;

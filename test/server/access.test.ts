@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
+import { createWrongKeys, networkOf } from "../../src/server/wrong-keys.ts";
 import { documentOf, ENDPOINT, INPUT, KEY, OTHER_KEY, startServer } from "./server.ts";
 
 describe("the API key", () => {
@@ -55,6 +56,71 @@ describe("the API key", () => {
       "5",
       { error: "The service cannot answer now; try again later." },
     ]);
+  });
+});
+
+describe("wrong keys", () => {
+  const limits = { wrongKeyRate: 3, rateWindowMs: 400 };
+  const from = (remoteAddress: string) => ({ url: `${ENDPOINT}/health`, remoteAddress });
+  const wrong = { authorization: "Bearer wrong" };
+
+  it("are counted for each address, and only they are refused", async () => {
+    const { inject } = await startServer(limits);
+    const call = (address: string, headers: Record<string, string> = wrong) =>
+      inject({ ...from(address), headers });
+    for (let index = 0; index < 3; index += 1) expect((await call("192.0.2.1")).statusCode).toBe(401);
+    const refused = await call("192.0.2.1");
+    expect([refused.statusCode, refused.headers["retry-after"], refused.json()]).toEqual([
+      429,
+      "1",
+      { error: "More than 3 calls with a wrong key in 0.4 s; try again later." },
+    ]);
+    // Many callers may be behind one address.
+    expect((await call("192.0.2.1", { authorization: KEY })).statusCode).toBe(200);
+    expect((await call("192.0.2.1", {})).statusCode).toBe(401);
+    expect((await call("192.0.2.2")).statusCode).toBe(401);
+    await expect.poll(async () => (await call("192.0.2.1")).statusCode, { interval: 50 }).toBe(401);
+  });
+
+  it("count the same on all routes, malformed ones too", async () => {
+    const { inject } = await startServer(limits);
+    for (const [url, authorization] of [
+      [`${ENDPOINT}/usage`, "Basic a b"],
+      ["/v1/models", "x".repeat(400)],
+      [`${ENDPOINT}/status/x`, "wrong"],
+    ] as const) {
+      expect((await inject({ url, headers: { authorization } })).statusCode).toBe(401);
+    }
+    const refused = await inject({ url: "/v1/models", headers: wrong });
+    expect(refused.statusCode).toBe(429);
+    expect(refused.json()).toMatchObject({ error: { code: "rate_limit_exceeded" } });
+  });
+
+  it.each([
+    ["2001:db8:1:2:3::1", "2001:db8:1:2::9"],
+    ["2001:db8::1", "2001:db8:0:0:ffff::"],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["fe80::1%eth0", "fe80::2%eth1"],
+    ["::1", "::2"],
+  ])("of %s and %s come from the same network", (one, other) => {
+    expect(networkOf(one)).toBe(networkOf(other));
+  });
+
+  it.each([
+    ["2001:db8:1:2::1", "2001:db8:1:3::1"],
+    ["192.0.2.1", "192.0.2.2"],
+    ["::ffff:192.0.2.1", "::ffff:192.0.2.2"],
+  ])("of %s and %s do not", (one, other) => {
+    expect(networkOf(one)).not.toBe(networkOf(other));
+  });
+
+  it("are counted for so many addresses and no more", () => {
+    const wrongKeys = createWrongKeys({ wrongKeyRate: 1, rateWindowMs: 60_000 });
+    wrongKeys.count("192.0.2.1");
+    expect(() => wrongKeys.count("192.0.2.1")).toThrow("More than 1 calls");
+    for (let index = 0; index < 10_000; index += 1) wrongKeys.count(`10.0.${index >> 8}.${index & 255}`);
+    expect(() => wrongKeys.count("10.0.0.0")).toThrow("More than 1 calls");
+    expect(() => wrongKeys.count("192.0.2.1")).not.toThrow();
   });
 });
 

@@ -63,7 +63,7 @@ describe("/files", () => {
     for (const method of ["GET", "HEAD"] as const) {
       const response = await inject({ method, url: signedUrls.sign(key, new Date(0)) });
       expect(response.statusCode).toBe(410);
-      expect(response.headers["cache-control"]).toBeUndefined();
+      expect(response.headers["cache-control"]).toBe("no-store");
       if (method === "GET") expect(response.json()).toEqual({ error: "The file has expired." });
     }
   });
@@ -85,7 +85,7 @@ describe("/files", () => {
     ]) {
       const response = await inject({ url: wrong });
       expect([response.statusCode, response.json()], wrong).toEqual([404, { error: "file not found" }]);
-      expect(response.headers["cache-control"]).toBeUndefined();
+      expect(response.headers["cache-control"]).toBe("no-store");
       expect(response.headers["etag"]).toBeUndefined();
     }
     expect(storage.objects.size).toBe(1);

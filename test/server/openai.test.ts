@@ -355,7 +355,11 @@ describe("POST /v1/images/edits", () => {
 
   it.each([
     ["a boundary that is not in it", "multipart/form-data; boundary=none", "The body is not a valid form."],
-    ["no boundary", "multipart/form-data", "The content type of the form names no boundary."],
+    [
+      "no boundary",
+      "multipart/form-data",
+      "The content type of the form names no boundary, or too long a one.",
+    ],
   ])("refuses a form with %s", async (_, contentType, message) => {
     const server = await startServer();
     const fields = { image: PICTURE, prompt: "a" };

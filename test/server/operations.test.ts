@@ -1,17 +1,24 @@
 import { describe, expect, it } from "vitest";
+import type { NotReady } from "../../src/server/routes/operations.ts";
 import { startServer } from "./server.ts";
 
 describe("/healthz and /readyz", () => {
   it("say that the process answers, and when edits can be done", async () => {
-    let reason: string | undefined = "The worker is warming up.";
+    let reason: NotReady | undefined = "worker";
     const { inject } = await startServer({}, { notReady: async () => reason });
     expect((await inject({ url: "/healthz" })).json()).toEqual({ status: "ok" });
     const waiting = await inject({ url: "/readyz" });
     expect([waiting.statusCode, waiting.headers["retry-after"], waiting.json()]).toEqual([
       503,
       "1",
-      { error: "The worker is warming up." },
+      { error: "No worker is ready yet." },
     ]);
+    reason = "engine";
+    expect((await inject({ url: "/readyz" })).json()).toEqual({
+      error: "The engine cannot be loaded; the log says why.",
+    });
+    reason = "database";
+    expect((await inject({ url: "/readyz" })).json()).toEqual({ error: "The database does not answer." });
     reason = undefined;
     const ready = await inject({ url: "/readyz" });
     expect([ready.statusCode, ready.json()]).toEqual([200, { status: "ready" }]);

@@ -9,4 +9,4 @@ export function costOf({ amount, per }: Price, { width, height }: { width: numbe
 }
 
 /** Without a currency: the server's operator knows which. */
-export const showCost = (cost: number): string => cost.toFixed(6).replace(/\.?0+$/, "") || "0";
+export const showCost = (cost: number): string => String(Number(cost.toFixed(6)));

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import { RetouchError } from "../../errors.ts";
+import { RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit } from "../../jobs/job.ts";
 import { editOf, type InputSettings } from "../edit-input.ts";
 import { sentenceOf } from "../sentences.ts";
@@ -24,7 +24,7 @@ export interface ImageEditRequest {
   isByAddress: boolean;
 }
 
-const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
+const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 const NUMBER_OF_SEEDS = 2 ** 32;
 /** Half of the endpoint's own number, and the most that it takes; any other quality is its own number. */
 const STEPS_OF_QUALITY: Readonly<Record<string, number>> = { low: 14, high: 50, xhigh: 50, max: 50 };
@@ -47,7 +47,7 @@ export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema):
     // Clients send an empty text for none.
     if (value === "") continue;
     if (name === "image" || name === "image[]") images.push(value);
-    else if (fields.has(name)) throw invalid(`The form has ${JSON.stringify(name.slice(0, 100))} twice.`);
+    else if (fields.has(name)) throw invalid(`The form has ${shownValue(name)} twice.`);
     else fields.set(name, typeof value === "string" ? typed(value, properties[name]) : value);
   }
   return { fields: Object.fromEntries(fields), images };

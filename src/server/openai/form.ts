@@ -1,7 +1,7 @@
 /** Bodies as HTML forms send them: multipart/form-data (RFC 7578), of no more parts than anyone needs. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Busboy } from "@fastify/busboy";
-import { RetouchError } from "../../errors.ts";
+import { RetouchError, shownValue } from "../../errors.ts";
 
 /** A field: a text, or the bytes of a file. */
 export interface FormPart {
@@ -11,6 +11,13 @@ export interface FormPart {
 
 const MAX_PARTS = 100;
 const MAX_HEADERS = 20;
+/** Of a part's headers, which hold the name of its field and of its file. */
+const MAX_HEADER_BYTES = 8 * 1024;
+const MAX_NAME_LENGTH = 100;
+/** Of a text: the longest that any field may have, in the widest characters. */
+const MAX_TEXT_BYTES = 16 * 1024;
+/** Fields whose text may be a picture, and as long as the body. */
+const PICTURES: ReadonlySet<string> = new Set(["image", "image[]"]);
 /** So much is looked at in one turn of the event loop: the worst, parts and nothing else, takes milliseconds. */
 const CHUNK_BYTES = 64 * 1024;
 const MALFORMED = "The body is not a valid form.";
@@ -30,12 +37,24 @@ export async function parseForm(body: Buffer, contentType: string): Promise<Form
       faults.push(sentence);
       resolve();
     };
-    parser.on("field", (name, value) => {
+    /** A part without a name is nobody's. */
+    const nameOf = (name: string | undefined = ""): string => {
+      if (name.length > MAX_NAME_LENGTH) {
+        refuse(`The form has a field whose name is longer than ${MAX_NAME_LENGTH} characters.`);
+      }
+      return name;
+    };
+    parser.on("field", (given, value) => {
+      const name = nameOf(given);
+      if (!PICTURES.has(name) && Buffer.byteLength(value) > MAX_TEXT_BYTES) {
+        refuse(`The form has more than ${MAX_TEXT_BYTES} bytes of text in ${shownValue(name)}.`);
+      }
       // No database keeps it.
       if (value.includes("\0")) refuse("The form has U+0000 in a text.");
       parts.push({ name, value });
     });
-    parser.on("file", (name, file) => {
+    parser.on("file", (given, file) => {
+      const name = nameOf(given);
       const part: FormPart = { name, value: Buffer.alloc(0) };
       const chunks: Buffer[] = [];
       parts.push(part);
@@ -63,11 +82,16 @@ function createParser(contentType: string): InstanceType<typeof Busboy> {
   try {
     return new Busboy({
       headers: { "content-type": contentType },
-      // The body's own limit is the only one for a text, which may be a picture as a data URL.
-      limits: { parts: MAX_PARTS, headerPairs: MAX_HEADERS, fieldSize: Infinity },
+      // The body's own limit is the only one for the text of a picture.
+      limits: {
+        parts: MAX_PARTS,
+        headerPairs: MAX_HEADERS,
+        headerSize: MAX_HEADER_BYTES,
+        fieldSize: Infinity,
+      },
     });
   } catch {
-    throw invalid("The content type of the form names no boundary.");
+    throw invalid("The content type of the form names no boundary, or too long a one.");
   }
 }
 

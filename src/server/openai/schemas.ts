@@ -5,7 +5,7 @@
  */
 import { type Static, type TSchema, Type } from "typebox";
 import { Omittable } from "../replies.ts";
-import { type EditInput, editInputSchema } from "../schemas.ts";
+import { type EditInput, editInputSchema, LENGTHS } from "../schemas.ts";
 
 /** A picture each, with seeds of their own. */
 const MAX_PICTURES = 4;
@@ -34,13 +34,16 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
       size: Type.Optional(
         Type.String({
           pattern: "^\\s*(auto|\\d{1,5}\\s*[*xX]\\s*\\d{1,5})\\s*$",
+          maxLength: LENGTHS.size,
           default: "auto",
           description:
             `auto, which is 1024x1024, or a width and a height such as 1536x1024, ` +
             `each from ${limits.minSide} to ${limits.maxSide}`,
         }),
       ),
-      model: Type.Optional(Type.String({ description: "Any: there is one model." })),
+      model: Type.Optional(
+        Type.String({ maxLength: LENGTHS.ignored, description: "Any: there is one model." }),
+      ),
       n: Type.Optional(
         Type.Integer({
           minimum: 1,
@@ -63,8 +66,8 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
       output_compression: Type.Optional(Type.Integer({ minimum: 100, maximum: 100 })),
       partial_images: Type.Optional(Type.Integer({ minimum: 0, maximum: 0 })),
       stream: Type.Optional(Type.Boolean({ description: "Must be false.", default: false })),
-      user: Type.Optional(Type.String({ description: "Not kept." })),
-      safety_identifier: Type.Optional(Type.String({ description: "Not kept." })),
+      user: Type.Optional(Type.String({ maxLength: LENGTHS.ignored, description: "Not kept." })),
+      safety_identifier: Type.Optional(Type.String({ maxLength: LENGTHS.ignored, description: "Not kept." })),
     },
     { additionalProperties: true },
   );

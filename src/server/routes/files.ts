@@ -1,7 +1,8 @@
 /** Pictures: results by their signed addresses, and the examples that ship. No API key: the address is the right to it. */
 import { readFile } from "node:fs/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { DEFECTS, ErrorReply, NotModified, Picture } from "../replies.ts";
+import type { CheckCaller } from "../auth.ts";
+import { ErrorReply, KEYLESS_FAILURES, NotModified, Picture } from "../replies.ts";
 import { FileParams, FileQuery } from "../schemas.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
 
@@ -12,9 +13,14 @@ const HEADERS = {
   "content-security-policy": "default-src 'none'; sandbox",
   "cross-origin-resource-policy": "cross-origin",
 };
-const FAILURES = { 404: ErrorReply, ...DEFECTS };
+const FAILURES = { 404: ErrorReply, ...KEYLESS_FAILURES };
 
-export function addFileRoutes(app: TypedApp, { storage, signedUrls, examples }: RouteContext): void {
+/** @param checkCaller asked about whoever has no signature */
+export function addFileRoutes(
+  app: TypedApp,
+  { storage, signedUrls }: RouteContext,
+  checkCaller: CheckCaller,
+): void {
   app.get(
     "/files/:name",
     {
@@ -26,10 +32,11 @@ export function addFileRoutes(app: TypedApp, { storage, signedUrls, examples }: 
       },
     },
     async (request, reply) => {
-      void reply.headers(HEADERS);
       const now = new Date();
       const { name } = request.params;
       const verified = signedUrls.verify(name, request.query, now);
+      if (verified.state === "invalid") await checkCaller(request);
+      void reply.headers(HEADERS);
       if (verified.state === "expired") return reply.code(410).send({ error: "The file has expired." });
       if (verified.state === "invalid") return notFound(reply);
       // A name stands for the same bytes for ever, so it says whether a copy is still good.
@@ -45,7 +52,9 @@ export function addFileRoutes(app: TypedApp, { storage, signedUrls, examples }: 
       return sendPicture(reply, found.bytes, found.contentType);
     },
   );
+}
 
+export function addExampleRoutes(app: TypedApp, { examples }: RouteContext): void {
   app.get(
     "/examples/:name",
     {

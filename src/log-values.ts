@@ -1,0 +1,79 @@
+/**
+ * What a line of the log may hold of a value: texts are cut, lists and objects as well, and of an error there is what
+ * says where it came from. Other fields of an error hold what was sent: the row that a database refused, with its
+ * prompt, or the request that a bucket answered.
+ */
+import { cutText } from "./errors.ts";
+
+type Fields = Record<string, unknown>;
+
+const MAX_TEXT = 2000;
+const MAX_STACK = 4000;
+const MAX_ENTRIES = 50;
+const MAX_DEPTH = 6;
+/** Of an error's causes, one below the other. */
+const MAX_CAUSES = 5;
+/** Of systems, databases and services: codes and names, and none of what somebody sent. */
+const FIELDS_OF_ERRORS = ["code", "errno", "syscall", "constraint", "table", "column", "httpStatus"] as const;
+
+/** The fields of a line. @param depth of what is in them */
+export function shortFields(fields: object, depth = 1): Fields {
+  return Object.fromEntries(
+    Object.entries(fields)
+      .slice(0, MAX_ENTRIES)
+      .map(([name, value]) => [cutText(name, MAX_TEXT), shortValue(value, depth)]),
+  );
+}
+
+/** What a method of the log is called with. An error's own sentence is the line's where there is no other. */
+export function shortArguments<Given extends unknown[]>(given: Given): Given {
+  const [first, ...rest] = given;
+  const error = first instanceof Error ? first : (first as { err?: unknown } | null | undefined)?.err;
+  const isOwn = rest[0] === undefined && error instanceof Error;
+  const texts = isOwn ? [error.message] : rest;
+  const all = [first instanceof Error ? { err: first } : first, ...texts];
+  return all.map((value) => (typeof value === "string" ? cutText(value, MAX_TEXT) : value)) as Given;
+}
+
+function shortValue(value: unknown, depth: number): unknown {
+  if (typeof value === "string") return cutText(value, MAX_TEXT);
+  if (typeof value === "bigint") return cutText(String(value), MAX_TEXT);
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Error) return shortError(value, MAX_CAUSES);
+  if (value instanceof Date) return value;
+  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
+  if (value instanceof URL) return cutText(value.href, MAX_TEXT);
+  if (depth >= MAX_DEPTH) return "[more]";
+  if (Array.isArray(value)) return value.slice(0, MAX_ENTRIES).map((inner) => shortValue(inner, depth + 1));
+  // What a class keeps may be anything: a call has its headers in it.
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  if (prototype !== null && prototype !== Object.prototype) return `[${value.constructor.name}]`;
+  return shortFields(value, depth + 1);
+}
+
+function shortError(error: Error, causesLeft: number): Fields {
+  const { message, cause, errors } = error as Error & { errors?: unknown };
+  const type = error.name === "Error" ? error.constructor.name : error.name;
+  const given = FIELDS_OF_ERRORS.flatMap((name) => {
+    const value = (error as unknown as Fields)[name];
+    return value === undefined ? [] : [[name, shortValue(value, MAX_DEPTH)]];
+  });
+  const inner = (value: unknown): unknown =>
+    value instanceof Error ? shortError(value, causesLeft - 1) : shortValue(value, MAX_DEPTH);
+  return {
+    type: cutText(String(type), MAX_TEXT),
+    message: cutText(String(message), MAX_TEXT),
+    stack: stackOf(error),
+    ...(Object.fromEntries(given) as Fields),
+    ...(cause !== undefined && causesLeft > 0 && { cause: inner(cause) }),
+    ...(Array.isArray(errors) && causesLeft > 0 && { errors: errors.slice(0, MAX_CAUSES).map(inner) }),
+  };
+}
+
+/** It begins with the message, and is worth nothing where that is all that is left of it. */
+function stackOf({ stack = "", message }: Error): string {
+  const start = message === "" ? -1 : stack.indexOf(message);
+  if (start === -1) return cutText(stack, MAX_STACK);
+  const end = start + message.length;
+  return cutText(stack.slice(0, start) + cutText(message, MAX_TEXT) + stack.slice(end), MAX_STACK);
+}
