@@ -54,6 +54,8 @@ async function firstKey({ keys }: Service, chosen: string | undefined): Promise<
 
 function welcome(address: string, endpoint: string, newKey: string | undefined): string {
   const key = newKey ?? "YOUR_API_KEY";
+  // Without a new key there is none to hand over: the browser has its own, or asks for one.
+  const playground = newKey === undefined ? `${address}/` : `${address}/#key=${newKey}`;
   const intro =
     newKey === undefined
       ? "API key: the one you have (more with: npx retouch keys create NAME)"
@@ -81,6 +83,6 @@ curl --request POST \\
   }
 }'
 
-Playground: ${address}/#key=${key}
+Playground: ${playground}
 `;
 }
