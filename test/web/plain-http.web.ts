@@ -7,6 +7,7 @@ import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { root } from "../support/fixtures.ts";
+import { usedNames } from "../support/secure-contexts.ts";
 import { ENDPOINT, KEY, realEngine, startTestService, type TestService } from "../support/service.ts";
 import { expectAccessible, visit } from "./browser.ts";
 import { allowedHosts, byHost, launchWithHosts } from "./hosts.ts";
@@ -148,6 +149,31 @@ describe("at a plain-http address that is not localhost, the playground", () => 
     await page.getByRole("tab", { name: "curl" }).click();
     expect(await sentence.isVisible()).toBe(false);
   });
+});
+
+it("the playground's sources name nothing that this browser has in secure contexts only, but where there is another way", async () => {
+  const { page } = await visit(browser, plain.address);
+  const namesAt = async (host: "127.0.0.1" | "retouch.test"): Promise<Record<string, string[]>> => {
+    await page.goto(byHost(plain.address, host));
+    return page.evaluate(() => {
+      const own = Object.getOwnPropertyNames(globalThis).map((name) => {
+        const { prototype } =
+          (globalThis as unknown as Record<string, { prototype?: object } | null>)[name] ?? {};
+        return [name, typeof prototype === "object" ? Object.getOwnPropertyNames(prototype) : []] as const;
+      });
+      return Object.fromEntries(own);
+    });
+  };
+  const [secure, insecure] = [await namesAt("127.0.0.1"), await namesAt("retouch.test")];
+  const globals = new Set(Object.keys(secure).filter((name) => !(name in insecure)));
+  const members = new Set(
+    Object.entries(insecure).flatMap(([name, there]) =>
+      (secure[name] ?? []).filter((member) => !there.includes(member)),
+    ),
+  );
+  expect([...globals]).toEqual(expect.arrayContaining(["Clipboard", "caches", "SubtleCrypto"]));
+  expect([...members]).toEqual(expect.arrayContaining(["clipboard", "randomUUID"]));
+  expect(usedNames({ globals, members })).toEqual({ "clipboard.ts": ["Clipboard", "clipboard"] });
 });
 
 describe("in a secure context, the playground", () => {
