@@ -133,10 +133,10 @@ describe.each(WAYS)("a link with a key that is %s", (_, open) => {
     ["has a blank", "a%20key%20of%20sixteen"],
     ["has a line break", "a-key-of-sixteen%0Aand-more"],
     ["has letters that no header takes", "%E2%80%9Ca-key-of-sixteen%E2%80%9D"],
-  ])("says that it was not taken where it %s, and keeps the present one", async (__, text) => {
+  ])("says that it was ignored where it %s, and keeps the present one", async (__, text) => {
     await withStoredKey();
     await open(`${server.address}/#key=${text}`);
-    const sentence = page.getByText("The link's API key was not taken: it is no text that can be a key.");
+    const sentence = page.getByText("The API key in the link was ignored: it is not a valid key.");
     await sentence.waitFor();
     await page.getByText("Ready", { exact: true }).waitFor();
     await expectNoKeyInHistory();

@@ -52,7 +52,7 @@ export function createKeyLink({ onTaken, onQuestion, onKept }: KeyLinkOptions): 
       // Not in the history of the browser, nor on a screenshot.
       history.replaceState(null, "", `${location.pathname}${location.search}#edit`);
       const present = readKey();
-      if (key === "") giveNotice("The link's API key was not taken: it is no text that can be a key.");
+      if (key === "") giveNotice("The API key in the link was ignored: it is not a valid key.");
       else if (present === "") {
         writeKey(key);
         onTaken();
