@@ -6,6 +6,8 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 // The server sends these files as they are, with a policy that allows nothing but them.
 export default defineConfig({
   root: at("."),
+  // Relative: a proxy may put a path in front of all addresses.
+  base: "./",
   build: {
     outDir: at("../dist/web"),
     emptyOutDir: true,

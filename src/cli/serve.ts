@@ -55,6 +55,8 @@ async function firstKey({ keys }: Service, chosen: string | undefined): Promise<
 
 function welcome(address: string, endpoint: string, made: CreatedKey | undefined): string {
   const key = made?.key ?? "YOUR_API_KEY";
+  // Without a new key there is none to hand over: the browser has its own, or asks for one.
+  const playground = made === undefined ? `${address}/` : `${address}/#key=${made.key}`;
   const intro =
     made === undefined
       ? "API key: the one you have (more with: npx retouch keys create NAME)"
@@ -83,6 +85,6 @@ curl --request POST \\
   }
 }'
 
-Playground: ${address}/#key=${key}
+Playground: ${playground}
 `;
 }

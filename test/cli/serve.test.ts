@@ -76,6 +76,7 @@ describe("retouch serve", () => {
     expect(second.welcome).not.toContain(first.key);
     expect(second.welcome).not.toContain("whsec_");
     expect(second.welcome).toContain("API key: the one you have");
+    expect(second.welcome).toContain(`Playground: ${second.address}/\n`);
     expect((await second.call("/health", { key: first.key })).status).toBe(200);
     expect((await fetch(url)).status).toBe(200);
     // Nothing of the folder is for other users of the machine.
@@ -87,6 +88,7 @@ describe("retouch serve", () => {
   it("takes the operator's own key, and does not repeat it", async () => {
     const server = await started({ RETOUCH_API_KEY: "chosen-by-the-operator" });
     expect(server.welcome).not.toContain("chosen-by-the-operator");
+    expect(server.welcome).not.toContain("#key=");
     expect((await server.call("/health")).status).toBe(200);
   });
 

@@ -89,13 +89,40 @@ describe("the pages", () => {
     const { inject } = await startServer();
     const { body } = await inject({ url: "/" });
     expect(body).not.toMatch(/<script(?![^>]* src=)|<style|\sstyle=|\son\w+=/);
-    const assets = [...body.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, name]) => name!);
+    const assets = [...body.matchAll(/(?:src|href)="\.(\/assets\/[^"]+)"/g)].map(([, name]) => name!);
     expect(assets.length).toBeGreaterThan(1);
     for (const url of assets) {
       const { statusCode, headers } = await inject({ url });
       expect([statusCode, headers["cache-control"]]).toEqual([200, "public, max-age=31536000, immutable"]);
     }
   });
+
+  it.each(["/docs/", "/docs//", "/docs/?a=/b/"])(
+    "%s leads to the page without the slash, which would lead its files astray, under every path in front",
+    async (url) => {
+      const { inject } = await startServer();
+      const { statusCode, headers } = await inject({ url });
+      expect(statusCode).toBe(308);
+      const to = String(headers["location"]);
+      expect(new URL(to, `http://edit.example${url}`).pathname).toBe("/docs");
+      expect(new URL(to, `http://edit.example/retouch${url}`).pathname).toBe("/retouch/docs");
+    },
+  );
+
+  it.each(["/", "/docs"])(
+    "%s names its files and pages beside it, so that a path may be in front",
+    async (url) => {
+      const { inject } = await startServer();
+      const { body } = await inject({ url });
+      const names = [...body.matchAll(/\b(?:href|src)="([^"]*)"/g)].map(([, name]) => name!);
+      expect(names.filter((name) => name.startsWith("./assets/")).length).toBeGreaterThan(1);
+      for (const name of names) {
+        expect(new URL(name, "http://edit.example/retouch/").href).toMatch(
+          /^http:\/\/edit\.example\/retouch\//,
+        );
+      }
+    },
+  );
 
   it.each(["/assets/none.js", "/assets/..%2f..%2fpackage.json", "/assets/..%2findex.js", "/web/index.html"])(
     "%s is none",

@@ -1,4 +1,5 @@
 /** The server's public HTTP API, as far as the playground needs it. */
+import { addressOf } from "./address.ts";
 
 export interface LoraUse {
   name: string;
@@ -84,10 +85,12 @@ export class UnreachableError extends Error {
 }
 
 export interface Api {
+  /** The same with the key of now, whatever key comes after it. */
+  withPresentKey(): Api;
   run(input: EditInput): Promise<{ id: string }>;
   status(id: string): Promise<JobReply>;
   /** Waits for news for at most so long. */
-  stream(id: string, waitMs: number, signal: AbortSignal): Promise<StreamReply>;
+  stream(id: string, waitMs: number): Promise<StreamReply>;
   cancel(id: string): Promise<JobReply>;
   requests(): Promise<Requests>;
   usage(): Promise<Usage>;
@@ -96,28 +99,33 @@ export interface Api {
   health(): Promise<{ workers: { ready: number; initializing: number } }>;
 }
 
+/** A proxy without a server behind it, or a server that is on its way down or up. */
+export const isAway = (status: number): boolean => [502, 503, 504].includes(status);
+
 /** @param endpoint such as `/v2/NAME`; `key` is asked for at every call */
 export function createApi(endpoint: string, key: () => string): Api {
   async function call<Reply>(path: string, init: RequestInit = {}): Promise<Reply> {
     const headers = { authorization: `Bearer ${key()}`, "content-type": "application/json" };
     let response: Response;
     try {
-      response = await fetch(endpoint + path, { ...init, headers });
+      response = await fetch(addressOf(endpoint + path), { ...init, headers });
     } catch (cause) {
-      if (init.signal?.aborted) throw cause;
       throw new UnreachableError(cause);
     }
     const body = (await response.json().catch(() => ({}))) as { error?: string };
-    // A proxy without a server behind it, or a server that is on its way down or up.
-    if ([502, 503, 504].includes(response.status)) throw new UnreachableError(body.error);
+    if (isAway(response.status)) throw new UnreachableError(body.error);
     if (!response.ok)
       throw new ApiError(response.status, body.error ?? `The server answered ${response.status}.`);
     return body as Reply;
   }
   return {
+    withPresentKey() {
+      const present = key();
+      return createApi(endpoint, () => present);
+    },
     run: (input) => call("/run", { method: "POST", body: JSON.stringify({ input }) }),
     status: (id) => call(`/status/${id}`),
-    stream: (id, waitMs, signal) => call(`/stream/${id}?wait=${waitMs}`, { signal }),
+    stream: (id, waitMs) => call(`/stream/${id}?wait=${waitMs}`),
     cancel: (id) => call(`/cancel/${id}`, { method: "POST" }),
     requests: () => call("/requests?limit=100"),
     usage: () => call("/usage"),

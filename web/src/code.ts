@@ -1,9 +1,11 @@
 /** The request that was just made, as code that works when it is pasted. */
 import type { EditInput } from "./api.ts";
+import { copyTextOf } from "./clipboard.ts";
 import { button, element } from "./dom.ts";
 
 export interface CodeRequest {
-  origin: string;
+  /** Address of the server, without a slash at the end. */
+  server: string;
   /** `/v2/NAME`. */
   endpoint: string;
   /** `image` is an address, or undefined for a file of the reader's own. */
@@ -12,15 +14,18 @@ export interface CodeRequest {
 
 export const KEY = "YOUR_API_KEY";
 const FILE = "picture.png";
+const COPIED_MS = 1500;
+const NOT_COPIED =
+  "This browser does not let the page copy; the code is selected, copy it with Ctrl+C or ⌘C.";
 
 /** Each language's name and text. */
-export function snippets({ origin, endpoint, input }: CodeRequest): Record<string, string> {
+export function snippets({ server, endpoint, input }: CodeRequest): Record<string, string> {
   const { image, ...rest } = input;
   const name = endpoint.replace("/v2/", "");
   const isFile = image === undefined;
   const json = (value: unknown, indent: string): string =>
     JSON.stringify(value, null, 2).replaceAll("\n", `\n${indent}`);
-  const address = origin + endpoint;
+  const address = server + endpoint;
   // In single quotes of a shell; a quote inside ends them, is escaped, and opens them again.
   const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
   const body = json({ input: { ...rest, image: isFile ? "IMAGE" : image } }, "");
@@ -35,7 +40,7 @@ export function snippets({ origin, endpoint, input }: CodeRequest): Record<strin
   --data-binary ${isFile ? "@-" : quoted(body)}`,
     JavaScript: `${isFile ? `import { readFile } from "node:fs/promises";\n` : ""}import runpodSdk from "runpod-sdk";
 
-const runpod = runpodSdk("${KEY}", { baseUrl: "${origin}/v2" });
+const runpod = runpodSdk("${KEY}", { baseUrl: "${server}/v2" });
 const endpoint = runpod.endpoint("${name}");
 ${isFile ? `const picture = await readFile("${FILE}");\n` : ""}const { status, output, error } = await endpoint.runSync({
   input: {
@@ -60,7 +65,7 @@ await writeFile("edited.${rest.output_format}", image.uint8Array);`,
     Python: `${isFile ? "import base64\n\n" : ""}import runpod
 
 runpod.api_key = "${KEY}"
-runpod.endpoint_url_base = "${origin}/v2"
+runpod.endpoint_url_base = "${server}/v2"
 ${isFile ? `with open("${FILE}", "rb") as file:\n    picture = base64.b64encode(file.read()).decode()\n` : ""}endpoint = runpod.Endpoint("${name}")
 output = endpoint.run_sync({
 ${Object.entries(rest)
@@ -110,14 +115,18 @@ export function codeTabs(request: CodeRequest): HTMLElement {
       tab.tabIndex = place === index ? 0 : -1;
     }
     text.textContent = texts[index]![1];
+    failure.textContent = "";
     panel.setAttribute("aria-label", texts[index]![0]);
   }
   const copy = button("Copy", () => {
-    void navigator.clipboard.writeText(text.textContent).then(() => {
+    void copyTextOf(text).then((isCopied) => {
+      failure.textContent = isCopied ? "" : NOT_COPIED;
+      if (!isCopied) return;
       copy.textContent = "Copied";
-      setTimeout(() => (copy.textContent = "Copy"), 1500);
+      setTimeout(() => (copy.textContent = "Copy"), COPIED_MS);
     });
   });
+  const failure = element("p", { class: "faint note", role: "status" });
   choose(0);
   return element(
     "div",
@@ -128,6 +137,7 @@ export function codeTabs(request: CodeRequest): HTMLElement {
       element("div", { role: "tablist", "aria-label": "Language" }, ...tabs),
       copy,
     ),
+    failure,
     panel,
   );
 }

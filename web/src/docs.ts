@@ -1,4 +1,5 @@
 /** The reference: the server's own OpenAPI document, made readable. */
+import { addressOf } from "./address.ts";
 import { element, find } from "./dom.ts";
 
 interface Schema {
@@ -29,18 +30,28 @@ interface OpenApi {
   paths: Record<string, Record<string, Call>>;
 }
 
-const response = await fetch("/openapi.json");
-const { info, paths } = (await response.json()) as OpenApi;
-find("intro").textContent = `${info.description} Version ${info.version}; the same as a file: /openapi.json.`;
+const file = addressOf("openapi.json");
+const openApi = await fetch(file)
+  .then(async (response) => (response.ok ? ((await response.json()) as OpenApi) : undefined))
+  .catch(() => undefined);
+if (openApi === undefined) find("intro").textContent = "The server does not answer; load the page again.";
+else draw(openApi);
 
-for (const [path, methods] of Object.entries(paths)) {
-  for (const [method, call] of Object.entries(methods)) {
-    if (method === "head") continue;
-    const id = `${method}-${path.replaceAll(/[^a-z0-9]+/gi, "-")}`;
-    // The endpoint's name is the same in all of them.
-    const short = path.replace(/^\/v2\/[^/]+/, "…");
-    find("contents").append(element("a", { href: `#${id}` }, `${method.toUpperCase()} ${short}`));
-    find("calls").append(describe(id, method, path, call));
+function draw({ info, paths }: OpenApi): void {
+  find("intro").replaceChildren(
+    `${info.description} Version ${info.version}; the same as a file: `,
+    element("a", { href: file }, "openapi.json"),
+    ".",
+  );
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, call] of Object.entries(methods)) {
+      if (method === "head") continue;
+      const id = `${method}-${path.replaceAll(/[^a-z0-9]+/gi, "-")}`;
+      // The endpoint's name is the same in all of them.
+      const short = path.replace(/^\/v2\/[^/]+/, "…");
+      find("contents").append(element("a", { href: `#${id}` }, `${method.toUpperCase()} ${short}`));
+      find("calls").append(describe(id, method, path, call));
+    }
   }
 }
 

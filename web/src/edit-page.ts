@@ -1,12 +1,15 @@
 /** The page that edits: from the form to a job, through its life, into the history. */
-import { type Api, ApiError, type EditInput, type JobReply, type Price, UnreachableError } from "./api.ts";
+import { addressOf, home } from "./address.ts";
+import { type Api, ApiError, type EditInput, type Price, UnreachableError } from "./api.ts";
 import { codeTabs } from "./code.ts";
-import { difference } from "./difference.ts";
 import { find } from "./dom.ts";
+import { withEnd } from "./fetch-result.ts";
 import { followJob } from "./follow-job.ts";
 import type { EditRecord, HistoryStore } from "./history-store.ts";
+import { giveNotice } from "./notice.ts";
 import { createParameterForm } from "./parameters.ts";
 import { costOf, showCost } from "./price.ts";
+import { randomId } from "./random-id.ts";
 import type { ServerSchema } from "./schema.ts";
 import { createSourceChooser, imageField } from "./source-picture.ts";
 import { createStage } from "./stage.ts";
@@ -27,11 +30,16 @@ export interface EditPage {
   open(record: EditRecord): void;
   /** Goes on with what ran when the page was left. */
   resume(): Promise<void>;
+  /** Goes on with what the key before was refused for. */
+  followRest(): Promise<void>;
   setPrice(price: Price | undefined): void;
   setLoras(names: readonly string[]): void;
 }
 
 const REFUSED = "The server does not know this key.";
+const GONE = "This API key sees no such job: it is another key's, or the server no longer keeps it.";
+const UNSHOWN = "The edit was submitted and goes on, but this page cannot show it: find it in the history.";
+const UNKEPT = "This browser could not keep the edit in its history: download what you want to have.";
 
 export function createEditPage(options: EditPageOptions): EditPage {
   const { api, schema, history, onHistory, onConnection, onRefusedKey } = options;
@@ -54,18 +62,17 @@ export function createEditPage(options: EditPageOptions): EditPage {
   let price: Price | undefined;
   /** The record on the stage; what else runs goes on unseen. */
   let shownId: string | undefined;
+  /** The jobs that are being followed, each with the key that it is submitted by, and no other sees it. */
+  const followed = new Map<string, Api>();
 
   const stage = createStage({
     cancel(record) {
-      api.cancel(record.jobId).catch((error: unknown) => complain(error));
+      const own = followed.get(record.id) ?? api;
+      own.cancel(record.jobId).catch((error: unknown) => complain(error));
     },
     editResult: (record) => void takeResult(record),
     editOriginal: (record) => void takeOriginal(record),
-    repeat(record, seed) {
-      fill(record);
-      parameters.write({ seed: seed === "same" ? (record.output?.seed ?? record.parameters.seed) : -1 });
-      void submit();
-    },
+    repeat: (record, seed) => void repeat(record, seed),
   });
 
   function complain(error: unknown): void {
@@ -77,19 +84,28 @@ export function createEditPage(options: EditPageOptions): EditPage {
   }
 
   /** The form as it was for this record. */
-  function fill(record: EditRecord): void {
+  async function fill(record: EditRecord): Promise<void> {
     const { source: bytes, sourceUrl, parentId } = record;
     prompt.value = record.prompt;
-    void createImageBitmap(bytes).then(({ width, height }) => {
-      chooser.set({
-        bytes,
-        width,
-        height,
-        ...(sourceUrl === undefined ? {} : { url: sourceUrl }),
-        ...(parentId === undefined ? {} : { editId: parentId }),
-      });
-      parameters.write({ loras: [], ...record.parameters });
+    const { width, height } = await createImageBitmap(bytes);
+    chooser.set({
+      bytes,
+      width,
+      height,
+      ...(sourceUrl === undefined ? {} : { path: sourceUrl }),
+      ...(parentId === undefined ? {} : { editId: parentId }),
     });
+    parameters.write({ loras: [], ...record.parameters });
+  }
+
+  async function repeat(record: EditRecord, seed: "same" | "new"): Promise<void> {
+    try {
+      await fill(record);
+    } catch (error) {
+      return complain(error);
+    }
+    parameters.write({ seed: seed === "same" ? (record.output?.seed ?? record.parameters.seed) : -1 });
+    await submit();
   }
 
   async function takeResult(record: EditRecord): Promise<void> {
@@ -121,31 +137,28 @@ export function createEditPage(options: EditPageOptions): EditPage {
         return prompt.focus();
       }
       if (values === undefined) return;
+      // All that can go wrong in this browser comes before the submission: what is submitted must not get lost.
       const input: EditInput = {
         prompt: prompt.value,
         image: await imageField(picture),
         ...values,
         enable_preview: parameters.wantsPreview(),
       };
-      const { id: jobId } = await api.run(input);
-      onConnection(true);
-      const parent = picture.editId === undefined ? undefined : await history.get(picture.editId);
-      const record: EditRecord = {
-        id: crypto.randomUUID(),
-        jobId,
+      const parent =
+        picture.editId === undefined ? undefined : await history.get(picture.editId).catch(() => undefined);
+      const record: Omit<EditRecord, "jobId"> = {
+        id: randomId(),
         createdAt: Date.now(),
         prompt: input.prompt,
         parameters: values,
         status: "running",
         source: picture.bytes,
-        ...(picture.url === undefined ? {} : { sourceUrl: picture.url }),
+        ...(picture.path === undefined ? {} : { sourceUrl: picture.path }),
         ...(parent === undefined ? {} : { parentId: parent.id, original: parent.original ?? parent.source }),
       };
-      await history.put(record);
-      onHistory();
-      present(record);
-      if (matchMedia("(max-width: 52rem)").matches) find("stage").scrollIntoView({ block: "start" });
-      void follow(record);
+      const { id: jobId } = await api.run(input);
+      onConnection(true);
+      begin({ ...record, jobId });
     } catch (error) {
       complain(error);
     } finally {
@@ -153,65 +166,64 @@ export function createEditPage(options: EditPageOptions): EditPage {
     }
   }
 
+  /** Kept and followed first: whatever becomes of the page, the job is not lost. */
+  function begin(record: EditRecord): void {
+    void keep(record);
+    void follow(record);
+    try {
+      present(record);
+      if (matchMedia("(max-width: 52rem)").matches) find("stage").scrollIntoView({ block: "start" });
+    } catch {
+      promptError.textContent = UNSHOWN;
+    }
+  }
+
+  async function keep(record: EditRecord): Promise<void> {
+    await history.put(record).catch(() => giveNotice(UNKEPT));
+    onHistory();
+  }
+
   function present(record: EditRecord): void {
+    const isAnother = shownId !== record.id;
+    shownId = record.id;
     stage.show(record);
     // The reader may be in the middle of it when the edit ends.
-    if (shownId !== record.id) presentCode(record);
-    shownId = record.id;
+    if (isAnother) presentCode(record);
   }
 
   function presentCode({ parameters: values, prompt: text, sourceUrl }: EditRecord): void {
-    const image = sourceUrl === undefined ? undefined : location.origin + sourceUrl;
+    // By the address that leads here from this very machine; the public one may not.
+    const server = home.href.replace(/\/$/, "");
+    const image = sourceUrl === undefined ? undefined : addressOf(sourceUrl);
     const input = { prompt: text, ...values, image };
-    find("code").replaceChildren(codeTabs({ origin: location.origin, endpoint: schema.endpoint, input }));
+    find("code").replaceChildren(codeTabs({ server, endpoint: schema.endpoint, input }));
     codeBox.hidden = false;
   }
 
   async function follow(record: EditRecord): Promise<void> {
-    const controller = new AbortController();
-    let ended: EditRecord;
+    if (followed.has(record.id)) return;
+    const own = api.withPresentKey();
+    followed.set(record.id, own);
     try {
-      const job = await followJob(api, record.jobId, {
-        signal: controller.signal,
+      const job = await followJob(own, record.jobId, {
         onConnection,
         onProgress: (progress) => shownId === record.id && stage.progress(progress),
       });
-      ended = await withEnd(record, job);
+      await end(await withEnd(record, job, onConnection));
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) {
-        onRefusedKey();
-        return;
+      if (error instanceof ApiError && error.status === 401) onRefusedKey();
+      else {
+        const isGone = error instanceof ApiError && error.status === 404;
+        await end({ ...record, status: "failed", error: isGone ? GONE : String((error as Error).message) });
       }
-      const isGone = error instanceof ApiError && error.status === 404;
-      const sentence = isGone
-        ? "The server no longer knows this job; results are kept there for some minutes only."
-        : String((error as Error).message);
-      ended = { ...record, status: "failed", error: sentence };
+    } finally {
+      followed.delete(record.id);
     }
-    await history.put(ended);
-    onHistory();
-    if (shownId === record.id) present(ended);
   }
 
-  async function withEnd(record: EditRecord, job: JobReply): Promise<EditRecord> {
-    const { status, output, error, executionTime } = job;
-    if (status === "CANCELLED") return { ...record, status: "cancelled" };
-    if (status !== "COMPLETED" || output?.image_url === undefined) {
-      return { ...record, status: "failed", error: error ?? "The job ended without a picture." };
-    }
-    const response = await fetch(output.image_url);
-    if (!response.ok) return { ...record, status: "failed", error: "The result cannot be fetched." };
-    const result = await response.blob();
-    const differenceFromOriginal =
-      record.original === undefined ? undefined : await difference(record.original, result);
-    return {
-      ...record,
-      status: "completed",
-      result,
-      output,
-      ...(executionTime === undefined ? {} : { executionMs: executionTime }),
-      ...(differenceFromOriginal === undefined ? {} : { differenceFromOriginal }),
-    };
+  async function end(record: EditRecord): Promise<void> {
+    if (shownId === record.id) present(record);
+    await keep(record);
   }
 
   function updateEstimate(): void {
@@ -220,6 +232,10 @@ export function createEditPage(options: EditPageOptions): EditPage {
     estimate.textContent = isKnown
       ? `${size.width} × ${size.height}, costs ${showCost(costOf(price!, size))}`
       : "";
+  }
+
+  async function followRest(): Promise<void> {
+    for (const record of await history.list()) if (record.status === "running") void follow(record);
   }
 
   form.addEventListener("submit", (event) => {
@@ -236,18 +252,18 @@ export function createEditPage(options: EditPageOptions): EditPage {
 
   return {
     open(record) {
-      fill(record);
+      void fill(record);
       present(record);
     },
     async resume() {
-      const records = await history.list();
-      const [latest] = records;
+      const [latest] = await history.list();
       if (latest?.status === "running") {
-        fill(latest);
+        void fill(latest);
         present(latest);
       }
-      for (const record of records) if (record.status === "running") void follow(record);
+      await followRest();
     },
+    followRest,
     setLoras: parameters.setLoras,
     setPrice(next) {
       price = next;

@@ -1,5 +1,6 @@
 /** Follows a job from its submission to its end, through a server that goes away and comes back. */
 import { type Api, ApiError, type JobReply, UnreachableError } from "./api.ts";
+import { createPatience } from "./patience.ts";
 
 export interface JobProgress {
   step: number;
@@ -9,27 +10,23 @@ export interface JobProgress {
 }
 
 export interface FollowOptions {
-  signal: AbortSignal;
   onProgress: (progress: JobProgress) => void;
   /** Called when the connection is lost, and when it is back. */
   onConnection: (isThere: boolean) => void;
 }
 
 const HOLD_MS = 10_000;
-const RETRY_MS = 1000;
-const MAX_RETRY_MS = 5000;
 const ENDED = new Set(["COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"]);
 
 /** @returns the job as it ended @throws ApiError 404 for one that the server no longer knows, 401 for a wrong key */
 export async function followJob(api: Api, id: string, options: FollowOptions): Promise<JobReply> {
-  const { signal, onProgress, onConnection } = options;
-  let retryMs = RETRY_MS;
+  const { onProgress, onConnection } = options;
+  const patience = createPatience();
   for (;;) {
-    signal.throwIfAborted();
     try {
-      const { status, stream } = await api.stream(id, HOLD_MS, signal);
+      const { status, stream } = await api.stream(id, HOLD_MS);
       onConnection(true);
-      retryMs = RETRY_MS;
+      patience.restore();
       for (const { output } of stream) {
         const [, step, of] = /^(\d+)\/(\d+)$/.exec(output.progress ?? "") ?? [];
         if (step === undefined || of === undefined) continue;
@@ -41,10 +38,7 @@ export async function followJob(api: Api, id: string, options: FollowOptions): P
       const isBusy = error instanceof ApiError && error.status === 429;
       if (!(error instanceof UnreachableError) && !isBusy) throw error;
       onConnection(isBusy);
-      await sleep(retryMs);
-      retryMs = Math.min(MAX_RETRY_MS, retryMs * 1.5);
+      await patience.wait();
     }
   }
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -10,7 +10,7 @@ export interface EditRecord {
   parameters: Parameters;
   status: "running" | "completed" | "failed" | "cancelled";
   source: Blob;
-  /** Address on this server, where the source is one of the examples. */
+  /** Path on this server, where the source is one of the examples. */
   sourceUrl?: string;
   /** The edit whose result is the source, and the first source of that line. */
   parentId?: string;
@@ -24,6 +24,7 @@ export interface EditRecord {
 }
 
 export interface HistoryStore {
+  /** @throws where the browser keeps no more */
   put(record: EditRecord): Promise<void>;
   get(id: string): Promise<EditRecord | undefined>;
   /** Newest first. */
@@ -39,6 +40,7 @@ export const MAX_RECORDS = 200;
 export const sizeOf = ({ source, result, original }: EditRecord): number =>
   source.size + (result?.size ?? 0) + (original?.size ?? 0);
 
+/** @throws where the browser lets pages keep nothing */
 export async function openHistory(): Promise<HistoryStore> {
   const opening = indexedDB.open(DATABASE, 1);
   opening.addEventListener("upgradeneeded", () => {
@@ -47,6 +49,11 @@ export async function openHistory(): Promise<HistoryStore> {
   const database = await settled(opening);
   const store = (mode: IDBTransactionMode): IDBObjectStore =>
     database.transaction(STORE, mode).objectStore(STORE);
+  const change = (make: (edits: IDBObjectStore) => IDBRequest): Promise<void> => {
+    const edits = store("readwrite");
+    make(edits);
+    return committed(edits.transaction);
+  };
 
   async function list(): Promise<EditRecord[]> {
     const records = await settled<EditRecord[]>(store("readonly").index("createdAt").getAll());
@@ -60,20 +67,18 @@ export async function openHistory(): Promise<HistoryStore> {
       bytes += sizeOf(record);
       const isTooMuch = index >= MAX_RECORDS || bytes > MAX_BYTES;
       if (isTooMuch && index > 0 && record.status !== "running")
-        await settled(store("readwrite").delete(record.id));
+        await change((edits) => edits.delete(record.id));
     }
   }
 
   return {
     async put(record) {
-      await settled(store("readwrite").put(record));
+      await change((edits) => edits.put(record));
       await makeRoom();
     },
     get: (id) => settled<EditRecord | undefined>(store("readonly").get(id)),
     list,
-    async clear() {
-      await settled(store("readwrite").clear());
-    },
+    clear: () => change((edits) => edits.clear()),
   };
 }
 
@@ -84,4 +89,25 @@ function settled<Result>(request: IDBRequest<Result>): Promise<Result> {
       reject(request.error ?? new Error("The history cannot be read.")),
     );
   });
+}
+
+/** A request can succeed and the disk be full only afterwards. */
+function committed(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.addEventListener("complete", () => resolve());
+    transaction.addEventListener("abort", () =>
+      reject(transaction.error ?? new Error("The history cannot be written.")),
+    );
+  });
+}
+
+/** For a browser that keeps nothing: as long as the page is open. */
+export function createUnkeptHistory(): HistoryStore {
+  const records = new Map<string, EditRecord>();
+  return {
+    put: async (record) => void records.set(record.id, record),
+    get: async (id) => records.get(id),
+    list: async () => [...records.values()].toReversed(),
+    clear: async () => records.clear(),
+  };
 }

@@ -1,53 +1,65 @@
-/** The API key: from the address once, then in this browser only. */
+/** The API key: from a link or the dialog that asks for it, then in this browser only. */
 import { find } from "./dom.ts";
-
-const NAME = "retouch.key";
+import { createKeyLink } from "./key-link.ts";
+import { readKey, writeKey } from "./key-store.ts";
+import { keyProblem } from "./key-text.ts";
 
 export interface KeyHolder {
   get(): string;
   /** Asks for one. @param problem why the present one does not do */
   ask(problem?: string): void;
+  /** Hears that there may be another key than before. */
+  onChange(listener: () => void): void;
 }
 
-/** @param onChange called when there is another key than before */
-export function createKeyHolder(onChange: () => void): KeyHolder {
+export function createKeyHolder(): KeyHolder {
   const dialog = find<HTMLDialogElement>("key-dialog");
   const field = find<HTMLInputElement>("key");
   const problems = find("key-error");
-  const fromAddress = /^#key=([^&]+)/.exec(location.hash)?.[1];
-  if (fromAddress !== undefined) {
-    localStorage.setItem(NAME, decodeURIComponent(fromAddress));
-    // Not in the history of the browser, nor on a screenshot.
-    history.replaceState(null, "", `${location.pathname}#edit`);
-  }
-  const get = (): string => localStorage.getItem(NAME) ?? "";
+  const listeners: (() => void)[] = [];
+  const changed = (): void => listeners.forEach((listener) => listener());
+  const link = createKeyLink({
+    onTaken() {
+      dialog.close();
+      changed();
+    },
+    onQuestion: () => dialog.close(),
+    // Whoever asked for a key meanwhile asks again.
+    onKept: changed,
+  });
 
   find("key-form").addEventListener("submit", (event) => {
     const key = field.value.trim();
-    if (key === "") {
+    const problem = keyProblem(key);
+    if (problem !== undefined) {
       event.preventDefault();
-      problems.textContent = "Paste a key first.";
+      problems.textContent = problem;
       return;
     }
-    localStorage.setItem(NAME, key);
+    writeKey(key);
     field.value = "";
-    onChange();
+    changed();
   });
   find("forget-key").addEventListener("click", () => {
-    localStorage.removeItem(NAME);
+    writeKey(undefined);
     field.value = "";
     dialog.close();
-    onChange();
+    changed();
   });
   find("change-key").addEventListener("click", () => holder.ask());
+  addEventListener("hashchange", () => link.read());
+  link.read();
 
   const holder: KeyHolder = {
-    get,
+    get: readKey,
     ask(problem = "") {
+      // One question at a time.
+      if (link.isAsking()) return;
       problems.textContent = problem;
       if (!dialog.open) dialog.showModal();
       field.focus();
     },
+    onChange: (listener) => void listeners.push(listener),
   };
   return holder;
 }

@@ -3,8 +3,9 @@ import { ApiError, createApi, UnreachableError } from "./api.ts";
 import { find } from "./dom.ts";
 import { createEditPage } from "./edit-page.ts";
 import { createHistoryPage } from "./history-page.ts";
-import { openHistory } from "./history-store.ts";
+import { createUnkeptHistory, openHistory } from "./history-store.ts";
 import { createKeyHolder } from "./key.ts";
+import { giveNotice } from "./notice.ts";
 import { readSchema, type ServerSchema } from "./schema.ts";
 import { drawUsage } from "./usage-page.ts";
 
@@ -34,8 +35,14 @@ async function schemaOfServer(): Promise<ServerSchema> {
   }
 }
 
-const key = createKeyHolder(() => void refresh());
-const [schema, history] = await Promise.all([schemaOfServer(), openHistory()]);
+const key = createKeyHolder();
+const [schema, history] = await Promise.all([
+  schemaOfServer(),
+  openHistory().catch(() => {
+    giveNotice("This browser lets the page keep nothing: the history is gone when the page is closed.");
+    return createUnkeptHistory();
+  }),
+]);
 const api = createApi(schema.endpoint, key.get);
 const refusedKey = (): void => key.ask("The server does not know this key.");
 
@@ -94,6 +101,10 @@ async function refresh(): Promise<void> {
   }
 }
 
+key.onChange(() => {
+  void refresh();
+  if (key.get() !== "") void editPage.followRest();
+});
 addEventListener("hashchange", showPage);
 showPage();
 await refresh();

@@ -1,5 +1,7 @@
 /** What the server says about its own input: ranges and defaults come from its OpenAPI document, not from here. */
 
+import { addressOf } from "./address.ts";
+
 /** One field of `input`, as JSON Schema has it. */
 export interface FieldSchema {
   type?: string;
@@ -41,7 +43,7 @@ interface OpenApi {
 
 /** Reads the document. @throws Error where the server does not answer */
 export async function readSchema(): Promise<ServerSchema> {
-  const response = await fetch("/openapi.json");
+  const response = await fetch(addressOf("openapi.json"));
   if (!response.ok) throw new Error(`The server answered ${response.status}.`);
   const { paths } = (await response.json()) as OpenApi;
   const [path, run] = Object.entries(paths).find(([name]) => /^\/v2\/[^/]+\/run$/.test(name))!;

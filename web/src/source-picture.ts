@@ -1,12 +1,13 @@
 /** The picture to edit: dropped, pasted, chosen, one of the examples, or an earlier result. */
+import { addressOf } from "./address.ts";
 import { button, element, find, show } from "./dom.ts";
 
 export interface SourcePicture {
   bytes: Blob;
   width: number;
   height: number;
-  /** Address on this server, where it is one of the examples. */
-  url?: string;
+  /** Path on this server, where it is one of the examples. */
+  path?: string;
   /** The edit whose result it is. */
   editId?: string;
 }
@@ -62,7 +63,7 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
     onChange(picture);
   }
 
-  function choose(bytes: Blob | Promise<Blob>, origin: Pick<SourcePicture, "url" | "editId"> = {}): void {
+  function choose(bytes: Blob | Promise<Blob>, origin: Pick<SourcePicture, "path" | "editId"> = {}): void {
     turn += 1;
     reading = read(turn, bytes, origin);
   }
@@ -111,12 +112,13 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
   });
   find("examples").append(
     ...EXAMPLES.map(([name, instruction]) => {
-      const url = `/examples/${name}.png`;
+      const path = `examples/${name}.png`;
+      const url = addressOf(path);
       const label = `Example: ${name}`;
       const take = (): void => {
         // At once: when the picture is here, somebody may be in the middle of a sentence.
         onExample(instruction);
-        choose(fetchPicture(url), { url });
+        choose(fetchPicture(url), { path });
       };
       const thumbnail = button("", take, "thumbnail");
       thumbnail.append(element("img", { src: url, alt: label, loading: "lazy" }));
@@ -154,9 +156,11 @@ async function fit(bytes: Blob): Promise<Pick<SourcePicture, "bytes" | "width" |
   return { bytes: smaller, width: canvas.width, height: canvas.height };
 }
 
-/** As the API takes it: an address on this server, or the bytes themselves. */
-export async function imageField({ bytes, url }: SourcePicture): Promise<string> {
-  if (url !== undefined) return location.origin + url;
+/**
+ * As the API takes it: the bytes themselves. Not the address of an example: behind a proxy, the server may not know the
+ * one that this page has as its own.
+ */
+export function imageField({ bytes }: SourcePicture): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.addEventListener("load", () => resolve(reader.result as string));

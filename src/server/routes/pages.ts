@@ -38,9 +38,12 @@ export async function addPages(app: FastifyInstance, { folder, publicUrl }: Page
     ["/docs", "docs.html"],
     ["/icon.svg", "icon.svg"],
   ] as const) {
-    app.get(url, { schema }, (_, reply) =>
-      reply.headers(headers).header("cache-control", "no-cache").sendFile(file),
-    );
+    app.get(url, { schema }, (request, reply) => {
+      // The page names its files beside it, wherever a proxy may have put it: a slash too many would lead them astray.
+      const [, slashes] = /^[^?]*[^/?](\/+)(?:\?|$)/.exec(request.url) ?? [];
+      if (slashes !== undefined) return reply.redirect("../".repeat(slashes.length) + url.slice(1), 308);
+      return reply.headers(headers).header("cache-control", "no-cache").sendFile(file);
+    });
   }
   const assets = new Set(readdirSync(path.join(folder, "assets")));
   app.get<{ Params: { name: string } }>("/assets/:name", { schema }, ({ params: { name } }, reply) => {
