@@ -72,7 +72,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "storage",
     "worker",
   ],
-  cli: ["index.ts", "errors.ts", "version.ts", "log.ts", "config", "hub", "keys", "machine", "service"],
+  cli: [
+    "index.ts",
+    "errors.ts",
+    "version.ts",
+    "log.ts",
+    "config",
+    "hub",
+    "keys",
+    "machine",
+    "net",
+    "service",
+  ],
 };
 
 /** Where each package may be imported. */

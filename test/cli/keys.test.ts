@@ -28,7 +28,10 @@ async function started(settings: Record<string, string> = {}): Promise<Served> {
 }
 
 async function keys(settings: Record<string, string>, ...args: string[]) {
-  const child = spawn(process.execPath, [program, "keys", ...args], { env: environment(settings) });
+  const child = spawn(process.execPath, [program, "keys", ...args], {
+    cwd: tmpdir(),
+    env: environment(settings),
+  });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].on("data", (chunk: Buffer) => (output[name] += chunk.toString()));

@@ -1,5 +1,7 @@
 /** The command lines under `retouch keys`. */
 import type { Command } from "commander";
+import type { KeysFlags } from "../keys.ts";
+import { addServiceFlags } from "../service-flags.ts";
 
 const ID = "the key's id, as `retouch keys list` shows it";
 
@@ -16,7 +18,7 @@ export function addKeysCommands(program: Command): void {
     .helpOption("-h, --help", "print this help")
     .argument("<name>", "what to call it, 1 to 100 characters")
     .option("--json", "print one line of JSON")
-    .action(async (name: string, flags: { json?: boolean }) => {
+    .action(async (name: string, flags: KeysFlags) => {
       const { runKeysCreate } = await import("../keys.ts");
       return runKeysCreate(name, flags);
     });
@@ -25,7 +27,7 @@ export function addKeysCommands(program: Command): void {
     .description("List all keys, none of them whole.")
     .helpOption("-h, --help", "print this help")
     .option("--json", "print one line of JSON")
-    .action(async (flags: { json?: boolean }) => {
+    .action(async (flags: KeysFlags) => {
       const { runKeysList } = await import("../keys.ts");
       return runKeysList(flags);
     });
@@ -34,11 +36,12 @@ export function addKeysCommands(program: Command): void {
     .description("End a key at once.")
     .helpOption("-h, --help", "print this help")
     .argument("<id>", ID)
-    .action(async (id: string) => {
+    .action(async (id: string, flags: KeysFlags) => {
       const { runKeysRevoke } = await import("../keys.ts");
-      return runKeysRevoke(id);
+      return runKeysRevoke(id, flags);
     });
   addWebhookSecretCommands(keys);
+  for (const command of keys.commands) addServiceFlags(command, ["dataDir"]);
 }
 
 /** Those about what webhooks are signed with. */
@@ -50,7 +53,7 @@ function addWebhookSecretCommands(keys: Command): void {
     .argument("<id>", ID)
     .option("--keep <time>", "how long the one before signs as well, 0s to 30d (default: 24h)")
     .option("--json", "print one line of JSON")
-    .action(async (id: string, flags: { keep?: string; json?: boolean }) => {
+    .action(async (id: string, flags: KeysFlags & { keep?: string }) => {
       const { runRotateWebhookSecret } = await import("../keys.ts");
       return runRotateWebhookSecret(id, flags);
     });
@@ -59,8 +62,8 @@ function addWebhookSecretCommands(keys: Command): void {
     .description("End the replaced secrets of a key's webhooks at once; the newest one stays.")
     .helpOption("-h, --help", "print this help")
     .argument("<id>", ID)
-    .action(async (id: string) => {
+    .action(async (id: string, flags: KeysFlags) => {
       const { runRevokeOldWebhookSecrets } = await import("../keys.ts");
-      return runRevokeOldWebhookSecrets(id);
+      return runRevokeOldWebhookSecrets(id, flags);
     });
 }
