@@ -8,7 +8,7 @@ import { shown } from "../config/config.ts";
 import type { Setting } from "../config/setting.ts";
 import { SETTINGS } from "../config/settings.ts";
 import { RetouchError } from "../errors.ts";
-import { createAddressPolicy } from "../net/address-policy.ts";
+import { parseHosts } from "./hosts-argument.ts";
 
 interface ServiceFlag {
   setting: Setting<unknown>;
@@ -20,7 +20,7 @@ interface ServiceFlag {
   /** From a text of the command line to one of the variable. */
   toVariable?: (text: string) => string;
   /** Looks closer than the setting's parser does. @throws RetouchError with a sentence that begins with the flag */
-  check?: (text: string) => void;
+  check?: (text: string) => unknown;
 }
 
 const FLAGS = {
@@ -52,7 +52,7 @@ const FLAGS = {
   allowPrivateHosts: {
     setting: SETTINGS.allowPrivateHosts,
     flags: "--allow-private-hosts <list>",
-    check: checkHosts,
+    check: parseHosts,
   },
   logLevel: { setting: SETTINGS.logLevel, flags: "--log-level <level>" },
 } satisfies Record<string, ServiceFlag>;
@@ -141,15 +141,6 @@ function refusedOption(name: string, variable: string): Option {
 function namedLora(text: string): string {
   const isFile = !text.includes("=") && text.endsWith(".safetensors");
   return isFile ? `${path.parse(text).name}=${text}` : text;
-}
-
-function checkHosts(text: string): void {
-  try {
-    createAddressPolicy(SETTINGS.allowPrivateHosts.parser.parse(text) ?? [], "--allow-private-hosts");
-  } catch (error) {
-    if (!(error instanceof RetouchError)) throw error;
-    throw new RetouchError("INVALID_PARAMETER", error.message, { cause: error });
-  }
 }
 
 const longOf = (flags: string): string => /--[a-z-]+/.exec(flags)![0];
