@@ -30,8 +30,9 @@ export async function settingsPage(page, sections) {
 /** The file that a user copies to `.env`: each variable with its meaning and its default, switched off. */
 export function environmentExample(sections) {
   const lines = [
-    "# Settings of Retouch: each with its default, or an example where it has none. Copy this file to .env and take the",
-    "# # off what you change. docs/configuration.md says what each accepts.",
+    "# Settings of Retouch: each with its default, or an example where it has none. Copy this file to .env, which `npm start`",
+    "# and the commands serve, worker and keys read in their working folder, and take the # off what you change. Variables of",
+    "# the environment count before it. docs/configuration.md says what each accepts.",
   ];
   for (const [title, settings] of Object.entries(sections)) {
     lines.push("", `# == ${title} ==`);

@@ -1,10 +1,6 @@
 /** The edit as a tool that a model calls: its arguments by their names there, and an answer that fits into a conversation. */
-import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
-import path from "node:path";
 import { cutText } from "../errors.ts";
 import {
-  checkWritable,
   type EditOptions,
   type EditRequest,
   type EditResult,
@@ -12,14 +8,14 @@ import {
   type Engine,
   type LoraUse,
   type OutputFormat,
-  readImageSource,
   resolveRequest,
   RetouchError,
-  writeFileAtomically,
 } from "../index.ts";
+import { readSourceThrough, type SourceAccess } from "../images/source.ts";
 import { parseSize, withNames } from "./arguments.ts";
 import { chooseFormat, defaultOutput } from "./output.ts";
 import { reportText } from "./report.ts";
+import type { ToolOutput } from "./tool-output.ts";
 
 /** Of an argument's name in a sentence. */
 const MAX_NAME_LENGTH = 100;
@@ -37,11 +33,12 @@ const EDIT_TOOL = {
   inputSchema: {
     type: "object" as const,
     properties: {
-      image: text("The picture: a path, an http(s) URL or a data URL."),
+      image: text("The picture: a path in the server's folder, a public http(s) URL or a data URL."),
       instruction: text("What to change, 1 to 4,000 characters, such as: Make it night."),
       output: {
         ...text(
-          "File to write, replaced if it exists; by default a new NAME.edited.png in the working folder.",
+          "File to write in the server's folder; of those that are there only one that this server made is replaced. " +
+            "By default a new NAME.edited.png.",
         ),
         maxLength: MAX_OUTPUT_LENGTH,
       },
@@ -136,14 +133,19 @@ const NAMES: Readonly<Record<string, string>> = {
 const MAX_SHOWN_BYTES = 700_000;
 const MAX_SHOWN_SIDE = 1024;
 
-/**
- * Makes the tool.
- * @param load gives the engine, when a call has proved to be in order
- * @param loras names of those that a call may choose; without any, it has no such argument
- */
-export function createEditTool(load: () => Promise<Engine>, loras: readonly string[] = []) {
-  /** Names that are being written under. */
-  const taken = new Set<string>();
+export interface EditToolOptions {
+  /** Gives the engine, when a call has proved to be in order. */
+  load(): Promise<Engine>;
+  /** Names of the LoRAs that a call may choose; without any, it has no such argument. */
+  loras: readonly string[];
+  /** How pictures are reached. */
+  access: SourceAccess;
+  /** Where results go. */
+  results: ToolOutput;
+}
+
+/** Makes the tool. */
+export function createEditTool({ load, loras, access, results }: EditToolOptions) {
   const { properties, ...schema } = EDIT_TOOL.inputSchema;
   const offered = loras.length > 0 ? { ...properties, loras: lorasArgument(loras) } : properties;
   /** Does one call. @throws RetouchError with one sentence for the model */
@@ -153,20 +155,14 @@ export function createEditTool(load: () => Promise<Engine>, loras: readonly stri
   ): Promise<ToolContent[]> => {
     const known = new Set(Object.keys(offered));
     const { image, output, parameters } = await withNames(NAMES, () => readArguments(given, known));
-    await refuseDevice("image", image);
-    const source = await readImageSource(image, { signal, isVerified: true });
+    if (image === "-") throw invalid("image must not be -, which is this connection.");
+    const source = await readSourceThrough(access, image, { signal, isVerified: true });
     const chosen = output ?? defaultOutput(source, parameters.format);
-    await refuseDevice("output", chosen);
-    await checkWritable(chosen);
+    const isChosen = output !== undefined;
+    await results.check(chosen, isChosen);
     const engine = await load();
     const result = await engine.edit({ image: source.bytes, ...parameters }, { signal, onStep });
-    const written = path.resolve(output ?? freePath(chosen, taken));
-    taken.add(written);
-    try {
-      await writeFileAtomically(written, result.image);
-    } finally {
-      taken.delete(written);
-    }
+    const written = await results.write(chosen, isChosen, result.image);
     const report = reportText({
       output: written,
       result,
@@ -224,24 +220,6 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
   };
   resolveRequest({ image: new Uint8Array(), ...parameters });
   return { image: image!, output, parameters };
-}
-
-/** Standard input and output are the protocol's, under whichever name. */
-async function refuseDevice(name: string, place: string): Promise<void> {
-  if (place === "-") throw invalid(`${name} must not be -, which is this connection.`);
-  const found = await stat(place).catch(() => undefined);
-  if (found && !found.isFile() && !found.isDirectory())
-    throw invalid(`${name} must be a file, not a device.`);
-}
-
-/** A name beside what is there: a model that edits again does not mean to lose the result before. */
-function freePath(wanted: string, taken: ReadonlySet<string>): string {
-  const { dir, name, ext } = path.parse(wanted);
-  let free = wanted;
-  for (let count = 2; existsSync(free) || taken.has(path.resolve(free)); count += 1) {
-    free = path.join(dir, `${name}-${count}${ext}`);
-  }
-  return free;
 }
 
 /** The result itself, or where it is too large for a conversation, a smaller one to look at. */

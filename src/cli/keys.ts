@@ -8,6 +8,7 @@ import { createLog } from "../log.ts";
 import { withKeys } from "../service/keys.ts";
 import { printText } from "./output.ts";
 import { oneLine } from "./report.ts";
+import { type ServiceFlags, withServiceFlags } from "./service-flags.ts";
 
 /** Far longer than any, and short enough for a sentence. */
 const MAX_ID_LENGTH = 100;
@@ -15,16 +16,15 @@ const MAX_SHOWN_NAME = 100;
 const KEEP = duration("0s", "30d");
 const DEFAULT_KEEP = "24h";
 
-interface JsonFlag {
-  json?: boolean;
-}
+/** The flags as commander hands them over. */
+export type KeysFlags = ServiceFlags & { json?: boolean };
 
 /** Makes a key and prints it with the secret of its webhooks, the only time that they can be seen. */
-export async function runKeysCreate(name: string, { json }: JsonFlag): Promise<void> {
+export async function runKeysCreate(name: string, flags: KeysFlags): Promise<void> {
   checkKeyName(name);
-  const { key, webhookSecret, record } = await withStoredKeys((keys) => keys.create(name));
+  const { key, webhookSecret, record } = await withStoredKeys(flags, (keys) => keys.create(name));
   await print(
-    json
+    flags.json
       ? { ...record, key, webhookSecret }
       : `${key}\nShown this once; only its hash is kept. Its id is ${record.id}.\n` +
           `Its webhooks are signed with ${webhookSecret}, which is not shown again either.`,
@@ -32,9 +32,9 @@ export async function runKeysCreate(name: string, { json }: JsonFlag): Promise<v
 }
 
 /** Prints all keys, none of them whole. */
-export async function runKeysList({ json }: JsonFlag): Promise<void> {
-  const records = await withStoredKeys((keys) => keys.list());
-  if (json) return print(records);
+export async function runKeysList(flags: KeysFlags): Promise<void> {
+  const records = await withStoredKeys(flags, (keys) => keys.list());
+  if (flags.json) return print(records);
   const lines = records.map(({ id, prefix, createdAt, revokedAt, name }) => {
     const state = revokedAt ? `revoked ${day(revokedAt)}` : "active";
     // Names were not always checked.
@@ -45,21 +45,22 @@ export async function runKeysList({ json }: JsonFlag): Promise<void> {
 }
 
 /** Ends a key at once. */
-export async function runKeysRevoke(id: string): Promise<void> {
+export async function runKeysRevoke(id: string, flags: KeysFlags): Promise<void> {
   checkId(id);
-  if (!(await withStoredKeys((keys) => keys.revoke(id)))) throw noKey(id, "active key");
+  const isRevoked = await withStoredKeys(flags, (keys) => keys.revoke(id));
+  if (!isRevoked) throw noKey(id, "active key");
   await print(`${id} is revoked.`);
 }
 
 /** Makes a new secret for a key's webhooks and prints it, the only time that it can be seen. */
 export async function runRotateWebhookSecret(
   id: string,
-  { json, keep = DEFAULT_KEEP }: JsonFlag & { keep?: string },
+  { json, keep = DEFAULT_KEEP, ...flags }: KeysFlags & { keep?: string },
 ): Promise<void> {
   checkId(id);
   const keepMs = KEEP.parse(keep);
   if (keepMs === undefined) throw new RetouchError("INVALID_PARAMETER", `--keep must be ${KEEP.accepts}.`);
-  const rotated = await withStoredKeys((keys) => keys.rotateWebhookSecret(id, keepMs));
+  const rotated = await withStoredKeys(flags, (keys) => keys.rotateWebhookSecret(id, keepMs));
   if (rotated === undefined) throw noKey(id, "active key");
   const { secret, oldUntil } = rotated;
   const old =
@@ -76,9 +77,9 @@ export async function runRotateWebhookSecret(
 }
 
 /** Ends the replaced secrets of a key's webhooks at once. */
-export async function runRevokeOldWebhookSecrets(id: string): Promise<void> {
+export async function runRevokeOldWebhookSecrets(id: string, flags: KeysFlags): Promise<void> {
   checkId(id);
-  const ended = await withStoredKeys((keys) => keys.revokeOldWebhookSecrets(id));
+  const ended = await withStoredKeys(flags, (keys) => keys.revokeOldWebhookSecrets(id));
   if (ended === undefined) throw noKey(id, "key");
   await print(
     ended === 0
@@ -87,9 +88,13 @@ export async function runRevokeOldWebhookSecrets(id: string): Promise<void> {
   );
 }
 
-async function withStoredKeys<Result>(work: (keys: KeysAdmin) => Promise<Result>): Promise<Result> {
-  const config = loadConfig();
-  return withKeys({ config, log: createLog({ level: "error" }) }, work);
+function withStoredKeys<Result>(
+  flags: ServiceFlags,
+  work: (keys: KeysAdmin) => Promise<Result>,
+): Promise<Result> {
+  return withServiceFlags(flags, (variables) =>
+    withKeys({ config: loadConfig(variables), log: createLog({ level: "error" }) }, work),
+  );
 }
 
 function checkId(id: string): void {

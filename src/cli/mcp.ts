@@ -18,7 +18,13 @@ import {
 import { loadCacheFolder } from "../config/config.ts";
 import { nameLoras, withFlagNames } from "./arguments.ts";
 import { checkpointFolder } from "./checkpoint.ts";
+import { createAgents } from "../net/agents.ts";
+import type { AddressPolicy } from "../net/address-policy.ts";
+import { createHttpClient } from "../net/http-client.ts";
 import { createEditTool } from "./edit-tool.ts";
+import { parseHosts } from "./hosts-argument.ts";
+import { openRootFolder } from "./root-folder.ts";
+import { createToolOutput } from "./tool-output.ts";
 
 /** The flags as commander hands them over. */
 export interface McpFlags {
@@ -33,12 +39,18 @@ export interface McpFlags {
   memoryLimit?: number | undefined;
   device?: DeviceChoice | undefined;
   safetyChecker?: boolean | undefined;
+  /** The folder of everything that is read and written. */
+  root?: string | undefined;
+  allowPrivateHosts?: AddressPolicy | undefined;
+  overwrite?: boolean | undefined;
 }
 
 /** Serves until the client goes away or `signal`. The checkpoint is loaded by the first edit. */
 export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void> {
   const { transformer, vae, textEncoder, weights, threads, memoryLimit, device } = flags;
   const { safetyChecker: isOn = true } = flags;
+  const root = await openRootFolder(flags.root);
+  const policy = flags.allowPrivateHosts ?? parseHosts("");
   const checkpoint = await checkpointFolder(flags.checkpoint);
   const { files: loras } = nameLoras((flags.lora ?? []).map((file) => ({ file, scale: 1 })));
   const engine = createLateEngine({
@@ -54,7 +66,15 @@ export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void
     device,
     safety: { isOn },
   });
-  const { definition, call: edit } = createEditTool(engine.get, Object.keys(loras));
+  const { definition, call: edit } = createEditTool({
+    load: engine.get,
+    loras: Object.keys(loras),
+    access: {
+      client: createHttpClient(createAgents(policy)),
+      open: (file) => root.open("image", file),
+    },
+    results: createToolOutput(root, { isOverwriting: flags.overwrite ?? false }),
+  });
   const server = new Server({ name: "retouch", version }, { capabilities: { tools: {} } });
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: [definition] }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, call) => {

@@ -6,14 +6,19 @@ import { createLog } from "../log.ts";
 import { type Service, startService } from "../service/service.ts";
 import { withCheckpointFolder } from "./checkpoint.ts";
 import { printText } from "./output.ts";
+import { type ServiceFlags, withServiceFlags } from "./service-flags.ts";
 
 const EXAMPLE = "bluebird.png";
 const PROMPT = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space";
 const FIRST_KEY = "first key";
 
 /** Runs until `signal`, then ends in order. @throws RetouchError with a sentence for the user */
-export async function runServe(signal: AbortSignal): Promise<void> {
-  const config = await withCheckpointFolder(loadConfig());
+export function runServe(flags: ServiceFlags, signal: AbortSignal): Promise<void> {
+  return withServiceFlags(flags, (variables) => serve(variables, signal));
+}
+
+async function serve(variables: Record<string, string>, signal: AbortSignal): Promise<void> {
+  const config = await withCheckpointFolder(loadConfig(variables));
   const log = createLog({ level: config.logLevel });
   const service = await startService({ config, log });
   const { lost } = service.data;

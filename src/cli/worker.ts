@@ -3,10 +3,15 @@ import { loadConfig } from "../config/config.ts";
 import { createLog } from "../log.ts";
 import { startWorkers } from "../service/workers.ts";
 import { withCheckpointFolder } from "./checkpoint.ts";
+import { type ServiceFlags, withServiceFlags } from "./service-flags.ts";
 
 /** Runs until `signal`, then lets the running jobs end. @throws RetouchError with a sentence for the user */
-export async function runWorker(signal: AbortSignal): Promise<void> {
-  const config = await withCheckpointFolder(loadConfig());
+export function runWorker(flags: ServiceFlags, signal: AbortSignal): Promise<void> {
+  return withServiceFlags(flags, (variables) => work(variables, signal));
+}
+
+async function work(variables: Record<string, string>, signal: AbortSignal): Promise<void> {
+  const config = await withCheckpointFolder(loadConfig(variables));
   const workers = await startWorkers({ config, log: createLog({ level: config.logLevel }) });
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

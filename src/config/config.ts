@@ -1,6 +1,7 @@
-/** Reads the settings from the environment: all of them at once, at the start, and nothing else reads it. */
+/** Reads the settings from the environment and `.env`: all of them at once, at the start, and nothing else reads it. */
 import { RetouchError } from "../errors.ts";
 import { readCacheFolder } from "./cache-settings.ts";
+import { readDotenv } from "./dotenv.ts";
 import { type HubSettings, readHubSettings } from "./hub-settings.ts";
 import { fileVariable, readSecretFiles, variablesOf } from "./secret-files.ts";
 import type { Setting } from "./setting.ts";
@@ -14,13 +15,38 @@ const MAX_TYPO_DISTANCE = 3;
 const MAX_SHOWN = 100;
 
 /**
- * The settings of this process.
- * @param flags what the command line names, by variable; they count before the environment, where they are given
- * @throws as {@link readConfig}
+ * The settings of this process: what the command line names, before its environment, before `.env` of the working
+ * folder. What the file has for other libraries becomes part of this process's environment, where they look.
+ * @param flags by variable, where they are given
+ * @throws as {@link readConfig} and {@link readDotenv}
  */
 export function loadConfig(flags: Environment = {}): Config {
-  const given = Object.entries(flags).filter(([, value]) => value !== undefined);
-  return readConfig({ ...process.env, ...Object.fromEntries(given) });
+  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+  const file = readDotenv(process.cwd());
+  Object.assign(process.env, unset(file.others, process.env));
+  const environment = { ...process.env, ...given };
+  const own = unset(file.own, environment);
+  return namingFile(own, () => readConfig({ ...own, ...environment }));
+}
+
+/** Those that the environment does not have, not even as an empty text or by the name of a file that holds them. */
+function unset(variables: Record<string, string>, environment: Environment): Record<string, string> {
+  const twinOf = (name: string): string => (name.endsWith("_FILE") ? name.slice(0, -5) : `${name}_FILE`);
+  const names = Object.keys(variables).filter((name) => !(name in environment) && !environment[twinOf(name)]);
+  return Object.fromEntries(names.map((name) => [name, variables[name]!]));
+}
+
+/** Says of a variable that sentences name where it stands. */
+function namingFile<Result>(variables: Record<string, string>, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RetouchError) || error.code !== "CONFIG_INVALID") throw error;
+    const sentences = error.message.replaceAll(/^[A-Z][A-Z0-9_]+/gm, (name) =>
+      name in variables ? `${name} (in .env)` : name,
+    );
+    throw new RetouchError("CONFIG_INVALID", sentences, { cause: error });
+  }
 }
 
 /** The settings that this process shares with Hugging Face's own tools. @throws as {@link readHubSettings} */
@@ -67,7 +93,7 @@ const fileRefusal = (setting: Setting<unknown>): string =>
   `${fileVariable(setting)} must name a file that holds ${setting.parser.accepts}.`;
 
 /** A value as a sentence may show it: not long, and without the password that an address may hold. */
-function shown(value: string): string {
+export function shown(value: string): string {
   const harmless = value.replace(/\/\/[^/]*@/, "//***@");
   return JSON.stringify(harmless.length > MAX_SHOWN ? `${harmless.slice(0, MAX_SHOWN)}...` : harmless);
 }

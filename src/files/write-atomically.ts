@@ -83,7 +83,7 @@ async function replaceFile(file: string, bytes: Uint8Array, mode: number | undef
 }
 
 /** Short and independent of the target's name, which may already have the greatest length that is allowed. */
-function temporaryBeside(file: string): string {
+export function temporaryBeside(file: string): string {
   return path.join(path.dirname(file), `.retouch-${randomBytes(6).toString("hex")}.tmp`);
 }
 
@@ -102,7 +102,9 @@ const REASONS: Record<string, string> = {
   ELOOP: "its symbolic links go round in a circle",
 };
 
-function unwritable(target: string, cause: unknown): RetouchError {
+/** The sentence of a file that cannot be written. */
+export function unwritable(target: string, cause: unknown): RetouchError {
+  if (cause instanceof RetouchError) return cause;
   const code = systemErrorCode(cause);
   const reason = (code !== undefined && REASONS[code]) || messageOf(cause);
   const shown = target === "" ? '""' : target;

@@ -1,9 +1,9 @@
 /** Gets a picture's bytes from wherever the user keeps it: a file, an address, a data URL or standard input. */
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { type FileHandle, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { cutText, messageOf, RetouchError } from "../errors.ts";
-import { createHttpClient } from "../net/http-client.ts";
+import { createHttpClient, type HttpClient } from "../net/http-client.ts";
 import { collectBytes, tooLarge } from "./collect.ts";
 import { decodePicture } from "./decode.ts";
 import { readDataUrl } from "./data-url.ts";
@@ -38,6 +38,14 @@ export interface ImageSource {
   path?: string | undefined;
 }
 
+/** How a source is reached, for a program that may not go wherever its user can. */
+export interface SourceAccess {
+  /** Which addresses may be connected to. */
+  client: HttpClient;
+  /** Opens a file, or refuses with a sentence. */
+  open(path: string): Promise<FileHandle>;
+}
+
 /**
  * Reads a picture from a path, a `file:`, `http:`, `https:` or `data:` URL, or `-` for standard input.
  * @throws RetouchError IMAGE_UNREADABLE, IMAGE_TOO_LARGE (more than `maxBytes`), ABORTED; verified also
@@ -47,12 +55,25 @@ export async function readImageSource(
   source: string,
   options: ReadImageSourceOptions = {},
 ): Promise<ImageSource> {
-  const found = await readBytes(source, options);
+  return readSourceThrough(undefined, source, options);
+}
+
+/** The same through a given access. @throws as {@link readImageSource}, and what the access throws as RetouchError */
+export async function readSourceThrough(
+  access: SourceAccess | undefined,
+  source: string,
+  options: ReadImageSourceOptions = {},
+): Promise<ImageSource> {
+  const found = await readBytes(access, source, options);
   if (options.isVerified) await decodePicture(found.bytes, { name: found.name });
   return found;
 }
 
-async function readBytes(source: string, options: ReadImageSourceOptions): Promise<ImageSource> {
+async function readBytes(
+  access: SourceAccess | undefined,
+  source: string,
+  options: ReadImageSourceOptions,
+): Promise<ImageSource> {
   const { maxBytes = MAX_BYTES, timeoutMs = 30_000, signal, stdin = process.stdin } = options;
   if (signal?.aborted) throw new RetouchError("ABORTED", "Reading the image was aborted.");
   if (source === "") throw new RetouchError("IMAGE_UNREADABLE", "The image's path is empty.");
@@ -60,17 +81,39 @@ async function readBytes(source: string, options: ReadImageSourceOptions): Promi
     const name = "standard input";
     return { bytes: await collect(stdin, { name, maxBytes, signal }), name };
   }
-  switch (/^(file|https?|data):/i.exec(source)?.[1]?.toLowerCase()) {
+  const scheme = /^(file|https?|data):/i.exec(source)?.[1]?.toLowerCase();
+  switch (scheme) {
     case "data":
       return readDataUrl(source, maxBytes);
     case "http":
     case "https":
-      // The user's own machine may fetch from wherever its user can.
-      return readHttpUrl(source, { maxBytes, timeoutMs, signal, client: createHttpClient() });
-    case "file":
-      return readPath(pathOfFileUrl(source), { maxBytes, signal });
-    default:
-      return readPath(source, { maxBytes, signal });
+      // Without another access, from wherever the user of this machine can.
+      return readHttpUrl(source, {
+        maxBytes,
+        timeoutMs,
+        signal,
+        client: access?.client ?? createHttpClient(),
+      });
+    default: {
+      const path = scheme === "file" ? pathOfFileUrl(source) : source;
+      const limits = { name: path, maxBytes, signal };
+      return access ? readOpened(() => access.open(path), limits) : readPath(path, limits);
+    }
+  }
+}
+
+async function readOpened(
+  open: () => Promise<FileHandle>,
+  limits: { name: string; maxBytes: number; signal: AbortSignal | undefined },
+): Promise<ImageSource> {
+  const { name, maxBytes } = limits;
+  const handle = await open().catch((error: unknown) => Promise.reject(unreadable(name, error)));
+  try {
+    if ((await handle.stat()).size > maxBytes) throw tooLarge(name, maxBytes);
+    const bytes = await collect(handle.createReadStream({ autoClose: false }), limits);
+    return { bytes, name, path: name };
+  } finally {
+    await handle.close();
   }
 }
 

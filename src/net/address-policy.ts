@@ -8,6 +8,8 @@ import { RetouchError } from "../errors.ts";
 
 export interface AddressPolicy {
   isAllowed(address: string, target: Target): boolean;
+  /** What opens other addresses, for sentences. @default "RETOUCH_ALLOW_PRIVATE_HOSTS" */
+  readonly setting?: string | undefined;
 }
 
 export interface Target {
@@ -19,6 +21,8 @@ export interface Target {
 type Rule = (address: Address, target: Target) => boolean;
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
+/** What opens addresses of a service. */
+export const ALLOWING_SETTING = "RETOUCH_ALLOW_PRIVATE_HOSTS";
 /** 64:ff9b::/96 carries an IPv4 address in its last four bytes, which a gateway connects to. */
 const NAT64_BYTES = [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
 /** Public by its number, and answers every virtual machine of Azure with what concerns that machine alone. */
@@ -27,11 +31,16 @@ const AZURE_PLATFORM = "168.63.129.16";
 /**
  * Allows public addresses, and whatever an entry names: a host, `*.suffix`, an address, a network (`10.0.0.0/8`), each
  * but the last with or without a port (`host:port`, `[::1]:port`).
+ * @param setting what the entries come from, for sentences
  * @throws RetouchError CONFIG_INVALID for an entry that is none of these
  */
-export function createAddressPolicy(entries: readonly string[]): AddressPolicy {
-  const rules = entries.map(parseEntry);
+export function createAddressPolicy(
+  entries: readonly string[],
+  setting: string = ALLOWING_SETTING,
+): AddressPolicy {
+  const rules = entries.map((entry) => parseEntry(entry, () => malformed(entry, setting)));
   return {
+    setting,
     isAllowed(text, target) {
       // A zone ("fe80::1%eth0") only ever belongs to a link-local address.
       if (isIP(text) === 0 || text.includes("%")) return false;
@@ -61,25 +70,25 @@ function unwrapped(text: string): Address {
   return isNat64 ? new ipaddr.IPv4(bytes.slice(12)) : address;
 }
 
-function parseEntry(entry: string): Rule {
-  if (entry.includes("/")) return networkRule(entry);
+function parseEntry(entry: string, refusal: () => RetouchError): Rule {
+  if (entry.includes("/")) return networkRule(entry, refusal);
   const match = /^(?:\[(?<ip6>[^\]]+)\]|(?<host>[^:]+))(?::(?<port>\d{1,5}))?$/.exec(
     isIP(entry) === 6 ? `[${entry}]` : entry,
   );
   const { ip6, host, port } = match?.groups ?? {};
   if (match === null || (port !== undefined && (Number(port) === 0 || Number(port) > 65_535))) {
-    throw malformed(entry);
+    throw refusal();
   }
-  const isHost = ip6 === undefined ? hostRule(host!, entry) : addressRule(ip6, entry);
+  const isHost = ip6 === undefined ? hostRule(host!, refusal) : addressRule(ip6, refusal);
   return (address, target) => (port === undefined || Number(port) === target.port) && isHost(address, target);
 }
 
-function hostRule(host: string, entry: string): Rule {
-  if (isIP(host) === 4) return addressRule(host, entry);
+function hostRule(host: string, refusal: () => RetouchError): Rule {
+  if (isIP(host) === 4) return addressRule(host, refusal);
   const name = canonical(host);
   // A name that ends in a number is an address in disguise (127.1, 0x7f.1), which URLs spell otherwise.
   if (!/^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name) || /(^|\.)(\d+|0x[0-9a-f]*)$/.test(name)) {
-    throw malformed(entry);
+    throw refusal();
   }
   if (name.startsWith("*.")) return (_, { hostname }) => canonical(hostname).endsWith(name.slice(1));
   return (_, { hostname }) => canonical(hostname) === name;
@@ -90,22 +99,22 @@ function canonical(hostname: string): string {
   return hostname.toLowerCase().replace(/\.$/, "");
 }
 
-function addressRule(text: string, entry: string): Rule {
-  if (isIP(text) === 0 || text.includes("%")) throw malformed(entry);
+function addressRule(text: string, refusal: () => RetouchError): Rule {
+  if (isIP(text) === 0 || text.includes("%")) throw refusal();
   const allowed = unwrapped(text).toNormalizedString();
   return (address) => address.toNormalizedString() === allowed;
 }
 
-function networkRule(entry: string): Rule {
+function networkRule(entry: string, refusal: () => RetouchError): Rule {
   // The library would read "10/8" as 0.0.0.10/8.
-  if (isIP(entry.slice(0, entry.indexOf("/"))) === 0 || !ipaddr.isValidCIDR(entry)) throw malformed(entry);
+  if (isIP(entry.slice(0, entry.indexOf("/"))) === 0 || !ipaddr.isValidCIDR(entry)) throw refusal();
   const [network, bits] = ipaddr.parseCIDR(entry);
   return (address) => address.kind() === network.kind() && address.match(network, bits);
 }
 
-function malformed(entry: string): RetouchError {
+function malformed(entry: string, setting: string): RetouchError {
   return new RetouchError(
     "CONFIG_INVALID",
-    `RETOUCH_ALLOW_PRIVATE_HOSTS must name hosts, addresses or networks, not ${JSON.stringify(entry)}.`,
+    `${setting} must name hosts, addresses or networks, not ${JSON.stringify(entry)}.`,
   );
 }

@@ -7,7 +7,7 @@ import { Agent as HttpAgent, type AgentOptions } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import { cutText } from "../errors.ts";
-import type { AddressPolicy, Target } from "./address-policy.ts";
+import { type AddressPolicy, ALLOWING_SETTING, type Target } from "./address-policy.ts";
 import { createResolve, type Resolve } from "./resolve.ts";
 
 export interface Agents {
@@ -40,14 +40,14 @@ function guard<Guarded extends HttpAgent>(agent: Guarded, policy: AddressPolicy,
     const target = { hostname: host, port: Number(port) };
     // Node resolves no literal, so the lookup below never sees one.
     if (isIP(host) !== 0 && !policy.isAllowed(host, target)) {
-      done(refused(host));
+      done(refused(host, policy));
       return undefined;
     }
     const lookup = checkedLookup(policy, resolve, target);
     const socket = connect({ ...options, lookup } as AgentOptions, done);
     // A second line of defence, should Node ever connect past the lookup. First of all listeners: nothing is sent yet.
     socket?.prependOnceListener("connect", () => {
-      if (!policy.isAllowed(socket.remoteAddress ?? "", target)) socket.destroy(refused(host));
+      if (!policy.isAllowed(socket.remoteAddress ?? "", target)) socket.destroy(refused(host, policy));
     });
     return socket;
   };
@@ -61,7 +61,7 @@ function checkedLookup(policy: AddressPolicy, resolve: Resolve, target: Target):
         // One that is not public spoils all: a name that mixes them is made to slip through some check.
         const isAllowed = addresses.every(({ address }) => policy.isAllowed(address, target));
         const first = addresses[0];
-        if (!isAllowed || first === undefined) done(refused(hostname), "");
+        if (!isAllowed || first === undefined) done(refused(hostname, policy), "");
         else if (options.all) done(null, addresses);
         else done(null, first.address, first.family);
       },
@@ -71,7 +71,7 @@ function checkedLookup(policy: AddressPolicy, resolve: Resolve, target: Target):
 }
 
 /** Names the host and never its addresses: those of internal names are nobody's business. */
-function refused(hostname: string): Error {
-  const message = `the address of ${cutText(hostname, MAX_HOST_LENGTH)} is not public, and RETOUCH_ALLOW_PRIVATE_HOSTS does not allow it`;
+function refused(hostname: string, { setting = ALLOWING_SETTING }: AddressPolicy): Error {
+  const message = `the address of ${cutText(hostname, MAX_HOST_LENGTH)} is not public, and ${setting} does not allow it`;
   return Object.assign(new Error(message), { code: ADDRESS_REFUSED });
 }

@@ -51,7 +51,7 @@ export async function withKeys<Result>(options: KeysOptions, work: Work<Result>)
     } else if (!(await isThere(folder, "lock")) || performance.now() > until) {
       throw new RetouchError(
         "CONFIG_INVALID",
-        `There is no service in ${folder} (RETOUCH_DATA_DIR): start it there with \`retouch serve\`, or name its folder.`,
+        `There is no service in ${folder} (RETOUCH_DATA_DIR or --data-dir): start it there with \`retouch serve\`, or name its folder.`,
       );
     }
     await delay(RETRY_MS);

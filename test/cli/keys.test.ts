@@ -28,7 +28,10 @@ async function started(settings: Record<string, string> = {}): Promise<Served> {
 }
 
 async function keys(settings: Record<string, string>, ...args: string[]) {
-  const child = spawn(process.execPath, [program, "keys", ...args], { env: environment(settings) });
+  const child = spawn(process.execPath, [program, "keys", ...args], {
+    cwd: tmpdir(),
+    env: environment(settings),
+  });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].on("data", (chunk: Buffer) => (output[name] += chunk.toString()));
@@ -148,7 +151,7 @@ describe("retouch keys where there is no service", () => {
     ["revoke-old-webhook-secrets", "key_0"],
   ];
   const sentence = (folder: string): string =>
-    `retouch: There is no service in ${folder} (RETOUCH_DATA_DIR): start it there with \`retouch serve\`, or name its folder.\n`;
+    `retouch: There is no service in ${folder} (RETOUCH_DATA_DIR or --data-dir): start it there with \`retouch serve\`, or name its folder.\n`;
 
   it.each(COMMANDS)("says for %s which folder it looked in, and makes nothing", async (...args) => {
     const folder = await temporaryFolder();

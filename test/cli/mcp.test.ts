@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,6 +35,8 @@ describe("retouch mcp", () => {
   let stderr = "";
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), "retouch-test-"));
+    await copyFile(BIRD, path.join(folder, "bluebird.png"));
+    await writeFile(path.join(folder, "notes.txt"), "no picture");
     client = new Client({ name: "a test", version: "1.0.0" });
     transport = new StdioClientTransport({
       command: process.execPath,
@@ -55,11 +57,12 @@ describe("retouch mcp", () => {
     given: object,
     options: { signal?: AbortSignal; onprogress?: (progress: Progress) => void } = {},
   ): Promise<Called> {
-    const arguments_ = { image: BIRD, instruction: INSTRUCTION, size: "64x48", steps: 2, ...given };
+    const arguments_ = { image: "bluebird.png", instruction: INSTRUCTION, size: "64x48", steps: 2, ...given };
     const called = await client.callTool({ name: "edit_image", arguments: arguments_ }, undefined, options);
     return called as unknown as Called;
   }
-  const files = async (): Promise<string[]> => (await readdir(folder)).toSorted();
+  const files = async (): Promise<string[]> =>
+    (await readdir(folder)).filter((name) => name.includes(".edited")).toSorted();
   const refused = async (given: object): Promise<string> => {
     const { isError, content } = await edit(given);
     expect([isError, content.length, content[0]!.type]).toEqual([true, 1, "text"]);
@@ -165,7 +168,7 @@ describe("retouch mcp", () => {
     [{ image: 5 }, "image must be a text."],
     [{ image: "none.png" }, "none.png cannot be read: there is no such file."],
     [{ image: "-" }, "image must not be -, which is this connection."],
-    [{ image: program }, `${program} is not a picture; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.`],
+    [{ image: "notes.txt" }, "notes.txt is not a picture; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted."],
     [{ instruction: " " }, "instruction must not be empty."],
     [{ steps: 51 }, "steps must be a whole number from 1 to 50, not 51."],
     [{ steps: "2" }, "steps must be a whole number from 1 to 50, not 2."],
@@ -185,16 +188,6 @@ describe("retouch mcp", () => {
     expect(await refused(given)).toBe(sentence);
   });
 
-  it.skipIf(process.platform === "win32")(
-    "reads and writes no device, which may be the connection",
-    async () => {
-      expect(await refused({ image: "/dev/stdin" })).toBe("image must be a file, not a device.");
-      expect(await refused({ output: "/dev/stdout", format: "png" })).toBe(
-        "output must be a file, not a device.",
-      );
-    },
-  );
-
   it("knows no other tool", async () => {
     const called = await client.callTool({ name: "paint" });
     expect(called).toEqual({
@@ -207,6 +200,7 @@ describe("retouch mcp", () => {
 describe("retouch mcp with LoRAs", () => {
   it("lets the model choose among them, and says which were used", async () => {
     const folder = await temporaryFolder();
+    await copyFile(BIRD, path.join(folder, "bird.png"));
     const flags = ["--checkpoint", CHECKPOINT, "--no-safety-checker", "--memory-limit", "4GB", ...ONE_THREAD];
     const loras = ["peft", "xlabs"].map((name) => `--lora=${path.join(fixtures, "loras", name)}.safetensors`);
     const client = new Client({ name: "a test", version: "1.0.0" });
@@ -228,7 +222,7 @@ describe("retouch mcp with LoRAs", () => {
       },
     });
     const edit = async (given: object): Promise<Called> => {
-      const basics = { image: BIRD, instruction: INSTRUCTION, size: "64x48", steps: 1, seed: 7 };
+      const basics = { image: "bird.png", instruction: INSTRUCTION, size: "64x48", steps: 1, seed: 7 };
       const call = { name: "edit_image", arguments: { ...basics, ...given } };
       return (await client.callTool(call)) as unknown as Called;
     };
@@ -255,6 +249,7 @@ describe("retouch mcp as a process", () => {
 
   it("stays in order after what is no message, and tells of a checkpoint that is not there", async () => {
     const folder = await temporaryFolder();
+    await copyFile(BIRD, path.join(folder, "bird.png"));
     const messages = [
       "nonsense",
       {
@@ -272,7 +267,7 @@ describe("retouch mcp as a process", () => {
         jsonrpc: "2.0",
         id: 2,
         method: "tools/call",
-        params: { name: "edit_image", arguments: { image: BIRD, instruction: INSTRUCTION } },
+        params: { name: "edit_image", arguments: { image: "bird.png", instruction: INSTRUCTION } },
       },
     ];
     const lines = messages.map((message) =>

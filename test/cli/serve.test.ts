@@ -2,6 +2,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import sharp from "sharp";
@@ -24,7 +25,7 @@ async function started(settings: Record<string, string> = {}): Promise<Served> {
 }
 
 async function retouch(args: readonly string[], settings: Record<string, string>) {
-  const child = spawn(process.execPath, [program, ...args], { env: environment(settings) });
+  const child = spawn(process.execPath, [program, ...args], { cwd: tmpdir(), env: environment(settings) });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name].on("data", (chunk: Buffer) => (output[name] += chunk.toString()));
@@ -209,6 +210,7 @@ describe("retouch worker", () => {
     };
     const server = await started({ ...shared, RETOUCH_WORKERS: "0" });
     const worker = spawn(process.execPath, [program, "worker"], {
+      cwd: tmpdir(),
       env: environment(shared),
       stdio: "ignore",
     });

@@ -31,11 +31,54 @@ describe("retouch", () => {
   });
 });
 
+describe("an error of a command", () => {
+  it.each([
+    "edit",
+    "serve",
+    "worker",
+    "mcp",
+    "pull",
+    "doctor",
+    "keys",
+    "keys create",
+    "keys list",
+    "keys revoke",
+    "keys rotate-webhook-secret",
+    "keys revoke-old-webhook-secrets",
+  ])("points to that command's help: %s", async (command) => {
+    const { code, stderr } = await retouch([...command.split(" "), "--no-such-flag"]);
+    expect([code, stderr]).toEqual([
+      2,
+      `retouch: unknown option '--no-such-flag'; see retouch ${command} --help.\n`,
+    ]);
+  });
+
+  it("prints the help of a group of commands where none is given", async () => {
+    const { code, stdout, stderr } = await retouch(["keys"]);
+    expect([code, stdout.length]).toEqual([2, 0]);
+    expect(stderr).toMatch(/^Usage: retouch keys /);
+  });
+});
+
 describe("a wrong command line ends with code 2 and one sentence", () => {
   const edit = ["edit", "bird.png", "Make it night"];
   const long = "x".repeat(4001);
   it.each([
-    [["paint"], "unknown command 'paint'; see retouch edit --help."],
+    [["paint"], "unknown command 'paint'; see retouch --help."],
+    [["serv"], "unknown command 'serv' (Did you mean serve?); see retouch --help."],
+    [["--port", "1"], "unknown option '--port'; see retouch --help."],
+    [["keys", "creat", "x"], "unknown command 'creat' (Did you mean create?); see retouch keys --help."],
+    [["keys", "create"], "missing required argument 'name'; see retouch keys create --help."],
+    [
+      ["keys", "list", "all"],
+      "too many arguments for 'list'. Expected 0 arguments but got 1; see retouch keys list --help.",
+    ],
+    [
+      ["serve", "now"],
+      "too many arguments for 'serve'. Expected 0 arguments but got 1; see retouch serve --help.",
+    ],
+    [["quantize"], "required option '--weights <kind>' not specified; see retouch quantize --help."],
+    [["doctor", "--model"], "option '--model <repo>' argument missing; see retouch doctor --help."],
     [["edit"], "missing required argument 'image'; see retouch edit --help."],
     [["edit", "bird.png"], "missing required argument 'prompt'; see retouch edit --help."],
     [

@@ -48,7 +48,8 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
   const port = settings["RETOUCH_PORT"] ?? String(await freePort());
   const own = settings["RETOUCH_DATA_DIR"] ? undefined : await mkdtemp(path.join(tmpdir(), "retouch-test-"));
   const child = spawn(process.execPath, [program, "serve"], {
-    cwd: root,
+    // Not the checkout, which may have a `.env` of its own.
+    cwd: tmpdir(),
     env: environment({
       RETOUCH_PORT: port,
       RETOUCH_LOG_LEVEL: "warn",

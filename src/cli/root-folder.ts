@@ -1,0 +1,105 @@
+/**
+ * The folder outside which `retouch mcp` reads and writes nothing: a model chooses the paths, and what it was shown may
+ * have been written by anybody.
+ */
+import { constants } from "node:fs";
+import { type FileHandle, lstat, open, realpath, stat } from "node:fs/promises";
+import path from "node:path";
+import { RetouchError } from "../errors.ts";
+import { systemErrorCode } from "../files/system-error.ts";
+
+export interface RootFolder {
+  /**
+   * The real path of a file that a call names, which may not exist yet: relative to the root, and free of symbolic links.
+   * @param argument what sentences call it
+   * @throws RetouchError INVALID_PARAMETER where that is not in the root; a system error where it cannot be found out
+   */
+  locate(argument: string, given: string): Promise<string>;
+  /** Opens a file to read, and makes sure that the one that was opened has a name in the root. */
+  open(argument: string, given: string): Promise<FileHandle>;
+}
+
+/** Not there on Windows, which has no such things to open. */
+const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants as Partial<typeof constants>;
+const REMOTE = /^(?:[/\\]{2})/;
+
+/**
+ * Finds the folder.
+ * @param given without it, the working folder, unless that is all of the file system
+ * @throws RetouchError INVALID_PARAMETER for what is no folder
+ */
+export async function openRootFolder(given: string | undefined): Promise<RootFolder> {
+  const named = path.resolve(given ?? ".");
+  const root = await realpath(named).catch(() => undefined);
+  const isFolder = root !== undefined && (await stat(root)).isDirectory();
+  if (!isFolder || given === "") {
+    throw invalid(`--root must be a folder, not ${JSON.stringify(given ?? named)}.`);
+  }
+  if (given === undefined && path.dirname(root) === root) {
+    throw invalid(`The working folder is ${root}, which holds everything; name a folder with --root.`);
+  }
+
+  async function locate(argument: string, wanted: string): Promise<string> {
+    const outside = invalid(`${argument} must be in ${root}, the folder that this server may use (--root).`);
+    const absolute = path.resolve(root!, wanted);
+    // To ask a host for its files is to tell it who asks.
+    const isRemote = process.platform === "win32" && REMOTE.test(absolute) && !isWithin(root!, absolute);
+    if (wanted.includes("\0") || isRemote) throw outside;
+    const file = await realPathOf(absolute);
+    if (file === undefined || !isWithin(root!, file)) throw outside;
+    return file;
+  }
+
+  return {
+    locate,
+    async open(argument, wanted) {
+      const file = await locate(argument, wanted);
+      refuseSpecial(argument, await lstat(file));
+      const handle = await open(file, O_RDONLY! | O_NONBLOCK | O_NOFOLLOW);
+      try {
+        const opened = await handle.stat({ bigint: true });
+        refuseSpecial(argument, opened);
+        // A folder on the way may have become a link to elsewhere since it was looked at.
+        const { dev, ino } = await stat(await locate(argument, wanted), { bigint: true });
+        if (dev !== opened.dev || ino !== opened.ino) {
+          throw invalid(`${argument} was replaced while it was being opened.`);
+        }
+        return handle;
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+    },
+  };
+}
+
+/** Standard input and output are the protocol's, under whichever name. */
+export function refuseSpecial(argument: string, found: { isFile(): boolean; isDirectory(): boolean }): void {
+  if (found.isDirectory()) throw Object.assign(new Error("a folder"), { code: "EISDIR" });
+  if (!found.isFile()) throw invalid(`${argument} must be a file, not a device.`);
+}
+
+/** Of what is not there, the real path of the folders that are. @returns undefined for a link to nothing */
+async function realPathOf(file: string): Promise<string | undefined> {
+  const missing: string[] = [];
+  for (let at = file; ; at = path.dirname(at)) {
+    try {
+      return path.join(await realpath(at), ...missing);
+    } catch (error) {
+      if (!["ENOENT", "ENOTDIR"].includes(systemErrorCode(error) ?? "")) throw error;
+      const isLink = await lstat(at).then(
+        () => true,
+        () => false,
+      );
+      if (isLink || path.dirname(at) === at) return undefined;
+      missing.unshift(path.basename(at));
+    }
+  }
+}
+
+function isWithin(root: string, file: string): boolean {
+  const way = path.relative(root, file);
+  return way !== ".." && !way.startsWith(`..${path.sep}`) && !path.isAbsolute(way);
+}
+
+const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

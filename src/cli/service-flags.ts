@@ -1,0 +1,148 @@
+/**
+ * The flags of `retouch serve`, `worker` and `keys`: each stands for a variable of the settings, takes what that takes,
+ * and counts before it. Secrets have none, since every user of a machine sees its command lines.
+ */
+import path from "node:path";
+import { type Command, Option } from "commander";
+import { shown } from "../config/config.ts";
+import type { Setting } from "../config/setting.ts";
+import { SETTINGS } from "../config/settings.ts";
+import { RetouchError } from "../errors.ts";
+import { parseHosts } from "./hosts-argument.ts";
+
+interface ServiceFlag {
+  setting: Setting<unknown>;
+  flags: string;
+  /** In the place of the setting's meaning. */
+  meaning?: string;
+  /** Whether it may be given several times; its texts are put together with commas. */
+  isRepeatable?: boolean;
+  /** From a text of the command line to one of the variable. */
+  toVariable?: (text: string) => string;
+  /** Looks closer than the setting's parser does. @throws RetouchError with a sentence that begins with the flag */
+  check?: (text: string) => unknown;
+}
+
+const FLAGS = {
+  port: { setting: SETTINGS.port, flags: "-p, --port <number>" },
+  host: { setting: SETTINGS.host, flags: "--host <address>" },
+  publicUrl: { setting: SETTINGS.publicUrl, flags: "--public-url <url>" },
+  dataDir: { setting: SETTINGS.dataDir, flags: "--data-dir <dir>" },
+  workers: {
+    setting: SETTINGS.workers,
+    flags: "--workers <number>",
+    meaning: "Workers to start; of retouch serve also 0, where all of them run elsewhere.",
+  },
+  checkpoint: { setting: SETTINGS.checkpoint, flags: "--checkpoint <dir>" },
+  transformer: { setting: SETTINGS.transformer, flags: "--transformer <file>" },
+  vae: { setting: SETTINGS.vae, flags: "--vae <file>" },
+  textEncoder: { setting: SETTINGS.textEncoder, flags: "--text-encoder <file>" },
+  lora: {
+    setting: SETTINGS.loras,
+    flags: "--lora <file>",
+    meaning: "A LoRA that requests may name: a .safetensors file, name=file, or a folder; several times.",
+    isRepeatable: true,
+    toVariable: namedLora,
+  },
+  weights: { setting: SETTINGS.weights, flags: "--weights <kind>" },
+  threads: { setting: SETTINGS.threads, flags: "--threads <number>" },
+  memoryLimit: { setting: SETTINGS.memoryLimit, flags: "--memory-limit <size>" },
+  device: { setting: SETTINGS.device, flags: "--device <device>" },
+  safety: { setting: SETTINGS.safety, flags: "--safety <mode>" },
+  allowPrivateHosts: {
+    setting: SETTINGS.allowPrivateHosts,
+    flags: "--allow-private-hosts <list>",
+    check: parseHosts,
+  },
+  logLevel: { setting: SETTINGS.logLevel, flags: "--log-level <level>" },
+} satisfies Record<string, ServiceFlag>;
+
+export type ServiceFlagName = keyof typeof FLAGS;
+/** The flags of a service's command as commander hands them over: texts that their settings accept. */
+export type ServiceFlags = Partial<Record<ServiceFlagName, string>>;
+
+export const SERVE_FLAGS = Object.keys(FLAGS) as ServiceFlagName[];
+/** A worker listens nowhere. */
+export const WORKER_FLAGS = SERVE_FLAGS.filter((name) => !["port", "host", "publicUrl"].includes(name));
+
+/** Adds the flags to a command, and refusals of those that would show a secret. */
+export function addServiceFlags(command: Command, names: readonly ServiceFlagName[]): Command {
+  for (const name of names) command.addOption(optionOf(FLAGS[name]));
+  for (const [name, { variable, isSecret }] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    if (isSecret) command.addOption(refusedOption(name, variable));
+  }
+  return command;
+}
+
+/**
+ * Runs a command with the variables that its flags stand for. A sentence that names a variable whose flag was given
+ * names the flag instead.
+ */
+export async function withServiceFlags<Result>(
+  flags: ServiceFlags,
+  run: (variables: Record<string, string>) => Promise<Result>,
+): Promise<Result> {
+  const given = SERVE_FLAGS.flatMap((name) => {
+    const value = flags[name];
+    const { setting, flags: spelling } = FLAGS[name];
+    return value === undefined ? [] : [{ variable: setting.variable, flag: longOf(spelling), value }];
+  });
+  try {
+    return await run(Object.fromEntries(given.map(({ variable, value }) => [variable, value])));
+  } catch (error) {
+    if (!(error instanceof RetouchError)) throw error;
+    const sentence = given.reduce(
+      (text, { variable, flag }) =>
+        text.replaceAll(new RegExp(`\\b${variable}\\b(?: or ${flag}\\b)?`, "g"), flag),
+      error.message,
+    );
+    throw sentence === error.message ? error : new RetouchError(error.code, sentence, { cause: error });
+  }
+}
+
+function optionOf(flag: ServiceFlag): Option {
+  const { setting, flags, isRepeatable = false, toVariable = (text) => text, check } = flag;
+  const name = longOf(flags);
+  return new Option(flags, helpOf(flag)).argParser((text: string, before: string | undefined) => {
+    const value = toVariable(text);
+    const all = isRepeatable && before !== undefined ? `${before},${value}` : value;
+    if (setting.parser.parse(all) === undefined) {
+      throw invalid(`${name} must be ${setting.parser.accepts}, not ${shown(text)}.`);
+    }
+    check?.(all);
+    return all;
+  });
+}
+
+const CHOICE = /^[a-z0-9]+(?:, [a-z0-9]+)* or [a-z0-9]+$/;
+
+/** The setting's meaning as the other helps have theirs: choices first, no capital, no full stop, the default last. */
+function helpOf({ setting, meaning = setting.meaning }: ServiceFlag): string {
+  const text = meaning.replace(/\.$/, "").replace(/^[A-Z](?=[a-z]*\b)/, (letter) => letter.toLowerCase());
+  const { accepts } = setting.parser;
+  const choices = CHOICE.test(accepts) ? `${accepts}: ` : "";
+  return `${choices}${text}${setting.default ? ` (default: ${setting.default})` : ""}`;
+}
+
+function refusedOption(name: string, variable: string): Option {
+  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return new Option(`${flag} [value]`)
+    .hideHelp()
+    .preset("")
+    .argParser(() => {
+      throw invalid(
+        `${flag} is not offered, because other users of this machine can see its command lines; ` +
+          `set ${variable} in the environment or in .env.`,
+      );
+    });
+}
+
+/** A file gets its name without folder and ending, as in the other commands; pairs and folders stay. */
+function namedLora(text: string): string {
+  const isFile = !text.includes("=") && text.endsWith(".safetensors");
+  return isFile ? `${path.parse(text).name}=${text}` : text;
+}
+
+const longOf = (flags: string): string => /--[a-z-]+/.exec(flags)![0];
+
+const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

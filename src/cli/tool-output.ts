@@ -1,0 +1,97 @@
+/** Where the tool's results go: into the root, and over nothing that this server did not make. */
+import { lstat } from "node:fs/promises";
+import path from "node:path";
+import { checkWritable, RetouchError, writeFileAtomically } from "../index.ts";
+import { type FileIdentity, identityOf, isSame, replaceKnownFile, writeNewFile } from "../files/write-new.ts";
+import { systemErrorCode } from "../files/system-error.ts";
+import { unwritable } from "../files/write-atomically.ts";
+import { refuseSpecial, type RootFolder } from "./root-folder.ts";
+
+export interface ToolOutput {
+  /**
+   * Checks a place before the work begins.
+   * @param isChosen whether a call named it; another name is found for one that is taken
+   * @throws RetouchError INVALID_PARAMETER, OUTPUT_UNWRITABLE
+   */
+  check(given: string, isChosen: boolean): Promise<void>;
+  /** Writes a result. @returns its path @throws as `check` */
+  write(given: string, isChosen: boolean, bytes: Uint8Array): Promise<string>;
+}
+
+/** @param options.isOverwriting whether a call may replace any file of the root */
+export function createToolOutput(
+  root: RootFolder,
+  { isOverwriting }: { isOverwriting: boolean },
+): ToolOutput {
+  /** What this server wrote, as it was then, by its real path. */
+  const made = new Map<string, FileIdentity>();
+
+  async function placeOf(given: string): Promise<string> {
+    if (given === "-") throw invalid("output must not be -, which is this connection.");
+    try {
+      const file = await root.locate("output", given);
+      const found = await lstat(file).catch(ifMissing);
+      if (found !== undefined) refuseSpecial("output", found);
+      // A name that ends in a slash is a folder's, also where there is none.
+      if (/[/\\]$/.test(given)) throw Object.assign(new Error("a folder"), { code: "EISDIR" });
+      return file;
+    } catch (error) {
+      throw error instanceof RetouchError ? error : unwritable(given, error);
+    }
+  }
+
+  async function writeOwn(file: string, bytes: Uint8Array): Promise<boolean> {
+    const known = made.get(file);
+    const identity = await (known === undefined
+      ? writeNewFile(file, bytes)
+      : replaceKnownFile(file, known, bytes));
+    if (identity !== undefined) made.set(file, identity);
+    return identity !== undefined;
+  }
+
+  return {
+    async check(given, isChosen) {
+      const file = await placeOf(given);
+      if (isChosen && !isOverwriting) {
+        const [found, known] = [await identityOf(file).catch(ifMissing), made.get(file)];
+        if (found !== undefined && !(known !== undefined && isSame(found, known))) throw taken(given);
+      }
+      await checkWritable(file);
+    },
+    async write(given, isChosen, bytes) {
+      // Once more: the edit has taken its time.
+      const file = await placeOf(given);
+      if (!isChosen) {
+        for (const free of namesBeside(file)) {
+          const identity = await writeNewFile(free, bytes);
+          if (identity === undefined) continue;
+          made.set(free, identity);
+          return free;
+        }
+      }
+      if (isOverwriting) await writeFileAtomically(file, bytes);
+      else if (!(await writeOwn(file, bytes))) throw taken(given);
+      return file;
+    },
+  };
+}
+
+/** A model that edits again does not mean to lose the result before: NAME.png, NAME-2.png and so on. */
+function* namesBeside(file: string): Generator<string> {
+  const { dir, name, ext } = path.parse(file);
+  yield file;
+  for (let count = 2; ; count += 1) yield path.join(dir, `${name}-${count}${ext}`);
+}
+
+function ifMissing(error: unknown): undefined {
+  if (["ENOENT", "ENOTDIR"].includes(systemErrorCode(error) ?? "")) return undefined;
+  throw error;
+}
+
+const taken = (given: string): RetouchError =>
+  invalid(
+    `output ${given} is there, and this server did not make it or it was changed since; choose another name ` +
+      "(retouch mcp --overwrite allows it).",
+  );
+
+const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

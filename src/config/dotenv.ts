@@ -1,0 +1,82 @@
+/**
+ * The file `.env` in the working folder, for the commands of the service. It is read a line at a time: a line that is
+ * none would otherwise take the next one with it (`util.parseEnv` reads `A 1\nB=2` as one name), and no setting has
+ * more than one line.
+ */
+import { readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { parseEnv } from "node:util";
+import { RetouchError } from "../errors.ts";
+
+export interface DotenvFile {
+  /** Settings of ours, and what looks like one. */
+  own: Record<string, string>;
+  /** What the AWS SDK, the tools of Hugging Face and CUDA read in this process and those that it starts. */
+  others: Record<string, string>;
+}
+
+const NAME = ".env";
+const MAX_BYTES = 1024 * 1024;
+const OWN = /^(?:RETOUCH_|DATABASE_URL)/;
+const OTHERS =
+  /^(?:(?:AWS|HF)_[A-Z0-9_]+|HUGGING_FACE_HUB_TOKEN|HUGGINGFACE_HUB_CACHE|XDG_CACHE_HOME|CUDA_VISIBLE_DEVICES)$/;
+/** A name at the start of a line, after which something else than = may come. */
+const LINE = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*(=?)\s*(.*)$/;
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission is denied",
+  EPERM: "permission is denied",
+  EISDIR: "it is a folder",
+  ELOOP: "its symbolic links go round in a circle",
+};
+
+/**
+ * Reads `.env` of a folder; without the file there is nothing in it. Variables of other programs, such as those of
+ * Docker Compose, are left out.
+ * @throws RetouchError CONFIG_INVALID for a file that cannot be read, and for a line of ours that can be misread
+ */
+export function readDotenv(folder: string): DotenvFile {
+  const found: DotenvFile = { own: {}, others: {} };
+  const text = textOf(path.join(folder, NAME));
+  const problems: string[] = [];
+  for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
+    const [, name, sign, value] = LINE.exec(raw.trim()) ?? [];
+    if (name === undefined) continue;
+    const place = OWN.test(name) ? found.own : OTHERS.test(name) ? found.others : undefined;
+    if (place === undefined) continue;
+    const problem = sign === "" ? `has no = after ${name}` : valueProblem(name, value!);
+    if (problem !== undefined) problems.push(`.env: line ${index + 1} ${problem}.`);
+    else place[name] = parseEnv(`${name}=${value}`)[name] ?? "";
+  }
+  if (problems.length > 0) throw new RetouchError("CONFIG_INVALID", problems.join("\n"));
+  return found;
+}
+
+/** What shells, Docker Compose and Node read differently, and would be cut off here in silence. */
+function valueProblem(name: string, value: string): string | undefined {
+  const quote = /^["'`]/.exec(value)?.[0];
+  if (quote !== undefined) {
+    return value.includes(quote, 1) ? undefined : `has a quote before the value of ${name} and none after it`;
+  }
+  return /[^\s]#/.test(value.replace(/\s#.*$/, ""))
+    ? `has a # in the value of ${name}, which must then be in quotes`
+    : undefined;
+}
+
+function textOf(file: string): string {
+  try {
+    const stats = statSync(file, { throwIfNoEntry: false });
+    if (stats === undefined) return "";
+    if (stats.size > MAX_BYTES) throw unreadable("it has more than a megabyte");
+    // A byte order mark is left out.
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
+  } catch (error) {
+    if (error instanceof RetouchError) throw error;
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") throw unreadable("it is not text in UTF-8", error);
+    throw unreadable(REASONS[code] ?? code, error);
+  }
+
+  function unreadable(reason: string, cause?: unknown): RetouchError {
+    return new RetouchError("CONFIG_INVALID", `${file} cannot be read: ${reason}.`, { cause });
+  }
+}
