@@ -6,14 +6,9 @@ import { RetouchError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { createMethodTable } from "./method-table.ts";
 
-type Failure = Partial<FastifyError> & { retryAfterSeconds?: number };
+type Failure = Partial<FastifyError> & { retryAfterSeconds?: number; isRefusal?: boolean };
 
 const RETRY_SECONDS: Readonly<Record<number, number>> = { 429: 5, 503: 5 };
-/** Faults of the caller that Fastify finds before any route: their texts are its own. */
-const SENTENCES: Readonly<Record<string, string>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: "The body is larger than this route allows.",
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: "The body does not have the announced length.",
-};
 /** Faults of the caller that Node finds before there is a request. */
 const HTTP_FAULTS: Readonly<Record<string, { status: number; error: string }>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, error: "The request did not arrive in time." },
@@ -43,6 +38,10 @@ export function addFailures(app: FastifyInstance, log: Log, endpointId: string):
   app.setErrorHandler((error: Failure, request, reply) => answer(error, request, reply, log));
 }
 
+/** What the server does not take, by its own rules: the sentence is for the caller, and nothing is wrong here. */
+export const refusal = (statusCode: number, sentence: string): Error =>
+  Object.assign(new Error(sentence), { statusCode, isRefusal: true });
+
 /** Answers what is no HTTP, or came too slowly, and ends the connection. */
 export function answerBrokenCall({ code }: { code?: string }, socket: Socket): void {
   if (!socket.writable) return;
@@ -58,11 +57,13 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
   const status = statusOf(error);
   const retryAfter = error.retryAfterSeconds ?? RETRY_SECONDS[status];
   if (retryAfter !== undefined) void reply.header("retry-after", retryAfter);
-  if (status < 500) {
+  if (status < 500 || error.isRefusal) {
     // Fastify would close the connection on a body that it did not read, and a client that still writes would see no
     // answer but a broken connection. Left open, Node reads what comes, keeps none of it, and ends it after a time.
-    void reply.removeHeader("connection");
-    return reply.code(status).send({ error: SENTENCES[error.code ?? ""] ?? error.message ?? "bad request" });
+    // Not where it comes too slowly to wait for.
+    if (status === 408) void reply.header("connection", "close");
+    else void reply.removeHeader("connection");
+    return reply.code(status).send({ error: error.message ?? "bad request" });
   }
   const { method, id } = request;
   log.error({ err: error, reqId: id, method, route: request.routeOptions.url }, "A call failed.");

@@ -1,10 +1,14 @@
 /** The settings that the server reads; `config/` fills them in, with their defaults. */
 import type { Config } from "../config/settings.ts";
 import type { InputSettings } from "./edit-input.ts";
+import type { BudgetSettings } from "./body-budget.ts";
+import type { ConnectionSettings } from "./connections.ts";
 import type { LimitSettings } from "./limits.ts";
 
 export type ServerSettings = InputSettings &
   LimitSettings &
+  BudgetSettings &
+  ConnectionSettings &
   Pick<
     Config,
     | "endpointId"

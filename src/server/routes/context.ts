@@ -12,6 +12,7 @@ import type { Job } from "../../jobs/job.ts";
 import type { Log } from "../../log.ts";
 import type { SignedUrls } from "../../storage/signed-urls.ts";
 import type { Storage } from "../../storage/storage.ts";
+import type { BodyReader } from "../read-body.ts";
 import type { LimitedRoute, LimitGroup } from "../limits.ts";
 import type { ServerSettings } from "../settings.ts";
 import type { Holds } from "./hold.ts";
@@ -33,6 +34,7 @@ export interface RouteContext {
   log: Log;
   limits: (group: LimitGroup) => LimitedRoute;
   holds: Holds;
+  readBody: BodyReader;
   /** Absolute address of a stored result. */
   addressOf: (key: string, job: Job) => string;
   /** The shipped example pictures: name and file. */
