@@ -15,7 +15,7 @@ export const LIMITS = {
   bodyBudgetBytes: required(
     "RETOUCH_BODY_BUDGET",
     byteSize("1KB", "100GB"),
-    "128MB",
+    "96MB",
     "Bytes of all bodies that are held at the same time, until their pictures are stored; at least the largest body.",
   ),
   bodyBudgetPerKeyBytes: required(

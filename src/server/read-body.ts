@@ -4,6 +4,7 @@ import type { BodyBudget, BodyHold } from "./body-budget.ts";
 import type { Connections } from "./connections.ts";
 import type { Expectations } from "./expectations.ts";
 import { refusal } from "./failures.ts";
+import { createPieces } from "./pieces.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -14,10 +15,6 @@ declare module "fastify" {
 
 /** @throws an Error with a status and a sentence */
 export type BodyReader = (request: FastifyRequest) => Promise<Buffer>;
-
-/** Blocks double from this to the other. */
-const FIRST_BLOCK_BYTES = 4 * 1024;
-const MAX_BLOCK_BYTES = 2 ** 20;
 
 export interface ReaderParts {
   budget: BodyBudget;
@@ -70,36 +67,3 @@ const tooLarge = (): Error => refusal(413, "The body is larger than this route a
 const overBudget = (): Error =>
   refusal(503, "Too many large bodies arrive at the same time; try again later.");
 const tooSlow = (): Error => refusal(408, "The body did not arrive in time.");
-
-/** Bytes in their order. Small pieces cost some hundred bytes each by themselves, so they are copied into blocks. */
-function createPieces() {
-  let blocks: Buffer[] = [];
-  /** The part of the last block that nothing is in yet. */
-  let free = Buffer.alloc(0);
-  let byteLength = 0;
-  return {
-    byteLength: () => byteLength,
-    add(piece: Buffer): void {
-      for (let at = 0; at < piece.byteLength;) {
-        if (free.byteLength === 0) {
-          free = Buffer.allocUnsafeSlow(Math.min(Math.max(byteLength, FIRST_BLOCK_BYTES), MAX_BLOCK_BYTES));
-          blocks.push(free);
-        }
-        const copied = piece.copy(free, 0, at);
-        free = free.subarray(copied);
-        byteLength += copied;
-        at += copied;
-      }
-    },
-    /** All of it in one piece; nothing is kept here. */
-    take(): Buffer {
-      const whole =
-        blocks.length === 1 ? blocks[0]!.subarray(0, byteLength) : Buffer.concat(blocks, byteLength);
-      blocks = [];
-      return whole;
-    },
-    clear(): void {
-      blocks = [];
-    },
-  };
-}
