@@ -28,7 +28,7 @@ export const LIMITS = {
     "RETOUCH_LEAST_THROUGHPUT",
     byteSize("1KB", "1GB"),
     "10KB",
-    "Bytes a second, on average over 15 s, with which a body must come and an answer be read.",
+    "Bytes a second, on average, with which a body must come and an answer be read.",
   ),
   maxConnections: required(
     "RETOUCH_MAX_CONNECTIONS",

@@ -29,6 +29,8 @@ export function createBodyReader({ budget, connections, expectations }: ReaderPa
       const maxBytes = request.routeOptions.bodyLimit;
       if (Number(raw.headers["content-length"]) > maxBytes) return reject(tooLarge());
       const pieces = createPieces();
+      // Its client went away before anybody read it.
+      if (raw.destroyed) return reject(incomplete());
       const hold = budget.open(keyId, () => refuse(overBudget()));
       request.bodyHold = hold;
 
@@ -51,18 +53,14 @@ export function createBodyReader({ budget, connections, expectations }: ReaderPa
         hold.complete();
         resolve(pieces.take());
       };
-      const onLost = (): void => refuse(refusal(400, "The body does not have the announced length."));
+      const onLost = (): void => refuse(incomplete());
       raw.on("data", onData).on("end", onEnd).on("error", onLost).on("close", onLost);
-      if (!raw.complete) {
-        connections.watch(raw, {
-          arrivedBytes: pieces.byteLength,
-          onSlow: () => refuse(tooSlow()),
-        });
-      }
+      if (!raw.complete) connections.watch(raw, () => refuse(tooSlow()));
       expectations.ask(raw);
     });
 }
 
+const incomplete = (): Error => refusal(400, "The body does not have the announced length.");
 const tooLarge = (): Error => refusal(413, "The body is larger than this route allows.");
 const overBudget = (): Error =>
   refusal(503, "Too many large bodies arrive at the same time; try again later.");

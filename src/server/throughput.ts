@@ -1,32 +1,36 @@
-/** Whether bytes come through as quickly as they must: over whole windows, so that a pause does no harm. */
+/** Whether bytes come through as quickly as they must, on average: what was quick may pause, but not for long. */
+
+export interface ThroughputOptions {
+  leastBytesPerSecond: number;
+  /** The longest pause, in milliseconds, whatever came before. */
+  maxPauseMs: number;
+}
 
 export interface Throughput {
   /**
    * Looks at one transfer.
    * @param bytes that have come through since any fixed moment
    * @param now milliseconds of a clock that never goes back
-   * @returns whether a window has ended with less than the least
    */
   isSlow(bytes: number, now: number): boolean;
   /** So many milliseconds do not count: this process did not run. */
   skip(ms: number): void;
 }
 
-/** Begins to measure: the first window starts now. */
+/** Begins to measure: the first bytes may take as long as a pause. */
 export function measureThroughput(
-  { leastBytesPerSecond, windowMs }: { leastBytesPerSecond: number; windowMs: number },
+  { leastBytesPerSecond, maxPauseMs }: ThroughputOptions,
   start: { bytes: number; now: number },
 ): Throughput {
-  const leastBytes = (leastBytesPerSecond * windowMs) / 1000;
-  let { bytes: bytesBefore, now: startedAt } = start;
+  let bytesBefore = start.bytes;
+  let deadline = start.now + maxPauseMs;
   return {
     isSlow(bytes, now) {
-      if (now - startedAt < windowMs) return false;
-      const isSlow = bytes - bytesBefore < leastBytes;
+      const earnedMs = ((bytes - bytesBefore) / leastBytesPerSecond) * 1000;
+      deadline = Math.min(deadline + earnedMs, now + maxPauseMs);
       bytesBefore = bytes;
-      startedAt = now;
-      return isSlow;
+      return now >= deadline;
     },
-    skip: (ms) => void (startedAt += ms),
+    skip: (ms) => void (deadline += ms),
   };
 }

@@ -59,7 +59,9 @@ afterEach(async () => {
 
 export async function startServer(
   settings: Partial<ServerSettings> = {},
-  parts: Partial<Pick<AppDependencies, "notReady" | "runningWorkers" | "closeGraceMs">> = {},
+  parts: Partial<
+    Pick<AppDependencies, "notReady" | "runningWorkers" | "closeGraceMs" | "connectionTimes">
+  > = {},
 ): Promise<TestServer> {
   const jobs = createFakeJobs();
   const keys = createFakeKeys(KEY, OTHER_KEY);
@@ -79,6 +81,7 @@ export async function startServer(
     notReady: parts.notReady ?? (async () => undefined),
     runningWorkers: parts.runningWorkers ?? (() => 1),
     closeGraceMs: parts.closeGraceMs,
+    connectionTimes: parts.connectionTimes,
   });
   open.add(app);
   await app.ready();
