@@ -10,6 +10,7 @@ const ALONE = [
   "test/server/connections.test.ts",
   "test/server/json-body.test.ts",
   "test/server/stalled.test.ts",
+  "test/service/half-sent-bodies.test.ts",
   "test/worker/worker.test.ts",
 ];
 
