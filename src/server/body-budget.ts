@@ -40,6 +40,8 @@ export function createBodyBudget({ bodyBudgetBytes, bodyBudgetPerKeyBytes }: Bud
     else heldByKey.set(keyId, ofKey);
   }
   const heldOf = (keyId: string): number => heldByKey.get(keyId) ?? 0;
+  const isShareFull = (keyId: string): boolean => heldOf(keyId) > bodyBudgetPerKeyBytes;
+  const isFull = (): boolean => held > bodyBudgetBytes;
 
   /** The older a body is, the nearer is its end: all of them would be cut by turns otherwise, and none would end. */
   function newestOf(keyId: string): Arriving | undefined {
@@ -53,8 +55,8 @@ export function createBodyBudget({ bodyBudgetBytes, bodyBudgetPerKeyBytes }: Bud
   }
 
   function makeRoom(keyId: string): void {
-    while (heldOf(keyId) > bodyBudgetPerKeyBytes) newestOf(keyId)!.cut();
-    while (held > bodyBudgetBytes) newestOf(greediestKey()!)!.cut();
+    while (isShareFull(keyId)) newestOf(keyId)!.cut();
+    while (isFull()) newestOf(greediestKey()!)!.cut();
   }
 
   return {
@@ -80,7 +82,7 @@ export function createBodyBudget({ bodyBudgetBytes, bodyBudgetPerKeyBytes }: Bud
           if (isOver) return;
           own += bytes;
           count(keyId, bytes);
-          if (held > bodyBudgetBytes || heldOf(keyId) > bodyBudgetPerKeyBytes) makeRoom(keyId);
+          if (isFull() || isShareFull(keyId)) makeRoom(keyId);
         },
         complete: () => void arriving.delete(body),
         release,

@@ -17,6 +17,7 @@ import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
 import { createHttpClient } from "../net/http-client.ts";
 import { addressIn, createApp } from "../server/app.ts";
+import { listenAt } from "../server/localhost.ts";
 import { toWireJob } from "../server/wire.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
@@ -116,7 +117,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
   try {
-    await app.listen({ host, port });
+    await listenAt(app, { host, port });
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     const reasons: Record<string, string> = {
