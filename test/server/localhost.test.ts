@@ -1,6 +1,5 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { expect, it } from "vitest";
 import { listenAt } from "../../src/server/localhost.ts";
@@ -10,14 +9,24 @@ const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
   addresses?.some(({ address }) => address === "::1"),
 );
 
+/** A port that nobody has on either address. */
+async function freePortOfBoth(): Promise<number> {
+  const server = createServer().listen(0, "::");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
 it("looks after the connections of both addresses of localhost", async ({ skip }) => {
   if (!hasIpv6) skip("no IPv6 on this machine");
   const { app, inject } = await startServer(
     {},
-    { connectionTimes: { idleMs: 200, headersMs: 200, checkMs: 50 } },
+    { connectionTimes: { idleMs: 3000, headersMs: 3000, checkMs: 50 } },
   );
-  await listenAt(app, { host: "localhost", port: 0 });
-  const { port } = app.server.address() as AddressInfo;
+  const port = await freePortOfBoth();
+  await listenAt(app, { host: "localhost", port });
   for (const host of ["127.0.0.1", "::1"]) {
     expect((await fetch(`http://${host.includes(":") ? `[${host}]` : host}:${port}/healthz`)).status).toBe(
       200,
