@@ -64,8 +64,7 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
   const connections = new Map<Socket, Connection>();
   /** Those without a call, the longest quiet first. */
   const quiet = new Set<Connection>();
-  const slowBodies = new WeakMap<IncomingMessage, () => void>();
-  const isStuck = createStuckCheck({ leastBytesPerSecond, times, slowBodies });
+  const isStuck = createStuckCheck({ leastBytesPerSecond, times });
   let lastCheckAt = performance.now();
 
   function open(socket: Socket): void {
@@ -79,6 +78,7 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
       calls: 0,
       request: undefined,
       response: undefined,
+      read: undefined,
       quietSince: performance.now(),
       bytesWhenQuiet: 0,
       endedSince: undefined,
@@ -110,6 +110,7 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
     if (connection.calls > MAX_PIPELINED) return drop(connection);
     response.once("close", () => {
       connection.calls -= 1;
+      if (connection.read?.request === request) connection.read = undefined;
       if (connection.calls > 0 || !connections.has(connection.socket)) return;
       connection.quietSince = performance.now();
       connection.bytesWhenQuiet = connection.socket.bytesRead;
@@ -148,7 +149,10 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
       server.prependListener("request", begin);
       server.once("close", () => clearInterval(timer));
     },
-    watch: (request, onSlow) => void slowBodies.set(request, onSlow),
+    watch(request, onSlow) {
+      const connection = connections.get(request.socket);
+      if (connection) connection.read = { request, onSlow };
+    },
     refuse(fault, socket) {
       const { calls = 0, response } = connections.get(socket) ?? {};
       // Browsers open connections to have them at hand: an answer to nothing would be taken for one to the first call.

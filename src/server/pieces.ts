@@ -15,13 +15,16 @@ const BLOCK_BYTES = 256 * 1024;
 /** 16 MB. */
 const MAX_SPARE_BLOCKS = 64;
 
+const NO_BYTES = Buffer.alloc(0);
 /** Used again: bodies that come and go would otherwise leave as much to the garbage collector as they may hold at once. */
 const spareBlocks: Buffer<ArrayBuffer>[] = [];
 
 /** Copies pieces into blocks, since each costs some hundred bytes by itself and may be a single one long. */
 export function createPieces(): Pieces {
+  /** Mostly there is no other, and no block is needed. */
+  let first: Buffer | undefined;
   let blocks: Buffer<ArrayBuffer>[] = [];
-  let block = Buffer.alloc(0);
+  let block = NO_BYTES;
   /** Of the last block. */
   let usedBytes = 0;
   let byteLength = 0;
@@ -33,28 +36,38 @@ export function createPieces(): Pieces {
     blocks.push(block);
   }
 
+  function copy(piece: Buffer): void {
+    for (let at = 0; at < piece.byteLength;) {
+      if (usedBytes === block.byteLength) addBlock();
+      const copied = piece.copy(block, usedBytes, at);
+      usedBytes += copied;
+      at += copied;
+    }
+  }
+
   function clear(): void {
     for (const used of blocks) {
       if (used.byteLength === BLOCK_BYTES && spareBlocks.length < MAX_SPARE_BLOCKS) spareBlocks.push(used);
     }
+    first = undefined;
     blocks = [];
-    block = Buffer.alloc(0);
+    block = NO_BYTES;
     usedBytes = 0;
   }
 
   return {
     byteLength: () => byteLength,
     add(piece) {
-      for (let at = 0; at < piece.byteLength;) {
-        if (usedBytes === block.byteLength) addBlock();
-        const copied = piece.copy(block, usedBytes, at);
-        usedBytes += copied;
-        byteLength += copied;
-        at += copied;
+      if (byteLength === 0) first = piece;
+      else {
+        if (first) copy(first);
+        first = undefined;
+        copy(piece);
       }
+      byteLength += piece.byteLength;
     },
     take() {
-      const whole = Buffer.concat(blocks, byteLength);
+      const whole = Buffer.concat(first ? [first] : blocks, byteLength);
       clear();
       return whole;
     },

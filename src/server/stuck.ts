@@ -11,6 +11,8 @@ export interface Connection {
   /** The latest. */
   request: IncomingMessage | undefined;
   response: ServerResponse | undefined;
+  /** A body that somebody reads, and who is told when it comes too slowly: its call is answered, and the connection ends. */
+  read: { request: IncomingMessage; onSlow: () => void } | undefined;
   /** Since when there are no calls. */
   quietSince: number;
   /** Bytes that had arrived by then. */
@@ -24,8 +26,6 @@ export interface Connection {
 export interface StuckOptions {
   leastBytesPerSecond: number;
   times: Pick<ConnectionTimes, "headersMs" | "idleMs" | "bodyPauseMs" | "answerPauseMs" | "lingerMs">;
-  /** Whom to tell of a body that comes too slowly; its call is answered, and the connection ended with that. */
-  slowBodies: WeakMap<IncomingMessage, () => void>;
 }
 
 /** Of a call that was answered before it was there: far more than the largest body by default. */
@@ -33,7 +33,7 @@ const MAX_UNREAD_BYTES = 256 * 2 ** 20;
 
 /** @returns whether a connection is to be destroyed, at this moment of a clock that never goes back */
 export function createStuckCheck(options: StuckOptions): (connection: Connection, now: number) => boolean {
-  const { leastBytesPerSecond, slowBodies } = options;
+  const { leastBytesPerSecond } = options;
   const { headersMs, idleMs, bodyPauseMs, answerPauseMs, lingerMs } = options.times;
 
   /** Whether a peer keeps a connection that this side has ended. */
@@ -75,10 +75,10 @@ export function createStuckCheck(options: StuckOptions): (connection: Connection
       { bytes: bytesRead, now },
     );
     const isSlow = connection.receiving.isSlow(bytesRead, now);
-    const onSlow = slowBodies.get(request);
-    if (!isSlow || calls === 0 || onSlow === undefined) return isSlow;
-    slowBodies.delete(request);
-    onSlow();
+    const { read } = connection;
+    if (!isSlow || calls === 0 || read?.request !== request) return isSlow;
+    connection.read = undefined;
+    read.onSlow();
     return false;
   }
 
