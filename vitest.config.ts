@@ -9,6 +9,8 @@ const ALONE = [
   "test/images/image-field.test.ts",
   "test/server/connections.test.ts",
   "test/server/json-body.test.ts",
+  "test/server/stalled.test.ts",
+  "test/service/half-sent-bodies.test.ts",
   "test/worker/worker.test.ts",
 ];
 

@@ -111,6 +111,17 @@ function contradictions(config: Config, environment: Environment): string[] {
       `RETOUCH_LEASE_RENEWAL (${config.leaseRenewalMs} ms) must be at most half of RETOUCH_LEASE (${config.leaseMs} ms).`,
     );
   }
+  const largestBody = Math.max(config.runMaxBytes, config.runsyncMaxBytes);
+  if (config.bodyBudgetPerKeyBytes < largestBody) {
+    problems.push(
+      `RETOUCH_BODY_BUDGET_PER_KEY (${config.bodyBudgetPerKeyBytes} bytes) must be at least the largest body (${largestBody} bytes).`,
+    );
+  }
+  if (config.bodyBudgetPerKeyBytes > config.bodyBudgetBytes) {
+    problems.push(
+      `RETOUCH_BODY_BUDGET_PER_KEY (${config.bodyBudgetPerKeyBytes} bytes) must not be more than RETOUCH_BODY_BUDGET (${config.bodyBudgetBytes} bytes).`,
+    );
+  }
   if ((config.s3AccessKeyId === undefined) !== (config.s3SecretAccessKey === undefined)) {
     problems.push("RETOUCH_S3_ACCESS_KEY_ID and RETOUCH_S3_SECRET_ACCESS_KEY must be given together.");
   }

@@ -12,6 +12,30 @@ export const LIMITS = {
     "20MB",
     "Largest body of /runsync and /v1/images/edits.",
   ),
+  bodyBudgetBytes: required(
+    "RETOUCH_BODY_BUDGET",
+    byteSize("1KB", "100GB"),
+    "96MB",
+    "Bytes of all bodies that are held at the same time, until their pictures are stored; at least the largest body.",
+  ),
+  bodyBudgetPerKeyBytes: required(
+    "RETOUCH_BODY_BUDGET_PER_KEY",
+    byteSize("1KB", "100GB"),
+    "80MB",
+    "The same for each key by itself.",
+  ),
+  leastBytesPerSecond: required(
+    "RETOUCH_LEAST_THROUGHPUT",
+    byteSize("1KB", "1GB"),
+    "10KB",
+    "Bytes a second, on average, with which a body must come and an answer be read.",
+  ),
+  maxConnections: required(
+    "RETOUCH_MAX_CONNECTIONS",
+    integer(10, 1_000_000),
+    "2000",
+    "Connections at the same time; beyond it the one that was longest without a call is ended.",
+  ),
   rateWindowMs: required(
     "RETOUCH_RATE_WINDOW",
     duration("1s", "1h"),

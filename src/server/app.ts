@@ -20,7 +20,10 @@ import { version } from "../version.ts";
 import { addAnswerHeaders } from "./answer-headers.ts";
 import { createAuthenticate, createCheckCaller, requireKey } from "./auth.ts";
 import { addBodies } from "./body.ts";
-import { addFailures, answerBrokenCall, answerUnreadable } from "./failures.ts";
+import { createBodyBudget } from "./body-budget.ts";
+import { CONNECTION_TIMES, type ConnectionTimes, createConnections } from "./connections.ts";
+import { addExpectations } from "./expectations.ts";
+import { addFailures, answerUnreadable } from "./failures.ts";
 import { addCallLog, addClosing, addCors, addDraining } from "./hooks.ts";
 import { createHostCheck } from "./host-check.ts";
 import { createLimits } from "./limits.ts";
@@ -29,6 +32,7 @@ import { addOpenAiErrors } from "./openai/errors.ts";
 import { addOpenAiRoutes } from "./openai/routes.ts";
 import { imageEditSchema } from "./openai/schemas.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
+import { createBodyReader } from "./read-body.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { addEndpointRoutes } from "./routes/endpoint.ts";
 import { addExampleRoutes, addFileRoutes } from "./routes/files.ts";
@@ -62,12 +66,10 @@ export interface AppDependencies {
   allowances?: Allowances | undefined;
   /** Time for answers that are on their way when the server closes. @default 5 s */
   closeGraceMs?: number | undefined;
+  /** @default {@link CONNECTION_TIMES} */
+  connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
 
-/** Headers and body of a call must be there by then, so that slow senders hold no connection for ever. */
-const REQUEST_TIMEOUT_MS = 120_000;
-/** Longer than most proxies keep theirs, so that none sends into a connection that is being closed. */
-const KEEP_ALIVE_MS = 75_000;
 const CLOSE_GRACE_MS = 5000;
 const MAX_PARAM_LENGTH = 200;
 
@@ -80,12 +82,15 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const log = dependencies.log.child({ part: "http" });
   const authenticate = createAuthenticate(keys, createWrongKeys(config));
   const checkCaller = createCheckCaller(createHostCheck(config), authenticate);
+  const times = { ...CONNECTION_TIMES, ...dependencies.connectionTimes };
+  const connections = createConnections(config, times);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     // Its own lines show addresses with their signatures.
     logController: new LogController({ disableRequestLogging: true }),
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: connections.serverOptions,
+    requestTimeout: connections.requestTimeoutMs,
+    keepAliveTimeout: times.idleMs,
     forceCloseConnections: "idle",
     return503OnClosing: false,
     routerOptions: {
@@ -96,24 +101,31 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     // Addresses that cannot be decoded, or hold something endless where an id should be.
     frameworkErrors: (_error, request, reply: FastifyReply) =>
       void answerUnreadable(request, reply, checkCaller),
-    clientErrorHandler: answerBrokenCall,
+    clientErrorHandler: connections.refuse,
   });
 
-  addBodies(app);
+  connections.supervise(app.server);
+  const expectations = addExpectations(app);
+  const budget = createBodyBudget(config);
+  const readBody = createBodyReader({ budget, connections, expectations });
+  addBodies(app, readBody);
   // As they are: a serializer that drops or converts fields would hide mistakes from the tests.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.decorateRequest("keyId", "");
   app.decorateRequest("bodyHash", "");
   const holds = createHolds();
   addClosing(app, holds, dependencies.closeGraceMs ?? CLOSE_GRACE_MS);
-  addDraining(app);
+  addDraining(app, expectations);
   addCors(app, config.corsOrigin);
   addCallLog(app, log);
   addAnswerHeaders(app);
   addFailures(app, log, { endpointId: config.endpointId, checkCaller });
   const imageEdit = imageEditSchema(config);
   addOpenAiErrors(app, imageEdit);
-  const metrics = addMetrics(app, jobs, log);
+  const metrics = addMetrics(app, jobs, log, {
+    retouch_http_connections: { help: "Connections that are open.", read: connections.count },
+    retouch_http_body_bytes: { help: "Bytes of bodies that are held.", read: budget.heldBytes },
+  });
   const limits = createLimits({
     settings: config,
     runningWorkers: dependencies.runningWorkers,
@@ -143,6 +155,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     log,
     limits: limits.of,
     holds,
+    readBody,
     addressOf,
     examples,
     isRefusedAddress,

@@ -6,6 +6,7 @@ import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { RetouchError } from "../errors.ts";
 import { parseJsonBody } from "./json-body.ts";
+import type { BodyReader } from "./read-body.ts";
 import { sentenceOf } from "./sentences.ts";
 
 /** More than this is parsed in a turn of the event loop of its own. */
@@ -14,20 +15,49 @@ const SMALL_BYTES = 64 * 1024;
 const MAX_BYTES_IN_ONE_TURN = 2 ** 20;
 
 /** Has bodies parsed, whatever their content type says, and checked against the schemas of the routes. */
-export function addBodies(app: FastifyInstance): void {
+export function addBodies(app: FastifyInstance, readBody: BodyReader): void {
   // Some clients send one that is malformed, or empty, which Fastify answers with 415 before any parser is asked.
   app.addHook("onRequest", async ({ headers }) => {
     delete headers["content-type"];
   });
-  app.removeAllContentTypeParsers();
   const ownTurn = createTurns();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, async (request: FastifyRequest, bytes: Buffer) => {
+  setBodyParser(app, readBody, async (request, bytes) => {
     if (bytes.byteLength > SMALL_BYTES) await ownTurn();
     return parseBody(request, bytes);
+  });
+  app.decorateRequest("bodyHold", undefined);
+  // The handler is done, or none was asked. Before anything of the answer is sent, which may take long.
+  app.addHook("onSend", (request, _reply, payload, done) => {
+    request.bodyHold?.release();
+    done(null, payload);
   });
   app.setValidatorCompiler(({ schema, httpPart }) =>
     httpPart === "body" ? compileBody(schema as TSchema) : (value: unknown) => ({ value }),
   );
+}
+
+/** Has all bodies of `app` read and parsed in this way. */
+export function setBodyParser(
+  app: FastifyInstance,
+  readBody: BodyReader,
+  parse: (request: FastifyRequest, bytes: Buffer) => Promise<unknown>,
+): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", async (request: FastifyRequest) => parse(request, await readBody(request)));
+}
+
+/** Gives the body to `use`, and lets go of it after that: a call may be held for minutes, not together with its picture. */
+export async function takeBody<Result>(
+  request: FastifyRequest,
+  use: (body: unknown) => Promise<Result>,
+): Promise<Result> {
+  const { body } = request;
+  request.body = undefined;
+  try {
+    return await use(body);
+  } finally {
+    request.bodyHold?.release();
+  }
 }
 
 /** Many bodies may have arrived at once: each waits for a turn after that of the one before. */

@@ -8,16 +8,11 @@ import { ANSWER_HEADERS } from "./answer-headers.ts";
 import type { CheckCaller } from "./auth.ts";
 import { createMethodTable } from "./method-table.ts";
 
-type Failure = Partial<FastifyError> & { retryAfterSeconds?: number };
+type Failure = Partial<FastifyError> & { retryAfterSeconds?: number; isRefusal?: boolean };
 
 /** Refused before anything was done, for lack of room: its sentence is for the caller. */
 const NO_ROOM = 507;
 const RETRY_SECONDS: Readonly<Record<number, number>> = { 429: 5, 503: 5, [NO_ROOM]: 60 };
-/** Faults of the caller that Fastify finds before any route: their texts are its own. */
-const SENTENCES: Readonly<Record<string, string>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: "The body is larger than this route allows.",
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: "The body does not have the announced length.",
-};
 /** Faults of the caller that Node finds before there is a request. */
 const HTTP_FAULTS: Readonly<Record<string, { status: number; error: string }>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, error: "The request did not arrive in time." },
@@ -61,13 +56,17 @@ export async function answerUnreadable(
   reply: FastifyReply,
   checkCaller: CheckCaller,
 ): Promise<void> {
-  const refusal = await checkCaller(request).catch((error: Failure) => error);
-  const isForeign = refusal instanceof RetouchError && refusal.code === "HOST_UNKNOWN";
+  const refused = await checkCaller(request).catch((error: Failure) => error);
+  const isForeign = refused instanceof RetouchError && refused.code === "HOST_UNKNOWN";
   await reply
-    .code(isForeign ? refusal.httpStatus : 404)
+    .code(isForeign ? refused.httpStatus : 404)
     .headers(ANSWER_HEADERS)
-    .send({ error: isForeign ? refusal.message : "not found" });
+    .send({ error: isForeign ? refused.message : "not found" });
 }
+
+/** What the server does not take, by its own rules: the sentence is for the caller, and nothing is wrong here. */
+export const refusal = (statusCode: number, sentence: string): Error =>
+  Object.assign(new Error(sentence), { statusCode, isRefusal: true });
 
 /** Answers what is no HTTP, or came too slowly, and ends the connection. */
 export function answerBrokenCall({ code }: { code?: string }, socket: Socket): void {
@@ -85,10 +84,12 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
   const status = statusOf(error);
   const retryAfter = error.retryAfterSeconds ?? RETRY_SECONDS[status];
   if (retryAfter !== undefined) void reply.header("retry-after", retryAfter);
-  if (status < 500 || status === NO_ROOM) {
+  if (status < 500 || status === NO_ROOM || error.isRefusal) {
     // Fastify would close the connection on a body that it did not read, and a client that still writes would see no
     // answer but a broken connection. Left open, Node reads what comes, keeps none of it, and ends it after a time.
-    void reply.removeHeader("connection");
+    // Not where it comes too slowly to wait for.
+    if (status === 408) void reply.header("connection", "close");
+    else void reply.removeHeader("connection");
     return reply.code(status).send({ error: sentenceOf(error) });
   }
   const { method, id } = request;
@@ -99,8 +100,8 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
 
 /** Ours are made to be shown; those of libraries are not. */
 function sentenceOf(error: Failure): string {
-  const isOwn = error instanceof RetouchError || error.retryAfterSeconds !== undefined;
-  return isOwn ? error.message! : (SENTENCES[error.code ?? ""] ?? "The request is not valid.");
+  const isOwn = error instanceof RetouchError || error.isRefusal || error.retryAfterSeconds !== undefined;
+  return isOwn ? error.message! : "The request is not valid.";
 }
 
 /** 500 is for defects; what may pass by itself, such as a database that is away, is 503. */

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { finished } from "node:stream/promises";
 import type { FastifyInstance } from "fastify";
+import type { Expectations } from "./expectations.ts";
 import type { Log } from "../log.ts";
 import type { Holds } from "./routes/hold.ts";
 
@@ -29,9 +30,11 @@ export function addClosing(app: FastifyInstance, holds: Holds, graceMs: number):
  * Reads what is left of a body before an answer that ends the connection: a client that still writes would otherwise
  * see a broken connection and no answer. Where the connection stays open Node does so by itself, after the answer.
  */
-export function addDraining(app: FastifyInstance): void {
+export function addDraining(app: FastifyInstance, expectations: Pick<Expectations, "isUnasked">): void {
   app.addHook("onSend", async ({ raw }, reply) => {
     if (raw.complete || reply.raw.shouldKeepAlive) return;
+    // Nothing comes, or too slowly to wait for it.
+    if (expectations.isUnasked(raw) || reply.statusCode === 408) return;
     await drain(raw);
   });
 }

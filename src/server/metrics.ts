@@ -9,10 +9,18 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
+/** Figures that are read when they are asked for, by their names. */
+export type Readings = Readonly<Record<string, { help: string; read: () => number }>>;
+
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 90, 300];
 
 /** Counts every call of `app`; the queue's figures are read when they are asked for. */
-export function addMetrics(app: FastifyInstance, jobs: Pick<Jobs, "health">, log: Log): Metrics {
+export function addMetrics(
+  app: FastifyInstance,
+  jobs: Pick<Jobs, "health">,
+  log: Log,
+  readings: Readings,
+): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const calls = new Histogram({
@@ -34,6 +42,9 @@ export function addMetrics(app: FastifyInstance, jobs: Pick<Jobs, "health">, log
     labelNames: ["status"],
     registers: [registry],
   });
+  for (const [name, { help, read }] of Object.entries(readings)) {
+    const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) });
+  }
   app.addHook("onResponse", async (request, reply) => {
     // The route's pattern, not the address: one series a route, and no ids of jobs.
     const route = request.routeOptions.url ?? "unknown";

@@ -26,7 +26,10 @@ export const ErrorReply = Failure("The sentence says why.");
 /** What any route may answer. */
 export const DEFECTS = {
   500: Failure("A defect of the server; its log says more."),
-  503: Failure("The service cannot answer now.", RETRY_AFTER),
+  503: Failure(
+    "The service cannot answer now, or too many large bodies arrive at the same time.",
+    RETRY_AFTER,
+  ),
 };
 /** What any route without an API key may answer besides its result. */
 export const KEYLESS_FAILURES = {
@@ -39,6 +42,7 @@ export const FAILURES = {
   400: Failure("Something in the call is wrong; the sentence names it."),
   401: Failure("No API key, or one that does not count.", { "www-authenticate": Type.Literal("Bearer") }),
   404: Failure("No such endpoint or job, or one of another key."),
+  408: Failure("The body came too slowly; the connection ends with this answer."),
   413: Failure("The body is larger than this route allows."),
   429: Failure("Too many calls, or too many jobs that wait.", RETRY_AFTER),
   ...DEFECTS,

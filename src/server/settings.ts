@@ -2,6 +2,8 @@
 import type { Config } from "../config/settings.ts";
 import type { InputSettings } from "./edit-input.ts";
 import type { HostSettings } from "./host-check.ts";
+import type { BudgetSettings } from "./body-budget.ts";
+import type { ConnectionSettings } from "./connections.ts";
 import type { LimitSettings } from "./limits.ts";
 import type { WrongKeySettings } from "./wrong-keys.ts";
 
@@ -9,6 +11,8 @@ export type ServerSettings = InputSettings &
   LimitSettings &
   HostSettings &
   WrongKeySettings &
+  BudgetSettings &
+  ConnectionSettings &
   Pick<
     Config,
     | "endpointId"

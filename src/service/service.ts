@@ -22,6 +22,7 @@ import { createHttpClient } from "../net/http-client.ts";
 import { isRefusedLiterally } from "../net/literal-address.ts";
 import { addressIn, createApp } from "../server/app.ts";
 import type { NotReady } from "../server/routes/operations.ts";
+import { listenAt } from "../server/localhost.ts";
 import { toWireJob } from "../server/wire.ts";
 import { createFreeSpace } from "../storage/free-space.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
@@ -140,7 +141,7 @@ const isOnDisk = ({ databaseUrl, s3Bucket }: Config): boolean =>
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
   try {
-    await app.listen({ host, port });
+    await listenAt(app, { host, port });
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     const reasons: Record<string, string> = {

@@ -35,6 +35,10 @@ describe("the settings", () => {
       logLevel: "info",
       shutdownDeadlineMs: 30_000,
       // Routes: payload caps, calls in 10 s, calls at the same time.
+      bodyBudgetBytes: 96 * MiB,
+      bodyBudgetPerKeyBytes: 80 * MiB,
+      leastBytesPerSecond: 10_240,
+      maxConnections: 2000,
       rateWindowMs: 10_000,
       runMaxBytes: 10 * MiB,
       runRate: 1000,
@@ -216,6 +220,18 @@ describe("a wrong setting", () => {
     [
       { RETOUCH_LEASE: "8s", RETOUCH_LEASE_RENEWAL: "4001" },
       "RETOUCH_LEASE_RENEWAL (4001 ms) must be at most half of RETOUCH_LEASE (8000 ms).",
+    ],
+    [
+      { RETOUCH_RUN_MAX_BYTES: "90MB" },
+      "RETOUCH_BODY_BUDGET_PER_KEY (83886080 bytes) must be at least the largest body (94371840 bytes).",
+    ],
+    [
+      { RETOUCH_RUNSYNC_MAX_BYTES: "81MB" },
+      "RETOUCH_BODY_BUDGET_PER_KEY (83886080 bytes) must be at least the largest body (84934656 bytes).",
+    ],
+    [
+      { RETOUCH_BODY_BUDGET: "79MB" },
+      "RETOUCH_BODY_BUDGET_PER_KEY (83886080 bytes) must not be more than RETOUCH_BODY_BUDGET (82837504 bytes).",
     ],
     [
       { RETOUCH_S3_BUCKET: "pictures", RETOUCH_S3_ACCESS_KEY_ID: "id" },

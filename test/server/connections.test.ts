@@ -1,76 +1,12 @@
 /** What only a real connection shows: clients that go away, send too much, too slowly, or no HTTP at all. */
 import { once } from "node:events";
 import http from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { JobChunk } from "../../src/jobs/job.ts";
-import type { ServerSettings } from "../../src/server/settings.ts";
-import { ENDPOINT, INPUT, KEY, startServer, type TestServer } from "./server.ts";
+import { ENDPOINT, INPUT, KEY } from "./server.ts";
+import { dial, listen, textUntilEnd } from "./sockets.ts";
 
 const MIB = 2 ** 20;
-
-interface Listening extends TestServer {
-  port: number;
-  /** Sends a call. @returns the request, and its answer once there is one */
-  send(
-    method: string,
-    route: string,
-    options?: SendOptions,
-  ): { request: http.ClientRequest; answer: Promise<Answer> };
-}
-
-interface SendOptions {
-  body?: Buffer | string;
-  headers?: http.OutgoingHttpHeaders;
-  agent?: http.Agent;
-}
-
-interface Answer {
-  status: number;
-  headers: http.IncomingHttpHeaders;
-  json: unknown;
-}
-
-async function listen(settings: Partial<ServerSettings> = {}): Promise<Listening> {
-  const server = await startServer(settings, { closeGraceMs: 200 });
-  await server.app.listen({ host: "127.0.0.1", port: 0 });
-  const { port } = server.app.server.address() as AddressInfo;
-  return {
-    ...server,
-    port,
-    send(method, route, { body, headers, agent } = {}) {
-      const request = http.request({
-        port,
-        method,
-        path: ENDPOINT + route,
-        headers: { authorization: KEY, ...headers },
-        ...(agent ? { agent } : {}),
-      });
-      const answer = (async (): Promise<Answer> => {
-        const [response] = (await once(request, "response")) as [http.IncomingMessage];
-        const chunks = (await response.toArray()) as Buffer[];
-        const text = Buffer.concat(chunks).toString();
-        return { status: response.statusCode!, headers: response.headers, json: JSON.parse(text) };
-      })();
-      // Whoever breaks the call off does not look at its answer.
-      answer.catch(() => {});
-      request.end(body);
-      return { request, answer };
-    },
-  };
-}
-
-/** A plain connection. */
-async function dial(port: number): Promise<Socket> {
-  const socket = connect(port, "127.0.0.1");
-  onTestFinished(() => void socket.destroy());
-  await once(socket, "connect");
-  return socket;
-}
-
-async function textUntilEnd(socket: Socket): Promise<string> {
-  return Buffer.concat((await socket.toArray()) as Buffer[]).toString();
-}
 
 /** A valid body of exactly so many bytes. */
 function bodyOf(bytes: number): string {

@@ -61,9 +61,9 @@ afterEach(async () => {
 
 export async function startServer(
   settings: Partial<ServerSettings> = {},
-  parts: Partial<Pick<AppDependencies, "notReady" | "runningWorkers" | "closeGraceMs" | "freeSpace">> & {
-    allowPrivateHosts?: string[];
-  } = {},
+  parts: Partial<
+    Pick<AppDependencies, "notReady" | "runningWorkers" | "closeGraceMs" | "freeSpace" | "connectionTimes">
+  > & { allowPrivateHosts?: string[] } = {},
 ): Promise<TestServer> {
   const jobs = createFakeJobs();
   const keys = createFakeKeys(KEY, OTHER_KEY);
@@ -86,6 +86,7 @@ export async function startServer(
     notReady: parts.notReady ?? (async () => undefined),
     runningWorkers: parts.runningWorkers ?? (() => 1),
     closeGraceMs: parts.closeGraceMs,
+    connectionTimes: parts.connectionTimes,
   });
   open.add(app);
   await app.ready();

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import { RetouchError } from "../../errors.ts";
 import { isEnded, type Job, type JobResult } from "../../jobs/job.ts";
+import { setBodyParser, takeBody } from "../body.ts";
 import { policyOf } from "../edit-input.ts";
 import { parseJsonBody } from "../json-body.ts";
 import { numberInQuery, WAIT_RANGE } from "../queries.ts";
@@ -40,8 +41,7 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
   const readRequest = createRequestReader(schema, config);
 
   // The server's own parser takes every body for JSON.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "buffer" }, async (request: FastifyRequest, bytes: Buffer) => {
+  setBodyParser(app, context.readBody, async (request, bytes) => {
     const contentType = contentTypeOf(request);
     const isHashed = request.headers["idempotency-key"] !== undefined;
     if (!FORM.test(contentType)) {
@@ -67,7 +67,9 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
       },
     },
     async (request, reply) => {
-      const { submitted, isByAddress } = await submit(context, request, readRequest);
+      const { submitted, isByAddress } = await takeBody(request, (body) =>
+        submit(context, request, body as ImageEditBody | undefined, readRequest),
+      );
       const waitMs = numberInQuery(request.query.wait, { ...WAIT_RANGE, default: config.syncWaitMs });
       // A client that goes away ends the wait, not the jobs.
       const signal = holds.signalOf(reply);
@@ -118,15 +120,13 @@ function contentTypeOf({ raw: { rawHeaders } }: FastifyRequest): string {
   return at === -1 ? "" : rawHeaders[at + 1]!;
 }
 
-/** A call may be held for minutes: not together with its picture, which nobody has after this. */
 async function submit(
   context: RouteContext,
   request: FastifyRequest,
+  body: ImageEditBody | undefined,
   readRequest: (body: ImageEditBody) => ImageEditRequest,
 ): Promise<{ submitted: Job[]; isByAddress: boolean }> {
-  const { body } = request;
-  request.body = undefined;
-  const edit = readRequest((body as ImageEditBody | undefined) ?? bodyOfJson(body));
+  const edit = readRequest(body ?? bodyOfJson(body));
   return { submitted: await submitAll(context, request, edit), isByAddress: edit.isByAddress };
 }
 

@@ -114,10 +114,14 @@ export const OPENAI_FAILURES = {
   400: Failure("Something in the call is wrong, which `param` names, or the result was refused."),
   401: Failure("No API key, or one that does not count.", { "www-authenticate": Type.Literal("Bearer") }),
   404: Failure("No such model."),
+  408: Failure("The body came too slowly; the connection ends with this answer."),
   413: Failure("The body is larger than this route allows."),
   429: Failure("Too many calls, or too many jobs that wait.", RETRY_AFTER),
   500: Failure("The edit failed, or a defect of the server."),
-  503: Failure("The service cannot answer now.", RETRY_AFTER),
+  503: Failure(
+    "The service cannot answer now, or too many large bodies arrive at the same time.",
+    RETRY_AFTER,
+  ),
   507: Failure("No room for what the call would store.", RETRY_AFTER),
 };
 /** What an edit may answer besides. */

@@ -13,6 +13,7 @@ import type { Log } from "../../log.ts";
 import type { FreeSpace } from "../../storage/free-space.ts";
 import type { SignedUrls } from "../../storage/signed-urls.ts";
 import type { Storage } from "../../storage/storage.ts";
+import type { BodyReader } from "../read-body.ts";
 import type { LimitedRoute, LimitGroup } from "../limits.ts";
 import type { IsRefusedAddress } from "../public-address.ts";
 import type { ServerSettings } from "../settings.ts";
@@ -36,6 +37,7 @@ export interface RouteContext {
   log: Log;
   limits: (group: LimitGroup) => LimitedRoute;
   holds: Holds;
+  readBody: BodyReader;
   /** Absolute address of a stored result. */
   addressOf: (key: string, job: Job) => string;
   /** The shipped example pictures: name and file. */

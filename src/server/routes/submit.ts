@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { RetouchError } from "../../errors.ts";
 import type { Job, NewJob } from "../../jobs/job.ts";
 import { type ParsedBody, parseBody } from "../edit-input.ts";
+import { takeBody } from "../body.ts";
 import { type InputImage, keepInputImage } from "../input-image.ts";
 import { originOf } from "../origin.ts";
 import { numberInQuery, WAIT_RANGE } from "../queries.ts";
@@ -37,7 +38,9 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
       schema: { summary: "Queue an edit", ...shared, response: { 200: QueuedReply, ...failures } },
     },
     async (request, reply) => {
-      const job = await submit(context, request, reply, { isSync: false });
+      const job = await takeBody(request, (taken) =>
+        submit(context, request, reply, taken, { isSync: false }),
+      );
       return job ? { id: job.id, status: "IN_QUEUE" as const } : reply;
     },
   );
@@ -56,7 +59,9 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
       },
     },
     async (request, reply) => {
-      const job = await submit(context, request, reply, { isSync: true });
+      const job = await takeBody(request, (taken) =>
+        submit(context, request, reply, taken, { isSync: true }),
+      );
       if (job === undefined) return reply;
       const { wait } = request.query;
       const waitMs = numberInQuery(wait, { ...WAIT_RANGE, default: config.syncWaitMs });
@@ -73,11 +78,10 @@ async function submit(
   context: RouteContext,
   request: FastifyRequest,
   reply: FastifyReply,
+  body: unknown,
   { isSync }: { isSync: boolean },
 ): Promise<Job | undefined> {
-  const { body, validationError } = request;
-  // A call may be held for minutes: not together with its picture.
-  request.body = undefined;
+  const { validationError } = request;
   const idempotency = idempotencyOf(request, isSync ? "runsync" : "run");
   try {
     if (validationError) throw validationError;

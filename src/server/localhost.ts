@@ -1,0 +1,29 @@
+/** `localhost` is two addresses. Fastify would make a second server for the other one, whose connections nobody looks after. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import type { FastifyInstance } from "fastify";
+import { CONNECTION_TIMES } from "./connections.ts";
+
+const [IPV4, IPV6] = ["127.0.0.1", "::1"];
+
+/**
+ * Has `app` listen. Where `host` is localhost, its IPv6 address leads to the same server, if this machine has one.
+ * @throws what Node says where the address or the port cannot be had
+ */
+export async function listenAt(
+  app: FastifyInstance,
+  { host, port }: { host: string; port: number },
+): Promise<void> {
+  const isLocalhost = host.toLowerCase() === "localhost";
+  await app.listen({ host: isLocalhost ? IPV4 : host, port });
+  if (!isLocalhost) return;
+  const other = createServer(
+    { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: CONNECTION_TIMES.probeMs },
+    (socket) => void app.server.emit("connection", socket),
+  );
+  app.server.once("close", () => other.close());
+  const { port: bound } = app.server.address() as AddressInfo;
+  other.listen({ host: IPV6, port: bound });
+  // Without IPv6 there is only the one.
+  await once(other, "listening").catch(() => {});
+}

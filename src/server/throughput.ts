@@ -1,0 +1,36 @@
+/** Whether bytes come through as quickly as they must, on average: what was quick may pause, but not for long. */
+
+export interface ThroughputOptions {
+  leastBytesPerSecond: number;
+  /** The longest pause, in milliseconds, whatever came before. */
+  maxPauseMs: number;
+}
+
+export interface Throughput {
+  /**
+   * Looks at one transfer.
+   * @param bytes that have come through since any fixed moment
+   * @param now milliseconds of a clock that never goes back
+   */
+  isSlow(bytes: number, now: number): boolean;
+  /** So many milliseconds do not count: this process did not run. */
+  skip(ms: number): void;
+}
+
+/** Begins to measure: the first bytes may take as long as a pause. */
+export function measureThroughput(
+  { leastBytesPerSecond, maxPauseMs }: ThroughputOptions,
+  start: { bytes: number; now: number },
+): Throughput {
+  let bytesBefore = start.bytes;
+  let deadline = start.now + maxPauseMs;
+  return {
+    isSlow(bytes, now) {
+      const earnedMs = ((bytes - bytesBefore) / leastBytesPerSecond) * 1000;
+      deadline = Math.min(deadline + earnedMs, now + maxPauseMs);
+      bytesBefore = bytes;
+      return now >= deadline;
+    },
+    skip: (ms) => void (deadline += ms),
+  };
+}
