@@ -25,7 +25,7 @@ const PARTS = [
     sources: ["src", "scripts/build.mjs", "tsconfig.json", "tsconfig.build.json"],
     stamp: path.join(dist, "index.js"),
     program: [path.join(modules, "typescript", "bin", "tsc"), "-p", "tsconfig.build.json"],
-    then: writeCommonJs,
+    finish: writeCommonJs,
   },
   {
     sources: ["web"],
@@ -83,12 +83,12 @@ function writeCommonJs() {
 export function build({ force = false } = {}) {
   if (!existsSync(path.join(root, "src"))) return;
   if (force) rmSync(dist, { recursive: true, force: true });
-  for (const { sources, stamp, program, then } of PARTS) {
+  for (const { sources, stamp, program, finish } of PARTS) {
     if (existsSync(stamp) && statSync(stamp).mtimeMs >= newest(sources)) continue;
     if (!existsSync(program[0])) throw new Error("The checkout has no compiler yet: run `npm ci` first.");
     const done = spawnSync(process.execPath, program, { cwd: root, encoding: "utf8" });
     if (done.status !== 0) throw new Error(`The sources do not compile:\n${done.stdout}${done.stderr}`);
-    then?.();
+    finish?.();
   }
 }
 

@@ -20,8 +20,12 @@ it("runs a command and its children on another release, and ends as the command 
   if (process.platform !== "linux" || process.arch !== "x64")
     skip("another operating system: the releases of Node are fetched for Linux on x64");
   const script = path.join(root, "scripts", "with-node.mjs");
-  const child = "console.log(process.version); console.log(String(child_process.execSync(`node --version`))); process.exit(3)";
+  const child =
+    "console.log(process.version); console.log(String(child_process.execSync(`node --version`))); process.exit(3)";
   const failed = run(process.execPath, [script, "24", "node", "-e", child]);
-  await expect(failed).rejects.toMatchObject({ code: 3, stdout: `v${NODE_RELEASES[24]}\nv${NODE_RELEASES[24]}\n\n` });
+  await expect(failed).rejects.toMatchObject({
+    code: 3,
+    stdout: `v${NODE_RELEASES[24]}\nv${NODE_RELEASES[24]}\n\n`,
+  });
   await expect(run(process.execPath, [script, "21", "node", "--version"])).rejects.toThrow("20, 22, 24");
 });
