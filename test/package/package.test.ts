@@ -143,7 +143,7 @@ describe.each(PAIRS)("the package under Node %i with npm %s", (nodeLine, npm) =>
       export async function night(file: string): Promise<EditResult> {
         const engine = await createEngine({ threads: 1 });
         const { bytes } = await readImageSource(file);
-        return engine.edit({ image: bytes, prompt: "Make it night" }, { onStep: ({ step, of }) => step / of });
+        return engine.edit({ image: bytes, prompt: "Make it night" }, { onStep: ({ step, of }) => void (step / of) });
       }
       export const isOurs = (error: unknown): boolean => error instanceof RetouchError && error.code.length > 0;
       // @ts-expect-error A number is no options: what is imported has types.
@@ -157,7 +157,7 @@ describe.each(PAIRS)("the package under Node %i with npm %s", (nodeLine, npm) =>
     for (const resolution of resolutions) {
       const module = { bundler: "esnext", node10: "commonjs" }[resolution] ?? resolution;
       const files = module === resolution ? ["consumer.mts", "consumer.cts"] : ["consumer.ts"];
-      for (const library of [LIBRARY_OF_NODE, ["--types", ""]]) {
+      for (const library of [LIBRARY_OF_NODE, []]) {
         const how = ["--module", module, "--moduleResolution", resolution, ...library];
         const { stdout } = await project
           .run(process.execPath, [compiler, ...strictly, ...how, ...files])
