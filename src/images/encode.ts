@@ -17,7 +17,7 @@ export async function encodePicture(
   picture: Picture,
   format: OutputFormat,
   xmp?: string,
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<Uint8Array> {
   let image = sharp(picture.data, {
     raw: { width: picture.width, height: picture.height, channels: 3 },
     limitInputPixels: false,

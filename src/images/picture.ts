@@ -22,7 +22,7 @@ const CHANNELS = 3;
 const MAX_VALUE = 255;
 
 /** The bytes of a Buffer without its own methods: `slice` of a Buffer shares memory, that of a Uint8Array copies. */
-export function plainBytes(buffer: Buffer): Uint8Array {
+export function plainBytes(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 

@@ -35,7 +35,7 @@ export interface DeviceReport {
 
 /** The installation of onnxruntime-node; tests have others. */
 export interface Installation {
-  platform: NodeJS.Platform;
+  platform: string;
   architecture: string;
   /** Its main module. */
   module: string;

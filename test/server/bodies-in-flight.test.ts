@@ -66,7 +66,7 @@ describe("bodies in flight", () => {
     expect(await heldBytes(server)).toBe(90 * KIB);
     // The connection of the refused one is good for another call, once all of its body is there.
     const next = firstLine(newer);
-    newer.write("x".repeat(30 * KIB) + "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    newer.write("x".repeat(30 * KIB) + "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     expect(await next).toMatch(/^HTTP\/1\.1 200 /);
     const answer = firstLine(older);
     older.write(`${" ".repeat(10 * KIB - 2)}"}`);

@@ -55,6 +55,8 @@ export async function listen(
       })();
       // Whoever breaks the call off does not look at its answer.
       answer.catch(() => {});
+      // Answered before all of it was sent, it may lose its connection with the end of the test.
+      request.on("error", () => {});
       request.end(body);
       return { request, answer };
     },
