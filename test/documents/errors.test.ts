@@ -9,6 +9,7 @@ import { codeIn, pageOf, rowsOf } from "./pages.ts";
 const sources = [
   ...readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" }).map((name) => `src/${name}`),
   ...readdirSync(path.join(root, "web", "src")).map((name) => `web/src/${name}`),
+  "web/index.html",
   "scripts/build.mjs",
 ]
   .filter((name) => /\.(?:ts|mjs)$/.test(name))
