@@ -12,7 +12,7 @@ const sources = [
   "web/index.html",
   "scripts/build.mjs",
 ]
-  .filter((name) => /\.(?:ts|mjs)$/.test(name))
+  .filter((name) => /\.(?:ts|mjs|html)$/.test(name))
   .map(pageOf)
   .join("\n");
 
