@@ -102,6 +102,8 @@ describe("an edit that is submitted", () => {
     });
     await edit(page, "x");
     await page.getByRole("button", { name: "Edit this result" }).click();
+    // It is emptied once the picture was read.
+    await expect.poll(() => page.getByLabel("Instruction", { exact: true }).inputValue()).toBe("");
     await page.getByLabel("Instruction", { exact: true }).fill("y");
     await page.keyboard.press("Control+Enter");
     await page.getByText("An edit of an edit.").waitFor();

@@ -84,6 +84,8 @@ async function editTwice(page: Page): Promise<void> {
   const first = await downloaded(page);
   expect(await sharp(first).metadata()).toMatchObject({ format: "png", width: 1024, height: 1024 });
   await page.getByRole("button", { name: "Edit this result" }).click();
+  // It is emptied once the picture was read.
+  await expect.poll(() => page.getByLabel("Instruction", { exact: true }).inputValue()).toBe("");
   await instruct(page, "Make it snow");
   await press(page);
   await page.getByText(/^An edit of an edit\. Its colours are/).waitFor();
