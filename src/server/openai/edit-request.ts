@@ -109,7 +109,7 @@ export function createRequestReader(
     const edit = editOf(
       {
         ...input,
-        ...(size !== undefined && size.trim() !== "auto" && { size }),
+        ...(size !== undefined && !["", "auto"].includes(size.trim()) && { size }),
         ...(steps !== undefined && { num_inference_steps: steps }),
         enable_base64_output: false,
       },

@@ -33,7 +33,8 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
       ...own,
       size: Type.Optional(
         Type.String({
-          pattern: "^\\s*(auto|\\d{1,5}\\s*[*xX]\\s*\\d{1,5})\\s*$",
+          // An empty one, as forms have it, is none.
+          pattern: "^(?:\\s*|\\s*(?:auto|\\d{1,5}\\s*[*xX]\\s*\\d{1,5})\\s*)$",
           maxLength: LENGTHS.size,
           default: "auto",
           description:
