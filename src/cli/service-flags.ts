@@ -93,7 +93,9 @@ export async function withServiceFlags<Result>(
     if (!(error instanceof RetouchError)) throw error;
     const sentence = given.reduce(
       (text, { variable, flag }) =>
-        text.replaceAll(new RegExp(`\\b${variable}\\b(?: or ${flag}\\b)?`, "g"), flag),
+        text
+          .replaceAll(`${variable} or ${flag}`, flag)
+          .replaceAll(/\w+/g, (word) => (word === variable ? flag : word)),
       error.message,
     );
     throw sentence === error.message ? error : new RetouchError(error.code, sentence, { cause: error });

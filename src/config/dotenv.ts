@@ -21,7 +21,7 @@ const OWN = /^(?:RETOUCH_|DATABASE_URL)/;
 const OTHERS =
   /^(?:(?:AWS|HF)_[A-Z0-9_]+|HUGGING_FACE_HUB_TOKEN|HUGGINGFACE_HUB_CACHE|XDG_CACHE_HOME|CUDA_VISIBLE_DEVICES)$/;
 /** A name at the start of a line, after which something else than = may come. */
-const LINE = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*(=?)\s*(.*)$/;
+const LINE = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*(=?)([^]*)$/;
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission is denied",
   EPERM: "permission is denied",
@@ -39,11 +39,12 @@ export function readDotenv(folder: string): DotenvFile {
   const text = textOf(path.join(folder, NAME));
   const problems: string[] = [];
   for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
-    const [, name, sign, value] = LINE.exec(raw.trim()) ?? [];
+    const [, name, sign, rest = ""] = LINE.exec(raw.trim()) ?? [];
     if (name === undefined) continue;
+    const value = rest.trimStart();
     const place = OWN.test(name) ? found.own : OTHERS.test(name) ? found.others : undefined;
     if (place === undefined) continue;
-    const problem = sign === "" ? `has no = after ${name}` : valueProblem(name, value!);
+    const problem = sign === "" ? `has no = after ${name}` : valueProblem(name, value);
     if (problem !== undefined) problems.push(`.env: line ${index + 1} ${problem}.`);
     else place[name] = parseEnv(`${name}=${value}`)[name] ?? "";
   }
@@ -57,7 +58,8 @@ function valueProblem(name: string, value: string): string | undefined {
   if (quote !== undefined) {
     return value.includes(quote, 1) ? undefined : `has a quote before the value of ${name} and none after it`;
   }
-  return /[^\s]#/.test(value.replace(/\s#.*$/, ""))
+  const comment = value.search(/\s#/);
+  return /[^\s]#/.test(comment === -1 ? value : value.slice(0, comment))
     ? `has a # in the value of ${name}, which must then be in quotes`
     : undefined;
 }
