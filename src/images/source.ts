@@ -38,7 +38,7 @@ export interface ImageSource {
   path?: string | undefined;
 }
 
-/** How a source is reached, for a program that may not go wherever its user can. */
+/** How a source is reached, for a program that may not go wherever its user can. @internal */
 export interface SourceAccess {
   /** Which addresses may be connected to. */
   client: HttpClient;
@@ -58,7 +58,7 @@ export async function readImageSource(
   return readSourceThrough(undefined, source, options);
 }
 
-/** The same through a given access. @throws as {@link readImageSource}, and what the access throws as RetouchError */
+/** The same through a given access. @throws as {@link readImageSource}, and what the access throws as RetouchError @internal */
 export async function readSourceThrough(
   access: SourceAccess | undefined,
   source: string,

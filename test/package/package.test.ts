@@ -120,8 +120,9 @@ describe.each(PAIRS)("the package under Node %i with npm %s", (nodeLine, npm) =>
     await expect.poll(isReady, { timeout: MINUTES, interval: 100 }).toBe(true);
     expect(await (await fetch(address)).text()).toContain("<title>");
     server.kill("SIGTERM");
-    expect(await ended, log).toEqual([0, null]);
-    expect(log).toBe("");
+    // As shells expect of a process that SIGTERM ended.
+    expect(await ended, log).toEqual([143, null]);
+    expect(log).toBe("retouch: Stopping when the running job has ended; once more stops at once.\n");
   });
 
   const LIBRARY_OF_NODE = [
