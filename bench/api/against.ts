@@ -13,20 +13,14 @@ import { medianOf, rounded, summarize, type Summary } from "../statistics.ts";
 import { DATABASES, type DatabaseName, missing, withDatabase } from "./databases.ts";
 import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
 import { type Command, Server } from "./server.ts";
-import { endedJobs, submission } from "./throughput.ts";
+import { CONNECTIONS, endedJobs, RAISED as LOAD_SETTINGS, submission } from "./throughput.ts";
 
 const DELAY_CALLS = 60;
 const ROUNDS = 7;
 const ROUND_SECONDS = 2;
-const CONNECTIONS = 32;
 const TOLERANCE = 0.05;
-/** Far from what is reached, so that nothing is refused. */
-const RAISED = {
-  RETOUCH_RUN_RATE: "1000000",
-  RETOUCH_STATUS_RATE: "1000000",
-  RETOUCH_MAX_QUEUED: "1000000",
-  RETOUCH_PURGE_RATE: "1000000",
-};
+/** What a round leaves waiting is purged after it. */
+const RAISED = { ...LOAD_SETTINGS, RETOUCH_PURGE_RATE: "1000000" };
 const SHORT = { size: "256*256", num_inference_steps: 1 };
 
 interface Pair {

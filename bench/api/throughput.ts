@@ -12,11 +12,11 @@ import { Server, serviceProcess } from "./server.ts";
 
 const ROUNDS = 3;
 const ROUND_SECONDS = 5;
-const CONNECTIONS = 32;
+export const CONNECTIONS = 32;
 /** Ended jobs whose state is asked for by turns. */
 const ASKED_JOBS = 50;
 /** Far from what is reached, so that nothing is refused. */
-const RAISED = {
+export const RAISED = {
   RETOUCH_RUN_RATE: "1000000",
   RETOUCH_STATUS_RATE: "1000000",
   RETOUCH_MAX_QUEUED: "1000000",

@@ -1,9 +1,7 @@
 /** What a job's surroundings do to it: its source, its signal, its storage. The networks are the engine's tests. */
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import sharp from "sharp";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
 import { decodePicture } from "../../src/images/decode.ts";
 import type { Picture } from "../../src/images/picture.ts";
@@ -16,7 +14,7 @@ import { createKey } from "../../src/storage/storage.ts";
 import { type EditJobDependencies, runEditJob } from "../../src/worker/edit-job.ts";
 import { noise } from "../images/samples.ts";
 import { refusal } from "../support/refusal.ts";
-import { editOf, keysOf, setupFor, workplace } from "./samples.ts";
+import { editOf, keysOf, serve, setupFor, workplace } from "./samples.ts";
 
 const RESULT = new Uint8Array([1, 2, 3]);
 
@@ -56,16 +54,6 @@ function stillEngine(
       };
     },
   };
-}
-
-async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 async function prepare(options: { allowed?: string[]; engine?: EditJobDependencies["engine"] } = {}) {

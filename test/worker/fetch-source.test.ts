@@ -1,26 +1,14 @@
 /** A picture on its way from an address into the storage. */
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents } from "../../src/net/agents.ts";
 import { createHttpClient } from "../../src/net/http-client.ts";
 import { fetchSource, type FetchDependencies } from "../../src/worker/fetch-source.ts";
 import { refusal } from "../support/refusal.ts";
-import { keysOf, setupFor, workplace } from "./samples.ts";
+import { keysOf, serve, setupFor, workplace } from "./samples.ts";
 
 const BYTES = Buffer.from("bytes of a picture");
-
-async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 async function prepare({ allowed = ["127.0.0.1"] } = {}) {
   const { storage, image } = await workplace();

@@ -1,7 +1,10 @@
 /** Jobs, settings and logs for the tests of the worker. */
 import { readFile } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { onTestFinished } from "vitest";
 import type { JobEdit } from "../../src/jobs/job.ts";
 import { createLog, type Log } from "../../src/log.ts";
 import { createLocalStorage } from "../../src/storage/local.ts";
@@ -69,4 +72,15 @@ export async function keysOf(storage: Storage, kind: "inputs" | "outputs"): Prom
   const keys: string[] = [];
   for await (const { key } of storage.list(kind)) keys.push(key);
   return keys;
+}
+
+/** A host of pictures for one test. @returns its address */
+export async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
