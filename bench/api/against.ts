@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import autocannon, { type Request } from "autocannon";
 import { atLeast, atMost, type Goal } from "../goals.ts";
 import { ROOT } from "../paths.ts";
-import { medianOf, rounded, summarize, type Summary } from "../statistics.ts";
+import { medianOf, middleMeanOf, rounded, summarize, type Summary } from "../statistics.ts";
 import { DATABASES, type DatabaseName, missing, withDatabase } from "./databases.ts";
 import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
 import { type Command, Server } from "./server.ts";
@@ -26,7 +26,7 @@ const SHORT = { size: "256*256", num_inference_steps: 1 };
 interface Pair {
   here: Summary;
   there: Summary;
-  /** Of the medians of here and there. */
+  /** Of here to there. */
   ratio: number;
 }
 type Side = "here" | "there";
@@ -94,13 +94,17 @@ function withBoth<Result>(
 }
 
 /** Who begins changes with every round. */
-async function byTurns(rounds: number, measure: (side: Side) => Promise<number>): Promise<Pair> {
+async function byTurns(
+  rounds: number,
+  measure: (side: Side) => Promise<number>,
+  middleOf = medianOf,
+): Promise<Pair> {
   const values: Record<Side, number[]> = { here: [], there: [] };
   for (let round = 0; round < rounds; round += 1) {
     const sides: Side[] = round % 2 === 0 ? ["here", "there"] : ["there", "here"];
     for (const side of sides) values[side].push(await measure(side));
   }
-  const ratio = rounded(medianOf(values.here) / medianOf(values.there));
+  const ratio = rounded(middleOf(values.here) / middleOf(values.there));
   return { here: summarize(values.here), there: summarize(values.there), ratio };
 }
 
@@ -113,7 +117,8 @@ async function measureDelays(servers: Record<Side, Server>): Promise<Pair> {
     return delayTime!;
   };
   for (const side of ["here", "there", "here", "there"] as const) await delayOf(side);
-  return byTurns(DELAY_CALLS, delayOf);
+  // A few milliseconds, of which the service says whole ones.
+  return byTurns(DELAY_CALLS, delayOf, middleMeanOf);
 }
 
 async function measureLoads(

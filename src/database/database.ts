@@ -11,13 +11,21 @@ import { createListener, type Listener } from "./listener.ts";
 export interface Sql {
   /**
    * Runs one statement with `$1` placeholders.
+   * @param options.isPlannedOnce keeps the statement's plan, which saves most of what a small one costs. The plan is
+   * made when tables may be empty still, so this is for statements that insert, or find rows by unique columns. The
+   * text must be one of few.
    * @returns its rows
    * @throws RetouchError DATABASE_UNAVAILABLE; the driver's error where the statement itself is refused
    */
   query<Row extends object = Record<string, unknown>>(
     text: string,
     values?: readonly unknown[],
+    options?: StatementOptions,
   ): Promise<Row[]>;
+}
+
+export interface StatementOptions {
+  isPlannedOnce?: boolean;
 }
 
 export interface Database extends Sql {
@@ -71,6 +79,8 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
         max: 1,
         idleTimeoutMillis: 0,
         types,
+        // Its one session outlives a connection, and has its statements still.
+        onConnect: (client) => client.query("deallocate all") as unknown as void,
       }
     : { connectionString: url, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECTION_TIMEOUT_MS, types };
   const pool = new Pool({ ...config, application_name: "retouch" });
@@ -99,9 +109,9 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
     const onBreak = (error: Error): void => void (broken ??= error);
     client.on("error", onBreak);
     const sql: Sql = {
-      async query(text, values) {
+      async query(text, values, options) {
         try {
-          return await run(client, text, values);
+          return await run(client, text, values, options);
         } catch (error) {
           // A statement that came after the news is refused by the driver, whose sentence does not say why.
           if (broken || isAway(error)) throw unavailable(broken ?? error, { isEmbedded });
@@ -126,7 +136,7 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
     schema,
     isEmbedded,
     notifications,
-    query: (text, values) => lend((sql) => sql.query(text, values)),
+    query: (text, values, options) => lend((sql) => sql.query(text, values, options)),
     transaction: (work) =>
       lend(async (sql) => {
         await sql.query("begin");
@@ -147,12 +157,23 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
   };
 }
 
+/** Names under which a connection keeps a statement and its plan, by texts. */
+const names = new Map<string, string>();
+
+function nameOf(text: string): string {
+  const name = names.get(text) ?? `retouch_${names.size}`;
+  names.set(text, name);
+  return name;
+}
+
 async function run<Row extends object>(
   client: PoolClient,
   text: string,
   values: readonly unknown[] | undefined,
+  { isPlannedOnce = false }: StatementOptions = {},
 ): Promise<Row[]> {
-  const result = (await client.query(text, values as unknown[])) as QueryResult | QueryResult[];
+  const statement = { name: isPlannedOnce ? nameOf(text) : undefined, text, values: values as unknown[] };
+  const result = (await client.query(statement)) as QueryResult | QueryResult[];
   // Several statements in one text, which only schema changes use, answer with a result each.
   return (Array.isArray(result) ? result.flatMap(({ rows }) => rows) : result.rows) as Row[];
 }

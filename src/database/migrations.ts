@@ -106,7 +106,6 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
       -- Nothing where the worker that runs it is to say.
       alter column execution_timeout_ms drop not null;
     create index jobs_turns on ${schema}.jobs (key_id, is_low_priority, turn) where status in ('queued', 'running');
-    create index jobs_queued_of_key on ${schema}.jobs (key_id) where status = 'queued';
     create index jobs_without_source on ${schema}.jobs (is_low_priority, turn, submitted_at)
       where status = 'queued' and edit -> 'image' ->> 'kind' = 'url';
     insert into ${schema}.counters (name) values ('turn'), ('low_priority_turn');

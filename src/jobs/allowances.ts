@@ -47,6 +47,7 @@ export function createAllowances(database: Database): Allowances {
            ends_at = case when rate.ends_at > clock_timestamp() then rate.ends_at else excluded.ends_at end
          returning granted, (extract(epoch from ends_at - clock_timestamp()) * 1000)::float8 as ends_in_ms`,
         [keyId, name, wanted, limit, windowMs],
+        { isPlannedOnce: true },
       );
       return { granted: row!.granted, endsInMs: Math.max(0, row!.ends_in_ms) };
     },

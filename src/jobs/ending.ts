@@ -53,10 +53,11 @@ async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<v
   await countResult(context, sql, job);
   if (job.result) {
     const chunk: JobChunk = { kind: "result", result: job.result };
-    await sql.query(`insert into ${schema}.job_chunks (job_id, chunk) values ($1, $2)`, [
-      job.id,
-      JSON.stringify(chunk),
-    ]);
+    await sql.query(
+      `insert into ${schema}.job_chunks (job_id, chunk) values ($1, $2)`,
+      [job.id, JSON.stringify(chunk)],
+      { isPlannedOnce: true },
+    );
   }
   const channel = channelOf(context);
   if (row.webhook !== null) {
@@ -67,7 +68,7 @@ async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<v
       [job.id, job.keyId, row.webhook, jobToJson(job), channel, newsOf("webhook")],
     );
   }
-  await sql.query("select pg_notify($1, $2)", [channel, newsOf("changed", job.id)]);
+  await sql.query("select pg_notify($1, $2)", [channel, newsOf("changed", job.id)], { isPlannedOnce: true });
 }
 
 /** One row for each job, whatever its retries: nothing is charged twice, and what failed costs nothing. */
@@ -82,6 +83,7 @@ async function charge(schema: string, sql: Sql, job: Job): Promise<void> {
        returning 1)
      update ${schema}.counters set value = value + 1 where name = $5 and exists (select from used)`,
     [job.id, job.keyId, isCompleted, job.result?.cost ?? 0, counterOf(job.status)],
+    { isPlannedOnce: true },
   );
 }
 

@@ -27,6 +27,7 @@ export function createJobs(context: JobsContext): Jobs {
     const [row] = await database.query<JobRow>(
       `select ${JOB_COLUMNS} from ${schema}.jobs where id = $1 and key_id = $2 and ${condition}`,
       [id, keyId],
+      { isPlannedOnce: true },
     );
     return row && rowToJob(row);
   }

@@ -16,6 +16,7 @@ export async function countResult(context: JobsContext, sql: Sql, { keyId, resul
     `insert into ${schemaOf(context)}.pictures (storage_key, key_id, bytes, expires_at)
      values ($1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond') on conflict do nothing`,
     [key, keyId, bytes, context.settings.fileLifetimeMs],
+    { isPlannedOnce: true },
   );
 }
 

@@ -4,7 +4,7 @@
  * limits end at 24 hours.
  */
 import { PgBoss } from "pg-boss";
-import type { Database, Sql } from "../database/database.ts";
+import type { Database, Sql, StatementOptions } from "../database/database.ts";
 
 export interface Queue {
   /** Makes the queue's tables where they are missing, and starts its maintenance. */
@@ -47,7 +47,7 @@ export function createQueue(database: Database, onError: (error: Error) => void)
     },
     async send(sql, queueId, { isLowPriority, turn }) {
       const priority = (isLowPriority ? LOW_PRIORITY : 0) - Math.min(turn, MAX_TURN);
-      await boss.send(NAME, null, { id: queueId, priority, db: adapter(sql) });
+      await boss.send(NAME, null, { id: queueId, priority, db: adapter(sql, { isPlannedOnce: true }) });
     },
     async fetch(sql) {
       const [next] = await boss.fetch(NAME, { batchSize: 1, db: adapter(sql) });
@@ -60,6 +60,9 @@ export function createQueue(database: Database, onError: (error: Error) => void)
   };
 }
 
-function adapter(sql: Sql): { executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> } {
-  return { executeSql: async (text, values) => ({ rows: await sql.query(text, values) }) };
+function adapter(
+  sql: Sql,
+  options?: StatementOptions,
+): { executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> } {
+  return { executeSql: async (text, values) => ({ rows: await sql.query(text, values, options) }) };
 }

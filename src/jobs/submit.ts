@@ -42,25 +42,29 @@ export async function submitJob(
     }
     const { image } = request.edit;
     const isReady = image.kind === "stored";
-    const [row] = await sql.query<JobRow & { turn: number }>(insertion(schemaOf(context)), [
-      id,
-      request.keyId,
-      request.isSync,
-      request.policy.isLowPriority,
-      JSON.stringify(request.edit),
-      request.baseUrl,
-      request.webhook,
-      request.policy.ttlMs,
-      request.policy.executionTimeoutMs,
-      request.policy.retentionMs,
-      queueId,
-      request.idempotency ? context.settings.idempotencyLifetimeMs : null,
-      channelOf(context),
-      newsOf(isReady ? "queued" : "source"),
-      exactLimit,
-      isReady && request.sourceBytes !== undefined ? image.key : null,
-      request.sourceBytes ?? 0,
-    ]);
+    const [row] = await sql.query<JobRow & { turn: number }>(
+      insertion(schemaOf(context)),
+      [
+        id,
+        request.keyId,
+        request.isSync,
+        request.policy.isLowPriority,
+        JSON.stringify(request.edit),
+        request.baseUrl,
+        request.webhook,
+        request.policy.ttlMs,
+        request.policy.executionTimeoutMs,
+        request.policy.retentionMs,
+        queueId,
+        request.idempotency ? context.settings.idempotencyLifetimeMs : null,
+        channelOf(context),
+        newsOf(isReady ? "queued" : "source"),
+        exactLimit,
+        isReady && request.sourceBytes !== undefined ? image.key : null,
+        request.sourceBytes ?? 0,
+      ],
+      { isPlannedOnce: true },
+    );
     if (row === undefined) throw fullOfKey(limit + 1);
     if (isReady) {
       await context.queue.send(sql, queueId, { ...request.policy, turn: row.turn });
@@ -89,6 +93,7 @@ async function reserve(context: JobsContext, sql: Sql, request: NewJob, id: stri
     `insert into ${schemaOf(context)}.idempotency_keys (key_id, route, idempotency_key, body_hash, job_id)
      values ($1, $2, $3, $4, $5) on conflict do nothing returning job_id`,
     [request.keyId, route, key, bodyHash, id],
+    { isPlannedOnce: true },
   );
   return rows.length > 0;
 }
@@ -107,6 +112,7 @@ export async function findRepeated(
        from ${schema}.idempotency_keys join ${schema}.jobs on jobs.id = job_id
       where idempotency_keys.key_id = $1 and route = $2 and idempotency_key = $3`,
     [request.keyId, route, key],
+    { isPlannedOnce: true },
   );
   if (row && row.body_hash !== bodyHash) {
     throw new RetouchError(

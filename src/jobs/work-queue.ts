@@ -51,6 +51,7 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
         `update ${schema}.jobs set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
           where ${OWNED} returning id`,
         [...ownerOf(job, workerId), settings.leaseMs],
+        { isPlannedOnce: true },
       );
       return rows.length > 0;
     },
@@ -68,6 +69,7 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
           channelOf(context),
           newsOf("progressed", job.id),
         ],
+        { isPlannedOnce: true },
       );
       return rows.length > 0;
     },

@@ -1,9 +1,14 @@
 import { expect, it } from "vitest";
-import { medianOf, percentileOf, summarize } from "../../bench/statistics.ts";
+import { medianOf, middleMeanOf, percentileOf, summarize } from "../../bench/statistics.ts";
 
 it("takes the middle of an odd number of values and the mean of the middle two of an even number", () => {
   expect(medianOf([3, 1, 10])).toBe(3);
   expect(medianOf([4, 1, 10, 2])).toBe(3);
+});
+
+it("takes the mean of the middle half", () => {
+  expect(middleMeanOf([2, 3, 3, 3, 4, 4, 900, 1])).toBe(3.25);
+  expect(middleMeanOf([5])).toBe(5);
 });
 
 it("keeps the order of the values and four digits of each", () => {

@@ -1,6 +1,11 @@
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { connectDatabase, type Database, type Sql } from "../../src/database/database.ts";
+import {
+  connectDatabase,
+  type Database,
+  type Sql,
+  type StatementOptions,
+} from "../../src/database/database.ts";
 import { databaseUrl, postgresMissing } from "../support/databases.ts";
 import { describeOnDatabases } from "../support/jobs.ts";
 import { refusal } from "../support/refusal.ts";
@@ -18,6 +23,25 @@ describeOnDatabases("a database", (bench) => {
     expect(
       await bench.database.query("select $1::text as text, count(*) as count, 2^40::bigint as large", ["é"]),
     ).toEqual([{ text: "é", count: 1, large: 2 ** 40 }]);
+  });
+
+  it("keeps the plans of those statements that are planned once, and makes them anew for a changed table", async () => {
+    const { query, transaction } = bench.database;
+    const count = `select count(*) from ${bench.schema}.secrets where name = $1`;
+    const kept = (options: StatementOptions) =>
+      transaction(async (sql) => {
+        await sql.query(count, ["a"], options);
+        return sql.query("select from pg_prepared_statements where statement = $1", [count]);
+      });
+    expect(await kept({})).toHaveLength(0);
+    expect(await kept({ isPlannedOnce: true })).toHaveLength(1);
+    for (let time = 0; time < 8; time += 1) await query(count, ["a"], { isPlannedOnce: true });
+    await query(`alter table ${bench.schema}.secrets add column note text, drop column value`);
+    await query(`insert into ${bench.schema}.secrets (name) values ($1)`, ["a"]);
+    expect(await query(count, ["a"], { isPlannedOnce: true })).toEqual([{ count: 1 }]);
+    await query(
+      `alter table ${bench.schema}.secrets add column value text not null default '', drop column note`,
+    );
   });
 
   describe("in a transaction", () => {
