@@ -22,8 +22,9 @@ export default defineConfig({
     hookTimeout: 120_000,
     globalSetup: ["test/build.setup.ts"],
     reporters: ["default", "./test/support/skips.reporter.ts"],
-    // Most tests wait for a process, a database or the time itself. By default two cores would get one worker.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Most tests wait for a process, a database or the time itself. By default two cores would get one worker; three take
+    // two thirds of the time of two.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
       {
         extends: true,
