@@ -18,13 +18,13 @@ import {
   planMemory,
   tokensOf,
   type WeightsKind,
-} from "../src/kontext/memory-plan.ts";
-import { PUBLISHED_SIZES } from "../src/kontext/published.ts";
-import { autoencoderDecoder, autoencoderEncoder, readAutoencoderConfig } from "../src/models/autoencoder.ts";
-import { fluxTransformer } from "../src/models/flux.ts";
-import { readFluxConfig } from "../src/models/flux-config.ts";
-import { modulationSize } from "../src/models/flux-modulation.ts";
-import { t5Encoder } from "../src/models/t5.ts";
+} from "../src/engine/memory-plan.ts";
+import { PUBLISHED_SIZES } from "../src/pipelines/flux1-kontext/published.ts";
+import { autoencoderDecoder, autoencoderEncoder, readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-kl.ts";
+import { fluxTransformer } from "../src/models/transformers/flux.ts";
+import { readFluxConfig } from "../src/models/transformers/flux-config.ts";
+import { modulationSize } from "../src/models/transformers/flux-modulation.ts";
+import { t5Encoder } from "../src/models/text-encoders/t5.ts";
 import { buildModel, externalTensor, input, type Value } from "../src/onnx/graph.ts";
 import { gather, gelu, relu } from "../src/onnx/ops.ts";
 import { preparedWeights } from "../src/quantize/prepare.ts";

@@ -1,8 +1,8 @@
 /** What the autoencoder alone costs: no result can be nearer to its truth than this. */
 import type { Picture } from "../src/index.ts";
 import { cropPicture, padPicture, pictureToPixels, pixelsToPicture } from "../src/images/picture.ts";
-import { Networks } from "../src/kontext/networks.ts";
-import { targetSize } from "../src/kontext/sizes.ts";
+import { Networks } from "../src/pipelines/flux1-kontext/networks.ts";
+import { targetSize } from "../src/engine/sizes.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 
 export interface Autoencoder {

@@ -1,7 +1,7 @@
 /** The size of a result that the network draws as it is: nothing enlarged, nothing stretched. */
 import type { Size } from "../src/index.ts";
-import { type NativeScale, targetSize } from "../src/kontext/sizes.ts";
-import { readAutoencoderConfig } from "../src/models/autoencoder.ts";
+import { type NativeScale, targetSize } from "../src/engine/sizes.ts";
+import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-kl.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 
 /** What the networks of a checkpoint work at, without loading them. */

@@ -1,6 +1,6 @@
 /** The measurements that a run consists of. Each has a key, by which its result is found; parts share those they have in common. */
 import type { Picture, Size } from "../src/index.ts";
-import type { NativeScale } from "../src/kontext/sizes.ts";
+import type { NativeScale } from "../src/engine/sizes.ts";
 import { reducePicture } from "./area-average.ts";
 import type { Autoencoder } from "./autoencoder.ts";
 import type { Editor } from "./editor.ts";

@@ -1,5 +1,5 @@
 /** The library: everything that a program needs to edit pictures. */
-export { createEngine } from "./kontext/engine.ts";
+export { createEngine } from "./engine/engine.ts";
 export type {
   CheckpointInfo,
   EditOptions,
@@ -8,26 +8,26 @@ export type {
   Engine,
   EngineOptions,
   EngineSafety,
-} from "./kontext/engine.ts";
-export type { EditStep } from "./kontext/edit.ts";
-export type { Kept } from "./kontext/keep-unchanged.ts";
+} from "./engine/engine.ts";
+export type { EditStep } from "./pipelines/flux1-kontext/edit.ts";
+export type { Kept } from "./engine/keep-unchanged.ts";
 export { DEVICE_CHOICES, examineDevices } from "./runtime/devices.ts";
 export type { ChosenDevice, Device, DeviceChoice, DeviceReport } from "./runtime/devices.ts";
-export { SHIPPED_CHECKPOINT } from "./kontext/engine.ts";
-export { convertedBytes, forecast, parametersOf, readNetworkSizes } from "./kontext/forecast.ts";
-export type { Forecast } from "./kontext/forecast.ts";
-export { WEIGHTS_KINDS } from "./kontext/memory-plan.ts";
-export type { NetworkKinds, NetworkSizes, WeightsKind } from "./kontext/memory-plan.ts";
-export { fittingKind, kindsText, WEIGHTS_CHOICES } from "./kontext/weights-choice.ts";
-export type { WeightsChoice } from "./kontext/weights-choice.ts";
+export { SHIPPED_CHECKPOINT } from "./engine/engine.ts";
+export { convertedBytes, forecast, parametersOf, readNetworkSizes } from "./engine/forecast.ts";
+export type { Forecast } from "./engine/forecast.ts";
+export { WEIGHTS_KINDS } from "./engine/memory-plan.ts";
+export type { NetworkKinds, NetworkSizes, WeightsKind } from "./engine/memory-plan.ts";
+export { fittingKind, kindsText, WEIGHTS_CHOICES } from "./engine/weights-choice.ts";
+export type { WeightsChoice } from "./engine/weights-choice.ts";
 export { checkpointName } from "./weights/checkpoint.ts";
-export { convertCheckpoint } from "./kontext/convert.ts";
-export type { ConvertedNetwork } from "./kontext/convert.ts";
+export { convertCheckpoint } from "./engine/convert.ts";
+export type { ConvertedNetwork } from "./engine/convert.ts";
 export type { ConversionProgress } from "./quantize/cache.ts";
-export { PUBLISHED_SIZES } from "./kontext/published.ts";
+export { PUBLISHED_SIZES } from "./pipelines/flux1-kontext/published.ts";
 export { measureGemmSpeed } from "./runtime/gemm-speed.ts";
-export { resolveRequest } from "./kontext/request.ts";
-export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./kontext/request.ts";
+export { resolveRequest } from "./engine/request.ts";
+export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./engine/request.ts";
 export type { OutputFormat } from "./images/encode.ts";
 export type { GrayPicture, Picture } from "./images/picture.ts";
 export { encodePicture } from "./images/encode.ts";

@@ -1,5 +1,5 @@
 /** What diffusers' `FluxTransformer2DModel` is made with, but for the numbers of its blocks. */
-import type { FluxConfig } from "../../src/models/flux-config.ts";
+import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 
 export const diffusersConfig = (config: FluxConfig): object => ({
   in_channels: config.inChannels,

@@ -1,9 +1,9 @@
 /** The command line of the full-size proof. */
 import { parseArgs } from "node:util";
 import { tmpdir } from "node:os";
-import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";
-import type { FluxConfig } from "../../src/models/flux-config.ts";
-import type { T5Sizes } from "../../src/models/t5.ts";
+import { PUBLISHED_SIZES } from "../../src/pipelines/flux1-kontext/published.ts";
+import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
+import type { T5Sizes } from "../../src/models/text-encoders/t5.ts";
 import type { BlockFormat } from "../../src/weights/quantized.ts";
 import { defaultThreads } from "../machine.ts";
 import type { StepSize } from "./step-inputs.ts";

@@ -1,7 +1,7 @@
 /** What one denoising step is given: seeded noise where an edit has latents and the outputs of the text encoders. */
 import { readFile, writeFile } from "node:fs/promises";
-import { randomNormal } from "../../src/kontext/random.ts";
-import type { FluxConfig } from "../../src/models/flux-config.ts";
+import { randomNormal } from "../../src/sampling/random.ts";
+import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 
 /** Sizes of a step. */
 export interface StepSize {

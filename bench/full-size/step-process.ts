@@ -4,10 +4,10 @@
  * a `StepAnswer` as one JSON line.
  */
 import { writeFileSync } from "node:fs";
-import { packLatents, latentIds, rotaryTable, textIds, unpackLatents } from "../../src/kontext/latents.ts";
-import { fluxTransformer } from "../../src/models/flux.ts";
-import type { FluxConfig } from "../../src/models/flux-config.ts";
-import { fluxModulation } from "../../src/models/flux-modulation.ts";
+import { packLatents, latentIds, rotaryTable, textIds, unpackLatents } from "../../src/pipelines/flux1-kontext/latents.ts";
+import { fluxTransformer } from "../../src/models/transformers/flux.ts";
+import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
+import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";
 import { loadSession } from "../../src/runtime/load.ts";
 import type { RuntimeOptions, Session, Tensor } from "../../src/runtime/session.ts";
 import { readConverted } from "../../src/weights/converted.ts";

@@ -13,10 +13,10 @@
  * PyTorch, which gets float32, have the same weights to the last bit.
  */
 import { createHash } from "node:crypto";
-import type { FluxConfig } from "../../src/models/flux-config.ts";
-import { originalFluxLayout } from "../../src/models/original-flux.ts";
-import type { T5Sizes } from "../../src/models/t5.ts";
-import { llamaT5Layout } from "../../src/models/t5-layouts.ts";
+import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
+import { originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
+import type { T5Sizes } from "../../src/models/text-encoders/t5.ts";
+import { llamaT5Layout } from "../../src/models/layouts/t5-layouts.ts";
 import { type Blocks, dequantizeRows } from "../../src/quantize/blocks.ts";
 import { formatOf } from "../../src/quantize/formats.ts";
 import { FileLayout } from "../../src/quantize/layout.ts";

@@ -1,7 +1,7 @@
 /** The command line of the GPU's benchmark, as the machine with the GPU reads it. */
 import { parseArgs } from "node:util";
-import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";
-import type { FluxConfig } from "../../src/models/flux-config.ts";
+import { PUBLISHED_SIZES } from "../../src/pipelines/flux1-kontext/published.ts";
+import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 import type { RuntimeOptions } from "../../src/runtime/session.ts";
 import type { StepSize } from "../full-size/step-inputs.ts";
 

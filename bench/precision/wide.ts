@@ -1,9 +1,9 @@
 /** A checkpoint like the one that ships, but with a wide transformer of random numbers: broad layers, nothing learnt. */
 import { cp, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { randomNormal } from "../../src/kontext/random.ts";
-import { readFluxConfig } from "../../src/models/flux-config.ts";
-import { originalFluxLayout } from "../../src/models/original-flux.ts";
+import { randomNormal } from "../../src/sampling/random.ts";
+import { readFluxConfig } from "../../src/models/transformers/flux-config.ts";
+import { originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
 import { Config } from "../../src/weights/config.ts";
 import { quantize } from "../../src/quantize/quantize.ts";
 import type { SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";

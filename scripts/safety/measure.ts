@@ -11,7 +11,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { decodePicture } from "../../src/images/decode.ts";
-import { createEngine } from "../../src/kontext/engine.ts";
+import { createEngine } from "../../src/engine/engine.ts";
 import { createSafetyChecker, DEFAULT_SAFETY_THRESHOLD } from "../../src/safety/checker.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -2,7 +2,7 @@
  * What a job is: its states and which may follow which, and the records that the server, the worker and the store
  * exchange. The wire's spellings (IN_QUEUE, delayTime) live in `server/`, the SQL in `store.ts`.
  */
-import type { ResolvedRequest, Size } from "../kontext/request.ts";
+import type { ResolvedRequest, Size } from "../engine/request.ts";
 
 /** Each status and those that may follow it. An ended job leaves its status only by a retry. */
 const TRANSITIONS = {

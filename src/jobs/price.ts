@@ -1,6 +1,6 @@
 /** What an edit costs. */
 import type { Price } from "../config/parsers.ts";
-import type { Size } from "../kontext/request.ts";
+import type { Size } from "../engine/request.ts";
 
 const DECIMALS = 1e6;
 

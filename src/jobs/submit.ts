@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Sql } from "../database/database.ts";
 import { RetouchError } from "../errors.ts";
-import { estimateMs } from "../kontext/estimate.ts";
+import { estimateMs } from "../engine/estimate.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import { newsOf } from "./events.ts";
 import type { Job, NewJob } from "./job.ts";

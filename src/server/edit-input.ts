@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import type { Config } from "../config/settings.ts";
 import { RetouchError } from "../errors.ts";
 import type { JobEdit, JobPolicy, RequestBucket } from "../jobs/job.ts";
-import { type LoraUse, type Size, unknownLora } from "../kontext/request.ts";
+import { type LoraUse, type Size, unknownLora } from "../engine/request.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 import type { EditInput, JobBody } from "./schemas.ts";
 

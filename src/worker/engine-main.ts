@@ -5,8 +5,8 @@
 import { Worker } from "node:worker_threads";
 import { messageOf, RetouchError } from "../errors.ts";
 import type { JobProgress } from "../jobs/job.ts";
-import { type ConversionProgress, createEngine } from "../kontext/engine.ts";
-import { kindsText } from "../kontext/weights-choice.ts";
+import { type ConversionProgress, createEngine } from "../engine/engine.ts";
+import { kindsText } from "../engine/weights-choice.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
 import { createHttpClient } from "../net/http-client.ts";

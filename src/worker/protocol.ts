@@ -1,7 +1,7 @@
 /** What the worker and its engine process say to each other. Pictures go through the storage, inline results excepted. */
 import type { Price } from "../config/parsers.ts";
 import type { JobEdit, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
-import type { ConversionProgress, Engine, EngineOptions } from "../kontext/engine.ts";
+import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
 /** All that the engine process needs to know, once. */

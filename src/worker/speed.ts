@@ -1,8 +1,8 @@
 /** What a worker knows of its own speed, and what follows from it. */
 import type { JobEdit, WorkerSpeed } from "../jobs/job.ts";
-import { estimateMs } from "../kontext/estimate.ts";
-import type { Size } from "../kontext/request.ts";
-import { targetSize } from "../kontext/sizes.ts";
+import { estimateMs } from "../engine/estimate.ts";
+import type { Size } from "../engine/request.ts";
+import { targetSize } from "../engine/sizes.ts";
 import type { EditTiming } from "./protocol.ts";
 
 /** The published default, for workers on which edits take seconds. */

@@ -2,7 +2,7 @@
 import { RetouchError } from "../errors.ts";
 import { encodePicture } from "../images/encode.ts";
 import type { WorkerSpeed } from "../jobs/job.ts";
-import type { Engine } from "../kontext/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { measureSpeed } from "./speed.ts";
 
 /** What most jobs ask for. */

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { runEdit } from "../../src/cli/edit.ts";
-import type * as EngineModule from "../../src/kontext/engine.ts";
+import type * as EngineModule from "../../src/engine/engine.ts";
 import { gradient, sharpOf } from "../images/samples.ts";
 import { refusal } from "../support/refusal.ts";
 import { CHECKPOINT, ONE_THREAD, retouch } from "./run.ts";
 
 // The command has no flag for the threshold: here, in this process, every picture is over it.
-vi.mock(import("../../src/kontext/engine.ts"), async (importOriginal) => {
+vi.mock(import("../../src/engine/engine.ts"), async (importOriginal) => {
   const original: typeof EngineModule = await importOriginal();
   return {
     ...original,

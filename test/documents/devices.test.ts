@@ -1,8 +1,8 @@
 /** docs/devices.md computes what it says it computed. */
 import { expect, it } from "vitest";
-import { flopsPerStep } from "../../src/kontext/flops.ts";
+import { flopsPerStep } from "../../src/models/flops.ts";
 import { PROVIDER } from "../../scripts/cuda.mjs";
-import type { FluxConfig } from "../../src/models/flux-config.ts";
+import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 import { DEVICE_CHOICES } from "../../src/runtime/devices.ts";
 import { pageOf, rowsOf, sectionsOf } from "./pages.ts";
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { drawnSize } from "../../evaluation/sizes.ts";
-import { targetSize } from "../../src/kontext/sizes.ts";
+import { targetSize } from "../../src/engine/sizes.ts";
 
 const native = { area: 128 ** 2, grid: 16 };
 

@@ -1,5 +1,5 @@
 /** The velocity of a fixture's first step, from what the reference gives the transformer there. */
-import type { Networks } from "../../src/kontext/networks.ts";
+import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import type { FixtureTensor } from "./fixtures.ts";
 
 /** @param tensors of one of `cases/`, whose rotary tables have every angle twice */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { estimateMs } from "../../src/kontext/estimate.ts";
+import { estimateMs } from "../../src/engine/estimate.ts";
 import { averageSpeed, defaultLimitMs, measureSpeed } from "../../src/worker/speed.ts";
 import { editOf } from "./samples.ts";
 

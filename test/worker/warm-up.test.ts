@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
-import type { EditStep } from "../../src/kontext/edit.ts";
-import type { Engine } from "../../src/kontext/engine.ts";
+import type { EditStep } from "../../src/pipelines/flux1-kontext/edit.ts";
+import type { Engine } from "../../src/engine/engine.ts";
 import { warmUp } from "../../src/worker/warm-up.ts";
 
 /** Three steps that are said to take 10 ms each, after a first one of 500, and then a refusal. */

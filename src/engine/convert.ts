@@ -1,0 +1,47 @@
+/** Converts a checkpoint's large networks ahead of their first use: what `retouch quantize` does. */
+import { stat } from "node:fs/promises";
+import { cachedWeights, type CacheOptions } from "../quantize/cache.ts";
+import { isStoredAs, sourceOf } from "../quantize/prepare.ts";
+import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
+import type { WeightError, WeightKind } from "../weights/converted.ts";
+import { readNetworks } from "../pipelines/flux1-kontext/checkpoint-networks.ts";
+
+export interface ConvertedNetwork {
+  network: "transformer" | "t5";
+  /** Null where the checkpoint holds the network in this kind, and nothing is converted. */
+  file: string | null;
+  /** Of that file, or of the weights in the checkpoint. */
+  byteLength: number;
+  /** Whether it was converted now; false where the file was there. */
+  isNew: boolean;
+  /** Of every weight that was rounded: the root mean square of the error by that of the weight. */
+  errors: readonly WeightError[];
+}
+
+/**
+ * Puts transformer and T5 into the cache in `kind`, where an engine with these weights finds them.
+ * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, OUTPUT_UNWRITABLE or ABORTED
+ */
+export async function convertCheckpoint(
+  folder: string,
+  files: SingleFiles,
+  kind: WeightKind,
+  cache: CacheOptions,
+): Promise<ConvertedNetwork[]> {
+  const { transformer, encoders } = await readNetworks(await Checkpoint.open(folder, files));
+  const networks = [
+    ["transformer", transformer.weights],
+    ["t5", encoders.t5.weights],
+  ] as const;
+  const converted: ConvertedNetwork[] = [];
+  for (const [network, weights] of networks) {
+    if (isStoredAs(weights, kind)) {
+      const { byteLength } = sourceOf(weights);
+      converted.push({ network, file: null, byteLength, isNew: false, errors: [] });
+      continue;
+    }
+    const { file, isNew, errors } = await cachedWeights(network, sourceOf(weights), kind, cache);
+    converted.push({ network, file, byteLength: (await stat(file)).size, isNew, errors });
+  }
+  return converted;
+}

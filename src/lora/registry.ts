@@ -1,0 +1,120 @@
+/** The LoRAs that an engine may use: names and their files. What the latest edit used stays in memory. */
+import { stat } from "node:fs/promises";
+import { RetouchError } from "../errors.ts";
+import type { Adapter } from "../models/adapters.ts";
+import { joinLoras, type ScaledLora } from "./join.ts";
+import { type Lora, loraBytes, readLora } from "./read-lora.ts";
+import type { FindTarget } from "../pipelines/flux1-kontext/lora-targets.ts";
+import { type LoraUse, unknownLora } from "./use.ts";
+
+const MAX_SHOWN_KEYS = 3;
+
+/** The LoRAs of one edit, before they are read. */
+export interface ChosenLoras {
+  /** What they take at most once they are read; all others are gone then. */
+  memoryBytes: number;
+  /**
+   * What they add to the network's layers, and sentences on what of them has no place in it.
+   * @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED for a file, with the LoRA's name as `subject`
+   */
+  read(): Promise<{ adapters: ReadonlyMap<string, Adapter>; notices: string[] }>;
+}
+
+/** As they are, and a second time with their scales. */
+const COPIES = 2;
+
+export class LoraShelf {
+  readonly #files: ReadonlyMap<string, string>;
+  readonly #findTarget: FindTarget;
+  /** By file. */
+  readonly #kept = new Map<string, { identity: string; lora: Lora }>();
+  #joined: Joined = NOTHING;
+
+  constructor(files: Readonly<Record<string, string>>, findTarget: FindTarget) {
+    this.#files = new Map(Object.entries(files));
+    this.#findTarget = findTarget;
+  }
+
+  /**
+   * Looks at the headers of the files.
+   * @throws RetouchError INVALID_PARAMETER for a name that is not known, LORA_INVALID for its file, with the name as
+   * `subject`
+   */
+  async choose(uses: readonly LoraUse[]): Promise<ChosenLoras> {
+    const chosen = uses.map((use) => ({ ...use, file: this.#fileOf(use.name) }));
+    let memoryBytes = 0;
+    for (const { name, file } of chosen) {
+      memoryBytes += COPIES * (await loraBytes(file).catch((error: unknown) => fail(error, name)));
+    }
+    return { memoryBytes, read: () => this.#use(chosen) };
+  }
+
+  async #use(chosen: readonly Chosen[]): ReturnType<ChosenLoras["read"]> {
+    // First the old ones go: there may be no room for both.
+    const files = new Set(chosen.map(({ file }) => file));
+    for (const file of this.#kept.keys()) if (!files.has(file)) this.#kept.delete(file);
+    if (!isSame(this.#joined.of, chosen)) this.#joined = NOTHING;
+
+    const loras: (Chosen & ScaledLora)[] = [];
+    const notices: string[] = [];
+    for (const use of chosen) {
+      const { name, file } = use;
+      const lora = await this.#read(file).catch((error: unknown) => fail(error, name));
+      loras.push({ ...use, lora });
+      if (lora.unusedKeys.length > 0) notices.push(unusedNotice(name, lora.unusedKeys));
+    }
+    const isJoined = loras.every(({ lora }, index) => lora === this.#joined.of[index]?.lora);
+    if (!isJoined) this.#joined = { of: loras, adapters: joinLoras(loras) };
+    return { adapters: this.#joined.adapters, notices };
+  }
+
+  #fileOf(name: string): string {
+    const file = this.#files.get(name);
+    if (file === undefined) throw unknownLora(name, [...this.#files.keys()]);
+    return file;
+  }
+
+  async #read(file: string): Promise<Lora> {
+    const identity = await identityOf(file);
+    const known = this.#kept.get(file);
+    if (known?.identity === identity) return known.lora;
+    this.#kept.delete(file);
+    const lora = await readLora(file, this.#findTarget);
+    this.#kept.set(file, { identity, lora });
+    return lora;
+  }
+}
+
+type Chosen = LoraUse & { file: string };
+
+interface Joined {
+  of: readonly (Chosen & ScaledLora)[];
+  adapters: ReadonlyMap<string, Adapter>;
+}
+const NOTHING: Joined = { of: [], adapters: new Map() };
+
+const isSame = (some: readonly Chosen[], others: readonly Chosen[]): boolean =>
+  some.length === others.length &&
+  some.every(({ file, scale }, index) => file === others[index]!.file && scale === others[index]!.scale);
+
+/** @throws RetouchError LORA_INVALID */
+export async function identityOf(file: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeMs } = await stat(file);
+    return [dev, ino, size, mtimeMs].join(":");
+  } catch (cause) {
+    throw new RetouchError("LORA_INVALID", `The LoRA file ${file} cannot be opened.`, { cause });
+  }
+}
+
+/** The sentence has the file; whoever sent the name need not know where that is. */
+function fail(error: unknown, subject: string): never {
+  if (!(error instanceof RetouchError)) throw error;
+  throw new RetouchError(error.code, error.message, { cause: error.cause, subject });
+}
+
+function unusedNotice(name: string, keys: readonly string[]): string {
+  const more = keys.length > MAX_SHOWN_KEYS ? ` and ${keys.length - MAX_SHOWN_KEYS} more` : "";
+  const shown = keys.slice(0, MAX_SHOWN_KEYS).join(", ");
+  return `The LoRA ${name} has keys for which the network has no place; they have no effect: ${shown}${more}.`;
+}

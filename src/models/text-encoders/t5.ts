@@ -1,0 +1,157 @@
+/**
+ * The T5 encoder, key for key as transformers' `T5EncoderModel`
+ * (transformers 5.23.0, `models/t5/modeling_t5.py`).
+ * Positions enter as a learnt bias on the attention scores, by distance; the first layer's table serves all.
+ */
+import { RetouchError } from "../../errors.ts";
+import { constant, input, type Value } from "../../onnx/graph.ts";
+import * as ops from "../../onnx/ops.ts";
+import type { Config } from "../../weights/config.ts";
+import { MAX_HEADS, MAX_LAYERS, MAX_VOCABULARY, MAX_WIDTH } from "../../weights/limits.ts";
+import type { WeightScope } from "../../weights/weight-set.ts";
+import { readActivation } from "../activation.ts";
+import { attend, lastDim, linear } from "../layers.ts";
+
+export interface T5Config {
+  width: number;
+  headSize: number;
+  numHeads: number;
+  mlpWidth: number;
+  numLayers: number;
+  vocabularySize: number;
+  epsilon: number;
+  numBuckets: number;
+  maxDistance: number;
+  isGated: boolean;
+  activation: (x: Value) => Value;
+}
+
+/** What the shapes of its weights depend on, and what memory does. */
+export type T5Sizes = Omit<T5Config, "activation" | "epsilon">;
+
+/** Of the table of positions; the published one has 32 buckets, up to a distance of 128. */
+const MAX_BUCKETS = 4096;
+const MAX_DISTANCE = 1_000_000;
+
+/** @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and field */
+export function readT5Config(config: Config): T5Config {
+  // "relu" is a plain feed-forward layer; "gated-gelu" a gated one, whose gelu is the tanh form by convention.
+  const projection = config.string("feed_forward_proj", "relu");
+  const isGated = projection.startsWith("gated-");
+  const implied = projection === "gated-gelu" ? "gelu_new" : projection.replace(/^gated-/, "");
+  return {
+    width: config.count("d_model", MAX_WIDTH),
+    headSize: config.count("d_kv", MAX_WIDTH),
+    numHeads: config.count("num_heads", MAX_HEADS),
+    mlpWidth: config.count("d_ff", MAX_WIDTH),
+    numLayers: config.count("num_layers", MAX_LAYERS),
+    vocabularySize: config.count("vocab_size", MAX_VOCABULARY),
+    epsilon: config.number("layer_norm_epsilon", 1e-6),
+    ...readBuckets(config),
+    isGated: config.boolean("is_gated_act", isGated),
+    activation: readActivation(config, "dense_act_fn", implied),
+  };
+}
+
+/** A quarter of the buckets has one distance each, in each direction; the others reach further, or the logarithm has no base. */
+function readBuckets(config: Config): Pick<T5Config, "numBuckets" | "maxDistance"> {
+  const [buckets, distance] = ["relative_attention_num_buckets", "relative_attention_max_distance"] as const;
+  const numBuckets = config.count(buckets, MAX_BUCKETS, 32);
+  const maxDistance = config.count(distance, MAX_DISTANCE, 128);
+  const numExact = Math.floor(numBuckets / 4);
+  if (numExact < 1 || maxDistance <= numExact) {
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
+      `In ${config.file}, ${buckets} (${numBuckets}) must be 4 or more, and ${distance} (${maxDistance}) more than a quarter of it.`,
+    );
+  }
+  return { numBuckets, maxDistance };
+}
+
+/** Builds the network for texts of `length` tokens: `tokenIds` [L] gives `promptEmbeds` [L, C]. */
+export function t5Encoder(
+  config: T5Config,
+  weights: WeightScope,
+  { length }: { length: number },
+): Record<"promptEmbeds", Value> {
+  const { width, numHeads, headSize } = config;
+  const tokenIds = input("tokenIds", "int64", [length]);
+  let hiddenStates = embedded(config, weights, tokenIds); // [L, C]
+  const encoder = weights.child("encoder");
+  const bias = positionBias(config, encoder.child("block.0.layer.0.SelfAttention"), length);
+
+  for (let index = 0; index < config.numLayers; index += 1) {
+    const [attentionLayer, mlpLayer] = [
+      encoder.child("block", index, "layer.0"),
+      encoder.child("block", index, "layer.1"),
+    ];
+    const attention = attentionLayer.child("SelfAttention");
+    const normed = rmsNorm(attentionLayer, "layer_norm", hiddenStates, config.epsilon);
+    const [query, key, value] = ["q", "k", "v"].map((name) =>
+      plainLinear(attention, name, normed, numHeads * headSize),
+    );
+    // T5 leaves the scores unscaled: its initialisation accounts for the head size.
+    const attended = attend(query!, key!, value!, { numHeads, scale: 1, bias });
+    hiddenStates = ops.add(hiddenStates, plainLinear(attention, "o", attended, width));
+
+    const mlpInput = rmsNorm(mlpLayer, "layer_norm", hiddenStates, config.epsilon);
+    hiddenStates = ops.add(hiddenStates, feedForward(config, mlpLayer.child("DenseReluDense"), mlpInput));
+  }
+  return { promptEmbeds: rmsNorm(encoder, "final_layer_norm", hiddenStates, config.epsilon) };
+}
+
+/** The token table has two names, of which a file may hold either or both. */
+function embedded(config: T5Config, weights: WeightScope, tokenIds: Value): Value {
+  const [shared, own] = ["shared.weight", "encoder.embed_tokens.weight"] as const;
+  const stored = weights.has(own) && !weights.has(shared) ? own : shared;
+  if (stored === shared) weights.ignore(own);
+  return weights.rows(stored, [config.vocabularySize, config.width], tokenIds);
+}
+
+function feedForward(config: T5Config, weights: WeightScope, x: Value): Value {
+  const { mlpWidth, activation, isGated } = config;
+  const up = isGated
+    ? ops.mul(
+        activation(plainLinear(weights, "wi_0", x, mlpWidth)),
+        plainLinear(weights, "wi_1", x, mlpWidth),
+      )
+    : activation(plainLinear(weights, "wi", x, mlpWidth));
+  return plainLinear(weights, "wo", up, config.width);
+}
+
+/** What each head adds to the score of a pair, [1, H, L, L]. */
+function positionBias(config: T5Config, weights: WeightScope, length: number): Value {
+  const table = weights
+    .child("relative_attention_bias")
+    .tensor("weight", [config.numBuckets, config.numHeads]);
+  const buckets = new BigInt64Array(length * length);
+  for (let query = 0; query < length; query += 1) {
+    for (let key = 0; key < length; key += 1) {
+      buckets[query * length + key] = BigInt(relativePositionBucket(key - query, config));
+    }
+  }
+  const bias = ops.gather(table, constant(buckets, [length, length])); // [L, L, H]
+  return ops.reshape(ops.transpose(bias, [2, 0, 1]), [1, config.numHeads, length, length]);
+}
+
+/** Near distances have a bucket each, far ones share logarithmic buckets; half of them serve each direction. */
+export function relativePositionBucket(
+  offset: number,
+  { numBuckets, maxDistance }: { numBuckets: number; maxDistance: number },
+): number {
+  const half = Math.floor(numBuckets / 2);
+  const base = offset > 0 ? half : 0;
+  const distance = Math.abs(offset);
+  const numExact = Math.floor(half / 2);
+  if (distance < numExact) return base + distance;
+  // In float32 as the reference computes it: in float64 some distances fall on the other side of a whole number.
+  const ratio = Math.fround(Math.log(Math.fround(distance / numExact)));
+  const scaled = Math.fround(Math.fround(ratio / Math.log(maxDistance / numExact)) * (half - numExact));
+  return base + Math.min(half - 1, numExact + Math.trunc(scaled));
+}
+
+const plainLinear = (weights: WeightScope, name: string, x: Value, size: number): Value =>
+  linear(weights, name, x, size, { hasBias: false });
+
+const rmsNorm = (weights: WeightScope, name: string, x: Value, epsilon: number): Value =>
+  ops.rmsNorm(x, weights.child(name).tensor("weight", [lastDim(x)]), epsilon);

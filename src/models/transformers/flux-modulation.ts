@@ -1,0 +1,89 @@
+/**
+ * What the noise level, guidance and the pooled text tell every block of the transformer: the shift, scale and gate
+ * vectors of its adaptive norms (diffusers 0.42.1, `CombinedTimestepGuidanceTextProjEmbeddings` and `AdaLayerNorm*`).
+ *
+ * They do not depend on the tokens, so they are a network of their own that runs once an edit, for all steps together.
+ * In the published model these layers are more than a quarter of the weights, which no step has to read any more.
+ */
+import { floats, input, scalar, type Value } from "../../onnx/graph.ts";
+import * as ops from "../../onnx/ops.ts";
+import type { WeightScope } from "../../weights/weight-set.ts";
+import type { FluxConfig } from "./flux-config.ts";
+import { linear } from "../layers.ts";
+
+/** Channels of the sinusoidal embedding, and how much sigma and guidance are scaled before it. */
+export const TIME_CHANNELS = 256;
+const TIME_SCALE = 1000;
+
+/**
+ * Builds the network. Inputs: `sigmas` [steps]; `guidance` [1] where the configuration has it; `pooledPromptEmbeds`
+ * [1, pooledSize].
+ * @returns `modulation` [steps, modulationSize]
+ */
+export function fluxModulation(config: FluxConfig, weights: WeightScope): Record<"modulation", Value> {
+  const width = config.numHeads * config.headSize;
+  const embedders = weights.child("time_text_embed");
+  const embed = (name: string, x: Value): Value => {
+    const scope = embedders.child(name);
+    return linear(scope, "linear_2", ops.silu(linear(scope, "linear_1", x, width)), width);
+  };
+  const sigmas = input("sigmas", "float32", ["steps"]);
+  let embedding = embed("timestep_embedder", sinusoidalEmbedding(sigmas)); // [steps, C]
+  if (config.hasGuidance) {
+    const guidance = input("guidance", "float32", [1]);
+    embedding = ops.add(embedding, embed("guidance_embedder", sinusoidalEmbedding(guidance)));
+  }
+  const pooled = input("pooledPromptEmbeds", "float32", [1, config.pooledSize]);
+  const steering = ops.silu(ops.add(embedding, embed("text_embedder", pooled)));
+  const vectors = modulationLayers(config).map(({ key, numVectors }) =>
+    linear(weights, key, steering, numVectors * width),
+  );
+  return { modulation: ops.concat(vectors, 1) };
+}
+
+/** Numbers of one step: every vector of every block, and the last norm's. */
+export const modulationSize = (config: FluxConfig): number => numVectorsOf(config) * vectorSize(config);
+
+/**
+ * The input `modulation` [modulationSize] of the transformer, as a function that hands out the next `count` vectors
+ * [C]; the blocks ask in the order in which `fluxModulation` wrote.
+ */
+export function modulationInput(config: FluxConfig): (count: number) => Value[] {
+  const modulation = input("modulation", "float32", [modulationSize(config)]);
+  const vectors = ops.split(modulation, numVectorsOf(config), 0);
+  return (count) => vectors.splice(0, count);
+}
+
+/** The linear layers behind the vectors: blocks in order, then the norm before the output. */
+function modulationLayers(config: FluxConfig): { key: string; numVectors: number }[] {
+  const indices = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+  return [
+    ...indices(config.numDoubleBlocks).flatMap((index) => [
+      { key: `transformer_blocks.${index}.norm1.linear`, numVectors: 6 },
+      { key: `transformer_blocks.${index}.norm1_context.linear`, numVectors: 6 },
+    ]),
+    ...indices(config.numSingleBlocks).map((index) => ({
+      key: `single_transformer_blocks.${index}.norm.linear`,
+      numVectors: 3,
+    })),
+    { key: "norm_out.linear", numVectors: 2 },
+  ];
+}
+
+const vectorSize = (config: FluxConfig): number => config.numHeads * config.headSize;
+const numVectorsOf = (config: FluxConfig): number =>
+  modulationLayers(config).reduce((sum, { numVectors }) => sum + numVectors, 0);
+
+/** Cosines, then sines, of numbers [N] at 128 frequencies from 1 down to 1/10000: [N, 256]. */
+function sinusoidalEmbedding(values: Value): Value {
+  const half = TIME_CHANNELS / 2;
+  // Rounded to float32 where the reference rounds: at angles of up to 10,000 (guidance 10) a last bit is visible.
+  const { fround } = Math;
+  const logBase = fround(-Math.log(10_000));
+  const frequencies = Array.from({ length: half }, (_, index) =>
+    Math.exp(fround(fround(logBase * index) / half)),
+  );
+  const scaled = ops.mul(ops.reshape(values, [values.shape[0]!, 1]), scalar(TIME_SCALE));
+  const angles = ops.mul(scaled, floats(frequencies, [1, half]));
+  return ops.concat([ops.cos(angles), ops.sin(angles)], 1);
+}

@@ -1,0 +1,210 @@
+/**
+ * The rectified-flow transformer, key for key as diffusers' `FluxTransformer2DModel`
+ * (diffusers 0.42.1, `models/transformers/transformer_flux.py`).
+ * Double-stream blocks keep text and picture apart but for attention; single-stream blocks treat them as one
+ * sequence: text, target, reference.
+ */
+import type { ComputeType } from "../../onnx/dtype.ts";
+import { input, scalar, type Value } from "../../onnx/graph.ts";
+import * as ops from "../../onnx/ops.ts";
+import type { WeightScope } from "../../weights/weight-set.ts";
+import type { FluxConfig } from "./flux-config.ts";
+import { modulationInput } from "./flux-modulation.ts";
+import { batched, headNorm, linear, unbatched } from "../layers.ts";
+
+/** Epsilon of every norm, fixed in the reference implementation. */
+const EPSILON = 1e-6;
+/** Width of a feed-forward layer by that of a token. */
+export const MLP_RATIO = 4;
+/** The largest number of float16. */
+const MAX_FLOAT16 = 65_504;
+
+export interface FluxOptions {
+  textLength: number;
+  /**
+   * What the blocks compute in. Embedders, output layer, modulation, the norms of queries and keys and rotary positions
+   * stay in float32: they are hardly any of the operations.
+   * @default "float32"
+   */
+  computeType?: ComputeType | undefined;
+}
+
+/**
+ * Builds the network. Inputs: `latents` [target, C] and `referenceLatents` [reference, C] packed tokens;
+ * `promptEmbeds` [Lt, promptSize]; `modulation` [modulationSize], one step's row of what `fluxModulation` gives;
+ * `rotaryCos`, `rotarySin` [1, Lt + target + reference, D/2]. All are float32, in any compute type.
+ * @returns `velocity` [target, C], float32
+ */
+export function fluxTransformer(
+  config: FluxConfig,
+  weights: WeightScope,
+  { textLength, computeType = "float32" }: FluxOptions,
+): Record<"velocity", Value> {
+  const width = config.numHeads * config.headSize;
+  const latents = input("latents", "float32", ["target", config.inChannels]);
+  const referenceLatents = input("referenceLatents", "float32", ["reference", config.inChannels]);
+  const promptEmbeds = input("promptEmbeds", "float32", [textLength, config.promptSize]);
+  const nextVectors = modulationInput(config);
+  const rotary: RotaryTable = {
+    cos: input("rotaryCos", "float32", [1, "tokens", config.headSize / 2]),
+    sin: input("rotarySin", "float32", [1, "tokens", config.headSize / 2]),
+  };
+
+  const images = ops.concat([latents, referenceLatents], 0, "images");
+  const embed = (name: string, x: Value): Value => ops.cast(linear(weights, name, x, width), computeType);
+  let image = embed("x_embedder", images); // [images, C]
+  let text = embed("context_embedder", promptEmbeds); // [Lt, C]
+
+  for (let index = 0; index < config.numDoubleBlocks; index += 1) {
+    const block = weights.child("transformer_blocks", index);
+    const [ofImage, ofText] = [nextVectors(6), nextVectors(6)];
+    [text, image] = doubleStreamBlock(
+      config,
+      block,
+      { text, image },
+      { text: ofText, image: ofImage },
+      rotary,
+    );
+  }
+
+  let joined = ops.concat([text, image], 0, "tokens"); // [Lt + images, C]
+  for (let index = 0; index < config.numSingleBlocks; index += 1) {
+    const block = weights.child("single_transformer_blocks", index);
+    joined = singleStreamBlock(config, block, joined, nextVectors(3), rotary);
+  }
+
+  // The reference has served its purpose as keys and values; only the target's tokens are predicted.
+  const predicted = ops.rowsLike(ops.rows(joined, textLength, Infinity, "images"), latents); // [target, C]
+  const target = ops.toFloat32(predicted);
+  const [scale, shift] = nextVectors(2);
+  return { velocity: linear(weights, "proj_out", modulate(target, scale!, shift!), config.outChannels) };
+}
+
+interface RotaryTable {
+  cos: Value;
+  sin: Value;
+}
+
+/** The same thing of both streams. */
+interface Streams<T> {
+  text: T;
+  image: T;
+}
+
+/** @param vectors shift, scale and gate before attention, then before the feed-forward layer */
+function doubleStreamBlock(
+  config: FluxConfig,
+  weights: WeightScope,
+  { text, image }: Streams<Value>,
+  vectors: Streams<Value[]>,
+  rotary: RotaryTable,
+): [text: Value, image: Value] {
+  const attention = weights.child("attn");
+  const width = config.numHeads * config.headSize;
+
+  // Both streams attend to both: text first.
+  const normedText = modulate(text, vectors.text[1]!, vectors.text[0]!);
+  const normedImage = modulate(image, vectors.image[1]!, vectors.image[0]!);
+  const join = (ofText: Value, ofImage: Value, axis: number): Value =>
+    ops.concat([ofText, ofImage], axis, "tokens");
+  const query = join(
+    normedProjection(config, attention, "add_q_proj", "norm_added_q", normedText),
+    normedProjection(config, attention, "to_q", "norm_q", normedImage),
+    1,
+  ); // [1, Lt + images, C]
+  const key = join(
+    normedProjection(config, attention, "add_k_proj", "norm_added_k", normedText),
+    normedProjection(config, attention, "to_k", "norm_k", normedImage),
+    1,
+  );
+  const value = join(
+    linear(attention, "add_v_proj", normedText, width),
+    linear(attention, "to_v", normedImage, width),
+    0,
+  ); // [Lt + images, C]
+  const attended = rotaryAttention(config, query, key, value, rotary); // [Lt + images, C]
+  const textLength = text.shape[0] as number;
+  const attendedText = ops.rows(attended, 0, textLength, textLength);
+  const attendedImage = ops.rows(attended, textLength, Infinity, "images");
+
+  const finish = (
+    stream: Value,
+    attendedStream: Value,
+    projection: string,
+    [, , gateAttention, shift, scale, gateMlp]: Value[],
+    feedForward: string,
+  ): Value => {
+    const afterAttention = gated(
+      stream,
+      gateAttention!,
+      linear(attention, projection, attendedStream, width),
+    );
+    const normedStream = modulate(afterAttention, scale!, shift!);
+    const up = linear(weights, `${feedForward}.net.0.proj`, normedStream, MLP_RATIO * width);
+    const down = linear(weights, `${feedForward}.net.2`, ops.gelu(up, { approximate: true }), width);
+    return gated(afterAttention, gateMlp!, down);
+  };
+  return [
+    finish(text, attendedText, "to_add_out", vectors.text, "ff_context"),
+    finish(image, attendedImage, "to_out.0", vectors.image, "ff"),
+  ];
+}
+
+function singleStreamBlock(
+  config: FluxConfig,
+  weights: WeightScope,
+  hiddenStates: Value,
+  [shift, scale, gate]: Value[],
+  rotary: RotaryTable,
+): Value {
+  const attention = weights.child("attn");
+  const width = config.numHeads * config.headSize;
+  const normed = modulate(hiddenStates, scale!, shift!);
+
+  // Attention and the feed-forward layer read the same input and share one output projection.
+  const query = normedProjection(config, attention, "to_q", "norm_q", normed);
+  const key = normedProjection(config, attention, "to_k", "norm_k", normed);
+  const value = linear(attention, "to_v", normed, width);
+  const attended = rotaryAttention(config, query, key, value, rotary);
+  const mlp = ops.gelu(linear(weights, "proj_mlp", normed, MLP_RATIO * width), { approximate: true });
+  return gated(hiddenStates, gate!, linear(weights, "proj_out", ops.concat([attended, mlp], 1), width));
+}
+
+/** Query or key, float32 [1, L, H*D]: a linear layer, then each head normalised. */
+function normedProjection(
+  { numHeads, headSize }: FluxConfig,
+  weights: WeightScope,
+  name: string,
+  normName: string,
+  x: Value,
+): Value {
+  return headNorm(weights, normName, linear(weights, name, x, numHeads * headSize), headSize, EPSILON);
+}
+
+/**
+ * Attention over every token after turning query and key, float32 [1, L, H*D], by their positions; value [L, H*D] in the
+ * compute type: [L, H*D].
+ */
+function rotaryAttention(
+  { numHeads }: FluxConfig,
+  query: Value,
+  key: Value,
+  value: Value,
+  { cos, sin }: RotaryTable,
+): Value {
+  const turn = (x: Value): Value => ops.cast(ops.rotaryEmbedding(x, cos, sin, numHeads), ops.typeOf(value));
+  return unbatched(ops.attention(turn(query), turn(key), batched(value), { numHeads }));
+}
+
+/** norm(x) * (1 + scale) + shift in one operator: the norm's own scale and shift are computed, not learnt. */
+function modulate(x: Value, scale: Value, shift: Value): Value {
+  const type = ops.typeOf(x);
+  return ops.layerNorm(x, ops.cast(ops.add(scale, scalar(1)), type), ops.cast(shift, type), EPSILON);
+}
+
+/** As in the reference, float16 holds what would be infinite at its largest number. */
+function gated(residual: Value, gate: Value, x: Value): Value {
+  const type = ops.typeOf(residual);
+  const sum = ops.add(residual, ops.mul(ops.cast(gate, type), x));
+  return type === "float16" ? ops.clip(sum, -MAX_FLOAT16, MAX_FLOAT16) : sum;
+}

@@ -1,0 +1,62 @@
+/** What a LoRA may adapt, under every name that trainers give it: layers of ours, and fused ones of the original repository. */
+import type { FluxConfig } from "../../models/transformers/flux-config.ts";
+import { originalFluxLayout } from "../../models/layouts/original-flux.ts";
+import type { LayoutEntry } from "../../weights/tensor-file.ts";
+
+export interface Target {
+  columns: number;
+  /** The layers that it stands for, one after the other in its rows. */
+  parts: readonly { layer: string; rows: number }[];
+  /** Whether the layer has the two halves of the rows in the other order. */
+  isSwapped: boolean;
+}
+
+/** Finds the module that a key of a file begins with. */
+export type FindTarget = (module: string) => Target | undefined;
+
+/** What stands before the names: diffusers, peft, ComfyUI, sd-scripts and others that write like it. */
+const PREFIX =
+  /^(?:base_model\.model\.)?(?:transformer\.|(?:model\.)?diffusion_model\.|lora_unet_|lora_transformer_)?/;
+/** XLabs call a block's adapters after their own processors of attention: 1 is the picture's stream, 2 the text's. */
+const XLABS: readonly [RegExp, string][] = [
+  [/^(double_blocks\.\d+)\.processor\.qkv_lora1$/, "$1.img_attn.qkv"],
+  [/^(double_blocks\.\d+)\.processor\.qkv_lora2$/, "$1.txt_attn.qkv"],
+  [/^(double_blocks\.\d+)\.processor\.proj_lora1$/, "$1.img_attn.proj"],
+  [/^(double_blocks\.\d+)\.processor\.proj_lora2$/, "$1.txt_attn.proj"],
+  [/^(single_blocks\.\d+)\.processor\.qkv_lora$/, "$1.qkv"],
+  [/^(single_blocks\.\d+)\.processor\.proj_lora$/, "$1.linear2"],
+];
+
+/** Names are compared without their dots, for which sd-scripts writes underscores. */
+export function createFindTarget(config: FluxConfig): FindTarget {
+  const targets = new Map<string, Target>();
+  const add = (name: string, target: Target): void => void targets.set(name.replaceAll(".", "_"), target);
+  for (const entry of originalFluxLayout(config)) {
+    const target = targetOf(entry);
+    if (target === undefined) continue;
+    const name = moduleOf(entry.key);
+    add(name, target);
+    for (const part of target.parts) {
+      add(part.layer, { ...target, parts: [part], isSwapped: false });
+    }
+    // XLabs leave the feed-forward layer out of the fused one.
+    if (name.endsWith(".linear1")) {
+      add(name.replace(/linear1$/, "qkv"), { ...target, parts: target.parts.slice(0, 3) });
+    }
+  }
+  return (module) => {
+    const bare = module.replace(PREFIX, "");
+    const [pattern, original] = XLABS.find(([known]) => known.test(bare)) ?? [];
+    return targets.get((pattern ? bare.replace(pattern, original!) : bare).replaceAll(".", "_"));
+  };
+}
+
+/** Linear layers only: norms and biases are no matrices. */
+function targetOf({ shape, parts, isSwapped = false }: LayoutEntry): Target | undefined {
+  const [, columns] = shape;
+  if (columns === undefined) return undefined;
+  const layers = parts.map(({ key, shape: [rows] }) => ({ layer: moduleOf(key), rows: rows! }));
+  return { columns, parts: layers, isSwapped };
+}
+
+const moduleOf = (key: string): string => key.replace(/\.weight$/, "");

@@ -1,0 +1,49 @@
+/**
+ * Sizes of the published model, black-forest-labs/FLUX.1-Kontext-dev, from its `config.json` files: what can be planned
+ * before it is downloaded.
+ */
+import type { NetworkSizes } from "../../engine/memory-plan.ts";
+
+export const PUBLISHED_SIZES: NetworkSizes = {
+  flux: {
+    inChannels: 64,
+    outChannels: 64,
+    numDoubleBlocks: 19,
+    numSingleBlocks: 38,
+    numHeads: 24,
+    headSize: 128,
+    promptSize: 4096,
+    pooledSize: 768,
+    hasGuidance: true,
+    rotaryAxes: [16, 56, 56],
+  },
+  autoencoder: {
+    latentChannels: 16,
+    widths: [128, 256, 512, 512],
+    layersPerBlock: 2,
+    numGroups: 32,
+    hasMidAttention: true,
+    hasQuantConv: false,
+    hasPostQuantConv: false,
+    scalingFactor: 0.3611,
+    shiftFactor: 0.1159,
+    sampleSize: 1024,
+    scaleFactor: 8,
+  },
+  /** CLIP ViT-L/14. */
+  clip: { width: 768, mlpWidth: 3072, numLayers: 12, numHeads: 12, vocabularySize: 49_408, maxPositions: 77 },
+  /** T5 v1.1 XXL. */
+  t5: {
+    width: 4096,
+    headSize: 64,
+    numHeads: 64,
+    mlpWidth: 10_240,
+    numLayers: 24,
+    vocabularySize: 32_128,
+    numBuckets: 32,
+    maxDistance: 128,
+    isGated: true,
+  },
+  clipLength: 77,
+  t5Length: 512,
+};

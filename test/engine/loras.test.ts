@@ -1,0 +1,128 @@
+/** One velocity with LoRAs of every format, against what diffusers gives with the same files. */
+import { readFile, truncate, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createEngine } from "../../src/engine/engine.ts";
+import { type NetworkOptions, Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
+import { LoraShelf } from "../../src/lora/registry.ts";
+import type { LoraUse } from "../../src/lora/use.ts";
+import { createFindTarget } from "../../src/pipelines/flux1-kontext/lora-targets.ts";
+import { Checkpoint } from "../../src/weights/checkpoint.ts";
+import { difference } from "../support/compare.ts";
+import { fixtures, type FixtureTensor, readTensors, root } from "../support/fixtures.ts";
+import { refusal } from "../support/refusal.ts";
+import { fileOf } from "../support/safetensors.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+import { firstVelocity } from "../support/velocity.ts";
+
+const TOLERANCE = 1e-5;
+const FORMATS = ["peft", "kohya", "original", "control", "xlabs"];
+const GUIDANCE = 2.5;
+
+const loraOf = (name: string): string => path.join(fixtures, "loras", `${name}.safetensors`);
+const FILES = Object.fromEntries(FORMATS.map((name) => [name, loraOf(name)]));
+
+let tensors: Map<string, FixtureTensor>;
+let velocities: Map<string, FixtureTensor>;
+let adaptable: Networks;
+let shelf: LoraShelf;
+
+beforeAll(async () => {
+  tensors = await readTensors("cases/plain-square.safetensors");
+  velocities = await readTensors("loras/velocities.safetensors");
+  adaptable = await load({ isAdaptable: true });
+  shelf = new LoraShelf(FILES, createFindTarget(adaptable.flux));
+});
+afterAll(() => adaptable.dispose());
+
+const use = async (uses: readonly LoraUse[]) => (await shelf.choose(uses)).read();
+
+const load = async (options?: NetworkOptions): Promise<Networks> =>
+  Networks.load(await Checkpoint.open(path.join(fixtures, "checkpoints", "plain")), { threads: 1 }, options);
+
+const velocityOf = (networks: Networks): Promise<Float32Array> => firstVelocity(networks, tensors, GUIDANCE);
+
+async function expectReference(name: string): Promise<void> {
+  const expected = velocities.get(name)!.data as Float32Array;
+  const { relative } = difference(await velocityOf(adaptable), expected);
+  expect(relative, `${name}: relative error ${relative.toExponential(1)}`).toBeLessThanOrEqual(TOLERANCE);
+}
+
+describe("the velocity", () => {
+  it.each(FORMATS)("of a LoRA in the format of %s is the reference's", async (name) => {
+    const { adapters } = await use([{ name, scale: 1 }]);
+    adaptable.adapt(adapters);
+    await expectReference(name);
+    const without = velocities.get("none")!.data as Float32Array;
+    expect(difference(velocities.get(name)!.data as Float32Array, without).relative).toBeGreaterThan(0.02);
+  });
+
+  it("of two LoRAs with scales is the reference's", async () => {
+    const { adapters } = await use([
+      { name: "peft", scale: 0.75 },
+      { name: "kohya", scale: -0.5 },
+    ]);
+    adaptable.adapt(adapters);
+    await expectReference("peft-kohya");
+  });
+
+  it("of no LoRA, or of one with the scale 0, is that of networks which take none, to the last bit", async () => {
+    const plain = await load();
+    const expected = await velocityOf(plain);
+    await plain.dispose();
+    adaptable.adapt(new Map());
+    expect(await velocityOf(adaptable)).toEqual(expected);
+    adaptable.adapt((await use([{ name: "peft", scale: 0 }])).adapters);
+    expect(await velocityOf(adaptable)).toEqual(expected);
+  });
+
+  it("follows the LoRAs from call to call", async () => {
+    for (const name of ["kohya", "xlabs", "kohya"]) {
+      adaptable.adapt((await use([{ name, scale: 1 }])).adapters);
+      await expectReference(name);
+    }
+  });
+
+  it.each([
+    ["int8", 0.03],
+    ["int4", 0.3],
+  ] as const)("changes as much over weights in %s, to %d of the change", async (weights, tolerance) => {
+    const cacheFolder = await temporaryFolder();
+    const few = await load({ isAdaptable: true, weights, cacheFolder, accuracyLevel: 1 });
+    try {
+      const plain = await velocityOf(few);
+      few.adapt((await use([{ name: "peft", scale: 1 }])).adapters);
+      const changed = await velocityOf(few);
+      const change = (to: Float32Array, from: Float32Array) => to.map((value, index) => value - from[index]!);
+      const [none, peft] = ["none", "peft"].map((name) => velocities.get(name)!.data as Float32Array);
+      const { relative } = difference(change(changed, plain), change(peft!, none!));
+      expect(relative, `relative error ${relative}`).toBeLessThan(tolerance);
+    } finally {
+      await few.dispose();
+    }
+  });
+});
+
+describe("a LoRA for which there is no room", () => {
+  it("is refused by what its header says, before it is read", async () => {
+    const file = path.join(await temporaryFolder(), "large.safetensors");
+    // Two gigabytes that take no room on the disk.
+    const [rows, columns] = [1000, 1_000_000];
+    const tensor = { dtype: "F16", shape: [rows, columns], data_offsets: [0, 2 * rows * columns] };
+    const header = fileOf({ "transformer.x_embedder.lora_A.weight": tensor });
+    await writeFile(file, header);
+    await truncate(file, header.length + 2 * rows * columns);
+    const engine = await createEngine({ memoryLimit: 1e9, loras: { large: file }, safety: { isOn: false } });
+    try {
+      const image = await readFile(path.join(root, "examples", "bluebird.png"));
+      const edited = engine.edit({ image, prompt: "Make it night", loras: [{ name: "large", scale: 1 }] });
+      await expect(edited).rejects.toEqual(
+        refusal("MEMORY_INSUFFICIENT", /, 8\.0 GB of it for LoRAs, and 1\.0 GB may be used\.$/),
+      );
+      // The next edit is none the worse for it.
+      await engine.edit({ image, prompt: "Make it night", numSteps: 1, size: { width: 128, height: 128 } });
+    } finally {
+      await engine.close();
+    }
+  });
+});

@@ -1,0 +1,158 @@
+import { describe, expect, it } from "vitest";
+import { type EditRequest, resolveRequest } from "../../src/engine/request.ts";
+import { refusal } from "../support/refusal.ts";
+
+/** Requests come from programs without types, too: the fields may be anything. */
+const resolve = (fields: Record<string, unknown> = {}) =>
+  resolveRequest({ image: new Uint8Array(), prompt: "Make it night", ...fields } as EditRequest);
+const invalid = (sentence: string): unknown => refusal("INVALID_PARAMETER", sentence);
+
+describe("a request", () => {
+  it("needs a picture and a prompt; all else has its default", () => {
+    const { seed, ...rest } = resolve();
+    expect(rest).toEqual({
+      prompt: "Make it night",
+      negativePrompt: "",
+      trueCfgScale: 2,
+      size: undefined,
+      numSteps: 28,
+      guidance: 2,
+      format: "png",
+      isSafetyChecked: true,
+      isUnchangedKept: false,
+      loras: [],
+    });
+    expect(Number.isInteger(seed)).toBe(true);
+  });
+
+  it("may have every field at either end of its range", () => {
+    const lowest = { size: { width: 16, height: 16 }, numSteps: 1, guidance: 0, trueCfgScale: 1, seed: 0 };
+    const highest = {
+      size: { width: 4096, height: 4096 },
+      numSteps: 50,
+      guidance: 10,
+      trueCfgScale: 10,
+      seed: Number.MAX_SAFE_INTEGER,
+    };
+    for (const fields of [lowest, highest]) expect(resolve(fields)).toMatchObject(fields);
+  });
+
+  it("may have fractions for guidance and true scale", () => {
+    expect(resolve({ guidance: 2.5, trueCfgScale: 1.5 })).toMatchObject({ guidance: 2.5, trueCfgScale: 1.5 });
+  });
+
+  it("may name LoRAs, each with a scale or 1", () => {
+    const loras = [{ name: "ink" }, { name: "snow", scale: -10 }, { name: "rain", scale: 0 }];
+    expect(resolve({ loras }).loras).toEqual([{ name: "ink", scale: 1 }, ...loras.slice(1)]);
+  });
+
+  it.each<[loras: unknown, sentence: string]>([
+    ["ink", "loras must be a list of at most 4."],
+    [Array.from({ length: 5 }, () => ({ name: "ink" })), "loras must be a list of at most 4."],
+    [[{ name: "ink" }, { scale: 1 }], "loras[1].name must be a text."],
+    [[null], "loras[0].name must be a text."],
+    [[{ name: "ink", scale: 10.1 }], "loras[0].scale must be a number from -10 to 10, not 10.1."],
+    [[{ name: "ink", scale: NaN }], "loras[0].scale must be a number from -10 to 10, not NaN."],
+  ])("is refused with the LoRAs %o", (loras, sentence) => {
+    expect(() => resolve({ loras })).toThrow(invalid(sentence));
+  });
+
+  it("reads an undefined field as one that is not given", () => {
+    const fields = ["negativePrompt", "trueCfgScale", "size", "numSteps", "guidance", "format"];
+    const { seed: _, ...expected } = resolve();
+    expect(resolve(Object.fromEntries(fields.map((name) => [name, undefined])))).toMatchObject(expected);
+  });
+
+  it.each<[field: string, wanted: string, refused: unknown[]]>([
+    ["numSteps", "a whole number from 1 to 50", [0, 51, 1.5, -1, NaN, Infinity, "28", true]],
+    ["guidance", "a number from 0 to 10", [-0.1, 10.1, NaN, "2", Infinity]],
+    ["trueCfgScale", "a number from 1 to 10", [0.9, 10.1, NaN, -Infinity, "2"]],
+    ["seed", "a whole number from -1 to 9007199254740991", [-2, 0.5, 2 ** 53, NaN, "1", 1n]],
+  ])("is refused where %s is not %s", (field, wanted, refused) => {
+    for (const value of refused) {
+      expect(() => resolve({ [field]: value })).toThrow(
+        invalid(`${field} must be ${wanted}, not ${String(value)}.`),
+      );
+    }
+  });
+
+  it.each(["width", "height"])("is refused where the size's %s is out of range", (side) => {
+    for (const value of [15, 4097, 100.5, NaN, "64", undefined]) {
+      expect(() => resolve({ size: { width: 64, height: 64, [side]: value } })).toThrow(
+        invalid(`size.${side} must be a whole number from 16 to 4096, not ${String(value)}.`),
+      );
+    }
+  });
+
+  it.each(["gif", "PNG", "", 1, null])("is refused where the format is %o", (format) => {
+    expect(() => resolve({ format })).toThrow(
+      invalid(`format must be png or jpeg, not ${JSON.stringify(format)}.`),
+    );
+  });
+
+  it.each(["isSafetyChecked", "isUnchangedKept"])("is refused where %s is no boolean", (field) => {
+    for (const value of ["yes", 1, null]) {
+      expect(() => resolve({ [field]: value })).toThrow(
+        invalid(`${field} must be true or false, not ${JSON.stringify(value)}.`),
+      );
+    }
+  });
+
+  it.each(["picture.png", undefined, null, [1, 2], new ArrayBuffer(4)])(
+    "is refused where the picture is %o and no bytes",
+    (image) => {
+      expect(() => resolve({ image })).toThrow(
+        invalid(
+          "image must be the bytes of a picture in a Uint8Array; readImageSource gets them from a path.",
+        ),
+      );
+    },
+  );
+});
+
+describe("the seed", () => {
+  it("0 is a seed like any other", () => expect(resolve({ seed: 0 }).seed).toBe(0));
+
+  it.each([-1, undefined])("%o chooses one of 32 bits, another every time", (seed) => {
+    const seeds = Array.from({ length: 20 }, () => resolve({ seed }).seed);
+    for (const chosen of seeds) {
+      expect(Number.isInteger(chosen) && chosen >= 0 && chosen < 2 ** 32, String(chosen)).toBe(true);
+    }
+    expect(new Set(seeds).size).toBeGreaterThan(15);
+  });
+});
+
+describe("the prompts", () => {
+  it("may have 4,000 characters, counted as code points", () => {
+    const longest = "🐦".repeat(4000);
+    expect(longest).toHaveLength(8000);
+    expect(resolve({ prompt: longest, negativePrompt: longest })).toMatchObject({
+      prompt: longest,
+      negativePrompt: longest,
+    });
+  });
+
+  it.each(["prompt", "negativePrompt"])(
+    "are refused by name where %s has one more, or is no text",
+    (name) => {
+      expect(() => resolve({ [name]: "🐦".repeat(4001) })).toThrow(
+        invalid(`${name} must have at most 4000 characters, not 4001.`),
+      );
+      for (const value of [7, ["a"], {}]) {
+        expect(() => resolve({ [name]: value })).toThrow(invalid(`${name} must be a text.`));
+      }
+    },
+  );
+
+  it.each(["", " ", "\n\t\u00A0"])(
+    "need something to do: %o is refused as a prompt, not as a negative one",
+    (text) => {
+      expect(() => resolve({ prompt: text })).toThrow(invalid("prompt must not be empty."));
+      expect(resolve({ negativePrompt: text }).negativePrompt).toBe(text);
+    },
+  );
+
+  it("keep the spaces that they were given", () => {
+    expect(resolve({ prompt: "  a  b " }).prompt).toBe("  a  b ");
+  });
+});

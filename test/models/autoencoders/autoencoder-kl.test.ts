@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import {
+  autoencoderDecoder,
+  autoencoderEncoder,
+  readAutoencoderConfig,
+} from "../../../src/models/autoencoders/autoencoder-kl.ts";
+import { Config } from "../../../src/weights/config.ts";
+import { refusal } from "../../support/refusal.ts";
+import { describeWeights } from "../../support/weights.ts";
+
+const levels = {
+  block_out_channels: [8, 16],
+  down_block_types: ["DownEncoderBlock2D", "DownEncoderBlock2D"],
+  up_block_types: ["UpDecoderBlock2D", "UpDecoderBlock2D"],
+};
+const read = (fields: Record<string, unknown>) =>
+  readAutoencoderConfig(new Config("vae/config.json", { ...levels, norm_num_groups: 2, ...fields }));
+
+describe("an autoencoder's configuration", () => {
+  it("gives each level after the first half the size", () => {
+    expect(read({}).scaleFactor).toBe(2);
+    expect(read({ shift_factor: null }).shiftFactor).toBe(0);
+  });
+
+  it.each([
+    ["down_block_types", ["DownEncoderBlock2D", "AttnDownEncoderBlock2D"], "DownEncoderBlock2D"],
+    ["down_block_types", ["DownEncoderBlock2D"], "DownEncoderBlock2D"],
+    ["up_block_types", ["UpDecoderBlock2D", "AttnUpDecoderBlock2D"], "UpDecoderBlock2D"],
+    ["up_block_types", "UpDecoderBlock2D", "UpDecoderBlock2D"],
+  ])("is refused where %s is %o", (name, types, block) => {
+    expect(() => read({ [name]: types })).toThrow(
+      refusal("CHECKPOINT_UNSUPPORTED", `In vae/config.json, ${name} must be ${block} at every level.`),
+    );
+  });
+
+  it.each([{ act_fn: "gelu" }, { in_channels: 4 }])("is refused where it says %o", (fields) => {
+    expect(() => read(fields)).toThrow(
+      refusal("CHECKPOINT_UNSUPPORTED", "In vae/config.json, act_fn must be silu and in_channels 3."),
+    );
+  });
+
+  it("is refused where the groups of a norm do not divide the channels", () => {
+    expect(() => read({ norm_num_groups: 6 })).toThrow(
+      refusal(
+        "CHECKPOINT_INVALID",
+        "In vae/config.json, norm_num_groups (6) must divide all of block_out_channels (8, 16).",
+      ),
+    );
+  });
+
+  it("is refused where it asks for no level", () => {
+    const none = { block_out_channels: [], down_block_types: [], up_block_types: [] };
+    expect(() => read(none)).toThrow(refusal("CHECKPOINT_INVALID", /block_out_channels/));
+  });
+});
+
+describeWeights("vae", (config, weights) => {
+  const parsed = readAutoencoderConfig(config);
+  return { ...autoencoderEncoder(parsed, weights), ...autoencoderDecoder(parsed, weights) };
+});
