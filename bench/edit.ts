@@ -8,7 +8,7 @@ import path from "node:path";
 import { messageOf } from "../src/index.ts";
 import { measureColdStart } from "./cold-start.ts";
 import { compare, type SharedOrder } from "./compare.ts";
-import { flopsPerStep } from "../src/models/flops.ts";
+import { flopsPerStep } from "../src/pipelines/flux1-kontext/components.ts";
 import { measureGemmPeak } from "./gemm-peak.ts";
 import { describeMachine, gitRevision, packageVersion } from "./machine.ts";
 import { describeNetwork } from "./network.ts";

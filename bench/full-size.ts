@@ -10,7 +10,7 @@ import { compile } from "../scripts/run-ts.mjs";
 import { messageOf } from "../src/index.ts";
 import type { FluxConfig } from "../src/models/transformers/flux-config.ts";
 import { originalFluxLayout } from "../src/models/layouts/original-flux.ts";
-import { flopsPerStep, type TokenCounts } from "../src/models/flops.ts";
+import { flopsPerStep, type TokenCounts } from "../src/pipelines/flux1-kontext/components.ts";
 import { agreementOf, spreadOf } from "./full-size/agreement.ts";
 import { runForJson } from "./full-size/child.ts";
 import { diffusersConfig } from "./full-size/diffusers-config.ts";

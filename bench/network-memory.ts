@@ -12,21 +12,17 @@ import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import {
-  type ComponentName,
-  type NetworkSizes,
-  planMemory,
-  tokensOf,
-  type WeightsKind,
-} from "../src/engine/memory-plan.ts";
-import { PUBLISHED_SIZES } from "../src/pipelines/flux1-kontext/published.ts";
-import { autoencoderDecoder, autoencoderEncoder, readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-kl.ts";
-import { fluxTransformer } from "../src/models/transformers/flux.ts";
+import type { ComponentDefinition, WeightsKind } from "../src/engine/component.ts";
+import { squareEdit } from "../src/engine/extent.ts";
+import { planMemory } from "../src/engine/memory-plan.ts";
+import { requestedWeights } from "../src/models/count.ts";
+import { type KontextConfigs, planKontext } from "../src/pipelines/flux1-kontext/components.ts";
+import { PUBLISHED_CONFIGS } from "../src/pipelines/flux1-kontext/published.ts";
+import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-kl.ts";
 import { readFluxConfig } from "../src/models/transformers/flux-config.ts";
 import { modulationSize } from "../src/models/transformers/flux-modulation.ts";
-import { t5Encoder } from "../src/models/text-encoders/t5.ts";
-import { buildModel, externalTensor, input, type Value } from "../src/onnx/graph.ts";
-import { gather, gelu, relu } from "../src/onnx/ops.ts";
+import { buildModel, input } from "../src/onnx/graph.ts";
+import { relu } from "../src/onnx/ops.ts";
 import { preparedWeights } from "../src/quantize/prepare.ts";
 import { loadSession } from "../src/runtime/load.ts";
 import { Session, type Tensor } from "../src/runtime/session.ts";
@@ -38,52 +34,30 @@ import { writeFloats } from "./full-size/weight-file.ts";
 import { statusBytes } from "./memory.ts";
 import { inRepository } from "./paths.ts";
 
-type Measured = Exclude<ComponentName, "clip" | "modulation">;
+type Measured = "t5" | "encoder" | "transformer" | "decoder";
 
 const DEFAULT_SIDE = "384";
 const RANDOM = "random.safetensors";
-const WIDE: NetworkSizes = {
-  ...PUBLISHED_SIZES,
-  flux: { ...PUBLISHED_SIZES.flux, numDoubleBlocks: 1, numSingleBlocks: 2, numHeads: 6, promptSize: 768 },
-  autoencoder: { ...PUBLISHED_SIZES.autoencoder, widths: [32, 64, 128, 128] },
-  t5: { ...PUBLISHED_SIZES.t5, width: 768, numHeads: 12, mlpWidth: 2048, numLayers: 3, vocabularySize: 2000 },
+const WIDE: KontextConfigs = {
+  ...PUBLISHED_CONFIGS,
+  flux: { ...PUBLISHED_CONFIGS.flux, numDoubleBlocks: 1, numSingleBlocks: 2, numHeads: 6, promptSize: 768 },
+  autoencoder: { ...PUBLISHED_CONFIGS.autoencoder, widths: [32, 64, 128, 128] },
+  t5: {
+    ...PUBLISHED_CONFIGS.t5,
+    width: 768,
+    numHeads: 12,
+    mlpWidth: 2048,
+    numLayers: 3,
+    vocabularySize: 2000,
+  },
 };
 
-/** Remembers what a network asks for. */
-class AskedWeights extends WeightSet {
-  readonly asked = new Map<string, readonly number[]>();
-
-  constructor() {
-    super("asked", new Map());
-  }
-
-  override take(key: string, shape: readonly number[]): Value {
-    this.asked.set(key, shape);
-    return externalTensor(key, "float32", shape, { location: "", byteOffset: 0, byteLength: 0 });
-  }
-
-  override takeMatrix(key: string, shape: readonly [number, number]): Value {
-    return this.take(key, shape);
-  }
-
-  override takeRows(key: string, shape: readonly [number, number], indices: Value): Value {
-    return gather(this.take(key, shape), indices);
-  }
-}
-
-function build(name: Measured, sizes: NetworkSizes, weights: WeightSet): Record<string, Value> {
-  const { flux, autoencoder, t5, t5Length: textLength } = sizes;
-  const scope = weights.scope();
-  if (name === "transformer") return fluxTransformer(flux, scope, { textLength });
-  if (name === "encoder") return autoencoderEncoder(autoencoder, scope);
-  if (name === "decoder") return autoencoderDecoder(autoencoder, scope);
-  const activation = (x: Value): Value => gelu(x, { approximate: true });
-  return t5Encoder({ ...t5, epsilon: 1e-6, activation }, scope, { length: textLength });
-}
+const componentOf = (name: Measured, configs: KontextConfigs): ComponentDefinition =>
+  planKontext(configs).components.find((component) => component.name === name)!;
 
 function inputsOf(
   name: Measured,
-  { flux, autoencoder, t5Length }: NetworkSizes,
+  { flux, autoencoder, t5Length }: KontextConfigs,
   side: number,
 ): Record<string, Tensor> {
   const numbers = (...shape: number[]): Tensor => {
@@ -94,7 +68,7 @@ function inputsOf(
   if (name === "encoder") return { pixels: numbers(1, 3, side, side) };
   if (name === "decoder") return { latents: numbers(1, autoencoder.latentChannels, cells, cells) };
   if (name === "t5") return { tokenIds: { data: new BigInt64Array(t5Length), shape: [t5Length] } };
-  const tokens = tokensOf({ width: side, height: side }, autoencoder);
+  const tokens = (cells / 2) ** 2;
   const rotary = numbers(1, t5Length + 2 * tokens, flux.headSize / 2);
   return {
     latents: numbers(tokens, flux.inChannels),
@@ -107,10 +81,9 @@ function inputsOf(
 }
 
 /** Writes random weights of the shapes that a network asks for. */
-async function writeRandomWeights(name: Measured, sizes: NetworkSizes, file: string): Promise<void> {
-  const weights = new AskedWeights();
-  build(name, sizes, weights);
-  const random = [...weights.asked].map(([key, shape]) => {
+async function writeRandomWeights(name: Measured, sizes: KontextConfigs, file: string): Promise<void> {
+  const weights = requestedWeights((scope) => componentOf(name, sizes).build(scope));
+  const random = [...weights].map(([key, { shape }]) => {
     const rowLength = elements(shape.slice(1));
     const rows = (from: number, to: number): Promise<Float32Array> =>
       Promise.resolve(
@@ -121,7 +94,7 @@ async function writeRandomWeights(name: Measured, sizes: NetworkSizes, file: str
   await writeFloats(file, random);
 }
 
-async function shippedWeights(name: Measured): Promise<{ sizes: NetworkSizes; weights: WeightSet }> {
+async function shippedWeights(name: Measured): Promise<{ sizes: KontextConfigs; weights: WeightSet }> {
   const checkpoint = await Checkpoint.open(inRepository("checkpoints", "tiny"));
   const flux = readFluxConfig(await checkpoint.config("transformer/config.json"));
   const autoencoder = readAutoencoderConfig(await checkpoint.config("vae/config.json"));
@@ -130,7 +103,7 @@ async function shippedWeights(name: Measured): Promise<{ sizes: NetworkSizes; we
 }
 
 /** The weights in `kind`; converted ones are kept in the folder, and found there when asked for again. */
-async function weightsIn(folder: string): Promise<{ sizes: NetworkSizes; weights: WeightSet }> {
+async function weightsIn(folder: string): Promise<{ sizes: KontextConfigs; weights: WeightSet }> {
   const { sizes, weights } =
     checkpoint === "tiny"
       ? await shippedWeights(name)
@@ -164,17 +137,15 @@ async function prepare(): Promise<void> {
 
 async function measure(folder: string): Promise<void> {
   const side = Number(sideText);
-  const picture = { width: side, height: side };
-  const edit = { target: picture, reference: picture, numSteps: 1, isNegativeUsed: false };
+  const edit = { ...squareEdit(side), numSteps: 1 };
   const { sizes, weights } = await weightsIn(folder);
-  const { privateBytes, mappedBytes, workingBytes } = planMemory(sizes, kind, edit, Infinity).components[
-    name
-  ];
+  const { components } = planMemory(planKontext(sizes), kind, edit, Infinity);
+  const { privateBytes, mappedBytes, workingBytes } = components[name]!;
   await warmUp(folder);
   // The mark starts anew (proc(5)): loading the program raised it, too.
   await writeFile("/proc/self/clear_refs", "5");
   const before = statusBytes("self", "VmRSS")!;
-  const session = await loadSession(build(name, sizes, weights), weights, { threads: 2 });
+  const session = await loadSession(componentOf(name, sizes).build(weights.scope()), weights, { threads: 2 });
   await session.run(inputsOf(name, sizes, side));
   const measuredBytes = statusBytes("self", "VmHWM")! - before;
   console.log(JSON.stringify({ plannedBytes: privateBytes + mappedBytes + workingBytes, measuredBytes }));

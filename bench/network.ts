@@ -1,11 +1,11 @@
 /** What a checkpoint's transformer works on, for an edit of a given size. */
 import type { Size } from "../src/index.ts";
-import { t5LengthOf } from "../src/pipelines/flux1-kontext/prompt.ts";
+import { t5LengthOf } from "../src/pipelines/flux1-kontext/checkpoint.ts";
 import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-kl.ts";
 import { type FluxConfig, readFluxConfig } from "../src/models/transformers/flux-config.ts";
 import { Tokenizer } from "../src/tokenizers/tokenizer.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
-import type { TokenCounts } from "../src/models/flops.ts";
+import type { TokenCounts } from "../src/pipelines/flux1-kontext/components.ts";
 
 /** @throws Error for a size that Retouch would change, so that the two sides would do different work */
 export async function describeNetwork(

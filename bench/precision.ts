@@ -9,8 +9,9 @@ import { parseArgs } from "node:util";
 import { decodePicture } from "../src/images/decode.ts";
 import type { Picture } from "../src/images/picture.ts";
 import { convertCheckpoint } from "../src/engine/convert.ts";
-import { editPicture } from "../src/pipelines/flux1-kontext/edit.ts";
-import { type NetworkOptions, Networks } from "../src/pipelines/flux1-kontext/networks.ts";
+import { editImage } from "../src/pipelines/flux1-kontext/edit.ts";
+import { loadNetworks } from "../src/pipelines/flux1-kontext/pipeline.ts";
+import type { ComponentOptions } from "../src/engine/components.ts";
 import { resolveRequest } from "../src/engine/request.ts";
 import { messageOf } from "../src/index.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
@@ -85,8 +86,8 @@ async function errorsOf({ checkpoint }: Subject, folder: string) {
   return reports;
 }
 
-async function picturesOf(subject: Subject, options: NetworkOptions): Promise<Picture[]> {
-  const networks = await Networks.load(await Checkpoint.open(subject.checkpoint), { threads: 0 }, options);
+async function picturesOf(subject: Subject, options: ComponentOptions): Promise<Picture[]> {
+  const networks = await loadNetworks(await Checkpoint.open(subject.checkpoint), { threads: 0 }, options);
   try {
     const image = await readFile(inRepository("examples", "bluebird.png"));
     const source = await decodePicture(image);
@@ -95,7 +96,7 @@ async function picturesOf(subject: Subject, options: NetworkOptions): Promise<Pi
     for (const [seed, prompt] of subject.instructions.entries()) {
       const size = { width: side, height: side };
       const request = resolveRequest({ image, prompt, seed, numSteps: subject.numSteps, size });
-      const steps = editPicture(networks, source, request);
+      const steps = editImage(networks, source, request);
       let next = await steps.next();
       while (!next.done) next = await steps.next();
       pictures.push(next.value.picture);

@@ -1,7 +1,8 @@
 /** What the autoencoder alone costs: no result can be nearer to its truth than this. */
 import type { Picture } from "../src/index.ts";
 import { cropPicture, padPicture, pictureToPixels, pixelsToPicture } from "../src/images/picture.ts";
-import { Networks } from "../src/pipelines/flux1-kontext/networks.ts";
+import { loadNetworks } from "../src/pipelines/flux1-kontext/pipeline.ts";
+import type { Networks } from "../src/pipelines/flux1-kontext/networks.ts";
 import { targetSize } from "../src/engine/sizes.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 
@@ -16,7 +17,7 @@ export function createAutoencoder(checkpoint: string): Autoencoder {
   let loading: Promise<Networks> | undefined;
   return {
     async passThrough(picture) {
-      loading ??= Checkpoint.open(checkpoint).then((opened) => Networks.load(opened, { threads: 0 }));
+      loading ??= Checkpoint.open(checkpoint).then((opened) => loadNetworks(opened, { threads: 0 }));
       const networks = await loading;
       const { canvas } = targetSize(picture, networks.native);
       const padded = padPicture(picture, canvas.width, canvas.height);

@@ -1,30 +1,24 @@
 /** The library: everything that a program needs to edit pictures. */
 export { createEngine } from "./engine/engine.ts";
-export type {
-  CheckpointInfo,
-  EditOptions,
-  EditParameters,
-  EditResult,
-  Engine,
-  EngineOptions,
-  EngineSafety,
-} from "./engine/engine.ts";
-export type { EditStep } from "./pipelines/flux1-kontext/edit.ts";
+export type { CheckpointInfo, Engine, EngineOptions, EngineSafety } from "./engine/engine.ts";
+export type { EditOptions, EditParameters, EditResult } from "./engine/run-edit.ts";
+export type { EditStep, ModelPlan } from "./engine/model.ts";
 export type { Kept } from "./engine/keep-unchanged.ts";
 export { DEVICE_CHOICES, examineDevices } from "./runtime/devices.ts";
 export type { ChosenDevice, Device, DeviceChoice, DeviceReport } from "./runtime/devices.ts";
 export { SHIPPED_CHECKPOINT } from "./engine/engine.ts";
-export { convertedBytes, forecast, parametersOf, readNetworkSizes } from "./engine/forecast.ts";
+export { convertedBytes, forecast, parametersOf, readModelPlan } from "./engine/forecast.ts";
 export type { Forecast } from "./engine/forecast.ts";
-export { WEIGHTS_KINDS } from "./engine/memory-plan.ts";
-export type { NetworkKinds, NetworkSizes, WeightsKind } from "./engine/memory-plan.ts";
+export { WEIGHTS_KINDS } from "./engine/component.ts";
+export type { WeightsKind } from "./engine/component.ts";
+export type { NetworkKinds } from "./engine/memory-plan.ts";
 export { fittingKind, kindsText, WEIGHTS_CHOICES } from "./engine/weights-choice.ts";
 export type { WeightsChoice } from "./engine/weights-choice.ts";
 export { checkpointName } from "./weights/checkpoint.ts";
 export { convertCheckpoint } from "./engine/convert.ts";
 export type { ConvertedNetwork } from "./engine/convert.ts";
 export type { ConversionProgress } from "./quantize/cache.ts";
-export { PUBLISHED_SIZES } from "./pipelines/flux1-kontext/published.ts";
+export { PUBLISHED_PLAN } from "./pipelines/flux1-kontext/published.ts";
 export { measureGemmSpeed } from "./runtime/gemm-speed.ts";
 export { resolveRequest } from "./engine/request.ts";
 export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./engine/request.ts";

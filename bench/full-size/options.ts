@@ -1,7 +1,7 @@
 /** The command line of the full-size proof. */
 import { parseArgs } from "node:util";
 import { tmpdir } from "node:os";
-import { PUBLISHED_SIZES } from "../../src/pipelines/flux1-kontext/published.ts";
+import { PUBLISHED_CONFIGS } from "../../src/pipelines/flux1-kontext/published.ts";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 import type { T5Sizes } from "../../src/models/text-encoders/t5.ts";
 import type { BlockFormat } from "../../src/weights/quantized.ts";
@@ -47,7 +47,7 @@ on standard output.
   --small           a narrow network of few blocks, to see that everything works
 `;
 
-export const { flux: PUBLISHED } = PUBLISHED_SIZES;
+export const { flux: PUBLISHED } = PUBLISHED_CONFIGS;
 
 /** 512*512: 1024 tokens each of target and reference. */
 const PUBLISHED_STEP: StepSize = { latentSide: 64, textTokens: 512 };
@@ -61,7 +61,7 @@ const SMALL: FluxConfig = {
   promptSize: 64,
 };
 const SMALL_T5: T5Sizes = {
-  ...PUBLISHED_SIZES.t5,
+  ...PUBLISHED_CONFIGS.t5,
   width: SMALL.promptSize,
   numHeads: 2,
   mlpWidth: 256,
@@ -90,7 +90,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
   return {
     kinds: values.weights.split(",").map(parseKind),
     config: values.small ? SMALL : PUBLISHED,
-    t5: values.small ? SMALL_T5 : PUBLISHED_SIZES.t5,
+    t5: values.small ? SMALL_T5 : PUBLISHED_CONFIGS.t5,
     size: values.small ? SMALL_STEP : PUBLISHED_STEP,
     folder: values.folder,
     isKept: values.keep,

@@ -4,7 +4,13 @@
  * a `StepAnswer` as one JSON line.
  */
 import { writeFileSync } from "node:fs";
-import { packLatents, latentIds, rotaryTable, textIds, unpackLatents } from "../../src/pipelines/flux1-kontext/latents.ts";
+import {
+  packLatents,
+  latentIds,
+  rotaryTable,
+  textIds,
+  unpackLatents,
+} from "../../src/pipelines/flux1-kontext/latents.ts";
 import { fluxTransformer } from "../../src/models/transformers/flux.ts";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";

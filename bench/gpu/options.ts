@@ -1,6 +1,6 @@
 /** The command line of the GPU's benchmark, as the machine with the GPU reads it. */
 import { parseArgs } from "node:util";
-import { PUBLISHED_SIZES } from "../../src/pipelines/flux1-kontext/published.ts";
+import { PUBLISHED_CONFIGS } from "../../src/pipelines/flux1-kontext/published.ts";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 import type { RuntimeOptions } from "../../src/runtime/session.ts";
 import type { StepSize } from "../full-size/step-inputs.ts";
@@ -36,7 +36,7 @@ export interface Options {
 /** 1024*1024, the documented request: 4096 tokens each of target and reference. */
 const DOCUMENTED: StepSize = { latentSide: 128, textTokens: 512 };
 
-const { flux: PUBLISHED } = PUBLISHED_SIZES;
+const { flux: PUBLISHED } = PUBLISHED_CONFIGS;
 const SMALL: FluxConfig = {
   ...PUBLISHED,
   numDoubleBlocks: 1,

@@ -3,9 +3,10 @@ import { readFile } from "node:fs/promises";
 import { decodePicture } from "../../src/images/decode.ts";
 import { encodePicture } from "../../src/images/encode.ts";
 import type { Picture } from "../../src/images/picture.ts";
-import { editPicture } from "../../src/pipelines/flux1-kontext/edit.ts";
+import { editImage } from "../../src/pipelines/flux1-kontext/edit.ts";
 import { latentIds, rotaryTable, textIds } from "../../src/pipelines/flux1-kontext/latents.ts";
-import { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
+import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import { randomNormal } from "../../src/sampling/random.ts";
 import { resolveRequest } from "../../src/engine/request.ts";
 import type { RuntimeOptions } from "../../src/runtime/session.ts";
@@ -63,7 +64,7 @@ export async function measureParity(
 
 async function findOn(runtime: RuntimeOptions, { checkpoint, picture, isSmall }: Options): Promise<Found> {
   const started = performance.now();
-  const networks = await Networks.load(await Checkpoint.open(checkpoint), runtime);
+  const networks = await loadNetworks(await Checkpoint.open(checkpoint), runtime);
   const loaded = performance.now();
   try {
     const source = await decodePicture(await readFile(picture));
@@ -76,7 +77,7 @@ async function findOn(runtime: RuntimeOptions, { checkpoint, picture, isSmall }:
       seed: SEED,
       numSteps: isSmall ? STEPS.small : STEPS.whole,
     });
-    const steps = editPicture(networks, source, request);
+    const steps = editImage(networks, source, request);
     let next = await steps.next();
     while (!next.done) next = await steps.next();
     const edited = performance.now();

@@ -6,7 +6,7 @@ import { mkdir, readFile, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../src/errors.ts";
-import { flopsPerStep } from "../../src/models/flops.ts";
+import { flopsPerStep } from "../../src/pipelines/flux1-kontext/components.ts";
 import { agreementOf } from "../full-size/agreement.ts";
 import { runForJson } from "../full-size/child.ts";
 import { diffusersConfig } from "../full-size/diffusers-config.ts";

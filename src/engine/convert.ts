@@ -1,13 +1,15 @@
 /** Converts a checkpoint's large networks ahead of their first use: what `retouch quantize` does. */
 import { stat } from "node:fs/promises";
+import { openModel } from "../pipelines/index.ts";
 import { cachedWeights, type CacheOptions } from "../quantize/cache.ts";
 import { isStoredAs, sourceOf } from "../quantize/prepare.ts";
-import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
+import type { SingleFiles } from "../weights/checkpoint.ts";
 import type { WeightError, WeightKind } from "../weights/converted.ts";
-import { readNetworks } from "../pipelines/flux1-kontext/checkpoint-networks.ts";
+import { convertibleNames } from "./weights-choice.ts";
 
 export interface ConvertedNetwork {
-  network: "transformer" | "t5";
+  /** Name of the stored weights. */
+  network: string;
   /** Null where the checkpoint holds the network in this kind, and nothing is converted. */
   file: string | null;
   /** Of that file, or of the weights in the checkpoint. */
@@ -19,7 +21,7 @@ export interface ConvertedNetwork {
 }
 
 /**
- * Puts transformer and T5 into the cache in `kind`, where an engine with these weights finds them.
+ * Puts the large networks into the cache in `kind`, where an engine with these weights finds them.
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, OUTPUT_UNWRITABLE or ABORTED
  */
 export async function convertCheckpoint(
@@ -28,13 +30,10 @@ export async function convertCheckpoint(
   kind: WeightKind,
   cache: CacheOptions,
 ): Promise<ConvertedNetwork[]> {
-  const { transformer, encoders } = await readNetworks(await Checkpoint.open(folder, files));
-  const networks = [
-    ["transformer", transformer.weights],
-    ["t5", encoders.t5.weights],
-  ] as const;
+  const { model } = await openModel(folder, files);
   const converted: ConvertedNetwork[] = [];
-  for (const [network, weights] of networks) {
+  for (const network of convertibleNames(model)) {
+    const weights = model.stored[network]!;
     if (isStoredAs(weights, kind)) {
       const { byteLength } = sourceOf(weights);
       converted.push({ network, file: null, byteLength, isNew: false, errors: [] });

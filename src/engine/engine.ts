@@ -5,26 +5,21 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { RetouchError } from "../errors.ts";
-import { decodePicture } from "../images/decode.ts";
-import { encodePicture, type OutputFormat } from "../images/encode.ts";
-import { editMetadata } from "../images/metadata.ts";
-import { identityOf, LoraShelf } from "../lora/registry.ts";
-import { createFindTarget } from "../pipelines/flux1-kontext/lora-targets.ts";
-import type { Picture } from "../images/picture.ts";
+import { identityOf, LoraRegistry } from "../lora/registry.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
 import { type ChosenDevice, chooseDevice, type DeviceChoice } from "../runtime/devices.ts";
 import { loadRuntime } from "../runtime/onnxruntime.ts";
 import type { RuntimeOptions } from "../runtime/session.ts";
-import { version } from "../version.ts";
-import { Checkpoint, checkpointName } from "../weights/checkpoint.ts";
-import { createSafetyChecker, type SafetyChecker } from "../safety/checker.ts";
-import type { SafetyVerdict } from "../safety/verdict.ts";
-import { abortError, type EditStep, editPicture } from "../pipelines/flux1-kontext/edit.ts";
-import type { Kept } from "./keep-unchanged.ts";
+import { openModel, PIPELINES } from "../pipelines/index.ts";
+import type { Pipeline } from "../pipelines/pipeline.ts";
+import { checkpointName } from "../weights/checkpoint.ts";
+import { createSafetyChecker } from "../safety/checker.ts";
+import { abortError } from "./abort.ts";
+import { Components } from "./components.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
-import { Networks } from "../pipelines/flux1-kontext/networks.ts";
-import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
+import type { EditRequest } from "./request.ts";
+import { type EditOptions, type EditResult, type EditTools, runEdit } from "./run-edit.ts";
 import { WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
 
 export type { ConversionProgress };
@@ -103,48 +98,6 @@ export interface CheckpointInfo {
   weights: NetworkKinds;
 }
 
-/** Every parameter that was in effect. */
-export interface EditParameters extends Omit<ResolvedRequest, "size" | "negativePrompt" | "trueCfgScale"> {
-  size: Size;
-  /** Empty where there was no second pass. */
-  negativePrompt: string;
-  /** 1 where there was no second pass. */
-  trueCfgScale: number;
-}
-
-export interface EditResult {
-  /** The encoded picture, with the parameters in its XMP metadata. */
-  image: Uint8Array;
-  format: OutputFormat;
-  width: number;
-  height: number;
-  parameters: EditParameters;
-  /** Size at which the network drew the result, before it was enlarged to `width` x `height`. */
-  workingSize: Size;
-  /** Size at which the network saw the picture. */
-  referenceSize: Size;
-  /** What is the picture's own, where that was asked for; absent where the result has another shape than the picture. */
-  kept?: Kept | undefined;
-  /** Sentences that the user should see, such as that the prompt was cut. */
-  notices: string[];
-  /** Where the result was checked: its score, 0 to 1, and from which score on it would have been refused. */
-  safety?: SafetyVerdict | undefined;
-  /** How long the parts took; `total` is from the encoded source to the encoded result. */
-  seconds: { total: number; denoise: number };
-}
-
-export interface EditOptions {
-  /** Ends the edit within one step; the promise then rejects with the code ABORTED. */
-  signal?: AbortSignal | undefined;
-  /** Called after every step; the loop waits for what it returns. */
-  onStep?: ((step: EditStep) => void | Promise<void>) | undefined;
-  /**
-   * Whether `onStep` calls a step's `sketch()`. The first such edit of an engine begins by encoding and decoding four
-   * small pictures; where this is not said, the first sketch does. @default false
-   */
-  isSketched?: boolean | undefined;
-}
-
 export interface Engine {
   readonly checkpoint: CheckpointInfo;
   /** What the networks run on, and why. */
@@ -161,6 +114,7 @@ export interface Engine {
 
 /**
  * Loads a checkpoint and returns the engine that edits with it.
+ * @param pipelines model families to choose from by the checkpoint's `model_index.json`
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, RUNTIME_FAILED or INVALID_PARAMETER;
  * LORA_INVALID for a file that is not there; OUTPUT_UNWRITABLE where converted weights cannot be kept; CONFIG_INVALID where
  * the runtime's telemetry cannot be kept off, as in a worker thread of a process without ORT_DISABLE_TELEMETRY=1
@@ -169,7 +123,10 @@ export interface Engine {
  * const { bytes } = await readImageSource("picture.png");
  * const { image } = await engine.edit({ image: bytes, prompt: "Make it night" });
  */
-export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
+export async function createEngine(
+  options: EngineOptions = {},
+  pipelines: readonly Pipeline[] = PIPELINES,
+): Promise<Engine> {
   const { checkpoint: folder = SHIPPED_CHECKPOINT, threads = 0, maxPixels, memoryLimit } = options;
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
     throw new RetouchError(
@@ -193,14 +150,15 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   // Where it cannot be had, no checkpoint needs to be read.
   await loadRuntime();
   const { transformer, vae, textEncoder } = options;
-  const checkpoint = await Checkpoint.open(folder, { transformer, vae, textEncoder });
+  const files = { transformer, vae, textEncoder };
+  const { checkpoint, pipeline, model } = await openModel(folder, files, pipelines);
   const device = await chooseDevice(options.device ?? "auto");
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
   const { loras: loraFiles = {} } = options;
   await Promise.all(Object.values(loraFiles).map(identityOf));
   const isAdaptable = Object.keys(loraFiles).length > 0;
-  const networks = await Networks.load(
-    checkpoint,
+  const components = await Components.load(
+    model,
     { threads, device: device.name, computeType: options.computeType },
     { limitBytes, isAdaptable, weights, cacheFolder, onConversion },
   );
@@ -208,15 +166,22 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     folder: checkpoint.folder,
     name: transformer === undefined ? checkpointName(checkpoint.folder) : path.parse(transformer).name,
     isDemo:
-      checkpoint.folder === SHIPPED_CHECKPOINT &&
-      [transformer, vae, textEncoder].every((file) => file === undefined),
-    nativeSize: networks.autoencoder.sampleSize,
-    grid: networks.native.grid,
-    weights: networks.kinds,
+      checkpoint.folder === SHIPPED_CHECKPOINT && Object.values(files).every((file) => file === undefined),
+    nativeSize: Math.sqrt(model.native.area),
+    grid: model.native.grid,
+    weights: components.kinds,
   };
 
-  const loras = new LoraShelf(loraFiles, createFindTarget(networks.flux));
-  const tools: EditTools = { maxPixels, checker, isRequired, isPromptInMetadata, loras };
+  const tools: EditTools = {
+    editor: model.createEditor(components),
+    pipeline,
+    modelName: info.name,
+    loras: new LoraRegistry(loraFiles, model.findLoraTarget),
+    maxPixels,
+    checker,
+    isCheckRequired: isRequired,
+    isPromptInMetadata,
+  };
 
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
@@ -225,16 +190,14 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     device,
     edit(request, editOptions = {}) {
       if (closing) return Promise.reject(new RetouchError("ABORTED", "The engine is closed."));
-      const turn = unlessAborted(last, editOptions.signal).then(() =>
-        runEdit(networks, info, request, { ...editOptions, ...tools }),
-      );
+      const turn = unlessAborted(last, editOptions.signal).then(() => runEdit(tools, request, editOptions));
       // Both: an edit that gives up waiting ends before the one that it waited for. No results, which would pile up.
       last = Promise.allSettled([last, turn]).then(() => undefined);
       return turn;
     },
     close() {
       closing ??= last.then(async () => {
-        await Promise.all([networks.dispose(), checker?.close()]);
+        await Promise.all([components.dispose(), checker?.close()]);
       });
       return closing;
     },
@@ -252,88 +215,4 @@ function unlessAborted(previous: Promise<unknown>, signal: AbortSignal | undefin
       resolve();
     });
   });
-}
-
-interface EditTools {
-  maxPixels: number | undefined;
-  checker: SafetyChecker | undefined;
-  /** Whether the checker is used whatever the request says. */
-  isRequired: boolean;
-  isPromptInMetadata: boolean;
-  loras: LoraShelf;
-}
-
-async function runEdit(
-  networks: Networks,
-  { name }: CheckpointInfo,
-  request: EditRequest,
-  {
-    signal,
-    onStep,
-    isSketched,
-    maxPixels,
-    checker: ownChecker,
-    isRequired,
-    isPromptInMetadata,
-    loras,
-  }: EditOptions & EditTools,
-): Promise<EditResult> {
-  const started = performance.now();
-  const resolved = resolveRequest(request);
-  const source = await decodePicture(request.image, { maxPixels });
-  const chosenLoras = await loras.choose(resolved.loras);
-  const checker = isRequired || resolved.isSafetyChecked ? ownChecker : undefined;
-  // A checker that cannot be loaded is better known before the edit than after it.
-  await checker?.prepare();
-
-  const steps = editPicture(networks, source, resolved, { signal, isSketched, loras: chosenLoras });
-  let next = await steps.next();
-  let denoiseSeconds = 0;
-  while (!next.done) {
-    denoiseSeconds = next.value.seconds;
-    await onStep?.(next.value);
-    next = await steps.next();
-  }
-  const { picture, size, workingSize, referenceSize, kept, isNegativeUsed, notices } = next.value;
-  // What is checked is what is handed out, not the smaller picture that it was enlarged from.
-  const safety = checker && (await passed(checker, picture));
-
-  const parameters: EditParameters = {
-    ...resolved,
-    size,
-    negativePrompt: isNegativeUsed ? resolved.negativePrompt : "",
-    trueCfgScale: isNegativeUsed ? resolved.trueCfgScale : 1,
-    isSafetyChecked: checker !== undefined,
-  };
-  const { seed, numSteps, guidance } = parameters;
-  const keepUnchanged = kept !== undefined || undefined;
-  const trueCfgScale = isNegativeUsed ? parameters.trueCfgScale : undefined;
-  const prompt = isPromptInMetadata ? parameters.prompt : undefined;
-  const loraTexts = parameters.loras.map((lora) => `${lora.name}:${lora.scale}`);
-  const usedLoras = loraTexts.length > 0 ? loraTexts.join(" ") : undefined;
-  const basics = { model: name, version, seed, numSteps, guidance };
-  const facts = { ...basics, trueCfgScale, keepUnchanged, loras: usedLoras, prompt };
-  return {
-    image: await encodePicture(picture, resolved.format, editMetadata(facts)),
-    format: resolved.format,
-    width: size.width,
-    height: size.height,
-    parameters,
-    workingSize,
-    referenceSize,
-    kept,
-    notices,
-    safety,
-    seconds: { total: (performance.now() - started) / 1000, denoise: denoiseSeconds },
-  };
-}
-
-/** What the checker says about a result that may be handed out. @throws RetouchError OUTPUT_FLAGGED */
-async function passed(checker: SafetyChecker, picture: Picture): Promise<SafetyVerdict> {
-  const { isFlagged, score, threshold } = await checker.check(picture);
-  if (!isFlagged) return { score, threshold };
-  throw new RetouchError(
-    "OUTPUT_FLAGGED",
-    `The safety checker refused the result: it looks pornographic (score ${score.toFixed(3)}, refused from ${threshold}).`,
-  );
 }

@@ -1,25 +1,18 @@
 /** What can be said of a checkpoint and of edits with it before any network is loaded: `retouch doctor` prints it. */
+import { countOperations, type OperationCount, totalOf, unloadedNetwork } from "../models/count.ts";
+import { openModel } from "../pipelines/index.ts";
 import type { GemmSpeed } from "../runtime/gemm-speed.ts";
-import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
+import type { SingleFiles } from "../weights/checkpoint.ts";
 import { WeightSet } from "../weights/weight-set.ts";
-import { readNetworks } from "../pipelines/flux1-kontext/checkpoint-networks.ts";
-import { attentionFlopsPerStep, flopsPerStep } from "../models/flops.ts";
-import {
-  COMPONENTS,
-  type ComponentName,
-  fileBytes,
-  isResident,
-  type NetworkSizes,
-  planMemory,
-  tokensOf,
-  type WeightsKind,
-} from "./memory-plan.ts";
-import { Networks } from "../pipelines/flux1-kontext/networks.ts";
-import { modulationParameters, t5Parameters, totalOf, transformerParameters } from "../models/parameters.ts";
+import { type ComponentDefinition, precisionOf, type WeightsKind } from "./component.ts";
+import { Components } from "./components.ts";
+import { squareEdit } from "./extent.ts";
+import { fileBytes, isResident, planMemory, weightsOf } from "./memory-plan.ts";
+import type { ModelPlan } from "./model.ts";
 
 export interface Forecast {
   kind: WeightsKind;
-  /** Of the square picture, in pixels. */
+  /** Of the square image, in pixels. */
   side: number;
   /** The least that it can do with, and with everything loaded. */
   peakBytes: number;
@@ -33,50 +26,43 @@ export interface Forecast {
   seconds: number;
 }
 
-/** What the command line defaults to. */
-const NUM_STEPS = 28;
-
 /**
- * Reads the sizes of a checkpoint's networks, and holds all of its weights against them.
+ * Reads what can be planned of a checkpoint, and holds all of its weights against its configurations.
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED
  */
-export async function readNetworkSizes(folder: string, files: SingleFiles = {}): Promise<NetworkSizes> {
-  const networks = await readNetworks(await Checkpoint.open(folder, files));
-  const { sizes, transformer, encoders } = networks;
+export async function readModelPlan(folder: string, files: SingleFiles = {}): Promise<ModelPlan> {
+  const { model } = await openModel(folder, files);
   // A GGUF file was held against the sizes when it was read; the others are as their graphs are built.
-  const isBuilt = [transformer.weights, encoders.t5.weights].every((weights) => weights instanceof WeightSet);
+  const isBuilt = Object.values(model.stored).every((weights) => weights instanceof WeightSet);
   // Where no memory may be used, nothing is loaded.
-  if (isBuilt) await Networks.build(networks, { threads: 0 }, { limitBytes: 0 });
-  return sizes;
+  if (isBuilt) await Components.load(model, { threads: 0 }, { limitBytes: 0 });
+  return model;
 }
 
-/** Weights of each network. */
-export function parametersOf(sizes: NetworkSizes): Record<ComponentName, number> {
-  const { components } = planMemory(sizes, "fp32", extentOf(sizes.autoencoder.sampleSize), Infinity);
-  return Object.fromEntries(COMPONENTS.map((name) => [name, components[name].parameters])) as Record<
-    ComponentName,
-    number
-  >;
+/** Weights of all networks in each folder of the checkpoint. */
+export function parametersOf({ components }: ModelPlan): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const component of components) {
+    counts[component.folder] = (counts[component.folder] ?? 0) + totalOf(weightsOf(component));
+  }
+  return counts;
 }
 
-/** Bytes of a file with transformer and T5 in this kind. */
-export function convertedBytes({ flux, t5 }: NetworkSizes, kind: WeightsKind): number {
-  return (
-    fileBytes(transformerParameters(flux), kind) +
-    fileBytes(modulationParameters(flux), kind === "int4" ? "int8" : kind) +
-    fileBytes(t5Parameters(t5), kind)
-  );
-}
+/** Bytes of the files with the large networks in this kind. */
+export const convertedBytes = ({ components }: ModelPlan, kind: WeightsKind): number =>
+  components
+    .filter(({ leastPrecision }) => leastPrecision !== "fp32")
+    .reduce((sum, component) => sum + fileBytes(component, kind), 0);
 
-/** Estimates an edit of a square picture, without a negative prompt. */
+/** Estimates an edit of a square image, without a negative prompt. */
 export function forecast(
-  sizes: NetworkSizes,
+  model: ModelPlan,
   kind: WeightsKind,
   side: number,
   { limitBytes, speed }: { limitBytes: number; speed: GemmSpeed },
 ): Forecast {
-  const plan = planMemory(sizes, kind, extentOf(side), limitBytes);
-  const mappedBytes = Math.max(...COMPONENTS.map((name) => plan.components[name].mappedBytes));
+  const plan = planMemory(model, kind, squareEdit(side), limitBytes);
+  const mappedBytes = Math.max(...Object.values(plan.components).map((needs) => needs.mappedBytes));
   return {
     kind,
     side,
@@ -86,22 +72,26 @@ export function forecast(
     isCached: mappedBytes + plan.peakBytes <= limitBytes,
     isFitting: plan.peakBytes <= limitBytes,
     isResident: isResident(plan, limitBytes),
-    seconds: secondsOf(sizes, kind, side, speed),
+    seconds: secondsOf(model, kind, side, speed),
   };
 }
 
 /** All matrix products of an edit at the measured speeds; attention is float32 whatever the weights are. */
-function secondsOf(sizes: NetworkSizes, kind: WeightsKind, side: number, speed: GemmSpeed): number {
-  const images = tokensOf({ width: side, height: side }, sizes.autoencoder);
-  const tokens = { text: sizes.t5Length, target: images, reference: images };
-  const attention = NUM_STEPS * attentionFlopsPerStep(sizes.flux, tokens);
-  const steps = NUM_STEPS * flopsPerStep(sizes.flux, tokens) - attention;
-  const text = 2 * sizes.t5Length * totalOf(t5Parameters(sizes.t5));
-  const ofWeights = kind === "int8" || kind === "int4" ? speed.int8 : speed.fp32;
-  return (steps + text) / ofWeights + attention / speed.fp32;
+function secondsOf({ components }: ModelPlan, kind: WeightsKind, side: number, speed: GemmSpeed): number {
+  return components.reduce((seconds, component) => {
+    const { linear, attention } = operationsOf(component, side);
+    const precision = precisionOf(component, kind);
+    const ofWeights = precision === "int8" || precision === "int4" ? speed.int8 : speed.fp32;
+    return seconds + linear / ofWeights + attention / speed.fp32;
+  }, 0);
 }
 
-function extentOf(side: number) {
-  const size = { width: side, height: side };
-  return { target: size, reference: size, numSteps: NUM_STEPS, isNegativeUsed: false };
+/** Of all runs of a component in an edit. */
+function operationsOf(component: ComponentDefinition, side: number): OperationCount {
+  const { times, dims } = component.runs(squareEdit(side));
+  const { linear, attention } = countOperations(
+    unloadedNetwork((weights) => component.build(weights)),
+    dims,
+  );
+  return { linear: times * linear, attention: times * attention };
 }

@@ -73,7 +73,7 @@ function differencesOf(a: Picture, b: Picture): Plane {
  * @param source of the same size
  * @param mask of any size; stretched, with values in between
  */
-export function layKept(result: Picture, source: Picture, mask: GrayPicture): void {
+export function composite(result: Picture, source: Picture, mask: GrayPicture): void {
   const columns = Array.from({ length: result.width }, (_, x) => placeOf(x, result.width, mask.width));
   for (let y = 0; y < result.height; y += 1) {
     const line = maskLine(mask, placeOf(y, result.height, mask.height));

@@ -1,26 +1,22 @@
 /** Refuses an edit that would take more memory than there is: dying in the middle of it tells nobody why. */
 import { RetouchError } from "../errors.ts";
 import { sizeText } from "../machine/size-text.ts";
+import type { EditExtent } from "./extent.ts";
+import { type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
+import type { ModelPlan } from "./model.ts";
 import { kindsText } from "./weights-choice.ts";
-import {
-  type EditExtent,
-  type MemoryPlan,
-  type NetworkKinds,
-  type NetworkSizes,
-  planMemory,
-} from "./memory-plan.ts";
 
 /** @throws RetouchError MEMORY_INSUFFICIENT, which also says with how few bits it would do with less */
 export function checkMemory(
-  sizes: NetworkSizes,
+  model: ModelPlan,
   kinds: NetworkKinds,
   edit: EditExtent,
   limitBytes: number,
 ): MemoryPlan {
-  const plan = planMemory(sizes, kinds, edit, limitBytes);
+  const plan = planMemory(model, kinds, edit, limitBytes);
   if (plan.peakBytes <= limitBytes) return plan;
   const { width, height } = edit.target;
-  const least = planMemory(sizes, "int4", edit, limitBytes).peakBytes;
+  const least = planMemory(model, "int4", edit, limitBytes).peakBytes;
   const less = least < plan.peakBytes ? ` (${sizeText(least)} with int4)` : "";
   const loras = edit.loraBytes ? `, ${sizeText(edit.loraBytes)} of it for LoRAs` : "";
   throw new RetouchError(

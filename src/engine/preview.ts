@@ -5,7 +5,6 @@
  */
 import { type Picture, pictureToPixels, pixelsToPicture } from "../images/picture.ts";
 import { addTransposedProduct, createMatrix, type Matrix, solve } from "./least-squares.ts";
-import type { Networks } from "../pipelines/flux1-kontext/networks.ts";
 import { drawSample } from "./preview-samples.ts";
 import type { Size } from "./request.ts";
 
@@ -29,11 +28,18 @@ const NEIGHBOURS = [
   [0, 1],
 ] as const;
 
-/** Fits the map, at the cost of encoding and decoding four pictures of 16 x 16 cells. */
-export async function fitSketcher(
-  networks: Pick<Networks, "autoencoder" | "encodePixels" | "decodeLatents">,
-): Promise<LatentSketcher> {
-  const { latentChannels, scaleFactor } = networks.autoencoder;
+/** Both halves of an autoencoder, with latents normalised as the transformer has them. */
+export interface LatentCodec {
+  readonly autoencoder: { latentChannels: number; scaleFactor: number };
+  /** Pixels [3, height, width] to latents [C, h, w]. */
+  encodePixels(pixels: Float32Array, size: Size): Promise<Float32Array>;
+  /** Latents [C, h, w] of a grid of that size to pixels [3, height, width]. */
+  decodeLatents(grid: Float32Array, size: Size): Promise<Float32Array>;
+}
+
+/** Fits the map, at the cost of encoding and decoding four images of 16 x 16 cells. */
+export async function fitSketcher(codec: LatentCodec): Promise<LatentSketcher> {
+  const { latentChannels, scaleFactor } = codec.autoencoder;
   const side = SAMPLE_CELLS * scaleFactor;
   const cells = { width: SAMPLE_CELLS, height: SAMPLE_CELLS };
   // Half the decoded picture's resolution: there is no detail for more.
@@ -43,8 +49,8 @@ export async function fitSketcher(
   const weights = createMatrix(numInputs, patch * patch * COLOURS);
   for (let sample = 0; sample < NUM_SAMPLES; sample += 1) {
     const pixels = pictureToPixels(drawSample(sample, side));
-    const grid = await networks.encodePixels(pixels, { width: side, height: side });
-    const decoded = await networks.decodeLatents(grid, cells);
+    const grid = await codec.encodePixels(pixels, { width: side, height: side });
+    const decoded = await codec.decodeLatents(grid, cells);
     const inputs = inputsOf(grid, latentChannels, cells);
     addTransposedProduct(normal, inputs, inputs);
     addTransposedProduct(weights, inputs, patchesOf(decoded, cells, { scaleFactor, patch }));

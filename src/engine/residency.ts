@@ -63,15 +63,15 @@ export class Residency {
   /** How much more than it may take the process would take while `component` runs. */
   #missingBytes(component: Component): number {
     const { heldBytes, components } = this.#plan;
-    const others = this.#others(component).map(({ name }) => components[name].privateBytes);
-    const { privateBytes, workingBytes } = components[component.name];
+    const others = this.#others(component).map(({ name }) => components[name]!.privateBytes);
+    const { privateBytes, workingBytes } = components[component.name]!;
     const taken = others.reduce((sum, bytes) => sum + bytes, heldBytes + privateBytes + workingBytes);
     return taken - SHARED_SHARE * this.#limitBytes;
   }
 
   /** The smallest network that makes enough room alone, or else the largest: what is small is soon loaded again. */
   #toRelease(component: Component, missing: number): Component | undefined {
-    const size = ({ name }: Component): number => this.#plan.components[name].privateBytes;
+    const size = ({ name }: Component): number => this.#plan.components[name]!.privateBytes;
     const others = this.#others(component).toSorted((a, b) => size(a) - size(b));
     return others.find((other) => size(other) >= missing) ?? others.at(-1);
   }

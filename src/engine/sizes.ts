@@ -22,18 +22,26 @@ export interface SizePlan {
   /** Of the result. */
   size: Size;
   target: WorkingSize;
-  reference: WorkingSize;
+  /** Of each image, in their order; what is kept unchanged is the first one's. */
+  references: readonly WorkingSize[];
 }
 
 /** What the library and the command line default to. */
 const MAX_DEFAULT_SIDE = 1536;
 const MIN_SIDE = 16;
 
-/** @param size what was asked for, if anything */
-export function planSizes(picture: Size, size: Size | undefined, native: NativeScale): SizePlan {
-  const resultSize = size ?? defaultSize(picture);
+/**
+ * @param images one or more
+ * @param size what was asked for, if anything
+ */
+export function planSizes(images: readonly Size[], size: Size | undefined, native: NativeScale): SizePlan {
+  const resultSize = size ?? defaultSize(images[0]!);
   const target = targetSize(resultSize, native);
-  return { size: resultSize, target, reference: referenceSize(picture, target, native) };
+  return {
+    size: resultSize,
+    target,
+    references: images.map((image) => referenceSize(image, target, native)),
+  };
 }
 
 /** The result's size when none is asked for: the picture's own, its longer side at most 1,536. */
@@ -69,8 +77,9 @@ export function referenceSize(picture: Size, target: WorkingSize, native: Native
   return onGrid(scaled(picture, factor), native.grid);
 }
 
-/** Whether what is not edited has the same place in both. */
-export function hasOneCanvas({ target, reference }: Pick<SizePlan, "target" | "reference">): boolean {
+/** Whether what is not edited has the same place in the result and in the first image. */
+export function hasOneCanvas({ target, references }: Pick<SizePlan, "target" | "references">): boolean {
+  const reference = references[0]!;
   return (
     target.canvas.width === reference.canvas.width &&
     target.canvas.height === reference.canvas.height &&
@@ -79,8 +88,9 @@ export function hasOneCanvas({ target, reference }: Pick<SizePlan, "target" | "r
   );
 }
 
-/** Where both share a canvas: how much of the result, from its top left, the source covers. */
-export function sourceInResult({ size, target, reference }: SizePlan): Size {
+/** Where both share a canvas: how much of the result, from its top left, the first image covers. */
+export function sourceInResult({ size, target, references }: SizePlan): Size {
+  const reference = references[0]!;
   return {
     width: Math.round((reference.content.width * size.width) / target.content.width),
     height: Math.round((reference.content.height * size.height) / target.content.height),

@@ -4,16 +4,10 @@ import type { StoredWeights } from "../quantize/prepare.ts";
 import type { WeightKind } from "../weights/converted.ts";
 import { elements } from "../weights/tensor-file.ts";
 import { WeightSet } from "../weights/weight-set.ts";
-import {
-  isResident,
-  type MemoryPlan,
-  type NetworkKinds,
-  type NetworkSizes,
-  planMemory,
-  usualEdit,
-  WEIGHTS_KINDS,
-  type WeightsKind,
-} from "./memory-plan.ts";
+import { WEIGHTS_KINDS, type WeightsKind } from "./component.ts";
+import { usualEdit } from "./extent.ts";
+import { isResident, type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
+import type { Model, ModelPlan } from "./model.ts";
 
 export const WEIGHTS_CHOICES = ["auto", ...WEIGHTS_KINDS] as const;
 /** `auto` goes by what fits, and by the bits that a GGUF file has. */
@@ -24,36 +18,39 @@ const IN_FEW_BITS = ["int8", "int4"] as const;
 /** A weight in a GGUF file of these bits or fewer loses nothing worth a byte in 4 bits: the mixed types have 4.5 to 4.9. */
 const FOUR_BIT_MOST = 5;
 
-interface StoredNetworks {
-  transformer: StoredWeights;
-  t5: StoredWeights;
-}
-
-/** @throws RetouchError INVALID_PARAMETER for a GGUF file that is to be float32 */
+/**
+ * The kind of all stored weights that may have another than their own.
+ * @throws RetouchError INVALID_PARAMETER for a GGUF file that is to be float32
+ */
 export function chooseKinds(
   choice: WeightsChoice,
-  stored: StoredNetworks,
-  sizes: NetworkSizes,
+  model: ModelPlan & Pick<Model, "stored">,
   limitBytes: number,
 ): NetworkKinds {
   // Where nothing fits, nothing is converted either: edits are refused, with the numbers.
-  const kind = choice === "auto" ? (fittingKind(sizes, limitBytes) ?? "fp32") : choice;
-  const kindOf = (network: StoredWeights): WeightsKind => {
-    if (network instanceof WeightSet) return kind;
-    if (choice === "auto") return kindOfBlocks(network, kind);
+  const kind = choice === "auto" ? (fittingKind(model, limitBytes) ?? "fp32") : choice;
+  const kindOf = (weights: StoredWeights): WeightsKind => {
+    if (weights instanceof WeightSet) return kind;
+    if (choice === "auto") return kindOfBlocks(weights, kind);
     if (kind !== "fp32") return kind;
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `weights must be auto, fp16, bf16, int8 or int4 for the GGUF file ${network.name}, not fp32.`,
+      `weights must be auto, fp16, bf16, int8 or int4 for the GGUF file ${weights.name}, not fp32.`,
     );
   };
-  return { transformer: kindOf(stored.transformer), t5: kindOf(stored.t5) };
+  return Object.fromEntries(convertibleNames(model).map((name) => [name, kindOf(model.stored[name]!)]));
 }
 
+/** Names of the stored weights that may be converted. */
+export const convertibleNames = ({ components, stored }: Pick<Model, "components" | "stored">): string[] =>
+  Object.keys(stored).filter((name) =>
+    components.some(({ weights, leastPrecision }) => weights === name && leastPrecision !== "fp32"),
+  );
+
 /** What `auto` takes of a checkpoint: float32 where all can stay loaded, or the most bits that fit in turns. */
-export function fittingKind(sizes: NetworkSizes, limitBytes: number): WeightsKind | undefined {
+export function fittingKind(model: ModelPlan, limitBytes: number): WeightsKind | undefined {
   const planOf = (kind: WeightsKind): MemoryPlan =>
-    planMemory(sizes, kind, usualEdit(sizes.autoencoder), limitBytes);
+    planMemory(model, kind, usualEdit(model.native), limitBytes);
   if (isResident(planOf("fp32"), limitBytes)) return "fp32";
   return IN_FEW_BITS.find((kind) => planOf(kind).peakBytes <= limitBytes);
 }
@@ -66,6 +63,12 @@ function kindOfBlocks(source: Exclude<StoredWeights, WeightSet>, fitting: Weight
   return fitting === "int4" || bits <= FOUR_BIT_MOST ? "int4" : "int8";
 }
 
-/** "int8", or what each of the two is. */
-export const kindsText = ({ transformer, t5 }: NetworkKinds): string =>
-  transformer === t5 ? transformer : `${transformer} (T5 ${t5})`;
+/** "int8", or what each is where they differ: "transformer int4, t5 fp32". */
+export function kindsText(kinds: NetworkKinds): string {
+  const [first, ...others] = Object.values(kinds);
+  if (first === undefined) return "fp32";
+  if (others.every((kind) => kind === first)) return first;
+  return Object.entries(kinds)
+    .map(([name, kind]) => `${name} ${kind}`)
+    .join(", ");
+}

@@ -12,7 +12,7 @@ import { elements } from "../weights/tensor-file.ts";
 import { type PeftConfig, readPeftConfig } from "./alpha.ts";
 import { otherMethodOf, type Role, splitKey } from "./keys.ts";
 import { isNumberType, NUMBER_TYPES, readNumbers } from "./numbers.ts";
-import type { FindTarget, Target } from "../pipelines/flux1-kontext/lora-targets.ts";
+import type { FindTarget, Target } from "./targets.ts";
 
 export interface LoraLayer extends Adapter {
   /** alpha / rank: what `up` is still to be multiplied by. */

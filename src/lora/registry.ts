@@ -4,7 +4,7 @@ import { RetouchError } from "../errors.ts";
 import type { Adapter } from "../models/adapters.ts";
 import { joinLoras, type ScaledLora } from "./join.ts";
 import { type Lora, loraBytes, readLora } from "./read-lora.ts";
-import type { FindTarget } from "../pipelines/flux1-kontext/lora-targets.ts";
+import type { FindTarget } from "./targets.ts";
 import { type LoraUse, unknownLora } from "./use.ts";
 
 const MAX_SHOWN_KEYS = 3;
@@ -23,7 +23,7 @@ export interface ChosenLoras {
 /** As they are, and a second time with their scales. */
 const COPIES = 2;
 
-export class LoraShelf {
+export class LoraRegistry {
   readonly #files: ReadonlyMap<string, string>;
   readonly #findTarget: FindTarget;
   /** By file. */

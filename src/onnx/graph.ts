@@ -123,6 +123,13 @@ export function buildModel(name: string, outputs: Readonly<Record<string, Value>
   return proto.concatBytes(proto.modelProto(graph, OPSETS));
 }
 
+/** An operator of a graph and what it is given, for whoever counts them. */
+export type Operator = Pick<Node, "opType" | "inputs" | "attributes">;
+
+/** Every operator that the outputs need, each after those that feed it. */
+export const operatorsOf = (outputs: Readonly<Record<string, Value>>): readonly Operator[] =>
+  nodesInOrder(Object.values(outputs));
+
 /** What a `Cast` to float32 widened, or undefined for another value. */
 export function widenedFrom(value: Value): Value | undefined {
   if (value.dtype !== "float32" || value.origin.kind !== "node") return undefined;

@@ -38,29 +38,25 @@ export interface SingleFiles {
 
 export class Checkpoint {
   readonly folder: string;
+  /** Of the pipeline that it is for. */
+  readonly className: string;
   readonly #singleFiles: SingleFiles;
 
-  private constructor(folder: string, singleFiles: SingleFiles) {
+  private constructor(folder: string, className: string, singleFiles: SingleFiles) {
     this.folder = folder;
+    this.className = className;
     this.#singleFiles = singleFiles;
   }
 
-  /** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_UNSUPPORTED, naming the folder. */
+  /** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID, naming the folder or its index */
   static async open(folder: string, singleFiles: SingleFiles = {}): Promise<Checkpoint> {
     const found = await stat(folder).catch(() => undefined);
     if (!found?.isDirectory()) {
       throw new RetouchError("CHECKPOINT_MISSING", `The checkpoint folder ${folder} does not exist.`);
     }
-    const checkpoint = new Checkpoint(path.resolve(folder), singleFiles);
-    const index = await checkpoint.config("model_index.json");
-    const pipeline = index.string("_class_name");
-    if (pipeline !== "FluxKontextPipeline") {
-      throw new RetouchError(
-        "CHECKPOINT_UNSUPPORTED",
-        `The checkpoint ${folder} is a ${pipeline}; a FluxKontextPipeline is wanted.`,
-      );
-    }
-    return checkpoint;
+    const whole = path.resolve(folder);
+    const index = await Config.read(path.join(whole, "model_index.json"));
+    return new Checkpoint(whole, index.string("_class_name"), singleFiles);
   }
 
   /** A JSON file of the folder, such as `transformer/config.json`. */

@@ -78,7 +78,7 @@ export class WeightSet {
 
   /** The keys under `prefix`; "" is the whole set. */
   scope(prefix = "", adapt?: AdaptLayer): WeightScope {
-    return new WeightScope(this, prefix, adapt);
+    return new StoredScope(this, prefix, adapt);
   }
 
   has(key: string): boolean {
@@ -194,8 +194,28 @@ export class WeightSet {
   }
 }
 
-/** A prefix of keys, mirroring the module tree of the checkpoint. */
-export class WeightScope {
+/**
+ * A prefix of keys, mirroring the module tree of the checkpoint. A network asks it for its weights as the graph is
+ * written; one that only records what is asked for needs no files (`models/count.ts`).
+ */
+export interface WeightScope {
+  child(...names: readonly (string | number)[]): WeightScope;
+  /** What this scope's linear layer made of `x`, adapted where the graph is written so. */
+  adapted(x: Value, y: Value): Value;
+  /** The matrix `name` of a linear layer, as float32 or in its few bits. */
+  matrix(name: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix;
+  /** Rows of the table `name`, as float32: [...indices, C]. */
+  rows(name: string, shape: readonly [rows: number, columns: number], indices: Value): Value;
+  /** The tensor `name` of this scope, as float32. */
+  tensor(name: string, shape: readonly number[]): Value;
+  has(name: string): boolean;
+  /** Whether there is anything in `child(name)`. */
+  hasChild(name: string): boolean;
+  /** Marks a key as known and not needed, such as the second name of a shared table. */
+  ignore(name: string): void;
+}
+
+class StoredScope implements WeightScope {
   readonly #set: WeightSet;
   readonly #prefix: string;
   readonly #adapt: AdaptLayer | undefined;
@@ -207,25 +227,21 @@ export class WeightScope {
   }
 
   child(...names: readonly (string | number)[]): WeightScope {
-    return new WeightScope(this.#set, this.#key(names.join(".")), this.#adapt);
+    return new StoredScope(this.#set, this.#key(names.join(".")), this.#adapt);
   }
 
-  /** What this scope's linear layer made of `x`, adapted where the graph is written so. */
   adapted(x: Value, y: Value): Value {
     return this.#adapt ? this.#adapt(this.#prefix, x, y) : y;
   }
 
-  /** The matrix `name` of a linear layer, as float32 or in its few bits. */
   matrix(name: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix {
     return this.#set.takeMatrix(this.#key(name), shape);
   }
 
-  /** Rows of the table `name`, as float32: [...indices, C]. */
   rows(name: string, shape: readonly [rows: number, columns: number], indices: Value): Value {
     return this.#set.takeRows(this.#key(name), shape, indices);
   }
 
-  /** The tensor `name` of this scope, as float32. */
   tensor(name: string, shape: readonly number[]): Value {
     return this.#set.take(this.#key(name), shape);
   }
@@ -234,7 +250,6 @@ export class WeightScope {
     return this.#set.has(this.#key(name));
   }
 
-  /** Whether there is anything in `child(name)`. */
   hasChild(name: string): boolean {
     return this.#set.hasBelow(this.#key(name));
   }

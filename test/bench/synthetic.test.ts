@@ -5,8 +5,9 @@ import { writeGguf } from "../../bench/full-size/gguf.ts";
 import { FORMATS, PUBLISHED } from "../../bench/full-size/options.ts";
 import { syntheticT5, syntheticTransformer } from "../../bench/full-size/synthetic.ts";
 import { writeConverted } from "../../bench/full-size/weight-file.ts";
-import { t5Parameters, totalOf } from "../../src/models/parameters.ts";
-import { PUBLISHED_SIZES } from "../../src/pipelines/flux1-kontext/published.ts";
+import { requestedWeights } from "../../src/models/count.ts";
+import { t5Encoder } from "../../src/models/text-encoders/t5.ts";
+import { PUBLISHED_CONFIGS } from "../../src/pipelines/flux1-kontext/published.ts";
 import { originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
 import { readConverted } from "../../src/weights/converted.ts";
 import type { SourceWeight } from "../../src/weights/weight-source.ts";
@@ -29,10 +30,13 @@ it("has the published keys and shapes", () => {
 });
 
 it("has T5's as our encoder takes them", () => {
-  const { t5 } = PUBLISHED_SIZES;
+  const { t5 } = PUBLISHED_CONFIGS;
   const source = syntheticT5(t5, { format: FORMATS.int8, seed: 1 });
-  const count = Array.from(source.weights(), ({ shape }) => shape.reduce((product, dim) => product * dim, 1));
-  expect(count.reduce((sum, numbers) => sum + numbers, 0)).toBe(totalOf(t5Parameters(t5)));
+  const shapes = Array.from(source.weights(), ({ key, shape }) => [key, shape] as const);
+  const requested = requestedWeights((weights) => t5Encoder(t5, weights, { length: 8 }));
+  expect(Object.fromEntries(shapes)).toEqual(
+    Object.fromEntries(Array.from(requested, ([key, { shape }]) => [key, shape])),
+  );
 });
 
 it.each(["int8", "int4"] as const)(

@@ -1,6 +1,6 @@
 /** docs/devices.md computes what it says it computed. */
 import { expect, it } from "vitest";
-import { flopsPerStep } from "../../src/models/flops.ts";
+import { flopsPerStep } from "../../src/pipelines/flux1-kontext/components.ts";
 import { PROVIDER } from "../../scripts/cuda.mjs";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 import { DEVICE_CHOICES } from "../../src/runtime/devices.ts";

@@ -1,7 +1,8 @@
 /** The transformer in half precision: in float16 beside the reference, in bfloat16 as far as a processor goes. */
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
+import type { Adapters } from "../../src/engine/components.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
 import { fluxTransformer } from "../../src/models/transformers/flux.ts";
 import { readFluxConfig } from "../../src/models/transformers/flux-config.ts";
 import { COMPUTE_TYPES } from "../../src/onnx/dtype.ts";
@@ -23,7 +24,7 @@ const CASES = new Set(["tiny-bluebird", "plain-square", "odd-other-size"]);
 
 describe.each(editCases.filter(({ name }) => CASES.has(name)))("the edit $name", (edit) => {
   it("has the same first velocity in float16", async () => {
-    const networks = await Networks.load(await open(edit.checkpoint), { threads: 1, computeType: "float16" });
+    const networks = await loadNetworks(await open(edit.checkpoint), { threads: 1, computeType: "float16" });
     const tensors = await readTensors(`cases/${edit.name}.safetensors`);
     const velocity = await firstVelocity(networks, tensors, edit.guidance);
     await networks.dispose();
@@ -35,7 +36,7 @@ describe.each(editCases.filter(({ name }) => CASES.has(name)))("the edit $name",
 });
 
 it("adds adapters in the type that a layer computes in", async () => {
-  const networks = await Networks.load(
+  const networks = await loadNetworks(
     await open("test/fixtures/checkpoints/plain"),
     { threads: 1, computeType: "float16" },
     { isAdaptable: true },
@@ -54,13 +55,14 @@ it("adds adapters in the type that a layer computes in", async () => {
   };
   const angles = filled((networks.textLength + 2) * (headSize / 2));
   const [modulation] = await networks.modulations(Float32Array.of(0.5), 1, prompt);
-  const velocity = (): Promise<Float32Array> =>
+  const velocity = (adapters?: Adapters): Promise<Float32Array> =>
     networks.velocity({
       latents: filled(inChannels),
       referenceLatents: filled(inChannels),
       rotary: { cos: angles, sin: angles },
       prompt,
       modulation: modulation!,
+      adapters,
     });
   const before = await velocity();
   const ones = (length: number): Float32Array => new Float32Array(length).fill(0.1);
@@ -70,8 +72,8 @@ it("adds adapters in the type that a layer computes in", async () => {
     ["single_transformer_blocks.1.attn.to_v", width],
     ["proj_out", networks.flux.outChannels],
   ] as const) {
-    networks.adapt(new Map([[key, { rank: 1, down: ones(width), up: ones(rows) }]]));
-    expect(difference(await velocity(), before).largest, key).toBeGreaterThan(1e-3);
+    const adapters = new Map([[key, { rank: 1, down: ones(width), up: ones(rows) }]]);
+    expect(difference(await velocity(adapters), before).largest, key).toBeGreaterThan(1e-3);
   }
   await networks.dispose();
 });
@@ -111,7 +113,7 @@ describe("the graph", () => {
 
 it("has types that fit throughout in bfloat16, and no kernels on the processor", async () => {
   // The runtime checks every operator's types before it looks for the first kernel.
-  const loading = Networks.load(await open("checkpoints/tiny"), { threads: 1, computeType: "bfloat16" });
+  const loading = loadNetworks(await open("checkpoints/tiny"), { threads: 1, computeType: "bfloat16" });
   await expect(loading).rejects.toEqual(
     refusal(
       "RUNTIME_FAILED",

@@ -7,7 +7,7 @@ import { decodePicture } from "../../src/images/decode.ts";
 import { encodePicture } from "../../src/images/encode.ts";
 import type { GrayPicture, Picture } from "../../src/images/picture.ts";
 import { resizePicture } from "../../src/images/resize.ts";
-import type { EditStep } from "../../src/pipelines/flux1-kontext/edit.ts";
+import type { EditStep } from "../../src/engine/model.ts";
 import { createEngine, type Engine } from "../../src/engine/engine.ts";
 import { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import type { EditRequest } from "../../src/engine/request.ts";

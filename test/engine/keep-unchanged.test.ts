@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { GrayPicture, Picture } from "../../src/images/picture.ts";
-import { findKept, layKept } from "../../src/engine/keep-unchanged.ts";
+import { findKept, composite } from "../../src/engine/keep-unchanged.ts";
 import { gradient, noise } from "../images/samples.ts";
 
 const CELL = 8;
@@ -93,16 +93,16 @@ describe("what an edit left alone", () => {
   });
 });
 
-describe("layKept", () => {
+describe("composite", () => {
   it("puts the source where the mask is white, and mixes where it is grey", () => {
     const result = grey(3, 1, 10);
-    layKept(result, grey(3, 1, 210), { width: 3, height: 1, data: Uint8Array.of(255, 0, 51) });
+    composite(result, grey(3, 1, 210), { width: 3, height: 1, data: Uint8Array.of(255, 0, 51) });
     expect([...result.data]).toEqual([210, 210, 210, 10, 10, 10, 50, 50, 50]);
   });
 
   it("stretches the mask with centres on centres", () => {
     const result = grey(8, 2, 0);
-    layKept(result, grey(8, 2, 200), { width: 2, height: 1, data: Uint8Array.of(0, 255) });
+    composite(result, grey(8, 2, 200), { width: 2, height: 1, data: Uint8Array.of(0, 255) });
     const line = [0, 0, 25, 75, 125, 175, 200, 200];
     const reds = result.data.filter((_, index) => index % 3 === 0);
     expect([...reds]).toEqual([...line, ...line]);
@@ -111,7 +111,7 @@ describe("layKept", () => {
   it("leaves a source of which all is kept exactly as it is", () => {
     const source = noise(40, 30);
     const result = grey(40, 30);
-    layKept(result, source, { width: 5, height: 4, data: new Uint8Array(20).fill(255) });
+    composite(result, source, { width: 5, height: 4, data: new Uint8Array(20).fill(255) });
     expect(result).toEqual(source);
   });
 });

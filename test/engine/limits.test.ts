@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { readNetworkSizes } from "../../src/engine/forecast.ts";
+import { readModelPlan } from "../../src/engine/forecast.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { refusal } from "../support/refusal.ts";
 import { copyOfCheckpoint } from "../support/temporary.ts";
@@ -61,7 +61,7 @@ describe.each(Object.entries(LIMITS))("%s", (file, limits) => {
     for (const value of [limit + 1, 1e9, 2 ** 60, -1, 1.5, "8", [8]]) {
       const { folder, changed } = await checkpointWith(file, { [field]: value });
       const sentence = `In ${changed}, ${field} must be a whole number from `;
-      const error: unknown = await readNetworkSizes(folder, {}).catch((cause: unknown) => cause);
+      const error: unknown = await readModelPlan(folder, {}).catch((cause: unknown) => cause);
       expect(error).toEqual(refusal("CHECKPOINT_INVALID", /^In .* to \d+ and is [^\n]+\.$/));
       expect((error as Error).message).toContain(sentence);
       expect((error as Error).message).toContain(` to ${limit} and is `);

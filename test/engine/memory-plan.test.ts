@@ -3,20 +3,18 @@ import { promisify } from "node:util";
 import { describe, expect, it, type TestContext } from "vitest";
 import { inRepository } from "../../bench/paths.ts";
 import { checkMemory } from "../../src/engine/memory-check.ts";
-import { type EditExtent, isResident, planMemory, WEIGHTS_KINDS } from "../../src/engine/memory-plan.ts";
-import { PUBLISHED_SIZES } from "../../src/pipelines/flux1-kontext/published.ts";
+import { WEIGHTS_KINDS } from "../../src/engine/component.ts";
+import { squareEdit as edit } from "../../src/engine/extent.ts";
+import { type ComponentNeeds, isResident, planMemory } from "../../src/engine/memory-plan.ts";
+import { PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
 import { refusal } from "../support/refusal.ts";
 
 const GB = 1e9;
-const edit = (side: number): EditExtent => ({
-  target: { width: side, height: side },
-  reference: { width: side, height: side },
-  numSteps: 28,
-  isNegativeUsed: false,
-});
 const both = (kind: (typeof WEIGHTS_KINDS)[number]) => ({ transformer: kind, t5: kind });
 const published = (kind: (typeof WEIGHTS_KINDS)[number], side = 1024, limitBytes = Infinity) =>
-  planMemory(PUBLISHED_SIZES, kind, edit(side), limitBytes);
+  planMemory(PUBLISHED_PLAN, kind, edit(side), limitBytes);
+const component = (name: string, ...plan: Parameters<typeof published>): ComponentNeeds =>
+  published(...plan).components[name]!;
 
 /** What one network is planned to take, and what it takes in a process of its own. */
 async function measure(
@@ -32,16 +30,16 @@ async function measure(
 
 describe("the memory plan of the published model", () => {
   it("has 8.5 thousand millions of weights in every step, 3.3 once an edit, and what they weigh", () => {
-    const { transformer, modulation } = published("int8").components;
+    const [transformer, modulation] = [component("transformer", "int8"), component("modulation", "int8")];
     expect(transformer.parameters + modulation.parameters).toBe(11_901_408_320);
     // A byte each, and a 32-bit scale to 128 of them.
     expect(transformer.privateBytes / transformer.parameters).toBeCloseTo(1 + 4 / 128, 2);
-    expect(published("int4").components.transformer.privateBytes / transformer.parameters).toBeCloseTo(
+    expect(component("transformer", "int4").privateBytes / transformer.parameters).toBeCloseTo(
       1 / 2 + 4 / 128,
       2,
     );
     // The noise levels' layers have 8 bits at least.
-    expect(published("int4").components.modulation).toEqual(modulation);
+    expect(component("modulation", "int4")).toEqual(modulation);
   });
 
   it("takes less the fewer bits there are, and leaves 16 bits in their files", () => {
@@ -49,7 +47,7 @@ describe("the memory plan of the published model", () => {
     expect(fp32!.peakBytes).toBeGreaterThan(int8!.peakBytes);
     expect(int8!.peakBytes).toBeGreaterThan(int4!.peakBytes);
     expect(bf16).toEqual(fp16);
-    const { privateBytes, mappedBytes, parameters } = bf16!.components.transformer;
+    const { privateBytes, mappedBytes, parameters } = bf16!.components["transformer"]!;
     expect(mappedBytes / parameters).toBeCloseTo(2, 2);
     expect(privateBytes).toBeLessThan(0.1 * GB);
   });
@@ -67,28 +65,28 @@ describe("the memory plan of the published model", () => {
     expect(published("int4", 1024, 10 * GB).tileSide).toBe(512);
     expect(published("int4", 1024, 2 * GB).tileSide).toBe(256);
     const [whole, tiled] = [published("int8"), published("int8", 1024, 10 * GB)].map(
-      ({ components }) => components.decoder.workingBytes,
+      ({ components }) => components["decoder"]!.workingBytes,
     );
     expect(tiled!).toBeLessThan(whole! / 3);
   });
 
   it("grows with the picture and with the second pass of a negative prompt", () => {
-    expect(published("int8", 1024).components.transformer.workingBytes).toBeGreaterThan(
-      2 * published("int8", 512).components.transformer.workingBytes,
+    expect(component("transformer", "int8", 1024).workingBytes).toBeGreaterThan(
+      2 * component("transformer", "int8", 512).workingBytes,
     );
-    const both = planMemory(PUBLISHED_SIZES, "int8", { ...edit(512), isNegativeUsed: true }, Infinity);
+    const both = planMemory(PUBLISHED_PLAN, "int8", { ...edit(512), isNegativeUsed: true }, Infinity);
     // A noise level has 344 vectors of 3,072 numbers.
     expect(both.heldBytes - published("int8", 512).heldBytes).toBe(28 * 344 * 3072 * 4);
   });
 
   it("refuses what cannot fit, with the numbers, and says what would need less", () => {
-    expect(() => checkMemory(PUBLISHED_SIZES, both("fp32"), edit(1024), 24 * GB)).toThrow(
+    expect(() => checkMemory(PUBLISHED_PLAN, both("fp32"), edit(1024), 24 * GB)).toThrow(
       refusal(
         "MEMORY_INSUFFICIENT",
         /^An edit at 1024x1024 needs about \d\d\.\d GB of memory with fp32 weights \(\d\.\d GB with int4\), and 24\.0 GB may be used\.$/,
       ),
     );
-    expect(checkMemory(PUBLISHED_SIZES, both("int8"), edit(1024), 24 * GB)).toEqual(
+    expect(checkMemory(PUBLISHED_PLAN, both("int8"), edit(1024), 24 * GB)).toEqual(
       published("int8", 1024, 24 * GB),
     );
   });
@@ -96,8 +94,8 @@ describe("the memory plan of the published model", () => {
   it("has room for LoRAs, or says what they take", () => {
     const { peakBytes } = published("int8", 512, 16 * GB);
     const withLoras = { ...edit(512), loraBytes: 8 * GB };
-    expect(planMemory(PUBLISHED_SIZES, "int8", withLoras, 24 * GB).peakBytes).toBe(peakBytes + 8 * GB);
-    expect(() => checkMemory(PUBLISHED_SIZES, both("int8"), withLoras, 16 * GB)).toThrow(
+    expect(planMemory(PUBLISHED_PLAN, "int8", withLoras, 24 * GB).peakBytes).toBe(peakBytes + 8 * GB);
+    expect(() => checkMemory(PUBLISHED_PLAN, both("int8"), withLoras, 16 * GB)).toThrow(
       refusal(
         "MEMORY_INSUFFICIENT",
         /\(\d+\.\d GB with int4\), 8\.0 GB of it for LoRAs, and 16\.0 GB may be used\.$/,

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodePicture } from "../../src/images/decode.ts";
 import { type Picture, pictureToPixels, pixelsToPicture } from "../../src/images/picture.ts";
 import { resizePicture } from "../../src/images/resize.ts";
-import { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
+import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import { fitSketcher, type LatentSketcher } from "../../src/engine/preview.ts";
 import { drawSample } from "../../src/engine/preview-samples.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
@@ -13,7 +14,7 @@ import { psnr } from "../support/compare.ts";
 import { fixtures, root } from "../support/fixtures.ts";
 
 const open = async (folder: string): Promise<Networks> =>
-  Networks.load(await Checkpoint.open(folder), { threads: 1 });
+  loadNetworks(await Checkpoint.open(folder), { threads: 1 });
 
 /** The latents of a picture, and what the autoencoder makes of them. */
 async function roundTrip(networks: Networks, picture: Picture) {

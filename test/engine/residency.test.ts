@@ -3,13 +3,9 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { Component } from "../../src/engine/component.ts";
 import { createEngine } from "../../src/engine/engine.ts";
-import {
-  type ComponentName,
-  COMPONENTS,
-  type MemoryPlan,
-  planMemory,
-} from "../../src/engine/memory-plan.ts";
-import { PUBLISHED_SIZES } from "../../src/pipelines/flux1-kontext/published.ts";
+import { squareEdit } from "../../src/engine/extent.ts";
+import { type MemoryPlan, planMemory } from "../../src/engine/memory-plan.ts";
+import { PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
 import { Residency } from "../../src/engine/residency.ts";
 import { input } from "../../src/onnx/graph.ts";
 import { relu } from "../../src/onnx/ops.ts";
@@ -19,30 +15,31 @@ import { refusal } from "../support/refusal.ts";
 
 const GB = 1e9;
 const folderOf = (name: string): string => path.join(fixtures, "checkpoints", name);
-const side = { width: 512, height: 512 };
-const edit = { target: side, reference: side, numSteps: 28, isNegativeUsed: false };
+const edit = squareEdit(512);
+const COMPONENTS = PUBLISHED_PLAN.components.map(({ name }) => name);
 
 /** Networks of no weights that are taken to be as large as the published ones. */
 function residencyOf(plan: MemoryPlan, limitBytes: number) {
   const components = COMPONENTS.map((name) => {
     const outputs = { y: relu(input("x", "float32", [1])) };
-    return new Component(name, outputs, new WeightSet(name, new Map()), { threads: 1 });
+    const weights = new WeightSet(name, new Map());
+    return new Component(name, { outputs, weights, runtime: { threads: 1 } });
   });
   const residency = new Residency(components, plan, limitBytes);
-  const run = async (name: ComponentName): Promise<ComponentName[]> => {
+  const run = async (name: string): Promise<string[]> => {
     const component = components.find((one) => one.name === name)!;
     const { y } = await residency.run(component, { x: { data: Float32Array.of(2), shape: [1] } });
     expect([...(y!.data as Float32Array)]).toEqual([2]);
     return loaded();
   };
-  const loaded = (): ComponentName[] => components.filter((one) => one.isLoaded).map(({ name }) => name);
+  const loaded = (): string[] => components.filter((one) => one.isLoaded).map(({ name }) => name);
   return { residency, run, loaded };
 }
 
 describe("which networks are loaded", () => {
   it("is all of them, before the first edit, where all fit", async () => {
-    const { residency, loaded } = residencyOf(planMemory(PUBLISHED_SIZES, "int8", edit, 64 * GB), 64 * GB);
-    const plan = planMemory(PUBLISHED_SIZES, "int8", edit, 64 * GB);
+    const { residency, loaded } = residencyOf(planMemory(PUBLISHED_PLAN, "int8", edit, 64 * GB), 64 * GB);
+    const plan = planMemory(PUBLISHED_PLAN, "int8", edit, 64 * GB);
     expect(residency.isWhole).toBe(true);
     await residency.follow(plan);
     expect(loaded()).toEqual([...COMPONENTS]);
@@ -51,7 +48,7 @@ describe("which networks are loaded", () => {
   });
 
   it("is one large one at a time where they do not fit beside each other", async () => {
-    const plan = planMemory(PUBLISHED_SIZES, "int8", edit, 12 * GB);
+    const plan = planMemory(PUBLISHED_PLAN, "int8", edit, 12 * GB);
     const { residency, run, loaded } = residencyOf(plan, 12 * GB);
     await residency.follow(plan);
     expect(loaded()).toEqual([]);
@@ -66,7 +63,7 @@ describe("which networks are loaded", () => {
   });
 
   it("is the transformer all the time where text encoders come and go beside it", async () => {
-    const plan = planMemory(PUBLISHED_SIZES, "int8", edit, 22 * GB);
+    const plan = planMemory(PUBLISHED_PLAN, "int8", edit, 22 * GB);
     const { run } = residencyOf(plan, 22 * GB);
     for (const name of COMPONENTS) await run(name);
     // A second edit: what is in the way is the modulation's network, and later T5.

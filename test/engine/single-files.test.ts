@@ -6,7 +6,7 @@ import { rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createEngine } from "../../src/engine/engine.ts";
-import { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
 import { Checkpoint, type SingleFiles } from "../../src/weights/checkpoint.ts";
 import { difference } from "../support/compare.ts";
 import { fixtures, type FixtureTensor, readTensors } from "../support/fixtures.ts";
@@ -27,7 +27,7 @@ const CASES = {
 /** What the networks of a folder, some of them replaced, make of the first step and the picture of its case. */
 async function run(name: keyof typeof CASES, files: SingleFiles = {}, folder = folderOf(name)) {
   const tensors = await readTensors(`cases/${name}-square.safetensors`);
-  const networks = await Networks.load(await Checkpoint.open(folder, files), { threads: 1 });
+  const networks = await loadNetworks(await Checkpoint.open(folder, files), { threads: 1 });
   const { width, height, guidance } = CASES[name];
   const velocity = await firstVelocity(networks, tensors, guidance);
   const size = { width, height };
@@ -79,7 +79,7 @@ describe("a text encoder's single file", () => {
     "both names": ["shared.weight", "encoder.embed_tokens.weight"],
   };
   const encode = async (checkpoint: Checkpoint): Promise<Float32Array> => {
-    const networks = await Networks.load(checkpoint, { threads: 1 });
+    const networks = await loadNetworks(checkpoint, { threads: 1 });
     const { promptEmbeds } = await networks.encodePrompt("a red bird");
     await networks.dispose();
     return promptEmbeds.data as Float32Array;

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
+import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import { isTiled, type Planes, runInTiles } from "../../src/engine/tiles.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { difference } from "../support/compare.ts";
@@ -18,7 +19,7 @@ describe.each(["plain", "odd"])("the autoencoder of %s in tiles", (name) => {
   let networks: Networks;
   let tensors: Map<string, FixtureTensor>;
   beforeAll(async () => {
-    networks = await Networks.load(await Checkpoint.open(folderOf(name)), { threads: 1 });
+    networks = await loadNetworks(await Checkpoint.open(folderOf(name)), { threads: 1 });
     tensors = await readTensors(`tiles/${name}.safetensors`);
   });
 

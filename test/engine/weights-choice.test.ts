@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { WeightsKind } from "../../src/engine/memory-plan.ts";
-import { PUBLISHED_SIZES } from "../../src/pipelines/flux1-kontext/published.ts";
+import type { WeightsKind } from "../../src/engine/component.ts";
+import { PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
 import { chooseKinds, kindsText, type WeightsChoice } from "../../src/engine/weights-choice.ts";
 import { WeightSet } from "../../src/weights/weight-set.ts";
 import type { WeightSource } from "../../src/weights/weight-source.ts";
@@ -16,7 +16,11 @@ const ggufOf = (bits: number): WeightSource => ({
   weights: () => [{ key: "a", shape: [2, 128], rows: () => Promise.reject(new Error("not read")) }],
 });
 const choose = (choice: WeightsChoice, limitBytes: number, transformer: WeightSet | WeightSource = files) =>
-  chooseKinds(choice, { transformer, t5: files }, PUBLISHED_SIZES, limitBytes);
+  chooseKinds(
+    choice,
+    { ...PUBLISHED_PLAN, stored: { transformer, t5: files, clip: files, vae: files } },
+    limitBytes,
+  );
 
 describe("the weights of the published model", () => {
   it.each<[number, WeightsKind]>([
@@ -53,7 +57,7 @@ describe("a GGUF file", () => {
   it("is one thing and T5 another", () => {
     const kinds = choose("auto", 128 * GB, ggufOf(4.5));
     expect(kinds).toEqual({ transformer: "int4", t5: "fp32" });
-    expect(kindsText(kinds)).toBe("int4 (T5 fp32)");
+    expect(kindsText(kinds)).toBe("transformer int4, t5 fp32");
   });
 
   it("cannot be float32", () => {

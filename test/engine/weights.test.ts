@@ -4,7 +4,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { decodePicture } from "../../src/images/decode.ts";
 import { createEngine, type EngineOptions, SHIPPED_CHECKPOINT } from "../../src/engine/engine.ts";
-import type { WeightsKind } from "../../src/engine/memory-plan.ts";
+import type { WeightsKind } from "../../src/engine/component.ts";
 import { psnr } from "../support/compare.ts";
 import { fixtures, root } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";

@@ -1,7 +1,7 @@
 import { copyFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { LoraShelf } from "../../src/lora/registry.ts";
+import { LoraRegistry } from "../../src/lora/registry.ts";
 import type { LoraUse } from "../../src/lora/use.ts";
 import { createFindTarget } from "../../src/pipelines/flux1-kontext/lora-targets.ts";
 import { readFluxConfig } from "../../src/models/transformers/flux-config.ts";
@@ -13,16 +13,16 @@ import { readComponent } from "../support/weights.ts";
 const { config } = await readComponent("plain", "transformer");
 const findTarget = createFindTarget(readFluxConfig(config));
 const fileOf = (name: string): string => path.join(fixtures, "loras", `${name}.safetensors`);
-const use = async (shelf: LoraShelf, uses: readonly LoraUse[]) => (await shelf.choose(uses)).read();
+const use = async (registry: LoraRegistry, uses: readonly LoraUse[]) => (await registry.choose(uses)).read();
 const LAYER = "transformer_blocks.0.attn.to_q";
 
 describe("the LoRAs of an engine", () => {
   it("are joined along the rank, with every factor in B", async () => {
-    const shelf = new LoraShelf({ peft: fileOf("peft"), xlabs: fileOf("xlabs") }, findTarget);
+    const registry = new LoraRegistry({ peft: fileOf("peft"), xlabs: fileOf("xlabs") }, findTarget);
     const [peft, xlabs, both] = await Promise.all(
       [["peft"], ["xlabs"], ["peft", "xlabs"]].map(async (names) => {
         const uses = names.map((name, index) => ({ name, scale: index === 0 ? 1 : -3 }));
-        return (await use(shelf, uses)).adapters.get(LAYER)!;
+        return (await use(registry, uses)).adapters.get(LAYER)!;
       }),
     );
     expect(both!.rank).toBe(peft!.rank + xlabs!.rank);
@@ -35,8 +35,8 @@ describe("the LoRAs of an engine", () => {
   it("are read once, and anew when their file has changed", async () => {
     const file = path.join(await temporaryFolder(), "style.safetensors");
     await copyFile(fileOf("peft"), file);
-    const shelf = new LoraShelf({ style: file }, findTarget);
-    const style = async () => (await use(shelf, [{ name: "style", scale: 1 }])).adapters;
+    const registry = new LoraRegistry({ style: file }, findTarget);
+    const style = async () => (await use(registry, [{ name: "style", scale: 1 }])).adapters;
     const first = await style();
     expect(await style()).toBe(first);
     await copyFile(fileOf("xlabs"), file);
@@ -49,8 +49,8 @@ describe("the LoRAs of an engine", () => {
   });
 
   it("say which keys have no place, by the LoRA's name", async () => {
-    const shelf = new LoraShelf({ control: fileOf("control"), peft: fileOf("peft") }, findTarget);
-    const { notices } = await use(shelf, [
+    const registry = new LoraRegistry({ control: fileOf("control"), peft: fileOf("peft") }, findTarget);
+    const { notices } = await use(registry, [
       { name: "peft", scale: 1 },
       { name: "control", scale: 1 },
     ]);
@@ -62,8 +62,8 @@ describe("the LoRAs of an engine", () => {
   });
 
   it("are known by their names alone", async () => {
-    const shelf = new LoraShelf({ peft: fileOf("peft") }, findTarget);
-    await expect(use(shelf, [{ name: fileOf("xlabs"), scale: 1 }])).rejects.toEqual(
+    const registry = new LoraRegistry({ peft: fileOf("peft") }, findTarget);
+    await expect(use(registry, [{ name: fileOf("xlabs"), scale: 1 }])).rejects.toEqual(
       refusal("INVALID_PARAMETER", /^loras: there is no LoRA ".*xlabs.*"; known are peft\.$/),
     );
   });

@@ -1,4 +1,5 @@
 /** The velocity of a fixture's first step, from what the reference gives the transformer there. */
+import type { Adapters } from "../../src/engine/components.ts";
 import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import type { FixtureTensor } from "./fixtures.ts";
 
@@ -7,6 +8,7 @@ export async function firstVelocity(
   networks: Networks,
   tensors: ReadonlyMap<string, FixtureTensor>,
   guidance: number,
+  adapters?: Adapters,
 ): Promise<Float32Array> {
   const floats = (key: string): Float32Array => tensors.get(key)!.data as Float32Array;
   const half = (key: string): Float32Array => floats(key).filter((_, index) => index % 2 === 0);
@@ -20,12 +22,18 @@ export async function firstVelocity(
     t5TokenIds: [],
     isCut: false,
   };
-  const [modulation] = await networks.modulations(floats("sigmas").subarray(0, 1), guidance, prompt);
+  const [modulation] = await networks.modulations(
+    floats("sigmas").subarray(0, 1),
+    guidance,
+    prompt,
+    adapters,
+  );
   return networks.velocity({
     latents: floats("noise"),
     referenceLatents: floats("referenceLatents"),
     rotary: { cos: half("rotaryCos"), sin: half("rotarySin") },
     prompt,
     modulation: modulation!,
+    adapters,
   });
 }

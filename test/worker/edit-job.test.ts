@@ -6,7 +6,7 @@ import { RetouchError } from "../../src/errors.ts";
 import { decodePicture } from "../../src/images/decode.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import type { JobEdit, JobProgress, JobResult } from "../../src/jobs/job.ts";
-import type { EditOptions, EditResult } from "../../src/engine/engine.ts";
+import type { EditOptions, EditResult } from "../../src/engine/run-edit.ts";
 import { resolveRequest, type EditRequest } from "../../src/engine/request.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents } from "../../src/net/agents.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
-import type { EditStep } from "../../src/pipelines/flux1-kontext/edit.ts";
+import type { EditStep } from "../../src/engine/model.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { warmUp } from "../../src/worker/warm-up.ts";
 

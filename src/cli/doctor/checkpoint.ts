@@ -4,8 +4,8 @@ import path from "node:path";
 import {
   checkpointName,
   parametersOf,
-  PUBLISHED_SIZES,
-  readNetworkSizes,
+  PUBLISHED_PLAN,
+  readModelPlan,
   RetouchError,
   SHIPPED_CHECKPOINT,
 } from "../../index.ts";
@@ -14,40 +14,31 @@ import { sizeText } from "../../machine/size-text.ts";
 import { checkpointFolder } from "../checkpoint.ts";
 import type { Question, Section, Subject } from "./section.ts";
 
-/** Folders of a checkpoint, with the networks in them. */
-const FOLDERS = {
-  text_encoder: ["clip"],
-  text_encoder_2: ["t5"],
-  vae: ["encoder", "decoder"],
-  transformer: ["modulation", "transformer"],
-} as const;
-
 /** What is examined: a checkpoint that is there, or the published one by its sizes alone. */
 export async function readSubject(asked: Question): Promise<Subject> {
   const { model } = asked;
   if (model !== undefined) {
-    if (model === PUBLISHED) return { ...asked, name: model, sizes: PUBLISHED_SIZES };
+    if (model === PUBLISHED) return { ...asked, name: model, plan: PUBLISHED_PLAN };
     throw new RetouchError(
       "INVALID_PARAMETER",
       `--model must be ${PUBLISHED}, whose sizes are known without its files; --checkpoint takes others.`,
     );
   }
   const folder = (await checkpointFolder(asked.checkpoint)) ?? SHIPPED_CHECKPOINT;
-  return { ...asked, name: checkpointName(folder), sizes: await readNetworkSizes(folder, asked), folder };
+  return { ...asked, name: checkpointName(folder), plan: await readModelPlan(folder, asked), folder };
 }
 
 export async function examineCheckpoint(subject: Subject): Promise<Section> {
-  const { name, sizes, folder } = subject;
-  const parameters = parametersOf(sizes);
+  const { name, plan, folder } = subject;
   const files: Record<string, string | undefined> = {
     transformer: subject.transformer,
     vae: subject.vae,
     text_encoder_2: subject.textEncoder,
   };
   const components: Record<string, { parameters: number; fileBytes: number | null }> = {};
-  for (const [component, networks] of Object.entries(FOLDERS)) {
+  for (const [component, count] of Object.entries(parametersOf(plan))) {
     components[component] = {
-      parameters: networks.reduce((sum, network) => sum + parameters[network], 0),
+      parameters: count,
       fileBytes:
         folder === undefined ? null : await weightBytes(files[component] ?? path.join(folder, component)),
     };

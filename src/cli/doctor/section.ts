@@ -1,5 +1,5 @@
 /** What a part of `retouch doctor` is; each has a file of its own beside this one. */
-import type { NetworkSizes } from "../../index.ts";
+import type { ModelPlan } from "../../index.ts";
 
 /** What is asked about, as the flags say it. */
 export interface Question {
@@ -17,7 +17,7 @@ export interface Question {
 /** What is examined. */
 export interface Subject extends Question {
   name: string;
-  sizes: NetworkSizes;
+  plan: ModelPlan;
   /** Absent where no files are here. */
   folder?: string | undefined;
 }

@@ -17,17 +17,17 @@ const SIDES = [512, 1024];
 /** Kinds with a file of their own, which is made of the checkpoint's; 16 bits it has itself, as a rule. */
 const CONVERTED: ReadonlySet<WeightsKind> = new Set(["int8", "int4"]);
 
-export async function examineWeights({ sizes, memoryLimit }: Subject): Promise<Section> {
+export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Section> {
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
   const speed = await measureGemmSpeed();
   // A small network draws nothing at sizes that it was not trained for.
-  const { sampleSize } = sizes.autoencoder;
-  const sides = sampleSize < SIDES[0]! ? [sampleSize] : SIDES;
+  const nativeSize = Math.sqrt(plan.native.area);
+  const sides = nativeSize < SIDES[0]! ? [nativeSize] : SIDES;
   const kinds = WEIGHTS_KINDS.map((kind) => {
-    const edits = sides.map((side) => forecast(sizes, kind, side, { limitBytes, speed }));
-    return { kind, fileBytes: CONVERTED.has(kind) ? convertedBytes(sizes, kind) : null, edits };
+    const edits = sides.map((side) => forecast(plan, kind, side, { limitBytes, speed }));
+    return { kind, fileBytes: CONVERTED.has(kind) ? convertedBytes(plan, kind) : null, edits };
   });
-  const recommended = fittingKind(sizes, limitBytes);
+  const recommended = fittingKind(plan, limitBytes);
   return {
     title: "Weights: estimates for an edit of 28 steps",
     name: "weights",

@@ -21,7 +21,7 @@ const TIME_SCALE = 1000;
  * @returns `modulation` [steps, modulationSize]
  */
 export function fluxModulation(config: FluxConfig, weights: WeightScope): Record<"modulation", Value> {
-  const width = config.numHeads * config.headSize;
+  const width = widthOf(config);
   const embedders = weights.child("time_text_embed");
   const embed = (name: string, x: Value): Value => {
     const scope = embedders.child(name);
@@ -34,43 +34,86 @@ export function fluxModulation(config: FluxConfig, weights: WeightScope): Record
     embedding = ops.add(embedding, embed("guidance_embedder", sinusoidalEmbedding(guidance)));
   }
   const pooled = input("pooledPromptEmbeds", "float32", [1, config.pooledSize]);
-  const steering = ops.silu(ops.add(embedding, embed("text_embedder", pooled)));
+  const temb = ops.silu(ops.add(embedding, embed("text_embedder", pooled)));
   const vectors = modulationLayers(config).map(({ key, numVectors }) =>
-    linear(weights, key, steering, numVectors * width),
+    linear(weights, key, temb, numVectors * width),
   );
   return { modulation: ops.concat(vectors, 1) };
 }
 
-/** Numbers of one step: every vector of every block, and the last norm's. */
-export const modulationSize = (config: FluxConfig): number => numVectorsOf(config) * vectorSize(config);
-
-/**
- * The input `modulation` [modulationSize] of the transformer, as a function that hands out the next `count` vectors
- * [C]; the blocks ask in the order in which `fluxModulation` wrote.
- */
-export function modulationInput(config: FluxConfig): (count: number) => Value[] {
-  const modulation = input("modulation", "float32", [modulationSize(config)]);
-  const vectors = ops.split(modulation, numVectorsOf(config), 0);
-  return (count) => vectors.splice(0, count);
+/** What one adaptive norm does to a stream, [C] each. */
+export interface Modulation {
+  shift: Value;
+  scale: Value;
+  /** What the output of the layer behind the norm is multiplied by. */
+  gate: Value;
 }
 
-/** The linear layers behind the vectors: blocks in order, then the norm before the output. */
-function modulationLayers(config: FluxConfig): { key: string; numVectors: number }[] {
-  const indices = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
-  return [
-    ...indices(config.numDoubleBlocks).flatMap((index) => [
-      { key: `transformer_blocks.${index}.norm1.linear`, numVectors: 6 },
-      { key: `transformer_blocks.${index}.norm1_context.linear`, numVectors: 6 },
-    ]),
-    ...indices(config.numSingleBlocks).map((index) => ({
-      key: `single_transformer_blocks.${index}.norm.linear`,
-      numVectors: 3,
+/** The two norms of a stream in a double-stream block. */
+export interface StreamModulation {
+  attention: Modulation;
+  mlp: Modulation;
+}
+
+export interface FluxModulation {
+  /** By the block's index. */
+  doubleBlocks: readonly { image: StreamModulation; text: StreamModulation }[];
+  singleBlocks: readonly Modulation[];
+  /** Of the norm before the output. */
+  output: Omit<Modulation, "gate">;
+}
+
+/** Numbers of one step: every vector of every block, and the last norm's. */
+export const modulationSize = (config: FluxConfig): number => numVectorsOf(config) * widthOf(config);
+
+/** The input `modulation` [modulationSize] of the transformer, by block and norm. */
+export function modulationInput(config: FluxConfig): FluxModulation {
+  const modulation = input("modulation", "float32", [modulationSize(config)]);
+  const vectors = ops.split(modulation, numVectorsOf(config), 0);
+  const offsets = new Map<string, number>();
+  let offset = 0;
+  for (const { key, numVectors } of modulationLayers(config)) {
+    offsets.set(key, offset);
+    offset += numVectors;
+  }
+  // As `AdaLayerNormZero` chunks what its layer gives: shift, scale, gate, and the same for the feed-forward layer.
+  const zero = (key: string, skipped = 0): Modulation => {
+    const [shift, scale, gate] = vectors.slice(offsets.get(key)! + skipped) as [Value, Value, Value];
+    return { shift, scale, gate };
+  };
+  const stream = (key: string): StreamModulation => ({ attention: zero(key), mlp: zero(key, 3) });
+  // `AdaLayerNormContinuous` has the scale first.
+  const [scale, shift] = vectors.slice(offsets.get(OUTPUT_KEY)) as [Value, Value];
+  return {
+    doubleBlocks: indices(config.numDoubleBlocks).map((index) => ({
+      image: stream(imageKey(index)),
+      text: stream(textKey(index)),
     })),
-    { key: "norm_out.linear", numVectors: 2 },
+    singleBlocks: indices(config.numSingleBlocks).map((index) => zero(singleKey(index))),
+    output: { shift, scale },
+  };
+}
+
+const imageKey = (block: number): string => `transformer_blocks.${block}.norm1.linear`;
+const textKey = (block: number): string => `transformer_blocks.${block}.norm1_context.linear`;
+const singleKey = (block: number): string => `single_transformer_blocks.${block}.norm.linear`;
+const OUTPUT_KEY = "norm_out.linear";
+
+const indices = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+/** The linear layers behind the vectors, in the order in which `modulation` holds them. */
+function modulationLayers(config: FluxConfig): { key: string; numVectors: number }[] {
+  return [
+    ...indices(config.numDoubleBlocks).flatMap((block) => [
+      { key: imageKey(block), numVectors: 6 },
+      { key: textKey(block), numVectors: 6 },
+    ]),
+    ...indices(config.numSingleBlocks).map((block) => ({ key: singleKey(block), numVectors: 3 })),
+    { key: OUTPUT_KEY, numVectors: 2 },
   ];
 }
 
-const vectorSize = (config: FluxConfig): number => config.numHeads * config.headSize;
+const widthOf = (config: FluxConfig): number => config.numHeads * config.headSize;
 const numVectorsOf = (config: FluxConfig): number =>
   modulationLayers(config).reduce((sum, { numVectors }) => sum + numVectors, 0);
 

@@ -9,7 +9,7 @@ import { input, scalar, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
 import type { WeightScope } from "../../weights/weight-set.ts";
 import type { FluxConfig } from "./flux-config.ts";
-import { modulationInput } from "./flux-modulation.ts";
+import { type Modulation, modulationInput, type StreamModulation } from "./flux-modulation.ts";
 import { batched, headNorm, linear, unbatched } from "../layers.ts";
 
 /** Epsilon of every norm, fixed in the reference implementation. */
@@ -44,7 +44,7 @@ export function fluxTransformer(
   const latents = input("latents", "float32", ["target", config.inChannels]);
   const referenceLatents = input("referenceLatents", "float32", ["reference", config.inChannels]);
   const promptEmbeds = input("promptEmbeds", "float32", [textLength, config.promptSize]);
-  const nextVectors = modulationInput(config);
+  const modulation = modulationInput(config);
   const rotary: RotaryTable = {
     cos: input("rotaryCos", "float32", [1, "tokens", config.headSize / 2]),
     sin: input("rotarySin", "float32", [1, "tokens", config.headSize / 2]),
@@ -55,29 +55,21 @@ export function fluxTransformer(
   let image = embed("x_embedder", images); // [images, C]
   let text = embed("context_embedder", promptEmbeds); // [Lt, C]
 
-  for (let index = 0; index < config.numDoubleBlocks; index += 1) {
+  for (const [index, vectors] of modulation.doubleBlocks.entries()) {
     const block = weights.child("transformer_blocks", index);
-    const [ofImage, ofText] = [nextVectors(6), nextVectors(6)];
-    [text, image] = doubleStreamBlock(
-      config,
-      block,
-      { text, image },
-      { text: ofText, image: ofImage },
-      rotary,
-    );
+    [text, image] = doubleStreamBlock(config, block, { text, image }, vectors, rotary);
   }
 
   let joined = ops.concat([text, image], 0, "tokens"); // [Lt + images, C]
-  for (let index = 0; index < config.numSingleBlocks; index += 1) {
+  for (const [index, vectors] of modulation.singleBlocks.entries()) {
     const block = weights.child("single_transformer_blocks", index);
-    joined = singleStreamBlock(config, block, joined, nextVectors(3), rotary);
+    joined = singleStreamBlock(config, block, joined, vectors, rotary);
   }
 
   // The reference has served its purpose as keys and values; only the target's tokens are predicted.
   const predicted = ops.rowsLike(ops.rows(joined, textLength, Infinity, "images"), latents); // [target, C]
   const target = ops.toFloat32(predicted);
-  const [scale, shift] = nextVectors(2);
-  return { velocity: linear(weights, "proj_out", modulate(target, scale!, shift!), config.outChannels) };
+  return { velocity: linear(weights, "proj_out", modulate(target, modulation.output), config.outChannels) };
 }
 
 interface RotaryTable {
@@ -91,20 +83,19 @@ interface Streams<T> {
   image: T;
 }
 
-/** @param vectors shift, scale and gate before attention, then before the feed-forward layer */
 function doubleStreamBlock(
   config: FluxConfig,
   weights: WeightScope,
   { text, image }: Streams<Value>,
-  vectors: Streams<Value[]>,
+  vectors: Streams<StreamModulation>,
   rotary: RotaryTable,
 ): [text: Value, image: Value] {
   const attention = weights.child("attn");
   const width = config.numHeads * config.headSize;
 
   // Both streams attend to both: text first.
-  const normedText = modulate(text, vectors.text[1]!, vectors.text[0]!);
-  const normedImage = modulate(image, vectors.image[1]!, vectors.image[0]!);
+  const normedText = modulate(text, vectors.text.attention);
+  const normedImage = modulate(image, vectors.image.attention);
   const join = (ofText: Value, ofImage: Value, axis: number): Value =>
     ops.concat([ofText, ofImage], axis, "tokens");
   const query = join(
@@ -131,18 +122,14 @@ function doubleStreamBlock(
     stream: Value,
     attendedStream: Value,
     projection: string,
-    [, , gateAttention, shift, scale, gateMlp]: Value[],
+    { attention: { gate }, mlp }: StreamModulation,
     feedForward: string,
   ): Value => {
-    const afterAttention = gated(
-      stream,
-      gateAttention!,
-      linear(attention, projection, attendedStream, width),
-    );
-    const normedStream = modulate(afterAttention, scale!, shift!);
+    const afterAttention = gated(stream, gate, linear(attention, projection, attendedStream, width));
+    const normedStream = modulate(afterAttention, mlp);
     const up = linear(weights, `${feedForward}.net.0.proj`, normedStream, MLP_RATIO * width);
     const down = linear(weights, `${feedForward}.net.2`, ops.gelu(up, { approximate: true }), width);
-    return gated(afterAttention, gateMlp!, down);
+    return gated(afterAttention, mlp.gate, down);
   };
   return [
     finish(text, attendedText, "to_add_out", vectors.text, "ff_context"),
@@ -154,12 +141,12 @@ function singleStreamBlock(
   config: FluxConfig,
   weights: WeightScope,
   hiddenStates: Value,
-  [shift, scale, gate]: Value[],
+  modulation: Modulation,
   rotary: RotaryTable,
 ): Value {
   const attention = weights.child("attn");
   const width = config.numHeads * config.headSize;
-  const normed = modulate(hiddenStates, scale!, shift!);
+  const normed = modulate(hiddenStates, modulation);
 
   // Attention and the feed-forward layer read the same input and share one output projection.
   const query = normedProjection(config, attention, "to_q", "norm_q", normed);
@@ -167,7 +154,11 @@ function singleStreamBlock(
   const value = linear(attention, "to_v", normed, width);
   const attended = rotaryAttention(config, query, key, value, rotary);
   const mlp = ops.gelu(linear(weights, "proj_mlp", normed, MLP_RATIO * width), { approximate: true });
-  return gated(hiddenStates, gate!, linear(weights, "proj_out", ops.concat([attended, mlp], 1), width));
+  return gated(
+    hiddenStates,
+    modulation.gate,
+    linear(weights, "proj_out", ops.concat([attended, mlp], 1), width),
+  );
 }
 
 /** Query or key, float32 [1, L, H*D]: a linear layer, then each head normalised. */
@@ -197,7 +188,7 @@ function rotaryAttention(
 }
 
 /** norm(x) * (1 + scale) + shift in one operator: the norm's own scale and shift are computed, not learnt. */
-function modulate(x: Value, scale: Value, shift: Value): Value {
+function modulate(x: Value, { shift, scale }: Omit<Modulation, "gate">): Value {
   const type = ops.typeOf(x);
   return ops.layerNorm(x, ops.cast(ops.add(scale, scalar(1)), type), ops.cast(shift, type), EPSILON);
 }

@@ -1,75 +1,191 @@
 /**
- * Sizes and weights of transformer, autoencoder and T5: from the checkpoint's folder, or from a single file that stands
- * in the place of one of its components, in `.safetensors` or GGUF.
+ * The networks of FLUX.1 Kontext as data: text encoders, the two halves of the autoencoder, and the transformer, whose
+ * modulation is a network of its own because it runs once an edit.
+ *
+ * Working memory is taken as a multiple of a network's largest layer, by what was measured
+ * (`test/engine/memory-plan.test.ts` measures again).
  */
-import { RetouchError } from "../../errors.ts";
-import { type AutoencoderConfig, readAutoencoderConfig } from "../../models/autoencoders/autoencoder-kl.ts";
-import { type FluxConfig, readFluxConfig } from "../../models/transformers/flux-config.ts";
-import { originalAutoencoderConfig, originalAutoencoderLayout } from "../../models/layouts/original-autoencoder.ts";
-import { originalFluxConfig, originalFluxLayout } from "../../models/layouts/original-flux.ts";
-import { readT5Config, type T5Config } from "../../models/text-encoders/t5.ts";
-import { llamaT5Layout, singleT5Layout } from "../../models/layouts/t5-layouts.ts";
-import type { StoredWeights } from "../../quantize/prepare.ts";
-import type { Checkpoint } from "../../weights/checkpoint.ts";
-import type { Config } from "../../weights/config.ts";
-import { GgufFile } from "../../weights/gguf-file.ts";
-import type { SingleFile } from "../../weights/single-file.ts";
-import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
-import { WeightSet } from "../../weights/weight-set.ts";
+import type { ComponentDefinition } from "../../engine/component.ts";
+import type { EditExtent } from "../../engine/extent.ts";
+import type { ModelPlan } from "../../engine/model.ts";
+import type { Size } from "../../engine/request.ts";
+import type { NativeScale } from "../../engine/sizes.ts";
+import {
+  type AutoencoderConfig,
+  autoencoderDecoder,
+  autoencoderEncoder,
+} from "../../models/autoencoders/autoencoder-kl.ts";
+import { countOperations, unloadedNetwork } from "../../models/count.ts";
+import { type ClipConfig, clipTextEncoder } from "../../models/text-encoders/clip.ts";
+import { type T5Config, t5Encoder } from "../../models/text-encoders/t5.ts";
+import type { FluxConfig } from "../../models/transformers/flux-config.ts";
+import { fluxModulation, modulationSize } from "../../models/transformers/flux-modulation.ts";
+import { fluxTransformer } from "../../models/transformers/flux.ts";
+import { decoderBytes, encoderBytes } from "./autoencoder-memory.ts";
 
-export interface Stored<Sizes, Weights extends StoredWeights = StoredWeights> {
-  config: Sizes;
-  weights: Weights;
+/** Configurations of all networks of a checkpoint. */
+export interface KontextConfigs {
+  flux: FluxConfig;
+  autoencoder: AutoencoderConfig;
+  clip: ClipConfig;
+  t5: T5Config;
+  /** Tokens that each encoder reads of a text. */
+  clipLength: number;
+  t5Length: number;
 }
 
-export function readTransformer(checkpoint: Checkpoint): Promise<Stored<FluxConfig>> {
-  return readComponent(checkpoint, "transformer", readFluxConfig, originalFluxConfig, originalFluxLayout);
+const FLOAT = 4;
+/** Rows [tokens, width] of float32 that a block of the transformer holds at its fullest moment. */
+const TRANSFORMER_ROWS = 17;
+
+/** Plans from configurations alone. */
+export function planKontext(configs: KontextConfigs): ModelPlan {
+  const { flux, autoencoder } = configs;
+  return {
+    components: [
+      clipComponent(configs),
+      t5Component(configs),
+      encoderComponent(autoencoder),
+      modulationComponent(flux),
+      transformerComponent(configs),
+      decoderComponent(autoencoder),
+    ],
+    native: nativeScale(autoencoder),
+    heldBytes: (edit) => passesOf(edit) * modulationBytes(flux, edit),
+  };
 }
 
-export async function readAutoencoder(checkpoint: Checkpoint): Promise<Stored<AutoencoderConfig, WeightSet>> {
-  const { config, weights } = await readComponent(
-    checkpoint,
-    "vae",
-    readAutoencoderConfig,
-    originalAutoencoderConfig,
-    originalAutoencoderLayout,
-  );
-  if (weights instanceof WeightSet) return { config, weights };
-  throw new RetouchError(
-    "CHECKPOINT_UNSUPPORTED",
-    `The autoencoder cannot be a GGUF file: ${weights.name} must be .safetensors.`,
-  );
+/** A token is 2 x 2 latent cells. */
+export const nativeScale = ({ sampleSize, scaleFactor }: AutoencoderConfig): NativeScale => ({
+  area: sampleSize ** 2,
+  grid: 2 * scaleFactor,
+});
+
+/** How many tokens of each kind the transformer works on. */
+export interface TokenCounts {
+  text: number;
+  target: number;
+  reference: number;
 }
 
-/** Its sizes are the folder's, as its tokenizer is: no shape shows how it counts positions. */
-export async function readT5(checkpoint: Checkpoint): Promise<Stored<T5Config>> {
-  const config = readT5Config(await checkpoint.config("text_encoder_2/config.json"));
-  const file = await checkpoint.singleFile("textEncoder");
-  if (!file) return { config, weights: await checkpoint.weights("text_encoder_2") };
-  // The same names are under other keys in each format.
-  const layout = file instanceof GgufFile ? llamaT5Layout(config) : singleT5Layout(config, file);
-  return { config, weights: arranged(file, "text_encoder_2", layout) };
+/** Floating point operations of one run of the transformer: linear layers and attention. */
+export function flopsPerStep(flux: FluxConfig, tokens: TokenCounts): number {
+  const outputs = unloadedNetwork((weights) => fluxTransformer(flux, weights, { textLength: tokens.text }));
+  const { linear, attention } = countOperations(outputs, dimsOf(tokens));
+  return linear + attention;
 }
 
-async function readComponent<Sizes>(
-  checkpoint: Checkpoint,
-  name: "transformer" | "vae",
-  readConfig: (config: Config) => Sizes,
-  configOfFile: (file: TensorFile, folder: Config | undefined) => Sizes,
-  layoutOf: (config: Sizes) => LayoutEntry[],
-): Promise<Stored<Sizes>> {
-  const configFile = `${name}/config.json`;
-  const file = await checkpoint.singleFile(name);
-  if (!file) {
-    const config = readConfig(await checkpoint.config(configFile));
-    return { config, weights: await checkpoint.weights(name) };
-  }
-  // The folder need not have what the file stands in for.
-  const folder = (await checkpoint.has(configFile)) ? await checkpoint.config(configFile) : undefined;
-  const config = configOfFile(file, folder);
-  return { config, weights: arranged(file, name, layoutOf(config)) };
+function clipComponent({ clip, clipLength }: KontextConfigs): ComponentDefinition {
+  return {
+    name: "clip",
+    weights: "clip",
+    folder: "text_encoder",
+    build: (weights) => clipTextEncoder(clip, weights, { length: clipLength }),
+    leastPrecision: "fp32",
+    workingBytes: () => textBytes(clip, clipLength),
+    runs: (edit) => ({ times: passesOf(edit), dims: {} }),
+  };
 }
 
-function arranged(file: SingleFile | GgufFile, name: string, layout: LayoutEntry[]): StoredWeights {
-  return file instanceof GgufFile ? file.arrange(layout) : file.arrange(name, layout);
+function t5Component({ t5, t5Length }: KontextConfigs): ComponentDefinition {
+  return {
+    name: "t5",
+    weights: "t5",
+    folder: "text_encoder_2",
+    build: (weights) => t5Encoder(t5, weights, { length: t5Length }),
+    leastPrecision: "int4",
+    workingBytes: () => textBytes(t5, t5Length),
+    runs: (edit) => ({ times: passesOf(edit), dims: {} }),
+  };
+}
+
+function encoderComponent(autoencoder: AutoencoderConfig): ComponentDefinition {
+  return {
+    name: "encoder",
+    weights: "vae",
+    folder: "vae",
+    build: (weights) => autoencoderEncoder(autoencoder, weights),
+    isTiled: true,
+    leastPrecision: "fp32",
+    // One image at a time.
+    workingBytes: ({ references }, tileSide) =>
+      Math.max(0, ...references.map((size) => encoderBytes(autoencoder, size, tileSide))),
+    runs: ({ references }) => ({
+      times: references.length,
+      dims: { positions: references.length === 0 ? 0 : cellsOf(references[0]!, autoencoder) },
+    }),
+  };
+}
+
+function decoderComponent(autoencoder: AutoencoderConfig): ComponentDefinition {
+  return {
+    name: "decoder",
+    weights: "vae",
+    folder: "vae",
+    build: (weights) => autoencoderDecoder(autoencoder, weights),
+    isTiled: true,
+    leastPrecision: "fp32",
+    workingBytes: ({ target }, tileSide) => decoderBytes(autoencoder, target, tileSide),
+    runs: ({ target }) => ({ times: 1, dims: { positions: cellsOf(target, autoencoder) } }),
+  };
+}
+
+function modulationComponent(flux: FluxConfig): ComponentDefinition {
+  return {
+    name: "modulation",
+    weights: "transformer",
+    folder: "transformer",
+    build: (weights) => fluxModulation(flux, weights),
+    isAdaptable: true,
+    // Noise levels tell more from less by a thousandth: 8 bits are the least.
+    leastPrecision: "int8",
+    workingBytes: (edit) => 2 * modulationBytes(flux, edit),
+    runs: (edit) => ({ times: passesOf(edit), dims: { steps: edit.numSteps } }),
+  };
+}
+
+function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): ComponentDefinition {
+  const tokensOf = ({ target, references }: EditExtent): TokenCounts => ({
+    text: t5Length,
+    target: cellsOf(target, autoencoder) / 4,
+    reference: references.reduce((sum, size) => sum + cellsOf(size, autoencoder) / 4, 0),
+  });
+  return {
+    name: "transformer",
+    weights: "transformer",
+    folder: "transformer",
+    build: (weights, { computeType } = {}) =>
+      fluxTransformer(flux, weights, { textLength: t5Length, computeType }),
+    isAdaptable: true,
+    leastPrecision: "int4",
+    workingBytes(edit) {
+      const { tokens } = dimsOf(tokensOf(edit));
+      return TRANSFORMER_ROWS * tokens * flux.numHeads * flux.headSize * FLOAT;
+    },
+    runs: (edit) => ({ times: edit.numSteps * passesOf(edit), dims: dimsOf(tokensOf(edit)) }),
+  };
+}
+
+/** A negative prompt is a second pass per step. */
+const passesOf = ({ isNegativeUsed }: EditExtent): number => (isNegativeUsed ? 2 : 1);
+
+/** Of one pass. */
+const modulationBytes = (flux: FluxConfig, { numSteps }: EditExtent): number =>
+  numSteps * modulationSize(flux) * FLOAT;
+
+/** What the transformer's graph calls its numbers of tokens. */
+const dimsOf = ({ text, target, reference }: TokenCounts) => ({
+  target,
+  reference,
+  images: target + reference,
+  tokens: text + target + reference,
+});
+
+/** Latent cells under a canvas. */
+const cellsOf = ({ width, height }: Size, { scaleFactor }: AutoencoderConfig): number =>
+  (width * height) / scaleFactor ** 2;
+
+/** A text encoder's scores and their bias, [heads, length, length] each, and the widest rows of a layer. */
+function textBytes({ width, mlpWidth, numHeads }: ClipConfig | T5Config, length: number): number {
+  return (2 * numHeads * length ** 2 + length * (3 * mlpWidth + 4 * width)) * FLOAT;
 }

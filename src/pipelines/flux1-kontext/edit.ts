@@ -1,6 +1,6 @@
 /**
- * Read this first: picture + instruction -> picture, as `FluxKontextPipeline` does it (diffusers 0.42.1,
- * `pipelines/flux/pipeline_flux_kontext.py`), but for the sizes, which `sizes.ts` explains.
+ * Read this first: image + instruction -> image, as `FluxKontextPipeline` does it (diffusers 0.42.1,
+ * `pipelines/flux/pipeline_flux_kontext.py`), but for the sizes, which `engine/sizes.ts` explains.
  */
 import { RetouchError } from "../../errors.ts";
 import {
@@ -11,84 +11,54 @@ import {
   pixelsToPicture,
 } from "../../images/picture.ts";
 import { resizePicture } from "../../images/resize.ts";
-import type { ChosenLoras } from "../../lora/registry.ts";
-import { findKept, type Kept, layKept } from "../../engine/keep-unchanged.ts";
+import { composite, findKept, type Kept } from "../../engine/keep-unchanged.ts";
+import { throwIfAborted } from "../../engine/abort.ts";
+import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
+import { eulerSampler } from "../../sampling/euler.ts";
+import { withTrueGuidance } from "../../sampling/guidance.ts";
+import type { Velocity } from "../../sampling/sampler.ts";
 import { latentIds, packLatents, rotaryTable, textIds, unpackLatents } from "./latents.ts";
 import type { Networks, VelocityInputs } from "./networks.ts";
 import type { Prompt } from "./prompt.ts";
 import { randomNormal } from "../../sampling/random.ts";
-import type { ResolvedRequest, Size } from "../../engine/request.ts";
+import type { ResolvedRequest } from "../../engine/request.ts";
 import { sigmasOf } from "./schedule.ts";
-import { hasOneCanvas, planSizes, type SizePlan, sourceInResult, type WorkingSize } from "../../engine/sizes.ts";
+import {
+  hasOneCanvas,
+  planSizes,
+  type SizePlan,
+  sourceInResult,
+  type WorkingSize,
+} from "../../engine/sizes.ts";
 
-/** A finished step of the denoising loop. */
-export interface EditStep {
-  /** 1 to `of`. */
-  step: number;
-  of: number;
-  /** Since the first step began. */
-  seconds: number;
-  /** The target's packed latents after this step, [L, 4C]. */
-  latents: Float32Array;
-  /** Decodes what the picture would be if the loop ended here, at working size; costs about one decoding. */
-  preview(): Promise<Picture>;
-  /** Draws the same roughly and small, at most 256 pixels a side, in next to no time. */
-  sketch(): Promise<Picture>;
-}
-
-export interface EditOutcome {
-  picture: Picture;
-  size: Size;
-  /** Pixels that the network drew and saw, without padding. */
-  workingSize: Size;
-  referenceSize: Size;
-  /** Whether the negative prompt took effect. */
-  isNegativeUsed: boolean;
-  /** Where that was asked for and possible: what is the source's own. */
-  kept?: Kept | undefined;
-  /** What the user should know about the result, in sentences. */
-  notices: string[];
-}
-
-/**
- * Edits one picture: yields after every step, returns the result.
- * @param options.isSketched whether what `sketch()` needs is there before the first step; otherwise its first call waits
- * @param options.loras read once there is room for them
- * @param options.sizes other working sizes than the recipe's own
- * @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT before anything is loaded
- */
-export async function* editPicture(
+/** The recipe for one image. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
+export async function* editImage(
   networks: Networks,
   source: Picture,
   request: ResolvedRequest,
-  options: {
-    signal?: AbortSignal | undefined;
-    isSketched?: boolean | undefined;
-    loras?: ChosenLoras | undefined;
-    sizes?: SizePlan;
-  } = {},
+  { signal, isSketched, loras, sizes }: EditorOptions = {},
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras } = options;
   const { numSteps } = request;
   const numChannels = networks.autoencoder.latentChannels;
 
   // 1. Sizes: what is asked for, what the network draws, what it sees of the source.
-  const { size, target, reference } = options.sizes ?? planSizes(source, request.size, networks.native);
+  const plan = sizes ?? planSizes([source], request.size, networks.native);
+  const { size, target } = plan;
+  const reference = plan.references[0]!;
   const targetGrid = networks.latentSize(target.canvas);
   const referenceGrid = networks.latentSize(reference.canvas);
 
   const isNegativeUsed = request.negativePrompt.trim() !== "" && request.trueCfgScale > 1;
   await networks.prepare({
     target: target.canvas,
-    reference: reference.canvas,
+    references: [reference.canvas],
     numSteps,
     isNegativeUsed,
     loraBytes: loras?.memoryBytes,
   });
   const adapted = await loras?.read();
-  if (adapted) networks.adapt(adapted.adapters);
 
-  // 2. Text: T5 carries the wording, CLIP's pooled vector steers every block.
+  // 2. Text: T5 carries the wording, CLIP's pooled vector modulates every block.
   const prompt = await networks.encodePrompt(request.prompt);
   const negativePrompt = isNegativeUsed ? await networks.encodePrompt(request.negativePrompt) : undefined;
 
@@ -108,40 +78,42 @@ export async function* editPicture(
 
   // 5. Noise, drawn as a grid and then packed.
   const noise = randomNormal(numChannels * targetGrid.width * targetGrid.height, request.seed);
-  let latents: Float32Array = packLatents(noise, numChannels, targetGrid);
+  const packedNoise = packLatents(noise, numChannels, targetGrid);
 
-  // 6. Noise levels, and what each of them tells the network together with guidance and the text.
+  // 6. Noise levels, and the velocity at each of them: what the network predicts for the prompt, away from the negative.
   const started = performance.now();
   const sigmas = sigmasOf(networks.schedule, numSteps, (targetGrid.width * targetGrid.height) / 4);
-  const positive = await conditionOf(networks, prompt, sigmas, request.guidance);
-  const negative = negativePrompt && (await conditionOf(networks, negativePrompt, sigmas, request.guidance));
+  const inputs = { referenceLatents, rotary, adapters: adapted?.adapters };
+  const levels = { sigmas, guidance: request.guidance };
+  const positive = await velocityOf(networks, prompt, inputs, levels);
+  const velocity = negativePrompt
+    ? withTrueGuidance(
+        positive,
+        await velocityOf(networks, negativePrompt, inputs, levels),
+        request.trueCfgScale,
+      )
+    : positive;
 
-  // 7. Denoise: a step follows the velocity from one noise level down to the next.
-  for (let step = 0; step < numSteps; step += 1) {
-    throwIfAborted(signal);
-    const [sigma, nextSigma] = [sigmas[step]!, sigmas[step + 1]!];
-    const tokens = { latents, referenceLatents, rotary };
-    const velocity = await networks.velocity({ ...tokens, ...positive(step) });
-    if (negative) {
-      guide(velocity, await networks.velocity({ ...tokens, ...negative(step) }), request.trueCfgScale);
-    }
-    const current = latents;
-    latents = eulerStep(current, velocity, nextSigma - sigma);
-    // Where the velocity leads without a turn: the latents themselves are noise until shortly before the end.
-    const estimate = (): Float32Array => eulerStep(current, velocity, -sigma);
+  // 7. Denoise: the sampler follows the velocity from noise to an image.
+  const steps = eulerSampler(velocity, packedNoise, { sigmas });
+  throwIfAborted(signal);
+  let next = await steps.next();
+  while (!next.done) {
+    const { index, latents, estimate } = next.value;
     yield {
-      step: step + 1,
+      step: index + 1,
       of: numSteps,
       seconds: (performance.now() - started) / 1000,
       latents,
       preview: () => decode(networks, estimate(), target),
       sketch: () => sketch(networks, estimate(), target),
     };
+    throwIfAborted(signal);
+    next = await steps.next();
   }
-  throwIfAborted(signal);
 
-  // 8. Decode, cut the padding off and give the picture the size that was asked for.
-  const working = await decode(networks, latents, target);
+  // 8. Decode, cut the padding off and give the image the size that was asked for.
+  const working = await decode(networks, next.value, target);
   const picture = await resizePicture(working, size.width, size.height);
 
   // 9. Where that is asked for: the source's own pixels, wherever the network only drew the source again.
@@ -151,15 +123,11 @@ export async function* editPicture(
     ...noticesOf(prompt.isCut, isNegativeCut, networks.textLength),
   ];
   let kept: Kept | undefined;
-  if (request.isUnchangedKept && !hasOneCanvas({ target, reference })) notices.push(NOT_KEPT);
+  if (request.isUnchangedKept && !hasOneCanvas(plan)) notices.push(NOT_KEPT);
   else if (request.isUnchangedKept) {
-    kept = findKept(
-      working,
-      await decode(networks, referenceLatents, target),
-      networks.autoencoder.scaleFactor,
-    );
-    if (kept.changedShare < 1)
-      layKept(picture, await sourceAt(source, { size, target, reference }), kept.mask);
+    const seen = await decode(networks, referenceLatents, target);
+    kept = findKept(working, seen, networks.autoencoder.scaleFactor);
+    if (kept.changedShare < 1) composite(picture, await sourceAt(source, plan), kept.mask);
   }
   return {
     picture,
@@ -172,30 +140,22 @@ export async function* editPicture(
   };
 }
 
-/** What the network is conditioned on at each step. */
-type Condition = (step: number) => Pick<VelocityInputs, "prompt" | "modulation">;
-
-async function conditionOf(
+/** What the network predicts for a prompt; the noise levels of the schedule are told to its blocks all at once. */
+async function velocityOf(
   networks: Networks,
   prompt: Prompt,
-  sigmas: Float32Array,
-  guidance: number,
-): Promise<Condition> {
-  const modulations = await networks.modulations(sigmas.subarray(0, -1), guidance, prompt);
-  return (step) => ({ prompt, modulation: modulations[step]! });
-}
-
-/** True guidance, in place: away from the negative prompt's velocity, past the positive one's. */
-function guide(velocity: Float32Array, negative: Float32Array, scale: number): void {
-  for (const [index, from] of negative.entries()) {
-    velocity[index] = from + Math.fround(scale * Math.fround(velocity[index]! - from));
-  }
-}
-
-/** latents + (change of sigma) * velocity, rounded as float32 arithmetic rounds it. */
-function eulerStep(latents: Float32Array, velocity: Float32Array, sigmaChange: number): Float32Array {
-  const change = Math.fround(sigmaChange);
-  return latents.map((value, index) => value + Math.fround(change * velocity[index]!));
+  inputs: Pick<VelocityInputs, "referenceLatents" | "rotary" | "adapters">,
+  { sigmas, guidance }: { sigmas: Float32Array; guidance: number },
+): Promise<Velocity> {
+  const levels = sigmas.subarray(0, -1);
+  const rows = await networks.modulations(levels, guidance, prompt, inputs.adapters);
+  const known = new Map(rows.map((modulation, step) => [levels[step]!, modulation]));
+  return async ({ latents, sigma }) => {
+    const modulation =
+      known.get(sigma) ??
+      (await networks.modulations(Float32Array.of(sigma), guidance, prompt, inputs.adapters))[0]!;
+    return networks.velocity({ ...inputs, prompt, latents, modulation });
+  };
 }
 
 /** The picture, without padding, of packed latents. */
@@ -259,10 +219,3 @@ function noticesOf(isPromptCut: boolean, isNegativeCut: boolean, textLength: num
     `The ${name} is longer than the ${textLength} tokens that this checkpoint reads; its end was left out.`;
   return [...(isPromptCut ? [notice("prompt")] : []), ...(isNegativeCut ? [notice("negative prompt")] : [])];
 }
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw abortError(signal);
-}
-
-export const abortError = (signal: AbortSignal): RetouchError =>
-  new RetouchError("ABORTED", "The edit was cancelled.", { cause: signal.reason });

@@ -1,18 +1,8 @@
 /** What a LoRA may adapt, under every name that trainers give it: layers of ours, and fused ones of the original repository. */
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { originalFluxLayout } from "../../models/layouts/original-flux.ts";
+import type { FindTarget, Target } from "../../lora/targets.ts";
 import type { LayoutEntry } from "../../weights/tensor-file.ts";
-
-export interface Target {
-  columns: number;
-  /** The layers that it stands for, one after the other in its rows. */
-  parts: readonly { layer: string; rows: number }[];
-  /** Whether the layer has the two halves of the rows in the other order. */
-  isSwapped: boolean;
-}
-
-/** Finds the module that a key of a file begins with. */
-export type FindTarget = (module: string) => Target | undefined;
 
 /** What stands before the names: diffusers, peft, ComfyUI, sd-scripts and others that write like it. */
 const PREFIX =

@@ -1,10 +1,11 @@
 /**
- * Sizes of the published model, black-forest-labs/FLUX.1-Kontext-dev, from its `config.json` files: what can be planned
+ * Configurations of the published model, black-forest-labs/FLUX.1-Kontext-dev, from its `config.json` files: what can be planned
  * before it is downloaded.
  */
-import type { NetworkSizes } from "../../engine/memory-plan.ts";
+import { gelu, quickGelu } from "../../onnx/ops.ts";
+import { type KontextConfigs, planKontext } from "./components.ts";
 
-export const PUBLISHED_SIZES: NetworkSizes = {
+export const PUBLISHED_CONFIGS: KontextConfigs = {
   flux: {
     inChannels: 64,
     outChannels: 64,
@@ -31,7 +32,17 @@ export const PUBLISHED_SIZES: NetworkSizes = {
     scaleFactor: 8,
   },
   /** CLIP ViT-L/14. */
-  clip: { width: 768, mlpWidth: 3072, numLayers: 12, numHeads: 12, vocabularySize: 49_408, maxPositions: 77 },
+  clip: {
+    width: 768,
+    mlpWidth: 3072,
+    numLayers: 12,
+    numHeads: 12,
+    vocabularySize: 49_408,
+    maxPositions: 77,
+    epsilon: 1e-5,
+    activation: quickGelu,
+    endTokenId: 2,
+  },
   /** T5 v1.1 XXL. */
   t5: {
     width: 4096,
@@ -43,7 +54,11 @@ export const PUBLISHED_SIZES: NetworkSizes = {
     numBuckets: 32,
     maxDistance: 128,
     isGated: true,
+    epsilon: 1e-6,
+    activation: (x) => gelu(x, { approximate: true }),
   },
   clipLength: 77,
   t5Length: 512,
 };
+
+export const PUBLISHED_PLAN = planKontext(PUBLISHED_CONFIGS);

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { latentIds, packLatents, rotaryTable, textIds, unpackLatents } from "../../../src/pipelines/flux1-kontext/latents.ts";
+import {
+  latentIds,
+  packLatents,
+  rotaryTable,
+  textIds,
+  unpackLatents,
+} from "../../../src/pipelines/flux1-kontext/latents.ts";
 import { wave } from "../../support/onnx.ts";
 
 describe("packing latents", () => {

@@ -1,7 +1,7 @@
 import { cp, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { Networks } from "../../../src/pipelines/flux1-kontext/networks.ts";
+import { loadNetworks } from "../../../src/pipelines/flux1-kontext/pipeline.ts";
 import { Checkpoint } from "../../../src/weights/checkpoint.ts";
 import { fixtures } from "../../support/fixtures.ts";
 import { refusal } from "../../support/refusal.ts";
@@ -19,7 +19,7 @@ async function withFields(name: string, file: string, fields: Record<string, unk
 describe("the networks of a checkpoint", () => {
   it("are refused where the transformer's tokens are no patches of the autoencoder's latents", async () => {
     const checkpoint = await withFields("plain", "vae/config.json", { latent_channels: 5 });
-    await expect(Networks.load(checkpoint, { threads: 1 })).rejects.toEqual(
+    await expect(loadNetworks(checkpoint, { threads: 1 })).rejects.toEqual(
       refusal(
         "CHECKPOINT_INVALID",
         `The checkpoint ${checkpoint.folder} has a transformer of 16 channels and an autoencoder of 5; four times as many are wanted.`,
@@ -55,7 +55,7 @@ describe("the networks of a checkpoint", () => {
     ],
   ])("are refused where %s says %o and the weights say otherwise", async (file, fields, sentence) => {
     const checkpoint = await withFields("plain", file, fields);
-    await expect(Networks.load(checkpoint, { threads: 1 })).rejects.toEqual(
+    await expect(loadNetworks(checkpoint, { threads: 1 })).rejects.toEqual(
       refusal("CHECKPOINT_INVALID", sentence),
     );
   });
@@ -72,7 +72,7 @@ describe("the networks of a checkpoint", () => {
           recursive: true,
         });
       }
-      await expect(Networks.load(await Checkpoint.open(folder), { threads: 1 })).rejects.toEqual(
+      await expect(loadNetworks(await Checkpoint.open(folder), { threads: 1 })).rejects.toEqual(
         refusal(
           "CHECKPOINT_INVALID",
           `The checkpoint ${folder} has a transformer for text embeddings of ${wanted} numbers (T5 and CLIP) and text encoders that give ${given}.`,

@@ -6,9 +6,16 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { editPicture } from "../../../src/pipelines/flux1-kontext/edit.ts";
-import { latentIds, packLatents, rotaryTable, textIds, unpackLatents } from "../../../src/pipelines/flux1-kontext/latents.ts";
-import { Networks } from "../../../src/pipelines/flux1-kontext/networks.ts";
+import { editImage } from "../../../src/pipelines/flux1-kontext/edit.ts";
+import {
+  latentIds,
+  packLatents,
+  rotaryTable,
+  textIds,
+  unpackLatents,
+} from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { loadNetworks } from "../../../src/pipelines/flux1-kontext/pipeline.ts";
+import type { Networks } from "../../../src/pipelines/flux1-kontext/networks.ts";
 import type { Prompt } from "../../../src/pipelines/flux1-kontext/prompt.ts";
 import { randomNormal } from "../../../src/sampling/random.ts";
 import { sigmasOf, timeShift } from "../../../src/pipelines/flux1-kontext/schedule.ts";
@@ -27,7 +34,7 @@ describe.each(editCases)("the edit $name", (edit) => {
   let tensors: Map<string, FixtureTensor>;
 
   beforeAll(async () => {
-    networks = await Networks.load(await Checkpoint.open(path.join(root, edit.checkpoint)), { threads: 1 });
+    networks = await loadNetworks(await Checkpoint.open(path.join(root, edit.checkpoint)), { threads: 1 });
     tensors = await readTensors(`cases/${edit.name}.safetensors`);
   });
   afterAll(() => networks.dispose());
@@ -189,8 +196,8 @@ describe.each(editCases)("the edit $name", (edit) => {
       content: { width, height },
       canvas: { width, height },
     }));
-    const steps = editPicture(networks, source, request, {
-      sizes: { size, target: target!, reference: reference! },
+    const steps = editImage(networks, source, request, {
+      sizes: { size, target: target!, references: [reference!] },
     });
     let next = await steps.next();
     while (!next.done) {

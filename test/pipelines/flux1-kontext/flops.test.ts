@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { flopsPerStep } from "../../src/models/flops.ts";
-import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
+import { flopsPerStep } from "../../../src/pipelines/flux1-kontext/components.ts";
+import type { FluxConfig } from "../../../src/models/transformers/flux-config.ts";
 
 /** Width 2 heads x 4 = 8. */
 const config: FluxConfig = {

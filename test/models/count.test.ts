@@ -1,11 +1,18 @@
-/** What is counted from configurations is what checkpoints hold. */
+/** What is counted from the graphs is what checkpoints hold. */
 import { describe, expect, it } from "vitest";
-import * as parameters from "../../src/models/parameters.ts";
-import { PUBLISHED_SIZES } from "../../src/pipelines/flux1-kontext/published.ts";
-import { readAutoencoderConfig } from "../../src/models/autoencoders/autoencoder-kl.ts";
-import { readClipConfig } from "../../src/models/text-encoders/clip.ts";
-import { readFluxConfig } from "../../src/models/transformers/flux-config.ts";
-import { readT5Config } from "../../src/models/text-encoders/t5.ts";
+import { countWeights, totalOf, type WeightCount } from "../../src/models/count.ts";
+import { PUBLISHED_CONFIGS } from "../../src/pipelines/flux1-kontext/published.ts";
+import {
+  type AutoencoderConfig,
+  autoencoderDecoder,
+  autoencoderEncoder,
+  readAutoencoderConfig,
+} from "../../src/models/autoencoders/autoencoder-kl.ts";
+import { type ClipConfig, clipTextEncoder, readClipConfig } from "../../src/models/text-encoders/clip.ts";
+import { type FluxConfig, readFluxConfig } from "../../src/models/transformers/flux-config.ts";
+import { readT5Config, type T5Config, t5Encoder } from "../../src/models/text-encoders/t5.ts";
+import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";
+import { fluxTransformer } from "../../src/models/transformers/flux.ts";
 import type { Config } from "../../src/weights/config.ts";
 import { readJson } from "../support/fixtures.ts";
 import { CHECKPOINTS, readComponent } from "../support/weights.ts";
@@ -27,7 +34,19 @@ function countOf(shapes: Shapes, isCounted: (key: string) => boolean = () => tru
   return count;
 }
 const numbersOf = (shapes: Shapes, isCounted?: (key: string) => boolean): number =>
-  parameters.totalOf(countOf(shapes, isCounted));
+  totalOf(countOf(shapes, isCounted));
+const counted = ({ matrices, others }: WeightCount) => ({ matrices, others });
+const modulationOf = (flux: FluxConfig) => counted(countWeights((weights) => fluxModulation(flux, weights)));
+const transformerOf = (flux: FluxConfig) =>
+  counted(countWeights((weights) => fluxTransformer(flux, weights, { textLength: 8 })));
+const clipOf = (config: ClipConfig) =>
+  counted(countWeights((weights) => clipTextEncoder(config, weights, { length: 8 })));
+const t5Of = (config: T5Config) =>
+  counted(countWeights((weights) => t5Encoder(config, weights, { length: 8 })));
+const encoderOf = (config: AutoencoderConfig) =>
+  totalOf(countWeights((weights) => autoencoderEncoder(config, weights)));
+const decoderOf = (config: AutoencoderConfig) =>
+  totalOf(countWeights((weights) => autoencoderDecoder(config, weights)));
 
 describe.each(CHECKPOINTS)("the parameters of %s", (name) => {
   async function shapesOf(component: string): Promise<{ config: Config; shapes: Shapes }> {
@@ -38,18 +57,18 @@ describe.each(CHECKPOINTS)("the parameters of %s", (name) => {
   it("are those of its transformer, modulation apart", async () => {
     const { config, shapes } = await shapesOf("transformer");
     const flux = readFluxConfig(config);
-    expect(parameters.modulationParameters(flux)).toEqual(countOf(shapes, (key) => MODULATION.test(key)));
-    expect(parameters.transformerParameters(flux)).toEqual(countOf(shapes, (key) => !MODULATION.test(key)));
+    expect(modulationOf(flux)).toEqual(countOf(shapes, (key) => MODULATION.test(key)));
+    expect(transformerOf(flux)).toEqual(countOf(shapes, (key) => !MODULATION.test(key)));
   });
 
   it("are those of its text encoders, without what is stored twice or follows from the configuration", async () => {
     const clip = await shapesOf("text_encoder");
-    expect(parameters.clipParameters(readClipConfig(clip.config))).toEqual(
+    expect(clipOf(readClipConfig(clip.config))).toEqual(
       countOf(clip.shapes, (key) => !key.endsWith("position_ids")),
     );
     const t5 = await shapesOf("text_encoder_2");
     const hasBoth = t5.shapes.has("shared.weight");
-    expect(parameters.t5Parameters(readT5Config(t5.config))).toEqual(
+    expect(t5Of(readT5Config(t5.config))).toEqual(
       countOf(t5.shapes, (key) => !(hasBoth && key === "encoder.embed_tokens.weight")),
     );
   });
@@ -58,10 +77,8 @@ describe.each(CHECKPOINTS)("the parameters of %s", (name) => {
     const { config, shapes } = await shapesOf("vae");
     const autoencoder = readAutoencoderConfig(config);
     const isDecoder = (key: string): boolean => DECODER.test(key);
-    expect(parameters.totalOf(parameters.decoderParameters(autoencoder))).toBe(numbersOf(shapes, isDecoder));
-    expect(parameters.totalOf(parameters.encoderParameters(autoencoder))).toBe(
-      numbersOf(shapes, (key) => !isDecoder(key)),
-    );
+    expect(decoderOf(autoencoder)).toBe(numbersOf(shapes, isDecoder));
+    expect(encoderOf(autoencoder)).toBe(numbersOf(shapes, (key) => !isDecoder(key)));
   });
 });
 
@@ -73,20 +90,16 @@ describe("the parameters of the published model", () => {
   const vae = new Map(Object.entries(published.vae));
 
   it("are those of its files", () => {
-    const { flux, autoencoder } = PUBLISHED_SIZES;
-    expect(parameters.modulationParameters(flux)).toEqual(
-      countOf(transformer, (key) => MODULATION.test(key)),
-    );
-    expect(parameters.transformerParameters(flux)).toEqual(
-      countOf(transformer, (key) => !MODULATION.test(key)),
-    );
-    const ofDecoder = parameters.totalOf(parameters.decoderParameters(autoencoder));
-    const ofEncoder = parameters.totalOf(parameters.encoderParameters(autoencoder));
+    const { flux, autoencoder } = PUBLISHED_CONFIGS;
+    expect(modulationOf(flux)).toEqual(countOf(transformer, (key) => MODULATION.test(key)));
+    expect(transformerOf(flux)).toEqual(countOf(transformer, (key) => !MODULATION.test(key)));
+    const ofDecoder = decoderOf(autoencoder);
+    const ofEncoder = encoderOf(autoencoder);
     expect(ofDecoder + ofEncoder).toBe(numbersOf(vae));
   });
 
   it("are 4.8 thousand millions in T5 and 123 millions in CLIP, as their authors count them", () => {
-    expect(parameters.totalOf(parameters.t5Parameters(PUBLISHED_SIZES.t5))).toBe(4_762_310_656);
-    expect(parameters.totalOf(parameters.clipParameters(PUBLISHED_SIZES.clip))).toBe(123_060_480);
+    expect(totalOf(t5Of(PUBLISHED_CONFIGS.t5))).toBe(4_762_310_656);
+    expect(totalOf(clipOf(PUBLISHED_CONFIGS.clip))).toBe(123_060_480);
   });
 });

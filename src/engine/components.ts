@@ -1,0 +1,150 @@
+/**
+ * The networks of a checkpoint: held against their weights when the checkpoint is opened, loaded when they are needed at
+ * the latest (`residency.ts`).
+ */
+import { userCacheFolder } from "../machine/cache-folder.ts";
+import { type Adapter, AdapterInputs } from "../models/adapters.ts";
+import type { ConversionProgress } from "../quantize/cache.ts";
+import { preparedWeights } from "../quantize/prepare.ts";
+import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
+import type { WeightOptions, WeightSet } from "../weights/weight-set.ts";
+import { Component, type ComponentDefinition } from "./component.ts";
+import { type EditExtent, usualEdit } from "./extent.ts";
+import { checkMemory } from "./memory-check.ts";
+import { type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
+import type { Model } from "./model.ts";
+import { Residency } from "./residency.ts";
+import { chooseKinds, type WeightsChoice } from "./weights-choice.ts";
+
+export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
+  /** Memory that the process may take. @default no limit */
+  limitBytes?: number | undefined;
+  /** Whether runs can be given adapters, which costs every step a little. @default false */
+  isAdaptable?: boolean | undefined;
+  /** What the weights of large networks are loaded as. @default "fp32" */
+  weights?: WeightsChoice | undefined;
+  /** Where converted weights are kept. */
+  cacheFolder?: string | undefined;
+  onConversion?: ((progress: ConversionProgress) => void) | undefined;
+}
+
+/** What is added to layers, by their keys. */
+export type Adapters = ReadonlyMap<string, Adapter>;
+
+const NO_ADAPTERS: Adapters = new Map();
+
+export class Components {
+  /** What the weights of large networks are loaded as. */
+  readonly kinds: NetworkKinds;
+  readonly #model: Model;
+  readonly #components: ReadonlyMap<string, Component>;
+  readonly #residency: Residency;
+  readonly #limitBytes: number;
+  readonly #isAdaptable: boolean;
+  #plan: MemoryPlan;
+
+  private constructor(
+    model: Model,
+    components: readonly Component[],
+    options: { kinds: NetworkKinds; limitBytes: number; isAdaptable: boolean },
+  ) {
+    this.#model = model;
+    this.#components = new Map(components.map((component) => [component.name, component]));
+    this.kinds = options.kinds;
+    this.#limitBytes = options.limitBytes;
+    this.#isAdaptable = options.isAdaptable;
+    this.#plan = planMemory(model, this.kinds, usualEdit(model.native), this.#limitBytes);
+    this.#residency = new Residency(components, this.#plan, this.#limitBytes);
+  }
+
+  /**
+   * Converts weights where that is asked for, holds every network against its weights, then loads them, if all of them
+   * fit at once.
+   * @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and key; INVALID_PARAMETER or
+   * OUTPUT_UNWRITABLE for weights that are to be converted
+   */
+  static async load(
+    model: Model,
+    runtime: RuntimeOptions,
+    options: ComponentOptions = {},
+  ): Promise<Components> {
+    const { limitBytes = Infinity, isAdaptable = false, weights = "fp32" } = options;
+    const kinds = chooseKinds(weights, model, limitBytes);
+    const prepared = await prepareWeights(model, kinds, runtime, options);
+    const components = model.components.map((definition) =>
+      componentOf(definition, prepared.get(definition.weights)!, runtime, isAdaptable),
+    );
+    for (const set of prepared.values()) set.assertAllUsed();
+    const loaded = new Components(model, components, { kinds, limitBytes, isAdaptable });
+    await loaded.#residency.follow(loaded.#plan);
+    return loaded;
+  }
+
+  /** Side of the tiles, in pixels, that components work in which can; undefined where they take images whole. */
+  get tileSide(): number | undefined {
+    return this.#plan.tileSide;
+  }
+
+  /** Whether every network stays loaded. */
+  get isResident(): boolean {
+    return this.#residency.isWhole;
+  }
+
+  /**
+   * Plans the memory of an edit, before any network runs for it.
+   * @throws RetouchError MEMORY_INSUFFICIENT
+   */
+  async prepare(edit: EditExtent): Promise<void> {
+    this.#plan = checkMemory(this.#model, this.kinds, edit, this.#limitBytes);
+    await this.#residency.follow(this.#plan);
+  }
+
+  /** Runs a network, loaded if need be. */
+  run(
+    name: string,
+    inputs: Readonly<Record<string, Tensor>>,
+    adapters: Adapters = NO_ADAPTERS,
+  ): Promise<Record<string, Tensor>> {
+    if (!this.#isAdaptable && adapters.size > 0) throw new Error("These networks take no adapters.");
+    const component = this.#components.get(name)!;
+    return this.#residency.run(component, { ...inputs, ...component.adapterInputs?.inputsOf(adapters) });
+  }
+
+  /** Releases every network, after what runs. */
+  dispose(): Promise<void> {
+    return this.#residency.dispose();
+  }
+}
+
+/** The stored weights in the kinds they are to have, one after the other: a conversion takes all processors. */
+async function prepareWeights(
+  { stored }: Model,
+  kinds: NetworkKinds,
+  runtime: RuntimeOptions,
+  { cacheFolder, onConversion, accuracyLevel }: ComponentOptions,
+): Promise<ReadonlyMap<string, WeightSet>> {
+  const cache = {
+    folder: cacheFolder ?? userCacheFolder(),
+    threads: runtime.threads || undefined,
+    onProgress: onConversion,
+  };
+  const prepared = new Map<string, WeightSet>();
+  for (const [name, weights] of Object.entries(stored)) {
+    const kind = kinds[name] ?? "fp32";
+    prepared.set(name, await preparedWeights(name, weights, kind, cache, { accuracyLevel }));
+  }
+  return prepared;
+}
+
+function componentOf(
+  definition: ComponentDefinition,
+  weights: WeightSet,
+  runtime: RuntimeOptions,
+  isAdaptable: boolean,
+): Component {
+  const adapterInputs = isAdaptable && definition.isAdaptable ? new AdapterInputs() : undefined;
+  const outputs = definition.build(weights.scope("", adapterInputs?.adapt), {
+    computeType: runtime.computeType,
+  });
+  return new Component(definition.name, { outputs, weights, runtime, adapterInputs });
+}

@@ -1,0 +1,28 @@
+/** How large an edit is: what its memory and its time depend on. */
+import type { Size } from "./request.ts";
+import type { NativeScale } from "./sizes.ts";
+
+export interface EditExtent {
+  /** Pixels that the network draws. */
+  target: Size;
+  /** Pixels that it sees, of each image. */
+  references: readonly Size[];
+  numSteps: number;
+  /** Whether there is a second pass per step. */
+  isNegativeUsed: boolean;
+  /** Bytes of LoRAs while they are used. @default 0 */
+  loraBytes?: number | undefined;
+}
+
+export const USUAL_STEPS = 28;
+
+/** What memory is planned for before an edit is asked for: the defaults and a negative prompt, at the native size. */
+export function usualEdit({ area }: NativeScale): EditExtent {
+  return { ...squareEdit(Math.sqrt(area)), isNegativeUsed: true };
+}
+
+/** An edit of one square image, `side` pixels wide, without a negative prompt. */
+export function squareEdit(side: number): EditExtent {
+  const size = { width: side, height: side };
+  return { target: size, references: [size], numSteps: USUAL_STEPS, isNegativeUsed: false };
+}

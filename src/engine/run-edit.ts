@@ -1,0 +1,135 @@
+/** One edit of an engine: from the encoded images to the encoded result. */
+import { RetouchError } from "../errors.ts";
+import { decodePicture } from "../images/decode.ts";
+import { encodePicture, type OutputFormat } from "../images/encode.ts";
+import { editMetadata } from "../images/metadata.ts";
+import type { Picture } from "../images/picture.ts";
+import type { LoraRegistry } from "../lora/registry.ts";
+import type { Pipeline } from "../pipelines/pipeline.ts";
+import type { SafetyChecker } from "../safety/checker.ts";
+import type { SafetyVerdict } from "../safety/verdict.ts";
+import { version } from "../version.ts";
+import type { Kept } from "./keep-unchanged.ts";
+import type { Editor, EditStep } from "./model.ts";
+import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
+
+/** Every parameter that was in effect. */
+export interface EditParameters extends Omit<ResolvedRequest, "size" | "negativePrompt" | "trueCfgScale"> {
+  size: Size;
+  /** Empty where there was no second pass. */
+  negativePrompt: string;
+  /** 1 where there was no second pass. */
+  trueCfgScale: number;
+}
+
+export interface EditResult {
+  /** The encoded picture, with the parameters in its XMP metadata. */
+  image: Uint8Array;
+  format: OutputFormat;
+  width: number;
+  height: number;
+  parameters: EditParameters;
+  /** Size at which the network drew the result, before it was enlarged to `width` x `height`. */
+  workingSize: Size;
+  /** Size at which the network saw the picture. */
+  referenceSize: Size;
+  /** What is the picture's own, where that was asked for; absent where the result has another shape than the picture. */
+  kept?: Kept | undefined;
+  /** Sentences that the user should see, such as that the prompt was cut. */
+  notices: string[];
+  /** Where the result was checked: its score, 0 to 1, and from which score on it would have been refused. */
+  safety?: SafetyVerdict | undefined;
+  /** How long the parts took; `total` is from the encoded source to the encoded result. */
+  seconds: { total: number; denoise: number };
+}
+
+export interface EditOptions {
+  /** Ends the edit within one step; the promise then rejects with the code ABORTED. */
+  signal?: AbortSignal | undefined;
+  /** Called after every step; the loop waits for what it returns. */
+  onStep?: ((step: EditStep) => void | Promise<void>) | undefined;
+  /**
+   * Whether `onStep` calls a step's `sketch()`. The first such edit of an engine begins by encoding and decoding four
+   * small pictures; where this is not said, the first sketch does. @default false
+   */
+  isSketched?: boolean | undefined;
+}
+
+/** What all edits of an engine share. */
+export interface EditTools {
+  editor: Editor;
+  pipeline: Pipeline;
+  /** The checkpoint's name. */
+  modelName: string;
+  loras: LoraRegistry;
+  maxPixels: number | undefined;
+  checker: SafetyChecker | undefined;
+  /** Whether the checker is used whatever the request says. */
+  isCheckRequired: boolean;
+  isPromptInMetadata: boolean;
+}
+
+export async function runEdit(
+  { editor, modelName, loras, maxPixels, isCheckRequired, isPromptInMetadata, ...tools }: EditTools,
+  request: EditRequest,
+  { signal, onStep, isSketched }: EditOptions,
+): Promise<EditResult> {
+  const started = performance.now();
+  const resolved = resolveRequest(request);
+  const source = await decodePicture(request.image, { maxPixels });
+  const chosenLoras = await loras.choose(resolved.loras);
+  const checker = isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
+  // A checker that cannot be loaded is better known before the edit than after it.
+  await checker?.prepare();
+
+  const steps = editor.edit([source], resolved, { signal, isSketched, loras: chosenLoras });
+  let next = await steps.next();
+  let denoiseSeconds = 0;
+  while (!next.done) {
+    denoiseSeconds = next.value.seconds;
+    await onStep?.(next.value);
+    next = await steps.next();
+  }
+  const { picture, size, workingSize, referenceSize, kept, isNegativeUsed, notices } = next.value;
+  // What is checked is what is handed out, not the smaller picture that it was enlarged from.
+  const safety = checker && (await passed(checker, picture));
+
+  const parameters: EditParameters = {
+    ...resolved,
+    size,
+    negativePrompt: isNegativeUsed ? resolved.negativePrompt : "",
+    trueCfgScale: isNegativeUsed ? resolved.trueCfgScale : 1,
+    isSafetyChecked: checker !== undefined,
+  };
+  const { seed, numSteps, guidance } = parameters;
+  const keepUnchanged = kept !== undefined || undefined;
+  const trueCfgScale = isNegativeUsed ? parameters.trueCfgScale : undefined;
+  const prompt = isPromptInMetadata ? parameters.prompt : undefined;
+  const loraTexts = parameters.loras.map((lora) => `${lora.name}:${lora.scale}`);
+  const usedLoras = loraTexts.length > 0 ? loraTexts.join(" ") : undefined;
+  const basics = { model: modelName, version, seed, numSteps, guidance };
+  const facts = { ...basics, trueCfgScale, keepUnchanged, loras: usedLoras, prompt };
+  return {
+    image: await encodePicture(picture, resolved.format, editMetadata(facts)),
+    format: resolved.format,
+    width: size.width,
+    height: size.height,
+    parameters,
+    workingSize,
+    referenceSize,
+    kept,
+    notices,
+    safety,
+    seconds: { total: (performance.now() - started) / 1000, denoise: denoiseSeconds },
+  };
+}
+
+/** What the checker says about a result that may be handed out. @throws RetouchError OUTPUT_FLAGGED */
+async function passed(checker: SafetyChecker, picture: Picture): Promise<SafetyVerdict> {
+  const { isFlagged, score, threshold } = await checker.check(picture);
+  if (!isFlagged) return { score, threshold };
+  throw new RetouchError(
+    "OUTPUT_FLAGGED",
+    `The safety checker refused the result: it looks pornographic (score ${score.toFixed(3)}, refused from ${threshold}).`,
+  );
+}

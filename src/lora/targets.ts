@@ -1,0 +1,12 @@
+/** What the modules of a LoRA stand for. Which names they have is a pipeline's to know. */
+
+export interface Target {
+  columns: number;
+  /** The layers that it stands for, one after the other in its rows. */
+  parts: readonly { layer: string; rows: number }[];
+  /** Whether the layer has the two halves of the rows in the other order. */
+  isSwapped: boolean;
+}
+
+/** Finds the module that a key of a file begins with. */
+export type FindTarget = (module: string) => Target | undefined;

@@ -1,0 +1,115 @@
+/**
+ * How many weights a network has and how many operations a run of it takes, counted from the graph itself: it is written
+ * once with weights that are only recorded, which needs no files.
+ */
+import { type Dim, externalTensor, type Operator, operatorsOf, type Value } from "../onnx/graph.ts";
+import { gather } from "../onnx/ops.ts";
+import type { WeightScope } from "../weights/weight-set.ts";
+
+/** A network by the names of its outputs. */
+export type Outputs = Readonly<Record<string, Value>>;
+
+/** Writes a network with the weights of a scope. */
+export type Build = (weights: WeightScope) => Outputs;
+
+export interface WeightCount {
+  /** Of linear layers, which a quantised file has in few bits. */
+  matrices: number;
+  /** Of embeddings, convolutions, norms and biases. */
+  others: number;
+  /** Of the largest matrix of a linear layer. */
+  largestMatrix: number;
+}
+
+export const totalOf = ({ matrices, others }: Pick<WeightCount, "matrices" | "others">): number =>
+  matrices + others;
+
+/** A weight that a network asks for. */
+export interface RequestedWeight {
+  shape: readonly number[];
+  /** Whether it is the matrix of a linear layer. */
+  isMatrix: boolean;
+}
+
+/** The weights that `build` asks its scope for, by key. What a file may hold under several keys has the first. */
+export const requestedWeights = (build: Build): ReadonlyMap<string, RequestedWeight> => record(build).weights;
+
+export function countWeights(build: Build): WeightCount {
+  const count: WeightCount = { matrices: 0, others: 0, largestMatrix: 0 };
+  for (const { shape, isMatrix } of requestedWeights(build).values()) {
+    const size = shape.reduce((product, dim) => product * dim, 1);
+    count[isMatrix ? "matrices" : "others"] += size;
+    if (isMatrix) count.largestMatrix = Math.max(count.largestMatrix, size);
+  }
+  return count;
+}
+
+/** The network that `build` writes with weights that lie nowhere: to be counted, not to be run. */
+export const unloadedNetwork = (build: Build): Outputs => record(build).outputs;
+
+export interface OperationCount {
+  /** Floating point operations of linear layers. */
+  linear: number;
+  /** Of attention: the scores and their product with the values. */
+  attention: number;
+}
+
+/**
+ * Counts the floating point operations of one run; a multiplication and an addition are two. Norms, activations and
+ * rotary embeddings are left out, far below a hundredth of a transformer; so are convolutions.
+ * @param dims sizes of the dimensions that the graph has names for
+ */
+export function countOperations(outputs: Outputs, dims: Readonly<Record<string, number>>): OperationCount {
+  const sizeOf = (dim: Dim): number => {
+    const size = typeof dim === "number" ? dim : dims[dim];
+    if (size === undefined) throw new Error(`The dimension ${dim} has no size.`);
+    return size;
+  };
+  const count: OperationCount = { linear: 0, attention: 0 };
+  for (const operator of operatorsOf(outputs)) {
+    count.linear += linearOperations(operator, sizeOf);
+    count.attention += attentionOperations(operator, sizeOf);
+  }
+  return count;
+}
+
+type SizeOf = (dim: Dim) => number;
+
+/** x [rows, columns] times a weight [size, columns]. */
+function linearOperations({ opType, inputs }: Operator, sizeOf: SizeOf): number {
+  if (opType !== "Gemm") return 0;
+  const [x, weight] = inputs as [Value, Value];
+  return 2 * sizeOf(x.shape[0]!) * sizeOf(x.shape[1]!) * sizeOf(weight.shape[0]!);
+}
+
+/** Two products of [L, S] by [S, C] size over all heads. */
+function attentionOperations({ opType, inputs }: Operator, sizeOf: SizeOf): number {
+  if (opType !== "MultiHeadAttention") return 0;
+  const [query, key] = inputs as [Value, Value];
+  const [length, width] = [sizeOf(query.shape[1]!), sizeOf(query.shape[2]!)];
+  return 2 * (2 * length * sizeOf(key.shape[1]!) * width);
+}
+
+function record(build: Build): { outputs: Outputs; weights: ReadonlyMap<string, RequestedWeight> } {
+  const weights = new Map<string, RequestedWeight>();
+  return { outputs: build(recordingScope("", weights)), weights };
+}
+
+function recordingScope(prefix: string, weights: Map<string, RequestedWeight>): WeightScope {
+  const take = (name: string, shape: readonly number[], isMatrix = false): Value => {
+    const key = `${prefix}${name}`;
+    if (weights.has(key)) throw new Error(`The weight ${key} is used twice.`);
+    weights.set(key, { shape, isMatrix });
+    return externalTensor(key, "float32", shape, { location: "", byteOffset: 0, byteLength: 0 });
+  };
+  return {
+    child: (...names) => recordingScope(`${prefix}${names.join(".")}.`, weights),
+    adapted: (_, y) => y,
+    matrix: (name, shape) => take(name, shape, true),
+    rows: (name, shape, indices) => gather(take(name, shape), indices),
+    tensor: (name, shape) => take(name, shape),
+    has: () => false,
+    hasChild: () => false,
+    ignore() {},
+  };
+}

@@ -1,0 +1,62 @@
+/** What a checkpoint's files say of its networks: their configurations, held against each other, and where the weights lie. */
+import { RetouchError } from "../../errors.ts";
+import { readClipConfig } from "../../models/text-encoders/clip.ts";
+import type { StoredWeights } from "../../quantize/prepare.ts";
+import { Tokenizer } from "../../tokenizers/tokenizer.ts";
+import type { Checkpoint } from "../../weights/checkpoint.ts";
+import type { KontextConfigs } from "./components.ts";
+import { readScheduleConfig, type ScheduleConfig } from "./schedule.ts";
+import { readAutoencoder, readT5, readTransformer } from "./stored.ts";
+
+export interface KontextCheckpoint {
+  schedule: ScheduleConfig;
+  configs: KontextConfigs;
+  tokenizers: { clip: Tokenizer; t5: Tokenizer };
+  /** By the names that the components know them by. */
+  stored: Readonly<Record<"transformer" | "t5" | "clip" | "vae", StoredWeights>>;
+}
+
+/** The pipelines' limit for T5, whatever a tokenizer allows. */
+const MAX_T5_TOKENS = 512;
+
+/** Tokens that T5 encodes of every text. */
+export const t5LengthOf = (tokenizer: Tokenizer): number => Math.min(tokenizer.maxLength, MAX_T5_TOKENS);
+
+/**
+ * Reads the configurations, and of the weights the headers.
+ * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file
+ */
+export async function readKontext(checkpoint: Checkpoint): Promise<KontextCheckpoint> {
+  const schedule = readScheduleConfig(await checkpoint.config("scheduler/scheduler_config.json"));
+  const transformer = await readTransformer(checkpoint);
+  const vae = await readAutoencoder(checkpoint);
+  const { config: flux } = transformer;
+  const { config: autoencoder } = vae;
+  if (flux.inChannels !== 4 * autoencoder.latentChannels) {
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
+      `The checkpoint ${checkpoint.folder} has a transformer of ${flux.inChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted.`,
+    );
+  }
+  const tokenizers = {
+    clip: await Tokenizer.read(checkpoint, "tokenizer", "clip"),
+    t5: await Tokenizer.read(checkpoint, "tokenizer_2", "t5"),
+  };
+  const clip = readClipConfig(await checkpoint.config("text_encoder/config.json"));
+  const clipWeights = await checkpoint.weights("text_encoder");
+  const t5 = await readT5(checkpoint);
+  if (flux.promptSize !== t5.config.width || flux.pooledSize !== clip.width) {
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
+      `The checkpoint ${checkpoint.folder} has a transformer for text embeddings of ${flux.promptSize} and ${flux.pooledSize} numbers (T5 and CLIP) and text encoders that give ${t5.config.width} and ${clip.width}.`,
+    );
+  }
+  const clipLength = Math.min(tokenizers.clip.maxLength, clip.maxPositions);
+  const t5Length = t5LengthOf(tokenizers.t5);
+  return {
+    schedule,
+    configs: { flux, autoencoder, clip, t5: t5.config, clipLength, t5Length },
+    tokenizers,
+    stored: { transformer: transformer.weights, t5: t5.weights, clip: clipWeights, vae: vae.weights },
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * Sizes and weights of transformer, autoencoder and T5: from the checkpoint's folder, or from a single file that stands
+ * in the place of one of its components, in `.safetensors` or GGUF.
+ */
+import { RetouchError } from "../../errors.ts";
+import { type AutoencoderConfig, readAutoencoderConfig } from "../../models/autoencoders/autoencoder-kl.ts";
+import { type FluxConfig, readFluxConfig } from "../../models/transformers/flux-config.ts";
+import {
+  originalAutoencoderConfig,
+  originalAutoencoderLayout,
+} from "../../models/layouts/original-autoencoder.ts";
+import { originalFluxConfig, originalFluxLayout } from "../../models/layouts/original-flux.ts";
+import { readT5Config, type T5Config } from "../../models/text-encoders/t5.ts";
+import { llamaT5Layout, singleT5Layout } from "../../models/layouts/t5-layouts.ts";
+import type { StoredWeights } from "../../quantize/prepare.ts";
+import type { Checkpoint } from "../../weights/checkpoint.ts";
+import type { Config } from "../../weights/config.ts";
+import { GgufFile } from "../../weights/gguf-file.ts";
+import type { SingleFile } from "../../weights/single-file.ts";
+import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
+import { WeightSet } from "../../weights/weight-set.ts";
+
+export interface Stored<Sizes, Weights extends StoredWeights = StoredWeights> {
+  config: Sizes;
+  weights: Weights;
+}
+
+export function readTransformer(checkpoint: Checkpoint): Promise<Stored<FluxConfig>> {
+  return readComponent(checkpoint, "transformer", readFluxConfig, originalFluxConfig, originalFluxLayout);
+}
+
+export async function readAutoencoder(checkpoint: Checkpoint): Promise<Stored<AutoencoderConfig, WeightSet>> {
+  const { config, weights } = await readComponent(
+    checkpoint,
+    "vae",
+    readAutoencoderConfig,
+    originalAutoencoderConfig,
+    originalAutoencoderLayout,
+  );
+  if (weights instanceof WeightSet) return { config, weights };
+  throw new RetouchError(
+    "CHECKPOINT_UNSUPPORTED",
+    `The autoencoder cannot be a GGUF file: ${weights.name} must be .safetensors.`,
+  );
+}
+
+/** Its sizes are the folder's, as its tokenizer is: no shape shows how it counts positions. */
+export async function readT5(checkpoint: Checkpoint): Promise<Stored<T5Config>> {
+  const config = readT5Config(await checkpoint.config("text_encoder_2/config.json"));
+  const file = await checkpoint.singleFile("textEncoder");
+  if (!file) return { config, weights: await checkpoint.weights("text_encoder_2") };
+  // The same names are under other keys in each format.
+  const layout = file instanceof GgufFile ? llamaT5Layout(config) : singleT5Layout(config, file);
+  return { config, weights: arranged(file, "text_encoder_2", layout) };
+}
+
+async function readComponent<Sizes>(
+  checkpoint: Checkpoint,
+  name: "transformer" | "vae",
+  readConfig: (config: Config) => Sizes,
+  configOfFile: (file: TensorFile, folder: Config | undefined) => Sizes,
+  layoutOf: (config: Sizes) => LayoutEntry[],
+): Promise<Stored<Sizes>> {
+  const configFile = `${name}/config.json`;
+  const file = await checkpoint.singleFile(name);
+  if (!file) {
+    const config = readConfig(await checkpoint.config(configFile));
+    return { config, weights: await checkpoint.weights(name) };
+  }
+  // The folder need not have what the file stands in for.
+  const folder = (await checkpoint.has(configFile)) ? await checkpoint.config(configFile) : undefined;
+  const config = configOfFile(file, folder);
+  return { config, weights: arranged(file, name, layoutOf(config)) };
+}
+
+function arranged(file: SingleFile | GgufFile, name: string, layout: LayoutEntry[]): StoredWeights {
+  return file instanceof GgufFile ? file.arrange(layout) : file.arrange(name, layout);
+}

@@ -1,0 +1,29 @@
+/** The model families that there are: the only list. */
+import { RetouchError } from "../errors.ts";
+import type { Model } from "../engine/model.ts";
+import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
+import { flux1Kontext } from "./flux1-kontext/pipeline.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+export const PIPELINES: readonly Pipeline[] = [flux1Kontext];
+
+/**
+ * Opens a checkpoint with the pipeline that its `model_index.json` names.
+ * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming folder or file
+ */
+export async function openModel(
+  folder: string,
+  files: SingleFiles = {},
+  pipelines: readonly Pipeline[] = PIPELINES,
+): Promise<{ checkpoint: Checkpoint; pipeline: Pipeline; model: Model }> {
+  const checkpoint = await Checkpoint.open(folder, files);
+  const pipeline = pipelines.find(({ className }) => className === checkpoint.className);
+  if (pipeline === undefined) {
+    const wanted = pipelines.map(({ className }) => `a ${className}`).join(" or ");
+    throw new RetouchError(
+      "CHECKPOINT_UNSUPPORTED",
+      `The checkpoint ${folder} is a ${checkpoint.className}; ${wanted} is wanted.`,
+    );
+  }
+  return { checkpoint, pipeline, model: await pipeline.components(checkpoint) };
+}

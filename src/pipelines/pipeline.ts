@@ -1,0 +1,18 @@
+/** What a model family is to the engine. */
+import type { Model } from "../engine/model.ts";
+import type { Checkpoint } from "../weights/checkpoint.ts";
+
+export interface Pipeline {
+  /** What `model_index.json` calls it. */
+  readonly className: string;
+  /** The most images that one edit takes. */
+  readonly maxImages: number;
+  /** Whether an edit can be held to a mask. */
+  readonly takesMask: boolean;
+  /**
+   * Reads the configurations of a checkpoint and the headers of its weights: the components as data, and how to edit
+   * with them.
+   * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file
+   */
+  components(checkpoint: Checkpoint): Promise<Model>;
+}
