@@ -3,7 +3,7 @@
  * the latest (`residency.ts`).
  */
 import { userCacheFolder } from "../machine/cache-folder.ts";
-import { type Adapter, AdapterInputs } from "../models/adapters.ts";
+import { AdapterInputs, type Adapters } from "../models/adapters.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
 import { preparedWeights } from "../quantize/prepare.ts";
 import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
@@ -12,7 +12,7 @@ import { Component, type ComponentDefinition } from "./component.ts";
 import { type EditExtent, usualEdit } from "./extent.ts";
 import { checkMemory } from "./memory-check.ts";
 import { type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
-import type { Model } from "./model.ts";
+import type { ComponentRunner, Model } from "./model.ts";
 import { Residency } from "./residency.ts";
 import { chooseKinds, type WeightsChoice } from "./weights-choice.ts";
 
@@ -28,12 +28,9 @@ export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
   onConversion?: ((progress: ConversionProgress) => void) | undefined;
 }
 
-/** What is added to layers, by their keys. */
-export type Adapters = ReadonlyMap<string, Adapter>;
-
 const NO_ADAPTERS: Adapters = new Map();
 
-export class Components {
+export class Components implements ComponentRunner {
   /** What the weights of large networks are loaded as. */
   readonly kinds: NetworkKinds;
   readonly #model: Model;
@@ -80,26 +77,19 @@ export class Components {
     return loaded;
   }
 
-  /** Side of the tiles, in pixels, that components work in which can; undefined where they take images whole. */
   get tileSide(): number | undefined {
     return this.#plan.tileSide;
   }
 
-  /** Whether every network stays loaded. */
   get isResident(): boolean {
     return this.#residency.isWhole;
   }
 
-  /**
-   * Plans the memory of an edit, before any network runs for it.
-   * @throws RetouchError MEMORY_INSUFFICIENT
-   */
   async prepare(edit: EditExtent): Promise<void> {
     this.#plan = checkMemory(this.#model, this.kinds, edit, this.#limitBytes);
     await this.#residency.follow(this.#plan);
   }
 
-  /** Runs a network, loaded if need be. */
   run(
     name: string,
     inputs: Readonly<Record<string, Tensor>>,
@@ -110,7 +100,6 @@ export class Components {
     return this.#residency.run(component, { ...inputs, ...component.adapterInputs?.inputsOf(adapters) });
   }
 
-  /** Releases every network, after what runs. */
   dispose(): Promise<void> {
     return this.#residency.dispose();
   }

@@ -3,8 +3,9 @@ import type { FindTarget } from "../lora/targets.ts";
 import type { Picture } from "../images/picture.ts";
 import type { ChosenLoras } from "../lora/registry.ts";
 import type { StoredWeights } from "../quantize/prepare.ts";
+import type { Adapters } from "../models/adapters.ts";
+import type { Tensor } from "../runtime/session.ts";
 import type { ComponentDefinition } from "./component.ts";
-import type { Components } from "./components.ts";
 import type { EditExtent } from "./extent.ts";
 import type { Kept } from "./keep-unchanged.ts";
 import type { ResolvedRequest, Size } from "./request.ts";
@@ -24,8 +25,28 @@ export interface Model extends ModelPlan {
   readonly stored: Readonly<Record<string, StoredWeights>>;
   /** Finds the layers that a module of a LoRA stands for. */
   readonly findLoraTarget: FindTarget;
-  /** Edits with the networks, which are loaded as they are needed. */
-  createEditor(components: Components): Editor;
+  createEditor(components: ComponentRunner): Editor;
+}
+
+/** The components of a model, each loaded when it is needed at the latest. */
+export interface ComponentRunner {
+  /** Side of the tiles, in pixels, that components work in which can; undefined where they take images whole. */
+  readonly tileSide: number | undefined;
+  /** Whether every network stays loaded. */
+  readonly isResident: boolean;
+  /**
+   * Plans the memory of an edit, before any network runs for it.
+   * @throws RetouchError MEMORY_INSUFFICIENT
+   */
+  prepare(edit: EditExtent): Promise<void>;
+  /** Runs a network by its component's name. @param adapters what LoRAs add to its layers, by their keys */
+  run(
+    name: string,
+    inputs: Readonly<Record<string, Tensor>>,
+    adapters?: Adapters,
+  ): Promise<Record<string, Tensor>>;
+  /** Releases every network, after what runs. */
+  dispose(): Promise<void>;
 }
 
 export interface Editor {

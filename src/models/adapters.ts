@@ -16,6 +16,9 @@ export interface Adapter {
   up: Float32Array;
 }
 
+/** What is added to layers, by their keys. */
+export type Adapters = ReadonlyMap<string, Adapter>;
+
 /** Shape of a layer's weight. */
 export interface LayerSize {
   rows: number;
@@ -38,9 +41,7 @@ export class AdapterInputs {
   };
 
   /** What a run is given on top of the graph's own inputs. */
-  inputsOf(
-    adapters: ReadonlyMap<string, Adapter>,
-  ): Record<string, { data: Float32Array; shape: readonly number[] }> {
+  inputsOf(adapters: Adapters): Record<string, { data: Float32Array; shape: readonly number[] }> {
     return Object.fromEntries(
       [...this.layers].flatMap(([key, { rows, columns }]) => {
         const { rank, down, up } = adapters.get(key) ?? NONE;

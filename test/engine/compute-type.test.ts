@@ -1,7 +1,7 @@
 /** The transformer in half precision: in float16 beside the reference, in bfloat16 as far as a processor goes. */
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Adapters } from "../../src/engine/components.ts";
+import type { Adapters } from "../../src/models/adapters.ts";
 import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
 import { fluxTransformer } from "../../src/models/transformers/flux.ts";
 import { readFluxConfig } from "../../src/models/transformers/flux-config.ts";

@@ -1,5 +1,5 @@
 /** The velocity of a fixture's first step, from what the reference gives the transformer there. */
-import type { Adapters } from "../../src/engine/components.ts";
+import type { Adapters } from "../../src/models/adapters.ts";
 import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import type { FixtureTensor } from "./fixtures.ts";
 

@@ -1,5 +1,6 @@
 /** The networks of FLUX.1 Kontext as functions: tensors in, tensors out. */
-import type { Adapters, Components } from "../../engine/components.ts";
+import type { ComponentRunner } from "../../engine/model.ts";
+import type { Adapters } from "../../models/adapters.ts";
 import type { EditExtent } from "../../engine/extent.ts";
 import { fitSketcher, type LatentSketcher } from "../../engine/preview.ts";
 import type { Size } from "../../engine/request.ts";
@@ -36,11 +37,11 @@ export class Networks {
   readonly native: NativeScale;
   /** Tokens of every encoded text. */
   readonly textLength: number;
-  readonly #components: Components;
+  readonly #components: ComponentRunner;
   readonly #prompts: PromptEncoder;
   #sketcher: Promise<LatentSketcher> | undefined;
 
-  constructor(checkpoint: KontextCheckpoint, components: Components) {
+  constructor(checkpoint: KontextCheckpoint, components: ComponentRunner) {
     const { configs, schedule } = checkpoint;
     this.flux = configs.flux;
     this.autoencoder = configs.autoencoder;

@@ -1,5 +1,5 @@
 /** The two text encoders: an instruction becomes what the transformer is conditioned on. */
-import type { Components } from "../../engine/components.ts";
+import type { ComponentRunner } from "../../engine/model.ts";
 import { RetouchError } from "../../errors.ts";
 import { clipEndPosition } from "../../models/text-encoders/clip.ts";
 import type { Tensor } from "../../runtime/session.ts";
@@ -23,11 +23,11 @@ const MAX_REMEMBERED = 4;
 
 export class PromptEncoder {
   readonly #checkpoint: Pick<KontextCheckpoint, "configs" | "tokenizers">;
-  readonly #components: Components;
+  readonly #components: ComponentRunner;
   /** By text, the latest last. */
   readonly #remembered = new Map<string, Prompt>();
 
-  constructor(checkpoint: Pick<KontextCheckpoint, "configs" | "tokenizers">, components: Components) {
+  constructor(checkpoint: Pick<KontextCheckpoint, "configs" | "tokenizers">, components: ComponentRunner) {
     this.#checkpoint = checkpoint;
     this.#components = components;
   }
