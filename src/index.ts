@@ -18,6 +18,7 @@ export { checkpointName } from "./weights/checkpoint.ts";
 export { convertCheckpoint } from "./engine/convert.ts";
 export type { ConvertedNetwork } from "./engine/convert.ts";
 export type { ConversionProgress } from "./quantize/cache.ts";
+export { PIPELINES } from "./pipelines/index.ts";
 export { PUBLISHED_PLAN } from "./pipelines/flux1-kontext/published.ts";
 export { measureGemmSpeed } from "./runtime/gemm-speed.ts";
 export { resolveRequest } from "./engine/request.ts";

@@ -11,6 +11,7 @@ import { readToken } from "../hub/token.ts";
 import { printText } from "./output.ts";
 import { createProgress } from "./progress.ts";
 import { oneLine } from "./report.ts";
+import { PIPELINES } from "../index.ts";
 
 /** The flags as commander hands them over. */
 export interface PullFlags {
@@ -45,6 +46,7 @@ export async function runPull(
   try {
     progress.phase(`asking ${settings.endpoint}`);
     const pulled = await pull({
+      families: PIPELINES,
       repository: { name, revision: flags.revision ?? MAIN },
       endpoint: settings.endpoint,
       cacheFolder: flags.cacheDir === undefined ? settings.cacheFolder : path.resolve(flags.cacheDir),

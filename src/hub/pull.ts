@@ -1,22 +1,24 @@
-/** Brings a repository's checkpoint into the cache of Hugging Face's tools: the steps, in their order. */
+/** Downloads a repository's checkpoint into the cache of Hugging Face's tools: the steps, in their order. */
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { RetouchError } from "../errors.ts";
 import { Checkpoint } from "../weights/checkpoint.ts";
 import { incompleteOf } from "./blob-writer.ts";
-import { bring } from "./bring.ts";
 import { type Cache, findSnapshot, freeBytes, openCache, withSentence } from "./cache.ts";
 import { withLock } from "../files/lock.ts";
 import { addressOf } from "./download.ts";
+import { downloadFiles, type DownloadWatch } from "./download-files.ts";
 import { aborted, createHubFetch, type HubAccess, type HubFetch, reasonOf } from "./hub-fetch.ts";
 import { type HubFile, type Licence, readFiles, readRevision } from "./listing.ts";
 import { createFetch, type Proxies } from "./proxy.ts";
 import { checkRepository, type Repository } from "./repository.ts";
 import { sizeText } from "../machine/size-text.ts";
-import { MODEL_INDEX, wantedFiles } from "./wanted-files.ts";
+import { MODEL_INDEX, type ModelFamily, wantedFiles } from "./wanted-files.ts";
 
 export interface PullOptions {
   readonly repository: Repository;
+  /** What can be edited with; anything else is refused before it is downloaded. */
+  readonly families: readonly ModelFamily[];
   readonly endpoint: string;
   readonly cacheFolder: string;
   readonly token?: string | undefined;
@@ -35,13 +37,9 @@ export interface PullOptions {
 }
 
 /** Hears how it goes. */
-export interface PullWatch {
+export interface PullWatch extends DownloadWatch {
   /** Everything that belongs to the checkpoint, before anything is downloaded. */
   onListed(listing: Listing): void;
-  /** Bytes of the checkpoint that are there, now and again, and how many of them came in this run. */
-  onProgress(done: number, received: number): void;
-  /** A file has come and is checked. */
-  onFile(file: HubFile): void;
   /** Another process downloads the same repository. */
   onWait(): void;
 }
@@ -66,7 +64,6 @@ export interface Pulled {
 }
 
 const MAX_INDEX_BYTES = 1 << 20;
-const WEIGHTS = ["transformer", "vae", "text_encoder", "text_encoder_2"];
 
 /**
  * @throws RetouchError INVALID_PARAMETER, HUB_REFUSED, HUB_UNAVAILABLE, CHECKPOINT_MISSING, CHECKPOINT_INVALID,
@@ -96,7 +93,7 @@ async function pullOnline(options: PullOptions, cache: Cache): Promise<Pulled> {
   // 2. Which of its files.
   const listed = await readFiles(hub, name, commit);
   const index = await readIndex(access, hub.fetch, cache, commit, listed);
-  const files = wantedFiles(name, index, listed);
+  const files = wantedFiles(name, index, listed, options.families);
   const listing = await compare(cache, commit, files);
   watch.onListed(listing);
 
@@ -109,19 +106,19 @@ async function pullOnline(options: PullOptions, cache: Cache): Promise<Pulled> {
     // 4. The bytes.
     const lock = path.join(cache.folder, ".retouch-pull.lock");
     await withLock(lock, { signal, aborted, onWait: watch.onWait }, () =>
-      bring(access, cache, commit, files, watch),
+      downloadFiles(access, cache, commit, files, watch),
     );
   }
   await cache.writeReference(revision, commit);
 
   // 5. What is there can be opened.
-  await checkWhole(folder);
+  await checkWhole(folder, options.families);
   return { repository: name, revision, commit, folder, downloadedBytes: listing.missingBytes };
 }
 
-async function cachedOnly({ repository, cacheFolder, watch }: PullOptions): Promise<Pulled> {
+async function cachedOnly({ repository, families, cacheFolder, watch }: PullOptions): Promise<Pulled> {
   const folder = await findSnapshot(cacheFolder, repository);
-  const isWhole = folder !== undefined && (await checkWhole(folder).then(always, never));
+  const isWhole = folder !== undefined && (await checkWhole(folder, families).then(always, never));
   if (!isWhole) {
     throw new RetouchError(
       "CHECKPOINT_MISSING",
@@ -198,7 +195,8 @@ async function checkRoom(options: PullOptions, missingBytes: number): Promise<vo
 }
 
 /** Opens the configuration and the heads of all weights, as an edit would. */
-async function checkWhole(folder: string): Promise<void> {
+async function checkWhole(folder: string, families: readonly ModelFamily[]): Promise<void> {
   const checkpoint = await Checkpoint.open(folder);
-  for (const component of WEIGHTS) await checkpoint.weights(component);
+  const family = families.find(({ className }) => className === checkpoint.className);
+  for (const component of family?.weightFolders ?? []) await checkpoint.weights(component);
 }

@@ -6,22 +6,35 @@ import { RetouchError } from "../errors.ts";
 import type { HubFile } from "./listing.ts";
 
 export const MODEL_INDEX = "model_index.json";
-const PIPELINE = "FluxKontextPipeline";
 const COMPONENT = /^[a-z][a-z0-9_]*$/;
 /** One file, or an index and its shards; what stands between name and ending is another precision. */
 const WEIGHTS = /^(?:diffusion_pytorch_model|model)(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
 const TEXT = /\.(?:json|txt|model)$/;
 const OTHER_INDEX = /\.index\./;
 
+/** Checkpoints of a kind that can be edited with. */
+export interface ModelFamily {
+  /** What `model_index.json` calls it. */
+  readonly className: string;
+  /** Folders with weights, without which there is no edit. */
+  readonly weightFolders: readonly string[];
+}
+
 /**
  * @param index what `model_index.json` holds
  * @throws RetouchError CHECKPOINT_UNSUPPORTED or CHECKPOINT_INVALID
  */
-export function wantedFiles(name: string, index: unknown, files: readonly HubFile[]): HubFile[] {
+export function wantedFiles(
+  name: string,
+  index: unknown,
+  files: readonly HubFile[],
+  families: readonly ModelFamily[],
+): HubFile[] {
   const fields = (typeof index === "object" && index !== null ? index : {}) as Record<string, unknown>;
-  if (fields["_class_name"] !== PIPELINE) {
+  if (families.every(({ className }) => className !== fields["_class_name"])) {
     const found = JSON.stringify(fields["_class_name"] ?? "something else").slice(0, 100);
-    throw new RetouchError("CHECKPOINT_UNSUPPORTED", `${name} is a ${found}; a ${PIPELINE} is wanted.`);
+    const wanted = families.map(({ className }) => `a ${className}`).join(" or ");
+    throw new RetouchError("CHECKPOINT_UNSUPPORTED", `${name} is a ${found}; ${wanted} is wanted.`);
   }
   const components = Object.entries(fields).filter(([, value]) => Array.isArray(value) && value[0] !== null);
   const folders = components.map(([component]) => component).filter((component) => COMPONENT.test(component));

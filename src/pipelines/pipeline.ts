@@ -5,6 +5,8 @@ import type { Checkpoint } from "../weights/checkpoint.ts";
 export interface Pipeline {
   /** What `model_index.json` calls it. */
   readonly className: string;
+  /** Folders of a checkpoint that hold weights. */
+  readonly weightFolders: readonly string[];
   /** The most images that one edit takes. */
   readonly maxImages: number;
   /** Whether an edit can be held to a mask. */

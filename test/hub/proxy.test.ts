@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect, it } from "vitest";
 import { type Proxies } from "../../src/hub/proxy.ts";
 import { pull } from "../../src/hub/pull.ts";
+import { PIPELINES } from "../../src/pipelines/index.ts";
 import { retouch } from "../cli/run.ts";
 import { certificate } from "../net/certificate.ts";
 import { serveTls } from "../net/servers.ts";
@@ -18,6 +19,7 @@ async function pullThrough(
   const hub = await serveHub();
   const proxy = await startProxy();
   await pull({
+    families: PIPELINES,
     repository: { name: REPOSITORY, revision: "main" },
     endpoint: hub.endpoint,
     cacheFolder: path.join(await temporaryFolder(), "hub"),

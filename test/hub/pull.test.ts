@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { findSnapshot } from "../../src/hub/cache.ts";
 import { type Listing, pull, type Pulled, type PullOptions } from "../../src/hub/pull.ts";
+import { PIPELINES } from "../../src/pipelines/index.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { root } from "../support/fixtures.ts";
 import { COMMIT, cut, type HubServer, refuse, REPOSITORY, serveHub } from "../support/hub-server.ts";
@@ -41,12 +42,13 @@ type Given = Partial<PullOptions> & { revision?: string; name?: string };
 async function setUp(): Promise<{
   hub: HubServer;
   cacheFolder: string;
-  bring: (given?: Given) => Promise<Pulled>;
+  download: (given?: Given) => Promise<Pulled>;
 }> {
   const hub = await serveHub();
   const cacheFolder = path.join(await temporaryFolder(), "hub");
-  const bring = ({ revision = "main", name = REPOSITORY, ...given }: Given = {}): Promise<Pulled> =>
+  const download = ({ revision = "main", name = REPOSITORY, ...given }: Given = {}): Promise<Pulled> =>
     pull({
+      families: PIPELINES,
       repository: { name, revision },
       endpoint: hub.endpoint,
       cacheFolder,
@@ -57,7 +59,7 @@ async function setUp(): Promise<{
       firstPauseMs: 1,
       ...given,
     });
-  return { hub, cacheFolder, bring };
+  return { hub, cacheFolder, download };
 }
 
 const filesIn = (folder: string): string[] =>
@@ -68,9 +70,9 @@ const filesIn = (folder: string): string[] =>
 
 describe("a download", () => {
   it("brings what an edit needs, in the layout of Hugging Face's cache", async () => {
-    const { hub, cacheFolder, bring } = await setUp();
+    const { hub, cacheFolder, download } = await setUp();
     const heard: { listing?: Listing; done: number[]; files: string[] } = { done: [], files: [] };
-    const pulled = await bring({
+    const pulled = await download({
       watch: {
         onListed: (listing) => (heard.listing = listing),
         onProgress: (done) => heard.done.push(done),
@@ -105,8 +107,8 @@ describe("a download", () => {
   });
 
   it("gives the token to the hub and to no other host", async () => {
-    const { hub, bring } = await setUp();
-    await bring();
+    const { hub, download } = await setUp();
+    await download();
     expect(hub.forBytes().length).toBe(4);
     for (const { host, authorization } of hub.asked) {
       expect(authorization).toBe(host === "hub" ? "Bearer hf_secret" : undefined);
@@ -114,23 +116,23 @@ describe("a download", () => {
   });
 
   it("asks nothing of the licence and downloads nothing a second time", async () => {
-    const { hub, bring } = await setUp();
-    await bring();
+    const { hub, download } = await setUp();
+    await download();
     const before = hub.asked.length;
-    const again = await bring({ accept: () => Promise.reject(new Error("asked")) });
+    const again = await download({ accept: () => Promise.reject(new Error("asked")) });
     expect(again.downloadedBytes).toBe(0);
     expect(hub.asked.slice(before).every(({ path: asked }) => asked.startsWith("/api/"))).toBe(true);
   });
 
   it("asks for the licence with its name and link before anything comes", async () => {
-    const { hub, cacheFolder, bring } = await setUp();
+    const { hub, cacheFolder, download } = await setUp();
     const licences: unknown[] = [];
     const no = new Error("no");
     const accept: PullOptions["accept"] = async (licence) => {
       licences.push(licence);
       throw no;
     };
-    await expect(bring({ accept })).rejects.toBe(no);
+    await expect(download({ accept })).rejects.toBe(no);
     expect(licences).toEqual([
       {
         name: "FLUX.1 [dev] Non-Commercial License",
@@ -144,7 +146,7 @@ describe("a download", () => {
 
 describe("a connection that fails", () => {
   it("is resumed where it was cut, as often as it gets further", async () => {
-    const { hub, bring } = await setUp();
+    const { hub, download } = await setUp();
     const size = hub.files.get(WEIGHTS)!.length;
     const step = Math.ceil(size / 8);
     hub.fault = (asked, response, bytes) => {
@@ -152,7 +154,7 @@ describe("a connection that fails", () => {
       const from = Number(/\d+/.exec(asked.range ?? "0")![0]);
       return from + step < size ? cut(response, bytes!, from, from + step) : undefined;
     };
-    const { folder } = await bring();
+    const { folder } = await download();
     expect(readFileSync(path.join(folder, WEIGHTS)).equals(hub.files.get(WEIGHTS)!)).toBe(true);
     const ranges = hub
       .forBytes()
@@ -165,7 +167,7 @@ describe("a connection that fails", () => {
   });
 
   it("begins again where the server ignores the range", async () => {
-    const { hub, bring } = await setUp();
+    const { hub, download } = await setUp();
     let isFirst = true;
     hub.fault = (asked, response, bytes) => {
       if (asked.host !== "cdn" || asked.path !== WEIGHTS) return undefined;
@@ -176,28 +178,28 @@ describe("a connection that fails", () => {
       response.writeHead(200, { "content-length": bytes!.length }).end(bytes);
       return true;
     };
-    const { folder } = await bring();
+    const { folder } = await download();
     expect(readFileSync(path.join(folder, WEIGHTS)).equals(hub.files.get(WEIGHTS)!)).toBe(true);
   });
 
   it("ends in one sentence where it gets no further, and keeps what has come", async () => {
-    const { hub, cacheFolder, bring } = await setUp();
+    const { hub, cacheFolder, download } = await setUp();
     hub.fault = (asked, response, bytes) => {
       if (asked.path !== WEIGHTS || asked.host !== "cdn") return undefined;
       return asked.range === undefined ? cut(response, bytes!, 0, 1000) : (response.destroy(), true);
     };
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal("HUB_UNAVAILABLE", `${hub.endpoint} cannot be used: the host ended the connection.`),
     );
     const blob = path.join(folderOf(cacheFolder), "blobs", hub.oidOf(WEIGHTS));
     expect((await stat(`${blob}.incomplete`)).size).toBe(1000);
     hub.fault = undefined;
-    await bring();
+    await download();
     expect(hub.forBytes().at(-1)).toMatchObject({ path: WEIGHTS, range: "bytes=1000-" });
   });
 
   it("waits as long as the hub asks for, and tries again after a status above 500", async () => {
-    const { hub, bring } = await setUp();
+    const { hub, download } = await setUp();
     const times: number[] = [];
     hub.fault = (asked, response) => {
       if (asked.path !== "vae/config.json") return undefined;
@@ -205,15 +207,15 @@ describe("a connection that fails", () => {
       if (times.length === 1) return refuse(response, 429, { "retry-after": "1" });
       return times.length === 2 ? refuse(response, 503) : undefined;
     };
-    await bring();
+    await download();
     expect(times.length).toBe(3);
     expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(950);
   });
 
   it("gives up in one sentence where the hub asks for more than minutes, or stays ill", async () => {
-    const { hub, bring } = await setUp();
+    const { hub, download } = await setUp();
     hub.fault = (_, response) => refuse(response, 429, { "retry-after": "3600" });
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal(
         "HUB_UNAVAILABLE",
         `${hub.endpoint} answers that there are too many requests; run the command again in 60 min.`,
@@ -221,11 +223,11 @@ describe("a connection that fails", () => {
     );
     expect(hub.asked.length).toBe(1);
     hub.fault = (_, response) => refuse(response, 502);
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal("HUB_UNAVAILABLE", `${hub.endpoint} answers with status 502; run the command again later.`),
     );
     expect(hub.asked.length).toBe(6);
-    await expect(bring({ endpoint: "http://127.0.0.1:1" })).rejects.toEqual(
+    await expect(download({ endpoint: "http://127.0.0.1:1" })).rejects.toEqual(
       refusal("HUB_UNAVAILABLE", /^http:\/\/127\.0\.0\.1:1 cannot be used: /),
     );
   });
@@ -244,16 +246,16 @@ describe("wrong bytes", () => {
   };
 
   it("are asked for once more", async () => {
-    const { hub, bring } = await setUp();
+    const { hub, download } = await setUp();
     damage(hub, 1);
-    const { folder } = await bring();
+    const { folder } = await download();
     expect(readFileSync(path.join(folder, WEIGHTS)).equals(hub.files.get(WEIGHTS)!)).toBe(true);
   });
 
   it("get no name, and end in one sentence, when they come twice", async () => {
-    const { hub, cacheFolder, bring } = await setUp();
+    const { hub, cacheFolder, download } = await setUp();
     damage(hub, 2);
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal(
         "HUB_UNAVAILABLE",
         `${WEIGHTS} came with other bytes than the hub lists, twice; nothing of it was kept.`,
@@ -270,19 +272,19 @@ describe("a refusal of the hub is one sentence", () => {
   const page = (hub: HubServer): string => `${hub.endpoint}/${REPOSITORY}`;
 
   it("for a licence that was not accepted", async () => {
-    const { hub, bring } = await setUp();
+    const { hub, download } = await setUp();
     const isBytes = (name: string): boolean => name === "model_index.json";
     hub.fault = (asked, response) =>
       isBytes(asked.path)
         ? refuse(response, asked.authorization ? 403 : 401, { "x-error-code": "GatedRepo" })
         : undefined;
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal(
         "HUB_REFUSED",
         `${REPOSITORY} is gated: accept its licence at ${page(hub)} with the account of your token, which must be allowed to read gated repositories.`,
       ),
     );
-    await expect(bring({ token: undefined })).rejects.toEqual(
+    await expect(download({ token: undefined })).rejects.toEqual(
       refusal(
         "HUB_REFUSED",
         `${REPOSITORY} is gated: accept its licence at ${page(hub)}, logged in, and give a token of that account in HF_TOKEN.`,
@@ -291,15 +293,15 @@ describe("a refusal of the hub is one sentence", () => {
   });
 
   it("for no token or a wrong one", async () => {
-    const { hub, bring } = await setUp();
+    const { hub, download } = await setUp();
     hub.fault = (_, response) => refuse(response, 401);
-    await expect(bring({ token: undefined })).rejects.toEqual(
+    await expect(download({ token: undefined })).rejects.toEqual(
       refusal(
         "HUB_REFUSED",
         `${REPOSITORY} does not exist or asks for a token: see ${page(hub)}, and give one in HF_TOKEN.`,
       ),
     );
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal(
         "HUB_REFUSED",
         `${REPOSITORY} does not exist, or your token does not count: see ${page(hub)} and ${hub.endpoint}/settings/tokens.`,
@@ -308,11 +310,11 @@ describe("a refusal of the hub is one sentence", () => {
   });
 
   it("for a repository or a revision that is not there", async () => {
-    const { hub, bring } = await setUp();
-    await expect(bring({ revision: "v9" })).rejects.toEqual(
+    const { hub, download } = await setUp();
+    await expect(download({ revision: "v9" })).rejects.toEqual(
       refusal("HUB_REFUSED", `${REPOSITORY} has no revision "v9"; ${page(hub)} shows which there are.`),
     );
-    await expect(bring({ name: "nobody/nothing" })).rejects.toEqual(
+    await expect(download({ name: "nobody/nothing" })).rejects.toEqual(
       refusal("HUB_REFUSED", `There is no nobody/nothing to be seen at ${hub.endpoint}/nobody/nothing.`),
     );
   });
@@ -327,9 +329,9 @@ describe("what the hub says is not trusted", () => {
     "C:/x.json",
     "a\0b",
   ])("a file named %j is refused, and all others with it", async (name) => {
-    const { hub, cacheFolder, bring } = await setUp();
+    const { hub, cacheFolder, download } = await setUp();
     hub.changeListing = (entries) => [...entries, { type: "file", path: name, size: 1, oid: "a".repeat(40) }];
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal(
         "HUB_UNAVAILABLE",
         `${REPOSITORY} lists ${JSON.stringify(name)}, which would leave its folder; nothing was downloaded.`,
@@ -339,27 +341,27 @@ describe("what the hub says is not trusted", () => {
   });
 
   it("a hash that is none would be a path", async () => {
-    const { hub, bring } = await setUp();
+    const { hub, download } = await setUp();
     hub.changeListing = (entries) =>
       entries.map((entry) => (entry["path"] === "vae/config.json" ? { ...entry, oid: "../../x" } : entry));
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal("HUB_UNAVAILABLE", `What the hub says about ${REPOSITORY} cannot be read.`),
     );
   });
 
   it.each(["file:///etc/passwd", "//"])("a redirect to %s is not followed", async (location) => {
-    const { hub, bring } = await setUp();
+    const { hub, download } = await setUp();
     hub.fault = (asked, response) =>
       asked.path === "vae/config.json" ? refuse(response, 302, { location }) : undefined;
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal("HUB_UNAVAILABLE", `${hub.endpoint} redirects to an address that is not followed.`),
     );
   });
 
   it("another pipeline is refused before it is downloaded", async () => {
-    const { hub, cacheFolder, bring } = await setUp();
+    const { hub, cacheFolder, download } = await setUp();
     hub.files.set("model_index.json", Buffer.from('{"_class_name":"FluxPipeline"}'));
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
         `${REPOSITORY} is a "FluxPipeline"; a FluxKontextPipeline is wanted.`,
@@ -373,22 +375,24 @@ describe("the names that the user gives", () => {
   it.each(["flux", "a/b/c", "../x", "a/..", "a--b/c", "a/b..c", "/a", "a/"])(
     "%j is no repository",
     async (name) => {
-      const { hub, bring } = await setUp();
-      await expect(bring({ name })).rejects.toEqual(refusal("INVALID_PARAMETER", /^<repo> must be the name/));
+      const { hub, download } = await setUp();
+      await expect(download({ name })).rejects.toEqual(
+        refusal("INVALID_PARAMETER", /^<repo> must be the name/),
+      );
       expect(hub.asked).toEqual([]);
     },
   );
 
   it.each(["../main", "", "a//b"])("%j is no revision", async (revision) => {
-    const { bring } = await setUp();
-    await expect(bring({ revision })).rejects.toEqual(refusal("INVALID_PARAMETER", /^--revision must be/));
+    const { download } = await setUp();
+    await expect(download({ revision })).rejects.toEqual(refusal("INVALID_PARAMETER", /^--revision must be/));
   });
 });
 
 describe("the disk", () => {
   it("is asked for its room first", async () => {
-    const { hub, cacheFolder, bring } = await setUp();
-    await expect(bring({ freeBytes: async () => 5000 })).rejects.toEqual(
+    const { hub, cacheFolder, download } = await setUp();
+    await expect(download({ freeBytes: async () => 5000 })).rejects.toEqual(
       refusal(
         "OUTPUT_UNWRITABLE",
         /^[\d.]+ kB are to be downloaded, and the disk of .* has room for 5\.0 kB; /,
@@ -400,12 +404,12 @@ describe("the disk", () => {
 
   it("may be full in the middle", async (context) => {
     if (!existsSync("/dev/full")) return context.skip("another operating system: this one has no /dev/full");
-    const { hub, cacheFolder, bring } = await setUp();
+    const { hub, cacheFolder, download } = await setUp();
     const blobs = path.join(folderOf(cacheFolder), "blobs");
     await mkdir(blobs, { recursive: true });
     // Whatever is written there finds no room.
     await symlink("/dev/full", path.join(blobs, `${hub.oidOf(WEIGHTS)}.incomplete`));
-    await expect(bring()).rejects.toEqual(
+    await expect(download()).rejects.toEqual(
       refusal(
         "OUTPUT_UNWRITABLE",
         `The disk of ${cacheFolder} is full; make room and run the command again, which goes on from here.`,
@@ -416,7 +420,7 @@ describe("the disk", () => {
 
 describe("an interruption", () => {
   it("leaves what the next run goes on with", async () => {
-    const { hub, cacheFolder, bring } = await setUp();
+    const { hub, cacheFolder, download } = await setUp();
     const interruption = new AbortController();
     hub.fault = (asked, response, bytes) => {
       if (asked.host !== "cdn" || asked.path !== WEIGHTS) return undefined;
@@ -425,13 +429,13 @@ describe("an interruption", () => {
       setTimeout(() => interruption.abort(), 300);
       return true;
     };
-    await expect(bring({ signal: interruption.signal })).rejects.toEqual(
+    await expect(download({ signal: interruption.signal })).rejects.toEqual(
       refusal("ABORTED", "The download was interrupted."),
     );
     const blob = path.join(folderOf(cacheFolder), "blobs", hub.oidOf(WEIGHTS));
     expect((await stat(`${blob}.incomplete`)).size).toBe(2000);
     hub.fault = undefined;
-    const { downloadedBytes } = await bring();
+    const { downloadedBytes } = await download();
     const ranges = hub
       .forBytes()
       .filter((asked) => asked.path === WEIGHTS)
@@ -442,20 +446,20 @@ describe("an interruption", () => {
   });
 
   it("of another process leaves a lock that counts for seconds only", async () => {
-    const { cacheFolder, bring } = await setUp();
+    const { cacheFolder, download } = await setUp();
     const folder = folderOf(cacheFolder);
     await mkdir(folder, { recursive: true });
     const lock = path.join(folder, ".retouch-pull.lock");
     await writeFile(lock, "1");
     const longAgo = new Date(Date.now() - 60_000);
     await utimes(lock, longAgo, longAgo);
-    await bring();
+    await download();
     expect(existsSync(lock)).toBe(false);
   });
 
-  it("two at once bring every file once", async () => {
-    const { hub, bring } = await setUp();
-    const [one, other] = await Promise.all([bring(), bring()]);
+  it("two at once download every file once", async () => {
+    const { hub, download } = await setUp();
+    const [one, other] = await Promise.all([download(), download()]);
     expect(one.folder).toBe(other.folder);
     expect(hub.forBytes().length).toBe(4);
   });
@@ -463,16 +467,16 @@ describe("an interruption", () => {
 
 describe("offline", () => {
   it("uses what is there, and asks nothing", async () => {
-    const { hub, bring } = await setUp();
-    const { folder } = await bring();
+    const { hub, download } = await setUp();
+    const { folder } = await download();
     const before = hub.asked.length;
-    expect(await bring({ isOffline: true })).toMatchObject({ folder, commit: COMMIT, downloadedBytes: 0 });
+    expect(await download({ isOffline: true })).toMatchObject({ folder, commit: COMMIT, downloadedBytes: 0 });
     expect(hub.asked.length).toBe(before);
   });
 
   it("refuses to download in one sentence", async () => {
-    const { hub, cacheFolder, bring } = await setUp();
-    await expect(bring({ isOffline: true })).rejects.toEqual(
+    const { hub, cacheFolder, download } = await setUp();
+    await expect(download({ isOffline: true })).rejects.toEqual(
       refusal(
         "CHECKPOINT_MISSING",
         `HF_HUB_OFFLINE is set, and ${cacheFolder} has no whole ${REPOSITORY} at main; unset it to download.`,
@@ -507,8 +511,8 @@ describe("Python's huggingface_hub", () => {
 
   it("finds what was downloaded here, without asking anybody", async ({ skip }) => {
     if (python === undefined) skip(NO_PYTHON);
-    const { cacheFolder, bring } = await setUp();
-    const { folder } = await bring();
+    const { cacheFolder, download } = await setUp();
+    const { folder } = await download();
     const program = `from huggingface_hub import snapshot_download, hf_hub_download
 print(snapshot_download(${JSON.stringify(REPOSITORY)}, local_files_only=True))
 print(hf_hub_download(${JSON.stringify(REPOSITORY)}, ${JSON.stringify(WEIGHTS)}, local_files_only=True))`;
@@ -518,13 +522,13 @@ print(hf_hub_download(${JSON.stringify(REPOSITORY)}, ${JSON.stringify(WEIGHTS)},
 
   it("leaves what is used here without a request for its bytes", async ({ skip }) => {
     if (python === undefined) skip(NO_PYTHON);
-    const { hub, cacheFolder, bring } = await setUp();
+    const { hub, cacheFolder, download } = await setUp();
     const program = `from huggingface_hub import snapshot_download
 print(snapshot_download(${JSON.stringify(REPOSITORY)}))`;
     const folder = await inPython(program, { HF_HUB_CACHE: cacheFolder, HF_ENDPOINT: hub.endpoint });
     const before = hub.asked.length;
     expect(before).toBeGreaterThan(0);
-    expect(await bring()).toMatchObject({ folder, downloadedBytes: 0 });
+    expect(await download()).toMatchObject({ folder, downloadedBytes: 0 });
     expect(hub.asked.slice(before).every(({ path: asked }) => asked.startsWith("/api/"))).toBe(true);
     expect(await findSnapshot(cacheFolder, { name: REPOSITORY, revision: "main" })).toBe(folder);
   });

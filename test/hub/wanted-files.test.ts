@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { HubFile } from "../../src/hub/listing.ts";
 import { wantedFiles } from "../../src/hub/wanted-files.ts";
+import { PIPELINES } from "../../src/pipelines/index.ts";
 import { refusal } from "../support/refusal.ts";
 
 const INDEX = {
@@ -12,7 +13,7 @@ const INDEX = {
 const listed = (...paths: string[]): HubFile[] =>
   ["model_index.json", ...paths].map((path) => ({ path, size: 1, oid: "a".repeat(64), hash: "sha256" }));
 const chosen = (index: unknown, ...paths: string[]): string[] =>
-  wantedFiles("org/name", index, listed(...paths)).map(({ path }) => path);
+  wantedFiles("org/name", index, listed(...paths), PIPELINES).map(({ path }) => path);
 
 describe("wantedFiles", () => {
   it("takes the shards and their index, not the same weights in one file or in another precision", () => {

@@ -12,6 +12,7 @@ import { Networks } from "./networks.ts";
 
 export const flux1Kontext: Pipeline = {
   className: "FluxKontextPipeline",
+  weightFolders: ["transformer", "vae", "text_encoder", "text_encoder_2"],
   maxImages: 1,
   takesMask: false,
   components: async (checkpoint) => modelOf(await readKontext(checkpoint)),

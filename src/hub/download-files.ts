@@ -1,22 +1,29 @@
-/** Brings files into the cache, a few at a time. */
+/** Downloads files into the cache, a few at a time. */
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import type { Cache } from "./cache.ts";
 import { download } from "./download.ts";
 import { createHubFetch, type HubAccess } from "./hub-fetch.ts";
 import type { HubFile } from "./listing.ts";
-import type { PullWatch } from "./pull.ts";
 
 /** More would be slower for everyone behind the same line. */
 const AT_A_TIME = 4;
 
+/** Hears how the downloads go. */
+export interface DownloadWatch {
+  /** Bytes of the checkpoint that are there, now and again, and how many of them came in this run. */
+  onProgress(done: number, received: number): void;
+  /** A file has come and is checked. */
+  onFile(file: HubFile): void;
+}
+
 /** The first failure ends all; what has come stays. @throws what the first failure was */
-export async function bring(
+export async function downloadFiles(
   access: HubAccess,
   cache: Cache,
   commit: string,
   files: readonly HubFile[],
-  watch: PullWatch,
+  watch: DownloadWatch,
 ): Promise<void> {
   await mkdir(path.join(cache.folder, "blobs"), { recursive: true });
   const tally = createTally((done, received) => watch.onProgress(done, received));
