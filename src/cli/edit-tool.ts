@@ -1,5 +1,5 @@
 /** The edit as a tool that a model calls: its arguments by their names there, and an answer that fits into a conversation. */
-import { cutText } from "../errors.ts";
+import { cutText, invalid } from "../errors.ts";
 import {
   type EditOptions,
   type EditRequest,
@@ -9,12 +9,12 @@ import {
   type LoraUse,
   type OutputFormat,
   resolveRequest,
-  RetouchError,
 } from "../index.ts";
 import { readSourceThrough, type SourceAccess } from "../images/source.ts";
-import { parseSize, withNames } from "./arguments.ts";
+import { parseSize } from "./arguments.ts";
 import { chooseFormat, defaultOutput } from "./output.ts";
 import { reportText } from "./report.ts";
+import { TOOL, wordedBy } from "./surfaces.ts";
 import type { ToolOutput } from "./tool-output.ts";
 
 /** Of an argument's name in a sentence. */
@@ -118,17 +118,6 @@ const TEXTS: ReadonlySet<string> = new Set([
   "negative_prompt",
   "format",
 ]);
-/** The library's names of what a model gives. */
-const NAMES: Readonly<Record<string, string>> = {
-  prompt: "instruction",
-  negativePrompt: "negative_prompt",
-  trueCfgScale: "true_cfg_scale",
-  isUnchangedKept: "keep_unchanged",
-  numSteps: "steps",
-  "size.width": "the width in size",
-  "size.height": "the height in size",
-  "--size": "size",
-};
 /** In base64 less than a megabyte, the least that common hosts refuse. */
 const MAX_SHOWN_BYTES = 700_000;
 const MAX_SHOWN_SIDE = 1024;
@@ -154,8 +143,9 @@ export function createEditTool({ load, loras, access, results }: EditToolOptions
     { signal, onStep }: Required<Pick<EditOptions, "signal" | "onStep">>,
   ): Promise<ToolContent[]> => {
     const known = new Set(Object.keys(offered));
-    const { image, output, parameters } = await withNames(NAMES, () => readArguments(given, known));
-    if (image === "-") throw invalid("image must not be -, which is this connection.");
+    const { image, output, parameters } = await wordedBy(TOOL, () => readArguments(given, known));
+    if (image === "-")
+      throw invalid("forbidden", { field: "image", given: "-", reason: "it is this connection" });
     const source = await readSourceThrough(access, image, { signal, isVerified: true });
     const chosen = output ?? defaultOutput(source, parameters.format);
     const isChosen = output !== undefined;
@@ -191,15 +181,16 @@ interface ToolArguments {
 
 function readArguments(given: Record<string, unknown>, known: ReadonlySet<string>): ToolArguments {
   for (const [name, value] of Object.entries(given)) {
-    if (!known.has(name)) throw invalid(`${cutText(name, MAX_NAME_LENGTH)} is no argument of this tool.`);
-    if (TEXTS.has(name) && typeof value !== "string") throw invalid(`${name} must be a text.`);
+    if (!known.has(name)) throw invalid("unknownArgument", { field: cutText(name, MAX_NAME_LENGTH) });
+    if (TEXTS.has(name) && typeof value !== "string")
+      throw invalid("type", { field: name, wanted: "a string" });
   }
   for (const name of EDIT_TOOL.inputSchema.required) {
-    if (given[name] === undefined) throw invalid(`${name} is missing.`);
+    if (given[name] === undefined) throw invalid("missing", { field: name });
   }
   const texts = given as Record<string, string | undefined>;
   if ((texts["output"]?.length ?? 0) > MAX_OUTPUT_LENGTH) {
-    throw invalid(`output must be a text of at most ${MAX_OUTPUT_LENGTH} characters.`);
+    throw invalid("type", { field: "output", wanted: `a string of at most ${MAX_OUTPUT_LENGTH} characters` });
   }
   const numbers = given as Record<string, number | undefined>;
   const { image, instruction, output, size, negative_prompt: negativePrompt } = texts;
@@ -215,7 +206,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     seed,
     // As in `retouch edit`, and checked by the library.
     isUnchangedKept: (given["keep_unchanged"] ?? true) as boolean,
-    format: chooseFormat(output, format, { output: "output", format: "format" }),
+    format: chooseFormat(output, format),
     loras: (given["loras"] ?? []) as LoraUse[],
   };
   resolveRequest({ image: new Uint8Array(), ...parameters });
@@ -229,5 +220,3 @@ async function shown({ image, format }: EditResult): Promise<ToolContent> {
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
   return { type: "image", data, mimeType: isSmall ? `image/${format}` : "image/jpeg" };
 }
-
-const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

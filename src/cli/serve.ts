@@ -1,6 +1,6 @@
 /** `retouch serve`: starts the service and says how to use it. */
 import { loadConfig } from "../config/config.ts";
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import type { CreatedKey } from "../keys/contracts.ts";
 import { createLog } from "../log.ts";
 import { type Service, startService } from "../service/service.ts";
@@ -44,7 +44,7 @@ async function serve(variables: Record<string, string>, signal: AbortSignal): Pr
 function lostSentence(folder: string): RetouchError {
   return new RetouchError(
     "DATA_DIR_IN_USE",
-    `RETOUCH_DATA_DIR: ${folder} was taken over by another process.`,
+    failure("about", { field: "RETOUCH_DATA_DIR", sentence: `${folder} was taken over by another process.` }),
   );
 }
 

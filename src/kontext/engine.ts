@@ -4,7 +4,7 @@
  */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { RetouchError } from "../errors.ts";
+import { failure, invalid, RetouchError } from "../errors.ts";
 import { decodePicture } from "../images/decode.ts";
 import { encodePicture, type OutputFormat } from "../images/encode.ts";
 import { editMetadata } from "../images/metadata.ts";
@@ -172,20 +172,18 @@ export interface Engine {
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
   const { checkpoint: folder = SHIPPED_CHECKPOINT, threads = 0, maxPixels, memoryLimit } = options;
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `threads must be a whole number from 0 to 1024, not ${threads}.`,
-    );
+    throw invalid("range", { field: "threads", wanted: "a whole number", min: 0, max: 1024, given: threads });
   }
   if (memoryLimit !== undefined && !(memoryLimit > 0)) {
-    throw new RetouchError("INVALID_PARAMETER", `memoryLimit must be a number above 0, not ${memoryLimit}.`);
+    throw invalid("above", { field: "memoryLimit", min: 0, given: memoryLimit });
   }
   const { weights = "auto", cacheFolder, onConversion } = options;
   if (!WEIGHTS_CHOICES.includes(weights)) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `weights must be ${WEIGHTS_CHOICES.join(", ")}, not ${JSON.stringify(weights)}.`,
-    );
+    throw invalid("oneOf", {
+      field: "weights",
+      choices: WEIGHTS_CHOICES.join(", "),
+      given: JSON.stringify(weights),
+    });
   }
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const { isPromptInMetadata = false } = options;
@@ -332,8 +330,5 @@ async function runEdit(
 async function passed(checker: SafetyChecker, picture: Picture): Promise<SafetyVerdict> {
   const { isFlagged, score, threshold } = await checker.check(picture);
   if (!isFlagged) return { score, threshold };
-  throw new RetouchError(
-    "OUTPUT_FLAGGED",
-    `The safety checker refused the result: it looks pornographic (score ${score.toFixed(3)}, refused from ${threshold}).`,
-  );
+  throw new RetouchError("OUTPUT_FLAGGED", failure("flagged", { score: score.toFixed(3), threshold }));
 }

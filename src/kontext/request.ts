@@ -1,7 +1,7 @@
 /** What an edit is asked with and what it answers. Requests are checked here, once; inside, the types are trusted. */
 import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
-import { cutText, RetouchError, shownValue } from "../errors.ts";
+import { cutText, invalid, shownValue } from "../errors.ts";
 import type { OutputFormat } from "../images/encode.ts";
 import { type LoraUse, MAX_LORA_SCALE, MAX_LORAS, unknownLora } from "../lora/use.ts";
 
@@ -62,22 +62,22 @@ const MAX_RANDOM_SEED = 2 ** 32;
 
 /**
  * Checks a request and fills in its defaults.
- * @throws RetouchError INVALID_PARAMETER, its sentence naming the field, the range and what was given.
+ * @throws RetouchError INVALID_PARAMETER with the field, its range and what was given
  */
 export function resolveRequest(request: EditRequest): ResolvedRequest {
   const { image, size, format = "png", isSafetyChecked = true, isUnchangedKept = false } = request;
   if (!isUint8Array(image)) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      "image must be the bytes of a picture in a Uint8Array; readImageSource gets them from a path.",
-    );
+    throw invalid("type", {
+      field: "image",
+      wanted: "the bytes of an image in a Uint8Array; readImageSource gets them from a path",
+    });
   }
   if (format !== "png" && format !== "jpeg") {
-    throw new RetouchError("INVALID_PARAMETER", `format must be png or jpeg, not ${shownValue(format)}.`);
+    throw invalid("oneOf", { field: "format", choices: "png or jpeg", given: shownValue(format) });
   }
-  for (const [name, value] of Object.entries({ isSafetyChecked, isUnchangedKept })) {
+  for (const [field, value] of Object.entries({ isSafetyChecked, isUnchangedKept })) {
     if (typeof value !== "boolean") {
-      throw new RetouchError("INVALID_PARAMETER", `${name} must be true or false, not ${shownValue(value)}.`);
+      throw invalid("oneOf", { field, choices: "true or false", given: shownValue(value) });
     }
   }
   const seed = numberIn("seed", request.seed ?? -1, -1, Number.MAX_SAFE_INTEGER, { isInteger: true });
@@ -98,12 +98,12 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
 
 function lorasOf(loras: NonNullable<EditRequest["loras"]>): LoraUse[] {
   if (!Array.isArray(loras) || loras.length > MAX_LORAS) {
-    throw new RetouchError("INVALID_PARAMETER", `loras must be a list of at most ${MAX_LORAS}.`);
+    throw invalid("tooMany", { field: "loras", max: MAX_LORAS });
   }
   return loras.map((entry: unknown, index) => {
     const { name, scale } = (entry ?? {}) as Partial<LoraUse>;
     if (typeof name !== "string") {
-      throw new RetouchError("INVALID_PARAMETER", `loras[${index}].name must be a text.`);
+      throw invalid("type", { field: `loras[${index}].name`, wanted: "a string" });
     }
     return { name, scale: numberIn(`loras[${index}].scale`, scale ?? 1, -MAX_LORA_SCALE, MAX_LORA_SCALE) };
   });
@@ -119,24 +119,21 @@ function sizeWithin(size: Size): Size {
 
 function promptText(prompt: string): string {
   const text = textWithin("prompt", prompt);
-  if (text.trim() === "") throw new RetouchError("INVALID_PARAMETER", "prompt must not be empty.");
+  if (text.trim() === "") throw invalid("empty", { field: "prompt" });
   return text;
 }
 
-function textWithin(name: string, text: unknown): string {
-  if (typeof text !== "string") throw new RetouchError("INVALID_PARAMETER", `${name} must be a text.`);
+function textWithin(field: string, text: unknown): string {
+  if (typeof text !== "string") throw invalid("type", { field, wanted: "a string" });
   const count = [...text].length;
   if (count > MAX_PROMPT_CHARACTERS) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `${name} must have at most ${MAX_PROMPT_CHARACTERS} characters, not ${count}.`,
-    );
+    throw invalid("tooLong", { field, max: MAX_PROMPT_CHARACTERS, count });
   }
   return text;
 }
 
 function numberIn(
-  name: string,
+  field: string,
   value: unknown,
   min: number,
   max: number,
@@ -145,11 +142,8 @@ function numberIn(
   const isValid =
     typeof value === "number" && value >= min && value <= max && (!isInteger || Number.isInteger(value));
   if (!isValid) {
-    const kind = isInteger ? "a whole number" : "a number";
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `${name} must be ${kind} from ${min} to ${max}, not ${cutText(String(value), MAX_SHOWN_CHARACTERS)}.`,
-    );
+    const wanted = isInteger ? "a whole number" : "a number";
+    throw invalid("range", { field, wanted, min, max, given: cutText(String(value), MAX_SHOWN_CHARACTERS) });
   }
   return value;
 }

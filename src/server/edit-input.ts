@@ -1,7 +1,7 @@
 /** From a body that fits its schema to a job: aliases, defaults, and the rules that join several fields. */
 import { randomInt } from "node:crypto";
 import type { Config } from "../config/settings.ts";
-import { RetouchError } from "../errors.ts";
+import { invalid } from "../errors.ts";
 import type { JobEdit, JobPolicy, RequestBucket } from "../jobs/job.ts";
 import { type LoraUse, type Size, unknownLora } from "../kontext/request.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
@@ -37,7 +37,7 @@ const DEFAULT_GUIDANCE = 2;
 const DEFAULT_TRUE_CFG_SCALE = 2;
 const MAX_RANDOM_SEED = 2 ** 32;
 
-/** @throws RetouchError INVALID_PARAMETER, its sentence naming the field */
+/** @throws RetouchError INVALID_PARAMETER about the field */
 export function parseBody(
   body: JobBody,
   settings: InputSettings,
@@ -46,7 +46,7 @@ export function parseBody(
   const { input, policy = {} } = body;
   const edit = editOf(input, settings);
   const image = input.image ?? input.images?.[0];
-  if (image === undefined) throw invalid("image is missing.");
+  if (image === undefined) throw invalid("missing", { field: "image" });
   return {
     image,
     edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress) },
@@ -58,7 +58,7 @@ export function parseBody(
 /** An edit with every default filled in. @throws RetouchError INVALID_PARAMETER */
 export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit, "image"> {
   const seed = input.seed ?? -1;
-  if (input.prompt.trim() === "") throw invalid("prompt must not be empty.");
+  if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
   return {
     prompt: input.prompt,
     negativePrompt: input.negative_prompt ?? "",
@@ -97,7 +97,7 @@ export function policyOf(
 function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputSettings): Size {
   if (size === undefined && (width !== undefined || height !== undefined)) {
     if (width === undefined || height === undefined)
-      throw invalid("width and height must be given together.");
+      throw invalid("together", { field: "size.width", other: "size.height" });
     return { width, height };
   }
   const match = SIZE.exec(size ?? DEFAULT_SIZE)!;
@@ -105,7 +105,8 @@ function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputS
   // The default is not the caller's fault, whatever the operator allows.
   if (size !== undefined && Object.values(sides).some((side) => side < minSide || side > maxSide)) {
     const given = `${sides.width}*${sides.height}`;
-    throw invalid(`size must be width*height, each from ${minSide} to ${maxSide}, not ${given}.`);
+    const choices = `width*height, each from ${minSide} to ${maxSide}`;
+    throw invalid("oneOf", { field: "size", choices, given });
   }
   return sides;
 }
@@ -114,7 +115,7 @@ function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputS
 function lorasOf(given: NonNullable<EditInput["loras"]>, { loras = {} }: InputSettings): LoraUse[] {
   return given.map(({ name, path, scale = 1 }, index) => {
     const wanted = name ?? path;
-    if (wanted === undefined) throw invalid(`loras[${index}].name is missing.`);
+    if (wanted === undefined) throw invalid("missing", { field: `loras[${index}].name` });
     if (!Object.hasOwn(loras, wanted)) throw unknownLora(wanted, Object.keys(loras));
     return { name: wanted, scale };
   });
@@ -122,7 +123,11 @@ function lorasOf(given: NonNullable<EditInput["loras"]>, { loras = {} }: InputSe
 
 function isSafetyChecked(wanted: boolean | undefined, policy: Config["safety"]): boolean {
   if (policy === "required" && wanted === false) {
-    throw invalid("enable_safety_checker must not be false: this server checks every result.");
+    throw invalid("forbidden", {
+      field: "isSafetyChecked",
+      given: "false",
+      reason: "this server checks every result",
+    });
   }
   return policy !== "off" && wanted !== false;
 }
@@ -144,10 +149,9 @@ function webhookOf({ webhook, webhookV2 }: JobBody, isRefused: IsRefusedAddress)
 
 function checkUrl(field: string, address: string, isRefused: IsRefusedAddress): void {
   const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol))
-    throw invalid(`${field} must be an http or https URL.`);
+  if (url === undefined || !/^https?:$/.test(url.protocol)) throw invalid("url", { field });
   if (url.username !== "" || url.password !== "") {
-    throw invalid(`${field} must not be a URL with a user name or password.`);
+    throw invalid("urlLogin", { field });
   }
   checkPublic(field, url, isRefused);
 }
@@ -155,5 +159,3 @@ function checkUrl(field: string, address: string, isRefused: IsRefusedAddress): 
 function clamped(value: number, [min, max]: readonly [number, number]): number {
   return Math.round(Math.min(max, Math.max(min, value)));
 }
-
-const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

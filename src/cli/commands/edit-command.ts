@@ -21,20 +21,20 @@ export function addEditCommand(program: Command, { signal }: CommandContext): vo
     .option(
       "--true-cfg-scale <number>",
       "strength of the negative prompt, 1 to 10 (default: 2)",
-      numberOf("--true-cfg-scale"),
+      numberOf("trueCfgScale"),
     )
     .option(
       "--size <WxH>",
       "size of the result, 16 to 4096 a side (default: the picture's, at most 1536)",
       parseSize,
     )
-    .option("--steps <number>", "1 to 50 (default: 28)", numberOf("--steps"))
+    .option("--steps <number>", "1 to 50 (default: 28)", numberOf("numSteps"))
     .option(
       "--guidance <number>",
       "how closely the prompt is followed, 0 to 10 (default: 2)",
-      numberOf("--guidance"),
+      numberOf("guidance"),
     )
-    .option("--seed <number>", "repeats an edit; -1 chooses one at random (default: -1)", numberOf("--seed"))
+    .option("--seed <number>", "repeats an edit; -1 chooses one at random (default: -1)", numberOf("seed"))
     .option("--format <format>", "png or jpeg (default: by the name in -o, or png)", parseFormat);
   addNetworkOptions(edit).option(
     "--lora <file[:scale]>",

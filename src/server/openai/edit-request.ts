@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import { RetouchError, shownValue } from "../../errors.ts";
+import { invalid, RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit } from "../../jobs/job.ts";
 import { editOf, type InputSettings } from "../edit-input.ts";
-import { sentenceOf } from "../sentences.ts";
+import { failureOf } from "../validation-messages.ts";
 import type { FormPart } from "./form.ts";
 import type { ImageEditFields, ImageEditSchema } from "./schemas.ts";
 
@@ -47,7 +47,7 @@ export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema):
     // Clients send an empty text for none.
     if (value === "") continue;
     if (name === "image" || name === "image[]") images.push(value);
-    else if (fields.has(name)) throw invalid(`The form has ${shownValue(name)} twice.`);
+    else if (fields.has(name)) throw refused(`The form has ${shownValue(name)} twice.`);
     else fields.set(name, typeof value === "string" ? typed(value, properties[name]) : value);
   }
   return { fields: Object.fromEntries(fields), images };
@@ -63,7 +63,7 @@ function typed(text: string, { type }: { type?: string } = {}): unknown {
 /** Takes the pictures out of a JSON body; null stands for nothing. @throws RetouchError INVALID_PARAMETER */
 export function bodyOfJson(value: unknown): ImageEditBody {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalid("The body must be a form or a JSON object.");
+    throw refused("The body must be a form or a JSON object.");
   }
   const { image, images, ...fields } = withoutNulls(value);
   const given = [image, images].flat().filter((picture) => picture !== undefined);
@@ -75,9 +75,10 @@ function addressOf(picture: unknown): string {
   const address =
     typeof picture === "object" && picture !== null ? withoutNulls(picture)["image_url"] : picture;
   if (typeof address === "string") return address;
-  throw invalid(
-    "images must be a list of one object with an image_url; this server keeps no files to refer to.",
-  );
+  throw invalid("type", {
+    field: "images",
+    wanted: "a list of one object with an image_url; this server keeps no files to refer to",
+  });
 }
 
 const withoutNulls = (value: object): Record<string, unknown> =>
@@ -92,7 +93,7 @@ export function hashOfForm(parts: readonly FormPart[]): string {
   return hash.digest("hex");
 }
 
-/** @throws RetouchError INVALID_PARAMETER, its sentence beginning with the field */
+/** @throws RetouchError INVALID_PARAMETER about the field */
 export function createRequestReader(
   schema: ImageEditSchema,
   settings: InputSettings,
@@ -100,11 +101,17 @@ export function createRequestReader(
   const check = Compile(schema);
   return ({ fields, images }) => {
     for (const [name, why] of Object.entries(NOT_SUPPORTED)) {
-      if (fields[name] !== undefined) throw invalid(`${name} is not supported: ${why}.`);
+      if (fields[name] !== undefined) throw invalid("unsupported", { field: name, reason: why });
     }
-    if (!check.Check(fields)) throw invalid(sentenceOf(schema, check.Errors(fields) as never));
+    if (!check.Check(fields)) {
+      throw new RetouchError("INVALID_PARAMETER", failureOf(schema, check.Errors(fields) as never));
+    }
     const { n = 1, stream, response_format: format, quality, size, ...input } = fields as ImageEditFields;
-    if (stream) throw invalid("stream must be false; /run and /stream tell the progress of an edit.");
+    if (stream)
+      throw invalid("type", {
+        field: "stream",
+        wanted: "false; /run and /stream tell the progress of an edit",
+      });
     const steps = input.num_inference_steps ?? STEPS_OF_QUALITY[quality ?? ""];
     const edit = editOf(
       {
@@ -116,8 +123,9 @@ export function createRequestReader(
       settings,
     );
     const [image] = images;
-    if (image === undefined) throw invalid("image is missing.");
-    if (images.length > 1) throw invalid(`image must be one picture, not ${images.length}.`);
+    if (image === undefined) throw invalid("missing", { field: "image" });
+    if (images.length > 1)
+      throw invalid("oneOf", { field: "image", choices: "one image", given: images.length });
     const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
     return { image, edits, isByAddress: format === "url" };
   };
@@ -127,4 +135,4 @@ export function createRequestReader(
 const nextSeed = (seed: number, index: number): number =>
   index === 0 ? seed : (seed + index) % NUMBER_OF_SEEDS;
 
-const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);
+const refused = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);
