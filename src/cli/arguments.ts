@@ -5,6 +5,7 @@ import { invalid, shownValue } from "../errors.ts";
 import {
   DEVICE_CHOICES,
   type DeviceChoice,
+  EDIT_PARAMETERS,
   type LoraUse,
   type OutputFormat,
   type RetouchError,
@@ -70,7 +71,6 @@ export function parseWeights(text: string): WeightsChoice {
 }
 
 const LORA = /^(.+):([^:\\/]+)$/s;
-const MAX_LORA_SCALE = 10;
 
 export interface LoraArgument {
   file: string;
@@ -83,16 +83,18 @@ export interface LoraArgument {
  */
 export function addLora(text: string, before: readonly LoraArgument[] = []): LoraArgument[] {
   const [, file, scale] = LORA.exec(text) ?? [];
-  if (file === undefined || !NUMBER.test(scale!)) return [...before, { file: text, scale: 1 }];
+  if (file === undefined || !NUMBER.test(scale!))
+    return [...before, { file: text, scale: EDIT_PARAMETERS.loras.scale.default }];
   const value = Number(scale);
-  if (!(Math.abs(value) <= MAX_LORA_SCALE)) {
+  const { min, max } = EDIT_PARAMETERS.loras.scale;
+  if (!(value >= min && value <= max)) {
     throw invalid(
       "range",
       {
         field: "loras[].scale",
         wanted: "a number",
-        min: -MAX_LORA_SCALE,
-        max: MAX_LORA_SCALE,
+        min,
+        max,
         given: scale!,
       },
       { surface: COMMAND },

@@ -1,23 +1,17 @@
 /** How the command line and the tool of `retouch mcp` call the library's parameters when they word a failure. */
 import { LIBRARY, RetouchError, type Surface } from "../errors.ts";
+import { FLAG_NAMES, TOOL_NAMES } from "../index.ts";
 
 export const COMMAND: Surface = {
   ...LIBRARY,
   names: {
+    ...FLAG_NAMES,
     prompt: "the prompt",
-    negativePrompt: "--negative-prompt",
-    trueCfgScale: "--true-cfg-scale",
-    size: "--size",
     "size.width": "the width in --size",
     "size.height": "the height in --size",
-    numSteps: "--steps",
-    guidance: "--guidance",
-    seed: "--seed",
-    format: "--format",
     output: "-o",
     threads: "--threads",
     memoryLimit: "--memory-limit",
-    loras: "--lora",
     "loras[].scale": "the scale in --lora",
     device: "--device",
     weights: "--weights",
@@ -31,11 +25,7 @@ export const COMMAND: Surface = {
 export const TOOL: Surface = {
   ...LIBRARY,
   names: {
-    prompt: "instruction",
-    negativePrompt: "negative_prompt",
-    trueCfgScale: "true_cfg_scale",
-    isUnchangedKept: "keep_unchanged",
-    numSteps: "steps",
+    ...TOOL_NAMES,
     "size.width": "the width in size",
     "size.height": "the height in size",
   },

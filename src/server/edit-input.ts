@@ -1,9 +1,9 @@
 /** From a body that fits its schema to a job: aliases, defaults, and the rules that join several fields. */
-import { randomInt } from "node:crypto";
 import type { Config } from "../config/settings.ts";
 import { invalid } from "../errors.ts";
 import type { JobEdit, JobPolicy, RequestBucket } from "../jobs/job.ts";
-import { type LoraUse, type Size, unknownLora } from "../kontext/request.ts";
+import { EDIT_PARAMETERS } from "../kontext/edit-parameters.ts";
+import { chosenSeed, type LoraUse, type Size, unknownLora } from "../kontext/request.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 import type { EditInput, JobBody } from "./schemas.ts";
 
@@ -31,11 +31,6 @@ export interface ParsedBody {
 const EXECUTION_TIMEOUT_RANGE = [5000, 604_800_000] as const;
 const TTL_RANGE = [10_000, 604_800_000] as const;
 const SIZE = /^\s*(\d+)\s*[*xX]\s*(\d+)\s*$/;
-const DEFAULT_SIZE = "1024*1024";
-const DEFAULT_STEPS = 28;
-const DEFAULT_GUIDANCE = 2;
-const DEFAULT_TRUE_CFG_SCALE = 2;
-const MAX_RANDOM_SEED = 2 ** 32;
 
 /** @throws RetouchError INVALID_PARAMETER about the field */
 export function parseBody(
@@ -57,23 +52,23 @@ export function parseBody(
 
 /** An edit with every default filled in. @throws RetouchError INVALID_PARAMETER */
 export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit, "image"> {
-  const seed = input.seed ?? -1;
+  const { negativePrompt, trueCfgScale, numSteps, guidance, seed, format, isUnchangedKept } = EDIT_PARAMETERS;
   if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
   return {
     prompt: input.prompt,
-    negativePrompt: input.negative_prompt ?? "",
-    trueCfgScale: input.true_cfg_scale ?? DEFAULT_TRUE_CFG_SCALE,
+    negativePrompt: input.negative_prompt ?? negativePrompt.default,
+    trueCfgScale: input.true_cfg_scale ?? trueCfgScale.default,
     size: sizeOf(input, settings),
-    numSteps: input.num_inference_steps ?? DEFAULT_STEPS,
-    guidance: input.guidance ?? input.guidance_scale ?? DEFAULT_GUIDANCE,
+    numSteps: input.num_inference_steps ?? numSteps.default,
+    guidance: input.guidance ?? input.guidance_scale ?? guidance.default,
     // Chosen here and not by the worker, so that another attempt of the same job draws the same picture.
-    seed: seed === -1 ? randomInt(MAX_RANDOM_SEED) : seed,
-    format: (input.output_format ?? input.image_format ?? "png") === "png" ? "png" : "jpeg",
+    seed: chosenSeed(input.seed ?? seed.default),
+    format: (input.output_format ?? input.image_format ?? format.default) === "png" ? "png" : "jpeg",
     isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
     isInlineResult: input.enable_base64_output ?? false,
     // Nobody checks previews, so where every result must be checked there are none.
     isPreviewed: input.enable_preview === true && settings.safety !== "required",
-    isUnchangedKept: input.keep_unchanged ?? false,
+    isUnchangedKept: input.keep_unchanged ?? isUnchangedKept.default,
     loras: lorasOf(input.loras ?? [], settings),
   };
 }
@@ -100,10 +95,11 @@ function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputS
       throw invalid("together", { field: "size.width", other: "size.height" });
     return { width, height };
   }
-  const match = SIZE.exec(size ?? DEFAULT_SIZE)!;
-  const sides = { width: Number(match[1]), height: Number(match[2]) };
   // The default is not the caller's fault, whatever the operator allows.
-  if (size !== undefined && Object.values(sides).some((side) => side < minSide || side > maxSide)) {
+  if (size === undefined) return EDIT_PARAMETERS.size.wireDefault;
+  const match = SIZE.exec(size)!;
+  const sides = { width: Number(match[1]), height: Number(match[2]) };
+  if (Object.values(sides).some((side) => side < minSide || side > maxSide)) {
     const given = `${sides.width}*${sides.height}`;
     const choices = `width*height, each from ${minSide} to ${maxSide}`;
     throw invalid("oneOf", { field: "size", choices, given });
@@ -113,7 +109,7 @@ function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputS
 
 /** By their names alone: what is a path to some clients reaches no file here. */
 function lorasOf(given: NonNullable<EditInput["loras"]>, { loras = {} }: InputSettings): LoraUse[] {
-  return given.map(({ name, path, scale = 1 }, index) => {
+  return given.map(({ name, path, scale = EDIT_PARAMETERS.loras.scale.default }, index) => {
     const wanted = name ?? path;
     if (wanted === undefined) throw invalid("missing", { field: `loras[${index}].name` });
     if (!Object.hasOwn(loras, wanted)) throw unknownLora(wanted, Object.keys(loras));
@@ -129,7 +125,7 @@ function isSafetyChecked(wanted: boolean | undefined, policy: Config["safety"]):
       reason: "this server checks every result",
     });
   }
-  return policy !== "off" && wanted !== false;
+  return policy !== "off" && (wanted ?? EDIT_PARAMETERS.isSafetyChecked.default);
 }
 
 function bucketOf(config: NonNullable<JobBody["s3Config"]>, isRefused: IsRefusedAddress): RequestBucket {

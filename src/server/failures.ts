@@ -3,7 +3,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type FailureRecord, recordOf, RetouchError, wordError } from "../errors.ts";
-import { WIRE } from "../kontext/surfaces.ts";
+import { WIRE } from "../kontext/edit-parameters.ts";
 import type { Log } from "../log.ts";
 import { ANSWER_HEADERS } from "./answer-headers.ts";
 import type { CheckCaller } from "./auth.ts";

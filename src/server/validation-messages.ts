@@ -1,7 +1,7 @@
 /** What a schema found, as a failure that names the field and what it must be. */
 import type { TSchema } from "typebox";
 import { type Failure, failure } from "../errors.ts";
-import { canonicalField } from "../kontext/surfaces.ts";
+import { fieldOfWire } from "../kontext/edit-parameters.ts";
 
 export interface Finding {
   keyword: string;
@@ -44,7 +44,7 @@ export function failureOf(schema: TSchema, [finding]: readonly Finding[]): Failu
 function fieldAt(path: readonly string[]): string {
   const [first, ...rest] = path[0] === "input" && path.length > 1 ? path.slice(1) : path;
   const steps = rest.map((step) => (/^\d+$/.test(step) ? `[${step}]` : `.${step}`));
-  return canonicalField(`${first}${steps.join("")}`);
+  return fieldOfWire(`${first}${steps.join("")}`);
 }
 
 function mismatch(field: string, rule: Rule): Failure {

@@ -8,7 +8,7 @@ import {
   wordError,
 } from "../errors.ts";
 import type { JobFailure } from "../jobs/job.ts";
-import { WIRE } from "../kontext/surfaces.ts";
+import { WIRE } from "../kontext/edit-parameters.ts";
 import type { Failure } from "./protocol.ts";
 
 const UNEXPECTED = "The edit failed unexpectedly.";

@@ -7,7 +7,7 @@ import type { JobEdit } from "../../jobs/job.ts";
 import { editOf, type InputSettings } from "../edit-input.ts";
 import { failureOf } from "../validation-messages.ts";
 import type { FormPart } from "./form.ts";
-import type { ImageEditFields, ImageEditSchema } from "./schemas.ts";
+import { type ImageEditFields, type ImageEditSchema, STEPS_OF_QUALITY } from "./schemas.ts";
 
 /** What a body holds, of either kind. */
 export interface ImageEditBody {
@@ -26,8 +26,6 @@ export interface ImageEditRequest {
 
 const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 const NUMBER_OF_SEEDS = 2 ** 32;
-/** Half of the endpoint's own number, and the most that it takes; any other quality is its own number. */
-const STEPS_OF_QUALITY: Readonly<Record<string, number>> = { low: 14, high: 50, xhigh: 50, max: 50 };
 /** Fields that would change the picture in a way that this model knows nothing of. */
 const NOT_SUPPORTED: Readonly<Record<string, string>> = {
   mask: "the prompt says what to change",
@@ -112,7 +110,8 @@ export function createRequestReader(
         field: "stream",
         wanted: "false; /run and /stream tell the progress of an edit",
       });
-    const steps = input.num_inference_steps ?? STEPS_OF_QUALITY[quality ?? ""];
+    const ofQuality: Readonly<Record<string, number>> = STEPS_OF_QUALITY;
+    const steps = input.num_inference_steps ?? ofQuality[quality ?? ""];
     const edit = editOf(
       {
         ...input,

@@ -4,7 +4,7 @@
  */
 import type { FastifyInstance } from "fastify";
 import { fieldOf, type FailureRecord, nameOf } from "../../errors.ts";
-import { WIRE } from "../../kontext/surfaces.ts";
+import { WIRE } from "../../kontext/edit-parameters.ts";
 import type { ImageEditSchema, OpenAiFailure } from "./schemas.ts";
 
 const PREFIX = /^\/+v1(?:\/|\?|$)/;

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import { fieldOf, invalid, recordOf, RetouchError, wordError } from "../../errors.ts";
 import { isEnded, type Job, type JobResult } from "../../jobs/job.ts";
-import { WIRE } from "../../kontext/surfaces.ts";
+import { WIRE } from "../../kontext/edit-parameters.ts";
 import { setBodyParser, takeBody } from "../body.ts";
 import { policyOf } from "../edit-input.ts";
 import { parseJsonBody } from "../json-body.ts";

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { invalid, RetouchError, wordError } from "../../errors.ts";
 import type { Job, NewJob } from "../../jobs/job.ts";
-import { WIRE } from "../../kontext/surfaces.ts";
+import { WIRE } from "../../kontext/edit-parameters.ts";
 import { type ParsedBody, parseBody } from "../edit-input.ts";
 import { takeBody } from "../body.ts";
 import { type InputImage, keepInputImage } from "../input-image.ts";
