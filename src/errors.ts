@@ -1,7 +1,12 @@
 /**
- * The catalogue of errors. Every failure that a user can cause or must act on is a RetouchError with one of
- * these codes and one sentence that names the field or file; anything else that is thrown is a defect.
+ * Errors. Every failure that a user can cause or must act on is a RetouchError with one of these codes, and data that
+ * name the field or file: `errors/catalogue.ts` has the sentences. Anything else that is thrown is a defect.
  */
+import { type Failure, failure, type FailureKind, type FailureValues, fieldOf } from "./errors/catalogue.ts";
+import { LIBRARY, nameOf, sentenceOf, type Surface } from "./errors/wording.ts";
+
+export { type Failure, failure, type FailureKind, fieldOf, LIBRARY, nameOf, sentenceOf, type Surface };
+
 const ERRORS = {
   /** A parameter is missing, malformed or out of its range. */
   INVALID_PARAMETER: { httpStatus: 400, isRetryable: false },
@@ -70,7 +75,10 @@ export const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
 const MAX_MESSAGE_CHARACTERS = 4000;
 const MAX_SHOWN_CHARACTERS = 100;
 
-/** A failure with a code of the catalogue; `message` is one sentence that may be shown to the user as it is. */
+/**
+ * A failure with a code of the catalogue. What it is about is data (`failures`); `message` is its wording, one sentence
+ * that may be shown to the user as it is, with the library's names unless another surface words it.
+ */
 export class RetouchError extends Error {
   override readonly name = "RetouchError";
   readonly code: ErrorCode;
@@ -78,33 +86,88 @@ export class RetouchError extends Error {
   readonly httpStatus: number;
   /** Whether the same request may succeed later. */
   readonly isRetryable: boolean;
-  /** Which part of the request it is about, by the name that the request has for it, where the sentence has a path. */
-  readonly subject: string | undefined;
+  /** Kind and values. More than one only where several settings are wrong at once: then `message` has a line for each. */
+  readonly failures: readonly Failure[];
+  /** A sentence for each of the failures. */
+  readonly sentences: readonly string[];
 
+  /**
+   * @param what a failure of the catalogue, several of settings, or a sentence that is about one thing only
+   * @param options.surface whose names the sentences have @default the library
+   */
   constructor(
     code: ErrorCode,
-    message: string,
-    { subject, ...options }: { cause?: unknown; subject?: string } = {},
+    what: string | Failure | readonly Failure[],
+    { surface = LIBRARY, ...options }: { cause?: unknown; surface?: Surface } = {},
   ) {
-    super(cutText(message, MAX_MESSAGE_CHARACTERS), options);
-    this.subject = subject;
+    const failures = failuresOf(what);
+    const sentences = failures.map((one) => cutText(sentenceOf(one, surface), MAX_MESSAGE_CHARACTERS));
+    super(cutText(sentences.join("\n"), MAX_MESSAGE_CHARACTERS), options);
+    this.failures = failures;
+    this.sentences = sentences;
     this.code = code;
     this.httpStatus = ERRORS[code].httpStatus;
     this.isRetryable = ERRORS[code].isRetryable;
   }
+
+  /** The first of its failures, which is nearly always the only one. */
+  get failure(): Failure {
+    return this.failures[0]!;
+  }
+
+  /** The parameter that it is about, by the library's name (`numSteps`, `size.width`, `loras[0].scale`, `image`). */
+  get field(): string | undefined {
+    return fieldOf(this.failure);
+  }
+
+  /** What fills the sentence. */
+  get values(): Failure["values"] {
+    return this.failure.values;
+  }
 }
 
-/** The text of anything that was thrown. */
+function failuresOf(what: string | Failure | readonly Failure[]): readonly Failure[] {
+  if (typeof what === "string") return [failure("sentence", { sentence: what })];
+  return "kind" in what ? [what] : what;
+}
+
+/** The sentence of an error as a surface words it; of several settings, a line for each. */
+export function wordError({ failures }: RetouchError, surface: Surface): string {
+  const sentences = failures.map((one) => sentenceOf(one, surface));
+  return cutText(sentences.join("\n"), MAX_MESSAGE_CHARACTERS);
+}
+
+/** An error's data, as another process or a row keeps them. */
+export interface FailureRecord extends Failure {
+  readonly code: ErrorCode;
+}
+
+export const recordOf = ({ code, failure: { kind, values } }: RetouchError): FailureRecord => ({
+  code,
+  kind,
+  values,
+});
+
+/** A parameter that is missing, malformed or out of its range. */
+export function invalid<Kind extends FailureKind>(
+  kind: Kind,
+  values: FailureValues<Kind>,
+  options?: { cause?: unknown; surface?: Surface },
+): RetouchError {
+  return new RetouchError("INVALID_PARAMETER", failure(kind, values), options);
+}
+
+/** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A text without what is beyond `maxCharacters`, in whose place there is an ellipsis. */
+/** A string without what is beyond `maxCharacters`, where an ellipsis stands instead. */
 export function cutText(text: string, maxCharacters: number): string {
   return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
 }
 
-/** A value from outside as a sentence names it: in quotes where it is a text, and cut where it is long. */
+/** A value from outside as a sentence names it: in quotes where it is a string, and cut where it is long. */
 export function shownValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(cutText(value, MAX_SHOWN_CHARACTERS));
   return cutText(JSON.stringify(value) ?? String(value), MAX_SHOWN_CHARACTERS);

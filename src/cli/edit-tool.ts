@@ -1,6 +1,7 @@
 /** The edit as a tool that a model calls: its arguments by their names there, and an answer that fits into a conversation. */
-import { cutText } from "../errors.ts";
+import { cutText, invalid } from "../errors.ts";
 import {
+  EDIT_PARAMETERS,
   type EditOptions,
   type EditRequest,
   type EditResult,
@@ -8,13 +9,14 @@ import {
   type Engine,
   type LoraUse,
   type OutputFormat,
+  rangeText,
   resolveRequest,
-  RetouchError,
 } from "../index.ts";
 import { readSourceThrough, type SourceAccess } from "../images/source.ts";
-import { parseSize, withNames } from "./arguments.ts";
+import { parseSize } from "./arguments.ts";
 import { chooseFormat, defaultOutput } from "./output.ts";
 import { reportText } from "./report.ts";
+import { TOOL, wordedBy } from "./surfaces.ts";
 import type { ToolOutput } from "./tool-output.ts";
 
 /** Of an argument's name in a sentence. */
@@ -23,6 +25,20 @@ const MAX_NAME_LENGTH = 100;
 const MAX_OUTPUT_LENGTH = 4096;
 
 const text = (description: string) => ({ type: "string", description });
+
+const number = (parameter: {
+  type: "integer" | "number";
+  min: number;
+  max: number;
+  default: number;
+  description: string;
+}) => {
+  const { type, min, max, default: byDefault, description } = parameter;
+  return { type, minimum: min, maximum: max, default: byDefault, description };
+};
+
+const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, isUnchangedKept } =
+  EDIT_PARAMETERS;
 
 const EDIT_TOOL = {
   name: "edit_image",
@@ -34,7 +50,9 @@ const EDIT_TOOL = {
     type: "object" as const,
     properties: {
       image: text("The picture: a path in the server's folder, a public http(s) URL or a data URL."),
-      instruction: text("What to change, 1 to 4,000 characters, such as: Make it night."),
+      [prompt.tool]: text(
+        `What to change, ${prompt.min} to ${prompt.max.toLocaleString("en")} characters, such as: Make it night.`,
+      ),
       output: {
         ...text(
           "File to write in the server's folder; of those that are there only one that this server made is replaced. " +
@@ -42,93 +60,55 @@ const EDIT_TOOL = {
         ),
         maxLength: MAX_OUTPUT_LENGTH,
       },
-      size: text(
-        "Size of the result, such as 1024x768, 16 to 4096 a side; by default the picture's, at most 1536.",
+      [size.tool]: text(
+        `Size of the result, such as 1024x768, ${rangeText(size)} a side; by default the picture's, at most 1536.`,
       ),
-      steps: { type: "integer", minimum: 1, maximum: 50, default: 28, description: "More take longer." },
-      guidance: {
-        type: "number",
-        minimum: 0,
-        maximum: 10,
-        default: 2,
-        description: "How closely the instruction is followed.",
-      },
-      negative_prompt: text("What to steer away from; doubles the time."),
-      true_cfg_scale: {
-        type: "number",
-        minimum: 1,
-        maximum: 10,
-        default: 2,
-        description: "Strength of the negative prompt.",
-      },
-      seed: {
-        type: "integer",
-        minimum: -1,
-        maximum: Number.MAX_SAFE_INTEGER,
-        default: -1,
-        description: "Repeats an edit; -1 chooses one at random.",
-      },
-      keep_unchanged: {
-        type: "boolean",
-        default: true,
-        description: "Whether the picture's own pixels stay where nothing was edited.",
-      },
-      format: {
+      [numSteps.tool]: number(numSteps),
+      [guidance.tool]: number(guidance),
+      [negativePrompt.tool]: text(negativePrompt.description),
+      [trueCfgScale.tool]: number(trueCfgScale),
+      [seed.tool]: number(seed),
+      [isUnchangedKept.tool]: { type: "boolean", default: true, description: isUnchangedKept.description },
+      [format.tool]: {
         type: "string",
-        enum: ["png", "jpeg"],
-        description: "By default by the name in output, or png.",
+        enum: format.choices,
+        description: `By default by the name in output, or ${format.default}.`,
       },
     },
-    required: ["image", "instruction"],
+    required: ["image", prompt.tool],
     additionalProperties: false,
   },
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
 };
 
 /** The tool's argument for LoRAs, where some may be chosen. */
-const lorasArgument = (names: readonly string[]) => ({
-  type: "array",
-  maxItems: 4,
-  description: "LoRAs on top of the checkpoint, by their names.",
-  items: {
-    type: "object",
-    properties: {
-      name: { type: "string", enum: names },
-      scale: {
-        type: "number",
-        minimum: -10,
-        maximum: 10,
-        default: 1,
-        description: "Strength: 0 has no effect.",
+const lorasArgument = (names: readonly string[]) => {
+  const { max, scale } = EDIT_PARAMETERS.loras;
+  return {
+    type: "array",
+    maxItems: max,
+    description: "LoRAs on top of the checkpoint, by their names.",
+    items: {
+      type: "object",
+      properties: {
+        name: { type: "string", enum: names },
+        scale: number({ type: "number", ...scale, description: "Strength: 0 has no effect." }),
       },
+      required: ["name"],
+      additionalProperties: false,
     },
-    required: ["name"],
-    additionalProperties: false,
-  },
-});
+  };
+};
 
 export type ToolContent =
   { type: "text"; text: string } | { type: "image"; data: string; mimeType: "image/png" | "image/jpeg" };
 
-const TEXTS: ReadonlySet<string> = new Set([
-  "image",
-  "instruction",
-  "output",
-  "size",
-  "negative_prompt",
-  "format",
-]);
-/** The library's names of what a model gives. */
-const NAMES: Readonly<Record<string, string>> = {
-  prompt: "instruction",
-  negativePrompt: "negative_prompt",
-  trueCfgScale: "true_cfg_scale",
-  isUnchangedKept: "keep_unchanged",
-  numSteps: "steps",
-  "size.width": "the width in size",
-  "size.height": "the height in size",
-  "--size": "size",
-};
+/** Arguments that are strings. */
+const STRINGS: ReadonlySet<string> = new Set(
+  Object.entries<{ type: string }>(EDIT_TOOL.inputSchema.properties).flatMap(([name, { type }]) =>
+    type === "string" ? [name] : [],
+  ),
+);
 /** In base64 less than a megabyte, the least that common hosts refuse. */
 const MAX_SHOWN_BYTES = 700_000;
 const MAX_SHOWN_SIDE = 1024;
@@ -147,15 +127,17 @@ export interface EditToolOptions {
 /** Makes the tool. */
 export function createEditTool({ load, loras, access, results }: EditToolOptions) {
   const { properties, ...schema } = EDIT_TOOL.inputSchema;
-  const offered = loras.length > 0 ? { ...properties, loras: lorasArgument(loras) } : properties;
+  const offered =
+    loras.length > 0 ? { ...properties, [EDIT_PARAMETERS.loras.tool]: lorasArgument(loras) } : properties;
   /** Does one call. @throws RetouchError with one sentence for the model */
   const call = async (
     given: Record<string, unknown>,
     { signal, onStep }: Required<Pick<EditOptions, "signal" | "onStep">>,
   ): Promise<ToolContent[]> => {
     const known = new Set(Object.keys(offered));
-    const { image, output, parameters } = await withNames(NAMES, () => readArguments(given, known));
-    if (image === "-") throw invalid("image must not be -, which is this connection.");
+    const { image, output, parameters } = await wordedBy(TOOL, () => readArguments(given, known));
+    if (image === "-")
+      throw invalid("forbidden", { field: "image", given: "-", reason: "it is this connection" });
     const source = await readSourceThrough(access, image, { signal, isVerified: true });
     const chosen = output ?? defaultOutput(source, parameters.format);
     const isChosen = output !== undefined;
@@ -191,15 +173,16 @@ interface ToolArguments {
 
 function readArguments(given: Record<string, unknown>, known: ReadonlySet<string>): ToolArguments {
   for (const [name, value] of Object.entries(given)) {
-    if (!known.has(name)) throw invalid(`${cutText(name, MAX_NAME_LENGTH)} is no argument of this tool.`);
-    if (TEXTS.has(name) && typeof value !== "string") throw invalid(`${name} must be a text.`);
+    if (!known.has(name)) throw invalid("unknownArgument", { field: cutText(name, MAX_NAME_LENGTH) });
+    if (STRINGS.has(name) && typeof value !== "string")
+      throw invalid("type", { field: name, wanted: "a string" });
   }
   for (const name of EDIT_TOOL.inputSchema.required) {
-    if (given[name] === undefined) throw invalid(`${name} is missing.`);
+    if (given[name] === undefined) throw invalid("missing", { field: name });
   }
   const texts = given as Record<string, string | undefined>;
   if ((texts["output"]?.length ?? 0) > MAX_OUTPUT_LENGTH) {
-    throw invalid(`output must be a text of at most ${MAX_OUTPUT_LENGTH} characters.`);
+    throw invalid("type", { field: "output", wanted: `a string of at most ${MAX_OUTPUT_LENGTH} characters` });
   }
   const numbers = given as Record<string, number | undefined>;
   const { image, instruction, output, size, negative_prompt: negativePrompt } = texts;
@@ -215,7 +198,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     seed,
     // As in `retouch edit`, and checked by the library.
     isUnchangedKept: (given["keep_unchanged"] ?? true) as boolean,
-    format: chooseFormat(output, format, { output: "output", format: "format" }),
+    format: chooseFormat(output, format),
     loras: (given["loras"] ?? []) as LoraUse[],
   };
   resolveRequest({ image: new Uint8Array(), ...parameters });
@@ -229,5 +212,3 @@ async function shown({ image, format }: EditResult): Promise<ToolContent> {
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
   return { type: "image", data, mimeType: isSmall ? `image/${format}` : "image/jpeg" };
 }
-
-const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

@@ -12,12 +12,13 @@ import {
   type WeightsChoice,
 } from "../index.ts";
 import { loadCacheFolder } from "../config/config.ts";
-import { type LoraArgument, nameLoras, withFlagNames } from "./arguments.ts";
+import { type LoraArgument, nameLoras } from "./arguments.ts";
 import { checkpointFolder } from "./checkpoint.ts";
 import { showConversion } from "./conversion.ts";
 import { checkOutput, chooseFormat, defaultOutput, printText, STDOUT, writeOutput } from "./output.ts";
 import { createProgress } from "./progress.ts";
 import { oneLine, reportJson, reportText } from "./report.ts";
+import { COMMAND, wordedBy } from "./surfaces.ts";
 
 /** The flags as commander hands them over. */
 export interface EditFlags {
@@ -45,15 +46,14 @@ export interface EditFlags {
 }
 
 /** Edits one picture. @throws RetouchError with a sentence for the user; INVALID_PARAMETER is a wrong command line */
-export async function runEdit(
-  image: string,
-  prompt: string,
-  flags: EditFlags,
-  signal: AbortSignal,
-): Promise<void> {
+export function runEdit(image: string, prompt: string, flags: EditFlags, signal: AbortSignal): Promise<void> {
+  return wordedBy(COMMAND, () => edit(image, prompt, flags, signal));
+}
+
+async function edit(image: string, prompt: string, flags: EditFlags, signal: AbortSignal): Promise<void> {
   const format = chooseFormat(flags.output === STDOUT ? undefined : flags.output, flags.format);
   const parameters = requestParameters(prompt, format, flags);
-  await withFlagNames(() => resolveRequest({ image: new Uint8Array(), ...parameters }));
+  resolveRequest({ image: new Uint8Array(), ...parameters });
   const source = await readImageSource(image, { signal, isVerified: true });
   const output = flags.output ?? defaultOutput(source, format);
   await checkOutput(output);
@@ -68,22 +68,20 @@ export async function runEdit(
     const { files: loras } = nameLoras(flags.lora ?? []);
     const safety = { isOn: flags.safetyChecker ?? true };
     engine = await orAborted(
-      withFlagNames(() =>
-        createEngine({
-          checkpoint,
-          transformer,
-          vae,
-          textEncoder,
-          loras,
-          weights,
-          cacheFolder: loadCacheFolder(),
-          onConversion: showConversion(progress),
-          threads,
-          memoryLimit,
-          device,
-          safety,
-        }),
-      ),
+      createEngine({
+        checkpoint,
+        transformer,
+        vae,
+        textEncoder,
+        loras,
+        weights,
+        cacheFolder: loadCacheFolder(),
+        onConversion: showConversion(progress),
+        threads,
+        memoryLimit,
+        device,
+        safety,
+      }),
       signal,
     );
     progress.clear();
@@ -91,9 +89,7 @@ export async function runEdit(
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the picture");
     const request = { image: source.bytes, ...parameters };
-    const result = await engine
-      .edit(request, { signal, onStep: progress.step })
-      .catch((error: unknown) => Promise.reject(withSafetyFlag(error)));
+    const result = await engine.edit(request, { signal, onStep: progress.step });
     progress.clear();
     await writeOutput(output, result.image);
     for (const notice of result.notices) say(notice);
@@ -131,13 +127,6 @@ function requestParameters(
     isUnchangedKept,
     loras: nameLoras(flags.lora ?? []).uses,
   };
-}
-
-/** A refusal by the safety checker also says how to go without it. */
-function withSafetyFlag(error: unknown): unknown {
-  if (!(error instanceof RetouchError) || error.code !== "OUTPUT_FLAGGED") return error;
-  const sentence = error.message.replace(/\.$/, "; --no-safety-checker leaves the check out.");
-  return new RetouchError(error.code, sentence, { cause: error });
 }
 
 function sayOnStderr(sentence: string): void {

@@ -11,6 +11,6 @@ export function parseHosts(text: string): AddressPolicy {
     return createAddressPolicy(SETTINGS.allowPrivateHosts.parser.parse(text) ?? [], FLAG);
   } catch (error) {
     if (!(error instanceof RetouchError)) throw error;
-    throw new RetouchError("INVALID_PARAMETER", error.message, { cause: error });
+    throw new RetouchError("INVALID_PARAMETER", error.failures, { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 /** `retouch keys create | list | revoke` and those of webhook secrets: beside a running server or without one. */
 import { loadConfig } from "../config/config.ts";
 import { duration } from "../config/parsers.ts";
-import { RetouchError, shownValue } from "../errors.ts";
+import { invalid, RetouchError, shownValue } from "../errors.ts";
 import type { KeysAdmin } from "../keys/admin.ts";
 import { checkKeyName } from "../keys/key-name.ts";
 import { createLog } from "../log.ts";
@@ -59,7 +59,7 @@ export async function runRotateWebhookSecret(
 ): Promise<void> {
   checkId(id);
   const keepMs = KEEP.parse(keep);
-  if (keepMs === undefined) throw new RetouchError("INVALID_PARAMETER", `--keep must be ${KEEP.accepts}.`);
+  if (keepMs === undefined) throw invalid("type", { field: "--keep", wanted: KEEP.accepts });
   const rotated = await withStoredKeys(flags, (keys) => keys.rotateWebhookSecret(id, keepMs));
   if (rotated === undefined) throw noKey(id, "active key");
   const { secret, oldUntil } = rotated;
@@ -99,7 +99,7 @@ function withStoredKeys<Result>(
 
 function checkId(id: string): void {
   if (id.length > MAX_ID_LENGTH) {
-    throw new RetouchError("INVALID_PARAMETER", `<id> must have at most ${MAX_ID_LENGTH} characters.`);
+    throw invalid("tooLong", { field: "<id>", max: MAX_ID_LENGTH, count: id.length });
   }
 }
 

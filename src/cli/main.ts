@@ -51,8 +51,7 @@ function exitCodeOf(error: unknown): number {
   }
   if (error instanceof RetouchError) {
     // Several settings can be wrong at once, each with a sentence of its own.
-    const sentences = error.code === "CONFIG_INVALID" ? error.message.split("\n") : [error.message];
-    if (interruptedCode === undefined || error.code !== "ABORTED") sentences.forEach(complain);
+    if (interruptedCode === undefined || error.code !== "ABORTED") error.sentences.forEach(complain);
     return error.code === "INVALID_PARAMETER" ? EXIT_USAGE : EXIT_FAILURE;
   }
   complain(`Unexpected failure: ${messageOf(error)}`);

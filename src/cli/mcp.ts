@@ -16,7 +16,7 @@ import {
   type WeightsChoice,
 } from "../index.ts";
 import { loadCacheFolder } from "../config/config.ts";
-import { nameLoras, withFlagNames } from "./arguments.ts";
+import { nameLoras } from "./arguments.ts";
 import { checkpointFolder } from "./checkpoint.ts";
 import { createAgents } from "../net/agents.ts";
 import type { AddressPolicy } from "../net/address-policy.ts";
@@ -24,6 +24,7 @@ import { createHttpClient } from "../net/http-client.ts";
 import { createEditTool } from "./edit-tool.ts";
 import { parseHosts } from "./hosts-argument.ts";
 import { openRootFolder } from "./root-folder.ts";
+import { COMMAND, wordedBy } from "./surfaces.ts";
 import { createToolOutput } from "./tool-output.ts";
 
 /** The flags as commander hands them over. */
@@ -122,7 +123,7 @@ function createLateEngine(options: EngineOptions): LateEngine {
   let loading: Promise<Engine> | undefined;
   return {
     get() {
-      loading ??= withFlagNames(() => createEngine(options)).catch((error: unknown) => {
+      loading ??= wordedBy(COMMAND, () => createEngine(options)).catch((error: unknown) => {
         loading = undefined;
         throw error;
       });

@@ -8,6 +8,7 @@ import {
   checkWritable,
   writeFileAtomically,
 } from "../index.ts";
+import { invalid } from "../errors.ts";
 
 /** Standard output as a place for the picture. */
 export const STDOUT = "-";
@@ -20,31 +21,18 @@ const FORMAT_OF_EXTENSION: Record<string, OutputFormat> = {
 };
 const EXTENSION: Record<OutputFormat, string> = { png: ".png", jpeg: ".jpg" };
 
-const FLAGS = { output: "-o", format: "--format" };
-
 /**
  * Takes the format from `--format`, or else from the extension of `-o`, or else PNG.
- * @param names what sentences call the two
  * @throws RetouchError INVALID_PARAMETER if the two contradict each other or the extension stands for neither
  */
-export function chooseFormat(
-  file: string | undefined,
-  format: OutputFormat | undefined,
-  names: typeof FLAGS = FLAGS,
-): OutputFormat {
+export function chooseFormat(file: string | undefined, format: OutputFormat | undefined): OutputFormat {
   const extension = file === undefined ? "" : path.extname(file).toLowerCase();
   const meant = FORMAT_OF_EXTENSION[extension];
   if (format !== undefined && meant !== undefined && format !== meant) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `${names.format} ${format} contradicts the name in ${names.output} ${file}.`,
-    );
+    throw invalid("contradiction", { field: "format", given: format, other: "output", name: file! });
   }
   if (format === undefined && meant === undefined && extension !== "") {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `${names.output} ${file} is neither .png nor .jpg; results are PNG or JPEG (or say which with ${names.format}).`,
-    );
+    throw invalid("unclearFormat", { field: "output", given: file!, other: "format" });
   }
   return format ?? meant ?? "png";
 }

@@ -5,7 +5,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, realpath, stat } from "node:fs/promises";
 import path from "node:path";
-import { RetouchError } from "../errors.ts";
+import { invalid, RetouchError } from "../errors.ts";
 import { systemErrorCode } from "../files/system-error.ts";
 
 export interface RootFolder {
@@ -33,14 +33,17 @@ export async function openRootFolder(given: string | undefined): Promise<RootFol
   const root = await realpath(named).catch(() => undefined);
   const isFolder = root !== undefined && (await stat(root)).isDirectory();
   if (!isFolder || given === "") {
-    throw invalid(`--root must be a folder, not ${JSON.stringify(given ?? named)}.`);
+    throw invalid("oneOf", { field: "--root", choices: "a folder", given: JSON.stringify(given ?? named) });
   }
   if (given === undefined && path.dirname(root) === root) {
-    throw invalid(`The working folder is ${root}, which holds everything; name a folder with --root.`);
+    throw new RetouchError(
+      "INVALID_PARAMETER",
+      `The working folder is ${root}, which holds everything; name a folder with --root.`,
+    );
   }
 
   async function locate(argument: string, wanted: string): Promise<string> {
-    const outside = invalid(`${argument} must be in ${root}, the folder that this server may use (--root).`);
+    const outside = invalid("outside", { field: argument, root: root! });
     const absolute = path.resolve(root!, wanted);
     // To ask a host for its files is to tell it who asks.
     const isRemote = process.platform === "win32" && REMOTE.test(absolute) && !isWithin(root!, absolute);
@@ -62,7 +65,7 @@ export async function openRootFolder(given: string | undefined): Promise<RootFol
         // A folder on the way may have become a link to elsewhere since it was looked at.
         const { dev, ino } = await stat(await locate(argument, wanted), { bigint: true });
         if (dev !== opened.dev || ino !== opened.ino) {
-          throw invalid(`${argument} was replaced while it was being opened.`);
+          throw invalid("replaced", { field: argument });
         }
         return handle;
       } catch (error) {
@@ -76,7 +79,7 @@ export async function openRootFolder(given: string | undefined): Promise<RootFol
 /** Standard input and output are the protocol's, under whichever name. */
 export function refuseSpecial(argument: string, found: { isFile(): boolean; isDirectory(): boolean }): void {
   if (found.isDirectory()) throw Object.assign(new Error("a folder"), { code: "EISDIR" });
-  if (!found.isFile()) throw invalid(`${argument} must be a file, not a device.`);
+  if (!found.isFile()) throw invalid("oneOf", { field: argument, choices: "a file", given: "a device" });
 }
 
 /** Of what is not there, the real path of the folders that are. @returns undefined for a link to nothing */
@@ -101,5 +104,3 @@ function isWithin(root: string, file: string): boolean {
   const way = path.relative(root, file);
   return way !== ".." && !way.startsWith(`..${path.sep}`) && !path.isAbsolute(way);
 }
-
-const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

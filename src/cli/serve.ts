@@ -1,6 +1,7 @@
 /** `retouch serve`: starts the service and says how to use it. */
 import { loadConfig } from "../config/config.ts";
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
+import { EDIT_PARAMETERS } from "../index.ts";
 import type { CreatedKey } from "../keys/contracts.ts";
 import { createLog } from "../log.ts";
 import { type Service, startService } from "../service/service.ts";
@@ -44,7 +45,7 @@ async function serve(variables: Record<string, string>, signal: AbortSignal): Pr
 function lostSentence(folder: string): RetouchError {
   return new RetouchError(
     "DATA_DIR_IN_USE",
-    `RETOUCH_DATA_DIR: ${folder} was taken over by another process.`,
+    failure("about", { field: "RETOUCH_DATA_DIR", sentence: `${folder} was taken over by another process.` }),
   );
 }
 
@@ -59,6 +60,7 @@ async function firstKey({ keys }: Service, chosen: string | undefined): Promise<
 }
 
 function welcome(address: string, endpoint: string, made: CreatedKey | undefined): string {
+  const { size, numSteps, guidance, seed, format, isSafetyChecked } = EDIT_PARAMETERS;
   const key = made?.key ?? "YOUR_API_KEY";
   // Without a new key there is none to hand over: the browser has its own, or asks for one.
   const playground = made === undefined ? `${address}/` : `${address}/#key=${made.key}`;
@@ -81,12 +83,12 @@ curl --request POST \\
     "prompt": "${PROMPT}",
     "image": "${address}/examples/${EXAMPLE}",
     "negative_prompt": "",
-    "size": "1024*1024",
-    "num_inference_steps": 28,
-    "guidance": 2,
-    "seed": -1,
-    "output_format": "png",
-    "enable_safety_checker": true
+    "${size.wire}": "${size.wireDefault.width}*${size.wireDefault.height}",
+    "${numSteps.wire}": ${numSteps.default},
+    "${guidance.wire}": ${guidance.default},
+    "${seed.wire}": ${seed.default},
+    "${format.wire}": "${format.default}",
+    "${isSafetyChecked.wire}": ${isSafetyChecked.default}
   }
 }'
 

@@ -7,19 +7,20 @@ import { type Command, Option } from "commander";
 import { shown } from "../config/config.ts";
 import type { Setting } from "../config/setting.ts";
 import { SETTINGS } from "../config/settings.ts";
-import { RetouchError } from "../errors.ts";
+import { invalid, LIBRARY } from "../errors.ts";
 import { parseHosts } from "./hosts-argument.ts";
+import { wordedBy } from "./surfaces.ts";
 
 interface ServiceFlag {
   setting: Setting<unknown>;
   flags: string;
-  /** In the place of the setting's meaning. */
+  /** Instead of the setting's meaning. */
   meaning?: string;
   /** Whether it may be given several times; its texts are put together with commas. */
   isRepeatable?: boolean;
   /** From a text of the command line to one of the variable. */
   toVariable?: (text: string) => string;
-  /** Looks closer than the setting's parser does. @throws RetouchError with a sentence that begins with the flag */
+  /** Looks closer than the setting's parser does. @throws RetouchError INVALID_PARAMETER about the flag */
   check?: (text: string) => unknown;
 }
 
@@ -75,8 +76,8 @@ export function addServiceFlags(command: Command, names: readonly ServiceFlagNam
 }
 
 /**
- * Runs a command with the variables that its flags stand for. A sentence that names a variable whose flag was given
- * names the flag instead.
+ * Runs a command with the variables that its flags stand for. A failure of a variable whose flag was given names the
+ * flag instead.
  */
 export async function withServiceFlags<Result>(
   flags: ServiceFlags,
@@ -87,19 +88,10 @@ export async function withServiceFlags<Result>(
     const { setting, flags: spelling } = FLAGS[name];
     return value === undefined ? [] : [{ variable: setting.variable, flag: longOf(spelling), value }];
   });
-  try {
-    return await run(Object.fromEntries(given.map(({ variable, value }) => [variable, value])));
-  } catch (error) {
-    if (!(error instanceof RetouchError)) throw error;
-    const sentence = given.reduce(
-      (text, { variable, flag }) =>
-        text
-          .replaceAll(`${variable} or ${flag}`, flag)
-          .replaceAll(/\w+/g, (word) => (word === variable ? flag : word)),
-      error.message,
-    );
-    throw sentence === error.message ? error : new RetouchError(error.code, sentence, { cause: error });
-  }
+  const names = Object.fromEntries(given.map(({ variable, flag }) => [variable, flag]));
+  return wordedBy({ ...LIBRARY, names }, () =>
+    run(Object.fromEntries(given.map(({ variable, value }) => [variable, value]))),
+  );
 }
 
 function optionOf(flag: ServiceFlag): Option {
@@ -109,7 +101,7 @@ function optionOf(flag: ServiceFlag): Option {
     const value = toVariable(text);
     const all = isRepeatable && before !== undefined ? `${before},${value}` : value;
     if (setting.parser.parse(all) === undefined) {
-      throw invalid(`${name} must be ${setting.parser.accepts}, not ${shown(text)}.`);
+      throw invalid("setting", { field: name, accepts: setting.parser.accepts, given: shown(text) });
     }
     check?.(all);
     return all;
@@ -132,10 +124,7 @@ function refusedOption(name: string, variable: string): Option {
     .hideHelp()
     .preset("")
     .argParser(() => {
-      throw invalid(
-        `${flag} is not offered, because other users of this machine can see its command lines; ` +
-          `set ${variable} in the environment or in .env.`,
-      );
+      throw invalid("secretFlag", { field: flag, other: variable });
     });
 }
 
@@ -146,5 +135,3 @@ function namedLora(text: string): string {
 }
 
 const longOf = (flags: string): string => /--[a-z-]+/.exec(flags)![0];
-
-const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

@@ -1,6 +1,7 @@
 /** Where the tool's results go: into the root, and over nothing that this server did not make. */
 import { lstat } from "node:fs/promises";
 import path from "node:path";
+import { invalid } from "../errors.ts";
 import { checkWritable, RetouchError, writeFileAtomically } from "../index.ts";
 import { type FileIdentity, identityOf, isSame, replaceKnownFile, writeNewFile } from "../files/write-new.ts";
 import { systemErrorCode } from "../files/system-error.ts";
@@ -27,7 +28,8 @@ export function createToolOutput(
   const made = new Map<string, FileIdentity>();
 
   async function placeOf(given: string): Promise<string> {
-    if (given === "-") throw invalid("output must not be -, which is this connection.");
+    if (given === "-")
+      throw invalid("forbidden", { field: "output", given: "-", reason: "it is this connection" });
     try {
       const file = await root.locate("output", given);
       const found = await lstat(file).catch(ifMissing);
@@ -88,10 +90,4 @@ function ifMissing(error: unknown): undefined {
   throw error;
 }
 
-const taken = (given: string): RetouchError =>
-  invalid(
-    `output ${given} is there, and this server did not make it or it was changed since; choose another name ` +
-      "(retouch mcp --overwrite allows it).",
-  );
-
-const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);
+const taken = (given: string): RetouchError => invalid("taken", { field: "output", given });

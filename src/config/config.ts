@@ -1,5 +1,5 @@
 /** Reads the settings from the environment and `.env`: all of them at once, at the start, and nothing else reads it. */
-import { RetouchError } from "../errors.ts";
+import { type Failure, failure, RetouchError } from "../errors.ts";
 import { readCacheFolder } from "./cache-settings.ts";
 import { readDotenv } from "./dotenv.ts";
 import { type HubSettings, readHubSettings } from "./hub-settings.ts";
@@ -26,7 +26,7 @@ export function loadConfig(flags: Environment = {}): Config {
   Object.assign(process.env, unset(file.others, process.env));
   const environment = { ...process.env, ...given };
   const own = unset(file.own, environment);
-  return namingFile(own, () => readConfig({ ...own, ...environment }));
+  return readConfig({ ...own, ...environment }, { inFile: new Set(Object.keys(own)) });
 }
 
 /** Those that the environment does not have, not even as an empty text or by the name of a file that holds them. */
@@ -34,19 +34,6 @@ function unset(variables: Record<string, string>, environment: Environment): Rec
   const twinOf = (name: string): string => (name.endsWith("_FILE") ? name.slice(0, -5) : `${name}_FILE`);
   const names = Object.keys(variables).filter((name) => !(name in environment) && !environment[twinOf(name)]);
   return Object.fromEntries(names.map((name) => [name, variables[name]!]));
-}
-
-/** Says of a variable that sentences name where it stands. */
-function namingFile<Result>(variables: Record<string, string>, read: () => Result): Result {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof RetouchError) || error.code !== "CONFIG_INVALID") throw error;
-    const sentences = error.message.replaceAll(/^[A-Z][A-Z0-9_]+/gm, (name) =>
-      name in variables ? `${name} (in .env)` : name,
-    );
-    throw new RetouchError("CONFIG_INVALID", sentences, { cause: error });
-  }
 }
 
 /** The settings that this process shares with Hugging Face's own tools. @throws as {@link readHubSettings} */
@@ -61,11 +48,15 @@ export const loadCacheFolder = (given?: string): string =>
 /**
  * Checks every variable, reads the files of secrets and fills in the defaults. An empty variable is one that is not
  * set: that is how compose files and shells leave one out.
- * @throws RetouchError CONFIG_INVALID, a sentence a line for each wrong variable, secrets not shown
+ * @param options.inFile variables that stand in `.env`, which failures then say
+ * @throws RetouchError CONFIG_INVALID with a failure for each wrong variable, secrets not shown
  */
-export function readConfig(environment: Environment): Config {
+export function readConfig(
+  environment: Environment,
+  { inFile = new Set() }: { inFile?: ReadonlySet<string> } = {},
+): Config {
   const files = readSecretFiles(SETTINGS, environment);
-  const problems = [...files.problems];
+  const problems: Failure[] = [...files.problems];
   const config: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
     const fromFile = files.values[setting.variable];
@@ -73,7 +64,7 @@ export function readConfig(environment: Environment): Config {
     if (value === undefined) continue;
     config[name] = setting.parser.parse(value);
     if (config[name] === undefined) {
-      problems.push(fromFile === undefined ? refusal(setting, value) : fileRefusal(setting));
+      problems.push(fromFile === undefined ? refusal(setting, value) : refusalOfFile(setting));
     }
     Object.freeze(config[name]);
   }
@@ -81,16 +72,30 @@ export function readConfig(environment: Environment): Config {
   if (problems.length === 0) {
     problems.push(...contradictions(config as unknown as Config, environment));
   }
-  if (problems.length > 0) throw new RetouchError("CONFIG_INVALID", problems.join("\n"));
+  if (problems.length > 0) {
+    throw new RetouchError(
+      "CONFIG_INVALID",
+      problems.map((problem) => placed(problem, inFile)),
+    );
+  }
   return Object.freeze(config) as unknown as Config;
 }
 
-function refusal({ variable, parser, isSecret }: Setting<unknown>, value: string): string {
-  return `${variable} must be ${parser.accepts}${isSecret ? "" : `, not ${shown(value)}`}.`;
+/** Says of a variable where it stands. */
+const placed = (problem: Failure, inFile: ReadonlySet<string>): Failure =>
+  inFile.has(String(problem.values["field"]))
+    ? { ...problem, values: { ...problem.values, place: ".env" } }
+    : problem;
+
+function refusal({ variable: field, parser, isSecret }: Setting<unknown>, value: string): Failure {
+  const { accepts } = parser;
+  return isSecret
+    ? failure("settingSecret", { field, accepts })
+    : failure("setting", { field, accepts, given: shown(value) });
 }
 
-const fileRefusal = (setting: Setting<unknown>): string =>
-  `${fileVariable(setting)} must name a file that holds ${setting.parser.accepts}.`;
+const refusalOfFile = (setting: Setting<unknown>): Failure =>
+  failure("settingFile", { field: fileVariable(setting)!, accepts: setting.parser.accepts });
 
 /** A value as a sentence may show it: not long, and without the password that an address may hold. */
 export function shown(value: string): string {
@@ -99,41 +104,44 @@ export function shown(value: string): string {
 }
 
 /** What no variable gets wrong alone. */
-function contradictions(config: Config, environment: Environment): string[] {
-  const problems: string[] = [];
+function contradictions(config: Config, environment: Environment): Failure[] {
+  const problems: Failure[] = [];
   if (config.minSide > config.maxSide) {
-    problems.push(
-      `RETOUCH_MIN_SIDE (${config.minSide}) must not be more than RETOUCH_MAX_SIDE (${config.maxSide}).`,
-    );
+    const values = { given: config.minSide, other: "RETOUCH_MAX_SIDE", max: config.maxSide };
+    problems.push(failure("notMore", { field: "RETOUCH_MIN_SIDE", ...values }));
   }
   if (config.leaseRenewalMs * 2 > config.leaseMs) {
-    problems.push(
-      `RETOUCH_LEASE_RENEWAL (${config.leaseRenewalMs} ms) must be at most half of RETOUCH_LEASE (${config.leaseMs} ms).`,
-    );
+    const values = {
+      given: `${config.leaseRenewalMs} ms`,
+      other: "RETOUCH_LEASE",
+      max: `${config.leaseMs} ms`,
+    };
+    problems.push(failure("atMostHalf", { field: "RETOUCH_LEASE_RENEWAL", ...values }));
   }
   const largestBody = Math.max(config.runMaxBytes, config.runsyncMaxBytes);
+  const perKey = `${config.bodyBudgetPerKeyBytes} bytes`;
   if (config.bodyBudgetPerKeyBytes < largestBody) {
-    problems.push(
-      `RETOUCH_BODY_BUDGET_PER_KEY (${config.bodyBudgetPerKeyBytes} bytes) must be at least the largest body (${largestBody} bytes).`,
-    );
+    const values = { given: perKey, min: `the largest body (${largestBody} bytes)` };
+    problems.push(failure("atLeast", { field: "RETOUCH_BODY_BUDGET_PER_KEY", ...values }));
   }
   if (config.bodyBudgetPerKeyBytes > config.bodyBudgetBytes) {
-    problems.push(
-      `RETOUCH_BODY_BUDGET_PER_KEY (${config.bodyBudgetPerKeyBytes} bytes) must not be more than RETOUCH_BODY_BUDGET (${config.bodyBudgetBytes} bytes).`,
-    );
+    const max = `${config.bodyBudgetBytes} bytes`;
+    const values = { given: perKey, other: "RETOUCH_BODY_BUDGET", max };
+    problems.push(failure("notMore", { field: "RETOUCH_BODY_BUDGET_PER_KEY", ...values }));
   }
   if ((config.s3AccessKeyId === undefined) !== (config.s3SecretAccessKey === undefined)) {
-    problems.push("RETOUCH_S3_ACCESS_KEY_ID and RETOUCH_S3_SECRET_ACCESS_KEY must be given together.");
+    const values = { field: "RETOUCH_S3_ACCESS_KEY_ID", other: "RETOUCH_S3_SECRET_ACCESS_KEY" };
+    problems.push(failure("together", values));
   }
   const idle = Object.keys(environment).filter((name) => name.startsWith(S3_PREFIX) && environment[name]);
   if (config.s3Bucket === undefined && idle.length > 0) {
-    problems.push(`${idle.join(", ")} must not be given without RETOUCH_S3_BUCKET.`);
+    problems.push(...idle.map((field) => failure("onlyWith", { field, other: "RETOUCH_S3_BUCKET" })));
   }
   return problems;
 }
 
 /** A misspelt variable would otherwise be ignored in silence. */
-function unknownVariables(environment: Environment): string[] {
+function unknownVariables(environment: Environment): Failure[] {
   const settings = Object.values<Setting<unknown>>(SETTINGS);
   const known = settings.flatMap(variablesOf);
   const unknown = Object.keys(environment).filter(
@@ -142,11 +150,13 @@ function unknownVariables(environment: Environment): string[] {
   return unknown.map((name) => {
     const [, base] = /^(.+)_FILE$/.exec(name) ?? [];
     if (settings.some(({ variable }) => variable === base)) {
-      return `${name} is no setting: ${base} is not read from a file.`;
+      return failure("settingNotFromFile", { field: name, other: base! });
     }
     const [nearest] = known.toSorted((a, b) => distance(a, name) - distance(b, name));
     const isNear = nearest !== undefined && distance(nearest, name) <= MAX_TYPO_DISTANCE;
-    return `${name} is no setting${isNear ? `; did you mean ${nearest}?` : "."}`;
+    return isNear
+      ? failure("settingMisspelt", { field: name, other: nearest })
+      : failure("settingUnknown", { field: name });
   });
 }
 

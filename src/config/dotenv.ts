@@ -6,7 +6,7 @@
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { parseEnv } from "node:util";
-import { RetouchError } from "../errors.ts";
+import { type Failure, failure, RetouchError } from "../errors.ts";
 
 export interface DotenvFile {
   /** Settings of ours, and what looks like one. */
@@ -37,7 +37,7 @@ const REASONS: Readonly<Record<string, string>> = {
 export function readDotenv(folder: string): DotenvFile {
   const found: DotenvFile = { own: {}, others: {} };
   const text = textOf(path.join(folder, NAME));
-  const problems: string[] = [];
+  const problems: Failure[] = [];
   for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
     const [, name, sign, rest = ""] = LINE.exec(raw.trim()) ?? [];
     if (name === undefined) continue;
@@ -45,10 +45,10 @@ export function readDotenv(folder: string): DotenvFile {
     const place = OWN.test(name) ? found.own : OTHERS.test(name) ? found.others : undefined;
     if (place === undefined) continue;
     const problem = sign === "" ? `has no = after ${name}` : valueProblem(name, value);
-    if (problem !== undefined) problems.push(`.env: line ${index + 1} ${problem}.`);
+    if (problem !== undefined) problems.push(failure("dotenvLine", { line: index + 1, fault: problem }));
     else place[name] = parseEnv(`${name}=${value}`)[name] ?? "";
   }
-  if (problems.length > 0) throw new RetouchError("CONFIG_INVALID", problems.join("\n"));
+  if (problems.length > 0) throw new RetouchError("CONFIG_INVALID", problems);
   return found;
 }
 

@@ -3,6 +3,7 @@
  * Docker, Kubernetes and systemd hand secrets over. Environments end up in crash reports and `docker inspect`.
  */
 import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { type Failure, failure } from "../errors.ts";
 import type { Setting, Settings } from "./setting.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -13,8 +14,8 @@ const MAX_BYTES = 65_536;
 export interface SecretFiles {
   /** What the files hold, by the variable of the setting. */
   values: Readonly<Record<string, string>>;
-  /** A sentence for each file that gives no value; none shows a path, which may be a secret in the wrong variable. */
-  problems: readonly string[];
+  /** One for each file that gives no value; none shows a path, which may be a secret in the wrong variable. */
+  problems: readonly Failure[];
 }
 
 /** The variable that names the file, for a setting that may come from one. */
@@ -30,17 +31,17 @@ export function variablesOf(setting: Setting<unknown>): string[] {
 /** Reads the file of each `NAME_FILE` that is set. An empty variable counts as one that is not set. */
 export function readSecretFiles(settings: Settings, environment: Environment): SecretFiles {
   const values: Record<string, string> = {};
-  const problems: string[] = [];
+  const problems: Failure[] = [];
   for (const setting of Object.values(settings)) {
     const name = fileVariable(setting);
     const file = name && environment[name];
     if (!name || !file) continue;
     if (environment[setting.variable]) {
-      problems.push(`${setting.variable} and ${name} must not be given together.`);
+      problems.push(failure("notTogether", { field: setting.variable, other: name }));
       continue;
     }
     const { text, problem } = readText(file);
-    if (text === undefined) problems.push(`${name} ${problem}.`);
+    if (text === undefined) problems.push(failure("secretFile", { field: name, wanted: problem }));
     else values[setting.variable] = text;
   }
   return { values, problems };
@@ -48,24 +49,22 @@ export function readSecretFiles(settings: Settings, environment: Environment): S
 
 type Read = { text: string; problem?: undefined } | { text?: undefined; problem: string };
 
-/** The file's text without one line break at its end, or what is wrong with it, as it goes on after the variable. */
+/** The file's text without one line break at its end, or which file the variable must name. */
 function readText(file: string): Read {
   let bytes: Buffer;
   try {
     // Opening a pipe would wait for somebody to write into it.
-    if (!statSync(file).isFile()) return { problem: "must name a regular file, not a folder or a device" };
+    if (!statSync(file).isFile()) return { problem: "a regular file, not a folder or a device" };
     bytes = readStart(file, MAX_BYTES + 1);
   } catch (error) {
     return {
-      problem: isMissing(error)
-        ? "must name a file that exists"
-        : "must name a file that this process may read",
+      problem: isMissing(error) ? "a file that exists" : "a file that this process may read",
     };
   }
-  if (bytes.length > MAX_BYTES) return { problem: `must name a file of at most ${MAX_BYTES / 1024} KB` };
+  if (bytes.length > MAX_BYTES) return { problem: `a file of at most ${MAX_BYTES / 1024} KB` };
   const text = utf8Of(bytes)?.replace(/\r?\n$/, "");
-  if (text === undefined) return { problem: "must name a text file in UTF-8" };
-  return text === "" ? { problem: "must name a file that is not empty" } : { text };
+  if (text === undefined) return { problem: "a text file in UTF-8" };
+  return text === "" ? { problem: "a file that is not empty" } : { text };
 }
 
 /** At most so many bytes: the size that a file system tells may be too small, or 0. */

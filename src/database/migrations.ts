@@ -162,6 +162,8 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     alter table ${schema}.webhook_deliveries
       add column message_id text not null default 'msg_' || replace(gen_random_uuid()::text, '-', '');
   `,
+  // Why a job failed, as data: its sentence has the wire's names, and other interfaces have their own.
+  (schema) => `alter table ${schema}.jobs add column failure jsonb;`,
 ];
 
 /** One number for all schemas: two servers that start at once wait for each other. */

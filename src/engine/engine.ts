@@ -4,7 +4,7 @@
  */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { RetouchError } from "../errors.ts";
+import { invalid, RetouchError } from "../errors.ts";
 import { identityOf, LoraRegistry } from "../lora/registry.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
@@ -129,20 +129,18 @@ export async function createEngine(
 ): Promise<Engine> {
   const { checkpoint: folder = SHIPPED_CHECKPOINT, threads = 0, maxPixels, memoryLimit } = options;
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `threads must be a whole number from 0 to 1024, not ${threads}.`,
-    );
+    throw invalid("range", { field: "threads", wanted: "a whole number", min: 0, max: 1024, given: threads });
   }
   if (memoryLimit !== undefined && !(memoryLimit > 0)) {
-    throw new RetouchError("INVALID_PARAMETER", `memoryLimit must be a number above 0, not ${memoryLimit}.`);
+    throw invalid("above", { field: "memoryLimit", min: 0, given: memoryLimit });
   }
   const { weights = "auto", cacheFolder, onConversion } = options;
   if (!WEIGHTS_CHOICES.includes(weights)) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `weights must be ${WEIGHTS_CHOICES.join(", ")}, not ${JSON.stringify(weights)}.`,
-    );
+    throw invalid("oneOf", {
+      field: "weights",
+      choices: WEIGHTS_CHOICES.join(", "),
+      given: JSON.stringify(weights),
+    });
   }
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const { isPromptInMetadata = false } = options;

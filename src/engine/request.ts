@@ -1,9 +1,10 @@
 /** What an edit is asked with and what it answers. Requests are checked here, once; inside, the types are trusted. */
 import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
-import { cutText, RetouchError, shownValue } from "../errors.ts";
+import { cutText, invalid, shownValue } from "../errors.ts";
 import type { OutputFormat } from "../images/encode.ts";
-import { type LoraUse, MAX_LORA_SCALE, MAX_LORAS, unknownLora } from "../lora/use.ts";
+import { type LoraUse, unknownLora } from "../lora/use.ts";
+import { EDIT_PARAMETERS, type NumberParameter, type StringParameter } from "./edit-parameters.ts";
 
 export { type LoraUse, unknownLora };
 
@@ -56,100 +57,121 @@ export interface ResolvedRequest {
   loras: readonly LoraUse[];
 }
 
-export const MAX_PROMPT_CHARACTERS = 4000;
 const MAX_SHOWN_CHARACTERS = 100;
 const MAX_RANDOM_SEED = 2 ** 32;
 
 /**
  * Checks a request and fills in its defaults.
- * @throws RetouchError INVALID_PARAMETER, its sentence naming the field, the range and what was given.
+ * @throws RetouchError INVALID_PARAMETER with the field, its range and what was given
  */
 export function resolveRequest(request: EditRequest): ResolvedRequest {
-  const { image, size, format = "png", isSafetyChecked = true, isUnchangedKept = false } = request;
+  const { prompt, negativePrompt, trueCfgScale, numSteps, guidance, seed, format, loras } = EDIT_PARAMETERS;
+  const {
+    image,
+    size,
+    format: wanted = format.default,
+    isSafetyChecked = EDIT_PARAMETERS.isSafetyChecked.default,
+    isUnchangedKept = EDIT_PARAMETERS.isUnchangedKept.default,
+  } = request;
   if (!isUint8Array(image)) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      "image must be the bytes of a picture in a Uint8Array; readImageSource gets them from a path.",
-    );
+    throw invalid("type", {
+      field: "image",
+      wanted: "the bytes of an image in a Uint8Array; readImageSource gets them from a path",
+    });
   }
-  if (format !== "png" && format !== "jpeg") {
-    throw new RetouchError("INVALID_PARAMETER", `format must be png or jpeg, not ${shownValue(format)}.`);
+  if (!format.choices.includes(wanted)) {
+    throw invalid("oneOf", {
+      field: "format",
+      choices: format.choices.join(" or "),
+      given: shownValue(wanted),
+    });
   }
-  for (const [name, value] of Object.entries({ isSafetyChecked, isUnchangedKept })) {
+  for (const [field, value] of Object.entries({ isSafetyChecked, isUnchangedKept })) {
     if (typeof value !== "boolean") {
-      throw new RetouchError("INVALID_PARAMETER", `${name} must be true or false, not ${shownValue(value)}.`);
+      throw invalid("oneOf", { field, choices: "true or false", given: shownValue(value) });
     }
   }
-  const seed = numberIn("seed", request.seed ?? -1, -1, Number.MAX_SAFE_INTEGER, { isInteger: true });
   return {
-    prompt: promptText(request.prompt),
-    negativePrompt: textWithin("negativePrompt", request.negativePrompt ?? ""),
-    trueCfgScale: numberIn("trueCfgScale", request.trueCfgScale ?? 2, 1, 10),
+    prompt: promptWithin("prompt", request.prompt, prompt),
+    negativePrompt: stringWithin(
+      "negativePrompt",
+      request.negativePrompt ?? negativePrompt.default,
+      negativePrompt,
+    ),
+    trueCfgScale: numberWithin("trueCfgScale", request.trueCfgScale, trueCfgScale),
     size: size === undefined ? undefined : sizeWithin(size),
-    numSteps: numberIn("numSteps", request.numSteps ?? 28, 1, 50, { isInteger: true }),
-    guidance: numberIn("guidance", request.guidance ?? 2, 0, 10),
-    seed: seed === -1 ? randomInt(MAX_RANDOM_SEED) : seed,
-    format,
+    numSteps: numberWithin("numSteps", request.numSteps, numSteps),
+    guidance: numberWithin("guidance", request.guidance, guidance),
+    seed: chosenSeed(numberWithin("seed", request.seed, seed)),
+    format: wanted,
     isSafetyChecked,
     isUnchangedKept,
-    loras: lorasOf(request.loras ?? []),
+    loras: lorasWithin(request.loras ?? [], loras),
   };
 }
 
-function lorasOf(loras: NonNullable<EditRequest["loras"]>): LoraUse[] {
-  if (!Array.isArray(loras) || loras.length > MAX_LORAS) {
-    throw new RetouchError("INVALID_PARAMETER", `loras must be a list of at most ${MAX_LORAS}.`);
+/** The seed that an edit is made with: without one of the caller's, one at random. */
+export const chosenSeed = (seed: number): number =>
+  seed === EDIT_PARAMETERS.seed.default ? randomInt(MAX_RANDOM_SEED) : seed;
+
+function lorasWithin(
+  loras: NonNullable<EditRequest["loras"]>,
+  { max, scale: range }: typeof EDIT_PARAMETERS.loras,
+): LoraUse[] {
+  if (!Array.isArray(loras) || loras.length > max) {
+    throw invalid("tooMany", { field: "loras", max });
   }
   return loras.map((entry: unknown, index) => {
     const { name, scale } = (entry ?? {}) as Partial<LoraUse>;
     if (typeof name !== "string") {
-      throw new RetouchError("INVALID_PARAMETER", `loras[${index}].name must be a text.`);
+      throw invalid("type", { field: `loras[${index}].name`, wanted: "a string" });
     }
-    return { name, scale: numberIn(`loras[${index}].scale`, scale ?? 1, -MAX_LORA_SCALE, MAX_LORA_SCALE) };
+    return { name, scale: numberWithin(`loras[${index}].scale`, scale, { type: "number", ...range }) };
   });
 }
 
 function sizeWithin(size: Size): Size {
   const { width, height } = (size ?? {}) as Partial<Size>;
+  const { min, max } = EDIT_PARAMETERS.size;
+  const side = { type: "integer", min, max } as const;
   return {
-    width: numberIn("size.width", width, 16, 4096, { isInteger: true }),
-    height: numberIn("size.height", height, 16, 4096, { isInteger: true }),
+    width: numberIn("size.width", width, side),
+    height: numberIn("size.height", height, side),
   };
 }
 
-function promptText(prompt: string): string {
-  const text = textWithin("prompt", prompt);
-  if (text.trim() === "") throw new RetouchError("INVALID_PARAMETER", "prompt must not be empty.");
+function promptWithin(field: string, prompt: unknown, range: StringRange): string {
+  const text = stringWithin(field, prompt, range);
+  if (text.trim() === "") throw invalid("empty", { field });
   return text;
 }
 
-function textWithin(name: string, text: unknown): string {
-  if (typeof text !== "string") throw new RetouchError("INVALID_PARAMETER", `${name} must be a text.`);
+type StringRange = Pick<StringParameter, "max">;
+
+function stringWithin(field: string, text: unknown, { max }: StringRange): string {
+  if (typeof text !== "string") throw invalid("type", { field, wanted: "a string" });
   const count = [...text].length;
-  if (count > MAX_PROMPT_CHARACTERS) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `${name} must have at most ${MAX_PROMPT_CHARACTERS} characters, not ${count}.`,
-    );
+  if (count > max) {
+    throw invalid("tooLong", { field, max, count });
   }
   return text;
 }
 
-function numberIn(
-  name: string,
+type NumberRange = Pick<NumberParameter, "type" | "min" | "max">;
+
+const numberWithin = (
+  field: string,
   value: unknown,
-  min: number,
-  max: number,
-  { isInteger = false }: { isInteger?: boolean } = {},
-): number {
+  range: NumberRange & Pick<NumberParameter, "default">,
+): number => numberIn(field, value ?? range.default, range);
+
+function numberIn(field: string, value: unknown, { type, min, max }: NumberRange): number {
+  const isInteger = type === "integer";
   const isValid =
     typeof value === "number" && value >= min && value <= max && (!isInteger || Number.isInteger(value));
   if (!isValid) {
-    const kind = isInteger ? "a whole number" : "a number";
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `${name} must be ${kind} from ${min} to ${max}, not ${cutText(String(value), MAX_SHOWN_CHARACTERS)}.`,
-    );
+    const wanted = isInteger ? "a whole number" : "a number";
+    throw invalid("range", { field, wanted, min, max, given: cutText(String(value), MAX_SHOWN_CHARACTERS) });
   }
   return value;
 }

@@ -1,5 +1,5 @@
 /** One edit of an engine: from the encoded images to the encoded result. */
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import { decodePicture } from "../images/decode.ts";
 import { encodePicture, type OutputFormat } from "../images/encode.ts";
 import { editMetadata } from "../images/metadata.ts";
@@ -128,8 +128,5 @@ export async function runEdit(
 async function passed(checker: SafetyChecker, picture: Picture): Promise<SafetyVerdict> {
   const { isFlagged, score, threshold } = await checker.check(picture);
   if (!isFlagged) return { score, threshold };
-  throw new RetouchError(
-    "OUTPUT_FLAGGED",
-    `The safety checker refused the result: it looks pornographic (score ${score.toFixed(3)}, refused from ${threshold}).`,
-  );
+  throw new RetouchError("OUTPUT_FLAGGED", failure("flagged", { score: score.toFixed(3), threshold }));
 }

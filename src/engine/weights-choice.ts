@@ -1,5 +1,5 @@
 /** In how many bits the large networks are loaded: as somebody asked for, or by what fits into memory. */
-import { RetouchError } from "../errors.ts";
+import { invalid } from "../errors.ts";
 import type { StoredWeights } from "../quantize/prepare.ts";
 import type { WeightKind } from "../weights/converted.ts";
 import { elements } from "../weights/tensor-file.ts";
@@ -33,10 +33,11 @@ export function chooseKinds(
     if (weights instanceof WeightSet) return kind;
     if (choice === "auto") return kindOfBlocks(weights, kind);
     if (kind !== "fp32") return kind;
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `weights must be auto, fp16, bf16, int8 or int4 for the GGUF file ${weights.name}, not fp32.`,
-    );
+    throw invalid("oneOf", {
+      field: "weights",
+      choices: `auto, fp16, bf16, int8 or int4 for the GGUF file ${weights.name}`,
+      given: "fp32",
+    });
   };
   return Object.fromEntries(convertibleNames(model).map((name) => [name, kindOf(model.stored[name]!)]));
 }

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { RetouchError, messageOf } from "../errors.ts";
+import { failure, messageOf, RetouchError } from "../errors.ts";
 import { systemErrorCode } from "./system-error.ts";
 
 /**
@@ -107,8 +107,8 @@ export function unwritable(target: string, cause: unknown): RetouchError {
   if (cause instanceof RetouchError) return cause;
   const code = systemErrorCode(cause);
   const reason = (code !== undefined && REASONS[code]) || messageOf(cause);
-  const shown = target === "" ? '""' : target;
-  return new RetouchError("OUTPUT_UNWRITABLE", `${shown} cannot be written: ${reason}.`, { cause });
+  const file = target === "" ? '""' : target;
+  return new RetouchError("OUTPUT_UNWRITABLE", failure("unwritable", { file, reason }), { cause });
 }
 
 function ifMissing(error: unknown): undefined {

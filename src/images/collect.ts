@@ -1,4 +1,4 @@
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 
 /**
  * Joins the chunks of a stream, counting as they arrive, so that an endless one is left after `maxBytes`.
@@ -39,9 +39,9 @@ export async function collectBytes(
   return Buffer.concat(parts, byteCount);
 }
 
-/** The refusal of a source of more than `maxBytes`. */
-export function tooLarge(name: string, maxBytes: number): RetouchError {
+/** The refusal of an image of more than `maxBytes`. @param source its path or URL, where it has one */
+export function tooLarge(source: string | undefined, maxBytes: number): RetouchError {
   const size =
     maxBytes >= 2 ** 20 && maxBytes % 2 ** 20 === 0 ? `${maxBytes / 2 ** 20} MiB` : `${maxBytes} bytes`;
-  return new RetouchError("IMAGE_TOO_LARGE", `${name} is larger than the limit of ${size}.`);
+  return new RetouchError("IMAGE_TOO_LARGE", failure("imageBytes", { source, max: size }));
 }

@@ -1,5 +1,5 @@
 /** Data URLs (RFC 2397): `data:image/png;base64,iVBOR...`, or percent-encoded bytes without `;base64`. */
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import { decodeBase64 } from "./base64.ts";
 import { tooLarge } from "./collect.ts";
 
@@ -63,5 +63,5 @@ function hexValues(): Int8Array {
 }
 
 function malformed(reason: string): RetouchError {
-  return new RetouchError("IMAGE_UNREADABLE", `${NAME} cannot be read: ${reason}.`);
+  return new RetouchError("IMAGE_UNREADABLE", failure("imageUnreadable", { source: NAME, reason }));
 }

@@ -4,7 +4,7 @@
  * billions of pixels.
  */
 import sharp, { type Metadata } from "sharp";
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import { firstFrame } from "./first-frame.ts";
 import { ACCEPTED_FORMATS, formatOf, type AcceptedFormat } from "./format.ts";
 import { plainBytes, type Picture } from "./picture.ts";
@@ -27,8 +27,8 @@ export interface DecodeOptions {
  * IMAGE_TOO_LARGE.
  */
 export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
-  const { maxPixels = MAX_PIXELS, name = "the image" } = options;
-  const format = acceptedFormat(bytes, name);
+  const { maxPixels = MAX_PIXELS, name: source } = options;
+  const format = acceptedFormat(bytes, source);
   // "error" refuses files that are cut short, and still takes the harmless oddities ("warning") of many cameras.
   const image = sharp(firstFrame(bytes, format), {
     failOn: "error",
@@ -36,68 +36,64 @@ export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = 
     page: 0,
     pages: 1,
   });
-  const metadata = await orDamaged(image.metadata(), format, name);
-  checkHeader(metadata, maxPixels, name);
+  const metadata = await orDamaged(image.metadata(), format, source);
+  checkHeader(metadata, maxPixels, source);
   const decoded = image
     .autoOrient()
     .flatten({ background: "#ffffff" })
     .toColourspace("srgb")
     .raw({ depth: "uchar" })
     .toBuffer({ resolveWithObject: true });
-  const { data, info } = await orDamaged(decoded, format, name);
+  const { data, info } = await orDamaged(decoded, format, source);
   if (info.channels !== 3) {
-    throw new RetouchError("IMAGE_UNSUPPORTED", `${name} has colours that cannot be converted to sRGB.`);
+    throw new RetouchError("IMAGE_UNSUPPORTED", failure("imageColours", { source }));
   }
   return { width: info.width, height: info.height, data: plainBytes(data) };
 }
 
-function acceptedFormat(bytes: Uint8Array, name: string): AcceptedFormat {
-  if (bytes.length === 0) throw new RetouchError("IMAGE_INVALID", `${name} is empty (0 bytes).`);
+function acceptedFormat(bytes: Uint8Array, source: string | undefined): AcceptedFormat {
+  if (bytes.length === 0) throw new RetouchError("IMAGE_INVALID", failure("imageEmpty", { source }));
   const format = formatOf(bytes);
   if (format === undefined) {
-    throw new RetouchError("IMAGE_INVALID", `${name} is not a picture; ${listFormats()} are accepted.`);
+    throw new RetouchError("IMAGE_INVALID", failure("imageUnknown", { source, accepted: listFormats() }));
   }
   if (!format.isAccepted) {
-    throw new RetouchError(
-      "IMAGE_UNSUPPORTED",
-      `${name} is ${format.name}, which is not accepted; ${format.advice}.`,
-    );
+    const { name, advice } = format;
+    throw new RetouchError("IMAGE_UNSUPPORTED", failure("imageFormat", { source, format: name, advice }));
   }
   return format.name;
 }
 
-function checkHeader(metadata: Metadata, maxPixels: number, name: string): void {
+function checkHeader(metadata: Metadata, maxPixels: number, source: string | undefined): void {
   const { width, height } = metadata;
   if (width * height > maxPixels) {
-    throw new RetouchError(
-      "IMAGE_TOO_LARGE",
-      `${name} has ${width} x ${height} = ${grouped(width * height)} pixels; at most ${grouped(maxPixels)} are accepted.`,
-    );
+    const [pixels, max] = [grouped(width * height), grouped(maxPixels)];
+    throw new RetouchError("IMAGE_TOO_LARGE", failure("imagePixels", { source, width, height, pixels, max }));
   }
   if (metadata.format === "heif" && metadata.compression !== "av1") {
     throw new RetouchError(
       "IMAGE_UNSUPPORTED",
-      `${name} is a HEIC/HEIF picture, which is not accepted; convert it to JPEG or PNG.`,
+      failure("imageFormat", { source, format: "a HEIC/HEIF picture", advice: "convert it to JPEG or PNG" }),
     );
   }
   if (metadata.channels > MAX_CHANNELS) {
     throw new RetouchError(
       "IMAGE_UNSUPPORTED",
-      `${name} has ${metadata.channels} channels, which is not accepted; convert it to RGB.`,
+      failure("imageChannels", { source, channels: metadata.channels }),
     );
   }
 }
 
 /** The decoder's own message may name libraries and buffers and run over many lines: it stays the cause. */
-async function orDamaged<T>(result: Promise<T>, format: AcceptedFormat, name: string): Promise<T> {
+async function orDamaged<T>(
+  result: Promise<T>,
+  format: AcceptedFormat,
+  source: string | undefined,
+): Promise<T> {
   try {
     return await result;
   } catch (cause) {
-    throw new RetouchError(
-      "IMAGE_INVALID",
-      `${name} is damaged or cut short: its ${format} data cannot be decoded.`,
-      { cause },
-    );
+    throw new RetouchError("IMAGE_INVALID", failure("imageDamaged", { source, format }), { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 /** Downloads of pictures, with a limit on everything that the other side decides: bytes, time and redirects. */
-import { cutText, RetouchError } from "../errors.ts";
+import { cutText, failure, RetouchError } from "../errors.ts";
 import { connectionFailure } from "../net/failures.ts";
 import type { HttpClient } from "../net/http-client.ts";
 import { collectBytes, tooLarge } from "./collect.ts";
@@ -32,7 +32,7 @@ export async function readHttpUrl(
     const reason = timeout.aborted
       ? `it was not complete within ${timeoutMs / 1000} seconds`
       : connectionFailure(error);
-    throw new RetouchError("IMAGE_UNREADABLE", `${name} cannot be downloaded: ${reason}.`, { cause: error });
+    throw unreadable(name, reason, { cause: error });
   }
 }
 
@@ -79,6 +79,6 @@ function nameOf(url: URL): string {
   return `${url.origin}${url.pathname}`.slice(0, MAX_NAME_LENGTH);
 }
 
-function unreadable(name: string, reason: string): RetouchError {
-  return new RetouchError("IMAGE_UNREADABLE", `${name} cannot be downloaded: ${reason}.`);
+function unreadable(source: string, reason: string, options?: { cause: unknown }): RetouchError {
+  return new RetouchError("IMAGE_UNREADABLE", failure("imageDownload", { source, reason }), options);
 }

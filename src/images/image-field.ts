@@ -1,5 +1,5 @@
 /** The picture of a request from outside: an address, a data URL or bare base64. No picture is fetched or decoded here. */
-import { messageOf, RetouchError } from "../errors.ts";
+import { invalid, RetouchError } from "../errors.ts";
 import { decodeBase64 } from "./base64.ts";
 import { tooLarge } from "./collect.ts";
 import { readDataUrl } from "./data-url.ts";
@@ -12,30 +12,31 @@ const MIN_BASE64_LENGTH = 32;
 /** Where a scheme must have ended; a text of megabytes is not searched for one. */
 const MAX_SCHEME_LENGTH = 64;
 
-/** @throws RetouchError INVALID_PARAMETER or IMAGE_TOO_LARGE, its sentence beginning with `image` */
+/** @throws RetouchError INVALID_PARAMETER or IMAGE_TOO_LARGE, about `image` */
 export function parseImageField(text: string, maxBytes: number): ImageField {
   const field = text.trim();
-  if (field === "") throw invalid("must not be empty");
+  if (field === "") throw invalid("empty", { field: "image" });
   const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(field.slice(0, MAX_SCHEME_LENGTH))?.[0].toLowerCase();
   if (scheme === "http:" || scheme === "https:") return { kind: "url", url: checkedUrl(field) };
   const bytes = scheme === "data:" ? dataUrlBytes(field, maxBytes) : base64Bytes(field);
-  if (bytes === undefined) throw invalid("must be an http or https URL, a data URL, or base64");
+  if (bytes === undefined) {
+    throw invalid("type", { field: "image", wanted: "an http or https URL, a data URL, or base64" });
+  }
   return inlineImage(bytes, maxBytes);
 }
 
 /** The picture of a request that came as bytes. @throws RetouchError INVALID_PARAMETER or IMAGE_TOO_LARGE */
 export function inlineImage(bytes: Uint8Array, maxBytes: number): ImageField {
-  if (bytes.byteLength === 0) throw invalid("holds no data");
-  if (bytes.byteLength > maxBytes) throw tooLarge("image", maxBytes);
+  if (bytes.byteLength === 0) throw invalid("imageNoData", {});
+  if (bytes.byteLength > maxBytes) throw tooLarge(undefined, maxBytes);
   return { kind: "inline", bytes };
 }
 
 function checkedUrl(text: string): string {
-  if (text.length > MAX_URL_LENGTH) throw invalid(`is a URL of more than ${MAX_URL_LENGTH} characters`);
-  if (!URL.canParse(text)) throw invalid("is not a valid URL");
+  if (text.length > MAX_URL_LENGTH) throw invalid("imageUrlLong", { max: MAX_URL_LENGTH });
+  if (!URL.canParse(text)) throw invalid("imageUrl", {});
   const url = new URL(text);
-  if (url.username !== "" || url.password !== "")
-    throw invalid("must not be a URL with a user name or password");
+  if (url.username !== "" || url.password !== "") throw invalid("urlLogin", { field: "image" });
   return text;
 }
 
@@ -49,8 +50,6 @@ function dataUrlBytes(text: string, maxBytes: number): Uint8Array {
   } catch (error) {
     if (!(error instanceof RetouchError)) throw error;
     const code = error.code === "IMAGE_TOO_LARGE" ? error.code : "INVALID_PARAMETER";
-    throw new RetouchError(code, `image: ${messageOf(error)}`, { cause: error });
+    throw new RetouchError(code, error.failure, { cause: error });
   }
 }
-
-const invalid = (rule: string): RetouchError => new RetouchError("INVALID_PARAMETER", `image ${rule}.`);

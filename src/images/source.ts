@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { type FileHandle, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { cutText, messageOf, RetouchError } from "../errors.ts";
+import { cutText, failure, messageOf, RetouchError } from "../errors.ts";
 import { createHttpClient, type HttpClient } from "../net/http-client.ts";
 import { collectBytes, tooLarge } from "./collect.ts";
 import { decodePicture } from "./decode.ts";
@@ -149,7 +149,7 @@ function pathOfFileUrl(source: string): string {
   } catch (cause) {
     throw new RetouchError(
       "IMAGE_UNREADABLE",
-      `${cutText(source, MAX_SHOWN_LENGTH)} is not a valid file address.`,
+      failure("imageFileUrl", { source: cutText(source, MAX_SHOWN_LENGTH) }),
       { cause },
     );
   }
@@ -173,6 +173,6 @@ function unreadable(name: string, cause: unknown): RetouchError {
     scheme !== undefined && code === "ENOENT"
       ? `addresses with ${scheme}: are not supported, only file:, http:, https: and data:`
       : (code !== undefined && REASONS[code]) || messageOf(cause);
-  const shown = cutText(name, MAX_SHOWN_LENGTH);
-  return new RetouchError("IMAGE_UNREADABLE", `${shown} cannot be read: ${reason}.`, { cause });
+  const source = cutText(name, MAX_SHOWN_LENGTH);
+  return new RetouchError("IMAGE_UNREADABLE", failure("imageUnreadable", { source, reason }), { cause });
 }

@@ -4,6 +4,7 @@ import type {
   ClaimedSource,
   Job,
   JobChunk,
+  JobFailure,
   JobOutcome,
   JobProgress,
   NewJob,
@@ -112,7 +113,7 @@ export interface WorkQueue {
     stored: { key: string; bytes: number },
   ): Promise<boolean>;
   /** Ends the job as failed. */
-  failSource(source: ClaimedSource, workerId: string, error: string): Promise<boolean>;
+  failSource(source: ClaimedSource, workerId: string, reason: JobFailure): Promise<boolean>;
   /** Gives the download back untouched. */
   releaseSource(source: ClaimedSource, workerId: string): Promise<boolean>;
   /** Calls back when a job changed its state from outside, such as a cancellation. @returns a function that ends it */

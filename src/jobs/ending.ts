@@ -12,6 +12,7 @@ import { JOB_COLUMNS, type JobRow, jobToJson, rowToJob } from "./rows.ts";
 export interface Ending {
   status: "completed" | "failed" | "timedOut" | "cancelled";
   error?: string | undefined;
+  failure?: Job["failure"];
   result?: JobResult | undefined;
 }
 
@@ -24,17 +25,24 @@ type EndedRow = JobRow & { webhook: string | null; queue_id: string };
 export async function endJobs(
   context: JobsContext,
   sql: Sql,
-  { status, error, result }: Ending,
+  { status, error, failure, result }: Ending,
   where: string,
   values: readonly unknown[],
 ): Promise<Job[]> {
   const rows = await sql.query<EndedRow>(
     `update ${schemaOf(context)}.jobs
-        set status = $1, error = $2, result = $3, ended_at = clock_timestamp(), lease_until = null,
-            expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
+        set status = $1, error = $2, result = $3, failure = $${5 + values.length}, ended_at = clock_timestamp(),
+            lease_until = null, expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
       where status = any($4) and ${where}
       returning ${JOB_COLUMNS}, webhook, queue_id`,
-    [status, error, result && JSON.stringify(result), statusesBefore(status), ...values],
+    [
+      status,
+      error,
+      result && JSON.stringify(result),
+      statusesBefore(status),
+      ...values,
+      failure && JSON.stringify(failure),
+    ],
   );
   if (rows.length === 0) return [];
   await context.queue.remove(

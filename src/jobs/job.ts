@@ -2,6 +2,7 @@
  * What a job is: its states and which may follow which, and the records that the server, the worker and the store
  * exchange. The wire's spellings (IN_QUEUE, delayTime) live in `server/`, the SQL in `store.ts`.
  */
+import type { FailureRecord } from "../errors.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
 
 /** Each status and those that may follow it. An ended job leaves its status only by a retry. */
@@ -124,8 +125,10 @@ export interface Job {
   workerId?: string | undefined;
   progress?: JobProgress | undefined;
   result?: JobResult | undefined;
-  /** One sentence. */
+  /** One sentence, with the wire's names. */
   error?: string | undefined;
+  /** The same as data, where it failed by an error of the catalogue. */
+  failure?: FailureRecord | undefined;
   /** Times that the owner retried it. */
   retries: number;
   /** Origin under which the submitting client reached this server, without a slash at the end. */
@@ -164,10 +167,18 @@ export interface ClaimedSource {
   url: string;
 }
 
+/** Why a job failed. */
+export interface JobFailure {
+  /** One sentence for whoever sent the job. */
+  error: string;
+  /** The same as data, which other surfaces word by their own names. */
+  failure?: FailureRecord | undefined;
+}
+
 /** How an attempt ended. */
 export type JobOutcome =
   | { status: "completed"; result: JobResult }
-  | { status: "failed"; error: string }
+  | ({ status: "failed" } & JobFailure)
   | { status: "timedOut"; error: string };
 
 /** One piece of a stream: progress while the job runs, or the result at its end. */

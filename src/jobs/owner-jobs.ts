@@ -88,7 +88,7 @@ export function createJobs(context: JobsContext): Jobs {
              update ${schema}.jobs
                 set status = 'queued', queue_id = $3, attempt = 0, retries = retries + 1,
                     submitted_at = clock_timestamp(), started_at = null, ended_at = null, worker_id = null,
-                    progress = null, result = null, error = null, source_worker = null, source_tries = 0,
+                    progress = null, result = null, error = null, failure = null, source_worker = null, source_tries = 0,
                     turn = ${nextTurn(schema, { keyId: "$2", isLowPriority: "jobs.is_low_priority" })},
                     expires_at = clock_timestamp() + ttl_ms * interval '1 millisecond'
               where id = $1 and key_id = $2 and ${ALIVE} and ended_at is not null and status = any($4)

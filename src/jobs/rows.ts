@@ -3,7 +3,8 @@ import type { Job, JobStatus } from "./job.ts";
 
 /** What a {@link Job} is made of. Times are counted by the database's clock, the only one that all processes share. */
 export const JOB_COLUMNS = `
-  id, key_id, is_sync, status, submitted_at, started_at, ended_at, worker_id, progress, result, error, retries, base_url,
+  id, key_id, is_sync, status, submitted_at, started_at, ended_at, worker_id, progress, result, error, failure, retries,
+  base_url,
   round(extract(epoch from started_at - submitted_at) * 1000)::bigint as delay_ms,
   round(extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at) * 1000)::bigint as execution_ms`;
 
@@ -19,6 +20,7 @@ export interface JobRow {
   progress: Job["progress"] | null;
   result: Job["result"] | null;
   error: string | null;
+  failure: Job["failure"] | null;
   retries: number;
   base_url: string;
   delay_ms: number | null;
@@ -40,6 +42,7 @@ export function rowToJob(row: JobRow): Job {
     progress: row.progress ?? undefined,
     result: row.result ?? undefined,
     error: row.error ?? undefined,
+    failure: row.failure ?? undefined,
     retries: row.retries,
     baseUrl: row.base_url,
   };

@@ -63,7 +63,7 @@ export function createSources(context: JobsContext): Sources {
     keepSource: (source, workerId, stored) =>
       database.transaction((sql) => keep(context, sql, holderOf(source, workerId), stored)),
 
-    failSource: (source, workerId, error) =>
+    failSource: (source, workerId, reason) =>
       database.transaction(async (sql) => {
         // It ran, as far as its owner is concerned: the end of a job says when it began, and where.
         const started = await sql.query(
@@ -72,7 +72,7 @@ export function createSources(context: JobsContext): Sources {
           holderOf(source, workerId),
         );
         if (started.length === 0) return false;
-        const ended = await endJobs(context, sql, { status: "failed", error }, "id = $5", [source.id]);
+        const ended = await endJobs(context, sql, { status: "failed", ...reason }, "id = $5", [source.id]);
         return ended.length > 0;
       }),
 

@@ -1,7 +1,7 @@
 /** Submission: a job and its place in the queue in one transaction, once for each idempotency key. */
 import { randomUUID } from "node:crypto";
 import type { Sql } from "../database/database.ts";
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import { estimateMs } from "../engine/estimate.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import { newsOf } from "./events.ts";
@@ -137,8 +137,11 @@ function refuseTooLong({ edit, policy }: NewJob, workers: Fleet["workers"]): voi
     const seconds = (ms: number): string => `${Math.ceil(ms / 1000)} s`;
     throw new RetouchError(
       "ESTIMATE_TOO_LONG",
-      `policy.executionTimeout: this edit takes about ${seconds(estimate)} here, and its limit is ` +
-        `${seconds(executionTimeoutMs)}; ask for fewer steps, a smaller size or a higher limit.`,
+      failure("estimate", {
+        field: "policy.executionTimeout",
+        estimate: seconds(estimate),
+        limit: seconds(executionTimeoutMs),
+      }),
     );
   }
 }

@@ -4,7 +4,7 @@
  * one table of names and of rows, for a network of any size.
  */
 import { open } from "node:fs/promises";
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import type { Adapter } from "../models/adapters.ts";
 import { showShape } from "../onnx/graph.ts";
 import { readSafetensors, type SafetensorsHeader, type StoredTensor } from "../weights/safetensors.ts";
@@ -31,6 +31,8 @@ const MAX_RANK = 1024;
 /** Each is compared with every layer; no network has that many layers. */
 const MAX_PATTERNS = 10_000;
 const FLOAT = 4;
+/** What errors call the file. */
+const WHAT = "LoRA file";
 
 /** What the file's numbers take in memory, where they are float32. @throws RetouchError LORA_INVALID */
 export async function loraBytes(file: string): Promise<number> {
@@ -100,8 +102,8 @@ async function readHeader(file: string): Promise<SafetensorsHeader> {
     return header;
   } catch (error) {
     if (!(error instanceof RetouchError) || error.code.startsWith("LORA_")) throw error;
-    const sentence = error.message.replace("The weights file", "The LoRA file");
-    throw new RetouchError("LORA_INVALID", sentence, { cause: error });
+    const { kind, values } = error.failure;
+    throw new RetouchError("LORA_INVALID", { kind, values: { ...values, what: WHAT } }, { cause: error });
   }
 }
 
@@ -172,7 +174,7 @@ function swapped(matrix: Float32Array): Float32Array {
   return result;
 }
 
-const invalid = (file: string, what: string): RetouchError =>
-  new RetouchError("LORA_INVALID", `The LoRA file ${file} ${what}.`);
-const unsupported = (file: string, what: string): RetouchError =>
-  new RetouchError("LORA_UNSUPPORTED", `The LoRA file ${file} ${what}.`);
+const invalid = (file: string, fault: string): RetouchError =>
+  new RetouchError("LORA_INVALID", failure("file", { what: WHAT, file, fault }));
+const unsupported = (file: string, fault: string): RetouchError =>
+  new RetouchError("LORA_UNSUPPORTED", failure("file", { what: WHAT, file, fault }));

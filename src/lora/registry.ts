@@ -1,6 +1,6 @@
 /** The LoRAs that an engine may use: names and their files. What the latest edit used stays in memory. */
 import { stat } from "node:fs/promises";
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import type { Adapter } from "../models/adapters.ts";
 import { joinLoras, type ScaledLora } from "./join.ts";
 import { type Lora, loraBytes, readLora } from "./read-lora.ts";
@@ -15,7 +15,7 @@ export interface ChosenLoras {
   memoryBytes: number;
   /**
    * What they add to the network's layers, and sentences on what of them has no place in it.
-   * @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED for a file, with the LoRA's name as `subject`
+   * @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED for a file, with the LoRA's name as the value `lora`
    */
   read(): Promise<{ adapters: ReadonlyMap<string, Adapter>; notices: string[] }>;
 }
@@ -38,7 +38,7 @@ export class LoraRegistry {
   /**
    * Looks at the headers of the files.
    * @throws RetouchError INVALID_PARAMETER for a name that is not known, LORA_INVALID for its file, with the name as
-   * `subject`
+   * the value `lora`
    */
   async choose(uses: readonly LoraUse[]): Promise<ChosenLoras> {
     const chosen = uses.map((use) => ({ ...use, file: this.#fileOf(use.name) }));
@@ -103,14 +103,16 @@ export async function identityOf(file: string): Promise<string> {
     const { dev, ino, size, mtimeMs } = await stat(file);
     return [dev, ino, size, mtimeMs].join(":");
   } catch (cause) {
-    throw new RetouchError("LORA_INVALID", `The LoRA file ${file} cannot be opened.`, { cause });
+    const values = { what: "LoRA file", file, fault: "cannot be opened" };
+    throw new RetouchError("LORA_INVALID", failure("file", values), { cause });
   }
 }
 
-/** The sentence has the file; whoever sent the name need not know where that is. */
-function fail(error: unknown, subject: string): never {
+/** The sentence has the file; whoever sent the name need not know where that is, and gets one of the name alone. */
+function fail(error: unknown, lora: string): never {
   if (!(error instanceof RetouchError)) throw error;
-  throw new RetouchError(error.code, error.message, { cause: error.cause, subject });
+  const { kind, values } = error.failure;
+  throw new RetouchError(error.code, { kind, values: { ...values, lora } }, { cause: error.cause });
 }
 
 function unusedNotice(name: string, keys: readonly string[]): string {

@@ -1,5 +1,5 @@
 /** What an edit says about LoRAs. */
-import { RetouchError, shownValue } from "../errors.ts";
+import { invalid, type RetouchError, shownValue } from "../errors.ts";
 
 /** One of the LoRAs of an edit, of which there are at most `MAX_LORAS`. */
 export interface LoraUse {
@@ -18,5 +18,5 @@ export function unknownLora(name: string, known: readonly string[]): RetouchErro
   const others = known.length > MAX_NAMED ? ` and ${known.length - MAX_NAMED} more` : "";
   const choice =
     known.length > 0 ? `known are ${known.slice(0, MAX_NAMED).join(", ")}${others}` : "none is known here";
-  return new RetouchError("INVALID_PARAMETER", `loras: there is no LoRA ${shownValue(name)}; ${choice}.`);
+  return invalid("unknownLora", { field: "loras", given: shownValue(name), known: choice });
 }

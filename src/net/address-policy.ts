@@ -4,7 +4,7 @@
  */
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 
 export interface AddressPolicy {
   isAllowed(address: string, target: Target): boolean;
@@ -113,8 +113,6 @@ function networkRule(entry: string, refusal: () => RetouchError): Rule {
 }
 
 function malformed(entry: string, setting: string): RetouchError {
-  return new RetouchError(
-    "CONFIG_INVALID",
-    `${setting} must name hosts, addresses or networks, not ${JSON.stringify(entry)}.`,
-  );
+  const values = { field: setting, given: JSON.stringify(entry) };
+  return new RetouchError("CONFIG_INVALID", failure("hosts", values));
 }

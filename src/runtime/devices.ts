@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { RetouchError } from "../errors.ts";
+import { invalid } from "../errors.ts";
 import { buildModel, floats, input } from "../onnx/graph.ts";
 import { add, conv2d } from "../onnx/ops.ts";
 import { childEnvironment } from "../process-environment.ts";
@@ -88,7 +88,7 @@ export async function chooseDevice(
 ): Promise<ChosenDevice> {
   if (!DEVICE_CHOICES.includes(choice)) {
     const accepted = DEVICE_CHOICES.join(", ").replace(/, (?=[^,]*$)/, " or ");
-    throw new RetouchError("INVALID_PARAMETER", `device must be ${accepted}, not ${JSON.stringify(choice)}.`);
+    throw invalid("oneOf", { field: "device", choices: accepted, given: JSON.stringify(choice) });
   }
   if (choice === "cpu") return { name: "cpu", reason: "as asked" };
   const { device, isInstalled, isUsable, reason } = await examineDevice(
@@ -97,7 +97,7 @@ export async function chooseDevice(
   );
   if (choice !== "auto") {
     if (isUsable) return { name: device, reason: "as asked" };
-    throw new RetouchError("INVALID_PARAMETER", `device ${device} cannot be used: ${reason}.`);
+    throw invalid("device", { field: "device", given: device, reason: String(reason) });
   }
   if (isUsable) return { name: "cuda", reason: "its provider is installed and works" };
   if (!isInstalled) return { name: "cpu", reason: "no other device is set up" };

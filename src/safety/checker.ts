@@ -4,7 +4,7 @@
  */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { RetouchError } from "../errors.ts";
+import { invalid, RetouchError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
 import { buildModel } from "../onnx/graph.ts";
 import { Session } from "../runtime/session.ts";
@@ -56,10 +56,8 @@ export interface SafetyChecker {
 export function createSafetyChecker(options: SafetyCheckerOptions = {}): SafetyChecker {
   const { checkpoint = SHIPPED_CHECKPOINT, threshold = DEFAULT_SAFETY_THRESHOLD, threads = 0 } = options;
   if (typeof threshold !== "number" || !(threshold >= 0 && threshold <= 1)) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      `safety.threshold must be a number from 0 to 1, not ${String(threshold)}.`,
-    );
+    const given = String(threshold);
+    throw invalid("range", { field: "safety.threshold", wanted: "a number", min: 0, max: 1, given });
   }
   let network: Promise<Network> | undefined;
   const load = (): Promise<Network> =>

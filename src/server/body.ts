@@ -1,4 +1,4 @@
-/** From the bytes of a body to a value that fits the route's schema, or one sentence why it does not. */
+/** From the bytes of a body to a value that fits the route's schema, or why it does not. */
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyInstance, FastifyRequest } from "fastify";
@@ -7,7 +7,7 @@ import { Compile } from "typebox/compile";
 import { RetouchError } from "../errors.ts";
 import { parseJsonBody } from "./json-body.ts";
 import type { BodyReader } from "./read-body.ts";
-import { sentenceOf } from "./sentences.ts";
+import { failureOf } from "./validation-messages.ts";
 
 /** More than this is parsed in a turn of the event loop of its own. */
 const SMALL_BYTES = 64 * 1024;
@@ -80,7 +80,7 @@ function compileBody(schema: TSchema) {
   return (value: unknown) => {
     if (check.Check(value)) return { value };
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      const error = new RetouchError("INVALID_PARAMETER", sentenceOf(schema, check.Errors(value) as never));
+      const error = new RetouchError("INVALID_PARAMETER", failureOf(schema, check.Errors(value) as never));
       return { error };
     }
     return { error: new RetouchError("INVALID_PARAMETER", "The body must be a JSON object.") };

@@ -1,9 +1,9 @@
 /** From a body that fits its schema to a job: aliases, defaults, and the rules that join several fields. */
-import { randomInt } from "node:crypto";
 import type { Config } from "../config/settings.ts";
-import { RetouchError } from "../errors.ts";
+import { invalid } from "../errors.ts";
 import type { JobEdit, JobPolicy, RequestBucket } from "../jobs/job.ts";
-import { type LoraUse, type Size, unknownLora } from "../engine/request.ts";
+import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
+import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 import type { EditInput, JobBody } from "./schemas.ts";
 
@@ -31,13 +31,8 @@ export interface ParsedBody {
 const EXECUTION_TIMEOUT_RANGE = [5000, 604_800_000] as const;
 const TTL_RANGE = [10_000, 604_800_000] as const;
 const SIZE = /^\s*(\d+)\s*[*xX]\s*(\d+)\s*$/;
-const DEFAULT_SIZE = "1024*1024";
-const DEFAULT_STEPS = 28;
-const DEFAULT_GUIDANCE = 2;
-const DEFAULT_TRUE_CFG_SCALE = 2;
-const MAX_RANDOM_SEED = 2 ** 32;
 
-/** @throws RetouchError INVALID_PARAMETER, its sentence naming the field */
+/** @throws RetouchError INVALID_PARAMETER about the field */
 export function parseBody(
   body: JobBody,
   settings: InputSettings,
@@ -46,7 +41,7 @@ export function parseBody(
   const { input, policy = {} } = body;
   const edit = editOf(input, settings);
   const image = input.image ?? input.images?.[0];
-  if (image === undefined) throw invalid("image is missing.");
+  if (image === undefined) throw invalid("missing", { field: "image" });
   return {
     image,
     edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress) },
@@ -57,23 +52,23 @@ export function parseBody(
 
 /** An edit with every default filled in. @throws RetouchError INVALID_PARAMETER */
 export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit, "image"> {
-  const seed = input.seed ?? -1;
-  if (input.prompt.trim() === "") throw invalid("prompt must not be empty.");
+  const { negativePrompt, trueCfgScale, numSteps, guidance, seed, format, isUnchangedKept } = EDIT_PARAMETERS;
+  if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
   return {
     prompt: input.prompt,
-    negativePrompt: input.negative_prompt ?? "",
-    trueCfgScale: input.true_cfg_scale ?? DEFAULT_TRUE_CFG_SCALE,
+    negativePrompt: input.negative_prompt ?? negativePrompt.default,
+    trueCfgScale: input.true_cfg_scale ?? trueCfgScale.default,
     size: sizeOf(input, settings),
-    numSteps: input.num_inference_steps ?? DEFAULT_STEPS,
-    guidance: input.guidance ?? input.guidance_scale ?? DEFAULT_GUIDANCE,
+    numSteps: input.num_inference_steps ?? numSteps.default,
+    guidance: input.guidance ?? input.guidance_scale ?? guidance.default,
     // Chosen here and not by the worker, so that another attempt of the same job draws the same picture.
-    seed: seed === -1 ? randomInt(MAX_RANDOM_SEED) : seed,
-    format: (input.output_format ?? input.image_format ?? "png") === "png" ? "png" : "jpeg",
+    seed: chosenSeed(input.seed ?? seed.default),
+    format: (input.output_format ?? input.image_format ?? format.default) === "png" ? "png" : "jpeg",
     isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
     isInlineResult: input.enable_base64_output ?? false,
     // Nobody checks previews, so where every result must be checked there are none.
     isPreviewed: input.enable_preview === true && settings.safety !== "required",
-    isUnchangedKept: input.keep_unchanged ?? false,
+    isUnchangedKept: input.keep_unchanged ?? isUnchangedKept.default,
     loras: lorasOf(input.loras ?? [], settings),
   };
 }
@@ -97,24 +92,26 @@ export function policyOf(
 function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputSettings): Size {
   if (size === undefined && (width !== undefined || height !== undefined)) {
     if (width === undefined || height === undefined)
-      throw invalid("width and height must be given together.");
+      throw invalid("together", { field: "size.width", other: "size.height" });
     return { width, height };
   }
-  const match = SIZE.exec(size ?? DEFAULT_SIZE)!;
-  const sides = { width: Number(match[1]), height: Number(match[2]) };
   // The default is not the caller's fault, whatever the operator allows.
-  if (size !== undefined && Object.values(sides).some((side) => side < minSide || side > maxSide)) {
+  if (size === undefined) return EDIT_PARAMETERS.size.wireDefault;
+  const match = SIZE.exec(size)!;
+  const sides = { width: Number(match[1]), height: Number(match[2]) };
+  if (Object.values(sides).some((side) => side < minSide || side > maxSide)) {
     const given = `${sides.width}*${sides.height}`;
-    throw invalid(`size must be width*height, each from ${minSide} to ${maxSide}, not ${given}.`);
+    const choices = `width*height, each from ${minSide} to ${maxSide}`;
+    throw invalid("oneOf", { field: "size", choices, given });
   }
   return sides;
 }
 
 /** By their names alone: what is a path to some clients reaches no file here. */
 function lorasOf(given: NonNullable<EditInput["loras"]>, { loras = {} }: InputSettings): LoraUse[] {
-  return given.map(({ name, path, scale = 1 }, index) => {
+  return given.map(({ name, path, scale = EDIT_PARAMETERS.loras.scale.default }, index) => {
     const wanted = name ?? path;
-    if (wanted === undefined) throw invalid(`loras[${index}].name is missing.`);
+    if (wanted === undefined) throw invalid("missing", { field: `loras[${index}].name` });
     if (!Object.hasOwn(loras, wanted)) throw unknownLora(wanted, Object.keys(loras));
     return { name: wanted, scale };
   });
@@ -122,9 +119,13 @@ function lorasOf(given: NonNullable<EditInput["loras"]>, { loras = {} }: InputSe
 
 function isSafetyChecked(wanted: boolean | undefined, policy: Config["safety"]): boolean {
   if (policy === "required" && wanted === false) {
-    throw invalid("enable_safety_checker must not be false: this server checks every result.");
+    throw invalid("forbidden", {
+      field: "isSafetyChecked",
+      given: "false",
+      reason: "this server checks every result",
+    });
   }
-  return policy !== "off" && wanted !== false;
+  return policy !== "off" && (wanted ?? EDIT_PARAMETERS.isSafetyChecked.default);
 }
 
 function bucketOf(config: NonNullable<JobBody["s3Config"]>, isRefused: IsRefusedAddress): RequestBucket {
@@ -144,10 +145,9 @@ function webhookOf({ webhook, webhookV2 }: JobBody, isRefused: IsRefusedAddress)
 
 function checkUrl(field: string, address: string, isRefused: IsRefusedAddress): void {
   const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol))
-    throw invalid(`${field} must be an http or https URL.`);
+  if (url === undefined || !/^https?:$/.test(url.protocol)) throw invalid("url", { field });
   if (url.username !== "" || url.password !== "") {
-    throw invalid(`${field} must not be a URL with a user name or password.`);
+    throw invalid("urlLogin", { field });
   }
   checkPublic(field, url, isRefused);
 }
@@ -155,5 +155,3 @@ function checkUrl(field: string, address: string, isRefused: IsRefusedAddress): 
 function clamped(value: number, [min, max]: readonly [number, number]): number {
   return Math.round(Math.min(max, Math.max(min, value)));
 }
-
-const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

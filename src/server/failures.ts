@@ -2,11 +2,19 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { RetouchError } from "../errors.ts";
+import { type FailureRecord, recordOf, RetouchError, wordError } from "../errors.ts";
+import { WIRE } from "../engine/edit-parameters.ts";
 import type { Log } from "../log.ts";
 import { ANSWER_HEADERS } from "./answer-headers.ts";
 import type { CheckCaller } from "./auth.ts";
 import { createMethodTable } from "./method-table.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** What the call is refused for, where that is known as data: routes of other APIs word it in their own shape. */
+    failure?: FailureRecord;
+  }
+}
 
 type Failure = Partial<FastifyError> & { retryAfterSeconds?: number; isRefusal?: boolean };
 
@@ -29,6 +37,7 @@ export function addFailures(
   log: Log,
   { endpointId, checkCaller }: { endpointId: string; checkCaller: CheckCaller },
 ): void {
+  app.decorateRequest("failure", undefined);
   const table = createMethodTable(app);
   // As soon as its head is there: the body of a call that has no route may be anything.
   app.addHook("onRequest", async (request, reply) => {
@@ -90,7 +99,8 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
     // Not where it comes too slowly to wait for.
     if (status === 408) void reply.header("connection", "close");
     else void reply.removeHeader("connection");
-    return reply.code(status).send({ error: sentenceOf(error) });
+    if (error instanceof RetouchError) request.failure = recordOf(error);
+    return reply.code(status).send({ error: sentenceFor(error) });
   }
   const { method, id } = request;
   log.error({ err: error, reqId: id, method, route: request.routeOptions.url }, "A call failed.");
@@ -99,8 +109,9 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
 }
 
 /** Ours are made to be shown; those of libraries are not. */
-function sentenceOf(error: Failure): string {
-  const isOwn = error instanceof RetouchError || error.isRefusal || error.retryAfterSeconds !== undefined;
+function sentenceFor(error: Failure): string {
+  if (error instanceof RetouchError) return wordError(error, WIRE);
+  const isOwn = error.isRefusal || error.retryAfterSeconds !== undefined;
   return isOwn ? error.message! : "The request is not valid.";
 }
 

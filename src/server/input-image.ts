@@ -1,6 +1,6 @@
 /** The picture of a request: kept in the storage where it came inline, found there where it is one of this server's. */
 import { readFile } from "node:fs/promises";
-import { RetouchError } from "../errors.ts";
+import { invalid } from "../errors.ts";
 import { inlineImage, parseImageField } from "../images/image-field.ts";
 import type { JobImage } from "../jobs/job.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
@@ -71,5 +71,5 @@ function storedKey({ signedUrls }: InputImageOptions, { pathname, searchParams }
   const verified = signedUrls.verify(name, Object.fromEntries(searchParams), new Date());
   if (verified.state === "valid") return verified.key;
   const reason = verified.state === "expired" ? "has expired" : "is not one that this server gave out";
-  throw new RetouchError("INVALID_PARAMETER", `image: the address ${reason}.`);
+  throw invalid("about", { field: "image", sentence: `the address ${reason}.` });
 }

@@ -32,7 +32,7 @@ export function parseJsonBody(bytes: Buffer): unknown {
   }
   // Bytes that are UTF-8 hold neither; only an escape can bring them in.
   if (text.includes("\\u") && hasBrokenText(value)) {
-    throw invalid("The body has U+0000 or half of a surrogate pair in a text.");
+    throw invalid("The body has U+0000 or half of a surrogate pair in a string.");
   }
   return value;
 }

@@ -1,18 +1,15 @@
 /** Addresses in requests that can be judged without a connection: what is refused later anyway is refused here. */
-import { RetouchError } from "../errors.ts";
+import { invalid } from "../errors.ts";
 
 /** Whether an http or https address leads inside by what it says itself, and the operator does not allow that. */
 export type IsRefusedAddress = (url: URL) => boolean;
 
 const MAX_SHOWN_LENGTH = 100;
 
-/** @throws RetouchError INVALID_PARAMETER, its sentence naming the field and of the address the host alone */
+/** @throws RetouchError INVALID_PARAMETER about the field, with the host alone of the URL */
 export function checkPublic(field: string, url: URL, isRefused: IsRefusedAddress): void {
   if (!isRefused(url)) return;
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const shown = host.length > MAX_SHOWN_LENGTH ? `${host.slice(0, MAX_SHOWN_LENGTH)}...` : host;
-  throw new RetouchError(
-    "INVALID_PARAMETER",
-    `${field}: the address of ${shown} is not public, and RETOUCH_ALLOW_PRIVATE_HOSTS does not allow it.`,
-  );
+  throw invalid("privateUrl", { field, host: shown });
 }

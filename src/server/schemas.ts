@@ -3,12 +3,22 @@
  * types and the OpenAPI document all come from these two.
  */
 import { type Static, Type } from "typebox";
+import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
+import {
+  booleanOf,
+  formats,
+  images,
+  integerOf,
+  loras,
+  numberAlias,
+  numberOf,
+  optionalStringOf,
+  sizes,
+  stringOf,
+} from "./parameter-schemas.ts";
 
 /** The longest texts that are taken, in characters. A picture as a text is as long as its route's bodies may be. */
 export const LENGTHS = {
-  prompt: 4000,
-  size: 40,
-  loraName: 100,
   /** As of a picture's address: tokens in a query take some thousand characters, and many receivers no more. */
   url: 8192,
   accessId: 200,
@@ -24,67 +34,27 @@ export const LENGTHS = {
 const Text = (maxLength: number, description?: string) =>
   Type.String({ minLength: 1, maxLength, ...(description !== undefined && { description }) });
 
-/** What clients of several generations send. Keys that are not here are ignored: clients add their own. */
-export function editInputSchema({ minSide, maxSide }: { minSide: number; maxSide: number }) {
-  const side = (description: string) =>
-    Type.Optional(Type.Integer({ minimum: minSide, maximum: maxSide, description }));
+/**
+ * What clients of several generations send; the image is there by one of its two names. Keys that are not here are
+ * ignored: clients add their own.
+ */
+export function editInputSchema(sides: { minSide: number; maxSide: number }) {
+  const { prompt, negativePrompt, trueCfgScale, numSteps, guidance, seed } = EDIT_PARAMETERS;
   return Type.Object(
     {
-      prompt: Type.String({ minLength: 1, maxLength: LENGTHS.prompt, description: "What to change." }),
-      image: Type.Optional(
-        Type.String({ minLength: 1, description: "The picture: an http(s) URL, a data URL or base64." }),
-      ),
-      images: Type.Optional(
-        Type.Array(Type.String({ minLength: 1 }), {
-          minItems: 1,
-          maxItems: 1,
-          description: "Another name of `image`.",
-        }),
-      ),
-      negative_prompt: Type.Optional(
-        Type.String({
-          maxLength: LENGTHS.prompt,
-          description: "What to steer away from; a second pass a step.",
-          default: "",
-        }),
-      ),
-      true_cfg_scale: Type.Optional(
-        Type.Number({ minimum: 1, maximum: 10, default: 2, description: "Strength of the negative prompt." }),
-      ),
-      size: Type.Optional(
-        Type.String({
-          pattern: "^\\s*\\d{1,5}\\s*[*xX]\\s*\\d{1,5}\\s*$",
-          maxLength: LENGTHS.size,
-          default: "1024*1024",
-          description: `width*height, each from ${minSide} to ${maxSide}`,
-        }),
-      ),
-      width: side("With `height`, another form of `size`."),
-      height: side("With `width`, another form of `size`."),
-      num_inference_steps: Type.Optional(Type.Integer({ minimum: 1, maximum: 50, default: 28 })),
-      guidance: Type.Optional(Type.Number({ minimum: 0, maximum: 10, default: 2 })),
-      guidance_scale: Type.Optional(
-        Type.Number({ minimum: 0, maximum: 10, description: "Another name of `guidance`." }),
-      ),
-      seed: Type.Optional(
-        Type.Integer({
-          minimum: -1,
-          maximum: Number.MAX_SAFE_INTEGER,
-          default: -1,
-          description: "-1 chooses one.",
-        }),
-      ),
-      output_format: Type.Optional(
-        Type.Union([Type.Literal("png"), Type.Literal("jpeg"), Type.Literal("jpg")], { default: "png" }),
-      ),
-      image_format: Type.Optional(
-        Type.Union([Type.Literal("png"), Type.Literal("jpeg"), Type.Literal("jpg")], {
-          description: "Another name of `output_format`.",
-        }),
-      ),
-      enable_safety_checker: Type.Optional(Type.Boolean({ default: true })),
+      prompt: stringOf(prompt),
+      ...images(),
+      negative_prompt: optionalStringOf(negativePrompt),
+      true_cfg_scale: numberOf(trueCfgScale),
+      ...sizes(sides),
+      num_inference_steps: integerOf(numSteps),
+      guidance: numberOf(guidance),
+      guidance_scale: numberAlias(guidance),
+      seed: integerOf(seed),
+      ...formats(),
+      enable_safety_checker: booleanOf(EDIT_PARAMETERS.isSafetyChecked),
       enable_base64_output: Type.Optional(
-        Type.Boolean({ default: false, description: "The result as a data URL in place of an address." }),
+        Type.Boolean({ default: false, description: "The result as a data URL instead of an address." }),
       ),
       enable_preview: Type.Optional(
         Type.Boolean({
@@ -93,25 +63,11 @@ export function editInputSchema({ minSide, maxSide }: { minSide: number; maxSide
             "Small unchecked pictures beside `progress`, as data URLs; none where this server must check every result.",
         }),
       ),
-      keep_unchanged: Type.Optional(
-        Type.Boolean({
-          default: false,
-          description:
-            "The picture's own pixels wherever nothing was edited, so that they stay sharp. Adds `changed_share` and `unchanged_mask` to the output, or a notice where picture and result differ in shape.",
-        }),
+      keep_unchanged: booleanOf(
+        EDIT_PARAMETERS.isUnchangedKept,
+        " Adds `changed_share` and `unchanged_mask` to the output, or a notice where image and result differ in shape.",
       ),
-      loras: Type.Optional(
-        Type.Array(
-          Type.Object({
-            name: Type.Optional(Text(LENGTHS.loraName, "A LoRA that this server has.")),
-            path: Type.Optional(Text(LENGTHS.loraName, "Another name of `name`.")),
-            scale: Type.Optional(
-              Type.Number({ minimum: -10, maximum: 10, default: 1, description: "Its strength." }),
-            ),
-          }),
-          { maxItems: 4, default: [], description: "LoRAs on top of the model, all of them together." },
-        ),
-      ),
+      loras: loras(),
       enable_sync_mode: Type.Optional(Type.Boolean({ description: "Accepted, without effect." })),
       num_images: Type.Optional(Type.Integer({ minimum: 1, maximum: 1 })),
     },
@@ -139,11 +95,11 @@ export function jobBodySchema<Input extends ReturnType<typeof editInputSchema>>(
         Type.Object(
           {
             executionTimeout: Type.Optional(
-              Type.Number({ description: "Running time, milliseconds; brought into 5000..604800000." }),
+              Type.Number({ description: "Running time, milliseconds; clamped to 5000..604800000." }),
             ),
             ttl: Type.Optional(
               Type.Number({
-                description: "Life from submission, milliseconds; brought into 10000..604800000.",
+                description: "Life from submission, milliseconds; clamped to 10000..604800000.",
               }),
             ),
             lowPriority: Type.Optional(Type.Boolean({ default: false })),
@@ -182,7 +138,7 @@ export const SubmitHeaders = Type.Object({
 });
 export const FileParams = Type.Object({ name: Type.String() });
 export const FileQuery = Type.Object({ expires: Type.String(), signature: Type.String() });
-/** Numbers in queries are brought into range, and nonsense is ignored: `queries.ts`. */
+/** Numbers in queries are clamped, and nonsense is ignored: `queries.ts`. */
 export const WaitQuery = Type.Object({ wait: Type.Optional(Type.String({ description: "Milliseconds." })) });
 export const StatusQuery = Type.Object({
   ttl: Type.Optional(Type.String({ description: "Keep the result at most so long from now, milliseconds." })),

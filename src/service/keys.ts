@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/settings.ts";
 import { lockFolder } from "../database/folder-lock.ts";
 import { hasTables, migrate } from "../database/migrations.ts";
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import { createEvents } from "../jobs/events.ts";
 import { connectAdmin, type KeysAdmin } from "../keys/admin.ts";
 import { createKeys } from "../keys/keys.ts";
@@ -49,10 +49,7 @@ export async function withKeys<Result>(options: KeysOptions, work: Work<Result>)
         if (!isBusy || performance.now() > until) throw error;
       }
     } else if (!(await isThere(folder, "lock")) || performance.now() > until) {
-      throw new RetouchError(
-        "CONFIG_INVALID",
-        `There is no service in ${folder} (RETOUCH_DATA_DIR or --data-dir): start it there with \`retouch serve\`, or name its folder.`,
-      );
+      throw new RetouchError("CONFIG_INVALID", failure("noService", { folder, field: "RETOUCH_DATA_DIR" }));
     }
     await delay(RETRY_MS);
   }
@@ -118,7 +115,10 @@ async function isThere(folder: string, name: string): Promise<boolean> {
 const closed = (folder: string, cause: unknown): RetouchError =>
   new RetouchError(
     "CONFIG_INVALID",
-    `RETOUCH_DATA_DIR: ${folder} is closed to this user; run the command as the user of the service.`,
+    failure("about", {
+      field: "RETOUCH_DATA_DIR",
+      sentence: `${folder} is closed to this user; run the command as the user of the service.`,
+    }),
     { cause },
   );
 

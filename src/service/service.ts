@@ -5,7 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import type { Config } from "../config/settings.ts";
-import { RetouchError } from "../errors.ts";
+import { type Failure, failure, RetouchError } from "../errors.ts";
 import { createAllowances } from "../jobs/allowances.ts";
 import { createMaintenance } from "../jobs/maintenance.ts";
 import { findNeeded } from "../jobs/pictures.ts";
@@ -144,15 +144,16 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<str
     await listenAt(app, { host, port });
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
-    const reasons: Record<string, string> = {
-      EADDRINUSE: `RETOUCH_PORT: the port ${port} is in use; choose another one, such as RETOUCH_PORT=${port + 1}.`,
-      EACCES: `RETOUCH_PORT: the port ${port} needs more rights than this user has.`,
-      EADDRNOTAVAIL: `RETOUCH_HOST: this machine has no address ${host}.`,
-      ENOTFOUND: `RETOUCH_HOST: there is no host ${host}.`,
+    const about = (field: string, sentence: string): Failure => failure("about", { field, sentence });
+    const reasons: Record<string, Failure> = {
+      EADDRINUSE: failure("portInUse", { field: "RETOUCH_PORT", port, next: port + 1 }),
+      EACCES: about("RETOUCH_PORT", `the port ${port} needs more rights than this user has.`),
+      EADDRNOTAVAIL: about("RETOUCH_HOST", `this machine has no address ${host}.`),
+      ENOTFOUND: about("RETOUCH_HOST", `there is no host ${host}.`),
     };
-    const sentence = reasons[code ?? ""];
-    if (sentence === undefined) throw cause;
-    throw new RetouchError("CONFIG_INVALID", sentence, { cause });
+    const reason = reasons[code ?? ""];
+    if (reason === undefined) throw cause;
+    throw new RetouchError("CONFIG_INVALID", reason, { cause });
   }
   const { address, family, port: bound } = app.server.address() as AddressInfo;
   const shown = family === "IPv6" ? `[${address}]` : address;

@@ -1,6 +1,6 @@
 /** Workers without a server, for a database and a storage that others share. */
 import type { Config } from "../config/settings.ts";
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import { createMaintenance } from "../jobs/maintenance.ts";
 import type { Log } from "../log.ts";
 import { openData } from "./data.ts";
@@ -16,11 +16,15 @@ export async function startWorkers({ config, log }: { config: Config; log: Log }
   if (config.databaseUrl === undefined) {
     throw new RetouchError(
       "CONFIG_INVALID",
-      "DATABASE_URL must be set: a worker of its own shares a database with the server. Without one, `retouch serve` runs the workers.",
+      failure("needed", {
+        field: "DATABASE_URL",
+        reason:
+          "a worker of its own shares a database with the server. Without one, `retouch serve` runs the workers",
+      }),
     );
   }
   if (config.workers === 0) {
-    throw new RetouchError("CONFIG_INVALID", "RETOUCH_WORKERS must be at least 1 here.");
+    throw new RetouchError("CONFIG_INVALID", failure("least", { field: "RETOUCH_WORKERS", min: 1 }));
   }
   const data = await openData({ config, log });
   const { context, storage } = data;

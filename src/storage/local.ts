@@ -2,7 +2,7 @@
 import { mkdir, opendir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { getSystemErrorMap } from "node:util";
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import { checkWritable, writeFileAtomically } from "../files/write-atomically.ts";
 import { systemErrorCode } from "../files/system-error.ts";
 import { checkKey, contentTypeOf, createKey, isKey, type ObjectKind, type Storage } from "./storage.ts";
@@ -39,7 +39,7 @@ export function createLocalStorage(folder: string): Storage {
         await makeFolder(path.dirname(key)).catch(() => {});
         await writeFileAtomically(file, bytes);
       } catch (error) {
-        throw failure("OUTPUT_UNWRITABLE", "The picture cannot be stored", error);
+        throw failed("OUTPUT_UNWRITABLE", "The picture cannot be stored", error);
       }
     },
     async get(key) {
@@ -48,7 +48,7 @@ export function createLocalStorage(folder: string): Storage {
         return { bytes: await readFile(file), contentType: contentTypeOf(key) };
       } catch (error) {
         if (systemErrorCode(error) === "ENOENT") return undefined;
-        throw failure("STORAGE_UNAVAILABLE", "The picture cannot be read", error);
+        throw failed("STORAGE_UNAVAILABLE", "The picture cannot be read", error);
       }
     },
     async delete(key) {
@@ -56,7 +56,7 @@ export function createLocalStorage(folder: string): Storage {
       try {
         await rm(file, { force: true });
       } catch (error) {
-        throw failure("STORAGE_UNAVAILABLE", "The picture cannot be deleted", error);
+        throw failed("STORAGE_UNAVAILABLE", "The picture cannot be deleted", error);
       }
     },
     async *list(kind) {
@@ -77,15 +77,15 @@ export function createLocalStorage(folder: string): Storage {
           await removeLeftovers(kind);
         }
       } catch (cause) {
-        const message = `RETOUCH_DATA_DIR: ${folder} cannot be used: ${reasonOf(cause)}.`;
-        throw new RetouchError("STORAGE_UNAVAILABLE", message, { cause });
+        const values = { field: "RETOUCH_DATA_DIR", folder, reason: reasonOf(cause) };
+        throw new RetouchError("STORAGE_UNAVAILABLE", failure("folder", values), { cause });
       }
     },
   };
 }
 
 /** The caller learns what is wrong, and not where our folder lies: that concerns the operator alone, in the cause. */
-function failure(
+function failed(
   code: "OUTPUT_UNWRITABLE" | "STORAGE_UNAVAILABLE",
   what: string,
   cause: unknown,
@@ -93,9 +93,9 @@ function failure(
   return new RetouchError(code, `${what}: ${reasonOf(cause)}.`, { cause });
 }
 
-/** A sentence's end, without the path that both kinds of errors begin or end with. */
+/** Without the path that both kinds of errors have. */
 function reasonOf(error: unknown): string {
-  if (error instanceof RetouchError) return error.message.replace(/^.*cannot be written: |\.$/gs, "");
+  if (error instanceof RetouchError) return String(error.values["reason"]);
   const { errno } = error as NodeJS.ErrnoException;
   return getSystemErrorMap().get(errno ?? 0)?.[1] ?? "the file system failed";
 }

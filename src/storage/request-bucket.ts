@@ -1,6 +1,6 @@
 /** A result in the caller's own bucket: the request's `s3Config`, whose secret is kept with its job and nowhere else. */
 import path from "node:path";
-import { RetouchError } from "../errors.ts";
+import { invalid, RetouchError } from "../errors.ts";
 import { createBucket, type BucketOptions } from "./s3.ts";
 import type { BucketNames } from "./s3-failures.ts";
 import { contentTypeOf, createKey, type Extension } from "./storage.ts";
@@ -37,18 +37,17 @@ export function checkBucketTarget(target: BucketTarget): void {
   const { accessId, accessSecret, bucketName, endpointUrl, objectPath = "" } = target;
   const url = URL.canParse(endpointUrl) ? new URL(endpointUrl) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "")
-    throw invalid("endpointUrl must be an http or https URL without a user name.");
-  if (url.search !== "" || url.hash !== "") throw invalid("endpointUrl must be a URL without ? and #.");
+    throw wrong("endpointUrl", "an http or https URL without a user name");
+  if (url.search !== "" || url.hash !== "") throw wrong("endpointUrl", "a URL without ? and #");
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(bucketName))
-    throw invalid("bucketName must be the name of a bucket.");
-  if (!/^[\x21-\x7e]{1,200}$/.test(accessId))
-    throw invalid("accessId must be 1 to 200 characters without blanks.");
-  if (accessSecret === "") throw invalid("accessSecret must not be empty.");
+    throw wrong("bucketName", "the name of a bucket");
+  if (!/^[\x21-\x7e]{1,200}$/.test(accessId)) throw wrong("accessId", "1 to 200 characters without blanks");
+  if (accessSecret === "") throw invalid("empty", { field: "s3Config.accessSecret" });
   if (Buffer.byteLength(objectPath) > MAX_PATH_BYTES)
-    throw invalid(`objectPath must be at most ${MAX_PATH_BYTES} bytes long.`);
+    throw wrong("objectPath", `at most ${MAX_PATH_BYTES} bytes long`);
   // A dot segment is a step in the address, not a part of the name.
   if (/(^|\/)\.{1,2}(\/|$)|\p{Cc}|\p{Cs}/u.test(objectPath))
-    throw invalid("objectPath must have no control characters and no . or .. between slashes.");
+    throw wrong("objectPath", "without control characters, and without . or .. between slashes");
 }
 
 /**
@@ -79,7 +78,7 @@ export async function putInBucket(
     return await bucket.presignGet(name, LIFETIME_SECONDS);
   } catch (error) {
     // Without the cause, which a log would write out: it holds what was sent and what the server said to it.
-    if (error instanceof RetouchError) throw new RetouchError(error.code, error.message);
+    if (error instanceof RetouchError) throw new RetouchError(error.code, error.failure);
     throw error;
   }
 }
@@ -107,4 +106,5 @@ function regionOf(endpoint: string): string {
   );
 }
 
-const invalid = (rest: string): RetouchError => new RetouchError("INVALID_PARAMETER", `s3Config.${rest}`);
+const wrong = (name: keyof BucketTarget, wanted: string): RetouchError =>
+  invalid("type", { field: `s3Config.${name}`, wanted });

@@ -2,7 +2,7 @@
  * What goes wrong with an S3 server, as sentences. They name the setting or the field that is to be changed, and hold
  * nothing that the server said beyond its error code: it may be anyone's, and may repeat what was sent to it.
  */
-import { RetouchError } from "../errors.ts";
+import { type Failure, failure, RetouchError } from "../errors.ts";
 
 /** How sentences call the parts of a bucket's configuration: by the settings or the fields that named them. */
 export interface BucketNames {
@@ -16,7 +16,10 @@ export interface BucketNames {
 /** The code of the error that an answer beyond its limit gives. */
 export const ANSWER_TOO_LARGE = "ANSWER_TOO_LARGE";
 
-type Sentence = (names: BucketNames, error: S3Error) => string;
+type Sentence = (names: BucketNames, error: S3Error) => Failure;
+
+const about = (field: string, sentence: string): Failure => failure("about", { field, sentence });
+const state = (field: string, sentence: string): Failure => failure("state", { field, sentence });
 
 /** What is read of an error of the SDK, of Node or of S3; all of it may be missing. */
 interface S3Error {
@@ -30,21 +33,22 @@ interface S3Error {
 const wrongRegion: Sentence = ({ region }, error) => {
   // An answer to be quoted only where it can be nothing but a region.
   const isRegion = typeof error.Region === "string" && /^[a-z0-9-]{1,32}$/.test(error.Region);
-  return `${region}: the bucket lies in another region${isRegion ? `, ${String(error.Region)}` : ""}.`;
+  return about(region, `the bucket lies in another region${isRegion ? `, ${String(error.Region)}` : ""}.`);
 };
-const noBucket: Sentence = ({ bucket }) => `${bucket}: there is no such bucket.`;
-const denied: Sentence = ({ accessKeyId }) => `${accessKeyId}: access to the bucket is denied.`;
-const noAnswer: Sentence = ({ endpoint }) => `${endpoint}: the S3 server does not answer in time.`;
-const noHost: Sentence = ({ endpoint }) => `${endpoint}: there is no host of this name.`;
-const unreachable: Sentence = ({ endpoint }) => `${endpoint}: the S3 server cannot be reached.`;
-const ended: Sentence = ({ endpoint }) => `${endpoint}: the S3 server ended the connection.`;
+const noBucket: Sentence = ({ bucket }) => about(bucket, "there is no such bucket.");
+const denied: Sentence = ({ accessKeyId }) => about(accessKeyId, "access to the bucket is denied.");
+const noAnswer: Sentence = ({ endpoint }) => about(endpoint, "the S3 server does not answer in time.");
+const noHost: Sentence = ({ endpoint }) => about(endpoint, "there is no host of this name.");
+const unreachable: Sentence = ({ endpoint }) => about(endpoint, "the S3 server cannot be reached.");
+const ended: Sentence = ({ endpoint }) => about(endpoint, "the S3 server ended the connection.");
 
 /** By the name of S3's error, or else the code of the system's. */
 const SENTENCES: Readonly<Record<string, Sentence>> = {
-  SignatureDoesNotMatch: ({ secretAccessKey }) => `${secretAccessKey} is not the secret of the access key.`,
-  InvalidAccessKeyId: ({ accessKeyId }) => `${accessKeyId}: the S3 server knows no such access key.`,
+  SignatureDoesNotMatch: ({ secretAccessKey }) =>
+    state(secretAccessKey, "is not the secret of the access key."),
+  InvalidAccessKeyId: ({ accessKeyId }) => about(accessKeyId, "the S3 server knows no such access key."),
   RequestTimeTooSkewed: ({ endpoint }) =>
-    `${endpoint}: the clock of this machine and of the S3 server differ by more than 15 minutes.`,
+    about(endpoint, "the clock of this machine and of the S3 server differ by more than 15 minutes."),
   NoSuchBucket: noBucket,
   AccessDenied: denied,
   AllAccessDisabled: denied,
@@ -52,23 +56,24 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   TemporaryRedirect: wrongRegion,
   AuthorizationHeaderMalformed: wrongRegion,
   IllegalLocationConstraintException: wrongRegion,
-  InvalidBucketName: ({ bucket }) => `${bucket} is not the name of a bucket.`,
+  InvalidBucketName: ({ bucket }) => state(bucket, "is not the name of a bucket."),
   CredentialsProviderError: ({ accessKeyId }) =>
-    `${accessKeyId} is missing, and the AWS SDK finds no access key elsewhere.`,
-  ERR_INVALID_CHAR: ({ accessKeyId }) => `${accessKeyId} has characters that no access key has.`,
+    state(accessKeyId, "is missing, and the AWS SDK finds no access key elsewhere."),
+  ERR_INVALID_CHAR: ({ accessKeyId }) => state(accessKeyId, "has characters that no access key has."),
   TimeoutError: noAnswer,
   AbortError: noAnswer,
   ETIMEDOUT: noAnswer,
-  ECONNREFUSED: ({ endpoint }) => `${endpoint}: the S3 server refuses the connection.`,
+  ECONNREFUSED: ({ endpoint }) => about(endpoint, "the S3 server refuses the connection."),
   ECONNRESET: ended,
   EPIPE: ended,
   ENOTFOUND: noHost,
-  EAI_AGAIN: ({ endpoint }) => `${endpoint}: the name of the host cannot be looked up now.`,
+  EAI_AGAIN: ({ endpoint }) => about(endpoint, "the name of the host cannot be looked up now."),
   EHOSTUNREACH: unreachable,
   ENETUNREACH: unreachable,
-  EPROTO: ({ endpoint }) => `${endpoint}: the server does not speak TLS at this port; is it http?`,
-  ADDRESS_REFUSED: ({ endpoint }) => `${endpoint} is not a public address.`,
-  [ANSWER_TOO_LARGE]: ({ endpoint }) => `${endpoint}: the server's answer is too large to be one of S3's.`,
+  EPROTO: ({ endpoint }) => about(endpoint, "the server does not speak TLS at this port; is it http?"),
+  ADDRESS_REFUSED: ({ endpoint }) => state(endpoint, "is not a public address."),
+  [ANSWER_TOO_LARGE]: ({ endpoint }) =>
+    about(endpoint, "the server's answer is too large to be one of S3's."),
 };
 
 /** OpenSSL's and Node's codes for a certificate that is not trusted, not for this host, or over its time. */
@@ -77,18 +82,19 @@ const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|^ERR_TLS/;
 /** A RetouchError STORAGE_UNAVAILABLE of anything that the SDK throws. */
 export function bucketFailure(names: BucketNames, cause: unknown): RetouchError {
   if (cause instanceof RetouchError) return cause;
-  return new RetouchError("STORAGE_UNAVAILABLE", sentenceOf(names, cause as S3Error), { cause });
+  return new RetouchError("STORAGE_UNAVAILABLE", failureOf(names, cause as S3Error), { cause });
 }
 
-function sentenceOf(names: BucketNames, error: S3Error): string {
+function failureOf(names: BucketNames, error: S3Error): Failure {
   const { name = "", code = "" } = error;
   // The system's code comes first: the SDK calls every ended connection a TimeoutError.
   const sentence = ownEntry(code) ?? ownEntry(name);
   if (sentence) return sentence(names, error);
-  if (CERTIFICATE.test(code)) return `${names.endpoint}: the certificate of the S3 server is not accepted.`;
+  if (CERTIFICATE.test(code))
+    return about(names.endpoint, "the certificate of the S3 server is not accepted.");
   const status = error.$metadata?.httpStatusCode;
-  if (status !== undefined) return `${names.endpoint}: the S3 server answered with status ${status}.`;
-  return `${names.endpoint}: the request to the S3 server failed${code === "" ? "" : ` (${code})`}.`;
+  if (status !== undefined) return about(names.endpoint, `the S3 server answered with status ${status}.`);
+  return about(names.endpoint, `the request to the S3 server failed${code === "" ? "" : ` (${code})`}.`);
 }
 
 /** Names come from the server: `constructor` is none of ours. */

@@ -3,7 +3,7 @@
  * type, shape and byte range (https://huggingface.co/docs/safetensors). Tensor data is never read here.
  */
 import { open } from "node:fs/promises";
-import { RetouchError } from "../errors.ts";
+import { type Failure, failure, RetouchError } from "../errors.ts";
 import { MAX_DIMENSIONS, MAX_KEY_CHARACTERS, MAX_TENSORS } from "./limits.ts";
 import { byteSizeOf, type DType, dtypeFromSafetensors } from "../onnx/dtype.ts";
 
@@ -48,12 +48,12 @@ export async function readSafetensorsHeader(file: string): Promise<Map<string, S
 /** The same, and the metadata. @throws as {@link readSafetensorsHeader} */
 export async function readSafetensors(file: string): Promise<SafetensorsHeader> {
   const handle = await open(file, "r").catch((cause: unknown) => {
-    throw new RetouchError("CHECKPOINT_MISSING", `The weights file ${file} cannot be opened.`, { cause });
+    throw new RetouchError("CHECKPOINT_MISSING", fault(file, "cannot be opened"), { cause });
   });
   try {
     const stats = await handle.stat();
     if (stats.isDirectory()) {
-      throw new RetouchError("CHECKPOINT_INVALID", `The weights file ${file} is a folder.`);
+      throw new RetouchError("CHECKPOINT_INVALID", fault(file, "is a folder"));
     }
     const { size } = stats;
     const lengthBytes = await readExactly(file, handle, 0, 8, size);
@@ -149,5 +149,9 @@ function isHeaderEntry(value: unknown): value is HeaderEntry {
 }
 
 function damaged(file: string, detail: string, cause?: unknown): RetouchError {
-  return new RetouchError("CHECKPOINT_INVALID", `The weights file ${file} is damaged: ${detail}.`, { cause });
+  return new RetouchError("CHECKPOINT_INVALID", fault(file, `is damaged: ${detail}`), { cause });
 }
+
+/** A LoRA's file says the same with another name for what it is. */
+const fault = (file: string, what: string): Failure =>
+  failure("file", { what: "weights file", file, fault: what });

@@ -106,7 +106,9 @@ async function settle(
     const error = `The job ran for longer than its limit of ${job.executionTimeoutMs / 1000} seconds (policy.executionTimeout).`;
     await write(() => queue.finish(job, workerId, { status: "timedOut", error }));
   } else if (outcome.kind === "failed") {
-    await write(() => queue.finish(job, workerId, { status: "failed", error: outcome.error }));
+    await write(() =>
+      queue.finish(job, workerId, { status: "failed", error: outcome.error, failure: outcome.failure }),
+    );
   } else if (why === "shutdown" || outcome.kind === "absent") {
     await write(() => queue.handBack(job, workerId));
   } else if (outcome.kind === "crashed") {

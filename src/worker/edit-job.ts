@@ -1,5 +1,5 @@
 /** One job inside the engine process: source, edit, result. Untrusted bytes are decoded here and nowhere else. */
-import { RetouchError } from "../errors.ts";
+import { failure, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
 import { encodeMask, encodePreview } from "../images/encode.ts";
 import type { JobEdit, JobProgress, JobResult, ResultImage } from "../jobs/job.ts";
@@ -9,7 +9,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { EditResult } from "../engine/run-edit.ts";
 import type { Agents } from "../net/agents.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
-import { aborted, naming, ownStorage, throwIfAborted } from "./failures.ts";
+import { aborted, ownStorage, throwIfAborted } from "./failures.ts";
 import type { EditTiming, EngineSetup } from "./protocol.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -30,7 +30,7 @@ const PRECISION = "float32";
 
 /**
  * Does one job: `onProgress` is called at its start, after its last step, and in between at most ten times a second.
- * @throws RetouchError, its sentence naming the field of the request; ABORTED by `signal`, then nothing is left stored
+ * @throws RetouchError about the field of the request; ABORTED by `signal`, then nothing is left stored
  */
 export async function runEditJob(
   dependencies: EditJobDependencies,
@@ -43,28 +43,26 @@ export async function runEditJob(
   let reportedAt = performance.now();
   let nextPreviewAt = reportedAt;
   const bytes = await readSource(dependencies, edit, signal);
-  const done = await naming(() =>
-    engine.edit(
-      { ...edit, image: bytes },
-      {
-        signal,
-        isSketched: edit.isPreviewed,
-        async onStep(step) {
-          const now = performance.now();
-          // The last one is followed by the picture itself.
-          const isLast = step.step === step.of;
-          if (!isLast && now - reportedAt < PROGRESS_INTERVAL_MS) return;
-          reportedAt = now;
-          let preview: string | undefined;
-          if (edit.isPreviewed && !isLast && now >= nextPreviewAt) {
-            preview = await previewOf(step);
-            const tookMs = performance.now() - now;
-            nextPreviewAt = now + (1 + PREVIEW_PAUSE) * tookMs;
-          }
-          onProgress({ step: step.step, of: step.of, preview });
-        },
+  const done = await engine.edit(
+    { ...edit, image: bytes },
+    {
+      signal,
+      isSketched: edit.isPreviewed,
+      async onStep(step) {
+        const now = performance.now();
+        // The last one is followed by the picture itself.
+        const isLast = step.step === step.of;
+        if (!isLast && now - reportedAt < PROGRESS_INTERVAL_MS) return;
+        reportedAt = now;
+        let preview: string | undefined;
+        if (edit.isPreviewed && !isLast && now >= nextPreviewAt) {
+          preview = await previewOf(step);
+          const tookMs = performance.now() - now;
+          nextPreviewAt = now + (1 + PREVIEW_PAUSE) * tookMs;
+        }
+        onProgress({ step: step.step, of: step.of, preview });
       },
-    ),
+    },
   );
   const { parameters, seconds } = done;
   const image = await storeResult(dependencies, edit, done, signal);
@@ -103,12 +101,12 @@ async function readSource(
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   if (image.kind !== "stored") throw new Error("A job runs when its picture is in the storage.");
-  const stored = await ownStorage("image: the picture cannot be read at the moment.", () =>
-    untilAborted(storage.get(image.key), signal),
-  );
+  const unread = failure("about", { field: "image", sentence: "the picture cannot be read at the moment." });
+  const stored = await ownStorage(unread, () => untilAborted(storage.get(image.key), signal));
   throwIfAborted(signal);
   if (stored === undefined) {
-    throw new RetouchError("IMAGE_UNREADABLE", "image: the picture is no longer there.");
+    const gone = failure("about", { field: "image", sentence: "the picture is no longer there." });
+    throw new RetouchError("IMAGE_UNREADABLE", gone);
   }
   return stored.bytes;
 }

@@ -1,14 +1,14 @@
 /** The parent's side of the engine process: starts it, hands it one job at a time, ends it by force when it must. */
 import { type ChildProcess, fork } from "node:child_process";
 import os from "node:os";
-import type { JobEdit, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
+import type { JobEdit, JobFailure, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
 import { engineEnvironment } from "./engine-environment.ts";
 import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup, StoredSource } from "./protocol.ts";
 
 /** How something ended that was not done. */
 type NotDone =
-  | { kind: "failed"; error: string }
+  | ({ kind: "failed" } & JobFailure)
   | { kind: "cancelled" }
   /** The process ended meanwhile, by itself or by force. */
   | { kind: "crashed"; error: string }
@@ -150,7 +150,9 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
         if (answer.kind === "failed" && answer.detail !== undefined) {
           log.error({ jobId, detail: answer.detail }, answer.error);
         }
-        if (answer.kind === "failed") return finish({ kind: "failed", error: answer.error });
+        if (answer.kind === "failed") {
+          return finish({ kind: "failed", error: answer.error, failure: answer.failure });
+        }
         if (answer.kind === "cancelled") return finish({ kind: "cancelled" });
         const outcome = handlers.onAnswer(answer);
         if (outcome !== undefined) finish(outcome);

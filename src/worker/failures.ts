@@ -1,5 +1,14 @@
 /** What of a failed edit its sender may read, and what only the operator's log may. */
-import { type ErrorCode, RetouchError } from "../errors.ts";
+import {
+  type ErrorCode,
+  type Failure as Reason,
+  failure,
+  recordOf,
+  RetouchError,
+  wordError,
+} from "../errors.ts";
+import type { JobFailure } from "../jobs/job.ts";
+import { WIRE } from "../engine/edit-parameters.ts";
 import type { Failure } from "./protocol.ts";
 
 const UNEXPECTED = "The edit failed unexpectedly.";
@@ -15,22 +24,37 @@ const OF_SENDER: ReadonlySet<ErrorCode> = new Set([
   "OUTPUT_FLAGGED",
 ] satisfies ErrorCode[]);
 
-/** What the sender may read of others. Storage fails by either's doing; memory and files are the operator's. */
-const SENTENCES: Partial<Record<ErrorCode, (error: RetouchError) => string>> = {
-  MEMORY_INSUFFICIENT: ({ message }) => message,
-  STORAGE_UNAVAILABLE: ({ message }) => message,
-  // Their own have a path.
-  LORA_INVALID: ({ subject }) =>
-    `loras: the file of the LoRA ${subject} is missing or damaged, or does not fit the network.`,
-  LORA_UNSUPPORTED: ({ subject }) =>
-    `loras: the file of the LoRA ${subject} is of a kind that cannot be used.`,
-};
+/** Failures of which the sender may read as well, in these words: what the operator's own sentences name is not shown. */
+function publicFailure(error: RetouchError): RetouchError | undefined {
+  if (OF_SENDER.has(error.code)) return error;
+  const name = error.values["lora"] ?? "";
+  switch (error.code) {
+    // Storage fails by either's doing; memory is the operator's.
+    case "MEMORY_INSUFFICIENT":
+    case "STORAGE_UNAVAILABLE":
+      return error;
+    // Their own have a path.
+    case "LORA_INVALID":
+      return new RetouchError(error.code, failure("loraInvalid", { field: "loras", name }));
+    case "LORA_UNSUPPORTED":
+      return new RetouchError(error.code, failure("loraUnsupported", { field: "loras", name }));
+    default:
+      return undefined;
+  }
+}
 
-/** Turns whatever ended an edit into the job's sentence. */
+/** A job's failure by an error that its sender may read. */
+export const jobFailureOf = (error: RetouchError): JobFailure => ({
+  error: wordError(error, WIRE),
+  failure: recordOf(error),
+});
+
+/** Turns whatever ended an edit into what its sender and the operator read. */
 export function failureOf(error: unknown): Failure {
-  if (!(error instanceof RetouchError)) return { error: UNEXPECTED, detail: traceOf(error) };
-  if (OF_SENDER.has(error.code)) return { error: error.message };
-  return { error: SENTENCES[error.code]?.(error) ?? UNEXPECTED, detail: traceOf(error) };
+  const shown = error instanceof RetouchError ? publicFailure(error) : undefined;
+  if (shown === undefined) return { error: UNEXPECTED, detail: traceOf(error) };
+  if (OF_SENDER.has(shown.code)) return jobFailureOf(shown);
+  return { ...jobFailureOf(shown), detail: traceOf(error) };
 }
 
 /** Stacks only: other fields of an error may hold the request that failed, with its secrets. */
@@ -43,25 +67,15 @@ function traceOf(error: unknown): string {
   return stacks.join("\ncaused by ").slice(0, MAX_DETAIL_CHARACTERS);
 }
 
-/** Sentences about "the image" or its address name the request's field. */
-export async function naming<Result>(work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof RetouchError) || !error.code.startsWith("IMAGE_")) throw error;
-    const message = error.message.startsWith("the image ")
-      ? error.message.slice("the ".length)
-      : `image: ${error.message}`;
-    throw new RetouchError(error.code, message, { cause: error });
-  }
-}
-
 /** Where our own storage lies and what ails it concerns the operator alone: that stays the cause. */
-export async function ownStorage<Result>(sentence: string, work: () => Promise<Result>): Promise<Result> {
+export async function ownStorage<Result>(
+  what: string | Reason,
+  work: () => Promise<Result>,
+): Promise<Result> {
   try {
     return await work();
   } catch (cause) {
-    throw new RetouchError("STORAGE_UNAVAILABLE", sentence, { cause });
+    throw new RetouchError("STORAGE_UNAVAILABLE", what, { cause });
   }
 }
 

@@ -2,7 +2,8 @@
 import { readHttpUrl } from "../images/http-url.ts";
 import type { HttpClient } from "../net/http-client.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
-import { aborted, naming, ownStorage, throwIfAborted } from "./failures.ts";
+import { failure } from "../errors.ts";
+import { aborted, ownStorage, throwIfAborted } from "./failures.ts";
 import type { EngineSetup, StoredSource } from "./protocol.ts";
 
 export interface FetchDependencies {
@@ -11,7 +12,7 @@ export interface FetchDependencies {
   limits: Pick<EngineSetup, "imageMaxBytes" | "imageTimeoutMs">;
 }
 
-/** @throws RetouchError, its sentence naming the request's field; ABORTED by `signal`, then nothing is left stored */
+/** @throws RetouchError about the request's field; ABORTED by `signal`, then nothing is left stored */
 export async function fetchSource(
   { storage, client, limits }: FetchDependencies,
   url: string,
@@ -19,9 +20,13 @@ export async function fetchSource(
 ): Promise<StoredSource> {
   throwIfAborted(signal);
   const { imageMaxBytes: maxBytes, imageTimeoutMs: timeoutMs } = limits;
-  const { bytes } = await naming(() => readHttpUrl(url, { maxBytes, timeoutMs, signal, client }));
+  const { bytes } = await readHttpUrl(url, { maxBytes, timeoutMs, signal, client });
   const key = createKey("inputs", "bin");
-  await ownStorage("image: the picture cannot be stored at the moment.", () => storage.put(key, bytes));
+  const unstored = failure("about", {
+    field: "image",
+    sentence: "the picture cannot be stored at the moment.",
+  });
+  await ownStorage(unstored, () => storage.put(key, bytes));
   if (signal.aborted) {
     // What cannot be deleted is found by the sweeper.
     await storage.delete(key).catch(() => {});

@@ -1,6 +1,6 @@
 /** What the worker and its engine process say to each other. Pictures go through the storage, inline results excepted. */
 import type { Price } from "../config/parsers.ts";
-import type { JobEdit, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
+import type { JobEdit, JobFailure, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
 import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
@@ -62,9 +62,7 @@ export type EngineAnswer =
   | ({ kind: "failed"; id: string } & Failure)
   | { kind: "cancelled"; id: string };
 
-export interface Failure {
-  /** One sentence for whoever sent the job. */
-  error: string;
+export interface Failure extends JobFailure {
   /** What the operator needs on top of it, for the log alone. */
   detail?: string | undefined;
 }

@@ -2,11 +2,13 @@
  * Downloads the pictures of waiting jobs, beside whatever the engine computes: several at once, and not all of one key,
  * so that slow hosts hold neither the engine nor the pictures of others.
  */
+import { failure, RetouchError } from "../errors.ts";
 import type { WorkQueue } from "../jobs/contracts.ts";
 import type { ClaimedSource } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
 import { untilWritten } from "./attempt.ts";
 import type { EngineProcess, FetchOutcome } from "./engine-process.ts";
+import { jobFailureOf } from "./failures.ts";
 import type { Outage } from "./outage.ts";
 
 export interface SourceFetcherOptions {
@@ -36,6 +38,16 @@ const MAX_OF_KEY = 2;
 const POLL_MS = 1000;
 /** Downloads during which the process ended, before its end is taken for the picture's fault. */
 const MAX_TRIES = 5;
+
+const NOT_DOWNLOADED = jobFailureOf(
+  new RetouchError(
+    "IMAGE_UNREADABLE",
+    failure("about", {
+      field: "image",
+      sentence: "the picture could not be downloaded; the engine process ended each time.",
+    }),
+  ),
+);
 
 export function createSourceFetcher(options: SourceFetcherOptions): SourceFetcher {
   const { queue, engine, log, outage, workerId, discardSource } = options;
@@ -98,10 +110,9 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
       // Where it may have been written all the same, the sweeper looks who needs it.
       if (written === "refused") await discardSource(key).catch(() => {});
     } else if (outcome.kind === "failed") {
-      await write(() => queue.failSource(source, workerId, outcome.error));
+      await write(() => queue.failSource(source, workerId, outcome));
     } else if (outcome.kind === "crashed" && source.tries >= MAX_TRIES) {
-      const error = "image: the picture could not be downloaded; the engine process ended each time.";
-      await write(() => queue.failSource(source, workerId, error));
+      await write(() => queue.failSource(source, workerId, NOT_DOWNLOADED));
     } else {
       await write(() => queue.releaseSource(source, workerId));
     }

@@ -6,12 +6,13 @@ import {
   parseFormat,
   parseMemory,
   parseSize,
-  withFlagNames,
 } from "../../src/cli/arguments.ts";
+import { failure } from "../../src/errors.ts";
+import { COMMAND, wordedBy } from "../../src/cli/surfaces.ts";
 import { type EditRequest, resolveRequest, RetouchError } from "../../src/index.ts";
 
 describe("numberOf", () => {
-  const parse = numberOf("--steps");
+  const parse = numberOf("numSteps");
   it.each([
     ["28", 28],
     ["2.5", 2.5],
@@ -84,7 +85,7 @@ describe("parseFormat", () => {
   });
 });
 
-describe("withFlagNames", () => {
+describe("the surface of the command line", () => {
   it.each<[Partial<EditRequest>, string]>([
     [{ prompt: " \n " }, "the prompt must not be empty."],
     [{ numSteps: 0 }, "--steps must be a whole number from 1 to 50, not 0."],
@@ -100,13 +101,24 @@ describe("withFlagNames", () => {
     [{ negativePrompt: "x".repeat(4001) }, "--negative-prompt must have at most 4000 characters, not 4001."],
   ])("names the flag of %j", async (fields, sentence) => {
     const request = { image: new Uint8Array(), prompt: "Make it night", ...fields };
-    await expect(withFlagNames(() => resolveRequest(request))).rejects.toThrow(sentence);
+    await expect(wordedBy(COMMAND, () => resolveRequest(request))).rejects.toThrow(sentence);
+  });
+
+  it("says how to leave out the safety checker where it refused a result", async () => {
+    const flagged = failure("flagged", { score: "0.950", threshold: 0.9 });
+    const fail = (): Promise<never> => Promise.reject(new RetouchError("OUTPUT_FLAGGED", flagged));
+    await expect(wordedBy(COMMAND, fail)).rejects.toMatchObject({
+      code: "OUTPUT_FLAGGED",
+      message: expect.stringMatching(
+        /0\.950, refused from 0\.9\); --no-safety-checker leaves the check out\.$/,
+      ),
+    });
   });
 
   it("leaves every other failure as it is", async () => {
     const error = new RetouchError("IMAGE_INVALID", "numSteps is no picture.");
     const fail = (): Promise<never> => Promise.reject(error);
-    await expect(withFlagNames(fail)).rejects.toBe(error);
+    await expect(wordedBy(COMMAND, fail)).rejects.toBe(error);
   });
 });
 
@@ -130,7 +142,7 @@ describe("addLora", () => {
 
   it.each(["10.5", "-11", "1e999"])("refuses the scale %s", (scale) => {
     expect(() => addLora(`ink.safetensors:${scale}`)).toThrow(
-      `The scale in --lora must be a number from -10 to 10, not ${scale}.`,
+      `the scale in --lora must be a number from -10 to 10, not ${scale}.`,
     );
   });
 });

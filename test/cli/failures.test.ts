@@ -42,7 +42,7 @@ describe("a failure ends with code 1 and one sentence", () => {
     [
       "text",
       () => Buffer.from("no picture"),
-      "a.png is not a picture; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.",
+      "a.png is not an image; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.",
     ],
     [
       "half a picture",

@@ -131,7 +131,7 @@ describe("retouch keys", () => {
       const tooLong = await keys(settings, command, "k".repeat(100_000));
       expect([tooLong.code, tooLong.stderr]).toEqual([
         2,
-        "retouch: <id> must have at most 100 characters.\n",
+        "retouch: <id> must have at most 100 characters, not 101.\n",
       ]);
       const unknown = await keys(settings, command, "key_\u001b[2J");
       expect(unknown.code).toBe(2);
@@ -151,7 +151,7 @@ describe("retouch keys where there is no service", () => {
     ["revoke-old-webhook-secrets", "key_0"],
   ];
   const sentence = (folder: string): string =>
-    `retouch: There is no service in ${folder} (RETOUCH_DATA_DIR or --data-dir): start it there with \`retouch serve\`, or name its folder.\n`;
+    `retouch: There is no service in ${folder} (RETOUCH_DATA_DIR): start it there with \`retouch serve\`, or name its folder with --data-dir.\n`;
 
   it.each(COMMANDS)("says for %s which folder it looked in, and makes nothing", async (...args) => {
     const folder = await temporaryFolder();

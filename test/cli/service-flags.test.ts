@@ -64,7 +64,7 @@ describe("a flag of the service", () => {
     const missing = path.join(folder, "none");
     const keys = await retouch(["keys", "list", "--data-dir", missing]);
     expect(keys.stderr).toBe(
-      `retouch: There is no service in ${missing} (--data-dir): start it there with \`retouch serve\`, or name its folder.\n`,
+      `retouch: There is no service in ${missing} (--data-dir): start it there with \`retouch serve\`, or name its folder with --data-dir.\n`,
     );
     const plain = await retouch(["keys", "list"], { env: { RETOUCH_DATA_DIR: missing } });
     expect(plain.stderr).toContain(`in ${missing} (RETOUCH_DATA_DIR or --data-dir): `);

@@ -243,7 +243,8 @@ describe("a wrong setting", () => {
     ],
     [
       { RETOUCH_S3_ENDPOINT: "http://127.0.0.1:9000", RETOUCH_S3_PREFIX: "retouch/" },
-      "RETOUCH_S3_ENDPOINT, RETOUCH_S3_PREFIX must not be given without RETOUCH_S3_BUCKET.",
+      "RETOUCH_S3_ENDPOINT must not be given without RETOUCH_S3_BUCKET.\n" +
+        "RETOUCH_S3_PREFIX must not be given without RETOUCH_S3_BUCKET.",
     ],
   ])("is one that contradicts another: %j", (environment, sentence) => {
     expect(() => readConfig(environment)).toThrow(refused(sentence));

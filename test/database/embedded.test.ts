@@ -92,7 +92,7 @@ it("leaves no thread behind where it cannot be spoken with", async () => {
   const threadEntry = new URL(`data:text/javascript,${encodeURIComponent(program)}`);
   const options = { folder, schema: "retouch", onError: () => {}, threadEntry };
   await expect(openEmbeddedDatabase(options)).rejects.toEqual(
-    refusal("DATABASE_UNAVAILABLE", "The embedded database cannot be opened: It is broken."),
+    refusal("DATABASE_UNAVAILABLE", "The embedded database cannot be opened (It is broken.)."),
   );
   expect(existsSync(path.join(folder, "closed"))).toBe(true);
 });

@@ -21,7 +21,7 @@ describe("decodePicture refuses", () => {
     expectRefusal(
       bytes,
       "IMAGE_INVALID",
-      "photos/bird.png is not a picture; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.",
+      "photos/bird.png is not an image; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.",
     ),
   );
 
@@ -32,7 +32,7 @@ describe("decodePicture refuses", () => {
       await expectRefusal(
         bytes.subarray(0, Math.ceil(bytes.length * part)),
         "IMAGE_INVALID",
-        / is damaged or cut short: its \w+ data cannot be decoded\.$|^photos\/bird\.png is not a picture/,
+        / is damaged or cut short: its \w+ data cannot be decoded\.$|^photos\/bird\.png is not an image/,
       );
     }
   });

@@ -191,7 +191,7 @@ describe("a guarded download", () => {
       '<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY a SYSTEM "http://127.0.0.1/">]><svg>&a;</svg>',
       /is an SVG drawing, which is not accepted/,
     ],
-    ["words", "image/jpeg", "404 not found, sorry", /is not a picture/],
+    ["words", "image/jpeg", "404 not found, sorry", /is not an image/],
   ])("is judged by its content, whatever its type says: %s", async (_, type, content, sentence) => {
     const { address, client } = await allowed((__, response) => {
       response.writeHead(200, { "content-type": type }).end(content);

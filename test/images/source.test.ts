@@ -49,11 +49,7 @@ describe("readImageSource, files", () => {
 
   it("refuses an empty path, a bad file address, and schemes that it does not know", async () => {
     await expectUnread("", "IMAGE_UNREADABLE", "The image's path is empty.");
-    await expectUnread(
-      "file://host/a.png",
-      "IMAGE_UNREADABLE",
-      "file://host/a.png is not a valid file address.",
-    );
+    await expectUnread("file://host/a.png", "IMAGE_UNREADABLE", "file://host/a.png is not a valid file URL.");
     await expectUnread("s3://bucket/a.png", "IMAGE_UNREADABLE", /addresses with s3: are not supported/);
   });
 
@@ -80,7 +76,7 @@ describe("readImageSource, files", () => {
 
   it("refuses what is no picture by its name, where it is verified", async () => {
     const file = path.join(folder, "a bird.png");
-    const sentence = `${file} is not a picture; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.`;
+    const sentence = `${file} is not an image; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.`;
     await expectUnread(file, "IMAGE_INVALID", sentence, { isVerified: true });
     const picture = path.join(folder, "picture");
     await writeFile(picture, blankPng(3, 2));

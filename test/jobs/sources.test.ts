@@ -38,11 +38,15 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
   it("fails in a sentence, with all that the end of a job tells", async () => {
     const id = await submit("a1");
     const source = (await claim())!;
-    expect(await bench.queue.failSource(source, "worker-a", "image: there is no such host.")).toBe(true);
-    expect(await bench.queue.failSource(source, "worker-a", "Again.")).toBe(false);
+    const values = { field: "image", sentence: "there is no such host." };
+    const failure = { code: "IMAGE_UNREADABLE", kind: "about", values } as const;
+    const reason = { error: "image: there is no such host.", failure };
+    expect(await bench.queue.failSource(source, "worker-a", reason)).toBe(true);
+    expect(await bench.queue.failSource(source, "worker-a", { error: "Again." })).toBe(false);
     expect(await find(id)).toMatchObject({
       status: "failed",
       error: "image: there is no such host.",
+      failure,
       workerId: "worker-a",
       delayMs: expect.any(Number),
       executionMs: expect.any(Number),
@@ -96,7 +100,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       expect(await claim("worker-b")).toEqual({ id, tries: 2, url: url("a1") });
       expect(await bench.queue.keepSource(lost, "worker-a", { key: "inputs/a1.bin", bytes: 5 })).toBe(false);
       expect(await bench.queue.releaseSource(lost, "worker-a")).toBe(false);
-      expect(await bench.queue.failSource(lost, "worker-a", "It failed.")).toBe(false);
+      expect(await bench.queue.failSource(lost, "worker-a", { error: "It failed." })).toBe(false);
     });
 
     it("again by anyone when it was given back, or lost sight of by a worker that lives", async () => {
@@ -130,8 +134,12 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
 
     it("again for a retry where it failed, and not where its picture is there", async () => {
       const id = await submit("a1");
-      await bench.queue.failSource((await claim())!, "worker-a", "image: there is no such host.");
-      expect(await bench.jobs.retry(id, "key-a")).toMatchObject({ status: "queued" });
+      const flagged = { code: "IMAGE_UNREADABLE", kind: "imageUrl", values: {} } as const;
+      const reason = { error: "image is not a valid URL.", failure: flagged };
+      await bench.queue.failSource((await claim())!, "worker-a", reason);
+      const retried = await bench.jobs.retry(id, "key-a");
+      expect(retried).toMatchObject({ status: "queued" });
+      expect([retried!.error, retried!.failure]).toEqual([undefined, undefined]);
       expect(await bench.queue.claim("worker-a")).toBeUndefined();
       const source = (await claim())!;
       expect(source).toMatchObject({ id, tries: 1 });

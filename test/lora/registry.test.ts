@@ -45,7 +45,7 @@ describe("the LoRAs of an engine", () => {
     await rm(file);
     const failed = style();
     await expect(failed).rejects.toEqual(refusal("LORA_INVALID", `The LoRA file ${file} cannot be opened.`));
-    await expect(failed).rejects.toMatchObject({ subject: "style" });
+    await expect(failed).rejects.toMatchObject({ values: { lora: "style", file } });
   });
 
   it("say which keys have no place, by the LoRA's name", async () => {

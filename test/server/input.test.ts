@@ -122,13 +122,13 @@ describe("an input", () => {
 
   it.each<[object, string]>([
     [{ prompt: undefined }, "prompt is missing."],
-    [{ prompt: "" }, "prompt must be a text of 1 to 4000 characters."],
+    [{ prompt: "" }, "prompt must be a string of 1 to 4000 characters."],
     [{ prompt: " \n" }, "prompt must not be empty."],
-    [{ prompt: 5 }, "prompt must be a text of 1 to 4000 characters."],
-    [{ prompt: "p".repeat(4001) }, "prompt must be a text of 1 to 4000 characters."],
+    [{ prompt: 5 }, "prompt must be a string of 1 to 4000 characters."],
+    [{ prompt: "p".repeat(4001) }, "prompt must be a string of 1 to 4000 characters."],
     [{ image: undefined }, "image is missing."],
-    [{ image: "" }, "image must be a text that is not empty."],
-    [{ image: ["a"] }, "image must be a text that is not empty."],
+    [{ image: "" }, "image must be a string that is not empty."],
+    [{ image: ["a"] }, "image must be a string that is not empty."],
     [{ image: undefined, images: [] }, "images must be a list of one text."],
     [{ images: ["a", "b"] }, "images must be a list of one text."],
     [{ image: "bird.png" }, "image must be an http or https URL, a data URL, or base64."],
@@ -136,7 +136,7 @@ describe("an input", () => {
     [{ image: "http://[::1" }, "image is not a valid URL."],
     [{ image: "https://u:p@a.example/" }, "image must not be a URL with a user name or password."],
     [{ image: "data:image/png;base64,*" }, "image: the data URL cannot be read: its data is not base64."],
-    [{ negative_prompt: 1 }, "negative_prompt must be a text of at most 4000 characters."],
+    [{ negative_prompt: 1 }, "negative_prompt must be a string of at most 4000 characters."],
     [{ true_cfg_scale: 0.9 }, "true_cfg_scale must be a number from 1 to 10."],
     [{ size: "big" }, "size must be width*height, each from 256 to 1536."],
     [{ size: "4096*4096" }, "size must be width*height, each from 256 to 1536, not 4096*4096."],
@@ -275,7 +275,7 @@ describe("a body around an input", () => {
   });
 
   it.each<[object, string]>([
-    [{ webhook: 5 }, "webhook must be a text of at most 8192 characters."],
+    [{ webhook: 5 }, "webhook must be a string of at most 8192 characters."],
     [{ webhook: "a.example/hook" }, "webhook must be an http or https URL."],
     [{ webhook: "file:///etc/passwd" }, "webhook must be an http or https URL."],
     [{ webhookV2: "javascript:1" }, "webhookV2 must be an http or https URL."],
@@ -286,7 +286,7 @@ describe("a body around an input", () => {
     [{ s3Config: {} }, "s3Config.accessId is missing."],
     [
       { s3Config: { accessId: "a", accessSecret: "s", bucketName: "", endpointUrl: "https://a.example" } },
-      "s3Config.bucketName must be a text of 1 to 255 characters.",
+      "s3Config.bucketName must be a string of 1 to 255 characters.",
     ],
     [
       { s3Config: { accessId: "a", accessSecret: "s", bucketName: "b", endpointUrl: "s3.example" } },

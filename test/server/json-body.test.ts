@@ -32,7 +32,7 @@ describe("parseJsonBody", () => {
   it.each(['"\\u0000"', '{"a":["\\uD800x"]}', '{"\\udc00":1}'])(
     "refuses %s, which no database keeps",
     (text) => {
-      const sentence = "The body has U+0000 or half of a surrogate pair in a text.";
+      const sentence = "The body has U+0000 or half of a surrogate pair in a string.";
       expect(() => parse(text)).toThrow(refusal("INVALID_PARAMETER", sentence));
     },
   );

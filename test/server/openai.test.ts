@@ -285,7 +285,7 @@ describe("POST /v1/images/edits", () => {
     ],
     [{ prompt: "" }, "prompt is missing.", "prompt", "missing_required_parameter"],
     [{ prompt: " " }, "prompt must not be empty.", "prompt"],
-    [{ prompt: "x".repeat(4001) }, "prompt must be a text of 1 to 4000 characters.", "prompt"],
+    [{ prompt: "x".repeat(4001) }, "prompt must be a string of 1 to 4000 characters.", "prompt"],
     [{ prompt: ["a", "b"] }, 'The form has "prompt" twice.', null],
     [{ n: "5" }, "n must be a whole number from 1 to 4.", "n"],
     [{ n: "two" }, "n must be a whole number from 1 to 4.", "n"],
@@ -334,7 +334,7 @@ describe("POST /v1/images/edits", () => {
     ["prompt=a", "The body is not valid JSON.", null],
     [{}, "prompt is missing.", "prompt", "missing_required_parameter"],
     [{ prompt: "a" }, "image is missing.", "image", "missing_required_parameter"],
-    [{ prompt: 1, image: URL_OF_BIRD }, "prompt must be a text of 1 to 4000 characters.", "prompt"],
+    [{ prompt: 1, image: URL_OF_BIRD }, "prompt must be a string of 1 to 4000 characters.", "prompt"],
     [
       { prompt: "a", images: [{ file_id: "file-1" }] },
       "images must be a list of one object with an image_url; this server keeps no files to refer to.",
@@ -386,12 +386,24 @@ describe("POST /v1/images/edits", () => {
 
   it.each<[Partial<Job>, number, object]>([
     [
-      { status: "failed", error: "image: it cannot be downloaded." },
+      {
+        status: "failed",
+        error: "image: it cannot be downloaded.",
+        failure: {
+          code: "IMAGE_UNREADABLE",
+          kind: "about",
+          values: { field: "image", sentence: "it cannot be downloaded." },
+        },
+      },
       400,
       fault("image: it cannot be downloaded.", "image"),
     ],
     [
-      { status: "failed", error: "The safety checker refused the result: it looks pornographic." },
+      {
+        status: "failed",
+        error: "The safety checker refused the result: it looks pornographic.",
+        failure: { code: "OUTPUT_FLAGGED", kind: "flagged", values: { score: "0.950", threshold: 0.9 } },
+      },
       400,
       {
         error: {

@@ -10,7 +10,7 @@
 // The checkpoint "unusable" is refused with a sentence, and "crash" ends the process at its start.
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { RetouchError } from "../../dist/errors.js";
+import { failure, RetouchError } from "../../dist/errors.js";
 import { formatOf } from "../../dist/images/format.js";
 import { createAddressPolicy } from "../../dist/net/address-policy.js";
 import { createAgents } from "../../dist/net/agents.js";
@@ -87,7 +87,7 @@ const engine = {
     const { prompt, numSteps, size, format, seed, guidance, negativePrompt, trueCfgScale } = request;
     const started = performance.now();
     if (!formatOf(request.image)?.isAccepted) {
-      throw new RetouchError("IMAGE_INVALID", "the image is not a picture.");
+      throw new RetouchError("IMAGE_INVALID", failure("imageUnknown", { accepted: "PNG and JPEG" }));
     }
     const [, verb, argument] = /^(\w*) ?(.*)$/s.exec(prompt);
     if (verb === "crash") process.kill(process.pid, "SIGKILL");

@@ -1,14 +1,30 @@
 import { describe, expect, it } from "vitest";
-import { RetouchError } from "../../src/errors.ts";
+import { failure, RetouchError } from "../../src/errors.ts";
 import { failureOf } from "../../src/worker/failures.ts";
 
 describe("failureOf", () => {
   it.each(["IMAGE_INVALID", "IMAGE_TOO_LARGE", "OUTPUT_FLAGGED", "INVALID_PARAMETER"] as const)(
     "tells the sender what %s is about, and the log nothing",
     (code) => {
-      expect(failureOf(new RetouchError(code, "image is empty."))).toEqual({ error: "image is empty." });
+      const error = new RetouchError(code, failure("imageEmpty", {}));
+      expect(failureOf(error)).toEqual({
+        error: "image is empty (0 bytes).",
+        failure: { code, kind: "imageEmpty", values: {} },
+      });
     },
   );
+
+  it("names the request's fields, and the image by its URL as well where it has one", () => {
+    const range = { field: "numSteps", wanted: "a whole number", min: 1, max: 50, given: 0 };
+    expect(failureOf(new RetouchError("INVALID_PARAMETER", failure("range", range)))).toEqual({
+      error: "num_inference_steps must be a whole number from 1 to 50, not 0.",
+      failure: { code: "INVALID_PARAMETER", kind: "range", values: range },
+    });
+    const values = { source: "http://h/a.png", reason: "there is no such host" };
+    expect(failureOf(new RetouchError("IMAGE_UNREADABLE", failure("imageDownload", values))).error).toBe(
+      "image: http://h/a.png cannot be downloaded: there is no such host.",
+    );
+  });
 
   it("tells sender and log when a storage fails", () => {
     const cause = new Error("connect ECONNREFUSED 10.0.0.1:9000");
@@ -30,8 +46,12 @@ describe("failureOf", () => {
     ["LORA_UNSUPPORTED", "loras: the file of the LoRA ink is of a kind that cannot be used."],
   ] as const)("names the LoRA of %s to the sender, and its file to the log alone", (code, sentence) => {
     const about = "The LoRA file /srv/loras/ink.safetensors cannot be opened.";
-    const { error, detail } = failureOf(new RetouchError(code, about, { subject: "ink" }));
+    const values = { what: "LoRA file", file: "/srv/loras/ink.safetensors", fault: "cannot be opened" };
+    const failed = new RetouchError(code, { kind: "file", values: { ...values, lora: "ink" } });
+    const { error, failure: data, detail } = failureOf(failed);
     expect(error).toBe(sentence);
+    expect(data).toMatchObject({ code, values: { field: "loras", name: "ink" } });
+    expect(JSON.stringify(data)).not.toContain("/srv");
     expect(detail).toContain(about);
   });
 
@@ -41,9 +61,10 @@ describe("failureOf", () => {
     ["a failure of the checkpoint", new RetouchError("CHECKPOINT_MISSING", "x is not a function")],
     ["a text", "x is not a function"],
   ])("tells the sender nothing of %s, and the log all of it", (_, error) => {
-    const failure = failureOf(error);
-    expect(failure.error).toBe("The edit failed unexpectedly.");
-    expect(failure.detail).toContain("x is not a function");
+    const failed = failureOf(error);
+    expect(failed.error).toBe("The edit failed unexpectedly.");
+    expect(failed.failure).toBeUndefined();
+    expect(failed.detail).toContain("x is not a function");
   });
 
   it("leaves out of the log what an error carries besides its stack", () => {

@@ -32,10 +32,7 @@ describe("a picture's address", () => {
   it("is refused where it is not public", async () => {
     const { run } = await prepare({ allowed: [] });
     await expect(run(await serve((_, answer) => answer.end()))).rejects.toEqual(
-      refusal(
-        "IMAGE_UNREADABLE",
-        /^image: http:\/\/127\.0\.0\.1:\d+\/ cannot be downloaded: .*not public.*\.$/,
-      ),
+      refusal("IMAGE_UNREADABLE", /^http:\/\/127\.0\.0\.1:\d+\/ cannot be downloaded: .*not public.*\.$/),
     );
   });
 

@@ -155,8 +155,8 @@ export function createMemoryQueue(): MemoryQueue {
         job.edit = { ...job.edit, image: { kind: "stored", key } };
         for (const listener of onQueued) listener();
       }),
-    failSource: (source, workerId, error) =>
-      changeHeld(source, workerId, (job) => Object.assign(job, { status: "failed", error })),
+    failSource: (source, workerId, { error, failure }) =>
+      changeHeld(source, workerId, (job) => Object.assign(job, { status: "failed", error, failure })),
     releaseSource: (source, workerId) =>
       changeHeld(source, workerId, () => {
         for (const listener of onSource) listener();

@@ -99,8 +99,10 @@ describe("a worker's downloads", () => {
     const job = add("a");
     fetcher.start();
     await settled();
-    await end(job, { kind: "failed", error: "image: there is no such host." });
-    expect(job).toMatchObject({ status: "failed", error: "image: there is no such host." });
+    const values = { field: "image", sentence: "there is no such host." };
+    const failure = { code: "IMAGE_UNREADABLE", kind: "about", values } as const;
+    await end(job, { kind: "failed", error: "image: there is no such host.", failure });
+    expect(job).toMatchObject({ status: "failed", error: "image: there is no such host.", failure });
   });
 
   it("wait for an engine, and are left to others where it ended, five times at the most", async () => {

@@ -45,6 +45,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
   const { api, schema, history, onHistory, onConnection, onRefusedKey } = options;
   const form = find<HTMLFormElement>("edit-form");
   const prompt = find<HTMLTextAreaElement>("prompt");
+  prompt.maxLength = schema.fields["prompt"]!.maxLength!;
   const promptError = find("prompt-error");
   const runButton = find<HTMLButtonElement>("run");
   const estimate = find("estimate");

@@ -39,6 +39,8 @@ const NUMBERS: readonly NumberField[] = [
   },
 ];
 const SHAPES = ["1024*1024", "1152*896", "896*1152", "1344*768", "768*1344"];
+/** Names that the server has for them; it knows `jpg` as well, which is the same. */
+const FORMATS = ["png", "jpeg"];
 const AS_PICTURE = "as the picture";
 const CUSTOM = "custom";
 const SIZE = /^\s*(\d{1,5})\s*[*x×]\s*(\d{1,5})\s*$/i;
@@ -99,7 +101,13 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
     });
     box.append(row(name, label, input, `${minimum} to ${maximum}, ${String(value)} by default. ${hint}`));
   }
-  const seed = element("input", { type: "number", min: -1, step: 1, value: "-1" });
+  const seedField = fields["seed"]!;
+  const seed = element("input", {
+    type: "number",
+    min: seedField.minimum,
+    step: 1,
+    value: String(seedField.default),
+  });
   box.append(row("seed", "Seed", seed, "−1 chooses a new one each time; the same seed repeats an edit."));
   const negative = element("input", { type: "text", maxlength: fields["negative_prompt"]!.maxLength });
   box.append(
@@ -113,9 +121,9 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
   const format = element(
     "select",
     {},
-    element("option", { value: "png" }, "PNG"),
-    element("option", { value: "jpeg" }, "JPEG"),
+    ...FORMATS.map((value) => element("option", { value }, value.toUpperCase())),
   );
+  format.value = String(fields["output_format"]!.default);
   box.append(row("output_format", "Format", format, "PNG keeps every pixel, JPEG is smaller."));
   const { maxItems, items } = fields["loras"]!;
   const loraRows = createLoraRows(box, { max: maxItems!, range: items!.properties!["scale"]! }, changed);
@@ -136,7 +144,7 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
     "enable_safety_checker",
     "Safety checker",
     "Refuses results that look pornographic.",
-    true,
+    fields["enable_safety_checker"]!.default === true,
   );
   const preview = check("preview", "Show the picture as it forms", "Costs next to no time.", true);
 
@@ -160,7 +168,7 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
       const problem = numberProblem(controls.get(name)!.value, fields[name]!);
       if (problem) problems.set(name, problem);
     }
-    const seedProblem = numberProblem(seed.value, { ...fields["seed"]!, type: "integer" });
+    const seedProblem = numberProblem(seed.value, seedField);
     if (seedProblem) problems.set("seed", seedProblem);
     for (const [name, control] of controls) {
       find(`p-${name}-error`).textContent = problems.get(name) ?? "";

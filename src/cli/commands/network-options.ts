@@ -32,7 +32,7 @@ export const addComputeOptions = (command: Command): Command =>
     .option(
       "--threads <number>",
       "threads to compute with, 0 for one a core (default: 0)",
-      numberOf("--threads"),
+      numberOf("threads"),
     )
     .option(
       "--memory-limit <size>",

@@ -1,5 +1,6 @@
 /** What an edit would take in memory and time, for each kind of weights, and which kind to choose. */
 import {
+  EDIT_PARAMETERS,
   convertedBytes,
   fittingKind,
   type Forecast,
@@ -29,7 +30,7 @@ export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Se
   });
   const recommended = fittingKind(plan, limitBytes);
   return {
-    title: "Weights: estimates for an edit of 28 steps",
+    title: `Weights: estimates for an edit of ${EDIT_PARAMETERS.numSteps.default} steps`,
     name: "weights",
     lines: [
       `Of ${sizeText(limitBytes)} memory that may be used, at ${gigaflops(speed.fp32)} in float32 and ${gigaflops(speed.int8)} in 8 bits (measured now, in half a second).`,

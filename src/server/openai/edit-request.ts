@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import { RetouchError, shownValue } from "../../errors.ts";
+import { invalid, RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit } from "../../jobs/job.ts";
 import { editOf, type InputSettings } from "../edit-input.ts";
-import { sentenceOf } from "../sentences.ts";
+import { failureOf } from "../validation-messages.ts";
 import type { FormPart } from "./form.ts";
-import type { ImageEditFields, ImageEditSchema } from "./schemas.ts";
+import { type ImageEditFields, type ImageEditSchema, STEPS_OF_QUALITY } from "./schemas.ts";
 
 /** What a body holds, of either kind. */
 export interface ImageEditBody {
@@ -26,8 +26,6 @@ export interface ImageEditRequest {
 
 const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 const NUMBER_OF_SEEDS = 2 ** 32;
-/** Half of the endpoint's own number, and the most that it takes; any other quality is its own number. */
-const STEPS_OF_QUALITY: Readonly<Record<string, number>> = { low: 14, high: 50, xhigh: 50, max: 50 };
 /** Fields that would change the picture in a way that this model knows nothing of. */
 const NOT_SUPPORTED: Readonly<Record<string, string>> = {
   mask: "the prompt says what to change",
@@ -47,7 +45,7 @@ export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema):
     // Clients send an empty text for none.
     if (value === "") continue;
     if (name === "image" || name === "image[]") images.push(value);
-    else if (fields.has(name)) throw invalid(`The form has ${shownValue(name)} twice.`);
+    else if (fields.has(name)) throw refused(`The form has ${shownValue(name)} twice.`);
     else fields.set(name, typeof value === "string" ? typed(value, properties[name]) : value);
   }
   return { fields: Object.fromEntries(fields), images };
@@ -63,7 +61,7 @@ function typed(text: string, { type }: { type?: string } = {}): unknown {
 /** Takes the pictures out of a JSON body; null stands for nothing. @throws RetouchError INVALID_PARAMETER */
 export function bodyOfJson(value: unknown): ImageEditBody {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalid("The body must be a form or a JSON object.");
+    throw refused("The body must be a form or a JSON object.");
   }
   const { image, images, ...fields } = withoutNulls(value);
   const given = [image, images].flat().filter((picture) => picture !== undefined);
@@ -75,9 +73,10 @@ function addressOf(picture: unknown): string {
   const address =
     typeof picture === "object" && picture !== null ? withoutNulls(picture)["image_url"] : picture;
   if (typeof address === "string") return address;
-  throw invalid(
-    "images must be a list of one object with an image_url; this server keeps no files to refer to.",
-  );
+  throw invalid("type", {
+    field: "images",
+    wanted: "a list of one object with an image_url; this server keeps no files to refer to",
+  });
 }
 
 const withoutNulls = (value: object): Record<string, unknown> =>
@@ -92,7 +91,7 @@ export function hashOfForm(parts: readonly FormPart[]): string {
   return hash.digest("hex");
 }
 
-/** @throws RetouchError INVALID_PARAMETER, its sentence beginning with the field */
+/** @throws RetouchError INVALID_PARAMETER about the field */
 export function createRequestReader(
   schema: ImageEditSchema,
   settings: InputSettings,
@@ -100,12 +99,19 @@ export function createRequestReader(
   const check = Compile(schema);
   return ({ fields, images }) => {
     for (const [name, why] of Object.entries(NOT_SUPPORTED)) {
-      if (fields[name] !== undefined) throw invalid(`${name} is not supported: ${why}.`);
+      if (fields[name] !== undefined) throw invalid("unsupported", { field: name, reason: why });
     }
-    if (!check.Check(fields)) throw invalid(sentenceOf(schema, check.Errors(fields) as never));
+    if (!check.Check(fields)) {
+      throw new RetouchError("INVALID_PARAMETER", failureOf(schema, check.Errors(fields) as never));
+    }
     const { n = 1, stream, response_format: format, quality, size, ...input } = fields as ImageEditFields;
-    if (stream) throw invalid("stream must be false; /run and /stream tell the progress of an edit.");
-    const steps = input.num_inference_steps ?? STEPS_OF_QUALITY[quality ?? ""];
+    if (stream)
+      throw invalid("type", {
+        field: "stream",
+        wanted: "false; /run and /stream tell the progress of an edit",
+      });
+    const ofQuality: Readonly<Record<string, number>> = STEPS_OF_QUALITY;
+    const steps = input.num_inference_steps ?? ofQuality[quality ?? ""];
     const edit = editOf(
       {
         ...input,
@@ -116,8 +122,9 @@ export function createRequestReader(
       settings,
     );
     const [image] = images;
-    if (image === undefined) throw invalid("image is missing.");
-    if (images.length > 1) throw invalid(`image must be one picture, not ${images.length}.`);
+    if (image === undefined) throw invalid("missing", { field: "image" });
+    if (images.length > 1)
+      throw invalid("oneOf", { field: "image", choices: "one image", given: images.length });
     const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
     return { image, edits, isByAddress: format === "url" };
   };
@@ -127,4 +134,4 @@ export function createRequestReader(
 const nextSeed = (seed: number, index: number): number =>
   index === 0 ? seed : (seed + index) % NUMBER_OF_SEEDS;
 
-const invalid = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);
+const refused = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

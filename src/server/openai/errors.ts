@@ -1,15 +1,13 @@
 /**
  * Failures of /v1/* in the shape that OpenAI's clients read (https://developers.openai.com/api/docs/guides/error-codes),
- * wherever in the server they come from: made of the status and the one sentence that every failure has.
+ * wherever in the server they come from: made of the status, the one sentence that every failure has, and its data.
  */
 import type { FastifyInstance } from "fastify";
+import { fieldOf, type FailureRecord, nameOf } from "../../errors.ts";
+import { WIRE } from "../../engine/edit-parameters.ts";
 import type { ImageEditSchema, OpenAiFailure } from "./schemas.ts";
 
 const PREFIX = /^\/+v1(?:\/|\?|$)/;
-const SAFETY = /^The safety checker refused /;
-const MISSING = / is missing\.$/;
-/** Sentences about a field begin with its name. */
-const FIRST_WORD = /^([a-z_]+)(?=[ :])/;
 
 const CODES: Readonly<Record<number, string>> = {
   401: "invalid_api_key",
@@ -27,21 +25,29 @@ export function addOpenAiErrors(app: FastifyInstance, schema: ImageEditSchema): 
     if (status < 400 || !PREFIX.test(request.url)) return payload;
     void reply.header("x-should-retry", String(MAY_RETRY.has(status)));
     const { error } = payload as { error: string };
-    return errorOf(status, error, names);
+    return errorOf(status, error, request.failure, names);
   });
 }
 
-function errorOf(status: number, message: string, names: ReadonlySet<string>): OpenAiFailure {
+function errorOf(
+  status: number,
+  message: string,
+  failure: FailureRecord | undefined,
+  names: ReadonlySet<string>,
+): OpenAiFailure {
   const of = (type: string, param: string | null, code: string | null) => ({
     error: { message, type, param, code },
   });
   if (status >= 500) return of("server_error", null, CODES[status] ?? null);
   if (status === 429) return of("requests", null, CODES[status]!);
-  if (SAFETY.test(message)) return of("image_generation_user_error", null, "moderation_blocked");
-  const word = FIRST_WORD.exec(message)?.[1];
-  const param = word !== undefined && names.has(word) ? word : null;
+  if (failure?.code === "OUTPUT_FLAGGED") {
+    return of("image_generation_user_error", null, "moderation_blocked");
+  }
+  const field = failure && fieldOf(failure);
+  const name = field && nameOf(field, WIRE);
+  const param = name !== undefined && names.has(name) ? name : null;
   const fault =
-    param === null ? null : MISSING.test(message) ? "missing_required_parameter" : "invalid_value";
+    param === null ? null : failure?.kind === "missing" ? "missing_required_parameter" : "invalid_value";
   const code = status === 404 && param === "model" ? "model_not_found" : (CODES[status] ?? fault);
   return of("invalid_request_error", param, code);
 }

@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
-import { RetouchError } from "../../errors.ts";
+import { fieldOf, invalid, recordOf, RetouchError, wordError } from "../../errors.ts";
 import { isEnded, type Job, type JobResult } from "../../jobs/job.ts";
+import { WIRE } from "../../engine/edit-parameters.ts";
 import { setBodyParser, takeBody } from "../body.ts";
 import { policyOf } from "../edit-input.ts";
 import { parseJsonBody } from "../json-body.ts";
@@ -109,7 +110,8 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
     },
     async (request, reply) => {
       if (request.params.model === config.endpointId) return model;
-      return refuse(reply, 404, `model: there is none but ${config.endpointId}.`);
+      const sentence = `there is none but ${config.endpointId}.`;
+      return refuse(reply, 404, invalid("about", { field: "model", sentence }));
     },
   );
 }
@@ -156,11 +158,12 @@ async function submitAll(
 
 const hasFailed = ({ status }: Job): boolean => isEnded(status) && status !== "completed";
 
-/** A job has one sentence for why it failed: about the picture or the result it is the caller's to act on. */
+/** What failed about the image or the result is the caller's to act on. */
 function answerFailure(job: Job, reply: FastifyReply, endpointId: string): FastifyReply {
-  const { id, status, error = "The edit failed unexpectedly." } = job;
+  const { id, status, error = "The edit failed unexpectedly.", failure } = job;
   if (status === "failed") {
-    const isCallers = /^image\b|^The safety checker refused /.test(error);
+    const isCallers = failure && (failure.code === "OUTPUT_FLAGGED" || fieldOf(failure) === "image");
+    if (failure) reply.request.failure = failure;
     return refuse(reply, isCallers ? 400 : 500, error);
   }
   if (status === "cancelled") return refuse(reply, 409, `The job ${id} was cancelled.`);
@@ -173,8 +176,11 @@ function answerFailure(job: Job, reply: FastifyReply, endpointId: string): Fasti
 }
 
 /** Its shape is made by `errors.ts`. */
-const refuse = (reply: FastifyReply, status: number, error: string): FastifyReply =>
-  reply.code(status).send({ error });
+function refuse(reply: FastifyReply, status: number, why: string | RetouchError): FastifyReply {
+  if (typeof why === "string") return reply.code(status).send({ error: why });
+  reply.request.failure = recordOf(why);
+  return reply.code(status).send({ error: wordError(why, WIRE) });
+}
 
 async function answerOf(
   jobs: readonly Job[],

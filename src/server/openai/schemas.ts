@@ -5,10 +5,20 @@
  */
 import { type Static, type TSchema, Type } from "typebox";
 import { Omittable } from "../replies.ts";
+import { EDIT_PARAMETERS } from "../../engine/edit-parameters.ts";
+import { MAX_SIZE_LENGTH } from "../parameter-schemas.ts";
 import { type EditInput, editInputSchema, LENGTHS } from "../schemas.ts";
 
 /** A picture each, with seeds of their own. */
 const MAX_PICTURES = 4;
+
+/** Half of the usual number of steps, and the most; any other quality is the usual number. */
+export const STEPS_OF_QUALITY = {
+  low: EDIT_PARAMETERS.numSteps.default / 2,
+  high: EDIT_PARAMETERS.numSteps.max,
+  xhigh: EDIT_PARAMETERS.numSteps.max,
+  max: EDIT_PARAMETERS.numSteps.max,
+} as const;
 
 const words = (values: readonly string[], description: string) =>
   Type.Optional(
@@ -28,6 +38,9 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
     num_images: _____,
     ...own
   } = editInputSchema(limits).properties;
+  const { numSteps, size } = EDIT_PARAMETERS;
+  const { width, height } = size.wireDefault;
+  const { low, high } = STEPS_OF_QUALITY;
   return Type.Object(
     {
       ...own,
@@ -35,10 +48,10 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
         Type.String({
           // An empty one, as forms have it, is none.
           pattern: "^(?:\\s*|\\s*(?:auto|\\d{1,5}\\s*[*xX]\\s*\\d{1,5})\\s*)$",
-          maxLength: LENGTHS.size,
+          maxLength: MAX_SIZE_LENGTH,
           default: "auto",
           description:
-            `auto, which is 1024x1024, or a width and a height such as 1536x1024, ` +
+            `auto, which is ${width}x${height}, or a width and a height such as 1536x1024, ` +
             `each from ${limits.minSide} to ${limits.maxSide}`,
         }),
       ),
@@ -59,7 +72,7 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
       ),
       quality: words(
         ["auto", "low", "medium", "high", "xhigh", "max", "standard"],
-        "Another form of `num_inference_steps`: 14 for low, 50 for high and more, 28 for the others.",
+        `Another form of \`${numSteps.wire}\`: ${low} for low, ${high} for high and more, ${numSteps.default} for the others.`,
       ),
       background: words(["auto", "opaque"], "The same: this model draws no transparency."),
       input_fidelity: words(["high", "low"], "The same: the model always sees the whole picture."),

@@ -1,8 +1,9 @@
 /** POST /run and /runsync: checks a request, keeps its picture, queues the job. */
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { RetouchError } from "../../errors.ts";
+import { invalid, RetouchError, wordError } from "../../errors.ts";
 import type { Job, NewJob } from "../../jobs/job.ts";
+import { WIRE } from "../../engine/edit-parameters.ts";
 import { type ParsedBody, parseBody } from "../edit-input.ts";
 import { takeBody } from "../body.ts";
 import { type InputImage, keepInputImage } from "../input-image.ts";
@@ -95,7 +96,7 @@ async function submit(
     if (!hasInput(body)) throw error;
     // What the request alone shows is wrong: nothing was queued, and the id stands for nothing.
     const id = `${isSync ? "sync-" : ""}${randomUUID()}-u1`;
-    void reply.code(400).send({ id, status: "FAILED", error: error.message });
+    void reply.code(400).send({ id, status: "FAILED", error: wordError(error, WIRE) });
     return undefined;
   }
 }
@@ -162,10 +163,7 @@ export function idempotencyOf(request: FastifyRequest, route: string): NewJob["i
   const key = request.headers["idempotency-key"];
   if (key === undefined) return undefined;
   if (typeof key !== "string" || !IDEMPOTENCY_KEY.test(key)) {
-    throw new RetouchError(
-      "INVALID_PARAMETER",
-      "Idempotency-Key must be 1 to 255 printable ASCII characters.",
-    );
+    throw invalid("type", { field: "Idempotency-Key", wanted: "1 to 255 printable ASCII characters" });
   }
   return { route, key, bodyHash: request.bodyHash };
 }

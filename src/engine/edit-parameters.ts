@@ -1,0 +1,234 @@
+/**
+ * The parameters of an edit, once: type, range, default and sentence of each, and what each surface calls it. The check
+ * of requests, the wire's schemas and its OpenAPI document, the flags and help of `retouch edit` and the tool of
+ * `retouch mcp` are made of this table; `test/engine/edit-parameters.test.ts` holds all of them and the documents against it.
+ */
+import { LIBRARY, type Surface } from "../errors.ts";
+import { MAX_LORA_SCALE, MAX_LORAS } from "../lora/use.ts";
+
+/** Names of one parameter; a surface without one does not have it. */
+interface Names {
+  /** In bodies of HTTP requests, those of OpenAI's routes as well. */
+  wire: string;
+  /** Other names that the wire takes. */
+  aliases?: readonly string[];
+  /** Of `retouch edit`, with what follows it. */
+  flag?: string;
+  /** In the tool of `retouch mcp`. */
+  tool?: string;
+  /** One sentence. */
+  description: string;
+}
+
+export interface NumberParameter extends Names {
+  type: "integer" | "number";
+  min: number;
+  max: number;
+  default: number;
+}
+
+export interface StringParameter extends Names {
+  type: "string";
+  /** Characters. */
+  min: number;
+  max: number;
+  /** Without one, it must be given. */
+  default?: string;
+}
+
+export interface BooleanParameter extends Names {
+  type: "boolean";
+  default: boolean;
+}
+
+export interface ChoiceParameter extends Names {
+  type: "choice";
+  choices: readonly string[];
+  default: string;
+}
+
+/** A width and a height in pixels. */
+export interface SizeParameter extends Names {
+  type: "size";
+  /** Of a side. The service has its own range, within this one. */
+  min: number;
+  max: number;
+  /** In a request over HTTP that gives none; the library takes the image's own. */
+  wireDefault: { width: number; height: number };
+}
+
+export interface LorasParameter extends Names {
+  type: "loras";
+  /** How many. */
+  max: number;
+  /** Strength of each. */
+  scale: { min: number; max: number; default: number };
+}
+
+export interface ImageParameter extends Names {
+  type: "image";
+}
+
+export type EditParameter =
+  | NumberParameter
+  | StringParameter
+  | BooleanParameter
+  | ChoiceParameter
+  | SizeParameter
+  | LorasParameter
+  | ImageParameter;
+
+/** By the library's names. */
+export const EDIT_PARAMETERS = {
+  image: {
+    type: "image",
+    wire: "image",
+    aliases: ["images"],
+    tool: "image",
+    description: "The image to edit.",
+  },
+  prompt: {
+    type: "string",
+    min: 1,
+    max: 4000,
+    wire: "prompt",
+    tool: "instruction",
+    description: "What to change.",
+  },
+  negativePrompt: {
+    type: "string",
+    min: 0,
+    max: 4000,
+    default: "",
+    wire: "negative_prompt",
+    flag: "--negative-prompt <text>",
+    tool: "negative_prompt",
+    description: "What to steer away from; doubles the time per step.",
+  },
+  trueCfgScale: {
+    type: "number",
+    min: 1,
+    max: 10,
+    default: 2,
+    wire: "true_cfg_scale",
+    flag: "--true-cfg-scale <number>",
+    tool: "true_cfg_scale",
+    description: "Strength of the negative prompt.",
+  },
+  size: {
+    type: "size",
+    min: 16,
+    max: 4096,
+    wireDefault: { width: 1024, height: 1024 },
+    wire: "size",
+    flag: "--size <WxH>",
+    tool: "size",
+    description: "Size of the result.",
+  },
+  numSteps: {
+    type: "integer",
+    min: 1,
+    max: 50,
+    default: 28,
+    wire: "num_inference_steps",
+    flag: "--steps <number>",
+    tool: "steps",
+    description: "Steps of the sampler; more take longer.",
+  },
+  guidance: {
+    type: "number",
+    min: 0,
+    max: 10,
+    default: 2,
+    wire: "guidance",
+    aliases: ["guidance_scale"],
+    flag: "--guidance <number>",
+    tool: "guidance",
+    description: "How closely the prompt is followed.",
+  },
+  seed: {
+    type: "integer",
+    min: -1,
+    max: Number.MAX_SAFE_INTEGER,
+    default: -1,
+    wire: "seed",
+    flag: "--seed <number>",
+    tool: "seed",
+    description: "Repeats an edit; -1 chooses one at random.",
+  },
+  format: {
+    type: "choice",
+    choices: ["png", "jpeg"],
+    default: "png",
+    wire: "output_format",
+    aliases: ["image_format"],
+    flag: "--format <format>",
+    tool: "format",
+    description: "Format of the result.",
+  },
+  isSafetyChecked: {
+    type: "boolean",
+    default: true,
+    wire: "enable_safety_checker",
+    flag: "--no-safety-checker",
+    description: "Whether the result is checked for pornography.",
+  },
+  isUnchangedKept: {
+    type: "boolean",
+    // The command and the tool keep it, where nothing else is said.
+    default: false,
+    wire: "keep_unchanged",
+    flag: "--keep-unchanged",
+    tool: "keep_unchanged",
+    description: "Whether the image's own pixels stay where nothing was edited.",
+  },
+  loras: {
+    type: "loras",
+    max: MAX_LORAS,
+    scale: { min: -MAX_LORA_SCALE, max: MAX_LORA_SCALE, default: 1 },
+    wire: "loras",
+    flag: "--lora <file[:scale]>",
+    tool: "loras",
+    description: "LoRAs on top of the checkpoint, all of them together.",
+  },
+} as const satisfies Record<string, EditParameter>;
+
+export type EditParameterName = keyof typeof EDIT_PARAMETERS;
+
+const PARAMETERS = Object.entries<EditParameter>(EDIT_PARAMETERS);
+
+/** The flag alone, such as `--steps`. */
+export const flagOf = ({ flag }: Names): string | undefined => flag?.split(" ", 1)[0];
+
+/** What a surface calls the parameters, by the library's names. */
+function namesBy(nameOf: (parameter: EditParameter) => string | undefined): Record<string, string> {
+  return Object.fromEntries(
+    PARAMETERS.flatMap(([field, parameter]) => {
+      const name = nameOf(parameter);
+      return name === undefined ? [] : [[field, name]];
+    }),
+  );
+}
+
+/** Of the command line. @internal */
+export const FLAG_NAMES: Readonly<Record<string, string>> = namesBy(flagOf);
+/** Of the tool of `retouch mcp`. @internal */
+export const TOOL_NAMES: Readonly<Record<string, string>> = namesBy(({ tool }) => tool);
+
+/** How requests over HTTP and jobs call the parameters when they word a failure. */
+export const WIRE: Surface = {
+  ...LIBRARY,
+  names: { ...namesBy(({ wire }) => wire), "size.width": "width", "size.height": "height" },
+  // The image is always one of the request's fields.
+  image: (source) => (source === undefined ? "image" : `image: ${source}`),
+};
+
+const FIELD_OF_WIRE: ReadonlyMap<string, string> = new Map(
+  Object.entries(WIRE.names).map(([field, name]) => [name, field]),
+);
+
+/** The library's name of a field of the wire; aliases, and fields of the wire alone, keep theirs. */
+export const fieldOfWire = (name: string): string => FIELD_OF_WIRE.get(name) ?? name;
+
+/** A number's range as helps and documents have it: `1 to 50`. */
+export const rangeText = ({ min, max }: { min: number; max: number }): string => `${min} to ${max}`;

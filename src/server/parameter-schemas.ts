@@ -1,0 +1,118 @@
+/** The parameters of an edit as the wire's schemas: ranges, defaults and sentences are the table's. */
+import { Type } from "typebox";
+import {
+  type BooleanParameter,
+  EDIT_PARAMETERS,
+  type NumberParameter,
+  type StringParameter,
+} from "../engine/edit-parameters.ts";
+
+/** Another name of a field of the wire. */
+const otherName = (wire: string): string => `Another name of \`${wire}\`.`;
+
+const numberOptions = ({ min, max, default: byDefault, description }: NumberParameter) => ({
+  minimum: min,
+  maximum: max,
+  default: byDefault,
+  description,
+});
+
+export const integerOf = (parameter: NumberParameter) =>
+  Type.Optional(Type.Integer(numberOptions(parameter)));
+
+export const numberOf = (parameter: NumberParameter) => Type.Optional(Type.Number(numberOptions(parameter)));
+
+/** The same under another name: without the default, which the first name has. */
+export const numberAlias = ({ min, max, wire }: NumberParameter) =>
+  Type.Optional(Type.Number({ minimum: min, maximum: max, description: otherName(wire) }));
+
+export const optionalStringOf = ({
+  max,
+  default: byDefault,
+  description,
+}: Required<Omit<StringParameter, OtherNames>>) =>
+  Type.Optional(Type.String({ maxLength: max, default: byDefault, description }));
+
+export const stringOf = ({ min, max, description }: StringParameter) =>
+  Type.String({ minLength: min, maxLength: max, description });
+
+export const booleanOf = ({ default: byDefault, description }: BooleanParameter, more = "") =>
+  Type.Optional(Type.Boolean({ default: byDefault, description: `${description}${more}` }));
+
+type OtherNames = "aliases" | "flag" | "tool";
+
+/** Format of the result; clients write JPEG in both ways. */
+const Format = (options: { default?: string; description: string }) =>
+  Type.Optional(Type.Union([Type.Literal("png"), Type.Literal("jpeg"), Type.Literal("jpg")], options));
+
+export function formats() {
+  const { wire, default: byDefault, description } = EDIT_PARAMETERS.format;
+  return {
+    output_format: Format({ default: byDefault, description }),
+    image_format: Format({ description: otherName(wire) }),
+  };
+}
+
+/** @param side the operator's range of a side */
+export function sizes(side: { minSide: number; maxSide: number }) {
+  const { wire, wireDefault } = EDIT_PARAMETERS.size;
+  const { minSide: minimum, maxSide: maximum } = side;
+  const oneSide = (other: string) =>
+    Type.Optional(
+      Type.Integer({ minimum, maximum, description: `With \`${other}\`, another form of \`${wire}\`.` }),
+    );
+  return {
+    size: Type.Optional(
+      Type.String({
+        pattern: "^\\s*\\d{1,5}\\s*[*xX]\\s*\\d{1,5}\\s*$",
+        maxLength: MAX_SIZE_LENGTH,
+        default: `${wireDefault.width}*${wireDefault.height}`,
+        // Also what a size of another form is told it must be.
+        description: `width*height, each from ${minimum} to ${maximum}`,
+      }),
+    ),
+    width: oneSide("height"),
+    height: oneSide("width"),
+  };
+}
+
+/** Of `size`, with room for blanks. */
+export const MAX_SIZE_LENGTH = 40;
+/** Of a LoRA's name, characters. */
+const MAX_LORA_NAME = 100;
+
+export function loras() {
+  const { max, scale, description } = EDIT_PARAMETERS.loras;
+  const name = (meaning: string) =>
+    Type.Optional(Type.String({ minLength: 1, maxLength: MAX_LORA_NAME, description: meaning }));
+  return Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: name("A LoRA that this server has."),
+        path: name("Another name of `name`."),
+        scale: Type.Optional(
+          Type.Number({
+            minimum: scale.min,
+            maximum: scale.max,
+            default: scale.default,
+            description: "Its strength.",
+          }),
+        ),
+      }),
+      { maxItems: max, default: [], description },
+    ),
+  );
+}
+
+/** `image`, or `images` with one: the schema that holds them says that one of the two is there. */
+export function images() {
+  const { wire, description } = EDIT_PARAMETERS.image;
+  return {
+    image: Type.Optional(
+      Type.String({ minLength: 1, description: `${description} An http(s) URL, a data URL or base64.` }),
+    ),
+    images: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 1, description: otherName(wire) }),
+    ),
+  };
+}

@@ -1,0 +1,74 @@
+/** What a schema found, as a failure that names the field and what it must be. */
+import type { TSchema } from "typebox";
+import { type Failure, failure } from "../errors.ts";
+import { fieldOfWire } from "../engine/edit-parameters.ts";
+
+export interface Finding {
+  keyword: string;
+  /** JSON pointer, such as `/input/seed`. */
+  instancePath: string;
+  params: object;
+}
+
+/** As far as our own schemas go. */
+interface Rule {
+  type?: string;
+  anyOf?: { const?: unknown }[];
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  maxItems?: number;
+  pattern?: string;
+  properties?: Record<string, Rule>;
+  items?: Rule;
+  description?: string;
+}
+
+/** The failure of the first finding. */
+export function failureOf(schema: TSchema, [finding]: readonly Finding[]): Failure {
+  const path = finding?.instancePath.split("/").slice(1) ?? [];
+  if (finding?.keyword === "required") {
+    const { requiredProperties = [] } = finding.params as { requiredProperties?: string[] };
+    return failure("missing", { field: fieldAt([...path, ...requiredProperties.slice(0, 1)]) });
+  }
+  if (path.length === 0) return failure("sentence", { sentence: "The body must be a JSON object." });
+  const rule = path.reduce<Rule | undefined>(
+    (around, name) => around?.properties?.[name] ?? around?.items,
+    schema as Rule,
+  );
+  return mismatch(fieldAt(path), rule ?? {});
+}
+
+/** `input` is where nearly all fields are, and clients know them without it. */
+function fieldAt(path: readonly string[]): string {
+  const [first, ...rest] = path[0] === "input" && path.length > 1 ? path.slice(1) : path;
+  const steps = rest.map((step) => (/^\d+$/.test(step) ? `[${step}]` : `.${step}`));
+  return fieldOfWire(`${first}${steps.join("")}`);
+}
+
+function mismatch(field: string, rule: Rule): Failure {
+  const { type, minimum: min, maximum: max } = rule;
+  if (min !== undefined && min === max) return failure("type", { field, wanted: min });
+  if (rule.anyOf) {
+    return failure("type", { field, wanted: rule.anyOf.map((choice) => String(choice.const)).join(" or ") });
+  }
+  if (type === "integer" || type === "number") {
+    const wanted = type === "integer" ? "a whole number" : "a number";
+    return min === undefined || max === undefined
+      ? failure("type", { field, wanted })
+      : failure("within", { field, wanted, min, max });
+  }
+  return failure("type", { field, wanted: descriptionOf(rule) });
+}
+
+function descriptionOf(rule: Rule): string {
+  if (rule.type === "boolean") return "true or false";
+  if (rule.type === "object") return "an object";
+  if (rule.type === "array") return `a list of ${rule.maxItems === 1 ? "one string" : "strings"}`;
+  if (rule.pattern !== undefined) return rule.description ?? "a string of another form";
+  const [least, most] = [rule.minLength, rule.maxLength];
+  if (most !== undefined)
+    return `a string of ${least === undefined ? "at most" : `${least} to`} ${most} characters`;
+  return least === undefined ? "a string" : "a string that is not empty";
+}

@@ -1,0 +1,233 @@
+/** Every surface and document has the parameters of an edit as the table has them. */
+import { Command } from "commander";
+import { describe, expect, it } from "vitest";
+import { createEditTool } from "../../src/cli/edit-tool.ts";
+import { addEditCommand } from "../../src/cli/commands/edit-command.ts";
+import { COMMAND, TOOL } from "../../src/cli/surfaces.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { nameOf } from "../../src/errors.ts";
+import {
+  EDIT_PARAMETERS,
+  type EditParameter,
+  fieldOfWire,
+  flagOf,
+  rangeText,
+  WIRE,
+} from "../../src/engine/edit-parameters.ts";
+import { type EditRequest, resolveRequest } from "../../src/engine/request.ts";
+import { imageEditSchema } from "../../src/server/openai/schemas.ts";
+import { editInputSchema } from "../../src/server/schemas.ts";
+import { codeIn, pageOf, rowsOf, sectionsOf } from "../documents/pages.ts";
+
+const parameters = Object.entries<EditParameter>(EDIT_PARAMETERS);
+const numbers = parameters.flatMap(([field, parameter]) =>
+  parameter.type === "integer" || parameter.type === "number" ? ([[field, parameter]] as const) : [],
+);
+const request = { image: new Uint8Array(), prompt: "Make it night" };
+const resolve = (fields: Record<string, unknown>) =>
+  resolveRequest({ ...request, ...fields } as EditRequest) as unknown as Record<string, unknown>;
+
+interface JsonSchema {
+  type?: string;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  maxItems?: number;
+  default?: unknown;
+  description?: string;
+  anyOf?: { const: string }[];
+  enum?: string[];
+  items?: { properties: Record<string, JsonSchema> };
+}
+
+describe("the library", () => {
+  it.each(numbers)(
+    "takes %s in its range alone, and has its default",
+    (field, { type, min, max, ...rest }) => {
+      if (field !== "seed") expect(resolve({})[field]).toBe(rest.default);
+      for (const value of [min, max]) {
+        if (!(field === "seed" && value === rest.default))
+          expect(resolve({ [field]: value })[field]).toBe(value);
+      }
+      const wrong = [
+        min - 1,
+        max + (max < 100 ? 1 : 2),
+        Number.NaN,
+        ...(type === "integer" ? [min + 0.5] : []),
+      ];
+      for (const value of wrong) expect(() => resolve({ [field]: value })).toThrow(`${field} must be`);
+    },
+  );
+
+  it.each(["prompt", "negativePrompt"] as const)("takes as many characters in %s", (field) => {
+    const { max } = EDIT_PARAMETERS[field];
+    expect(resolve({ [field]: "é".repeat(max) })[field]).toHaveLength(max);
+    expect(() => resolve({ [field]: "é".repeat(max + 1) })).toThrow(`at most ${max} characters`);
+  });
+
+  it("has the other defaults and ranges", () => {
+    const { format, isSafetyChecked, isUnchangedKept, negativePrompt, size, loras } = EDIT_PARAMETERS;
+    expect(resolve({})).toMatchObject({
+      format: format.default,
+      isSafetyChecked: isSafetyChecked.default,
+      isUnchangedKept: isUnchangedKept.default,
+      negativePrompt: negativePrompt.default,
+      loras: [],
+    });
+    for (const side of [size.min - 1, size.max + 1]) {
+      expect(() => resolve({ size: { width: side, height: 64 } })).toThrow(`from ${size.min} to ${size.max}`);
+    }
+    const one = { name: "ink" };
+    expect(resolve({ loras: [one] })["loras"]).toEqual([{ ...one, scale: loras.scale.default }]);
+    expect(() => resolve({ loras: Array.from({ length: loras.max + 1 }, () => one) })).toThrow("at most");
+    expect(() => resolve({ loras: [{ ...one, scale: loras.scale.max + 1 }] })).toThrow("loras[0].scale");
+  });
+});
+
+describe.each([
+  ["the wire", editInputSchema(readConfig({})).properties],
+  ["OpenAI's routes", imageEditSchema(readConfig({})).properties],
+] as const)("%s", (surface, properties) => {
+  const schemas = properties as unknown as Record<string, JsonSchema>;
+
+  it.each(parameters)("has %s by its names, with its range, default and sentence", (_, parameter) => {
+    const { type, wire, aliases = [], description } = parameter;
+    if (type === "image" && surface !== "the wire") return;
+    const schema = schemas[wire]!;
+    for (const alias of aliases) expect(schemas[alias]?.description).toBe(`Another name of \`${wire}\`.`);
+    if (type !== "size") expect(schema.description).toContain(description);
+    if (type === "integer" || type === "number") {
+      const { min, max, default: byDefault } = parameter;
+      expect(schema).toMatchObject({ type, minimum: min, maximum: max, default: byDefault });
+      for (const alias of aliases) expect(schemas[alias]).toMatchObject({ minimum: min, maximum: max });
+    } else if (type === "string") {
+      expect(schema).toMatchObject({ type, maxLength: parameter.max });
+      expect(schema.default).toBe(parameter.default);
+    } else if (type === "boolean") expect(schema).toMatchObject({ type, default: parameter.default });
+    else if (type === "choice") {
+      expect(schema.default).toBe(parameter.default);
+      expect(schema.anyOf!.map((choice) => choice.const)).toEqual([...parameter.choices, "jpg"]);
+    } else if (type === "loras") {
+      const { min, max, default: byDefault } = parameter.scale;
+      expect(schema.maxItems).toBe(parameter.max);
+      expect(schema.items!.properties["scale"]).toMatchObject({
+        minimum: min,
+        maximum: max,
+        default: byDefault,
+      });
+    }
+  });
+
+  it("has the default size", () => {
+    const { width, height } = EDIT_PARAMETERS.size.wireDefault;
+    const { default: byDefault, description } = schemas["size"]!;
+    expect(`${String(byDefault)} ${description}`).toMatch(new RegExp(`${width}[x*]${height}`));
+  });
+});
+
+describe("the command", () => {
+  const program = new Command();
+  addEditCommand(program, { signal: new AbortController().signal, setStopSentence: () => {} });
+  const options = program.commands[0]!.options;
+
+  it.each(parameters.filter(([, { flag }]) => flag))(
+    "has a flag for %s, with its range and default",
+    (_, parameter) => {
+      const option = options.find(({ flags }) => flags === parameter.flag)!;
+      expect(option, parameter.flag).toBeDefined();
+      if ("min" in parameter && parameter.max !== Number.MAX_SAFE_INTEGER && parameter.type !== "string") {
+        expect(option.description).toContain(rangeText(parameter));
+      }
+      if (parameter.type === "integer" || parameter.type === "number") {
+        expect(option.description).toContain(`(default: ${parameter.default})`);
+      }
+      if (parameter.type === "loras") {
+        expect(option.description).toContain(
+          `${rangeText(parameter.scale)} (default: ${parameter.scale.default})`,
+        );
+        expect(option.description).toContain(`up to ${parameter.max} times`);
+      }
+    },
+  );
+});
+
+describe("the tool of retouch mcp", () => {
+  const unused = () => Promise.reject(new Error("not called"));
+  const { definition } = createEditTool({
+    load: unused,
+    loras: ["ink"],
+    access: { client: { get: unused, post: unused }, open: unused },
+    results: { check: unused, write: unused },
+  });
+  const schemas = definition.inputSchema.properties as unknown as Record<string, JsonSchema>;
+
+  it.each(parameters.filter(([, { tool }]) => tool))("has an argument for %s", (_, parameter) => {
+    const schema = schemas[parameter.tool!]!;
+    if (parameter.type === "integer" || parameter.type === "number") {
+      const { type, min, max, default: byDefault, description } = parameter;
+      expect(schema).toEqual({ type, minimum: min, maximum: max, default: byDefault, description });
+    } else if (parameter.type === "choice") expect(schema.enum).toEqual(parameter.choices);
+    else if (parameter.type === "size") expect(schema.description).toContain(rangeText(parameter));
+    else if (parameter.type === "loras") {
+      const { min, max, default: byDefault } = parameter.scale;
+      expect(schema.maxItems).toBe(parameter.max);
+      expect(schema.items!.properties["scale"]).toMatchObject({
+        minimum: min,
+        maximum: max,
+        default: byDefault,
+      });
+    } else expect(schema.type).toBe(parameter.type === "boolean" ? "boolean" : "string");
+  });
+});
+
+describe("a failure's field", () => {
+  it.each(parameters)("%s is worded with each surface's name", (field, parameter) => {
+    expect(nameOf(field, WIRE)).toBe(parameter.wire);
+    expect(fieldOfWire(parameter.wire)).toBe(field);
+    if (parameter.flag) expect(nameOf(field, COMMAND)).toBe(flagOf(parameter));
+    if (parameter.tool) expect(nameOf(field, TOOL)).toBe(parameter.tool);
+  });
+});
+
+describe("the documents", () => {
+  const input = rowsOf(sectionsOf(pageOf("docs/http.md")).get("Submitting")!);
+  const flags = rowsOf(sectionsOf(pageOf("docs/cli.md")).get("retouch edit")!);
+  const bare = (cell: string): string => cell.replaceAll("`", "");
+  /** Numbers as a reader has them, with commas or without. */
+  const said = (cell: string): string => cell.replaceAll(",", "");
+
+  it.each(parameters)("have %s in http.md with its range and default", (_, parameter) => {
+    const [, byDefault, accepts] = input.find(([names]) => codeIn(names!)[0] === parameter.wire)!;
+    if (parameter.type === "integer" || parameter.type === "number") {
+      expect(bare(byDefault!)).toBe(String(parameter.default));
+      const min = parameter.wire === "seed" ? 0 : parameter.min;
+      expect(said(accepts!)).toContain(rangeText({ min, max: parameter.max }));
+    } else if (parameter.type === "boolean" || parameter.type === "choice") {
+      expect(bare(byDefault!)).toBe(String(parameter.default));
+    } else if (parameter.type === "string" && parameter.min > 0) {
+      expect(said(accepts!)).toContain(rangeText(parameter));
+    } else if (parameter.type === "size") {
+      const { width, height } = parameter.wireDefault;
+      expect(bare(byDefault!)).toBe(`${width}*${height}`);
+    } else if (parameter.type === "loras") {
+      expect(accepts).toContain(`up to ${parameter.max} of`);
+      expect(accepts).toContain(
+        `scale ${rangeText(parameter.scale)}, ${parameter.scale.default} without one`,
+      );
+    }
+  });
+
+  it.each(parameters.filter(([, { flag }]) => flag))("have %s in cli.md as well", (_, parameter) => {
+    const [, byDefault, meaning] = flags.find(([flag]) => bare(flag!) === parameter.flag)!;
+    if (parameter.type === "integer" || parameter.type === "number") {
+      expect(byDefault).toBe(String(parameter.default));
+      if (parameter.max !== Number.MAX_SAFE_INTEGER) expect(meaning).toContain(rangeText(parameter));
+    } else if (parameter.type === "size") expect(meaning).toContain(rangeText(parameter));
+    else if (parameter.type === "loras") {
+      expect(meaning).toContain(
+        `${rangeText(parameter.scale)} (${parameter.scale.default} without one); up to ${parameter.max} times`,
+      );
+    }
+  });
+});
