@@ -164,6 +164,17 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
   `,
   // Why a job failed, as data: its sentence has the wire's names, and other interfaces have their own.
   (schema) => `alter table ${schema}.jobs add column failure jsonb;`,
+  // Several images of an edit, and which jobs wait for one of theirs.
+  (schema) => `
+    alter table ${schema}.jobs add column awaits_images boolean not null default false;
+    update ${schema}.jobs
+       set edit = (edit - 'image') || jsonb_build_object('images', jsonb_build_array(edit -> 'image')),
+           awaits_images = edit -> 'image' ->> 'kind' = 'url'
+     where edit ? 'image';
+    drop index ${schema}.jobs_without_source;
+    create index jobs_without_source on ${schema}.jobs (is_low_priority, turn, submitted_at)
+      where status = 'queued' and awaits_images;
+  `,
 ];
 
 /** One number for all schemas: two servers that start at once wait for each other. */

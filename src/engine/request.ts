@@ -14,10 +14,15 @@ export interface Size {
   height: number;
 }
 
-/** One edit: a picture and an instruction, with every other field optional. */
+/** One edit: an image and an instruction, with every other field optional. */
 export interface EditRequest {
-  /** The picture: encoded bytes (JPEG, PNG, WebP, AVIF, GIF or TIFF). `readImageSource` gets them from a path or an address. */
-  image: Uint8Array;
+  /**
+   * The image: encoded bytes (JPEG, PNG, WebP, AVIF, GIF or TIFF), which `readImageSource` gets from a path or a URL. Or
+   * several, for a model that takes as many.
+   */
+  image: Uint8Array | readonly Uint8Array[];
+  /** An image that is white where the first one may change, for a model that takes a mask. @default none */
+  mask?: Uint8Array | undefined;
   /** What to change, 1 to 4,000 characters. */
   prompt: string;
   /** What to steer away from; costs a second pass a step. Blank means none. @default "" */
@@ -57,6 +62,7 @@ export interface ResolvedRequest {
   loras: readonly LoraUse[];
 }
 
+const IMAGE_BYTES = "the bytes of an image in a Uint8Array; readImageSource gets them from a path";
 const MAX_SHOWN_CHARACTERS = 100;
 const MAX_RANDOM_SEED = 2 ** 32;
 
@@ -68,16 +74,17 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
   const { prompt, negativePrompt, trueCfgScale, numSteps, guidance, seed, format, loras } = EDIT_PARAMETERS;
   const {
     image,
+    mask,
     size,
     format: wanted = format.default,
     isSafetyChecked = EDIT_PARAMETERS.isSafetyChecked.default,
     isUnchangedKept = EDIT_PARAMETERS.isUnchangedKept.default,
   } = request;
-  if (!isUint8Array(image)) {
-    throw invalid("type", {
-      field: "image",
-      wanted: "the bytes of an image in a Uint8Array; readImageSource gets them from a path",
-    });
+  for (const [field, bytes] of [
+    ...imagesOf({ image }).map((one) => ["image", one] as const),
+    ...(mask === undefined ? [] : [["mask", mask] as const]),
+  ]) {
+    if (!isUint8Array(bytes)) throw invalid("type", { field, wanted: IMAGE_BYTES });
   }
   if (!format.choices.includes(wanted)) {
     throw invalid("oneOf", {
@@ -109,6 +116,10 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
     loras: lorasWithin(request.loras ?? [], loras),
   };
 }
+
+/** The images of a request, in their order: the first one is edited, others are looked at as well. */
+export const imagesOf = ({ image }: Pick<EditRequest, "image">): readonly Uint8Array[] =>
+  Array.isArray(image) ? image : [image as Uint8Array];
 
 /** The seed that an edit is made with: without one of the caller's, one at random. */
 export const chosenSeed = (seed: number): number =>

@@ -1,5 +1,5 @@
 /** One edit of an engine: from the encoded images to the encoded result. */
-import { failure, RetouchError } from "../errors.ts";
+import { failure, invalid, RetouchError } from "../errors.ts";
 import { decodePicture } from "../images/decode.ts";
 import { encodePicture, type OutputFormat } from "../images/encode.ts";
 import { editMetadata } from "../images/metadata.ts";
@@ -11,7 +11,7 @@ import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
 import type { Kept } from "./keep-unchanged.ts";
 import type { Editor, EditStep } from "./model.ts";
-import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
+import { type EditRequest, imagesOf, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
 
 /** Every parameter that was in effect. */
 export interface EditParameters extends Omit<ResolvedRequest, "size" | "negativePrompt" | "trueCfgScale"> {
@@ -70,19 +70,19 @@ export interface EditTools {
 }
 
 export async function runEdit(
-  { editor, modelName, loras, maxPixels, isCheckRequired, isPromptInMetadata, ...tools }: EditTools,
+  { editor, pipeline, modelName, loras, maxPixels, isCheckRequired, isPromptInMetadata, ...tools }: EditTools,
   request: EditRequest,
   { signal, onStep, isSketched }: EditOptions,
 ): Promise<EditResult> {
   const started = performance.now();
   const resolved = resolveRequest(request);
-  const source = await decodePicture(request.image, { maxPixels });
+  const { images, mask } = await decodeImages(request, pipeline, maxPixels);
   const chosenLoras = await loras.choose(resolved.loras);
   const checker = isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
   // A checker that cannot be loaded is better known before the edit than after it.
   await checker?.prepare();
 
-  const steps = editor.edit([source], resolved, { signal, isSketched, loras: chosenLoras });
+  const steps = editor.edit(images, resolved, { mask, signal, isSketched, loras: chosenLoras });
   let next = await steps.next();
   let denoiseSeconds = 0;
   while (!next.done) {
@@ -122,6 +122,26 @@ export async function runEdit(
     safety,
     seconds: { total: (performance.now() - started) / 1000, denoise: denoiseSeconds },
   };
+}
+
+/** @throws RetouchError INVALID_PARAMETER for what the pipeline does not take; IMAGE_* */
+async function decodeImages(
+  request: EditRequest,
+  { maxImages, takesMask }: Pipeline,
+  maxPixels: number | undefined,
+): Promise<{ images: readonly Picture[]; mask: Picture | undefined }> {
+  const given = imagesOf(request);
+  if (given.length === 0) throw invalid("missing", { field: "image" });
+  if (given.length > maxImages) {
+    const choices = maxImages === 1 ? "one image" : `at most ${maxImages} images`;
+    throw invalid("oneOf", { field: "image", choices, given: given.length });
+  }
+  if (request.mask !== undefined && !takesMask) {
+    throw invalid("unsupported", { field: "mask", reason: "the model of this checkpoint takes none" });
+  }
+  const images: Picture[] = [];
+  for (const bytes of given) images.push(await decodePicture(bytes, { maxPixels }));
+  return { images, mask: request.mask && (await decodePicture(request.mask, { maxPixels })) };
 }
 
 /** What the checker says about a result that may be handed out. @throws RetouchError OUTPUT_FLAGGED */

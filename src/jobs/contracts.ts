@@ -5,9 +5,11 @@ import type {
   Job,
   JobChunk,
   JobFailure,
+  JobImages,
   JobOutcome,
   JobProgress,
   NewJob,
+  StoredSource,
   WorkerRecord,
   WorkerSpeed,
 } from "./job.ts";
@@ -100,17 +102,20 @@ export interface WorkQueue {
   claim(workerId: string): Promise<ClaimedJob | undefined>;
   /** Calls back whenever a job may be waiting. @returns a function that ends it */
   onQueued(listener: () => void): () => void;
-  /** Takes the next picture that is to be downloaded, where this worker has not `maxOfKey` of its key in hand already. */
+  /** Takes the next job with images to download, where this worker has not `maxOfKey` of its key in hand already. */
   claimSource(workerId: string, options: { maxOfKey: number }): Promise<ClaimedSource | undefined>;
   /** Calls back whenever a picture may be to be downloaded. @returns a function that ends it */
   onSource(listener: () => void): () => void;
   /** Whether the download is still this worker's to make. */
   holdsSource(source: ClaimedSource, workerId: string): Promise<boolean>;
-  /** Queues the job for a worker, its picture now being in the storage. */
+  /**
+   * Queues the job for a worker, now that its images are in the storage.
+   * @param sources those that were stored for it
+   */
   keepSource(
     source: ClaimedSource,
     workerId: string,
-    stored: { key: string; bytes: number },
+    kept: JobImages & { sources: readonly StoredSource[] },
   ): Promise<boolean>;
   /** Ends the job as failed. */
   failSource(source: ClaimedSource, workerId: string, reason: JobFailure): Promise<boolean>;

@@ -42,10 +42,20 @@ export interface RequestBucket {
   objectPath?: string | undefined;
 }
 
+/** What an edit looks at: as many images as the model family takes, and where the first one may change. */
+export interface JobImages {
+  images: readonly JobImage[];
+  /** White where the first image may change; without one, all of it may. */
+  mask?: JobImage | undefined;
+}
+
+/** Whether any of them is still to be downloaded. */
+export const isAwaited = ({ images, mask }: JobImages): boolean =>
+  [...images, mask].some((image) => image?.kind === "url");
+
 /** What is to be done, checked and with every default filled in; the seed is chosen at submission. */
-export interface JobEdit extends ResolvedRequest {
+export interface JobEdit extends ResolvedRequest, JobImages {
   size: Size;
-  image: JobImage;
   isSafetyChecked: boolean;
   /** Whether the result goes out as a data URL in place of an address. */
   isInlineResult: boolean;
@@ -140,8 +150,8 @@ export interface NewJob {
   keyId: string;
   isSync: boolean;
   edit: JobEdit;
-  /** Size of the picture that was stored for this job alone; without it, none was. */
-  sourceBytes?: number | undefined;
+  /** Images that were stored for this job alone. */
+  sources: readonly StoredSource[];
   policy: JobPolicy;
   webhook?: string | undefined;
   baseUrl: string;
@@ -158,13 +168,18 @@ export interface ClaimedJob {
   executionTimeoutMs?: number | undefined;
 }
 
-/** A picture that is to be downloaded before its job may run, in the hands of a worker. */
-export interface ClaimedSource {
+/** An image that is kept for one job. */
+export interface StoredSource {
+  key: string;
+  bytes: number;
+}
+
+/** Images that are to be downloaded before their job may run, in the hands of a worker. */
+export interface ClaimedSource extends JobImages {
   /** Of the job. */
   id: string;
   /** 1 for the first download; names it in every later call. */
   tries: number;
-  url: string;
 }
 
 /** Why a job failed. */

@@ -5,7 +5,7 @@ import { RetouchError } from "../errors.ts";
 import { randomUUID } from "node:crypto";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
-import { isEnded, type Job, type JobImage, statusesBefore } from "./job.ts";
+import { isEnded, type Job, statusesBefore } from "./job.ts";
 import { admitBytes, admitJob, createKeyUses, fullOfKey, hasRoom, queueLimitOf } from "./key-use.ts";
 import { listDeliveries, listUsage } from "./records.ts";
 import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
@@ -82,7 +82,7 @@ export function createJobs(context: JobsContext): Jobs {
       const queueId = randomUUID();
       const retried = await database.transaction(async (sql) => {
         const [row] = await sql.query<
-          JobRow & { is_low_priority: boolean; turn: number; image_kind: JobImage["kind"] }
+          JobRow & { is_low_priority: boolean; turn: number; awaits_images: boolean }
         >(
           `with queued as (
              update ${schema}.jobs
@@ -97,7 +97,7 @@ export function createJobs(context: JobsContext): Jobs {
            dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id),
            counted as (update ${schema}.counters set value = value + 1
                         where name = 'retried' and exists (select from queued))
-           select ${JOB_COLUMNS}, is_low_priority, turn, edit -> 'image' ->> 'kind' as image_kind,
+           select ${JOB_COLUMNS}, is_low_priority, turn, awaits_images,
                   pg_notify($5, $6), pg_notify($5, $7) from queued`,
           [
             id,
@@ -110,7 +110,7 @@ export function createJobs(context: JobsContext): Jobs {
             limit,
           ],
         );
-        if (row?.image_kind === "stored") {
+        if (row && !row.awaits_images) {
           await queue.send(sql, queueId, { isLowPriority: row.is_low_priority, turn: row.turn });
         }
         return row && rowToJob(row);

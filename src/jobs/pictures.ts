@@ -8,6 +8,10 @@ const BATCH = 100;
 /** After a deletion that failed. */
 const RETRY_MS = 60_000;
 
+/** Rows (storage_key, bytes) of images that are kept, from two lists of the same length: for a statement's `from`. */
+export const storedRows = (keys: string, bytes: string): string =>
+  `unnest(${keys}::text[], ${bytes}::bigint[]) as stored (storage_key, bytes)`;
+
 /** Counts the stored result of a completed job. */
 export async function countResult(context: JobsContext, sql: Sql, { keyId, result }: Job): Promise<void> {
   if (result?.image.kind !== "stored") return;

@@ -8,7 +8,8 @@ import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
-import type { ClaimedSource, JobImage } from "./job.ts";
+import type { ClaimedSource, JobImage, JobImages, StoredSource } from "./job.ts";
+import { storedRows } from "./pictures.ts";
 
 type Sources = Pick<
   WorkQueue,
@@ -30,12 +31,12 @@ export function createSources(context: JobsContext): Sources {
 
   return {
     async claimSource(workerId, { maxOfKey }) {
-      const [row] = await database.query<ClaimedSource>(
+      const [row] = await database.query<ClaimedSource & { mask: JobImage | null }>(
         `update ${schema}.jobs
             set source_worker = $1, source_tries = source_tries + 1, source_started_at = clock_timestamp()
           where id = (
             select id from ${schema}.jobs as waiting
-             where status = 'queued' and edit -> 'image' ->> 'kind' = 'url' and expires_at > clock_timestamp()
+             where status = 'queued' and awaits_images and expires_at > clock_timestamp()
                and (source_worker is null
                     or source_started_at < clock_timestamp() - $4 * interval '1 millisecond'
                     or source_worker not in (
@@ -44,10 +45,10 @@ export function createSources(context: JobsContext): Sources {
                  select count(*) from ${schema}.jobs as held
                   where held.key_id = waiting.key_id and held.status = 'queued' and held.source_worker = $1)
              order by is_low_priority, turn, submitted_at limit 1 for update skip locked)
-          returning id, source_tries as tries, edit -> 'image' ->> 'url' as url`,
+          returning id, source_tries as tries, edit -> 'images' as images, edit -> 'mask' as mask`,
         [workerId, maxOfKey, settings.leaseMs, FORGOTTEN_MS],
       );
-      return row;
+      return row && { ...row, mask: row.mask ?? undefined };
     },
 
     onSource: (listener) => events.on("source", undefined, listener),
@@ -60,8 +61,8 @@ export function createSources(context: JobsContext): Sources {
       return rows.length > 0;
     },
 
-    keepSource: (source, workerId, stored) =>
-      database.transaction((sql) => keep(context, sql, holderOf(source, workerId), stored)),
+    keepSource: (source, workerId, kept) =>
+      database.transaction((sql) => keep(context, sql, holderOf(source, workerId), kept)),
 
     failSource: (source, workerId, reason) =>
       database.transaction(async (sql) => {
@@ -91,17 +92,25 @@ async function keep(
   context: JobsContext,
   sql: Sql,
   holder: readonly unknown[],
-  { key, bytes }: { key: string; bytes: number },
+  { images, mask, sources }: JobImages & { sources: readonly StoredSource[] },
 ): Promise<boolean> {
   const schema = schemaOf(context);
-  const image: JobImage = { kind: "stored", key };
   const [row] = await sql.query<{ queue_id: string; is_low_priority: boolean; turn: number }>(
     `with kept as (
-       update ${schema}.jobs set edit = jsonb_set(edit, '{image}', $4), source_worker = null
+       update ${schema}.jobs set edit = edit || $4, awaits_images = false, source_worker = null
         where ${HELD} returning id, key_id, queue_id, is_low_priority, turn),
-     counted as (insert into ${schema}.pictures (storage_key, key_id, bytes, job_id) select $5, key_id, $6, id from kept)
+     counted as (
+       insert into ${schema}.pictures (storage_key, key_id, bytes, job_id)
+       select storage_key, key_id, bytes, id from kept, ${storedRows("$5", "$6")})
      select queue_id, is_low_priority, turn, pg_notify($7, $8) from kept`,
-    [...holder, JSON.stringify(image), key, bytes, channelOf(context), newsOf("queued")],
+    [
+      ...holder,
+      JSON.stringify({ images, mask }),
+      sources.map(({ key }) => key),
+      sources.map(({ bytes }) => bytes),
+      channelOf(context),
+      newsOf("queued"),
+    ],
   );
   if (row === undefined) return false;
   await context.queue.send(sql, row.queue_id, { isLowPriority: row.is_low_priority, turn: row.turn });

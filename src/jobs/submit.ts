@@ -5,8 +5,9 @@ import { failure, RetouchError } from "../errors.ts";
 import { estimateMs } from "../engine/estimate.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import { newsOf } from "./events.ts";
-import type { Job, NewJob } from "./job.ts";
+import { isAwaited, type Job, type NewJob } from "./job.ts";
 import { admitJob, fullOfKey, hasRoom, isNearLimit, type KeyUse, queueLimitOf } from "./key-use.ts";
+import { storedRows } from "./pictures.ts";
 import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
 import { nextTurn } from "./turns.ts";
 import type { Fleet } from "./workers.ts";
@@ -40,8 +41,7 @@ export async function submitJob(
       if (job) return { job, isRepeat: true };
       // Its job was forgotten in between, and the key with it.
     }
-    const { image } = request.edit;
-    const isReady = image.kind === "stored";
+    const isWaiting = isAwaited(request.edit);
     const [row] = await sql.query<JobRow & { turn: number }>(
       insertion(schemaOf(context)),
       [
@@ -58,15 +58,16 @@ export async function submitJob(
         queueId,
         request.idempotency ? context.settings.idempotencyLifetimeMs : null,
         channelOf(context),
-        newsOf(isReady ? "queued" : "source"),
+        newsOf(isWaiting ? "source" : "queued"),
         exactLimit,
-        isReady && request.sourceBytes !== undefined ? image.key : null,
-        request.sourceBytes ?? 0,
+        request.sources.map(({ key }) => key),
+        request.sources.map(({ bytes }) => bytes),
+        isWaiting,
       ],
       { isPlannedOnce: true },
     );
     if (row === undefined) throw fullOfKey(limit + 1);
-    if (isReady) {
+    if (!isWaiting) {
       await context.queue.send(sql, queueId, { ...request.policy, turn: row.turn });
     }
     return { job: rowToJob(row), isRepeat: false };
@@ -76,15 +77,16 @@ export async function submitJob(
 const insertion = (schema: string): string => `
   with made as (
     insert into ${schema}.jobs (id, key_id, is_sync, status, is_low_priority, edit, base_url, webhook, ttl_ms,
-        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at, turn)
+        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at, turn, awaits_images)
     select $1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11,
         clock_timestamp() + $12::bigint * interval '1 millisecond',
         clock_timestamp() + $8::bigint * interval '1 millisecond',
-        ${nextTurn(schema, { keyId: "$2", isLowPriority: "$4" })}
+        ${nextTurn(schema, { keyId: "$2", isLowPriority: "$4" })}, $18
      where ${hasRoom(schema, { keyId: "$2", limit: "$15" })}
     returning *),
   counted as (
-    insert into ${schema}.pictures (storage_key, key_id, bytes, job_id) select $16::text, $2, $17::bigint, id from made where $16::text is not null)
+    insert into ${schema}.pictures (storage_key, key_id, bytes, job_id)
+    select storage_key, $2, bytes, id from made, ${storedRows("$16", "$17")})
   select ${JOB_COLUMNS}, turn, pg_notify($13, $14) from made`;
 
 async function reserve(context: JobsContext, sql: Sql, request: NewJob, id: string): Promise<boolean> {

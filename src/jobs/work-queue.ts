@@ -115,7 +115,7 @@ async function claimNext(context: JobsContext, sql: Sql, workerId: string): Prom
           where id = (select id from ${schema}.jobs where queue_id = $1 for update nowait)
             and status = 'queued' and expires_at > clock_timestamp()
             -- One that an earlier version queued before its picture was there; it comes back with it.
-            and edit -> 'image' ->> 'kind' = 'stored'
+            and not awaits_images
           returning id, attempt, edit, execution_timeout_ms, turn, is_low_priority),
        round as (
          update ${schema}.counters set value = turn from claimed

@@ -1,7 +1,8 @@
 /** From a body that fits its schema to a job: aliases, defaults, and the rules that join several fields. */
 import type { Config } from "../config/settings.ts";
 import { invalid } from "../errors.ts";
-import type { JobEdit, JobPolicy, RequestBucket } from "../jobs/job.ts";
+import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.ts";
+import type { GivenImage } from "./input-image.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
 import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
@@ -21,9 +22,9 @@ export type InputSettings = Pick<
 
 /** A job but for its picture, which is looked at last: it may have to be stored. */
 export interface ParsedBody {
-  edit: Omit<JobEdit, "image">;
-  /** As it was given: a text of the body, or the bytes of a file. */
-  image: string | Uint8Array;
+  edit: Omit<JobEdit, keyof JobImages>;
+  images: readonly GivenImage[];
+  mask?: GivenImage | undefined;
   policy: JobPolicy;
   webhook: string | undefined;
 }
@@ -43,7 +44,7 @@ export function parseBody(
   const image = input.image ?? input.images?.[0];
   if (image === undefined) throw invalid("missing", { field: "image" });
   return {
-    image,
+    images: [image],
     edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress) },
     policy: policyOf(policy, settings, { isSync }),
     webhook: webhookOf(body, isRefusedAddress),
@@ -51,7 +52,7 @@ export function parseBody(
 }
 
 /** An edit with every default filled in. @throws RetouchError INVALID_PARAMETER */
-export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit, "image"> {
+export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit, keyof JobImages> {
   const { negativePrompt, trueCfgScale, numSteps, guidance, seed, format, isUnchangedKept } = EDIT_PARAMETERS;
   if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
   return {

@@ -1,8 +1,8 @@
-/** The picture of a request: kept in the storage where it came inline, found there where it is one of this server's. */
+/** The images of a request: kept in the storage where it came inline, found there where it is one of this server's. */
 import { readFile } from "node:fs/promises";
 import { invalid } from "../errors.ts";
 import { inlineImage, parseImageField } from "../images/image-field.ts";
-import type { JobImage } from "../jobs/job.ts";
+import type { JobImage, JobImages, StoredSource } from "../jobs/job.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
 import { ownPart } from "./origin.ts";
@@ -21,14 +21,53 @@ export interface InputImageOptions {
 
 export interface InputImage {
   image: JobImage;
-  /** Size of what was stored for this request alone; absent where nothing was. */
-  sourceBytes?: number | undefined;
+  /** What was stored for this request alone; absent where nothing was. */
+  source?: StoredSource | undefined;
   /** Deletes what was stored for this request alone; nothing where nothing was. */
   discard(): Promise<void>;
 }
 
 const FILES = "/files/";
 const EXAMPLES = "/examples/";
+
+/** All images of a request. */
+export interface InputImages extends JobImages {
+  sources: readonly StoredSource[];
+  /** Deletes what was stored for this request alone. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Stores or finds the images of a request, all of them or none.
+ * @throws RetouchError as {@link keepInputImage}
+ */
+export async function keepInputImages(
+  options: InputImageOptions,
+  { images, mask }: { images: readonly GivenImage[]; mask?: GivenImage | undefined },
+  origins: readonly string[],
+): Promise<InputImages> {
+  const kept: InputImage[] = [];
+  const discard = async (): Promise<void> => {
+    await Promise.all(kept.map((one) => one.discard()));
+  };
+  try {
+    for (const given of images) kept.push(await keepInputImage(options, given, origins));
+    if (mask !== undefined) kept.push(await keepInputImage(options, mask, origins));
+  } catch (error) {
+    // What cannot be deleted now is swept later.
+    await discard().catch(() => {});
+    throw error;
+  }
+  return {
+    images: kept.slice(0, images.length).map(({ image }) => image),
+    mask: kept[images.length]?.image,
+    sources: kept.flatMap(({ source }) => source ?? []),
+    discard,
+  };
+}
+
+/** A string of the body, or the bytes of a file. */
+export type GivenImage = string | Uint8Array;
 
 /**
  * Stores or finds the picture; an address elsewhere stays one, for the worker.
@@ -38,7 +77,7 @@ const EXAMPLES = "/examples/";
  */
 export async function keepInputImage(
   options: InputImageOptions,
-  given: string | Uint8Array,
+  given: GivenImage,
   origins: readonly string[],
 ): Promise<InputImage> {
   const { maxBytes } = options;
@@ -60,7 +99,8 @@ async function store({ storage, admit }: InputImageOptions, bytes: Uint8Array): 
   await admit(sourceBytes);
   const key = createKey("inputs", "bin");
   await storage.put(key, bytes);
-  return { image: { kind: "stored", key }, sourceBytes, discard: () => storage.delete(key) };
+  const discard = (): Promise<void> => storage.delete(key);
+  return { image: { kind: "stored", key }, source: { key, bytes: sourceBytes }, discard };
 }
 
 const found = (key: string): InputImage => ({ image: { kind: "stored", key }, discard: async () => {} });

@@ -2,7 +2,7 @@
 import { failure, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
 import { encodeMask, encodePreview } from "../images/encode.ts";
-import type { JobEdit, JobProgress, JobResult, ResultImage } from "../jobs/job.ts";
+import type { JobEdit, JobImage, JobProgress, JobResult, ResultImage } from "../jobs/job.ts";
 import { costOf } from "../jobs/price.ts";
 import type { EditStep } from "../engine/model.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -42,9 +42,11 @@ export async function runEditJob(
   onProgress({ step: 0, of: edit.numSteps });
   let reportedAt = performance.now();
   let nextPreviewAt = reportedAt;
-  const bytes = await readSource(dependencies, edit, signal);
+  const images: Uint8Array[] = [];
+  for (const image of edit.images) images.push(await readSource(dependencies, image, "image", signal));
+  const mask = edit.mask && (await readSource(dependencies, edit.mask, "mask", signal));
   const done = await engine.edit(
-    { ...edit, image: bytes },
+    { ...edit, image: images, mask },
     {
       signal,
       isSketched: edit.isPreviewed,
@@ -97,15 +99,16 @@ async function previewOf(step: Pick<EditStep, "sketch">): Promise<string> {
 
 async function readSource(
   { storage }: EditJobDependencies,
-  { image }: JobEdit,
+  image: JobImage,
+  field: "image" | "mask",
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   if (image.kind !== "stored") throw new Error("A job runs when its picture is in the storage.");
-  const unread = failure("about", { field: "image", sentence: "the picture cannot be read at the moment." });
+  const unread = failure("about", { field, sentence: "the image cannot be read at the moment." });
   const stored = await ownStorage(unread, () => untilAborted(storage.get(image.key), signal));
   throwIfAborted(signal);
   if (stored === undefined) {
-    const gone = failure("about", { field: "image", sentence: "the picture is no longer there." });
+    const gone = failure("about", { field, sentence: "the image is no longer there." });
     throw new RetouchError("IMAGE_UNREADABLE", gone);
   }
   return stored.bytes;

@@ -4,7 +4,8 @@ import os from "node:os";
 import type { JobEdit, JobFailure, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
 import { engineEnvironment } from "./engine-environment.ts";
-import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup, StoredSource } from "./protocol.ts";
+import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
+import type { StoredSource } from "../jobs/job.ts";
 
 /** How something ended that was not done. */
 type NotDone =

@@ -4,7 +4,8 @@ import type { HttpClient } from "../net/http-client.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
 import { failure } from "../errors.ts";
 import { aborted, ownStorage, throwIfAborted } from "./failures.ts";
-import type { EngineSetup, StoredSource } from "./protocol.ts";
+import type { StoredSource } from "../jobs/job.ts";
+import type { EngineSetup } from "./protocol.ts";
 
 export interface FetchDependencies {
   storage: Pick<Storage, "put" | "delete">;

@@ -1,6 +1,6 @@
 /** What the worker and its engine process say to each other. Pictures go through the storage, inline results excepted. */
 import type { Price } from "../config/parsers.ts";
-import type { JobEdit, JobFailure, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
+import type { JobEdit, JobFailure, JobProgress, JobResult, StoredSource, WorkerSpeed } from "../jobs/job.ts";
 import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
@@ -28,12 +28,6 @@ export interface EngineSetup {
   imageMaxPixels: number;
   imageTimeoutMs: number;
   price: Price;
-}
-
-/** A picture that was downloaded into the storage. */
-export interface StoredSource {
-  key: string;
-  bytes: number;
 }
 
 /** How long the parts of an edit took, milliseconds. */

@@ -4,7 +4,7 @@
  */
 import { failure, RetouchError } from "../errors.ts";
 import type { WorkQueue } from "../jobs/contracts.ts";
-import type { ClaimedSource } from "../jobs/job.ts";
+import type { ClaimedSource, JobImage, JobImages, StoredSource } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
 import { untilWritten } from "./attempt.ts";
 import type { EngineProcess, FetchOutcome } from "./engine-process.ts";
@@ -48,6 +48,11 @@ const NOT_DOWNLOADED = jobFailureOf(
     }),
   ),
 );
+
+/** What became of all downloads of a job. */
+type AllOutcome =
+  | Exclude<FetchOutcome, { kind: "fetched" }>
+  | ({ kind: "kept"; sources: readonly StoredSource[] } & JobImages);
 
 export function createSourceFetcher(options: SourceFetcherOptions): SourceFetcher {
   const { queue, engine, log, outage, workerId, discardSource } = options;
@@ -96,19 +101,45 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
         .catch(() => {});
     });
     try {
-      await settle(source, await engine.fetch(source.id, source.url, { signal }));
+      await settle(source, await fetchAll(source, signal));
     } finally {
       stopWatching();
     }
   }
 
-  async function settle(source: ClaimedSource, outcome: FetchOutcome): Promise<void> {
-    const write = (work: () => Promise<boolean>) => untilWritten(patience, work);
-    if (outcome.kind === "fetched") {
+  /** Downloads what is still elsewhere, one after the other; where one fails, those before it are deleted. */
+  async function fetchAll({ id, images, mask }: ClaimedSource, signal: AbortSignal): Promise<AllOutcome> {
+    const sources: StoredSource[] = [];
+    const stored: JobImage[] = [];
+    for (const image of mask === undefined ? images : [...images, mask]) {
+      if (image.kind === "stored") {
+        stored.push(image);
+        continue;
+      }
+      const outcome = await engine.fetch(id, image.url, { signal });
+      if (outcome.kind !== "fetched") {
+        await discardAll(sources);
+        return outcome;
+      }
       const { key, bytes } = outcome;
-      const written = await write(() => queue.keepSource(source, workerId, { key, bytes }));
+      sources.push({ key, bytes });
+      stored.push({ kind: "stored", key });
+    }
+    return { kind: "kept", images: stored.slice(0, images.length), mask: stored[images.length], sources };
+  }
+
+  async function discardAll(sources: readonly StoredSource[]): Promise<void> {
+    // What cannot be deleted is found by the sweeper.
+    await Promise.all(sources.map(({ key }) => discardSource(key).catch(() => {})));
+  }
+
+  async function settle(source: ClaimedSource, outcome: AllOutcome): Promise<void> {
+    const write = (work: () => Promise<boolean>) => untilWritten(patience, work);
+    if (outcome.kind === "kept") {
+      const { images, mask, sources } = outcome;
+      const written = await write(() => queue.keepSource(source, workerId, { images, mask, sources }));
       // Where it may have been written all the same, the sweeper looks who needs it.
-      if (written === "refused") await discardSource(key).catch(() => {});
+      if (written === "refused") await discardAll(sources);
     } else if (outcome.kind === "failed") {
       await write(() => queue.failSource(source, workerId, outcome));
     } else if (outcome.kind === "crashed" && source.tries >= MAX_TRIES) {

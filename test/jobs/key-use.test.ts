@@ -70,8 +70,9 @@ describeOnDatabases("what one key may use", (bench) => {
       jobs = jobsWith({ keyQuotaBytes: 10 * MB });
     });
     const store = async (bytes: number): Promise<string> => {
-      const edit = { ...EDIT, image: { kind: "stored", key: `inputs/${Math.random()}.bin` } as const };
-      return (await bench.jobs.submit(newJob({ edit, sourceBytes: bytes }))).job.id;
+      const key = `inputs/${Math.random()}.bin`;
+      const edit = { ...EDIT, images: [{ kind: "stored", key } as const] };
+      return (await bench.jobs.submit(newJob({ edit, sources: [{ key, bytes }] }))).job.id;
     };
     const over = refusal(
       "QUOTA_EXCEEDED",

@@ -127,8 +127,12 @@ describeOnDatabases("maintenance", (bench) => {
 
   describe("when a job can no longer run", () => {
     const submit = async (name: string, changes: Parameters<typeof newJob>[0] = {}): Promise<string> => {
-      const edit = { ...EDIT, image: { kind: "stored", key: `inputs/${name}.bin` } as const };
-      return (await bench.jobs.submit(newJob({ edit, sourceBytes: 7_000_000, ...changes }))).job.id;
+      const key = `inputs/${name}.bin`;
+      const edit = { ...EDIT, images: [{ kind: "stored", key } as const] };
+      const { job } = await bench.jobs.submit(
+        newJob({ edit, sources: [{ key, bytes: 7_000_000 }], ...changes }),
+      );
+      return job.id;
     };
     const run = async (outcome: Parameters<typeof bench.queue.finish>[2]): Promise<void> => {
       const claimed = (await bench.queue.claim("worker-a"))!;
@@ -181,7 +185,7 @@ describeOnDatabases("maintenance", (bench) => {
     });
 
     it("leaves a picture alone that is the result of another edit", async () => {
-      const edit = { ...EDIT, image: { kind: "stored", key: "outputs/earlier.png" } as const };
+      const edit = { ...EDIT, images: [{ kind: "stored", key: "outputs/earlier.png" } as const] };
       await bench.jobs.submit(newJob({ edit }));
       await run({ status: "completed", result: resultOf() });
       await bench.age(2000);

@@ -5,10 +5,16 @@ import { describeOnDatabases, EDIT, newJob, policy, resultOf } from "../support/
 
 const url = (name: string): string => `http://pictures.example/${name}.png`;
 const ALL = { maxOfKey: 100 };
+/** Of the only image. */
+const urlOf = ({ images }: ClaimedSource): string => (images[0] as { url: string }).url;
+const kept = (...keys: string[]) => ({
+  images: keys.map((key) => ({ kind: "stored", key }) as const),
+  sources: keys.map((key) => ({ key, bytes: 5 })),
+});
 
 describeOnDatabases("a job whose picture is an address", (bench) => {
   const submit = async (name: string, changes: Partial<NewJob> = {}): Promise<string> => {
-    const edit = { ...EDIT, image: { kind: "url", url: url(name) } as const };
+    const edit = { ...EDIT, images: [{ kind: "url", url: url(name) } as const] };
     return (await bench.jobs.submit(newJob({ edit, keyId: `key-${name[0]}`, ...changes }))).job.id;
   };
   /** By a worker that gives signs of life. */
@@ -22,17 +28,40 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
     const id = await submit("a1");
     expect(await bench.queue.claim("worker-a")).toBeUndefined();
     const source = (await claim())!;
-    expect(source).toEqual({ id, tries: 1, url: url("a1") });
+    expect(source).toEqual({ id, tries: 1, images: [{ kind: "url", url: url("a1") }] });
     expect(await find(id)).toMatchObject({ status: "queued" });
     expect(await bench.queue.holdsSource(source, "worker-a")).toBe(true);
-    expect(await bench.queue.keepSource(source, "worker-a", { key: "inputs/a1.bin", bytes: 5 })).toBe(true);
-    expect(await bench.queue.keepSource(source, "worker-a", { key: "inputs/a2.bin", bytes: 5 })).toBe(false);
+    expect(await bench.queue.keepSource(source, "worker-a", kept("inputs/a1.bin"))).toBe(true);
+    expect(await bench.queue.keepSource(source, "worker-a", kept("inputs/a2.bin"))).toBe(false);
     expect(await bench.other.queue.claim("worker-b")).toMatchObject({
       id,
       attempt: 1,
-      edit: { ...EDIT, image: { kind: "stored", key: "inputs/a1.bin" } },
+      edit: { ...EDIT, images: [{ kind: "stored", key: "inputs/a1.bin" }] },
     });
     expect(await claim()).toBeUndefined();
+  });
+
+  it("waits for all of its images and its mask, of which some may be there", async () => {
+    const [there, away] = [
+      { kind: "stored", key: "outputs/a.png" },
+      { kind: "url", url: url("a2") },
+    ] as const;
+    const edit = { ...EDIT, images: [there, away], mask: { kind: "url", url: url("mask") } as const };
+    const { job } = await bench.jobs.submit(newJob({ edit }));
+    const source = (await claim())!;
+    expect(source).toEqual({ id: job.id, tries: 1, images: edit.images, mask: edit.mask });
+    const [first, mask] = ["inputs/a2.bin", "inputs/mask.bin"].map(
+      (key) => ({ kind: "stored", key }) as const,
+    );
+    const sources = [first!, mask!].map(({ key }) => ({ key, bytes: 5 }));
+    const images = [there, first!];
+    expect(await bench.queue.keepSource(source, "worker-a", { images, mask, sources })).toBe(true);
+    expect(await bench.queue.claim("worker-a")).toMatchObject({ edit: { images, mask } });
+    const counted = await bench.database.query<{ storage_key: string }>(
+      `select storage_key from ${bench.schema}.pictures where job_id = $1 order by storage_key`,
+      [job.id],
+    );
+    expect(counted.map((row) => row.storage_key)).toEqual(sources.map(({ key }) => key));
   });
 
   it("fails in a sentence, with all that the end of a job tells", async () => {
@@ -59,7 +88,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
     const source = (await claim())!;
     const { job } = await bench.jobs.submit(newJob({ keyId: "key-a" }));
     const { job: other } = await bench.jobs.submit(newJob({ keyId: "key-b" }));
-    await bench.queue.keepSource(source, "worker-a", { key: "inputs/a1.bin", bytes: 5 });
+    await bench.queue.keepSource(source, "worker-a", kept("inputs/a1.bin"));
     const order: string[] = [];
     for (let claimed; (claimed = await bench.queue.claim("worker-a"));) order.push(claimed.id);
     expect(order).toEqual([other.id, slow, job.id]);
@@ -71,9 +100,9 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       await submit("b1");
       await submit("b2", policy({ isLowPriority: true }));
       const urls = [];
-      for (let source; (source = await claim("worker-a", { maxOfKey: 2 }));) urls.push(source.url);
+      for (let source; (source = await claim("worker-a", { maxOfKey: 2 }));) urls.push(urlOf(source));
       expect(urls).toEqual(["a1", "b1", "a2", "b2"].map(url));
-      expect((await claim("worker-b", { maxOfKey: 2 }))?.url).toBe(url("a3"));
+      expect(urlOf((await claim("worker-b", { maxOfKey: 2 }))!)).toBe(url("a3"));
     });
 
     it("once, however many ask at the same moment", async () => {
@@ -86,9 +115,9 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
             : bench.other.queue.claimSource("worker-b", ALL),
         ),
       );
-      const urls = claims.flatMap((source) => source?.url ?? []);
+      const urls = claims.flatMap((source) => (source ? urlOf(source) : []));
       expect(new Set(urls).size).toBe(urls.length);
-      while (urls.length < 4) urls.push((await claim())!.url);
+      while (urls.length < 4) urls.push(urlOf((await claim())!));
       expect(urls.toSorted()).toEqual(["a1", "b1", "c1", "d1"].map(url));
     });
 
@@ -98,7 +127,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       expect(await claim("worker-b")).toBeUndefined();
       await bench.age(61);
       expect(await claim("worker-b")).toEqual({ id, tries: 2, url: url("a1") });
-      expect(await bench.queue.keepSource(lost, "worker-a", { key: "inputs/a1.bin", bytes: 5 })).toBe(false);
+      expect(await bench.queue.keepSource(lost, "worker-a", kept("inputs/a1.bin"))).toBe(false);
       expect(await bench.queue.releaseSource(lost, "worker-a")).toBe(false);
       expect(await bench.queue.failSource(lost, "worker-a", { error: "It failed." })).toBe(false);
     });
@@ -122,9 +151,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       const source = (await claim())!;
       await bench.jobs.cancel(cancelled, "key-a");
       expect(await bench.queue.holdsSource(source, "worker-a")).toBe(false);
-      expect(await bench.queue.keepSource(source, "worker-a", { key: "inputs/a1.bin", bytes: 5 })).toBe(
-        false,
-      );
+      expect(await bench.queue.keepSource(source, "worker-a", kept("inputs/a1.bin"))).toBe(false);
       await submit("b1");
       expect(await bench.jobs.purge("key-b")).toBe(1);
       await submit("c1", policy({ ttlMs: 10_000 }));
@@ -143,7 +170,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       expect(await bench.queue.claim("worker-a")).toBeUndefined();
       const source = (await claim())!;
       expect(source).toMatchObject({ id, tries: 1 });
-      await bench.queue.keepSource(source, "worker-a", { key: "inputs/a1.bin", bytes: 5 });
+      await bench.queue.keepSource(source, "worker-a", kept("inputs/a1.bin"));
       const claimed = (await bench.queue.claim("worker-a"))!;
       await bench.queue.finish(claimed, "worker-a", { status: "failed", error: "It failed." });
       await bench.jobs.retry(id, "key-a");
@@ -159,7 +186,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       onError: (error) => expect.unreachable(String(error)),
     });
     await submit("a1");
-    await bench.queue.keepSource((await claim())!, "worker-a", { key: "inputs/a1.bin", bytes: 5 });
+    await bench.queue.keepSource((await claim())!, "worker-a", kept("inputs/a1.bin"));
     const claimed = (await bench.queue.claim("worker-a"))!;
     await maintenance.run();
     expect(deleted).toEqual([]);
@@ -177,7 +204,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
     );
     await context.queue.send(bench.database, row!.queue_id, { isLowPriority: false, turn: 0 });
     expect(await bench.queue.claim("worker-a")).toBeUndefined();
-    await bench.queue.keepSource((await claim())!, "worker-a", { key: "inputs/a1.bin", bytes: 5 });
+    await bench.queue.keepSource((await claim())!, "worker-a", kept("inputs/a1.bin"));
     expect(await bench.queue.claim("worker-a")).toMatchObject({ id });
   });
 });

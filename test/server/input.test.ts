@@ -50,7 +50,7 @@ describe("an input", () => {
       isPreviewed: false,
       isUnchangedKept: false,
       loras: [],
-      image: { kind: "url", url: INPUT.image },
+      images: [{ kind: "url", url: INPUT.image }],
       bucket: undefined,
     });
     expect(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32).toBe(true);
@@ -107,7 +107,7 @@ describe("an input", () => {
     expect((await call("POST", "/run", { body })).statusCode).toBe(200);
     expect(jobs.submitted[0]!.edit).toMatchObject({
       numSteps: 28,
-      image: { kind: "url", url: "https://a.example/b.png" },
+      images: [{ kind: "url", url: "https://a.example/b.png" }],
     });
   });
 

@@ -520,8 +520,8 @@ describe("a picture", () => {
     const base64 = picture.toString("base64");
     for (const image of [base64, `data:image/png;base64,${base64}`]) {
       const { edit } = await submitted(server, image);
-      expect(edit.image).toEqual({ kind: "stored", key: expect.stringMatching(/^inputs\//) });
-      const stored = server.storage.objects.get((edit.image as { key: string }).key);
+      expect(edit.images[0]).toEqual({ kind: "stored", key: expect.stringMatching(/^inputs\//) });
+      const stored = server.storage.objects.get((edit.images[0] as { key: string }).key);
       expect(Buffer.from(stored!)).toEqual(picture);
     }
   });
@@ -538,11 +538,11 @@ describe("a picture", () => {
       const { edit, baseUrl } = await submitted(server, origin + path, {
         host: origin.slice(7) === "here:81" ? "here:81" : "localhost:80",
       });
-      expect(edit.image).toEqual({ kind: "stored", key });
+      expect(edit.images[0]).toEqual({ kind: "stored", key });
       expect(baseUrl).toBe("https://edit.example/base");
     }
     const elsewhere = `https://other.example${path}`;
-    expect((await submitted(server, elsewhere)).edit.image).toEqual({ kind: "url", url: elsewhere });
+    expect((await submitted(server, elsewhere)).edit.images[0]).toEqual({ kind: "url", url: elsewhere });
     expect(server.storage.objects.size).toBe(0);
   });
 
@@ -565,20 +565,20 @@ describe("a picture", () => {
   it("that ships as an example is read from the disk", async () => {
     const server = await startServer();
     const { edit } = await submitted(server, "http://localhost:80/examples/bluebird.png");
-    expect(edit.image.kind).toBe("stored");
+    expect(edit.images[0]!.kind).toBe("stored");
     const unknown = await submitted(server, "http://here.example/examples/../package.json", {
       host: "here.example",
     });
-    expect(unknown.edit.image.kind).toBe("url");
+    expect(unknown.edit.images[0]!.kind).toBe("url");
   });
 
   it("of this server is found wherever it listens, and nothing else is asked of such an address", async () => {
     const server = await startServer();
     for (const host of ["127.0.0.1:8000", "[::1]:8000", "10.0.0.1", "box.localhost"]) {
       const example = await submitted(server, `http://${host}/examples/bluebird.png`, { host });
-      expect(example.edit.image.kind).toBe("stored");
+      expect(example.edit.images[0]!.kind).toBe("stored");
       const path = server.signedUrls.sign(key, new Date());
-      expect((await submitted(server, `http://${host}${path}`, { host })).edit.image).toEqual({
+      expect((await submitted(server, `http://${host}${path}`, { host })).edit.images[0]).toEqual({
         kind: "stored",
         key,
       });

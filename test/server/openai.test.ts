@@ -121,8 +121,8 @@ describe("POST /v1/images/edits", () => {
         isInlineResult: false,
       },
     });
-    expect(job!.edit.image.kind).toBe("stored");
-    const { key } = job!.edit.image as { key: string };
+    expect(job!.edit.images[0]!.kind).toBe("stored");
+    const { key } = job!.edit.images[0] as { key: string };
     expect(Buffer.from(server.storage.objects.get(key)!)).toEqual(PICTURE);
     expect((await server.call("GET", `/status/${id}`)).json()).toMatchObject({ id, status: "COMPLETED" });
   });
@@ -205,7 +205,7 @@ describe("POST /v1/images/edits", () => {
     const response = await answered(server, postJson(server, body), completed(server));
     expect(response.statusCode).toBe(200);
     expect(server.jobs.submitted[0]!.edit).toMatchObject({
-      image: { kind: "url", url: URL_OF_BIRD },
+      images: [{ kind: "url", url: URL_OF_BIRD }],
       size: { width: 1024, height: 1024 },
       seed: 3,
     });
@@ -215,7 +215,7 @@ describe("POST /v1/images/edits", () => {
     const server = await startServer();
     const posted = postForm(server, { image: URL_OF_BIRD, prompt: "a red hat" });
     await answered(server, posted, completed(server));
-    expect(server.jobs.submitted[0]!.edit.image).toEqual({ kind: "url", url: URL_OF_BIRD });
+    expect(server.jobs.submitted[0]!.edit.images[0]).toEqual({ kind: "url", url: URL_OF_BIRD });
   });
 
   it("makes a job of each of n pictures, with the next seed and a source of its own", async () => {
@@ -226,7 +226,7 @@ describe("POST /v1/images/edits", () => {
     expect(data.map(({ seed }) => seed)).toEqual([0, 1, 2]);
     const { submitted } = server.jobs;
     expect(submitted.map(({ edit }) => edit.seed)).toEqual([4_294_967_294, 4_294_967_295, 0]);
-    expect(new Set(submitted.map(({ edit }) => (edit.image as { key: string }).key)).size).toBe(3);
+    expect(new Set(submitted.map(({ edit }) => (edit.images[0] as { key: string }).key)).size).toBe(3);
   });
 
   it("leaves nothing of n pictures where one of them is refused", async () => {

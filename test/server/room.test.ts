@@ -90,5 +90,5 @@ it("counts the bytes of a stored picture with its job", async () => {
   const { call, jobs, submit } = await startServer();
   await call("POST", "/run", { body });
   await submit();
-  expect(jobs.submitted.map(({ sourceBytes }) => sourceBytes)).toEqual([3000, undefined]);
+  expect(jobs.submitted.map(({ sources }) => sources.map(({ bytes }) => bytes))).toEqual([[3000], []]);
 });

@@ -52,7 +52,7 @@ export const SETTINGS: JobsSettings = {
 };
 
 export const EDIT: JobEdit = {
-  image: { kind: "stored", key: "inputs/picture.bin" },
+  images: [{ kind: "stored", key: "inputs/picture.bin" }],
   prompt: "Make it night",
   negativePrompt: "",
   trueCfgScale: 2,
@@ -72,6 +72,7 @@ export const newJob = (changes: Partial<NewJob> = {}): NewJob => ({
   keyId: "key-one",
   isSync: false,
   edit: EDIT,
+  sources: [],
   policy: { ttlMs: 86_400_000, executionTimeoutMs: 600_000, retentionMs: 1_800_000, isLowPriority: false },
   baseUrl: "http://retouch.example",
   ...changes,

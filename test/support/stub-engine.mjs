@@ -86,7 +86,8 @@ const engine = {
   async edit(request, { signal, onStep }) {
     const { prompt, numSteps, size, format, seed, guidance, negativePrompt, trueCfgScale } = request;
     const started = performance.now();
-    if (!formatOf(request.image)?.isAccepted) {
+    const [image] = [request.image].flat();
+    if (!formatOf(image)?.isAccepted) {
       throw new RetouchError("IMAGE_INVALID", failure("imageUnknown", { accepted: "PNG and JPEG" }));
     }
     const [, verb, argument] = /^(\w*) ?(.*)$/s.exec(prompt);

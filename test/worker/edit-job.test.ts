@@ -7,7 +7,7 @@ import { decodePicture } from "../../src/images/decode.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import type { JobEdit, JobProgress, JobResult } from "../../src/jobs/job.ts";
 import type { EditOptions, EditResult } from "../../src/engine/run-edit.ts";
-import { resolveRequest, type EditRequest } from "../../src/engine/request.ts";
+import { imagesOf, resolveRequest, type EditRequest } from "../../src/engine/request.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents } from "../../src/net/agents.ts";
 import { createKey } from "../../src/storage/storage.ts";
@@ -33,7 +33,7 @@ function stillEngine(
       weights: { transformer: "fp32", t5: "fp32" },
     },
     async edit(request: EditRequest, { onStep }: EditOptions = {}) {
-      const { width, height } = await decodePicture(request.image);
+      const { width, height } = await decodePicture(imagesOf(request)[0]!);
       const resolved = resolveRequest(request);
       for (let step = 1; step <= resolved.numSteps; step += 1) {
         if (stepMs > 0) await delay(stepMs);

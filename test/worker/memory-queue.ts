@@ -1,13 +1,14 @@
 /** The jobs as a worker sees them, in memory: the rules of `WorkQueue` without a database, and outages on request. */
 import type { WorkQueue } from "../../src/jobs/contracts.ts";
-import type {
-  ClaimedJob,
-  ClaimedSource,
-  JobEdit,
-  JobProgress,
-  JobResult,
-  JobStatus,
-  WorkerRecord,
+import {
+  isAwaited,
+  type ClaimedJob,
+  type ClaimedSource,
+  type JobEdit,
+  type JobProgress,
+  type JobResult,
+  type JobStatus,
+  type WorkerRecord,
 } from "../../src/jobs/job.ts";
 
 export interface MemoryJob {
@@ -103,7 +104,7 @@ export function createMemoryQueue(): MemoryQueue {
         renewals: 0,
       };
       jobs.push(job);
-      for (const listener of edit.image.kind === "url" ? onSource : onQueued) listener();
+      for (const listener of isAwaited(edit) ? onSource : onQueued) listener();
       return job;
     },
     change(job, change) {
@@ -118,7 +119,7 @@ export function createMemoryQueue(): MemoryQueue {
     leave: (workerId) => answer(() => void queue.workers.delete(workerId)),
     claim: (workerId) =>
       answer(() => {
-        const job = jobs.find(({ status, edit }) => status === "queued" && edit.image.kind === "stored");
+        const job = jobs.find(({ status, edit }) => status === "queued" && !isAwaited(edit));
         if (job === undefined) return undefined;
         job.attempt += 1;
         Object.assign(job, { status: "running", workerId, claimedAt: performance.now() });
@@ -138,21 +139,22 @@ export function createMemoryQueue(): MemoryQueue {
         const held = jobs.filter((job) => job.status === "queued" && job.sourceWorker === workerId);
         const job = jobs.find(
           ({ status, edit, sourceWorker }) =>
-            status === "queued" && edit.image.kind === "url" && sourceWorker === undefined,
+            status === "queued" && isAwaited(edit) && sourceWorker === undefined,
         );
-        if (job?.edit.image.kind !== "url" || held.length >= maxOfKey) return undefined;
+        if (job === undefined || held.length >= maxOfKey) return undefined;
         job.sourceTries += 1;
         job.sourceWorker = workerId;
-        return { id: job.id, tries: job.sourceTries, url: job.edit.image.url };
+        const { images, mask } = job.edit;
+        return { id: job.id, tries: job.sourceTries, images, mask };
       }),
     onSource(listener) {
       onSource.add(listener);
       return () => onSource.delete(listener);
     },
     holdsSource: (source, workerId) => answer(() => heldSource(source, workerId) !== undefined),
-    keepSource: (source, workerId, { key }) =>
+    keepSource: (source, workerId, { images, mask }) =>
       changeHeld(source, workerId, (job) => {
-        job.edit = { ...job.edit, image: { kind: "stored", key } };
+        job.edit = { ...job.edit, images, mask };
         for (const listener of onQueued) listener();
       }),
     failSource: (source, workerId, { error, failure }) =>

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { onTestFinished } from "vitest";
-import type { JobEdit } from "../../src/jobs/job.ts";
+import type { JobEdit, JobImage } from "../../src/jobs/job.ts";
 import { createLog, type Log } from "../../src/log.ts";
 import { createLocalStorage } from "../../src/storage/local.ts";
 import { createKey, type Storage } from "../../src/storage/storage.ts";
@@ -21,7 +21,7 @@ export const stubEntry = pathToFileURL(path.join(root, "test", "support", "stub-
 export async function workplace(): Promise<{
   storage: Storage;
   setup: EngineSetup;
-  image: JobEdit["image"];
+  image: JobImage;
 }> {
   const folder = await temporaryFolder();
   const storage = createLocalStorage(folder);
@@ -42,8 +42,8 @@ export const setupFor = (folder: string): EngineSetup => ({
   price: { amount: 0.03, per: "megapixel" },
 });
 
-export const editOf = (image: JobEdit["image"], changes: Partial<JobEdit> = {}): JobEdit => ({
-  image,
+export const editOf = (image: JobImage, changes: Partial<JobEdit> = {}): JobEdit => ({
+  images: [image],
   prompt: "Make it night",
   negativePrompt: "",
   trueCfgScale: 2,

@@ -72,7 +72,7 @@ describe("a worker's downloads", () => {
     await end(jobs[1]!, fetched("inputs/b.bin"));
     expect(jobs[1]).toMatchObject({
       status: "queued",
-      edit: { image: { kind: "stored", key: "inputs/b.bin" } },
+      edit: { images: [{ kind: "stored", key: "inputs/b.bin" }] },
     });
     expect(ids()).toEqual([jobs[0]!.id, jobs[2]!.id]);
   });
@@ -149,7 +149,7 @@ describe("a worker's downloads", () => {
     queue.outage = "late";
     await end(job, fetched("inputs/a.bin"));
     queue.outage = false;
-    await expect.poll(() => job.edit.image).toEqual({ kind: "stored", key: "inputs/a.bin" });
+    await expect.poll(() => job.edit.images[0]).toEqual({ kind: "stored", key: "inputs/a.bin" });
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(discarded).toEqual([]);
   });

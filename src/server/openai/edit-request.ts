@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { invalid, RetouchError, shownValue } from "../../errors.ts";
-import type { JobEdit } from "../../jobs/job.ts";
+import type { JobEdit, JobImages } from "../../jobs/job.ts";
+import type { GivenImage } from "../input-image.ts";
 import { editOf, type InputSettings } from "../edit-input.ts";
 import { failureOf } from "../validation-messages.ts";
 import type { FormPart } from "./form.ts";
@@ -17,9 +18,9 @@ export interface ImageEditBody {
 }
 
 export interface ImageEditRequest {
-  image: string | Uint8Array;
+  images: readonly GivenImage[];
   /** One for each picture that is asked for. */
-  edits: Omit<JobEdit, "image">[];
+  edits: Omit<JobEdit, keyof JobImages>[];
   /** Whether the answer has addresses in place of the pictures. */
   isByAddress: boolean;
 }
@@ -126,7 +127,7 @@ export function createRequestReader(
     if (images.length > 1)
       throw invalid("oneOf", { field: "image", choices: "one image", given: images.length });
     const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
-    return { image, edits, isByAddress: format === "url" };
+    return { images: [image], edits, isByAddress: format === "url" };
   };
 }
 

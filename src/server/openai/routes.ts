@@ -136,7 +136,7 @@ async function submit(
 async function submitAll(
   context: RouteContext,
   request: FastifyRequest,
-  { image, edits }: ImageEditRequest,
+  { images, edits }: ImageEditRequest,
 ): Promise<Job[]> {
   const policy = policyOf({}, context.config, { isSync: true });
   const submitted: Job[] = [];
@@ -144,7 +144,7 @@ async function submitAll(
     for (const [index, edit] of edits.entries()) {
       const idempotency = idempotencyOf(request, index === 0 ? ROUTE : `${ROUTE}/${index}`);
       // Each with a picture of its own, which goes with its job.
-      const parsed = { edit, image, policy, webhook: undefined };
+      const parsed = { edit, images, policy, webhook: undefined };
       submitted.push(await queueJob(context, request, parsed, { isSync: true, idempotency }));
     }
   } catch (error) {

@@ -6,7 +6,7 @@ import type { Job, NewJob } from "../../jobs/job.ts";
 import { WIRE } from "../../engine/edit-parameters.ts";
 import { type ParsedBody, parseBody } from "../edit-input.ts";
 import { takeBody } from "../body.ts";
-import { type InputImage, keepInputImage } from "../input-image.ts";
+import { type InputImages, keepInputImages } from "../input-image.ts";
 import { originOf } from "../origin.ts";
 import { numberInQuery, WAIT_RANGE } from "../queries.ts";
 import { ErrorReply, FAILURES, JobReply, QueuedReply, RefusedInput } from "../replies.ts";
@@ -101,11 +101,11 @@ async function submit(
   }
 }
 
-/** Keeps the picture and queues the job. @throws RetouchError */
+/** Keeps the images and queues the job. @throws RetouchError */
 export async function queueJob(
   context: RouteContext,
   request: FastifyRequest,
-  { edit, image: given, policy, webhook }: ParsedBody,
+  { edit, images, mask, policy, webhook }: ParsedBody,
   { isSync, idempotency }: Pick<NewJob, "isSync" | "idempotency">,
 ): Promise<Job> {
   const { config, storage, signedUrls, examples, isRefusedAddress, jobs } = context;
@@ -116,28 +116,28 @@ export async function queueJob(
   const admit = (bytes: number): Promise<void> => admitBytes(context, keyId, bytes);
   await admit(0);
   const origin = originOf(request);
-  const image = await keepInputImage(
+  const kept = await keepInputImages(
     { storage, signedUrls, examples, isRefusedAddress, admit, maxBytes: config.imageMaxBytes },
-    given,
+    { images, mask },
     config.publicUrl === undefined ? [origin] : [config.publicUrl, origin],
   );
   try {
     const { job, isRepeat } = await jobs.submit({
       keyId,
       isSync,
-      edit: { ...edit, image: image.image },
-      sourceBytes: image.sourceBytes,
+      edit: { ...edit, images: kept.images, mask: kept.mask },
+      sources: kept.sources,
       policy,
       webhook,
       baseUrl: config.publicUrl ?? origin,
       idempotency,
     });
-    if (isRepeat) await discard(context, image);
+    if (isRepeat) await discard(context, kept);
     return job;
   } catch (error) {
     // The job may be there all the same, and a repetition with its idempotency key find it: it needs its picture.
     const isUndecided = error instanceof RetouchError && error.code === "COMMIT_UNDECIDED";
-    if (!isUndecided) await discard(context, image);
+    if (!isUndecided) await discard(context, kept);
     throw error;
   }
 }
@@ -153,8 +153,8 @@ export async function admitBytes(
 }
 
 /** What cannot be deleted now is swept later; the call is answered all the same. */
-async function discard({ log }: RouteContext, image: InputImage): Promise<void> {
-  await image.discard().catch((error: unknown) => {
+async function discard({ log }: RouteContext, images: InputImages): Promise<void> {
+  await images.discard().catch((error: unknown) => {
     log.warn({ err: error }, "A source picture without a job could not be deleted.");
   });
 }
