@@ -175,7 +175,7 @@ describe("a job's picture", () => {
   it("is refused where it is no longer stored", async () => {
     const { run } = await prepare();
     await expect(run(editOf({ kind: "stored", key: createKey("inputs", "bin") }))).rejects.toEqual(
-      refusal("IMAGE_UNREADABLE", "image: the picture is no longer there."),
+      refusal("IMAGE_UNREADABLE", "image: the image is no longer there."),
     );
   });
 });
