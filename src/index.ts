@@ -11,8 +11,8 @@ export type {
 } from "./kontext/engine.ts";
 export type { EditStep } from "./kontext/edit.ts";
 export type { Kept } from "./kontext/keep-unchanged.ts";
-export { DEVICE_CHOICES, examineDevices } from "./runtime/devices.ts";
-export type { ChosenDevice, Device, DeviceChoice, DeviceReport } from "./runtime/devices.ts";
+export { COMPUTE_TYPES, DEVICE_CHOICES, examineDevices } from "./runtime/devices.ts";
+export type { ChosenDevice, ComputeType, Device, DeviceChoice, DeviceReport } from "./runtime/devices.ts";
 export { SHIPPED_CHECKPOINT } from "./kontext/engine.ts";
 export { convertedBytes, forecast, parametersOf, readNetworkSizes } from "./kontext/forecast.ts";
 export type { Forecast } from "./kontext/forecast.ts";

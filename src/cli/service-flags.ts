@@ -49,6 +49,7 @@ const FLAGS = {
   threads: { setting: SETTINGS.threads, flags: "--threads <number>" },
   memoryLimit: { setting: SETTINGS.memoryLimit, flags: "--memory-limit <size>" },
   device: { setting: SETTINGS.device, flags: "--device <device>" },
+  computeType: { setting: SETTINGS.computeType, flags: "--compute-type <type>" },
   safety: { setting: SETTINGS.safety, flags: "--safety <mode>" },
   allowPrivateHosts: {
     setting: SETTINGS.allowPrivateHosts,

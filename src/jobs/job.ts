@@ -78,6 +78,9 @@ export type ResultImage =
   | { kind: "address"; url: string }
   | { kind: "inline"; dataUrl: string };
 
+export const PRECISIONS = ["float32", "float16", "bfloat16", "int8", "int4"] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 /** What a completed job produced, with all parameters that were in effect. */
 export interface JobResult {
   image: ResultImage;
@@ -95,8 +98,8 @@ export interface JobResult {
   loras?: ResolvedRequest["loras"] | undefined;
   /** Name of the checkpoint's folder. */
   model: string;
-  /** Of the arithmetic. */
-  precision: string;
+  /** What the weights of the transformer are in memory. */
+  precision: Precision;
   /** The safety score, where the check ran. */
   safetyScore?: number | undefined;
   /** Where what was not edited was kept: the share of the picture that was, 0 to 1. */

@@ -82,7 +82,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     if (isClosed) return Promise.reject(new Error("The engine process was closed."));
     const child = fork(entry, {
       serialization: "advanced",
-      env: engineEnvironment(setup.checkpoint),
+      env: engineEnvironment(setup.engine.checkpoint),
       execArgv: [],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });

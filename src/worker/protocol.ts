@@ -6,26 +6,11 @@ import type { StorageOptions } from "../storage/open.ts";
 
 /** All that the engine process needs to know, once. */
 export interface EngineSetup {
-  checkpoint?: string | undefined;
-  transformer?: string | undefined;
-  vae?: string | undefined;
-  textEncoder?: string | undefined;
-  weights?: EngineOptions["weights"];
-  /** Where converted weights are kept. */
-  cacheFolder?: string | undefined;
-  /** LoRAs that jobs may name, and their files. */
-  loras?: Readonly<Record<string, string>> | undefined;
-  threads: number;
-  /** Bytes that the process may take; without it, what there is. */
-  memoryLimit?: number | undefined;
-  device?: EngineOptions["device"];
-  /** No checker at all, or one with its own threshold where none is given. Required: also for jobs that ask for none. */
-  safety: { isOn: boolean; isRequired?: boolean | undefined; threshold?: number | undefined };
-  isPromptInMetadata: boolean;
+  /** What the engine is made with. */
+  engine: Omit<EngineOptions, "onConversion">;
   storage: StorageOptions;
   allowPrivateHosts: readonly string[];
   imageMaxBytes: number;
-  imageMaxPixels: number;
   imageTimeoutMs: number;
   price: Price;
 }

@@ -1,6 +1,6 @@
 /** The options that several commands have in common, about a checkpoint and how it is run. */
 import type { Command } from "commander";
-import { numberOf, parseDevice, parseMemory, parseWeights } from "../arguments.ts";
+import { numberOf, parseComputeType, parseDevice, parseMemory, parseWeights } from "../arguments.ts";
 
 export const addCheckpointOption = (command: Command): Command =>
   command.option(
@@ -43,4 +43,9 @@ export const addComputeOptions = (command: Command): Command =>
       "--device <device>",
       "auto, cpu, cuda, webgpu, coreml or dml: what to compute on (default: auto)",
       parseDevice,
+    )
+    .option(
+      "--compute-type <type>",
+      "float32, float16 or bfloat16: what the transformer computes in; half precision is for GPUs (default: float32)",
+      parseComputeType,
     );
