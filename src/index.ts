@@ -28,7 +28,7 @@ export { PUBLISHED_SIZES } from "./kontext/published.ts";
 export { measureGemmSpeed } from "./runtime/gemm-speed.ts";
 export { EDIT_PARAMETERS, FLAG_NAMES, flagOf, rangeText, TOOL_NAMES } from "./kontext/edit-parameters.ts";
 export type { EditParameter, EditParameterName } from "./kontext/edit-parameters.ts";
-export { resolveRequest } from "./kontext/request.ts";
+export { resolveParameters, resolveRequest } from "./kontext/request.ts";
 export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./kontext/request.ts";
 export type { OutputFormat } from "./images/encode.ts";
 export type { GrayPicture, Picture } from "./images/picture.ts";

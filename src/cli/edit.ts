@@ -5,7 +5,7 @@ import {
   type Engine,
   type OutputFormat,
   readImageSource,
-  resolveRequest,
+  resolveParameters,
   RetouchError,
   type Size,
 } from "../index.ts";
@@ -41,7 +41,7 @@ export function runEdit(image: string, prompt: string, flags: EditFlags, signal:
 async function edit(image: string, prompt: string, flags: EditFlags, signal: AbortSignal): Promise<void> {
   const format = chooseFormat(flags.output === STDOUT ? undefined : flags.output, flags.format);
   const parameters = requestParameters(prompt, format, flags);
-  resolveRequest({ image: new Uint8Array(), ...parameters });
+  resolveParameters(parameters);
   const source = await readImageSource(image, { signal, isVerified: true });
   const output = flags.output ?? defaultOutput(source, format);
   await checkOutput(output);

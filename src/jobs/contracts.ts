@@ -9,7 +9,6 @@ import type {
   JobProgress,
   NewJob,
   WorkerRecord,
-  WorkerSpeed,
 } from "./job.ts";
 
 /** A wait that ends early by `signal` returns what there is. */
@@ -129,5 +128,3 @@ export interface WorkQueue {
   /** Gives the job back untouched, when shutting down: costs no attempt. */
   handBack(job: ClaimedJob, workerId: string): Promise<boolean>;
 }
-
-export type { WorkerSpeed };

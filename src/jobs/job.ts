@@ -3,6 +3,7 @@
  * exchange. The wire's spellings (IN_QUEUE, delayTime) live in `server/`, the SQL in `store.ts`.
  */
 import type { FailureRecord } from "../errors.ts";
+import type { EditSpeed } from "../kontext/estimate.ts";
 import type { ResolvedRequest, Size } from "../kontext/request.ts";
 
 /** Each status and those that may follow it. An ended job leaves its status only by a retry. */
@@ -189,20 +190,9 @@ export type JobChunk = { kind: "progress"; progress: JobProgress } | { kind: "re
 
 export type WorkerStatus = "initializing" | "idle" | "running" | "unhealthy";
 
-/** How fast a worker is, from its own warm-up and edits; what estimates are made of. */
-export interface WorkerSpeed {
-  /** Everything but the steps, milliseconds. */
-  fixedMs: number;
-  /** One step at the native size, one pass, milliseconds. */
-  stepMs: number;
-  /** Pixels of the native size, and the side of a token in pixels. */
-  nativeArea: number;
-  grid: number;
-}
-
 export interface WorkerRecord {
   /** 14 lower-case letters and digits, chosen at start. */
   id: string;
   status: WorkerStatus;
-  speed?: WorkerSpeed | undefined;
+  speed?: EditSpeed | undefined;
 }

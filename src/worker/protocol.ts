@@ -1,7 +1,8 @@
 /** What the worker and its engine process say to each other. Pictures go through the storage, inline results excepted. */
 import type { Price } from "../config/parsers.ts";
-import type { JobEdit, JobFailure, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
+import type { JobEdit, JobFailure, JobProgress, JobResult } from "../jobs/job.ts";
 import type { ConversionProgress, Engine, EngineOptions } from "../kontext/engine.ts";
+import type { EditSpeed } from "../kontext/estimate.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
 /** All that the engine process needs to know, once. */
@@ -36,7 +37,7 @@ export type EngineRequest =
 
 export type EngineAnswer =
   /** Warmed up; `checkpoint` is the name of its folder, `weights` what they are loaded as, `device` what it runs on and why. */
-  | { kind: "ready"; speed: WorkerSpeed; checkpoint: string; weights: string; device: Engine["device"] }
+  | { kind: "ready"; speed: EditSpeed; checkpoint: string; weights: string; device: Engine["device"] }
   /** Weights are being converted, before it is ready; said once for each network and phase. */
   | { kind: "converting"; conversion: Pick<ConversionProgress, "network" | "kind" | "phase"> }
   /** The checkpoint or the settings are no good. The process waits to be ended. */
