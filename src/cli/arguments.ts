@@ -3,6 +3,8 @@ import path from "node:path";
 import { byteSize } from "../config/parsers.ts";
 import { invalid, shownValue } from "../errors.ts";
 import {
+  COMPUTE_TYPES,
+  type ComputeType,
   DEVICE_CHOICES,
   type DeviceChoice,
   EDIT_PARAMETERS,
@@ -61,6 +63,13 @@ export function parseDevice(text: string): DeviceChoice {
   const device = DEVICE_CHOICES.find((name) => name === text);
   if (device !== undefined) return device;
   throw wrong("device", listed(DEVICE_CHOICES), text);
+}
+
+/** Reads what the transformer computes in. */
+export function parseComputeType(text: string): ComputeType {
+  const type = COMPUTE_TYPES.find((known) => known === text);
+  if (type !== undefined) return type;
+  throw wrong("computeType", listed(COMPUTE_TYPES), text);
 }
 
 /** Reads what weights are to be in memory. */

@@ -10,7 +10,7 @@ import {
   type LoraUse,
   type OutputFormat,
   rangeText,
-  resolveRequest,
+  resolveParameters,
 } from "../index.ts";
 import { readSourceThrough, type SourceAccess } from "../images/source.ts";
 import { parseSize } from "./arguments.ts";
@@ -201,7 +201,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     format: chooseFormat(output, format),
     loras: (given["loras"] ?? []) as LoraUse[],
   };
-  resolveRequest({ image: new Uint8Array(), ...parameters });
+  resolveParameters(parameters);
   return { image: image!, output, parameters };
 }
 

@@ -1,27 +1,24 @@
 /** `retouch edit`: checks all that can be checked at once, then loads the checkpoint, edits, writes and reports. */
 import {
   createEngine,
-  type DeviceChoice,
   type EditRequest,
   type Engine,
   type OutputFormat,
   readImageSource,
-  resolveRequest,
+  resolveParameters,
   RetouchError,
   type Size,
-  type WeightsChoice,
 } from "../index.ts";
-import { loadCacheFolder } from "../config/config.ts";
 import { type LoraArgument, nameLoras } from "./arguments.ts";
-import { checkpointFolder } from "./checkpoint.ts";
 import { showConversion } from "./conversion.ts";
+import { type EngineFlags, engineOptionsOf } from "./engine-options.ts";
 import { checkOutput, chooseFormat, defaultOutput, printText, STDOUT, writeOutput } from "./output.ts";
 import { createProgress } from "./progress.ts";
 import { oneLine, reportJson, reportText } from "./report.ts";
 import { COMMAND, wordedBy } from "./surfaces.ts";
 
 /** The flags as commander hands them over. */
-export interface EditFlags {
+export interface EditFlags extends EngineFlags {
   output?: string | undefined;
   negativePrompt?: string | undefined;
   trueCfgScale?: number | undefined;
@@ -30,16 +27,7 @@ export interface EditFlags {
   guidance?: number | undefined;
   seed?: number | undefined;
   format?: OutputFormat | undefined;
-  checkpoint?: string | undefined;
-  transformer?: string | undefined;
-  vae?: string | undefined;
-  textEncoder?: string | undefined;
-  weights?: WeightsChoice | undefined;
-  threads?: number | undefined;
-  memoryLimit?: number | undefined;
   lora?: LoraArgument[] | undefined;
-  device?: DeviceChoice | undefined;
-  safetyChecker?: boolean | undefined;
   keepUnchanged?: boolean | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
@@ -53,7 +41,7 @@ export function runEdit(image: string, prompt: string, flags: EditFlags, signal:
 async function edit(image: string, prompt: string, flags: EditFlags, signal: AbortSignal): Promise<void> {
   const format = chooseFormat(flags.output === STDOUT ? undefined : flags.output, flags.format);
   const parameters = requestParameters(prompt, format, flags);
-  resolveRequest({ image: new Uint8Array(), ...parameters });
+  resolveParameters(parameters);
   const source = await readImageSource(image, { signal, isVerified: true });
   const output = flags.output ?? defaultOutput(source, format);
   await checkOutput(output);
@@ -63,27 +51,8 @@ async function edit(image: string, prompt: string, flags: EditFlags, signal: Abo
   let engine: Engine | undefined;
   try {
     progress.phase("loading the checkpoint");
-    const { transformer, vae, textEncoder, weights, threads, memoryLimit, device } = flags;
-    const checkpoint = await checkpointFolder(flags.checkpoint);
-    const { files: loras } = nameLoras(flags.lora ?? []);
-    const safety = { isOn: flags.safetyChecker ?? true };
-    engine = await orAborted(
-      createEngine({
-        checkpoint,
-        transformer,
-        vae,
-        textEncoder,
-        loras,
-        weights,
-        cacheFolder: loadCacheFolder(),
-        onConversion: showConversion(progress),
-        threads,
-        memoryLimit,
-        device,
-        safety,
-      }),
-      signal,
-    );
+    const options = await engineOptionsOf(flags, nameLoras(flags.lora ?? []).files);
+    engine = await orAborted(createEngine({ ...options, onConversion: showConversion(progress) }), signal);
     progress.clear();
     if (engine.device.notice !== undefined) say(engine.device.notice);
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);

@@ -5,41 +5,22 @@
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import {
-  createEngine,
-  type DeviceChoice,
-  type Engine,
-  type EngineOptions,
-  messageOf,
-  RetouchError,
-  version,
-  type WeightsChoice,
-} from "../index.ts";
-import { loadCacheFolder } from "../config/config.ts";
+import { createEngine, type Engine, type EngineOptions, messageOf, RetouchError, version } from "../index.ts";
 import { nameLoras } from "./arguments.ts";
-import { checkpointFolder } from "./checkpoint.ts";
 import { createAgents } from "../net/agents.ts";
 import type { AddressPolicy } from "../net/address-policy.ts";
 import { createHttpClient } from "../net/http-client.ts";
 import { createEditTool } from "./edit-tool.ts";
+import { type EngineFlags, engineOptionsOf } from "./engine-options.ts";
 import { parseHosts } from "./hosts-argument.ts";
 import { openRootFolder } from "./root-folder.ts";
 import { COMMAND, wordedBy } from "./surfaces.ts";
 import { createToolOutput } from "./tool-output.ts";
 
 /** The flags as commander hands them over. */
-export interface McpFlags {
-  checkpoint?: string | undefined;
-  transformer?: string | undefined;
-  vae?: string | undefined;
-  textEncoder?: string | undefined;
-  weights?: WeightsChoice | undefined;
+export interface McpFlags extends EngineFlags {
   /** Files of the LoRAs that a call may name. */
   lora?: string[] | undefined;
-  threads?: number | undefined;
-  memoryLimit?: number | undefined;
-  device?: DeviceChoice | undefined;
-  safetyChecker?: boolean | undefined;
   /** The folder of everything that is read and written. */
   root?: string | undefined;
   allowPrivateHosts?: AddressPolicy | undefined;
@@ -48,25 +29,10 @@ export interface McpFlags {
 
 /** Serves until the client goes away or `signal`. The checkpoint is loaded by the first edit. */
 export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void> {
-  const { transformer, vae, textEncoder, weights, threads, memoryLimit, device } = flags;
-  const { safetyChecker: isOn = true } = flags;
   const root = await openRootFolder(flags.root);
   const policy = flags.allowPrivateHosts ?? parseHosts("");
-  const checkpoint = await checkpointFolder(flags.checkpoint);
   const { files: loras } = nameLoras((flags.lora ?? []).map((file) => ({ file, scale: 1 })));
-  const engine = createLateEngine({
-    checkpoint,
-    transformer,
-    vae,
-    textEncoder,
-    weights,
-    cacheFolder: loadCacheFolder(),
-    loras,
-    threads,
-    memoryLimit,
-    device,
-    safety: { isOn },
-  });
+  const engine = createLateEngine(await engineOptionsOf(flags, loras));
   const { definition, call: edit } = createEditTool({
     load: engine.get,
     loras: Object.keys(loras),

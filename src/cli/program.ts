@@ -1,39 +1,77 @@
 /** The program: all commands, how a wrong command line is refused, and which help its sentence points to. */
-import { Command, CommanderError } from "commander";
+import { Command as Commander, CommanderError } from "commander";
 import { version } from "../version.ts";
-import { addCheckpointCommands } from "./commands/checkpoint-commands.ts";
-import type { CommandContext } from "./commands/context.ts";
-import { addEditCommand } from "./commands/edit-command.ts";
-import { addKeysCommands } from "./commands/keys-commands.ts";
-import { addMcpCommand } from "./commands/mcp-command.ts";
-import { addServiceCommands } from "./commands/service-commands.ts";
+import type { Command, CommandGroup } from "./commands/command.ts";
+import { DOCTOR } from "./commands/doctor.ts";
+import { EDIT } from "./commands/edit.ts";
+import { KEYS } from "./commands/keys/keys.ts";
+import { MCP } from "./commands/mcp.ts";
+import { PULL } from "./commands/pull.ts";
+import { QUANTIZE } from "./commands/quantize.ts";
+import { SERVE } from "./commands/serve.ts";
+import { WORKER } from "./commands/worker.ts";
+
+/** In the order in which the help lists them. */
+export const COMMANDS: readonly (Command | CommandGroup)[] = [
+  EDIT,
+  SERVE,
+  WORKER,
+  MCP,
+  PULL,
+  QUANTIZE,
+  DOCTOR,
+  KEYS,
+];
+
+/** What commands are given by the process that they run in. */
+export interface CommandContext {
+  /** Ends when the user or the system asks for it. */
+  readonly signal: AbortSignal;
+  /** Sets what is said at that moment. */
+  setStopSentence(sentence: string): void;
+}
 
 /** A command line that no command takes; its message is the sentence for the user. */
 export class UsageError extends Error {}
 
 /**
- * Makes the program with all its commands.
+ * Makes the program with its commands.
  * @returns what runs a command line: it throws {@link UsageError}, and CommanderError where help or version was printed
  */
-export function createProgram(context: CommandContext): Command {
-  const program = new Command("retouch")
+export function createProgram(context: CommandContext, commands = COMMANDS): Commander {
+  const program = new Commander("retouch")
     .description("Edit pictures by instruction with FLUX.1 Kontext, on your own machine.")
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ outputError: () => {} });
-  addEditCommand(program, context);
-  addServiceCommands(program, context);
-  addMcpCommand(program, context);
-  addCheckpointCommands(program, context);
-  addKeysCommands(program);
+  for (const one of commands) add(program, one, context);
   refuseByName(program, "retouch");
   return program;
 }
 
+function add(parent: Commander, definition: Command | CommandGroup, context: CommandContext): void {
+  const { name, summary, description } = definition;
+  const made = parent.command(name).description(description).helpOption("-h, --help", "print this help");
+  if (summary !== undefined) made.summary(summary);
+  if ("commands" in definition) {
+    made.helpCommand(false);
+    for (const inner of definition.commands) add(made, inner, context);
+    return;
+  }
+  for (const { name: argument, description: meaning } of definition.arguments ?? []) {
+    made.argument(argument, meaning);
+  }
+  for (const option of definition.options ?? []) made.addOption(option);
+  made.action(() => {
+    if (definition.stopSentence !== undefined) context.setStopSentence(definition.stopSentence);
+    return definition.run({ arguments: made.processedArgs, flags: made.opts(), signal: context.signal });
+  });
+}
+
 /** Lets the errors of a command and of those under it name it: commander's own do not say whose they are. */
-function refuseByName(command: Command, name: string): void {
+function refuseByName(command: Commander, name: string): void {
   command.exitOverride((error) => {
     // Help and version, asked for or printed where a command is missing.
     if (error.exitCode === 0 || error.code === "commander.help") throw error;

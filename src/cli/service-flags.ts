@@ -3,7 +3,7 @@
  * and counts before it. Secrets have none, since every user of a machine sees its command lines.
  */
 import path from "node:path";
-import { type Command, Option } from "commander";
+import { Option } from "commander";
 import { shown } from "../config/config.ts";
 import type { Setting } from "../config/setting.ts";
 import { SETTINGS } from "../config/settings.ts";
@@ -49,6 +49,7 @@ const FLAGS = {
   threads: { setting: SETTINGS.threads, flags: "--threads <number>" },
   memoryLimit: { setting: SETTINGS.memoryLimit, flags: "--memory-limit <size>" },
   device: { setting: SETTINGS.device, flags: "--device <device>" },
+  computeType: { setting: SETTINGS.computeType, flags: "--compute-type <type>" },
   safety: { setting: SETTINGS.safety, flags: "--safety <mode>" },
   allowPrivateHosts: {
     setting: SETTINGS.allowPrivateHosts,
@@ -66,13 +67,13 @@ export const SERVE_FLAGS = Object.keys(FLAGS) as ServiceFlagName[];
 /** A worker listens nowhere. */
 export const WORKER_FLAGS = SERVE_FLAGS.filter((name) => !["port", "host", "publicUrl"].includes(name));
 
-/** Adds the flags to a command, and refusals of those that would show a secret. */
-export function addServiceFlags(command: Command, names: readonly ServiceFlagName[]): Command {
-  for (const name of names) command.addOption(optionOf(FLAGS[name]));
-  for (const [name, { variable, isSecret }] of Object.entries<Setting<unknown>>(SETTINGS)) {
-    if (isSecret) command.addOption(refusedOption(name, variable));
-  }
-  return command;
+/** The options of a command that takes these flags, with refusals of those that would show a secret. */
+export function serviceOptions(names: readonly ServiceFlagName[]): Option[] {
+  const secrets = Object.entries<Setting<unknown>>(SETTINGS).filter(([, { isSecret }]) => isSecret);
+  return [
+    ...names.map((name) => optionOf(FLAGS[name])),
+    ...secrets.map(([name, { variable }]) => refusedOption(name, variable)),
+  ];
 }
 
 /**

@@ -14,6 +14,7 @@ export const COMMAND: Surface = {
     memoryLimit: "--memory-limit",
     "loras[].scale": "the scale in --lora",
     device: "--device",
+    computeType: "--compute-type",
     weights: "--weights",
   },
   sentences: {

@@ -63,6 +63,12 @@ export const ENGINE = {
     "auto",
     "What the networks run on; auto takes CUDA where it was installed and works, or else the processor.",
   ),
+  computeType: required(
+    "RETOUCH_COMPUTE_TYPE",
+    choice("float32", "float16", "bfloat16"),
+    "float32",
+    "What the transformer computes in; half precision is for GPUs, and the processor refuses bfloat16.",
+  ),
   workers: required(
     "RETOUCH_WORKERS",
     integer(0, 64),

@@ -41,7 +41,7 @@ export function readSecretFiles(settings: Settings, environment: Environment): S
       continue;
     }
     const { text, problem } = readText(file);
-    if (text === undefined) problems.push(failure("secretFile", { field: name, wanted: problem }));
+    if (text === undefined) problems.push(failure("state", { field: name, sentence: `${problem}.` }));
     else values[setting.variable] = text;
   }
   return { values, problems };
@@ -49,22 +49,24 @@ export function readSecretFiles(settings: Settings, environment: Environment): S
 
 type Read = { text: string; problem?: undefined } | { text?: undefined; problem: string };
 
-/** The file's text without one line break at its end, or which file the variable must name. */
+/** The file's text without one line break at its end, or what is wrong with it, as it goes on after the variable. */
 function readText(file: string): Read {
   let bytes: Buffer;
   try {
     // Opening a pipe would wait for somebody to write into it.
-    if (!statSync(file).isFile()) return { problem: "a regular file, not a folder or a device" };
+    if (!statSync(file).isFile()) return { problem: "must name a regular file, not a folder or a device" };
     bytes = readStart(file, MAX_BYTES + 1);
   } catch (error) {
     return {
-      problem: isMissing(error) ? "a file that exists" : "a file that this process may read",
+      problem: isMissing(error)
+        ? "must name a file that exists"
+        : "must name a file that this process may read",
     };
   }
-  if (bytes.length > MAX_BYTES) return { problem: `a file of at most ${MAX_BYTES / 1024} KB` };
+  if (bytes.length > MAX_BYTES) return { problem: `must name a file of at most ${MAX_BYTES / 1024} KB` };
   const text = utf8Of(bytes)?.replace(/\r?\n$/, "");
-  if (text === undefined) return { problem: "a text file in UTF-8" };
-  return text === "" ? { problem: "a file that is not empty" } : { text };
+  if (text === undefined) return { problem: "must name a text file in UTF-8" };
+  return text === "" ? { problem: "must name a file that is not empty" } : { text };
 }
 
 /** At most so many bytes: the size that a file system tells may be too small, or 0. */

@@ -21,7 +21,7 @@ export interface ModelPlan {
 }
 
 export interface Model extends ModelPlan {
-  /** Weights as the checkpoint has them, by the names that the components know them by. */
+  /** Weights as the checkpoint has them, by the names that the components know them by; those of the largest network first. */
   readonly stored: Readonly<Record<string, StoredWeights>>;
   /** Finds the layers that a module of a LoRA stands for. */
   readonly findLoraTarget: FindTarget;

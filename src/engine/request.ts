@@ -25,7 +25,7 @@ export interface EditRequest {
   mask?: Uint8Array | undefined;
   /** What to change, 1 to 4,000 characters. */
   prompt: string;
-  /** What to steer away from; costs a second pass a step. Blank means none. @default "" */
+  /** What to steer away from; costs a second pass per step. Blank means none. @default "" */
   negativePrompt?: string | undefined;
   /** Strength of the negative prompt, 1 to 10; at 1 it has no effect. @default 2 */
   trueCfgScale?: number | undefined;
@@ -70,22 +70,25 @@ const MAX_RANDOM_SEED = 2 ** 32;
  * Checks a request and fills in its defaults.
  * @throws RetouchError INVALID_PARAMETER with the field, its range and what was given
  */
-export function resolveRequest(request: EditRequest): ResolvedRequest {
-  const { prompt, negativePrompt, trueCfgScale, numSteps, guidance, seed, format, loras } = EDIT_PARAMETERS;
-  const {
-    image,
-    mask,
-    size,
-    format: wanted = format.default,
-    isSafetyChecked = EDIT_PARAMETERS.isSafetyChecked.default,
-    isUnchangedKept = EDIT_PARAMETERS.isUnchangedKept.default,
-  } = request;
+export function resolveRequest({ image, mask, ...parameters }: EditRequest): ResolvedRequest {
   for (const [field, bytes] of [
     ...imagesOf({ image }).map((one) => ["image", one] as const),
     ...(mask === undefined ? [] : [["mask", mask] as const]),
   ]) {
     if (!isUint8Array(bytes)) throw invalid("type", { field, wanted: IMAGE_BYTES });
   }
+  return resolveParameters(parameters);
+}
+
+/** The same of everything but the image, which may still have to be read. @throws as {@link resolveRequest} */
+export function resolveParameters(request: Omit<EditRequest, "image">): ResolvedRequest {
+  const { prompt, negativePrompt, trueCfgScale, numSteps, guidance, seed, format, loras } = EDIT_PARAMETERS;
+  const {
+    size,
+    format: wanted = format.default,
+    isSafetyChecked = EDIT_PARAMETERS.isSafetyChecked.default,
+    isUnchangedKept = EDIT_PARAMETERS.isUnchangedKept.default,
+  } = request;
   if (!format.choices.includes(wanted)) {
     throw invalid("oneOf", {
       field: "format",
@@ -120,6 +123,13 @@ export function resolveRequest(request: EditRequest): ResolvedRequest {
 /** The images of a request, in their order: the first one is edited, others are looked at as well. */
 export const imagesOf = ({ image }: Pick<EditRequest, "image">): readonly Uint8Array[] =>
   Array.isArray(image) ? image : [image as Uint8Array];
+
+/** Whether an edit has a second pass per step, which steers away from its negative prompt. */
+export const isNegativeUsed = ({
+  negativePrompt,
+  trueCfgScale,
+}: Pick<ResolvedRequest, "negativePrompt" | "trueCfgScale">): boolean =>
+  negativePrompt.trim() !== "" && trueCfgScale > 1;
 
 /** The seed that an edit is made with: without one of the caller's, one at random. */
 export const chosenSeed = (seed: number): number =>

@@ -64,6 +64,9 @@ function kindOfBlocks(source: Exclude<StoredWeights, WeightSet>, fitting: Weight
   return fitting === "int4" || bits <= FOUR_BIT_MOST ? "int4" : "int8";
 }
 
+/** The kind of the largest network, which a model lists first. */
+export const largestKind = (kinds: NetworkKinds): WeightsKind => Object.values(kinds)[0] ?? "fp32";
+
 /** "int8", or what each is where they differ: "transformer int4, t5 fp32". */
 export function kindsText(kinds: NetworkKinds): string {
   const [first, ...others] = Object.values(kinds);

@@ -48,7 +48,7 @@ export const SENTENCES = {
 
   imageEmpty: "{image} is empty (0 bytes).",
   imageUnknown: "{image} is not an image; {accepted} are accepted.",
-  imageFormat: "{image} is {format}, which is not accepted; {advice}.",
+  imageFormat: "{image} {state}, which is not accepted; {advice}.",
   imageColours: "{image} has colours that cannot be converted to sRGB.",
   imageChannels: "{image} has {channels} channels, which is not accepted; convert it to RGB.",
   imageDamaged: "{image} is damaged or cut short: its {format} data cannot be decoded.",
@@ -73,7 +73,6 @@ export const SENTENCES = {
   setting: "{field} must be {accepts}, not {given}.",
   settingSecret: "{field} must be {accepts}.",
   settingFile: "{field} must name a file that holds {accepts}.",
-  secretFile: "{field} must name {wanted}.",
   secretFlag:
     "{field} is not offered, because other users of this machine can see its command lines; set {other} in the environment or in .env.",
   settingUnknown: "{field} is no setting.",

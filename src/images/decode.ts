@@ -59,7 +59,10 @@ function acceptedFormat(bytes: Uint8Array, source: string | undefined): Accepted
   }
   if (!format.isAccepted) {
     const { name, advice } = format;
-    throw new RetouchError("IMAGE_UNSUPPORTED", failure("imageFormat", { source, format: name, advice }));
+    throw new RetouchError(
+      "IMAGE_UNSUPPORTED",
+      failure("imageFormat", { source, state: `is ${name}`, advice }),
+    );
   }
   return format.name;
 }
@@ -73,7 +76,11 @@ function checkHeader(metadata: Metadata, maxPixels: number, source: string | und
   if (metadata.format === "heif" && metadata.compression !== "av1") {
     throw new RetouchError(
       "IMAGE_UNSUPPORTED",
-      failure("imageFormat", { source, format: "a HEIC/HEIF picture", advice: "convert it to JPEG or PNG" }),
+      failure("imageFormat", {
+        source,
+        state: "is a HEIC/HEIF picture",
+        advice: "convert it to JPEG or PNG",
+      }),
     );
   }
   if (metadata.channels > MAX_CHANNELS) {

@@ -11,7 +11,6 @@ import type {
   NewJob,
   StoredSource,
   WorkerRecord,
-  WorkerSpeed,
 } from "./job.ts";
 
 /** A wait that ends early by `signal` returns what there is. */
@@ -134,5 +133,3 @@ export interface WorkQueue {
   /** Gives the job back untouched, when shutting down: costs no attempt. */
   handBack(job: ClaimedJob, workerId: string): Promise<boolean>;
 }
-
-export type { WorkerSpeed };

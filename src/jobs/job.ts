@@ -3,6 +3,7 @@
  * exchange. The wire's spellings (IN_QUEUE, delayTime) live in `server/`, the SQL in `store.ts`.
  */
 import type { FailureRecord } from "../errors.ts";
+import type { EditSpeed } from "../engine/estimate.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
 
 /** Each status and those that may follow it. An ended job leaves its status only by a retry. */
@@ -88,6 +89,9 @@ export type ResultImage =
   | { kind: "address"; url: string }
   | { kind: "inline"; dataUrl: string };
 
+export const PRECISIONS = ["float32", "float16", "bfloat16", "int8", "int4"] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 /** What a completed job produced, with all parameters that were in effect. */
 export interface JobResult {
   image: ResultImage;
@@ -105,8 +109,8 @@ export interface JobResult {
   loras?: ResolvedRequest["loras"] | undefined;
   /** Name of the checkpoint's folder. */
   model: string;
-  /** Of the arithmetic. */
-  precision: string;
+  /** What the weights of the transformer are in memory. */
+  precision: Precision;
   /** The safety score, where the check ran. */
   safetyScore?: number | undefined;
   /** Where what was not edited was kept: the share of the picture that was, 0 to 1. */
@@ -201,20 +205,9 @@ export type JobChunk = { kind: "progress"; progress: JobProgress } | { kind: "re
 
 export type WorkerStatus = "initializing" | "idle" | "running" | "unhealthy";
 
-/** How fast a worker is, from its own warm-up and edits; what estimates are made of. */
-export interface WorkerSpeed {
-  /** Everything but the steps, milliseconds. */
-  fixedMs: number;
-  /** One step at the native size, one pass, milliseconds. */
-  stepMs: number;
-  /** Pixels of the native size, and the side of a token in pixels. */
-  nativeArea: number;
-  grid: number;
-}
-
 export interface WorkerRecord {
   /** 14 lower-case letters and digits, chosen at start. */
   id: string;
   status: WorkerStatus;
-  speed?: WorkerSpeed | undefined;
+  speed?: EditSpeed | undefined;
 }

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Sql } from "../database/database.ts";
 import { failure, RetouchError } from "../errors.ts";
 import { estimateMs } from "../engine/estimate.ts";
+import { isNegativeUsed } from "../engine/request.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import { newsOf } from "./events.ts";
 import { isAwaited, type Job, type NewJob } from "./job.ts";
@@ -128,10 +129,9 @@ export async function findRepeated(
 function refuseTooLong({ edit, policy }: NewJob, workers: Fleet["workers"]): void {
   const { executionTimeoutMs } = policy;
   if (executionTimeoutMs === undefined) return;
-  const isNegativeUsed = edit.negativePrompt.trim() !== "" && edit.trueCfgScale > 1;
   const { size, numSteps } = edit;
   const estimates = workers.flatMap(({ speed }) =>
-    speed ? [estimateMs(speed, { size, numSteps, isNegativeUsed })] : [],
+    speed ? [estimateMs(speed, { size, numSteps, isNegativeUsed: isNegativeUsed(edit) })] : [],
   );
   // Whoever is fastest may get it; where nobody has measured yet, the time limit itself decides.
   const estimate = Math.min(...estimates);

@@ -1,10 +1,11 @@
 /** The workers that gave a sign of life, and how much waits for them; looked up at most once a second. */
 import type { Health } from "./contracts.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
-import type { WorkerSpeed, WorkerStatus } from "./job.ts";
+import type { EditSpeed } from "../engine/estimate.ts";
+import type { WorkerStatus } from "./job.ts";
 
 export interface Fleet {
-  workers: { status: WorkerStatus; speed?: WorkerSpeed | undefined }[];
+  workers: { status: WorkerStatus; speed?: EditSpeed | undefined }[];
   queued: number;
   running: number;
 }

@@ -7,6 +7,8 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { invalid } from "../errors.ts";
+
+export { COMPUTE_TYPES, type ComputeType } from "../onnx/dtype.ts";
 import { buildModel, floats, input } from "../onnx/graph.ts";
 import { add, conv2d } from "../onnx/ops.ts";
 import { childEnvironment } from "../process-environment.ts";

@@ -1,9 +1,17 @@
 /** What the server answers: the wire's names and types, for the compiler and for the OpenAPI document. */
-import { type Static, type TSchema, Type } from "typebox";
+import { type TSchema, Type } from "typebox";
+import { PRECISIONS } from "../jobs/job.ts";
 
-/** Of replies: a field that is not sent where it is undefined. */
-export const Omittable = <Schema extends TSchema>(schema: Schema) =>
-  Type.Optional(Type.Unsafe<Static<Schema> | undefined>(schema));
+type Defined<Fields> = {
+  [Name in keyof Fields as undefined extends Fields[Name] ? never : Name]: Fields[Name];
+} & {
+  [Name in keyof Fields as undefined extends Fields[Name] ? Name : never]?: Exclude<Fields[Name], undefined>;
+};
+
+/** A reply without its fields that are undefined, which are not sent. */
+export const defined = <Fields extends object>(fields: Fields): Defined<Fields> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<Fields>;
+
 const Count = Type.Integer({ minimum: 0 });
 const Id = Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$" });
 const SizeText = (description: string) =>
@@ -50,8 +58,8 @@ export const FAILURES = {
 };
 export const RefusedInput = Type.Object(
   {
-    id: Omittable(Id),
-    status: Omittable(Type.Literal("FAILED")),
+    id: Type.Optional(Id),
+    status: Type.Optional(Type.Literal("FAILED")),
     error: Type.String(),
   },
   { description: "Something in the call is wrong: nothing was queued, and an id here stands for nothing." },
@@ -61,50 +69,53 @@ export const QueuedReply = Type.Object(
   { description: "The job waits for a worker." },
 );
 /** Of an edit: how far it is while it runs, and all the rest at its end. `wire.ts` makes it. */
-const Output = Type.Unsafe<Record<string, unknown>>(
-  Type.Object({
-    progress: Type.Optional(
-      Type.String({ pattern: "^\\d+/\\d+$", description: "Steps, while it runs: 3/28." }),
-    ),
-    preview: Type.Optional(Type.String({ description: "A small picture as it forms, as a data URL." })),
-    image_url: Type.Optional(Type.String({ description: "The picture: an address or a data URL." })),
-    result: Type.Optional(Type.String({ description: "The same as `image_url`." })),
-    cost: Type.Optional(Type.Number({ minimum: 0 })),
-    seed: Type.Optional(Type.Integer({ minimum: 0 })),
-    size: Type.Optional(SizeText("Of the picture.")),
-    working_size: Type.Optional(SizeText("At which the network drew it.")),
-    reference_size: Type.Optional(SizeText("At which the network saw the source.")),
-    num_inference_steps: Type.Optional(Type.Integer({ minimum: 1 })),
-    guidance: Type.Optional(Type.Number({ minimum: 0 })),
-    negative_prompt_used: Type.Optional(
-      Type.Boolean({ description: "Whether there was a second pass a step." }),
-    ),
-    true_cfg_scale: Type.Optional(Type.Number({ minimum: 1 })),
-    output_format: Type.Optional(Type.Union([Type.Literal("png"), Type.Literal("jpeg")])),
-    model: Type.Optional(Type.String({ description: "Name of the checkpoint." })),
-    precision: Type.Optional(Type.String({ description: "Of the arithmetic." })),
-    safety_score: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 1, description: "Where it was checked." }),
-    ),
-    changed_share: Type.Optional(
-      Type.Number({ minimum: 0, maximum: 1, description: "Of the picture, that was edited." }),
-    ),
-    unchanged_mask: Type.Optional(
-      Type.String({ description: "A small grey picture, white where nothing was edited, as a data URL." }),
-    ),
-    notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
-  }),
-);
+export const Output = Type.Object({
+  progress: Type.Optional(
+    Type.String({ pattern: "^\\d+/\\d+$", description: "Steps, while it runs: 3/28." }),
+  ),
+  preview: Type.Optional(Type.String({ description: "A small picture as it forms, as a data URL." })),
+  image_url: Type.Optional(Type.String({ description: "The picture: an address or a data URL." })),
+  result: Type.Optional(Type.String({ description: "The same as `image_url`." })),
+  cost: Type.Optional(Type.Number({ minimum: 0 })),
+  seed: Type.Optional(Type.Integer({ minimum: 0 })),
+  size: Type.Optional(SizeText("Of the picture.")),
+  working_size: Type.Optional(SizeText("At which the network drew it.")),
+  reference_size: Type.Optional(SizeText("At which the network saw the source.")),
+  num_inference_steps: Type.Optional(Type.Integer({ minimum: 1 })),
+  guidance: Type.Optional(Type.Number({ minimum: 0 })),
+  negative_prompt_used: Type.Optional(
+    Type.Boolean({ description: "Whether there was a second pass per step." }),
+  ),
+  true_cfg_scale: Type.Optional(Type.Number({ minimum: 1 })),
+  loras: Type.Optional(
+    Type.Array(Type.Object({ name: Type.String(), scale: Type.Number() }), {
+      description: "Those that were in effect; absent without any.",
+    }),
+  ),
+  output_format: Type.Optional(Type.Union([Type.Literal("png"), Type.Literal("jpeg")])),
+  model: Type.Optional(Type.String({ description: "Name of the checkpoint." })),
+  precision: Type.Optional(
+    Type.Enum([...PRECISIONS], { description: "What the weights of the transformer are in memory." }),
+  ),
+  safety_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: "Where it was checked." })),
+  changed_share: Type.Optional(
+    Type.Number({ minimum: 0, maximum: 1, description: "Of the picture, that was edited." }),
+  ),
+  unchanged_mask: Type.Optional(
+    Type.String({ description: "A small grey picture, white where nothing was edited, as a data URL." }),
+  ),
+  notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
+});
 export const JobReply = Type.Object(
   {
     id: Id,
     status: JobState,
-    delayTime: Omittable(Type.Integer({ description: "From submission to the start, milliseconds." })),
-    executionTime: Omittable(Type.Integer({ description: "Of the work, milliseconds." })),
-    workerId: Omittable(Type.String()),
-    retries: Omittable(Count),
-    output: Omittable(Output),
-    error: Omittable(Type.String({ description: "Why it failed, in one sentence." })),
+    delayTime: Type.Optional(Type.Integer({ description: "From submission to the start, milliseconds." })),
+    executionTime: Type.Optional(Type.Integer({ description: "Of the work, milliseconds." })),
+    workerId: Type.Optional(Type.String()),
+    retries: Type.Optional(Count),
+    output: Type.Optional(Output),
+    error: Type.Optional(Type.String({ description: "Why it failed, in one sentence." })),
   },
   { description: "The job as it is now." },
 );
@@ -112,7 +123,7 @@ export const StreamReply = Type.Object(
   {
     id: Id,
     status: JobState,
-    delayTime: Omittable(Type.Integer()),
+    delayTime: Type.Optional(Type.Integer()),
     stream: Type.Array(Type.Object({ output: Output })),
   },
   { description: "What no call has taken yet." },
@@ -140,10 +151,10 @@ export const RequestsReply = Type.Object({
     Type.Object({
       id: Id,
       status: JobState,
-      output: Omittable(Output),
-      error: Omittable(Type.String()),
-      startedAt: Omittable(Type.String()),
-      completedAt: Omittable(Type.String()),
+      output: Type.Optional(Output),
+      error: Type.Optional(Type.String()),
+      startedAt: Type.Optional(Type.String()),
+      completedAt: Type.Optional(Type.String()),
     }),
   ),
   total: Count,
@@ -170,9 +181,9 @@ export const DeliveryReply = Type.Object({
   status: Type.Union([Type.Literal("pending"), Type.Literal("delivered"), Type.Literal("failed")]),
   attempts: Count,
   createdAt: Type.String(),
-  lastAttemptAt: Omittable(Type.String()),
-  lastStatus: Omittable(Type.Integer()),
-  lastError: Omittable(Type.String()),
+  lastAttemptAt: Type.Optional(Type.String()),
+  lastStatus: Type.Optional(Type.Integer()),
+  lastError: Type.Optional(Type.String()),
 });
 export const DeliveriesReply = Type.Object({
   deliveries: Type.Array(DeliveryReply),
@@ -181,15 +192,15 @@ export const DeliveriesReply = Type.Object({
 });
 
 /** Bytes; OpenAPI has no other word for them. */
-export const Picture = Type.Unsafe<Uint8Array>({
+export const Picture = {
   description: "A picture.",
   content: Object.fromEntries(
     ["image/png", "image/jpeg"].map((type) => [type, { schema: { type: "string", format: "binary" } }]),
   ),
-});
-export const NotModified = Type.Unsafe<undefined>({ type: "null", description: "The copy is still good." });
-export const PlainText = Type.Unsafe<string>({
+};
+export const NotModified = { type: "null", description: "The copy is still good." };
+export const PlainText = {
   description: "Text.",
   content: { "text/plain": { schema: { type: "string" } } },
-});
+};
 export const StatusReply = Type.Object({ status: Type.String() });

@@ -71,7 +71,7 @@ export function editInputSchema(sides: { minSide: number; maxSide: number }) {
       enable_sync_mode: Type.Optional(Type.Boolean({ description: "Accepted, without effect." })),
       num_images: Type.Optional(Type.Integer({ minimum: 1, maximum: 1 })),
     },
-    { additionalProperties: true },
+    { additionalProperties: true, anyOf: [{ required: ["image"] }, { required: ["images"] }] },
   );
 }
 

@@ -50,7 +50,7 @@ function fieldAt(path: readonly string[]): string {
 function mismatch(field: string, rule: Rule): Failure {
   const { type, minimum: min, maximum: max } = rule;
   if (min !== undefined && min === max) return failure("type", { field, wanted: min });
-  if (rule.anyOf) {
+  if (rule.anyOf && type === undefined) {
     return failure("type", { field, wanted: rule.anyOf.map((choice) => String(choice.const)).join(" or ") });
   }
   if (type === "integer" || type === "number") {

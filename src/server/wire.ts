@@ -2,7 +2,7 @@
 import type { Static } from "typebox";
 import type { WebhookDelivery } from "../jobs/contracts.ts";
 import type { Job, JobChunk, JobProgress, JobResult, JobStatus } from "../jobs/job.ts";
-import type { DeliveryReply, JobReply, JobState } from "./replies.ts";
+import { defined, type DeliveryReply, type JobReply, type JobState, type Output } from "./replies.ts";
 
 const STATES: Record<JobStatus, Static<typeof JobState>> = {
   queued: "IN_QUEUE",
@@ -18,11 +18,16 @@ export type AddressOf = (key: string, job: Job) => string;
 
 export const stateOf = (job: Job): Static<typeof JobState> => STATES[job.status];
 
-/** A job in any state, as /status and webhooks show it. JSON drops what is undefined. */
+/** What a job shows of its edit. */
+type WireOutput = Static<typeof Output>;
+
+/** A job in any state, as /status and webhooks show it. */
 export function toWireJob(job: Job, addressOf: AddressOf): Static<typeof JobReply> {
   // A job that waits again shows nothing of its earlier run.
-  if (job.status === "queued") return { id: job.id, status: stateOf(job), retries: retriesOf(job) };
-  return {
+  if (job.status === "queued") {
+    return defined({ id: job.id, status: stateOf(job), retries: retriesOf(job) });
+  }
+  return defined({
     id: job.id,
     status: stateOf(job),
     delayTime: job.delayMs,
@@ -31,38 +36,32 @@ export function toWireJob(job: Job, addressOf: AddressOf): Static<typeof JobRepl
     retries: retriesOf(job),
     output: outputOf(job, addressOf),
     error: job.error,
-  };
+  });
 }
 
 const retriesOf = ({ retries }: Job): number | undefined => (retries > 0 ? retries : undefined);
 
 /** An object in every state: a text would break clients. */
-export function outputOf(job: Job, addressOf: AddressOf): Record<string, unknown> | undefined {
+export function outputOf(job: Job, addressOf: AddressOf): WireOutput | undefined {
   if (job.result) return resultOf(job.result, job, addressOf);
   if (job.status === "running" && job.progress) return progressOf(job.progress);
   return undefined;
 }
 
-export function chunkOf(
-  chunk: JobChunk,
-  job: Job,
-  addressOf: AddressOf,
-): { output: Record<string, unknown> } {
+export function chunkOf(chunk: JobChunk, job: Job, addressOf: AddressOf): { output: WireOutput } {
   return {
     output: chunk.kind === "progress" ? progressOf(chunk.progress) : resultOf(chunk.result, job, addressOf),
   };
 }
 
-const progressOf = ({ step, of, preview }: JobProgress): Record<string, unknown> => ({
-  progress: `${step}/${of}`,
-  preview,
-});
+const progressOf = ({ step, of, preview }: JobProgress): WireOutput =>
+  defined({ progress: `${step}/${of}`, preview });
 
-function resultOf(result: JobResult, job: Job, addressOf: AddressOf): Record<string, unknown> {
+function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput {
   const { image } = result;
   const imageUrl =
     image.kind === "stored" ? addressOf(image.key, job) : image.kind === "inline" ? image.dataUrl : image.url;
-  return {
+  return defined({
     image_url: imageUrl,
     // Some clients read this one first.
     result: imageUrl,
@@ -75,7 +74,7 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): Record<str
     guidance: result.guidance,
     negative_prompt_used: result.isNegativeUsed,
     true_cfg_scale: result.isNegativeUsed ? result.trueCfgScale : undefined,
-    loras: result.loras && result.loras.length > 0 ? result.loras : undefined,
+    loras: result.loras && result.loras.length > 0 ? [...result.loras] : undefined,
     output_format: result.format,
     model: result.model,
     precision: result.precision,
@@ -83,13 +82,14 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): Record<str
     changed_share: result.changedShare === undefined ? undefined : Number(result.changedShare.toFixed(4)),
     unchanged_mask: result.unchangedMask,
     notices: result.notices.length > 0 ? result.notices : undefined,
-  };
+  });
 }
 
-export const toWireDelivery = (delivery: WebhookDelivery): Static<typeof DeliveryReply> => ({
-  ...delivery,
-  createdAt: delivery.createdAt.toISOString(),
-  lastAttemptAt: delivery.lastAttemptAt?.toISOString(),
-});
+export const toWireDelivery = (delivery: WebhookDelivery): Static<typeof DeliveryReply> =>
+  defined({
+    ...delivery,
+    createdAt: delivery.createdAt.toISOString(),
+    lastAttemptAt: delivery.lastAttemptAt?.toISOString(),
+  });
 
 const sizeOf = ({ width, height }: { width: number; height: number }): string => `${width}*${height}`;

@@ -52,30 +52,32 @@ export async function shareOfMemory(count: number, root?: string): Promise<numbe
 }
 
 function engineSetup(config: Config, memoryLimit: number | undefined): EngineSetup {
-  const { checkpoint, transformer, vae, textEncoder, loras, threads, device } = config;
-  const { weights, price, allowPrivateHosts } = config;
-  const { imageMaxBytes, imageMaxPixels, imageTimeoutMs } = config;
+  const { checkpoint, transformer, vae, textEncoder, loras, weights, threads, device, computeType } = config;
+  const { price, allowPrivateHosts, imageMaxBytes, imageTimeoutMs } = config;
   return {
-    checkpoint,
-    transformer,
-    vae,
-    textEncoder,
-    weights,
-    cacheFolder: loadCacheFolder(config.cacheDir),
-    loras,
-    threads,
-    memoryLimit,
-    device,
-    safety: {
-      isOn: config.safety !== "off",
-      isRequired: config.safety === "required",
-      threshold: config.safetyThreshold,
+    engine: {
+      checkpoint,
+      transformer,
+      vae,
+      textEncoder,
+      weights,
+      cacheFolder: loadCacheFolder(config.cacheDir),
+      loras,
+      threads,
+      memoryLimit,
+      device,
+      computeType,
+      maxPixels: config.imageMaxPixels,
+      safety: {
+        isOn: config.safety !== "off",
+        isRequired: config.safety === "required",
+        threshold: config.safetyThreshold,
+      },
+      isPromptInMetadata: config.metadataPrompt,
     },
-    isPromptInMetadata: config.metadataPrompt,
     storage: storageOptions(config),
     allowPrivateHosts,
     imageMaxBytes,
-    imageMaxPixels,
     imageTimeoutMs,
     price,
   };

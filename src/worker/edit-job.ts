@@ -2,9 +2,11 @@
 import { failure, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
 import { encodeMask, encodePreview } from "../images/encode.ts";
-import type { JobEdit, JobImage, JobProgress, JobResult, ResultImage } from "../jobs/job.ts";
+import type { JobEdit, JobImage, JobProgress, JobResult, Precision, ResultImage } from "../jobs/job.ts";
 import { costOf } from "../jobs/price.ts";
+import type { WeightsKind } from "../engine/component.ts";
 import type { EditStep } from "../engine/model.ts";
+import { largestKind } from "../engine/weights-choice.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EditResult } from "../engine/run-edit.ts";
 import type { Agents } from "../net/agents.ts";
@@ -25,8 +27,14 @@ export interface EditJobDependencies {
 const PROGRESS_INTERVAL_MS = 100;
 /** After a preview comes a pause of so many times what it took: together they take a thirtieth of the time at most. */
 const PREVIEW_PAUSE = 30;
-/** Of the networks' arithmetic, whatever the weights are stored as. */
-const PRECISION = "float32";
+/** As results name what the weights are. */
+const PRECISION_OF: Readonly<Record<WeightsKind, Precision>> = {
+  fp32: "float32",
+  fp16: "float16",
+  bf16: "bfloat16",
+  int8: "int8",
+  int4: "int4",
+};
 
 /**
  * Does one job: `onProgress` is called at its start, after its last step, and in between at most ten times a second.
@@ -83,7 +91,7 @@ export async function runEditJob(
       trueCfgScale: parameters.trueCfgScale,
       loras: parameters.loras,
       model: engine.checkpoint.name,
-      precision: PRECISION,
+      precision: PRECISION_OF[largestKind(engine.checkpoint.weights)],
       safetyScore: done.safety?.score,
       changedShare: done.kept?.changedShare,
       unchangedMask: done.kept && toDataUrl("image/png", await encodeMask(done.kept.mask)),

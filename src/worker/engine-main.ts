@@ -41,23 +41,8 @@ async function setUp(setup: EngineSetup): Promise<void> {
   try {
     const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
     const storage = openStorage(setup.storage);
-    const engine = await createEngine({
-      checkpoint: setup.checkpoint,
-      transformer: setup.transformer,
-      vae: setup.vae,
-      textEncoder: setup.textEncoder,
-      weights: setup.weights,
-      cacheFolder: setup.cacheFolder,
-      onConversion: createTeller(),
-      loras: setup.loras,
-      threads: setup.threads,
-      memoryLimit: setup.memoryLimit,
-      device: setup.device,
-      maxPixels: setup.imageMaxPixels,
-      safety: setup.safety,
-      isPromptInMetadata: setup.isPromptInMetadata,
-    });
-    const speed = await warmUp(engine, { isSafetyChecked: setup.safety.isOn });
+    const engine = await createEngine({ ...setup.engine, onConversion: createTeller() });
+    const speed = await warmUp(engine, { isSafetyChecked: setup.engine.safety?.isOn ?? true });
     dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
     const { name: checkpoint, weights } = engine.checkpoint;
     say({ kind: "ready", speed, checkpoint, weights: kindsText(weights), device: engine.device });

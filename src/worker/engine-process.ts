@@ -1,7 +1,8 @@
 /** The parent's side of the engine process: starts it, hands it one job at a time, ends it by force when it must. */
 import { type ChildProcess, fork } from "node:child_process";
 import os from "node:os";
-import type { JobEdit, JobFailure, JobProgress, JobResult, WorkerSpeed } from "../jobs/job.ts";
+import type { JobEdit, JobFailure, JobProgress, JobResult } from "../jobs/job.ts";
+import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
 import { engineEnvironment } from "./engine-environment.ts";
 import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
@@ -23,7 +24,7 @@ export interface EngineProcess {
   /** Whether it is warmed up and alive. */
   readonly isReady: boolean;
   /** Starts the process if there is none. @returns once it has warmed up @throws Error with a sentence when it cannot */
-  ready(): Promise<WorkerSpeed>;
+  ready(): Promise<EditSpeed>;
   /** Runs one job; `signal` stops it within a step, and ends the process when that takes too long. Never rejects. */
   run(
     id: string,
@@ -50,7 +51,7 @@ export interface EngineProcessOptions {
 interface Running {
   child: ChildProcess;
   /** Once it is warmed up. */
-  speed?: WorkerSpeed;
+  speed?: EditSpeed;
   /** Ended by us. */
   isEnding: boolean;
 }
@@ -67,7 +68,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   const { setup, log, cancelGraceMs = 2000 } = options;
   const entry = options.entry ?? new URL("./engine-main.js", import.meta.url);
   let running: Running | undefined;
-  let starting: Promise<WorkerSpeed> | undefined;
+  let starting: Promise<EditSpeed> | undefined;
   let isClosed = false;
 
   const forget = (own: Running): void => {
@@ -79,11 +80,11 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     forget(own);
   };
 
-  function start(): Promise<WorkerSpeed> {
+  function start(): Promise<EditSpeed> {
     if (isClosed) return Promise.reject(new Error("The engine process was closed."));
     const child = fork(entry, {
       serialization: "advanced",
-      env: engineEnvironment(setup.checkpoint),
+      env: engineEnvironment(setup.engine.checkpoint),
       execArgv: [],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });

@@ -1,31 +1,17 @@
 /** What the worker and its engine process say to each other. Pictures go through the storage, inline results excepted. */
 import type { Price } from "../config/parsers.ts";
-import type { JobEdit, JobFailure, JobProgress, JobResult, StoredSource, WorkerSpeed } from "../jobs/job.ts";
+import type { JobEdit, JobFailure, JobProgress, JobResult, StoredSource } from "../jobs/job.ts";
 import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine.ts";
+import type { EditSpeed } from "../engine/estimate.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
 /** All that the engine process needs to know, once. */
 export interface EngineSetup {
-  checkpoint?: string | undefined;
-  transformer?: string | undefined;
-  vae?: string | undefined;
-  textEncoder?: string | undefined;
-  weights?: EngineOptions["weights"];
-  /** Where converted weights are kept. */
-  cacheFolder?: string | undefined;
-  /** LoRAs that jobs may name, and their files. */
-  loras?: Readonly<Record<string, string>> | undefined;
-  threads: number;
-  /** Bytes that the process may take; without it, what there is. */
-  memoryLimit?: number | undefined;
-  device?: EngineOptions["device"];
-  /** No checker at all, or one with its own threshold where none is given. Required: also for jobs that ask for none. */
-  safety: { isOn: boolean; isRequired?: boolean | undefined; threshold?: number | undefined };
-  isPromptInMetadata: boolean;
+  /** What the engine is made with. */
+  engine: Omit<EngineOptions, "onConversion">;
   storage: StorageOptions;
   allowPrivateHosts: readonly string[];
   imageMaxBytes: number;
-  imageMaxPixels: number;
   imageTimeoutMs: number;
   price: Price;
 }
@@ -45,7 +31,7 @@ export type EngineRequest =
 
 export type EngineAnswer =
   /** Warmed up; `checkpoint` is the name of its folder, `weights` what they are loaded as, `device` what it runs on and why. */
-  | { kind: "ready"; speed: WorkerSpeed; checkpoint: string; weights: string; device: Engine["device"] }
+  | { kind: "ready"; speed: EditSpeed; checkpoint: string; weights: string; device: Engine["device"] }
   /** Weights are being converted, before it is ready; said once for each network and phase. */
   | { kind: "converting"; conversion: Pick<ConversionProgress, "network" | "kind" | "phase"> }
   /** The checkpoint or the settings are no good. The process waits to be ended. */

@@ -1,7 +1,7 @@
 /** What a worker knows of its own speed, and what follows from it. */
-import type { JobEdit, WorkerSpeed } from "../jobs/job.ts";
-import { estimateMs } from "../engine/estimate.ts";
-import type { Size } from "../engine/request.ts";
+import type { JobEdit } from "../jobs/job.ts";
+import { type EditSpeed, estimateMs } from "../engine/estimate.ts";
+import { isNegativeUsed, type Size } from "../engine/request.ts";
 import { targetSize } from "../engine/sizes.ts";
 import type { EditTiming } from "./protocol.ts";
 
@@ -13,11 +13,10 @@ const MOST_LIMIT_MS = 7 * 24 * 60 * 60_000;
 const LIMIT_FACTOR = 4;
 
 /** How long an edit may run where nobody said so, milliseconds. */
-export function defaultLimitMs(speed: WorkerSpeed | undefined, edit: JobEdit): number {
+export function defaultLimitMs(speed: EditSpeed | undefined, edit: JobEdit): number {
   if (speed === undefined) return LEAST_LIMIT_MS;
-  const { size, numSteps, negativePrompt, trueCfgScale } = edit;
-  const isNegativeUsed = negativePrompt.trim() !== "" && trueCfgScale > 1;
-  const estimate = estimateMs(speed, { size, numSteps, isNegativeUsed });
+  const { size, numSteps } = edit;
+  const estimate = estimateMs(speed, { size, numSteps, isNegativeUsed: isNegativeUsed(edit) });
   return Math.round(Math.min(MOST_LIMIT_MS, Math.max(LEAST_LIMIT_MS, LIMIT_FACTOR * estimate)));
 }
 
@@ -28,10 +27,10 @@ type Measured = { size: Size; numSteps: number; isNegativeUsed: boolean };
 
 /** The speed that one edit shows; the inverse of `estimateMs`. */
 export function measureSpeed(
-  { nativeArea, grid }: Pick<WorkerSpeed, "nativeArea" | "grid">,
+  { nativeArea, grid }: Pick<EditSpeed, "nativeArea" | "grid">,
   { totalMs, denoiseMs }: EditTiming,
   { size, numSteps, isNegativeUsed }: Measured,
-): WorkerSpeed {
+): EditSpeed {
   const { canvas } = targetSize(size, { area: nativeArea, grid });
   const share = (canvas.width * canvas.height + nativeArea) / (2 * nativeArea);
   const stepMs = denoiseMs / (numSteps * (isNegativeUsed ? 2 : 1) * share);
@@ -39,7 +38,7 @@ export function measureSpeed(
 }
 
 /** The average that goes with the machine's load. */
-export function averageSpeed(known: WorkerSpeed, latest: WorkerSpeed): WorkerSpeed {
+export function averageSpeed(known: EditSpeed, latest: EditSpeed): EditSpeed {
   const average = (before: number, now: number): number => before + WEIGHT * (now - before);
   return {
     ...known,

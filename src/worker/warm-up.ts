@@ -1,8 +1,8 @@
 /** The first edit of an engine: the runtime's first run is slow, and its time makes the first estimates. */
 import { RetouchError } from "../errors.ts";
 import { encodePicture } from "../images/encode.ts";
-import type { WorkerSpeed } from "../jobs/job.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { EditSpeed } from "../engine/estimate.ts";
 import { measureSpeed } from "./speed.ts";
 
 /** What most jobs ask for. */
@@ -13,7 +13,7 @@ const NUM_STEPS = 3;
 export async function warmUp(
   engine: Pick<Engine, "checkpoint" | "edit">,
   options: { isSafetyChecked: boolean },
-): Promise<WorkerSpeed> {
+): Promise<EditSpeed> {
   const { nativeSize, grid } = engine.checkpoint;
   const grey = { width: nativeSize, height: nativeSize, data: new Uint8Array(nativeSize ** 2 * 3).fill(128) };
   const image = await encodePicture(grey, "png");

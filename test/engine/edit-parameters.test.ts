@@ -1,8 +1,7 @@
 /** Every surface and document has the parameters of an edit as the table has them. */
-import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { createEditTool } from "../../src/cli/edit-tool.ts";
-import { addEditCommand } from "../../src/cli/commands/edit-command.ts";
+import { EDIT } from "../../src/cli/commands/edit.ts";
 import { COMMAND, TOOL } from "../../src/cli/surfaces.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { nameOf } from "../../src/errors.ts";
@@ -127,9 +126,7 @@ describe.each([
 });
 
 describe("the command", () => {
-  const program = new Command();
-  addEditCommand(program, { signal: new AbortController().signal, setStopSentence: () => {} });
-  const options = program.commands[0]!.options;
+  const options = EDIT.options!;
 
   it.each(parameters.filter(([, { flag }]) => flag))(
     "has a flag for %s, with its range and default",

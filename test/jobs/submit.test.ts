@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Jobs } from "../../src/jobs/contracts.ts";
-import type { NewJob, WorkerSpeed } from "../../src/jobs/job.ts";
+import type { NewJob } from "../../src/jobs/job.ts";
+import type { EditSpeed } from "../../src/engine/estimate.ts";
 import { createMaintenance } from "../../src/jobs/maintenance.ts";
 import { createJobs } from "../../src/jobs/owner-jobs.ts";
 import { describeOnDatabases, EDIT, newJob, policy, resultOf } from "../support/jobs.ts";
@@ -197,7 +198,7 @@ describeOnDatabases("a submitted job", (bench) => {
   });
 
   describe("with an estimate", () => {
-    const speed = (stepMs: number): WorkerSpeed => ({ nativeArea: 2 ** 20, grid: 16, fixedMs: 1000, stepMs });
+    const speed = (stepMs: number): EditSpeed => ({ nativeArea: 2 ** 20, grid: 16, fixedMs: 1000, stepMs });
     const limited = newJob(policy({ executionTimeoutMs: 60_000 }));
 
     it("is refused where no worker can do it within its limit, with both numbers", async () => {

@@ -274,8 +274,8 @@ describe("POST /v1/images/edits", () => {
 
   it.each<[Fields, string, string | null, (string | null)?]>([
     [{ image: [] }, "image is missing.", "image", "missing_required_parameter"],
-    [{ image: [PICTURE, PICTURE] }, "image must be one picture, not 2.", "image"],
-    [{ "image[]": PICTURE }, "image must be one picture, not 2.", "image"],
+    [{ image: [PICTURE, PICTURE] }, "image must be one image, not 2.", "image"],
+    [{ "image[]": PICTURE }, "image must be one image, not 2.", "image"],
     [{ image: Buffer.alloc(0) }, "image holds no data.", "image"],
     [{ image: "a/path.png" }, "image must be an http or https URL, a data URL, or base64.", "image"],
     [
@@ -340,7 +340,7 @@ describe("POST /v1/images/edits", () => {
       "images must be a list of one object with an image_url; this server keeps no files to refer to.",
       "images",
     ],
-    [{ prompt: "a", images: [URL_OF_BIRD, URL_OF_BIRD] }, "image must be one picture, not 2.", "image"],
+    [{ prompt: "a", images: [URL_OF_BIRD, URL_OF_BIRD] }, "image must be one image, not 2.", "image"],
     [
       { prompt: "a", images: [URL_OF_BIRD], mask: { image_url: URL_OF_BIRD } },
       "mask is not supported: the prompt says what to change.",

@@ -27,7 +27,7 @@ async function limits(settings: Record<string, string>): Promise<(number | undef
     config.workers,
   );
   expect(workers).toHaveLength(setups.length);
-  return setups.map(({ memoryLimit }) => memoryLimit);
+  return setups.map(({ engine }) => engine.memoryLimit);
 }
 
 it("has several workers share the memory of the machine", async () => {

@@ -7,6 +7,7 @@ import { readConfig } from "../../src/config/config.ts";
 import { createLog, type Log } from "../../src/log.ts";
 import { type Service, startService } from "../../src/service/service.ts";
 import { databaseUrl, dropSchema, newSchema, threadEntry } from "./databases.ts";
+import { documentOf, undocumented } from "./document.ts";
 import { root } from "./fixtures.ts";
 
 export type DatabaseName = "PGlite" | "PostgreSQL";
@@ -20,7 +21,7 @@ export interface TestService {
   /** RETOUCH_DATA_DIR, and the schema of its tables. */
   folder: string;
   schema: string;
-  /** Calls the endpoint with the test's key; a body that is an object is sent as JSON. */
+  /** Calls the endpoint with the test's key; a body that is an object is sent as JSON. @throws where the answer is not as documented */
   call(path: string, init?: CallInit): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -70,6 +71,7 @@ export async function startTestService(options: {
   await service.keys.ensure(KEY, "test");
   const endpoint = `${service.address}/v2/${ENDPOINT}`;
   await untilReady(service);
+  const document = documentOf(service.app);
   return {
     endpoint,
     address: service.address,
@@ -77,7 +79,19 @@ export async function startTestService(options: {
     service,
     folder,
     schema: config.databaseSchema,
-    call: (to, init) => call(`${endpoint}${to}`, init),
+    async call(to, init) {
+      const answer = await call(`${endpoint}${to}`, init);
+      const { status, headers, body } = answer;
+      const problems = undocumented(document, {
+        method: methodOf(init),
+        url: `/v2/${ENDPOINT}${to}`,
+        status,
+        contentType: headers.get("content-type") ?? "",
+        body: JSON.stringify(body),
+      });
+      if (problems.length > 0) throw new Error(`${to} is not as documented: ${problems.join("; ")}.`);
+      return answer;
+    },
     async close() {
       await service.close();
       await rm(folder, { recursive: true, force: true });
@@ -86,11 +100,14 @@ export async function startTestService(options: {
   };
 }
 
+const methodOf = ({ method, body }: { method?: string | undefined; body?: unknown } = {}): string =>
+  method ?? (body === undefined ? "GET" : "POST");
+
 export async function call(url: string, init: CallInit = {}): Promise<Answer> {
   const { method, body, headers = {}, key = KEY, signal } = init;
   const isJson = typeof body === "object" && body !== null && !(body instanceof Uint8Array);
   const response = await fetch(url, {
-    method: method ?? (body === undefined ? "GET" : "POST"),
+    method: methodOf({ method, body }),
     headers: {
       ...(key === null ? {} : { authorization: `Bearer ${key}` }),
       ...(isJson ? { "content-type": "application/json" } : {}),

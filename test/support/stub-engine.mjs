@@ -39,16 +39,16 @@ process.on("message", (request) => {
 });
 
 async function setUp(setup) {
-  if (setup.checkpoint === "unusable") {
+  if (setup.engine.checkpoint === "unusable") {
     process.send({ kind: "unusable", message: "The checkpoint is missing." });
     return;
   }
-  if (setup.checkpoint === "crash") process.exit(3);
+  if (setup.engine.checkpoint === "crash") process.exit(3);
   const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
   const storage = await openStorage(setup.storage);
   dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
   const device = { name: "cpu", reason: "a stub" };
-  if (setup.device === "auto") device.notice = "CUDA cannot be used.";
+  if (setup.engine.device === "auto") device.notice = "CUDA cannot be used.";
   process.send({ kind: "ready", speed: SPEED, checkpoint: engine.checkpoint.name, device });
 }
 
@@ -82,7 +82,7 @@ async function answering(id, work) {
 }
 
 const engine = {
-  checkpoint: { name: "stub", nativeSize: 128, grid: 16 },
+  checkpoint: { name: "stub", nativeSize: 128, grid: 16, weights: { transformer: "fp32", t5: "fp32" } },
   async edit(request, { signal, onStep }) {
     const { prompt, numSteps, size, format, seed, guidance, negativePrompt, trueCfgScale } = request;
     const started = performance.now();

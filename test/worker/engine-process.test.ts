@@ -10,10 +10,15 @@ import type { EngineSetup } from "../../src/worker/protocol.ts";
 import { root } from "../support/fixtures.ts";
 import { editOf, keysOf, recordedLog, stubEntry, workplace } from "./samples.ts";
 
-async function prepare(changes: Partial<EngineSetup> = {}, options: { cancelGraceMs?: number } = {}) {
+async function prepare(changes: EngineSetup["engine"] = {}, options: { cancelGraceMs?: number } = {}) {
   const { storage, setup, image } = await workplace();
   const { log, lines, said } = recordedLog();
-  const engine = createEngineProcess({ setup: { ...setup, ...changes }, log, entry: stubEntry, ...options });
+  const engine = createEngineProcess({
+    setup: { ...setup, engine: { ...setup.engine, ...changes } },
+    log,
+    entry: stubEntry,
+    ...options,
+  });
   onTestFinished(() => engine.close());
   return { engine, storage, image, lines, said };
 }

@@ -31,13 +31,10 @@ export async function workplace(): Promise<{
 }
 
 export const setupFor = (folder: string): EngineSetup => ({
-  threads: 1,
-  safety: { isOn: false },
-  isPromptInMetadata: false,
+  engine: { threads: 1, safety: { isOn: false }, isPromptInMetadata: false, maxPixels: 1_000_000 },
   storage: { kind: "local", folder },
   allowPrivateHosts: ["127.0.0.1"],
   imageMaxBytes: 1_000_000,
-  imageMaxPixels: 1_000_000,
   imageTimeoutMs: 2000,
   price: { amount: 0.03, per: "megapixel" },
 });

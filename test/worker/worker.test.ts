@@ -1,6 +1,6 @@
 /** A worker with a queue in memory, and an engine process without networks. */
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import type { WorkerSpeed } from "../../src/jobs/job.ts";
+import type { EditSpeed } from "../../src/engine/estimate.ts";
 import { createEngineProcess, type EngineProcess } from "../../src/worker/engine-process.ts";
 import { createWorker, type WorkerOptions } from "../../src/worker/worker.ts";
 import { createMemoryQueue, type MemoryJob } from "./memory-queue.ts";
@@ -164,9 +164,9 @@ describe("a worker", () => {
 describe("a worker whose engine", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
-  const SPEED: WorkerSpeed = { nativeArea: 16384, grid: 16, stepMs: 1, fixedMs: 1 };
+  const SPEED: EditSpeed = { nativeArea: 16384, grid: 16, stepMs: 1, fixedMs: 1 };
 
-  function withEngine(ready: () => Promise<WorkerSpeed>, options: Partial<WorkerOptions> = {}) {
+  function withEngine(ready: () => Promise<EditSpeed>, options: Partial<WorkerOptions> = {}) {
     const queue = createMemoryQueue();
     const { log, said } = recordedLog();
     const engine: EngineProcess = {

@@ -4,7 +4,6 @@
  * of a field, or is refused by name in `edit-request.ts`.
  */
 import { type Static, type TSchema, Type } from "typebox";
-import { Omittable } from "../replies.ts";
 import { EDIT_PARAMETERS } from "../../engine/edit-parameters.ts";
 import { MAX_SIZE_LENGTH } from "../parameter-schemas.ts";
 import { type EditInput, editInputSchema, LENGTHS } from "../schemas.ts";
@@ -91,7 +90,7 @@ export type ImageEditSchema = ReturnType<typeof imageEditSchema>;
 /** The names and values of ours among OpenAI's. */
 export type ImageEditFields = Static<ImageEditSchema> & EditInput;
 
-const File = Type.Unsafe<unknown>({ type: "string", format: "binary", description: "The picture, one." });
+const File = Type.String({ format: "binary", description: "The picture, one." });
 const withPicture = <Picture extends TSchema>(schema: ImageEditSchema, pictures: Record<string, Picture>) =>
   Type.Object({ ...pictures, ...schema.properties }, { additionalProperties: true });
 
@@ -149,8 +148,8 @@ export const ImagesReply = Type.Object({
   created: Type.Integer({ description: "When the last picture was done, seconds since 1970." }),
   data: Type.Array(
     Type.Object({
-      b64_json: Omittable(Type.String({ description: "The picture's file in base64." })),
-      url: Omittable(Type.String({ description: "Its address." })),
+      b64_json: Type.Optional(Type.String({ description: "The picture's file in base64." })),
+      url: Type.Optional(Type.String({ description: "Its address." })),
       id: Type.String({ description: "Of the job, as /status and /requests know it." }),
       seed: Type.Integer(),
       cost: Type.Number(),

@@ -1,6 +1,7 @@
 /** The routes of the endpoint as a whole: /purge-queue, /health, /requests, and our own /usage, /loras and /webhook-deliveries. */
 import { dayInQuery, numberInQuery } from "../queries.ts";
 import {
+  defined,
   DeliveriesReply,
   FAILURES,
   HealthReply,
@@ -63,14 +64,16 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
       const { query } = request;
       const [offset, limit] = [numberInQuery(query.offset, OFFSET), numberInQuery(query.limit, LIMIT)];
       const { jobs: found, total } = await jobs.list(request.keyId, { offset, limit });
-      const requests = found.map((job) => ({
-        id: job.id,
-        status: stateOf(job),
-        output: outputOf(job, addressOf),
-        error: job.error,
-        startedAt: job.startedAt?.toISOString(),
-        completedAt: job.endedAt?.toISOString(),
-      }));
+      const requests = found.map((job) =>
+        defined({
+          id: job.id,
+          status: stateOf(job),
+          output: outputOf(job, addressOf),
+          error: job.error,
+          startedAt: job.startedAt?.toISOString(),
+          completedAt: job.endedAt?.toISOString(),
+        }),
+      );
       return { requests, total, offset, limit, hasMore: offset + found.length < total };
     },
   );

@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { TakenChunks } from "../../jobs/contracts.ts";
 import { numberInQuery, optionalNumber, WAIT_RANGE } from "../queries.ts";
-import { ErrorReply, FAILURES, JobReply, QueuedReply, StreamReply } from "../replies.ts";
+import { defined, ErrorReply, FAILURES, JobReply, QueuedReply, StreamReply } from "../replies.ts";
 import { JobParams, StatusQuery, WaitQuery } from "../schemas.ts";
 import { chunkOf, stateOf, toWireJob } from "../wire.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
@@ -84,12 +84,12 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
         if (taken === undefined) return notFound(reply);
         const { job, chunks } = taken;
         void whenWritten(reply).then((isWritten) => (isWritten ? undefined : giveBack(context, taken)));
-        return {
+        return defined({
           id: job.id,
           status: stateOf(job),
           delayTime: job.delayMs,
           stream: chunks.map((chunk) => chunkOf(chunk, job, addressOf)),
-        };
+        });
       },
     });
   }

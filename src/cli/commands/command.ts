@@ -1,0 +1,45 @@
+/** What a command is: how its command line is read, as data, and what it does. `program.ts` hands it to commander. */
+import { Option } from "commander";
+
+/** What a command is run with. */
+export interface Invocation<Flags> {
+  /** In the order of the command's arguments; a missing optional one is undefined. */
+  arguments: readonly (string | undefined)[];
+  flags: Flags;
+  /** Ends when the user or the system asks for it. */
+  signal: AbortSignal;
+}
+
+export interface Command<Flags = unknown> {
+  name: string;
+  /** In the list of commands, where it is shorter than the description. */
+  summary?: string;
+  description: string;
+  /** `<name>` must be given, `[name]` may be. */
+  arguments?: readonly { name: string; description: string }[];
+  options?: readonly Option[];
+  /** What is said when it is interrupted, where that is not what all others say. */
+  stopSentence?: string;
+  /** @throws RetouchError with a sentence for the user; INVALID_PARAMETER is a wrong command line */
+  run(invocation: Invocation<Flags>): Promise<void>;
+}
+
+/** Commands under one name. */
+export interface CommandGroup extends Pick<Command, "name" | "summary" | "description"> {
+  commands: readonly Command[];
+}
+
+/** Checks a command's flags against what its `run` takes, and forgets them: commander hands over what the options say. */
+export const command = <Flags>(definition: Command<Flags>): Command => definition as Command;
+
+/** @param parse from the text of the command line, and what the flag's earlier texts gave @throws RetouchError */
+export function option<Value>(
+  flags: string,
+  description: string,
+  parse?: (text: string, before: Value | undefined) => Value,
+): Option {
+  const made = new Option(flags, description);
+  return parse === undefined ? made : made.argParser(parse);
+}
+
+export const JSON_OPTION = option("--json", "print one line of JSON");

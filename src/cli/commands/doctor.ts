@@ -1,0 +1,22 @@
+/** `retouch doctor` on the command line. */
+import { parseMemory } from "../arguments.ts";
+import type { DoctorFlags } from "../doctor/doctor.ts";
+import { command, JSON_OPTION, option } from "./command.ts";
+import { NETWORK_OPTIONS } from "./network-options.ts";
+
+export const DOCTOR = command<DoctorFlags>({
+  name: "doctor",
+  summary: "say what this machine can run",
+  description: "Say what this machine can run, with memory, disk and time, before anything is loaded.",
+  options: [
+    ...NETWORK_OPTIONS,
+    option("--model <repo>", "a published model that need not be here: black-forest-labs/FLUX.1-Kontext-dev"),
+    option(
+      "--memory-limit <size>",
+      "memory to count on, such as 12GB (default: what the machine has left)",
+      parseMemory,
+    ),
+    JSON_OPTION,
+  ],
+  run: async ({ flags }) => (await import("../doctor/doctor.ts")).runDoctor(flags),
+});

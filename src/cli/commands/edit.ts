@@ -1,0 +1,64 @@
+/** `retouch edit` on the command line. */
+import { addLora, numberOf, parseFormat, parseSize } from "../arguments.ts";
+import { type EditFlags, runEdit } from "../edit.ts";
+import { EDIT_PARAMETERS, rangeText } from "../../index.ts";
+import { command, option } from "./command.ts";
+import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
+
+const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, loras } =
+  EDIT_PARAMETERS;
+const { isSafetyChecked, isUnchangedKept } = EDIT_PARAMETERS;
+
+/** A parameter's sentence as help has it: no capital, no full stop. */
+const phraseOf = ({ description }: { description: string }): string =>
+  description.charAt(0).toLowerCase() + description.slice(1, -1);
+
+const numberHelp = (parameter: { description: string; min: number; max: number; default: number }): string =>
+  `${phraseOf(parameter)}, ${rangeText(parameter)} (default: ${parameter.default})`;
+
+export const EDIT = command<EditFlags>({
+  name: "edit",
+  summary: "edit one picture",
+  description: "Edit one picture.",
+  arguments: [
+    { name: "<image>", description: "a path, an http(s) or data URL, or - for standard input" },
+    {
+      name: "<prompt>",
+      description: `what to change, in quotes; ${prompt.min} to ${prompt.max.toLocaleString("en")} characters`,
+    },
+  ],
+  options: [
+    option(
+      "-o, --output <file>",
+      "where the result goes, - for standard output (default: NAME.edited.png here)",
+    ),
+    option(negativePrompt.flag, phraseOf(negativePrompt)),
+    option(trueCfgScale.flag, numberHelp(trueCfgScale), numberOf("trueCfgScale")),
+    option(
+      size.flag,
+      `${phraseOf(size)}, ${rangeText(size)} a side (default: the picture's, at most 1536)`,
+      parseSize,
+    ),
+    option(numSteps.flag, numberHelp(numSteps), numberOf("numSteps")),
+    option(guidance.flag, numberHelp(guidance), numberOf("guidance")),
+    option(seed.flag, `${phraseOf(seed)} (default: ${seed.default})`, numberOf("seed")),
+    option(
+      format.flag,
+      `${format.choices.join(" or ")} (default: by the name in -o, or ${format.default})`,
+      parseFormat,
+    ),
+    ...NETWORK_OPTIONS,
+    option(
+      loras.flag,
+      `a LoRA in a .safetensors file and its strength, ${rangeText(loras.scale)} (default: ${loras.scale.default}); up to ${loras.max} times`,
+      addLora,
+    ),
+    ...COMPUTE_OPTIONS,
+    option(isUnchangedKept.flag, "keep the picture's own pixels where nothing was edited (the default)"),
+    option("--no-keep-unchanged", "take all of the result from the network"),
+    option(isSafetyChecked.flag, "do not check the result for pornography (default: refuse it)"),
+    option("--json", "print the result as one line of JSON"),
+    option("--quiet", "print nothing but errors"),
+  ],
+  run: ({ arguments: [image, instruction], flags, signal }) => runEdit(image!, instruction!, flags, signal),
+});

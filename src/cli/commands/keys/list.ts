@@ -1,0 +1,11 @@
+/** `retouch keys list` on the command line. */
+import type { KeysFlags } from "../../keys.ts";
+import { serviceOptions } from "../../service-flags.ts";
+import { command, JSON_OPTION } from "../command.ts";
+
+export const KEYS_LIST = command<KeysFlags>({
+  name: "list",
+  description: "List all keys, none of them whole.",
+  options: [JSON_OPTION, ...serviceOptions(["dataDir"])],
+  run: async ({ flags }) => (await import("../../keys.ts")).runKeysList(flags),
+});

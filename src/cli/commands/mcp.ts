@@ -1,0 +1,33 @@
+/** `retouch mcp` on the command line. */
+import { addFile } from "../arguments.ts";
+import { parseHosts } from "../hosts-argument.ts";
+import type { McpFlags } from "../mcp.ts";
+import { command, option } from "./command.ts";
+import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
+
+export const MCP = command<McpFlags>({
+  name: "mcp",
+  summary: "offer the edit as a tool to a model, on standard input and output",
+  description: "Offer the edit as a tool of the Model Context Protocol, on standard input and output.",
+  options: [
+    option(
+      "--root <dir>",
+      "the folder in which pictures are read and results are written (default: the working folder)",
+    ),
+    option(
+      "--allow-private-hosts <list>",
+      "hosts, host:port, addresses and networks that a picture's address may name although they are not public",
+      parseHosts,
+    ),
+    option("--overwrite", "let results replace files that this server did not make"),
+    ...NETWORK_OPTIONS,
+    option(
+      "--lora <file>",
+      "a LoRA that the model may choose, in a .safetensors file; several times",
+      addFile,
+    ),
+    ...COMPUTE_OPTIONS,
+    option("--no-safety-checker", "do not check results for pornography (default: refuse them)"),
+  ],
+  run: async ({ flags, signal }) => (await import("../mcp.ts")).runMcp(flags, signal),
+});

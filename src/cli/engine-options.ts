@@ -1,0 +1,43 @@
+/** From the flags that say how an edit is computed to the engine's options; `network-options.ts` declares the flags. */
+import { loadCacheFolder } from "../config/config.ts";
+import type { ComputeType, DeviceChoice, EngineOptions, WeightsChoice } from "../index.ts";
+import { checkpointFolder } from "./checkpoint.ts";
+
+/** The flags as commander hands them over. */
+export interface EngineFlags {
+  checkpoint?: string | undefined;
+  transformer?: string | undefined;
+  vae?: string | undefined;
+  textEncoder?: string | undefined;
+  weights?: WeightsChoice | undefined;
+  threads?: number | undefined;
+  memoryLimit?: number | undefined;
+  device?: DeviceChoice | undefined;
+  computeType?: ComputeType | undefined;
+  safetyChecker?: boolean | undefined;
+}
+
+/**
+ * @param loras files of the LoRAs that edits may name
+ * @throws RetouchError CHECKPOINT_MISSING for a repository that was not downloaded
+ */
+export async function engineOptionsOf(
+  flags: EngineFlags,
+  loras: Readonly<Record<string, string>>,
+): Promise<EngineOptions> {
+  const { transformer, vae, textEncoder, weights, threads, memoryLimit, device, computeType } = flags;
+  return {
+    checkpoint: await checkpointFolder(flags.checkpoint),
+    transformer,
+    vae,
+    textEncoder,
+    loras,
+    weights,
+    cacheFolder: loadCacheFolder(),
+    threads,
+    memoryLimit,
+    device,
+    computeType,
+    safety: { isOn: flags.safetyChecker ?? true },
+  };
+}
