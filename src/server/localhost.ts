@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import type { FastifyInstance } from "fastify";
-import { CONNECTION_TIMES } from "./connections.ts";
+import { CONNECTION_TIMES } from "./connection-times.ts";
 
 const [IPV4, IPV6] = ["127.0.0.1", "::1"];
 

@@ -1,7 +1,7 @@
 /** The ways in which a connection gets nowhere. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { ConnectionTimes } from "./connections.ts";
+import type { ConnectionTimes } from "./connection-times.ts";
 import { measureThroughput, type Throughput } from "./throughput.ts";
 
 export interface Connection {

@@ -40,7 +40,7 @@ describe("a forecast", () => {
 
   it("is made of a checkpoint's sizes, none of it loaded, and refuses one that does not fit its weights", async () => {
     const plan = await readModelPlan(path.join(fixtures, "checkpoints", "plain"));
-    expect(plan.native).toEqual({ area: 64 ** 2, grid: 4 });
+    expect(plan.native).toEqual({ area: 128 ** 2, grid: 16 });
     expect(plan.components.map(({ name }) => name)).toEqual(
       PUBLISHED_PLAN.components.map(({ name }) => name),
     );

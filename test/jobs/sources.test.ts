@@ -126,7 +126,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       const lost = (await claim("worker-a"))!;
       expect(await claim("worker-b")).toBeUndefined();
       await bench.age(61);
-      expect(await claim("worker-b")).toEqual({ id, tries: 2, url: url("a1") });
+      expect(await claim("worker-b")).toEqual({ id, tries: 2, images: [{ kind: "url", url: url("a1") }] });
       expect(await bench.queue.keepSource(lost, "worker-a", kept("inputs/a1.bin"))).toBe(false);
       expect(await bench.queue.releaseSource(lost, "worker-a")).toBe(false);
       expect(await bench.queue.failSource(lost, "worker-a", { error: "It failed." })).toBe(false);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import http from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
-import type { ConnectionTimes } from "../../src/server/connections.ts";
+import type { ConnectionTimes } from "../../src/server/connection-times.ts";
 import type { ServerSettings } from "../../src/server/settings.ts";
 import { ENDPOINT, KEY, startServer, type TestServer } from "./server.ts";
 

@@ -5,7 +5,7 @@ import http from "node:http";
 import { connect, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { ConnectionTimes } from "../../src/server/connections.ts";
+import type { ConnectionTimes } from "../../src/server/connection-times.ts";
 import { createKey } from "../../src/storage/storage.ts";
 import { ENDPOINT, INPUT, KEY, type TestServer } from "./server.ts";
 import { dial, listen, type Listening, textUntilEnd } from "./sockets.ts";
