@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { SharedOrder } from "./compare.ts";
 import type { SideCommand } from "./sides/side.ts";
-import { type Summary, summarize } from "./statistics.ts";
+import { type Summary, summarize } from "../tools/statistics.ts";
 
 /** Starts `command` several times, each until it prints. */
 export async function measureColdStart(

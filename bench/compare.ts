@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { peakTreeBytes } from "./memory.ts";
 import { psnrOfFiles } from "./pictures.ts";
 import { type EditOrder, type EditTimes, Side, type SideCommand } from "./sides/side.ts";
-import { medianOf, rounded, type Summary, summarize } from "./statistics.ts";
+import { medianOf, rounded, type Summary, summarize } from "../tools/statistics.ts";
 
 /** The edit, but for where each side writes its result. */
 export type SharedOrder = Omit<EditOrder, "output">;

@@ -10,7 +10,7 @@ import { measureColdStart } from "./cold-start.ts";
 import { compare, type SharedOrder } from "./compare.ts";
 import { flopsPerStep } from "../src/kontext/flops.ts";
 import { measureGemmPeak } from "./gemm-peak.ts";
-import { describeMachine, gitRevision, packageVersion } from "./machine.ts";
+import { describeMachine, gitRevision, packageVersion } from "../tools/machine.ts";
 import { describeNetwork } from "./network.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { writeSource } from "./pictures.ts";

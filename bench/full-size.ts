@@ -6,7 +6,7 @@
 import { rmSync } from "node:fs";
 import { mkdtemp, statfs } from "node:fs/promises";
 import path from "node:path";
-import { compile } from "../scripts/run-ts.mjs";
+import { compile } from "../tools/compile.mjs";
 import { messageOf } from "../src/index.ts";
 import type { FluxConfig } from "../src/models/flux-config.ts";
 import { originalFluxLayout } from "../src/models/original-flux.ts";
@@ -31,10 +31,10 @@ import type { StepAnswer, StepOrder } from "./full-size/step-process.ts";
 import { type SyntheticNetwork, syntheticT5, syntheticTransformer } from "./full-size/synthetic.ts";
 import type { TextAnswer, TextOrder } from "./full-size/text-process.ts";
 import { writeConverted, writeFloats } from "./full-size/weight-file.ts";
-import { describeMachine, gitRevision, packageVersion } from "./machine.ts";
-import { inRepository } from "./paths.ts";
+import { describeMachine, gitRevision, packageVersion } from "../tools/machine.ts";
+import { inRepository } from "../tools/paths.ts";
 import { findPython, pythonVersions } from "./sides/diffusers.ts";
-import { rounded } from "./statistics.ts";
+import { rounded } from "../tools/statistics.ts";
 
 const SEED = 1;
 /** Of the networks that are compared block by block. */

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { buildModel, constant, input } from "../src/onnx/graph.ts";
 import * as ops from "../src/onnx/ops.ts";
 import { Session } from "../src/runtime/session.ts";
-import { inRepository } from "./paths.ts";
-import { rounded } from "./statistics.ts";
+import { inRepository } from "../tools/paths.ts";
+import { rounded } from "../tools/statistics.ts";
 
 export interface GemmPeak {
   /** Billions of floating point operations a second, the best of all shapes and repetitions. */

@@ -36,7 +36,7 @@ import { elements } from "../src/weights/tensor-file.ts";
 import { WeightSet } from "../src/weights/weight-set.ts";
 import { writeFloats } from "./full-size/weight-file.ts";
 import { statusBytes } from "./memory.ts";
-import { inRepository } from "./paths.ts";
+import { inRepository } from "../tools/paths.ts";
 
 type Measured = Exclude<ComponentName, "clip" | "modulation">;
 

@@ -1,7 +1,7 @@
 /** The picture that both sides edit, and how alike their results are. */
 import sharp from "sharp";
 import type { Size } from "../src/index.ts";
-import { inRepository } from "./paths.ts";
+import { inRepository } from "../tools/paths.ts";
 
 /** Writes an example at the size of the edit: neither side has to resize it. */
 export async function writeSource(file: string, { width, height }: Size): Promise<void> {

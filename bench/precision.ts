@@ -15,12 +15,12 @@ import { resolveRequest } from "../src/kontext/request.ts";
 import { messageOf } from "../src/index.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 import { WEIGHT_KINDS, type WeightKind } from "../src/weights/converted.ts";
-import { atLeast, type Goal } from "./goals.ts";
-import { describeMachine, gitRevision } from "./machine.ts";
-import { inRepository } from "./paths.ts";
+import { atLeast, type Goal } from "../tools/goals.ts";
+import { describeMachine, gitRevision } from "../tools/machine.ts";
+import { inRepository } from "../tools/paths.ts";
 import { psnrOf } from "./pictures.ts";
 import { writeWideCheckpoint } from "./precision/wide.ts";
-import { medianOf, rounded } from "./statistics.ts";
+import { medianOf, rounded } from "../tools/statistics.ts";
 
 const USAGE = `Usage: npm run bench:precision -- [--small]
 

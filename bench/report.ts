@@ -1,9 +1,9 @@
 /** What follows from the measurements: the share of the machine's peak, and the goals. */
 import type { Comparison } from "./compare.ts";
 import type { GemmPeak } from "./gemm-peak.ts";
-import { atLeast, atMost, type Goal } from "./goals.ts";
+import { atLeast, atMost, type Goal } from "../tools/goals.ts";
 import type { Variant } from "./sides/diffusers.ts";
-import { rounded } from "./statistics.ts";
+import { rounded } from "../tools/statistics.ts";
 
 /** A variant that could not run has an error instead of numbers. */
 export type VariantReport = { variant: Variant; description: string } & (Comparison | { error: string });

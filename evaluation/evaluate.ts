@@ -2,8 +2,8 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { writeFileAtomically } from "../src/index.ts";
-import type { Goal } from "../bench/goals.ts";
-import { describeMachine, gitRevision, type Machine } from "../bench/machine.ts";
+import type { Goal } from "../tools/goals.ts";
+import { describeMachine, gitRevision, type Machine } from "../tools/machine.ts";
 import { createAutoencoder } from "./autoencoder.ts";
 import { createCountdown } from "./countdown.ts";
 import { checkpointDigest } from "./digest.ts";

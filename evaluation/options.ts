@@ -1,7 +1,7 @@
 /** The command line of the evaluation. */
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/index.ts";
-import { inRepository } from "../bench/paths.ts";
+import { inRepository } from "../tools/paths.ts";
 
 /** Each can be measured alone. */
 export const PARTS = ["autoencoder", "scenes", "shuffled", "guidance", "steps", "drift"] as const;

@@ -1,6 +1,6 @@
 /** What follows from the measurements: means, tests and goals. */
-import { atLeast, atMost, type Goal } from "../bench/goals.ts";
-import { rounded } from "../bench/statistics.ts";
+import { atLeast, atMost, type Goal } from "../tools/goals.ts";
+import { rounded } from "../tools/statistics.ts";
 import { groupsOf } from "./groups.ts";
 import type { Judgement } from "./judge.ts";
 import { type PairedTest, testRise } from "./paired-test.ts";

@@ -3,16 +3,17 @@
  * by turns, so that whatever else the machine does befalls both. What counts are the ratios.
  */
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import autocannon, { type Request } from "autocannon";
-import { atLeast, atMost, type Goal } from "../goals.ts";
-import { ROOT } from "../paths.ts";
-import { medianOf, middleMeanOf, rounded, summarize, type Summary } from "../statistics.ts";
+import { atLeast, atMost, type Goal } from "../../tools/goals.ts";
+import { ROOT } from "../../tools/paths.ts";
+import { medianOf, middleMeanOf, rounded, summarize, type Summary } from "../../tools/statistics.ts";
 import { DATABASES, type DatabaseName, missing, withDatabase } from "./databases.ts";
 import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
-import { type Command, Server } from "./server.ts";
+import { type Command, Server } from "../../tools/server.ts";
 import { CONNECTIONS, endedJobs, RAISED as LOAD_SETTINGS, submission } from "./throughput.ts";
 
 const DELAY_CALLS = 60;
@@ -21,6 +22,9 @@ const ROUND_SECONDS = 2;
 const TOLERANCE = 0.05;
 /** What a round leaves waiting is purged after it. */
 const RAISED = { ...LOAD_SETTINGS, RETOUCH_PURGE_RATE: "1000000" };
+/** The current place first, then that of older checkouts. */
+const COMPILERS = ["tools/compile.mjs", "scripts/run-ts.mjs"];
+const STUB_ENGINES = ["tools/stub-engine.mjs", "test/support/stub-engine.mjs"];
 const SHORT = { size: "256*256", num_inference_steps: 1 };
 
 interface Pair {
@@ -65,11 +69,18 @@ const serveIn = async (folder: string): Promise<Command> => ({
 
 /** The service of that checkout with an engine that computes nothing, also of that checkout. */
 async function stubIn(folder: string): Promise<Command> {
-  const runner = pathToFileURL(path.join(folder, "scripts", "run-ts.mjs")).href;
-  const { compile } = (await import(runner)) as { compile: (file: string) => Promise<string> };
+  const compiler = pathToFileURL(firstFileIn(folder, COMPILERS)).href;
+  const { compile } = (await import(compiler)) as { compile: (file: string) => Promise<string> };
   const bundle = await compile(path.join(folder, "bench", "api", "service-process.ts"));
-  const engine = pathToFileURL(path.join(folder, "test", "support", "stub-engine.mjs")).href;
+  const engine = pathToFileURL(firstFileIn(folder, STUB_ENGINES)).href;
   return { command: process.execPath, args: [bundle, engine], hasChannel: true, folder };
+}
+
+/** @throws Error where the checkout has the file at none of its places */
+function firstFileIn(folder: string, places: readonly string[]): string {
+  const found = places.map((place) => path.join(folder, place)).find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`${folder} has no ${places.join(" or ")}.`);
+  return found;
 }
 
 function withBoth<Result>(

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../../test/support/databases.ts";
+import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../../tools/databases.ts";
 
 export const DATABASES = ["PGlite", "PostgreSQL"] as const;
 export type DatabaseName = (typeof DATABASES)[number];

@@ -1,10 +1,10 @@
 /** How long a job waits on a server that has nothing else to do: `delayTime` of /runsync, by the database's clock. */
 import { setTimeout as pause } from "node:timers/promises";
-import { atMost } from "../goals.ts";
-import { percentileOf } from "../statistics.ts";
+import { atMost } from "../../tools/goals.ts";
+import { percentileOf } from "../../tools/statistics.ts";
 import { DATABASES, missing, withDatabase } from "./databases.ts";
 import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
-import { SERVE, Server } from "./server.ts";
+import { SERVE, Server } from "../../tools/server.ts";
 
 /** After the first ones, which fill caches. */
 const CALLS = 100;

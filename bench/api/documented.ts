@@ -1,10 +1,10 @@
 /** The request that the service prints when it starts: `executionTime`, from the worker's claim to the written result. */
-import { describeMachine } from "../machine.ts";
-import { atMost } from "../goals.ts";
-import { percentileOf, rounded, summarize } from "../statistics.ts";
+import { describeMachine } from "../../tools/machine.ts";
+import { atMost } from "../../tools/goals.ts";
+import { percentileOf, rounded, summarize } from "../../tools/statistics.ts";
 import { withDatabase } from "./databases.ts";
 import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
-import { SERVE, Server } from "./server.ts";
+import { SERVE, Server } from "../../tools/server.ts";
 
 const CALLS = 20;
 const WARM_UPS = 2;

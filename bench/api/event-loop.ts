@@ -2,11 +2,12 @@
 import { once } from "node:events";
 import autocannon from "autocannon";
 import sharp from "sharp";
-import { atMost } from "../goals.ts";
-import { rounded } from "../statistics.ts";
+import { atMost } from "../../tools/goals.ts";
+import { rounded } from "../../tools/statistics.ts";
+import { serviceProcess } from "./commands.ts";
 import { withDatabase } from "./databases.ts";
 import { type PartOptions, type PartReport, PROMPT } from "./part.ts";
-import { Server, serviceProcess } from "./server.ts";
+import { Server } from "../../tools/server.ts";
 import type { LoopDelay } from "./service-process.ts";
 
 const CLIENTS = 50;

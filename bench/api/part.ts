@@ -1,5 +1,5 @@
 /** What all parts of the measurement have in common. */
-import type { Goal } from "../goals.ts";
+import type { Goal } from "../../tools/goals.ts";
 
 export interface PartOptions {
   /** The time is up: everything ends. */

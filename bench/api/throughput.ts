@@ -3,12 +3,13 @@ import { pathToFileURL } from "node:url";
 import { setTimeout as pause } from "node:timers/promises";
 import autocannon, { type Request } from "autocannon";
 import sharp from "sharp";
-import { atLeast, type Goal } from "../goals.ts";
-import { inRepository } from "../paths.ts";
-import { rounded, summarize, type Summary } from "../statistics.ts";
+import { atLeast, type Goal } from "../../tools/goals.ts";
+import { inRepository } from "../../tools/paths.ts";
+import { rounded, summarize, type Summary } from "../../tools/statistics.ts";
+import { serviceProcess } from "./commands.ts";
 import { type DatabaseName, missing, withDatabase } from "./databases.ts";
 import type { PartOptions, PartReport } from "./part.ts";
-import { Server, serviceProcess } from "./server.ts";
+import { Server } from "../../tools/server.ts";
 
 const ROUNDS = 3;
 const ROUND_SECONDS = 5;
@@ -21,7 +22,7 @@ export const RAISED = {
   RETOUCH_STATUS_RATE: "1000000",
   RETOUCH_MAX_QUEUED: "1000000",
 };
-const STUB = pathToFileURL(inRepository("test", "support", "stub-engine.mjs"));
+const STUB = pathToFileURL(inRepository("tools", "stub-engine.mjs"));
 
 interface Load {
   /** Answers with 200. */

@@ -1,5 +1,5 @@
 /** How two velocities differ, and whether one is what a network should give. */
-import { rounded } from "../statistics.ts";
+import { rounded } from "../../tools/statistics.ts";
 
 export interface Agreement {
   /** The largest difference over the largest number of the reference. */

@@ -5,7 +5,7 @@ import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";
 import type { FluxConfig } from "../../src/models/flux-config.ts";
 import type { T5Sizes } from "../../src/models/t5.ts";
 import type { BlockFormat } from "../../src/weights/quantized.ts";
-import { defaultThreads } from "../machine.ts";
+import { defaultThreads } from "../../tools/machine.ts";
 import type { StepSize } from "./step-inputs.ts";
 
 /** The formats of the blocks' matrices, as `retouch quantize` writes them. */

@@ -6,7 +6,7 @@ import * as ops from "../../src/onnx/ops.ts";
 import { Session } from "../../src/runtime/session.ts";
 import { readConverted } from "../../src/weights/converted.ts";
 import type { SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
-import { rounded } from "../statistics.ts";
+import { rounded } from "../../tools/statistics.ts";
 import type { Kind } from "./options.ts";
 import { writeConverted } from "./weight-file.ts";
 

@@ -1,5 +1,5 @@
 /** What the full-size proof reports, and what it should reach. */
-import { atLeast, atMost, type Goal } from "../goals.ts";
+import { atLeast, atMost, type Goal } from "../../tools/goals.ts";
 import type { Agreement, Spread } from "./agreement.ts";
 import type { Kind } from "./options.ts";
 import type { StepAnswer } from "./step-process.ts";

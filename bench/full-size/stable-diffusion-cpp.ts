@@ -6,7 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
-import { inRepository } from "../paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 
 /** The version that is compared with. */
 export const PACKAGE = "stable_diffusion_cpp_python";

@@ -12,7 +12,7 @@ import type { RuntimeOptions } from "../../src/runtime/session.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { type Agreement, agreementOf } from "../full-size/agreement.ts";
 import { psnrOf } from "../pictures.ts";
-import { rounded } from "../statistics.ts";
+import { rounded } from "../../tools/statistics.ts";
 import type { ComputeType, Options } from "./options.ts";
 
 export interface ParitySide {

@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import * as esbuild from "esbuild";
 import { installProvider } from "../../scripts/cuda.mjs";
 import { messageOf } from "../../src/index.ts";
-import { inRepository, ROOT } from "../paths.ts";
+import { inRepository, ROOT } from "../../tools/paths.ts";
 import { findPython } from "../sides/diffusers.ts";
 
 const CACHE = inRepository(".cache", "gpu", "bench");

@@ -1,5 +1,5 @@
 /** What the stages found, in one document. */
-import { rounded, summarize, type Summary } from "../statistics.ts";
+import { rounded, summarize, type Summary } from "../../tools/statistics.ts";
 import type { Agreement } from "../full-size/agreement.ts";
 import type { ParitySide } from "./parity.ts";
 

@@ -7,7 +7,7 @@ import { originalFluxLayout } from "../../src/models/original-flux.ts";
 import { Config } from "../../src/weights/config.ts";
 import { quantize } from "../../src/quantize/quantize.ts";
 import type { SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
-import { inRepository } from "../paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 
 const SHIPPED = inRepository("checkpoints", "tiny");
 /** Norms scale by about 1; what steers the blocks is small, as in a trained network, or they would drown each other. */

@@ -1,6 +1,6 @@
 /** The other side: diffusers' own pipeline in a Python process. */
 import { execFileSync } from "node:child_process";
-import { inRepository } from "../paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 import type { SideCommand, SideSettings } from "./side.ts";
 
 /** How diffusers is run; eager float32 is what the goal speaks of, since Retouch computes in float32. */

@@ -1,6 +1,6 @@
 /** This side: the library in a Node process. */
-import { compile } from "../../scripts/run-ts.mjs";
-import { inRepository } from "../paths.ts";
+import { compile } from "../../tools/compile.mjs";
+import { inRepository } from "../../tools/paths.ts";
 import type { SideCommand, SideSettings } from "./side.ts";
 
 /** Edits with a warm engine. */

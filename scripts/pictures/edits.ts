@@ -1,7 +1,7 @@
 /** The pictures that one edit or several make, each as the text beside it says. */
 import { readFile, writeFile } from "node:fs/promises";
 import sharp from "sharp";
-import { inRepository } from "../../bench/paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 import type { EditRequest, Engine } from "../../src/index.ts";
 
 /** Of `npm run edit`. */

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { comparedPictures } from "../../test/safety/pictures.ts";
+import { comparedPictures } from "../../tools/safety-pictures.ts";
 import { NSFWJS } from "./nsfwjs.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

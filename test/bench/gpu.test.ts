@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import { watchGpuMemory } from "../../bench/gpu/gpu-memory.ts";
 import { parseOptions, STAGES } from "../../bench/gpu/options.ts";
 import { type Report, reportOf } from "../../bench/gpu/report.ts";
-import { inRepository, ROOT } from "../../bench/paths.ts";
+import { inRepository, ROOT } from "../../tools/paths.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const hasPython = spawnSync("python3", ["--version"]).status === 0;

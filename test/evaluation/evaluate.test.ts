@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
 import { expect, it } from "vitest";
-import { inRepository } from "../../bench/paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 import { evaluate } from "../../evaluation/evaluate.ts";
 import { type Options, PARTS } from "../../evaluation/options.ts";
 import { PLAN } from "../../evaluation/plan.ts";

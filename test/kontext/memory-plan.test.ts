@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it, type TestContext } from "vitest";
-import { inRepository } from "../../bench/paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 import { checkMemory } from "../../src/kontext/memory-check.ts";
 import { type EditExtent, isResident, planMemory, WEIGHTS_KINDS } from "../../src/kontext/memory-plan.ts";
 import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";

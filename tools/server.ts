@@ -3,8 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { compile } from "../../scripts/run-ts.mjs";
-import { inRepository, ROOT } from "../paths.ts";
+import { inRepository, ROOT } from "./paths.ts";
 
 export interface Command {
   command: string;
@@ -43,13 +42,6 @@ export const SERVE: Command = {
   command: process.execPath,
   args: [inRepository("bin", "retouch.js"), "serve"],
 };
-export const NPM_START: Command = { command: "npm", args: ["start"] };
-
-/** The same service in a program of ours, which tells its event loop's delay, with another engine where one is given. */
-export async function serviceProcess(engine?: URL): Promise<Command> {
-  const bundle = await compile(inRepository("bench", "api", "service-process.ts"));
-  return { command: process.execPath, args: engine ? [bundle, engine.href] : [bundle], hasChannel: true };
-}
 
 export class Server {
   readonly address: string;

@@ -1,8 +1,8 @@
 /** Pictures to compare the checker with nsfwjs on: files of the repository, and others by formula, of many shapes. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { decodePicture } from "../../src/images/decode.ts";
-import type { Picture } from "../../src/images/picture.ts";
+import { decodePicture } from "../src/images/decode.ts";
+import type { Picture } from "../src/images/picture.ts";
 
 const FILES = [
   "examples/bluebird.png",

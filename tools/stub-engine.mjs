@@ -10,15 +10,15 @@
 // The checkpoint "unusable" is refused with a sentence, and "crash" ends the process at its start.
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { RetouchError } from "../../dist/errors.js";
-import { formatOf } from "../../dist/images/format.js";
-import { createAddressPolicy } from "../../dist/net/address-policy.js";
-import { createAgents } from "../../dist/net/agents.js";
-import { createHttpClient } from "../../dist/net/http-client.js";
-import { createLocalStorage } from "../../dist/storage/local.js";
-import { runEditJob } from "../../dist/worker/edit-job.js";
-import { failureOf } from "../../dist/worker/failures.js";
-import { fetchSource } from "../../dist/worker/fetch-source.js";
+import { RetouchError } from "../dist/errors.js";
+import { formatOf } from "../dist/images/format.js";
+import { createAddressPolicy } from "../dist/net/address-policy.js";
+import { createAgents } from "../dist/net/agents.js";
+import { createHttpClient } from "../dist/net/http-client.js";
+import { createLocalStorage } from "../dist/storage/local.js";
+import { runEditJob } from "../dist/worker/edit-job.js";
+import { failureOf } from "../dist/worker/failures.js";
+import { fetchSource } from "../dist/worker/fetch-source.js";
 
 const SPEED = { nativeArea: 16384, grid: 16, stepMs: 1, fixedMs: 1 };
 
@@ -28,7 +28,7 @@ const running = new Map();
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
-new Worker(new URL("../../dist/worker/parent-watch.js", import.meta.url), {
+new Worker(new URL("../dist/worker/parent-watch.js", import.meta.url), {
   workerData: { parent: process.ppid },
 }).unref();
 process.on("message", (request) => {
@@ -55,7 +55,7 @@ async function setUp(setup) {
 async function openStorage(options) {
   if (options.kind === "local") return createLocalStorage(options.folder);
   // The S3 client alone takes longer to load than everything else.
-  return (await import("../../dist/storage/open.js")).openStorage(options);
+  return (await import("../dist/storage/open.js")).openStorage(options);
 }
 
 async function edit({ id, edit }, signal) {
@@ -138,6 +138,6 @@ function picture({ width, height }, format) {
 }
 
 async function encode({ width, height }, format) {
-  const { encodePicture } = await import("../../dist/images/encode.js");
+  const { encodePicture } = await import("../dist/images/encode.js");
   return encodePicture({ width, height, data: new Uint8Array(width * height * 3).fill(128) }, format);
 }
