@@ -1,6 +1,8 @@
-/** How far two pictures of one size are apart, as a whole and where an edit changes something. */
+/**
+ * How far two pictures of one size are apart, as a whole and where an edit changes something; and from that, whether a
+ * result is what was asked for.
+ */
 import type { Picture } from "../src/index.ts";
-import { areaAverage } from "./area-average.ts";
 
 /** Side of the pictures that answers are compared at: small enough that sharpness does not count, only what is where. */
 export const SMALL_SIDE = 32;
@@ -58,4 +60,102 @@ function meanOver(
     count += 1;
   }
   return count === 0 ? null : sum / count;
+}
+
+/** What a result is held against, all at the size at which the network draws. */
+export interface Answers {
+  /** Whether nothing was asked for: the truth is the source. */
+  isNothing: boolean;
+  source: Picture;
+  truth: Picture;
+  /** The answers to other instructions for the same source, at 32x32. */
+  candidates: readonly ArrayLike<number>[];
+}
+
+export interface Judgement {
+  isFollowed: boolean;
+  /** At 32x32, of 255: to the truth, and how much farther it is to the nearest wrong answer. */
+  distance: number;
+  margin: number;
+  /** Decibels to the truth outside what the edit changes and inside; null where there is no such pixel. */
+  kept: number | null;
+  changed: number | null;
+  /** Mean absolute difference to the source inside what the edit changes, of 255. */
+  change: number | null;
+}
+
+/** A result of "nothing" has to be as near as this to its source, in decibels. */
+const NOTHING_DECIBELS = 27;
+
+export function judge(result: Picture, { isNothing, source, truth, candidates }: Answers): Judgement {
+  const small = smallOf(result);
+  const distance = distanceOf(small, smallOf(truth));
+  const wrong = isNothing ? candidates : [smallOf(source), ...candidates];
+  const margin = Math.min(...wrong.map((answer) => distanceOf(small, answer))) - distance;
+  // As near to a wrong answer is not nearer to the right one.
+  const isNearest = margin > 0;
+  const mask = changeMask(source, truth);
+  return {
+    isFollowed: isNearest && (!isNothing || decibelsOf(result, source)! >= NOTHING_DECIBELS),
+    distance,
+    margin,
+    kept: decibelsOf(result, truth, outside(mask)),
+    changed: decibelsOf(result, truth, mask),
+    change: changeOf(result, source, mask),
+  };
+}
+
+/**
+ * Reduces a picture: each new pixel is the mean of the area under it, and a pixel at its edge counts by the part that is in it.
+ * @returns red, green and blue of each pixel, 0 to 255 and not rounded, rows top to bottom
+ */
+export function areaAverage(picture: Picture, width: number, height: number): Float64Array {
+  const across = sharesOf(picture.width, width);
+  const down = sharesOf(picture.height, height);
+  // One direction after the other: [height, width of the picture], then [height, width].
+  const flat = new Float64Array(height * picture.width * CHANNELS);
+  const rowLength = picture.width * CHANNELS;
+  for (const { from, to, share } of down) {
+    for (let i = 0; i < rowLength; i++) {
+      flat[to * rowLength + i]! += share * picture.data[from * rowLength + i]!;
+    }
+  }
+  const averages = new Float64Array(height * width * CHANNELS);
+  for (let y = 0; y < height; y++) {
+    for (const { from, to, share } of across) {
+      for (let channel = 0; channel < CHANNELS; channel++) {
+        averages[(y * width + to) * CHANNELS + channel]! +=
+          share * flat[(y * picture.width + from) * CHANNELS + channel]!;
+      }
+    }
+  }
+  return averages;
+}
+
+/** The same as a picture; one that has the size already is returned as it is. */
+export function reducePicture(picture: Picture, width: number, height: number): Picture {
+  if (picture.width === width && picture.height === height) return picture;
+  const data = Uint8Array.from(areaAverage(picture, width, height), (value) => Math.round(value));
+  return { width, height, data };
+}
+
+interface Share {
+  from: number;
+  to: number;
+  /** Of the new pixel, how much lies in the old one. */
+  share: number;
+}
+
+/** Which old pixels of a line make which new ones. */
+function sharesOf(oldLength: number, newLength: number): Share[] {
+  const shares: Share[] = [];
+  for (let to = 0; to < newLength; to++) {
+    // Whole numbers, in units of 1 / (oldLength * newLength) of the line, so that no share is a rounding error.
+    const [start, end] = [to * oldLength, (to + 1) * oldLength];
+    for (let from = Math.floor(start / newLength); from * newLength < end; from++) {
+      const covered = Math.min(end, (from + 1) * newLength) - Math.max(start, from * newLength);
+      shares.push({ from, to, share: covered / oldLength });
+    }
+  }
+  return shares;
 }

@@ -1,11 +1,10 @@
 /** What follows from the measurements: means, tests and goals. */
 import { atLeast, atMost, type Goal } from "../tools/goals.ts";
 import { rounded } from "../tools/statistics.ts";
-import { groupsOf } from "./groups.ts";
-import type { Judgement } from "./judge.ts";
-import { type PairedTest, testRise } from "./paired-test.ts";
-import type { Plan } from "./plan.ts";
-import { NOTHING } from "./scene-list.ts";
+import type { Judgement } from "./measures.ts";
+import type { Plan } from "./options.ts";
+import { NOTHING } from "./set.ts";
+import { countOf, groupsOf, meanOf, type PairedTest, testRise } from "./statistics.ts";
 import type { DriftMeasurement, EditMeasurement } from "./tasks.ts";
 
 /** A measured scene. */
@@ -166,12 +165,4 @@ export function holdAgainstGoals(report: Report, { keptOver: [before, after] }: 
   ];
 }
 
-export function meanOf(values: readonly (number | null)[]): number | null {
-  const present = values.filter((value) => value !== null);
-  if (present.length === 0) return null;
-  return rounded(present.reduce((sum, value) => sum + value, 0) / present.length);
-}
-
-const countOf = (values: readonly (number | null)[]): number =>
-  values.filter((value) => value !== null).length;
 const roundedOrNull = (value: number | null): number | null => (value === null ? null : rounded(value));

@@ -1,11 +1,11 @@
 /** The contact sheet: for each kind the first scenes of the set, as source, result and truth. */
 import sharp from "sharp";
 import type { Picture } from "../src/index.ts";
-import { groupsOf } from "./groups.ts";
-import type { Plan } from "./plan.ts";
-import type { Scene } from "./scene-list.ts";
+import type { Plan } from "./options.ts";
+import { editKey } from "./selection.ts";
+import type { Scene } from "./set.ts";
+import { groupsOf } from "./statistics.ts";
 import { drawnPicture, type EditMeasurement, type Tools } from "./tasks.ts";
-import { editKey } from "./variants.ts";
 
 /** Of each kind. */
 const SCENES = 3;

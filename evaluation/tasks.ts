@@ -1,19 +1,32 @@
 /** The measurements that a run consists of. Each has a key, by which its result is found; parts share those they have in common. */
 import type { Picture, Size } from "../src/index.ts";
 import type { NativeScale } from "../src/kontext/sizes.ts";
-import { reducePicture } from "./area-average.ts";
-import type { Autoencoder } from "./autoencoder.ts";
-import type { Editor } from "./editor.ts";
-import { type Answers, judge, type Judgement } from "./judge.ts";
-import { changeMask, decibelsOf, distanceOf, type Mask, outside, smallOf, union } from "./measures.ts";
-import type { Part } from "./options.ts";
-import type { Plan } from "./plan.ts";
+import { type Autoencoder, drawnSize, type Editor } from "./checkpoint.ts";
+import {
+  type Answers,
+  changeMask,
+  decibelsOf,
+  distanceOf,
+  judge,
+  type Judgement,
+  type Mask,
+  outside,
+  reducePicture,
+  smallOf,
+  union,
+} from "./measures.ts";
+import type { Part, Plan } from "./options.ts";
 import type { EvaluationRecord } from "./record.ts";
-import { CHAIN_LENGTH, type Chain, NOTHING, type Scene } from "./scene-list.ts";
-import type { Selection } from "./selection.ts";
-import type { EvaluationSet } from "./set.ts";
-import { drawnSize } from "./sizes.ts";
-import { autoencoderKey, chainKey, editKey, nothingKey, type Variant, variantsOf } from "./variants.ts";
+import {
+  autoencoderKey,
+  chainKey,
+  editKey,
+  nothingKey,
+  type Selection,
+  type Variant,
+  variantsOf,
+} from "./selection.ts";
+import { type Chain, CHAIN_LENGTH, type EvaluationSet, NOTHING, type Scene } from "./set.ts";
 
 export interface Task {
   part: Part;

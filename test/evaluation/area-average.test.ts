@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { areaAverage, reducePicture } from "../../evaluation/area-average.ts";
+import { areaAverage, reducePicture } from "../../evaluation/measures.ts";
 
 /** One number a pixel, in all three channels. */
 const gray = (width: number, height: number, values: readonly number[]) => ({

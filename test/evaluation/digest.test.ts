@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, it } from "vitest";
-import { checkpointDigest } from "../../evaluation/digest.ts";
+import { checkpointDigest } from "../../evaluation/checkpoint.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 async function checkpoint(weights: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Answers, judge } from "../../evaluation/judge.ts";
+import { type Answers, judge } from "../../evaluation/measures.ts";
 
 /** A 32x32 picture of one gray. */
 const plain = (value: number) => ({ width: 32, height: 32, data: new Uint8Array(32 * 32 * 3).fill(value) });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { testRise, upperTail } from "../../evaluation/paired-test.ts";
+import { testRise, upperTail } from "../../evaluation/statistics.ts";
 
 it.each([
   [1, 1, 0.25],

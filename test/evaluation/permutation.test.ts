@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { shuffledPlaces } from "../../evaluation/permutation.ts";
+import { shuffledPlaces } from "../../evaluation/selection.ts";
 
 const kinds = Array.from({ length: 500 }, (_, at) => ["place", "style", "remove", "nothing"][(at % 7) % 4]!);
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { parseSceneList } from "../../evaluation/scene-list.ts";
+import { parseSceneList } from "../../evaluation/set.ts";
 
 const scene = { id: 0, kind: "place", width: 8, height: 8, instruction: "Go", seed: 0, probe: true };
 const steps = Array.from({ length: 5 }, () => ({ kind: "place", instruction: "Go" }));

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { select } from "../../evaluation/selection.ts";
-import type { Chain, Scene } from "../../evaluation/scene-list.ts";
+import type { Chain, Scene } from "../../evaluation/set.ts";
 
 const scenes = Array.from({ length: 50 }, (_, id): Scene => {
   const kind = id < 30 ? "place" : id < 45 ? "style" : "nothing";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { drawnSize } from "../../evaluation/sizes.ts";
+import { drawnSize } from "../../evaluation/checkpoint.ts";
 import { targetSize } from "../../src/kontext/sizes.ts";
 
 const native = { area: 128 ** 2, grid: 16 };

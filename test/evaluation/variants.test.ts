@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { PLAN } from "../../evaluation/plan.ts";
-import type { Scene } from "../../evaluation/scene-list.ts";
-import { editKey, variantsOf } from "../../evaluation/variants.ts";
+import { PLAN } from "../../evaluation/options.ts";
+import { editKey, variantsOf } from "../../evaluation/selection.ts";
+import type { Scene } from "../../evaluation/set.ts";
 
 const scenes = ["place", "place", "style", "style"].map((kind, id): Scene => {
   return { id, kind, width: 8, height: 8, instruction: "x", seed: 0, probe: id === 0 };

@@ -1,4 +1,31 @@
-/** Student's t test of pairs, one-sided: is the second number of a pair larger than the first? */
+/** Groups and means of measurements, and Student's t test of pairs. */
+import { rounded } from "../tools/statistics.ts";
+
+/** The values by what they are a part of, in the order in which each group was met. */
+export function groupsOf<Value>(
+  values: readonly Value[],
+  nameOf: (value: Value) => string,
+): Map<string, Value[]> {
+  const groups = new Map<string, Value[]>();
+  for (const value of values) {
+    const name = nameOf(value);
+    const group = groups.get(name);
+    if (group) group.push(value);
+    else groups.set(name, [value]);
+  }
+  return groups;
+}
+
+/** The mean of the values that are not null, to four digits; null where there is none. */
+export function meanOf(values: readonly (number | null)[]): number | null {
+  const present = values.filter((value) => value !== null);
+  if (present.length === 0) return null;
+  return rounded(present.reduce((sum, value) => sum + value, 0) / present.length);
+}
+
+/** How many values are not null. */
+export const countOf = (values: readonly (number | null)[]): number =>
+  values.filter((value) => value !== null).length;
 
 export interface PairedTest {
   /** Pairs. */
@@ -9,6 +36,7 @@ export interface PairedTest {
   p: number | null;
 }
 
+/** Student's one-sided t test: is the second number of a pair larger than the first? */
 export function testRise(first: readonly number[], second: readonly number[]): PairedTest {
   const differences = second.map((value, pair) => value - first[pair]!);
   const count = differences.length;
