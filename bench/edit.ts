@@ -11,11 +11,12 @@ import { compare, type SharedOrder } from "./compare.ts";
 import { flopsPerStep } from "../src/kontext/flops.ts";
 import { measureGemmPeak } from "./gemm-peak.ts";
 import { describeMachine, gitRevision, packageVersion } from "../tools/machine.ts";
+import { findPython } from "../tools/python.ts";
 import { describeNetwork } from "./network.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { writeSource } from "./pictures.ts";
 import { describeDenoise, holdAgainstGoals, type VariantReport } from "./report.ts";
-import { diffusersSide, findPython, pythonVersions, VARIANTS } from "./sides/diffusers.ts";
+import { diffusersSide, pythonVersions, VARIANTS } from "./sides/diffusers.ts";
 import { firstStepSide, retouchSide } from "./sides/retouch.ts";
 
 const PROMPT = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space";

@@ -31,6 +31,8 @@ export interface Options {
   /** The picture that is edited with it. */
   picture: string;
   python: string;
+  /** The program that evaluates a step in a process of its own: `full-size/step-process.ts`, compiled. */
+  stepProcess: string;
 }
 
 /** 1024*1024, the documented request: 4096 tokens each of target and reference. */
@@ -62,6 +64,7 @@ export function parseOptions(args: readonly string[]): Options {
       checkpoint: { type: "string" },
       picture: { type: "string" },
       python: { type: "string" },
+      "step-process": { type: "string" },
     },
   });
   const { device, small: isSmall } = values;
@@ -69,7 +72,9 @@ export function parseOptions(args: readonly string[]): Options {
     throw new Error(`--device must be cpu or cuda, not ${device}.`);
   }
   if (device === "cpu" && !isSmall) throw new Error("The published sizes are for a GPU: add --small.");
-  const required = (name: "folder" | "repository" | "checkpoint" | "picture" | "python"): string => {
+  const required = (
+    name: "folder" | "repository" | "checkpoint" | "picture" | "python" | "step-process",
+  ): string => {
     if (values[name] === undefined) throw new Error(`--${name} is missing.`);
     return values[name];
   };
@@ -88,6 +93,7 @@ export function parseOptions(args: readonly string[]): Options {
     checkpoint: required("checkpoint"),
     picture: required("picture"),
     python: required("python"),
+    stepProcess: required("step-process"),
   };
 }
 

@@ -4,7 +4,6 @@
  */
 import { mkdir, readFile, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { messageOf } from "../../src/errors.ts";
 import { flopsPerStep } from "../../src/kontext/flops.ts";
 import { agreementOf } from "../full-size/agreement.ts";
@@ -110,10 +109,13 @@ async function runSteps(): Promise<object> {
       device,
       computeType,
     };
-    const script = fileURLToPath(new URL("step-process.mjs", import.meta.url));
     const watch = watchGpuMemory();
     try {
-      const answer = await runForJson<StepAnswer>(process.execPath, [script, JSON.stringify(order)], signal);
+      const answer = await runForJson<StepAnswer>(
+        process.execPath,
+        [options.stepProcess, JSON.stringify(order)],
+        signal,
+      );
       sides[computeType] = { ...answer, gpuBytes: await watch.end() };
     } catch (error) {
       await watch.end();

@@ -21,17 +21,6 @@ export function pythonVersions(python: string): Record<string, string> {
   return JSON.parse(execFileSync(python, ["-c", program], { encoding: "utf8" })) as Record<string, string>;
 }
 
-/** The interpreter of the repository's virtual environment, which is made if it is missing. */
-export function findPython(): string {
-  const script = inRepository("scripts", "python.mjs");
-  const args = [script, "-c", "import sys; print(sys.executable)"];
-  const printed = execFileSync(process.execPath, args, {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  return printed.trim().split("\n").at(-1)!;
-}
-
 export function diffusersSide(
   python: string,
   variant: Variant,

@@ -1,10 +1,10 @@
-"""What is carried to a machine without a network in several calls: one compressed tar file, in parts with checksums.
+"""The bundle that a machine without a network gets in several calls: one compressed tar file, in parts with checksums.
 
-Usage: python bench/gpu/cargo.py pack FOLDER PARTS [PART_BYTES]   at home: PARTS/00/cargo.00, PARTS/01/cargo.01, ...
-       python bench/gpu/cargo.py take PART THERE                  there: checks one part and puts it aside
-       python bench/gpu/cargo.py open THERE                       there: joins them, once, into THERE/cargo and THERE/site
-       python bench/gpu/cargo.py libraries                        there: where CUDA's libraries lie, for LD_LIBRARY_PATH
-       python bench/gpu/cargo.py results FOLDER OUT               there: the results, in parts as a training's are
+Usage, at home:  python scripts/remote-gpu/bundle.py pack FOLDER PARTS [PART_BYTES]   PARTS/00/bundle.00, PARTS/01/bundle.01, ...
+       there:    python scripts/remote-gpu/bundle.py take PART THERE        checks one part and puts it aside
+                 python scripts/remote-gpu/bundle.py open THERE             joins them, once, into THERE/bundle and THERE/site
+                 python scripts/remote-gpu/bundle.py libraries              where CUDA's libraries are, for LD_LIBRARY_PATH
+                 python scripts/remote-gpu/bundle.py results FOLDER OUT     writes the results in parts, as a training's are
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import sys
 import tarfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+import parts as output_parts
+from parts import MIB
 
-MIB = 2**20
 PART_BYTES = 62 * MIB  # of 64, so that the tree that travels along has room
 CHUNK_BYTES = MIB
 SUMS = "SHA256SUMS"
@@ -40,19 +40,19 @@ def pack(folder: Path, target: Path, part_bytes: int = PART_BYTES) -> list[Path]
     """Writes `folder` into parts of at most `part_bytes`, each in a folder of its own with the checksums of all."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    whole = target / "cargo"
+    whole = target / "bundle"
     with gzip.GzipFile(whole, "wb", LEVEL, mtime=0) as file, tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             tar.add(path, path.relative_to(folder).as_posix())
     parts = []
     with whole.open("rb") as file:
         while chunk := file.read(part_bytes):
-            part = target / f"{len(parts):02d}" / f"cargo.{len(parts):02d}"
+            part = target / f"{len(parts):02d}" / f"bundle.{len(parts):02d}"
             part.parent.mkdir()
             part.write_bytes(chunk)
             parts.append(part)
     whole.unlink()
-    lines = [f"{_checksum([part])}  {part.name}\n" for part in parts] + [f"{_checksum(parts)}  cargo\n"]
+    lines = [f"{_checksum([part])}  {part.name}\n" for part in parts] + [f"{_checksum(parts)}  bundle\n"]
     for part in parts:
         (part.parent / SUMS).write_text("".join(lines))
     return parts
@@ -65,7 +65,7 @@ def _wanted(sums: Path) -> dict[str, str]:
 
 
 def take(folder: Path, there: Path) -> None:
-    """Puts the part in `folder` aside. One that belongs to another cargo than those before replaces them."""
+    """Puts the part in `folder` aside. One that belongs to another bundle than those before replaces them."""
     wanted = _wanted(folder / SUMS)
     [part] = [path for path in folder.iterdir() if path.name != SUMS]
     if _checksum([part]) != wanted.get(part.name):
@@ -76,25 +76,25 @@ def take(folder: Path, there: Path) -> None:
     aside.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(part, aside / part.name)
     shutil.copyfile(folder / SUMS, aside / SUMS)
-    names = [name for name in wanted if name != "cargo"]
+    names = [name for name in wanted if name != "bundle"]
     have = sum((aside / name).is_file() for name in names)
     print(f"{part.name} is here: {have} of {len(names)} parts.")
 
 
 def unpack(there: Path) -> None:
-    """Joins the parts into `there`/cargo and installs the wheels in it into `there`/site, if that was not done before."""
-    if (there / "cargo").is_dir():
+    """Joins the parts into `there`/bundle and installs the wheels in it into `there`/site, if that was not done before."""
+    if (there / "bundle").is_dir():
         return
     wanted = _wanted(there / "parts" / SUMS)
-    parts = [there / "parts" / name for name in wanted if name != "cargo"]
+    parts = [there / "parts" / name for name in wanted if name != "bundle"]
     missing = [part.name for part in parts if not part.is_file()]
     if missing:
         raise SystemExit(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; carry them first.")
-    if _checksum(parts) != wanted["cargo"]:
+    if _checksum(parts) != wanted["bundle"]:
         raise SystemExit(f"The joined parts are not the whole that {SUMS} names.")
-    fresh = there / "cargo.part"
+    fresh = there / "bundle.part"
     shutil.rmtree(fresh, ignore_errors=True)
-    whole = there / "cargo.tar.gz"
+    whole = there / "bundle.tar.gz"
     with whole.open("wb") as joined:
         for part in parts:
             with part.open("rb") as file:
@@ -106,7 +106,7 @@ def unpack(there: Path) -> None:
     if wheels:
         options = ["-q", "--no-index", "--no-deps", "--no-compile", "--no-cache-dir", "--upgrade", "--target", str(there / "site")]
         subprocess.run([sys.executable, "-m", "pip", "install", *options, *wheels], check=True)
-    fresh.rename(there / "cargo")
+    fresh.rename(there / "bundle")
 
 
 def libraries() -> str:
@@ -117,10 +117,8 @@ def libraries() -> str:
 
 
 def results(folder: Path, out: Path) -> None:
-    from training.gpu import parts
-
     folder.mkdir(parents=True, exist_ok=True)
-    parts.write(folder, out)
+    output_parts.write(folder, out)
 
 
 COMMANDS = {

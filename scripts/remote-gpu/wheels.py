@@ -1,4 +1,7 @@
-"""Gathers the Python packages that the training needs and a GPU machine without a network lacks."""
+"""Gathers the Python packages that a GPU machine without a network lacks, into .cache/gpu/wheels.
+
+Usage, from the repository's root: python scripts/remote-gpu/wheels.py
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ from zipfile import ZipFile
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-WHEELS = Path(".cache/gpu/wheels")
+from parts import MIB
+from plan import WHEELS
+
 REQUIREMENTS = Path("scripts/requirements.txt")
 PYTHON = "3.12"
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
@@ -62,3 +67,8 @@ def gather() -> list[Path]:
     shutil.rmtree(WHEELS, ignore_errors=True)  # two versions of one package would stop its installation
     fresh.rename(WHEELS)
     return sorted(WHEELS.glob("*.whl"))
+
+
+if __name__ == "__main__":
+    for gathered in gather():
+        print(f"{gathered.stat().st_size / MIB:6.2f} MiB  {gathered.name}")

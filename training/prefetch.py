@@ -1,4 +1,4 @@
-"""Draws batches ahead of the training in processes of its own, since one core draws slower than a GPU learns.
+"""Draws the batches that come next in processes of its own, since one core draws slower than a GPU learns.
 
 A batch is a pure function of its number, so the batches are those that the training process would draw itself.
 """
@@ -32,7 +32,7 @@ _pending: dict[tuple, Future] = {}
 
 @contextmanager
 def workers(count: int, preload: str) -> Iterator[None]:
-    """Within, `take` uses `count` processes; 0 means none. `preload` names the module whose functions are to draw."""
+    """Within, `take` uses `count` processes; 0 means none. `preload` names a module that imports the functions that draw."""
     global _pool, _folder, _depth
     if count:
         # A server that has imported the module and never touched the GPU: forking this process would copy its threads' locks.

@@ -1,4 +1,4 @@
-"""Checks what the gpu preset adds, on a processor: `python -m training.test_gpu`, or pytest."""
+"""Checks a training in slices on a processor: `python scripts/remote-gpu/test_slices.py`, or pytest."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import torch
 from diffusers import FluxKontextPipeline
 
-from training import ahead, autoencoder, checks, editor, run, slices
-from training.gpu import parts, plan
-from training.gpu.parts import MIB
-from training.presets import PRESETS
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
 
-ROOT = Path(__file__).parent.parent
+import parts  # noqa: E402
+import plan  # noqa: E402
+import slices  # noqa: E402
+from parts import MIB  # noqa: E402
+from training import checks  # noqa: E402
+from training.presets import PRESETS  # noqa: E402
+from training.run import Clock, Run, TimeUp  # noqa: E402
 
 
 @contextmanager
@@ -102,27 +105,27 @@ def test_a_checkpoint_of_too_many_parts_is_refused() -> None:
 
 
 def test_the_plan_adds_up() -> None:
-    made = plan.make(57 * MIB, 6 * MIB)
-    assert made.carried_mib == 63
-    assert made.work_minutes == sum(call.minutes for call in made.calls) <= plan.MOST_WORK_MINUTES
+    made = plan.training(57 * MIB, 6 * MIB)
+    assert made.tree_mib == 57 and all(call.carried_mib == 63 for call in made.calls)
+    assert made.work_minutes == round(sum(call.minutes for call in made.calls), 2) <= plan.MOST_WORK_MINUTES
     slices = made.calls[1:]
     assert len(slices) == plan.SLICES
     assert all(call.minutes == plan.SLICE_MINUTES + plan.AROUND_MINUTES <= plan.MOST_CALL_MINUTES for call in slices)
     assert [f"--slices-left {left}" in call.command for left, call in zip((3, 2, 1), slices, strict=True)] == [True] * 3
     assert ["--restart" in call.command for call in made.calls] == [True, True, False, False]
     assert abs(PRESETS["gpu"].minutes - plan.SLICES * plan.SLICE_MINUTES) < 1e-9
-    assert all(call.command in plan.as_text(made) for call in made.calls)
+    assert all(call.command in plan.training_text(made) for call in made.calls)
     data = json.loads(plan.as_json(made))
-    assert data["carried_mib"] == 63 and [call["minutes"] for call in data["calls"]] == [call.minutes for call in made.calls]
+    assert data["tree_mib"] == 57 and [call["minutes"] for call in data["calls"]] == [call.minutes for call in made.calls]
 
 
 def test_a_plan_that_cannot_be_run_is_refused() -> None:
-    with refusal("would carry 64.5 MiB (58.5 of the working tree, 6.0 of wheels), and at most 64 MiB"):
-        plan.make(117 * MIB // 2, 6 * MIB)
+    with refusal("probe would carry 64.5 MiB, 58.5 of them the working tree, and at most 64 MiB"):
+        plan.training(117 * MIB // 2, 6 * MIB)
     with refusal("would take 9.3 minutes"):
-        plan.make(50 * MIB, 6 * MIB, slice_minutes=8.8)
+        plan.training(50 * MIB, 6 * MIB, slice_minutes=8.8)
     with refusal("at most 25 are meant"):
-        plan.make(50 * MIB, 6 * MIB, slice_minutes=7.5)
+        plan.training(50 * MIB, 6 * MIB, slice_minutes=7.5)
 
 
 def test_the_working_tree_is_counted_without_what_git_ignores() -> None:
@@ -132,58 +135,37 @@ def test_the_working_tree_is_counted_without_what_git_ignores() -> None:
         (Path(name) / "cache").mkdir()
         (Path(name) / "cache" / "state").write_bytes(bytes(500))
         (Path(name) / "new").write_bytes(bytes(100))
-        here = Path.cwd()
-        os.chdir(name)
-        try:
-            assert plan.tree_bytes() == 107
-        finally:
-            os.chdir(here)
-
-
-def test_batches_drawn_ahead_are_those_that_one_process_draws() -> None:
-    numbers = (0, 1, 2, 5)  # 5: as after a jump, when what was drawn ahead is of no use
-    crops = [autoencoder.draw_crops(7 + n, 4, crop) for n, crop in zip(numbers, (16, 16, 32, 32), strict=True)]
-    examples = [editor.draw_examples(7 + n, 2) for n in numbers]
-    with ahead.workers(2, preload="training.editor"):
-        for n, crop, alone in zip(numbers, (16, 16, 32, 32), crops, strict=True):
-            assert np.array_equal(ahead.take(autoencoder.draw_crops, 7 + n, 4, crop), alone)
-        for n, alone in zip(numbers, examples, strict=True):
-            pictures, changed, texts = ahead.take(editor.draw_examples, 7 + n, 2)
-            assert np.array_equal(pictures, alone[0]) and np.array_equal(changed, alone[1]) and texts == alone[2]
-    assert np.array_equal(ahead.take(autoencoder.draw_crops, 7, 4, 16), crops[0])
+        assert plan.bytes_of(plan.tracked_files(Path(name)), Path(name)) == 107
 
 
 def test_the_slices_that_are_left_spend_what_the_stages_have_left() -> None:
     minutes = {"autoencoder": 3.0, "edits": 14.0, "guidance": 3.0}
-    folder, limits = run.STATE_FOLDER, run.limits
     with TemporaryDirectory() as name:
+        run = Run(folder=Path(name))
+        slices.begin(run, time.monotonic(), 7, None, minutes)
+        assert run.pace == 1
+        slices.begin(run, time.monotonic(), 7, 3, minutes)  # 20 minutes in 0.95 of 21
+        assert abs(run.pace - 20 / 0.95 / 21) < 0.01
+        torch.save({"seconds": 180.0}, Path(name) / "autoencoder.pt")
+        torch.save({"seconds": 420.0, "phase": "edits"}, Path(name) / "editor.pt")
+        assert slices.progress(run, minutes) == {"autoencoder": 1.0, "edits": 0.5, "guidance": 0.0}
+        slices.begin(run, time.monotonic(), 7, 1, minutes)  # a slice was lost: ten minutes in 0.95 of 7
+        assert abs(run.pace - 10 / 0.95 / 7) < 0.01
+        clock = Clock(run, 7, 210)
+        assert 0.5 <= clock.progress < 0.51 and not clock.save_is_due()
+        run.ends = time.monotonic()
+        assert clock.save_is_due()
         try:
-            run.STATE_FOLDER, run.limits = Path(name), run.Limits()
-            slices.begin(time.monotonic(), 7, None, minutes)
-            assert run.limits.pace == 1
-            slices.begin(time.monotonic(), 7, 3, minutes)  # 20 minutes in 0.95 of 21
-            assert abs(run.limits.pace - 20 / 0.95 / 21) < 0.01
-            torch.save({"seconds": 180.0}, Path(name) / "autoencoder.pt")
-            torch.save({"seconds": 420.0, "phase": "edits"}, Path(name) / "editor.pt")
-            assert slices.progress(minutes) == {"autoencoder": 1.0, "edits": 0.5, "guidance": 0.0}
-            slices.begin(time.monotonic(), 7, 1, minutes)  # a slice was lost: ten minutes in 0.95 of 7
-            assert abs(run.limits.pace - 10 / 0.95 / 7) < 0.01
-            clock = run.Clock(7, 210)
-            assert 0.5 <= clock.progress < 0.51 and not clock.save_is_due()
-            run.limits.ends = time.monotonic()
-            assert clock.save_is_due()
-            try:
-                raise AssertionError(f"The clock went on: {clock.progress}")
-            except run.SliceEnd:
-                pass
-        finally:
-            run.STATE_FOLDER, run.limits = folder, limits
+            raise AssertionError(f"The clock went on: {clock.progress}")
+        except TimeUp:
+            pass
 
 
 def _train(home: Path, *options: str) -> subprocess.Popen[str]:
     # Compiling would take minutes, and such small pictures give a second thread nothing to do.
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TORCHDYNAMO_DISABLE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "training.train", "--preset", "toy", "--parts", "parts", *options]
+    program = ROOT / "scripts" / "remote-gpu" / "train.py"
+    command = [sys.executable, program, "--preset", "toy", "--parts", "parts", *options]
     return subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, text=True)
 
 
