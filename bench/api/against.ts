@@ -7,14 +7,15 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import autocannon, { type Request } from "autocannon";
+import type { Request } from "autocannon";
 import { atLeast, atMost, type Goal } from "../../tools/goals.ts";
 import { ROOT } from "../../tools/paths.ts";
 import { medianOf, middleMeanOf, rounded, summarize, type Summary } from "../../tools/statistics.ts";
 import { DATABASES, type DatabaseName, missing, withDatabase } from "./databases.ts";
+import { load } from "./load.ts";
 import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
 import { type Command, Server } from "../../tools/server.ts";
-import { CONNECTIONS, endedJobs, RAISED as LOAD_SETTINGS, submission } from "./throughput.ts";
+import { endedJobs, RAISED as LOAD_SETTINGS, submission } from "./throughput.ts";
 
 const DELAY_CALLS = 60;
 const ROUNDS = 7;
@@ -143,30 +144,22 @@ async function measureLoads(
     const ids = await endedJobs(servers[side], body);
     states[side] = ids.map((id) => ({ method: "GET", path: `${endpoint}/status/${id}`, headers }));
   }
-  const statesPerSecond = await byTurns(ROUNDS, (side) => load(servers[side], states[side], signal));
+  const statesPerSecond = await byTurns(ROUNDS, (side) => perSecond(servers[side], states[side], signal));
   const submissionsPerSecond = await byTurns(ROUNDS, async (side) => {
     const { path: endpoint, headers } = servers[side];
     const request = { method: "POST", path: `${endpoint}/run`, headers, body: JSON.stringify(body) } as const;
-    const perSecond = await load(servers[side], [request], signal);
+    const reached = await perSecond(servers[side], [request], signal);
     // What waits is nobody's work in the other's round.
     await servers[side].post("/purge-queue", {});
     await untilEmpty(servers[side]);
-    return perSecond;
+    return reached;
   });
   return { statesPerSecond, submissionsPerSecond };
 }
 
-async function load(server: Server, requests: Request[], signal: AbortSignal): Promise<number> {
+async function perSecond(server: Server, requests: Request[], signal: AbortSignal): Promise<number> {
   signal.throwIfAborted();
-  const result = await autocannon({
-    url: server.address,
-    connections: CONNECTIONS,
-    duration: ROUND_SECONDS,
-    requests,
-  });
-  if (result.non2xx + result.errors > 0) {
-    throw new Error(`${result.non2xx} calls were refused and ${result.errors} failed.`);
-  }
+  const result = await load(server, requests, ROUND_SECONDS);
   return result["2xx"] / result.duration;
 }
 

@@ -1,11 +1,11 @@
 /** How long the process that answers HTTP makes others wait while pictures come in and edits run. */
 import { once } from "node:events";
-import autocannon from "autocannon";
 import sharp from "sharp";
 import { atMost } from "../../tools/goals.ts";
 import { rounded } from "../../tools/statistics.ts";
 import { serviceProcess } from "./commands.ts";
 import { withDatabase } from "./databases.ts";
+import { load } from "./load.ts";
 import { type PartOptions, type PartReport, PROMPT } from "./part.ts";
 import { Server } from "../../tools/server.ts";
 import type { LoopDelay } from "./service-process.ts";
@@ -27,17 +27,10 @@ export async function measureEventLoop({ signal, say }: PartOptions): Promise<Pa
     const server = await Server.start({ command, settings: { ...settings, ...RAISED }, signal });
     try {
       await takeDelay(server, signal);
-      const result = await autocannon({
-        url: server.address,
-        connections: CLIENTS,
-        duration: SECONDS,
-        requests: [{ method: "POST", path: `${server.path}/run`, headers: server.headers, body }],
-      });
+      const request = { method: "POST", path: `${server.path}/run`, headers: server.headers, body } as const;
+      const result = await load(server, [request], SECONDS, CLIENTS);
       const delay = await takeDelay(server, signal);
       const ended = await endedEdits(server);
-      if (result.non2xx + result.errors > 0) {
-        throw new Error(`${result.non2xx} calls were refused and ${result.errors} failed.`);
-      }
       const [p50, p99, max] = [rounded(delay.p50), rounded(delay.p99), rounded(delay.max)];
       return {
         measured: {

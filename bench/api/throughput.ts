@@ -1,19 +1,19 @@
 /** How many calls a second one process answers, with an engine that takes no time. The load comes from this process. */
 import { pathToFileURL } from "node:url";
 import { setTimeout as pause } from "node:timers/promises";
-import autocannon, { type Request } from "autocannon";
+import type { Request } from "autocannon";
 import sharp from "sharp";
 import { atLeast, type Goal } from "../../tools/goals.ts";
 import { inRepository } from "../../tools/paths.ts";
 import { rounded, summarize, type Summary } from "../../tools/statistics.ts";
 import { serviceProcess } from "./commands.ts";
 import { type DatabaseName, missing, withDatabase } from "./databases.ts";
+import { CONNECTIONS, load } from "./load.ts";
 import type { PartOptions, PartReport } from "./part.ts";
 import { Server } from "../../tools/server.ts";
 
 const ROUNDS = 3;
 const ROUND_SECONDS = 5;
-export const CONNECTIONS = 32;
 /** Ended jobs whose state is asked for by turns. */
 const ASKED_JOBS = 50;
 /** Far from what is reached, so that nothing is refused. */
@@ -58,13 +58,13 @@ async function onDatabase(
       const body = await submission();
       const ids = await endedJobs(server, body);
       say(`states a second on ${name}`);
-      const status = await load(
+      const status = await measureLoad(
         server,
         ids.map((id) => ({ method: "GET", path: `${server.path}/status/${id}`, headers: server.headers })),
         signal,
       );
       say(`submissions a second on ${name}`);
-      const submit = await load(
+      const submit = await measureLoad(
         server,
         [{ method: "POST", path: `${server.path}/run`, headers: server.headers, body: JSON.stringify(body) }],
         signal,
@@ -92,20 +92,12 @@ export async function endedJobs(server: Server, body: object): Promise<string[]>
   return ids;
 }
 
-async function load(server: Server, requests: Request[], signal: AbortSignal): Promise<Load> {
+async function measureLoad(server: Server, requests: Request[], signal: AbortSignal): Promise<Load> {
   const perSecond: number[] = [];
   let latency = { p50: 0, p99: 0 };
   for (let round = 0; round < ROUNDS; round += 1) {
     signal.throwIfAborted();
-    const result = await autocannon({
-      url: server.address,
-      connections: CONNECTIONS,
-      duration: ROUND_SECONDS,
-      requests,
-    });
-    if (result.non2xx + result.errors > 0) {
-      throw new Error(`${result.non2xx} calls were refused and ${result.errors} failed.`);
-    }
+    const result = await load(server, requests, ROUND_SECONDS);
     perSecond.push(result["2xx"] / result.duration);
     latency = { p50: rounded(result.latency.p50), p99: rounded(result.latency.p99) };
   }

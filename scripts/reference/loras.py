@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import FluxKontextPipeline
 from diffusers.loaders import lora_conversion_utils, lora_pipeline
 from pipeline import load_pipeline
 from safetensors.torch import save_file
-from single_files import original_transformer
+from single_files import first_velocity, original_transformer
 from torch import Tensor
 
 Tensors = dict[str, Tensor]
@@ -132,23 +131,6 @@ def with_sizes(name: str, width: int, double: int, single: int) -> Callable[[Ten
     return names[name]
 
 
-def velocity(pipeline: FluxKontextPipeline, case: Tensors, guidance: float) -> Tensor:
-    """Give the velocity of a case's first step."""
-    length = case["noise"].shape[1]
-    with torch.no_grad():
-        result = pipeline.transformer(
-            hidden_states=torch.cat([case["noise"], case["referenceLatents"]], dim=1),
-            encoder_hidden_states=case["promptEmbeds"],
-            pooled_projections=case["pooledPromptEmbeds"],
-            timestep=case["sigmas"][:1],
-            guidance=torch.tensor([guidance]),
-            img_ids=torch.cat([case["latentIds"], case["referenceIds"]]),
-            txt_ids=case["textIds"],
-            return_dict=False,
-        )[0]
-    return result[:, :length].contiguous().clone()
-
-
 def write_loras(output: Path, checkpoint: Path, case: Tensors, guidance: float) -> None:
     """Write the LoRAs and their velocities; `case` is one of `checkpoint`."""
     output.mkdir(parents=True, exist_ok=True)
@@ -181,5 +163,5 @@ def write_loras(output: Path, checkpoint: Path, case: Tensors, guidance: float) 
             pipeline.load_lora_weights(str(output), weight_name=f"{file}.safetensors", adapter_name=file)
         if uses:
             pipeline.set_adapters([file for file, _ in uses], [scale for _, scale in uses])
-        velocities[name] = velocity(pipeline, case, guidance)
+        velocities[name] = first_velocity(pipeline.transformer, case, guidance)
     save_file(velocities, output / "velocities.safetensors")

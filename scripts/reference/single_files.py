@@ -186,10 +186,8 @@ def from_fp8(tensors: Tensors) -> Tensors:
 
 
 @torch.no_grad()
-def velocity(folder: Path, original: Tensors, case: Tensors, guidance: float) -> Tensor:
-    """Give the velocity of a case's first step with other weights."""
-    model = FluxTransformer2DModel.from_config(FluxTransformer2DModel.load_config(folder / "transformer"))
-    model.load_state_dict(convert_transformer(original, original["img_in.weight"].shape[0]))
+def first_velocity(model: FluxTransformer2DModel, case: Tensors, guidance: float) -> Tensor:
+    """Give a transformer's velocity for a case's first step."""
     length = case["noise"].shape[1]
     result = model(
         hidden_states=torch.cat([case["noise"], case["referenceLatents"]], dim=1),
@@ -202,6 +200,13 @@ def velocity(folder: Path, original: Tensors, case: Tensors, guidance: float) ->
         return_dict=False,
     )[0]
     return result[:, :length].contiguous().clone()
+
+
+def velocity(folder: Path, original: Tensors, case: Tensors, guidance: float) -> Tensor:
+    """Give the velocity of a case's first step with other weights."""
+    model = FluxTransformer2DModel.from_config(FluxTransformer2DModel.load_config(folder / "transformer"))
+    model.load_state_dict(convert_transformer(original, original["img_in.weight"].shape[0]))
+    return first_velocity(model, case, guidance)
 
 
 def published_keys() -> dict[str, dict[str, list[int]]]:
