@@ -1,5 +1,5 @@
 /**
- * Retouch beside diffusers: the same edit on the same checkpoint with the same threads, by turns. Prints one JSON
+ * Retouch beside diffusers: the same edit on the same checkpoint with the same threads, alternating. Prints one JSON
  * document on standard output and its progress on standard error.
  */
 import { mkdtemp, rm } from "node:fs/promises";

@@ -1,7 +1,7 @@
 /**
- * The published model's T5 and transformer at full size, without their weights: random ones in the same shapes, in int8
- * and int4, one text, one step at 512*512; the transformer's first blocks beside diffusers and stable-diffusion.cpp on the
- * same weights. Prints one JSON document on standard output and its progress on standard error.
+ * The published model's T5 and transformer at full size, with random weights in the same shapes: one text and one step at
+ * 512*512, in int8 and in int4, then the transformer's first blocks beside diffusers and stable-diffusion.cpp on the same
+ * weights. Prints one JSON document on standard output and its progress on standard error.
  */
 import { rmSync } from "node:fs";
 import { mkdtemp, statfs } from "node:fs/promises";
@@ -27,7 +27,7 @@ import { writeConverted, writeFloats } from "./full-size/weight-file.ts";
 import { pythonVersions } from "./sides/diffusers.ts";
 
 const SEED = 1;
-/** Room on the disk beyond what is written. */
+/** Free space that must be left on the disk after writing. */
 const SPARE_BYTES = 2 ** 30;
 
 async function runBenchmark(options: Options, folder: string, signal: AbortSignal): Promise<object> {
@@ -76,7 +76,7 @@ function tryBuild(python: string): string | Error {
   try {
     return buildFluxStep(python);
   } catch (error) {
-    // Such as a machine without a compiler: the rest still counts.
+    // A machine may have no compiler; the rest still counts.
     say(`  failed: ${messageOf(error)}`);
     return new Error(messageOf(error));
   }
@@ -113,7 +113,7 @@ async function proveKind(kind: Kind, bench: Bench): Promise<KindReport> {
   return { weightsBytes: source.byteLength, writeSeconds, peakGflops, text, step, ...comparison };
 }
 
-/** Encodes one text. An edit does it before the transformer is loaded, so the larger of the two peaks counts. */
+/** Encodes one text. An edit does that before it loads the transformer, so the larger of the two peaks counts. */
 async function proveT5(kind: Kind, bench: Bench): Promise<TextReport> {
   const { t5: sizes, size, threads, folder, textProcess, signal } = bench;
   const source = syntheticT5(sizes, { format: FORMATS[kind], seed: SEED });

@@ -1,6 +1,6 @@
 /**
  * Another build of the service beside this one: both run at the same time, each on a database of its own, and are called
- * by turns, so that whatever else the machine does befalls both. What counts are the ratios.
+ * alternately, so that whatever else the machine does affects both. Only the ratios count.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -21,7 +21,7 @@ const DELAY_CALLS = 60;
 const ROUNDS = 7;
 const ROUND_SECONDS = 2;
 const TOLERANCE = 0.05;
-/** What a round leaves waiting is purged after it. */
+/** Each round ends with a purge of the jobs that it leaves waiting. */
 const RAISED = { ...LOAD_SETTINGS, RETOUCH_PURGE_RATE: "1000000" };
 /** The current place first, then that of older checkouts. */
 const COMPILERS = ["tools/compile.mjs", "scripts/run-ts.mjs"];
@@ -31,29 +31,29 @@ const SHORT = { size: "256*256", num_inference_steps: 1 };
 interface Pair {
   here: Summary;
   there: Summary;
-  /** Of here to there. */
+  /** Here over there. */
   ratio: number;
 }
 type Side = "here" | "there";
 
-/** @param folder a checkout that is built, with its packages */
+/** @param folder a built checkout with its packages */
 export async function measureAgainst(folder: string, { signal, say }: PartOptions): Promise<PartReport> {
   const folders: Record<Side, string> = { here: ROOT, there: path.resolve(folder) };
   const measured: Record<string, object | string> = { there: revisionOf(folders.there) };
   const goals: Goal[] = [];
   for (const name of DATABASES) {
     if (missing(name) !== undefined) continue;
-    say(`delay on ${name}, by turns`);
+    say(`delay on ${name}, alternating`);
     const delay = await withBoth(name, folders, serveIn, {}, signal, measureDelays);
-    say(`states and submissions a second on ${name}, by turns`);
+    say(`states and submissions per second on ${name}, alternating`);
     const load = await withBoth(name, folders, stubIn, RAISED, signal, (servers) =>
       measureLoads(servers, signal),
     );
     measured[name] = { delayTimeMs: delay, ...load };
     goals.push(
       atMost(`delayTime on ${name}, ratio`, delay.ratio, 1 + TOLERANCE),
-      atLeast(`states a second on ${name}, ratio`, load.statesPerSecond.ratio, 1 - TOLERANCE),
-      atLeast(`submissions a second on ${name}, ratio`, load.submissionsPerSecond.ratio, 1 - TOLERANCE),
+      atLeast(`states per second on ${name}, ratio`, load.statesPerSecond.ratio, 1 - TOLERANCE),
+      atLeast(`submissions per second on ${name}, ratio`, load.submissionsPerSecond.ratio, 1 - TOLERANCE),
     );
   }
   return { measured, goals };
@@ -105,7 +105,7 @@ function withBoth<Result>(
   return withServer("here", (here) => withServer("there", (there) => work({ here, there })));
 }
 
-/** Who begins changes with every round. */
+/** Measures both sides in every round; they take turns to begin. */
 async function byTurns(
   rounds: number,
   measure: (side: Side) => Promise<number>,
@@ -129,7 +129,7 @@ async function measureDelays(servers: Record<Side, Server>): Promise<Pair> {
     return delayTime!;
   };
   for (const side of ["here", "there", "here", "there"] as const) await delayOf(side);
-  // A few milliseconds, of which the service says whole ones.
+  // The service reports whole milliseconds, and there are only a few.
   return byTurns(DELAY_CALLS, delayOf, middleMeanOf);
 }
 
@@ -149,7 +149,7 @@ async function measureLoads(
     const { path: endpoint, headers } = servers[side];
     const request = { method: "POST", path: `${endpoint}/run`, headers, body: JSON.stringify(body) } as const;
     const reached = await perSecond(servers[side], [request], signal);
-    // What waits is nobody's work in the other's round.
+    // Jobs that still wait would be worked on in the other side's round.
     await servers[side].post("/purge-queue", {});
     await untilEmpty(servers[side]);
     return reached;

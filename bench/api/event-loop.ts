@@ -1,4 +1,4 @@
-/** How long the process that answers HTTP makes others wait while pictures come in and edits run. */
+/** How long the process that answers HTTP keeps other work waiting while images arrive and edits run. */
 import { once } from "node:events";
 import sharp from "sharp";
 import { atMost } from "../../tools/goals.ts";
@@ -12,13 +12,13 @@ import type { LoopDelay } from "./service-process.ts";
 
 const CLIENTS = 50;
 const SECONDS = 10;
-/** Of noise, which no format makes smaller: a picture of one megabyte. */
+/** The side of an image of noise, which no format compresses: one megabyte. */
 const SIDE = 592;
 /** So that 50 clients can send without a pause. */
 const RAISED = { RETOUCH_RUN_RATE: "1000000", RETOUCH_MAX_QUEUED: "1000000" };
 
 export async function measureEventLoop({ signal, say }: PartOptions): Promise<PartReport> {
-  say(`${CLIENTS} clients send pictures`);
+  say(`${CLIENTS} clients send images`);
   const picture = await noise();
   const image = `data:image/png;base64,${picture.toString("base64")}`;
   const body = JSON.stringify({ input: { prompt: PROMPT, image } });
@@ -47,7 +47,7 @@ export async function measureEventLoop({ signal, say }: PartOptions): Promise<Pa
   });
 }
 
-/** The delay since the call before. */
+/** The delay since the previous call. */
 async function takeDelay({ process }: Server, signal: AbortSignal): Promise<LoopDelay> {
   const answer = once(process, "message", { signal }) as Promise<[LoopDelay]>;
   process.send("delay");

@@ -5,7 +5,7 @@ import type { Server } from "../../tools/server.ts";
 export const CONNECTIONS = 32;
 
 /**
- * Sends the requests by turns for some seconds, over all connections at once.
+ * Sends the requests in turn for some seconds, over all connections at once.
  * @throws Error where any of them was refused or failed
  */
 export async function load(

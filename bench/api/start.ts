@@ -1,4 +1,4 @@
-/** From `npm start` to the first edit that could be done, with the build up to date. */
+/** From `npm start` until the service can do an edit, with the build up to date. */
 import { atMost } from "../../tools/goals.ts";
 import { summarize } from "../../tools/statistics.ts";
 import { NPM_START } from "./commands.ts";

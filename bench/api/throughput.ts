@@ -1,4 +1,4 @@
-/** How many calls a second one process answers, with an engine that takes no time. The load comes from this process. */
+/** How many calls per second one process answers, with an engine that takes no time. The load comes from this process. */
 import { pathToFileURL } from "node:url";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Request } from "autocannon";
@@ -14,9 +14,9 @@ import { Server } from "../../tools/server.ts";
 
 const ROUNDS = 3;
 const ROUND_SECONDS = 5;
-/** Ended jobs whose state is asked for by turns. */
+/** Ended jobs whose state is asked for in turn. */
 const ASKED_JOBS = 50;
-/** Far from what is reached, so that nothing is refused. */
+/** Limits far above what is reached, so that nothing is refused. */
 export const RAISED = {
   RETOUCH_RUN_RATE: "1000000",
   RETOUCH_STATUS_RATE: "1000000",
@@ -37,8 +37,8 @@ export async function measureThroughput(options: PartOptions): Promise<PartRepor
   const embedded = await onDatabase("PGlite", options);
   const valueOf = (load: Load | undefined): number | null => load?.perSecond.median ?? null;
   const goals: Goal[] = [
-    atLeast("submissions a second on PostgreSQL", valueOf(postgres?.submit), 300),
-    atLeast("states a second on PostgreSQL", valueOf(postgres?.status), 1500),
+    atLeast("submissions per second on PostgreSQL", valueOf(postgres?.submit), 300),
+    atLeast("states per second on PostgreSQL", valueOf(postgres?.status), 1500),
   ];
   return {
     measured: { settings, PostgreSQL: postgres ?? { error: missing("PostgreSQL") }, PGlite: embedded },
@@ -57,13 +57,13 @@ async function onDatabase(
     try {
       const body = await submission();
       const ids = await endedJobs(server, body);
-      say(`states a second on ${name}`);
+      say(`states per second on ${name}`);
       const status = await measureLoad(
         server,
         ids.map((id) => ({ method: "GET", path: `${server.path}/status/${id}`, headers: server.headers })),
         signal,
       );
-      say(`submissions a second on ${name}`);
+      say(`submissions per second on ${name}`);
       const submit = await measureLoad(
         server,
         [{ method: "POST", path: `${server.path}/run`, headers: server.headers, body: JSON.stringify(body) }],
@@ -76,7 +76,7 @@ async function onDatabase(
   });
 }
 
-/** With a small picture in it, which is stored. */
+/** A request with a small inline image, which the service stores. */
 export async function submission(): Promise<object> {
   const grey = { width: 256, height: 256, channels: 3, background: "#808080" } as const;
   const picture = await sharp({ create: grey }).png().toBuffer();

@@ -17,7 +17,7 @@ import { readFloats } from "./step-inputs.ts";
 import type { StepAnswer, StepOrder } from "./step-process.ts";
 import type { SyntheticNetwork } from "./synthetic.ts";
 
-/** Of the networks that are compared block by block. */
+/** How many double and single blocks each compared network has. */
 const FIRST_BLOCKS = { double: [1, 0], single: [0, 1], both: [1, 1] } as const;
 type FirstBlocks = keyof typeof FIRST_BLOCKS;
 const TIMED_DTYPES = ["float32", "bfloat16"];
@@ -126,7 +126,7 @@ async function runTorch(
   };
 }
 
-/** Without and with its own attention in blocks, which its users switch on (`--diffusion-fa`). */
+/** Runs it without and with its flash attention, which its users switch on (`--diffusion-fa`). */
 async function runStableDiffusionCpp(
   bench: Bench,
   {

@@ -1,4 +1,4 @@
-/** The command line of the full-size proof. */
+/** The command line of the full-size benchmark. */
 import { parseArgs } from "node:util";
 import { tmpdir } from "node:os";
 import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";
@@ -27,7 +27,7 @@ export interface Options {
   /** Timed evaluations of the network with one block of each kind, on every side. */
   runs: number;
   withStableDiffusionCpp: boolean;
-  /** Prints a table in place of JSON. */
+  /** Prints a table instead of JSON. */
   isTable: boolean;
 }
 
@@ -52,7 +52,7 @@ export const { flux: PUBLISHED } = PUBLISHED_SIZES;
 /** 512*512: 1024 tokens each of target and reference. */
 const PUBLISHED_STEP: StepSize = { latentSide: 64, textTokens: 512 };
 
-/** stable-diffusion.cpp reads no more than this off a file; heads and pooled text have the published sizes. */
+/** stable-diffusion.cpp reads only these sizes from a file; heads and pooled text have the published sizes. */
 const SMALL: FluxConfig = {
   ...PUBLISHED,
   numDoubleBlocks: 2,

@@ -1,11 +1,11 @@
-/** The command line of the GPU's benchmark, as the machine with the GPU reads it. */
+/** The command line of the GPU benchmark's stages. */
 import { parseArgs } from "node:util";
 import { PUBLISHED_SIZES } from "../../src/kontext/published.ts";
 import type { FluxConfig } from "../../src/models/flux-config.ts";
 import type { RuntimeOptions } from "../../src/runtime/session.ts";
 import type { StepSize } from "../full-size/step-inputs.ts";
 
-/** In this order: each may need what those before it left in the folder. */
+/** In order: each may need what earlier ones left in the folder. */
 export const STAGES = ["parity", "weights", "pytorch", "step", "report"] as const;
 export type Stage = (typeof STAGES)[number];
 
@@ -28,7 +28,7 @@ export interface Options {
   folder: string;
   repository: string;
   checkpoint: string;
-  /** The picture that is edited with it. */
+  /** The image that is edited with the checkpoint. */
   picture: string;
   python: string;
   /** The program that evaluates a step in a process of its own: `full-size/step-process.ts`, compiled. */
