@@ -13,7 +13,7 @@ export interface SideReport {
   /** One warm edit: from the image to the written file. */
   seconds: Summary;
   secondsPerStep: Summary;
-  /** From the start of the process until it could take an edit, and the checkpoint's part of it. */
+  /** From the start of the process until it can take an edit, and the part of that spent on the checkpoint. */
   startSeconds: number;
   loadSeconds: number;
   /** High-water mark of the process tree, text encoders included; null where the system does not report it. */

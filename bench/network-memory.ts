@@ -2,11 +2,11 @@
  * Peak memory of one network, beside what the memory plan says. Prints {"plannedBytes", "measuredBytes"} as JSON: how far
  * loading it and running it once raises the high-water mark of the process, pages of its files included.
  * Usage: node scripts/run-ts.mjs bench/network-memory.ts tiny|wide transformer|t5|encoder|decoder [KIND [SIDE]]
- * `tiny` is the checkpoint that ships, `wide` a random one with broad layers; KIND is what the weights of transformer and
- * T5 are, fp32 by default; SIDE that of the pictures, in pixels.
+ * `tiny` is the shipped checkpoint, `wide` a random one with broad layers; KIND is the kind of the weights of transformer
+ * and T5, fp32 by default; SIDE is that of the images, in pixels.
  *
- * Weights are made and converted in one process and measured in another, which is given the FOLDER that has them: memory
- * that converting leaves behind would be taken by the network instead of new, up to a quarter of what it needs.
+ * One process makes and converts the weights, another, which gets the FOLDER that has them, measures: otherwise memory
+ * that the conversion frees would be reused by the network and not counted, up to a quarter of what it needs.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -49,7 +49,7 @@ const WIDE: NetworkSizes = {
   t5: { ...PUBLISHED_SIZES.t5, width: 768, numHeads: 12, mlpWidth: 2048, numLayers: 3, vocabularySize: 2000 },
 };
 
-/** Remembers what a network asks for. */
+/** Records the weights that a network asks for. */
 class AskedWeights extends WeightSet {
   readonly asked = new Map<string, readonly number[]>();
 
@@ -129,7 +129,7 @@ async function shippedWeights(name: Measured): Promise<{ sizes: NetworkSizes; we
   return { sizes: { ...WIDE, flux, autoencoder }, weights };
 }
 
-/** The weights in `kind`; converted ones are kept in the folder, and found there when asked for again. */
+/** The weights in `kind`; converted ones are kept in the folder and reused. */
 async function weightsIn(folder: string): Promise<{ sizes: NetworkSizes; weights: WeightSet }> {
   const { sizes, weights } =
     checkpoint === "tiny"
@@ -147,7 +147,7 @@ async function warmUp(folder: string): Promise<void> {
   await session.dispose();
 }
 
-/** Makes the weights, and has another process measure. */
+/** Makes the weights and starts another process that measures. */
 async function prepare(): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), "retouch-"));
   try {
@@ -171,7 +171,7 @@ async function measure(folder: string): Promise<void> {
     name
   ];
   await warmUp(folder);
-  // The mark starts anew (proc(5)): loading the program raised it, too.
+  // This resets the mark (proc(5)), because loading the program raised it too.
   await writeFile("/proc/self/clear_refs", "5");
   const before = statusBytes("self", "VmRSS")!;
   const session = await loadSession(build(name, sizes, weights), weights, { threads: 2 });

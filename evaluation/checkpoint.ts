@@ -11,7 +11,7 @@ import { type NativeScale, targetSize } from "../src/kontext/sizes.ts";
 import { readAutoencoderConfig } from "../src/models/autoencoder.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 
-/** Beside the networks lie pages and pictures, which change no edit. */
+/** Pages and images beside the networks, which change no edit. */
 const NO_PART = /\.(?:md|png|jpe?g)$/i;
 
 /** SHA-256 of the names and bytes of a checkpoint's files. */
@@ -28,13 +28,14 @@ export async function checkpointDigest(folder: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** What the networks of a checkpoint work at, without loading them. */
+/** The native scale of a checkpoint's networks, without loading them. */
 export async function nativeScaleOf(folder: string): Promise<NativeScale> {
   const checkpoint = await Checkpoint.open(folder);
   const { sampleSize, scaleFactor } = readAutoencoderConfig(await checkpoint.config("vae/config.json"));
   return { area: sampleSize ** 2, grid: 2 * scaleFactor };
 }
 
+/** The size at which the network draws an image of this size: nothing is enlarged or stretched. */
 export function drawnSize({ width, height }: Size, native: NativeScale): Size {
   const { content } = targetSize({ width, height }, native);
   // Rounding can leave a size just above the native area, which the engine would reduce once more.
@@ -88,7 +89,7 @@ export function createEditor(checkpoint: string): Editor {
   };
 }
 
-/** The first edit of a process is slower, and would count as a slow one. */
+/** The first edit of a process is slower and would distort the times. */
 async function warmUp(engine: Engine): Promise<void> {
   const { nativeSize: side } = engine.checkpoint;
   const source = { width: side, height: side, data: new Uint8Array(3 * side * side).fill(127) };
@@ -96,12 +97,12 @@ async function warmUp(engine: Engine): Promise<void> {
 }
 
 export interface Autoencoder {
-  /** The picture, encoded and decoded; it has the size at which the network draws. */
+  /** Encodes and decodes an image that has the size at which the network draws. */
   passThrough(picture: Picture): Promise<Picture>;
   close(): Promise<void>;
 }
 
-/** Loads the networks of the checkpoint, which the engine does not hand out, with the first picture. */
+/** Loads the networks of the checkpoint with the first image, because the engine does not expose its own. */
 export function createAutoencoder(checkpoint: string): Autoencoder {
   let loading: Promise<Networks> | undefined;
   return {

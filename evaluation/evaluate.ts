@@ -120,7 +120,7 @@ async function measure(
   );
   for (const { part, key, cost, isPictureKept, run } of missing) {
     const { measured, picture } = await run();
-    // The picture first: a line says that everything of its measurement is there.
+    // The image first: a line says that everything that belongs to its measurement is there.
     if (isPictureKept && picture) await record.addPicture(key, picture);
     record.add(key, measured);
     countdown.done(part, cost);
@@ -178,13 +178,13 @@ function reportOf(parts: readonly Part[], selection: Selection, plan: Plan, tool
   return report;
 }
 
-/** Says now and then how far a long run is and when it ends. */
+/** Reports now and then how far a long run is and how long it will take. */
 export interface Countdown {
-  /** A task of this cost is done. */
+  /** Counts a finished task of this cost. */
   done(part: string, cost: number): void;
 }
 
-/** @param totalCost of what is still to do */
+/** @param totalCost the cost of everything that is still to do */
 export function createCountdown(
   totalCost: number,
   say: (sentence: string) => void,

@@ -1,18 +1,18 @@
 /**
- * How far two pictures of one size are apart, as a whole and where an edit changes something; and from that, whether a
+ * How far apart two images of one size are, as a whole and where an edit changes something; and from that, whether a
  * result is what was asked for.
  */
 import type { Picture } from "../src/index.ts";
 
-/** Side of the pictures that answers are compared at: small enough that sharpness does not count, only what is where. */
+/** The side at which answers are compared: so small that sharpness does not count, only what is where. */
 export const SMALL_SIDE = 32;
-/** Decibels of equal pictures, which have none. */
+/** The decibels of equal images, whose true value is infinite. */
 export const MOST_DECIBELS = 60;
 /** A pixel is edited where source and truth differ by more than this in any channel, of 255. */
 const MASK_THRESHOLD = 12;
 const CHANNELS = 3;
 
-/** A picture at 32x32, for `distanceOf`. */
+/** An image at 32x32, for `distanceOf`. */
 export const smallOf = (picture: Picture): Float64Array => areaAverage(picture, SMALL_SIDE, SMALL_SIDE);
 
 /** The mean absolute difference, of 255. */
@@ -22,7 +22,7 @@ export function distanceOf(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return sum / a.length;
 }
 
-/** One entry a pixel, 1 where the edit changes it. */
+/** One entry per pixel, 1 where the edit changes it. */
 export type Mask = Uint8Array;
 
 export function changeMask(source: Picture, truth: Picture): Mask {
@@ -62,9 +62,9 @@ function meanOver(
   return count === 0 ? null : sum / count;
 }
 
-/** What a result is held against, all at the size at which the network draws. */
+/** What a result is compared with, all at the size at which the network draws. */
 export interface Answers {
-  /** Whether nothing was asked for: the truth is the source. */
+  /** Whether the instruction asks for nothing: the truth is the source. */
   isNothing: boolean;
   source: Picture;
   truth: Picture;
@@ -84,7 +84,7 @@ export interface Judgement {
   change: number | null;
 }
 
-/** A result of "nothing" has to be as near as this to its source, in decibels. */
+/** A result of "nothing" must be at least this close to its source, in decibels. */
 const NOTHING_DECIBELS = 27;
 
 export function judge(result: Picture, { isNothing, source, truth, candidates }: Answers): Judgement {
@@ -92,7 +92,7 @@ export function judge(result: Picture, { isNothing, source, truth, candidates }:
   const distance = distanceOf(small, smallOf(truth));
   const wrong = isNothing ? candidates : [smallOf(source), ...candidates];
   const margin = Math.min(...wrong.map((answer) => distanceOf(small, answer))) - distance;
-  // As near to a wrong answer is not nearer to the right one.
+  // A tie with a wrong answer does not count.
   const isNearest = margin > 0;
   const mask = changeMask(source, truth);
   return {
@@ -106,13 +106,13 @@ export function judge(result: Picture, { isNothing, source, truth, candidates }:
 }
 
 /**
- * Reduces a picture: each new pixel is the mean of the area under it, and a pixel at its edge counts by the part that is in it.
+ * Reduces an image: each new pixel is the mean of the area under it; a pixel at the area's edge counts by the part inside.
  * @returns red, green and blue of each pixel, 0 to 255 and not rounded, rows top to bottom
  */
 export function areaAverage(picture: Picture, width: number, height: number): Float64Array {
   const across = sharesOf(picture.width, width);
   const down = sharesOf(picture.height, height);
-  // One direction after the other: [height, width of the picture], then [height, width].
+  // One direction after the other: [height, width of the image], then [height, width].
   const flat = new Float64Array(height * picture.width * CHANNELS);
   const rowLength = picture.width * CHANNELS;
   for (const { from, to, share } of down) {
@@ -132,7 +132,7 @@ export function areaAverage(picture: Picture, width: number, height: number): Fl
   return averages;
 }
 
-/** The same as a picture; one that has the size already is returned as it is. */
+/** The same as an image; one that already has the size is returned as it is. */
 export function reducePicture(picture: Picture, width: number, height: number): Picture {
   if (picture.width === width && picture.height === height) return picture;
   const data = Uint8Array.from(areaAverage(picture, width, height), (value) => Math.round(value));
@@ -142,7 +142,7 @@ export function reducePicture(picture: Picture, width: number, height: number): 
 interface Share {
   from: number;
   to: number;
-  /** Of the new pixel, how much lies in the old one. */
+  /** How much of the new pixel is in the old one. */
   share: number;
 }
 

@@ -12,23 +12,23 @@ export interface Options {
   set: string;
   out: string;
   parts: readonly Part[];
-  /** Scenes; all where it is absent. */
+  /** How many scenes; all where it is absent. */
   limit?: number | undefined;
   isJson: boolean;
-  /** Whether what was measured before is forgotten. */
+  /** Whether to forget what was measured before. */
   isRestarted: boolean;
 }
 
 export interface Plan {
-  /** Of every edit whose part says nothing else. */
+  /** For every edit whose part does not say otherwise. */
   numSteps: number;
   guidance: number;
-  /** Compared on the probe scenes. */
+  /** The guidances that are compared on the probe scenes; below, the numbers of steps. */
   guidances: readonly number[];
   steps: readonly number[];
   /** Pairs of guidances between which margin and change should rise. */
   rises: readonly (readonly [number, number])[];
-  /** A pair of guidances between which what is kept should hardly fall. */
+  /** A pair of guidances between which the kept decibels should hardly fall. */
   keptOver: readonly [number, number];
 }
 
@@ -44,7 +44,7 @@ export const PLAN: Plan = {
   keptOver: [5, 10],
 };
 
-/** A command line that cannot be followed; the message is a sentence for the user. */
+/** An invalid command line; the message is a sentence for the user. */
 export class UsageError extends Error {}
 
 export const USAGE = `Usage: npm run eval [-- OPTIONS]
@@ -92,7 +92,7 @@ function parse(args: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    // Its first sentence says it; the rest is about positional arguments, of which there are none.
+    // The first sentence is enough; the rest is about positional arguments, of which there are none.
     throw new UsageError(`${messageOf(error).split(". ")[0]!.replace(/\.$/, "")}. --help lists the options.`);
   }
 }

@@ -14,17 +14,17 @@ export interface Judged<Measured extends Judgement = EditMeasurement> {
   measured: Measured;
 }
 
-/** Means over scenes; null where there is nothing to take the mean of. */
+/** Means over scenes; null where there are no values. */
 export interface Summary {
   count: number;
-  /** The share. */
+  /** The share of scenes whose instruction was followed. */
   followed: number | null;
-  /** Decibels, and of how many scenes: an edit of the whole picture has nothing to keep, one of nothing no change. */
+  /** Decibels, and for how many scenes: an edit of the whole image keeps nothing, and one of nothing changes nothing. */
   kept: number | null;
   keptCount: number;
   changed: number | null;
   changedCount: number;
-  /** Of 255, at 32x32. */
+  /** At 32x32, of 255. */
   margin: number | null;
 }
 
@@ -36,7 +36,7 @@ export interface GuidanceReport extends Summary {
 
 export interface StepsReport extends Summary {
   steps: number;
-  /** An edit. */
+  /** Per edit. */
   seconds: number | null;
 }
 
@@ -47,7 +47,7 @@ export interface GuidanceTest extends PairedTest {
 }
 
 export interface DriftReport {
-  /** In a row. */
+  /** How many edits in a row. */
   edits: number;
   count: number;
   decibels: number | null;

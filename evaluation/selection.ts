@@ -9,7 +9,7 @@ export interface Selection {
   chains: readonly Chain[];
 }
 
-/** @param limit how many scenes; probe and chains are as much fewer, and at least one of each */
+/** @param limit how many scenes; probe and chains are reduced in proportion, to at least one of each */
 export function select({ scenes, chains }: SceneList, limit = Infinity): Selection {
   const kept = Math.min(limit, scenes.length);
   const probe = scenes.filter((scene) => scene.probe);
@@ -70,24 +70,24 @@ export function variantsOf(
     );
   }
   if (part !== "shuffled") return [];
-  // Of the whole set: a scene gets the same instruction however many are chosen.
+  // From the whole set, so that a scene gets the same instruction however many are chosen.
   const partners = shuffledPlaces(allScenes.map(({ kind }) => kind));
   return selection.scenes.map((scene) => {
     return { scene, variant: { guidance, numSteps, instructionOf: allScenes[partners[scene.id]!]! } };
   });
 }
 
-/** Of the shuffling; another one would be another baseline. */
+/** The seed of the shuffling; another one would give another baseline. */
 const SEED = 20_260_101;
 
 /**
- * For each of `kinds`, the place of another one: each is given once, none to itself, and none to its own kind unless one
+ * For each of `kinds`, the index of another one: each is given once, none to itself, and none to its own kind unless one
  * kind is more than half of all.
  */
 export function shuffledPlaces(kinds: readonly string[]): number[] {
   const places = shuffled(kinds.map((_, place) => place));
   const groups = [...groupsOf(places, (place) => kinds[place]!).values()];
-  // Kind after kind in a ring: a turn by the largest kind takes every place out of its own.
+  // The kinds follow each other in a ring: a turn by the largest kind takes every one out of its own kind.
   const ring = groups.flat();
   const largest = Math.max(...groups.map((group) => group.length));
   const turn = largest < ring.length ? largest : 1;

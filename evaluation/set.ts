@@ -1,5 +1,5 @@
 /**
- * The held-out set on disk: its list of scenes and chains, its pictures, and a digest of all of it. The list is checked
+ * The held-out set on disk: its list of scenes and chains, its images, and a digest of all of it. The list is checked
  * once and trusted afterwards.
  */
 import { createHash } from "node:crypto";
@@ -11,14 +11,14 @@ import { decodePicture } from "../src/images/decode.ts";
 import { SMALL_SIDE } from "./measures.ts";
 
 export interface Scene {
-  /** Its place in the list, which its files are named by. */
+  /** Its index in the list, which names its files. */
   id: number;
   kind: string;
   width: number;
   height: number;
   instruction: string;
   seed: number;
-  /** Whether it is one of those on which guidance and steps are measured. */
+  /** Whether guidance and steps are measured on it. */
   probe: boolean;
 }
 
@@ -37,7 +37,7 @@ export interface SceneList {
 
 /** The kind of edit that changes nothing. */
 export const NOTHING = "nothing";
-/** Edits of a chain. */
+/** Edits per chain. */
 export const CHAIN_LENGTH = 5;
 
 /** @throws Error with a sentence that names `file` and what is wrong in it */
@@ -46,7 +46,7 @@ export function parseSceneList(text: string, file: string): SceneList {
   try {
     list = JSON.parse(text);
   } catch {
-    throw new Error(`${file} is no JSON.`);
+    throw new Error(`${file} is not valid JSON.`);
   }
   const at = fieldsOf(list, "its top", file);
   const scenes = at.list("scenes").map((value, place) => readScene(value, place, file));
@@ -86,7 +86,7 @@ function readChain(value: unknown, place: number, file: string): Chain {
 /** Reads the fields of an object, `place` being its place in the file. */
 function fieldsOf(value: unknown, place: string, file: string) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Error(`In ${file}, ${place} is no object.`);
+    throw new Error(`In ${file}, ${place} is not an object.`);
   }
   const fields = value as Record<string, unknown>;
   const read = <Type>(name: string, wanted: string, isWanted: (field: unknown) => boolean): Type => {
@@ -101,19 +101,19 @@ function fieldsOf(value: unknown, place: string, file: string) {
     count: (name: string) =>
       read<number>(name, "a whole number above 0", (field) => isNatural(field) && field !== 0),
     text: (name: string) =>
-      read<string>(name, "a text", (field) => typeof field === "string" && field.trim() !== ""),
+      read<string>(name, "a string", (field) => typeof field === "string" && field.trim() !== ""),
     boolean: (name: string) => read<boolean>(name, "true or false", (field) => typeof field === "boolean"),
     list: (name: string) => read<unknown[]>(name, "a list", Array.isArray),
     id: (expected: number) => read<number>("id", `${expected}`, (field) => field === expected),
   };
 }
 
-/** Wrong answers of a scene. */
+/** Wrong answers per scene, beside the source. */
 export const CANDIDATES = 9;
 const CHANNELS = 3;
 
 export interface EvaluationSet extends SceneList {
-  /** Of every byte of the set. */
+  /** SHA-256 of every byte of the set. */
   digest: string;
   scene(scene: Scene): Promise<{ source: Picture; truth: Picture; candidates: Uint8Array[] }>;
   /** The source, and the truth after each edit. */
@@ -121,7 +121,7 @@ export interface EvaluationSet extends SceneList {
 }
 
 /**
- * Looks at every file of the set, before the first of many edits, and decodes none but the candidates.
+ * Checks every file of the set before the first of many edits; decodes only the candidates.
  * @throws Error with a sentence that names the file that is missing or wrong
  */
 export async function openSet(folder: string): Promise<EvaluationSet> {
@@ -179,7 +179,7 @@ async function checkSize(file: string, bytes: Buffer, wanted: Size): Promise<voi
   const found = await sharp(bytes)
     .metadata()
     .catch((error: unknown) => {
-      throw new Error(`${file} is no picture: ${messageOf(error)}.`, { cause: error });
+      throw new Error(`${file} is not an image: ${messageOf(error)}.`, { cause: error });
     });
   if (found.width !== wanted.width || found.height !== wanted.height) {
     throw new Error(
@@ -188,7 +188,7 @@ async function checkSize(file: string, bytes: Buffer, wanted: Size): Promise<voi
   }
 }
 
-/** Pictures of one height, one above the other. */
+/** Splits an image into images of one height, top to bottom. */
 function stacked({ width, height, data }: Picture, partHeight: number): Picture[] {
   const size = width * partHeight * CHANNELS;
   return Array.from({ length: height / partHeight }, (_, part) => ({

@@ -1,7 +1,7 @@
 /** Groups and means of measurements, and Student's t test of pairs. */
 import { rounded } from "../tools/statistics.ts";
 
-/** The values by what they are a part of, in the order in which each group was met. */
+/** Groups values by name, in the order in which each name first occurs. */
 export function groupsOf<Value>(
   values: readonly Value[],
   nameOf: (value: Value) => string,
@@ -28,9 +28,9 @@ export const countOf = (values: readonly (number | null)[]): number =>
   values.filter((value) => value !== null).length;
 
 export interface PairedTest {
-  /** Pairs. */
+  /** How many pairs. */
   count: number;
-  /** Of second - first. */
+  /** The mean of second - first. */
   meanDifference: number | null;
   /** Probability of such a mean, or a larger one, if there were no difference; null with fewer than two pairs. */
   p: number | null;
@@ -45,7 +45,7 @@ export function testRise(first: readonly number[], second: readonly number[]): P
   if (count === 1) return { count, meanDifference: mean, p: null };
   const variance = differences.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
   const standardError = Math.sqrt(variance / count);
-  // Equal differences: one way or the other there is no doubt, and none about no difference at all.
+  // All differences are equal, so there is no doubt: the second is larger or it is not.
   const p = standardError === 0 ? (mean > 0 ? 0 : 1) : upperTail(mean / standardError, count - 1);
   return { count, meanDifference: mean, p };
 }

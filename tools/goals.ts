@@ -1,4 +1,4 @@
-/** What the project aims at, held against what was measured. */
+/** The project's aims, compared with what was measured. */
 
 export interface Goal {
   goal: string;

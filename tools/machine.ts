@@ -10,10 +10,10 @@ const INSTRUCTION_SETS = ["avx2", "fma", "avx512f", "avx512bw", "avx512_vnni", "
 
 export interface Machine {
   cpu: string;
-  /** Null where the system does not tell. */
+  /** Null where the system does not report it. */
   physicalCores: number | null;
   logicalCores: number;
-  /** Null where the system does not tell. */
+  /** Null where the system does not report it. */
   instructionSets: string[] | null;
   memoryBytes: number;
   system: string;
@@ -34,7 +34,7 @@ export function describeMachine(): Machine {
   };
 }
 
-/** What a run takes as its threads when it is not told: one a physical core. */
+/** The default number of threads: one per physical core. */
 export function defaultThreads(): number {
   return describeMachine().physicalCores ?? os.availableParallelism();
 }
@@ -60,14 +60,14 @@ export function gitRevision(): string | null {
   }
 }
 
-/** One record a logical core. */
+/** One record per logical core. */
 type CpuInfo = ReadonlyMap<string, string>[];
 
 function readCpuInfo(): CpuInfo | null {
   try {
     return parseCpuInfo(readFileSync("/proc/cpuinfo", "utf8"));
   } catch {
-    return null; // Linux alone has it.
+    return null; // Only Linux has it.
   }
 }
 

@@ -1,4 +1,4 @@
-/** Pictures to compare the checker with nsfwjs on: files of the repository, and others by formula, of many shapes. */
+/** Images on which the checker is compared with nsfwjs: files of the repository and computed ones, of many shapes. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { decodePicture } from "../src/images/decode.ts";
@@ -16,7 +16,7 @@ const FILES = [
 type Colour = readonly [red: number, green: number, blue: number];
 type Painter = (x: number, y: number) => Colour;
 
-/** The pixels of a picture whose colours follow from the place, 0 to 1 in both directions. */
+/** An image whose colours follow from the place, 0 to 1 in both directions. */
 function paint(width: number, height: number, colourAt: Painter): Picture {
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y += 1) {
@@ -37,7 +37,7 @@ function noise(seed: number): () => number {
 const SKIN: Colour = [224, 172, 140];
 const DARK: Colour = [60, 30, 30];
 
-/** Soft forms in the colours of skin: what the network has an opinion about. */
+/** Soft shapes in the colours of skin, which the network has an opinion about. */
 const blob: Painter = (x, y) => {
   const distance = Math.hypot((x - 0.5) * 1.6, y - 0.5) * 2;
   const light = Math.max(0, 1 - distance ** 2) * 0.6 + 0.4 + 0.1 * Math.sin(9 * x + 5 * y);
@@ -59,7 +59,7 @@ const PAINTED: Readonly<Record<string, Picture>> = {
   "white 2x300": paint(2, 300, () => [255, 255, 255]),
 };
 
-/** Every picture by its name. @param root the repository's folder */
+/** Every image by its name. @param root the repository's folder */
 export async function comparedPictures(root: string): Promise<Map<string, Picture>> {
   const pictures = new Map(Object.entries(PAINTED));
   for (const file of FILES) pictures.set(file, await decodePicture(await readFile(path.join(root, file))));

@@ -8,7 +8,7 @@ import { inRepository, ROOT } from "./paths.ts";
 export interface Command {
   command: string;
   args: string[];
-  /** Whether it is a program of ours, which can be sent messages. */
+  /** Whether it is a program of ours that takes messages. */
   hasChannel?: boolean;
   /** Where it runs. @default this repository */
   folder?: string;
@@ -16,13 +16,13 @@ export interface Command {
 
 export interface ServerOptions {
   command: Command;
-  /** Variables of the environment. */
+  /** Environment variables. */
   settings: Record<string, string>;
   /** Ends the process by force. */
   signal: AbortSignal;
 }
 
-/** What /runsync and /status answer, as far as it is measured. */
+/** The fields of an answer of /runsync and /status that are measured. */
 export interface JobAnswer {
   id: string;
   status: string;
@@ -73,7 +73,7 @@ export class Server {
         ...settings,
       },
       stdio: ["ignore", "ignore", "pipe", ...(command.hasChannel ? ["ipc" as const] : [])],
-      // A group of its own, for signals to all of it, as a terminal sends them: npm starts a shell that starts the server.
+      // A process group of its own, so that signals reach all of it, as from a terminal: npm starts a shell that starts the server.
       detached: true,
     });
     this.process.stderr!.on("data", (chunk: Buffer) => {
@@ -108,7 +108,7 @@ export class Server {
     throw new Error(`The server did not become ready:\n${this.#errors}`);
   }
 
-  /** @throws Error for any answer but one of 2xx */
+  /** @throws Error for any status but 2xx */
   async post(route: string, body: object): Promise<JobAnswer> {
     return this.#call(route, { method: "POST", body: JSON.stringify(body) });
   }
@@ -125,19 +125,19 @@ export class Server {
     return JSON.parse(text) as JobAnswer;
   }
 
-  /** Ends it in order. */
+  /** Ends the process and everything it started, by force after a while. */
   async stop(): Promise<void> {
     this.#signal.removeEventListener("abort", this.#kill);
     this.#signalAll("SIGTERM");
     const deadline = performance.now() + STOP_TIMEOUT_MS;
-    // Signal 0 only asks whether anybody is left.
+    // Signal 0 only asks whether any process is left.
     while (this.#signalAll(0)) {
       if (performance.now() > deadline) this.#kill();
       await pause(POLL_MS);
     }
   }
 
-  /** @returns whether there was anybody to send it to */
+  /** @returns whether there was any process to send it to */
   #signalAll(signal: NodeJS.Signals | 0): boolean {
     try {
       return process.kill(-this.process.pid!, signal);

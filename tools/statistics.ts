@@ -1,4 +1,4 @@
-/** What is reported of repeated measurements. */
+/** Summaries of repeated measurements. */
 
 export interface Summary {
   median: number;
@@ -23,14 +23,14 @@ export function medianOf(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Mean of the middle half: finer than the median where a clock has few steps, and as deaf to what is far out. */
+/** Mean of the middle half: finer than the median where a clock is coarse, and as robust against outliers. */
 export function middleMeanOf(values: readonly number[]): number {
   const cut = values.length >> 2;
   const middle = values.toSorted((a, b) => a - b).slice(cut, values.length - cut);
   return middle.reduce((sum, value) => sum + value, 0) / middle.length;
 }
 
-/** The smallest of the values that no more than so many percent lie above: nearest rank, so always one that was measured. */
+/** The percentile by nearest rank, so always a value that was measured. @param percent 0 to 100 */
 export function percentileOf(values: readonly number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)]!;

@@ -1,10 +1,10 @@
-// An engine process without networks, for the tests of the service and its benchmark: ready in a tenth of a second, and
-// told by the prompt how to behave:
+// An engine process without networks, for the tests of the service and its benchmark. It is ready in a tenth of a second,
+// and the prompt tells it how to behave:
 //   sleep 500      takes 500 ms, spread over the steps
 //   fail TEXT      fails with the sentence TEXT
 //   flagged        is refused by the safety checker
 //   defect         throws what should not be thrown
-//   crash          ends the process in the middle
+//   crash          ends the process in the middle of the edit
 //   hang           reports its last step and blocks the process for ever: no message reaches it
 // Any other prompt is done at once. Everything around the networks is the real thing: sources, storage, result, price.
 // The checkpoint "unusable" is refused with a sentence, and "crash" ends the process at its start.

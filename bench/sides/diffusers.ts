@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { inRepository } from "../../tools/paths.ts";
 import type { SideCommand, SideSettings } from "./side.ts";
 
-/** How diffusers is run; eager float32 is what the goal speaks of, since Retouch computes in float32. */
+/** How diffusers is run. The goals are for eager float32, since Retouch computes in float32. */
 export const VARIANTS = {
   fp32: { description: "eager, float32", args: ["--dtype", "float32"] },
   bf16: { description: "eager, bfloat16", args: ["--dtype", "bfloat16"] },
@@ -12,7 +12,7 @@ export const VARIANTS = {
 
 export type Variant = keyof typeof VARIANTS;
 
-/** Versions of what the other side is made of. */
+/** The versions of the other side's packages. */
 export function pythonVersions(python: string): Record<string, string> {
   const program =
     "import json, platform; from importlib.metadata import version; " +

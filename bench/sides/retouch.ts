@@ -11,7 +11,7 @@ export const retouchSide = (settings: SideSettings): Promise<SideCommand> =>
 export const firstStepSide = (settings: SideSettings): Promise<SideCommand> =>
   nodeCommand("Retouch's first step", "first-step-process.ts", settings);
 
-/** Bundled before anything is measured, so that the process starts as a user's program does. */
+/** It is bundled before anything is measured, so that the process starts as a user's program does. */
 async function nodeCommand(
   name: string,
   file: string,

@@ -11,7 +11,7 @@ it("takes a list as it is", () => {
 });
 
 it.each([
-  [[], "In scenes.json, its top is no object."],
+  [[], "In scenes.json, its top is not an object."],
   [{ side: 8 }, "In scenes.json, scenes of its top must be a list, and is missing."],
   [{ ...list, scenes: [] }, "scenes.json lists no scenes."],
   [
@@ -21,7 +21,7 @@ it.each([
   [{ ...list, scenes: [{ ...scene, id: 3 }] }, "In scenes.json, id of scenes[0] must be 0, and is 3."],
   [
     { ...list, scenes: [{ ...scene, instruction: " " }] },
-    'In scenes.json, instruction of scenes[0] must be a text, and is " ".',
+    'In scenes.json, instruction of scenes[0] must be a string, and is " ".',
   ],
   [
     { ...list, chains: [{ ...list.chains[0], steps: steps.slice(1) }] },

@@ -57,8 +57,8 @@ it("names the file that is missing, broken or of another size", async () => {
   await write("scenes/001.webp", await picture.webp().toBuffer());
   await expect(opened()).rejects.toThrow("001.webp has 288 x 64 pixels; 74 x 110 are wanted.");
   await write("scenes/001.webp", "text");
-  await expect(opened()).rejects.toThrow(/001\.webp is no picture: /);
+  await expect(opened()).rejects.toThrow(/001\.webp is not an image: /);
   await write("scenes.json", "{");
-  await expect(opened()).rejects.toThrow("scenes.json is no JSON.");
+  await expect(opened()).rejects.toThrow("scenes.json is not valid JSON.");
   await expect(openSet(path.join(folder, "none"))).rejects.toThrow("none/scenes.json does not exist.");
 });
