@@ -59,7 +59,7 @@ def timed_edit(pipeline: FluxKontextPipeline, request: dict[str, Any]) -> dict[s
         times.append(time.perf_counter())
         return values
 
-    # The pipeline's last call before its loop. A hook on the network would be compiled with it, and slow it down.
+    # This is the pipeline's last call before its loop. A hook on the network would be compiled with it and slow it down.
     set_begin_index = pipeline.scheduler.set_begin_index
 
     def before_loop(index: int) -> None:

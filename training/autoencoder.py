@@ -51,13 +51,13 @@ def build(side: int) -> AutoencoderKL:
 
 
 def pixels(images: list | np.ndarray, device: str = "cpu") -> Tensor:
-    """PIL pictures, or bytes [B, H, W, 3] -> [B, 3, H, W] in -1..1."""
+    """PIL images, or bytes [B, H, W, 3] -> [B, 3, H, W] in -1..1."""
     values = images if isinstance(images, np.ndarray) else np.stack([np.asarray(i) for i in images])
     return torch.from_numpy(values).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def draw_picture(random: Random, side: int) -> Image.Image:
-    """A scene of any kind, four times in five; else a photograph, a texture or a gradient."""
+    """A scene of any kind, four times in five; otherwise a photograph, a texture or a gradient."""
     other = random.random()
     if other < 0.1:
         return textures.photograph(side, random)
@@ -74,7 +74,7 @@ def draw_picture(random: Random, side: int) -> Image.Image:
 
 
 def draw_crops(seed: int, count: int, crop: int, side: int) -> np.ndarray:
-    """Half as many pictures as crops, two crops of each, as bytes [B, crop, crop, 3]."""
+    """Two crops each of half as many images, as bytes [B, crop, crop, 3]."""
     random = Random(seed)
     crops = []
     for _ in range(count // 2):
@@ -91,13 +91,13 @@ def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
 
 
 def decibels(output: Tensor, target: Tensor) -> float:
-    """Peak signal to noise ratio of pictures in -1..1, the mean over the pictures."""
+    """Peak signal-to-noise ratio of images in -1..1, the mean over the images."""
     errors = ((output.clamp(-1, 1) - target) / 2).square().mean(dim=(1, 2, 3))
     return (-10 * errors.log10()).mean().item()
 
 
 def train(run: Run, minutes: float, batch: int, seed: int, device: str, start: Path | None = None) -> AutoencoderKL:
-    """Trains for `minutes` in all, going on from a saved state, and returns the averaged model.
+    """Trains for `minutes` in all, continuing from a saved state, and returns the averaged model.
 
     Without a saved state it begins from the checkpoint folder `start`, with half the rates, or from nothing.
     """

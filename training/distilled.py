@@ -1,4 +1,4 @@
-"""Holds one guided pass against the teacher's two: `python -m training.distilled [--checkpoint FOLDER]`, after the guidance phase.
+"""Compares one guided pass with the teacher's two: `python -m training.distilled [--checkpoint FOLDER]`, after the guidance phase.
 
 For new scenes and the same noise, the pictures after 28 steps of the distilled model at guidance g and of the teacher's true
 guidance at the scale that g stands for; in dB, per g. Beside it, what the teacher's scale does to the answer.

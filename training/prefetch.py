@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 Drawn = TypeVar("Drawn")
 
-MEMORY = Path("/dev/shm")  # where files never reach a disk, if it has this many bytes free
+MEMORY = Path("/dev/shm")  # used where it has this many bytes free, because its files never reach a disk
 MEMORY_BYTES = 8 * 2**30
 
 _pool: ProcessPoolExecutor | None = None
@@ -52,11 +52,11 @@ def workers(count: int, preload: str) -> Iterator[None]:
 
 
 def take(draw: Callable[..., Drawn], number: int, *more: int) -> Drawn:
-    """Gives `draw(number, *more)`, and has the numbers that follow drawn with the same `more`."""
+    """Returns `draw(number, *more)`, and has the following numbers drawn with the same `more`."""
     if _pool is None:
         return draw(number, *more)
     wanted = [(draw, number + index, *more) for index in range(_depth)]
-    # What is no longer wanted: numbers that were passed over, and all of another stage or crop size.
+    # Numbers that were skipped, and those of another stage or crop size, are no longer wanted.
     for key in _pending.keys() - set(wanted):
         _drop(_pending.pop(key))
     for key in wanted:
@@ -66,7 +66,7 @@ def take(draw: Callable[..., Drawn], number: int, *more: int) -> Drawn:
 
 
 def _leave_with_parent(folder: str) -> None:
-    """A process that waits for work would outlive a training that is killed, since it holds the queue open itself."""
+    """Ends this process with its parent: it holds the queue open itself, so it would outlive a training that is killed."""
     parent = multiprocessing.parent_process()
     assert parent
 
@@ -79,7 +79,7 @@ def _leave_with_parent(folder: str) -> None:
 
 
 def _lay_down(folder: str, draw: Callable[..., Any], *arguments: int) -> tuple[str, bytes, list[int]]:
-    """Draws, and leaves the arrays in a file: through a pipe they would cost the training process a tenth of a second."""
+    """Draws, and leaves the arrays in a file, because a pipe would cost the training process a tenth of a second."""
     buffers: list[pickle.PickleBuffer] = []
     small = pickle.dumps(draw(*arguments), protocol=5, buffer_callback=buffers.append)
     descriptor, path = tempfile.mkstemp(dir=folder)
@@ -90,7 +90,7 @@ def _lay_down(folder: str, draw: Callable[..., Any], *arguments: int) -> tuple[s
 
 
 def _pick_up(path: str, small: bytes, sizes: list[int]) -> Any:
-    """The arrays are views of the file, which goes when they do."""
+    """Returns what was drawn. Its arrays are views of the file, which disappears with them."""
     with open(path, "rb") as file:
         whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     os.unlink(path)

@@ -22,12 +22,12 @@ class TimeUp(Exception):
 
 
 class Run:
-    """A training of pictures of one side: where its state is, and what bounds this process beside its stages' minutes."""
+    """A training on images of one side: where its state is, and what bounds this process besides its stages' minutes."""
 
     def __init__(self, side: int = DEFAULT_SIDE, folder: Path | None = None) -> None:
         """`side` in pixels, a multiple of 16. Each side has a folder of its own: what one has trained, another cannot continue."""
         if side % TOKEN:
-            raise ValueError(f"The side of the pictures must be a multiple of {TOKEN}, the pixels of a token: {side} is not.")
+            raise ValueError(f"The side of the images must be a multiple of {TOKEN}, the pixels of a token: {side} is not.")
         self.side = side
         self.folder = folder or Path(".cache/training" if side == DEFAULT_SIDE else f".cache/training-{side}")
         self.save_every_seconds: float = 180
@@ -95,7 +95,7 @@ class Clock:
         return self.spent / self.budget if self.budget else 1.0
 
     def save_is_due(self) -> bool:
-        """True now and then, and once at the end of the run; the next look at `progress` then raises TimeUp."""
+        """True now and then, and once when the run's time is up; reading `progress` then raises TimeUp."""
         now = time.monotonic()
         if now - self.saved < self.run.save_every_seconds and now < self.run.ends:
             return False
@@ -131,7 +131,7 @@ class Average:
 
 
 def use_cuda() -> None:
-    """Refuses a machine without a GPU in one sentence, and lets what stays in single precision use its matrix units."""
+    """Refuses a machine without a GPU in one sentence, and lets single precision use the GPU's matrix units."""
     if not torch.cuda.is_available():
         raise SystemExit("The gpu preset needs a CUDA device, and PyTorch finds none here.")
     torch.set_float32_matmul_precision("high")

@@ -1,4 +1,4 @@
-"""Makes a training or a checkpoint edit pictures as the engine does: in one guided pass a step, or in the two of true guidance."""
+"""Edits images with a training or a checkpoint as the engine does: one guided pass per step, or the two of true guidance."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def unpack(tokens: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def decode(encoder: AutoencoderKL, tokens: Tensor) -> Tensor:
-    """Square pictures of the encoder's own side, [B, 3, side, side], about -1 to 1."""
+    """Square images of the encoder's own side, [B, 3, side, side], about -1 to 1."""
     across = encoder.config.sample_size // TOKEN
     latents = unpack(tokens, across, across)
     return encoder.decode(latents / encoder.config.scaling_factor + encoder.config.shift_factor).sample
@@ -62,7 +62,7 @@ class Networks:
 
     @property
     def side(self) -> int:
-        """Of the images that they were trained on, in pixels."""
+        """The side of the images that they were trained on, in pixels."""
         return self.encoder.config.sample_size
 
 
@@ -92,7 +92,7 @@ def _stored(checkpoint: Path) -> Networks:
 
 
 class Sampler:
-    """Networks and what they are asked: the same edits of square pictures from the same noise each time."""
+    """Networks and the edits that they are asked for: of square images, each time from the same noise."""
 
     @torch.no_grad()
     def __init__(self, made: Networks, edits: Sequence[Edit], in_half: bool = False) -> None:
@@ -106,12 +106,12 @@ class Sampler:
 
     @torch.no_grad()
     def one_pass(self, guidance: float) -> Tensor:
-        """The pictures of the student at this guidance, see `decode`."""
+        """The student's images at this guidance, see `decode`."""
         return decode(self.encoder, denoise(lambda x, sigma: self._velocity(self.student, x, sigma, guidance, self.words), self.noise))
 
     @torch.no_grad()
     def two_passes(self, scale: float) -> Tensor:
-        """Those of the teacher at this scale of true guidance."""
+        """The teacher's images at this scale of true guidance."""
 
         def velocity(latents: Tensor, sigma: Tensor) -> Tensor:
             given, without = (

@@ -1,4 +1,4 @@
-"""Lets the checkpoint edit the example picture with a fixed list of instructions: `python -m training.sheet`.
+"""Edits the example image with a checkpoint and a fixed list of instructions: `python -m training.sheet`.
 
 The list was written before any result was seen and nothing is selected: instruction n has seed n.
 """
@@ -42,7 +42,7 @@ INSTRUCTIONS = (
 
 
 def edit(pipeline: FluxKontextPipeline, image: Image.Image, text: str, seed: int, guidance: float, **more: object) -> Image.Image:
-    """One edit of a square picture at its own size, 28 steps."""
+    """One edit of a square image at its own size, 28 steps."""
     side = image.width
     return pipeline(
         prompt=text, image=image, height=side, width=side, max_area=side * side, _auto_resize=False,
@@ -52,7 +52,7 @@ def edit(pipeline: FluxKontextPipeline, image: Image.Image, text: str, seed: int
 
 
 def grid(images: list[Image.Image], captions: list[str], columns: int) -> Image.Image:
-    """Pictures of one square size, each with its caption below."""
+    """Images of one square size, each with its caption below."""
     rows, side = -(-len(images) // columns), images[0].width
     sheet = Image.new("RGB", (columns * (side + 6) + 6, rows * (side + 40) + 6), "white")
     draw = ImageDraw.Draw(sheet)

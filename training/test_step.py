@@ -44,7 +44,7 @@ def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
     generator = torch.Generator().manual_seed(0)
     for rows, columns in ((32, 32), (24, 80), (80, 24)):
         values = torch.linalg.svdvals(orthogonalise(torch.randn(3, rows, columns, generator=generator)).float())
-        # Where the quintic leads; a square matrix may have a singular value so small that it stays below.
+        # The quintic leads there; a square matrix may have a singular value so small that it stays below.
         assert values.max() < 1.25 and values.median() > 0.65, values
 
 
@@ -60,7 +60,7 @@ def test_every_guidance_is_asked_for() -> None:
 def test_a_batch_spreads_its_sigmas_and_four_in_ten_are_high() -> None:
     drawn = draw_sigma(1000, "cpu", torch.Generator().manual_seed(0))
     assert 0 <= drawn.min() < 0.01 and 0.999 < drawn.max() <= 1
-    # Of u spread evenly, sigma is above s from u = s / (3 - 2 s) on: 0.8 from 0.571, 0.9 from 0.75, 0.2 from 0.077.
+    # With u spread evenly, sigma is above s from u = s / (3 - 2 s) on: 0.8 from 0.571, 0.9 from 0.75, 0.2 from 0.077.
     for sigma, share in ((0.2, 0.923), (0.8, 0.429), (0.9, 0.25)):
         assert abs((drawn > sigma).float().mean().item() - share) <= 0.002, sigma
     assert torch.equal(drawn, draw_sigma(1000, "cpu", torch.Generator().manual_seed(0)))

@@ -21,11 +21,11 @@ from training.sampling import Sampler, networks
 from training.scenes.edits import Edit, draw_edit
 from training.scenes.render import change_mask, render
 
-SHARE = 5  # of each kind, one scene for so many of the evaluation
+SHARE = 5  # for each kind, one scene per so many of the evaluation's
 
 
 def draw_case(random: Random, kind: str) -> tuple[Edit, np.ndarray]:
-    """An edit with the tiles that an answer is held against, [11, 32, 32, 3]: the truth, the source, nine wrong ones."""
+    """An edit with the tiles that an answer is compared with, [11, 32, 32, 3]: the truth, the source, nine wrong ones."""
     while True:
         edit = draw_edit(random, kind, "square")
         wrong = wrong_answers(edit, random)
@@ -39,7 +39,7 @@ def draw_cases() -> list[tuple[Edit, np.ndarray]]:
 
 
 def judge(edit: Edit, tiles: np.ndarray, picture: np.ndarray) -> tuple[float, float | None]:
-    """The margin, of 255, above zero where the edit was followed; and dB outside of it, where there is an outside."""
+    """The margin, of 255, above zero where the edit was followed; and the dB outside of the edit, where there is an outside."""
     height, width, _ = picture.shape
     before, after = render(edit.before, (width, height)), render(edit.after, (width, height))
     cells = tiles.shape[1]

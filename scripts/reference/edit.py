@@ -1,4 +1,4 @@
-"""Edits one picture with diffusers, without Retouch: the other side of an end-to-end comparison.
+"""Edits one image with diffusers, without Retouch: the other side of an end-to-end comparison.
 
 Usage: python scripts/reference/edit.py --checkpoint checkpoints/tiny --image x.png --prompt "..." --seed 1 --steps 28
        --guidance 2 --width 128 --height 128 [--negative-prompt "..." --true-cfg-scale 2] -o out.png

@@ -21,7 +21,7 @@ from torch import Tensor
 
 Tensors = dict[str, Tensor]
 
-# What each velocity is made with: files and scales.
+# The files and scales of each velocity.
 USES: dict[str, list[tuple[str, float]]] = {
     "none": [],
     "peft": [("peft", 1.0)],
@@ -79,14 +79,14 @@ def original_lora(original: Tensors, generator: torch.Generator) -> Tensors:
 
 
 def control_lora(original: Tensors, generator: torch.Generator) -> Tensors:
-    """Adapt every matrix as Black Forest Labs' own LoRAs do, which bring the scales of the norms as well."""
+    """Adapt every matrix as Black Forest Labs' own LoRAs do, which also contain the scales of the norms."""
     result = {}
     for key, value in original.items():
         if value.ndim == 2:
             name = key.removesuffix(".weight")
             down, up = pair(generator, value.shape, RANKS["control"])
             if name == "final_layer.adaLN_modulation.1":
-                # diffusers swaps the halves of B, as it must, and those of A, where nothing asks for it.
+                # diffusers swaps the halves of B, as it must, and also those of A, for no reason.
                 down[1] = down[0]
             result[f"{name}.lora_A.weight"], result[f"{name}.lora_B.weight"] = down, up
         elif key.endswith("_norm.scale"):

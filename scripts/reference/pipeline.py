@@ -1,4 +1,4 @@
-"""Loads a checkpoint folder into diffusers' own pipeline and calls it the way the engine works."""
+"""Loads a checkpoint folder into diffusers' own pipeline and calls it as the engine works."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ class Edit:
 
 
 def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> FluxKontextPipeline:
-    """Load a checkpoint folder from the disk alone."""
+    """Load a checkpoint folder without the network."""
     pipeline = FluxKontextPipeline.from_pretrained(str(folder), dtype=dtype, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     if pipeline.vae.config.shift_factor is None:
-        # The pipeline subtracts it unseen and fails on null, which means no shift.
+        # The pipeline subtracts it without a check and fails on null, which means no shift.
         pipeline.vae.register_to_config(shift_factor=0.0)
     return pipeline
 
 
 def text_length(pipeline: FluxKontextPipeline) -> int:
-    """Give the number of T5 tokens; left alone, diffusers takes 512 whatever the checkpoint says."""
+    """Give the number of T5 tokens; by default diffusers takes 512 whatever the checkpoint says."""
     return min(512, pipeline.tokenizer_2.model_max_length)
 
 
 def run_edit(pipeline: FluxKontextPipeline, image: Image.Image, edit: Edit, **options: Any) -> Image.Image:
-    """Edit a picture without diffusers' own choice of sizes: neither picture is rescaled."""
+    """Edit an image without diffusers' own choice of sizes: neither image is rescaled."""
     result = pipeline(
         prompt=edit.prompt,
         image=image,

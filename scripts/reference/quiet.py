@@ -1,6 +1,6 @@
 """Silences diffusers and transformers: they warn about parts that Retouch has no use for, and draw progress bars.
 
-The variables must be set before either is imported, so this import stands before theirs.
+The variables must be set before either is imported, so this module is imported first.
 """
 
 import os

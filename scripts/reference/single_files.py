@@ -120,7 +120,7 @@ def original_autoencoder(tensors: Tensors, levels: int) -> Tensors:
 
 
 def convert_transformer(original: Tensors, width: int) -> Tensors:
-    """Run diffusers' converter, which has the published width written into it, for a transformer of another."""
+    """Run diffusers' converter, which has the published width hard-coded, for a transformer of another width."""
     source = inspect.getsource(single_file_utils.convert_flux_transformer_checkpoint_to_diffusers)
     published = "inner_dim = 3072\n"
     if published not in source:
@@ -140,7 +140,7 @@ def convert_autoencoder(original: Tensors, levels: int) -> Tensors:
 
 
 def assert_same(wanted: Tensors, found: Tensors) -> None:
-    """Make sure that two sets of tensors have the same keys, shapes, types and, where there are any, numbers."""
+    """Make sure that two sets of tensors have the same keys, shapes, types and, unless they are on `meta`, values."""
     if wanted.keys() != found.keys():
         raise ValueError(f"diffusers converts to other keys: {', '.join(sorted(wanted.keys() ^ found.keys()))}")
     for key, value in wanted.items():

@@ -1,4 +1,4 @@
-"""Batches of drawn edits, encoded, and the noise levels and guidances that they are trained at."""
+"""Batches of drawn and encoded edits, and the noise levels and guidances at which they are trained."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def balance(changed: Tensor) -> Tensor:
 
 
 def draw_examples(seed: int, count: int, side: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """The pictures before, then those after, as bytes [2 B, H, W, 3]; which tokens change [B, L]; the instructions."""
+    """The images before, then those after, as bytes [2 B, H, W, 3]; which tokens change [B, L]; the instructions."""
     random = Random(seed)
     shape = draw_shape(random)
     size = sizes(side)[shape]

@@ -16,10 +16,10 @@ from training.muon import optimizers, set_rate
 from training.precision import attention, has_fast_half, mixed
 from training.run import Average, Clock, Run, schedule
 
-# Matrices that AdamW steps: the modulations (all of them sit in something called norm) and the output projection.
+# Matrices that AdamW steps: the modulations (all in modules with norm in their names) and the output projection.
 NOT_MUON = ("norm", "transformer.proj_out")
 
-NOISES_PER_BATCH = 4  # encoding a batch costs as much as half a step, so each is used with several noises
+NOISES_PER_BATCH = 4  # encoding a batch costs half a step, so each is used with several noises
 CHECK_EVERY = 250  # steps
 
 
@@ -81,7 +81,7 @@ class Check:
         self.guidance = torch.full((shape[0],), PLAIN_GUIDANCE, device=device)
 
     def loss(self, forward: Callable[..., Tensor]) -> float:
-        """Runs as a step does, gradients and all, so that nothing is compiled anew for it."""
+        """Runs as a step does, gradients included, so that nothing is compiled again for it."""
         data, at = self.data, self.sigma.view(-1, 1, 1)
         noisy = at * self.noise + (1 - at) * data["target"]
         with mixed(noisy.device.type):
@@ -90,18 +90,18 @@ class Check:
 
 
 def compiled(model: Editor, device: str) -> Callable[..., Tensor]:
-    """Compiles the repeated blocks: on a GPU once for all shapes of picture, on a processor for each, where steps gain by it.
+    """Compiles the repeated blocks where that pays: on a GPU once for all shapes of image, on a processor for each shape.
 
     Compiled as a whole, a step would be a tenth faster still, after two minutes for each shape and phase. In single
     precision compiling gains nothing.
     """
     if has_fast_half(device):
-        # Of one block: the shapes, times two networks, times with gradients and without. Beyond, steps run uncompiled.
+        # Per block: the shapes, times two networks, times with and without gradients. Beyond this, steps run uncompiled.
         torch._dynamo.config.recompile_limit = 32
         if device == "cpu":
-            # With 512 the gradients of the double blocks come out a hundred thousand times too large, or not as numbers.
+            # With 512, the gradients of the double blocks are a hundred thousand times too large, or NaN.
             torch._inductor.config.cpp.simdlen = 256
-            transformer_flux.dispatch_attention_fn = attention  # its registry takes none from outside
+            transformer_flux.dispatch_attention_fn = attention  # its registry accepts none from outside
         model.transformer.compile_repeated_blocks(dynamic=device != "cpu")
     return model.velocity
 

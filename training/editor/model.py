@@ -1,4 +1,4 @@
-"""The two text encoders and the transformer, and how pictures become their tokens."""
+"""The two text encoders and the transformer, and how images become their tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEDULER = {
     "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256, "max_image_seq_len": 4096,
 }  # fmt: skip
 
-PLAIN_GUIDANCE = 1.0  # what the guidance embedding gets while it has no meaning yet: true guidance 1 is the plain prediction
+PLAIN_GUIDANCE = 1.0  # for the guidance embedding while it has no meaning yet: true guidance 1 is the plain prediction
 
 
 def true_scale(guidance: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def build(tokenizers: Path) -> Editor:
 
 
 def start_from(editor: Editor, folder: Path) -> None:
-    """Takes over the weights of a checkpoint folder, whose tokenizers `vocabulary.prepare` has kept."""
+    """Loads the weights of a checkpoint folder, whose tokenizers `vocabulary.prepare` has kept."""
     parts = (
         (editor.transformer, FluxTransformer2DModel, "transformer"),
         (editor.t5, T5EncoderModel, "text_encoder_2"),
@@ -91,7 +91,7 @@ def start_from(editor: Editor, folder: Path) -> None:
 
 
 def trained(run: Run) -> Editor:
-    """The averaged model of the saved state, of whichever phase."""
+    """The averaged model of the saved state, in either phase."""
     editor = build(run.tokenizers)
     state = run.load("editor")
     if state:
@@ -100,7 +100,7 @@ def trained(run: Run) -> Editor:
 
 
 def image_ids(size: tuple[int, int], device: str | torch.device = "cpu") -> Tensor:
-    """[2 L, 3] for a picture of width and height in pixels: stream (0 noisy, 1 reference), row, column."""
+    """[2 L, 3] for an image of width and height in pixels: stream (0 noisy, 1 reference), row, column."""
     width, height = size
     rows, columns = torch.meshgrid(torch.arange(height // TOKEN), torch.arange(width // TOKEN), indexing="ij")
     one = torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).reshape(-1, 3).float()
