@@ -1,6 +1,6 @@
 /** What a borrowed machine with a GPU and no network gets, and the programs that run there. */
 import { execFile, spawnSync } from "node:child_process";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -18,9 +18,13 @@ function python(...args: string[]): { code: number | null; output: string; error
   return { code: done.status, output: done.stdout, error: done.stderr };
 }
 
-it("gets programs of one file each, which start without this repository's packages", async () => {
+it("gets programs of one file each, which start with nothing but the packages of machine code", async () => {
   const folder = await temporaryFolder();
   await bundlePrograms(folder);
+  await mkdir(path.join(folder, "node_modules"));
+  for (const name of ["onnxruntime-node", "sharp"]) {
+    await symlink(inRepository("node_modules", name), path.join(folder, "node_modules", name));
+  }
   const programs = path.join(folder, "programs");
   expect((await readdir(programs)).toSorted()).toEqual(["run.mjs", "step-process.mjs"]);
   const started = promisify(execFile)(process.execPath, [path.join(programs, "run.mjs")], { cwd: folder });
