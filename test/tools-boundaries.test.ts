@@ -51,3 +51,22 @@ describe.each(Object.entries(MAY_IMPORT))("%s/", (folder, others) => {
     expect(files.filter((file) => loads.test(textOf(file)))).toEqual([]);
   });
 });
+
+describe("Python", () => {
+  const modulesIn = (folder: string): string[] =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".py"))
+      .map((name) => path.posix.join(folder, name.split(path.sep).join("/")));
+
+  it.each(["bench", "scripts", "tools"])("in %s/ adds no folder of the others to its path", (folder) => {
+    const others = ["bench", "evaluation", "scripts", "test"].filter((other) => other !== folder);
+    const files = modulesIn(folder);
+    expect(files.length).toBeGreaterThan(1);
+    for (const file of files) {
+      for (const [line] of textOf(file).matchAll(/^.*\bsys\.path\b.*$|^\s*(?:from|import) .*$/gm)) {
+        for (const other of others)
+          expect(line, file).not.toMatch(new RegExp(`"${other}"|(?:from|import) ${other}\\b`));
+      }
+    }
+  });
+});

@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 from PIL import Image
+import tools_folder  # noqa: F401  (first)
 from pipeline import Edit
 
 TINY = "tiny"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import tools_folder  # noqa: F401  (first)
 from pipeline import Edit, load_pipeline, run_edit
 from PIL import Image
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from diffusers.loaders import lora_conversion_utils, lora_pipeline
+import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
 from safetensors.torch import save_file
 from single_files import first_velocity, original_transformer

@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import tools_folder  # noqa: F401  (first)
 import quiet  # noqa: F401  (first)
 import diffusers
 import torch

@@ -15,6 +15,7 @@ import numpy
 import torch
 from diffusers import FluxKontextPipeline
 from PIL import Image
+import tools_folder  # noqa: F401  (first)
 from pipeline import Edit, run_edit
 from torch import Tensor, nn
 

@@ -9,6 +9,7 @@ import numpy
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxKontextPipeline
 from diffusers.pipelines.flux.pipeline_flux_kontext import calculate_shift, retrieve_timesteps
+import tools_folder  # noqa: F401  (first)
 from pipeline import text_length
 from tokenizers import Tokenizer
 from torch import Tensor

@@ -20,6 +20,7 @@ from diffusers import FluxKontextPipeline
 from gguf_files import write_gguf_files
 from loras import write_loras
 from PIL import Image
+import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
 from recorder import record_edit
 from safetensors.torch import load_file, save_file
