@@ -46,8 +46,8 @@ def main() -> None:
         subprocess.run([*command, "--steps=28", "--guidance=2", "--quiet", "-o", str(output)], check=True)
         reached = decibels(np.asarray(Image.open(output).convert("RGB")), np.asarray(expected))
     if reached < WANTED_DECIBELS:
-        sys.exit(f"The command's picture is {reached:.1f} dB from that of {CARD}; at least {WANTED_DECIBELS} are wanted.")
-    print(f"The command's picture is {reached:.1f} dB from the one that the model card's program makes.")
+        sys.exit(f"The command's image is {reached:.1f} dB from that of {CARD}; at least {WANTED_DECIBELS} are wanted.")
+    print(f"The command's image is {reached:.1f} dB from the one that the model card's program makes.")
 
 
 if __name__ == "__main__":

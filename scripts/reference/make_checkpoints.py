@@ -1,7 +1,7 @@
 """Writes the small random checkpoints that the tests run, in the folder layout of diffusers.
 
-Each one turns on what the others leave off (see CHECKPOINTS in `checkpoint_settings.py`). The weights are random but
-large enough that every stage changes the result: an error anywhere shows in the numbers.
+Each covers what the others leave out (see CHECKPOINTS in `checkpoint_settings.py`). The weights are random but large
+enough that every stage changes the result, so an error anywhere shows in the numbers.
 
 Usage: python scripts/reference/make_checkpoints.py [--output test/fixtures/checkpoints] [--only NAME ...]
 """

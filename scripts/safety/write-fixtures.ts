@@ -1,5 +1,5 @@
 /**
- * Writes what nsfwjs itself says about the test's pictures: `node scripts/run-ts.mjs scripts/safety/write-fixtures.ts [FILE]`.
+ * Writes what nsfwjs itself says about the test's images: `node scripts/run-ts.mjs scripts/safety/write-fixtures.ts [FILE]`.
  * It installs nsfwjs and TensorFlow.js, 300 MB, in a temporary folder, and takes TensorFlow's own JavaScript kernels.
  */
 import { execFile } from "node:child_process";
