@@ -11,7 +11,7 @@ import { type ApiOptions, parseOptions, type PartName, USAGE } from "./api/optio
 import type { PartOptions, PartReport } from "./api/part.ts";
 import { measureStart } from "./api/start.ts";
 import { measureThroughput } from "./api/throughput.ts";
-import { describeMachine, gitRevision, packageVersion } from "./machine.ts";
+import { describeMachine, gitRevision, packageVersion } from "../tools/machine.ts";
 
 /** For all parts together, on a machine that hangs too. */
 const TIME_LIMIT_MS = 9 * 60_000;

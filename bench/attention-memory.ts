@@ -13,7 +13,7 @@ import { statusBytes } from "./memory.ts";
 
 const HEADS = 4;
 const HEAD_SIZE = 64;
-/** Names the process that measures; without it the program starts one for each count. */
+/** Marks the process that measures; without it the program starts one for each count. */
 const MEASURE = "--measure";
 
 async function measure(tokens: number): Promise<void> {

@@ -3,9 +3,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { SharedOrder } from "./compare.ts";
 import type { SideCommand } from "./sides/side.ts";
-import { type Summary, summarize } from "./statistics.ts";
+import { type Summary, summarize } from "../tools/statistics.ts";
 
-/** Starts `command` several times, each until it prints. */
+/** Starts `command` several times, each time until it prints. */
 export async function measureColdStart(
   { command, args, name }: SideCommand,
   order: SharedOrder,

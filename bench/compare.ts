@@ -1,22 +1,22 @@
-/** Two sides doing the same edit by turns, so that whatever else the machine does falls on both. */
+/** Two sides that do the same edit alternately, so that whatever else the machine does affects both. */
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { peakTreeBytes } from "./memory.ts";
 import { psnrOfFiles } from "./pictures.ts";
 import { type EditOrder, type EditTimes, Side, type SideCommand } from "./sides/side.ts";
-import { medianOf, rounded, type Summary, summarize } from "./statistics.ts";
+import { medianOf, rounded, type Summary, summarize } from "../tools/statistics.ts";
 
-/** The edit, but for where each side writes its result. */
+/** The edit, except for where each side writes its result. */
 export type SharedOrder = Omit<EditOrder, "output">;
 
 export interface SideReport {
-  /** One warm edit: from the picture to the written file. */
+  /** One warm edit: from the image to the written file. */
   seconds: Summary;
   secondsPerStep: Summary;
-  /** From the start of the process until it could take an edit, and the checkpoint's part of it. */
+  /** From the start of the process until it can take an edit, and the part of that spent on the checkpoint. */
   startSeconds: number;
   loadSeconds: number;
-  /** High-water mark of the process tree, text encoders and all; null where the system does not tell. */
+  /** High-water mark of the process tree, text encoders included; null where the system does not report it. */
   peakBytes: number | null;
 }
 
@@ -50,7 +50,7 @@ export async function compare(
     const outputs = sides.map((_, index) => path.join(folder, `side-${index}.png`));
     const times: EditTimes[][] = [[], []];
     for (let round = -WARM_UPS; round < runs; round += 1) {
-      // Whoever goes first changes from round to round.
+      // The sides take turns to go first.
       for (const index of round % 2 === 0 ? [0, 1] : [1, 0]) {
         await pause(PAUSE_MS);
         const edited = await sides[index]!.edit({ ...order, output: outputs[index]! });

@@ -8,8 +8,8 @@ output until the input ends. Everything else goes to standard error.
             and, for true guidance, {"negativePrompt", "trueCfgScale"}
   answer    {"seconds", "denoiseSeconds", "peakRssBytes"} or {"error"}
 
-`seconds` runs from the decoded input picture to the written file, `denoiseSeconds` from the start of the first step to
-the end of the last. A picture of another size is resized to the target's, which is what Retouch does with a picture
+`seconds` runs from the decoded input image to the written file, `denoiseSeconds` from the start of the first step to
+the end of the last. An image of another size is resized to the target's, which is what Retouch does with an image
 of the same aspect; otherwise the two would work on different numbers of tokens.
 
 Usage: python bench/diffusers_edit.py FOLDER [--dtype float32|bfloat16] [--compile] [--threads N]
@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts" / "reference"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 from pipeline import Edit, load_pipeline, run_edit  # noqa: E402
 import torch  # noqa: E402
@@ -59,7 +59,7 @@ def timed_edit(pipeline: FluxKontextPipeline, request: dict[str, Any]) -> dict[s
         times.append(time.perf_counter())
         return values
 
-    # The pipeline's last call before its loop. A hook on the network would be compiled with it, and slow it down.
+    # This is the pipeline's last call before its loop. A hook on the network would be compiled with it and slow it down.
     set_begin_index = pipeline.scheduler.set_begin_index
 
     def before_loop(index: int) -> None:

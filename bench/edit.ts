@@ -1,5 +1,5 @@
 /**
- * Retouch beside diffusers: the same edit on the same checkpoint with the same threads, by turns. Prints one JSON
+ * Retouch beside diffusers: the same edit on the same checkpoint with the same threads, alternating. Prints one JSON
  * document on standard output and its progress on standard error.
  */
 import { mkdtemp, rm } from "node:fs/promises";
@@ -10,12 +10,13 @@ import { measureColdStart } from "./cold-start.ts";
 import { compare, type SharedOrder } from "./compare.ts";
 import { flopsPerStep } from "../src/pipelines/flux1-kontext/components.ts";
 import { measureGemmPeak } from "./gemm-peak.ts";
-import { describeMachine, gitRevision, packageVersion } from "./machine.ts";
+import { describeMachine, gitRevision, packageVersion } from "../tools/machine.ts";
+import { findPython } from "../tools/python.ts";
 import { describeNetwork } from "./network.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { writeSource } from "./pictures.ts";
 import { describeDenoise, holdAgainstGoals, type VariantReport } from "./report.ts";
-import { diffusersSide, findPython, pythonVersions, VARIANTS } from "./sides/diffusers.ts";
+import { diffusersSide, pythonVersions, VARIANTS } from "./sides/diffusers.ts";
 import { firstStepSide, retouchSide } from "./sides/retouch.ts";
 
 const PROMPT = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space";

@@ -1,60 +1,34 @@
 /**
- * The published model's T5 and transformer at full size, without their weights: random ones in the same shapes, in int8
- * and int4, one text, one step at 512*512; the transformer's first blocks beside diffusers and stable-diffusion.cpp on the
- * same weights. Prints one JSON document on standard output and its progress on standard error.
+ * The published model's T5 and transformer at full size, with random weights in the same shapes: one text and one step at
+ * 512*512, in int8 and in int4, then the transformer's first blocks beside diffusers and stable-diffusion.cpp on the same
+ * weights. Prints one JSON document on standard output and its progress on standard error.
  */
 import { rmSync } from "node:fs";
 import { mkdtemp, statfs } from "node:fs/promises";
 import path from "node:path";
-import { compile } from "../scripts/run-ts.mjs";
 import { messageOf } from "../src/index.ts";
-import type { FluxConfig } from "../src/models/transformers/flux-config.ts";
-import { originalFluxLayout } from "../src/models/layouts/original-flux.ts";
-import { flopsPerStep, type TokenCounts } from "../src/pipelines/flux1-kontext/components.ts";
-import { agreementOf, spreadOf } from "./full-size/agreement.ts";
+import { flopsPerStep } from "../src/pipelines/flux1-kontext/components.ts";
+import { compile } from "../tools/compile.mjs";
+import { describeMachine, gitRevision, packageVersion } from "../tools/machine.ts";
+import { inRepository } from "../tools/paths.ts";
+import { findPython } from "../tools/python.ts";
+import { rounded } from "../tools/statistics.ts";
+import { spreadOf } from "./full-size/agreement.ts";
 import { runForJson } from "./full-size/child.ts";
-import { diffusersConfig } from "./full-size/diffusers-config.ts";
-import { writeGguf } from "./full-size/gguf.ts";
+import { type Bench, compareBlocks, evaluate, say, speedOf, withBlocks } from "./full-size/comparison.ts";
 import { FORMATS, type Kind, type Options, parseOptions, USAGE } from "./full-size/options.ts";
 import { measureQuantizedPeak } from "./full-size/quantized-peak.ts";
-import {
-  goalsOf,
-  type KindReport,
-  type SideReport,
-  type Speed,
-  tableOf,
-  type TextReport,
-} from "./full-size/report.ts";
+import { goalsOf, type KindReport, tableOf, type TextReport } from "./full-size/report.ts";
 import { buildFluxStep, PACKAGE, PACKAGE_VERSION } from "./full-size/stable-diffusion-cpp.ts";
-import { readFloats, writeStepInputs } from "./full-size/step-inputs.ts";
-import type { StepAnswer, StepOrder } from "./full-size/step-process.ts";
+import { writeStepInputs } from "./full-size/step-inputs.ts";
 import { type SyntheticNetwork, syntheticT5, syntheticTransformer } from "./full-size/synthetic.ts";
 import type { TextAnswer, TextOrder } from "./full-size/text-process.ts";
 import { writeConverted, writeFloats } from "./full-size/weight-file.ts";
-import { describeMachine, gitRevision, packageVersion } from "./machine.ts";
-import { inRepository } from "./paths.ts";
-import { findPython, pythonVersions } from "./sides/diffusers.ts";
-import { rounded } from "./statistics.ts";
+import { pythonVersions } from "./sides/diffusers.ts";
 
 const SEED = 1;
-/** Of the networks that are compared block by block. */
-const FIRST_BLOCKS = { double: [1, 0], single: [0, 1], both: [1, 1] } as const;
-type FirstBlocks = keyof typeof FIRST_BLOCKS;
-const TIMED_DTYPES = ["float32", "bfloat16"];
-/** Room on the disk beyond what is written. */
+/** Free space that must be left on the disk after writing. */
 const SPARE_BYTES = 2 ** 30;
-
-/** What every part needs. */
-interface Bench extends Options {
-  folder: string;
-  inputs: string;
-  tokens: TokenCounts;
-  textProcess: string;
-  stepProcess: string;
-  python: string;
-  fluxStep: string | Error;
-  signal: AbortSignal;
-}
 
 async function runBenchmark(options: Options, folder: string, signal: AbortSignal): Promise<object> {
   const machine = describeMachine();
@@ -102,7 +76,7 @@ function tryBuild(python: string): string | Error {
   try {
     return buildFluxStep(python);
   } catch (error) {
-    // Such as a machine without a compiler: the rest still counts.
+    // A machine may have no compiler; the rest still counts.
     say(`  failed: ${messageOf(error)}`);
     return new Error(messageOf(error));
   }
@@ -139,7 +113,7 @@ async function proveKind(kind: Kind, bench: Bench): Promise<KindReport> {
   return { weightsBytes: source.byteLength, writeSeconds, peakGflops, text, step, ...comparison };
 }
 
-/** Encodes one text. An edit does it before the transformer is loaded, so the larger of the two peaks counts. */
+/** Encodes one text. An edit does that before it loads the transformer, so the larger of the two peaks counts. */
 async function proveT5(kind: Kind, bench: Bench): Promise<TextReport> {
   const { t5: sizes, size, threads, folder, textProcess, signal } = bench;
   const source = syntheticT5(sizes, { format: FORMATS[kind], seed: SEED });
@@ -165,150 +139,6 @@ async function written(
   return { file, seconds: rounded((performance.now() - started) / 1000) };
 }
 
-async function compareBlocks(
-  bench: Bench,
-  {
-    kind,
-    weights,
-    floats,
-    blocks,
-  }: { kind: Kind; weights: string; floats: string; blocks: SyntheticNetwork },
-): Promise<Pick<KindReport, "blocks" | "sides">> {
-  const both = withBlocks(bench.config, "both");
-  const flops = flopsPerStep(both, bench.tokens);
-  const { references, sides: torchSides } = await runTorch(bench, floats, flops);
-
-  const agreements = async (name: "double" | "single"): Promise<KindReport["blocks"]["double"]> => {
-    const config = withBlocks(bench.config, name);
-    const [, exact] = await evaluate(bench, { config, weights: floats, isConverted: false, runs: 1 });
-    const [, quantized] = await evaluate(bench, { config, weights, isConverted: true, runs: 1 });
-    return {
-      float32: agreementOf(exact, references[name]),
-      quantized: agreementOf(quantized, references[name]),
-    };
-  };
-  const found = { double: await agreements("double"), single: await agreements("single") };
-
-  say(`${kind}: one block of each kind, side by side`);
-  const ours = async (file: string, isConverted: boolean): Promise<SideReport> => {
-    const order = { config: both, weights: file, isConverted, runs: bench.runs };
-    const [{ seconds, modulation, peakBytes }, velocity] = await evaluate(bench, order);
-    // The other sides compute modulation in every step.
-    const times = seconds.map((taken) => taken + modulation.seconds);
-    return { ...speedOf(times, flops), peakBytes, agreement: agreementOf(velocity, references.both) };
-  };
-  const sides: Record<string, SideReport> = {
-    "Retouch, in few bits": await ours(weights, true),
-    "Retouch, float32": await ours(floats, false),
-    ...torchSides,
-    ...(await runStableDiffusionCpp(bench, { kind, blocks, reference: references.both, flops })),
-  };
-  return { blocks: found, sides };
-}
-
-/** The network that an order names, evaluated by Retouch. */
-async function evaluate(
-  { inputs, size, threads, folder, stepProcess, signal }: Bench,
-  given: Pick<StepOrder, "config" | "weights" | "isConverted" | "runs">,
-): Promise<[StepAnswer, Float32Array]> {
-  const output = path.join(folder, "velocity.bin");
-  const order: StepOrder = { ...given, ...size, inputs, output, threads };
-  const answer = await runForJson<StepAnswer>(process.execPath, [stepProcess, JSON.stringify(order)], signal);
-  return [answer, await readFloats(output)];
-}
-
-async function runTorch(
-  bench: Bench,
-  weights: string,
-  flops: number,
-): Promise<{ references: Record<FirstBlocks, Float32Array>; sides: Record<string, SideReport> }> {
-  const { config, folder, size, inputs, threads, runs, python, signal } = bench;
-  const outputs = Object.fromEntries(
-    Object.keys(FIRST_BLOCKS).map((name) => [name, path.join(folder, `torch-${name}.bin`)]),
-  ) as Record<FirstBlocks, string>;
-  const order = {
-    weights,
-    inputs,
-    config: diffusersConfig(config),
-    ...size,
-    threads,
-    runs,
-    outputs,
-    timed: TIMED_DTYPES,
-  };
-  const script = inRepository("bench", "full-size", "torch_step.py");
-  const answer = await runForJson<{ seconds: Record<string, number[]> }>(
-    python,
-    [script, JSON.stringify(order)],
-    signal,
-  );
-  const sides = Object.entries(answer.seconds).map(([dtype, seconds]) => [
-    `PyTorch (diffusers), ${dtype}`,
-    { ...speedOf(seconds, flops), peakBytes: null },
-  ]);
-  return {
-    references: {
-      double: await readFloats(outputs.double),
-      single: await readFloats(outputs.single),
-      both: await readFloats(outputs.both),
-    },
-    sides: Object.fromEntries(sides) as Record<string, SideReport>,
-  };
-}
-
-/** Without and with its own attention in blocks, which its users switch on (`--diffusion-fa`). */
-async function runStableDiffusionCpp(
-  bench: Bench,
-  {
-    kind,
-    blocks,
-    reference,
-    flops,
-  }: { kind: Kind; blocks: SyntheticNetwork; reference: Float32Array; flops: number },
-): Promise<Record<string, SideReport>> {
-  const { config, folder, size, threads, runs, fluxStep, inputs, signal } = bench;
-  const name = `stable-diffusion.cpp, ${{ int8: "q8_0", int4: "q4_0" }[kind]}`;
-  if (fluxStep instanceof Error) return { [name]: { error: fluxStep.message } };
-  const gguf = path.join(folder, `${kind}.gguf`);
-  const output = path.join(folder, "velocity-cpp.bin");
-  const weights = new Map([...blocks.weights()].map((weight) => [weight.key, weight]));
-  await writeGguf(gguf, originalFluxLayout(withBlocks(config, "both")), weights);
-  const sizes = [
-    config.inChannels / 4,
-    size.latentSide,
-    size.textTokens,
-    config.promptSize,
-    config.pooledSize,
-  ];
-  const sides: Record<string, SideReport> = {};
-  for (const hasFlash of [false, true]) {
-    const args = [gguf, inputs, output, ...[...sizes, threads, runs, Number(hasFlash)].map(String)];
-    const side = hasFlash ? `${name}, flash attention` : name;
-    try {
-      const answer = await runForJson<{ seconds: number[]; peakBytes: number }>(fluxStep, args, signal);
-      sides[side] = {
-        ...speedOf(answer.seconds, flops),
-        peakBytes: answer.peakBytes,
-        agreement: agreementOf(await readFloats(output), reference),
-      };
-    } catch (error) {
-      sides[side] = { error: messageOf(error) };
-    }
-  }
-  if (!bench.isKept) rmSync(gguf);
-  return sides;
-}
-
-function withBlocks(config: FluxConfig, name: FirstBlocks): FluxConfig {
-  const [numDoubleBlocks, numSingleBlocks] = FIRST_BLOCKS[name];
-  return { ...config, numDoubleBlocks, numSingleBlocks };
-}
-
-function speedOf(seconds: readonly number[], flops: number): Speed {
-  const best = Math.min(...seconds);
-  return { seconds: rounded(best), gflops: rounded(flops / best / 1e9) };
-}
-
 async function checkDisk(folder: string, wanted: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize < wanted + SPARE_BYTES) {
@@ -317,10 +147,6 @@ async function checkDisk(folder: string, wanted: number): Promise<void> {
       `${folder} has ${gigabytes(bavail * bsize)} free and ${gigabytes(wanted + SPARE_BYTES)} are needed; --folder names another place.`,
     );
   }
-}
-
-function say(sentence: string): void {
-  process.stderr.write(`bench: ${sentence}\n`);
 }
 
 async function main(options: Options): Promise<void> {

@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { buildModel, constant, input } from "../src/onnx/graph.ts";
 import * as ops from "../src/onnx/ops.ts";
 import { Session } from "../src/runtime/session.ts";
-import { inRepository } from "./paths.ts";
-import { rounded } from "./statistics.ts";
+import { inRepository } from "../tools/paths.ts";
+import { rounded } from "../tools/statistics.ts";
 
 export interface GemmPeak {
-  /** Billions of floating point operations a second, the best of all shapes and repetitions. */
+  /** Billions of floating point operations per second, the best of all shapes and repetitions. */
   onnxruntime: number;
   torch: number;
 }
@@ -16,7 +16,7 @@ export interface GemmPeak {
 /** Sides of the square factors. */
 const SIZES = [512, 1024, 2048];
 const REPETITIONS = 8;
-/** Products in one run, so that handing numbers in and out does not count. */
+/** Products in one run, so that copying inputs and outputs does not count. */
 const CHAIN = 4;
 
 export async function measureGemmPeak(threads: number, python: string): Promise<GemmPeak> {
@@ -49,6 +49,6 @@ async function measureSession(size: number, threads: number): Promise<number> {
   return (CHAIN * 2 * size ** 3) / best / 1e9;
 }
 
-/** Numbers within a bound. The weights' bound keeps the variance from product to product, far from infinity and from denormals. */
+/** Numbers within a bound. The weights' bound keeps the variance from product to product, away from infinity and denormals. */
 const uniform = (count: number, bound: number): Float32Array =>
   Float32Array.from({ length: count }, () => (2 * Math.random() - 1) * bound);

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /**
- * The high-water mark of a process and of all that it has started and that still run, in bytes. Pages that two of
+ * The high-water mark in bytes of a process and of everything that it has started and that still runs. Pages that two of
  * them share count twice. Null where there is no /proc.
  */
 export function peakTreeBytes(pid: number): number | null {

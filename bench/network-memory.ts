@@ -2,11 +2,11 @@
  * Peak memory of one network, beside what the memory plan says. Prints {"plannedBytes", "measuredBytes"} as JSON: how far
  * loading it and running it once raises the high-water mark of the process, pages of its files included.
  * Usage: node scripts/run-ts.mjs bench/network-memory.ts tiny|wide transformer|t5|encoder|decoder [KIND [SIDE]]
- * `tiny` is the checkpoint that ships, `wide` a random one with broad layers; KIND is what the weights of transformer and
- * T5 are, fp32 by default; SIDE that of the pictures, in pixels.
+ * `tiny` is the shipped checkpoint, `wide` a random one with broad layers; KIND is the kind of the weights of transformer
+ * and T5, fp32 by default; SIDE is that of the images, in pixels.
  *
- * Weights are made and converted in one process and measured in another, which is given the FOLDER that has them: memory
- * that converting leaves behind would be taken by the network instead of new, up to a quarter of what it needs.
+ * One process makes and converts the weights, another, which gets the FOLDER that has them, measures: otherwise memory
+ * that the conversion frees would be reused by the network and not counted, up to a quarter of what it needs.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -32,7 +32,7 @@ import { elements } from "../src/weights/tensor-file.ts";
 import { WeightSet } from "../src/weights/weight-set.ts";
 import { writeFloats } from "./full-size/weight-file.ts";
 import { statusBytes } from "./memory.ts";
-import { inRepository } from "./paths.ts";
+import { inRepository } from "../tools/paths.ts";
 
 type Measured = "t5" | "encoder" | "transformer" | "decoder";
 
@@ -102,7 +102,7 @@ async function shippedWeights(name: Measured): Promise<{ sizes: KontextConfigs; 
   return { sizes: { ...WIDE, flux, autoencoder }, weights };
 }
 
-/** The weights in `kind`; converted ones are kept in the folder, and found there when asked for again. */
+/** The weights in `kind`; converted ones are kept in the folder and reused. */
 async function weightsIn(folder: string): Promise<{ sizes: KontextConfigs; weights: WeightSet }> {
   const { sizes, weights } =
     checkpoint === "tiny"
@@ -120,7 +120,7 @@ async function warmUp(folder: string): Promise<void> {
   await session.dispose();
 }
 
-/** Makes the weights, and has another process measure. */
+/** Makes the weights and starts another process that measures. */
 async function prepare(): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), "retouch-"));
   try {
@@ -142,7 +142,7 @@ async function measure(folder: string): Promise<void> {
   const { components } = planMemory(planKontext(sizes), kind, edit, Infinity);
   const { privateBytes, mappedBytes, workingBytes } = components[name]!;
   await warmUp(folder);
-  // The mark starts anew (proc(5)): loading the program raised it, too.
+  // This resets the mark (proc(5)), because loading the program raised it too.
   await writeFile("/proc/self/clear_refs", "5");
   const before = statusBytes("self", "VmRSS")!;
   const session = await loadSession(componentOf(name, sizes).build(weights.scope()), weights, { threads: 2 });

@@ -1,8 +1,8 @@
 /** The command line of the benchmark. */
 import { parseArgs } from "node:util";
 import type { Size } from "../src/index.ts";
-import { defaultThreads } from "./machine.ts";
-import { inRepository } from "./paths.ts";
+import { defaultThreads } from "../tools/machine.ts";
+import { inRepository } from "../tools/paths.ts";
 import { VARIANTS, type Variant } from "./sides/diffusers.ts";
 
 export interface Options {

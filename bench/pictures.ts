@@ -1,7 +1,7 @@
-/** The picture that both sides edit, and how alike their results are. */
+/** The image that both sides edit, and how similar their results are. */
 import sharp from "sharp";
 import type { Size } from "../src/index.ts";
-import { inRepository } from "./paths.ts";
+import { inRepository } from "../tools/paths.ts";
 
 /** Writes an example at the size of the edit: neither side has to resize it. */
 export async function writeSource(file: string, { width, height }: Size): Promise<void> {
@@ -11,14 +11,14 @@ export async function writeSource(file: string, { width, height }: Size): Promis
     .toFile(file);
 }
 
-/** Peak signal-to-noise ratio of two picture files of one size, in decibels; Infinity where they are equal. */
+/** Peak signal-to-noise ratio of two image files of one size, in decibels; Infinity where they are equal. */
 export async function psnrOfFiles(fileA: string, fileB: string): Promise<number> {
   const [a, b] = await Promise.all([fileA, fileB].map((file) => sharp(file).removeAlpha().raw().toBuffer()));
   if (a!.length !== b!.length) throw new Error(`${fileA} and ${fileB} differ in size.`);
   return psnrOf(a!, b!);
 }
 
-/** The same of the bytes of two pictures. */
+/** The same for the bytes of two images. */
 export function psnrOf(a: Uint8Array, b: Uint8Array): number {
   if (a.length !== b.length) throw new Error(`Pictures of ${a.length} and ${b.length} bytes.`);
   const squares = a.reduce((sum, value, index) => sum + (value - b[index]!) ** 2, 0);

@@ -1,6 +1,6 @@
 /**
- * How near edits with weights in few bits come to those in float32: the same pictures, instructions and seeds, on the
- * checkpoint that ships and on a wide random one. Prints one JSON document on standard output.
+ * How close edits with weights in few bits come to those in float32: the same images, instructions and seeds, on the
+ * shipped checkpoint and on a wide random one. Prints one JSON document on standard output.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,12 +16,12 @@ import { resolveRequest } from "../src/engine/request.ts";
 import { messageOf } from "../src/index.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 import { WEIGHT_KINDS, type WeightKind } from "../src/weights/converted.ts";
-import { atLeast, type Goal } from "./goals.ts";
-import { describeMachine, gitRevision } from "./machine.ts";
-import { inRepository } from "./paths.ts";
+import { atLeast, type Goal } from "../tools/goals.ts";
+import { describeMachine, gitRevision } from "../tools/machine.ts";
+import { inRepository } from "../tools/paths.ts";
 import { psnrOf } from "./pictures.ts";
 import { writeWideCheckpoint } from "./precision/wide.ts";
-import { medianOf, rounded } from "./statistics.ts";
+import { medianOf, rounded } from "../tools/statistics.ts";
 
 const USAGE = `Usage: npm run bench:precision -- [--small]
 
@@ -36,7 +36,7 @@ const INSTRUCTIONS = [
   "Add a red ball on the left",
   "Make the bluebird yellow",
 ];
-/** Decibels of the final picture that are aimed at. */
+/** The decibels that the final image should reach. */
 const GOALS: Partial<Record<WeightKind, number>> = { int8: 40, int4: 28 };
 
 interface Subject {
@@ -47,9 +47,9 @@ interface Subject {
 
 interface KindReport {
   kind: WeightKind;
-  /** How matrices in few bits are multiplied: 1 in float32, 4 with inputs of 8 bits; null where none are. */
+  /** How matrices in few bits are multiplied: 1 in float32, 4 with inputs of 8 bits; null where there are none. */
   accuracyLevel: 1 | 4 | null;
-  /** Of final pictures, peak signal to noise by the same in float32; null where they are equal. */
+  /** Peak signal-to-noise ratio of final images against float32; null where they are equal. */
   decibels: { median: number | null; least: number | null };
 }
 
@@ -109,7 +109,7 @@ async function picturesOf(subject: Subject, options: ComponentOptions): Promise<
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? rounded(value) : null);
 
-/** With inputs of 8 bits, as edits compute. */
+/** Inputs of 8 bits, as edits use them. */
 function goalsOf(name: string, kinds: readonly KindReport[]): Goal[] {
   return kinds.flatMap(({ kind, accuracyLevel, decibels }) => {
     const bound = GOALS[kind];

@@ -1,21 +1,17 @@
 /** A run: opens the set, measures what is not measured yet, and reports. */
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { duration } from "../src/cli/progress.ts";
 import { writeFileAtomically } from "../src/index.ts";
-import type { Goal } from "../bench/goals.ts";
-import { describeMachine, gitRevision, type Machine } from "../bench/machine.ts";
-import { createAutoencoder } from "./autoencoder.ts";
-import { createCountdown } from "./countdown.ts";
-import { checkpointDigest } from "./digest.ts";
-import { createEditor } from "./editor.ts";
-import type { Judgement } from "./judge.ts";
-import type { Options, Part } from "./options.ts";
-import { PLAN, type Plan } from "./plan.ts";
+import type { Goal } from "../tools/goals.ts";
+import { describeMachine, gitRevision, type Machine } from "../tools/machine.ts";
+import { checkpointDigest, createAutoencoder, createEditor, nativeScaleOf } from "./checkpoint.ts";
+import type { Judgement } from "./measures.ts";
+import { type Options, type Part, PLAN, type Plan } from "./options.ts";
 import { EvaluationRecord } from "./record.ts";
 import {
   holdAgainstGoals,
   type Judged,
-  meanOf,
   type Report,
   summarize,
   summarizeDrift,
@@ -25,11 +21,19 @@ import {
   summarizeSteps,
   testGuidance,
 } from "./report.ts";
-import { CHAIN_LENGTH, type Scene } from "./scene-list.ts";
-import { select, type Selection } from "./selection.ts";
-import { openSet } from "./set.ts";
+import {
+  autoencoderKey,
+  chainKey,
+  editKey,
+  nothingKey,
+  select,
+  type Selection,
+  type Variant,
+  variantsOf,
+} from "./selection.ts";
+import { CHAIN_LENGTH, openSet, type Scene } from "./set.ts";
 import { drawSheet } from "./sheet.ts";
-import { nativeScaleOf } from "./sizes.ts";
+import { meanOf } from "./statistics.ts";
 import {
   type AutoencoderMeasurement,
   type DriftMeasurement,
@@ -37,7 +41,9 @@ import {
   tasksOf,
   type Tools,
 } from "./tasks.ts";
-import { autoencoderKey, chainKey, editKey, nothingKey, type Variant, variantsOf } from "./variants.ts";
+
+/** Between two reports of progress. */
+const INTERVAL_MS = 10_000;
 
 /** The document of `--json` and of `report.json`. */
 export interface Evaluation extends Report {
@@ -114,7 +120,7 @@ async function measure(
   );
   for (const { part, key, cost, isPictureKept, run } of missing) {
     const { measured, picture } = await run();
-    // The picture first: a line says that everything of its measurement is there.
+    // The image first: a line says that everything that belongs to its measurement is there.
     if (isPictureKept && picture) await record.addPicture(key, picture);
     record.add(key, measured);
     countdown.done(part, cost);
@@ -170,4 +176,31 @@ function reportOf(parts: readonly Part[], selection: Selection, plan: Plan, tool
     );
   }
   return report;
+}
+
+/** Reports now and then how far a long run is and how long it will take. */
+export interface Countdown {
+  /** Counts a finished task of this cost. */
+  done(part: string, cost: number): void;
+}
+
+/** @param totalCost the cost of everything that is still to do */
+export function createCountdown(
+  totalCost: number,
+  say: (sentence: string) => void,
+  now: () => number = () => performance.now(),
+): Countdown {
+  const started = now();
+  let doneCost = 0;
+  let said = started;
+  return {
+    done(part, cost) {
+      doneCost += cost;
+      const time = now();
+      if (time - said < INTERVAL_MS) return;
+      said = time;
+      const left = ((time - started) / 1000 / doneCost) * (totalCost - doneCost);
+      say(`${part}: ${Math.floor((100 * doneCost) / totalCost)} % done, ${duration(left)} left`);
+    },
+  };
 }

@@ -1,7 +1,7 @@
-/** The command line of the evaluation. */
+/** What is measured: the command line, and the settings of each part. */
 import { parseArgs } from "node:util";
 import { messageOf } from "../src/index.ts";
-import { inRepository } from "../bench/paths.ts";
+import { inRepository } from "../tools/paths.ts";
 
 /** Each can be measured alone. */
 export const PARTS = ["autoencoder", "scenes", "shuffled", "guidance", "steps", "drift"] as const;
@@ -12,14 +12,39 @@ export interface Options {
   set: string;
   out: string;
   parts: readonly Part[];
-  /** Scenes; all where it is absent. */
+  /** How many scenes; all where it is absent. */
   limit?: number | undefined;
   isJson: boolean;
-  /** Whether what was measured before is forgotten. */
+  /** Whether to forget what was measured before. */
   isRestarted: boolean;
 }
 
-/** A command line that cannot be followed; the message is a sentence for the user. */
+export interface Plan {
+  /** For every edit whose part does not say otherwise. */
+  numSteps: number;
+  guidance: number;
+  /** The guidances that are compared on the probe scenes; below, the numbers of steps. */
+  guidances: readonly number[];
+  steps: readonly number[];
+  /** Pairs of guidances between which margin and change should rise. */
+  rises: readonly (readonly [number, number])[];
+  /** A pair of guidances between which the kept decibels should hardly fall. */
+  keptOver: readonly [number, number];
+}
+
+export const PLAN: Plan = {
+  numSteps: 28,
+  guidance: 2,
+  guidances: [0, 2, 5, 10],
+  steps: [4, 8, 28, 50],
+  rises: [
+    [0, 2],
+    [2, 5],
+  ],
+  keptOver: [5, 10],
+};
+
+/** An invalid command line; the message is a sentence for the user. */
 export class UsageError extends Error {}
 
 export const USAGE = `Usage: npm run eval [-- OPTIONS]
@@ -67,7 +92,7 @@ function parse(args: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    // Its first sentence says it; the rest is about positional arguments, of which there are none.
+    // The first sentence is enough; the rest is about positional arguments, of which there are none.
     throw new UsageError(`${messageOf(error).split(". ")[0]!.replace(/\.$/, "")}. --help lists the options.`);
   }
 }

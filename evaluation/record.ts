@@ -1,6 +1,6 @@
 /**
- * What was measured, as it is measured: a line of `progress.jsonl` for each finished edit, and the pictures that are
- * needed again. A line counts for the set and the checkpoint that it names, and for no other.
+ * The record of a run, written as it goes: a line of `progress.jsonl` for each finished edit, and the images that are
+ * needed again. A line counts only for the set and the checkpoint that it names.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -8,14 +8,14 @@ import path from "node:path";
 import { encodePicture, type Picture, writeFileAtomically } from "../src/index.ts";
 import { decodePicture } from "../src/images/decode.ts";
 
-/** What a measurement depends on beside its key. */
+/** What a measurement depends on besides its key. */
 export interface RecordOf {
   /** Digests. */
   set: string;
   checkpoint: string;
 }
 
-/** Counted up when the same pictures would be measured otherwise: older lines count no more. */
+/** Raised when the same images would be measured differently, so that older lines no longer count. */
 const MEASURES = 1;
 
 interface Line extends RecordOf {
@@ -30,7 +30,7 @@ export class EvaluationRecord {
   readonly #of: RecordOf;
   readonly #measured = new Map<string, object>();
 
-  /** Reads what `folder` has of the same set and checkpoint. */
+  /** Reads what `folder` has for the same set and checkpoint. */
   constructor(folder: string, of: RecordOf, { isRestarted = false } = {}) {
     this.#file = path.join(folder, "progress.jsonl");
     this.#pictures = path.join(folder, "pictures", `${of.checkpoint.slice(0, 12)}-${of.set.slice(0, 12)}`);
@@ -42,7 +42,7 @@ export class EvaluationRecord {
     mkdirSync(this.#pictures, { recursive: true });
     const text = existsSync(this.#file) ? readFileSync(this.#file, "utf8") : "";
     for (const line of text.split("\n")) this.#take(line);
-    // A kill can leave a part of a line: what follows is not to continue it.
+    // A kill can leave a part of a line; the next line must not continue it.
     if (text !== "" && !text.endsWith("\n")) appendFileSync(this.#file, "\n");
   }
 

@@ -1,11 +1,10 @@
 /** What follows from the measurements: means, tests and goals. */
-import { atLeast, atMost, type Goal } from "../bench/goals.ts";
-import { rounded } from "../bench/statistics.ts";
-import { groupsOf } from "./groups.ts";
-import type { Judgement } from "./judge.ts";
-import { type PairedTest, testRise } from "./paired-test.ts";
-import type { Plan } from "./plan.ts";
-import { NOTHING } from "./scene-list.ts";
+import { atLeast, atMost, type Goal } from "../tools/goals.ts";
+import { rounded } from "../tools/statistics.ts";
+import type { Judgement } from "./measures.ts";
+import type { Plan } from "./options.ts";
+import { NOTHING } from "./set.ts";
+import { countOf, groupsOf, meanOf, type PairedTest, testRise } from "./statistics.ts";
 import type { DriftMeasurement, EditMeasurement } from "./tasks.ts";
 
 /** A measured scene. */
@@ -15,17 +14,17 @@ export interface Judged<Measured extends Judgement = EditMeasurement> {
   measured: Measured;
 }
 
-/** Means over scenes; null where there is nothing to take the mean of. */
+/** Means over scenes; null where there are no values. */
 export interface Summary {
   count: number;
-  /** The share. */
+  /** The share of scenes whose instruction was followed. */
   followed: number | null;
-  /** Decibels, and of how many scenes: an edit of the whole picture has nothing to keep, one of nothing no change. */
+  /** Decibels, and for how many scenes: an edit of the whole image keeps nothing, and one of nothing changes nothing. */
   kept: number | null;
   keptCount: number;
   changed: number | null;
   changedCount: number;
-  /** Of 255, at 32x32. */
+  /** At 32x32, of 255. */
   margin: number | null;
 }
 
@@ -37,7 +36,7 @@ export interface GuidanceReport extends Summary {
 
 export interface StepsReport extends Summary {
   steps: number;
-  /** An edit. */
+  /** Per edit. */
   seconds: number | null;
 }
 
@@ -48,7 +47,7 @@ export interface GuidanceTest extends PairedTest {
 }
 
 export interface DriftReport {
-  /** In a row. */
+  /** How many edits in a row. */
   edits: number;
   count: number;
   decibels: number | null;
@@ -166,12 +165,4 @@ export function holdAgainstGoals(report: Report, { keptOver: [before, after] }: 
   ];
 }
 
-export function meanOf(values: readonly (number | null)[]): number | null {
-  const present = values.filter((value) => value !== null);
-  if (present.length === 0) return null;
-  return rounded(present.reduce((sum, value) => sum + value, 0) / present.length);
-}
-
-const countOf = (values: readonly (number | null)[]): number =>
-  values.filter((value) => value !== null).length;
 const roundedOrNull = (value: number | null): number | null => (value === null ? null : rounded(value));

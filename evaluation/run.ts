@@ -9,7 +9,7 @@ function say(sentence: string): void {
 }
 
 try {
-  // `npm run eval --json` keeps the option for itself, and says so here.
+  // `npm run eval --json` takes the option for npm itself, which passes it on in this variable.
   const options = parseOptions(process.argv.slice(2), process.env["npm_config_json"] === "true");
   if (options === "help") process.stdout.write(USAGE);
   else {

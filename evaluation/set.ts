@@ -1,19 +1,119 @@
-/** The held-out set on disk: its list, its pictures, and a digest of all of it. */
+/**
+ * The held-out set on disk: its list of scenes and chains, its images, and a digest of all of it. The list is checked
+ * once and trusted afterwards.
+ */
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { createHash } from "node:crypto";
 import sharp from "sharp";
 import { messageOf, type Picture, type Size } from "../src/index.ts";
 import { decodePicture } from "../src/images/decode.ts";
 import { SMALL_SIDE } from "./measures.ts";
-import { CHAIN_LENGTH, type Chain, parseSceneList, type Scene, type SceneList } from "./scene-list.ts";
 
-/** Wrong answers of a scene. */
+export interface Scene {
+  /** Its index in the list, which names its files. */
+  id: number;
+  kind: string;
+  width: number;
+  height: number;
+  instruction: string;
+  seed: number;
+  /** Whether guidance and steps are measured on it. */
+  probe: boolean;
+}
+
+export interface Chain {
+  id: number;
+  width: number;
+  height: number;
+  steps: readonly { kind: string; instruction: string }[];
+}
+
+export interface SceneList {
+  side: number;
+  scenes: readonly Scene[];
+  chains: readonly Chain[];
+}
+
+/** The kind of edit that changes nothing. */
+export const NOTHING = "nothing";
+/** Edits per chain. */
+export const CHAIN_LENGTH = 5;
+
+/** @throws Error with a sentence that names `file` and what is wrong in it */
+export function parseSceneList(text: string, file: string): SceneList {
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch {
+    throw new Error(`${file} is not valid JSON.`);
+  }
+  const at = fieldsOf(list, "its top", file);
+  const scenes = at.list("scenes").map((value, place) => readScene(value, place, file));
+  if (scenes.length === 0) throw new Error(`${file} lists no scenes.`);
+  return {
+    side: at.count("side"),
+    scenes,
+    chains: at.list("chains").map((value, place) => readChain(value, place, file)),
+  };
+}
+
+function readScene(value: unknown, place: number, file: string): Scene {
+  const at = fieldsOf(value, `scenes[${place}]`, file);
+  return {
+    id: at.id(place),
+    kind: at.text("kind"),
+    width: at.count("width"),
+    height: at.count("height"),
+    instruction: at.text("instruction"),
+    seed: at.natural("seed"),
+    probe: at.boolean("probe"),
+  };
+}
+
+function readChain(value: unknown, place: number, file: string): Chain {
+  const at = fieldsOf(value, `chains[${place}]`, file);
+  const steps = at.list("steps").map((step, number) => {
+    const inStep = fieldsOf(step, `chains[${place}].steps[${number}]`, file);
+    return { kind: inStep.text("kind"), instruction: inStep.text("instruction") };
+  });
+  if (steps.length !== CHAIN_LENGTH) {
+    throw new Error(`In ${file}, chains[${place}] has ${steps.length} steps instead of ${CHAIN_LENGTH}.`);
+  }
+  return { id: at.id(place), width: at.count("width"), height: at.count("height"), steps };
+}
+
+/** Reads the fields of an object, `place` being its place in the file. */
+function fieldsOf(value: unknown, place: string, file: string) {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Error(`In ${file}, ${place} is not an object.`);
+  }
+  const fields = value as Record<string, unknown>;
+  const read = <Type>(name: string, wanted: string, isWanted: (field: unknown) => boolean): Type => {
+    const field = fields[name];
+    if (isWanted(field)) return field as Type;
+    const found = field === undefined ? "missing" : JSON.stringify(field);
+    throw new Error(`In ${file}, ${name} of ${place} must be ${wanted}, and is ${found}.`);
+  };
+  const isNatural = (field: unknown): boolean => Number.isSafeInteger(field) && (field as number) >= 0;
+  return {
+    natural: (name: string) => read<number>(name, "a whole number", isNatural),
+    count: (name: string) =>
+      read<number>(name, "a whole number above 0", (field) => isNatural(field) && field !== 0),
+    text: (name: string) =>
+      read<string>(name, "a string", (field) => typeof field === "string" && field.trim() !== ""),
+    boolean: (name: string) => read<boolean>(name, "true or false", (field) => typeof field === "boolean"),
+    list: (name: string) => read<unknown[]>(name, "a list", Array.isArray),
+    id: (expected: number) => read<number>("id", `${expected}`, (field) => field === expected),
+  };
+}
+
+/** Wrong answers per scene, beside the source. */
 export const CANDIDATES = 9;
 const CHANNELS = 3;
 
 export interface EvaluationSet extends SceneList {
-  /** Of every byte of the set. */
+  /** SHA-256 of every byte of the set. */
   digest: string;
   scene(scene: Scene): Promise<{ source: Picture; truth: Picture; candidates: Uint8Array[] }>;
   /** The source, and the truth after each edit. */
@@ -21,7 +121,7 @@ export interface EvaluationSet extends SceneList {
 }
 
 /**
- * Looks at every file of the set, before the first of many edits, and decodes none but the candidates.
+ * Checks every file of the set before the first of many edits; decodes only the candidates.
  * @throws Error with a sentence that names the file that is missing or wrong
  */
 export async function openSet(folder: string): Promise<EvaluationSet> {
@@ -79,7 +179,7 @@ async function checkSize(file: string, bytes: Buffer, wanted: Size): Promise<voi
   const found = await sharp(bytes)
     .metadata()
     .catch((error: unknown) => {
-      throw new Error(`${file} is no picture: ${messageOf(error)}.`, { cause: error });
+      throw new Error(`${file} is not an image: ${messageOf(error)}.`, { cause: error });
     });
   if (found.width !== wanted.width || found.height !== wanted.height) {
     throw new Error(
@@ -88,7 +188,7 @@ async function checkSize(file: string, bytes: Buffer, wanted: Size): Promise<voi
   }
 }
 
-/** Pictures of one height, one above the other. */
+/** Splits an image into images of one height, top to bottom. */
 function stacked({ width, height, data }: Picture, partHeight: number): Picture[] {
   const size = width * partHeight * CHANNELS;
   return Array.from({ length: height / partHeight }, (_, part) => ({

@@ -1,15 +1,15 @@
 /** The contact sheet: for each kind the first scenes of the set, as source, result and truth. */
 import sharp from "sharp";
 import type { Picture } from "../src/index.ts";
-import { groupsOf } from "./groups.ts";
-import type { Plan } from "./plan.ts";
-import type { Scene } from "./scene-list.ts";
+import type { Plan } from "./options.ts";
+import { editKey } from "./selection.ts";
+import type { Scene } from "./set.ts";
+import { groupsOf } from "./statistics.ts";
 import { drawnPicture, type EditMeasurement, type Tools } from "./tasks.ts";
-import { editKey } from "./variants.ts";
 
-/** Of each kind. */
+/** Scenes per kind. */
 const SCENES = 3;
-/** A picture fits into a square of this side, never enlarged. */
+/** The side of the square that an image fits into, never enlarged. */
 const TILE = 136;
 const GAP = 6;
 const CELL = { width: 3 * TILE + 2 * GAP, height: TILE + 52 };
@@ -73,7 +73,7 @@ async function tilesOf(
   return Promise.all(pictures.map((picture, at) => tile(picture, place.left + at * (TILE + GAP), place.top)));
 }
 
-/** In the middle of its square. */
+/** An image in the middle of its square. */
 async function tile({ width, height, data }: Picture, left: number, top: number): Promise<Overlay> {
   const { data: input, info } = await sharp(data, { raw: { width, height, channels: 3 } })
     .resize(TILE, TILE, { fit: "inside", withoutEnlargement: true })
@@ -142,7 +142,7 @@ interface TextStyle {
   anchor?: "start" | "middle";
 }
 
-/** Words in lines of so many characters; an ellipsis stands for what does not fit. */
+/** Breaks words into at most `most` lines of `length` characters; an ellipsis replaces what does not fit. */
 export function wrapped(words: string, length: number, most: number): string[] {
   const lines: string[] = [];
   for (const word of words.split(/\s+/).filter(Boolean)) {

@@ -1,8 +1,8 @@
-/** The report for a reader. */
+/** The report as tables. */
 import type { Evaluation } from "./evaluate.ts";
 import type { Summary } from "./report.ts";
 
-/** A title, and what stands under it for a row. */
+/** A title, and the cell of a row below it. */
 type Column<Row> = readonly [string, (row: Row) => string];
 
 const NONE = "-";
@@ -84,7 +84,7 @@ function linesOf({ baselines: { nothing, shuffled }, autoencoder }: Evaluation):
   return lines.join("\n");
 }
 
-/** Columns as wide as their widest cell: the first to the left, the others to the right. Empty where nothing was measured. */
+/** Columns as wide as their widest cell, the first aligned left, the others right. Empty where nothing was measured. */
 function table<Row>(rows: readonly Row[] | undefined, columns: readonly Column<Row>[]): string {
   if (!rows) return "";
   const padded = columns.map(([title, cellOf], at) => {

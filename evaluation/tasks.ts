@@ -1,26 +1,39 @@
-/** The measurements that a run consists of. Each has a key, by which its result is found; parts share those they have in common. */
+/** The measurements of a run. Each has a key, by which its result is found; parts share the measurements that they have in common. */
 import type { Picture, Size } from "../src/index.ts";
 import type { NativeScale } from "../src/engine/sizes.ts";
-import { reducePicture } from "./area-average.ts";
-import type { Autoencoder } from "./autoencoder.ts";
-import type { Editor } from "./editor.ts";
-import { type Answers, judge, type Judgement } from "./judge.ts";
-import { changeMask, decibelsOf, distanceOf, type Mask, outside, smallOf, union } from "./measures.ts";
-import type { Part } from "./options.ts";
-import type { Plan } from "./plan.ts";
+import { type Autoencoder, drawnSize, type Editor } from "./checkpoint.ts";
+import {
+  type Answers,
+  changeMask,
+  decibelsOf,
+  distanceOf,
+  judge,
+  type Judgement,
+  type Mask,
+  outside,
+  reducePicture,
+  smallOf,
+  union,
+} from "./measures.ts";
+import type { Part, Plan } from "./options.ts";
 import type { EvaluationRecord } from "./record.ts";
-import { CHAIN_LENGTH, type Chain, NOTHING, type Scene } from "./scene-list.ts";
-import type { Selection } from "./selection.ts";
-import type { EvaluationSet } from "./set.ts";
-import { drawnSize } from "./sizes.ts";
-import { autoencoderKey, chainKey, editKey, nothingKey, type Variant, variantsOf } from "./variants.ts";
+import {
+  autoencoderKey,
+  chainKey,
+  editKey,
+  nothingKey,
+  type Selection,
+  type Variant,
+  variantsOf,
+} from "./selection.ts";
+import { type Chain, CHAIN_LENGTH, type EvaluationSet, NOTHING, type Scene } from "./set.ts";
 
 export interface Task {
   part: Part;
   key: string;
-  /** How long it takes, beside the others: about its denoising steps. */
+  /** How long it takes relative to the others: about its number of denoising steps. */
   cost: number;
-  /** Whether its picture is needed again. */
+  /** Whether its image is needed again. */
   isPictureKept: boolean;
   run(): Promise<{ measured: object; picture?: Picture }>;
 }
@@ -37,16 +50,16 @@ export type EditMeasurement = Judgement & { seconds: number };
 export interface AutoencoderMeasurement {
   decibels: number;
 }
-/** To the truth after as many edits. */
+/** Compared with the truth after as many edits. */
 export interface DriftMeasurement {
   decibels: number;
-  /** Outside of what any of the edits so far changes; null where there is no such pixel. */
+  /** Decibels outside of what any of the edits so far changes; null where there is no such pixel. */
   kept: number | null;
   /** At 32x32, of 255. */
   distance: number;
 }
 
-/** Every measurement of the parts, each key once. */
+/** All measurements of the parts, each key once. */
 export function tasksOf(parts: readonly Part[], selection: Selection, plan: Plan, tools: Tools): Task[] {
   const tasks = parts.flatMap((part): Task[] => {
     if (part === "autoencoder") return selection.scenes.map((scene) => autoencoderTask(scene, tools));
@@ -63,7 +76,7 @@ export function tasksOf(parts: readonly Part[], selection: Selection, plan: Plan
   return [...byKey.values()];
 }
 
-/** An edit's time beside its steps, in steps: encoding, decoding, judging. */
+/** What encoding, decoding and judging cost per edit, in steps. */
 const EDIT_COST = 3;
 
 function editTask(part: Part, scene: Scene, variant: Variant, tools: Tools): Task {
@@ -83,7 +96,7 @@ function editTask(part: Part, scene: Scene, variant: Variant, tools: Tools): Tas
   };
 }
 
-/** The first baseline: whoever hands the source back. */
+/** The first baseline: the source itself as the result. */
 function nothingTask(scene: Scene, tools: Tools): Task {
   return {
     part: "scenes",
@@ -111,7 +124,7 @@ function autoencoderTask(scene: Scene, tools: Tools): Task {
   };
 }
 
-/** Each edit begins with the picture that the one before it left. */
+/** Each edit starts from the result of the previous one. */
 function chainTasks(
   chain: Chain,
   { guidance, numSteps }: Plan,
@@ -151,7 +164,7 @@ async function answersOf(scene: Scene, { set, native }: Tools): Promise<Answers>
   };
 }
 
-/** A picture of the set at the size at which the network draws it. */
+/** An image of the set at the size at which the network draws it. */
 export function drawnPicture(picture: Picture, size: Size, native: NativeScale): Picture {
   const { width, height } = drawnSize(size, native);
   return reducePicture(picture, width, height);

@@ -19,6 +19,6 @@ function findBrowser(): string {
   return found;
 }
 
-/** Without a sandbox of its own, which a container does not let it have. @param args more of Chromium's own options */
+/** Starts it without a sandbox of its own, which containers do not allow. @param args more of Chromium's own options */
 export const launch = (args: readonly string[] = []): Promise<Browser> =>
   chromium.launch({ executablePath: findBrowser(), args: ["--no-sandbox", ...args] });

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createInflateRaw } from "node:zlib";
 
-/** The wheel, and of its files those that onnxruntime loads CUDA from. */
+/** The wheel, and those of its files from which onnxruntime loads CUDA. */
 export const PROVIDER = {
   project: "onnxruntime-gpu",
   version: "1.30.0",
@@ -26,7 +26,7 @@ export const PROVIDER = {
 const INDEX = "https://pypi.org/simple";
 
 /**
- * Takes `provider` from the wheel `file`, or downloads it from `index`, into `folder`. A file appears there whole or not
+ * Copies `provider` from the wheel `file`, or downloads it from `index`, into `folder`. A file appears there whole or not
  * at all.
  */
 export async function installProvider({ provider = PROVIDER, file, index = INDEX, folder, say }) {
@@ -60,7 +60,7 @@ async function download({ project, wheel, byteLength }, index, target, say) {
   say(`Downloading ${wheel} (${(byteLength / 1e6).toFixed(0)} MB) from ${url.host}`);
   const { body } = await fetched(url);
   let received = 0;
-  // A sender that does not end would fill the disk.
+  // An endless response would fill the disk.
   const counted = new Transform({
     transform(chunk, _, done) {
       received += chunk.length;
@@ -93,9 +93,9 @@ async function unpack(archive, name, target) {
     const { byteLength, offset } = await directoryOf(handle, size);
     const directory = await bytesAt(handle, offset, byteLength);
     const entry = entriesOf(directory).find((one) => one.name === name);
-    if (entry === undefined) throw new Error(`${archive} holds no ${name}.`);
+    if (entry === undefined) throw new Error(`${archive} has no ${name}.`);
     const header = await bytesAt(handle, entry.offset, 30);
-    // The lengths of name and extra field stand in both headers, and may differ.
+    // Both headers have the lengths of name and extra field, which may differ.
     const start = entry.offset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28);
     const data = createReadStream(archive, { start, end: start + entry.compressedLength - 1 });
     const steps = entry.method === 8 ? [createInflateRaw()] : [];
@@ -105,7 +105,7 @@ async function unpack(archive, name, target) {
   }
 }
 
-/** Where the table of contents is, by the record at the end of the archive, which here has no comment. */
+/** Finds the table of contents by the record at the end of the archive, which here has no comment. */
 async function directoryOf(handle, size) {
   const end = await bytesAt(handle, size - 22, 22);
   if (end.readUInt32LE(0) !== 0x06054b50)
@@ -153,7 +153,7 @@ async function main() {
   const say = (line) => void process.stdout.write(`${line}\n`);
   await installProvider({ file: values.wheel, index: values.index, folder: libraryFolder(), say });
   say(
-    "`npx retouch doctor` says whether it works: it needs an NVIDIA GPU, its driver and CUDA 13 (docs/devices.md).",
+    "`npx retouch doctor` says whether it works; it needs an NVIDIA GPU, its driver and CUDA 13 (docs/devices.md).",
   );
 }
 

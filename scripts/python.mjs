@@ -1,6 +1,5 @@
-// Runs Python inside one of the repository's own virtual environments, making it on first use.
-// Python is needed for training, for regenerating the reference fixtures and for testing with Python clients, never for
-// editing or serving.
+// Runs Python in one of the repository's own virtual environments, which it creates on first use.
+// Training, the reference fixtures and the tests with Python clients need Python; editing and serving never do.
 // Usage: node scripts/python.mjs [--clients] ARGUMENTS-OF-PYTHON...
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -14,7 +13,7 @@ const folder = path.join(root, isForClients ? ".venv-clients" : ".venv");
 const python = path.join(folder, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
 const requirements = path.join(root, "scripts", isForClients ? "clients.txt" : "requirements.txt");
 
-/** The telemetry of the libraries that Python's programs load or might load. */
+/** Switches off the telemetry of the libraries that the Python programs load or might load. */
 const QUIET = { ORT_DISABLE_TELEMETRY: "1", HF_HUB_DISABLE_TELEMETRY: "1", DO_NOT_TRACK: "1" };
 
 function run(command, args) {

@@ -1,70 +1,16 @@
-// Runs a TypeScript file of the repository, which Node 20 cannot: bundles it to .cache/run and imports the bundle.
-// What it imports from src/ is taken from the build, so a measurement sees the files that a user runs.
+// Runs a TypeScript file of the repository, which Node 20 cannot, once the build is up to date.
 // Usage: node scripts/run-ts.mjs FILE [ARGUMENTS]
-import { readFileSync } from "node:fs";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import path from "node:path";
-import * as esbuild from "esbuild";
+import { pathToFileURL } from "node:url";
+import { compile } from "../tools/compile.mjs";
 import { build } from "./build.mjs";
 
 // onnxruntime's telemetry, here and in every process that a measurement starts.
 process.env.ORT_DISABLE_TELEMETRY = "1";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const sources = path.join(root, "src") + path.sep;
-
-/** Outside the bundle stay sources, as their built file (`src/a/b.ts` as `dist/a/b.js`), and scripts, as they are. */
-const outside = {
-  name: "outside",
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.{1,2}\/.*\.(ts|mjs)$/ }, ({ resolveDir, path: specifier }) => {
-      const file = path.resolve(resolveDir, specifier);
-      if (file.endsWith(".mjs")) return { path: pathToFileURL(file).href, external: true };
-      if (!file.startsWith(sources)) return undefined;
-      const built = path.join(root, "dist", file.slice(sources.length).replace(/\.ts$/, ".js"));
-      return { path: pathToFileURL(built).href, external: true };
-    });
-  },
-};
-
-/** A bundle lies elsewhere than its sources: `import.meta.url` keeps naming the source. */
-const sourceUrls = {
-  name: "source-urls",
-  setup({ onLoad }) {
-    onLoad({ filter: /\.ts$/ }, ({ path: file }) => {
-      const url = JSON.stringify(pathToFileURL(file).href);
-      return { contents: readFileSync(file, "utf8").replaceAll("import.meta.url", url), loader: "ts" };
-    });
-  },
-};
-
-/** Bundles one file and returns the path of the bundle, which `node` can start by itself. */
-export async function compile(file) {
-  build();
-  const entry = path.resolve(file);
-  const outfile = path.join(root, ".cache", "run", path.relative(root, entry).replace(/\.ts$/, ".mjs"));
-  await esbuild.build({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    packages: "external",
-    sourcemap: "inline",
-    logLevel: "silent",
-    plugins: [outside, sourceUrls],
-  });
-  return outfile;
-}
-
-async function run([file, ...rest]) {
-  if (file === undefined) throw new Error("Usage: node scripts/run-ts.mjs FILE [ARGUMENTS]");
-  const bundle = await compile(file);
-  process.setSourceMapsEnabled(true);
-  process.argv.splice(1, Infinity, bundle, ...rest);
-  await import(pathToFileURL(bundle).href);
-}
-
-// Not awaited: a file that imports `compile` from here would wait for itself.
-if (process.argv[1] === fileURLToPath(import.meta.url)) void run(process.argv.slice(2));
+const [file, ...rest] = process.argv.slice(2);
+if (file === undefined) throw new Error("Usage: node scripts/run-ts.mjs FILE [ARGUMENTS]");
+build();
+const bundle = await compile(file);
+process.setSourceMapsEnabled(true);
+process.argv.splice(1, Infinity, bundle, ...rest);
+await import(pathToFileURL(bundle).href);

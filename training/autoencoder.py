@@ -1,4 +1,4 @@
-"""Stage 1: the autoencoder, 3 x 128 x 128 pixels <-> 16 x 16 x 16 latents."""
+"""Stage 1: the autoencoder, 3 x side x side pixels <-> 16 x side/8 x side/8 latents."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor, nn
 
-from training import ahead, run
+from training import prefetch
 from training.muon import optimizers, set_rate
 from training.precision import mixed
-from training.native import SIDE
+from training.run import Average, Clock, Run, schedule
 from training.scenes import textures
 from training.scenes.compose import draw_scene
 from training.scenes.render import render
@@ -35,13 +35,12 @@ CONFIG = {
     "mid_block_add_attention": False,
     "use_quant_conv": False,
     "use_post_quant_conv": False,
-    "sample_size": SIDE,
 }
 
 
-def build() -> AutoencoderKL:
+def build(side: int) -> AutoencoderKL:
     """Builds it with the residual branches silent at first and every other kernel orthogonal."""
-    model = AutoencoderKL(**CONFIG)
+    model = AutoencoderKL(**CONFIG, sample_size=side)
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
             nn.init.orthogonal_(module.weight)
@@ -52,13 +51,13 @@ def build() -> AutoencoderKL:
 
 
 def pixels(images: list | np.ndarray, device: str = "cpu") -> Tensor:
-    """PIL pictures, or bytes [B, H, W, 3] -> [B, 3, H, W] in -1..1."""
+    """PIL images, or bytes [B, H, W, 3] -> [B, 3, H, W] in -1..1."""
     values = images if isinstance(images, np.ndarray) else np.stack([np.asarray(i) for i in images])
     return torch.from_numpy(values).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def draw_picture(random: Random, side: int = SIDE) -> Image.Image:
-    """A scene of any kind, four times in five; else a photograph, a texture or a gradient."""
+def draw_picture(random: Random, side: int) -> Image.Image:
+    """A scene of any kind, four times in five; otherwise a photograph, a texture or a gradient."""
     other = random.random()
     if other < 0.1:
         return textures.photograph(side, random)
@@ -74,14 +73,14 @@ def draw_picture(random: Random, side: int = SIDE) -> Image.Image:
     return render(scene, (side, side))
 
 
-def draw_crops(seed: int, count: int, crop: int) -> np.ndarray:
-    """Half as many pictures as crops, two crops of each, as bytes [B, crop, crop, 3]."""
+def draw_crops(seed: int, count: int, crop: int, side: int) -> np.ndarray:
+    """Two crops each of half as many images, as bytes [B, crop, crop, 3]."""
     random = Random(seed)
     crops = []
     for _ in range(count // 2):
-        image = draw_picture(random)
+        image = draw_picture(random, side)
         for _ in range(2):
-            x, y = random.randint(0, SIDE - crop), random.randint(0, SIDE - crop)
+            x, y = random.randint(0, side - crop), random.randint(0, side - crop)
             crops.append(np.asarray(image.crop((x, y, x + crop, y + crop))))
     return np.stack(crops)
 
@@ -92,30 +91,30 @@ def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
 
 
 def decibels(output: Tensor, target: Tensor) -> float:
-    """Peak signal to noise ratio of pictures in -1..1, the mean over the pictures."""
+    """Peak signal-to-noise ratio of images in -1..1, the mean over the images."""
     errors = ((output.clamp(-1, 1) - target) / 2).square().mean(dim=(1, 2, 3))
     return (-10 * errors.log10()).mean().item()
 
 
-def train(minutes: float, batch: int, seed: int, device: str, start: Path | None = None) -> AutoencoderKL:
-    """Trains for `minutes` in all, going on from a saved state, and returns the averaged model.
+def train(run: Run, minutes: float, batch: int, seed: int, device: str, start: Path | None = None) -> AutoencoderKL:
+    """Trains for `minutes` in all, continuing from a saved state, and returns the averaged model.
 
     Without a saved state it begins from the checkpoint folder `start`, with half the rates, or from nothing.
     """
     torch.manual_seed(seed)
-    model = build() if start is None else AutoencoderKL.from_pretrained(start / "vae", torch_dtype=torch.float32)
+    model = build(run.side) if start is None else AutoencoderKL.from_pretrained(start / "vae", torch_dtype=torch.float32)
     model = model.to(device, memory_format=torch.channels_last)
-    average = run.Average(model, 0.995)
+    average = Average(model, 0.995)
     gain = 1.0 if start is None else 0.5
     made = optimizers([model], muon_lr=0.01 * gain, adam_lr=1e-3 * gain, not_muon=("encoder.conv_in", "decoder.conv_out"))
-    step, clock = 0, run.Clock(minutes)
+    step, clock = 0, Clock(run, minutes)
     state = run.load("autoencoder")
     if state:
         model.load_state_dict(state["model"])
         average.weights, average.steps = state["average"], state["step"]
         for optimizer, saved in zip(made, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        step, clock = state["step"], run.Clock(minutes, state["seconds"])
+        step, clock = state["step"], Clock(run, minutes, state["seconds"])
 
     def pack() -> dict:
         return {
@@ -126,9 +125,9 @@ def train(minutes: float, batch: int, seed: int, device: str, start: Path | None
     statistics: dict[str, float] = {}
     forward = torch.compile(_forward, dynamic=False) if device == "cuda" else _forward
     while clock.progress < 1:
-        set_rate(made, run.schedule(clock.progress))
-        crop, count = (SIDE // 2, batch) if clock.progress < 0.6 else (SIDE // 4 * 3, batch // 2)
-        crops = ahead.take(draw_crops, seed * 1_000_003 + step, count, crop)
+        set_rate(made, schedule(clock.progress))
+        crop, count = (run.side // 2, batch) if clock.progress < 0.6 else (run.side // 4 * 3, batch // 2)
+        crops = prefetch.take(draw_crops, seed * 1_000_003 + step, count, crop, run.side)
         target = pixels(crops, device).contiguous(memory_format=torch.channels_last)
         output, kl = forward(model, target)
         loss = reconstruction_loss(output, target) + 1e-3 * kl
@@ -145,10 +144,10 @@ def train(minutes: float, batch: int, seed: int, device: str, start: Path | None
     if not (state and state.get("scale")):
         model.load_state_dict(average.weights)
         kept = {"shift": model.config.shift_factor, "scale": model.config.scaling_factor}
-        statistics.update(measure(model, device) if step or start is None else kept)
+        statistics.update(measure(model, run.side, device) if step or start is None else kept)
         run.log("autoencoder", step=step, **statistics)
         run.save("autoencoder", pack())
-    return trained()
+    return trained(run)
 
 
 def _forward(model: AutoencoderKL, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -163,22 +162,22 @@ def _forward(model: AutoencoderKL, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def measure(model: AutoencoderKL, device: str) -> dict[str, float]:
+def measure(model: AutoencoderKL, side: int, device: str) -> dict[str, float]:
     """The latents' mean and inverse deviation, which become shift_factor and scaling_factor, and the quality on new scenes."""
     random = Random(-1)
-    target = pixels([render(draw_scene(random, shape="square"), (SIDE, SIDE)) for _ in range(200)], device)
+    target = pixels([render(draw_scene(random, shape="square"), (side, side)) for _ in range(200)], device)
     latents = torch.cat([model.encode(part).latent_dist.mode() for part in target.split(20)])
     output = torch.cat([model.decode(part).sample for part in latents.split(20)])
     return {"shift": latents.mean().item(), "scale": 1 / latents.std().item(), "new_scenes_dB": decibels(output, target)}
 
 
-def trained() -> AutoencoderKL:
+def trained(run: Run) -> AutoencoderKL:
     """The averaged model of the saved state; its scaling factors are set once the stage has ended."""
     state = run.load("autoencoder")
     if state is None:
         raise SystemExit("There is no trained autoencoder yet: run `python -m training.train` first.")
     shift, scale = state.get("shift", 0.0), state.get("scale", 1.0)
-    model = AutoencoderKL(**CONFIG, shift_factor=shift, scaling_factor=scale)
+    model = AutoencoderKL(**CONFIG, sample_size=run.side, shift_factor=shift, scaling_factor=scale)
     model.load_state_dict(state["average"])
     return model.eval()
 
@@ -187,5 +186,3 @@ def encode(model: AutoencoderKL, images: Tensor) -> Tensor:
     """[B, 3, H, W] -> normalised latents [B, 16, H/8, W/8]: the mode of the distribution, not a sample."""
     latents = model.encode(images).latent_dist.mode()
     return (latents - model.config.shift_factor) * model.config.scaling_factor
-
-

@@ -1,4 +1,4 @@
-"""Runs a module's own checks, where pytest is not at hand."""
+"""Runs a module's own checks without pytest."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from training.scenes.kinds import KINDS
 from training.scenes.render import Scene, Size, render
 
 FOLDER = Path("evaluation/set")
-SIDE = 192  # pictures have about SIDE * SIDE pixels
+SIDE = 192  # images have about SIDE * SIDE pixels
 TILE = 32
 WRONG_ANSWERS = 9
 LEAST_DIFFERENCE = 4.0  # of 255, the mean over a tile, between the right answer and each wrong one
@@ -63,7 +63,7 @@ def tile(scene: Scene, side: int = SIDE) -> Image.Image:
 
 
 def sketch(scene: Scene) -> Image.Image:
-    """A quick tile, to see what is worth drawing exactly."""
+    """A quick tile, to find out what is worth drawing exactly."""
     return tile(scene, 2 * TILE)
 
 
@@ -110,7 +110,7 @@ def other_object(edit: Edit, random: Random) -> Iterator[Scene | None]:
 
 
 def wrong_answers(edit: Edit, random: Random) -> list[Image.Image] | None:
-    """Nine tiles, or none where the scene has not got so many that differ enough: three of each sort as far as they go."""
+    """Nine tiles, three of each sort where there are as many; None where the scene has fewer that differ enough."""
     rough = sketch(edit.after)
     if edit.kind != "nothing" and difference(rough, sketch(edit.before)) < LEAST_DIFFERENCE:
         return None
@@ -137,24 +137,24 @@ def wrong_answers(edit: Edit, random: Random) -> list[Image.Image] | None:
     take(other_object(edit, random), 3, 9)
     take(same_kind(edit, random), 3, 40)
     take(other_kind(edit, random), 3, 40)
-    # Where a sort falls short (one object only, or nothing to choose), the others fill up.
+    # Where a sort has too few (one object only, or nothing to choose), the others make up for it.
     take(same_kind(edit, random), (WRONG_ANSWERS - len(tiles)) // 2, 40)
     take(other_kind(edit, random), WRONG_ANSWERS - len(tiles), 120)
     return tiles if len(tiles) == WRONG_ANSWERS else None
 
 
 def draw(kind: str, number: int) -> tuple[Edit, list[Image.Image]]:
-    """Scene `number` of its kind, held out for the reason whose turn it is where the kind has it."""
+    """Scene `number` of its kind; its reason to be held out takes turns among those that the kind has."""
     random = Random(f"evaluation {kind} {number}")
     reason = _REASONS[number % len(_REASONS)]
     of_object = kind == "two" or KINDS[kind].of_object
     for tries in range(200_000):
-        # One scene of a text is a sign alone: a word in a corner would drown in the rest.
+        # A text edit has a sign alone in its scene: a word in a corner would get lost in the rest.
         # A support carries the first of two at most.
         count = 1 if kind == "text" else random.choice((1, 2, 2, 2 if kind == "support" else 3)) if of_object else None
         edit = draw_any_edit(random, kind, count, draw_shape(random))
         found = held_out(edit)
-        # Not every kind has every reason: then any will do.
+        # Not every kind has every reason; then any will do.
         if not found or (reason not in found and tries < 3_000):
             continue
         tiles = wrong_answers(edit, random)

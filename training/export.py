@@ -5,9 +5,9 @@ The layout is the published one, so `FluxKontextPipeline.from_pretrained` and th
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -15,7 +15,9 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from training import autoencoder, editor
+from training import autoencoder
+from training.editor import model
+from training.run import DEFAULT_SIDE, Run
 
 PARTS = ("transformer", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler")
 
@@ -34,22 +36,23 @@ def _publish_clip_keys(path: Path) -> None:
     save_file(named, path, metadata={"format": "pt"})
 
 
-def write(folder: Path) -> None:
+def write(run: Run, folder: Path) -> None:
+    """Writes the averaged weights of the run's saved state into `folder`, in half precision."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         shutil.rmtree(folder / part, ignore_errors=True)
-    model = editor.trained()
-    model.transformer.half().save_pretrained(folder / "transformer")
-    autoencoder.trained().half().save_pretrained(folder / "vae")
-    model.clip.half().save_pretrained(folder / "text_encoder")
-    model.t5.half().save_pretrained(folder / "text_encoder_2")
+    editor = model.trained(run)
+    editor.transformer.half().save_pretrained(folder / "transformer")
+    autoencoder.trained(run).half().save_pretrained(folder / "vae")
+    editor.clip.half().save_pretrained(folder / "text_encoder")
+    editor.t5.half().save_pretrained(folder / "text_encoder_2")
     _publish_clip_keys(folder / "text_encoder" / "model.safetensors")
     # Stored in half precision, computed in single: a pipeline loaded without arguments must not run text in half.
     _edit_json(folder / "text_encoder" / "config.json", dtype="float32", architectures=["CLIPTextModel"])
     _edit_json(folder / "text_encoder_2" / "config.json", dtype="float32", architectures=["T5EncoderModel"])
     for part in ("tokenizer", "tokenizer_2"):
-        shutil.copytree(editor.TOKENIZERS / part, folder / part)
-    FlowMatchEulerDiscreteScheduler(**editor.SCHEDULER).save_pretrained(folder / "scheduler")
+        shutil.copytree(run.tokenizers / part, folder / part)
+    FlowMatchEulerDiscreteScheduler(**model.SCHEDULER).save_pretrained(folder / "scheduler")
     index = {
         "_class_name": "FluxKontextPipeline",
         "_diffusers_version": json.loads((folder / "transformer" / "config.json").read_text())["_diffusers_version"],
@@ -73,5 +76,9 @@ def write(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("checkpoints/tiny"))
+    parser.add_argument("--side", type=int, default=DEFAULT_SIDE, help="of the images that were trained on (default %(default)s)")
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "checkpoints/tiny"))
+    write(Run(arguments.side), arguments.folder)

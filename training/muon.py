@@ -1,4 +1,4 @@
-"""Muon: momentum whose every matrix is orthogonalised before the step, beside AdamW for the rest.
+"""Muon: momentum that is orthogonalised matrix by matrix before the step, with AdamW for the rest.
 
 After Keller Jordan's description (https://kellerjordan.github.io/posts/muon/). On two cores it brought the autoencoder
 to 21.0 dB in the time in which AdamW reached 16.5 dB, and that is why it is here.

@@ -13,7 +13,7 @@ def has_fast_half(device: str) -> bool:
 
 
 def mixed(device: str) -> torch.autocast:
-    """The context of a forward pass: bfloat16 where that is fast, else single precision."""
+    """The context of a forward pass: bfloat16 where that is fast, otherwise single precision."""
     return torch.autocast(device, dtype=torch.bfloat16, enabled=has_fast_half(device))
 
 

@@ -1,4 +1,4 @@
-"""Lets the checkpoint edit the example picture with a fixed list of instructions: `python -m training.sheet`.
+"""Edits the example image with a checkpoint and a fixed list of instructions: `python -m training.sheet`.
 
 The list was written before any result was seen and nothing is selected: instruction n has seed n.
 """
@@ -14,7 +14,6 @@ from diffusers import FluxKontextPipeline
 from PIL import Image, ImageDraw
 
 from training import vocabulary
-from training.autoencoder import SIDE
 
 EXAMPLE = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space"
 
@@ -43,23 +42,25 @@ INSTRUCTIONS = (
 
 
 def edit(pipeline: FluxKontextPipeline, image: Image.Image, text: str, seed: int, guidance: float, **more: object) -> Image.Image:
-    """One edit at the checkpoint's native size, 28 steps."""
+    """One edit of a square image at its own size, 28 steps."""
+    side = image.width
     return pipeline(
-        prompt=text, image=image, height=SIDE, width=SIDE, max_area=SIDE * SIDE, _auto_resize=False,
+        prompt=text, image=image, height=side, width=side, max_area=side * side, _auto_resize=False,
         max_sequence_length=vocabulary.MAX_LENGTH, num_inference_steps=28, guidance_scale=guidance,
         generator=torch.Generator("cpu").manual_seed(seed), **more,
     ).images[0]  # fmt: skip
 
 
 def grid(images: list[Image.Image], captions: list[str], columns: int) -> Image.Image:
-    rows = -(-len(images) // columns)
-    sheet = Image.new("RGB", (columns * (SIDE + 6) + 6, rows * (SIDE + 40) + 6), "white")
+    """Images of one square size, each with its caption below."""
+    rows, side = -(-len(images) // columns), images[0].width
+    sheet = Image.new("RGB", (columns * (side + 6) + 6, rows * (side + 40) + 6), "white")
     draw = ImageDraw.Draw(sheet)
     for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
-        x, y = 6 + index % columns * (SIDE + 6), 6 + index // columns * (SIDE + 40)
+        x, y = 6 + index % columns * (side + 6), 6 + index // columns * (side + 40)
         sheet.paste(image, (x, y))
         for line, words in enumerate(textwrap.wrap(caption, 24)[:3]):
-            draw.text((x, y + SIDE + 1 + 11 * line), words, fill="black")
+            draw.text((x, y + side + 1 + 11 * line), words, fill="black")
     return sheet
 
 
@@ -76,7 +77,8 @@ def main() -> None:
 
     pipeline = FluxKontextPipeline.from_pretrained(arguments.checkpoint).to(arguments.device)
     pipeline.set_progress_bar_config(disable=True)
-    source = Image.open(arguments.image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    side = pipeline.vae.config.sample_size
+    source = Image.open(arguments.image).convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
     texts = (EXAMPLE,) * 8 if arguments.headline else INSTRUCTIONS
     more = {"negative_prompt": "", "true_cfg_scale": arguments.true_guidance} if arguments.true_guidance > 1 else {}
     images = [edit(pipeline, source, text, seed, arguments.guidance, **more) for seed, text in enumerate(texts)]

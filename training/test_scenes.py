@@ -79,7 +79,7 @@ def test_every_evaluation_scene_is_held_out() -> None:
 
 
 def test_what_is_held_out_does_occur_without_the_refusal() -> None:
-    """The reasons find something: without them the test above would pass on anything."""
+    """The reasons find something; otherwise the test above would pass on anything."""
     assert len(heldout.OBJECT_BACKGROUNDS) == 40
     assert heldout.EXAMPLE in heldout.OBJECT_BACKGROUNDS
     assert len(heldout.OBJECT_EDITS) == 30
@@ -180,7 +180,7 @@ def test_all_shapes_have_about_the_same_area_and_whole_tokens() -> None:
 
 
 def test_an_object_looks_alike_in_every_shape() -> None:
-    """The same size, and round things stay round: the same number of pixels changes."""
+    """The size stays the same and round things stay round: the same number of pixels changes."""
     scene = draw_scene(Random(4), 1, shape="square")
     sun = replace(scene, objects=(replace(scene.objects[0], name="soccer ball", size=0.4, x=0.5, y=0.8, colour=None),), support=None, background="white")
     counts = []

@@ -13,12 +13,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from training import checks
+from training import autoencoder, checks, prefetch
 from training.average import average
-from training.editor import balance, draw_guidance, draw_sigma, image_ids, pack, true_scale
+from training.editor.batches import balance, draw_examples, draw_guidance, draw_sigma
+from training.editor.model import image_ids, pack, true_scale
 from training.muon import orthogonalise
 from training.precision import attention
-from training.sampling import SIZE
 from training.scenes.render import render
 from training.validation import draw_case, judge
 
@@ -44,7 +44,7 @@ def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
     generator = torch.Generator().manual_seed(0)
     for rows, columns in ((32, 32), (24, 80), (80, 24)):
         values = torch.linalg.svdvals(orthogonalise(torch.randn(3, rows, columns, generator=generator)).float())
-        # Where the quintic leads; a square matrix may have a singular value so small that it stays below.
+        # The quintic leads there; a square matrix may have a singular value so small that it stays below.
         assert values.max() < 1.25 and values.median() > 0.65, values
 
 
@@ -60,7 +60,7 @@ def test_every_guidance_is_asked_for() -> None:
 def test_a_batch_spreads_its_sigmas_and_four_in_ten_are_high() -> None:
     drawn = draw_sigma(1000, "cpu", torch.Generator().manual_seed(0))
     assert 0 <= drawn.min() < 0.01 and 0.999 < drawn.max() <= 1
-    # Of u spread evenly, sigma is above s from u = s / (3 - 2 s) on: 0.8 from 0.571, 0.9 from 0.75, 0.2 from 0.077.
+    # With u spread evenly, sigma is above s from u = s / (3 - 2 s) on: 0.8 from 0.571, 0.9 from 0.75, 0.2 from 0.077.
     for sigma, share in ((0.2, 0.923), (0.8, 0.429), (0.9, 0.25)):
         assert abs((drawn > sigma).float().mean().item() - share) <= 0.002, sigma
     assert torch.equal(drawn, draw_sigma(1000, "cpu", torch.Generator().manual_seed(0)))
@@ -89,7 +89,7 @@ def test_tokens_and_their_places_are_in_the_same_order() -> None:
 
 def test_the_truth_is_followed_and_the_source_is_not() -> None:
     edit, tiles = draw_case(Random(0), "recolour")
-    truth, source = (np.asarray(render(scene, SIZE), np.float32) for scene in (edit.after, edit.before))
+    truth, source = (np.asarray(render(scene, (128, 128)), np.float32) for scene in (edit.after, edit.before))
     (margin, kept), (margin_of_source, _) = judge(edit, tiles, truth), judge(edit, tiles, source)
     assert margin > 0 and kept == 10 * np.log10(255**2 / 0.1), (margin, kept)
     assert margin_of_source < 0, margin_of_source
@@ -114,6 +114,19 @@ def test_an_average_is_the_middle_and_of_unlike_checkpoints_nothing_is_written()
             assert "model.safetensors" in str(error) and not unlike.exists()
         else:
             raise AssertionError("Tensors of two sizes were averaged.")
+
+
+def test_prefetched_batches_are_those_that_one_process_draws() -> None:
+    numbers = (0, 1, 2, 5)  # 5: as after a jump, when what was prefetched is of no use
+    crops = [autoencoder.draw_crops(7 + n, 4, crop, 128) for n, crop in zip(numbers, (16, 16, 32, 32), strict=True)]
+    examples = [draw_examples(7 + n, 2, 128) for n in numbers]
+    with prefetch.workers(2, preload="training.editor.batches"):
+        for n, crop, alone in zip(numbers, (16, 16, 32, 32), crops, strict=True):
+            assert np.array_equal(prefetch.take(autoencoder.draw_crops, 7 + n, 4, crop, 128), alone)
+        for n, alone in zip(numbers, examples, strict=True):
+            pictures, changed, texts = prefetch.take(draw_examples, 7 + n, 2, 128)
+            assert np.array_equal(pictures, alone[0]) and np.array_equal(changed, alone[1]) and texts == alone[2]
+    assert np.array_equal(prefetch.take(autoencoder.draw_crops, 7, 4, 16, 128), crops[0])
 
 
 if __name__ == "__main__":

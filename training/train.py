@@ -1,82 +1,83 @@
 """The command line: `python -m training.train --minutes 120` trains both stages and exports the checkpoint.
 
-Ends by the clock, not by a step count. Stopped or killed, the same command goes on where the last state was saved.
+The clock ends it, not a step count. Stopped or killed, the same command goes on where the last state was saved.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
-import time
+import subprocess
+import sys
 from pathlib import Path
 
-from training import native
+from training import autoencoder, export, prefetch
+from training.editor import loop
 from training.presets import PRESETS, Preset
+from training.run import Run, use_cuda
 
-STARTED = time.monotonic()
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
+def options(prog: str, description: str | None, preset: str = "cpu") -> argparse.ArgumentParser:
+    """The options of every training; `preset` is the default of --preset."""
+    parser = argparse.ArgumentParser(prog=prog, description=description)
     parser.add_argument("--minutes", type=float, help="wall time of all stages together (default: the preset's, 120 for cpu)")
-    parser.add_argument("--preset", choices=PRESETS, default="cpu", help="device, size and batches (default cpu)")
+    parser.add_argument("--preset", choices=PRESETS, default=preset, help=f"device, size and batches (default {preset})")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stage", choices=("autoencoder", "editor", "all"), default="all")
     parser.add_argument("--autoencoder-minutes", type=float, help="instead of the preset's share of --minutes; 0 with --from keeps its autoencoder")
     parser.add_argument("--guidance-minutes", type=float, help="instead of the preset's share of --minutes")
     parser.add_argument("--restart", action="store_true", help="forget the saved state first")
     parser.add_argument("--from", dest="start", type=Path, help="begin from this checkpoint folder instead of from nothing")
-    parser.add_argument("--out", type=Path, default=Path("checkpoints/tiny"), help="where the checkpoint is written")
-    parser.add_argument("--slice-minutes", type=float, help="stop after so long and write --parts instead of --out")
-    parser.add_argument("--slices-left", type=int, help="end with the last of so many slices, this one counted")
-    parser.add_argument("--parts", type=Path, default=Path("out/parts"), help="where a slice leaves what there is (default out/parts)")
-    parser.add_argument("--plan", action="store_true", help="print what the gpu preset will run, carry and cost, and do nothing")
-    parser.add_argument("--json", action="store_true", help="with --plan: as JSON")
-    arguments = parser.parse_args()
-
-    preset = PRESETS[arguments.preset]
-    if arguments.plan:
-        from training.gpu import plan
-
-        if arguments.preset != "gpu":
-            parser.error("--plan is for --preset gpu.")
-        plan.show(arguments.json, arguments.slice_minutes)
-        return
-    native.choose(preset.side)
-    train(arguments, preset)
+    return parser
 
 
-def train(arguments: argparse.Namespace, preset: Preset) -> None:
-    # Imported here, since they copy the native side as they are imported.
-    from training import ahead, autoencoder, editor, export, run, slices
-
-    if arguments.restart:
-        shutil.rmtree(run.STATE_FOLDER, ignore_errors=True)
+def minutes_of(arguments: argparse.Namespace, preset: Preset) -> dict[str, float]:
+    """The minutes of each stage, in order."""
     whole = arguments.minutes or preset.minutes
     first = whole * preset.autoencoder_share if arguments.autoencoder_minutes is None else arguments.autoencoder_minutes
     last = whole * preset.guidance_share if arguments.guidance_minutes is None else arguments.guidance_minutes
-    minutes = {"autoencoder": first, "edits": whole - first - last, "guidance": last}
-    run.limits.save_every_seconds = preset.save_every_seconds
-    if arguments.slice_minutes:
-        slices.begin(STARTED, arguments.slice_minutes, arguments.slices_left, minutes)
+    return {"autoencoder": first, "edits": whole - first - last, "guidance": last}
+
+
+def train(run: Run, arguments: argparse.Namespace, preset: Preset, minutes: dict[str, float]) -> None:
+    """Runs the stages that `arguments` ask for, going on from the saved state. Raises TimeUp at `run.ends`."""
+    run.save_every_seconds = preset.save_every_seconds
     if preset.device == "cuda":
-        run.use_cuda()
+        use_cuda()
+    with prefetch.workers(preset.workers, preload="training.train"):
+        if arguments.stage in ("autoencoder", "all"):
+            autoencoder.train(run, minutes["autoencoder"], preset.autoencoder_batch, arguments.seed, preset.device, arguments.start)
+        if arguments.stage in ("editor", "all"):
+            loop.train(
+                run, minutes["edits"], minutes["guidance"], preset.editor_batch, arguments.seed, preset.device, arguments.start,
+                preset.start_gain,
+            )  # fmt: skip
+
+
+def draw_sheet(checkpoint: Path, path: Path, device: str, seconds: float) -> bool:
+    """Draws the sheet in a process of its own, for at most `seconds`: whatever goes wrong there, the checkpoint is written."""
+    command = [sys.executable, "-m", "training.sheet", "--checkpoint", str(checkpoint), "--out", str(path), "--device", device]
     try:
-        with ahead.workers(preset.workers, preload="training.editor"):
-            if arguments.stage in ("autoencoder", "all"):
-                autoencoder.train(first, preset.autoencoder_batch, arguments.seed, preset.device, arguments.start)
-            if arguments.stage in ("editor", "all"):
-                editor.train(
-                    minutes["edits"], last, preset.editor_batch, arguments.seed, preset.device, arguments.start, preset.start_gain
-                )
-    except run.SliceEnd:
-        pass
-    if arguments.slice_minutes:
-        slices.hand_back(arguments.parts, minutes, preset.device if preset.has_sheet else None)
-    elif arguments.stage in ("editor", "all"):
-        export.write(arguments.out)
+        subprocess.run(command, check=True, timeout=seconds)
+    except (subprocess.SubprocessError, OSError) as error:
+        print(f"There is no sheet: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def main() -> None:
+    parser = options(prog="python -m training.train", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("checkpoints/tiny"), help="where the checkpoint is written")
+    arguments = parser.parse_args()
+
+    preset = PRESETS[arguments.preset]
+    run = Run(preset.side)
+    if arguments.restart:
+        run.forget()
+    train(run, arguments, preset, minutes_of(arguments, preset))
+    if arguments.stage in ("editor", "all"):
+        export.write(run, arguments.out)
         if preset.has_sheet:
-            slices.draw_sheet(arguments.out, run.STATE_FOLDER / "sheet.png", preset.device, seconds=600)
+            draw_sheet(arguments.out, run.folder / "sheet.png", preset.device, seconds=600)
 
 
 if __name__ == "__main__":

@@ -16,15 +16,16 @@ import numpy as np
 from torch import Tensor
 
 from training.evaluation_set import COUNTS, tile, wrong_answers
-from training.sampling import SIZE, Sampler, networks
+from training.run import DEFAULT_SIDE
+from training.sampling import Sampler, networks
 from training.scenes.edits import Edit, draw_edit
 from training.scenes.render import change_mask, render
 
-SHARE = 5  # of each kind, one scene for so many of the evaluation
+SHARE = 5  # for each kind, one scene per so many of the evaluation's
 
 
 def draw_case(random: Random, kind: str) -> tuple[Edit, np.ndarray]:
-    """An edit with the tiles that an answer is held against, [11, 32, 32, 3]: the truth, the source, nine wrong ones."""
+    """An edit with the tiles that an answer is compared with, [11, 32, 32, 3]: the truth, the source, nine wrong ones."""
     while True:
         edit = draw_edit(random, kind, "square")
         wrong = wrong_answers(edit, random)
@@ -38,10 +39,11 @@ def draw_cases() -> list[tuple[Edit, np.ndarray]]:
 
 
 def judge(edit: Edit, tiles: np.ndarray, picture: np.ndarray) -> tuple[float, float | None]:
-    """The margin, of 255, above zero where the edit was followed; and dB outside of it, where there is an outside."""
-    before, after = render(edit.before, SIZE), render(edit.after, SIZE)
+    """The margin, of 255, above zero where the edit was followed; and the dB outside of the edit, where there is an outside."""
+    height, width, _ = picture.shape
+    before, after = render(edit.before, (width, height)), render(edit.after, (width, height))
     cells = tiles.shape[1]
-    small = picture.reshape(cells, SIZE[1] // cells, cells, SIZE[0] // cells, 3).mean(axis=(1, 3))
+    small = picture.reshape(cells, height // cells, cells, width // cells, 3).mean(axis=(1, 3))
     distances = np.abs(small - tiles).mean(axis=(1, 2, 3))
     wrong = distances[2:] if edit.kind == "nothing" else distances[1:]
     outside = ~change_mask(before, after)
@@ -54,9 +56,10 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, nargs="*", default=[], help="one pass at each of these guidances")
     parser.add_argument("--scale", type=float, nargs="*", default=[], help="two passes at each of these scales of true guidance")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint folder instead of the saved training")
+    parser.add_argument("--side", type=int, default=DEFAULT_SIDE, help="of the saved training's images (default %(default)s)")
     arguments = parser.parse_args()
     cases = draw_cases()
-    sampler = Sampler(networks(arguments.checkpoint), [edit for edit, _ in cases], in_half=True)
+    sampler = Sampler(networks(arguments.checkpoint, arguments.side), [edit for edit, _ in cases], in_half=True)
     for guidance in arguments.guidance:
         report(f"guidance {guidance}", cases, sampler.one_pass(guidance))
     for scale in arguments.scale:

@@ -45,7 +45,7 @@ def train_clip(folder: Path, texts: list[str]) -> None:
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys([*pieces, "<|startoftext|>", "<|endoftext|>"]))}
     tokenizer = CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=MAX_LENGTH)
     tokenizer.save_pretrained(folder)
-    # The published folder holds these two; the library's own save leaves them out.
+    # The published folder has these two files, which the library does not save.
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
 
@@ -75,7 +75,7 @@ def train(folder: Path) -> None:
 
 
 def prepare(folder: Path, start: Path | None) -> None:
-    """Makes `folder` where it is missing: the tokenizers of the checkpoint `start`, or new ones. A kill leaves all or nothing.
+    """Creates `folder` where it is missing: the tokenizers of the checkpoint `start`, or new ones. A kill leaves all or nothing.
 
     A checkpoint keeps its own: pieces learnt anew differ in a tenth even on the same sentences, and words that are new to
     it are spelt in the pieces that it has, down to single characters.

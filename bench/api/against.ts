@@ -1,54 +1,59 @@
 /**
  * Another build of the service beside this one: both run at the same time, each on a database of its own, and are called
- * by turns, so that whatever else the machine does befalls both. What counts are the ratios.
+ * alternately, so that whatever else the machine does affects both. Only the ratios count.
  */
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import autocannon, { type Request } from "autocannon";
-import { atLeast, atMost, type Goal } from "../goals.ts";
-import { ROOT } from "../paths.ts";
-import { medianOf, middleMeanOf, rounded, summarize, type Summary } from "../statistics.ts";
+import type { Request } from "autocannon";
+import { atLeast, atMost, type Goal } from "../../tools/goals.ts";
+import { ROOT } from "../../tools/paths.ts";
+import { medianOf, middleMeanOf, rounded, summarize, type Summary } from "../../tools/statistics.ts";
 import { DATABASES, type DatabaseName, missing, withDatabase } from "./databases.ts";
+import { load } from "./load.ts";
 import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
-import { type Command, Server } from "./server.ts";
-import { CONNECTIONS, endedJobs, RAISED as LOAD_SETTINGS, submission } from "./throughput.ts";
+import { type Command, Server } from "../../tools/server.ts";
+import { endedJobs, RAISED as LOAD_SETTINGS, submission } from "./throughput.ts";
 
 const DELAY_CALLS = 60;
 const ROUNDS = 7;
 const ROUND_SECONDS = 2;
 const TOLERANCE = 0.05;
-/** What a round leaves waiting is purged after it. */
+/** Each round ends with a purge of the jobs that it leaves waiting. */
 const RAISED = { ...LOAD_SETTINGS, RETOUCH_PURGE_RATE: "1000000" };
+/** The current place first, then that of older checkouts. */
+const COMPILERS = ["tools/compile.mjs", "scripts/run-ts.mjs"];
+const STUB_ENGINES = ["tools/stub-engine.mjs", "test/support/stub-engine.mjs"];
 const SHORT = { size: "256*256", num_inference_steps: 1 };
 
 interface Pair {
   here: Summary;
   there: Summary;
-  /** Of here to there. */
+  /** Here over there. */
   ratio: number;
 }
 type Side = "here" | "there";
 
-/** @param folder a checkout that is built, with its packages */
+/** @param folder a built checkout with its packages */
 export async function measureAgainst(folder: string, { signal, say }: PartOptions): Promise<PartReport> {
   const folders: Record<Side, string> = { here: ROOT, there: path.resolve(folder) };
   const measured: Record<string, object | string> = { there: revisionOf(folders.there) };
   const goals: Goal[] = [];
   for (const name of DATABASES) {
     if (missing(name) !== undefined) continue;
-    say(`delay on ${name}, by turns`);
+    say(`delay on ${name}, alternating`);
     const delay = await withBoth(name, folders, serveIn, {}, signal, measureDelays);
-    say(`states and submissions a second on ${name}, by turns`);
+    say(`states and submissions per second on ${name}, alternating`);
     const load = await withBoth(name, folders, stubIn, RAISED, signal, (servers) =>
       measureLoads(servers, signal),
     );
     measured[name] = { delayTimeMs: delay, ...load };
     goals.push(
       atMost(`delayTime on ${name}, ratio`, delay.ratio, 1 + TOLERANCE),
-      atLeast(`states a second on ${name}, ratio`, load.statesPerSecond.ratio, 1 - TOLERANCE),
-      atLeast(`submissions a second on ${name}, ratio`, load.submissionsPerSecond.ratio, 1 - TOLERANCE),
+      atLeast(`states per second on ${name}, ratio`, load.statesPerSecond.ratio, 1 - TOLERANCE),
+      atLeast(`submissions per second on ${name}, ratio`, load.submissionsPerSecond.ratio, 1 - TOLERANCE),
     );
   }
   return { measured, goals };
@@ -65,11 +70,18 @@ const serveIn = async (folder: string): Promise<Command> => ({
 
 /** The service of that checkout with an engine that computes nothing, also of that checkout. */
 async function stubIn(folder: string): Promise<Command> {
-  const runner = pathToFileURL(path.join(folder, "scripts", "run-ts.mjs")).href;
-  const { compile } = (await import(runner)) as { compile: (file: string) => Promise<string> };
+  const compiler = pathToFileURL(firstFileIn(folder, COMPILERS)).href;
+  const { compile } = (await import(compiler)) as { compile: (file: string) => Promise<string> };
   const bundle = await compile(path.join(folder, "bench", "api", "service-process.ts"));
-  const engine = pathToFileURL(path.join(folder, "test", "support", "stub-engine.mjs")).href;
+  const engine = pathToFileURL(firstFileIn(folder, STUB_ENGINES)).href;
   return { command: process.execPath, args: [bundle, engine], hasChannel: true, folder };
+}
+
+/** @throws Error where the checkout has the file at none of its places */
+function firstFileIn(folder: string, places: readonly string[]): string {
+  const found = places.map((place) => path.join(folder, place)).find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`${folder} has no ${places.join(" or ")}.`);
+  return found;
 }
 
 function withBoth<Result>(
@@ -93,7 +105,7 @@ function withBoth<Result>(
   return withServer("here", (here) => withServer("there", (there) => work({ here, there })));
 }
 
-/** Who begins changes with every round. */
+/** Measures both sides in every round; they take turns to begin. */
 async function byTurns(
   rounds: number,
   measure: (side: Side) => Promise<number>,
@@ -117,7 +129,7 @@ async function measureDelays(servers: Record<Side, Server>): Promise<Pair> {
     return delayTime!;
   };
   for (const side of ["here", "there", "here", "there"] as const) await delayOf(side);
-  // A few milliseconds, of which the service says whole ones.
+  // The service reports whole milliseconds, and there are only a few.
   return byTurns(DELAY_CALLS, delayOf, middleMeanOf);
 }
 
@@ -132,30 +144,22 @@ async function measureLoads(
     const ids = await endedJobs(servers[side], body);
     states[side] = ids.map((id) => ({ method: "GET", path: `${endpoint}/status/${id}`, headers }));
   }
-  const statesPerSecond = await byTurns(ROUNDS, (side) => load(servers[side], states[side], signal));
+  const statesPerSecond = await byTurns(ROUNDS, (side) => perSecond(servers[side], states[side], signal));
   const submissionsPerSecond = await byTurns(ROUNDS, async (side) => {
     const { path: endpoint, headers } = servers[side];
     const request = { method: "POST", path: `${endpoint}/run`, headers, body: JSON.stringify(body) } as const;
-    const perSecond = await load(servers[side], [request], signal);
-    // What waits is nobody's work in the other's round.
+    const reached = await perSecond(servers[side], [request], signal);
+    // Jobs that still wait would be worked on in the other side's round.
     await servers[side].post("/purge-queue", {});
     await untilEmpty(servers[side]);
-    return perSecond;
+    return reached;
   });
   return { statesPerSecond, submissionsPerSecond };
 }
 
-async function load(server: Server, requests: Request[], signal: AbortSignal): Promise<number> {
+async function perSecond(server: Server, requests: Request[], signal: AbortSignal): Promise<number> {
   signal.throwIfAborted();
-  const result = await autocannon({
-    url: server.address,
-    connections: CONNECTIONS,
-    duration: ROUND_SECONDS,
-    requests,
-  });
-  if (result.non2xx + result.errors > 0) {
-    throw new Error(`${result.non2xx} calls were refused and ${result.errors} failed.`);
-  }
+  const result = await load(server, requests, ROUND_SECONDS);
   return result["2xx"] / result.duration;
 }
 

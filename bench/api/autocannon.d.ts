@@ -8,7 +8,7 @@ declare module "autocannon" {
   }
 
   export interface Result {
-    /** Answers by their status. */
+    /** The number of answers with a status of 2xx. */
     "2xx": number;
     non2xx: number;
     /** Calls without an answer, those that took too long included. */
@@ -21,7 +21,7 @@ declare module "autocannon" {
 
   export default function autocannon(options: {
     url: string;
-    /** Each has one call under way at any moment. */
+    /** Each has one call open at any moment. */
     connections: number;
     /** Seconds. */
     duration: number;

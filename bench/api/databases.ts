@@ -2,16 +2,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../../test/support/databases.ts";
+import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../../tools/databases.ts";
 
 export const DATABASES = ["PGlite", "PostgreSQL"] as const;
 export type DatabaseName = (typeof DATABASES)[number];
 
-/** Why it cannot be measured here, or undefined where it can. */
+/** Why a database cannot be measured here; undefined where it can. */
 export const missing = (name: DatabaseName): string | undefined =>
   name === "PostgreSQL" ? postgresMissing : undefined;
 
-/** Does `work` with the settings of a server that has kept nothing yet. */
+/** Does `work` with the settings of a server whose database is empty. */
 export async function withDatabase<Result>(
   name: DatabaseName,
   work: (settings: Record<string, string>) => Promise<Result>,

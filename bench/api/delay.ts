@@ -1,17 +1,17 @@
 /** How long a job waits on a server that has nothing else to do: `delayTime` of /runsync, by the database's clock. */
 import { setTimeout as pause } from "node:timers/promises";
-import { atMost } from "../goals.ts";
-import { percentileOf } from "../statistics.ts";
+import { atMost } from "../../tools/goals.ts";
+import { percentileOf } from "../../tools/statistics.ts";
 import { DATABASES, missing, withDatabase } from "./databases.ts";
 import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
-import { SERVE, Server } from "./server.ts";
+import { SERVE, Server } from "../../tools/server.ts";
 
-/** After the first ones, which fill caches. */
+/** Timed calls; the warm-ups before them fill caches. */
 const CALLS = 100;
 const WARM_UPS = 5;
 /** Short: how long the edit takes does not matter here. */
 const EDIT = { size: "256*256", num_inference_steps: 1 };
-/** Between two calls, and not always the same: nothing else that repeats may fall in step with them. */
+/** Pause between two calls. It varies, so that the calls never fall in step with anything else that repeats. */
 const PAUSE_MS = [80, 180] as const;
 
 export async function measureDelay({ signal, say }: PartOptions): Promise<PartReport> {

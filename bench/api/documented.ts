@@ -1,14 +1,14 @@
 /** The request that the service prints when it starts: `executionTime`, from the worker's claim to the written result. */
-import { describeMachine } from "../machine.ts";
-import { atMost } from "../goals.ts";
-import { percentileOf, rounded, summarize } from "../statistics.ts";
+import { describeMachine } from "../../tools/machine.ts";
+import { atMost } from "../../tools/goals.ts";
+import { percentileOf, rounded, summarize } from "../../tools/statistics.ts";
 import { withDatabase } from "./databases.ts";
 import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
-import { SERVE, Server } from "./server.ts";
+import { SERVE, Server } from "../../tools/server.ts";
 
 const CALLS = 20;
 const WARM_UPS = 2;
-/** What the hosted endpoint's documentation shows, in the example of an answer. */
+/** From the example answer in the hosted endpoint's documentation. */
 const WANTED_MS = 4521;
 
 export async function measureDocumented({ signal, say }: PartOptions): Promise<PartReport> {
@@ -32,7 +32,7 @@ export async function measureDocumented({ signal, say }: PartOptions): Promise<P
   const hasAvx512 = describeMachine().instructionSets?.includes("avx512f") ?? null;
   return {
     measured: { median, p95: rounded(percentileOf(times, 95)), min, max, calls: CALLS, hasAvx512 },
-    // The aim speaks of machines with these instructions.
+    // The aim is for machines with AVX-512.
     goals: [atMost("median executionTime of the documented request, ms", median, WANTED_MS)],
   };
 }

@@ -1,23 +1,24 @@
-/** How long the process that answers HTTP makes others wait while pictures come in and edits run. */
+/** How long the process that answers HTTP keeps other work waiting while images arrive and edits run. */
 import { once } from "node:events";
-import autocannon from "autocannon";
 import sharp from "sharp";
-import { atMost } from "../goals.ts";
-import { rounded } from "../statistics.ts";
+import { atMost } from "../../tools/goals.ts";
+import { rounded } from "../../tools/statistics.ts";
+import { serviceProcess } from "./commands.ts";
 import { withDatabase } from "./databases.ts";
+import { load } from "./load.ts";
 import { type PartOptions, type PartReport, PROMPT } from "./part.ts";
-import { Server, serviceProcess } from "./server.ts";
+import { Server } from "../../tools/server.ts";
 import type { LoopDelay } from "./service-process.ts";
 
 const CLIENTS = 50;
 const SECONDS = 10;
-/** Of noise, which no format makes smaller: a picture of one megabyte. */
+/** The side of an image of noise, which no format compresses: one megabyte. */
 const SIDE = 592;
 /** So that 50 clients can send without a pause. */
 const RAISED = { RETOUCH_RUN_RATE: "1000000", RETOUCH_MAX_QUEUED: "1000000" };
 
 export async function measureEventLoop({ signal, say }: PartOptions): Promise<PartReport> {
-  say(`${CLIENTS} clients send pictures`);
+  say(`${CLIENTS} clients send images`);
   const picture = await noise();
   const image = `data:image/png;base64,${picture.toString("base64")}`;
   const body = JSON.stringify({ input: { prompt: PROMPT, image } });
@@ -26,17 +27,10 @@ export async function measureEventLoop({ signal, say }: PartOptions): Promise<Pa
     const server = await Server.start({ command, settings: { ...settings, ...RAISED }, signal });
     try {
       await takeDelay(server, signal);
-      const result = await autocannon({
-        url: server.address,
-        connections: CLIENTS,
-        duration: SECONDS,
-        requests: [{ method: "POST", path: `${server.path}/run`, headers: server.headers, body }],
-      });
+      const request = { method: "POST", path: `${server.path}/run`, headers: server.headers, body } as const;
+      const result = await load(server, [request], SECONDS, CLIENTS);
       const delay = await takeDelay(server, signal);
       const ended = await endedEdits(server);
-      if (result.non2xx + result.errors > 0) {
-        throw new Error(`${result.non2xx} calls were refused and ${result.errors} failed.`);
-      }
       const [p50, p99, max] = [rounded(delay.p50), rounded(delay.p99), rounded(delay.max)];
       return {
         measured: {
@@ -53,7 +47,7 @@ export async function measureEventLoop({ signal, say }: PartOptions): Promise<Pa
   });
 }
 
-/** The delay since the call before. */
+/** The delay since the previous call. */
 async function takeDelay({ process }: Server, signal: AbortSignal): Promise<LoopDelay> {
   const answer = once(process, "message", { signal }) as Promise<[LoopDelay]>;
   process.send("delay");

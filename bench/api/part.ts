@@ -1,10 +1,10 @@
 /** What all parts of the measurement have in common. */
-import type { Goal } from "../goals.ts";
+import type { Goal } from "../../tools/goals.ts";
 
 export interface PartOptions {
-  /** The time is up: everything ends. */
+  /** Aborts everything when the time is up. */
   signal: AbortSignal;
-  /** Tells whoever waits. */
+  /** Reports progress. */
   say: (sentence: string) => void;
 }
 
@@ -16,7 +16,7 @@ export interface PartReport {
 export const BLUEBIRD = "examples/bluebird.png";
 export const PROMPT = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space";
 
-/** The request that the service prints when it starts, for a server at this address. */
+/** The request that the service prints when it starts, for a server at this URL. */
 export const documentedInput = (address: string): object => ({
   prompt: PROMPT,
   image: `${address}/${BLUEBIRD}`,

@@ -1,7 +1,7 @@
 /**
- * The service as `retouch serve` runs it, for what that cannot be asked: another engine, which has no setting, and the
- * delay of its event loop. Settings are variables of the environment; RETOUCH_API_KEY is one of them.
- * Any message over the channel is answered with the delay since the one before.
+ * The service as `retouch serve` runs it, with two things that no setting of it offers: another engine, and the delay of
+ * its event loop. Settings are environment variables; RETOUCH_API_KEY is one of them.
+ * It answers any message over the channel with the delay since the previous one.
  * Arguments: [URL of the engine's compiled program]
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -9,7 +9,7 @@ import { loadConfig } from "../../src/config/config.ts";
 import { createLog } from "../../src/log.ts";
 import { startService } from "../../src/service/service.ts";
 
-/** Milliseconds between two looks at the clock; they are part of what a look finds, which is never less. */
+/** Milliseconds between two looks at the clock. Every measured delay includes them, so none is shorter. */
 const RESOLUTION_MS = 10;
 
 export interface LoopDelay {

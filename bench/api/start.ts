@@ -1,9 +1,10 @@
-/** From `npm start` to the first edit that could be done, with the build up to date. */
-import { atMost } from "../goals.ts";
-import { summarize } from "../statistics.ts";
+/** From `npm start` until the service can do an edit, with the build up to date. */
+import { atMost } from "../../tools/goals.ts";
+import { summarize } from "../../tools/statistics.ts";
+import { NPM_START } from "./commands.ts";
 import { withDatabase } from "./databases.ts";
 import type { PartOptions, PartReport } from "./part.ts";
-import { NPM_START, Server } from "./server.ts";
+import { Server } from "../../tools/server.ts";
 
 const ROUNDS = 3;
 

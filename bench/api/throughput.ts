@@ -1,27 +1,28 @@
-/** How many calls a second one process answers, with an engine that takes no time. The load comes from this process. */
+/** How many calls per second one process answers, with an engine that takes no time. The load comes from this process. */
 import { pathToFileURL } from "node:url";
 import { setTimeout as pause } from "node:timers/promises";
-import autocannon, { type Request } from "autocannon";
+import type { Request } from "autocannon";
 import sharp from "sharp";
-import { atLeast, type Goal } from "../goals.ts";
-import { inRepository } from "../paths.ts";
-import { rounded, summarize, type Summary } from "../statistics.ts";
+import { atLeast, type Goal } from "../../tools/goals.ts";
+import { inRepository } from "../../tools/paths.ts";
+import { rounded, summarize, type Summary } from "../../tools/statistics.ts";
+import { serviceProcess } from "./commands.ts";
 import { type DatabaseName, missing, withDatabase } from "./databases.ts";
+import { CONNECTIONS, load } from "./load.ts";
 import type { PartOptions, PartReport } from "./part.ts";
-import { Server, serviceProcess } from "./server.ts";
+import { Server } from "../../tools/server.ts";
 
 const ROUNDS = 3;
 const ROUND_SECONDS = 5;
-export const CONNECTIONS = 32;
-/** Ended jobs whose state is asked for by turns. */
+/** Ended jobs whose state is asked for in turn. */
 const ASKED_JOBS = 50;
-/** Far from what is reached, so that nothing is refused. */
+/** Limits far above what is reached, so that nothing is refused. */
 export const RAISED = {
   RETOUCH_RUN_RATE: "1000000",
   RETOUCH_STATUS_RATE: "1000000",
   RETOUCH_MAX_QUEUED: "1000000",
 };
-const STUB = pathToFileURL(inRepository("test", "support", "stub-engine.mjs"));
+const STUB = pathToFileURL(inRepository("tools", "stub-engine.mjs"));
 
 interface Load {
   /** Answers with 200. */
@@ -36,8 +37,8 @@ export async function measureThroughput(options: PartOptions): Promise<PartRepor
   const embedded = await onDatabase("PGlite", options);
   const valueOf = (load: Load | undefined): number | null => load?.perSecond.median ?? null;
   const goals: Goal[] = [
-    atLeast("submissions a second on PostgreSQL", valueOf(postgres?.submit), 300),
-    atLeast("states a second on PostgreSQL", valueOf(postgres?.status), 1500),
+    atLeast("submissions per second on PostgreSQL", valueOf(postgres?.submit), 300),
+    atLeast("states per second on PostgreSQL", valueOf(postgres?.status), 1500),
   ];
   return {
     measured: { settings, PostgreSQL: postgres ?? { error: missing("PostgreSQL") }, PGlite: embedded },
@@ -56,14 +57,14 @@ async function onDatabase(
     try {
       const body = await submission();
       const ids = await endedJobs(server, body);
-      say(`states a second on ${name}`);
-      const status = await load(
+      say(`states per second on ${name}`);
+      const status = await measureLoad(
         server,
         ids.map((id) => ({ method: "GET", path: `${server.path}/status/${id}`, headers: server.headers })),
         signal,
       );
-      say(`submissions a second on ${name}`);
-      const submit = await load(
+      say(`submissions per second on ${name}`);
+      const submit = await measureLoad(
         server,
         [{ method: "POST", path: `${server.path}/run`, headers: server.headers, body: JSON.stringify(body) }],
         signal,
@@ -75,7 +76,7 @@ async function onDatabase(
   });
 }
 
-/** With a small picture in it, which is stored. */
+/** A request with a small inline image, which the service stores. */
 export async function submission(): Promise<object> {
   const grey = { width: 256, height: 256, channels: 3, background: "#808080" } as const;
   const picture = await sharp({ create: grey }).png().toBuffer();
@@ -91,20 +92,12 @@ export async function endedJobs(server: Server, body: object): Promise<string[]>
   return ids;
 }
 
-async function load(server: Server, requests: Request[], signal: AbortSignal): Promise<Load> {
+async function measureLoad(server: Server, requests: Request[], signal: AbortSignal): Promise<Load> {
   const perSecond: number[] = [];
   let latency = { p50: 0, p99: 0 };
   for (let round = 0; round < ROUNDS; round += 1) {
     signal.throwIfAborted();
-    const result = await autocannon({
-      url: server.address,
-      connections: CONNECTIONS,
-      duration: ROUND_SECONDS,
-      requests,
-    });
-    if (result.non2xx + result.errors > 0) {
-      throw new Error(`${result.non2xx} calls were refused and ${result.errors} failed.`);
-    }
+    const result = await load(server, requests, ROUND_SECONDS);
     perSecond.push(result["2xx"] / result.duration);
     latency = { p50: rounded(result.latency.p50), p99: rounded(result.latency.p99) };
   }

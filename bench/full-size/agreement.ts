@@ -1,10 +1,10 @@
 /** How two velocities differ, and whether one is what a network should give. */
-import { rounded } from "../statistics.ts";
+import { rounded } from "../../tools/statistics.ts";
 
 export interface Agreement {
-  /** The largest difference over the largest number of the reference. */
+  /** The largest absolute difference over the largest absolute number of the reference. */
   maxError: number;
-  /** Of the reference's power over the difference's, in decibels; null where they are equal. */
+  /** The reference's power over the difference's, in decibels; null where they are equal. */
   decibels: number | null;
 }
 
@@ -18,7 +18,7 @@ export function agreementOf(values: Float32Array, reference: Float32Array): Agre
     signal += wanted ** 2;
     noise += error ** 2;
     largest = Math.max(largest, Math.abs(wanted));
-    // A difference that is no number stays.
+    // NaN stays NaN.
     difference = Math.max(difference, Math.abs(error));
   }
   const decibels = noise === 0 ? null : rounded(10 * Math.log10(signal / noise));

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { childEnvironment } from "../../src/process-environment.ts";
 import { LARGE_PAGES } from "../../src/worker/engine-environment.ts";
 
-/** As a service runs its networks. */
+/** The environment in which a service runs its networks. */
 const ENVIRONMENT = childEnvironment(LARGE_PAGES);
 
 /** Characters of standard error that a failure's message repeats. */

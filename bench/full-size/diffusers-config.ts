@@ -1,4 +1,4 @@
-/** What diffusers' `FluxTransformer2DModel` is made with, but for the numbers of its blocks. */
+/** The arguments of diffusers' `FluxTransformer2DModel`, except for the numbers of its blocks. */
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 
 export const diffusersConfig = (config: FluxConfig): object => ({

@@ -12,7 +12,7 @@ const ALIGNMENT = 32;
 const GGML_BLOCK = 32;
 const TYPE_F32 = 0;
 const TYPE_OF_BITS = { 8: 8, 4: 2 } as const; // Q8_0, Q4_0
-/** Value type of a text in the metadata. */
+/** Value type of a string in the metadata. */
 const STRING = 8;
 /** Rows that are in memory at once. */
 const ROWS = 512;
@@ -24,7 +24,7 @@ export async function writeGguf(
 ): Promise<void> {
   let offset = 0;
   const tensors = layout.map((entry) => {
-    // What one tensor holds is in one format.
+    // Each tensor has one format.
     const bits = weights.get(entry.parts[0]!.key)!.blocks?.bits;
     const byteLength = bytesOf(entry.shape, bits);
     const start = offset;
@@ -42,7 +42,7 @@ export async function writeGguf(
     ...tensors.flatMap(({ entry: { key, shape }, start, type }) => [
       text(key),
       uint32(shape.length),
-      // The first dimension is the one whose neighbours are neighbours in memory.
+      // The first dimension is the contiguous one.
       ...shape.toReversed().map(uint64),
       uint32(type),
       uint64(start),

@@ -1,11 +1,11 @@
-/** The command line of the full-size proof. */
+/** The command line of the full-size benchmark. */
 import { parseArgs } from "node:util";
 import { tmpdir } from "node:os";
 import { PUBLISHED_CONFIGS } from "../../src/pipelines/flux1-kontext/published.ts";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 import type { T5Sizes } from "../../src/models/text-encoders/t5.ts";
 import type { BlockFormat } from "../../src/weights/quantized.ts";
-import { defaultThreads } from "../machine.ts";
+import { defaultThreads } from "../../tools/machine.ts";
 import type { StepSize } from "./step-inputs.ts";
 
 /** The formats of the blocks' matrices, as `retouch quantize` writes them. */
@@ -27,7 +27,7 @@ export interface Options {
   /** Timed evaluations of the network with one block of each kind, on every side. */
   runs: number;
   withStableDiffusionCpp: boolean;
-  /** Prints a table in place of JSON. */
+  /** Prints a table instead of JSON. */
   isTable: boolean;
 }
 
@@ -52,7 +52,7 @@ export const { flux: PUBLISHED } = PUBLISHED_CONFIGS;
 /** 512*512: 1024 tokens each of target and reference. */
 const PUBLISHED_STEP: StepSize = { latentSide: 64, textTokens: 512 };
 
-/** stable-diffusion.cpp reads no more than this off a file; heads and pooled text have the published sizes. */
+/** stable-diffusion.cpp reads only these sizes from a file; heads and pooled text have the published sizes. */
 const SMALL: FluxConfig = {
   ...PUBLISHED,
   numDoubleBlocks: 2,

@@ -1,11 +1,11 @@
-/** What this process takes of the machine's memory, as far as the system tells. */
+/** How much memory this process uses, as far as the system reports it. */
 import { readFileSync } from "node:fs";
 import { statusBytes } from "../memory.ts";
 
 export interface ProcessMemory {
-  /** High-water mark of the process; null where the system does not tell. */
+  /** High-water mark of the process; null where the system does not report it. */
   peakBytes: number | null;
-  /** What is the process's own, and pages of mapped files; null where the system does not tell. */
+  /** The process's own memory, and pages of mapped files; null where the system does not report them. */
   privateBytes: number | null;
   mappedBytes: number | null;
 }

@@ -6,7 +6,7 @@ import * as ops from "../../src/onnx/ops.ts";
 import { Session } from "../../src/runtime/session.ts";
 import { readConverted } from "../../src/weights/converted.ts";
 import type { SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
-import { rounded } from "../statistics.ts";
+import { rounded } from "../../tools/statistics.ts";
 import type { Kind } from "./options.ts";
 import { writeConverted } from "./weight-file.ts";
 
@@ -19,11 +19,11 @@ export interface PeakOrder {
 }
 
 const REPETITIONS = 3;
-/** Products in one run, so that handing numbers in and out does not count: the square ones of the first block. */
+/** Products in one run, so that copying inputs and outputs does not count: the square ones of the first block. */
 const BLOCK = "transformer_blocks.0.attn";
 const CHAIN = ["to_q", "to_k", "to_v", "to_out.0"];
 
-/** Billions of operations a second of `rows` rows with a square matrix, the best of all repetitions. */
+/** Billions of operations per second for `rows` rows times a square matrix, the best of all repetitions. */
 export async function measureQuantizedPeak(
   source: WeightSource,
   { kind, width, rows, threads, folder }: PeakOrder,

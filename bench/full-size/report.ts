@@ -1,11 +1,11 @@
-/** What the full-size proof reports, and what it should reach. */
-import { atLeast, atMost, type Goal } from "../goals.ts";
+/** What the full-size benchmark reports, and what it should reach. */
+import { atLeast, atMost, type Goal } from "../../tools/goals.ts";
 import type { Agreement, Spread } from "./agreement.ts";
 import type { Kind } from "./options.ts";
 import type { StepAnswer } from "./step-process.ts";
 import type { TextAnswer } from "./text-process.ts";
 
-/** A time, and the operations a second that it means; both of the fastest run. */
+/** A time, and the operations per second that follow from it; both of the fastest run. */
 export interface Speed {
   seconds: number;
   gflops: number;
@@ -13,7 +13,7 @@ export interface Speed {
 
 /** One step of the whole network. */
 export interface StepReport extends Omit<StepAnswer, "seconds">, Speed {
-  /** Of the machine's best product with such a matrix, at the network's width. */
+  /** Share of the machine's best product with such a matrix, at the network's width. */
   peakShare: number;
   velocity: Spread;
 }
@@ -59,7 +59,7 @@ export function goalsOf(kind: Kind, { text, step, blocks }: KindReport): Goal[] 
   for (const [name, { float32, quantized }] of Object.entries(blocks)) {
     goals.push(atMost(`first ${name} block in float32: largest error`, float32.maxError, 1e-3));
     if (kind !== "int8") continue;
-    // Equal velocities have no such number.
+    // Equal velocities have no decibels.
     goals.push(atLeast(`int8: first ${name} block, decibels`, quantized.decibels ?? Infinity, 30));
   }
   return goals;

@@ -1,18 +1,18 @@
 /**
- * stable-diffusion.cpp, in the sources that the Python package brings: fetched and built on first use, into `.cache`.
+ * stable-diffusion.cpp from the sources in its Python package, fetched and built on first use into `.cache`.
  * Needs pip, cmake and a C++ compiler. Its own library is built with its own settings (Release, for this processor);
  * `flux_step.cpp` is linked to it.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import path from "node:path";
-import { inRepository } from "../paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 
-/** The version that is compared with. */
+/** The version to compare with. */
 export const PACKAGE = "stable_diffusion_cpp_python";
 export const PACKAGE_VERSION = "0.4.7";
 
-/** Part of the layout of its structures, and so to be set as its own build sets it. */
+/** It changes the layout of its structures, so it must be set as its own build sets it. */
 const NAME_LENGTH = "-DGGML_MAX_NAME=128";
 
 /** Builds what is not built yet. @returns the program `flux_step` */

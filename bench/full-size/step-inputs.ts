@@ -1,4 +1,4 @@
-/** What one denoising step is given: seeded noise where an edit has latents and the outputs of the text encoders. */
+/** The inputs of one denoising step: seeded noise instead of an edit's latents and the outputs of the text encoders. */
 import { readFile, writeFile } from "node:fs/promises";
 import { randomNormal } from "../../src/sampling/random.ts";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
@@ -11,7 +11,7 @@ export interface StepSize {
 }
 
 export interface StepInputs {
-  /** [C, h, w], as the autoencoder gives them. */
+  /** [C, h, w], as the autoencoder returns them. */
   latents: Float32Array;
   referenceLatents: Float32Array;
   /** [tokens, promptSize] */
@@ -33,7 +33,7 @@ function lengthsOf(config: FluxConfig, { latentSide, textTokens }: StepSize): nu
   return [latents, latents, textTokens * config.promptSize, config.pooledSize];
 }
 
-/** Writes them as float32 numbers, in the order of `StepInputs`: what every side of the benchmark reads. */
+/** Writes the inputs as float32 numbers in the order of `StepInputs`, for every side of the benchmark. */
 export async function writeStepInputs(
   file: string,
   config: FluxConfig,

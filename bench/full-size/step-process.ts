@@ -24,21 +24,21 @@ import { readStepInputs, type StepSize } from "./step-inputs.ts";
 
 export interface StepOrder extends StepSize, RuntimeOptions {
   weights: string;
-  /** Whether the file is a converted one and not of floats. */
+  /** Whether the file is a converted one; otherwise its weights are floats. */
   isConverted: boolean;
-  /** Of the network that is evaluated, which may have fewer blocks than the file. */
+  /** The network that is evaluated; it may have fewer blocks than the file. */
   config: FluxConfig;
   inputs: string;
-  /** Gets the velocity, [C, h, w]. */
+  /** Where the velocity is written, [C, h, w]. */
   output: string;
   runs: number;
 }
 
-/** Memory is that after the last run. */
+/** Memory as of the end of the last run. */
 export interface StepAnswer extends ProcessMemory {
   modulation: { loadSeconds: number; seconds: number };
   loadSeconds: number;
-  /** One a run of the transformer. */
+  /** One per run of the transformer. */
   seconds: number[];
 }
 

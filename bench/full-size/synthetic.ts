@@ -1,13 +1,13 @@
 /**
  * A network of random weights in the shapes of a configuration, drawn straight in the runtime's blocks, so that no
- * float32 copy of it ever exists. A row's numbers follow from seed, key and row alone: whoever reads some rows of a
- * tensor, in any order and as blocks or as float32, reads the same numbers.
+ * float32 copy of it ever exists. A row's numbers follow from seed, key and row alone: reading some rows of a tensor, in
+ * any order and as blocks or as float32, always gives the same numbers.
  *
- * How large they are (the published tensors cannot be had here, so these are the scales at which such a network works):
+ * How large they are (the published tensors are not available here, so these are scales at which such a network works):
  * matrices have a standard deviation of 0.02 at width 3072, which makes a linear layer's output about as large as its
  * input; narrower networks have more, for the same reason. Noise level, guidance and text then make shift, scale and
  * gate vectors of about 0.2, so that 57 blocks neither explode nor vanish. T5's have the inverse root of their width, for
- * the same reason. Biases have 0.02, the scales of norms lie around 1.
+ * the same reason. Biases have 0.02; the scales of norms are around 1.
  *
  * Every block's scale is exact in float16 and every number exact in float32. So GGUF, whose scales are float16, and
  * PyTorch, which gets float32, have the same weights to the last bit.
@@ -24,21 +24,21 @@ import { type BlockFormat, blocksPerRow, bytesPerBlock } from "../../src/weights
 import type { LayoutEntry } from "../../src/weights/tensor-file.ts";
 import type { SourceBlocks, SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
 
-/** Of a matrix, in a network as wide as the published one. */
+/** Standard deviation of a matrix in a network as wide as the published one. */
 const PUBLISHED_DEVIATION = 0.02;
 const PUBLISHED_WIDTH = 3072;
 
-/** What the numbers of a float32 matrix are drawn as. */
+/** The format in which the numbers of a float32 matrix are drawn. */
 const EIGHT_BITS = { bits: 8, blockSize: 128 } as const;
 
-/** How often a scale of its list is drawn is even: 16 of them, from 0.8 to 1.2 of the mean. */
+/** The scales of blocks, equally likely: 16 of them, from 0.8 to 1.2 of the mean. */
 const NUM_SCALES = 16;
 const SCALE_SPREAD = 0.2;
 
-/** Of the unsigned numbers that blocks hold: as large as leaves hardly one in 400 at the ends of the range. */
+/** Standard deviation of the unsigned numbers in blocks: so large that hardly one in 400 is at the ends of the range. */
 const DEVIATION_OF_BITS = { 8: 41, 4: 2.5 } as const;
 
-/** What the whole numbers of vectors, of 8 bits, are multiplied by: exact in float16 and bfloat16. */
+/** The scale of the 8-bit numbers of vectors: exact in float16 and bfloat16. */
 const BIAS_STEP = 2 ** -11;
 const NORM_STEP = 2 ** -7;
 
@@ -190,7 +190,7 @@ function nextBits(state: number): number {
   return bits;
 }
 
-/** A state that is never 0, from which the generator would not move. */
+/** A state that is never 0, because the generator would stay there. */
 function rowState(keyBits: number, row: number): number {
   let bits = Math.imul(keyBits ^ Math.imul(row + 1, 0x9e3779b1), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 15), 0xc2b2ae35);
@@ -200,7 +200,7 @@ function rowState(keyBits: number, row: number): number {
 const bitsOfKey = (key: string, seed: number): number =>
   createHash("sha256").update(`${seed} ${key}`).digest().readInt32LE();
 
-/** What each of 65,536 equally likely draws stands for: a number of 8 bits, or two of 4, normally distributed. */
+/** What each of 65,536 equally likely draws stands for: one 8-bit number, or two 4-bit numbers, normally distributed. */
 function bytesOfNormals(bits: 4 | 8): Uint8Array {
   if (bits === 8) return quantilesOf(2 ** 16, 8);
   const nibbles = quantilesOf(2 ** 8, 4);
@@ -222,7 +222,7 @@ function quantilesOf(count: number, bits: 4 | 8): Uint8Array {
   return quantiles;
 }
 
-/** The number below which a standard normal one lies with this probability, by bisection of its distribution. */
+/** The quantile of the standard normal distribution for this probability, by bisection. */
 function normalQuantile(probability: number): number {
   let [low, high] = [-6, 6];
   for (let round = 0; round < 30; round += 1) {

@@ -17,14 +17,14 @@ export interface TextOrder extends RuntimeOptions {
   length: number;
 }
 
-/** Memory is that after the run. */
+/** Memory as of the end of the run. */
 export interface TextAnswer extends ProcessMemory {
   loadSeconds: number;
   seconds: number;
   promptEmbeds: Spread;
 }
 
-/** As T5 v1.1 has them. */
+/** The values of T5 v1.1. */
 const EPSILON = 1e-6;
 const ACTIVATION = (x: Parameters<typeof ops.gelu>[0]): ReturnType<typeof ops.gelu> =>
   ops.gelu(x, { approximate: true });

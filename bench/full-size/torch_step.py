@@ -4,7 +4,7 @@ Usage: python bench/full-size/torch_step.py JSON, with
   {"weights": float32 .safetensors of a network with one double and one single block, "inputs": float32 numbers as
    `step-inputs.ts` writes them, "config": diffusers' own names, "latentSide", "textTokens", "threads", "runs",
    "outputs": {"double", "single", "both": files for the velocities [C, h, w]}, "timed": ["float32", "bfloat16"]}
-Prints one JSON line: {"seconds": {dtype: [one a run]}, "peakRssBytes"}; the network with both blocks is timed.
+Prints one JSON line: {"seconds": {dtype: [one per run]}, "peakRssBytes"}; the network with both blocks is timed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NETWORKS = {"double": (1, 0), "single": (0, 1), "both": (1, 1)}
 
 
 def read_inputs(order: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """The arguments of the network's forward, picture tokens and positions as the pipeline has them."""
+    """The arguments of the network's forward, with image tokens and positions as the pipeline makes them."""
     config, side = order["config"], order["latentSide"]
     channels, text = config["in_channels"] // 4, order["textTokens"]
     numbers = torch.from_numpy(np.fromfile(order["inputs"], dtype=np.float32))

@@ -1,4 +1,4 @@
-/** Writes `.safetensors` files of a source's weights, some rows at a time, so that memory does not grow with them. */
+/** Writes a source's weights to `.safetensors` files, some rows at a time, so that memory does not grow with them. */
 import { open } from "node:fs/promises";
 import { quantize } from "../../src/quantize/quantize.ts";
 import { elements } from "../../src/weights/tensor-file.ts";
@@ -9,9 +9,9 @@ import type { Kind } from "./options.ts";
 const ROWS = 512;
 const FLOAT_BYTES = 4;
 
-/** As `retouch quantize` writes them; what the source has in blocks is taken as it is. */
+/** Writes the weights as `retouch quantize` does; blocks of the source are copied as they are. */
 export async function writeConverted(file: string, source: WeightSource, kind: Kind): Promise<void> {
-  // A program of one file has no second one for threads.
+  // A bundled program has no second file to run threads from.
   await quantize(source, kind, file, { hash: source.name, threads: 1 });
 }
 
@@ -35,7 +35,7 @@ export async function writeFloats(file: string, weights: readonly SourceWeight[]
         await output.write(await rows(from, Math.min(shape[0]!, from + ROWS)));
       }
     }
-    // Or the disk is still busy with it while the file is read.
+    // Otherwise the disk would still be writing while the file is read.
     await output.sync();
   } finally {
     await output.close();

@@ -1,16 +1,16 @@
-/** The memory of the first NVIDIA GPU while something runs on it, by the driver's own tool. */
+/** The memory in use on the first NVIDIA GPU while something runs there, by the driver's own tool. */
 import { spawn } from "node:child_process";
 
 const INTERVAL_MS = 100;
 
 export interface MemoryWatch {
-  /** The most bytes that were taken so far; null where nothing was told. */
+  /** The most bytes in use so far; null where the tool has reported nothing. */
   readonly largest: number | null;
-  /** Ends it. @returns the most bytes that were taken, by all processes; null where there is no such tool */
+  /** Ends the watch. @returns the most bytes in use, by all processes; null where there is no such tool */
   end(): Promise<number | null>;
 }
 
-/** @param command the tool; tests have another */
+/** @param command the tool; tests use another one */
 export function watchGpuMemory(command = "nvidia-smi"): MemoryWatch {
   const args = ["--id=0", "--query-gpu=memory.used", "--format=csv,noheader,nounits", `-lms=${INTERVAL_MS}`];
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "ignore"] });

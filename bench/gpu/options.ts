@@ -1,11 +1,11 @@
-/** The command line of the GPU's benchmark, as the machine with the GPU reads it. */
+/** The command line of the GPU benchmark's stages. */
 import { parseArgs } from "node:util";
 import { PUBLISHED_CONFIGS } from "../../src/pipelines/flux1-kontext/published.ts";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 import type { RuntimeOptions } from "../../src/runtime/session.ts";
 import type { StepSize } from "../full-size/step-inputs.ts";
 
-/** In this order: each may need what those before it left in the folder. */
+/** In order: each may need what earlier ones left in the folder. */
 export const STAGES = ["parity", "weights", "pytorch", "step", "report"] as const;
 export type Stage = (typeof STAGES)[number];
 
@@ -28,9 +28,11 @@ export interface Options {
   folder: string;
   repository: string;
   checkpoint: string;
-  /** The picture that is edited with it. */
+  /** The image that is edited with the checkpoint. */
   picture: string;
   python: string;
+  /** The program that evaluates a step in a process of its own: `full-size/step-process.ts`, compiled. */
+  stepProcess: string;
 }
 
 /** 1024*1024, the documented request: 4096 tokens each of target and reference. */
@@ -62,6 +64,7 @@ export function parseOptions(args: readonly string[]): Options {
       checkpoint: { type: "string" },
       picture: { type: "string" },
       python: { type: "string" },
+      "step-process": { type: "string" },
     },
   });
   const { device, small: isSmall } = values;
@@ -69,7 +72,9 @@ export function parseOptions(args: readonly string[]): Options {
     throw new Error(`--device must be cpu or cuda, not ${device}.`);
   }
   if (device === "cpu" && !isSmall) throw new Error("The published sizes are for a GPU: add --small.");
-  const required = (name: "folder" | "repository" | "checkpoint" | "picture" | "python"): string => {
+  const required = (
+    name: "folder" | "repository" | "checkpoint" | "picture" | "python" | "step-process",
+  ): string => {
     if (values[name] === undefined) throw new Error(`--${name} is missing.`);
     return values[name];
   };
@@ -88,6 +93,7 @@ export function parseOptions(args: readonly string[]): Options {
     checkpoint: required("checkpoint"),
     picture: required("picture"),
     python: required("python"),
+    stepProcess: required("step-process"),
   };
 }
 

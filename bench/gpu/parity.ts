@@ -13,16 +13,16 @@ import type { RuntimeOptions } from "../../src/runtime/session.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { type Agreement, agreementOf } from "../full-size/agreement.ts";
 import { psnrOf } from "../pictures.ts";
-import { rounded } from "../statistics.ts";
+import { rounded } from "../../tools/statistics.ts";
 import type { ComputeType, Options } from "./options.ts";
 
 export interface ParitySide {
   computeType: ComputeType;
-  /** Of the first velocity, beside the processor's. */
+  /** Agreement of the first velocity with the processor's. */
   velocity: Agreement;
-  /** The largest difference of a number of it. */
+  /** The largest absolute difference between the two. */
   largestDifference: number;
-  /** Between the two pictures, in decibels; Infinity where they are equal, which is null in JSON. */
+  /** Between the two images, in decibels; Infinity where they are equal, which is null in JSON. */
   psnr: number;
   seconds: { load: number; edit: number };
 }
@@ -38,7 +38,7 @@ interface Found {
   seconds: ParitySide["seconds"];
 }
 
-/** Compares, and writes each side's picture to `pictures`. */
+/** Compares the device with the processor, and writes each side's image. */
 export async function measureParity(
   options: Options,
   write: (name: string, bytes: Uint8Array) => Promise<void>,
@@ -68,7 +68,7 @@ async function findOn(runtime: RuntimeOptions, { checkpoint, picture, isSmall }:
   const loaded = performance.now();
   try {
     const source = await decodePicture(await readFile(picture));
-    // The size that the network draws, so that nothing is enlarged.
+    // The network's native size, so that nothing is enlarged.
     const side = networks.autoencoder.sampleSize;
     const request = resolveRequest({
       image: new Uint8Array(),
@@ -88,7 +88,7 @@ async function findOn(runtime: RuntimeOptions, { checkpoint, picture, isSmall }:
   }
 }
 
-/** Of noise at the native size, the reference being noise as well. */
+/** The velocity for noise at the native size; the reference is noise as well. */
 async function firstVelocity(networks: Networks): Promise<Float32Array> {
   const { sampleSize } = networks.autoencoder;
   const grid = networks.latentSize({ width: sampleSize, height: sampleSize });

@@ -1,24 +1,24 @@
 /** What the stages found, in one document. */
-import { rounded, summarize, type Summary } from "../statistics.ts";
+import { rounded, summarize, type Summary } from "../../tools/statistics.ts";
 import type { Agreement } from "../full-size/agreement.ts";
 import type { ParitySide } from "./parity.ts";
 
-/** What one way to compute a step gave; the first run is not in `seconds`. */
+/** The times of one way to compute a step; `seconds` leaves the first run out. */
 export interface Timed {
   name: string;
   seconds: readonly number[];
   loadSeconds?: number | undefined;
-  /** The most memory of the GPU that was taken meanwhile; null where it is not known. */
+  /** The most GPU memory in use meanwhile; null where it is not known. */
   gpuBytes: number | null;
-  /** Beside PyTorch in float32. */
+  /** Agreement with PyTorch in float32. */
   agreement: Agreement | null;
 }
 export type Side = Timed | { name: string; error: string };
 
-/** What a stage leaves in the folder of results. */
+/** What the stages left in the folder of results. */
 export interface Found {
   gpu: string | null;
-  /** TFLOP/s of the fastest square product in bfloat16 by PyTorch. */
+  /** TFLOP/s of PyTorch's fastest square product in bfloat16. */
   peakTflops: number;
   peakSide: number;
   flopsPerStep: number;
@@ -34,13 +34,13 @@ export interface Report {
     | { name: string; error: string }
     | (Omit<Timed, "seconds"> & {
         secondsPerStep: Summary;
-        /** The documented request's 28 steps, from the median. */
+        /** The documented request's 28 steps, at the median. */
         secondsPerEdit: number;
         tflops: number;
         peakShare: number;
       })
   )[];
-  /** Retouch's fastest beside PyTorch in bfloat16: how many times as fast; null where either has no time. */
+  /** How many times as fast Retouch's fastest type is as PyTorch in bfloat16; null where either has no time. */
   speedup: number | null;
 }
 

@@ -1,10 +1,9 @@
 /**
- * The stages of the GPU's benchmark, on the machine with the GPU. Each leaves its results in the folder, so that a call
- * of ten minutes can hold some of them and the next call the others. Prints what the last stage found as JSON.
+ * The stages of the GPU benchmark, on the machine with the GPU. Each leaves its results in the folder, so that one command
+ * can run some of them and the next the others. Prints what the last stage found as JSON.
  */
 import { mkdir, readFile, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { messageOf } from "../../src/errors.ts";
 import { flopsPerStep } from "../../src/pipelines/flux1-kontext/components.ts";
 import { agreementOf } from "../full-size/agreement.ts";
@@ -19,12 +18,12 @@ import { type Found, reportOf, type Side } from "./report.ts";
 
 const SEED = 1;
 /**
- * diffusers multiplies them by 1000 in the type that it computes in. These bfloat16 holds exactly even then; at others
+ * diffusers multiplies them by 1000 in the type that it computes in. bfloat16 holds these exactly even then; with others
  * its embeddings would be those of another noise level, to which random weights are not robust.
  */
 const EXACT = { sigma: 0.5, guidance: 2 };
-/** Room for the weights, and as much again for what a process makes of them in memory. */
 const SHARED_MEMORY = "/dev/shm";
+/** Bytes per weight: two for the file, and as much again for a process's copy in memory. */
 const ROOM = 4;
 
 interface TorchAnswer {
@@ -61,12 +60,12 @@ async function drawWeights(): Promise<object> {
   return { output, ...(await runPython<object>("weights.py", order)) };
 }
 
-/** In memory where there is room, since a borrowed disk may be slow. */
+/** The file is in memory where there is room, since a borrowed disk may be slow. */
 async function weightsFile(): Promise<string> {
   const known = await stored<{ output: string }>("weights");
   if (known) return known.output;
   const { bavail, bsize } = await statfs(SHARED_MEMORY).catch(() => ({ bavail: 0, bsize: 0 }));
-  // Twelve thousand million weights of two bytes, or next to none.
+  // 12 billion weights of two bytes, or next to none.
   const wanted = options.isSmall ? Infinity : ROOM * 12e9;
   const at = bavail * bsize > wanted ? path.join(SHARED_MEMORY, "retouch-gpu") : folder;
   await mkdir(at, { recursive: true });
@@ -110,10 +109,13 @@ async function runSteps(): Promise<object> {
       device,
       computeType,
     };
-    const script = fileURLToPath(new URL("step-process.mjs", import.meta.url));
     const watch = watchGpuMemory();
     try {
-      const answer = await runForJson<StepAnswer>(process.execPath, [script, JSON.stringify(order)], signal);
+      const answer = await runForJson<StepAnswer>(
+        process.execPath,
+        [options.stepProcess, JSON.stringify(order)],
+        signal,
+      );
       sides[computeType] = { ...answer, gpuBytes: await watch.end() };
     } catch (error) {
       await watch.end();
@@ -124,7 +126,7 @@ async function runSteps(): Promise<object> {
   return sides;
 }
 
-/** What PyTorch and Retouch left, side by side. */
+/** What the stages pytorch and step left, side by side. */
 async function collected(): Promise<Found> {
   const torch = await stored<TorchAnswer>("pytorch");
   const steps =
@@ -191,7 +193,7 @@ function readOptions(): Options {
   }
 }
 
-/** Ends with a sentence. */
+/** Ends the process with a sentence. */
 function fail(error: unknown): never {
   process.stderr.write(`bench: ${messageOf(error)}\n`);
   process.exit(1);

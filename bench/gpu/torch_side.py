@@ -4,7 +4,7 @@ Usage: python bench/gpu/torch_side.py JSON, with
   {"weights": .safetensors in bfloat16, "inputs", "config", "latentSide", "textTokens" as of
    `bench/full-size/torch_step.py`, "device", "runs", "peakSide": side of the product that is the peak,
    "outputs": {dtype: file for the velocity [C, h, w]}, "timed": dtypes that are run more than once}
-Prints one JSON line: {"gpu", "peakTflops", "types": {dtype: {"seconds": [one a run], "peakBytes"} or {"error"}}}.
+Prints one JSON line: {"gpu", "peakTflops", "types": {dtype: {"seconds": [one per run], "peakBytes"} or {"error"}}}.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def run(order: dict[str, Any], name: str, output: str) -> dict[str, Any]:
     device, dtype = order["device"], getattr(torch, name)
     with torch.device("meta"):
         network = FluxTransformer2DModel(**order["config"])
-    # One by one: both copies of all of them would not fit.
+    # One by one, because two copies of all of them would not fit.
     with safe_open(order["weights"], "pt", device=device) as file:
         weights = {key: file.get_tensor(key).to(dtype) for key in file.keys()}  # noqa: SIM118
     network.load_state_dict(weights, assign=True)
@@ -71,7 +71,7 @@ def run(order: dict[str, Any], name: str, output: str) -> dict[str, Any]:
 
 
 def evaluate_there(network: FluxTransformer2DModel, inputs: dict[str, torch.Tensor], side: int) -> Any:
-    """As `evaluate`, whose last step takes numbers that are on the processor."""
+    """Evaluates as `evaluate` does, whose last step takes numbers that are on the processor."""
 
     class Fetched:
         def __call__(self, **given: Any) -> tuple[torch.Tensor]:

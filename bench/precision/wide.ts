@@ -1,4 +1,4 @@
-/** A checkpoint like the one that ships, but with a wide transformer of random numbers: broad layers, nothing learnt. */
+/** A checkpoint like the shipped one, but with a wide transformer of random numbers: broad layers, nothing learnt. */
 import { cp, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { randomNormal } from "../../src/sampling/random.ts";
@@ -7,16 +7,16 @@ import { originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
 import { Config } from "../../src/weights/config.ts";
 import { quantize } from "../../src/quantize/quantize.ts";
 import type { SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
-import { inRepository } from "../paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 
 const SHIPPED = inRepository("checkpoints", "tiny");
-/** Norms scale by about 1; what steers the blocks is small, as in a trained network, or they would drown each other. */
+/** Norms scale by about 1; modulation is small, as in a trained network, or the blocks would drown each other. */
 const NORM = /(?:^|\.)norm_(?:added_)?[qk]\.weight$/;
 const MODULATION = /(?:^|\.)norm\w*\.linear\.weight$/;
 const MODULATION_GAIN = 0.5;
 const BIAS_DEVIATION = 0.02;
 
-/** Writes the checkpoint into `folder`, its transformer `numHeads` heads of 64 wide. */
+/** Writes the checkpoint into `folder`; its transformer is `numHeads` heads of 64 wide. */
 export async function writeWideCheckpoint(folder: string, numHeads: number, seed: number): Promise<void> {
   await cp(SHIPPED, folder, { recursive: true, filter: (name) => !/\.(?:png|jpg|md)$/.test(name) });
   const place = path.join(folder, "transformer");
@@ -33,7 +33,7 @@ export async function writeWideCheckpoint(folder: string, numHeads: number, seed
   };
   const file = path.join(place, "diffusion_pytorch_model.safetensors");
   await rm(file);
-  // A file of 16 bits is an ordinary one under the network's own keys.
+  // A 16-bit file is an ordinary one under the network's own keys.
   await quantize(source, "bf16", file, { hash: "0".repeat(64) });
 }
 

@@ -1,9 +1,9 @@
 /** The other side: diffusers' own pipeline in a Python process. */
 import { execFileSync } from "node:child_process";
-import { inRepository } from "../paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 import type { SideCommand, SideSettings } from "./side.ts";
 
-/** How diffusers is run; eager float32 is what the goal speaks of, since Retouch computes in float32. */
+/** How diffusers is run. The goals are for eager float32, since Retouch computes in float32. */
 export const VARIANTS = {
   fp32: { description: "eager, float32", args: ["--dtype", "float32"] },
   bf16: { description: "eager, bfloat16", args: ["--dtype", "bfloat16"] },
@@ -12,24 +12,13 @@ export const VARIANTS = {
 
 export type Variant = keyof typeof VARIANTS;
 
-/** Versions of what the other side is made of. */
+/** The versions of the other side's packages. */
 export function pythonVersions(python: string): Record<string, string> {
   const program =
     "import json, platform; from importlib.metadata import version; " +
     "names = ['torch', 'diffusers', 'transformers']; " +
     "print(json.dumps({'python': platform.python_version(), **{name: version(name) for name in names}}))";
   return JSON.parse(execFileSync(python, ["-c", program], { encoding: "utf8" })) as Record<string, string>;
-}
-
-/** The interpreter of the repository's virtual environment, which is made if it is missing. */
-export function findPython(): string {
-  const script = inRepository("scripts", "python.mjs");
-  const args = [script, "-c", "import sys; print(sys.executable)"];
-  const printed = execFileSync(process.execPath, args, {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  return printed.trim().split("\n").at(-1)!;
 }
 
 export function diffusersSide(

@@ -9,7 +9,7 @@ import type { EditOrder } from "./side.ts";
 const [checkpoint, threads, order] = process.argv.slice(2);
 const { image, prompt, width, height, steps, guidance, seed } = JSON.parse(order!) as EditOrder;
 
-// The other side checks no result.
+// The other side has no safety checker.
 const engine = await createEngine({ checkpoint, threads: Number(threads), safety: { isOn: false } });
 const request = {
   image: await readFile(image),

@@ -11,7 +11,7 @@ import type { EditOrder, EditTimes } from "./side.ts";
 const [checkpoint, threads] = process.argv.slice(2);
 
 const started = performance.now();
-// The other side checks no result.
+// The other side has no safety checker.
 const engine = await createEngine({ checkpoint, threads: Number(threads), safety: { isOn: false } });
 answer({ ready: true, loadSeconds: secondsSince(started) });
 

@@ -1,6 +1,6 @@
 /** This side: the library in a Node process. */
-import { compile } from "../../scripts/run-ts.mjs";
-import { inRepository } from "../paths.ts";
+import { compile } from "../../tools/compile.mjs";
+import { inRepository } from "../../tools/paths.ts";
 import type { SideCommand, SideSettings } from "./side.ts";
 
 /** Edits with a warm engine. */
@@ -11,7 +11,7 @@ export const retouchSide = (settings: SideSettings): Promise<SideCommand> =>
 export const firstStepSide = (settings: SideSettings): Promise<SideCommand> =>
   nodeCommand("Retouch's first step", "first-step-process.ts", settings);
 
-/** Bundled before anything is measured, so that the process starts as a user's program does. */
+/** It is bundled before anything is measured, so that the process starts as a user's program does. */
 async function nodeCommand(
   name: string,
   file: string,

@@ -8,7 +8,7 @@ import { createInterface, type Interface } from "node:readline";
 
 /** How to start a side. */
 export interface SideCommand {
-  /** What messages call it. */
+  /** The name in messages. */
   name: string;
   command: string;
   args: readonly string[];
@@ -19,7 +19,7 @@ export interface SideSettings {
   threads: number;
 }
 
-/** What an edit is asked with. Pictures are paths of files. */
+/** An edit's parameters. Images are file paths. */
 export interface EditOrder {
   image: string;
   prompt: string;
@@ -32,7 +32,7 @@ export interface EditOrder {
 }
 
 export interface EditTimes {
-  /** From the decoded picture, or the encoded one for Retouch, to the written file. */
+  /** From the decoded image, or the encoded one for Retouch, to the written file. */
   seconds: number;
   /** From the start of the first step to the end of the last. */
   denoiseSeconds: number;
@@ -43,15 +43,15 @@ interface ReadyAnswer {
   loadSeconds: number;
 }
 
-/** Lines of standard error that a failure's message repeats. */
+/** Characters of standard error that a failure's message repeats. */
 const KEPT_ERROR_CHARACTERS = 4000;
 const CLOSE_TIMEOUT_MS = 20_000;
 
 export class Side {
   readonly name: string;
-  /** From the start of the process until it could take an edit. */
+  /** From the start of the process until it can take an edit. */
   startSeconds = 0;
-  /** The part of it that was spent on the checkpoint. */
+  /** The part of that spent on the checkpoint. */
   loadSeconds = 0;
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -66,7 +66,7 @@ export class Side {
     this.#process.stderr!.on("data", (chunk: Buffer) => {
       this.#errors = (this.#errors + chunk.toString()).slice(-KEPT_ERROR_CHARACTERS);
     });
-    // A process that ended shows in the answer that does not come.
+    // If the process has ended, the missing answer shows it.
     this.#process.stdin!.on("error", () => {});
   }
 

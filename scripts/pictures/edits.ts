@@ -1,10 +1,10 @@
-/** The pictures that one edit or several make, each as the text beside it says. */
+/** The images that one edit or several make, each as the text beside it says. */
 import { readFile, writeFile } from "node:fs/promises";
 import sharp from "sharp";
-import { inRepository } from "../../bench/paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 import type { EditRequest, Engine } from "../../src/index.ts";
 
-/** Of `npm run edit`. */
+/** The instruction of `npm run edit`. */
 const BLUEBIRD = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space";
 export const README_SEED = 8;
 const README_SIZE = { width: 1024, height: 1024 };
@@ -19,12 +19,12 @@ const PHOTOGRAPH_GAP = 8;
 
 const example = (name: string) => readFile(inRepository("examples", `${name}.png`));
 
-/** An edit's picture as PNG. */
+/** An edit's result as PNG. */
 async function edit(engine: Engine, request: EditRequest): Promise<Uint8Array> {
   return (await engine.edit(request)).image;
 }
 
-/** The bluebird of `npm run edit`, and the teapot drawn throughout and with the rest of it kept. */
+/** The bluebird of `npm run edit`, and the teapot, once all drawn and once with the unchanged rest kept. */
 export async function drawReadmeEdits(engine: Engine): Promise<string[]> {
   const bluebird = inRepository("docs", "images", "bluebird-in-space.png");
   await writeFile(
@@ -74,7 +74,7 @@ export async function drawSeeds(engine: Engine): Promise<string[]> {
   return [file];
 }
 
-/** A photograph that the checkpoint fails on, beside what it makes of it. */
+/** A photograph on which the checkpoint fails, beside the result. */
 export async function drawPhotograph(engine: Engine): Promise<string[]> {
   const image = await readFile(inRepository("training", "photographs", "cat.jpg"));
   const { width, height } = PHOTOGRAPH_SIZE;

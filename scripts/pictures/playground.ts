@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { SERVE, Server } from "../../bench/api/server.ts";
-import { inRepository } from "../../bench/paths.ts";
+import { SERVE, Server } from "../../tools/server.ts";
+import { inRepository } from "../../tools/paths.ts";
 import { launch } from "../chromium.ts";
 import { README_SEED } from "./edits.ts";
 

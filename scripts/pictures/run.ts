@@ -1,6 +1,6 @@
 /**
- * Makes anew the pictures of README and of the checkpoint's card that the engine draws, after a training:
- * `npm run pictures`. The playground's needs Chromium. The card's sheet is the training's own, `python -m training.sheet`.
+ * Redraws the images in the README and the checkpoint's card that the engine draws, after a training: `npm run pictures`.
+ * The playground's image needs Chromium. The card's sheet is the training's own, `python -m training.sheet`.
  */
 import { createEngine } from "../../src/index.ts";
 import { drawPhotograph, drawReadmeEdits, drawSeeds } from "./edits.ts";

@@ -1,4 +1,4 @@
-"""The edits whose every stage is written down, and the pictures that they start from."""
+"""The edits whose every stage is recorded, and the images that they start from."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 from PIL import Image
+import tools_folder  # noqa: F401  (first)
 from pipeline import Edit
 
 TINY = "tiny"
@@ -59,7 +60,7 @@ CASES = [
               negative_prompt="clouds", true_scale=2.0)),
 ]  # fmt: skip
 
-# The checkpoint that ships. It has 28 steps, so that only some of them are kept.
+# The shipped checkpoint. Its edits have 28 steps, so only some of them are kept.
 TINY_CASES = [
     Case("tiny-bluebird", TINY, TINY_PICTURE,
          Edit(BLUEBIRD, width=128, height=128, seed=1, steps=28, guidance=2.0), [1, 2, 14, 28]),
@@ -89,7 +90,7 @@ def describe(case: Case, checkpoint_folder: str) -> dict[str, Any]:
 
 
 def draw_scene(width: int, height: int) -> Image.Image:
-    """Draw a small picture with slopes, edges and full colours; the same on every machine (integers only)."""
+    """Draw a small image with slopes, edges and full colours; the same on every machine (integers only)."""
     rows, columns = numpy.mgrid[0:height, 0:width]
     pixels: NDArray[numpy.uint8] = numpy.zeros((height, width, 3), dtype=numpy.uint8)
     pixels[..., 0] = 40 + columns * 180 // width

@@ -1,4 +1,4 @@
-"""Runs the program that the model card of checkpoints/tiny shows, and holds the command's picture against its picture.
+"""Runs the program on the model card of checkpoints/tiny, and compares the command's image with its image.
 
 The card loads the pipeline without arguments, so this also proves that the folder's configurations say float32.
 """
@@ -20,7 +20,7 @@ WANTED_DECIBELS = 50.0
 
 
 def decibels(a: np.ndarray, b: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of 8-bit pictures."""
+    """Peak signal-to-noise ratio of 8-bit images."""
     error = float(np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2))
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
@@ -40,14 +40,14 @@ def main() -> None:
         sys.exit(f"The program of {CARD} names no prompt or no seed.")
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder, "source.png"), Path(folder, "edited.png")
-        # The two sides scale by different libraries, so both get the picture at the size at which it is edited.
+        # The two sides scale by different libraries, so both get the image at the size at which it is edited.
         Image.open(SOURCE).convert("RGB").resize(expected.size).save(source)
         command = ["node", "bin/retouch.js", "edit", str(source), prompt.group(1), "--seed", seed.group(1)]
         subprocess.run([*command, "--steps=28", "--guidance=2", "--quiet", "-o", str(output)], check=True)
         reached = decibels(np.asarray(Image.open(output).convert("RGB")), np.asarray(expected))
     if reached < WANTED_DECIBELS:
-        sys.exit(f"The command's picture is {reached:.1f} dB from that of {CARD}; at least {WANTED_DECIBELS} are wanted.")
-    print(f"The command's picture is {reached:.1f} dB from the one that the model card's program makes.")
+        sys.exit(f"The command's image is {reached:.1f} dB from that of {CARD}; at least {WANTED_DECIBELS} are wanted.")
+    print(f"The command's image is {reached:.1f} dB from the one that the model card's program makes.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The settings of the small random checkpoints: what each turns on that the others leave off."""
+"""The settings of the small random checkpoints; each covers what the others leave out."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ ODD = CheckpointSettings(
         (6, 6, 12), layers_per_block=2, latent_channels=5, norm_num_groups=3, sample_size=64, scaling_factor=0.18215,
         shift_factor=-0.25, use_quant_conv=True, use_post_quant_conv=True, mid_block_add_attention=False,
     ),
-    # The end token has a low id and a number other than 2: the first place where it stands counts.
+    # The end token has a low id other than 2, so its first position counts.
     clip={"hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 3,
           "hidden_act": "gelu"},
     t5={"d_model": 20, "d_kv": 6, "num_heads": 5, "d_ff": 36, "num_layers": 3, "feed_forward_proj": "relu",

@@ -24,19 +24,19 @@ from safetensors.torch import load_file
 from torch import Tensor
 from write_fixtures import FIXTURES, write_fixtures
 
-# Largest relative error (2-norm of the difference by that of the committed tensor). Processors differ in the order of
-# their sums; a value of a half type that lies on the edge between two roundings moves by a whole step.
+# Largest relative error (2-norm of the difference over that of the committed tensor). Processors differ in the order of
+# their sums; a half-precision value between two roundings moves by a whole step.
 TOLERANCES = {
     torch.float64: 1e-5, torch.float32: 1e-5, torch.float16: 3e-4, torch.bfloat16: 1e-3,
     torch.float8_e4m3fn: 1e-2,
 }
 
-# Of velocities and the latents that they lead to, in single precision: processors differ in the last digit of exp, too,
+# For velocities and the latents that they lead to, in single precision: processors differ in the last digit of exp too,
 # which the angles of time and guidance, thousands of radians, make up to 2.6e-5.
 VELOCITY = re.compile("velocit|: latents[.]", re.IGNORECASE)
 VELOCITY_TOLERANCE = 3e-5
 
-# A picture's value next to the edge between two integers may fall to either side; this share of values may.
+# The share of an image's values that may be rounded to the other integer.
 MOVED_PIXELS = 0.01
 
 # Written by hand, and by scripts/safety.
@@ -44,7 +44,7 @@ NOT_GENERATED = {"README.md", "safety.json"}
 
 
 class Mismatch(Exception):
-    """The sentence that says what differs."""
+    """Its message is the sentence that says what differs."""
 
 
 def files(folder: Path) -> set[Path]:
@@ -97,7 +97,7 @@ def json_differences(place: str, wanted: Any, found: Any) -> Iterator[str]:
 
 
 def compare_file(name: str, wanted: Path, found: Path) -> str:
-    """Compare two files by their kind and say how well they agree; raises Mismatch."""
+    """Compare two files by their kind and return how well they agree; raises Mismatch."""
     if wanted.suffix == ".safetensors":
         return compare_tensors(name, wanted, found)
     if wanted.suffix == ".json":
@@ -116,7 +116,7 @@ def compare_file(name: str, wanted: Path, found: Path) -> str:
 def regenerate(output: Path) -> None:
     for name, settings in CHECKPOINTS.items():
         write_checkpoint(output / "checkpoints" / name, settings)
-    # With the committed checkpoints: a difference in the weights is reported once, as one in the weights.
+    # The committed checkpoints are used, so that a difference in the weights is reported only as that.
     write_fixtures(output, list(json.loads((FIXTURES / "tokens.json").read_text())["checkpoints"]))
 
 

@@ -1,9 +1,9 @@
-"""Edits one picture with diffusers, without Retouch: the other side of an end-to-end comparison.
+"""Edits one image with diffusers, without Retouch: the other side of an end-to-end comparison.
 
 Usage: python scripts/reference/edit.py --checkpoint checkpoints/tiny --image x.png --prompt "..." --seed 1 --steps 28
        --guidance 2 --width 128 --height 128 [--negative-prompt "..." --true-cfg-scale 2] -o out.png
 
-Width and height are multiples of twice the autoencoder's scale factor, and so are the sides of the input picture;
+Width and height are multiples of twice the autoencoder's scale factor, and so are the sides of the input image;
 nothing is rescaled.
 """
 
@@ -12,12 +12,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import tools_folder  # noqa: F401  (first)
 from pipeline import Edit, load_pipeline, run_edit
 from PIL import Image
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Edit one picture with diffusers.")
+    parser = argparse.ArgumentParser(description="Edit one image with diffusers.")
     parser.add_argument("--checkpoint", type=Path, required=True, help="folder in the layout of diffusers")
     parser.add_argument("--image", type=Path, required=True)
     parser.add_argument("--prompt", required=True)
@@ -36,7 +37,7 @@ def main() -> None:
     image = Image.open(arguments.image).convert("RGB")
     for side in (arguments.width, arguments.height, *image.size):
         if side % grid:
-            parser.error(f"a side of {side} pixels is no multiple of {grid}, and diffusers would rescale the picture")
+            parser.error(f"a side of {side} pixels is not a multiple of {grid}, and diffusers would rescale the image")
     edit = Edit(
         prompt=arguments.prompt,
         width=arguments.width,

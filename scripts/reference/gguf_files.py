@@ -20,18 +20,18 @@ from transformers import T5Config, T5EncoderModel
 
 Type = GGMLQuantizationType
 
-# Where a block has its scale and, where it has one, the scale of its offsets, both fp16.
+# The offset of a block's scale and, where it has one, of the scale of its offsets, both fp16.
 HALVES = {
     Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0], Type.Q2_K: [80, 82],
     Type.Q3_K: [108], Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208],
 }  # fmt: skip
-# One a row: ordinary, negative, and below the smallest normal number of fp16.
+# One per row: ordinary, negative, and below the smallest normal number of fp16.
 SCALES = (0.0371, -0.0523, 3.1e-6)
 COLUMNS = 512
 
 
 def random_blocks(kind: Type, rng: np.random.Generator) -> np.ndarray:
-    """Give [3, bytes] whose integers are anything and whose scales are finite."""
+    """Give [3, bytes] with arbitrary integers and finite scales."""
     block_size, block_bytes = gguf.GGML_QUANT_SIZES[kind]
     blocks = rng.integers(0, 256, (len(SCALES), COLUMNS // block_size, block_bytes), dtype=np.uint8)
     for place in HALVES[kind]:

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import FluxKontextPipeline
 from diffusers.loaders import lora_conversion_utils, lora_pipeline
+import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
 from safetensors.torch import save_file
-from single_files import original_transformer
+from single_files import first_velocity, original_transformer
 from torch import Tensor
 
 Tensors = dict[str, Tensor]
 
-# What each velocity is made with: files and scales.
+# The files and scales of each velocity.
 USES: dict[str, list[tuple[str, float]]] = {
     "none": [],
     "peft": [("peft", 1.0)],
@@ -80,14 +80,14 @@ def original_lora(original: Tensors, generator: torch.Generator) -> Tensors:
 
 
 def control_lora(original: Tensors, generator: torch.Generator) -> Tensors:
-    """Adapt every matrix as Black Forest Labs' own LoRAs do, which bring the scales of the norms as well."""
+    """Adapt every matrix as Black Forest Labs' own LoRAs do, which also contain the scales of the norms."""
     result = {}
     for key, value in original.items():
         if value.ndim == 2:
             name = key.removesuffix(".weight")
             down, up = pair(generator, value.shape, RANKS["control"])
             if name == "final_layer.adaLN_modulation.1":
-                # diffusers swaps the halves of B, as it must, and those of A, where nothing asks for it.
+                # diffusers swaps the halves of B, as it must, and also those of A, for no reason.
                 down[1] = down[0]
             result[f"{name}.lora_A.weight"], result[f"{name}.lora_B.weight"] = down, up
         elif key.endswith("_norm.scale"):
@@ -132,23 +132,6 @@ def with_sizes(name: str, width: int, double: int, single: int) -> Callable[[Ten
     return names[name]
 
 
-def velocity(pipeline: FluxKontextPipeline, case: Tensors, guidance: float) -> Tensor:
-    """Give the velocity of a case's first step."""
-    length = case["noise"].shape[1]
-    with torch.no_grad():
-        result = pipeline.transformer(
-            hidden_states=torch.cat([case["noise"], case["referenceLatents"]], dim=1),
-            encoder_hidden_states=case["promptEmbeds"],
-            pooled_projections=case["pooledPromptEmbeds"],
-            timestep=case["sigmas"][:1],
-            guidance=torch.tensor([guidance]),
-            img_ids=torch.cat([case["latentIds"], case["referenceIds"]]),
-            txt_ids=case["textIds"],
-            return_dict=False,
-        )[0]
-    return result[:, :length].contiguous().clone()
-
-
 def write_loras(output: Path, checkpoint: Path, case: Tensors, guidance: float) -> None:
     """Write the LoRAs and their velocities; `case` is one of `checkpoint`."""
     output.mkdir(parents=True, exist_ok=True)
@@ -181,5 +164,5 @@ def write_loras(output: Path, checkpoint: Path, case: Tensors, guidance: float) 
             pipeline.load_lora_weights(str(output), weight_name=f"{file}.safetensors", adapter_name=file)
         if uses:
             pipeline.set_adapters([file for file, _ in uses], [scale for _, scale in uses])
-        velocities[name] = velocity(pipeline, case, guidance)
+        velocities[name] = first_velocity(pipeline.transformer, case, guidance)
     save_file(velocities, output / "velocities.safetensors")

@@ -1,7 +1,7 @@
 """Writes the small random checkpoints that the tests run, in the folder layout of diffusers.
 
-Each one turns on what the others leave off (see CHECKPOINTS in `checkpoint_settings.py`). The weights are random but
-large enough that every stage changes the result: an error anywhere shows in the numbers.
+Each covers what the others leave out (see CHECKPOINTS in `checkpoint_settings.py`). The weights are random but large
+enough that every stage changes the result, so an error anywhere shows in the numbers.
 
 Usage: python scripts/reference/make_checkpoints.py [--output test/fixtures/checkpoints] [--only NAME ...]
 """
@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import tools_folder  # noqa: F401  (first)
 import quiet  # noqa: F401  (first)
 import diffusers
 import torch
@@ -50,7 +51,7 @@ GAINS = {
     "norm1_context.linear": 0.7,
     "norm.linear": 0.7,
     "norm_out.linear": 0.7,
-    # Sharp attention with a strong output: with plain gains the positions and the picture hardly count.
+    # Sharp attention with a strong output: with plain gains the positions and the image hardly count.
     "attn.norm_q": 1.6,
     "attn.norm_k": 1.6,
     "attn.norm_added_q": 1.6,
@@ -58,13 +59,13 @@ GAINS = {
     "attn.to_out.0": 2.0,
     "attn.to_add_out": 2.0,
     "encoder.conv_out": 6.0,  # times the scaling factor: latents of about unit variance
-    "decoder.conv_out": 0.35,  # most pixels lie inside -1..1, so that few are clipped
+    "decoder.conv_out": 0.35,  # most pixels are inside -1..1, so that few are clipped
 }
 
 
 @torch.no_grad()
 def randomise(model: nn.Module, seed: int) -> None:
-    """Give every parameter a value of the size that keeps activations near one; fixed by the seed alone."""
+    """Give every parameter values that keep activations near one; they follow from the seed alone."""
     for name, module in model.named_modules():
         for kind, parameter in module.named_parameters(recurse=False):
             generator = torch.Generator().manual_seed(seed + zlib.crc32(f"{name}.{kind}".encode()))
@@ -87,7 +88,7 @@ def save_as(folder: Path, dtype: torch.dtype) -> None:
 
 
 def check_loading(folder: Path, models: dict[str, nn.Module]) -> None:
-    """Make sure that diffusers finds every weight in the files: transformers fills a missing one in silently."""
+    """Make sure that diffusers finds every weight in the files; transformers would fill in a missing one silently."""
     pipeline = load_pipeline(folder)
     for component, model in models.items():
         loaded = dict(getattr(pipeline, component).named_parameters())

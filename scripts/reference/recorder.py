@@ -15,6 +15,7 @@ import numpy
 import torch
 from diffusers import FluxKontextPipeline
 from PIL import Image
+import tools_folder  # noqa: F401  (first)
 from pipeline import Edit, run_edit
 from torch import Tensor, nn
 
@@ -131,7 +132,7 @@ def text_stages(recorder: Recorder, index: int) -> Tensors:
 
 
 def reference_stages(recorder: Recorder, length: int) -> Tensors:
-    """Collect the picture's and the noise's stages: the first `length` tokens are the target, the rest the picture."""
+    """Collect the image's and the noise's stages: the first `length` tokens are the target, the rest the image."""
     call = recorder.transformer.options[0]
     rotary_cos, rotary_sin = recorder.rotary.results[0]
     moments = recorder.quant_conv.results or recorder.encoder.results

@@ -120,7 +120,7 @@ def original_autoencoder(tensors: Tensors, levels: int) -> Tensors:
 
 
 def convert_transformer(original: Tensors, width: int) -> Tensors:
-    """Run diffusers' converter, which has the published width written into it, for a transformer of another."""
+    """Run diffusers' converter, which has the published width hard-coded, for a transformer of another width."""
     source = inspect.getsource(single_file_utils.convert_flux_transformer_checkpoint_to_diffusers)
     published = "inner_dim = 3072\n"
     if published not in source:
@@ -140,7 +140,7 @@ def convert_autoencoder(original: Tensors, levels: int) -> Tensors:
 
 
 def assert_same(wanted: Tensors, found: Tensors) -> None:
-    """Make sure that two sets of tensors have the same keys, shapes, types and, where there are any, numbers."""
+    """Make sure that two sets of tensors have the same keys, shapes, types and, unless they are on `meta`, values."""
     if wanted.keys() != found.keys():
         raise ValueError(f"diffusers converts to other keys: {', '.join(sorted(wanted.keys() ^ found.keys()))}")
     for key, value in wanted.items():
@@ -186,10 +186,8 @@ def from_fp8(tensors: Tensors) -> Tensors:
 
 
 @torch.no_grad()
-def velocity(folder: Path, original: Tensors, case: Tensors, guidance: float) -> Tensor:
-    """Give the velocity of a case's first step with other weights."""
-    model = FluxTransformer2DModel.from_config(FluxTransformer2DModel.load_config(folder / "transformer"))
-    model.load_state_dict(convert_transformer(original, original["img_in.weight"].shape[0]))
+def first_velocity(model: FluxTransformer2DModel, case: Tensors, guidance: float) -> Tensor:
+    """Give a transformer's velocity for a case's first step."""
     length = case["noise"].shape[1]
     result = model(
         hidden_states=torch.cat([case["noise"], case["referenceLatents"]], dim=1),
@@ -202,6 +200,13 @@ def velocity(folder: Path, original: Tensors, case: Tensors, guidance: float) ->
         return_dict=False,
     )[0]
     return result[:, :length].contiguous().clone()
+
+
+def velocity(folder: Path, original: Tensors, case: Tensors, guidance: float) -> Tensor:
+    """Give the velocity of a case's first step with other weights."""
+    model = FluxTransformer2DModel.from_config(FluxTransformer2DModel.load_config(folder / "transformer"))
+    model.load_state_dict(convert_transformer(original, original["img_in.weight"].shape[0]))
+    return first_velocity(model, case, guidance)
 
 
 def published_keys() -> dict[str, dict[str, list[int]]]:

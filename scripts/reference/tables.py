@@ -9,6 +9,7 @@ import numpy
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxKontextPipeline
 from diffusers.pipelines.flux.pipeline_flux_kontext import calculate_shift, retrieve_timesteps
+import tools_folder  # noqa: F401  (first)
 from pipeline import text_length
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -42,7 +43,7 @@ LARGE_SEED = 7
 
 
 def token_table(pipeline: FluxKontextPipeline, folder: Path) -> dict[str, Any]:
-    """Give the ids of all TEXTS, padded and cut as the pipeline does it, and whether a text was cut."""
+    """Give the ids of all TEXTS, padded and truncated as the pipeline does it, and whether a text was truncated."""
     clip, t5 = pipeline.tokenizer, pipeline.tokenizer_2
     check_tokenizer_file(t5, folder / "tokenizer_2" / "tokenizer.json")
     return {
@@ -84,14 +85,14 @@ def schedule_table(scheduler: FlowMatchEulerDiscreteScheduler) -> dict[str, Any]
 
 
 def noise_table() -> dict[str, Tensor]:
-    """Give `torch.randn` on the CPU for many counts and seeds; of most large ones the beginning and one sum."""
+    """Give `torch.randn` on the CPU for many counts and seeds; for most large ones the beginning and one sum."""
     tensors: dict[str, Tensor] = {}
     for seed in SEEDS:
         for count in SMALL_COUNTS:
             tensors[f"n{count}.seed{seed}"] = torch.randn(count, generator=torch.Generator("cpu").manual_seed(seed))
         large = torch.randn(LARGE_COUNT, generator=torch.Generator("cpu").manual_seed(seed))
         tensors[f"n{LARGE_COUNT}.seed{seed}.first64"] = large[:64].clone()
-        # Of the magnitudes: the numbers themselves cancel, and their sum would be all rounding.
+        # The sum of magnitudes: the numbers themselves cancel, so their sum would be only rounding.
         tensors[f"n{LARGE_COUNT}.seed{seed}.absoluteSum"] = large.double().abs().sum()[None]
     generator = torch.Generator("cpu").manual_seed(LARGE_SEED)
     tensors[f"n{LARGE_COUNT}.seed{LARGE_SEED}"] = torch.randn(LARGE_COUNT, generator=generator)

@@ -1,4 +1,4 @@
-"""Encodes and decodes in tiles, as `AutoencoderKL` does it after `enable_tiling()`, with tiles small enough for a test."""
+"""Encodes and decodes in tiles, as `AutoencoderKL` does after `enable_tiling()`, with tiles small enough for a test."""
 
 from __future__ import annotations
 

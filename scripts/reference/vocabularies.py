@@ -38,7 +38,7 @@ CHARACTER_RULES = [
     *((chr(0xFEE0 + code), chr(code)) for code in range(0x21, 0x7F)),
 ]  # fmt: skip
 
-# CLIP's way to split words, for lower-case ASCII (its own speaks of any letter and any digit).
+# CLIP's way to split words, for lower-case ASCII (its own covers any letter and any digit).
 CLIP_PATTERN = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[a-z]+|[0-9]|[^\sa-z0-9]+")
 
 
@@ -50,7 +50,7 @@ def byte_characters() -> dict[int, str]:
 
 
 def train_clip(merge_count: int, specials_first: bool) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Train a byte-pair vocabulary; the most frequent pair wins, and of equals the alphabetically first."""
+    """Train a byte-pair vocabulary; the most frequent pair wins, and among equals the alphabetically first."""
     characters = byte_characters()
     counts: collections.Counter[tuple[str, ...]] = collections.Counter()
     for word in CLIP_PATTERN.findall(TEXT.lower()):
@@ -116,7 +116,7 @@ def write_t5(folder: Path, max_length: int, size: int, character_rules: bool, ex
 
 
 def train_t5(size: int, character_rules: bool) -> bytes:
-    """Train a unigram vocabulary of about `size` pieces on one thread, so that it comes out the same each time."""
+    """Train a unigram vocabulary of about `size` pieces on one thread, so that it is the same each time."""
     model = io.BytesIO()
     options: dict[str, Any] = {"normalization_rule_name": "identity"}
     with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:

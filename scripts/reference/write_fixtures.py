@@ -3,7 +3,7 @@
 The checkpoints must be there (`make_checkpoints.py`). Files, tensors and versions: `test/fixtures/README.md`.
 
 Usage: python scripts/reference/write_fixtures.py [--output test/fixtures] [--only CHECKPOINT ...]
-Without --only, all the small checkpoints; `--only tiny` adds the cases of the checkpoint that ships.
+Without --only, all the small checkpoints; `--only tiny` adds the cases of the shipped checkpoint.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from diffusers import FluxKontextPipeline
 from gguf_files import write_gguf_files
 from loras import write_loras
 from PIL import Image
+import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
 from recorder import record_edit
 from safetensors.torch import load_file, save_file
@@ -64,7 +65,7 @@ def values(part: dict[str, Any] | list[Any]) -> list[Any]:
 
 
 def write_picture(output: Path, name: str) -> Path:
-    """Write the input picture of a case; its size stands in its name."""
+    """Write the input image of a case; its name contains its size."""
     path = output / "pictures" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     width, height = (int(side) for side in name.removesuffix(".png").split("-")[-1].split("x"))
@@ -101,7 +102,7 @@ def write_checkpoint_fixtures(output: Path, name: str) -> None:
 
 
 def write_fixtures(output: Path, names: list[str]) -> None:
-    """Write the fixtures of the named checkpoints; those of others that are there already stay."""
+    """Write the fixtures of the named checkpoints; existing ones of other checkpoints stay."""
     output.mkdir(parents=True, exist_ok=True)
     save_file(noise_table(), output / "noise.safetensors")
     for name in names:

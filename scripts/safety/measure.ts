@@ -1,8 +1,8 @@
 /**
- * Measures how the checker rates what the shipped checkpoint draws: of 200 ordinary scenes with an instruction each, and
- * of the examples with the README's instruction and eight seeds; as it draws them, and enlarged as the service does by
- * default. `node scripts/run-ts.mjs scripts/safety/measure.ts [FOLDER]` prints JSON. FOLDER holds scenes by
- * draw_scenes.py; without it they are drawn first, which sets up Python.
+ * Measures how the checker rates what the shipped checkpoint draws from 200 ordinary scenes with an instruction each, and
+ * from the examples with the README's instruction and eight seeds; at the checkpoint's own size, and enlarged as the
+ * service does by default. `node scripts/run-ts.mjs scripts/safety/measure.ts [FOLDER]` prints JSON. FOLDER has scenes
+ * by draw_scenes.py; without it they are drawn first, which sets up Python.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
@@ -21,7 +21,7 @@ const SEEDS = 8;
 const SIDES = [128, 1024];
 
 interface Order {
-  /** The picture's path. */
+  /** The image's path. */
   file: string;
   prompt: string;
   seed: number;
@@ -33,7 +33,7 @@ interface Rating extends Order {
 }
 
 const folder = await mkdtemp(path.join(tmpdir(), "retouch-scenes-"));
-// Off: what is refused has to be rated, too.
+// Off, because refused images have to be rated too.
 const engine = await createEngine({ safety: { isOn: false } });
 const checker = createSafetyChecker();
 try {
@@ -76,7 +76,7 @@ async function exampleOrders(from: string): Promise<Order[]> {
   );
 }
 
-/** Edits as the command does by default, and rates what comes out, file format included. */
+/** Edits as the command does by default, and rates the results, file format included. */
 async function rateEdits(orders: readonly Order[], side: number): Promise<Rating[]> {
   const ratings: Rating[] = [];
   for (const order of orders) {

@@ -1,5 +1,5 @@
 /**
- * Writes what nsfwjs itself says about the test's pictures: `node scripts/run-ts.mjs scripts/safety/write-fixtures.ts [FILE]`.
+ * Writes what nsfwjs itself says about the test's images: `node scripts/run-ts.mjs scripts/safety/write-fixtures.ts [FILE]`.
  * It installs nsfwjs and TensorFlow.js, 300 MB, in a temporary folder, and takes TensorFlow's own JavaScript kernels.
  */
 import { execFile } from "node:child_process";
@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { comparedPictures } from "../../test/safety/pictures.ts";
+import { comparedPictures } from "../../tools/safety-pictures.ts";
 import { NSFWJS } from "./nsfwjs.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

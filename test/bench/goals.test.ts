@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { atLeast, atMost } from "../../bench/goals.ts";
+import { atLeast, atMost } from "../../tools/goals.ts";
 
 it("meets a goal at its bound", () => {
   expect(atLeast("calls a second", 300, 300)).toEqual({

@@ -2,8 +2,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
-import { inRepository } from "../../bench/paths.ts";
-import type { Goal } from "../../bench/goals.ts";
+import { inRepository } from "../../tools/paths.ts";
+import type { Goal } from "../../tools/goals.ts";
 
 it("tells kinds of weights apart, and meets its goals", async () => {
   const script = inRepository("scripts", "run-ts.mjs");

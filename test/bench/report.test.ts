@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Comparison } from "../../bench/compare.ts";
 import { describeDenoise, holdAgainstGoals, type VariantReport } from "../../bench/report.ts";
-import { summarize } from "../../bench/statistics.ts";
+import { summarize } from "../../tools/statistics.ts";
 
 const side = {
   seconds: summarize([1]),

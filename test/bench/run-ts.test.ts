@@ -4,7 +4,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { expect, it, onTestFinished } from "vitest";
-import { inRepository } from "../../bench/paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 
 /** Runs a program that lies in a folder of the repository's own. */
 async function run(program: string, ...args: string[]): Promise<{ stdout: string; file: string }> {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { medianOf, middleMeanOf, percentileOf, summarize } from "../../bench/statistics.ts";
+import { medianOf, middleMeanOf, percentileOf, summarize } from "../../tools/statistics.ts";
 
 it("takes the middle of an odd number of values and the mean of the middle two of an even number", () => {
   expect(medianOf([3, 1, 10])).toBe(3);

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it, type TestContext } from "vitest";
-import { inRepository } from "../../bench/paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 import { checkMemory } from "../../src/engine/memory-check.ts";
 import { WEIGHTS_KINDS } from "../../src/engine/component.ts";
 import { squareEdit as edit } from "../../src/engine/extent.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { createCountdown } from "../../evaluation/countdown.ts";
+import { createCountdown } from "../../evaluation/evaluate.ts";
 
 it("says every ten seconds how long the rest takes at the speed so far", () => {
   const said: string[] = [];

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { inRepository } from "../../bench/paths.ts";
+import { inRepository } from "../../tools/paths.ts";
 import { parseOptions, PARTS, UsageError } from "../../evaluation/options.ts";
 
 it("measures everything of the shipped checkpoint when nothing is said", () => {

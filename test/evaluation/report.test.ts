@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PLAN } from "../../evaluation/plan.ts";
+import { PLAN } from "../../evaluation/options.ts";
 import {
   holdAgainstGoals,
   type Judged,

@@ -10,7 +10,7 @@ import { readJson, root } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
 import { changeSafetensors, float32 } from "../support/safetensors.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { comparedPictures } from "./pictures.ts";
+import { comparedPictures } from "../../tools/safety-pictures.ts";
 
 /** 3.8e-5 is the most that was seen. The same network in float64 is within 2e-6 of the checker: the rest is TensorFlow.js's. */
 const TOLERANCE = 1e-4;

@@ -133,7 +133,7 @@ describe("the CUDA provider", () => {
     expect(lacking.failure).toMatch(/\/simple\/onnxruntime-gpu\/ has no onnxruntime_gpu-1\.30\.0-.*\.whl\.$/);
     const empty = zipOf([{ name: "a", content: "b", isCompressed: false }]);
     const { failure, folder } = await install({ provider: providerOf(empty), index: await indexWith(empty) });
-    expect(failure).toMatch(/holds no onnxruntime\/capi\/libonnxruntime_providers_shared\.so\.$/);
+    expect(failure).toMatch(/has no onnxruntime\/capi\/libonnxruntime_providers_shared\.so\.$/);
     expect(await readdir(folder)).toEqual([]);
     const gone = await install({ index: "http://127.0.0.1:1/simple" });
     expect(gone.failure).toMatch(/^http:\/\/127\.0\.0\.1:1\/simple\/onnxruntime-gpu\/ cannot be reached: /);

@@ -2,8 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
-import { CANDIDATES } from "../../evaluation/set.ts";
-import type { Chain, Scene } from "../../evaluation/scene-list.ts";
+import { CANDIDATES, type Chain, type Scene } from "../../evaluation/set.ts";
 
 type Colour = readonly [number, number, number];
 

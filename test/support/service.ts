@@ -44,7 +44,7 @@ export interface Answer {
 
 export const ENDPOINT = "black-forest-labs-flux-1-kontext-dev";
 export const KEY = "test-key-of-sixteen-or-more";
-export const stubEngine = pathToFileURL(path.join(root, "test", "support", "stub-engine.mjs"));
+export const stubEngine = pathToFileURL(path.join(root, "tools", "stub-engine.mjs"));
 export const realEngine = pathToFileURL(path.join(root, "dist", "worker", "engine-main.js"));
 
 /** @param settings variables of the environment, beside those that every test needs */

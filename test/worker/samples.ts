@@ -15,7 +15,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 
 /** Node 20 runs no TypeScript in a process of its own; the suite's setup has built this. */
 export const engineEntry = pathToFileURL(path.join(root, "dist", "worker", "engine-main.js"));
-export const stubEntry = pathToFileURL(path.join(root, "test", "support", "stub-engine.mjs"));
+export const stubEntry = pathToFileURL(path.join(root, "tools", "stub-engine.mjs"));
 
 /** A storage with one picture in it, and an engine's settings that name it. */
 export async function workplace(): Promise<{

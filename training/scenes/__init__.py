@@ -1,1 +1,1 @@
-"""The world that the tiny checkpoint is trained on: pictures, instructions, and the exact answer to each."""
+"""The world that the tiny checkpoint is trained on: images, instructions, and the exact answer to each."""

@@ -52,7 +52,7 @@ def _sheet() -> Image.Image:
 
 @cache
 def sprite(name: str, large: bool = False) -> Image.Image:
-    """The object's picture with straight alpha, 112 pixels on its longer side; 640 where `large` has been rendered."""
+    """The object's image with straight alpha, 112 pixels on its longer side; 640 where `large` has been rendered."""
     if large:
         return Image.open(FOLDER / "large" / f"{name.replace(' ', '-')}.png").convert("RGBA")
     x, y, width, height = BY_NAME[name].box
@@ -61,7 +61,7 @@ def sprite(name: str, large: bool = False) -> Image.Image:
 
 @lru_cache(maxsize=512)
 def tinted(name: str, colour: str, large: bool = False) -> Image.Image:
-    """The sprite in one colour: its shading is kept, its own hues are not.
+    """The sprite in one colour, with its shading but without its own hues.
 
     Brightness is stretched around the sprite's median so that a dark and a pale object end in the same colour.
     """

@@ -1,4 +1,4 @@
-"""A picture under construction: shapes whose places are fractions of its width and height."""
+"""An image under construction: shapes whose places are fractions of its width and height."""
 
 from __future__ import annotations
 

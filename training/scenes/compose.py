@@ -1,4 +1,4 @@
-"""Composes a scene: how many objects, which, where, on what."""
+"""Composes a scene: how many objects, which ones, where, and on what."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COUNTS = (1,) * 11 + (2,) * 6 + (3,) * 2 + (4,)
 
 
 def sizes(native: int) -> dict[str, Size]:
-    """Width and height of each shape for a native side: the grids of 16 on which the engine edits such pictures."""
+    """Width and height of each shape for a native side: the grids of 16 on which the engine edits such images."""
 
     def up(length: float) -> int:
         return math.ceil(length / 16 - 1e-6) * 16
@@ -56,7 +56,7 @@ def draw_objects(random: Random, count: int) -> list[Object]:
 
 
 def _frame(placed: Placed, shape: str) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom as fractions of the picture."""
+    """Left, top, right, bottom as fractions of the image."""
     width, height = extent(placed)
     root = math.sqrt(SHAPES[shape])
     half = width / root / 2
@@ -81,10 +81,10 @@ def draw_shape(random: Random) -> str:
 
 
 def draw_scene(random: Random, count: int | None = None, with_sign: bool = False, shape: str | None = None) -> Scene:
-    """Draws a scene of `count` objects, or of one to four, mostly one. A sign stands in for the last of them."""
+    """Draws a scene of `count` objects, or of one to four, mostly one. A sign replaces the last of them."""
     count = count or random.choice(_COUNTS)
     shape = shape or draw_shape(random)
-    # In a long picture the shorter side is less than a unit: what stands there has to be smaller.
+    # In a long image the shorter side is less than a unit, so objects have to be smaller.
     room = {"square": 1.0, "4:3": 0.9, "3:4": 0.9}.get(shape, 0.78)
     placed = []
     for object_, (x, y, smallest, largest) in zip(draw_objects(random, count), _SLOTS[count], strict=True):

@@ -36,7 +36,7 @@ class Edit:
 
     @property
     def key(self) -> tuple[Hashable, ...]:
-        """What is asked of what, without seeds, positions and sizes."""
+        """What is asked for, of which scene, without seeds, positions and sizes."""
 
         def outline(scene: Scene) -> tuple[Hashable, ...]:
             objects = tuple((o.name, o.colour, o.text) for o in scene.objects)
@@ -50,7 +50,7 @@ class Edit:
         return hashlib.blake2b(repr(self.key).encode(), digest_size=8).hexdigest()
 
 
-# How often each kind is drawn: what must find and reshape one object takes longest to learn, and has 55 %.
+# How often each kind is drawn: the kinds that must find and reshape one object take longest to learn, and have 55 %.
 WEIGHTS: dict[str, float] = {
     "background": 0.09, "place": 0.10, "support": 0.03, "recolour": 0.10, "add": 0.10, "remove": 0.09, "replace": 0.12,
     "move": 0.065, "enlarge": 0.045, "shrink": 0.045, "mirror": 0.035, "style": 0.05, "weather": 0.025, "text": 0.04,
@@ -59,7 +59,7 @@ WEIGHTS: dict[str, float] = {
 
 _NAMES, _CUMULATED = tuple(WEIGHTS), [sum(list(WEIGHTS.values())[: k + 1]) for k in range(len(WEIGHTS))]
 
-# Kinds that are about one object, and how many are there: alone it would not have to be found.
+# Kinds that are about one object, and the number of objects in their scenes: a single one would not have to be found.
 FINDS_AN_OBJECT = ("recolour", "remove", "replace", "move", "enlarge", "shrink", "mirror", "two")
 _COUNTS_TO_FIND_IN = (1, 1, 2, 2, 2, 3, 3, 4)
 
@@ -119,7 +119,7 @@ def _object_names(wording: str, slots: Mapping[str, str]) -> list[str]:
 
 
 def draw_part(kind: str, scene: Scene, random: Random) -> tuple[str, Part, Scene] | None:
-    """One thing to ask of the scene, or none where this draw can't be done there."""
+    """One thing to ask of the scene, or None where this draw cannot be done there."""
     index = random.randrange(len(scene.objects)) if KINDS[kind].of_object and scene.objects else 0
     if kind in ("place", "support"):
         index = 0
@@ -151,7 +151,7 @@ def _draw_once(kind: str, random: Random, count: int | None, shape: str | None) 
 
 
 def draw_any_edit(random: Random, kind: str, count: int | None = None, shape: str | None = None) -> Edit:
-    """Draws an edit of this kind, held out or not. `count` fixes the number of objects, `shape` the picture's."""
+    """Draws an edit of this kind, held out or not. `count` fixes the number of objects, `shape` the image's shape."""
     while True:
         edit = _draw_once(kind, random, count, shape)
         if edit is not None:

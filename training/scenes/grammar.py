@@ -1,4 +1,4 @@
-"""The grammar of the instructions, and the slips that people make in writing them.
+"""The grammar of the instructions, and the slips that people make when they write.
 
 In a wording, `[a|b]` is one of a and b, and `{slot}` is filled in. `{the}` is an object with its article, `{object}` its
 bare name, `{thing}` a new object with its article.
@@ -121,7 +121,7 @@ _VERBS = frozenset({
 
 
 def vary_writing(text: str, random: Random) -> str:
-    """Writes the sentence as people do: with or without capital, full stop, please, and now and then a slip."""
+    """Writes the sentence as people do: with or without a capital, a full stop or a please, and now and then with a slip."""
     if random.random() < 0.08:
         polite = [f"please {text}", f"{text} please", f"{text}, please"]
         text = random.choice([*polite, f"can you {text}?"] if text.split(" ", 1)[0] in _VERBS else polite)

@@ -1,4 +1,4 @@
-"""What the training never sees, so that the evaluation measures putting known parts together anew.
+"""What the training never sees, so that the evaluation measures new combinations of known parts.
 
 Forty objects never stand on one certain background each, thirty objects are never edited in one certain way each, the
 last wording of each kind of edit is never used, and ten synonyms never name their object.
@@ -37,7 +37,7 @@ def _draw_edits() -> frozenset[tuple[str, str]]:
 OBJECT_BACKGROUNDS = _draw_backgrounds()
 OBJECT_EDITS = _draw_edits()
 
-# All of these share a word or most letters with the object's usual name, so that there is something to go by.
+# Each shares a word or most letters with the object's usual name, so that it can be recognised.
 SYNONYMS = frozenset({
     "panda bear", "hippopotamus", "rhinoceros", "woolly mammoth", "pink flamingo", "dodo bird", "ball of yarn", "wrist watch",
     "glass of milk", "bowl of noodles",

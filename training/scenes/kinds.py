@@ -1,4 +1,4 @@
-"""The kinds of edit: for each, what may be asked of a scene, what comes of it, and how it is called.
+"""The kinds of edit: for each, what may be asked of a scene, what the result is, and how it is called.
 
 A kind draws a choice (any hashable value), applies it to a scene, and names it. Drawing and applying are apart, so the
 same choice can be applied to another object of the scene, and another choice to the same one.
@@ -58,7 +58,7 @@ def _is_real(placed: Placed) -> bool:
 
 
 def _checked(scene: Scene, index: int) -> Scene | None:
-    """The scene, unless the object at `index` sticks out of the picture or covers another."""
+    """The scene, or None where the object at `index` sticks out of the image or covers another."""
     placed = scene.objects[index]
     others = [other for k, other in enumerate(scene.objects) if k != index]
     if fits(placed, scene.shape) and not any(overlaps(placed, other, scene.shape) for other in others):
@@ -114,7 +114,7 @@ def _name_place(scene: Scene, choice: Hashable, random: Random) -> Slots:
     return {"there": there}
 
 
-# Support: a choice is one of SUPPORTS. It stands under the first object, so only that one can get it.
+# Support: a choice is one of SUPPORTS. It is drawn under the first object, so only that one can get it.
 
 
 def _apply_support(scene: Scene, index: int, choice: Hashable) -> Scene | None:
@@ -202,7 +202,7 @@ def _apply_moved(scene: Scene, index: int, choice: Hashable) -> Scene | None:
     return _checked(scene.with_object(index, x=x, y=y), index)
 
 
-# Enlarge and shrink: a choice is the factor. Mirror: there is nothing to choose.
+# Enlarge and shrink: a choice is the factor. Mirror has no choices.
 
 
 def _apply_scaled(scene: Scene, index: int, choice: Hashable) -> Scene | None:

@@ -1,4 +1,4 @@
-"""Backgrounds under the sky. Each painter takes a canvas and a random source: one seed gives one picture at any size."""
+"""Backgrounds under the sky. Each painter takes a canvas and a random source: one seed gives one image at any size."""
 
 from __future__ import annotations
 

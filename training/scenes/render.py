@@ -73,7 +73,7 @@ def extent(placed: Placed) -> tuple[float, float]:
 
 
 def render(scene: Scene, size: Size, large: bool = False) -> Image.Image:
-    """Draws the scene as an RGB picture of `size`. `large` takes the finer sprites that a few objects have."""
+    """Draws the scene as an RGB image of `size`. `large` takes the finer sprites that a few objects have."""
     width, height = size
     unit = math.sqrt(width * height)
     # Shapes are drawn at twice the size and reduced, because the drawing library does not smooth edges.

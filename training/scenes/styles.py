@@ -1,4 +1,4 @@
-"""The styles: functions of the whole picture."""
+"""The styles: functions of the whole image."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def draw_support(canvas: Canvas, support: str, x: float, y: float, width: float,
 
 
 def draw_weather(canvas: Canvas, weather: str) -> None:
-    """Draws one of WEATHERS, always the same way: its details would be guesswork for whoever has to foretell them."""
+    """Draws one of WEATHERS, always in the same way, because the model could only guess details that vary."""
     random = Random(7)
     if weather == "snowfall":
         for _ in range(70):

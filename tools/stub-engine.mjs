@@ -1,0 +1,144 @@
+// An engine process without networks, for the tests of the service and its benchmark. It is ready in a tenth of a second,
+// and the prompt tells it how to behave:
+//   sleep 500      takes 500 ms, spread over the steps
+//   fail TEXT      fails with the sentence TEXT
+//   flagged        is refused by the safety checker
+//   defect         throws what should not be thrown
+//   crash          ends the process in the middle of the edit
+//   hang           reports its last step and blocks the process for ever: no message reaches it
+// Any other prompt is done at once. Everything around the networks is the real thing: sources, storage, result, price.
+// The checkpoint "unusable" is refused with a sentence, and "crash" ends the process at its start.
+import { setTimeout as delay } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { failure, RetouchError } from "../dist/errors.js";
+import { formatOf } from "../dist/images/format.js";
+import { createAddressPolicy } from "../dist/net/address-policy.js";
+import { createAgents } from "../dist/net/agents.js";
+import { createHttpClient } from "../dist/net/http-client.js";
+import { createLocalStorage } from "../dist/storage/local.js";
+import { runEditJob } from "../dist/worker/edit-job.js";
+import { failureOf } from "../dist/worker/failures.js";
+import { fetchSource } from "../dist/worker/fetch-source.js";
+
+const SPEED = { nativeArea: 16384, grid: 16, stepMs: 1, fixedMs: 1 };
+
+let dependencies;
+const running = new Map();
+
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => {});
+process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
+new Worker(new URL("../dist/worker/parent-watch.js", import.meta.url), {
+  workerData: { parent: process.ppid },
+}).unref();
+process.on("message", (request) => {
+  if (request.kind === "setup") void setUp(request.setup);
+  else if (request.kind === "edit") void answering(request.id, (signal) => edit(request, signal));
+  else if (request.kind === "fetch") void answering(request.id, (signal) => fetchPicture(request, signal));
+  else running.get(request.id)?.abort();
+});
+
+async function setUp(setup) {
+  if (setup.engine.checkpoint === "unusable") {
+    process.send({ kind: "unusable", message: "The checkpoint is missing." });
+    return;
+  }
+  if (setup.engine.checkpoint === "crash") process.exit(3);
+  const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
+  const storage = await openStorage(setup.storage);
+  dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
+  const device = { name: "cpu", reason: "a stub" };
+  if (setup.engine.device === "auto") device.notice = "CUDA cannot be used.";
+  process.send({ kind: "ready", speed: SPEED, checkpoint: engine.checkpoint.name, device });
+}
+
+async function openStorage(options) {
+  if (options.kind === "local") return createLocalStorage(options.folder);
+  // The S3 client alone takes longer to load than everything else.
+  return (await import("../dist/storage/open.js")).openStorage(options);
+}
+
+async function edit({ id, edit }, signal) {
+  const onProgress = (progress) => process.send({ kind: "progress", id, progress });
+  const done = await runEditJob(dependencies, edit, { signal, onProgress });
+  return { kind: "completed", id, ...done };
+}
+
+async function fetchPicture({ id, url }, signal) {
+  return { kind: "fetched", id, ...(await fetchSource(dependencies, url, signal)) };
+}
+
+async function answering(id, work) {
+  const controller = new AbortController();
+  running.set(id, controller);
+  try {
+    process.send(await work(controller.signal));
+  } catch (error) {
+    if (controller.signal.aborted) process.send({ kind: "cancelled", id });
+    else process.send({ kind: "failed", id, ...failureOf(error) });
+  } finally {
+    running.delete(id);
+  }
+}
+
+const engine = {
+  checkpoint: { name: "stub", nativeSize: 128, grid: 16, weights: { transformer: "fp32", t5: "fp32" } },
+  async edit(request, { signal, onStep }) {
+    const { prompt, numSteps, size, format, seed, guidance, negativePrompt, trueCfgScale } = request;
+    const started = performance.now();
+    const [image] = [request.image].flat();
+    if (!formatOf(image)?.isAccepted) {
+      throw new RetouchError("IMAGE_INVALID", failure("imageUnknown", { accepted: "PNG and JPEG" }));
+    }
+    const [, verb, argument] = /^(\w*) ?(.*)$/s.exec(prompt);
+    if (verb === "crash") process.kill(process.pid, "SIGKILL");
+    if (verb === "hang") {
+      await onStep({ step: numSteps, of: numSteps, sketch });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    }
+    if (verb === "flagged")
+      throw new RetouchError("OUTPUT_FLAGGED", "The safety checker refused the result.");
+    if (verb === "fail") throw new RetouchError("INVALID_PARAMETER", argument);
+    if (verb === "defect") throw new TypeError("Cannot read properties of undefined");
+    const sleepMs = verb === "sleep" ? Number(argument) : 0;
+    for (let step = 1; step <= numSteps; step += 1) {
+      if (sleepMs > 0) await delay(sleepMs / numSteps, undefined, { signal });
+      await onStep({ step, of: numSteps, sketch });
+    }
+    const isNegativeUsed = negativePrompt.trim() !== "" && trueCfgScale > 1;
+    return {
+      image: await picture(size, format),
+      format,
+      ...size,
+      parameters: {
+        prompt,
+        numSteps,
+        guidance,
+        seed,
+        format,
+        size,
+        negativePrompt: isNegativeUsed ? negativePrompt : "",
+        trueCfgScale: isNegativeUsed ? trueCfgScale : 1,
+      },
+      workingSize: size,
+      referenceSize: size,
+      notices: [],
+      seconds: { total: (performance.now() - started) / 1000, denoise: sleepMs / 1000 },
+    };
+  },
+};
+
+const sketch = async () => ({ width: 16, height: 16, data: new Uint8Array(16 * 16 * 3).fill(128) });
+
+/** Grey, of the size asked for, made once for each size and format. */
+const pictures = new Map();
+function picture({ width, height }, format) {
+  const name = `${width}*${height}.${format}`;
+  if (!pictures.has(name)) pictures.set(name, encode({ width, height }, format));
+  return pictures.get(name);
+}
+
+async function encode({ width, height }, format) {
+  const { encodePicture } = await import("../dist/images/encode.js");
+  return encodePicture({ width, height, data: new Uint8Array(width * height * 3).fill(128) }, format);
+}
