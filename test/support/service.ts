@@ -7,6 +7,7 @@ import { readConfig } from "../../src/config/config.ts";
 import { createLog, type Log } from "../../src/log.ts";
 import { type Service, startService } from "../../src/service/service.ts";
 import { databaseUrl, dropSchema, newSchema, threadEntry } from "./databases.ts";
+import { copyEmptyDatabase } from "./embedded.ts";
 import { root } from "./fixtures.ts";
 
 export type DatabaseName = "PGlite" | "PostgreSQL";
@@ -54,8 +55,10 @@ export async function startTestService(options: {
   log?: Log;
 }): Promise<TestService> {
   const folder = await mkdtemp(path.join(tmpdir(), "retouch-test-"));
-  const schema = newSchema();
   const isEmbedded = options.database === "PGlite";
+  // The one of the database that is copied.
+  const schema = isEmbedded ? "retouch" : newSchema();
+  if (isEmbedded) await copyEmptyDatabase(path.join(folder, "database"));
   const config = readConfig({
     RETOUCH_PORT: "0",
     RETOUCH_DATA_DIR: folder,
