@@ -31,8 +31,8 @@ const ALONE = [
   "test/worker/worker.test.ts",
 ];
 
-/** Tests that start the command, the service, a database or another program. */
-const SERVICE = [
+/** Tests that start the command, the service, a database or another program, or edit with a whole engine. */
+const INTEGRATION = [
   "test/bench/*.test.ts",
   "test/cli/*.test.ts",
   "test/container/*.test.ts",
@@ -42,7 +42,7 @@ const SERVICE = [
   "test/hub/*.test.ts",
   "test/jobs/*.test.ts",
   "test/keys/*.test.ts",
-  "test/*/engine.test.ts",
+  "test/*/{compute-type,engine,limits,loras,preview,residency,safety,single-files,weights}.test.ts",
   "test/package/*.test.ts",
   "test/patterns.test.ts",
   "test/readme.test.ts",
@@ -69,9 +69,17 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: but(SERVICE, ALONE, LONG) },
+        test: {
+          name: "unit",
+          isolate: false,
+          include: ["test/**/*.test.ts"],
+          exclude: but(INTEGRATION, ALONE, LONG),
+        },
       },
-      { extends: true, test: { name: "service", include: SERVICE, exclude: but(ALONE, LONG) } },
+      {
+        extends: true,
+        test: { name: "integration", isolate: false, include: INTEGRATION, exclude: but(ALONE, LONG) },
+      },
       { extends: true, test: { name: "long", include: LONG } },
       // A project with one worker runs when all others are done.
       { extends: true, test: { name: "alone", include: ALONE, maxWorkers: 1 } },

@@ -29,7 +29,7 @@ it("every test file belongs to exactly one project", async () => {
   const wanted = files.filter((name) => name.endsWith(".test.ts")).toSorted();
   expect([...projects.keys()].toSorted()).toEqual(wanted);
   for (const [file, names] of projects) expect(names, file).toHaveLength(1);
-  expect(new Set([...projects.values()].flat())).toEqual(new Set(["unit", "service", "alone", "long"]));
+  expect(new Set([...projects.values()].flat())).toEqual(new Set(["unit", "integration", "alone", "long"]));
 });
 
 it("every test of the playground belongs to the run in a browser", async () => {
