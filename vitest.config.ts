@@ -1,6 +1,23 @@
 import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 
+/**
+ * What takes longest, for `npm run test:long`: packages installed with npm, networks measured in processes of their own,
+ * and tests that watch a process for a time or wait for a limit to pass.
+ */
+const LONG = [
+  "test/bench/precision.test.ts",
+  "test/cli/pull.test.ts",
+  "test/container/replay.test.ts",
+  "test/**/memory-measured.test.ts",
+  "test/package/package.test.ts",
+  "test/privacy.test.ts",
+  "test/scripts/dev.test.ts",
+  "test/service/kill.test.ts",
+  "test/service/python-clients.test.ts",
+  "test/service/schemathesis.test.ts",
+];
+
 /** Tests with limits below some seconds, or on this process's memory, which others beside them would use up. */
 const ALONE = [
   "test/bench/memory.test.ts",
@@ -9,10 +26,34 @@ const ALONE = [
   "test/images/image-field.test.ts",
   "test/server/connections.test.ts",
   "test/server/json-body.test.ts",
+  "test/server/long-texts.test.ts",
   "test/server/stalled.test.ts",
   "test/service/half-sent-bodies.test.ts",
   "test/worker/worker.test.ts",
 ];
+
+/** Tests that start the command, the service, a database or another program, or edit with a whole engine. */
+const INTEGRATION = [
+  "test/bench/*.test.ts",
+  "test/cli/*.test.ts",
+  "test/container/*.test.ts",
+  "test/database/*.test.ts",
+  "test/documents/http.test.ts",
+  "test/evaluation/{evaluate,run}.test.ts",
+  "test/hub/*.test.ts",
+  "test/jobs/*.test.ts",
+  "test/keys/*.test.ts",
+  "test/*/{compute-type,engine,limits,loras,preview,residency,safety,single-files,weights}.test.ts",
+  "test/package/*.test.ts",
+  "test/patterns.test.ts",
+  "test/readme.test.ts",
+  "test/server/{bodies-in-flight,localhost}.test.ts",
+  "test/service/*.test.ts",
+  "test/storage/{s3,s3-answers}.test.ts",
+  "test/worker/engine-process.test.ts",
+];
+
+const but = (...lists: (readonly string[])[]): string[] => [...configDefaults.exclude, ...lists.flat()];
 
 export default defineConfig({
   test: {
@@ -25,15 +66,22 @@ export default defineConfig({
     // Most tests wait for a process, a database or the time itself. By default two cores would get one worker; three take
     // two thirds of the time of two.
     maxWorkers: Math.max(3, availableParallelism() - 1),
+    // Every file belongs to one project: test/projects.test.ts.
     projects: [
       {
         extends: true,
         test: {
-          name: "together",
+          name: "unit",
+          isolate: false,
           include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...ALONE],
+          exclude: but(INTEGRATION, ALONE, LONG),
         },
       },
+      {
+        extends: true,
+        test: { name: "integration", isolate: false, include: INTEGRATION, exclude: but(ALONE, LONG) },
+      },
+      { extends: true, test: { name: "long", include: LONG } },
       // A project with one worker runs when all others are done.
       { extends: true, test: { name: "alone", include: ALONE, maxWorkers: 1 } },
     ],

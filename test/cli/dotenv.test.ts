@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { copyFile, mkdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { copyEmptyDatabase } from "../support/embedded.ts";
 import { root } from "../support/fixtures.ts";
 import { environment, freePort } from "../support/served.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -24,6 +25,8 @@ describe("npm start", () => {
     const folder = await project(
       `export RETOUCH_PORT=${port}\r\nRETOUCH_API_KEY="0123456789abcdef#1"\r\nRETOUCH_DATA_DIR=kept\r\nRETOUCH_WORKERS=0\r\n`,
     );
+    await mkdir(path.join(folder, "kept"));
+    await copyEmptyDatabase(path.join(folder, "kept", "database"));
     const child = spawn("npm", ["start"], {
       cwd: folder,
       env: environment({ RETOUCH_LOG_LEVEL: "warn" }),

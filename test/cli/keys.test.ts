@@ -11,7 +11,7 @@ import { Client } from "pg";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
-import { copyEmptyDatabase } from "../support/embedded.ts";
+import { usedDataFolder } from "../support/embedded.ts";
 import { root } from "../support/fixtures.ts";
 import { environment, type Served, serve } from "../support/served.ts";
 import { until } from "../support/service.ts";
@@ -40,16 +40,9 @@ async function keys(settings: Record<string, string>, ...args: string[]) {
   return { code, ...output };
 }
 
-/** A folder in which a service has run. */
-async function usedFolder(): Promise<string> {
-  const folder = await temporaryFolder();
-  await copyEmptyDatabase(path.join(folder, "database"));
-  return folder;
-}
-
 describe("retouch keys", () => {
   it("makes, lists and revokes beside a running server, at once", async () => {
-    const folder = await temporaryFolder();
+    const folder = await usedDataFolder();
     const server = await started({ RETOUCH_DATA_DIR: folder });
     const settings = { RETOUCH_DATA_DIR: folder };
     const made = await keys(settings, "create", "team", "--json");
@@ -69,7 +62,7 @@ describe("retouch keys", () => {
   });
 
   it("works without a server where one has run, for the next one", async () => {
-    const settings = { RETOUCH_DATA_DIR: await usedFolder() };
+    const settings = { RETOUCH_DATA_DIR: await usedDataFolder() };
     const { stdout } = await keys(settings, "create", "before the next start");
     const key = stdout.split("\n")[0]!;
     expect(await readdir(settings.RETOUCH_DATA_DIR)).toEqual(["database"]);
@@ -82,7 +75,7 @@ describe("retouch keys", () => {
   });
 
   it("loses nothing when a server and several commands begin at the same moment", async () => {
-    const settings = { RETOUCH_DATA_DIR: await usedFolder() };
+    const settings = { RETOUCH_DATA_DIR: await usedDataFolder() };
     const names = ["a", "b", "c"];
     const [server, ...made] = await Promise.all([
       started({ ...settings, RETOUCH_API_KEY: "chosen-by-the-operator" }).catch((error: unknown) => error),
@@ -127,7 +120,7 @@ describe("retouch keys", () => {
   it.each([["revoke"], ["rotate-webhook-secret"], ["revoke-old-webhook-secrets"]])(
     "has no endless id for %s, and says of another one that there is none",
     async (command) => {
-      const settings = { RETOUCH_DATA_DIR: await usedFolder() };
+      const settings = { RETOUCH_DATA_DIR: await usedDataFolder() };
       const tooLong = await keys(settings, command, "k".repeat(100_000));
       expect([tooLong.code, tooLong.stderr]).toEqual([
         2,
@@ -263,7 +256,7 @@ describe("retouch keys and webhook secrets", () => {
     await once(receiver, "listening");
     onTestFinished(() => void receiver.close());
     const { port } = receiver.address() as AddressInfo;
-    const settings = { RETOUCH_DATA_DIR: await usedFolder() };
+    const settings = { RETOUCH_DATA_DIR: await usedDataFolder() };
     const server = await started({
       ...settings,
       RETOUCH_WORKERS: "0",

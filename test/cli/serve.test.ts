@@ -9,6 +9,7 @@ import sharp from "sharp";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { startS3Server } from "../support/s3-server.ts";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
+import { usedDataFolder } from "../support/embedded.ts";
 import { root } from "../support/fixtures.ts";
 import { environment, freePort, type Served, serve } from "../support/served.ts";
 import { until } from "../support/service.ts";
@@ -98,7 +99,7 @@ describe("retouch serve", () => {
     const port = new URL(server.address).port;
     const { code, stdout, stderr } = await retouch(["serve"], {
       RETOUCH_PORT: port,
-      RETOUCH_DATA_DIR: await temporaryFolder(),
+      RETOUCH_DATA_DIR: await usedDataFolder(),
       RETOUCH_LOG_LEVEL: "warn",
     });
     expect({ code, stdout, stderr }).toEqual({
@@ -109,7 +110,7 @@ describe("retouch serve", () => {
   });
 
   it("is refused on a folder that another one has, which loses nothing", async () => {
-    const folder = await temporaryFolder();
+    const folder = await usedDataFolder();
     const server = await started({ RETOUCH_DATA_DIR: folder });
     const { code, stderr } = await retouch(["serve"], {
       RETOUCH_PORT: String(await freePort()),
@@ -134,7 +135,7 @@ describe("retouch serve", () => {
   });
 
   it("lets the running job end when it is told to stop, and keeps the rest for the next start", async () => {
-    const settings = { RETOUCH_DATA_DIR: await temporaryFolder(), RETOUCH_API_KEY: "chosen-by-the-operator" };
+    const settings = { RETOUCH_DATA_DIR: await usedDataFolder(), RETOUCH_API_KEY: "chosen-by-the-operator" };
     const first = await started(settings);
     await untilReady(first);
     const ids: string[] = [];

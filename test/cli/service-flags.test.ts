@@ -4,10 +4,9 @@ import path from "node:path";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { copyEmptyDatabase } from "../support/embedded.ts";
+import { usedDataFolder } from "../support/embedded.ts";
 import { root } from "../support/fixtures.ts";
 import { environment, freePort } from "../support/served.ts";
-import { temporaryFolder } from "../support/temporary.ts";
 import { retouch } from "./run.ts";
 
 /** Starts `npm start -- FLAGS` and waits for its welcome; it ends with the test. */
@@ -39,7 +38,7 @@ async function npmStart(flags: readonly string[], variables: Record<string, stri
 describe("a flag of the service", () => {
   it("counts before its variable, through npm start too", async () => {
     const [port, other] = [await freePort(), await freePort()];
-    const folder = await temporaryFolder();
+    const folder = await usedDataFolder();
     const said = await npmStart(["--port", String(port), "--data-dir", folder], {
       RETOUCH_PORT: String(other),
       RETOUCH_DATA_DIR: "/nowhere",
@@ -50,12 +49,12 @@ describe("a flag of the service", () => {
   });
 
   it("is what a sentence names where it was given", async () => {
-    const folder = await temporaryFolder();
+    const folder = await usedDataFolder();
     const taken = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void taken.close());
     await once(taken, "listening");
     const { port } = taken.address() as AddressInfo;
-    const args = ["serve", "--port", String(port), "--data-dir", path.join(folder, "data"), "--workers", "0"];
+    const args = ["serve", "--port", String(port), "--data-dir", folder, "--workers", "0"];
     const { code, stderr } = await retouch(args);
     expect([code, stderr]).toEqual([
       1,
@@ -71,8 +70,7 @@ describe("a flag of the service", () => {
   });
 
   it("names the data folder of keys", async () => {
-    const folder = await temporaryFolder();
-    await copyEmptyDatabase(path.join(folder, "database"));
+    const folder = await usedDataFolder();
     const made = await retouch(["keys", "create", "laptop", "--json", "--data-dir", folder]);
     const { id } = JSON.parse(made.stdout.toString()) as { id: string };
     const revoked = await retouch(["keys", "revoke", id, "--data-dir", folder]);

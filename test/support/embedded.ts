@@ -11,6 +11,7 @@ import { migrate } from "../../src/database/migrations.ts";
 import { createQueue } from "../../src/jobs/queue.ts";
 import { threadEntry } from "./databases.ts";
 import { root } from "./fixtures.ts";
+import { temporaryFolder } from "./temporary.ts";
 
 /** What an embedded database with its tables is made of. */
 const SOURCES = [
@@ -26,6 +27,13 @@ export async function copyEmptyDatabase(folder: string): Promise<void> {
   // Three times as fast, for a thousand files.
   if (process.platform !== "win32") await promisify(execFile)("cp", ["-r", prepared, folder]);
   else await cp(prepared, folder, { recursive: true });
+}
+
+/** A data folder in which a service has run, without keys or jobs; it is removed when the test ends. */
+export async function usedDataFolder(): Promise<string> {
+  const folder = await temporaryFolder();
+  await copyEmptyDatabase(path.join(folder, "database"));
+  return folder;
 }
 
 export const openEmbedded = (folder: string, onError: (error: Error) => void = raise): Promise<Database> =>

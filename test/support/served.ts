@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { copyEmptyDatabase } from "./embedded.ts";
 import { call, type Answer, type CallInit, ENDPOINT } from "./service.ts";
 import { root } from "./fixtures.ts";
 
@@ -42,11 +43,13 @@ export function environment(settings: Record<string, string>): NodeJS.ProcessEnv
 
 /**
  * Starts it and waits until it listens.
- * @param settings variables of the environment; without RETOUCH_DATA_DIR it has a folder that ends with it
+ * @param settings variables of the environment; without RETOUCH_DATA_DIR it has a folder that ends with it, and in it an
+ *   empty database, so that the start need not make one
  */
 export async function serve(settings: Record<string, string> = {}): Promise<Served> {
   const port = settings["RETOUCH_PORT"] ?? String(await freePort());
   const own = settings["RETOUCH_DATA_DIR"] ? undefined : await mkdtemp(path.join(tmpdir(), "retouch-test-"));
+  if (own && !settings["DATABASE_URL"]) await copyEmptyDatabase(path.join(own, "database"));
   const child = spawn(process.execPath, [program, "serve"], {
     // Not the checkout, which may have a `.env` of its own.
     cwd: tmpdir(),

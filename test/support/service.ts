@@ -8,6 +8,7 @@ import { createLog, type Log } from "../../src/log.ts";
 import { type Service, startService } from "../../src/service/service.ts";
 import { databaseUrl, dropSchema, newSchema, threadEntry } from "./databases.ts";
 import { documentOf, undocumented } from "./document.ts";
+import { copyEmptyDatabase } from "./embedded.ts";
 import { root } from "./fixtures.ts";
 
 export type DatabaseName = "PGlite" | "PostgreSQL";
@@ -55,8 +56,10 @@ export async function startTestService(options: {
   log?: Log;
 }): Promise<TestService> {
   const folder = await mkdtemp(path.join(tmpdir(), "retouch-test-"));
-  const schema = newSchema();
   const isEmbedded = options.database === "PGlite";
+  // The one of the database that is copied.
+  const schema = isEmbedded ? "retouch" : newSchema();
+  if (isEmbedded) await copyEmptyDatabase(path.join(folder, "database"));
   const config = readConfig({
     RETOUCH_PORT: "0",
     RETOUCH_DATA_DIR: folder,
