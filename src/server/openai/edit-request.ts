@@ -20,7 +20,7 @@ export interface ImageEditRequest {
   image: string | Uint8Array;
   /** One for each picture that is asked for. */
   edits: Omit<JobEdit, "image">[];
-  /** Whether the answer has addresses in place of the pictures. */
+  /** Whether the answer has addresses instead of the pictures. */
   isByAddress: boolean;
 }
 
