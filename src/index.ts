@@ -26,7 +26,7 @@ export type { ConvertedNetwork } from "./kontext/convert.ts";
 export type { ConversionProgress } from "./quantize/cache.ts";
 export { PUBLISHED_SIZES } from "./kontext/published.ts";
 export { measureGemmSpeed } from "./runtime/gemm-speed.ts";
-export { EDIT_PARAMETERS, FLAG_NAMES, flagOf, rangeText, TOOL_NAMES } from "./kontext/edit-parameters.ts";
+export { EDIT_PARAMETERS } from "./kontext/edit-parameters.ts";
 export type { EditParameter, EditParameterName } from "./kontext/edit-parameters.ts";
 export { resolveParameters, resolveRequest } from "./kontext/request.ts";
 export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./kontext/request.ts";
