@@ -21,7 +21,7 @@ export type { ConversionProgress } from "./quantize/cache.ts";
 export { PIPELINES } from "./pipelines/index.ts";
 export { PUBLISHED_PLAN } from "./pipelines/flux1-kontext/published.ts";
 export { measureGemmSpeed } from "./runtime/gemm-speed.ts";
-export { EDIT_PARAMETERS, FLAG_NAMES, flagOf, rangeText, TOOL_NAMES } from "./engine/edit-parameters.ts";
+export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";
 export type { EditParameter, EditParameterName } from "./engine/edit-parameters.ts";
 export { resolveParameters, resolveRequest } from "./engine/request.ts";
 export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./engine/request.ts";

@@ -36,7 +36,7 @@ describe.each(Object.entries(MAY_IMPORT))("%s/", (folder, others) => {
 
   it("is read with imports over several lines and with types", () => {
     expect(files.length).toBeGreaterThan(5);
-    expect(importsOf("bench/network-memory.ts")).toContain("src/kontext/memory-plan.ts");
+    expect(importsOf("bench/network-memory.ts")).toContain("src/engine/memory-plan.ts");
     expect(importsOf("bench/api/part.ts")).toContain("tools/goals.ts");
   });
 

@@ -9,14 +9,13 @@ import {
   type Engine,
   type LoraUse,
   type OutputFormat,
-  rangeText,
   resolveParameters,
 } from "../index.ts";
 import { readSourceThrough, type SourceAccess } from "../images/source.ts";
 import { parseSize } from "./arguments.ts";
 import { chooseFormat, defaultOutput } from "./output.ts";
 import { reportText } from "./report.ts";
-import { TOOL, wordedBy } from "./surfaces.ts";
+import { rangeText, TOOL, wordedBy } from "./surfaces.ts";
 import type { ToolOutput } from "./tool-output.ts";
 
 /** Of an argument's name in a sentence. */

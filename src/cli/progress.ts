@@ -60,7 +60,7 @@ function bytesLine({ done, of, perSecond }: Parameters<Progress["bytes"]>[0]): s
 
 function stepLine({ step, of, seconds }: { step: number; of: number; seconds: number }): string {
   const perStep = seconds / step;
-  return `${barOf(step / of)} step ${step}/${of}, ${seconds2(perStep)} a step, ${duration(perStep * (of - step))} left`;
+  return `${barOf(step / of)} step ${step}/${of}, ${seconds2(perStep)} per step, ${duration(perStep * (of - step))} left`;
 }
 
 function seconds2(seconds: number): string {

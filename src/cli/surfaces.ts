@@ -1,11 +1,25 @@
 /** How the command line and the tool of `retouch mcp` call the library's parameters when they word a failure. */
 import { LIBRARY, RetouchError, type Surface } from "../errors.ts";
-import { FLAG_NAMES, TOOL_NAMES } from "../index.ts";
+import { EDIT_PARAMETERS, type EditParameter } from "../index.ts";
+
+/** The flag alone, such as `--steps`. */
+export const flagOf = ({ flag }: Pick<EditParameter, "flag">): string | undefined => flag?.split(" ", 1)[0];
+
+/** A number's range as helps have it: `1 to 50`. */
+export const rangeText = ({ min, max }: { min: number; max: number }): string => `${min} to ${max}`;
+
+/** What a surface calls the parameters, by the library's names. */
+function namesBy(nameOf: (parameter: EditParameter) => string | undefined): Record<string, string> {
+  const names = Object.entries<EditParameter>(EDIT_PARAMETERS).map(
+    ([field, parameter]) => [field, nameOf(parameter)] as const,
+  );
+  return Object.fromEntries(names.filter((named): named is [string, string] => named[1] !== undefined));
+}
 
 export const COMMAND: Surface = {
   ...LIBRARY,
   names: {
-    ...FLAG_NAMES,
+    ...namesBy(flagOf),
     prompt: "the prompt",
     "size.width": "the width in --size",
     "size.height": "the height in --size",
@@ -26,7 +40,7 @@ export const COMMAND: Surface = {
 export const TOOL: Surface = {
   ...LIBRARY,
   names: {
-    ...TOOL_NAMES,
+    ...namesBy(({ tool }) => tool),
     "size.width": "the width in size",
     "size.height": "the height in size",
   },

@@ -13,19 +13,14 @@ export const ENGINE = {
     "RETOUCH_TRANSFORMER",
     text,
     "flux1-kontext-dev.safetensors",
-    "Single file in the place of the folder's transformer.",
+    "Single file instead of the folder's transformer.",
   ),
-  vae: optional(
-    "RETOUCH_VAE",
-    text,
-    "ae.safetensors",
-    "Single file in the place of the folder's autoencoder.",
-  ),
+  vae: optional("RETOUCH_VAE", text, "ae.safetensors", "Single file instead of the folder's autoencoder."),
   textEncoder: optional(
     "RETOUCH_TEXT_ENCODER",
     text,
     "t5xxl_fp16.safetensors",
-    "Single file in the place of the folder's T5.",
+    "Single file instead of the folder's T5.",
   ),
   weights: required(
     "RETOUCH_WEIGHTS",

@@ -48,7 +48,7 @@ export const DATA = {
     "DATABASE_URL",
     pattern("an address such as postgres://user:password@host:5432/name", /^postgres(ql)?:\/\/\S+$/),
     "postgres://user:password@host:5432/name",
-    "PostgreSQL to use in place of the embedded database.",
+    "PostgreSQL to use instead of the embedded database.",
   ),
   databaseSchema: required(
     "RETOUCH_DATABASE_SCHEMA",
@@ -60,7 +60,7 @@ export const DATA = {
     "RETOUCH_S3_BUCKET",
     text,
     "pictures",
-    "S3 bucket for the pictures, in place of RETOUCH_DATA_DIR.",
+    "S3 bucket for the pictures, instead of RETOUCH_DATA_DIR.",
   ),
   s3Endpoint: optional(
     "RETOUCH_S3_ENDPOINT",

@@ -195,30 +195,14 @@ export const EDIT_PARAMETERS = {
 
 export type EditParameterName = keyof typeof EDIT_PARAMETERS;
 
-const PARAMETERS = Object.entries<EditParameter>(EDIT_PARAMETERS);
-
-/** The flag alone, such as `--steps`. */
-export const flagOf = ({ flag }: Names): string | undefined => flag?.split(" ", 1)[0];
-
-/** What a surface calls the parameters, by the library's names. */
-function namesBy(nameOf: (parameter: EditParameter) => string | undefined): Record<string, string> {
-  return Object.fromEntries(
-    PARAMETERS.flatMap(([field, parameter]) => {
-      const name = nameOf(parameter);
-      return name === undefined ? [] : [[field, name]];
-    }),
-  );
-}
-
-/** Of the command line. @internal */
-export const FLAG_NAMES: Readonly<Record<string, string>> = namesBy(flagOf);
-/** Of the tool of `retouch mcp`. @internal */
-export const TOOL_NAMES: Readonly<Record<string, string>> = namesBy(({ tool }) => tool);
+const WIRE_NAMES = Object.fromEntries(
+  Object.entries<EditParameter>(EDIT_PARAMETERS).map(([field, { wire }]) => [field, wire]),
+);
 
 /** How requests over HTTP and jobs call the parameters when they word a failure. */
 export const WIRE: Surface = {
   ...LIBRARY,
-  names: { ...namesBy(({ wire }) => wire), "size.width": "width", "size.height": "height" },
+  names: { ...WIRE_NAMES, "size.width": "width", "size.height": "height" },
   // The image is always one of the request's fields.
   image: (source) => (source === undefined ? "image" : `image: ${source}`),
 };
@@ -229,6 +213,3 @@ const FIELD_OF_WIRE: ReadonlyMap<string, string> = new Map(
 
 /** The library's name of a field of the wire; aliases, and fields of the wire alone, keep theirs. */
 export const fieldOfWire = (name: string): string => FIELD_OF_WIRE.get(name) ?? name;
-
-/** A number's range as helps and documents have it: `1 to 50`. */
-export const rangeText = ({ min, max }: { min: number; max: number }): string => `${min} to ${max}`;

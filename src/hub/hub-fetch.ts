@@ -19,7 +19,7 @@ export interface HubAccess {
   readonly firstPauseMs?: number | undefined;
 }
 
-/** What the client of the hub takes in place of the platform's `fetch`. */
+/** What the client of the hub takes instead of the platform's `fetch`. */
 export type HubFetch = typeof fetch;
 
 export const MAX_FAILURES = 5;

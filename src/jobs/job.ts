@@ -34,7 +34,7 @@ export function statusesBefore(next: JobStatus): JobStatus[] {
  */
 export type JobImage = { kind: "url"; url: string } | { kind: "stored"; key: string };
 
-/** The bucket of the caller, where the result goes in place of our storage. Secret: never logged, never echoed. */
+/** The bucket of the caller, where the result goes instead of our storage. Secret: never logged, never echoed. */
 export interface RequestBucket {
   accessId: string;
   accessSecret: string;
@@ -58,7 +58,7 @@ export const isAwaited = ({ images, mask }: JobImages): boolean =>
 export interface JobEdit extends ResolvedRequest, JobImages {
   size: Size;
   isSafetyChecked: boolean;
-  /** Whether the result goes out as a data URL in place of an address. */
+  /** Whether the result goes out as a data URL instead of an address. */
   isInlineResult: boolean;
   /** Whether progress carries small pictures. */
   isPreviewed: boolean;

@@ -37,7 +37,7 @@ import { createBodyReader } from "./read-body.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { addEndpointRoutes } from "./routes/endpoint.ts";
 import { addExampleRoutes, addFileRoutes } from "./routes/files.ts";
-import { createHolds } from "./routes/hold.ts";
+import { createLongPolls } from "./routes/long-polls.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 import { addOperationRoutes, type NotReady } from "./routes/operations.ts";
 import { addPages } from "./routes/pages.ts";
@@ -114,8 +114,8 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.decorateRequest("keyId", "");
   app.decorateRequest("bodyHash", "");
-  const holds = createHolds();
-  addClosing(app, holds, dependencies.closeGraceMs ?? CLOSE_GRACE_MS);
+  const longPolls = createLongPolls();
+  addClosing(app, longPolls, dependencies.closeGraceMs ?? CLOSE_GRACE_MS);
   addDraining(app, expectations);
   addCors(app, config.corsOrigin);
   addCallLog(app, log);
@@ -155,7 +155,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     freeSpace: dependencies.freeSpace,
     log,
     limits: limits.of,
-    holds,
+    longPolls,
     readBody,
     addressOf,
     examples,
@@ -205,7 +205,7 @@ export function addressIn(
     (config.publicUrl ?? job.baseUrl) + signedUrls.sign(key, job.endedAt ?? job.submittedAt);
 }
 
-/** The document names the one endpoint that there is, in place of a parameter. */
+/** The document names the one endpoint that there is, instead of a parameter. */
 function withoutEndpoint(schema: FastifySchema = {}): FastifySchema {
   const { properties } = (schema.params ?? {}) as { properties?: Record<string, TSchema> };
   if (properties?.["endpoint"] === undefined) return schema;

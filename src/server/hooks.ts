@@ -4,7 +4,7 @@ import { finished } from "node:stream/promises";
 import type { FastifyInstance } from "fastify";
 import type { Expectations } from "./expectations.ts";
 import type { Log } from "../log.ts";
-import type { Holds } from "./routes/hold.ts";
+import type { LongPolls } from "./routes/long-polls.ts";
 
 /** Far more than the largest body by default, for clients that do not look at an answer before they have sent it. */
 const MAX_DRAINED_BYTES = 256 * 2 ** 20;
@@ -14,10 +14,10 @@ const DRAIN_MS = 10_000;
  * Ends held calls when the server closes, connections with their next answer, and after `graceMs` those on which
  * somebody sends or reads too slowly to wait for.
  */
-export function addClosing(app: FastifyInstance, holds: Holds, graceMs: number): void {
+export function addClosing(app: FastifyInstance, longPolls: LongPolls, graceMs: number): void {
   let timer: NodeJS.Timeout | undefined;
   app.addHook("preClose", async () => {
-    holds.endAll();
+    longPolls.endAll();
     timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
   });
   app.addHook("onClose", async () => clearTimeout(timer));

@@ -34,7 +34,7 @@ export function createHostCheck(settings: HostSettings, machineName: string = os
   };
 }
 
-/** What an answer is in place of one that the name has no right to. */
+/** What an answer is instead of one that the name has no right to. */
 export const foreignHost = (): RetouchError => new RetouchError("HOST_UNKNOWN", SENTENCE);
 
 /** No page can make its own name an address. */

@@ -1,4 +1,4 @@
-/** Numbers in queries: brought into their range, and the default where they are none. */
+/** Numbers in queries: clamped to their range, and the default where they are none. */
 
 export interface Range {
   min: number;

@@ -34,7 +34,7 @@ import { createWorkers } from "./work.ts";
 export interface ServiceOptions {
   config: Config;
   log: Log;
-  /** For tests: compiled programs in place of the shipped ones. */
+  /** For tests: compiled programs instead of the shipped ones. */
   threadEntry?: URL | undefined;
   engineEntry?: URL | undefined;
 }

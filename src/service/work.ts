@@ -16,7 +16,7 @@ export interface WorkOptions {
   context: JobsContext;
   storage: Storage;
   log: Log;
-  /** For tests: another program in place of the engine. */
+  /** For tests: another program instead of the engine. */
   engineEntry?: URL | undefined;
 }
 

@@ -165,7 +165,7 @@ describe("retouch mcp", () => {
 
   it.each<[object, string]>([
     [{ image: undefined }, "image is missing."],
-    [{ image: 5 }, "image must be a text."],
+    [{ image: 5 }, "image must be a string."],
     [{ image: "none.png" }, "none.png cannot be read: there is no such file."],
     [{ image: "-" }, "image must not be -: it is this connection."],
     [{ image: "notes.txt" }, "notes.txt is not an image; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted."],

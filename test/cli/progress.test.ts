@@ -26,7 +26,7 @@ describe("createProgress", () => {
     progress.clear();
     progress.clear();
     expect(stream.text).toBe(
-      "\rloading\u001B[K\r[######------------------] step 7/28, 2.00 s a step, 42 s left\u001B[K\r\u001B[K",
+      "\rloading\u001B[K\r[######------------------] step 7/28, 2.00 s per step, 42 s left\u001B[K\r\u001B[K",
     );
   });
 

@@ -18,6 +18,7 @@ describe("the settings", () => {
       weights: "auto",
       threads: 0,
       device: "auto",
+      computeType: "float32",
       workers: 1,
       safety: "optional",
       metadataPrompt: false,

@@ -2,17 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { createEditTool } from "../../src/cli/edit-tool.ts";
 import { EDIT } from "../../src/cli/commands/edit.ts";
-import { COMMAND, TOOL } from "../../src/cli/surfaces.ts";
+import { COMMAND, flagOf, rangeText, TOOL } from "../../src/cli/surfaces.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { nameOf } from "../../src/errors.ts";
-import {
-  EDIT_PARAMETERS,
-  type EditParameter,
-  fieldOfWire,
-  flagOf,
-  rangeText,
-  WIRE,
-} from "../../src/engine/edit-parameters.ts";
+import { EDIT_PARAMETERS, type EditParameter, fieldOfWire, WIRE } from "../../src/engine/edit-parameters.ts";
 import { type EditRequest, resolveRequest } from "../../src/engine/request.ts";
 import { imageEditSchema } from "../../src/server/openai/schemas.ts";
 import { editInputSchema } from "../../src/server/schemas.ts";

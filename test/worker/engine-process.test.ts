@@ -73,6 +73,11 @@ describe("an engine process", () => {
     expect(await run(engine, editOf(image, { prompt: "flagged" }))).toEqual({
       kind: "failed",
       error: "The safety checker refused the result.",
+      failure: {
+        code: "OUTPUT_FLAGGED",
+        kind: "sentence",
+        values: { sentence: "The safety checker refused the result." },
+      },
     });
     expect(await run(engine, editOf(image, { prompt: "defect" }))).toEqual({
       kind: "failed",

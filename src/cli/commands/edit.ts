@@ -1,7 +1,8 @@
 /** `retouch edit` on the command line. */
 import { addLora, numberOf, parseFormat, parseSize } from "../arguments.ts";
 import { type EditFlags, runEdit } from "../edit.ts";
-import { EDIT_PARAMETERS, rangeText } from "../../index.ts";
+import { EDIT_PARAMETERS } from "../../index.ts";
+import { rangeText } from "../surfaces.ts";
 import { command, option } from "./command.ts";
 import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
 

@@ -21,7 +21,7 @@ export interface ImageEditRequest {
   images: readonly GivenImage[];
   /** One for each picture that is asked for. */
   edits: Omit<JobEdit, keyof JobImages>[];
-  /** Whether the answer has addresses in place of the pictures. */
+  /** Whether the answer has addresses instead of the pictures. */
   isByAddress: boolean;
 }
 

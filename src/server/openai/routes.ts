@@ -38,7 +38,7 @@ const FORM = /^multipart\/form-data\b/i;
 const MODEL_CREATED = Date.UTC(2025, 5, 26) / 1000;
 
 export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: ImageEditSchema): void {
-  const { config, jobs, holds } = context;
+  const { config, jobs, longPolls } = context;
   const readRequest = createRequestReader(schema, config);
 
   // The server's own parser takes every body for JSON.
@@ -73,7 +73,7 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
       );
       const waitMs = numberInQuery(request.query.wait, { ...WAIT_RANGE, default: config.syncWaitMs });
       // A client that goes away ends the wait, not the jobs.
-      const signal = holds.signalOf(reply);
+      const signal = longPolls.signalOf(reply);
       const ended = await Promise.all(
         submitted.map(
           async (job) => (await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal })) ?? job,

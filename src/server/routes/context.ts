@@ -17,7 +17,7 @@ import type { BodyReader } from "../read-body.ts";
 import type { LimitedRoute, LimitGroup } from "../limits.ts";
 import type { IsRefusedAddress } from "../public-address.ts";
 import type { ServerSettings } from "../settings.ts";
-import type { Holds } from "./hold.ts";
+import type { LongPolls } from "./long-polls.ts";
 
 /** Types of requests and replies come from the schemas of the routes. */
 export type TypedApp = FastifyInstance<
@@ -36,7 +36,7 @@ export interface RouteContext {
   freeSpace: FreeSpace;
   log: Log;
   limits: (group: LimitGroup) => LimitedRoute;
-  holds: Holds;
+  longPolls: LongPolls;
   readBody: BodyReader;
   /** Absolute address of a stored result. */
   addressOf: (key: string, job: Job) => string;

@@ -6,14 +6,14 @@ import { defined, ErrorReply, FAILURES, JobReply, QueuedReply, StreamReply } fro
 import { JobParams, StatusQuery, WaitQuery } from "../schemas.ts";
 import { chunkOf, stateOf, toWireJob } from "../wire.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
-import { whenWritten } from "./hold.ts";
+import { whenWritten } from "./long-polls.ts";
 
 const JOB_ID = /^[A-Za-z0-9_-]{1,100}$/;
 /** Clients of these send an empty body or `{}`. */
 const BODY_LIMIT = 64 * 1024;
 
 export function addJobRoutes(app: TypedApp, context: RouteContext): void {
-  const { jobs, config, addressOf, holds } = context;
+  const { jobs, config, addressOf, longPolls } = context;
 
   /** Both methods: one official client only ever posts. */
   const status = context.limits("status");
@@ -57,7 +57,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
         const waitMs = numberInQuery(wait, { ...WAIT_RANGE, default: config.syncWaitMs });
         const job = await jobs.waitForEnd(idOf(request), request.keyId, {
           waitMs,
-          signal: holds.signalOf(reply),
+          signal: longPolls.signalOf(reply),
         });
         return job ? toWireJob(job, addressOf) : notFound(reply);
       },
@@ -79,7 +79,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
       handler: async (request, reply) => {
         const { wait } = request.query;
         const waitMs = numberInQuery(wait, { ...WAIT_RANGE, default: config.streamWaitMs });
-        const signal = holds.signalOf(reply);
+        const signal = longPolls.signalOf(reply);
         const taken = await jobs.takeChunks(idOf(request), request.keyId, { waitMs, signal });
         if (taken === undefined) return notFound(reply);
         const { job, chunks } = taken;

@@ -24,7 +24,7 @@ import type { RouteContext, TypedApp } from "./context.ts";
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
 export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
-  const { config, jobs, holds } = context;
+  const { config, jobs, longPolls } = context;
   const body = jobBodySchema(editInputSchema(config));
   const failures = { ...FAILURES, 400: RefusedInput, 409: ErrorReply };
   const shared = { params: EndpointParams, headers: SubmitHeaders, body };
@@ -67,7 +67,7 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
       const { wait } = request.query;
       const waitMs = numberInQuery(wait, { ...WAIT_RANGE, default: config.syncWaitMs });
       // A client that goes away ends the wait, not the job.
-      const signal = holds.signalOf(reply);
+      const signal = longPolls.signalOf(reply);
       const ended = await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal });
       return toWireJob(ended ?? job, context.addressOf);
     },

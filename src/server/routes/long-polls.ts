@@ -1,14 +1,14 @@
-/** Calls that are held open: each ends early when its client goes away, and all of them when the server stops. */
+/** Long polls, calls that are held open: each ends early when its client goes away, and all of them when the server stops. */
 import type { FastifyReply } from "fastify";
 
-export interface Holds {
+export interface LongPolls {
   /** Aborts when the connection closes before the reply is written, or the server stops. */
   signalOf(reply: FastifyReply): AbortSignal;
   /** Ends every call that is held now or later, so that it answers with the state of its job. */
   endAll(): void;
 }
 
-export function createHolds(): Holds {
+export function createLongPolls(): LongPolls {
   const held = new Set<AbortController>();
   let isOver = false;
   return {
