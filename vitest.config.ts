@@ -3,18 +3,22 @@ import { configDefaults, defineConfig } from "vitest/config";
 
 /**
  * What takes longest, for `npm run test:long`: packages installed with npm, networks measured in processes of their own,
- * and tests that watch a process for a time or wait for a limit to pass.
+ * many edits by the real engine, and tests that watch a process for a time or wait for a limit to pass.
  */
 const LONG = [
   "test/bench/precision.test.ts",
+  "test/cli/keys.test.ts",
   "test/cli/pull.test.ts",
   "test/container/replay.test.ts",
   "test/**/memory-measured.test.ts",
   "test/package/package.test.ts",
   "test/privacy.test.ts",
   "test/scripts/dev.test.ts",
+  "test/service/clients.test.ts",
   "test/service/kill.test.ts",
+  "test/service/pictures.test.ts",
   "test/service/python-clients.test.ts",
+  "test/service/safety.test.ts",
   "test/service/schemathesis.test.ts",
 ];
 

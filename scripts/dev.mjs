@@ -72,6 +72,7 @@ async function servePage(welcome) {
   const target = /^Retouch listens at (https?:\/\/[^/]+)/m.exec(welcome)[1];
   // A new key, which is printed once.
   const key = /#key=\S+$/m.exec(welcome)?.[0] ?? "";
+  const listeners = new Set(process.listeners("SIGTERM"));
   const server = await createServer({
     configFile: `${root}web/vite.config.ts`,
     cacheDir: `${root}.cache/vite`,
@@ -89,6 +90,9 @@ async function servePage(welcome) {
     ],
   });
   await server.listen();
+  // Vite's own would end this process before the service has ended.
+  for (const listener of process.listeners("SIGTERM"))
+    if (!listeners.has(listener)) process.off("SIGTERM", listener);
   say(`the page is at ${server.resolvedUrls?.local[0]}${key}`);
   return server;
 }
