@@ -6,7 +6,7 @@ export type { EditStep, ModelPlan } from "./engine/model.ts";
 export type { Kept } from "./engine/keep-unchanged.ts";
 export { COMPUTE_TYPES, DEVICE_CHOICES, examineDevices } from "./runtime/devices.ts";
 export type { ChosenDevice, ComputeType, Device, DeviceChoice, DeviceReport } from "./runtime/devices.ts";
-export { SHIPPED_CHECKPOINT } from "./engine/engine.ts";
+export { SHIPPED_CHECKPOINT } from "./engine/shipped.ts";
 export { convertedBytes, forecast, parametersOf, readModelPlan } from "./engine/forecast.ts";
 export type { Forecast } from "./engine/forecast.ts";
 export { WEIGHTS_KINDS } from "./engine/component.ts";

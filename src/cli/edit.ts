@@ -20,6 +20,8 @@ import { COMMAND, wordedBy } from "./surfaces.ts";
 /** The flags as commander hands them over. */
 export interface EditFlags extends EngineFlags {
   output?: string | undefined;
+  /** Images beside the first one. */
+  image?: string[] | undefined;
   negativePrompt?: string | undefined;
   trueCfgScale?: number | undefined;
   size?: Size | undefined;
@@ -34,15 +36,30 @@ export interface EditFlags extends EngineFlags {
 }
 
 /** Edits one picture. @throws RetouchError with a sentence for the user; INVALID_PARAMETER is a wrong command line */
-export function runEdit(image: string, prompt: string, flags: EditFlags, signal: AbortSignal): Promise<void> {
-  return wordedBy(COMMAND, () => edit(image, prompt, flags, signal));
+export function runEdit(
+  image: string,
+  prompt: string,
+  flags: EditFlags,
+  { signal, pipelines }: { signal: AbortSignal; pipelines?: Parameters<typeof createEngine>[1] },
+): Promise<void> {
+  return wordedBy(COMMAND, () => edit(image, prompt, flags, signal, pipelines));
 }
 
-async function edit(image: string, prompt: string, flags: EditFlags, signal: AbortSignal): Promise<void> {
+async function edit(
+  image: string,
+  prompt: string,
+  flags: EditFlags,
+  signal: AbortSignal,
+  pipelines: Parameters<typeof createEngine>[1],
+): Promise<void> {
   const format = chooseFormat(flags.output === STDOUT ? undefined : flags.output, flags.format);
   const parameters = requestParameters(prompt, format, flags);
   resolveParameters(parameters);
   const source = await readImageSource(image, { signal, isVerified: true });
+  const others: Uint8Array[] = [];
+  for (const other of flags.image ?? []) {
+    others.push((await readImageSource(other, { signal, isVerified: true })).bytes);
+  }
   const output = flags.output ?? defaultOutput(source, format);
   await checkOutput(output);
 
@@ -52,12 +69,15 @@ async function edit(image: string, prompt: string, flags: EditFlags, signal: Abo
   try {
     progress.phase("loading the checkpoint");
     const options = await engineOptionsOf(flags, nameLoras(flags.lora ?? []).files);
-    engine = await orAborted(createEngine({ ...options, onConversion: showConversion(progress) }), signal);
+    engine = await orAborted(
+      createEngine({ ...options, onConversion: showConversion(progress) }, pipelines),
+      signal,
+    );
     progress.clear();
     if (engine.device.notice !== undefined) say(engine.device.notice);
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the picture");
-    const request = { image: source.bytes, ...parameters };
+    const request = { image: [source.bytes, ...others], ...parameters };
     const result = await engine.edit(request, { signal, onStep: progress.step });
     progress.clear();
     await writeOutput(output, result.image);

@@ -3,7 +3,6 @@
  * does one edit at a time, since a second one beside it would only make both slower.
  */
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { invalid, RetouchError } from "../errors.ts";
 import { identityOf, LoraRegistry } from "../lora/registry.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
@@ -20,12 +19,10 @@ import { Components } from "./components.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
 import type { EditRequest } from "./request.ts";
 import { type EditOptions, type EditResult, type EditTools, runEdit } from "./run-edit.ts";
+import { SHIPPED_CHECKPOINT } from "./shipped.ts";
 import { WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
 
 export type { ConversionProgress };
-
-/** The checkpoint in this package: a small one for clip-art scenes. */
-export const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/tiny", import.meta.url));
 
 export interface EngineOptions {
   /** A checkpoint folder in the layout of diffusers. @default the one that ships with this package */

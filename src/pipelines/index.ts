@@ -7,6 +7,15 @@ import type { Pipeline } from "./pipeline.ts";
 
 export const PIPELINES: readonly Pipeline[] = [flux1Kontext];
 
+/** The pipeline that a checkpoint's `model_index.json` names; undefined where there is no such checkpoint here. */
+export async function findPipeline(
+  folder: string,
+  pipelines: readonly Pipeline[] = PIPELINES,
+): Promise<Pipeline | undefined> {
+  const checkpoint = await Checkpoint.open(folder).catch(() => undefined);
+  return pipelines.find(({ className }) => className === checkpoint?.className);
+}
+
 /**
  * Opens a checkpoint with the pipeline that its `model_index.json` names.
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming folder or file

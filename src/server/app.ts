@@ -54,6 +54,8 @@ export interface AppDependencies {
   /** Room for what calls store. */
   freeSpace: FreeSpace;
   log: Log;
+  /** Images that the model takes of one edit. @default 1 */
+  maxImages?: number | undefined;
   /** The shipped example pictures: name and file. */
   examples: ReadonlyMap<string, string>;
   isRefusedAddress: IsRefusedAddress;
@@ -160,6 +162,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     addressOf,
     examples,
     isRefusedAddress,
+    maxImages: dependencies.maxImages ?? 1,
   };
   await app.register(
     async (scope) => {

@@ -41,10 +41,10 @@ export function parseBody(
 ): ParsedBody {
   const { input, policy = {} } = body;
   const edit = editOf(input, settings);
-  const image = input.image ?? input.images?.[0];
-  if (image === undefined) throw invalid("missing", { field: "image" });
+  const images = input.image === undefined ? (input.images ?? []) : [input.image];
+  if (images.length === 0) throw invalid("missing", { field: "image" });
   return {
-    images: [image],
+    images,
     edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress) },
     policy: policyOf(policy, settings, { isSync }),
     webhook: webhookOf(body, isRefusedAddress),

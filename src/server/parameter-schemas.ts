@@ -105,14 +105,20 @@ export function loras() {
 }
 
 /** `image`, or `images` with one: the schema that holds them says that one of the two is there. */
-export function images() {
+/** @param maxImages what the model takes of one edit */
+export function images(maxImages: number) {
   const { wire, description } = EDIT_PARAMETERS.image;
+  const several = `The image to edit, and others to look at: up to ${maxImages}.`;
   return {
     image: Type.Optional(
       Type.String({ minLength: 1, description: `${description} An http(s) URL, a data URL or base64.` }),
     ),
     images: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), { minItems: 1, maxItems: 1, description: otherName(wire) }),
+      Type.Array(Type.String({ minLength: 1 }), {
+        minItems: 1,
+        maxItems: maxImages,
+        description: maxImages === 1 ? otherName(wire) : several,
+      }),
     ),
   };
 }

@@ -34,16 +34,22 @@ export const LENGTHS = {
 const Text = (maxLength: number, description?: string) =>
   Type.String({ minLength: 1, maxLength, ...(description !== undefined && { description }) });
 
+/** What the model that is served takes. */
+export interface ImageLimits {
+  /** Images of one edit. */
+  maxImages: number;
+}
+
 /**
  * What clients of several generations send; the image is there by one of its two names. Keys that are not here are
  * ignored: clients add their own.
  */
-export function editInputSchema(sides: { minSide: number; maxSide: number }) {
+export function editInputSchema(sides: { minSide: number; maxSide: number }, { maxImages }: ImageLimits) {
   const { prompt, negativePrompt, trueCfgScale, numSteps, guidance, seed } = EDIT_PARAMETERS;
   return Type.Object(
     {
       prompt: stringOf(prompt),
-      ...images(),
+      ...images(maxImages),
       negative_prompt: optionalStringOf(negativePrompt),
       true_cfg_scale: numberOf(trueCfgScale),
       ...sizes(sides),

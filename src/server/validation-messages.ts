@@ -62,10 +62,16 @@ function mismatch(field: string, rule: Rule): Failure {
   return failure("type", { field, wanted: descriptionOf(rule) });
 }
 
+function listOf({ items, maxItems }: Rule): string {
+  const one = items?.type === "object" ? "object" : "string";
+  if (maxItems === 1) return `a list of one ${one}`;
+  return `a list of ${maxItems === undefined ? "" : `at most ${maxItems} `}${one}s`;
+}
+
 function descriptionOf(rule: Rule): string {
   if (rule.type === "boolean") return "true or false";
   if (rule.type === "object") return "an object";
-  if (rule.type === "array") return `a list of ${rule.maxItems === 1 ? "one string" : "strings"}`;
+  if (rule.type === "array") return listOf(rule);
   if (rule.pattern !== undefined) return rule.description ?? "a string of another form";
   const [least, most] = [rule.minLength, rule.maxLength];
   if (most !== undefined)

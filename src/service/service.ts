@@ -14,6 +14,8 @@ import { createWebhooks } from "../jobs/webhooks.ts";
 import { readHealth } from "../jobs/workers.ts";
 import { startAdminServer } from "../keys/admin.ts";
 import type { StoredKeys } from "../keys/keys.ts";
+import { importPipelines } from "../engine/import-pipelines.ts";
+import { SHIPPED_CHECKPOINT } from "../engine/shipped.ts";
 import type { Log } from "../log.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
@@ -37,6 +39,8 @@ export interface ServiceOptions {
   /** For tests: compiled programs instead of the shipped ones. */
   threadEntry?: URL | undefined;
   engineEntry?: URL | undefined;
+  /** For tests: a module with other `PIPELINES`. */
+  pipelinesModule?: URL | undefined;
 }
 
 export interface Service {
@@ -49,6 +53,17 @@ export interface Service {
   close(): Promise<void>;
 }
 
+/** Where no checkpoint is here, as many as any model takes; the worker's engine knows better. */
+async function maxImagesOf(
+  checkpoint = SHIPPED_CHECKPOINT,
+  pipelinesModule: URL | undefined,
+): Promise<number> {
+  const { PIPELINES, findPipeline } = await import("../pipelines/index.ts");
+  const pipelines = pipelinesModule ? await importPipelines(pipelinesModule) : PIPELINES;
+  const pipeline = await findPipeline(checkpoint, pipelines);
+  return pipeline?.maxImages ?? Math.max(...pipelines.map(({ maxImages }) => maxImages));
+}
+
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 /** Built, wherever this file itself runs from. */
 const PAGES = fileURLToPath(new URL("../../dist/web", import.meta.url));
@@ -56,7 +71,7 @@ const FLEET_REFRESH_MS = 1000;
 
 /** @throws RetouchError where a port, a folder or a database cannot be had */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, log, threadEntry, engineEntry } = options;
+  const { config, log, threadEntry, engineEntry, pipelinesModule } = options;
   const policy = createAddressPolicy(config.allowPrivateHosts);
   const agents = createAgents(policy);
   const data = await openData({ config, log, threadEntry });
@@ -65,7 +80,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     log.warn({ err: error }, "Housekeeping failed; it is tried again.");
   const signedUrls = createSignedUrls({ secret: data.secret, lifetimeMs: config.fileLifetimeMs });
   const fleet = watchFleet(data, onError);
-  const workers = await createWorkers({ config, context, storage, log, engineEntry }, config.workers);
+  const workers = await createWorkers(
+    { config, context, storage, log, engineEntry, pipelinesModule },
+    config.workers,
+  );
   const app = await createApp({
     config,
     jobs: createJobs(context),
@@ -80,6 +98,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     log,
     examples: listExamples(),
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
+    maxImages: await maxImagesOf(config.checkpoint, pipelinesModule),
     pagesFolder: PAGES,
     notReady: () => notReady(data, workers),
     runningWorkers: fleet.running,

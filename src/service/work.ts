@@ -18,14 +18,19 @@ export interface WorkOptions {
   log: Log;
   /** For tests: another program instead of the engine. */
   engineEntry?: URL | undefined;
+  /** For tests: a module with other model families. */
+  pipelinesModule?: URL | undefined;
 }
 
 /** Makes as many workers as asked for; none is started. */
 export async function createWorkers(
-  { config, context, storage, log, engineEntry }: WorkOptions,
+  { config, context, storage, log, engineEntry, pipelinesModule }: WorkOptions,
   count: number,
 ): Promise<Worker[]> {
-  const setup = engineSetup(config, config.memoryLimit ?? (await shareOfMemory(count)));
+  const setup = {
+    ...engineSetup(config, config.memoryLimit ?? (await shareOfMemory(count))),
+    pipelinesModule: pipelinesModule?.href,
+  };
   const queue = createWorkQueue(context);
   return Array.from({ length: count }, () =>
     createWorker({

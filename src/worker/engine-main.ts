@@ -6,6 +6,7 @@ import { Worker } from "node:worker_threads";
 import { messageOf, RetouchError } from "../errors.ts";
 import type { JobProgress } from "../jobs/job.ts";
 import { type ConversionProgress, createEngine } from "../engine/engine.ts";
+import { importPipelines } from "../engine/import-pipelines.ts";
 import { kindsText } from "../engine/weights-choice.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
@@ -41,7 +42,8 @@ async function setUp(setup: EngineSetup): Promise<void> {
   try {
     const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
     const storage = openStorage(setup.storage);
-    const engine = await createEngine({ ...setup.engine, onConversion: createTeller() });
+    const pipelines = setup.pipelinesModule ? await importPipelines(setup.pipelinesModule) : undefined;
+    const engine = await createEngine({ ...setup.engine, onConversion: createTeller() }, pipelines);
     const speed = await warmUp(engine, { isSafetyChecked: setup.engine.safety?.isOn ?? true });
     dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
     const { name: checkpoint, weights } = engine.checkpoint;

@@ -7,6 +7,8 @@ import type { StorageOptions } from "../storage/open.ts";
 
 /** All that the engine process needs to know, once. */
 export interface EngineSetup {
+  /** URL of a module with other model families, for tests alone. */
+  pipelinesModule?: string | undefined;
   /** What the engine is made with. */
   engine: Omit<EngineOptions, "onConversion">;
   storage: StorageOptions;

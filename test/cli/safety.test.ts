@@ -32,7 +32,7 @@ const editHere = (flags: object): Promise<void> =>
     inFolder("bird.png"),
     "Make it night",
     { checkpoint: CHECKPOINT, steps: 1, threads: 1, quiet: true, output: inFolder("night.png"), ...flags },
-    new AbortController().signal,
+    { signal: new AbortController().signal },
   );
 
 describe("a result that the checker refuses", () => {

@@ -78,7 +78,7 @@ describe("the library", () => {
 });
 
 describe.each([
-  ["the wire", editInputSchema(readConfig({})).properties],
+  ["the wire", editInputSchema(readConfig({}), { maxImages: 1 }).properties],
   ["OpenAI's routes", imageEditSchema(readConfig({})).properties],
 ] as const)("%s", (surface, properties) => {
   const schemas = properties as unknown as Record<string, JsonSchema>;

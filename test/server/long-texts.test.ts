@@ -72,7 +72,7 @@ const formOf = (name: string, text: string, headers = ""): string =>
 const S3 = { accessId: "a", accessSecret: "b", bucketName: "pictures", endpointUrl: "https://s3.example" };
 const JOB = { input: INPUT, s3Config: S3 };
 
-const jobFields = textFields(jobBodySchema(editInputSchema(SIDES)));
+const jobFields = textFields(jobBodySchema(editInputSchema(SIDES, { maxImages: 1 })));
 const editFields = textFields(imageEditSchema(SIDES)).map((path) => path.join("."));
 
 describe("texts of a megabyte", () => {

@@ -54,6 +54,8 @@ export async function startTestService(options: {
   engine?: URL;
   settings?: Record<string, string>;
   log?: Log;
+  /** A module with other model families. */
+  pipelinesModule?: URL;
 }): Promise<TestService> {
   const folder = await mkdtemp(path.join(tmpdir(), "retouch-test-"));
   const isEmbedded = options.database === "PGlite";
@@ -70,7 +72,8 @@ export async function startTestService(options: {
     ...options.settings,
   });
   const log = options.log ?? createLog({ level: process.env["TEST_LOG"] ?? "fatal" });
-  const service = await startService({ config, log, threadEntry, engineEntry: options.engine ?? stubEngine });
+  const { engine: engineEntry = stubEngine, pipelinesModule } = options;
+  const service = await startService({ config, log, threadEntry, engineEntry, pipelinesModule });
   await service.keys.ensure(KEY, "test");
   const endpoint = `${service.address}/v2/${ENDPOINT}`;
   await untilReady(service);

@@ -1,5 +1,5 @@
 /** `retouch edit` on the command line. */
-import { addLora, numberOf, parseFormat, parseSize } from "../arguments.ts";
+import { addFile, addLora, numberOf, parseFormat, parseSize } from "../arguments.ts";
 import { type EditFlags, runEdit } from "../edit.ts";
 import { EDIT_PARAMETERS } from "../../index.ts";
 import { rangeText } from "../surfaces.ts";
@@ -33,6 +33,11 @@ export const EDIT = command<EditFlags>({
       "-o, --output <file>",
       "where the result goes, - for standard output (default: NAME.edited.png here)",
     ),
+    option(
+      "--image <image>",
+      "another image to look at, for models that take several; may be given again",
+      addFile,
+    ),
     option(negativePrompt.flag, phraseOf(negativePrompt)),
     option(trueCfgScale.flag, numberHelp(trueCfgScale), numberOf("trueCfgScale")),
     option(
@@ -61,5 +66,6 @@ export const EDIT = command<EditFlags>({
     option("--json", "print the result as one line of JSON"),
     option("--quiet", "print nothing but errors"),
   ],
-  run: ({ arguments: [image, instruction], flags, signal }) => runEdit(image!, instruction!, flags, signal),
+  run: ({ arguments: [image, instruction], flags, signal }) =>
+    runEdit(image!, instruction!, flags, { signal }),
 });

@@ -5,6 +5,7 @@ import { Compile } from "typebox/compile";
 import { invalid, RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit, JobImages } from "../../jobs/job.ts";
 import type { GivenImage } from "../input-image.ts";
+import type { ImageLimits } from "../schemas.ts";
 import { editOf, type InputSettings } from "../edit-input.ts";
 import { failureOf } from "../validation-messages.ts";
 import type { FormPart } from "./form.ts";
@@ -96,6 +97,7 @@ export function hashOfForm(parts: readonly FormPart[]): string {
 export function createRequestReader(
   schema: ImageEditSchema,
   settings: InputSettings,
+  { maxImages }: ImageLimits,
 ): (body: ImageEditBody) => ImageEditRequest {
   const check = Compile(schema);
   return ({ fields, images }) => {
@@ -122,12 +124,13 @@ export function createRequestReader(
       },
       settings,
     );
-    const [image] = images;
-    if (image === undefined) throw invalid("missing", { field: "image" });
-    if (images.length > 1)
-      throw invalid("oneOf", { field: "image", choices: "one image", given: images.length });
+    if (images.length === 0) throw invalid("missing", { field: "image" });
+    if (images.length > maxImages) {
+      const choices = maxImages === 1 ? "one image" : `at most ${maxImages} images`;
+      throw invalid("oneOf", { field: "image", choices, given: images.length });
+    }
     const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
-    return { images: [image], edits, isByAddress: format === "url" };
+    return { images, edits, isByAddress: format === "url" };
   };
 }
 

@@ -39,7 +39,7 @@ const MODEL_CREATED = Date.UTC(2025, 5, 26) / 1000;
 
 export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: ImageEditSchema): void {
   const { config, jobs, longPolls } = context;
-  const readRequest = createRequestReader(schema, config);
+  const readRequest = createRequestReader(schema, config, context);
 
   // The server's own parser takes every body for JSON.
   setBodyParser(app, context.readBody, async (request, bytes) => {
@@ -63,7 +63,7 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
         summary: "Edit a picture, as OpenAI's clients ask for it",
         headers: SubmitHeaders,
         querystring: WaitQuery,
-        body: imageEditBodies(schema),
+        body: imageEditBodies(schema, context),
         response: { 200: ImagesReply, ...EDIT_FAILURES },
       },
     },

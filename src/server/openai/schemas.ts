@@ -6,7 +6,7 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../../engine/edit-parameters.ts";
 import { MAX_SIZE_LENGTH } from "../parameter-schemas.ts";
-import { type EditInput, editInputSchema, LENGTHS } from "../schemas.ts";
+import { type EditInput, editInputSchema, type ImageLimits, LENGTHS } from "../schemas.ts";
 
 /** A picture each, with seeds of their own. */
 const MAX_PICTURES = 4;
@@ -27,7 +27,7 @@ const words = (values: readonly string[], description: string) =>
     ),
   );
 
-/** Every field but the picture. Fields that are not here are ignored, as in /runsync. */
+/** Every field but the image. Fields that are not here are ignored, as in /runsync. */
 export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
   const {
     image: _,
@@ -36,7 +36,7 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
     enable_sync_mode: ____,
     num_images: _____,
     ...own
-  } = editInputSchema(limits).properties;
+  } = editInputSchema(limits, { maxImages: 1 }).properties;
   const { numSteps, size } = EDIT_PARAMETERS;
   const { width, height } = size.wireDefault;
   const { low, high } = STEPS_OF_QUALITY;
@@ -95,7 +95,7 @@ const withPicture = <Picture extends TSchema>(schema: ImageEditSchema, pictures:
   Type.Object({ ...pictures, ...schema.properties }, { additionalProperties: true });
 
 /** Both kinds of body, for the document; what arrives is checked by `edit-request.ts`. */
-export function imageEditBodies(schema: ImageEditSchema) {
+export function imageEditBodies(schema: ImageEditSchema, { maxImages }: ImageLimits) {
   const address = Type.Object({
     image_url: Type.String({ description: "An http(s) URL, a data URL or base64." }),
   });
@@ -103,7 +103,7 @@ export function imageEditBodies(schema: ImageEditSchema) {
     content: {
       "multipart/form-data": { schema: withPicture(schema, { image: File }) },
       "application/json": {
-        schema: withPicture(schema, { images: Type.Array(address, { minItems: 1, maxItems: 1 }) }),
+        schema: withPicture(schema, { images: Type.Array(address, { minItems: 1, maxItems: maxImages }) }),
       },
     },
   };

@@ -17,6 +17,7 @@ import type { BodyReader } from "../read-body.ts";
 import type { LimitedRoute, LimitGroup } from "../limits.ts";
 import type { IsRefusedAddress } from "../public-address.ts";
 import type { ServerSettings } from "../settings.ts";
+import type { ImageLimits } from "../schemas.ts";
 import type { LongPolls } from "./long-polls.ts";
 
 /** Types of requests and replies come from the schemas of the routes. */
@@ -28,7 +29,7 @@ export type TypedApp = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-export interface RouteContext {
+export interface RouteContext extends ImageLimits {
   config: ServerSettings;
   jobs: Jobs;
   storage: Pick<Storage, "get" | "put" | "delete">;

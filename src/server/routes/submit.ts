@@ -25,7 +25,7 @@ const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
 export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
   const { config, jobs, longPolls } = context;
-  const body = jobBodySchema(editInputSchema(config));
+  const body = jobBodySchema(editInputSchema(config, context));
   const failures = { ...FAILURES, 400: RefusedInput, 409: ErrorReply };
   const shared = { params: EndpointParams, headers: SubmitHeaders, body };
 
