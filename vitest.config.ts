@@ -42,7 +42,7 @@ const INTEGRATION = [
   "test/cli/*.test.ts",
   "test/container/*.test.ts",
   "test/database/*.test.ts",
-  "test/documents/http.test.ts",
+  "test/documents/{cli,http}.test.ts",
   "test/evaluation/{evaluate,run}.test.ts",
   "test/hub/*.test.ts",
   "test/jobs/*.test.ts",
