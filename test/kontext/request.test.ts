@@ -49,8 +49,8 @@ describe("a request", () => {
   it.each<[loras: unknown, sentence: string]>([
     ["ink", "loras must be a list of at most 4."],
     [Array.from({ length: 5 }, () => ({ name: "ink" })), "loras must be a list of at most 4."],
-    [[{ name: "ink" }, { scale: 1 }], "loras[1].name must be a text."],
-    [[null], "loras[0].name must be a text."],
+    [[{ name: "ink" }, { scale: 1 }], "loras[1].name must be a string."],
+    [[null], "loras[0].name must be a string."],
     [[{ name: "ink", scale: 10.1 }], "loras[0].scale must be a number from -10 to 10, not 10.1."],
     [[{ name: "ink", scale: NaN }], "loras[0].scale must be a number from -10 to 10, not NaN."],
   ])("is refused with the LoRAs %o", (loras, sentence) => {
@@ -103,7 +103,7 @@ describe("a request", () => {
     (image) => {
       expect(() => resolve({ image })).toThrow(
         invalid(
-          "image must be the bytes of a picture in a Uint8Array; readImageSource gets them from a path.",
+          "image must be the bytes of an image in a Uint8Array; readImageSource gets them from a path.",
         ),
       );
     },
@@ -139,7 +139,7 @@ describe("the prompts", () => {
         invalid(`${name} must have at most 4000 characters, not 4001.`),
       );
       for (const value of [7, ["a"], {}]) {
-        expect(() => resolve({ [name]: value })).toThrow(invalid(`${name} must be a text.`));
+        expect(() => resolve({ [name]: value })).toThrow(invalid(`${name} must be a string.`));
       }
     },
   );
