@@ -124,7 +124,7 @@ describe("retouch keys", () => {
       const tooLong = await keys(settings, command, "k".repeat(100_000));
       expect([tooLong.code, tooLong.stderr]).toEqual([
         2,
-        "retouch: <id> must have at most 100 characters, not 101.\n",
+        "retouch: <id> must have at most 100 characters, not 100000.\n",
       ]);
       const unknown = await keys(settings, command, "key_\u001b[2J");
       expect(unknown.code).toBe(2);

@@ -66,7 +66,7 @@ describe("a flag of the service", () => {
       `retouch: There is no service in ${missing} (--data-dir): start it there with \`retouch serve\`, or name its folder with --data-dir.\n`,
     );
     const plain = await retouch(["keys", "list"], { env: { RETOUCH_DATA_DIR: missing } });
-    expect(plain.stderr).toContain(`in ${missing} (RETOUCH_DATA_DIR or --data-dir): `);
+    expect(plain.stderr).toContain(`in ${missing} (RETOUCH_DATA_DIR): `);
   });
 
   it("names the data folder of keys", async () => {

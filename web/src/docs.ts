@@ -114,12 +114,16 @@ function fields(rows: readonly Row[]): HTMLElement {
   );
 }
 
+/** The values of a choice, which stand in a list or are one kind of value each. */
+function choicesOf({ anyOf, enum: values }: Schema): string | undefined {
+  const choices = anyOf?.map((choice) => choice.enum?.[0] ?? choice.type) ?? values;
+  return choices?.map((choice) => JSON.stringify(choice)).join(" or ");
+}
+
 /** Type, range, default and meaning in a line. */
 function sentence(schema: Schema): string {
-  const { type, anyOf, minimum, maximum, maxLength, description = "" } = schema;
-  const kind = anyOf
-    ? anyOf.map((choice) => JSON.stringify(choice.enum?.[0] ?? choice.type)).join(" or ")
-    : (type ?? "");
+  const { type, minimum, maximum, maxLength, description = "" } = schema;
+  const kind = type === "object" ? type : (choicesOf(schema) ?? type ?? "");
   const range =
     minimum !== undefined && maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER
       ? `, ${minimum} to ${maximum}`
