@@ -1,4 +1,5 @@
 /** How large an edit is: what its memory and its time depend on. */
+import { EDIT_PARAMETERS } from "./edit-parameters.ts";
 import type { Size } from "./request.ts";
 import type { NativeScale } from "./sizes.ts";
 
@@ -14,8 +15,6 @@ export interface EditExtent {
   loraBytes?: number | undefined;
 }
 
-export const USUAL_STEPS = 28;
-
 /** What memory is planned for before an edit is asked for: the defaults and a negative prompt, at the native size. */
 export function usualEdit({ area }: NativeScale): EditExtent {
   return { ...squareEdit(Math.sqrt(area)), isNegativeUsed: true };
@@ -24,5 +23,10 @@ export function usualEdit({ area }: NativeScale): EditExtent {
 /** An edit of one square image, `side` pixels wide, without a negative prompt. */
 export function squareEdit(side: number): EditExtent {
   const size = { width: side, height: side };
-  return { target: size, references: [size], numSteps: USUAL_STEPS, isNegativeUsed: false };
+  return {
+    target: size,
+    references: [size],
+    numSteps: EDIT_PARAMETERS.numSteps.default,
+    isNegativeUsed: false,
+  };
 }

@@ -3,13 +3,13 @@
  * `@huggingface/gguf`, which bounds counts, texts and its own memory, but takes the bytes after the end of a file for
  * zeros and believes where a tensor lies; those two are checked here. Tensor data is never read.
  */
-import { open } from "node:fs/promises";
 import path from "node:path";
 import type { GGUFParseOutput } from "@huggingface/gguf";
 import { RetouchError } from "../errors.ts";
 import { showShape } from "../onnx/graph.ts";
 import { ggufTypeOf, type GgufType } from "./gguf-types.ts";
 import { MAX_DIMENSIONS, MAX_KEY_CHARACTERS, MAX_TENSORS } from "./limits.ts";
+import { damaged, withWeightsFile } from "./open-weights.ts";
 import { elements, type FileTensor } from "./tensor-file.ts";
 
 export interface GgufTensor extends FileTensor {
@@ -70,15 +70,8 @@ export async function readGgufHeader(file: string): Promise<Map<string, GgufTens
 }
 
 /** Refuses what is no GGUF file, and counts that its size rules out. Gives the size. */
-async function checkStart(file: string): Promise<number> {
-  const handle = await open(file, "r").catch((cause: unknown) => {
-    throw new RetouchError("CHECKPOINT_MISSING", `The weights file ${file} cannot be opened.`, { cause });
-  });
-  try {
-    const stats = await handle.stat();
-    if (stats.isDirectory()) {
-      throw new RetouchError("CHECKPOINT_INVALID", `The weights file ${file} is a folder.`);
-    }
+function checkStart(file: string): Promise<number> {
+  return withWeightsFile(file, async (handle, size) => {
     const start = Buffer.alloc(START_BYTES);
     const { bytesRead } = await handle.read(start, 0, START_BYTES, 0);
     if (bytesRead !== START_BYTES || start.toString("latin1", 0, 4) !== "GGUF") {
@@ -92,13 +85,11 @@ async function checkStart(file: string): Promise<number> {
       );
     }
     const count = start.readBigUInt64LE(8);
-    if (count > MAX_TENSORS || Number(count) * MIN_TENSOR_BYTES > stats.size) {
-      throw damaged(file, `its header claims ${count} tensors and the file has ${stats.size} bytes`);
+    if (count > MAX_TENSORS || Number(count) * MIN_TENSOR_BYTES > size) {
+      throw damaged(file, `its header claims ${count} tensors and the file has ${size} bytes`);
     }
-    return stats.size;
-  } finally {
-    await handle.close();
-  }
+    return size;
+  });
 }
 
 async function parse(file: string): Promise<GGUFParseOutput> {
@@ -119,8 +110,4 @@ function checkApart(file: string, tensors: ReadonlyMap<string, GgufTensor>): voi
     ];
     if (start + byteLength > byteOffset) throw damaged(file, `${name} begins inside ${before}`);
   }
-}
-
-function damaged(file: string, detail: string, cause?: unknown): RetouchError {
-  return new RetouchError("CHECKPOINT_INVALID", `The weights file ${file} is damaged: ${detail}.`, { cause });
 }

@@ -2,9 +2,9 @@
  * Reads the header of a `.safetensors` file: an 8-byte little-endian length, then JSON that gives each tensor's
  * type, shape and byte range (https://huggingface.co/docs/safetensors). Tensor data is never read here.
  */
-import { open } from "node:fs/promises";
-import { type Failure, failure, RetouchError } from "../errors.ts";
+import type { FileHandle } from "node:fs/promises";
 import { MAX_DIMENSIONS, MAX_KEY_CHARACTERS, MAX_TENSORS } from "./limits.ts";
+import { damaged, withWeightsFile } from "./open-weights.ts";
 import { byteSizeOf, type DType, dtypeFromSafetensors } from "../onnx/dtype.ts";
 
 /** Where one stored tensor lies. */
@@ -47,15 +47,7 @@ export async function readSafetensorsHeader(file: string): Promise<Map<string, S
 
 /** The same, and the metadata. @throws as {@link readSafetensorsHeader} */
 export async function readSafetensors(file: string): Promise<SafetensorsHeader> {
-  const handle = await open(file, "r").catch((cause: unknown) => {
-    throw new RetouchError("CHECKPOINT_MISSING", fault(file, "cannot be opened"), { cause });
-  });
-  try {
-    const stats = await handle.stat();
-    if (stats.isDirectory()) {
-      throw new RetouchError("CHECKPOINT_INVALID", fault(file, "is a folder"));
-    }
-    const { size } = stats;
+  return withWeightsFile(file, async (handle, size) => {
     const lengthBytes = await readExactly(file, handle, 0, 8, size);
     const headerLength = Number(lengthBytes.readBigUInt64LE());
     if (headerLength > MAX_HEADER_BYTES || headerLength + 8 > size) {
@@ -63,12 +55,8 @@ export async function readSafetensors(file: string): Promise<SafetensorsHeader> 
     }
     const header = await readExactly(file, handle, 8, headerLength, size);
     return parseHeader(file, header.toString("utf8"), headerLength + 8, size);
-  } finally {
-    await handle.close();
-  }
+  });
 }
-
-type FileHandle = Awaited<ReturnType<typeof open>>;
 
 async function readExactly(file: string, handle: FileHandle, from: number, length: number, size: number) {
   const buffer = Buffer.alloc(length);
@@ -147,11 +135,3 @@ function isHeaderEntry(value: unknown): value is HeaderEntry {
     offsets.every(isCount)
   );
 }
-
-function damaged(file: string, detail: string, cause?: unknown): RetouchError {
-  return new RetouchError("CHECKPOINT_INVALID", fault(file, `is damaged: ${detail}`), { cause });
-}
-
-/** A LoRA's file says the same with another name for what it is. */
-const fault = (file: string, what: string): Failure =>
-  failure("file", { what: "weights file", file, fault: what });

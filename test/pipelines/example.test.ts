@@ -117,7 +117,10 @@ it("edits two images through the service", async () => {
     expect(done.body).toMatchObject({ status: "COMPLETED" });
     await expectMixed(Buffer.from(done.body.output.image_url.split(",")[1], "base64"));
     const refused = await service.call("/run", { body: { input: { ...input, images: [...data, data[0]] } } });
-    expect([refused.status, refused.body.error]).toEqual([400, "images must be a list of at most 2 strings."]);
+    expect([refused.status, refused.body.error]).toEqual([
+      400,
+      "images must be a list of at most 2 strings.",
+    ]);
   } finally {
     await service.close();
   }

@@ -1,6 +1,6 @@
 /** `retouch edit` on the command line. */
 import { addFile, addLora, numberOf, parseFormat, parseSize } from "../arguments.ts";
-import { type EditFlags, runEdit } from "../edit.ts";
+import type { EditFlags } from "../edit.ts";
 import { EDIT_PARAMETERS } from "../../index.ts";
 import { rangeText } from "../surfaces.ts";
 import { command, option } from "./command.ts";
@@ -66,6 +66,6 @@ export const EDIT = command<EditFlags>({
     option("--json", "print the result as one line of JSON"),
     option("--quiet", "print nothing but errors"),
   ],
-  run: ({ arguments: [image, instruction], flags, signal }) =>
-    runEdit(image!, instruction!, flags, { signal }),
+  run: async ({ arguments: [image, instruction], flags, signal }) =>
+    (await import("../edit.ts")).runEdit(image!, instruction!, flags, { signal }),
 });

@@ -21,7 +21,7 @@ import { latentIds, packLatents, rotaryTable, textIds, unpackLatents } from "./l
 import type { Networks, VelocityInputs } from "./networks.ts";
 import type { Prompt } from "./prompt.ts";
 import { randomNormal } from "../../sampling/random.ts";
-import type { ResolvedRequest } from "../../engine/request.ts";
+import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { sigmasOf } from "./schedule.ts";
 import {
   hasOneCanvas,
@@ -48,19 +48,19 @@ export async function* editImage(
   const targetGrid = networks.latentSize(target.canvas);
   const referenceGrid = networks.latentSize(reference.canvas);
 
-  const isNegativeUsed = request.negativePrompt.trim() !== "" && request.trueCfgScale > 1;
+  const hasNegative = isNegativeUsed(request);
   await networks.prepare({
     target: target.canvas,
     references: [reference.canvas],
     numSteps,
-    isNegativeUsed,
+    isNegativeUsed: hasNegative,
     loraBytes: loras?.memoryBytes,
   });
   const adapted = await loras?.read();
 
   // 2. Text: T5 carries the wording, CLIP's pooled vector modulates every block.
   const prompt = await networks.encodePrompt(request.prompt);
-  const negativePrompt = isNegativeUsed ? await networks.encodePrompt(request.negativePrompt) : undefined;
+  const negativePrompt = hasNegative ? await networks.encodePrompt(request.negativePrompt) : undefined;
 
   // 3. Reference: the mode of its latents, as tokens that follow the target's; stream 1 tells them apart.
   throwIfAborted(signal);
@@ -134,7 +134,7 @@ export async function* editImage(
     size,
     workingSize: target.content,
     referenceSize: reference.content,
-    isNegativeUsed,
+    isNegativeUsed: hasNegative,
     kept,
     notices,
   };

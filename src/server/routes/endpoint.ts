@@ -1,4 +1,5 @@
 /** The routes of the endpoint as a whole: /purge-queue, /health, /requests, and our own /usage, /loras and /webhook-deliveries. */
+import type { Static, TSchema } from "typebox";
 import { dayInQuery, numberInQuery } from "../queries.ts";
 import {
   defined,
@@ -55,14 +56,11 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
       ...context.limits("requests"),
       schema: {
         summary: "This key's jobs, newest first",
-        params: EndpointParams,
-        querystring: PageQuery,
-        response: { 200: RequestsReply, ...FAILURES },
+        ...page(RequestsReply),
       },
     },
     async (request) => {
-      const { query } = request;
-      const [offset, limit] = [numberInQuery(query.offset, OFFSET), numberInQuery(query.limit, LIMIT)];
+      const { offset, limit } = pageOf(request.query);
       const { jobs: found, total } = await jobs.list(request.keyId, { offset, limit });
       const requests = found.map((job) =>
         defined({
@@ -124,16 +122,25 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
       ...context.limits("read"),
       schema: {
         summary: "What became of this key's webhooks",
-        params: EndpointParams,
-        querystring: PageQuery,
-        response: { 200: DeliveriesReply, ...FAILURES },
+        ...page(DeliveriesReply),
       },
     },
     async (request) => {
-      const { query } = request;
-      const [offset, limit] = [numberInQuery(query.offset, OFFSET), numberInQuery(query.limit, LIMIT)];
+      const { offset, limit } = pageOf(request.query);
       const found = await jobs.deliveries(request.keyId, { offset, limit });
       return { deliveries: found.map(toWireDelivery), offset, limit };
     },
   );
 }
+
+/** The schema of a list that is asked for page by page. */
+const page = <Reply extends TSchema>(reply: Reply) => ({
+  params: EndpointParams,
+  querystring: PageQuery,
+  response: { 200: reply, ...FAILURES },
+});
+
+const pageOf = ({ offset, limit }: Static<typeof PageQuery>): { offset: number; limit: number } => ({
+  offset: numberInQuery(offset, OFFSET),
+  limit: numberInQuery(limit, LIMIT),
+});
