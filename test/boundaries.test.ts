@@ -10,6 +10,8 @@ const files = readdirSync(source, { recursive: true, encoding: "utf8" })
   .map((name) => name.split(path.sep).join("/"))
   .toSorted();
 
+const MAX_LINES = 350;
+
 /** What each folder or file at the top may import of this package, beside itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": ["errors"],
@@ -149,15 +151,13 @@ const IMPORT = /^(?:import|export)\b[^;]*?\bfrom "([^"]+)"|^import "([^"]+)"|\bi
 
 const textOf = (file: string): string => readFileSync(path.join(source, file), "utf8");
 const topOf = (file: string): string => file.split("/")[0]!;
-/** What a file imports as it is written; `import type` is erased before anything runs. */
-const importsOf = (file: string, { types = true }: { types?: boolean } = {}): string[] =>
-  [...textOf(file).matchAll(IMPORT)]
-    .filter(([statement]) => types || !/^(?:import|export) type\b/.test(statement))
-    .map(([, from, bare, late]) => (from ?? bare ?? late)!);
+/** What a file imports as it is written. */
+const importsOf = (file: string): string[] =>
+  [...textOf(file).matchAll(IMPORT)].map(([, from, bare, late]) => (from ?? bare ?? late)!);
 const isOwn = (name: string): boolean => name.startsWith(".");
 /** The files of this package that a file imports. */
-const ownImportsOf = (file: string, options?: { types?: boolean }): string[] =>
-  importsOf(file, options)
+const ownImportsOf = (file: string): string[] =>
+  importsOf(file)
     .filter(isOwn)
     .map((name) => path.posix.join(path.posix.dirname(file), name));
 /** A package's name, without the path into it. */
@@ -211,16 +211,38 @@ describe("the sources", () => {
     ]);
   });
 
-  it("import nothing in a circle but types", () => {
+  it("import nothing in a circle, not even types", () => {
     const finished = new Set<string>();
     const visit = (file: string, trail: readonly string[]): void => {
       expect(trail, `${[...trail, file].join(" -> ")}`).not.toContain(file);
       if (finished.has(file)) return;
-      for (const imported of ownImportsOf(file, { types: false })) visit(imported, [...trail, file]);
+      for (const imported of ownImportsOf(file)) visit(imported, [...trail, file]);
       finished.add(file);
     };
     for (const file of files) visit(file, []);
     expect(finished.size).toBe(files.length);
+  });
+
+  it("have files that one can hold in mind, but for the table of operators", () => {
+    const folders = ["src", "bench", "evaluation", "training", "tools", "scripts"];
+    const long = folders.flatMap((folder) =>
+      readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
+        .filter((name) => /\.(?:ts|mjs|py)$/.test(name))
+        .map((name) => `${folder}/${name.split(path.sep).join("/")}`)
+        .filter((name) => readFileSync(path.join(root, name), "utf8").split("\n").length - 1 > MAX_LINES),
+    );
+    expect(long).toEqual(["src/onnx/ops.ts"]);
+  });
+
+  it("name no network outside its pipeline", () => {
+    const named = files.filter(
+      (file) =>
+        !/^(?:pipelines|models)\//.test(file) &&
+        /"(?:transformer|t5|clip|vae|encoder|decoder|modulation)"|\bt5\b(?=[.:])/.test(
+          textOf(file).replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, ""),
+        ),
+    );
+    expect(named).toEqual([]);
   });
 
   it("have no default exports", () => {

@@ -2,13 +2,10 @@
 import type { ConversionProgress } from "../index.ts";
 import type { Progress } from "./progress.ts";
 
-const NAMES: Readonly<Record<string, string>> = { transformer: "the transformer", t5: "T5" };
-
 /** Draws how far a conversion is. */
 export function showConversion(progress: Progress): (conversion: ConversionProgress) => void {
   return ({ network, kind, phase, done, of }) => {
-    const name = NAMES[network] ?? network;
-    const what = phase === "reading" ? `reading ${name}, once` : `converting ${name} to ${kind}`;
+    const what = phase === "reading" ? `reading ${network}, once` : `converting ${network} to ${kind}`;
     progress.share({ what, done, of });
   };
 }
