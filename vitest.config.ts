@@ -83,7 +83,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "integration", isolate: false, include: INTEGRATION, exclude: but(ALONE, LONG) },
+        test: { name: "integration", include: INTEGRATION, exclude: but(ALONE, LONG) },
       },
       { extends: true, test: { name: "long", include: LONG } },
       // A project with one worker runs when all others are done.
