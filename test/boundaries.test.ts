@@ -92,6 +92,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "storage",
   ],
   service: [
+    "engine",
+    "pipelines",
     "errors.ts",
     "log.ts",
     "config",

@@ -82,6 +82,9 @@ async function receive(
   const reader = answer.body?.getReader();
   if (reader === undefined) return "the host sends nothing";
   let stall: NodeJS.Timeout | undefined;
+  // The platform's `fetch` may lose sight of its signal once the head of the answer is there.
+  const stop = (): void => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", stop);
   try {
     for (;;) {
       let isStalled = false;
@@ -105,6 +108,7 @@ async function receive(
     }
   } finally {
     clearTimeout(stall);
+    signal.removeEventListener("abort", stop);
     await reader.cancel().catch(() => {});
   }
 }

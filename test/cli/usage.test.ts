@@ -20,7 +20,7 @@ describe("retouch", () => {
     const edit = (await retouch(["edit", "--help"])).stdout.toString();
     const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map((match) => match[1]);
     const expected =
-      "output negative-prompt true-cfg-scale size steps guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type keep-unchanged no-keep-unchanged no-safety-checker";
+      "output image negative-prompt true-cfg-scale size steps guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type keep-unchanged no-keep-unchanged no-safety-checker";
     expect(flags).toEqual([...expected.split(" "), "json", "quiet", "help"].map((name) => `--${name}`));
   });
 

@@ -358,6 +358,24 @@ describe("what the hub says is not trusted", () => {
     );
   });
 
+  it("a failure ends a download that has stalled beside it", { timeout: 20_000 }, async () => {
+    const { hub, download } = await setUp();
+    let stalled = (): void => {};
+    const isStalled = new Promise<void>((resolve) => (stalled = resolve));
+    hub.fault = (asked, response, bytes) => {
+      if (asked.path === "scheduler/scheduler_config.json") {
+        response.writeHead(200, { "content-length": bytes!.length });
+        response.write(bytes!.subarray(0, 10), stalled);
+        return true;
+      }
+      if (asked.path !== "vae/config.json") return undefined;
+      // What the platform remembers of the other call is forgotten by then.
+      void isStalled.then(() => setTimeout(() => refuse(response, 404), 500));
+      return true;
+    };
+    await expect(download()).rejects.toMatchObject({ code: "HUB_REFUSED" });
+  });
+
   it("another pipeline is refused before it is downloaded", async () => {
     const { hub, cacheFolder, download } = await setUp();
     hub.files.set("model_index.json", Buffer.from('{"_class_name":"FluxPipeline"}'));

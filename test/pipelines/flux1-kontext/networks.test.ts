@@ -5,7 +5,8 @@ import { loadNetworks } from "../../../src/pipelines/flux1-kontext/pipeline.ts";
 import { Checkpoint } from "../../../src/weights/checkpoint.ts";
 import { fixtures } from "../../support/fixtures.ts";
 import { refusal } from "../../support/refusal.ts";
-import { copyOfCheckpoint } from "../../support/temporary.ts";
+import { openModel } from "../../../src/pipelines/index.ts";
+import { copyOfCheckpoint, temporaryFolder } from "../../support/temporary.ts";
 
 /** A copy of a fixture checkpoint with fields of one of its configurations changed. */
 async function withFields(name: string, file: string, fields: Record<string, unknown>): Promise<Checkpoint> {
@@ -15,6 +16,17 @@ async function withFields(name: string, file: string, fields: Record<string, unk
   await writeFile(full, JSON.stringify({ ...config, ...fields }));
   return Checkpoint.open(folder);
 }
+
+it("another pipeline's checkpoint is refused by its name", async () => {
+  const folder = await temporaryFolder();
+  await writeFile(path.join(folder, "model_index.json"), '{"_class_name": "StableDiffusionPipeline"}');
+  await expect(openModel(folder)).rejects.toEqual(
+    refusal(
+      "CHECKPOINT_UNSUPPORTED",
+      `The checkpoint ${folder} is a StableDiffusionPipeline; a FluxKontextPipeline is wanted.`,
+    ),
+  );
+});
 
 describe("the networks of a checkpoint", () => {
   it("are refused where the transformer's tokens are no patches of the autoencoder's latents", async () => {
