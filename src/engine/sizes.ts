@@ -69,7 +69,7 @@ export function referenceSize(picture: Size, target: WorkingSize, native: Native
   if (isNear(1)) return target;
   if (isNear(native.grid)) return { content: fitted, canvas: target.canvas };
   const longest = Math.max(picture.width, picture.height);
-  // A one-pixel-high image is padded to whole tokens, so its length bounds its cost, not its area.
+  // An image one pixel high or wide is padded to whole tokens: its length bounds its cost, not its area.
   const factor = Math.min(
     Math.sqrt(native.area / (picture.width * picture.height)),
     native.area / native.grid / longest,

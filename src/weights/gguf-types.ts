@@ -79,7 +79,7 @@ function widen32(
 }
 
 /**
- * The blocks of Q4_K and Q5_K: d, the same for the offsets, then twelve bytes with eight scales and eight offsets of 6
+ * The blocks of Q4_K and Q5_K: d, a second d for the offsets, then twelve bytes with eight scales and eight offsets of 6
  * bits, four of each whole and the others in pieces. Each pair serves 32 numbers, which are the low or the high
  * nibbles of 32 bytes.
  * @param fifths where the fifth bits are: bit r of byte i for number i of run r

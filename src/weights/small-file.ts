@@ -5,7 +5,7 @@ import { MAX_TEXT_FILE_BYTES } from "./limits.ts";
 
 /**
  * All bytes of a file.
- * @throws RetouchError CHECKPOINT_MISSING where there is no such file, CHECKPOINT_INVALID for one of more than `maxBytes`
+ * @throws RetouchError CHECKPOINT_MISSING if there is no such file, CHECKPOINT_INVALID if it exceeds `maxBytes`
  */
 export async function readSmallFile(file: string, maxBytes = MAX_TEXT_FILE_BYTES): Promise<Buffer> {
   const unreadable = (cause?: unknown): RetouchError =>

@@ -53,7 +53,7 @@ export function readT5Config(config: Config): T5Config {
   };
 }
 
-/** Per direction, a quarter of the buckets hold one distance each; the others must reach further for the logarithm. */
+/** Per direction, a quarter of the buckets hold one distance each; without larger ones, the logarithm has no base. */
 function readBuckets(config: Config): Pick<T5Config, "numBuckets" | "maxDistance"> {
   const [buckets, distance] = ["relative_attention_num_buckets", "relative_attention_max_distance"] as const;
   const numBuckets = config.count(buckets, MAX_BUCKETS, 32);

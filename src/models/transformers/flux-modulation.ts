@@ -16,7 +16,7 @@ export const TIME_CHANNELS = 256;
 const TIME_SCALE = 1000;
 
 /**
- * Builds the network. Inputs: `sigmas` [steps]; `guidance` [1] where the configuration has it; `pooledPromptEmbeds`
+ * Builds the network. Inputs: `sigmas` [steps]; `guidance` [1] if the configuration has it; `pooledPromptEmbeds`
  * [1, pooledSize].
  * @returns `modulation` [steps, modulationSize]
  */
