@@ -1,6 +1,6 @@
 /**
- * Errors. Every failure that a user can cause or must act on is a RetouchError with one of these codes, and data that
- * name the field or file: `errors/catalogue.ts` has the sentences. Anything else that is thrown is a defect.
+ * Errors. Every failure that a user can cause or must act on is a RetouchError with one of these codes and data that
+ * names the field or file; the sentences are in `errors/catalogue.ts`. Anything else that is thrown is a bug.
  */
 import { type Failure, failure, type FailureKind, type FailureValues, fieldOf } from "./errors/catalogue.ts";
 import { LIBRARY, nameOf, sentenceOf, type Surface } from "./errors/wording.ts";
@@ -10,11 +10,11 @@ export { type Failure, failure, type FailureKind, fieldOf, LIBRARY, nameOf, sent
 const ERRORS = {
   /** A parameter is missing, malformed or out of its range. */
   INVALID_PARAMETER: { httpStatus: 400, isRetryable: false },
-  /** The picture's file, address or data URL cannot be read. */
+  /** The image's file, URL or data URL cannot be read. */
   IMAGE_UNREADABLE: { httpStatus: 400, isRetryable: false },
-  /** The bytes are no picture, or a damaged one. */
+  /** The bytes are not an image, or the image is damaged. */
   IMAGE_INVALID: { httpStatus: 400, isRetryable: false },
-  /** A picture in a format that is not accepted. */
+  /** An image in a format that is not accepted. */
   IMAGE_UNSUPPORTED: { httpStatus: 415, isRetryable: false },
   /** More bytes or pixels than the limit. */
   IMAGE_TOO_LARGE: { httpStatus: 413, isRetryable: false },
@@ -28,72 +28,72 @@ const ERRORS = {
   CHECKPOINT_UNSUPPORTED: { httpStatus: 500, isRetryable: false },
   /** A LoRA's file is missing or damaged, or does not fit the network. */
   LORA_INVALID: { httpStatus: 500, isRetryable: false },
-  /** A LoRA of another kind or element type than those that can be used. */
+  /** A LoRA of a kind or element type that is not supported. */
   LORA_UNSUPPORTED: { httpStatus: 500, isRetryable: false },
-  /** The hub does not give a repository, a revision or a file to this user. */
+  /** The hub refuses this user access to a repository, a revision or a file. */
   HUB_REFUSED: { httpStatus: 403, isRetryable: false },
-  /** The hub cannot be reached, or sent something else than it promised. */
+  /** The hub cannot be reached, or sent something other than it promised. */
   HUB_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
   /** The runtime failed while loading or running a network. */
   RUNTIME_FAILED: { httpStatus: 500, isRetryable: true },
-  /** An edit would take more memory than there is, or than is allowed. */
+  /** An edit would take more memory than is available or allowed. */
   MEMORY_INSUFFICIENT: { httpStatus: 500, isRetryable: false },
-  /** Settings are wrong: one sentence a line. Or the environment is, for a program with the library. */
+  /** Settings are wrong, one sentence per line; or, for a program using the library, its environment is. */
   CONFIG_INVALID: { httpStatus: 500, isRetryable: false },
   /** Another process owns the data folder. */
   DATA_DIR_IN_USE: { httpStatus: 500, isRetryable: true },
   /** The safety checker refused the result. */
   OUTPUT_FLAGGED: { httpStatus: 422, isRetryable: false },
-  /** A job cannot be done within its own time limit, by the measured speed of the workers. */
+  /** At the workers' measured speed, a job cannot finish within its own time limit. */
   ESTIMATE_TOO_LONG: { httpStatus: 400, isRetryable: false },
-  /** What is kept for a key takes as much room as it may. */
+  /** The results kept for a key already take all the space it is allowed. */
   QUOTA_EXCEEDED: { httpStatus: 507, isRetryable: true },
-  /** The disk has less room left than the operator wants to keep free. */
+  /** The disk has less free space than the operator wants to keep. */
   DISK_FULL: { httpStatus: 507, isRetryable: true },
-  /** A call without a key to a name that is none of the server's. */
+  /** A request without a key, to a host name that is not one of the server's. */
   HOST_UNKNOWN: { httpStatus: 421, isRetryable: false },
-  /** Too many jobs wait already. */
+  /** Too many jobs are already waiting. */
   QUEUE_FULL: { httpStatus: 429, isRetryable: true },
-  /** The idempotency key was used before, with another body. */
+  /** The idempotency key was used before, with a different body. */
   IDEMPOTENCY_CONFLICT: { httpStatus: 409, isRetryable: false },
   /** Only failed and timed-out jobs can be retried. */
   NOT_RETRYABLE: { httpStatus: 409, isRetryable: false },
-  /** The database cannot be reached, or is not fit for this version. */
+  /** The database cannot be reached, or does not suit this version. */
   DATABASE_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
-  /** The database went away while a transaction was committed: it may be done or not. */
+  /** The database connection was lost during a commit: the transaction may or may not have been applied. */
   COMMIT_UNDECIDED: { httpStatus: 503, isRetryable: true },
-  /** The pictures cannot be stored or read. */
+  /** The images cannot be stored or read. */
   STORAGE_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
-  /** The caller's signal ended the edit. */
+  /** The caller's signal aborted the edit. */
   ABORTED: { httpStatus: 499, isRetryable: true },
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;
 export const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
 
-/** Far more than a sentence needs; what it names may come from outside, and be of any length. */
+/** Far more than a sentence needs; a value it names may come from outside and be of any length. */
 const MAX_MESSAGE_CHARACTERS = 4000;
 const MAX_SHOWN_CHARACTERS = 100;
 
 /**
- * A failure with a code of the catalogue. What it is about is data (`failures`); `message` is its wording, one sentence
- * that may be shown to the user as it is, with the library's names unless another surface words it.
+ * A failure with a code from the catalogue. `failures` holds its data; `message` is its wording, one sentence that may
+ * be shown to the user as it is. It uses the library's names unless another surface words it.
  */
 export class RetouchError extends Error {
   override readonly name = "RetouchError";
   readonly code: ErrorCode;
-  /** What an HTTP interface answers with. */
+  /** The status that an HTTP interface answers with. */
   readonly httpStatus: number;
   /** Whether the same request may succeed later. */
   readonly isRetryable: boolean;
-  /** Kind and values. More than one only where several settings are wrong at once: then `message` has a line for each. */
+  /** Kind and values. There are several only if several settings are wrong; `message` then has a line for each. */
   readonly failures: readonly Failure[];
-  /** A sentence for each of the failures. */
+  /** One sentence per failure. */
   readonly sentences: readonly string[];
 
   /**
-   * @param what a failure of the catalogue, several of settings, or a sentence that is about one thing only
-   * @param options.surface whose names the sentences have @default the library
+   * @param what a failure from the catalogue, several failures of settings, or a sentence for a one-off failure
+   * @param options.surface whose names the sentences use @default the library
    */
   constructor(
     code: ErrorCode,
@@ -110,17 +110,17 @@ export class RetouchError extends Error {
     this.isRetryable = ERRORS[code].isRetryable;
   }
 
-  /** The first of its failures, which is nearly always the only one. */
+  /** The first failure, which is nearly always the only one. */
   get failure(): Failure {
     return this.failures[0]!;
   }
 
-  /** The parameter that it is about, by the library's name (`numSteps`, `size.width`, `loras[0].scale`, `image`). */
+  /** The parameter at fault, by the library's name (`numSteps`, `size.width`, `loras[0].scale`, `image`). */
   get field(): string | undefined {
     return fieldOf(this.failure);
   }
 
-  /** What fills the sentence. */
+  /** The values that fill in the sentence. */
   get values(): Failure["values"] {
     return this.failure.values;
   }
@@ -131,13 +131,13 @@ function failuresOf(what: string | Failure | readonly Failure[]): readonly Failu
   return "kind" in what ? [what] : what;
 }
 
-/** The sentence of an error as a surface words it; of several settings, a line for each. */
+/** An error's sentence as a surface words it; for several settings, one line each. */
 export function wordError({ failures }: RetouchError, surface: Surface): string {
   const sentences = failures.map((one) => sentenceOf(one, surface));
   return cutText(sentences.join("\n"), MAX_MESSAGE_CHARACTERS);
 }
 
-/** An error's data, as another process or a row keeps them. */
+/** An error's data, as it is sent to another process or stored in a row. */
 export interface FailureRecord extends Failure {
   readonly code: ErrorCode;
 }
@@ -162,12 +162,12 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A string without what is beyond `maxCharacters`, where an ellipsis stands instead. */
+/** Cuts a string to `maxCharacters`, ending it with an ellipsis if anything was cut. */
 export function cutText(text: string, maxCharacters: number): string {
   return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
 }
 
-/** A value from outside as a sentence names it: in quotes where it is a string, and cut where it is long. */
+/** An outside value as a sentence shows it: quoted if it is a string, and cut if it is long. */
 export function shownValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(cutText(value, MAX_SHOWN_CHARACTERS));
   return cutText(JSON.stringify(value) ?? String(value), MAX_SHOWN_CHARACTERS);

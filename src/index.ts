@@ -1,4 +1,4 @@
-/** The library: everything that a program needs to edit pictures. */
+/** The library: everything a program needs to edit images. */
 export { createEngine } from "./engine/engine.ts";
 export type { CheckpointInfo, Engine, EngineOptions, EngineSafety } from "./engine/engine.ts";
 export type { EditOptions, EditParameters, EditResult } from "./engine/run-edit.ts";

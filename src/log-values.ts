@@ -1,7 +1,7 @@
 /**
- * What a line of the log may hold of a value: texts are cut, lists and objects as well, and of an error there is what
- * says where it came from. Other fields of an error hold what was sent: the row that a database refused, with its
- * prompt, or the request that a bucket answered.
+ * What a log line may contain: strings, lists and objects are cut, and an error keeps only what shows where it came
+ * from. An error's other fields may hold user data, such as the row a database refused, with its prompt, or the
+ * request a bucket answered.
  */
 import { cutText } from "./errors.ts";
 
@@ -11,12 +11,12 @@ const MAX_TEXT = 2000;
 const MAX_STACK = 4000;
 const MAX_ENTRIES = 50;
 const MAX_DEPTH = 6;
-/** Of an error's causes, one below the other. */
+/** How many of an error's nested causes are logged. */
 const MAX_CAUSES = 5;
-/** Of systems, databases and services: codes and names, and none of what somebody sent. */
+/** Codes and names from systems, databases and services; nothing that a user sent. */
 const FIELDS_OF_ERRORS = ["code", "errno", "syscall", "constraint", "table", "column", "httpStatus"] as const;
 
-/** The fields of a line. @param depth of what is in them */
+/** The fields of a line. @param depth nesting level of their values */
 export function shortFields(fields: object, depth = 1): Fields {
   return Object.fromEntries(
     Object.entries(fields)
@@ -25,7 +25,7 @@ export function shortFields(fields: object, depth = 1): Fields {
   );
 }
 
-/** What a method of the log is called with. An error's own sentence is the line's where there is no other. */
+/** Shortens a log method's arguments. If there is no message, the error's own message is used. */
 export function shortArguments<Given extends unknown[]>(given: Given): Given {
   const [first, ...rest] = given;
   const error = first instanceof Error ? first : (first as { err?: unknown } | null | undefined)?.err;
@@ -45,7 +45,7 @@ function shortValue(value: unknown, depth: number): unknown {
   if (value instanceof URL) return cutText(value.href, MAX_TEXT);
   if (depth >= MAX_DEPTH) return "[more]";
   if (Array.isArray(value)) return value.slice(0, MAX_ENTRIES).map((inner) => shortValue(inner, depth + 1));
-  // What a class keeps may be anything: a call has its headers in it.
+  // A class may hold anything: an HTTP call has its headers in it.
   const prototype = Object.getPrototypeOf(value) as object | null;
   if (prototype !== null && prototype !== Object.prototype) return `[${value.constructor.name}]`;
   return shortFields(value, depth + 1);
@@ -70,7 +70,7 @@ function shortError(error: Error, causesLeft: number): Fields {
   };
 }
 
-/** It begins with the message, and is worth nothing where that is all that is left of it. */
+/** A stack begins with the message, and is useless if the message is all that is left after cutting. */
 function stackOf({ stack = "", message }: Error): string {
   const start = message === "" ? -1 : stack.indexOf(message);
   if (start === -1) return cutText(stack, MAX_STACK);

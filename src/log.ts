@@ -1,7 +1,7 @@
 /**
- * The log: lines of JSON, on standard error. Lines about a job come from a child (`log.child({ jobId })`). Secrets are
- * blanked out wherever they may turn up, and so is what users sent: neither is a reader's business. A line is short,
- * whatever it is about (`log-values.ts`).
+ * The log: JSON lines on standard error. Lines about a job come from a child logger (`log.child({ jobId })`). Secrets
+ * are redacted wherever they may turn up, and so is what users sent, since log readers need neither. Every line is
+ * short, whatever it is about (`log-values.ts`).
  */
 import {
   type DestinationStream,
@@ -15,13 +15,13 @@ import { shortArguments, shortFields } from "./log-values.ts";
 export type Log = Logger;
 
 export interface LogOptions {
-  /** The least important lines that are written: a level of pino, or `silent`. */
+  /** The lowest level that is written: one of pino's levels, or `silent`. */
   level: string;
-  /** Where lines go. @default standard error */
+  /** Where lines are written. @default standard error */
   destination?: DestinationStream | undefined;
 }
 
-/** Secrets, by the names that requests, settings and variables have for them. */
+/** Secrets, by their names in requests, settings and variables. */
 const SECRETS = [
   "authorization",
   "Authorization",
@@ -40,13 +40,13 @@ const SECRETS = [
   "RETOUCH_WEBHOOK_SECRET",
   "DATABASE_URL",
 ];
-/** What users sent. The address of a webhook often has a password in its query. */
+/** What users sent. A webhook's URL often has a password in its query. */
 const PRIVATE = ["body", "input", "prompt", "image", "webhook"];
-/** How deep in the object of a line they are looked for. */
+/** How deep in a line's object these names are looked for. */
 const DEPTHS = ["", "*.", "*.*."];
 const STDERR = 2;
 
-/** Creates the log. Lines are written at once, so that a program that ends has said all it had to say. */
+/** Creates the log. Lines are written synchronously, so a program that exits has logged everything. */
 export function createLog({ level, destination }: LogOptions): Log {
   const paths = [...SECRETS, ...PRIVATE].flatMap((name) => DEPTHS.map((depth) => depth + name));
   return pino(
@@ -55,7 +55,7 @@ export function createLog({ level, destination }: LogOptions): Log {
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: (fields) => shortFields(fields) },
-      // Short already.
+      // Already short.
       serializers: { err: (error: unknown) => error },
       hooks: {
         logMethod(given, method) {

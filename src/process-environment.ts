@@ -1,21 +1,21 @@
 /**
- * What the environment of this process and of those that it starts must say. From version 1.29 on, onnxruntime collects
- * telemetry unasked on Linux and macOS: a device's id and a database in the user's cache folder, sent to a collector.
- * One variable keeps all of it off, where it stands in the process's environment before the runtime is loaded: later, or
- * in the copy of the environment that a worker thread has, it counts for nothing.
+ * What the environment of this process and its child processes must contain. Since version 1.29, onnxruntime collects
+ * telemetry by default on Linux and macOS: it keeps a device ID and a database in the user's cache folder and sends
+ * them to a collector. One variable turns all of that off, but only if it is set in the process's environment before
+ * the runtime is loaded. Setting it later, or in a worker thread's copy of the environment, has no effect.
  */
 import path from "node:path";
 import { RetouchError } from "./errors.ts";
 
 const VARIABLE = "ORT_DISABLE_TELEMETRY";
-/** What the runtime takes for yes; all else, such as an empty value, leaves its telemetry on. */
+/** What the runtime reads as yes; anything else, such as an empty value, leaves its telemetry on. */
 const YES = /^\s*(?:1|true|yes|y|on)\s*$/i;
 const RUNTIME_LIBRARY = /onnxruntime/i;
 
-/** In the environment of every process that may load the runtime. */
+/** Set in the environment of every process that may load the runtime. */
 export const TELEMETRY_OFF = { [VARIABLE]: "1" } as const;
 
-/** What a process of this one's is started with: `defaults`, all that somebody set, and no telemetry in any case. */
+/** The environment for a child process: `defaults`, then everything set here, and always no telemetry. */
 export const childEnvironment = (defaults: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   ...defaults,
   ...process.env,
@@ -23,9 +23,9 @@ export const childEnvironment = (defaults: NodeJS.ProcessEnv = {}): NodeJS.Proce
 });
 
 /**
- * Keeps the runtime's telemetry off in this process, whatever its environment said; called before the runtime is loaded.
- * Windows has none of its own: there the variable is set and nothing is refused.
- * @throws RetouchError CONFIG_INVALID where it is too late, or in a worker thread, which cannot set it
+ * Turns the runtime's telemetry off in this process, whatever its environment said. Call it before the runtime is
+ * loaded. On Windows the runtime has no telemetry of its own: the variable is set, and nothing is refused.
+ * @throws RetouchError CONFIG_INVALID if it is too late, or in a worker thread, which cannot set the variable
  */
 export function keepTelemetryOff(platform: NodeJS.Platform = process.platform): void {
   const before = inspectProcess();
@@ -49,8 +49,8 @@ interface ProcessReport {
 }
 
 /**
- * The environment that native code of this process sees, and whether a copy of the runtime is loaded, in whichever
- * thread and by whomever: Node's own report knows both. `process.env` knows the first in the main thread only.
+ * The environment that native code in this process sees, and whether a copy of the runtime is loaded, in any thread
+ * and by any caller. Node's own report knows both; `process.env` shows the real environment in the main thread only.
  */
 function inspectProcess(): { isTelemetryOff: boolean; isRuntimeLoaded: boolean } {
   const { environmentVariables = {}, sharedObjects } = processReport();
@@ -63,7 +63,7 @@ function inspectProcess(): { isTelemetryOff: boolean; isRuntimeLoaded: boolean }
 function processReport(): ProcessReport {
   const report = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean; excludeEnv?: boolean };
   const { excludeNetwork, excludeEnv } = report;
-  // Names of the peers of open connections would be looked up.
+  // Otherwise the report looks up the peer names of open connections.
   report.excludeNetwork = true;
   report.excludeEnv = false;
   try {

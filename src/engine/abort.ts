@@ -1,4 +1,4 @@
-/** How an edit ends that its caller no longer wants. */
+/** Ends an edit that its caller no longer wants. */
 import { RetouchError } from "../errors.ts";
 
 /** @throws RetouchError ABORTED */

@@ -1,4 +1,4 @@
-/** A network of a checkpoint: as data, and as something that is loaded when it is needed, released, and loaded again. */
+/** A network of a checkpoint: as data, and as something that is loaded on demand, released, and loaded again. */
 import type { AdapterInputs } from "../models/adapters.ts";
 import type { Outputs } from "../models/count.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
@@ -8,51 +8,51 @@ import { WEIGHT_KINDS } from "../weights/converted.ts";
 import type { WeightScope, WeightSet } from "../weights/weight-set.ts";
 import type { EditExtent } from "./extent.ts";
 
-/** What weights are in memory, most exact first. */
+/** How weights are held in memory, most exact first. */
 export const WEIGHTS_KINDS = ["fp32", ...WEIGHT_KINDS] as const;
 export type WeightsKind = (typeof WEIGHTS_KINDS)[number];
 
 export interface BuildOptions {
-  /** What the largest network computes in, where it can choose. @default "float32" */
+  /** The type the largest network computes in, if it has a choice. @default "float32" */
   computeType?: ComputeType | undefined;
 }
 
-/** A network as data: all that the engine knows of it. */
+/** A network as data: everything the engine knows about it. */
 export interface ComponentDefinition {
   readonly name: string;
-  /** Of the stored weights that it is built from; several components may share them. */
+  /** Name of the stored weights that it is built from; several components may share them. */
   readonly weights: string;
-  /** Folder of the checkpoint that these weights and their configuration lie in. */
+  /** The checkpoint folder that holds these weights and their configuration. */
   readonly folder: string;
-  /** Writes the graph. */
+  /** Builds the graph. */
   build(weights: WeightScope, options?: BuildOptions): Outputs;
-  /** Whether LoRAs may change its linear layers. */
+  /** Whether LoRAs may adapt its linear layers. */
   readonly isAdaptable?: boolean;
-  /** Whether it can work in overlapping tiles of an image. */
+  /** Whether it can process an image in overlapping tiles. */
   readonly isTiled?: boolean;
-  /** The fewest bits that its matrices may have: `fp32` where the weights stay as they are stored. */
+  /** The fewest bits its matrices may have; `fp32` leaves the weights as they are stored. */
   readonly leastPrecision: WeightsKind;
   /**
-   * Bytes that it takes while it runs, on top of its weights.
-   * @param tileSide of its tiles, in pixels, where it works in tiles
+   * Bytes it takes while it runs, in addition to its weights.
+   * @param tileSide side of its tiles in pixels, if it works in tiles
    */
   workingBytes(edit: EditExtent, tileSide?: number): number;
-  /** How often it runs for an edit, and at which sizes of the graph's named dimensions. */
+  /** How often it runs per edit, and with which sizes for the graph's named dimensions. */
   runs(edit: EditExtent): { times: number; dims: Readonly<Record<string, number>> };
 }
 
-/** The kind that a component is loaded in, where its weights are to be `kind`. */
+/** The kind a component is loaded in when its weights should be `kind`. */
 export function precisionOf({ leastPrecision }: ComponentDefinition, kind: WeightsKind): WeightsKind {
   const isTooCoarse = WEIGHTS_KINDS.indexOf(kind) > WEIGHTS_KINDS.indexOf(leastPrecision);
   return isTooCoarse ? leastPrecision : kind;
 }
 
 export interface ComponentSource {
-  /** Of its graph, built once: whether the weights fit it is known before anything is loaded. */
+  /** Outputs of its graph, which is built once: whether the weights fit it is known before anything is loaded. */
   outputs: Outputs;
   weights: WeightSet;
   runtime: RuntimeOptions;
-  /** Where the graph was written to take adapters. */
+  /** Set if the graph was built to take adapters. */
   adapterInputs?: AdapterInputs | undefined;
 }
 
@@ -79,7 +79,7 @@ export class Component {
     return this.#session;
   }
 
-  /** Gives its memory back. */
+  /** Frees its memory. */
   async release(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;

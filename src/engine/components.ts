@@ -1,6 +1,6 @@
 /**
- * The networks of a checkpoint: held against their weights when the checkpoint is opened, loaded when they are needed at
- * the latest (`residency.ts`).
+ * The networks of a checkpoint: checked against their weights when the checkpoint is opened, and loaded no later than
+ * they are needed (`residency.ts`).
  */
 import { userCacheFolder } from "../machine/cache-folder.ts";
 import { AdapterInputs, type Adapters } from "../models/adapters.ts";
@@ -17,11 +17,11 @@ import { Residency } from "./residency.ts";
 import { chooseKinds, type WeightsChoice } from "./weights-choice.ts";
 
 export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
-  /** Memory that the process may take. @default no limit */
+  /** Memory the process may take. @default no limit */
   limitBytes?: number | undefined;
-  /** Whether runs can be given adapters, which costs every step a little. @default false */
+  /** Whether runs can be given adapters, which slows every step down slightly. @default false */
   isAdaptable?: boolean | undefined;
-  /** What the weights of large networks are loaded as. @default "fp32" */
+  /** The kind that large networks' weights are loaded in. @default "fp32" */
   weights?: WeightsChoice | undefined;
   /** Where converted weights are kept. */
   cacheFolder?: string | undefined;
@@ -31,7 +31,7 @@ export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
 const NO_ADAPTERS: Adapters = new Map();
 
 export class Components implements ComponentRunner {
-  /** What the weights of large networks are loaded as. */
+  /** The kind that each large network's weights are loaded in. */
   readonly kinds: NetworkKinds;
   readonly #model: Model;
   readonly #components: ReadonlyMap<string, Component>;
@@ -55,10 +55,10 @@ export class Components implements ComponentRunner {
   }
 
   /**
-   * Converts weights where that is asked for, holds every network against its weights, then loads them, if all of them
-   * fit at once.
+   * Converts weights if requested, checks every network against its weights, then loads the networks if all of them fit
+   * at once.
    * @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and key; INVALID_PARAMETER or
-   * OUTPUT_UNWRITABLE for weights that are to be converted
+   * OUTPUT_UNWRITABLE for weights to be converted
    */
   static async load(
     model: Model,
@@ -105,7 +105,7 @@ export class Components implements ComponentRunner {
   }
 }
 
-/** The stored weights in the kinds they are to have, one after the other: a conversion takes all processors. */
+/** Prepares the stored weights in their kinds, one network at a time: a conversion uses all cores. */
 async function prepareWeights(
   { stored }: Model,
   kinds: NetworkKinds,

@@ -1,4 +1,4 @@
-/** Converts a checkpoint's large networks ahead of their first use: what `retouch quantize` does. */
+/** Converts a checkpoint's large networks before their first use: what `retouch quantize` does. */
 import { stat } from "node:fs/promises";
 import { openModel } from "../pipelines/index.ts";
 import { cachedWeights, type CacheOptions } from "../quantize/cache.ts";
@@ -10,18 +10,18 @@ import { convertibleNames } from "./weights-choice.ts";
 export interface ConvertedNetwork {
   /** Name of the stored weights. */
   network: string;
-  /** Null where the checkpoint holds the network in this kind, and nothing is converted. */
+  /** Null if the checkpoint already holds the network in this kind, so nothing is converted. */
   file: string | null;
-  /** Of that file, or of the weights in the checkpoint. */
+  /** Size of that file, or of the weights in the checkpoint. */
   byteLength: number;
-  /** Whether it was converted now; false where the file was there. */
+  /** Whether it was converted now; false if the file already existed. */
   isNew: boolean;
-  /** Of every weight that was rounded: the root mean square of the error by that of the weight. */
+  /** For every rounded weight: the root mean square of the error divided by that of the weight. */
   errors: readonly WeightError[];
 }
 
 /**
- * Puts the large networks into the cache in `kind`, where an engine with these weights finds them.
+ * Converts the large networks to `kind` and caches them, where an engine with these weights finds them.
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, OUTPUT_UNWRITABLE or ABORTED
  */
 export async function convertCheckpoint(

@@ -1,20 +1,21 @@
 /**
- * The parameters of an edit, once: type, range, default and sentence of each, and what each surface calls it. The check
- * of requests, the wire's schemas and its OpenAPI document, the flags and help of `retouch edit` and the tool of
- * `retouch mcp` are made of this table; `test/engine/edit-parameters.test.ts` holds all of them and the documents against it.
+ * The single definition of an edit's parameters: type, range, default and description of each, and its name on each
+ * surface. Request validation, the wire's schemas and OpenAPI document, the flags and help of `retouch edit` and the
+ * tool of `retouch mcp` are built from this table; `test/engine/edit-parameters.test.ts` checks all of them, and the
+ * documents, against it.
  */
 import { LIBRARY, type Surface } from "../errors.ts";
 import { MAX_LORA_SCALE, MAX_LORAS } from "../lora/use.ts";
 
-/** Names of one parameter; a surface without one does not have it. */
+/** Names of one parameter; a surface without a name does not have the parameter. */
 interface Names {
-  /** In bodies of HTTP requests, those of OpenAI's routes as well. */
+  /** In HTTP request bodies, including those of the OpenAI-compatible routes. */
   wire: string;
-  /** Other names that the wire takes. */
+  /** Other names that the wire accepts. */
   aliases?: readonly string[];
-  /** Of `retouch edit`, with what follows it. */
+  /** The flag of `retouch edit`, with its value. */
   flag?: string;
-  /** In the tool of `retouch mcp`. */
+  /** In the `retouch mcp` tool. */
   tool?: string;
   /** One sentence. */
   description: string;
@@ -29,10 +30,10 @@ export interface NumberParameter extends Names {
 
 export interface StringParameter extends Names {
   type: "string";
-  /** Characters. */
+  /** In characters. */
   min: number;
   max: number;
-  /** Without one, it must be given. */
+  /** If absent, the parameter is required. */
   default?: string;
 }
 
@@ -50,18 +51,18 @@ export interface ChoiceParameter extends Names {
 /** A width and a height in pixels. */
 export interface SizeParameter extends Names {
   type: "size";
-  /** Of a side. The service has its own range, within this one. */
+  /** Shortest side. The service has its own range, within this one. */
   min: number;
   max: number;
-  /** In a request over HTTP that gives none; the library takes the image's own. */
+  /** For an HTTP request that gives no size; the library uses the image's own. */
   wireDefault: { width: number; height: number };
 }
 
 export interface LorasParameter extends Names {
   type: "loras";
-  /** How many. */
+  /** The most entries. */
   max: number;
-  /** Strength of each. */
+  /** Range of each one's strength. */
   scale: { min: number; max: number; default: number };
 }
 
@@ -175,7 +176,7 @@ export const EDIT_PARAMETERS = {
   },
   isUnchangedKept: {
     type: "boolean",
-    // The command and the tool keep it, where nothing else is said.
+    // The command and the tool default to true.
     default: false,
     wire: "keep_unchanged",
     flag: "--keep-unchanged",
@@ -199,7 +200,7 @@ const WIRE_NAMES = Object.fromEntries(
   Object.entries<EditParameter>(EDIT_PARAMETERS).map(([field, { wire }]) => [field, wire]),
 );
 
-/** How requests over HTTP and jobs call the parameters when they word a failure. */
+/** The names that HTTP requests and jobs use for the parameters in error messages. */
 export const WIRE: Surface = {
   ...LIBRARY,
   names: { ...WIRE_NAMES, "size.width": "width", "size.height": "height" },
@@ -211,5 +212,5 @@ const FIELD_OF_WIRE: ReadonlyMap<string, string> = new Map(
   Object.entries(WIRE.names).map(([field, name]) => [name, field]),
 );
 
-/** The library's name of a field of the wire; aliases, and fields of the wire alone, keep theirs. */
+/** The library's name for a wire field; aliases and wire-only fields keep their own. */
 export const fieldOfWire = (name: string): string => FIELD_OF_WIRE.get(name) ?? name;

@@ -1,6 +1,6 @@
 /**
- * The door between a program and the networks: opens a checkpoint, keeps as much of it loaded as memory allows, and
- * does one edit at a time, since a second one beside it would only make both slower.
+ * The interface between a program and the networks: opens a checkpoint, keeps as much of it loaded as memory allows,
+ * and runs one edit at a time, since running two at once would only slow both down.
  */
 import path from "node:path";
 import { invalid, RetouchError } from "../errors.ts";
@@ -25,57 +25,58 @@ import { WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
 export type { ConversionProgress };
 
 export interface EngineOptions {
-  /** A checkpoint folder in the layout of diffusers. @default the one that ships with this package */
+  /** A checkpoint folder in the diffusers layout. @default the one that ships with this package */
   checkpoint?: string | undefined;
-  /** A single file in the layout of the original repository or of ComfyUI, in the place of the folder's transformer. */
+  /** A single file in the layout of the original repository or of ComfyUI, used instead of the folder's transformer. */
   transformer?: string | undefined;
-  /** The same in the place of its autoencoder. */
+  /** A single file of the same kind, used instead of the folder's autoencoder. */
   vae?: string | undefined;
-  /** A single file under the keys of transformers, as ComfyUI's users have it, in the place of the folder's T5. */
+  /** A single file with transformers' keys, as ComfyUI users have it, used instead of the folder's T5. */
   textEncoder?: string | undefined;
   /**
-   * What the weights of transformer and T5 are in memory: as few bits as must be (`auto`: float32 where everything can
-   * stay loaded, else 8 bits, else 4; of a GGUF file about as many as it has), or one kind. `fp32` takes the numbers of
-   * the files as they are. What the files do not hold in this kind is converted once and kept in `cacheFolder`.
+   * How the weights of the transformer and T5 are held in memory. `auto` reduces them only as far as necessary: float32
+   * if everything can stay loaded, else 8 bits, else 4; a GGUF file keeps about the bits it has. `fp32` takes the
+   * files' numbers as they are. Weights that the files do not hold in this kind are converted once and kept in
+   * `cacheFolder`.
    * @default "auto"
    */
   weights?: WeightsChoice | undefined;
   /**
-   * Where converted weights are kept: about as large as the files they are made of.
+   * Where converted weights are kept; they are about as large as the files they are made from.
    * @default `retouch` in the user's cache folder
    */
   cacheFolder?: string | undefined;
-  /** Called while weights are converted, before the engine is there. */
+  /** Called while weights are converted, before the engine exists. */
   onConversion?: ((progress: ConversionProgress) => void) | undefined;
-  /** Threads of the networks; 0 takes one a physical core. @default 0 */
+  /** Threads of the networks; 0 uses one per physical core. @default 0 */
   threads?: number | undefined;
-  /** Bytes of memory that the process may take. @default what the machine has to give when the engine is made */
+  /** Bytes of memory the process may take. @default what the machine has available when the engine is created */
   memoryLimit?: number | undefined;
   /**
-   * What the networks run on; the safety checker's runs on the processor. `auto` takes CUDA where its provider was
-   * installed and works, and the processor otherwise. @default "auto"
+   * The device the networks run on; the safety checker always runs on the CPU. `auto` uses CUDA if its provider is
+   * installed and works, and the CPU otherwise. @default "auto"
    */
   device?: DeviceChoice | undefined;
   /**
-   * What the transformer computes in. Half precision is for GPUs, where it was not compared with the reference yet, so
-   * it is taken only where it is asked for; the processor refuses bfloat16.
+   * The type the transformer computes in. Half precision is meant for GPUs and has not been compared with the reference
+   * there yet, so it is used only on request; the CPU refuses bfloat16.
    * @default "float32"
    */
   computeType?: RuntimeOptions["computeType"];
-  /** Pictures with more pixels are refused before they are decoded. @default 64,000,000 */
+  /** Images with more pixels are refused before they are decoded. @default 64,000,000 */
   maxPixels?: number | undefined;
-  /** Whether and from which score on results are refused as pornography. */
+  /** Whether results are refused as pornography, and from which score. */
   safety?: EngineSafety | undefined;
-  /** LoRAs that edits may name, and their files. Where there are any, every step takes a little longer. @default {} */
+  /** LoRAs that edits may name, and their files. If there are any, every step takes slightly longer. @default {} */
   loras?: Readonly<Record<string, string>> | undefined;
-  /** Whether the instruction is written into the result's metadata. @default false */
+  /** Whether the prompt is written into the result's metadata. @default false */
   isPromptInMetadata?: boolean | undefined;
 }
 
 export interface EngineSafety {
-  /** Off means off: no request can turn the check on. @default true */
+  /** False is final: no request can turn the check on. @default true */
   isOn?: boolean | undefined;
-  /** Whether no request can turn it off. @default false */
+  /** Whether requests are prevented from turning the check off. @default false */
   isRequired?: boolean | undefined;
   /** Score from which a result is refused, 0 to 1. @default the checker's own, 0.7 */
   threshold?: number | undefined;
@@ -83,29 +84,29 @@ export interface EngineSafety {
 
 export interface CheckpointInfo {
   folder: string;
-  /** The name of the transformer's single file; where there is none, of the repository it was pulled from, or of the folder. */
+  /** The transformer's single file, if there is one; otherwise the repository it was pulled from, or the folder. */
   name: string;
-  /** Whether it is the small checkpoint that ships with this package, and that alone. */
+  /** Whether it is exactly the small checkpoint that ships with this package. */
   isDemo: boolean;
-  /** Side of the square that it was trained at, in pixels. */
+  /** Side of the square that the network was trained at, in pixels. */
   nativeSize: number;
   /** Side of a token, in pixels. */
   grid: number;
-  /** What the weights of transformer and T5 are loaded as. */
+  /** The kind that the weights of the transformer and T5 are loaded in. */
   weights: NetworkKinds;
 }
 
 export interface Engine {
   readonly checkpoint: CheckpointInfo;
-  /** What the networks run on, and why. */
+  /** The device the networks run on, and why. */
   readonly device: ChosenDevice;
   /**
-   * Edits one picture. Edits that are asked for at the same time run one after the other.
+   * Edits one image. Concurrent edits run one after the other.
    * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, MEMORY_INSUFFICIENT,
    * OUTPUT_FLAGGED, LORA_INVALID, LORA_UNSUPPORTED, RUNTIME_FAILED or ABORTED
    */
   edit(request: EditRequest, options?: EditOptions): Promise<EditResult>;
-  /** Waits for the running edit and frees the networks. May be called more than once. */
+  /** Waits for the running edit, then frees the networks. May be called more than once. */
   close(): Promise<void>;
 }
 
@@ -113,8 +114,8 @@ export interface Engine {
  * Loads a checkpoint and returns the engine that edits with it.
  * @param pipelines model families to choose from by the checkpoint's `model_index.json`
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, RUNTIME_FAILED or INVALID_PARAMETER;
- * LORA_INVALID for a file that is not there; OUTPUT_UNWRITABLE where converted weights cannot be kept; CONFIG_INVALID where
- * the runtime's telemetry cannot be kept off, as in a worker thread of a process without ORT_DISABLE_TELEMETRY=1
+ * LORA_INVALID for a missing file; OUTPUT_UNWRITABLE if converted weights cannot be kept; CONFIG_INVALID if the
+ * runtime's telemetry cannot be turned off, as in a worker thread of a process without ORT_DISABLE_TELEMETRY=1
  * @example
  * const engine = await createEngine();
  * const { bytes } = await readImageSource("picture.png");
@@ -142,7 +143,7 @@ export async function createEngine(
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const { isPromptInMetadata = false } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads }) : undefined;
-  // Where it cannot be had, no checkpoint needs to be read.
+  // If the device is not available, no checkpoint needs to be read.
   await loadRuntime();
   const { transformer, vae, textEncoder } = options;
   const files = { transformer, vae, textEncoder };
@@ -186,7 +187,7 @@ export async function createEngine(
     edit(request, editOptions = {}) {
       if (closing) return Promise.reject(new RetouchError("ABORTED", "The engine is closed."));
       const turn = unlessAborted(last, editOptions.signal).then(() => runEdit(tools, request, editOptions));
-      // Both: an edit that gives up waiting ends before the one that it waited for. No results, which would pile up.
+      // Wait for both: an edit that stops waiting ends before the one ahead of it. Drop results, which would pile up.
       last = Promise.allSettled([last, turn]).then(() => undefined);
       return turn;
     },

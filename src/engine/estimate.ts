@@ -1,22 +1,23 @@
-/** How long an edit will take, before it is begun: from what the worker measured at its native size. */
+/** Estimates how long an edit will take, before it starts, from what the worker measured at its native size. */
 import type { Size } from "./request.ts";
 import { targetSize } from "./sizes.ts";
 
-/** What a worker measured when it warmed up, and goes on averaging with every edit. */
+/** What a worker measured while warming up, then averages with every edit. */
 export interface EditSpeed {
-  /** Everything but the steps, milliseconds. */
+  /** Everything but the steps, in milliseconds. */
   fixedMs: number;
-  /** One step of one pass with target and reference at the native size, milliseconds. */
+  /** One step of one pass with target and reference at the native size, in milliseconds. */
   stepMs: number;
   /** Pixels of the native size. */
   nativeArea: number;
-  /** Pixels of a token's side. */
+  /** Side of a token, in pixels. */
   grid: number;
 }
 
 /**
- * Estimates an edit in milliseconds. A step is taken as linear in the tokens of target and reference, the reference
- * as native: a target is never larger, so attention's squared share only makes the estimate a little long.
+ * Estimates an edit in milliseconds. A step is assumed to be linear in the tokens of target and reference, with the
+ * reference at the native size. The target is never larger than that, so attention's quadratic share only makes the
+ * estimate a little too long.
  */
 export function estimateMs(
   { fixedMs, stepMs, nativeArea, grid }: EditSpeed,

@@ -1,21 +1,21 @@
-/** How large an edit is: what its memory and its time depend on. */
+/** The extent of an edit: everything its memory and its time depend on. */
 import { EDIT_PARAMETERS } from "./edit-parameters.ts";
 import type { Size } from "./request.ts";
 import type { NativeScale } from "./sizes.ts";
 
 export interface EditExtent {
-  /** Pixels that the network draws. */
+  /** Pixels that the network generates. */
   target: Size;
-  /** Pixels that it sees, of each image. */
+  /** Pixels of each image that it sees. */
   references: readonly Size[];
   numSteps: number;
   /** Whether there is a second pass per step. */
   isNegativeUsed: boolean;
-  /** Bytes of LoRAs while they are used. @default 0 */
+  /** Bytes of the LoRAs while they are used. @default 0 */
   loraBytes?: number | undefined;
 }
 
-/** What memory is planned for before an edit is asked for: the defaults and a negative prompt, at the native size. */
+/** The edit that memory is planned for up front: the defaults and a negative prompt, at the native size. */
 export function usualEdit({ area }: NativeScale): EditExtent {
   return { ...squareEdit(Math.sqrt(area)), isNegativeUsed: true };
 }

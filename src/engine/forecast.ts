@@ -1,4 +1,4 @@
-/** What can be said of a checkpoint and of edits with it before any network is loaded: `retouch doctor` prints it. */
+/** What is known about a checkpoint and its edits before any network is loaded: `retouch doctor` prints it. */
 import { countOperations, type OperationCount, totalOf, unloadedNetwork } from "../models/count.ts";
 import { openModel } from "../pipelines/index.ts";
 import type { GemmSpeed } from "../runtime/gemm-speed.ts";
@@ -12,34 +12,34 @@ import type { ModelPlan } from "./model.ts";
 
 export interface Forecast {
   kind: WeightsKind;
-  /** Of the square image, in pixels. */
+  /** Side of the square image, in pixels. */
   side: number;
-  /** The least that it can do with, and with everything loaded. */
+  /** The least memory it can run with, and the memory with everything loaded. */
   peakBytes: number;
   residentBytes: number;
-  /** Of files that the system has in memory while there is room for them. */
+  /** Bytes of files that the system keeps in memory while there is room. */
   mappedBytes: number;
   isFitting: boolean;
   isResident: boolean;
-  /** Whether there is room for those files beside the rest. */
+  /** Whether those files fit into memory beside everything else. */
   isCached: boolean;
   seconds: number;
 }
 
 /**
- * Reads what can be planned of a checkpoint, and holds all of its weights against its configurations.
+ * Reads what can be planned for a checkpoint, and checks all of its weights against its configurations.
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED
  */
 export async function readModelPlan(folder: string, files: SingleFiles = {}): Promise<ModelPlan> {
   const { model } = await openModel(folder, files);
-  // A GGUF file was held against the sizes when it was read; the others are as their graphs are built.
+  // A GGUF file was checked against the sizes when it was read; the others are checked as their graphs are built.
   const isBuilt = Object.values(model.stored).every((weights) => weights instanceof WeightSet);
-  // Where no memory may be used, nothing is loaded.
+  // With a memory limit of zero, nothing is loaded.
   if (isBuilt) await Components.load(model, { threads: 0 }, { limitBytes: 0 });
   return model;
 }
 
-/** Weights of all networks in each folder of the checkpoint. */
+/** Number of weights in each folder of the checkpoint, over all its networks. */
 export function parametersOf({ components }: ModelPlan): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const component of components) {
@@ -48,7 +48,7 @@ export function parametersOf({ components }: ModelPlan): Readonly<Record<string,
   return counts;
 }
 
-/** Bytes of the files with the large networks in this kind. */
+/** Size in bytes of the large networks' files in this kind. */
 export const convertedBytes = ({ components }: ModelPlan, kind: WeightsKind): number =>
   components
     .filter(({ leastPrecision }) => leastPrecision !== "fp32")
@@ -76,7 +76,7 @@ export function forecast(
   };
 }
 
-/** All matrix products of an edit at the measured speeds; attention is float32 whatever the weights are. */
+/** Time of all of an edit's matrix products at the measured speeds; attention is float32 whatever the weights are. */
 function secondsOf({ components }: ModelPlan, kind: WeightsKind, side: number, speed: GemmSpeed): number {
   return components.reduce((seconds, component) => {
     const { linear, attention } = operationsOf(component, side);
@@ -86,7 +86,7 @@ function secondsOf({ components }: ModelPlan, kind: WeightsKind, side: number, s
   }, 0);
 }
 
-/** Of all runs of a component in an edit. */
+/** Operations of all runs of a component in an edit. */
 function operationsOf(component: ComponentDefinition, side: number): OperationCount {
   const { times, dims } = component.runs(squareEdit(side));
   const { linear, attention } = countOperations(

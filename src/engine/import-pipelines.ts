@@ -1,4 +1,4 @@
-/** Model families of a module, in place of those that ship: how tests bring their own into another process. */
+/** Model families from a module, instead of the shipped ones: how tests bring their own into another process. */
 import type { Pipeline } from "../pipelines/pipeline.ts";
 
 export async function importPipelines(module: URL | string): Promise<readonly Pipeline[]> {

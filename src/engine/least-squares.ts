@@ -1,6 +1,6 @@
-/** Linear least squares with a ridge, by the normal equations: its memory does not grow with the number of rows. */
+/** Linear least squares with a ridge, by the normal equations; memory does not grow with the number of rows. */
 
-/** Numbers in rows. */
+/** Numbers, row by row. */
 export interface Matrix {
   rows: number;
   columns: number;
@@ -13,7 +13,7 @@ export const createMatrix = (rows: number, columns: number): Matrix => ({
   data: new Float64Array(rows * columns),
 });
 
-/** Adds `left` transposed times `right` to `sum`; both have the same number of rows. */
+/** Adds `left` transposed times `right` to `sum`; `left` and `right` have the same number of rows. */
 export function addTransposedProduct(sum: Matrix, left: Matrix, right: Matrix): void {
   for (let row = 0; row < left.rows; row += 1) {
     for (let i = 0; i < left.columns; i += 1) {
@@ -24,7 +24,7 @@ export function addTransposedProduct(sum: Matrix, left: Matrix, right: Matrix): 
 
 /**
  * Solves `normal` * X = `right` by elimination, in place: `right` becomes X. There is no pivoting: `normal` must be
- * positive definite, as the products of rows with a ridge on the diagonal are.
+ * positive definite, as the Gram matrix of rows with a ridge on the diagonal is.
  */
 export function solve(normal: Matrix, right: Matrix): void {
   const size = normal.rows;

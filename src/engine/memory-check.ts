@@ -1,4 +1,4 @@
-/** Refuses an edit that would take more memory than there is: dying in the middle of it tells nobody why. */
+/** Refuses an edit that would need more memory than there is: a crash in the middle of it would explain nothing. */
 import { RetouchError } from "../errors.ts";
 import { sizeText } from "../machine/size-text.ts";
 import type { EditExtent } from "./extent.ts";
@@ -6,7 +6,7 @@ import { type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts
 import type { ModelPlan } from "./model.ts";
 import { kindsText } from "./weights-choice.ts";
 
-/** @throws RetouchError MEMORY_INSUFFICIENT, which also says with how few bits it would do with less */
+/** @throws RetouchError MEMORY_INSUFFICIENT, which also names a number of bits that would need less memory */
 export function checkMemory(
   model: ModelPlan,
   kinds: NetworkKinds,

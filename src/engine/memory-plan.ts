@@ -1,54 +1,55 @@
 /**
- * How much memory an edit takes, before anything is loaded: from the components as data. Weights are counted from the
- * graphs; what a network needs while it runs is its component's to say (`test/engine/memory-plan.test.ts` measures it).
+ * How much memory an edit takes, before anything is loaded, planned from the components as data. Weights are counted
+ * from the graphs; each component states what its network needs while it runs (`test/engine/memory-plan.test.ts`
+ * measures it).
  */
 import { countWeights, totalOf, type WeightCount } from "../models/count.ts";
 import { type ComponentDefinition, precisionOf, type WeightsKind } from "./component.ts";
 import type { EditExtent } from "./extent.ts";
 import type { ModelPlan } from "./model.ts";
 
-/** The kind that each of a checkpoint's stored weights is loaded in, by their name; all others stay as they are. */
+/** The kind that each of a checkpoint's stored weights is loaded in, by name; all others stay as they are. */
 export type NetworkKinds = Readonly<Record<string, WeightsKind>>;
 
 export interface ComponentNeeds {
   parameters: number;
-  /** Of its weights: memory of the process. */
+  /** The part of its weights in the process's own memory. */
   privateBytes: number;
-  /** Of its weights: pages of its files, which the system can drop and read again. */
+  /** The part of its weights in mapped files, whose pages the system can drop and read again. */
   mappedBytes: number;
-  /** On top of it while it runs. */
+  /** Additional bytes while it runs. */
   workingBytes: number;
 }
 
 export interface MemoryPlan {
-  /** By the components' names, in the order in which an edit needs them. */
+  /** By component name, in the order in which an edit needs them. */
   components: Readonly<Record<string, ComponentNeeds>>;
-  /** Side of the tiles, in pixels, of components that can work in tiles; absent where they take images whole. */
+  /** Side of the tiles, in pixels, for components that can work in tiles; absent if they process whole images. */
   tileSide?: number | undefined;
-  /** Taken from the first step to the last, whatever is loaded. */
+  /** Held from the first step to the last, whatever is loaded. */
   heldBytes: number;
-  /** The least that an edit can do with: one network at a time. */
+  /** The least memory an edit can run with: one network at a time. */
   peakBytes: number;
-  /** With every network loaded. */
+  /** Memory with every network loaded. */
   residentBytes: number;
 }
 
 const FLOAT = 4;
 const MB = 2 ** 20;
-/** Node, the image before and after, and the safety checker: an edit with the smallest checkpoint takes less. */
+/** Node, the image before and after, and the safety checker; an edit with the smallest checkpoint takes less. */
 const PROCESS_BYTES = 200 * MB;
-/** Of the runtime, for a network of no size. */
+/** The runtime's own memory for a network, apart from its weights. */
 const SESSION_BYTES = 16 * MB;
-/** Of the limit, what a component may take before it works in tiles. */
+/** Share of the limit that a component may take before it works in tiles. */
 const TILED_SHARE = 1 / 4;
-/** Largest first; what lies in a tile's middle must see something around it. */
+/** Largest first; the middle of a tile needs context around it. */
 const TILE_SIDES = [1024, 512, 256];
-/** Of the limit, what networks may take together; one alone may take all of it. */
+/** Share of the limit that networks may take together; a single one may take all of it. */
 export const SHARED_SHARE = 3 / 4;
 
 /**
- * Bytes of a matrix's weight. The runtime copies what it multiplies into an order of its own, unless it is kept in 16
- * bits: then it stays in its file, and is widened layer by layer.
+ * Bytes per weight of a matrix. The runtime copies the matrices it multiplies into its own memory layout, unless they
+ * are kept in 16 bits: those stay in their file and are widened layer by layer.
  */
 interface Storage {
   private: number;
@@ -68,7 +69,7 @@ const MATRICES: Readonly<Record<WeightsKind, Storage>> = {
 };
 
 /**
- * @param kinds of the stored weights, or the one of all
+ * @param kinds the kind of each stored weight, or one kind for all
  * @param limitBytes what the process may take; decides whether components work in tiles
  */
 export function planMemory(
@@ -100,14 +101,14 @@ export function planMemory(
 export const isResident = ({ residentBytes }: MemoryPlan, limitBytes: number): boolean =>
   residentBytes <= SHARED_SHARE * limitBytes;
 
-/** Bytes of a file with the weights of a component. */
+/** Size in bytes of a file with a component's weights. */
 export function fileBytes(component: ComponentDefinition, kind: WeightsKind): number {
   const { matrices, others } = weightsOf(component);
   const { private: own, mapped } = MATRICES[precisionOf(component, kind)];
   return matrices * (own + mapped) + others * (kind === "fp32" ? FLOAT : 2);
 }
 
-/** Counted once: a definition never changes. */
+/** Cached, since a definition never changes. */
 const counts = new WeakMap<ComponentDefinition, WeightCount>();
 
 export function weightsOf(component: ComponentDefinition): WeightCount {
@@ -123,15 +124,15 @@ function needsOf(component: ComponentDefinition, wanted: WeightsKind, workingByt
   const storage = MATRICES[precisionOf(component, wanted)];
   return {
     parameters: totalOf(count),
-    // Whatever is no matrix is float32 once it is loaded, also where a file has it in 16 bits.
+    // Everything but matrices is float32 once loaded, even if a file has it in 16 bits.
     privateBytes: SESSION_BYTES + count.matrices * storage.private + count.others * FLOAT,
     mappedBytes: count.matrices * storage.mapped,
-    // Where a file has 16 bits, one matrix at a time is widened.
+    // If the file has 16 bits, one matrix at a time is widened.
     workingBytes: workingBytes + (storage.mapped > 0 ? count.largestMatrix * FLOAT : 0),
   };
 }
 
-/** The side of the tiles, in pixels; undefined where images fit whole. */
+/** The side of the tiles, in pixels; undefined if whole images fit. */
 function tileSideOf(
   components: readonly ComponentDefinition[],
   edit: EditExtent,

@@ -1,4 +1,4 @@
-/** What the engine knows of one checkpoint of a model family: its networks as data, and how to edit with them. */
+/** What the engine knows about one checkpoint of a model family: its networks as data, and how to edit with them. */
 import type { FindTarget } from "../lora/targets.ts";
 import type { Picture } from "../images/picture.ts";
 import type { ChosenLoras } from "../lora/registry.ts";
@@ -11,26 +11,26 @@ import type { Kept } from "./keep-unchanged.ts";
 import type { ResolvedRequest, Size } from "./request.ts";
 import type { NativeScale, SizePlan } from "./sizes.ts";
 
-/** What can be planned from configurations alone, without any file of weights. */
+/** What can be planned from configurations alone, without any weight files. */
 export interface ModelPlan {
   /** In the order in which an edit needs them. */
   readonly components: readonly ComponentDefinition[];
   readonly native: NativeScale;
-  /** Bytes that an edit holds from its first step to its last, apart from networks. */
+  /** Bytes that an edit holds from its first step to its last, apart from the networks. */
   heldBytes(edit: EditExtent): number;
 }
 
 export interface Model extends ModelPlan {
-  /** Weights as the checkpoint has them, by the names that the components know them by; those of the largest network first. */
+  /** Weights as the checkpoint has them, by the names the components use; those of the largest network first. */
   readonly stored: Readonly<Record<string, StoredWeights>>;
-  /** Finds the layers that a module of a LoRA stands for. */
+  /** Finds the layers that a module of a LoRA adapts. */
   readonly findLoraTarget: FindTarget;
   createEditor(components: ComponentRunner): Editor;
 }
 
-/** The components of a model, each loaded when it is needed at the latest. */
+/** A model's components, each loaded no later than it is needed. */
 export interface ComponentRunner {
-  /** Side of the tiles, in pixels, that components work in which can; undefined where they take images whole. */
+  /** Side of the tiles, in pixels, for components that can work in tiles; undefined if they process whole images. */
   readonly tileSide: number | undefined;
   /** Whether every network stays loaded. */
   readonly isResident: boolean;
@@ -39,19 +39,19 @@ export interface ComponentRunner {
    * @throws RetouchError MEMORY_INSUFFICIENT
    */
   prepare(edit: EditExtent): Promise<void>;
-  /** Runs a network by its component's name. @param adapters what LoRAs add to its layers, by their keys */
+  /** Runs a network by its component's name. @param adapters what LoRAs add to its layers, by layer key */
   run(
     name: string,
     inputs: Readonly<Record<string, Tensor>>,
     adapters?: Adapters,
   ): Promise<Record<string, Tensor>>;
-  /** Releases every network, after what runs. */
+  /** Releases every network, once the running one has finished. */
   dispose(): Promise<void>;
 }
 
 export interface Editor {
   /**
-   * Edits images: yields after every step, returns the result.
+   * Edits images: yields after every step and returns the result.
    * @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT before anything is loaded
    */
   edit(
@@ -63,13 +63,13 @@ export interface Editor {
 
 export interface EditorOptions {
   signal?: AbortSignal | undefined;
-  /** Whether what `sketch()` needs is there before the first step; otherwise its first call waits. */
+  /** Whether to prepare `sketch()` before the first step; otherwise its first call waits. */
   isSketched?: boolean | undefined;
-  /** Read once there is room for them. */
+  /** LoRAs to use; they are read once there is room for them. */
   loras?: ChosenLoras | undefined;
-  /** White where the first image may change; absent where all of it may. */
+  /** White where the first image may change; absent if all of it may. */
   mask?: Picture | undefined;
-  /** Other working sizes than the recipe's own. */
+  /** Working sizes to use instead of the recipe's own. */
   sizes?: SizePlan | undefined;
 }
 
@@ -78,26 +78,26 @@ export interface EditStep {
   /** 1 to `of`. */
   step: number;
   of: number;
-  /** Since the first step began. */
+  /** Seconds since the first step began. */
   seconds: number;
   /** The target's packed latents after this step, [L, C]. */
   latents: Float32Array;
-  /** Decodes what the image would be if the loop ended here, at working size; costs about one decoding. */
+  /** Decodes the image as it would be if the loop ended here, at working size; costs about one decoding. */
   preview(): Promise<Picture>;
-  /** Draws the same roughly and small, at most 256 pixels a side, in next to no time. */
+  /** Draws a rough, small version of it, at most 256 pixels per side, in next to no time. */
   sketch(): Promise<Picture>;
 }
 
 export interface EditOutcome {
   picture: Picture;
   size: Size;
-  /** Pixels that the network drew and saw, without padding. */
+  /** Pixels that the network generated and saw, without padding. */
   workingSize: Size;
   referenceSize: Size;
   /** Whether the negative prompt took effect. */
   isNegativeUsed: boolean;
-  /** Where that was asked for and possible: what is the source's own. */
+  /** What is kept of the source, if this was requested and possible. */
   kept?: Kept | undefined;
-  /** What the user should know about the result, in sentences. */
+  /** What the user should know about the result, as sentences. */
   notices: string[];
 }

@@ -1,6 +1,6 @@
 /**
- * Pictures for fitting previews, drawn in code: what is to be learnt is how an autoencoder writes down colours, edges
- * and slopes, and any mixture of these shows it. Where they are does not matter, only that there are many.
+ * Synthetic images for fitting previews. A fit must learn how an autoencoder encodes colours, edges and gradients, and
+ * any mixture of these shows that. Their positions do not matter; there only have to be many of them.
  */
 import type { Picture } from "../images/picture.ts";
 
@@ -8,7 +8,7 @@ type Colour = readonly [number, number, number];
 
 interface Shape {
   kind: "disc" | "square" | "stripe";
-  /** Centre and half the width, in sides of the picture; the angle in radians. */
+  /** Centre and half-width, in image sides; the angle is in radians. */
   x: number;
   y: number;
   size: number;
@@ -16,11 +16,11 @@ interface Shape {
   colour: Colour;
 }
 
-/** With 6 in place of 24 a fit to the shipped checkpoint was 0.6 dB worse, with none 7 dB. */
+/** With 6 instead of 24, a fit to the shipped checkpoint was 0.6 dB worse; with none, 7 dB. */
 const NUM_SHAPES = 24;
 const KINDS = ["disc", "square", "stripe"] as const;
 
-/** Draws the picture of this number, always the same: four colours that run into each other, and shapes on top. */
+/** Draws sample `number`, which is always the same: four colours that blend into each other, with shapes on top. */
 export function drawSample(number: number, side: number): Picture {
   const next = numbersFrom(number);
   const colour = (): Colour => [next() * 255, next() * 255, next() * 255];
@@ -44,14 +44,14 @@ export function drawSample(number: number, side: number): Picture {
   return { width: side, height: side, data };
 }
 
-/** Numbers from 0 to 1 that look random (Park and Miller's generator). */
+/** Pseudo-random numbers from 0 to 1 (Park and Miller's generator). */
 function numbersFrom(seed: number): () => number {
   let state = seed + 1;
   const next = (): number => {
     state = (state * 48_271) % 2_147_483_647;
     return state / 2_147_483_647;
   };
-  // Seeds that are close begin alike.
+  // Similar seeds have similar first numbers.
   for (let warmUp = 0; warmUp < 8; warmUp += 1) next();
   return next;
 }

@@ -1,25 +1,25 @@
 /**
- * Pictures of latents at next to no cost: a linear map from a latent cell and its four neighbours to the cell's patch of
- * pixels, fitted by least squares to what the checkpoint's own autoencoder makes of a few drawn pictures. So it works
- * for any checkpoint and needs no file. It has the colours and coarse shapes of the decoded picture, not its detail.
+ * Previews of latents at almost no cost: a linear map from a latent cell and its four neighbours to the cell's patch of
+ * pixels, fitted by least squares to what the checkpoint's own autoencoder makes of a few synthetic images. So it works
+ * for any checkpoint and needs no file. It has the colours and coarse shapes of the decoded image, not its detail.
  */
 import { type Picture, pictureToPixels, pixelsToPicture } from "../images/picture.ts";
 import { addTransposedProduct, createMatrix, type Matrix, solve } from "./least-squares.ts";
 import { drawSample } from "./preview-samples.ts";
 import type { Size } from "./request.ts";
 
-/** Turns a latent grid [C, h, w] into a picture of a few pixels a cell. */
+/** Turns a latent grid [C, h, w] into an image with a few pixels per cell. */
 export type LatentSketcher = (grid: Float32Array, size: Size) => Picture;
 
-/** Of the longer side in pixels, as long as a cell has one pixel at least. */
+/** Of the longer side in pixels, as long as each cell has at least one pixel. */
 const MAX_SIDE = 256;
-/** 1,024 cells for 81 weights a value where there are 16 channels; with twice as many a fit was 0.3 dB better. */
+/** 1,024 cells for 81 weights per value with 16 channels; twice as many improved a fit by 0.3 dB. */
 const NUM_SAMPLES = 4;
 const SAMPLE_CELLS = 16;
-/** Of the number of cells. Normalised latents have a variance of about 1, so it shrinks weights by about a thousandth. */
+/** Times the number of cells. Normalised latents have a variance of about 1, so this shrinks weights by about 0.1 %. */
 const RIDGE = 1e-3;
 const COLOURS = 3;
-/** Rows and columns from a cell to itself and to those beside it, which are worth 4 dB. */
+/** Row and column offsets of a cell and its neighbours; the neighbours gain 4 dB. */
 const NEIGHBOURS = [
   [0, 0],
   [-1, 0],
@@ -37,12 +37,12 @@ export interface LatentCodec {
   decodeLatents(grid: Float32Array, size: Size): Promise<Float32Array>;
 }
 
-/** Fits the map, at the cost of encoding and decoding four images of 16 x 16 cells. */
+/** Fits the map; costs encoding and decoding four images of 16 x 16 cells. */
 export async function fitSketcher(codec: LatentCodec): Promise<LatentSketcher> {
   const { latentChannels, scaleFactor } = codec.autoencoder;
   const side = SAMPLE_CELLS * scaleFactor;
   const cells = { width: SAMPLE_CELLS, height: SAMPLE_CELLS };
-  // Half the decoded picture's resolution: there is no detail for more.
+  // Half the decoded image's resolution: the map has no finer detail.
   const patch = Math.max(1, scaleFactor / 2);
   const numInputs = NEIGHBOURS.length * latentChannels + 1;
   const normal = createMatrix(numInputs, numInputs);
@@ -55,7 +55,7 @@ export async function fitSketcher(codec: LatentCodec): Promise<LatentSketcher> {
     addTransposedProduct(normal, inputs, inputs);
     addTransposedProduct(weights, inputs, patchesOf(decoded, cells, { scaleFactor, patch }));
   }
-  // All but the last, which is the constant.
+  // Every input but the last, which is the constant.
   for (let input = 0; input < numInputs - 1; input += 1) {
     normal.data[input * (numInputs + 1)]! += RIDGE * NUM_SAMPLES * SAMPLE_CELLS ** 2;
   }
@@ -73,7 +73,7 @@ export async function fitSketcher(codec: LatentCodec): Promise<LatentSketcher> {
   };
 }
 
-/** For each cell the channels of itself and its neighbours, and a constant 1; the border repeats itself outwards. */
+/** For each cell, the channels of itself and its neighbours, and a constant 1; the border is repeated outwards. */
 function inputsOf(grid: Float32Array, numChannels: number, { width, height }: Size): Matrix {
   const inputs = createMatrix(width * height, NEIGHBOURS.length * numChannels + 1);
   let next = 0;
@@ -92,7 +92,7 @@ function inputsOf(grid: Float32Array, numChannels: number, { width, height }: Si
   return inputs;
 }
 
-/** For each cell the decoded pixels [3, h, w] under it, reduced to patch x patch means: row, column, colour. */
+/** For each cell, the decoded pixels [3, h, w] under it, averaged to patch x patch values: row, column, colour. */
 function patchesOf(
   pixels: Float32Array,
   { width, height }: Size,
@@ -116,7 +116,7 @@ function patchesOf(
   return patches;
 }
 
-/** The weights of smaller patches: a mean of linear functions is one too. */
+/** The weights of smaller patches: a mean of linear functions is linear too. */
 function reducedWeights(weights: Matrix, patch: number, smaller: number): Matrix {
   if (smaller === patch) return weights;
   const block = patch / smaller;
@@ -134,7 +134,7 @@ function reducedWeights(weights: Matrix, patch: number, smaller: number): Matrix
   return reduced;
 }
 
-/** The products of the cells' inputs and the weights, as a picture: the patches beside and below each other. */
+/** Multiplies the cells' inputs by the weights and assembles the patches into an image. */
 function project(inputs: Matrix, weights: Matrix, cells: Size, patch: number): Picture {
   const [width, height] = [cells.width * patch, cells.height * patch];
   const planeSize = width * height;
@@ -143,7 +143,7 @@ function project(inputs: Matrix, weights: Matrix, cells: Size, patch: number): P
     for (let x = 0; x < width; x += 1) {
       const first = (Math.floor(y / patch) * cells.width + Math.floor(x / patch)) * inputs.columns;
       const output = ((y % patch) * patch + (x % patch)) * COLOURS;
-      // All three at once, which takes half the time of a general product.
+      // All three colours at once, which takes half the time of a general product.
       let [red, green, blue] = [0, 0, 0];
       for (let input = 0; input < inputs.columns; input += 1) {
         const value = inputs.data[first + input]!;

@@ -1,4 +1,4 @@
-/** What an edit is asked with and what it answers. Requests are checked here, once; inside, the types are trusted. */
+/** What an edit is asked for and what it returns. Requests are checked here, once; inside, the types are trusted. */
 import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
 import { cutText, invalid, shownValue } from "../errors.ts";
@@ -14,11 +14,11 @@ export interface Size {
   height: number;
 }
 
-/** One edit: an image and an instruction, with every other field optional. */
+/** One edit: an image and an instruction; every other field is optional. */
 export interface EditRequest {
   /**
-   * The image: encoded bytes (JPEG, PNG, WebP, AVIF, GIF or TIFF), which `readImageSource` gets from a path or a URL. Or
-   * several, for a model that takes as many.
+   * The image: encoded bytes (JPEG, PNG, WebP, AVIF, GIF or TIFF), which `readImageSource` gets from a path or a URL. A
+   * model that takes several images accepts an array of them.
    */
   image: Uint8Array | readonly Uint8Array[];
   /** An image that is white where the first one may change, for a model that takes a mask. @default none */
@@ -29,21 +29,21 @@ export interface EditRequest {
   negativePrompt?: string | undefined;
   /** Strength of the negative prompt, 1 to 10; at 1 it has no effect. @default 2 */
   trueCfgScale?: number | undefined;
-  /** Size of the result, 16 to 4,096 a side. @default the picture's own, its longer side at most 1,536 */
+  /** Size of the result, 16 to 4,096 per side. @default the image's own, its longer side at most 1,536 */
   size?: Size | undefined;
   /** Euler steps, 1 to 50. @default 28 */
   numSteps?: number | undefined;
   /** Distilled guidance, 0 to 10. @default 2 */
   guidance?: number | undefined;
-  /** 0 to 2^53 - 1, of which the low 32 bits count; -1 or nothing chooses one at random. @default -1 */
+  /** 0 to 2^53 - 1, of which only the low 32 bits count; -1 or undefined chooses one at random. @default -1 */
   seed?: number | undefined;
   /** @default "png" */
   format?: OutputFormat | undefined;
-  /** Whether the result is checked for pornography, where the engine leaves the choice; previews never are. @default true */
+  /** Whether the result is checked for pornography, if the engine allows a choice; previews never are. @default true */
   isSafetyChecked?: boolean | undefined;
-  /** Whether the result has the picture's own pixels where nothing was edited; costs one more decoding. @default false */
+  /** Whether the result keeps the source's pixels where nothing was edited; costs one more decoding. @default false */
   isUnchangedKept?: boolean | undefined;
-  /** At most 4 of the engine's LoRAs, together; a scale from -10 to 10. @default [] */
+  /** At most 4 of the engine's LoRAs, applied together; each scale is from -10 to 10. @default [] */
   loras?: readonly { name: string; /** @default 1 */ scale?: number | undefined }[] | undefined;
 }
 
@@ -68,7 +68,7 @@ const MAX_RANDOM_SEED = 2 ** 32;
 
 /**
  * Checks a request and fills in its defaults.
- * @throws RetouchError INVALID_PARAMETER with the field, its range and what was given
+ * @throws RetouchError INVALID_PARAMETER with the field, its range and the given value
  */
 export function resolveRequest({ image, mask, ...parameters }: EditRequest): ResolvedRequest {
   for (const [field, bytes] of [
@@ -80,7 +80,7 @@ export function resolveRequest({ image, mask, ...parameters }: EditRequest): Res
   return resolveParameters(parameters);
 }
 
-/** The same of everything but the image, which may still have to be read. @throws as {@link resolveRequest} */
+/** The same for everything but the image, which may still have to be read. @throws as {@link resolveRequest} */
 export function resolveParameters(request: Omit<EditRequest, "image">): ResolvedRequest {
   const { prompt, negativePrompt, trueCfgScale, numSteps, guidance, seed, format, loras } = EDIT_PARAMETERS;
   const {
@@ -120,7 +120,7 @@ export function resolveParameters(request: Omit<EditRequest, "image">): Resolved
   };
 }
 
-/** The images of a request, in their order: the first one is edited, others are looked at as well. */
+/** The images of a request, in order: the first one is edited, the others are references. */
 export const imagesOf = ({ image }: Pick<EditRequest, "image">): readonly Uint8Array[] =>
   Array.isArray(image) ? image : [image as Uint8Array];
 
@@ -131,7 +131,7 @@ export const isNegativeUsed = ({
 }: Pick<ResolvedRequest, "negativePrompt" | "trueCfgScale">): boolean =>
   negativePrompt.trim() !== "" && trueCfgScale > 1;
 
-/** The seed that an edit is made with: without one of the caller's, one at random. */
+/** The seed that an edit uses: the caller's, or a random one. */
 export const chosenSeed = (seed: number): number =>
   seed === EDIT_PARAMETERS.seed.default ? randomInt(MAX_RANDOM_SEED) : seed;
 

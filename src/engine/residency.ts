@@ -1,6 +1,6 @@
 /**
- * Which networks are loaded at a time. Where the memory plan says that all fit, they stay; otherwise each is loaded when
- * it is needed, and others are released for it, but no more of them than that takes.
+ * Which networks are loaded at a time. If the memory plan says that all fit, they stay loaded; otherwise each is loaded
+ * when it is needed, and only as many others are released as that takes.
  */
 import type { Session, Tensor } from "../runtime/session.ts";
 import type { Component } from "./component.ts";
@@ -12,11 +12,11 @@ export class Residency {
   readonly #components: readonly Component[];
   readonly #limitBytes: number;
   #plan: MemoryPlan;
-  /** One network runs at a time: what runs must not be released. */
+  /** One network runs at a time; a running one must not be released. */
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param plan of a usual edit
+   * @param plan the memory plan of a usual edit
    * @param limitBytes what the process may take
    */
   constructor(components: readonly Component[], plan: MemoryPlan, limitBytes: number) {
@@ -30,7 +30,7 @@ export class Residency {
     return isResident(this.#plan, this.#limitBytes);
   }
 
-  /** Goes by the sizes of another edit from now on; loads every network if all of them fit. */
+  /** Plans for another edit's sizes from now on; loads every network if all of them fit. */
   follow(plan: MemoryPlan): Promise<void> {
     return this.#inTurn(async () => {
       this.#plan = plan;
@@ -39,12 +39,12 @@ export class Residency {
     });
   }
 
-  /** Runs a network, loaded if need be. */
+  /** Runs a network, loading it first if need be. */
   run(component: Component, inputs: Readonly<Tensors>): Promise<Tensors> {
     return this.#inTurn(async () => (await this.#loaded(component)).run(inputs));
   }
 
-  /** Releases every network, after what runs. */
+  /** Releases every network, once the running one has finished. */
   dispose(): Promise<void> {
     return this.#inTurn(async () => {
       await Promise.all(this.#components.map((component) => component.release()));
@@ -60,7 +60,7 @@ export class Residency {
     return component.load();
   }
 
-  /** How much more than it may take the process would take while `component` runs. */
+  /** Bytes by which the process would exceed its limit while `component` runs. */
   #missingBytes(component: Component): number {
     const { heldBytes, components } = this.#plan;
     const others = this.#others(component).map(({ name }) => components[name]!.privateBytes);
@@ -69,7 +69,7 @@ export class Residency {
     return taken - SHARED_SHARE * this.#limitBytes;
   }
 
-  /** The smallest network that makes enough room alone, or else the largest: what is small is soon loaded again. */
+  /** The smallest network that frees enough alone, or else the largest: a small one is quick to load again. */
   #toRelease(component: Component, missing: number): Component | undefined {
     const size = ({ name }: Component): number => this.#plan.components[name]!.privateBytes;
     const others = this.#others(component).toSorted((a, b) => size(a) - size(b));

@@ -1,4 +1,4 @@
-/** One edit of an engine: from the encoded images to the encoded result. */
+/** One edit by an engine: from the encoded images to the encoded result. */
 import { failure, invalid, RetouchError } from "../errors.ts";
 import { decodePicture } from "../images/decode.ts";
 import { encodePicture, type OutputFormat } from "../images/encode.ts";
@@ -16,46 +16,46 @@ import { type EditRequest, imagesOf, resolveRequest, type ResolvedRequest, type 
 /** Every parameter that was in effect. */
 export interface EditParameters extends Omit<ResolvedRequest, "size" | "negativePrompt" | "trueCfgScale"> {
   size: Size;
-  /** Empty where there was no second pass. */
+  /** Empty if there was no second pass. */
   negativePrompt: string;
-  /** 1 where there was no second pass. */
+  /** 1 if there was no second pass. */
   trueCfgScale: number;
 }
 
 export interface EditResult {
-  /** The encoded picture, with the parameters in its XMP metadata. */
+  /** The encoded image, with the parameters in its XMP metadata. */
   image: Uint8Array;
   format: OutputFormat;
   width: number;
   height: number;
   parameters: EditParameters;
-  /** Size at which the network drew the result, before it was enlarged to `width` x `height`. */
+  /** Size at which the network generated the result, before it was enlarged to `width` x `height`. */
   workingSize: Size;
-  /** Size at which the network saw the picture. */
+  /** Size at which the network saw the source image. */
   referenceSize: Size;
-  /** What is the picture's own, where that was asked for; absent where the result has another shape than the picture. */
+  /** What is kept of the source, if requested; absent if the result has a different shape. */
   kept?: Kept | undefined;
   /** Sentences that the user should see, such as that the prompt was cut. */
   notices: string[];
-  /** Where the result was checked: its score, 0 to 1, and from which score on it would have been refused. */
+  /** If the result was checked: its score, 0 to 1, and the score from which it would have been refused. */
   safety?: SafetyVerdict | undefined;
-  /** How long the parts took; `total` is from the encoded source to the encoded result. */
+  /** Durations; `total` is from the encoded source to the encoded result. */
   seconds: { total: number; denoise: number };
 }
 
 export interface EditOptions {
-  /** Ends the edit within one step; the promise then rejects with the code ABORTED. */
+  /** Aborts the edit within one step; the promise then rejects with the code ABORTED. */
   signal?: AbortSignal | undefined;
-  /** Called after every step; the loop waits for what it returns. */
+  /** Called after every step; the loop waits for the promise it returns. */
   onStep?: ((step: EditStep) => void | Promise<void>) | undefined;
   /**
-   * Whether `onStep` calls a step's `sketch()`. The first such edit of an engine begins by encoding and decoding four
-   * small pictures; where this is not said, the first sketch does. @default false
+   * Whether `onStep` calls a step's `sketch()`. If so, the engine's first such edit begins by encoding and decoding four
+   * small images; otherwise the first sketch does. @default false
    */
   isSketched?: boolean | undefined;
 }
 
-/** What all edits of an engine share. */
+/** What all of an engine's edits share. */
 export interface EditTools {
   editor: Editor;
   pipeline: Pipeline;
@@ -64,7 +64,7 @@ export interface EditTools {
   loras: LoraRegistry;
   maxPixels: number | undefined;
   checker: SafetyChecker | undefined;
-  /** Whether the checker is used whatever the request says. */
+  /** Whether the checker is used regardless of the request. */
   isCheckRequired: boolean;
   isPromptInMetadata: boolean;
 }
@@ -79,7 +79,7 @@ export async function runEdit(
   const { images, mask } = await decodeImages(request, pipeline, maxPixels);
   const chosenLoras = await loras.choose(resolved.loras);
   const checker = isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
-  // A checker that cannot be loaded is better known before the edit than after it.
+  // If the checker cannot be loaded, it is better to fail before the edit than after it.
   await checker?.prepare();
 
   const steps = editor.edit(images, resolved, { mask, signal, isSketched, loras: chosenLoras });
@@ -91,7 +91,7 @@ export async function runEdit(
     next = await steps.next();
   }
   const { picture, size, workingSize, referenceSize, kept, isNegativeUsed, notices } = next.value;
-  // What is checked is what is handed out, not the smaller picture that it was enlarged from.
+  // Check what is returned, not the smaller image that it was enlarged from.
   const safety = checker && (await passed(checker, picture));
 
   const parameters: EditParameters = {
@@ -124,7 +124,7 @@ export async function runEdit(
   };
 }
 
-/** @throws RetouchError INVALID_PARAMETER for what the pipeline does not take; IMAGE_* */
+/** @throws RetouchError INVALID_PARAMETER for images or a mask that the pipeline does not take; IMAGE_* */
 async function decodeImages(
   request: EditRequest,
   { maxImages, takesMask }: Pipeline,
@@ -144,7 +144,7 @@ async function decodeImages(
   return { images, mask: request.mask && (await decodePicture(request.mask, { maxPixels })) };
 }
 
-/** What the checker says about a result that may be handed out. @throws RetouchError OUTPUT_FLAGGED */
+/** The checker's verdict on a result that passed. @throws RetouchError OUTPUT_FLAGGED */
 async function passed(checker: SafetyChecker, picture: Picture): Promise<SafetyVerdict> {
   const { isFlagged, score, threshold } = await checker.check(picture);
   if (!isFlagged) return { score, threshold };

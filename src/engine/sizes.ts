@@ -1,17 +1,17 @@
 /**
- * Which sizes the network works at. Nothing is stretched or cropped away: a picture is scaled uniformly, padded to the
+ * Which sizes the network works at. Nothing is distorted or cropped: an image is scaled uniformly and padded to the
  * token grid by repeating its edge, and the padding is cut off again after decoding.
  */
 import type { Size } from "./request.ts";
 
 export interface NativeScale {
-  /** Pixels that the network was trained at: the autoencoder's sample size squared. */
+  /** Pixels that the network was trained at: the square of the autoencoder's sample size. */
   area: number;
-  /** Pixels of a token's side: two latent cells. */
+  /** Side of a token in pixels: two latent cells. */
   grid: number;
 }
 
-/** A picture inside a canvas of whole tokens, at its top left. */
+/** An image inside a canvas of whole tokens, at its top left. */
 export interface WorkingSize {
   content: Size;
   canvas: Size;
@@ -19,20 +19,20 @@ export interface WorkingSize {
 
 /** Every size of one edit. */
 export interface SizePlan {
-  /** Of the result. */
+  /** Size of the result. */
   size: Size;
   target: WorkingSize;
-  /** Of each image, in their order; what is kept unchanged is the first one's. */
+  /** Size of each image, in order; only the first one's pixels can be kept unchanged. */
   references: readonly WorkingSize[];
 }
 
-/** What the library and the command line default to. */
+/** The limit that the library and the command line use by default. */
 const MAX_DEFAULT_SIDE = 1536;
 const MIN_SIDE = 16;
 
 /**
- * @param images one or more
- * @param size what was asked for, if anything
+ * @param images sizes of one or more images
+ * @param size the requested size, if any
  */
 export function planSizes(images: readonly Size[], size: Size | undefined, native: NativeScale): SizePlan {
   const resultSize = size ?? defaultSize(images[0]!);
@@ -44,32 +44,32 @@ export function planSizes(images: readonly Size[], size: Size | undefined, nativ
   };
 }
 
-/** The result's size when none is asked for: the picture's own, its longer side at most 1,536. */
+/** The result's size when none is requested: the image's own, its longer side at most 1,536. */
 export function defaultSize(picture: Size): Size {
   const factor = Math.min(1, MAX_DEFAULT_SIDE / Math.max(picture.width, picture.height));
   const side = (length: number): number => Math.max(MIN_SIDE, Math.round(length * factor));
   return { width: side(picture.width), height: side(picture.height) };
 }
 
-/** Where the result is drawn: the size asked for, scaled down to the native area where it is larger, never up. */
+/** Where the result is generated: the requested size, scaled down to the native area if larger, never up. */
 export function targetSize(size: Size, native: NativeScale): WorkingSize {
   const factor = Math.min(1, Math.sqrt(native.area / (size.width * size.height)));
   return onGrid(scaled(size, factor), native.grid);
 }
 
 /**
- * Where the reference is encoded. With the target's shape, within one token, it shares the target's canvas, so what is
- * not edited stays where it was; otherwise it keeps its own shape at the native area.
+ * Where the reference is encoded. If its shape equals the target's, within one token, it shares the target's canvas, so
+ * unedited parts stay in place; otherwise it keeps its own shape at the native area.
  */
 export function referenceSize(picture: Size, target: WorkingSize, native: NativeScale): WorkingSize {
   const fitted = fitInside(picture, target.content);
   const isNear = (slack: number): boolean =>
     target.content.width - fitted.width <= slack && target.content.height - fitted.height <= slack;
-  // One pixel is what rounding both sizes costs.
+  // Rounding both sizes can cost one pixel.
   if (isNear(1)) return target;
   if (isNear(native.grid)) return { content: fitted, canvas: target.canvas };
   const longest = Math.max(picture.width, picture.height);
-  // A line of pixels is padded to whole tokens: its length bounds its cost, not its area.
+  // An image one pixel high or wide is padded to whole tokens: its length bounds its cost, not its area.
   const factor = Math.min(
     Math.sqrt(native.area / (picture.width * picture.height)),
     native.area / native.grid / longest,
@@ -77,7 +77,7 @@ export function referenceSize(picture: Size, target: WorkingSize, native: Native
   return onGrid(scaled(picture, factor), native.grid);
 }
 
-/** Whether what is not edited has the same place in the result and in the first image. */
+/** Whether unedited parts have the same place in the result and in the first image. */
 export function hasOneCanvas({ target, references }: Pick<SizePlan, "target" | "references">): boolean {
   const reference = references[0]!;
   return (
@@ -88,7 +88,7 @@ export function hasOneCanvas({ target, references }: Pick<SizePlan, "target" | "
   );
 }
 
-/** Where both share a canvas: how much of the result, from its top left, the first image covers. */
+/** If both share a canvas: how much of the result, from its top left, the first image covers. */
 export function sourceInResult({ size, target, references }: SizePlan): Size {
   const reference = references[0]!;
   return {

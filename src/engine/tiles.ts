@@ -1,7 +1,7 @@
 /**
- * Half an autoencoder over a picture that it would not hold whole: in overlapping tiles whose seams are blended, as
- * diffusers' `AutoencoderKL` does it with `enable_tiling()` (diffusers 0.42.1). Each tile has its own norms and its own
- * attention, so the result differs a little from that of the whole picture.
+ * Runs half an autoencoder over an image too large to process whole: in overlapping tiles whose seams are blended, like
+ * diffusers' `AutoencoderKL` with `enable_tiling()` (diffusers 0.42.1). Each tile has its own norms and its own
+ * attention, so the result differs slightly from that of the whole image.
  */
 
 /** Values [channels, height, width]. */
@@ -13,18 +13,18 @@ export interface Planes {
 }
 
 export interface TileSides {
-  /** Of a tile as it goes in, a multiple of 4, and as it comes out. */
+  /** Side of a tile before the network, a multiple of 4, and after it. */
   input: number;
   output: number;
 }
 
-/** Share of a tile's side that the next one covers as well. */
+/** Share of a tile's side that overlaps with the next one. */
 const OVERLAP = 1 / 4;
 
 export const isTiled = ({ width, height }: Pick<Planes, "width" | "height">, side: number): boolean =>
   Math.max(width, height) > side;
 
-/** Runs a network over tiles of `whole`, and puts together what comes of them. */
+/** Runs a network over tiles of `whole` and assembles the results. */
 export async function runInTiles(
   whole: Planes,
   sides: TileSides,
@@ -63,7 +63,7 @@ function cut(whole: Planes, left: number, top: number, side: number): Planes {
   return tile;
 }
 
-/** Copies a tile's top left, `side` or less, into the result. */
+/** Copies a tile's top left corner, at most `side` wide and high, into the result. */
 function paste(
   tile: Planes,
   result: Planes,
@@ -77,7 +77,7 @@ function paste(
   });
 }
 
-/** Lets a tile's first rows begin as the last ones of the tile above it. */
+/** Blends a tile's first rows with the last rows of the tile above it. */
 function blendDown(above: Planes, tile: Planes, rows: number): void {
   const extent = Math.min(above.height, tile.height, rows);
   eachRow(tile, (start, channel, y) => {
@@ -89,7 +89,7 @@ function blendDown(above: Planes, tile: Planes, rows: number): void {
   });
 }
 
-/** Lets a tile's first columns begin as the last ones of the tile on its left. */
+/** Blends a tile's first columns with the last columns of the tile on its left. */
 function blendAcross(before: Planes, tile: Planes, columns: number): void {
   const extent = Math.min(before.width, tile.width, columns);
   eachRow(tile, (start, channel, y) => {
@@ -102,7 +102,7 @@ function blendAcross(before: Planes, tile: Planes, columns: number): void {
 
 const mixed = (from: number, to: number, share: number): number => from * (1 - share) + to * share;
 
-/** Calls with where each row begins in `data`. */
+/** Calls back with the offset in `data` where each row begins. */
 function eachRow(
   { channels, width, height }: Planes,
   visit: (start: number, channel: number, y: number) => void,

@@ -1,4 +1,4 @@
-/** In how many bits the large networks are loaded: as somebody asked for, or by what fits into memory. */
+/** In how many bits the large networks are loaded: as requested, or as many as fit into memory. */
 import { invalid } from "../errors.ts";
 import type { StoredWeights } from "../quantize/prepare.ts";
 import type { WeightKind } from "../weights/converted.ts";
@@ -10,24 +10,24 @@ import { isResident, type MemoryPlan, type NetworkKinds, planMemory } from "./me
 import type { Model, ModelPlan } from "./model.ts";
 
 export const WEIGHTS_CHOICES = ["auto", ...WEIGHTS_KINDS] as const;
-/** `auto` goes by what fits, and by the bits that a GGUF file has. */
+/** `auto` depends on what fits, and on the bits that a GGUF file has. */
 export type WeightsChoice = (typeof WEIGHTS_CHOICES)[number];
 
-/** In the order in which `auto` tries them, where not everything can stay loaded in float32. */
+/** In the order in which `auto` tries them if not everything can stay loaded in float32. */
 const IN_FEW_BITS = ["int8", "int4"] as const;
-/** A weight in a GGUF file of these bits or fewer loses nothing worth a byte in 4 bits: the mixed types have 4.5 to 4.9. */
+/** A GGUF file with at most this many bits per weight loses little in 4 bits: the mixed types have 4.5 to 4.9. */
 const FOUR_BIT_MOST = 5;
 
 /**
- * The kind of all stored weights that may have another than their own.
- * @throws RetouchError INVALID_PARAMETER for a GGUF file that is to be float32
+ * The kind of every stored weight that may be converted.
+ * @throws RetouchError INVALID_PARAMETER if a GGUF file is requested as float32
  */
 export function chooseKinds(
   choice: WeightsChoice,
   model: ModelPlan & Pick<Model, "stored">,
   limitBytes: number,
 ): NetworkKinds {
-  // Where nothing fits, nothing is converted either: edits are refused, with the numbers.
+  // If nothing fits, nothing is converted either: edits are refused, with the figures.
   const kind = choice === "auto" ? (fittingKind(model, limitBytes) ?? "fp32") : choice;
   const kindOf = (weights: StoredWeights): WeightsKind => {
     if (weights instanceof WeightSet) return kind;
@@ -48,7 +48,7 @@ export const convertibleNames = ({ components, stored }: Pick<Model, "components
     components.some(({ weights, leastPrecision }) => weights === name && leastPrecision !== "fp32"),
   );
 
-/** What `auto` takes of a checkpoint: float32 where all can stay loaded, or the most bits that fit in turns. */
+/** What `auto` chooses for a checkpoint: float32 if all can stay loaded, else the most bits that fit in turns. */
 export function fittingKind(model: ModelPlan, limitBytes: number): WeightsKind | undefined {
   const planOf = (kind: WeightsKind): MemoryPlan =>
     planMemory(model, kind, usualEdit(model.native), limitBytes);
@@ -56,7 +56,7 @@ export function fittingKind(model: ModelPlan, limitBytes: number): WeightsKind |
   return IN_FEW_BITS.find((kind) => planOf(kind).peakBytes <= limitBytes);
 }
 
-/** More bits than a file has would be none of its own. */
+/** Storing more bits than the file has would add no precision. */
 function kindOfBlocks(source: Exclude<StoredWeights, WeightSet>, fitting: WeightsKind): WeightKind {
   let numbers = 0;
   for (const { shape } of source.weights()) numbers += elements(shape);
@@ -67,7 +67,7 @@ function kindOfBlocks(source: Exclude<StoredWeights, WeightSet>, fitting: Weight
 /** The kind of the largest network, which a model lists first. */
 export const largestKind = (kinds: NetworkKinds): WeightsKind => Object.values(kinds)[0] ?? "fp32";
 
-/** "int8", or what each is where they differ: "transformer int4, t5 fp32". */
+/** The kind, such as "int8", or each network's if they differ: "transformer int4, t5 fp32". */
 export function kindsText(kinds: NetworkKinds): string {
   const [first, ...others] = Object.values(kinds);
   if (first === undefined) return "fp32";

@@ -1,7 +1,7 @@
 /**
- * One process at a time, where two would do the same work twice or write into each other's unfinished files. The lock is
- * a file that its owner touches every second, so that one left behind by a killed process counts for a few seconds only.
- * Whoever finds it waits, and then finds the work done.
+ * Lets one process work at a time where two would do the same work twice or write into each other's unfinished files.
+ * The lock is a file that its owner touches every second, so one left behind by a killed process expires within
+ * seconds. A process that finds the lock waits, and then finds the work done.
  */
 import { mkdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -14,13 +14,13 @@ const POLL_MS = 500;
 export interface LockOptions {
   /** Ends the wait. */
   signal?: AbortSignal | undefined;
-  /** What the wait then throws. */
+  /** The error that is thrown when the wait is aborted. */
   aborted: () => Error;
-  /** Called once, when the lock is held by somebody who is at work. */
+  /** Called once, if the lock is held by a process that is still working. */
   onWait?: (() => void) | undefined;
 }
 
-/** Holds the file `lock`, whose folder is made where it is missing, while it works. */
+/** Holds the file `lock` while it works; creates its folder if missing. */
 export async function withLock<Result>(
   lock: string,
   { signal, aborted, onWait }: LockOptions,
@@ -29,7 +29,7 @@ export async function withLock<Result>(
   await mkdir(path.dirname(lock), { recursive: true });
   for (let tries = 0; !(await take(lock)); tries += 1) {
     if (await clearStale(lock)) continue;
-    // A killed one's lock goes stale without a word.
+    // By now, a killed owner's lock would have expired.
     if (tries * POLL_MS === 2 * STALE_MS) onWait?.();
     await sleep(POLL_MS, undefined, signal && { signal }).catch(() => {
       throw aborted();
@@ -57,7 +57,7 @@ async function take(lock: string): Promise<boolean> {
   }
 }
 
-/** Takes an abandoned lock away. Renamed first: between the look and the removal another could have taken it. */
+/** Removes an abandoned lock. Renames it first: another process could take it between the check and the removal. */
 async function clearStale(lock: string): Promise<boolean> {
   if (!(await isStale(lock))) return false;
   const aside = `${lock}.${process.pid}`;

@@ -1,7 +1,7 @@
-/** Bytes of an open file, from one place to another: the system may read or write fewer at once than it was asked for. */
+/** Byte ranges of an open file: the system may read or write fewer bytes at once than requested. */
 import type { FileHandle } from "node:fs/promises";
 
-/** Fills `bytes` with what stands at `position`. @returns whether the file is so long */
+/** Fills `bytes` from `position`. @returns whether the file is long enough */
 export async function readRange(handle: FileHandle, bytes: Uint8Array, position: number): Promise<boolean> {
   for (let done = 0; done < bytes.length;) {
     const { bytesRead } = await handle.read(bytes, done, bytes.length - done, position + done);

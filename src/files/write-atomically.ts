@@ -1,6 +1,6 @@
 /**
- * Writes results so that a file is either the old one or the whole new one: the bytes go to a temporary file
- * beside the target, which is renamed onto it once they are on the disk.
+ * Writes results so that a file is either the old one or the complete new one: the bytes go to a temporary file beside
+ * the target, which is renamed onto it once the bytes are on disk.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -9,8 +9,8 @@ import { failure, messageOf, RetouchError } from "../errors.ts";
 import { systemErrorCode } from "./system-error.ts";
 
 /**
- * Writes a file whole or not at all; an existing file at `target` survives every failure. Missing parent folders
- * are created, a symbolic link is followed, and a device or pipe (such as /dev/stdout) is written to directly.
+ * Writes a file whole or not at all; an existing file at `target` survives every failure. Missing parent folders are
+ * created, a symbolic link is followed, and a device or pipe (such as /dev/stdout) is written to directly.
  * @throws RetouchError OUTPUT_UNWRITABLE
  */
 export async function writeFileAtomically(target: string, bytes: Uint8Array): Promise<void> {
@@ -24,7 +24,7 @@ export async function writeFileAtomically(target: string, bytes: Uint8Array): Pr
 }
 
 /**
- * Checks that `writeFileAtomically` has a fair chance later, by creating an empty temporary file beside the
+ * Checks in advance that `writeFileAtomically` is likely to succeed, by creating an empty temporary file beside the
  * target (and its missing parent folders) and removing it.
  * @throws RetouchError OUTPUT_UNWRITABLE
  */
@@ -45,7 +45,7 @@ export async function checkWritable(target: string): Promise<void> {
 
 interface Location {
   file: string;
-  /** A device or a pipe: there is nothing to rename onto. */
+  /** A device or a pipe, which nothing can be renamed onto. */
   isSpecial: boolean;
   /** Permissions of the file that is replaced. */
   mode: number | undefined;
@@ -70,7 +70,7 @@ async function replaceFile(file: string, bytes: Uint8Array, mode: number | undef
     try {
       if (mode !== undefined) await handle.chmod(mode);
       await handle.writeFile(bytes);
-      // Without it a crash after the rename may leave an empty file under the final name.
+      // Without this, a crash after the rename may leave an empty file under the final name.
       await handle.sync();
     } finally {
       await handle.close();
@@ -82,7 +82,7 @@ async function replaceFile(file: string, bytes: Uint8Array, mode: number | undef
   }
 }
 
-/** Short and independent of the target's name, which may already have the greatest length that is allowed. */
+/** Short, and independent of the target's name, which may already have the maximum length. */
 export function temporaryBeside(file: string): string {
   return path.join(path.dirname(file), `.retouch-${randomBytes(6).toString("hex")}.tmp`);
 }
@@ -102,7 +102,7 @@ const REASONS: Record<string, string> = {
   ELOOP: "its symbolic links go round in a circle",
 };
 
-/** The sentence of a file that cannot be written. */
+/** The error for a file that cannot be written. */
 export function unwritable(target: string, cause: unknown): RetouchError {
   if (cause instanceof RetouchError) return cause;
   const code = systemErrorCode(cause);

@@ -1,14 +1,14 @@
 /**
- * Writes results for a program that must not lose what others made: a name that is taken stays as it is, also when it
- * is taken while the bytes are on their way. They go to a temporary file beside the target, whole, and get their name
- * by a hard link, which the system refuses where something has it.
+ * Writes results for a program that must not lose other programs' files: a name that is taken stays as it is, even if
+ * it is taken while the bytes are being written. The bytes go to a temporary file beside the target, which gets its
+ * name by a hard link; the system refuses that if the name is taken.
  */
 import { constants, copyFile, link, lstat, mkdir, open, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { systemErrorCode } from "./system-error.ts";
 import { temporaryBeside, unwritable } from "./write-atomically.ts";
 
-/** Which file it is, and which content of it: another one under the same name differs, and so does a changed one. */
+/** Which file it is, and which content it has: a different or a changed file under the same name does not match. */
 export interface FileIdentity {
   readonly dev: bigint;
   readonly ino: bigint;
@@ -16,7 +16,7 @@ export interface FileIdentity {
   readonly mtimeNs: bigint;
 }
 
-/** File systems without hard links, such as those of memory cards, answer one of these. */
+/** Errors of file systems without hard links, such as those of memory cards. */
 const NO_LINKS: ReadonlySet<string> = new Set([
   "EPERM",
   "ENOTSUP",
@@ -27,8 +27,8 @@ const NO_LINKS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Writes a file that is not there yet; missing parent folders are created.
- * @returns undefined where something has the name, which then stays as it is, a symbolic link to nothing included
+ * Writes a file that does not exist yet; missing parent folders are created.
+ * @returns undefined if the name is taken; whatever has it stays as it is, even a broken symbolic link
  * @throws RetouchError OUTPUT_UNWRITABLE
  */
 export async function writeNewFile(target: string, bytes: Uint8Array): Promise<FileIdentity | undefined> {
@@ -41,8 +41,8 @@ export async function writeNewFile(target: string, bytes: Uint8Array): Promise<F
 }
 
 /**
- * Replaces a file that was written before, or writes it anew where it is gone.
- * @returns undefined where the file is another one or was changed since, and then stays as it is
+ * Replaces a file that was written before, or writes it again if it is gone.
+ * @returns undefined if the file is a different one or has changed since; it then stays as it is
  * @throws RetouchError OUTPUT_UNWRITABLE
  */
 export async function replaceKnownFile(
@@ -73,7 +73,7 @@ export async function identityOf(file: string): Promise<FileIdentity | undefined
 export const isSame = (one: FileIdentity, other: FileIdentity): boolean =>
   one.dev === other.dev && one.ino === other.ino && one.size === other.size && one.mtimeNs === other.mtimeNs;
 
-/** Takes the old file aside and looks at it there, where nobody else puts one: renaming over it could hit another. */
+/** Moves the old file aside and checks it there, where nobody else puts files: renaming over it could hit another. */
 async function exchange(
   temporary: string,
   target: string,
@@ -92,7 +92,7 @@ async function exchange(
     isOurs = false;
     throw error;
   } finally {
-    // Under a name that was taken meanwhile it does not go back, and stays beside it.
+    // If the name has been taken in the meantime, the file cannot go back and stays beside it.
     if (!isOurs && (await nameFile(aside, target)) !== undefined) await rm(aside, { force: true });
   }
 }
@@ -117,7 +117,7 @@ async function withTemporary<Result>(
   }
 }
 
-/** Gives a file a further name. @returns undefined where it is taken */
+/** Gives a file another name. @returns undefined if the name is taken */
 async function nameFile(file: string, name: string): Promise<FileIdentity | undefined> {
   try {
     await link(file, name);

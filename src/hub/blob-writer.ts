@@ -1,4 +1,4 @@
-/** An unfinished file among the blobs: it grows, its hash grows with it, and it gets its name when the hash is right. */
+/** An unfinished blob: the file and its hash grow together, and it gets its final name once the hash is right. */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
@@ -18,7 +18,7 @@ export class BlobWriter {
     this.#hash = startHash(file);
   }
 
-  /** Goes on with what an earlier run left, which is read once for its hash. */
+  /** Resumes what an earlier run left, which is read once for its hash. */
   static async open(file: HubFile, blob: string, signal: AbortSignal): Promise<BlobWriter> {
     const writer = new BlobWriter(file, blob, await open(incompleteOf(blob), "a"));
     try {
@@ -36,7 +36,7 @@ export class BlobWriter {
     }
   }
 
-  /** Bytes that are there. */
+  /** Bytes written so far. */
   get have(): number {
     return this.#have;
   }
@@ -55,7 +55,7 @@ export class BlobWriter {
     this.#have = 0;
   }
 
-  /** Gives the file its name if it is what the hub lists, and otherwise begins again. */
+  /** Gives the file its name if it is what the hub lists, and otherwise starts again. */
   async finish(): Promise<boolean> {
     const isRight = this.#have === this.#file.size && this.#hash.copy().digest("hex") === this.#file.oid;
     if (!isRight) {
@@ -71,7 +71,7 @@ export class BlobWriter {
     return this.#handle.close();
   }
 
-  /** Removes what is there. */
+  /** Deletes what was written. */
   async discard(): Promise<void> {
     await rm(incompleteOf(this.#blob), { force: true });
   }
@@ -84,7 +84,7 @@ export class BlobWriter {
 
 export const incompleteOf = (blob: string): string => `${blob}.incomplete`;
 
-/** Git hashes a file with its kind and size before it. */
+/** Git hashes a file with its kind and size in front. */
 function startHash({ hash, size }: HubFile): Hash {
   return hash === "sha256" ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
 }

@@ -1,10 +1,9 @@
 /**
- * The cache of Hugging Face's tools, as Python's huggingface_hub lays it out, so that neither downloads what the other
- * has: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+ * The cache of Hugging Face's tools, in the layout of Python's huggingface_hub, so that neither downloads what the
+ * other already has: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
  *
- *     models--org--name/blobs/OID                     the bytes
- *     models--org--name/refs/main                     the commit of a branch or tag
- *     models--org--name/snapshots/COMMIT/vae/config.json -> ../../../blobs/OID
+ *     models--org--name/blobs/OID                     the bytes     models--org--name/refs/main
+ * the commit of a branch or tag     models--org--name/snapshots/COMMIT/vae/config.json -> ../../../blobs/OID
  */
 import { copyFile, mkdir, readFile, rename, rm, stat, statfs, symlink } from "node:fs/promises";
 import path from "node:path";
@@ -15,23 +14,23 @@ import { isCommit, type Repository } from "./repository.ts";
 
 export interface Cache {
   readonly folder: string;
-  /** Where a file's bytes lie. */
+  /** The path of a file's bytes. */
   blob(file: HubFile): string;
-  /** The folder that looks like the repository at a commit. */
+  /** The folder that mirrors the repository at a commit. */
   snapshot(commit: string): string;
-  /** Whether the snapshot has the file, by its size: what lies there was checked when it came. */
+  /** Whether the snapshot has the file, judged by its size: its content was checked when it was downloaded. */
   has(file: HubFile, commit: string): Promise<boolean>;
-  /** Whether the bytes are there, for this commit or another. */
+  /** Whether the bytes are there, for this commit or another one. */
   hasBlob(file: HubFile): Promise<boolean>;
-  /** Puts a file whose bytes are there into the snapshot. @param isNew whether nothing else can refer to them yet */
+  /** Links a file whose bytes are there into the snapshot. @param isNew whether nothing else can refer to them yet */
   link(file: HubFile, commit: string, isNew: boolean): Promise<void>;
-  /** Remembers what a revision means. */
+  /** Records which commit a revision points to. */
   writeReference(revision: string, commit: string): Promise<void>;
 }
 
 type Symlink = typeof symlink;
 
-/** What file systems and Windows answer where a user may make no links. */
+/** The errors of file systems, and of Windows, if a user may not create links. */
 const NO_LINKS = new Set(["EPERM", "EACCES", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL"]);
 
 /** @param makeLink @default the system's */
@@ -66,7 +65,7 @@ export function openCache(cacheFolder: string, name: string, makeLink: Symlink =
   };
 }
 
-/** The folder of a revision's snapshot, if the cache has one. */
+/** The folder of a revision's snapshot, if it is in the cache. */
 export async function findSnapshot(
   cacheFolder: string,
   { name, revision }: Repository,
@@ -83,7 +82,7 @@ function repositoryFolder(cacheFolder: string, name: string): string {
   return path.join(cacheFolder, `models--${name.replace("/", "--")}`);
 }
 
-/** Bytes that this user may still write where a folder is, or will be. */
+/** Bytes that this user may still write to the file system of a folder, which need not exist yet. */
 export async function freeBytes(folder: string): Promise<number> {
   for (let place = folder; ; place = path.dirname(place)) {
     const found = await statfs(place).catch(() => undefined);
@@ -92,7 +91,7 @@ export async function freeBytes(folder: string): Promise<number> {
   }
 }
 
-/** A failure of the file system as a sentence; anything else as it is. */
+/** Turns a file system failure into a sentence; returns anything else as it is. */
 export function withSentence(error: unknown, cacheFolder: string): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (error instanceof RetouchError || !/^E[A-Z]+$/.test(String(code))) return error;

@@ -6,18 +6,18 @@ import { download } from "./download.ts";
 import { createHubFetch, type HubAccess } from "./hub-fetch.ts";
 import type { HubFile } from "./listing.ts";
 
-/** More would be slower for everyone behind the same line. */
+/** More at once would slow down everyone on the same connection. */
 const AT_A_TIME = 4;
 
-/** Hears how the downloads go. */
+/** Receives the progress of the downloads. */
 export interface DownloadWatch {
-  /** Bytes of the checkpoint that are there, now and again, and how many of them came in this run. */
+  /** Called repeatedly with the checkpoint's bytes that are there, and how many of them arrived in this run. */
   onProgress(done: number, received: number): void;
-  /** A file has come and is checked. */
+  /** A file has arrived and has been checked. */
   onFile(file: HubFile): void;
 }
 
-/** The first failure ends all; what has come stays. @throws what the first failure was */
+/** The first failure ends all downloads; what has arrived stays. @throws the first failure */
 export async function downloadFiles(
   access: HubAccess,
   cache: Cache,
@@ -46,13 +46,13 @@ export async function downloadFiles(
   });
 }
 
-/** Two files with the same bytes are one blob, and must not be written twice at once. */
+/** Groups files by content: two files with the same bytes are one blob, which must not be written twice at once. */
 const blobsOf = (files: readonly HubFile[]): HubFile[][] =>
   [...new Set(files.map(({ oid }) => oid))].map((oid) => files.filter((file) => file.oid === oid));
 
 type Tally = (blob: string, numFiles: number) => (bytes: number) => void;
 
-/** Adds up what is there of each blob, once for every file that it is, and what came in this run. */
+/** Adds up the bytes of each blob, counted once per file that uses it, and the bytes that arrived in this run. */
 function createTally(onChange: (done: number, received: number) => void): Tally {
   const have = new Map<string, number>();
   let received = 0;
@@ -71,7 +71,7 @@ function createTally(onChange: (done: number, received: number) => void): Tally 
   };
 }
 
-/** Ends the others with the signal that each is given where one fails, and waits for them. */
+/** If one fails, aborts the others through the signal that each is given, and waits for them. */
 async function eachFewAtATime<Item>(
   items: readonly Item[],
   outer: AbortSignal,

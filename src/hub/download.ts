@@ -1,4 +1,4 @@
-/** One file from the hub into the cache: resumed where it was cut, checked before it gets its name. */
+/** Downloads one file from the hub into the cache: resumed if interrupted, checked before it gets its name. */
 import { RetouchError } from "../errors.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { aborted, type HubAccess, type HubFetch, MAX_FAILURES, pause, reasonOf } from "./hub-fetch.ts";
@@ -9,15 +9,15 @@ export interface Download {
   readonly commit: string;
   /** Where the bytes go. */
   readonly blob: string;
-  /** Hears how many bytes of the file are there. */
+  /** Called with how many bytes of the file are there. */
   readonly onBytes: (have: number) => void;
 }
 
 const STALL_MS = 60_000;
-/** Once may be bad luck on the way; twice lies in what is sent. */
+/** Once may be a transmission error; twice means the hub is sending wrong bytes. */
 const MAX_DAMAGED = 2;
 
-/** @throws RetouchError HUB_REFUSED, HUB_UNAVAILABLE or ABORTED; an error of the file system as it is */
+/** @throws RetouchError HUB_REFUSED, HUB_UNAVAILABLE or ABORTED; a file system error as it is */
 export async function download(access: HubAccess, fetch: HubFetch, job: Download): Promise<void> {
   const { file, blob, onBytes } = job;
   const url = addressOf(access, file.path, job.commit);
@@ -37,7 +37,7 @@ export async function download(access: HubAccess, fetch: HubFetch, job: Download
           `${file.path} came with other bytes than the hub lists, twice; nothing of it was kept.`,
         );
       }
-      // Whoever gets further may be cut as often as it takes.
+      // As long as a download makes progress, it may be interrupted any number of times.
       failures = writer.have > furthest ? 1 : failures + 1;
       furthest = Math.max(furthest, writer.have);
       if (failures >= MAX_FAILURES) {
@@ -59,7 +59,7 @@ export function addressOf({ endpoint, repository }: HubAccess, file: string, com
 }
 
 /**
- * Takes what comes in one connection.
+ * Receives bytes over one connection.
  * @returns why it ended early, if it did
  */
 async function receive(
@@ -73,7 +73,7 @@ async function receive(
   const answer = await fetch(url, asked > 0 ? { headers: { range: `bytes=${asked}-` } } : {});
   const isRest =
     answer.status === 206 && answer.headers.get("content-range")?.startsWith(`bytes ${asked}-`) === true;
-  // A server may ignore the range and send all of it; a rest that begins elsewhere is of no use.
+  // A server may ignore the range and send everything; a part that begins elsewhere is useless.
   if (asked > 0 && !isRest) await writer.restart();
   if (answer.status === 206 && !isRest) {
     await answer.body?.cancel();
@@ -98,7 +98,7 @@ async function receive(
       if (isStalled) return "the host stopped sending";
       if ("error" in piece) return reasonOf(piece.error);
       if (piece.done) return writer.have < file.size ? "the host ended the connection" : undefined;
-      // More than was listed is damage, and need not be read to its end.
+      // More bytes than listed means damage; there is no need to read to the end.
       if (writer.have + piece.value.byteLength > file.size) {
         await writer.restart();
         return undefined;

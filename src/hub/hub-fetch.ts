@@ -1,6 +1,6 @@
 /**
- * Requests to the hub: what is temporary is tried again, what is not becomes a sentence, and the token goes to the
- * hub alone, wherever a redirect leads.
+ * Requests to the hub: temporary failures are retried, others become a sentence, and the token is sent only to the
+ * hub, wherever a redirect leads.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { RetouchError } from "../errors.ts";
@@ -13,19 +13,19 @@ export interface HubAccess {
   readonly token: string | undefined;
   readonly repository: Repository;
   readonly signal: AbortSignal;
-  /** What requests go out with. @default the platform's */
+  /** The function that sends requests. @default the platform's `fetch` */
   readonly send?: HubFetch | undefined;
-  /** The first pause before something is tried again; each further one is twice as long. @default 1000 */
+  /** The first pause before a retry; each further pause is twice as long. @default 1000 */
   readonly firstPauseMs?: number | undefined;
 }
 
-/** What the client of the hub takes instead of the platform's `fetch`. */
+/** What the hub client uses instead of the platform's `fetch`. */
 export type HubFetch = typeof fetch;
 
 export const MAX_FAILURES = 5;
 const MAX_REDIRECTS = 5;
 const MAX_PAUSE_MS = 30_000;
-/** Longer than this nobody waits on a command line. */
+/** Nobody waits longer than this on a command line. */
 const MAX_RETRY_AFTER_MS = 5 * 60_000;
 const ANSWER_TIMEOUT_MS = 60_000;
 const IS_REDIRECT = new Set([301, 302, 303, 307, 308]);
@@ -54,7 +54,7 @@ export function createHubFetch(access: HubAccess): HubFetch {
   };
 }
 
-/** Waits as long as the other side asks, or twice as long as the time before. @throws RetouchError ABORTED */
+/** Waits as long as the other side asks, or twice as long as last time. @throws RetouchError ABORTED */
 export async function pause(
   { signal, firstPauseMs = 1000 }: HubAccess,
   failures: number,
@@ -70,7 +70,7 @@ export function aborted(): RetouchError {
   return new RetouchError("ABORTED", "The download was interrupted.");
 }
 
-/** Follows redirects by hand: the platform's own would be out of sight. */
+/** Follows redirects itself: the platform would follow them without the checks here. */
 async function answerOf(
   { endpoint, token, signal, send = fetch }: HubAccess,
   start: URL,
@@ -98,7 +98,7 @@ async function answerOf(
   throw new RetouchError("HUB_UNAVAILABLE", `${endpoint} redirects more than ${MAX_REDIRECTS} times.`);
 }
 
-/** The time limit ends with the head of the answer: a body may take hours. */
+/** The time limit covers only the response's headers: a body may take hours. */
 async function answerInTime(
   send: HubFetch,
   url: URL,
@@ -132,13 +132,13 @@ function unavailable({ endpoint }: HubAccess, outcome: unknown, askedMs: number 
     : `${endpoint} answers with status ${outcome.status}; run the command again ${when}.`;
 }
 
-/** Why a connection failed; the platform's `fetch` puts what it knows into the cause. */
+/** Why a connection failed; the platform's `fetch` puts the details into the cause. */
 export function reasonOf(error: unknown): string {
   const { cause } = error as { cause?: unknown };
   return connectionFailure(cause ?? error ?? {});
 }
 
-/** What stands between this user and the repository, and what to do about it. */
+/** What keeps this user from the repository, and what to do about it. */
 async function refusal(
   { endpoint, token, repository: { name, revision } }: HubAccess,
   answer: Response,

@@ -7,15 +7,15 @@ import { isCommit, isInside, PUBLISHED, type Repository } from "./repository.ts"
 export interface Licence {
   readonly name: string;
   readonly link: string;
-  /** Whether it is one of its own, to be read and accepted before the download. */
+  /** Whether it is the repository's own licence, which must be read and accepted before the download. */
   readonly isAsked: boolean;
 }
 
 export interface HubFile {
-  /** With slashes, from the root of the repository. */
+  /** With slashes, relative to the root of the repository. */
   readonly path: string;
   readonly size: number;
-  /** SHA-256 of what git keeps outside (LFS), or git's own SHA-1: the name of the file among the cache's blobs. */
+  /** SHA-256 for files that git keeps outside (LFS), or git's own SHA-1: the file's name among the cache's blobs. */
   readonly oid: string;
   readonly hash: "sha256" | "git-sha1";
 }
@@ -28,7 +28,7 @@ export interface Hub {
 
 const MAX_FILES = 10_000;
 const PUBLISHED_LICENCE = "FLUX.1 [dev] Non-Commercial License";
-/** What the card says of a licence that is not in the hub's list. */
+/** What the model card says for a licence that is not on the hub's list. */
 const OWN_LICENCE = "other";
 
 /** @throws RetouchError HUB_REFUSED, HUB_UNAVAILABLE or ABORTED */
@@ -72,7 +72,7 @@ function fileOf(
       `${name} lists ${JSON.stringify(path)}, which would leave its folder; nothing was downloaded.`,
     );
   }
-  // Git's tools once wrote LFS ids with their kind before them.
+  // Git's tools once wrote LFS ids with their type in front.
   const oid = String(lfs?.oid ?? entry.oid).replace(/^sha256:/, "");
   const size = lfs?.size ?? entry.size;
   const isHash = (lfs ? /^[0-9a-f]{64}$/ : /^[0-9a-f]{40}$/).test(oid);
@@ -100,7 +100,7 @@ function licenceOf(endpoint: string, name: string, info: { gated?: unknown; card
   };
 }
 
-/** Our own errors pass; whatever else goes wrong lies in the answer. */
+/** Rethrows our own errors; anything else means that the response cannot be read. */
 async function readable<Result>(hub: Hub, name: string, read: () => Promise<Result>): Promise<Result> {
   try {
     return await read();

@@ -1,28 +1,28 @@
 /**
- * Requests through a proxy, where the environment names one. The platform's `fetch` knows none before Node 24, and where
- * it does, only if a variable of its own is set.
+ * Requests through a proxy, if the environment names one. Before Node 24 the platform's `fetch` supports none, and
+ * since then it does only if a separate variable is set.
  */
 import { EnvHttpProxyAgent, fetch } from "undici";
 
 export interface Proxies {
-  /** Address of the proxy for http, and for https where `https` is not given. */
+  /** URL of the proxy for http, and also for https if `https` is not given. */
   readonly http?: string | undefined;
   readonly https?: string | undefined;
-  /** Hosts that are reached without one, with commas, as NO_PROXY has them. */
+  /** Hosts reached without a proxy, separated by commas, as in NO_PROXY. */
   readonly none?: string | undefined;
 }
 
-/** The platform's own, or where there is a proxy, one that goes through it. */
+/** The platform's own `fetch` or, if there is a proxy, one that goes through it. */
 export function createFetch({ http = "", https = "", none = "" }: Proxies = {}): typeof globalThis.fetch {
   if (http === "" && https === "") return globalThis.fetch;
   const agent = { httpProxy: http, httpsProxy: https, noProxy: none };
-  // Many proxies let tunnels through to the port of https alone.
+  // Many proxies allow tunnels only to the https port.
   const dispatcher = new EnvHttpProxyAgent({ ...agent, proxyTunnel: false });
   return async (input, init) => {
     const address = input instanceof Request ? input.url : input;
     const answer = await fetch(address, { ...(init as object), dispatcher });
     const { status, statusText } = answer;
-    // Callers ask whether it is the platform's.
+    // Callers check whether the response is an instance of the platform's class.
     return new Response(answer.body as ReadableStream | null, {
       status,
       statusText,

@@ -1,4 +1,4 @@
-/** Downloads a repository's checkpoint into the cache of Hugging Face's tools: the steps, in their order. */
+/** Downloads a repository's checkpoint into the cache of Hugging Face's tools, step by step. */
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { RetouchError } from "../errors.ts";
@@ -17,30 +17,30 @@ import { MODEL_INDEX, type ModelFamily, wantedFiles } from "./wanted-files.ts";
 
 export interface PullOptions {
   readonly repository: Repository;
-  /** What can be edited with; anything else is refused before it is downloaded. */
+  /** The model families that can be edited with; anything else is refused before it is downloaded. */
   readonly families: readonly ModelFamily[];
   readonly endpoint: string;
   readonly cacheFolder: string;
   readonly token?: string | undefined;
-  /** Whether nothing may be asked of the network. */
+  /** Whether network access is forbidden. */
   readonly isOffline?: boolean | undefined;
   /** @default none */
   readonly proxies?: Proxies | undefined;
   readonly signal: AbortSignal;
-  /** Asks whether the licence is accepted, and throws where it is not. Not called when nothing is to be downloaded. */
+  /** Asks whether the licence is accepted, and throws if it is not. Not called if there is nothing to download. */
   readonly accept: (licence: Licence) => Promise<void>;
   readonly watch: PullWatch;
   /** @default 1000 */
   readonly firstPauseMs?: number | undefined;
-  /** Room on the disk of a folder. @default what the system says */
+  /** Free space on a folder's disk. @default what the system reports */
   readonly freeBytes?: ((folder: string) => Promise<number>) | undefined;
 }
 
-/** Hears how it goes. */
+/** Receives the progress. */
 export interface PullWatch extends DownloadWatch {
-  /** Everything that belongs to the checkpoint, before anything is downloaded. */
+  /** Called with everything that belongs to the checkpoint, before anything is downloaded. */
   onListed(listing: Listing): void;
-  /** Another process downloads the same repository. */
+  /** Called if another process is downloading the same repository. */
   onWait(): void;
 }
 
@@ -49,7 +49,7 @@ export interface Listing {
   readonly totalBytes: number;
   /** What the cache lacks. */
   readonly missing: readonly HubFile[];
-  /** What is still to come of it. */
+  /** Bytes of it still to be downloaded. */
   readonly missingBytes: number;
 }
 
@@ -59,7 +59,7 @@ export interface Pulled {
   readonly commit: string;
   /** The snapshot, a checkpoint folder. */
   readonly folder: string;
-  /** 0 where everything was there. */
+  /** 0 if everything was already there. */
   readonly downloadedBytes: number;
 }
 
@@ -99,7 +99,7 @@ async function pullOnline(options: PullOptions, cache: Cache): Promise<Pulled> {
 
   const folder = cache.snapshot(commit);
   if (listing.missing.length > 0) {
-    // 3. May they be had, and do they fit.
+    // 3. Whether they are accessible, and whether they fit.
     await options.accept(licence);
     await checkRoom(options, listing.missingBytes);
 
@@ -111,7 +111,7 @@ async function pullOnline(options: PullOptions, cache: Cache): Promise<Pulled> {
   }
   await cache.writeReference(revision, commit);
 
-  // 5. What is there can be opened.
+  // 5. Whether the result can be opened.
   await checkWhole(folder, options.families);
   return { repository: name, revision, commit, folder, downloadedBytes: listing.missingBytes };
 }
@@ -133,7 +133,7 @@ async function cachedOnly({ repository, families, cacheFolder, watch }: PullOpti
 const always = (): boolean => true;
 const never = (): boolean => false;
 
-/** `model_index.json`, from the cache or by a request of its own: it says which other files are wanted. */
+/** `model_index.json`, from the cache or by a separate request: it says which other files are needed. */
 async function readIndex(
   access: HubAccess,
   fetch: HubFetch,
@@ -194,7 +194,7 @@ async function checkRoom(options: PullOptions, missingBytes: number): Promise<vo
   );
 }
 
-/** Opens the configuration and the heads of all weights, as an edit would. */
+/** Opens the configuration and the headers of all weights, as an edit would. */
 async function checkWhole(folder: string, families: readonly ModelFamily[]): Promise<void> {
   const checkpoint = await Checkpoint.open(folder);
   const family = families.find(({ className }) => className === checkpoint.className);

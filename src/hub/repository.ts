@@ -1,4 +1,4 @@
-/** Names of repositories and of the files in them: what may stand in an address and in the path of a cache. */
+/** Names of repositories and of their files: which ones may appear in a URL and in a cache path. */
 import { RetouchError, shownValue } from "../errors.ts";
 
 export interface Repository {
@@ -14,9 +14,9 @@ export const MAIN = "main";
 
 const MAX_NAME_LENGTH = 96;
 const NAME = /^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/;
-/** Neither part begins or ends with a dot or a dash. */
+/** Neither part may begin or end with a dot or a dash. */
 const RAGGED = /^[.-]|[.-]\/|\/[.-]|[.-]$/;
-/** What would make a name ambiguous in a cache, or leave it. */
+/** Sequences that would make a name ambiguous in a cache, or escape from it. */
 const AMBIGUOUS = /--|\.\./;
 const COMMIT = /^[0-9a-f]{40}$/;
 const CONTROL_OR_BACKSLASH = /[\p{Cc}\\:]/u;
@@ -25,7 +25,7 @@ export const isRepositoryName = (text: string): boolean =>
   text.length <= MAX_NAME_LENGTH && NAME.test(text) && !RAGGED.test(text) && !AMBIGUOUS.test(text);
 export const isCommit = (text: string): boolean => COMMIT.test(text);
 
-/** Whether a name with slashes stays in the folder that it is joined to. */
+/** Whether a name with slashes stays inside the folder that it is joined to. */
 export function isInside(name: string): boolean {
   const parts = name.split("/");
   return !CONTROL_OR_BACKSLASH.test(name) && parts.every((part) => !["", ".", ".."].includes(part));

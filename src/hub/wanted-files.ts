@@ -1,27 +1,28 @@
 /**
  * Which files of a repository an edit needs: the configuration, tokenizer and `.safetensors` files of the components
- * that `model_index.json` names. Not the same weights in one file at the root, other precisions, pickles and pictures.
+ * that `model_index.json` names. Left out are the same weights in one file at the root, other precisions, pickles and
+ * images.
  */
 import { RetouchError } from "../errors.ts";
 import type { HubFile } from "./listing.ts";
 
 export const MODEL_INDEX = "model_index.json";
 const COMPONENT = /^[a-z][a-z0-9_]*$/;
-/** One file, or an index and its shards; what stands between name and ending is another precision. */
+/** One file, or an index and its shards; anything between name and ending marks another precision. */
 const WEIGHTS = /^(?:diffusion_pytorch_model|model)(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
 const TEXT = /\.(?:json|txt|model)$/;
 const OTHER_INDEX = /\.index\./;
 
-/** Checkpoints of a kind that can be edited with. */
+/** A kind of checkpoint that can be edited with. */
 export interface ModelFamily {
-  /** What `model_index.json` calls it. */
+  /** Its name in `model_index.json`. */
   readonly className: string;
-  /** Folders with weights, without which there is no edit. */
+  /** Folders with weights that an edit cannot do without. */
   readonly weightFolders: readonly string[];
 }
 
 /**
- * @param index what `model_index.json` holds
+ * @param index the contents of `model_index.json`
  * @throws RetouchError CHECKPOINT_UNSUPPORTED or CHECKPOINT_INVALID
  */
 export function wantedFiles(

@@ -1,21 +1,21 @@
-/** Base64 as other programs write it: both alphabets, with or without padding, in lines or in one. */
+/** Base64 as other programs write it: both alphabets, with or without padding, on one line or several. */
 
 /**
- * Decodes base64, megabytes in milliseconds, because this happens where requests are answered.
- * @returns undefined where it is damaged: a character that is none of the alphabet, or one that is missing
+ * Decodes base64. It runs where requests are answered, so it decodes megabytes in milliseconds.
+ * @returns undefined if it is damaged: a character is outside the alphabet, or one is missing
  */
 export function decodeBase64(text: string): Uint8Array | undefined {
   const digits = withoutPadding(text);
-  // Beyond ASCII the decoder sees a part of each character, and takes foreign letters for digits.
+  // The decoder sees only part of each non-ASCII character, and takes foreign letters for digits.
   if (Buffer.byteLength(digits) !== digits.length) return undefined;
   const bytes = Buffer.from(digits, "base64");
-  // It skips what is no digit, so a length that fits says that there was no such thing.
+  // The decoder skips characters that are not digits, so a length that fits shows that there were none.
   if (bytes.byteLength === decodedLength(digits.length)) return bytes;
   const numDigits = digits.length - countBlanks(digits);
   return bytes.byteLength === decodedLength(numDigits) ? bytes : undefined;
 }
 
-/** One digit more than a multiple of four stands for no byte. */
+/** One digit more than a multiple of four encodes no byte. */
 function decodedLength(numDigits: number): number | undefined {
   return numDigits % 4 === 1 ? undefined : Math.floor((numDigits * 3) / 4);
 }
@@ -26,7 +26,7 @@ function withoutPadding(text: string): string {
   return digits;
 }
 
-/** By the byte: regular expressions need seconds for megabytes of blanks. */
+/** Byte by byte: regular expressions need seconds for megabytes of blanks. */
 function countBlanks(text: string): number {
   const bytes = Buffer.from(text, "latin1");
   let count = 0;

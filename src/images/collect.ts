@@ -1,7 +1,7 @@
 import { failure, RetouchError } from "../errors.ts";
 
 /**
- * Joins the chunks of a stream, counting as they arrive, so that an endless one is left after `maxBytes`.
+ * Joins the chunks of a stream, counting as they arrive, so that an endless one is abandoned after `maxBytes`.
  * @throws RetouchError IMAGE_TOO_LARGE
  */
 export async function collectBytes(
@@ -16,7 +16,7 @@ export async function collectBytes(
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal?.reason);
   });
-  // Nobody may be listening any more when the signal comes.
+  // When the signal comes, nobody may be listening any more.
   aborted.catch(() => {});
   signal?.addEventListener("abort", onAbort, { once: true });
   if (signal?.aborted) onAbort();
@@ -30,7 +30,7 @@ export async function collectBytes(
       parts.push(next.value);
     }
   } catch (error) {
-    // Not awaited: closing waits for the very chunk that does not come.
+    // Not awaited: closing would wait for the very chunk that does not come.
     void iterator.return?.().catch(() => {});
     throw error;
   } finally {
@@ -39,7 +39,7 @@ export async function collectBytes(
   return Buffer.concat(parts, byteCount);
 }
 
-/** The refusal of an image of more than `maxBytes`. @param source its path or URL, where it has one */
+/** The error for an image of more than `maxBytes`. @param source its path or URL, if it has one */
 export function tooLarge(source: string | undefined, maxBytes: number): RetouchError {
   const size =
     maxBytes >= 2 ** 20 && maxBytes % 2 ** 20 === 0 ? `${maxBytes / 2 ** 20} MiB` : `${maxBytes} bytes`;

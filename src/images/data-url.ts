@@ -3,18 +3,18 @@ import { failure, RetouchError } from "../errors.ts";
 import { decodeBase64 } from "./base64.ts";
 import { tooLarge } from "./collect.ts";
 
-/** Writes bytes of a media type, such as image/png, as a data URL. */
+/** Encodes bytes of a media type, such as image/png, as a data URL. */
 export function toDataUrl(type: string, { buffer, byteOffset, byteLength }: Uint8Array): string {
   return `data:${type};base64,${Buffer.from(buffer, byteOffset, byteLength).toString("base64")}`;
 }
 
 const NAME = "the data URL";
 const PERCENT = 0x25;
-/** Where `;base64` is looked for, before the comma: a media type is short, whatever somebody may send. */
+/** How far before the comma `;base64` may begin: a media type is short, whatever somebody may send. */
 const MAX_MARK_LENGTH = 64;
 
 /**
- * Decodes a data URL; its media type is ignored, because pictures are recognised by their content.
+ * Decodes a data URL; its media type is ignored, because images are recognised by their content.
  * @throws RetouchError IMAGE_UNREADABLE (malformed), IMAGE_TOO_LARGE
  */
 export function readDataUrl(url: string, maxBytes: number): { bytes: Uint8Array; name: string } {
@@ -33,7 +33,7 @@ function base64Bytes(text: string): Uint8Array {
   return bytes;
 }
 
-/** By the byte, and in place: a replacement by a regular expression calls back millions of times. */
+/** Byte by byte, in place: replacing with a regular expression would call back millions of times. */
 function percentBytes(text: string): Buffer {
   const bytes = Buffer.from(text, "utf8");
   const hex = hexValues();
@@ -41,7 +41,7 @@ function percentBytes(text: string): Buffer {
   for (let i = 0; i < bytes.length; i++) {
     let byte = bytes[i]!;
     if (byte === PERCENT) {
-      // Past the end there is a zero, which is no digit either.
+      // Past the end, 0 is read, which is not a digit either.
       byte = (hex[bytes[i + 1] ?? 0]! << 4) | hex[bytes[i + 2] ?? 0]!;
       if (byte < 0) throw malformed("a % is not followed by two hexadecimal digits");
       i += 2;
@@ -51,7 +51,7 @@ function percentBytes(text: string): Buffer {
   return bytes.subarray(0, length);
 }
 
-/** What each character is worth as a hexadecimal digit, -1 for what is none. */
+/** Each character's value as a hexadecimal digit; -1 for any other character. */
 function hexValues(): Int8Array {
   const values = new Int8Array(256).fill(-1);
   for (let digit = 0; digit < 16; digit++) {

@@ -1,6 +1,6 @@
 /**
- * Files to pictures: whatever a user has, as 8-bit sRGB without alpha, upright. Everything that is refused is
- * refused from the header, before a pixel is decoded, because a file of a few hundred kilobytes can hold
+ * From files to pictures: whatever format a user has becomes upright 8-bit sRGB without alpha. Everything that is
+ * refused is refused from the header, before any pixel is decoded, because a file of a few hundred kilobytes can hold
  * billions of pixels.
  */
 import sharp, { type Metadata } from "sharp";
@@ -10,26 +10,26 @@ import { ACCEPTED_FORMATS, formatOf, type AcceptedFormat } from "./format.ts";
 import { plainBytes, type Picture } from "./picture.ts";
 
 const MAX_PIXELS = 64_000_000;
-/** CMYK and alpha; scientific TIFF files with hundreds of bands are no pictures. */
+/** CMYK and alpha; scientific TIFF files with hundreds of bands are not images. */
 const MAX_CHANNELS = 5;
 
 export interface DecodeOptions {
   /** Width times height. @default 64,000,000 */
   maxPixels?: number | undefined;
-  /** How sentences call the picture, such as its path. @default "the image" */
+  /** What error messages call the image, such as its path. @default "the image" */
   name?: string | undefined;
 }
 
 /**
  * Decodes a JPEG, PNG, WebP, AVIF, GIF or TIFF file (its first frame or page): EXIF rotation is applied, a colour
- * profile is converted to sRGB, transparency is laid on white.
- * @throws RetouchError IMAGE_INVALID (no picture, damaged or cut short), IMAGE_UNSUPPORTED (another format),
+ * profile is converted to sRGB, transparency is composited onto white.
+ * @throws RetouchError IMAGE_INVALID (not an image, damaged or truncated), IMAGE_UNSUPPORTED (another format),
  * IMAGE_TOO_LARGE.
  */
 export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
   const { maxPixels = MAX_PIXELS, name: source } = options;
   const format = acceptedFormat(bytes, source);
-  // "error" refuses files that are cut short, and still takes the harmless oddities ("warning") of many cameras.
+  // "error" refuses truncated files, but still accepts the harmless oddities ("warning") of many cameras.
   const image = sharp(firstFrame(bytes, format), {
     failOn: "error",
     limitInputPixels: false,
@@ -91,7 +91,7 @@ function checkHeader(metadata: Metadata, maxPixels: number, source: string | und
   }
 }
 
-/** The decoder's own message may name libraries and buffers and run over many lines: it stays the cause. */
+/** The decoder's own message may name libraries and buffers and span many lines, so it is kept as the cause. */
 async function orDamaged<T>(
   result: Promise<T>,
   format: AcceptedFormat,

@@ -1,4 +1,4 @@
-/** Pictures to files. Encoding is part of every edit's time, so the settings below trade little size for speed. */
+/** From pictures to files. Encoding is part of every edit's time, so the settings below favour speed over size. */
 import sharp from "sharp";
 import type { GrayPicture, Picture } from "./picture.ts";
 
@@ -6,8 +6,8 @@ import type { GrayPicture, Picture } from "./picture.ts";
 export type OutputFormat = "png" | "jpeg";
 
 /**
- * A photo of 1024 x 1024: 1.2 MB in 49 ms; without the adaptive filter 2.9 MB in 49 ms at level 6, 44 ms at level 2.
- * Flat drawings are 14 KB in 14 ms, and would be 25 KB in 3 ms (Zen 4, 2 busy cores).
+ * A photo of 1024 x 1024 takes 1.2 MB and 49 ms; without the adaptive filter, 2.9 MB and 49 ms at level 6 or 44 ms at
+ * level 2. Flat drawings take 14 KB and 14 ms, and would otherwise take 25 KB and 3 ms (Zen 4, 2 busy cores).
  */
 const PNG = { compressionLevel: 3, adaptiveFiltering: true };
 const JPEG = { quality: 95, chromaSubsampling: "4:4:4" };
@@ -24,13 +24,13 @@ export async function encodePicture(
   });
   if (xmp !== undefined) image = image.withXmp(xmp);
   const encoded = format === "png" ? image.png(PNG) : image.jpeg(JPEG);
-  // A copy of its own: sharp may hand out a part of a larger shared buffer.
+  // Copied, because sharp may return a part of a larger shared buffer.
   return new Uint8Array(await encoded.toBuffer());
 }
 
 const MASK_STEP = 255 / 15;
 
-/** A mask as a PNG in 16 shades, which are enough for soft edges and halve the file: at 1024 x 1024 some 10 to 25 KB. */
+/** A mask as a PNG in 16 shades, enough for soft edges and half the file size: about 10 to 25 KB at 1024 x 1024. */
 export async function encodeMask({ width, height, data }: GrayPicture): Promise<Uint8Array> {
   const shades = data.map((value) => Math.round(value / MASK_STEP) * MASK_STEP);
   const image = sharp(shades, { raw: { width, height, channels: 1 }, limitInputPixels: false });
@@ -41,7 +41,7 @@ const PREVIEW_SIDE = 256;
 const PREVIEW_BYTES = 6000;
 const PREVIEW_QUALITIES = [75, 50, 25, 10];
 
-/** A small JPEG of a picture: at most 256 pixels a side and, unless it is all noise, 6,000 bytes. */
+/** A small JPEG of a picture: at most 256 pixels per side and, unless it is all noise, 6,000 bytes. */
 export async function encodePreview({ width, height, data }: Picture): Promise<Uint8Array> {
   const image = sharp(data, { raw: { width, height, channels: 3 } }).resize(PREVIEW_SIDE, PREVIEW_SIDE, {
     fit: "inside",

@@ -1,21 +1,21 @@
 /**
- * Lanczos enlargement with the pixel centres where they belong. sharp 0.35 (libvips 8.18) moves whatever it
- * enlarges by half a pixel of the result to the right and down, which would show as a shift of every edited
- * picture against its original; what it reduces stays in place.
+ * Lanczos enlargement with correctly aligned pixel centres. sharp 0.35 (libvips 8.18) shifts enlarged images by half a
+ * pixel of the result to the right and down, so every edited image would be visibly offset from its original. Images
+ * that it reduces stay in place.
  */
 import type { Picture } from "./picture.ts";
 
 const CHANNELS = 3;
-/** Lanczos with three lobes, as Pillow's, which is what diffusers resizes with. */
+/** Lanczos with three lobes, as in Pillow, which diffusers uses for resizing. */
 const LOBES = 3;
 
-/** The input positions that make one output position, and their weights, which sum to 1. */
+/** The input positions that contribute to one output position, and their weights, which sum to 1. */
 interface Taps {
   first: number;
   weights: Float32Array;
 }
 
-/** Stretches a picture to `width` x `height` pixels, with centres aligned; sides that shrink are filtered too. */
+/** Resizes a picture to `width` x `height` pixels, with centres aligned; sides that shrink are filtered too. */
 export function enlargePicture(picture: Picture, width: number, height: number): Picture {
   const rows = stretchRows(picture, width); // [picture.height, width, 3]
   const rowSize = width * CHANNELS;
@@ -66,7 +66,7 @@ function tapsOf(inputSize: number, outputSize: number): Taps[] {
   const reach = LOBES * stretch;
   return Array.from({ length: outputSize }, (_, position) => {
     const centre = (position + 0.5) * scale;
-    // At the border the taps outside the picture are left out and the others share their weight.
+    // At the border, taps outside the picture are left out and the others share their weight.
     const first = Math.max(Math.floor(centre - reach + 0.5), 0);
     const end = Math.min(Math.floor(centre + reach + 0.5), inputSize);
     const weights = Float32Array.from({ length: end - first }, (__, k) =>

@@ -1,11 +1,11 @@
 /**
- * Leaves of an animation or a multi-page file only what its first frame needs. The decoders are asked for one
- * frame, and yet look at all of them: 200,000 frames in 9 MB of WebP took 55 s (libwebp 1.6), 500,000 pages of
- * TIFF 11 s. GIF is fast enough, and PNG and AVIF have one picture.
+ * Reduces an animation or a multi-page file to what its first frame needs. The decoders are asked for one frame, but
+ * read all of them anyway: 200,000 frames in 9 MB of WebP took 55 s (libwebp 1.6), 500,000 pages of TIFF 11 s. GIF is
+ * fast enough, and PNG and AVIF contain one image.
  */
 import type { AcceptedFormat } from "./format.ts";
 
-/** Returns the same bytes, or a copy without the further frames; damage is left for the decoder to find. */
+/** Returns the same bytes, or a copy without the other frames; damage is left for the decoder to find. */
 export function firstFrame(bytes: Uint8Array, format: AcceptedFormat): Uint8Array {
   if (format === "WebP") return firstWebpFrame(bytes);
   if (format === "TIFF") return firstTiffPage(bytes);
@@ -35,12 +35,12 @@ function firstWebpFrame(bytes: Uint8Array): Uint8Array {
     offset = next;
   }
   const whole = Buffer.concat(parts);
-  // A file that is cut short keeps its old length, which is more than there is, and is refused for it.
+  // A truncated file keeps its old length, which exceeds its size, and is refused for it.
   if (end <= file.length) whole.writeUInt32LE(whole.length - 8, 4);
   return whole;
 }
 
-/** TIFF 6.0, page 13: a directory ends in the offset of the next one, where 0 says that there is none. */
+/** TIFF 6.0, page 13: a directory ends with the offset of the next one, or 0 if there is none. */
 function firstTiffPage(bytes: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const isLittleEndian = bytes[0] === 0x49;

@@ -1,6 +1,6 @@
 /**
- * Tells what a file is from its first bytes, so that a picture is accepted by its content, whatever its name
- * says, and a format that is not accepted can be refused by name before any decoder sees it.
+ * Detects a file's format from its first bytes, so an image is accepted by its content, whatever its name says, and a
+ * format that is not accepted can be refused by name before any decoder sees it.
  */
 
 /** The formats that `decodePicture` accepts. */
@@ -15,7 +15,7 @@ export type FileFormat =
 const CONVERT = "convert it to JPEG or PNG";
 const TIFF_SIGNATURES = ["II\x2A\0", "MM\0\x2A", "II\x2B\0", "MM\0\x2B"];
 
-/** Signatures as latin-1 text: offset, text, what it is, what to do. */
+/** Signatures as latin-1 strings: offset, signature, format, advice. */
 const REFUSED: readonly (readonly [number, string, string, string])[] = [
   [0, "%PDF-", "a PDF document", "export the page as JPEG or PNG"],
   [0, "BM", "a BMP picture", CONVERT],
@@ -38,7 +38,7 @@ const REFUSED: readonly (readonly [number, string, string, string])[] = [
   [0, "PK\x03\x04", "a ZIP archive", "unpack it first"],
 ];
 
-/** Names the format of a file from its content; `undefined` if it is none that is known here. */
+/** Names a file's format from its content; `undefined` if it is none that is known here. */
 export function formatOf(bytes: Uint8Array): FileFormat | undefined {
   const head = latin1(bytes, 0, 64);
   if (head.startsWith("\xFF\xD8\xFF")) return accepted("JPEG");
@@ -78,7 +78,7 @@ function isCameraRaw(bytes: Uint8Array): boolean {
   if (directory + 2 > bytes.length) return false;
   const count = view.getUint16(directory, isLittleEndian);
   for (let i = 0, entry = directory + 2; i < count && entry + 12 <= bytes.length; i++, entry += 12) {
-    // NewSubfileType, TIFF 6.0 page 36: bit 0 says "a reduced-resolution version of another image".
+    // NewSubfileType, TIFF 6.0 page 36: bit 0 means "a reduced-resolution version of another image".
     if (view.getUint16(entry, isLittleEndian) === 254) {
       return (view.getUint32(entry + 8, isLittleEndian) & 1) === 1;
     }
@@ -88,7 +88,7 @@ function isCameraRaw(bytes: Uint8Array): boolean {
 
 function markupFormat(bytes: Uint8Array): FileFormat | undefined {
   const isUtf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-  // Dropping the zero bytes reads UTF-16 markup well enough to name it.
+  // Dropping the zero bytes decodes UTF-16 markup well enough to recognise it.
   const start = latin1(bytes, 0, 4096);
   const text = (isUtf16 ? start.replaceAll("\0", "") : start).replace(/^[^<]{0,3}\s*/, "").toLowerCase();
   if (!text.startsWith("<")) return undefined;

@@ -1,4 +1,4 @@
-/** Downloads of pictures, with a limit on everything that the other side decides: bytes, time and redirects. */
+/** Image downloads, with a limit on everything that the other side controls: bytes, time and redirects. */
 import { cutText, failure, RetouchError } from "../errors.ts";
 import { connectionFailure } from "../net/failures.ts";
 import type { HttpClient } from "../net/http-client.ts";
@@ -9,8 +9,8 @@ const MAX_NAME_LENGTH = 200;
 const MAX_PROTOCOL_LENGTH = 40;
 
 /**
- * Downloads a picture from an http or https address.
- * @param limits.client decides which addresses may be connected to
+ * Downloads an image from an http or https URL.
+ * @param limits.client decides which IP addresses may be connected to
  * @throws RetouchError IMAGE_UNREADABLE (no such host, a status other than 200, more than 5 redirects, too slow),
  * IMAGE_TOO_LARGE, ABORTED
  */
@@ -46,7 +46,7 @@ async function openBody(
     const { status, headers, body } = await client.get(url, { signal });
     const { location } = headers;
     const isRedirect = [301, 302, 303, 307, 308].includes(status) && location !== undefined;
-    // Only a first guess (it may be missing or wrong); what counts is counted as it arrives.
+    // Only a hint (it may be missing or wrong); the actual bytes are counted as they arrive.
     const announced = Number(headers["content-length"] ?? 0);
     if (status === 200 && announced <= maxBytes) return body;
     body.on("error", () => {}).destroy();
@@ -74,7 +74,7 @@ function parseUrl(address: string, base?: URL): URL {
   return url;
 }
 
-/** Passwords and the tokens of signed addresses do not belong in messages and logs. */
+/** Passwords and the tokens of signed URLs do not belong in messages and logs. */
 function nameOf(url: URL): string {
   return `${url.origin}${url.pathname}`.slice(0, MAX_NAME_LENGTH);
 }

@@ -1,4 +1,4 @@
-/** The picture of a request from outside: an address, a data URL or bare base64. No picture is fetched or decoded here. */
+/** The image of an outside request: a URL, a data URL or bare base64. Nothing is downloaded or decoded here. */
 import { invalid, RetouchError } from "../errors.ts";
 import { decodeBase64 } from "./base64.ts";
 import { tooLarge } from "./collect.ts";
@@ -7,9 +7,9 @@ import { readDataUrl } from "./data-url.ts";
 export type ImageField = { kind: "url"; url: string } | { kind: "inline"; bytes: Uint8Array };
 
 const MAX_URL_LENGTH = 8192;
-/** A path or a word is no base64 of a picture, whatever its letters: the smallest pictures have more. */
+/** Paths and words are shorter than any image in base64, whatever their letters. */
 const MIN_BASE64_LENGTH = 32;
-/** Where a scheme must have ended; a text of megabytes is not searched for one. */
+/** Where a scheme must have ended, so that a string of megabytes is not searched for one. */
 const MAX_SCHEME_LENGTH = 64;
 
 /** @throws RetouchError INVALID_PARAMETER or IMAGE_TOO_LARGE, about `image` */
@@ -25,7 +25,7 @@ export function parseImageField(text: string, maxBytes: number): ImageField {
   return inlineImage(bytes, maxBytes);
 }
 
-/** The picture of a request that came as bytes. @throws RetouchError INVALID_PARAMETER or IMAGE_TOO_LARGE */
+/** The image of a request that was sent as bytes. @throws RetouchError INVALID_PARAMETER or IMAGE_TOO_LARGE */
 export function inlineImage(bytes: Uint8Array, maxBytes: number): ImageField {
   if (bytes.byteLength === 0) throw invalid("imageNoData", {});
   if (bytes.byteLength > maxBytes) throw tooLarge(undefined, maxBytes);

@@ -1,7 +1,7 @@
 /**
- * What an edited file says about itself: an XMP packet with IPTC's digital source type, so that viewers and
- * platforms can label it as edited by a model, and the parameters that reproduce the edit. The instruction is written
- * only where that was asked for: it may say more about its author than the picture should carry.
+ * What an edited file says about itself: an XMP packet with IPTC's digital source type, so that viewers and platforms
+ * can label it as edited by a model, and the parameters that reproduce the edit. The prompt is included only on
+ * request: it may say more about its author than the image should reveal.
  */
 
 /** The facts of one edit that are written into its file. */
@@ -13,13 +13,13 @@ export interface EditMetadata {
   seed: number;
   numSteps: number;
   guidance: number;
-  /** Only where a negative prompt was in effect. */
+  /** Only if a negative prompt was in effect. */
   trueCfgScale?: number | undefined;
-  /** Only where the source's own pixels were kept where nothing was edited. */
+  /** Only if the source's own pixels were kept where nothing was edited. */
   keepUnchanged?: true | undefined;
-  /** Only where there were any: their names and scales. */
+  /** Only if there were any: their names and scales. */
   loras?: string | undefined;
-  /** Only where it was asked for. */
+  /** Only if requested. */
   prompt?: string | undefined;
 }
 
@@ -62,7 +62,7 @@ const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;
 function escapeXml(text: string): string {
   return (
     text
-      // XML 1.0 has no way to write these, not even escaped.
+      // XML 1.0 cannot represent these, not even escaped.
       // oxlint-disable-next-line no-control-regex
       .replaceAll(/[\u0000-\u001F\uFFFE\uFFFF]|\p{Surrogate}/gu, " ")
       .replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!)

@@ -1,17 +1,17 @@
 /**
- * A decoded picture and the arithmetic on it: pad, crop, and the way to and from the numbers that a network sees. The
- * two conversions are those of diffusers' VaeImageProcessor (image_processor.py, `preprocess` and `postprocess`),
- * rounded at the same places. Files are handled by decode.ts and encode.ts, other sizes by resize.ts.
+ * A decoded picture and the arithmetic on it: padding, cropping, and conversion to and from the numbers that a network
+ * sees. The two conversions are those of diffusers' VaeImageProcessor (image_processor.py, `preprocess` and
+ * `postprocess`), with rounding in the same places. decode.ts and encode.ts handle files, resize.ts other sizes.
  */
 
-/** A picture in sRGB; `data` holds red, green and blue of each pixel, rows top to bottom, 3 bytes a pixel. */
+/** A picture in sRGB; `data` holds red, green and blue of each pixel, rows top to bottom, 3 bytes per pixel. */
 export interface Picture {
   width: number;
   height: number;
   data: Uint8Array;
 }
 
-/** One byte a pixel, 0 black to 255 white, rows top to bottom. */
+/** One byte per pixel, 0 black to 255 white, rows top to bottom. */
 export interface GrayPicture {
   width: number;
   height: number;
@@ -21,7 +21,7 @@ export interface GrayPicture {
 const CHANNELS = 3;
 const MAX_VALUE = 255;
 
-/** The bytes of a Buffer without its own methods: `slice` of a Buffer shares memory, that of a Uint8Array copies. */
+/** A Buffer's bytes without its methods: `slice` of a Buffer shares memory, that of a Uint8Array copies. */
 export function plainBytes(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
@@ -76,7 +76,7 @@ const PIXEL_OF_VALUE = Float32Array.from(
   (_, value) => 2 * Math.fround(value / MAX_VALUE) - 1,
 );
 
-/** Turns a picture into numbers from -1 to 1, one plane a colour: [1, 3, height, width]. */
+/** Turns a picture into numbers from -1 to 1, one plane per colour: [1, 3, height, width]. */
 export function pictureToPixels(picture: Picture): Float32Array {
   const planeSize = picture.width * picture.height;
   const pixels = new Float32Array(CHANNELS * planeSize); // [1, 3, H, W]
@@ -89,7 +89,7 @@ export function pictureToPixels(picture: Picture): Float32Array {
 }
 
 /**
- * Turns [1, 3, height, width] numbers from -1 to 1 back into a picture; numbers beyond that range are clipped.
+ * Turns [1, 3, height, width] numbers from -1 to 1 back into a picture; numbers beyond that range are clamped.
  * @throws RangeError if there are more or fewer numbers than that.
  */
 export function pixelsToPicture(pixels: Float32Array, width: number, height: number): Picture {

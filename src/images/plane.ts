@@ -1,4 +1,4 @@
-/** Arithmetic on pictures of one number a pixel. Time and memory are linear in the pixels, whatever the radius. */
+/** Arithmetic on planes of one number per pixel. Time and memory are linear in the pixels, whatever the radius. */
 
 /** Rows top to bottom. */
 export interface Plane {
@@ -7,7 +7,7 @@ export interface Plane {
   data: Float32Array;
 }
 
-/** The mean over the square of 2 * radius + 1 pixels around each pixel; the border repeats itself outwards. */
+/** The mean over the square of 2 * radius + 1 pixels around each pixel; the border is repeated outwards. */
 export function boxBlurred({ width, height, data }: Plane, radius: number): Plane {
   const span = 2 * radius + 1;
   const across = new Float32Array(data.length);
@@ -21,7 +21,7 @@ export function boxBlurred({ width, height, data }: Plane, radius: number): Plan
       sum += at(x + radius + 1) - at(x - radius);
     }
   }
-  // Row by row here too, with a sum for each column: down the columns it would take twice as long.
+  // Row by row here too, with a sum per column: going down the columns would take twice as long.
   const blurred = new Float32Array(data.length);
   const sums = new Float64Array(width);
   for (let y = -radius; y <= radius; y++) {
@@ -42,33 +42,33 @@ export function boxBlurred({ width, height, data }: Plane, radius: number): Plan
 
 const within = (place: number, length: number): number => Math.min(Math.max(place, 0), length - 1);
 
-/** Marks with 1 whatever is within `radius` pixels, across and down, of a 1 among zeros. */
+/** Marks with 1 every pixel within `radius` pixels, horizontally and vertically, of a 1 among zeros. */
 export function grown(marks: Plane, radius: number): Plane {
   const { width, height, data } = boxBlurred(marks, radius);
   // Sums of zeros and ones are exact.
   return { width, height, data: data.map((mean) => (mean > 0 ? 1 : 0)) };
 }
 
-/** Ones for zeros, and zeros for ones. */
+/** Swaps zeros and ones. */
 export const inverted = ({ width, height, data }: Plane): Plane => ({
   width,
   height,
   data: data.map((mark) => 1 - mark),
 });
 
-/** Pixels that touch each other, across or down. */
+/** Pixels connected horizontally or vertically. */
 export interface Region {
   area: number;
   /** The largest number in it. */
   peak: number;
 }
 
-/** Marks with 1 the regions of numbers above `floor` that are wanted; everything else is 0. */
+/** Marks with 1 the regions of numbers above `floor` that `isWanted` accepts; everything else is 0. */
 export function regionsOf(plane: Plane, floor: number, isWanted: (region: Region) => boolean): Plane {
   const { width, height, data } = plane;
   const marks = new Float32Array(data.length);
   const isSeen = new Uint8Array(data.length);
-  // Of the present region, in the order in which they were met: no recursion, whatever its size.
+  // Pixels of the current region, in the order in which they were found: no recursion, whatever its size.
   const pixels = new Int32Array(data.length);
   for (let start = 0; start < data.length; start++) {
     let area = 0;

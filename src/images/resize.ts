@@ -1,9 +1,9 @@
-/** Pictures to another size: reduced by sharp, enlarged by enlarge.ts, which keeps them in place. */
+/** Resizes pictures: sharp reduces them, and enlarge.ts enlarges them, keeping them in place. */
 import sharp from "sharp";
 import { enlargePicture } from "./enlarge.ts";
 import { type Picture, plainBytes } from "./picture.ts";
 
-/** Stretches a picture to exactly `width` x `height` pixels (Lanczos); returns the same object if it has that size. */
+/** Resizes a picture to exactly `width` x `height` pixels (Lanczos); returns the same object if it has that size. */
 export async function resizePicture(picture: Picture, width: number, height: number): Promise<Picture> {
   if (picture.width === width && picture.height === height) return picture;
   if (width > picture.width || height > picture.height) return enlargePicture(picture, width, height);

@@ -1,4 +1,4 @@
-/** Gets a picture's bytes from wherever the user keeps it: a file, an address, a data URL or standard input. */
+/** Gets an image's bytes from wherever the user keeps it: a file, a URL, a data URL or standard input. */
 import { createReadStream } from "node:fs";
 import { type FileHandle, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -11,44 +11,44 @@ import { readHttpUrl } from "./http-url.ts";
 import { systemErrorCode } from "../files/system-error.ts";
 
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Of a path in a sentence; systems allow 4,096 bytes. */
+/** Longest path that a sentence shows; systems allow 4,096 bytes. */
 const MAX_SHOWN_LENGTH = 1000;
 
 export interface ReadImageSourceOptions {
   /** @default 64 MiB */
   maxBytes?: number | undefined;
-  /** For an address, from the first connection to the last byte; other sources are waited for. @default 30,000 */
+  /** For a URL, from the first connection to the last byte; other sources have no time limit. @default 30,000 */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
   /**
-   * Also decodes the picture once, so that a damaged or unsupported one is refused here, by its name, and not
-   * after an engine was loaded for it. @default false
+   * Also decodes the image once, so that a damaged or unsupported one is refused here, by its name, and not after an
+   * engine was loaded for it. @default false
    */
   isVerified?: boolean | undefined;
   /** What `-` reads. @default process.stdin */
   stdin?: AsyncIterable<Uint8Array> | undefined;
 }
 
-/** A picture's bytes, still encoded. */
+/** An image's bytes, still encoded. */
 export interface ImageSource {
   bytes: Uint8Array;
-  /** How sentences call the picture: its path or address, without passwords and query. */
+  /** What error messages call the image: its path or URL, without passwords and query. */
   name: string;
-  /** Where the picture is a file. */
+  /** Set if the image is a file. */
   path?: string | undefined;
 }
 
-/** How a source is reached, for a program that may not go wherever its user can. @internal */
+/** How a source is reached, for a program that may not access everything its user can. @internal */
 export interface SourceAccess {
-  /** Which addresses may be connected to. */
+  /** Decides which IP addresses may be connected to. */
   client: HttpClient;
   /** Opens a file, or refuses with a sentence. */
   open(path: string): Promise<FileHandle>;
 }
 
 /**
- * Reads a picture from a path, a `file:`, `http:`, `https:` or `data:` URL, or `-` for standard input.
- * @throws RetouchError IMAGE_UNREADABLE, IMAGE_TOO_LARGE (more than `maxBytes`), ABORTED; verified also
+ * Reads an image from a path, a `file:`, `http:`, `https:` or `data:` URL, or `-` for standard input.
+ * @throws RetouchError IMAGE_UNREADABLE, IMAGE_TOO_LARGE (more than `maxBytes`), ABORTED; if verified, also
  * IMAGE_INVALID and IMAGE_UNSUPPORTED
  */
 export async function readImageSource(
@@ -58,7 +58,7 @@ export async function readImageSource(
   return readSourceThrough(undefined, source, options);
 }
 
-/** The same through a given access. @throws as {@link readImageSource}, and what the access throws as RetouchError @internal */
+/** The same through a given access. @throws as {@link readImageSource}, and RetouchErrors of the access @internal */
 export async function readSourceThrough(
   access: SourceAccess | undefined,
   source: string,
@@ -87,7 +87,7 @@ async function readBytes(
       return readDataUrl(source, maxBytes);
     case "http":
     case "https":
-      // Without another access, from wherever the user of this machine can.
+      // Without a given access, from anywhere that this machine's user can reach.
       return readHttpUrl(source, {
         maxBytes,
         timeoutMs,

@@ -1,9 +1,9 @@
-/** A smaller copy of a picture, to look at. */
+/** A smaller copy of an image, for display. */
 import sharp from "sharp";
 
 const QUALITY = 85;
 
-/** Makes a JPEG of a picture's file, at most `maxSide` pixels a side. The file is one of our own: nothing is checked. */
+/** Makes a JPEG of an image file, at most `maxSide` pixels per side. The file is one of our own: nothing is checked. */
 export async function encodeThumbnail(file: Uint8Array, maxSide: number): Promise<Uint8Array> {
   const limits = { fit: "inside", withoutEnlargement: true } as const;
   return sharp(file).resize(maxSide, maxSide, limits).jpeg({ quality: QUALITY }).toBuffer();

@@ -1,20 +1,20 @@
 /** The scale that peft's configuration gives a LoRA; diffusers writes it into the file's metadata as JSON. */
 
-/** The factor of a layer's adapter of some rank, as far as the configuration says one. */
+/** The factor for a layer's adapter of a given rank; undefined if the configuration does not set one. */
 export type ScaleOf = (layer: string, rank: number) => number | undefined;
 
 const KEY = "lora_adapter_metadata";
-/** The configurations of several networks stand in one object, each with its name before the fields. */
+/** The configurations of several networks share one object, each field prefixed with its network's name. */
 const PREFIX = "transformer.";
 
 export interface PeftConfig {
   scaleOf: ScaleOf;
-  /** Layers, or groups of them, that have an alpha of their own. */
+  /** Number of layers, or groups of them, with an alpha of their own. */
   numPatterns: number;
   isDora: boolean;
 }
 
-/** @returns undefined where the metadata is no JSON object */
+/** @returns undefined if the metadata is not a JSON object */
 export function readPeftConfig(metadata: ReadonlyMap<string, string>): PeftConfig | undefined {
   const fields = jsonObject(metadata.get(KEY) ?? "{}");
   if (fields === undefined) return undefined;

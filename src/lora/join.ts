@@ -1,4 +1,4 @@
-/** Several LoRAs at once: their ranks add up, and every factor goes into B. */
+/** Combines several LoRAs: their ranks add up, and every factor goes into B. */
 import type { Adapter } from "../models/adapters.ts";
 import type { Lora, LoraLayer } from "./read-lora.ts";
 
@@ -20,7 +20,7 @@ export function joinLoras(loras: readonly ScaledLora[]): Map<string, Adapter> {
   );
 }
 
-/** A's rows follow each other, and in each row of B its columns. */
+/** Concatenates A's rows and, in each row of B, its columns. */
 function joinLayer(adapters: readonly LoraLayer[]): Adapter {
   const [first, ...others] = adapters as [LoraLayer, ...LoraLayer[]];
   const rank = adapters.reduce((sum, adapter) => sum + adapter.rank, 0);

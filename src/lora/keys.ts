@@ -1,15 +1,15 @@
-/** The ends of a file's keys, which say what a tensor is to its module. */
+/** The suffixes of a file's keys, which say what a tensor is to its module. */
 
 export type Role = "down" | "up" | "alpha";
 
 const ROLES: readonly [RegExp, Role][] = [
-  // peft (with the adapter's name where a model was saved whole), sd-scripts, diffusers of old, XLabs.
+  // peft (with the adapter's name if a whole model was saved), sd-scripts, older diffusers, XLabs.
   [/\.(?:lora_A(?:\.default)?|lora_down|lora\.down|down)\.weight$/, "down"],
   [/\.(?:lora_B(?:\.default)?|lora_up|lora\.up|up)\.weight$/, "up"],
   [/\.alpha$/, "alpha"],
 ];
 
-/** Other methods than LoRA, by what their files have. */
+/** Methods other than LoRA, by the keys in their files. */
 const OTHER_METHODS: readonly [RegExp, string][] = [
   [/\.(?:dora_scale|lora_magnitude_vector(?:\.default)?(?:\.weight)?)$/, "DoRA"],
   [/\.hada_(?:w[12]_[ab]|t[12])$/, "LoHa"],
@@ -22,6 +22,6 @@ export function splitKey(key: string): { module: string; role: Role } | undefine
   return ending && { module: key.replace(ending, ""), role: role! };
 }
 
-/** The method that a key belongs to, where that is not LoRA but one whose numbers mean something else. */
+/** The method that a key belongs to, if it is not LoRA but one whose numbers mean something else. */
 export const otherMethodOf = (key: string): string | undefined =>
   OTHER_METHODS.find(([pattern]) => pattern.test(key))?.[1];

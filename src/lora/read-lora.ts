@@ -1,7 +1,7 @@
 /**
- * Reads a LoRA's `.safetensors` file in whichever way its trainer names things: diffusers and peft, sd-scripts (kohya),
- * ComfyUI, the original repository, XLabs. The same facts as `loaders/lora_conversion_utils.py` of diffusers 0.42.1, by
- * one table of names and of rows, for a network of any size.
+ * Reads a LoRA's `.safetensors` file, whichever naming its trainer used: diffusers and peft, sd-scripts (kohya),
+ * ComfyUI, the original repository, XLabs. It covers the same conversions as `loaders/lora_conversion_utils.py` of
+ * diffusers 0.42.1, with one table of names and rows, for a network of any size.
  */
 import { open } from "node:fs/promises";
 import { failure, RetouchError } from "../errors.ts";
@@ -15,29 +15,29 @@ import { isNumberType, NUMBER_TYPES, readNumbers } from "./numbers.ts";
 import type { FindTarget, Target } from "./targets.ts";
 
 export interface LoraLayer extends Adapter {
-  /** alpha / rank: what `up` is still to be multiplied by. */
+  /** alpha / rank: the factor by which `up` must still be multiplied. */
   factor: number;
 }
 
 export interface Lora {
   layers: ReadonlyMap<string, LoraLayer>;
-  /** Keys for which the network has no place. */
+  /** Keys that match nothing in the network. */
   unusedKeys: readonly string[];
 }
 
-/** Above what is published: rank 128 on every layer of the 12B model is 1.3 GB in half precision. */
+/** More than any published LoRA: rank 128 on every layer of the 12B model is 1.3 GB in half precision. */
 const MAX_BYTES = 4 * 2 ** 30;
 const MAX_RANK = 1024;
-/** Each is compared with every layer; no network has that many layers. */
+/** Each pattern is compared with every layer; no network has this many layers. */
 const MAX_PATTERNS = 10_000;
 const FLOAT = 4;
 /** What errors call the file. */
 const WHAT = "LoRA file";
 
-/** What the file's numbers take in memory, where they are float32. @throws RetouchError LORA_INVALID */
+/** Bytes that the file's numbers take in memory as float32. @throws RetouchError LORA_INVALID */
 export async function loraBytes(file: string): Promise<number> {
   const { tensors } = await readHeader(file);
-  // Others are refused, whatever shape they claim.
+  // Tensors of other types are refused, whatever shape they claim.
   const numbers = [...tensors.values()].filter(isNumberType);
   return numbers.reduce((sum, { shape }) => sum + elements(shape) * FLOAT, 0);
 }
@@ -114,7 +114,7 @@ interface Source {
   config: PeftConfig;
 }
 
-/** The adapters of a module's layers. Parts of a fused layer share A and have their rows of B. */
+/** The adapters of a module's layers. Parts of a fused layer share A and have their own rows of B. */
 async function readModule(
   source: Source,
   module: string,

@@ -1,4 +1,4 @@
-/** The LoRAs that an engine may use: names and their files. What the latest edit used stays in memory. */
+/** The LoRAs that an engine may use: names and their files. Those of the latest edit stay in memory. */
 import { stat } from "node:fs/promises";
 import { failure, RetouchError } from "../errors.ts";
 import type { Adapter } from "../models/adapters.ts";
@@ -11,16 +11,16 @@ const MAX_SHOWN_KEYS = 3;
 
 /** The LoRAs of one edit, before they are read. */
 export interface ChosenLoras {
-  /** What they take at most once they are read; all others are gone then. */
+  /** The most memory they take once read; all others have been released by then. */
   memoryBytes: number;
   /**
-   * What they add to the network's layers, and sentences on what of them has no place in it.
+   * What they add to the network's layers, and a sentence for each whose keys do not all match the network.
    * @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED for a file, with the LoRA's name as the value `lora`
    */
   read(): Promise<{ adapters: ReadonlyMap<string, Adapter>; notices: string[] }>;
 }
 
-/** As they are, and a second time with their scales. */
+/** Once as they are, and once multiplied by their scales. */
 const COPIES = 2;
 
 export class LoraRegistry {
@@ -36,9 +36,9 @@ export class LoraRegistry {
   }
 
   /**
-   * Looks at the headers of the files.
-   * @throws RetouchError INVALID_PARAMETER for a name that is not known, LORA_INVALID for its file, with the name as
-   * the value `lora`
+   * Reads the headers of the files.
+   * @throws RetouchError INVALID_PARAMETER for an unknown name, LORA_INVALID for its file, with the name as the value
+   * `lora`
    */
   async choose(uses: readonly LoraUse[]): Promise<ChosenLoras> {
     const chosen = uses.map((use) => ({ ...use, file: this.#fileOf(use.name) }));
@@ -50,7 +50,7 @@ export class LoraRegistry {
   }
 
   async #use(chosen: readonly Chosen[]): ReturnType<ChosenLoras["read"]> {
-    // First the old ones go: there may be no room for both.
+    // Release the old ones first: there may be no room for both.
     const files = new Set(chosen.map(({ file }) => file));
     for (const file of this.#kept.keys()) if (!files.has(file)) this.#kept.delete(file);
     if (!isSame(this.#joined.of, chosen)) this.#joined = NOTHING;
@@ -108,7 +108,7 @@ export async function identityOf(file: string): Promise<string> {
   }
 }
 
-/** The sentence has the file; whoever sent the name need not know where that is, and gets one of the name alone. */
+/** Adds the LoRA's name: whoever sent only that gets a sentence with it, and without the file's path. */
 function fail(error: unknown, lora: string): never {
   if (!(error instanceof RetouchError)) throw error;
   const { kind, values } = error.failure;

@@ -1,8 +1,8 @@
-/** What the modules of a LoRA stand for. Which names they have is a pipeline's to know. */
+/** What the modules of a LoRA correspond to. A pipeline knows their names. */
 
 export interface Target {
   columns: number;
-  /** The layers that it stands for, one after the other in its rows. */
+  /** The layers it corresponds to, one after the other in its rows. */
   parts: readonly { layer: string; rows: number }[];
   /** Whether the layer has the two halves of the rows in the other order. */
   isSwapped: boolean;

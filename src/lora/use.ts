@@ -1,17 +1,17 @@
-/** What an edit says about LoRAs. */
+/** How an edit specifies LoRAs. */
 import { invalid, type RetouchError, shownValue } from "../errors.ts";
 
-/** One of the LoRAs of an edit, of which there are at most `MAX_LORAS`. */
+/** One of an edit's LoRAs, of which there are at most `MAX_LORAS`. */
 export interface LoraUse {
   name: string;
-  /** Its strength: 1 as trained, 0 without effect, below 0 away from it. */
+  /** Its strength: 1 as trained, 0 for no effect, below 0 for the opposite effect. */
   scale: number;
 }
 
 export const MAX_LORAS = 4;
-/** A sentence is no list. */
+/** The most names that a sentence lists. */
 const MAX_NAMED = 10;
-/** Of either sign. */
+/** The largest scale, of either sign. */
 export const MAX_LORA_SCALE = 10;
 
 export function unknownLora(name: string, known: readonly string[]): RetouchError {

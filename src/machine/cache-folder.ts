@@ -1,4 +1,4 @@
-/** Where the system has programs keep what they can make again. */
+/** Where the system wants programs to keep files that they can recreate. */
 import { homedir } from "node:os";
 import path from "node:path";
 
@@ -7,7 +7,7 @@ export interface System {
   platform?: NodeJS.Platform | undefined;
 }
 
-/** A folder of this package's own in the user's cache folder; it need not be there. */
+/** This package's own folder in the user's cache folder; it may not exist yet. */
 export function userCacheFolder({ home = homedir(), platform = process.platform }: System = {}): string {
   if (platform === "win32") return path.join(home, "AppData", "Local", "retouch", "cache");
   if (platform === "darwin") return path.join(home, "Library", "Caches", "retouch");

@@ -1,17 +1,17 @@
-/** How much memory this process may take: what the machine has left, or what its container allows, if that is less. */
+/** How much memory this process may take: what the machine has left, or what its container allows if that is less. */
 import { readFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 
 export interface MachineMemory {
   totalBytes: number;
-  /** What programs can still take without swapping, files that are only cached counted as free. */
+  /** What programs can still take without swapping; memory that only caches files counts as free. */
   availableBytes: number;
-  /** The container's or service's limit, and what of it is left; absent without one. */
+  /** The limit of the container or service, and how much of it is left; absent without a limit. */
   group?: { limitBytes: number; availableBytes: number } | undefined;
 }
 
-/** What this process can take at most. */
+/** The most that this process can take. */
 export const usableBytes = ({ availableBytes, group }: MachineMemory): number =>
   Math.min(availableBytes, group?.availableBytes ?? Infinity);
 
@@ -22,7 +22,7 @@ export async function readMachineMemory(root = "/"): Promise<MachineMemory> {
   const meminfo = await read("proc", "meminfo");
   return {
     totalBytes: kibibytesOf(meminfo, "MemTotal") ?? os.totalmem(),
-    // Free memory alone would leave out what the system only keeps in case somebody reads it again.
+    // Free memory alone would leave out what the system merely keeps cached in case somebody reads it again.
     availableBytes: kibibytesOf(meminfo, "MemAvailable") ?? os.freemem(),
     group: await readGroup(read),
   };
@@ -30,7 +30,7 @@ export async function readMachineMemory(root = "/"): Promise<MachineMemory> {
 
 type Read = (...names: string[]) => Promise<string>;
 
-/** Names of the files of version 2 and version 1 of Linux's control groups. */
+/** File names in versions 2 and 1 of Linux's control groups. */
 const VERSIONS = [
   { place: ["sys", "fs", "cgroup"], limit: "memory.max", usage: "memory.current", cache: "inactive_file" },
   {
@@ -40,17 +40,17 @@ const VERSIONS = [
     cache: "total_inactive_file",
   },
 ] as const;
-/** Version 1 spells "no limit" as a number close to 2^63. */
+/** Version 1 writes "no limit" as a number close to 2^63. */
 const NO_LIMIT = 2 ** 60;
 
-/** The tightest limit of this process's group and of those around it. */
+/** The tightest limit among this process's group and its parents. */
 async function readGroup(read: Read): Promise<MachineMemory["group"]> {
   const groups: NonNullable<MachineMemory["group"]>[] = [];
   const memberships = await read("proc", "self", "cgroup");
   for (const [version, { place, limit, usage, cache }] of VERSIONS.entries()) {
     const own = ownGroup(memberships, version === 0 ? "" : "memory");
     if (own === undefined) continue;
-    // Inside a container the group's own path may not be there; then its limit stands at the top.
+    // Inside a container the group's own path may not exist; its limit is then at the root.
     const parts = own.split("/").filter((part) => part !== "" && part !== "..");
     for (let depth = parts.length; depth >= 0; depth -= 1) {
       const folder = [...place, ...parts.slice(0, depth)];
@@ -65,7 +65,7 @@ async function readGroup(read: Read): Promise<MachineMemory["group"]> {
   return groups.toSorted((a, b) => a.availableBytes - b.availableBytes)[0];
 }
 
-/** Where this process is in the hierarchy of a controller; version 2 has one for all of them, which has no name. */
+/** This process's path in a controller's hierarchy; version 2 has a single hierarchy, without a name. */
 function ownGroup(memberships: string, controller: string): string | undefined {
   const lines = memberships.split("\n").map((line) => line.split(":"));
   const own = lines.find(([, controllers]) => controllers?.split(",").includes(controller));

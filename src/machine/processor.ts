@@ -1,4 +1,4 @@
-/** What this machine computes with, as far as it tells. */
+/** What this machine computes with, as far as the system reports it. */
 import { readFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -6,13 +6,13 @@ import path from "node:path";
 export interface Processor {
   model: string;
   logicalCores: number;
-  /** Absent where the system does not tell. */
+  /** Absent if the system does not report it. */
   physicalCores?: number | undefined;
-  /** Of the instruction sets that decide about speed here, those that it has; absent where the system does not tell. */
+  /** Those of the speed-relevant instruction sets that it has; absent if the system does not report them. */
   instructionSets?: string[] | undefined;
 }
 
-/** As Linux spells them: `flags` of x86, `Features` of ARM. */
+/** As Linux writes them: `flags` on x86, `Features` on ARM. */
 const INSTRUCTION_SETS =
   "avx avx2 fma avx512f avx_vnni avx512_vnni avx512_bf16 amx_int8 amx_bf16 asimd asimddp i8mm bf16 sve".split(
     " ",

@@ -1,6 +1,6 @@
-/** Amounts of bytes for people. */
+/** Human-readable amounts of bytes. */
 
-/** "33.9 GB": as disks and download pages count. */
+/** "33.9 GB": in decimal units, as disks and download pages count. */
 export function sizeText(bytes: number): string {
   const units = ["bytes", "kB", "MB", "GB", "TB"];
   let value = bytes;

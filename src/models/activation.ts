@@ -1,4 +1,4 @@
-/** Activation functions by the names that the configurations of transformers use. */
+/** Activation functions by their names in transformers' configurations. */
 import { RetouchError } from "../errors.ts";
 import type { Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";

@@ -1,7 +1,7 @@
 /**
  * Low-rank adapters (LoRA, arXiv 2106.09685): y = layer(x) + (x A^T) B^T for every linear layer of a graph. A and B are
- * inputs whose rank is known only when the graph runs, so that they change from run to run over the same weights; a
- * layer without an adapter gets the rank 0, which adds nothing.
+ * inputs whose rank is known only when the graph runs, so they can change from run to run over the same weights; a
+ * layer without an adapter gets rank 0, which adds nothing.
  */
 import { input, type Value } from "../onnx/graph.ts";
 import { cast, gemm, typeOf } from "../onnx/ops.ts";
@@ -12,7 +12,7 @@ export interface Adapter {
   rank: number;
   /** A, [rank, columns]. */
   down: Float32Array;
-  /** B with every factor in it, [rows, rank]. */
+  /** B with every factor included, [rows, rank]. */
   up: Float32Array;
 }
 
@@ -25,11 +25,11 @@ export interface LayerSize {
   columns: number;
 }
 
-/** The layers of one graph that take adapters; they come together as the graph is written. */
+/** The layers of one graph that take adapters, collected as the graph is built. */
 export class AdapterInputs {
   readonly layers = new Map<string, LayerSize>();
 
-  /** Handed to the weights that the graph is written with. */
+  /** Passed to the weights that the graph is built with. */
   readonly adapt: AdaptLayer = (key: string, x: Value, y: Value): Value => {
     const [rows, columns] = [y.shape[1] as number, x.shape[1] as number];
     this.layers.set(key, { rows, columns });
@@ -40,7 +40,7 @@ export class AdapterInputs {
     return gemm(gemm(x, cast(down, type)), cast(up, type), y);
   };
 
-  /** What a run is given on top of the graph's own inputs. */
+  /** The inputs of a run in addition to the graph's own. */
   inputsOf(adapters: Adapters): Record<string, { data: Float32Array; shape: readonly number[] }> {
     return Object.fromEntries(
       [...this.layers].flatMap(([key, { rows, columns }]) => {

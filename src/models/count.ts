@@ -1,23 +1,23 @@
 /**
- * How many weights a network has and how many operations a run of it takes, counted from the graph itself: it is written
+ * How many weights a network has and how many operations a run takes, counted from the graph itself. The graph is built
  * once with weights that are only recorded, which needs no files.
  */
 import { type Dim, externalTensor, type Operator, operatorsOf, type Value } from "../onnx/graph.ts";
 import { gather } from "../onnx/ops.ts";
 import type { WeightScope } from "../weights/weight-set.ts";
 
-/** A network by the names of its outputs. */
+/** A network's outputs, by name. */
 export type Outputs = Readonly<Record<string, Value>>;
 
-/** Writes a network with the weights of a scope. */
+/** Builds a network with the weights of a scope. */
 export type Build = (weights: WeightScope) => Outputs;
 
 export interface WeightCount {
-  /** Of linear layers, which a quantised file has in few bits. */
+  /** Weights of linear layers, which a quantised file has in few bits. */
   matrices: number;
-  /** Of embeddings, convolutions, norms and biases. */
+  /** Weights of embeddings, convolutions, norms and biases. */
   others: number;
-  /** Of the largest matrix of a linear layer. */
+  /** Weights of the largest matrix of a linear layer. */
   largestMatrix: number;
 }
 
@@ -31,7 +31,7 @@ export interface RequestedWeight {
   isMatrix: boolean;
 }
 
-/** The weights that `build` asks its scope for, by key. What a file may hold under several keys has the first. */
+/** The weights that `build` requests, by key. A weight that a file may hold under several keys has the first. */
 export const requestedWeights = (build: Build): ReadonlyMap<string, RequestedWeight> => record(build).weights;
 
 export function countWeights(build: Build): WeightCount {
@@ -44,20 +44,20 @@ export function countWeights(build: Build): WeightCount {
   return count;
 }
 
-/** The network that `build` writes with weights that lie nowhere: to be counted, not to be run. */
+/** The network that `build` makes with placeholder weights: it can be counted, but not run. */
 export const unloadedNetwork = (build: Build): Outputs => record(build).outputs;
 
 export interface OperationCount {
   /** Floating point operations of linear layers. */
   linear: number;
-  /** Of attention: the scores and their product with the values. */
+  /** Floating point operations of attention: the scores, and their product with the values. */
   attention: number;
 }
 
 /**
- * Counts the floating point operations of one run; a multiplication and an addition are two. Norms, activations and
- * rotary embeddings are left out, far below a hundredth of a transformer; so are convolutions.
- * @param dims sizes of the dimensions that the graph has names for
+ * Counts the floating point operations of one run; a multiplication and an addition count as two. Norms, activations
+ * and rotary embeddings, far below a hundredth of a transformer's operations, are left out, and so are convolutions.
+ * @param dims sizes of the graph's named dimensions
  */
 export function countOperations(outputs: Outputs, dims: Readonly<Record<string, number>>): OperationCount {
   const sizeOf = (dim: Dim): number => {
@@ -82,7 +82,7 @@ function linearOperations({ opType, inputs }: Operator, sizeOf: SizeOf): number 
   return 2 * sizeOf(x.shape[0]!) * sizeOf(x.shape[1]!) * sizeOf(weight.shape[0]!);
 }
 
-/** Two products of [L, S] by [S, C] size over all heads. */
+/** Two products of size [L, S] by [S, C], over all heads. */
 function attentionOperations({ opType, inputs }: Operator, sizeOf: SizeOf): number {
   if (opType !== "MultiHeadAttention") return 0;
   const [query, key] = inputs as [Value, Value];

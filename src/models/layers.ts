@@ -1,14 +1,14 @@
 /**
- * The layers that the networks share. One picture at a time, so the batch is 1 and tokens are the rows of a matrix.
- * Letters in the shapes: L tokens, Lt text tokens, C channels, H heads, D head size, h w latent grid.
+ * The layers that the networks share. Images are processed one at a time, so the batch is 1 and tokens are the rows of
+ * a matrix. Letters in the shapes: L tokens, Lt text tokens, C channels, H heads, D head size, h w latent grid.
  */
 import { type Dim, showShape, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
 import type { WeightScope } from "../weights/weight-set.ts";
 
 /**
- * `name.weight` [size, C] and, unless told otherwise, `name.bias` [size], applied to x [L, C]: [L, size]. The weights
- * are taken in the type of x.
+ * Applies `name.weight` [size, C] and, by default, `name.bias` [size] to x [L, C]: [L, size]. The weights are used in
+ * the type of x.
  */
 export function linear(
   weights: WeightScope,
@@ -36,8 +36,8 @@ export function layerNorm(weights: WeightScope, name: string, x: Value, epsilon:
 }
 
 /**
- * Root-mean-square norm of each head's part of x [L, H*D] with a learnt scale [D]: float32 [1, L, H*D], as rotary
- * positions take it.
+ * Root-mean-square norm of each head's part of x [L, H*D] with a learnt scale [D]: float32 [1, L, H*D], the input that
+ * the rotary embedding takes.
  */
 export function headNorm(
   weights: WeightScope,

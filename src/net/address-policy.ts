@@ -1,6 +1,6 @@
 /**
- * Which addresses a request from outside may make this server connect to: public ones, and those that the operator
- * allowed. Without this, anyone with an API key could reach the machine's own network through a picture's address.
+ * Which IP addresses an outside request may make this server connect to: public ones, and those that the operator
+ * allowed. Without this, anyone with an API key could reach the machine's own network through an image's URL.
  */
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
@@ -8,12 +8,12 @@ import { failure, RetouchError } from "../errors.ts";
 
 export interface AddressPolicy {
   isAllowed(address: string, target: Target): boolean;
-  /** What opens other addresses, for sentences. @default "RETOUCH_ALLOW_PRIVATE_HOSTS" */
+  /** The setting that allows other addresses, for error messages. @default "RETOUCH_ALLOW_PRIVATE_HOSTS" */
   readonly setting?: string | undefined;
 }
 
 export interface Target {
-  /** As the URL spells it, without brackets. */
+  /** As written in the URL, without brackets. */
   hostname: string;
   port: number;
 }
@@ -21,17 +21,17 @@ export interface Target {
 type Rule = (address: Address, target: Target) => boolean;
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** What opens addresses of a service. */
+/** The service's setting that allows other addresses. */
 export const ALLOWING_SETTING = "RETOUCH_ALLOW_PRIVATE_HOSTS";
 /** 64:ff9b::/96 carries an IPv4 address in its last four bytes, which a gateway connects to. */
 const NAT64_BYTES = [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
-/** Public by its number, and answers every virtual machine of Azure with what concerns that machine alone. */
+/** A public address by its number, but on Azure it serves each virtual machine its own private data. */
 const AZURE_PLATFORM = "168.63.129.16";
 
 /**
- * Allows public addresses, and whatever an entry names: a host, `*.suffix`, an address, a network (`10.0.0.0/8`), each
- * but the last with or without a port (`host:port`, `[::1]:port`).
- * @param setting what the entries come from, for sentences
+ * Allows public addresses, and everything that an entry names: a host, `*.suffix`, an address or a network
+ * (`10.0.0.0/8`), each but the last with or without a port (`host:port`, `[::1]:port`).
+ * @param setting where the entries come from, for error messages
  * @throws RetouchError CONFIG_INVALID for an entry that is none of these
  */
 export function createAddressPolicy(
@@ -50,19 +50,19 @@ export function createAddressPolicy(
   };
 }
 
-/** Unicast in the internet: `ipaddr.js` gives every other range a name of its own. */
+/** Unicast on the public internet: `ipaddr.js` has a separate name for every other range. */
 function isPublic(address: Address): boolean {
   if (address.range() !== "unicast") return false;
   if (address.kind() === "ipv4") return address.toString() !== AZURE_PLATFORM;
-  // 2000::/3 is all that is given out; the rest holds old forms that stand for IPv4, and what nobody should answer.
+  // Only 2000::/3 is allocated; the rest holds old notations for IPv4, and addresses that nobody should answer at.
   return (address.toByteArray()[0]! & 0xe0) === 0x20;
 }
 
-/** The IPv4 address inside an IPv6 one that stands for it: it is what is connected to in the end. */
+/** The IPv4 address embedded in an IPv6 one, since that is what is connected to in the end. */
 function unwrapped(text: string): Address {
   const address = ipaddr.parse(text);
   if (!(address instanceof ipaddr.IPv6)) return address;
-  // `ipaddr.js` reads the long abandoned "::8.8.8.8" as if it were mapped, but nothing connects to 8.8.8.8 by it.
+  // `ipaddr.js` reads the long-abandoned "::8.8.8.8" as if it were mapped, but nothing connects to 8.8.8.8 through it.
   if (/^::\d+\./.test(text)) return ipaddr.parse("::");
   if (address.isIPv4MappedAddress()) return address.toIPv4Address();
   const bytes = address.toByteArray();
@@ -86,7 +86,7 @@ function parseEntry(entry: string, refusal: () => RetouchError): Rule {
 function hostRule(host: string, refusal: () => RetouchError): Rule {
   if (isIP(host) === 4) return addressRule(host, refusal);
   const name = canonical(host);
-  // A name that ends in a number is an address in disguise (127.1, 0x7f.1), which URLs spell otherwise.
+  // A name that ends in a number is an address in disguise (127.1, 0x7f.1), which URLs write differently.
   if (!/^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name) || /(^|\.)(\d+|0x[0-9a-f]*)$/.test(name)) {
     throw refusal();
   }
@@ -94,7 +94,7 @@ function hostRule(host: string, refusal: () => RetouchError): Rule {
   return (_, { hostname }) => canonical(hostname) === name;
 }
 
-/** Names are the same in capitals, and with the dot that ends a full one. */
+/** Names ignore case, and the trailing dot of a fully qualified name. */
 function canonical(hostname: string): string {
   return hostname.toLowerCase().replace(/\.$/, "");
 }

@@ -1,7 +1,6 @@
 /**
- * Connections under an address policy. Every address that a name has is checked, and the connection is made to the
- * addresses that were checked: asking again could be answered with another one. The agents fit `http.request` and
- * the AWS SDK alike.
+ * Connections under an address policy. Every address of a name is checked, and the connection is made to exactly those
+ * addresses: a second lookup could return a different one. The agents work with `http.request` and with the AWS SDK.
  */
 import { Agent as HttpAgent, type AgentOptions } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
@@ -15,10 +14,10 @@ export interface Agents {
   httpsAgent: HttpsAgent;
 }
 
-/** Of the host in a sentence; the longest name that there can be. */
+/** Longest host name that a sentence shows, which is the longest there can be. */
 const MAX_HOST_LENGTH = 253;
 
-/** The code of the error that a refused address gives; its message is the end of a sentence. */
+/** The error code for a refused address; the error's message is the end of a sentence. */
 export const ADDRESS_REFUSED = "ADDRESS_REFUSED";
 
 /** @param resolve @default the system's resolver */
@@ -38,14 +37,14 @@ function guard<Guarded extends HttpAgent>(agent: Guarded, policy: AddressPolicy,
   own.createConnection = (options, done) => {
     const { host = "", port = 80 } = options as { host?: string; port?: number | string };
     const target = { hostname: host, port: Number(port) };
-    // Node resolves no literal, so the lookup below never sees one.
+    // Node does not resolve literals, so the lookup below never sees one.
     if (isIP(host) !== 0 && !policy.isAllowed(host, target)) {
       done(refused(host, policy));
       return undefined;
     }
     const lookup = checkedLookup(policy, resolve, target);
     const socket = connect({ ...options, lookup } as AgentOptions, done);
-    // A second line of defence, should Node ever connect past the lookup. First of all listeners: nothing is sent yet.
+    // A second line of defence, should Node ever connect past the lookup. It runs first, before anything is sent.
     socket?.prependOnceListener("connect", () => {
       if (!policy.isAllowed(socket.remoteAddress ?? "", target)) socket.destroy(refused(host, policy));
     });
@@ -58,7 +57,7 @@ function checkedLookup(policy: AddressPolicy, resolve: Resolve, target: Target):
   return (hostname, options, done) => {
     resolve(hostname).then(
       (addresses) => {
-        // One that is not public spoils all: a name that mixes them is made to slip through some check.
+        // One address that is not public spoils all: a name that mixes them is built to slip past a check.
         const isAllowed = addresses.every(({ address }) => policy.isAllowed(address, target));
         const first = addresses[0];
         if (!isAllowed || first === undefined) done(refused(hostname, policy), "");
@@ -70,7 +69,7 @@ function checkedLookup(policy: AddressPolicy, resolve: Resolve, target: Target):
   };
 }
 
-/** Names the host and never its addresses: those of internal names are nobody's business. */
+/** Names the host and never its addresses: those of internal names must not be revealed. */
 function refused(hostname: string, { setting = ALLOWING_SETTING }: AddressPolicy): Error {
   const message = `the address of ${cutText(hostname, MAX_HOST_LENGTH)} is not public, and ${setting} does not allow it`;
   return Object.assign(new Error(message), { code: ADDRESS_REFUSED });

@@ -1,4 +1,4 @@
-/** Why an exchange over HTTP failed, without the addresses, functions and libraries that Node's messages name. */
+/** Why an HTTP exchange failed, without the addresses, functions and libraries that Node's messages name. */
 import { ADDRESS_REFUSED } from "./agents.ts";
 
 const UNTRUSTED = "the certificate of the host is not trusted";

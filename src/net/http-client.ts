@@ -1,4 +1,4 @@
-/** HTTP to addresses that came from outside: no redirects of its own, no proxy, nothing unbounded. */
+/** HTTP to URLs from outside: it follows no redirects, uses no proxy, and bounds everything. */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Readable, Transform } from "node:stream";
@@ -9,13 +9,13 @@ import type { Agents } from "./agents.ts";
 export interface HttpAnswer {
   status: number;
   headers: IncomingMessage["headers"];
-  /** Decompressed where the other side compresses unasked. Must be read or destroyed. */
+  /** Decompressed if the other side compresses without being asked. Must be read or destroyed. */
   body: Readable;
 }
 
 export interface HttpClient {
   get(url: URL, options: { signal: AbortSignal }): Promise<HttpAnswer>;
-  /** Sends a body to an address that is used byte for byte, and reads no answer but its status. */
+  /** Sends a body to a URL that is used byte for byte, and reads only the status of the response. */
   post(
     address: string,
     body: Uint8Array,
@@ -24,7 +24,7 @@ export interface HttpClient {
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
-/** A map, not an object: the other side chooses what is looked up. */
+/** A map, not an object: the other side chooses the key that is looked up. */
 const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
   ["gzip", createGunzip],
   ["br", createBrotliDecompress],
@@ -32,7 +32,7 @@ const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Tra
 ]);
 const USER_AGENT = `Retouch/${version}`;
 
-/** @param agents guarded ones, or none for the user's own addresses */
+/** @param agents guarded ones; omitted for the user's own URLs */
 export function createHttpClient(agents?: Agents): HttpClient {
   function open(
     url: URL,
@@ -74,28 +74,28 @@ export function createHttpClient(agents?: Agents): HttpClient {
 }
 
 /**
- * Path and query as they were given: receivers compare secrets in them, and the URL class writes some characters
- * otherwise. Only what cannot stand in a request is encoded, and odd spellings of an address are left to the class.
+ * Path and query exactly as given: receivers compare secrets in them, and the URL class rewrites some characters. Only
+ * characters that are illegal in a request are encoded, and unusual URL spellings are left to the class.
  */
 function requestTarget(address: string, url: URL): string {
   const given = /^https?:\/\/[^/?#\\\s]+([/?][^#\\\s]*)?(?:#|$)/i.exec(address);
   if (given === null) return url.pathname + url.search;
-  // Through a buffer, which replaces halves of characters; encodeURIComponent would throw.
+  // Converted through a buffer, which replaces lone surrogates; encodeURIComponent would throw.
   const target = (given[1] ?? "").replaceAll(/[^\x21-\x7e]+/g, (text) =>
     encodeURIComponent(Buffer.from(text).toString()),
   );
   return target.startsWith("/") ? target : `/${target}`;
 }
 
-/** What is thrown at once, such as for a malformed request, rejects like what comes later. */
+/** Errors thrown at once, such as for a malformed request, reject the promise like later ones. */
 function answered(open: () => ClientRequest, body?: Uint8Array): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = open();
     request.on("error", reject);
-    // Node drops a host that changes the protocol without a word, and the signal wakes no request that is closed.
+    // Node silently drops a host that switches protocols, and the signal does not wake a closed request.
     request.on("close", () => reject(Object.assign(new Error("no answer"), { code: "ECONNRESET" })));
     request.on("response", (answer) => {
-      // Once the answer is there, its stream reports what goes wrong.
+      // Once the response is there, its stream reports errors.
       request.off("error", reject);
       request.on("error", () => {});
       resolve(answer);

@@ -1,18 +1,18 @@
 /**
- * What an address shows by itself, before any name is looked up: the URL class has read every spelling of an IP address
- * (decimal, octal, hexadecimal, wide digits) into the usual one. Names that lead inside are refused when they are
+ * What a URL's host reveals by itself, before any name is looked up: the URL class has normalised every spelling of an
+ * IP address (decimal, octal, hexadecimal, full-width digits). Names that lead inside are refused when they are
  * connected to (`agents.ts`).
  */
 import { isIP } from "node:net";
 import type { AddressPolicy } from "./address-policy.ts";
 
-/** Names that stand for this machine wherever they are asked for (RFC 6761, 6.3). */
+/** Names that mean this machine everywhere (RFC 6761, 6.3). */
 const LOOPBACK_NAME = /(^|\.)localhost\.*$/;
 const LOOPBACK_ADDRESSES = ["127.0.0.1", "::1"];
 
-/** Whether no connection to an http or https address could ever be allowed. */
+/** Whether no connection to an http or https URL could ever be allowed. */
 export function isRefusedLiterally(policy: AddressPolicy, { protocol, hostname, port }: URL): boolean {
-  // Brackets are how URLs mark IPv6.
+  // URLs put IPv6 addresses in brackets.
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
   const target = { hostname: host, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) };
   if (isIP(host) !== 0) return !policy.isAllowed(host, target);

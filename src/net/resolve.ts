@@ -1,12 +1,12 @@
-/** Names to addresses, by the system's resolver: it knows the hosts file and the names of containers. */
+/** Resolves names to IP addresses with the system's resolver, which knows the hosts file and container names. */
 import { lookup as systemLookup, type LookupAddress } from "node:dns";
 
 /** Resolves a name to all its addresses. */
 export type Resolve = (hostname: string) => Promise<LookupAddress[]>;
 
 /**
- * The system's resolver waits in one of four threads, which files are read in too: names that are slow to resolve,
- * and were chosen by somebody outside, must not take them all.
+ * The system's resolver blocks one of four threads, which also read files: slow names that were chosen by somebody
+ * outside must not take all of them.
  */
 const MAX_AT_ONCE = 2;
 
@@ -20,7 +20,7 @@ export function createResolve(lookup: Resolve = lookupAll): Resolve {
     try {
       return await lookup(hostname);
     } finally {
-      // The place goes straight to who waited longest.
+      // The slot goes straight to whoever has waited longest.
       const next = waiting.shift();
       if (next === undefined) running -= 1;
       else next();

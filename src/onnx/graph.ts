@@ -1,8 +1,8 @@
 /**
- * A graph as values: an operator takes values and returns a value, and the model is what can be reached by walking
- * back from the outputs, so a dead node cannot exist. Names appear in two places only: the inputs and outputs of the
- * model, and the weights, whose names are the checkpoint's keys. A node is named after the weight that it uses, or
- * after the node that feeds it, so an error of the runtime points into the checkpoint.
+ * A graph as values: an operator takes values and returns a value, and the model is whatever can be reached by walking
+ * back from the outputs, so a dead node cannot exist. Names appear in two places only: the model's inputs and outputs,
+ * and its weights, whose names are the checkpoint's keys. A node is named after the weight that it uses, or after the
+ * node that feeds it, so an error from the runtime points into the checkpoint.
  */
 import { byteSizeOf, type DType } from "./dtype.ts";
 import * as proto from "./proto.ts";
@@ -30,16 +30,16 @@ interface Node {
   outputCount: number;
 }
 
-/** The standard's version with `RotaryEmbedding`, `RMSNormalization` and `Attention`; the runtime's own operators. */
+/** The opset version with `RotaryEmbedding`, `RMSNormalization` and `Attention`; the runtime's own operators. */
 const OPSETS = { "": 23, "com.microsoft": 1 } as const;
 type Domain = keyof typeof OPSETS;
 
-/** An input of the model; a dimension is a number or the name of one that is known when it runs. */
+/** An input of the model; a dimension is a number, or the name of one that is known when the model runs. */
 export function input(name: string, dtype: DType, shape: Shape): Value {
   return { dtype, shape, origin: { kind: "input", name } };
 }
 
-/** A weight that stays in its file. `location` is relative to the folder that the runtime is told. */
+/** A weight that stays in its file. `location` is relative to the folder that the runtime is given. */
 export function externalTensor(
   name: string,
   dtype: DType,
@@ -49,7 +49,7 @@ export function externalTensor(
   return { dtype, shape, origin: { kind: "initializer", name, data: { kind: "external", ...range } } };
 }
 
-/** A constant that the model carries itself. */
+/** A constant stored in the model itself. */
 export function constant(values: Float32Array | BigInt64Array | Uint8Array, shape: readonly number[]): Value {
   const dtype = values instanceof Float32Array ? "float32" : values instanceof Uint8Array ? "uint8" : "int64";
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -83,7 +83,7 @@ export function makeNode(
   return outputs.map((output, outputIndex) => ({ ...output, origin: { kind: "node", node, outputIndex } }));
 }
 
-/** Serialises the model whose outputs are `outputs`, as the bytes of an ONNX file. */
+/** Serialises the model with these `outputs` as the bytes of an ONNX file. */
 export function buildModel(name: string, outputs: Readonly<Record<string, Value>>): Uint8Array {
   const order = weightsFirst(nodesInOrder(Object.values(outputs)));
   const names = new NameTable();
@@ -123,14 +123,14 @@ export function buildModel(name: string, outputs: Readonly<Record<string, Value>
   return proto.concatBytes(proto.modelProto(graph, OPSETS));
 }
 
-/** An operator of a graph and what it is given, for whoever counts them. */
+/** An operator of a graph with its inputs, for counting. */
 export type Operator = Pick<Node, "opType" | "inputs" | "attributes">;
 
 /** Every operator that the outputs need, each after those that feed it. */
 export const operatorsOf = (outputs: Readonly<Record<string, Value>>): readonly Operator[] =>
   nodesInOrder(Object.values(outputs));
 
-/** What a `Cast` to float32 widened, or undefined for another value. */
+/** The value that a `Cast` to float32 widened; undefined for any other value. */
 export function widenedFrom(value: Value): Value | undefined {
   if (value.dtype !== "float32" || value.origin.kind !== "node") return undefined;
   const { opType, inputs } = value.origin.node;
@@ -169,9 +169,9 @@ function nodesInOrder(outputs: readonly Value[]): Node[] {
 }
 
 /**
- * Puts what depends on weights alone before everything else. The runtime orders nodes anew, walking back from the outputs
- * and from each node first to the input that comes later here: so a weight that is not widened when the model is loaded
- * is widened right before it is used, and freed after. In the order of their use, all of them would be widened first.
+ * Puts everything that depends on weights alone first. The runtime reorders nodes: it walks back from the outputs, and
+ * from each node it takes the input that comes later here first. So a weight that is not widened when the model is
+ * loaded is widened right before it is used, and freed afterwards. In order of use, all of them would be widened first.
  */
 function weightsFirst(order: readonly Node[]): Node[] {
   const ofWeights = new Set<Node>();

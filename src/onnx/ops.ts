@@ -1,7 +1,7 @@
 /**
- * One function an operator, values in and a value out. Shapes and types are checked as the graph is written, so a
- * mistake fails on the line that makes it. An operator computes in the type of what it is given, in which all its inputs
- * are; `cast` is where types change.
+ * One function per operator: values in, a value out. Shapes and types are checked as the graph is built, so a mistake
+ * fails on the line that makes it. An operator computes in the type of its inputs, which all have the same one; only
+ * `cast` changes types.
  */
 import { type ComputeType, onnxCodeOf } from "./dtype.ts";
 import {
@@ -36,7 +36,7 @@ function one(
   return makeNode(opType, inputs, [{ dtype, shape }], options)[0]!;
 }
 
-// ---- element by element
+// ---- elementwise
 
 const binary = (opType: string) => (a: Value, b: Value) => {
   checkTypes(opType, [a, b]);
@@ -54,10 +54,10 @@ export const relu = unary("Relu");
 export const sqrt = unary("Sqrt");
 export const reciprocal = unary("Reciprocal");
 
-/** Every number held between `min` and `max`. */
+/** Every number clamped to `min` and `max`. */
 export const clip = (x: Value, min: number, max: number): Value =>
   one("Clip", [x, cast(scalar(min), typeOf(x)), cast(scalar(max), typeOf(x))], x.shape);
-/** Shares of a whole along the last axis. */
+/** Softmax along the last axis. */
 export const softmax = (x: Value): Value => one("Softmax", [x], x.shape, { attributes: { axis: int(-1) } });
 
 export const silu = (x: Value): Value => mul(x, sigmoid(x));
@@ -67,7 +67,7 @@ export const quickGelu = (x: Value): Value => mul(x, sigmoid(mul(x, scalar(1.702
 export const gelu = (x: Value, { approximate }: { approximate: boolean }): Value =>
   one("Gelu", [x], x.shape, { attributes: { approximate: text(approximate ? "tanh" : "none") } });
 
-/** `x` in another type. What was only widened is not rounded: a stored weight is taken as it is in its file. */
+/** `x` in another type. A value that was only widened is not rounded: a stored weight is used as it is in its file. */
 export function cast(x: Value, dtype: ComputeType): Value {
   if (x.dtype === dtype) return x;
   const narrow = widenedFrom(x);
@@ -76,7 +76,7 @@ export function cast(x: Value, dtype: ComputeType): Value {
   return makeNode("Cast", [x], [{ dtype, shape: x.shape }], { attributes })[0]!;
 }
 
-/** Where stored half precision and fp8 end. */
+/** Widens stored half precision and fp8. */
 export const toFloat32 = (x: Value): Value => cast(x, "float32");
 
 /** The type that `x` is computed in. */
@@ -153,7 +153,7 @@ export function reshapeLike(x: Value, like: Value): Value {
   return one("Reshape", [x, shapeOf], like.shape);
 }
 
-/** Rows `start` to `end` (exclusive; Infinity is all that follow) of the first axis; `outDim` is their count or its name. */
+/** Rows `start` to `end` (exclusive; Infinity: to the end) of the first axis; `outDim` is their count or name. */
 export const rows = (x: Value, start: number, end: number, outDim: Dim): Value =>
   one("Slice", [x, ints([start]), ints([Math.min(end, MAX_ROWS)]), ints([0])], x.shape.with(0, outDim));
 const MAX_ROWS = 2 ** 31;
@@ -172,12 +172,12 @@ export const gather = (table: Value, indices: Value): Value =>
     attributes: { axis: int(0) },
   });
 
-/** Repeats along dimensions of 1. */
+/** Repeats along dimensions of size 1. */
 export const expand = (x: Value, shape: readonly number[]): Value => one("Expand", [x, ints(shape)], shape);
 
 // ---- linear algebra
 
-/** x [M, K] times weight [N, K] transposed, plus bias [N]: [M, N]. The form that does not copy a stored weight. */
+/** x [M, K] times weight [N, K] transposed, plus bias [N]: [M, N]. This form does not copy a stored weight. */
 export function gemm(x: Value, weight: Value, bias?: Value): Value {
   if (x.shape.length !== 2 || x.shape[1] !== weight.shape[1]) {
     throw new Error(`Gemm of ${showShape(x.shape)} with a weight of ${showShape(weight.shape)}.`);
@@ -195,9 +195,9 @@ export interface BlockMatrix {
   blockSize: 32 | 128;
   /** uint8 [N, blocks, blockSize * bits / 8] */
   blocks: Value;
-  /** In the type of the input, [N, blocks]. */
+  /** In the type of the input: [N, blocks]. */
   scales: Value;
-  /** 1 multiplies in float32; 4 rounds the input to 8 bits too, block by block, which is faster. */
+  /** 1 multiplies in float32; 4 also rounds the input to 8 bits, block by block, which is faster. */
   accuracyLevel: 1 | 4;
 }
 
@@ -228,9 +228,9 @@ export function matmulNBits(x: Value, matrix: BlockMatrix, bias?: Value): Value 
 
 export interface ConvOptions {
   stride?: number;
-  /** Zeros added at the [top, left, bottom, right]. */
+  /** Zeros added at [top, left, bottom, right]. */
   padding?: readonly [number, number, number, number];
-  /** Parts that channels are cut into, each seen by its own kernels only; as many as channels makes it depthwise. */
+  /** Groups of channels, each with its own kernels; as many groups as channels makes it depthwise. */
   groups?: number;
 }
 
@@ -288,7 +288,7 @@ export function upsampleNearest(x: Value): Value {
 export const reduceMean = (x: Value, axis: number): Value =>
   one("ReduceMean", [x, ints([axis])], x.shape.with(axis, 1));
 
-/** Over the last axis; `scale` and `shift` of its size may be computed by the graph, which makes it adaptive. */
+/** Over the last axis; `scale` and `shift` have its size and may be computed by the graph, which makes it adaptive. */
 export function layerNorm(x: Value, scale: Value, shift: Value | undefined, epsilon: number): Value {
   checkVectors("LayerNormalization", x, shift ? [scale, shift] : [scale]);
   return one("LayerNormalization", shift ? [x, scale, shift] : [x, scale], x.shape, {
@@ -314,9 +314,9 @@ function checkVectors(opType: string, x: Value, vectors: readonly Value[]): void
 }
 
 /**
- * x [1, C, h, w] normalised over each of `groups` groups of channels. Written out, because the runtime's own expansion
- * of `GroupNormalization` sums a whole group in one float32 run: at 512x512 its error was 30 times PyTorch's. Means of
- * rows first, then of the group, keep it at PyTorch's, and take a tenth less time.
+ * x [1, C, h, w] normalised over each of `groups` groups of channels. It is written out, because the runtime's own
+ * expansion of `GroupNormalization` sums a whole group in one float32 run: at 512x512 its error was 30 times PyTorch's.
+ * Taking means of rows first, then of the group, matches PyTorch's error and takes a tenth less time.
  */
 export function groupNorm(x: Value, scale: Value, shift: Value, groups: number, epsilon: number): Value {
   const channels = x.shape[1] as number;
@@ -333,7 +333,7 @@ export function groupNorm(x: Value, scale: Value, shift: Value, groups: number, 
 
 // ---- attention
 
-/** Turns neighbouring pairs of x [1, L, H*D] by the angles whose cosines and sines are [1, L, D/2]. */
+/** Rotates neighbouring pairs of x [1, L, H*D] by the angles with cosines and sines [1, L, D/2]. */
 export function rotaryEmbedding(x: Value, cosines: Value, sines: Value, numHeads: number): Value {
   const wanted = showShape([...x.shape.slice(0, 2), (x.shape[2] as number) / numHeads / 2]);
   if (showShape(cosines.shape) !== wanted || showShape(sines.shape) !== wanted) {
@@ -348,9 +348,9 @@ export function rotaryEmbedding(x: Value, cosines: Value, sines: Value, numHeads
 }
 
 /**
- * softmax(query key^T * scale + bias) value for [1, L, H*D] each. The runtime's own operator and not the standard
- * `Attention`: on the CPU it keeps memory linear in L, where the standard one holds every head's L x L scores. CUDA has
- * it in every type, without bias in half precision as flash attention.
+ * softmax(query key^T * scale + bias) value for [1, L, H*D] each. This is the runtime's own operator, not the standard
+ * `Attention`: on the CPU it keeps memory linear in L, while the standard one holds every head's L x L scores. CUDA
+ * supports it in every type; in half precision without bias, it runs as flash attention.
  * @param options.bias added to the scores, [1, H or 1, L, L]
  * @param options.scale default 1 / sqrt(D)
  */
@@ -372,7 +372,7 @@ export function attention(
   return one("MultiHeadAttention", inputs, query.shape, { attributes, domain: "com.microsoft" });
 }
 
-/** A constant [1, 1, L, L] that hides every later position from an earlier one. */
+/** A constant [1, 1, L, L] that masks every later position from an earlier one. */
 export function causalBias(length: number): Value {
   const bias = new Float32Array(length * length);
   for (let row = 0; row < length; row += 1) bias.fill(-3e38, row * length + row + 1, (row + 1) * length);

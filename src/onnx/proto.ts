@@ -1,7 +1,7 @@
 /**
- * Writes ONNX's protobuf messages, one function a message; the numbers are the field numbers of `onnx.proto`
- * (onnx 1.18, https://github.com/onnx/onnx/blob/v1.18.0/onnx/onnx.proto). Only what a float network with external
- * weights needs is here; nothing is read back.
+ * Writes ONNX's protobuf messages, one function per message; the numbers are the field numbers of `onnx.proto`
+ * (onnx 1.18, https://github.com/onnx/onnx/blob/v1.18.0/onnx/onnx.proto). It covers only what a float network with
+ * external weights needs, and reads nothing back.
  */
 import { type DType, onnxCodeOf } from "./dtype.ts";
 
@@ -27,7 +27,7 @@ const WIRE_FLOAT = 5;
 const utf8 = new TextEncoder();
 
 function varint(value: number): Uint8Array {
-  // Two's complement over 64 bits, as protobuf wants negative int64 values; numbers stay below 2^53.
+  // Two's complement over 64 bits, as protobuf encodes negative int64 values; numbers stay below 2^53.
   let rest = BigInt.asUintN(64, BigInt(value));
   const bytes: number[] = [];
   do {
@@ -146,5 +146,5 @@ export function modelProto(graph: Bytes, opsets: Readonly<Record<string, number>
   ];
 }
 
-/** The intermediate representation that came with opset 23. */
+/** The intermediate representation version that came with opset 23. */
 const IR_VERSION = 11;

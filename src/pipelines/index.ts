@@ -1,4 +1,4 @@
-/** The model families that there are: the only list. */
+/** The only list of model families. */
 import { RetouchError } from "../errors.ts";
 import type { Model } from "../engine/model.ts";
 import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
@@ -7,7 +7,7 @@ import type { Pipeline } from "./pipeline.ts";
 
 export const PIPELINES: readonly Pipeline[] = [flux1Kontext];
 
-/** The pipeline that a checkpoint's `model_index.json` names; undefined where there is no such checkpoint here. */
+/** The pipeline that a checkpoint's `model_index.json` names; undefined if there is no checkpoint here. */
 export async function findPipeline(
   folder: string,
   pipelines: readonly Pipeline[] = PIPELINES,

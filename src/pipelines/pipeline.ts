@@ -1,15 +1,15 @@
-/** What a model family is to the engine. */
+/** What the engine knows about a model family. */
 import type { Model } from "../engine/model.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 
 export interface Pipeline {
-  /** What `model_index.json` calls it. */
+  /** Its name in `model_index.json`. */
   readonly className: string;
-  /** Folders of a checkpoint that hold weights. */
+  /** The folders of a checkpoint that hold weights. */
   readonly weightFolders: readonly string[];
   /** The most images that one edit takes. */
   readonly maxImages: number;
-  /** Whether an edit can be held to a mask. */
+  /** Whether an edit can be limited by a mask. */
   readonly takesMask: boolean;
   /**
    * Reads the configurations of a checkpoint and the headers of its weights: the components as data, and how to edit

@@ -1,4 +1,4 @@
-/** Rows of a matrix in blocks of few bits: how they are rounded, and what they stand for. */
+/** Rows of a matrix in blocks of few bits: rounding them, and restoring the numbers they represent. */
 import { type BlockFormat, blocksPerRow, bytesPerBlock } from "../weights/quantized.ts";
 
 export interface Blocks {
@@ -6,36 +6,36 @@ export interface Blocks {
   scales: Float32Array;
 }
 
-/** Of rounded numbers: the sum of the squares of their errors, and of the numbers. */
+/** For rounded numbers: the sum of their squared errors, and the sum of their squares. */
 export interface SquareSums {
   squaredError: number;
   squares: number;
 }
 
-/** What the largest number of a block becomes, of which the best is taken; 4 bits reach from -8 to 7. */
+/** Values to map a block's largest number to; the best one is used. 4 bits reach from -8 to 7. */
 const CANDIDATES = [-8, -9, -8.5, -7.5, -7, -6.5, -6, -5.5, -5] as const;
 
 /**
- * The integer of 4 bits that is nearest to h / 2, at h + ZERO_HALVES; halfway between two it is the upper one, as of
- * `Math.round`. Found by floor(2x), which no rounding precedes, it is the same at less than half of the time.
+ * The 4-bit integer nearest to h / 2, at index h + ZERO_HALVES; halfway cases round up, as in `Math.round`. Looking it
+ * up by floor(2x), which involves no rounding, gives the same integers in less than half the time.
  */
 const ZERO_HALVES = 20;
 const FOUR_BITS = Float64Array.from({ length: 2 * ZERO_HALVES }, (_, index) =>
   Math.max(-8, Math.min(7, (index - ZERO_HALVES + 1) >> 1)),
 );
 
-/** @param halves twice the number that becomes an integer */
+/** @param halves twice the number to round */
 const fourBits = (halves: number): number => FOUR_BITS[(Math.floor(halves) | 0) + ZERO_HALVES]!;
 
-/** Room for blocks of some rows. */
+/** Allocates blocks for `rowCount` rows. */
 export function newBlocks(rowCount: number, columns: number, format: BlockFormat): Blocks {
   const count = rowCount * blocksPerRow(columns, format);
   return { blocks: new Uint8Array(count * bytesPerBlock(format)), scales: new Float32Array(count) };
 }
 
 /**
- * Rounds rows of `columns` numbers into `to`. With 8 bits the largest number of a block sets its scale; with 4 bits the
- * scale is the one of a few with the least squared error, and of the integers that it gives the best scale there is.
+ * Rounds rows of `columns` numbers into `to`. With 8 bits, the largest number of a block sets its scale. With 4 bits,
+ * the best of a few candidate scales gives the integers, and the scale is then fitted to them by least squares.
  */
 export function quantizeRows(
   values: Float32Array,
@@ -78,7 +78,7 @@ function packHalves(integers: Int8Array, bytes: Uint8Array, start: number): void
   }
 }
 
-/** The number that is farthest from 0, the first of several. */
+/** The number farthest from 0; the first one if there are several. */
 function largestOf(values: Float32Array, start: number, end: number): number {
   let largest = 0;
   for (let at = start; at < end; at += 1) {
@@ -112,7 +112,7 @@ function byLeastError(values: Float32Array, start: number, end: number, integers
     const gain = products ** 2 / squares;
     if (gain > bestGain) [best, bestGain, bestScale] = [factor, gain, Math.fround(products / squares)];
   };
-  // Three at a time, whose sums do not wait for each other.
+  // Three at a time, so that their sums do not wait for each other.
   for (let first = 0; first < CANDIDATES.length; first += 3) {
     const a = (2 * CANDIDATES[first]!) / largest;
     const b = (2 * CANDIDATES[first + 1]!) / largest;
@@ -141,7 +141,7 @@ function byLeastError(values: Float32Array, start: number, end: number, integers
   return bestScale;
 }
 
-/** The numbers that blocks stand for, row after row. */
+/** The numbers that blocks represent, row after row. */
 export function dequantizeRows(
   { blocks, scales }: Blocks,
   columns: number,

@@ -1,6 +1,6 @@
 /**
- * Converted weights, kept between runs: one file for each source and kind. It is named by what the source's files hold,
- * so a checkpoint that is moved or copied is not converted again, and one that changes is.
+ * Converted weights, kept between runs: one file per source and kind. It is named by the content of the source's
+ * files, so a checkpoint that is moved or copied is not converted again, and a changed one is.
  */
 import path from "node:path";
 import { messageOf, RetouchError } from "../errors.ts";
@@ -13,12 +13,12 @@ import { hashOfSource } from "./source-hash.ts";
 import { conversionAborted } from "./write-weights.ts";
 
 export interface CacheOptions {
-  /** The folder that holds `weights` and `hashes`; made where it is missing. */
+  /** The folder that holds `weights` and `hashes`; created if missing. */
   folder: string;
-  /** That round the numbers. @default one a core */
+  /** Threads that round the numbers. @default one per core */
   threads?: number | undefined;
   onProgress?: ((progress: ConversionProgress) => void) | undefined;
-  /** Ends a conversion with the code ABORTED. */
+  /** Aborts a conversion with the code ABORTED. */
   signal?: AbortSignal | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface ConversionProgress {
   /** What a message calls the network. */
   network: string;
   kind: WeightKind;
-  /** `reading` finds out what the files hold, in bytes; `writing` counts numbers. */
+  /** `reading` hashes the files' content, counted in bytes; `writing` counts numbers. */
   phase: "reading" | "writing";
   done: number;
   of: number;
@@ -39,7 +39,7 @@ export interface CachedWeights extends Converted {
 }
 
 /**
- * Reads the converted weights of a source, and makes their file first where there is none.
+ * Reads the converted weights of a source; converts them first if they are not cached.
  * @param name what a message calls the network
  * @throws RetouchError OUTPUT_UNWRITABLE, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED or ABORTED
  */
@@ -65,7 +65,7 @@ export async function cachedWeights(
   const known = await read();
   if (known) return { ...known, file, isNew: false };
   return withLock(`${file}.lock`, { signal, aborted: conversionAborted }, async () => {
-    // Another process may have been at it.
+    // Another process may have converted them in the meantime.
     const made = await read();
     if (made) return { ...made, file, isNew: false };
     await quantize(source, kind, file, { hash, threads, onProgress: tell("writing"), signal });
@@ -73,7 +73,7 @@ export async function cachedWeights(
   });
 }
 
-/** A file that is missing, damaged or of another version is written anew. */
+/** A file that is missing, damaged or of another version is written again. */
 function unlessUnusable(error: unknown): undefined {
   const codes = ["CHECKPOINT_MISSING", "CHECKPOINT_INVALID", "CHECKPOINT_UNSUPPORTED"];
   if (error instanceof RetouchError && codes.includes(error.code)) return undefined;

@@ -1,4 +1,4 @@
-/** A thread that rounds: parts in, how far they are off out, in the same order. */
+/** A thread that rounds numbers: it receives parts and returns their errors, in the same order. */
 import { parentPort } from "node:worker_threads";
 import { convertPart, type Part } from "./convert.ts";
 

@@ -1,17 +1,17 @@
-/** Some rows of a weight on their way into a file: rounded, and how far they are off. */
+/** Rounds some rows of a weight on their way into a file, and measures the error. */
 import { bfloat16FromBits, float16FromBits } from "../weights/float-bits.ts";
 import { quantizeRows, type SquareSums } from "./blocks.ts";
 import type { WeightFormat } from "./formats.ts";
 import { toBfloat16, toFloat16 } from "./half.ts";
 
-/** What a thread is sent; its arrays lie in memory that the threads share, so that nothing is copied. */
+/** What a thread receives; its arrays are in shared memory, so nothing is copied. */
 export interface Part {
   values: Float32Array;
   rowSize: number;
   format: Exclude<WeightFormat, "float32">;
-  /** Gets blocks, or numbers of 16 bits. */
+  /** Receives blocks, or 16-bit numbers. */
   stored: Uint8Array;
-  /** Of blocks, else empty. */
+  /** Receives the scales of blocks; otherwise empty. */
   scales: Float32Array;
 }
 
@@ -40,7 +40,7 @@ function narrow(values: Float32Array, format: "float16" | "bfloat16", stored: Ui
     squaredError += error * error;
     squares += value * value;
   }
-  // Only an infinite error makes the sum infinite: the squares of float32 numbers are far from the limits of float64.
+  // Only an infinite error makes the sum infinite: squares of float32 numbers are far from float64's limits.
   if (squaredError !== Infinity) return { squaredError, squares };
   return {
     squaredError,

@@ -1,21 +1,21 @@
 /**
- * How each weight of a converted network is stored. Few bits are for the matrices of the blocks, where nearly all of the
- * numbers are; what is small, or what all of the picture goes through once, stays exact. Modulation is a quarter of the
- * published transformer and steers every block, so it has 8 bits where the others have 4.
+ * How each weight of a converted network is stored. The blocks' matrices, which hold nearly all of the numbers, get
+ * few bits; small weights, and those that the whole image passes through once, stay exact. Modulation is a quarter of
+ * the published transformer and steers every block, so it has 8 bits where the others have 4.
  */
 import type { WeightKind } from "../weights/converted.ts";
 import type { BlockFormat } from "../weights/quantized.ts";
 
 export type WeightFormat = BlockFormat | "float32" | "float16" | "bfloat16";
 
-/** Tables of which rows are taken. */
+/** Tables that single rows are taken from. */
 const TABLE = /(?:^|\.)(?:shared|embed_tokens|relative_attention_bias)\.weight$/;
-/** What the transformer reads and writes through. */
+/** The transformer's input and output layers. */
 const EDGE = /^(?:x_embedder|context_embedder|time_text_embed|proj_out)\./;
 const MODULATION = /(?:^|\.)norm\w*\.linear\.weight$/;
 const BLOCK_SIZE = 128;
 
-/** The format of a weight; `blocks` is the one that its source has, which is taken where it fits. */
+/** The format of a weight; `blocks` is the source's own format, which is kept if it fits. */
 export function formatOf(
   key: string,
   shape: readonly number[],

@@ -1,9 +1,9 @@
-/** Float32 rounded to 16 bits: to the nearest, ties to even. */
+/** Float32 rounded to 16 bits: to nearest, ties to even. */
 
 const bits = new Uint32Array(1);
 const number = new Float32Array(bits.buffer);
 
-/** The nearest float16; too large a number becomes infinity. */
+/** The nearest float16; a number that is too large becomes infinity. */
 export function toFloat16(value: number): number {
   number[0] = value;
   const sign = (bits[0]! >>> 16) & 0x8000;

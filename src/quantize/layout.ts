@@ -1,4 +1,4 @@
-/** Where everything lies in a file of ours: its header, then the tensors without gaps. */
+/** Where everything lies in a file of ours: the header, then the tensors without gaps. */
 import { byteSizeOf, type DType, safetensorsNameOf } from "../onnx/dtype.ts";
 import {
   CONVERTED_VERSION,
@@ -14,7 +14,7 @@ import { formatOf, type WeightFormat } from "./formats.ts";
 
 const ALIGNMENT = 64;
 const ERROR_DIGITS = 4;
-/** None of so many digits has a longer text, up to 1e9. */
+/** No error with this many digits is longer as a string, up to 1e9. */
 const LONGEST_ERROR = 0.000001234;
 
 /** A tensor of the file. */
@@ -31,25 +31,25 @@ export interface PlannedWeight {
   rowSize: number;
   format: WeightFormat;
   place: Place;
-  /** Of a matrix in few bits. */
+  /** Set for a matrix in few bits. */
   scales: Place | undefined;
 }
 
 export class FileLayout {
   readonly weights: readonly PlannedWeight[];
   readonly headerLength: number;
-  /** Of the whole file. */
+  /** Size of the whole file. */
   readonly byteLength: number;
   readonly #kind: WeightKind;
   readonly #hash: string;
 
-  /** @param hash of what the weights were made of */
+  /** @param hash hash of the content that the weights were converted from */
   constructor(weights: Iterable<SourceWeight>, kind: WeightKind, hash: string) {
     this.weights = [...weights].map((weight) => planned(weight, kind));
     this.#kind = kind;
     this.#hash = hash;
     const dataLength = placeAll(this.weights);
-    // How large the errors are is known when all the rest is written, but not how long the header may be then.
+    // The errors are known only once everything else is written, but the header's length must be known now.
     const errors = this.weights
       .filter(isRounded)
       .map(({ weight: { key } }) => ({ key, relativeError: LONGEST_ERROR }));
@@ -57,7 +57,7 @@ export class FileLayout {
     this.byteLength = this.headerLength + dataLength;
   }
 
-  /** The length and the JSON, filled up with spaces. */
+  /** The length and the JSON, padded with spaces. */
   header(errors: readonly WeightError[]): Uint8Array {
     const text = this.#headerText(errors);
     if (8 + Buffer.byteLength(text) > this.headerLength)
@@ -93,7 +93,7 @@ export class FileLayout {
   }
 }
 
-/** Whether a weight's numbers may change. */
+/** Whether storing a weight may change its numbers. */
 export const isRounded = ({ format }: PlannedWeight): boolean => format !== "float32";
 
 export const bytesOf = ({ dtype, shape }: Place): number =>
@@ -120,7 +120,7 @@ const placesOf = ({ weight, place, scales }: PlannedWeight): [string, Place][] =
   ...(scales ? [[scalesKeyOf(weight.key), scales] as [string, Place]] : []),
 ];
 
-/** Gives every tensor its place: no gaps, and large elements first, so that each begins at a multiple of its size. */
+/** Gives every tensor its place: no gaps, and large elements first, so each begins at a multiple of its size. */
 function placeAll(weights: readonly PlannedWeight[]): number {
   let offset = 0;
   const places = weights.flatMap(placesOf).map(([, found]) => found);

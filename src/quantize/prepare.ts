@@ -1,19 +1,19 @@
-/** From weights as a checkpoint has them to weights as a network is loaded with. */
+/** Turns weights as a checkpoint has them into weights that a network can be loaded with. */
 import type { WeightKind } from "../weights/converted.ts";
 import { type WeightOptions, WeightSet } from "../weights/weight-set.ts";
 import type { WeightSource } from "../weights/weight-source.ts";
 import { cachedWeights, type CacheOptions } from "./cache.ts";
 import { storedSource } from "./stored-source.ts";
 
-/** Weights that the runtime can load as they are, or that have to be converted first. */
+/** Weights that the runtime can load as they are, or that must be converted first. */
 export type StoredWeights = WeightSet | WeightSource;
 
 const HALF_TYPES = { fp16: "float16", bf16: "bfloat16" } as const;
 
 /**
- * The weights in `kind`: as they are, where that is what the files hold, or else converted, in a file of the cache.
+ * The weights in `kind`: as they are if the files hold that kind, otherwise converted, in a cached file.
  * @param name what a message calls the network
- * @param kind `fp32` takes what the runtime can load, whatever its element type, and has it widened
+ * @param kind `fp32` uses whatever the runtime can load, of any element type, and has it widened
  * @throws RetouchError as `cachedWeights` does
  */
 export async function preparedWeights(
@@ -32,15 +32,15 @@ export async function preparedWeights(
   return (await cachedWeights(name, sourceOf(stored), kind, cache, { ...options, isKeptHalf })).weights;
 }
 
-/** Whether there is nothing to convert. */
+/** Whether no conversion is needed. */
 export const isStoredAs = (stored: StoredWeights, kind: WeightKind): stored is WeightSet =>
   stored instanceof WeightSet && (kind === "fp16" || kind === "bf16") && holdsOnly(stored, HALF_TYPES[kind]);
 
-/** What is converted. */
+/** The source to convert from. */
 export const sourceOf = (stored: StoredWeights): WeightSource =>
   stored instanceof WeightSet ? storedSource(stored) : stored;
 
-/** Whether every matrix has this element type, and stands for itself. */
+/** Whether every matrix has this element type and no scale. */
 function holdsOnly(weights: WeightSet, dtype: "float16" | "bfloat16"): boolean {
   return [...weights.entries()].every(([, weight]) => {
     if (weight.shape.length < 2) return true;

@@ -1,6 +1,7 @@
 /**
- * Writes a network's weights into a file of ours, some rows at a time: memory does not grow with the network. The file
- * is written beside its place and renamed when it is whole; its header comes last, so that half a file is none.
+ * Writes a network's weights into a file of ours, some rows at a time, so memory does not grow with the network. The
+ * file is written beside its target and renamed when complete; its header is written last, so half a file is not
+ * valid.
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
@@ -13,26 +14,26 @@ import { FileLayout } from "./layout.ts";
 import { type RoundedWeight, type WriteOptions, writeWeights } from "./write-weights.ts";
 
 export interface QuantizeOptions extends WriteOptions {
-  /** Of what the source was made of: SHA-256, in hexadecimal. The file says it. */
+  /** SHA-256 of what the source was made from, in hexadecimal; stored in the file. */
   hash: string;
-  /** Bytes that a folder's file system has left. @default what the system says */
+  /** Free bytes on a folder's file system. @default what the system reports */
   freeBytes?: ((folder: string) => Promise<number>) | undefined;
 }
 
 export interface Quantized {
   byteLength: number;
-  /** Of every weight that was rounded. */
+  /** The error of every weight that was rounded. */
   errors: RoundedWeight[];
 }
 
 const PARTIAL = /\.[0-9a-f-]{36}\.partial$/;
-/** A conversion that runs writes many times a second. */
+/** A running conversion writes many times per second. */
 const STALE_MS = 60_000;
 
 /**
- * Converts `source` into `file`, whose folder is made where it is missing.
+ * Converts `source` into `file`, whose folder is created if missing.
  * @throws RetouchError OUTPUT_UNWRITABLE, ABORTED, CHECKPOINT_INVALID for numbers that are not finite, or
- * CHECKPOINT_UNSUPPORTED for those that the kind cannot hold
+ * CHECKPOINT_UNSUPPORTED for numbers that the kind cannot hold
  */
 export async function quantize(
   source: WeightSource,
@@ -58,7 +59,7 @@ export async function quantize(
     try {
       const errors = await writeWeights(source.name, layout, handle, options);
       await writeRange(handle, layout.header(errors), 0);
-      // Without it a crash after the rename may leave a file of zeros under the final name.
+      // Without this, a crash after the rename may leave a file of zeros under the final name.
       await handle.sync();
       await handle.close();
       await rename(partial, file);
@@ -78,7 +79,7 @@ export async function quantize(
   }
 }
 
-/** Removes what conversions into the same file left behind that did not end by themselves: nothing writes there. */
+/** Removes what crashed conversions into the same file left behind: partial files that nothing writes to any more. */
 async function removeLeftovers(file: string): Promise<void> {
   const folder = path.dirname(file);
   const names = (await readdir(folder)).filter((name) => name.startsWith(`${path.basename(file)}.`));

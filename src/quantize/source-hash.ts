@@ -1,6 +1,6 @@
 /**
- * What the files of a network's weights hold, as one hash. Reading gigabytes takes a while, so it is remembered in the
- * cache folder for as long as a file's size, time and number stay the same.
+ * One hash of the content of a network's weight files. Reading gigabytes takes a while, so the hash is remembered in
+ * the cache folder for as long as a file's size, time and inode number stay the same.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -17,11 +17,11 @@ export interface HashOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** In a cache of Hugging Face's tools a large file is named after its SHA-256, which was held against it. */
+/** In a Hugging Face cache, a large file is named after its SHA-256, which was verified when it was downloaded. */
 const HUB_BLOB = /[/\\]blobs[/\\]([0-9a-f]{64})$/;
 const READ_BYTES = 1 << 20;
 
-/** SHA-256, in hexadecimal, of which weights there are and of the bytes of all their files. */
+/** SHA-256, in hexadecimal, of the list of weights and of the bytes of all their files. */
 export async function hashOfSource(source: WeightSource, options: HashOptions): Promise<string> {
   const hash = createHash("sha256");
   for (const { key, shape } of source.weights()) hash.update(JSON.stringify([key, shape]));
@@ -39,7 +39,7 @@ export async function hashOfSource(source: WeightSource, options: HashOptions): 
   return hash.digest("hex");
 }
 
-/** A file, and what changes when it does. */
+/** A file, with the facts that change when its content does. */
 interface Examined {
   path: string;
   size: number;

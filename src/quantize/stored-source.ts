@@ -1,4 +1,4 @@
-/** The weights of a checkpoint's `.safetensors` as a source: parts put together, scales applied, some rows at a time. */
+/** A checkpoint's `.safetensors` weights as a source: parts assembled, scales applied, some rows at a time. */
 import { open } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
 import { readRange } from "../files/ranges.ts";
@@ -8,7 +8,7 @@ import type { SourceWeight, WeightSource } from "../weights/weight-source.ts";
 import { type AssembledTensor, assertReadable, type WeightSet } from "../weights/weight-set.ts";
 import { widened } from "../weights/widened.ts";
 
-/** @throws RetouchError CHECKPOINT_UNSUPPORTED, when a weight is asked for that is in few bits or cannot be read */
+/** @throws RetouchError CHECKPOINT_UNSUPPORTED when a weight is requested that is in few bits or cannot be read */
 export function storedSource(weights: WeightSet): WeightSource {
   const stored = [...weights.entries()].map(([key, weight]) => {
     if ("blocks" in weight) throw new Error(`${weights.name}: ${key} is in few bits already.`);

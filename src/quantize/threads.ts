@@ -1,4 +1,4 @@
-/** Threads that round numbers; who starts them reads and writes meanwhile. */
+/** Threads that round numbers while their owner reads and writes. */
 import { Worker } from "node:worker_threads";
 import type { ConvertedPart, Part } from "./convert.ts";
 
@@ -9,7 +9,7 @@ interface Waiting {
 
 export class ConvertThread {
   readonly #worker: Worker;
-  /** In the order of the parts that the thread has. */
+  /** In the order of the parts that the thread was given. */
   readonly #waiting: Waiting[] = [];
   #failure: Error | undefined;
 
@@ -21,7 +21,7 @@ export class ConvertThread {
     this.#worker.on("exit", () => this.#fail(new Error("A thread that rounds weights has ended.")));
   }
 
-  /** Rejects with what ended the thread. */
+  /** Rejects with the error that ended the thread. */
   convert(part: Part): Promise<ConvertedPart> {
     return new Promise((resolve, reject) => {
       if (this.#failure) return reject(this.#failure);

@@ -1,6 +1,6 @@
 /**
- * Reads a network's weights part by part, has the parts rounded, and writes them where they belong. Several parts are
- * under way at once, so that the disk and the threads do not wait for each other.
+ * Reads a network's weights part by part, has the parts rounded, and writes them to their places. Several parts are in
+ * progress at once, so the disk and the threads do not wait for each other.
  */
 import type { FileHandle } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -14,23 +14,23 @@ import { bytesOf, type FileLayout, isRounded, type Place, type PlannedWeight } f
 import { ConvertThread } from "./threads.ts";
 
 export interface WriteOptions {
-  /** @default as many as the machine has cores */
+  /** @default one per core */
   threads?: number | undefined;
   /** The compiled file of a thread. */
   threadEntry?: URL | undefined;
-  /** Called after every part of a weight, with the share of the numbers that are written. */
+  /** Called after every part of a weight, with how many of the numbers are written. */
   onProgress?: ((progress: { done: number; of: number }) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** How far a weight is off that may have changed, and how it is stored. */
+/** The error of a weight that may have changed, and how it is stored. */
 export type RoundedWeight = WeightError & { format: WeightFormat };
 
-/** Numbers of a part, where a row has no more: its float32 numbers stay in a core's cache. */
+/** Numbers per part, unless a row has more: its float32 numbers stay in a core's cache. */
 const PART_SIZE = 1 << 18;
-/** Parts under way for each thread: one is rounded while another is read or written. */
+/** Parts in progress per thread: one is rounded while another is read or written. */
 const PARTS_PER_THREAD = 2;
-/** So many numbers are rounded while threads start. */
+/** Fewer numbers than this are rounded before threads could even start. */
 const MIN_FOR_THREADS = 4_000_000;
 
 /** Rows `from` up to `to` of a weight. */
@@ -43,9 +43,9 @@ interface Rows {
 type Convert = (part: Part) => ConvertedPart | Promise<ConvertedPart>;
 
 /**
- * Writes everything but the header. The bytes and the errors do not depend on the threads.
+ * Writes everything but the header. The bytes and the errors do not depend on the number of threads.
  * @param name what a message calls the source
- * @throws RetouchError ABORTED, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED; besides, what reading and writing throw
+ * @throws RetouchError ABORTED, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED; also whatever reading and writing throw
  */
 export async function writeWeights(
   name: string,
@@ -85,7 +85,7 @@ export async function writeWeights(
   const parts = partsOf(weights);
   const run = async (convert: Convert): Promise<void> => {
     const room = newRoom(weights);
-    // Whoever leaves this loop with an error closes what all of them take their parts from.
+    // Leaving this loop with an error closes the iterator that all runs take their parts from.
     for (const rows of parts) {
       throwIfAborted(signal);
       await writeRows(rows, convert, room);
@@ -96,7 +96,7 @@ export async function writeWeights(
   };
 
   await withConverters(weights, threads, threadEntry, async (converters) => {
-    // Not before all of them have ended: the file must not be closed under any.
+    // Wait for all of them: the file must not be closed while any is still writing.
     const runs = await Promise.allSettled(converters.map(run));
     const failed = runs.find((result) => result.status === "rejected");
     if (failed) throw failed.reason;
@@ -108,7 +108,7 @@ export async function writeWeights(
   }));
 }
 
-/** Calls `use` with a function for each part that may be under way, and ends the threads behind them. */
+/** Calls `use` with one function per part that may be in progress, and ends their threads afterwards. */
 async function withConverters(
   weights: readonly PlannedWeight[],
   threadCount: number,
@@ -143,7 +143,7 @@ const rowsAtOnce = ({ rowSize }: PlannedWeight): number => Math.max(1, Math.floo
 const rowBytes = (place: Place, { rowCount }: PlannedWeight): number =>
   rowCount === 0 ? 0 : bytesOf(place) / rowCount;
 
-/** The blocks of the source, where they are what is to be written. */
+/** The source's own blocks, if they are exactly what is to be written. */
 function readyBlocks({ weight: { blocks }, format }: PlannedWeight): typeof blocks {
   if (typeof format === "string") return undefined;
   return blocks?.bits === format.bits && blocks.blockSize === format.blockSize ? blocks : undefined;
@@ -151,7 +151,7 @@ function readyBlocks({ weight: { blocks }, format }: PlannedWeight): typeof bloc
 
 const isConverted = (planned: PlannedWeight): boolean => isRounded(planned) && !readyBlocks(planned);
 
-/** Memory for one part, which is used again for the next. */
+/** Memory for one part, reused for the next. */
 type Room = Pick<Part, "values" | "stored" | "scales">;
 
 function newRoom(weights: readonly PlannedWeight[]): Room {
@@ -203,7 +203,7 @@ function assertHeld(
   );
 }
 
-/** Of a weight's parts, in their order; none where its blocks were taken as they are. */
+/** Relative error from a weight's parts, in order; none if its blocks were used as they are. */
 function relativeErrorOf(parts: readonly SquareSums[]): number {
   let [error, total] = [0, 0];
   for (const { squaredError, squares } of parts) {

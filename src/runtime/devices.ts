@@ -1,6 +1,6 @@
 /**
- * The devices that onnxruntime-node computes on here, and which of them an engine takes. Whether one is usable is tried
- * in a process of its own: a provider prints, may crash, and loads a driver that nobody may need.
+ * The devices that onnxruntime-node can compute on here, and which of them an engine uses. Whether a device is usable
+ * is tried in a separate process: a provider prints, may crash, and loads a driver that may not be needed.
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -13,29 +13,29 @@ import { buildModel, floats, input } from "../onnx/graph.ts";
 import { add, conv2d } from "../onnx/ops.ts";
 import { childEnvironment } from "../process-environment.ts";
 
-/** What onnxruntime calls its execution providers. */
+/** onnxruntime's names for its execution providers. */
 export type Device = "cpu" | "cuda" | "webgpu" | "coreml" | "dml";
 export type DeviceChoice = Device | "auto";
 export const DEVICE_CHOICES: readonly DeviceChoice[] = ["auto", "cpu", "cuda", "webgpu", "coreml", "dml"];
 
 export interface ChosenDevice {
   readonly name: Device;
-  /** Why this one, as it follows the name in brackets. */
+  /** Why this one, as shown in brackets after the name. */
   readonly reason: string;
-  /** A sentence for the user where the processor computes in the place of what is installed. */
+  /** A sentence for the user if the CPU is used instead of an installed device. */
   readonly notice?: string | undefined;
 }
 
 export interface DeviceReport {
   device: Device;
-  /** Whether this installation has what computes on it. */
+  /** Whether this installation has the provider for it. */
   isInstalled: boolean;
   isUsable: boolean;
   /** Why it cannot be used, and what would help. */
   reason?: string | undefined;
 }
 
-/** The installation of onnxruntime-node; tests have others. */
+/** The installation of onnxruntime-node; tests provide others. */
 export interface Installation {
   platform: string;
   architecture: string;
@@ -48,12 +48,12 @@ export interface Installation {
 const PROBE_TIMEOUT_MS = 60_000;
 const MAX_REASON_CHARACTERS = 300;
 
-/** The two files that onnxruntime loads CUDA from; they come from the package `onnxruntime-gpu` of PyPI. */
+/** The two files that onnxruntime loads CUDA from; they come from the PyPI package `onnxruntime-gpu`. */
 export const CUDA_LIBRARIES = ["libonnxruntime_providers_cuda.so", "libonnxruntime_providers_shared.so"];
 const HOW_TO_ADD_CUDA =
   "`npm run cuda` adds it, 247 MB from PyPI; CUDA 13 and cuDNN 9 must be there as well (docs/devices.md)";
 
-/** Where onnxruntime-node 1.30.0 has a device, CUDA's files apart. */
+/** Where onnxruntime-node 1.30.0 supports a device, apart from CUDA's files. */
 const PLATFORMS: Readonly<Record<Device, { systems: readonly string[]; inWords: string }>> = {
   cpu: { systems: ["linux", "darwin", "win32"], inWords: "everywhere" },
   cuda: { systems: ["linux x64"], inWords: "on Linux on x64" },
@@ -62,7 +62,7 @@ const PLATFORMS: Readonly<Record<Device, { systems: readonly string[]; inWords: 
   dml: { systems: ["win32"], inWords: "on Windows" },
 };
 
-/** What is missing where a library cannot be opened. */
+/** What is missing if a library cannot be opened. */
 const REMEDIES: readonly (readonly [library: RegExp, remedy: string])[] = [
   [/^libcuda\.so/, "it is part of the driver of an NVIDIA GPU"],
   [
@@ -80,8 +80,8 @@ export function thisInstallation(): Installation {
 }
 
 /**
- * Chooses the device of an engine. `auto` takes CUDA where its provider was added and works, and the processor
- * otherwise: what the others compute was never compared with the reference, so they are taken by name only.
+ * Chooses an engine's device. `auto` uses CUDA if its provider was added and works, and the CPU otherwise. The results
+ * of other devices have never been compared with the reference, so those are used only by name.
  * @throws RetouchError INVALID_PARAMETER for a device that cannot be used, saying what is missing
  */
 export async function chooseDevice(
@@ -110,7 +110,7 @@ export async function chooseDevice(
   };
 }
 
-/** Every device, the processor first. Takes a second or more: what is installed is tried. */
+/** Every device, the CPU first. Takes a second or more, because whatever is installed is tried. */
 export async function examineDevices(installation?: Installation): Promise<DeviceReport[]> {
   const reports: DeviceReport[] = [];
   for (const device of DEVICE_CHOICES) {
@@ -140,7 +140,7 @@ function missingOf(device: Device, installation: Installation): string | undefin
   return device === "cuda" && !isThere ? `its provider is not installed; ${HOW_TO_ADD_CUDA}` : undefined;
 }
 
-/** Runs the trial's graph on a device. What the process prints on its standard error is the reason when it fails. */
+/** Runs the probe's graph on a device. What the process prints on standard error is the reason if it fails. */
 const PROBE = `
 const { InferenceSession, Tensor } = require(process.argv[1]);
 const [device, model] = process.argv.slice(2);
@@ -150,9 +150,9 @@ InferenceSession.create(Buffer.from(model, "base64"), { executionProviders: [dev
 `;
 
 /**
- * Tries a device on a sum and on a convolution: CUDA's provider loads and adds without cuDNN, which the autoencoder's
- * convolutions need.
- * @returns why it cannot be used, or undefined when it can
+ * Tries a device on a sum and on a convolution: CUDA's provider loads and adds without cuDNN, but the autoencoder's
+ * convolutions need it.
+ * @returns why it cannot be used, or undefined if it can
  */
 export function probe(
   device: Device,
@@ -175,7 +175,7 @@ export function probe(
   });
 }
 
-/** The reason in what a process printed: the library that is missing if it says so, or else the error. */
+/** The reason in a process's output: the missing library if it names one, or else the error. */
 export function reasonIn(output: string): string {
   const library = /(?<!\S)(\S+?): cannot open shared object file/.exec(output)?.[1];
   if (library !== undefined) {
@@ -183,7 +183,7 @@ export function reasonIn(output: string): string {
     const remedy = REMEDIES.find(([pattern]) => pattern.test(name))?.[1];
     return `${name} cannot be loaded${remedy === undefined ? "" : `; ${remedy}`}`;
   }
-  // The runtime's own errors begin with the place in its source.
+  // The runtime's own errors begin with a location in its source.
   const error = /\bError: (.*)/.exec(output)?.[1]?.replace(/^\/\S+:\d+ .* was false\. /, "");
   const reason = (error ?? (output.trim() || "it ends without a word")).trimEnd().replace(/\.$/, "");
   return reason.slice(0, MAX_REASON_CHARACTERS);

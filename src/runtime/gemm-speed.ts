@@ -1,17 +1,17 @@
-/** How fast this machine multiplies matrices, measured in half a second: what times are estimated from. */
+/** How fast this machine multiplies matrices, measured in half a second; time estimates are based on it. */
 import { tmpdir } from "node:os";
 import { buildModel, constant, input, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
 import { Session } from "./session.ts";
 
-/** Floating point operations a second; those on integers are counted as what they stand for. */
+/** Floating point operations per second; integer operations count as the ones they replace. */
 export interface GemmSpeed {
   fp32: number;
-  /** Weights of 8 bits in blocks, and the input rounded to 8 bits as well. */
+  /** With 8-bit weights in blocks, and the input also rounded to 8 bits. */
   int8: number;
 }
 
-/** Of the square weight, and rows of the input. */
+/** Side of the square weight; below it, rows of the input. */
 const SIZE = 1024;
 const ROWS = 256;
 const BLOCK = 128;
@@ -34,7 +34,7 @@ export async function measureGemmSpeed(threads = 0): Promise<GemmSpeed> {
   };
 }
 
-/** The best of as many products as the time allows, two at least. */
+/** The fastest of as many products as the time allows, at least two. */
 async function measure(product: Value, threads: number): Promise<number> {
   const model = buildModel("gemm", { y: product });
   const session = await Session.load(model, { name: "gemm", weightsFolder: tmpdir(), threads });

@@ -1,4 +1,4 @@
-/** From a graph to a session: serialise it and load it with its weights in place. */
+/** From a graph to a session: serialises it and loads it with its weights in place. */
 import { buildModel, type Value } from "../onnx/graph.ts";
 import type { WeightSet } from "../weights/weight-set.ts";
 import { type RuntimeOptions, Session } from "./session.ts";

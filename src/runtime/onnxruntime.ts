@@ -1,4 +1,4 @@
-/** The only importer of onnxruntime-node, which is loaded when it is first needed, with its telemetry off. */
+/** The only importer of onnxruntime-node, which is loaded on first use, with its telemetry off. */
 import { messageOf, RetouchError } from "../errors.ts";
 import { buildModel, input } from "../onnx/graph.ts";
 import { relu } from "../onnx/ops.ts";
@@ -9,8 +9,8 @@ export type Runtime = typeof import("onnxruntime-node");
 let loading: Promise<Runtime> | undefined;
 
 /**
- * Loads the runtime; later calls get the same, and what failed is tried again.
- * @throws RetouchError CONFIG_INVALID where its telemetry cannot be kept off, RUNTIME_FAILED where it cannot be loaded
+ * Loads the runtime; later calls get the same one, and a failed load is tried again.
+ * @throws RetouchError CONFIG_INVALID if its telemetry cannot be turned off, RUNTIME_FAILED if it cannot be loaded
  */
 export function loadRuntime(): Promise<Runtime> {
   loading ??= load().catch((error: unknown) => {
@@ -24,7 +24,7 @@ async function load(): Promise<Runtime> {
   keepTelemetryOff();
   try {
     const runtime = await import("onnxruntime-node");
-    // The first network settles it for the process: nothing that sets the variable later turns the telemetry on.
+    // The first network fixes the setting for the process: setting the variable later cannot turn the telemetry on.
     const model = buildModel("first", { y: relu(input("x", "float32", [1])) });
     const first = await runtime.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 4 });
     await first.release();

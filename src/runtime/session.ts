@@ -4,20 +4,20 @@ import type { ComputeType } from "../onnx/dtype.ts";
 import type { Device } from "./devices.ts";
 import { loadRuntime, type Runtime } from "./onnxruntime.ts";
 
-/** Numbers and their shape, as they enter and leave a network. */
+/** Numbers and their shape, as a network receives and returns them. */
 export interface Tensor {
   data: Float32Array | BigInt64Array;
   shape: readonly number[];
 }
 
-/** How networks run, the same for all of an engine. */
+/** How networks run, the same for all of an engine's networks. */
 export interface RuntimeOptions {
-  /** Threads of one run; 0 leaves the choice to the runtime: one a physical core. */
+  /** Threads per run; 0 leaves the choice to the runtime: one per physical core. */
   threads: number;
   /** @default "cpu" */
   device?: Device | undefined;
   /**
-   * What the transformer computes in. The processor has no kernels for bfloat16, and is slower in float16.
+   * The type the transformer computes in. The CPU has no kernels for bfloat16, and is slower in float16.
    * @default "float32"
    */
   computeType?: ComputeType | undefined;
@@ -26,15 +26,16 @@ export interface RuntimeOptions {
 export interface SessionOptions extends RuntimeOptions {
   /** What an error calls this network. */
   name: string;
-  /** The folder that the model's external data is relative to. */
+  /** The folder that the paths of the model's external data are relative to. */
   weightsFolder: string;
-  /** Whether what follows from weights alone, such as their widening, is computed in every run instead of once. */
+  /** Whether values that depend on weights alone, such as widened weights, are computed in every run, not just once. */
   isWideningDelayed?: boolean | undefined;
 }
 
 /**
- * Leaves out the optimisers that compute what follows from weights alone when a model is loaded: the general one, and one
- * that widens 16-bit floats, where a network would take 4 bytes a weight of the process's memory instead of 2 of its file.
+ * Disables the optimisers that compute values from weights alone when a model is loaded: the general one, and the one
+ * that widens 16-bit floats. With them, a network would take 4 bytes per weight of the process's memory instead of 2
+ * bytes per weight of its file.
  */
 const WITHOUT_FOLDING = {
   optimization: { disable_specified_optimizers: "ConstantFolding;FuseFp16InitializerToFp32NodeTransformer" },
@@ -63,7 +64,7 @@ export class Session {
     const runtime = await loadRuntime();
     try {
       const session = await runtime.InferenceSession.create(model, {
-        // What a provider has no kernel for runs on the processor, whichever it is.
+        // Whatever the provider is, operators that it has no kernel for run on the CPU.
         executionProviders: [device],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,

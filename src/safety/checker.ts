@@ -1,6 +1,7 @@
 /**
- * Says whether a picture is what most people do not want to see unasked: pornography, photographed or drawn. It knows
- * nothing else, neither violence nor likeness, and it errs; checkpoints/safety/README.md has its figures.
+ * Rates whether an image is something most people do not want to see unasked: pornography, photographed or drawn. It
+ * detects nothing else, neither violence nor likeness, and it makes errors; checkpoints/safety/README.md has the
+ * figures.
  */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,9 +15,9 @@ import { pictureToUnitSquare } from "./pixels.ts";
 import { QuantizedWeights } from "./quantized-weights.ts";
 import type { SafetyVerdict } from "./verdict.ts";
 
-/** Not the class Sexy: it holds swimwear, too. */
+/** Not the class Sexy, which also contains swimwear. */
 const FLAGGED_CLASSES = ["Porn", "Hentai"];
-/** Why this number: checkpoints/safety/README.md. */
+/** checkpoints/safety/README.md explains the value. */
 export const DEFAULT_SAFETY_THRESHOLD = 0.7;
 /** What errors call the network. */
 const NAME = "safety";
@@ -25,9 +26,9 @@ const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/safety", imp
 export interface SafetyCheckerOptions {
   /** Folder of the network. @default the one that ships with this package */
   checkpoint?: string | undefined;
-  /** Score from which a picture is flagged, 0 to 1; at 0 every picture is. @default 0.7 */
+  /** Score from which an image is flagged, 0 to 1; at 0 every image is. @default 0.7 */
   threshold?: number | undefined;
-  /** Threads of the network; 0 takes one a physical core. @default 0 */
+  /** Threads of the network; 0 uses one per physical core. @default 0 */
   threads?: number | undefined;
 }
 
@@ -39,7 +40,7 @@ export interface SafetyReport extends SafetyVerdict {
 
 export interface SafetyChecker {
   /**
-   * Loads the network, which the first check would do otherwise. What failed is tried again by the next call.
+   * Loads the network, which otherwise happens at the first check. After a failure, the next call tries again.
    * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or RUNTIME_FAILED
    */
   prepare(): Promise<void>;
@@ -50,7 +51,7 @@ export interface SafetyChecker {
 }
 
 /**
- * Makes a checker, with the network that ships with this package. Nothing is loaded before it is needed.
+ * Creates a checker with the network that ships with this package. Nothing is loaded before it is needed.
  * @throws RetouchError INVALID_PARAMETER
  */
 export function createSafetyChecker(options: SafetyCheckerOptions = {}): SafetyChecker {
@@ -72,7 +73,7 @@ export function createSafetyChecker(options: SafetyCheckerOptions = {}): SafetyC
     async check(picture) {
       const { session, config } = await load();
       const scores = await scoresOf(session, config, picture);
-      // The sum of two classes may be rounded to more than 1.
+      // The sum of two classes may round to more than 1.
       const sum = FLAGGED_CLASSES.reduce((total, name) => total + scores[name]!, 0);
       const score = Math.min(sum, 1);
       return { score, threshold, isFlagged: score >= threshold, scores };
@@ -108,7 +109,7 @@ async function scoresOf(
   const data = pictureToUnitSquare(picture, imageSize);
   const { scores } = await session.run({ pixels: { data, shape: [1, 3, imageSize, imageSize] } });
   const values = scores!.data as Float32Array;
-  // Below no threshold, and so never flagged.
+  // NaN is below no threshold, and would never be flagged.
   if (values.some(Number.isNaN)) {
     throw new RetouchError("RUNTIME_FAILED", "The safety checker gave no numbers: its weights are damaged.");
   }

@@ -1,6 +1,6 @@
 /**
- * The checker's network: MobileNetV2 (https://arxiv.org/abs/1801.04381, table 2) and one dense layer. Layers are called
- * as in the checkpoint that nsfwjs has. Batch normalisations are in the kernels already.
+ * The checker's network: MobileNetV2 (https://arxiv.org/abs/1801.04381, table 2) and one dense layer. Layers are named
+ * as in nsfwjs's checkpoint. Batch normalisations are already folded into the kernels.
  */
 import { RetouchError } from "../errors.ts";
 import { input, scalar, type Value } from "../onnx/graph.ts";
@@ -12,12 +12,12 @@ import type { QuantizedWeights } from "./quantized-weights.ts";
 export interface MobileNetConfig {
   /** Side of the square that the network sees, in pixels. */
   imageSize: number;
-  /** What all widths of the paper are multiplied by. */
+  /** The factor for all of the paper's widths. */
   widthMultiplier: number;
   classes: readonly string[];
 }
 
-/** Expansion, width, how many blocks, and the stride of the first of them. */
+/** Expansion, width, number of blocks, and the stride of the first one. */
 const STAGES = [
   [1, 16, 1, 1],
   [6, 24, 2, 2],
@@ -35,7 +35,7 @@ const TOTAL_STRIDE = 32;
 const MAX_ACTIVATION = 6;
 
 const MAX_IMAGE_SIZE = 2048;
-/** The paper has 0.35 to 1.4. */
+/** The paper uses 0.35 to 1.4. */
 const WIDTH_MULTIPLIERS = { min: 0.1, max: 8 };
 const MAX_CLASSES = 1000;
 
@@ -93,7 +93,7 @@ export function mobileNet(config: MobileNetConfig, weights: QuantizedWeights): R
   return { scores: ops.softmax(ops.gemm(features, kernel, dense.bias(classes.length))) };
 }
 
-/** Widens with 1x1, filters each channel by itself with 3x3, narrows with 1x1; what fits its input is added to it. */
+/** Widens with 1x1, filters each channel separately with 3x3, narrows with 1x1; adds the input if the sizes match. */
 function invertedResidual(
   weights: QuantizedWeights,
   x: Value,
@@ -110,7 +110,7 @@ function invertedResidual(
 
 const relu6 = (x: Value): Value => ops.clip(x, 0, MAX_ACTIVATION);
 
-/** Padded as TensorFlow pads even sizes: a halving layer sees nothing beyond the left and upper edge. */
+/** Padded as TensorFlow pads even sizes: a halving layer gets no padding at the left and upper edges. */
 function convolution(
   weights: QuantizedWeights,
   x: Value,

@@ -1,13 +1,14 @@
 /**
- * A picture as the checker's network sees it, which was trained on pictures that TensorFlow reduced: between the four
- * nearest pixels and nothing more, corners on corners. A better reduction would show it pictures that it does not know.
+ * An image as the checker's network sees it. The network was trained on images that TensorFlow reduced by
+ * interpolating between the four nearest pixels only, with corners aligned. A better filter would give it inputs it
+ * does not know.
  */
 import type { Picture } from "../images/picture.ts";
 
 const CHANNELS = 3;
 const UNIT_OF_VALUE = Float32Array.from({ length: 256 }, (_, value) => value / 255);
 
-/** Stretches a picture to a square of `side` pixels: [1, 3, side, side], 0 to 1. Its cost does not depend on the picture's size. */
+/** Resizes a picture to a square: [1, 3, side, side], 0 to 1. The cost does not depend on the picture's size. */
 export function pictureToUnitSquare(picture: Picture, side: number): Float32Array {
   const { width, height, data } = picture;
   const columns = axisOf(width, side);
@@ -34,13 +35,13 @@ export function pictureToUnitSquare(picture: Picture, side: number): Float32Arra
 
 const between = (a: number, b: number, share: number): number => a + (b - a) * share;
 
-/** For each of `outSize` places the two pixels beside it, and its distance from the first, 0 to 1. */
+/** For each of `outSize` positions, the two pixels beside it, and its distance from the first, 0 to 1. */
 function axisOf(inSize: number, outSize: number): { from: number[]; to: number[]; share: number[] } {
   const ratio = (inSize - 1) / (outSize - 1);
   const places = Array.from({ length: outSize }, (_, index) => index * ratio);
   return {
     from: places.map((place) => Math.floor(place)),
-    // Rounding may carry the last place past the last pixel.
+    // Rounding may carry the last position past the last pixel.
     to: places.map((place) => Math.min(Math.ceil(place), inSize - 1)),
     share: places.map((place) => place - Math.floor(place)),
   };

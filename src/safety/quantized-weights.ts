@@ -1,6 +1,6 @@
 /**
- * The weights of the checker's network: a byte for each number of a kernel, with one scale and one minimum. They are
- * computed here and not in the graph, like everybody else's: the runtime would take 0.2 s to fold 160 nodes away.
+ * The weights of the checker's network: one byte per number of a kernel, with one scale and one minimum. They are
+ * computed here, not in the graph as for other networks: the runtime would take 0.2 s to fold 160 nodes away.
  */
 import { RetouchError } from "../errors.ts";
 import { constant, showShape, type Value } from "../onnx/graph.ts";
@@ -43,13 +43,13 @@ export class QuantizedWeights {
     return constant(numbers, shape);
   }
 
-  /** A number for each channel. @throws RetouchError CHECKPOINT_INVALID, naming the key */
+  /** One number per channel. @throws RetouchError CHECKPOINT_INVALID, naming the key */
   bias(count: number): Value {
     return constant(this.#floats("bias", [count]), [count]);
   }
 
   #floats(name: string, shape: readonly number[]): Float32Array {
-    // Copied: a view of floats has to begin at a multiple of four.
+    // Copied, because a view of floats must begin at a multiple of four.
     return new Float32Array(Uint8Array.from(this.#take(name, "float32", shape)).buffer);
   }
 

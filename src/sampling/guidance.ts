@@ -1,9 +1,9 @@
-/** Guidance by a second velocity, around whatever answers for one. */
+/** Guidance by a second velocity, around any function that predicts one. */
 import type { Velocity } from "./sampler.ts";
 
 /**
- * True classifier-free guidance: away from the negative prompt's velocity, past the positive one's, rounded as float32
- * arithmetic rounds it.
+ * True classifier-free guidance: from the negative prompt's velocity through the positive one's and beyond, rounded as
+ * float32 arithmetic rounds it.
  */
 export function withTrueGuidance(positive: Velocity, negative: Velocity, scale: number): Velocity {
   return async (question) => {

@@ -1,13 +1,13 @@
 /**
- * Normal numbers equal to PyTorch's CPU generator (`torch.randn`, ATen `CPUGeneratorImpl` and `normal_fill`), so that
- * a seed gives the picture that diffusers gives on the CPU. Exact arithmetic would miss 1e-6: the roundings to float32
- * stand where PyTorch has them.
+ * Normal numbers equal to those of PyTorch's CPU generator (`torch.randn`, ATen `CPUGeneratorImpl` and `normal_fill`),
+ * so a seed gives the image that diffusers gives on the CPU. Exact arithmetic would miss 1e-6, so float32 rounding
+ * happens where PyTorch does it.
  */
 
 const STATE_SIZE = 624;
 const BLOCK = 16;
 
-/** MT19937 (Matsumoto and Nishimura, 1998); only the seed's low 32 bits count, as in PyTorch. */
+/** MT19937 (Matsumoto and Nishimura, 1998); only the low 32 bits of the seed count, as in PyTorch. */
 class MersenneTwister {
   readonly #state = new Uint32Array(STATE_SIZE);
   #next = STATE_SIZE;
@@ -58,7 +58,7 @@ function manyNormals(count: number, generator: MersenneTwister): Float32Array {
   for (let index = 0; index < count; index += 1) values[index] = uniform24(generator);
   for (let start = 0; start + BLOCK <= count; start += BLOCK) toNormal(values, start);
   if (count % BLOCK !== 0) {
-    // The last block overlaps the one before it and is drawn anew.
+    // The last block overlaps the one before it and is drawn again.
     const start = count - BLOCK;
     for (let index = start; index < count; index += 1) values[index] = uniform24(generator);
     toNormal(values, start);
@@ -66,7 +66,7 @@ function manyNormals(count: number, generator: MersenneTwister): Float32Array {
   return values;
 }
 
-/** Box and Muller in float32, in place. */
+/** The Box-Muller transform in float32, in place. */
 function toNormal(values: Float32Array, start: number): void {
   const { fround } = Math;
   for (let index = start; index < start + BLOCK / 2; index += 1) {
@@ -78,7 +78,7 @@ function toNormal(values: Float32Array, start: number): void {
   }
 }
 
-/** Box and Muller in float64; each pair of uniform numbers gives two results. */
+/** The Box-Muller transform in float64; each pair of uniform numbers gives two results. */
 function fewNormals(count: number, generator: MersenneTwister): Float32Array {
   const values = new Float32Array(count);
   for (let index = 0; index < count; index += 2) {
@@ -93,7 +93,7 @@ function fewNormals(count: number, generator: MersenneTwister): Float32Array {
 /** [0, 1) in steps of 2^-24. */
 const uniform24 = (generator: MersenneTwister): number => (generator.next() & 0xffffff) * 2 ** -24;
 
-/** [0, 1) in steps of 2^-53: the low 53 bits of two draws, of which the first is the high word. */
+/** [0, 1) in steps of 2^-53: the low 53 bits of two draws, the first of which is the high word. */
 function uniform53(generator: MersenneTwister): number {
   const high = generator.next() & 0x1fffff;
   return (high * 2 ** 32 + generator.next()) * 2 ** -53;

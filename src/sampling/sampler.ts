@@ -1,10 +1,10 @@
 /**
- * What a sampler is: it walks latents from noise to an image along a schedule of sigmas, and asks for the velocity where
- * it needs it. How many velocities a step takes is the sampler's own affair. Guidance and caches are functions from one
- * {@link Velocity} to another, so they wrap the question and no sampler knows of them.
+ * What a sampler is: it moves latents from noise to an image along a schedule of sigmas, and asks for a velocity
+ * wherever it needs one. How many velocities a step takes is up to the sampler. Guidance and caches are functions from
+ * one {@link Velocity} to another, so they wrap the velocity and no sampler knows about them.
  */
 
-/** Where a velocity is asked for. */
+/** The point at which a velocity is requested. */
 export interface VelocityQuestion {
   /** Packed latents, [L, C]. */
   latents: Float32Array;
@@ -12,30 +12,30 @@ export interface VelocityQuestion {
   sigma: number;
 }
 
-/** The velocity of the latents, [L, C]; the answer belongs to whoever asked. */
+/** The velocity of the latents, [L, C]; the caller owns the result. */
 export type Velocity = (question: VelocityQuestion) => Promise<Float32Array>;
 
 /** A finished step. */
 export interface SamplerStep {
   /** 0 to the number of steps less one. */
   index: number;
-  /** After the step. */
+  /** The latents after the step. */
   latents: Float32Array;
-  /** Where the last velocity leads without a turn: the latents themselves are noise until shortly before the end. */
+  /** Where the last velocity leads in a straight line; the latents themselves are noise until just before the end. */
   estimate(): Float32Array;
 }
 
 export interface SamplerOptions {
-  /** The first are those of the noise, the last is 0: one more than there are steps. */
+  /** The first is the noise level of pure noise and the last is 0: one more than there are steps. */
   sigmas: Float32Array;
   /**
-   * Changes the latents after a step, as inpainting does, which puts the source back where the mask is black.
-   * @param sigma the noise level that the latents have now
+   * Changes the latents after a step. Inpainting, for example, puts the source back where the mask is black.
+   * @param sigma the noise level of the latents at this point
    */
   afterStep?: ((latents: Float32Array, sigma: number) => Float32Array) | undefined;
 }
 
-/** Yields after every step, and returns the last latents. What the velocity throws ends it. */
+/** Yields after every step and returns the last latents. An error from the velocity ends it. */
 export type Sampler = (
   velocity: Velocity,
   noise: Float32Array,

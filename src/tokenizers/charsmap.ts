@@ -1,16 +1,16 @@
 /**
- * SentencePiece's compiled character map, as tokenizer files of T5 carry it: a double-array trie (darts-clone) from
- * UTF-8 bytes to offsets of zero-terminated replacements. Kept here because the JavaScript tokenizer library replaces
- * every such map by its own approximation of NFKC, which gives other ids than the reference does.
+ * SentencePiece's compiled character map, as T5's tokenizer files carry it: a double-array trie (darts-clone) from
+ * UTF-8 bytes to offsets of zero-terminated replacements. It is implemented here because the JavaScript tokenizer
+ * library replaces every such map by its own approximation of NFKC, which gives different ids from the reference.
  */
 
-/** Longer graphemes are looked up code point by code point, as the reference (spm_precompiled) does it. */
+/** Longer graphemes are looked up code point by code point, as in the reference (spm_precompiled). */
 const MAX_GRAPHEME_BYTES = 6;
 
 /**
  * Reads a map.
- * @param base64 the field `precompiled_charsmap`, empty where there is none
- * @returns the function that normalises a text, or undefined for a damaged map
+ * @param base64 the field `precompiled_charsmap`; empty if there is none
+ * @returns the function that normalises a string, or undefined for a damaged map
  */
 export function readCharsmap(base64: string): ((text: string) => string) | undefined {
   if (base64 === "") return (text) => text;

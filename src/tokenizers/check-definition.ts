@@ -1,22 +1,23 @@
 /**
- * What the tokenizer library takes from a `tokenizer.json` without looking: ids, scores, pairs and special tokens. It
- * would fail on them later, with an error that names nothing, or compute with what is no number.
+ * Checks the parts of a `tokenizer.json` that the tokenizer library does not: ids, scores, pairs and special tokens.
+ * Unchecked, the library would fail on them later with an unspecific error, or compute with values that are not
+ * numbers.
  */
 import { RetouchError } from "../errors.ts";
 import { isWhole, shownValue } from "../weights/config.ts";
 import { MAX_VOCABULARY } from "../weights/limits.ts";
 
 const isId = isWhole({ min: 0, max: MAX_VOCABULARY });
-/** Of a pre-tokenizer that cuts text into pieces of one length, which must not be none. */
+/** For a pre-tokenizer that cuts text into pieces of a fixed length, which must not be 0. */
 const isPieceLength = isWhole({ min: 1, max: MAX_VOCABULARY });
 const MAX_DEPTH = 16;
 
-/** What the library has; where there is no type, it goes by what there is. */
+/** The library's models; if there is no type, it guesses from the fields. */
 const MODELS: readonly unknown[] = ["BPE", "Unigram", "WordPiece"];
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** @throws RetouchError CHECKPOINT_INVALID, naming the file and what in it is malformed */
+/** @throws RetouchError CHECKPOINT_INVALID, naming the file and its malformed part */
 export function checkDefinition(file: string, definition: Fields): void {
   const { model, added_tokens: addedTokens = [] } = definition;
   if (!isObject(model)) throw invalid(file, "model must be an object", model);
@@ -38,7 +39,7 @@ export function checkDefinition(file: string, definition: Fields): void {
   }
 }
 
-/** Byte pairs have an id for each text, unigrams a score. @throws as {@link checkDefinition} */
+/** Byte pairs have an id for each string, unigrams a score. @throws as {@link checkDefinition} */
 export function checkVocabulary(file: string, name: string, vocabulary: unknown): void {
   if (!isObject(vocabulary) && !Array.isArray(vocabulary)) {
     throw invalid(file, `${name} must be an object or a list`, vocabulary);
@@ -63,7 +64,7 @@ export function checkVocabulary(file: string, name: string, vocabulary: unknown)
 const isScored = (entry: unknown): boolean =>
   Array.isArray(entry) && entry.length === 2 && typeof entry[0] === "string" && Number.isFinite(entry[1]);
 
-/** A pair is two texts, or one with a space between them. */
+/** A pair is two strings, or one with a space in between. */
 function checkMerges(file: string, merges: unknown): void {
   if (merges === undefined || merges === null) return;
   if (!Array.isArray(merges)) throw invalid(file, "model.merges must be a list", merges);
@@ -88,7 +89,7 @@ function checkAddedTokens(file: string, tokens: unknown): void {
   }
 }
 
-/** Steps may be made of steps. */
+/** A step may contain further steps. */
 function checkStep(file: string, name: string, step: unknown, depth: number): void {
   if (step === undefined || step === null) return;
   if (!isObject(step) || typeof step["type"] !== "string" || depth > MAX_DEPTH) {

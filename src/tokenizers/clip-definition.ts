@@ -6,10 +6,10 @@ import { MAX_VOCABULARY } from "../weights/limits.ts";
 import { readSmallFile } from "../weights/small-file.ts";
 import { checkVocabulary } from "./check-definition.ts";
 
-/** How CLIP cuts text before merging: contractions, runs of letters, single digits, runs of anything else. */
+/** How CLIP splits text before merging: contractions, runs of letters, single digits, runs of anything else. */
 const WORD_PATTERN =
   "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
-/** Two symbols that become one. */
+/** Two symbols that merge into one. */
 const MERGE = /^\S+ \S+\s*$/;
 const START_TOKEN = "<|startoftext|>";
 const END_TOKEN = "<|endoftext|>";

@@ -1,6 +1,6 @@
 /**
- * T5's unigram tokenizer from `spiece.model`, in the form of a `tokenizer.json`. The file is a protobuf message of
- * SentencePiece (`sentencepiece_model.proto`): field 1 repeats the pieces (1 text, 2 score, 3 type), field 3 is the
+ * T5's unigram tokenizer from `spiece.model`, in the form of a `tokenizer.json`. The file is a SentencePiece protobuf
+ * message (`sentencepiece_model.proto`): field 1 repeats the pieces (1 text, 2 score, 3 type), field 3 is the
  * normaliser, whose field 2 is a compiled table of characters.
  */
 import path from "node:path";
@@ -10,10 +10,10 @@ import { MAX_VOCABULARY } from "../weights/limits.ts";
 import { readSmallFile } from "../weights/small-file.ts";
 
 const END_TOKEN = "</s>";
-/** Types of a piece that are never matched in text. */
+/** Types of piece that never match in text. */
 const UNKNOWN_TYPE = 2;
 const CONTROL_TYPE = 3;
-/** Placeholders of T5's training; published are 100. */
+/** The most placeholders of T5's training; the published model has 100. */
 const MAX_EXTRA_IDS = 10_000;
 const FLOAT_BYTES = 4;
 
@@ -118,7 +118,7 @@ function scoreOf(value: number | Buffer): number {
   return score;
 }
 
-/** The fields of a protobuf message: numbers for varints, bytes for all else. */
+/** The fields of a protobuf message: numbers for varints, bytes for everything else. */
 function* fieldsOf(bytes: Buffer): Generator<{ field: number; value: number | Buffer }> {
   let offset = 0;
   const varint = (): number => {

@@ -1,7 +1,7 @@
 /**
- * Text to token ids of a fixed length, as the pipelines of diffusers make them: cut, ended, padded. The splitting is
- * done by @huggingface/tokenizers; where a folder has no `tokenizer.json`, it is put together from the vocabulary.
- * What that library does otherwise than the reference is prepared here, before it sees the text.
+ * Text to token ids of a fixed length, as diffusers' pipelines produce them: truncated, with an end token, padded.
+ * @huggingface/tokenizers does the splitting; for a folder without `tokenizer.json`, it is built from the vocabulary.
+ * Where that library differs from the reference, the text is prepared here before the library sees it.
  */
 import path from "node:path";
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
@@ -16,7 +16,7 @@ import { t5Definition } from "./t5-definition.ts";
 
 export interface EncodedText {
   ids: number[];
-  /** Whether the end of the text did not fit. */
+  /** Whether the text was too long and its end was cut off. */
   isCut: boolean;
 }
 
@@ -27,7 +27,7 @@ const FAMILIES = {
     padToken: "<|endoftext|>",
     definition: clipDefinition,
     vocabulary: "vocab.json",
-    // The library takes a text that equals a special token once lower-cased for that token; a space prevents it.
+    // The library treats a text that equals a special token in lower case as that token; a leading space prevents it.
     prepare: (text: string): string => ` ${text}`,
   },
   t5: {
@@ -35,8 +35,8 @@ const FAMILIES = {
     padToken: "<pad>",
     definition: t5Definition,
     vocabulary: "spiece.model",
-    // JavaScript counts the byte order mark as white space and the next-line character not; the reference has it the
-    // other way round. The stand-in is a noncharacter, unknown to every vocabulary as the mark is.
+    // JavaScript counts the byte order mark as white space but not the next-line character; the reference does the
+    // opposite. The stand-in is a noncharacter, which, like the mark, is in no vocabulary.
     prepare: (text: string): string => text.replaceAll("\uFEFF", "\uFDD0").replaceAll("\u0085", " "),
   },
 } as const;
@@ -44,18 +44,18 @@ const FAMILIES = {
 export type TokenizerFamily = keyof typeof FAMILIES;
 
 const DEFINITION = "tokenizer.json";
-/** Above it, a tokenizer has no limit of its own: it is saved with 1e30. */
+/** Above this, a tokenizer has no limit of its own: it is saved as 1e30. */
 const UNLIMITED = 1e9;
-/** Every step has something to do: words, a mark, a number. */
+/** Gives every step something to do: words, punctuation, a number. */
 const TRIAL = "A bird, 7";
 const isId = isWhole({ min: 0, max: MAX_VOCABULARY });
 
 type Definition = Readonly<Record<string, unknown>>;
 
 export class Tokenizer {
-  /** The longest text that the checkpoint names, Infinity where it names none. */
+  /** The longest text, in tokens, that the checkpoint allows; Infinity if it sets no limit. */
   readonly maxLength: number;
-  /** The file that has the vocabulary. */
+  /** The file that contains the vocabulary. */
   readonly file: string;
   readonly #tokenizer: HuggingFaceTokenizer;
   readonly #prepare: (text: string) => string;
@@ -116,8 +116,8 @@ export class Tokenizer {
   }
 
   /**
-   * Encodes `text` to exactly `length` ids. What does not fit is cut off before the end token.
-   * @throws RetouchError CHECKPOINT_INVALID where the vocabulary or its rules are of no use for this text
+   * Encodes `text` to exactly `length` ids. Whatever does not fit is cut off before the end token.
+   * @throws RetouchError CHECKPOINT_INVALID if the vocabulary or its rules fail on this text
    */
   encode(text: string, length: number): EncodedText {
     const ids = idsOf(this.#tokenizer, this.#prepare(text));
@@ -128,12 +128,12 @@ export class Tokenizer {
   }
 }
 
-/** The library's tokenizer, after a trial: it takes much for granted, and fails late. */
+/** Builds the library's tokenizer and tries it out: the library checks little, and fails late. */
 function build(file: string, definition: Definition, config: Config): HuggingFaceTokenizer {
   const attempt = (settings: Definition): HuggingFaceTokenizer | undefined => {
     try {
       const tokenizer = new HuggingFaceTokenizer(definition, settings);
-      // A part of the text may have no id: which texts there will be is not known here.
+      // Part of the trial text may lack an id: which texts will be encoded is not known here.
       return idsOf(tokenizer, TRIAL) && tokenizer;
     } catch {
       return undefined;
@@ -144,7 +144,7 @@ function build(file: string, definition: Definition, config: Config): HuggingFac
   throw unusable(attempt({}) ? config.file : file);
 }
 
-/** Undefined where the library fails. What it has no id for is undefined in the list. */
+/** Undefined if the library fails. Anything without an id is undefined in the list. */
 function idsOf(tokenizer: HuggingFaceTokenizer, text: string): number[] | undefined {
   try {
     return tokenizer.encode(text).ids;
@@ -168,7 +168,7 @@ interface Normalizer {
   precompiled_charsmap?: string;
 }
 
-/** Takes a compiled character map that comes first out of a definition, and returns it as a function. */
+/** Removes a compiled character map from a definition if it comes first, and returns it as a function. */
 function withoutCharsmap(
   file: string,
   definition: Definition,
@@ -186,7 +186,7 @@ function withoutCharsmap(
   return { definition: { ...definition, normalizer: remaining }, normalise };
 }
 
-/** A special token is stored as its text or as an object around it. */
+/** A special token is stored as its text, or as an object with the text in it. */
 function tokenText(config: Config, role: string): string | undefined {
   const token = config.get(role);
   if (token === undefined || typeof token === "string") return token;

@@ -1,6 +1,6 @@
 /**
- * A checkpoint folder in the layout of diffusers: `model_index.json` and one folder a component. Configurations are
- * read when asked for; of the weights only the headers are.
+ * A checkpoint folder in the diffusers layout: `model_index.json` and one folder per component. Configurations are
+ * read on demand; of the weights, only the headers are read.
  */
 import { access, realpath, stat } from "node:fs/promises";
 import path from "node:path";
@@ -12,33 +12,33 @@ import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
 import { SingleFile } from "./single-file.ts";
 import { WeightSet } from "./weight-set.ts";
 
-/** The names that diffusers and transformers give to a component's weights. */
+/** diffusers' and transformers' names for a component's weights. */
 const WEIGHT_FILES = ["diffusion_pytorch_model.safetensors", "model.safetensors"];
 const GGUF = /\.gguf$/i;
-/** What a path may consist of without naming a file. */
+/** Last parts of a path that do not name a file. */
 const NO_FILE_NAMES = new Set(["", ".", ".."]);
 
-/** Hugging Face's tools keep `org/name` so, in a folder with the commit's hash for a name. */
+/** Hugging Face's tools store `org/name` like this, in a folder named after the commit's hash. */
 const SNAPSHOT = /[/\\]models--([^/\\]+)[/\\]snapshots[/\\][^/\\]+$/;
 
-/** What people call a checkpoint: its folder's name, or that of the repository it was pulled from. */
+/** A checkpoint's name for people: its folder's name, or that of the repository it was pulled from. */
 export function checkpointName(folder: string): string {
   const whole = path.resolve(folder);
   return SNAPSHOT.exec(whole)?.[1]?.split("--").at(-1) || path.basename(whole);
 }
 
-/** Single files that stand in the place of components. */
+/** Single files used instead of components. */
 export interface SingleFiles {
   /** In the layout of the original repository. */
   transformer?: string | undefined;
   vae?: string | undefined;
-  /** T5, under its own keys. */
+  /** T5, with its own keys. */
   textEncoder?: string | undefined;
 }
 
 export class Checkpoint {
   readonly folder: string;
-  /** Of the pipeline that it is for. */
+  /** The class name of its pipeline. */
   readonly className: string;
   readonly #singleFiles: SingleFiles;
 
@@ -71,7 +71,7 @@ export class Checkpoint {
     );
   }
 
-  /** The file that stands in the place of a component, or undefined where its folder counts. */
+  /** The file used instead of a component; undefined if the component's folder is used. */
   async singleFile(component: keyof SingleFiles): Promise<SingleFile | GgufFile | undefined> {
     const file = this.#singleFiles[component];
     if (file === undefined) return undefined;
@@ -96,7 +96,7 @@ export class Checkpoint {
     const shardOf = weightMapOf(index);
     const tensors = new Map<string, StoredTensor>();
     for (const shard of new Set(shardOf.values())) {
-      // A shard is a file beside its index; anything else could point outside the checkpoint.
+      // A shard is a file beside its index; any other path could point outside the checkpoint.
       if (typeof shard !== "string" || path.basename(shard) !== shard || NO_FILE_NAMES.has(shard)) {
         throw new RetouchError(
           "CHECKPOINT_INVALID",
@@ -119,7 +119,7 @@ export class Checkpoint {
     return new WeightSet(component, tensors);
   }
 
-  /** Follows links, as a hub cache has them: the runtime accepts data below one real folder only. */
+  /** Follows links, which hub caches contain: the runtime accepts data below one real folder only. */
   async #realFile(file: string): Promise<string> {
     const full = path.join(this.folder, file);
     return realpath(full).catch((cause: unknown) => {
@@ -128,7 +128,7 @@ export class Checkpoint {
   }
 }
 
-/** The file of every weight, by an index. @throws RetouchError CHECKPOINT_INVALID */
+/** The file of every weight, from an index. @throws RetouchError CHECKPOINT_INVALID */
 function weightMapOf(index: Config): Map<string, unknown> {
   const field = index.get("weight_map") ?? {};
   if (typeof field !== "object" || Array.isArray(field)) {

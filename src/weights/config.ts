@@ -1,15 +1,15 @@
-/** Reads a JSON file of a checkpoint and hands out its fields with their types and ranges checked. */
+/** Reads a JSON file of a checkpoint and returns its fields with their types and ranges checked. */
 import { RetouchError } from "../errors.ts";
 import { MAX_TEXT_CHARACTERS } from "./limits.ts";
 import { readSmallFile } from "./small-file.ts";
 
-/** The least and the most that a number may be. */
+/** The smallest and the largest value that a number may have. */
 export interface Range {
   min: number;
   max: number;
 }
 
-/** Of a value that a sentence shows. */
+/** The most characters of a value that a sentence shows. */
 const MAX_SHOWN_CHARACTERS = 100;
 
 export class Config {
@@ -36,12 +36,12 @@ export class Config {
     return new Config(file, fields as Record<string, unknown>);
   }
 
-  /** The field as it stands in the file; null reads as absent. */
+  /** The field as it is in the file; null counts as absent. */
   get(name: string): unknown {
     return this.fields[name] ?? undefined;
   }
 
-  /** A number that nothing is counted by. JSON has no Infinity, but 1e999 is read as one. */
+  /** Any finite number, not used as a count. JSON has no Infinity, but 1e999 is read as one. */
   number(name: string, fallback?: number): number {
     return this.#typed(name, "a number", Number.isFinite, fallback);
   }
@@ -104,7 +104,7 @@ export const isWhole =
   (value: unknown): value is number =>
     Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 
-/** A value of a file as a sentence may show it: not long, and however deep it is. */
+/** A value from a file as a sentence may show it: short, however deeply nested it is. */
 export function shownValue(value: unknown): string {
   if (typeof value === "number") return String(value);
   const isSimple = (item: unknown): boolean => typeof item !== "object" || item === null;

@@ -1,7 +1,7 @@
 /**
- * A weight file of our own making: a `.safetensors` of a network's own keys, in which a matrix may lie in few bits. Its
- * metadata says that it is one, of which kind, what it was made of, how far it is off, and which tensors are blocks:
- * uint8 `X.weight` [N, blocks, bytes] with float32 `X.weight.scales` [N, blocks].
+ * A weight file in our own format: a `.safetensors` with a network's own keys, in which a matrix may be in few bits.
+ * Its metadata identifies it and states its kind, what it was converted from, its errors, and which tensors are
+ * blocks: uint8 `X.weight` [N, blocks, bytes] with float32 `X.weight.scales` [N, blocks].
  */
 import { RetouchError } from "../errors.ts";
 import { showShape } from "../onnx/graph.ts";
@@ -9,13 +9,13 @@ import { type BlockFormat, blocksPerRow, bytesPerBlock, type QuantizedTensor } f
 import { readSafetensors, type StoredTensor } from "./safetensors.ts";
 import { scalesKeyOf, type WeightOptions, WeightSet } from "./weight-set.ts";
 
-/** Counted up with every change that an older program would read wrongly. */
+/** Incremented with every change that an older program would misread. */
 export const CONVERTED_VERSION = "1";
 export const WEIGHT_KINDS = ["fp16", "bf16", "int8", "int4"] as const;
-/** What a converted file holds most of. */
+/** What most of a converted file's weights are stored as. */
 export type WeightKind = (typeof WEIGHT_KINDS)[number];
 
-/** What the metadata says, each as a text. */
+/** The metadata fields, each a string. */
 export interface ConvertedMetadata {
   retouch_weights: string;
   kind: WeightKind;
@@ -32,17 +32,17 @@ export interface MatrixEntry extends BlockFormat {
   columns: number;
 }
 
-/** How far a weight is off. */
+/** The error of a weight. */
 export interface WeightError {
   key: string;
-  /** The root mean square of the error by that of the weight. */
+  /** The root mean square of the error divided by that of the weight. */
   relativeError: number;
 }
 
 export interface Converted {
   kind: WeightKind;
   source: string;
-  /** Of every weight that was rounded, to four digits. */
+  /** The error of every weight that was rounded, to four digits. */
   errors: WeightError[];
   weights: WeightSet;
 }

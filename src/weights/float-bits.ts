@@ -1,4 +1,4 @@
-/** Numbers from the bits of their formats; float32 holds all of the 16-bit formats' numbers exactly. */
+/** Numbers from the bits of their formats; float32 represents every number of the 16-bit formats exactly. */
 
 const float = new Float32Array(1);
 const word = new Uint32Array(float.buffer);

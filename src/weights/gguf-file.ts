@@ -1,6 +1,6 @@
 /**
- * The weights of one network in a `.gguf` file, as a source to be converted: the runtime's quantised format has other
- * blocks than ggml. Q8_0 and Q4_0 are rewritten without rounding, everything else is widened to float32.
+ * The weights of one network in a `.gguf` file, as a source for conversion: the runtime's quantised format has
+ * different blocks from ggml's. Q8_0 and Q4_0 are rewritten without rounding; everything else is widened to float32.
  */
 import { open } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
@@ -28,7 +28,7 @@ export class GgufFile extends TensorFile<GgufTensor> {
    */
   arrange(layout: readonly LayoutEntry[]): WeightSource {
     const found = this.tensorsOf(layout);
-    // What has no type was refused.
+    // Tensors without a type have already been refused.
     const weights = found.flatMap(({ entry, tensor }) =>
       weightsOf(this.file, entry, tensor as ReadableTensor),
     );
@@ -72,7 +72,7 @@ function weightsOf(
         return rows;
       },
     };
-    // Rows of a matrix are whole blocks; a vector is never multiplied in blocks.
+    // A matrix's rows are whole blocks; a vector is never multiplied in blocks.
     if (type.exact && shape.length === 2) weight.blocks = blocksOf(file, tensor, type.exact, rangesOf);
     return weight;
   });
@@ -96,7 +96,7 @@ function blocksOf(
 
 type Range = readonly [from: number, to: number];
 
-/** @param half rows of each half where the file has the halves in the other order, else 0 */
+/** @param half rows per half if the file has the halves in the other order, else 0 */
 function storedRows(from: number, to: number, half: number): Range[] {
   if (half === 0) return [[from, to]];
   const ranges: Range[] = [
@@ -111,7 +111,7 @@ async function readNumbers(file: string, tensor: ReadableTensor, [from, to]: Ran
   return dequantize(tensor.type, bytes).subarray(from - start, to - start);
 }
 
-/** The whole blocks in which the numbers `from` up to `to` of a tensor lie, and the number that they begin with. */
+/** Reads the whole blocks that contain a tensor's numbers `from` up to `to`; `start` is their first number's index. */
 async function readBlocks(
   file: string,
   { type: { blockSize, blockBytes }, byteOffset }: ReadableTensor,

@@ -1,25 +1,26 @@
 /**
- * The element types of GGUF files, as ggml lays them out (ggml-org/llama.cpp, `ggml/src/ggml-common.h`): numbers stand in
- * blocks that begin or end with a scale d in fp16, some with an offset too. The types with a K have blocks of 256 numbers,
- * whose runs of 16 or 32 have a scale each, itself quantised. Arithmetic is rounded to float32 where ggml rounds it.
+ * The element types of GGUF files, as ggml lays them out (ggml-org/llama.cpp, `ggml/src/ggml-common.h`). Numbers are
+ * in blocks that begin or end with a scale d in fp16, some with an offset too. The types with a K have blocks of 256
+ * numbers, whose runs of 16 or 32 have a scale each, itself quantised. Arithmetic is rounded to float32 where ggml
+ * rounds it.
  */
 import { bfloat16FromBits, float16FromBits, float32FromBits } from "./float-bits.ts";
 import { type BlockFormat, bytesPerBlock } from "./quantized.ts";
 
 export interface GgufType {
   name: string;
-  /** Numbers a block, and its bytes. */
+  /** Numbers per block, and bytes per block. */
   blockSize: number;
   blockBytes: number;
   /** Writes the numbers of the block at byte `at` to `out` from `to` on. */
   widen(bytes: Uint8Array, at: number, out: Float32Array, to: number): void;
-  /** Where the runtime has a format for exactly these numbers. */
+  /** Set if the runtime has a format for exactly these numbers. */
   exact?: ExactFormat;
 }
 
 interface ExactFormat {
   format: BlockFormat;
-  /** Writes the integers of the block at byte `at` in the order of the runtime, to `blocks` from `to` on. */
+  /** Writes the integers of the block at byte `at`, in the runtime's order, to `blocks` from `to` on. */
   rewrite(bytes: Uint8Array, at: number, blocks: Uint8Array, to: number): void;
 }
 
@@ -55,12 +56,12 @@ const uint16At = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[
 const float16At = (bytes: Uint8Array, at: number): number => float16FromBits(uint16At(bytes, at));
 const int8At = (bytes: Uint8Array, at: number): number => (bytes[at]! << 24) >> 24;
 
-/** Changes no number that it is added to, the sign of a zero included. */
+/** Adding it changes no number, not even the sign of a zero. */
 const NO_OFFSET = -0;
 
 /**
- * A block of 32 integers of 4 bits, or of 5 where the fifth bits stand in the 4 bytes at `fifths`. Of the 16 bytes at
- * `at`, the lower halves are the first 16 integers, the upper halves the others.
+ * A block of 32 integers of 4 bits, or of 5 with the fifth bits in the 4 bytes at `fifths`. In the 16 bytes at `at`,
+ * the low nibbles are the first 16 integers and the high nibbles are the others.
  */
 function widen32(
   bytes: Uint8Array,
@@ -78,10 +79,10 @@ function widen32(
 }
 
 /**
- * The blocks of Q4_K and Q5_K: d, its counterpart for the offsets, then twelve bytes with eight scales and eight offsets
- * of 6 bits, four of each whole and the others in pieces. Each serves 32 numbers, whose nibbles stand in the lower or
- * the upper halves of 32 bytes.
- * @param fifths where the fifth bits stand, bit r of byte i for number i of run r
+ * The blocks of Q4_K and Q5_K: d, a second d for the offsets, then twelve bytes with eight scales and eight offsets of 6
+ * bits, four of each whole and the others in pieces. Each pair serves 32 numbers, which are the low or the high
+ * nibbles of 32 bytes.
+ * @param fifths where the fifth bits are: bit r of byte i for number i of run r
  */
 function widenRunsOf32(
   bytes: Uint8Array,
@@ -109,7 +110,7 @@ function widenRunsOf32(
   }
 }
 
-/** Of 128 numbers of 2 bits, byte i of 32 has those of number i, 32 + i, 64 + i and 96 + i, from its low end. */
+/** For 128 numbers of 2 bits, byte i of 32 has numbers i, 32 + i, 64 + i and 96 + i, starting from its low end. */
 const bitPair = (bytes: Uint8Array, at: number, index: number): number =>
   (bytes[at + ((index >> 7) << 5) + (index & 31)]! >> (((index >> 5) & 3) << 1)) & 3;
 
@@ -140,7 +141,7 @@ function widenQ3K(bytes: Uint8Array, at: number, out: Float32Array, to: number):
   }
 }
 
-/** 256 nibbles (of 128, the first 64 in the lower halves of 64 bytes), 256 pairs of bits, 16 signed scales, d. */
+/** 256 nibbles (of 128, the first 64 are the low nibbles of 64 bytes), 256 pairs of bits, 16 signed scales, d. */
 function widenQ6K(bytes: Uint8Array, at: number, out: Float32Array, to: number): void {
   const d = float16At(bytes, at + 208);
   for (let run = 0; run < 16; run += 1) {
@@ -178,7 +179,7 @@ const Q4_0: GgufType = {
   exact: {
     format: { bits: 4, blockSize: 32 },
     rewrite(bytes, at, blocks, to) {
-      // ggml pairs numbers that are 16 apart, the runtime pairs neighbours.
+      // ggml pairs numbers that are 16 apart; the runtime pairs neighbours.
       for (let index = 0; index < 8; index += 1) {
         const [even, odd] = [bytes[at + 2 + 2 * index]!, bytes[at + 3 + 2 * index]!];
         blocks[to + index] = (even & 15) | ((odd & 15) << 4);
@@ -188,7 +189,7 @@ const Q4_0: GgufType = {
   },
 };
 
-/** By the code in the file; other types are not in use for FLUX.1 or T5. */
+/** By their code in the file; other types are not used for FLUX.1 or T5. */
 const TYPES: Readonly<Record<number, GgufType>> = {
   0: {
     name: "F32",
@@ -265,5 +266,5 @@ const TYPES: Readonly<Record<number, GgufType>> = {
 
 /** The type with this code, or undefined for one that cannot be read. */
 export const ggufTypeOf = (code: number): GgufType | undefined => TYPES[code];
-/** The types that can be read, as a message lists them. */
+/** The types that can be read, as listed in messages. */
 export const GGUF_TYPES = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K";

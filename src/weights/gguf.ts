@@ -1,7 +1,7 @@
 /**
  * Reads the header of a `.gguf` file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md) with
- * `@huggingface/gguf`, which bounds counts, texts and its own memory, but takes the bytes after the end of a file for
- * zeros and believes where a tensor lies; those two are checked here. Tensor data is never read.
+ * `@huggingface/gguf`. The package bounds counts, strings and its own memory, but reads zeros past the end of a file
+ * and trusts tensor offsets; those two are checked here. Tensor data is never read.
  */
 import path from "node:path";
 import type { GGUFParseOutput } from "@huggingface/gguf";
@@ -13,21 +13,21 @@ import { damaged, withWeightsFile } from "./open-weights.ts";
 import { elements, type FileTensor } from "./tensor-file.ts";
 
 export interface GgufTensor extends FileTensor {
-  /** Undefined for an element type that cannot be read; its length is not known then. */
+  /** Undefined for an element type that cannot be read; its length is then unknown. */
   type: GgufType | undefined;
   /** From the start of the file. */
   byteOffset: number;
   byteLength: number;
 }
 
-/** Magic, version, and how many tensors and settings follow. */
+/** Magic, version, and the numbers of tensors and settings. */
 const START_BYTES = 24;
 const VERSIONS = [2, 3];
 /** A tensor has at least the length of its name, a count of dimensions, a type and an offset. */
 const MIN_TENSOR_BYTES = 24;
 
 /**
- * Reads where every tensor of `file` lies. Its shape has the order of PyTorch, rows first.
+ * Reads where every tensor of `file` lies. Shapes are in PyTorch's order, rows first.
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file
  */
 export async function readGgufHeader(file: string): Promise<Map<string, GgufTensor>> {
@@ -48,7 +48,7 @@ export async function readGgufHeader(file: string): Promise<Map<string, GgufTens
       throw damaged(file, `${name.slice(0, 50)}... is no tensor of a network`);
     }
     if (tensors.has(name)) throw damaged(file, `it has ${name} twice`);
-    // ggml counts dimensions from the innermost.
+    // ggml lists dimensions from the innermost.
     const shape = dims.map(Number).toReversed();
     const type = ggufTypeOf(code);
     const storedType = type?.name ?? `type ${code}`;
@@ -69,7 +69,7 @@ export async function readGgufHeader(file: string): Promise<Map<string, GgufTens
   return tensors;
 }
 
-/** Refuses what is no GGUF file, and counts that its size rules out. Gives the size. */
+/** Refuses files that are not GGUF, and counts that the file's size rules out. Returns the size. */
 function checkStart(file: string): Promise<number> {
   return withWeightsFile(file, async (handle, size) => {
     const start = Buffer.alloc(START_BYTES);
@@ -94,13 +94,13 @@ function checkStart(file: string): Promise<number> {
 
 async function parse(file: string): Promise<GGUFParseOutput> {
   const { gguf } = await import("@huggingface/gguf");
-  // Absolute, since the package takes what looks like a web address for one.
+  // Absolute, since the package treats anything that looks like a URL as one.
   return gguf(path.resolve(file), { allowLocalFile: true }).catch((cause: unknown) => {
     throw damaged(file, "its header cannot be read", cause);
   });
 }
 
-/** Two weights in the same bytes are no weights of one network. */
+/** Refuses tensors that overlap: two weights of one network cannot share bytes. */
 function checkApart(file: string, tensors: ReadonlyMap<string, GgufTensor>): void {
   const inOrder = [...tensors].toSorted(([, a], [, b]) => a.byteOffset - b.byteOffset);
   for (const [index, [name, { byteOffset }]] of inOrder.entries()) {

@@ -1,34 +1,34 @@
 /**
- * What a checkpoint's files may count to. The numbers in them become loops, graphs and memory, so each has an end, far
- * above what is published: a damaged or hostile file is refused in a sentence, and asks for nothing.
+ * Limits for the numbers in a checkpoint's files. Those numbers become loops, graphs and memory, so each has a limit
+ * far above the published values: a damaged or hostile file is refused with a sentence, before it costs anything.
  */
 
 /** Layers or blocks of one kind; the published transformer has 38. */
 export const MAX_LAYERS = 1000;
-/** Heads of an attention; published are 24 to 64. */
+/** Attention heads; published values are 24 to 64. */
 export const MAX_HEADS = 1024;
-/** Numbers of a token in some place of a network; published are up to 12,288. */
+/** Numbers per token anywhere in a network; published values are up to 12,288. */
 export const MAX_WIDTH = 2 ** 17;
 /** Tokens that a text encoder has positions for; CLIP has 77. */
 export const MAX_POSITIONS = 4096;
-/** Tokens of a vocabulary; published are up to 49,408. */
+/** Tokens of a vocabulary; published values are up to 49,408. */
 export const MAX_VOCABULARY = 1_000_000;
-/** Levels of an autoencoder, each of which halves the picture; published are 4. */
+/** Levels of an autoencoder, each of which halves the image; the published one has 4. */
 export const MAX_LEVELS = 8;
-/** Channels of a latent grid; published are 16. */
+/** Channels of a latent grid; the published one has 16. */
 export const MAX_LATENT_CHANNELS = 256;
-/** Side of the pictures that a network was made for, in pixels; published are 1024. */
+/** Side of the images that a network was made for, in pixels; the published value is 1024. */
 export const MAX_SAMPLE_SIZE = 8192;
 
 /** Tensors of a file; the published files have fewer than 1,000. */
 export const MAX_TENSORS = 100_000;
 /** Files that an index lists. */
 export const MAX_SHARDS = 1000;
-/** Of the name of a tensor. */
+/** Characters of a tensor's name. */
 export const MAX_KEY_CHARACTERS = 1000;
-/** Of a tensor. */
+/** Dimensions of a tensor. */
 export const MAX_DIMENSIONS = 16;
-/** Of a configuration, an index or a file of a tokenizer; the largest published vocabularies are a third of it. */
+/** Size of a configuration, an index or a tokenizer file; the largest published vocabularies are a third of it. */
 export const MAX_TEXT_FILE_BYTES = 100_000_000;
-/** Of a text in a configuration. */
+/** Characters of a string in a configuration. */
 export const MAX_TEXT_CHARACTERS = 200;

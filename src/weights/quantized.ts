@@ -1,19 +1,19 @@
 /**
- * Matrices in few bits, in the blocks that the runtime's `MatMulNBits` multiplies: every row [K] is cut into blocks of
- * `blockSize` numbers, a number is (q - 2^(bits - 1)) * scale with q an unsigned integer of `bits` bits and one float32
- * scale a block. Of two 4-bit numbers in a byte, the first is in the low half.
+ * Matrices in few bits, in the blocks that the runtime's `MatMulNBits` multiplies. Every row [K] is cut into blocks of
+ * `blockSize` numbers; a number is (q - 2^(bits - 1)) * scale, with q an unsigned integer of `bits` bits and one
+ * float32 scale per block. Of the two 4-bit numbers in a byte, the first is the low nibble.
  */
 import type { StoredTensor } from "./safetensors.ts";
 
 export interface BlockFormat {
   bits: 4 | 8;
-  /** Numbers a block; the last block of a row is filled up. */
+  /** Numbers per block; the last block of a row is padded. */
   blockSize: 32 | 128;
 }
 
-/** What a runtime reads of a quantised matrix. */
+/** What a runtime reads for a quantised matrix. */
 export interface QuantizedTensor extends BlockFormat {
-  /** Of the matrix that it stands for: [N, K]. */
+  /** Shape of the matrix it represents: [N, K]. */
   shape: readonly [rows: number, columns: number];
   /** uint8 [N, blocks, blockSize * bits / 8] */
   blocks: StoredTensor;

@@ -19,23 +19,17 @@ export interface StoredTensor {
   byteLength: number;
 }
 
-/** What the header of a file says. */
+/** The contents of a file's header. */
 export interface SafetensorsHeader {
   tensors: Map<string, StoredTensor>;
-  /** The texts under `__metadata__`; none where there is nothing. */
+  /** The strings under `__metadata__`; empty if there are none. */
   metadata: ReadonlyMap<string, string>;
 }
 
-/** Of the name of an element type. */
+/** The longest name of an element type, in characters. */
 const MAX_TYPE_CHARACTERS = 32;
-/** The format's own limit, which keeps a damaged length from asking for gigabytes. */
+/** The format's own limit, which keeps a corrupt length from asking for gigabytes. */
 const MAX_HEADER_BYTES = 100_000_000;
-
-/** The header of a file: where its tensors lie, and texts that its writer left beside them. */
-export interface SafetensorsHeader {
-  tensors: Map<string, StoredTensor>;
-  metadata: ReadonlyMap<string, string>;
-}
 
 /**
  * Reads where every tensor of `file` lies.
@@ -45,7 +39,7 @@ export async function readSafetensorsHeader(file: string): Promise<Map<string, S
   return (await readSafetensors(file)).tensors;
 }
 
-/** The same, and the metadata. @throws as {@link readSafetensorsHeader} */
+/** The same, with the metadata. @throws as {@link readSafetensorsHeader} */
 export async function readSafetensors(file: string): Promise<SafetensorsHeader> {
   return withWeightsFile(file, async (handle, size) => {
     const lengthBytes = await readExactly(file, handle, 0, 8, size);

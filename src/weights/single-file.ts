@@ -1,9 +1,9 @@
 /**
- * The weights of one network in a single `.safetensors` file in another layout than the network's own. Every part of a
- * tensor is a byte range of the file, so nothing is converted and nothing is copied.
+ * The weights of one network in a single `.safetensors` file whose layout differs from the network's own. Every part
+ * of a tensor is a byte range of the file, so nothing is converted or copied.
  *
  * ComfyUI's "scaled fp8" files have a float32 scale beside a weight (`X.scale_weight` for `X.weight`), which the graph
- * multiplies with; `X.scale_input` and the marker `scaled_fp8` concern its own arithmetic and are not needed here.
+ * multiplies by; `X.scale_input` and the marker `scaled_fp8` concern ComfyUI's own arithmetic and are not needed here.
  */
 import { realpath } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
@@ -27,7 +27,7 @@ export class SingleFile extends TensorFile<StoredTensor> {
 
   /** Reads the header of `file`. @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID */
   static async open(file: string): Promise<SingleFile> {
-    // Follows links, as a hub cache has them: the runtime accepts data below one real folder only.
+    // Follows links, which hub caches contain: the runtime accepts data below one real folder only.
     const real = await realpath(file).catch((cause: unknown) => {
       throw new RetouchError("CHECKPOINT_MISSING", `The weights file ${file} does not exist.`, { cause });
     });
@@ -63,7 +63,7 @@ export class SingleFile extends TensorFile<StoredTensor> {
   }
 }
 
-/** Takes what belongs to "scaled fp8" out of the tensors. */
+/** Separates the "scaled fp8" entries from the tensors. */
 function separateScales(
   stored: ReadonlyMap<string, StoredTensor>,
 ): Record<"tensors" | "scales", Map<string, StoredTensor>> {
@@ -82,7 +82,7 @@ function separateScales(
   return { tensors, scales };
 }
 
-/** Which byte ranges of a tensor make which weight. Rows of a matrix follow each other, so that a part is one range. */
+/** Which byte ranges of a tensor make up which weight. A matrix's rows are contiguous, so a part is one range. */
 function placesOf(
   { parts, isSwapped }: LayoutEntry,
   tensor: StoredTensor,

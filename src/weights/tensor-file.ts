@@ -1,6 +1,6 @@
 /**
- * The tensors of one file whose keys are not the network's own, as the original repository of FLUX.1, ComfyUI and
- * llama.cpp name them. A layout says which rows of which tensor are which weight.
+ * The tensors of a file whose keys are not the network's own, such as those of the original FLUX.1 repository, ComfyUI
+ * and llama.cpp. A layout says which rows of which tensor are which weight.
  */
 import { RetouchError } from "../errors.ts";
 import { showShape } from "../onnx/graph.ts";
@@ -21,24 +21,24 @@ export interface FileTensor {
   storedType: string;
 }
 
-/** Which element types can be read, and what a message calls them. */
+/** Which element types can be read, and their names in messages. */
 export interface Readable<Tensor> {
   test(tensor: Tensor): boolean;
   names: string;
 }
 
-/** What ComfyUI and stable-diffusion.cpp put before every key of a diffusion model. */
+/** The prefix that ComfyUI and stable-diffusion.cpp put before every key of a diffusion model. */
 const DIFFUSION_PREFIX = "model.diffusion_model.";
-/** Marks a key that lacks the prefix of the others; no key of a layout begins with it. */
+/** Marks a key that lacks the others' prefix; no key of a layout begins with it. */
 const OUTSIDE = "\0";
 
-/** What a file with these keys puts before every key, or nothing. */
+/** The prefix of every key in a file with these keys, or "". */
 export const prefixOf = (keys: Iterable<string>): string =>
   [...keys].some((key) => key.startsWith(DIFFUSION_PREFIX)) ? DIFFUSION_PREFIX : "";
 
 export class TensorFile<Tensor extends FileTensor = FileTensor> {
   readonly file: string;
-  /** What the file puts before every key; the keys that the methods take are without it. */
+  /** The prefix of the file's keys; the methods take keys without it. */
   readonly #prefix: string;
   readonly #tensors: ReadonlyMap<string, Tensor>;
   readonly #readable: Readable<Tensor>;
@@ -47,7 +47,7 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
     this.file = file;
     this.#readable = readable;
     this.#prefix = prefixOf(tensors.keys());
-    // Without the prefix that the others have, it is no weight of this network.
+    // A key without the others' prefix is not a weight of this network.
     const stripped = (key: string): string =>
       key.startsWith(this.#prefix) ? key.slice(this.#prefix.length) : `${OUTSIDE}${key}`;
     this.#tensors = new Map([...tensors].map(([key, tensor]) => [stripped(key), tensor]));
@@ -57,7 +57,7 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
     return this.#tensors.has(key);
   }
 
-  /** A dimension of a tensor, where the sizes of a network are read off its weights. */
+  /** A dimension of a tensor, for reading a network's sizes from its weights. */
   dimension(key: string, axis: number): number {
     const tensor = this.#tensors.get(key);
     if (!tensor) throw this.invalid(`lacks the weight ${this.named(key)}`);
@@ -68,7 +68,7 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
     return dim;
   }
 
-  /** How many numbers follow `prefix` in the keys: its blocks, where they are numbered from 0. */
+  /** How many different numbers follow `prefix` in the keys: the number of blocks, if they are numbered from 0. */
   countBelow(prefix: string): number {
     const rest = [...this.#tensors.keys()].filter((key) => key.startsWith(`${prefix}.`));
     const indices = rest.map((key) => key.slice(prefix.length + 1).split(".")[0]!);
@@ -86,7 +86,7 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
     return found;
   }
 
-  /** A key as it stands in the file. */
+  /** A key as it is in the file. */
   protected named(key: string): string {
     return key.startsWith(OUTSIDE) ? key.slice(OUTSIDE.length) : `${this.#prefix}${key}`;
   }

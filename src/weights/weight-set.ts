@@ -1,4 +1,4 @@
-/** The tensors of one network's files, handed to the graph by key, each exactly once. */
+/** The tensors of one network's files, given to the graph by key, each exactly once. */
 import { RetouchError } from "../errors.ts";
 import type { DType } from "../onnx/dtype.ts";
 import { externalTensor, showShape, type Value } from "../onnx/graph.ts";
@@ -11,9 +11,9 @@ import type { StoredTensor } from "./safetensors.ts";
 const DERIVED_KEYS = /(^|\.)position_ids$/;
 
 /**
- * The element types that a weight may have in its file. Unless it is told otherwise (`isKeptHalf`), the runtime widens
- * every one of them, fp8 as well, to float32 when it loads the network: 32 Mi numbers are 128 MiB of memory, from an fp8
- * file as from a float32 one.
+ * The element types that a weight may have in its file. By default (see `isKeptHalf`), the runtime widens all of them,
+ * including fp8, to float32 when it loads the network: 32 Mi numbers are 128 MiB of memory, from an fp8 file as from a
+ * float32 one.
  */
 const READABLE = new Set<DType>(["float32", "float16", "bfloat16", "float8e4m3fn"]);
 export const READABLE_TYPES = "F32, F16, BF16 and F8_E4M3";
@@ -33,29 +33,29 @@ export interface AssembledTensor {
   shape: readonly number[];
   /** In the order of the rows. */
   parts: readonly StoredTensor[];
-  /** One float32 number, [] or [1], that the stored numbers are multiplied by. */
+  /** One float32 number, [] or [1], by which the stored numbers are multiplied. */
   scale: StoredTensor | undefined;
 }
 
 type Weight = StoredTensor | AssembledTensor | QuantizedTensor;
 
 export interface WeightOptions {
-  /** How matrices in few bits are multiplied: 1 in float32, 4 with inputs of 8 bits. @default 4 */
+  /** How matrices in few bits are multiplied: 1 in float32, 4 with 8-bit inputs. @default 4 */
   accuracyLevel?: BlockMatrix["accuracyLevel"] | undefined;
   /**
-   * Whether weights of 16 bits stay so in memory, as pages of their file, and each is widened whenever it is multiplied
-   * with. Otherwise the runtime widens all of them once, when it loads the network. @default false
+   * Whether 16-bit weights stay 16-bit in memory, as pages of their file, and are widened each time they are
+   * multiplied. Otherwise the runtime widens all of them once, when it loads the network. @default false
    */
   isKeptHalf?: boolean | undefined;
 }
 
-/** Changes what the linear layer `key` makes of `x`; `y` is that. */
+/** Changes the output `y` of the linear layer `key` for the input `x`. */
 export type AdaptLayer = (key: string, x: Value, y: Value) => Value;
 
 export class WeightSet {
   /** What a message calls this network: its folder. */
   readonly name: string;
-  /** The folder that the external data's locations are relative to. */
+  /** The folder that the locations of external data are relative to. */
   readonly baseFolder: string;
   readonly isKeptHalf: boolean;
   readonly #accuracyLevel: BlockMatrix["accuracyLevel"];
@@ -71,7 +71,7 @@ export class WeightSet {
     this.baseFolder = commonFolder([...tensors.values()].flatMap(partsOf).map(({ file }) => file));
   }
 
-  /** The same weights to be loaded in another way. */
+  /** The same weights, with other options for loading them. */
   with(options: WeightOptions): WeightSet {
     return new WeightSet(this.name, this.#tensors, options);
   }
@@ -125,7 +125,7 @@ export class WeightSet {
     };
   }
 
-  /** Rows of a table, as float32; no other is widened. @throws as {@link take} */
+  /** Rows of a table, as float32; other rows are not widened. @throws as {@link take} */
   takeRows(key: string, shape: readonly [rows: number, columns: number], indices: Value): Value {
     const stored = this.#find(key, shape);
     if ("parts" in stored || "blocks" in stored || !isReadable(stored)) {
@@ -176,12 +176,12 @@ export class WeightSet {
     return externalTensor(name, dtype!, shape, { location, byteOffset, byteLength });
   }
 
-  /** Marks a key as known and not needed, such as the second name of a shared table. */
+  /** Marks a key as known but not needed, such as the second name of a shared table. */
   ignore(key: string): void {
     this.#used.add(key);
   }
 
-  /** @throws RetouchError CHECKPOINT_INVALID naming the keys that no network asked for. */
+  /** @throws RetouchError CHECKPOINT_INVALID naming the keys that no network requested. */
   assertAllUsed(): void {
     const unused = [...this.#tensors.keys()].filter((key) => !this.#used.has(key) && !DERIVED_KEYS.test(key));
     if (unused.length === 0) return;
@@ -195,12 +195,12 @@ export class WeightSet {
 }
 
 /**
- * A prefix of keys, mirroring the module tree of the checkpoint. A network asks it for its weights as the graph is
- * written; one that only records what is asked for needs no files (`models/count.ts`).
+ * A prefix of keys, mirroring the module tree of the checkpoint. A network requests its weights from it as the graph
+ * is built; a scope that only records these requests needs no files (`models/count.ts`).
  */
 export interface WeightScope {
   child(...names: readonly (string | number)[]): WeightScope;
-  /** What this scope's linear layer made of `x`, adapted where the graph is written so. */
+  /** The output of this scope's linear layer for `x`, adapted if the graph takes adapters. */
   adapted(x: Value, y: Value): Value;
   /** The matrix `name` of a linear layer, as float32 or in its few bits. */
   matrix(name: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix;
@@ -209,9 +209,9 @@ export interface WeightScope {
   /** The tensor `name` of this scope, as float32. */
   tensor(name: string, shape: readonly number[]): Value;
   has(name: string): boolean;
-  /** Whether there is anything in `child(name)`. */
+  /** Whether `child(name)` has any weights. */
   hasChild(name: string): boolean;
-  /** Marks a key as known and not needed, such as the second name of a shared table. */
+  /** Marks a key as known but not needed, such as the second name of a shared table. */
   ignore(name: string): void;
 }
 
@@ -263,7 +263,7 @@ class StoredScope implements WeightScope {
   }
 }
 
-/** What the scales of a matrix in few bits are called, in a file and in a graph. */
+/** The name of the scales of a matrix in few bits, in a file and in a graph. */
 export const scalesKeyOf = (key: string): string => `${key}.scales`;
 
 function partsOf(stored: Weight): readonly StoredTensor[] {

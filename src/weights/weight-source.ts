@@ -1,11 +1,11 @@
-/** Weights as they are read to be converted: one at a time, some rows at a time, so that memory stays bounded. */
+/** Weights as they are read for conversion: one at a time, some rows at a time, so that memory stays bounded. */
 import type { BlockFormat } from "./quantized.ts";
 
 /** The weights of one network under its own keys, whatever file they come from. */
 export interface WeightSource {
   /** What a message calls it: a file or folder. */
   readonly name: string;
-  /** Where they lie, links followed. */
+  /** The files that contain them, with links resolved. */
   readonly files: readonly string[];
   /** Bytes of all the weights as they are stored. */
   readonly byteLength: number;
@@ -15,9 +15,9 @@ export interface WeightSource {
 export interface SourceWeight {
   key: string;
   shape: readonly number[];
-  /** Rows `from` up to `to` as float32, of a weight of any shape: its first dimension counts rows, [] is one row. */
+  /** Rows `from` up to `to` as float32, for a weight of any shape: its first dimension counts rows, [] is one row. */
   rows(from: number, to: number): Promise<Float32Array>;
-  /** Where the file holds blocks that fit the runtime's format without rounding. */
+  /** Set if the file holds blocks that fit the runtime's format without rounding. */
   blocks?: SourceBlocks;
 }
 

@@ -2,14 +2,14 @@
 import type { DType } from "../onnx/dtype.ts";
 import { bfloat16FromBits, float16FromBits } from "./float-bits.ts";
 
-/** e4m3 without infinities: exponent bias 7, and all ones is no number. */
+/** e4m3 without infinities: exponent bias 7, and all ones is NaN. */
 const FLOAT8 = Float32Array.from({ length: 256 }, (_, byte) => {
   const [sign, exponent, fraction] = [byte & 128 ? -1 : 1, (byte >> 3) & 15, byte & 7];
   if ((byte & 127) === 127) return NaN;
   return exponent === 0 ? sign * fraction * 2 ** -9 : sign * (8 + fraction) * 2 ** (exponent - 10);
 });
 
-/** Stored numbers as float32. The bytes begin at a multiple of four. */
+/** Stored numbers as float32. The bytes must begin at a multiple of four. */
 export function widened(dtype: DType | undefined, stored: Uint8Array): Float32Array {
   const { buffer, byteOffset, byteLength } = stored;
   switch (dtype) {
@@ -26,7 +26,7 @@ export function widened(dtype: DType | undefined, stored: Uint8Array): Float32Ar
   }
 }
 
-/** What `from` of typed arrays does, which is slower and holds a list of all numbers meanwhile. */
+/** Like a typed array's `from`, which is slower and builds a list of all numbers. */
 export function mapped<Target extends Float32Array | Uint16Array>(
   values: Float32Array | Uint16Array | Uint8Array,
   Type: new (length: number) => Target,

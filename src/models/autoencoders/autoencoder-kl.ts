@@ -18,7 +18,7 @@ import { attend, linear } from "../layers.ts";
 
 export interface AutoencoderConfig {
   latentChannels: number;
-  /** Channels of each level, finest first; every level but the last halves the picture. */
+  /** Channels of each level, finest first; every level but the last halves the image. */
   widths: readonly number[];
   layersPerBlock: number;
   numGroups: number;
@@ -28,9 +28,9 @@ export interface AutoencoderConfig {
   /** Latents are normalised as (z - shift) * scale. */
   scalingFactor: number;
   shiftFactor: number;
-  /** Side of the pictures it was trained on, in pixels: the native area is its square. */
+  /** Side of the images it was trained on, in pixels: the native area is its square. */
   sampleSize: number;
-  /** Pixels a latent cell covers on each side. */
+  /** Pixels that a latent cell covers along each side. */
   scaleFactor: number;
 }
 
@@ -145,7 +145,7 @@ function residualBlock(weights: WeightScope, x: Value, width: number, numGroups:
   return ops.add(shortcut, second);
 }
 
-/** One head over all positions of the grid. */
+/** Single-head attention over all positions of the grid. */
 function spatialAttention(weights: WeightScope, x: Value, numGroups: number): Value {
   const width = x.shape[1] as number;
   const normed = groupNorm(weights, "group_norm", x, numGroups);
@@ -162,7 +162,7 @@ function groupNorm(weights: WeightScope, name: string, x: Value, numGroups: numb
   return ops.groupNorm(x, scope.tensor("weight", [width]), scope.tensor("bias", [width]), numGroups, EPSILON);
 }
 
-/** A 3x3 convolution that keeps the size unless told otherwise. */
+/** A 3x3 convolution that keeps the size by default. */
 function convolution(
   weights: WeightScope,
   name: string,

@@ -1,17 +1,17 @@
 /**
  * The autoencoder in the layout of the original repository (black-forest-labs/flux @ 802fb47,
- * `src/flux/modules/autoencoder.py`): the decoder's levels are numbered from the finest, and its attention is made of
- * 1x1 convolutions, whose bytes are those of diffusers' linear layers. The counterpart of diffusers 0.42.1,
- * `convert_ldm_vae_checkpoint`, without a conversion.
+ * `src/flux/modules/autoencoder.py`). The decoder's levels are numbered from the finest, and its attention consists of
+ * 1x1 convolutions, whose bytes equal those of diffusers' linear layers. This corresponds to
+ * `convert_ldm_vae_checkpoint` of diffusers 0.42.1, but nothing is converted.
  */
 import { Config } from "../../weights/config.ts";
 import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
 import { type AutoencoderConfig, readAutoencoderConfig } from "../autoencoders/autoencoder-kl.ts";
 
-/** What no shape shows, as published (black-forest-labs/FLUX.1-Kontext-dev, `vae/config.json`). */
+/** Values that no shape shows, as published (black-forest-labs/FLUX.1-Kontext-dev, `vae/config.json`). */
 const PUBLISHED = { norm_num_groups: 32, scaling_factor: 0.3611, shift_factor: 0.1159, sample_size: 1024 };
 
-/** Reads the sizes off the file's shapes; what no shape shows comes from `folder` or is as published. */
+/** Reads the sizes from the file's shapes; values that no shape shows come from `folder` or the published defaults. */
 export function originalAutoencoderConfig(file: TensorFile, folder: Config | undefined): AutoencoderConfig {
   const numLevels = file.countBelow("encoder.down");
   const levels = Array.from({ length: numLevels }, (_, level) => level);
@@ -78,7 +78,7 @@ export function originalAutoencoderLayout(config: AutoencoderConfig): LayoutEntr
   ];
 }
 
-/** Weight and bias. @param as the weight's shape in the network, where that is another */
+/** Weight and bias. @param as the weight's shape in the network, if it differs */
 function convolution(
   from: string,
   to: string,
@@ -95,7 +95,7 @@ function convolution(
 const pointwise = (key: string, width: number): LayoutEntry[] => convolution(key, key, [width, width, 1, 1]);
 const norm = (from: string, to: string, width: number): LayoutEntry[] => convolution(from, to, [width]);
 
-/** @param before channels of what the first block takes */
+/** @param before input channels of the first block */
 function residualBlocks(
   from: string,
   to: string,

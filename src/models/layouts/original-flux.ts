@@ -1,8 +1,8 @@
 /**
  * The transformer in the layout of the original repository (black-forest-labs/flux @ 802fb47, `src/flux/model.py` and
- * `modules/layers.py`), which fuses what diffusers keeps apart: query, key and value, and in a single-stream block the
- * first feed-forward layer as well. The counterpart of diffusers 0.42.1,
- * `convert_flux_transformer_checkpoint_to_diffusers`, without a conversion: the parts are byte ranges.
+ * `modules/layers.py`), which fuses what diffusers keeps apart: query, key and value, and in a single-stream block also
+ * the first feed-forward layer. This corresponds to `convert_flux_transformer_checkpoint_to_diffusers` of diffusers
+ * 0.42.1, but nothing is converted: the parts are byte ranges.
  */
 import { Config } from "../../weights/config.ts";
 import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
@@ -11,8 +11,8 @@ import { MLP_RATIO } from "../transformers/flux.ts";
 import { TIME_CHANNELS } from "../transformers/flux-modulation.ts";
 
 /**
- * Reads the sizes off the file's shapes. What no shape shows, the axes of the rotary table, comes from `folder`, the
- * configuration in the layout of diffusers, or is as published.
+ * Reads the sizes from the file's shapes. The axes of the rotary table, which no shape shows, come from `folder`, the
+ * configuration in the diffusers layout, or from the published defaults.
  */
 export function originalFluxConfig(file: TensorFile, folder: Config | undefined): FluxConfig {
   const numDoubleBlocks = file.countBelow("double_blocks");
@@ -45,7 +45,7 @@ export function originalFluxLayout(config: FluxConfig): LayoutEntry[] {
     ...embedder("vector_in", "text_embedder", config.pooledSize, width),
     ...repeated(config.numDoubleBlocks, (index) => doubleStreamBlock(config, index)),
     ...repeated(config.numSingleBlocks, (index) => singleStreamBlock(config, index)),
-    // The original has shift before scale in the last norm, diffusers scale before shift.
+    // In the last norm, the original has shift before scale, and diffusers has scale before shift.
     ...linear("final_layer.adaLN_modulation.1", width, [["norm_out.linear", 2 * width]]).map(swapped),
     ...linear("final_layer.linear", width, [["proj_out", config.outChannels]]),
   ];
@@ -58,7 +58,7 @@ const swapped = (entry: LayoutEntry): LayoutEntry => ({ ...entry, isSwapped: tru
 /** A linear layer of the network and its rows. */
 type Part = readonly [key: string, rows: number];
 
-/** Weight and bias of a linear layer whose rows are those of one or more layers of the network. */
+/** Weight and bias of a linear layer whose rows belong to one or more layers of the network. */
 function linear(key: string, columns: number, parts: readonly Part[]): LayoutEntry[] {
   const rows = parts.reduce((sum, [, count]) => sum + count, 0);
   const entry = (name: string, rest: readonly number[]): LayoutEntry => ({
@@ -88,7 +88,7 @@ function headNorms(
   }));
 }
 
-/** What diffusers calls the layers of a stream in a double-stream block. */
+/** diffusers' names for the layers of a stream in a double-stream block. */
 interface StreamNames {
   modulation: string;
   projections: readonly string[];

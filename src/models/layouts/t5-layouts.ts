@@ -1,11 +1,11 @@
-/** The T5 encoder in files of its own: under transformers' keys, or as llama.cpp names them. */
+/** The T5 encoder in files of its own: with transformers' keys, or with llama.cpp's. */
 import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
 import type { T5Sizes } from "../text-encoders/t5.ts";
 
-/** The names of the token table, of which a file may hold either or both. */
+/** The names of the token table; a file may hold either or both. */
 const TABLES = ["shared.weight", "encoder.embed_tokens.weight"];
 
-/** Every tensor of a `.safetensors` file of the encoder, such as those that ComfyUI's users have: transformers' keys. */
+/** Every tensor of a `.safetensors` file of the encoder, such as ComfyUI users have, with transformers' keys. */
 export function singleT5Layout(config: T5Sizes, file: TensorFile): LayoutEntry[] {
   const weights = llamaT5Layout(config).flatMap(({ parts }) => parts);
   const present = TABLES.filter((name) => file.has(name));
@@ -16,14 +16,14 @@ export function singleT5Layout(config: T5Sizes, file: TensorFile): LayoutEntry[]
 }
 
 /**
- * Every tensor of a GGUF file of the encoder alone (ggml-org/llama.cpp, `gguf-py/gguf/constants.py`, `T5ENCODER`), in
- * the order of the network.
+ * Every tensor of a GGUF file that holds only the encoder (ggml-org/llama.cpp, `gguf-py/gguf/constants.py`,
+ * `T5ENCODER`), in the order of the network.
  */
 export function llamaT5Layout(config: T5Sizes): LayoutEntry[] {
   const { width, vocabularySize, numBuckets, numHeads, numLayers } = config;
   return [
     weight("token_embd", "shared", [vocabularySize, width]),
-    // The first layer's table serves all.
+    // All layers share the first layer's table.
     weight("enc.blk.0.attn_rel_b", "encoder.block.0.layer.0.SelfAttention.relative_attention_bias", [
       numBuckets,
       numHeads,

@@ -86,8 +86,8 @@ export function clipTextEncoder(
 }
 
 /**
- * Where the pooled output is read. Old configurations carry a placeholder end token of 2; for those the highest id
- * counts, which is the end token of CLIP's vocabulary. Otherwise it is the first end token.
+ * The position of the pooled output. Old configurations carry a placeholder end token of 2; for those it is that
+ * of the highest id, which is the end token in CLIP's vocabulary. Otherwise it is that of the first end token.
  */
 export function clipEndPosition(tokenIds: readonly number[], endTokenId: number): number {
   const wanted = endTokenId === 2 ? Math.max(...tokenIds) : endTokenId;

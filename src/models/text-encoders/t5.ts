@@ -1,7 +1,7 @@
 /**
  * The T5 encoder, key for key as transformers' `T5EncoderModel`
  * (transformers 5.23.0, `models/t5/modeling_t5.py`).
- * Positions enter as a learnt bias on the attention scores, by distance; the first layer's table serves all.
+ * Positions enter as a learnt bias on the attention scores, by distance; all layers share the first layer's table.
  */
 import { RetouchError } from "../../errors.ts";
 import { constant, input, type Value } from "../../onnx/graph.ts";
@@ -26,16 +26,16 @@ export interface T5Config {
   activation: (x: Value) => Value;
 }
 
-/** What the shapes of its weights depend on, and what memory does. */
+/** The fields that the shapes of its weights, and its memory, depend on. */
 export type T5Sizes = Omit<T5Config, "activation" | "epsilon">;
 
-/** Of the table of positions; the published one has 32 buckets, up to a distance of 128. */
+/** Limits of the position table; the published one has 32 buckets, up to a distance of 128. */
 const MAX_BUCKETS = 4096;
 const MAX_DISTANCE = 1_000_000;
 
 /** @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and field */
 export function readT5Config(config: Config): T5Config {
-  // "relu" is a plain feed-forward layer; "gated-gelu" a gated one, whose gelu is the tanh form by convention.
+  // "relu" is a plain feed-forward layer; "gated-gelu" is a gated one whose gelu is the tanh form by convention.
   const projection = config.string("feed_forward_proj", "relu");
   const isGated = projection.startsWith("gated-");
   const implied = projection === "gated-gelu" ? "gelu_new" : projection.replace(/^gated-/, "");
@@ -53,7 +53,7 @@ export function readT5Config(config: Config): T5Config {
   };
 }
 
-/** A quarter of the buckets has one distance each, in each direction; the others reach further, or the logarithm has no base. */
+/** Per direction, a quarter of the buckets hold one distance each; without larger ones, the logarithm has no base. */
 function readBuckets(config: Config): Pick<T5Config, "numBuckets" | "maxDistance"> {
   const [buckets, distance] = ["relative_attention_num_buckets", "relative_attention_max_distance"] as const;
   const numBuckets = config.count(buckets, MAX_BUCKETS, 32);
@@ -100,7 +100,7 @@ export function t5Encoder(
   return { promptEmbeds: rmsNorm(encoder, "final_layer_norm", hiddenStates, config.epsilon) };
 }
 
-/** The token table has two names, of which a file may hold either or both. */
+/** The token table has two names; a file may hold either or both. */
 function embedded(config: T5Config, weights: WeightScope, tokenIds: Value): Value {
   const [shared, own] = ["shared.weight", "encoder.embed_tokens.weight"] as const;
   const stored = weights.has(own) && !weights.has(shared) ? own : shared;
@@ -134,7 +134,7 @@ function positionBias(config: T5Config, weights: WeightScope, length: number): V
   return ops.reshape(ops.transpose(bias, [2, 0, 1]), [1, config.numHeads, length, length]);
 }
 
-/** Near distances have a bucket each, far ones share logarithmic buckets; half of them serve each direction. */
+/** Small distances have a bucket each, large ones share logarithmic buckets; half of them serve each direction. */
 export function relativePositionBucket(
   offset: number,
   { numBuckets, maxDistance }: { numBuckets: number; maxDistance: number },
@@ -144,7 +144,7 @@ export function relativePositionBucket(
   const distance = Math.abs(offset);
   const numExact = Math.floor(half / 2);
   if (distance < numExact) return base + distance;
-  // In float32 as the reference computes it: in float64 some distances fall on the other side of a whole number.
+  // Float32, as in the reference: in float64 some distances round to the other side of a whole number.
   const ratio = Math.fround(Math.log(Math.fround(distance / numExact)));
   const scaled = Math.fround(Math.fround(ratio / Math.log(maxDistance / numExact)) * (half - numExact));
   return base + Math.min(half - 1, numExact + Math.trunc(scaled));

@@ -1,4 +1,4 @@
-/** The sizes of a transformer, from `transformer/config.json`; absent fields mean what they mean in diffusers. */
+/** The sizes of a transformer, from `transformer/config.json`; absent fields have diffusers' defaults. */
 import { RetouchError } from "../../errors.ts";
 import type { Config } from "../../weights/config.ts";
 import { MAX_HEADS, MAX_LATENT_CHANNELS, MAX_LAYERS, MAX_WIDTH } from "../../weights/limits.ts";
@@ -15,11 +15,11 @@ export interface FluxConfig {
   promptSize: number;
   pooledSize: number;
   hasGuidance: boolean;
-  /** How many of a head's dimensions each position axis (stream, row, column) turns. */
+  /** How many of a head's dimensions each position axis (stream, row, column) rotates. */
   rotaryAxes: readonly number[];
 }
 
-/** Latent channels of a 2x2 patch. */
+/** The most channels of a packed token, a 2x2 patch of latents. */
 const MAX_CHANNELS = 4 * MAX_LATENT_CHANNELS;
 
 /** @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and field */

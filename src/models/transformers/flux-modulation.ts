@@ -1,9 +1,9 @@
 /**
- * What the noise level, guidance and the pooled text tell every block of the transformer: the shift, scale and gate
- * vectors of its adaptive norms (diffusers 0.42.1, `CombinedTimestepGuidanceTextProjEmbeddings` and `AdaLayerNorm*`).
+ * Computes the shift, scale and gate vectors of every block's adaptive norms from the noise level, guidance and the
+ * pooled text (diffusers 0.42.1, `CombinedTimestepGuidanceTextProjEmbeddings` and `AdaLayerNorm*`).
  *
- * They do not depend on the tokens, so they are a network of their own that runs once an edit, for all steps together.
- * In the published model these layers are more than a quarter of the weights, which no step has to read any more.
+ * They do not depend on the tokens, so they are a separate network that runs once per edit, for all steps together. In
+ * the published model these layers are more than a quarter of the weights, which the steps then need not read.
  */
 import { floats, input, scalar, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
@@ -11,12 +11,12 @@ import type { WeightScope } from "../../weights/weight-set.ts";
 import type { FluxConfig } from "./flux-config.ts";
 import { linear } from "../layers.ts";
 
-/** Channels of the sinusoidal embedding, and how much sigma and guidance are scaled before it. */
+/** Channels of the sinusoidal embedding, and the factor that sigma and guidance are multiplied by before it. */
 export const TIME_CHANNELS = 256;
 const TIME_SCALE = 1000;
 
 /**
- * Builds the network. Inputs: `sigmas` [steps]; `guidance` [1] where the configuration has it; `pooledPromptEmbeds`
+ * Builds the network. Inputs: `sigmas` [steps]; `guidance` [1] if the configuration has it; `pooledPromptEmbeds`
  * [1, pooledSize].
  * @returns `modulation` [steps, modulationSize]
  */
@@ -45,7 +45,7 @@ export function fluxModulation(config: FluxConfig, weights: WeightScope): Record
 export interface Modulation {
   shift: Value;
   scale: Value;
-  /** What the output of the layer behind the norm is multiplied by. */
+  /** The factor for the output of the layer that follows the norm. */
   gate: Value;
 }
 
@@ -59,14 +59,14 @@ export interface FluxModulation {
   /** By the block's index. */
   doubleBlocks: readonly { image: StreamModulation; text: StreamModulation }[];
   singleBlocks: readonly Modulation[];
-  /** Of the norm before the output. */
+  /** The norm before the output. */
   output: Omit<Modulation, "gate">;
 }
 
-/** Numbers of one step: every vector of every block, and the last norm's. */
+/** Number of values per step: every vector of every block, and the last norm's. */
 export const modulationSize = (config: FluxConfig): number => numVectorsOf(config) * widthOf(config);
 
-/** The input `modulation` [modulationSize] of the transformer, by block and norm. */
+/** The transformer's input `modulation` [modulationSize], split by block and norm. */
 export function modulationInput(config: FluxConfig): FluxModulation {
   const modulation = input("modulation", "float32", [modulationSize(config)]);
   const vectors = ops.split(modulation, numVectorsOf(config), 0);
@@ -76,7 +76,7 @@ export function modulationInput(config: FluxConfig): FluxModulation {
     offsets.set(key, offset);
     offset += numVectors;
   }
-  // As `AdaLayerNormZero` chunks what its layer gives: shift, scale, gate, and the same for the feed-forward layer.
+  // In the order of `AdaLayerNormZero`'s chunks: shift, scale, gate, then the same for the feed-forward layer.
   const zero = (key: string, skipped = 0): Modulation => {
     const [shift, scale, gate] = vectors.slice(offsets.get(key)! + skipped) as [Value, Value, Value];
     return { shift, scale, gate };
@@ -101,7 +101,7 @@ const OUTPUT_KEY = "norm_out.linear";
 
 const indices = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
-/** The linear layers behind the vectors, in the order in which `modulation` holds them. */
+/** The linear layers that produce the vectors, in the order in which `modulation` holds them. */
 function modulationLayers(config: FluxConfig): { key: string; numVectors: number }[] {
   return [
     ...indices(config.numDoubleBlocks).flatMap((block) => [
@@ -120,7 +120,7 @@ const numVectorsOf = (config: FluxConfig): number =>
 /** Cosines, then sines, of numbers [N] at 128 frequencies from 1 down to 1/10000: [N, 256]. */
 function sinusoidalEmbedding(values: Value): Value {
   const half = TIME_CHANNELS / 2;
-  // Rounded to float32 where the reference rounds: at angles of up to 10,000 (guidance 10) a last bit is visible.
+  // Rounded to float32 where the reference rounds: at angles of up to 10,000 (guidance 10), the last bit is visible.
   const { fround } = Math;
   const logBase = fround(-Math.log(10_000));
   const frequencies = Array.from({ length: half }, (_, index) =>

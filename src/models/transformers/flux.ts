@@ -1,7 +1,7 @@
 /**
  * The rectified-flow transformer, key for key as diffusers' `FluxTransformer2DModel`
  * (diffusers 0.42.1, `models/transformers/transformer_flux.py`).
- * Double-stream blocks keep text and picture apart but for attention; single-stream blocks treat them as one
+ * Double-stream blocks keep text and image apart except for attention; single-stream blocks treat them as one
  * sequence: text, target, reference.
  */
 import type { ComputeType } from "../../onnx/dtype.ts";
@@ -14,7 +14,7 @@ import { batched, headNorm, linear, unbatched } from "../layers.ts";
 
 /** Epsilon of every norm, fixed in the reference implementation. */
 const EPSILON = 1e-6;
-/** Width of a feed-forward layer by that of a token. */
+/** Width of a feed-forward layer, relative to that of a token. */
 export const MLP_RATIO = 4;
 /** The largest number of float16. */
 const MAX_FLOAT16 = 65_504;
@@ -22,8 +22,8 @@ const MAX_FLOAT16 = 65_504;
 export interface FluxOptions {
   textLength: number;
   /**
-   * What the blocks compute in. Embedders, output layer, modulation, the norms of queries and keys and rotary positions
-   * stay in float32: they are hardly any of the operations.
+   * The type the blocks compute in. Embedders, output layer, modulation, the norms of queries and keys, and rotary
+   * positions stay in float32: they are a tiny share of the operations.
    * @default "float32"
    */
   computeType?: ComputeType | undefined;
@@ -77,7 +77,7 @@ interface RotaryTable {
   sin: Value;
 }
 
-/** The same thing of both streams. */
+/** The same value for both streams. */
 interface Streams<T> {
   text: T;
   image: T;
@@ -173,8 +173,8 @@ function normedProjection(
 }
 
 /**
- * Attention over every token after turning query and key, float32 [1, L, H*D], by their positions; value [L, H*D] in the
- * compute type: [L, H*D].
+ * Rotates query and key, float32 [1, L, H*D], by their positions, then attends over every token; value [L, H*D] is in
+ * the compute type: [L, H*D].
  */
 function rotaryAttention(
   { numHeads }: FluxConfig,
@@ -193,7 +193,7 @@ function modulate(x: Value, { shift, scale }: Omit<Modulation, "gate">): Value {
   return ops.layerNorm(x, ops.cast(ops.add(scale, scalar(1)), type), ops.cast(shift, type), EPSILON);
 }
 
-/** As in the reference, float16 holds what would be infinite at its largest number. */
+/** As in the reference, float16 values that would be infinite are clamped to the largest number. */
 function gated(residual: Value, gate: Value, x: Value): Value {
   const type = ops.typeOf(residual);
   const sum = ops.add(residual, ops.mul(ops.cast(gate, type), x));

@@ -1,4 +1,4 @@
-/** What a checkpoint's files say of its networks: their configurations, held against each other, and where the weights lie. */
+/** A checkpoint's networks by its files: configurations, checked against each other, and where the weights are. */
 import { RetouchError } from "../../errors.ts";
 import { readClipConfig } from "../../models/text-encoders/clip.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
@@ -12,18 +12,18 @@ export interface KontextCheckpoint {
   schedule: ScheduleConfig;
   configs: KontextConfigs;
   tokenizers: { clip: Tokenizer; t5: Tokenizer };
-  /** By the names that the components know them by. */
+  /** By the names the components use. */
   stored: Readonly<Record<"transformer" | "t5" | "clip" | "vae", StoredWeights>>;
 }
 
-/** The pipelines' limit for T5, whatever a tokenizer allows. */
+/** The pipelines' limit for T5, whatever the tokenizer allows. */
 const MAX_T5_TOKENS = 512;
 
-/** Tokens that T5 encodes of every text. */
+/** The number of tokens that T5 encodes, for any text. */
 export const t5LengthOf = (tokenizer: Tokenizer): number => Math.min(tokenizer.maxLength, MAX_T5_TOKENS);
 
 /**
- * Reads the configurations, and of the weights the headers.
+ * Reads the configurations, and only the headers of the weights.
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file
  */
 export async function readKontext(checkpoint: Checkpoint): Promise<KontextCheckpoint> {

@@ -1,9 +1,9 @@
 /**
  * The networks of FLUX.1 Kontext as data: text encoders, the two halves of the autoencoder, and the transformer, whose
- * modulation is a network of its own because it runs once an edit.
+ * modulation is a separate network because it runs once per edit.
  *
- * Working memory is taken as a multiple of a network's largest layer, by what was measured
- * (`test/engine/memory-plan.test.ts` measures again).
+ * Working memory is a measured multiple of a network's largest layer (`test/engine/memory-plan.test.ts` measures it
+ * again).
  */
 import type { ComponentDefinition } from "../../engine/component.ts";
 import type { EditExtent } from "../../engine/extent.ts";
@@ -23,19 +23,19 @@ import { fluxModulation, modulationSize } from "../../models/transformers/flux-m
 import { fluxTransformer } from "../../models/transformers/flux.ts";
 import { decoderBytes, encoderBytes } from "./autoencoder-memory.ts";
 
-/** Configurations of all networks of a checkpoint. */
+/** Configurations of all of a checkpoint's networks. */
 export interface KontextConfigs {
   flux: FluxConfig;
   autoencoder: AutoencoderConfig;
   clip: ClipConfig;
   t5: T5Config;
-  /** Tokens that each encoder reads of a text. */
+  /** Tokens that each encoder reads from a text. */
   clipLength: number;
   t5Length: number;
 }
 
 const FLOAT = 4;
-/** Rows [tokens, width] of float32 that a block of the transformer holds at its fullest moment. */
+/** Float32 rows [tokens, width] that a block of the transformer holds at its peak. */
 const TRANSFORMER_ROWS = 17;
 
 /** Plans from configurations alone. */
@@ -137,7 +137,7 @@ function modulationComponent(flux: FluxConfig): ComponentDefinition {
     folder: "transformer",
     build: (weights) => fluxModulation(flux, weights),
     isAdaptable: true,
-    // Noise levels tell more from less by a thousandth: 8 bits are the least.
+    // Noise levels may differ by only a thousandth, so 8 bits is the minimum.
     leastPrecision: "int8",
     workingBytes: (edit) => 2 * modulationBytes(flux, edit),
     runs: (edit) => ({ times: passesOf(edit), dims: { steps: edit.numSteps } }),
@@ -166,14 +166,14 @@ function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): 
   };
 }
 
-/** A negative prompt is a second pass per step. */
+/** A negative prompt adds a second pass per step. */
 const passesOf = ({ isNegativeUsed }: EditExtent): number => (isNegativeUsed ? 2 : 1);
 
-/** Of one pass. */
+/** Bytes for one pass. */
 const modulationBytes = (flux: FluxConfig, { numSteps }: EditExtent): number =>
   numSteps * modulationSize(flux) * FLOAT;
 
-/** What the transformer's graph calls its numbers of tokens. */
+/** The transformer graph's names for its token counts. */
 const dimsOf = ({ text, target, reference }: TokenCounts) => ({
   target,
   reference,
@@ -181,11 +181,11 @@ const dimsOf = ({ text, target, reference }: TokenCounts) => ({
   tokens: text + target + reference,
 });
 
-/** Latent cells under a canvas. */
+/** Number of latent cells under a canvas. */
 const cellsOf = ({ width, height }: Size, { scaleFactor }: AutoencoderConfig): number =>
   (width * height) / scaleFactor ** 2;
 
-/** A text encoder's scores and their bias, [heads, length, length] each, and the widest rows of a layer. */
+/** A text encoder's scores and bias, [heads, length, length] each, and the widest rows of a layer. */
 function textBytes({ width, mlpWidth, numHeads }: ClipConfig | T5Config, length: number): number {
   return (2 * numHeads * length ** 2 + length * (3 * mlpWidth + 4 * width)) * FLOAT;
 }

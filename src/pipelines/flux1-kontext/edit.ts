@@ -1,6 +1,6 @@
 /**
- * Read this first: image + instruction -> image, as `FluxKontextPipeline` does it (diffusers 0.42.1,
- * `pipelines/flux/pipeline_flux_kontext.py`), but for the sizes, which `engine/sizes.ts` explains.
+ * Read this first: image + instruction -> image, as in diffusers' `FluxKontextPipeline` (diffusers 0.42.1,
+ * `pipelines/flux/pipeline_flux_kontext.py`), except for the sizes, which `engine/sizes.ts` explains.
  */
 import { RetouchError } from "../../errors.ts";
 import {
@@ -41,7 +41,7 @@ export async function* editImage(
   const { numSteps } = request;
   const numChannels = networks.autoencoder.latentChannels;
 
-  // 1. Sizes: what is asked for, what the network draws, what it sees of the source.
+  // 1. Sizes: the requested size, what the network generates, what it sees of the source.
   const plan = sizes ?? planSizes([source], request.size, networks.native);
   const { size, target } = plan;
   const reference = plan.references[0]!;
@@ -80,7 +80,7 @@ export async function* editImage(
   const noise = randomNormal(numChannels * targetGrid.width * targetGrid.height, request.seed);
   const packedNoise = packLatents(noise, numChannels, targetGrid);
 
-  // 6. Noise levels, and the velocity at each of them: what the network predicts for the prompt, away from the negative.
+  // 6. Noise levels, and the velocity at each of them: the network's prediction for the prompt, away from the negative.
   const started = performance.now();
   const sigmas = sigmasOf(networks.schedule, numSteps, (targetGrid.width * targetGrid.height) / 4);
   const inputs = { referenceLatents, rotary, adapters: adapted?.adapters };
@@ -112,11 +112,11 @@ export async function* editImage(
     next = await steps.next();
   }
 
-  // 8. Decode, cut the padding off and give the image the size that was asked for.
+  // 8. Decode, cut off the padding and resize the image to the requested size.
   const working = await decode(networks, next.value, target);
   const picture = await resizePicture(working, size.width, size.height);
 
-  // 9. Where that is asked for: the source's own pixels, wherever the network only drew the source again.
+  // 9. If requested: keep the source's own pixels wherever the network merely reproduced the source.
   const isNegativeCut = negativePrompt?.isCut ?? false;
   const notices = [
     ...(adapted?.notices ?? []),
@@ -140,7 +140,7 @@ export async function* editImage(
   };
 }
 
-/** What the network predicts for a prompt; the noise levels of the schedule are told to its blocks all at once. */
+/** The network's prediction for a prompt; the modulation of all the schedule's noise levels is computed at once. */
 async function velocityOf(
   networks: Networks,
   prompt: Prompt,
@@ -158,7 +158,7 @@ async function velocityOf(
   };
 }
 
-/** The picture, without padding, of packed latents. */
+/** Decodes packed latents to an image, without padding. */
 async function decode(
   networks: Networks,
   latents: Float32Array,
@@ -167,7 +167,7 @@ async function decode(
   const gridSize = networks.latentSize(canvas);
   const grid = unpackLatents(latents, networks.autoencoder.latentChannels, gridSize);
   const pixels = await networks.decodeLatents(grid, gridSize);
-  // Weights that overflow give a black picture otherwise, which looks like a result.
+  // Otherwise, weights that overflow give a black image, which looks like a result.
   if (pixels.some(Number.isNaN)) {
     throw new RetouchError(
       "RUNTIME_FAILED",
@@ -177,7 +177,7 @@ async function decode(
   return cropPicture(pixelsToPicture(pixels, canvas.width, canvas.height), content.width, content.height);
 }
 
-/** The same from the networks' quick projection. */
+/** The same, from the networks' fast linear sketch. */
 async function sketch(
   networks: Networks,
   latents: Float32Array,
@@ -191,7 +191,7 @@ async function sketch(
   return cropPicture(picture, side(content.width), side(content.height));
 }
 
-/** The source at the result's size and place. */
+/** The source at its size and place in the result. */
 async function sourceAt(source: Picture, plan: SizePlan): Promise<Picture> {
   const { width, height } = sourceInResult(plan);
   return padPicture(await resizePicture(source, width, height), plan.size.width, plan.size.height);

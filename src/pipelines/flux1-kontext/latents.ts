@@ -60,9 +60,9 @@ export interface RotaryTable {
 const ROTARY_BASE = 10_000;
 
 /**
- * The angles by which attention turns each token, for positions [L, 3]. Computed in float64 and stored as float32:
- * half precision would merge positions beyond 256.
- * @param axes how many of a head's dimensions each of the three position axes turns
+ * The angles by which attention rotates each token, for positions [L, 3]. They are computed in float64 and stored as
+ * float32: half precision would merge positions beyond 256.
+ * @param axes how many of a head's dimensions each of the three position axes rotates
  */
 export function rotaryTable(ids: Float32Array, axes: readonly number[]): RotaryTable {
   const numTokens = ids.length / 3;

@@ -1,13 +1,13 @@
-/** What a LoRA may adapt, under every name that trainers give it: layers of ours, and fused ones of the original repository. */
+/** What a LoRA may adapt, under every name that trainers use: our layers, and the original repository's fused ones. */
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { originalFluxLayout } from "../../models/layouts/original-flux.ts";
 import type { FindTarget, Target } from "../../lora/targets.ts";
 import type { LayoutEntry } from "../../weights/tensor-file.ts";
 
-/** What stands before the names: diffusers, peft, ComfyUI, sd-scripts and others that write like it. */
+/** Prefixes of the names: diffusers, peft, ComfyUI, sd-scripts and others that write the same. */
 const PREFIX =
   /^(?:base_model\.model\.)?(?:transformer\.|(?:model\.)?diffusion_model\.|lora_unet_|lora_transformer_)?/;
-/** XLabs call a block's adapters after their own processors of attention: 1 is the picture's stream, 2 the text's. */
+/** XLabs names a block's adapters after its own attention processors: 1 is the image stream, 2 the text stream. */
 const XLABS: readonly [RegExp, string][] = [
   [/^(double_blocks\.\d+)\.processor\.qkv_lora1$/, "$1.img_attn.qkv"],
   [/^(double_blocks\.\d+)\.processor\.qkv_lora2$/, "$1.txt_attn.qkv"],
@@ -17,7 +17,7 @@ const XLABS: readonly [RegExp, string][] = [
   [/^(single_blocks\.\d+)\.processor\.proj_lora$/, "$1.linear2"],
 ];
 
-/** Names are compared without their dots, for which sd-scripts writes underscores. */
+/** Names are compared with underscores for dots, as sd-scripts writes them. */
 export function createFindTarget(config: FluxConfig): FindTarget {
   const targets = new Map<string, Target>();
   const add = (name: string, target: Target): void => void targets.set(name.replaceAll(".", "_"), target);
@@ -29,7 +29,7 @@ export function createFindTarget(config: FluxConfig): FindTarget {
     for (const part of target.parts) {
       add(part.layer, { ...target, parts: [part], isSwapped: false });
     }
-    // XLabs leave the feed-forward layer out of the fused one.
+    // XLabs leaves the feed-forward layer out of the fused one.
     if (name.endsWith(".linear1")) {
       add(name.replace(/linear1$/, "qkv"), { ...target, parts: target.parts.slice(0, 3) });
     }
@@ -41,7 +41,7 @@ export function createFindTarget(config: FluxConfig): FindTarget {
   };
 }
 
-/** Linear layers only: norms and biases are no matrices. */
+/** Linear layers only: norms and biases are not matrices. */
 function targetOf({ shape, parts, isSwapped = false }: LayoutEntry): Target | undefined {
   const [, columns] = shape;
   if (columns === undefined) return undefined;

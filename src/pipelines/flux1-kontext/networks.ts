@@ -24,7 +24,7 @@ export interface VelocityInputs {
   prompt: Prompt;
   /** For text, target and reference, in this order. */
   rotary: RotaryTable;
-  /** What `modulations` gave for this step and prompt. */
+  /** What `modulations` returned for this step and prompt. */
   modulation: Float32Array;
   /** What LoRAs add to the layers. @default nothing */
   adapters?: Adapters | undefined;
@@ -90,7 +90,7 @@ export class Networks {
     });
   }
 
-  /** Runs a half of the autoencoder over all at once, or in tiles where the plan says so. */
+  /** Runs one half of the autoencoder on the whole image, or in tiles if the plan says so. */
   async #byTiles(
     whole: Planes,
     pixelsPerCell: number,
@@ -104,13 +104,13 @@ export class Networks {
     return (await runInTiles(whole, { input: side, output }, run)).data;
   }
 
-  /** Draws latents roughly and at once; the first call fits it to the autoencoder. */
+  /** Makes rough, fast previews of latents; the first call fits the map to the autoencoder. */
   sketcher(): Promise<LatentSketcher> {
     this.#sketcher ??= fitSketcher(this);
     return this.#sketcher;
   }
 
-  /** What each of the noise levels tells the transformer's blocks, together with guidance and the pooled text. */
+  /** The modulation of the transformer's blocks at each noise level, from the level, guidance and the pooled text. */
   async modulations(
     sigmas: Float32Array,
     guidance: number,
@@ -145,13 +145,13 @@ export class Networks {
     return velocity!.data as Float32Array;
   }
 
-  /** Releases every network, after what runs. */
+  /** Releases every network, once the running one has finished. */
   dispose(): Promise<void> {
     return this.#components.dispose();
   }
 }
 
-/** One image or grid as a batch. */
+/** Adds a batch dimension of 1 to an image or grid. */
 const tensorOf = ({ data, channels, width, height }: Planes): Tensor => ({
   data,
   shape: [1, channels, height, width],

@@ -1,4 +1,4 @@
-/** FLUX.1 Kontext as a model family: one image and an instruction. */
+/** FLUX.1 Kontext as a model family: it takes one image and an instruction. */
 import { type ComponentOptions, Components } from "../../engine/components.ts";
 import type { Model } from "../../engine/model.ts";
 import type { RuntimeOptions } from "../../runtime/session.ts";
@@ -19,7 +19,7 @@ export const flux1Kontext: Pipeline = {
 };
 
 /**
- * The networks without an engine around them, for whoever looks at one stage of an edit.
+ * The networks without an engine around them, for code that looks at one stage of an edit.
  * @throws RetouchError as `Components.load` and the pipeline's `components` do
  */
 export async function loadNetworks(

@@ -1,4 +1,4 @@
-/** The two text encoders: an instruction becomes what the transformer is conditioned on. */
+/** The two text encoders: they turn an instruction into the transformer's conditioning. */
 import type { ComponentRunner } from "../../engine/model.ts";
 import { RetouchError } from "../../errors.ts";
 import { clipEndPosition } from "../../models/text-encoders/clip.ts";
@@ -8,17 +8,17 @@ import type { KontextCheckpoint } from "./checkpoint.ts";
 
 /** An encoded instruction. */
 export interface Prompt {
-  /** T5's output for every token, [Lt, C]; a shorter text is padded, without a mask, as the network was trained. */
+  /** T5's output for every token, [Lt, C]; a shorter text is padded, without a mask, as in the network's training. */
   promptEmbeds: Tensor;
   /** CLIP's output for the whole text, [1, C]. */
   pooledPromptEmbeds: Tensor;
   clipTokenIds: readonly number[];
   t5TokenIds: readonly number[];
-  /** Whether the end of the text did not fit into T5's length, which carries the wording. */
+  /** Whether the text was too long for T5, which carries the wording. */
   isCut: boolean;
 }
 
-/** Of encoded prompts, how many are kept where T5 is not: the same instruction again then needs no loading. */
+/** Encoded prompts kept if T5 does not stay loaded: repeating an instruction then needs no loading. */
 const MAX_REMEMBERED = 4;
 
 export class PromptEncoder {

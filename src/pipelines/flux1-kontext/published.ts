@@ -1,6 +1,6 @@
 /**
- * Configurations of the published model, black-forest-labs/FLUX.1-Kontext-dev, from its `config.json` files: what can be planned
- * before it is downloaded.
+ * Configurations of the published model, black-forest-labs/FLUX.1-Kontext-dev, from its `config.json` files, so edits
+ * can be planned before it is downloaded.
  */
 import { gelu, quickGelu } from "../../onnx/ops.ts";
 import { type KontextConfigs, planKontext } from "./components.ts";

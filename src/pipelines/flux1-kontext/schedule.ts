@@ -6,17 +6,17 @@ import { RetouchError } from "../../errors.ts";
 import { type Config, shownValue } from "../../weights/config.ts";
 
 export interface ScheduleConfig {
-  /** Fixed shift, used where the shift does not depend on the picture's size. */
+  /** Fixed shift, used if the shift does not depend on the image's size. */
   shift: number;
   isDynamic: boolean;
-  /** mu at `baseTokens` and at `maxTokens` target tokens; a line between and beyond. */
+  /** mu at `baseTokens` and at `maxTokens` target tokens; linear between and beyond. */
   baseShift: number;
   maxShift: number;
   baseTokens: number;
   maxTokens: number;
 }
 
-/** Settings that would change the schedule and are not implemented, with the values that leave it alone. */
+/** Settings that would change the schedule and are not implemented, with the values that leave it unchanged. */
 const UNSUPPORTED_UNLESS: Readonly<Record<string, readonly unknown[]>> = {
   use_karras_sigmas: [false],
   use_exponential_sigmas: [false],
@@ -57,7 +57,7 @@ export function readScheduleConfig(config: Config): ScheduleConfig {
   };
 }
 
-/** mu, the exponent of the time shift: more tokens hide noise better, so larger pictures get more of it for longer. */
+/** mu, the exponent of the time shift: more tokens hide noise better, so larger images get more of it for longer. */
 export function timeShift(config: ScheduleConfig, numTokens: number): number {
   const slope = (config.maxShift - config.baseShift) / (config.maxTokens - config.baseTokens);
   return numTokens * slope + (config.baseShift - slope * config.baseTokens);

@@ -1,6 +1,6 @@
 /**
- * Sizes and weights of transformer, autoencoder and T5: from the checkpoint's folder, or from a single file that stands
- * in the place of one of its components, in `.safetensors` or GGUF.
+ * Sizes and weights of transformer, autoencoder and T5: from the checkpoint's folder, or from a single `.safetensors`
+ * or GGUF file used instead of one of its components.
  */
 import { RetouchError } from "../../errors.ts";
 import { type AutoencoderConfig, readAutoencoderConfig } from "../../models/autoencoders/autoencoder-kl.ts";
@@ -44,12 +44,12 @@ export async function readAutoencoder(checkpoint: Checkpoint): Promise<Stored<Au
   );
 }
 
-/** Its sizes are the folder's, as its tokenizer is: no shape shows how it counts positions. */
+/** The sizes, like the tokenizer, come from the folder: no shape shows how T5 counts positions. */
 export async function readT5(checkpoint: Checkpoint): Promise<Stored<T5Config>> {
   const config = readT5Config(await checkpoint.config("text_encoder_2/config.json"));
   const file = await checkpoint.singleFile("textEncoder");
   if (!file) return { config, weights: await checkpoint.weights("text_encoder_2") };
-  // The same names are under other keys in each format.
+  // Each format has its own keys for the same weights.
   const layout = file instanceof GgufFile ? llamaT5Layout(config) : singleT5Layout(config, file);
   return { config, weights: arranged(file, "text_encoder_2", layout) };
 }
@@ -67,7 +67,7 @@ async function readComponent<Sizes>(
     const config = readConfig(await checkpoint.config(configFile));
     return { config, weights: await checkpoint.weights(name) };
   }
-  // The folder need not have what the file stands in for.
+  // The folder may lack the component that the file replaces.
   const folder = (await checkpoint.has(configFile)) ? await checkpoint.config(configFile) : undefined;
   const config = configOfFile(file, folder);
   return { config, weights: arranged(file, name, layoutOf(config)) };
