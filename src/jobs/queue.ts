@@ -28,8 +28,8 @@ const NAME = "edits";
 const MAX_TURN = 2 ** 30 - 1;
 const LOW_PRIORITY = -(2 ** 30);
 /**
- * pg-boss's longest expiry. Our own limits may allow a job longer; one that pg-boss then gives up is not lost,
- * since the row is ours.
+ * pg-boss's longest expiry. Our own limits may allow a job longer; one that pg-boss then gives up is not
+ * lost, since the row is ours.
  */
 const EXPIRE_SECONDS = 24 * 60 * 60 - 1;
 /** Longer than the longest ttl, 7 days. */
