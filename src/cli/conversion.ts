@@ -4,7 +4,7 @@ import type { Progress } from "./progress.ts";
 
 const NAMES: Readonly<Record<string, string>> = { transformer: "the transformer", t5: "T5" };
 
-/** Draws how far a conversion is. */
+/** Shows the progress of a conversion. */
 export function showConversion(progress: Progress): (conversion: ConversionProgress) => void {
   return ({ network, kind, phase, done, of }) => {
     const name = NAMES[network] ?? network;

@@ -33,9 +33,7 @@ export function loadConfig(flags: Environment = {}): Config {
   return readConfig({ ...own, ...environment }, { inFile: new Set(Object.keys(own)) });
 }
 
-/**
- * Variables missing from the environment, which has neither an empty string nor a `_FILE` variable for them.
- */
+/** Variables that the environment lacks: it has not even an empty string or a `_FILE` variable for them. */
 function unset(variables: Record<string, string>, environment: Environment): Record<string, string> {
   const twinOf = (name: string): string => (name.endsWith("_FILE") ? name.slice(0, -5) : `${name}_FILE`);
   const names = Object.keys(variables).filter((name) => !(name in environment) && !environment[twinOf(name)]);
