@@ -1,6 +1,4 @@
-/**
- * Resolves `--checkpoint` and `RETOUCH_CHECKPOINT`: a folder, or a hub repository that was downloaded before.
- */
+/** Resolves `--checkpoint` and `RETOUCH_CHECKPOINT`: a folder, or a hub repository downloaded before. */
 import { stat } from "node:fs/promises";
 import { loadHubSettings } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";

@@ -1,6 +1,4 @@
-/**
- * `retouch edit`: checks all it can up front, then loads the checkpoint, edits, writes and reports.
- */
+/** `retouch edit`: checks all it can up front, then loads the checkpoint, edits, writes and reports. */
 import {
   createEngine,
   type EditRequest,

@@ -1,7 +1,4 @@
-/**
- * Turns the flags for how an edit is computed into the engine's options; `network-options.ts` declares the
- * flags.
- */
+/** Turns the flags for computing an edit into the engine's options; `network-options.ts` declares them. */
 import { loadCacheFolder } from "../config/config.ts";
 import type { ComputeType, DeviceChoice, EngineOptions, WeightsChoice } from "../index.ts";
 import { checkpointFolder } from "./checkpoint.ts";

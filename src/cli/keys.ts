@@ -1,7 +1,4 @@
-/**
- * `retouch keys create | list | revoke` and the commands for webhook secrets: with a running server or
- * without one.
- */
+/** `retouch keys create | list | revoke` and those for webhook secrets, with or without a running server. */
 import { loadConfig } from "../config/config.ts";
 import { duration } from "../config/parsers.ts";
 import { invalid, RetouchError, shownValue } from "../errors.ts";

@@ -71,9 +71,7 @@ function add(parent: Commander, definition: Command | CommandGroup, context: Com
   });
 }
 
-/**
- * Makes the errors of a command and its subcommands name it: commander's own do not say which command failed.
- */
+/** Makes errors of a command and its subcommands name it: commander's own do not say which one failed. */
 function refuseByName(command: Commander, name: string): void {
   command.exitOverride((error) => {
     // Help and version, whether requested or printed because a command is missing.

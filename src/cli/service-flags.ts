@@ -115,9 +115,7 @@ function optionOf(flag: ServiceFlag): Option {
 
 const CHOICE = /^[a-z0-9]+(?:, [a-z0-9]+)* or [a-z0-9]+$/;
 
-/**
- * The setting's meaning in the form all help uses: choices first, no capital, no full stop, the default last.
- */
+/** The setting's meaning in the form of all help: choices first, no capital, no full stop, default last. */
 function helpOf({ setting, meaning = setting.meaning }: ServiceFlag): string {
   const text = meaning.replace(/\.$/, "").replace(/^[A-Z](?=[a-z]*\b)/, (letter) => letter.toLowerCase());
   const { accepts } = setting.parser;
@@ -135,9 +133,7 @@ function refusedOption(name: string, variable: string): Option {
     });
 }
 
-/**
- * Names a file without folder and extension, as the other commands do; pairs and folders stay as they are.
- */
+/** Names a file without folder and extension, as the other commands do; pairs and folders stay. */
 function namedLora(text: string): string {
   const isFile = !text.includes("=") && text.endsWith(".safetensors");
   return isFile ? `${path.parse(text).name}=${text}` : text;

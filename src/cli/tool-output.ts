@@ -78,10 +78,7 @@ export function createToolOutput(
   };
 }
 
-/**
- * Names to try (NAME.png, NAME-2.png and so on): a model that edits again does not mean to lose the previous
- * result.
- */
+/** Names to try (NAME.png, NAME-2.png and so on): a model that edits again wants to keep the last result. */
 function* namesBeside(file: string): Generator<string> {
   const { dir, name, ext } = path.parse(file);
   yield file;

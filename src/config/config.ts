@@ -1,7 +1,4 @@
-/**
- * Reads all settings from the environment and `.env` at once, at the start; nothing else reads the
- * environment.
- */
+/** Reads all settings from the environment and `.env` once, at the start; nothing else reads them. */
 import { type Failure, failure, RetouchError } from "../errors.ts";
 import { readCacheFolder } from "./cache-settings.ts";
 import { readDotenv } from "./dotenv.ts";

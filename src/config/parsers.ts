@@ -1,7 +1,4 @@
-/**
- * Parsers for the strings of variables: each says what it accepts, and turns a string into a value or refuses
- * it.
- */
+/** Parsers for variables: each says what it accepts, and turns a string into a value or refuses it. */
 
 import { readdirSync } from "node:fs";
 import path from "node:path";

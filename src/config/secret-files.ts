@@ -50,10 +50,7 @@ export function readSecretFiles(settings: Settings, environment: Environment): S
 
 type Read = { text: string; problem?: undefined } | { text?: undefined; problem: string };
 
-/**
- * The file's content without one trailing line break, or what is wrong with it, phrased to follow the
- * variable.
- */
+/** The file's content without one trailing line break, or a problem, phrased to follow the variable. */
 function readText(file: string): Read {
   let bytes: Buffer;
   try {

@@ -1,12 +1,7 @@
-/**
- * Tells an unreachable database from a refused statement: the first passes by itself, the second is a defect.
- */
+/** Tells an unreachable database, which passes by itself, from a refused statement, which is a defect. */
 import { type Failure, failure, messageOf, RetouchError } from "../errors.ts";
 
-/**
- * SQLSTATE classes that blame no statement: connections, resources such as the disk, and the server's
- * shutdown.
- */
+/** SQLSTATE classes that blame no statement: connections, resources such as the disk, server shutdown. */
 const AWAY = /^(08|53|57P)/;
 
 export function isAway(error: unknown): boolean {

@@ -16,10 +16,7 @@ import { messageOf, RetouchError } from "../errors.ts";
 import { identifyThisProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";
 
 export interface FolderLock {
-  /**
-   * Aborts when the lock is lost: removed by hand, or because this process stood still for longer than a
-   * lease.
-   */
+  /** Aborts when the lock is lost: removed by hand, or after this process stood still for over a lease. */
   readonly lost: AbortSignal;
   /** Frees the folder for the next owner. May be called more than once. */
   release(): Promise<void>;
@@ -52,10 +49,7 @@ const POLL_MS = 100;
 /** Age at which leftovers of a killed, unsuccessful claim are removed. */
 const LEFTOVER_MS = 60_000;
 const LEFTOVER = /^lock\.[A-Za-z0-9]{6}$/;
-/**
- * An attempt fails only because another process was faster; that one is then found alive, or has freed the
- * lock again.
- */
+/** An attempt fails only if another process was faster; that one is then alive, or has freed the lock. */
 const MAX_ATTEMPTS = 1000;
 
 /**
@@ -172,9 +166,7 @@ async function clearWay(lock: string, claim: Claim, silenceMs: number): Promise<
   return undefined;
 }
 
-/**
- * Watches an owner that cannot be looked up. Both times are the file system's, since machines' clocks differ.
- */
+/** Watches an owner that cannot be looked up. Both times are the file system's: machines' clocks differ. */
 async function givesSigns(file: string, claim: Claim, silenceMs: number): Promise<boolean> {
   const started = performance.now();
   let first: number | undefined;

@@ -1,6 +1,4 @@
-/**
- * What the other parts of the service need from the jobs: the server for a caller, the worker for its engine.
- */
+/** What other parts of the service need from the jobs: the server for a caller, the worker for its engine. */
 import type {
   ClaimedJob,
   ClaimedSource,
@@ -109,9 +107,7 @@ export interface WorkQueue {
   claim(workerId: string): Promise<ClaimedJob | undefined>;
   /** Calls back whenever a job may be waiting. @returns a function that ends it */
   onQueued(listener: () => void): () => void;
-  /**
-   * Takes the next job with images to download, unless this worker already downloads `maxOfKey` of its key.
-   */
+  /** Takes the next job with images to download, unless this worker already has `maxOfKey` of its key. */
   claimSource(workerId: string, options: { maxOfKey: number }): Promise<ClaimedSource | undefined>;
   /** Calls back whenever an image may need downloading. @returns a function that ends it */
   onSource(listener: () => void): () => void;
@@ -141,10 +137,7 @@ export interface WorkQueue {
   progress(job: ClaimedJob, workerId: string, progress: JobProgress): Promise<boolean>;
   /** Ends the attempt: state, result, cost, webhook and stream in one transaction. */
   finish(job: ClaimedJob, workerId: string, outcome: JobOutcome): Promise<boolean>;
-  /**
-   * Ends an attempt that crashed: the job is queued again while attempts are left, otherwise fails with
-   * `error`.
-   */
+  /** Ends a crashed attempt: the job is queued again while attempts are left, else fails with `error`. */
   fail(job: ClaimedJob, workerId: string, error: string): Promise<boolean>;
   /** Gives the job back untouched at shutdown: costs no attempt. */
   handBack(job: ClaimedJob, workerId: string): Promise<boolean>;

@@ -28,10 +28,7 @@ export interface Events {
   close(): void;
 }
 
-/**
- * The payload of a notification, sent by the statement that causes the news, so that both are committed
- * together.
- */
+/** The payload of a notification, sent in the statement that makes the news, so that both commit together. */
 export const newsOf = (topic: Topic, subject = ""): string => `${topic} ${subject}`;
 
 export function createEvents(notifications: Listener): Events {

@@ -65,10 +65,7 @@ export interface JobEdit extends ResolvedRequest, JobImages {
   bucket?: RequestBucket | undefined;
 }
 
-/**
- * Time limits of a job in milliseconds: in total from submission, of its run, and how long it is kept after
- * its end.
- */
+/** Time limits of a job, milliseconds: in total from submission, of its run, and kept after its end. */
 export interface JobPolicy {
   ttlMs: number;
   /** Without it, the worker that runs the job derives one from its own speed. */

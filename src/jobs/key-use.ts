@@ -1,7 +1,4 @@
-/**
- * How much each API key has queued and stored, read at most once a second; what this process adds counts at
- * once.
- */
+/** What each API key has queued and stored, read at most once a second; own additions count at once. */
 import { RetouchError } from "../errors.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { Fleet } from "./workers.ts";
@@ -91,10 +88,7 @@ export function isNearLimit({ queued }: KeyUse, limit: number): boolean {
 
 const FEW = 64;
 
-/**
- * SQL condition: no more than `limit` jobs of a key wait, or there is no limit (null). The arguments are
- * expressions.
- */
+/** SQL condition on SQL expressions: at most `limit` jobs of a key wait, or there is no limit (null). */
 export function hasRoom(schema: string, { keyId, limit }: Record<"keyId" | "limit", string>): string {
   return `(${limit}::bigint is null or ${limit}::bigint >= (select count(*) from (
     select from ${schema}.jobs as others where others.key_id = ${keyId} and others.status = 'queued'

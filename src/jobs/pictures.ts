@@ -8,9 +8,7 @@ const BATCH = 100;
 /** After a deletion that failed. */
 const RETRY_MS = 60_000;
 
-/**
- * Rows (storage_key, bytes) of stored images, from two lists of the same length: for a statement's `from`.
- */
+/** Rows (storage_key, bytes) of stored images, from two lists of equal length: for a statement's `from`. */
 export const storedRows = (keys: string, bytes: string): string =>
   `unnest(${keys}::text[], ${bytes}::bigint[]) as stored (storage_key, bytes)`;
 

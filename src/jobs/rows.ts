@@ -1,10 +1,7 @@
 /** The columns of the jobs table, and the records made from them. */
 import type { Job, JobStatus } from "./job.ts";
 
-/**
- * The columns a {@link Job} is made from. Times follow the database's clock, the only one that all processes
- * share.
- */
+/** The columns of a {@link Job}. Times follow the database's clock, the only one that all processes share. */
 export const JOB_COLUMNS = `
   id, key_id, is_sync, status, submitted_at, started_at, ended_at, worker_id, progress, result, error, failure, retries,
   base_url,

@@ -1,7 +1,4 @@
-/**
- * The rows of webhook deliveries: which are due, what is sent, what became of them, and how long they are
- * kept.
- */
+/** The rows of webhook deliveries: which are due, what is sent, their outcome, and how long they are kept. */
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { Job } from "./job.ts";
 import { jsonToJob } from "./rows.ts";

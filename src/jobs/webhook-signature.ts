@@ -1,7 +1,4 @@
-/**
- * The headers of a webhook: they tell who sent it and which try it is, and prove that nobody changed or
- * replayed it.
- */
+/** The headers of a webhook: sender and number of the try, and proof that nobody changed or replayed it. */
 import { createHmac } from "node:crypto";
 import { version } from "../version.ts";
 

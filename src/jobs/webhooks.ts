@@ -34,10 +34,7 @@ export type Post = (
 
 export interface Webhooks {
   start(): void;
-  /**
-   * Takes no more deliveries and waits for those under way, but not for a receiver that hangs: that try is
-   * made again.
-   */
+  /** Takes no more and waits for tries under way, but not for a hanging receiver: that try is repeated. */
   stop(): Promise<void>;
 }
 

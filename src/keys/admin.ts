@@ -144,10 +144,7 @@ function call<Result>(socketPath: string, body: unknown): Promise<Result> {
   });
 }
 
-/**
- * Where a server on `folder` listens; if the path is too long, the socket goes into a private folder
- * elsewhere.
- */
+/** Where a server on `folder` listens; if the path is too long, in a private folder elsewhere. */
 function socketOf(folder: string): { socket: string; shelter?: string } {
   const name = `retouch-${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
   if (process.platform === "win32") return { socket: `\\\\.\\pipe\\${name}` };

@@ -1,6 +1,4 @@
-/**
- * API keys as the server and the command line see them. The key itself exists only at the moment it is made.
- */
+/** API keys as the server and the command line see them. The key itself is only known when it is made. */
 import type { WebhookSecrets } from "../jobs/webhook-secrets.ts";
 
 export interface ApiKey {

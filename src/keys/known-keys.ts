@@ -50,10 +50,7 @@ export function createKnownKeys(source: KeySource, options: KnownKeysOptions = {
   let reading: Promise<Snapshot> | undefined;
   let lookups = createLookups(source, maxKeys, maxAgeMs);
 
-  /**
-   * Reads one snapshot at a time. One begun before a change goes only to those who were already waiting for
-   * it.
-   */
+  /** Reads one snapshot at a time. One begun before a change goes only to those already waiting for it. */
   function readAll(): Promise<Snapshot> {
     const readAt = performance.now();
     const own = source.readAll(maxKeys + 1).then((found) => {

@@ -1,7 +1,4 @@
-/**
- * Headers of replies that are neither an image nor a page: no cache stores them, and no browser guesses their
- * type.
- */
+/** Headers of replies other than images and pages: no cache stores them, no browser guesses their type. */
 import type { FastifyInstance } from "fastify";
 
 /** Names and values, also used for what is written without Fastify. */

@@ -199,9 +199,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   return app;
 }
 
-/**
- * Absolute URLs of results: under the operator's public URL, or under the origin the submission came in by.
- */
+/** Absolute URLs of results: under the operator's public URL, or under the origin of the submission. */
 export function addressIn(
   config: Pick<ServerSettings, "publicUrl">,
   signedUrls: SignedUrls,

@@ -46,17 +46,12 @@ export function createBodyBudget({ bodyBudgetBytes, bodyBudgetPerKeyBytes }: Bud
   const isShareFull = (keyId: string): boolean => heldOf(keyId) > bodyBudgetPerKeyBytes;
   const isFull = (): boolean => held > bodyBudgetBytes;
 
-  /**
-   * The oldest body is the nearest to its end: cutting any other than the newest could leave none that ever
-   * finishes.
-   */
+  /** Older bodies are nearer to their end: cutting others than the newest might let none ever finish. */
   function newestOf(keyId: string): Arriving | undefined {
     return [...arriving].findLast((body) => body.keyId === keyId);
   }
 
-  /**
-   * The key that holds the most makes room, so that nobody can keep others out with bodies that never end.
-   */
+  /** The key that holds the most makes room, so that nobody keeps others out with endless bodies. */
   function greediestKey(): string | undefined {
     const keys = [...new Set([...arriving].map(({ keyId }) => keyId))];
     return keys.toSorted((a, b) => heldOf(b) - heldOf(a))[0];

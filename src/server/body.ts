@@ -11,9 +11,7 @@ import { failureOf } from "./validation-messages.ts";
 
 /** A body larger than this is parsed in its own turn of the event loop. */
 const SMALL_BYTES = 64 * 1024;
-/**
- * Above this size, parsing and checking take separate turns of the event loop, so that others run in between.
- */
+/** Above this size, parsing and checking take separate turns of the event loop: others run in between. */
 const MAX_BYTES_IN_ONE_TURN = 2 ** 20;
 
 /** Makes `app` parse every body, whatever its content type, and check it against the schema of the route. */
@@ -50,10 +48,7 @@ export function setBodyParser(
   app.addContentTypeParser("*", async (request: FastifyRequest) => parse(request, await readBody(request)));
 }
 
-/**
- * Hands the body to `use`, then releases it: a long poll may last minutes and must not keep its image in
- * memory.
- */
+/** Hands the body to `use`, then releases it: a long poll of minutes must not keep its image in memory. */
 export async function takeBody<Result>(
   request: FastifyRequest,
   use: (body: unknown) => Promise<Result>,

@@ -4,9 +4,7 @@
 export interface ConnectionTimes {
   /** From the first byte of a request, or from the connection, to the end of the headers. */
   headersMs: number;
-  /**
-   * Between two requests. Longer than most proxies keep connections, so that none sends into a closed one.
-   */
+  /** Between two requests. Longer than most proxies keep theirs, so that none sends into a closed one. */
   idleMs: number;
   /** Longest pause in a body, whatever came before; its average must reach the minimum throughput. */
   bodyPauseMs: number;

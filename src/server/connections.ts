@@ -22,9 +22,7 @@ export interface Connections {
   requestTimeoutMs: number;
   /** Looks after the connections of `server` until it is closed. */
   supervise(server: Server): void;
-  /**
-   * Tells the reader of a body when it arrives too slowly. A body without a reader ends with its connection.
-   */
+  /** Tells a body's reader when it arrives too slowly. A body without one ends with its connection. */
   watch(request: IncomingMessage, onSlow: () => void): void;
   /** Ends a connection that sent something other than an HTTP request. */
   refuse(fault: { code?: string }, socket: Socket): void;

@@ -1,6 +1,4 @@
-/**
- * Turns a body that fits its schema into a job: aliases, defaults, and the rules that span several fields.
- */
+/** Turns a body that fits its schema into a job: aliases, defaults, and rules that span several fields. */
 import type { Config } from "../config/settings.ts";
 import { invalid } from "../errors.ts";
 import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.ts";

@@ -1,6 +1,4 @@
-/**
- * Turns every failure into a status and one sentence; what is not the caller's fault is logged, not shown.
- */
+/** Turns every failure into a status and a sentence; what is not the caller's fault is logged, not shown. */
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -75,10 +73,7 @@ export async function answerUnreadable(
     .send({ error: isForeign ? refused.message : "not found" });
 }
 
-/**
- * Refuses a request by the server's own rules: the sentence is for the caller, and the server is not at
- * fault.
- */
+/** Refuses a request by the server's own rules: the sentence is for the caller, and nothing is wrong here. */
 export const refusal = (statusCode: number, sentence: string): Error =>
   Object.assign(new Error(sentence), { statusCode, isRefusal: true });
 

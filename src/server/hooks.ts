@@ -6,9 +6,7 @@ import type { Expectations } from "./expectations.ts";
 import type { Log } from "../log.ts";
 import type { LongPolls } from "./routes/long-polls.ts";
 
-/**
- * Far more than the default body limit, for clients that read no reply before they have sent the whole body.
- */
+/** Far more than the default body limit, for clients that send the whole body before they read a reply. */
 const MAX_DRAINED_BYTES = 256 * 2 ** 20;
 const DRAIN_MS = 10_000;
 
@@ -55,9 +53,7 @@ async function drain(raw: IncomingMessage): Promise<void> {
   await Promise.race([finished(raw, { signal }).catch(() => {}), tooMuch]);
 }
 
-/**
- * Logs one line per request for debugging, without the URL, which may hold a signature, and without the body.
- */
+/** Logs one line per request for debugging, without body and URL, which may hold a signature. */
 export function addCallLog(app: FastifyInstance, log: Log): void {
   app.addHook("onResponse", async (request, reply) => {
     const { id: jobId } = request.params as { id?: string };

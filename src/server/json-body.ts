@@ -8,10 +8,7 @@ import { isAscii, isUtf8 } from "node:buffer";
 import { RetouchError, shownValue } from "../errors.ts";
 
 const MAX_DEPTH = 32;
-/**
- * Objects, lists and their members. Parsing millions of small values takes seconds; an image is a single
- * string.
- */
+/** Objects, lists and their members. Parsing millions of values takes seconds; an image is one string. */
 const MAX_PARTS = 10_000;
 
 const QUOTE = 0x22;

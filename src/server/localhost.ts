@@ -1,7 +1,4 @@
-/**
- * `localhost` is two addresses. Fastify would make a second server for the other one, whose connections
- * nobody supervises.
- */
+/** `localhost` is two addresses. Fastify would start a second server, whose connections nobody supervises. */
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import type { FastifyInstance } from "fastify";

@@ -1,7 +1,4 @@
-/**
- * Which methods each path has, so that any other method is answered with 405 and not as if the path did not
- * exist.
- */
+/** Which methods each path has, so that other methods are answered with 405 and not as an unknown path. */
 import type { FastifyInstance } from "fastify";
 
 export interface MethodTable {

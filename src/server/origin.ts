@@ -9,10 +9,7 @@ export function partsOfHost(host: string): { name: string; port: string | undefi
   return name === undefined ? undefined : { name, port };
 }
 
-/**
- * The origin that a request came in by, without a trailing slash. Always well-formed, although `Host` may be
- * anything.
- */
+/** The origin of a request, without a trailing slash. Always well-formed, although `Host` may be anything. */
 export function originOf({ protocol, host, raw }: FastifyRequest): string {
   const origin = `${protocol}://${host}`;
   if (HOST.test(host) && URL.canParse(origin)) return origin;

@@ -1,6 +1,4 @@
-/**
- * The parameters of an edit as wire schemas: ranges, defaults and descriptions come from the parameter table.
- */
+/** The parameters of an edit as wire schemas: ranges, defaults and descriptions are the table's. */
 import { Type } from "typebox";
 import {
   type BooleanParameter,

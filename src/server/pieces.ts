@@ -22,9 +22,7 @@ const NO_BYTES = Buffer.alloc(0);
  */
 const spareBlocks: Buffer<ArrayBuffer>[] = [];
 
-/**
- * Copies pieces into blocks, since each piece costs some hundred bytes of its own and may hold a single byte.
- */
+/** Copies pieces into blocks: each piece costs some hundred bytes of its own and may hold a single byte. */
 export function createPieces(): Pieces {
   /** Usually the only piece, in which case no block is needed. */
   let first: Buffer | undefined;

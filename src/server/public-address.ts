@@ -1,12 +1,7 @@
-/**
- * Checks URLs in requests as far as possible without a connection: what would be refused later is refused
- * here.
- */
+/** Checks URLs in requests without a connection: what would be refused later anyway is refused here. */
 import { invalid } from "../errors.ts";
 
-/**
- * Whether an http or https URL visibly leads into a private network, and the operator does not allow that.
- */
+/** Whether an http or https URL visibly leads into a private network without the operator's permission. */
 export type IsRefusedAddress = (url: URL) => boolean;
 
 const MAX_SHOWN_LENGTH = 100;

@@ -19,10 +19,7 @@ import {
 
 /** Longest strings accepted, in characters. An image as a string may be as long as its route's body limit. */
 export const LENGTHS = {
-  /**
-   * Such as an image URL: tokens in a query take a few thousand characters, and many receivers accept no
-   * more.
-   */
+  /** Such as an image URL: tokens in a query take some thousand characters; many receivers accept no more. */
   url: 8192,
   accessId: 200,
   accessSecret: 1000,

@@ -11,10 +11,7 @@ export interface Connection {
   /** The latest request. */
   request: IncomingMessage | undefined;
   response: ServerResponse | undefined;
-  /**
-   * A body being read, and whom to tell if it comes too slowly: its request is answered, and the connection
-   * ends.
-   */
+  /** A body being read. If it comes too slowly, its request is answered, and the connection ends. */
   read: { request: IncomingMessage; onSlow: () => void } | undefined;
   /** Since when there have been no requests. */
   quietSince: number;
@@ -101,9 +98,7 @@ export function createStuckCheck(options: StuckOptions): (connection: Connection
     isIdle(connection, now);
 }
 
-/**
- * Bytes that the system has taken. Node's own timeouts use the same figures, which it exposes nowhere else.
- */
+/** Bytes that the system has taken. Node's own timeouts use these figures, exposed nowhere else. */
 function sentBytes(socket: Socket): number | undefined {
   const { _handle: handle } = socket as { _handle?: { bytesWritten: number; writeQueueSize: number } | null };
   return handle ? handle.bytesWritten - handle.writeQueueSize : undefined;

@@ -1,7 +1,4 @@
-/**
- * Opens what a service keeps: the database with jobs, queue and keys, and the images. All its programs use
- * this.
- */
+/** Opens what any program of the service keeps: the database with jobs, queue and keys, and the images. */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import type { Config } from "../config/settings.ts";
@@ -25,10 +22,7 @@ export interface Data {
   storage: Storage;
   /** Signs the URLs of results; made once, the same for all servers on this database. */
   secret: string;
-  /**
-   * Aborts when the data folder's lock is lost: removed by hand, or taken after this process stood still too
-   * long.
-   */
+  /** Aborts when the data folder's lock is lost: by hand, or after this process stood still too long. */
   lost: AbortSignal | undefined;
   close(): Promise<void>;
 }

@@ -64,9 +64,7 @@ async function withFolder<Result>(options: KeysOptions, folder: string, work: Wo
   }
 }
 
-/**
- * Opens neither the images nor the queue: keys do not need them, and opening would create them if missing.
- */
+/** Opens neither the images nor the queue: keys need neither, and opening creates them if missing. */
 async function withDatabase<Result>(
   options: KeysOptions,
   work: Work<Result>,

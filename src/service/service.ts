@@ -1,6 +1,4 @@
-/**
- * The service as one program runs it: data, server, workers and maintenance, started and stopped together.
- */
+/** The service as one program: data, server, workers and maintenance, started and stopped together. */
 import { readdirSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -51,10 +49,7 @@ export interface Service {
   keys: StoredKeys;
   app: FastifyInstance;
   data: Data;
-  /**
-   * Stops taking calls and jobs, lets running work end within the deadline, and closes everything, newest
-   * first.
-   */
+  /** Takes no more calls and jobs, lets running ones end by the deadline, and closes all, newest first. */
   close(): Promise<void>;
 }
 

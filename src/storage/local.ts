@@ -84,9 +84,7 @@ export function createLocalStorage(folder: string): Storage {
   };
 }
 
-/**
- * Tells the caller what is wrong but not where our folder lies: only the operator sees that, in the cause.
- */
+/** Tells the caller what is wrong but not where our folder lies: the operator sees that, in the cause. */
 function failed(
   code: "OUTPUT_UNWRITABLE" | "STORAGE_UNAVAILABLE",
   what: string,

@@ -11,9 +11,7 @@ export interface BucketTarget {
   bucketName: string;
   /** With or without the bucket's name before the host name. */
   endpointUrl: string;
-  /**
-   * The object's full name if it ends in .png, .jpg or .jpeg; otherwise the folder in which it gets a name.
-   */
+  /** The object's full name if it ends in .png, .jpg or .jpeg; otherwise the folder that it goes into. */
   objectPath?: string | undefined;
 }
 

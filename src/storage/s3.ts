@@ -145,9 +145,7 @@ function createClient(options: BucketOptions, timeoutMs: number): S3Client {
   return client;
 }
 
-/**
- * Bounds a reply: the SDK collects whole replies in memory, and a caller's own endpoint may send without end.
- */
+/** Bounds a reply: the SDK collects it whole in memory, and a caller's own endpoint may send without end. */
 function bounded(body: Readable, maxBytes: number): Readable {
   let count = 0;
   const limit = new Transform({

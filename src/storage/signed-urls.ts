@@ -45,10 +45,7 @@ export function createSignedUrls({ secret, lifetimeMs }: { secret: string; lifet
   };
 }
 
-/**
- * Takes equally long wherever the strings differ, so that nobody can guess a signature character by
- * character.
- */
+/** Takes equally long wherever the strings differ: a signature cannot be guessed character by character. */
 function isEqual(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)];
   return a.length === b.length && timingSafeEqual(a, b);

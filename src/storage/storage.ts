@@ -1,7 +1,4 @@
-/**
- * Where bytes are stored: images that came with a request, and results. Local files and S3 give the same
- * guarantees.
- */
+/** Stores images that came with a request, and results. Local files and S3 give the same guarantees. */
 import { randomBytes } from "node:crypto";
 
 export interface StoredObject {
@@ -40,10 +37,7 @@ const CONTENT_TYPES: Record<Extension, string> = {
   bin: "application/octet-stream",
 };
 
-/**
- * A new key that nobody can guess. Keys are only ever made here; a string from outside never becomes one
- * unchecked.
- */
+/** A new key that nobody can guess. Keys are made only here; no string from outside becomes one unchecked. */
 export function createKey(kind: ObjectKind, extension: Extension): string {
   return `${kind}/${randomBytes(NAME_BYTES).toString("base64url")}.${extension}`;
 }

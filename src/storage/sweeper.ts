@@ -10,10 +10,7 @@ export interface Sweeper {
   run(): Promise<number>;
   /** Sweeps now and from then on. May be called more than once. */
   start(): void;
-  /**
-   * Stops after the current object and waits for it, but not for a storage that hangs. May be called more
-   * than once.
-   */
+  /** Stops after the current object, waiting for it unless the storage hangs. May be called repeatedly. */
   stop(): Promise<void>;
 }
 

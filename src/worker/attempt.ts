@@ -1,6 +1,4 @@
-/**
- * One attempt at one job: its time limit, its lease, its cancellation, and its end, which must not get lost.
- */
+/** One attempt at one job: its time limit, lease, cancellation, and its end, which must not get lost. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { WorkQueue } from "../jobs/contracts.ts";
 import type { ClaimedJob, JobProgress, JobResult } from "../jobs/job.ts";

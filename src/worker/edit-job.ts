@@ -25,9 +25,7 @@ export interface EditJobDependencies {
 
 /** Ten updates per second are enough for the eye, and spare the database. */
 const PROGRESS_INTERVAL_MS = 100;
-/**
- * The pause after a preview, as a multiple of its duration: previews take at most a thirtieth of the time.
- */
+/** Pause after a preview, as a multiple of its duration: previews take at most a thirtieth of the time. */
 const PREVIEW_PAUSE = 30;
 /** How results name the kinds of weights. */
 const PRECISION_OF: Readonly<Record<WeightsKind, Precision>> = {

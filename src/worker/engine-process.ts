@@ -1,6 +1,4 @@
-/**
- * The parent's side of the engine process: starts it, hands it one job at a time, and kills it if necessary.
- */
+/** The parent's side of the engine process: starts it, hands it one job at a time, kills it if necessary. */
 import { type ChildProcess, fork } from "node:child_process";
 import os from "node:os";
 import type { JobEdit, JobFailure, JobProgress, JobResult } from "../jobs/job.ts";
@@ -31,18 +29,13 @@ export interface EngineProcess {
    * @throws Error with a sentence if it cannot
    */
   ready(): Promise<EditSpeed>;
-  /**
-   * Runs one job; `signal` stops it within a step, and kills the process if that takes too long. Never
-   * rejects.
-   */
+  /** Runs one job; `signal` stops it within a step, or kills the process if that is slow. Never rejects. */
   run(
     id: string,
     edit: JobEdit,
     options: { signal: AbortSignal; onProgress: (progress: JobProgress) => void },
   ): Promise<EngineOutcome>;
-  /**
-   * Downloads a job's image into the storage, beside whatever runs. `signal` ends it at once. Never rejects.
-   */
+  /** Downloads a job's image into the storage, beside other work. `signal` ends it at once. Never rejects. */
   fetch(id: string, url: string, options: { signal: AbortSignal }): Promise<FetchOutcome>;
   /** Ends the process at once; the next `ready` starts another. */
   kill(): void;
@@ -249,9 +242,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   };
 }
 
-/**
- * Threads inherit the priority from the thread that creates them, so it is set at once, before there are any.
- */
+/** Threads inherit the priority of their creator, so it is set at once, before there are any. */
 function makeNice({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) os.setPriority(pid, NICENESS);

@@ -24,9 +24,7 @@ const OF_SENDER: ReadonlySet<ErrorCode> = new Set([
   "OUTPUT_FLAGGED",
 ] satisfies ErrorCode[]);
 
-/**
- * Other failures that the sender may read, in these words: they hide what the operator's own sentences name.
- */
+/** Other failures that the sender may read, in words that hide what the operator's own sentences name. */
 function publicFailure(error: RetouchError): RetouchError | undefined {
   if (OF_SENDER.has(error.code)) return error;
   const name = error.values["lora"] ?? "";
@@ -69,9 +67,7 @@ function traceOf(error: unknown): string {
   return stacks.join("\ncaused by ").slice(0, MAX_DETAIL_CHARACTERS);
 }
 
-/**
- * Where our own storage lies and what is wrong with it concerns only the operator: that stays in the cause.
- */
+/** Where our own storage lies and what is wrong with it stays in the cause, for the operator only. */
 export async function ownStorage<Result>(
   what: string | Reason,
   work: () => Promise<Result>,

@@ -1,7 +1,4 @@
-/**
- * The messages between a worker and its engine process. Images go through the storage, except for inline
- * results.
- */
+/** Messages between a worker and its engine process. Images go through the storage, except inline results. */
 import type { Price } from "../config/parsers.ts";
 import type { JobEdit, JobFailure, JobProgress, JobResult, StoredSource } from "../jobs/job.ts";
 import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine.ts";

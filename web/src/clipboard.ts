@@ -1,7 +1,4 @@
-/**
- * Copies in any context: browsers have `navigator.clipboard` only in secure contexts, and may refuse it
- * there.
- */
+/** Copies in any context: `navigator.clipboard` exists only in secure ones, and may be refused there. */
 
 /**
  * Copies what an element shows. Must be called from a click.

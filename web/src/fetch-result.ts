@@ -60,10 +60,7 @@ async function fetchPatiently(
   }
 }
 
-/**
- * "away" is a server that may come back; anything other than an image, such as a login page, counts as
- * "none".
- */
+/** "away" is a server that may come back; anything but an image, such as a login page, counts as "none". */
 async function fetchPicture(address: string): Promise<Blob | "none" | "away"> {
   try {
     const response = await fetch(address);

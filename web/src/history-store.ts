@@ -1,7 +1,4 @@
-/**
- * The edits made in this browser, with their images, in IndexedDB; the oldest are deleted when there are too
- * many.
- */
+/** The edits made in this browser, with their images, in IndexedDB; if too many, the oldest are deleted. */
 import type { JobOutput } from "./api.ts";
 import type { Parameters } from "./parameters.ts";
 

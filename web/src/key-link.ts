@@ -1,6 +1,4 @@
-/**
- * A link with an API key: the key is taken if there is none yet, and confirmed if it would replace another.
- */
+/** A link with an API key, which is taken if there is none yet, and confirmed if it would replace one. */
 import { find } from "./dom.ts";
 import { readKey, writeKey } from "./key-store.ts";
 import { beginningOf, keyInFragment } from "./key-text.ts";

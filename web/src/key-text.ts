@@ -26,8 +26,6 @@ export function keyInFragment(fragment: string): string | undefined {
   }
 }
 
-/**
- * The beginning of a key, to tell keys apart: at most a quarter, so that a look at the screen reveals no key.
- */
+/** The beginning of a key, to tell keys apart: at most a quarter, so that the screen reveals no key. */
 export const beginningOf = (key: string): string =>
   `${key.slice(0, Math.min(SHOWN, Math.floor(key.length / 4)))}…`;

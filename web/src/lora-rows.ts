@@ -1,7 +1,4 @@
-/**
- * Which LoRAs an edit uses and how strongly: one row each; the next row appears once the previous one is
- * filled.
- */
+/** Which LoRAs an edit uses and how strongly, one row each; the next appears once the previous is filled. */
 import type { LoraUse } from "./api.ts";
 import { element } from "./dom.ts";
 import { type FieldSchema, numberProblem } from "./schema.ts";
@@ -73,9 +70,7 @@ export function createLoraRows(
     };
   }
 
-  /**
-   * Updates the choices and keeps what is chosen: a history may have a LoRA that the server no longer has.
-   */
+  /** Updates the choices but keeps the chosen one: a history may have a LoRA that the server has lost. */
   function offer(): void {
     for (const { name } of rows) {
       const chosen = name.value;

@@ -1,6 +1,4 @@
-/**
- * What the server says about its input: ranges and defaults come from its OpenAPI document, not from here.
- */
+/** What the server says about its input: ranges and defaults come from its OpenAPI document. */
 
 import { addressOf } from "./address.ts";
 

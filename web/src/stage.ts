@@ -1,6 +1,4 @@
-/**
- * Where the result appears: empty, in progress, failed, or done, with everything that can be done with it.
- */
+/** Where the result appears: empty, in progress, failed, or done, with everything one can do with it. */
 import { compare } from "./compare.ts";
 import { button, element, find } from "./dom.ts";
 import type { JobProgress } from "./follow-job.ts";

@@ -32,10 +32,7 @@ export interface CommandGroup extends Pick<Command, "name" | "summary" | "descri
   commands: readonly Command[];
 }
 
-/**
- * Checks a command's flags against its `run`, then erases their type: commander passes what the options
- * define.
- */
+/** Checks a command's flags against its `run`, then erases their type: the options define what is passed. */
 export const command = <Flags>(definition: Command<Flags>): Command => definition as Command;
 
 /** @param parse takes the argument and the value from earlier uses of the flag @throws RetouchError */

@@ -1,6 +1,4 @@
-/**
- * The checkpoint's networks: their sizes, also on disk. Its weights are checked against its configuration.
- */
+/** The checkpoint's networks and their sizes, also on disk. Checks its weights against its configuration. */
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import {

@@ -15,9 +15,7 @@ import type { Section, Subject } from "./section.ts";
 
 /** Sides of square images, in pixels. */
 const SIDES = [512, 1024];
-/**
- * Kinds stored in their own file, converted from the checkpoint's; the checkpoint itself usually has 16 bits.
- */
+/** Kinds converted into their own file; the checkpoint itself usually has 16 bits. */
 const CONVERTED: ReadonlySet<WeightsKind> = new Set(["int8", "int4"]);
 
 export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Section> {

@@ -1,7 +1,4 @@
-/**
- * Turns a body in OpenAI's terms into edits in ours: equal fields are renamed, unsupported ones refused by
- * name.
- */
+/** Turns a body in OpenAI's terms into our edits: equal fields are renamed, unsupported ones refused. */
 import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";

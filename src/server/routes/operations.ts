@@ -1,7 +1,4 @@
-/**
- * For the operator: /healthz, /readyz and /metrics. They reveal nothing about jobs' owners, so they need no
- * key.
- */
+/** For the operator: /healthz, /readyz and /metrics. They reveal no owners of jobs, so they need no key. */
 import type { Metrics } from "../metrics.ts";
 import { KEYLESS_FAILURES, PlainText, StatusReply } from "../replies.ts";
 import type { TypedApp } from "./context.ts";
