@@ -9,6 +9,8 @@ const LONG = [
   "test/bench/precision.test.ts",
   "test/cli/keys.test.ts",
   "test/cli/edit.test.ts",
+  "test/cli/failures.test.ts",
+  "test/cli/mcp-guards.test.ts",
   "test/cli/pull.test.ts",
   "test/cli/serve.test.ts",
   "test/cli/service-flags.test.ts",

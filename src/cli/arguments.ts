@@ -1,4 +1,4 @@
-/** Turns the words of a command line into the library's terms; what is out of range is the library's to say. */
+/** Turns command-line arguments into the library's terms; the library itself checks ranges. */
 import path from "node:path";
 import { byteSize } from "../config/parsers.ts";
 import { invalid, shownValue } from "../errors.ts";
@@ -43,7 +43,7 @@ export function parseSize(text: string): Size {
 
 const MEMORY = byteSize("100MB", "4096GB");
 
-/** Reads a size such as 12GB, as RETOUCH_MEMORY_LIMIT has it: bytes. */
+/** Reads a size such as 12GB, like RETOUCH_MEMORY_LIMIT; returns bytes. */
 export function parseMemory(text: string): number {
   const bytes = MEMORY.parse(text);
   if (bytes === undefined) {
@@ -72,7 +72,7 @@ export function parseComputeType(text: string): ComputeType {
   throw wrong("computeType", listed(COMPUTE_TYPES), text);
 }
 
-/** Reads what weights are to be in memory. */
+/** Reads how weights are kept in memory. */
 export function parseWeights(text: string): WeightsChoice {
   const choice = WEIGHTS_CHOICES.find((known) => known === text);
   if (choice !== undefined) return choice;
@@ -87,8 +87,8 @@ export interface LoraArgument {
 }
 
 /**
- * Reads `FILE` or `FILE:scale` and puts it after those before. What follows the last colon counts as a scale only where
- * it is a number: paths have colons too.
+ * Reads `FILE` or `FILE:scale` and appends it to the previous ones. What follows the last colon counts as a
+ * scale only if it is a number: paths have colons too.
  */
 export function addLora(text: string, before: readonly LoraArgument[] = []): LoraArgument[] {
   const [, file, scale] = LORA.exec(text) ?? [];
@@ -112,10 +112,10 @@ export function addLora(text: string, before: readonly LoraArgument[] = []): Lor
   return [...before, { file, scale: value }];
 }
 
-/** Puts a file after those before, for a flag that may be given several times. */
+/** Appends a file to the previous ones, for a flag that may be repeated. */
 export const addFile = (file: string, before: readonly string[] = []): string[] => [...before, file];
 
-/** Names for files: without folder and ending, or where two would be the same, as they were given. */
+/** Names for files: without folder and extension, or as given if two names would be equal. */
 export function nameLoras(loras: readonly LoraArgument[]): {
   files: Record<string, string>;
   uses: LoraUse[];
@@ -131,7 +131,7 @@ export function nameLoras(loras: readonly LoraArgument[]): {
   };
 }
 
-/** Fields are named as the library names them; how the command calls them is its surface's to say. */
+/** Fields have the library's names; the surface translates them into the command's. */
 const wrong = (field: string, choices: string, text: string): RetouchError =>
   invalid("oneOf", { field, choices, given: shownValue(text) }, { surface: COMMAND });
 

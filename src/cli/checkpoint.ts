@@ -1,4 +1,4 @@
-/** What `--checkpoint` and `RETOUCH_CHECKPOINT` name: a folder, or a repository of the hub that was downloaded before. */
+/** Resolves `--checkpoint` and `RETOUCH_CHECKPOINT`: a folder, or a hub repository downloaded before. */
 import { stat } from "node:fs/promises";
 import { loadHubSettings } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";
@@ -7,7 +7,7 @@ import { findSnapshot } from "../hub/cache.ts";
 import { isRepositoryName, MAIN } from "../hub/repository.ts";
 
 /**
- * Finds the folder. A folder of that name counts before a repository.
+ * Finds the folder. A folder of that name takes precedence over a repository.
  * @throws RetouchError CHECKPOINT_MISSING for a repository that was not downloaded
  */
 export async function checkpointFolder(given: string | undefined): Promise<string | undefined> {

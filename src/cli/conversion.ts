@@ -2,7 +2,7 @@
 import type { ConversionProgress } from "../index.ts";
 import type { Progress } from "./progress.ts";
 
-/** Draws how far a conversion is. */
+/** Shows the progress of a conversion. */
 export function showConversion(progress: Progress): (conversion: ConversionProgress) => void {
   return ({ network, kind, phase, done, of }) => {
     const what = phase === "reading" ? `reading ${network}, once` : `converting ${network} to ${kind}`;

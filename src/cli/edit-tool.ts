@@ -1,4 +1,7 @@
-/** The edit as a tool that a model calls: its arguments by their names there, and an answer that fits into a conversation. */
+/**
+ * The edit as a tool that a model calls: arguments under the tool's own names, and a reply that fits into a
+ * conversation.
+ */
 import { cutText, invalid } from "../errors.ts";
 import {
   EDIT_PARAMETERS,
@@ -18,9 +21,9 @@ import { reportText } from "./report.ts";
 import { rangeText, TOOL, wordedBy } from "./surfaces.ts";
 import type { ToolOutput } from "./tool-output.ts";
 
-/** Of an argument's name in a sentence. */
+/** Longest argument name quoted in a sentence. */
 const MAX_NAME_LENGTH = 100;
-/** The longest path that systems know. */
+/** The longest path that systems allow. */
 const MAX_OUTPUT_LENGTH = 4096;
 
 const text = (description: string) => ({ type: "string", description });
@@ -80,7 +83,7 @@ const EDIT_TOOL = {
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
 };
 
-/** The tool's argument for LoRAs, where some may be chosen. */
+/** The tool's argument for LoRAs, if any may be chosen. */
 const lorasArgument = (names: readonly string[]) => {
   const { max, scale } = EDIT_PARAMETERS.loras;
   return {
@@ -108,27 +111,27 @@ const STRINGS: ReadonlySet<string> = new Set(
     type === "string" ? [name] : [],
   ),
 );
-/** In base64 less than a megabyte, the least that common hosts refuse. */
+/** In base64 less than a megabyte, the smallest limit of common hosts. */
 const MAX_SHOWN_BYTES = 700_000;
 const MAX_SHOWN_SIDE = 1024;
 
 export interface EditToolOptions {
-  /** Gives the engine, when a call has proved to be in order. */
+  /** Returns the engine, once a call has proved valid. */
   load(): Promise<Engine>;
-  /** Names of the LoRAs that a call may choose; without any, it has no such argument. */
+  /** Names of the LoRAs that a call may choose; if empty, the tool has no such argument. */
   loras: readonly string[];
-  /** How pictures are reached. */
+  /** How images are reached. */
   access: SourceAccess;
   /** Where results go. */
   results: ToolOutput;
 }
 
-/** Makes the tool. */
+/** Creates the tool. */
 export function createEditTool({ load, loras, access, results }: EditToolOptions) {
   const { properties, ...schema } = EDIT_TOOL.inputSchema;
   const offered =
     loras.length > 0 ? { ...properties, [EDIT_PARAMETERS.loras.tool]: lorasArgument(loras) } : properties;
-  /** Does one call. @throws RetouchError with one sentence for the model */
+  /** Runs one call. @throws RetouchError with one sentence for the model */
   const call = async (
     given: Record<string, unknown>,
     { signal, onStep }: Required<Pick<EditOptions, "signal" | "onStep">>,
@@ -165,7 +168,7 @@ const DEMO_NOTICE =
 
 interface ToolArguments {
   image: string;
-  /** Absent where a new file is to be named after the picture. */
+  /** Absent if a new file is named after the image. */
   output: string | undefined;
   parameters: Omit<EditRequest, "image"> & { format: OutputFormat };
 }
@@ -204,7 +207,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
   return { image: image!, output, parameters };
 }
 
-/** The result itself, or where it is too large for a conversation, a smaller one to look at. */
+/** The result itself, or a smaller version to look at if it is too large for a conversation. */
 async function shown({ image, format }: EditResult): Promise<ToolContent> {
   const isSmall = image.byteLength <= MAX_SHOWN_BYTES;
   const bytes = isSmall ? image : await encodeThumbnail(image, MAX_SHOWN_SIDE);

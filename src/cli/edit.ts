@@ -1,4 +1,4 @@
-/** `retouch edit`: checks all that can be checked at once, then loads the checkpoint, edits, writes and reports. */
+/** `retouch edit`: checks all it can up front, then loads the checkpoint, edits, writes and reports. */
 import {
   createEngine,
   type EditRequest,
@@ -17,10 +17,10 @@ import { createProgress } from "./progress.ts";
 import { oneLine, reportJson, reportText } from "./report.ts";
 import { COMMAND, wordedBy } from "./surfaces.ts";
 
-/** The flags as commander hands them over. */
+/** The flags as commander passes them. */
 export interface EditFlags extends EngineFlags {
   output?: string | undefined;
-  /** Images beside the first one. */
+  /** Images besides the first one. */
   image?: string[] | undefined;
   negativePrompt?: string | undefined;
   trueCfgScale?: number | undefined;
@@ -35,7 +35,10 @@ export interface EditFlags extends EngineFlags {
   quiet?: boolean | undefined;
 }
 
-/** Edits one picture. @throws RetouchError with a sentence for the user; INVALID_PARAMETER is a wrong command line */
+/**
+ * Edits one image.
+ * @throws RetouchError with a sentence for the user; INVALID_PARAMETER is a wrong command line
+ */
 export function runEdit(
   image: string,
   prompt: string,
@@ -122,14 +125,14 @@ function sayOnStderr(sentence: string): void {
   process.stderr.write(`retouch: ${oneLine(sentence)}\n`);
 }
 
-/** Loading knows no signal; whoever interrupts it need not wait for its end. */
+/** Loading takes no signal; an interruption need not wait for its end. */
 async function orAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = new Promise<never>((_, reject) => {
     const stop = (): void => reject(new RetouchError("ABORTED", "The edit was cancelled."));
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
   });
-  // Without a handler an abort after the race would count as unhandled.
+  // Without a handler, an abort after the race would be an unhandled rejection.
   aborted.catch(() => {});
   return Promise.race([result, aborted]);
 }

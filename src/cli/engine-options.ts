@@ -1,9 +1,9 @@
-/** From the flags that say how an edit is computed to the engine's options; `network-options.ts` declares the flags. */
+/** Turns the flags for computing an edit into the engine's options; `network-options.ts` declares them. */
 import { loadCacheFolder } from "../config/config.ts";
 import type { ComputeType, DeviceChoice, EngineOptions, WeightsChoice } from "../index.ts";
 import { checkpointFolder } from "./checkpoint.ts";
 
-/** The flags as commander hands them over. */
+/** The flags as commander passes them. */
 export interface EngineFlags {
   checkpoint?: string | undefined;
   transformer?: string | undefined;

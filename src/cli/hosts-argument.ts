@@ -5,7 +5,7 @@ import { type AddressPolicy, createAddressPolicy } from "../net/address-policy.t
 
 const FLAG = "--allow-private-hosts";
 
-/** @throws RetouchError INVALID_PARAMETER for an entry that is no host, address or network */
+/** @throws RetouchError INVALID_PARAMETER for an entry that is not a host, address or network */
 export function parseHosts(text: string): AddressPolicy {
   try {
     return createAddressPolicy(SETTINGS.allowPrivateHosts.parser.parse(text) ?? [], FLAG);

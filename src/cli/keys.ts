@@ -1,4 +1,4 @@
-/** `retouch keys create | list | revoke` and those of webhook secrets: beside a running server or without one. */
+/** `retouch keys create | list | revoke` and those for webhook secrets, with or without a running server. */
 import { loadConfig } from "../config/config.ts";
 import { duration } from "../config/parsers.ts";
 import { invalid, RetouchError, shownValue } from "../errors.ts";
@@ -10,16 +10,16 @@ import { printText } from "./output.ts";
 import { oneLine } from "./report.ts";
 import { type ServiceFlags, withServiceFlags } from "./service-flags.ts";
 
-/** Far longer than any, and short enough for a sentence. */
+/** Far longer than any id, and short enough for a sentence. */
 const MAX_ID_LENGTH = 100;
 const MAX_SHOWN_NAME = 100;
 const KEEP = duration("0s", "30d");
 const DEFAULT_KEEP = "24h";
 
-/** The flags as commander hands them over. */
+/** The flags as commander passes them. */
 export type KeysFlags = ServiceFlags & { json?: boolean };
 
-/** Makes a key and prints it with the secret of its webhooks, the only time that they can be seen. */
+/** Makes a key and prints it with its webhook secret, the only time that they can be seen. */
 export async function runKeysCreate(name: string, flags: KeysFlags): Promise<void> {
   checkKeyName(name);
   const { key, webhookSecret, record } = await withStoredKeys(flags, (keys) => keys.create(name));
@@ -31,20 +31,20 @@ export async function runKeysCreate(name: string, flags: KeysFlags): Promise<voi
   );
 }
 
-/** Prints all keys, none of them whole. */
+/** Prints all keys, none of them in full. */
 export async function runKeysList(flags: KeysFlags): Promise<void> {
   const records = await withStoredKeys(flags, (keys) => keys.list());
   if (flags.json) return print(records);
   const lines = records.map(({ id, prefix, createdAt, revokedAt, name }) => {
     const state = revokedAt ? `revoked ${day(revokedAt)}` : "active";
-    // Names were not always checked.
+    // Earlier versions did not check names.
     const shown = oneLine(name.slice(0, MAX_SHOWN_NAME));
     return `${id}  ${prefix}...  ${day(createdAt)}  ${state.padEnd(18)}  ${shown}`;
   });
   await print(lines.length === 0 ? "There are no keys." : lines.join("\n"));
 }
 
-/** Ends a key at once. */
+/** Revokes a key at once. */
 export async function runKeysRevoke(id: string, flags: KeysFlags): Promise<void> {
   checkId(id);
   const isRevoked = await withStoredKeys(flags, (keys) => keys.revoke(id));

@@ -1,4 +1,4 @@
-/** The process of the command line: how it is interrupted, what it says, and with which code it ends. */
+/** The command-line process: how it is interrupted, what it prints, and with which code it exits. */
 import { CommanderError } from "commander";
 import { messageOf, RetouchError } from "../errors.ts";
 import { createProgram, UsageError } from "./program.ts";
@@ -6,7 +6,7 @@ import { oneLine } from "./report.ts";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
-/** What shells expect of a process that a signal ended: 128 and the signal's number. */
+/** What shells expect of a process ended by a signal: 128 plus the signal's number. */
 const EXIT_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
@@ -24,13 +24,14 @@ const program = createProgram({
 for (const signal of SIGNALS) {
   process.once(signal, () => {
     interruptedCode = EXIT_OF_SIGNAL[signal];
-    // From here on the system's own handling counts: the next one ends the process, whatever it is doing.
+    // From here on the system's default applies: the next signal ends the process, whatever it is doing.
     for (const other of SIGNALS) process.removeAllListeners(other);
     complain(stopSentence);
     interruption.abort();
   });
 }
-// Failed writes are reported where they are made; without a listener they would end the process with a stack.
+// Failed writes are reported where they happen; without a listener they would end the process with a stack
+// trace.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
 const exitCode = await program.parseAsync().then(
@@ -38,19 +39,19 @@ const exitCode = await program.parseAsync().then(
   (error: unknown) => exitCodeOf(error),
 );
 await Promise.all([process.stdout, process.stderr].map(flush));
-// Not left to the event loop: a standard input that nobody ends would keep the process alive.
+// Exits explicitly: a standard input that nobody closes would keep the event loop alive.
 process.exit(interruptedCode ?? exitCode);
 
 /** Says what went wrong, in one sentence, and chooses the code. */
 function exitCodeOf(error: unknown): number {
-  // The help itself or the version was printed; the help as an error where a command is missing.
+  // The help or the version was printed; if a command is missing, the help is an error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (error instanceof UsageError) {
     complain(error.message);
     return EXIT_USAGE;
   }
   if (error instanceof RetouchError) {
-    // Several settings can be wrong at once, each with a sentence of its own.
+    // Several settings can be wrong at once, each with its own sentence.
     if (interruptedCode === undefined || error.code !== "ABORTED") error.sentences.forEach(complain);
     return error.code === "INVALID_PARAMETER" ? EXIT_USAGE : EXIT_FAILURE;
   }

@@ -1,6 +1,6 @@
 /**
  * `retouch mcp`: the edit as a tool of the Model Context Protocol (https://modelcontextprotocol.io), on standard input
- * and output. Standard output is the protocol's alone.
+ * and output. Standard output is reserved for the protocol.
  */
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
@@ -17,17 +17,17 @@ import { openRootFolder } from "./root-folder.ts";
 import { COMMAND, wordedBy } from "./surfaces.ts";
 import { createToolOutput } from "./tool-output.ts";
 
-/** The flags as commander hands them over. */
+/** The flags as commander passes them. */
 export interface McpFlags extends EngineFlags {
   /** Files of the LoRAs that a call may name. */
   lora?: string[] | undefined;
-  /** The folder of everything that is read and written. */
+  /** The folder that holds everything read and written. */
   root?: string | undefined;
   allowPrivateHosts?: AddressPolicy | undefined;
   overwrite?: boolean | undefined;
 }
 
-/** Serves until the client goes away or `signal`. The checkpoint is loaded by the first edit. */
+/** Serves until the client goes away or `signal` aborts. The first edit loads the checkpoint. */
 export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void> {
   const root = await openRootFolder(flags.root);
   const policy = flags.allowPrivateHosts ?? parseHosts("");
@@ -67,7 +67,7 @@ export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void
   const ended = new Promise<void>((resolve) => {
     // oxlint-disable-next-line unicorn/prefer-add-event-listener -- it is no event target
     server.onclose = resolve;
-    // The transport itself does not look for the end.
+    // The transport itself does not watch for the end of the input.
     process.stdin.once("end", resolve).once("close", resolve);
     signal.addEventListener("abort", () => resolve(), { once: true });
     if (signal.aborted) resolve();
@@ -80,7 +80,7 @@ export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void
 }
 
 interface LateEngine {
-  /** Loads it, once; a failure is told, and the next call tries again. */
+  /** Loads the engine once; a failure is thrown, and the next call tries again. */
   get(): Promise<Engine>;
   close(): Promise<void>;
 }

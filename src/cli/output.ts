@@ -1,4 +1,4 @@
-/** Decides where a result goes and in which format, and brings it there. */
+/** Decides where a result goes and in which format, and writes it there. */
 import path from "node:path";
 import {
   type ImageSource,
@@ -10,7 +10,7 @@ import {
 } from "../index.ts";
 import { invalid } from "../errors.ts";
 
-/** Standard output as a place for the picture. */
+/** Stands for standard output as the destination of the image. */
 export const STDOUT = "-";
 
 const FORMAT_OF_EXTENSION: Record<string, OutputFormat> = {
@@ -23,7 +23,8 @@ const EXTENSION: Record<OutputFormat, string> = { png: ".png", jpeg: ".jpg" };
 
 /**
  * Takes the format from `--format`, or else from the extension of `-o`, or else PNG.
- * @throws RetouchError INVALID_PARAMETER if the two contradict each other or the extension stands for neither
+ * @throws RetouchError INVALID_PARAMETER if the two contradict each other or the extension is neither
+ * format's
  */
 export function chooseFormat(file: string | undefined, format: OutputFormat | undefined): OutputFormat {
   const extension = file === undefined ? "" : path.extname(file).toLowerCase();
@@ -44,7 +45,7 @@ export function defaultOutput(source: ImageSource, format: OutputFormat): string
 }
 
 /**
- * Checks a place for the result before the work begins.
+ * Checks the destination of the result before the work begins.
  * @throws RetouchError OUTPUT_UNWRITABLE, or INVALID_PARAMETER for a terminal
  */
 export async function checkOutput(output: string): Promise<void> {
@@ -65,7 +66,7 @@ export async function writeOutput(output: string, bytes: Uint8Array): Promise<vo
 }
 
 /**
- * Prints a report; a reader that has gone away (`| head`) has seen what it wanted.
+ * Prints a report; a reader that has gone away (`| head`) is no error.
  * @throws RetouchError OUTPUT_UNWRITABLE
  */
 export async function printText(stream: NodeJS.WritableStream, text: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** The program: all commands, how a wrong command line is refused, and which help its sentence points to. */
+/** The program: all commands, how a wrong command line is refused, and which help the refusal points to. */
 import { Command as Commander, CommanderError } from "commander";
 import { version } from "../version.ts";
 import type { Command, CommandGroup } from "./commands/command.ts";
@@ -23,20 +23,21 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   KEYS,
 ];
 
-/** What commands are given by the process that they run in. */
+/** What the process gives its commands. */
 export interface CommandContext {
   /** Ends when the user or the system asks for it. */
   readonly signal: AbortSignal;
-  /** Sets what is said at that moment. */
+  /** Sets the sentence shown at that moment. */
   setStopSentence(sentence: string): void;
 }
 
-/** A command line that no command takes; its message is the sentence for the user. */
+/** A command line that no command accepts; its message is the sentence for the user. */
 export class UsageError extends Error {}
 
 /**
- * Makes the program with its commands.
- * @returns what runs a command line: it throws {@link UsageError}, and CommanderError where help or version was printed
+ * Creates the program with its commands.
+ * @returns what runs a command line: it throws {@link UsageError}, and CommanderError if help or version was
+ * printed
  */
 export function createProgram(context: CommandContext, commands = COMMANDS): Commander {
   const program = new Commander("retouch")
@@ -70,10 +71,10 @@ function add(parent: Commander, definition: Command | CommandGroup, context: Com
   });
 }
 
-/** Lets the errors of a command and of those under it name it: commander's own do not say whose they are. */
+/** Makes errors of a command and its subcommands name it: commander's own do not say which one failed. */
 function refuseByName(command: Commander, name: string): void {
   command.exitOverride((error) => {
-    // Help and version, asked for or printed where a command is missing.
+    // Help and version, whether requested or printed because a command is missing.
     if (error.exitCode === 0 || error.code === "commander.help") throw error;
     throw new UsageError(usageSentence(error, name), { cause: error });
   });

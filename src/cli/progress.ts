@@ -1,7 +1,7 @@
-/** A line on a terminal that is drawn over itself while an edit or a download runs, and gone when it ends. */
+/** A terminal line that is redrawn while an edit or a download runs, and erased when it ends. */
 import { sizeText } from "../machine/size-text.ts";
 
-/** The part of a terminal stream that is needed here. */
+/** The part of a terminal stream used here. */
 export interface Terminal {
   isTTY?: boolean | undefined;
   columns?: number | undefined;
@@ -13,7 +13,7 @@ export interface Progress {
   phase(text: string): void;
   /** Shows `step` of `of` steps done; `seconds` since the first began. */
   step(progress: { step: number; of: number; seconds: number }): void;
-  /** Shows which share of something is done. */
+  /** Shows what share of something is done. */
   share(progress: { what: string; done: number; of: number }): void;
   /** Shows `done` of `of` bytes; the rate is known after a while. */
   bytes(progress: { done: number; of: number; perSecond: number | undefined }): void;
@@ -29,7 +29,7 @@ export function createProgress(stream: Terminal, isWanted: boolean): Progress {
   let isDrawn = false;
   const draw = (text: string): void => {
     if (!isShown) return;
-    // A line that wraps could not be drawn over. Some terminals report a width of 0.
+    // A wrapped line could not be redrawn. Some terminals report a width of 0.
     const width = Math.max((stream.columns || 80) - 1, 1);
     stream.write(`\r${text.slice(0, width)}${CLEAR_TO_END}`);
     isDrawn = true;

@@ -1,4 +1,4 @@
-/** `retouch pull`: downloads a checkpoint from the hub, after its licence was accepted. */
+/** `retouch pull`: downloads a checkpoint from the hub once its licence has been accepted. */
 import path from "node:path";
 import { createInterface } from "node:readline/promises";
 import { loadHubSettings } from "../config/config.ts";
@@ -13,7 +13,7 @@ import { createProgress } from "./progress.ts";
 import { oneLine } from "./report.ts";
 import { PIPELINES } from "../index.ts";
 
-/** The flags as commander hands them over. */
+/** The flags as commander passes them. */
 export interface PullFlags {
   revision?: string | undefined;
   cacheDir?: string | undefined;
@@ -113,7 +113,7 @@ function listingLines({ files, totalBytes, missing, missingBytes }: Listing): st
   ];
 }
 
-/** Shows a licence and asks for a yes where one is wanted. @throws RetouchError INVALID_PARAMETER without one */
+/** Shows a licence and asks for a yes if one is needed. @throws RetouchError INVALID_PARAMETER without one */
 async function acceptLicence(
   name: string,
   { name: licence, link, isAsked }: Licence,
@@ -137,7 +137,7 @@ async function acceptLicence(
 }
 
 async function isConfirmed(question: string, signal: AbortSignal): Promise<boolean> {
-  // As a terminal of its own it would take Ctrl-C away from the process.
+  // In terminal mode, readline would take Ctrl-C away from the process.
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
   const ended = new Promise<string>((resolve) => {
     lines.once("close", () => resolve(""));
@@ -152,7 +152,7 @@ async function isConfirmed(question: string, signal: AbortSignal): Promise<boole
   }
 }
 
-/** Bytes a second over the last seconds. */
+/** Bytes per second over the last seconds. */
 function createRate(): (received: number, now: number) => number | undefined {
   const seen: { received: number; now: number }[] = [];
   return (received, now) => {

@@ -13,7 +13,7 @@ import { showConversion } from "./conversion.ts";
 import { printText } from "./output.ts";
 import { createProgress } from "./progress.ts";
 
-/** The flags as commander hands them over. */
+/** The flags as commander passes them. */
 export interface QuantizeFlags {
   weights: WeightsChoice;
   checkpoint?: string | undefined;
@@ -23,7 +23,7 @@ export interface QuantizeFlags {
   quiet?: boolean | undefined;
 }
 
-/** Converts what the cache lacks, and prints where it is and how exact. @throws RetouchError */
+/** Converts what the cache lacks, and prints where it is and how accurate. @throws RetouchError */
 export async function runQuantize(flags: QuantizeFlags, signal: AbortSignal): Promise<void> {
   const { weights: kind, transformer, textEncoder } = flags;
   if (kind === "auto" || kind === "fp32") {
@@ -58,7 +58,7 @@ function textOf(networks: readonly ConvertedNetwork[]): string {
     .join("");
 }
 
-/** How far the weights are off, by the median and the worst. */
+/** Error of the converted weights: the median and the worst. */
 function errorLine(errors: ConvertedNetwork["errors"]): string {
   if (errors.length === 0) return "";
   const sorted = errors.toSorted((a, b) => a.relativeError - b.relativeError);

@@ -38,7 +38,7 @@ export function reportText({ output, result, checkpoint, device }: Report): stri
   return rows.map(([label, value]) => `${label.padEnd(width)}  ${oneLine(value)}\n`).join("");
 }
 
-/** The same and the notices as one line of JSON, without the pictures. */
+/** The same plus the notices as one line of JSON, without the images. */
 export function reportJson({ output, result, checkpoint, device }: Report): string {
   const { image, kept, ...facts } = result;
   const share = kept && { changedShare: Number(kept.changedShare.toFixed(4)) };
@@ -67,7 +67,7 @@ function keptText(kept: EditResult["kept"], isWanted: boolean): string {
   return `${percent} % of the picture, where nothing was edited`;
 }
 
-/** Keeps a text from breaking out of its line or steering the terminal. */
+/** Keeps a string from breaking out of its line or controlling the terminal. */
 export function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, " ").replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, "?");
 }

@@ -1,6 +1,6 @@
 /**
- * The folder outside which `retouch mcp` reads and writes nothing: a model chooses the paths, and what it was shown may
- * have been written by anybody.
+ * The folder outside which `retouch mcp` reads and writes nothing: a model chooses the paths, and anybody may
+ * have written what it was shown.
  */
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, realpath, stat } from "node:fs/promises";
@@ -10,23 +10,25 @@ import { systemErrorCode } from "../files/system-error.ts";
 
 export interface RootFolder {
   /**
-   * The real path of a file that a call names, which may not exist yet: relative to the root, and free of symbolic links.
-   * @param argument what sentences call it
-   * @throws RetouchError INVALID_PARAMETER where that is not in the root; a system error where it cannot be found out
+   * The real path of a file that a call names and that may not exist yet: resolved against the root, without
+   * symbolic links.
+   * @param argument its name in sentences
+   * @throws RetouchError INVALID_PARAMETER if it is outside the root; a system error if that cannot be
+   * determined
    */
   locate(argument: string, given: string): Promise<string>;
-  /** Opens a file to read, and makes sure that the one that was opened has a name in the root. */
+  /** Opens a file for reading, and makes sure that the opened file has a path in the root. */
   open(argument: string, given: string): Promise<FileHandle>;
 }
 
-/** Not there on Windows, which has no such things to open. */
+/** Missing on Windows, which has no such files to open. */
 const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants as Partial<typeof constants>;
 const REMOTE = /^(?:[/\\]{2})/;
 
 /**
  * Finds the folder.
- * @param given without it, the working folder, unless that is all of the file system
- * @throws RetouchError INVALID_PARAMETER for what is no folder
+ * @param given @default the working folder, unless that is the root of the file system
+ * @throws RetouchError INVALID_PARAMETER for what is not a folder
  */
 export async function openRootFolder(given: string | undefined): Promise<RootFolder> {
   const named = path.resolve(given ?? ".");
@@ -45,7 +47,7 @@ export async function openRootFolder(given: string | undefined): Promise<RootFol
   async function locate(argument: string, wanted: string): Promise<string> {
     const outside = invalid("outside", { field: argument, root: root! });
     const absolute = path.resolve(root!, wanted);
-    // To ask a host for its files is to tell it who asks.
+    // Asking a host for its files tells it who is asking.
     const isRemote = process.platform === "win32" && REMOTE.test(absolute) && !isWithin(root!, absolute);
     if (wanted.includes("\0") || isRemote) throw outside;
     const file = await realPathOf(absolute);
@@ -62,7 +64,7 @@ export async function openRootFolder(given: string | undefined): Promise<RootFol
       try {
         const opened = await handle.stat({ bigint: true });
         refuseSpecial(argument, opened);
-        // A folder on the way may have become a link to elsewhere since it was looked at.
+        // A folder on the path may have become a link to elsewhere since it was checked.
         const { dev, ino } = await stat(await locate(argument, wanted), { bigint: true });
         if (dev !== opened.dev || ino !== opened.ino) {
           throw invalid("replaced", { field: argument });
@@ -76,13 +78,16 @@ export async function openRootFolder(given: string | undefined): Promise<RootFol
   };
 }
 
-/** Standard input and output are the protocol's, under whichever name. */
+/** Refuses special files: standard input and output belong to the protocol, under whatever name. */
 export function refuseSpecial(argument: string, found: { isFile(): boolean; isDirectory(): boolean }): void {
   if (found.isDirectory()) throw Object.assign(new Error("a folder"), { code: "EISDIR" });
   if (!found.isFile()) throw invalid("oneOf", { field: argument, choices: "a file", given: "a device" });
 }
 
-/** Of what is not there, the real path of the folders that are. @returns undefined for a link to nothing */
+/**
+ * The real path, resolving only the folders that exist if the file does not.
+ * @returns undefined for a dangling link
+ */
 async function realPathOf(file: string): Promise<string | undefined> {
   const missing: string[] = [];
   for (let at = file; ; at = path.dirname(at)) {

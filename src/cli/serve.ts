@@ -1,4 +1,4 @@
-/** `retouch serve`: starts the service and says how to use it. */
+/** `retouch serve`: starts the service and prints how to use it. */
 import { loadConfig } from "../config/config.ts";
 import { failure, RetouchError } from "../errors.ts";
 import { EDIT_PARAMETERS } from "../index.ts";
@@ -13,7 +13,7 @@ const EXAMPLE = "bluebird.png";
 const PROMPT = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space";
 const FIRST_KEY = "first key";
 
-/** Runs until `signal`, then ends in order. @throws RetouchError with a sentence for the user */
+/** Runs until `signal` aborts, then shuts down in order. @throws RetouchError with a sentence for the user */
 export function runServe(flags: ServiceFlags, signal: AbortSignal): Promise<void> {
   return withServiceFlags(flags, (variables) => serve(variables, signal));
 }
@@ -28,7 +28,7 @@ async function serve(variables: Record<string, string>, signal: AbortSignal): Pr
     signal.addEventListener("abort", () => resolve(), { once: true });
     lost?.addEventListener("abort", () => reject(lostSentence(config.dataDir)), { once: true });
   });
-  // Whatever comes first: nobody may be waiting yet.
+  // It may reject before anybody waits for it.
   ended.catch(() => {});
   try {
     const address = config.publicUrl ?? service.address;
@@ -49,7 +49,7 @@ function lostSentence(folder: string): RetouchError {
   );
 }
 
-/** The operator's own key, or one that is made when there is none: the only moment at which it can be shown. */
+/** The operator's own key, or one made because there is none: the only moment when it can be shown. */
 async function firstKey({ keys }: Service, chosen: string | undefined): Promise<CreatedKey | undefined> {
   if (chosen !== undefined) {
     await keys.ensure(chosen, "RETOUCH_API_KEY");
@@ -62,7 +62,7 @@ async function firstKey({ keys }: Service, chosen: string | undefined): Promise<
 function welcome(address: string, endpoint: string, made: CreatedKey | undefined): string {
   const { size, numSteps, guidance, seed, format, isSafetyChecked } = EDIT_PARAMETERS;
   const key = made?.key ?? "YOUR_API_KEY";
-  // Without a new key there is none to hand over: the browser has its own, or asks for one.
+  // Without a new key there is none to pass on: the browser has its own, or asks for one.
   const playground = made === undefined ? `${address}/` : `${address}/#key=${made.key}`;
   const intro =
     made === undefined

@@ -1,6 +1,7 @@
 /**
- * The flags of `retouch serve`, `worker` and `keys`: each stands for a variable of the settings, takes what that takes,
- * and counts before it. Secrets have none, since every user of a machine sees its command lines.
+ * The flags of `retouch serve`, `worker` and `keys`: each stands for a settings variable, accepts the same
+ * values, and takes precedence over it. Secrets have no flags, since every user of a machine sees its command
+ * lines.
  */
 import path from "node:path";
 import { Option } from "commander";
@@ -14,13 +15,16 @@ import { wordedBy } from "./surfaces.ts";
 interface ServiceFlag {
   setting: Setting<unknown>;
   flags: string;
-  /** Instead of the setting's meaning. */
+  /** Replaces the setting's meaning. */
   meaning?: string;
-  /** Whether it may be given several times; its texts are put together with commas. */
+  /** Whether it may be repeated; its values are joined with commas. */
   isRepeatable?: boolean;
-  /** From a text of the command line to one of the variable. */
+  /** Converts a command-line string into the variable's string. */
   toVariable?: (text: string) => string;
-  /** Looks closer than the setting's parser does. @throws RetouchError INVALID_PARAMETER about the flag */
+  /**
+   * Checks more closely than the setting's parser does.
+   * @throws RetouchError INVALID_PARAMETER about the flag
+   */
   check?: (text: string) => unknown;
 }
 
@@ -60,14 +64,14 @@ const FLAGS = {
 } satisfies Record<string, ServiceFlag>;
 
 export type ServiceFlagName = keyof typeof FLAGS;
-/** The flags of a service's command as commander hands them over: texts that their settings accept. */
+/** The flags of a service command as commander passes them: strings that their settings accept. */
 export type ServiceFlags = Partial<Record<ServiceFlagName, string>>;
 
 export const SERVE_FLAGS = Object.keys(FLAGS) as ServiceFlagName[];
-/** A worker listens nowhere. */
+/** Without the flags about listening, which a worker does not do. */
 export const WORKER_FLAGS = SERVE_FLAGS.filter((name) => !["port", "host", "publicUrl"].includes(name));
 
-/** The options of a command that takes these flags, with refusals of those that would show a secret. */
+/** The options of a command that takes these flags, with refusals of flags that would show a secret. */
 export function serviceOptions(names: readonly ServiceFlagName[]): Option[] {
   const secrets = Object.entries<Setting<unknown>>(SETTINGS).filter(([, { isSecret }]) => isSecret);
   return [
@@ -111,7 +115,7 @@ function optionOf(flag: ServiceFlag): Option {
 
 const CHOICE = /^[a-z0-9]+(?:, [a-z0-9]+)* or [a-z0-9]+$/;
 
-/** The setting's meaning as the other helps have theirs: choices first, no capital, no full stop, the default last. */
+/** The setting's meaning in the form of all help: choices first, no capital, no full stop, default last. */
 function helpOf({ setting, meaning = setting.meaning }: ServiceFlag): string {
   const text = meaning.replace(/\.$/, "").replace(/^[A-Z](?=[a-z]*\b)/, (letter) => letter.toLowerCase());
   const { accepts } = setting.parser;
@@ -129,7 +133,7 @@ function refusedOption(name: string, variable: string): Option {
     });
 }
 
-/** A file gets its name without folder and ending, as in the other commands; pairs and folders stay. */
+/** Names a file without folder and extension, as the other commands do; pairs and folders stay. */
 function namedLora(text: string): string {
   const isFile = !text.includes("=") && text.endsWith(".safetensors");
   return isFile ? `${path.parse(text).name}=${text}` : text;

@@ -1,11 +1,11 @@
-/** How the command line and the tool of `retouch mcp` call the library's parameters when they word a failure. */
+/** How the command line and the tool of `retouch mcp` name the library's parameters in a failure. */
 import { LIBRARY, RetouchError, type Surface } from "../errors.ts";
 import { EDIT_PARAMETERS, type EditParameter } from "../index.ts";
 
 /** The flag alone, such as `--steps`. */
 export const flagOf = ({ flag }: Pick<EditParameter, "flag">): string | undefined => flag?.split(" ", 1)[0];
 
-/** A number's range as helps have it: `1 to 50`. */
+/** A number's range as help shows it: `1 to 50`. */
 export const rangeText = ({ min, max }: { min: number; max: number }): string => `${min} to ${max}`;
 
 /** What a surface calls the parameters, by the library's names. */
@@ -46,7 +46,7 @@ export const TOOL: Surface = {
   },
 };
 
-/** Runs `work`; failures of it are worded by `surface`. */
+/** Runs `work`; `surface` words its failures. */
 export async function wordedBy<Result>(
   surface: Surface,
   work: () => Result | Promise<Result>,

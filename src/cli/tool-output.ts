@@ -1,4 +1,4 @@
-/** Where the tool's results go: into the root, and over nothing that this server did not make. */
+/** Where the tool's results go: into the root, overwriting nothing that this server did not write. */
 import { lstat } from "node:fs/promises";
 import path from "node:path";
 import { invalid } from "../errors.ts";
@@ -10,8 +10,8 @@ import { refuseSpecial, type RootFolder } from "./root-folder.ts";
 
 export interface ToolOutput {
   /**
-   * Checks a place before the work begins.
-   * @param isChosen whether a call named it; another name is found for one that is taken
+   * Checks a destination before the work begins.
+   * @param isChosen whether a call named it; if not, a free name is found when it is taken
    * @throws RetouchError INVALID_PARAMETER, OUTPUT_UNWRITABLE
    */
   check(given: string, isChosen: boolean): Promise<void>;
@@ -24,7 +24,7 @@ export function createToolOutput(
   root: RootFolder,
   { isOverwriting }: { isOverwriting: boolean },
 ): ToolOutput {
-  /** What this server wrote, as it was then, by its real path. */
+  /** What this server wrote, as it was then, by real path. */
   const made = new Map<string, FileIdentity>();
 
   async function placeOf(given: string): Promise<string> {
@@ -34,7 +34,7 @@ export function createToolOutput(
       const file = await root.locate("output", given);
       const found = await lstat(file).catch(ifMissing);
       if (found !== undefined) refuseSpecial("output", found);
-      // A name that ends in a slash is a folder's, also where there is none.
+      // A name that ends in a slash means a folder, even if there is none.
       if (/[/\\]$/.test(given)) throw Object.assign(new Error("a folder"), { code: "EISDIR" });
       return file;
     } catch (error) {
@@ -61,7 +61,7 @@ export function createToolOutput(
       await checkWritable(file);
     },
     async write(given, isChosen, bytes) {
-      // Once more: the edit has taken its time.
+      // Checked again, since the edit took time.
       const file = await placeOf(given);
       if (!isChosen) {
         for (const free of namesBeside(file)) {
@@ -78,7 +78,7 @@ export function createToolOutput(
   };
 }
 
-/** A model that edits again does not mean to lose the result before: NAME.png, NAME-2.png and so on. */
+/** Names to try (NAME.png, NAME-2.png and so on): a model that edits again wants to keep the last result. */
 function* namesBeside(file: string): Generator<string> {
   const { dir, name, ext } = path.parse(file);
   yield file;

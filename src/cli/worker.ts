@@ -5,7 +5,10 @@ import { startWorkers } from "../service/workers.ts";
 import { withCheckpointFolder } from "./checkpoint.ts";
 import { type ServiceFlags, withServiceFlags } from "./service-flags.ts";
 
-/** Runs until `signal`, then lets the running jobs end. @throws RetouchError with a sentence for the user */
+/**
+ * Runs until `signal` aborts, then lets running jobs end.
+ * @throws RetouchError with a sentence for the user
+ */
 export function runWorker(flags: ServiceFlags, signal: AbortSignal): Promise<void> {
   return withServiceFlags(flags, (variables) => work(variables, signal));
 }

@@ -1,9 +1,9 @@
-/** The folder in which converted weights are kept between runs, also by commands that read no other setting. */
+/** The folder that keeps converted weights between runs; commands that read no other setting use it too. */
 import { homedir } from "node:os";
 import path from "node:path";
 import { type System, userCacheFolder } from "../machine/cache-folder.ts";
 
-/** RETOUCH_CACHE_DIR, or `retouch` in the folder that the system has for such things. */
+/** RETOUCH_CACHE_DIR, or `retouch` in the system's cache folder. */
 export function readCacheFolder(
   environment: Readonly<Record<string, string | undefined>>,
   { home = homedir(), platform = process.platform }: System = {},

@@ -1,4 +1,4 @@
-/** Reads the settings from the environment and `.env`: all of them at once, at the start, and nothing else reads it. */
+/** Reads all settings from the environment and `.env` once, at the start; nothing else reads them. */
 import { type Failure, failure, RetouchError } from "../errors.ts";
 import { readCacheFolder } from "./cache-settings.ts";
 import { readDotenv } from "./dotenv.ts";
@@ -15,9 +15,10 @@ const MAX_TYPO_DISTANCE = 3;
 const MAX_SHOWN = 100;
 
 /**
- * The settings of this process: what the command line names, before its environment, before `.env` of the working
- * folder. What the file has for other libraries becomes part of this process's environment, where they look.
- * @param flags by variable, where they are given
+ * The settings of this process: the command line counts before the environment, and that before `.env` in the
+ * working folder. What the file has for other libraries becomes part of this process's environment, where
+ * they look for it.
+ * @param flags by variable, as far as given
  * @throws as {@link readConfig} and {@link readDotenv}
  */
 export function loadConfig(flags: Environment = {}): Config {
@@ -29,7 +30,7 @@ export function loadConfig(flags: Environment = {}): Config {
   return readConfig({ ...own, ...environment }, { inFile: new Set(Object.keys(own)) });
 }
 
-/** Those that the environment does not have, not even as an empty text or by the name of a file that holds them. */
+/** Variables that the environment lacks: it has not even an empty string or a `_FILE` variable for them. */
 function unset(variables: Record<string, string>, environment: Environment): Record<string, string> {
   const twinOf = (name: string): string => (name.endsWith("_FILE") ? name.slice(0, -5) : `${name}_FILE`);
   const names = Object.keys(variables).filter((name) => !(name in environment) && !environment[twinOf(name)]);
@@ -41,14 +42,14 @@ export function loadHubSettings(): HubSettings {
   return readHubSettings(process.env);
 }
 
-/** Where converted weights are kept. @param given the setting, where all of them were read already */
+/** Where converted weights are kept. @param given the setting, if the settings have already been read */
 export const loadCacheFolder = (given?: string): string =>
   readCacheFolder(given === undefined ? process.env : { ...process.env, RETOUCH_CACHE_DIR: given });
 
 /**
- * Checks every variable, reads the files of secrets and fills in the defaults. An empty variable is one that is not
- * set: that is how compose files and shells leave one out.
- * @param options.inFile variables that stand in `.env`, which failures then say
+ * Checks every variable, reads the files of secrets and fills in the defaults. An empty variable counts as
+ * not set: that is how compose files and shells leave one out.
+ * @param options.inFile variables that come from `.env`, which failures then mention
  * @throws RetouchError CONFIG_INVALID with a failure for each wrong variable, secrets not shown
  */
 export function readConfig(
@@ -81,7 +82,7 @@ export function readConfig(
   return Object.freeze(config) as unknown as Config;
 }
 
-/** Says of a variable where it stands. */
+/** Adds to a failure where its variable was set. */
 const placed = (problem: Failure, inFile: ReadonlySet<string>): Failure =>
   inFile.has(String(problem.values["field"]))
     ? { ...problem, values: { ...problem.values, place: ".env" } }
@@ -97,13 +98,13 @@ function refusal({ variable: field, parser, isSecret }: Setting<unknown>, value:
 const refusalOfFile = (setting: Setting<unknown>): Failure =>
   failure("settingFile", { field: fileVariable(setting)!, accepts: setting.parser.accepts });
 
-/** A value as a sentence may show it: not long, and without the password that an address may hold. */
+/** A value as a sentence may show it: shortened, and without the password that a URL may hold. */
 export function shown(value: string): string {
   const harmless = value.replace(/\/\/[^/]*@/, "//***@");
   return JSON.stringify(harmless.length > MAX_SHOWN ? `${harmless.slice(0, MAX_SHOWN)}...` : harmless);
 }
 
-/** What no variable gets wrong alone. */
+/** Contradictions between variables that are each valid by themselves. */
 function contradictions(config: Config, environment: Environment): Failure[] {
   const problems: Failure[] = [];
   if (config.minSide > config.maxSide) {
@@ -140,7 +141,7 @@ function contradictions(config: Config, environment: Environment): Failure[] {
   return problems;
 }
 
-/** A misspelt variable would otherwise be ignored in silence. */
+/** Finds misspelt variables, which would otherwise be silently ignored. */
 function unknownVariables(environment: Environment): Failure[] {
   const settings = Object.values<Setting<unknown>>(SETTINGS);
   const known = settings.flatMap(variablesOf);
@@ -160,7 +161,7 @@ function unknownVariables(environment: Environment): Failure[] {
   });
 }
 
-/** Insertions, deletions and substitutions between two texts. */
+/** Edit distance between two strings: insertions, deletions and substitutions. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (const [line, character] of [...from].entries()) {

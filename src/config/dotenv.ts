@@ -1,7 +1,7 @@
 /**
- * The file `.env` in the working folder, for the commands of the service. It is read a line at a time: a line that is
- * none would otherwise take the next one with it (`util.parseEnv` reads `A 1\nB=2` as one name), and no setting has
- * more than one line.
+ * Reads `.env` in the working folder, for the commands of the service. It is read line by line: a malformed
+ * line would otherwise swallow the next one (`util.parseEnv` reads `A 1\nB=2` as one name), and no setting
+ * has more than one line.
  */
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
@@ -9,9 +9,9 @@ import { parseEnv } from "node:util";
 import { type Failure, failure, RetouchError } from "../errors.ts";
 
 export interface DotenvFile {
-  /** Settings of ours, and what looks like one. */
+  /** Our own settings, and what looks like one. */
   own: Record<string, string>;
-  /** What the AWS SDK, the tools of Hugging Face and CUDA read in this process and those that it starts. */
+  /** What the AWS SDK, Hugging Face's tools and CUDA read in this process and in those it starts. */
   others: Record<string, string>;
 }
 
@@ -20,7 +20,7 @@ const MAX_BYTES = 1024 * 1024;
 const OWN = /^(?:RETOUCH_|DATABASE_URL)/;
 const OTHERS =
   /^(?:(?:AWS|HF)_[A-Z0-9_]+|HUGGING_FACE_HUB_TOKEN|HUGGINGFACE_HUB_CACHE|XDG_CACHE_HOME|CUDA_VISIBLE_DEVICES)$/;
-/** A name at the start of a line, after which something else than = may come. */
+/** A name at the start of a line; what follows may be something other than =. */
 const LINE = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*(=?)([^]*)$/;
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: "permission is denied",
@@ -30,8 +30,8 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads `.env` of a folder; without the file there is nothing in it. Variables of other programs, such as those of
- * Docker Compose, are left out.
+ * Reads a folder's `.env`; a missing file counts as empty. Variables of other programs, such as Docker
+ * Compose's, are left out.
  * @throws RetouchError CONFIG_INVALID for a file that cannot be read, and for a line of ours that can be misread
  */
 export function readDotenv(folder: string): DotenvFile {
@@ -52,7 +52,7 @@ export function readDotenv(folder: string): DotenvFile {
   return found;
 }
 
-/** What shells, Docker Compose and Node read differently, and would be cut off here in silence. */
+/** Finds what shells, Docker Compose and Node read differently, and what would be silently cut off here. */
 function valueProblem(name: string, value: string): string | undefined {
   const quote = /^["'`]/.exec(value)?.[0];
   if (quote !== undefined) {
@@ -69,7 +69,7 @@ function textOf(file: string): string {
     const stats = statSync(file, { throwIfNoEntry: false });
     if (stats === undefined) return "";
     if (stats.size > MAX_BYTES) throw unreadable("it has more than a megabyte");
-    // A byte order mark is left out.
+    // The decoder drops a byte order mark.
     return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     if (error instanceof RetouchError) throw error;

@@ -1,4 +1,4 @@
-/** Settings of the engine, of the check of its results, and of the pictures that requests may name. */
+/** Settings of the engine, of the check of its results, and of the images that requests may name. */
 import { byteSize, choice, decimal, duration, flag, integer, list, loras, price, text } from "./parsers.ts";
 import { optional, required, type Settings } from "./setting.ts";
 

@@ -7,16 +7,16 @@ import path from "node:path";
 import { RetouchError } from "../errors.ts";
 
 export interface HubSettings {
-  /** Address of the hub, without a slash at its end. */
+  /** URL of the hub, without a trailing slash. */
   readonly endpoint: string;
-  /** The folder of `models--org--name`. */
+  /** The folder that holds the `models--org--name` folders. */
   readonly cacheFolder: string;
   readonly token: string | undefined;
-  /** Where a login leaves its token; counts where `token` is not given. */
+  /** Where a login stores its token; used if `token` is not given. */
   readonly tokenFile: string;
-  /** Whether nothing may be asked of the network. */
+  /** Whether the network must not be used. */
   readonly isOffline: boolean;
-  /** Addresses of proxies, and the hosts that are reached without one, with commas. */
+  /** URLs of proxies, and the hosts reached without one, separated by commas. */
   readonly proxies: {
     readonly http: string | undefined;
     readonly https: string | undefined;
@@ -27,7 +27,7 @@ export interface HubSettings {
 const HUB = "https://huggingface.co";
 const YES = /^(?:1|ON|YES|TRUE)$/i;
 
-/** @throws RetouchError CONFIG_INVALID for an HF_ENDPOINT or a proxy that is no address */
+/** @throws RetouchError CONFIG_INVALID for an HF_ENDPOINT or a proxy that is not a URL */
 export function readHubSettings(
   environment: Readonly<Record<string, string | undefined>>,
   home: string = homedir(),
@@ -60,7 +60,7 @@ function endpointOf(text: string): string {
   return url.href.replace(/(?<!\/)\/+$/, "");
 }
 
-/** As everywhere, small letters count before capitals, and an address may come without http://. */
+/** As is usual, lower-case variables count before upper-case ones, and a URL may come without http://. */
 function proxyOf(
   name: string,
   environment: Readonly<Record<string, string | undefined>>,
@@ -70,7 +70,7 @@ function proxyOf(
   const address = text.includes("://") ? text : `http://${text}`;
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) {
-    // Without the address, which may hold a password.
+    // Leaves out the URL, which may hold a password.
     throw new RetouchError("CONFIG_INVALID", `${name} must be an http or https address.`);
   }
   return url.href;

@@ -1,4 +1,4 @@
-/** Settings of how long jobs run, wait and are kept, of webhooks, and of the process. */
+/** Settings for how long jobs run, wait and are kept, for webhooks, and for the process. */
 import { choice, decimal, duration, integer, pattern } from "./parsers.ts";
 import { optional, required, secret, type Settings } from "./setting.ts";
 

@@ -1,4 +1,4 @@
-/** Settings of how much callers may ask for; the defaults are those of the published endpoint. */
+/** Settings for how much callers may request; the defaults are those of the published endpoint. */
 import { byteSize, duration, integer } from "./parsers.ts";
 import { required, type Settings } from "./setting.ts";
 

@@ -1,13 +1,13 @@
-/** What the text of a variable may be: each parser says what it accepts and turns a text into a value, or refuses. */
+/** Parsers for variables: each says what it accepts, and turns a string into a value or refuses it. */
 
 import { readdirSync } from "node:fs";
 import path from "node:path";
 
-/** How one kind of setting reads its text. */
+/** How one kind of setting reads its string. */
 export interface Parser<Value> {
   /** What is accepted, as it ends the sentence "NAME must be ...". */
   accepts: string;
-  /** @returns undefined for a text that is not accepted */
+  /** @returns undefined for a string that is not accepted */
   parse(text: string): Value | undefined;
 }
 
@@ -77,7 +77,7 @@ export function byteSize(min: string, max: string): Parser<number> {
   };
 }
 
-/** An http or https address without user, query and fragment; no slash at its end. */
+/** An http or https URL without user, query and fragment; without a trailing slash. */
 export const httpAddress: Parser<string> = {
   accepts: "an http or https address such as https://edit.example.com",
   parse(value) {
@@ -94,7 +94,7 @@ export const list: Parser<readonly string[]> = {
   parse: (value) => value.split(",").flatMap((entry) => entry.trim() || []),
 };
 
-/** Names of hosts as a browser may write them. */
+/** Host names as a browser may write them. */
 export const hosts: Parser<readonly string[]> = {
   accepts: "host names with commas, each with or without *. before it and a port after it, or *",
   parse(value) {
@@ -106,8 +106,8 @@ export const hosts: Parser<readonly string[]> = {
 const HOST = /^(?:\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d{1,5})?$/;
 
 /**
- * LoRAs by name: those of a folder by their files' names without the ending, read when the settings are, or pairs
- * with commas.
+ * LoRAs by name: those of a folder, named by file without the extension and read along with the settings, or
+ * pairs separated by commas.
  */
 export const loras: Parser<Readonly<Record<string, string>>> = {
   accepts: "a folder with .safetensors files, or name=file,name=file",
@@ -140,7 +140,7 @@ function safetensorsIn(folder: string): [string, string][] {
   }
 }
 
-/** What an edit costs: an amount for each picture, or for each million pixels of it. */
+/** What an edit costs: an amount per image, or per million pixels. */
 export interface Price {
   readonly amount: number;
   readonly per: "image" | "megapixel";

@@ -1,6 +1,7 @@
 /**
- * Secrets from files: for a setting NAME that takes part in this, `NAME_FILE` names a file that holds its value, as
- * Docker, Kubernetes and systemd hand secrets over. Environments end up in crash reports and `docker inspect`.
+ * Secrets from files: for a setting NAME that supports this, `NAME_FILE` names a file that holds its value,
+ * which is how Docker, Kubernetes and systemd pass secrets. Environments end up in crash reports and `docker
+ * inspect`.
  */
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { type Failure, failure } from "../errors.ts";
@@ -8,27 +9,27 @@ import type { Setting, Settings } from "./setting.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** No secret comes near; what is larger was named by mistake. */
+/** No secret comes near this size; a larger file was named by mistake. */
 const MAX_BYTES = 65_536;
 
 export interface SecretFiles {
-  /** What the files hold, by the variable of the setting. */
+  /** Contents of the files, by the variable of the setting. */
   values: Readonly<Record<string, string>>;
-  /** One for each file that gives no value; none shows a path, which may be a secret in the wrong variable. */
+  /** One per file that gives no value; none shows a path, which may be a secret in the wrong variable. */
   problems: readonly Failure[];
 }
 
-/** The variable that names the file, for a setting that may come from one. */
+/** The variable that names the file, if the setting may come from one. */
 export const fileVariable = ({ variable, isFromFile }: Setting<unknown>): string | undefined =>
   isFromFile ? `${variable}_FILE` : undefined;
 
-/** Every variable that sets it. */
+/** All variables that set it. */
 export function variablesOf(setting: Setting<unknown>): string[] {
   const file = fileVariable(setting);
   return file === undefined ? [setting.variable] : [setting.variable, file];
 }
 
-/** Reads the file of each `NAME_FILE` that is set. An empty variable counts as one that is not set. */
+/** Reads the file of each `NAME_FILE` that is set. An empty variable counts as not set. */
 export function readSecretFiles(settings: Settings, environment: Environment): SecretFiles {
   const values: Record<string, string> = {};
   const problems: Failure[] = [];
@@ -49,11 +50,11 @@ export function readSecretFiles(settings: Settings, environment: Environment): S
 
 type Read = { text: string; problem?: undefined } | { text?: undefined; problem: string };
 
-/** The file's text without one line break at its end, or what is wrong with it, as it goes on after the variable. */
+/** The file's content without one trailing line break, or a problem, phrased to follow the variable. */
 function readText(file: string): Read {
   let bytes: Buffer;
   try {
-    // Opening a pipe would wait for somebody to write into it.
+    // Opening a pipe would wait for a writer.
     if (!statSync(file).isFile()) return { problem: "must name a regular file, not a folder or a device" };
     bytes = readStart(file, MAX_BYTES + 1);
   } catch (error) {
@@ -69,7 +70,7 @@ function readText(file: string): Read {
   return text === "" ? { problem: "must name a file that is not empty" } : { text };
 }
 
-/** At most so many bytes: the size that a file system tells may be too small, or 0. */
+/** Reads at most `maxBytes`: the size that a file system reports may be too small, or 0. */
 function readStart(file: string, maxBytes: number): Buffer {
   const buffer = Buffer.alloc(maxBytes);
   const descriptor = openSync(file, "r");

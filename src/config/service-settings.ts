@@ -1,4 +1,4 @@
-/** Settings of where the service is reached, who may use it, and where it keeps its data. */
+/** Settings for where the service is reached, who may use it, and where it keeps its data. */
 import { hosts, httpAddress, integer, pattern, text } from "./parsers.ts";
 import { besideSecret, optional, required, secret, type Settings } from "./setting.ts";
 

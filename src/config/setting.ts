@@ -1,17 +1,17 @@
-/** What one setting is; the tables of them are beside this file, and `settings.ts` puts them together. */
+/** What one setting is; the tables of settings are beside this file, and `settings.ts` combines them. */
 import type { Parser } from "./parsers.ts";
 
-/** One variable. Its default is a text like any other, so that it is read and shown in the same way. */
+/** One variable. Its default is a string like any other, so that it is read and shown in the same way. */
 export interface Setting<Value> {
   variable: string;
   parser: Parser<Value>;
   default?: string | undefined;
-  /** What `.env.example` shows where there is no default. */
+  /** What `.env.example` shows if there is no default. */
   example?: string | undefined;
   meaning: string;
-  /** Never shown, in sentences or logs. */
+  /** Never shown in sentences or logs. */
   isSecret?: boolean | undefined;
-  /** Whether the variable's name with `_FILE` behind it may name a file with the value: true of every secret. */
+  /** Whether the variable with `_FILE` appended may name a file with the value: true for every secret. */
   isFromFile?: boolean | undefined;
 }
 
@@ -41,7 +41,7 @@ export function optional<Value>(
   return { variable, parser, example, meaning };
 }
 
-/** A setting that may be left out, and may come from a file because it is kept where its secret is. */
+/** A setting that may be left out, and may come from a file because it is stored alongside its secret. */
 export function besideSecret<Value>(
   variable: string,
   parser: Parser<Value>,

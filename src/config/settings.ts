@@ -1,6 +1,7 @@
 /**
- * Every setting of the service: variable, kind, default and meaning. The tables of `docs/configuration.md` and the
- * whole of `.env.example` are made of this (`scripts/write-settings.ts`), and a test holds them against it.
+ * Every setting of the service: variable, kind, default and meaning. The tables of `docs/configuration.md`
+ * and all of `.env.example` are generated from this (`scripts/write-settings.ts`), and a test compares them
+ * with it.
  */
 import { ENGINE, PICTURES } from "./edit-settings.ts";
 import { JOBS, OPERATION, WEBHOOKS } from "./job-settings.ts";
@@ -8,7 +9,7 @@ import { LIMITS } from "./limit-settings.ts";
 import { ADDRESS, DATA } from "./service-settings.ts";
 import type { RequiredSetting, Setting, Settings } from "./setting.ts";
 
-/** By the heading that they stand under, in the order of the page. */
+/** Settings by the heading they appear under, in the order of the page. */
 export const SECTIONS: Readonly<Record<string, Settings>> = {
   "Address and access": ADDRESS,
   "Database and pictures": DATA,
@@ -20,7 +21,7 @@ export const SECTIONS: Readonly<Record<string, Settings>> = {
   Operation: OPERATION,
 };
 
-/** By the names of {@link Config}. */
+/** All settings, by the names of {@link Config}. */
 export const SETTINGS = {
   ...ADDRESS,
   ...DATA,

@@ -11,11 +11,11 @@ import { createListener, type Listener } from "./listener.ts";
 export interface Sql {
   /**
    * Runs one statement with `$1` placeholders.
-   * @param options.isPlannedOnce keeps the statement's plan, which saves most of what a small one costs. The plan is
-   * made when tables may be empty still, so this is for statements that insert, or find rows by unique columns. The
-   * text must be one of few.
+   * @param options.isPlannedOnce keeps the statement's plan, which saves most of the cost of a small
+   * statement. The plan is made when tables may still be empty, so use this only for statements that insert,
+   * or that find rows by unique columns. There must be few such statements.
    * @returns its rows
-   * @throws RetouchError DATABASE_UNAVAILABLE; the driver's error where the statement itself is refused
+   * @throws RetouchError DATABASE_UNAVAILABLE; the driver's error if the statement itself is refused
    */
   query<Row extends object = Record<string, unknown>>(
     text: string,
@@ -33,7 +33,7 @@ export interface Database extends Sql {
   readonly schema: string;
   readonly isEmbedded: boolean;
   /**
-   * Commits what `work` did, or nothing when it throws.
+   * Commits what `work` did, or nothing if it throws.
    * @throws RetouchError DATABASE_UNAVAILABLE, COMMIT_UNDECIDED; what `work` throws
    */
   transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>;
@@ -43,12 +43,12 @@ export interface Database extends Sql {
 }
 
 export interface DatabaseOptions {
-  /** Where PostgreSQL is; left out where `openStream` is given. */
+  /** Where PostgreSQL is; left out if `openStream` is given. */
   url?: string | undefined;
   schema: string;
   /** Opens the connection to an embedded database, which has a single session. */
   openStream?: (() => Duplex) | undefined;
-  /** Called with what goes wrong on idle connections; they are opened anew by themselves. */
+  /** Called with errors on idle connections; these are reopened automatically. */
   onError: (error: Error) => void;
   /** Runs after the connections are closed. */
   afterClose?: (() => Promise<void>) | undefined;
@@ -79,7 +79,7 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
         max: 1,
         idleTimeoutMillis: 0,
         types,
-        // Its one session outlives a connection, and has its statements still.
+        // Its one session outlives a connection, and still has the prepared statements.
         onConnect: (client) => client.query("deallocate all") as unknown as void,
       }
     : { connectionString: url, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECTION_TIMEOUT_MS, types };
@@ -96,16 +96,17 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
   }
 
   /**
-   * Lends a connection to `work`. One whose work failed is rolled back, since a text of several statements may have left
-   * a transaction open; the embedded database has no other connection to go on with.
+   * Lends a connection to `work`. After a failure the connection is rolled back, since a query of several
+   * statements may have left a transaction open; the embedded database has no other connection to go on with.
    */
   async function lend<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
     const client = await pool.connect().catch((cause: unknown) => {
       throw unavailable(cause, { isEmbedded });
     });
     let broken: Error | undefined;
-    // A connection that breaks while it is lent out says so here too, and unheard that would end the program. The first
-    // news is the cause, such as the server's shutdown; what follows is only that the connection is gone.
+    // A connection that breaks while lent out emits an error here too, which would end the program if
+    // unhandled. The first error is the cause, such as the server's shutdown; the following ones only say
+    // that the connection is gone.
     const onBreak = (error: Error): void => void (broken ??= error);
     client.on("error", onBreak);
     const sql: Sql = {
@@ -113,7 +114,7 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
         try {
           return await run(client, text, values, options);
         } catch (error) {
-          // A statement that came after the news is refused by the driver, whose sentence does not say why.
+          // The driver refuses a statement on a broken connection, but its message does not say why.
           if (broken || isAway(error)) throw unavailable(broken ?? error, { isEmbedded });
           throw error;
         }
@@ -126,7 +127,7 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
       throw error;
     } finally {
       client.off("error", onBreak);
-      // One that cannot even roll back is not given to the next one.
+      // A connection that cannot even roll back is not reused.
       client.release(broken);
     }
   }
@@ -157,7 +158,7 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
   };
 }
 
-/** Names under which a connection keeps a statement and its plan, by texts. */
+/** Names under which a connection keeps a statement and its plan, by the statement's text. */
 const names = new Map<string, string>();
 
 function nameOf(text: string): string {
@@ -174,6 +175,6 @@ async function run<Row extends object>(
 ): Promise<Row[]> {
   const statement = { name: isPlannedOnce ? nameOf(text) : undefined, text, values: values as unknown[] };
   const result = (await client.query(statement)) as QueryResult | QueryResult[];
-  // Several statements in one text, which only schema changes use, answer with a result each.
+  // A query of several statements, which only schema changes use, returns one result per statement.
   return (Array.isArray(result) ? result.flatMap(({ rows }) => rows) : result.rows) as Row[];
 }

@@ -1,7 +1,8 @@
 /**
- * PostgreSQL inside this program: PGlite in a thread of its own, because it computes on the thread that calls it, and
- * the PostgreSQL driver in front of it, speaking its usual protocol over messages. So there is one way to the data,
- * wherever they lie. The folder must be locked before (`folder-lock.ts`): two owners lose rows without an error.
+ * PostgreSQL inside this program: PGlite runs in its own thread, because it computes on the thread that calls
+ * it, and the PostgreSQL driver speaks its usual protocol to it over messages. So all code reaches the data
+ * in one way, wherever the data is. The folder must be locked first (`folder-lock.ts`): two owners lose rows
+ * without an error.
  */
 import { mkdir } from "node:fs/promises";
 import { Duplex } from "node:stream";
@@ -9,7 +10,7 @@ import { Worker } from "node:worker_threads";
 import { RetouchError } from "../errors.ts";
 import { connectDatabase, type Database } from "./database.ts";
 
-/** What the thread answers: bytes of the protocol, or that it cannot go on. */
+/** What the thread replies: bytes of the protocol, or that it cannot go on. */
 export type ThreadMessage =
   { kind: "ready" } | { kind: "bytes"; bytes: Uint8Array } | { kind: "failed"; message: string };
 export type ThreadRequest = { kind: "bytes"; bytes: Uint8Array } | { kind: "close" };
@@ -23,13 +24,13 @@ export interface EmbeddedOptions {
 }
 
 /**
- * Opens the database in `folder`, making it if it is not there (some seconds the first time).
+ * Opens the database in `folder`, creating it if it is missing (which takes some seconds).
  * @throws RetouchError DATABASE_UNAVAILABLE
  */
 export async function openEmbeddedDatabase(options: EmbeddedOptions): Promise<Database> {
   const { folder, schema, onError } = options;
   const entry = options.threadEntry ?? new URL("./embedded-thread.js", import.meta.url);
-  // For this user alone; where it fails, the thread says why.
+  // For this user only; if it fails, the thread says why.
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => {});
   const thread = new Worker(entry, { workerData: { folder } });
   thread.on("error", onError);
@@ -64,7 +65,7 @@ export async function openEmbeddedDatabase(options: EmbeddedOptions): Promise<Da
   }
 }
 
-/** A connection to the thread that the driver takes for a socket. */
+/** A connection to the thread that the driver uses like a socket. */
 function openStream(thread: Worker): Duplex {
   const send = (chunk: Uint8Array): void => {
     thread.postMessage({ kind: "bytes", bytes: new Uint8Array(chunk) } satisfies ThreadRequest);
@@ -98,7 +99,7 @@ function openStream(thread: Worker): Duplex {
   thread.once("exit", onExit);
   const nothing = (): Duplex => stream;
   const connect = (): Duplex => {
-    // A thread that has ended has no number any more, and would never answer.
+    // A thread that has ended has id -1, and would never answer.
     process.nextTick(() => (thread.threadId === -1 ? onExit() : stream.emit("connect")));
     return stream;
   };

@@ -1,7 +1,7 @@
-/** Tells a database that is away from a statement that it refuses: the first passes by itself, the second is a defect. */
+/** Tells an unreachable database, which passes by itself, from a refused statement, which is a defect. */
 import { type Failure, failure, messageOf, RetouchError } from "../errors.ts";
 
-/** Classes of SQLSTATE that blame no statement: connections, resources such as the disk, and the server's own shutdown. */
+/** SQLSTATE classes that blame no statement: connections, resources such as the disk, server shutdown. */
 const AWAY = /^(08|53|57P)/;
 
 export function isAway(error: unknown): boolean {
@@ -14,7 +14,8 @@ export function unavailable(
   { isEmbedded, isOpening = false }: { isEmbedded: boolean; isOpening?: boolean },
 ): RetouchError {
   const event = isOpening ? "cannot be opened" : "does not answer";
-  // The driver's sentence names host and port, never the password. A refused connection to several addresses has none.
+  // The driver's message names host and port, never the password. If several addresses refused, the error has
+  // no message.
   const reason = messageOf(cause) || messageOf((cause as AggregateError).errors?.[0]);
   const what = isEmbedded
     ? failure("embeddedDatabase", { event, reason })
@@ -22,7 +23,7 @@ export function unavailable(
   return new RetouchError("DATABASE_UNAVAILABLE", what, { cause });
 }
 
-/** What a commit's failure means: where the database is away, nobody knows whether it was done. */
+/** What a failed commit means: if the database is unreachable, nobody knows whether the commit was done. */
 export function undecided(error: unknown): unknown {
   if (!(error instanceof RetouchError)) return error;
   const { kind, values } = error.failure;

@@ -1,10 +1,11 @@
 /**
- * One owner for the data folder, since two processes on one embedded database lose rows without an error.
+ * Ensures that the data folder has one owner: two processes on one embedded database lose rows without an
+ * error.
  *
- * The lock is the folder `lock` with one file in it, which says who the owner is and has a name that no other owner's
- * has. It is taken by renaming a prepared folder onto it, which the system does only while `lock` is missing or empty:
- * whoever comes second fails. What a dead owner left is removed by its name, so that of many who find it none can
- * remove the lock of the one that was faster.
+ * The lock is the folder `lock` with one file in it, which says who the owner is and has a name unique to
+ * that owner. It is taken by renaming a prepared folder onto it, which the system does only while `lock` is
+ * missing or empty: whoever comes second fails. The file of a dead owner is removed by its name, so that of
+ * several processes that find it, none can remove the lock of the one that was faster.
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
@@ -15,16 +16,19 @@ import { messageOf, RetouchError } from "../errors.ts";
 import { identifyThisProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";
 
 export interface FolderLock {
-  /** Aborts when the lock was taken away: by hand, or because this process stood still for longer than a lease. */
+  /** Aborts when the lock is lost: removed by hand, or after this process stood still for over a lease. */
   readonly lost: AbortSignal;
-  /** Gives the folder free for the next owner. May be called more than once. */
+  /** Frees the folder for the next owner. May be called more than once. */
   release(): Promise<void>;
 }
 
 export interface LockFolderOptions {
-  /** How often the owner gives a sign of life. @default 2000 */
+  /** How often the owner shows that it is alive. @default 2000 */
   beatMs?: number | undefined;
-  /** Silence after which an owner that cannot be looked up, as in another container, is taken for dead. @default 10,000 */
+  /**
+   * Silence after which an owner that cannot be looked up, such as in another container, counts as dead.
+   * @default 10,000
+   */
   silenceMs?: number | undefined;
 }
 
@@ -32,25 +36,26 @@ interface Owner extends ProcessIdentity {
   host: string;
 }
 
-/** An owner's file, in a folder that is put in the place of `lock`. */
+/** An owner's file, in a folder that is renamed to `lock`. */
 interface Claim {
   owner: Owner;
   folder: string;
-  /** Of the file; no two are alike. */
+  /** Name of the file; no two are equal. */
   name: string;
   bytes: Uint8Array;
 }
 
 const POLL_MS = 100;
-/** What a claim that came to nothing leaves behind if it is killed goes after so long. */
+/** Age at which leftovers of a killed, unsuccessful claim are removed. */
 const LEFTOVER_MS = 60_000;
 const LEFTOVER = /^lock\.[A-Za-z0-9]{6}$/;
-/** Each fails because another process was faster, which then is found alive, or has given the lock free again. */
+/** An attempt fails only if another process was faster; that one is then alive, or has freed the lock. */
 const MAX_ATTEMPTS = 1000;
 
 /**
- * Takes the lock of `folder`, which is made if it is missing. An owner that was killed on this machine is replaced at
- * once; one that cannot be looked up from here is waited for until it gives a sign of life or was silent too long.
+ * Takes the lock of `folder`, which is created if missing. An owner that was killed on this machine is
+ * replaced at once; one that cannot be looked up from here is watched until it shows that it is alive or has
+ * been silent too long.
  * @throws RetouchError DATA_DIR_IN_USE, DATABASE_UNAVAILABLE (the folder cannot be written)
  */
 export async function lockFolder(folder: string, options: LockFolderOptions = {}): Promise<FolderLock> {
@@ -65,7 +70,7 @@ export async function lockFolder(folder: string, options: LockFolderOptions = {}
     } finally {
       await rm(claim.folder, { recursive: true, force: true });
     }
-    // Untidiness is no reason not to start.
+    // Leftovers that stay are no reason not to start.
     await removeLeftovers(lock, claim).catch(() => {});
     return hold(lock, claim, beatMs);
   } catch (cause) {
@@ -75,9 +80,9 @@ export async function lockFolder(folder: string, options: LockFolderOptions = {}
   }
 }
 
-/** @returns nothing once the lock is ours, or the owner that has it */
+/** @returns undefined once the lock is ours, or the owner that has it */
 async function contend(lock: string, claim: Claim, silenceMs: number): Promise<Partial<Owner> | undefined> {
-  // Not every system renames onto an empty folder, or says why it does not.
+  // Not every system renames onto an empty folder, or reports clearly why it does not.
   const inTheWay = process.platform === "win32" ? ["EPERM", "EACCES", "EEXIST"] : ["ENOTEMPTY", "EEXIST"];
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -96,7 +101,7 @@ function hold(lock: string, claim: Claim, beatMs: number): FolderLock {
   const file = path.join(lock, claim.name);
   let beating = Promise.resolve();
   const beat = async (): Promise<void> => {
-    // A sign that cannot be given, as on a full disk, is made up for by the next.
+    // A beat that cannot be written, such as on a full disk, is made up for by the next one.
     await giveSign(file, claim).catch((error) => codeOf(error) === "ENOENT" && lost.abort());
   };
   const timer = setInterval(() => (beating = beating.then(beat)), beatMs).unref();
@@ -129,7 +134,10 @@ async function prepareClaim(lock: string): Promise<Claim> {
   return claim;
 }
 
-/** Writes an owner's file over itself, so that no reader finds half of it. @returns when, by the file system's clock */
+/**
+ * Rewrites an owner's file in place, so that no reader finds half of it.
+ * @returns when, by the file system's clock
+ */
 async function giveSign(file: string, { bytes }: Claim): Promise<number> {
   const handle = await open(file, "r+");
   try {
@@ -140,7 +148,7 @@ async function giveSign(file: string, { bytes }: Claim): Promise<number> {
   }
 }
 
-/** Removes what dead owners left in `lock`. @returns an owner that lives */
+/** Removes what dead owners left in `lock`. @returns an owner that is alive */
 async function clearWay(lock: string, claim: Claim, silenceMs: number): Promise<Partial<Owner> | undefined> {
   for (const name of (await readdir(lock).catch(unless("ENOENT"))) ?? []) {
     const file = path.join(lock, name);
@@ -158,7 +166,7 @@ async function clearWay(lock: string, claim: Claim, silenceMs: number): Promise<
   return undefined;
 }
 
-/** Watches an owner that cannot be looked up. Both times are the file system's: clocks of machines differ. */
+/** Watches an owner that cannot be looked up. Both times are the file system's: machines' clocks differ. */
 async function givesSigns(file: string, claim: Claim, silenceMs: number): Promise<boolean> {
   const started = performance.now();
   let first: number | undefined;
@@ -168,13 +176,13 @@ async function givesSigns(file: string, claim: Claim, silenceMs: number): Promis
     if (last === undefined) return false;
     first ??= last;
     if (last !== first) return true;
-    // The second for a file from the future, as a clock that was set back leaves it.
+    // The second check is for a file from the future, as a clock that was set back leaves it.
     if (now - last > silenceMs || performance.now() - started > silenceMs) return false;
     await sleep(POLL_MS);
   }
 }
 
-/** @returns nothing of what is not an owner's file: that is judged by its age */
+/** @returns an empty record if this is not an owner's file: its age decides then */
 function parseOwner(content: string): Partial<Owner> {
   try {
     const { pid, startedAt, system, host } = JSON.parse(content) as Record<string, unknown>;
@@ -207,7 +215,7 @@ async function removeIfEmpty(folder: string): Promise<void> {
   await rmdir(folder).catch(unless("ENOENT", "ENOTEMPTY", "EEXIST"));
 }
 
-/** For `catch`: nothing in place of an error of the system that has one of these codes. */
+/** For `catch`: returns undefined instead of a system error with one of these codes. */
 function unless(...codes: string[]): (error: unknown) => undefined {
   return (error) => {
     if (!codes.includes(codeOf(error))) throw error;

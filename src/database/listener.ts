@@ -1,5 +1,5 @@
 /**
- * Notifications from the database. A connection of its own listens and is opened anew when it breaks; the embedded
+ * Notifications from the database. A separate connection listens and is reopened when it breaks; the embedded
  * database has one session, so there the pool's only connection listens.
  */
 import type pg from "pg";
@@ -8,7 +8,10 @@ export interface Listener {
   start(): Promise<void>;
   /** @returns a function that ends it */
   onNotification(listener: (payload: string) => void): () => void;
-  /** Called after a connection was lost and is back: notifications may have been missed. @returns a function that ends it */
+  /**
+   * Called when a lost connection is back: notifications may have been missed.
+   * @returns a function that ends it
+   */
   onReconnect(listener: () => void): () => void;
   close(): Promise<void>;
 }
@@ -55,7 +58,7 @@ export function createListener(options: {
       connection.release(error as Error);
       throw error;
     }
-    // Closed meanwhile: whoever closes the pool waits for every connection.
+    // Closed meanwhile: closing the pool waits for every connection.
     if (isClosed) connection.release(true);
     else client = connection;
   }

@@ -1,4 +1,4 @@
-/** Our tables, as the changes that made them. A change that has been released is never edited: a new one follows it. */
+/** Our tables, as the changes that created them. A released change is never edited: a new one follows it. */
 import { RetouchError } from "../errors.ts";
 import type { Database } from "./database.ts";
 
@@ -95,7 +95,7 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     create index webhook_deliveries_of_key on ${schema}.webhook_deliveries (key_id, id desc);
     create table ${schema}.secrets (name text primary key, value text not null);
   `,
-  // Turns of keys, sources that are fetched before a job may run, bytes that are kept for a key, and shared rates.
+  // Turns of keys, sources fetched before a job may run, bytes stored per key, and shared rates.
   (schema) => `
     alter table ${schema}.jobs
       -- Its place among those of its priority: see jobs/turns.ts.
@@ -145,7 +145,7 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
       primary key (key_id, name, server_id)
     );
   `,
-  // What webhooks are signed with and known by.
+  // Secrets and ids of webhooks.
   (schema) => `
     create table ${schema}.webhook_secrets (
       id bigint generated always as identity primary key,
@@ -162,9 +162,9 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     alter table ${schema}.webhook_deliveries
       add column message_id text not null default 'msg_' || replace(gen_random_uuid()::text, '-', '');
   `,
-  // Why a job failed, as data: its sentence has the wire's names, and other interfaces have their own.
+  // Why a job failed, as data: the sentence uses the wire's names, and other interfaces have their own.
   (schema) => `alter table ${schema}.jobs add column failure jsonb;`,
-  // Several images of an edit, and which jobs wait for one of theirs.
+  // Several images per edit, and which jobs wait for one of their images.
   (schema) => `
     alter table ${schema}.jobs add column awaits_images boolean not null default false;
     update ${schema}.jobs
@@ -177,13 +177,13 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
   `,
 ];
 
-/** One number for all schemas: two servers that start at once wait for each other. */
+/** One number for all schemas: servers that start at the same time take turns. */
 const MIGRATION_LOCK = 7_236_811;
 
 /**
- * Makes the schema and brings its tables up to date.
- * @param options.to how many changes, for tests of what an older version left behind @default all
- * @throws RetouchError DATABASE_UNAVAILABLE where a newer version of this program made them
+ * Creates the schema and brings its tables up to date.
+ * @param options.to how many changes to apply, for tests of what an older version left behind @default all
+ * @throws RetouchError DATABASE_UNAVAILABLE if a newer version of this program created them
  */
 export async function migrate(
   database: Database,
@@ -209,7 +209,7 @@ export async function migrate(
   });
 }
 
-/** Whether a service has ever made its tables in this schema. Makes nothing. */
+/** Whether a service has ever created its tables in this schema. Creates nothing. */
 export async function hasTables(database: Database): Promise<boolean> {
   const [row] = await database.query<{ found: boolean }>("select to_regclass($1) is not null as found", [
     `${quoted(database.schema)}.version`,
@@ -217,7 +217,7 @@ export async function hasTables(database: Database): Promise<boolean> {
   return row!.found;
 }
 
-/** A schema's name as it stands in statements. */
+/** A schema's name, quoted for statements. */
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

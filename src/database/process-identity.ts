@@ -1,6 +1,6 @@
 /**
- * Tells processes apart for good. A system gives the number of a process to another one later, and containers count
- * from 1 each, so to the number belong when the process started and where the number means anything.
+ * Identifies processes permanently. A system reuses process ids, and each container counts from 1, so an
+ * identity also holds when the process started and where its id is valid.
  */
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -9,24 +9,24 @@ import { promisify } from "node:util";
 
 export interface ProcessIdentity {
   pid: number;
-  /** As the system has it; two processes that had one number differ in this. */
+  /** As the system reports it; two processes that had the same id differ in this. */
   startedAt: string;
-  /** The running system since its boot, and there the space of process numbers. */
+  /** The boot of the running system, and the namespace of its process ids. */
   system: string;
 }
 
-/** Finds out who this process is; on a system that does not tell, it has nothing in common with any other. */
+/** Identifies this process; on a system that does not tell, the identity matches no other. */
 export async function identifyThisProcess(): Promise<ProcessIdentity> {
   try {
     const [system, startedAt] = await Promise.all([identifySystem(), startOf(process.pid)]);
     if (startedAt !== undefined) return { pid: process.pid, startedAt, system };
   } catch {
-    // No /proc, no ps: falls through to an identity that nobody can look up.
+    // Neither /proc nor ps: falls through to an identity that nobody can look up.
   }
   return { pid: process.pid, startedAt: "", system: randomUUID() };
 }
 
-/** Whether a process of this system, which is not asked for another's, still runs. */
+/** Whether a process still runs; call this only for processes of this system. */
 export async function isRunning({ pid, startedAt }: ProcessIdentity): Promise<boolean> {
   return (await startOf(pid)) === startedAt;
 }
@@ -40,15 +40,15 @@ async function identifySystem(): Promise<string> {
   return `${boot.trim()} ${numbers}`;
 }
 
-/** @returns undefined where no such process runs */
+/** @returns undefined if no such process runs */
 async function startOf(pid: number): Promise<string | undefined> {
   if (process.platform !== "linux") {
-    // A process that is not there is told by the exit code.
+    // The exit code tells that a process is missing.
     return (await run("ps", ["-o", "lstart=", "-p", String(pid)]).catch(() => "")) || undefined;
   }
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    // The second field is the program's name in parentheses, and may itself hold blanks and parentheses.
+    // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state, startTicks] = [fields[0]!, fields[19]!];
     if (/[ZX]/.test(state) && (await hasEnded(pid))) return undefined;
@@ -59,12 +59,12 @@ async function startOf(pid: number): Promise<string | undefined> {
   }
 }
 
-/** Of a killed process that its parent has not asked after: whether no other thread of it is still in a system call. */
+/** Whether a killed process that its parent has not reaped has no other thread still in a system call. */
 async function hasEnded(pid: number): Promise<boolean> {
   return (await readdir(`/proc/${pid}/task`)).length <= 1;
 }
 
-/** In one language and time zone, whatever those of the user are by now. */
+/** Runs a command in a fixed language and time zone, whatever the user's are. */
 async function run(command: string, args: readonly string[]): Promise<string> {
   const env = { PATH: "/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C", TZ: "UTC" };
   return (await promisify(execFile)(command, args, { env })).stdout.trim();

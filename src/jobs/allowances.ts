@@ -1,6 +1,7 @@
 /**
- * What an API key may still ask for, counted over all servers of one database. A server takes calls of a rate and places
- * of calls at the same time in portions, so that most calls need no query; what one server has taken no other gives out.
+ * What an API key may still ask for, counted across all servers of one database. A server takes calls of a
+ * rate and places for concurrent calls in portions, so that most calls need no query; no other server hands
+ * out what it has taken.
  */
 import { randomUUID } from "node:crypto";
 import type { Database } from "../database/database.ts";
@@ -8,8 +9,8 @@ import { quoted } from "../database/migrations.ts";
 
 export interface Allowances {
   /**
-   * Takes up to `wanted` calls of the present window, which begins with its first call.
-   * @returns how many there were, and in how many milliseconds the window ends
+   * Takes up to `wanted` calls of the current window, which begins with its first call.
+   * @returns how many were left to take, and in how many milliseconds the window ends
    */
   takeCalls(
     keyId: string,
@@ -17,8 +18,8 @@ export interface Allowances {
     options: { wanted: number; limit: number; windowMs: number },
   ): Promise<{ granted: number; endsInMs: number }>;
   /**
-   * Changes how many places this server has for calls at the same time.
-   * @param options.held what it has now; it never gets less than the smaller of this and `wanted`
+   * Changes how many places for concurrent calls this server has.
+   * @param options.held what it has now; it never ends up with less than the smaller of this and `wanted`
    * @returns how many it has now
    */
   holdPlaces(
@@ -26,7 +27,7 @@ export interface Allowances {
     name: string,
     options: { held: number; wanted: number; limit: number },
   ): Promise<number>;
-  /** Says that this server is there; places of one that did not for `PLACES_LOST_MS` are free. */
+  /** Reports this server alive; the places of one that has not done so for `PLACES_LOST_MS` become free. */
   renewPlaces(): Promise<void>;
 }
 
@@ -54,7 +55,7 @@ export function createAllowances(database: Database): Allowances {
 
     holdPlaces(keyId, name, { held, wanted, limit }) {
       return database.transaction(async (sql) => {
-        // Two servers that take the last places at the same moment wait for each other here.
+        // Servers that take the last places at the same moment take turns here.
         await sql.query("select pg_advisory_xact_lock(hashtextextended($1, 0))", [
           `${database.schema} ${keyId} ${name}`,
         ]);
@@ -84,7 +85,7 @@ export function createAllowances(database: Database): Allowances {
   };
 }
 
-/** Forgets windows that are over, and servers that are gone. */
+/** Deletes windows that are over and servers that are gone. */
 export async function forgetAllowances(database: Database): Promise<void> {
   const schema = quoted(database.schema);
   await database.query(`delete from ${schema}.rates where ends_at < clock_timestamp() - interval '1 minute'`);

@@ -5,20 +5,20 @@ import type { Events } from "./events.ts";
 import type { Queue } from "./queue.ts";
 
 export interface JobsSettings {
-  /** How long a worker keeps a job without a sign of life. */
+  /** How long a worker keeps a job without reporting that it is alive. */
   leaseMs: number;
-  /** Runs of a job whose worker is lost or crashes, the first included. */
+  /** How often a job whose worker is lost or crashes may run, the first run included. */
   maxAttempts: number;
-  /** How long a submission can be repeated under its idempotency key, at least. */
+  /** Minimum time during which a submission can be repeated under its idempotency key. */
   idempotencyLifetimeMs: number;
-  /** Jobs of a key are refused when more of it wait than the greater of these: a number, and so many a worker. */
+  /** Jobs of a key are refused when more of them wait than the greater of a total and a number per worker. */
   maxQueued: number;
   maxQueuedPerWorker: number;
-  /** Jobs are refused when more wait, whosever they are. */
+  /** Jobs are refused when more wait in total, whatever their keys. */
   maxQueuedTotal: number;
-  /** Bytes of sources and results that are kept for a key. */
+  /** Bytes of sources and results that may be stored per key. */
   keyQuotaBytes: number;
-  /** How long results are kept. */
+  /** How long results are stored. */
   fileLifetimeMs: number;
 }
 
@@ -29,7 +29,7 @@ export interface JobsContext {
   settings: JobsSettings;
 }
 
-/** The schema as it stands in statements. */
+/** The schema's name, quoted for statements. */
 export const schemaOf = ({ database }: JobsContext): string => quoted(database.schema);
 
 /** The channel of {@link Events}. */

@@ -1,4 +1,4 @@
-/** What the parts of the service ask of the jobs: the server for a caller, the worker for its engine. */
+/** What other parts of the service need from the jobs: the server for a caller, the worker for its engine. */
 import type {
   ClaimedJob,
   ClaimedSource,
@@ -13,13 +13,13 @@ import type {
   WorkerRecord,
 } from "./job.ts";
 
-/** A wait that ends early by `signal` returns what there is. */
+/** A wait that `signal` ends early returns what there is. */
 export interface WaitOptions {
   waitMs: number;
   signal?: AbortSignal | undefined;
 }
 
-/** Chunks that were taken out of the stream; `giveBack` puts them back when they could not be delivered. */
+/** Chunks taken out of the stream; `giveBack` puts them back if they could not be delivered. */
 export interface TakenChunks {
   job: Job;
   chunks: JobChunk[];
@@ -31,7 +31,7 @@ export interface Health {
   workers: Record<"idle" | "initializing" | "ready" | "running" | "throttled" | "unhealthy", number>;
 }
 
-/** One day's use of one API key, UTC. */
+/** Usage of one API key on one day, UTC. */
 export interface UsageDay {
   /** YYYY-MM-DD. */
   date: string;
@@ -48,34 +48,37 @@ export interface WebhookDelivery {
   attempts: number;
   createdAt: Date;
   lastAttemptAt?: Date | undefined;
-  /** HTTP status of the last answer. */
+  /** HTTP status of the last response. */
   lastStatus?: number | undefined;
   lastError?: string | undefined;
 }
 
 /**
  * The jobs of the endpoint, seen by the owner of an API key: another key's jobs do not exist for it.
- * Methods answer `undefined` for a job that is unknown, of another key, or expired.
+ * Methods return `undefined` for a job that is unknown, of another key, or expired.
  */
 export interface Jobs {
   /**
-   * Makes a job durable and queues it.
-   * @returns the job; that of the first call where the idempotency key was used before with the same body
+   * Stores a job durably and queues it.
+   * @returns the job; the first call's job if the idempotency key was used before with the same body
    * @throws RetouchError QUEUE_FULL, IDEMPOTENCY_CONFLICT, ESTIMATE_TOO_LONG
    */
   submit(job: NewJob): Promise<{ job: Job; isRepeat: boolean }>;
-  /** The job that an idempotency key stands for already. @throws RetouchError IDEMPOTENCY_CONFLICT */
+  /** Returns the job that an idempotency key already stands for. @throws RetouchError IDEMPOTENCY_CONFLICT */
   findRepeated(keyId: string, idempotency: NewJob["idempotency"]): Promise<Job | undefined>;
-  /** Counts bytes that are about to be stored for a key. @throws RetouchError QUOTA_EXCEEDED where they are too many */
+  /** Counts bytes about to be stored for a key. @throws RetouchError QUOTA_EXCEEDED if they are too many */
   admitBytes(keyId: string, bytes: number): Promise<void>;
   find(id: string, keyId: string): Promise<Job | undefined>;
-  /** Waits until the job has ended or the time is up; also answers for a job that expires during the wait. */
+  /** Waits until the job has ended or the time is up; also returns a job that expires during the wait. */
   waitForEnd(id: string, keyId: string, options: WaitOptions): Promise<Job | undefined>;
-  /** Takes the chunks that nobody took yet, waiting while there are none and the job goes on. */
+  /** Takes the chunks that nobody has taken yet, waiting while there are none and the job goes on. */
   takeChunks(id: string, keyId: string, options: WaitOptions): Promise<TakenChunks | undefined>;
-  /** Keeps an ended job at most so long from now. Never lengthens its life, and leaves a job that has not ended alone. */
+  /**
+   * Keeps an ended job for at most `ttlMs` from now. Never extends its life, and leaves a job that has not
+   * ended alone.
+   */
   shortenRetention(id: string, keyId: string, ttlMs: number): Promise<Job | undefined>;
-  /** Cancels a job that has not ended; an ended one stays as it is. */
+  /** Cancels a job that has not ended; an ended job stays as it is. */
   cancel(id: string, keyId: string): Promise<Job | undefined>;
   /** Queues a failed or timed-out job again. @throws RetouchError NOT_RETRYABLE for any other state, QUEUE_FULL */
   retry(id: string, keyId: string): Promise<Job | undefined>;
@@ -83,17 +86,20 @@ export interface Jobs {
   purge(keyId: string): Promise<number>;
   /** Newest first. */
   list(keyId: string, page: { offset: number; limit: number }): Promise<{ jobs: Job[]; total: number }>;
-  /** Of the whole endpoint. */
+  /** Health of the whole endpoint. */
   health(): Promise<Health>;
-  /** Days with any use, from and to inclusive (YYYY-MM-DD, UTC). */
+  /** Days with any usage, `from` and `to` included (YYYY-MM-DD, UTC). */
   usage(keyId: string, range: { from: string; to: string }): Promise<UsageDay[]>;
   /** Newest first. */
   deliveries(keyId: string, page: { offset: number; limit: number }): Promise<WebhookDelivery[]>;
 }
 
-/** What a worker asks of the jobs. Every call names job and attempt, and is `false` when they are no longer this worker's. */
+/**
+ * What a worker needs from the jobs. Every call names job and attempt, and returns `false` once they are no
+ * longer this worker's.
+ */
 export interface WorkQueue {
-  /** Announces this worker, or its new status; also its sign of life, due every lease renewal. */
+  /** Announces this worker or its new status; also reports that it is alive, due at every lease renewal. */
   report(worker: WorkerRecord): Promise<void>;
   /** Takes this worker off the list. */
   leave(workerId: string): Promise<void>;
@@ -101,15 +107,15 @@ export interface WorkQueue {
   claim(workerId: string): Promise<ClaimedJob | undefined>;
   /** Calls back whenever a job may be waiting. @returns a function that ends it */
   onQueued(listener: () => void): () => void;
-  /** Takes the next job with images to download, where this worker has not `maxOfKey` of its key in hand already. */
+  /** Takes the next job with images to download, unless this worker already has `maxOfKey` of its key. */
   claimSource(workerId: string, options: { maxOfKey: number }): Promise<ClaimedSource | undefined>;
-  /** Calls back whenever a picture may be to be downloaded. @returns a function that ends it */
+  /** Calls back whenever an image may need downloading. @returns a function that ends it */
   onSource(listener: () => void): () => void;
-  /** Whether the download is still this worker's to make. */
+  /** Whether the download still belongs to this worker. */
   holdsSource(source: ClaimedSource, workerId: string): Promise<boolean>;
   /**
    * Queues the job for a worker, now that its images are in the storage.
-   * @param sources those that were stored for it
+   * @param sources the images that were stored for it
    */
   keepSource(
     source: ClaimedSource,
@@ -120,16 +126,19 @@ export interface WorkQueue {
   failSource(source: ClaimedSource, workerId: string, reason: JobFailure): Promise<boolean>;
   /** Gives the download back untouched. */
   releaseSource(source: ClaimedSource, workerId: string): Promise<boolean>;
-  /** Calls back when a job changed its state from outside, such as a cancellation. @returns a function that ends it */
+  /**
+   * Calls back when a job's state is changed from outside, such as by a cancellation.
+   * @returns a function that ends it
+   */
   onChanged(jobId: string, listener: () => void): () => void;
-  /** Prolongs the lease. */
+  /** Renews the lease. */
   renew(job: ClaimedJob, workerId: string): Promise<boolean>;
   /** Publishes progress. Never changes a job that has ended. */
   progress(job: ClaimedJob, workerId: string, progress: JobProgress): Promise<boolean>;
   /** Ends the attempt: state, result, cost, webhook and stream in one transaction. */
   finish(job: ClaimedJob, workerId: string, outcome: JobOutcome): Promise<boolean>;
-  /** Ends the attempt by a crash: queued again while attempts are left, otherwise failed with `error`. */
+  /** Ends a crashed attempt: the job is queued again while attempts are left, else fails with `error`. */
   fail(job: ClaimedJob, workerId: string, error: string): Promise<boolean>;
-  /** Gives the job back untouched, when shutting down: costs no attempt. */
+  /** Gives the job back untouched at shutdown: costs no attempt. */
   handBack(job: ClaimedJob, workerId: string): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 /**
- * The end of jobs, by whomever: state, webhook, cost, counters and stream in the caller's transaction. Every way goes
- * through here, and none can end a job that has ended.
+ * Ends jobs, whatever the reason: state, webhook, cost, counters and stream in the caller's transaction.
+ * Every ending goes through here, and none can end a job that has already ended.
  */
 import type { Sql } from "../database/database.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
@@ -19,8 +19,8 @@ export interface Ending {
 type EndedRow = JobRow & { webhook: string | null; queue_id: string };
 
 /**
- * Ends those jobs that `where` selects and whose state allows it.
- * @param where a condition on the jobs table, its placeholders from $5 on
+ * Ends the jobs that `where` selects and whose state allows it.
+ * @param where a condition on the jobs table, with placeholders from $5 on
  */
 export async function endJobs(
   context: JobsContext,
@@ -53,7 +53,7 @@ export async function endJobs(
   return rows.map(rowToJob);
 }
 
-/** The charge and the webhook of an ended job, the last piece of its stream, and the news. */
+/** Records the charge, the webhook and the last chunk of an ended job, and notifies those who wait for it. */
 async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<void> {
   const schema = schemaOf(context);
   const job = rowToJob(row);
@@ -79,7 +79,7 @@ async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<v
   await sql.query("select pg_notify($1, $2)", [channel, newsOf("changed", job.id)], { isPlannedOnce: true });
 }
 
-/** One row for each job, whatever its retries: nothing is charged twice, and what failed costs nothing. */
+/** Writes one row per job, whatever its retries: nothing is charged twice, and a failed job costs nothing. */
 async function charge(schema: string, sql: Sql, job: Job): Promise<void> {
   const isCompleted = job.status === "completed";
   await sql.query(

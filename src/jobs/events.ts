@@ -1,15 +1,16 @@
 /**
- * News about jobs, from this process and all others on the same database: who waits for a job waits here, not by asking
- * again and again. News may be missed while a connection is down, so everyone is woken after that, and looks.
+ * News about jobs, from this process and all others on the same database: waiting for a job happens here
+ * instead of by polling. News may be missed while a connection is down, so afterwards everyone is woken and
+ * looks.
  */
 import type { Listener } from "../database/listener.ts";
 
 export type Topic =
   /** A job may be waiting for a worker. */
   | "queued"
-  /** A job may be waiting for its picture to be downloaded. */
+  /** A job may be waiting for its image to be downloaded. */
   | "source"
-  /** A job changed its state. */
+  /** The state of a job changed. */
   | "changed"
   /** A job made progress. */
   | "progressed"
@@ -19,12 +20,15 @@ export type Topic =
   | "key";
 
 export interface Events {
-  /** Calls back at news about `subject`, or any subject where none is given. @returns a function that ends it */
+  /**
+   * Calls back on news about `subject`, or about any subject if none is given.
+   * @returns a function that ends it
+   */
   on(topic: Topic, subject: string | undefined, listener: () => void): () => void;
   close(): void;
 }
 
-/** What is sent as a notification; a part of the statement that makes the news, so that both are committed together. */
+/** The payload of a notification, sent in the statement that makes the news, so that both commit together. */
 export const newsOf = (topic: Topic, subject = ""): string => `${topic} ${subject}`;
 
 export function createEvents(notifications: Listener): Events {

@@ -1,15 +1,15 @@
 /**
- * What a job is: its states and which may follow which, and the records that the server, the worker and the store
- * exchange. The wire's spellings (IN_QUEUE, delayTime) live in `server/`, the SQL in `store.ts`.
+ * What a job is: its states, which state may follow which, and the records that the server, the worker and
+ * the store exchange. The wire's names (IN_QUEUE, delayTime) live in `server/`, the SQL beside this file.
  */
 import type { FailureRecord } from "../errors.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
 
-/** Each status and those that may follow it. An ended job leaves its status only by a retry. */
+/** Each status and those that may follow it. Only a retry changes the status of an ended job. */
 const TRANSITIONS = {
   queued: ["running", "cancelled", "timedOut"],
-  // Back to queued: its worker was lost, or handed it back when shutting down.
+  // Back to queued: its worker was lost, or handed it back at shutdown.
   running: ["queued", "completed", "failed", "cancelled", "timedOut"],
   completed: [],
   failed: ["queued"],
@@ -29,8 +29,8 @@ export function statusesBefore(next: JobStatus): JobStatus[] {
 }
 
 /**
- * Where a job's picture comes from. A stored one lies in our storage: put there at submission, found by its own URL, or
- * downloaded from a URL, which is done before the job may run.
+ * Where a job's image comes from. A stored one lies in our storage: put there at submission, found by its own
+ * URL, or downloaded from a URL before the job may run.
  */
 export type JobImage = { kind: "url"; url: string } | { kind: "stored"; key: string };
 
@@ -43,32 +43,32 @@ export interface RequestBucket {
   objectPath?: string | undefined;
 }
 
-/** What an edit looks at: as many images as the model family takes, and where the first one may change. */
+/** The inputs of an edit: as many images as the model family takes, and where the first one may change. */
 export interface JobImages {
   images: readonly JobImage[];
-  /** White where the first image may change; without one, all of it may. */
+  /** White where the first image may change; without a mask, all of it may. */
   mask?: JobImage | undefined;
 }
 
-/** Whether any of them is still to be downloaded. */
+/** Whether any of them still has to be downloaded. */
 export const isAwaited = ({ images, mask }: JobImages): boolean =>
   [...images, mask].some((image) => image?.kind === "url");
 
-/** What is to be done, checked and with every default filled in; the seed is chosen at submission. */
+/** The edit to make, checked and with every default filled in; the seed is chosen at submission. */
 export interface JobEdit extends ResolvedRequest, JobImages {
   size: Size;
   isSafetyChecked: boolean;
-  /** Whether the result goes out as a data URL instead of an address. */
+  /** Whether the result is returned as a data URL instead of a link. */
   isInlineResult: boolean;
-  /** Whether progress carries small pictures. */
+  /** Whether progress carries small previews. */
   isPreviewed: boolean;
   bucket?: RequestBucket | undefined;
 }
 
-/** Life of a job in milliseconds: all from submission, its run, and how long it is kept after its end. */
+/** Time limits of a job, milliseconds: in total from submission, of its run, and kept after its end. */
 export interface JobPolicy {
   ttlMs: number;
-  /** Without it, the worker that runs the job takes one by its own speed. */
+  /** Without it, the worker that runs the job derives one from its own speed. */
   executionTimeoutMs?: number | undefined;
   retentionMs: number;
   isLowPriority: boolean;
@@ -78,13 +78,13 @@ export interface JobProgress {
   /** 0 to `of`. */
   step: number;
   of: number;
-  /** A small picture as it forms, as a data URL. */
+  /** A small preview of the forming image, as a data URL. */
   preview?: string | undefined;
 }
 
-/** Where the result lies: in our storage, in the caller's bucket (a signed address), or inline. */
+/** Where the result lies: in our storage, in the caller's bucket (a signed URL), or inline. */
 export type ResultImage =
-  /** `bytes`: of its file; absent in results of versions that did not count them. */
+  /** `bytes` is the size of its file; absent in results of versions that did not count it. */
   | { kind: "stored"; key: string; bytes?: number | undefined }
   | { kind: "address"; url: string }
   | { kind: "inline"; dataUrl: string };
@@ -105,17 +105,17 @@ export interface JobResult {
   /** Whether the second pass of the negative prompt ran, and how strongly. */
   isNegativeUsed: boolean;
   trueCfgScale: number;
-  /** Absent in results of versions that knew none. */
+  /** Absent in results of versions without LoRAs. */
   loras?: ResolvedRequest["loras"] | undefined;
   /** Name of the checkpoint's folder. */
   model: string;
-  /** What the weights of the transformer are in memory. */
+  /** Precision of the transformer's weights in memory. */
   precision: Precision;
-  /** The safety score, where the check ran. */
+  /** The safety score, if the check ran. */
   safetyScore?: number | undefined;
-  /** Where what was not edited was kept: the share of the picture that was, 0 to 1. */
+  /** If unedited areas were kept: the share of the image that was edited, 0 to 1. */
   changedShare?: number | undefined;
-  /** And where: a small grey picture as a data URL, white where the source's own pixels are. */
+  /** Where they were kept: a small grey image as a data URL, white where the source's own pixels are. */
   unchangedMask?: string | undefined;
   notices: string[];
   /** In the currency of the price, rounded to 6 decimals. */
@@ -126,35 +126,35 @@ export interface JobResult {
 export interface Job {
   id: string;
   keyId: string;
-  /** Made by the call that waits: kept for a shorter time. */
+  /** Submitted by a call that waits for it: kept for a shorter time. */
   isSync: boolean;
   status: JobStatus;
   submittedAt: Date;
   startedAt?: Date | undefined;
   endedAt?: Date | undefined;
-  /** From submission to the start of the present or last run, whole milliseconds. */
+  /** From submission to the start of the current or last run, whole milliseconds. */
   delayMs?: number | undefined;
-  /** Of the present or last run, whole milliseconds, up to now while it runs. */
+  /** Duration of the current or last run, whole milliseconds, up to now while it runs. */
   executionMs?: number | undefined;
   workerId?: string | undefined;
   progress?: JobProgress | undefined;
   result?: JobResult | undefined;
   /** One sentence, with the wire's names. */
   error?: string | undefined;
-  /** The same as data, where it failed by an error of the catalogue. */
+  /** The same as data, if it failed with an error of the catalogue. */
   failure?: FailureRecord | undefined;
-  /** Times that the owner retried it. */
+  /** How often the owner retried it. */
   retries: number;
-  /** Origin under which the submitting client reached this server, without a slash at the end. */
+  /** Origin under which the submitting client reached this server, without a trailing slash. */
   baseUrl: string;
 }
 
-/** What the server hands over to make a job. */
+/** What the server passes on to create a job. */
 export interface NewJob {
   keyId: string;
   isSync: boolean;
   edit: JobEdit;
-  /** Images that were stored for this job alone. */
+  /** Images stored for this job alone. */
   sources: readonly StoredSource[];
   policy: JobPolicy;
   webhook?: string | undefined;
@@ -162,23 +162,26 @@ export interface NewJob {
   idempotency?: { route: string; key: string; bodyHash: string } | undefined;
 }
 
-/** A job in the hands of a worker, for one attempt. */
+/** A job that a worker has claimed, for one attempt. */
 export interface ClaimedJob {
   id: string;
-  /** 1 for the first run; names the attempt in every later call, so that a lost worker cannot touch the next one's. */
+  /**
+   * 1 for the first run; names the attempt in every later call, so that a lost worker cannot touch its
+   * successor's attempt.
+   */
   attempt: number;
   edit: JobEdit;
-  /** Without it, the worker's own. */
+  /** Without it, the worker's own limit applies. */
   executionTimeoutMs?: number | undefined;
 }
 
-/** An image that is kept for one job. */
+/** An image stored for one job. */
 export interface StoredSource {
   key: string;
   bytes: number;
 }
 
-/** Images that are to be downloaded before their job may run, in the hands of a worker. */
+/** Images that must be downloaded before their job may run, claimed by a worker. */
 export interface ClaimedSource extends JobImages {
   /** Of the job. */
   id: string;
@@ -188,9 +191,9 @@ export interface ClaimedSource extends JobImages {
 
 /** Why a job failed. */
 export interface JobFailure {
-  /** One sentence for whoever sent the job. */
+  /** One sentence for the sender of the job. */
   error: string;
-  /** The same as data, which other surfaces word by their own names. */
+  /** The same as data, which other surfaces express in their own names. */
   failure?: FailureRecord | undefined;
 }
 
@@ -200,7 +203,7 @@ export type JobOutcome =
   | ({ status: "failed" } & JobFailure)
   | { status: "timedOut"; error: string };
 
-/** One piece of a stream: progress while the job runs, or the result at its end. */
+/** One chunk of a stream: progress while the job runs, or the result at its end. */
 export type JobChunk = { kind: "progress"; progress: JobProgress } | { kind: "result"; result: JobResult };
 
 export type WorkerStatus = "initializing" | "idle" | "running" | "unhealthy";

@@ -1,4 +1,4 @@
-/** What one API key has waiting and stored, looked up at most once a second; what this process adds counts at once. */
+/** What each API key has queued and stored, read at most once a second; own additions count at once. */
 import { RetouchError } from "../errors.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { Fleet } from "./workers.ts";
@@ -10,17 +10,17 @@ export interface KeyUse {
 }
 
 const FRESH_MS = 1000;
-/** Of keys that are remembered. */
+/** Number of keys remembered. */
 const MAX_KEYS = 1000;
 
-/** Reads a key's use. Whoever adds to it adds to what this returns: the same object for everyone within a second. */
+/** Reads a key's use. To add to it, change the object this returns: all callers within a second share it. */
 export function createKeyUses(context: JobsContext): (keyId: string) => Promise<KeyUse> {
   const known = new Map<string, { readAt: number; use: Promise<KeyUse> }>();
   return (keyId) => {
     const found = known.get(keyId);
     if (found && performance.now() - found.readAt <= FRESH_MS) return found.use;
     const reading = { readAt: performance.now(), use: readKeyUse(context, keyId) };
-    // The one that was read longest ago goes first.
+    // The key read longest ago goes first.
     known.delete(keyId);
     known.set(keyId, reading);
     if (known.size > MAX_KEYS) known.delete(known.keys().next().value!);
@@ -41,7 +41,7 @@ async function readKeyUse(context: JobsContext, keyId: string): Promise<KeyUse> 
   return { queued: row?.queued ?? 0, bytes: Number(row?.bytes ?? 0) };
 }
 
-/** Jobs of one key that may wait. */
+/** How many jobs of one key may wait. */
 export const queueLimitOf = ({ settings }: JobsContext, { workers }: Pick<Fleet, "workers">): number =>
   Math.max(settings.maxQueued, workers.length * settings.maxQueuedPerWorker);
 
@@ -52,7 +52,7 @@ export function admitJob(context: JobsContext, fleet: Fleet, use: KeyUse): void 
   if (fleet.queued > Math.max(limit, context.settings.maxQueuedTotal)) {
     throw full(`${fleet.queued} jobs wait already`);
   }
-  // Both are looked up once a second, and a burst comes faster.
+  // Both are read once a second, and a burst comes faster.
   fleet.queued += 1;
   use.queued += 1;
 }
@@ -62,7 +62,7 @@ export const fullOfKey = (queued: number): RetouchError => full(`${queued} jobs 
 const full = (what: string): RetouchError =>
   new RetouchError("QUEUE_FULL", `${what}, the most that are taken; try again later.`);
 
-/** Counts more bytes, unless they would be too many. @throws RetouchError QUOTA_EXCEEDED */
+/** Counts more bytes, unless that would be too many. @throws RetouchError QUOTA_EXCEEDED */
 export function admitBytes({ settings }: JobsContext, use: KeyUse, bytes: number): void {
   const { keyQuotaBytes: quota } = settings;
   if (use.bytes + bytes > quota) {
@@ -78,8 +78,9 @@ export function admitBytes({ settings }: JobsContext, use: KeyUse, bytes: number
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB`;
 
 /**
- * Whether the number of a key's waiting jobs is to be read anew in the transaction that adds one: other servers add to
- * it, which within a second matters where it is near its limit, and is cheap where that is low.
+ * Whether the transaction that adds a job must read the number of its key's waiting jobs anew: other servers
+ * add to it too, which matters within a second if the number is near the limit; reading it is cheap if the
+ * limit is low.
  */
 export function isNearLimit({ queued }: KeyUse, limit: number): boolean {
   return limit <= FEW || queued >= limit / 2;
@@ -87,7 +88,7 @@ export function isNearLimit({ queued }: KeyUse, limit: number): boolean {
 
 const FEW = 64;
 
-/** Whether no more than `limit` jobs of a key wait, or there is no limit (null), as a condition of expressions. */
+/** SQL condition on SQL expressions: at most `limit` jobs of a key wait, or there is no limit (null). */
 export function hasRoom(schema: string, { keyId, limit }: Record<"keyId" | "limit", string>): string {
   return `(${limit}::bigint is null or ${limit}::bigint >= (select count(*) from (
     select from ${schema}.jobs as others where others.key_id = ${keyId} and others.status = 'queued'

@@ -1,6 +1,6 @@
 /**
- * What time does to jobs: leases run out, ttls pass, retention ends. Every server and worker runs it; whoever comes
- * first does it, by the database's clock.
+ * What happens to jobs as time passes: leases run out, ttls pass, retention ends. Every server and worker
+ * runs this; whichever comes first does the work, by the database's clock.
  */
 import { forgetAllowances } from "./allowances.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
@@ -10,7 +10,7 @@ import { createWebhookUpkeep } from "./webhook-deliveries.ts";
 import { endAttempt } from "./work-queue.ts";
 
 export interface Maintenance {
-  /** Does now what is due. */
+  /** Does what is due now. */
   run(): Promise<void>;
   start(): void;
   /** Waits for a run that has begun. */
@@ -18,14 +18,14 @@ export interface Maintenance {
 }
 
 const INTERVAL_MS = 1000;
-/** Calls that are held while a job's ttl ends read its last state after it. */
+/** A long poll during which a job's ttl ends reads the job's last state afterwards. */
 const GRACE_MS = 10_000;
 const WORKER_FORGOTTEN_MS = 60_000;
-/** As long as jobs can be asked for at the most, by the range of RETOUCH_RETENTION. */
+/** The longest that jobs can be queried, by the range of RETOUCH_RETENTION. */
 const DELIVERIES_KEPT_MS = 30 * 24 * 60 * 60_000;
 
 export interface MaintenanceOptions {
-  /** Removes the stored picture of a job that can no longer run. */
+  /** Deletes the stored image of a job that can no longer run. */
   deleteInput: (key: string) => Promise<void>;
   onError: (error: unknown) => void;
 }
@@ -63,7 +63,7 @@ export function createMaintenance(context: JobsContext, options: MaintenanceOpti
   };
 }
 
-/** Ends the leases of all running jobs, for the sole owner of a database: whoever held them is gone. */
+/** Ends the leases of all running jobs, for the sole owner of a database: their holders are gone. */
 export async function abandonLeases(context: JobsContext): Promise<void> {
   const schema = schemaOf(context);
   await context.database.query(
@@ -72,7 +72,7 @@ export async function abandonLeases(context: JobsContext): Promise<void> {
   await context.database.query(`delete from ${schema}.workers`);
 }
 
-/** Jobs whose worker gives no sign of life any more. */
+/** Recovers jobs whose worker no longer reports being alive. */
 async function recoverLost(context: JobsContext): Promise<void> {
   await context.database.transaction(async (sql) => {
     const lost = await sql.query<{ id: string; attempt: number; worker_id: string }>(

@@ -44,7 +44,7 @@ export function createJobs(context: JobsContext): Jobs {
         let job = await load(id, keyId);
         for (let isTimeLeft = true; isTimeLeft && job && !isEnded(job.status);) {
           isTimeLeft = await watch.next();
-          // Its ttl may just have ended it: whoever waits is told how, before it is gone.
+          // Its ttl may just have ended it: the waiting caller learns how before it is gone.
           job = await load(id, keyId, "true");
         }
         return job;
@@ -116,7 +116,7 @@ export function createJobs(context: JobsContext): Jobs {
         return row && rowToJob(row);
       });
       if (retried) return retried;
-      // Something came in between: another retry, its end, or jobs of another server.
+      // Something happened in between: another retry, its end, or jobs of another server.
       const job = await load(id, keyId);
       if (job && isEnded(job.status)) throw fullOfKey(limit + 1);
       if (job) throw notRetryable();

@@ -1,14 +1,14 @@
-/** What is kept in the storage for a key: sources until their jobs can no longer run, results until their addresses end. */
+/** What is stored for a key: sources until their jobs can no longer run, results until their URLs expire. */
 import type { Sql } from "../database/database.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { Job } from "./job.ts";
 
-/** So many are deleted in one go. */
+/** How many are deleted at once. */
 const BATCH = 100;
 /** After a deletion that failed. */
 const RETRY_MS = 60_000;
 
-/** Rows (storage_key, bytes) of images that are kept, from two lists of the same length: for a statement's `from`. */
+/** Rows (storage_key, bytes) of stored images, from two lists of equal length: for a statement's `from`. */
 export const storedRows = (keys: string, bytes: string): string =>
   `unnest(${keys}::text[], ${bytes}::bigint[]) as stored (storage_key, bytes)`;
 
@@ -25,8 +25,8 @@ export async function countResult(context: JobsContext, sql: Sql, { keyId, resul
 }
 
 /**
- * Deletes the sources of jobs that can no longer run: completed, cancelled, gone, or too old to be retried. What cannot
- * be deleted is tried again after a minute.
+ * Deletes the sources of jobs that can no longer run: completed, cancelled, gone, or too old to be retried. A
+ * failed deletion is tried again after a minute.
  */
 export async function deleteSpentSources(
   context: JobsContext,
@@ -71,14 +71,14 @@ async function forgetPictures(context: JobsContext, keys: readonly string[]): Pr
   ]);
 }
 
-/** Counts results no more whose addresses have ended; the sweeper deletes their files. */
+/** Stops counting results whose URLs have expired; the sweeper deletes their files. */
 export async function forgetResults(context: JobsContext): Promise<void> {
   await context.database.query(
     `delete from ${schemaOf(context)}.pictures where expires_at <= clock_timestamp()`,
   );
 }
 
-/** Which of these objects of the storage belong to a job. */
+/** Finds which of these stored objects belong to a job. */
 export async function findNeeded(
   context: JobsContext,
   keys: readonly string[],

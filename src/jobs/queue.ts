@@ -1,27 +1,36 @@
 /**
- * The order in which jobs run: pg-boss, used inside the transactions of `store.ts`, so that a job and its place in the
- * queue are written together. Retries, leases and time limits are ours: pg-boss counts in tens of seconds, and its
- * limits end at 24 hours.
+ * The order in which jobs run: pg-boss, used inside the transactions of this folder, so that a job and its place in the
+ * queue are written together. Retries, leases and time limits are our own: pg-boss counts in tens of seconds,
+ * and its limits end at 24 hours.
  */
 import { PgBoss } from "pg-boss";
 import type { Database, Sql, StatementOptions } from "../database/database.ts";
 
 export interface Queue {
-  /** Makes the queue's tables where they are missing, and starts its maintenance. */
+  /** Creates the queue's tables if they are missing, and starts its maintenance. */
   start(): Promise<void>;
-  /** Queues a job under an id of its own, one for each run. */
+  /** Queues a job under its own id, a new one for each run. */
   send(sql: Sql, queueId: string, place: { isLowPriority: boolean; turn: number }): Promise<void>;
-  /** Takes the next one: normal priority first, then the lowest turn, then the order of sending. @returns its id */
+  /**
+   * Takes the next job: normal priority first, then the lowest turn, then the order of sending.
+   * @returns its id
+   */
   fetch(sql: Sql): Promise<string | undefined>;
   remove(sql: Sql, queueIds: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
 const NAME = "edits";
-/** Higher ones run first. pg-boss has four bytes for one: turns of normal jobs count down from 0, those of low ones from here. */
+/**
+ * Higher priorities run first. pg-boss stores one in four bytes: turns of normal jobs count down from 0,
+ * those of low-priority jobs from here.
+ */
 const MAX_TURN = 2 ** 30 - 1;
 const LOW_PRIORITY = -(2 ** 30);
-/** pg-boss's longest. What it gives up after that, no longer than our own limits allow a job to wait, is not lost: the row is ours. */
+/**
+ * pg-boss's longest expiry. Our own limits may allow a job longer; one that pg-boss then gives up is not
+ * lost, since the row is ours.
+ */
 const EXPIRE_SECONDS = 24 * 60 * 60 - 1;
 /** Longer than the longest ttl, 7 days. */
 const RETENTION_SECONDS = 14 * 24 * 60 * 60;

@@ -1,8 +1,8 @@
-/** What is kept beyond a job's life: its cost, and what became of its webhook. */
+/** What outlives a job: its cost, and what became of its webhook. */
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { UsageDay, WebhookDelivery } from "./contracts.ts";
 
-/** Characters of an address and of a failure that an owner is shown. */
+/** Characters of a URL or a failure shown to an owner. */
 const MAX_SHOWN_LENGTH = 2000;
 
 export async function listUsage(
@@ -40,7 +40,7 @@ export async function listDeliveries(
   keyId: string,
   { offset, limit }: { offset: number; limit: number },
 ): Promise<WebhookDelivery[]> {
-  // Cut in the database: versions before this one took addresses of megabytes, of which a page holds a hundred.
+  // Cut in the database: earlier versions accepted URLs of megabytes, and a page holds a hundred of them.
   const rows = await context.database.query<DeliveryRow>(
     `select job_id, left(url, $4) as url, status, attempts, created_at, last_attempt_at, last_status,
             left(last_error, $4) as last_error
@@ -59,7 +59,7 @@ export async function listDeliveries(
   }));
 }
 
-/** Of a whole address or the beginning of one. Receivers put secrets into the query. */
+/** Takes a whole URL or the beginning of one. Receivers put secrets into the query. */
 function withoutQuery(address: string): string {
   const [bare = ""] = address.split(/[?#]/, 1);
   if (!URL.canParse(bare)) return bare;

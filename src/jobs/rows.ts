@@ -1,7 +1,7 @@
-/** The jobs table's columns and what becomes of them. */
+/** The columns of the jobs table, and the records made from them. */
 import type { Job, JobStatus } from "./job.ts";
 
-/** What a {@link Job} is made of. Times are counted by the database's clock, the only one that all processes share. */
+/** The columns of a {@link Job}. Times follow the database's clock, the only one that all processes share. */
 export const JOB_COLUMNS = `
   id, key_id, is_sync, status, submitted_at, started_at, ended_at, worker_id, progress, result, error, failure, retries,
   base_url,
@@ -48,7 +48,7 @@ export function rowToJob(row: JobRow): Job {
   };
 }
 
-/** A job as it is kept in a webhook's row, and back. */
+/** A job as stored in a webhook's row, and back. */
 export const jobToJson = (job: Job): string => JSON.stringify(job);
 
 export function jsonToJob(json: Record<keyof Job, never>): Job {

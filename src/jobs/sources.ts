@@ -1,7 +1,7 @@
 /**
- * Pictures that are named by an address: each is downloaded while its job waits, and only then is the job queued for an
- * engine, so that a slow host holds no engine. A download is in the hands of one worker for as long as that worker gives
- * signs of life.
+ * Images given by URL: each is downloaded while its job waits, and only then is the job queued for an engine,
+ * so that a slow host blocks no engine. A download belongs to one worker for as long as that worker reports
+ * being alive.
  */
 import type { Sql } from "../database/database.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
@@ -16,7 +16,7 @@ type Sources = Pick<
   "claimSource" | "onSource" | "holdsSource" | "keepSource" | "failSource" | "releaseSource"
 >;
 
-/** Longer than any download may take. What a worker has had for so long it has lost sight of. */
+/** Longer than any download may take. After this time, the worker has lost track of it. */
 const FORGOTTEN_MS = 15 * 60_000;
 const HELD = "id = $1 and source_tries = $2 and source_worker = $3 and status = 'queued'";
 
@@ -66,7 +66,7 @@ export function createSources(context: JobsContext): Sources {
 
     failSource: (source, workerId, reason) =>
       database.transaction(async (sql) => {
-        // It ran, as far as its owner is concerned: the end of a job says when it began, and where.
+        // To its owner the job has run: the end of a job says when it began, and where.
         const started = await sql.query(
           `update ${schema}.jobs set status = 'running', worker_id = $3, started_at = source_started_at, source_worker = null
             where ${HELD} returning id`,

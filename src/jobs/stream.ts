@@ -1,4 +1,4 @@
-/** The stream of a job: every piece is handed out once, and comes back when it could not be delivered. */
+/** The stream of a job: every chunk is handed out once, and put back if it could not be delivered. */
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { TakenChunks, WaitOptions } from "./contracts.ts";
 import { newsOf } from "./events.ts";
@@ -21,8 +21,8 @@ export async function takeChunks(
   const watch = watchJob(events, id, { ...options, topics: ["changed", "progressed"] });
   try {
     for (let isTimeLeft = true; ; isTimeLeft = await watch.next()) {
-      // The state first: a job that ends in between then answers "still running" with its last piece, and who stops
-      // at the first end state misses none.
+      // The state is read first: if the job ends in between, the reply says "still running" with its last
+      // chunk, and a client that stops at the first end state misses none.
       const job = await load();
       if (job === undefined) return undefined;
       const rows = await database.query<ChunkRow>(

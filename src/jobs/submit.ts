@@ -1,4 +1,4 @@
-/** Submission: a job and its place in the queue in one transaction, once for each idempotency key. */
+/** Submission: writes a job and its place in the queue in one transaction, once per idempotency key. */
 import { randomUUID } from "node:crypto";
 import type { Sql } from "../database/database.ts";
 import { failure, RetouchError } from "../errors.ts";
@@ -13,7 +13,7 @@ import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
 import { nextTurn } from "./turns.ts";
 import type { Fleet } from "./workers.ts";
 
-/** What is known of whoever does the work, and of the key that asks for it. */
+/** What is known about the workers, and about the key that submits. */
 export interface Surroundings {
   fleet: () => Promise<Fleet>;
   use: (keyId: string) => Promise<KeyUse>;
@@ -36,11 +36,12 @@ export async function submitJob(
   const id = `${request.isSync ? "sync-" : ""}${randomUUID()}-u1`;
   const queueId = randomUUID();
   return context.database.transaction(async (sql) => {
-    // The row of the idempotency key comes first: of two that submit at once, the second waits here for the first.
+    // The row of the idempotency key comes first: of two simultaneous submissions, the second waits here for
+    // the first.
     while (request.idempotency && !(await reserve(context, sql, request, id))) {
       const job = await findRepeated(context, sql, request);
       if (job) return { job, isRepeat: true };
-      // Its job was forgotten in between, and the key with it.
+      // Its job was deleted in between, and the key with it.
     }
     const isWaiting = isAwaited(request.edit);
     const [row] = await sql.query<JobRow & { turn: number }>(
@@ -133,7 +134,7 @@ function refuseTooLong({ edit, policy }: NewJob, workers: Fleet["workers"]): voi
   const estimates = workers.flatMap(({ speed }) =>
     speed ? [estimateMs(speed, { size, numSteps, isNegativeUsed: isNegativeUsed(edit) })] : [],
   );
-  // Whoever is fastest may get it; where nobody has measured yet, the time limit itself decides.
+  // The fastest worker may get it; if none has measured yet, the time limit itself decides.
   const estimate = Math.min(...estimates);
   if (estimates.length > 0 && estimate > executionTimeoutMs) {
     const seconds = (ms: number): string => `${Math.ceil(ms / 1000)} s`;

@@ -1,15 +1,15 @@
 /**
- * Whose turn it is. Jobs of equal priority run in rounds, one of each key that has any waiting: a job's turn is the
- * round in which it runs. A key's first one joins the round that is on, each further one the round after the key's last
- * (start-time fair queueing with jobs of equal weight: Goyal, Vin, Cheng, 1996). The round that is on is the turn of the
- * latest job that a worker took.
+ * Decides whose turn it is. Jobs of equal priority run in rounds, one job of each key that has any waiting: a
+ * job's turn is the round in which it runs. A key's first job joins the current round, each further one the
+ * round after the key's previous job (start-time fair queueing with jobs of equal weight: Goyal, Vin, Cheng,
+ * 1996). The current round is the turn of the latest job that a worker took.
  */
 
-/** Counters that hold the round that is on, of each priority by itself. */
+/** The counter that holds the current round, one per priority. */
 export const counterOfTurn = (isLowPriority: string): string =>
   `case when ${isLowPriority} then 'low_priority_turn' else 'turn' end`;
 
-/** The turn of a key's next job, as an expression; `keyId` and `isLowPriority` are expressions too. */
+/** The turn of a key's next job, as an SQL expression; `keyId` and `isLowPriority` are expressions too. */
 export function nextTurn(
   schema: string,
   { keyId, isLowPriority }: Record<"keyId" | "isLowPriority", string>,

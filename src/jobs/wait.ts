@@ -1,8 +1,11 @@
-/** Waiting for news without missing any: the watch begins before the first look. */
+/** Waits for news without missing any: the watch begins before the first look. */
 import type { Events, Topic } from "./events.ts";
 
 export interface Watch {
-  /** Waits for news since the last call, the end of the time, or the signal. @returns whether there is time left */
+  /**
+   * Waits for news since the last call, the time limit, or the signal.
+   * @returns whether there is time left
+   */
   next(): Promise<boolean>;
   close(): void;
 }

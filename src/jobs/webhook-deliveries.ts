@@ -1,25 +1,25 @@
-/** The rows of webhooks to be delivered: which are due, what is sent, what became of it, and how long it is kept. */
+/** The rows of webhook deliveries: which are due, what is sent, their outcome, and how long they are kept. */
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { Job } from "./job.ts";
 import { jsonToJob } from "./rows.ts";
 import { forgetWebhookSecrets, signingSecrets } from "./webhook-secrets.ts";
 
-/** A delivery that is due, and the number of its try. */
+/** A delivery that is due, with the number of this try. */
 export interface Due {
   id: number;
   job_id: string;
   key_id: string;
   message_id: string;
-  /** Of the receiver, with its port; nothing where the address is spelled oddly. */
+  /** Host of the receiver, with its port; empty if the URL is oddly spelled. */
   host: string;
   attempts: number;
 }
 
 export interface Message {
-  /** Cut behind {@link MAX_URL_LENGTH}. */
+  /** Cut after {@link MAX_URL_LENGTH}. */
   url: string;
   job: Job;
-  /** What signs it, the newest first. */
+  /** The secrets that sign it, newest first. */
   secrets: string[];
 }
 
@@ -27,23 +27,23 @@ export interface Noted {
   outcome: "delivered" | "pending" | "failed";
   status?: number | undefined;
   problem?: string | undefined;
-  /** Until the next try, where there is one. */
+  /** Until the next try, if there is one. */
   delayMs: number;
 }
 
-/** Submissions take no longer ones; versions before this one did. */
+/** Submissions refuse longer URLs; earlier versions accepted them. */
 export const MAX_URL_LENGTH = 8192;
-/** Longer ones than any host are not read to their end. */
+/** Reads only as far as the longest possible host. */
 const HOST = "coalesce(lower(substring(left(url, 300) from '^[^:]+://([^/?#]*)')), '')";
-/** One receiver that hangs must not take all the places, and neither must one key with many such receivers. */
+/** Neither a single receiver that hangs nor one key with many such receivers may take all the places. */
 const MAX_PER_HOST = 4;
 const MAX_PER_KEY = 16;
-/** Of one key, that have ended. */
+/** Ended deliveries kept per key. */
 const MAX_KEPT = 10_000;
 const UPKEEP_INTERVAL_MS = 60_000;
 
 /**
- * Takes what is due, of keys with few tries under way first, and pushes its next time behind this try's end.
+ * Takes what is due, keys with few tries under way first, and moves their next time past the end of this try.
  * @param hosts, keys tries under way in this process
  */
 export async function claimDeliveries(
@@ -79,7 +79,7 @@ export async function claimDeliveries(
 }
 
 /**
- * What is sent. Read for each try by itself: a job may hold its picture, and a secret counts from the moment that it is
+ * Reads what is sent, anew for each try: a job may hold its image, and a secret takes effect as soon as it is
  * made or revoked.
  */
 export async function readMessage(context: JobsContext, { id, key_id }: Due): Promise<Message | undefined> {
@@ -93,7 +93,7 @@ export async function readMessage(context: JobsContext, { id, key_id }: Due): Pr
   return { url: row.url, job: jsonToJob(row.job), secrets };
 }
 
-/** Writes down what became of a try; of one that is no more to be made again, the job goes. */
+/** Records what became of a try; after the last one, the stored job is dropped. */
 export async function noteDelivery(
   context: JobsContext,
   { id }: Due,
@@ -109,8 +109,9 @@ export async function noteDelivery(
 }
 
 /**
- * What time does beside the days that deliveries are kept: of each key, all but the newest go, and secrets that have
- * ended. @returns a function that does so once a minute, however often it is called
+ * Deletes what the age limit of deliveries does not cover: all but the newest of each key, and secrets that
+ * have ended.
+ * @returns a function that does so once a minute, however often it is called
  */
 export function createWebhookUpkeep(context: JobsContext): () => Promise<void> {
   const schema = schemaOf(context);

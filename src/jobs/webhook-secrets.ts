@@ -1,7 +1,7 @@
 /**
- * What webhooks are signed with: a secret for each API key, in the form of https://www.standardwebhooks.com. It is kept
- * in clear, since a signature cannot be made with a hash. A replaced one signs beside the new one for a time, so that
- * receivers can take the new one over without losing a webhook.
+ * The secrets that sign webhooks: one per API key, in the format of https://www.standardwebhooks.com. It is
+ * stored in plain text, since a hash cannot sign. A replaced secret signs alongside the new one for a time,
+ * so that receivers can switch to the new one without losing a webhook.
  */
 import { randomBytes } from "node:crypto";
 import type { Database, Sql } from "../database/database.ts";
@@ -9,7 +9,7 @@ import { quoted } from "../database/migrations.ts";
 import { RetouchError } from "../errors.ts";
 
 const MARK = "whsec_";
-/** The least that the standard allows, and as many as an API key has. */
+/** The minimum of the standard, and as many as an API key has. */
 const SECRET_BYTES = 24;
 /** Each adds a signature to the header of every webhook. */
 const MAX_OLD = 4;
@@ -18,19 +18,19 @@ const MAX_KEEP_MS = 30 * 24 * 60 * 60_000;
 export interface RotatedSecret {
   /** `whsec_` and base64; shown this once. */
   secret: string;
-  /** Until when the one before signs as well; nothing where there was none or it ended at once. */
+  /** Until when the previous secret signs as well; absent if there was none or it ended at once. */
   oldUntil?: Date | undefined;
 }
 
 export interface WebhookSecrets {
   /**
-   * Makes a secret that signs from now on, and ends the one before after a time.
+   * Makes a secret that signs from now on, and ends the previous one after a time.
    * @param keepMs 0 to 30 days; 0 ends all older ones at once
-   * @returns undefined where there is no such key, or it is revoked
-   * @throws RetouchError INVALID_PARAMETER where too many older ones still sign
+   * @returns undefined if there is no such key, or it is revoked
+   * @throws RetouchError INVALID_PARAMETER if too many older ones still sign
    */
   rotateWebhookSecret(keyId: string, keepMs: number): Promise<RotatedSecret | undefined>;
-  /** Ends those that were replaced at once. @returns how many still signed; undefined where there is no such key */
+  /** Ends the replaced secrets at once. @returns how many still signed; undefined if there is no such key */
   revokeOldWebhookSecrets(keyId: string): Promise<number | undefined>;
 }
 
@@ -45,7 +45,7 @@ export function createWebhookSecrets(database: Database): WebhookSecrets {
         );
       }
       return database.transaction(async (sql) => {
-        // Two rotations at once come one after the other.
+        // Two simultaneous rotations run one after the other.
         const known = await sql.query(
           `select id from ${schema}.api_keys where id = $1 and revoked_at is null for update`,
           [keyId],
@@ -70,14 +70,14 @@ export function createWebhookSecrets(database: Database): WebhookSecrets {
   };
 }
 
-/** Makes the newest secret of a key that has none without an end. */
+/** Makes a key's newest secret; the key must not have another one without an end. */
 export async function addWebhookSecret(sql: Sql, schema: string, keyId: string): Promise<string> {
   const secret = MARK + randomBytes(SECRET_BYTES).toString("base64");
   await sql.query(`insert into ${schema}.webhook_secrets (key_id, secret) values ($1, $2)`, [keyId, secret]);
   return secret;
 }
 
-/** Those that sign now, the newest first. */
+/** The secrets that sign now, newest first. */
 export async function signingSecrets(sql: Sql, schema: string, keyId: string): Promise<string[]> {
   const rows = await sql.query<{ secret: string }>(
     `select secret from ${schema}.webhook_secrets
@@ -87,12 +87,12 @@ export async function signingSecrets(sql: Sql, schema: string, keyId: string): P
   return rows.map(({ secret }) => secret);
 }
 
-/** Deletes those that have ended. */
+/** Deletes the secrets that have ended. */
 export async function forgetWebhookSecrets(sql: Sql, schema: string): Promise<void> {
   await sql.query(`delete from ${schema}.webhook_secrets where ends_at <= clock_timestamp()`);
 }
 
-/** Gives the newest secret an end, or ends all where none is to be kept. @returns the end, where there is one */
+/** Gives the newest secret an end, or ends all secrets if `keepMs` is 0. @returns the end, if there is one */
 async function retire(sql: Sql, schema: string, keyId: string, keepMs: number): Promise<Date | undefined> {
   const table = `${schema}.webhook_secrets`;
   if (keepMs === 0) {

@@ -1,21 +1,21 @@
-/** The headers of a webhook: who sent it, which try it is, and that nobody changed or repeated it. */
+/** The headers of a webhook: sender and number of the try, and proof that nobody changed or replayed it. */
 import { createHmac } from "node:crypto";
 import { version } from "../version.ts";
 
 export interface WebhookMessage {
-  /** The same for every try. Without a dot, which would let one part of what is signed pass for another. */
+  /** The same for every try. Has no dot, which would let one part of the signed content pass for another. */
   id: string;
   body: Uint8Array;
   /** 1 for the first try. */
   attempt: number;
-  /** Of this try. */
+  /** Time of this try. */
   time: Date;
 }
 
 /**
  * The headers of one try.
- * @param secrets of the owner's key, the newest first: each signs as https://www.standardwebhooks.com says
- * @param sharedSecret of the operator; signs the body alone, in the older header
+ * @param secrets of the owner's key, newest first: each signs as https://www.standardwebhooks.com specifies
+ * @param sharedSecret the operator's; signs only the body, in the older header
  */
 export function webhookHeaders(
   { id, body, attempt, time }: WebhookMessage,

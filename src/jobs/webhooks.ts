@@ -1,6 +1,6 @@
 /**
- * Delivery of webhooks. Their rows were written when the jobs ended, so a restart loses none; a try that a crash cuts
- * short is made again, which is why receivers should know a job by its id.
+ * Delivers webhooks. Their rows were written when the jobs ended, so a restart loses none; a try that a crash
+ * cuts short is made again, which is why receivers should recognise a job by its id.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../log.ts";
@@ -25,7 +25,7 @@ export interface WebhookSettings {
   webhookSecret?: string | undefined;
 }
 
-/** Sends a body and says with which status it was answered; what a guarded HTTP client does. */
+/** Sends a body through a guarded HTTP client and returns the status of the response. */
 export type Post = (
   address: string,
   body: Uint8Array,
@@ -34,17 +34,17 @@ export type Post = (
 
 export interface Webhooks {
   start(): void;
-  /** Takes no more, and waits for what is under way, but not for a receiver that hangs: that try is made again. */
+  /** Takes no more and waits for tries under way, but not for a hanging receiver: that try is repeated. */
   stop(): Promise<void>;
 }
 
 const POLL_MS = 1000;
 const MAX_AT_ONCE = 32;
-/** Of what is kept and logged of a failure. */
+/** Of the reason that is stored and logged. */
 const MAX_REASON_LENGTH = 300;
-/** How long after its time-out a try counts as cut short. */
+/** How long after its timeout a try counts as cut short. */
 const LEASE_MARGIN_MS = 5000;
-/** Between two tries, however often the time was multiplied. */
+/** Longest delay between two tries, however often it was multiplied. */
 const MAX_DELAY_MS = 24 * 60 * 60_000;
 const STOP_MS = 5000;
 
@@ -54,7 +54,7 @@ export function createWebhooks(options: {
   post: Post;
   /** The job as its owner sees it. */
   render: (job: Job) => unknown;
-  /** Why `post` failed, as the end of a sentence, without the path of an address. */
+  /** Why `post` failed, as the end of a sentence, without the path of a URL. */
   failureOf: (error: unknown) => string;
   log: Log;
   /** How long a stop waits. @default 5000 */
@@ -72,7 +72,7 @@ export function createWebhooks(options: {
   let isAsked = false;
   const isStarted = (): boolean => stopListening !== undefined;
 
-  /** Looks for due deliveries, once at a time; a call in the meantime makes it look again. */
+  /** Looks for due deliveries, one look at a time; a call in the meantime makes it look again. */
   function look(): void {
     isAsked = true;
     looking ??= (async () => {
@@ -173,9 +173,9 @@ export function createWebhooks(options: {
 }
 
 interface Answer {
-  /** What the receiver answered with, where it did. */
+  /** Status of the receiver's response, if there was one. */
   status?: number;
-  /** One sentence; nothing where the webhook was taken. */
+  /** One sentence; absent if the webhook was accepted. */
   problem?: string | undefined;
 }
 
@@ -185,7 +185,7 @@ function count(counts: Map<string, number>, name: string, change: 1 | -1): void 
   else counts.set(name, next);
 }
 
-/** All that a log may have of an address: services put the secret of a webhook into its path. */
+/** The only part of a URL that a log may hold: services put the secret of a webhook into its path. */
 function originOf(url: string): string {
   return URL.canParse(url)
     ? new URL(url).origin.slice(0, MAX_REASON_LENGTH)

@@ -1,4 +1,7 @@
-/** The jobs as a worker sees them. Every call names the attempt, so that a worker that was given up cannot touch the next one's. */
+/**
+ * The jobs as a worker sees them. Every call names the attempt, so that a worker given up as lost cannot
+ * touch its successor's attempt.
+ */
 import { randomUUID } from "node:crypto";
 import type { Sql } from "../database/database.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
@@ -9,7 +12,7 @@ import type { ClaimedJob, JobChunk, JobEdit } from "./job.ts";
 import { createSources } from "./sources.ts";
 import { counterOfTurn, nextTurn } from "./turns.ts";
 
-/** What the database says of a row that another transaction has, to whoever does not want to wait for it. */
+/** SQLSTATE for a row that another transaction has locked, if the statement does not wait. */
 const LOCKED = "55P03";
 const OWNED = "id = $1 and attempt = $2 and worker_id = $3 and status = 'running'";
 
@@ -35,7 +38,7 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
       try {
         return await database.transaction((sql) => claimNext(context, sql, workerId));
       } catch (error) {
-        // The next job is just being cancelled, or its ttl passes: it is looked at again at the next call.
+        // The next job is just being cancelled, or its ttl is ending: the next call looks at it again.
         if ((error as { code?: string }).code === LOCKED) return undefined;
         throw error;
       }
@@ -93,8 +96,8 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
 }
 
 /**
- * Takes queued jobs in their order until one is left to be run. This begins with the queue's row and all others begin
- * with the job's, so it does not wait for that one: the two would wait for each other.
+ * Takes queued jobs in order until one can still be run. This locks the queue's row first, while all others
+ * lock the job's row first, so it does not wait for the job's row: that would be a deadlock.
  */
 async function claimNext(context: JobsContext, sql: Sql, workerId: string): Promise<ClaimedJob | undefined> {
   const { queue, settings } = context;
@@ -131,14 +134,14 @@ async function claimNext(context: JobsContext, sql: Sql, workerId: string): Prom
   }
 }
 
-/** Ends an attempt that brought nothing: queued again while attempts are left, otherwise failed. */
+/** Ends an attempt without a result: the job is queued again while attempts are left, otherwise fails. */
 export async function endAttempt(
   context: JobsContext,
   sql: Sql,
   attempt: { id: string; attempt: number; workerId: string; error: string },
 ): Promise<boolean> {
   if (attempt.attempt < context.settings.maxAttempts) {
-    // Behind what its key has waiting: what ended one worker may end the next.
+    // Goes behind the other jobs of its key: a job that ended one worker may end the next.
     return requeue(context, sql, { ...attempt, attemptsUsed: attempt.attempt, keepsTurn: false });
   }
   const ended = await endJobs(

@@ -1,4 +1,4 @@
-/** The workers that gave a sign of life, and how much waits for them; looked up at most once a second. */
+/** The workers that reported being alive, and how much waits for them; read at most once a second. */
 import type { Health } from "./contracts.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
@@ -29,7 +29,7 @@ export async function readFleet(context: JobsContext): Promise<Fleet> {
   return { queued: counts?.queued ?? 0, running: counts?.running ?? 0, workers: counts?.workers ?? [] };
 }
 
-/** Reads the fleet, or answers with what was read within the last second. */
+/** Reads the fleet, or returns what was read within the last second. */
 export function createFleetCache(context: JobsContext): () => Promise<Fleet> {
   let readAt = -Infinity;
   let latest: Promise<Fleet> | undefined;
@@ -46,7 +46,7 @@ export function createFleetCache(context: JobsContext): () => Promise<Fleet> {
   };
 }
 
-/** What the endpoint is doing, in the counts that its users see. */
+/** What the endpoint is doing, in the counts that users see. */
 export async function readHealth(context: JobsContext): Promise<Health> {
   const counters = await context.database.query<{ name: "completed" | "failed" | "retried"; value: number }>(
     `select name, value from ${schemaOf(context)}.counters`,

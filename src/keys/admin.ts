@@ -1,6 +1,7 @@
 /**
- * The local door of a running server: API keys, over a socket in the data folder that only its user can open. The
- * embedded database has one owner, so other programs ask it and do not open the folder themselves.
+ * Local administration of a running server's API keys, over a socket in the data folder that only its user
+ * can open. The embedded database has one owner, so other programs ask that owner instead of opening the
+ * folder themselves.
  */
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
@@ -12,24 +13,24 @@ import { ERROR_CODES, messageOf, RetouchError } from "../errors.ts";
 import type { RotatedSecret } from "../jobs/webhook-secrets.ts";
 import type { ApiKey, CreatedKey, Keys } from "./contracts.ts";
 
-/** What can be asked. */
+/** What can be asked of the server. */
 export type KeysAdmin = Omit<Keys, "verify">;
 
 export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** The system cuts longer names short. */
+/** The system truncates longer names. */
 const MAX_SOCKET_PATH = 100;
 const MAX_REQUEST_BYTES = 4096;
-/** Tens of thousands of keys. */
+/** Enough for tens of thousands of keys. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const OWNER_ONLY = 0o177;
 
 /** Listens in `folder`, which this process must own. */
 export async function startAdminServer(folder: string, keys: KeysAdmin): Promise<AdminServer> {
   const socket = prepareSocket(folder);
-  // Left by a server that was killed; the folder's lock says that it is gone.
+  // Left by a killed server; the folder's lock shows that it is gone.
   if (process.platform !== "win32") await rm(socket, { force: true });
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -48,7 +49,7 @@ export async function startAdminServer(folder: string, keys: KeysAdmin): Promise
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    // The socket is made inside this call, with these rights.
+    // The socket is created inside this call, with these permissions.
     const before = process.umask(OWNER_ONLY);
     server.listen(socket, resolve);
     process.umask(before);
@@ -63,8 +64,8 @@ export async function startAdminServer(folder: string, keys: KeysAdmin): Promise
 }
 
 /**
- * The keys of the server that runs on `folder`. Makes nothing there.
- * Methods reject with the code ECONNREFUSED or ENOENT where none does.
+ * The keys of the server that runs on `folder`. Creates nothing there.
+ * Methods reject with the code ECONNREFUSED or ENOENT if no server runs on it.
  */
 export function connectAdmin(folder: string): KeysAdmin {
   const ask = async <Result>(method: Method, argument?: string, keepMs?: number): Promise<Result> =>
@@ -108,7 +109,7 @@ async function serve(keys: KeysAdmin, body: string): Promise<unknown> {
 
 interface Refusal {
   error: string;
-  /** Of the catalogue, where it is one of its failures. */
+  /** Code from the catalogue, if the failure is one of its own. */
   code?: string | undefined;
 }
 
@@ -143,7 +144,7 @@ function call<Result>(socketPath: string, body: unknown): Promise<Result> {
   });
 }
 
-/** Where a server on `folder` listens; a folder with a long name has a shelter for it elsewhere. */
+/** Where a server on `folder` listens; if the path is too long, in a private folder elsewhere. */
 function socketOf(folder: string): { socket: string; shelter?: string } {
   const name = `retouch-${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
   if (process.platform === "win32") return { socket: `\\\\.\\pipe\\${name}` };
@@ -159,11 +160,14 @@ function prepareSocket(folder: string): string {
   return findSocket(folder);
 }
 
-/** @throws an error with the code ENOENT where its shelter is missing: somebody else could make it now, and listen */
+/**
+ * @throws an error with the code ENOENT if that private folder is missing: somebody else could create it and
+ * listen
+ */
 function findSocket(folder: string): string {
   const { socket, shelter } = socketOf(folder);
   if (shelter === undefined) return socket;
-  // Anyone may have made a folder of this name there before, to listen in our place.
+  // Anyone may have created a folder of this name there first, to listen instead of us.
   const found = lstatSync(shelter);
   if (!found.isDirectory() || found.uid !== os.userInfo().uid || (found.mode & 0o077) !== 0) {
     throw new Error(`${shelter} is open to others; delete it.`);

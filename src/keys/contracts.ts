@@ -1,4 +1,4 @@
-/** API keys as the server and the command line see them. The key itself exists only in the moment it is made. */
+/** API keys as the server and the command line see them. The key itself is only known when it is made. */
 import type { WebhookSecrets } from "../jobs/webhook-secrets.ts";
 
 export interface ApiKey {
@@ -13,27 +13,27 @@ export interface ApiKey {
 }
 
 export interface CreatedKey {
-  /** In clear, this once. */
+  /** In plain text, only this once. */
   key: string;
-  /** What its webhooks are signed with. */
+  /** The secret that signs its webhooks. */
   webhookSecret: string;
   record: ApiKey;
 }
 
 export interface Keys extends WebhookSecrets {
   /**
-   * Makes a key, and the secret of its webhooks.
+   * Makes a key and the secret for its webhooks.
    * @param name 1 to 100 characters, none of them a control character
    * @throws RetouchError INVALID_PARAMETER for another name
    */
   create(name: string): Promise<CreatedKey>;
   /** All keys, newest first, revoked ones too. */
   list(): Promise<ApiKey[]>;
-  /** @returns whether there was such a key that was not revoked yet */
+  /** @returns whether there was such a key that had not been revoked */
   revoke(id: string): Promise<boolean>;
   /**
-   * The key's record, if it is known and not revoked. Answers from memory for a few seconds, for keys that there are not
-   * as well; a revocation counts at once.
+   * The key's record, if it is known and not revoked. Answers come from memory for a few seconds, also for
+   * unknown keys; a revocation counts at once.
    */
   verify(key: string): Promise<ApiKey | undefined>;
 }

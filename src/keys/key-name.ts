@@ -1,13 +1,13 @@
-/** What a key may be called. Names are printed in terminals, so none can steer one. */
+/** What a key may be called. Names are printed in terminals, so they must not contain control sequences. */
 import { RetouchError } from "../errors.ts";
 
 const MAX_LENGTH = 100;
-/** Escape sequences, ends of lines, halves of characters, and what turns the order of a line round. */
+/** Escape sequences, line breaks, lone surrogates, and characters that reverse the direction of a line. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
 
 /** @throws RetouchError INVALID_PARAMETER */
 export function checkKeyName(name: string): void {
-  // Not more than two units a character: a text of megabytes is not taken apart.
+  // A character has at most two code units, so a string of megabytes need not be split.
   const isShort = name.length <= 2 * MAX_LENGTH && [...name].length <= MAX_LENGTH;
   if (name.trim() === "" || !isShort || UNPRINTABLE.test(name)) {
     throw new RetouchError(

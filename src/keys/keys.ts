@@ -1,6 +1,6 @@
 /**
- * API keys in the database. A key is 192 random bits, so its plain SHA-256 is enough to recognise it by and tells
- * nothing about it; nobody can show a key again that was lost.
+ * API keys in the database. A key is 192 random bits, so its plain SHA-256 is enough to recognise it and
+ * reveals nothing about it; a lost key cannot be shown again.
  */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { Database, Sql } from "../database/database.ts";
@@ -15,7 +15,7 @@ import { createKnownKeys, type KeySource, type KnownKey, type KnownKeysOptions }
 const KEY_BYTES = 24;
 const KEY_MARK = "rtk_";
 const PREFIX_CHARACTERS = 10;
-/** Neither made here nor chosen by an operator: it needs no look at all. */
+/** What does not match was neither made here nor chosen by an operator, and needs no lookup. */
 const KEY = /^[\x21-\x7e]{16,200}$/;
 
 interface KeyRow {
@@ -75,7 +75,7 @@ export function createKeys(
     return row && rowToKey(row);
   }
 
-  /** A key that is new or ends: here at once, and elsewhere as soon as the news is there. */
+  /** Announces a new or revoked key: it counts here at once, and elsewhere as soon as the news arrives. */
   const tell = (): Promise<unknown> => {
     known.forget();
     return database.query("select pg_notify($1, $2)", [`${database.schema}_events`, newsOf("key")]);

@@ -1,35 +1,35 @@
 /**
- * Which keys there are, by their hashes, in memory: a key that is not there costs no query, however many somebody makes
- * up. All are read at once, every few seconds at most, and again at once after news of them. Where there are more than
- * fit, they are asked for one by one: together in one query after the other, and what was found is remembered apart from
- * what was not, so that keys that are made up drive out none that exist.
+ * Holds the valid keys in memory, by hash: an unknown key costs no query, however many somebody makes up. All
+ * keys are read together, every few seconds at most, and at once after news of them. If there are more than
+ * fit, they are looked up individually, in batches, one query after the other. Hits and misses are then
+ * remembered separately, so that made-up keys evict none that exist.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ApiKey } from "./contracts.ts";
 
-/** A key that counts: its hash in base64, and its record. */
+/** A valid key: its hash in base64, and its record. */
 export type KnownKey = readonly [hash: string, record: ApiKey];
 
 export interface KnownKeys {
   /** @throws as `source` */
   find(hash: string): Promise<ApiKey | undefined>;
-  /** Something changed: what is remembered or on its way counts no more. */
+  /** Discards what is remembered or being read, because something changed. */
   forget(): void;
 }
 
 export interface KeySource {
-  /** All keys that count, or `limit` of them. */
+  /** All valid keys, or `limit` of them. */
   readAll(limit: number): Promise<KnownKey[]>;
-  /** Those that count among these. */
+  /** The valid keys among these. */
   read(hashes: readonly string[]): Promise<KnownKey[]>;
 }
 
 export interface KnownKeysOptions {
-  /** Keys that are kept in memory, and those that are not there. @default 10,000 */
+  /** How many keys, and how many unknown ones, are kept in memory. @default 10,000 */
   maxKeys?: number | undefined;
-  /** How long what was read counts, should news of a change be lost. @default 5000 */
+  /** How long what was read stays valid, in case news of a change is lost. @default 5000 */
   maxAgeMs?: number | undefined;
-  /** A key that is not there is looked for again in what was read so long ago. @default 1000 */
+  /** Age of the snapshot from which a missing key is looked up again in a fresh one. @default 1000 */
   missAgeMs?: number | undefined;
 }
 
@@ -40,7 +40,7 @@ const MAX_IN_QUERY = 1000;
 interface Snapshot {
   readAt: number;
   keys: ReadonlyMap<string, ApiKey>;
-  /** Whether there are no others. */
+  /** Whether these are all keys. */
   isWhole: boolean;
 }
 
@@ -50,7 +50,7 @@ export function createKnownKeys(source: KeySource, options: KnownKeysOptions = {
   let reading: Promise<Snapshot> | undefined;
   let lookups = createLookups(source, maxKeys, maxAgeMs);
 
-  /** One at a time. What was asked before a change and answered after it is left to those who had asked. */
+  /** Reads one snapshot at a time. One begun before a change goes only to those already waiting for it. */
   function readAll(): Promise<Snapshot> {
     const readAt = performance.now();
     const own = source.readAll(maxKeys + 1).then((found) => {
@@ -66,7 +66,7 @@ export function createKnownKeys(source: KeySource, options: KnownKeysOptions = {
     return own;
   }
 
-  /** What was read at most so long ago. */
+  /** A snapshot read at most `ageMs` ago. */
   async function atMost(ageMs: number): Promise<Snapshot> {
     if (snapshot !== undefined && performance.now() - snapshot.readAt < ageMs) return snapshot;
     return reading ?? readAll();
@@ -85,7 +85,7 @@ export function createKnownKeys(source: KeySource, options: KnownKeysOptions = {
   };
 }
 
-/** For more keys than fit into memory. */
+/** Lookups for more keys than fit into memory. */
 function createLookups(source: KeySource, max: number, maxAgeMs: number): Pick<KnownKeys, "find"> {
   const known = createRecent<ApiKey>(max, maxAgeMs);
   const unknown = createRecent<true>(max, maxAgeMs);
@@ -125,7 +125,7 @@ function createLookups(source: KeySource, max: number, maxAgeMs: number): Pick<K
   };
 }
 
-/** Of a query that is still to be made. */
+/** The answer to a query that has yet to be made. */
 interface Answer {
   promise: Promise<ApiKey | undefined>;
   resolve: (record: ApiKey | undefined) => void;
@@ -143,7 +143,7 @@ interface Recent<Value> {
   set(key: string, value: Value): void;
 }
 
-/** Keeps each value for a time, and forgets what was asked for longest ago where there are too many. */
+/** Keeps each value for a time, and evicts the least recently used when there are too many. */
 function createRecent<Value>(max: number, maxAgeMs: number): Recent<Value> {
   const entries = new Map<string, { value: Value; until: number }>();
   return {

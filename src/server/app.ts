@@ -51,23 +51,23 @@ export interface AppDependencies {
   keys: Pick<Keys, "verify">;
   storage: Pick<Storage, "get" | "put" | "delete">;
   signedUrls: SignedUrls;
-  /** Room for what calls store. */
+  /** Free disk space for what requests store. */
   freeSpace: FreeSpace;
   log: Log;
-  /** Images that the model takes of one edit. @default 1 */
+  /** Input images that the model takes per edit. @default 1 */
   maxImages?: number | undefined;
-  /** The shipped example pictures: name and file. */
+  /** The shipped example images: name to file. */
   examples: ReadonlyMap<string, string>;
   isRefusedAddress: IsRefusedAddress;
   /** The built playground. */
   pagesFolder: string;
   /** Why edits cannot be done now. */
   notReady: () => Promise<NotReady | undefined>;
-  /** Workers that give a sign of life. */
+  /** Number of workers that report being alive. */
   runningWorkers: () => number;
-  /** What several servers of one database count together. */
+  /** What all servers of one database count together. */
   allowances?: Allowances | undefined;
-  /** Time for answers that are on their way when the server closes. @default 5 s */
+  /** How long replies in flight may take when the server closes. @default 5 s */
   closeGraceMs?: number | undefined;
   /** @default {@link CONNECTION_TIMES} */
   connectionTimes?: Partial<ConnectionTimes> | undefined;
@@ -78,7 +78,7 @@ const MAX_PARAM_LENGTH = 200;
 
 /**
  * Makes the server.
- * Closing it ends the calls that are held: each answers 200 with the present state of its job, which goes on.
+ * Closing it ends the long polls: each answers 200 with the current state of its job, which goes on.
  */
 export async function createApp(dependencies: AppDependencies): Promise<FastifyInstance> {
   const { config, jobs, keys, storage, signedUrls, examples, isRefusedAddress } = dependencies;
@@ -89,7 +89,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const connections = createConnections(config, times);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
-    // Its own lines show addresses with their signatures.
+    // Fastify's own lines show URLs with their signatures.
     logController: new LogController({ disableRequestLogging: true }),
     http: connections.serverOptions,
     requestTimeout: connections.requestTimeoutMs,
@@ -101,7 +101,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       ignoreTrailingSlash: true,
       maxParamLength: MAX_PARAM_LENGTH,
     },
-    // Addresses that cannot be decoded, or hold something endless where an id should be.
+    // URLs that cannot be decoded, or that hold something endless where an id should be.
     frameworkErrors: (_error, request, reply: FastifyReply) =>
       void answerUnreadable(request, reply, checkCaller),
     clientErrorHandler: connections.refuse,
@@ -112,7 +112,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const budget = createBodyBudget(config);
   const readBody = createBodyReader({ budget, connections, expectations });
   addBodies(app, readBody);
-  // As they are: a serializer that drops or converts fields would hide mistakes from the tests.
+  // Sent as they are: a serializer that drops or converts fields would hide mistakes from the tests.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.decorateRequest("keyId", "");
   app.decorateRequest("bodyHash", "");
@@ -186,7 +186,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     },
     { prefix: "/v1" },
   );
-  // An address with its signature is a right by itself, whatever name it was given out under.
+  // A signed URL grants access by itself, whatever host name it was handed out under.
   addFileRoutes(app.withTypeProvider<TypeBoxTypeProvider>(), context, checkCaller);
   await app.register(async (scope) => {
     const open = scope.withTypeProvider<TypeBoxTypeProvider>();
@@ -199,7 +199,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   return app;
 }
 
-/** Absolute addresses of results: under the operator's public URL, or where the submission came in. */
+/** Absolute URLs of results: under the operator's public URL, or under the origin of the submission. */
 export function addressIn(
   config: Pick<ServerSettings, "publicUrl">,
   signedUrls: SignedUrls,
@@ -208,7 +208,7 @@ export function addressIn(
     (config.publicUrl ?? job.baseUrl) + signedUrls.sign(key, job.endedAt ?? job.submittedAt);
 }
 
-/** The document names the one endpoint that there is, instead of a parameter. */
+/** The document names the only endpoint instead of a parameter. */
 function withoutEndpoint(schema: FastifySchema = {}): FastifySchema {
   const { properties } = (schema.params ?? {}) as { properties?: Record<string, TSchema> };
   if (properties?.["endpoint"] === undefined) return schema;

@@ -1,4 +1,4 @@
-/** Who calls: the API key of the Authorization header, with or without "Bearer" before it. */
+/** Identifies the caller by the API key in the Authorization header, with or without "Bearer" before it. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Keys } from "../keys/contracts.ts";
 import { foreignHost, type HostCheck } from "./host-check.ts";
@@ -8,14 +8,14 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Of the API key; empty on routes without one. */
     keyId: string;
-    /** SHA-256 of the body, where the caller sent an idempotency key. */
+    /** SHA-256 of the body, if the caller sent an idempotency key. */
     bodyHash: string;
   }
 }
 
 const MAX_HEADER_LENGTH = 300;
 
-/** @returns the id of the key, or undefined where there is none that counts @throws where too many did not */
+/** @returns the id of the key, or undefined without a valid one @throws after too many invalid ones */
 export type Authenticate = (request: FastifyRequest) => Promise<string | undefined>;
 
 export function createAuthenticate(keys: Pick<Keys, "verify">, wrongKeys: WrongKeys): Authenticate {
@@ -29,7 +29,7 @@ export function createAuthenticate(keys: Pick<Keys, "verify">, wrongKeys: WrongK
   };
 }
 
-/** Answers 401 on the routes of `app`, before the body is read and before anything is said about what exists. */
+/** Answers 401 on the routes of `app`, before the body is read and before the reply reveals what exists. */
 export function requireKey(app: FastifyInstance, authenticate: Authenticate): void {
   app.addHook("onRequest", async (request, reply) => {
     const keyId = await authenticate(request);
@@ -43,7 +43,10 @@ export function requireKey(app: FastifyInstance, authenticate: Authenticate): vo
   });
 }
 
-/** Refuses a call that has neither a name of this server's nor a key. @throws RetouchError HOST_UNKNOWN */
+/**
+ * Refuses a request that has neither one of this server's names as its host nor a key.
+ * @throws RetouchError HOST_UNKNOWN
+ */
 export type CheckCaller = (request: FastifyRequest) => Promise<void>;
 
 export function createCheckCaller(isOwnHost: HostCheck, authenticate: Authenticate): CheckCaller {

@@ -1,24 +1,27 @@
 /**
- * How many bytes of bodies this process holds: all together, and of each API key. Counted as they arrive, since what is
- * announced costs nothing, until whoever works with a body has let go of it.
+ * Limits how many bytes of bodies this process holds, in total and per API key. Bytes count as they arrive,
+ * since an announced length costs nothing, until whoever works with the body has released it.
  */
 import type { Config } from "../config/settings.ts";
 
 export type BudgetSettings = Pick<Config, "bodyBudgetBytes" | "bodyBudgetPerKeyBytes">;
 
 export interface BodyBudget {
-  /** Begins a body without a byte. @param onCut there is no room for it any more: it counts no longer, and is to be dropped */
+  /**
+   * Begins an empty body.
+   * @param onCut called when there is no more room for it: it no longer counts, and must be dropped
+   */
   open(keyId: string, onCut: () => void): BodyHold;
-  /** Bytes that are held now. */
+  /** Bytes held now. */
   heldBytes(): number;
 }
 
 export interface BodyHold {
-  /** Counts what has arrived. Where that is too much, this body or another one that still arrives is cut. */
+  /** Counts what has arrived. If that is too much, this body or another one still arriving is cut. */
   add(bytes: number): void;
-  /** All of it is there: it is not cut any more. */
+  /** The body has arrived in full: it is no longer cut. */
   complete(): void;
-  /** Nobody has it any more. Once is enough. */
+  /** Nobody holds the body any more. Calling it once is enough. */
   release(): void;
 }
 
@@ -29,7 +32,7 @@ interface Arriving {
 
 export function createBodyBudget({ bodyBudgetBytes, bodyBudgetPerKeyBytes }: BudgetSettings): BodyBudget {
   const heldByKey = new Map<string, number>();
-  /** The newest last. */
+  /** Newest last. */
   const arriving = new Set<Arriving>();
   let held = 0;
 
@@ -43,12 +46,12 @@ export function createBodyBudget({ bodyBudgetBytes, bodyBudgetPerKeyBytes }: Bud
   const isShareFull = (keyId: string): boolean => heldOf(keyId) > bodyBudgetPerKeyBytes;
   const isFull = (): boolean => held > bodyBudgetBytes;
 
-  /** The older a body is, the nearer is its end: all of them would be cut by turns otherwise, and none would end. */
+  /** Older bodies are nearer to their end: cutting others than the newest might let none ever finish. */
   function newestOf(keyId: string): Arriving | undefined {
     return [...arriving].findLast((body) => body.keyId === keyId);
   }
 
-  /** Whoever holds most makes room, so that nobody can keep others out by bodies that do not end. */
+  /** The key that holds the most makes room, so that nobody keeps others out with endless bodies. */
   function greediestKey(): string | undefined {
     const keys = [...new Set([...arriving].map(({ keyId }) => keyId))];
     return keys.toSorted((a, b) => heldOf(b) - heldOf(a))[0];

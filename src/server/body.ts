@@ -1,4 +1,4 @@
-/** From the bytes of a body to a value that fits the route's schema, or why it does not. */
+/** Turns the bytes of a body into a value that fits the route's schema, or says why it does not fit. */
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyInstance, FastifyRequest } from "fastify";
@@ -9,14 +9,15 @@ import { parseJsonBody } from "./json-body.ts";
 import type { BodyReader } from "./read-body.ts";
 import { failureOf } from "./validation-messages.ts";
 
-/** More than this is parsed in a turn of the event loop of its own. */
+/** A body larger than this is parsed in its own turn of the event loop. */
 const SMALL_BYTES = 64 * 1024;
-/** Parsing more than this and looking at it are two turns of the event loop, so that others come in between. */
+/** Above this size, parsing and checking take separate turns of the event loop: others run in between. */
 const MAX_BYTES_IN_ONE_TURN = 2 ** 20;
 
-/** Has bodies parsed, whatever their content type says, and checked against the schemas of the routes. */
+/** Makes `app` parse every body, whatever its content type, and check it against the schema of the route. */
 export function addBodies(app: FastifyInstance, readBody: BodyReader): void {
-  // Some clients send one that is malformed, or empty, which Fastify answers with 415 before any parser is asked.
+  // Some clients send a malformed or empty content type, which Fastify answers with 415 before it asks any
+  // parser.
   app.addHook("onRequest", async ({ headers }) => {
     delete headers["content-type"];
   });
@@ -26,7 +27,8 @@ export function addBodies(app: FastifyInstance, readBody: BodyReader): void {
     return parseBody(request, bytes);
   });
   app.decorateRequest("bodyHold", undefined);
-  // The handler is done, or none was asked. Before anything of the answer is sent, which may take long.
+  // The handler is done, or never ran. Sending the reply may take long, so the body is released before it
+  // starts.
   app.addHook("onSend", (request, _reply, payload, done) => {
     request.bodyHold?.release();
     done(null, payload);
@@ -36,7 +38,7 @@ export function addBodies(app: FastifyInstance, readBody: BodyReader): void {
   );
 }
 
-/** Has all bodies of `app` read and parsed in this way. */
+/** Makes `app` read and parse all bodies in this way. */
 export function setBodyParser(
   app: FastifyInstance,
   readBody: BodyReader,
@@ -46,7 +48,7 @@ export function setBodyParser(
   app.addContentTypeParser("*", async (request: FastifyRequest) => parse(request, await readBody(request)));
 }
 
-/** Gives the body to `use`, and lets go of it after that: a call may be held for minutes, not together with its picture. */
+/** Hands the body to `use`, then releases it: a long poll of minutes must not keep its image in memory. */
 export async function takeBody<Result>(
   request: FastifyRequest,
   use: (body: unknown) => Promise<Result>,
@@ -60,7 +62,7 @@ export async function takeBody<Result>(
   }
 }
 
-/** Many bodies may have arrived at once: each waits for a turn after that of the one before. */
+/** Many bodies may arrive at once: each waits for a turn after that of the previous one. */
 function createTurns(): () => Promise<void> {
   let last = Promise.resolve();
   return () => (last = last.then(() => nextTurn()));

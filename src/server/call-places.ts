@@ -1,40 +1,40 @@
-/** Calls of each API key at the same time. */
+/** Limits the concurrent calls of each API key. */
 import type { Allowances } from "../jobs/allowances.ts";
 
 export interface CallPlacesOptions {
   /** Which calls are counted together. */
   name: string;
   limit: number;
-  /** Counts over all servers; without it, this one counts for itself. */
+  /** Counts across all servers; without it, this server counts alone. */
   shared?: Pick<Allowances, "holdPlaces"> | undefined;
-  /** Hears of places that could not be given back; they are tried again. */
+  /** Called when places could not be given back; that is tried again. */
   onError: (error: unknown) => void;
 }
 
 export interface CallPlaces {
-  /** @returns a function that ends the call, to be called once, or undefined where there is no place */
+  /** @returns a function that ends the call, to be called once, or undefined if there is no place */
   enter(keyId: string): Promise<(() => void) | undefined>;
-  /** Gives back to the other servers what was not needed for a while; due about every second. */
+  /** Gives places unused for a while back to the other servers; to be called about once a second. */
   giveBack(): Promise<void>;
 }
 
 interface Places {
   held: number;
   running: number;
-  /** The most that ran at the same time, and since when it is counted. */
+  /** The most calls that ran at the same time, and since when that is counted. */
   peak: number;
   peakSince: number;
-  /** No more are asked for before. */
+  /** No more places are requested before this time. */
   refusedUntil: number;
   /** One query at a time. */
   changing?: Promise<void> | undefined;
 }
 
-/** A server takes so large a part of a limit at a time. */
+/** Share of a limit that a server takes at a time. */
 const PORTION = 1 / 20;
-/** Places are kept for so long after they were needed, unless there are few. */
+/** How long places are kept after they were needed, unless there are few. */
 const KEPT_MS = 10_000;
-/** What is refused costs no query each. */
+/** Refusals within this time cost no further query. */
 const REFUSED_MS = 100;
 
 export function createCallPlaces({ name, limit, shared, onError }: CallPlacesOptions): CallPlaces {
@@ -81,7 +81,7 @@ export function createCallPlaces({ name, limit, shared, onError }: CallPlacesOpt
     if (shared === undefined) {
       if (own.running === 0) places.delete(keyId);
     } else if (portion === 1) {
-      // Where there are few, another server may need this one at once.
+      // If there are few places, another server may need this one at once.
       void shrink(own, keyId, own.running);
     }
   }
@@ -90,7 +90,7 @@ export function createCallPlaces({ name, limit, shared, onError }: CallPlacesOpt
     await own.changing?.catch(() => {});
     const target = (): number => Math.max(needed, own.running);
     if (own.held <= target()) return;
-    // A call that enters during the query finds only what will be left.
+    // A call that enters during the query sees only what will be left.
     const held = own.held;
     own.held = target();
     own.changing = shared!

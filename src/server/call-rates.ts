@@ -1,32 +1,32 @@
-/** Calls of each API key in a window that begins with its first call. */
+/** Limits the calls of each API key in a window that begins with its first call. */
 import type { Allowances } from "../jobs/allowances.ts";
 
 export interface CallRateOptions {
   /** Which calls are counted together. */
   name: string;
   windowMs: number;
-  /** Calls in a window; may change while one is on. */
+  /** Calls per window; may change during a window. */
   limit: () => number;
-  /** Counts over all servers; without it, this one counts for itself. */
+  /** Counts across all servers; without it, this server counts alone. */
   shared?: Pick<Allowances, "takeCalls"> | undefined;
 }
 
 export interface CallRate {
-  /** Counts a call. @returns undefined, or where there were too many the limit and the milliseconds to wait */
+  /** Counts a call. @returns undefined, or after too many calls the limit and the milliseconds to wait */
   count(keyId: string): Promise<{ limit: number; waitMs: number } | undefined>;
 }
 
 interface Window {
   endsAt: number;
-  /** Calls that may be made by this server, and those that were. */
+  /** Calls that this server may make, and those it has made. */
   taken: number;
   used: number;
-  /** The limit at which there were none left. */
+  /** The limit at which no calls were left. */
   exhaustedAt: number;
   taking?: Promise<void> | undefined;
 }
 
-/** A server takes so large a part of a limit at a time: it can keep no more than that from the others. */
+/** Share of a limit that a server takes at a time: it can withhold no more than that from the others. */
 const PORTION = 1 / 20;
 
 export function createCallRate({ name, windowMs, limit, shared }: CallRateOptions): CallRate {
@@ -49,7 +49,7 @@ export function createCallRate({ name, windowMs, limit, shared }: CallRateOption
     }
     const wanted = Math.max(1, Math.ceil(max * PORTION));
     const { granted, endsInMs } = await shared.takeCalls(keyId, name, { wanted, limit: max, windowMs });
-    // By the database's clock: all servers begin and end it together.
+    // The database's clock decides: all servers begin and end the window together.
     window.endsAt = performance.now() + endsInMs;
     window.taken += granted;
     if (granted === 0) window.exhaustedAt = max;
@@ -60,11 +60,11 @@ export function createCallRate({ name, windowMs, limit, shared }: CallRateOption
       for (;;) {
         const window = windowOf(keyId);
         if (window.used < window.taken) {
-          // Counted and compared in one turn: calls that come together each have a number of their own.
+          // Counted and compared in one turn, so that simultaneous calls each get their own number.
           window.used += 1;
           return undefined;
         }
-        // What is refused costs no query each.
+        // A refused call costs no query.
         if (limit() <= window.exhaustedAt) {
           return { limit: limit(), waitMs: Math.max(0, window.endsAt - performance.now()) };
         }

@@ -1,20 +1,20 @@
-/** How long a connection may do nothing, of each kind of nothing. */
+/** How long a connection may be idle in each of its phases. */
 
 /** Milliseconds. */
 export interface ConnectionTimes {
-  /** From the first byte of a call, or from the connection, to the end of its headers. */
+  /** From the first byte of a request, or from the connection, to the end of the headers. */
   headersMs: number;
-  /** Without a call between two of them. Longer than most proxies keep theirs, so that none sends into a closed one. */
+  /** Between two requests. Longer than most proxies keep theirs, so that none sends into a closed one. */
   idleMs: number;
-  /** The longest pause in a body, whatever came before; on average it comes with the least throughput. */
+  /** Longest pause in a body, whatever came before; its average must reach the minimum throughput. */
   bodyPauseMs: number;
-  /** The same for the reading of an answer. Longer, since systems tell of that in steps of more than a megabyte. */
+  /** Longest pause in reading a reply; longer, since systems report that in steps of more than a megabyte. */
   answerPauseMs: number;
-  /** For a peer to read the last answer, and to close. */
+  /** For a peer to read the last reply and close. */
   lingerMs: number;
-  /** Of silence before TCP asks whether the peer is still there. */
+  /** Silence before TCP probes whether the peer is still there. */
   probeMs: number;
-  /** Between two looks at all connections. */
+  /** Interval between two checks of all connections. */
   checkMs: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Connections that get nowhere are destroyed: this looks at all of them once a second. Calls that are held are left
- * alone, since they are silent for minutes and fine; of a peer that is lost without a word TCP's own probes tell.
+ * Destroys connections that make no progress; all of them are checked once a second. Long polls are left
+ * alone, since they are rightly silent for minutes; TCP's own probes detect a peer that vanished without a
+ * word.
  */
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -15,27 +16,27 @@ export type ConnectionSettings = Pick<
 >;
 
 export interface Connections {
-  /** For Node's server. */
+  /** Options for Node's server. */
   serverOptions: ServerOptions;
-  /** Milliseconds in which a call must be there, however large its body is. */
+  /** Milliseconds within which a request must have arrived, however large its body is. */
   requestTimeoutMs: number;
   /** Looks after the connections of `server` until it is closed. */
   supervise(server: Server): void;
-  /** Tells the reader of a body when it comes too slowly. Any other body ends with its connection then. */
+  /** Tells a body's reader when it arrives too slowly. A body without one ends with its connection. */
   watch(request: IncomingMessage, onSlow: () => void): void;
-  /** Ends a connection on which something came that is no call. */
+  /** Ends a connection that sent something other than an HTTP request. */
   refuse(fault: { code?: string }, socket: Socket): void;
-  /** Those that are open now. */
+  /** Connections open now. */
   count(): number;
 }
 
-/** Nobody sends that many calls without waiting for an answer; each may cost memory until it has one. */
+/** No client sends this many requests without waiting for a reply; each may cost memory until it has one. */
 const MAX_PIPELINED = 64;
 export function createConnections(settings: ConnectionSettings, times: ConnectionTimes): Connections {
   const { maxConnections, leastBytesPerSecond, runMaxBytes, runsyncMaxBytes } = settings;
   const { headersMs, bodyPauseMs, probeMs, checkMs } = times;
   const connections = new Map<Socket, Connection>();
-  /** Those without a call, the longest quiet first. */
+  /** Connections without a request, the longest idle first. */
   const quiet = new Set<Connection>();
   const isStuck = createStuckCheck({ leastBytesPerSecond, times });
   let lastCheckAt = performance.now();
@@ -96,7 +97,7 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
     const lostMs = now - lastCheckAt - checkMs;
     lastCheckAt = now;
     for (const connection of connections.values()) {
-      // What arrived while this process stood still is not read yet.
+      // What arrived while this process stood still has not been read yet.
       if (lostMs > checkMs) {
         connection.receiving?.skip(lostMs);
         connection.sending?.skip(lostMs);
@@ -128,7 +129,8 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
     },
     refuse(fault, socket) {
       const { calls = 0, response } = connections.get(socket) ?? {};
-      // Browsers open connections to have them at hand: an answer to nothing would be taken for one to the first call.
+      // Browsers open connections in advance: they would take an unprompted reply for the one to their first
+      // request.
       const isSilent = socket.bytesRead === 0;
       const isInsideAnswer = calls > 1 || (calls === 1 && response!.headersSent);
       if (isSilent || isInsideAnswer) socket.destroy();

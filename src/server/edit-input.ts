@@ -1,4 +1,4 @@
-/** From a body that fits its schema to a job: aliases, defaults, and the rules that join several fields. */
+/** Turns a body that fits its schema into a job: aliases, defaults, and rules that span several fields. */
 import type { Config } from "../config/settings.ts";
 import { invalid } from "../errors.ts";
 import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.ts";
@@ -20,7 +20,7 @@ export type InputSettings = Pick<
   | "syncRetentionMs"
 >;
 
-/** A job but for its picture, which is looked at last: it may have to be stored. */
+/** A job without its image, which is handled last because it may have to be stored. */
 export interface ParsedBody {
   edit: Omit<JobEdit, keyof JobImages>;
   images: readonly GivenImage[];
@@ -62,12 +62,12 @@ export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit,
     size: sizeOf(input, settings),
     numSteps: input.num_inference_steps ?? numSteps.default,
     guidance: input.guidance ?? input.guidance_scale ?? guidance.default,
-    // Chosen here and not by the worker, so that another attempt of the same job draws the same picture.
+    // Chosen here and not by the worker, so that another attempt at the same job draws the same image.
     seed: chosenSeed(input.seed ?? seed.default),
     format: (input.output_format ?? input.image_format ?? format.default) === "png" ? "png" : "jpeg",
     isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
     isInlineResult: input.enable_base64_output ?? false,
-    // Nobody checks previews, so where every result must be checked there are none.
+    // Previews are not checked, so there are none if every result must be checked.
     isPreviewed: input.enable_preview === true && settings.safety !== "required",
     isUnchangedKept: input.keep_unchanged ?? isUnchangedKept.default,
     loras: lorasOf(input.loras ?? [], settings),
@@ -96,7 +96,7 @@ function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputS
       throw invalid("together", { field: "size.width", other: "size.height" });
     return { width, height };
   }
-  // The default is not the caller's fault, whatever the operator allows.
+  // The default is accepted whatever the operator allows, since the caller did not choose it.
   if (size === undefined) return EDIT_PARAMETERS.size.wireDefault;
   const match = SIZE.exec(size)!;
   const sides = { width: Number(match[1]), height: Number(match[2]) };
@@ -108,7 +108,7 @@ function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputS
   return sides;
 }
 
-/** By their names alone: what is a path to some clients reaches no file here. */
+/** LoRAs by name alone: a path, as some clients send it, reaches no file here. */
 function lorasOf(given: NonNullable<EditInput["loras"]>, { loras = {} }: InputSettings): LoraUse[] {
   return given.map(({ name, path, scale = EDIT_PARAMETERS.loras.scale.default }, index) => {
     const wanted = name ?? path;
@@ -137,7 +137,7 @@ function bucketOf(config: NonNullable<JobBody["s3Config"]>, isRefused: IsRefused
 
 function webhookOf({ webhook, webhookV2 }: JobBody, isRefused: IsRefusedAddress): string | undefined {
   const field = webhook === undefined ? "webhookV2" : "webhook";
-  // Clients send an empty text for none.
+  // Clients send an empty string for none.
   const address = webhook ?? webhookV2;
   if (address === undefined || address === "") return undefined;
   checkUrl(field, address, isRefused);

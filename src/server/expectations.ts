@@ -1,12 +1,12 @@
 /**
- * `Expect: 100-continue`: the client waits to be asked for its body. Node would ask as soon as the headers are there;
- * here it is asked when somebody reads, so that a body that is refused by its headers is never sent.
+ * `Expect: 100-continue`: the client waits to be asked for its body. Node would ask as soon as the headers
+ * arrive; this server asks when somebody reads, so that a body refused by its headers is never sent.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
 
 export interface Expectations {
-  /** Asks for the body, where the client waits for that. */
+  /** Asks for the body, if the client waits for that. */
   ask(request: IncomingMessage): void;
   /** Whether the client still waits to be asked. */
   isUnasked(request: IncomingMessage): boolean;
@@ -19,7 +19,7 @@ export function addExpectations(app: FastifyInstance): Expectations {
     app.server.emit("request", request, response);
   });
   app.addHook("onSend", (request, reply, payload, done) => {
-    // Whether the client still sends the body is its choice, so nobody knows where another call would begin.
+    // The client may still send the body or not, so nobody knows where the next request would begin.
     if (unasked.has(request.raw)) void reply.header("connection", "close");
     done(null, payload);
   });

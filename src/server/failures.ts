@@ -1,4 +1,4 @@
-/** Every failure becomes a status and one sentence here; what is no failure of the caller is logged, and not shown. */
+/** Turns every failure into a status and a sentence; what is not the caller's fault is logged, not shown. */
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -11,17 +11,17 @@ import { createMethodTable } from "./method-table.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** What the call is refused for, where that is known as data: routes of other APIs word it in their own shape. */
+    /** Why the call is refused, if known as data: routes of other APIs put it into their own format. */
     failure?: FailureRecord;
   }
 }
 
 type Failure = Partial<FastifyError> & { retryAfterSeconds?: number; isRefusal?: boolean };
 
-/** Refused before anything was done, for lack of room: its sentence is for the caller. */
+/** Refused for lack of space before anything was done: the sentence is for the caller. */
 const NO_ROOM = 507;
 const RETRY_SECONDS: Readonly<Record<number, number>> = { 429: 5, 503: 5, [NO_ROOM]: 60 };
-/** Faults of the caller that Node finds before there is a request. */
+/** Faults of the caller that Node detects before there is a request. */
 const HTTP_FAULTS: Readonly<Record<string, { status: number; error: string }>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, error: "The request did not arrive in time." },
   HPE_HEADER_OVERFLOW: { status: 431, error: "The headers are larger than this server allows." },
@@ -29,8 +29,8 @@ const HTTP_FAULTS: Readonly<Record<string, { status: number; error: string }>> =
 const NO_HTTP = { status: 400, error: "The request is not valid HTTP." };
 
 /**
- * @param options.endpointId another endpoint's name is told apart from a path that does not exist
- * @param options.checkCaller asked before anything is said about a path
+ * @param options.endpointId tells another endpoint's name apart from a path that does not exist
+ * @param options.checkCaller asked before the reply reveals anything about a path
  */
 export function addFailures(
   app: FastifyInstance,
@@ -39,7 +39,7 @@ export function addFailures(
 ): void {
   app.decorateRequest("failure", undefined);
   const table = createMethodTable(app);
-  // As soon as its head is there: the body of a call that has no route may be anything.
+  // Done as soon as the headers are there: the body of a request without a route may be anything.
   app.addHook("onRequest", async (request, reply) => {
     if (!request.is404) return;
     await checkCaller(request);
@@ -59,7 +59,7 @@ export function addFailures(
   app.setErrorHandler((error: Failure, request, reply) => answer(error, request, reply, log));
 }
 
-/** Answers an address that cannot be decoded, or holds something endless where an id should be. */
+/** Answers a URL that cannot be decoded, or that holds something endless where an id should be. */
 export async function answerUnreadable(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -73,11 +73,11 @@ export async function answerUnreadable(
     .send({ error: isForeign ? refused.message : "not found" });
 }
 
-/** What the server does not take, by its own rules: the sentence is for the caller, and nothing is wrong here. */
+/** Refuses a request by the server's own rules: the sentence is for the caller, and nothing is wrong here. */
 export const refusal = (statusCode: number, sentence: string): Error =>
   Object.assign(new Error(sentence), { statusCode, isRefusal: true });
 
-/** Answers what is no HTTP, or came too slowly, and ends the connection. */
+/** Answers what is not HTTP or came too slowly, and ends the connection. */
 export function answerBrokenCall({ code }: { code?: string }, socket: Socket): void {
   if (!socket.writable) return;
   const { status, error } = HTTP_FAULTS[code ?? ""] ?? NO_HTTP;
@@ -94,9 +94,9 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
   const retryAfter = error.retryAfterSeconds ?? RETRY_SECONDS[status];
   if (retryAfter !== undefined) void reply.header("retry-after", retryAfter);
   if (status < 500 || status === NO_ROOM || error.isRefusal) {
-    // Fastify would close the connection on a body that it did not read, and a client that still writes would see no
-    // answer but a broken connection. Left open, Node reads what comes, keeps none of it, and ends it after a time.
-    // Not where it comes too slowly to wait for.
+    // Fastify would close the connection on a body that it did not read, and a client still writing would see
+    // a broken connection instead of the reply. If it stays open, Node reads and discards what comes, and
+    // closes it after a time. A body that comes too slowly is not worth waiting for.
     if (status === 408) void reply.header("connection", "close");
     else void reply.removeHeader("connection");
     if (error instanceof RetouchError) request.failure = recordOf(error);
@@ -108,14 +108,14 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
   return reply.code(status).send({ error: sentence });
 }
 
-/** Ours are made to be shown; those of libraries are not. */
+/** Our own sentences are meant to be shown; those of libraries are not. */
 function sentenceFor(error: Failure): string {
   if (error instanceof RetouchError) return wordError(error, WIRE);
   const isOwn = error.isRefusal || error.retryAfterSeconds !== undefined;
   return isOwn ? error.message! : "The request is not valid.";
 }
 
-/** 500 is for defects; what may pass by itself, such as a database that is away, is 503. */
+/** 500 is for defects; what may pass by itself, such as an unreachable database, is 503. */
 function statusOf(error: Failure): number {
   if (error instanceof RetouchError) {
     if (error.code === "DISK_FULL" || error.code === "QUOTA_EXCEEDED") return NO_ROOM;

@@ -1,4 +1,4 @@
-/** What happens around every call: the log's line, CORS, and how its connection ends. */
+/** What happens around every request: its log line, CORS, and how its connection ends. */
 import type { IncomingMessage } from "node:http";
 import { finished } from "node:stream/promises";
 import type { FastifyInstance } from "fastify";
@@ -6,13 +6,13 @@ import type { Expectations } from "./expectations.ts";
 import type { Log } from "../log.ts";
 import type { LongPolls } from "./routes/long-polls.ts";
 
-/** Far more than the largest body by default, for clients that do not look at an answer before they have sent it. */
+/** Far more than the default body limit, for clients that send the whole body before they read a reply. */
 const MAX_DRAINED_BYTES = 256 * 2 ** 20;
 const DRAIN_MS = 10_000;
 
 /**
- * Ends held calls when the server closes, connections with their next answer, and after `graceMs` those on which
- * somebody sends or reads too slowly to wait for.
+ * When the server closes, ends long polls at once, connections with their next reply, and after `graceMs`
+ * those whose peer sends or reads too slowly to wait for.
  */
 export function addClosing(app: FastifyInstance, longPolls: LongPolls, graceMs: number): void {
   let timer: NodeJS.Timeout | undefined;
@@ -27,13 +27,14 @@ export function addClosing(app: FastifyInstance, longPolls: LongPolls, graceMs: 
 }
 
 /**
- * Reads what is left of a body before an answer that ends the connection: a client that still writes would otherwise
- * see a broken connection and no answer. Where the connection stays open Node does so by itself, after the answer.
+ * Reads the rest of a body before a reply that ends the connection: a client still writing would otherwise
+ * see a broken connection instead of the reply. If the connection stays open, Node does so by itself after
+ * the reply.
  */
 export function addDraining(app: FastifyInstance, expectations: Pick<Expectations, "isUnasked">): void {
   app.addHook("onSend", async ({ raw }, reply) => {
     if (raw.complete || reply.raw.shouldKeepAlive) return;
-    // Nothing comes, or too slowly to wait for it.
+    // Nothing comes, or it comes too slowly to wait for.
     if (expectations.isUnasked(raw) || reply.statusCode === 408) return;
     await drain(raw);
   });
@@ -48,11 +49,11 @@ async function drain(raw: IncomingMessage): Promise<void> {
       if (bytes > MAX_DRAINED_BYTES) resolve();
     });
   });
-  // Too long, too much, or gone: the answer goes out all the same.
+  // Too late, too much, or gone: the reply goes out all the same.
   await Promise.race([finished(raw, { signal }).catch(() => {}), tooMuch]);
 }
 
-/** A line for every call, for whoever looks for a fault: no address, which may hold a signature, and no body. */
+/** Logs one line per request for debugging, without body and URL, which may hold a signature. */
 export function addCallLog(app: FastifyInstance, log: Log): void {
   app.addHook("onResponse", async (request, reply) => {
     const { id: jobId } = request.params as { id?: string };

@@ -1,8 +1,8 @@
 /**
- * Which names this server answers to without a key. A page of anybody's can have its own name point to an address of
- * this machine or its network (DNS rebinding), and its visitor's browser then sends calls here as if to that page's
- * server, and lets it read the answers. `Host` tells: browsers write the page's name there. Such a page has no key and
- * no signature, so whoever has one may call this server whatever they like.
+ * Decides which host names this server answers to without a key. Any page can make its own name point to an
+ * address of this machine or its network (DNS rebinding); its visitor's browser then sends requests here as
+ * if to that page's server, and lets the page read the replies. `Host` gives it away: browsers write the
+ * page's name there. Such a page has no key and no signature, so callers that have one may use any host name.
  */
 import { isIPv4, isIPv6 } from "node:net";
 import os from "node:os";
@@ -12,7 +12,7 @@ import { partsOfHost } from "./origin.ts";
 
 export type HostSettings = Pick<Config, "host" | "publicUrl" | "allowedHosts">;
 
-/** Whether a `Host` is one of this server's. Without one, which no browser leaves out, the answer is yes. */
+/** Whether a `Host` is one of this server's; true without a `Host`, which no browser leaves out. */
 export type HostCheck = (host: string | undefined) => boolean;
 
 const SENTENCE = "The Host of the call is none of this server's; RETOUCH_ALLOWED_HOSTS can name it.";
@@ -34,14 +34,14 @@ export function createHostCheck(settings: HostSettings, machineName: string = os
   };
 }
 
-/** What an answer is instead of one that the name has no right to. */
+/** The refusal of a request under a host name that is not this server's. */
 export const foreignHost = (): RetouchError => new RetouchError("HOST_UNKNOWN", SENTENCE);
 
-/** No page can make its own name an address. */
+/** No page can use an IP address as its own name. */
 const isLiteral = (name: string): boolean =>
   isIPv4(name) || (name.startsWith("[") && isIPv6(name.slice(1, -1)));
 
-/** An entry is a name, or `*.` and a name for all below it, with or without a port; `*` is any. */
+/** An entry is a name, or `*.` and a name for all its subdomains, with or without a port; `*` is any name. */
 function isNamed(entries: readonly string[], name: string, port: string | undefined): boolean {
   return entries.some((entry) => {
     const [wanted = "", wantedPort] = entry.split(":");
@@ -51,5 +51,5 @@ function isNamed(entries: readonly string[], name: string, port: string | undefi
   });
 }
 
-/** Names are the same in capitals, and with the dot that ends a full one. */
+/** Names are equal whatever their case, with or without the dot that ends a fully qualified one. */
 const canonical = (name: string): string => name.toLowerCase().replace(/\.$/, "");

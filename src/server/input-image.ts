@@ -1,4 +1,4 @@
-/** The images of a request: kept in the storage where it came inline, found there where it is one of this server's. */
+/** The images of a request: inline ones are stored; this server's own results are found in the storage. */
 import { readFile } from "node:fs/promises";
 import { invalid } from "../errors.ts";
 import { inlineImage, parseImageField } from "../images/image-field.ts";
@@ -11,19 +11,19 @@ import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 export interface InputImageOptions {
   storage: Pick<Storage, "put" | "delete">;
   signedUrls: SignedUrls;
-  /** The shipped example pictures: name and file. */
+  /** The shipped example images: name to file. */
   examples: ReadonlyMap<string, string>;
   maxBytes: number;
-  /** Asked before so many bytes are stored. @throws RetouchError where they may not be */
+  /** Called before that many bytes are stored. @throws RetouchError if they may not be */
   admit: (bytes: number) => Promise<void>;
   isRefusedAddress: IsRefusedAddress;
 }
 
 export interface InputImage {
   image: JobImage;
-  /** What was stored for this request alone; absent where nothing was. */
+  /** What was stored for this request alone; absent if nothing was. */
   source?: StoredSource | undefined;
-  /** Deletes what was stored for this request alone; nothing where nothing was. */
+  /** Deletes what was stored for this request alone; does nothing if nothing was. */
   discard(): Promise<void>;
 }
 
@@ -54,7 +54,7 @@ export async function keepInputImages(
     for (const given of images) kept.push(await keepInputImage(options, given, origins));
     if (mask !== undefined) kept.push(await keepInputImage(options, mask, origins));
   } catch (error) {
-    // What cannot be deleted now is swept later.
+    // The sweeper deletes later what cannot be deleted now.
     await discard().catch(() => {});
     throw error;
   }
@@ -66,13 +66,13 @@ export async function keepInputImages(
   };
 }
 
-/** A string of the body, or the bytes of a file. */
+/** A string from the body, or the bytes of a file. */
 export type GivenImage = string | Uint8Array;
 
 /**
- * Stores or finds the picture; an address elsewhere stays one, for the worker.
+ * Stores or finds the image; a URL elsewhere stays a URL, for the worker.
  * @param given as `parseImageField` takes it, or the bytes of a file
- * @param origins those under which this server is reached
+ * @param origins the origins under which this server is reached
  * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE, OUTPUT_UNWRITABLE, and what `admit` throws
  */
 export async function keepInputImage(
@@ -89,7 +89,7 @@ export async function keepInputImage(
     ? options.examples.get(own.pathname.slice(EXAMPLES.length))
     : undefined;
   if (example !== undefined) return store(options, await readFile(example));
-  // This server's own pictures, above, are found without a connection, wherever it listens.
+  // This server's own images, above, are found without a connection, wherever it listens.
   checkPublic("image", new URL(field.url), options.isRefusedAddress);
   return { image: { kind: "url", url: field.url }, discard: async () => {} };
 }
@@ -105,7 +105,7 @@ async function store({ storage, admit }: InputImageOptions, bytes: Uint8Array): 
 
 const found = (key: string): InputImage => ({ image: { kind: "stored", key }, discard: async () => {} });
 
-/** The result of an earlier edit, by the address that this server gave it. */
+/** The result of an earlier edit, by the URL that this server gave it. */
 function storedKey({ signedUrls }: InputImageOptions, { pathname, searchParams }: URL): string {
   const name = pathname.slice(FILES.length);
   const verified = signedUrls.verify(name, Object.fromEntries(searchParams), new Date());

@@ -1,13 +1,14 @@
 /**
- * Bodies from outside: JSON in UTF-8, not nested deeper and of no more parts than anyone needs, and no key twice, since
- * then two readers may see two different requests. The content type does not matter: clients send bodies with others,
- * or none. All of it costs milliseconds for megabytes, whatever they are: a body must not stop the whole server.
+ * Parses bodies from outside: JSON in UTF-8, with bounded nesting and a bounded number of parts. No key may
+ * appear twice, since two readers could then see two different requests. The content type does not matter:
+ * clients send a wrong one, or none. Megabytes cost milliseconds, whatever they hold: no body may block the
+ * whole server.
  */
 import { isAscii, isUtf8 } from "node:buffer";
 import { RetouchError, shownValue } from "../errors.ts";
 
 const MAX_DEPTH = 32;
-/** Objects, lists, and what is in them. Parsing millions of small values takes seconds; pictures are one text each. */
+/** Objects, lists and their members. Parsing millions of values takes seconds; an image is one string. */
 const MAX_PARTS = 10_000;
 
 const QUOTE = 0x22;
@@ -24,22 +25,22 @@ const [OPEN_OBJECT, CLOSE_OBJECT] = [0x7b, 0x7d];
 export function parseJsonBody(bytes: Buffer): unknown {
   if (bytes.byteLength === 0) return undefined;
   const text = decode(bytes);
-  // Before anything is built of it, and as if it were valid: what is not, is refused right after.
+  // Checked before parsing, as if the JSON were valid: invalid JSON is refused right after.
   const repeatedKey = findRepeatedKey(text);
   const value = parse(text);
   if (repeatedKey !== undefined) {
     throw invalid(`The body has the key ${shownValue(repeatedKey)} twice.`);
   }
-  // Bytes that are UTF-8 hold neither; only an escape can bring them in.
+  // Valid JSON in UTF-8 holds neither; only an escape can bring one in.
   if (text.includes("\\u") && hasBrokenText(value)) {
     throw invalid("The body has U+0000 or half of a surrogate pair in a string.");
   }
   return value;
 }
 
-/** Texts that JSON can write and no database keeps. */
+/** Whether a value holds a string that JSON can express and the database cannot store. */
 function hasBrokenText(value: unknown): boolean {
-  // Read by characters, only a half that stands alone is a surrogate.
+  // With the u flag, only an unpaired half matches as a surrogate.
   if (typeof value === "string") return value.includes("\0") || /\p{Surrogate}/u.test(value);
   if (typeof value !== "object" || value === null) return false;
   return Object.entries(value).some(([key, inner]) => hasBrokenText(key) || hasBrokenText(inner));
@@ -56,14 +57,14 @@ function parse(text: string): unknown {
     return JSON.parse(text) as unknown;
   } catch {
     if (text.trim() === "") return undefined;
-    // The engine's own message quotes the body, which may hold anything.
+    // JSON.parse's own message quotes the body, which may hold anything.
     throw invalid("The body is not valid JSON.");
   }
 }
 
-/** Looks at the structure alone: texts, which hold megabytes of pictures, are jumped over. */
+/** Looks at the structure alone: it skips strings, which may hold megabytes of image. */
 function findRepeatedKey(text: string): string | undefined {
-  /** The keys of each object around this place; undefined for a list. */
+  /** The keys of each object around this position; undefined for a list. */
   const around: (Set<string> | undefined)[] = [];
   let repeated: string | undefined;
   let parts = 0;
@@ -91,7 +92,7 @@ function findRepeatedKey(text: string): string | undefined {
   return repeated;
 }
 
-/** Position of the quote that ends the text which begins at `start`, or the last position where none does. */
+/** Position of the quote that ends the string beginning at `start`, or the last position if there is none. */
 function endOfText(text: string, start: number): number {
   const quote = text.indexOf('"', start + 1);
   if (quote === -1) return text.length - 1;
@@ -104,7 +105,7 @@ function endOfText(text: string, start: number): number {
   return text.length - 1;
 }
 
-/** A key may be written in several ways, `"a"` and `"\u0061"`. */
+/** A key can be written in several ways, such as `"a"` and `"\u0061"`. */
 function keyOf(quoted: string): string {
   try {
     return quoted.includes("\\") ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);

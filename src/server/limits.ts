@@ -1,6 +1,6 @@
 /**
- * How much one API key may ask for: calls in a window, and calls at the same time, on all servers of a database together.
- * Counted before a body is read, so that what is refused costs nothing.
+ * Limits what one API key may ask for: calls per window and concurrent calls, across all servers of a
+ * database. Calls are counted before their body is read, so that a refused one costs nothing.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Config } from "../config/settings.ts";
@@ -32,7 +32,7 @@ export type LimitGroup = "run" | "runsync" | "status" | "cancel" | "retry" | "pu
 
 type Limit = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
-/** What a route needs for its limits; hooks of the key come before. */
+/** What a route needs for its limits; the hooks that check the key run first. */
 export interface LimitedRoute {
   onRequest: Limit[];
 }
@@ -42,9 +42,9 @@ const CONCURRENCY_RETRY_SECONDS = 1;
 
 export interface LimitsOptions {
   settings: LimitSettings;
-  /** How many workers give a sign of life: each allows some calls. */
+  /** How many workers report being alive: each allows some more calls. */
   runningWorkers: () => number;
-  /** Where several servers may share a database; without it, this one counts for itself. */
+  /** Needed if several servers may share a database; without it, this server counts alone. */
   allowances?: Allowances | undefined;
   onError: (error: unknown) => void;
 }
@@ -58,7 +58,7 @@ const RENEWAL_MS = 1000;
 
 export function createLimits({ settings, runningWorkers, allowances, onError }: LimitsOptions): Limits {
   const places: CallPlaces[] = [];
-  /** Every worker allows more calls about jobs; there is no more of a queue to purge, or to read. */
+  /** Every worker allows more calls about jobs; purging or reading the queue does not grow with them. */
   const inWindow = (name: LimitGroup, rate: number, { isGrowing = true } = {}): Limit => {
     const perWorker = isGrowing ? settings.ratePerWorker : 0;
     const limit = (): number => Math.max(rate, runningWorkers() * perWorker);

@@ -1,4 +1,4 @@
-/** `localhost` is two addresses. Fastify would make a second server for the other one, whose connections nobody looks after. */
+/** `localhost` is two addresses. Fastify would start a second server, whose connections nobody supervises. */
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import type { FastifyInstance } from "fastify";
@@ -7,8 +7,9 @@ import { CONNECTION_TIMES } from "./connection-times.ts";
 const [IPV4, IPV6] = ["127.0.0.1", "::1"];
 
 /**
- * Has `app` listen. Where `host` is localhost, its IPv6 address leads to the same server, if this machine has one.
- * @throws what Node says where the address or the port cannot be had
+ * Makes `app` listen. If `host` is localhost, its IPv6 address leads to the same server, if this machine has
+ * one.
+ * @throws Node's error if the address or the port is not available
  */
 export async function listenAt(
   app: FastifyInstance,
@@ -24,6 +25,6 @@ export async function listenAt(
   app.server.once("close", () => other.close());
   const { port: bound } = app.server.address() as AddressInfo;
   other.listen({ host: IPV6, port: bound });
-  // Without IPv6 there is only the one.
+  // Without IPv6 there is only one address.
   await once(other, "listening").catch(() => {});
 }

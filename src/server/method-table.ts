@@ -1,12 +1,12 @@
-/** Which methods each path has, so that another one is answered with 405 and not as if the path did not exist. */
+/** Which methods each path has, so that other methods are answered with 405 and not as an unknown path. */
 import type { FastifyInstance } from "fastify";
 
 export interface MethodTable {
-  /** The methods of a path, sorted; none where there is no such path. */
+  /** The methods of a path, sorted; empty if there is no such path. */
   methodsOf(path: string): string[];
 }
 
-/** Notes every route that is added to `app` from now on. */
+/** Records every route added to `app` from now on. */
 export function createMethodTable(app: FastifyInstance): MethodTable {
   const routes: { segments: string[]; methods: string[] }[] = [];
   app.addHook("onRoute", ({ method, url }) => {

@@ -1,4 +1,4 @@
-/** Figures for Prometheus: calls, the queue, the workers, and the process with the delay of its event loop. */
+/** Prometheus metrics: requests, the queue, the workers, and the process with its event loop delay. */
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { FastifyInstance } from "fastify";
 import type { Jobs } from "../jobs/contracts.ts";
@@ -9,12 +9,12 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-/** Figures that are read when they are asked for, by their names. */
+/** Metrics that are read when requested, by name. */
 export type Readings = Readonly<Record<string, { help: string; read: () => number }>>;
 
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 90, 300];
 
-/** Counts every call of `app`; the queue's figures are read when they are asked for. */
+/** Counts every request of `app`; the queue's metrics are read when requested. */
 export function addMetrics(
   app: FastifyInstance,
   jobs: Pick<Jobs, "health">,
@@ -46,7 +46,7 @@ export function addMetrics(
     const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) });
   }
   app.addHook("onResponse", async (request, reply) => {
-    // The route's pattern, not the address: one series a route, and no ids of jobs.
+    // The route's pattern, not the URL: one series per route, and no job ids.
     const route = request.routeOptions.url ?? "unknown";
     calls.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
   });
@@ -62,7 +62,7 @@ export function addMetrics(
   return {
     contentType: registry.contentType,
     async text() {
-      // While the database is away the process still has figures, and the gap in these says the rest.
+      // While the database is away, the process still has metrics, and the gap in the queue's says the rest.
       await readQueue().catch((error: unknown) => log.warn({ err: error }, "The queue cannot be counted."));
       return registry.metrics();
     },

@@ -1,4 +1,4 @@
-/** The parameters of an edit as the wire's schemas: ranges, defaults and sentences are the table's. */
+/** The parameters of an edit as wire schemas: ranges, defaults and descriptions are the table's. */
 import { Type } from "typebox";
 import {
   type BooleanParameter,
@@ -7,7 +7,7 @@ import {
   type StringParameter,
 } from "../engine/edit-parameters.ts";
 
-/** Another name of a field of the wire. */
+/** Describes an alias of a wire field. */
 const otherName = (wire: string): string => `Another name of \`${wire}\`.`;
 
 const numberOptions = ({ min, max, default: byDefault, description }: NumberParameter) => ({
@@ -22,7 +22,7 @@ export const integerOf = (parameter: NumberParameter) =>
 
 export const numberOf = (parameter: NumberParameter) => Type.Optional(Type.Number(numberOptions(parameter)));
 
-/** The same under another name: without the default, which the first name has. */
+/** The same number under another name, without the default, which the first name has. */
 export const numberAlias = ({ min, max, wire }: NumberParameter) =>
   Type.Optional(Type.Number({ minimum: min, maximum: max, description: otherName(wire) }));
 
@@ -41,7 +41,7 @@ export const booleanOf = ({ default: byDefault, description }: BooleanParameter,
 
 type OtherNames = "aliases" | "flag" | "tool";
 
-/** Format of the result; clients write JPEG in both ways. */
+/** Format of the result; clients spell JPEG both ways. */
 const Format = (options: { default?: string; description: string }) =>
   Type.Optional(Type.Union([Type.Literal("png"), Type.Literal("jpeg"), Type.Literal("jpg")], options));
 
@@ -53,7 +53,7 @@ export function formats() {
   };
 }
 
-/** @param side the operator's range of a side */
+/** @param side the operator's range for a side */
 export function sizes(side: { minSide: number; maxSide: number }) {
   const { wire, wireDefault } = EDIT_PARAMETERS.size;
   const { minSide: minimum, maxSide: maximum } = side;
@@ -67,7 +67,7 @@ export function sizes(side: { minSide: number; maxSide: number }) {
         pattern: "^\\s*\\d{1,5}\\s*[*xX]\\s*\\d{1,5}\\s*$",
         maxLength: MAX_SIZE_LENGTH,
         default: `${wireDefault.width}*${wireDefault.height}`,
-        // Also what a size of another form is told it must be.
+        // The refusal of a malformed size quotes this as well.
         description: `width*height, each from ${minimum} to ${maximum}`,
       }),
     ),
@@ -76,7 +76,7 @@ export function sizes(side: { minSide: number; maxSide: number }) {
   };
 }
 
-/** Of `size`, with room for blanks. */
+/** Of `size`, with room for spaces. */
 export const MAX_SIZE_LENGTH = 40;
 /** Of a LoRA's name, characters. */
 const MAX_LORA_NAME = 100;
@@ -104,8 +104,8 @@ export function loras() {
   );
 }
 
-/** `image`, or `images` with one: the schema that holds them says that one of the two is there. */
-/** @param maxImages what the model takes of one edit */
+/** `image`, or `images` with one: the enclosing schema requires one of the two. */
+/** @param maxImages what the model takes per edit */
 export function images(maxImages: number) {
   const { wire, description } = EDIT_PARAMETERS.image;
   const several = `The image to edit, and others to look at: up to ${maxImages}.`;

@@ -1,31 +1,34 @@
-/** Bytes as they arrive, until they are all there. */
+/** Collects bytes as they arrive, until they are all there. */
 
 export interface Pieces {
   byteLength(): number;
   add(piece: Buffer): void;
-  /** All of it in one piece. Nothing is kept here. */
+  /** Returns everything in one piece and keeps nothing. */
   take(): Buffer;
-  /** Nobody wants it any more. */
+  /** Drops everything, when nobody needs it any more. */
   clear(): void;
 }
 
-/** Blocks double from this to the other. */
+/** Blocks double in size from this one to the next constant. */
 const FIRST_BLOCK_BYTES = 4 * 1024;
 const BLOCK_BYTES = 256 * 1024;
 /** 16 MB. */
 const MAX_SPARE_BLOCKS = 64;
 
 const NO_BYTES = Buffer.alloc(0);
-/** Used again: bodies that come and go would otherwise leave as much to the garbage collector as they may hold at once. */
+/**
+ * Blocks are reused: otherwise a steady flow of bodies would leave the garbage collector as much as they may
+ * hold at once.
+ */
 const spareBlocks: Buffer<ArrayBuffer>[] = [];
 
-/** Copies pieces into blocks, since each costs some hundred bytes by itself and may be a single one long. */
+/** Copies pieces into blocks: each piece costs some hundred bytes of its own and may hold a single byte. */
 export function createPieces(): Pieces {
-  /** Mostly there is no other, and no block is needed. */
+  /** Usually the only piece, in which case no block is needed. */
   let first: Buffer | undefined;
   let blocks: Buffer<ArrayBuffer>[] = [];
   let block = NO_BYTES;
-  /** Of the last block. */
+  /** In the last block. */
   let usedBytes = 0;
   let byteLength = 0;
 

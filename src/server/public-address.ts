@@ -1,12 +1,12 @@
-/** Addresses in requests that can be judged without a connection: what is refused later anyway is refused here. */
+/** Checks URLs in requests without a connection: what would be refused later anyway is refused here. */
 import { invalid } from "../errors.ts";
 
-/** Whether an http or https address leads inside by what it says itself, and the operator does not allow that. */
+/** Whether an http or https URL visibly leads into a private network without the operator's permission. */
 export type IsRefusedAddress = (url: URL) => boolean;
 
 const MAX_SHOWN_LENGTH = 100;
 
-/** @throws RetouchError INVALID_PARAMETER about the field, with the host alone of the URL */
+/** @throws RetouchError INVALID_PARAMETER about the field, naming only the host of the URL */
 export function checkPublic(field: string, url: URL, isRefused: IsRefusedAddress): void {
   if (!isRefused(url)) return;
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");

@@ -1,4 +1,4 @@
-/** Numbers in queries: clamped to their range, and the default where they are none. */
+/** Numbers in query strings: clamped to their range; anything else becomes the default. */
 
 export interface Range {
   min: number;
@@ -6,16 +6,16 @@ export interface Range {
   default: number;
 }
 
-/** Of `wait`, milliseconds. */
+/** Range of `wait`, milliseconds. */
 export const WAIT_RANGE = { min: 1000, max: 300_000 };
 
-/** A number of a query. Repeated parameters count once. */
+/** Reads a number from a query string. Repeated parameters count once. */
 export function numberInQuery(value: unknown, range: Range): number {
   const number = optionalNumber(value);
   return number === undefined ? range.default : Math.min(range.max, Math.max(range.min, number));
 }
 
-/** @returns undefined for what is no number */
+/** @returns undefined for what is not a number */
 export function optionalNumber(value: unknown): number | undefined {
   const text = Array.isArray(value) ? (value[0] as unknown) : value;
   return typeof text === "string" && /^-?\d{1,15}(\.\d+)?$/.test(text) ? Math.trunc(Number(text)) : undefined;
@@ -25,11 +25,11 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** There is no year 0. */
 const DAY = /^(?!0000)\d{4}-\d{2}-\d{2}$/;
 
-/** A day of a query, YYYY-MM-DD, or so many days before today. */
+/** Reads a day from a query string, YYYY-MM-DD; the default is `daysAgo` days before today. */
 export function dayInQuery(value: unknown, daysAgo: number): string {
   if (typeof value === "string" && DAY.test(value)) {
     const date = new Date(value);
-    // February 31 is read as a day of March, and no database knows it.
+    // `Date` reads February 31 as a day in March; the database refuses it.
     if (!Number.isNaN(date.getTime()) && dayOf(date) === value) return value;
   }
   return dayOf(new Date(Date.now() - daysAgo * DAY_MS));

@@ -1,4 +1,4 @@
-/** Reads the bytes of a body, within the limit of its route and the budget of all bodies, and no slower than it must come. */
+/** Reads the bytes of a body, within its route's limit, the budget of all bodies, and the minimum speed. */
 import type { FastifyRequest } from "fastify";
 import type { BodyBudget, BodyHold } from "./body-budget.ts";
 import type { Connections } from "./connections.ts";
@@ -8,7 +8,7 @@ import { createPieces } from "./pieces.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Of the body, where there is one. */
+    /** What the body holds of the budget, if there is a body. */
     bodyHold: BodyHold | undefined;
   }
 }
@@ -29,7 +29,7 @@ export function createBodyReader({ budget, connections, expectations }: ReaderPa
       const maxBytes = request.routeOptions.bodyLimit;
       if (Number(raw.headers["content-length"]) > maxBytes) return reject(tooLarge());
       const pieces = createPieces();
-      // Its client went away before anybody read it.
+      // The client went away before anybody read the body.
       if (raw.destroyed) return reject(incomplete());
       const hold = budget.open(keyId, () => refuse(overBudget()));
       request.bodyHold = hold;

@@ -1,4 +1,4 @@
-/** What the server answers: the wire's names and types, for the compiler and for the OpenAPI document. */
+/** The server's replies: wire names and types, for the compiler and for the OpenAPI document. */
 import { type TSchema, Type } from "typebox";
 import { PRECISIONS } from "../jobs/job.ts";
 
@@ -8,7 +8,7 @@ type Defined<Fields> = {
   [Name in keyof Fields as undefined extends Fields[Name] ? Name : never]?: Exclude<Fields[Name], undefined>;
 };
 
-/** A reply without its fields that are undefined, which are not sent. */
+/** A reply without its undefined fields, which are not sent. */
 export const defined = <Fields extends object>(fields: Fields): Defined<Fields> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<Fields>;
 
@@ -25,13 +25,13 @@ export const JobState = Type.Union([
   Type.Literal("TIMED_OUT"),
 ]);
 
-/** A failure: one sentence. @param headers of the answer, as the document knows them */
+/** A failure: one sentence. @param headers of the reply, as the document describes them */
 const Failure = (description: string, headers?: Record<string, TSchema>) =>
   Type.Object({ error: Type.String() }, { description, ...(headers && { headers }) });
 const RETRY_AFTER = { "retry-after": Type.Integer({ minimum: 1, description: "Seconds." }) };
 
 export const ErrorReply = Failure("The sentence says why.");
-/** What any route may answer. */
+/** What any route may reply. */
 export const DEFECTS = {
   500: Failure("A defect of the server; its log says more."),
   503: Failure(
@@ -39,13 +39,13 @@ export const DEFECTS = {
     RETRY_AFTER,
   ),
 };
-/** What any route without an API key may answer besides its result. */
+/** What any route without an API key may reply besides its result. */
 export const KEYLESS_FAILURES = {
   421: Failure("The Host of the call is none of this server's, and there is no key."),
   429: Failure("Too many calls with wrong keys.", RETRY_AFTER),
   ...DEFECTS,
 };
-/** What any route with an API key may answer besides its result. */
+/** What any route with an API key may reply besides its result. */
 export const FAILURES = {
   400: Failure("Something in the call is wrong; the sentence names it."),
   401: Failure("No API key, or one that does not count.", { "www-authenticate": Type.Literal("Bearer") }),
@@ -68,7 +68,7 @@ export const QueuedReply = Type.Object(
   { id: Id, status: JobState },
   { description: "The job waits for a worker." },
 );
-/** Of an edit: how far it is while it runs, and all the rest at its end. `wire.ts` makes it. */
+/** Output of an edit: its progress while it runs, and everything else at its end. Made by `wire.ts`. */
 export const Output = Type.Object({
   progress: Type.Optional(
     Type.String({ pattern: "^\\d+/\\d+$", description: "Steps, while it runs: 3/28." }),

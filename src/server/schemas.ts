@@ -1,6 +1,6 @@
 /**
- * What clients send: names, types and ranges of the wire; with `replies.ts` the only place that has them. Validation,
- * types and the OpenAPI document all come from these two.
+ * What clients send: names, types and ranges on the wire, defined only here and in `replies.ts`. Validation,
+ * types and the OpenAPI document all come from these two files.
  */
 import { type Static, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
@@ -17,9 +17,9 @@ import {
   stringOf,
 } from "./parameter-schemas.ts";
 
-/** The longest texts that are taken, in characters. A picture as a text is as long as its route's bodies may be. */
+/** Longest strings accepted, in characters. An image as a string may be as long as its route's body limit. */
 export const LENGTHS = {
-  /** As of a picture's address: tokens in a query take some thousand characters, and many receivers no more. */
+  /** Such as an image URL: tokens in a query take some thousand characters; many receivers accept no more. */
   url: 8192,
   accessId: 200,
   accessSecret: 1000,
@@ -27,22 +27,22 @@ export const LENGTHS = {
   endpointUrl: 2048,
   objectPath: 900,
   idempotencyKey: 255,
-  /** Of the texts of others' APIs that say nothing to this one. */
+  /** Of strings from other APIs that mean nothing to this one. */
   ignored: 1000,
 } as const;
 
 const Text = (maxLength: number, description?: string) =>
   Type.String({ minLength: 1, maxLength, ...(description !== undefined && { description }) });
 
-/** What the model that is served takes. */
+/** What the served model takes. */
 export interface ImageLimits {
-  /** Images of one edit. */
+  /** Images per edit. */
   maxImages: number;
 }
 
 /**
- * What clients of several generations send; the image is there by one of its two names. Keys that are not here are
- * ignored: clients add their own.
+ * What clients of several generations send; the image comes under one of its two names. Keys not listed here
+ * are ignored, since clients add their own.
  */
 export function editInputSchema(sides: { minSide: number; maxSide: number }, { maxImages }: ImageLimits) {
   const { prompt, negativePrompt, trueCfgScale, numSteps, guidance, seed } = EDIT_PARAMETERS;

@@ -1,4 +1,4 @@
-/** The settings that the server reads; `config/` fills them in, with their defaults. */
+/** The settings that the server reads; `config/` fills them in, defaults included. */
 import type { Config } from "../config/settings.ts";
 import type { InputSettings } from "./edit-input.ts";
 import type { HostSettings } from "./host-check.ts";

@@ -1,4 +1,4 @@
-/** The ways in which a connection gets nowhere. */
+/** Decides when a connection makes no progress. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { ConnectionTimes } from "./connection-times.ts";
@@ -6,18 +6,18 @@ import { measureThroughput, type Throughput } from "./throughput.ts";
 
 export interface Connection {
   socket: Socket;
-  /** Calls without an answer, or with one that is not written yet. */
+  /** Requests without a reply, or whose reply is not written yet. */
   calls: number;
-  /** The latest. */
+  /** The latest request. */
   request: IncomingMessage | undefined;
   response: ServerResponse | undefined;
-  /** A body that somebody reads, and who is told when it comes too slowly: its call is answered, and the connection ends. */
+  /** A body being read. If it comes too slowly, its request is answered, and the connection ends. */
   read: { request: IncomingMessage; onSlow: () => void } | undefined;
-  /** Since when there are no calls. */
+  /** Since when there have been no requests. */
   quietSince: number;
   /** Bytes that had arrived by then. */
   bytesWhenQuiet: number;
-  /** Since when the last answer is with the system and nothing more will be. */
+  /** Since when the last reply has been with the system and nothing more will follow. */
   endedSince: number | undefined;
   receiving: Throughput | undefined;
   sending: Throughput | undefined;
@@ -28,22 +28,22 @@ export interface StuckOptions {
   times: Pick<ConnectionTimes, "headersMs" | "idleMs" | "bodyPauseMs" | "answerPauseMs" | "lingerMs">;
 }
 
-/** Of a call that was answered before it was there: far more than the largest body by default. */
+/** Of a request answered before it had arrived: far more than the default body limit. */
 const MAX_UNREAD_BYTES = 256 * 2 ** 20;
 
-/** @returns whether a connection is to be destroyed, at this moment of a clock that never goes back */
+/** @returns whether to destroy a connection, at this moment of a clock that never goes back */
 export function createStuckCheck(options: StuckOptions): (connection: Connection, now: number) => boolean {
   const { leastBytesPerSecond } = options;
   const { headersMs, idleMs, bodyPauseMs, answerPauseMs, lingerMs } = options.times;
 
-  /** Whether a peer keeps a connection that this side has ended. */
+  /** Whether a peer keeps a connection open that this side has ended. */
   function isLeftOpen(connection: Connection, now: number): boolean {
     if (!connection.socket.writableFinished) return false;
     connection.endedSince ??= now;
     return now - connection.endedSince >= lingerMs;
   }
 
-  /** Whether a peer reads its answer too slowly. */
+  /** Whether a peer reads its reply too slowly. */
   function isUnread(connection: Connection, now: number): boolean {
     const { socket } = connection;
     const bytes = sentBytes(socket);
@@ -58,7 +58,7 @@ export function createStuckCheck(options: StuckOptions): (connection: Connection
     return connection.sending.isSlow(bytes, now);
   }
 
-  /** Whether a peer sends its body too slowly. One that nobody reads yet is not its fault. */
+  /** Whether a peer sends its body too slowly. A body that nobody reads yet is not the peer's fault. */
   function isUnsent(connection: Connection, now: number): boolean {
     const { request, socket, calls, bytesWhenQuiet } = connection;
     const { bytesRead } = socket;
@@ -82,7 +82,10 @@ export function createStuckCheck(options: StuckOptions): (connection: Connection
     return false;
   }
 
-  /** Whether there was no call for long. Bytes that begin none, such as empty lines, keep Node's own timers from ending. */
+  /**
+   * Whether there was no request for long. Bytes that begin none, such as empty lines, keep Node's own timers
+   * from firing.
+   */
   function isIdle({ calls, request, quietSince }: Connection, now: number): boolean {
     const isQuiet = calls === 0 && request?.complete !== false;
     return isQuiet && now - quietSince >= idleMs + headersMs;
@@ -95,7 +98,7 @@ export function createStuckCheck(options: StuckOptions): (connection: Connection
     isIdle(connection, now);
 }
 
-/** Bytes that the system has taken. Node's own timeouts go by the same figures, which it shows nowhere else. */
+/** Bytes that the system has taken. Node's own timeouts use these figures, exposed nowhere else. */
 function sentBytes(socket: Socket): number | undefined {
   const { _handle: handle } = socket as { _handle?: { bytesWritten: number; writeQueueSize: number } | null };
   return handle ? handle.bytesWritten - handle.writeQueueSize : undefined;

@@ -1,23 +1,23 @@
-/** Whether bytes come through as quickly as they must, on average: what was quick may pause, but not for long. */
+/** Whether bytes come through fast enough on average: a fast transfer may pause, but not for long. */
 
 export interface ThroughputOptions {
   leastBytesPerSecond: number;
-  /** The longest pause, in milliseconds, whatever came before. */
+  /** Longest pause in milliseconds, whatever came before. */
   maxPauseMs: number;
 }
 
 export interface Throughput {
   /**
-   * Looks at one transfer.
-   * @param bytes that have come through since any fixed moment
+   * Checks one transfer.
+   * @param bytes that have come through since some fixed moment
    * @param now milliseconds of a clock that never goes back
    */
   isSlow(bytes: number, now: number): boolean;
-  /** So many milliseconds do not count: this process did not run. */
+  /** Leaves out `ms` milliseconds during which this process did not run. */
   skip(ms: number): void;
 }
 
-/** Begins to measure: the first bytes may take as long as a pause. */
+/** Begins measuring: the first bytes may take as long as a pause. */
 export function measureThroughput(
   { leastBytesPerSecond, maxPauseMs }: ThroughputOptions,
   start: { bytes: number; now: number },

@@ -1,4 +1,4 @@
-/** What a schema found, as a failure that names the field and what it must be. */
+/** Turns a schema's findings into a failure that names the field and what it must be. */
 import type { TSchema } from "typebox";
 import { type Failure, failure } from "../errors.ts";
 import { fieldOfWire } from "../engine/edit-parameters.ts";
@@ -10,7 +10,7 @@ export interface Finding {
   params: object;
 }
 
-/** As far as our own schemas go. */
+/** The part of a schema that our own schemas use. */
 interface Rule {
   type?: string;
   anyOf?: { const?: unknown }[];
@@ -40,7 +40,7 @@ export function failureOf(schema: TSchema, [finding]: readonly Finding[]): Failu
   return mismatch(fieldAt(path), rule ?? {});
 }
 
-/** `input` is where nearly all fields are, and clients know them without it. */
+/** Leaves out `input`, which holds nearly all fields: clients know them without it. */
 function fieldAt(path: readonly string[]): string {
   const [first, ...rest] = path[0] === "input" && path.length > 1 ? path.slice(1) : path;
   const steps = rest.map((step) => (/^\d+$/.test(step) ? `[${step}]` : `.${step}`));

@@ -1,4 +1,4 @@
-/** Jobs as clients see them: the states' spellings, no field that is null, every time in whole milliseconds. */
+/** Jobs as clients see them: the wire's state names, no null fields, every time in whole milliseconds. */
 import type { Static } from "typebox";
 import type { WebhookDelivery } from "../jobs/contracts.ts";
 import type { Job, JobChunk, JobProgress, JobResult, JobStatus } from "../jobs/job.ts";
@@ -13,7 +13,7 @@ const STATES: Record<JobStatus, Static<typeof JobState>> = {
   timedOut: "TIMED_OUT",
 };
 
-/** Gives the absolute address of a stored result. */
+/** Returns the absolute URL of a stored result. */
 export type AddressOf = (key: string, job: Job) => string;
 
 export const stateOf = (job: Job): Static<typeof JobState> => STATES[job.status];
@@ -23,7 +23,7 @@ type WireOutput = Static<typeof Output>;
 
 /** A job in any state, as /status and webhooks show it. */
 export function toWireJob(job: Job, addressOf: AddressOf): Static<typeof JobReply> {
-  // A job that waits again shows nothing of its earlier run.
+  // A job that is queued again shows nothing of its earlier run.
   if (job.status === "queued") {
     return defined({ id: job.id, status: stateOf(job), retries: retriesOf(job) });
   }
@@ -41,7 +41,7 @@ export function toWireJob(job: Job, addressOf: AddressOf): Static<typeof JobRepl
 
 const retriesOf = ({ retries }: Job): number | undefined => (retries > 0 ? retries : undefined);
 
-/** An object in every state: a text would break clients. */
+/** An object in every state: a string would break clients. */
 export function outputOf(job: Job, addressOf: AddressOf): WireOutput | undefined {
   if (job.result) return resultOf(job.result, job, addressOf);
   if (job.status === "running" && job.progress) return progressOf(job.progress);

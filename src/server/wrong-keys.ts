@@ -1,17 +1,17 @@
 /**
- * How often an address may try keys that do not count. Only these calls are counted and refused: behind one address
- * there may be many callers, and whoever has a key is served, whatever the others try.
+ * Limits how often an address may try invalid keys. Only such calls are counted and refused: many callers may
+ * share an address, and one with a valid key is served whatever the others try.
  */
 import type { Config } from "../config/settings.ts";
 
 export type WrongKeySettings = Pick<Config, "rateWindowMs" | "wrongKeyRate">;
 
 export interface WrongKeys {
-  /** Counts a call with a wrong key. @throws the refusal of one call too many */
+  /** Counts a call with an invalid key. @throws the refusal once there are too many */
   count(address: string | undefined): void;
 }
 
-/** Those that were heard of longest ago are forgotten first. */
+/** The addresses seen longest ago are forgotten first. */
 const MAX_ADDRESSES = 10_000;
 
 export function createWrongKeys({ rateWindowMs, wrongKeyRate }: WrongKeySettings): WrongKeys {
@@ -21,7 +21,7 @@ export function createWrongKeys({ rateWindowMs, wrongKeyRate }: WrongKeySettings
       const network = networkOf(address);
       const now = performance.now();
       let window = windows.get(network);
-      // Put at the end again, so that the first one is the one to forget.
+      // Moved to the end, so that the first one is the one to forget.
       windows.delete(network);
       if (window === undefined || window.endsAt <= now) window = { endsAt: now + rateWindowMs, count: 0 };
       windows.set(network, window);
@@ -35,10 +35,10 @@ export function createWrongKeys({ rateWindowMs, wrongKeyRate }: WrongKeySettings
   };
 }
 
-/** Of version 6 the first half, since a caller has all of the other; of version 4 all of it. */
+/** The first half of an IPv6 address, since a caller owns the whole other half; all of an IPv4 address. */
 export function networkOf(address: string): string {
   const last = address.slice(address.lastIndexOf(":") + 1);
-  // As sockets for both versions write it: ::ffff:192.0.2.1.
+  // The form that dual-stack sockets give an IPv4 address: ::ffff:192.0.2.1.
   if (last.includes(".")) return last;
   if (!address.includes(":")) return address;
   const [head = "", tail] = address.split("%", 1)[0]!.split("::");

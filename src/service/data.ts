@@ -1,4 +1,4 @@
-/** Opens what a service keeps: the database with jobs, queue and keys, and the pictures. The same for all its programs. */
+/** Opens what any program of the service keeps: the database with jobs, queue and keys, and the images. */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import type { Config } from "../config/settings.ts";
@@ -20,9 +20,9 @@ export interface Data {
   database: Database;
   keys: StoredKeys;
   storage: Storage;
-  /** Signs the addresses of results; made once, the same for all servers on this database. */
+  /** Signs the URLs of results; made once, the same for all servers on this database. */
   secret: string;
-  /** Aborts when another process took the data folder away, by hand or after this one stood still for too long. */
+  /** Aborts when the data folder's lock is lost: by hand, or after this process stood still too long. */
   lost: AbortSignal | undefined;
   close(): Promise<void>;
 }
@@ -34,11 +34,11 @@ const FILES_FOLDER = "files";
 export interface DataOptions {
   config: Config;
   log: Log;
-  /** For tests, which run the sources: the compiled thread. */
+  /** For tests, which run from source: the compiled thread. */
   threadEntry?: URL | undefined;
 }
 
-/** Where pictures are kept, by the settings. */
+/** Where images are stored, according to the settings. */
 export function storageOptions(config: Config): StorageOptions {
   const { s3Bucket, s3AccessKeyId, s3SecretAccessKey } = config;
   if (s3Bucket === undefined) return { kind: "local", folder: path.resolve(config.dataDir, FILES_FOLDER) };
@@ -59,7 +59,7 @@ export function storageOptions(config: Config): StorageOptions {
 export async function openData(options: DataOptions): Promise<Data> {
   const { config, log } = options;
   const onError = (error: unknown): void => log.warn({ err: error }, "The database connection failed.");
-  // The lock comes before everything else: who is refused has touched nothing.
+  // The lock comes before everything else: a process that is refused has touched nothing.
   const lock = config.databaseUrl === undefined ? await lockFolder(path.resolve(config.dataDir)) : undefined;
   let database: Database | undefined;
   try {
@@ -71,12 +71,12 @@ export async function openData(options: DataOptions): Promise<Data> {
     await queue.start();
     const events = createEvents(database.notifications);
     const context: JobsContext = { database, queue, events, settings: config };
-    // Nobody else can be on an embedded database: whoever ran a job there is gone.
+    // Nobody else can use an embedded database: any worker that was running a job there is gone.
     if (database.isEmbedded) await abandonLeases(context);
     const keys = createKeys(database, events);
     const secret = await ensureSecret(database);
     const opened = database;
-    // Another process owns the folder from now on; not one more row may be written here.
+    // Another process owns the folder from now on; this one must not write another row.
     lock?.lost.addEventListener("abort", () => void opened.close().catch(onError));
     return {
       context,

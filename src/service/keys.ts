@@ -1,4 +1,4 @@
-/** The API keys, wherever they are: through the server that runs on the data folder, or in the database itself. */
+/** Reaches the API keys: through the server that runs on the data folder, or in the database itself. */
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,7 +12,7 @@ import { createKeys } from "../keys/keys.ts";
 import type { Log } from "../log.ts";
 import { DATABASE_FOLDER, openDatabase } from "./data.ts";
 
-/** A server that has just begun owns the folder, and cannot be asked until its database is open. */
+/** A server that has just started owns the folder, but cannot answer until its database is open. */
 const PATIENCE_MS = 30_000;
 const RETRY_MS = 250;
 
@@ -21,13 +21,13 @@ type Work<Result> = (keys: KeysAdmin) => Promise<Result>;
 export interface KeysOptions {
   config: Config;
   log: Log;
-  /** For tests, which run the sources: the compiled thread of the embedded database. */
+  /** For tests, which run from source: the compiled thread of the embedded database. */
   threadEntry?: URL | undefined;
 }
 
 /**
- * Does `work` with the keys of a service that runs, or has run. Where there is none, nothing is made.
- * @throws RetouchError CONFIG_INVALID where there is none; where neither a server nor the database can be had
+ * Does `work` with the keys of a service that runs or has run. If there is none, nothing is created.
+ * @throws RetouchError CONFIG_INVALID if there is none; if neither a server nor the database can be reached
  */
 export async function withKeys<Result>(options: KeysOptions, work: Work<Result>): Promise<Result> {
   if (options.config.databaseUrl !== undefined) return withDatabase(options, work);
@@ -64,7 +64,7 @@ async function withFolder<Result>(options: KeysOptions, folder: string, work: Wo
   }
 }
 
-/** Neither pictures nor queue are opened: keys need none, and either would be made where it is missing. */
+/** Opens neither the images nor the queue: keys need neither, and opening creates them if missing. */
 async function withDatabase<Result>(
   options: KeysOptions,
   work: Work<Result>,
@@ -73,7 +73,7 @@ async function withDatabase<Result>(
   const { config, log } = options;
   const onError = (error: unknown): void => log.warn({ err: error }, "The database connection failed.");
   const database = await openDatabase(options, onError);
-  // Another process owns the folder from then on; not one more row may be written here.
+  // Another process owns the folder from then on; this one must not write another row.
   lost?.addEventListener("abort", () => void database.close().catch(onError));
   try {
     if (!database.isEmbedded && !(await hasTables(database))) throw noTables(config);

@@ -1,4 +1,4 @@
-/** The service as one program runs it: data, server, workers and what time asks for, started and stopped together. */
+/** The service as one program: data, server, workers and maintenance, started and stopped together. */
 import { readdirSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -44,16 +44,16 @@ export interface ServiceOptions {
 }
 
 export interface Service {
-  /** Where the server listens, without a slash at the end. */
+  /** URL of the server, without a trailing slash. */
   address: string;
   keys: StoredKeys;
   app: FastifyInstance;
   data: Data;
-  /** Stops taking calls and jobs, lets what runs end within the deadline, and closes everything, newest first. */
+  /** Takes no more calls and jobs, lets running ones end by the deadline, and closes all, newest first. */
   close(): Promise<void>;
 }
 
-/** Where no checkpoint is here, as many as any model takes; the worker's engine knows better. */
+/** Without a local checkpoint, as many as any model takes; the worker's engine knows the exact number. */
 async function maxImagesOf(
   checkpoint = SHIPPED_CHECKPOINT,
   pipelinesModule: URL | undefined,
@@ -65,11 +65,11 @@ async function maxImagesOf(
 }
 
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
-/** Built, wherever this file itself runs from. */
+/** The built pages, wherever this file itself runs from. */
 const PAGES = fileURLToPath(new URL("../../dist/web", import.meta.url));
 const FLEET_REFRESH_MS = 1000;
 
-/** @throws RetouchError where a port, a folder or a database cannot be had */
+/** @throws RetouchError if a port, a folder or a database is not available */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, log, threadEntry, engineEntry, pipelinesModule } = options;
   const policy = createAddressPolicy(config.allowPrivateHosts);
@@ -92,7 +92,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     signedUrls,
     freeSpace: createFreeSpace({
       folder: path.resolve(config.dataDir),
-      // Where neither database nor pictures are on this machine, its disk is nobody's concern.
+      // If neither the database nor the images are on this machine, its disk does not matter.
       minFreeBytes: isOnDisk(config) ? config.minFreeDiskBytes : 0,
     }),
     log,
@@ -122,7 +122,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     log,
   });
 
-  // Others can open a database server for themselves.
+  // Other programs can connect to a database server themselves.
   const admin = data.database.isEmbedded
     ? await startAdminServer(path.resolve(config.dataDir), keys)
     : undefined;
@@ -176,7 +176,7 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<str
   }
   const { address, family, port: bound } = app.server.address() as AddressInfo;
   const shown = family === "IPv6" ? `[${address}]` : address;
-  // Nobody can open "every address" in a browser.
+  // A browser cannot open "every address".
   const isEvery = shown === "0.0.0.0" || shown === "[::]";
   return `http://${isEvery ? "127.0.0.1" : shown}:${bound}`;
 }
@@ -186,14 +186,14 @@ async function notReady(data: Data, workers: readonly Worker[]): Promise<NotRead
   try {
     const health = await readHealth(data.context);
     if (health.workers.ready > 0) return undefined;
-    // Its worker has logged it.
+    // The worker has logged the reason.
     return workers.some((worker) => worker.status().reason !== undefined) ? "engine" : "worker";
   } catch {
     return "database";
   }
 }
 
-/** How many workers give a sign of life, for limits that grow with them. */
+/** How many workers report being alive, for limits that grow with them. */
 function watchFleet(
   data: Data,
   onError: (error: unknown) => void,

@@ -1,4 +1,4 @@
-/** The working half of a service: workers with their engine processes, by the settings. */
+/** The working half of a service: workers with their engine processes, as the settings say. */
 import { loadCacheFolder } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";
 import type { JobsContext } from "../jobs/context.ts";
@@ -22,7 +22,7 @@ export interface WorkOptions {
   pipelinesModule?: URL | undefined;
 }
 
-/** Makes as many workers as asked for; none is started. */
+/** Creates as many workers as the settings say; none is started. */
 export async function createWorkers(
   { config, context, storage, log, engineEntry, pipelinesModule }: WorkOptions,
   count: number,
@@ -48,8 +48,8 @@ export async function createWorkers(
 }
 
 /**
- * Bytes for each of several workers, which would otherwise all count on the same memory. One alone looks for itself,
- * whenever its engine starts.
+ * Bytes for each of several workers, which would otherwise all count on the same memory. A single worker
+ * measures for itself whenever its engine starts.
  * @param root where `/proc` and `/sys` are @default the machine's own
  */
 export async function shareOfMemory(count: number, root?: string): Promise<number | undefined> {

@@ -7,11 +7,13 @@ import { openData } from "./data.ts";
 import { createWorkers } from "./work.ts";
 
 export interface Workers {
-  /** Takes no more jobs, lets what runs end within the deadline, and closes everything, newest first. */
+  /** Takes no more jobs, lets running ones end within the deadline, and closes everything, newest first. */
   close(): Promise<void>;
 }
 
-/** @throws RetouchError where the settings leave nothing to share or no worker, or the database cannot be had */
+/**
+ * @throws RetouchError if the settings leave nothing to share or no worker, or the database is unavailable
+ */
 export async function startWorkers({ config, log }: { config: Config; log: Log }): Promise<Workers> {
   if (config.databaseUrl === undefined) {
     throw new RetouchError(

@@ -1,21 +1,24 @@
-/** Room on the disk that the operator wants to keep: what is refused for lack of it leaves everything else working. */
+/**
+ * Guards the disk space that the operator wants to keep free: requests refused for lack of it leave
+ * everything else working.
+ */
 import { statfs } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
 
 export interface FreeSpace {
   /**
-   * Looks whether `bytes` more leave room enough.
+   * Checks that `bytes` more leave enough space.
    * @throws RetouchError DISK_FULL
    */
   admit(bytes: number): Promise<void>;
 }
 
 export interface FreeSpaceOptions {
-  /** On the disk in question. */
+  /** A folder on the disk in question. */
   folder: string;
-  /** 0 asks for nothing. */
+  /** 0 turns the check off. */
   minFreeBytes: number;
-  /** Bytes that this user may still write to the disk of a folder. @default what the system says */
+  /** Bytes that this user may still write to the disk of a folder. @default what the system reports */
   read?: ((folder: string) => Promise<number>) | undefined;
 }
 
@@ -28,7 +31,7 @@ export function createFreeSpace({ folder, minFreeBytes, read = readFree }: FreeS
   function look(): Promise<{ free: number }> {
     if (latest === undefined || performance.now() - readAt > FRESH_MS) {
       readAt = performance.now();
-      // A system that cannot say refuses nobody; where nothing can be written, the write itself says so.
+      // A system that cannot tell refuses nobody; if nothing can be written, the write itself fails.
       latest = read(folder).then(
         (free) => ({ free }),
         () => ({ free: Infinity }),
@@ -44,7 +47,7 @@ export function createFreeSpace({ folder, minFreeBytes, read = readFree }: FreeS
       if (seen.free - bytes < minFreeBytes) {
         throw new RetouchError("DISK_FULL", "The disk of this server is nearly full; try again later.");
       }
-      // Looked up once a second, and a burst comes faster.
+      // Read once a second, and a burst comes faster.
       seen.free -= bytes;
     },
   };

@@ -1,4 +1,4 @@
-/** Storage in a folder: one file for each object, in folders that this user alone can enter. */
+/** Storage in a folder: one file per object, in folders that only this user can enter. */
 import { mkdir, opendir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { getSystemErrorMap } from "node:util";
@@ -8,12 +8,12 @@ import { systemErrorCode } from "../files/system-error.ts";
 import { checkKey, contentTypeOf, createKey, isKey, type ObjectKind, type Storage } from "./storage.ts";
 
 const KINDS: readonly ObjectKind[] = ["inputs", "outputs"];
-/** What `writeFileAtomically` calls a file until it is whole. */
+/** How `writeFileAtomically` names a file until it is complete. */
 const LEFTOVER = /^\.retouch-[0-9a-f]+\.tmp$/;
-/** No write takes as long: what is older was left behind by a process that ended in the middle. */
+/** No write takes this long: an older file was left behind by a process that ended in the middle. */
 const LEFTOVER_AGE_MS = 60 * 60_000;
 
-/** @param folder is made, with its parents, when something is stored or checked */
+/** @param folder is created, with its parents, when something is stored or checked */
 export function createLocalStorage(folder: string): Storage {
   const fileOf = (key: string): string => {
     checkKey(key);
@@ -35,7 +35,7 @@ export function createLocalStorage(folder: string): Storage {
     async put(key, bytes) {
       const file = fileOf(key);
       try {
-        // Where it fails, the write says why.
+        // If it fails, the write says why.
         await makeFolder(path.dirname(key)).catch(() => {});
         await writeFileAtomically(file, bytes);
       } catch (error) {
@@ -84,7 +84,7 @@ export function createLocalStorage(folder: string): Storage {
   };
 }
 
-/** The caller learns what is wrong, and not where our folder lies: that concerns the operator alone, in the cause. */
+/** Tells the caller what is wrong but not where our folder lies: the operator sees that, in the cause. */
 function failed(
   code: "OUTPUT_UNWRITABLE" | "STORAGE_UNAVAILABLE",
   what: string,
@@ -93,7 +93,7 @@ function failed(
   return new RetouchError(code, `${what}: ${reasonOf(cause)}.`, { cause });
 }
 
-/** Without the path that both kinds of errors have. */
+/** The reason without the path that both kinds of errors contain. */
 function reasonOf(error: unknown): string {
   if (error instanceof RetouchError) return String(error.values["reason"]);
   const { errno } = error as NodeJS.ErrnoException;

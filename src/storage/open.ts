@@ -1,11 +1,11 @@
-/** The storage that the settings name; as plain data, because the engine process opens it for itself. */
+/** The storage that the settings name, as plain data because the engine process opens it itself. */
 import path from "node:path";
 import { createLocalStorage } from "./local.ts";
 import { createBucket, createS3Storage } from "./s3.ts";
 import type { BucketNames } from "./s3-failures.ts";
 import type { Storage } from "./storage.ts";
 
-/** The settings, as sentences name them. */
+/** How sentences name the settings. */
 const NAMES: BucketNames = {
   bucket: "RETOUCH_S3_BUCKET",
   endpoint: "RETOUCH_S3_ENDPOINT",

@@ -1,4 +1,4 @@
-/** A result in the caller's own bucket: the request's `s3Config`, whose secret is kept with its job and nowhere else. */
+/** Results in the caller's own bucket: the request's `s3Config`, whose secret is kept only with its job. */
 import path from "node:path";
 import { invalid, RetouchError } from "../errors.ts";
 import { createBucket, type BucketOptions } from "./s3.ts";
@@ -9,16 +9,16 @@ export interface BucketTarget {
   accessId: string;
   accessSecret: string;
   bucketName: string;
-  /** With or without the bucket's name before the host's. */
+  /** With or without the bucket's name before the host name. */
   endpointUrl: string;
-  /** Ending in .png, .jpg or .jpeg, the object's whole name; anything else is the folder that it gets a name in. */
+  /** The object's full name if it ends in .png, .jpg or .jpeg; otherwise the folder that it goes into. */
   objectPath?: string | undefined;
 }
 
-/** The longest that signature version 4 allows, and as long as our own addresses live. */
+/** The maximum of signature version 4, and the lifetime of our own URLs. */
 const LIFETIME_SECONDS = 7 * 24 * 60 * 60;
 const DEFAULT_REGION = "us-east-1";
-/** S3's limit for a name is 1,024; ours leaves room for the file's. */
+/** S3's limit for a name is 1,024; ours leaves room for the file name. */
 const MAX_PATH_BYTES = 900;
 const PICTURE = /\.(png|jpe?g)$/i;
 const NAMES: BucketNames = {
@@ -30,7 +30,7 @@ const NAMES: BucketNames = {
 };
 
 /**
- * Checks what can be judged without asking the server.
+ * Checks what can be checked without asking the server.
  * @throws RetouchError INVALID_PARAMETER that names the field, and never repeats its value
  */
 export function checkBucketTarget(target: BucketTarget): void {
@@ -45,14 +45,14 @@ export function checkBucketTarget(target: BucketTarget): void {
   if (accessSecret === "") throw invalid("empty", { field: "s3Config.accessSecret" });
   if (Buffer.byteLength(objectPath) > MAX_PATH_BYTES)
     throw wrong("objectPath", `at most ${MAX_PATH_BYTES} bytes long`);
-  // A dot segment is a step in the address, not a part of the name.
+  // A dot segment is a step in the URL's path, not a part of the name.
   if (/(^|\/)\.{1,2}(\/|$)|\p{Cc}|\p{Cs}/u.test(objectPath))
     throw wrong("objectPath", "without control characters, and without . or .. between slashes");
 }
 
 /**
- * Stores one picture there.
- * @returns an address that works for 7 days
+ * Stores one image there.
+ * @returns a URL that works for 7 days
  * @throws RetouchError INVALID_PARAMETER, STORAGE_UNAVAILABLE; the sentence begins with the field in question
  */
 export async function putInBucket(
@@ -67,7 +67,7 @@ export async function putInBucket(
     bucket: target.bucketName,
     region: regionOf(endpoint),
     endpoint,
-    // Given outright, so that the SDK never looks for this machine's own.
+    // Given explicitly, so that the SDK never looks for this machine's own credentials.
     credentials: { accessKeyId: target.accessId, secretAccessKey: target.accessSecret },
     agents,
     names: NAMES,
@@ -77,7 +77,7 @@ export async function putInBucket(
     await bucket.put(name, bytes, contentTypeOf(`.${extension}`));
     return await bucket.presignGet(name, LIFETIME_SECONDS);
   } catch (error) {
-    // Without the cause, which a log would write out: it holds what was sent and what the server said to it.
+    // Drops the cause, which a log would print: it holds what was sent and what the server replied.
     if (error instanceof RetouchError) throw new RetouchError(error.code, error.failure);
     throw error;
   }
@@ -89,7 +89,7 @@ function objectName(objectPath: string | undefined, extension: Extension): strin
   return path.posix.join(given, path.posix.basename(createKey("outputs", extension)));
 }
 
-/** Amazon's host names exist in both forms; ours carry the bucket in the path. */
+/** Amazon's host names exist in both forms; our requests carry the bucket in the path. */
 function withoutBucket(endpointUrl: string, bucketName: string): string {
   const url = new URL(endpointUrl);
   const start = `${bucketName.toLowerCase()}.`;
@@ -97,7 +97,7 @@ function withoutBucket(endpointUrl: string, bucketName: string): string {
   return url.href;
 }
 
-/** Host names of Amazon and of others who check the region carry it; most servers take any. */
+/** Host names of Amazon and of others that check the region contain it; most servers accept any. */
 function regionOf(endpoint: string): string {
   const { hostname } = new URL(endpoint);
   return (

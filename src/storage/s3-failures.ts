@@ -1,10 +1,11 @@
 /**
- * What goes wrong with an S3 server, as sentences. They name the setting or the field that is to be changed, and hold
- * nothing that the server said beyond its error code: it may be anyone's, and may repeat what was sent to it.
+ * What goes wrong with an S3 server, as sentences. They name the setting or the field to change, and quote
+ * nothing of the server's reply beyond its error code: the server may be anyone's, and may repeat what was
+ * sent to it.
  */
 import { type Failure, failure, RetouchError } from "../errors.ts";
 
-/** How sentences call the parts of a bucket's configuration: by the settings or the fields that named them. */
+/** How sentences name the parts of a bucket's configuration: by the settings or fields they came from. */
 export interface BucketNames {
   bucket: string;
   endpoint: string;
@@ -13,7 +14,7 @@ export interface BucketNames {
   secretAccessKey: string;
 }
 
-/** The code of the error that an answer beyond its limit gives. */
+/** Error code for a reply beyond its limit. */
 export const ANSWER_TOO_LARGE = "ANSWER_TOO_LARGE";
 
 type Sentence = (names: BucketNames, error: S3Error) => Failure;
@@ -21,7 +22,7 @@ type Sentence = (names: BucketNames, error: S3Error) => Failure;
 const about = (field: string, sentence: string): Failure => failure("about", { field, sentence });
 const state = (field: string, sentence: string): Failure => failure("state", { field, sentence });
 
-/** What is read of an error of the SDK, of Node or of S3; all of it may be missing. */
+/** The fields read from an error of the SDK, of Node or of S3; any of them may be missing. */
 interface S3Error {
   name?: string;
   code?: string;
@@ -31,7 +32,7 @@ interface S3Error {
 }
 
 const wrongRegion: Sentence = ({ region }, error) => {
-  // An answer to be quoted only where it can be nothing but a region.
+  // The server's text is quoted only if it can be nothing but a region.
   const isRegion = typeof error.Region === "string" && /^[a-z0-9-]{1,32}$/.test(error.Region);
   return about(region, `the bucket lies in another region${isRegion ? `, ${String(error.Region)}` : ""}.`);
 };
@@ -42,7 +43,7 @@ const noHost: Sentence = ({ endpoint }) => about(endpoint, "there is no host of 
 const unreachable: Sentence = ({ endpoint }) => about(endpoint, "the S3 server cannot be reached.");
 const ended: Sentence = ({ endpoint }) => about(endpoint, "the S3 server ended the connection.");
 
-/** By the name of S3's error, or else the code of the system's. */
+/** By the name of S3's error, or else the code of the system's error. */
 const SENTENCES: Readonly<Record<string, Sentence>> = {
   SignatureDoesNotMatch: ({ secretAccessKey }) =>
     state(secretAccessKey, "is not the secret of the access key."),
@@ -76,10 +77,10 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
     about(endpoint, "the server's answer is too large to be one of S3's."),
 };
 
-/** OpenSSL's and Node's codes for a certificate that is not trusted, not for this host, or over its time. */
+/** OpenSSL's and Node's codes for a certificate that is not trusted, not for this host, or expired. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|^ERR_TLS/;
 
-/** A RetouchError STORAGE_UNAVAILABLE of anything that the SDK throws. */
+/** Turns anything that the SDK throws into a RetouchError STORAGE_UNAVAILABLE. */
 export function bucketFailure(names: BucketNames, cause: unknown): RetouchError {
   if (cause instanceof RetouchError) return cause;
   return new RetouchError("STORAGE_UNAVAILABLE", failureOf(names, cause as S3Error), { cause });
@@ -87,7 +88,7 @@ export function bucketFailure(names: BucketNames, cause: unknown): RetouchError 
 
 function failureOf(names: BucketNames, error: S3Error): Failure {
   const { name = "", code = "" } = error;
-  // The system's code comes first: the SDK calls every ended connection a TimeoutError.
+  // The system's code comes first: the SDK calls every closed connection a TimeoutError.
   const sentence = ownEntry(code) ?? ownEntry(name);
   if (sentence) return sentence(names, error);
   if (CERTIFICATE.test(code))
@@ -97,6 +98,6 @@ function failureOf(names: BucketNames, error: S3Error): Failure {
   return about(names.endpoint, `the request to the S3 server failed${code === "" ? "" : ` (${code})`}.`);
 }
 
-/** Names come from the server: `constructor` is none of ours. */
+/** Names come from the server, so inherited properties such as `constructor` must not match. */
 const ownEntry = (key: string): Sentence | undefined =>
   Object.hasOwn(SENTENCES, key) ? SENTENCES[key] : undefined;

@@ -1,6 +1,6 @@
 /**
- * Storage in an S3 bucket: the operator's, or for one result the caller's own. Pictures are far below the 5 GB of a
- * single PUT, so there are no uploads in parts.
+ * Storage in an S3 bucket: the operator's, or for one result the caller's own. Images are far below the 5 GB
+ * limit of a single PUT, so there are no multipart uploads.
  */
 import type { Agent as HttpAgent } from "node:http";
 import type { Agent as HttpsAgent } from "node:https";
@@ -21,29 +21,29 @@ export interface BucketOptions {
   region: string;
   /** An S3 server other than Amazon's; its buckets are then addressed by path. */
   endpoint?: string | undefined;
-  /** @default what the AWS SDK finds: variables, files, the machine's role */
+  /** @default what the AWS SDK finds: environment variables, files, the machine's role */
   credentials?: { accessKeyId: string; secretAccessKey: string } | undefined;
-  /** Connections go through these: where the address came from outside, through guarded ones. */
+  /** Agents for connections: guarded ones if the URL came from outside. */
   agents?: { httpAgent: HttpAgent; httpsAgent: HttpsAgent } | undefined;
   names: BucketNames;
-  /** For one operation, repetitions included. @default 90,000 */
+  /** For one operation, retries included. @default 90,000 */
   timeoutMs?: number | undefined;
 }
 
 export interface Bucket {
   put(key: string, bytes: Uint8Array, contentType: string): Promise<void>;
-  /** @returns undefined where there is no such object */
+  /** @returns undefined if there is no such object */
   get(key: string): Promise<Uint8Array | undefined>;
   delete(key: string): Promise<void>;
   list(prefix: string): AsyncIterable<{ key: string; modifiedAt: Date }>;
-  /** An address that anyone can get the object from for so long, at most 7 days. */
+  /** A URL from which anyone can get the object for this time, at most 7 days. */
   presignGet(key: string, lifetimeSeconds: number): Promise<string>;
 }
 
 const TIMEOUT_MS = 90_000;
 const CONNECTION_TIMEOUT_MS = 5000;
 const MAX_ATTEMPTS = 3;
-/** What signature version 4 allows. */
+/** The maximum of signature version 4. */
 const MAX_LIFETIME_SECONDS = 7 * 24 * 60 * 60;
 const MAX_OBJECT_BYTES = 128 * 1024 * 1024;
 /** A page of a list has at most 1,000 names of at most 1,024 bytes, with tags around them. */
@@ -53,7 +53,7 @@ const MAX_OTHER_ANSWER_BYTES = 4 * 1024 * 1024;
 export function createBucket(options: BucketOptions): Bucket {
   const { bucket: Bucket, endpoint, timeoutMs = TIMEOUT_MS } = options;
   const client = createClient(options, timeoutMs);
-  // Without an endpoint it is Amazon's, and the bucket's name is all there is to change.
+  // Without an endpoint the server is Amazon's, and only the bucket's name can be wrong.
   const names = { ...options.names, ...(endpoint === undefined ? { endpoint: options.names.bucket } : {}) };
 
   async function attempt<Result>(
@@ -63,7 +63,7 @@ export function createBucket(options: BucketOptions): Bucket {
     try {
       return await work({ abortSignal });
     } catch (error) {
-      // A stream that the signal ended says only that it was ended.
+      // A stream ended by the signal reports only that it was ended.
       throw bucketFailure(names, abortSignal.aborted ? abortSignal.reason : error);
     }
   }
@@ -114,13 +114,14 @@ function createClient(options: BucketOptions, timeoutMs: number): S3Client {
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     ...(credentials === undefined ? {} : { credentials }),
     maxAttempts: MAX_ATTEMPTS,
-    // Newer checksums are sent only where an operation demands them: other servers often do not know them.
+    // Newer checksums are sent only if an operation requires them: other servers often do not know them.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
-    // The SDK answers a wrong clock by shifting its own and trying again. Presigned addresses would still be wrong, for
-    // whoever checks them: the operator has to know.
+    // The SDK reacts to a wrong clock by shifting its own and retrying. Presigned URLs would still be wrong
+    // for those who check them, so the operator has to know.
     disableClockSkewCorrection: true,
-    // Asking before a large body is sent costs a round trip, or seconds where the server does not know the question.
+    // Asking before sending a large body costs a round trip, or seconds if the server does not know the
+    // header.
     expectContinueHeader: false,
     requestHandler: {
       connectionTimeout: Math.min(CONNECTION_TIMEOUT_MS, timeoutMs),
@@ -138,13 +139,13 @@ function createClient(options: BucketOptions, timeoutMs: number): S3Client {
       if (response.body instanceof Readable) response.body = bounded(response.body, maxBytes);
       return result;
     },
-    // The last step before the network, so that the answer is bounded before anything reads it.
+    // The last step before the network, so that the reply is bounded before anything reads it.
     { step: "deserialize", priority: "low", name: "boundAnswer" },
   );
   return client;
 }
 
-/** The SDK collects whole answers in memory, and a caller's own endpoint may send without end. */
+/** Bounds a reply: the SDK collects it whole in memory, and a caller's own endpoint may send without end. */
 function bounded(body: Readable, maxBytes: number): Readable {
   let count = 0;
   const limit = new Transform({
@@ -154,11 +155,11 @@ function bounded(body: Readable, maxBytes: number): Readable {
       else done(Object.assign(new Error("The answer is too large."), { code: ANSWER_TOO_LARGE }));
     },
   });
-  // An error reaches whoever reads the stream; nothing else waits for the end.
+  // An error reaches the reader of the stream; nothing else waits for the end.
   return pipeline(body, limit, () => {});
 }
 
-/** The operator's bucket as the place of all pictures. @param prefix what the names of all objects begin with */
+/** The operator's bucket as the storage of all images. @param prefix begins the names of all objects */
 export function createS3Storage(bucket: Bucket, prefix = ""): Storage {
   const nameOf = (key: string): string => {
     checkKey(key);
@@ -178,7 +179,7 @@ export function createS3Storage(bucket: Bucket, prefix = ""): Storage {
       }
     },
     async check() {
-      // Writing alone shows that writing is allowed. No HEAD: its answer has no body to say what is wrong.
+      // Only writing shows that writing is allowed. A HEAD reply would have no body to say what is wrong.
       const probe = nameOf(createKey("inputs", "bin"));
       await bucket.put(probe, new Uint8Array(), contentTypeOf(probe));
       for await (const _ of bucket.list(probe)) break;

@@ -1,14 +1,17 @@
 /**
- * Addresses of results on this server: nobody can make one up, and each has its end written into it. Who serves them
- * asks here first, whatever storage lies behind.
+ * URLs of results on this server: nobody can forge one, and each carries its expiry. The route that serves
+ * them checks here first, whatever storage lies behind.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { isKey } from "./storage.ts";
 
 export interface SignedUrls {
-  /** Path and query under which the result can be fetched until its lifetime after `from` is over. */
+  /** Path and query under which the result can be fetched, for its lifetime from `from` on. */
   sign(key: string, from: Date): string;
-  /** The key that an address stands for, where it was made here and has not ended. @param name what follows /files/ */
+  /**
+   * The key that a URL stands for, if it was made here and has not expired.
+   * @param name what follows /files/
+   */
   verify(name: string, query: { expires?: unknown; signature?: unknown }, now: Date): Verified;
 }
 
@@ -16,10 +19,10 @@ export type Verified =
   { state: "valid"; key: string; expiresAt: Date } | { state: "expired" } | { state: "invalid" };
 
 const PATH = "/files/";
-/** Only results have addresses: a source is its owner's alone. */
+/** Only results have URLs: a source belongs to its owner alone. */
 const KIND = "outputs/";
 
-/** @param secret whoever knows it can make addresses; the same on all servers of one database */
+/** @param secret whoever knows it can make valid URLs; the same on all servers of one database */
 export function createSignedUrls({ secret, lifetimeMs }: { secret: string; lifetimeMs: number }): SignedUrls {
   const signatureOf = (name: string, expires: string): string =>
     createHmac("sha256", secret).update(`${name}\n${expires}`).digest("base64url");
@@ -34,7 +37,7 @@ export function createSignedUrls({ secret, lifetimeMs }: { secret: string; lifet
       const key = KIND + name;
       if (typeof expires !== "string" || typeof signature !== "string" || !isKey(key))
         return { state: "invalid" };
-      // The text and not the bytes behind it: several texts decode to the same bytes.
+      // Compares the strings and not the bytes they encode: several strings decode to the same bytes.
       if (!isEqual(signature, signatureOf(name, expires))) return { state: "invalid" };
       const expiresAt = new Date(Number(expires) * 1000);
       return expiresAt <= now ? { state: "expired" } : { state: "valid", key, expiresAt };
@@ -42,7 +45,7 @@ export function createSignedUrls({ secret, lifetimeMs }: { secret: string; lifet
   };
 }
 
-/** Takes as long wherever the texts differ, so that nobody can find a signature letter by letter. */
+/** Takes equally long wherever the strings differ: a signature cannot be guessed character by character. */
 function isEqual(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)];
   return a.length === b.length && timingSafeEqual(a, b);

@@ -1,4 +1,4 @@
-/** Where bytes are kept: pictures that came with a request, and results. Local files or S3, with the same promises. */
+/** Stores images that came with a request, and results. Local files and S3 give the same guarantees. */
 import { randomBytes } from "node:crypto";
 
 export interface StoredObject {
@@ -14,20 +14,20 @@ export interface ObjectEntry {
 export interface Storage {
   /** Stores bytes whole or not at all. @throws RetouchError OUTPUT_UNWRITABLE, STORAGE_UNAVAILABLE */
   put(key: string, bytes: Uint8Array): Promise<void>;
-  /** @returns undefined where there is no such object @throws RetouchError STORAGE_UNAVAILABLE */
+  /** @returns undefined if there is no such object @throws RetouchError STORAGE_UNAVAILABLE */
   get(key: string): Promise<StoredObject | undefined>;
-  /** Succeeds where there is nothing to delete. */
+  /** Succeeds if there is nothing to delete. */
   delete(key: string): Promise<void>;
   /** All objects of one kind. */
   list(kind: ObjectKind): AsyncIterable<ObjectEntry>;
-  /** Shows that it can be written to, when the service starts. @throws RetouchError STORAGE_UNAVAILABLE */
+  /** Checks at the start of the service that it is writable. @throws RetouchError STORAGE_UNAVAILABLE */
   check(): Promise<void>;
 }
 
 export type ObjectKind = "inputs" | "outputs";
 export type Extension = "png" | "jpeg" | "bin";
 
-/** 192 bits: who does not know a name cannot guess it. */
+/** 192 bits: a name cannot be guessed. */
 const NAME_BYTES = 24;
 const KEY = /^(inputs|outputs)\/[A-Za-z0-9_-]{32}\.(png|jpeg|bin)$/;
 
@@ -37,14 +37,14 @@ const CONTENT_TYPES: Record<Extension, string> = {
   bin: "application/octet-stream",
 };
 
-/** A new key that nobody can guess. Keys are only ever made here; text from outside never becomes one unchecked. */
+/** A new key that nobody can guess. Keys are made only here; no string from outside becomes one unchecked. */
 export function createKey(kind: ObjectKind, extension: Extension): string {
   return `${kind}/${randomBytes(NAME_BYTES).toString("base64url")}.${extension}`;
 }
 
 export const isKey = (text: string): boolean => KEY.test(text);
 
-/** @throws Error for what is no key of ours: a defect, never something that a user can cause */
+/** @throws Error for what is not one of our keys: a defect, never something that a user can cause */
 export function checkKey(key: string): void {
   if (!isKey(key)) throw new Error("Not a key of the storage.");
 }

@@ -1,27 +1,30 @@
-/** Deletes what has outlived its use: results at the end of their addresses' life, and sources that no job can need. */
+/** Deletes what is no longer needed: results whose URLs have expired, and sources that no job can need. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ObjectKind, Storage } from "./storage.ts";
 
 export interface Sweeper {
-  /** Deletes now what is due, or waits for the sweep that is under way; never rejects. @returns how many objects */
+  /**
+   * Deletes what is due now, or waits for a sweep under way; never rejects.
+   * @returns how many objects were deleted
+   */
   run(): Promise<number>;
   /** Sweeps now and from then on. May be called more than once. */
   start(): void;
-  /** Ends with the object at hand, and waits for it, but not for a storage that hangs. May be called more than once. */
+  /** Stops after the current object, waiting for it unless the storage hangs. May be called repeatedly. */
   stop(): Promise<void>;
 }
 
 export interface SweeperOptions {
   storage: Storage;
-  /** Of results. */
+  /** Lifetime of results. */
   lifetimeMs: number;
-  /** Which of these sources belong to a job, which then has them removed. */
+  /** Finds which of these sources belong to a job; the job's own cleanup deletes those. */
   findNeeded: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
-  /** Sources that belong to no job are those of submissions that a crash cut short. @default 1 day */
+  /** Lifetime of sources without a job, left by submissions that a crash cut short. @default 1 day */
   inputLifetimeMs?: number | undefined;
   /** @default 600,000 */
   intervalMs?: number | undefined;
-  /** Hears of what could not be listed or deleted; it is tried again at the next sweep. */
+  /** Called with what could not be listed or deleted; the next sweep tries again. */
   onError: (error: unknown) => void;
   /** @default Date.now */
   now?: (() => number) | undefined;
@@ -29,13 +32,13 @@ export interface SweeperOptions {
 
 const INTERVAL_MS = 10 * 60_000;
 const STOP_MS = 5000;
-/** Far longer than a submission takes from its picture to its job. */
+/** Far longer than a submission takes from storing its image to creating its job. */
 const INPUT_LIFETIME_MS = 24 * 60 * 60_000;
 const BATCH = 100;
-/** An address may have been signed somewhat later than its file was written, and by another clock. */
+/** A URL may have been signed somewhat later than its file was written, and by another clock. */
 const MARGIN_MS = 60_000;
 
-/** Several servers may sweep one storage: deleting twice does no harm. */
+/** Several servers may sweep the same storage: deleting twice does no harm. */
 export function createSweeper(options: SweeperOptions): Sweeper {
   const { storage, lifetimeMs, findNeeded, onError, now = Date.now } = options;
   const { inputLifetimeMs = INPUT_LIFETIME_MS, intervalMs = INTERVAL_MS } = options;
@@ -73,7 +76,7 @@ export function createSweeper(options: SweeperOptions): Sweeper {
     return count;
   }
 
-  /** One object that cannot be deleted keeps none of the others. */
+  /** An object that cannot be deleted does not stop the deletion of others. */
   async function remove(key: string): Promise<boolean> {
     try {
       await storage.delete(key);

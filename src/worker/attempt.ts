@@ -1,4 +1,4 @@
-/** One attempt at one job: its time limit, its lease, whoever cancels it, and its end, which must not get lost. */
+/** One attempt at one job: its time limit, lease, cancellation, and its end, which must not get lost. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { WorkQueue } from "../jobs/contracts.ts";
 import type { ClaimedJob, JobProgress, JobResult } from "../jobs/job.ts";
@@ -8,7 +8,7 @@ import { createLatestWriter } from "./latest-writer.ts";
 import type { Outage } from "./outage.ts";
 import { untilAborted } from "./until-aborted.ts";
 
-/** A job whose time limit the worker has filled in where it had none. */
+/** A job whose missing time limit the worker has filled in. */
 export type BoundedJob = ClaimedJob & { executionTimeoutMs: number };
 
 export interface AttemptOptions {
@@ -18,20 +18,20 @@ export interface AttemptOptions {
   outage: Outage;
   workerId: string;
   leaseRenewalMs: number;
-  /** How long the job's end is tried to be written. */
+  /** How long to keep trying to write the job's end. */
   writePatienceMs: number;
-  /** Ends the job so that it is given back. */
+  /** Stops the job so that it is given back. */
   shutdown: AbortSignal;
   /** Deletes a stored result that no job refers to. */
   discard: (result: JobResult) => Promise<void>;
 }
 
-/** Why a running job is stopped. `lost`: it is another's, cancelled or expired. */
+/** Why a running job is stopped. `lost`: it belongs to another worker, was cancelled, or expired. */
 type StopReason = "lost" | "timeout" | "shutdown";
 
 const RETRY_MS = 200;
 
-/** Runs the job to its end and writes that. Never rejects. @returns what the engine made of it */
+/** Runs the job to its end and writes that end. Never rejects. @returns what the engine made of it */
 export async function runAttempt(options: AttemptOptions, job: BoundedJob): Promise<EngineOutcome> {
   const { queue, engine, outage, workerId, leaseRenewalMs, shutdown } = options;
   const log = options.log.child({ jobId: job.id, workerId, attempt: job.attempt });
@@ -42,17 +42,18 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     if (why !== undefined) return;
     why = reason;
     controller.abort();
-    // These two have waited long enough, and a job over its time may be stuck where no message reaches.
+    // Timeout and shutdown have waited long enough, and a job over its time may be stuck where no message
+    // reaches it.
     if (reason !== "lost") engine.kill();
   };
   const renewal = createLatestWriter(async () => {
-    // An error leaves it to the lease how long this may last.
+    // After an error, the lease limits how long this may go on.
     const isOurs = await outage.watch(() => queue.renew(job, workerId)).catch(() => true);
     if (!isOurs) stop("lost");
   });
   const renew = (): void => renewal.write(undefined);
   const progress = createLatestWriter(async (latest: JobProgress) => {
-    // What could not be written is followed by something newer.
+    // Progress that could not be written is followed by newer progress.
     const isOurs = await outage.watch(() => queue.progress(job, workerId, latest)).catch(() => true);
     if (!isOurs) stop("lost");
   });
@@ -84,7 +85,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
   }
 }
 
-/** Writes how the attempt ended. A result that is there counts, even if it was just to be stopped. */
+/** Writes how the attempt ended. A finished result counts, even if the job was about to be stopped. */
 async function settle(
   options: AttemptOptions,
   job: BoundedJob,
@@ -99,7 +100,7 @@ async function settle(
       why === "lost"
         ? "refused"
         : await write(() => queue.finish(job, workerId, { status: "completed", result }));
-    // Deleting is safe only where the job surely does not refer to it; the sweeper gets the rest.
+    // Deleting is safe only if the job certainly does not refer to the result; the sweeper deletes the rest.
     if (written === "refused") await discard(options, result);
   } else if (why === "lost") return;
   else if (why === "timeout") {
@@ -120,10 +121,10 @@ type Written =
   | "written"
   /** The job is no longer ours. */
   | "refused"
-  /** It is no longer ours, perhaps because an earlier try was written and only its answer got lost. */
+  /** It is no longer ours, perhaps because an earlier try succeeded and only its reply got lost. */
   | "unknown";
 
-/** A database that restarts must not cost a result. What cannot be written at all is given up to the lease's end. */
+/** A database restart must not cost a result. What cannot be written at all is left until the lease ends. */
 export async function untilWritten(
   { outage, shutdown, writePatienceMs }: Pick<AttemptOptions, "outage" | "shutdown" | "writePatienceMs">,
   write: () => Promise<boolean>,

@@ -18,16 +18,16 @@ import { untilAborted } from "./until-aborted.ts";
 export interface EditJobDependencies {
   engine: Pick<Engine, "checkpoint" | "edit">;
   storage: Pick<Storage, "get" | "put" | "delete">;
-  /** For the caller's own bucket. */
+  /** For connections to the caller's own bucket. */
   agents: Agents;
   limits: Pick<EngineSetup, "price">;
 }
 
-/** Every tenth of a second is enough for eyes, and keeps the database quiet. */
+/** Ten updates per second are enough for the eye, and spare the database. */
 const PROGRESS_INTERVAL_MS = 100;
-/** After a preview comes a pause of so many times what it took: together they take a thirtieth of the time at most. */
+/** Pause after a preview, as a multiple of its duration: previews take at most a thirtieth of the time. */
 const PREVIEW_PAUSE = 30;
-/** As results name what the weights are. */
+/** How results name the kinds of weights. */
 const PRECISION_OF: Readonly<Record<WeightsKind, Precision>> = {
   fp32: "float32",
   fp16: "float16",
@@ -37,7 +37,8 @@ const PRECISION_OF: Readonly<Record<WeightsKind, Precision>> = {
 };
 
 /**
- * Does one job: `onProgress` is called at its start, after its last step, and in between at most ten times a second.
+ * Runs one job: `onProgress` is called at its start, after its last step, and in between at most ten times
+ * per second.
  * @throws RetouchError about the field of the request; ABORTED by `signal`, then nothing is left stored
  */
 export async function runEditJob(
@@ -60,7 +61,7 @@ export async function runEditJob(
       isSketched: edit.isPreviewed,
       async onStep(step) {
         const now = performance.now();
-        // The last one is followed by the picture itself.
+        // The last step is followed by the image itself.
         const isLast = step.step === step.of;
         if (!isLast && now - reportedAt < PROGRESS_INTERVAL_MS) return;
         reportedAt = now;
@@ -143,7 +144,7 @@ async function storeResult(
   const put = storage.put(key, image);
   await ownStorage("The result cannot be stored at the moment.", () => untilAborted(put, signal));
   if (signal.aborted) {
-    // Nobody will ever ask for it. Not waited for, and what is missed is found by the sweeper.
+    // Nobody will ever ask for it. The deletion is not waited for; the sweeper finds what it misses.
     void put.then(() => storage.delete(key)).catch(() => {});
     throw aborted(signal);
   }

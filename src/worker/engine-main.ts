@@ -1,6 +1,7 @@
 /**
- * The engine process: the networks, and all bytes that came from outside. A crash or an end by force costs one attempt
- * of one job; the process that answers HTTP goes on. It ends with its parent, and prints nothing.
+ * The engine process: runs the networks and handles all bytes from outside. If it crashes or is killed, that
+ * costs one attempt of one job; the process that answers HTTP goes on. It ends with its parent, and prints
+ * nothing.
  */
 import { Worker } from "node:worker_threads";
 import { messageOf, RetouchError } from "../errors.ts";
@@ -19,13 +20,13 @@ import type { EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
 import { warmUp } from "./warm-up.ts";
 
 let dependencies: (EditJobDependencies & FetchDependencies) | undefined;
-/** What is being done, by the ids of the requests: an edit, and downloads of pictures beside it. */
+/** What is being done, by request id: an edit, and image downloads beside it. */
 const running = new Map<string, AbortController>();
 
-// The terminal and the service manager send these to the whole group; when to end is the parent's decision.
+// The terminal and the service manager send these to the whole group; the parent decides when to end.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
-// By force: an orderly exit waits for the runtime's threads.
+// SIGKILL, because an orderly exit waits for the runtime's threads.
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 const parentWatch = new Worker(new URL("./parent-watch.js", import.meta.url), {
   workerData: { parent: process.ppid },
@@ -55,7 +56,7 @@ async function setUp(setup: EngineSetup): Promise<void> {
   }
 }
 
-/** Says once what is being converted: it may take minutes, in which nothing else is heard. */
+/** Reports once what is being converted: it may take minutes, during which nothing else is reported. */
 function createTeller(): (progress: ConversionProgress) => void {
   let last = "";
   return ({ network, kind, phase }) => {
@@ -80,7 +81,7 @@ function fetchPicture({ id, url }: Extract<EngineRequest, { kind: "fetch" }>): P
   });
 }
 
-/** Does one thing that can be cancelled by its id, and says how it ended. */
+/** Does one piece of work that can be cancelled by its id, and reports how it ended. */
 async function answering(id: string, work: (signal: AbortSignal) => Promise<EngineAnswer>): Promise<void> {
   const controller = new AbortController();
   running.set(id, controller);

@@ -1,4 +1,4 @@
-/** The parent's side of the engine process: starts it, hands it one job at a time, ends it by force when it must. */
+/** The parent's side of the engine process: starts it, hands it one job at a time, kills it if necessary. */
 import { type ChildProcess, fork } from "node:child_process";
 import os from "node:os";
 import type { JobEdit, JobFailure, JobProgress, JobResult } from "../jobs/job.ts";
@@ -8,11 +8,11 @@ import { engineEnvironment } from "./engine-environment.ts";
 import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
 import type { StoredSource } from "../jobs/job.ts";
 
-/** How something ended that was not done. */
+/** How work ended that was not done. */
 type NotDone =
   | ({ kind: "failed" } & JobFailure)
   | { kind: "cancelled" }
-  /** The process ended meanwhile, by itself or by force. */
+  /** The process ended meanwhile, by itself or killed. */
   | { kind: "crashed"; error: string }
   /** There is no process: nothing was begun. */
   | { kind: "absent" };
@@ -23,15 +23,19 @@ export type FetchOutcome = ({ kind: "fetched" } & StoredSource) | NotDone;
 export interface EngineProcess {
   /** Whether it is warmed up and alive. */
   readonly isReady: boolean;
-  /** Starts the process if there is none. @returns once it has warmed up @throws Error with a sentence when it cannot */
+  /**
+   * Starts the process if there is none.
+   * @returns once it has warmed up
+   * @throws Error with a sentence if it cannot
+   */
   ready(): Promise<EditSpeed>;
-  /** Runs one job; `signal` stops it within a step, and ends the process when that takes too long. Never rejects. */
+  /** Runs one job; `signal` stops it within a step, or kills the process if that is slow. Never rejects. */
   run(
     id: string,
     edit: JobEdit,
     options: { signal: AbortSignal; onProgress: (progress: JobProgress) => void },
   ): Promise<EngineOutcome>;
-  /** Downloads a job's picture into the storage, beside whatever runs. `signal` ends it at once. Never rejects. */
+  /** Downloads a job's image into the storage, beside other work. `signal` ends it at once. Never rejects. */
   fetch(id: string, url: string, options: { signal: AbortSignal }): Promise<FetchOutcome>;
   /** Ends the process at once; the next `ready` starts another. */
   kill(): void;
@@ -44,22 +48,22 @@ export interface EngineProcessOptions {
   log: Log;
   /** The compiled program of the process. */
   entry?: URL | undefined;
-  /** How long a cancelled job may go on, on top of what its present step takes. @default 2000 */
+  /** How long a cancelled job may go on, on top of its current step. @default 2000 */
   cancelGraceMs?: number | undefined;
 }
 
 interface Running {
   child: ChildProcess;
-  /** Once it is warmed up. */
+  /** Known once it is warmed up. */
   speed?: EditSpeed;
   /** Ended by us. */
   isEnding: boolean;
 }
 
-/** What the process says about one thing that it was asked for. */
+/** An answer of the process about one request. */
 type AnswerAbout = Extract<EngineAnswer, { id: string }>;
 
-/** Whoever answers HTTP comes first. */
+/** The process that answers HTTP has priority. */
 const NICENESS = 5;
 const MAX_LOGGED_CHARACTERS = 2000;
 
@@ -91,7 +95,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     makeNice(child);
     const own: Running = { child, isEnding: false };
     running = own;
-    // Only native code writes there, such as a runtime that runs out of memory.
+    // Only native code writes to stderr, such as a runtime that runs out of memory.
     child.stderr?.on("data", (chunk: Buffer) => {
       log.warn({ output: String(chunk).slice(0, MAX_LOGGED_CHARACTERS) }, "The engine process complains.");
     });
@@ -125,9 +129,11 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   }
 
   /**
-   * Asks for one thing about a job, and waits for its end.
-   * @param handlers.onAnswer an answer about it; @returns the outcome, where that was what it waited for
-   * @param handlers.onCancel after the cancellation was sent; @returns the outcome, where that is not waited for
+   * Sends one request about a job, and waits for its end.
+   * @param handlers.onAnswer called with an answer about it; @returns the outcome, if that was the final
+   * answer
+   * @param handlers.onCancel called after the cancellation was sent; @returns the outcome, if the end is not
+   * waited for
    */
   function ask<Outcome>(
     { child }: Running,
@@ -188,7 +194,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       const own = running;
       const speed = own?.speed;
       if (own === undefined || speed === undefined) return { kind: "absent" };
-      // A negative prompt makes two passes of a step; decoding is as little to be interrupted.
+      // A negative prompt runs two passes per step; decoding cannot be interrupted either.
       const graceMs = cancelGraceMs + 2 * speed.stepMs + speed.fixedMs;
       let grace: NodeJS.Timeout | undefined;
       const outcome = await ask<EngineOutcome>(own, id, { kind: "edit", id, edit }, signal, {
@@ -216,7 +222,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           const { kind, key, bytes } = answer;
           return { kind, key, bytes };
         },
-        // Nobody waits for its end, and no engine is ended for it.
+        // Nobody waits for its end, and no engine is killed for it.
         onCancel: () => ({ kind: "cancelled" }),
       });
     },
@@ -236,16 +242,16 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   };
 }
 
-/** Threads inherit it from the one that makes them, so it is done at once, before there are any. */
+/** Threads inherit the priority of their creator, so it is set at once, before there are any. */
 function makeNice({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) os.setPriority(pid, NICENESS);
   } catch {
-    // It ended already, which is heard of otherwise; or the system has no such thing.
+    // The process has already ended, which is noticed elsewhere; or the system has no priorities.
   }
 }
 
-/** What cannot be sent is followed by the exit, which is listened for. */
+/** If a message cannot be sent, the exit follows, and a listener handles that. */
 const send = (child: ChildProcess, request: EngineRequest): void => void child.send(request, () => {});
 
 function endSentence(code: number | null, signal: NodeJS.Signals | null): string {

@@ -1,4 +1,4 @@
-/** What of a failed edit its sender may read, and what only the operator's log may. */
+/** Decides what the sender of a failed edit may read, and what only the operator's log may hold. */
 import {
   type ErrorCode,
   type Failure as Reason,
@@ -24,16 +24,16 @@ const OF_SENDER: ReadonlySet<ErrorCode> = new Set([
   "OUTPUT_FLAGGED",
 ] satisfies ErrorCode[]);
 
-/** Failures of which the sender may read as well, in these words: what the operator's own sentences name is not shown. */
+/** Other failures that the sender may read, in words that hide what the operator's own sentences name. */
 function publicFailure(error: RetouchError): RetouchError | undefined {
   if (OF_SENDER.has(error.code)) return error;
   const name = error.values["lora"] ?? "";
   switch (error.code) {
-    // Storage fails by either's doing; memory is the operator's.
+    // Storage may fail because of either; memory is the operator's concern.
     case "MEMORY_INSUFFICIENT":
     case "STORAGE_UNAVAILABLE":
       return error;
-    // Their own have a path.
+    // Their own sentences have a path.
     case "LORA_INVALID":
       return new RetouchError(error.code, failure("loraInvalid", { field: "loras", name }));
     case "LORA_UNSUPPORTED":
@@ -43,7 +43,7 @@ function publicFailure(error: RetouchError): RetouchError | undefined {
   }
 }
 
-/** A job's failure by an error that its sender may read. */
+/** A job's failure from an error that its sender may read. */
 export const jobFailureOf = (error: RetouchError): JobFailure => ({
   error: wordError(error, WIRE),
   failure: recordOf(error),
@@ -67,7 +67,7 @@ function traceOf(error: unknown): string {
   return stacks.join("\ncaused by ").slice(0, MAX_DETAIL_CHARACTERS);
 }
 
-/** Where our own storage lies and what ails it concerns the operator alone: that stays the cause. */
+/** Where our own storage lies and what is wrong with it stays in the cause, for the operator only. */
 export async function ownStorage<Result>(
   what: string | Reason,
   work: () => Promise<Result>,

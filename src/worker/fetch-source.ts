@@ -1,4 +1,4 @@
-/** A picture that a job names by its address, downloaded into the storage inside the engine process. */
+/** Downloads an image that a job gives by URL into the storage, inside the engine process. */
 import { readHttpUrl } from "../images/http-url.ts";
 import type { HttpClient } from "../net/http-client.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
@@ -29,7 +29,7 @@ export async function fetchSource(
   });
   await ownStorage(unstored, () => storage.put(key, bytes));
   if (signal.aborted) {
-    // What cannot be deleted is found by the sweeper.
+    // The sweeper finds what cannot be deleted.
     await storage.delete(key).catch(() => {});
     throw aborted(signal);
   }

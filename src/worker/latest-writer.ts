@@ -1,6 +1,6 @@
-/** Writes the latest of many values, one at a time: what is slow to be written slows nobody down, and never piles up. */
+/** Writes the latest of many values, one at a time: slow writes delay nobody and never pile up. */
 export interface LatestWriter<Value> {
-  /** Writes this value once the one before is written, unless a newer one comes. */
+  /** Writes this value once the previous one is written, unless a newer one comes. */
   write(value: Value): void;
   /** Waits until nothing is left to be written. */
   done(): Promise<void>;

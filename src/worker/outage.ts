@@ -1,4 +1,4 @@
-/** Says once that the database is away and once that it is back: workers ask it many times a second. */
+/** Logs once that the database is away and once that it is back: workers query it many times per second. */
 import type { Log } from "../log.ts";
 
 export interface Outage {

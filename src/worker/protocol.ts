@@ -1,15 +1,15 @@
-/** What the worker and its engine process say to each other. Pictures go through the storage, inline results excepted. */
+/** Messages between a worker and its engine process. Images go through the storage, except inline results. */
 import type { Price } from "../config/parsers.ts";
 import type { JobEdit, JobFailure, JobProgress, JobResult, StoredSource } from "../jobs/job.ts";
 import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
-/** All that the engine process needs to know, once. */
+/** Everything that the engine process needs to know, sent once. */
 export interface EngineSetup {
-  /** URL of a module with other model families, for tests alone. */
+  /** URL of a module with other model families, for tests only. */
   pipelinesModule?: string | undefined;
-  /** What the engine is made with. */
+  /** Options of the engine. */
   engine: Omit<EngineOptions, "onConversion">;
   storage: StorageOptions;
   allowPrivateHosts: readonly string[];
@@ -24,7 +24,7 @@ export interface EditTiming {
   denoiseMs: number;
 }
 
-/** Ids name one thing that is being done; a download and an edit of the same job have different ones. */
+/** An id names one piece of work; a download and an edit of the same job have different ids. */
 export type EngineRequest =
   | { kind: "setup"; setup: EngineSetup }
   | { kind: "edit"; id: string; edit: JobEdit }
@@ -32,11 +32,14 @@ export type EngineRequest =
   | { kind: "cancel"; id: string };
 
 export type EngineAnswer =
-  /** Warmed up; `checkpoint` is the name of its folder, `weights` what they are loaded as, `device` what it runs on and why. */
+  /**
+   * Warmed up; `checkpoint` is the name of its folder, `weights` how they are loaded, `device` what it runs
+   * on and why.
+   */
   | { kind: "ready"; speed: EditSpeed; checkpoint: string; weights: string; device: Engine["device"] }
-  /** Weights are being converted, before it is ready; said once for each network and phase. */
+  /** Weights are being converted before it is ready; sent once per network and phase. */
   | { kind: "converting"; conversion: Pick<ConversionProgress, "network" | "kind" | "phase"> }
-  /** The checkpoint or the settings are no good. The process waits to be ended. */
+  /** The checkpoint or the settings are unusable. The process waits to be ended. */
   | { kind: "unusable"; message: string }
   | { kind: "progress"; id: string; progress: JobProgress }
   | { kind: "completed"; id: string; result: JobResult; timing: EditTiming }
@@ -45,6 +48,6 @@ export type EngineAnswer =
   | { kind: "cancelled"; id: string };
 
 export interface Failure extends JobFailure {
-  /** What the operator needs on top of it, for the log alone. */
+  /** What else the operator needs, for the log only. */
   detail?: string | undefined;
 }

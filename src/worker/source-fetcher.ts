@@ -1,6 +1,6 @@
 /**
- * Downloads the pictures of waiting jobs, beside whatever the engine computes: several at once, and not all of one key,
- * so that slow hosts hold neither the engine nor the pictures of others.
+ * Downloads the images of waiting jobs, beside whatever the engine computes: several at once, and not all of
+ * one key, so that slow hosts block neither the engine nor the images of others.
  */
 import { failure, RetouchError } from "../errors.ts";
 import type { WorkQueue } from "../jobs/contracts.ts";
@@ -18,11 +18,11 @@ export interface SourceFetcherOptions {
   outage: Outage;
   workerId: string;
   writePatienceMs: number;
-  /** Deletes a stored picture that no job refers to. */
+  /** Deletes a stored image that no job refers to. */
   discardSource: (key: string) => Promise<void>;
   /** @default 4 */
   maxAtOnce?: number | undefined;
-  /** Of one key. @default 2 */
+  /** At once per key. @default 2 */
   maxOfKey?: number | undefined;
 }
 
@@ -36,7 +36,7 @@ const MAX_AT_ONCE = 4;
 const MAX_OF_KEY = 2;
 /** News may be missed while a connection is down. */
 const POLL_MS = 1000;
-/** Downloads during which the process ended, before its end is taken for the picture's fault. */
+/** Downloads during which the process ended, before the image is blamed for it. */
 const MAX_TRIES = 5;
 
 const NOT_DOWNLOADED = jobFailureOf(
@@ -65,7 +65,7 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
   let looking: Promise<void> | undefined;
   let isAsked = false;
 
-  /** Takes what there is to take, once at a time; a call in the meantime makes it look again. */
+  /** Takes what there is to take, one look at a time; a call in the meantime makes it look again. */
   function look(): void {
     isAsked = true;
     looking ??= takeAll().finally(() => (looking = undefined));
@@ -107,7 +107,7 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
     }
   }
 
-  /** Downloads what is still elsewhere, one after the other; where one fails, those before it are deleted. */
+  /** Downloads what is still elsewhere, one after the other; if one fails, those before it are deleted. */
   async function fetchAll({ id, images, mask }: ClaimedSource, signal: AbortSignal): Promise<AllOutcome> {
     const sources: StoredSource[] = [];
     const stored: JobImage[] = [];
@@ -129,7 +129,7 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
   }
 
   async function discardAll(sources: readonly StoredSource[]): Promise<void> {
-    // What cannot be deleted is found by the sweeper.
+    // The sweeper finds what cannot be deleted.
     await Promise.all(sources.map(({ key }) => discardSource(key).catch(() => {})));
   }
 
@@ -138,7 +138,7 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
     if (outcome.kind === "kept") {
       const { images, mask, sources } = outcome;
       const written = await write(() => queue.keepSource(source, workerId, { images, mask, sources }));
-      // Where it may have been written all the same, the sweeper looks who needs it.
+      // If it may have been written all the same, the sweeper checks who needs the images.
       if (written === "refused") await discardAll(sources);
     } else if (outcome.kind === "failed") {
       await write(() => queue.failSource(source, workerId, outcome));

@@ -1,4 +1,4 @@
-/** What a worker knows of its own speed, and what follows from it. */
+/** What a worker knows about its own speed, and what follows from it. */
 import type { JobEdit } from "../jobs/job.ts";
 import { type EditSpeed, estimateMs } from "../engine/estimate.ts";
 import { isNegativeUsed, type Size } from "../engine/request.ts";
@@ -9,10 +9,10 @@ import type { EditTiming } from "./protocol.ts";
 const LEAST_LIMIT_MS = 10 * 60_000;
 /** The longest that a policy may ask for. */
 const MOST_LIMIT_MS = 7 * 24 * 60 * 60_000;
-/** Of the estimate, which knows nothing of what else the machine may do. */
+/** Multiple of the estimate, which does not know what else the machine is doing. */
 const LIMIT_FACTOR = 4;
 
-/** How long an edit may run where nobody said so, milliseconds. */
+/** How long an edit may run if nobody set a limit, milliseconds. */
 export function defaultLimitMs(speed: EditSpeed | undefined, edit: JobEdit): number {
   if (speed === undefined) return LEAST_LIMIT_MS;
   const { size, numSteps } = edit;
@@ -25,7 +25,7 @@ const WEIGHT = 0.3;
 
 type Measured = { size: Size; numSteps: number; isNegativeUsed: boolean };
 
-/** The speed that one edit shows; the inverse of `estimateMs`. */
+/** The speed measured from one edit; the inverse of `estimateMs`. */
 export function measureSpeed(
   { nativeArea, grid }: Pick<EditSpeed, "nativeArea" | "grid">,
   { totalMs, denoiseMs }: EditTiming,
@@ -37,7 +37,7 @@ export function measureSpeed(
   return { nativeArea, grid, stepMs, fixedMs: totalMs - denoiseMs };
 }
 
-/** The average that goes with the machine's load. */
+/** A running average that follows the machine's load. */
 export function averageSpeed(known: EditSpeed, latest: EditSpeed): EditSpeed {
   const average = (before: number, now: number): number => before + WEIGHT * (now - before);
   return {

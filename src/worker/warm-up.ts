@@ -1,4 +1,4 @@
-/** The first edit of an engine: the runtime's first run is slow, and its time makes the first estimates. */
+/** The first edit of an engine: the runtime's first run is slow, and its time gives the first estimates. */
 import { RetouchError } from "../errors.ts";
 import { encodePicture } from "../images/encode.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -9,7 +9,7 @@ import { measureSpeed } from "./speed.ts";
 const SIZE = { width: 1024, height: 1024 };
 const NUM_STEPS = 3;
 
-/** Edits a grey square and returns the speed that this showed. The first step is left out of the steps' time. */
+/** Edits a grey square and returns the measured speed. The first step is left out of the step time. */
 export async function warmUp(
   engine: Pick<Engine, "checkpoint" | "edit">,
   options: { isSafetyChecked: boolean },

@@ -1,6 +1,6 @@
 /**
- * Takes jobs from the queue and has the engine process run them, one at a time. The same in `retouch serve` and in
- * `retouch worker` on another machine.
+ * Takes jobs from the queue and lets the engine process run them, one at a time. Used alike by `retouch
+ * serve` and by `retouch worker` on another machine.
  */
 import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
@@ -25,15 +25,15 @@ export interface WorkerOptions {
   shutdownDeadlineMs: number;
   /** Deletes a stored result that no job refers to. */
   discard: (result: JobResult) => Promise<void>;
-  /** Deletes a stored picture that no job refers to. */
+  /** Deletes a stored image that no job refers to. */
   discardSource: (key: string) => Promise<void>;
-  /** How long the end of a job is tried to be written while the database is away. @default 60,000 */
+  /** How long to keep trying to write the end of a job while the database is away. @default 60,000 */
   writePatienceMs?: number | undefined;
 }
 
 export interface Worker {
   readonly id: string;
-  /** Present status; `unhealthy` with the reason. */
+  /** Current status; `unhealthy` comes with the reason. */
   status(): { status: WorkerRecord["status"]; reason?: string | undefined };
   start(): void;
   /** Takes no more jobs, waits for the running one until the deadline, then gives it back. May be called more than once. */
@@ -46,7 +46,7 @@ const ID_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
 const POLL_MS = 1000;
 const MIN_BACKOFF_MS = 1000;
 const MAX_BACKOFF_MS = 30_000;
-/** For writing what there is to write when the deadline of a stop is over. */
+/** Time for the last writes after the deadline of a stop. */
 const LAST_WRITES_MS = 2000;
 
 /** The worker owns `engine` from here on, and closes it when it stops. */
@@ -67,7 +67,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let endSleep = (): void => {};
 
   const reports = createLatestWriter((latest: WorkerRecord) =>
-    // The next sign of life repeats it.
+    // The next report repeats it.
     outage.watch(() => queue.report(latest)).catch(() => {}),
   );
   function become(status: WorkerRecord["status"]): void {
@@ -101,7 +101,7 @@ export function createWorker(options: WorkerOptions): Worker {
     await queue.leave(id).catch(() => {});
   }
 
-  /** Waits for the engine, or after a failure for the time until the next try. */
+  /** Waits for the engine, or after a failure until the next try. */
   async function engineIsReady(): Promise<boolean> {
     if (!engine.isReady && reason === undefined) become("initializing");
     try {
@@ -123,7 +123,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   async function run(job: ClaimedJob): Promise<void> {
-    // Claimed while the stop came: given back before anything is done.
+    // Claimed while the stop arrived: given back before anything is done.
     if (stopping.signal.aborted) shutdown.abort();
     become("running");
     const attempt = { ...options, outage, workerId: id, writePatienceMs, shutdown: shutdown.signal };

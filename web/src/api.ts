@@ -65,7 +65,7 @@ export interface Requests {
   requests: { id: string; status: JobState; startedAt?: string; error?: string }[];
 }
 
-/** The server answered, and not with what was asked for. */
+/** The server answered, but not with what was requested. */
 export class ApiError extends Error {
   readonly status: number;
 
@@ -85,24 +85,24 @@ export class UnreachableError extends Error {
 }
 
 export interface Api {
-  /** The same with the key of now, whatever key comes after it. */
+  /** The same API bound to the current key, whatever key replaces it. */
   withPresentKey(): Api;
   run(input: EditInput): Promise<{ id: string }>;
   status(id: string): Promise<JobReply>;
-  /** Waits for news for at most so long. */
+  /** Waits for news for at most `waitMs`. */
   stream(id: string, waitMs: number): Promise<StreamReply>;
   cancel(id: string): Promise<JobReply>;
   requests(): Promise<Requests>;
   usage(): Promise<Usage>;
-  /** Those that an edit may name. */
+  /** The LoRAs that an edit may name. */
   loras(): Promise<{ loras: string[] }>;
   health(): Promise<{ workers: { ready: number; initializing: number } }>;
 }
 
-/** A proxy without a server behind it, or a server that is on its way down or up. */
+/** A proxy without a server behind it, or a server that is stopping or starting. */
 export const isAway = (status: number): boolean => [502, 503, 504].includes(status);
 
-/** @param endpoint such as `/v2/NAME`; `key` is asked for at every call */
+/** @param endpoint such as `/v2/NAME`; `key` is called for every request */
 export function createApi(endpoint: string, key: () => string): Api {
   async function call<Reply>(path: string, init: RequestInit = {}): Promise<Reply> {
     const headers = { authorization: `Bearer ${key()}`, "content-type": "application/json" };

@@ -1,8 +1,8 @@
-/** Copying on every address: browsers have `navigator.clipboard` in secure contexts only, and may refuse it there. */
+/** Copies in any context: `navigator.clipboard` exists only in secure ones, and may be refused there. */
 
 /**
- * Copies what an element shows. Must be called by a click.
- * @returns whether it is copied; where it is not, it is selected, ready for Ctrl+C
+ * Copies what an element shows. Must be called from a click.
+ * @returns whether it was copied; if not, it is selected, ready for Ctrl+C
  */
 export async function copyTextOf(shown: HTMLElement): Promise<boolean> {
   const text = shown.textContent;
@@ -15,11 +15,11 @@ export async function copyTextOf(shown: HTMLElement): Promise<boolean> {
   return isCopied === true || copySelected(shown, text);
 }
 
-/** The old way, which needs a selection: it stays where it fails, and otherwise is gone as it came. */
+/** The old way, which needs a selection: it is removed after success, and stays after a failure. */
 function copySelected(shown: HTMLElement, text: string): boolean {
   const selection = getSelection();
   selection?.selectAllChildren(shown);
-  // The text itself, not what the browser makes of its layout.
+  // The text itself, not the browser's rendering of its layout.
   const write = (event: ClipboardEvent): void => {
     event.clipboardData?.setData("text/plain", text);
     event.preventDefault();

@@ -1,14 +1,14 @@
-/** The request that was just made, as code that works when it is pasted. */
+/** The request that was just made, as code that works when pasted. */
 import type { EditInput } from "./api.ts";
 import { copyTextOf } from "./clipboard.ts";
 import { button, element } from "./dom.ts";
 
 export interface CodeRequest {
-  /** Address of the server, without a slash at the end. */
+  /** URL of the server, without a trailing slash. */
   server: string;
   /** `/v2/NAME`. */
   endpoint: string;
-  /** `image` is an address, or undefined for a file of the reader's own. */
+  /** `image` is a URL, or undefined for the reader's own file. */
   input: Omit<EditInput, "image" | "enable_preview"> & { image: string | undefined };
 }
 
@@ -18,7 +18,7 @@ const COPIED_MS = 1500;
 const NOT_COPIED =
   "This browser does not let the page copy; the code is selected, copy it with Ctrl+C or ⌘C.";
 
-/** Each language's name and text. */
+/** Each language's name and code. */
 export function snippets({ server, endpoint, input }: CodeRequest): Record<string, string> {
   const { image, ...rest } = input;
   const name = endpoint.replace("/v2/", "");
@@ -26,7 +26,7 @@ export function snippets({ server, endpoint, input }: CodeRequest): Record<strin
   const json = (value: unknown, indent: string): string =>
     JSON.stringify(value, null, 2).replaceAll("\n", `\n${indent}`);
   const address = server + endpoint;
-  // In single quotes of a shell; a quote inside ends them, is escaped, and opens them again.
+  // Shell single quotes: a quote inside closes them, is escaped, and opens them again.
   const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
   const body = json({ input: { ...rest, image: isFile ? "IMAGE" : image } }, "");
   const curlBody = isFile
@@ -79,7 +79,7 @@ print(output["image_url"])`,
 
 type Json = string | number | boolean | readonly Json[] | object;
 
-/** JSON's texts are Python's, and so are its numbers. */
+/** JSON strings and numbers are valid Python. */
 function pythonOf(value: Json): string {
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `[${value.map(pythonOf).join(", ")}]`;
@@ -90,7 +90,7 @@ function pythonOf(value: Json): string {
   return `{${fields.join(", ")}}`;
 }
 
-/** Tabs over the snippets, one shown at a time, with a button that copies it. */
+/** Tabs for the snippets, one shown at a time, with a button that copies it. */
 export function codeTabs(request: CodeRequest): HTMLElement {
   const texts = Object.entries(snippets(request));
   const text = element("code", {});

@@ -1,4 +1,4 @@
-/** Before and after in one frame, with a divider that is moved by mouse, finger or arrow keys. */
+/** Before and after in one frame, with a divider moved by mouse, finger or arrow keys. */
 import { element, show } from "./dom.ts";
 
 /** @returns the frame; the bytes are shown as they are */

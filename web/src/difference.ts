@@ -1,14 +1,14 @@
-/** How far two pictures are apart, for a line of edits whose start should not get lost. */
+/** How much two images differ, for a chain of edits that should not drift from its original unnoticed. */
 
 const SIDE = 128;
 
-/** Mean difference of their colours, 0 to 1, both brought to one small size. */
+/** Mean difference of their colours, 0 to 1, after scaling both to one small size. */
 export async function difference(one: Blob, other: Blob): Promise<number> {
   const [a, b] = await Promise.all([pixels(one), pixels(other)]);
   let sum = 0;
   let count = 0;
   for (let i = 0; i < a.length; i += 1) {
-    // Every fourth value is the opacity.
+    // Every fourth value is alpha.
     if (i % 4 === 3) continue;
     sum += Math.abs(a[i]! - b[i]!);
     count += 1;

@@ -114,13 +114,13 @@ function fields(rows: readonly Row[]): HTMLElement {
   );
 }
 
-/** The values of a choice, which stand in a list or are one kind of value each. */
+/** The values of a choice, given as an enum or as one schema per value. */
 function choicesOf({ anyOf, enum: values }: Schema): string | undefined {
   const choices = anyOf?.map((choice) => choice.enum?.[0] ?? choice.type) ?? values;
   return choices?.map((choice) => JSON.stringify(choice)).join(" or ");
 }
 
-/** Type, range, default and meaning in a line. */
+/** Type, range, default and meaning in one line. */
 function sentence(schema: Schema): string {
   const { type, minimum, maximum, maxLength, description = "" } = schema;
   const kind = type === "object" ? type : (choicesOf(schema) ?? type ?? "");

@@ -1,8 +1,8 @@
-/** Elements, made and found. Text goes in as text: nothing from outside is ever parsed as HTML. */
+/** Creates and finds elements. Text is inserted as text: nothing from outside is ever parsed as HTML. */
 
 type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Makes an element; `true` sets an attribute without a value, `false` and undefined leave one out. */
+/** Creates an element; `true` sets an attribute without a value, `false` and undefined leave it out. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Attributes = {},
@@ -30,7 +30,7 @@ export function button(text: string, onClick: () => void, className = "quiet"): 
   return made;
 }
 
-/** An address of bytes in this browser; frees the one that the picture had before. */
+/** Shows bytes through an object URL; frees the one that the element had before. */
 export function show(image: HTMLImageElement, bytes: Blob): void {
   if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(bytes);

@@ -1,4 +1,4 @@
-/** The page that edits: from the form to a job, through its life, into the history. */
+/** The edit page: from the form to a job, through its life, into the history. */
 import { addressOf, home } from "./address.ts";
 import { type Api, ApiError, type EditInput, type Price, UnreachableError } from "./api.ts";
 import { codeTabs } from "./code.ts";
@@ -26,11 +26,11 @@ export interface EditPageOptions {
 }
 
 export interface EditPage {
-  /** Shows a record of the history, with its picture and parameters in the form. */
+  /** Shows a record of the history, with its image and parameters in the form. */
   open(record: EditRecord): void;
-  /** Goes on with what ran when the page was left. */
+  /** Resumes what was running when the page was left. */
   resume(): Promise<void>;
-  /** Goes on with what the key before was refused for. */
+  /** Resumes the jobs for which the previous key was refused. */
   followRest(): Promise<void>;
   setPrice(price: Price | undefined): void;
   setLoras(names: readonly string[]): void;
@@ -55,15 +55,15 @@ export function createEditPage(options: EditPageOptions): EditPage {
   const chooser = createSourceChooser({
     onChange: (picture) => parameters.setSource(picture),
     onExample(instruction) {
-      // Never over what somebody wrote.
+      // Never overwrites what somebody wrote.
       if (["", suggestion].includes(prompt.value)) prompt.value = instruction;
       suggestion = instruction;
     },
   });
   let price: Price | undefined;
-  /** The record on the stage; what else runs goes on unseen. */
+  /** The record on the stage; other jobs go on unseen. */
   let shownId: string | undefined;
-  /** The jobs that are being followed, each with the key that it is submitted by, and no other sees it. */
+  /** The jobs being followed, each with the key that submitted it; other keys cannot see the job. */
   const followed = new Map<string, Api>();
 
   const stage = createStage({
@@ -138,7 +138,8 @@ export function createEditPage(options: EditPageOptions): EditPage {
         return prompt.focus();
       }
       if (values === undefined) return;
-      // All that can go wrong in this browser comes before the submission: what is submitted must not get lost.
+      // Everything that can fail in this browser comes before the submission: a submitted job must not get
+      // lost.
       const input: EditInput = {
         prompt: prompt.value,
         image: await imageField(picture),
@@ -167,7 +168,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
     }
   }
 
-  /** Kept and followed first: whatever becomes of the page, the job is not lost. */
+  /** Stores and follows the job first: whatever becomes of the page, the job is not lost. */
   function begin(record: EditRecord): void {
     void keep(record);
     void follow(record);
@@ -188,12 +189,12 @@ export function createEditPage(options: EditPageOptions): EditPage {
     const isAnother = shownId !== record.id;
     shownId = record.id;
     stage.show(record);
-    // The reader may be in the middle of it when the edit ends.
+    // The user may be reading the code when the edit ends.
     if (isAnother) presentCode(record);
   }
 
   function presentCode({ parameters: values, prompt: text, sourceUrl }: EditRecord): void {
-    // By the address that leads here from this very machine; the public one may not.
+    // Uses the URL that works from this machine; the public one may not.
     const server = home.href.replace(/\/$/, "");
     const image = sourceUrl === undefined ? undefined : addressOf(sourceUrl);
     const input = { prompt: text, ...values, image };

@@ -1,11 +1,11 @@
-/** The picture of a job that is done, from whichever address of the server this browser reaches. */
+/** Fetches the image of a finished job, from whichever URL of the server this browser can reach. */
 import { ownAddressOf } from "./address.ts";
 import { isAway, type JobReply } from "./api.ts";
 import { difference } from "./difference.ts";
 import type { EditRecord } from "./history-store.ts";
 import { createPatience } from "./patience.ts";
 
-/** The record with the end of its job: the picture, or the sentence why there is none. */
+/** The record with the end of its job: the image, or the sentence that says why there is none. */
 export async function withEnd(
   record: EditRecord,
   job: JobReply,
@@ -22,7 +22,7 @@ export async function withEnd(
     return { ...record, status: "failed", error: sentence, output };
   }
   const { original } = record;
-  // A browser that cannot compare two pictures can show them all the same.
+  // A browser that cannot compare two images can still show them.
   const share = original && (await difference(original, result).catch(() => undefined));
   return {
     ...record,
@@ -34,7 +34,7 @@ export async function withEnd(
   };
 }
 
-/** @returns undefined where there is no picture */
+/** @returns undefined if there is no image */
 async function fetchResult(
   imageUrl: string,
   onConnection: (isThere: boolean) => void,
@@ -46,7 +46,7 @@ async function fetchResult(
   return answer instanceof Blob ? answer : undefined;
 }
 
-/** Tries until the server answers, as whoever follows a job does. */
+/** Tries until the server answers, as following a job does. */
 async function fetchPatiently(
   address: string,
   onConnection: (isThere: boolean) => void,
@@ -60,7 +60,7 @@ async function fetchPatiently(
   }
 }
 
-/** Away is a server that may come back; anything but a picture, such as the page of a login, is none. */
+/** "away" is a server that may come back; anything but an image, such as a login page, counts as "none". */
 async function fetchPicture(address: string): Promise<Blob | "none" | "away"> {
   try {
     const response = await fetch(address);

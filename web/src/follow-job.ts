@@ -1,24 +1,27 @@
-/** Follows a job from its submission to its end, through a server that goes away and comes back. */
+/** Follows a job from its submission to its end, even if the server goes away and comes back. */
 import { type Api, ApiError, type JobReply, UnreachableError } from "./api.ts";
 import { createPatience } from "./patience.ts";
 
 export interface JobProgress {
   step: number;
   of: number;
-  /** A picture as it forms, as a data URL. */
+  /** The forming image, as a data URL. */
   preview?: string;
 }
 
 export interface FollowOptions {
   onProgress: (progress: JobProgress) => void;
-  /** Called when the connection is lost, and when it is back. */
+  /** Called when the connection is lost and when it is back. */
   onConnection: (isThere: boolean) => void;
 }
 
 const HOLD_MS = 10_000;
 const ENDED = new Set(["COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"]);
 
-/** @returns the job as it ended @throws ApiError 404 for one that the server no longer knows, 401 for a wrong key */
+/**
+ * @returns the job as it ended
+ * @throws ApiError 404 for a job that the server no longer knows, 401 for a wrong key
+ */
 export async function followJob(api: Api, id: string, options: FollowOptions): Promise<JobReply> {
   const { onProgress, onConnection } = options;
   const patience = createPatience();

@@ -1,4 +1,4 @@
-/** The edits of this browser as cards, and what of this key is on the server right now. */
+/** The edits of this browser as cards, and this key's jobs on the server right now. */
 import type { Api } from "./api.ts";
 import { button, element, find } from "./dom.ts";
 import { type EditRecord, type HistoryStore, MAX_BYTES, sizeOf } from "./history-store.ts";
@@ -10,7 +10,7 @@ export interface HistoryPageOptions {
 }
 
 export interface HistoryPage {
-  /** Draws anew what the page shows. */
+  /** Redraws the page. */
   refresh(): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** The edits made in this browser, with their pictures, in IndexedDB; the oldest go when there are too many. */
+/** The edits made in this browser, with their images, in IndexedDB; if too many, the oldest are deleted. */
 import type { JobOutput } from "./api.ts";
 import type { Parameters } from "./parameters.ts";
 
@@ -10,21 +10,21 @@ export interface EditRecord {
   parameters: Parameters;
   status: "running" | "completed" | "failed" | "cancelled";
   source: Blob;
-  /** Path on this server, where the source is one of the examples. */
+  /** Path on this server, if the source is one of the examples. */
   sourceUrl?: string;
-  /** The edit whose result is the source, and the first source of that line. */
+  /** The edit whose result is the source, and the first source of that chain. */
   parentId?: string;
   original?: Blob;
   result?: Blob;
   output?: Partial<JobOutput>;
   executionMs?: number;
   error?: string;
-  /** Of the result from the first source of its line, 0 to 1. */
+  /** Difference between the result and the first source of its chain, 0 to 1. */
   differenceFromOriginal?: number;
 }
 
 export interface HistoryStore {
-  /** @throws where the browser keeps no more */
+  /** @throws if the browser has no more space */
   put(record: EditRecord): Promise<void>;
   get(id: string): Promise<EditRecord | undefined>;
   /** Newest first. */
@@ -40,7 +40,7 @@ export const MAX_RECORDS = 200;
 export const sizeOf = ({ source, result, original }: EditRecord): number =>
   source.size + (result?.size ?? 0) + (original?.size ?? 0);
 
-/** @throws where the browser lets pages keep nothing */
+/** @throws if the browser lets pages store nothing */
 export async function openHistory(): Promise<HistoryStore> {
   const opening = indexedDB.open(DATABASE, 1);
   opening.addEventListener("upgradeneeded", () => {
@@ -60,7 +60,7 @@ export async function openHistory(): Promise<HistoryStore> {
     return records.toReversed();
   }
 
-  /** What runs stays, whatever its age. */
+  /** Running edits stay, whatever their age. */
   async function makeRoom(): Promise<void> {
     let bytes = 0;
     for (const [index, record] of (await list()).entries()) {
@@ -91,7 +91,7 @@ function settled<Result>(request: IDBRequest<Result>): Promise<Result> {
   });
 }
 
-/** A request can succeed and the disk be full only afterwards. */
+/** A request can succeed before the disk turns out to be full, so this waits for the commit. */
 function committed(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.addEventListener("complete", () => resolve());
@@ -101,7 +101,7 @@ function committed(transaction: IDBTransaction): Promise<void> {
   });
 }
 
-/** For a browser that keeps nothing: as long as the page is open. */
+/** For a browser that stores nothing: the history lasts as long as the page is open. */
 export function createUnkeptHistory(): HistoryStore {
   const records = new Map<string, EditRecord>();
   return {

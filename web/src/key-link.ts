@@ -1,4 +1,4 @@
-/** A link with an API key: taken where there is none yet, and asked about where it would replace another one. */
+/** A link with an API key, which is taken if there is none yet, and confirmed if it would replace one. */
 import { find } from "./dom.ts";
 import { readKey, writeKey } from "./key-store.ts";
 import { beginningOf, keyInFragment } from "./key-text.ts";
@@ -9,14 +9,14 @@ export interface KeyLinkOptions {
   onTaken: () => void;
   /** Called before the question appears. */
   onQuestion: () => void;
-  /** Called when the present key stays. */
+  /** Called when the current key stays. */
   onKept: () => void;
 }
 
 export interface KeyLink {
-  /** Looks at the address, which has no key any more afterwards. */
+  /** Reads the page's URL and removes the key from it. */
   read(): void;
-  /** Whether the question stands on the page. Until it is answered, the present key counts. */
+  /** Whether the question is on the page. Until it is answered, the current key counts. */
   isAsking(): boolean;
 }
 
@@ -32,7 +32,7 @@ export function createKeyLink({ onTaken, onQuestion, onKept }: KeyLinkOptions): 
     find("offered-key").textContent = beginningOf(key);
     onQuestion();
     if (dialog.open) return;
-    // The Escape key leaves the value as it was.
+    // The Escape key leaves the return value unchanged.
     dialog.returnValue = "";
     dialog.showModal();
   }
@@ -49,7 +49,7 @@ export function createKeyLink({ onTaken, onQuestion, onKept }: KeyLinkOptions): 
     read() {
       const key = keyInFragment(location.hash);
       if (key === undefined) return;
-      // Not in the history of the browser, nor on a screenshot.
+      // Keeps the key out of the browser's history and of screenshots.
       history.replaceState(null, "", `${location.pathname}${location.search}#edit`);
       const present = readKey();
       if (key === "") giveNotice("The API key in the link was ignored: it is not a valid key.");

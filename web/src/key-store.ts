@@ -1,10 +1,10 @@
-/** The API key in this browser: in its `localStorage`, or, where pages may keep nothing, as long as the page is open. */
+/** Keeps the API key in `localStorage`, or, if pages may store nothing, for as long as the page is open. */
 
 const NAME = "retouch.key";
 
 let unkept: string | undefined;
 
-/** Empty where there is none. */
+/** Empty if there is none. */
 export function readKey(): string {
   try {
     return localStorage.getItem(NAME) ?? unkept ?? "";
@@ -13,7 +13,7 @@ export function readKey(): string {
   }
 }
 
-/** Keeps a key in the place of the one before; undefined forgets it. */
+/** Stores a key instead of the previous one; undefined deletes it. */
 export function writeKey(key: string | undefined): void {
   unkept = undefined;
   try {

@@ -1,10 +1,10 @@
-/** What may be an API key, and the one that a link carries. */
+/** Which strings may be an API key, and which key a link carries. */
 
 const MAX_LENGTH = 200;
 const KEY = /^[\x21-\x7e]+$/;
 const SHOWN = 8;
 
-/** Why a text can be no key, in a sentence; undefined where it can. A header takes no other text. */
+/** Why a string cannot be a key, in a sentence; undefined if it can. A header accepts no other string. */
 export function keyProblem(text: string): string | undefined {
   if (text === "") return "Paste a key first.";
   if (text.length <= MAX_LENGTH && KEY.test(text)) return undefined;
@@ -12,8 +12,8 @@ export function keyProblem(text: string): string | undefined {
 }
 
 /**
- * The key of a link's fragment, `#key=...`.
- * @returns undefined where it has none, "" for a text that can be no key
+ * The key in a link's fragment, `#key=...`.
+ * @returns undefined if there is none, "" for a string that cannot be a key
  */
 export function keyInFragment(fragment: string): string | undefined {
   const encoded = /^#key=([^&]*)/.exec(fragment)?.[1];
@@ -26,6 +26,6 @@ export function keyInFragment(fragment: string): string | undefined {
   }
 }
 
-/** Its beginning, to tell keys apart: at most a quarter of it, so that a look at the screen gives none away. */
+/** The beginning of a key, to tell keys apart: at most a quarter, so that the screen reveals no key. */
 export const beginningOf = (key: string): string =>
   `${key.slice(0, Math.min(SHOWN, Math.floor(key.length / 4)))}…`;

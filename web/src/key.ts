@@ -6,9 +6,9 @@ import { keyProblem } from "./key-text.ts";
 
 export interface KeyHolder {
   get(): string;
-  /** Asks for one. @param problem why the present one does not do */
+  /** Asks for a key. @param problem why the current one does not work */
   ask(problem?: string): void;
-  /** Hears that there may be another key than before. */
+  /** Calls `listener` when the key may have changed. */
   onChange(listener: () => void): void;
 }
 
@@ -24,7 +24,7 @@ export function createKeyHolder(): KeyHolder {
       changed();
     },
     onQuestion: () => dialog.close(),
-    // Whoever asked for a key meanwhile asks again.
+    // Listeners that needed a key meanwhile ask again.
     onKept: changed,
   });
 

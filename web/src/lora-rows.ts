@@ -1,13 +1,13 @@
-/** Which LoRAs an edit uses and how strongly: a row each, of which the next appears once the one before it is taken. */
+/** Which LoRAs an edit uses and how strongly, one row each; the next appears once the previous is filled. */
 import type { LoraUse } from "./api.ts";
 import { element } from "./dom.ts";
 import { type FieldSchema, numberProblem } from "./schema.ts";
 
 export interface LoraRows {
-  /** Undefined where a strength is wrong: its sentence stands beside it, and it has the focus. */
+  /** Undefined if a strength is invalid: its message is shown beside it, and it has the focus. */
   read(): LoraUse[] | undefined;
   write(loras: readonly LoraUse[]): void;
-  /** What the server has. Without any there are no rows. */
+  /** Sets the LoRAs that the server has. Without any, there are no rows. */
   setNames(names: readonly string[]): void;
 }
 
@@ -70,7 +70,7 @@ export function createLoraRows(
     };
   }
 
-  /** The choices, without losing what is chosen: a history may have a LoRA that the server has no more. */
+  /** Updates the choices but keeps the chosen one: a history may have a LoRA that the server has lost. */
   function offer(): void {
     for (const { name } of rows) {
       const chosen = name.value;
@@ -118,7 +118,7 @@ export function createLoraRows(
       reveal();
     },
     setNames(next) {
-      // Choices that are open stay so.
+      // An open list of choices stays open.
       if (JSON.stringify(next) === JSON.stringify(names)) return;
       names = next;
       offer();

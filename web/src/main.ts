@@ -1,4 +1,4 @@
-/** The playground: its pages, its key and its server, put together. */
+/** The playground: connects its pages, its key and its server. */
 import { ApiError, createApi, UnreachableError } from "./api.ts";
 import { find } from "./dom.ts";
 import { createEditPage } from "./edit-page.ts";
@@ -64,7 +64,7 @@ const editPage = createEditPage({
 });
 
 function showPage(): void {
-  // Another mark, such as that of the link to the content, leaves the page as it is.
+  // Any other fragment, such as that of the skip link, leaves the page as it is.
   const present = PAGES.find((name) => !find(`page-${name}`).hidden) ?? "edit";
   const wanted = PAGES.find((name) => location.hash === `#${name}`) ?? present;
   for (const name of PAGES) find(`page-${name}`).hidden = name !== wanted;
@@ -76,7 +76,7 @@ function showPage(): void {
   if (wanted === "usage") void refresh();
 }
 
-/** Looks at the server with the present key: whether it counts, what an edit costs, and whether it is warm. */
+/** Asks the server whether the current key is valid, what an edit costs, and whether a worker is warm. */
 async function refresh(): Promise<void> {
   if (key.get() === "") {
     state.textContent = "No key";
@@ -110,6 +110,6 @@ showPage();
 await refresh();
 await editPage.resume();
 setInterval(() => {
-  // A page that nobody looks at asks nothing.
+  // A hidden page makes no requests.
   if (!document.hidden && key.get() !== "") void refresh();
 }, HEALTH_MS);

@@ -1,7 +1,7 @@
-/** A sentence above the page that stays until somebody has read it. */
+/** A sentence above the page that stays until it is dismissed. */
 import { button, element, find } from "./dom.ts";
 
-/** Shows `sentence` in the place of the one before. */
+/** Shows `sentence` instead of the previous one. */
 export function giveNotice(sentence: string): void {
   const notice = find("notice");
   const close = button("Close", () => {

@@ -1,4 +1,4 @@
-/** The parameters of an edit: one row each, with the range and default that the server names, checked before sending. */
+/** The parameters of an edit: one row each, with the server's range and default, checked before sending. */
 import type { EditInput } from "./api.ts";
 import { element, find } from "./dom.ts";
 import { createLoraRows } from "./lora-rows.ts";
@@ -7,16 +7,16 @@ import { numberProblem, type ServerSchema } from "./schema.ts";
 export type Parameters = Omit<EditInput, "prompt" | "image" | "enable_preview">;
 
 export interface ParameterForm {
-  /** The values, or undefined where one is wrong: its sentence stands beside it, and it has the focus. */
+  /** The values, or undefined if one is invalid: its message is shown beside it, and it has the focus. */
   read(): Parameters | undefined;
   write(values: Partial<Parameters>): void;
-  /** Whether pictures are shown as they form. */
+  /** Whether images are shown as they form. */
   wantsPreview(): boolean;
-  /** Width and height that `size` stands for at the moment. */
+  /** Width and height that `size` currently stands for. */
   size(): { width: number; height: number };
-  /** Tells the shape of the source, which "as the picture" follows. */
+  /** Sets the shape of the source, which "as the picture" follows. */
   setSource(source: { width: number; height: number }): void;
-  /** Tells the LoRAs that the server has. */
+  /** Sets the LoRAs that the server has. */
   setLoras(names: readonly string[]): void;
   onChange(listener: () => void): void;
 }
@@ -39,7 +39,7 @@ const NUMBERS: readonly NumberField[] = [
   },
 ];
 const SHAPES = ["1024*1024", "1152*896", "896*1152", "1344*768", "768*1344"];
-/** Names that the server has for them; it knows `jpg` as well, which is the same. */
+/** The server's names for the formats; it also accepts `jpg`, which means the same. */
 const FORMATS = ["png", "jpeg"];
 const AS_PICTURE = "as the picture";
 const CUSTOM = "custom";
@@ -235,7 +235,10 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
   }
 }
 
-/** The shape of the picture, at its own size where the server draws that; what is longer than 6 to 1 is cut into range. */
+/**
+ * The shape of the image, at its own size if the server supports that; a side ratio above 6 to 1 is clamped
+ * into range.
+ */
 function likePicture(
   picture: { width: number; height: number },
   { min, max }: ServerSchema["sides"],

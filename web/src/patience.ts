@@ -1,4 +1,4 @@
-/** Waiting for a server that is away: longer each time, up to some seconds. */
+/** Waits for a server that is away: longer each time, up to some seconds. */
 
 const FIRST_MS = 1000;
 const MAX_MS = 5000;

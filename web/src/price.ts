@@ -1,4 +1,4 @@
-/** What an edit will cost, reckoned as the server reckons it. */
+/** What an edit will cost, calculated as the server does. */
 import type { Price } from "./api.ts";
 
 const DECIMALS = 1e6;
@@ -8,5 +8,5 @@ export function costOf({ amount, per }: Price, { width, height }: { width: numbe
   return Math.round(amount * units * DECIMALS) / DECIMALS;
 }
 
-/** Without a currency: the server's operator knows which. */
+/** Without a currency, which only the server's operator knows. */
 export const showCost = (cost: number): string => String(Number(cost.toFixed(6)));

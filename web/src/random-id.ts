@@ -1,4 +1,4 @@
-/** Ids of records: `crypto.randomUUID` exists in secure contexts only, the random numbers behind it everywhere. */
+/** Ids of records: `crypto.randomUUID` exists only in secure contexts, its random numbers everywhere. */
 
 /** A UUID of version 4. */
 export function randomId(): string {

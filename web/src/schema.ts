@@ -1,8 +1,8 @@
-/** What the server says about its own input: ranges and defaults come from its OpenAPI document, not from here. */
+/** What the server says about its input: ranges and defaults come from its OpenAPI document. */
 
 import { addressOf } from "./address.ts";
 
-/** One field of `input`, as JSON Schema has it. */
+/** One field of `input`, in JSON Schema. */
 export interface FieldSchema {
   type?: string;
   minimum?: number;
@@ -10,7 +10,7 @@ export interface FieldSchema {
   maxLength?: number;
   pattern?: string;
   maxItems?: number;
-  /** Of a list's elements, and of their fields. */
+  /** Schema of a list's elements, and of their fields. */
   items?: FieldSchema;
   properties?: Readonly<Record<string, FieldSchema>>;
   default?: string | number | boolean | readonly unknown[];
@@ -41,7 +41,7 @@ interface OpenApi {
   >;
 }
 
-/** Reads the document. @throws Error where the server does not answer */
+/** Reads the document. @throws Error if the server does not answer */
 export async function readSchema(): Promise<ServerSchema> {
   const response = await fetch(addressOf("openapi.json"));
   if (!response.ok) throw new Error(`The server answered ${response.status}.`);
@@ -55,7 +55,7 @@ export async function readSchema(): Promise<ServerSchema> {
   };
 }
 
-/** What is wrong with what somebody typed for a number, in a sentence; undefined where nothing is. */
+/** What is wrong with a typed number, in a sentence; undefined if nothing is. */
 export function numberProblem(
   text: string,
   { type, minimum = -Infinity, maximum = Infinity }: FieldSchema,

@@ -1,4 +1,4 @@
-/** The picture to edit: dropped, pasted, chosen, one of the examples, or an earlier result. */
+/** The image to edit: dropped, pasted, chosen, one of the examples, or an earlier result. */
 import { addressOf } from "./address.ts";
 import { button, element, find, show } from "./dom.ts";
 
@@ -6,14 +6,14 @@ export interface SourcePicture {
   bytes: Blob;
   width: number;
   height: number;
-  /** Path on this server, where it is one of the examples. */
+  /** Path on this server, if it is one of the examples. */
   path?: string;
   /** The edit whose result it is. */
   editId?: string;
 }
 
 const TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
-/** The pictures that ship, each with an instruction that the checkpoint that ships can follow. */
+/** The shipped images, each with an instruction that the shipped checkpoint can follow. */
 const EXAMPLES = [
   ["bluebird", "Exact same bluebird, same angle and posture, now perched on a cloud in outer space"],
   ["fox", "Make it snow"],
@@ -22,20 +22,20 @@ const EXAMPLES = [
 ] as const;
 /** A body of /run may have 10 MB, and base64 takes a third more than the bytes. */
 const MAX_BYTES = 7 * 2 ** 20;
-/** What a larger picture is brought down to: no result has more. */
+/** Larger images are scaled down to this: no result has longer sides. */
 const MAX_SIDE = 2048;
 
 export interface SourceChooser {
-  /** Waits for a picture that is still being read. */
+  /** Waits for an image that is still being read. */
   get(): Promise<SourcePicture | undefined>;
   set(picture: SourcePicture): void;
-  /** Says what is wrong, or how the picture was changed, under it. */
+  /** Shows under the image what is wrong, or how it was changed. */
   note(sentence: string): void;
 }
 
 export interface SourceOptions {
   onChange: (picture: SourcePicture) => void;
-  /** Hears an instruction that fits the example that was taken. */
+  /** Called with an instruction that fits the chosen example. */
   onExample: (instruction: string) => void;
 }
 
@@ -45,7 +45,7 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
   const file = find<HTMLInputElement>("file");
   const noteLine = find("source-note");
   let current: SourcePicture | undefined;
-  /** What was chosen last, being read. What comes later counts, not what is read sooner. */
+  /** The read of the latest choice. The latest choice counts, not the one read first. */
   let reading: Promise<void> = Promise.resolve();
   let turn = 0;
 
@@ -116,7 +116,7 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
       const url = addressOf(path);
       const label = `Example: ${name}`;
       const take = (): void => {
-        // At once: when the picture is here, somebody may be in the middle of a sentence.
+        // Called at once: by the time the image has loaded, the user may be in the middle of a sentence.
         onExample(instruction);
         choose(fetchPicture(url), { path });
       };
@@ -144,7 +144,7 @@ async function fetchPicture(url: string): Promise<Blob> {
   return response.blob();
 }
 
-/** Size of a picture, and its bytes; smaller ones where they are more than can be sent. */
+/** Size of an image, and its bytes, scaled down if they are more than can be sent. */
 async function fit(bytes: Blob): Promise<Pick<SourcePicture, "bytes" | "width" | "height">> {
   const bitmap = await createImageBitmap(bytes);
   const { width, height } = bitmap;
@@ -157,8 +157,8 @@ async function fit(bytes: Blob): Promise<Pick<SourcePicture, "bytes" | "width" |
 }
 
 /**
- * As the API takes it: the bytes themselves. Not the address of an example: behind a proxy, the server may not know the
- * one that this page has as its own.
+ * The image as the API takes it: the bytes themselves. Not the URL of an example: behind a proxy, the server
+ * may not recognise this page's URL as its own.
  */
 export function imageField({ bytes }: SourcePicture): Promise<string> {
   return new Promise((resolve, reject) => {

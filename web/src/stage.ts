@@ -1,4 +1,4 @@
-/** The place of the result: empty, under way, failed, or done with everything that can be done with it. */
+/** Where the result appears: empty, in progress, failed, or done, with everything one can do with it. */
 import { compare } from "./compare.ts";
 import { button, element, find } from "./dom.ts";
 import type { JobProgress } from "./follow-job.ts";
@@ -7,9 +7,9 @@ import { showCost } from "./price.ts";
 
 export interface StageActions {
   cancel(record: EditRecord): void;
-  /** Takes the result as the next picture to edit. */
+  /** Takes the result as the next image to edit. */
   editResult(record: EditRecord): void;
-  /** Takes the first source of this line again. */
+  /** Takes the first source of this chain again. */
   editOriginal(record: EditRecord): void;
   repeat(record: EditRecord, seed: "same" | "new"): void;
 }
@@ -92,7 +92,7 @@ export function createStage(actions: StageActions): Stage {
     );
   }
 
-  /** Where the source is a result itself: what it began with is not to be lost. */
+  /** Shown if the source is itself a result, so that the original is not lost. */
   function lineage(record: EditRecord): HTMLElement {
     const box = element("p", { class: "lineage" });
     if (record.parentId === undefined || record.original === undefined) return box;

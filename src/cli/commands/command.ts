@@ -1,4 +1,7 @@
-/** What a command is: how its command line is read, as data, and what it does. `program.ts` hands it to commander. */
+/**
+ * Defines a command: how its command line is read, as data, and what it does. `program.ts` passes it to
+ * commander.
+ */
 import { Option } from "commander";
 
 /** What a command is run with. */
@@ -12,13 +15,13 @@ export interface Invocation<Flags> {
 
 export interface Command<Flags = unknown> {
   name: string;
-  /** In the list of commands, where it is shorter than the description. */
+  /** For the list of commands, if shorter than the description. */
   summary?: string;
   description: string;
   /** `<name>` must be given, `[name]` may be. */
   arguments?: readonly { name: string; description: string }[];
   options?: readonly Option[];
-  /** What is said when it is interrupted, where that is not what all others say. */
+  /** Sentence shown on interruption, if it differs from that of the other commands. */
   stopSentence?: string;
   /** @throws RetouchError with a sentence for the user; INVALID_PARAMETER is a wrong command line */
   run(invocation: Invocation<Flags>): Promise<void>;
@@ -29,10 +32,10 @@ export interface CommandGroup extends Pick<Command, "name" | "summary" | "descri
   commands: readonly Command[];
 }
 
-/** Checks a command's flags against what its `run` takes, and forgets them: commander hands over what the options say. */
+/** Checks a command's flags against its `run`, then erases their type: the options define what is passed. */
 export const command = <Flags>(definition: Command<Flags>): Command => definition as Command;
 
-/** @param parse from the text of the command line, and what the flag's earlier texts gave @throws RetouchError */
+/** @param parse takes the argument and the value from earlier uses of the flag @throws RetouchError */
 export function option<Value>(
   flags: string,
   description: string,

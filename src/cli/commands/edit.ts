@@ -10,7 +10,7 @@ const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, fo
   EDIT_PARAMETERS;
 const { isSafetyChecked, isUnchangedKept } = EDIT_PARAMETERS;
 
-/** A parameter's sentence as help has it: no capital, no full stop. */
+/** A parameter's description in the form help uses: no capital, no full stop. */
 const phraseOf = ({ description }: { description: string }): string =>
   description.charAt(0).toLowerCase() + description.slice(1, -1);
 

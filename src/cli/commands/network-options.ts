@@ -1,4 +1,4 @@
-/** The options that several commands have in common, about a checkpoint and how it is run. */
+/** Options that several commands share, about a checkpoint and how it is run. */
 import { numberOf, parseComputeType, parseDevice, parseMemory, parseWeights } from "../arguments.ts";
 import { option } from "./command.ts";
 
@@ -13,10 +13,10 @@ export const TRANSFORMER = option(
 export const VAE = option("--vae <file>", "a single file instead of the folder's autoencoder");
 export const TEXT_ENCODER = option("--text-encoder <file>", "a single file instead of the folder's T5");
 
-/** The folder, and the single files instead of its networks. */
+/** The checkpoint's folder, and single files to use instead of its networks. */
 export const NETWORK_OPTIONS = [CHECKPOINT, TRANSFORMER, VAE, TEXT_ENCODER] as const;
 
-/** What is computed with. */
+/** What to compute with. */
 export const COMPUTE_OPTIONS = [
   option(
     "--weights <kind>",

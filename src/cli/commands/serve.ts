@@ -2,7 +2,7 @@
 import { SERVE_FLAGS, serviceOptions, type ServiceFlags } from "../service-flags.ts";
 import { command } from "./command.ts";
 
-/** Of a server and of workers alone. */
+/** For a server, and for workers without one. */
 export const SERVICE_STOP = "Stopping when the running job has ended; once more stops at once.";
 
 export const SERVE = command<ServiceFlags>({
@@ -13,6 +13,6 @@ export const SERVE = command<ServiceFlags>({
     "these flags count before them.",
   options: serviceOptions(SERVE_FLAGS),
   stopSentence: SERVICE_STOP,
-  // Loaded when it is called: an edit needs neither a server nor a database.
+  // Loaded on demand: an edit needs neither a server nor a database.
   run: async ({ flags, signal }) => (await import("../serve.ts")).runServe(flags, signal),
 });

@@ -1,4 +1,4 @@
-/** The checkpoint's networks: how large they are, and on the disk. Its weights are held against its configuration. */
+/** The checkpoint's networks and their sizes, also on disk. Checks its weights against its configuration. */
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import {
@@ -14,7 +14,7 @@ import { sizeText } from "../../machine/size-text.ts";
 import { checkpointFolder } from "../checkpoint.ts";
 import type { Question, Section, Subject } from "./section.ts";
 
-/** What is examined: a checkpoint that is there, or the published one by its sizes alone. */
+/** What is examined: a local checkpoint, or the published one by its known sizes. */
 export async function readSubject(asked: Question): Promise<Subject> {
   const { model } = asked;
   if (model !== undefined) {
@@ -57,7 +57,7 @@ export async function examineCheckpoint(subject: Subject): Promise<Section> {
   };
 }
 
-/** Of a file, or of the weights in a folder. */
+/** Bytes of a file, or of the weights in a folder. */
 async function weightBytes(place: string): Promise<number> {
   const found = await stat(place);
   if (!found.isDirectory()) return found.size;

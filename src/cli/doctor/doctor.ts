@@ -7,7 +7,7 @@ import { examineMachine } from "./machine.ts";
 import type { Examination, Question, Section } from "./section.ts";
 import { examineWeights } from "./weights.ts";
 
-/** The flags as commander hands them over. */
+/** The flags as commander passes them. */
 export interface DoctorFlags extends Question {
   json?: boolean | undefined;
 }
@@ -20,7 +20,7 @@ const EXAMINATIONS: readonly Examination[] = [
   examineWeights,
 ];
 
-/** Examines and prints. @throws RetouchError for a checkpoint that is not there or damaged */
+/** Examines and prints. @throws RetouchError for a missing or damaged checkpoint */
 export async function runDoctor({ json, ...asked }: DoctorFlags): Promise<void> {
   const subject = await readSubject(asked);
   const sections: Section[] = [];

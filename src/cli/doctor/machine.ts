@@ -1,4 +1,4 @@
-/** This machine: processor, memory, and the disk that pulled checkpoints lie on. */
+/** This machine: processor, memory, and the disk that holds pulled checkpoints. */
 import { loadHubSettings } from "../../config/config.ts";
 import { freeBytes } from "../../hub/cache.ts";
 import { sizeText } from "../../machine/size-text.ts";

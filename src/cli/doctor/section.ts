@@ -1,14 +1,14 @@
-/** What a part of `retouch doctor` is; each has a file of its own beside this one. */
+/** Defines a section of `retouch doctor`; each section has its own file beside this one. */
 import type { ModelPlan } from "../../index.ts";
 
-/** What is asked about, as the flags say it. */
+/** What to examine, as given by the flags. */
 export interface Question {
-  /** As given with `--checkpoint`: a folder, or a repository of the hub. */
+  /** As given with `--checkpoint`: a folder, or a hub repository. */
   checkpoint?: string | undefined;
   transformer?: string | undefined;
   vae?: string | undefined;
   textEncoder?: string | undefined;
-  /** A published model, by the sizes that are known of it. */
+  /** A published model, examined by its known sizes. */
   model?: string | undefined;
   /** Bytes. */
   memoryLimit?: number | undefined;
@@ -18,7 +18,7 @@ export interface Question {
 export interface Subject extends Question {
   name: string;
   plan: ModelPlan;
-  /** Absent where no files are here. */
+  /** Absent if there are no local files. */
   folder?: string | undefined;
 }
 
@@ -26,10 +26,10 @@ export interface Section {
   title: string;
   /** For people: label and text, or a sentence without a label. */
   lines: readonly (readonly [label: string, text: string] | string)[];
-  /** For programs: what stands under `name` in the JSON. */
+  /** For programs: the value under `name` in the JSON. */
   name: string;
   facts: unknown;
 }
 
-/** Finds out; loads no network. */
+/** Examines the subject; loads no network. */
 export type Examination = (subject: Subject) => Promise<Section>;

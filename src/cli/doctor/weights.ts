@@ -1,4 +1,4 @@
-/** What an edit would take in memory and time, for each kind of weights, and which kind to choose. */
+/** The memory and time that an edit would take with each kind of weights, and which kind to choose. */
 import {
   EDIT_PARAMETERS,
   convertedBytes,
@@ -13,15 +13,15 @@ import { readMachineMemory, usableBytes } from "../../machine/memory.ts";
 import { sizeText } from "../../machine/size-text.ts";
 import type { Section, Subject } from "./section.ts";
 
-/** Of square pictures, in pixels. */
+/** Sides of square images, in pixels. */
 const SIDES = [512, 1024];
-/** Kinds with a file of their own, which is made of the checkpoint's; 16 bits it has itself, as a rule. */
+/** Kinds converted into their own file; the checkpoint itself usually has 16 bits. */
 const CONVERTED: ReadonlySet<WeightsKind> = new Set(["int8", "int4"]);
 
 export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Section> {
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
   const speed = await measureGemmSpeed();
-  // A small network draws nothing at sizes that it was not trained for.
+  // A small network draws nothing useful at sizes it was not trained for.
   const nativeSize = Math.sqrt(plan.native.area);
   const sides = nativeSize < SIDES[0]! ? [nativeSize] : SIDES;
   const kinds = WEIGHTS_KINDS.map((kind) => {

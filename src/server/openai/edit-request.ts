@@ -1,4 +1,4 @@
-/** From a body with OpenAI's names to edits with ours: what is the same is renamed, what cannot be done is refused by name. */
+/** Turns a body in OpenAI's terms into our edits: equal fields are renamed, unsupported ones refused. */
 import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
@@ -11,24 +11,24 @@ import { failureOf } from "../validation-messages.ts";
 import type { FormPart } from "./form.ts";
 import { type ImageEditFields, type ImageEditSchema, STEPS_OF_QUALITY } from "./schemas.ts";
 
-/** What a body holds, of either kind. */
+/** What a body of either kind holds. */
 export interface ImageEditBody {
   fields: Record<string, unknown>;
-  /** A file, or a text as /runsync takes it. */
+  /** A file, or a string as /runsync takes it. */
   images: (string | Uint8Array)[];
 }
 
 export interface ImageEditRequest {
   images: readonly GivenImage[];
-  /** One for each picture that is asked for. */
+  /** One for each image requested. */
   edits: Omit<JobEdit, keyof JobImages>[];
-  /** Whether the answer has addresses instead of the pictures. */
+  /** Whether the reply has URLs instead of the images. */
   isByAddress: boolean;
 }
 
 const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 const NUMBER_OF_SEEDS = 2 ** 32;
-/** Fields that would change the picture in a way that this model knows nothing of. */
+/** Fields that would change the image in a way that this model does not support. */
 const NOT_SUPPORTED: Readonly<Record<string, string>> = {
   mask: "the prompt says what to change",
   markup: "the prompt says what to change",
@@ -38,13 +38,16 @@ const NOT_SUPPORTED: Readonly<Record<string, string>> = {
   frame_duration_ms: "results are PNG or JPEG",
 };
 
-/** Sorts the parts of a form, its texts turned into what the schema says. @throws RetouchError INVALID_PARAMETER */
+/**
+ * Sorts the parts of a form, converting strings to the schema's types.
+ * @throws RetouchError INVALID_PARAMETER
+ */
 export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema): ImageEditBody {
   const properties: Record<string, TSchema> = schema.properties;
   const fields = new Map<string, unknown>();
   const images: ImageEditBody["images"] = [];
   for (const { name, value } of parts) {
-    // Clients send an empty text for none.
+    // Clients send an empty string for none.
     if (value === "") continue;
     if (name === "image" || name === "image[]") images.push(value);
     else if (fields.has(name)) throw refused(`The form has ${shownValue(name)} twice.`);
@@ -53,14 +56,14 @@ export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema):
   return { fields: Object.fromEntries(fields), images };
 }
 
-/** A form has texts only. */
+/** A form has only strings, so they are converted. */
 function typed(text: string, { type }: { type?: string } = {}): unknown {
   if ((type === "integer" || type === "number") && NUMBER.test(text)) return Number(text);
   if (type === "boolean" && /^(?:true|false)$/i.test(text)) return text.toLowerCase() === "true";
   return text;
 }
 
-/** Takes the pictures out of a JSON body; null stands for nothing. @throws RetouchError INVALID_PARAMETER */
+/** Takes the images out of a JSON body; null counts as absent. @throws RetouchError INVALID_PARAMETER */
 export function bodyOfJson(value: unknown): ImageEditBody {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw refused("The body must be a form or a JSON object.");
@@ -70,7 +73,7 @@ export function bodyOfJson(value: unknown): ImageEditBody {
   return { fields, images: given.map(addressOf) };
 }
 
-/** OpenAI's form of it, `{"image_url": ...}`, or the text alone. */
+/** Accepts OpenAI's form, `{"image_url": ...}`, or the string alone. */
 function addressOf(picture: unknown): string {
   const address =
     typeof picture === "object" && picture !== null ? withoutNulls(picture)["image_url"] : picture;
@@ -84,7 +87,7 @@ function addressOf(picture: unknown): string {
 const withoutNulls = (value: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
 
-/** The same for the same request, whatever stands between the parts of a form. */
+/** Equal for equal requests, whatever the boundary between the parts of a form. */
 export function hashOfForm(parts: readonly FormPart[]): string {
   const hash = createHash("sha256");
   for (const { name, value } of parts) {
@@ -134,7 +137,7 @@ export function createRequestReader(
   };
 }
 
-/** Of a seed only the low 32 bits count. */
+/** Only the low 32 bits of a seed count. */
 const nextSeed = (seed: number, index: number): number =>
   index === 0 ? seed : (seed + index) % NUMBER_OF_SEEDS;
 

@@ -1,6 +1,7 @@
 /**
  * Failures of /v1/* in the shape that OpenAI's clients read (https://developers.openai.com/api/docs/guides/error-codes),
- * wherever in the server they come from: made of the status, the one sentence that every failure has, and its data.
+ * wherever in the server they arise: made from the status, the one sentence that every failure has, and its
+ * data.
  */
 import type { FastifyInstance } from "fastify";
 import { fieldOf, type FailureRecord, nameOf } from "../../errors.ts";
@@ -14,10 +15,10 @@ const CODES: Readonly<Record<number, string>> = {
   429: "rate_limit_exceeded",
   504: "timeout",
 };
-/** Clients try again by themselves, 409 and all above 500 included, and each time would be another edit. */
+/** Clients retry on their own, even 409 and everything from 500 up, and each retry would be another edit. */
 const MAY_RETRY: ReadonlySet<number> = new Set([408, 429, 503]);
 
-/** @param schema its fields are the parameters that a failure can name */
+/** @param schema whose fields are the parameters that a failure can name */
 export function addOpenAiErrors(app: FastifyInstance, schema: ImageEditSchema): void {
   const names = new Set([...Object.keys(schema.properties), "image", "images", "mask", "model"]);
   app.addHook("preSerialization", async (request, reply, payload) => {

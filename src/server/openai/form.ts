@@ -1,9 +1,9 @@
-/** Bodies as HTML forms send them: multipart/form-data (RFC 7578), of no more parts than anyone needs. */
+/** Parses bodies as HTML forms send them: multipart/form-data (RFC 7578), with a bounded number of parts. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Busboy } from "@fastify/busboy";
 import { RetouchError, shownValue } from "../../errors.ts";
 
-/** A field: a text, or the bytes of a file. */
+/** A field: a string, or the bytes of a file. */
 export interface FormPart {
   name: string;
   value: string | Buffer;
@@ -11,14 +11,14 @@ export interface FormPart {
 
 const MAX_PARTS = 100;
 const MAX_HEADERS = 20;
-/** Of a part's headers, which hold the name of its field and of its file. */
+/** Of a part's headers, which hold its field name and file name. */
 const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_NAME_LENGTH = 100;
-/** Of a text: the longest that any field may have, in the widest characters. */
+/** Of a string: the longest that any field may have, in the widest characters. */
 const MAX_TEXT_BYTES = 16 * 1024;
-/** Fields whose text may be a picture, and as long as the body. */
+/** Fields whose string may be an image, and as long as the body. */
 const PICTURES: ReadonlySet<string> = new Set(["image", "image[]"]);
-/** So much is looked at in one turn of the event loop: the worst, parts and nothing else, takes milliseconds. */
+/** Parsed per turn of the event loop: the worst case, nothing but parts, takes milliseconds. */
 const CHUNK_BYTES = 64 * 1024;
 const MALFORMED = "The body is not a valid form.";
 
@@ -37,7 +37,7 @@ export async function parseForm(body: Buffer, contentType: string): Promise<Form
       faults.push(sentence);
       resolve();
     };
-    /** A part without a name is nobody's. */
+    /** A part without a name belongs to no field. */
     const nameOf = (name: string | undefined = ""): string => {
       if (name.length > MAX_NAME_LENGTH) {
         refuse(`The form has a field whose name is longer than ${MAX_NAME_LENGTH} characters.`);
@@ -49,7 +49,7 @@ export async function parseForm(body: Buffer, contentType: string): Promise<Form
       if (!PICTURES.has(name) && Buffer.byteLength(value) > MAX_TEXT_BYTES) {
         refuse(`The form has more than ${MAX_TEXT_BYTES} bytes of text in ${shownValue(name)}.`);
       }
-      // No database keeps it.
+      // The database cannot store it.
       if (value.includes("\0")) refuse("The form has U+0000 in a text.");
       parts.push({ name, value });
     });
@@ -60,11 +60,11 @@ export async function parseForm(body: Buffer, contentType: string): Promise<Form
       parts.push(part);
       file.on("data", (chunk: Buffer) => chunks.push(chunk));
       file.on("end", () => (part.value = Buffer.concat(chunks)));
-      // The parser tells it as well.
+      // The parser reports it as well.
       file.on("error", () => {});
     });
     parser.on("partsLimit", () => refuse(`The form has more than ${MAX_PARTS} parts.`));
-    // Its own texts speak of its inside.
+    // The parser's own messages describe its internals.
     parser.on("error", () => refuse(MALFORMED));
     parser.on("finish", resolve);
   });
@@ -82,7 +82,7 @@ function createParser(contentType: string): InstanceType<typeof Busboy> {
   try {
     return new Busboy({
       headers: { "content-type": contentType },
-      // The body's own limit is the only one for the text of a picture.
+      // The body's own limit is the only one for an image sent as a string.
       limits: {
         parts: MAX_PARTS,
         headerPairs: MAX_HEADERS,

@@ -41,7 +41,7 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
   const { config, jobs, longPolls } = context;
   const readRequest = createRequestReader(schema, config, context);
 
-  // The server's own parser takes every body for JSON.
+  // The server's own parser would treat every body as JSON.
   setBodyParser(app, context.readBody, async (request, bytes) => {
     const contentType = contentTypeOf(request);
     const isHashed = request.headers["idempotency-key"] !== undefined;
@@ -116,7 +116,7 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
   );
 }
 
-/** As it was sent: the server takes it from the headers of every call (`body.ts`). */
+/** The content type as sent: the server removes it from the headers of every request (`body.ts`). */
 function contentTypeOf({ raw: { rawHeaders } }: FastifyRequest): string {
   const at = rawHeaders.findIndex((text, index) => index % 2 === 0 && text.toLowerCase() === "content-type");
   return at === -1 ? "" : rawHeaders[at + 1]!;
@@ -132,7 +132,10 @@ async function submit(
   return { submitted: await submitAll(context, request, edit), isByAddress: edit.isByAddress };
 }
 
-/** All or none, but for an idempotency key, whose repetition finds those that there are. */
+/**
+ * Submits all or none; with an idempotency key, jobs submitted before a failure stay, and a repetition finds
+ * them.
+ */
 async function submitAll(
   context: RouteContext,
   request: FastifyRequest,
@@ -143,7 +146,7 @@ async function submitAll(
   try {
     for (const [index, edit] of edits.entries()) {
       const idempotency = idempotencyOf(request, index === 0 ? ROUTE : `${ROUTE}/${index}`);
-      // Each with a picture of its own, which goes with its job.
+      // Each job has its own copy of the image, deleted with the job.
       const parsed = { edit, images, policy, webhook: undefined };
       submitted.push(await queueJob(context, request, parsed, { isSync: true, idempotency }));
     }
@@ -158,7 +161,7 @@ async function submitAll(
 
 const hasFailed = ({ status }: Job): boolean => isEnded(status) && status !== "completed";
 
-/** What failed about the image or the result is the caller's to act on. */
+/** The caller can act on a failure of the image or the result. */
 function answerFailure(job: Job, reply: FastifyReply, endpointId: string): FastifyReply {
   const { id, status, error = "The edit failed unexpectedly.", failure } = job;
   if (status === "failed") {
@@ -175,7 +178,7 @@ function answerFailure(job: Job, reply: FastifyReply, endpointId: string): Fasti
   );
 }
 
-/** Its shape is made by `errors.ts`. */
+/** `errors.ts` gives the refusal its format. */
 function refuse(reply: FastifyReply, status: number, why: string | RetouchError): FastifyReply {
   if (typeof why === "string") return reply.code(status).send({ error: why });
   reply.request.failure = recordOf(why);
@@ -209,14 +212,14 @@ async function answerOf(
   };
 }
 
-/** These jobs have no bucket of the caller's and no data URL for a result. */
+/** The results of these jobs are never in a caller's bucket or a data URL. */
 function keyOf(image: JobResult["image"]): string {
   if (image.kind === "stored") return image.key;
   throw new Error(`A result is ${image.kind} where it should be stored.`);
 }
 
 function base64Of(bytes: Uint8Array | undefined): string {
-  // Only a repetition by an idempotency key comes so late.
+  // Only a repetition under an idempotency key can come this late.
   if (bytes === undefined) throw new RetouchError("IMAGE_UNREADABLE", "The result is no longer there.");
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }

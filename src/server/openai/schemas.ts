@@ -1,17 +1,17 @@
 /**
- * What OpenAI's clients send to POST /v1/images/edits, and what they read: the names and values of its reference
- * (https://developers.openai.com/api/reference/resources/images/methods/edit). What this server cannot do is no value
- * of a field, or is refused by name in `edit-request.ts`.
+ * What OpenAI's clients send to POST /v1/images/edits, and what they read: the names and values of OpenAI's
+ * reference (https://developers.openai.com/api/reference/resources/images/methods/edit). What this server
+ * cannot do is either not among the values of a field, or refused by name in `edit-request.ts`.
  */
 import { type Static, type TSchema, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../../engine/edit-parameters.ts";
 import { MAX_SIZE_LENGTH } from "../parameter-schemas.ts";
 import { type EditInput, editInputSchema, type ImageLimits, LENGTHS } from "../schemas.ts";
 
-/** A picture each, with seeds of their own. */
+/** Images per request, each with its own seed. */
 const MAX_PICTURES = 4;
 
-/** Half of the usual number of steps, and the most; any other quality is the usual number. */
+/** Half the default number of steps, and the maximum; any other quality gets the default. */
 export const STEPS_OF_QUALITY = {
   low: EDIT_PARAMETERS.numSteps.default / 2,
   high: EDIT_PARAMETERS.numSteps.max,
@@ -27,7 +27,7 @@ const words = (values: readonly string[], description: string) =>
     ),
   );
 
-/** Every field but the image. Fields that are not here are ignored, as in /runsync. */
+/** Every field except the image. Fields not listed here are ignored, as in /runsync. */
 export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
   const {
     image: _,
@@ -45,7 +45,7 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
       ...own,
       size: Type.Optional(
         Type.String({
-          // An empty one, as forms have it, is none.
+          // An empty string, as forms send it, counts as absent.
           pattern: "^(?:\\s*|\\s*(?:auto|\\d{1,5}\\s*[*xX]\\s*\\d{1,5})\\s*)$",
           maxLength: MAX_SIZE_LENGTH,
           default: "auto",
@@ -87,14 +87,14 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
 }
 
 export type ImageEditSchema = ReturnType<typeof imageEditSchema>;
-/** The names and values of ours among OpenAI's. */
+/** OpenAI's fields together with our own. */
 export type ImageEditFields = Static<ImageEditSchema> & EditInput;
 
 const File = Type.String({ format: "binary", description: "The picture, one." });
 const withPicture = <Picture extends TSchema>(schema: ImageEditSchema, pictures: Record<string, Picture>) =>
   Type.Object({ ...pictures, ...schema.properties }, { additionalProperties: true });
 
-/** Both kinds of body, for the document; what arrives is checked by `edit-request.ts`. */
+/** Both kinds of body, for the document; `edit-request.ts` checks what arrives. */
 export function imageEditBodies(schema: ImageEditSchema, { maxImages }: ImageLimits) {
   const address = Type.Object({
     image_url: Type.String({ description: "An http(s) URL, a data URL or base64." }),
@@ -110,7 +110,7 @@ export function imageEditBodies(schema: ImageEditSchema, { maxImages }: ImageLim
 }
 
 const OrNull = Type.Union([Type.String(), Type.Null()]);
-/** A failure, as `errors.ts` makes it. @param headers of the answer, as the document knows them */
+/** A failure, as `errors.ts` makes it. @param headers of the reply, as the document describes them */
 const Failure = (description: string, headers: Record<string, TSchema> = {}) =>
   Type.Object(
     { error: Type.Object({ message: Type.String(), type: Type.String(), param: OrNull, code: OrNull }) },
@@ -122,7 +122,7 @@ const Failure = (description: string, headers: Record<string, TSchema> = {}) =>
 const RETRY_AFTER = { "retry-after": Type.Integer({ minimum: 1, description: "Seconds." }) };
 
 export type OpenAiFailure = Static<ReturnType<typeof Failure>>;
-/** What any of these routes may answer besides its result. */
+/** What any of these routes may reply besides its result. */
 export const OPENAI_FAILURES = {
   400: Failure("Something in the call is wrong, which `param` names, or the result was refused."),
   401: Failure("No API key, or one that does not count.", { "www-authenticate": Type.Literal("Bearer") }),
@@ -137,7 +137,7 @@ export const OPENAI_FAILURES = {
   ),
   507: Failure("No room for what the call would store.", RETRY_AFTER),
 };
-/** What an edit may answer besides. */
+/** What an edit may reply as well. */
 export const EDIT_FAILURES = {
   ...OPENAI_FAILURES,
   409: Failure("The idempotency key was used with another body, or the job was cancelled."),

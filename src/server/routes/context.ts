@@ -39,9 +39,9 @@ export interface RouteContext extends ImageLimits {
   limits: (group: LimitGroup) => LimitedRoute;
   longPolls: LongPolls;
   readBody: BodyReader;
-  /** Absolute address of a stored result. */
+  /** Absolute URL of a stored result. */
   addressOf: (key: string, job: Job) => string;
-  /** The shipped example pictures: name and file. */
+  /** The shipped example images: name to file. */
   examples: ReadonlyMap<string, string>;
   isRefusedAddress: IsRefusedAddress;
 }

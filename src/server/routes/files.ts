@@ -1,4 +1,7 @@
-/** Pictures: results by their signed addresses, and the examples that ship. No API key: the address is the right to it. */
+/**
+ * Images: results by their signed URLs, and the shipped examples. No API key is needed: the URL itself grants
+ * access.
+ */
 import { readFile } from "node:fs/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { CheckCaller } from "../auth.ts";
@@ -6,7 +9,7 @@ import { ErrorReply, KEYLESS_FAILURES, NotModified, Picture } from "../replies.t
 import { FileParams, FileQuery } from "../schemas.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
 
-/** A picture is a picture, whatever a browser may think, and pages of any origin may show it. */
+/** Browsers must not guess another type than an image's, and pages of any origin may show it. */
 const HEADERS = {
   "access-control-allow-origin": "*",
   "x-content-type-options": "nosniff",
@@ -15,7 +18,7 @@ const HEADERS = {
 };
 const FAILURES = { 404: ErrorReply, ...KEYLESS_FAILURES };
 
-/** @param checkCaller asked about whoever has no signature */
+/** @param checkCaller asked about callers without a signature */
 export function addFileRoutes(
   app: TypedApp,
   { storage, signedUrls }: RouteContext,
@@ -39,7 +42,7 @@ export function addFileRoutes(
       void reply.headers(HEADERS);
       if (verified.state === "expired") return reply.code(410).send({ error: "The file has expired." });
       if (verified.state === "invalid") return notFound(reply);
-      // A name stands for the same bytes for ever, so it says whether a copy is still good.
+      // A name stands for the same bytes for ever, so it tells whether a cached copy is still valid.
       const tag = `"${name}"`;
       const maxAge = Math.floor((verified.expiresAt.getTime() - now.getTime()) / 1000);
       void reply.header("cache-control", `private, max-age=${maxAge}, immutable`).header("etag", tag);

@@ -66,7 +66,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
     app.route({
       method,
       url: "/stream/:id",
-      // It would take chunks out and show none.
+      // HEAD would take chunks out and show none.
       exposeHeadRoute: false,
       ...status,
       ...withBody,
@@ -132,7 +132,7 @@ async function giveBack({ log }: RouteContext, taken: TakenChunks): Promise<void
   });
 }
 
-/** An id that cannot be one of ours is nobody's. */
+/** An id that cannot be one of ours counts as unknown. */
 function idOf(request: FastifyRequest): string {
   const { id } = request.params as { id: string };
   return JOB_ID.test(id) ? id : "";

@@ -1,10 +1,10 @@
-/** Long polls, calls that are held open: each ends early when its client goes away, and all of them when the server stops. */
+/** Long polls: each ends early when its client goes away, and all of them end when the server stops. */
 import type { FastifyReply } from "fastify";
 
 export interface LongPolls {
   /** Aborts when the connection closes before the reply is written, or the server stops. */
   signalOf(reply: FastifyReply): AbortSignal;
-  /** Ends every call that is held now or later, so that it answers with the state of its job. */
+  /** Ends every present and future long poll, so that it answers with the state of its job. */
   endAll(): void;
 }
 

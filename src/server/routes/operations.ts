@@ -1,4 +1,4 @@
-/** For whoever runs the server: /healthz, /readyz and /metrics. They tell nothing about jobs' owners, so they need no key. */
+/** For the operator: /healthz, /readyz and /metrics. They reveal no owners of jobs, so they need no key. */
 import type { Metrics } from "../metrics.ts";
 import { KEYLESS_FAILURES, PlainText, StatusReply } from "../replies.ts";
 import type { TypedApp } from "./context.ts";
@@ -12,7 +12,7 @@ export interface OperationOptions {
 /** What is missing; the log says why. */
 export type NotReady = "worker" | "engine" | "database";
 
-/** Anybody may read them, so they are the same whatever the reason. */
+/** Anybody may read these, so they do not reveal the reason. */
 const SENTENCES: Readonly<Record<NotReady, string>> = {
   worker: "No worker is ready yet.",
   engine: "The engine cannot be loaded; the log says why.",

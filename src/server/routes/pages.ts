@@ -1,13 +1,13 @@
-/** The playground and the reference: files of a build, sent with a policy that lets them load nothing else. */
+/** The playground and the reference: built files, sent with a policy that lets them load nothing else. */
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 
 export interface PageOptions {
-  /** Of the build, with `index.html` in it. */
+  /** The folder of the build, with `index.html` in it. */
   folder: string;
-  /** Where results may lie besides this server, when the operator has another public address. */
+  /** Where results may lie besides this server, if the operator has another public URL. */
   publicUrl: string | undefined;
 }
 
@@ -39,7 +39,8 @@ export async function addPages(app: FastifyInstance, { folder, publicUrl }: Page
     ["/icon.svg", "icon.svg"],
   ] as const) {
     app.get(url, { schema }, (request, reply) => {
-      // The page names its files beside it, wherever a proxy may have put it: a slash too many would lead them astray.
+      // The page refers to its files by relative URLs, wherever a proxy puts it: an extra slash would break
+      // them.
       const [, slashes] = /^[^?]*[^/?](\/+)(?:\?|$)/.exec(request.url) ?? [];
       if (slashes !== undefined) return reply.redirect("../".repeat(slashes.length) + url.slice(1), 308);
       return reply.headers(headers).header("cache-control", "no-cache").sendFile(file);

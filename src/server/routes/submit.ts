@@ -1,4 +1,4 @@
-/** POST /run and /runsync: checks a request, keeps its picture, queues the job. */
+/** POST /run and /runsync: checks a request, stores its image, queues the job. */
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { invalid, RetouchError, wordError } from "../../errors.ts";
@@ -34,7 +34,7 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
     {
       ...context.limits("run"),
       bodyLimit: config.runMaxBytes,
-      // What is wrong with an input has a reply of its own form.
+      // An invalid input gets a reply in its own format.
       attachValidation: true,
       schema: { summary: "Queue an edit", ...shared, response: { 200: QueuedReply, ...failures } },
     },
@@ -74,7 +74,7 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
   );
 }
 
-/** @returns undefined where the request was refused: the reply is on its way, and is what the handler has to return */
+/** @returns undefined if the request was refused: the reply is on its way, and the handler must return it */
 async function submit(
   context: RouteContext,
   request: FastifyRequest,
@@ -94,14 +94,14 @@ async function submit(
   } catch (error) {
     if (!(error instanceof RetouchError) || ![400, 413].includes(error.httpStatus)) throw error;
     if (!hasInput(body)) throw error;
-    // What the request alone shows is wrong: nothing was queued, and the id stands for nothing.
+    // The request itself is invalid: nothing was queued, and the id stands for no job.
     const id = `${isSync ? "sync-" : ""}${randomUUID()}-u1`;
     void reply.code(400).send({ id, status: "FAILED", error: wordError(error, WIRE) });
     return undefined;
   }
 }
 
-/** Keeps the images and queues the job. @throws RetouchError */
+/** Stores the images and queues the job. @throws RetouchError */
 export async function queueJob(
   context: RouteContext,
   request: FastifyRequest,
@@ -110,7 +110,7 @@ export async function queueJob(
 ): Promise<Job> {
   const { config, storage, signedUrls, examples, isRefusedAddress, jobs } = context;
   const { keyId } = request;
-  // Before anything is stored for it.
+  // Checked before anything is stored for the job.
   const earlier = await jobs.findRepeated(keyId, idempotency);
   if (earlier) return earlier;
   const admit = (bytes: number): Promise<void> => admitBytes(context, keyId, bytes);
@@ -135,14 +135,15 @@ export async function queueJob(
     if (isRepeat) await discard(context, kept);
     return job;
   } catch (error) {
-    // The job may be there all the same, and a repetition with its idempotency key find it: it needs its picture.
+    // The job may exist all the same, and a repetition with its idempotency key may find it: it needs its
+    // image.
     const isUndecided = error instanceof RetouchError && error.code === "COMMIT_UNDECIDED";
     if (!isUndecided) await discard(context, kept);
     throw error;
   }
 }
 
-/** Whether there is room for so many bytes more of a key. @throws RetouchError DISK_FULL, QUOTA_EXCEEDED */
+/** Checks that a key may store `bytes` more bytes. @throws RetouchError DISK_FULL, QUOTA_EXCEEDED */
 export async function admitBytes(
   { freeSpace, jobs }: Pick<RouteContext, "freeSpace" | "jobs">,
   keyId: string,
@@ -152,7 +153,7 @@ export async function admitBytes(
   await jobs.admitBytes(keyId, bytes);
 }
 
-/** What cannot be deleted now is swept later; the call is answered all the same. */
+/** The sweeper deletes later what cannot be deleted now; the call is answered all the same. */
 async function discard({ log }: RouteContext, images: InputImages): Promise<void> {
   await images.discard().catch((error: unknown) => {
     log.warn({ err: error }, "A source picture without a job could not be deleted.");

@@ -3,7 +3,7 @@ import type { KeysFlags } from "../../keys.ts";
 import { serviceOptions } from "../../service-flags.ts";
 import { command } from "../command.ts";
 
-/** Of every command about one key. */
+/** Argument of every command about one key. */
 export const ID_ARGUMENT = {
   name: "<id>",
   description: "the key's id, as `retouch keys list` shows it",
