@@ -19,7 +19,6 @@ const LONG = [
   "test/package/package.test.ts",
   "test/privacy.test.ts",
   "test/scripts/dev.test.ts",
-  "test/service/clients.test.ts",
   "test/service/conformance.test.ts",
   "test/service/kill.test.ts",
   "test/service/openai-clients.test.ts",

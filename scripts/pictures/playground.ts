@@ -27,7 +27,7 @@ export async function drawPlayground(): Promise<string> {
     await page.getByText("Settings", { exact: true }).click();
     await page.getByLabel("Seed").fill(String(README_SEED));
     await page.getByText("Settings", { exact: true }).click();
-    await page.getByRole("button", { name: /^Edit picture/ }).click();
+    await page.getByRole("button", { name: /^Edit image/ }).click();
     await page.getByRole("link", { name: "Download" }).waitFor();
     await page.getByLabel(/^Divider/).fill(DIVIDER);
     await page.screenshot({ path: file, type: "jpeg", quality: 85 });

@@ -44,14 +44,14 @@ const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, fo
 
 const EDIT_TOOL = {
   name: "edit_image",
-  title: "Edit a picture",
+  title: "Edit an image",
   description:
-    "Edits a picture by an instruction in words, with FLUX.1 Kontext on this machine, and writes the result to a file. " +
+    "Edits an image by an instruction in words, with FLUX.1 Kontext on this machine, and writes the result to a file. " +
     "Only what the instruction names is meant to change.",
   inputSchema: {
     type: "object" as const,
     properties: {
-      image: text("The picture: a path in the server's folder, a public http(s) URL or a data URL."),
+      image: text("The image: a path in the server's folder, a public http(s) URL or a data URL."),
       [prompt.tool]: text(
         `What to change, ${prompt.min} to ${prompt.max.toLocaleString("en")} characters, such as: Make it night.`,
       ),

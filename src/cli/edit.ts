@@ -79,7 +79,7 @@ async function edit(
     progress.clear();
     if (engine.device.notice !== undefined) say(engine.device.notice);
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
-    progress.phase("reading the prompt and the picture");
+    progress.phase("reading the prompt and the image");
     const request = { image: [source.bytes, ...others], ...parameters };
     const result = await engine.edit(request, { signal, onStep: progress.step });
     progress.clear();

@@ -41,7 +41,7 @@ export class UsageError extends Error {}
  */
 export function createProgram(context: CommandContext, commands = COMMANDS): Commander {
   const program = new Commander("retouch")
-    .description("Edit pictures by instruction with FLUX.1 Kontext, on your own machine.")
+    .description("Edit images by instruction with FLUX.1 Kontext, on your own machine.")
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)

@@ -62,9 +62,9 @@ function loraRows(loras: EditResult["parameters"]["loras"]): [string, string][] 
 
 function keptText(kept: EditResult["kept"], isWanted: boolean): string {
   if (!isWanted) return "off";
-  if (kept === undefined) return "nothing, because the result has another shape than the picture";
+  if (kept === undefined) return "nothing, because the result has another shape than the image";
   const percent = (100 * (1 - kept.changedShare)).toFixed(1);
-  return `${percent} % of the picture, where nothing was edited`;
+  return `${percent} % of the image, where nothing was edited`;
 }
 
 /** Keeps a string from breaking out of its line or controlling the terminal. */

@@ -101,23 +101,18 @@ export const PICTURES = {
     ),
     example: "nas.local,10.0.0.0/8",
   },
-  imageMaxBytes: required(
-    "RETOUCH_IMAGE_MAX_BYTES",
-    byteSize("1KB", "1GB"),
-    "20MB",
-    "Largest source picture.",
-  ),
+  imageMaxBytes: required("RETOUCH_IMAGE_MAX_BYTES", byteSize("1KB", "1GB"), "20MB", "Largest source image."),
   imageMaxPixels: required(
     "RETOUCH_IMAGE_MAX_PIXELS",
     integer(1, 1_000_000_000),
     "64000000",
-    "Most pixels of a source picture.",
+    "Most pixels of a source image.",
   ),
   imageTimeoutMs: required(
     "RETOUCH_IMAGE_TIMEOUT",
     duration("100ms", "10m"),
     "30s",
-    "Time for the download of a source picture.",
+    "Time for the download of a source image.",
   ),
   minSide: required(
     "RETOUCH_MIN_SIDE",

@@ -26,7 +26,7 @@ export const JOBS = {
     "RETOUCH_FILE_LIFETIME",
     duration("1m", "365d"),
     "7d",
-    "How long result pictures are kept.",
+    "How long result images are kept.",
   ),
   idempotencyLifetimeMs: required(
     "RETOUCH_IDEMPOTENCY_LIFETIME",

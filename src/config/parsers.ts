@@ -147,7 +147,7 @@ export interface Price {
 }
 
 export const price: Parser<Price> = {
-  accepts: "0, or an amount a picture or a megapixel, such as 0.025/image or 0.03/megapixel",
+  accepts: "0, or an amount an image or a megapixel, such as 0.025/image or 0.03/megapixel",
   parse(value) {
     const match = /^(\d+(?:\.\d+)?)(?:\/(image|megapixel))?$/.exec(value);
     if (match === null) return undefined;

@@ -43,7 +43,7 @@ export const ADDRESS = {
 } satisfies Settings;
 
 export const DATA = {
-  dataDir: required("RETOUCH_DATA_DIR", text, "data", "Folder of the embedded database and of the pictures."),
+  dataDir: required("RETOUCH_DATA_DIR", text, "data", "Folder of the embedded database and of the images."),
   databaseUrl: secret(
     "DATABASE_URL",
     pattern("an address such as postgres://user:password@host:5432/name", /^postgres(ql)?:\/\/\S+$/),
@@ -60,7 +60,7 @@ export const DATA = {
     "RETOUCH_S3_BUCKET",
     text,
     "pictures",
-    "S3 bucket for the pictures, instead of RETOUCH_DATA_DIR.",
+    "S3 bucket for the images, instead of RETOUCH_DATA_DIR.",
   ),
   s3Endpoint: optional(
     "RETOUCH_S3_ENDPOINT",

@@ -12,9 +12,9 @@ import type { RequiredSetting, Setting, Settings } from "./setting.ts";
 /** Settings by the heading they appear under, in the order of the page. */
 export const SECTIONS: Readonly<Record<string, Settings>> = {
   "Address and access": ADDRESS,
-  "Database and pictures": DATA,
+  "Database and images": DATA,
   "Engine and results": ENGINE,
-  "Source pictures and sizes": PICTURES,
+  "Source images and sizes": PICTURES,
   "Lives of jobs": JOBS,
   Limits: LIMITS,
   Webhooks: WEBHOOKS,

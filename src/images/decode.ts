@@ -78,7 +78,7 @@ function checkHeader(metadata: Metadata, maxPixels: number, source: string | und
       "IMAGE_UNSUPPORTED",
       failure("imageFormat", {
         source,
-        state: "is a HEIC/HEIF picture",
+        state: "is a HEIC/HEIF image",
         advice: "convert it to JPEG or PNG",
       }),
     );

@@ -18,16 +18,16 @@ const TIFF_SIGNATURES = ["II\x2A\0", "MM\0\x2A", "II\x2B\0", "MM\0\x2B"];
 /** Signatures as latin-1 strings: offset, signature, format, advice. */
 const REFUSED: readonly (readonly [number, string, string, string])[] = [
   [0, "%PDF-", "a PDF document", "export the page as JPEG or PNG"],
-  [0, "BM", "a BMP picture", CONVERT],
+  [0, "BM", "a BMP image", CONVERT],
   [0, "8BPS", "a Photoshop document", "export it as JPEG or PNG"],
   [0, "\0\0\x01\0", "an icon file (ICO)", CONVERT],
-  [0, "\xFF\x0A", "a JPEG XL picture", CONVERT],
-  [4, "JXL \x0D\x0A\x87\x0A", "a JPEG XL picture", CONVERT],
-  [4, "jP  \x0D\x0A\x87\x0A", "a JPEG 2000 picture", CONVERT],
-  [0, "\xFF\x4F\xFF\x51", "a JPEG 2000 picture", CONVERT],
-  [0, "\x76\x2F\x31\x01", "an OpenEXR picture", "convert it to PNG or TIFF"],
-  [0, "#?RADIANCE", "a Radiance HDR picture", "convert it to PNG or TIFF"],
-  [0, "qoif", "a QOI picture", CONVERT],
+  [0, "\xFF\x0A", "a JPEG XL image", CONVERT],
+  [4, "JXL \x0D\x0A\x87\x0A", "a JPEG XL image", CONVERT],
+  [4, "jP  \x0D\x0A\x87\x0A", "a JPEG 2000 image", CONVERT],
+  [0, "\xFF\x4F\xFF\x51", "a JPEG 2000 image", CONVERT],
+  [0, "\x76\x2F\x31\x01", "an OpenEXR image", "convert it to PNG or TIFF"],
+  [0, "#?RADIANCE", "a Radiance HDR image", "convert it to PNG or TIFF"],
+  [0, "qoif", "a QOI image", CONVERT],
   [0, "%!PS", "a PostScript document", "export the page as JPEG or PNG"],
   [0, "gimp xcf", "a GIMP document", "export it as JPEG or PNG"],
   [0, "FUJIFILM", "a camera raw file", "develop it to JPEG or TIFF"],
@@ -52,7 +52,7 @@ export function formatOf(bytes: Uint8Array): FileFormat | undefined {
   for (const [offset, signature, name, advice] of REFUSED) {
     if (head.startsWith(signature, offset)) return refused(name, advice);
   }
-  if (/^P[1-7]\s/.test(head)) return refused("a PNM picture", CONVERT);
+  if (/^P[1-7]\s/.test(head)) return refused("a PNM image", CONVERT);
   return markupFormat(bytes);
 }
 
@@ -62,7 +62,7 @@ function isoMediaFormat(bytes: Uint8Array): FileFormat {
   const brands = latin1(bytes, 8, Math.min(Math.max(boxSize, 12), 512)).match(/.{4}/gs) ?? [];
   if (brands.some((brand) => brand === "avif" || brand === "avis")) return accepted("AVIF");
   if (brands.some((brand) => /^(?:he[ivx][a-z]|hevc|hevx|mif1|msf1|mif2|jpeg)$/.test(brand))) {
-    return refused("a HEIC/HEIF picture", CONVERT);
+    return refused("a HEIC/HEIF image", CONVERT);
   }
   if (brands[0] === "crx ") return refused("a camera raw file", "develop it to JPEG or TIFF");
   return refused("a video", "save a frame of it as JPEG or PNG");
@@ -94,7 +94,7 @@ function markupFormat(bytes: Uint8Array): FileFormat | undefined {
   if (!text.startsWith("<")) return undefined;
   if (/<(?:[a-z]+:)?svg[\s>/]/.test(text)) return refused("an SVG drawing", "export it as PNG");
   if (/<!doctype html|<html[\s>]/.test(text)) {
-    return refused("a web page", "give the address of the picture itself");
+    return refused("a web page", "give the address of the image itself");
   }
   return undefined;
 }

@@ -95,7 +95,7 @@ export function pictureToPixels(picture: Picture): Float32Array {
 export function pixelsToPicture(pixels: Float32Array, width: number, height: number): Picture {
   const planeSize = width * height;
   if (pixels.length !== CHANNELS * planeSize) {
-    throw new RangeError(`${pixels.length} numbers are not a picture of ${width} x ${height} pixels.`);
+    throw new RangeError(`${pixels.length} numbers are not an image of ${width} x ${height} pixels.`);
   }
   const data = new Uint8Array(CHANNELS * planeSize);
   for (let channel = 0; channel < CHANNELS; channel++) {

@@ -68,7 +68,7 @@ export function admitBytes({ settings }: JobsContext, use: KeyUse, bytes: number
   if (use.bytes + bytes > quota) {
     throw new RetouchError(
       "QUOTA_EXCEEDED",
-      `The pictures that are kept for this key take ${megabytes(use.bytes)} of ${megabytes(quota)}; ` +
+      `The images that are kept for this key take ${megabytes(use.bytes)} of ${megabytes(quota)}; ` +
         `results are deleted after ${Math.round(settings.fileLifetimeMs / 3_600_000)} h.`,
     );
   }

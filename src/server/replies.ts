@@ -73,12 +73,12 @@ export const Output = Type.Object({
   progress: Type.Optional(
     Type.String({ pattern: "^\\d+/\\d+$", description: "Steps, while it runs: 3/28." }),
   ),
-  preview: Type.Optional(Type.String({ description: "A small picture as it forms, as a data URL." })),
-  image_url: Type.Optional(Type.String({ description: "The picture: an address or a data URL." })),
+  preview: Type.Optional(Type.String({ description: "A small image as it forms, as a data URL." })),
+  image_url: Type.Optional(Type.String({ description: "The image: an address or a data URL." })),
   result: Type.Optional(Type.String({ description: "The same as `image_url`." })),
   cost: Type.Optional(Type.Number({ minimum: 0 })),
   seed: Type.Optional(Type.Integer({ minimum: 0 })),
-  size: Type.Optional(SizeText("Of the picture.")),
+  size: Type.Optional(SizeText("Of the image.")),
   working_size: Type.Optional(SizeText("At which the network drew it.")),
   reference_size: Type.Optional(SizeText("At which the network saw the source.")),
   num_inference_steps: Type.Optional(Type.Integer({ minimum: 1 })),
@@ -99,10 +99,10 @@ export const Output = Type.Object({
   ),
   safety_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: "Where it was checked." })),
   changed_share: Type.Optional(
-    Type.Number({ minimum: 0, maximum: 1, description: "Of the picture, that was edited." }),
+    Type.Number({ minimum: 0, maximum: 1, description: "Of the image, that was edited." }),
   ),
   unchanged_mask: Type.Optional(
-    Type.String({ description: "A small grey picture, white where nothing was edited, as a data URL." }),
+    Type.String({ description: "A small grey image, white where nothing was edited, as a data URL." }),
   ),
   notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
 });
@@ -193,7 +193,7 @@ export const DeliveriesReply = Type.Object({
 
 /** Bytes; OpenAPI has no other word for them. */
 export const Picture = {
-  description: "A picture.",
+  description: "An image.",
   content: Object.fromEntries(
     ["image/png", "image/jpeg"].map((type) => [type, { schema: { type: "string", format: "binary" } }]),
   ),

@@ -39,7 +39,7 @@ export function createLocalStorage(folder: string): Storage {
         await makeFolder(path.dirname(key)).catch(() => {});
         await writeFileAtomically(file, bytes);
       } catch (error) {
-        throw failed("OUTPUT_UNWRITABLE", "The picture cannot be stored", error);
+        throw failed("OUTPUT_UNWRITABLE", "The image cannot be stored", error);
       }
     },
     async get(key) {
@@ -48,7 +48,7 @@ export function createLocalStorage(folder: string): Storage {
         return { bytes: await readFile(file), contentType: contentTypeOf(key) };
       } catch (error) {
         if (systemErrorCode(error) === "ENOENT") return undefined;
-        throw failed("STORAGE_UNAVAILABLE", "The picture cannot be read", error);
+        throw failed("STORAGE_UNAVAILABLE", "The image cannot be read", error);
       }
     },
     async delete(key) {
@@ -56,7 +56,7 @@ export function createLocalStorage(folder: string): Storage {
       try {
         await rm(file, { force: true });
       } catch (error) {
-        throw failed("STORAGE_UNAVAILABLE", "The picture cannot be deleted", error);
+        throw failed("STORAGE_UNAVAILABLE", "The image cannot be deleted", error);
       }
     },
     async *list(kind) {

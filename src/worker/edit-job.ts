@@ -112,7 +112,7 @@ async function readSource(
   field: "image" | "mask",
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  if (image.kind !== "stored") throw new Error("A job runs when its picture is in the storage.");
+  if (image.kind !== "stored") throw new Error("A job runs when its image is in the storage.");
   const unread = failure("about", { field, sentence: "the image cannot be read at the moment." });
   const stored = await ownStorage(unread, () => untilAborted(storage.get(image.key), signal));
   throwIfAborted(signal);

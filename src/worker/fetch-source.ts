@@ -25,7 +25,7 @@ export async function fetchSource(
   const key = createKey("inputs", "bin");
   const unstored = failure("about", {
     field: "image",
-    sentence: "the picture cannot be stored at the moment.",
+    sentence: "the image cannot be stored at the moment.",
   });
   await ownStorage(unstored, () => storage.put(key, bytes));
   if (signal.aborted) {

@@ -80,7 +80,7 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
           .catch(() => undefined);
         if (source === undefined) break;
         const work = fetchOne(source).catch((error: unknown) =>
-          log.error({ err: error, jobId: source.id }, "What became of a picture could not be written."),
+          log.error({ err: error, jobId: source.id }, "What became of an image could not be written."),
         );
         running.add(work);
         void work.then(() => {

@@ -69,7 +69,7 @@ describe("retouch edit", () => {
       "checkpoint: plain",
       "weights: fp32",
       "device: cpu (as asked)",
-      expect.stringMatching(/^kept: \d+\.\d % of the picture, where nothing was edited$/),
+      expect.stringMatching(/^kept: \d+\.\d % of the image, where nothing was edited$/),
       expect.stringMatching(/^safety check: passed \(score 0\.\d{3} of 0\.7\)$/),
       expect.stringMatching(/^time: \d+\.\d\d s, of which \d+\.\d\d s denoising$/),
     ]);
@@ -180,11 +180,11 @@ describe("retouch edit", () => {
     const rowOf = ({ stdout }: Ended): string => /^kept +(.*)$/m.exec(stdout.toString())![1]!;
     const off = await edit("bird.jpg", ["--no-keep-unchanged"]);
     expect([rowOf(off), off.stderr]).toEqual(["off", ""]);
-    expect(rowOf(await edit("bird.jpg", ["--keep-unchanged"]))).toMatch(/^\d+\.\d % of the picture/);
+    expect(rowOf(await edit("bird.jpg", ["--keep-unchanged"]))).toMatch(/^\d+\.\d % of the image/);
     const other = await edit("bird.jpg", ["--size", "16x64"]);
-    expect(rowOf(other)).toBe("nothing, because the result has another shape than the picture");
+    expect(rowOf(other)).toBe("nothing, because the result has another shape than the image");
     expect(other.stderr).toBe(
-      "retouch: What was not edited could not be kept as it was, because the picture and the result differ in shape.\n",
+      "retouch: What was not edited could not be kept as it was, because the image and the result differ in shape.\n",
     );
   });
 

@@ -62,7 +62,7 @@ describe("a failure ends with code 1 and one sentence", () => {
     [
       "a HEIC",
       () => isoMediaHead("heic", "mif1"),
-      "a.png is a HEIC/HEIF picture, which is not accepted; convert it to JPEG or PNG.",
+      "a.png is a HEIC/HEIF image, which is not accepted; convert it to JPEG or PNG.",
     ],
   ])("%s, before the checkpoint is even looked at", async (_, content, sentence) => {
     await writeFile(path.join(folder, "a.png"), await content());

@@ -149,7 +149,7 @@ describe("a wrong setting", () => {
     [
       "RETOUCH_PRICE",
       "0.03",
-      'RETOUCH_PRICE must be 0, or an amount a picture or a megapixel, such as 0.025/image or 0.03/megapixel, not "0.03".',
+      'RETOUCH_PRICE must be 0, or an amount an image or a megapixel, such as 0.025/image or 0.03/megapixel, not "0.03".',
     ],
     [
       "RETOUCH_PUBLIC_URL",

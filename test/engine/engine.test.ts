@@ -492,7 +492,7 @@ describe("what is not edited", () => {
     const { kept, notices, image } = await tiny.edit({ ...request, isUnchangedKept: true });
     expect(kept).toBeUndefined();
     expect(notices).toEqual([
-      "What was not edited could not be kept as it was, because the picture and the result differ in shape.",
+      "What was not edited could not be kept as it was, because the image and the result differ in shape.",
     ]);
     expect(image).toEqual((await tiny.edit(request)).image);
   });

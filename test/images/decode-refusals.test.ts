@@ -59,11 +59,11 @@ describe("decodePicture refuses", () => {
   it.each([
     ["an SVG drawing", "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "export it as PNG"],
     ["an SVG drawing", "\uFEFF<?xml version='1.0'?>\n<!-- x --><svg:svg width='9'>", "export it as PNG"],
-    ["a web page", "<!DOCTYPE html><html><body>404", "give the address of the picture itself"],
+    ["a web page", "<!DOCTYPE html><html><body>404", "give the address of the image itself"],
     ["a PDF document", "%PDF-1.7\n%", "export the page as JPEG or PNG"],
-    ["a BMP picture", `BM${"\0".repeat(60)}`, "convert it to JPEG or PNG"],
+    ["a BMP image", `BM${"\0".repeat(60)}`, "convert it to JPEG or PNG"],
     ["a Photoshop document", "8BPS\0\x01", "export it as JPEG or PNG"],
-    ["a PNM picture", "P6\n2 2\n255\n", "convert it to JPEG or PNG"],
+    ["a PNM image", "P6\n2 2\n255\n", "convert it to JPEG or PNG"],
     ["a ZIP archive", "PK\x03\x04....", "unpack it first"],
   ])("%s by name", (what, text, advice) =>
     expectRefusal(
@@ -80,9 +80,9 @@ describe("decodePicture refuses", () => {
   });
 
   it.each([
-    ["a HEIC/HEIF picture", ["heic", "mif1", "heic"]],
-    ["a HEIC/HEIF picture", ["mif1", "mif1", "heic", "miaf"]],
-    ["a HEIC/HEIF picture", ["hevc"]],
+    ["a HEIC/HEIF image", ["heic", "mif1", "heic"]],
+    ["a HEIC/HEIF image", ["mif1", "mif1", "heic", "miaf"]],
+    ["a HEIC/HEIF image", ["hevc"]],
     ["a video", ["isom", "iso2", "avc1", "mp41"]],
     ["a video", ["qt  "]],
   ])("%s by its brands", (what, brands) =>

@@ -137,7 +137,7 @@ describe("pixelsToPicture", () => {
 
   it("refuses another count of numbers", () => {
     expect(() => pixelsToPicture(new Float32Array(11), 2, 2)).toThrow(
-      "11 numbers are not a picture of 2 x 2 pixels.",
+      "11 numbers are not an image of 2 x 2 pixels.",
     );
   });
 });

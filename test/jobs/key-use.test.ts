@@ -76,7 +76,7 @@ describeOnDatabases("what one key may use", (bench) => {
     };
     const over = refusal(
       "QUOTA_EXCEEDED",
-      "The pictures that are kept for this key take 8 MB of 10 MB; results are deleted after 168 h.",
+      "The images that are kept for this key take 8 MB of 10 MB; results are deleted after 168 h.",
     );
 
     it("counts sources until they are deleted", async () => {

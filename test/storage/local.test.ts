@@ -76,7 +76,7 @@ describe("local storage", () => {
       const small = createKey("outputs", "png");
       await storage.put(small, binary());
       await expect(storage.put(createKey("outputs", "png"), new Uint8Array(1_000_000))).rejects.toEqual(
-        refusal("OUTPUT_UNWRITABLE", "The picture cannot be stored: the disk is full."),
+        refusal("OUTPUT_UNWRITABLE", "The image cannot be stored: the disk is full."),
       );
       expect(await readdir(path.join(folder, "outputs"))).toEqual([path.basename(small)]);
       expect(await storage.get(small)).toBeDefined();
@@ -95,13 +95,13 @@ describe("local storage", () => {
     await chmod(folder, 0o755);
     await asOrdinaryUserOfNothing(folder, async () => {
       await expect(storage.put(key, binary())).rejects.toEqual(
-        refusal("OUTPUT_UNWRITABLE", "The picture cannot be stored: permission is denied."),
+        refusal("OUTPUT_UNWRITABLE", "The image cannot be stored: permission is denied."),
       );
       await expect(storage.get(key)).rejects.toEqual(
-        refusal("STORAGE_UNAVAILABLE", "The picture cannot be read: permission denied."),
+        refusal("STORAGE_UNAVAILABLE", "The image cannot be read: permission denied."),
       );
       await expect(storage.delete(key)).rejects.toEqual(
-        refusal("STORAGE_UNAVAILABLE", "The picture cannot be deleted: permission denied."),
+        refusal("STORAGE_UNAVAILABLE", "The image cannot be deleted: permission denied."),
       );
     });
   });
@@ -113,10 +113,7 @@ describe("local storage", () => {
       refusal("STORAGE_UNAVAILABLE", /^RETOUCH_DATA_DIR: .*taken cannot be used: [a-z ]+\.$/),
     );
     await expect(createLocalStorage(folder).put(createKey("outputs", "png"), binary())).rejects.toEqual(
-      refusal(
-        "OUTPUT_UNWRITABLE",
-        "The picture cannot be stored: a part of its path is a file, not a folder.",
-      ),
+      refusal("OUTPUT_UNWRITABLE", "The image cannot be stored: a part of its path is a file, not a folder."),
     );
   });
 });

@@ -28,7 +28,7 @@ async function open(spoil: () => void): Promise<Page> {
 }
 
 async function edit(page: Page, prompt: string): Promise<void> {
-  await page.getByLabel("Choose a picture").setInputFiles(path.join(root, "examples", "fox.png"));
+  await page.getByLabel("Choose an image").setInputFiles(path.join(root, "examples", "fox.png"));
   await page.getByLabel("Instruction", { exact: true }).fill(prompt);
   await page.keyboard.press("Control+Enter");
 }
@@ -109,7 +109,7 @@ describe("an edit that is submitted", () => {
     await page.getByText("An edit of an edit.").waitFor();
     await download(page).waitFor();
     expect(await page.locator(".lineage").textContent()).toBe(
-      "An edit of an edit. Start from the first picture",
+      "An edit of an edit. Start from the first image",
     );
   });
 
@@ -141,7 +141,7 @@ describe("an edit that is submitted", () => {
     await edit(page, "x");
     const address = byHost(server.address, "retouch.test");
     await page
-      .getByText(`The edit is done, but its picture cannot be fetched from ${address}/files/`)
+      .getByText(`The edit is done, but its image cannot be fetched from ${address}/files/`)
       .waitFor();
     await expectAccessible(page);
   });

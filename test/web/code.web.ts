@@ -33,7 +33,7 @@ afterAll(async () => {
 async function snippetsOf(isOwnFile: boolean): Promise<Record<string, string>> {
   const { page } = await visit(browser, `${server.address}/#key=${KEY}`);
   if (isOwnFile)
-    await page.getByLabel("Choose a picture").setInputFiles(path.join(root, "examples", "fox.png"));
+    await page.getByLabel("Choose an image").setInputFiles(path.join(root, "examples", "fox.png"));
   else await page.getByRole("button", { name: "Example: fox" }).click();
   await page.locator("#source-note", { hasText: "1024 × 1024" }).waitFor();
   await page.getByLabel("Instruction", { exact: true }).fill(PROMPT);

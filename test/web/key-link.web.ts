@@ -193,7 +193,7 @@ describe("a link with a key", () => {
 
   it("loses no edit that runs with the key before", async () => {
     await withStoredKey();
-    await page.getByLabel("Choose a picture").setInputFiles(path.join(root, "examples", "fox.png"));
+    await page.getByLabel("Choose an image").setInputFiles(path.join(root, "examples", "fox.png"));
     await page.getByLabel("Instruction", { exact: true }).fill("sleep 6000");
     await page.keyboard.press("Control+Enter");
     await page.getByText(/^Step \d+ of 28$/).waitFor();

@@ -32,7 +32,7 @@ it("finishes an edit whose server was killed and started again, and still has th
   await first.end("SIGKILL");
   await page.getByText("The server does not answer. Trying again; nothing of yours is lost.").waitFor();
   // Nothing can be begun now, and that is said.
-  await page.getByRole("button", { name: /^Edit picture/ }).click();
+  await page.getByRole("button", { name: /^Edit image/ }).click();
   await page.locator("#prompt-error", { hasText: "The server does not answer." }).waitFor();
 
   const second = await serve({ ...settings, RETOUCH_PORT: new URL(first.address).port });

@@ -54,9 +54,9 @@ async function open(address: string, { isSecure = false } = {}) {
 }
 
 const instruct = (page: Page, prompt: string) => page.getByLabel("Instruction", { exact: true }).fill(prompt);
-const press = (page: Page) => page.getByRole("button", { name: /^Edit picture/ }).click();
+const press = (page: Page) => page.getByRole("button", { name: /^Edit image/ }).click();
 const chooseFile = (page: Page, name: string) =>
-  page.getByLabel("Choose a picture").setInputFiles(path.join(root, "examples", `${name}.png`));
+  page.getByLabel("Choose an image").setInputFiles(path.join(root, "examples", `${name}.png`));
 
 async function downloaded(page: Page): Promise<Buffer> {
   const [download] = await Promise.all([

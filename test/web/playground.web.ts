@@ -33,7 +33,7 @@ const withKey = ({ address }: TestService): string => `${address}/#key=${KEY}`;
 const example = (page: Page, name = "bluebird") =>
   page.getByRole("button", { name: `Example: ${name}` }).click();
 const instruct = (page: Page, prompt: string) => page.getByLabel("Instruction", { exact: true }).fill(prompt);
-const press = (page: Page) => page.getByRole("button", { name: /^Edit picture/ }).click();
+const press = (page: Page) => page.getByRole("button", { name: /^Edit image/ }).click();
 const fact = (page: Page, name: string) => page.locator(`.facts dt:text-is("${name}") + dd`).textContent();
 
 /** Keeps an example from the page until the function that it returns is called. */
@@ -123,7 +123,7 @@ describe("the playground", () => {
     await expect.poll(() => written.inputValue()).toBe("Make the teapot green");
     await written.fill("Make it blue");
     await example(page, "car");
-    await page.getByRole("img", { name: "The picture to edit" }).waitFor();
+    await page.getByRole("img", { name: "The image to edit" }).waitFor();
     expect(await written.inputValue()).toBe("Make it blue");
   });
 
@@ -135,7 +135,7 @@ describe("the playground", () => {
     await expect.poll(() => written.inputValue()).toBe("Make it snow");
     await written.fill("");
     letGo();
-    await page.getByRole("img", { name: "The picture to edit" }).waitFor();
+    await page.getByRole("img", { name: "The image to edit" }).waitFor();
     expect(await written.inputValue()).toBe("");
   });
 
@@ -144,8 +144,8 @@ describe("the playground", () => {
     const letGo = await holdExample(page, "fox");
     await example(page, "fox");
     await example(page, "car");
-    await page.getByRole("img", { name: "The picture to edit" }).waitFor();
-    const shown = () => page.getByRole("img", { name: "The picture to edit" }).getAttribute("src");
+    await page.getByRole("img", { name: "The image to edit" }).waitFor();
+    const shown = () => page.getByRole("img", { name: "The image to edit" }).getAttribute("src");
     const car = await shown();
     const late = page.waitForResponse((response) => response.url().endsWith("/examples/fox.png"));
     letGo();
@@ -191,9 +191,9 @@ describe("the playground", () => {
     await page.getByText("300 × 700", { exact: true }).waitFor();
     expect(await page.locator("#estimate").textContent()).toContain("300 × 700");
     await give("drop", "text/plain", btoa("no picture"));
-    await page.getByText("This is no PNG, JPEG or WebP picture.").waitFor();
+    await page.getByText("This is no PNG, JPEG or WebP image.").waitFor();
     await give("drop", "image/png", btoa("no picture either"));
-    await page.getByText("This picture cannot be read.").waitFor();
+    await page.getByText("This image cannot be read.").waitFor();
     await instruct(page, "x");
     await press(page);
     await page.getByRole("link", { name: "Download" }).waitFor();
@@ -217,13 +217,13 @@ describe("the playground", () => {
     await example(page);
     await page.getByText("Settings").click();
     await page.getByLabel("Steps", { exact: true }).fill("50");
-    const forming = page.getByRole("img", { name: "The picture as it forms" });
+    const forming = page.getByRole("img", { name: "The image as it forms" });
     await press(page);
     await forming.waitFor();
     expect(await forming.getAttribute("src")).toMatch(/^data:image\/jpeg;base64,/);
     await page.getByRole("link", { name: "Download" }).waitFor();
 
-    await page.getByLabel("Show the picture as it forms").uncheck();
+    await page.getByLabel("Show the image as it forms").uncheck();
     const streams: string[] = [];
     page.on("response", async (response) => {
       if (response.url().includes("/stream/")) streams.push(await response.text().catch(() => ""));
@@ -250,7 +250,7 @@ describe("the playground", () => {
   it("refuses wrong parameters before anything is sent, each beside its field", async () => {
     const { page } = await visit(browser, withKey(stub));
     await press(page);
-    await page.getByText("Choose a picture first.").waitFor();
+    await page.getByText("Choose an image first.").waitFor();
     await example(page);
     await page.locator("#source-note", { hasText: "1024 × 1024" }).waitFor();
     await instruct(page, " ");
@@ -360,7 +360,7 @@ describe("the playground", () => {
     await instruct(page, "Make it snow");
     await press(page);
     await page
-      .getByText(/An edit of an edit\. Its colours are [\d.]+ % away from the first picture\./)
+      .getByText(/An edit of an edit\. Its colours are [\d.]+ % away from the first image\./)
       .waitFor();
     await page.reload();
     await page.getByRole("link", { name: "History" }).click();
@@ -371,7 +371,7 @@ describe("the playground", () => {
     await expectAccessible(page);
 
     await cards.nth(0).click();
-    await page.getByRole("button", { name: "Start from the first picture" }).click();
+    await page.getByRole("button", { name: "Start from the first image" }).click();
     expect(await page.getByLabel("Steps", { exact: true }).inputValue()).toBe("4");
     await page.getByRole("button", { name: "Same seed" }).click();
     await page.getByRole("link", { name: "Download" }).waitFor();

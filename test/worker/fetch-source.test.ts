@@ -64,10 +64,10 @@ describe("a picture's address", () => {
 
   it("fails without a word about our storage when that does not take it", async () => {
     const { run, dependencies, storage } = await prepare();
-    const cause = new RetouchError("OUTPUT_UNWRITABLE", "The picture cannot be stored: no space left.");
+    const cause = new RetouchError("OUTPUT_UNWRITABLE", "The image cannot be stored: no space left.");
     dependencies.storage = { ...storage, put: () => Promise.reject(cause) };
     await expect(run(await serve((_, answer) => answer.end(BYTES)))).rejects.toEqual(
-      refusal("STORAGE_UNAVAILABLE", "image: the picture cannot be stored at the moment."),
+      refusal("STORAGE_UNAVAILABLE", "image: the image cannot be stored at the moment."),
     );
   });
 });

@@ -132,7 +132,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
     try {
       const picture = await chooser.get();
       const values = parameters.read();
-      if (picture === undefined) return chooser.note("Choose a picture first.");
+      if (picture === undefined) return chooser.note("Choose an image first.");
       if (prompt.value.trim() === "") {
         promptError.textContent = "Say what to change.";
         return prompt.focus();

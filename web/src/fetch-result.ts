@@ -14,11 +14,11 @@ export async function withEnd(
   const { status, output, error, executionTime } = job;
   if (status === "CANCELLED") return { ...record, status: "cancelled" };
   if (status !== "COMPLETED" || output?.image_url === undefined) {
-    return { ...record, status: "failed", error: error ?? "The job ended without a picture." };
+    return { ...record, status: "failed", error: error ?? "The job ended without an image." };
   }
   const result = await fetchResult(output.image_url, onConnection);
   if (result === undefined) {
-    const sentence = `The edit is done, but its picture cannot be fetched from ${output.image_url}.`;
+    const sentence = `The edit is done, but its image cannot be fetched from ${output.image_url}.`;
     return { ...record, status: "failed", error: sentence, output };
   }
   const { original } = record;

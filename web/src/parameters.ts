@@ -14,7 +14,7 @@ export interface ParameterForm {
   wantsPreview(): boolean;
   /** Width and height that `size` currently stands for. */
   size(): { width: number; height: number };
-  /** Sets the shape of the source, which "as the picture" follows. */
+  /** Sets the shape of the source, which "as the image" follows. */
   setSource(source: { width: number; height: number }): void;
   /** Sets the LoRAs that the server has. */
   setLoras(names: readonly string[]): void;
@@ -41,7 +41,7 @@ const NUMBERS: readonly NumberField[] = [
 const SHAPES = ["1024*1024", "1152*896", "896*1152", "1344*768", "768*1344"];
 /** The server's names for the formats; it also accepts `jpg`, which means the same. */
 const FORMATS = ["png", "jpeg"];
-const AS_PICTURE = "as the picture";
+const AS_PICTURE = "as the image";
 const CUSTOM = "custom";
 const SIZE = /^\s*(\d{1,5})\s*[*x×]\s*(\d{1,5})\s*$/i;
 
@@ -137,7 +137,7 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
   const keep = check(
     "keep_unchanged",
     "Keep what was not edited",
-    "Unchanged parts come from your own picture, in full sharpness.",
+    "Unchanged parts come from your own image, in full sharpness.",
     true,
   );
   const safety = check(
@@ -146,7 +146,7 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
     "Refuses results that look pornographic.",
     fields["enable_safety_checker"]!.default === true,
   );
-  const preview = check("preview", "Show the picture as it forms", "Costs next to no time.", true);
+  const preview = check("preview", "Show the image as it forms", "Costs next to no time.", true);
 
   function size(): { width: number; height: number } {
     if (sizes.value === AS_PICTURE) return likePicture(source, sides);

@@ -77,8 +77,8 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
     const fitting = answer && TYPES.has(answer.type) ? await fit(answer).catch(() => undefined) : undefined;
     if (own !== turn) return;
     if (answer === undefined) note("The server does not answer.");
-    else if (!TYPES.has(answer.type)) note("This is no PNG, JPEG or WebP picture.");
-    else if (fitting === undefined) note("This picture cannot be read.");
+    else if (!TYPES.has(answer.type)) note("This is no PNG, JPEG or WebP image.");
+    else if (fitting === undefined) note("This image cannot be read.");
     else {
       place({ ...fitting, ...origin });
       if (fitting.bytes !== answer) note(`${fitting.width} × ${fitting.height}, made smaller to be sent.`);
@@ -164,7 +164,7 @@ export function imageField({ bytes }: SourcePicture): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.addEventListener("load", () => resolve(reader.result as string));
-    reader.addEventListener("error", () => reject(reader.error ?? new Error("The picture cannot be read.")));
+    reader.addEventListener("error", () => reject(reader.error ?? new Error("The image cannot be read.")));
     reader.readAsDataURL(bytes);
   });
 }

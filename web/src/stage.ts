@@ -31,7 +31,7 @@ export function createStage(actions: StageActions): Stage {
   function running(record: EditRecord): void {
     const line = element("p", { role: "status", class: "line-of-progress" }, "Waiting for its turn");
     const bar = element("progress", { "aria-label": "Steps" });
-    const picture = element("img", { class: "forming", alt: "The picture as it forms", hidden: true });
+    const picture = element("img", { class: "forming", alt: "The image as it forms", hidden: true });
     const source = element("img", { class: "waiting", alt: "", src: URL.createObjectURL(record.source) });
     live = { bar, line, picture };
     replace(
@@ -84,7 +84,7 @@ export function createStage(actions: StageActions): Stage {
           "Changed",
           output.changed_share === undefined
             ? ""
-            : `${(output.changed_share * 100).toFixed(0)} % of the picture`,
+            : `${(output.changed_share * 100).toFixed(0)} % of the image`,
         ],
         ["Model", output.model ?? ""],
         ["Note", (output.notices ?? []).join(" ")],
@@ -99,10 +99,8 @@ export function createStage(actions: StageActions): Stage {
     const share = record.differenceFromOriginal;
     box.append(
       "An edit of an edit. ",
-      share === undefined
-        ? ""
-        : `Its colours are ${(share * 100).toFixed(1)} % away from the first picture. `,
-      button("Start from the first picture", () => actions.editOriginal(record), "link"),
+      share === undefined ? "" : `Its colours are ${(share * 100).toFixed(1)} % away from the first image. `,
+      button("Start from the first image", () => actions.editOriginal(record), "link"),
     );
     return box;
   }
@@ -122,7 +120,7 @@ export function createStage(actions: StageActions): Stage {
 
   function empty(): void {
     live = undefined;
-    replace(element("p", { class: "empty faint" }, "The edited picture will be here."));
+    replace(element("p", { class: "empty faint" }, "The edited image will be here."));
   }
 
   empty();
@@ -137,7 +135,7 @@ export function createStage(actions: StageActions): Stage {
       if (live === undefined) return;
       live.bar.max = of;
       live.bar.value = step;
-      live.line.textContent = step === 0 ? "Reading the picture" : `Step ${step} of ${of}`;
+      live.line.textContent = step === 0 ? "Reading the image" : `Step ${step} of ${of}`;
       if (preview === undefined || !/^data:image\/(?:png|jpeg|webp);base64,/.test(preview)) return;
       live.picture.src = preview;
       live.picture.hidden = false;

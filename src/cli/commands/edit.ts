@@ -19,8 +19,8 @@ const numberHelp = (parameter: { description: string; min: number; max: number; 
 
 export const EDIT = command<EditFlags>({
   name: "edit",
-  summary: "edit one picture",
-  description: "Edit one picture.",
+  summary: "edit one image",
+  description: "Edit one image.",
   arguments: [
     { name: "<image>", description: "a path, an http(s) or data URL, or - for standard input" },
     {
@@ -42,7 +42,7 @@ export const EDIT = command<EditFlags>({
     option(trueCfgScale.flag, numberHelp(trueCfgScale), numberOf("trueCfgScale")),
     option(
       size.flag,
-      `${phraseOf(size)}, ${rangeText(size)} a side (default: the picture's, at most 1536)`,
+      `${phraseOf(size)}, ${rangeText(size)} a side (default: the image's, at most 1536)`,
       parseSize,
     ),
     option(numSteps.flag, numberHelp(numSteps), numberOf("numSteps")),
@@ -60,7 +60,7 @@ export const EDIT = command<EditFlags>({
       addLora,
     ),
     ...COMPUTE_OPTIONS,
-    option(isUnchangedKept.flag, "keep the picture's own pixels where nothing was edited (the default)"),
+    option(isUnchangedKept.flag, "keep the image's own pixels where nothing was edited (the default)"),
     option("--no-keep-unchanged", "take all of the result from the network"),
     option(isSafetyChecked.flag, "do not check the result for pornography (default: refuse it)"),
     option("--json", "print the result as one line of JSON"),

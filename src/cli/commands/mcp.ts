@@ -12,11 +12,11 @@ export const MCP = command<McpFlags>({
   options: [
     option(
       "--root <dir>",
-      "the folder in which pictures are read and results are written (default: the working folder)",
+      "the folder in which images are read and results are written (default: the working folder)",
     ),
     option(
       "--allow-private-hosts <list>",
-      "hosts, host:port, addresses and networks that a picture's address may name although they are not public",
+      "hosts, host:port, addresses and networks that an image's address may name although they are not public",
       parseHosts,
     ),
     option("--overwrite", "let results replace files that this server did not make"),

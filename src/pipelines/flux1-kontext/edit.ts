@@ -212,7 +212,7 @@ function joined(parts: readonly Float32Array[]): Float32Array {
 }
 
 const NOT_KEPT =
-  "What was not edited could not be kept as it was, because the picture and the result differ in shape.";
+  "What was not edited could not be kept as it was, because the image and the result differ in shape.";
 
 function noticesOf(isPromptCut: boolean, isNegativeCut: boolean, textLength: number): string[] {
   const notice = (name: string): string =>

@@ -60,7 +60,7 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
       ...context.limits("runsync"),
       bodyLimit: config.runsyncMaxBytes,
       schema: {
-        summary: "Edit a picture, as OpenAI's clients ask for it",
+        summary: "Edit an image, as OpenAI's clients ask for it",
         headers: SubmitHeaders,
         querystring: WaitQuery,
         body: imageEditBodies(schema, context),

@@ -74,7 +74,7 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
         `Another form of \`${numSteps.wire}\`: ${low} for low, ${high} for high and more, ${numSteps.default} for the others.`,
       ),
       background: words(["auto", "opaque"], "The same: this model draws no transparency."),
-      input_fidelity: words(["high", "low"], "The same: the model always sees the whole picture."),
+      input_fidelity: words(["high", "low"], "The same: the model always sees the whole image."),
       moderation: words(["auto", "low"], "The same; see `enable_safety_checker`."),
       output_compression: Type.Optional(Type.Integer({ minimum: 100, maximum: 100 })),
       partial_images: Type.Optional(Type.Integer({ minimum: 0, maximum: 0 })),
@@ -90,7 +90,7 @@ export type ImageEditSchema = ReturnType<typeof imageEditSchema>;
 /** OpenAI's fields together with our own. */
 export type ImageEditFields = Static<ImageEditSchema> & EditInput;
 
-const File = Type.String({ format: "binary", description: "The picture, one." });
+const File = Type.String({ format: "binary", description: "The image, one." });
 const withPicture = <Picture extends TSchema>(schema: ImageEditSchema, pictures: Record<string, Picture>) =>
   Type.Object({ ...pictures, ...schema.properties }, { additionalProperties: true });
 
@@ -145,10 +145,10 @@ export const EDIT_FAILURES = {
 };
 
 export const ImagesReply = Type.Object({
-  created: Type.Integer({ description: "When the last picture was done, seconds since 1970." }),
+  created: Type.Integer({ description: "When the last image was done, seconds since 1970." }),
   data: Type.Array(
     Type.Object({
-      b64_json: Type.Optional(Type.String({ description: "The picture's file in base64." })),
+      b64_json: Type.Optional(Type.String({ description: "The image's file in base64." })),
       url: Type.Optional(Type.String({ description: "Its address." })),
       id: Type.String({ description: "Of the job, as /status and /requests know it." }),
       seed: Type.Integer(),

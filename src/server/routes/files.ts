@@ -62,7 +62,7 @@ export function addExampleRoutes(app: TypedApp, { examples }: RouteContext): voi
     "/examples/:name",
     {
       schema: {
-        summary: "An example picture",
+        summary: "An example image",
         params: FileParams,
         response: { 200: Picture, ...FAILURES },
       },

@@ -156,7 +156,7 @@ export async function admitBytes(
 /** The sweeper deletes later what cannot be deleted now; the call is answered all the same. */
 async function discard({ log }: RouteContext, images: InputImages): Promise<void> {
   await images.discard().catch((error: unknown) => {
-    log.warn({ err: error }, "A source picture without a job could not be deleted.");
+    log.warn({ err: error }, "A source image without a job could not be deleted.");
   });
 }
 
