@@ -1,5 +1,11 @@
 /** What is known about a checkpoint and its edits before any network is loaded: `retouch doctor` prints it. */
-import { countOperations, type OperationCount, totalOf, unloadedNetwork } from "../models/count.ts";
+import {
+  countOperations,
+  type OperationCount,
+  type Outputs,
+  totalOf,
+  unloadedNetwork,
+} from "../models/count.ts";
 import { openModel } from "../pipelines/index.ts";
 import type { GemmSpeed } from "../runtime/gemm-speed.ts";
 import type { SingleFiles } from "../weights/checkpoint.ts";
@@ -89,9 +95,15 @@ function secondsOf({ components }: ModelPlan, kind: WeightsKind, side: number, s
 /** Operations of all runs of a component in an edit. */
 function operationsOf(component: ComponentDefinition, side: number): OperationCount {
   const { times, dims } = component.runs(squareEdit(side));
-  const { linear, attention } = countOperations(
-    unloadedNetwork((weights) => component.build(weights)),
-    dims,
-  );
+  const { linear, attention } = countOperations(networkOf(component), dims);
   return { linear: times * linear, attention: times * attention };
+}
+
+/** Written once for all kinds and sizes. */
+const networks = new WeakMap<ComponentDefinition, Outputs>();
+
+function networkOf(component: ComponentDefinition): Outputs {
+  const network = networks.get(component) ?? unloadedNetwork((weights) => component.build(weights));
+  networks.set(component, network);
+  return network;
 }
