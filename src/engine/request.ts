@@ -131,6 +131,14 @@ export const isNegativeUsed = ({
 }: Pick<ResolvedRequest, "negativePrompt" | "trueCfgScale">): boolean =>
   negativePrompt.trim() !== "" && trueCfgScale > 1;
 
+/** Refuses no image at all, and more than the model takes. @throws RetouchError INVALID_PARAMETER */
+export function checkImageCount(given: number, maxImages: number): void {
+  if (given === 0) throw invalid("missing", { field: "image" });
+  if (given <= maxImages) return;
+  const choices = maxImages === 1 ? "one image" : `at most ${maxImages} images`;
+  throw invalid("oneOf", { field: "image", choices, given });
+}
+
 /** The seed that an edit uses: the caller's, or a random one. */
 export const chosenSeed = (seed: number): number =>
   seed === EDIT_PARAMETERS.seed.default ? randomInt(MAX_RANDOM_SEED) : seed;

@@ -11,7 +11,14 @@ import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
 import type { Kept } from "./keep-unchanged.ts";
 import type { Editor, EditStep } from "./model.ts";
-import { type EditRequest, imagesOf, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
+import {
+  checkImageCount,
+  type EditRequest,
+  imagesOf,
+  resolveRequest,
+  type ResolvedRequest,
+  type Size,
+} from "./request.ts";
 
 /** Every parameter that was in effect. */
 export interface EditParameters extends Omit<ResolvedRequest, "size" | "negativePrompt" | "trueCfgScale"> {
@@ -131,11 +138,7 @@ async function decodeImages(
   maxPixels: number | undefined,
 ): Promise<{ images: readonly Picture[]; mask: Picture | undefined }> {
   const given = imagesOf(request);
-  if (given.length === 0) throw invalid("missing", { field: "image" });
-  if (given.length > maxImages) {
-    const choices = maxImages === 1 ? "one image" : `at most ${maxImages} images`;
-    throw invalid("oneOf", { field: "image", choices, given: given.length });
-  }
+  checkImageCount(given.length, maxImages);
   if (request.mask !== undefined && !takesMask) {
     throw invalid("unsupported", { field: "mask", reason: "the model of this checkpoint takes none" });
   }

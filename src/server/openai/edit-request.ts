@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
+import { checkImageCount } from "../../engine/request.ts";
 import { invalid, RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit, JobImages } from "../../jobs/job.ts";
 import type { GivenImage } from "../input-image.ts";
@@ -127,11 +128,7 @@ export function createRequestReader(
       },
       settings,
     );
-    if (images.length === 0) throw invalid("missing", { field: "image" });
-    if (images.length > maxImages) {
-      const choices = maxImages === 1 ? "one image" : `at most ${maxImages} images`;
-      throw invalid("oneOf", { field: "image", choices, given: images.length });
-    }
+    checkImageCount(images.length, maxImages);
     const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
     return { images, edits, isByAddress: format === "url" };
   };
