@@ -10,7 +10,7 @@ import { decodePicture } from "../src/images/decode.ts";
 import type { Picture } from "../src/images/picture.ts";
 import { convertCheckpoint } from "../src/engine/convert.ts";
 import { editImage } from "../src/pipelines/flux1-kontext/edit.ts";
-import { loadNetworks } from "../src/pipelines/flux1-kontext/pipeline.ts";
+import { loadNetworks } from "../src/pipelines/flux1-kontext/model.ts";
 import type { ComponentOptions } from "../src/engine/components.ts";
 import { resolveRequest } from "../src/engine/request.ts";
 import { messageOf } from "../src/index.ts";

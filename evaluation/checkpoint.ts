@@ -7,7 +7,7 @@ import { createEngine, encodePicture, type Engine, type Picture, type Size } fro
 import { decodePicture } from "../src/images/decode.ts";
 import { cropPicture, padPicture, pictureToPixels, pixelsToPicture } from "../src/images/picture.ts";
 import type { Networks } from "../src/pipelines/flux1-kontext/networks.ts";
-import { loadNetworks } from "../src/pipelines/flux1-kontext/pipeline.ts";
+import { loadNetworks } from "../src/pipelines/flux1-kontext/model.ts";
 import { type NativeScale, targetSize } from "../src/engine/sizes.ts";
 import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-kl.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";

@@ -5,7 +5,7 @@ import { encodePicture } from "../../src/images/encode.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import { editImage } from "../../src/pipelines/flux1-kontext/edit.ts";
 import { latentIds, rotaryTable, textIds } from "../../src/pipelines/flux1-kontext/latents.ts";
-import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import { randomNormal } from "../../src/sampling/random.ts";
 import { resolveRequest } from "../../src/engine/request.ts";

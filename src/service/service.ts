@@ -14,6 +14,7 @@ import { createWebhooks } from "../jobs/webhooks.ts";
 import { readHealth } from "../jobs/workers.ts";
 import { startAdminServer } from "../keys/admin.ts";
 import type { StoredKeys } from "../keys/keys.ts";
+import { findPipeline, PIPELINES } from "../pipelines/index.ts";
 import { importPipelines } from "../engine/import-pipelines.ts";
 import { SHIPPED_CHECKPOINT } from "../engine/shipped.ts";
 import type { Log } from "../log.ts";
@@ -58,7 +59,6 @@ async function maxImagesOf(
   checkpoint = SHIPPED_CHECKPOINT,
   pipelinesModule: URL | undefined,
 ): Promise<number> {
-  const { PIPELINES, findPipeline } = await import("../pipelines/index.ts");
   const pipelines = pipelinesModule ? await importPipelines(pipelinesModule) : PIPELINES;
   const pipeline = await findPipeline(checkpoint, pipelines);
   return pipeline?.maxImages ?? Math.max(...pipelines.map(({ maxImages }) => maxImages));

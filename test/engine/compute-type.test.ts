@@ -2,7 +2,7 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Adapters } from "../../src/models/adapters.ts";
-import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import { fluxTransformer } from "../../src/models/transformers/flux.ts";
 import { readFluxConfig } from "../../src/models/transformers/flux-config.ts";
 import { COMPUTE_TYPES } from "../../src/onnx/dtype.ts";

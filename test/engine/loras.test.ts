@@ -3,7 +3,7 @@ import { readFile, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEngine } from "../../src/engine/engine.ts";
-import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import type { ComponentOptions } from "../../src/engine/components.ts";
 import type { Adapters } from "../../src/models/adapters.ts";
 import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodePicture } from "../../src/images/decode.ts";
 import { type Picture, pictureToPixels, pixelsToPicture } from "../../src/images/picture.ts";
 import { resizePicture } from "../../src/images/resize.ts";
-import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import { fitSketcher, type LatentSketcher } from "../../src/engine/preview.ts";
 import { drawSample } from "../../src/engine/preview-samples.ts";

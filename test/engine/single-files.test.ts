@@ -6,7 +6,7 @@ import { rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createEngine } from "../../src/engine/engine.ts";
-import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import { Checkpoint, type SingleFiles } from "../../src/weights/checkpoint.ts";
 import { difference } from "../support/compare.ts";
 import { fixtures, type FixtureTensor, readTensors } from "../support/fixtures.ts";

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { loadNetworks } from "../../src/pipelines/flux1-kontext/pipeline.ts";
+import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import { isTiled, type Planes, runInTiles } from "../../src/engine/tiles.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";

@@ -1,22 +1,13 @@
-/** FLUX.1 Kontext as a model family: it takes one image and an instruction. */
+/** A checkpoint of FLUX.1 Kontext, opened: its networks as data, and how to edit with them. */
 import { type ComponentOptions, Components } from "../../engine/components.ts";
 import type { Model } from "../../engine/model.ts";
 import type { RuntimeOptions } from "../../runtime/session.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
-import type { Pipeline } from "../pipeline.ts";
 import { type KontextCheckpoint, readKontext } from "./checkpoint.ts";
 import { planKontext } from "./components.ts";
 import { editImage } from "./edit.ts";
 import { createFindTarget } from "./lora-targets.ts";
 import { Networks } from "./networks.ts";
-
-export const flux1Kontext: Pipeline = {
-  className: "FluxKontextPipeline",
-  weightFolders: ["transformer", "vae", "text_encoder", "text_encoder_2"],
-  maxImages: 1,
-  takesMask: false,
-  components: async (checkpoint) => modelOf(await readKontext(checkpoint)),
-};
 
 /**
  * The networks without an engine around them, for code that looks at one stage of an edit.
@@ -30,6 +21,10 @@ export async function loadNetworks(
   const read = await readKontext(checkpoint);
   return new Networks(read, await Components.load(modelOf(read), runtime, options));
 }
+
+/** @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file */
+export const openKontext = async (checkpoint: Checkpoint): Promise<Model> =>
+  modelOf(await readKontext(checkpoint));
 
 function modelOf(read: KontextCheckpoint): Model {
   return {

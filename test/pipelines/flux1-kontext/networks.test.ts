@@ -1,7 +1,7 @@
 import { cp, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadNetworks } from "../../../src/pipelines/flux1-kontext/pipeline.ts";
+import { loadNetworks } from "../../../src/pipelines/flux1-kontext/model.ts";
 import { Checkpoint } from "../../../src/weights/checkpoint.ts";
 import { fixtures } from "../../support/fixtures.ts";
 import { refusal } from "../../support/refusal.ts";

@@ -14,7 +14,7 @@ import {
   textIds,
   unpackLatents,
 } from "../../../src/pipelines/flux1-kontext/latents.ts";
-import { loadNetworks } from "../../../src/pipelines/flux1-kontext/pipeline.ts";
+import { loadNetworks } from "../../../src/pipelines/flux1-kontext/model.ts";
 import type { Networks } from "../../../src/pipelines/flux1-kontext/networks.ts";
 import type { Prompt } from "../../../src/pipelines/flux1-kontext/prompt.ts";
 import { randomNormal } from "../../../src/sampling/random.ts";
