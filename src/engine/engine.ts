@@ -71,6 +71,11 @@ export interface EngineOptions {
   loras?: Readonly<Record<string, string>> | undefined;
   /** Whether the prompt is written into the result's metadata. @default false */
   isPromptInMetadata?: boolean | undefined;
+  /**
+   * Whether the memory that an edit worked with is returned after it, for programs that mostly wait. Edits take a few
+   * hundredths longer. @default false
+   */
+  isMemoryReturned?: boolean | undefined;
 }
 
 export interface EngineSafety {
@@ -141,8 +146,8 @@ export async function createEngine(
     });
   }
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
-  const { isPromptInMetadata = false } = options;
-  const checker = isOn ? createSafetyChecker({ threshold, threads }) : undefined;
+  const { isPromptInMetadata = false, isMemoryReturned } = options;
+  const checker = isOn ? createSafetyChecker({ threshold, threads, isMemoryReturned }) : undefined;
   // If the device is not available, no checkpoint needs to be read.
   await loadRuntime();
   const { transformer, vae, textEncoder } = options;
@@ -155,7 +160,7 @@ export async function createEngine(
   const isAdaptable = Object.keys(loraFiles).length > 0;
   const components = await Components.load(
     model,
-    { threads, device: device.name, computeType: options.computeType },
+    { threads, device: device.name, computeType: options.computeType, isMemoryReturned },
     { limitBytes, isAdaptable, weights, cacheFolder, onConversion },
   );
   const info: CheckpointInfo = {

@@ -21,6 +21,11 @@ export interface RuntimeOptions {
    * @default "float32"
    */
   computeType?: ComputeType | undefined;
+  /**
+   * Whether what a network works with goes back to the allocator after each run instead of being kept for the next.
+   * @default false
+   */
+  isMemoryReturned?: boolean | undefined;
 }
 
 export interface SessionOptions extends RuntimeOptions {
@@ -61,6 +66,7 @@ export class Session {
    */
   static async load(model: Uint8Array, options: SessionOptions): Promise<Session> {
     const { name, weightsFolder, threads, device = "cpu", isWideningDelayed = false } = options;
+    const { isMemoryReturned = false } = options;
     const runtime = await loadRuntime();
     try {
       const session = await runtime.InferenceSession.create(model, {
@@ -68,6 +74,7 @@ export class Session {
         executionProviders: [device],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
+        enableCpuMemArena: !isMemoryReturned,
         // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.
         logSeverityLevel: 4,
         extra: {

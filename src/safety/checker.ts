@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { invalid, RetouchError } from "../errors.ts";
 import type { Picture } from "../images/picture.ts";
 import { buildModel } from "../onnx/graph.ts";
-import { Session } from "../runtime/session.ts";
+import { type RuntimeOptions, Session } from "../runtime/session.ts";
 import { Config } from "../weights/config.ts";
 import { mobileNet, type MobileNetConfig, readMobileNetConfig } from "./mobilenet.ts";
 import { pictureToUnitSquare } from "./pixels.ts";
@@ -30,6 +30,7 @@ export interface SafetyCheckerOptions {
   threshold?: number | undefined;
   /** Threads of the network; 0 uses one per physical core. @default 0 */
   threads?: number | undefined;
+  isMemoryReturned?: RuntimeOptions["isMemoryReturned"];
 }
 
 export interface SafetyReport extends SafetyVerdict {
@@ -55,14 +56,15 @@ export interface SafetyChecker {
  * @throws RetouchError INVALID_PARAMETER
  */
 export function createSafetyChecker(options: SafetyCheckerOptions = {}): SafetyChecker {
-  const { checkpoint = SHIPPED_CHECKPOINT, threshold = DEFAULT_SAFETY_THRESHOLD, threads = 0 } = options;
+  const { checkpoint = SHIPPED_CHECKPOINT, threshold = DEFAULT_SAFETY_THRESHOLD } = options;
+  const { threads = 0, isMemoryReturned } = options;
   if (typeof threshold !== "number" || !(threshold >= 0 && threshold <= 1)) {
     const given = String(threshold);
     throw invalid("range", { field: "safety.threshold", wanted: "a number", min: 0, max: 1, given });
   }
   let network: Promise<Network> | undefined;
   const load = (): Promise<Network> =>
-    (network ??= loadNetwork(checkpoint, threads).catch((error: unknown) => {
+    (network ??= loadNetwork(checkpoint, { threads, isMemoryReturned }).catch((error: unknown) => {
       network = undefined;
       throw error;
     }));
@@ -89,7 +91,7 @@ interface Network {
   config: MobileNetConfig;
 }
 
-async function loadNetwork(folder: string, threads: number): Promise<Network> {
+async function loadNetwork(folder: string, runtime: RuntimeOptions): Promise<Network> {
   const fields = await Config.read(path.join(folder, "config.json"));
   const config = readMobileNetConfig(fields);
   const missing = FLAGGED_CLASSES.find((name) => !config.classes.includes(name));
@@ -98,7 +100,7 @@ async function loadNetwork(folder: string, threads: number): Promise<Network> {
   }
   const weights = await QuantizedWeights.read(path.join(folder, "model.safetensors"));
   const model = buildModel(NAME, mobileNet(config, weights));
-  return { session: await Session.load(model, { name: NAME, weightsFolder: folder, threads }), config };
+  return { session: await Session.load(model, { name: NAME, weightsFolder: folder, ...runtime }), config };
 }
 
 async function scoresOf(

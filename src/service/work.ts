@@ -62,6 +62,8 @@ function engineSetup(config: Config, memoryLimit: number | undefined): EngineSet
   return {
     engine: {
       checkpoint,
+      // The shipped networks lose little time by it; larger ones would lose more.
+      isMemoryReturned: checkpoint === undefined,
       transformer,
       vae,
       textEncoder,

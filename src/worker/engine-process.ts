@@ -4,7 +4,7 @@ import os from "node:os";
 import type { JobEdit, JobFailure, JobProgress, JobResult } from "../jobs/job.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
-import { engineEnvironment } from "./engine-environment.ts";
+import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
 import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
 import type { StoredSource } from "../jobs/job.ts";
 
@@ -89,7 +89,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     const child = fork(entry, {
       serialization: "advanced",
       env: engineEnvironment(setup.engine.checkpoint),
-      execArgv: [],
+      execArgv: [...ENGINE_FLAGS],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     makeNice(child);

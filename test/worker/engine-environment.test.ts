@@ -2,10 +2,14 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import { TELEMETRY_OFF } from "../../src/process-environment.ts";
 import { engineEnvironment } from "../../src/worker/engine-environment.ts";
 
-it("asks for large pages for a checkpoint of the operator's, unless it is said otherwise", () => {
+it("asks for large pages for an operator's checkpoint and for little memory for ours, unless told otherwise", () => {
   vi.stubEnv("GLIBC_TUNABLES", undefined);
   onTestFinished(() => void vi.unstubAllEnvs());
-  expect(engineEnvironment(undefined)).toEqual({ ...process.env, ...TELEMETRY_OFF });
+  expect(engineEnvironment(undefined)).toEqual({
+    ...process.env,
+    ...TELEMETRY_OFF,
+    GLIBC_TUNABLES: "glibc.malloc.mmap_threshold=1048576:glibc.malloc.arena_max=2",
+  });
   expect(engineEnvironment("/srv/kontext")).toEqual({
     ...process.env,
     ...TELEMETRY_OFF,
