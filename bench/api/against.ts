@@ -12,6 +12,7 @@ import { atLeast, atMost, type Goal } from "../../tools/goals.ts";
 import { ROOT } from "../../tools/paths.ts";
 import { medianOf, middleMeanOf, rounded, summarize, type Summary } from "../../tools/statistics.ts";
 import { DATABASES, type DatabaseName, missing, withDatabase } from "./databases.ts";
+import { measureFirstStart, measureIdleMemory } from "./footprint.ts";
 import { load } from "./load.ts";
 import { documentedInput, type PartOptions, type PartReport } from "./part.ts";
 import { type Command, Server } from "../../tools/server.ts";
@@ -20,6 +21,10 @@ import { endedJobs, RAISED as LOAD_SETTINGS, submission } from "./throughput.ts"
 const DELAY_CALLS = 60;
 const ROUNDS = 7;
 const ROUND_SECONDS = 2;
+const STARTS = 5;
+/** Wanted at most, as ratios to the checkout that the project began to measure itself against, c7b9aa8. */
+const FIRST_START = 0.5;
+const IDLE_MEMORY = 0.6;
 const TOLERANCE = 0.05;
 /** Each round ends with a purge of the jobs that it leaves waiting. */
 const RAISED = { ...LOAD_SETTINGS, RETOUCH_PURGE_RATE: "1000000" };
@@ -56,7 +61,16 @@ export async function measureAgainst(folder: string, { signal, say }: PartOption
       atLeast(`submissions per second on ${name}, ratio`, load.submissionsPerSecond.ratio, 1 - TOLERANCE),
     );
   }
-  return { measured, goals };
+  const commands = { here: await serveIn(folders.here), there: await serveIn(folders.there) };
+  say("first starts, alternating");
+  const firstStartSeconds = await byTurns(STARTS, (side) => measureFirstStart(commands[side], signal));
+  say("memory of a service that waits, one after the other");
+  const idleMebibytes = await byTurns(1, (side) => measureIdleMemory(commands[side], signal));
+  goals.push(
+    atMost("first start, ratio", firstStartSeconds.ratio, FIRST_START),
+    atMost("memory of a service that waits, ratio", idleMebibytes.ratio, IDLE_MEMORY),
+  );
+  return { measured: { ...measured, firstStartSeconds, idleMebibytes }, goals };
 }
 
 const revisionOf = (cwd: string): string =>
