@@ -2,7 +2,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents, type Agents } from "../../src/net/agents.ts";
-import { checkBucketTarget, putInBucket, type BucketTarget } from "../../src/storage/request-bucket.ts";
+import { type BucketTarget, checkBucketTarget } from "../../src/storage/bucket-target.ts";
+import { putInBucket } from "../../src/storage/request-bucket.ts";
 import { binary, bucketOf } from "../support/buckets.ts";
 import { refusal } from "../support/refusal.ts";
 import { startS3Server, type S3Server } from "../support/s3-server.ts";
@@ -32,7 +33,7 @@ const targetOf = (changes: Partial<BucketTarget> = {}): BucketTarget => ({
 
 describe("a request's own bucket", () => {
   it("gets the picture, whose address works for 7 days without any key", async () => {
-    const url = await putInBucket(targetOf(), bytes, "png", agents);
+    const url = await putInBucket(targetOf(), bytes, "png", { agents, pausesMs: [] });
     const { pathname, searchParams } = new URL(url);
     expect(pathname).toMatch(new RegExp(`^/${server.bucket}/[A-Za-z0-9_-]{32}\\.png$`));
     expect(searchParams.get("X-Amz-Expires")).toBe("604800");
@@ -50,7 +51,7 @@ describe("a request's own bucket", () => {
     ["", /^[A-Za-z0-9_-]{32}\.jpeg$/],
     ["/", /^[A-Za-z0-9_-]{32}\.jpeg$/],
   ])("stores at the objectPath %j", async (objectPath, name) => {
-    const url = await putInBucket(targetOf({ objectPath }), bytes, "jpeg", agents);
+    const url = await putInBucket(targetOf({ objectPath }), bytes, "jpeg", { agents, pausesMs: [] });
     const stored = decodeURIComponent(new URL(url).pathname.slice(`/${server.bucket}/`.length));
     expect(stored).toMatch(name);
     expect(Buffer.from((await bucketOf(server).get(stored))!).equals(bytes)).toBe(true);
@@ -72,7 +73,9 @@ describe("a request's own bucket", () => {
       { address: "127.0.0.1", family: 4 },
     ]);
     const endpointUrl = `http://${given}:${port}`;
-    const url = new URL(await putInBucket(targetOf({ endpointUrl }), bytes, "png", local));
+    const url = new URL(
+      await putInBucket(targetOf({ endpointUrl }), bytes, "png", { agents: local, pausesMs: [] }),
+    );
     expect([url.host, url.pathname.split("/")[1]]).toEqual([`${host}:${port}`, server.bucket]);
     expect(url.searchParams.get("X-Amz-Credential")).toContain(`/${region}/s3/`);
   });
@@ -81,9 +84,9 @@ describe("a request's own bucket", () => {
     vi.stubEnv("AWS_ACCESS_KEY_ID", server.credentials.accessKeyId);
     vi.stubEnv("AWS_SECRET_ACCESS_KEY", server.credentials.secretAccessKey);
     const sentence = "s3Config.accessId: the S3 server knows no such access key.";
-    await expect(putInBucket(targetOf({ accessId: "AKIANOBODY" }), bytes, "png", agents)).rejects.toEqual(
-      refusal("STORAGE_UNAVAILABLE", sentence),
-    );
+    await expect(
+      putInBucket(targetOf({ accessId: "AKIANOBODY" }), bytes, "png", { agents, pausesMs: [] }),
+    ).rejects.toEqual(refusal("BUCKET_UNAVAILABLE", sentence));
   });
 
   it.each<[string, () => Partial<BucketTarget>, string]>([
@@ -113,16 +116,16 @@ describe("a request's own bucket", () => {
       "s3Config.endpointUrl is not a public address.",
     ],
   ])("with %s is one sentence that names the field", async (_, changes, sentence) => {
-    await expect(putInBucket(targetOf(changes()), bytes, "png", agents)).rejects.toEqual(
-      refusal("STORAGE_UNAVAILABLE", sentence),
+    await expect(putInBucket(targetOf(changes()), bytes, "png", { agents, pausesMs: [] })).rejects.toEqual(
+      refusal("BUCKET_UNAVAILABLE", sentence),
     );
   });
 
   it("reports a clock that is 20 minutes off, and gives out no address that would not work", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 20 * 60_000 });
-    await expect(putInBucket(targetOf(), bytes, "png", agents)).rejects.toEqual(
+    await expect(putInBucket(targetOf(), bytes, "png", { agents, pausesMs: [] })).rejects.toEqual(
       refusal(
-        "STORAGE_UNAVAILABLE",
+        "BUCKET_UNAVAILABLE",
         "s3Config.endpointUrl: the clock of this machine and of the S3 server differ by more than 15 minutes.",
       ),
     );
@@ -138,7 +141,7 @@ describe("a request's own bucket", () => {
       { accessSecret: SECRET, endpointUrl: "http://127.0.0.1:1" },
       { accessId: `${accessId}\n`, accessSecret: SECRET },
     ]) {
-      const thrown = await putInBucket(targetOf(changes), bytes, "png", agents).then(
+      const thrown = await putInBucket(targetOf(changes), bytes, "png", { agents, pausesMs: [] }).then(
         () => expect.fail("it was stored"),
         (error: Error) => error,
       );

@@ -45,6 +45,7 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
       kills += 1;
       end(CRASHED);
     },
+    checkStorage: async () => {},
     close: async () => {},
   };
   const attempt = {

@@ -174,6 +174,7 @@ describe("a worker whose engine", () => {
       ready,
       run: async () => ({ kind: "absent" }),
       fetch: async () => ({ kind: "absent" }),
+      checkStorage: async () => {},
       kill() {},
       close: async () => {},
     };
@@ -212,7 +213,11 @@ describe("a worker whose engine", () => {
       await pass(seconds * 1000);
       expect(tries).toBe(expected);
     }
-    expect(worker.status()).toEqual({ status: "unhealthy", reason: "The checkpoint is missing." });
+    expect(worker.status()).toEqual({
+      status: "unhealthy",
+      reason: "The checkpoint is missing.",
+      fault: "engine",
+    });
     expect(queue.workers.get(worker.id)?.status).toBe("unhealthy");
     expect(job).toMatchObject({ status: "queued", attempt: 0 });
     expect(said()).toEqual(["The checkpoint is missing."]);
