@@ -12,6 +12,8 @@ export type OwnStorage = Pick<Storage, "get" | "put" | "delete" | "check">;
 /** Somewhat longer than the S3 client takes for all its tries; a file system over a network may hang for ever. */
 const TIMEOUT_MS = 100_000;
 const CHECK_TIMEOUT_MS = 15_000;
+/** A source that takes longer may be one of a storage that answers nothing: a check knows sooner. */
+const SLOW_READ_MS = 10_000;
 const MIN_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
 /** Failures while checks pass, before the object itself is blamed. */
@@ -47,11 +49,15 @@ export async function readOwn(
   { field, signal }: { field: "image" | "mask"; signal: AbortSignal },
 ): Promise<Uint8Array | undefined> {
   const unread = failure("about", { field, sentence: "the image cannot be read at the moment." });
+  const check = (): Promise<void | undefined> =>
+    ownStorage(unread, () => untilAborted(storage.check(), signal));
   for (let reads = 1; !signal.aborted; reads += 1) {
+    const reading = storage.get(key);
+    if (await isSlow(reading, signal)) await check();
     try {
-      return (await untilAborted(storage.get(key), signal))?.bytes;
+      return (await untilAborted(reading, signal))?.bytes;
     } catch (cause) {
-      await ownStorage(unread, () => untilAborted(storage.check(), signal));
+      await check();
       if (reads === MAX_READS)
         throw new AttemptFailure(`${field}: the image cannot be read at the moment.`, { cause });
     }
@@ -90,6 +96,15 @@ export async function keepOwn(
     }
     if (isStored) return;
   }
+}
+
+/** Whether it has not ended after some time; how it ends is left to others. */
+async function isSlow(work: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  work.then(end, end);
+  await pause(SLOW_READ_MS, AbortSignal.any([signal, ended.signal]));
+  return !ended.signal.aborted && !signal.aborted;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

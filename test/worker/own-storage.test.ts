@@ -63,6 +63,28 @@ describe("a source", () => {
     expect(calls.get).toBe(1);
   });
 
+  it("ends in it although the storage answers nothing", async () => {
+    const { storage, broken, signal } = prepare();
+    broken.check = true;
+    storage.get = () => new Promise(() => {});
+    const refused = expect(read(storage, signal)).rejects.toEqual(refusal("STORAGE_UNAVAILABLE", /^image: /));
+    await pass(10_000);
+    await refused;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("may take its time where the storage works", async () => {
+    const { storage, probes, signal } = prepare();
+    storage.get = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      return { bytes: BYTES, contentType: "image/png" };
+    };
+    const reading = read(storage, signal);
+    await pass(60_000);
+    expect(await reading).toBe(BYTES);
+    expect(probes).toHaveLength(1);
+  });
+
   it("is read again while checks pass", async () => {
     const { storage, broken, objects, signal } = prepare();
     objects.set(KEY, BYTES);
