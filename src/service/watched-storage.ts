@@ -9,6 +9,9 @@ export interface WatchedStorage {
   watch: StorageWatch;
 }
 
+/** An image that takes longer may be one of a storage that answers nothing. */
+const SLOW_MS = 10_000;
+
 export function watchStorage(inner: Storage, log: Log): WatchedStorage {
   const watch = createStorageWatch({
     check: () => inner.check(),
@@ -16,6 +19,7 @@ export function watchStorage(inner: Storage, log: Log): WatchedStorage {
     onBack: () => log.info("The storage works again."),
   });
   const noticing = async <Result>(work: Promise<Result>): Promise<Result> => {
+    const slow = setTimeout(watch.suspect, SLOW_MS);
     try {
       const result = await work;
       watch.worked();
@@ -23,6 +27,8 @@ export function watchStorage(inner: Storage, log: Log): WatchedStorage {
     } catch (error) {
       watch.suspect();
       throw error;
+    } finally {
+      clearTimeout(slow);
     }
   };
   const storage: Storage = {

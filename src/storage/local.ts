@@ -82,6 +82,8 @@ export function createLocalStorage(folder: string): Storage {
     async delete(key) {
       const file = fileOf(key);
       try {
+        // What is on a disk that is not mounted is not deleted.
+        await seeFolder(key);
         await rm(file, { force: true });
       } catch (error) {
         throw failed("STORAGE_UNAVAILABLE", "The image cannot be deleted", error);

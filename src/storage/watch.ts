@@ -1,3 +1,6 @@
+/** Whether our own storage works. */
+import { within } from "./within.ts";
+
 /**
  * Knows whether our own storage works. It is away from a failure on until a check passes or something is stored
  * or read again; meanwhile it is checked, ever more seldom.
@@ -24,6 +27,8 @@ export interface StorageWatchOptions {
 
 const MIN_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
+/** A storage that answers nothing is away as well. */
+const CHECK_TIMEOUT_MS = 20_000;
 
 export function createStorageWatch({ check, onAway, onBack }: StorageWatchOptions): StorageWatch {
   let isAway = false;
@@ -62,7 +67,7 @@ export function createStorageWatch({ check, onAway, onBack }: StorageWatchOption
     clearTimeout(timer);
     timer = undefined;
     const startedAt = performance.now();
-    checking ??= check()
+    checking ??= within(CHECK_TIMEOUT_MS, check())
       .then(
         () => end,
         // Something that worked meanwhile is newer than a check that failed.

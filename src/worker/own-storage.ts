@@ -4,6 +4,7 @@
  */
 import { failure } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
+import { within } from "../storage/within.ts";
 import { aborted, AttemptFailure, ownStorage, throwIfAborted, traceOf } from "./failures.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -111,14 +112,4 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   await untilAborted(new Promise((resolve) => (timer = setTimeout(resolve, ms))), signal);
   clearTimeout(timer);
-}
-
-function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`The storage did not answer in ${ms / 1000} seconds.`)),
-      ms,
-    );
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -1,6 +1,6 @@
 /** A service whose own storage goes away and comes back: no job fails, and everybody who asks is told. */
 import { execFileSync } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -191,15 +191,45 @@ describe("S3 that fails by", () => {
   );
 });
 
-describe("a disk that is full", () => {
-  it("costs no job and leaves no file behind, and everybody is told", async ({ skip }) => {
-    const folder = await mkdtemp(path.join(tmpdir(), "retouch-full-"));
+interface DiskFault {
+  begin(files: string): Promise<void>;
+  end(files: string): Promise<void>;
+  /** What a submission with an image is answered. */
+  answer: [number, string, object];
+}
+
+const mount = (...args: string[]): void => void execFileSync("mount", args, { stdio: "ignore" });
+const UNAVAILABLE: DiskFault["answer"] = [503, "5", AWAY];
+
+const DISK_FAULTS: Readonly<Record<string, DiskFault>> = {
+  "is full": {
+    begin: (files) => writeFile(path.join(files, "filler"), new Uint8Array(4 * 2 ** 20)).catch(() => {}),
+    end: (files) => rm(path.join(files, "filler")),
+    answer: [507, "60", { error: "The image cannot be stored: the disk is full." }],
+  },
+  "has become read-only": {
+    begin: async (files) => mount("-o", "remount,ro", files),
+    end: async (files) => mount("-o", "remount,rw", files),
+    answer: UNAVAILABLE,
+  },
+  "is not mounted any more": {
+    // In the place of the mounted folders is an empty one.
+    begin: async (files) => mount("-t", "tmpfs", "tmpfs", files),
+    end: async (files) => void execFileSync("umount", [files]),
+    answer: UNAVAILABLE,
+  },
+};
+
+describe("a disk that", () => {
+  it.for(Object.keys(DISK_FAULTS))("%s costs no job and leaves no file behind", async (name, { skip }) => {
+    const { begin, end, answer } = DISK_FAULTS[name]!;
+    const folder = await mkdtemp(path.join(tmpdir(), "retouch-disk-"));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const files = path.join(folder, "files");
     await copyEmptyDatabase(path.join(folder, "database"));
-    execFileSync("mkdir", [files]);
+    await mkdir(files);
     try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", files], { stdio: "ignore" });
+      mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", files);
     } catch {
       return skip("mounting a file system needs root");
     }
@@ -210,29 +240,34 @@ describe("a disk that is full", () => {
       () => statuses(service, ids),
       ({ COMPLETED = 0 }) => COMPLETED >= 3,
     );
-    const filler = path.join(files, "filler");
-    await writeFile(filler, new Uint8Array(4 * 2 ** 20)).catch(() => {});
+    await begin(files);
     await until(
       () => workersOf(service),
       ({ unhealthy }) => unhealthy === 1,
     );
     const refused = await service.call("/run", { body: { input: { prompt: "p", image: inline } } });
-    expect([refused.status, refused.headers.get("retry-after"), refused.body]).toEqual([
-      507,
-      "60",
-      { error: "The image cannot be stored: the disk is full." },
-    ]);
+    expect([refused.status, refused.headers.get("retry-after"), refused.body]).toEqual(answer);
     await until(
       () => readiness(service),
       ([status]) => status === 503,
     );
     expect(await readiness(service)).toEqual([503, NOT_READY]);
-    await rm(filler);
+    await end(files);
     await untilCompleted(service, ids);
     expect(await statuses(service, ids)).toEqual({ COMPLETED: 30 });
+    // A source that could not be deleted is tried again after a minute, as long as its row is there.
+    const { database } = service.service.data;
     await until(
-      () => readdir(path.join(files, "inputs")),
-      (left) => left.length === 0,
+      async () => {
+        const rows = await database.query<{ storage_key: string }>(
+          `select storage_key from "${service.schema}".pictures`,
+        );
+        const known = new Set(rows.map(({ storage_key: key }) => key));
+        const left = await readdir(path.join(files, "inputs"));
+        return left.filter((name) => !known.has(`inputs/${name}`));
+      },
+      (orphans) => orphans.length === 0,
+      { patienceMs: 1000 },
     );
     expect(await readdir(path.join(files, "outputs"))).toHaveLength(30);
   });

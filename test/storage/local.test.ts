@@ -21,7 +21,7 @@ describe("local storage", () => {
     }
   });
 
-  it("takes a folder that is not there for a disk that is not mounted: makes none, and knows of no image whether it exists", async () => {
+  it("takes a folder that is not there for a disk that is not mounted: makes none, and neither denies nor deletes an image", async () => {
     const folder = path.join(await temporaryFolder(), "files");
     const storage = createLocalStorage(folder);
     const key = createKey("outputs", "png");
@@ -33,7 +33,9 @@ describe("local storage", () => {
         refusal("OUTPUT_UNWRITABLE", "The image cannot be stored: no such file or directory."),
       );
       await expect(storage.check()).rejects.toEqual(refusal("STORAGE_UNAVAILABLE", /^RETOUCH_DATA_DIR: /));
-      await storage.delete(key);
+      await expect(storage.delete(key)).rejects.toEqual(
+        refusal("STORAGE_UNAVAILABLE", "The image cannot be deleted: no such file or directory."),
+      );
       expect(await collect(storage.list("outputs"))).toEqual([]);
     };
     await lost();
