@@ -132,6 +132,13 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       expect(await bench.queue.failSource(lost, "worker-a", { error: "It failed." })).toBe(false);
     });
 
+    it("again as the same try where it was given back without one", async () => {
+      await submit("a1");
+      const source = (await claim())!;
+      expect(await bench.queue.releaseSource(source, "worker-a", { isTried: false })).toBe(true);
+      expect(await claim("worker-b")).toMatchObject({ tries: 1 });
+    });
+
     it("again by anyone when it was given back, or lost sight of by a worker that lives", async () => {
       await submit("a1");
       const source = (await claim())!;

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
 import { encodePicture } from "../../src/images/encode.ts";
 import { createWorkers } from "../../src/service/work.ts";
@@ -80,6 +80,30 @@ async function addWorker({ service }: TestService, endpoint: string) {
   onTestFinished(() => worker!.stop());
   return { worker: worker!, ...recorded };
 }
+
+describe("our own bucket with the temporary credentials of a role", () => {
+  it("has results that outlive them: at an address of this server, signed with no key of S3", async () => {
+    vi.stubEnv("AWS_ACCESS_KEY_ID", s3.credentials.accessKeyId);
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", s3.credentials.secretAccessKey);
+    vi.stubEnv("AWS_SESSION_TOKEN", "a-token-that-ends");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { service } = await start({ RETOUCH_S3_BUCKET: s3.bucket, RETOUCH_S3_ENDPOINT: s3.endpoint });
+    const ids = await submit(service, 1);
+    await untilCompleted(service, ids);
+    const { body } = await service.call(`/status/${ids[0]}`);
+    const address = new URL(body.output.image_url);
+    expect([address.origin, address.pathname]).toEqual([
+      service.address,
+      expect.stringMatching(/^\/files\/[A-Za-z0-9_-]{32}\.\w+$/),
+    ]);
+    expect([...address.searchParams.keys()].toSorted()).toEqual(["expires", "signature"]);
+    expect(address.href).not.toMatch(/amz|token/i);
+    // 7 days, give or take the time since it was signed.
+    const days = (Number(address.searchParams.get("expires")) - Date.now() / 1000) / 86_400;
+    expect(days).toBeGreaterThan(6.99);
+    expect((await fetch(address)).status).toBe(200);
+  });
+});
 
 describe("one of two workers without S3", () => {
   let way: FaultyS3;

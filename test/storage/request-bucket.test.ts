@@ -6,6 +6,7 @@ import { type BucketTarget, checkBucketTarget } from "../../src/storage/bucket-t
 import { putInBucket } from "../../src/storage/request-bucket.ts";
 import { binary, bucketOf } from "../support/buckets.ts";
 import { refusal } from "../support/refusal.ts";
+import { serve } from "../worker/samples.ts";
 import { startS3Server, type S3Server } from "../support/s3-server.ts";
 
 const SECRET = "a+secret/that.nobody-may=see";
@@ -121,6 +122,52 @@ describe("a request's own bucket", () => {
     );
   });
 
+  it("is tried again where what went wrong may pass, and not where it cannot", async () => {
+    let answers: [number, string][] = [];
+    let calls = 0;
+    const endpointUrl = await serve((call, answer) => {
+      calls += 1;
+      const [status, code] = answers.shift() ?? [200, ""];
+      call
+        .resume()
+        .on("end", () =>
+          answer.writeHead(status).end(code === "" ? "" : `<Error><Code>${code}</Code></Error>`),
+        );
+    });
+    const put = () => putInBucket(targetOf({ endpointUrl }), bytes, "png", { agents, pausesMs: [1, 1] });
+    // The S3 client itself asks three times.
+    answers = Array.from({ length: 6 }, () => [503, "SlowDown"]);
+    expect(await put()).toContain(endpointUrl);
+    expect(calls).toBe(7);
+    calls = 0;
+    answers = Array.from({ length: 20 }, () => [500, "InternalError"]);
+    await expect(put()).rejects.toEqual(
+      refusal("BUCKET_UNAVAILABLE", "s3Config.endpointUrl: the S3 server answered with status 500."),
+    );
+    expect(calls).toBe(9);
+    calls = 0;
+    answers = [[403, "AccessDenied"]];
+    await expect(put()).rejects.toEqual(
+      refusal("BUCKET_UNAVAILABLE", "s3Config.accessId: access to the bucket is denied."),
+    );
+    expect(calls).toBe(1);
+  });
+
+  it("is not tried again once its job is stopped", async () => {
+    const controller = new AbortController();
+    let calls = 0;
+    const endpointUrl = await serve((_, answer) => {
+      calls += 1;
+      answer.destroy();
+      controller.abort();
+    });
+    const options = { agents, signal: controller.signal, pausesMs: [60_000] };
+    await expect(putInBucket(targetOf({ endpointUrl }), bytes, "png", options)).rejects.toEqual(
+      refusal("BUCKET_UNAVAILABLE", /^s3Config\.endpointUrl: /),
+    );
+    expect(calls).toBe(3);
+  });
+
   it("reports a clock that is 20 minutes off, and gives out no address that would not work", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 20 * 60_000 });
     await expect(putInBucket(targetOf(), bytes, "png", { agents, pausesMs: [] })).rejects.toEqual(
@@ -164,6 +211,27 @@ describe("checkBucketTarget", () => {
   it("accepts what can be one", () => {
     expect(() => checkBucketTarget(target)).not.toThrow();
     expect(() => checkBucketTarget({ ...target, objectPath: "a..b/.hidden/..." })).not.toThrow();
+  });
+
+  it.each(["ASIAIOSFODNN7EXAMPLE", "ASIA0000000000000000EXTRA", "STS.NUgYrLnoC37mZZCNnAbez"])(
+    "refuses the temporary key %s, with which the URL would end",
+    (accessId) => {
+      expect(() => checkBucketTarget({ ...target, accessId })).toThrow(
+        "s3Config.accessId: temporary access keys cannot be used; give a long-term key, which the URL of the result needs for 7 days.",
+      );
+    },
+  );
+
+  // Ids are case-sensitive, and most servers let their users choose them.
+  it.each(["AKIAIOSFODNN7EXAMPLE", "asiaiosfodnn7example", "ASIA", "ASIA-BACKUPS-2026", "STSUSER", "minio"])(
+    "takes %s for a long-term key",
+    (accessId) => {
+      expect(() => checkBucketTarget({ ...target, accessId })).not.toThrow();
+    },
+  );
+
+  it.each([" ASIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE "])("refuses %j for its blanks", (accessId) => {
+    expect(() => checkBucketTarget({ ...target, accessId })).toThrow(/^s3Config\.accessId must .*blanks\.$/);
   });
 
   it.each<[keyof BucketTarget, string[]]>([
