@@ -29,6 +29,7 @@ const LONG = [
   "test/service/python-clients.test.ts",
   "test/service/safety.test.ts",
   "test/service/schemathesis.test.ts",
+  "test/service/storage-outage.test.ts",
 ];
 
 /** Tests with limits below some seconds, or on this process's memory, which others beside them would use up. */

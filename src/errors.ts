@@ -48,7 +48,7 @@ const ERRORS = {
   ESTIMATE_TOO_LONG: { httpStatus: 400, isRetryable: false },
   /** The results kept for a key already take all the space it is allowed. */
   QUOTA_EXCEEDED: { httpStatus: 507, isRetryable: true },
-  /** The disk has less free space than the operator wants to keep. */
+  /** The disk is full, or has less free space than the operator wants to keep. */
   DISK_FULL: { httpStatus: 507, isRetryable: true },
   /** A request without a key, to a host name that is not one of the server's. */
   HOST_UNKNOWN: { httpStatus: 421, isRetryable: false },
@@ -62,8 +62,10 @@ const ERRORS = {
   DATABASE_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
   /** The database connection was lost during a commit: the transaction may or may not have been applied. */
   COMMIT_UNDECIDED: { httpStatus: 503, isRetryable: true },
-  /** The images cannot be stored or read. */
+  /** The operator's own storage of images does not work. */
   STORAGE_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
+  /** The caller's own bucket (`s3Config`) does not take the result. */
+  BUCKET_UNAVAILABLE: { httpStatus: 424, isRetryable: true },
   /** The caller's signal aborted the edit. */
   ABORTED: { httpStatus: 499, isRetryable: true },
 } as const;

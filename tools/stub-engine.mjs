@@ -17,8 +17,9 @@ import { createAgents } from "../dist/net/agents.js";
 import { createHttpClient } from "../dist/net/http-client.js";
 import { createLocalStorage } from "../dist/storage/local.js";
 import { runEditJob } from "../dist/worker/edit-job.js";
-import { failureOf } from "../dist/worker/failures.js";
+import { endOf, ownStorage } from "../dist/worker/failures.js";
 import { fetchSource } from "../dist/worker/fetch-source.js";
+import { createOwnStorage } from "../dist/worker/own-storage.js";
 
 const SPEED = { nativeArea: 16384, grid: 16, stepMs: 1, fixedMs: 1 };
 
@@ -35,6 +36,7 @@ process.on("message", (request) => {
   if (request.kind === "setup") void setUp(request.setup);
   else if (request.kind === "edit") void answering(request.id, (signal) => edit(request, signal));
   else if (request.kind === "fetch") void answering(request.id, (signal) => fetchPicture(request, signal));
+  else if (request.kind === "check") void answering(request.id, () => checkStorage(request));
   else running.get(request.id)?.abort();
 });
 
@@ -45,7 +47,7 @@ async function setUp(setup) {
   }
   if (setup.engine.checkpoint === "crash") process.exit(3);
   const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
-  const storage = await openStorage(setup.storage);
+  const storage = createOwnStorage(await openStorage(setup.storage));
   dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
   const device = { name: "cpu", reason: "a stub" };
   if (setup.engine.device === "auto") device.notice = "CUDA cannot be used.";
@@ -60,12 +62,22 @@ async function openStorage(options) {
 
 async function edit({ id, edit }, signal) {
   const onProgress = (progress) => process.send({ kind: "progress", id, progress });
-  const done = await runEditJob(dependencies, edit, { signal, onProgress });
+  const done = await runEditJob(dependencies, edit, {
+    signal,
+    onProgress,
+    onStage: (stage) => process.send({ kind: "stage", id, stage }),
+    onWaiting: (detail) => process.send({ kind: "waiting", id, detail }),
+  });
   return { kind: "completed", id, ...done };
 }
 
 async function fetchPicture({ id, url }, signal) {
   return { kind: "fetched", id, ...(await fetchSource(dependencies, url, signal)) };
+}
+
+async function checkStorage({ id }) {
+  await ownStorage("The storage does not work.", () => dependencies.storage.check());
+  return { kind: "checked", id };
 }
 
 async function answering(id, work) {
@@ -74,8 +86,7 @@ async function answering(id, work) {
   try {
     process.send(await work(controller.signal));
   } catch (error) {
-    if (controller.signal.aborted) process.send({ kind: "cancelled", id });
-    else process.send({ kind: "failed", id, ...failureOf(error) });
+    process.send(endOf(id, error, controller.signal));
   } finally {
     running.delete(id);
   }

@@ -124,8 +124,11 @@ export interface WorkQueue {
   ): Promise<boolean>;
   /** Ends the job as failed. */
   failSource(source: ClaimedSource, workerId: string, reason: JobFailure): Promise<boolean>;
-  /** Gives the download back untouched. */
-  releaseSource(source: ClaimedSource, workerId: string): Promise<boolean>;
+  /**
+   * Gives the download back.
+   * @param options.isTried false if it shall not count as one of its tries
+   */
+  releaseSource(source: ClaimedSource, workerId: string, options: { isTried: boolean }): Promise<boolean>;
   /**
    * Calls back when a job's state is changed from outside, such as by a cancellation.
    * @returns a function that ends it
@@ -139,6 +142,6 @@ export interface WorkQueue {
   finish(job: ClaimedJob, workerId: string, outcome: JobOutcome): Promise<boolean>;
   /** Ends a crashed attempt: the job is queued again while attempts are left, else fails with `error`. */
   fail(job: ClaimedJob, workerId: string, error: string): Promise<boolean>;
-  /** Gives the job back untouched at shutdown: costs no attempt. */
+  /** Gives the job back untouched, to its place in the queue: costs no attempt. */
   handBack(job: ClaimedJob, workerId: string): Promise<boolean>;
 }

@@ -77,11 +77,12 @@ export function createSources(context: JobsContext): Sources {
         return ended.length > 0;
       }),
 
-    async releaseSource(source, workerId) {
+    async releaseSource(source, workerId, { isTried }) {
       const rows = await database.query(
-        `with released as (update ${schema}.jobs set source_worker = null where ${HELD} returning id)
+        `with released as (
+           update ${schema}.jobs set source_worker = null, source_tries = source_tries - $6 where ${HELD} returning id)
          select pg_notify($4, $5) from released`,
-        [...holderOf(source, workerId), channelOf(context), newsOf("source")],
+        [...holderOf(source, workerId), channelOf(context), newsOf("source"), isTried ? 0 : 1],
       );
       return rows.length > 0;
     },

@@ -5,6 +5,7 @@ import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.t
 import type { GivenImage } from "./input-image.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
 import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
+import { checkBucketTarget } from "../storage/bucket-target.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 import type { EditInput, JobBody } from "./schemas.ts";
 
@@ -132,7 +133,9 @@ function isSafetyChecked(wanted: boolean | undefined, policy: Config["safety"]):
 function bucketOf(config: NonNullable<JobBody["s3Config"]>, isRefused: IsRefusedAddress): RequestBucket {
   const { accessId, accessSecret, bucketName, endpointUrl, objectPath } = config;
   checkUrl("s3Config.endpointUrl", endpointUrl, isRefused);
-  return { accessId, accessSecret, bucketName, endpointUrl, objectPath };
+  const bucket = { accessId, accessSecret, bucketName, endpointUrl, objectPath };
+  checkBucketTarget(bucket);
+  return bucket;
 }
 
 function webhookOf({ webhook, webhookV2 }: JobBody, isRefused: IsRefusedAddress): string | undefined {

@@ -64,7 +64,7 @@ export async function openData(options: DataOptions): Promise<Data> {
   let database: Database | undefined;
   try {
     const storage = openStorage(storageOptions(config));
-    await storage.check();
+    await storage.prepare();
     database = await openDatabase(options, onError);
     await migrate(database);
     const queue = createQueue(database, onError);

@@ -30,8 +30,11 @@ import { toWireJob } from "../server/wire.ts";
 import { createFreeSpace } from "../storage/free-space.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
+import type { StorageWatch } from "../storage/watch.ts";
 import type { Worker } from "../worker/worker.ts";
+
 import { type Data, openData } from "./data.ts";
+import { watchStorage } from "./watched-storage.ts";
 import { createWorkers } from "./work.ts";
 
 export interface ServiceOptions {
@@ -68,6 +71,8 @@ const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 /** The built pages, wherever this file itself runs from. */
 const PAGES = fileURLToPath(new URL("../../dist/web", import.meta.url));
 const FLEET_REFRESH_MS = 1000;
+/** How old the latest news of the storage may be when somebody asks whether it works. */
+const STORAGE_FRESH_MS = 30_000;
 
 /** @throws RetouchError if a port, a folder or a database is not available */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -75,7 +80,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const policy = createAddressPolicy(config.allowPrivateHosts);
   const agents = createAgents(policy);
   const data = await openData({ config, log, threadEntry });
-  const { context, keys, storage } = data;
+  const { context, keys } = data;
+  const { storage, watch } = watchStorage(data.storage, log);
   const onError = (error: unknown): void =>
     log.warn({ err: error }, "Housekeeping failed; it is tried again.");
   const signedUrls = createSignedUrls({ secret: data.secret, lifetimeMs: config.fileLifetimeMs });
@@ -100,7 +106,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     maxImages: await maxImagesOf(config.checkpoint, pipelinesModule),
     pagesFolder: PAGES,
-    notReady: () => notReady(data, workers),
+    notReady: () => notReady(data, watch, workers),
     runningWorkers: fleet.running,
     // An embedded database has one server.
     allowances: data.database.isEmbedded ? undefined : createAllowances(data.database),
@@ -133,6 +139,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       await app.close();
       await stopping;
       await webhooks.stop();
+      watch.stop();
       await sweeper.stop();
       await maintenance.stop();
       fleet.stop();
@@ -181,13 +188,20 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<str
   return `http://${isEvery ? "127.0.0.1" : shown}:${bound}`;
 }
 
-/** Ready: the database answers, and a worker here or elsewhere has warmed up. */
-async function notReady(data: Data, workers: readonly Worker[]): Promise<NotReady | undefined> {
+/** Ready: database and storage work, and a worker here or elsewhere has warmed up and can reach them. */
+async function notReady(
+  data: Data,
+  storage: StorageWatch,
+  workers: readonly Worker[],
+): Promise<NotReady | undefined> {
   try {
     const health = await readHealth(data.context);
+    // A server that nobody calls learns of it here.
+    storage.look(STORAGE_FRESH_MS);
+    if (storage.isAway) return "storage";
     if (health.workers.ready > 0) return undefined;
     // The worker has logged the reason.
-    return workers.some((worker) => worker.status().reason !== undefined) ? "engine" : "worker";
+    return workers.map((worker) => worker.status().fault).find((fault) => fault !== undefined) ?? "worker";
   } catch {
     return "database";
   }

@@ -3,7 +3,7 @@ import { mkdir, opendir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { getSystemErrorMap } from "node:util";
 import { failure, RetouchError } from "../errors.ts";
-import { checkWritable, writeFileAtomically } from "../files/write-atomically.ts";
+import { writeFileAtomically } from "../files/write-atomically.ts";
 import { systemErrorCode } from "../files/system-error.ts";
 import { checkKey, contentTypeOf, createKey, isKey, type ObjectKind, type Storage } from "./storage.ts";
 
@@ -13,14 +13,44 @@ const LEFTOVER = /^\.retouch-[0-9a-f]+\.tmp$/;
 /** No write takes this long: an older file was left behind by a process that ended in the middle. */
 const LEFTOVER_AGE_MS = 60 * 60_000;
 
-/** @param folder is created, with its parents, when something is stored or checked */
+/** @param folder is created, with its parents, by `prepare` alone */
 export function createLocalStorage(folder: string): Storage {
   const fileOf = (key: string): string => {
     checkKey(key);
     return path.join(folder, key);
   };
-  const makeFolder = (kind: string): Promise<unknown> =>
-    mkdir(path.join(folder, kind), { recursive: true, mode: 0o700 });
+  /** Without its folder, a missing file says nothing: the disk may not be mounted. @throws ENOENT */
+  const seeFolder = (key: string): Promise<unknown> => stat(path.join(folder, path.dirname(key)));
+
+  async function write(key: string, bytes: Uint8Array): Promise<void> {
+    const file = fileOf(key);
+    // The write would make a folder of its own.
+    await seeFolder(key);
+    await writeFileAtomically(file, bytes);
+  }
+
+  async function read(key: string): Promise<Uint8Array | undefined> {
+    const file = fileOf(key);
+    try {
+      return await readFile(file);
+    } catch (error) {
+      if (systemErrorCode(error) !== "ENOENT") throw error;
+      await seeFolder(key);
+    }
+    // Once more, for a disk that came back between the two looks.
+    return readFile(file).catch(ifMissing);
+  }
+
+  async function probe(kind: ObjectKind, bytes: number): Promise<void> {
+    const key = createKey(kind, "bin");
+    try {
+      await write(key, new Uint8Array(bytes));
+      if ((await read(key))?.byteLength !== bytes) throw new Error("What was written is not there.");
+    } finally {
+      await rm(fileOf(key), { force: true }).catch(() => {});
+    }
+    await removeLeftovers(kind);
+  }
 
   async function removeLeftovers(kind: ObjectKind): Promise<void> {
     const limit = Date.now() - LEFTOVER_AGE_MS;
@@ -33,27 +63,27 @@ export function createLocalStorage(folder: string): Storage {
 
   return {
     async put(key, bytes) {
-      const file = fileOf(key);
+      checkKey(key);
       try {
-        // If it fails, the write says why.
-        await makeFolder(path.dirname(key)).catch(() => {});
-        await writeFileAtomically(file, bytes);
+        await write(key, bytes);
       } catch (error) {
-        throw failed("OUTPUT_UNWRITABLE", "The image cannot be stored", error);
+        throw failed(isFull(error) ? "DISK_FULL" : "OUTPUT_UNWRITABLE", "The image cannot be stored", error);
       }
     },
     async get(key) {
-      const file = fileOf(key);
+      checkKey(key);
       try {
-        return { bytes: await readFile(file), contentType: contentTypeOf(key) };
+        const bytes = await read(key);
+        return bytes && { bytes, contentType: contentTypeOf(key) };
       } catch (error) {
-        if (systemErrorCode(error) === "ENOENT") return undefined;
         throw failed("STORAGE_UNAVAILABLE", "The image cannot be read", error);
       }
     },
     async delete(key) {
       const file = fileOf(key);
       try {
+        // What is on a disk that is not mounted is not deleted.
+        await seeFolder(key);
         await rm(file, { force: true });
       } catch (error) {
         throw failed("STORAGE_UNAVAILABLE", "The image cannot be deleted", error);
@@ -69,24 +99,42 @@ export function createLocalStorage(folder: string): Storage {
         if (found) yield { key, modifiedAt: found.mtime };
       }
     },
-    async check() {
+    async prepare() {
       try {
-        for (const kind of KINDS) {
-          await makeFolder(kind);
-          await checkWritable(path.join(folder, createKey(kind, "bin")));
-          await removeLeftovers(kind);
-        }
+        for (const kind of KINDS) await mkdir(path.join(folder, kind), { recursive: true, mode: 0o700 });
       } catch (cause) {
-        const values = { field: "RETOUCH_DATA_DIR", folder, reason: reasonOf(cause) };
-        throw new RetouchError("STORAGE_UNAVAILABLE", failure("folder", values), { cause });
+        throw unusable(folder, cause);
+      }
+      await this.check();
+    },
+    async check(bytes = 1) {
+      try {
+        for (const kind of KINDS) await probe(kind, bytes);
+      } catch (cause) {
+        throw unusable(folder, cause);
       }
     },
   };
 }
 
+function unusable(folder: string, cause: unknown): RetouchError {
+  const values = { field: "RETOUCH_DATA_DIR", folder, reason: reasonOf(cause) };
+  return new RetouchError("STORAGE_UNAVAILABLE", failure("folder", values), { cause });
+}
+
+function isFull(error: unknown): boolean {
+  const code = systemErrorCode(error instanceof RetouchError ? error.cause : error);
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
+function ifMissing(error: unknown): undefined {
+  if (systemErrorCode(error) === "ENOENT") return undefined;
+  throw error;
+}
+
 /** Tells the caller what is wrong but not where our folder lies: the operator sees that, in the cause. */
 function failed(
-  code: "OUTPUT_UNWRITABLE" | "STORAGE_UNAVAILABLE",
+  code: "DISK_FULL" | "OUTPUT_UNWRITABLE" | "STORAGE_UNAVAILABLE",
   what: string,
   cause: unknown,
 ): RetouchError {

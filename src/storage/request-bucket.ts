@@ -1,25 +1,19 @@
 /** Results in the caller's own bucket: the request's `s3Config`, whose secret is kept only with its job. */
 import path from "node:path";
-import { invalid, RetouchError } from "../errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { RetouchError } from "../errors.ts";
+import { type BucketTarget, checkBucketTarget } from "./bucket-target.ts";
 import { createBucket, type BucketOptions } from "./s3.ts";
-import type { BucketNames } from "./s3-failures.ts";
+import { type BucketNames, isPassing } from "./s3-failures.ts";
 import { contentTypeOf, createKey, type Extension } from "./storage.ts";
 
-export interface BucketTarget {
-  accessId: string;
-  accessSecret: string;
-  bucketName: string;
-  /** With or without the bucket's name before the host name. */
-  endpointUrl: string;
-  /** The object's full name if it ends in .png, .jpg or .jpeg; otherwise the folder that it goes into. */
-  objectPath?: string | undefined;
-}
-
-/** The maximum of signature version 4, and the lifetime of our own URLs. */
+/** The maximum of signature version 4. A URL works no longer than the key that signed it, so that must be a long-term one. */
 const LIFETIME_SECONDS = 7 * 24 * 60 * 60;
+/** The S3 client itself tries three times within a second. */
+const PAUSES_MS = [1000, 3000, 9000];
+/** Not tried again after this time: a server that answers nothing would keep the worker from other jobs. */
+const PATIENCE_MS = 30_000;
 const DEFAULT_REGION = "us-east-1";
-/** S3's limit for a name is 1,024; ours leaves room for the file name. */
-const MAX_PATH_BYTES = 900;
 const PICTURE = /\.(png|jpe?g)$/i;
 const NAMES: BucketNames = {
   bucket: "s3Config.bucketName",
@@ -29,37 +23,24 @@ const NAMES: BucketNames = {
   secretAccessKey: "s3Config.accessSecret",
 };
 
-/**
- * Checks what can be checked without asking the server.
- * @throws RetouchError INVALID_PARAMETER that names the field, and never repeats its value
- */
-export function checkBucketTarget(target: BucketTarget): void {
-  const { accessId, accessSecret, bucketName, endpointUrl, objectPath = "" } = target;
-  const url = URL.canParse(endpointUrl) ? new URL(endpointUrl) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "")
-    throw wrong("endpointUrl", "an http or https URL without a user name");
-  if (url.search !== "" || url.hash !== "") throw wrong("endpointUrl", "a URL without ? and #");
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(bucketName))
-    throw wrong("bucketName", "the name of a bucket");
-  if (!/^[\x21-\x7e]{1,200}$/.test(accessId)) throw wrong("accessId", "1 to 200 characters without blanks");
-  if (accessSecret === "") throw invalid("empty", { field: "s3Config.accessSecret" });
-  if (Buffer.byteLength(objectPath) > MAX_PATH_BYTES)
-    throw wrong("objectPath", `at most ${MAX_PATH_BYTES} bytes long`);
-  // A dot segment is a step in the URL's path, not a part of the name.
-  if (/(^|\/)\.{1,2}(\/|$)|\p{Cc}|\p{Cs}/u.test(objectPath))
-    throw wrong("objectPath", "without control characters, and without . or .. between slashes");
+export interface PutOptions {
+  agents: BucketOptions["agents"];
+  /** Ends the pauses, and then the try before is the last one. */
+  signal?: AbortSignal | undefined;
+  /** Before each further try, after a fault that may pass. @default 1, 3 and 9 seconds */
+  pausesMs?: readonly number[] | undefined;
 }
 
 /**
- * Stores one image there.
- * @returns a URL that works for 7 days
- * @throws RetouchError INVALID_PARAMETER, STORAGE_UNAVAILABLE; the sentence begins with the field in question
+ * Stores one image there. What may pass by itself is tried again for some seconds.
+ * @returns a URL that works for 7 days, or until its key is deleted
+ * @throws RetouchError INVALID_PARAMETER, BUCKET_UNAVAILABLE; the sentence begins with the field in question
  */
 export async function putInBucket(
   target: BucketTarget,
   bytes: Uint8Array,
   extension: Extension,
-  agents: BucketOptions["agents"],
+  { agents, signal, pausesMs = PAUSES_MS }: PutOptions,
 ): Promise<string> {
   checkBucketTarget(target);
   const endpoint = withoutBucket(target.endpointUrl, target.bucketName);
@@ -73,13 +54,21 @@ export async function putInBucket(
     names: NAMES,
   });
   const name = objectName(target.objectPath, extension);
-  try {
-    await bucket.put(name, bytes, contentTypeOf(`.${extension}`));
-    return await bucket.presignGet(name, LIFETIME_SECONDS);
-  } catch (error) {
-    // Drops the cause, which a log would print: it holds what was sent and what the server replied.
-    if (error instanceof RetouchError) throw new RetouchError(error.code, error.failure);
-    throw error;
+  const until = performance.now() + PATIENCE_MS;
+  for (let tries = 0; ; tries += 1) {
+    try {
+      await bucket.put(name, bytes, contentTypeOf(`.${extension}`));
+      return await bucket.presignGet(name, LIFETIME_SECONDS);
+    } catch (error) {
+      if (!(error instanceof RetouchError)) throw error;
+      const pauseMs = pausesMs[tries];
+      const isLast = pauseMs === undefined || !isPassing(error.cause) || performance.now() > until;
+      // Drops the cause, which a log would print: it holds what was sent and what the server replied.
+      const failed = new RetouchError("BUCKET_UNAVAILABLE", error.failure);
+      if (isLast || signal?.aborted) throw failed;
+      await delay(pauseMs, undefined, { signal }).catch(() => {});
+      if (signal?.aborted) throw failed;
+    }
   }
 }
 
@@ -105,6 +94,3 @@ function regionOf(endpoint: string): string {
     DEFAULT_REGION
   );
 }
-
-const wrong = (name: keyof BucketTarget, wanted: string): RetouchError =>
-  invalid("type", { field: `s3Config.${name}`, wanted });

@@ -38,6 +38,7 @@ const wrongRegion: Sentence = ({ region }, error) => {
 };
 const noBucket: Sentence = ({ bucket }) => about(bucket, "there is no such bucket.");
 const denied: Sentence = ({ accessKeyId }) => about(accessKeyId, "access to the bucket is denied.");
+const full: Sentence = ({ bucket }) => about(bucket, "the bucket is full.");
 const noAnswer: Sentence = ({ endpoint }) => about(endpoint, "the S3 server does not answer in time.");
 const noHost: Sentence = ({ endpoint }) => about(endpoint, "there is no host of this name.");
 const unreachable: Sentence = ({ endpoint }) => about(endpoint, "the S3 server cannot be reached.");
@@ -48,6 +49,10 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   SignatureDoesNotMatch: ({ secretAccessKey }) =>
     state(secretAccessKey, "is not the secret of the access key."),
   InvalidAccessKeyId: ({ accessKeyId }) => about(accessKeyId, "the S3 server knows no such access key."),
+  // MinIO's and Ceph's.
+  XMinioStorageFull: full,
+  XMinioAdminBucketQuotaExceeded: full,
+  QuotaExceeded: full,
   RequestTimeTooSkewed: ({ endpoint }) =>
     about(endpoint, "the clock of this machine and of the S3 server differ by more than 15 minutes."),
   NoSuchBucket: noBucket,
@@ -79,6 +84,28 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
 
 /** OpenSSL's and Node's codes for a certificate that is not trusted, not for this host, or expired. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|^ERR_TLS/;
+
+/** Faults that may pass by themselves, by the code or the name of the error. */
+const PASSING: ReadonlySet<string> = new Set([
+  "TimeoutError",
+  "AbortError",
+  "ETIMEDOUT",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "SlowDown",
+  "RequestTimeout",
+]);
+
+/** Whether the same request may succeed some seconds later. @param error what the SDK threw */
+export function isPassing(error: unknown): boolean {
+  const { name = "", code = "", $metadata } = (error ?? {}) as S3Error;
+  const status = $metadata?.httpStatusCode ?? 0;
+  return PASSING.has(code) || PASSING.has(name) || status >= 500 || status === 429;
+}
 
 /** Turns anything that the SDK throws into a RetouchError STORAGE_UNAVAILABLE. */
 export function bucketFailure(names: BucketNames, cause: unknown): RetouchError {

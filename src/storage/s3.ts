@@ -178,10 +178,14 @@ export function createS3Storage(bucket: Bucket, prefix = ""): Storage {
         if (isKey(own)) yield { key: own, modifiedAt };
       }
     },
-    async check() {
+    async prepare() {
+      await this.check();
+    },
+    async check(bytes = 1) {
       // Only writing shows that writing is allowed. A HEAD reply would have no body to say what is wrong.
       const probe = nameOf(createKey("inputs", "bin"));
-      await bucket.put(probe, new Uint8Array(), contentTypeOf(probe));
+      await bucket.put(probe, new Uint8Array(bytes), contentTypeOf(probe));
+      await bucket.get(probe);
       for await (const _ of bucket.list(probe)) break;
       await bucket.delete(probe);
     },

@@ -12,16 +12,29 @@ export interface ObjectEntry {
 }
 
 export interface Storage {
-  /** Stores bytes whole or not at all. @throws RetouchError OUTPUT_UNWRITABLE, STORAGE_UNAVAILABLE */
+  /**
+   * Stores bytes whole or not at all.
+   * @throws RetouchError DISK_FULL, OUTPUT_UNWRITABLE, STORAGE_UNAVAILABLE
+   */
   put(key: string, bytes: Uint8Array): Promise<void>;
-  /** @returns undefined if there is no such object @throws RetouchError STORAGE_UNAVAILABLE */
+  /**
+   * @returns undefined if the storage works and there is no such object
+   * @throws RetouchError STORAGE_UNAVAILABLE
+   */
   get(key: string): Promise<StoredObject | undefined>;
   /** Succeeds if there is nothing to delete. */
   delete(key: string): Promise<void>;
   /** All objects of one kind. */
   list(kind: ObjectKind): AsyncIterable<ObjectEntry>;
-  /** Checks at the start of the service that it is writable. @throws RetouchError STORAGE_UNAVAILABLE */
-  check(): Promise<void>;
+  /** Creates what is missing, at the start of the service, and checks it. @throws RetouchError STORAGE_UNAVAILABLE */
+  prepare(): Promise<void>;
+  /**
+   * Checks that it works, by storing, reading and deleting something. Creates no folder: where one has gone, a
+   * disk may not be mounted.
+   * @param bytes how large that something is, for a storage that is nearly full @default 1
+   * @throws RetouchError STORAGE_UNAVAILABLE
+   */
+  check(bytes?: number): Promise<void>;
 }
 
 export type ObjectKind = "inputs" | "outputs";

@@ -3,9 +3,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { WorkQueue } from "../jobs/contracts.ts";
 import type { ClaimedJob, JobProgress, JobResult } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
-import type { EngineOutcome, EngineProcess } from "./engine-process.ts";
+import type { EngineOutcome, EngineProcess, RunEvents } from "./engine-process.ts";
 import { createLatestWriter } from "./latest-writer.ts";
 import type { Outage } from "./outage.ts";
+import type { EditStage } from "./protocol.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /** A job whose missing time limit the worker has filled in. */
@@ -24,12 +25,16 @@ export interface AttemptOptions {
   shutdown: AbortSignal;
   /** Deletes a stored result that no job refers to. */
   discard: (result: JobResult) => Promise<void>;
+  /** Called while the result waits because our storage does not take it. */
+  onWaiting?: RunEvents["onWaiting"];
 }
 
 /** Why a running job is stopped. `lost`: it belongs to another worker, was cancelled, or expired. */
 type StopReason = "lost" | "timeout" | "shutdown";
 
 const RETRY_MS = 200;
+/** Longer than the process's own limits for reading all sources. */
+const MAX_READING_MS = 15 * 60_000;
 
 /** Runs the job to its end and writes that end. Never rejects. @returns what the engine made of it */
 export async function runAttempt(options: AttemptOptions, job: BoundedJob): Promise<EngineOutcome> {
@@ -59,7 +64,14 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
   });
   const onShutdown = (): void => stop("shutdown");
 
-  const timeout = setTimeout(() => stop("timeout"), job.executionTimeoutMs);
+  // What the storage takes is not the job's own time, and an edit that is done is not lost because it cannot be
+  // stored yet.
+  let timeout = setTimeout(() => stop("timeout"), job.executionTimeoutMs);
+  const onStage = (stage: EditStage): void => {
+    clearTimeout(timeout);
+    if (stage === "reading") timeout = setTimeout(() => engine.kill(), MAX_READING_MS);
+    if (stage === "editing") timeout = setTimeout(() => stop("timeout"), job.executionTimeoutMs);
+  };
   const renewals = setInterval(renew, leaseRenewalMs);
   const stopWatching = queue.onChanged(job.id, renew);
   shutdown.addEventListener("abort", onShutdown, { once: true });
@@ -68,6 +80,8 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     const outcome = await engine.run(job.id, job.edit, {
       signal: controller.signal,
       onProgress: progress.write,
+      onStage,
+      onWaiting: options.onWaiting,
     });
     clearTimeout(timeout);
     await untilAborted(progress.done(), shutdown);
@@ -110,7 +124,7 @@ async function settle(
     await write(() =>
       queue.finish(job, workerId, { status: "failed", error: outcome.error, failure: outcome.failure }),
     );
-  } else if (why === "shutdown" || outcome.kind === "absent") {
+  } else if (why === "shutdown" || outcome.kind === "absent" || outcome.kind === "storageAway") {
     await write(() => queue.handBack(job, workerId));
   } else if (outcome.kind === "crashed") {
     await write(() => queue.fail(job, workerId, outcome.error));

@@ -10,14 +10,15 @@ import { largestKind } from "../engine/weights-choice.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EditResult } from "../engine/run-edit.ts";
 import type { Agents } from "../net/agents.ts";
-import { createKey, type Storage } from "../storage/storage.ts";
-import { aborted, ownStorage, throwIfAborted } from "./failures.ts";
-import type { EditTiming, EngineSetup } from "./protocol.ts";
+import { createKey } from "../storage/storage.ts";
+import { aborted, throwIfAborted } from "./failures.ts";
+import { keepOwn, type OwnStorage, readOwn } from "./own-storage.ts";
+import type { EditStage, EditTiming, EngineSetup } from "./protocol.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 export interface EditJobDependencies {
   engine: Pick<Engine, "checkpoint" | "edit">;
-  storage: Pick<Storage, "get" | "put" | "delete">;
+  storage: OwnStorage;
   /** For connections to the caller's own bucket. */
   agents: Agents;
   limits: Pick<EngineSetup, "price">;
@@ -36,24 +37,35 @@ const PRECISION_OF: Readonly<Record<WeightsKind, Precision>> = {
   int4: "int4",
 };
 
+export interface EditJobOptions {
+  signal: AbortSignal;
+  onProgress: (progress: JobProgress) => void;
+  onStage?: ((stage: EditStage) => void) | undefined;
+  /** Called after each failed try to store the result, with what the log needs. */
+  onWaiting?: ((detail: string) => void) | undefined;
+}
+
 /**
  * Runs one job: `onProgress` is called at its start, after its last step, and in between at most ten times
  * per second.
- * @throws RetouchError about the field of the request; ABORTED by `signal`, then nothing is left stored
+ * @throws RetouchError about the field of the request; STORAGE_UNAVAILABLE if our storage does not give the source;
+ * ABORTED by `signal`, then nothing is left stored
  */
 export async function runEditJob(
   dependencies: EditJobDependencies,
   edit: JobEdit,
-  options: { signal: AbortSignal; onProgress: (progress: JobProgress) => void },
+  options: EditJobOptions,
 ): Promise<{ result: JobResult; timing: EditTiming }> {
   const { engine, limits } = dependencies;
-  const { signal, onProgress } = options;
+  const { signal, onProgress, onStage = () => {} } = options;
+  onStage("reading");
   onProgress({ step: 0, of: edit.numSteps });
   let reportedAt = performance.now();
   let nextPreviewAt = reportedAt;
   const images: Uint8Array[] = [];
   for (const image of edit.images) images.push(await readSource(dependencies, image, "image", signal));
   const mask = edit.mask && (await readSource(dependencies, edit.mask, "mask", signal));
+  onStage("editing");
   const done = await engine.edit(
     { ...edit, image: images, mask },
     {
@@ -76,7 +88,7 @@ export async function runEditJob(
     },
   );
   const { parameters, seconds } = done;
-  const image = await storeResult(dependencies, edit, done, signal);
+  const image = await storeResult(dependencies, edit, done, options);
   return {
     timing: { totalMs: seconds.total * 1000, denoiseMs: seconds.denoise * 1000 },
     result: {
@@ -113,21 +125,20 @@ async function readSource(
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   if (image.kind !== "stored") throw new Error("A job runs when its image is in the storage.");
-  const unread = failure("about", { field, sentence: "the image cannot be read at the moment." });
-  const stored = await ownStorage(unread, () => untilAborted(storage.get(image.key), signal));
+  const bytes = await readOwn(storage, image.key, { field, signal });
   throwIfAborted(signal);
-  if (stored === undefined) {
+  if (bytes === undefined) {
     const gone = failure("about", { field, sentence: "the image is no longer there." });
     throw new RetouchError("IMAGE_UNREADABLE", gone);
   }
-  return stored.bytes;
+  return bytes;
 }
 
 async function storeResult(
   { storage, agents }: EditJobDependencies,
   edit: JobEdit,
   { image, format }: EditResult,
-  signal: AbortSignal,
+  { signal, onStage = () => {}, onWaiting = () => {} }: EditJobOptions,
 ): Promise<ResultImage> {
   throwIfAborted(signal);
   if (edit.isInlineResult) {
@@ -136,17 +147,12 @@ async function storeResult(
   if (edit.bucket) {
     // Loaded by the first job that needs it: the S3 client takes a fifth of a second.
     const { putInBucket } = await import("../storage/request-bucket.ts");
-    const url = await untilAborted(putInBucket(edit.bucket, image, format, agents), signal);
+    const url = await untilAborted(putInBucket(edit.bucket, image, format, { agents, signal }), signal);
     if (url === undefined) throw aborted(signal);
     return { kind: "address", url };
   }
+  onStage("storing");
   const key = createKey("outputs", format);
-  const put = storage.put(key, image);
-  await ownStorage("The result cannot be stored at the moment.", () => untilAborted(put, signal));
-  if (signal.aborted) {
-    // Nobody will ever ask for it. The deletion is not waited for; the sweeper finds what it misses.
-    void put.then(() => storage.delete(key)).catch(() => {});
-    throw aborted(signal);
-  }
+  await keepOwn(storage, key, image, { signal, onWaiting });
   return { kind: "stored", key, bytes: image.byteLength };
 }

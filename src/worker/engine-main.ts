@@ -14,8 +14,9 @@ import { createAgents } from "../net/agents.ts";
 import { createHttpClient } from "../net/http-client.ts";
 import { openStorage } from "../storage/open.ts";
 import { type EditJobDependencies, runEditJob } from "./edit-job.ts";
-import { failureOf } from "./failures.ts";
+import { endOf, ownStorage } from "./failures.ts";
 import { fetchSource, type FetchDependencies } from "./fetch-source.ts";
+import { createOwnStorage } from "./own-storage.ts";
 import type { EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
 import { warmUp } from "./warm-up.ts";
 
@@ -36,13 +37,14 @@ process.on("message", (request: EngineRequest) => {
   if (request.kind === "setup") void setUp(request.setup);
   else if (request.kind === "cancel") running.get(request.id)?.abort();
   else if (request.kind === "fetch") void fetchPicture(request);
+  else if (request.kind === "check") void checkStorage(request);
   else void edit(request);
 });
 
 async function setUp(setup: EngineSetup): Promise<void> {
   try {
     const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
-    const storage = openStorage(setup.storage);
+    const storage = createOwnStorage(openStorage(setup.storage));
     const pipelines = setup.pipelinesModule ? await importPipelines(setup.pipelinesModule) : undefined;
     const engine = await createEngine({ ...setup.engine, onConversion: createTeller() }, pipelines);
     const speed = await warmUp(engine, { isSafetyChecked: setup.engine.safety?.isOn ?? true });
@@ -69,7 +71,12 @@ function createTeller(): (progress: ConversionProgress) => void {
 function edit({ id, edit }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
   return answering(id, async (signal) => {
     const onProgress = (progress: JobProgress): void => say({ kind: "progress", id, progress });
-    const done = await runEditJob(dependencies!, edit, { signal, onProgress });
+    const done = await runEditJob(dependencies!, edit, {
+      signal,
+      onProgress,
+      onStage: (stage) => say({ kind: "stage", id, stage }),
+      onWaiting: (detail) => say({ kind: "waiting", id, detail }),
+    });
     return { kind: "completed", id, ...done };
   });
 }
@@ -81,6 +88,14 @@ function fetchPicture({ id, url }: Extract<EngineRequest, { kind: "fetch" }>): P
   });
 }
 
+function checkStorage({ id }: Extract<EngineRequest, { kind: "check" }>): Promise<void> {
+  return answering(id, async () => {
+    const { storage } = dependencies!;
+    await ownStorage("The storage does not work.", () => storage.check());
+    return { kind: "checked", id };
+  });
+}
+
 /** Does one piece of work that can be cancelled by its id, and reports how it ended. */
 async function answering(id: string, work: (signal: AbortSignal) => Promise<EngineAnswer>): Promise<void> {
   const controller = new AbortController();
@@ -88,8 +103,7 @@ async function answering(id: string, work: (signal: AbortSignal) => Promise<Engi
   try {
     say(await work(controller.signal));
   } catch (error) {
-    if (controller.signal.aborted) say({ kind: "cancelled", id });
-    else say({ kind: "failed", id, ...failureOf(error) });
+    say(endOf(id, error, controller.signal));
   } finally {
     running.delete(id);
   }

@@ -5,20 +5,30 @@ import type { JobEdit, JobFailure, JobProgress, JobResult } from "../jobs/job.ts
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
 import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
-import type { EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
+import type { EditStage, EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
 import type { StoredSource } from "../jobs/job.ts";
 
 /** How work ended that was not done. */
 type NotDone =
   | ({ kind: "failed" } & JobFailure)
   | { kind: "cancelled" }
-  /** The process ended meanwhile, by itself or killed. */
+  /** This attempt failed, mostly because the process ended meanwhile, by itself or killed. */
   | { kind: "crashed"; error: string }
   /** There is no process: nothing was begun. */
-  | { kind: "absent" };
+  | { kind: "absent" }
+  /** Our own storage did not give or take an image; what is wrong, for the log. */
+  | { kind: "storageAway"; detail: string };
 
 export type EngineOutcome = { kind: "completed"; result: JobResult; timing: EditTiming } | NotDone;
 export type FetchOutcome = ({ kind: "fetched" } & StoredSource) | NotDone;
+
+/** What is told of a job while it runs. */
+export interface RunEvents {
+  onProgress: (progress: JobProgress) => void;
+  onStage?: ((stage: EditStage) => void) | undefined;
+  /** A finished result waits, because our storage does not take it; called after each try. */
+  onWaiting?: ((detail: string) => void) | undefined;
+}
 
 export interface EngineProcess {
   /** Whether it is warmed up and alive. */
@@ -30,13 +40,11 @@ export interface EngineProcess {
    */
   ready(): Promise<EditSpeed>;
   /** Runs one job; `signal` stops it within a step, or kills the process if that is slow. Never rejects. */
-  run(
-    id: string,
-    edit: JobEdit,
-    options: { signal: AbortSignal; onProgress: (progress: JobProgress) => void },
-  ): Promise<EngineOutcome>;
+  run(id: string, edit: JobEdit, options: { signal: AbortSignal } & RunEvents): Promise<EngineOutcome>;
   /** Downloads a job's image into the storage, beside other work. `signal` ends it at once. Never rejects. */
   fetch(id: string, url: string, options: { signal: AbortSignal }): Promise<FetchOutcome>;
+  /** Checks our storage from inside the process that uses it. @throws Error for the log */
+  checkStorage(): Promise<void>;
   /** Ends the process at once; the next `ready` starts another. */
   kill(): void;
   /** Ends the process for good. */
@@ -65,6 +73,7 @@ type AnswerAbout = Extract<EngineAnswer, { id: string }>;
 
 /** The process that answers HTTP has priority. */
 const NICENESS = 5;
+const CHECK_TIMEOUT_MS = 20_000;
 const MAX_LOGGED_CHARACTERS = 2000;
 
 /** Starts nothing yet. */
@@ -74,6 +83,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   let running: Running | undefined;
   let starting: Promise<EditSpeed> | undefined;
   let isClosed = false;
+  let checks = 0;
 
   const forget = (own: Running): void => {
     if (running === own) running = starting = undefined;
@@ -138,7 +148,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   function ask<Outcome>(
     { child }: Running,
     jobId: string,
-    request: Extract<EngineRequest, { kind: "edit" | "fetch" }>,
+    request: Extract<EngineRequest, { kind: "edit" | "fetch" | "check" }>,
     signal: AbortSignal,
     handlers: {
       onAnswer: (answer: AnswerAbout) => Outcome | undefined;
@@ -161,6 +171,11 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
         if (answer.kind === "failed") {
           return finish({ kind: "failed", error: answer.error, failure: answer.failure });
         }
+        if (answer.kind === "attemptFailed") {
+          log.error({ jobId, detail: answer.detail }, answer.error);
+          return finish({ kind: "crashed", error: answer.error });
+        }
+        if (answer.kind === "storageAway") return finish({ kind: "storageAway", detail: answer.detail });
         if (answer.kind === "cancelled") return finish({ kind: "cancelled" });
         const outcome = handlers.onAnswer(answer);
         if (outcome !== undefined) finish(outcome);
@@ -190,7 +205,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       return starting;
     },
 
-    async run(id, edit, { signal, onProgress }) {
+    async run(id, edit, { signal, onProgress, onStage, onWaiting }) {
       const own = running;
       const speed = own?.speed;
       if (own === undefined || speed === undefined) return { kind: "absent" };
@@ -200,6 +215,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       const outcome = await ask<EngineOutcome>(own, id, { kind: "edit", id, edit }, signal, {
         onAnswer(answer) {
           if (answer.kind === "progress") onProgress(answer.progress);
+          if (answer.kind === "stage") onStage?.(answer.stage);
+          if (answer.kind === "waiting") onWaiting?.(answer.detail);
           if (answer.kind !== "completed") return undefined;
           const { kind, result, timing } = answer;
           return { kind, result, timing };
@@ -225,6 +242,23 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
         // Nobody waits for its end, and no engine is killed for it.
         onCancel: () => ({ kind: "cancelled" }),
       });
+    },
+
+    async checkStorage() {
+      const own = running;
+      if (own?.speed === undefined) throw new Error("There is no engine process.");
+      checks += 1;
+      const id = `storage check ${checks}`;
+      // The process ends its check earlier, unless it hangs itself.
+      const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+      const outcome = await ask<{ kind: "checked" } | NotDone>(own, id, { kind: "check", id }, signal, {
+        onAnswer: ({ kind }) => (kind === "checked" ? { kind } : undefined),
+        onCancel: () => ({ kind: "cancelled" }),
+      });
+      if (outcome.kind === "checked") return;
+      throw new Error(
+        outcome.kind === "storageAway" ? outcome.detail : "The storage was not checked in time.",
+      );
     },
 
     kill() {

@@ -9,7 +9,7 @@ import {
 } from "../errors.ts";
 import type { JobFailure } from "../jobs/job.ts";
 import { WIRE } from "../engine/edit-parameters.ts";
-import type { Failure } from "./protocol.ts";
+import type { EngineAnswer, Failure } from "./protocol.ts";
 
 const UNEXPECTED = "The edit failed unexpectedly.";
 const MAX_DETAIL_CHARACTERS = 4000;
@@ -29,9 +29,9 @@ function publicFailure(error: RetouchError): RetouchError | undefined {
   if (OF_SENDER.has(error.code)) return error;
   const name = error.values["lora"] ?? "";
   switch (error.code) {
-    // Storage may fail because of either; memory is the operator's concern.
+    // The caller can act on it, and the operator needs the cause.
     case "MEMORY_INSUFFICIENT":
-    case "STORAGE_UNAVAILABLE":
+    case "BUCKET_UNAVAILABLE":
       return error;
     // Their own sentences have a path.
     case "LORA_INVALID":
@@ -57,8 +57,22 @@ export function failureOf(error: unknown): Failure {
   return { ...jobFailureOf(shown), detail: traceOf(error) };
 }
 
+/** Ends an attempt and not its job: another attempt, perhaps of another worker, may do better. */
+export class AttemptFailure extends Error {}
+
+/** What the worker hears of work that ended with an error. */
+export function endOf(id: string, error: unknown, signal: AbortSignal): EngineAnswer {
+  if (signal.aborted) return { kind: "cancelled", id };
+  // Buckets of callers have a code of their own: this is our storage.
+  if (error instanceof RetouchError && error.code === "STORAGE_UNAVAILABLE")
+    return { kind: "storageAway", id, detail: traceOf(error) };
+  if (error instanceof AttemptFailure)
+    return { kind: "attemptFailed", id, error: error.message, detail: traceOf(error) };
+  return { kind: "failed", id, ...failureOf(error) };
+}
+
 /** Stacks only: other fields of an error may hold the request that failed, with its secrets. */
-function traceOf(error: unknown): string {
+export function traceOf(error: unknown): string {
   const stacks: string[] = [];
   for (let next = error; next !== undefined && stacks.length < 5;) {
     stacks.push(next instanceof Error ? (next.stack ?? next.message) : String(next));

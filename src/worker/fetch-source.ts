@@ -13,7 +13,7 @@ export interface FetchDependencies {
   limits: Pick<EngineSetup, "imageMaxBytes" | "imageTimeoutMs">;
 }
 
-/** @throws RetouchError about the request's field; ABORTED by `signal`, then nothing is left stored */
+/** @throws RetouchError about the request's field; STORAGE_UNAVAILABLE if our storage does not take it; ABORTED by `signal`, then nothing is left stored */
 export async function fetchSource(
   { storage, client, limits }: FetchDependencies,
   url: string,

@@ -1,4 +1,4 @@
-/** Logs once that the database is away and once that it is back: workers query it many times per second. */
+/** Logs once that something is away and once that it is back: workers query a database many times per second. */
 import type { Log } from "../log.ts";
 
 export interface Outage {

@@ -18,6 +18,9 @@ export interface EngineSetup {
   price: Price;
 }
 
+/** What a job does: only `editing` counts towards its time limit, the others wait for our own storage. */
+export type EditStage = "reading" | "editing" | "storing";
+
 /** How long the parts of an edit took, milliseconds. */
 export interface EditTiming {
   totalMs: number;
@@ -29,6 +32,8 @@ export type EngineRequest =
   | { kind: "setup"; setup: EngineSetup }
   | { kind: "edit"; id: string; edit: JobEdit }
   | { kind: "fetch"; id: string; url: string }
+  /** Asks whether our storage works. */
+  | { kind: "check"; id: string }
   | { kind: "cancel"; id: string };
 
 export type EngineAnswer =
@@ -42,9 +47,17 @@ export type EngineAnswer =
   /** The checkpoint or the settings are unusable. The process waits to be ended. */
   | { kind: "unusable"; message: string }
   | { kind: "progress"; id: string; progress: JobProgress }
+  | { kind: "stage"; id: string; stage: EditStage }
+  /** A finished result waits because our storage does not take it; it is tried again. */
+  | { kind: "waiting"; id: string; detail: string }
   | { kind: "completed"; id: string; result: JobResult; timing: EditTiming }
   | ({ kind: "fetched"; id: string } & StoredSource)
+  | { kind: "checked"; id: string }
   | ({ kind: "failed"; id: string } & Failure)
+  /** This attempt has failed, and another may succeed. */
+  | { kind: "attemptFailed"; id: string; error: string; detail: string }
+  /** Our storage is away: the work is to be given back. */
+  | { kind: "storageAway"; id: string; detail: string }
   | { kind: "cancelled"; id: string };
 
 export interface Failure extends JobFailure {

@@ -18,6 +18,10 @@ export interface SourceFetcherOptions {
   outage: Outage;
   workerId: string;
   writePatienceMs: number;
+  /** Whether our storage would take an image. @default always */
+  isStorageAway?: (() => boolean) | undefined;
+  /** Called where it did not, with what the log needs. */
+  onStorageAway?: ((detail: string) => void) | undefined;
   /** Deletes a stored image that no job refers to. */
   discardSource: (key: string) => Promise<void>;
   /** @default 4 */
@@ -74,7 +78,12 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
   async function takeAll(): Promise<void> {
     while (isAsked) {
       isAsked = false;
-      while (!stopping.signal.aborted && engine.isReady && running.size < maxAtOnce) {
+      while (
+        !stopping.signal.aborted &&
+        engine.isReady &&
+        !options.isStorageAway?.() &&
+        running.size < maxAtOnce
+      ) {
         const source = await outage
           .watch(() => queue.claimSource(workerId, { maxOfKey }))
           .catch(() => undefined);
@@ -145,7 +154,9 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
     } else if (outcome.kind === "crashed" && source.tries >= MAX_TRIES) {
       await write(() => queue.failSource(source, workerId, NOT_DOWNLOADED));
     } else {
-      await write(() => queue.releaseSource(source, workerId));
+      const isAway = outcome.kind === "storageAway";
+      if (isAway) options.onStorageAway?.(outcome.detail);
+      await write(() => queue.releaseSource(source, workerId, { isTried: !isAway }));
     }
   }
 

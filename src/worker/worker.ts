@@ -8,6 +8,7 @@ import { messageOf } from "../errors.ts";
 import type { WorkQueue } from "../jobs/contracts.ts";
 import type { ClaimedJob, JobResult, WorkerRecord } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
+import { createStorageWatch } from "../storage/watch.ts";
 import { runAttempt } from "./attempt.ts";
 import type { EngineOutcome, EngineProcess } from "./engine-process.ts";
 import { createLatestWriter } from "./latest-writer.ts";
@@ -31,10 +32,12 @@ export interface WorkerOptions {
   writePatienceMs?: number | undefined;
 }
 
+export type Fault = "engine" | "storage";
+
 export interface Worker {
   readonly id: string;
-  /** Current status; `unhealthy` comes with the reason. */
-  status(): { status: WorkerRecord["status"]; reason?: string | undefined };
+  /** Current status; `unhealthy` comes with the reason, and with what is at fault. */
+  status(): { status: WorkerRecord["status"]; reason?: string | undefined; fault?: Fault | undefined };
   start(): void;
   /** Takes no more jobs, waits for the running one until the deadline, then gives it back. May be called more than once. */
   stop(): Promise<void>;
@@ -56,8 +59,32 @@ export function createWorker(options: WorkerOptions): Worker {
   const stopping = new AbortController();
   const shutdown = new AbortController();
   const outage = createOutage(log);
-  const sources = createSourceFetcher({ ...options, outage, workerId: id, writePatienceMs });
+  const storage = createStorageWatch({
+    check: () => engine.checkStorage(),
+    onAway(error) {
+      log.warn(
+        { workerId: id, detail: messageOf(error) },
+        "The storage does not work; this worker takes no jobs.",
+      );
+      report();
+    },
+    onBack() {
+      log.info({ workerId: id }, "The storage works again.");
+      report();
+      endSleep();
+    },
+  });
+  const sources = createSourceFetcher({
+    ...options,
+    outage,
+    workerId: id,
+    writePatienceMs,
+    isStorageAway: () => storage.isAway,
+    onStorageAway: storage.failed,
+  });
   let record: WorkerRecord = { id, status: "initializing" };
+  /** The status but for a storage that is away. */
+  let doing: WorkerRecord["status"] = "initializing";
   let reason: string | undefined;
   let backoffMs = MIN_BACKOFF_MS;
   let loop: Promise<void> | undefined;
@@ -71,6 +98,11 @@ export function createWorker(options: WorkerOptions): Worker {
     outage.watch(() => queue.report(latest)).catch(() => {}),
   );
   function become(status: WorkerRecord["status"]): void {
+    doing = status;
+    report();
+  }
+  function report(): void {
+    const status = storage.isAway ? "unhealthy" : doing;
     if (record.status === status) return;
     record = { ...record, status };
     reports.write(record);
@@ -86,6 +118,11 @@ export function createWorker(options: WorkerOptions): Worker {
     sources.start();
     while (!stopping.signal.aborted) {
       if (!(await engineIsReady())) continue;
+      if (storage.isAway) {
+        become("idle");
+        await sleep(POLL_MS);
+        continue;
+      }
       isNews = false;
       const job = await outage.watch(() => queue.claim(id)).catch(() => undefined);
       if (job) await run(job);
@@ -126,10 +163,20 @@ export function createWorker(options: WorkerOptions): Worker {
     // Claimed while the stop arrived: given back before anything is done.
     if (stopping.signal.aborted) shutdown.abort();
     become("running");
-    const attempt = { ...options, outage, workerId: id, writePatienceMs, shutdown: shutdown.signal };
+    const attempt = {
+      ...options,
+      outage,
+      workerId: id,
+      writePatienceMs,
+      shutdown: shutdown.signal,
+      onWaiting: storage.failed,
+    };
     const { executionTimeoutMs = defaultLimitMs(record.speed, job.edit) } = job;
     const outcome = await runAttempt(attempt, { ...job, executionTimeoutMs });
-    if (outcome.kind === "completed") learn(outcome);
+    if (outcome.kind === "storageAway") storage.failed(outcome.detail);
+    if (outcome.kind !== "completed") return;
+    if (outcome.result.image.kind === "stored") storage.worked();
+    learn(outcome);
   }
 
   function learn({ result, timing }: Extract<EngineOutcome, { kind: "completed" }>): void {
@@ -150,6 +197,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   async function end(): Promise<void> {
     stopping.abort();
+    storage.stop();
     endSleep();
     const deadline = setTimeout(() => shutdown.abort(), shutdownDeadlineMs);
     const patience = new AbortController();
@@ -166,7 +214,12 @@ export function createWorker(options: WorkerOptions): Worker {
 
   return {
     id,
-    status: () => ({ status: record.status, reason }),
+    status() {
+      const { status } = record;
+      if (reason !== undefined) return { status, reason, fault: "engine" };
+      if (storage.isAway) return { status, reason: "The storage does not work.", fault: "storage" };
+      return { status };
+    },
     start() {
       loop ??= work();
     },

@@ -128,8 +128,15 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       await bench.age(61);
       expect(await claim("worker-b")).toEqual({ id, tries: 2, images: [{ kind: "url", url: url("a1") }] });
       expect(await bench.queue.keepSource(lost, "worker-a", kept("inputs/a1.bin"))).toBe(false);
-      expect(await bench.queue.releaseSource(lost, "worker-a")).toBe(false);
+      expect(await bench.queue.releaseSource(lost, "worker-a", { isTried: true })).toBe(false);
       expect(await bench.queue.failSource(lost, "worker-a", { error: "It failed." })).toBe(false);
+    });
+
+    it("again as the same try where it was given back without one", async () => {
+      await submit("a1");
+      const source = (await claim())!;
+      expect(await bench.queue.releaseSource(source, "worker-a", { isTried: false })).toBe(true);
+      expect(await claim("worker-b")).toMatchObject({ tries: 1 });
     });
 
     it("again by anyone when it was given back, or lost sight of by a worker that lives", async () => {
@@ -137,7 +144,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       const source = (await claim())!;
       let calls = 0;
       const stop = bench.other.queue.onSource(() => (calls += 1));
-      expect(await bench.queue.releaseSource(source, "worker-a")).toBe(true);
+      expect(await bench.queue.releaseSource(source, "worker-a", { isTried: true })).toBe(true);
       await expect.poll(() => calls).toBe(1);
       stop();
       expect(await claim("worker-b")).toMatchObject({ tries: 2 });

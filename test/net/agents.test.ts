@@ -184,8 +184,8 @@ describe("guarded agents in an S3 client", () => {
     const agents = createAgents(createAddressPolicy([]), resolve);
     for (const host of ["127.0.0.1", "[::ffff:127.0.0.1]", "s3.test"]) {
       await expect(
-        putInBucket(target(`http://${host}:${port}`), Buffer.from("a"), "png", agents),
-      ).rejects.toEqual(refusal("STORAGE_UNAVAILABLE", /^s3Config.* not .*public/));
+        putInBucket(target(`http://${host}:${port}`), Buffer.from("a"), "png", { agents, pausesMs: [] }),
+      ).rejects.toEqual(refusal("BUCKET_UNAVAILABLE", /^s3Config.* not .*public/));
     }
     expect(connections).toBe(0);
   });
@@ -198,7 +198,10 @@ describe("guarded agents in an S3 client", () => {
     });
     const rebound = names({ "s3.test": [["127.0.0.1"], ["127.0.0.2"]] });
     const agents = createAgents(createAddressPolicy(["127.0.0.1"]), rebound.resolve);
-    const url = await putInBucket(target(`http://s3.test:${port}`), Buffer.from("a"), "png", agents);
+    const url = await putInBucket(target(`http://s3.test:${port}`), Buffer.from("a"), "png", {
+      agents,
+      pausesMs: [],
+    });
     expect(url).toMatch(`http://s3.test:${port}/pictures/`);
     expect(seen).toEqual([`PUT s3.test:${port}`]);
     expect(rebound.asked).toEqual(["s3.test"]);

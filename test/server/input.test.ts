@@ -292,6 +292,21 @@ describe("a body around an input", () => {
       { s3Config: { accessId: "a", accessSecret: "s", bucketName: "b", endpointUrl: "s3.example" } },
       "s3Config.endpointUrl must be an http or https URL.",
     ],
+    [
+      { s3Config: { accessId: "a", accessSecret: "s", bucketName: "a/b", endpointUrl: "https://a.example" } },
+      "s3Config.bucketName must be the name of a bucket.",
+    ],
+    [
+      {
+        s3Config: {
+          accessId: "ASIAIOSFODNN7EXAMPLE",
+          accessSecret: "s",
+          bucketName: "pictures",
+          endpointUrl: "https://s3.amazonaws.com",
+        },
+      },
+      "s3Config.accessId: temporary access keys cannot be used; give a long-term key, which the URL of the result needs for 7 days.",
+    ],
   ])("with %j is refused by name", async (fields, sentence) => {
     expect(await sentenceFor(bodyWith(fields))).toBe(sentence);
   });
@@ -303,7 +318,7 @@ describe("a body around an input", () => {
 });
 
 describe("an address that leads inside by what it says itself", () => {
-  const bucket = { accessId: "a", accessSecret: "s", bucketName: "b" };
+  const bucket = { accessId: "a", accessSecret: "s", bucketName: "pictures" };
   const bodyWith: Record<string, (address: string) => object> = {
     webhook: (address) => ({ input: INPUT, webhook: address }),
     webhookV2: (address) => ({ input: INPUT, webhookV2: address }),

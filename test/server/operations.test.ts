@@ -17,6 +17,10 @@ describe("/healthz and /readyz", () => {
     expect((await inject({ url: "/readyz" })).json()).toEqual({
       error: "The engine cannot be loaded; the log says why.",
     });
+    reason = "storage";
+    expect((await inject({ url: "/readyz" })).json()).toEqual({
+      error: "The storage of images does not work; the log says why.",
+    });
     reason = "database";
     expect((await inject({ url: "/readyz" })).json()).toEqual({ error: "The database does not answer." });
     reason = undefined;

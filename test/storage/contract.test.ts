@@ -53,6 +53,7 @@ describe.each(Object.entries(PLACES))("storage in %s", (_, open) => {
   beforeAll(async () => {
     place = await open();
     storage = place.storage;
+    await storage.prepare();
   });
   afterAll(() => place?.close());
 

@@ -1,6 +1,6 @@
 /** What only a folder can do wrong: permissions, a full disk, and what others leave in it. */
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, readdir, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { createLocalStorage } from "../../src/storage/local.ts";
@@ -13,27 +13,50 @@ import { temporaryFolder } from "../support/temporary.ts";
 const HOUR_MS = 60 * 60_000;
 
 describe("local storage", () => {
-  it("makes folders that nobody else can enter, whether it was checked before or not", async () => {
+  it("makes folders that nobody else can enter", async () => {
     const folder = path.join(await temporaryFolder(), "data", "files");
-    await createLocalStorage(folder).put(createKey("outputs", "png"), binary());
-    await createLocalStorage(folder).check();
+    await createLocalStorage(folder).prepare();
     for (const made of ["", "outputs", "inputs"]) {
       expect((await stat(path.join(folder, made))).mode & 0o777, made).toBe(0o700);
     }
   });
 
-  it("touches nothing until something is stored or checked", async () => {
+  it("takes a folder that is not there for a disk that is not mounted: makes none, and neither denies nor deletes an image", async () => {
     const folder = path.join(await temporaryFolder(), "files");
     const storage = createLocalStorage(folder);
-    expect(await storage.get(createKey("outputs", "png"))).toBeUndefined();
-    await storage.delete(createKey("outputs", "png"));
-    expect(await collect(storage.list("outputs"))).toEqual([]);
+    const key = createKey("outputs", "png");
+    const lost = async (): Promise<void> => {
+      await expect(storage.get(key)).rejects.toEqual(
+        refusal("STORAGE_UNAVAILABLE", "The image cannot be read: no such file or directory."),
+      );
+      await expect(storage.put(key, binary())).rejects.toEqual(
+        refusal("OUTPUT_UNWRITABLE", "The image cannot be stored: no such file or directory."),
+      );
+      await expect(storage.check()).rejects.toEqual(refusal("STORAGE_UNAVAILABLE", /^RETOUCH_DATA_DIR: /));
+      await expect(storage.delete(key)).rejects.toEqual(
+        refusal("STORAGE_UNAVAILABLE", "The image cannot be deleted: no such file or directory."),
+      );
+      expect(await collect(storage.list("outputs"))).toEqual([]);
+    };
+    await lost();
     await expect(stat(folder)).rejects.toThrow("ENOENT");
+    await storage.prepare();
+    await storage.put(key, binary());
+    // The folder of another file system, as when the disk that was mounted there has gone.
+    await rename(folder, `${folder}-away`);
+    await mkdir(folder);
+    await lost();
+    expect(await readdir(folder)).toEqual([]);
+    await rm(folder, { recursive: true });
+    await rename(`${folder}-away`, folder);
+    expect(await storage.get(key)).toBeDefined();
+    await storage.check();
   });
 
   it("lists no files but its own", async () => {
     const folder = await temporaryFolder();
     const storage = createLocalStorage(folder);
+    await storage.prepare();
     const key = createKey("outputs", "png");
     await storage.put(key, binary());
     await writeFile(path.join(folder, "outputs/holiday.png"), "");
@@ -45,6 +68,7 @@ describe("local storage", () => {
   // S3 promises it of every object; of a folder, it is ours to keep.
   it("keeps writes to one key apart when they come at the same time", async () => {
     const storage = createLocalStorage(await temporaryFolder());
+    await storage.prepare();
     const key = createKey("outputs", "png");
     const versions = Array.from({ length: 8 }, (_, index) => Buffer.alloc(100_000, index));
     await Promise.all(versions.map((bytes) => storage.put(key, bytes)));
@@ -55,7 +79,7 @@ describe("local storage", () => {
   it("removes at its check what a process that was killed had begun long ago, and nothing that may go on", async () => {
     const folder = await temporaryFolder();
     const storage = createLocalStorage(folder);
-    await storage.check();
+    await storage.prepare();
     const [old, young, foreign] = [".retouch-0123456789ab.tmp", ".retouch-ba9876543210.tmp", "holiday.tmp"];
     for (const name of [old, young, foreign]) await writeFile(path.join(folder, "outputs", name), "half");
     const before = new Date(Date.now() - 2 * HOUR_MS);
@@ -73,10 +97,16 @@ describe("local storage", () => {
       return context.skip("mounting a file system needs root");
     }
     try {
+      await storage.prepare();
       const small = createKey("outputs", "png");
       await storage.put(small, binary());
       await expect(storage.put(createKey("outputs", "png"), new Uint8Array(1_000_000))).rejects.toEqual(
-        refusal("OUTPUT_UNWRITABLE", "The image cannot be stored: the disk is full."),
+        refusal("DISK_FULL", "The image cannot be stored: the disk is full."),
+      );
+      // A check finds room for a byte, and none for as much as was refused.
+      await storage.check();
+      await expect(storage.check(1_000_000)).rejects.toEqual(
+        refusal("STORAGE_UNAVAILABLE", /cannot be used: the disk is full\.$/),
       );
       expect(await readdir(path.join(folder, "outputs"))).toEqual([path.basename(small)]);
       expect(await storage.get(small)).toBeDefined();
@@ -109,11 +139,11 @@ describe("local storage", () => {
   it("names its setting and its folder where it cannot be used, for the operator", async () => {
     const folder = path.join(await temporaryFolder(), "taken");
     await writeFile(folder, "");
-    await expect(createLocalStorage(folder).check()).rejects.toEqual(
+    await expect(createLocalStorage(folder).prepare()).rejects.toEqual(
       refusal("STORAGE_UNAVAILABLE", /^RETOUCH_DATA_DIR: .*taken cannot be used: [a-z ]+\.$/),
     );
     await expect(createLocalStorage(folder).put(createKey("outputs", "png"), binary())).rejects.toEqual(
-      refusal("OUTPUT_UNWRITABLE", "The image cannot be stored: a part of its path is a file, not a folder."),
+      refusal("OUTPUT_UNWRITABLE", "The image cannot be stored: not a directory."),
     );
   });
 });

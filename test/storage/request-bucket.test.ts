@@ -2,9 +2,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents, type Agents } from "../../src/net/agents.ts";
-import { checkBucketTarget, putInBucket, type BucketTarget } from "../../src/storage/request-bucket.ts";
+import { type BucketTarget, checkBucketTarget } from "../../src/storage/bucket-target.ts";
+import { putInBucket } from "../../src/storage/request-bucket.ts";
 import { binary, bucketOf } from "../support/buckets.ts";
 import { refusal } from "../support/refusal.ts";
+import { serve } from "../worker/samples.ts";
 import { startS3Server, type S3Server } from "../support/s3-server.ts";
 
 const SECRET = "a+secret/that.nobody-may=see";
@@ -32,7 +34,7 @@ const targetOf = (changes: Partial<BucketTarget> = {}): BucketTarget => ({
 
 describe("a request's own bucket", () => {
   it("gets the picture, whose address works for 7 days without any key", async () => {
-    const url = await putInBucket(targetOf(), bytes, "png", agents);
+    const url = await putInBucket(targetOf(), bytes, "png", { agents, pausesMs: [] });
     const { pathname, searchParams } = new URL(url);
     expect(pathname).toMatch(new RegExp(`^/${server.bucket}/[A-Za-z0-9_-]{32}\\.png$`));
     expect(searchParams.get("X-Amz-Expires")).toBe("604800");
@@ -50,7 +52,7 @@ describe("a request's own bucket", () => {
     ["", /^[A-Za-z0-9_-]{32}\.jpeg$/],
     ["/", /^[A-Za-z0-9_-]{32}\.jpeg$/],
   ])("stores at the objectPath %j", async (objectPath, name) => {
-    const url = await putInBucket(targetOf({ objectPath }), bytes, "jpeg", agents);
+    const url = await putInBucket(targetOf({ objectPath }), bytes, "jpeg", { agents, pausesMs: [] });
     const stored = decodeURIComponent(new URL(url).pathname.slice(`/${server.bucket}/`.length));
     expect(stored).toMatch(name);
     expect(Buffer.from((await bucketOf(server).get(stored))!).equals(bytes)).toBe(true);
@@ -72,7 +74,9 @@ describe("a request's own bucket", () => {
       { address: "127.0.0.1", family: 4 },
     ]);
     const endpointUrl = `http://${given}:${port}`;
-    const url = new URL(await putInBucket(targetOf({ endpointUrl }), bytes, "png", local));
+    const url = new URL(
+      await putInBucket(targetOf({ endpointUrl }), bytes, "png", { agents: local, pausesMs: [] }),
+    );
     expect([url.host, url.pathname.split("/")[1]]).toEqual([`${host}:${port}`, server.bucket]);
     expect(url.searchParams.get("X-Amz-Credential")).toContain(`/${region}/s3/`);
   });
@@ -81,9 +85,9 @@ describe("a request's own bucket", () => {
     vi.stubEnv("AWS_ACCESS_KEY_ID", server.credentials.accessKeyId);
     vi.stubEnv("AWS_SECRET_ACCESS_KEY", server.credentials.secretAccessKey);
     const sentence = "s3Config.accessId: the S3 server knows no such access key.";
-    await expect(putInBucket(targetOf({ accessId: "AKIANOBODY" }), bytes, "png", agents)).rejects.toEqual(
-      refusal("STORAGE_UNAVAILABLE", sentence),
-    );
+    await expect(
+      putInBucket(targetOf({ accessId: "AKIANOBODY" }), bytes, "png", { agents, pausesMs: [] }),
+    ).rejects.toEqual(refusal("BUCKET_UNAVAILABLE", sentence));
   });
 
   it.each<[string, () => Partial<BucketTarget>, string]>([
@@ -113,16 +117,62 @@ describe("a request's own bucket", () => {
       "s3Config.endpointUrl is not a public address.",
     ],
   ])("with %s is one sentence that names the field", async (_, changes, sentence) => {
-    await expect(putInBucket(targetOf(changes()), bytes, "png", agents)).rejects.toEqual(
-      refusal("STORAGE_UNAVAILABLE", sentence),
+    await expect(putInBucket(targetOf(changes()), bytes, "png", { agents, pausesMs: [] })).rejects.toEqual(
+      refusal("BUCKET_UNAVAILABLE", sentence),
     );
+  });
+
+  it("is tried again where what went wrong may pass, and not where it cannot", async () => {
+    let answers: [number, string][] = [];
+    let calls = 0;
+    const endpointUrl = await serve((call, answer) => {
+      calls += 1;
+      const [status, code] = answers.shift() ?? [200, ""];
+      call
+        .resume()
+        .on("end", () =>
+          answer.writeHead(status).end(code === "" ? "" : `<Error><Code>${code}</Code></Error>`),
+        );
+    });
+    const put = () => putInBucket(targetOf({ endpointUrl }), bytes, "png", { agents, pausesMs: [1, 1] });
+    // The S3 client itself asks three times.
+    answers = Array.from({ length: 6 }, () => [503, "SlowDown"]);
+    expect(await put()).toContain(endpointUrl);
+    expect(calls).toBe(7);
+    calls = 0;
+    answers = Array.from({ length: 20 }, () => [500, "InternalError"]);
+    await expect(put()).rejects.toEqual(
+      refusal("BUCKET_UNAVAILABLE", "s3Config.endpointUrl: the S3 server answered with status 500."),
+    );
+    expect(calls).toBe(9);
+    calls = 0;
+    answers = [[403, "AccessDenied"]];
+    await expect(put()).rejects.toEqual(
+      refusal("BUCKET_UNAVAILABLE", "s3Config.accessId: access to the bucket is denied."),
+    );
+    expect(calls).toBe(1);
+  });
+
+  it("is not tried again once its job is stopped", async () => {
+    const controller = new AbortController();
+    let calls = 0;
+    const endpointUrl = await serve((_, answer) => {
+      calls += 1;
+      answer.destroy();
+      controller.abort();
+    });
+    const options = { agents, signal: controller.signal, pausesMs: [60_000] };
+    await expect(putInBucket(targetOf({ endpointUrl }), bytes, "png", options)).rejects.toEqual(
+      refusal("BUCKET_UNAVAILABLE", /^s3Config\.endpointUrl: /),
+    );
+    expect(calls).toBe(3);
   });
 
   it("reports a clock that is 20 minutes off, and gives out no address that would not work", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 20 * 60_000 });
-    await expect(putInBucket(targetOf(), bytes, "png", agents)).rejects.toEqual(
+    await expect(putInBucket(targetOf(), bytes, "png", { agents, pausesMs: [] })).rejects.toEqual(
       refusal(
-        "STORAGE_UNAVAILABLE",
+        "BUCKET_UNAVAILABLE",
         "s3Config.endpointUrl: the clock of this machine and of the S3 server differ by more than 15 minutes.",
       ),
     );
@@ -138,7 +188,7 @@ describe("a request's own bucket", () => {
       { accessSecret: SECRET, endpointUrl: "http://127.0.0.1:1" },
       { accessId: `${accessId}\n`, accessSecret: SECRET },
     ]) {
-      const thrown = await putInBucket(targetOf(changes), bytes, "png", agents).then(
+      const thrown = await putInBucket(targetOf(changes), bytes, "png", { agents, pausesMs: [] }).then(
         () => expect.fail("it was stored"),
         (error: Error) => error,
       );
@@ -161,6 +211,27 @@ describe("checkBucketTarget", () => {
   it("accepts what can be one", () => {
     expect(() => checkBucketTarget(target)).not.toThrow();
     expect(() => checkBucketTarget({ ...target, objectPath: "a..b/.hidden/..." })).not.toThrow();
+  });
+
+  it.each(["ASIAIOSFODNN7EXAMPLE", "ASIA0000000000000000EXTRA", "STS.NUgYrLnoC37mZZCNnAbez"])(
+    "refuses the temporary key %s, with which the URL would end",
+    (accessId) => {
+      expect(() => checkBucketTarget({ ...target, accessId })).toThrow(
+        "s3Config.accessId: temporary access keys cannot be used; give a long-term key, which the URL of the result needs for 7 days.",
+      );
+    },
+  );
+
+  // Ids are case-sensitive, and most servers let their users choose them.
+  it.each(["AKIAIOSFODNN7EXAMPLE", "asiaiosfodnn7example", "ASIA", "ASIA-BACKUPS-2026", "STSUSER", "minio"])(
+    "takes %s for a long-term key",
+    (accessId) => {
+      expect(() => checkBucketTarget({ ...target, accessId })).not.toThrow();
+    },
+  );
+
+  it.each([" ASIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE "])("refuses %j for its blanks", (accessId) => {
+    expect(() => checkBucketTarget({ ...target, accessId })).toThrow(/^s3Config\.accessId must .*blanks\.$/);
   });
 
   it.each<[keyof BucketTarget, string[]]>([

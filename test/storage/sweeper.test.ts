@@ -16,6 +16,7 @@ function memory(changes: Partial<Storage> = {}): { storage: Storage; objects: Ma
     async *list(kind: ObjectKind) {
       for (const [key, modifiedAt] of objects) if (key.startsWith(kind)) yield { key, modifiedAt };
     },
+    prepare: async () => {},
     check: async () => {},
     ...changes,
   };

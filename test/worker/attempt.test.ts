@@ -3,8 +3,9 @@ import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JobProgress, JobResult } from "../../src/jobs/job.ts";
 import { runAttempt } from "../../src/worker/attempt.ts";
-import type { EngineOutcome, EngineProcess } from "../../src/worker/engine-process.ts";
+import type { EngineOutcome, EngineProcess, RunEvents } from "../../src/worker/engine-process.ts";
 import { createOutage } from "../../src/worker/outage.ts";
+import type { EditStage } from "../../src/worker/protocol.ts";
 import { resultOf } from "../support/jobs.ts";
 import { createMemoryQueue, type MemoryJob } from "./memory-queue.ts";
 import { editOf, recordedLog } from "./samples.ts";
@@ -29,6 +30,7 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
   const discarded: JobResult[] = [];
   let signal: AbortSignal | undefined;
   let onProgress = (_progress: JobProgress): void => {};
+  let onStage: RunEvents["onStage"];
   let end = (_outcome: EngineOutcome): void => {};
   let kills = 0;
   const engine: EngineProcess = {
@@ -36,7 +38,7 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
     ready: () => Promise.reject(new Error("Not asked for.")),
     fetch: async () => ({ kind: "absent" }),
     run: async (_id, _edit, given) => {
-      ({ signal, onProgress } = given);
+      ({ signal, onProgress, onStage } = given);
       if (kills > 0) return { kind: "absent" };
       return new Promise((resolve) => (end = resolve));
     },
@@ -45,6 +47,7 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
       kills += 1;
       end(CRASHED);
     },
+    checkStorage: async () => {},
     close: async () => {},
   };
   const attempt = {
@@ -70,6 +73,7 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
     pass: (ms: number) => vi.advanceTimersByTimeAsync(ms),
     end: (outcome: EngineOutcome) => end(outcome),
     progress: (step: number) => onProgress({ step, of: 4 }),
+    enter: (stage: EditStage) => onStage?.(stage),
     kills: () => kills,
     isStopped: () => signal!.aborted,
   };
@@ -87,6 +91,11 @@ describe("an attempt", () => {
     ],
     ["a crash costs an attempt", CRASHED, { status: "queued", attempt: 1 }],
     ["an engine that is not there costs none", { kind: "absent" }, { status: "queued", attempt: 0 }],
+    [
+      "a storage that is away costs none",
+      { kind: "storageAway", detail: "connect ECONNREFUSED" },
+      { status: "queued", attempt: 0 },
+    ],
   ])("ends as the engine does: %s", async (_, outcome, expected) => {
     const { run, end, job, discarded } = await prepare();
     const running = run();
@@ -214,6 +223,55 @@ describe("a job that runs for longer than its limit", () => {
     await pass(10_000);
     await running;
     expect(job.status).toBe("completed");
+  });
+});
+
+describe("the time that a job waits for our storage", () => {
+  it("is not its own: neither reading its source nor storing its result counts towards its limit", async () => {
+    const { run, enter, end, pass, job } = await prepare({ executionTimeoutMs: 5000 });
+    const running = run();
+    enter("reading");
+    await pass(60_000);
+    enter("editing");
+    await pass(4999);
+    enter("storing");
+    await pass(24 * 60 * 60_000);
+    end(COMPLETED);
+    await running;
+    expect(job.status).toBe("completed");
+  });
+
+  it("leaves it the whole limit for the edit, and no more", async () => {
+    const { run, enter, pass, job } = await prepare({ executionTimeoutMs: 5000 });
+    const running = run();
+    enter("reading");
+    await pass(4000);
+    enter("editing");
+    await pass(4999);
+    expect(job.status).toBe("running");
+    await pass(1);
+    await running;
+    expect(job.status).toBe("timedOut");
+  });
+
+  it("ends at some time where the process hangs in it, which costs an attempt", async () => {
+    const { run, enter, pass, job, kills } = await prepare();
+    const running = run();
+    enter("reading");
+    await pass(15 * 60_000);
+    await running;
+    expect(kills()).toBe(1);
+    expect(stateOf(job)).toMatchObject({ status: "queued", attempt: 1 });
+  });
+
+  it("ends with its worker, which gives the job back", async () => {
+    const { run, enter, pass, shutdown, job } = await prepare();
+    const running = run();
+    enter("storing");
+    await pass(60_000);
+    shutdown.abort();
+    await running;
+    expect(stateOf(job)).toMatchObject({ status: "queued", attempt: 0 });
   });
 });
 

@@ -12,6 +12,7 @@ import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents } from "../../src/net/agents.ts";
 import { createKey } from "../../src/storage/storage.ts";
 import { type EditJobDependencies, runEditJob } from "../../src/worker/edit-job.ts";
+import type { EditStage } from "../../src/worker/protocol.ts";
 import { noise } from "../images/samples.ts";
 import { refusal } from "../support/refusal.ts";
 import { editOf, keysOf, serve, setupFor, workplace } from "./samples.ts";
@@ -67,12 +68,16 @@ async function prepare(options: { allowed?: string[]; engine?: EditJobDependenci
   };
   const controller = new AbortController();
   const progress: JobProgress[] = [];
+  const stages: EditStage[] = [];
+  const waits: string[] = [];
   const run = (edit: JobEdit): Promise<JobResult> =>
     runEditJob(dependencies, edit, {
       signal: controller.signal,
       onProgress: (latest) => progress.push(latest),
+      onStage: (stage) => stages.push(stage),
+      onWaiting: (detail) => waits.push(detail),
     }).then(({ result }) => result);
-  return { dependencies, storage, image, controller, progress, run };
+  return { dependencies, storage, image, controller, progress, stages, waits, run };
 }
 
 describe("a job", () => {
@@ -178,6 +183,18 @@ describe("a job's picture", () => {
       refusal("IMAGE_UNREADABLE", "image: the image is no longer there."),
     );
   });
+
+  it("is no reason to fail where our storage is away", async () => {
+    const { run, dependencies, storage, image } = await prepare();
+    const cause = new RetouchError("STORAGE_UNAVAILABLE", "RETOUCH_S3_BUCKET: there is no such bucket.");
+    const away = (): Promise<never> => Promise.reject(cause);
+    dependencies.storage = { ...storage, get: away, check: away };
+    const failed = run(editOf(image));
+    await expect(failed).rejects.toEqual(
+      refusal("STORAGE_UNAVAILABLE", "image: the image cannot be read at the moment."),
+    );
+    await expect(failed).rejects.toMatchObject({ cause });
+  });
 });
 
 describe("a job's result", () => {
@@ -186,6 +203,7 @@ describe("a job's result", () => {
     let isDeleted = false;
     dependencies.storage = {
       get: storage.get,
+      check: storage.check,
       async put(key, bytes) {
         controller.abort();
         await storage.put(key, bytes);
@@ -200,15 +218,17 @@ describe("a job's result", () => {
     expect(await keysOf(storage, "outputs")).toEqual([]);
   });
 
-  it("fails without a word about our storage when that does not take it", async () => {
-    const { run, dependencies, storage, image } = await prepare();
+  it("waits until our storage takes it, and says so each time that it does not", async () => {
+    const { run, dependencies, storage, image, waits, stages } = await prepare();
     const cause = new RetouchError("STORAGE_UNAVAILABLE", "RETOUCH_S3_BUCKET: there is no such bucket.");
-    dependencies.storage = { ...storage, put: () => Promise.reject(cause) };
-    const failed = run(editOf(image));
-    await expect(failed).rejects.toEqual(
-      refusal("STORAGE_UNAVAILABLE", "The result cannot be stored at the moment."),
-    );
-    await expect(failed).rejects.toMatchObject({ cause });
+    dependencies.storage = {
+      ...storage,
+      put: (key, bytes) => (waits.length < 1 ? Promise.reject(cause) : storage.put(key, bytes)),
+    };
+    const { image: stored } = await run(editOf(image));
+    expect(await keysOf(storage, "outputs")).toEqual([stored.kind === "stored" && stored.key]);
+    expect(waits).toEqual([expect.stringContaining("RETOUCH_S3_BUCKET: there is no such bucket.")]);
+    expect(stages).toEqual(["reading", "editing", "storing"]);
   });
 
   it("fails in a sentence about s3Config where the caller's bucket does not take it", async () => {
@@ -225,7 +245,7 @@ describe("a job's result", () => {
       objectPath: "",
     };
     const failed = run(editOf(image, { bucket }));
-    await expect(failed).rejects.toEqual(refusal("STORAGE_UNAVAILABLE", /^s3Config\b.*\.$/));
+    await expect(failed).rejects.toEqual(refusal("BUCKET_UNAVAILABLE", /^s3Config\b.*\.$/));
     await expect(failed).rejects.not.toMatchObject({ message: expect.stringContaining("its-secret") });
     expect(await keysOf(storage, "outputs")).toEqual([]);
   });

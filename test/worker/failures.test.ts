@@ -26,10 +26,10 @@ describe("failureOf", () => {
     );
   });
 
-  it("tells sender and log when a storage fails", () => {
+  it("tells sender and log when the sender's own bucket fails", () => {
     const cause = new Error("connect ECONNREFUSED 10.0.0.1:9000");
     const { error, detail } = failureOf(
-      new RetouchError("STORAGE_UNAVAILABLE", "s3Config: no answer.", { cause }),
+      new RetouchError("BUCKET_UNAVAILABLE", "s3Config: no answer.", { cause }),
     );
     expect(error).toBe("s3Config: no answer.");
     expect(detail).toContain("connect ECONNREFUSED 10.0.0.1:9000");

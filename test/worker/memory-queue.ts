@@ -159,8 +159,9 @@ export function createMemoryQueue(): MemoryQueue {
       }),
     failSource: (source, workerId, { error, failure }) =>
       changeHeld(source, workerId, (job) => Object.assign(job, { status: "failed", error, failure })),
-    releaseSource: (source, workerId) =>
-      changeHeld(source, workerId, () => {
+    releaseSource: (source, workerId, { isTried }) =>
+      changeHeld(source, workerId, (job) => {
+        if (!isTried) job.sourceTries -= 1;
         for (const listener of onSource) listener();
       }),
     renew: (job, workerId) => changeOwn(job, workerId, (found) => (found.renewals += 1)),

@@ -25,6 +25,7 @@ export async function workplace(): Promise<{
 }> {
   const folder = await temporaryFolder();
   const storage = createLocalStorage(folder);
+  await storage.prepare();
   const key = createKey("inputs", "bin");
   await storage.put(key, await readFile(path.join(fixtures, "pictures", "scene-64x64.png")));
   return { storage, setup: setupFor(folder), image: { kind: "stored", key } };

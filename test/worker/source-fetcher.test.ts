@@ -126,6 +126,28 @@ describe("a worker's downloads", () => {
     });
   });
 
+  it("that our storage does not take cost no try, and none begins until it does", async () => {
+    const state = { isAway: false, told: [] as string[] };
+    const { fetcher, add, ids, end } = prepare({
+      isStorageAway: () => state.isAway,
+      onStorageAway(detail) {
+        state.isAway = true;
+        state.told.push(detail);
+      },
+    });
+    const job = add("a");
+    fetcher.start();
+    for (let count = 0; count < 6; count += 1) {
+      await expect.poll(ids, { timeout: 5000, interval: 5 }).toEqual([job.id]);
+      expect(job.sourceTries).toBe(1);
+      await end(job, { kind: "storageAway", detail: "It is full." });
+      expect(job).toMatchObject({ status: "queued", sourceTries: 0, sourceWorker: undefined });
+      expect(ids()).toEqual([]);
+      state.isAway = false;
+    }
+    expect(state.told).toEqual(Array.from({ length: 6 }, () => "It is full."));
+  });
+
   it("are left when their job is cancelled, and what is stored all the same is deleted", async () => {
     const { fetcher, queue, add, ids, under, discarded } = prepare();
     const [cancelled, late] = [add("a"), add("b")];

@@ -1,6 +1,8 @@
 /** A worker with a queue in memory, and an engine process without networks. */
+import fs from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { EditSpeed } from "../../src/engine/estimate.ts";
+import type { EngineSetup } from "../../src/worker/protocol.ts";
 import { createEngineProcess, type EngineProcess } from "../../src/worker/engine-process.ts";
 import { createWorker, type WorkerOptions } from "../../src/worker/worker.ts";
 import { createMemoryQueue, type MemoryJob } from "./memory-queue.ts";
@@ -29,6 +31,7 @@ async function prepare(options: Partial<WorkerOptions> = {}) {
   return {
     worker,
     engine,
+    setup,
     queue,
     storage,
     said,
@@ -160,6 +163,84 @@ describe("a worker", () => {
   });
 });
 
+describe("a worker whose storage is away", () => {
+  /** The folder of the storage, away and back. */
+  const rename = async (setup: EngineSetup, isBack: boolean): Promise<void> => {
+    const { folder } = setup.storage as { folder: string };
+    await (isBack ? fs.rename(`${folder}-away`, folder) : fs.rename(folder, `${folder}-away`));
+  };
+
+  it("gives the job back untouched, takes none until a check passes, and says each once", async () => {
+    const { worker, queue, setup, said, add } = await prepare();
+    worker.start();
+    await expect.poll(() => worker.status().status, { timeout: 10_000 }).toBe("idle");
+    await rename(setup, false);
+    const jobs = [add("Make it night"), add("Make it day")];
+    await expect
+      .poll(() => worker.status(), { timeout: 10_000 })
+      .toEqual({
+        status: "unhealthy",
+        reason: "The storage does not work.",
+        fault: "storage",
+      });
+    expect(queue.workers.get(worker.id)?.status).toBe("unhealthy");
+    expect(jobs).toMatchObject([
+      { status: "queued", attempt: 0 },
+      { status: "queued", attempt: 0 },
+    ]);
+    await rename(setup, true);
+    for (const job of jobs) await until(job, "completed");
+    expect(jobs).toMatchObject([{ attempt: 1 }, { attempt: 1 }]);
+    expect(said().filter((sentence) => String(sentence).startsWith("The storage"))).toEqual([
+      "The storage does not work; this worker takes no jobs.",
+      "The storage works again.",
+    ]);
+  });
+
+  it("keeps a finished result, renews its lease and is unhealthy until it is stored", async () => {
+    const { worker, setup, storage, add } = await prepare();
+    const job = add("sleep 500", { executionTimeoutMs: 1000 });
+    worker.start();
+    await untilProgress(job);
+    await rename(setup, false);
+    await expect.poll(() => worker.status().fault, { timeout: 10_000 }).toBe("storage");
+    const { renewals } = job;
+    // Beyond its limit.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(job).toMatchObject({ status: "running", attempt: 1 });
+    expect(job.renewals).toBeGreaterThan(renewals);
+    await rename(setup, true);
+    await until(job, "completed");
+    expect(await keysOf(storage, "outputs")).toHaveLength(1);
+  });
+
+  it("stops in time, and gives the job back whose result it could not store", async () => {
+    const { worker, setup, add } = await prepare({ shutdownDeadlineMs: 100 });
+    const job = add("sleep 300");
+    worker.start();
+    await untilProgress(job);
+    await rename(setup, false);
+    await expect.poll(() => worker.status().fault, { timeout: 10_000 }).toBe("storage");
+    await worker.stop();
+    expect(job).toMatchObject({ status: "queued", attempt: 0 });
+    await rename(setup, true);
+  });
+
+  it("forgets the result of a job that is cancelled meanwhile, and leaves nothing stored", async () => {
+    const { worker, queue, setup, storage, add } = await prepare();
+    const job = add("sleep 300");
+    worker.start();
+    await untilProgress(job);
+    await rename(setup, false);
+    await expect.poll(() => worker.status().fault, { timeout: 10_000 }).toBe("storage");
+    queue.change(job, { status: "cancelled" });
+    await rename(setup, true);
+    const next = add("Make it night");
+    await until(next, "completed");
+    expect(await keysOf(storage, "outputs")).toHaveLength(1);
+  });
+});
+
 // Without a process: it is as ready as the test says.
 describe("a worker whose engine", () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -174,6 +255,7 @@ describe("a worker whose engine", () => {
       ready,
       run: async () => ({ kind: "absent" }),
       fetch: async () => ({ kind: "absent" }),
+      checkStorage: async () => {},
       kill() {},
       close: async () => {},
     };
@@ -212,7 +294,11 @@ describe("a worker whose engine", () => {
       await pass(seconds * 1000);
       expect(tries).toBe(expected);
     }
-    expect(worker.status()).toEqual({ status: "unhealthy", reason: "The checkpoint is missing." });
+    expect(worker.status()).toEqual({
+      status: "unhealthy",
+      reason: "The checkpoint is missing.",
+      fault: "engine",
+    });
     expect(queue.workers.get(worker.id)?.status).toBe("unhealthy");
     expect(job).toMatchObject({ status: "queued", attempt: 0 });
     expect(said()).toEqual(["The checkpoint is missing."]);

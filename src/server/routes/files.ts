@@ -45,13 +45,12 @@ export function addFileRoutes(
       // A name stands for the same bytes for ever, so it tells whether a cached copy is still valid.
       const tag = `"${name}"`;
       const maxAge = Math.floor((verified.expiresAt.getTime() - now.getTime()) / 1000);
-      void reply.header("cache-control", `private, max-age=${maxAge}, immutable`).header("etag", tag);
-      if (isKnown(request, tag)) return reply.code(304).send(undefined);
+      const isKept = { "cache-control": `private, max-age=${maxAge}, immutable`, etag: tag };
+      if (isKnown(request, tag)) return reply.code(304).headers(isKept).send(undefined);
       const found = await storage.get(verified.key);
-      if (found === undefined) {
-        void reply.removeHeader("cache-control").removeHeader("etag");
-        return notFound(reply);
-      }
+      if (found === undefined) return notFound(reply);
+      // Only now: nobody may keep a failure for as long as the image lives.
+      void reply.headers(isKept);
       return sendPicture(reply, found.bytes, found.contentType);
     },
   );
