@@ -2,6 +2,7 @@
  * What happens to jobs as time passes: leases run out, ttls pass, retention ends. Every server and worker
  * runs this; whichever comes first does the work, by the database's clock.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { forgetAllowances } from "./allowances.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import { endJobs } from "./ending.ts";
@@ -13,11 +14,12 @@ export interface Maintenance {
   /** Does what is due now. */
   run(): Promise<void>;
   start(): void;
-  /** Waits for a run that has begun. */
+  /** Waits for a run that has begun, some seconds. */
   stop(): Promise<void>;
 }
 
 const INTERVAL_MS = 1000;
+const STOP_MS = 5000;
 /** A long poll during which a job's ttl ends reads the job's last state afterwards. */
 const GRACE_MS = 10_000;
 const WORKER_FORGOTTEN_MS = 60_000;
@@ -58,7 +60,7 @@ export function createMaintenance(context: JobsContext, options: MaintenanceOpti
     async stop() {
       clearInterval(timer);
       timer = undefined;
-      await running;
+      await Promise.race([running, delay(STOP_MS, undefined, { ref: false })]);
     },
   };
 }

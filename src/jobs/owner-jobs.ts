@@ -12,7 +12,7 @@ import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
 import { takeChunks } from "./stream.ts";
 import { findRepeated, submitJob } from "./submit.ts";
 import { nextTurn } from "./turns.ts";
-import { watchJob } from "./wait.ts";
+import { lookUntil, watchJob } from "./wait.ts";
 import { createFleetCache, readHealth } from "./workers.ts";
 
 const ALIVE = "expires_at > clock_timestamp()";
@@ -41,13 +41,11 @@ export function createJobs(context: JobsContext): Jobs {
     async waitForEnd(id, keyId, options) {
       const watch = watchJob(events, id, { ...options, topics: ["changed"] });
       try {
-        let job = await load(id, keyId);
-        for (let isTimeLeft = true; isTimeLeft && job && !isEnded(job.status);) {
-          isTimeLeft = await watch.next();
+        return await lookUntil(watch, async (isFirst) => {
           // Its ttl may just have ended it: the waiting caller learns how before it is gone.
-          job = await load(id, keyId, "true");
-        }
-        return job;
+          const found = await load(id, keyId, isFirst ? ALIVE : "true");
+          return { isDone: found === undefined || isEnded(found.status), found };
+        });
       } finally {
         watch.close();
       }

@@ -68,6 +68,8 @@ const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 /** The built pages, wherever this file itself runs from. */
 const PAGES = fileURLToPath(new URL("../../dist/web", import.meta.url));
 const FLEET_REFRESH_MS = 1000;
+/** How long each question of a readiness probe waits for the database. */
+const READY_MS = 2000;
 
 /** @throws RetouchError if a port, a folder or a database is not available */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -132,10 +134,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       const stopping = Promise.all(workers.map((worker) => worker.stop()));
       await app.close();
       await stopping;
-      await webhooks.stop();
-      await sweeper.stop();
-      await maintenance.stop();
       fleet.stop();
+      // Each waits some seconds for a database or a storage that does not answer.
+      await Promise.all([webhooks.stop(), sweeper.stop(), maintenance.stop()]);
       await admin?.close();
       await data.close();
     })();
@@ -184,7 +185,8 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<str
 /** Ready: the database answers, and a worker here or elsewhere has warmed up. */
 async function notReady(data: Data, workers: readonly Worker[]): Promise<NotReady | undefined> {
   try {
-    const health = await readHealth(data.context);
+    // Probes do not wait long for an answer.
+    const health = await readHealth(data.context, { isVital: true, limitMs: READY_MS });
     if (health.workers.ready > 0) return undefined;
     // The worker has logged the reason.
     return workers.some((worker) => worker.status().reason !== undefined) ? "engine" : "worker";
@@ -199,8 +201,12 @@ function watchFleet(
   onError: (error: unknown) => void,
 ): { running: () => number; stop: () => void } {
   let running = 0;
+  let reading: Promise<void> | undefined;
   const timer = setInterval(() => {
-    readHealth(data.context).then(({ workers }) => (running = workers.ready), onError);
+    // One at a time: those that wait for a silent database must not use up its connections.
+    reading ??= readHealth(data.context)
+      .then(({ workers }) => void (running = workers.ready), onError)
+      .finally(() => (reading = undefined));
   }, FLEET_REFRESH_MS);
   return { running: () => running, stop: () => clearInterval(timer) };
 }
