@@ -175,6 +175,16 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     create index jobs_without_source on ${schema}.jobs (is_low_priority, turn, submitted_at)
       where status = 'queued' and awaits_images;
   `,
+  // Whether the database's clock can be trusted: see jobs/clock.ts.
+  (schema) => `
+    create table ${schema}.clock (
+      is_only boolean primary key default true check (is_only),
+      -- The latest sign of any server or worker.
+      seen_at timestamptz not null,
+      -- The latest step or long pause.
+      unsteady_at timestamptz not null
+    );
+  `,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */

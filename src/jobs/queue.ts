@@ -6,6 +6,7 @@
 import { PgBoss } from "pg-boss";
 import { setTimeout as delay } from "node:timers/promises";
 import { HOUSEKEEPING_MS } from "../database/connections.ts";
+import { quoted } from "../database/migrations.ts";
 import type { Database, LendOptions, Sql, StatementOptions } from "../database/database.ts";
 
 export interface Queue {
@@ -18,6 +19,8 @@ export interface Queue {
    * @returns its id
    */
   fetch(sql: Sql): Promise<string | undefined>;
+  /** Whether a job waits here, in SQL, by an expression for its queue id. */
+  isWaiting(queueId: string): string;
   remove(sql: Sql, queueIds: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
@@ -82,6 +85,9 @@ export function createQueue(database: Database, onError: (error: Error) => void)
       });
       return next?.id;
     },
+    isWaiting: (queueId) =>
+      `exists (select from ${quoted(`${database.schema}_queue`)}.job as waiting
+                where waiting.name = '${NAME}' and waiting.id = ${queueId} and waiting.state < 'active')`,
     async remove(sql, queueIds) {
       if (queueIds.length > 0) await boss.deleteJob(NAME, [...queueIds], { db: adapter(sql) });
     },

@@ -112,6 +112,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     storage,
     lifetimeMs: config.fileLifetimeMs,
     findNeeded: (keys) => findNeeded(context, keys),
+    mayDelete: () => context.clock.latest().mayDelete,
     onError,
   });
   const addressOf = addressIn(config, signedUrls);
