@@ -23,6 +23,7 @@ const LONG = [
   "test/scripts/dev.test.ts",
   "test/service/bad-input.test.ts",
   "test/service/clients.test.ts",
+  "test/service/clock-set.test.ts",
   "test/service/conformance.test.ts",
   "test/service/database-silence.test.ts",
   "test/service/kill.test.ts",
