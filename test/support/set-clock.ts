@@ -1,10 +1,13 @@
-/** A database whose clock can be set, for the statements of one connection: `clock_timestamp()` is another function there. */
+/**
+ * A database whose clock stands still and can be set, for the statements of some connections: `clock_timestamp()` is
+ * another function there.
+ */
 import { quoted } from "../../src/database/migrations.ts";
 import { connectDatabase, type Database } from "../../src/database/database.ts";
 import { databaseUrl } from "./databases.ts";
 
 export interface SetClock {
-  /** Sets the clock of all statements, milliseconds from now on forward, or back if negative. */
+  /** Sets the clock forward by milliseconds, or back if negative. */
   step(ms: number): Promise<void>;
   /** The database with this clock; closed by `close`, but for the embedded one. */
   database: Database;
@@ -12,11 +15,10 @@ export interface SetClock {
 }
 
 const FUNCTION = (schema: string): string => `
-  create table if not exists ${schema}.step (ms bigint not null);
-  delete from ${schema}.step;
-  insert into ${schema}.step values (0);
-  create or replace function ${schema}.clock_timestamp() returns timestamptz language sql volatile as
-    $$ select pg_catalog.clock_timestamp() + (select ms from ${schema}.step) * interval '1 millisecond' $$;`;
+  create table ${schema}.set_clock (at timestamptz not null);
+  insert into ${schema}.set_clock values (pg_catalog.clock_timestamp());
+  create function ${schema}.clock_timestamp() returns timestamptz language sql volatile as
+    $$ select at from ${schema}.set_clock $$;`;
 
 /** Sets the clock of `plain`, which is the embedded database, or another connection to the same schema. */
 export async function setClock(plain: Database): Promise<SetClock> {
@@ -39,13 +41,12 @@ export async function setClock(plain: Database): Promise<SetClock> {
   return {
     database,
     async step(ms) {
-      await plain.query(`update ${schema}.step set ms = ms + $1`, [ms]);
+      await plain.query(`update ${schema}.set_clock set at = at + $1 * interval '1 millisecond'`, [ms]);
     },
     async close() {
-      if (plain.isEmbedded) {
-        await plain.query(`reset search_path`);
-        await plain.query(`drop function ${schema}.clock_timestamp(); drop table ${schema}.step`);
-      } else await database.close();
+      if (plain.isEmbedded) await plain.query("reset search_path");
+      else await database.close();
+      await plain.query(`drop function ${schema}.clock_timestamp(); drop table ${schema}.set_clock`);
     },
   };
 }
