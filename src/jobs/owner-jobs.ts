@@ -15,6 +15,8 @@ import { nextTurn } from "./turns.ts";
 import { lookUntil, watchJob } from "./wait.ts";
 import { createFleetCache, readHealth } from "./workers.ts";
 
+/** Monitoring systems give up soon themselves. */
+const HEALTH_MS = 5000;
 const ALIVE = "expires_at > clock_timestamp()";
 
 export function createJobs(context: JobsContext): Jobs {
@@ -141,7 +143,7 @@ export function createJobs(context: JobsContext): Jobs {
       return { jobs: rows.map(rowToJob), total: count?.total ?? 0 };
     },
 
-    health: () => readHealth(context),
+    health: () => readHealth(context, { limitMs: HEALTH_MS }),
     usage: (keyId, range) => listUsage(context, keyId, range),
     deliveries: (keyId, page) => listDeliveries(context, keyId, page),
   };

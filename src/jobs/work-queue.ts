@@ -14,12 +14,14 @@ import { counterOfTurn, nextTurn } from "./turns.ts";
 
 /** SQLSTATE for a row that another transaction has locked, if the statement does not wait. */
 const LOCKED = "55P03";
+/** For a sign of life, however short the lease is. */
+const MIN_VITAL_MS = 1000;
 const OWNED = "id = $1 and attempt = $2 and worker_id = $3 and status = 'running'";
 
 export function createWorkQueue(context: JobsContext): WorkQueue {
   const { database, events, settings } = context;
   // Signs of life and claims start or keep a lease: after silence there must be time for another try.
-  const vital: LendOptions = { isVital: true, limitMs: settings.leaseMs / 2 };
+  const vital: LendOptions = { isVital: true, limitMs: Math.max(settings.leaseMs / 2, MIN_VITAL_MS) };
   /** Workers whose latest claim got no answer: it may have been done. */
   const undecided = new Set<string>();
   const schema = schemaOf(context);

@@ -186,8 +186,8 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<str
 /** Ready: the database answers, and a worker here or elsewhere has warmed up. */
 async function notReady(data: Data, workers: readonly Worker[]): Promise<NotReady | undefined> {
   try {
-    // Probes do not wait long for an answer.
-    const health = await readHealth(data.context, { isVital: true, limitMs: READY_MS });
+    // Probes do not wait long for an answer. Anyone may send them: they share no connection with signs of life.
+    const health = await readHealth(data.context, { limitMs: READY_MS });
     if (health.workers.ready > 0) return undefined;
     // The worker has logged the reason.
     return workers.some((worker) => worker.status().reason !== undefined) ? "engine" : "worker";
