@@ -57,20 +57,21 @@ it("takes no job from a worker that is alive, though the database was away for l
     database: "PostgreSQL",
     settings: {
       DATABASE_URL: proxy.url,
-      RETOUCH_LEASE: "4s",
-      RETOUCH_LEASE_RENEWAL: "1s",
+      // The supervisor, which looks every second, is back before the worker.
+      RETOUCH_LEASE: "8s",
+      RETOUCH_LEASE_RENEWAL: "4s",
       // A second run would be one too many.
       RETOUCH_MAX_ATTEMPTS: "1",
     },
   });
   try {
     const image = `${service.address}/examples/bluebird.png`;
-    const input = { prompt: "sleep 15000", image, size: "256*256", num_inference_steps: 2 };
+    const input = { prompt: "sleep 20000", image, size: "256*256", num_inference_steps: 2 };
     const { body: job } = await service.call("/run", { body: { input } });
     const status = async (): Promise<string> => (await service.call(`/status/${job.id}`)).body.status;
     await until(status, (now) => now === "IN_PROGRESS");
     await proxy.cut();
-    await delay(7000);
+    await delay(10_000);
     await proxy.restore();
     await until(status, (now) => now !== "IN_PROGRESS" && now !== undefined);
     expect(await status()).toBe("COMPLETED");

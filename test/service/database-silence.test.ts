@@ -16,7 +16,11 @@ it("answers 503 while the database is silent, loses nothing, and stops even then
   if (postgresMissing !== undefined) skip(postgresMissing);
   const schema = newSchema();
   const proxy = await startTcpProxy(databaseUrl);
-  const server = await serve({ DATABASE_URL: proxy.url, RETOUCH_DATABASE_SCHEMA: schema });
+  const server = await serve({
+    DATABASE_URL: proxy.url,
+    RETOUCH_DATABASE_SCHEMA: schema,
+    RETOUCH_SHUTDOWN_DEADLINE: "2s",
+  });
   let isStopped = false;
   try {
     const image = `${server.address}/examples/bluebird.png`;
@@ -65,4 +69,5 @@ it("answers 503 while the database is silent, loses nothing, and stops even then
     await proxy.cut();
     await dropSchema(schema);
   }
-});
+  // It waits for limits to pass, one after the other.
+}, 300_000);
