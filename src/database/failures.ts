@@ -1,8 +1,11 @@
 /** Tells an unreachable database, which passes by itself, from a refused statement, which is a defect. */
 import { type Failure, failure, messageOf, RetouchError } from "../errors.ts";
 
-/** SQLSTATE classes that blame no statement: connections, resources such as the disk, server shutdown. */
-const AWAY = /^(08|53|57P)/;
+/**
+ * SQLSTATE codes that blame no statement: connections, resources such as the disk, server shutdown, and the
+ * time limits of statements and transactions.
+ */
+const AWAY = /^(08|53|57P|57014|25P03)/;
 
 export function isAway(error: unknown): boolean {
   return AWAY.test(String((error as { code?: unknown }).code));

@@ -1,8 +1,10 @@
 /**
- * Notifications from the database. A separate connection listens and is reopened when it breaks; the embedded
+ * Notifications from the database. A separate connection listens and is reopened when it breaks. It has nothing
+ * to ask, so silence would never be noticed: it is asked for a sign of life every few seconds. The embedded
  * database has one session, so there the pool's only connection listens.
  */
 import type pg from "pg";
+import { answerWithin, CONNECT_MS, destroy } from "./connections.ts";
 
 export interface Listener {
   start(): Promise<void>;
@@ -17,6 +19,9 @@ export interface Listener {
 }
 
 const RECONNECT_MS = 500;
+/** Between two signs of life, and how long one may take. */
+const HEARTBEAT_MS = 3000;
+const ANSWER_MS = 5000;
 
 export function createListener(options: {
   pool: pg.Pool;
@@ -24,12 +29,15 @@ export function createListener(options: {
   /** Whether the pool's own connection listens. */
   isShared: boolean;
   onError: (error: Error) => void;
+  /** Called when the connection has not answered what it was asked at this time, by `performance.now()`. */
+  onSilence?: ((askedAt: number) => void) | undefined;
 }): Listener {
-  const { pool, channel, isShared, onError } = options;
+  const { pool, channel, isShared, onError, onSilence } = options;
   const listeners = new Set<(payload: string) => void>();
   const reconnected = new Set<() => void>();
   let client: pg.PoolClient | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let heartbeat: NodeJS.Timeout | undefined;
   let isClosed = false;
 
   const attach = (connection: pg.ClientBase): void => {
@@ -53,19 +61,42 @@ export function createListener(options: {
       lose(connection, error);
     });
     try {
-      await connection.query(`listen "${channel}"`);
+      await answerWithin(connection.query(`listen "${channel}"`), CONNECT_MS);
     } catch (error) {
+      destroy(connection);
       connection.release(error as Error);
       throw error;
     }
     // Closed meanwhile: closing the pool waits for every connection.
     if (isClosed) connection.release(true);
-    else client = connection;
+    else {
+      client = connection;
+      beat(connection);
+    }
+  }
+
+  function beat(connection: pg.PoolClient): void {
+    heartbeat = setTimeout(() => {
+      const askedAt = performance.now();
+      answerWithin(connection.query("select 1"), ANSWER_MS).then(
+        () => {
+          if (client === connection) beat(connection);
+        },
+        (error: Error) => {
+          if (client !== connection) return;
+          onError(error);
+          onSilence?.(askedAt);
+          destroy(connection);
+          lose(connection, error);
+        },
+      );
+    }, HEARTBEAT_MS);
   }
 
   function lose(connection: pg.PoolClient, error: Error): void {
     if (client !== connection) return;
     client = undefined;
+    clearTimeout(heartbeat);
     connection.release(error);
     retry();
   }
@@ -93,6 +124,7 @@ export function createListener(options: {
     close() {
       isClosed = true;
       clearTimeout(timer);
+      clearTimeout(heartbeat);
       client?.release(true);
       client = undefined;
       return Promise.resolve();

@@ -1,6 +1,6 @@
 /** Our tables, as the changes that created them. A released change is never edited: a new one follows it. */
 import { RetouchError } from "../errors.ts";
-import type { Database } from "./database.ts";
+import type { Database, Sql } from "./database.ts";
 
 const MIGRATIONS: readonly ((schema: string) => string)[] = [
   (schema) => `
@@ -175,6 +175,16 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     create index jobs_without_source on ${schema}.jobs (is_low_priority, turn, submitted_at)
       where status = 'queued' and awaits_images;
   `,
+  // Whether the database's clock can be trusted: see jobs/clock.ts.
+  (schema) => `
+    create table ${schema}.clock (
+      is_only boolean primary key default true check (is_only),
+      -- The latest sign of any server or worker.
+      seen_at timestamptz not null,
+      -- The latest step or long pause.
+      unsteady_at timestamptz not null
+    );
+  `,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */
@@ -190,7 +200,7 @@ export async function migrate(
   { to = MIGRATIONS.length }: { to?: number } = {},
 ): Promise<void> {
   const schema = quoted(database.schema);
-  await database.transaction(async (sql) => {
+  const bringUpToDate = async (sql: Sql): Promise<void> => {
     await sql.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
     await sql.query(`create schema if not exists ${schema}`);
     await sql.query(`create table if not exists ${schema}.version (number integer not null)`);
@@ -206,7 +216,9 @@ export async function migrate(
     for (const migration of MIGRATIONS.slice(current, to)) await sql.query(migration(schema));
     await sql.query(`delete from ${schema}.version`);
     await sql.query(`insert into ${schema}.version values ($1)`, [to]);
-  });
+  };
+  // Changing a large table, or waiting for another server that does, takes as long as it takes.
+  await database.transaction(bringUpToDate, { limitMs: Infinity });
 }
 
 /** Whether a service has ever created its tables in this schema. Creates nothing. */

@@ -36,16 +36,19 @@ const PLACES_LOST_MS = 15_000;
 export function createAllowances(database: Database): Allowances {
   const schema = quoted(database.schema);
   const serverId = randomUUID();
+  // A window that ends later than it could have begun is of before the clock was set back.
+  const isOpen =
+    "rate.ends_at > clock_timestamp() and rate.ends_at <= clock_timestamp() + $5 * interval '1 millisecond'";
   return {
     async takeCalls(keyId, name, { wanted, limit, windowMs }) {
       const [row] = await database.query<{ granted: number; ends_in_ms: number }>(
         `insert into ${schema}.rates as rate (key_id, name, used, granted, ends_at)
          values ($1, $2, least($3::int, $4::int), least($3::int, $4::int), clock_timestamp() + $5 * interval '1 millisecond')
          on conflict (key_id, name) do update set
-           granted = greatest(0, least($3::int, $4::int - case when rate.ends_at > clock_timestamp() then rate.used else 0 end)),
-           used = case when rate.ends_at > clock_timestamp() then greatest(rate.used, least(rate.used + $3::int, $4::int))
+           granted = greatest(0, least($3::int, $4::int - case when ${isOpen} then rate.used else 0 end)),
+           used = case when ${isOpen} then greatest(rate.used, least(rate.used + $3::int, $4::int))
                        else least($3::int, $4::int) end,
-           ends_at = case when rate.ends_at > clock_timestamp() then rate.ends_at else excluded.ends_at end
+           ends_at = case when ${isOpen} then rate.ends_at else excluded.ends_at end
          returning granted, (extract(epoch from ends_at - clock_timestamp()) * 1000)::float8 as ends_in_ms`,
         [keyId, name, wanted, limit, windowMs],
         { isPlannedOnce: true },
@@ -62,7 +65,7 @@ export function createAllowances(database: Database): Allowances {
         const [others] = await sql.query<{ places: number }>(
           `select coalesce(sum(places), 0)::int as places from ${schema}.call_places
             where key_id = $1 and name = $2 and server_id <> $3
-              and seen_at > clock_timestamp() - $4 * interval '1 millisecond'`,
+              and abs(extract(epoch from clock_timestamp() - seen_at) * 1000) < $4`,
           [keyId, name, serverId, PLACES_LOST_MS],
         );
         const places = Math.max(Math.min(held, wanted), Math.min(wanted, limit - others!.places));

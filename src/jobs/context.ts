@@ -1,6 +1,7 @@
 /** What the functions of this folder work with. */
 import type { Database } from "../database/database.ts";
 import { quoted } from "../database/migrations.ts";
+import type { Clock } from "./clock.ts";
 import type { Events } from "./events.ts";
 import type { Queue } from "./queue.ts";
 
@@ -27,6 +28,7 @@ export interface JobsContext {
   queue: Queue;
   events: Events;
   settings: JobsSettings;
+  clock: Clock;
 }
 
 /** The schema's name, quoted for statements. */

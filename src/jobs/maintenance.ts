@@ -1,8 +1,12 @@
 /**
  * What happens to jobs as time passes: leases run out, ttls pass, retention ends. Every server and worker
- * runs this; whichever comes first does the work, by the database's clock.
+ * runs this; whichever comes first does the work, by the database's clock, as far as it can be trusted (clock.ts).
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { forgetAllowances } from "./allowances.ts";
+import { HOUSEKEEPING_MS } from "../database/connections.ts";
+import { withOptions } from "../database/database.ts";
+import { type Moment, timeOf } from "./clock.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import { endJobs } from "./ending.ts";
 import { deleteSpentSources, forgetResults } from "./pictures.ts";
@@ -13,14 +17,17 @@ export interface Maintenance {
   /** Does what is due now. */
   run(): Promise<void>;
   start(): void;
-  /** Waits for a run that has begun. */
+  /** Waits for a run that has begun, some seconds. */
   stop(): Promise<void>;
 }
 
 const INTERVAL_MS = 1000;
+const STOP_MS = 5000;
 /** A long poll during which a job's ttl ends reads the job's last state afterwards. */
 const GRACE_MS = 10_000;
 const WORKER_FORGOTTEN_MS = 60_000;
+/** Jobs whose places are restored in one transaction. */
+const PLACES_AT_ONCE = 500;
 /** The longest that jobs can be queried, by the range of RETOUCH_RETENTION. */
 const DELIVERIES_KEPT_MS = 30 * 24 * 60 * 60_000;
 
@@ -30,35 +37,56 @@ export interface MaintenanceOptions {
   onError: (error: unknown) => void;
 }
 
-export function createMaintenance(context: JobsContext, options: MaintenanceOptions): Maintenance {
+export function createMaintenance(given: JobsContext, options: MaintenanceOptions): Maintenance {
+  const context = { ...given, database: withOptions(given.database, { limitMs: HOUSEKEEPING_MS }) };
   let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> | undefined;
+  let looking: Promise<void> | undefined;
+  let tidying: Promise<void> | undefined;
+  let needsRepair = false;
   const keepWebhooks = createWebhookUpkeep(context);
 
-  async function run(): Promise<void> {
-    await recoverLost(context);
-    await expire(context);
-    await deleteSpentSources(context, options);
-    await forget(context);
+  /** What workers wait for; it does not wait for the deletions. */
+  async function look(): Promise<Moment> {
+    const moment = await context.clock.look();
+    needsRepair ||= moment.isUnsteady;
+    if (needsRepair) {
+      await repairTimes(context, moment);
+      needsRepair = await restorePlaces(context, moment);
+    }
+    if (moment.mayJudge) await recoverLost(context, moment);
+    if (moment.mayDelete) await expire(context, moment);
+    return moment;
+  }
+
+  async function tidy(moment: Moment): Promise<void> {
+    await deleteSpentSources(context, options, moment);
+    if (moment.mayJudge && !context.database.isEmbedded) await forgetAllowances(context.database);
+    if (!moment.mayDelete) return;
+    await forget(context, moment);
     await keepWebhooks();
   }
+
   const tick = (): void => {
-    running ??= run()
+    looking ??= look()
+      .then((moment) => {
+        tidying ??= tidy(moment)
+          .catch(options.onError)
+          .finally(() => (tidying = undefined));
+      })
       .catch(options.onError)
-      .finally(() => {
-        running = undefined;
-      });
+      .finally(() => (looking = undefined));
   };
 
   return {
-    run,
+    run: async () => tidy(await look()),
     start() {
       timer ??= setInterval(tick, INTERVAL_MS);
     },
     async stop() {
       clearInterval(timer);
       timer = undefined;
-      await running;
+      const finished = (looking ?? Promise.resolve()).then(() => tidying);
+      await Promise.race([finished, delay(STOP_MS, undefined, { ref: false })]);
     },
   };
 }
@@ -73,11 +101,12 @@ export async function abandonLeases(context: JobsContext): Promise<void> {
 }
 
 /** Recovers jobs whose worker no longer reports being alive. */
-async function recoverLost(context: JobsContext): Promise<void> {
+async function recoverLost(context: JobsContext, { nowMs }: Moment): Promise<void> {
   await context.database.transaction(async (sql) => {
     const lost = await sql.query<{ id: string; attempt: number; worker_id: string }>(
       `select id, attempt, worker_id from ${schemaOf(context)}.jobs
-        where status = 'running' and lease_until < clock_timestamp() for update skip locked`,
+        where status = 'running' and lease_until < ${timeOf("$1")} for update skip locked`,
+      [nowMs],
     );
     for (const { id, attempt, worker_id: workerId } of lost) {
       const times = attempt === 1 ? "once" : `${attempt} times`;
@@ -87,36 +116,81 @@ async function recoverLost(context: JobsContext): Promise<void> {
   });
 }
 
-async function expire(context: JobsContext): Promise<void> {
+async function expire(context: JobsContext, { nowMs }: Moment): Promise<void> {
   await context.database.transaction((sql) =>
     endJobs(
       context,
       sql,
       { status: "timedOut", error: "The job's policy.ttl passed before it was done." },
-      "expires_at <= clock_timestamp()",
-      [],
+      `expires_at <= ${timeOf("$5")}`,
+      [nowMs],
     ),
   );
 }
 
-async function forget(context: JobsContext): Promise<void> {
+/** Brings times in reach again that were written before the clock was set back. */
+async function repairTimes(context: JobsContext, { nowMs }: Moment): Promise<void> {
+  const schema = schemaOf(context);
+  await context.database.query(
+    `update ${schema}.jobs set lease_until = ${timeOf("$1")} + $2 * interval '1 millisecond'
+      where status = 'running' and lease_until > ${timeOf("$1")} + $2 * interval '1 millisecond'`,
+    [nowMs, context.settings.leaseMs],
+  );
+  await context.database.query(
+    `update ${schema}.webhook_deliveries
+        set next_attempt_at = ${timeOf("$1")} + (next_attempt_at - coalesce(last_attempt_at, created_at)),
+            last_attempt_at = case when last_attempt_at is not null then ${timeOf("$1")} end,
+            created_at = least(created_at, ${timeOf("$1")})
+      where status = 'pending' and coalesce(last_attempt_at, created_at) > ${timeOf("$1")} + interval '1 second'`,
+    [nowMs],
+  );
+}
+
+/**
+ * Queues those jobs again that wait for a worker and have lost their place in the queue: a worker takes out what
+ * has expired, which is undone where only the clock was wrong.
+ * @returns whether there may be more of them
+ */
+function restorePlaces(context: JobsContext, { nowMs }: Moment): Promise<boolean> {
+  const { queue } = context;
+  return context.database.transaction(async (sql) => {
+    const rows = await sql.query<{ queue_id: string; is_low_priority: boolean; turn: number }>(
+      `select queue_id, is_low_priority, turn from ${schemaOf(context)}.jobs
+        where status = 'queued' and not awaits_images and expires_at > ${timeOf("$1")}
+          and not ${queue.isWaiting("queue_id")}
+        order by turn, submitted_at limit $2 for update skip locked`,
+      [nowMs, PLACES_AT_ONCE],
+    );
+    // Not waiting, yet there: given up by pg-boss itself.
+    await queue.remove(
+      sql,
+      rows.map((row) => row.queue_id),
+    );
+    for (const { queue_id: id, is_low_priority: isLowPriority, turn } of rows) {
+      await queue.send(sql, id, { isLowPriority, turn });
+    }
+    return rows.length === PLACES_AT_ONCE;
+  });
+}
+
+async function forget(context: JobsContext, moment: Moment): Promise<void> {
   const schema = schemaOf(context);
   const { database } = context;
-  await forgetResults(context);
-  if (!database.isEmbedded) await forgetAllowances(database);
+  const { nowMs } = moment;
+  await forgetResults(context, moment);
   await database.query(
     `delete from ${schema}.jobs
-      where expires_at < clock_timestamp() - $1 * interval '1 millisecond'
-        and coalesce(repeatable_until < clock_timestamp(), true) and ended_at is not null`,
-    [GRACE_MS],
+      where expires_at < ${timeOf("$1")} - $2 * interval '1 millisecond'
+        and coalesce(repeatable_until < ${timeOf("$1")}, true) and ended_at is not null`,
+    [nowMs, GRACE_MS],
   );
   await database.query(
     `delete from ${schema}.webhook_deliveries
-      where status <> 'pending' and created_at < clock_timestamp() - $1 * interval '1 millisecond'`,
-    [DELIVERIES_KEPT_MS],
+      where status <> 'pending' and created_at < ${timeOf("$1")} - $2 * interval '1 millisecond'`,
+    [nowMs, DELIVERIES_KEPT_MS],
   );
   await database.query(
-    `delete from ${schema}.workers where seen_at < clock_timestamp() - $1 * interval '1 millisecond'`,
-    [WORKER_FORGOTTEN_MS],
+    `delete from ${schema}.workers where seen_at < ${timeOf("$1")} - $2 * interval '1 millisecond'`,
+    [nowMs, WORKER_FORGOTTEN_MS],
   );
 }

@@ -12,9 +12,11 @@ import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
 import { takeChunks } from "./stream.ts";
 import { findRepeated, submitJob } from "./submit.ts";
 import { nextTurn } from "./turns.ts";
-import { watchJob } from "./wait.ts";
+import { lookUntil, watchJob } from "./wait.ts";
 import { createFleetCache, readHealth } from "./workers.ts";
 
+/** Monitoring systems give up soon themselves. */
+const HEALTH_MS = 5000;
 const ALIVE = "expires_at > clock_timestamp()";
 
 export function createJobs(context: JobsContext): Jobs {
@@ -41,13 +43,11 @@ export function createJobs(context: JobsContext): Jobs {
     async waitForEnd(id, keyId, options) {
       const watch = watchJob(events, id, { ...options, topics: ["changed"] });
       try {
-        let job = await load(id, keyId);
-        for (let isTimeLeft = true; isTimeLeft && job && !isEnded(job.status);) {
-          isTimeLeft = await watch.next();
+        return await lookUntil(watch, async (isFirst) => {
           // Its ttl may just have ended it: the waiting caller learns how before it is gone.
-          job = await load(id, keyId, "true");
-        }
-        return job;
+          const found = await load(id, keyId, isFirst ? ALIVE : "true");
+          return { isDone: found === undefined || isEnded(found.status), found };
+        });
       } finally {
         watch.close();
       }
@@ -143,7 +143,7 @@ export function createJobs(context: JobsContext): Jobs {
       return { jobs: rows.map(rowToJob), total: count?.total ?? 0 };
     },
 
-    health: () => readHealth(context),
+    health: () => readHealth(context, { limitMs: HEALTH_MS }),
     usage: (keyId, range) => listUsage(context, keyId, range),
     deliveries: (keyId, page) => listDeliveries(context, keyId, page),
   };

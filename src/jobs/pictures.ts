@@ -1,5 +1,6 @@
 /** What is stored for a key: sources until their jobs can no longer run, results until their URLs expire. */
 import type { Sql } from "../database/database.ts";
+import { type Moment, timeOf } from "./clock.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { Job } from "./job.ts";
 
@@ -25,12 +26,13 @@ export async function countResult(context: JobsContext, sql: Sql, { keyId, resul
 }
 
 /**
- * Deletes the sources of jobs that can no longer run: completed, cancelled, gone, or too old to be retried. A
- * failed deletion is tried again after a minute.
+ * Deletes the sources of jobs that can no longer run: completed, cancelled, gone, or, if the clock can be trusted,
+ * too old to be retried. A failed deletion is tried again after a minute.
  */
 export async function deleteSpentSources(
   context: JobsContext,
   options: { deleteInput: (key: string) => Promise<void>; onError: (error: unknown) => void },
+  { nowMs, mayDelete }: Pick<Moment, "nowMs" | "mayDelete">,
 ): Promise<void> {
   const schema = schemaOf(context);
   for (;;) {
@@ -38,9 +40,9 @@ export async function deleteSpentSources(
       `select storage_key from ${schema}.pictures left join ${schema}.jobs on jobs.id = job_id
         where job_id is not null and delete_after <= clock_timestamp()
           and (jobs.id is null or status in ('completed', 'cancelled')
-               or (ended_at is not null and jobs.expires_at <= clock_timestamp()))
+               or ($2 and ended_at is not null and jobs.expires_at <= ${timeOf("$3")}))
         limit $1`,
-      [BATCH],
+      [BATCH, mayDelete, nowMs],
     );
     const failed: string[] = [];
     for (const { storage_key: key } of spent) {
@@ -72,13 +74,14 @@ async function forgetPictures(context: JobsContext, keys: readonly string[]): Pr
 }
 
 /** Stops counting results whose URLs have expired; the sweeper deletes their files. */
-export async function forgetResults(context: JobsContext): Promise<void> {
+export async function forgetResults(context: JobsContext, { nowMs }: Pick<Moment, "nowMs">): Promise<void> {
   await context.database.query(
-    `delete from ${schemaOf(context)}.pictures where expires_at <= clock_timestamp()`,
+    `delete from ${schemaOf(context)}.pictures where expires_at <= ${timeOf("$1")}`,
+    [nowMs],
   );
 }
 
-/** Finds which of these stored objects belong to a job. */
+/** Finds which of these stored objects are needed: sources of jobs, and results whose URLs have not expired. */
 export async function findNeeded(
   context: JobsContext,
   keys: readonly string[],

@@ -4,7 +4,10 @@
  * and its limits end at 24 hours.
  */
 import { PgBoss } from "pg-boss";
-import type { Database, Sql, StatementOptions } from "../database/database.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { HOUSEKEEPING_MS } from "../database/connections.ts";
+import { quoted } from "../database/migrations.ts";
+import type { Database, LendOptions, Sql, StatementOptions } from "../database/database.ts";
 
 export interface Queue {
   /** Creates the queue's tables if they are missing, and starts its maintenance. */
@@ -16,6 +19,8 @@ export interface Queue {
    * @returns its id
    */
   fetch(sql: Sql): Promise<string | undefined>;
+  /** Whether a job waits here, in SQL, by an expression for its queue id. */
+  isWaiting(queueId: string): string;
   remove(sql: Sql, queueIds: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
@@ -32,12 +37,19 @@ const LOW_PRIORITY = -(2 ** 30);
  * lost, since the row is ours.
  */
 const EXPIRE_SECONDS = 24 * 60 * 60 - 1;
-/** Longer than the longest ttl, 7 days. */
-const RETENTION_SECONDS = 14 * 24 * 60 * 60;
+/**
+ * Our own row says how long a job waits, and takes it out of the queue at its end. pg-boss must not delete it
+ * before, not even while the clock is wrong by weeks.
+ */
+const RETENTION_SECONDS = 10 * 365 * 24 * 60 * 60;
+/** How long a stop waits for pg-boss's maintenance. */
+const STOP_MS = 2000;
 
 export function createQueue(database: Database, onError: (error: Error) => void): Queue {
+  // It creates or changes its tables at the start, which may take long; after that, it does its housekeeping.
+  const lending: LendOptions = { limitMs: Infinity };
   const boss = new PgBoss({
-    db: adapter(database),
+    db: adapter(database, lending),
     schema: `${database.schema}_queue`,
     backend: database.isEmbedded ? "pglite" : "postgres",
     schedule: false,
@@ -53,25 +65,41 @@ export function createQueue(database: Database, onError: (error: Error) => void)
         expireInSeconds: EXPIRE_SECONDS,
         retentionSeconds: RETENTION_SECONDS,
       });
+      lending.limitMs = HOUSEKEEPING_MS;
     },
     async send(sql, queueId, { isLowPriority, turn }) {
       const priority = (isLowPriority ? LOW_PRIORITY : 0) - Math.min(turn, MAX_TURN);
-      await boss.send(NAME, null, { id: queueId, priority, db: adapter(sql, { isPlannedOnce: true }) });
+      await boss.send(NAME, null, {
+        id: queueId,
+        priority,
+        retentionSeconds: RETENTION_SECONDS,
+        db: adapter(sql, { isPlannedOnce: true }),
+      });
     },
     async fetch(sql) {
-      const [next] = await boss.fetch(NAME, { batchSize: 1, db: adapter(sql) });
+      const [next] = await boss.fetch(NAME, {
+        batchSize: 1,
+        // No job of ours waits for a time; after a clock was set back, all would.
+        ignoreStartAfter: true,
+        db: adapter(sql),
+      });
       return next?.id;
     },
+    isWaiting: (queueId) =>
+      `exists (select from ${quoted(`${database.schema}_queue`)}.job as waiting
+                where waiting.name = '${NAME}' and waiting.id = ${queueId} and waiting.state < 'active')`,
     async remove(sql, queueIds) {
       if (queueIds.length > 0) await boss.deleteJob(NAME, [...queueIds], { db: adapter(sql) });
     },
-    stop: () => boss.stop({ graceful: false }),
+    async stop() {
+      await Promise.race([boss.stop({ graceful: false }), delay(STOP_MS, undefined, { ref: false })]);
+    },
   };
 }
 
 function adapter(
-  sql: Sql,
-  options?: StatementOptions,
+  sql: Pick<Sql, "query">,
+  options?: StatementOptions & LendOptions,
 ): { executeSql(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> } {
   return { executeSql: async (text, values) => ({ rows: await sql.query(text, values, options) }) };
 }

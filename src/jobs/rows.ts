@@ -1,12 +1,19 @@
 /** The columns of the jobs table, and the records made from them. */
 import type { Job, JobStatus } from "./job.ts";
 
+/**
+ * Whole milliseconds of a job from one time to another, in SQL, if it has started. Not negative, where the clock
+ * was set back in between.
+ */
+const msBetween = (from: string, to: string): string =>
+  `case when started_at is not null then greatest(0, round(extract(epoch from ${to} - ${from}) * 1000))::bigint end`;
+
 /** The columns of a {@link Job}. Times follow the database's clock, the only one that all processes share. */
 export const JOB_COLUMNS = `
   id, key_id, is_sync, status, submitted_at, started_at, ended_at, worker_id, progress, result, error, failure, retries,
   base_url,
-  round(extract(epoch from started_at - submitted_at) * 1000)::bigint as delay_ms,
-  round(extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at) * 1000)::bigint as execution_ms`;
+  ${msBetween("submitted_at", "started_at")} as delay_ms,
+  ${msBetween("started_at", "coalesce(ended_at, clock_timestamp())")} as execution_ms`;
 
 export interface JobRow {
   id: string;

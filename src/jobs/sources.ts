@@ -10,6 +10,7 @@ import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import type { ClaimedSource, JobImage, JobImages, StoredSource } from "./job.ts";
 import { storedRows } from "./pictures.ts";
+import { isAlive } from "./workers.ts";
 
 type Sources = Pick<
   WorkQueue,
@@ -21,33 +22,53 @@ const FORGOTTEN_MS = 15 * 60_000;
 const HELD = "id = $1 and source_tries = $2 and source_worker = $3 and status = 'queued'";
 
 export function createSources(context: JobsContext): Sources {
-  const { database, events, settings } = context;
+  const { database, events, settings, clock } = context;
   const schema = schemaOf(context);
   const holderOf = (source: ClaimedSource, workerId: string): unknown[] => [
     source.id,
     source.tries,
     workerId,
   ];
+  /** What each worker knows to hold. */
+  const held = new Map<string, Set<string>>();
+  /** Workers whose latest claim got no answer: it may have been done. */
+  const unanswered = new Set<string>();
+  /** Once it is certain what became of a download, it is no longer held. */
+  async function settled(source: ClaimedSource, workerId: string, write: Promise<boolean>): Promise<boolean> {
+    const isDone = await write;
+    held.get(workerId)?.delete(source.id);
+    return isDone;
+  }
 
   return {
     async claimSource(workerId, { maxOfKey }) {
-      const [row] = await database.query<ClaimedSource & { mask: JobImage | null }>(
-        `update ${schema}.jobs
+      const known = held.get(workerId) ?? new Set();
+      held.set(workerId, known);
+      if (unanswered.has(workerId)) await giveUnknownBack(context, workerId, known);
+      const [row] = await database
+        .query<ClaimedSource & { mask: JobImage | null }>(
+          `update ${schema}.jobs
             set source_worker = $1, source_tries = source_tries + 1, source_started_at = clock_timestamp()
           where id = (
             select id from ${schema}.jobs as waiting
              where status = 'queued' and awaits_images and expires_at > clock_timestamp()
                and (source_worker is null
-                    or source_started_at < clock_timestamp() - $4 * interval '1 millisecond'
-                    or source_worker not in (
-                      select id from ${schema}.workers where seen_at > clock_timestamp() - $3 * interval '1 millisecond'))
+                    or $5 and (
+                      source_started_at < clock_timestamp() - $4 * interval '1 millisecond'
+                      or source_worker not in (select id from ${schema}.workers where ${isAlive("$3")})))
                and $2 > (
                  select count(*) from ${schema}.jobs as held
                   where held.key_id = waiting.key_id and held.status = 'queued' and held.source_worker = $1)
              order by is_low_priority, turn, submitted_at limit 1 for update skip locked)
           returning id, source_tries as tries, edit -> 'images' as images, edit -> 'mask' as mask`,
-        [workerId, maxOfKey, settings.leaseMs, FORGOTTEN_MS],
-      );
+          [workerId, maxOfKey, settings.leaseMs, FORGOTTEN_MS, clock.latest().mayJudge],
+        )
+        .catch((error: unknown) => {
+          unanswered.add(workerId);
+          throw error;
+        });
+      unanswered.delete(workerId);
+      if (row) known.add(row.id);
       return row && { ...row, mask: row.mask ?? undefined };
     },
 
@@ -62,20 +83,28 @@ export function createSources(context: JobsContext): Sources {
     },
 
     keepSource: (source, workerId, kept) =>
-      database.transaction((sql) => keep(context, sql, holderOf(source, workerId), kept)),
+      settled(
+        source,
+        workerId,
+        database.transaction((sql) => keep(context, sql, holderOf(source, workerId), kept)),
+      ),
 
     failSource: (source, workerId, reason) =>
-      database.transaction(async (sql) => {
-        // To its owner the job has run: the end of a job says when it began, and where.
-        const started = await sql.query(
-          `update ${schema}.jobs set status = 'running', worker_id = $3, started_at = source_started_at, source_worker = null
+      settled(
+        source,
+        workerId,
+        database.transaction(async (sql) => {
+          // To its owner the job has run: the end of a job says when it began, and where.
+          const started = await sql.query(
+            `update ${schema}.jobs set status = 'running', worker_id = $3, started_at = source_started_at, source_worker = null
             where ${HELD} returning id`,
-          holderOf(source, workerId),
-        );
-        if (started.length === 0) return false;
-        const ended = await endJobs(context, sql, { status: "failed", ...reason }, "id = $5", [source.id]);
-        return ended.length > 0;
-      }),
+            holderOf(source, workerId),
+          );
+          if (started.length === 0) return false;
+          const ended = await endJobs(context, sql, { status: "failed", ...reason }, "id = $5", [source.id]);
+          return ended.length > 0;
+        }),
+      ),
 
     async releaseSource(source, workerId, { isTried }) {
       const rows = await database.query(
@@ -84,9 +113,27 @@ export function createSources(context: JobsContext): Sources {
          select pg_notify($4, $5) from released`,
         [...holderOf(source, workerId), channelOf(context), newsOf("source"), isTried ? 0 : 1],
       );
+      held.get(workerId)?.delete(source.id);
       return rows.length > 0;
     },
   };
+}
+
+/**
+ * Gives downloads back that a worker was given without learning of it, since the answer got lost, as if they had
+ * never been given.
+ * @param known those that it knows of
+ */
+async function giveUnknownBack(
+  context: JobsContext,
+  workerId: string,
+  known: Iterable<string>,
+): Promise<void> {
+  await context.database.query(
+    `update ${schemaOf(context)}.jobs set source_worker = null, source_tries = source_tries - 1
+      where source_worker = $1 and status = 'queued' and awaits_images and id <> all($2)`,
+    [workerId, [...known]],
+  );
 }
 
 async function keep(

@@ -1,14 +1,21 @@
-/** Waits for news without missing any: the watch begins before the first look. */
+/**
+ * Waits for news without missing any: the watch begins before the first look. News that got lost, such as by a
+ * connection that had fallen silent, only comes some seconds late.
+ */
+import { RetouchError } from "../errors.ts";
 import type { Events, Topic } from "./events.ts";
 
 export interface Watch {
   /**
-   * Waits for news since the last call, the time limit, or the signal.
+   * Waits for news since the last call, some seconds without any, the time limit, or the signal.
    * @returns whether there is time left
    */
   next(): Promise<boolean>;
   close(): void;
 }
+
+/** The longest time without a look. */
+const LOOK_AGAIN_MS = 5000;
 
 /** Watches a job's news of the given topics for at most `waitMs`. */
 export function watchJob(
@@ -19,6 +26,7 @@ export function watchJob(
   let hasNews = false;
   let isOver = options.signal?.aborted === true || options.waitMs <= 0;
   let wake = (): void => {};
+  let look: NodeJS.Timeout | undefined;
   const hear = (): void => {
     hasNews = true;
     wake();
@@ -32,14 +40,47 @@ export function watchJob(
   options.signal?.addEventListener("abort", end, { once: true });
   return {
     async next() {
-      if (!hasNews && !isOver) await new Promise<void>((resolve) => (wake = resolve));
+      if (!hasNews && !isOver) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          look = setTimeout(resolve, LOOK_AGAIN_MS);
+        });
+        clearTimeout(look);
+      }
       hasNews = false;
       return !isOver;
     },
     close() {
       for (const stop of stops) stop();
       clearTimeout(timer);
+      clearTimeout(look);
       options.signal?.removeEventListener("abort", end);
     },
   };
 }
+
+/**
+ * Looks until what is waited for is there, or there is no time left. A look after the first may fail while the
+ * database is away: a call that waits anyway is not ended by what passes by itself.
+ * @param look gets whether it is the first one
+ * @returns what the last look found
+ * @throws what the first or the last look throws
+ */
+export async function lookUntil<Found>(
+  watch: Watch,
+  look: (isFirst: boolean) => Promise<{ isDone: boolean; found: Found }>,
+): Promise<Found> {
+  for (let isFirst = true, isTimeLeft = true; ; isFirst = false) {
+    try {
+      const { isDone, found } = await look(isFirst);
+      if (isDone || !isTimeLeft) return found;
+    } catch (error) {
+      if (isFirst || !isTimeLeft || !isPassing(error)) throw error;
+    }
+    isTimeLeft = await watch.next();
+  }
+}
+
+const isPassing = (error: unknown): boolean =>
+  error instanceof RetouchError &&
+  (error.code === "DATABASE_UNAVAILABLE" || error.code === "COMMIT_UNDECIDED");

@@ -166,8 +166,8 @@ export function createWebhooks(options: {
       stopListening?.();
       stopListening = undefined;
       clearInterval(timer);
-      await looking;
-      await Promise.race([Promise.all(running), delay(stopMs, undefined, { ref: false })]);
+      const finished = (looking ?? Promise.resolve()).then(() => Promise.all(running));
+      await Promise.race([finished, delay(stopMs, undefined, { ref: false })]);
     },
   };
 }

@@ -3,7 +3,7 @@
  * touch its successor's attempt.
  */
 import { randomUUID } from "node:crypto";
-import type { Sql } from "../database/database.ts";
+import type { LendOptions, Sql } from "../database/database.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
 import { endJobs } from "./ending.ts";
@@ -14,10 +14,16 @@ import { counterOfTurn, nextTurn } from "./turns.ts";
 
 /** SQLSTATE for a row that another transaction has locked, if the statement does not wait. */
 const LOCKED = "55P03";
+/** For a sign of life, however short the lease is. */
+const MIN_VITAL_MS = 1000;
 const OWNED = "id = $1 and attempt = $2 and worker_id = $3 and status = 'running'";
 
 export function createWorkQueue(context: JobsContext): WorkQueue {
   const { database, events, settings } = context;
+  // Signs of life and claims start or keep a lease: after silence there must be time for another try.
+  const vital: LendOptions = { isVital: true, limitMs: Math.max(settings.leaseMs / 2, MIN_VITAL_MS) };
+  /** Workers whose latest claim got no answer: it may have been done. */
+  const undecided = new Set<string>();
   const schema = schemaOf(context);
   const ownerOf = (job: ClaimedJob, workerId: string): unknown[] => [job.id, job.attempt, workerId];
 
@@ -27,6 +33,7 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
         `insert into ${schema}.workers (id, status, speed, seen_at) values ($1, $2, $3, clock_timestamp())
          on conflict (id) do update set status = $2, speed = $3, seen_at = clock_timestamp()`,
         [id, status, speed && JSON.stringify(speed)],
+        vital,
       );
     },
 
@@ -36,8 +43,16 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
 
     async claim(workerId) {
       try {
-        return await database.transaction((sql) => claimNext(context, sql, workerId));
+        const claimed = await database.transaction(
+          async (sql) =>
+            (undecided.has(workerId) ? await readopt(context, sql, workerId) : undefined) ??
+            claimNext(context, sql, workerId),
+          vital,
+        );
+        undecided.delete(workerId);
+        return claimed;
       } catch (error) {
+        if ((error as { code?: string }).code === "COMMIT_UNDECIDED") undecided.add(workerId);
         // The next job is just being cancelled, or its ttl is ending: the next call looks at it again.
         if ((error as { code?: string }).code === LOCKED) return undefined;
         throw error;
@@ -54,7 +69,7 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
         `update ${schema}.jobs set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
           where ${OWNED} returning id`,
         [...ownerOf(job, workerId), settings.leaseMs],
-        { isPlannedOnce: true },
+        { isPlannedOnce: true, ...vital },
       );
       return rows.length > 0;
     },
@@ -96,6 +111,19 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
 }
 
 /**
+ * Takes the job that an earlier claim of this worker took, if the answer never came. It has not run yet, so
+ * this costs no attempt.
+ */
+async function readopt(context: JobsContext, sql: Sql, workerId: string): Promise<ClaimedJob | undefined> {
+  const [row] = await sql.query<ClaimedRow>(
+    `update ${schemaOf(context)}.jobs set lease_until = clock_timestamp() + $2 * interval '1 millisecond'
+      where worker_id = $1 and status = 'running' returning ${CLAIMED_COLUMNS}`,
+    [workerId, context.settings.leaseMs],
+  );
+  return row && rowToClaimed(row);
+}
+
+/**
  * Takes queued jobs in order until one can still be run. This locks the queue's row first, while all others
  * lock the job's row first, so it does not wait for the job's row: that would be a deadlock.
  */
@@ -105,12 +133,7 @@ async function claimNext(context: JobsContext, sql: Sql, workerId: string): Prom
   for (;;) {
     const queueId = await queue.fetch(sql);
     if (queueId === undefined) return undefined;
-    const [row] = await sql.query<{
-      id: string;
-      attempt: number;
-      edit: JobEdit;
-      execution_timeout_ms: number | null;
-    }>(
+    const [row] = await sql.query<ClaimedRow>(
       `with claimed as (
          update ${schema}.jobs
             set status = 'running', attempt = attempt + 1, worker_id = $2, started_at = clock_timestamp(),
@@ -123,16 +146,27 @@ async function claimNext(context: JobsContext, sql: Sql, workerId: string): Prom
        round as (
          update ${schema}.counters set value = turn from claimed
           where name = ${counterOfTurn("is_low_priority")} and value < turn)
-       select id, attempt, edit, execution_timeout_ms from claimed`,
+       select ${CLAIMED_COLUMNS} from claimed`,
       [queueId, workerId, settings.leaseMs],
     );
-    if (row) {
-      const { id, attempt, edit, execution_timeout_ms: executionTimeoutMs } = row;
-      return { id, attempt, edit, executionTimeoutMs: executionTimeoutMs ?? undefined };
-    }
+    if (row) return rowToClaimed(row);
     await queue.remove(sql, [queueId]);
   }
 }
+
+const CLAIMED_COLUMNS = "id, attempt, edit, execution_timeout_ms";
+
+interface ClaimedRow {
+  id: string;
+  attempt: number;
+  edit: JobEdit;
+  execution_timeout_ms: number | null;
+}
+
+const rowToClaimed = ({ execution_timeout_ms: limit, ...row }: ClaimedRow): ClaimedJob => ({
+  ...row,
+  executionTimeoutMs: limit ?? undefined,
+});
 
 /** Ends an attempt without a result: the job is queued again while attempts are left, otherwise fails. */
 export async function endAttempt(

@@ -1,4 +1,5 @@
 /** The workers that reported being alive, and how much waits for them; read at most once a second. */
+import type { LendOptions } from "../database/database.ts";
 import type { Health } from "./contracts.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
@@ -12,8 +13,15 @@ export interface Fleet {
 
 const FRESH_MS = 1000;
 
+/**
+ * Whether a row of the workers was written within a lease, in SQL. Not one of the future either, which was
+ * written before the clock was set back.
+ */
+export const isAlive = (leaseMs: string): string =>
+  `abs(extract(epoch from clock_timestamp() - seen_at) * 1000) < ${leaseMs}`;
+
 /** Reads the fleet now. */
-export async function readFleet(context: JobsContext): Promise<Fleet> {
+export async function readFleet(context: JobsContext, lending?: LendOptions): Promise<Fleet> {
   const schema = schemaOf(context);
   const [counts] = await context.database.query<{
     queued: number;
@@ -23,8 +31,9 @@ export async function readFleet(context: JobsContext): Promise<Fleet> {
     `select (select count(*) from ${schema}.jobs where status = 'queued') as queued,
             (select count(*) from ${schema}.jobs where status = 'running') as running,
             (select json_agg(json_build_object('status', status, 'speed', speed)) from ${schema}.workers
-              where seen_at > clock_timestamp() - $1 * interval '1 millisecond') as workers`,
+              where ${isAlive("$1")}) as workers`,
     [context.settings.leaseMs],
+    lending,
   );
   return { queued: counts?.queued ?? 0, running: counts?.running ?? 0, workers: counts?.workers ?? [] };
 }
@@ -47,11 +56,13 @@ export function createFleetCache(context: JobsContext): () => Promise<Fleet> {
 }
 
 /** What the endpoint is doing, in the counts that users see. */
-export async function readHealth(context: JobsContext): Promise<Health> {
+export async function readHealth(context: JobsContext, lending?: LendOptions): Promise<Health> {
   const counters = await context.database.query<{ name: "completed" | "failed" | "retried"; value: number }>(
     `select name, value from ${schemaOf(context)}.counters`,
+    [],
+    lending,
   );
-  const { workers, queued, running } = await readFleet(context);
+  const { workers, queued, running } = await readFleet(context, lending);
   const total = Object.fromEntries(counters.map(({ name, value }) => [name, value]));
   const having = (status: WorkerStatus): number =>
     workers.filter((worker) => worker.status === status).length;

@@ -6,6 +6,7 @@ import { connectDatabase, type Database } from "../database/database.ts";
 import { openEmbeddedDatabase } from "../database/embedded.ts";
 import { lockFolder } from "../database/folder-lock.ts";
 import { migrate, quoted } from "../database/migrations.ts";
+import { createClock } from "../jobs/clock.ts";
 import type { JobsContext } from "../jobs/context.ts";
 import { createEvents } from "../jobs/events.ts";
 import { abandonLeases } from "../jobs/maintenance.ts";
@@ -70,7 +71,8 @@ export async function openData(options: DataOptions): Promise<Data> {
     const queue = createQueue(database, onError);
     await queue.start();
     const events = createEvents(database.notifications);
-    const context: JobsContext = { database, queue, events, settings: config };
+    const clock = createClock(database, { leaseMs: config.leaseMs, isSoleOwner: database.isEmbedded });
+    const context: JobsContext = { database, queue, events, settings: config, clock };
     // Nobody else can use an embedded database: any worker that was running a job there is gone.
     if (database.isEmbedded) await abandonLeases(context);
     const keys = createKeys(database, events);

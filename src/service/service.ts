@@ -73,6 +73,8 @@ const PAGES = fileURLToPath(new URL("../../dist/web", import.meta.url));
 const FLEET_REFRESH_MS = 1000;
 /** How old the latest news of the storage may be when somebody asks whether it works. */
 const STORAGE_FRESH_MS = 30_000;
+/** How long each question of a readiness probe waits for the database. */
+const READY_MS = 2000;
 
 /** @throws RetouchError if a port, a folder or a database is not available */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -116,6 +118,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     storage,
     lifetimeMs: config.fileLifetimeMs,
     findNeeded: (keys) => findNeeded(context, keys),
+    mayDelete: () => context.clock.latest().mayDelete,
     onError,
   });
   const addressOf = addressIn(config, signedUrls);
@@ -138,11 +141,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       const stopping = Promise.all(workers.map((worker) => worker.stop()));
       await app.close();
       await stopping;
-      await webhooks.stop();
       watch.stop();
-      await sweeper.stop();
-      await maintenance.stop();
       fleet.stop();
+      // Each waits some seconds for a database or a storage that does not answer.
+      await Promise.all([webhooks.stop(), sweeper.stop(), maintenance.stop()]);
       await admin?.close();
       await data.close();
     })();
@@ -195,7 +197,8 @@ async function notReady(
   workers: readonly Worker[],
 ): Promise<NotReady | undefined> {
   try {
-    const health = await readHealth(data.context);
+    // Probes do not wait long for an answer. Anyone may send them: they share no connection with signs of life.
+    const health = await readHealth(data.context, { limitMs: READY_MS });
     // A server that nobody calls learns of it here.
     storage.look(STORAGE_FRESH_MS);
     if (storage.isAway) return "storage";
@@ -213,8 +216,12 @@ function watchFleet(
   onError: (error: unknown) => void,
 ): { running: () => number; stop: () => void } {
   let running = 0;
+  let reading: Promise<void> | undefined;
   const timer = setInterval(() => {
-    readHealth(data.context).then(({ workers }) => (running = workers.ready), onError);
+    // One at a time: those that wait for a silent database must not use up its connections.
+    reading ??= readHealth(data.context)
+      .then(({ workers }) => void (running = workers.ready), onError)
+      .finally(() => (reading = undefined));
   }, FLEET_REFRESH_MS);
   return { running: () => running, stop: () => clearInterval(timer) };
 }

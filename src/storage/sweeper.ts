@@ -18,12 +18,14 @@ export interface SweeperOptions {
   storage: Storage;
   /** Lifetime of results. */
   lifetimeMs: number;
-  /** Finds which of these sources belong to a job; the job's own cleanup deletes those. */
+  /** Finds which of these objects are still needed, whatever their files' times say. */
   findNeeded: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Lifetime of sources without a job, left by submissions that a crash cut short. @default 1 day */
   inputLifetimeMs?: number | undefined;
   /** @default 600,000 */
   intervalMs?: number | undefined;
+  /** Whether clocks can be trusted now; if not, nothing is deleted until a later sweep. @default always */
+  mayDelete?: (() => boolean) | undefined;
   /** Called with what could not be listed or deleted; the next sweep tries again. */
   onError: (error: unknown) => void;
   /** @default Date.now */
@@ -40,7 +42,7 @@ const MARGIN_MS = 60_000;
 
 /** Several servers may sweep the same storage: deleting twice does no harm. */
 export function createSweeper(options: SweeperOptions): Sweeper {
-  const { storage, lifetimeMs, findNeeded, onError, now = Date.now } = options;
+  const { storage, lifetimeMs, findNeeded, onError, now = Date.now, mayDelete = () => true } = options;
   const { inputLifetimeMs = INPUT_LIFETIME_MS, intervalMs = INTERVAL_MS } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<number> | undefined;
@@ -55,19 +57,19 @@ export function createSweeper(options: SweeperOptions): Sweeper {
         if (isStopped) break;
         if (modifiedAt.getTime() < limit) old.push(key);
         if (old.length < BATCH) continue;
-        count += await removeAll(kind, old);
+        count += await removeAll(old);
         old = [];
       }
-      count += await removeAll(kind, old);
+      count += await removeAll(old);
     } catch (error) {
       onError(error);
     }
     return count;
   }
 
-  async function removeAll(kind: ObjectKind, keys: readonly string[]): Promise<number> {
-    if (keys.length === 0) return 0;
-    const needed = kind === "inputs" ? await findNeeded(keys) : new Set<string>();
+  async function removeAll(keys: readonly string[]): Promise<number> {
+    if (keys.length === 0 || !mayDelete()) return 0;
+    const needed = await findNeeded(keys);
     let count = 0;
     for (const key of keys) {
       if (isStopped) break;

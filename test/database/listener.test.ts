@@ -3,9 +3,11 @@ import type pg from "pg";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createListener, type Listener } from "../../src/database/listener.ts";
 
-/** A connection that answers `listen` when it is told to. */
+/** A connection that answers `listen`, and later signs of life, when it is told to. */
 class Connection extends EventEmitter {
   released: unknown[] = [];
+  isDestroyed = false;
+  connection = { stream: { destroy: () => (this.isDestroyed = true) } };
   answer = (): void => {};
   refuse = (_error: Error): void => {};
   query(): Promise<void> {
@@ -58,6 +60,35 @@ it("tries again until the database is back, and then says that news may have bee
   await vi.advanceTimersByTimeAsync(0);
   expect(reconnects).toBe(1);
   expect(connections[3]!.released).toEqual([]);
+});
+
+it("asks for a sign of life every three seconds, and replaces a connection that gives none within five", async () => {
+  for (let count = 0; count < 3; count += 1) {
+    const { answer } = connections[0]!;
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(connections[0]!.answer).not.toBe(answer);
+    connections[0]!.answer();
+    await vi.advanceTimersByTimeAsync(0);
+  }
+  await vi.advanceTimersByTimeAsync(3000 + 4999);
+  expect(connections[0]!.isDestroyed).toBe(false);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(connections[0]!.isDestroyed).toBe(true);
+  expect(errors).toEqual(connections[0]!.released);
+  expect(errors.map(({ message }) => message)).toEqual(["no answer within 5 s"]);
+  await vi.advanceTimersByTimeAsync(500);
+  connections[1]!.answer();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(reconnects).toBe(1);
+});
+
+it("gives a new connection up that does not answer, and tries again", async () => {
+  connections[0]!.emit("error", broken);
+  await vi.advanceTimersByTimeAsync(500 + 5000);
+  expect(connections[1]!.isDestroyed).toBe(true);
+  expect(connections[1]!.released).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(connections).toHaveLength(3);
 });
 
 it("hears its own channel alone", () => {

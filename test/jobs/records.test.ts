@@ -88,6 +88,8 @@ describeOnDatabases("what is kept beyond a job's life", (bench) => {
               repeat('c', 9000000)
          from generate_series(1, 60) as number`,
       [OWNER],
+      // A gigabyte.
+      { limitMs: Infinity },
     );
     const page = await bench.jobs.deliveries(OWNER, { offset: 0, limit: 60 });
     expect(page).toHaveLength(60);

@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Topic } from "../../src/jobs/events.ts";
-import { type Watch, watchJob } from "../../src/jobs/wait.ts";
+import { RetouchError } from "../../src/errors.ts";
+import { lookUntil, type Watch, watchJob } from "../../src/jobs/wait.ts";
 
 function prepare(options: { waitMs: number; signal?: AbortSignal }) {
   const emitter = new EventEmitter();
@@ -57,5 +58,53 @@ describe("a watch", () => {
     expect(emitter.eventNames()).toEqual(["changed job-1", "progressed job-1"]);
     watch.close();
     expect(emitter.eventNames()).toEqual([]);
+  });
+
+  it("looks again after five seconds without news, which may have got lost", async () => {
+    vi.useFakeTimers();
+    try {
+      const { watch } = prepare({ waitMs: 60_000 });
+      const next = vi.fn<(isTimeLeft: boolean) => void>();
+      void watch.next().then(next);
+      await vi.advanceTimersByTimeAsync(4999);
+      expect(next).not.toHaveBeenCalled();
+      await vi.advanceTimersByTimeAsync(1);
+      expect(next).toHaveBeenCalledWith(true);
+      watch.close();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe("a look for what may come", () => {
+  const away = new RetouchError("DATABASE_UNAVAILABLE", "The database is away.");
+  /** Looks as often as there are outcomes; news comes at once. */
+  async function look(outcomes: readonly (Error | string | undefined)[], looks = outcomes.length) {
+    let count = 0;
+    const watch: Watch = { next: async () => count + 1 < looks, close() {} };
+    const found = await lookUntil(watch, async () => {
+      const outcome = outcomes[count++];
+      if (outcome instanceof Error) throw outcome;
+      return { isDone: outcome !== undefined, found: outcome };
+    });
+    return { found, count };
+  }
+
+  it("goes on while the database is away, but for its first and its last", async () => {
+    expect(await look([undefined, away, away, "done"])).toEqual({ found: "done", count: 4 });
+    await expect(look([away, "done"])).rejects.toBe(away);
+    await expect(look([undefined, away])).rejects.toBe(away);
+  });
+
+  it("does not go on after a defect", async () => {
+    const defect = new Error("There is no such column.");
+    await expect(look([undefined, defect, "done"])).rejects.toBe(defect);
+  });
+
+  it("ends with what it finds, or with its time", async () => {
+    expect(await look(["done", "other"])).toEqual({ found: "done", count: 1 });
+    expect(await look([undefined, undefined])).toEqual({ found: undefined, count: 2 });
   });
 });

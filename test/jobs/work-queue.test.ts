@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { quoted } from "../../src/database/migrations.ts";
 import type { ClaimedJob, JobOutcome } from "../../src/jobs/job.ts";
 import { createWorkQueue } from "../../src/jobs/work-queue.ts";
 import { describeOnDatabases, EDIT, newJob, policy, resultOf } from "../support/jobs.ts";
@@ -45,6 +46,20 @@ describeOnDatabases("the work queue", (bench) => {
     const ids = claims.flatMap((claimed) => claimed?.id ?? []);
     expect(ids).toHaveLength(8);
     expect(new Set(ids).size).toBe(8);
+  });
+
+  it("hands out what was queued before the clock was set back, and lets the queue's own housekeeping delete nothing", async () => {
+    const id = await submit();
+    const queued = `${quoted(`${bench.database.schema}_queue`)}.job`;
+    const [row] = await bench.database.query<{ years: number }>(
+      `select extract(year from keep_until)::int - extract(year from created_on)::int as years from ${queued}`,
+    );
+    // The longest life of a job is a week; the clock may be wrong by much more.
+    expect(row!.years).toBeGreaterThanOrEqual(9);
+    await bench.database.query(
+      `update ${queued} set start_after = start_after + interval '20 seconds', created_on = created_on + interval '20 seconds'`,
+    );
+    expect((await claimAll()).map((claimed) => claimed.id)).toEqual([id]);
   });
 
   it("hands out nothing that was cancelled or whose time has passed", async () => {

@@ -61,14 +61,33 @@ describe("the sweeper", () => {
     expect([...objects.keys()]).toEqual([needed, young]);
   });
 
-  it("deletes no source while nobody can say which are needed", async () => {
+  it("deletes nothing while nobody can say what is needed", async () => {
     const { storage, objects } = memory();
     objects.set(createKey("inputs", "bin"), new Date(0)).set(createKey("outputs", "png"), new Date(0));
     const findNeeded = () => Promise.reject(new Error("The database is away."));
     const { sweeper, errors } = sweeperOf(storage, { findNeeded });
+    expect(await sweeper.run()).toBe(0);
+    expect(errors).toEqual([new Error("The database is away."), new Error("The database is away.")]);
+    expect(objects.size).toBe(2);
+  });
+
+  it("keeps a result whose address is good, however old its file seems to be", async () => {
+    const { storage, objects } = memory();
+    const [needed, other] = [createKey("outputs", "png"), createKey("outputs", "png")];
+    objects.set(needed, new Date(0)).set(other, new Date(0));
+    const findNeeded = async (keys: readonly string[]) => new Set(keys.filter((key) => key === needed));
+    expect(await sweeperOf(storage, { findNeeded }).sweeper.run()).toBe(1);
+    expect([...objects.keys()]).toEqual([needed]);
+  });
+
+  it("deletes nothing while the clock cannot be trusted, and does so later", async () => {
+    const { storage, objects } = memory();
+    objects.set(createKey("outputs", "png"), new Date(0));
+    let isTrusted = false;
+    const { sweeper } = sweeperOf(storage, { mayDelete: () => isTrusted });
+    expect(await sweeper.run()).toBe(0);
+    isTrusted = true;
     expect(await sweeper.run()).toBe(1);
-    expect(errors).toEqual([new Error("The database is away.")]);
-    expect(objects.size).toBe(1);
   });
 
   it("goes on after an object that cannot be deleted, and after a kind that cannot be listed", async () => {

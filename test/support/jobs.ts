@@ -5,6 +5,7 @@ import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe } from "vitest";
 import { connectDatabase, type Database } from "../../src/database/database.ts";
 import { migrate, quoted } from "../../src/database/migrations.ts";
+import type { Clock } from "../../src/jobs/clock.ts";
 import type { JobsContext, JobsSettings } from "../../src/jobs/context.ts";
 import { createEvents } from "../../src/jobs/events.ts";
 import type { Job, JobEdit, JobResult, NewJob } from "../../src/jobs/job.ts";
@@ -197,8 +198,22 @@ const TIMES: Record<string, string[]> = {
   webhook_secrets: ["created_at", "ends_at"],
 };
 
+/** The database's clock, in which everyone trusts. */
+export function steadyClock(database: Database): Clock {
+  return {
+    async look() {
+      const [row] = await database.query<{ now: number }>(
+        "select (extract(epoch from clock_timestamp()) * 1000)::float8 as now",
+      );
+      return { nowMs: row!.now, mayJudge: true, mayDelete: true, isUnsteady: false };
+    },
+    latest: () => ({ mayJudge: true, mayDelete: true }),
+  };
+}
+
 function siteOf(database: Database, queue: Queue, settings: JobsSettings): Site {
-  const context = { database, queue, events: createEvents(database.notifications), settings };
+  const events = createEvents(database.notifications);
+  const context = { database, queue, events, settings, clock: steadyClock(database) };
   return { context, jobs: createJobs(context), queue: createWorkQueue(context) };
 }
 
