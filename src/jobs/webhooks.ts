@@ -9,11 +9,13 @@ import type { Job } from "./job.ts";
 import {
   claimDeliveries,
   type Due,
+  findDue,
   MAX_URL_LENGTH,
   type Message,
   noteDelivery,
   readMessage,
 } from "./webhook-deliveries.ts";
+import { createWebhookPlaces, MAX_OF_KEY } from "./webhook-places.ts";
 import { webhookHeaders } from "./webhook-signature.ts";
 
 export interface WebhookSettings {
@@ -39,7 +41,6 @@ export interface Webhooks {
 }
 
 const POLL_MS = 1000;
-const MAX_AT_ONCE = 32;
 /** Of the reason that is stored and logged. */
 const MAX_REASON_LENGTH = 300;
 /** How long after its timeout a try counts as cut short. */
@@ -63,9 +64,8 @@ export function createWebhooks(options: {
   const { context, settings, post, render, failureOf, log, stopMs = STOP_MS } = options;
   const { events } = context;
   const running = new Set<Promise<void>>();
-  /** Tries under way, by receiver and by key. */
-  const hosts = new Map<string, number>();
-  const keys = new Map<string, number>();
+  const places = createWebhookPlaces();
+  const leaseMs = settings.webhookTimeoutMs + LEASE_MARGIN_MS;
   let timer: NodeJS.Timeout | undefined;
   let stopListening: (() => void) | undefined;
   let looking: Promise<void> | undefined;
@@ -95,21 +95,28 @@ export function createWebhooks(options: {
   }
 
   async function claim(): Promise<Due[]> {
-    const room = MAX_AT_ONCE - running.size;
-    if (room <= 0) return [];
-    const leaseMs = settings.webhookTimeoutMs + LEASE_MARGIN_MS;
-    return claimDeliveries(context, { room, leaseMs, hosts, keys });
+    if (places.isFull()) return [];
+    const found = await findDue(context, {
+      limit: MAX_OF_KEY,
+      fullKeys: places.fullKeys(),
+      fullHosts: places.fullHosts(),
+    });
+    const chosen = new Map(places.choose(found).map((candidate) => [candidate.id, candidate]));
+    if (chosen.size === 0) return [];
+    const claimed = await claimDeliveries(context, { ids: [...chosen.keys()], leaseMs });
+    return claimed.map((row) => ({ ...chosen.get(row.id)!, ...row }));
   }
 
   async function deliver(due: Due): Promise<void> {
-    count(hosts, due.host, 1);
-    count(keys, due.key_id, 1);
+    const claimedAt = performance.now();
+    const leave = places.enter(due);
     try {
       const message = await readMessage(context, due);
-      if (message) await note(due, originOf(message.url), await attempt(due, message));
+      // After a sleep of this process, the try might go on when another one begins.
+      if (message === undefined || performance.now() - claimedAt > LEASE_MARGIN_MS) return;
+      await note(due, originOf(message.url), await attempt(due, message));
     } finally {
-      count(hosts, due.host, -1);
-      count(keys, due.key_id, -1);
+      leave();
     }
   }
 
@@ -147,7 +154,10 @@ export function createWebhooks(options: {
       problem === undefined ? "delivered" : attempts >= settings.webhookTries ? "failed" : "pending";
     const backoff = settings.webhookBackoff ** (attempts - 1);
     const delayMs = Math.min(settings.webhookDelayMs * backoff, MAX_DELAY_MS);
-    await noteDelivery(context, due, { outcome, status, problem, delayMs });
+    if (!(await noteDelivery(context, due, { outcome, status, problem, delayMs }))) {
+      log.warn({ jobId, receiver, attempt: attempts }, "The try of a webhook took too long to count.");
+      return;
+    }
     log[outcome === "delivered" ? "info" : "warn"](
       { jobId, receiver, attempt: attempts, outcome },
       problem ?? "The webhook was delivered.",
@@ -177,12 +187,6 @@ interface Answer {
   status?: number;
   /** One sentence; absent if the webhook was accepted. */
   problem?: string | undefined;
-}
-
-function count(counts: Map<string, number>, name: string, change: 1 | -1): void {
-  const next = (counts.get(name) ?? 0) + change;
-  if (next === 0) counts.delete(name);
-  else counts.set(name, next);
 }
 
 /** The only part of a URL that a log may hold: services put the secret of a webhook into its path. */
