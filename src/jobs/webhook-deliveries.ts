@@ -32,9 +32,11 @@ export interface Noted {
 /** Submissions refuse longer URLs; earlier versions accepted them. */
 export const MAX_URL_LENGTH = 8192;
 /** Reads only as far as the longest possible host. */
-const HOST = "coalesce(lower(substring(left(url, 300) from '^[^:]+://([^/?#]*)')), '')";
+const HOST = "lower(split_part(translate(split_part(left(url, 300), '://', 2), '?#', '//'), '/', 1))";
 /** Ended deliveries kept per key. */
 const MAX_KEPT = 10_000;
+/** Found at once: as many as can be under way. */
+const MAX_FOUND = 1024;
 const UPKEEP_INTERVAL_MS = 60_000;
 /** The condition of a claim: another try, or another end, is not this one's to change. */
 const CLAIMED = "id = $1 and attempts = $2 and status = 'pending' and job is not null";
@@ -57,15 +59,15 @@ export async function findDue(
                 order by key_id limit 1)
          from waiting where key_id is not null)
      select due.id, due.key_id, due.host, due.bytes from waiting cross join lateral (
-       select id, key_id, ${HOST} as host, next_attempt_at,
+       select id, key_id, ${HOST} as host, next_attempt_at, row_number() over (order by next_attempt_at) as place,
               coalesce(body_bytes, 2 * pg_column_size(job))::bigint as bytes
          from ${table} as delivery
         where delivery.key_id = waiting.key_id and status = 'pending' and job is not null
           and next_attempt_at <= statement_timestamp()
           and not coalesce($3::jsonb -> delivery.key_id, '[]') ? ${HOST}
         order by next_attempt_at limit $1) as due
-      where waiting.key_id <> all($2) order by due.next_attempt_at, due.id`,
-    [limit, fullKeys, JSON.stringify(fullHosts)],
+      where waiting.key_id <> all($2) order by due.place, due.next_attempt_at, due.id limit $4`,
+    [limit, fullKeys, JSON.stringify(fullHosts), MAX_FOUND],
   );
 }
 

@@ -104,7 +104,7 @@ export function createWebhooks(options: {
     const chosen = new Map(places.choose(found).map((candidate) => [candidate.id, candidate]));
     if (chosen.size === 0) return [];
     const claimed = await claimDeliveries(context, { ids: [...chosen.keys()], leaseMs });
-    return claimed.map((row) => ({ ...chosen.get(row.id)!, ...row }));
+    return claimed.map((row) => Object.assign(row, chosen.get(row.id)!));
   }
 
   async function deliver(due: Due): Promise<void> {
