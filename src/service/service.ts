@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import type { Config } from "../config/settings.ts";
@@ -50,8 +51,11 @@ export interface Service {
   keys: StoredKeys;
   app: FastifyInstance;
   data: Data;
-  /** Takes no more calls and jobs, lets running ones end by the deadline, and closes all, newest first. */
-  close(): Promise<void>;
+  /**
+   * Takes no more jobs, lets running ones end by the deadline, and closes all, newest first.
+   * @param options.drainMs how long calls are still taken, with a reply of 503 on /readyz @default 0
+   */
+  close(options?: { drainMs?: number | undefined }): Promise<void>;
 }
 
 /** Without a local checkpoint, as many as any model takes; the worker's engine knows the exact number. */
@@ -84,6 +88,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     { config, context, storage, log, engineEntry, pipelinesModule },
     config.workers,
   );
+  let isStopping = false;
   const app = await createApp({
     config,
     jobs: createJobs(context),
@@ -100,7 +105,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     maxImages: await maxImagesOf(config.checkpoint, pipelinesModule),
     pagesFolder: PAGES,
-    notReady: () => notReady(data, workers),
+    notReady: async () => (isStopping ? "stopping" : notReady(data, workers)),
+    isStopping: () => isStopping,
     runningWorkers: fleet.running,
     // An embedded database has one server.
     allowances: data.database.isEmbedded ? undefined : createAllowances(data.database),
@@ -127,9 +133,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ? await startAdminServer(path.resolve(config.dataDir), keys)
     : undefined;
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => {
+  const close: Service["close"] = ({ drainMs = 0 } = {}) => {
     closing ??= (async () => {
+      isStopping = true;
       const stopping = Promise.all(workers.map((worker) => worker.stop()));
+      // Whoever sends calls here has to notice first; until then, all are answered.
+      if (drainMs > 0) await delay(drainMs);
       await app.close();
       await stopping;
       await webhooks.stop();

@@ -10,13 +10,14 @@ export interface OperationOptions {
 }
 
 /** What is missing; the log says why. */
-export type NotReady = "worker" | "engine" | "database";
+export type NotReady = "worker" | "engine" | "database" | "stopping";
 
 /** Anybody may read these, so they do not reveal the reason. */
 const SENTENCES: Readonly<Record<NotReady, string>> = {
   worker: "No worker is ready yet.",
   engine: "The engine cannot be loaded; the log says why.",
   database: "The database does not answer.",
+  stopping: "This server is stopping.",
 };
 
 const RETRY_SECONDS = 1;
