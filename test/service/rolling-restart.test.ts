@@ -43,14 +43,14 @@ describe.skipIf(postgresMissing !== undefined)(postgresMissing ?? "a rolling res
     const body = { input: { prompt: "sleep 20", image: picture, size: "256*256", num_inference_steps: 1 } };
     const wrong: unknown[] = [];
     const completed: string[] = [];
-    let isOver = false;
+    const over = new AbortController();
     const ask = async (to: string, init?: Parameters<typeof call>[1]) => {
       const answer = await call(`${endpoint}${to}`, { key: KEY, ...init });
       if (answer.status !== 200) wrong.push({ to, status: answer.status, body: answer.body });
       return answer;
     };
     const client = async (): Promise<void> => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const { body: submitted } = await ask("/run", { body });
         const ended = await until(
           () => ask(`/status/${submitted.id}`),
@@ -76,7 +76,7 @@ describe.skipIf(postgresMissing !== undefined)(postgresMissing ?? "a rolling res
         (count) => count === 2,
       );
     }
-    isOver = true;
+    over.abort();
     await all;
     expect(balancer.failures).toEqual([]);
     expect(wrong).toEqual([]);
