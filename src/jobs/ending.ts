@@ -71,12 +71,18 @@ async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<v
   if (row.webhook !== null) {
     await sql.query(
       `with made as (
-         insert into ${schema}.webhook_deliveries (job_id, key_id, url, job) values ($1, $2, $3, $4) returning id)
+         insert into ${schema}.webhook_deliveries (job_id, key_id, url, job, body_bytes)
+         values ($1, $2, $3, $4::jsonb, length($4::text) + $7::bigint) returning id)
        select pg_notify($5, $6) from made`,
-      [job.id, job.keyId, row.webhook, jobToJson(job), channel, newsOf("webhook")],
+      [job.id, job.keyId, row.webhook, jobToJson(job), channel, newsOf("webhook"), shownBytes(job)],
     );
   }
   await sql.query("select pg_notify($1, $2)", [channel, newsOf("changed", job.id)], { isPlannedOnce: true });
+}
+
+/** Bytes that the result adds to a body which shows the job: in base64, under two names. */
+function shownBytes({ result }: Job): number {
+  return result?.image.kind === "embedded" ? 8 * Math.ceil(result.image.bytes / 3) : 0;
 }
 
 /** Writes one row per job, whatever its retries: nothing is charged twice, and a failed job costs nothing. */

@@ -5,7 +5,7 @@
 import { forgetAllowances } from "./allowances.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import { endJobs } from "./ending.ts";
-import { deleteSpentSources, forgetResults } from "./pictures.ts";
+import { deleteJobs, deleteSpentSources, forgetResults } from "./pictures.ts";
 import { createWebhookUpkeep } from "./webhook-deliveries.ts";
 import { endAttempt } from "./work-queue.ts";
 
@@ -25,7 +25,7 @@ const WORKER_FORGOTTEN_MS = 60_000;
 const DELIVERIES_KEPT_MS = 30 * 24 * 60 * 60_000;
 
 export interface MaintenanceOptions {
-  /** Deletes the stored image of a job that can no longer run. */
+  /** Deletes the stored image of a job that can no longer run, or whose result nobody can ask for any more. */
   deleteInput: (key: string) => Promise<void>;
   onError: (error: unknown) => void;
 }
@@ -104,10 +104,10 @@ async function forget(context: JobsContext): Promise<void> {
   const { database } = context;
   await forgetResults(context);
   if (!database.isEmbedded) await forgetAllowances(database);
-  await database.query(
-    `delete from ${schema}.jobs
-      where expires_at < clock_timestamp() - $1 * interval '1 millisecond'
-        and coalesce(repeatable_until < clock_timestamp(), true) and ended_at is not null`,
+  await deleteJobs(
+    context,
+    `expires_at < clock_timestamp() - $1 * interval '1 millisecond'
+       and coalesce(repeatable_until < clock_timestamp(), true) and ended_at is not null`,
     [GRACE_MS],
   );
   await database.query(

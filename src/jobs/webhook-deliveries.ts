@@ -37,6 +37,8 @@ const HOST = "lower(split_part(translate(split_part(left(url, 300), '://', 2), '
 const MAX_KEPT = 10_000;
 /** Found at once: as many as can be under way. */
 const MAX_FOUND = 1024;
+/** How long a delivery may wait for its result to be readable. */
+const MAX_POSTPONED_MS = 24 * 60 * 60_000;
 const UPKEEP_INTERVAL_MS = 60_000;
 /** The condition of a claim: another try, or another end, is not this one's to change. */
 const CLAIMED = "id = $1 and attempts = $2 and status = 'pending' and job is not null";
@@ -99,6 +101,35 @@ export async function readMessage(context: JobsContext, due: Due): Promise<Messa
   if (row === undefined) return undefined;
   const secrets = await signingSecrets(context.database, schema, due.key_id);
   return { url: row.url, job: jsonToJob(row.job), secrets };
+}
+
+/** Moves the next time past the end of a try that begins only now. @returns false if the claim is over */
+export async function renewDelivery(
+  context: JobsContext,
+  { id, attempts }: Due,
+  leaseMs: number,
+): Promise<boolean> {
+  const rows = await context.database.query(
+    `update ${schemaOf(context)}.webhook_deliveries
+        set next_attempt_at = clock_timestamp() + $3 * interval '1 millisecond' where ${CLAIMED} returning id`,
+    [id, attempts, leaseMs],
+  );
+  return rows.length > 0;
+}
+
+/** Takes a try back that was not made. @returns false if that has been going on for too long, or the claim is over */
+export async function postponeDelivery(
+  context: JobsContext,
+  { id, attempts }: Due,
+  delayMs: number,
+): Promise<boolean> {
+  const rows = await context.database.query(
+    `update ${schemaOf(context)}.webhook_deliveries
+        set attempts = attempts - 1, next_attempt_at = clock_timestamp() + $3 * interval '1 millisecond'
+      where ${CLAIMED} and created_at > clock_timestamp() - $4 * interval '1 millisecond' returning id`,
+    [id, attempts, delayMs, MAX_POSTPONED_MS],
+  );
+  return rows.length > 0;
 }
 
 /**

@@ -3,6 +3,7 @@
  * cuts short is made again, which is why receivers should recognise a job by its id.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { RetouchError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { JobsContext } from "./context.ts";
 import type { Job } from "./job.ts";
@@ -13,7 +14,9 @@ import {
   MAX_URL_LENGTH,
   type Message,
   noteDelivery,
+  postponeDelivery,
   readMessage,
+  renewDelivery,
 } from "./webhook-deliveries.ts";
 import { createWebhookPlaces, MAX_OF_KEY } from "./webhook-places.ts";
 import { webhookHeaders } from "./webhook-signature.ts";
@@ -53,8 +56,8 @@ export function createWebhooks(options: {
   context: JobsContext;
   settings: WebhookSettings;
   post: Post;
-  /** The job as its owner sees it. */
-  render: (job: Job) => unknown;
+  /** The job as its owner sees it. @throws RetouchError STORAGE_UNAVAILABLE if its result cannot be read now */
+  render: (job: Job) => Promise<unknown>;
   /** Why `post` failed, as the end of a sentence, without the path of a URL. */
   failureOf: (error: unknown) => string;
   log: Log;
@@ -112,25 +115,55 @@ export function createWebhooks(options: {
     const leave = places.enter(due);
     try {
       const message = await readMessage(context, due);
-      // After a sleep of this process, the try might go on when another one begins.
-      if (message === undefined || performance.now() - claimedAt > LEASE_MARGIN_MS) return;
-      await note(due, originOf(message.url), await attempt(due, message));
+      if (message === undefined) return;
+      const receiver = originOf(message.url);
+      const made = await bodyOf(due, message);
+      if (made === undefined) return await postpone(due, receiver);
+      if (!("body" in made)) return await note(due, receiver, made);
+      // If the image took long, or this process slept, the try might go on when another one begins.
+      const isLate = performance.now() - claimedAt > LEASE_MARGIN_MS;
+      if (isLate && !(await renewDelivery(context, due, leaseMs))) return;
+      await note(due, receiver, await attempt(due, message, made.body));
     } finally {
       leave();
     }
   }
 
-  async function attempt(due: Due, { url, job, secrets }: Message): Promise<Answer> {
+  /** What is sent, or why it cannot be; undefined if it cannot be made now. */
+  async function bodyOf(due: Due, { url, job }: Message): Promise<{ body: Buffer } | Answer | undefined> {
     if (url.length > MAX_URL_LENGTH) return { problem: "The receiver's address is too long." };
-    const { message_id: id, attempts } = due;
-    const { webhookTimeoutMs: timeoutMs, webhookSecret } = settings;
-    let body: Buffer;
+    const tooLate = new AbortController();
+    const lateness = delay(settings.webhookTimeoutMs, undefined, { signal: tooLate.signal, ref: false });
     try {
-      body = Buffer.from(JSON.stringify(render(job)));
+      // Within the claim, so that nobody else begins.
+      const shown = await Promise.race([render(job), lateness]);
+      return shown === undefined ? undefined : { body: Buffer.from(JSON.stringify(shown)) };
     } catch (error) {
+      if (error instanceof RetouchError && error.code === "STORAGE_UNAVAILABLE") return undefined;
       log.error({ err: error, jobId: due.job_id }, "No webhook can be made of this job.");
       return { problem: "The webhook could not be made." };
+    } finally {
+      lateness.catch(() => {});
+      tooLate.abort();
     }
+  }
+
+  /** Makes the try later, at no cost: nothing was sent. */
+  async function postpone(due: Due, receiver: string): Promise<void> {
+    const { job_id: jobId, attempts } = due;
+    const delayMs = settings.webhookDelayMs;
+    if (await postponeDelivery(context, due, delayMs)) {
+      log.warn(
+        { jobId, receiver, attempt: attempts },
+        "The result of a webhook cannot be read; it is made later.",
+      );
+      if (isStarted()) setTimeout(look, delayMs).unref();
+    } else await note(due, receiver, { problem: "The result of the job could not be read." });
+  }
+
+  async function attempt(due: Due, { url, secrets }: Message, body: Buffer): Promise<Answer> {
+    const { message_id: id, attempts } = due;
+    const { webhookTimeoutMs: timeoutMs, webhookSecret } = settings;
     try {
       const headers = webhookHeaders(
         { id, body, attempt: attempts, time: new Date() },

@@ -23,6 +23,7 @@ import { addBodies } from "./body.ts";
 import { createBodyBudget } from "./body-budget.ts";
 import { CONNECTION_TIMES, type ConnectionTimes } from "./connection-times.ts";
 import { createConnections } from "./connections.ts";
+import { createEmbeddedResults } from "./embedded-results.ts";
 import { addExpectations } from "./expectations.ts";
 import { addFailures, answerUnreadable } from "./failures.ts";
 import { addCallLog, addClosing, addCors, addDraining } from "./hooks.ts";
@@ -163,6 +164,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     longPolls,
     readBody,
     addressOf,
+    embedded: createEmbeddedResults(storage, log),
     examples,
     isRefusedAddress,
     maxImages: dependencies.maxImages ?? 1,

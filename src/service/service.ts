@@ -25,6 +25,7 @@ import { connectionFailure } from "../net/failures.ts";
 import { createHttpClient } from "../net/http-client.ts";
 import { isRefusedLiterally } from "../net/literal-address.ts";
 import { addressIn, createApp } from "../server/app.ts";
+import { embedResult } from "../server/embedded-results.ts";
 import type { NotReady } from "../server/routes/operations.ts";
 import { listenAt } from "../server/localhost.ts";
 import { toWireJob } from "../server/wire.ts";
@@ -123,7 +124,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     context,
     settings: config,
     post: createHttpClient(agents).post,
-    render: (job) => toWireJob(job, addressOf),
+    render: async (job) => toWireJob(await embedResult(storage, job), addressOf),
     failureOf: connectionFailure,
     log,
   });

@@ -1,4 +1,4 @@
-/** Deletes what is no longer needed: results whose URLs have expired, and sources that no job can need. */
+/** Deletes what is no longer needed: results whose URLs have expired, and what no job can need. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ObjectKind, Storage } from "./storage.ts";
 
@@ -18,9 +18,9 @@ export interface SweeperOptions {
   storage: Storage;
   /** Lifetime of results. */
   lifetimeMs: number;
-  /** Finds which of these sources belong to a job; the job's own cleanup deletes those. */
+  /** Finds which of these belong to a job, as sources or as results without an address; its own cleanup deletes those. */
   findNeeded: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
-  /** Lifetime of sources without a job, left by submissions that a crash cut short. @default 1 day */
+  /** Lifetime of what belongs to no job, left by submissions and edits that a crash cut short. @default 1 day */
   inputLifetimeMs?: number | undefined;
   /** @default 600,000 */
   intervalMs?: number | undefined;
@@ -67,7 +67,7 @@ export function createSweeper(options: SweeperOptions): Sweeper {
 
   async function removeAll(kind: ObjectKind, keys: readonly string[]): Promise<number> {
     if (keys.length === 0) return 0;
-    const needed = kind === "inputs" ? await findNeeded(keys) : new Set<string>();
+    const needed = kind === "outputs" ? new Set<string>() : await findNeeded(keys);
     let count = 0;
     for (const key of keys) {
       if (isStopped) break;
@@ -88,7 +88,9 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   }
 
   const sweepAll = async (): Promise<number> =>
-    (await sweep("outputs", lifetimeMs)) + (await sweep("inputs", inputLifetimeMs));
+    (await sweep("outputs", lifetimeMs)) +
+    (await sweep("inputs", inputLifetimeMs)) +
+    (await sweep("inline", inputLifetimeMs));
   const run = (): Promise<number> => (running ??= sweepAll().finally(() => (running = undefined)));
 
   return {

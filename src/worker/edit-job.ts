@@ -130,17 +130,14 @@ async function storeResult(
   signal: AbortSignal,
 ): Promise<ResultImage> {
   throwIfAborted(signal);
-  if (edit.isInlineResult) {
-    return { kind: "inline", dataUrl: toDataUrl(`image/${format}`, image) };
-  }
-  if (edit.bucket) {
+  if (edit.bucket && !edit.isInlineResult) {
     // Loaded by the first job that needs it: the S3 client takes a fifth of a second.
     const { putInBucket } = await import("../storage/request-bucket.ts");
     const url = await untilAborted(putInBucket(edit.bucket, image, format, agents), signal);
     if (url === undefined) throw aborted(signal);
     return { kind: "address", url };
   }
-  const key = createKey("outputs", format);
+  const key = createKey(edit.isInlineResult ? "inline" : "outputs", format);
   const put = storage.put(key, image);
   await ownStorage("The result cannot be stored at the moment.", () => untilAborted(put, signal));
   if (signal.aborted) {
@@ -148,5 +145,5 @@ async function storeResult(
     void put.then(() => storage.delete(key)).catch(() => {});
     throw aborted(signal);
   }
-  return { kind: "stored", key, bytes: image.byteLength };
+  return { kind: edit.isInlineResult ? "embedded" : "stored", key, bytes: image.byteLength };
 }

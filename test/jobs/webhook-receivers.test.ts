@@ -23,7 +23,7 @@ describeOnDatabases("webhooks and their receivers", (bench) => {
       context: bench.context,
       settings: { webhookTries: 3, webhookDelayMs: 60_000, webhookBackoff: 1, webhookTimeoutMs: 60_000 },
       post: createHttpClient(createAgents(createAddressPolicy(["127.0.0.0/8"]))).post,
-      render: ({ id }) => ({ id }),
+      render: async ({ id }) => ({ id }),
       failureOf: connectionFailure,
       log: recordedLog().log,
       stopMs: 0,

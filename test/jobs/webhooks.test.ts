@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { RetouchError } from "../../src/errors.ts";
 import type { Job, JobOutcome } from "../../src/jobs/job.ts";
 import { createWebhooks, type Post, type Webhooks, type WebhookSettings } from "../../src/jobs/webhooks.ts";
 import { createWebhookUpkeep } from "../../src/jobs/webhook-deliveries.ts";
@@ -36,8 +37,11 @@ describeOnDatabases("webhooks", (bench) => {
   let running: Webhooks[];
   let log: ReturnType<typeof recordedLog>;
   let keys: StoredKeys;
+  /** How often a job cannot be shown, since the storage is away. */
+  let unreadable: number;
   beforeEach(() => {
     [calls, answers, running, log] = [[], [], [], recordedLog()];
+    unreadable = 0;
     keys = createKeys(bench.database, bench.context.events);
   });
   afterEach(async () => {
@@ -61,7 +65,13 @@ describeOnDatabases("webhooks", (bench) => {
       context: (options.site ?? bench).context,
       settings: { ...SETTINGS, ...options.settings },
       post,
-      render: ({ id, status, endedAt }) => ({ id, status, ended: endedAt }),
+      render: async ({ id, status, endedAt }) => {
+        if (unreadable > 0) {
+          unreadable -= 1;
+          throw new RetouchError("STORAGE_UNAVAILABLE", "The storage is away.");
+        }
+        return { id, status, ended: endedAt };
+      },
       failureOf: connectionFailure,
       log: log.log,
       stopMs: options.stopMs,
@@ -304,7 +314,7 @@ describeOnDatabases("webhooks", (bench) => {
       context: bench.context,
       settings: { ...SETTINGS, webhookTries: 1 },
       post,
-      render: () => {
+      render: async () => {
         throw new Error("No address.");
       },
       failureOf: connectionFailure,
@@ -424,6 +434,27 @@ describeOnDatabases("webhooks", (bench) => {
       await untilDelivery("failed");
       expect(await delivery()).toMatchObject({ attempts: 2, lastStatus: 404 });
     });
+  });
+
+  it("whose result cannot be read are made later, which costs no try", async () => {
+    unreadable = 5;
+    answers = [200];
+    start({ settings: { webhookTries: 1, webhookDelayMs: 20 } });
+    await ended();
+    await untilDelivery("delivered");
+    expect(calls.map(({ headers }) => headers["x-retouch-attempt"])).toEqual(["1"]);
+    expect(await delivery()).toMatchObject({ attempts: 1 });
+    expect(await delivery()).not.toHaveProperty("lastError", expect.anything());
+  });
+
+  it("whose result cannot be read for a day have failed", async () => {
+    unreadable = Infinity;
+    await ended();
+    await bench.age(24 * 60 * 60);
+    start({ settings: { webhookTries: 1, webhookDelayMs: 20 } });
+    await untilDelivery("failed");
+    expect(await delivery()).toMatchObject({ lastError: "The result of the job could not be read." });
+    expect(calls).toEqual([]);
   });
 
   it("without a job, which an earlier version could leave, are neither tried nor shown", async () => {
