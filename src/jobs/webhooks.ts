@@ -34,7 +34,7 @@ export interface WebhookSettings {
 export type Post = (
   address: string,
   body: Uint8Array,
-  options: { headers: Record<string, string>; timeoutMs: number },
+  options: { headers: Record<string, string>; timeoutMs: number; lane: string },
 ) => Promise<{ status: number }>;
 
 export interface Webhooks {
@@ -170,7 +170,7 @@ export function createWebhooks(options: {
         secrets,
         webhookSecret,
       );
-      const { status } = await post(url, body, { headers, timeoutMs });
+      const { status } = await post(url, body, { headers, timeoutMs, lane: due.key_id });
       const isTaken = status >= 200 && status <= 299;
       return { status, problem: isTaken ? undefined : `The receiver answered with status ${status}.` };
     } catch (error) {
