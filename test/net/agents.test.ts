@@ -46,7 +46,8 @@ describe("guarded agents", () => {
       });
       await expect(sent).rejects.toThrow("no such name");
     }
-    expect(asked).toEqual(Array(2).fill(["hooks.test", "key", false]));
+    const expected = ["hooks.test", "key", false];
+    expect(asked).toEqual([expected, expected]);
   });
 
   it("connect to the address that was checked, and ask for the name once", async () => {
