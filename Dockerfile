@@ -2,7 +2,7 @@
 #
 #   docker build -t retouch .
 #   docker run --init --read-only --cap-drop ALL --security-opt no-new-privileges --memory 4g --pids-limit 4096 \
-#     -p 127.0.0.1:8000:8000 -v retouch:/data retouch
+#     --stop-timeout 45 -p 127.0.0.1:8000:8000 -v retouch:/data retouch
 #
 # Nothing but /data is written to. test/container replays these lines without Docker.
 FROM node:24-slim AS npm

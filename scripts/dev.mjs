@@ -35,8 +35,8 @@ async function start() {
   const child = spawn(process.execPath, ["bin/retouch.js", "serve", ...process.argv.slice(2)], {
     cwd: root,
     stdio: ["ignore", "pipe", "inherit"],
-    // A running edit need not be waited for.
-    env: { RETOUCH_SHUTDOWN_DEADLINE: "0ms", ...process.env },
+    // Neither a running edit nor a load balancer need be waited for.
+    env: { RETOUCH_SHUTDOWN_DEADLINE: "0ms", RETOUCH_DRAIN_DELAY: "0ms", ...process.env },
   });
   service = child;
   const ended = once(child, "exit");

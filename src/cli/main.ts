@@ -27,7 +27,8 @@ for (const signal of SIGNALS) {
     // From here on the system's default applies: the next signal ends the process, whatever it is doing.
     for (const other of SIGNALS) process.removeAllListeners(other);
     complain(stopSentence);
-    interruption.abort();
+    const reason = new DOMException("This operation was aborted", "AbortError");
+    interruption.abort(Object.assign(reason, { signal }));
   });
 }
 // Failed writes are reported where they happen; without a listener they would end the process with a stack

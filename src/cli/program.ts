@@ -25,7 +25,7 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
 
 /** What the process gives its commands. */
 export interface CommandContext {
-  /** Ends when the user or the system asks for it. */
+  /** Ends when the user or the system asks for it; the name of what was sent is the `signal` of its reason. */
   readonly signal: AbortSignal;
   /** Sets the sentence shown at that moment. */
   setStopSentence(sentence: string): void;

@@ -38,7 +38,9 @@ async function serve(variables: Record<string, string>, signal: AbortSignal): Pr
     );
     await ended;
   } finally {
-    await service.close();
+    // Ctrl-C comes from somebody who waits at a terminal.
+    const isPatient = (signal.reason as { signal?: string } | undefined)?.signal === "SIGTERM";
+    await service.close({ drainMs: isPatient ? config.drainDelayMs : 0 });
   }
 }
 

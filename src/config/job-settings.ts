@@ -107,4 +107,10 @@ export const OPERATION = {
     "30s",
     "Time for running jobs when the program is told to end; then they go back to the queue.",
   ),
+  drainDelayMs: required(
+    "RETOUCH_DRAIN_DELAY",
+    duration("0ms", "10m"),
+    "5s",
+    "How long a server still takes calls after SIGTERM, while /readyz answers 503: longer than load balancers take to notice. Ctrl-C does not wait.",
+  ),
 } satisfies Settings;

@@ -185,6 +185,17 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
       unsteady_at timestamptz not null
     );
   `,
+  // Webhooks that are due, key by key; results that are shown as data URLs, which lie in the storage.
+  (schema) => `
+    drop index ${schema}.webhook_deliveries_due;
+    create index webhook_deliveries_due on ${schema}.webhook_deliveries (key_id, next_attempt_at)
+      where status = 'pending';
+    -- About how large its body is; nothing in rows of earlier versions.
+    alter table ${schema}.webhook_deliveries add column body_bytes bigint;
+    -- Of a result without an address: the job that shows it. It becomes its job_id when that job is deleted.
+    alter table ${schema}.pictures add column result_of text;
+    create index pictures_of_result on ${schema}.pictures (result_of) where result_of is not null;
+  `,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */

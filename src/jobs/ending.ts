@@ -32,7 +32,8 @@ export async function endJobs(
   const rows = await sql.query<EndedRow>(
     `update ${schemaOf(context)}.jobs
         set status = $1, error = $2, result = $3, failure = $${5 + values.length}, ended_at = clock_timestamp(),
-            lease_until = null, expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
+            -- Its preview may be large, and nothing shows the progress of an ended job.
+            progress = null, lease_until = null, expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
       where status = any($4) and ${where}
       returning ${JOB_COLUMNS}, webhook, queue_id`,
     [
@@ -71,12 +72,18 @@ async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<v
   if (row.webhook !== null) {
     await sql.query(
       `with made as (
-         insert into ${schema}.webhook_deliveries (job_id, key_id, url, job) values ($1, $2, $3, $4) returning id)
+         insert into ${schema}.webhook_deliveries (job_id, key_id, url, job, body_bytes)
+         values ($1, $2, $3, $4::jsonb, length($4::text) + $7::bigint) returning id)
        select pg_notify($5, $6) from made`,
-      [job.id, job.keyId, row.webhook, jobToJson(job), channel, newsOf("webhook")],
+      [job.id, job.keyId, row.webhook, jobToJson(job), channel, newsOf("webhook"), shownBytes(job)],
     );
   }
   await sql.query("select pg_notify($1, $2)", [channel, newsOf("changed", job.id)], { isPlannedOnce: true });
+}
+
+/** Bytes that the result adds to a body which shows the job: in base64, under two names. */
+function shownBytes({ result }: Job): number {
+  return result?.image.kind === "embedded" ? 8 * Math.ceil(result.image.bytes / 3) : 0;
 }
 
 /** Writes one row per job, whatever its retries: nothing is charged twice, and a failed job costs nothing. */

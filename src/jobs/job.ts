@@ -82,11 +82,14 @@ export interface JobProgress {
   preview?: string | undefined;
 }
 
-/** Where the result lies: in our storage, in the caller's bucket (a signed URL), or inline. */
+/** Where the result lies: in our storage or in the caller's bucket (a signed URL). */
 export type ResultImage =
   /** `bytes` is the size of its file; absent in results of versions that did not count it. */
   | { kind: "stored"; key: string; bytes?: number | undefined }
   | { kind: "address"; url: string }
+  /** In our storage for as long as its job: it has no address, and is shown as a data URL. */
+  | { kind: "embedded"; key: string; bytes: number }
+  /** Read for being shown; rows of earlier versions hold results like this. */
   | { kind: "inline"; dataUrl: string };
 
 export const PRECISIONS = ["float32", "float16", "bfloat16", "int8", "int4"] as const;

@@ -9,7 +9,7 @@ import { withOptions } from "../database/database.ts";
 import { type Moment, timeOf } from "./clock.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import { endJobs } from "./ending.ts";
-import { deleteSpentSources, forgetResults } from "./pictures.ts";
+import { deleteJobs, deleteSpentSources, forgetResults } from "./pictures.ts";
 import { createWebhookUpkeep } from "./webhook-deliveries.ts";
 import { endAttempt } from "./work-queue.ts";
 
@@ -32,7 +32,7 @@ const PLACES_AT_ONCE = 500;
 const DELIVERIES_KEPT_MS = 30 * 24 * 60 * 60_000;
 
 export interface MaintenanceOptions {
-  /** Deletes the stored image of a job that can no longer run. */
+  /** Deletes the stored image of a job that can no longer run, or whose result nobody can ask for any more. */
   deleteInput: (key: string) => Promise<void>;
   onError: (error: unknown) => void;
 }
@@ -178,10 +178,10 @@ async function forget(context: JobsContext, moment: Moment): Promise<void> {
   const { database } = context;
   const { nowMs } = moment;
   await forgetResults(context, moment);
-  await database.query(
-    `delete from ${schema}.jobs
-      where expires_at < ${timeOf("$1")} - $2 * interval '1 millisecond'
-        and coalesce(repeatable_until < ${timeOf("$1")}, true) and ended_at is not null`,
+  await deleteJobs(
+    context,
+    `expires_at < ${timeOf("$1")} - $2 * interval '1 millisecond'
+       and coalesce(repeatable_until < ${timeOf("$1")}, true) and ended_at is not null`,
     [nowMs, GRACE_MS],
   );
   await database.query(

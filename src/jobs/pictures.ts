@@ -1,4 +1,7 @@
-/** What is stored for a key: sources until their jobs can no longer run, results until their URLs expire. */
+/**
+ * What is stored for a key: sources until their jobs can no longer run, results until their URLs expire, and
+ * results without an address until their jobs are gone.
+ */
 import type { Sql } from "../database/database.ts";
 import { type Moment, timeOf } from "./clock.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
@@ -14,20 +17,31 @@ export const storedRows = (keys: string, bytes: string): string =>
   `unnest(${keys}::text[], ${bytes}::bigint[]) as stored (storage_key, bytes)`;
 
 /** Counts the stored result of a completed job. */
-export async function countResult(context: JobsContext, sql: Sql, { keyId, result }: Job): Promise<void> {
-  if (result?.image.kind !== "stored") return;
-  const { key, bytes = 0 } = result.image;
+export async function countResult(context: JobsContext, sql: Sql, { id, keyId, result }: Job): Promise<void> {
+  if (result?.image.kind !== "stored" && result?.image.kind !== "embedded") return;
+  const { kind, key, bytes = 0 } = result.image;
   await sql.query(
-    `insert into ${schemaOf(context)}.pictures (storage_key, key_id, bytes, expires_at)
-     values ($1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond') on conflict do nothing`,
-    [key, keyId, bytes, context.settings.fileLifetimeMs],
+    `insert into ${schemaOf(context)}.pictures (storage_key, key_id, bytes, expires_at, result_of)
+     values ($1, $2, $3, clock_timestamp() + $4::bigint * interval '1 millisecond', $5) on conflict do nothing`,
+    [key, keyId, bytes, ...(kind === "stored" ? [context.settings.fileLifetimeMs, null] : [null, id])],
     { isPlannedOnce: true },
+  );
+}
+
+/** Deletes jobs, and leaves the results that only they could show to {@link deleteSpentSources}. */
+export async function deleteJobs(context: JobsContext, condition: string, values: unknown[]): Promise<void> {
+  const schema = schemaOf(context);
+  await context.database.query(
+    `with gone as (delete from ${schema}.jobs where ${condition} returning id)
+     update ${schema}.pictures set job_id = gone.id, result_of = null from gone where result_of = gone.id`,
+    values,
   );
 }
 
 /**
  * Deletes the sources of jobs that can no longer run: completed, cancelled, gone, or, if the clock can be trusted,
- * too old to be retried. A failed deletion is tried again after a minute.
+ * too old to be retried. What was the result of a job that is gone follows when no webhook has to show it any more.
+ * A failed deletion is tried again after a minute.
  */
 export async function deleteSpentSources(
   context: JobsContext,
@@ -41,6 +55,10 @@ export async function deleteSpentSources(
         where job_id is not null and delete_after <= clock_timestamp()
           and (jobs.id is null or status in ('completed', 'cancelled')
                or ($2 and ended_at is not null and jobs.expires_at <= ${timeOf("$3")}))
+          and not (storage_key like 'inline/%' and exists (
+            select from ${schema}.webhook_deliveries as delivery
+             where delivery.key_id = pictures.key_id and delivery.job_id = pictures.job_id
+               and delivery.status = 'pending' and delivery.job is not null))
         limit $1`,
       [BATCH, mayDelete, nowMs],
     );

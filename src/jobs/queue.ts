@@ -9,11 +9,19 @@ import { HOUSEKEEPING_MS } from "../database/connections.ts";
 import { quoted } from "../database/migrations.ts";
 import type { Database, LendOptions, Sql, StatementOptions } from "../database/database.ts";
 
+/** Where a job stands among all others. */
+export interface Place {
+  isLowPriority: boolean;
+  turn: number;
+}
+
 export interface Queue {
   /** Creates the queue's tables if they are missing, and starts its maintenance. */
   start(): Promise<void>;
-  /** Queues a job under its own id, a new one for each run. */
-  send(sql: Sql, queueId: string, place: { isLowPriority: boolean; turn: number }): Promise<void>;
+  /** Queues a job under an id of its own, a new one for each submission and retry. */
+  send(sql: Sql, queueId: string, place: Place): Promise<void>;
+  /** Queues a job that was taken once more: before all that came after it. */
+  giveBack(sql: Sql, queueId: string, place: Place): Promise<void>;
   /**
    * Takes the next job: normal priority first, then the lowest turn, then the order of sending.
    * @returns its id
@@ -57,6 +65,16 @@ export function createQueue(database: Database, onError: (error: Error) => void)
   });
   boss.on("error", onError);
 
+  async function send(sql: Sql, queueId: string, { isLowPriority, turn }: Place): Promise<void> {
+    const priority = (isLowPriority ? LOW_PRIORITY : 0) - Math.min(turn, MAX_TURN);
+    await boss.send(NAME, null, {
+      id: queueId,
+      priority,
+      retentionSeconds: RETENTION_SECONDS,
+      db: adapter(sql, { isPlannedOnce: true }),
+    });
+  }
+
   return {
     async start() {
       await boss.start();
@@ -67,14 +85,16 @@ export function createQueue(database: Database, onError: (error: Error) => void)
       });
       lending.limitMs = HOUSEKEEPING_MS;
     },
-    async send(sql, queueId, { isLowPriority, turn }) {
-      const priority = (isLowPriority ? LOW_PRIORITY : 0) - Math.min(turn, MAX_TURN);
-      await boss.send(NAME, null, {
-        id: queueId,
-        priority,
-        retentionSeconds: RETENTION_SECONDS,
-        db: adapter(sql, { isPlannedOnce: true }),
-      });
+    send,
+    async giveBack(sql, queueId, place) {
+      const db = adapter(sql);
+      await boss.cancel(NAME, queueId, { db });
+      // Keeps the time of sending, which orders jobs of one turn. The type leaves out what is returned.
+      const { affected } = (await boss.resume(NAME, queueId, { db })) as unknown as { affected: number };
+      if (affected > 0) return;
+      // pg-boss has given it up.
+      await boss.deleteJob(NAME, queueId, { db });
+      await send(sql, queueId, place);
     },
     async fetch(sql) {
       const [next] = await boss.fetch(NAME, {

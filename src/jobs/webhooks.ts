@@ -3,17 +3,22 @@
  * cuts short is made again, which is why receivers should recognise a job by its id.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { RetouchError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { JobsContext } from "./context.ts";
 import type { Job } from "./job.ts";
 import {
   claimDeliveries,
   type Due,
+  findDue,
   MAX_URL_LENGTH,
   type Message,
   noteDelivery,
+  postponeDelivery,
   readMessage,
+  renewDelivery,
 } from "./webhook-deliveries.ts";
+import { createWebhookPlaces, MAX_OF_KEY } from "./webhook-places.ts";
 import { webhookHeaders } from "./webhook-signature.ts";
 
 export interface WebhookSettings {
@@ -29,7 +34,7 @@ export interface WebhookSettings {
 export type Post = (
   address: string,
   body: Uint8Array,
-  options: { headers: Record<string, string>; timeoutMs: number },
+  options: { headers: Record<string, string>; timeoutMs: number; lane: string },
 ) => Promise<{ status: number }>;
 
 export interface Webhooks {
@@ -39,7 +44,6 @@ export interface Webhooks {
 }
 
 const POLL_MS = 1000;
-const MAX_AT_ONCE = 32;
 /** Of the reason that is stored and logged. */
 const MAX_REASON_LENGTH = 300;
 /** How long after its timeout a try counts as cut short. */
@@ -52,8 +56,8 @@ export function createWebhooks(options: {
   context: JobsContext;
   settings: WebhookSettings;
   post: Post;
-  /** The job as its owner sees it. */
-  render: (job: Job) => unknown;
+  /** The job as its owner sees it. @throws RetouchError STORAGE_UNAVAILABLE if its result cannot be read now */
+  render: (job: Job) => Promise<unknown>;
   /** Why `post` failed, as the end of a sentence, without the path of a URL. */
   failureOf: (error: unknown) => string;
   log: Log;
@@ -63,9 +67,8 @@ export function createWebhooks(options: {
   const { context, settings, post, render, failureOf, log, stopMs = STOP_MS } = options;
   const { events } = context;
   const running = new Set<Promise<void>>();
-  /** Tries under way, by receiver and by key. */
-  const hosts = new Map<string, number>();
-  const keys = new Map<string, number>();
+  const places = createWebhookPlaces();
+  const leaseMs = settings.webhookTimeoutMs + LEASE_MARGIN_MS;
   let timer: NodeJS.Timeout | undefined;
   let stopListening: (() => void) | undefined;
   let looking: Promise<void> | undefined;
@@ -95,42 +98,79 @@ export function createWebhooks(options: {
   }
 
   async function claim(): Promise<Due[]> {
-    const room = MAX_AT_ONCE - running.size;
-    if (room <= 0) return [];
-    const leaseMs = settings.webhookTimeoutMs + LEASE_MARGIN_MS;
-    return claimDeliveries(context, { room, leaseMs, hosts, keys });
+    if (places.isFull()) return [];
+    const found = await findDue(context, {
+      limit: MAX_OF_KEY,
+      fullKeys: places.fullKeys(),
+      fullHosts: places.fullHosts(),
+    });
+    const chosen = new Map(places.choose(found).map((candidate) => [candidate.id, candidate]));
+    if (chosen.size === 0) return [];
+    const claimed = await claimDeliveries(context, { ids: [...chosen.keys()], leaseMs });
+    return claimed.map((row) => Object.assign(row, chosen.get(row.id)!));
   }
 
   async function deliver(due: Due): Promise<void> {
-    count(hosts, due.host, 1);
-    count(keys, due.key_id, 1);
+    const claimedAt = performance.now();
+    const leave = places.enter(due);
     try {
       const message = await readMessage(context, due);
-      if (message) await note(due, originOf(message.url), await attempt(due, message));
+      if (message === undefined) return;
+      const receiver = originOf(message.url);
+      const made = await bodyOf(due, message);
+      if (made === undefined) return await postpone(due, receiver);
+      if (!("body" in made)) return await note(due, receiver, made);
+      // If the image took long, or this process slept, the try might go on when another one begins.
+      const isLate = performance.now() - claimedAt > LEASE_MARGIN_MS;
+      if (isLate && !(await renewDelivery(context, due, leaseMs))) return;
+      await note(due, receiver, await attempt(due, message, made.body));
     } finally {
-      count(hosts, due.host, -1);
-      count(keys, due.key_id, -1);
+      leave();
     }
   }
 
-  async function attempt(due: Due, { url, job, secrets }: Message): Promise<Answer> {
+  /** What is sent, or why it cannot be; undefined if it cannot be made now. */
+  async function bodyOf(due: Due, { url, job }: Message): Promise<{ body: Buffer } | Answer | undefined> {
     if (url.length > MAX_URL_LENGTH) return { problem: "The receiver's address is too long." };
-    const { message_id: id, attempts } = due;
-    const { webhookTimeoutMs: timeoutMs, webhookSecret } = settings;
-    let body: Buffer;
+    const tooLate = new AbortController();
+    const lateness = delay(settings.webhookTimeoutMs, undefined, { signal: tooLate.signal, ref: false });
     try {
-      body = Buffer.from(JSON.stringify(render(job)));
+      // Within the claim, so that nobody else begins.
+      const shown = await Promise.race([render(job), lateness]);
+      return shown === undefined ? undefined : { body: Buffer.from(JSON.stringify(shown)) };
     } catch (error) {
+      if (error instanceof RetouchError && error.code === "STORAGE_UNAVAILABLE") return undefined;
       log.error({ err: error, jobId: due.job_id }, "No webhook can be made of this job.");
       return { problem: "The webhook could not be made." };
+    } finally {
+      lateness.catch(() => {});
+      tooLate.abort();
     }
+  }
+
+  /** Makes the try later, at no cost: nothing was sent. */
+  async function postpone(due: Due, receiver: string): Promise<void> {
+    const { job_id: jobId, attempts } = due;
+    const delayMs = settings.webhookDelayMs;
+    if (await postponeDelivery(context, due, delayMs)) {
+      log.warn(
+        { jobId, receiver, attempt: attempts },
+        "The result of a webhook cannot be read; it is made later.",
+      );
+      if (isStarted()) setTimeout(look, delayMs).unref();
+    } else await note(due, receiver, { problem: "The result of the job could not be read." });
+  }
+
+  async function attempt(due: Due, { url, secrets }: Message, body: Buffer): Promise<Answer> {
+    const { message_id: id, attempts } = due;
+    const { webhookTimeoutMs: timeoutMs, webhookSecret } = settings;
     try {
       const headers = webhookHeaders(
         { id, body, attempt: attempts, time: new Date() },
         secrets,
         webhookSecret,
       );
-      const { status } = await post(url, body, { headers, timeoutMs });
+      const { status } = await post(url, body, { headers, timeoutMs, lane: due.key_id });
       const isTaken = status >= 200 && status <= 299;
       return { status, problem: isTaken ? undefined : `The receiver answered with status ${status}.` };
     } catch (error) {
@@ -147,7 +187,10 @@ export function createWebhooks(options: {
       problem === undefined ? "delivered" : attempts >= settings.webhookTries ? "failed" : "pending";
     const backoff = settings.webhookBackoff ** (attempts - 1);
     const delayMs = Math.min(settings.webhookDelayMs * backoff, MAX_DELAY_MS);
-    await noteDelivery(context, due, { outcome, status, problem, delayMs });
+    if (!(await noteDelivery(context, due, { outcome, status, problem, delayMs }))) {
+      log.warn({ jobId, receiver, attempt: attempts }, "The try of a webhook took too long to count.");
+      return;
+    }
     log[outcome === "delivered" ? "info" : "warn"](
       { jobId, receiver, attempt: attempts, outcome },
       problem ?? "The webhook was delivered.",
@@ -177,12 +220,6 @@ interface Answer {
   status?: number;
   /** One sentence; absent if the webhook was accepted. */
   problem?: string | undefined;
-}
-
-function count(counts: Map<string, number>, name: string, change: 1 | -1): void {
-  const next = (counts.get(name) ?? 0) + change;
-  if (next === 0) counts.delete(name);
-  else counts.set(name, next);
 }
 
 /** The only part of a URL that a log may hold: services put the secret of a webhook into its path. */

@@ -2,7 +2,6 @@
  * The jobs as a worker sees them. Every call names the attempt, so that a worker given up as lost cannot
  * touch its successor's attempt.
  */
-import { randomUUID } from "node:crypto";
 import type { LendOptions, Sql } from "../database/database.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
@@ -10,7 +9,7 @@ import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import type { ClaimedJob, JobChunk, JobEdit } from "./job.ts";
 import { createSources } from "./sources.ts";
-import { counterOfTurn, nextTurn } from "./turns.ts";
+import { counterOfTurn } from "./turns.ts";
 
 /** SQLSTATE for a row that another transaction has locked, if the statement does not wait. */
 const LOCKED = "55P03";
@@ -104,7 +103,7 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
 
     async handBack(job, workerId) {
       return database.transaction(async (sql) =>
-        requeue(context, sql, { ...job, workerId, attemptsUsed: job.attempt - 1, keepsTurn: true }),
+        requeue(context, sql, { ...job, workerId, attemptsUsed: job.attempt - 1 }),
       );
     },
   };
@@ -168,15 +167,23 @@ const rowToClaimed = ({ execution_timeout_ms: limit, ...row }: ClaimedRow): Clai
   executionTimeoutMs: limit ?? undefined,
 });
 
-/** Ends an attempt without a result: the job is queued again while attempts are left, otherwise fails. */
+interface Attempt {
+  id: string;
+  attempt: number;
+  workerId: string;
+}
+
+/**
+ * Ends an attempt without a result: the job is queued again while attempts are left, otherwise fails. It keeps
+ * its place: most crashes are not the job's own doing, and its attempts bound those that are.
+ */
 export async function endAttempt(
   context: JobsContext,
   sql: Sql,
-  attempt: { id: string; attempt: number; workerId: string; error: string },
+  attempt: Attempt & { error: string },
 ): Promise<boolean> {
   if (attempt.attempt < context.settings.maxAttempts) {
-    // Goes behind the other jobs of its key: a job that ended one worker may end the next.
-    return requeue(context, sql, { ...attempt, attemptsUsed: attempt.attempt, keepsTurn: false });
+    return requeue(context, sql, { ...attempt, attemptsUsed: attempt.attempt });
   }
   const ended = await endJobs(
     context,
@@ -188,47 +195,23 @@ export async function endAttempt(
   return ended.length > 0;
 }
 
+/** Queues the job again where it was: in the same turn, before all that was sent after it. */
 async function requeue(
   context: JobsContext,
   sql: Sql,
-  {
-    id,
-    attempt,
-    workerId,
-    attemptsUsed,
-    keepsTurn,
-  }: { id: string; attempt: number; workerId: string; attemptsUsed: number; keepsTurn: boolean },
+  { id, attempt, workerId, attemptsUsed }: Attempt & { attemptsUsed: number },
 ): Promise<boolean> {
   const schema = schemaOf(context);
-  const queueId = randomUUID();
-  const [row] = await sql.query<{ is_low_priority: boolean; turn: number; old_queue_id: string }>(
-    `with before as (select id, queue_id from ${schema}.jobs where ${OWNED} for update),
-          queued as (
-            update ${schema}.jobs
-               set status = 'queued', queue_id = $4, attempt = $5, started_at = null, worker_id = null,
-                   lease_until = null, progress = null,
-                   turn = case when $9 then turn else ${nextTurn(schema, {
-                     keyId: "jobs.key_id",
-                     isLowPriority: "jobs.is_low_priority",
-                   })} end
-              from before where jobs.id = before.id
-              returning jobs.id, is_low_priority, turn, before.queue_id as old_queue_id),
-          dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id)
-     select is_low_priority, turn, old_queue_id, pg_notify($6, $7), pg_notify($6, $8) from queued`,
-    [
-      id,
-      attempt,
-      workerId,
-      queueId,
-      attemptsUsed,
-      channelOf(context),
-      newsOf("queued"),
-      newsOf("changed", id),
-      keepsTurn,
-    ],
+  const [row] = await sql.query<{ is_low_priority: boolean; turn: number; queue_id: string }>(
+    `with queued as (
+       update ${schema}.jobs
+          set status = 'queued', attempt = $4, started_at = null, worker_id = null, lease_until = null, progress = null
+        where ${OWNED} returning id, is_low_priority, turn, queue_id),
+     dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id)
+     select is_low_priority, turn, queue_id, pg_notify($5, $6), pg_notify($5, $7) from queued`,
+    [id, attempt, workerId, attemptsUsed, channelOf(context), newsOf("queued"), newsOf("changed", id)],
   );
   if (row === undefined) return false;
-  await context.queue.remove(sql, [row.old_queue_id]);
-  await context.queue.send(sql, queueId, { isLowPriority: row.is_low_priority, turn: row.turn });
+  await context.queue.giveBack(sql, row.queue_id, { isLowPriority: row.is_low_priority, turn: row.turn });
   return true;
 }

@@ -7,7 +7,7 @@ import { Agent as HttpsAgent } from "node:https";
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import { cutText } from "../errors.ts";
 import { type AddressPolicy, ALLOWING_SETTING, type Target } from "./address-policy.ts";
-import { createResolve, type Resolve } from "./resolve.ts";
+import { type Asker, createResolve, type Resolve } from "./resolve.ts";
 
 export interface Agents {
   httpAgent: HttpAgent;
@@ -28,6 +28,13 @@ export function createAgents(policy: AddressPolicy, resolve: Resolve = createRes
   };
 }
 
+/** What a request hands to its agent, besides much else. */
+interface Destination {
+  host?: string;
+  port?: number | string;
+  /** Set by our HTTP client alone. */
+  asker?: Asker;
+}
 type Created = (error: Error | null, socket?: Socket) => void;
 type Connect = (options: AgentOptions, done: Created) => Socket | undefined;
 
@@ -35,14 +42,14 @@ function guard<Guarded extends HttpAgent>(agent: Guarded, policy: AddressPolicy,
   const own = agent as unknown as { createConnection: Connect };
   const connect = own.createConnection.bind(agent);
   own.createConnection = (options, done) => {
-    const { host = "", port = 80 } = options as { host?: string; port?: number | string };
+    const { host = "", port = 80, asker } = options as Destination;
     const target = { hostname: host, port: Number(port) };
     // Node does not resolve literals, so the lookup below never sees one.
     if (isIP(host) !== 0 && !policy.isAllowed(host, target)) {
       done(refused(host, policy));
       return undefined;
     }
-    const lookup = checkedLookup(policy, resolve, target);
+    const lookup = checkedLookup(policy, resolve, target, asker);
     const socket = connect({ ...options, lookup } as AgentOptions, done);
     // A second line of defence, should Node ever connect past the lookup. It runs first, before anything is sent.
     socket?.prependOnceListener("connect", () => {
@@ -53,9 +60,14 @@ function guard<Guarded extends HttpAgent>(agent: Guarded, policy: AddressPolicy,
   return agent;
 }
 
-function checkedLookup(policy: AddressPolicy, resolve: Resolve, target: Target): LookupFunction {
+function checkedLookup(
+  policy: AddressPolicy,
+  resolve: Resolve,
+  target: Target,
+  asker: Asker | undefined,
+): LookupFunction {
   return (hostname, options, done) => {
-    resolve(hostname).then(
+    resolve(hostname, asker).then(
       (addresses) => {
         // One address that is not public spoils all: a name that mixes them is built to slip past a check.
         const isAllowed = addresses.every(({ address }) => policy.isAllowed(address, target));

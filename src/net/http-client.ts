@@ -5,6 +5,7 @@ import type { Readable, Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { version } from "../version.ts";
 import type { Agents } from "./agents.ts";
+import type { Asker } from "./resolve.ts";
 
 export interface HttpAnswer {
   status: number;
@@ -19,7 +20,12 @@ export interface HttpClient {
   post(
     address: string,
     body: Uint8Array,
-    options: { headers: Record<string, string>; timeoutMs: number },
+    options: {
+      headers: Record<string, string>;
+      timeoutMs: number;
+      /** On whose behalf: names that take long to look up delay only those of the same lane. */
+      lane?: string | undefined;
+    },
   ): Promise<{ status: number }>;
 }
 
@@ -36,7 +42,13 @@ const USER_AGENT = `Retouch/${version}`;
 export function createHttpClient(agents?: Agents): HttpClient {
   function open(
     url: URL,
-    options: { method: string; headers: Record<string, string>; signal: AbortSignal; path?: string },
+    options: {
+      method: string;
+      headers: Record<string, string>;
+      signal: AbortSignal;
+      path?: string;
+      asker?: Asker;
+    },
   ): ClientRequest {
     const isSecure = url.protocol === "https:";
     const agent = isSecure ? agents?.httpsAgent : agents?.httpAgent;
@@ -55,15 +67,17 @@ export function createHttpClient(agents?: Agents): HttpClient {
       return { status: answer.statusCode ?? 0, headers: answer.headers, body: decompressed(answer) };
     },
 
-    async post(address, body, { headers, timeoutMs }) {
+    async post(address, body, { headers, timeoutMs, lane }) {
       const url = new URL(address);
+      const signal = AbortSignal.timeout(timeoutMs);
       const answer = await answered(
         () =>
           open(url, {
             method: "POST",
             path: requestTarget(address, url),
             headers: { "user-agent": USER_AGENT, "content-length": String(body.byteLength), ...headers },
-            signal: AbortSignal.timeout(timeoutMs),
+            signal,
+            asker: { lane, signal },
           }),
         body,
       );

@@ -23,6 +23,7 @@ import { addBodies } from "./body.ts";
 import { createBodyBudget } from "./body-budget.ts";
 import { CONNECTION_TIMES, type ConnectionTimes } from "./connection-times.ts";
 import { createConnections } from "./connections.ts";
+import { createEmbeddedResults } from "./embedded-results.ts";
 import { addExpectations } from "./expectations.ts";
 import { addFailures, answerUnreadable } from "./failures.ts";
 import { addCallLog, addClosing, addCors, addDraining } from "./hooks.ts";
@@ -67,6 +68,8 @@ export interface AppDependencies {
   runningWorkers: () => number;
   /** What all servers of one database count together. */
   allowances?: Allowances | undefined;
+  /** Whether the server will close soon: each reply then ends its connection, so that clients leave. @default never */
+  isStopping?: (() => boolean) | undefined;
   /** How long replies in flight may take when the server closes. @default 5 s */
   closeGraceMs?: number | undefined;
   /** @default {@link CONNECTION_TIMES} */
@@ -117,7 +120,8 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   app.decorateRequest("keyId", "");
   app.decorateRequest("bodyHash", "");
   const longPolls = createLongPolls();
-  addClosing(app, longPolls, dependencies.closeGraceMs ?? CLOSE_GRACE_MS);
+  const { closeGraceMs: graceMs = CLOSE_GRACE_MS, isStopping = () => false } = dependencies;
+  addClosing(app, { longPolls, graceMs, isStopping });
   addDraining(app, expectations);
   addCors(app, config.corsOrigin);
   addCallLog(app, log);
@@ -160,6 +164,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     longPolls,
     readBody,
     addressOf,
+    embedded: createEmbeddedResults(storage, log),
     examples,
     isRefusedAddress,
     maxImages: dependencies.maxImages ?? 1,

@@ -10,6 +10,10 @@ export interface ConnectionTimes {
   bodyPauseMs: number;
   /** Longest pause in reading a reply; longer, since systems report that in steps of more than a megabyte. */
   answerPauseMs: number;
+  /** Between the end of a call and that of its peer's side: a peer that ends its side later than this has left. */
+  halfCloseMs: number;
+  /** Silence before TCP probes a peer that has ended its side: whether it still reads, nothing else tells. */
+  halfClosedProbeMs: number;
   /** For a peer to read the last reply and close. */
   lingerMs: number;
   /** Silence before TCP probes whether the peer is still there. */
@@ -23,6 +27,8 @@ export const CONNECTION_TIMES: Readonly<ConnectionTimes> = {
   idleMs: 75_000,
   bodyPauseMs: 15_000,
   answerPauseMs: 60_000,
+  halfCloseMs: 1000,
+  halfClosedProbeMs: 10_000,
   lingerMs: 3000,
   probeMs: 30_000,
   checkMs: 1000,

@@ -32,9 +32,19 @@ export interface Connections {
 
 /** No client sends this many requests without waiting for a reply; each may cost memory until it has one. */
 const MAX_PIPELINED = 64;
+
+/**
+ * Whether the system knows that the peer of a half-closed connection is gone. Nothing is read from it any more, so Node
+ * would learn that only by writing; but the system then no longer names the peer.
+ */
+function isGone(socket: Socket): boolean {
+  const { _handle: handle } = socket as { _handle?: { getpeername?(into: object): number } | null };
+  return handle?.getpeername !== undefined && handle.getpeername({}) !== 0;
+}
+
 export function createConnections(settings: ConnectionSettings, times: ConnectionTimes): Connections {
   const { maxConnections, leastBytesPerSecond, runMaxBytes, runsyncMaxBytes } = settings;
-  const { headersMs, bodyPauseMs, probeMs, checkMs } = times;
+  const { headersMs, bodyPauseMs, halfCloseMs, halfClosedProbeMs, probeMs, checkMs } = times;
   const connections = new Map<Socket, Connection>();
   /** Connections without a request, the longest idle first. */
   const quiet = new Set<Connection>();
@@ -53,6 +63,8 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
       request: undefined,
       response: undefined,
       read: undefined,
+      arrivedAt: performance.now(),
+      isHalfClosed: false,
       quietSince: performance.now(),
       bytesWhenQuiet: 0,
       endedSince: undefined,
@@ -61,7 +73,7 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
     };
     connections.set(socket, connection);
     quiet.add(connection);
-    socket.once("close", () => forget(connection));
+    socket.once("end", () => endOfPeer(connection)).once("close", () => forget(connection));
   }
 
   function forget(connection: Connection): void {
@@ -74,6 +86,21 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
     connection.socket.destroy();
   }
 
+  /**
+   * Clients may end their side when they have sent their last call, and read on. One that ends it later, while it
+   * waits, has left: programs that give up a call do no more than this.
+   */
+  function endOfPeer(connection: Connection): void {
+    const { socket, calls, response, arrivedAt } = connection;
+    // Without a call, Node ends this side as well.
+    if (calls === 0 || response?.headersSent) return;
+    if (performance.now() - arrivedAt > halfCloseMs) socket.end();
+    else {
+      connection.isHalfClosed = true;
+      socket.setKeepAlive(true, halfClosedProbeMs);
+    }
+  }
+
   function begin(request: IncomingMessage, response: ServerResponse): void {
     const connection = connections.get(request.socket);
     if (connection === undefined) return;
@@ -81,6 +108,10 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
     connection.calls += 1;
     connection.request = request;
     connection.response = response;
+    connection.arrivedAt = performance.now();
+    request.once("end", () => {
+      if (connection.request === request) connection.arrivedAt = performance.now();
+    });
     if (connection.calls > MAX_PIPELINED) return drop(connection);
     response.once("close", () => {
       connection.calls -= 1;
@@ -102,7 +133,8 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
         connection.receiving?.skip(lostMs);
         connection.sending?.skip(lostMs);
       }
-      if (isStuck(connection, now)) drop(connection);
+      const isLost = connection.isHalfClosed && isGone(connection.socket);
+      if (isLost || isStuck(connection, now)) drop(connection);
     }
   }
 
@@ -119,6 +151,7 @@ export function createConnections(settings: ConnectionSettings, times: Connectio
       Math.ceil((Math.max(runMaxBytes, runsyncMaxBytes) / leastBytesPerSecond) * 1000),
     supervise(server) {
       const timer = setInterval(check, checkMs).unref();
+      (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
       server.on("connection", open);
       server.prependListener("request", begin);
       server.once("close", () => clearInterval(timer));

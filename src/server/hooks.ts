@@ -10,11 +10,19 @@ import type { LongPolls } from "./routes/long-polls.ts";
 const MAX_DRAINED_BYTES = 256 * 2 ** 20;
 const DRAIN_MS = 10_000;
 
+export interface ClosingOptions {
+  longPolls: LongPolls;
+  /** How long to wait for peers that send or read slowly, once the server closes. */
+  graceMs: number;
+  /** Whether the server will close soon. */
+  isStopping: () => boolean;
+}
+
 /**
- * When the server closes, ends long polls at once, connections with their next reply, and after `graceMs`
- * those whose peer sends or reads too slowly to wait for.
+ * Ends connections with their next reply from the time when the server is about to close. When it closes, ends
+ * long polls at once, and after `graceMs` the connections that are left.
  */
-export function addClosing(app: FastifyInstance, longPolls: LongPolls, graceMs: number): void {
+export function addClosing(app: FastifyInstance, { longPolls, graceMs, isStopping }: ClosingOptions): void {
   let timer: NodeJS.Timeout | undefined;
   app.addHook("preClose", async () => {
     longPolls.endAll();
@@ -22,7 +30,7 @@ export function addClosing(app: FastifyInstance, longPolls: LongPolls, graceMs: 
   });
   app.addHook("onClose", async () => clearTimeout(timer));
   app.addHook("onSend", async (_request, reply) => {
-    if (timer) void reply.header("connection", "close");
+    if (timer || isStopping()) void reply.header("connection", "close");
   });
 }
 

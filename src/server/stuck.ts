@@ -13,6 +13,10 @@ export interface Connection {
   response: ServerResponse | undefined;
   /** A body being read. If it comes too slowly, its request is answered, and the connection ends. */
   read: { request: IncomingMessage; onSlow: () => void } | undefined;
+  /** When the latest request, or its body, had arrived. */
+  arrivedAt: number;
+  /** Whether the peer has ended its side and waits for the answer. */
+  isHalfClosed: boolean;
   /** Since when there have been no requests. */
   quietSince: number;
   /** Bytes that had arrived by then. */

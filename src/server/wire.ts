@@ -59,8 +59,7 @@ const progressOf = ({ step, of, preview }: JobProgress): WireOutput =>
 
 function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput {
   const { image } = result;
-  const imageUrl =
-    image.kind === "stored" ? addressOf(image.key, job) : image.kind === "inline" ? image.dataUrl : image.url;
+  const imageUrl = imageUrlOf(image, job, addressOf);
   return defined({
     image_url: imageUrl,
     // Some clients read this one first.
@@ -83,6 +82,13 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput
     unchanged_mask: result.unchangedMask,
     notices: result.notices.length > 0 ? result.notices : undefined,
   });
+}
+
+/** @returns undefined for an image that should have been read before, and is gone */
+function imageUrlOf(image: JobResult["image"], job: Job, addressOf: AddressOf): string | undefined {
+  if (image.kind === "stored") return addressOf(image.key, job);
+  if (image.kind === "inline") return image.dataUrl;
+  return image.kind === "address" ? image.url : undefined;
 }
 
 export const toWireDelivery = (delivery: WebhookDelivery): Static<typeof DeliveryReply> =>

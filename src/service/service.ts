@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import type { Config } from "../config/settings.ts";
@@ -24,6 +25,7 @@ import { connectionFailure } from "../net/failures.ts";
 import { createHttpClient } from "../net/http-client.ts";
 import { isRefusedLiterally } from "../net/literal-address.ts";
 import { addressIn, createApp } from "../server/app.ts";
+import { embedResult } from "../server/embedded-results.ts";
 import type { NotReady } from "../server/routes/operations.ts";
 import { listenAt } from "../server/localhost.ts";
 import { toWireJob } from "../server/wire.ts";
@@ -53,8 +55,11 @@ export interface Service {
   keys: StoredKeys;
   app: FastifyInstance;
   data: Data;
-  /** Takes no more calls and jobs, lets running ones end by the deadline, and closes all, newest first. */
-  close(): Promise<void>;
+  /**
+   * Takes no more jobs, lets running ones end by the deadline, and closes all, newest first.
+   * @param options.drainMs how long calls are still taken, with a reply of 503 on /readyz @default 0
+   */
+  close(options?: { drainMs?: number | undefined }): Promise<void>;
 }
 
 /** Without a local checkpoint, as many as any model takes; the worker's engine knows the exact number. */
@@ -92,6 +97,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     { config, context, storage, log, engineEntry, pipelinesModule },
     config.workers,
   );
+  let isStopping = false;
   const app = await createApp({
     config,
     jobs: createJobs(context),
@@ -108,7 +114,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     maxImages: await maxImagesOf(config.checkpoint, pipelinesModule),
     pagesFolder: PAGES,
-    notReady: () => notReady(data, watch, workers),
+    notReady: async () => (isStopping ? "stopping" : notReady(data, watch, workers)),
+    isStopping: () => isStopping,
     runningWorkers: fleet.running,
     // An embedded database has one server.
     allowances: data.database.isEmbedded ? undefined : createAllowances(data.database),
@@ -126,7 +133,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     context,
     settings: config,
     post: createHttpClient(agents).post,
-    render: (job) => toWireJob(job, addressOf),
+    render: async (job) => toWireJob(await embedResult(storage, job), addressOf),
     failureOf: connectionFailure,
     log,
   });
@@ -136,9 +143,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ? await startAdminServer(path.resolve(config.dataDir), keys)
     : undefined;
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => {
+  const close: Service["close"] = ({ drainMs = 0 } = {}) => {
     closing ??= (async () => {
+      isStopping = true;
       const stopping = Promise.all(workers.map((worker) => worker.stop()));
+      // Whoever sends calls here has to notice first; until then, all are answered.
+      if (drainMs > 0) await delay(drainMs);
       await app.close();
       await stopping;
       watch.stop();

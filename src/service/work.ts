@@ -40,7 +40,7 @@ export async function createWorkers(
       leaseRenewalMs: config.leaseRenewalMs,
       shutdownDeadlineMs: config.shutdownDeadlineMs,
       discard: async ({ image }) => {
-        if (image.kind === "stored") await storage.delete(image.key);
+        if (image.kind === "stored" || image.kind === "embedded") await storage.delete(image.key);
       },
       discardSource: (key) => storage.delete(key),
     }),

@@ -5,9 +5,16 @@ import { getSystemErrorMap } from "node:util";
 import { failure, RetouchError } from "../errors.ts";
 import { writeFileAtomically } from "../files/write-atomically.ts";
 import { systemErrorCode } from "../files/system-error.ts";
-import { checkKey, contentTypeOf, createKey, isKey, type ObjectKind, type Storage } from "./storage.ts";
+import {
+  checkKey,
+  contentTypeOf,
+  createKey,
+  isKey,
+  OBJECT_KINDS,
+  type ObjectKind,
+  type Storage,
+} from "./storage.ts";
 
-const KINDS: readonly ObjectKind[] = ["inputs", "outputs"];
 /** How `writeFileAtomically` names a file until it is complete. */
 const LEFTOVER = /^\.retouch-[0-9a-f]+\.tmp$/;
 /** No write takes this long: an older file was left behind by a process that ended in the middle. */
@@ -101,7 +108,8 @@ export function createLocalStorage(folder: string): Storage {
     },
     async prepare() {
       try {
-        for (const kind of KINDS) await mkdir(path.join(folder, kind), { recursive: true, mode: 0o700 });
+        for (const kind of OBJECT_KINDS)
+          await mkdir(path.join(folder, kind), { recursive: true, mode: 0o700 });
       } catch (cause) {
         throw unusable(folder, cause);
       }
@@ -109,7 +117,7 @@ export function createLocalStorage(folder: string): Storage {
     },
     async check(bytes = 1) {
       try {
-        for (const kind of KINDS) await probe(kind, bytes);
+        for (const kind of OBJECT_KINDS) await probe(kind, bytes);
       } catch (cause) {
         throw unusable(folder, cause);
       }

@@ -37,12 +37,14 @@ export interface Storage {
   check(bytes?: number): Promise<void>;
 }
 
-export type ObjectKind = "inputs" | "outputs";
+/** Sources, results that have addresses, and results that have none since they are shown as data URLs. */
+export type ObjectKind = "inputs" | "outputs" | "inline";
+export const OBJECT_KINDS: readonly ObjectKind[] = ["inputs", "outputs", "inline"];
 export type Extension = "png" | "jpeg" | "bin";
 
 /** 192 bits: a name cannot be guessed. */
 const NAME_BYTES = 24;
-const KEY = /^(inputs|outputs)\/[A-Za-z0-9_-]{32}\.(png|jpeg|bin)$/;
+const KEY = /^(inputs|outputs|inline)\/[A-Za-z0-9_-]{32}\.(png|jpeg|bin)$/;
 
 const CONTENT_TYPES: Record<Extension, string> = {
   png: "image/png",

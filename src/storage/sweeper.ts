@@ -1,4 +1,4 @@
-/** Deletes what is no longer needed: results whose URLs have expired, and sources that no job can need. */
+/** Deletes what is no longer needed: results whose URLs have expired, and what no job can need. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ObjectKind, Storage } from "./storage.ts";
 
@@ -20,7 +20,7 @@ export interface SweeperOptions {
   lifetimeMs: number;
   /** Finds which of these objects are still needed, whatever their files' times say. */
   findNeeded: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
-  /** Lifetime of sources without a job, left by submissions that a crash cut short. @default 1 day */
+  /** Lifetime of what belongs to no job, left by submissions and edits that a crash cut short. @default 1 day */
   inputLifetimeMs?: number | undefined;
   /** @default 600,000 */
   intervalMs?: number | undefined;
@@ -90,7 +90,9 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   }
 
   const sweepAll = async (): Promise<number> =>
-    (await sweep("outputs", lifetimeMs)) + (await sweep("inputs", inputLifetimeMs));
+    (await sweep("outputs", lifetimeMs)) +
+    (await sweep("inputs", inputLifetimeMs)) +
+    (await sweep("inline", inputLifetimeMs));
   const run = (): Promise<number> => (running ??= sweepAll().finally(() => (running = undefined)));
 
   return {

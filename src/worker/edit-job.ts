@@ -141,10 +141,7 @@ async function storeResult(
   { signal, onStage = () => {}, onWaiting = () => {} }: EditJobOptions,
 ): Promise<ResultImage> {
   throwIfAborted(signal);
-  if (edit.isInlineResult) {
-    return { kind: "inline", dataUrl: toDataUrl(`image/${format}`, image) };
-  }
-  if (edit.bucket) {
+  if (edit.bucket && !edit.isInlineResult) {
     // Loaded by the first job that needs it: the S3 client takes a fifth of a second.
     const { putInBucket } = await import("../storage/request-bucket.ts");
     const url = await untilAborted(putInBucket(edit.bucket, image, format, { agents, signal }), signal);
@@ -152,7 +149,7 @@ async function storeResult(
     return { kind: "address", url };
   }
   onStage("storing");
-  const key = createKey("outputs", format);
+  const key = createKey(edit.isInlineResult ? "inline" : "outputs", format);
   await keepOwn(storage, key, image, { signal, onWaiting });
-  return { kind: "stored", key, bytes: image.byteLength };
+  return { kind: edit.isInlineResult ? "embedded" : "stored", key, bytes: image.byteLength };
 }

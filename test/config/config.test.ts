@@ -35,6 +35,7 @@ describe("the settings", () => {
       idempotencyLifetimeMs: 86_400_000,
       logLevel: "info",
       shutdownDeadlineMs: 30_000,
+      drainDelayMs: 5000,
       // Routes: payload caps, calls in 10 s, calls at the same time.
       bodyBudgetBytes: 96 * MiB,
       bodyBudgetPerKeyBytes: 80 * MiB,

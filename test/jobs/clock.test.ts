@@ -7,7 +7,7 @@ import { createJobs } from "../../src/jobs/owner-jobs.ts";
 import { readFleet } from "../../src/jobs/workers.ts";
 import { createWorkQueue } from "../../src/jobs/work-queue.ts";
 import { createAllowances } from "../../src/jobs/allowances.ts";
-import { claimDeliveries } from "../../src/jobs/webhook-deliveries.ts";
+import { claimDeliveries, findDue } from "../../src/jobs/webhook-deliveries.ts";
 import { describeOnDatabases, newJob, policy, resultOf } from "../support/jobs.ts";
 import { setClock, type SetClock } from "../support/set-clock.ts";
 
@@ -237,8 +237,10 @@ describeOnDatabases(
         await site.jobs.cancel(job.id, OWNER);
         await set.step(-3 * DAY_MS);
         await site.run();
-        const due = () =>
-          claimDeliveries(site.context, { room: 9, leaseMs: 15_000, hosts: new Map(), keys: new Map() });
+        const due = async () => {
+          const found = await findDue(site.context, { limit: 9, fullKeys: [], fullHosts: {} });
+          return claimDeliveries(site.context, { ids: found.map(({ id }) => id), leaseMs: 15_000 });
+        };
         expect(await due()).toMatchObject([{ job_id: job.id }]);
         expect(await take()).toMatchObject({ granted: 5 });
         // A try under way is repeated after its time, not after days.

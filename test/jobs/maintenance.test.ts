@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JobsContext } from "../../src/jobs/context.ts";
 import type { Jobs } from "../../src/jobs/contracts.ts";
 import type { ClaimedJob, Job } from "../../src/jobs/job.ts";
+import { findNeeded } from "../../src/jobs/pictures.ts";
 import { abandonLeases, createMaintenance, type Maintenance } from "../../src/jobs/maintenance.ts";
 import { createJobs } from "../../src/jobs/owner-jobs.ts";
 import { createKeys } from "../../src/keys/keys.ts";
@@ -194,6 +195,56 @@ describeOnDatabases("maintenance", (bench) => {
       expect(deleted).toEqual([]);
     });
 
+    const embedded = (name: string): Parameters<typeof bench.queue.finish>[2] => ({
+      status: "completed",
+      result: { ...resultOf(), image: { kind: "embedded", key: `inline/${name}.png`, bytes: 7_000_000 } },
+    });
+    const use = async (): Promise<number> => {
+      const [row] = await bench.database.query<{ bytes: string | null }>(
+        `select sum(bytes) as bytes from ${bench.schema}.pictures where key_id = $1`,
+        [OWNER],
+      );
+      return Number(row!.bytes);
+    };
+
+    it("keeps a result without an address as long as its job, counts it, and deletes it with the job", async () => {
+      await bench.jobs.submit(newJob(policy({ ttlMs: 40 * 86_400_000, retentionMs: 30 * 86_400_000 })));
+      await run(embedded("long"));
+      await bench.jobs.submit(newJob());
+      await run(embedded("short"));
+      expect(await use()).toBe(14_000_000);
+      await bench.age(2000);
+      // The job goes in the first run, and its result in the next.
+      for (let turn = 0; turn < 2; turn += 1) await maintenance.run();
+      expect(deleted).toEqual(["inline/short.png"]);
+      expect(await use()).toBe(7_000_000);
+      // Far longer than results with an address are kept.
+      await bench.age(29 * 86_400);
+      for (let turn = 0; turn < 2; turn += 1) await maintenance.run();
+      expect(deleted).toEqual(["inline/short.png"]);
+      expect(await findNeeded(bench.context, ["inline/long.png", "inline/short.png"])).toEqual(
+        new Set(["inline/long.png"]),
+      );
+      await bench.age(86_400);
+      for (let turn = 0; turn < 2; turn += 1) await maintenance.run();
+      expect(deleted).toEqual(["inline/short.png", "inline/long.png"]);
+      expect(await use()).toBe(0);
+    });
+
+    it("keeps a result without an address while a webhook has to show it", async () => {
+      await bench.jobs.submit(newJob({ webhook: "http://hooks.example/" }));
+      await run(embedded("told"));
+      await bench.age(2000);
+      for (let turn = 0; turn < 2; turn += 1) await maintenance.run();
+      expect(await idsIn("jobs")).toEqual([]);
+      expect(deleted).toEqual([]);
+      await bench.database.query(
+        `update ${bench.schema}.webhook_deliveries set status = 'delivered', job = null`,
+      );
+      await maintenance.run();
+      expect(deleted).toEqual(["inline/told.png"]);
+    });
+
     it("deletes all other pictures where one cannot be deleted, says so, and tries it again after a minute", async () => {
       for (const name of ["first", "second", "third"]) await bench.jobs.cancel(await submit(name), OWNER);
       undeletable = "inputs/second.bin";
@@ -276,8 +327,9 @@ describeOnDatabases("maintenance", (bench) => {
         id,
       ]);
       await bench.database.query(
-        `insert into ${deliveries} (job_id, key_id, url, status)
-         select 'job', $1, 'http://hooks.example/', case when number = 5 then 'pending' else 'delivered' end
+        `insert into ${deliveries} (job_id, key_id, url, status, job)
+         select 'job', $1, 'http://hooks.example/', case when number = 5 then 'pending' else 'delivered' end,
+                case when number = 5 then '{}'::jsonb end
            from generate_series(1, $2::integer) as number`,
         [id, count],
       );

@@ -1,6 +1,8 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { quoted } from "../../src/database/migrations.ts";
 import type { NewJob } from "../../src/jobs/job.ts";
-import { describeOnDatabases, newJob, policy } from "../support/jobs.ts";
+import { createMaintenance } from "../../src/jobs/maintenance.ts";
+import { describeOnDatabases, newJob, policy, SETTINGS } from "../support/jobs.ts";
 
 describeOnDatabases("the turns of keys", (bench) => {
   /** Names of jobs, such as a1, by their ids. */
@@ -59,23 +61,81 @@ describeOnDatabases("the turns of keys", (bench) => {
     ]).toEqual(["a1", "b1", "a2"]);
   });
 
-  it("stay a job's own when it is given back, and are new when it is retried or its worker crashed", async () => {
+  it("stay a job's own when it is given back, and are new when it is retried", async () => {
     await submit("a1");
     const first = (await bench.queue.claim("worker-a"))!;
     for (const name of ["a2", "b1"]) await submit(name);
     await bench.queue.handBack(first, "worker-a");
-    // In the round that it had, behind who joined that in the meantime.
-    expect(await claimAll()).toEqual(["b1", "a1", "a2"]);
+    expect(await claimAll()).toEqual(["a1", "b1", "a2"]);
     const id = await submit("a3");
     const failing = (await bench.queue.claim("worker-a"))!;
     await bench.queue.finish(failing, "worker-a", { status: "failed", error: "It failed." });
     await submit("a4");
     await bench.jobs.retry(id, "key-a");
     expect(await claimAll()).toEqual(["a4", "a3"]);
-    await submit("a5");
-    const crashing = (await bench.queue.claim("worker-a"))!;
-    await submit("a6");
-    await bench.queue.fail(crashing, "worker-a", "The engine process ended unexpectedly.");
-    expect(await claimAll()).toEqual(["a6", "a5"]);
+  });
+
+  describe.each([
+    ["normal", {}],
+    ["low", policy({ isLowPriority: true })],
+  ])("of %s priority stay a job's own", (_, changes) => {
+    const maintain = (): Promise<void> =>
+      createMaintenance(bench.other.context, {
+        deleteInput: async () => {},
+        onError: (error) => {
+          throw error;
+        },
+      }).run();
+    const crash = async (): Promise<void> => {
+      const crashing = (await bench.queue.claim("worker-a"))!;
+      await bench.queue.fail(crashing, "worker-a", "The engine process ended unexpectedly.");
+    };
+    const lose = async (): Promise<void> => {
+      await bench.queue.claim("worker-lost");
+      await bench.age(61);
+      await maintain();
+    };
+
+    it.each([
+      ["when its engine crashed", [crash]],
+      ["when its worker was lost", [lose]],
+      ["when both happened", [lose, crash]],
+    ])("%s, before all that came later", async (__, endings) => {
+      for (const name of ["a1", "a2", "b1"]) await submit(name, changes);
+      for (const end of endings) await end();
+      await submit("c1", changes);
+      const attempts = endings.length < SETTINGS.maxAttempts ? ["a1"] : [];
+      expect(await claimAll()).toEqual([...attempts, "b1", "c1", "a2"]);
+    });
+
+    it("when pg-boss no longer knows it", async () => {
+      await submit("a1", changes);
+      const crashing = (await bench.queue.claim("worker-a"))!;
+      await bench.database.query(`delete from ${quoted(`${bench.database.schema}_queue`)}.job`);
+      await bench.queue.fail(crashing, "worker-a", "The engine process ended unexpectedly.");
+      expect(await claimAll()).toEqual(["a1"]);
+    });
+
+    it("when pg-boss has given it up", async () => {
+      for (const name of ["a1", "b1"]) await submit(name, changes);
+      const crashing = (await bench.queue.claim("worker-a"))!;
+      await bench.database.query(
+        `update ${quoted(`${bench.database.schema}_queue`)}.job set state = 'failed' where id in (
+           select queue_id from ${bench.schema}.jobs where id = $1)`,
+        [crashing.id],
+      );
+      await bench.queue.fail(crashing, "worker-a", "The engine process ended unexpectedly.");
+      expect(await claimAll()).toEqual(["b1", "a1"]);
+    });
+  });
+
+  it("are kept by a job that crashes every worker until its attempts are over, and by no longer", async () => {
+    for (const name of ["a1", "b1"]) await submit(name);
+    for (let attempt = 1; attempt <= SETTINGS.maxAttempts; attempt += 1) {
+      const poison = (await bench.queue.claim("worker-a"))!;
+      expect([names.get(poison.id), poison.attempt]).toEqual(["a1", attempt]);
+      await bench.queue.fail(poison, "worker-a", "The engine process ended unexpectedly.");
+    }
+    expect(await claimAll()).toEqual(["b1"]);
   });
 });

@@ -1,8 +1,10 @@
 import { createHmac } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { RetouchError } from "../../src/errors.ts";
 import type { Job, JobOutcome } from "../../src/jobs/job.ts";
 import { createWebhooks, type Post, type Webhooks, type WebhookSettings } from "../../src/jobs/webhooks.ts";
+import { createWebhookUpkeep } from "../../src/jobs/webhook-deliveries.ts";
 import { createKeys, type StoredKeys } from "../../src/keys/keys.ts";
 import { connectionFailure } from "../../src/net/failures.ts";
 import { describeOnDatabases, newJob, resultOf, type Site } from "../support/jobs.ts";
@@ -35,8 +37,11 @@ describeOnDatabases("webhooks", (bench) => {
   let running: Webhooks[];
   let log: ReturnType<typeof recordedLog>;
   let keys: StoredKeys;
+  /** How often a job cannot be shown, since the storage is away. */
+  let unreadable: number;
   beforeEach(() => {
     [calls, answers, running, log] = [[], [], [], recordedLog()];
+    unreadable = 0;
     keys = createKeys(bench.database, bench.context.events);
   });
   afterEach(async () => {
@@ -60,7 +65,13 @@ describeOnDatabases("webhooks", (bench) => {
       context: (options.site ?? bench).context,
       settings: { ...SETTINGS, ...options.settings },
       post,
-      render: ({ id, status, endedAt }) => ({ id, status, ended: endedAt }),
+      render: async ({ id, status, endedAt }) => {
+        if (unreadable > 0) {
+          unreadable -= 1;
+          throw new RetouchError("STORAGE_UNAVAILABLE", "The storage is away.");
+        }
+        return { id, status, ended: endedAt };
+      },
       failureOf: connectionFailure,
       log: log.log,
       stopMs: options.stopMs,
@@ -303,7 +314,7 @@ describeOnDatabases("webhooks", (bench) => {
       context: bench.context,
       settings: { ...SETTINGS, webhookTries: 1 },
       post,
-      render: () => {
+      render: async () => {
         throw new Error("No address.");
       },
       failureOf: connectionFailure,
@@ -317,17 +328,143 @@ describeOnDatabases("webhooks", (bench) => {
     expect(log.lines[0]).toMatchObject({ level: "error", err: { message: "No address." } });
   });
 
-  it("of one key leave places for another key's, however many receivers of the first hang", async () => {
-    for (let count = 0; count < 20; count += 1) await ended(DONE, `https://hangs-${count}.example/`);
+  /** Deliveries that are due, as ended jobs leave them. */
+  const due = async (keyId: string, urls: readonly string[]): Promise<void> => {
+    const job = await ended(DONE, "https://first.example/", `${keyId}-first`);
+    await bench.database.query(`delete from ${bench.schema}.webhook_deliveries where job_id = $1`, [job.id]);
+    await bench.database.query(
+      `insert into ${bench.schema}.webhook_deliveries (job_id, key_id, url, job)
+       select $1, $2, url, $4 from unnest($3::text[]) as given (url)`,
+      [job.id, keyId, urls, JSON.stringify({ ...job, keyId })],
+    );
+  };
+  const many = (count: number, name: string): string[] =>
+    Array.from({ length: count }, (_, at) => `https://${name}-${at}.example/`);
+  const callsTo = (name: string): number => calls.filter(({ address }) => address.includes(name)).length;
+
+  it("of one key leave places for other keys', however many receivers of each hang", async () => {
+    const names = ["one", "two", "three"];
+    for (const name of names) await due(`key-${name}`, many(100, name));
     start();
-    await untilCalls(16);
-    await ended(DONE, "https://other.example/", "key-two");
-    await untilCalls(17);
-    expect(calls.at(-1)!.address).toBe("https://other.example/");
+    // What the others leave free is divided by two: 128 places for three keys.
+    await expect.poll(() => names.map(callsTo), { timeout: 10_000 }).toEqual([32, 32, 32]);
     await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(calls).toHaveLength(17);
+    expect(calls).toHaveLength(96);
+    const before = calls.length;
+    answers = [200, 200];
+    await ended(DONE, "https://other.example/", "key-four");
+    await untilDelivery("delivered", "key-four");
+    // Another one of the same receivers' key comes later, when one of its own is answered.
+    expect(calls).toHaveLength(before + 1);
+    answers = [];
     calls[0]!.answer(200);
-    await untilCalls(18);
+    await untilCalls(before + 2);
+  });
+
+  it("of one key are made while 10,000 of another one are due to a receiver that hangs", async () => {
+    await due("key-one", [...Array<string>(10_000).fill("https://hangs.example/"), "https://own.example/"]);
+    start();
+    await expect.poll(() => [callsTo("hangs"), callsTo("own")], { timeout: 10_000 }).toEqual([4, 1]);
+    answers = [200];
+    await ended(DONE, "https://other.example/", "key-two");
+    await untilDelivery("delivered", "key-two");
+    expect(callsTo("hangs")).toBe(4);
+  });
+
+  it("of one key are made to a host at which those of other keys hang", async () => {
+    for (const name of ["one", "two"]) {
+      await due(
+        `key-${name}`,
+        [...Array(9).keys()].map((at) => `https://shared.example/${name}/${at}`),
+      );
+    }
+    start();
+    await untilCalls(8);
+    answers = [200];
+    await ended(DONE, "https://shared.example/three", "key-three");
+    await untilDelivery("delivered", "key-three");
+    expect([callsTo("one"), callsTo("two")]).toEqual([4, 4]);
+  });
+
+  describe("whose process slept through its claim", () => {
+    /** Starts a try that hangs, and lets its claim end. */
+    const sleep = async (settings: Partial<WebhookSettings> = {}): Promise<Call> => {
+      const sleeper = start({ settings, site: bench.other, stopMs: 0 });
+      await ended();
+      await untilCalls(1);
+      await sleeper.stop();
+      await bench.age(8);
+      return calls[0]!;
+    };
+    const rows = () =>
+      bench.database.query(
+        `select status, attempts, last_status, last_error, job is null as is_dropped from ${bench.schema}.webhook_deliveries`,
+      );
+
+    it.each([
+      ["one that failed", 500, 1],
+      ["one that is tried again", 500, 3],
+      ["one that was taken", 200, 3],
+    ])("stay delivered when another process delivered them: %s", async (_, status, webhookTries) => {
+      const slept = await sleep({ webhookTries });
+      answers = [200];
+      start({ settings: { webhookTries: 3 } });
+      await untilDelivery("delivered");
+      const delivered = await rows();
+      slept.answer(status);
+      await expect
+        .poll(() => log.lines)
+        .toContainEqual(
+          expect.objectContaining({ attempt: 1, msg: "The try of a webhook took too long to count." }),
+        );
+      expect(await rows()).toEqual(delivered);
+      expect(delivered).toEqual([
+        { status: "delivered", attempts: 2, last_status: 200, last_error: null, is_dropped: true },
+      ]);
+    });
+
+    it("stay failed when another process gave them up, and under way while it tries", async () => {
+      const slept = await sleep();
+      start({ settings: { webhookTries: 2 } });
+      await untilCalls(2);
+      slept.answer(500);
+      await expect.poll(() => log.lines).toHaveLength(1);
+      expect(await rows()).toMatchObject([{ status: "pending", attempts: 2, last_status: null }]);
+      calls[1]!.answer(404);
+      await untilDelivery("failed");
+      expect(await delivery()).toMatchObject({ attempts: 2, lastStatus: 404 });
+    });
+  });
+
+  it("whose result cannot be read are made later, which costs no try", async () => {
+    unreadable = 5;
+    answers = [200];
+    start({ settings: { webhookTries: 1, webhookDelayMs: 20 } });
+    await ended();
+    await untilDelivery("delivered");
+    expect(calls.map(({ headers }) => headers["x-retouch-attempt"])).toEqual(["1"]);
+    expect(await delivery()).toMatchObject({ attempts: 1 });
+    expect(await delivery()).not.toHaveProperty("lastError", expect.anything());
+  });
+
+  it("whose result cannot be read for a day have failed", async () => {
+    unreadable = Infinity;
+    await ended();
+    await bench.age(24 * 60 * 60);
+    start({ settings: { webhookTries: 1, webhookDelayMs: 20 } });
+    await untilDelivery("failed");
+    expect(await delivery()).toMatchObject({ lastError: "The result of the job could not be read." });
+    expect(calls).toEqual([]);
+  });
+
+  it("without a job, which an earlier version could leave, are neither tried nor shown", async () => {
+    await ended();
+    await bench.database.query(`update ${bench.schema}.webhook_deliveries set job = null`);
+    start();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(calls).toEqual([]);
+    await createWebhookUpkeep(bench.context)();
+    expect(await bench.jobs.deliveries(OWNER, { offset: 0, limit: 10 })).toEqual([]);
   });
 
   describe("of a key with a secret of its own", () => {

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
+import { createHttpClient } from "../../src/net/http-client.ts";
 import { createAgents, type Agents } from "../../src/net/agents.ts";
 import { putInBucket } from "../../src/storage/request-bucket.ts";
 import { refusal } from "../support/refusal.ts";
@@ -30,6 +31,25 @@ function get({ httpAgent, httpsAgent }: Agents, address: string): Promise<string
 }
 
 describe("guarded agents", () => {
+  it("asks for a name on behalf of whoever sends a request", async () => {
+    const asked: unknown[] = [];
+    const agents = createAgents(createAddressPolicy([]), async (hostname, asker) => {
+      asked.push([hostname, asker?.lane, asker?.signal?.aborted]);
+      throw Object.assign(new Error("no such name"), { code: "ENOTFOUND" });
+    });
+    const { post } = createHttpClient(agents);
+    for (const scheme of ["http", "https"]) {
+      const sent = post(`${scheme}://hooks.test/`, Buffer.from("{}"), {
+        headers: {},
+        timeoutMs: 60_000,
+        lane: "key",
+      });
+      await expect(sent).rejects.toThrow("no such name");
+    }
+    const expected = ["hooks.test", "key", false];
+    expect(asked).toEqual([expected, expected]);
+  });
+
   it("connect to the address that was checked, and ask for the name once", async () => {
     const port = await serve((request, response) => {
       response.end(`${request.socket.localAddress} ${request.headers.host}`);

@@ -41,4 +41,37 @@ describe("createResolve", () => {
     answer.get("g")!();
     await Promise.all(later);
   });
+
+  it("keeps a place for another lane while one has names that take for ever", async () => {
+    const asked: string[] = [];
+    const resolve = createResolve((hostname) => {
+      asked.push(hostname);
+      return hostname.startsWith("hangs") ? new Promise(() => {}) : Promise.resolve(ANSWER);
+    });
+    for (let count = 0; count < 16; count += 1) void resolve(`hangs-${count}`, { lane: "one" });
+    for (const name of ["a", "b"]) expect(await resolve(name, { lane: "two" })).toEqual(ANSWER);
+    expect(asked).toEqual(["hangs-0", "a", "b"]);
+  });
+
+  it("does not look up what nobody asks for any more", async () => {
+    const asked: string[] = [];
+    let answer = (): void => {};
+    const resolve = createResolve((hostname) => {
+      asked.push(hostname);
+      return new Promise((done) => (answer = () => done(ANSWER)));
+    });
+    const controller = new AbortController();
+    const first = resolve("a", { lane: "one" });
+    const gone = resolve("b", { lane: "one", signal: controller.signal });
+    const last = resolve("c", { lane: "one" });
+    controller.abort(new Error("too late"));
+    await expect(gone).rejects.toThrow("too late");
+    await expect(resolve("d", { lane: "one", signal: controller.signal })).rejects.toThrow("too late");
+    answer();
+    await first;
+    await turn();
+    answer();
+    expect(await last).toEqual(ANSWER);
+    expect(asked).toEqual(["a", "c"]);
+  });
 });

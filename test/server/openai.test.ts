@@ -464,7 +464,7 @@ describe("POST /v1/images/edits", () => {
   });
 
   it("is over with the client, and the job goes on", async () => {
-    const server = await startServer();
+    const server = await startServer({}, { connectionTimes: { halfCloseMs: 0 } });
     const address = await server.app.listen({ port: 0 });
     const controller = new AbortController();
     const { payload, headers } = await formOf({ image: PICTURE, prompt: "a red hat" });

@@ -23,9 +23,34 @@ describe("/healthz and /readyz", () => {
     });
     reason = "database";
     expect((await inject({ url: "/readyz" })).json()).toEqual({ error: "The database does not answer." });
+    reason = "stopping";
+    expect((await inject({ url: "/readyz" })).json()).toEqual({ error: "This server is stopping." });
     reason = undefined;
     const ready = await inject({ url: "/readyz" });
     expect([ready.statusCode, ready.json()]).toEqual([200, { status: "ready" }]);
+  });
+});
+
+describe("a server that will close soon", () => {
+  it("answers every call, and ends its connection with the answer", async () => {
+    let isStopping = false;
+    const { call, inject, submit } = await startServer({}, { isStopping: () => isStopping });
+    const id = await submit();
+    const connections = async (): Promise<unknown[]> => {
+      const answers = [
+        await inject({ url: "/readyz" }),
+        await inject({ url: "/nothing" }),
+        await call("GET", `/status/${id}`),
+        await call("GET", `/stream/${id}?wait=1`),
+        await call("POST", "/run", { body: "{" }),
+        await call("GET", "/health", { headers: { authorization: "Bearer wrong" } }),
+      ];
+      return answers.map(({ statusCode, headers }) => [statusCode, headers.connection === "close"]);
+    };
+    const statuses = [200, 404, 200, 200, 400, 401];
+    expect(await connections()).toEqual(statuses.map((status) => [status, false]));
+    isStopping = true;
+    expect(await connections()).toEqual(statuses.map((status) => [status, true]));
   });
 });
 

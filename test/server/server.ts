@@ -63,7 +63,10 @@ afterEach(async () => {
 export async function startServer(
   settings: Partial<ServerSettings> = {},
   parts: Partial<
-    Pick<AppDependencies, "notReady" | "runningWorkers" | "closeGraceMs" | "freeSpace" | "connectionTimes">
+    Pick<
+      AppDependencies,
+      "notReady" | "isStopping" | "runningWorkers" | "closeGraceMs" | "freeSpace" | "connectionTimes"
+    >
   > & { allowPrivateHosts?: string[] } = {},
 ): Promise<TestServer> {
   const jobs = createFakeJobs();
@@ -86,6 +89,7 @@ export async function startServer(
     pagesFolder: path.join(root, "dist", "web"),
     notReady: parts.notReady ?? (async () => undefined),
     runningWorkers: parts.runningWorkers ?? (() => 1),
+    isStopping: parts.isStopping,
     closeGraceMs: parts.closeGraceMs,
     connectionTimes: parts.connectionTimes,
   });

@@ -12,6 +12,7 @@ import { dial, listen, type Listening, textUntilEnd } from "./sockets.ts";
 
 const MIB = 2 ** 20;
 const TIMES: Partial<ConnectionTimes> = {
+  halfCloseMs: 0,
   headersMs: 400,
   idleMs: 400,
   bodyPauseMs: 400,

@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLocalStorage } from "../../src/storage/local.ts";
 import { createS3Storage } from "../../src/storage/s3.ts";
-import { createKey, isKey, type Storage } from "../../src/storage/storage.ts";
+import { createKey, OBJECT_KINDS, isKey, type Storage } from "../../src/storage/storage.ts";
 import { createSweeper } from "../../src/storage/sweeper.ts";
 import { binary, bucketOf, collect } from "../support/buckets.ts";
 import { startS3Server } from "../support/s3-server.ts";
@@ -63,7 +63,7 @@ describe.each(Object.entries(PLACES))("storage in %s", (_, open) => {
 
   it("shows that it can be used, and leaves nothing behind", async () => {
     await storage.check();
-    expect(await collect(storage.list("inputs"))).toEqual([]);
+    for (const kind of OBJECT_KINDS) expect(await collect(storage.list(kind))).toEqual([]);
   });
 
   it.each([

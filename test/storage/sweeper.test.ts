@@ -50,16 +50,22 @@ describe("the sweeper", () => {
     expect([...objects.keys()]).toEqual([kept]);
   });
 
-  it("keeps a source for a day where nothing else is said, and for as long as a job needs it", async () => {
-    const { storage, objects } = memory();
-    const due = Array.from({ length: 250 }, () => createKey("inputs", "bin"));
-    const [needed, young] = [createKey("inputs", "bin"), createKey("inputs", "bin")];
-    for (const key of [...due, needed]) objects.set(key, new Date(start - DAY_MS - 60_001));
-    objects.set(young, new Date(start - DAY_MS - 59_999));
-    const findNeeded = async (keys: readonly string[]) => new Set(keys.filter((key) => key === needed));
-    expect(await sweeperOf(storage, { findNeeded }).sweeper.run()).toBe(250);
-    expect([...objects.keys()]).toEqual([needed, young]);
-  });
+  it.each([
+    ["a source", "inputs"],
+    ["a result without an address", "inline"],
+  ] as const)(
+    "keeps %s for a day where nothing else is said, and for as long as a job needs it",
+    async (_, kind) => {
+      const { storage, objects } = memory();
+      const due = Array.from({ length: 250 }, () => createKey(kind, "bin"));
+      const [needed, young] = [createKey(kind, "bin"), createKey(kind, "bin")];
+      for (const key of [...due, needed]) objects.set(key, new Date(start - DAY_MS - 60_001));
+      objects.set(young, new Date(start - DAY_MS - 59_999));
+      const findNeeded = async (keys: readonly string[]) => new Set(keys.filter((key) => key === needed));
+      expect(await sweeperOf(storage, { findNeeded }).sweeper.run()).toBe(250);
+      expect([...objects.keys()]).toEqual([needed, young]);
+    },
+  );
 
   it("deletes nothing while nobody can say what is needed", async () => {
     const { storage, objects } = memory();
@@ -119,16 +125,16 @@ describe("the sweeper", () => {
     sweeper.start();
     sweeper.start();
     await vi.advanceTimersByTimeAsync(0);
-    expect(list).toHaveBeenCalledTimes(2); // one sweep of two kinds
+    expect(list).toHaveBeenCalledTimes(3); // one sweep of three kinds
     await vi.advanceTimersByTimeAsync(120_000);
-    expect(list).toHaveBeenCalledTimes(6);
+    expect(list).toHaveBeenCalledTimes(9);
     await sweeper.stop();
     await sweeper.stop();
     await vi.advanceTimersByTimeAsync(600_000);
-    expect(list).toHaveBeenCalledTimes(6);
+    expect(list).toHaveBeenCalledTimes(9);
     sweeper.start();
     await vi.advanceTimersByTimeAsync(0);
-    expect(list).toHaveBeenCalledTimes(8);
+    expect(list).toHaveBeenCalledTimes(12);
     await sweeper.stop();
   });
 

@@ -56,6 +56,7 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
     env: environment({
       RETOUCH_PORT: port,
       RETOUCH_LOG_LEVEL: "warn",
+      RETOUCH_DRAIN_DELAY: "0s",
       ...(own ? { RETOUCH_DATA_DIR: own } : {}),
       ...settings,
     }),

@@ -127,10 +127,12 @@ describe("a job", () => {
     expect(Uint8Array.from(pixels)).toEqual(mask.data);
   });
 
-  it("puts the result inline and stores nothing where that is asked for", async () => {
+  it("stores a result that is asked for inline where no address leads to", async () => {
     const { run, storage, image } = await prepare();
     const result = await run(editOf(image, { isInlineResult: true, format: "jpeg" }));
-    expect(result.image).toEqual({ kind: "inline", dataUrl: "data:image/jpeg;base64,AQID" });
+    const [key] = await keysOf(storage, "inline");
+    expect(result.image).toEqual({ kind: "embedded", key, bytes: 3 });
+    expect(key).toMatch(/^inline\/.*\.jpeg$/);
     expect(await keysOf(storage, "outputs")).toEqual([]);
   });
 

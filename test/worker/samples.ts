@@ -8,7 +8,7 @@ import { onTestFinished } from "vitest";
 import type { JobEdit, JobImage } from "../../src/jobs/job.ts";
 import { createLog, type Log } from "../../src/log.ts";
 import { createLocalStorage } from "../../src/storage/local.ts";
-import { createKey, type Storage } from "../../src/storage/storage.ts";
+import { createKey, type ObjectKind, type Storage } from "../../src/storage/storage.ts";
 import type { EngineSetup } from "../../src/worker/protocol.ts";
 import { fixtures, root } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -66,7 +66,7 @@ export function recordedLog(): { log: Log; lines: Record<string, unknown>[]; sai
   return { log, lines, said: () => lines.map(({ msg }) => msg) };
 }
 
-export async function keysOf(storage: Storage, kind: "inputs" | "outputs"): Promise<string[]> {
+export async function keysOf(storage: Storage, kind: ObjectKind): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of storage.list(kind)) keys.push(key);
   return keys;

@@ -13,6 +13,7 @@ import type { Log } from "../../log.ts";
 import type { FreeSpace } from "../../storage/free-space.ts";
 import type { SignedUrls } from "../../storage/signed-urls.ts";
 import type { Storage } from "../../storage/storage.ts";
+import type { EmbeddedResults } from "../embedded-results.ts";
 import type { BodyReader } from "../read-body.ts";
 import type { LimitedRoute, LimitGroup } from "../limits.ts";
 import type { IsRefusedAddress } from "../public-address.ts";
@@ -39,6 +40,7 @@ export interface RouteContext extends ImageLimits {
   limits: (group: LimitGroup) => LimitedRoute;
   longPolls: LongPolls;
   readBody: BodyReader;
+  embedded: EmbeddedResults;
   /** Absolute URL of a stored result. */
   addressOf: (key: string, job: Job) => string;
   /** The shipped example images: name to file. */

@@ -21,7 +21,7 @@ const USAGE_DAYS = 30;
 const BODY_LIMIT = 64 * 1024;
 
 export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
-  const { jobs, addressOf, config } = context;
+  const { jobs, addressOf, embedded, config } = context;
 
   app.post(
     "/purge-queue",
@@ -62,16 +62,20 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
     async (request) => {
       const { offset, limit } = pageOf(request.query);
       const { jobs: found, total } = await jobs.list(request.keyId, { offset, limit });
-      const requests = found.map((job) =>
-        defined({
-          id: job.id,
-          status: stateOf(job),
-          output: outputOf(job, addressOf),
-          error: job.error,
-          startedAt: job.startedAt?.toISOString(),
-          completedAt: job.endedAt?.toISOString(),
-        }),
-      );
+      const requests: Static<typeof RequestsReply>["requests"] = [];
+      // One after the other: a page may show a hundred images.
+      for (const job of found) {
+        requests.push(
+          defined({
+            id: job.id,
+            status: stateOf(job),
+            output: outputOf(await embedded.ofJob(job), addressOf),
+            error: job.error,
+            startedAt: job.startedAt?.toISOString(),
+            completedAt: job.endedAt?.toISOString(),
+          }),
+        );
+      }
       return { requests, total, offset, limit, hasMore: offset + found.length < total };
     },
   );

@@ -1,6 +1,7 @@
 /** The routes of one job: /status, /status-sync, /stream, /cancel and /retry. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { TakenChunks } from "../../jobs/contracts.ts";
+import type { JobChunk } from "../../jobs/job.ts";
 import { numberInQuery, optionalNumber, WAIT_RANGE } from "../queries.ts";
 import { defined, ErrorReply, FAILURES, JobReply, QueuedReply, StreamReply } from "../replies.ts";
 import { JobParams, StatusQuery, WaitQuery } from "../schemas.ts";
@@ -13,7 +14,7 @@ const JOB_ID = /^[A-Za-z0-9_-]{1,100}$/;
 const BODY_LIMIT = 64 * 1024;
 
 export function addJobRoutes(app: TypedApp, context: RouteContext): void {
-  const { jobs, config, addressOf, longPolls } = context;
+  const { jobs, config, addressOf, embedded, longPolls } = context;
 
   /** Both methods: one official client only ever posts. */
   const status = context.limits("status");
@@ -36,7 +37,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
         const job = await (ttl === undefined || ttl < 0
           ? jobs.find(id, request.keyId)
           : jobs.shortenRetention(id, request.keyId, ttl));
-        return job ? toWireJob(job, addressOf) : notFound(reply);
+        return job ? toWireJob(await embedded.ofJob(job), addressOf) : notFound(reply);
       },
     });
 
@@ -59,7 +60,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
           waitMs,
           signal: longPolls.signalOf(reply),
         });
-        return job ? toWireJob(job, addressOf) : notFound(reply);
+        return job ? toWireJob(await embedded.ofJob(job), addressOf) : notFound(reply);
       },
     });
 
@@ -82,7 +83,14 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
         const signal = longPolls.signalOf(reply);
         const taken = await jobs.takeChunks(idOf(request), request.keyId, { waitMs, signal });
         if (taken === undefined) return notFound(reply);
-        const { job, chunks } = taken;
+        const { job } = taken;
+        const chunks: JobChunk[] = [];
+        try {
+          for (const chunk of taken.chunks) chunks.push(await embedded.ofChunk(chunk, job));
+        } catch (error) {
+          await giveBack(context, taken);
+          throw error;
+        }
         void whenWritten(reply).then((isWritten) => (isWritten ? undefined : giveBack(context, taken)));
         return defined({
           id: job.id,
@@ -103,7 +111,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
     },
     async (request, reply) => {
       const job = await jobs.cancel(idOf(request), request.keyId);
-      return job ? toWireJob(job, addressOf) : notFound(reply);
+      return job ? toWireJob(await embedded.ofJob(job), addressOf) : notFound(reply);
     },
   );
 

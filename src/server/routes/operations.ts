@@ -10,7 +10,7 @@ export interface OperationOptions {
 }
 
 /** What is missing; the log says why. */
-export type NotReady = "worker" | "engine" | "storage" | "database";
+export type NotReady = "worker" | "engine" | "storage" | "database" | "stopping";
 
 /** Anybody may read these, so they do not reveal the reason. */
 const SENTENCES: Readonly<Record<NotReady, string>> = {
@@ -18,6 +18,7 @@ const SENTENCES: Readonly<Record<NotReady, string>> = {
   engine: "The engine cannot be loaded; the log says why.",
   storage: "The storage of images does not work; the log says why.",
   database: "The database does not answer.",
+  stopping: "This server is stopping.",
 };
 
 const RETRY_SECONDS = 1;

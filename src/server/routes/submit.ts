@@ -69,7 +69,7 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
       // A client that goes away ends the wait, not the job.
       const signal = longPolls.signalOf(reply);
       const ended = await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal });
-      return toWireJob(ended ?? job, context.addressOf);
+      return toWireJob(await context.embedded.ofJob(ended ?? job), context.addressOf);
     },
   );
 }
