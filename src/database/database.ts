@@ -71,6 +71,7 @@ const types = {
 export async function connectDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, schema, openStream, onError, afterClose } = options;
   const isEmbedded = openStream !== undefined;
+  const channel = `${schema}_events`;
   const config: PoolConfig = isEmbedded
     ? {
         stream: openStream as never,
@@ -79,13 +80,14 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
         max: 1,
         idleTimeoutMillis: 0,
         types,
-        // Its one session outlives a connection, and still has the prepared statements.
-        onConnect: (client) => client.query("deallocate all") as unknown as void,
+        // Its one session outlives a connection, and still has the transaction and the prepared statements.
+        onConnect: (client) =>
+          client.query(`rollback; deallocate all; listen "${channel}"`) as unknown as void,
       }
     : { connectionString: url, max: MAX_CONNECTIONS, connectionTimeoutMillis: CONNECTION_TIMEOUT_MS, types };
   const pool = new Pool({ ...config, application_name: "retouch" });
   pool.on("error", onError);
-  const notifications = createListener({ pool, channel: `${schema}_events`, isShared: isEmbedded, onError });
+  const notifications = createListener({ pool, channel, isShared: isEmbedded, onError });
   try {
     await pool.query("select 1");
     await notifications.start();
