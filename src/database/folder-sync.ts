@@ -5,7 +5,7 @@ import path from "node:path";
 /** Files that are synced at the same time; Node has four threads for it. */
 const AT_ONCE = 16;
 /** What systems answer that cannot sync a folder. */
-const NO_FOLDER_SYNC = ["EACCES", "EBADF", "EINVAL", "EISDIR", "EPERM"];
+const NO_FOLDER_SYNC = new Set(["EACCES", "EBADF", "EINVAL", "EISDIR", "EPERM"]);
 
 /** Syncs every file and folder in `folder`, and itself. */
 export async function syncTree(folder: string): Promise<void> {
@@ -52,5 +52,5 @@ export function syncFolder(folder: string): void {
 
 /** Whether an error says that this system cannot sync a folder; PostgreSQL ignores it, too. */
 export function isUnable(error: unknown): boolean {
-  return NO_FOLDER_SYNC.includes((error as NodeJS.ErrnoException).code ?? "");
+  return NO_FOLDER_SYNC.has((error as NodeJS.ErrnoException).code ?? "");
 }

@@ -1,4 +1,7 @@
-/** Embedded databases for tests. The shipped one lacks the latest migrations, so it is brought up to date once for all runs, and copied. */
+/**
+ * Embedded databases for tests. The shipped one may lack the latest migrations, so it is brought up to date once for all
+ * runs, and copied.
+ */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
