@@ -72,8 +72,9 @@ export interface Recording {
   /**
    * Writes into `folder`, which must be missing, what a disk may hold whose power was cut at a moment.
    * @param random draws from [0, 1)
+   * @param hasSynced whether syncs did anything
    */
-  afterPowerCut(moment: number, random: () => number, folder: string): void;
+  afterPowerCut(moment: number, random: () => number, folder: string, hasSynced?: boolean): void;
   stop(): void;
 }
 
@@ -210,8 +211,10 @@ export function recordDisk(root: string): Recording {
         .slice(since)
         .flatMap((change) => (change.kind === "sync" ? [names.get(change.node)!] : []));
     },
-    afterPowerCut(moment, random, folder) {
-      replay(journal.slice(0, moment), isFolder, random).save(folder);
+    afterPowerCut(moment, random, folder, hasSynced = true) {
+      const before = journal.slice(0, moment);
+      const seen = hasSynced ? before : before.filter(({ kind }) => kind !== "sync");
+      replay(seen, isFolder, random).save(folder);
     },
     stop() {
       Object.assign(fs, originals);
