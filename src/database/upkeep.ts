@@ -1,7 +1,8 @@
 /**
  * What PostgreSQL's background processes do, which PGlite has none of: checkpoints, so that the WAL stays small and the
- * next start after a crash short, and vacuum with analyze, so that dead rows do not pile up. One short step at a time, in
- * idle moments; where there are none, between two requests for at most a tenth of the time.
+ * next start after a crash short, and vacuum with analyze, so that dead rows do not pile up. In short steps, in
+ * idle moments; where there are none, between two requests once a certain amount was written, so that the folder is bounded
+ * under any load.
  */
 import type { Cluster } from "./cluster.ts";
 
@@ -30,8 +31,6 @@ const WRITTEN_BUSY = 4 * MEGABYTE;
 /** WAL since the last checkpoint, in bytes, before another: in an idle moment, and without one. */
 const WAL_IDLE = 2 * MEGABYTE;
 const WAL_BUSY = 16 * MEGABYTE;
-/** Without an idle moment, a step is followed by this many times its own duration for requests. */
-const REST = 9;
 /** After a step that failed, as on a full disk. */
 const FAILED_MS = 10_000;
 
@@ -68,30 +67,28 @@ export function createUpkeep({ cluster, whenIdle, onError }: UpkeepOptions): Upk
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
 
-  /** @returns whether there may be more to do */
+  /** @returns whether anything was due */
   async function step(checkpointAt: number): Promise<boolean> {
-    const started = performance.now();
     try {
-      seen = cluster.written;
+      // The counts of rows are otherwise up to a second old.
+      await cluster.query("select pg_stat_force_next_flush()");
       const [due] = await cluster.query<Due>(LOOK);
+      if (due!.table !== null) await cluster.query(vacuum(due!.table, due!.is_toast));
       if (due!.wal >= checkpointAt) await cluster.query("checkpoint");
-      else if (due!.table !== null) await cluster.query(vacuum(due!.table, due!.is_toast));
-      else return false;
-      return true;
+      return due!.table !== null || due!.wal >= checkpointAt;
     } catch (error) {
       onError(error);
       mayWorkAt = performance.now() + FAILED_MS;
       return false;
     } finally {
-      const ended = performance.now();
-      mayWorkAt = Math.max(mayWorkAt, ended + REST * (ended - started));
+      seen = cluster.written;
     }
   }
 
   function wait(): void {
     timer = setTimeout(() => {
       whenIdle(async () => {
-        if (isStopped || !isFree) return;
+        if (isStopped || !isFree || performance.now() < mayWorkAt) return;
         if (await step(WAL_IDLE)) wait();
       });
     }, IDLE_MS);

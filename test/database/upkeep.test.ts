@@ -25,7 +25,7 @@ it("keeps the folder small while large results come and go without an idle momen
   // 400 results of 256 KB, of which eight stay at any time, and each is written twice: 200 MB in all.
   for (let id = 0; id < 400; id += 1) {
     await database.query(
-      "insert into results values ($1, jsonb_build_object('image', repeat(md5($1::text), 8192)))",
+      "insert into results values ($1::integer, jsonb_build_object('image', repeat(md5($1::integer::text), 8192)))",
       [id],
     );
     await database.query("update results set result = result || '{\"charged\": true}' where id = $1", [id]);
@@ -51,14 +51,14 @@ it("vacuums a table whose rows only change, and plans by what it holds", async (
   const folder = path.join(await usedDataFolder(), "database");
   const database = await openEmbedded(folder);
   onTestFinished(() => database.close());
-  await database.query("create table counters (id integer primary key, value integer)");
-  await database.query("insert into counters select number, 0 from generate_series(1, 5000) as number");
-  for (let round = 0; round < 5; round += 1) await database.query("update counters set value = value + 1");
+  await database.query("create table tallies (id integer primary key, value integer)");
+  await database.query("insert into tallies select number, 0 from generate_series(1, 5000) as number");
+  for (let round = 0; round < 5; round += 1) await database.query("update tallies set value = value + 1");
   await vi.waitFor(
     async () => {
       const [table] = await database.query(
         `select n_dead_tup as dead, n_mod_since_analyze as changed, reltuples::float8 as rows
-           from pg_stat_user_tables join pg_class on relid = oid where pg_class.relname = 'counters'`,
+           from pg_stat_user_tables join pg_class on relid = oid where pg_class.relname = 'tallies'`,
       );
       expect(table).toEqual({ dead: 0, changed: 0, rows: 5000 });
     },
