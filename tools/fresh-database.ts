@@ -26,6 +26,8 @@ export async function makeFreshDatabase(folder: string): Promise<void> {
   await bringUpToDate(database);
   await database.close();
   const cluster = await openCluster({ folder, onPanic: raise });
+  // pg-boss's notes on the process and the machine that made it.
+  await cluster.query(`delete from ${PREPARED_SCHEMA}_queue.instance`);
   await cluster.query("vacuum (full, freeze)");
   await cluster.query("vacuum (freeze, analyze)");
   // So that the last segments of its WAL are empty.
