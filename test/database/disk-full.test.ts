@@ -1,4 +1,4 @@
-/** A disk that is full in the middle of the embedded database's log, which PostgreSQL does not survive. */
+/** A disk that is full under the embedded database. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
