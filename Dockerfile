@@ -31,6 +31,7 @@ WORKDIR /app
 COPY package.json LICENSE NOTICE ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY checkpoints checkpoints
+COPY prepared prepared
 COPY examples examples
 COPY bin bin
 COPY --from=build /app/dist dist

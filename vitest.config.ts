@@ -17,6 +17,8 @@ const LONG = [
   "test/cli/service-flags.test.ts",
   "test/container/replay.test.ts",
   "test/database/silence.test.ts",
+  "test/database/power-cut.test.ts",
+  "test/database/prepared.test.ts",
   "test/**/memory-measured.test.ts",
   "test/package/package.test.ts",
   "test/privacy.test.ts",

@@ -136,7 +136,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   pino: /^log\.ts$/,
   pg: /^database\//,
   "ipaddr.js": /^net\/address-policy\.ts$/,
-  "@electric-sql/pglite": /^database\/embedded-thread\.ts$/,
+  "@electric-sql/pglite": /^database\/(cluster|durable-files)\.ts$/,
   "@aws-sdk/client-s3": /^storage\/s3\.ts$/,
   "@aws-sdk/s3-request-presigner": /^storage\/s3\.ts$/,
   "pg-boss": /^jobs\/queue\.ts$/,
@@ -271,9 +271,11 @@ describe("what lies outside", () => {
     }
   });
 
-  it("is left by the main file of the command line, and by the engine process when its parent is gone", () => {
+  it("is left by the main file, by the engine process without its parent, and by the database's thread", () => {
     expect(filesWith(/\bprocess\.(?:exit|exitCode|abort|kill)\b/)).toEqual([
       "cli/main.ts",
+      // Its own thread only.
+      "database/embedded-thread.ts",
       "worker/engine-main.ts",
       "worker/parent-watch.ts",
     ]);

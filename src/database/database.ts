@@ -97,6 +97,7 @@ const types = {
 export async function connectDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, schema, openStream, onError, afterClose } = options;
   const isEmbedded = openStream !== undefined;
+  const channel = `${schema}_events`;
   const config: PoolConfig = isEmbedded
     ? {
         stream: openStream as never,
@@ -105,8 +106,9 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
         max: 1,
         idleTimeoutMillis: 0,
         types,
-        // Its one session outlives a connection, and still has the prepared statements.
-        onConnect: (client) => client.query("deallocate all") as unknown as void,
+        // Its one session outlives a connection, and still has the transaction and the prepared statements.
+        onConnect: (client) =>
+          client.query(`rollback; deallocate all; listen "${channel}"`) as unknown as void,
       }
     : { connectionString: url, max: MAX_CONNECTIONS, types };
   const create = (max: number) =>
@@ -120,7 +122,7 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
   const all = [...new Set([usual, vital])];
   const notifications = createListener({
     pool: vital.pool,
-    channel: `${schema}_events`,
+    channel,
     isShared: isEmbedded,
     onError,
     onSilence: (askedAt) => all.forEach((connections) => connections.suspect(askedAt)),

@@ -46,14 +46,18 @@ export function createListener(options: {
     });
   };
 
-  async function connect(): Promise<void> {
-    if (isShared) {
-      const connection = await pool.connect();
+  // The pool opens another connection in place of a broken one.
+  let opened = 0;
+  if (isShared) {
+    pool.on("connect", (connection) => {
       attach(connection);
-      await connection.query(`listen "${channel}"`);
-      connection.release();
-      return;
-    }
+      if ((opened += 1) > 1) reconnected.forEach((listener) => listener());
+    });
+  }
+
+  async function connect(): Promise<void> {
+    // The pool has listened on its connection since it opened it.
+    if (isShared) return;
     const connection = await pool.connect();
     attach(connection);
     connection.once("error", (error) => {

@@ -3,6 +3,7 @@
  * touch its successor's attempt.
  */
 import type { LendOptions, Sql } from "../database/database.ts";
+import { WITHOUT_SYNC } from "../database/durability.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
 import { endJobs } from "./ending.ts";
@@ -29,7 +30,8 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
   return {
     async report({ id, status, speed }) {
       await database.query(
-        `insert into ${schema}.workers (id, status, speed, seen_at) values ($1, $2, $3, clock_timestamp())
+        `insert into ${schema}.workers (id, status, speed, seen_at)
+           select $1, $2, $3::jsonb, clock_timestamp() where ${WITHOUT_SYNC}
          on conflict (id) do update set status = $2, speed = $3, seen_at = clock_timestamp()`,
         [id, status, speed && JSON.stringify(speed)],
         vital,
@@ -66,7 +68,7 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
     async renew(job, workerId) {
       const rows = await database.query(
         `update ${schema}.jobs set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
-          where ${OWNED} returning id`,
+          where ${OWNED} and ${WITHOUT_SYNC} returning id`,
         [...ownerOf(job, workerId), settings.leaseMs],
         { isPlannedOnce: true, ...vital },
       );
@@ -76,7 +78,8 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
     async progress(job, workerId, progress) {
       const chunk: JobChunk = { kind: "progress", progress };
       const rows = await database.query(
-        `with running as (update ${schema}.jobs set progress = $4 where ${OWNED} returning id),
+        `with running as (update ${schema}.jobs set progress = $4
+                           where ${OWNED} and ${WITHOUT_SYNC} returning id),
               made as (insert into ${schema}.job_chunks (job_id, chunk) select id, $5 from running)
          select pg_notify($6, $7) from running`,
         [

@@ -66,7 +66,7 @@ export async function openData(options: DataOptions): Promise<Data> {
   try {
     const storage = openStorage(storageOptions(config));
     await storage.prepare();
-    database = await openDatabase(options, onError);
+    database = await openDatabase(options, onError, (text) => log.info(text));
     await migrate(database);
     const queue = createQueue(database, onError);
     await queue.start();
@@ -106,11 +106,12 @@ export async function openData(options: DataOptions): Promise<Data> {
 export function openDatabase(
   { config, threadEntry }: Pick<DataOptions, "config" | "threadEntry">,
   onError: (error: unknown) => void,
+  onNotice?: (text: string) => void,
 ): Promise<Database> {
   const { databaseUrl: url, databaseSchema: schema } = config;
   if (url !== undefined) return connectDatabase({ url, schema, onError });
   const folder = path.resolve(config.dataDir, DATABASE_FOLDER);
-  return openEmbeddedDatabase({ folder, schema, onError, threadEntry });
+  return openEmbeddedDatabase({ folder, schema, onError, onNotice, threadEntry });
 }
 
 async function ensureSecret(database: Database): Promise<string> {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import type { Database } from "../../src/database/database.ts";
 import { openEmbeddedDatabase } from "../../src/database/embedded.ts";
 import { copyEmptyDatabase, openEmbedded } from "../support/embedded.ts";
@@ -56,18 +56,55 @@ it("has every row that was acknowledged before its process was killed", async ()
   await database.query("insert into numbers values (0, '')");
 });
 
-it("ends in failures, not in silence, when its thread has ended", async () => {
+it("starts its thread again when it has ended, with all that was acknowledged", async () => {
+  const ends: string[] = [];
+  const database = await openEmbeddedDatabase({
+    folder: await emptyDatabase(),
+    schema: "retouch",
+    onError: ({ message }) => ends.push(message),
+    threadEntry: MORTAL_THREAD,
+  });
+  onTestFinished(() => database.close());
+  const heard: string[] = [];
+  database.notifications.onNotification((payload) => heard.push(payload));
+  let reconnects = 0;
+  database.notifications.onReconnect(() => (reconnects += 1));
+  await database.query("create table numbers (number integer primary key)");
+  const insert = (number: number): Promise<unknown> =>
+    database.query("insert into numbers values ($1)", [number], { isPlannedOnce: true });
+  await insert(1);
+
+  await expect(database.query("select 'die'")).rejects.toEqual(
+    refusal("DATABASE_UNAVAILABLE", /^The embedded database does not answer \(.+\)\.$/),
+  );
+  // Meanwhile every query fails.
+  await vi.waitFor(() => insert(2), { timeout: 20_000, interval: 50 });
+  expect(ends).toContain("The embedded database has ended (its thread has ended) and is started again.");
+  expect(reconnects).toBe(1);
+  expect(await database.query("select number from numbers order by number")).toEqual([
+    { number: 1 },
+    { number: 2 },
+  ]);
+  await database.query("notify retouch_events, 'again'");
+  expect(heard).toEqual(["again"]);
+});
+
+it("goes on after a transaction in which its thread has ended", async () => {
   const database = await openEmbeddedDatabase({
     folder: await emptyDatabase(),
     schema: "retouch",
     onError: () => {},
     threadEntry: MORTAL_THREAD,
   });
-  expect(await database.query("select 1 as one")).toEqual([{ one: 1 }]);
-  for (const text of ["select 'die'", "select 1"]) {
-    await expect(database.query(text)).rejects.toThrow("The embedded database has ended.");
-  }
-  await database.close();
+  onTestFinished(() => database.close());
+  await database.query("create table numbers (number integer)");
+  const broken = database.transaction(async (sql) => {
+    await sql.query("insert into numbers values (1)");
+    await sql.query("select 'die'");
+  });
+  await expect(broken).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+  const count = (): Promise<unknown[]> => database.query("select count(*) as count from numbers");
+  expect(await vi.waitFor(count, { timeout: 20_000, interval: 50 })).toEqual([{ count: 0 }]);
 });
 
 it("is refused in a sentence where its folder holds something else", async () => {

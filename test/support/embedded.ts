@@ -1,4 +1,7 @@
-/** Embedded databases for tests. Making one takes seconds, so it is made once for all runs, and copied. */
+/**
+ * Embedded databases for tests. The shipped one may lack the latest migrations, so it is brought up to date once for all
+ * runs, and copied.
+ */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -17,6 +20,7 @@ import { temporaryFolder } from "./temporary.ts";
 const SOURCES = [
   "node_modules/@electric-sql/pglite/package.json",
   "node_modules/pg-boss/package.json",
+  "prepared/database.json",
   "src/database/migrations.ts",
   "src/jobs/queue.ts",
 ];
