@@ -55,8 +55,8 @@ it("keeps what it has for the next owner, who gets back at once what ran when th
   expect(await next.keys.verify(key)).toEqual(record);
   await createMaintenance(next.context, { deleteInput: async () => {}, onError: raise }).run();
   const queue = createWorkQueue(next.context);
-  expect(await queue.claim("worker-b")).toMatchObject({ id: queued.id, attempt: 1 });
   expect(await queue.claim("worker-b")).toMatchObject({ id: running.id, attempt: 2 });
+  expect(await queue.claim("worker-b")).toMatchObject({ id: queued.id, attempt: 1 });
 });
 
 function raise(error: unknown): never {
