@@ -27,6 +27,7 @@ const LONG = [
   "test/service/openai-clients.test.ts",
   "test/service/pictures.test.ts",
   "test/service/python-clients.test.ts",
+  "test/service/resume.test.ts",
   "test/service/safety.test.ts",
   "test/service/schemathesis.test.ts",
 ];
@@ -56,7 +57,7 @@ const INTEGRATION = [
   "test/hub/*.test.ts",
   "test/jobs/*.test.ts",
   "test/keys/*.test.ts",
-  "test/*/{compute-type,engine,limits,loras,preview,residency,safety,single-files,weights}.test.ts",
+  "test/*/{compute-type,engine,limits,loras,preview,residency,resume,safety,single-files,weights}.test.ts",
   "test/package/*.test.ts",
   "test/patterns.test.ts",
   "test/readme.test.ts",

@@ -1,0 +1,146 @@
+/**
+ * Which edit it is, on which checkpoint, and what computes it: an interrupted edit goes on only from a state of itself,
+ * and gives the bytes of an undisturbed run only where the same things compute it.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, open, readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ChosenLoras } from "../lora/registry.ts";
+import { readProcessor } from "../machine/processor.ts";
+import { sourceOf, type StoredWeights } from "../quantize/prepare.ts";
+import { runtimeVersion } from "../runtime/onnxruntime.ts";
+import type { RuntimeOptions } from "../runtime/session.ts";
+import { version } from "../version.ts";
+import { WeightSet } from "../weights/weight-set.ts";
+import { type EditRequest, imagesOf, type ResolvedRequest } from "./request.ts";
+import type { Environment } from "./state-file.ts";
+
+/** The folders whose code makes the picture. */
+const CODE = [
+  "engine",
+  "images",
+  "lora",
+  "models",
+  "onnx",
+  "pipelines",
+  "quantize",
+  "runtime",
+  "sampling",
+  "tokenizers",
+  "weights",
+];
+/** Read from the middle of every stored tensor: another training changes nearly every number. */
+const SAMPLE_BYTES = 1024;
+/** Configurations and vocabularies; the largest published one has 2.4 MB. */
+const SMALL_FILE = /\.(?:json|txt|model)$/;
+const MAX_SMALL_FILE_BYTES = 32 * 2 ** 20;
+
+/** Everything that determines the picture of an edit, in one digest. */
+export async function editDigest(
+  resolved: ResolvedRequest,
+  { image, mask }: Pick<EditRequest, "image" | "mask">,
+  loras: ChosenLoras,
+  checkpoint: string,
+): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify([resolved, checkpoint, await loras.digests()]));
+  for (const bytes of [...imagesOf({ image }), ...(mask === undefined ? [] : [mask])]) {
+    hash.update(`\n${bytes.byteLength}\n`).update(bytes);
+  }
+  return hash.update(mask === undefined ? "" : "\nmask").digest("hex");
+}
+
+/**
+ * A checkpoint's configurations, the names and shapes of its weights, and a sample of each: some thousand short reads,
+ * where hashing gigabytes would take minutes.
+ */
+export async function checkpointDigest(
+  folder: string,
+  stored: Readonly<Record<string, StoredWeights>>,
+): Promise<string> {
+  const hash = createHash("sha256");
+  await hashSmallFiles(hash, folder);
+  for (const [name, weights] of Object.entries(stored)) {
+    hash.update(`\n${name}\n`);
+    if (weights instanceof WeightSet) await hashStored(hash, weights);
+    else await hashSource(hash, weights);
+  }
+  return hash.digest("hex");
+}
+
+async function hashSmallFiles(hash: Hash, folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const inner = await Promise.all(
+    entries
+      .filter((entry) => !SMALL_FILE.test(entry.name))
+      // A file has no names in it.
+      .map(async ({ name }) =>
+        (await readdir(path.join(folder, name)).catch(() => [])).map((file) => path.join(name, file)),
+      ),
+  );
+  const names = [...entries.map(({ name }) => name), ...inner.flat()].filter((name) => SMALL_FILE.test(name));
+  for (const name of names.toSorted()) {
+    const bytes = await readFile(path.join(folder, name)).catch(() => undefined);
+    if (bytes === undefined || bytes.byteLength > MAX_SMALL_FILE_BYTES) continue;
+    hash.update(`\n${name.split(path.sep).join("/")} ${bytes.byteLength}\n`).update(bytes);
+  }
+}
+
+async function hashStored(hash: Hash, weights: WeightSet): Promise<void> {
+  const handles = new Map<string, FileHandle>();
+  try {
+    for (const [key, weight] of [...weights.entries()].toSorted(byKey)) {
+      if ("blocks" in weight) throw new Error(`${weights.name}: ${key} is in few bits already.`);
+      for (const part of "parts" in weight ? weight.parts : [weight]) {
+        const handle = handles.get(part.file) ?? (await open(part.file, "r"));
+        handles.set(part.file, handle);
+        const length = Math.min(SAMPLE_BYTES, part.byteLength);
+        const position = part.byteOffset + Math.floor((part.byteLength - length) / 2);
+        const { buffer } = await handle.read(Buffer.alloc(length), 0, length, position);
+        hash.update(JSON.stringify([key, part.storedType, part.shape])).update(buffer);
+      }
+    }
+  } finally {
+    for (const handle of handles.values()) await handle.close();
+  }
+}
+
+async function hashSource(hash: Hash, weights: Exclude<StoredWeights, WeightSet>): Promise<void> {
+  for (const { key, shape, rows } of sourceOf(weights).weights()) {
+    const middle = Math.floor((shape[0] ?? 1) / 2);
+    hash.update(JSON.stringify([key, shape])).update(await rows(middle, middle + 1));
+  }
+}
+
+const byKey = ([one]: [string, unknown], [other]: [string, unknown]): number => (one < other ? -1 : 1);
+
+/**
+ * This build, and the machine and settings that it computes with; tiles may differ from edit to edit. The number of threads
+ * is left out: the runtime divides the rows and columns of a product among them, never its sums (test/engine/resume.test.ts).
+ */
+export async function readEnvironment(
+  { device = "cpu", computeType = "float32" }: Pick<RuntimeOptions, "device" | "computeType">,
+  weights: string,
+): Promise<Omit<Environment, "tiles">> {
+  const { model, instructionSets = [] } = await readProcessor();
+  return {
+    build: `${version} ${await codeDigest()}`,
+    runtime: `onnxruntime ${await runtimeVersion()}, Node ${process.version}`,
+    device: `${device} ${computeType}`,
+    processor: [model, ...instructionSets].join(" "),
+    weights,
+  };
+}
+
+/** Of the program itself, compiled or not: two builds may have one version. */
+async function codeDigest(): Promise<string> {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const hash = createHash("sha256");
+  for (const folder of CODE) {
+    const names = await readdir(path.join(root, folder), { recursive: true });
+    for (const name of names.filter((file) => /\.[jt]s$/.test(file) && !file.endsWith(".d.ts")).toSorted()) {
+      hash.update(`\n${folder}/${name}\n`).update(await readFile(path.join(root, folder, name)));
+    }
+  }
+  return hash.digest("hex").slice(0, 16);
+}
