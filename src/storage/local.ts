@@ -5,9 +5,16 @@ import { getSystemErrorMap } from "node:util";
 import { failure, RetouchError } from "../errors.ts";
 import { checkWritable, writeFileAtomically } from "../files/write-atomically.ts";
 import { systemErrorCode } from "../files/system-error.ts";
-import { checkKey, contentTypeOf, createKey, isKey, type ObjectKind, type Storage } from "./storage.ts";
+import {
+  checkKey,
+  contentTypeOf,
+  createKey,
+  isKey,
+  OBJECT_KINDS,
+  type ObjectKind,
+  type Storage,
+} from "./storage.ts";
 
-const KINDS: readonly ObjectKind[] = ["inputs", "outputs"];
 /** How `writeFileAtomically` names a file until it is complete. */
 const LEFTOVER = /^\.retouch-[0-9a-f]+\.tmp$/;
 /** No write takes this long: an older file was left behind by a process that ended in the middle. */
@@ -71,7 +78,7 @@ export function createLocalStorage(folder: string): Storage {
     },
     async check() {
       try {
-        for (const kind of KINDS) {
+        for (const kind of OBJECT_KINDS) {
           await makeFolder(kind);
           await checkWritable(path.join(folder, createKey(kind, "bin")));
           await removeLeftovers(kind);

@@ -1,4 +1,4 @@
-/** Deletes what is no longer needed: results whose URLs have expired, and sources that no job can need. */
+/** Deletes what is no longer needed: results whose URLs have expired, and sources and states that no job can need. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ObjectKind, Storage } from "./storage.ts";
 
@@ -18,10 +18,12 @@ export interface SweeperOptions {
   storage: Storage;
   /** Lifetime of results. */
   lifetimeMs: number;
-  /** Finds which of these sources belong to a job; the job's own cleanup deletes those. */
+  /** Finds which of these sources and states belong to a job; the job's own cleanup deletes those. */
   findNeeded: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Lifetime of sources without a job, left by submissions that a crash cut short. @default 1 day */
   inputLifetimeMs?: number | undefined;
+  /** Lifetime of states that no job knows, left by workers that ended while they stored them. @default 1 hour */
+  stateLifetimeMs?: number | undefined;
   /** @default 600,000 */
   intervalMs?: number | undefined;
   /** Called with what could not be listed or deleted; the next sweep tries again. */
@@ -34,6 +36,8 @@ const INTERVAL_MS = 10 * 60_000;
 const STOP_MS = 5000;
 /** Far longer than a submission takes from storing its image to creating its job. */
 const INPUT_LIFETIME_MS = 24 * 60 * 60_000;
+/** Far longer than a worker takes from storing a state to writing that it is there. */
+const STATE_LIFETIME_MS = 60 * 60_000;
 const BATCH = 100;
 /** A URL may have been signed somewhat later than its file was written, and by another clock. */
 const MARGIN_MS = 60_000;
@@ -42,6 +46,7 @@ const MARGIN_MS = 60_000;
 export function createSweeper(options: SweeperOptions): Sweeper {
   const { storage, lifetimeMs, findNeeded, onError, now = Date.now } = options;
   const { inputLifetimeMs = INPUT_LIFETIME_MS, intervalMs = INTERVAL_MS } = options;
+  const { stateLifetimeMs = STATE_LIFETIME_MS } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<number> | undefined;
   let isStopped = false;
@@ -67,7 +72,7 @@ export function createSweeper(options: SweeperOptions): Sweeper {
 
   async function removeAll(kind: ObjectKind, keys: readonly string[]): Promise<number> {
     if (keys.length === 0) return 0;
-    const needed = kind === "inputs" ? await findNeeded(keys) : new Set<string>();
+    const needed = kind === "outputs" ? new Set<string>() : await findNeeded(keys);
     let count = 0;
     for (const key of keys) {
       if (isStopped) break;
@@ -88,7 +93,9 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   }
 
   const sweepAll = async (): Promise<number> =>
-    (await sweep("outputs", lifetimeMs)) + (await sweep("inputs", inputLifetimeMs));
+    (await sweep("outputs", lifetimeMs)) +
+    (await sweep("inputs", inputLifetimeMs)) +
+    (await sweep("states", stateLifetimeMs));
   const run = (): Promise<number> => (running ??= sweepAll().finally(() => (running = undefined)));
 
   return {
