@@ -175,6 +175,8 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     create index jobs_without_source on ${schema}.jobs (is_low_priority, turn, submitted_at)
       where status = 'queued' and awaits_images;
   `,
+  // The latest state of an edit that takes long, from which another worker can go on: see jobs/states.ts.
+  (schema) => `alter table ${schema}.jobs add column kept_state jsonb;`,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */

@@ -32,7 +32,7 @@ export async function endJobs(
   const rows = await sql.query<EndedRow>(
     `update ${schemaOf(context)}.jobs
         set status = $1, error = $2, result = $3, failure = $${5 + values.length}, ended_at = clock_timestamp(),
-            lease_until = null, expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
+            lease_until = null, kept_state = null, expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
       where status = any($4) and ${where}
       returning ${JOB_COLUMNS}, webhook, queue_id`,
     [

@@ -1,7 +1,11 @@
-/** What is stored for a key: sources until their jobs can no longer run, results until their URLs expire. */
+/**
+ * What is stored for a key: sources until their jobs can no longer run, states until a later one or the job's end, results
+ * until their URLs expire.
+ */
 import type { Sql } from "../database/database.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { Job } from "./job.ts";
+import { IS_SPENT_STATE } from "./states.ts";
 
 /** How many are deleted at once. */
 const BATCH = 100;
@@ -25,8 +29,8 @@ export async function countResult(context: JobsContext, sql: Sql, { keyId, resul
 }
 
 /**
- * Deletes the sources of jobs that can no longer run: completed, cancelled, gone, or too old to be retried. A
- * failed deletion is tried again after a minute.
+ * Deletes the sources of jobs that can no longer run: completed, cancelled, gone, or too old to be retried; and the
+ * states that no job goes on from any more. A failed deletion is tried again after a minute.
  */
 export async function deleteSpentSources(
   context: JobsContext,
@@ -38,7 +42,8 @@ export async function deleteSpentSources(
       `select storage_key from ${schema}.pictures left join ${schema}.jobs on jobs.id = job_id
         where job_id is not null and delete_after <= clock_timestamp()
           and (jobs.id is null or status in ('completed', 'cancelled')
-               or (ended_at is not null and jobs.expires_at <= clock_timestamp()))
+               or (ended_at is not null and jobs.expires_at <= clock_timestamp())
+               or ${IS_SPENT_STATE})
         limit $1`,
       [BATCH],
     );

@@ -8,8 +8,9 @@ import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
-import type { ClaimedJob, JobChunk, JobEdit } from "./job.ts";
+import type { ClaimedJob, JobChunk, JobEdit, KeptState } from "./job.ts";
 import { createSources } from "./sources.ts";
+import { isFurther, KEEPING_STATE, keepState } from "./states.ts";
 import { counterOfTurn, nextTurn } from "./turns.ts";
 
 /** SQLSTATE for a row that another transaction has locked, if the statement does not wait. */
@@ -77,6 +78,8 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
       return rows.length > 0;
     },
 
+    keepState: (job, workerId, state) => keepState(context, job, workerId, state),
+
     async finish(job, workerId, outcome) {
       const ended = await database.transaction((sql) =>
         endJobs(context, sql, outcome, "id = $5 and attempt = $6 and worker_id = $7", ownerOf(job, workerId)),
@@ -110,6 +113,7 @@ async function claimNext(context: JobsContext, sql: Sql, workerId: string): Prom
       attempt: number;
       edit: JobEdit;
       execution_timeout_ms: number | null;
+      kept_state: KeptState | null;
     }>(
       `with claimed as (
          update ${schema}.jobs
@@ -119,20 +123,24 @@ async function claimNext(context: JobsContext, sql: Sql, workerId: string): Prom
             and status = 'queued' and expires_at > clock_timestamp()
             -- One that an earlier version queued before its picture was there; it comes back with it.
             and not awaits_images
-          returning id, attempt, edit, execution_timeout_ms, turn, is_low_priority),
+          returning id, attempt, edit, execution_timeout_ms, kept_state, turn, is_low_priority),
        round as (
          update ${schema}.counters set value = turn from claimed
           where name = ${counterOfTurn("is_low_priority")} and value < turn)
-       select id, attempt, edit, execution_timeout_ms from claimed`,
+       select id, attempt, edit, execution_timeout_ms, kept_state from claimed`,
       [queueId, workerId, settings.leaseMs],
     );
     if (row) {
       const { id, attempt, edit, execution_timeout_ms: executionTimeoutMs } = row;
-      return { id, attempt, edit, executionTimeoutMs: executionTimeoutMs ?? undefined };
+      const claimed = { id, attempt, edit, executionTimeoutMs: executionTimeoutMs ?? undefined };
+      return row.kept_state ? { ...claimed, state: keptStateOf(row.kept_state) } : claimed;
     }
     await queue.remove(sql, [queueId]);
   }
 }
+
+/** Without what only the table needs. */
+const keptStateOf = ({ key, step, bytes }: KeptState): KeptState => ({ key, step, bytes });
 
 /** Ends an attempt without a result: the job is queued again while attempts are left, otherwise fails. */
 export async function endAttempt(
@@ -140,6 +148,9 @@ export async function endAttempt(
   sql: Sql,
   attempt: { id: string; attempt: number; workerId: string; error: string },
 ): Promise<boolean> {
+  if (await isFurther(context, sql, attempt)) {
+    return requeue(context, sql, { ...attempt, attemptsUsed: attempt.attempt - 1, keepsTurn: false });
+  }
   if (attempt.attempt < context.settings.maxAttempts) {
     // Goes behind the other jobs of its key: a job that ended one worker may end the next.
     return requeue(context, sql, { ...attempt, attemptsUsed: attempt.attempt, keepsTurn: false });
@@ -172,7 +183,7 @@ async function requeue(
           queued as (
             update ${schema}.jobs
                set status = 'queued', queue_id = $4, attempt = $5, started_at = null, worker_id = null,
-                   lease_until = null, progress = null,
+                   lease_until = null, ${KEEPING_STATE},
                    turn = case when $9 then turn else ${nextTurn(schema, {
                      keyId: "jobs.key_id",
                      isLowPriority: "jobs.is_low_priority",

@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import type { EngineOutcome, EngineProcess } from "./engine-process.ts";
 import { createLatestWriter } from "./latest-writer.ts";
 import type { Outage } from "./outage.ts";
+import { createStateWriter } from "./state-writer.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /** A job whose missing time limit the worker has filled in. */
@@ -20,10 +21,14 @@ export interface AttemptOptions {
   leaseRenewalMs: number;
   /** How long to keep trying to write the job's end. */
   writePatienceMs: number;
+  /** Aborts when the worker is told to end, some time before `shutdown`. */
+  stopping: AbortSignal;
   /** Stops the job so that it is given back. */
   shutdown: AbortSignal;
   /** Deletes a stored result that no job refers to. */
   discard: (result: JobResult) => Promise<void>;
+  /** Deletes a stored state that no job refers to. */
+  discardSource: (key: string) => Promise<void>;
 }
 
 /** Why a running job is stopped. `lost`: it belongs to another worker, was cancelled, or expired. */
@@ -57,6 +62,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     const isOurs = await outage.watch(() => queue.progress(job, workerId, latest)).catch(() => true);
     if (!isOurs) stop("lost");
   });
+  const states = createStateWriter(options, job);
   const onShutdown = (): void => stop("shutdown");
 
   const timeout = setTimeout(() => stop("timeout"), job.executionTimeoutMs);
@@ -68,9 +74,13 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     const outcome = await engine.run(job.id, job.edit, {
       signal: controller.signal,
       onProgress: progress.write,
+      state: job.state,
+      onState: states.write,
+      stopping: options.stopping,
     });
     clearTimeout(timeout);
     await untilAborted(progress.done(), shutdown);
+    await untilAborted(states.done(), shutdown);
     await settle(options, job, outcome, why);
     log.info({ outcome: why ?? outcome.kind }, "The job ends.");
     return outcome;

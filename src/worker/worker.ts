@@ -126,7 +126,8 @@ export function createWorker(options: WorkerOptions): Worker {
     // Claimed while the stop arrived: given back before anything is done.
     if (stopping.signal.aborted) shutdown.abort();
     become("running");
-    const attempt = { ...options, outage, workerId: id, writePatienceMs, shutdown: shutdown.signal };
+    const signals = { stopping: stopping.signal, shutdown: shutdown.signal };
+    const attempt = { ...options, outage, workerId: id, writePatienceMs, ...signals };
     const { executionTimeoutMs = defaultLimitMs(record.speed, job.edit) } = job;
     const outcome = await runAttempt(attempt, { ...job, executionTimeoutMs });
     if (outcome.kind === "completed") learn(outcome);
@@ -134,7 +135,11 @@ export function createWorker(options: WorkerOptions): Worker {
 
   function learn({ result, timing }: Extract<EngineOutcome, { kind: "completed" }>): void {
     if (record.speed === undefined) return;
-    record = { ...record, speed: averageSpeed(record.speed, measureSpeed(record.speed, timing, result)) };
+    const { numSteps = result.numSteps } = timing;
+    // The last step was taken by an earlier attempt.
+    if (numSteps === 0) return;
+    const measured = measureSpeed(record.speed, timing, { ...result, numSteps });
+    record = { ...record, speed: averageSpeed(record.speed, measured) };
   }
 
   function sleep(ms: number): Promise<void> {

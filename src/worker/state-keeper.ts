@@ -1,0 +1,77 @@
+/**
+ * Keeps the state of an edit that takes long, beside its steps: stored whole under a new key, then reported, so that the
+ * job's row never names what is not there. Keeping costs at most a fiftieth of the time, and never fails an edit.
+ */
+import type { OfferedState } from "../engine/edit-states.ts";
+import { messageOf } from "../errors.ts";
+import type { KeptState } from "../jobs/job.ts";
+import { createKey, type Storage } from "../storage/storage.ts";
+
+export interface StateKeeper {
+  /** Keeps the state, unless the edit is short, the last one was kept just before, or is still being stored. */
+  offer(state: OfferedState): void;
+  /** To be called when the edit has ended, however: nothing is reported from then on. */
+  end(): void;
+}
+
+export interface StateKeeperOptions {
+  storage: Pick<Storage, "put" | "delete">;
+  /** Edits that are expected to take less time, in milliseconds, are not kept; 0 keeps all, Infinity none. */
+  afterMs: number;
+  /** Once it aborts, every step's state is kept: the worker is about to end. */
+  stopping?: AbortSignal | undefined;
+  onKept: (state: KeptState) => void;
+  /** Called with what went wrong; a later step tries again. */
+  onError: (sentence: string) => void;
+}
+
+/** Pause after keeping a state, as a multiple of its duration: 1 in 51 is less than 2 %. */
+const PAUSE = 50;
+/** After a failure, which may have been quick. */
+const RETRY_MS = 5000;
+
+export function createStateKeeper(options: StateKeeperOptions): StateKeeper {
+  const { storage, afterMs, stopping, onKept, onError } = options;
+  const started = performance.now();
+  let nextAt = -Infinity;
+  let numSteps = 0;
+  let isBusy = false;
+  let isEnded = false;
+
+  async function keep({ step, identify, encode }: OfferedState): Promise<void> {
+    let from = performance.now();
+    const key = createKey("states", "bin");
+    try {
+      await identify();
+      // What is done once per engine makes no later pause longer.
+      from = performance.now();
+      const bytes = await encode();
+      await storage.put(key, bytes);
+      nextAt = performance.now() + PAUSE * (performance.now() - from);
+      if (isEnded) await storage.delete(key);
+      else onKept({ key, step, bytes: bytes.byteLength });
+    } catch (error) {
+      nextAt = performance.now() + Math.max(RETRY_MS, PAUSE * (performance.now() - from));
+      // The sweeper finds what was stored all the same.
+      if (!isEnded) onError(messageOf(error));
+    }
+  }
+
+  /** Milliseconds that this run will have taken in all, if its other steps take as long as those so far. */
+  const expectedMs = ({ step, of, seconds }: OfferedState): number =>
+    performance.now() - started + ((of - step) * seconds * 1000) / numSteps;
+
+  return {
+    offer(state) {
+      numSteps += 1;
+      if (isBusy || isEnded || afterMs === Infinity) return;
+      const isLast = stopping?.aborted === true;
+      if (expectedMs(state) < afterMs || (performance.now() < nextAt && !isLast)) return;
+      isBusy = true;
+      void keep(state).finally(() => (isBusy = false));
+    },
+    end() {
+      isEnded = true;
+    },
+  };
+}
