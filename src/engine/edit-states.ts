@@ -37,14 +37,14 @@ export interface EditStatesOptions {
   environment: () => Promise<Environment>;
   resumeFrom?: Uint8Array | undefined;
   onResume?: ((outcome: ResumeOutcome) => void) | undefined;
-  onState?: ((state: OfferedState) => void) | undefined;
+  onState?: ((state: OfferedState) => void | Promise<void>) | undefined;
 }
 
 export interface EditStates {
   /** For the recipe; see `EditorOptions.resume`. */
   resume(latentShape: readonly number[]): SamplerState | undefined;
   /** Hands a step's state out. */
-  offer(step: EditStep): void;
+  offer(step: EditStep): Promise<void>;
   /** Steps that this run did not take itself, if any. */
   readonly resumedFrom: number | undefined;
   /** To be called when all steps are taken. @returns what the user should know, as sentences */
@@ -77,7 +77,7 @@ export async function createEditStates(options: EditStatesOptions): Promise<Edit
       }
       return resumed;
     },
-    offer({ step, of, seconds, state }) {
+    async offer({ step, of, seconds, state }) {
       if (onState === undefined || state === undefined || shape === undefined) return;
       const latentShape = shape;
       const identify = async (): Promise<void> => {
@@ -92,7 +92,7 @@ export async function createEditStates(options: EditStatesOptions): Promise<Edit
           environment: await options.environment(),
           changed: await changedUntilNow(),
         });
-      onState({ step, of, seconds, identify, encode });
+      await onState({ step, of, seconds, identify, encode });
     },
     get resumedFrom() {
       return resumed?.step;

@@ -66,10 +66,11 @@ export interface EditOptions {
    */
   isSketched?: boolean | undefined;
   /**
-   * Called after every step, before `onStep`, with what it takes to go on from there in another process: the bytes that
-   * `encode()` gives serve as `resumeFrom`. They hold the forming image. Not called by a model that cannot do this.
+   * Called after every step, after `onStep`, with what it takes to go on from there in another process: the bytes that
+   * `encode()` gives serve as `resumeFrom`. They hold the forming image. The loop waits for the promise it returns: while
+   * a network runs, this thread does nothing else. Not called by a model that cannot go on from a state.
    */
-  onState?: ((state: OfferedState) => void) | undefined;
+  onState?: ((state: OfferedState) => void | Promise<void>) | undefined;
   /**
    * A state of the same edit, seed included, on the same checkpoint: only the steps after it are taken. On the same
    * build and kind of processor, the result has the bytes of an undisturbed run; otherwise a notice says that they may
@@ -125,8 +126,8 @@ export async function runEdit(
   let denoiseSeconds = 0;
   while (!next.done) {
     denoiseSeconds = next.value.seconds;
-    states.offer(next.value);
     await onStep?.(next.value);
+    await states.offer(next.value);
     next = await steps.next();
   }
   const { picture, size, workingSize, referenceSize, kept, isNegativeUsed } = next.value;

@@ -1,6 +1,8 @@
 /**
- * Keeps the state of an edit that takes long, beside its steps: stored whole under a new key, then reported, so that the
- * job's row never names what is not there. Keeping costs at most a fiftieth of the time, and never fails an edit.
+ * Keeps the state of an edit that takes long, between its steps: stored whole under a new key, then reported, so that the
+ * job's row never names what is not there. Keeping costs at most a fiftieth of the time, and never fails an edit. It is not
+ * done beside the steps: while a network runs, nothing else does on this thread, and each stage of a write would wait for
+ * a step.
  */
 import type { OfferedState } from "../engine/edit-states.ts";
 import { messageOf } from "../errors.ts";
@@ -8,8 +10,11 @@ import type { KeptState } from "../jobs/job.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
 
 export interface StateKeeper {
-  /** Keeps the state, unless the edit is short, the last one was kept just before, or is still being stored. */
-  offer(state: OfferedState): void;
+  /**
+   * Keeps the state, unless the edit is short, the last one was kept just before, or is still being stored. Returns when
+   * it is kept, or after a second or more if the storage is slow.
+   */
+  offer(state: OfferedState): Promise<void>;
   /** To be called when the edit has ended, however: nothing is reported from then on. */
   end(): void;
 }
@@ -29,6 +34,8 @@ export interface StateKeeperOptions {
 const PAUSE = 50;
 /** After a failure, which may have been quick. */
 const RETRY_MS = 5000;
+/** The longest that steps wait for the storage: a fiftieth of the edit within these bounds. */
+const [LEAST_WAIT_MS, MOST_WAIT_MS] = [1000, 5000];
 
 export function createStateKeeper(options: StateKeeperOptions): StateKeeper {
   const { storage, afterMs, stopping, onKept, onError } = options;
@@ -62,13 +69,22 @@ export function createStateKeeper(options: StateKeeperOptions): StateKeeper {
     performance.now() - started + ((of - step) * seconds * 1000) / numSteps;
 
   return {
-    offer(state) {
+    async offer(state) {
       numSteps += 1;
       if (isBusy || isEnded || afterMs === Infinity) return;
       const isLast = stopping?.aborted === true;
-      if (expectedMs(state) < afterMs || (performance.now() < nextAt && !isLast)) return;
+      const wholeMs = expectedMs(state);
+      if (wholeMs < afterMs || (performance.now() < nextAt && !isLast)) return;
       isBusy = true;
-      void keep(state).finally(() => (isBusy = false));
+      const keeping = keep(state).finally(() => {
+        isBusy = false;
+      });
+      let timer: NodeJS.Timeout | undefined;
+      const limit = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, wholeMs / PAUSE)));
+      });
+      await Promise.race([keeping, limit]);
+      clearTimeout(timer);
     },
     end() {
       isEnded = true;

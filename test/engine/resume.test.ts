@@ -37,7 +37,7 @@ async function whole(
   on = engine,
 ): Promise<{ result: EditResult; states: Uint8Array[] }> {
   const offered: OfferedState[] = [];
-  const result = await on.edit({ ...base, ...request }, { onState: (state) => offered.push(state) });
+  const result = await on.edit({ ...base, ...request }, { onState: (state) => void offered.push(state) });
   return { result, states: await Promise.all(offered.map((state) => state.encode())) };
 }
 
@@ -98,7 +98,7 @@ describe("an interrupted edit", () => {
     const offered: OfferedState[] = [];
     await other.edit(
       { ...base, numSteps: 5 },
-      { resumeFrom: states[0]!, onState: (state) => offered.push(state) },
+      { resumeFrom: states[0]!, onState: (state) => void offered.push(state) },
     );
     expect(offered.map(({ step, of }) => [step, of])).toEqual([2, 3, 4, 5].map((step) => [step, 5]));
     const later = await offered[1]!.encode();
