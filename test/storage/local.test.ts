@@ -17,7 +17,7 @@ describe("local storage", () => {
     const folder = path.join(await temporaryFolder(), "data", "files");
     await createLocalStorage(folder).put(createKey("outputs", "png"), binary());
     await createLocalStorage(folder).check();
-    for (const made of ["", "outputs", "inputs"]) {
+    for (const made of ["", "outputs", "inputs", "states"]) {
       expect((await stat(path.join(folder, made))).mode & 0o777, made).toBe(0o700);
     }
   });

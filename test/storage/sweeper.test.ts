@@ -60,6 +60,16 @@ describe("the sweeper", () => {
     expect([...objects.keys()]).toEqual([needed, young]);
   });
 
+  it("keeps a state for an hour where nothing else is said, and for as long as a job needs it", async () => {
+    const { storage, objects } = memory();
+    const [due, needed, young] = [1, 2, 3].map(() => createKey("states", "bin")) as [string, string, string];
+    for (const key of [due, needed]) objects.set(key, new Date(start - 60 * 60_000 - 60_001));
+    objects.set(young, new Date(start - 60 * 60_000 - 59_999));
+    const findNeeded = async (keys: readonly string[]) => new Set(keys.filter((key) => key === needed));
+    expect(await sweeperOf(storage, { findNeeded }).sweeper.run()).toBe(1);
+    expect([...objects.keys()]).toEqual([needed, young]);
+  });
+
   it("deletes no source while nobody can say which are needed", async () => {
     const { storage, objects } = memory();
     objects.set(createKey("inputs", "bin"), new Date(0)).set(createKey("outputs", "png"), new Date(0));
@@ -99,16 +109,16 @@ describe("the sweeper", () => {
     sweeper.start();
     sweeper.start();
     await vi.advanceTimersByTimeAsync(0);
-    expect(list).toHaveBeenCalledTimes(2); // one sweep of two kinds
+    expect(list).toHaveBeenCalledTimes(3); // one sweep of three kinds
     await vi.advanceTimersByTimeAsync(120_000);
-    expect(list).toHaveBeenCalledTimes(6);
+    expect(list).toHaveBeenCalledTimes(9);
     await sweeper.stop();
     await sweeper.stop();
     await vi.advanceTimersByTimeAsync(600_000);
-    expect(list).toHaveBeenCalledTimes(6);
+    expect(list).toHaveBeenCalledTimes(9);
     sweeper.start();
     await vi.advanceTimersByTimeAsync(0);
-    expect(list).toHaveBeenCalledTimes(8);
+    expect(list).toHaveBeenCalledTimes(12);
     await sweeper.stop();
   });
 
