@@ -127,7 +127,6 @@ const engine = {
         step,
         of: numSteps,
         seconds,
-        identify: async () => {},
         encode: async () => Buffer.from(String(step)),
       });
     }

@@ -18,9 +18,7 @@ export interface OfferedState {
   of: number;
   /** Seconds since this run's first step began. */
   seconds: number;
-  /** Finds out what is the same for all states of the edit; the first edit of an engine reads a sample of the weights. */
-  identify(): Promise<void>;
-  /** Its bytes, for `resumeFrom`; takes milliseconds once the edit is identified. */
+  /** Its bytes, for `resumeFrom`; takes milliseconds, and some more the first time, when a sample of the weights is read. */
   encode(): Promise<Uint8Array>;
 }
 
@@ -80,9 +78,6 @@ export async function createEditStates(options: EditStatesOptions): Promise<Edit
     async offer({ step, of, seconds, state }) {
       if (onState === undefined || state === undefined || shape === undefined) return;
       const latentShape = shape;
-      const identify = async (): Promise<void> => {
-        await Promise.all([options.edit(), options.environment()]);
-      };
       const encode = async (): Promise<Uint8Array> =>
         encodeState({
           ...state,
@@ -92,7 +87,7 @@ export async function createEditStates(options: EditStatesOptions): Promise<Edit
           environment: await options.environment(),
           changed: await changedUntilNow(),
         });
-      await onState({ step, of, seconds, identify, encode });
+      await onState({ step, of, seconds, encode });
     },
     get resumedFrom() {
       return resumed?.step;

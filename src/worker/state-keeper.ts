@@ -30,8 +30,8 @@ export interface StateKeeperOptions {
   onError: (sentence: string) => void;
 }
 
-/** Pause after keeping a state, as a multiple of its duration: 1 in 51 is less than 2 %. */
-const PAUSE = 50;
+/** How many times longer an edit must have taken than its steps waited for states: less than 2 %, the next one included. */
+const SHARE = 60;
 /** After a failure, which may have been quick. */
 const RETRY_MS = 5000;
 /** The longest that steps wait for the storage: a fiftieth of the edit within these bounds. */
@@ -40,25 +40,21 @@ const [LEAST_WAIT_MS, MOST_WAIT_MS] = [1000, 5000];
 export function createStateKeeper(options: StateKeeperOptions): StateKeeper {
   const { storage, afterMs, stopping, onKept, onError } = options;
   const started = performance.now();
-  let nextAt = -Infinity;
+  let retryAt = -Infinity;
+  let waitedMs = 0;
   let numSteps = 0;
   let isBusy = false;
   let isEnded = false;
 
-  async function keep({ step, identify, encode }: OfferedState): Promise<void> {
-    let from = performance.now();
+  async function keep({ step, encode }: OfferedState): Promise<void> {
     const key = createKey("states", "bin");
     try {
-      await identify();
-      // What is done once per engine makes no later pause longer.
-      from = performance.now();
       const bytes = await encode();
       await storage.put(key, bytes);
-      nextAt = performance.now() + PAUSE * (performance.now() - from);
       if (isEnded) await storage.delete(key);
       else onKept({ key, step, bytes: bytes.byteLength });
     } catch (error) {
-      nextAt = performance.now() + Math.max(RETRY_MS, PAUSE * (performance.now() - from));
+      retryAt = performance.now() + RETRY_MS;
       // The sweeper finds what was stored all the same.
       if (!isEnded) onError(messageOf(error));
     }
@@ -72,19 +68,22 @@ export function createStateKeeper(options: StateKeeperOptions): StateKeeper {
     async offer(state) {
       numSteps += 1;
       if (isBusy || isEnded || afterMs === Infinity) return;
-      const isLast = stopping?.aborted === true;
       const wholeMs = expectedMs(state);
-      if (wholeMs < afterMs || (performance.now() < nextAt && !isLast)) return;
+      if (wholeMs < afterMs) return;
+      const from = performance.now();
+      const isTooSoon = from < retryAt || from - started < SHARE * waitedMs;
+      if (isTooSoon && stopping?.aborted !== true) return;
       isBusy = true;
       const keeping = keep(state).finally(() => {
         isBusy = false;
       });
       let timer: NodeJS.Timeout | undefined;
       const limit = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, wholeMs / PAUSE)));
+        timer = setTimeout(resolve, Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, wholeMs / SHARE)));
       });
       await Promise.race([keeping, limit]);
       clearTimeout(timer);
+      waitedMs += performance.now() - from;
     },
     end() {
       isEnded = true;

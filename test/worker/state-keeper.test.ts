@@ -10,12 +10,11 @@ afterEach(() => void vi.useRealTimers());
 const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
-/** @param options.putMs how long the storage takes; `identifyMs` how long the first identification does */
-function prepare({ putMs = 100, identifyMs = 0, ...options }: Options = {}) {
+/** @param options.putMs how long the storage takes */
+function prepare({ putMs = 100, ...options }: Options = {}) {
   const kept: KeptState[] = [];
   const errors: string[] = [];
   const stored = new Set<string>();
-  let isIdentified = false;
   let isFull = false;
   const keeper = createStateKeeper({
     storage: {
@@ -37,10 +36,6 @@ function prepare({ putMs = 100, identifyMs = 0, ...options }: Options = {}) {
       step,
       of,
       seconds: (performance.now() - started) / 1000,
-      async identify() {
-        if (!isIdentified) await sleep(identifyMs);
-        isIdentified = true;
-      },
       encode: async () => new Uint8Array(step),
     };
     return keeper.offer(state);
@@ -66,7 +61,7 @@ function prepare({ putMs = 100, identifyMs = 0, ...options }: Options = {}) {
   };
 }
 
-type Options = Partial<StateKeeperOptions> & { putMs?: number; identifyMs?: number };
+type Options = Partial<StateKeeperOptions> & { putMs?: number };
 
 describe("the keeper of states", () => {
   it("keeps every step of an edit whose steps are long, and says where and how large", async () => {
@@ -113,10 +108,14 @@ describe("the keeper of states", () => {
     expect(stored.size).toBe(1);
   });
 
-  it("makes no pause longer by what is done once", async () => {
-    const { take, steps } = prepare({ putMs: 10, identifyMs: 5000 });
-    await take(20, 1000);
-    expect(steps().slice(0, 4)).toEqual([1, 6, 7, 8]);
+  it("counts all that its steps have waited, not the last wait alone", async () => {
+    const putMs = [600, 10, 10, 10];
+    const { take, steps } = prepare({
+      storage: { put: () => sleep(putMs.shift() ?? 10), delete: async () => {} },
+    });
+    // 600 ms are a sixtieth of 36 s.
+    await take(60, 1000);
+    expect(steps().slice(0, 3)).toEqual([1, 36, 37]);
   });
 
   it("keeps every step once the worker is about to end", async () => {
