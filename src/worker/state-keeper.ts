@@ -30,11 +30,11 @@ export interface StateKeeperOptions {
   onError: (sentence: string) => void;
 }
 
-/** How many times longer an edit must have taken than its steps waited for states: less than 2 %, the next one included. */
-const SHARE = 60;
+/** How many times longer an edit must have taken than its steps waited for states: 1 %, and as much for slower ones. */
+const SHARE = 100;
 /** After a failure, which may have been quick. */
 const RETRY_MS = 5000;
-/** The longest that steps wait for the storage: a fiftieth of the edit within these bounds. */
+/** The longest that steps wait for the storage: a hundredth of the edit within these bounds. */
 const [LEAST_WAIT_MS, MOST_WAIT_MS] = [1000, 5000];
 
 export function createStateKeeper(options: StateKeeperOptions): StateKeeper {
