@@ -5,6 +5,7 @@
 //   flagged        is refused by the safety checker
 //   defect         throws what should not be thrown
 //   crash          ends the process in the middle of the edit
+//   crash 3        ends it after the third step, whichever step the edit goes on from
 //   hang           reports its last step and blocks the process for ever: no message reaches it
 // Any other prompt is done at once. Everything around the networks is the real thing: sources, storage, result, price.
 // The checkpoint "unusable" is refused with a sentence, and "crash" ends the process at its start.
@@ -25,6 +26,7 @@ const SPEED = { nativeArea: 16384, grid: 16, stepMs: 1, fixedMs: 1 };
 
 let dependencies;
 const running = new Map();
+const stopping = new Map();
 
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
@@ -37,6 +39,7 @@ process.on("message", (request) => {
   else if (request.kind === "edit") void answering(request.id, (signal) => edit(request, signal));
   else if (request.kind === "fetch") void answering(request.id, (signal) => fetchPicture(request, signal));
   else if (request.kind === "check") void answering(request.id, () => checkStorage(request));
+  else if (request.kind === "stopping") stopping.get(request.id)?.abort();
   else running.get(request.id)?.abort();
 });
 
@@ -60,14 +63,19 @@ async function openStorage(options) {
   return (await import("../dist/storage/open.js")).openStorage(options);
 }
 
-async function edit({ id, edit }, signal) {
-  const onProgress = (progress) => process.send({ kind: "progress", id, progress });
+async function edit({ id, edit, state }, signal) {
+  const isStopping = new AbortController();
+  stopping.set(id, isStopping);
   const done = await runEditJob(dependencies, edit, {
     signal,
-    onProgress,
+    state,
+    stopping: isStopping.signal,
+    onProgress: (progress) => process.send({ kind: "progress", id, progress }),
     onStage: (stage) => process.send({ kind: "stage", id, stage }),
     onWaiting: (detail) => process.send({ kind: "waiting", id, detail }),
-  });
+    onState: (kept) => process.send({ kind: "state", id, state: kept }),
+    onNote: (note) => process.send({ kind: "note", id, note }),
+  }).finally(() => stopping.delete(id));
   return { kind: "completed", id, ...done };
 }
 
@@ -94,7 +102,7 @@ async function answering(id, work) {
 
 const engine = {
   checkpoint: { name: "stub", nativeSize: 128, grid: 16, weights: { transformer: "fp32", t5: "fp32" } },
-  async edit(request, { signal, onStep }) {
+  async edit(request, { signal, onStep, onState, resumeFrom, onResume }) {
     const { prompt, numSteps, size, format, seed, guidance, negativePrompt, trueCfgScale } = request;
     const started = performance.now();
     const [image] = [request.image].flat();
@@ -102,7 +110,8 @@ const engine = {
       throw new RetouchError("IMAGE_INVALID", failure("imageUnknown", { accepted: "PNG and JPEG" }));
     }
     const [, verb, argument] = /^(\w*) ?(.*)$/s.exec(prompt);
-    if (verb === "crash") process.kill(process.pid, "SIGKILL");
+    const crash = () => process.kill(process.pid, "SIGKILL");
+    if (verb === "crash" && argument === "") crash();
     if (verb === "hang") {
       await onStep({ step: numSteps, of: numSteps, sketch });
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
@@ -112,9 +121,22 @@ const engine = {
     if (verb === "fail") throw new RetouchError("INVALID_PARAMETER", argument);
     if (verb === "defect") throw new TypeError("Cannot read properties of undefined");
     const sleepMs = verb === "sleep" ? Number(argument) : 0;
-    for (let step = 1; step <= numSteps; step += 1) {
+    // Its state is the number of steps, as a text.
+    const from = resumeFrom === undefined ? 0 : Number(Buffer.from(resumeFrom).toString());
+    const isRefused = resumeFrom !== undefined && !(from >= 1 && from <= numSteps);
+    if (isRefused) onResume({ kind: "refused", reason: "is damaged" });
+    else if (resumeFrom !== undefined) onResume({ kind: "resumed", step: from });
+    for (let step = isRefused ? 1 : from + 1; step <= numSteps; step += 1) {
+      if (verb === "crash" && step === Number(argument) + 1) crash();
       if (sleepMs > 0) await delay(sleepMs / numSteps, undefined, { signal });
       await onStep({ step, of: numSteps, sketch });
+      const seconds = (performance.now() - started) / 1000;
+      await onState?.({
+        step,
+        of: numSteps,
+        seconds,
+        encode: async () => Buffer.from(String(step)),
+      });
     }
     const isNegativeUsed = negativePrompt.trim() !== "" && trueCfgScale > 1;
     return {
@@ -134,6 +156,7 @@ const engine = {
       workingSize: size,
       referenceSize: size,
       notices: [],
+      resumedFrom: from >= 1 ? from : undefined,
       seconds: { total: (performance.now() - started) / 1000, denoise: sleepMs / 1000 },
     };
   },

@@ -1,5 +1,5 @@
 /** Settings for how long jobs run, wait and are kept, for webhooks, and for the process. */
-import { choice, decimal, duration, integer, pattern } from "./parsers.ts";
+import { choice, decimal, duration, durationOrOff, integer, pattern } from "./parsers.ts";
 import { optional, required, secret, type Settings } from "./setting.ts";
 
 export const JOBS = {
@@ -63,6 +63,12 @@ export const JOBS = {
     duration("100ms", "5m"),
     "2s",
     "How often a worker gives a sign of life; at most half of RETOUCH_LEASE.",
+  ),
+  resumeAfterMs: required(
+    "RETOUCH_RESUME_AFTER",
+    durationOrOff("0s", "7d"),
+    "1m",
+    "Edits that take longer than this are kept as they go, so that another worker can go on after a loss; off keeps none.",
   ),
 } satisfies Settings;
 

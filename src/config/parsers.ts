@@ -68,6 +68,15 @@ export function duration(min: string, max: string): Parser<number> {
   };
 }
 
+/** A time as above, or `off`, which is for ever. */
+export function durationOrOff(min: string, max: string): Parser<number> {
+  const time = duration(min, max);
+  return {
+    accepts: `${time.accepts}, or off`,
+    parse: (value) => (value === "off" ? Infinity : time.parse(value)),
+  };
+}
+
 /** Bytes, from `512KB`, `10MB` (the same as `10MiB`) or a plain number of bytes. */
 export function byteSize(min: string, max: string): Parser<number> {
   const [least, most] = [parseUnits(min, SIZE_UNITS)!, parseUnits(max, SIZE_UNITS)!];

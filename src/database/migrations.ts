@@ -196,6 +196,8 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     alter table ${schema}.pictures add column result_of text;
     create index pictures_of_result on ${schema}.pictures (result_of) where result_of is not null;
   `,
+  // The latest state of an edit that takes long, from which another worker can go on: see jobs/states.ts.
+  (schema) => `alter table ${schema}.jobs add column kept_state jsonb;`,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */

@@ -16,11 +16,12 @@ import { checkpointName } from "../weights/checkpoint.ts";
 import { createSafetyChecker } from "../safety/checker.ts";
 import { abortError } from "./abort.ts";
 import { Components } from "./components.ts";
+import { checkpointDigest, readEnvironment } from "./identity.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
 import type { EditRequest } from "./request.ts";
 import { type EditOptions, type EditResult, type EditTools, runEdit } from "./run-edit.ts";
 import { SHIPPED_CHECKPOINT } from "./shipped.ts";
-import { WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
+import { kindsText, WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
 
 export type { ConversionProgress };
 
@@ -158,11 +159,14 @@ export async function createEngine(
   const { loras: loraFiles = {} } = options;
   await Promise.all(Object.values(loraFiles).map(identityOf));
   const isAdaptable = Object.keys(loraFiles).length > 0;
-  const components = await Components.load(
-    model,
-    { threads, device: device.name, computeType: options.computeType, isMemoryReturned },
-    { limitBytes, isAdaptable, weights, cacheFolder, onConversion },
-  );
+  const runtime = { threads, device: device.name, computeType: options.computeType, isMemoryReturned };
+  const components = await Components.load(model, runtime, {
+    limitBytes,
+    isAdaptable,
+    weights,
+    cacheFolder,
+    onConversion,
+  });
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
     name: transformer === undefined ? checkpointName(checkpoint.folder) : path.parse(transformer).name,
@@ -173,6 +177,7 @@ export async function createEngine(
     weights: components.kinds,
   };
 
+  const environment = once(() => readEnvironment(runtime, kindsText(components.kinds)));
   const tools: EditTools = {
     editor: model.createEditor(components),
     pipeline,
@@ -182,6 +187,11 @@ export async function createEngine(
     checker,
     isCheckRequired: isRequired,
     isPromptInMetadata,
+    checkpoint: once(() => checkpointDigest(checkpoint.folder, model.stored)),
+    async environment() {
+      const { tileSide } = components;
+      return { ...(await environment()), tiles: String(tileSide) };
+    },
   };
 
   let last: Promise<unknown> = Promise.resolve();
@@ -203,6 +213,16 @@ export async function createEngine(
       return closing;
     },
   };
+}
+
+/** Does what takes a while when it is first asked for, and remembers the result; a failure is tried again. */
+function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let result: Promise<Result> | undefined;
+  return () =>
+    (result ??= work().catch((error: unknown) => {
+      result = undefined;
+      throw error;
+    }));
 }
 
 /** Waits for `previous`; `signal` ends the wait with the code ABORTED. */

@@ -5,6 +5,7 @@ import type { ChosenLoras } from "../lora/registry.ts";
 import type { StoredWeights } from "../quantize/prepare.ts";
 import type { Adapters } from "../models/adapters.ts";
 import type { Tensor } from "../runtime/session.ts";
+import type { SamplerState } from "../sampling/state.ts";
 import type { ComponentDefinition } from "./component.ts";
 import type { EditExtent } from "./extent.ts";
 import type { Kept } from "./keep-unchanged.ts";
@@ -71,6 +72,11 @@ export interface EditorOptions {
   mask?: Picture | undefined;
   /** Working sizes to use instead of the recipe's own. */
   sizes?: SizePlan | undefined;
+  /**
+   * Gives the state in which an earlier run of the same edit was interrupted, if there is one whose latents have this
+   * shape. A recipe that can go on from a state asks once, before its first step; it takes the steps after `step` only.
+   */
+  resume?: ((latentShape: readonly number[]) => SamplerState | undefined) | undefined;
 }
 
 /** A finished step of the denoising loop. */
@@ -78,10 +84,12 @@ export interface EditStep {
   /** 1 to `of`. */
   step: number;
   of: number;
-  /** Seconds since the first step began. */
+  /** Seconds since the first step began; of a resumed edit, since its first step after the interruption. */
   seconds: number;
   /** The target's packed latents after this step, [L, C]. */
   latents: Float32Array;
+  /** What it takes to go on after this step; absent if the recipe asks for no state. */
+  state?: SamplerState | undefined;
   /** Decodes the image as it would be if the loop ended here, at working size; costs about one decoding. */
   preview(): Promise<Picture>;
   /** Draws a rough, small version of it, at most 256 pixels per side, in next to no time. */

@@ -10,6 +10,8 @@ import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
 import type { Kept } from "./keep-unchanged.ts";
+import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
+import { editDigest } from "./identity.ts";
 import type { Editor, EditStep } from "./model.ts";
 import {
   checkImageCount,
@@ -19,6 +21,7 @@ import {
   type ResolvedRequest,
   type Size,
 } from "./request.ts";
+import type { Environment } from "./state-file.ts";
 
 /** Every parameter that was in effect. */
 export interface EditParameters extends Omit<ResolvedRequest, "size" | "negativePrompt" | "trueCfgScale"> {
@@ -46,6 +49,8 @@ export interface EditResult {
   notices: string[];
   /** If the result was checked: its score, 0 to 1, and the score from which it would have been refused. */
   safety?: SafetyVerdict | undefined;
+  /** Steps taken by an interrupted run that this one went on from; absent if it began from noise. */
+  resumedFrom?: number | undefined;
   /** Durations; `total` is from the encoded source to the encoded result. */
   seconds: { total: number; denoise: number };
 }
@@ -60,6 +65,20 @@ export interface EditOptions {
    * small images; otherwise the first sketch does. @default false
    */
   isSketched?: boolean | undefined;
+  /**
+   * Called after every step, after `onStep`, with what it takes to go on from there in another process: the bytes that
+   * `encode()` gives serve as `resumeFrom`. They hold the forming image. The loop waits for the promise it returns: while
+   * a network runs, this thread does nothing else. Not called by a model that cannot go on from a state.
+   */
+  onState?: ((state: OfferedState) => void | Promise<void>) | undefined;
+  /**
+   * A state of the same edit, seed included, on the same checkpoint: only the steps after it are taken. On the same
+   * build and kind of processor, the result has the bytes of an undisturbed run; otherwise a notice says that they may
+   * differ. A state that cannot be used is ignored.
+   */
+  resumeFrom?: Uint8Array | undefined;
+  /** Called once before the first step if `resumeFrom` is given, unless the model cannot go on from a state. */
+  onResume?: ((outcome: ResumeOutcome) => void) | undefined;
 }
 
 /** What all of an engine's edits share. */
@@ -74,12 +93,16 @@ export interface EditTools {
   /** Whether the checker is used regardless of the request. */
   isCheckRequired: boolean;
   isPromptInMetadata: boolean;
+  /** Digest of the checkpoint. */
+  checkpoint: () => Promise<string>;
+  /** What computes the edit now: to be read when its memory is planned. */
+  environment: () => Promise<Environment>;
 }
 
 export async function runEdit(
   { editor, pipeline, modelName, loras, maxPixels, isCheckRequired, isPromptInMetadata, ...tools }: EditTools,
   request: EditRequest,
-  { signal, onStep, isSketched }: EditOptions,
+  { signal, onStep, isSketched, ...stateOptions }: EditOptions,
 ): Promise<EditResult> {
   const started = performance.now();
   const resolved = resolveRequest(request);
@@ -89,15 +112,26 @@ export async function runEdit(
   // If the checker cannot be loaded, it is better to fail before the edit than after it.
   await checker?.prepare();
 
-  const steps = editor.edit(images, resolved, { mask, signal, isSketched, loras: chosenLoras });
+  let digest: Promise<string> | undefined;
+  const states = await createEditStates({
+    ...stateOptions,
+    numSteps: resolved.numSteps,
+    environment: tools.environment,
+    edit: () =>
+      (digest ??= tools.checkpoint().then((digest) => editDigest(resolved, request, chosenLoras, digest))),
+  });
+  const { resume } = states;
+  const steps = editor.edit(images, resolved, { mask, signal, isSketched, loras: chosenLoras, resume });
   let next = await steps.next();
   let denoiseSeconds = 0;
   while (!next.done) {
     denoiseSeconds = next.value.seconds;
     await onStep?.(next.value);
+    await states.offer(next.value);
     next = await steps.next();
   }
-  const { picture, size, workingSize, referenceSize, kept, isNegativeUsed, notices } = next.value;
+  const { picture, size, workingSize, referenceSize, kept, isNegativeUsed } = next.value;
+  const notices = [...next.value.notices, ...(await states.notices())];
   // Check what is returned, not the smaller image that it was enlarged from.
   const safety = checker && (await passed(checker, picture));
 
@@ -127,6 +161,7 @@ export async function runEdit(
     kept,
     notices,
     safety,
+    resumedFrom: states.resumedFrom,
     seconds: { total: (performance.now() - started) / 1000, denoise: denoiseSeconds },
   };
 }

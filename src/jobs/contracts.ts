@@ -8,6 +8,7 @@ import type {
   JobImages,
   JobOutcome,
   JobProgress,
+  KeptState,
   NewJob,
   StoredSource,
   WorkerRecord,
@@ -138,9 +139,14 @@ export interface WorkQueue {
   renew(job: ClaimedJob, workerId: string): Promise<boolean>;
   /** Publishes progress. Never changes a job that has ended. */
   progress(job: ClaimedJob, workerId: string, progress: JobProgress): Promise<boolean>;
+  /** Notes the state from which a later attempt can go on, instead of an earlier one. */
+  keepState(job: ClaimedJob, workerId: string, state: KeptState): Promise<boolean>;
   /** Ends the attempt: state, result, cost, webhook and stream in one transaction. */
   finish(job: ClaimedJob, workerId: string, outcome: JobOutcome): Promise<boolean>;
-  /** Ends a crashed attempt: the job is queued again while attempts are left, else fails with `error`. */
+  /**
+   * Ends a crashed attempt: the job is queued again while attempts are left, else fails with `error`. One that got
+   * further than those before it, as its state shows, costs no attempt.
+   */
   fail(job: ClaimedJob, workerId: string, error: string): Promise<boolean>;
   /** Gives the job back untouched, to its place in the queue: costs no attempt. */
   handBack(job: ClaimedJob, workerId: string): Promise<boolean>;

@@ -33,7 +33,8 @@ export async function endJobs(
     `update ${schemaOf(context)}.jobs
         set status = $1, error = $2, result = $3, failure = $${5 + values.length}, ended_at = clock_timestamp(),
             -- Its preview may be large, and nothing shows the progress of an ended job.
-            progress = null, lease_until = null, expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
+            progress = null, kept_state = null, lease_until = null,
+            expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
       where status = any($4) and ${where}
       returning ${JOB_COLUMNS}, webhook, queue_id`,
     [

@@ -176,6 +176,16 @@ export interface ClaimedJob {
   edit: JobEdit;
   /** Without it, the worker's own limit applies. */
   executionTimeoutMs?: number | undefined;
+  /** What an earlier attempt left, to go on from. */
+  state?: KeptState | undefined;
+}
+
+/** The state of an edit after a step, in the storage. */
+export interface KeptState {
+  key: string;
+  /** 1 to the number of steps. */
+  step: number;
+  bytes: number;
 }
 
 /** An image stored for one job. */

@@ -1,11 +1,12 @@
 /**
- * What is stored for a key: sources until their jobs can no longer run, results until their URLs expire, and
- * results without an address until their jobs are gone.
+ * What is stored for a key: sources until their jobs can no longer run, states until a later one or the job's end,
+ * results until their URLs expire, and results without an address until their jobs are gone.
  */
 import type { Sql } from "../database/database.ts";
 import { type Moment, timeOf } from "./clock.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import type { Job } from "./job.ts";
+import { IS_SPENT_STATE } from "./states.ts";
 
 /** How many are deleted at once. */
 const BATCH = 100;
@@ -40,8 +41,8 @@ export async function deleteJobs(context: JobsContext, condition: string, values
 
 /**
  * Deletes the sources of jobs that can no longer run: completed, cancelled, gone, or, if the clock can be trusted,
- * too old to be retried. What was the result of a job that is gone follows when no webhook has to show it any more.
- * A failed deletion is tried again after a minute.
+ * too old to be retried; and the states that no job goes on from any more. What was the result of a job that is gone
+ * follows when no webhook has to show it any more. A failed deletion is tried again after a minute.
  */
 export async function deleteSpentSources(
   context: JobsContext,
@@ -54,7 +55,8 @@ export async function deleteSpentSources(
       `select storage_key from ${schema}.pictures left join ${schema}.jobs on jobs.id = job_id
         where job_id is not null and delete_after <= clock_timestamp()
           and (jobs.id is null or status in ('completed', 'cancelled')
-               or ($2 and ended_at is not null and jobs.expires_at <= ${timeOf("$3")}))
+               or ($2 and ended_at is not null and jobs.expires_at <= ${timeOf("$3")})
+               or ${IS_SPENT_STATE})
           and not (storage_key like 'inline/%' and exists (
             select from ${schema}.webhook_deliveries as delivery
              where delivery.key_id = pictures.key_id and delivery.job_id = pictures.job_id

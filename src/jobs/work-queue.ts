@@ -8,8 +8,9 @@ import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
-import type { ClaimedJob, JobChunk, JobEdit } from "./job.ts";
+import type { ClaimedJob, JobChunk, JobEdit, KeptState } from "./job.ts";
 import { createSources } from "./sources.ts";
+import { isFurther, KEEPING_STATE, keepState } from "./states.ts";
 import { counterOfTurn } from "./turns.ts";
 
 /** SQLSTATE for a row that another transaction has locked, if the statement does not wait. */
@@ -94,6 +95,8 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
       return rows.length > 0;
     },
 
+    keepState: (job, workerId, state) => keepState(context, job, workerId, state),
+
     async finish(job, workerId, outcome) {
       const ended = await database.transaction((sql) =>
         endJobs(context, sql, outcome, "id = $5 and attempt = $6 and worker_id = $7", ownerOf(job, workerId)),
@@ -144,7 +147,7 @@ async function claimNext(context: JobsContext, sql: Sql, workerId: string): Prom
             and status = 'queued' and expires_at > clock_timestamp()
             -- One that an earlier version queued before its picture was there; it comes back with it.
             and not awaits_images
-          returning id, attempt, edit, execution_timeout_ms, turn, is_low_priority),
+          returning id, attempt, edit, execution_timeout_ms, kept_state, turn, is_low_priority),
        round as (
          update ${schema}.counters set value = turn from claimed
           where name = ${counterOfTurn("is_low_priority")} and value < turn)
@@ -156,19 +159,23 @@ async function claimNext(context: JobsContext, sql: Sql, workerId: string): Prom
   }
 }
 
-const CLAIMED_COLUMNS = "id, attempt, edit, execution_timeout_ms";
+const CLAIMED_COLUMNS = "id, attempt, edit, execution_timeout_ms, kept_state";
 
 interface ClaimedRow {
   id: string;
   attempt: number;
   edit: JobEdit;
   execution_timeout_ms: number | null;
+  kept_state: KeptState | null;
 }
 
-const rowToClaimed = ({ execution_timeout_ms: limit, ...row }: ClaimedRow): ClaimedJob => ({
-  ...row,
-  executionTimeoutMs: limit ?? undefined,
-});
+function rowToClaimed({ execution_timeout_ms: limit, kept_state: state, ...row }: ClaimedRow): ClaimedJob {
+  const claimed = { ...row, executionTimeoutMs: limit ?? undefined };
+  return state ? { ...claimed, state: keptStateOf(state) } : claimed;
+}
+
+/** Without what only the table needs. */
+const keptStateOf = ({ key, step, bytes }: KeptState): KeptState => ({ key, step, bytes });
 
 interface Attempt {
   id: string;
@@ -185,6 +192,9 @@ export async function endAttempt(
   sql: Sql,
   attempt: Attempt & { error: string },
 ): Promise<boolean> {
+  if (await isFurther(context, sql, attempt)) {
+    return requeue(context, sql, { ...attempt, attemptsUsed: attempt.attempt - 1 });
+  }
   if (attempt.attempt < context.settings.maxAttempts) {
     return requeue(context, sql, { ...attempt, attemptsUsed: attempt.attempt });
   }
@@ -208,7 +218,8 @@ async function requeue(
   const [row] = await sql.query<{ is_low_priority: boolean; turn: number; queue_id: string }>(
     `with queued as (
        update ${schema}.jobs
-          set status = 'queued', attempt = $4, started_at = null, worker_id = null, lease_until = null, progress = null
+          set status = 'queued', attempt = $4, started_at = null, worker_id = null, lease_until = null,
+              ${KEEPING_STATE}
         where ${OWNED} returning id, is_low_priority, turn, queue_id),
      dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id)
      select is_low_priority, turn, queue_id, pg_notify($5, $6), pg_notify($5, $7) from queued`,

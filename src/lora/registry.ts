@@ -1,4 +1,6 @@
 /** The LoRAs that an engine may use: names and their files. Those of the latest edit stay in memory. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { failure, RetouchError } from "../errors.ts";
 import type { Adapter } from "../models/adapters.ts";
@@ -13,6 +15,8 @@ const MAX_SHOWN_KEYS = 3;
 export interface ChosenLoras {
   /** The most memory they take once read; all others have been released by then. */
   memoryBytes: number;
+  /** SHA-256 of each file, in hexadecimal. @throws RetouchError LORA_INVALID */
+  digests(): Promise<string[]>;
   /**
    * What they add to the network's layers, and a sentence for each whose keys do not all match the network.
    * @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED for a file, with the LoRA's name as the value `lora`
@@ -28,6 +32,7 @@ export class LoraRegistry {
   readonly #findTarget: FindTarget;
   /** By file. */
   readonly #kept = new Map<string, { identity: string; lora: Lora }>();
+  readonly #digests = new Map<string, { identity: string; digest: string }>();
   #joined: Joined = NOTHING;
 
   constructor(files: Readonly<Record<string, string>>, findTarget: FindTarget) {
@@ -46,7 +51,8 @@ export class LoraRegistry {
     for (const { name, file } of chosen) {
       memoryBytes += COPIES * (await loraBytes(file).catch((error: unknown) => fail(error, name)));
     }
-    return { memoryBytes, read: () => this.#use(chosen) };
+    const digests = (): Promise<string[]> => Promise.all(chosen.map(({ file }) => this.#digest(file)));
+    return { memoryBytes, digests, read: () => this.#use(chosen) };
   }
 
   async #use(chosen: readonly Chosen[]): ReturnType<ChosenLoras["read"]> {
@@ -74,6 +80,15 @@ export class LoraRegistry {
     return file;
   }
 
+  async #digest(file: string): Promise<string> {
+    const identity = await identityOf(file);
+    const known = this.#digests.get(file);
+    if (known?.identity === identity) return known.digest;
+    const digest = await sha256Of(file);
+    this.#digests.set(file, { identity, digest });
+    return digest;
+  }
+
   async #read(file: string): Promise<Lora> {
     const identity = await identityOf(file);
     const known = this.#kept.get(file);
@@ -83,6 +98,17 @@ export class LoraRegistry {
     this.#kept.set(file, { identity, lora });
     return lora;
   }
+}
+
+/** @throws RetouchError LORA_INVALID */
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    for await (const bytes of createReadStream(file)) hash.update(bytes as Buffer);
+  } catch (cause) {
+    throw unopened(file, cause);
+  }
+  return hash.digest("hex");
 }
 
 type Chosen = LoraUse & { file: string };
@@ -103,9 +129,13 @@ export async function identityOf(file: string): Promise<string> {
     const { dev, ino, size, mtimeMs } = await stat(file);
     return [dev, ino, size, mtimeMs].join(":");
   } catch (cause) {
-    const values = { what: "LoRA file", file, fault: "cannot be opened" };
-    throw new RetouchError("LORA_INVALID", failure("file", values), { cause });
+    throw unopened(file, cause);
   }
+}
+
+function unopened(file: string, cause: unknown): RetouchError {
+  const values = { what: "LoRA file", file, fault: "cannot be opened" };
+  return new RetouchError("LORA_INVALID", failure("file", values), { cause });
 }
 
 /** Adds the LoRA's name: whoever sent only that gets a sentence with it, and without the file's path. */

@@ -20,6 +20,11 @@ export function loadRuntime(): Promise<Runtime> {
   return loading;
 }
 
+/** The runtime's version, such as "1.30.0". @throws as {@link loadRuntime} */
+export async function runtimeVersion(): Promise<string> {
+  return (await loadRuntime()).env.versions.node ?? "unknown";
+}
+
 async function load(): Promise<Runtime> {
   keepTelemetryOff();
   try {

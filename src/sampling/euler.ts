@@ -2,9 +2,9 @@
 import type { Sampler } from "./sampler.ts";
 
 /** One velocity per step, followed from a noise level straight down to the next. */
-export const eulerSampler: Sampler = async function* (velocity, noise, { sigmas, afterStep }) {
-  let latents = noise;
-  for (let index = 0; index < sigmas.length - 1; index += 1) {
+export const eulerSampler: Sampler = async function* (velocity, start, { sigmas, afterStep, from }) {
+  let latents = start;
+  for (let index = from?.step ?? 0; index < sigmas.length - 1; index += 1) {
     const [sigma, next] = [sigmas[index]!, sigmas[index + 1]!];
     const current = latents;
     const direction = await velocity({ latents: current, sigma });

@@ -4,6 +4,8 @@
  * one {@link Velocity} to another, so they wrap the velocity and no sampler knows about them.
  */
 
+import type { SamplerState, StateMemory } from "./state.ts";
+
 /** The point at which a velocity is requested. */
 export interface VelocityQuestion {
   /** Packed latents, [L, C]. */
@@ -21,6 +23,8 @@ export interface SamplerStep {
   index: number;
   /** The latents after the step. */
   latents: Float32Array;
+  /** What the next steps need besides the latents. @default nothing */
+  memory?: StateMemory | undefined;
   /** Where the last velocity leads in a straight line; the latents themselves are noise until just before the end. */
   estimate(): Float32Array;
 }
@@ -33,11 +37,16 @@ export interface SamplerOptions {
    * @param sigma the noise level of the latents at this point
    */
   afterStep?: ((latents: Float32Array, sigma: number) => Float32Array) | undefined;
+  /** What an earlier run left, to go on with: the steps after `from.step` are taken. @default nothing was done yet */
+  from?: Pick<SamplerState, "step" | "memory"> | undefined;
 }
 
-/** Yields after every step and returns the last latents. An error from the velocity ends it. */
+/**
+ * Yields after every step and returns the last latents. An error from the velocity ends it.
+ * @param start pure noise, or the latents of the state to go on from
+ */
 export type Sampler = (
   velocity: Velocity,
-  noise: Float32Array,
+  start: Float32Array,
   options: SamplerOptions,
 ) => AsyncGenerator<SamplerStep, Float32Array>;

@@ -87,5 +87,6 @@ function engineSetup(config: Config, memoryLimit: number | undefined): EngineSet
     imageMaxBytes,
     imageTimeoutMs,
     price,
+    resumeAfterMs: config.resumeAfterMs,
   };
 }

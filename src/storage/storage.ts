@@ -1,4 +1,4 @@
-/** Stores images that came with a request, and results. Local files and S3 give the same guarantees. */
+/** Stores images that came with a request, results, and states of long edits. Local files and S3 give the same guarantees. */
 import { randomBytes } from "node:crypto";
 
 export interface StoredObject {
@@ -37,14 +37,17 @@ export interface Storage {
   check(bytes?: number): Promise<void>;
 }
 
-/** Sources, results that have addresses, and results that have none since they are shown as data URLs. */
-export type ObjectKind = "inputs" | "outputs" | "inline";
-export const OBJECT_KINDS: readonly ObjectKind[] = ["inputs", "outputs", "inline"];
+/**
+ * Sources, results that have addresses, results that have none since they are shown as data URLs, and the states of edits
+ * that take long, which are never served.
+ */
+export const OBJECT_KINDS = ["inputs", "outputs", "inline", "states"] as const;
+export type ObjectKind = (typeof OBJECT_KINDS)[number];
 export type Extension = "png" | "jpeg" | "bin";
 
 /** 192 bits: a name cannot be guessed. */
 const NAME_BYTES = 24;
-const KEY = /^(inputs|outputs|inline)\/[A-Za-z0-9_-]{32}\.(png|jpeg|bin)$/;
+const KEY = /^(inputs|outputs|inline|states)\/[A-Za-z0-9_-]{32}\.(png|jpeg|bin)$/;
 
 const CONTENT_TYPES: Record<Extension, string> = {
   png: "image/png",

@@ -22,6 +22,8 @@ export interface SweeperOptions {
   findNeeded: (keys: readonly string[]) => Promise<ReadonlySet<string>>;
   /** Lifetime of what belongs to no job, left by submissions and edits that a crash cut short. @default 1 day */
   inputLifetimeMs?: number | undefined;
+  /** Lifetime of states that no job knows, left by workers that ended while they stored them. @default 1 hour */
+  stateLifetimeMs?: number | undefined;
   /** @default 600,000 */
   intervalMs?: number | undefined;
   /** Whether clocks can be trusted now; if not, nothing is deleted until a later sweep. @default always */
@@ -36,6 +38,8 @@ const INTERVAL_MS = 10 * 60_000;
 const STOP_MS = 5000;
 /** Far longer than a submission takes from storing its image to creating its job. */
 const INPUT_LIFETIME_MS = 24 * 60 * 60_000;
+/** Far longer than a worker takes from storing a state to writing that it is there. */
+const STATE_LIFETIME_MS = 60 * 60_000;
 const BATCH = 100;
 /** A URL may have been signed somewhat later than its file was written, and by another clock. */
 const MARGIN_MS = 60_000;
@@ -44,6 +48,7 @@ const MARGIN_MS = 60_000;
 export function createSweeper(options: SweeperOptions): Sweeper {
   const { storage, lifetimeMs, findNeeded, onError, now = Date.now, mayDelete = () => true } = options;
   const { inputLifetimeMs = INPUT_LIFETIME_MS, intervalMs = INTERVAL_MS } = options;
+  const { stateLifetimeMs = STATE_LIFETIME_MS } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<number> | undefined;
   let isStopped = false;
@@ -92,7 +97,8 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   const sweepAll = async (): Promise<number> =>
     (await sweep("outputs", lifetimeMs)) +
     (await sweep("inputs", inputLifetimeMs)) +
-    (await sweep("inline", inputLifetimeMs));
+    (await sweep("inline", inputLifetimeMs)) +
+    (await sweep("states", stateLifetimeMs));
   const run = (): Promise<number> => (running ??= sweepAll().finally(() => (running = undefined)));
 
   return {

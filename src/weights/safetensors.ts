@@ -52,6 +52,21 @@ export async function readSafetensors(file: string): Promise<SafetensorsHeader> 
   });
 }
 
+/**
+ * The same for a file that is in memory as a whole.
+ * @param name what errors call it
+ * @throws RetouchError CHECKPOINT_INVALID
+ */
+export function parseSafetensors(name: string, bytes: Uint8Array): SafetensorsHeader {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (file.length < 8) throw damaged(name, `it ends after ${file.length} bytes, inside the header`);
+  const headerLength = Number(file.readBigUInt64LE());
+  if (headerLength > MAX_HEADER_BYTES || headerLength + 8 > file.length) {
+    throw damaged(name, `its header claims ${headerLength} bytes and the file has ${file.length}`);
+  }
+  return parseHeader(name, file.toString("utf8", 8, 8 + headerLength), headerLength + 8, file.length);
+}
+
 async function readExactly(file: string, handle: FileHandle, from: number, length: number, size: number) {
   const buffer = Buffer.alloc(length);
   const { bytesRead } = await handle.read(buffer, 0, length, from);

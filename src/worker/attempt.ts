@@ -7,6 +7,7 @@ import type { EngineOutcome, EngineProcess, RunEvents } from "./engine-process.t
 import { createLatestWriter } from "./latest-writer.ts";
 import type { Outage } from "./outage.ts";
 import type { EditStage } from "./protocol.ts";
+import { createStateWriter } from "./state-writer.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /** A job whose missing time limit the worker has filled in. */
@@ -21,12 +22,16 @@ export interface AttemptOptions {
   leaseRenewalMs: number;
   /** How long to keep trying to write the job's end. */
   writePatienceMs: number;
+  /** Aborts when the worker is told to end, some time before `shutdown`. */
+  stopping: AbortSignal;
   /** Stops the job so that it is given back. */
   shutdown: AbortSignal;
   /** Deletes a stored result that no job refers to. */
   discard: (result: JobResult) => Promise<void>;
   /** Called while the result waits because our storage does not take it. */
   onWaiting?: RunEvents["onWaiting"];
+  /** Deletes a stored state that no job refers to. */
+  discardSource: (key: string) => Promise<void>;
 }
 
 /** Why a running job is stopped. `lost`: it belongs to another worker, was cancelled, or expired. */
@@ -62,6 +67,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     const isOurs = await outage.watch(() => queue.progress(job, workerId, latest)).catch(() => true);
     if (!isOurs) stop("lost");
   });
+  const states = createStateWriter(options, job);
   const onShutdown = (): void => stop("shutdown");
 
   // What the storage takes is not the job's own time, and an edit that is done is not lost because it cannot be
@@ -82,9 +88,13 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
       onProgress: progress.write,
       onStage,
       onWaiting: options.onWaiting,
+      state: job.state,
+      onState: states.write,
+      stopping: options.stopping,
     });
     clearTimeout(timeout);
     await untilAborted(progress.done(), shutdown);
+    await untilAborted(states.done(), shutdown);
     await settle(options, job, outcome, why);
     log.info({ outcome: why ?? outcome.kind }, "The job ends.");
     return outcome;

@@ -2,7 +2,15 @@
 import { failure, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
 import { encodeMask, encodePreview } from "../images/encode.ts";
-import type { JobEdit, JobImage, JobProgress, JobResult, Precision, ResultImage } from "../jobs/job.ts";
+import type {
+  JobEdit,
+  JobImage,
+  JobProgress,
+  JobResult,
+  KeptState,
+  Precision,
+  ResultImage,
+} from "../jobs/job.ts";
 import { costOf } from "../jobs/price.ts";
 import type { WeightsKind } from "../engine/component.ts";
 import type { EditStep } from "../engine/model.ts";
@@ -12,8 +20,10 @@ import type { EditResult } from "../engine/run-edit.ts";
 import type { Agents } from "../net/agents.ts";
 import { createKey } from "../storage/storage.ts";
 import { aborted, throwIfAborted } from "./failures.ts";
+import { readState } from "./kept-state.ts";
 import { keepOwn, type OwnStorage, readOwn } from "./own-storage.ts";
-import type { EditStage, EditTiming, EngineSetup } from "./protocol.ts";
+import type { EditNote, EditStage, EditTiming, EngineSetup } from "./protocol.ts";
+import { createStateKeeper, type StateKeeper } from "./state-keeper.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 export interface EditJobDependencies {
@@ -21,7 +31,22 @@ export interface EditJobDependencies {
   storage: OwnStorage;
   /** For connections to the caller's own bucket. */
   agents: Agents;
-  limits: Pick<EngineSetup, "price">;
+  limits: Pick<EngineSetup, "price" | "resumeAfterMs">;
+}
+
+export interface EditJobOptions {
+  signal: AbortSignal;
+  onProgress: (progress: JobProgress) => void;
+  onStage?: ((stage: EditStage) => void) | undefined;
+  /** Called after each failed try to store the result, with what the log needs. */
+  onWaiting?: ((detail: string) => void) | undefined;
+  /** What an earlier attempt left, to go on from. */
+  state?: KeptState | undefined;
+  /** Aborts when the worker is about to end. */
+  stopping?: AbortSignal | undefined;
+  /** Called with every state that was stored. */
+  onState?: ((state: KeptState) => void) | undefined;
+  onNote?: ((note: EditNote) => void) | undefined;
 }
 
 /** Ten updates per second are enough for the eye, and spare the database. */
@@ -37,17 +62,9 @@ const PRECISION_OF: Readonly<Record<WeightsKind, Precision>> = {
   int4: "int4",
 };
 
-export interface EditJobOptions {
-  signal: AbortSignal;
-  onProgress: (progress: JobProgress) => void;
-  onStage?: ((stage: EditStage) => void) | undefined;
-  /** Called after each failed try to store the result, with what the log needs. */
-  onWaiting?: ((detail: string) => void) | undefined;
-}
-
 /**
- * Runs one job: `onProgress` is called at its start, after its last step, and in between at most ten times
- * per second.
+ * Runs one job: `onProgress` is called at its start, with the steps that an earlier attempt took, after its last step, and
+ * in between at most ten times per second.
  * @throws RetouchError about the field of the request; STORAGE_UNAVAILABLE if our storage does not give the source;
  * ABORTED by `signal`, then nothing is left stored
  */
@@ -56,21 +73,54 @@ export async function runEditJob(
   edit: JobEdit,
   options: EditJobOptions,
 ): Promise<{ result: JobResult; timing: EditTiming }> {
+  const { storage, limits } = dependencies;
+  const { stopping, onState: onKept = () => {}, onNote } = options;
+  const onError = (reason: string): void =>
+    onNote?.({ level: "warn", sentence: `The state of the edit could not be kept: ${reason}` });
+  const keeper = createStateKeeper({ storage, afterMs: limits.resumeAfterMs, stopping, onKept, onError });
+  try {
+    return await editAndStore(dependencies, edit, { ...options, keeper });
+  } finally {
+    keeper.end();
+  }
+}
+
+async function editAndStore(
+  dependencies: EditJobDependencies,
+  edit: JobEdit,
+  options: EditJobOptions & { keeper: StateKeeper },
+): Promise<{ result: JobResult; timing: EditTiming }> {
   const { engine, limits } = dependencies;
-  const { signal, onProgress, onStage = () => {} } = options;
+  const { signal, onProgress, onStage = () => {}, state, onNote, keeper } = options;
   onStage("reading");
-  onProgress({ step: 0, of: edit.numSteps });
+  const of = edit.numSteps;
+  // What is shown of an interrupted edit stays until it is known that it goes on.
+  if (state === undefined) onProgress({ step: 0, of });
   let reportedAt = performance.now();
   let nextPreviewAt = reportedAt;
   const images: Uint8Array[] = [];
   for (const image of edit.images) images.push(await readSource(dependencies, image, "image", signal));
   const mask = edit.mask && (await readSource(dependencies, edit.mask, "mask", signal));
+  const restart = (reason: string): void => {
+    onNote?.({ level: "warn", sentence: `The edit starts from the beginning: its state ${reason}.` });
+    onProgress({ step: 0, of });
+  };
+  const resumeFrom = state && (await readState(dependencies.storage, state, signal));
+  if (typeof resumeFrom === "string") restart(resumeFrom);
   onStage("editing");
   const done = await engine.edit(
     { ...edit, image: images, mask },
     {
       signal,
       isSketched: edit.isPreviewed,
+      onState: limits.resumeAfterMs === Infinity ? undefined : keeper.offer,
+      resumeFrom: typeof resumeFrom === "string" ? undefined : resumeFrom,
+      onResume(outcome) {
+        if (outcome.kind === "refused") return restart(outcome.reason);
+        const { step } = outcome;
+        onNote?.({ level: "info", sentence: `The edit goes on after step ${step} of ${of}.` });
+        onProgress({ step, of });
+      },
       async onStep(step) {
         const now = performance.now();
         // The last step is followed by the image itself.
@@ -87,10 +137,14 @@ export async function runEditJob(
       },
     },
   );
-  const { parameters, seconds } = done;
+  const { parameters, seconds, resumedFrom } = done;
   const image = await storeResult(dependencies, edit, done, options);
   return {
-    timing: { totalMs: seconds.total * 1000, denoiseMs: seconds.denoise * 1000 },
+    timing: {
+      totalMs: seconds.total * 1000,
+      denoiseMs: seconds.denoise * 1000,
+      numSteps: resumedFrom && parameters.numSteps - resumedFrom,
+    },
     result: {
       image,
       format: done.format,

@@ -5,7 +5,6 @@
  */
 import { Worker } from "node:worker_threads";
 import { messageOf, RetouchError } from "../errors.ts";
-import type { JobProgress } from "../jobs/job.ts";
 import { type ConversionProgress, createEngine } from "../engine/engine.ts";
 import { importPipelines } from "../engine/import-pipelines.ts";
 import { kindsText } from "../engine/weights-choice.ts";
@@ -23,6 +22,8 @@ import { warmUp } from "./warm-up.ts";
 let dependencies: (EditJobDependencies & FetchDependencies) | undefined;
 /** What is being done, by request id: an edit, and image downloads beside it. */
 const running = new Map<string, AbortController>();
+/** Edits that are to be told when the worker is about to end. */
+const stopping = new Map<string, AbortController>();
 
 // The terminal and the service manager send these to the whole group; the parent decides when to end.
 process.on("SIGINT", () => {});
@@ -36,6 +37,7 @@ parentWatch.unref();
 process.on("message", (request: EngineRequest) => {
   if (request.kind === "setup") void setUp(request.setup);
   else if (request.kind === "cancel") running.get(request.id)?.abort();
+  else if (request.kind === "stopping") stopping.get(request.id)?.abort();
   else if (request.kind === "fetch") void fetchPicture(request);
   else if (request.kind === "check") void checkStorage(request);
   else void edit(request);
@@ -68,17 +70,22 @@ function createTeller(): (progress: ConversionProgress) => void {
   };
 }
 
-function edit({ id, edit }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+function edit({ id, edit, state }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+  const isStopping = new AbortController();
+  stopping.set(id, isStopping);
   return answering(id, async (signal) => {
-    const onProgress = (progress: JobProgress): void => say({ kind: "progress", id, progress });
     const done = await runEditJob(dependencies!, edit, {
       signal,
-      onProgress,
+      state,
+      stopping: isStopping.signal,
+      onProgress: (progress) => say({ kind: "progress", id, progress }),
       onStage: (stage) => say({ kind: "stage", id, stage }),
       onWaiting: (detail) => say({ kind: "waiting", id, detail }),
+      onState: (kept) => say({ kind: "state", id, state: kept }),
+      onNote: (note) => say({ kind: "note", id, note }),
     });
     return { kind: "completed", id, ...done };
-  });
+  }).finally(() => stopping.delete(id));
 }
 
 function fetchPicture({ id, url }: Extract<EngineRequest, { kind: "fetch" }>): Promise<void> {

@@ -1,7 +1,7 @@
 /** The parent's side of the engine process: starts it, hands it one job at a time, kills it if necessary. */
 import { type ChildProcess, fork } from "node:child_process";
 import os from "node:os";
-import type { JobEdit, JobFailure, JobProgress, JobResult } from "../jobs/job.ts";
+import type { JobEdit, JobFailure, JobProgress, JobResult, KeptState } from "../jobs/job.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
 import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
@@ -40,7 +40,7 @@ export interface EngineProcess {
    */
   ready(): Promise<EditSpeed>;
   /** Runs one job; `signal` stops it within a step, or kills the process if that is slow. Never rejects. */
-  run(id: string, edit: JobEdit, options: { signal: AbortSignal } & RunEvents): Promise<EngineOutcome>;
+  run(id: string, edit: JobEdit, options: RunOptions): Promise<EngineOutcome>;
   /** Downloads a job's image into the storage, beside other work. `signal` ends it at once. Never rejects. */
   fetch(id: string, url: string, options: { signal: AbortSignal }): Promise<FetchOutcome>;
   /** Checks our storage from inside the process that uses it. @throws Error for the log */
@@ -49,6 +49,16 @@ export interface EngineProcess {
   kill(): void;
   /** Ends the process for good. */
   close(): Promise<void>;
+}
+
+export interface RunOptions extends RunEvents {
+  signal: AbortSignal;
+  /** What an earlier attempt left, to go on from. */
+  state?: KeptState | undefined;
+  /** Called with every state that was stored for the job; each replaces the one before. */
+  onState?: ((state: KeptState) => void) | undefined;
+  /** Aborts when the worker is about to end: from then on, the state is kept after every step. */
+  stopping?: AbortSignal | undefined;
 }
 
 export interface EngineProcessOptions {
@@ -205,18 +215,22 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       return starting;
     },
 
-    async run(id, edit, { signal, onProgress, onStage, onWaiting }) {
+    async run(id, edit, { signal, onProgress, onStage, onWaiting, state, onState, stopping }) {
       const own = running;
       const speed = own?.speed;
       if (own === undefined || speed === undefined) return { kind: "absent" };
       // A negative prompt runs two passes per step; decoding cannot be interrupted either.
       const graceMs = cancelGraceMs + 2 * speed.stepMs + speed.fixedMs;
       let grace: NodeJS.Timeout | undefined;
-      const outcome = await ask<EngineOutcome>(own, id, { kind: "edit", id, edit }, signal, {
+      const stop = (): void => send(own.child, { kind: "stopping", id });
+      stopping?.addEventListener("abort", stop, { once: true });
+      const outcome = await ask<EngineOutcome>(own, id, { kind: "edit", id, edit, state }, signal, {
         onAnswer(answer) {
           if (answer.kind === "progress") onProgress(answer.progress);
           if (answer.kind === "stage") onStage?.(answer.stage);
           if (answer.kind === "waiting") onWaiting?.(answer.detail);
+          if (answer.kind === "state") onState?.(answer.state);
+          if (answer.kind === "note") log[answer.note.level]({ jobId: id }, answer.note.sentence);
           if (answer.kind !== "completed") return undefined;
           const { kind, result, timing } = answer;
           return { kind, result, timing };
@@ -227,6 +241,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
         },
       });
       clearTimeout(grace);
+      stopping?.removeEventListener("abort", stop);
       return outcome;
     },
 

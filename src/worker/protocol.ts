@@ -1,6 +1,6 @@
 /** Messages between a worker and its engine process. Images go through the storage, except inline results. */
 import type { Price } from "../config/parsers.ts";
-import type { JobEdit, JobFailure, JobProgress, JobResult, StoredSource } from "../jobs/job.ts";
+import type { JobEdit, JobFailure, JobProgress, JobResult, KeptState, StoredSource } from "../jobs/job.ts";
 import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { StorageOptions } from "../storage/open.ts";
@@ -16,6 +16,8 @@ export interface EngineSetup {
   imageMaxBytes: number;
   imageTimeoutMs: number;
   price: Price;
+  /** Edits that take longer are kept as they go; Infinity keeps none. */
+  resumeAfterMs: number;
 }
 
 /** What a job does: only `editing` counts towards its time limit, the others wait for our own storage. */
@@ -25,16 +27,21 @@ export type EditStage = "reading" | "editing" | "storing";
 export interface EditTiming {
   totalMs: number;
   denoiseMs: number;
+  /** Steps that were taken in this time, if an earlier run had taken others. */
+  numSteps?: number | undefined;
 }
 
 /** An id names one piece of work; a download and an edit of the same job have different ids. */
 export type EngineRequest =
   | { kind: "setup"; setup: EngineSetup }
-  | { kind: "edit"; id: string; edit: JobEdit }
+  /** With what an earlier attempt left, to go on from. */
+  | { kind: "edit"; id: string; edit: JobEdit; state?: KeptState | undefined }
   | { kind: "fetch"; id: string; url: string }
   /** Asks whether our storage works. */
   | { kind: "check"; id: string }
-  | { kind: "cancel"; id: string };
+  | { kind: "cancel"; id: string }
+  /** The worker is about to end: every step's state is to be kept. */
+  | { kind: "stopping"; id: string };
 
 export type EngineAnswer =
   /**
@@ -50,6 +57,8 @@ export type EngineAnswer =
   | { kind: "stage"; id: string; stage: EditStage }
   /** A finished result waits because our storage does not take it; it is tried again. */
   | { kind: "waiting"; id: string; detail: string }
+  | { kind: "state"; id: string; state: KeptState }
+  | { kind: "note"; id: string; note: EditNote }
   | { kind: "completed"; id: string; result: JobResult; timing: EditTiming }
   | ({ kind: "fetched"; id: string } & StoredSource)
   | { kind: "checked"; id: string }
@@ -59,6 +68,12 @@ export type EngineAnswer =
   /** Our storage is away: the work is to be given back. */
   | { kind: "storageAway"; id: string; detail: string }
   | { kind: "cancelled"; id: string };
+
+/** For the log: that an edit goes on from a state, that it cannot, or that its state cannot be kept. */
+export interface EditNote {
+  level: "info" | "warn";
+  sentence: string;
+}
 
 export interface Failure extends JobFailure {
   /** What else the operator needs, for the log only. */

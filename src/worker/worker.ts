@@ -168,6 +168,7 @@ export function createWorker(options: WorkerOptions): Worker {
       outage,
       workerId: id,
       writePatienceMs,
+      stopping: stopping.signal,
       shutdown: shutdown.signal,
       onWaiting: storage.failed,
     };
@@ -181,7 +182,11 @@ export function createWorker(options: WorkerOptions): Worker {
 
   function learn({ result, timing }: Extract<EngineOutcome, { kind: "completed" }>): void {
     if (record.speed === undefined) return;
-    record = { ...record, speed: averageSpeed(record.speed, measureSpeed(record.speed, timing, result)) };
+    const { numSteps = result.numSteps } = timing;
+    // The last step was taken by an earlier attempt.
+    if (numSteps === 0) return;
+    const measured = measureSpeed(record.speed, timing, { ...result, numSteps });
+    record = { ...record, speed: averageSpeed(record.speed, measured) };
   }
 
   function sleep(ms: number): Promise<void> {

@@ -32,6 +32,7 @@ describe("the settings", () => {
       maxAttempts: 2,
       leaseMs: 8000,
       leaseRenewalMs: 2000,
+      resumeAfterMs: 60_000,
       idempotencyLifetimeMs: 86_400_000,
       logLevel: "info",
       shutdownDeadlineMs: 30_000,

@@ -5,6 +5,7 @@ import {
   byteSize,
   decimal,
   duration,
+  durationOrOff,
   hosts,
   httpAddress,
   integer,
@@ -32,6 +33,19 @@ describe("a time", () => {
       expect(duration("0ms", "7d").parse(text)).toBeUndefined();
     },
   );
+});
+
+describe("a time that may be off", () => {
+  it.each([
+    ["0s", 0],
+    ["90s", 90_000],
+    ["off", Infinity],
+    ["on", undefined],
+    ["8d", undefined],
+    ["", undefined],
+  ])("is read as one, or as for ever: %j", (text, expected) => {
+    expect(durationOrOff("0s", "7d").parse(text)).toBe(expected);
+  });
 });
 
 describe("a size", () => {

@@ -16,7 +16,7 @@ describe("local storage", () => {
   it("makes folders that nobody else can enter", async () => {
     const folder = path.join(await temporaryFolder(), "data", "files");
     await createLocalStorage(folder).prepare();
-    for (const made of ["", "outputs", "inputs"]) {
+    for (const made of ["", "outputs", "inputs", "inline", "states"]) {
       expect((await stat(path.join(folder, made))).mode & 0o777, made).toBe(0o700);
     }
   });

@@ -67,6 +67,16 @@ describe("the sweeper", () => {
     },
   );
 
+  it("keeps a state for an hour where nothing else is said, and for as long as a job needs it", async () => {
+    const { storage, objects } = memory();
+    const [due, needed, young] = [1, 2, 3].map(() => createKey("states", "bin")) as [string, string, string];
+    for (const key of [due, needed]) objects.set(key, new Date(start - 60 * 60_000 - 60_001));
+    objects.set(young, new Date(start - 60 * 60_000 - 59_999));
+    const findNeeded = async (keys: readonly string[]) => new Set(keys.filter((key) => key === needed));
+    expect(await sweeperOf(storage, { findNeeded }).sweeper.run()).toBe(1);
+    expect([...objects.keys()]).toEqual([needed, young]);
+  });
+
   it("deletes nothing while nobody can say what is needed", async () => {
     const { storage, objects } = memory();
     objects.set(createKey("inputs", "bin"), new Date(0)).set(createKey("outputs", "png"), new Date(0));

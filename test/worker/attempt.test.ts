@@ -58,8 +58,10 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
     workerId: "worker-a",
     leaseRenewalMs: 1000,
     writePatienceMs: options.writePatienceMs ?? 10_000,
+    stopping: new AbortController().signal,
     shutdown: shutdown.signal,
     discard: async (result: JobResult) => void discarded.push(result),
+    discardSource: async () => {},
   };
   return {
     queue,

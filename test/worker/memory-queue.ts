@@ -8,6 +8,7 @@ import {
   type JobProgress,
   type JobResult,
   type JobStatus,
+  type KeptState,
   type WorkerRecord,
 } from "../../src/jobs/job.ts";
 
@@ -21,6 +22,7 @@ export interface MemoryJob {
   sourceTries: number;
   sourceWorker?: string | undefined;
   result?: JobResult;
+  state?: KeptState;
   error?: string;
   progress: JobProgress[];
   renewals: number;
@@ -123,8 +125,8 @@ export function createMemoryQueue(): MemoryQueue {
         if (job === undefined) return undefined;
         job.attempt += 1;
         Object.assign(job, { status: "running", workerId, claimedAt: performance.now() });
-        const { id, attempt, edit, executionTimeoutMs } = job;
-        return { id, attempt, edit, executionTimeoutMs };
+        const { id, attempt, edit, executionTimeoutMs, state } = job;
+        return { id, attempt, edit, executionTimeoutMs, ...(state && { state }) };
       }),
     onQueued(listener) {
       onQueued.add(listener);
@@ -166,6 +168,7 @@ export function createMemoryQueue(): MemoryQueue {
       }),
     renew: (job, workerId) => changeOwn(job, workerId, (found) => (found.renewals += 1)),
     progress: (job, workerId, progress) => changeOwn(job, workerId, (found) => found.progress.push(progress)),
+    keepState: (job, workerId, state) => changeOwn(job, workerId, (found) => (found.state = state)),
     finish: (job, workerId, outcome) => changeOwn(job, workerId, (found) => Object.assign(found, outcome)),
     fail: (job, workerId, error) =>
       changeOwn(job, workerId, (found) => {

@@ -38,6 +38,7 @@ export const setupFor = (folder: string): EngineSetup => ({
   imageMaxBytes: 1_000_000,
   imageTimeoutMs: 2000,
   price: { amount: 0.03, per: "megapixel" },
+  resumeAfterMs: 60_000,
 });
 
 export const editOf = (image: JobImage, changes: Partial<JobEdit> = {}): JobEdit => ({

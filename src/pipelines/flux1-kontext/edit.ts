@@ -36,7 +36,7 @@ export async function* editImage(
   networks: Networks,
   source: Picture,
   request: ResolvedRequest,
-  { signal, isSketched, loras, sizes }: EditorOptions = {},
+  { signal, isSketched, loras, sizes, resume }: EditorOptions = {},
 ): AsyncGenerator<EditStep, EditOutcome> {
   const { numSteps } = request;
   const numChannels = networks.autoencoder.latentChannels;
@@ -76,13 +76,16 @@ export async function* editImage(
   const ids = [textIds(networks.textLength), latentIds(targetGrid, 0), latentIds(referenceGrid, 1)];
   const rotary = rotaryTable(joined(ids), networks.flux.rotaryAxes);
 
-  // 5. Noise, drawn as a grid and then packed.
-  const noise = randomNormal(numChannels * targetGrid.width * targetGrid.height, request.seed);
-  const packedNoise = packLatents(noise, numChannels, targetGrid);
+  // 5. Noise, drawn as a grid and then packed; or what an interrupted run made of it.
+  const numTokens = (targetGrid.width * targetGrid.height) / 4;
+  const from = resume?.([numTokens, 4 * numChannels]);
+  const start =
+    from?.latents ??
+    packLatents(randomNormal(numTokens * 4 * numChannels, request.seed), numChannels, targetGrid);
 
   // 6. Noise levels, and the velocity at each of them: the network's prediction for the prompt, away from the negative.
   const started = performance.now();
-  const sigmas = sigmasOf(networks.schedule, numSteps, (targetGrid.width * targetGrid.height) / 4);
+  const sigmas = sigmasOf(networks.schedule, numSteps, numTokens);
   const inputs = { referenceLatents, rotary, adapters: adapted?.adapters };
   const levels = { sigmas, guidance: request.guidance };
   const positive = await velocityOf(networks, prompt, inputs, levels);
@@ -95,16 +98,17 @@ export async function* editImage(
     : positive;
 
   // 7. Denoise: the sampler follows the velocity from noise to an image.
-  const steps = eulerSampler(velocity, packedNoise, { sigmas });
+  const steps = eulerSampler(velocity, start, { sigmas, from });
   throwIfAborted(signal);
   let next = await steps.next();
   while (!next.done) {
-    const { index, latents, estimate } = next.value;
+    const { index, latents, memory = {}, estimate } = next.value;
     yield {
       step: index + 1,
       of: numSteps,
       seconds: (performance.now() - started) / 1000,
       latents,
+      state: { step: index + 1, latents, memory },
       preview: () => decode(networks, estimate(), target),
       sketch: () => sketch(networks, estimate(), target),
     };
