@@ -135,16 +135,16 @@ describe("the sweeper", () => {
     sweeper.start();
     sweeper.start();
     await vi.advanceTimersByTimeAsync(0);
-    expect(list).toHaveBeenCalledTimes(3); // one sweep of three kinds
+    expect(list).toHaveBeenCalledTimes(4); // one sweep of four kinds
     await vi.advanceTimersByTimeAsync(120_000);
-    expect(list).toHaveBeenCalledTimes(9);
+    expect(list).toHaveBeenCalledTimes(12);
     await sweeper.stop();
     await sweeper.stop();
     await vi.advanceTimersByTimeAsync(600_000);
-    expect(list).toHaveBeenCalledTimes(9);
+    expect(list).toHaveBeenCalledTimes(12);
     sweeper.start();
     await vi.advanceTimersByTimeAsync(0);
-    expect(list).toHaveBeenCalledTimes(12);
+    expect(list).toHaveBeenCalledTimes(16);
     await sweeper.stop();
   });
 

@@ -121,7 +121,7 @@ describe("a job", () => {
           throw new Error("The bucket is away.");
         },
       }),
-      "The edit starts from the beginning: its state cannot be read (The bucket is away.).",
+      "The edit starts from the beginning: its state cannot be read.",
     ],
   ])("starts from the beginning where its state %s", async (_, change, sentence) => {
     const { run, dependencies, progress, notes, storage, image } = await prepare();
@@ -135,6 +135,20 @@ describe("a job", () => {
     expect(progress[0]).toEqual({ step: 0, of: 4 });
     expect(notes).toEqual([{ level: "warn", sentence }]);
     expect(timing.numSteps).toBeUndefined();
+  });
+
+  it("is given back with its state where the storage is away", async () => {
+    const { run, dependencies, storage, image } = await prepare();
+    const away = async (): Promise<never> => {
+      throw new Error("The bucket is away.");
+    };
+    dependencies.storage = {
+      ...storage,
+      get: (key) => (image.kind === "stored" && key === image.key ? storage.get(key) : away()),
+      check: away,
+    };
+    const work = run({ state: { key: createKey("states", "bin"), step: 3, bytes: 1 } });
+    await expect(work).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
   });
 
   it("starts from the beginning where the engine refuses its state", async () => {
