@@ -19,7 +19,7 @@ export interface ChildTask {
 
 export type ChildMessage =
   | { kind: "fed"; count: number; values: number }
-  | { kind: "memory"; rssMiB: number; peakMiB: number }
+  | { kind: "memory"; rssMiB: number; peakMiB: number; cpuSeconds: number }
   | { kind: "violation"; index: number; what: string; input: string }
   | { kind: "input"; input: string }
   | { kind: "done" };

@@ -1,14 +1,24 @@
 /** The result for people. */
 import type { Outcome } from "./supervise.ts";
 
-const HEADINGS = ["parser", "inputs", "not refused", "seconds", "MiB held", "MiB peak", "violations"];
+const HEADINGS = [
+  "parser",
+  "inputs",
+  "not refused",
+  "seconds",
+  "of the processor",
+  "MiB held",
+  "MiB peak",
+  "violations",
+];
 
 export function tableOf(outcomes: readonly Outcome[]): string {
-  const rows = outcomes.map(({ name, inputs, values, seconds, rssMiB, peakMiB, violations }) => [
+  const rows = outcomes.map(({ name, inputs, values, seconds, cpuSeconds, rssMiB, peakMiB, violations }) => [
     name,
     String(inputs),
     `${inputs === 0 ? 0 : Math.round((100 * values) / inputs)} %`,
     seconds.toFixed(1),
+    cpuSeconds.toFixed(1),
     String(Math.round(rssMiB)),
     String(Math.round(peakMiB)),
     String(violations.reduce((sum, { count }) => sum + count, 0)),
@@ -20,6 +30,7 @@ export function tableOf(outcomes: readonly Outcome[]): string {
     String(sum(({ inputs }) => inputs)),
     "",
     sum(({ seconds }) => seconds).toFixed(1),
+    sum(({ cpuSeconds }) => cpuSeconds).toFixed(1),
     "",
     "",
     String(sum(({ violations }) => violations.reduce((total, { count }) => total + count, 0))),

@@ -22,6 +22,8 @@ export interface Outcome {
   /** Inputs that were not refused. */
   values: number;
   seconds: number;
+  /** Of the processor, of all its threads; of the last process, if one died. */
+  cpuSeconds: number;
   /** The most that was held after a collection. */
   rssMiB: number;
   /** The most that was held at any time. */
@@ -67,6 +69,7 @@ export async function supervise(work: Work): Promise<Outcome> {
     inputs: 0,
     values: 0,
     seconds: 0,
+    cpuSeconds: 0,
     rssMiB: 0,
     peakMiB: 0,
     violations: [],
@@ -143,6 +146,7 @@ function note(outcome: Outcome, message: Exclude<ChildMessage, { kind: "done" | 
   } else if (message.kind === "memory") {
     outcome.rssMiB = Math.max(outcome.rssMiB, message.rssMiB);
     outcome.peakMiB = Math.max(outcome.peakMiB, message.peakMiB);
+    outcome.cpuSeconds = message.cpuSeconds;
   } else add(outcome, message);
 }
 

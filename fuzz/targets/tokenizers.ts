@@ -73,18 +73,29 @@ function asDefinition(bytes: Buffer, random: Random): Buffer {
   if (random.chance(0.3)) return asJson(bytes, random);
   const { model, ...steps } = definition;
   const { vocab, ...settings } = model;
-  const part = random.below(3);
-  if (part === 0)
-    return asJson(Buffer.from(JSON.stringify({ ...steps, model: { ...settings, vocab } })), random);
-  const text = jsonBytes([part === 1 ? steps : settings], random).toString("utf8");
+  const isStep = random.chance(0.5);
+  // A word without an id is only found where the token for such words is gone as well.
+  const words = random.chance(0.5) ? vocab : without(vocab, random);
+  const text = jsonBytes([isStep ? steps : settings], random).toString("utf8");
   try {
     const changed = JSON.parse(text) as object;
     return Buffer.from(
-      JSON.stringify(part === 1 ? { ...changed, model } : { ...steps, model: { ...changed, vocab } }),
+      JSON.stringify(
+        isStep
+          ? { ...changed, model: { ...settings, vocab: words } }
+          : { ...steps, model: { ...changed, vocab: words } },
+      ),
     );
   } catch {
     return Buffer.from(text);
   }
+}
+
+/** A vocabulary with a part of its words. */
+function without(vocab: object, random: Random): unknown {
+  const share = random.pick([0.01, 0.1, 0.5]);
+  if (Array.isArray(vocab)) return vocab.filter(() => !random.chance(share));
+  return Object.fromEntries(Object.entries(vocab).filter(() => !random.chance(share)));
 }
 
 export const TARGETS: readonly Target[] = [

@@ -1,5 +1,5 @@
 /** Weight files: safetensors, GGUF, converted ones, single files in other layouts, shard indices, LoRAs. */
-import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { inRepository } from "../../tools/paths.ts";
 import { type ErrorCode, RetouchError } from "../../src/errors.ts";
@@ -284,9 +284,22 @@ export const TARGETS: readonly Target[] = [
         ...index,
         weight_map: Object.fromEntries(Object.entries(index.weight_map).slice(0, MAX_TENSORS)),
       };
+      // Beside the component, where no index may reach.
+      const [shard] = names.filter((name) => name.endsWith(".safetensors"));
+      copyFileSync(path.join(shards, shard!), path.join(folder, "outside.safetensors"));
+      const elsewhere = [
+        "../outside.safetensors",
+        "..",
+        ".",
+        "",
+        `./${shard}`,
+        path.join(folder, "outside.safetensors"),
+      ];
+      const [tensor] = (await readSafetensors(path.join(shards, shard!))).tensors.keys();
+      const outside = elsewhere.map((name) => ({ ...few, weight_map: { [tensor!]: name } }));
       const checkpoint = await Checkpoint.open(folder);
       return {
-        generate: (random) => jsonBytes([few, few, index], random),
+        generate: (random) => jsonBytes(random.chance(0.8) ? [few, few, index] : outside, random),
         async feed(bytes) {
           writeFileSync(path.join(folder, "transformer", indexName), bytes);
           const weights = await checkpoint.weights("transformer");
