@@ -16,6 +16,7 @@ const LONG = [
   "test/cli/serve.test.ts",
   "test/cli/service-flags.test.ts",
   "test/container/replay.test.ts",
+  "test/fuzz/*.test.ts",
   "test/**/memory-measured.test.ts",
   "test/package/package.test.ts",
   "test/privacy.test.ts",

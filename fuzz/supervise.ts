@@ -54,8 +54,8 @@ export interface Work {
 const LOOK_MS = 100;
 /** Of processor time on one input. */
 const MAX_CPU_MS = 1000;
-/** Without an end: nothing that is fed here waits for anything. */
-const MAX_WAIT_MS = 15_000;
+/** Without an end: nothing that is fed here waits for anything, but on a loaded machine for its turn. */
+const MAX_WAIT_MS = 60_000;
 /** For a child to be ready, with its corpus made and its server started. */
 const MAX_START_MS = 120_000;
 const MAX_DEATHS = 20;

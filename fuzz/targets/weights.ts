@@ -285,8 +285,8 @@ export const TARGETS: readonly Target[] = [
         weight_map: Object.fromEntries(Object.entries(index.weight_map).slice(0, MAX_TENSORS)),
       };
       // Beside the component, where no index may reach.
-      const [shard] = names.filter((name) => name.endsWith(".safetensors"));
-      copyFileSync(path.join(shards, shard!), path.join(folder, "outside.safetensors"));
+      const shard = names.find((name) => name.endsWith(".safetensors"))!;
+      copyFileSync(path.join(shards, shard), path.join(folder, "outside.safetensors"));
       const elsewhere = [
         "../outside.safetensors",
         "..",
@@ -295,8 +295,8 @@ export const TARGETS: readonly Target[] = [
         `./${shard}`,
         path.join(folder, "outside.safetensors"),
       ];
-      const [tensor] = (await readSafetensors(path.join(shards, shard!))).tensors.keys();
-      const outside = elsewhere.map((name) => ({ ...few, weight_map: { [tensor!]: name } }));
+      const [tensor] = (await readSafetensors(path.join(shards, shard))).tensors.keys();
+      const outside = elsewhere.map((name) => ({ metadata: {}, weight_map: { [tensor!]: name } }));
       const checkpoint = await Checkpoint.open(folder);
       return {
         generate: (random) => jsonBytes(random.chance(0.8) ? [few, few, index] : outside, random),
