@@ -4,6 +4,7 @@ import { TARGETS as addresses } from "./addresses.ts";
 import { TARGETS as bodies } from "./bodies.ts";
 import { TARGETS as configurations } from "./configurations.ts";
 import { TARGETS as http } from "./http.ts";
+import { TARGETS as peers } from "./peers.ts";
 import { TARGETS as pictures } from "./pictures.ts";
 import { TARGETS as service } from "./service.ts";
 import { TARGETS as settings } from "./settings.ts";
@@ -19,6 +20,7 @@ const GROUPS: Readonly<Record<string, readonly Target[]>> = {
   weights,
   configurations,
   tokenizers,
+  peers,
   http,
   service,
 };
