@@ -2,9 +2,7 @@
  * Feeds one parser, in a process of its own: it may crash or hang without harm to the run. Before each input it writes
  * the input's index into a file, so that its parent knows what it was working on.
  */
-import { existsSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { openSync, writeSync } from "node:fs";
 import { inspect } from "node:util";
 import { RetouchError } from "../src/errors.ts";
 import type { ChildMessage, ChildTask } from "./protocol.ts";
@@ -19,15 +17,16 @@ const MIB = 2 ** 20;
 /** Of processor time: under load, an input may well wait longer. */
 const MAX_CPU_SECONDS = 1;
 
-/** Most of what is fed is written first; a file system in memory is faster and spares the disk. */
-const MEMORY_FOLDER = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-
 const task = JSON.parse(process.argv[2]!) as ChildTask;
 const { TARGETS } = (await import(task.module)) as { TARGETS: readonly Target[] };
 const found = TARGETS.find(({ name }) => name === task.target)!;
 const progress = openSync(task.progressFile, "r+");
 const index32 = new Uint32Array(1);
 let current = IDLE;
+
+/** Ends the process once its last message is on its way. */
+const end = (message: ChildMessage, code: number): Promise<never> =>
+  new Promise(() => void process.send?.(message, () => process.exit(code)));
 
 const send = (message: ChildMessage): void => void process.send?.(message);
 
@@ -89,14 +88,13 @@ async function feed(
   return outcome;
 }
 
-/** @returns whether the process may go on */
-function checkPeak(): boolean {
+/** Ends the process, whose peak never falls again, so that another one goes on with the next input. */
+async function checkPeak(): Promise<void> {
   const peakMiB = process.resourceUsage().maxRSS / 1024;
   const { maxPeakMiB = 1000 } = found;
-  if (peakMiB <= maxPeakMiB) return true;
+  if (peakMiB <= maxPeakMiB) return;
   const what = `took the process to ${Math.round(peakMiB)} MiB; ${maxPeakMiB} are allowed`;
-  send({ kind: "violation", index: current, what, input: "(see --replay)" });
-  return false;
+  await end({ kind: "violation", index: current, what, input: "(see --replay)" }, 1);
 }
 
 function checkMemory(index: number): void {
@@ -125,7 +123,7 @@ async function run(prepared: Prepared): Promise<void> {
     const { isValue } = await feed(prepared, index);
     fed += 1;
     if (isValue) values += 1;
-    if (!checkPeak()) break;
+    await checkPeak();
     if (fed === MEMORY_INTERVAL) {
       report();
       checkMemory(index);
@@ -133,24 +131,18 @@ async function run(prepared: Prepared): Promise<void> {
     if (index % 64 === 63) await new Promise((resolve) => setImmediate(resolve));
   }
   report();
-  checkMemory(current === IDLE ? task.to - 1 : current);
+  checkMemory(task.to - 1);
 }
-
-/** Ends the process once its last message is on its way. */
-const end = (message: ChildMessage, code: number): void =>
-  void process.send?.(message, () => process.exit(code));
 
 function onDefect(error: unknown): void {
   const what = `outside of the call: ${wrongOf(found, error) ?? String(error)}`;
-  end({ kind: "violation", index: current, what, input: "(see --replay)" }, 1);
+  void end({ kind: "violation", index: current, what, input: "(see --replay)" }, 1);
 }
 process.on("uncaughtException", onDefect);
 process.on("unhandledRejection", onDefect);
 process.on("disconnect", () => process.exit(1));
 
-const folder = mkdtempSync(path.join(MEMORY_FOLDER, `retouch-fuzz-${found.name}-`));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-const prepared = await found.prepare(folder);
+const prepared = await found.prepare(task.folder);
 if (task.isReplay) {
   const input = prepared.generate(new Random(task.seed, found.name, task.from));
   send({ kind: "input", input: shown(prepared, input) });
@@ -158,4 +150,4 @@ if (task.isReplay) {
 await run(prepared);
 mark(IDLE);
 await prepared.close?.();
-end({ kind: "done" }, 0);
+await end({ kind: "done" }, 0);

@@ -13,6 +13,8 @@ export interface ChildTask {
   to: number;
   /** Holds the index of the input that is worked on: 4 bytes in the machine's order. */
   progressFile: string;
+  /** An empty folder for its files, which the parent removes. */
+  folder: string;
   /** Whether the input is shown. */
   isReplay: boolean;
 }
