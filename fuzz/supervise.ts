@@ -69,7 +69,7 @@ const MAX_CPU_MS = 1000;
 /** Without an end: nothing that is fed here waits for anything, but on a loaded machine for its turn. */
 const MAX_WAIT_MS = 60_000;
 /** For a child to be ready, with its corpus made and its server started. */
-const MAX_START_MS = 120_000;
+const MAX_START_MS = 600_000;
 const MAX_DEATHS = 20;
 /** Linux counts processor time in hundredths of a second here (`sysconf(_SC_CLK_TCK)`). */
 const TICK_MS = 10;
