@@ -19,6 +19,7 @@ const LONG = [
   "test/database/silence.test.ts",
   "test/database/power-cut.test.ts",
   "test/database/prepared.test.ts",
+  "test/fuzz/*.test.ts",
   "test/**/memory-measured.test.ts",
   "test/package/package.test.ts",
   "test/privacy.test.ts",

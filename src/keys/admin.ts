@@ -43,7 +43,7 @@ export async function startAdminServer(folder: string, keys: KeysAdmin): Promise
     request.on("end", () => {
       serve(keys, Buffer.concat(chunks).toString()).then(
         (result) => response.end(JSON.stringify({ result })),
-        (error: unknown) => response.writeHead(500).end(JSON.stringify(refusalOf(error))),
+        (error: unknown) => response.writeHead(statusOf(error)).end(JSON.stringify(refusalOf(error))),
       );
     });
   });
@@ -98,14 +98,31 @@ const METHODS: Record<Method, (keys: KeysAdmin, argument: string, keepMs: number
   revokeOldWebhookSecrets: (keys, id) => keys.revokeOldWebhookSecrets(id),
 };
 
+/** @throws RetouchError INVALID_PARAMETER for anything but a call of {@link connectAdmin}; what the method throws */
 async function serve(keys: KeysAdmin, body: string): Promise<unknown> {
-  const { method, argument = "", keepMs = 0 } = JSON.parse(body) as Record<string, unknown>;
+  const { method, argument = "", keepMs = 0 } = fieldsOf(body);
   if (typeof method !== "string" || !Object.hasOwn(METHODS, method))
-    throw new Error("There is no such method.");
-  if (typeof argument !== "string" || typeof keepMs !== "number")
-    throw new Error("The request is malformed.");
+    throw new RetouchError("INVALID_PARAMETER", "There is no such method.");
+  // No database stores U+0000.
+  const isText = typeof argument === "string" && !argument.includes("\0");
+  if (!isText || typeof keepMs !== "number") throw malformed();
   return METHODS[method as Method](keys, argument, keepMs);
 }
+
+function fieldsOf(body: string): Record<string, unknown> {
+  let fields: unknown;
+  try {
+    fields = JSON.parse(body);
+  } catch {
+    throw malformed();
+  }
+  if (typeof fields !== "object" || fields === null) throw malformed();
+  return fields as Record<string, unknown>;
+}
+
+const malformed = (): RetouchError => new RetouchError("INVALID_PARAMETER", "The request is malformed.");
+
+const statusOf = (error: unknown): number => (error instanceof RetouchError ? error.httpStatus : 500);
 
 interface Refusal {
   error: string;

@@ -140,17 +140,23 @@ describe.skipIf(noSockets !== undefined)(
       '{"method":"constructor"}',
       '{"method":"create","argument":["a"]}',
       '{"method":"rotateWebhookSecret","argument":"a","keepMs":"1"}',
+      '{"method":"revoke","argument":"a\\u0000"}',
       "null",
       "{",
+      "",
     ])("refuses %s, and goes on", async (body) => {
       const folder = await temporaryFolder();
       const admin = await start(folder);
-      const status = await new Promise((resolve, reject) => {
+      const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
         const options = { socketPath: path.join(folder, "admin.sock"), method: "POST" };
-        const request = http.request(options, (response) => resolve(response.resume().statusCode));
-        request.on("error", reject).end(body);
+        http.request(options, resolve).on("error", reject).end(body);
       });
-      expect(status).toBe(500);
+      const [answer] = (await response.setEncoding("utf8").toArray()) as string[];
+      expect(response.statusCode).toBe(400);
+      expect(JSON.parse(answer!)).toEqual({
+        error: expect.stringMatching(/^(There is no such method|The request is malformed)\.$/),
+        code: "INVALID_PARAMETER",
+      });
       expect(await admin.list()).toEqual([]);
     });
 
