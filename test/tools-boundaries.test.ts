@@ -1,4 +1,4 @@
-/** Benchmarks, evaluation and scripts share `tools/` and import nothing of each other: read from the import lines. */
+/** Benchmarks, evaluation, faults and scripts share `tools/` and import nothing of each other: read from the import lines. */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -9,6 +9,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tools: ["src", "dist"],
   bench: ["tools", "src"],
   evaluation: ["tools", "src"],
+  faults: ["tools", "src"],
   scripts: ["tools", "src", "dist"],
 };
 
