@@ -34,7 +34,7 @@ with acknowledged as (
   -- Every row, acknowledged or not, is whole.
   union all select 'a job has not ended', id || ': ' || status from jobs where status in ('queued', 'running')
   union all select 'a job is half written', id || ': ' || status from jobs
-    where ended_at is null or lease_until is not null or source_worker is not null or ended_at < submitted_at
+    where ended_at is null or lease_until is not null or ended_at < submitted_at
        or (status = 'completed') <> (result is not null) or (status in ('failed', 'timedOut')) <> (error is not null)
        or (status = 'completed' and (started_at is null or started_at > ended_at))
   union all select 'jobs that nobody asked for', jobs.key || ': ' || count(*) from jobs
@@ -76,6 +76,8 @@ with acknowledged as (
     where job_id is null and not exists (select from jobs where result -> 'image' ->> 'key' = storage_key)
   union all select 'a source is kept for nobody', storage_key from SCHEMA.pictures left join jobs on jobs.id = job_id
     where job_id is not null and (jobs.id is null or status in ('completed', 'cancelled'))
+      -- Later after a deletion that failed, and after a clock that was ahead.
+      and (delete_after <= clock_timestamp() or delete_after > clock_timestamp() + interval '1 hour')
   union all select 'two last pieces of a stream', job_id from SCHEMA.job_chunks
     where chunk ->> 'kind' = 'result' group by job_id having count(*) > 1
 

@@ -181,12 +181,18 @@ async function underLoad(
   for (const server of servers) {
     if (!(await server.untilReady(READY_MS, signal))) throw new Error(`${server.name} did not become ready.`);
   }
+  const caller = createCaller(ledger, { isRefusalAllowed: () => !kind.isBalanced });
+  // A first start makes the keys when the server already listens.
+  for (const key of KEYS) {
+    for (const { address } of servers) {
+      while ((await caller.call(address!, "/health", { key }))?.status === 401) await scene.wait(100);
+    }
+  }
   note("all servers are ready");
 
   const ready = new Set(servers);
   const balancing = new AbortController();
   if (kind.isBalanced) void balance(servers, ready, balancing.signal);
-  const caller = createCaller(ledger, { isRefusalAllowed: () => !kind.isBalanced });
   const chooseServer = (): string => random.pick([...(ready.size > 0 ? ready : servers)]).address!;
   const load = {
     caller,
