@@ -1,9 +1,11 @@
 /** Calls as a client makes them: every one ends, with an answer or without. */
-import type { Ledger } from "./ledger.ts";
-import { addProblem } from "./ledger.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { addProblem, type Ledger } from "./ledger.ts";
 
 export const ENDPOINT = "black-forest-labs-flux-1-kontext-dev";
 const TIMEOUT_MS = 20_000;
+/** After a call that broke, as clients do. */
+const PAUSE_MS = 200;
 
 /** The fields of answers that are looked at. */
 export interface Body {
@@ -60,6 +62,7 @@ export function createCaller(
           const { cause } = error as { cause?: unknown };
           addProblem(ledger, "a call without an answer", `${route}: ${String(error)} ${String(cause ?? "")}`);
         }
+        await delay(PAUSE_MS);
         return undefined;
       }
     },

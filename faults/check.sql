@@ -5,7 +5,7 @@
 -- $4: how many tries a webhook has.
 with acknowledged as (
   select * from jsonb_to_recordset($1) as (
-    id text, key text, wanted text, is_inline boolean, webhook text, is_cancelled boolean, maybe_cancelled boolean,
+    id text, key text, wanted text, is_inline boolean, is_cancelled boolean, maybe_cancelled boolean,
     retries integer, maybe_retries integer, idempotency_key text, route text, bytes bigint)
 ), received as (
   select * from jsonb_to_recordset($2) as (message text, job text, tries integer, accepted integer)

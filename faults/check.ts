@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, utimesSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { readConfig } from "../src/config/config.ts";
+import type { Sql } from "../src/database/database.ts";
 import { quoted } from "../src/database/migrations.ts";
 import { createMaintenance } from "../src/jobs/maintenance.ts";
 import { findNeeded } from "../src/jobs/pictures.ts";
@@ -34,8 +35,11 @@ export async function checkData({ ledger, receipts, settings }: CheckOptions): P
   try {
     const { context, storage } = data;
     await createMaintenance(context, { deleteInput: (key) => storage.delete(key), onError }).run();
-    const rows = await problemsIn(data, ledger, receipts, config.webhookTries);
-    ledger.problems.push(...rows);
+    const { database } = data;
+    const { webhookTries } = config;
+    ledger.problems.push(
+      ...(await findProblems(database, { schema: database.schema, ledger, receipts, webhookTries })),
+    );
     const folder = config.s3Bucket === undefined ? path.resolve(config.dataDir, "files") : undefined;
     await checkFiles(data, ledger, { lifetimeMs: config.fileLifetimeMs, folder, onError });
   } finally {
@@ -43,24 +47,31 @@ export async function checkData({ ledger, receipts, settings }: CheckOptions): P
   }
 }
 
-function problemsIn(
-  { database }: Data,
-  ledger: Ledger,
-  receipts: readonly Receipt[],
-  webhookTries: number,
+/** Runs `check.sql` on the rows that a round left. */
+export function findProblems(
+  sql: Sql,
+  {
+    schema,
+    ledger,
+    receipts,
+    webhookTries,
+  }: { schema: string; ledger: Ledger; receipts: readonly Receipt[]; webhookTries: number },
 ): Promise<Problem[]> {
   const text = readFileSync(inRepository("faults", "check.sql"), "utf8")
-    .replaceAll("SCHEMA.", `${quoted(database.schema)}.`)
-    .replaceAll("QUEUE.", `${quoted(`${database.schema}_queue`)}.`);
+    .replaceAll("SCHEMA.", `${quoted(schema)}.`)
+    .replaceAll("QUEUE.", `${quoted(`${schema}_queue`)}.`);
   const jobs = [...ledger.jobs.values()].map((job) => ({
-    ...job,
+    id: job.id,
+    key: job.key,
+    wanted: job.wanted,
     is_inline: job.isInline,
     is_cancelled: job.isCancelled,
     maybe_cancelled: job.maybeCancelled,
+    retries: job.retries,
     maybe_retries: job.maybeRetries,
     idempotency_key: job.idempotencyKey,
-    body: undefined,
-    end: undefined,
+    route: job.route,
+    bytes: job.bytes,
   }));
   const received = new Map<string, { message: string; job: string; tries: number; accepted: number }>();
   for (const { message, job, isAccepted } of receipts) {
@@ -73,7 +84,7 @@ function problemsIn(
   }
   const undecided = [...ledger.undecided].map(([key, submissions]) => ({ key, submissions }));
   const values = [jobs, [...received.values()], undecided].map((list) => JSON.stringify(list));
-  return database.query<Problem>(text, [...values, webhookTries]);
+  return sql.query<Problem>(text, [...values, webhookTries]);
 }
 
 /** Nothing is deleted early, and nothing is left that nobody needs. */

@@ -105,4 +105,4 @@ export function childrenOf(pid: number): number[] {
 }
 
 export const descendantsOf = (pid: number): number[] =>
-  childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+  childrenOf(pid).flatMap((child) => [child].concat(descendantsOf(child)));
