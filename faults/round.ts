@@ -61,8 +61,8 @@ const SETTINGS = {
   RETOUCH_READ_RATE: "10000",
   RETOUCH_STATUS_RATE: "10000",
 };
-const READY_MS = 60_000;
-const SETTLE_MS = 60_000;
+const READY_MS = 120_000;
+const SETTLE_MS = 90_000;
 const STOP_MS = 20_000;
 const BALANCE_MS = 100;
 

@@ -54,14 +54,20 @@ export const KILLS: readonly FaultKind[] = [
   },
   {
     name: "kill-real-engine",
-    what: "the same with the shipped checkpoint, in the middle of edits",
+    what: "`kill -9` of an engine process with the shipped checkpoint or of its server, in the middle of edits",
     drawShape: (random) =>
       random.pick([
         { ...SHAPES.embedded, hasRealEngine: true },
         { ...SHAPES.scaled, workers: 1, hasRealEngine: true },
       ]),
     settings,
-    strike: (scene) => severalTimes(scene, () => killEngine(scene)),
+    strike: (scene) =>
+      severalTimes(scene, () => {
+        if (scene.random.chance(0.6)) return killEngine(scene);
+        const unit = scene.random.pick(scene.arrangement.units);
+        scene.note(`kills ${unit.name}`);
+        unit.kill();
+      }),
   },
   {
     name: "kill-database",
