@@ -6,7 +6,7 @@ import { compile } from "../tools/compile.mjs";
 import { inRepository } from "../tools/paths.ts";
 import type { S3Server } from "../tools/s3-server.ts";
 import { freePort } from "../tools/server.ts";
-import { type Link, openLink } from "./link.ts";
+import { type Link, openLink } from "../tools/link.ts";
 import { type Cluster, createCluster } from "./postgres.ts";
 import type { Programs } from "./programs.ts";
 import { createUnit, type Unit } from "./unit.ts";

@@ -1,5 +1,5 @@
 /** Ways to the database and to the bucket that are cut, silent or slow: of one program, or of all. */
-import type { Link, LinkState } from "../link.ts";
+import type { Link, LinkState } from "../../tools/link.ts";
 import { type FaultKind, PAST_LEASE_MS, type Scene, SHAPES } from "./kind.ts";
 
 type Way = "database" | "storage";
@@ -32,6 +32,10 @@ function broken(way: Way, name: string, what: string, state: (scene: Scene) => L
   };
 }
 
+const silent = ({ random }: Scene): LinkState => ({
+  kind: "silent",
+  loses: random.pick(["everything", "answers"]),
+});
 const slow = ({ random }: Scene): LinkState => ({ kind: "slow", delayMs: random.integer(20, 400) });
 
 export const NETWORKS: readonly FaultKind[] = [
@@ -41,8 +45,8 @@ export const NETWORKS: readonly FaultKind[] = [
   broken(
     "database",
     "silent-database",
-    "connections to the database lose every byte without a sign, and those of that time for good",
-    () => ({ kind: "silent" }),
+    "connections to the database lose every byte, or only the answers, without a sign, and those of that time for good",
+    silent,
   ),
   broken("database", "slow-database", "every piece to and from the database comes 20 to 400 ms later", slow),
   broken("storage", "cut-storage", "connections to the bucket are reset and refused", () => ({
@@ -51,8 +55,8 @@ export const NETWORKS: readonly FaultKind[] = [
   broken(
     "storage",
     "silent-storage",
-    "connections to the bucket lose every byte without a sign, and those of that time for good",
-    () => ({ kind: "silent" }),
+    "connections to the bucket lose every byte, or only the answers, without a sign, and those of that time for good",
+    silent,
   ),
   broken("storage", "slow-storage", "every piece to and from the bucket comes 20 to 400 ms later", slow),
 ];

@@ -3,13 +3,16 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeEach, expect, it, onTestFinished } from "vitest";
-import { type Link, openLink } from "../../faults/link.ts";
+import { type Link, openLink } from "../../tools/link.ts";
 
 let link: Link;
+/** What has arrived at the server. */
+let said = "";
 beforeEach(async () => {
+  said = "";
   const server = createServer((socket) => {
     socket.on("error", () => {});
-    socket.pipe(socket);
+    socket.on("data", (chunk: Buffer) => (said += chunk.toString())).pipe(socket);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   link = await openLink(`tcp://127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -62,7 +65,7 @@ it("resets what is open and what comes while it is cut, and passes on again afte
 it("loses every byte of a silent time without a sign, and the connections of that time for good", async () => {
   const [old, heard] = [await dial(), [] as Buffer[]];
   await echo(old, "hello");
-  link.set({ kind: "silent" });
+  link.set({ kind: "silent", loses: "everything" });
   const late = await dial();
   for (const socket of [old, late]) socket.on("data", (chunk: Buffer) => heard.push(chunk)).write("lost");
   await delay(50);
@@ -72,6 +75,18 @@ it("loses every byte of a silent time without a sign, and the connections of tha
   expect(await echo(await dial(), "again")).toBe("again");
   expect(heard).toEqual([]);
   expect([old.destroyed, late.destroyed]).toEqual([false, false]);
+});
+
+it("can lose the answers alone: what was said has arrived", async () => {
+  const socket = await dial();
+  await echo(socket, "hello");
+  link.set({ kind: "silent", loses: "answers" });
+  const heard: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => heard.push(chunk)).write("are you there?");
+  await expect.poll(() => said).toBe("helloare you there?");
+  link.set({ kind: "up" });
+  expect(await echo(await dial(), "again")).toBe("again");
+  expect(heard).toEqual([]);
 });
 
 it("delays what is slow, in order", async () => {

@@ -7,8 +7,11 @@ export type LinkState =
   | { kind: "up" }
   /** Ends all connections, and each new one at once. */
   | { kind: "cut" }
-  /** Takes bytes and passes none on, without a sign to either side. Connections of that time stay so for good. */
-  | { kind: "silent" }
+  /**
+   * Takes bytes and passes none on, without a sign to either side: both ways, or only those from the target. Connections
+   * of that time stay so for good.
+   */
+  | { kind: "silent"; loses: "everything" | "answers" }
   /** Each piece comes later by `delayMs`, and in small pieces. */
   | { kind: "slow"; delayMs: number };
 
@@ -24,19 +27,22 @@ const PIECE_BYTES = 16 * 1024;
 export async function openLink(target: string): Promise<Link> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
-  /** Connections that lost something in a silence: what follows would not fit to what came before. */
+  /** Those that clients opened; the others lead to the target. */
+  const clients = new WeakSet<Socket>();
+  /** What comes from these went astray once, so that what follows would not fit to what came before. */
   const lost = new Set<Socket>();
   let state: LinkState = { kind: "up" };
 
   function pass(client: Socket): void {
     if (state.kind === "cut") return void client.resetAndDestroy();
     const upstream = connect(Number(port), hostname);
+    clients.add(client);
     for (const [from, to] of [
       [client, upstream],
       [upstream, client],
     ] as const) {
       sockets.add(from);
-      if (state.kind === "silent") lost.add(from);
+      loseIfSilent(from);
       let last: Promise<void> = Promise.resolve();
       from.on("data", (bytes) => {
         if (lost.has(from)) return;
@@ -53,6 +59,10 @@ export async function openLink(target: string): Promise<Link> {
         void last.then(() => to.destroy());
       });
     }
+  }
+
+  function loseIfSilent(socket: Socket): void {
+    if (state.kind === "silent" && (state.loses === "everything" || !clients.has(socket))) lost.add(socket);
   }
 
   async function send(to: Socket, bytes: Buffer): Promise<void> {
@@ -74,7 +84,7 @@ export async function openLink(target: string): Promise<Link> {
     url: url.href.replace(/\/$/, ""),
     set(next) {
       state = next;
-      if (next.kind === "silent") for (const socket of sockets) lost.add(socket);
+      for (const socket of sockets) loseIfSilent(socket);
       if (next.kind === "cut") for (const socket of sockets) socket.resetAndDestroy();
     },
     async close() {
