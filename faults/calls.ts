@@ -12,6 +12,8 @@ export interface Body {
   id?: string;
   status?: string;
   error?: string;
+  delayTime?: number;
+  executionTime?: number;
   output?: { image_url?: string };
   jobs?: { inQueue: number; inProgress: number };
   deliveries?: { jobId: string; status: string }[];

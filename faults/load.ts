@@ -20,7 +20,7 @@ export interface LoadOptions {
   random: Random;
   keys: readonly string[];
   /** Where to call now. */
-  chooseServer: () => string;
+  chooseServer: () => Promise<string>;
   receivers: Receivers;
   /** Of webhooks. */
   receiverKinds: readonly ReceiverKind[];
@@ -108,12 +108,12 @@ async function submit(options: LoadOptions, submission: Submission): Promise<voi
 }
 
 /** @returns the answer, undefined where there was none */
-export function sendSubmission(
+export async function sendSubmission(
   { caller, chooseServer }: Pick<LoadOptions, "caller" | "chooseServer">,
   { key, route, body, idempotencyKey }: Submission,
 ): Promise<Answer | undefined> {
   const query = route === "runsync" ? "?wait=2000" : "";
-  return caller.call(chooseServer(), `/${route}${query}`, { key, body, idempotencyKey });
+  return caller.call(await chooseServer(), `/${route}${query}`, { key, body, idempotencyKey });
 }
 
 export function noteSubmission(ledger: Ledger, submission: Submission, answer: Answer | undefined): void {
@@ -135,7 +135,7 @@ async function look(
   // Between the question and its answer the job may be retried by another client.
   const { retries, maybeRetries } = job;
   const route = how === "stream" ? `/stream/${job.id}?wait=1000` : `/status/${job.id}`;
-  const answer = await caller.call(chooseServer(), route, { key: job.key });
+  const answer = await caller.call(await chooseServer(), route, { key: job.key });
   if (answer === undefined || retries !== job.retries || maybeRetries !== job.maybeRetries) return;
   if (answer.status === 404) addProblem(ledger, "an acknowledged job is unknown", job.id);
   // What a stream says may be older than its last piece.
@@ -149,13 +149,19 @@ async function cancelSome(
   if (open.length === 0) return;
   const job = random.pick(open);
   job.maybeCancelled = true;
-  const answer = await caller.call(chooseServer(), `/cancel/${job.id}`, { method: "POST", key: job.key });
+  const answer = await caller.call(await chooseServer(), `/cancel/${job.id}`, {
+    method: "POST",
+    key: job.key,
+  });
   if (answer?.body.status === "CANCELLED") job.isCancelled = true;
 }
 
 async function retry({ caller, chooseServer, ledger }: LoadOptions, job: AcknowledgedJob): Promise<void> {
   job.maybeRetries += 1;
-  const answer = await caller.call(chooseServer(), `/retry/${job.id}`, { method: "POST", key: job.key });
+  const answer = await caller.call(await chooseServer(), `/retry/${job.id}`, {
+    method: "POST",
+    key: job.key,
+  });
   // It has not failed any more, or there were too many calls.
   if (answer?.status === 409 || answer?.status === 429) job.maybeRetries -= 1;
   if (answer?.status === 404) addProblem(ledger, "an acknowledged job is unknown", job.id);

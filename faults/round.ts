@@ -193,7 +193,11 @@ async function underLoad(
   const ready = new Set(servers);
   const balancing = new AbortController();
   if (kind.isBalanced) void balance(servers, ready, balancing.signal);
-  const chooseServer = (): string => random.pick([...(ready.size > 0 ? ready : servers)]).address!;
+  const chooseServer = async (): Promise<string> => {
+    // Calls wait where no server is ready, as they do in front of a load balancer.
+    while (ready.size === 0) await scene.wait(BALANCE_MS);
+    return random.pick([...ready]).address!;
+  };
   const load = {
     caller,
     ledger,

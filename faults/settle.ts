@@ -8,7 +8,7 @@ export interface SettleOptions {
   caller: Caller;
   ledger: Ledger;
   keys: readonly string[];
-  chooseServer: () => string;
+  chooseServer: () => Promise<string>;
   /** How long all of it may take. */
   patienceMs: number;
   signal: AbortSignal;
@@ -34,11 +34,11 @@ export async function settle(options: SettleOptions): Promise<void> {
   for (const { route } of ledger.unanswered) addProblem(ledger, "a submission that is never answered", route);
 
   const isIdle = async (): Promise<boolean> => {
-    const health = await caller.call(chooseServer(), "/health", { key: keys[0]! });
+    const health = await caller.call(await chooseServer(), "/health", { key: keys[0]! });
     const { inQueue, inProgress } = health?.body.jobs ?? {};
     if (inQueue !== 0 || inProgress !== 0) return false;
     for (const key of keys) {
-      const deliveries = await caller.call(chooseServer(), "/webhook-deliveries?limit=100", { key });
+      const deliveries = await caller.call(await chooseServer(), "/webhook-deliveries?limit=100", { key });
       const list = deliveries?.status === 200 ? deliveries.body.deliveries : undefined;
       if (list === undefined || list.some(({ status }) => status === "pending")) return false;
     }
@@ -70,12 +70,15 @@ async function settleJob(
   job: AcknowledgedJob,
 ): Promise<void> {
   const { id, key, wanted, isInline } = job;
-  const answer = await caller.call(chooseServer(), `/status/${id}`, { key });
+  const answer = await caller.call(await chooseServer(), `/status/${id}`, { key });
   if (answer?.status !== 200) {
     addProblem(ledger, "an acknowledged job is unknown", `${id}: ${JSON.stringify(answer)}`);
     return;
   }
-  const { status, error, output } = answer.body;
+  const { status, error, output, delayTime = 0, executionTime = 0 } = answer.body;
+  if (delayTime < 0 || executionTime < 0) {
+    addProblem(ledger, "a negative time", `${id}: ${delayTime} ms and ${executionTime} ms`);
+  }
   seeState(ledger, job, answer.body);
   if (!isEnd(status)) {
     addProblem(ledger, "a job that does not end", `${id}: ${status}`);

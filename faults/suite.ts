@@ -1,4 +1,5 @@
 /** Many rounds, several at a time, and what they share. */
+import { setMaxListeners } from "node:events";
 import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -38,6 +39,8 @@ export function planRounds({ kinds, rounds, seed }: Pick<SuiteOptions, "kinds" |
 /** Folders of rounds with problems are kept, everything else is removed. */
 export async function runSuite(options: SuiteOptions): Promise<RoundResult[]> {
   const { parallel, limitMs, signal, onResult } = options;
+  // Whatever waits in a round ends with it.
+  setMaxListeners(0, signal);
   const folder = await mkdtemp(path.join(tmpdir(), "retouch-faults-"));
   await chmod(folder, 0o711);
   const programs = createPrograms(folder);
