@@ -123,6 +123,8 @@ async function checkFiles(
   for (const key of sources) if (!inputs.has(key)) addProblem(ledger, "a source is gone", key);
   for (const key of inputs) if (!sources.has(key)) addProblem(ledger, "a source is left after a sweep", key);
 
+  // When their addresses have ended, results are forgotten, and then swept.
+  await database.query(`delete from ${schema}.pictures where job_id is null`);
   await sweepIn(lifetimeMs + DAY_MS);
   for (const key of await keysOf("outputs")) addProblem(ledger, "a result is left after a sweep", key);
   if (folder !== undefined) await checkLeftovers(storage, ledger, folder);
