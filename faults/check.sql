@@ -12,7 +12,13 @@ with acknowledged as (
 ), undecided as (
   select * from jsonb_to_recordset($3) as (key text, submissions integer)
 ), jobs as (
-  select jobs.*, api_keys.name as key from SCHEMA.jobs join SCHEMA.api_keys on api_keys.id = jobs.key_id
+  select jobs.*, api_keys.name as key,
+         -- Made by a call that its client had given up long before, when everything else had ended: it waits for the next
+         -- start, in its place.
+         status = 'queued' and ended_at is null and worker_id is null
+           and not exists (select from acknowledged where acknowledged.id = jobs.id)
+           and (awaits_images or exists (select from QUEUE.job where job.id = queue_id and state = 'created')) as is_late
+    from SCHEMA.jobs join SCHEMA.api_keys on api_keys.id = jobs.key_id
 ), known as (
   select acknowledged.*, jobs.status, jobs.result, jobs.error, jobs.key as owner, jobs.retries as retried
     from acknowledged left join jobs on jobs.id = acknowledged.id
@@ -32,18 +38,19 @@ with acknowledged as (
     where retried not between retries and retries + maybe_retries
 
   -- Every row, acknowledged or not, is whole.
-  union all select 'a job has not ended', id || ': ' || status from jobs where status in ('queued', 'running')
+  union all select 'a job has not ended', id || ': ' || status from jobs where status in ('queued', 'running') and not is_late
   union all select 'a job is half written', id || ': ' || status from jobs
-    where ended_at is null or lease_until is not null
+    where not is_late and (ended_at is null or lease_until is not null
        or (status = 'completed') <> (result is not null) or (status in ('failed', 'timedOut')) <> (error is not null)
-       or (status = 'completed' and started_at is null)
+       or (status = 'completed' and started_at is null))
   union all select 'jobs that nobody asked for', jobs.key || ': ' || count(*) from jobs
     where not exists (select from acknowledged where acknowledged.id = jobs.id)
     group by jobs.key
     having count(*) > coalesce((select submissions from undecided where undecided.key = jobs.key), 0)
 
   -- Nothing is left in the queue.
-  union all select 'the queue holds an ended job', id::text || ': ' || state from QUEUE.job where name = 'edits'
+  union all select 'the queue holds an ended job', id::text || ': ' || state from QUEUE.job
+    where name = 'edits' and not exists (select from jobs where queue_id = job.id and is_late)
 
   -- Charged exactly once, and nothing for what failed or was cancelled.
   union all select 'a completed job is not charged', jobs.id from jobs left join SCHEMA.usage on job_id = jobs.id
@@ -89,7 +96,7 @@ with acknowledged as (
 
   -- Webhooks: one delivery for each end; taken at least once, or given up after all tries.
   union all select 'a job has ' || count(deliveries.id) || ' webhooks, not ' || jobs.retries + 1, jobs.id
-    from jobs left join deliveries on job_id = jobs.id where webhook is not null
+    from jobs left join deliveries on job_id = jobs.id where webhook is not null and not is_late
     group by jobs.id, jobs.retries having count(deliveries.id) <> jobs.retries + 1
   union all select 'a webhook is ' || deliveries.status, job_id || ': ' || url from deliveries
     where status not in ('delivered', 'failed')

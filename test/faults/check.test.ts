@@ -114,6 +114,20 @@ describe("the rows", () => {
     expect(await foundAfter()).toEqual([]);
   });
 
+  it("may hold a late job that waits for the next start in its place, and none without a place", async () => {
+    const [make, place] = [
+      `insert into retouch.jobs select (jsonb_populate_record(jobs,
+         '{"id": "late", "status": "queued", "ended_at": null, "queue_id": "0b9e1d2c-0f4b-4c58-9d7b-111111111111"}')).*
+         from retouch.jobs where status = 'cancelled'`,
+      "insert into retouch_queue.job (id, name) values ('0b9e1d2c-0f4b-4c58-9d7b-111111111111', 'edits')",
+    ];
+    const { ledger } = left;
+    ledger.undecided.set("first", 1);
+    expect(await foundAfter(make, place)).toEqual([]);
+    expect(await foundAfter(make)).toEqual(["a job has not ended", "a job is half written"]);
+    ledger.undecided.clear();
+  });
+
   const OF_DONE = "(select id from retouch.jobs where status = 'completed')";
   it.each<[string, string[], string[]]>([
     [
