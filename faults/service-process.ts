@@ -25,7 +25,7 @@ try {
       process.exit(3);
     });
     await interruption;
-    await service.close();
+    await service.close({ drainMs: config.drainDelayMs });
   } else {
     const workers = await startWorkers({ config, log, engineEntry });
     await interruption;

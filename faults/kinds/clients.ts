@@ -23,6 +23,8 @@ export const CLIENTS: readonly FaultKind[] = [
     what: "SIGTERM of one of two servers, its restart, then the other; every call has to be answered",
     drawShape: () => ({ ...SHAPES.scaled, servers: 2 }),
     isBalanced: true,
+    // The service goes on taking calls until load balancers have noticed; these look every tenth of a second.
+    settings: () => ({ RETOUCH_DRAIN_DELAY: "3s" }),
     async strike({ arrangement, random, wait, note, problem, signal }) {
       for (const server of random.shuffled(arrangement.servers)) {
         await wait(random.between(300, 1500));
