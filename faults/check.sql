@@ -5,7 +5,7 @@
 -- $4: how many tries a webhook has.
 with acknowledged as (
   select * from jsonb_to_recordset($1) as (
-    id text, key text, wanted text, is_inline boolean, is_cancelled boolean, maybe_cancelled boolean,
+    id text, key text, wanted text, is_cancelled boolean, maybe_cancelled boolean,
     retries integer, maybe_retries integer, idempotency_key text, route text, bytes bigint)
 ), received as (
   select * from jsonb_to_recordset($2) as (message text, job text, tries integer, accepted integer)
@@ -74,15 +74,15 @@ with acknowledged as (
 
   -- Results: the file is the one that was made, and counted.
   union all select 'a result has other bytes', id || ': ' || bytes || ', not ' || (result -> 'image' ->> 'bytes')
-    from known where status = 'completed' and not is_inline and bytes <> (result -> 'image' ->> 'bytes')::bigint
+    from known where status = 'completed' and bytes <> (result -> 'image' ->> 'bytes')::bigint
   union all select 'a stored result is not counted', id from jobs
-    where status = 'completed' and result -> 'image' ->> 'kind' = 'stored'
+    where status = 'completed'
       and not exists (select from SCHEMA.pictures
-                       where storage_key = result -> 'image' ->> 'key' and expires_at is not null and pictures.key_id = jobs.key_id)
+                       where storage_key = result -> 'image' ->> 'key' and pictures.key_id = jobs.key_id)
   union all select 'a counted result without a job', storage_key from SCHEMA.pictures
     where job_id is null and not exists (select from jobs where result -> 'image' ->> 'key' = storage_key)
   union all select 'a source is kept for nobody', storage_key from SCHEMA.pictures left join jobs on jobs.id = job_id
-    where job_id is not null and (jobs.id is null or status in ('completed', 'cancelled'))
+    where job_id is not null and (jobs.id is null or status in ('completed', 'cancelled') or storage_key like 'states/%')
       -- Later after a deletion that failed, and after a clock that was ahead.
       and (delete_after <= clock_timestamp() or delete_after > clock_timestamp() + interval '1 hour')
   union all select 'two last pieces of a stream', job_id from SCHEMA.job_chunks

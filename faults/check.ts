@@ -9,7 +9,7 @@ import { createMaintenance } from "../src/jobs/maintenance.ts";
 import { findNeeded } from "../src/jobs/pictures.ts";
 import { createLog } from "../src/log.ts";
 import { type Data, openData } from "../src/service/data.ts";
-import type { ObjectKind } from "../src/storage/storage.ts";
+import { OBJECT_KINDS, type ObjectKind } from "../src/storage/storage.ts";
 import { createSweeper } from "../src/storage/sweeper.ts";
 import { inRepository } from "../tools/paths.ts";
 import { addProblem, type Ledger, type Problem } from "./ledger.ts";
@@ -24,7 +24,6 @@ export interface CheckOptions {
 
 const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;
-const KINDS: readonly ObjectKind[] = ["inputs", "outputs"];
 const threadEntry = pathToFileURL(inRepository("dist", "database", "embedded-thread.js"));
 
 /** Opens the data as another program of the service would, and adds what is wrong to the ledger's problems. */
@@ -64,7 +63,6 @@ export function findProblems(
     id: job.id,
     key: job.key,
     wanted: job.wanted,
-    is_inline: job.isInline,
     is_cancelled: job.isCancelled,
     maybe_cancelled: job.maybeCancelled,
     retries: job.retries,
@@ -108,25 +106,26 @@ async function checkFiles(
     return found;
   };
   const schema = quoted(database.schema);
-  const stored = await database.query<{ storage_key: string; job_id: string | null }>(
-    `select storage_key, job_id from ${schema}.pictures`,
-  );
-  const sources = new Set(stored.filter((row) => row.job_id !== null).map((row) => row.storage_key));
-  const results = stored.filter((row) => row.job_id === null).map((row) => row.storage_key);
+  const rows = await database.query<{ storage_key: string }>(`select storage_key from ${schema}.pictures`);
+  const needed = new Set(rows.map((row) => row.storage_key));
 
-  // Late in the lives of results, long after those of lost sources.
+  // Late in the lives of results, long after those of what a program left when it was killed.
   await sweepIn(lifetimeMs - HOUR_MS);
-  const [inputs, outputs] = [await keysOf("inputs"), await keysOf("outputs")];
-  for (const key of results) {
-    if (!outputs.has(key)) addProblem(ledger, "a result was deleted before its address ends", key);
+  for (const kind of OBJECT_KINDS) {
+    const kept = await keysOf(kind);
+    for (const key of needed) {
+      if (key.startsWith(`${kind}/`) && !kept.has(key)) addProblem(ledger, "a file is gone", key);
+    }
+    // A result without a job cannot be told from one that still has an address.
+    if (kind === "outputs") continue;
+    for (const key of kept) if (!needed.has(key)) addProblem(ledger, "a file is left after a sweep", key);
   }
-  for (const key of sources) if (!inputs.has(key)) addProblem(ledger, "a source is gone", key);
-  for (const key of inputs) if (!sources.has(key)) addProblem(ledger, "a source is left after a sweep", key);
 
-  // When their addresses have ended, results are forgotten, and then swept.
-  await database.query(`delete from ${schema}.pictures where job_id is null`);
+  await database.query(`delete from ${schema}.pictures`);
   await sweepIn(lifetimeMs + DAY_MS);
-  for (const key of await keysOf("outputs")) addProblem(ledger, "a result is left after a sweep", key);
+  for (const kind of OBJECT_KINDS) {
+    for (const key of await keysOf(kind)) addProblem(ledger, "a file is left after its time", key);
+  }
   if (folder !== undefined) await checkLeftovers(storage, ledger, folder);
 }
 
@@ -135,13 +134,14 @@ async function checkLeftovers({ check }: Data["storage"], ledger: Ledger, folder
   const filesIn = (kind: string): string[] =>
     readdirSync(path.join(folder, kind)).filter((name) => name.startsWith("."));
   const old = new Date(Date.now() - DAY_MS);
-  for (const kind of KINDS)
+  for (const kind of OBJECT_KINDS)
     for (const name of filesIn(kind)) utimesSync(path.join(folder, kind, name), old, old);
   await check();
-  for (const kind of KINDS) {
+  for (const kind of OBJECT_KINDS) {
     for (const name of filesIn(kind)) addProblem(ledger, "a half-written file is left", `${kind}/${name}`);
   }
   for (const name of readdirSync(folder)) {
-    if (!(KINDS as readonly string[]).includes(name)) addProblem(ledger, "files that nothing sweeps", name);
+    if (!(OBJECT_KINDS as readonly string[]).includes(name))
+      addProblem(ledger, "files that nothing sweeps", name);
   }
 }

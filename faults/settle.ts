@@ -69,7 +69,7 @@ async function settleJob(
   { caller, ledger, chooseServer }: SettleOptions,
   job: AcknowledgedJob,
 ): Promise<void> {
-  const { id, key, wanted, isInline } = job;
+  const { id, key, wanted } = job;
   const answer = await caller.call(await chooseServer(), `/status/${id}`, { key });
   if (answer?.status !== 200) {
     addProblem(ledger, "an acknowledged job is unknown", `${id}: ${JSON.stringify(answer)}`);
@@ -92,7 +92,7 @@ async function settleJob(
   const bytes = image === undefined ? undefined : await bytesOf(image);
   if (bytes === undefined || !isImage(bytes)) {
     addProblem(ledger, "a result that is not there", `${id}: ${image?.slice(0, 200)}`);
-  } else if (!isInline) job.bytes = bytes.length;
+  } else job.bytes = bytes.length;
 }
 
 async function bytesOf(image: string): Promise<Buffer | undefined> {

@@ -13,7 +13,7 @@ import { createJobs } from "../../src/jobs/owner-jobs.ts";
 import { createWorkQueue } from "../../src/jobs/work-queue.ts";
 import { createLog } from "../../src/log.ts";
 import { type Data, openData } from "../../src/service/data.ts";
-import { createKey } from "../../src/storage/storage.ts";
+import { createKey, OBJECT_KINDS } from "../../src/storage/storage.ts";
 import { threadEntry } from "../support/databases.ts";
 import { copyEmptyDatabase } from "../support/embedded.ts";
 import { newJob, resultOf } from "../support/jobs.ts";
@@ -254,9 +254,9 @@ describe("the files", () => {
 
   it("are those of the rows, and all can be swept", async () => {
     const found = await foundAfter(async () => {
-      // What a killed program leaves is no loss: a source without a job, a result without one, half a file.
+      // What a killed program leaves is no loss: files without a job, and half a file.
       const { storage } = left.data;
-      for (const kind of ["inputs", "outputs"] as const) await storage.put(createKey(kind, "png"), IMAGE);
+      for (const kind of OBJECT_KINDS) await storage.put(createKey(kind, "png"), IMAGE);
       await writeFile(path.join(left.folder, "files", "outputs", ".retouch-0123456789ab.tmp"), "half");
     });
     expect(found).toEqual([]);
@@ -270,8 +270,8 @@ describe("the files", () => {
       await writeFile(path.join(folder, "files", "core"), "dump");
     });
     expect(found.toSorted()).toEqual([
-      `a result was deleted before its address ends: ${result}`,
-      `a source is gone: ${source}`,
+      `a file is gone: ${source}`,
+      `a file is gone: ${result}`,
       "files that nothing sweeps: core",
     ]);
   });
