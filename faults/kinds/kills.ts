@@ -60,7 +60,8 @@ export const KILLS: readonly FaultKind[] = [
         { ...SHAPES.embedded, hasRealEngine: true },
         { ...SHAPES.scaled, workers: 1, hasRealEngine: true },
       ]),
-    settings,
+    // In half of the rounds edits are kept as they go, and another process goes on with them.
+    settings: (random) => ({ ...settings(), RETOUCH_RESUME_AFTER: random.pick(["0s", "off"]) }),
     strike: (scene) =>
       severalTimes(scene, () => {
         if (scene.random.chance(0.6)) return killEngine(scene);
