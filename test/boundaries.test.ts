@@ -227,7 +227,7 @@ describe("the sources", () => {
   });
 
   it("have files that one can hold in mind, but for the table of operators", () => {
-    const folders = ["src", "bench", "evaluation", "fuzz", "training", "tools", "scripts"];
+    const folders = ["src", "bench", "evaluation", "faults", "fuzz", "training", "tools", "scripts"];
     const long = folders.flatMap((folder) =>
       readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
         .filter((name) => /\.(?:ts|mjs|py)$/.test(name))
@@ -294,7 +294,7 @@ describe("what lies outside", () => {
 
   it("has the runtime loaded late, so that its telemetry is off before", () => {
     expect(textOf("runtime/onnxruntime.ts")).not.toMatch(/^import (?!type).*"onnxruntime-node"/m);
-    const others = ["bench", "bin", "evaluation", "fuzz", "scripts"].flatMap((folder) =>
+    const others = ["bench", "bin", "evaluation", "faults", "fuzz", "scripts"].flatMap((folder) =>
       readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
         .filter((name) => /\.[cm]?[jt]s$/.test(name))
         .map((name) => path.join(root, folder, name)),

@@ -1,4 +1,7 @@
-/** Benchmarks, evaluation, the fuzzer and scripts share `tools/` and import nothing of each other: read from the import lines. */
+/**
+ * Benchmarks, evaluation, faults, the fuzzer and scripts share `tools/` and import nothing of each other: read from the
+ * import lines.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -10,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bench: ["tools", "src"],
   evaluation: ["tools", "src"],
   fuzz: ["tools", "src"],
+  faults: ["tools", "src"],
   scripts: ["tools", "src", "dist"],
 };
 

@@ -1,6 +1,7 @@
 // An engine process without networks, for the tests of the service and its benchmark. It is ready in a tenth of a second,
 // and the prompt tells it how to behave:
 //   sleep 500      takes 500 ms, spread over the steps
+//   noise 500      the same, and the result is as many bytes as that of a real edit
 //   fail TEXT      fails with the sentence TEXT
 //   flagged        is refused by the safety checker
 //   defect         throws what should not be thrown
@@ -9,6 +10,7 @@
 //   hang           reports its last step and blocks the process for ever: no message reaches it
 // Any other prompt is done at once. Everything around the networks is the real thing: sources, storage, result, price.
 // The checkpoint "unusable" is refused with a sentence, and "crash" ends the process at its start.
+import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { failure, RetouchError } from "../dist/errors.js";
@@ -120,7 +122,7 @@ const engine = {
       throw new RetouchError("OUTPUT_FLAGGED", "The safety checker refused the result.");
     if (verb === "fail") throw new RetouchError("INVALID_PARAMETER", argument);
     if (verb === "defect") throw new TypeError("Cannot read properties of undefined");
-    const sleepMs = verb === "sleep" ? Number(argument) : 0;
+    const sleepMs = verb === "sleep" || verb === "noise" ? Number(argument) : 0;
     // Its state is the number of steps, as a text.
     const from = resumeFrom === undefined ? 0 : Number(Buffer.from(resumeFrom).toString());
     const isRefused = resumeFrom !== undefined && !(from >= 1 && from <= numSteps);
@@ -140,7 +142,7 @@ const engine = {
     }
     const isNegativeUsed = negativePrompt.trim() !== "" && trueCfgScale > 1;
     return {
-      image: await picture(size, format),
+      image: await picture(size, format, verb === "noise"),
       format,
       ...size,
       parameters: {
@@ -164,15 +166,17 @@ const engine = {
 
 const sketch = async () => ({ width: 16, height: 16, data: new Uint8Array(16 * 16 * 3).fill(128) });
 
-/** Grey, of the size asked for, made once for each size and format. */
+/** Grey or noise, of the size asked for, made once for each size and format. */
 const pictures = new Map();
-function picture({ width, height }, format) {
-  const name = `${width}*${height}.${format}`;
-  if (!pictures.has(name)) pictures.set(name, encode({ width, height }, format));
+function picture({ width, height }, format, isNoise) {
+  const name = `${width}*${height}.${format}${isNoise ? " noise" : ""}`;
+  if (!pictures.has(name)) pictures.set(name, encode({ width, height }, format, isNoise));
   return pictures.get(name);
 }
 
-async function encode({ width, height }, format) {
+async function encode({ width, height }, format, isNoise) {
   const { encodePicture } = await import("../dist/images/encode.js");
-  return encodePicture({ width, height, data: new Uint8Array(width * height * 3).fill(128) }, format);
+  const bytes = width * height * 3;
+  const data = isNoise ? new Uint8Array(randomBytes(bytes)) : new Uint8Array(bytes).fill(128);
+  return encodePicture({ width, height, data }, format);
 }

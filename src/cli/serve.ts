@@ -53,10 +53,7 @@ function lostSentence(folder: string): RetouchError {
 
 /** The operator's own key, or one made because there is none: the only moment when it can be shown. */
 async function firstKey({ keys }: Service, chosen: string | undefined): Promise<CreatedKey | undefined> {
-  if (chosen !== undefined) {
-    await keys.ensure(chosen, "RETOUCH_API_KEY");
-    return undefined;
-  }
+  if (chosen !== undefined) return undefined;
   const known = await keys.list();
   return known.length === 0 ? keys.create(FIRST_KEY) : undefined;
 }

@@ -216,6 +216,8 @@ export async function migrate(
   const bringUpToDate = async (sql: Sql): Promise<void> => {
     await sql.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
     await sql.query(`create schema if not exists ${schema}`);
+    // The queue makes its own in a way that fails for all but one of several programs at their first start.
+    await sql.query(`create schema if not exists ${quoted(`${database.schema}_queue`)}`);
     await sql.query(`create table if not exists ${schema}.version (number integer not null)`);
     const [row] = await sql.query<{ number: number }>(`select number from ${schema}.version`);
     const current = row?.number ?? 0;

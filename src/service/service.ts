@@ -161,6 +161,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     return closing;
   };
   try {
+    // Before anyone can call with it.
+    if (config.apiKey !== undefined) await keys.ensure(config.apiKey, "RETOUCH_API_KEY");
     const address = await listen(app, config);
     await maintenance.run();
     maintenance.start();

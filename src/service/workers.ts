@@ -14,7 +14,16 @@ export interface Workers {
 /**
  * @throws RetouchError if the settings leave nothing to share or no worker, or the database is unavailable
  */
-export async function startWorkers({ config, log }: { config: Config; log: Log }): Promise<Workers> {
+export async function startWorkers({
+  config,
+  log,
+  engineEntry,
+}: {
+  config: Config;
+  log: Log;
+  /** For tests: another program instead of the engine. */
+  engineEntry?: URL | undefined;
+}): Promise<Workers> {
   if (config.databaseUrl === undefined) {
     throw new RetouchError(
       "CONFIG_INVALID",
@@ -30,7 +39,7 @@ export async function startWorkers({ config, log }: { config: Config; log: Log }
   }
   const data = await openData({ config, log });
   const { context, storage } = data;
-  const workers = await createWorkers({ config, context, storage, log }, config.workers);
+  const workers = await createWorkers({ config, context, storage, log, engineEntry }, config.workers);
   const maintenance = createMaintenance(context, {
     deleteInput: (key) => storage.delete(key),
     onError: (error) => log.warn({ err: error }, "Housekeeping failed; it is tried again."),

@@ -64,7 +64,9 @@ export function createLocalStorage(folder: string): Storage {
     for await (const { name } of await opendir(path.join(folder, kind))) {
       if (!LEFTOVER.test(name)) continue;
       const file = path.join(folder, kind, name);
-      if ((await stat(file)).mtimeMs < limit) await rm(file, { force: true });
+      // Another program in this folder may just be done with it.
+      const found = await stat(file).catch(() => undefined);
+      if (found && found.mtimeMs < limit) await rm(file, { force: true });
     }
   }
 

@@ -2,6 +2,7 @@
  * The process of `s3-server.ts`, whose package brings a class and no program. JavaScript, because Node 20 runs no
  * TypeScript in a process of its own. Prints its port.
  */
+const { rm } = require("node:fs/promises");
 const path = require("node:path");
 
 const [, , server, options] = process.argv;
@@ -23,6 +24,13 @@ require.cache[authentication].exports = () => {
       return next();
     });
   };
+};
+
+/** The server deletes the folder of a last object, and with it whatever is just being put there: S3 has no folders. */
+const Store = require(path.join(path.dirname(server), "stores/filesystem.js"));
+Store.prototype.deleteObject = async function deleteObject(bucket, key) {
+  const parts = ["metadata.json", "object.md5", "object"];
+  for (const part of parts) await rm(this.getResourcePath(bucket, key, part), { force: true });
 };
 
 const S3Server = require(server);
