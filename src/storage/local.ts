@@ -108,6 +108,15 @@ export function createLocalStorage(folder: string): Storage {
         if (found) yield { key, modifiedAt: found.mtime };
       }
     },
+    async readClock() {
+      const key = createKey("inputs", "bin");
+      try {
+        await write(key, new Uint8Array());
+        return (await stat(fileOf(key))).mtime;
+      } finally {
+        await rm(fileOf(key), { force: true }).catch(() => {});
+      }
+    },
     async prepare() {
       try {
         for (const kind of OBJECT_KINDS)

@@ -13,6 +13,7 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import { RetouchError } from "../errors.ts";
 import { ANSWER_TOO_LARGE, bucketFailure, type BucketNames } from "./s3-failures.ts";
 import { checkKey, contentTypeOf, createKey, isKey, type Storage } from "./storage.ts";
 
@@ -180,6 +181,16 @@ export function createS3Storage(bucket: Bucket, prefix = ""): Storage {
     },
     async prepare() {
       await this.check();
+    },
+    async readClock() {
+      const probe = nameOf(createKey("inputs", "bin"));
+      await bucket.put(probe, new Uint8Array(), contentTypeOf(probe));
+      try {
+        for await (const { modifiedAt } of bucket.list(probe)) return modifiedAt;
+      } finally {
+        await bucket.delete(probe);
+      }
+      throw new RetouchError("STORAGE_UNAVAILABLE", "The bucket does not list what was stored in it.");
     },
     async check(bytes = 1) {
       // Only writing shows that writing is allowed. A HEAD reply would have no body to say what is wrong.

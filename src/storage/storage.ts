@@ -24,6 +24,8 @@ export interface Storage {
   get(key: string): Promise<StoredObject | undefined>;
   /** Succeeds if there is nothing to delete. */
   delete(key: string): Promise<void>;
+  /** The time by which the storage stamps objects. @throws RetouchError */
+  readClock(): Promise<Date>;
   /** All objects of one kind. */
   list(kind: ObjectKind): AsyncIterable<ObjectEntry>;
   /** Creates what is missing, at the start of the service, and checks it. @throws RetouchError STORAGE_UNAVAILABLE */

@@ -30,7 +30,10 @@ export interface SweeperOptions {
   mayDelete?: (() => boolean) | undefined;
   /** Called with what could not be listed or deleted; the next sweep tries again. */
   onError: (error: unknown) => void;
-  /** @default Date.now */
+  /**
+   * The time by which files are old. @default the time by which the storage stamps them: this machine's clock may be
+   * another one, and wrong by more than a day
+   */
   now?: (() => number) | undefined;
 }
 
@@ -46,15 +49,21 @@ const MARGIN_MS = 60_000;
 
 /** Several servers may sweep the same storage: deleting twice does no harm. */
 export function createSweeper(options: SweeperOptions): Sweeper {
-  const { storage, lifetimeMs, findNeeded, onError, now = Date.now, mayDelete = () => true } = options;
+  const { storage, lifetimeMs, findNeeded, onError, mayDelete = () => true } = options;
   const { inputLifetimeMs = INPUT_LIFETIME_MS, intervalMs = INTERVAL_MS } = options;
   const { stateLifetimeMs = STATE_LIFETIME_MS } = options;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<number> | undefined;
   let isStopped = false;
 
-  async function sweep(kind: ObjectKind, olderThanMs: number): Promise<number> {
-    const limit = now() - olderThanMs - MARGIN_MS;
+  async function readNow(): Promise<number> {
+    if (options.now) return options.now();
+    // A full disk takes no file to tell the time by, and needs its old ones deleted all the same.
+    return storage.readClock().then((time) => time.getTime(), Date.now);
+  }
+
+  async function sweep(kind: ObjectKind, nowMs: number, olderThanMs: number): Promise<number> {
+    const limit = nowMs - olderThanMs - MARGIN_MS;
     let count = 0;
     let old: string[] = [];
     try {
@@ -94,11 +103,15 @@ export function createSweeper(options: SweeperOptions): Sweeper {
     }
   }
 
-  const sweepAll = async (): Promise<number> =>
-    (await sweep("outputs", lifetimeMs)) +
-    (await sweep("inputs", inputLifetimeMs)) +
-    (await sweep("inline", inputLifetimeMs)) +
-    (await sweep("states", stateLifetimeMs));
+  async function sweepAll(): Promise<number> {
+    const nowMs = await readNow();
+    return (
+      (await sweep("outputs", nowMs, lifetimeMs)) +
+      (await sweep("inputs", nowMs, inputLifetimeMs)) +
+      (await sweep("inline", nowMs, inputLifetimeMs)) +
+      (await sweep("states", nowMs, stateLifetimeMs))
+    );
+  }
   const run = (): Promise<number> => (running ??= sweepAll().finally(() => (running = undefined)));
 
   return {

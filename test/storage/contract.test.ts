@@ -137,6 +137,15 @@ describe.each(Object.entries(PLACES))("storage in %s", (_, open) => {
     await expect(storage.delete(key)).rejects.toThrow("Not a key");
   });
 
+  it("tells the time by which it stamps, and leaves nothing behind", async () => {
+    const before = Date.now();
+    const time = (await storage.readClock()).getTime();
+    // S3 counts whole seconds, and a file system the ticks of its own clock.
+    expect(time).toBeGreaterThan(before - 1100);
+    expect(time).toBeLessThan(Date.now() + 1100);
+    expect(await collect(storage.list("inputs"))).toEqual([]);
+  });
+
   it("loses to a sweep what is older than its life, of each kind by its own, and nothing else", async () => {
     const [input, output] = [createKey("inputs", "bin"), createKey("outputs", "png")];
     await storage.put(input, binary());

@@ -16,6 +16,7 @@ function memory(changes: Partial<Storage> = {}): { storage: Storage; objects: Ma
     async *list(kind: ObjectKind) {
       for (const [key, modifiedAt] of objects) if (key.startsWith(kind)) yield { key, modifiedAt };
     },
+    readClock: async () => new Date(start),
     prepare: async () => {},
     check: async () => {},
     ...changes,
@@ -42,6 +43,22 @@ afterEach(() => {
 });
 
 describe("the sweeper", () => {
+  it("counts age by the clock that stamps the files, whatever this machine's says", async () => {
+    vi.useFakeTimers({ now: start + 9 * DAY_MS, toFake: ["Date"] });
+    const { storage, objects } = memory();
+    const [due, young] = [createKey("inputs", "bin"), createKey("inputs", "bin")];
+    objects.set(due, new Date(start - 2 * DAY_MS)).set(young, new Date(start));
+    expect(await sweeperOf(storage, { now: undefined }).sweeper.run()).toBe(1);
+    expect([...objects.keys()]).toEqual([young]);
+  });
+
+  it("counts by its own clock where the storage takes nothing to tell the time by, as a full disk", async () => {
+    const refuse = () => Promise.reject(new Error("The disk is full."));
+    const { storage, objects } = memory({ readClock: refuse });
+    objects.set(createKey("outputs", "png"), new Date(Date.now() - 2 * DAY_MS));
+    expect(await sweeperOf(storage, { now: undefined }).sweeper.run()).toBe(1);
+  });
+
   it("gives a result a minute beyond its life, for addresses that were signed after it was written", async () => {
     const { storage, objects } = memory();
     const [due, kept] = [createKey("outputs", "png"), createKey("outputs", "png")];
