@@ -153,7 +153,7 @@ const GGUF_CODES: Readonly<Record<string, number>> = {
 /** Of the folders whose component a single file may replace. */
 const configsOf = (component: string): Promise<Config[]> =>
   Promise.all(
-    ["plain", "odd"].map((name) =>
+    ["plain", "odd", "shifted"].map((name) =>
       Config.read(path.join(FIXTURES, "checkpoints", name, component, "config.json")),
     ),
   );
