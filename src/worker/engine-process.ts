@@ -94,6 +94,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   let starting: Promise<EditSpeed> | undefined;
   let isClosed = false;
   let checks = 0;
+  let downloads = 0;
 
   const forget = (own: Running): void => {
     if (running === own) running = starting = undefined;
@@ -248,7 +249,10 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     async fetch(jobId, url, { signal }) {
       const own = running;
       if (own?.speed === undefined) return { kind: "absent" };
-      return ask<FetchOutcome>(own, jobId, { kind: "fetch", id: `${jobId} source`, url }, signal, {
+      // An earlier download for the same job may still be under way: its answer is not this one's.
+      downloads += 1;
+      const id = `${jobId} source ${downloads}`;
+      return ask<FetchOutcome>(own, jobId, { kind: "fetch", id, url }, signal, {
         onAnswer(answer) {
           if (answer.kind !== "fetched") return undefined;
           const { kind, key, bytes } = answer;

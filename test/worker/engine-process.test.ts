@@ -1,6 +1,9 @@
 /** The parent's side, against a real process that has no networks. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -59,6 +62,35 @@ describe("an engine process", () => {
     expect(progress).toEqual([
       { step: 0, of: 4 },
       { step: 4, of: 4 },
+    ]);
+  });
+
+  it("takes no download's answer for that of another, for the same job", async () => {
+    const { setup } = await workplace();
+    const held: ServerResponse[] = [];
+    const server = createServer((request, response) => {
+      if (request.url === "/slow") held.push(response);
+      else response.end("quick");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { log } = recordedLog();
+    const engine = createEngineProcess({
+      setup: { ...setup, allowPrivateHosts: [host] },
+      log,
+      entry: stubEntry,
+    });
+    onTestFinished(() => engine.close());
+    await engine.ready();
+    const { signal } = new AbortController();
+    const slow = engine.fetch("job", `http://${host}/slow`, { signal });
+    const quick = await engine.fetch("job", `http://${host}/quick`, { signal });
+    await expect.poll(() => held.length).toBe(1);
+    held[0]!.end("slow");
+    expect([quick, await slow]).toMatchObject([
+      { kind: "fetched", bytes: 5 },
+      { kind: "fetched", bytes: 4 },
     ]);
   });
 
