@@ -128,7 +128,8 @@ export class Server {
   /** Ends the process and everything it started, by force after a while. */
   async stop(): Promise<void> {
     this.#signal.removeEventListener("abort", this.#kill);
-    this.#signalAll("SIGTERM");
+    // As Ctrl-C does, which no server answers calls after.
+    this.#signalAll("SIGINT");
     const deadline = performance.now() + STOP_TIMEOUT_MS;
     // Signal 0 only asks whether any process is left.
     while (this.#signalAll(0)) {

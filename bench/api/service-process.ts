@@ -41,4 +41,6 @@ process.on("message", () => {
   process.send!(answer);
   delays.reset();
 });
-process.once("SIGTERM", () => void service.close().then(() => process.exit()));
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.once(name, () => void service.close().then(() => process.exit()));
+}
