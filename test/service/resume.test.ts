@@ -209,32 +209,6 @@ describe.skipIf(process.platform !== "linux")("an edit that is interrupted on an
     );
     expect(second.log()).not.toMatch(GOES_ON);
   });
-
-  it("leaves nothing behind when it is cancelled", async () => {
-    const settings = await settingsOf();
-    const folder = settings["RETOUCH_DATA_DIR"]!;
-    const server = await start(settings);
-    const cancelled = await submit(server);
-    await untilKept(server, folder, cancelled);
-    expect((await server.call(`/cancel/${cancelled}`, { method: "POST" })).body.status).toBe("CANCELLED");
-    await expectNothingKept(folder);
-  });
-
-  it("keeps nothing where that is off", async () => {
-    const settings = await settingsOf({ RETOUCH_RESUME_AFTER: "off" });
-    const server = await start(settings);
-    const id = await submit(server);
-    let kept = 0;
-    await until(
-      () => server.call(`/status/${id}`),
-      ({ body }) => {
-        void statesIn(settings["RETOUCH_DATA_DIR"]!).then((files) => (kept += files.length));
-        return body.status === "COMPLETED";
-      },
-      PATIENCE,
-    );
-    expect(kept).toBe(0);
-  });
 });
 
 describe.skipIf(postgresMissing !== undefined || process.platform !== "linux")("of two workers", () => {
