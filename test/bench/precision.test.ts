@@ -5,7 +5,10 @@ import { expect, it } from "vitest";
 import { inRepository } from "../../tools/paths.ts";
 import type { Goal } from "../../tools/goals.ts";
 
-it("tells kinds of weights apart, and meets its goals", async () => {
+/** Some ten engines, one after the other, beside other long tests. */
+const TIMEOUT_MS = 5 * 60_000;
+
+it("tells kinds of weights apart, and meets its goals", { timeout: TIMEOUT_MS }, async () => {
   const script = inRepository("scripts", "run-ts.mjs");
   const args = [script, inRepository("bench", "precision.ts"), "--small"];
   const { stdout } = await promisify(execFile)(process.execPath, args);

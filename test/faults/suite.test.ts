@@ -9,19 +9,14 @@ const SEED = 2026;
 /** Those that end soonest, of every sort. */
 const NAMES = [
   "kill-server",
-  "kill-worker",
   "kill-engine",
   "kill-database",
   "pause-worker",
-  "cut-database",
   "silent-database",
   "cut-storage",
-  "silent-storage",
   "disk-full",
   "clock-forward",
-  "webhook-receivers",
   "rolling-restart",
-  "race",
 ];
 const PARALLEL = 4;
 const LIMIT_MS = 5 * 60_000;

@@ -20,7 +20,10 @@ async function limits(settings: Record<string, string>): Promise<(number | undef
   setups.length = 0;
   const config = readConfig(settings);
   // Workers that are not started touch neither.
-  const context = { database: { schema: "retouch" } } as JobsContext;
+  const context = {
+    database: { schema: "retouch" },
+    settings: config as JobsContext["settings"],
+  } as JobsContext;
   const untouched = { context, storage: {} as Storage };
   const workers = await createWorkers(
     { config, ...untouched, log: createLog({ level: "fatal" }) },
