@@ -70,8 +70,16 @@ export interface Jobs {
   /** Counts bytes about to be stored for a key. @throws RetouchError QUOTA_EXCEEDED if they are too many */
   admitBytes(keyId: string, bytes: number): Promise<void>;
   find(id: string, keyId: string): Promise<Job | undefined>;
-  /** Waits until the job has ended or the time is up; also returns a job that expires during the wait. */
-  waitForEnd(id: string, keyId: string, options: WaitOptions): Promise<Job | undefined>;
+  /**
+   * Waits until the job has ended or the time is up; also returns a job that expires during the wait.
+   * @param options.submitted the job, where this call has made it: while the database is away, the wait goes on,
+   *   and at its end the caller learns at least of the job
+   */
+  waitForEnd(
+    id: string,
+    keyId: string,
+    options: WaitOptions & { submitted?: Job | undefined },
+  ): Promise<Job | undefined>;
   /** Takes the chunks that nobody has taken yet, waiting while there are none and the job goes on. */
   takeChunks(id: string, keyId: string, options: WaitOptions): Promise<TakenChunks | undefined>;
   /**

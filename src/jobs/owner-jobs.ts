@@ -43,11 +43,15 @@ export function createJobs(context: JobsContext): Jobs {
     async waitForEnd(id, keyId, options) {
       const watch = watchJob(events, id, { ...options, topics: ["changed"] });
       try {
-        return await lookUntil(watch, async (isFirst) => {
-          // Its ttl may just have ended it: the waiting caller learns how before it is gone.
-          const found = await load(id, keyId, isFirst ? ALIVE : "true");
-          return { isDone: found === undefined || isEnded(found.status), found };
-        });
+        return await lookUntil(
+          watch,
+          async (isFirst) => {
+            // Its ttl may just have ended it: the waiting caller learns how before it is gone.
+            const found = await load(id, keyId, isFirst ? ALIVE : "true");
+            return { isDone: found === undefined || isEnded(found.status), found };
+          },
+          options.submitted,
+        );
       } finally {
         watch.close();
       }

@@ -63,19 +63,23 @@ export function watchJob(
  * Looks until what is waited for is there, or there is no time left. A look after the first may fail while the
  * database is away: a call that waits anyway is not ended by what passes by itself.
  * @param look gets whether it is the first one
- * @returns what the last look found
+ * @param known what the caller knows already: then any look may fail, the first and the last ones too
+ * @returns what the last look found, or what is known if that failed
  * @throws what the first or the last look throws
  */
 export async function lookUntil<Found>(
   watch: Watch,
   look: (isFirst: boolean) => Promise<{ isDone: boolean; found: Found }>,
+  known?: Found,
 ): Promise<Found> {
   for (let isFirst = true, isTimeLeft = true; ; isFirst = false) {
     try {
       const { isDone, found } = await look(isFirst);
       if (isDone || !isTimeLeft) return found;
+      if (known !== undefined) known = found ?? known;
     } catch (error) {
-      if (isFirst || !isTimeLeft || !isPassing(error)) throw error;
+      if (!isPassing(error) || (known === undefined && (isFirst || !isTimeLeft))) throw error;
+      if (known !== undefined && !isTimeLeft) return known;
     }
     isTimeLeft = await watch.next();
   }

@@ -81,14 +81,18 @@ describe("a watch", () => {
 describe("a look for what may come", () => {
   const away = new RetouchError("DATABASE_UNAVAILABLE", "The database is away.");
   /** Looks as often as there are outcomes; news comes at once. */
-  async function look(outcomes: readonly (Error | string | undefined)[], looks = outcomes.length) {
+  async function look(outcomes: readonly (Error | string | undefined)[], known?: string) {
     let count = 0;
-    const watch: Watch = { next: async () => count + 1 < looks, close() {} };
-    const found = await lookUntil(watch, async () => {
-      const outcome = outcomes[count++];
-      if (outcome instanceof Error) throw outcome;
-      return { isDone: outcome !== undefined, found: outcome };
-    });
+    const watch: Watch = { next: async () => count + 1 < outcomes.length, close() {} };
+    const found = await lookUntil(
+      watch,
+      async () => {
+        const outcome = outcomes[count++];
+        if (outcome instanceof Error) throw outcome;
+        return { isDone: outcome?.startsWith("done") === true, found: outcome };
+      },
+      known,
+    );
     return { found, count };
   }
 
@@ -98,9 +102,16 @@ describe("a look for what may come", () => {
     await expect(look([undefined, away])).rejects.toBe(away);
   });
 
+  it("goes on in any case where something is known, and ends with the latest of it", async () => {
+    expect(await look([away, away, "done"], "queued")).toEqual({ found: "done", count: 3 });
+    expect(await look([away, away], "queued")).toEqual({ found: "queued", count: 2 });
+    expect(await look([away, "running", undefined, away], "queued")).toEqual({ found: "running", count: 4 });
+  });
+
   it("does not go on after a defect", async () => {
     const defect = new Error("There is no such column.");
     await expect(look([undefined, defect, "done"])).rejects.toBe(defect);
+    await expect(look([defect, "done"], "queued")).rejects.toBe(defect);
   });
 
   it("ends with what it finds, or with its time", async () => {

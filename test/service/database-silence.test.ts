@@ -33,6 +33,12 @@ it("answers 503 while the database is silent, loses nothing, and stops even then
       signal: AbortSignal.timeout(100_000),
     });
     const { body: before } = await submit();
+    // Its submission is over: what follows is about the wait.
+    await until(
+      () => server.call("/health"),
+      ({ body: { jobs } }) => jobs.inQueue + jobs.inProgress + jobs.completed === 2,
+      { patienceMs: 60_000 },
+    );
 
     proxy.silence();
     const answers = await Promise.all([

@@ -76,7 +76,8 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
       const signal = longPolls.signalOf(reply);
       const ended = await Promise.all(
         submitted.map(
-          async (job) => (await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal })) ?? job,
+          async (job) =>
+            (await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal, submitted: job })) ?? job,
         ),
       );
       const failed = ended.find(hasFailed) ?? ended.find(({ status }) => !isEnded(status));

@@ -68,7 +68,7 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
       const waitMs = numberInQuery(wait, { ...WAIT_RANGE, default: config.syncWaitMs });
       // A client that goes away ends the wait, not the job.
       const signal = longPolls.signalOf(reply);
-      const ended = await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal });
+      const ended = await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal, submitted: job });
       return toWireJob(await context.embedded.ofJob(ended ?? job), context.addressOf);
     },
   );
