@@ -2,6 +2,7 @@
  * The thread of the embedded database: bytes of PostgreSQL's protocol in, bytes out, in order, and upkeep when there
  * is nothing to do. It ends when PostgreSQL does; `embedded.ts` then starts another one.
  */
+import { setFlagsFromString } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "../errors.ts";
 import { type Cluster, openCluster } from "./cluster.ts";
@@ -10,6 +11,12 @@ import { ensureCluster } from "./first-start.ts";
 import { createUpkeep } from "./upkeep.ts";
 
 const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+
+/**
+ * How much a function of WebAssembly has to run before V8 optimizes it; by default so little that starting
+ * PostgreSQL optimizes much of it: 1.5 s of a processor, and 40 MB. What jobs ask for takes as long either way.
+ */
+setFlagsFromString("--wasm-tiering-budget=2147483647");
 
 const port = parentPort!;
 const { folder, schema } = workerData as ThreadData;

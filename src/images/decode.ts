@@ -3,11 +3,12 @@
  * refused is refused from the header, before any pixel is decoded, because a file of a few hundred kilobytes can hold
  * billions of pixels.
  */
-import sharp, { type Metadata } from "sharp";
+import type { Metadata } from "sharp";
 import { failure, RetouchError } from "../errors.ts";
 import { firstFrame } from "./first-frame.ts";
 import { ACCEPTED_FORMATS, formatOf, type AcceptedFormat } from "./format.ts";
 import { plainBytes, type Picture } from "./picture.ts";
+import { loadSharp } from "./sharp.ts";
 
 const MAX_PIXELS = 64_000_000;
 /** CMYK and alpha; scientific TIFF files with hundreds of bands are not images. */
@@ -29,6 +30,7 @@ export interface DecodeOptions {
 export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
   const { maxPixels = MAX_PIXELS, name: source } = options;
   const format = acceptedFormat(bytes, source);
+  const sharp = await loadSharp();
   // "error" refuses truncated files, but still accepts the harmless oddities ("warning") of many cameras.
   const image = sharp(firstFrame(bytes, format), {
     failOn: "error",

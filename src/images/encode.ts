@@ -1,6 +1,6 @@
 /** From pictures to files. Encoding is part of every edit's time, so the settings below favour speed over size. */
-import sharp from "sharp";
 import type { GrayPicture, Picture } from "./picture.ts";
+import { loadSharp } from "./sharp.ts";
 
 /** The file formats that a result can have. */
 export type OutputFormat = "png" | "jpeg";
@@ -18,6 +18,7 @@ export async function encodePicture(
   format: OutputFormat,
   xmp?: string,
 ): Promise<Uint8Array> {
+  const sharp = await loadSharp();
   let image = sharp(picture.data, {
     raw: { width: picture.width, height: picture.height, channels: 3 },
     limitInputPixels: false,
@@ -33,6 +34,7 @@ const MASK_STEP = 255 / 15;
 /** A mask as a PNG in 16 shades, enough for soft edges and half the file size: about 10 to 25 KB at 1024 x 1024. */
 export async function encodeMask({ width, height, data }: GrayPicture): Promise<Uint8Array> {
   const shades = data.map((value) => Math.round(value / MASK_STEP) * MASK_STEP);
+  const sharp = await loadSharp();
   const image = sharp(shades, { raw: { width, height, channels: 1 }, limitInputPixels: false });
   return image.toColourspace("b-w").png({ compressionLevel: 9 }).toBuffer();
 }
@@ -43,6 +45,7 @@ const PREVIEW_QUALITIES = [75, 50, 25, 10];
 
 /** A small JPEG of a picture: at most 256 pixels per side and, unless it is all noise, 6,000 bytes. */
 export async function encodePreview({ width, height, data }: Picture): Promise<Uint8Array> {
+  const sharp = await loadSharp();
   const image = sharp(data, { raw: { width, height, channels: 3 } }).resize(PREVIEW_SIDE, PREVIEW_SIDE, {
     fit: "inside",
     withoutEnlargement: true,

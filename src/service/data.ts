@@ -37,6 +37,8 @@ export interface DataOptions {
   log: Log;
   /** For tests, which run from source: the compiled thread. */
   threadEntry?: URL | undefined;
+  /** Called once the data folder is this process's own, where it has one, before anything is opened. */
+  onOwned?: (() => void) | undefined;
 }
 
 /** Where images are stored, according to the settings. */
@@ -62,9 +64,10 @@ export async function openData(options: DataOptions): Promise<Data> {
   const onError = (error: unknown): void => log.warn({ err: error }, "The database connection failed.");
   // The lock comes before everything else: a process that is refused has touched nothing.
   const lock = config.databaseUrl === undefined ? await lockFolder(path.resolve(config.dataDir)) : undefined;
+  options.onOwned?.();
   let database: Database | undefined;
   try {
-    const storage = openStorage(storageOptions(config));
+    const storage = await openStorage(storageOptions(config));
     await storage.prepare();
     database = await openDatabase(options, onError, (text) => log.info(text));
     await migrate(database);

@@ -37,7 +37,7 @@ import type { Worker } from "../worker/worker.ts";
 
 import { type Data, openData } from "./data.ts";
 import { watchStorage } from "./watched-storage.ts";
-import { createWorkers } from "./work.ts";
+import { createEngines, createWorkers, type Engines } from "./work.ts";
 
 export interface ServiceOptions {
   config: Config;
@@ -83,20 +83,27 @@ const READY_MS = 2000;
 
 /** @throws RetouchError if a port, a folder or a database is not available */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, log, threadEntry, engineEntry, pipelinesModule } = options;
+  const engines = await createEngines(options);
+  try {
+    return await startWith(engines, options);
+  } catch (error) {
+    await engines.close();
+    throw error;
+  }
+}
+
+async function startWith(engines: Engines, options: ServiceOptions): Promise<Service> {
+  const { config, log, threadEntry, pipelinesModule } = options;
   const policy = createAddressPolicy(config.allowPrivateHosts);
   const agents = createAgents(policy);
-  const data = await openData({ config, log, threadEntry });
+  const data = await openData({ config, log, threadEntry, onOwned: engines.start });
   const { context, keys } = data;
   const { storage, watch } = watchStorage(data.storage, log);
   const onError = (error: unknown): void =>
     log.warn({ err: error }, "Housekeeping failed; it is tried again.");
   const signedUrls = createSignedUrls({ secret: data.secret, lifetimeMs: config.fileLifetimeMs });
   const fleet = watchFleet(data, onError);
-  const workers = await createWorkers(
-    { config, context, storage, log, engineEntry, pipelinesModule },
-    config.workers,
-  );
+  const workers = createWorkers({ config, context, storage, log }, engines);
   let isStopping = false;
   const app = await createApp({
     config,

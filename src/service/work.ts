@@ -6,15 +6,13 @@ import { createWorkQueue } from "../jobs/work-queue.ts";
 import type { Log } from "../log.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { Storage } from "../storage/storage.ts";
-import { createEngineProcess } from "../worker/engine-process.ts";
+import { createEngineProcess, type EngineProcess } from "../worker/engine-process.ts";
 import type { EngineSetup } from "../worker/protocol.ts";
 import { createWorker, type Worker } from "../worker/worker.ts";
 import { storageOptions } from "./data.ts";
 
-export interface WorkOptions {
+export interface EngineOptions {
   config: Config;
-  context: JobsContext;
-  storage: Storage;
   log: Log;
   /** For tests: another program instead of the engine. */
   engineEntry?: URL | undefined;
@@ -22,20 +20,47 @@ export interface WorkOptions {
   pipelinesModule?: URL | undefined;
 }
 
-/** Creates as many workers as the settings say; none is started. */
-export async function createWorkers(
-  { config, context, storage, log, engineEntry, pipelinesModule }: WorkOptions,
-  count: number,
-): Promise<Worker[]> {
-  const setup = {
-    ...engineSetup(config, config.memoryLimit ?? (await shareOfMemory(count))),
-    pipelinesModule: pipelinesModule?.href,
+export interface Engines {
+  readonly processes: readonly EngineProcess[];
+  /** Starts them before there are workers: loading networks takes as long as opening a database. */
+  start(): void;
+  close(): Promise<void>;
+}
+
+/** Creates an engine for each worker that the settings ask for; none is started. */
+export async function createEngines(options: EngineOptions): Promise<Engines> {
+  const { config, log, engineEntry, pipelinesModule } = options;
+  const { workers: count, memoryLimit = await shareOfMemory(count) } = config;
+  const setup = { ...engineSetup(config, memoryLimit), pipelinesModule: pipelinesModule?.href };
+  const processes = Array.from({ length: count }, () =>
+    createEngineProcess({ setup, log, entry: engineEntry }),
+  );
+  return {
+    processes,
+    start() {
+      // A worker asks again, and tells of what fails then.
+      for (const engine of processes) engine.ready().catch(() => {});
+    },
+    async close() {
+      await Promise.all(processes.map((engine) => engine.close()));
+    },
   };
+}
+
+export interface WorkOptions {
+  config: Config;
+  context: JobsContext;
+  storage: Storage;
+  log: Log;
+}
+
+/** Creates a worker for each engine, which it owns from then on; none is started. */
+export function createWorkers({ config, context, storage, log }: WorkOptions, engines: Engines): Worker[] {
   const queue = createWorkQueue(context);
-  return Array.from({ length: count }, () =>
+  return engines.processes.map((engine) =>
     createWorker({
       queue,
-      engine: createEngineProcess({ setup, log, entry: engineEntry }),
+      engine,
       log,
       leaseRenewalMs: config.leaseRenewalMs,
       shutdownDeadlineMs: config.shutdownDeadlineMs,

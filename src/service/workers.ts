@@ -4,7 +4,7 @@ import { failure, RetouchError } from "../errors.ts";
 import { createMaintenance } from "../jobs/maintenance.ts";
 import type { Log } from "../log.ts";
 import { openData } from "./data.ts";
-import { createWorkers } from "./work.ts";
+import { createEngines, createWorkers } from "./work.ts";
 
 export interface Workers {
   /** Takes no more jobs, lets running ones end within the deadline, and closes everything, newest first. */
@@ -37,9 +37,13 @@ export async function startWorkers({
   if (config.workers === 0) {
     throw new RetouchError("CONFIG_INVALID", failure("least", { field: "RETOUCH_WORKERS", min: 1 }));
   }
-  const data = await openData({ config, log });
+  const engines = await createEngines({ config, log, engineEntry });
+  const data = await openData({ config, log, onOwned: engines.start }).catch(async (error: unknown) => {
+    await engines.close();
+    throw error;
+  });
   const { context, storage } = data;
-  const workers = await createWorkers({ config, context, storage, log, engineEntry }, config.workers);
+  const workers = createWorkers({ config, context, storage, log }, engines);
   const maintenance = createMaintenance(context, {
     deleteInput: (key) => storage.delete(key),
     onError: (error) => log.warn({ err: error }, "Housekeeping failed; it is tried again."),

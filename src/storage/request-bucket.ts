@@ -3,7 +3,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RetouchError } from "../errors.ts";
 import { type BucketTarget, checkBucketTarget } from "./bucket-target.ts";
-import { createBucket, type BucketOptions } from "./s3.ts";
+import type { BucketOptions } from "./s3.ts";
 import { type BucketNames, isPassing } from "./s3-failures.ts";
 import { contentTypeOf, createKey, type Extension } from "./storage.ts";
 
@@ -44,6 +44,8 @@ export async function putInBucket(
 ): Promise<string> {
   checkBucketTarget(target);
   const endpoint = withoutBucket(target.endpointUrl, target.bucketName);
+  // Loaded on demand, as in `open.ts`.
+  const { createBucket } = await import("./s3.ts");
   const bucket = createBucket({
     bucket: target.bucketName,
     region: regionOf(endpoint),

@@ -46,7 +46,7 @@ process.on("message", (request: EngineRequest) => {
 async function setUp(setup: EngineSetup): Promise<void> {
   try {
     const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
-    const storage = createOwnStorage(openStorage(setup.storage));
+    const storage = createOwnStorage(await openStorage(setup.storage));
     const pipelines = setup.pipelinesModule ? await importPipelines(setup.pipelinesModule) : undefined;
     const engine = await createEngine({ ...setup.engine, onConversion: createTeller() }, pipelines);
     const speed = await warmUp(engine, { isSafetyChecked: setup.engine.safety?.isOn ?? true });

@@ -6,7 +6,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
 import { encodePicture } from "../../src/images/encode.ts";
-import { createWorkers } from "../../src/service/work.ts";
+import { createEngines, createWorkers } from "../../src/service/work.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { storageOptions } from "../../src/service/data.ts";
 import { copyEmptyDatabase } from "../support/embedded.ts";
@@ -71,11 +71,16 @@ const readiness = async ({ address }: TestService): Promise<[number, unknown]> =
 /** Another worker of the same service, whose way to S3 is its own. */
 async function addWorker({ service }: TestService, endpoint: string) {
   const recorded = recordedLog();
-  const config = readConfig({ ...settingsOf(endpoint), RETOUCH_SHUTDOWN_DEADLINE: "0ms" });
+  const config = readConfig({
+    ...settingsOf(endpoint),
+    RETOUCH_SHUTDOWN_DEADLINE: "0ms",
+    RETOUCH_WORKERS: "1",
+  });
   const { context } = service.data;
-  const storage = openStorage(storageOptions(config));
-  const options = { config, context, storage, log: recorded.log, engineEntry: stubEngine };
-  const [worker] = await createWorkers(options, 1);
+  const storage = await openStorage(storageOptions(config));
+  const { log } = recorded;
+  const engines = await createEngines({ config, log, engineEntry: stubEngine });
+  const [worker] = createWorkers({ config, context, storage, log }, engines);
   worker!.start();
   onTestFinished(() => worker!.stop());
   return { worker: worker!, ...recorded };

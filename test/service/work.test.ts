@@ -2,11 +2,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, it, vi } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
-import type { JobsContext } from "../../src/jobs/context.ts";
 import { createLog } from "../../src/log.ts";
 import { readMachineMemory, usableBytes } from "../../src/machine/memory.ts";
-import { createWorkers, shareOfMemory } from "../../src/service/work.ts";
-import type { Storage } from "../../src/storage/storage.ts";
+import { createEngines, shareOfMemory } from "../../src/service/work.ts";
 import type { EngineSetup } from "../../src/worker/protocol.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -19,17 +17,8 @@ vi.mock(import("../../src/worker/engine-process.ts"), () => ({
 async function limits(settings: Record<string, string>): Promise<(number | undefined)[]> {
   setups.length = 0;
   const config = readConfig(settings);
-  // Workers that are not started touch neither.
-  const context = {
-    database: { schema: "retouch" },
-    settings: config as JobsContext["settings"],
-  } as JobsContext;
-  const untouched = { context, storage: {} as Storage };
-  const workers = await createWorkers(
-    { config, ...untouched, log: createLog({ level: "fatal" }) },
-    config.workers,
-  );
-  expect(workers).toHaveLength(setups.length);
+  const { processes } = await createEngines({ config, log: createLog({ level: "fatal" }) });
+  expect(processes).toHaveLength(setups.length);
   return setups.map(({ engine }) => engine.memoryLimit);
 }
 
