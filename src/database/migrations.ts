@@ -198,6 +198,8 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
   `,
   // The latest state of an edit that takes long, from which another worker can go on: see jobs/states.ts.
   (schema) => `alter table ${schema}.jobs add column kept_state jsonb;`,
+  // What keeps an unhealthy worker from working, for servers whose workers are all elsewhere.
+  (schema) => `alter table ${schema}.workers add column fault text;`,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */

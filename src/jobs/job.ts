@@ -221,9 +221,14 @@ export type JobChunk = { kind: "progress"; progress: JobProgress } | { kind: "re
 
 export type WorkerStatus = "initializing" | "idle" | "running" | "unhealthy";
 
+/** What keeps a worker from working. */
+export type WorkerFault = "engine" | "storage";
+
 export interface WorkerRecord {
   /** 14 lower-case letters and digits, chosen at start. */
   id: string;
   status: WorkerStatus;
+  /** Known where the status is `unhealthy`. */
+  fault?: WorkerFault | undefined;
   speed?: EditSpeed | undefined;
 }

@@ -29,12 +29,12 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
   const ownerOf = (job: ClaimedJob, workerId: string): unknown[] => [job.id, job.attempt, workerId];
 
   return {
-    async report({ id, status, speed }) {
+    async report({ id, status, fault, speed }) {
       await database.query(
-        `insert into ${schema}.workers (id, status, speed, seen_at)
-           select $1, $2, $3::jsonb, clock_timestamp() where ${WITHOUT_SYNC}
-         on conflict (id) do update set status = $2, speed = $3, seen_at = clock_timestamp()`,
-        [id, status, speed && JSON.stringify(speed)],
+        `insert into ${schema}.workers (id, status, fault, speed, seen_at)
+           select $1, $2, $3, $4::jsonb, clock_timestamp() where ${WITHOUT_SYNC}
+         on conflict (id) do update set status = $2, fault = $3, speed = $4, seen_at = clock_timestamp()`,
+        [id, status, fault, speed && JSON.stringify(speed)],
         vital,
       );
     },

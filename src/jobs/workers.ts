@@ -2,11 +2,10 @@
 import type { LendOptions } from "../database/database.ts";
 import type { Health } from "./contracts.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
-import type { EditSpeed } from "../engine/estimate.ts";
-import type { WorkerStatus } from "./job.ts";
+import type { WorkerRecord, WorkerStatus } from "./job.ts";
 
 export interface Fleet {
-  workers: { status: WorkerStatus; speed?: EditSpeed | undefined }[];
+  workers: Omit<WorkerRecord, "id">[];
   queued: number;
   running: number;
 }
@@ -30,8 +29,8 @@ export async function readFleet(context: JobsContext, lending?: LendOptions): Pr
   }>(
     `select (select count(*) from ${schema}.jobs where status = 'queued') as queued,
             (select count(*) from ${schema}.jobs where status = 'running') as running,
-            (select json_agg(json_build_object('status', status, 'speed', speed)) from ${schema}.workers
-              where ${isAlive("$1")}) as workers`,
+            (select json_agg(json_strip_nulls(json_build_object('status', status, 'fault', fault, 'speed', speed)))
+              from ${schema}.workers where ${isAlive("$1")}) as workers`,
     [context.settings.leaseMs],
     lending,
   );

@@ -12,7 +12,7 @@ import { createMaintenance } from "../jobs/maintenance.ts";
 import { findNeeded } from "../jobs/pictures.ts";
 import { createJobs } from "../jobs/owner-jobs.ts";
 import { createWebhooks } from "../jobs/webhooks.ts";
-import { readHealth } from "../jobs/workers.ts";
+import { readFleet, readHealth } from "../jobs/workers.ts";
 import { startAdminServer } from "../keys/admin.ts";
 import type { StoredKeys } from "../keys/keys.ts";
 import { findPipeline, PIPELINES } from "../pipelines/index.ts";
@@ -217,13 +217,14 @@ async function notReady(
 ): Promise<NotReady | undefined> {
   try {
     // Probes do not wait long for an answer. Anyone may send them: they share no connection with signs of life.
-    const health = await readHealth(data.context, { limitMs: READY_MS });
+    const fleet = await readFleet(data.context, { limitMs: READY_MS });
     // A server that nobody calls learns of it here.
     storage.look(STORAGE_FRESH_MS);
     if (storage.isAway) return "storage";
-    if (health.workers.ready > 0) return undefined;
-    // The worker has logged the reason.
-    return workers.map((worker) => worker.status().fault).find((fault) => fault !== undefined) ?? "worker";
+    if (fleet.workers.some(({ status }) => status === "idle" || status === "running")) return undefined;
+    // The worker has logged the reason, here or elsewhere.
+    const known = [...workers.map((worker) => worker.status()), ...fleet.workers];
+    return known.map(({ fault }) => fault).find((fault) => fault !== undefined) ?? "worker";
   } catch {
     return "database";
   }

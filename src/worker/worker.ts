@@ -6,7 +6,7 @@ import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import type { WorkQueue } from "../jobs/contracts.ts";
-import type { ClaimedJob, JobResult, WorkerRecord } from "../jobs/job.ts";
+import type { ClaimedJob, JobResult, WorkerFault, WorkerRecord } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
 import { createStorageWatch } from "../storage/watch.ts";
 import { runAttempt } from "./attempt.ts";
@@ -32,12 +32,10 @@ export interface WorkerOptions {
   writePatienceMs?: number | undefined;
 }
 
-export type Fault = "engine" | "storage";
-
 export interface Worker {
   readonly id: string;
   /** Current status; `unhealthy` comes with the reason, and with what is at fault. */
-  status(): { status: WorkerRecord["status"]; reason?: string | undefined; fault?: Fault | undefined };
+  status(): { status: WorkerRecord["status"]; reason?: string | undefined; fault?: WorkerFault | undefined };
   start(): void;
   /** Takes no more jobs, waits for the running one until the deadline, then gives it back. May be called more than once. */
   stop(): Promise<void>;
@@ -97,14 +95,18 @@ export function createWorker(options: WorkerOptions): Worker {
     // The next report repeats it.
     outage.watch(() => queue.report(latest)).catch(() => {}),
   );
+  function faultNow(): WorkerFault | undefined {
+    return reason !== undefined ? "engine" : storage.isAway ? "storage" : undefined;
+  }
   function become(status: WorkerRecord["status"]): void {
     doing = status;
     report();
   }
   function report(): void {
     const status = storage.isAway ? "unhealthy" : doing;
-    if (record.status === status) return;
-    record = { ...record, status };
+    const fault = faultNow();
+    if (record.status === status && record.fault === fault) return;
+    record = { ...record, status, fault };
     reports.write(record);
   }
 
@@ -221,9 +223,9 @@ export function createWorker(options: WorkerOptions): Worker {
     id,
     status() {
       const { status } = record;
-      if (reason !== undefined) return { status, reason, fault: "engine" };
-      if (storage.isAway) return { status, reason: "The storage does not work.", fault: "storage" };
-      return { status };
+      const fault = faultNow();
+      if (fault === undefined) return { status };
+      return { status, reason: reason ?? "The storage does not work.", fault };
     },
     start() {
       loop ??= work();

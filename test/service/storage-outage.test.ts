@@ -147,6 +147,33 @@ describe("one of two workers without S3", () => {
   });
 });
 
+describe("a server whose only worker is elsewhere, without S3", () => {
+  it("says on /readyz that it is the storage", async () => {
+    const way = await startFaultyS3(s3.endpoint);
+    onTestFinished(() => way.close());
+    const { service } = await start({ ...settingsOf(s3.endpoint), RETOUCH_WORKERS: "0" });
+    expect(await readiness(service)).toEqual([503, { error: "No worker is ready yet." }]);
+    await addWorker(service, way.endpoint);
+    await until(
+      () => readiness(service),
+      ([status]) => status === 200,
+    );
+    await way.set("a refused connection");
+    await submit(service, 1);
+    await until(
+      () => readiness(service),
+      ([status]) => status === 503,
+    );
+    expect(await readiness(service)).toEqual([503, NOT_READY]);
+    await way.set(undefined);
+    await until(
+      () => readiness(service),
+      ([status]) => status === 200,
+      { patienceMs: 60_000 },
+    );
+  });
+});
+
 describe("S3 that fails by", () => {
   let way: FaultyS3;
   beforeAll(async () => void (way = await startFaultyS3(s3.endpoint)));
