@@ -76,7 +76,7 @@ export async function startTestService(options: {
   const service = await startService({ config, log, threadEntry, engineEntry, pipelinesModule });
   await service.keys.ensure(KEY, "test");
   const endpoint = `${service.address}/v2/${ENDPOINT}`;
-  await untilReady(service);
+  if (config.workers > 0) await untilReady(service);
   const document = documentOf(service.app);
   return {
     endpoint,
