@@ -23,6 +23,7 @@ from PIL import Image
 import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
 from recorder import record_edit
+from scheduler_fields import scheduler_table, step_tensors
 from safetensors.torch import load_file, save_file
 from single_files import write_single_files
 from tables import TEXTS, noise_table, schedule_table, token_table
@@ -105,6 +106,8 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     """Write the fixtures of the named checkpoints; existing ones of other checkpoints stay."""
     output.mkdir(parents=True, exist_ok=True)
     save_file(noise_table(), output / "noise.safetensors")
+    write_table(output / "scheduler.json", scheduler_table())
+    save_file(step_tensors(), output / "scheduler-steps.safetensors")
     for name in names:
         write_checkpoint_fixtures(output, name)
     case = load_file(FIXTURES / "cases" / f"{SINGLE_FILE_CASE.name}.safetensors")
