@@ -127,6 +127,7 @@ export function resolveParameters(request: Omit<EditRequest, "image">): Resolved
       throw invalid("oneOf", { field, choices: "true or false", given: shownValue(value) });
     }
   }
+  const steps = numberWithin("numSteps", request.numSteps, numSteps);
   const sigmas = sigmasWithin(request.sigmas);
   return {
     ...textsWithin(request),
@@ -139,7 +140,7 @@ export function resolveParameters(request: Omit<EditRequest, "image">): Resolved
     isEmptyNegativeUsed,
     trueCfgScale: numberWithin("trueCfgScale", request.trueCfgScale, trueCfgScale),
     size: size === undefined ? undefined : sizeWithin(size),
-    numSteps: sigmas?.length ?? numberWithin("numSteps", request.numSteps, numSteps),
+    numSteps: sigmas?.length ?? steps,
     sigmas,
     guidance: numberWithin("guidance", request.guidance, guidance),
     seed: chosenSeed(numberWithin("seed", request.seed, seed)),
