@@ -97,7 +97,9 @@ function embedsOf(
   if (tokens > MAX_EMBEDDED_TOKENS) {
     throw invalid("type", { field, wanted: `a tensor of at most ${MAX_EMBEDDED_TOKENS} tokens` });
   }
-  const flat = { data: pooled?.data, shape: [1, ...asShape(pooled?.shape)].slice(-3) };
+  const pooledShape = asShape(pooled?.shape);
+  const isFlat = pooledShape.length === 1 || (pooledShape.length === 2 && pooledShape[0] === 1);
+  const flat = { data: pooled?.data, shape: isFlat ? [1, 1, pooledShape.at(-1)!] : [] };
   const pooledEmbeds = tensorOf(pooledField, flat, "[1, C] or [C]", 1);
   return {
     promptEmbeds: { data: promptEmbeds.data, shape: [tokens, width] },
