@@ -76,14 +76,14 @@ describe("retouch edit", () => {
   });
 
   it("says what else was chosen of the recipe", async () => {
-    const flags = ["--prompt-2", "Make it a dark night", "--max-sequence-length", "9", "--sigmas", "1,0.5"];
+    const flags = ["--prompt-2", "Make it a dark night", "--max-sequence-length", "30", "--sigmas", "1,0.5"];
     const { code, stdout, stderr } = await edit("bird.jpg", [...flags, "--use-empty-negative-prompt"]);
     expect([code, stderr]).toEqual([0, ""]);
     const lines = stdout.toString().split("\n");
     expect(lines.map((line) => line.replace(/ {2,}/, ": "))).toEqual(
       expect.arrayContaining([
         "prompt 2: Make it a dark night",
-        "text tokens: 9",
+        "text tokens: 30",
         "negative prompt: empty",
         "true CFG scale: 2",
         "steps: 2",
@@ -92,7 +92,7 @@ describe("retouch edit", () => {
     );
     const written = await sharp(path.join(folder, "bird.edited.png")).metadata();
     expect(written.xmpAsString).toContain('retouch:sigmas="1 0.5"');
-    expect(written.xmpAsString).toContain('retouch:maxSequenceLength="9"');
+    expect(written.xmpAsString).toContain('retouch:maxSequenceLength="30"');
     expect(written.xmpAsString).not.toContain("dark");
   });
 
