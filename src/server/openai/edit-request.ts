@@ -65,7 +65,8 @@ interface FormRule {
 /** A form has only strings, so they are converted; a list of numbers has commas, with brackets or without. */
 function typed(text: string, { type, items }: FormRule = {}): unknown {
   if (type === "array" && items?.type === "number") {
-    const parts = text.replace(/^\s*\[(.*)\]\s*$/s, "$1").split(",");
+    const list = text.trim();
+    const parts = (list.startsWith("[") && list.endsWith("]") ? list.slice(1, -1) : list).split(",");
     return parts.every((part) => NUMBER.test(part)) ? parts.map(Number) : text;
   }
   if ((type === "integer" || type === "number") && NUMBER.test(text)) return Number(text);
