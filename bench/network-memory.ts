@@ -19,6 +19,7 @@ import { requestedWeights } from "../src/models/count.ts";
 import { type KontextConfigs, planKontext } from "../src/pipelines/flux1-kontext/components.ts";
 import { PUBLISHED_CONFIGS } from "../src/pipelines/flux1-kontext/published.ts";
 import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-kl.ts";
+import { positionBuckets } from "../src/models/text-encoders/t5.ts";
 import { readFluxConfig } from "../src/models/transformers/flux-config.ts";
 import { modulationSize } from "../src/models/transformers/flux-modulation.ts";
 import { buildModel, input } from "../src/onnx/graph.ts";
@@ -57,7 +58,7 @@ const componentOf = (name: Measured, configs: KontextConfigs): ComponentDefiniti
 
 function inputsOf(
   name: Measured,
-  { flux, autoencoder, t5Length }: KontextConfigs,
+  { flux, autoencoder, t5, t5Length }: KontextConfigs,
   side: number,
 ): Record<string, Tensor> {
   const numbers = (...shape: number[]): Tensor => {
@@ -67,7 +68,12 @@ function inputsOf(
   const cells = side / autoencoder.scaleFactor;
   if (name === "encoder") return { pixels: numbers(1, 3, side, side) };
   if (name === "decoder") return { latents: numbers(1, autoencoder.latentChannels, cells, cells) };
-  if (name === "t5") return { tokenIds: { data: new BigInt64Array(t5Length), shape: [t5Length] } };
+  if (name === "t5") {
+    return {
+      tokenIds: { data: new BigInt64Array(t5Length), shape: [t5Length] },
+      positionBuckets: { data: positionBuckets(t5, t5Length), shape: [1, t5Length, t5Length] },
+    };
+  }
   const tokens = (cells / 2) ** 2;
   const rotary = numbers(1, t5Length + 2 * tokens, flux.headSize / 2);
   return {

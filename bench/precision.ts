@@ -99,7 +99,7 @@ async function picturesOf(subject: Subject, options: ComponentOptions): Promise<
       const steps = editImage(networks, source, request);
       let next = await steps.next();
       while (!next.done) next = await steps.next();
-      pictures.push(next.value.picture);
+      pictures.push(next.value.picture!);
     }
     return pictures;
   } finally {

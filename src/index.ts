@@ -1,7 +1,14 @@
 /** The library: everything a program needs to edit images. */
 export { createEngine } from "./engine/engine.ts";
 export type { CheckpointInfo, Engine, EngineOptions, EngineSafety } from "./engine/engine.ts";
-export type { EditOptions, EditParameters, EditResult } from "./engine/run-edit.ts";
+export type {
+  EditOptions,
+  EditParameters,
+  EditReport,
+  EditResult,
+  LatentsResult,
+} from "./engine/run-edit.ts";
+export type { FloatTensor } from "./engine/given-tensors.ts";
 export type { EditStep, ModelPlan } from "./engine/model.ts";
 export type { Kept } from "./engine/keep-unchanged.ts";
 export { COMPUTE_TYPES, DEVICE_CHOICES, examineDevices } from "./runtime/devices.ts";

@@ -82,7 +82,7 @@ async function findOn(runtime: RuntimeOptions, { checkpoint, picture, isSmall }:
     while (!next.done) next = await steps.next();
     const edited = performance.now();
     const seconds = { load: rounded((loaded - started) / 1000), edit: rounded((edited - loaded) / 1000) };
-    return { velocity: await firstVelocity(networks), picture: next.value.picture, seconds };
+    return { velocity: await firstVelocity(networks), picture: next.value.picture!, seconds };
   } finally {
     await networks.dispose();
   }
@@ -92,7 +92,7 @@ async function findOn(runtime: RuntimeOptions, { checkpoint, picture, isSmall }:
 async function firstVelocity(networks: Networks): Promise<Float32Array> {
   const { sampleSize } = networks.autoencoder;
   const grid = networks.latentSize({ width: sampleSize, height: sampleSize });
-  const prompt = await networks.encodePrompt(PROMPT);
+  const prompt = await networks.encodePrompt({ prompt: PROMPT });
   const ids = [textIds(networks.textLength), latentIds(grid, 0), latentIds(grid, 1)];
   const rotary = rotaryTable(
     Float32Array.from(ids.flatMap((part) => Array.from(part))),

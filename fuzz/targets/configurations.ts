@@ -1,6 +1,7 @@
 /** Configurations of a checkpoint: each network's, the scheduler's, and the index of the folder. */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import type { ErrorCode } from "../../src/errors.ts";
 import { inRepository } from "../../tools/paths.ts";
 import { readAutoencoderConfig } from "../../src/models/autoencoders/autoencoder-kl.ts";
 import { originalAutoencoderLayout } from "../../src/models/layouts/original-autoencoder.ts";
@@ -9,7 +10,7 @@ import { llamaT5Layout } from "../../src/models/layouts/t5-layouts.ts";
 import { readClipConfig } from "../../src/models/text-encoders/clip.ts";
 import { readT5Config } from "../../src/models/text-encoders/t5.ts";
 import { readFluxConfig } from "../../src/models/transformers/flux-config.ts";
-import { readScheduleConfig, sigmasOf } from "../../src/pipelines/flux1-kontext/schedule.ts";
+import { levelsOf, readScheduleConfig } from "../../src/pipelines/flux1-kontext/schedule.ts";
 import { findPipeline } from "../../src/pipelines/index.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { Config } from "../../src/weights/config.ts";
@@ -25,8 +26,14 @@ const FOLDERS = [
 ];
 
 /** @param use does with a configuration what the engine does before it reads weights */
-function configuration(name: string, file: string, parser: string, use: (config: Config) => void): Target {
-  return target<Buffer>({ name, parser, codes: CHECKPOINT_CODES }, (folder) => {
+function configuration(
+  name: string,
+  file: string,
+  parser: string,
+  use: (config: Config) => void,
+  codes: readonly ErrorCode[] = CHECKPOINT_CODES,
+): Target {
+  return target<Buffer>({ name, parser, codes }, (folder) => {
     const corpus = FOLDERS.map((each) => JSON.parse(readFileSync(path.join(each, file), "utf8")) as unknown);
     const changed = path.join(folder, "config.json");
     return {
@@ -86,8 +93,11 @@ export const TARGETS: readonly Target[] = [
     (file) => {
       const config = readScheduleConfig(file);
       expectCounts(config);
-      expect(sigmasOf(config, 4, 256).length === 5, "gave other than one level for each step");
+      const { sigmas } = levelsOf(config, { numSteps: 4 }, 256);
+      expect(sigmas.length === 5, "gave other than one level for each step");
     },
+    // For settings that give no numbers: how many steps an edit takes may decide it.
+    [...CHECKPOINT_CODES, "INVALID_PARAMETER"],
   ),
   target<Buffer>(
     { name: "model-index", parser: "Checkpoint.open, src/weights/checkpoint.ts", codes: CHECKPOINT_CODES },

@@ -33,7 +33,7 @@ TOLERANCES = {
 
 # For velocities and the latents that they lead to, in single precision: processors differ in the last digit of exp too,
 # which the angles of time and guidance, thousands of radians, make up to 2.6e-5.
-VELOCITY = re.compile("velocit|: latents[.]", re.IGNORECASE)
+VELOCITY = re.compile("velocit|: latents[.]|[.]result$", re.IGNORECASE)
 VELOCITY_TOLERANCE = 3e-5
 
 # The share of an image's values that may be rounded to the other integer.

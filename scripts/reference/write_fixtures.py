@@ -22,7 +22,9 @@ from loras import write_loras
 from PIL import Image
 import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
+from recipe import recipe_fixtures
 from recorder import record_edit
+from scheduler_fields import scheduler_table, step_tensors
 from safetensors.torch import load_file, save_file
 from single_files import write_single_files
 from tables import TEXTS, noise_table, schedule_table, token_table
@@ -105,12 +107,17 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     """Write the fixtures of the named checkpoints; existing ones of other checkpoints stay."""
     output.mkdir(parents=True, exist_ok=True)
     save_file(noise_table(), output / "noise.safetensors")
+    write_table(output / "scheduler.json", scheduler_table())
+    save_file(step_tensors(), output / "scheduler-steps.safetensors")
     for name in names:
         write_checkpoint_fixtures(output, name)
     case = load_file(FIXTURES / "cases" / f"{SINGLE_FILE_CASE.name}.safetensors")
     write_single_files(output / "single-files", FIXTURES / "checkpoints", case, SINGLE_FILE_CASE.edit.guidance)
     plain = FIXTURES / "checkpoints" / SINGLE_FILE_CASE.checkpoint
     write_loras(output / "loras", plain, case, SINGLE_FILE_CASE.edit.guidance)
+    calls, tensors = recipe_fixtures(plain)
+    write_table(output / "recipe.json", calls)
+    save_file(tensors, output / "recipe.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])

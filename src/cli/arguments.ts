@@ -32,6 +32,14 @@ export function numberOf(field: string): (text: string) => number {
   };
 }
 
+/** Reads numbers with commas between them, such as 1,0.6,0.2. */
+export function parseSigmas(text: string): number[] {
+  return text.split(",").map((part) => {
+    if (!NUMBER.test(part.trim())) throw wrong("sigmas", "numbers with commas between them", text);
+    return Number(part);
+  });
+}
+
 /** Reads a width and a height such as 1024x768 or 1024*768. */
 export function parseSize(text: string): Size {
   const match = SIZE.exec(text);

@@ -41,6 +41,7 @@ const number = (parameter: {
 
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, isUnchangedKept } =
   EDIT_PARAMETERS;
+const { isEmptyNegativeUsed, maxSequenceLength, prompt2, sigmas } = EDIT_PARAMETERS;
 
 const EDIT_TOOL = {
   name: "edit_image",
@@ -66,8 +67,27 @@ const EDIT_TOOL = {
         `Size of the result, such as 1024x768, ${rangeText(size)} a side; by default the picture's, at most 1536.`,
       ),
       [numSteps.tool]: number(numSteps),
+      [sigmas.tool]: {
+        type: "array",
+        items: { type: "number", minimum: sigmas.min, maximum: sigmas.max },
+        minItems: 1,
+        maxItems: sigmas.maxItems,
+        description: sigmas.description,
+      },
       [guidance.tool]: number(guidance),
+      [prompt2.tool]: text(prompt2.description),
+      [maxSequenceLength.tool]: {
+        type: "integer",
+        minimum: maxSequenceLength.min,
+        maximum: maxSequenceLength.max,
+        description: maxSequenceLength.description,
+      },
       [negativePrompt.tool]: text(negativePrompt.description),
+      [isEmptyNegativeUsed.tool]: {
+        type: "boolean",
+        default: false,
+        description: isEmptyNegativeUsed.description,
+      },
       [trueCfgScale.tool]: number(trueCfgScale),
       [seed.tool]: number(seed),
       [isUnchangedKept.tool]: { type: "boolean", default: true, description: isUnchangedKept.description },
@@ -192,7 +212,11 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
   const { steps: numSteps, guidance, seed, true_cfg_scale: trueCfgScale } = numbers;
   const parameters = {
     prompt: instruction!,
+    prompt2: texts[prompt2.tool],
+    maxSequenceLength: numbers[maxSequenceLength.tool],
     negativePrompt,
+    isEmptyNegativeUsed: given[isEmptyNegativeUsed.tool] as boolean | undefined,
+    sigmas: given[sigmas.tool] as number[] | undefined,
     trueCfgScale,
     size: size === undefined ? undefined : parseSize(size),
     numSteps,

@@ -22,10 +22,14 @@ export interface EditFlags extends EngineFlags {
   output?: string | undefined;
   /** Images besides the first one. */
   image?: string[] | undefined;
+  prompt2?: string | undefined;
+  maxSequenceLength?: number | undefined;
   negativePrompt?: string | undefined;
+  useEmptyNegativePrompt?: boolean | undefined;
   trueCfgScale?: number | undefined;
   size?: Size | undefined;
   steps?: number | undefined;
+  sigmas?: number[] | undefined;
   guidance?: number | undefined;
   seed?: number | undefined;
   format?: OutputFormat | undefined;
@@ -105,14 +109,19 @@ function requestParameters(
   format: OutputFormat,
   flags: EditFlags,
 ): Omit<EditRequest, "image"> {
-  const { negativePrompt, trueCfgScale, size, steps, guidance, seed } = flags;
+  const { prompt2, maxSequenceLength, negativePrompt, trueCfgScale, size, steps, sigmas, guidance, seed } =
+    flags;
   const isUnchangedKept = flags.keepUnchanged ?? true;
   return {
     prompt,
+    prompt2,
+    maxSequenceLength,
     negativePrompt,
+    isEmptyNegativeUsed: flags.useEmptyNegativePrompt,
     trueCfgScale,
     size,
     numSteps: steps,
+    sigmas,
     guidance,
     seed,
     format,

@@ -12,7 +12,10 @@ export interface Report {
 /** One line per parameter that was in effect, so that the edit can be repeated. */
 export function reportText({ output, result, checkpoint, device }: Report): string {
   const { parameters, workingSize, referenceSize, kept, safety, seconds } = result;
-  const hasNegative = parameters.negativePrompt !== "";
+  const { prompt2, maxSequenceLength, sigmas } = parameters;
+  const hasNegative = parameters.trueCfgScale > 1;
+  const given = (label: string, value: string | undefined): [string, string][] =>
+    value === undefined ? [] : [[label, value]];
   const rows: [string, string][] = [
     ["picture", output === "-" ? "standard output" : output],
     ["format", result.format === "png" ? "PNG" : "JPEG"],
@@ -22,9 +25,12 @@ export function reportText({ output, result, checkpoint, device }: Report): stri
     ],
     ["seed", String(parameters.seed)],
     ["prompt", parameters.prompt],
-    ["negative prompt", hasNegative ? parameters.negativePrompt : "none"],
-    ...(hasNegative ? [["true CFG scale", String(parameters.trueCfgScale)] satisfies [string, string]] : []),
+    ...given("prompt 2", prompt2),
+    ...given("text tokens", maxSequenceLength?.toString()),
+    ["negative prompt", hasNegative ? parameters.negativePrompt || "empty" : "none"],
+    ...given("true CFG scale", hasNegative ? String(parameters.trueCfgScale) : undefined),
     ["steps", String(parameters.numSteps)],
+    ...given("sigmas", sigmas?.join(", ")),
     ["guidance", String(parameters.guidance)],
     ["checkpoint", checkpoint.name],
     ["weights", kindsText(checkpoint.weights)],
@@ -40,7 +46,7 @@ export function reportText({ output, result, checkpoint, device }: Report): stri
 
 /** The same plus the notices as one line of JSON, without the images. */
 export function reportJson({ output, result, checkpoint, device }: Report): string {
-  const { image, kept, ...facts } = result;
+  const { image, images: _, kept, ...facts } = result;
   const share = kept && { changedShare: Number(kept.changedShare.toFixed(4)) };
   const { name, weights } = checkpoint;
   const line = {

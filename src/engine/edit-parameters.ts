@@ -28,6 +28,23 @@ export interface NumberParameter extends Names {
   default: number;
 }
 
+/** A whole number that the model chooses if it is not given. */
+export interface ModelNumberParameter extends Names {
+  type: "modelNumber";
+  min: number;
+  max: number;
+}
+
+/** A list of numbers, at least one; without it, the edit makes its own. */
+export interface NumbersParameter extends Names {
+  type: "numbers";
+  /** Range of each. */
+  min: number;
+  max: number;
+  /** The most of them. */
+  maxItems: number;
+}
+
 export interface StringParameter extends Names {
   type: "string";
   /** In characters. */
@@ -72,12 +89,17 @@ export interface ImageParameter extends Names {
 
 export type EditParameter =
   | NumberParameter
+  | ModelNumberParameter
+  | NumbersParameter
   | StringParameter
   | BooleanParameter
   | ChoiceParameter
   | SizeParameter
   | LorasParameter
   | ImageParameter;
+
+/** The most steps, and so the most noise levels. */
+const MAX_STEPS = 50;
 
 /** By the library's names. */
 export const EDIT_PARAMETERS = {
@@ -96,6 +118,26 @@ export const EDIT_PARAMETERS = {
     tool: "instruction",
     description: "What to change.",
   },
+  prompt2: {
+    type: "string",
+    min: 0,
+    max: 4000,
+    default: "",
+    wire: "prompt_2",
+    flag: "--prompt-2 <text>",
+    tool: "instruction_2",
+    description: "What T5 reads in place of the prompt, which CLIP alone then reads.",
+  },
+  maxSequenceLength: {
+    type: "modelNumber",
+    min: 1,
+    // The reference's limit.
+    max: 512,
+    wire: "max_sequence_length",
+    flag: "--max-sequence-length <number>",
+    tool: "max_sequence_length",
+    description: "Tokens that T5 reads of a text; by default what the checkpoint's tokenizer allows.",
+  },
   negativePrompt: {
     type: "string",
     min: 0,
@@ -105,6 +147,14 @@ export const EDIT_PARAMETERS = {
     flag: "--negative-prompt <text>",
     tool: "negative_prompt",
     description: "What to steer away from; doubles the time per step.",
+  },
+  isEmptyNegativeUsed: {
+    type: "boolean",
+    default: false,
+    wire: "use_empty_negative_prompt",
+    flag: "--use-empty-negative-prompt",
+    tool: "use_empty_negative_prompt",
+    description: "Whether an empty negative prompt counts: steers away from what no text gives.",
   },
   trueCfgScale: {
     type: "number",
@@ -129,12 +179,23 @@ export const EDIT_PARAMETERS = {
   numSteps: {
     type: "integer",
     min: 1,
-    max: 50,
+    max: MAX_STEPS,
     default: 28,
     wire: "num_inference_steps",
     flag: "--steps <number>",
     tool: "steps",
     description: "Steps of the sampler; more take longer.",
+  },
+  sigmas: {
+    type: "numbers",
+    min: 0,
+    max: 1,
+    maxItems: MAX_STEPS,
+    wire: "sigmas",
+    flag: "--sigmas <list>",
+    tool: "sigmas",
+    description:
+      "Noise level before each step, in place of a number of steps; the checkpoint's scheduler shifts them.",
   },
   guidance: {
     type: "number",

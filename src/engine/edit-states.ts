@@ -30,6 +30,8 @@ export type ResumeOutcome =
 
 export interface EditStatesOptions {
   numSteps: number;
+  /** Of several images, no states are kept: each takes only a part of the time. @default 1 */
+  numImages?: number | undefined;
   /** Digest of everything that determines the picture. */
   edit: () => Promise<string>;
   environment: () => Promise<Environment>;
@@ -51,7 +53,7 @@ export interface EditStates {
 
 /** Never fails for a state that cannot be used: the edit then starts from the beginning, and `onResume` says why. */
 export async function createEditStates(options: EditStatesOptions): Promise<EditStates> {
-  const { numSteps, onResume, onState } = options;
+  const { numSteps, numImages = 1, onResume, onState } = options;
   const found = await usableState(options);
   let shape: readonly number[] | undefined;
   let resumed: EditState | undefined;
@@ -76,7 +78,7 @@ export async function createEditStates(options: EditStatesOptions): Promise<Edit
       return resumed;
     },
     async offer({ step, of, seconds, state }) {
-      if (onState === undefined || state === undefined || shape === undefined) return;
+      if (numImages > 1 || onState === undefined || state === undefined || shape === undefined) return;
       const latentShape = shape;
       const encode = async (): Promise<Uint8Array> =>
         encodeState({
@@ -101,9 +103,10 @@ export async function createEditStates(options: EditStatesOptions): Promise<Edit
 
 /** A state of the same edit. */
 async function usableState(options: EditStatesOptions): Promise<EditState | undefined> {
-  const { resumeFrom, numSteps, onResume } = options;
+  const { resumeFrom, numSteps, numImages = 1, onResume } = options;
   if (resumeFrom === undefined) return undefined;
   try {
+    if (numImages > 1) throw new Error(`is of one image where ${numImages} are wanted`);
     const state = decodeState(resumeFrom);
     if (state.edit !== (await options.edit())) {
       throw new Error("belongs to another edit, or to another checkpoint");

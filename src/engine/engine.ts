@@ -19,7 +19,14 @@ import { Components } from "./components.ts";
 import { checkpointDigest, readEnvironment } from "./identity.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
 import type { EditRequest } from "./request.ts";
-import { type EditOptions, type EditResult, type EditTools, runEdit } from "./run-edit.ts";
+import {
+  type EditOptions,
+  type EditResult,
+  type EditTools,
+  type LatentsResult,
+  runEdit,
+  runEditToLatents,
+} from "./run-edit.ts";
 import { SHIPPED_CHECKPOINT } from "./shipped.ts";
 import { kindsText, WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
 
@@ -112,6 +119,11 @@ export interface Engine {
    * OUTPUT_FLAGGED, LORA_INVALID, LORA_UNSUPPORTED, RUNTIME_FAILED or ABORTED
    */
   edit(request: EditRequest, options?: EditOptions): Promise<EditResult>;
+  /**
+   * The same, up to the last latents, which are decoded only if their image has to be checked.
+   * @throws as `edit` does
+   */
+  editToLatents(request: EditRequest, options?: EditOptions): Promise<LatentsResult>;
   /** Waits for the running edit, then frees the networks. May be called more than once. */
   close(): Promise<void>;
 }
@@ -196,16 +208,20 @@ export async function createEngine(
 
   let last: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
+  function inTurn<Result>(signal: AbortSignal | undefined, work: () => Promise<Result>): Promise<Result> {
+    if (closing) return Promise.reject(new RetouchError("ABORTED", "The engine is closed."));
+    const turn = unlessAborted(last, signal).then(work);
+    // Wait for both: an edit that stops waiting ends before the one ahead of it. Drop results, which would pile up.
+    last = Promise.allSettled([last, turn]).then(() => undefined);
+    return turn;
+  }
   return {
     checkpoint: info,
     device,
-    edit(request, editOptions = {}) {
-      if (closing) return Promise.reject(new RetouchError("ABORTED", "The engine is closed."));
-      const turn = unlessAborted(last, editOptions.signal).then(() => runEdit(tools, request, editOptions));
-      // Wait for both: an edit that stops waiting ends before the one ahead of it. Drop results, which would pile up.
-      last = Promise.allSettled([last, turn]).then(() => undefined);
-      return turn;
-    },
+    edit: (request, editOptions = {}) =>
+      inTurn(editOptions.signal, () => runEdit(tools, request, editOptions)),
+    editToLatents: (request, editOptions = {}) =>
+      inTurn(editOptions.signal, () => runEditToLatents(tools, request, editOptions)),
     close() {
       closing ??= last.then(async () => {
         await Promise.all([components.dispose(), checker?.close()]);

@@ -11,6 +11,8 @@ export interface EditExtent {
   numSteps: number;
   /** Whether there is a second pass per step. */
   isNegativeUsed: boolean;
+  /** Tokens of the texts, where an edit chooses. @default the model's own */
+  textLength?: number | undefined;
   /** Bytes of the LoRAs while they are used. @default 0 */
   loraBytes?: number | undefined;
 }

@@ -40,14 +40,28 @@ const MAX_SMALL_FILE_BYTES = 32 * 2 ** 20;
 /** Reads in one turn of the event loop. */
 const SLICE = 16;
 
+/** The tensors of a request. */
+const TENSORS = [
+  "promptEmbeds",
+  "pooledPromptEmbeds",
+  "negativePromptEmbeds",
+  "negativePooledPromptEmbeds",
+  "latents",
+] as const satisfies readonly (keyof EditRequest)[];
+
 /** Everything that determines the picture of an edit, in one digest. */
 export async function editDigest(
   resolved: ResolvedRequest,
-  { image, mask }: Pick<EditRequest, "image" | "mask">,
-  loras: ChosenLoras,
-  checkpoint: string,
+  { image, mask, ...request }: Pick<EditRequest, "image" | "mask" | (typeof TENSORS)[number]>,
+  { loras, checkpoint }: { loras: ChosenLoras; checkpoint: string },
 ): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify([resolved, checkpoint, await loras.digests()]));
+  for (const name of TENSORS) {
+    const tensor = request[name];
+    if (tensor === undefined) continue;
+    const { buffer, byteOffset, byteLength } = tensor.data;
+    hash.update(`\n${name} ${byteLength}\n`).update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
   for (const bytes of [...imagesOf({ image }), ...(mask === undefined ? [] : [mask])]) {
     hash.update(`\n${bytes.byteLength}\n`).update(bytes);
   }

@@ -7,7 +7,9 @@ import type { Adapters } from "../models/adapters.ts";
 import type { Tensor } from "../runtime/session.ts";
 import type { SamplerState } from "../sampling/state.ts";
 import type { ComponentDefinition } from "./component.ts";
+import type { BatchPlace } from "../sampling/noise.ts";
 import type { EditExtent } from "./extent.ts";
+import type { FloatTensor, GivenEmbeds } from "./given-tensors.ts";
 import type { Kept } from "./keep-unchanged.ts";
 import type { ResolvedRequest, Size } from "./request.ts";
 import type { NativeScale, SizePlan } from "./sizes.ts";
@@ -70,6 +72,12 @@ export interface EditorOptions {
   loras?: ChosenLoras | undefined;
   /** White where the first image may change; absent if all of it may. */
   mask?: Picture | undefined;
+  /** Embeddings in place of the prompts, and [L, C] latents to begin with, for a pipeline that takes them. */
+  given?: GivenForImage | undefined;
+  /** Which image of how many that share their draws of noise. @default the only one */
+  place?: BatchPlace | undefined;
+  /** Whether the last latents are all that is wanted: nothing is decoded. @default false */
+  isLatentOnly?: boolean | undefined;
   /** Working sizes to use instead of the recipe's own. */
   sizes?: SizePlan | undefined;
   /**
@@ -79,11 +87,20 @@ export interface EditorOptions {
   resume?: ((latentShape: readonly number[]) => SamplerState | undefined) | undefined;
 }
 
+/** What the caller gives for one image. */
+export interface GivenForImage {
+  embeds?: GivenEmbeds | undefined;
+  negativeEmbeds?: GivenEmbeds | undefined;
+  latents?: FloatTensor | undefined;
+}
+
 /** A finished step of the denoising loop. */
 export interface EditStep {
   /** 1 to `of`. */
   step: number;
   of: number;
+  /** If several images are made: which one, 0 for the first. */
+  image?: number | undefined;
   /** Seconds since the first step began; of a resumed edit, since its first step after the interruption. */
   seconds: number;
   /** The target's packed latents after this step, [L, C]. */
@@ -97,7 +114,10 @@ export interface EditStep {
 }
 
 export interface EditOutcome {
-  picture: Picture;
+  /** Absent if only latents were wanted. */
+  picture?: Picture | undefined;
+  /** The last packed latents, [L, C], of a recipe that has such latents. */
+  latents?: FloatTensor | undefined;
   size: Size;
   /** Pixels that the network generated and saw, without padding. */
   workingSize: Size;

@@ -4,7 +4,13 @@ import { isUint8Array } from "node:util/types";
 import { cutText, invalid, shownValue } from "../errors.ts";
 import type { OutputFormat } from "../images/encode.ts";
 import { type LoraUse, unknownLora } from "../lora/use.ts";
-import { EDIT_PARAMETERS, type NumberParameter, type StringParameter } from "./edit-parameters.ts";
+import {
+  EDIT_PARAMETERS,
+  type NumberParameter,
+  type NumbersParameter,
+  type StringParameter,
+} from "./edit-parameters.ts";
+import type { TensorRequest } from "./given-tensors.ts";
 
 export { type LoraUse, unknownLora };
 
@@ -15,7 +21,7 @@ export interface Size {
 }
 
 /** One edit: an image and an instruction; every other field is optional. */
-export interface EditRequest {
+export interface EditRequest extends TensorRequest {
   /**
    * The image: encoded bytes (JPEG, PNG, WebP, AVIF, GIF or TIFF), which `readImageSource` gets from a path or a URL. A
    * model that takes several images accepts an array of them.
@@ -23,16 +29,27 @@ export interface EditRequest {
   image: Uint8Array | readonly Uint8Array[];
   /** An image that is white where the first one may change, for a model that takes a mask. @default none */
   mask?: Uint8Array | undefined;
-  /** What to change, 1 to 4,000 characters. */
-  prompt: string;
+  /** What to change, 1 to 4,000 characters; required unless there are `promptEmbeds`. */
+  prompt?: string | undefined;
+  /** What T5 reads, if that differs from what CLIP reads. Empty means the prompt. @default "" */
+  prompt2?: string | undefined;
+  /** Tokens that T5 reads of a text, 1 to 512. @default what the checkpoint's tokenizer allows, at most 512 */
+  maxSequenceLength?: number | undefined;
   /** What to steer away from; costs a second pass per step. Blank means none. @default "" */
   negativePrompt?: string | undefined;
+  /** Whether a blank negative prompt counts: the edit then steers away from what an empty text gives. @default false */
+  isEmptyNegativeUsed?: boolean | undefined;
   /** Strength of the negative prompt, 1 to 10; at 1 it has no effect. @default 2 */
   trueCfgScale?: number | undefined;
   /** Size of the result, 16 to 4,096 per side. @default the image's own, its longer side at most 1,536 */
   size?: Size | undefined;
-  /** Euler steps, 1 to 50. @default 28 */
+  /** Euler steps, 1 to 50; `sigmas` decide if they are given. @default 28 */
   numSteps?: number | undefined;
+  /**
+   * The noise level before each step, 1 to 50 numbers from 0 to 1, before the checkpoint's scheduler shifts them.
+   * @default `numSteps` numbers that fall evenly from 1
+   */
+  sigmas?: readonly number[] | undefined;
   /** Distilled guidance, 0 to 10. @default 2 */
   guidance?: number | undefined;
   /** 0 to 2^53 - 1, of which only the low 32 bits count; -1 or undefined chooses one at random. @default -1 */
@@ -49,11 +66,19 @@ export interface EditRequest {
 
 /** A request with every field present and in range. */
 export interface ResolvedRequest {
+  /** Empty if its embeddings are given instead. */
   prompt: string;
+  /** Undefined if T5 reads the prompt. */
+  prompt2?: string | undefined;
+  maxSequenceLength?: number | undefined;
   negativePrompt: string;
+  /** Undefined means false, in jobs of earlier versions. */
+  isEmptyNegativeUsed?: boolean | undefined;
   trueCfgScale: number;
   size: Size | undefined;
+  /** As many as there are sigmas, if there are any. */
   numSteps: number;
+  sigmas?: readonly number[] | undefined;
   guidance: number;
   seed: number;
   format: OutputFormat;
@@ -82,12 +107,13 @@ export function resolveRequest({ image, mask, ...parameters }: EditRequest): Res
 
 /** The same for everything but the image, which may still have to be read. @throws as {@link resolveRequest} */
 export function resolveParameters(request: Omit<EditRequest, "image">): ResolvedRequest {
-  const { prompt, negativePrompt, trueCfgScale, numSteps, guidance, seed, format, loras } = EDIT_PARAMETERS;
+  const { negativePrompt, trueCfgScale, numSteps, guidance, seed, format, loras } = EDIT_PARAMETERS;
   const {
     size,
     format: wanted = format.default,
     isSafetyChecked = EDIT_PARAMETERS.isSafetyChecked.default,
     isUnchangedKept = EDIT_PARAMETERS.isUnchangedKept.default,
+    isEmptyNegativeUsed = EDIT_PARAMETERS.isEmptyNegativeUsed.default,
   } = request;
   if (!format.choices.includes(wanted)) {
     throw invalid("oneOf", {
@@ -96,21 +122,26 @@ export function resolveParameters(request: Omit<EditRequest, "image">): Resolved
       given: shownValue(wanted),
     });
   }
-  for (const [field, value] of Object.entries({ isSafetyChecked, isUnchangedKept })) {
+  for (const [field, value] of Object.entries({ isSafetyChecked, isUnchangedKept, isEmptyNegativeUsed })) {
     if (typeof value !== "boolean") {
       throw invalid("oneOf", { field, choices: "true or false", given: shownValue(value) });
     }
   }
+  const steps = numberWithin("numSteps", request.numSteps, numSteps);
+  const sigmas = sigmasWithin(request.sigmas);
   return {
-    prompt: promptWithin("prompt", request.prompt, prompt),
+    ...textsWithin(request),
+    maxSequenceLength: maxSequenceLengthWithin(request.maxSequenceLength),
     negativePrompt: stringWithin(
       "negativePrompt",
       request.negativePrompt ?? negativePrompt.default,
       negativePrompt,
     ),
+    isEmptyNegativeUsed,
     trueCfgScale: numberWithin("trueCfgScale", request.trueCfgScale, trueCfgScale),
     size: size === undefined ? undefined : sizeWithin(size),
-    numSteps: numberWithin("numSteps", request.numSteps, numSteps),
+    numSteps: sigmas?.length ?? steps,
+    sigmas,
     guidance: numberWithin("guidance", request.guidance, guidance),
     seed: chosenSeed(numberWithin("seed", request.seed, seed)),
     format: wanted,
@@ -124,12 +155,18 @@ export function resolveParameters(request: Omit<EditRequest, "image">): Resolved
 export const imagesOf = ({ image }: Pick<EditRequest, "image">): readonly Uint8Array[] =>
   Array.isArray(image) ? image : [image as Uint8Array];
 
-/** Whether an edit has a second pass per step, which steers away from its negative prompt. */
-export const isNegativeUsed = ({
-  negativePrompt,
-  trueCfgScale,
-}: Pick<ResolvedRequest, "negativePrompt" | "trueCfgScale">): boolean =>
-  negativePrompt.trim() !== "" && trueCfgScale > 1;
+/**
+ * Whether an edit has a second pass per step, which steers away from its negative prompt.
+ * @param hasNegativeEmbeds whether the negative prompt's embeddings are given
+ */
+export const isNegativeUsed = (
+  {
+    negativePrompt,
+    isEmptyNegativeUsed = false,
+    trueCfgScale,
+  }: Pick<ResolvedRequest, "negativePrompt" | "isEmptyNegativeUsed" | "trueCfgScale">,
+  hasNegativeEmbeds = false,
+): boolean => (negativePrompt.trim() !== "" || isEmptyNegativeUsed || hasNegativeEmbeds) && trueCfgScale > 1;
 
 /** Refuses no image at all, and more than the model takes. @throws RetouchError INVALID_PARAMETER */
 export function checkImageCount(given: number, maxImages: number): void {
@@ -167,6 +204,44 @@ function sizeWithin(size: Size): Size {
     width: numberIn("size.width", width, side),
     height: numberIn("size.height", height, side),
   };
+}
+
+/** The prompts; embeddings in their place exclude them, as in the reference. */
+function textsWithin({
+  prompt,
+  prompt2 = "",
+  promptEmbeds,
+  negativePrompt = "",
+  negativePromptEmbeds,
+}: Omit<EditRequest, "image">): Pick<ResolvedRequest, "prompt" | "prompt2"> {
+  if (negativePromptEmbeds !== undefined && negativePrompt !== "") {
+    throw invalid("notTogether", { field: "negativePrompt", other: "negativePromptEmbeds" });
+  }
+  const ofT5 = stringWithin("prompt2", prompt2, EDIT_PARAMETERS.prompt2) || undefined;
+  if (promptEmbeds === undefined) {
+    return { prompt: promptWithin("prompt", prompt, EDIT_PARAMETERS.prompt), prompt2: ofT5 };
+  }
+  for (const [field, text] of Object.entries({ prompt, prompt2: ofT5 })) {
+    if (text !== undefined) throw invalid("notTogether", { field, other: "promptEmbeds" });
+  }
+  return { prompt: "", prompt2: undefined };
+}
+
+function maxSequenceLengthWithin(given: unknown): number | undefined {
+  if (given === undefined) return undefined;
+  const { min, max } = EDIT_PARAMETERS.maxSequenceLength;
+  return numberIn("maxSequenceLength", given, { type: "integer", min, max });
+}
+
+function sigmasWithin(given: unknown): number[] | undefined {
+  if (given === undefined) return undefined;
+  const { min, max, maxItems }: NumbersParameter = EDIT_PARAMETERS.sigmas;
+  const isNumber = (value: unknown): boolean => typeof value === "number" && value >= min && value <= max;
+  if (!Array.isArray(given) || given.length < 1 || given.length > maxItems || !given.every(isNumber)) {
+    const wanted = `a list of 1 to ${maxItems} numbers from ${min} to ${max}`;
+    throw invalid("type", { field: "sigmas", wanted });
+  }
+  return given.map(Number);
 }
 
 function promptWithin(field: string, prompt: unknown, range: StringRange): string {

@@ -2,7 +2,7 @@
 import { failure, invalid, RetouchError } from "../errors.ts";
 import { decodePicture } from "../images/decode.ts";
 import { encodePicture, type OutputFormat } from "../images/encode.ts";
-import { editMetadata } from "../images/metadata.ts";
+import { editMetadata, type EditMetadata } from "../images/metadata.ts";
 import type { Picture } from "../images/picture.ts";
 import type { LoraRegistry } from "../lora/registry.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
@@ -12,7 +12,14 @@ import { version } from "../version.ts";
 import type { Kept } from "./keep-unchanged.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
-import type { Editor, EditStep } from "./model.ts";
+import {
+  type FloatTensor,
+  type GivenTensors,
+  hasTensors,
+  latentsOf,
+  resolveTensors,
+} from "./given-tensors.ts";
+import type { EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
 import {
   checkImageCount,
   type EditRequest,
@@ -32,22 +39,36 @@ export interface EditParameters extends Omit<ResolvedRequest, "size" | "negative
   trueCfgScale: number;
 }
 
-export interface EditResult {
-  /** The encoded image, with the parameters in its XMP metadata. */
+export interface EditResult extends EditReport {
+  /** The encoded image, with the parameters in its XMP metadata; the first one if there are several. */
   image: Uint8Array;
+  /** Every image, in the order of the draw. */
+  images: readonly Uint8Array[];
   format: OutputFormat;
   width: number;
   height: number;
+  /** What is kept of the source, if requested; absent if the result has a different shape. */
+  kept?: Kept | undefined;
+}
+
+export interface LatentsResult extends EditReport {
+  /** The last packed latents, [n, L, C] for n images, as `output_type="latent"` gives them. */
+  latents: FloatTensor;
+}
+
+/** What a result is reported with. */
+export interface EditReport {
   parameters: EditParameters;
   /** Size at which the network generated the result, before it was enlarged to `width` x `height`. */
   workingSize: Size;
   /** Size at which the network saw the source image. */
   referenceSize: Size;
-  /** What is kept of the source, if requested; absent if the result has a different shape. */
-  kept?: Kept | undefined;
   /** Sentences that the user should see, such as that the prompt was cut. */
   notices: string[];
-  /** If the result was checked: its score, 0 to 1, and the score from which it would have been refused. */
+  /**
+   * If the result was checked: its score, 0 to 1, and the score from which it would have been refused; of several images
+   * the highest score.
+   */
   safety?: SafetyVerdict | undefined;
   /** Steps taken by an interrupted run that this one went on from; absent if it began from noise. */
   resumedFrom?: number | undefined;
@@ -68,7 +89,8 @@ export interface EditOptions {
   /**
    * Called after every step, after `onStep`, with what it takes to go on from there in another process: the bytes that
    * `encode()` gives serve as `resumeFrom`. They hold the forming image. The loop waits for the promise it returns: while
-   * a network runs, this thread does nothing else. Not called by a model that cannot go on from a state.
+   * a network runs, this thread does nothing else. Not called by a model that cannot go on from a state, nor for several
+   * images.
    */
   onState?: ((state: OfferedState) => void | Promise<void>) | undefined;
   /**
@@ -99,16 +121,75 @@ export interface EditTools {
   environment: () => Promise<Environment>;
 }
 
+/** Edits, and encodes the result. */
 export async function runEdit(
-  { editor, pipeline, modelName, loras, maxPixels, isCheckRequired, isPromptInMetadata, ...tools }: EditTools,
+  tools: EditTools,
   request: EditRequest,
-  { signal, onStep, isSketched, ...stateOptions }: EditOptions,
+  options: EditOptions,
 ): Promise<EditResult> {
   const started = performance.now();
+  const edited = await editAll(tools, request, options, { isLatentOnly: false });
+  const { outcomes, resolved } = edited;
+  const { size, kept } = outcomes[0]!;
+  const report = reportOf(edited, started);
+  const metadata = editMetadata(metadataOf(tools, report.parameters, outcomes[0]!));
+  const images: Uint8Array[] = [];
+  for (const { picture } of outcomes) images.push(await encodePicture(picture!, resolved.format, metadata));
+  return {
+    image: images[0]!,
+    images,
+    format: resolved.format,
+    width: size.width,
+    height: size.height,
+    kept,
+    ...report,
+    seconds: { ...report.seconds, total: (performance.now() - started) / 1000 },
+  };
+}
+
+/** Edits, and returns the latents; they are decoded only if their image has to be checked. */
+export async function runEditToLatents(
+  tools: EditTools,
+  request: EditRequest,
+  options: EditOptions,
+): Promise<LatentsResult> {
+  const started = performance.now();
+  const edited = await editAll(tools, request, options, { isLatentOnly: true });
+  const parts = edited.outcomes.map(({ latents }) => latents);
+  const [first] = parts;
+  if (first === undefined) {
+    throw invalid("unsupported", { field: "latents", reason: "the model of this checkpoint has none" });
+  }
+  const data = new Float32Array(parts.length * first.data.length);
+  parts.forEach((part, index) => data.set(part!.data, index * first.data.length));
+  return { latents: { data, shape: [parts.length, ...first.shape] }, ...reportOf(edited, started) };
+}
+
+/** What came of the images of one request. */
+interface Edited {
+  resolved: ResolvedRequest;
+  /** One for each image, all of one size. */
+  outcomes: readonly EditOutcome[];
+  notices: string[];
+  safety: SafetyVerdict | undefined;
+  isChecked: boolean;
+  resumedFrom: number | undefined;
+  denoiseSeconds: number;
+}
+
+async function editAll(
+  tools: EditTools,
+  request: EditRequest,
+  { signal, onStep, isSketched, ...stateOptions }: EditOptions,
+  { isLatentOnly }: { isLatentOnly: boolean },
+): Promise<Edited> {
   const resolved = resolveRequest(request);
-  const { images, mask } = await decodeImages(request, pipeline, maxPixels);
-  const chosenLoras = await loras.choose(resolved.loras);
-  const checker = isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
+  const given = resolveTensors(request);
+  const { numImages } = given;
+  const { images, mask } = await decodeImages(request, tools.pipeline, tools.maxPixels);
+  checkTensors(tools.pipeline, given);
+  const chosenLoras = await tools.loras.choose(resolved.loras);
+  const checker = tools.isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
   // If the checker cannot be loaded, it is better to fail before the edit than after it.
   await checker?.prepare();
 
@@ -116,54 +197,96 @@ export async function runEdit(
   const states = await createEditStates({
     ...stateOptions,
     numSteps: resolved.numSteps,
+    numImages,
     environment: tools.environment,
     edit: () =>
-      (digest ??= tools.checkpoint().then((digest) => editDigest(resolved, request, chosenLoras, digest))),
+      (digest ??= tools
+        .checkpoint()
+        .then((checkpoint) => editDigest(resolved, request, { loras: chosenLoras, checkpoint }))),
   });
-  const { resume } = states;
-  const steps = editor.edit(images, resolved, { mask, signal, isSketched, loras: chosenLoras, resume });
-  let next = await steps.next();
+  const outcomes: EditOutcome[] = [];
+  let safety: SafetyVerdict | undefined;
   let denoiseSeconds = 0;
-  while (!next.done) {
-    denoiseSeconds = next.value.seconds;
-    await onStep?.(next.value);
-    await states.offer(next.value);
-    next = await steps.next();
+  for (let index = 0; index < numImages; index += 1) {
+    const options: EditorOptions = {
+      mask,
+      signal,
+      isSketched,
+      loras: chosenLoras,
+      resume: states.resume,
+      given: { ...given, latents: latentsOf(given, index) },
+      place: { index, of: numImages },
+      isLatentOnly: isLatentOnly && checker === undefined,
+    };
+    const steps = tools.editor.edit(images, resolved, options);
+    let seconds = 0;
+    let next = await steps.next();
+    while (!next.done) {
+      seconds = next.value.seconds;
+      await onStep?.(numImages === 1 ? next.value : { ...next.value, image: index });
+      await states.offer(next.value);
+      next = await steps.next();
+    }
+    denoiseSeconds += seconds;
+    outcomes.push(next.value);
+    // Check what is returned, not the smaller image that it was enlarged from.
+    const verdict = checker && (await passed(checker, next.value.picture!));
+    if (verdict && verdict.score >= (safety?.score ?? 0)) safety = verdict;
   }
-  const { picture, size, workingSize, referenceSize, kept, isNegativeUsed } = next.value;
-  const notices = [...next.value.notices, ...(await states.notices())];
-  // Check what is returned, not the smaller image that it was enlarged from.
-  const safety = checker && (await passed(checker, picture));
+  const notices = [...outcomes[0]!.notices, ...(await states.notices())];
+  const isChecked = checker !== undefined;
+  const { resumedFrom } = states;
+  return { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds };
+}
 
+function reportOf(edited: Edited, started: number): EditReport {
+  const { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds } = edited;
+  const { size, workingSize, referenceSize, isNegativeUsed } = outcomes[0]!;
   const parameters: EditParameters = {
     ...resolved,
     size,
     negativePrompt: isNegativeUsed ? resolved.negativePrompt : "",
     trueCfgScale: isNegativeUsed ? resolved.trueCfgScale : 1,
-    isSafetyChecked: checker !== undefined,
+    isSafetyChecked: isChecked,
   };
-  const { seed, numSteps, guidance } = parameters;
-  const keepUnchanged = kept !== undefined || undefined;
-  const trueCfgScale = isNegativeUsed ? parameters.trueCfgScale : undefined;
-  const prompt = isPromptInMetadata ? parameters.prompt : undefined;
-  const loraTexts = parameters.loras.map((lora) => `${lora.name}:${lora.scale}`);
-  const usedLoras = loraTexts.length > 0 ? loraTexts.join(" ") : undefined;
-  const basics = { model: modelName, version, seed, numSteps, guidance };
-  const facts = { ...basics, trueCfgScale, keepUnchanged, loras: usedLoras, prompt };
+  const seconds = { total: (performance.now() - started) / 1000, denoise: denoiseSeconds };
+  return { parameters, workingSize, referenceSize, notices, safety, resumedFrom, seconds };
+}
+
+function metadataOf(
+  { modelName, isPromptInMetadata }: EditTools,
+  parameters: EditParameters,
+  { kept, isNegativeUsed }: EditOutcome,
+): EditMetadata {
+  const { seed, numSteps, guidance, trueCfgScale, sigmas, maxSequenceLength, prompt, prompt2 } = parameters;
+  const loras = parameters.loras.map((lora) => `${lora.name}:${lora.scale}`).join(" ") || undefined;
   return {
-    image: await encodePicture(picture, resolved.format, editMetadata(facts)),
-    format: resolved.format,
-    width: size.width,
-    height: size.height,
-    parameters,
-    workingSize,
-    referenceSize,
-    kept,
-    notices,
-    safety,
-    resumedFrom: states.resumedFrom,
-    seconds: { total: (performance.now() - started) / 1000, denoise: denoiseSeconds },
+    model: modelName,
+    version,
+    seed,
+    numSteps,
+    sigmas: sigmas?.join(" "),
+    guidance,
+    trueCfgScale: isNegativeUsed ? trueCfgScale : undefined,
+    maxSequenceLength,
+    keepUnchanged: kept !== undefined || undefined,
+    loras,
+    ...(isPromptInMetadata && { prompt: prompt || undefined, prompt2 }),
   };
+}
+
+/** @throws RetouchError INVALID_PARAMETER for tensors that the pipeline does not take */
+function checkTensors({ takesTensors = false }: Pipeline, given: GivenTensors): void {
+  if (takesTensors || !(hasTensors(given) || given.numImages > 1)) return;
+  const { embeds, negativeEmbeds, latents } = given;
+  const [field] =
+    Object.entries({ promptEmbeds: embeds, negativePromptEmbeds: negativeEmbeds, latents }).find(
+      ([, tensor]) => tensor !== undefined,
+    ) ?? [];
+  throw invalid("unsupported", {
+    field: field ?? "numImagesPerPrompt",
+    reason: "the model of this checkpoint takes none",
+  });
 }
 
 /** @throws RetouchError INVALID_PARAMETER for images or a mask that the pipeline does not take; IMAGE_* */

@@ -12,15 +12,21 @@ export interface EditMetadata {
   version: string;
   seed: number;
   numSteps: number;
+  /** Only if they were given. */
+  sigmas?: string | undefined;
   guidance: number;
   /** Only if a negative prompt was in effect. */
   trueCfgScale?: number | undefined;
+  /** Only if it was given. */
+  maxSequenceLength?: number | undefined;
   /** Only if the source's own pixels were kept where nothing was edited. */
   keepUnchanged?: true | undefined;
   /** Only if there were any: their names and scales. */
   loras?: string | undefined;
   /** Only if requested. */
   prompt?: string | undefined;
+  /** Only if requested, and if T5 read something else. */
+  prompt2?: string | undefined;
 }
 
 // https://cv.iptc.org/newscodes/digitalsourcetype/: a composite that includes synthetic elements.
@@ -31,11 +37,14 @@ const PROPERTIES = [
   "version",
   "seed",
   "numSteps",
+  "sigmas",
   "guidance",
   "trueCfgScale",
+  "maxSequenceLength",
   "keepUnchanged",
   "loras",
   "prompt",
+  "prompt2",
 ] as const;
 
 /** Writes the XMP packet of an edit; its properties are named `retouch:model`, `retouch:seed` and so on. */

@@ -159,12 +159,18 @@ export const rows = (x: Value, start: number, end: number, outDim: Dim): Value =
 const MAX_ROWS = 2 ** 31;
 
 /** The first rows of `x`, as many as `like` has. */
-export function rowsLike(x: Value, like: Value): Value {
-  const shapeOf = makeNode("Shape", [like], [{ dtype: "int64", shape: [1] }], {
+export const rowsLike = (x: Value, like: Value): Value =>
+  one("Slice", [x, ints([0]), rowCount(like), ints([0])], x.shape.with(0, like.shape[0]!));
+
+/** The rows of `x` after the first ones, of which there are as many as `like` has; `outDim` is their count or name. */
+export const rowsAfter = (x: Value, like: Value, outDim: Dim): Value =>
+  one("Slice", [x, rowCount(like), ints([MAX_ROWS]), ints([0])], x.shape.with(0, outDim));
+
+/** How many rows `x` has when the model runs, [1]. */
+const rowCount = (x: Value): Value =>
+  makeNode("Shape", [x], [{ dtype: "int64", shape: [1] }], {
     attributes: { start: int(0), end: int(1) },
   })[0]!;
-  return one("Slice", [x, ints([0]), shapeOf, ints([0])], x.shape.with(0, like.shape[0]!));
-}
 
 /** Rows of `table` [N, C] at `indices`: [...indices, C]. */
 export const gather = (table: Value, indices: Value): Value =>

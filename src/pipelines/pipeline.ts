@@ -11,6 +11,8 @@ export interface Pipeline {
   readonly maxImages: number;
   /** Whether an edit can be limited by a mask. */
   readonly takesMask: boolean;
+  /** Whether edits take tensors of the caller's, and draw the noise of several images at once. @default false */
+  readonly takesTensors?: boolean;
   /**
    * Reads the configurations of a checkpoint and the headers of its weights: the components as data, and how to edit
    * with them.

@@ -47,9 +47,36 @@ class MersenneTwister {
  * @param seed a whole number from 0 to 2^53 - 1
  * @returns float32 numbers, within 5e-7 of PyTorch's
  */
-export function randomNormal(count: number, seed: number): Float32Array {
-  const generator = new MersenneTwister(seed);
-  return count < BLOCK ? fewNormals(count, generator) : manyNormals(count, generator);
+export const randomNormal = (count: number, seed: number): Float32Array => new NormalStream(seed).draw(count);
+
+/** One draw of `torch.randn` after the other, from one generator. */
+export class NormalStream {
+  readonly #generator: MersenneTwister;
+  /** The second number of a pair, drawn by a call for few numbers and left for the next such call. */
+  #left: number | undefined;
+
+  /** @param seed a whole number from 0 to 2^53 - 1 */
+  constructor(seed: number) {
+    this.#generator = new MersenneTwister(seed);
+  }
+
+  /** `torch.randn(count)`. */
+  draw(count: number): Float32Array {
+    return count < BLOCK ? this.#few(count) : manyNormals(count, this.#generator);
+  }
+
+  /** The Box-Muller transform in float64; each pair of uniform numbers gives two results. */
+  #few(count: number): Float32Array {
+    return Float32Array.from({ length: count }, () => {
+      const left = this.#left;
+      this.#left = undefined;
+      if (left !== undefined) return left;
+      const angle = 2 * Math.PI * uniform53(this.#generator);
+      const radius = Math.sqrt(-2 * Math.log1p(-uniform53(this.#generator)));
+      this.#left = radius * Math.sin(angle);
+      return radius * Math.cos(angle);
+    });
+  }
 }
 
 /** Blocks of 16: the first eight uniform numbers of a block give the radii, the other eight the angles. */
@@ -76,18 +103,6 @@ function toNormal(values: Float32Array, start: number): void {
     values[index] = radius * fround(Math.cos(angle));
     values[index + BLOCK / 2] = radius * fround(Math.sin(angle));
   }
-}
-
-/** The Box-Muller transform in float64; each pair of uniform numbers gives two results. */
-function fewNormals(count: number, generator: MersenneTwister): Float32Array {
-  const values = new Float32Array(count);
-  for (let index = 0; index < count; index += 2) {
-    const angle = 2 * Math.PI * uniform53(generator);
-    const radius = Math.sqrt(-2 * Math.log1p(-uniform53(generator)));
-    values[index] = radius * Math.cos(angle);
-    if (index + 1 < count) values[index + 1] = radius * Math.sin(angle);
-  }
-  return values;
 }
 
 /** [0, 1) in steps of 2^-24. */

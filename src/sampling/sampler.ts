@@ -30,8 +30,10 @@ export interface SamplerStep {
 }
 
 export interface SamplerOptions {
-  /** The first is the noise level of pure noise and the last is 0: one more than there are steps. */
+  /** From the noise level of pure noise to that of the image, mostly 1 and 0: one more than there are steps. */
   sigmas: Float32Array;
+  /** Gives the new noise of a step, once a step, if steps draw any. @default none does */
+  noise?: (() => Float32Array) | undefined;
   /**
    * Changes the latents after a step. Inpainting, for example, puts the source back where the mask is black.
    * @param sigma the noise level of the latents at this point

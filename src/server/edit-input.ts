@@ -58,10 +58,14 @@ export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit,
   if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
   return {
     prompt: input.prompt,
+    prompt2: input.prompt_2 || undefined,
+    maxSequenceLength: input.max_sequence_length,
     negativePrompt: input.negative_prompt ?? negativePrompt.default,
+    isEmptyNegativeUsed: input.use_empty_negative_prompt ?? EDIT_PARAMETERS.isEmptyNegativeUsed.default,
     trueCfgScale: input.true_cfg_scale ?? trueCfgScale.default,
     size: sizeOf(input, settings),
-    numSteps: input.num_inference_steps ?? numSteps.default,
+    numSteps: input.sigmas?.length ?? input.num_inference_steps ?? numSteps.default,
+    sigmas: input.sigmas,
     guidance: input.guidance ?? input.guidance_scale ?? guidance.default,
     // Chosen here and not by the worker, so that another attempt at the same job draws the same image.
     seed: chosenSeed(input.seed ?? seed.default),

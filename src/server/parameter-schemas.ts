@@ -3,7 +3,9 @@ import { Type } from "typebox";
 import {
   type BooleanParameter,
   EDIT_PARAMETERS,
+  type ModelNumberParameter,
   type NumberParameter,
+  type NumbersParameter,
   type StringParameter,
 } from "../engine/edit-parameters.ts";
 
@@ -25,6 +27,14 @@ export const numberOf = (parameter: NumberParameter) => Type.Optional(Type.Numbe
 /** The same number under another name, without the default, which the first name has. */
 export const numberAlias = ({ min, max, wire }: NumberParameter) =>
   Type.Optional(Type.Number({ minimum: min, maximum: max, description: otherName(wire) }));
+
+export const modelNumberOf = ({ min, max, description }: ModelNumberParameter) =>
+  Type.Optional(Type.Integer({ minimum: min, maximum: max, description }));
+
+export const numbersOf = ({ min, max, maxItems, description }: NumbersParameter) =>
+  Type.Optional(
+    Type.Array(Type.Number({ minimum: min, maximum: max }), { minItems: 1, maxItems, description }),
+  );
 
 export const optionalStringOf = ({
   max,

@@ -18,6 +18,7 @@ interface Rule {
   maximum?: number;
   minLength?: number;
   maxLength?: number;
+  minItems?: number;
   maxItems?: number;
   pattern?: string;
   properties?: Record<string, Rule>;
@@ -62,7 +63,10 @@ function mismatch(field: string, rule: Rule): Failure {
   return failure("type", { field, wanted: descriptionOf(rule) });
 }
 
-function listOf({ items, maxItems }: Rule): string {
+function listOf({ items, minItems, maxItems }: Rule): string {
+  if (items?.type === "number") {
+    return `a list of ${minItems} to ${maxItems} numbers from ${items.minimum} to ${items.maximum}`;
+  }
   const one = items?.type === "object" ? "object" : "string";
   if (maxItems === 1) return `a list of one ${one}`;
   return `a list of ${maxItems === undefined ? "" : `at most ${maxItems} `}${one}s`;

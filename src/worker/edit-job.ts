@@ -154,7 +154,7 @@ async function editAndStore(
       seed: parameters.seed,
       numSteps: parameters.numSteps,
       guidance: parameters.guidance,
-      isNegativeUsed: parameters.negativePrompt !== "",
+      isNegativeUsed: parameters.trueCfgScale > 1,
       trueCfgScale: parameters.trueCfgScale,
       loras: parameters.loras,
       model: engine.checkpoint.name,

@@ -5,6 +5,7 @@ import {
   numberOf,
   parseFormat,
   parseMemory,
+  parseSigmas,
   parseSize,
 } from "../../src/cli/arguments.ts";
 import { failure } from "../../src/errors.ts";
@@ -85,6 +86,19 @@ describe("parseFormat", () => {
   });
 });
 
+describe("parseSigmas", () => {
+  it("reads numbers with commas between them", () => {
+    expect(parseSigmas("1,0.5, 1e-2")).toEqual([1, 0.5, 0.01]);
+    expect(parseSigmas("1")).toEqual([1]);
+  });
+
+  it.each(["", ",", "1,", "1;0.5", "1,NaN", "one", "0x1"])("refuses %j", (text) => {
+    expect(() => parseSigmas(text)).toThrow(
+      `--sigmas must be numbers with commas between them, not ${JSON.stringify(text)}.`,
+    );
+  });
+});
+
 describe("the surface of the command line", () => {
   it.each<[Partial<EditRequest>, string]>([
     [{ prompt: " \n " }, "the prompt must not be empty."],
@@ -98,6 +112,9 @@ describe("the surface of the command line", () => {
       { size: { width: 15, height: 64 } },
       "the width in --size must be a whole number from 16 to 4096, not 15.",
     ],
+    [{ sigmas: [2] }, "--sigmas must be a list of 1 to 50 numbers from 0 to 1."],
+    [{ maxSequenceLength: 0 }, "--max-sequence-length must be a whole number from 1 to 512, not 0."],
+    [{ prompt2: "x".repeat(4001) }, "--prompt-2 must have at most 4000 characters, not 4001."],
     [{ negativePrompt: "x".repeat(4001) }, "--negative-prompt must have at most 4000 characters, not 4001."],
   ])("names the flag of %j", async (fields, sentence) => {
     const request = { image: new Uint8Array(), prompt: "Make it night", ...fields };

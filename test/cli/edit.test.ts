@@ -75,6 +75,27 @@ describe("retouch edit", () => {
     ]);
   });
 
+  it("says what else was chosen of the recipe", async () => {
+    const flags = ["--prompt-2", "Make it a dark night", "--max-sequence-length", "30", "--sigmas", "1,0.5"];
+    const { code, stdout, stderr } = await edit("bird.jpg", [...flags, "--use-empty-negative-prompt"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    const lines = stdout.toString().split("\n");
+    expect(lines.map((line) => line.replace(/ {2,}/, ": "))).toEqual(
+      expect.arrayContaining([
+        "prompt 2: Make it a dark night",
+        "text tokens: 30",
+        "negative prompt: empty",
+        "true CFG scale: 2",
+        "steps: 2",
+        "sigmas: 1, 0.5",
+      ]),
+    );
+    const written = await sharp(path.join(folder, "bird.edited.png")).metadata();
+    expect(written.xmpAsString).toContain('retouch:sigmas="1 0.5"');
+    expect(written.xmpAsString).toContain('retouch:maxSequenceLength="30"');
+    expect(written.xmpAsString).not.toContain("dark");
+  });
+
   it("puts LoRAs on top of the checkpoint, names them and says what of them has no place", async () => {
     const loraOf = (name: string): string => path.join(fixtures, "loras", `${name}.safetensors`);
     const loras = ["--lora", `${loraOf("peft")}:0.5`, "--lora", loraOf("control")];

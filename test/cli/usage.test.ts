@@ -18,9 +18,9 @@ describe("retouch", () => {
     expect(help.stdout.toString()).toMatch(/^Usage: retouch .*edit \[options\] <image> <prompt>/s);
 
     const edit = (await retouch(["edit", "--help"])).stdout.toString();
-    const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map((match) => match[1]);
+    const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z0-9-]+)/gm)].map((match) => match[1]);
     const expected =
-      "output image negative-prompt true-cfg-scale size steps guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type keep-unchanged no-keep-unchanged no-safety-checker";
+      "output image prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size steps sigmas guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type keep-unchanged no-keep-unchanged no-safety-checker";
     expect(flags).toEqual([...expected.split(" "), "json", "quiet", "help"].map((name) => `--${name}`));
   });
 

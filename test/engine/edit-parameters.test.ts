@@ -52,10 +52,34 @@ describe("the library", () => {
     },
   );
 
-  it.each(["prompt", "negativePrompt"] as const)("takes as many characters in %s", (field) => {
+  it.each(["prompt", "prompt2", "negativePrompt"] as const)("takes as many characters in %s", (field) => {
     const { max } = EDIT_PARAMETERS[field];
     expect(resolve({ [field]: "é".repeat(max) })[field]).toHaveLength(max);
     expect(() => resolve({ [field]: "é".repeat(max + 1) })).toThrow(`at most ${max} characters`);
+  });
+
+  it("takes the lengths of T5 and the noise levels in their ranges alone", () => {
+    const { maxSequenceLength, sigmas } = EDIT_PARAMETERS;
+    for (const value of [maxSequenceLength.min, maxSequenceLength.max]) {
+      expect(resolve({ maxSequenceLength: value })["maxSequenceLength"]).toBe(value);
+    }
+    for (const value of [maxSequenceLength.min - 1, maxSequenceLength.max + 1, 1.5, "9", null]) {
+      expect(() => resolve({ maxSequenceLength: value })).toThrow(
+        `maxSequenceLength must be a whole number from ${rangeText(maxSequenceLength)}`,
+      );
+    }
+    const most = Array.from({ length: sigmas.maxItems }, (_, index) => index / sigmas.maxItems);
+    for (const levels of [[sigmas.max], [sigmas.min], most]) {
+      expect(resolve({ sigmas: levels, numSteps: 7 })).toMatchObject({
+        sigmas: levels,
+        numSteps: levels.length,
+      });
+    }
+    for (const levels of [[], [...most, 1], [1.1], [-0.1], [Number.NaN], ["1"], "1", 1, null]) {
+      expect(() => resolve({ sigmas: levels })).toThrow(
+        `sigmas must be a list of 1 to ${sigmas.maxItems} numbers from ${rangeText(sigmas)}.`,
+      );
+    }
   });
 
   it("has the other defaults and ranges", () => {
@@ -64,6 +88,7 @@ describe("the library", () => {
       format: format.default,
       isSafetyChecked: isSafetyChecked.default,
       isUnchangedKept: isUnchangedKept.default,
+      isEmptyNegativeUsed: EDIT_PARAMETERS.isEmptyNegativeUsed.default,
       negativePrompt: negativePrompt.default,
       loras: [],
     });
@@ -93,6 +118,13 @@ describe.each([
       const { min, max, default: byDefault } = parameter;
       expect(schema).toMatchObject({ type, minimum: min, maximum: max, default: byDefault });
       for (const alias of aliases) expect(schemas[alias]).toMatchObject({ minimum: min, maximum: max });
+    } else if (type === "modelNumber") {
+      expect(schema).toMatchObject({ type: "integer", minimum: parameter.min, maximum: parameter.max });
+      expect(schema.default).toBeUndefined();
+    } else if (type === "numbers") {
+      const { min, max, maxItems } = parameter;
+      const items = { type: "number", minimum: min, maximum: max };
+      expect(schema).toMatchObject({ type: "array", minItems: 1, maxItems, items });
     } else if (type === "string") {
       expect(schema).toMatchObject({ type, maxLength: parameter.max });
       expect(schema.default).toBe(parameter.default);
@@ -167,6 +199,13 @@ describe("the tool of retouch mcp", () => {
         maximum: max,
         default: byDefault,
       });
+    } else if (parameter.type === "modelNumber") {
+      const { min, max, description } = parameter;
+      expect(schema).toEqual({ type: "integer", minimum: min, maximum: max, description });
+    } else if (parameter.type === "numbers") {
+      const { min, max, maxItems, description } = parameter;
+      const items = { type: "number", minimum: min, maximum: max };
+      expect(schema).toEqual({ type: "array", items, minItems: 1, maxItems, description });
     } else expect(schema.type).toBe(parameter.type === "boolean" ? "boolean" : "string");
   });
 });
@@ -193,6 +232,10 @@ describe("the documents", () => {
       expect(bare(byDefault!)).toBe(String(parameter.default));
       const min = parameter.wire === "seed" ? 0 : parameter.min;
       expect(said(accepts!)).toContain(rangeText({ min, max: parameter.max }));
+    } else if (parameter.type === "modelNumber") expect(said(accepts!)).toContain(rangeText(parameter));
+    else if (parameter.type === "numbers") {
+      expect(accepts).toContain(`1 to ${parameter.maxItems}`);
+      expect(accepts).toContain(rangeText(parameter));
     } else if (parameter.type === "boolean" || parameter.type === "choice") {
       expect(bare(byDefault!)).toBe(String(parameter.default));
     } else if (parameter.type === "string" && parameter.min > 0) {
@@ -213,8 +256,11 @@ describe("the documents", () => {
     if (parameter.type === "integer" || parameter.type === "number") {
       expect(byDefault).toBe(String(parameter.default));
       if (parameter.max !== Number.MAX_SAFE_INTEGER) expect(meaning).toContain(rangeText(parameter));
-    } else if (parameter.type === "size") expect(meaning).toContain(rangeText(parameter));
-    else if (parameter.type === "loras") {
+    } else if (parameter.type === "size" || parameter.type === "modelNumber") {
+      expect(meaning).toContain(rangeText(parameter));
+    } else if (parameter.type === "numbers") {
+      expect(meaning).toContain(`1 to ${parameter.maxItems} of ${rangeText(parameter)}`);
+    } else if (parameter.type === "loras") {
       expect(meaning).toContain(
         `${rangeText(parameter.scale)} (${parameter.scale.default} without one); up to ${parameter.max} times`,
       );

@@ -138,8 +138,9 @@ describe("an engine", () => {
   });
 
   it("reports every parameter that was in effect, the sizes and the time", async () => {
-    const { image: _, ...result } = await engine.edit({ ...base, size: { width: 256, height: 256 } });
+    const { image, images, ...result } = await engine.edit({ ...base, size: { width: 256, height: 256 } });
     const { seconds } = result;
+    expect(images).toEqual([image]);
     expect(result).toEqual({
       format: "png",
       width: 256,
@@ -147,6 +148,7 @@ describe("an engine", () => {
       parameters: {
         prompt: base.prompt,
         negativePrompt: "",
+        isEmptyNegativeUsed: false,
         trueCfgScale: 1,
         size: { width: 256, height: 256 },
         numSteps: 3,

@@ -12,10 +12,14 @@ describe("a request", () => {
     const { seed, ...rest } = resolve();
     expect(rest).toEqual({
       prompt: "Make it night",
+      prompt2: undefined,
+      maxSequenceLength: undefined,
       negativePrompt: "",
+      isEmptyNegativeUsed: false,
       trueCfgScale: 2,
       size: undefined,
       numSteps: 28,
+      sigmas: undefined,
       guidance: 2,
       format: "png",
       isSafetyChecked: true,

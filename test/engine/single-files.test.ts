@@ -80,7 +80,7 @@ describe("a text encoder's single file", () => {
   };
   const encode = async (checkpoint: Checkpoint): Promise<Float32Array> => {
     const networks = await loadNetworks(checkpoint, { threads: 1 });
-    const { promptEmbeds } = await networks.encodePrompt("a red bird");
+    const { promptEmbeds } = await networks.encodePrompt({ prompt: "a red bird" });
     await networks.dispose();
     return promptEmbeds.data as Float32Array;
   };

@@ -40,6 +40,7 @@ describe("an input", () => {
     expect(edit).toEqual({
       prompt: "a red hat",
       negativePrompt: "",
+      isEmptyNegativeUsed: false,
       trueCfgScale: 2,
       size: { width: 1024, height: 1024 },
       numSteps: 28,
@@ -93,6 +94,19 @@ describe("an input", () => {
     ["jpg", { output_format: "jpg" }, { format: "jpeg" }],
     ["a size with x", { size: "512x768" }, { size: { width: 512, height: 768 } }],
     ["a size with blanks", { size: " 512 X 768 " }, { size: { width: 512, height: 768 } }],
+    ["a second prompt", { prompt_2: "a red hat with a feather" }, { prompt2: "a red hat with a feather" }],
+    ["an empty second prompt, as none", { prompt_2: "" }, { prompt2: undefined }],
+    ["a number of text tokens", { max_sequence_length: 512 }, { maxSequenceLength: 512 }],
+    [
+      "an empty negative prompt that counts",
+      { negative_prompt: "", use_empty_negative_prompt: true },
+      { negativePrompt: "", isEmptyNegativeUsed: true },
+    ],
+    [
+      "noise levels, which decide the steps",
+      { sigmas: [1, 0.5, 0.1], num_inference_steps: 28 },
+      { sigmas: [1, 0.5, 0.1], numSteps: 3 },
+    ],
     ["num_images of one", { num_images: 1 }, {}],
     ["enable_sync_mode", { enable_sync_mode: true }, {}],
     ["seeds above 32 bits", { seed: 2 ** 40 }, { seed: 2 ** 40 }],
@@ -126,6 +140,16 @@ describe("an input", () => {
     [{ prompt: " \n" }, "prompt must not be empty."],
     [{ prompt: 5 }, "prompt must be a string of 1 to 4000 characters."],
     [{ prompt: "p".repeat(4001) }, "prompt must be a string of 1 to 4000 characters."],
+    [{ prompt_2: "p".repeat(4001) }, "prompt_2 must be a string of at most 4000 characters."],
+    [{ max_sequence_length: 0 }, "max_sequence_length must be a whole number from 1 to 512."],
+    [{ max_sequence_length: 513 }, "max_sequence_length must be a whole number from 1 to 512."],
+    [{ use_empty_negative_prompt: 1 }, "use_empty_negative_prompt must be true or false."],
+    ...[[], [1.5], ["1"], 1, Array.from({ length: 51 }, () => 0.5)].map((sigmas): [object, string] => [
+      { sigmas },
+      Array.isArray(sigmas) && sigmas.length === 1
+        ? "sigmas[0] must be a number from 0 to 1."
+        : "sigmas must be a list of 1 to 50 numbers from 0 to 1.",
+    ]),
     [{ image: undefined }, "image is missing."],
     [{ image: "" }, "image must be a string that is not empty."],
     [{ image: ["a"] }, "image must be a string that is not empty."],

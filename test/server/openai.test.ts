@@ -194,6 +194,13 @@ describe("POST /v1/images/edits", () => {
     expect(server.jobs.submitted[0]!.edit.numSteps).toBe(numSteps);
   });
 
+  it.each(["1,0.5, 1e-1", "[1, 0.5, 0.1]"])("takes noise levels written %s", async (sigmas) => {
+    const server = await startServer();
+    const posted = postForm(server, { image: PICTURE, prompt: "a red hat", sigmas });
+    await answered(server, posted, completed(server));
+    expect(server.jobs.submitted[0]!.edit).toMatchObject({ sigmas: [1, 0.5, 0.1], numSteps: 3 });
+  });
+
   it.each<[string, unknown]>([
     ["image_url in a list, as OpenAI has it", { images: [{ image_url: URL_OF_BIRD }] }],
     ["images as a text", { images: [URL_OF_BIRD] }],
@@ -289,6 +296,7 @@ describe("POST /v1/images/edits", () => {
     [{ prompt: ["a", "b"] }, 'The form has "prompt" twice.', null],
     [{ n: "5" }, "n must be a whole number from 1 to 4.", "n"],
     [{ n: "two" }, "n must be a whole number from 1 to 4.", "n"],
+    [{ sigmas: "1;0" }, "sigmas must be a list of 1 to 50 numbers from 0 to 1.", "sigmas"],
     [{ size: "15x1024" }, "size must be width*height, each from 256 to 1536, not 15*1024.", "size"],
     [
       { size: "big" },

@@ -32,6 +32,7 @@ const COUNTING: EditJobDependencies["engine"] = {
     const size = request.size!;
     return {
       image: Uint8Array.of(from),
+      images: [Uint8Array.of(from)],
       format: resolved.format,
       ...size,
       parameters: { ...resolved, size, negativePrompt: "", trueCfgScale: 1 },

@@ -44,6 +44,7 @@ function stillEngine(
       const size = request.size!;
       return {
         image: RESULT,
+        images: [RESULT],
         format: resolved.format,
         ...size,
         parameters: { ...resolved, size, negativePrompt: "", trueCfgScale: 1 },

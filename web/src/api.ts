@@ -15,6 +15,7 @@ export interface EditInput {
   guidance: number;
   seed: number;
   negative_prompt: string;
+  use_empty_negative_prompt?: boolean;
   true_cfg_scale: number;
   output_format: "png" | "jpeg";
   enable_safety_checker: boolean;

@@ -1,5 +1,5 @@
 /** `retouch edit` on the command line. */
-import { addFile, addLora, numberOf, parseFormat, parseSize } from "../arguments.ts";
+import { addFile, addLora, numberOf, parseFormat, parseSigmas, parseSize } from "../arguments.ts";
 import type { EditFlags } from "../edit.ts";
 import { EDIT_PARAMETERS } from "../../index.ts";
 import { rangeText } from "../surfaces.ts";
@@ -8,7 +8,8 @@ import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
 
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, loras } =
   EDIT_PARAMETERS;
-const { isSafetyChecked, isUnchangedKept } = EDIT_PARAMETERS;
+const { isEmptyNegativeUsed, isSafetyChecked, isUnchangedKept, maxSequenceLength, prompt2, sigmas } =
+  EDIT_PARAMETERS;
 
 /** A parameter's description in the form help uses: no capital, no full stop. */
 const phraseOf = ({ description }: { description: string }): string =>
@@ -38,7 +39,17 @@ export const EDIT = command<EditFlags>({
       "another image to look at, for models that take several; may be given again",
       addFile,
     ),
+    option(prompt2.flag, phraseOf(prompt2)),
+    option(
+      maxSequenceLength.flag,
+      `tokens that T5 reads of a text, ${rangeText(maxSequenceLength)} (default: what the checkpoint's tokenizer allows)`,
+      numberOf("maxSequenceLength"),
+    ),
     option(negativePrompt.flag, phraseOf(negativePrompt)),
+    option(
+      isEmptyNegativeUsed.flag,
+      "steer away from what no text gives, where there is no negative prompt; doubles the time per step",
+    ),
     option(trueCfgScale.flag, numberHelp(trueCfgScale), numberOf("trueCfgScale")),
     option(
       size.flag,
@@ -46,6 +57,11 @@ export const EDIT = command<EditFlags>({
       parseSize,
     ),
     option(numSteps.flag, numberHelp(numSteps), numberOf("numSteps")),
+    option(
+      sigmas.flag,
+      `noise level before each step, 1 to ${sigmas.maxItems} of ${rangeText(sigmas)} with commas between them, in place of a number of steps`,
+      parseSigmas,
+    ),
     option(guidance.flag, numberHelp(guidance), numberOf("guidance")),
     option(seed.flag, `${phraseOf(seed)} (default: ${seed.default})`, numberOf("seed")),
     option(

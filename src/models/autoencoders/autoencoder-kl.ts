@@ -5,7 +5,7 @@
 import { RetouchError } from "../../errors.ts";
 import { input, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
-import type { Config } from "../../weights/config.ts";
+import { Config } from "../../weights/config.ts";
 import {
   MAX_LATENT_CHANNELS,
   MAX_LAYERS,
@@ -73,9 +73,22 @@ export function readAutoencoderConfig(config: Config): AutoencoderConfig {
     hasPostQuantConv: config.boolean("use_post_quant_conv", true),
     scalingFactor: config.number("scaling_factor", 0.18215),
     shiftFactor: config.number("shift_factor", 0),
-    sampleSize: config.count("sample_size", MAX_SAMPLE_SIZE, 1024),
+    sampleSize: readSampleSize(config),
     scaleFactor: 2 ** (widths.length - 1),
   };
+}
+
+/** What a configuration has whose author chose no size: the class's default, which nobody trains a model for. */
+const UNCHOSEN_SAMPLE_SIZE = 32;
+/** Of the published model; diffusers' pipeline works at this size whatever the configuration says. */
+const USUAL_SAMPLE_SIZE = 1024;
+
+/** The class takes a list, too, and then its first number. */
+function readSampleSize(config: Config): number {
+  const given = config.get("sample_size");
+  const first = new Config(config.file, { sample_size: Array.isArray(given) ? given[0] : given });
+  const size = first.count("sample_size", MAX_SAMPLE_SIZE, USUAL_SAMPLE_SIZE);
+  return size === UNCHOSEN_SAMPLE_SIZE ? USUAL_SAMPLE_SIZE : size;
 }
 
 /** Builds the encoder: `pixels` [1, 3, height, width] from -1 to 1 gives `mean` [1, C, h, w], the latents' mode. */

@@ -4,7 +4,7 @@
  * Positions enter as a learnt bias on the attention scores, by distance; all layers share the first layer's table.
  */
 import { RetouchError } from "../../errors.ts";
-import { constant, input, type Value } from "../../onnx/graph.ts";
+import { constant, type Dim, input, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
 import type { Config } from "../../weights/config.ts";
 import { MAX_HEADS, MAX_LAYERS, MAX_VOCABULARY, MAX_WIDTH } from "../../weights/limits.ts";
@@ -68,11 +68,14 @@ function readBuckets(config: Config): Pick<T5Config, "numBuckets" | "maxDistance
   return { numBuckets, maxDistance };
 }
 
-/** Builds the network for texts of `length` tokens: `tokenIds` [L] gives `promptEmbeds` [L, C]. */
+/**
+ * Builds the network for texts of `length` tokens: `tokenIds` [L] gives `promptEmbeds` [L, C]. If the length is a name, it
+ * may differ from run to run, and `positionBuckets` [1, L, L] is what the function of that name gives.
+ */
 export function t5Encoder(
   config: T5Config,
   weights: WeightScope,
-  { length }: { length: number },
+  { length }: { length: Dim },
 ): Record<"promptEmbeds", Value> {
   const { width, numHeads, headSize } = config;
   const tokenIds = input("tokenIds", "int64", [length]);
@@ -120,25 +123,35 @@ function feedForward(config: T5Config, weights: WeightScope, x: Value): Value {
 }
 
 /** What each head adds to the score of a pair, [1, H, L, L]. */
-function positionBias(config: T5Config, weights: WeightScope, length: number): Value {
+function positionBias(config: T5Config, weights: WeightScope, length: Dim): Value {
   const table = weights
     .child("relative_attention_bias")
     .tensor("weight", [config.numBuckets, config.numHeads]);
-  const buckets = new BigInt64Array(length * length);
-  for (let query = 0; query < length; query += 1) {
-    for (let key = 0; key < length; key += 1) {
-      buckets[query * length + key] = BigInt(relativePositionBucket(key - query, config));
-    }
-  }
-  const bias = ops.gather(table, constant(buckets, [length, length])); // [L, L, H]
-  return ops.reshape(ops.transpose(bias, [2, 0, 1]), [1, config.numHeads, length, length]);
+  const buckets =
+    typeof length === "number"
+      ? constant(positionBuckets(config, length), [1, length, length])
+      : input("positionBuckets", "int64", [1, length, length]);
+  return ops.transpose(ops.gather(table, buckets), [0, 3, 1, 2]);
 }
 
+/** The bucket of each pair of `length` tokens, [1, L, L]. */
+export function positionBuckets(config: BucketSizes, length: number): BigInt64Array {
+  const buckets = new BigInt64Array(length * length);
+  const ofOffset = Array.from({ length: 2 * length }, (_, index) =>
+    BigInt(relativePositionBucket(index - length, config)),
+  );
+  for (let query = 0; query < length; query += 1) {
+    for (let key = 0; key < length; key += 1) {
+      buckets[query * length + key] = ofOffset[key - query + length]!;
+    }
+  }
+  return buckets;
+}
+
+type BucketSizes = Pick<T5Config, "numBuckets" | "maxDistance">;
+
 /** Small distances have a bucket each, large ones share logarithmic buckets; half of them serve each direction. */
-export function relativePositionBucket(
-  offset: number,
-  { numBuckets, maxDistance }: { numBuckets: number; maxDistance: number },
-): number {
+export function relativePositionBucket(offset: number, { numBuckets, maxDistance }: BucketSizes): number {
   const half = Math.floor(numBuckets / 2);
   const base = offset > 0 ? half : 0;
   const distance = Math.abs(offset);

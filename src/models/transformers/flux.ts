@@ -5,7 +5,7 @@
  * sequence: text, target, reference.
  */
 import type { ComputeType } from "../../onnx/dtype.ts";
-import { input, scalar, type Value } from "../../onnx/graph.ts";
+import { type Dim, input, scalar, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
 import type { WeightScope } from "../../weights/weight-set.ts";
 import type { FluxConfig } from "./flux-config.ts";
@@ -20,7 +20,8 @@ export const MLP_RATIO = 4;
 const MAX_FLOAT16 = 65_504;
 
 export interface FluxOptions {
-  textLength: number;
+  /** Tokens of the text, or a name for their number if that differs from run to run. */
+  textLength: Dim;
   /**
    * The type the blocks compute in. Embedders, output layer, modulation, the norms of queries and keys, and rotary
    * positions stay in float32: they are a tiny share of the operations.
@@ -67,7 +68,7 @@ export function fluxTransformer(
   }
 
   // The reference has served its purpose as keys and values; only the target's tokens are predicted.
-  const predicted = ops.rowsLike(ops.rows(joined, textLength, Infinity, "images"), latents); // [target, C]
+  const predicted = ops.rowsLike(ops.rowsAfter(joined, text, "images"), latents); // [target, C]
   const target = ops.toFloat32(predicted);
   return { velocity: linear(weights, "proj_out", modulate(target, modulation.output), config.outChannels) };
 }
@@ -114,9 +115,8 @@ function doubleStreamBlock(
     0,
   ); // [Lt + images, C]
   const attended = rotaryAttention(config, query, key, value, rotary); // [Lt + images, C]
-  const textLength = text.shape[0] as number;
-  const attendedText = ops.rows(attended, 0, textLength, textLength);
-  const attendedImage = ops.rows(attended, textLength, Infinity, "images");
+  const attendedText = ops.rowsLike(attended, text);
+  const attendedImage = ops.rowsAfter(attended, text, "images");
 
   const finish = (
     stream: Value,

@@ -29,7 +29,7 @@ export interface KontextConfigs {
   autoencoder: AutoencoderConfig;
   clip: ClipConfig;
   t5: T5Config;
-  /** Tokens that each encoder reads from a text. */
+  /** Tokens that each encoder reads from a text; of T5 those of an edit that does not choose. */
   clipLength: number;
   t5Length: number;
 }
@@ -92,10 +92,10 @@ function t5Component({ t5, t5Length }: KontextConfigs): ComponentDefinition {
     name: "t5",
     weights: "t5",
     folder: "text_encoder_2",
-    build: (weights) => t5Encoder(t5, weights, { length: t5Length }),
+    build: (weights) => t5Encoder(t5, weights, { length: "text" }),
     leastPrecision: "int4",
-    workingBytes: () => textBytes(t5, t5Length),
-    runs: (edit) => ({ times: passesOf(edit), dims: {} }),
+    workingBytes: ({ textLength = t5Length }) => textBytes(t5, textLength),
+    runs: (edit) => ({ times: passesOf(edit), dims: { text: edit.textLength ?? t5Length } }),
   };
 }
 
@@ -145,8 +145,8 @@ function modulationComponent(flux: FluxConfig): ComponentDefinition {
 }
 
 function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): ComponentDefinition {
-  const tokensOf = ({ target, references }: EditExtent): TokenCounts => ({
-    text: t5Length,
+  const tokensOf = ({ target, references, textLength = t5Length }: EditExtent): TokenCounts => ({
+    text: textLength,
     target: cellsOf(target, autoencoder) / 4,
     reference: references.reduce((sum, size) => sum + cellsOf(size, autoencoder) / 4, 0),
   });
@@ -155,7 +155,7 @@ function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): 
     weights: "transformer",
     folder: "transformer",
     build: (weights, { computeType } = {}) =>
-      fluxTransformer(flux, weights, { textLength: t5Length, computeType }),
+      fluxTransformer(flux, weights, { textLength: "text", computeType }),
     isAdaptable: true,
     leastPrecision: "int4",
     workingBytes(edit) {
@@ -175,6 +175,7 @@ const modulationBytes = (flux: FluxConfig, { numSteps }: EditExtent): number =>
 
 /** The transformer graph's names for its token counts. */
 const dimsOf = ({ text, target, reference }: TokenCounts) => ({
+  text,
   target,
   reference,
   images: target + reference,

@@ -13,7 +13,7 @@ import type { Tensor } from "../../runtime/session.ts";
 import type { KontextCheckpoint } from "./checkpoint.ts";
 import { nativeScale } from "./components.ts";
 import type { RotaryTable } from "./latents.ts";
-import { type Prompt, PromptEncoder } from "./prompt.ts";
+import { type Prompt, PromptEncoder, type PromptText } from "./prompt.ts";
 import type { ScheduleConfig } from "./schedule.ts";
 
 /** What the transformer predicts the velocity from. */
@@ -35,7 +35,7 @@ export class Networks {
   readonly autoencoder: AutoencoderConfig;
   readonly schedule: ScheduleConfig;
   readonly native: NativeScale;
-  /** Tokens of every encoded text. */
+  /** Tokens that T5 reads of a text, unless an edit chooses. */
   readonly textLength: number;
   readonly #components: ComponentRunner;
   readonly #prompts: PromptEncoder;
@@ -60,7 +60,7 @@ export class Networks {
     return this.#components.prepare(edit);
   }
 
-  encodePrompt(text: string): Promise<Prompt> {
+  encodePrompt(text: PromptText): Promise<Prompt> {
     return this.#prompts.encode(text);
   }
 
@@ -110,22 +110,25 @@ export class Networks {
     return this.#sketcher;
   }
 
-  /** The modulation of the transformer's blocks at each noise level, from the level, guidance and the pooled text. */
+  /**
+   * The modulation of the transformer's blocks before each step, from the timestep, guidance and the pooled text.
+   * @param timesteps noise levels, as the scheduler tells them
+   */
   async modulations(
-    sigmas: Float32Array,
+    timesteps: Float32Array,
     guidance: number,
     prompt: Prompt,
     adapters?: Adapters,
   ): Promise<Float32Array[]> {
     const inputs = {
-      sigmas: { data: sigmas, shape: [sigmas.length] },
+      sigmas: { data: timesteps, shape: [timesteps.length] },
       pooledPromptEmbeds: prompt.pooledPromptEmbeds,
       ...(this.flux.hasGuidance && { guidance: { data: Float32Array.of(guidance), shape: [1] } }),
     };
     const { modulation } = await this.#components.run("modulation", inputs, adapters);
     const size = modulationSize(this.flux);
     const rows = modulation!.data as Float32Array;
-    return Array.from(sigmas, (_, step) => rows.subarray(step * size, (step + 1) * size));
+    return Array.from(timesteps, (_, step) => rows.subarray(step * size, (step + 1) * size));
   }
 
   /** The velocity of the target's tokens, [L, C]. */

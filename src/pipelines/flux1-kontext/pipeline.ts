@@ -6,6 +6,7 @@ export const flux1Kontext: Pipeline = {
   weightFolders: ["transformer", "vae", "text_encoder", "text_encoder_2"],
   maxImages: 1,
   takesMask: false,
+  takesTensors: true,
   // Loaded late: a server asks what the family takes, and opens no checkpoint.
   components: async (checkpoint) => (await import("./model.ts")).openKontext(checkpoint),
 };

@@ -2,6 +2,7 @@
 import type { ComponentRunner } from "../../engine/model.ts";
 import { RetouchError } from "../../errors.ts";
 import { clipEndPosition } from "../../models/text-encoders/clip.ts";
+import { positionBuckets } from "../../models/text-encoders/t5.ts";
 import type { Tensor } from "../../runtime/session.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import type { KontextCheckpoint } from "./checkpoint.ts";
@@ -18,6 +19,15 @@ export interface Prompt {
   isCut: boolean;
 }
 
+/** What to encode. */
+export interface PromptText {
+  prompt: string;
+  /** What T5 reads. @default the prompt */
+  prompt2?: string | undefined;
+  /** Tokens that T5 reads. @default the checkpoint's number */
+  length?: number | undefined;
+}
+
 /** Encoded prompts kept if T5 does not stay loaded: repeating an instruction then needs no loading. */
 const MAX_REMEMBERED = 4;
 
@@ -32,20 +42,21 @@ export class PromptEncoder {
     this.#components = components;
   }
 
-  async encode(text: string): Promise<Prompt> {
+  async encode(text: PromptText): Promise<Prompt> {
     if (this.#components.isResident) return this.#encode(text);
-    const prompt = this.#remembered.get(text) ?? (await this.#encode(text));
-    this.#remembered.delete(text);
-    this.#remembered.set(text, prompt);
+    const key = JSON.stringify([text.prompt, text.prompt2, text.length]);
+    const prompt = this.#remembered.get(key) ?? (await this.#encode(text));
+    this.#remembered.delete(key);
+    this.#remembered.set(key, prompt);
     const [oldest] = this.#remembered.keys();
     if (this.#remembered.size > MAX_REMEMBERED) this.#remembered.delete(oldest!);
     return prompt;
   }
 
-  async #encode(text: string): Promise<Prompt> {
+  async #encode({ prompt, prompt2 = prompt, length }: PromptText): Promise<Prompt> {
     const { tokenizers, configs } = this.#checkpoint;
-    const clipText = tokenizers.clip.encode(text, configs.clipLength);
-    const t5Text = tokenizers.t5.encode(text, configs.t5Length);
+    const clipText = tokenizers.clip.encode(prompt, configs.clipLength);
+    const t5Text = tokenizers.t5.encode(prompt2, length ?? configs.t5Length);
     assertKnown(tokenizers.clip, clipText.ids, configs.clip.vocabularySize);
     assertKnown(tokenizers.t5, t5Text.ids, configs.t5.vocabularySize);
     const endPosition = clipEndPosition(clipText.ids, configs.clip.endTokenId);
@@ -53,7 +64,14 @@ export class PromptEncoder {
       tokenIds: idTensor(clipText.ids),
       endPosition: idTensor([endPosition]),
     });
-    const { promptEmbeds } = await this.#components.run("t5", { tokenIds: idTensor(t5Text.ids) });
+    const numTokens = t5Text.ids.length;
+    const { promptEmbeds } = await this.#components.run("t5", {
+      tokenIds: idTensor(t5Text.ids),
+      positionBuckets: {
+        data: positionBuckets(configs.t5, numTokens),
+        shape: [1, numTokens, numTokens],
+      },
+    });
     return {
       promptEmbeds: promptEmbeds!,
       pooledPromptEmbeds: pooledPromptEmbeds!,

@@ -57,8 +57,18 @@ export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema):
   return { fields: Object.fromEntries(fields), images };
 }
 
-/** A form has only strings, so they are converted. */
-function typed(text: string, { type }: { type?: string } = {}): unknown {
+interface FormRule {
+  type?: string;
+  items?: { type?: string };
+}
+
+/** A form has only strings, so they are converted; a list of numbers has commas, with brackets or without. */
+function typed(text: string, { type, items }: FormRule = {}): unknown {
+  if (type === "array" && items?.type === "number") {
+    const list = text.trim();
+    const parts = (list.startsWith("[") && list.endsWith("]") ? list.slice(1, -1) : list).split(",");
+    return parts.every((part) => NUMBER.test(part)) ? parts.map(Number) : text;
+  }
   if ((type === "integer" || type === "number") && NUMBER.test(text)) return Number(text);
   if (type === "boolean" && /^(?:true|false)$/i.test(text)) return text.toLowerCase() === "true";
   return text;

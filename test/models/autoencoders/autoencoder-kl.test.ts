@@ -48,6 +48,17 @@ describe("an autoencoder's configuration", () => {
     );
   });
 
+  it("means the published size where nobody chose one: absent, null, or the class's default", () => {
+    for (const fields of [{}, { sample_size: null }, { sample_size: 32 }, { sample_size: [32, 32] }]) {
+      expect(read(fields).sampleSize).toBe(1024);
+    }
+    expect([64, 128, 1024].map((side) => read({ sample_size: side }).sampleSize)).toEqual([64, 128, 1024]);
+    // The class reads the first number of a list.
+    expect(read({ sample_size: [512, 256] }).sampleSize).toBe(512);
+    expect(() => read({ sample_size: [] })).not.toThrow();
+    expect(() => read({ sample_size: ["a"] })).toThrow(refusal("CHECKPOINT_INVALID", /sample_size/));
+  });
+
   it("is refused where it asks for no level", () => {
     const none = { block_out_channels: [], down_block_types: [], up_block_types: [] };
     expect(() => read(none)).toThrow(refusal("CHECKPOINT_INVALID", /block_out_channels/));

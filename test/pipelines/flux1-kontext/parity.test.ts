@@ -18,7 +18,7 @@ import { loadNetworks } from "../../../src/pipelines/flux1-kontext/model.ts";
 import type { Networks } from "../../../src/pipelines/flux1-kontext/networks.ts";
 import type { Prompt } from "../../../src/pipelines/flux1-kontext/prompt.ts";
 import { randomNormal } from "../../../src/sampling/random.ts";
-import { sigmasOf, timeShift } from "../../../src/pipelines/flux1-kontext/schedule.ts";
+import { levelsOf, timeShift } from "../../../src/pipelines/flux1-kontext/schedule.ts";
 import { decodePicture } from "../../../src/images/decode.ts";
 import { pictureToPixels, pixelsToPicture } from "../../../src/images/picture.ts";
 import { Checkpoint } from "../../../src/weights/checkpoint.ts";
@@ -77,7 +77,7 @@ describe.each(editCases)("the edit $name", (edit) => {
   it("encodes the text to the same tokens and embeddings", async () => {
     const texts = [["", edit.prompt], ...(hasNegative ? [["negative.", edit.negativePrompt!]] : [])];
     for (const [prefix, text] of texts as [string, string][]) {
-      const prompt = await networks.encodePrompt(text);
+      const prompt = await networks.encodePrompt({ prompt: text });
       expect(prompt.clipTokenIds.map(BigInt)).toEqual([
         ...(tensors.get(`${prefix}clipTokenIds`)!.data as BigInt64Array),
       ]);
@@ -143,7 +143,7 @@ describe.each(editCases)("the edit $name", (edit) => {
     );
     expect(difference(noise, floats("noise")).largest).toBeLessThanOrEqual(1e-6);
     expectClose("mu", [timeShift(networks.schedule, (width * height) / 4)], floats("mu"), TOLERANCE.table);
-    const sigmas = sigmasOf(networks.schedule, edit.steps, (width * height) / 4);
+    const { sigmas } = levelsOf(networks.schedule, { numSteps: edit.steps }, (width * height) / 4);
     expectClose("sigmas", sigmas, floats("sigmas"), TOLERANCE.table);
   });
 
@@ -207,7 +207,7 @@ describe.each(editCases)("the edit $name", (edit) => {
       }
       next = await steps.next();
     }
-    const decibels = psnr(next.value.picture.data, tensors.get("picture")!.data as Uint8Array);
+    const decibels = psnr(next.value.picture!.data, tensors.get("picture")!.data as Uint8Array);
     expect(decibels).toBeGreaterThanOrEqual(60);
   });
 });
