@@ -22,8 +22,11 @@ export interface Moment {
 export interface Clock {
   /** Reads the clock; to be called about once a second. @throws RetouchError DATABASE_UNAVAILABLE */
   look(): Promise<Moment>;
-  /** What the latest look allows; nothing if it was too long ago. */
-  latest(): Pick<Moment, "mayJudge" | "mayDelete">;
+  /**
+   * What the latest look allows; nothing if it was too long ago. A clock may have been set since: whoever judges by
+   * the database's clock now has to judge by `nowMs` as well.
+   */
+  latest(): Pick<Moment, "nowMs" | "mayJudge" | "mayDelete">;
 }
 
 export interface ClockOptions {
@@ -86,7 +89,7 @@ export function createClock(database: Database, options: ClockOptions): Clock {
     look,
     latest() {
       if (latest === undefined || monotonic() - latest.at > gapMs)
-        return { mayJudge: false, mayDelete: false };
+        return { nowMs: 0, mayJudge: false, mayDelete: false };
       return latest.moment;
     },
   };

@@ -4,6 +4,7 @@
  * being alive.
  */
 import type { Sql } from "../database/database.ts";
+import { timeOf } from "./clock.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
 import { endJobs } from "./ending.ts";
@@ -42,6 +43,9 @@ export function createSources(context: JobsContext): Sources {
 
   return {
     async claimSource(workerId, { maxOfKey }) {
+      // A clock that was set a moment ago, unnoticed yet, makes the living look lost: by the time of the latest look
+      // they are not, and by the clock as it is now they are not once they have reported again.
+      const { nowMs, mayJudge } = clock.latest();
       const known = held.get(workerId) ?? new Set();
       held.set(workerId, known);
       if (unanswered.has(workerId)) await giveUnknownBack(context, workerId, known);
@@ -54,14 +58,16 @@ export function createSources(context: JobsContext): Sources {
              where status = 'queued' and awaits_images and expires_at > clock_timestamp()
                and (source_worker is null
                     or $5 and (
-                      source_started_at < clock_timestamp() - $4 * interval '1 millisecond'
-                      or source_worker not in (select id from ${schema}.workers where ${isAlive("$3")})))
+                      source_started_at < least(clock_timestamp(), ${timeOf("$6")}) - $4 * interval '1 millisecond'
+                      or source_worker not in (
+                        select id from ${schema}.workers
+                         where ${isAlive("$3")} or ${isAlive("$3", timeOf("$6"))})))
                and $2 > (
                  select count(*) from ${schema}.jobs as held
                   where held.key_id = waiting.key_id and held.status = 'queued' and held.source_worker = $1)
              order by is_low_priority, turn, submitted_at limit 1 for update skip locked)
           returning id, source_tries as tries, edit -> 'images' as images, edit -> 'mask' as mask`,
-          [workerId, maxOfKey, settings.leaseMs, FORGOTTEN_MS, clock.latest().mayJudge],
+          [workerId, maxOfKey, settings.leaseMs, FORGOTTEN_MS, mayJudge, nowMs],
         )
         .catch((error: unknown) => {
           unanswered.add(workerId);

@@ -16,8 +16,8 @@ const FRESH_MS = 1000;
  * Whether a row of the workers was written within a lease, in SQL. Not one of the future either, which was
  * written before the clock was set back.
  */
-export const isAlive = (leaseMs: string): string =>
-  `abs(extract(epoch from clock_timestamp() - seen_at) * 1000) < ${leaseMs}`;
+export const isAlive = (leaseMs: string, now = "clock_timestamp()"): string =>
+  `abs(extract(epoch from ${now} - seen_at) * 1000) < ${leaseMs}`;
 
 /** Reads the fleet now. */
 export async function readFleet(context: JobsContext, lending?: LendOptions): Promise<Fleet> {

@@ -252,7 +252,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       // An earlier download for the same job may still be under way: its answer is not this one's.
       downloads += 1;
       const id = `${jobId} source ${downloads}`;
-      return ask<FetchOutcome>(own, jobId, { kind: "fetch", id, url }, signal, {
+      const outcome = await ask<FetchOutcome>(own, jobId, { kind: "fetch", id, url }, signal, {
         onAnswer(answer) {
           if (answer.kind !== "fetched") return undefined;
           const { kind, key, bytes } = answer;
@@ -261,6 +261,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
         // Nobody waits for its end, and no engine is killed for it.
         onCancel: () => ({ kind: "cancelled" }),
       });
+      // We ended the process ourselves, for another job's sake.
+      return outcome.kind === "crashed" && own.isEnding ? { kind: "absent" } : outcome;
     },
 
     async checkStorage() {

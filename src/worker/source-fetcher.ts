@@ -154,9 +154,8 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
     } else if (outcome.kind === "crashed" && source.tries >= MAX_TRIES) {
       await write(() => queue.failSource(source, workerId, NOT_DOWNLOADED));
     } else {
-      const isAway = outcome.kind === "storageAway";
-      if (isAway) options.onStorageAway?.(outcome.detail);
-      await write(() => queue.releaseSource(source, workerId, { isTried: !isAway }));
+      if (outcome.kind === "storageAway") options.onStorageAway?.(outcome.detail);
+      await write(() => queue.releaseSource(source, workerId, { isTried: outcome.kind === "crashed" }));
     }
   }
 

@@ -8,7 +8,7 @@ import { readFleet } from "../../src/jobs/workers.ts";
 import { createWorkQueue } from "../../src/jobs/work-queue.ts";
 import { createAllowances } from "../../src/jobs/allowances.ts";
 import { claimDeliveries, findDue } from "../../src/jobs/webhook-deliveries.ts";
-import { describeOnDatabases, newJob, policy, resultOf } from "../support/jobs.ts";
+import { describeOnDatabases, EDIT, newJob, policy, resultOf } from "../support/jobs.ts";
 import { setClock, type SetClock } from "../support/set-clock.ts";
 
 const OWNER = "key-one";
@@ -200,8 +200,28 @@ describeOnDatabases(
       const site = await settled();
       expect(site.clock.latest()).toMatchObject({ mayJudge: true, mayDelete: true });
       passedMs += 5000;
-      expect(site.clock.latest()).toEqual({ mayJudge: false, mayDelete: false });
+      expect(site.clock.latest()).toMatchObject({ mayJudge: false, mayDelete: false });
     });
+
+    it.each([5 * 60_000, 9 * DAY_MS, -5 * 60_000])(
+      "that is set by %i ms gives no download to a second worker before anyone has noticed",
+      async (stepMs) => {
+        const site = await settled();
+        for (const id of ["worker-a", "worker-b"]) await site.queue.report({ id, status: "idle" });
+        const edit = { ...EDIT, images: [{ kind: "url", url: "http://pictures.example/a.png" } as const] };
+        await site.jobs.submit(newJob({ edit, policy: policy({ ttlMs: 30 * DAY_MS }) }));
+        const own = await site.queue.claimSource("worker-a", { maxOfKey: 2 });
+        expect(own).toBeDefined();
+        await set.step(stepMs);
+        expect(await site.queue.claimSource("worker-b", { maxOfKey: 2 })).toBeUndefined();
+        await site.queue.report({ id: "worker-a", status: "idle" });
+        expect(await site.queue.claimSource("worker-b", { maxOfKey: 2 })).toBeUndefined();
+        // A worker that is lost is still noticed.
+        await pass(2 * LEASE_MS + 2000, site);
+        await site.queue.report({ id: "worker-b", status: "idle" });
+        expect(await site.queue.claimSource("worker-b", { maxOfKey: 2 })).toMatchObject({ id: own!.id });
+      },
+    );
 
     describe("that is set back", () => {
       it("lets a worker take the next job at once, and shows no negative time", async () => {

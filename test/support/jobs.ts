@@ -207,7 +207,7 @@ export function steadyClock(database: Database): Clock {
       );
       return { nowMs: row!.now, mayJudge: true, mayDelete: true, isUnsteady: false };
     },
-    latest: () => ({ mayJudge: true, mayDelete: true }),
+    latest: () => ({ nowMs: Date.now(), mayJudge: true, mayDelete: true }),
   };
 }
 
