@@ -6,6 +6,7 @@
 import { open } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
 import { dequantize, GGUF_TYPES, type GgufType, ggufTypeOf, reblock } from "./gguf-types.ts";
+import type { Wanted } from "./network-keys.ts";
 import { type GgufTensor, readGgufHeader } from "./gguf.ts";
 import { elements, type LayoutEntry, TensorFile } from "./tensor-file.ts";
 import type { SourceBlocks, SourceWeight, WeightSource } from "./weight-source.ts";
@@ -15,13 +16,17 @@ const BF16 = ggufTypeOf(30);
 type ReadableTensor = GgufTensor & { type: GgufType };
 
 export class GgufFile extends TensorFile<GgufTensor> {
-  private constructor(file: string, tensors: ReadonlyMap<string, GgufTensor>) {
-    super(file, tensors, { test: isReadable, names: GGUF_TYPES });
+  private constructor(file: string, wanted: Wanted, tensors: ReadonlyMap<string, GgufTensor>) {
+    super(file, wanted, tensors, { test: isReadable, names: GGUF_TYPES });
   }
 
-  /** Reads the header of `file`. @throws RetouchError as `readGgufHeader` does */
-  static async open(file: string): Promise<GgufFile> {
-    return new GgufFile(file, await readGgufHeader(file));
+  /**
+   * Reads the header of `file`.
+   * @param wanted which of the networks in it
+   * @throws RetouchError as `readGgufHeader` does
+   */
+  static async open(file: string, wanted: Wanted): Promise<GgufFile> {
+    return new GgufFile(file, wanted, await readGgufHeader(file));
   }
 
   /**

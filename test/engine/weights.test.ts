@@ -107,8 +107,10 @@ describe("GGUF files", () => {
     });
   });
 
-  it("can be an autoencoder, if they are one", async () => {
+  it("are refused as a network that they are not", async () => {
     const vae = fileOf("flux.gguf");
-    await expect(createEngine({ vae })).rejects.toEqual(refusal("CHECKPOINT_INVALID", /flux\.gguf lacks/));
+    await expect(createEngine({ vae })).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", /flux\.gguf is a transformer, and an autoencoder is wanted\.$/),
+    );
   });
 });

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { wantedOf } from "../../src/models/layouts/file-networks.ts";
 import { llamaT5Layout } from "../../src/models/layouts/t5-layouts.ts";
 import { originalFluxConfig, originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
 import { readT5Config } from "../../src/models/text-encoders/t5.ts";
@@ -31,7 +32,7 @@ const MORE_COLUMNS = 256;
 const MORE_TYPES =
   "TQ1_0 TQ2_0 IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ3_XXS IQ3_S IQ4_NL IQ4_XS MXFP4 NVFP4".split(" ");
 const openFixture = (name: string): Promise<GgufFile> =>
-  GgufFile.open(path.join(fixtures, "gguf", `${name}.gguf`));
+  GgufFile.open(path.join(fixtures, "gguf", `${name}.gguf`), wantedOf("transformer"));
 const entryOf = (key: string, shape: number[]): LayoutEntry => ({ key, shape, parts: [{ key, shape }] });
 const weightsOf = (file: GgufFile, layout: LayoutEntry[]): SourceWeight[] => [
   ...file.arrange(layout).weights(),
@@ -159,7 +160,9 @@ describe("a GGUF file", () => {
       { key: "a", shape: [10] },
       { key: "b", shape: [22] },
     ];
-    const [a, b] = weightsOf(await GgufFile.open(file), [{ key: "ab", shape: [32], parts }]);
+    const [a, b] = weightsOf(await GgufFile.open(file, wantedOf("transformer")), [
+      { key: "ab", shape: [32], parts },
+    ]);
     expect(a!.blocks).toBeUndefined();
     expect([...(await a!.rows(8, 10))]).toEqual([8, 9]);
     expect([...(await b!.rows(0, 3))]).toEqual([10, 11, 12]);
@@ -170,7 +173,7 @@ describe("a GGUF file is refused by its name and the key", () => {
   it("that is stored in a type that cannot be read", async () => {
     const name = path.join(await temporaryFolder(), "flux.gguf");
     await writeFile(name, ggufOf([{ name: "a.weight", dims: [256], code: 41, offset: 0 }]));
-    const file = await GgufFile.open(name);
+    const file = await GgufFile.open(name, wantedOf("transformer"));
     expect(() => file.arrange([entryOf("a.weight", [256])])).toThrow(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
