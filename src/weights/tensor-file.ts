@@ -46,6 +46,9 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
   readonly #known: readonly FileNetwork[];
   /** The network's tensors by their keys without its prefix, and what has no known prefix where others have one. */
   protected readonly tensors: ReadonlyMap<string, Tensor>;
+  /** What their keys are in the file. */
+  readonly #names: ReadonlyMap<string, string>;
+  /** The prefix of most of them. */
   readonly #prefix: string;
   readonly #held: readonly FileNetwork[];
   /** What the whole file is, if it is no network. */
@@ -63,18 +66,19 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
     this.#wanted = network;
     this.#known = known;
     this.#readable = readable;
-    const split = [...tensors].map(([key, tensor]) => ({ key, tensor, ...splitKey(key, known) }));
-    this.#held = [...new Set(split.flatMap((one) => one.network ?? []))];
-    this.#prefix = split.find((one) => one.network === network)?.prefix ?? "";
-    this.#other = otherFileOf(split.map(({ key, prefix }) => key.slice(prefix.length)));
-    const hasPrefixes = this.#held.length > 0;
-    const own = split.filter((one) => one.network === network || one.network === undefined);
-    this.tensors = new Map(
-      own.map(({ key, tensor, prefix }) => [
-        hasPrefixes && prefix === "" ? `${OUTSIDE}${key}` : key.slice(prefix.length),
-        tensor,
-      ]),
-    );
+    const split = [...tensors].map(([name, tensor]) => ({ name, tensor, of: splitKey(name, known) }));
+    this.#held = [...new Set(split.flatMap(({ of }) => of.network ?? []))];
+    this.#other = otherFileOf(split.map(({ name, of }) => name.slice(of.prefix.length)));
+    const own = split.filter(({ of }) => of.network === network || of.network === undefined);
+    const present = new Set(own.map(({ of }) => of.prefix));
+    this.#prefix = network.prefixes.find((prefix) => present.has(prefix)) ?? "";
+    const keyOf = ({ name, of }: (typeof own)[number]): string =>
+      this.#held.length > 0 && of.prefix === "" ? `${OUTSIDE}${name}` : name.slice(of.prefix.length);
+    this.tensors = new Map(own.map((one) => [keyOf(one), one.tensor]));
+    this.#names = new Map(own.map((one) => [keyOf(one), one.name]));
+    const hidden = own.find((one) => this.#names.get(keyOf(one)) !== one.name);
+    if (hidden)
+      throw this.invalid(`has ${hidden.name} and ${this.#names.get(keyOf(hidden))}, which are one weight`);
   }
 
   has(key: string): boolean {
@@ -153,9 +157,9 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
     return found;
   }
 
-  /** A key as it is in the file. */
+  /** A key as it is in the file, or would be. */
   protected named(key: string): string {
-    return key.startsWith(OUTSIDE) ? key.slice(OUTSIDE.length) : `${this.#prefix}${key}`;
+    return this.#names.get(key) ?? `${this.#prefix}${key}`;
   }
 
   protected invalid(what: string): RetouchError {

@@ -106,8 +106,9 @@ describe.each([
   const edits = [16, 300, 1024, 2048].flatMap((side) =>
     [0, 0.3 * GB, 8 * GB].flatMap((loraBytes) =>
       [false, true].map((isNegativeUsed) => ({
-        ...edit(side),
         target: { width: side, height: Math.ceil(side / 48) * 16 },
+        references: [{ width: side, height: side }],
+        numSteps: 28,
         loraBytes,
         isNegativeUsed,
       })),

@@ -55,7 +55,7 @@ export function ggufOf(
       uint32(ARRAY),
       uint32(INT32),
       uint64(dims.length),
-      ...dims.map(uint32),
+      Buffer.concat(dims.map(uint32)),
     ]),
     ...tensors.flatMap(({ name, dims, code, offset }) => [
       text(name),

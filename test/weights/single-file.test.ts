@@ -104,6 +104,17 @@ describe("a single file", () => {
   });
 });
 
+it("is refused with one weight under two prefixes", async () => {
+  const [key] = Object.keys(TENSORS);
+  const both = { ...withPrefix(TENSORS), [`diffusion_model.${key}`]: TENSORS["last.weight"]! };
+  await expect(fileOf(both)).rejects.toEqual(
+    refusal(
+      "CHECKPOINT_INVALID",
+      new RegExp(`has model.diffusion_model.${key} and diffusion_model.${key}, which are one weight\\.$`),
+    ),
+  );
+});
+
 describe("factors of fp8", () => {
   const bytes = (shape: number[]): TensorFields => ({
     dtype: "F8_E4M3",
@@ -151,6 +162,21 @@ describe("factors of fp8", () => {
       const { data } = await evaluate(weights.take(key, shape), {}, weights.baseFolder);
       expect(data, key).toEqual(values);
     }
+  });
+
+  it("are found where a network's keys have two prefixes", async () => {
+    const [whole, inner] = ["text_encoders.t5xxl.", "text_encoders.t5xxl.transformer."];
+    const name = path.join(await temporaryFolder(), "t5.safetensors");
+    await writeSafetensors(name, {
+      [`${whole}logit_scale`]: float32([1], []),
+      [`${inner}a.weight`]: bytes([1, 2]),
+      [`${inner}a.weight_scale`]: float32([3], []),
+    });
+    const part = { key: "a.weight", shape: [1, 2] };
+    const file = await SingleFile.open(name, wantedOf("t5"));
+    const [a] = storedSource(file.arrange("t5", [{ ...part, parts: [part] }])).weights();
+    expect([...(await a!.rows(0, 1))]).toEqual(widen(bytes([1, 2])).map((value) => 3 * value));
+    expect(() => file.dimension("b.weight", 0)).toThrow(`lacks the weight ${inner}b.weight.`);
   });
 
   const plain = { "qkv.weight": bytes([6, 2]), "last.weight": bytes([4, 2]) };
