@@ -2,7 +2,7 @@
  * One velocity and one trip through the autoencoder from single files: the same bits as from the folder, since the bytes
  * are the same; from fp8, what the reference gives with weights that it widens in the same way.
  */
-import { cp, rename, rm } from "node:fs/promises";
+import { cp, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
@@ -13,6 +13,7 @@ import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import { Checkpoint, type SingleFiles } from "../../src/weights/checkpoint.ts";
 import { difference } from "../support/compare.ts";
 import { fixtures, type FixtureTensor, readTensors } from "../support/fixtures.ts";
+import { ggufOf } from "../support/gguf.ts";
 import { refusal } from "../support/refusal.ts";
 import {
   changeSafetensors,
@@ -34,9 +35,14 @@ const CASES = {
 } as const;
 
 /** What the networks of a folder, some of them replaced, make of the first step and the picture of its case. */
-async function run(name: keyof typeof CASES, files: SingleFiles = {}, folder = folderOf(name)) {
+async function run(
+  name: keyof typeof CASES,
+  files: SingleFiles = {},
+  folder = folderOf(name),
+  cacheFolder?: string,
+) {
   const tensors = await readTensors(`cases/${name}-square.safetensors`);
-  const networks = await loadNetworks(await Checkpoint.open(folder, files), { threads: 1 });
+  const networks = await loadNetworks(await Checkpoint.open(folder, files), { threads: 1 }, { cacheFolder });
   const { width, height, guidance } = CASES[name];
   const velocity = await firstVelocity(networks, tensors, guidance);
   const size = { width, height };
@@ -225,6 +231,28 @@ describe("a single file in diffusers' own layout", () => {
       await rm(from);
     }
     expect(await run(name, { transformer, vae }, folder)).toEqual(await run(name));
+  });
+});
+
+describe("an autoencoder in a GGUF file", () => {
+  it.each([
+    ["of the original repository, with a prefix", "first_stage_model.", fileOf("plain-ae")],
+    ["of diffusers", "", path.join(folderOf("plain"), "vae", "diffusion_pytorch_model.safetensors")],
+  ])("gives the same bits as the folder, with the keys %s", async (_, prefix, from) => {
+    const stored = Object.entries(await tensorsWith(prefix, from));
+    const data = Buffer.concat(
+      stored.flatMap(([, { bytes }]) => [bytes, Buffer.alloc((32 - (bytes.length % 32)) % 32)]),
+    );
+    let offset = 0;
+    const tensors = stored.map(([name, { shape, bytes }]) => {
+      const start = offset;
+      offset += Math.ceil(bytes.length / 32) * 32;
+      return { name, dims: shape.toReversed(), code: 0, offset: start };
+    });
+    const cacheFolder = await temporaryFolder();
+    const vae = path.join(cacheFolder, "vae.gguf");
+    await writeFile(vae, ggufOf(tensors, { data }));
+    expect(await run("plain", { vae }, folderOf("plain"), cacheFolder)).toEqual(await run("plain"));
   });
 });
 
