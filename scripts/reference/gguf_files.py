@@ -52,9 +52,9 @@ def random_blocks(kind: Type, rng: np.random.Generator, columns: int = COLUMNS) 
 
 
 def random_mxfp4(rng: np.random.Generator) -> np.ndarray:
-    """Give [3, bytes]: ordinary scales, the smallest ones, whose numbers are subnormal, and the largest ones."""
+    """Give [3, bytes]: small scales, the smallest ones, whose numbers are subnormal, and some above 1."""
     blocks = rng.integers(0, 256, (3, MORE_COLUMNS // 32, 17), dtype=np.uint8)
-    blocks[:, :, 0] = np.array([[120], [0], [248]]) + np.arange(MORE_COLUMNS // 32)
+    blocks[:, :, 0] = np.array([[120], [0], [128]]) + np.arange(MORE_COLUMNS // 32)
     return blocks.reshape(3, -1)
 
 
