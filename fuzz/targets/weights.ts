@@ -15,6 +15,7 @@ import { createFindTarget } from "../../src/pipelines/flux1-kontext/lora-targets
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { Config } from "../../src/weights/config.ts";
 import { readConverted } from "../../src/weights/converted.ts";
+import { wantedOf } from "../../src/models/layouts/file-networks.ts";
 import { GgufFile } from "../../src/weights/gguf-file.ts";
 import { type GgufTensor, readGgufHeader } from "../../src/weights/gguf.ts";
 import { readSafetensors } from "../../src/weights/safetensors.ts";
@@ -230,7 +231,7 @@ export const TARGETS: readonly Target[] = [
         show,
         async feed(input) {
           writeSparse(file, input);
-          const single = await SingleFile.open(file);
+          const single = await SingleFile.open(file, wantedOf("transformer"));
           if (single.has("decoder.conv_in.weight")) {
             arranged(vaes, (folderOf) =>
               single.arrange("vae", originalAutoencoderLayout(originalAutoencoderConfig(single, folderOf))),
@@ -259,7 +260,7 @@ export const TARGETS: readonly Target[] = [
           writeSparse(file, input);
           const tensors = await readGgufHeader(file);
           expectInside(tensors, Math.max(input.size, input.start.length));
-          const gguf = await GgufFile.open(file);
+          const gguf = await GgufFile.open(file, wantedOf("transformer"));
           arranged(transformers, (folderOf) =>
             gguf.arrange(originalFluxLayout(originalFluxConfig(gguf, folderOf))),
           );

@@ -1,6 +1,6 @@
 """Writes small GGUF files with PyPI `gguf`, and what it reads from them.
 
-`types.gguf` has a tensor of random blocks for each element type; a transformer and a T5 encoder are quantised, under
+`types.gguf` and `more-types.gguf` have a tensor of random blocks for each element type; a transformer and a T5 encoder are quantised, under
 the names of the original repository and of llama.cpp.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import torch
+from ggml_grids import grid_hashes
 from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
 from safetensors.torch import load_file, save_file
 from single_files import Tensors, convert_transformer, verified_transformer
@@ -25,20 +26,46 @@ HALVES = {
     Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0], Type.Q2_K: [80, 82],
     Type.Q3_K: [108], Type.Q4_K: [0, 2], Type.Q5_K: [0, 2], Type.Q6_K: [208],
 }  # fmt: skip
+# The same for the types that no FLUX.1 file is usual in. Two more have other scales: MXFP4 a power of two, NVFP4 e4m3.
+MORE_HALVES = {
+    Type.TQ1_0: [52], Type.TQ2_0: [64], Type.IQ1_S: [0], Type.IQ2_XXS: [0], Type.IQ2_XS: [0], Type.IQ2_S: [0],
+    Type.IQ3_XXS: [0], Type.IQ3_S: [0], Type.IQ4_NL: [0], Type.IQ4_XS: [0], Type.NVFP4: [],
+}  # fmt: skip
+MORE_COLUMNS = 256
 # One per row: ordinary, negative, and below the smallest normal number of fp16.
 SCALES = (0.0371, -0.0523, 3.1e-6)
 COLUMNS = 512
 
 
-def random_blocks(kind: Type, rng: np.random.Generator) -> np.ndarray:
+def row_scales(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Give fp16 scales [3, count]."""
+    return (np.array(SCALES)[:, None] * rng.uniform(0.5, 2, (len(SCALES), count))).astype(np.float16)
+
+
+def random_blocks(kind: Type, rng: np.random.Generator, columns: int = COLUMNS) -> np.ndarray:
     """Give [3, bytes] with arbitrary integers and finite scales."""
     block_size, block_bytes = gguf.GGML_QUANT_SIZES[kind]
-    blocks = rng.integers(0, 256, (len(SCALES), COLUMNS // block_size, block_bytes), dtype=np.uint8)
-    for place in HALVES[kind]:
-        factors = rng.uniform(0.5, 2, blocks.shape[:2])
-        scales = (np.array(SCALES)[:, None] * factors).astype(np.float16)
-        blocks[:, :, place : place + 2] = scales[..., None].view(np.uint8)
+    blocks = rng.integers(0, 256, (len(SCALES), columns // block_size, block_bytes), dtype=np.uint8)
+    for place in (HALVES | MORE_HALVES)[kind]:
+        blocks[:, :, place : place + 2] = row_scales(rng, blocks.shape[1])[..., None].view(np.uint8)
     return blocks.reshape(len(SCALES), -1)
+
+
+def random_mxfp4(rng: np.random.Generator) -> np.ndarray:
+    """Give [3, bytes]: small scales, the smallest ones, whose numbers are subnormal, and some above 1."""
+    blocks = rng.integers(0, 256, (3, MORE_COLUMNS // 32, 17), dtype=np.uint8)
+    blocks[:, :, 0] = np.array([[120], [0], [128]]) + np.arange(MORE_COLUMNS // 32)
+    return blocks.reshape(3, -1)
+
+
+def random_iq1_m(rng: np.random.Generator) -> np.ndarray:
+    """Give [3, bytes]: a block's scale lies in the upper nibbles of its four last pairs of bytes."""
+    blocks = rng.integers(0, 256, (3, MORE_COLUMNS // 256, 56), dtype=np.uint8)
+    bits = row_scales(rng, blocks.shape[1]).view(np.uint16)
+    for part in range(4):
+        place = 49 + 2 * part
+        blocks[:, :, place] = (blocks[:, :, place] & 15) | ((bits >> (4 * part)) & 15) << 4
+    return blocks.reshape(3, -1)
 
 
 def random_numbers(kind: Type, rng: np.random.Generator) -> np.ndarray:
@@ -101,6 +128,12 @@ def write_gguf_files(output: Path, checkpoints: Path) -> None:
     types = {kind.name: (random_blocks(kind, rng), kind) for kind in HALVES}
     types |= {kind.name: (random_numbers(kind, rng), kind) for kind in (Type.F32, Type.F16, Type.BF16)}
     save_file(to_torch(write(output / "types.gguf", "flux", types)), output / "types.safetensors")
+
+    rng = np.random.default_rng(5001)
+    types = {kind.name: (random_blocks(kind, rng, MORE_COLUMNS), kind) for kind in MORE_HALVES}
+    types |= {"MXFP4": (random_mxfp4(rng), Type.MXFP4), "IQ1_M": (random_iq1_m(rng), Type.IQ1_M)}
+    save_file(to_torch(write(output / "more-types.gguf", "flux", types)), output / "more-types.safetensors")
+    (output / "grids.json").write_text(json.dumps(grid_hashes(), indent=2) + "\n")
 
     weights = load_file(checkpoints / "shifted" / "transformer" / "diffusion_pytorch_model.safetensors")
     tensors = {

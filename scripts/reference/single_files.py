@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel
 from diffusers.loaders import single_file_utils
+from diffusers.quantizers.bfl.utils import dequantize_fp8r, quantize_fp8r
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -23,6 +24,7 @@ Tensors = dict[str, Tensor]
 FP8 = torch.float8_e4m3fn
 PREFIX = "model.diffusion_model."
 MARKER = "scaled_fp8"
+QUANT_HINT = b'{"format": "float8_e4m3fn"}'
 
 # Layers that both layouts have, original name first.
 TOP = {
@@ -175,6 +177,37 @@ def to_scaled_fp8(tensors: Tensors) -> Tensors:
     return result
 
 
+def to_row_fp8(tensors: Tensors) -> Tensors:
+    """Store matrices as newer files do: with a factor for each row (as diffusers' own quantiser), or one and e5m2."""
+    result = {}
+    for key, value in tensors.items():
+        layer = key.removesuffix(".weight")
+        if value.ndim != 2:
+            result[key] = value
+        elif key.startswith("single_blocks."):
+            scale = value.abs().amax().reshape(1) / torch.finfo(torch.float8_e5m2).max
+            result |= {key: (value / scale).to(torch.float8_e5m2), f"{layer}.weight_scale": scale}
+        else:
+            result[key], result[f"{layer}.weight_scale"] = quantize_fp8r(value)
+            result[f"{layer}.input_scale"] = torch.full((), 0.01)
+            result[f"{layer}.comfy_quant"] = torch.frombuffer(bytearray(QUANT_HINT), dtype=torch.uint8)
+    return result
+
+
+def from_row_fp8(tensors: Tensors) -> Tensors:
+    """Give the float32 weights that such a file stands for."""
+    result = {}
+    for key, value in tensors.items():
+        scale = tensors.get(f"{key.removesuffix('.weight')}.weight_scale")
+        if key.endswith((".weight_scale", ".input_scale", ".comfy_quant")):
+            continue
+        if scale is None:
+            result[key] = value
+        else:
+            result[key] = value.float() * scale if scale.numel() == 1 else dequantize_fp8r(value, scale)
+    return result
+
+
 def from_fp8(tensors: Tensors) -> Tensors:
     """Give the float32 weights that an fp8 file stands for."""
     result = {}
@@ -240,16 +273,19 @@ def write_single_files(output: Path, checkpoints: Path, case: Tensors, guidance:
     plain = verified_transformer(load("plain", "transformer"))
     cast = {key: value.to(FP8) for key, value in plain.items()}
     scaled = to_scaled_fp8(plain)
+    rows = to_row_fp8(plain)
     save("plain", plain)
     save("odd-comfy", {f"{PREFIX}{key}": value for key, value in verified_transformer(load("odd", "transformer")).items()})
     save("plain-ae", verified_autoencoder(load("plain", "vae"), 4))
     save("odd-ae", verified_autoencoder(load("odd", "vae"), 3))
     save("plain-fp8", cast)
     save("plain-fp8-scaled", {f"{PREFIX}{key}": value for key, value in scaled.items()})
+    save("plain-fp8-rows", rows)
     save("velocities", {
         "plain": velocity(checkpoints / "plain", plain, case, guidance),
         "plain-fp8": velocity(checkpoints / "plain", from_fp8(cast), case, guidance),
         "plain-fp8-scaled": velocity(checkpoints / "plain", from_fp8(scaled), case, guidance),
+        "plain-fp8-rows": velocity(checkpoints / "plain", from_row_fp8(rows), case, guidance),
     })  # fmt: skip
     keys = ",\n".join(
         f"{json.dumps(name)}: {{\n" + ",\n".join(f"{json.dumps(key)}: {shape}" for key, shape in shapes.items()) + "\n}"

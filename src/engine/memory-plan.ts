@@ -70,7 +70,7 @@ const MATRICES: Readonly<Record<WeightsKind, Storage>> = {
 
 /**
  * @param kinds the kind of each stored weight, or one kind for all
- * @param limitBytes what the process may take; decides whether components work in tiles
+ * @param limitBytes what the process may take; decides whether components work in tiles, and in how large ones
  */
 export function planMemory(
   model: ModelPlan,
@@ -78,7 +78,18 @@ export function planMemory(
   edit: EditExtent,
   limitBytes: number,
 ): MemoryPlan {
-  const tileSide = tileSideOf(model.components, edit, limitBytes);
+  const planIn = (tileSide?: number): MemoryPlan => planInTiles(model, kinds, edit, tileSide);
+  // Smaller tiles need less, so with the smallest ones everything fits that can; more memory means larger tiles.
+  const [first, ...smaller] = sidesFrom(model.components, edit, limitBytes).map((side) => () => planIn(side));
+  return smaller.reduce((plan, next) => (plan.peakBytes <= limitBytes ? plan : next()), first!());
+}
+
+function planInTiles(
+  model: ModelPlan,
+  kinds: WeightsKind | NetworkKinds,
+  edit: EditExtent,
+  tileSide: number | undefined,
+): MemoryPlan {
   const needs = model.components.map((component) => {
     const kind = typeof kinds === "string" ? kinds : (kinds[component.weights] ?? "fp32");
     return [component.name, needsOf(component, kind, component.workingBytes(edit, tileSide))] as const;
@@ -132,14 +143,19 @@ function needsOf(component: ComponentDefinition, wanted: WeightsKind, workingByt
   };
 }
 
-/** The side of the tiles, in pixels; undefined if whole images fit. */
-function tileSideOf(
+/**
+ * The sides of tiles to try, in pixels, largest first; undefined stands for whole images. The first one is the largest
+ * that takes no more than its share of the limit, or else the smallest.
+ */
+function sidesFrom(
   components: readonly ComponentDefinition[],
   edit: EditExtent,
   limitBytes: number,
-): number | undefined {
+): (number | undefined)[] {
   const tiled = components.filter(({ isTiled }) => isTiled);
-  const fits = (side?: number): boolean =>
-    tiled.every((component) => component.workingBytes(edit, side) <= TILED_SHARE * limitBytes);
-  return fits() ? undefined : (TILE_SIDES.find((side) => fits(side)) ?? TILE_SIDES.at(-1));
+  const sides = [undefined, ...TILE_SIDES];
+  const first = sides.findIndex((side) =>
+    tiled.every((component) => component.workingBytes(edit, side) <= TILED_SHARE * limitBytes),
+  );
+  return sides.slice(first);
 }

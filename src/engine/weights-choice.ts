@@ -1,8 +1,5 @@
 /** In how many bits the large networks are loaded: as requested, or as many as fit into memory. */
-import { invalid } from "../errors.ts";
 import type { StoredWeights } from "../quantize/prepare.ts";
-import type { WeightKind } from "../weights/converted.ts";
-import { elements } from "../weights/tensor-file.ts";
 import { WeightSet } from "../weights/weight-set.ts";
 import { WEIGHTS_KINDS, type WeightsKind } from "./component.ts";
 import { usualEdit } from "./extent.ts";
@@ -10,36 +7,27 @@ import { isResident, type MemoryPlan, type NetworkKinds, planMemory } from "./me
 import type { Model, ModelPlan } from "./model.ts";
 
 export const WEIGHTS_CHOICES = ["auto", ...WEIGHTS_KINDS] as const;
-/** `auto` depends on what fits, and on the bits that a GGUF file has. */
+/** `auto` depends on what fits. */
 export type WeightsChoice = (typeof WEIGHTS_CHOICES)[number];
 
 /** In the order in which `auto` tries them if not everything can stay loaded in float32. */
 const IN_FEW_BITS = ["int8", "int4"] as const;
-/** A GGUF file with at most this many bits per weight loses little in 4 bits: the mixed types have 4.5 to 4.9. */
-const FOUR_BIT_MOST = 5;
 
-/**
- * The kind of every stored weight that may be converted.
- * @throws RetouchError INVALID_PARAMETER if a GGUF file is requested as float32
- */
+/** The kind of every stored weight that may be converted. */
 export function chooseKinds(
   choice: WeightsChoice,
   model: ModelPlan & Pick<Model, "stored">,
   limitBytes: number,
 ): NetworkKinds {
-  // If nothing fits, nothing is converted either: edits are refused, with the figures.
-  const kind = choice === "auto" ? (fittingKind(model, limitBytes) ?? "fp32") : choice;
-  const kindOf = (weights: StoredWeights): WeightsKind => {
-    if (weights instanceof WeightSet) return kind;
-    if (choice === "auto") return kindOfBlocks(weights, kind);
-    if (kind !== "fp32") return kind;
-    throw invalid("oneOf", {
-      field: "weights",
-      choices: `auto, fp16, bf16, int8 or int4 for the GGUF file ${weights.name}`,
-      given: "fp32",
-    });
-  };
-  return Object.fromEntries(convertibleNames(model).map((name) => [name, kindOf(model.stored[name]!)]));
+  const names = convertibleNames(model);
+  const kindsIn = (kindOf: (weights: StoredWeights) => WeightsKind): NetworkKinds =>
+    Object.fromEntries(names.map((name) => [name, kindOf(model.stored[name]!)]));
+  if (choice !== "auto") return kindsIn(() => choice);
+  return (
+    firstFitting(model, limitBytes, (kind) => kindsIn((weights) => unaskedKind(weights, kind))) ??
+    // If nothing fits, nothing is rounded either: edits are refused, with the figures.
+    kindsIn((weights) => (weights instanceof WeightSet ? "fp32" : halfOf(weights)))
+  );
 }
 
 /** Names of the stored weights that may be converted. */
@@ -49,20 +37,29 @@ export const convertibleNames = ({ components, stored }: Pick<Model, "components
   );
 
 /** What `auto` chooses for a checkpoint: float32 if all can stay loaded, else the most bits that fit in turns. */
-export function fittingKind(model: ModelPlan, limitBytes: number): WeightsKind | undefined {
-  const planOf = (kind: WeightsKind): MemoryPlan =>
-    planMemory(model, kind, usualEdit(model.native), limitBytes);
-  if (isResident(planOf("fp32"), limitBytes)) return "fp32";
-  return IN_FEW_BITS.find((kind) => planOf(kind).peakBytes <= limitBytes);
+export const fittingKind = (model: ModelPlan, limitBytes: number): WeightsKind | undefined =>
+  firstFitting(model, limitBytes, (kind) => kind);
+
+/** @param kindsOf the kinds of the networks when those of the folder are in one kind */
+function firstFitting<Kinds extends WeightsKind | NetworkKinds>(
+  model: ModelPlan,
+  limitBytes: number,
+  kindsOf: (kind: WeightsKind) => Kinds,
+): Kinds | undefined {
+  const planOf = (kinds: Kinds): MemoryPlan => planMemory(model, kinds, usualEdit(model.native), limitBytes);
+  const exact = kindsOf("fp32");
+  if (isResident(planOf(exact), limitBytes)) return exact;
+  return IN_FEW_BITS.map(kindsOf).find((kinds) => planOf(kinds).peakBytes <= limitBytes);
 }
 
-/** Storing more bits than the file has would add no precision. */
-function kindOfBlocks(source: Exclude<StoredWeights, WeightSet>, fitting: WeightsKind): WeightKind {
-  let numbers = 0;
-  for (const { shape } of source.weights()) numbers += elements(shape);
-  const bits = (8 * source.byteLength) / numbers;
-  return fitting === "int4" || bits <= FOUR_BIT_MOST ? "int4" : "int8";
-}
+/**
+ * A GGUF file has been rounded once. Rounding it again to few bits costs more of the picture than 45 dB, so that is left
+ * to whoever asks for it; 16 bits cost next to nothing.
+ */
+const unaskedKind = (weights: StoredWeights, kind: WeightsKind): WeightsKind =>
+  weights instanceof WeightSet || kind === "fp32" ? kind : halfOf(weights);
+
+const halfOf = ({ half = "fp16" }: Exclude<StoredWeights, WeightSet>): WeightsKind => half;
 
 /** The kind of the largest network, which a model lists first. */
 export const largestKind = (kinds: NetworkKinds): WeightsKind => Object.values(kinds)[0] ?? "fp32";

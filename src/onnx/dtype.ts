@@ -4,6 +4,7 @@ const DTYPES = {
   float16: { onnxCode: 10, byteSize: 2, safetensors: "F16" },
   bfloat16: { onnxCode: 16, byteSize: 2, safetensors: "BF16" },
   float8e4m3fn: { onnxCode: 17, byteSize: 1, safetensors: "F8_E4M3" },
+  float8e5m2: { onnxCode: 19, byteSize: 1, safetensors: "F8_E5M2" },
   int64: { onnxCode: 7, byteSize: 8, safetensors: "I64" },
   int32: { onnxCode: 6, byteSize: 4, safetensors: "I32" },
   uint8: { onnxCode: 2, byteSize: 1, safetensors: "U8" },

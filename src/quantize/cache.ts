@@ -5,7 +5,7 @@
 import path from "node:path";
 import { messageOf, RetouchError } from "../errors.ts";
 import { withLock } from "../files/lock.ts";
-import { type Converted, readConverted, type WeightKind } from "../weights/converted.ts";
+import { type Converted, readConverted, type ConvertedKind } from "../weights/converted.ts";
 import type { WeightOptions } from "../weights/weight-set.ts";
 import type { WeightSource } from "../weights/weight-source.ts";
 import { quantize } from "./quantize.ts";
@@ -25,7 +25,7 @@ export interface CacheOptions {
 export interface ConversionProgress {
   /** What a message calls the network. */
   network: string;
-  kind: WeightKind;
+  kind: ConvertedKind;
   /** `reading` hashes the files' content, counted in bytes; `writing` counts numbers. */
   phase: "reading" | "writing";
   done: number;
@@ -46,7 +46,7 @@ export interface CachedWeights extends Converted {
 export async function cachedWeights(
   name: string,
   source: WeightSource,
-  kind: WeightKind,
+  kind: ConvertedKind,
   { folder, threads, onProgress, signal }: CacheOptions,
   options: WeightOptions = {},
 ): Promise<CachedWeights> {

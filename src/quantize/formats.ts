@@ -3,7 +3,7 @@
  * few bits; small weights, and those that the whole image passes through once, stay exact. Modulation is a quarter of
  * the published transformer and steers every block, so it has 8 bits where the others have 4.
  */
-import type { WeightKind } from "../weights/converted.ts";
+import type { ConvertedKind } from "../weights/converted.ts";
 import type { BlockFormat } from "../weights/quantized.ts";
 
 export type WeightFormat = BlockFormat | "float32" | "float16" | "bfloat16";
@@ -19,10 +19,10 @@ const BLOCK_SIZE = 128;
 export function formatOf(
   key: string,
   shape: readonly number[],
-  kind: WeightKind,
+  kind: ConvertedKind,
   blocks?: BlockFormat | undefined,
 ): WeightFormat {
-  if (shape.length < 2) return "float32";
+  if (kind === "fp32" || shape.length < 2) return "float32";
   if (kind === "fp16") return "float16";
   if (kind === "bf16") return "bfloat16";
   // Finer than bfloat16, and the published numbers are far from its limits.

@@ -5,7 +5,7 @@ import {
   type ConvertedMetadata,
   type MatrixEntry,
   type WeightError,
-  type WeightKind,
+  type ConvertedKind,
 } from "../weights/converted.ts";
 import { blocksPerRow, bytesPerBlock } from "../weights/quantized.ts";
 import { scalesKeyOf } from "../weights/weight-set.ts";
@@ -40,11 +40,11 @@ export class FileLayout {
   readonly headerLength: number;
   /** Size of the whole file. */
   readonly byteLength: number;
-  readonly #kind: WeightKind;
+  readonly #kind: ConvertedKind;
   readonly #hash: string;
 
   /** @param hash hash of the content that the weights were converted from */
-  constructor(weights: Iterable<SourceWeight>, kind: WeightKind, hash: string) {
+  constructor(weights: Iterable<SourceWeight>, kind: ConvertedKind, hash: string) {
     this.weights = [...weights].map((weight) => planned(weight, kind));
     this.#kind = kind;
     this.#hash = hash;
@@ -99,7 +99,7 @@ export const isRounded = ({ format }: PlannedWeight): boolean => format !== "flo
 export const bytesOf = ({ dtype, shape }: Place): number =>
   shape.reduce((product, dim) => product * dim, byteSizeOf(dtype));
 
-function planned(weight: SourceWeight, kind: WeightKind): PlannedWeight {
+function planned(weight: SourceWeight, kind: ConvertedKind): PlannedWeight {
   const { key, shape, blocks } = weight;
   const format = formatOf(key, shape, kind, blocks);
   const rowCount = shape[0] ?? 1;

@@ -1,5 +1,5 @@
 /** Turns weights as a checkpoint has them into weights that a network can be loaded with. */
-import type { WeightKind } from "../weights/converted.ts";
+import type { ConvertedKind, WeightKind } from "../weights/converted.ts";
 import { type WeightOptions, WeightSet } from "../weights/weight-set.ts";
 import type { WeightSource } from "../weights/weight-source.ts";
 import { cachedWeights, type CacheOptions } from "./cache.ts";
@@ -13,22 +13,21 @@ const HALF_TYPES = { fp16: "float16", bf16: "bfloat16" } as const;
 /**
  * The weights in `kind`: as they are if the files hold that kind, otherwise converted, in a cached file.
  * @param name what a message calls the network
- * @param kind `fp32` uses whatever the runtime can load, of any element type, and has it widened
+ * @param kind `fp32` uses whatever the runtime can load, of any element type, and has it widened; what it cannot load
+ * is converted without rounding
  * @throws RetouchError as `cachedWeights` does
  */
 export async function preparedWeights(
   name: string,
   stored: StoredWeights,
-  kind: WeightKind | "fp32",
+  kind: ConvertedKind,
   cache: CacheOptions,
   options: Pick<WeightOptions, "accuracyLevel"> = {},
 ): Promise<WeightSet> {
+  const isKeptHalf = kind === "fp16" || kind === "bf16";
   if (kind === "fp32") {
     if (stored instanceof WeightSet) return stored;
-    throw new Error(`${stored.name} can only be converted.`);
-  }
-  const isKeptHalf = kind === "fp16" || kind === "bf16";
-  if (isStoredAs(stored, kind)) return stored.with({ isKeptHalf });
+  } else if (isStoredAs(stored, kind)) return stored.with({ isKeptHalf });
   return (await cachedWeights(name, sourceOf(stored), kind, cache, { ...options, isKeptHalf })).weights;
 }
 

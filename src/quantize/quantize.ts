@@ -8,7 +8,7 @@ import { mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises
 import path from "node:path";
 import { messageOf, RetouchError } from "../errors.ts";
 import { writeRange } from "../files/ranges.ts";
-import type { WeightKind } from "../weights/converted.ts";
+import type { ConvertedKind } from "../weights/converted.ts";
 import type { WeightSource } from "../weights/weight-source.ts";
 import { FileLayout } from "./layout.ts";
 import { type RoundedWeight, type WriteOptions, writeWeights } from "./write-weights.ts";
@@ -37,7 +37,7 @@ const STALE_MS = 60_000;
  */
 export async function quantize(
   source: WeightSource,
-  kind: WeightKind,
+  kind: ConvertedKind,
   file: string,
   options: QuantizeOptions,
 ): Promise<Quantized> {

@@ -39,24 +39,39 @@ function sourceWeight(
     key,
     shape,
     async rows(from, to) {
-      const values = new Float32Array((to - from) * rowSize);
-      let start = 0;
-      for (const part of parts) {
-        const end = start + (part.shape[0] ?? 1);
-        const [first, last] = [Math.max(from, start), Math.min(to, end)];
-        if (first < last) {
-          values.set(
-            await readNumbers(part, (first - start) * rowSize, (last - start) * rowSize),
-            (first - from) * rowSize,
-          );
-        }
-        start = end;
-      }
+      const values = await readRows(parts, rowSize, from, to);
       if (scale === undefined) return values;
-      const [factor] = await readNumbers(scale, 0, 1);
-      return values.map((value) => value * factor!);
+      if (scale[0]!.shape.length === 0) {
+        const [factor] = await readNumbers(scale[0]!, 0, 1);
+        return values.map((value) => value * factor!);
+      }
+      const factors = await readRows(scale, 1, from, to);
+      return values.map((value, index) => value * factors[Math.floor(index / rowSize)]!);
     },
   };
+}
+
+/** Rows `from` up to `to` of parts that lie below each other. */
+async function readRows(
+  parts: readonly StoredTensor[],
+  rowSize: number,
+  from: number,
+  to: number,
+): Promise<Float32Array> {
+  const values = new Float32Array((to - from) * rowSize);
+  let start = 0;
+  for (const part of parts) {
+    const end = start + (part.shape[0] ?? 1);
+    const [first, last] = [Math.max(from, start), Math.min(to, end)];
+    if (first < last) {
+      values.set(
+        await readNumbers(part, (first - start) * rowSize, (last - start) * rowSize),
+        (first - from) * rowSize,
+      );
+    }
+    start = end;
+  }
+  return values;
 }
 
 /** Numbers `from` up to `to` of a tensor. @throws RetouchError CHECKPOINT_INVALID */

@@ -8,6 +8,7 @@ import { RetouchError } from "../errors.ts";
 import { Config, shownValue } from "./config.ts";
 import { GgufFile } from "./gguf-file.ts";
 import { MAX_KEY_CHARACTERS, MAX_SHARDS, MAX_TENSORS } from "./limits.ts";
+import type { Wanted } from "./network-keys.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
 import { SingleFile } from "./single-file.ts";
 import { WeightSet } from "./weight-set.ts";
@@ -27,12 +28,11 @@ export function checkpointName(folder: string): string {
   return SNAPSHOT.exec(whole)?.[1]?.split("--").at(-1) || path.basename(whole);
 }
 
-/** Single files used instead of components. */
+/** Single files used instead of components. One that holds several networks serves for any of them. */
 export interface SingleFiles {
-  /** In the layout of the original repository. */
   transformer?: string | undefined;
   vae?: string | undefined;
-  /** T5, with its own keys. */
+  /** T5, and CLIP if the file holds it too. */
   textEncoder?: string | undefined;
 }
 
@@ -71,11 +71,34 @@ export class Checkpoint {
     );
   }
 
-  /** The file used instead of a component; undefined if the component's folder is used. */
-  async singleFile(component: keyof SingleFiles): Promise<SingleFile | GgufFile | undefined> {
-    const file = this.#singleFiles[component];
-    if (file === undefined) return undefined;
-    return GGUF.test(file) ? GgufFile.open(file) : SingleFile.open(file);
+  /**
+   * The file used instead of a network's folder: the one that is given for it, or else one that is given for another
+   * network and holds this one too. Undefined if the folder is used.
+   * @param own the option that stands for this network, if there is one
+   * @param beside the option whose file takes precedence over the folder if it holds this network, too; all others
+   * stand in only for a folder without weights
+   */
+  async singleFile(
+    wanted: Wanted,
+    { own, beside }: { own?: keyof SingleFiles; beside?: keyof SingleFiles },
+  ): Promise<SingleFile | GgufFile | undefined> {
+    const given = this.#singleFiles;
+    const file = own && given[own];
+    if (file !== undefined) return openFile(file, wanted);
+    const isNeeded = !(await this.#hasWeights(wanted.network.folder));
+    const others = isNeeded ? Object.values(given) : [beside && given[beside]];
+    for (const other of new Set(others)) {
+      const opened = other === undefined ? undefined : await openFile(other, wanted);
+      if (opened?.isHeld) return opened;
+    }
+    return undefined;
+  }
+
+  async #hasWeights(component: string): Promise<boolean> {
+    return this.weights(component).then(
+      () => true,
+      (error: unknown) => !(error instanceof RetouchError && error.code === "CHECKPOINT_MISSING"),
+    );
   }
 
   /** The weights of a component's folder, in one file or in shards that an index lists. */
@@ -127,6 +150,9 @@ export class Checkpoint {
     });
   }
 }
+
+const openFile = (file: string, wanted: Wanted): Promise<SingleFile | GgufFile> =>
+  GGUF.test(file) ? GgufFile.open(file, wanted) : SingleFile.open(file, wanted);
 
 /** The file of every weight, from an index. @throws RetouchError CHECKPOINT_INVALID */
 function weightMapOf(index: Config): Map<string, unknown> {

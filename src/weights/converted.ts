@@ -12,13 +12,16 @@ import { scalesKeyOf, type WeightOptions, WeightSet } from "./weight-set.ts";
 /** Incremented with every change that an older program would misread. */
 export const CONVERTED_VERSION = "1";
 export const WEIGHT_KINDS = ["fp16", "bf16", "int8", "int4"] as const;
-/** What most of a converted file's weights are stored as. */
+/** What weights can be rounded to. */
 export type WeightKind = (typeof WEIGHT_KINDS)[number];
+const CONVERTED_KINDS = ["fp32", ...WEIGHT_KINDS] as const;
+/** What most of a converted file's weights are stored as. */
+export type ConvertedKind = (typeof CONVERTED_KINDS)[number];
 
 /** The metadata fields, each a string. */
 export interface ConvertedMetadata {
   retouch_weights: string;
-  kind: WeightKind;
+  kind: ConvertedKind;
   /** The source's hash. */
   source: string;
   /** JSON: the format and the columns of each matrix in few bits, by its key. */
@@ -40,7 +43,7 @@ export interface WeightError {
 }
 
 export interface Converted {
-  kind: WeightKind;
+  kind: ConvertedKind;
   source: string;
   /** The error of every weight that was rounded, to four digits. */
   errors: WeightError[];
@@ -68,7 +71,7 @@ export async function readConverted(
       `The weights file ${file} ${what}; version ${CONVERTED_VERSION} can be read.`,
     );
   }
-  const kind = WEIGHT_KINDS.find((known) => known === metadata.get("kind"));
+  const kind = CONVERTED_KINDS.find((known) => known === metadata.get("kind"));
   const source = metadata.get("source");
   if (kind === undefined || source === undefined) {
     throw damaged(file, "its metadata has no kind or no source");

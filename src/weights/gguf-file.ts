@@ -1,24 +1,32 @@
 /**
  * The weights of one network in a `.gguf` file, as a source for conversion: the runtime's quantised format has
- * different blocks from ggml's. Q8_0 and Q4_0 are rewritten without rounding; everything else is widened to float32.
+ * different blocks from ggml's. For them, Q8_0 and Q4_0 are rewritten without rounding; everything else is widened to
+ * float32.
  */
 import { open } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
-import { dequantize, GGUF_TYPES, type GgufType, reblock } from "./gguf-types.ts";
+import { dequantize, GGUF_TYPES, type GgufType, ggufTypeOf, reblock } from "./gguf-types.ts";
+import type { Wanted } from "./network-keys.ts";
 import { type GgufTensor, readGgufHeader } from "./gguf.ts";
 import { elements, type LayoutEntry, TensorFile } from "./tensor-file.ts";
 import type { SourceBlocks, SourceWeight, WeightSource } from "./weight-source.ts";
 
+const BF16 = ggufTypeOf(30);
+
 type ReadableTensor = GgufTensor & { type: GgufType };
 
 export class GgufFile extends TensorFile<GgufTensor> {
-  private constructor(file: string, tensors: ReadonlyMap<string, GgufTensor>) {
-    super(file, tensors, { test: isReadable, names: GGUF_TYPES });
+  private constructor(file: string, wanted: Wanted, tensors: ReadonlyMap<string, GgufTensor>) {
+    super(file, wanted, tensors, { test: isReadable, names: GGUF_TYPES });
   }
 
-  /** Reads the header of `file`. @throws RetouchError as `readGgufHeader` does */
-  static async open(file: string): Promise<GgufFile> {
-    return new GgufFile(file, await readGgufHeader(file));
+  /**
+   * Reads the header of `file`.
+   * @param wanted which of the networks in it
+   * @throws RetouchError as `readGgufHeader` does
+   */
+  static async open(file: string, wanted: Wanted): Promise<GgufFile> {
+    return new GgufFile(file, wanted, await readGgufHeader(file));
   }
 
   /**
@@ -32,11 +40,15 @@ export class GgufFile extends TensorFile<GgufTensor> {
     const weights = found.flatMap(({ entry, tensor }) =>
       weightsOf(this.file, entry, tensor as ReadableTensor),
     );
-    const byteLength = found.reduce((sum, { tensor }) => sum + tensor.byteLength, 0);
-    return { name: this.file, files: [this.file], byteLength, weights: () => weights };
+    const byteLength = bytesOf(found);
+    const inBfloat16 = found.filter(({ tensor }) => tensor.type === BF16);
+    const half = 2 * bytesOf(inBfloat16) > byteLength ? "bf16" : "fp16";
+    return { name: this.file, files: [this.file], byteLength, half, weights: () => weights };
   }
 }
 
+const bytesOf = (found: readonly { tensor: GgufTensor }[]): number =>
+  found.reduce((sum, { tensor }) => sum + tensor.byteLength, 0);
 const isReadable = ({ type }: GgufTensor): boolean => type !== undefined;
 
 function weightsOf(
@@ -72,8 +84,9 @@ function weightsOf(
         return rows;
       },
     };
-    // A matrix's rows are whole blocks; a vector is never multiplied in blocks.
-    if (type.exact && shape.length === 2) weight.blocks = blocksOf(file, tensor, type.exact, rangesOf);
+    // A matrix's rows are whole blocks, unless it was reshaped; a vector is never multiplied in blocks.
+    const isWhole = shape.length === 2 && rowSize % type.blockSize === 0;
+    if (type.exact && isWhole) weight.blocks = blocksOf(file, tensor, type.exact, rangesOf);
     return weight;
   });
 }

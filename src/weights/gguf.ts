@@ -20,6 +20,8 @@ export interface GgufTensor extends FileTensor {
   byteLength: number;
 }
 
+/** The setting that ComfyUI-GGUF's converter writes for a tensor whose shape it changes; rows first. */
+const SHAPE_SETTING = "comfy.gguf.orig_shape.";
 /** Magic, version, and the numbers of tensors and settings. */
 const START_BYTES = 24;
 const VERSIONS = [2, 3];
@@ -49,15 +51,16 @@ export async function readGgufHeader(file: string): Promise<Map<string, GgufTens
     }
     if (tensors.has(name)) throw damaged(file, `it has ${name} twice`);
     // ggml lists dimensions from the innermost.
-    const shape = dims.map(Number).toReversed();
+    const stored = dims.map(Number).toReversed();
     const type = ggufTypeOf(code);
     const storedType = type?.name ?? `type ${code}`;
-    if (type && (shape.at(-1) ?? 1) % type.blockSize !== 0) {
+    if (type && (stored.at(-1) ?? 1) % type.blockSize !== 0) {
       throw damaged(
         file,
-        `${name} ${showShape(shape)} is ${storedType}, whose blocks have ${type.blockSize} numbers`,
+        `${name} ${showShape(stored)} is ${storedType}, whose blocks have ${type.blockSize} numbers`,
       );
     }
+    const shape = shapeOf(file, name, stored, settings[`${SHAPE_SETTING}${name}`]);
     const byteOffset = dataStart + Number(offset);
     const byteLength = type ? (elements(shape) / type.blockSize) * type.blockBytes : 0;
     if (byteOffset + byteLength > size) {
@@ -67,6 +70,18 @@ export async function readGgufHeader(file: string): Promise<Map<string, GgufTens
   }
   checkApart(file, tensors);
   return tensors;
+}
+
+/** The shape of a tensor. @param setting the shape that it had before it was reshaped to rows of whole blocks, if any */
+function shapeOf(file: string, name: string, stored: number[], setting: unknown): number[] {
+  if (setting === undefined) return stored;
+  const shape = Array.isArray(setting) ? setting.map(Number) : [];
+  const isShape =
+    shape.length <= MAX_DIMENSIONS && shape.every((dim) => Number.isSafeInteger(dim) && dim > 0);
+  if (!isShape || elements(shape) !== elements(stored)) {
+    throw damaged(file, `${SHAPE_SETTING}${name} does not fit the tensor's shape ${showShape(stored)}`);
+  }
+  return shape;
 }
 
 /** Refuses files that are not GGUF, and counts that the file's size rules out. Returns the size. */

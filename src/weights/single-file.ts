@@ -1,37 +1,37 @@
 /**
- * The weights of one network in a single `.safetensors` file whose layout differs from the network's own. Every part
- * of a tensor is a byte range of the file, so nothing is converted or copied.
- *
- * ComfyUI's "scaled fp8" files have a float32 scale beside a weight (`X.scale_weight` for `X.weight`), which the graph
- * multiplies by; `X.scale_input` and the marker `scaled_fp8` concern ComfyUI's own arithmetic and are not needed here.
+ * The weights of one network in a single `.safetensors` file. Every part of a tensor is a byte range of the file, so
+ * nothing is converted or copied.
  */
 import { realpath } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
 import { showShape } from "../onnx/graph.ts";
+import type { Wanted } from "./network-keys.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
-import { elements, type LayoutEntry, prefixOf, TensorFile } from "./tensor-file.ts";
+import { isFitting, type Scale, scaleOfRows, separateScales } from "./scaled-fp8.ts";
+import { elements, type LayoutEntry, TensorFile } from "./tensor-file.ts";
 import { type AssembledTensor, isReadable, READABLE_TYPES, WeightSet } from "./weight-set.ts";
 
-const SCALED_MARKER = "scaled_fp8";
-const WEIGHT = /\.weight$/;
-
 export class SingleFile extends TensorFile<StoredTensor> {
-  /** By the key of the weight, without the prefix. */
-  readonly #scales: ReadonlyMap<string, StoredTensor>;
+  /** By the key of the weight, as it is in the file. */
+  readonly #scales: ReadonlyMap<string, readonly Scale[]>;
 
-  private constructor(file: string, stored: ReadonlyMap<string, StoredTensor>) {
-    const { tensors, scales } = separateScales(stored);
-    super(file, tensors, { test: isReadable, names: READABLE_TYPES });
+  private constructor(file: string, wanted: Wanted, stored: ReadonlyMap<string, StoredTensor>) {
+    const { tensors, scales } = separateScales(stored, wanted.known);
+    super(file, wanted, tensors, { test: isReadable, names: READABLE_TYPES });
     this.#scales = scales;
   }
 
-  /** Reads the header of `file`. @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID */
-  static async open(file: string): Promise<SingleFile> {
+  /**
+   * Reads the header of `file`.
+   * @param wanted which of the networks in it
+   * @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID
+   */
+  static async open(file: string, wanted: Wanted): Promise<SingleFile> {
     // Follows links, which hub caches contain: the runtime accepts data below one real folder only.
     const real = await realpath(file).catch((cause: unknown) => {
       throw new RetouchError("CHECKPOINT_MISSING", `The weights file ${file} does not exist.`, { cause });
     });
-    return new SingleFile(file, await readSafetensorsHeader(real));
+    return new SingleFile(file, wanted, await readSafetensorsHeader(real));
   }
 
   /**
@@ -41,59 +41,47 @@ export class SingleFile extends TensorFile<StoredTensor> {
    * another shape or of a type that cannot be read
    */
   arrange(name: string, layout: readonly LayoutEntry[]): WeightSet {
-    const weights = new Map<string, AssembledTensor>();
+    const weights = new Map<string, StoredTensor | AssembledTensor>();
     for (const { entry, tensor } of this.tensorsOf(layout)) {
-      const scale = this.#scaleOf(entry.key);
-      for (const { key, ...place } of placesOf(entry, tensor)) {
-        weights.set(key, { ...place, scale });
-      }
+      const scale = this.#scaleOf(entry);
+      for (const [key, place] of placesOf(entry, tensor, scale)) weights.set(key, place);
     }
     return new WeightSet(name, weights);
   }
 
-  #scaleOf(key: string): StoredTensor | undefined {
-    const scale = this.#scales.get(key);
-    if (scale && (scale.dtype !== "float32" || !["[]", "[1]"].includes(showShape(scale.shape)))) {
-      const name = this.named(key.replace(WEIGHT, ".scale_weight"));
-      throw this.invalid(
-        `has ${name} as ${scale.storedType} ${showShape(scale.shape)} where one F32 number is wanted`,
-      );
+  #scaleOf({ key, shape }: LayoutEntry): StoredTensor | undefined {
+    const [scale, second] = this.#scales.get(this.named(key)) ?? [];
+    if (second)
+      throw this.invalid(`has two factors of ${this.named(key)}: ${scale!.name} and ${second.name}`);
+    if (scale && !isFitting(scale, shape)) {
+      const { storedType, shape: found } = scale.tensor;
+      const wanted = shape.length === 2 ? `one number or ${shape[0]}, one for each row,` : "one number";
+      throw this.invalid(`has ${scale.name} as ${storedType} ${showShape(found)} where ${wanted} is wanted`);
     }
-    return scale;
+    return scale?.tensor;
   }
-}
-
-/** Separates the "scaled fp8" entries from the tensors. */
-function separateScales(
-  stored: ReadonlyMap<string, StoredTensor>,
-): Record<"tensors" | "scales", Map<string, StoredTensor>> {
-  const prefix = prefixOf(stored.keys());
-  const tensors = new Map<string, StoredTensor>();
-  const scales = new Map<string, StoredTensor>();
-  for (const [key, tensor] of stored) {
-    if (key === SCALED_MARKER || key === `${prefix}${SCALED_MARKER}`) continue;
-    const [, layer, kind] = /^(.+)\.scale_(weight|input)$/.exec(key) ?? [];
-    if (layer === undefined || !layer.startsWith(prefix) || !stored.has(`${layer}.weight`)) {
-      tensors.set(key, tensor);
-    } else if (kind === "weight") {
-      scales.set(`${layer.slice(prefix.length)}.weight`, tensor);
-    }
-  }
-  return { tensors, scales };
 }
 
 /** Which byte ranges of a tensor make up which weight. A matrix's rows are contiguous, so a part is one range. */
 function placesOf(
-  { parts, isSwapped }: LayoutEntry,
+  { parts, isSwapped = false }: LayoutEntry,
   tensor: StoredTensor,
-): { key: string; shape: readonly number[]; parts: StoredTensor[] }[] {
+  scale: StoredTensor | undefined,
+): [key: string, StoredTensor | AssembledTensor][] {
   const bytesPerElement = tensor.byteLength / elements(tensor.shape);
   let { byteOffset } = tensor;
+  let row = 0;
   return parts.map(({ key, shape }) => {
     const byteLength = elements(shape) * bytesPerElement;
     const range = { ...tensor, shape, byteOffset, byteLength };
+    const end = row + (shape[0] ?? 1);
+    const scales = scale && scaleOfRows(scale, row, end);
     byteOffset += byteLength;
-    return { key, shape, parts: isSwapped ? halves(range).toReversed() : [range] };
+    row = end;
+    if (!isSwapped && !scales) return [key, range];
+    const ordered = (one: StoredTensor): StoredTensor[] =>
+      isSwapped && one.shape.length > 0 ? halves(one).toReversed() : [one];
+    return [key, { shape, parts: ordered(range), scale: scales && ordered(scales) }];
   });
 }
 

@@ -1,9 +1,18 @@
 /**
- * The tensors of a file whose keys are not the network's own, such as those of the original FLUX.1 repository, ComfyUI
- * and llama.cpp. A layout says which rows of which tensor are which weight.
+ * The tensors of one network in a single file, whose keys may not be the network's own, such as those of the original
+ * FLUX.1 repository, ComfyUI and llama.cpp. A layout says which rows of which tensor are which weight.
  */
 import { RetouchError } from "../errors.ts";
 import { showShape } from "../onnx/graph.ts";
+import {
+  type FileNetwork,
+  layoutOf,
+  otherFileOf,
+  packingOf,
+  splitKey,
+  unknownPrefixOf,
+  type Wanted,
+} from "./network-keys.ts";
 
 /** A tensor of the file and the network's weights that lie in it, one after the other. */
 export interface LayoutEntry {
@@ -27,39 +36,94 @@ export interface Readable<Tensor> {
   names: string;
 }
 
-/** The prefix that ComfyUI and stable-diffusion.cpp put before every key of a diffusion model. */
-const DIFFUSION_PREFIX = "model.diffusion_model.";
 /** Marks a key that lacks the others' prefix; no key of a layout begins with it. */
 const OUTSIDE = "\0";
-
-/** The prefix of every key in a file with these keys, or "". */
-export const prefixOf = (keys: Iterable<string>): string =>
-  [...keys].some((key) => key.startsWith(DIFFUSION_PREFIX)) ? DIFFUSION_PREFIX : "";
+const SHOWN_KEYS = 3;
 
 export class TensorFile<Tensor extends FileTensor = FileTensor> {
   readonly file: string;
-  /** The prefix of the file's keys; the methods take keys without it. */
+  readonly #wanted: FileNetwork;
+  readonly #known: readonly FileNetwork[];
+  /** The network's tensors by their keys without its prefix, and what has no known prefix where others have one. */
+  protected readonly tensors: ReadonlyMap<string, Tensor>;
+  /** What their keys are in the file. */
+  readonly #names: ReadonlyMap<string, string>;
+  /** The prefix of most of them. */
   readonly #prefix: string;
-  readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #held: readonly FileNetwork[];
+  /** What the whole file is, if it is no network. */
+  readonly #other: string | undefined;
   readonly #readable: Readable<Tensor>;
 
-  protected constructor(file: string, tensors: ReadonlyMap<string, Tensor>, readable: Readable<Tensor>) {
+  /** @param wanted of a file of several networks, only the keys of this one are looked at */
+  protected constructor(
+    file: string,
+    { network, known }: Wanted,
+    tensors: ReadonlyMap<string, Tensor>,
+    readable: Readable<Tensor>,
+  ) {
     this.file = file;
+    this.#wanted = network;
+    this.#known = known;
     this.#readable = readable;
-    this.#prefix = prefixOf(tensors.keys());
-    // A key without the others' prefix is not a weight of this network.
-    const stripped = (key: string): string =>
-      key.startsWith(this.#prefix) ? key.slice(this.#prefix.length) : `${OUTSIDE}${key}`;
-    this.#tensors = new Map([...tensors].map(([key, tensor]) => [stripped(key), tensor]));
+    const split = [...tensors].map(([name, tensor]) => ({ name, tensor, of: splitKey(name, known) }));
+    this.#held = [...new Set(split.flatMap(({ of }) => of.network ?? []))];
+    this.#other = otherFileOf(split.map(({ name, of }) => name.slice(of.prefix.length)));
+    const own = split.filter(({ of }) => of.network === network || of.network === undefined);
+    const present = new Set(own.map(({ of }) => of.prefix));
+    this.#prefix = network.prefixes.find((prefix) => present.has(prefix)) ?? "";
+    const keyOf = ({ name, of }: (typeof own)[number]): string =>
+      this.#held.length > 0 && of.prefix === "" ? `${OUTSIDE}${name}` : name.slice(of.prefix.length);
+    this.tensors = new Map(own.map((one) => [keyOf(one), one.tensor]));
+    this.#names = new Map(own.map((one) => [keyOf(one), one.name]));
+    const hidden = own.find((one) => this.#names.get(keyOf(one)) !== one.name);
+    if (hidden)
+      throw this.invalid(`has ${hidden.name} and ${this.#names.get(keyOf(hidden))}, which are one weight`);
   }
 
   has(key: string): boolean {
-    return this.#tensors.has(key);
+    return this.tensors.has(key);
+  }
+
+  /** Whether the wanted network is in it. */
+  get isHeld(): boolean {
+    return layoutOf([...this.tensors.keys()], this.#known)?.network === this.#wanted;
+  }
+
+  /**
+   * The name of the layout that the wanted network's weights have.
+   * @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, saying what the file is instead
+   */
+  layout(): string {
+    const keys = [...this.tensors.keys()];
+    const packing = packingOf(keys);
+    if (packing !== undefined) {
+      throw new RetouchError(
+        "CHECKPOINT_UNSUPPORTED",
+        `The weights file ${this.file} has its matrices packed as ${packing}; ${this.#readable.names} can be read.`,
+      );
+    }
+    const is = (what: string) => this.invalid(`is ${what}, and ${this.#wanted.text} is wanted`);
+    if (this.#other !== undefined) throw is(this.#other);
+    if (this.#held.length > 0 && !this.#held.includes(this.#wanted)) {
+      const held = this.#held.map(({ text }) => text).join(" and ");
+      throw this.invalid(`holds ${held}, and ${this.#wanted.text} is wanted`);
+    }
+    const layout = layoutOf(keys, this.#known);
+    if (layout?.network === this.#wanted) return layout.name;
+    if (layout !== undefined) throw is(layout.network.text);
+    const unknown = unknownPrefixOf(keys, this.#known);
+    if (unknown !== undefined) {
+      throw this.invalid(
+        `has the keys of ${unknown.layout.network.text} under the prefix ${unknown.prefix}, which is not known`,
+      );
+    }
+    throw this.invalid(`is not known as ${this.#wanted.text}: it holds ${this.#shown(keys)}`);
   }
 
   /** A dimension of a tensor, for reading a network's sizes from its weights. */
   dimension(key: string, axis: number): number {
-    const tensor = this.#tensors.get(key);
+    const tensor = this.tensors.get(key);
     if (!tensor) throw this.invalid(`lacks the weight ${this.named(key)}`);
     const dim = tensor.shape[axis];
     if (dim === undefined || dim === 0) {
@@ -70,9 +134,16 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
 
   /** How many different numbers follow `prefix` in the keys: the number of blocks, if they are numbered from 0. */
   countBelow(prefix: string): number {
-    const rest = [...this.#tensors.keys()].filter((key) => key.startsWith(`${prefix}.`));
+    const rest = [...this.tensors.keys()].filter((key) => key.startsWith(`${prefix}.`));
     const indices = rest.map((key) => key.slice(prefix.length + 1).split(".")[0]!);
     return new Set(indices.filter((index) => /^\d+$/.test(index))).size;
+  }
+
+  /** The layout of a file that has the network's own keys. */
+  ownLayout(): LayoutEntry[] {
+    return [...this.tensors]
+      .filter(([key]) => !this.#isUnused(key))
+      .map(([key, { shape }]) => ({ key, shape, parts: [{ key, shape }] }));
   }
 
   /**
@@ -86,9 +157,9 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
     return found;
   }
 
-  /** A key as it is in the file. */
+  /** A key as it is in the file, or would be. */
   protected named(key: string): string {
-    return key.startsWith(OUTSIDE) ? key.slice(OUTSIDE.length) : `${this.#prefix}${key}`;
+    return this.#names.get(key) ?? `${this.#prefix}${key}`;
   }
 
   protected invalid(what: string): RetouchError {
@@ -96,7 +167,7 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
   }
 
   #tensorOf({ key, shape }: LayoutEntry): Tensor {
-    const tensor = this.#tensors.get(key);
+    const tensor = this.tensors.get(key);
     if (!tensor) throw this.invalid(`lacks the weight ${this.named(key)} ${showShape(shape)}`);
     if (showShape(tensor.shape) !== showShape(shape)) {
       throw this.invalid(
@@ -113,10 +184,19 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
   }
 
   #assertKnown(known: ReadonlySet<string>): void {
-    const unknown = [...this.#tensors.keys()].filter((key) => !known.has(key)).map((key) => this.named(key));
+    const unknown = [...this.tensors.keys()].filter((key) => !known.has(key) && !this.#isUnused(key));
     if (unknown.length === 0) return;
-    const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : "";
-    throw this.invalid(`holds ${unknown.slice(0, 3).join(", ")}${more}, for which the network has no place`);
+    throw this.invalid(`holds ${this.#shown(unknown)}, for which the network has no place`);
+  }
+
+  #isUnused(key: string): boolean {
+    return this.#wanted.unused?.test(key) ?? false;
+  }
+
+  #shown(keys: readonly string[]): string {
+    const shown = keys.slice(0, SHOWN_KEYS).map((key) => this.named(key));
+    const more = keys.length - shown.length;
+    return `${shown.join(", ") || "nothing"}${more > 0 ? ` and ${more} more` : ""}`;
   }
 }
 

@@ -15,8 +15,8 @@ const DERIVED_KEYS = /(^|\.)position_ids$/;
  * including fp8, to float32 when it loads the network: 32 Mi numbers are 128 MiB of memory, from an fp8 file as from a
  * float32 one.
  */
-const READABLE = new Set<DType>(["float32", "float16", "bfloat16", "float8e4m3fn"]);
-export const READABLE_TYPES = "F32, F16, BF16 and F8_E4M3";
+const READABLE = new Set<DType>(["float32", "float16", "bfloat16", "float8e4m3fn", "float8e5m2"]);
+export const READABLE_TYPES = "F32, F16, BF16, F8_E4M3 and F8_E5M2";
 export const isReadable = ({ dtype }: StoredTensor): boolean => dtype !== undefined && READABLE.has(dtype);
 
 /** @throws RetouchError CHECKPOINT_UNSUPPORTED naming the key and its type. */
@@ -33,8 +33,8 @@ export interface AssembledTensor {
   shape: readonly number[];
   /** In the order of the rows. */
   parts: readonly StoredTensor[];
-  /** One float32 number, [] or [1], by which the stored numbers are multiplied. */
-  scale: StoredTensor | undefined;
+  /** What the stored numbers are multiplied by: one number [], or factors of the rows, [rows, 1], in their order. */
+  scale: readonly StoredTensor[] | undefined;
 }
 
 type Weight = StoredTensor | AssembledTensor | QuantizedTensor;
@@ -161,14 +161,18 @@ export class WeightSet {
     const parts = partsOf(stored);
     for (const part of parts) assertReadable(this.name, key, part);
     this.#use(key);
-    const values = parts.map((part, index) =>
-      toFloat32(this.#external(parts.length === 1 ? key : `${key}[${index}]`, part)),
-    );
-    const value = values.length === 1 ? values[0]! : concat(values, 0);
+    const value = this.#joined(key, parts);
     const scale = "parts" in stored ? stored.scale : undefined;
-    return scale
-      ? mul(value, this.#external(`${key.slice(0, key.lastIndexOf(".") + 1)}scale_weight`, scale))
-      : value;
+    const layer = key.slice(0, key.lastIndexOf(".") + 1);
+    return scale ? mul(value, this.#joined(`${layer}scale_weight`, scale)) : value;
+  }
+
+  /** Parts that lie below each other, as float32. */
+  #joined(name: string, parts: readonly StoredTensor[]): Value {
+    const values = parts.map((part, index) =>
+      toFloat32(this.#external(parts.length === 1 ? name : `${name}[${index}]`, part)),
+    );
+    return values.length === 1 ? values[0]! : concat(values, 0);
   }
 
   #external(name: string, { file, dtype, shape, byteOffset, byteLength }: StoredTensor): Value {

@@ -9,6 +9,8 @@ export interface WeightSource {
   readonly files: readonly string[];
   /** Bytes of all the weights as they are stored. */
   readonly byteLength: number;
+  /** Which 16 bits lose the least of its numbers, if that is known. @default "fp16" */
+  readonly half?: "fp16" | "bf16";
   weights(): Iterable<SourceWeight>;
 }
 

@@ -21,6 +21,9 @@ export function widened(dtype: DType | undefined, stored: Uint8Array): Float32Ar
       return mapped(new Uint16Array(buffer, byteOffset, byteLength / 2), Float32Array, bfloat16FromBits);
     case "float8e4m3fn":
       return mapped(stored, Float32Array, (byte) => FLOAT8[byte]!);
+    case "float8e5m2":
+      // The upper half of a float16.
+      return mapped(stored, Float32Array, (byte) => float16FromBits(byte << 8));
     default:
       throw new Error(`Numbers of the type ${dtype} are not read.`);
   }

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { checkMemory } from "../../src/engine/memory-check.ts";
 import { WEIGHTS_KINDS } from "../../src/engine/component.ts";
-import { squareEdit as edit } from "../../src/engine/extent.ts";
+import { squareEdit as edit, usualEdit } from "../../src/engine/extent.ts";
 import { type ComponentNeeds, isResident, planMemory } from "../../src/engine/memory-plan.ts";
-import { PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
+import { fittingKind } from "../../src/engine/weights-choice.ts";
+import { planKontext } from "../../src/pipelines/flux1-kontext/components.ts";
+import { PUBLISHED_CONFIGS, PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
 import { refusal } from "../support/refusal.ts";
 
 const GB = 1e9;
@@ -86,5 +88,54 @@ describe("the memory plan of the published model", () => {
         /\(\d+\.\d GB with int4\), 8\.0 GB of it for LoRAs, and 16\.0 GB may be used\.$/,
       ),
     );
+  });
+});
+
+/** A model whose autoencoder is most of it, like those of the fixtures. */
+const SMALL_PLAN = planKontext({
+  ...PUBLISHED_CONFIGS,
+  flux: { ...PUBLISHED_CONFIGS.flux, numDoubleBlocks: 1, numSingleBlocks: 1, numHeads: 2 },
+  t5: { ...PUBLISHED_CONFIGS.t5, numLayers: 1, mlpWidth: 64, vocabularySize: 100 },
+});
+const LIMITS = Array.from({ length: 160 }, (_, index) => 0.05 * GB * 1.06 ** index);
+
+describe.each([
+  ["the published model", PUBLISHED_PLAN],
+  ["a small model", SMALL_PLAN],
+])("more memory for %s", (_, model) => {
+  const edits = [16, 300, 1024, 2048].flatMap((side) =>
+    [0, 0.3 * GB, 8 * GB].flatMap((loraBytes) =>
+      [false, true].map((isNegativeUsed) => ({
+        target: { width: side, height: Math.ceil(side / 48) * 16 },
+        references: [{ width: side, height: side }],
+        numSteps: 28,
+        loraBytes,
+        isNegativeUsed,
+      })),
+    ),
+  );
+
+  it.each(WEIGHTS_KINDS)(
+    "never turns an edit in %s into a refusal, nor its tiles into smaller ones",
+    (kind) => {
+      for (const extent of edits) {
+        const plans = LIMITS.map((limit) => ({ limit, ...planMemory(model, kind, extent, limit) }));
+        const least = Math.min(...plans.map(({ peakBytes }) => peakBytes));
+        for (const { limit, peakBytes } of plans) expect(peakBytes <= limit).toBe(least <= limit);
+        const sides = plans
+          .filter(({ limit, peakBytes }) => peakBytes <= limit)
+          .map(({ tileSide = Infinity }) => tileSide);
+        expect(sides).toEqual(sides.toSorted((a, b) => a - b));
+      }
+    },
+  );
+
+  it("never turns a usual edit into a refusal where the kind is chosen by what fits", () => {
+    const fits = LIMITS.map((limit) => {
+      const kind = fittingKind(model, limit);
+      return kind !== undefined && planMemory(model, kind, usualEdit(model.native), limit).peakBytes <= limit;
+    });
+    expect(fits).toEqual(fits.toSorted((a, b) => Number(a) - Number(b)));
+    expect(fits).toContain(true);
   });
 });

@@ -2,17 +2,27 @@
  * One velocity and one trip through the autoencoder from single files: the same bits as from the folder, since the bytes
  * are the same; from fp8, what the reference gives with weights that it widens in the same way.
  */
-import { rename, rm } from "node:fs/promises";
+import { cp, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { ErrorCode } from "../../src/errors.ts";
 import { createEngine } from "../../src/engine/engine.ts";
+import { readKontext } from "../../src/pipelines/flux1-kontext/checkpoint.ts";
+import type { Prompt } from "../../src/pipelines/flux1-kontext/prompt.ts";
 import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import { Checkpoint, type SingleFiles } from "../../src/weights/checkpoint.ts";
 import { difference } from "../support/compare.ts";
 import { fixtures, type FixtureTensor, readTensors } from "../support/fixtures.ts";
+import { ggufOf } from "../support/gguf.ts";
 import { refusal } from "../support/refusal.ts";
-import { changeSafetensors } from "../support/safetensors.ts";
-import { copyOfCheckpoint } from "../support/temporary.ts";
+import {
+  changeSafetensors,
+  float32,
+  readStored,
+  type TensorFields,
+  writeSafetensors,
+} from "../support/safetensors.ts";
+import { copyOfCheckpoint, temporaryFolder } from "../support/temporary.ts";
 import { firstVelocity } from "../support/velocity.ts";
 
 const FP8_TOLERANCE = 1e-5;
@@ -25,9 +35,14 @@ const CASES = {
 } as const;
 
 /** What the networks of a folder, some of them replaced, make of the first step and the picture of its case. */
-async function run(name: keyof typeof CASES, files: SingleFiles = {}, folder = folderOf(name)) {
+async function run(
+  name: keyof typeof CASES,
+  files: SingleFiles = {},
+  folder = folderOf(name),
+  cacheFolder?: string,
+) {
   const tensors = await readTensors(`cases/${name}-square.safetensors`);
-  const networks = await loadNetworks(await Checkpoint.open(folder, files), { threads: 1 });
+  const networks = await loadNetworks(await Checkpoint.open(folder, files), { threads: 1 }, { cacheFolder });
   const { width, height, guidance } = CASES[name];
   const velocity = await firstVelocity(networks, tensors, guidance);
   const size = { width, height };
@@ -61,15 +76,18 @@ describe("an fp8 file", () => {
     velocities = await readTensors("single-files/velocities.safetensors");
   });
 
-  it.each(["plain-fp8", "plain-fp8-scaled"])("gives the reference's velocity: %s", async (name) => {
-    const { velocity } = await run("plain", { transformer: fileOf(name) });
-    const expected = velocities.get(name)!.data as Float32Array;
-    const { relative } = difference(velocity, expected);
-    expect(relative, `relative error ${relative.toExponential(1)}`).toBeLessThanOrEqual(FP8_TOLERANCE);
-    // The rounding to fp8 itself is far from invisible.
-    const exact = difference(expected, velocities.get("plain")!.data as Float32Array).relative;
-    expect(exact).toBeGreaterThan(1000 * FP8_TOLERANCE);
-  });
+  it.each(["plain-fp8", "plain-fp8-scaled", "plain-fp8-rows"])(
+    "gives the reference's velocity: %s",
+    async (name) => {
+      const { velocity } = await run("plain", { transformer: fileOf(name) });
+      const expected = velocities.get(name)!.data as Float32Array;
+      const { relative } = difference(velocity, expected);
+      expect(relative, `relative error ${relative.toExponential(1)}`).toBeLessThanOrEqual(FP8_TOLERANCE);
+      // The rounding to fp8 itself is far from invisible.
+      const exact = difference(expected, velocities.get("plain")!.data as Float32Array).relative;
+      expect(exact).toBeGreaterThan(1000 * FP8_TOLERANCE);
+    },
+  );
 });
 
 describe("a text encoder's single file", () => {
@@ -109,16 +127,187 @@ describe("a text encoder's single file", () => {
     const textEncoder = path.join(folder, "text_encoder_2", "model.safetensors");
     const checkpoint = await Checkpoint.open(folder, { textEncoder });
     await changeSafetensors(textEncoder, (tensors) => {
-      tensors["lm_head.weight"] = tensors["shared.weight"]!;
+      tensors["other.weight"] = tensors["shared.weight"]!;
     });
     await expect(encode(checkpoint)).rejects.toEqual(
-      refusal("CHECKPOINT_INVALID", / holds lm_head\.weight, for which the network has no place\.$/),
+      refusal("CHECKPOINT_INVALID", / holds other\.weight, for which the network has no place\.$/),
     );
     await changeSafetensors(textEncoder, (tensors) => {
       delete tensors["shared.weight"];
     });
     await expect(encode(checkpoint)).rejects.toEqual(
       refusal("CHECKPOINT_INVALID", / lacks the weight shared\.weight \[\d+, 24\]\.$/),
+    );
+  });
+});
+
+/** The tensors of a file of a checkpoint, with a prefix before each key. */
+async function tensorsWith(prefix: string, file: string): Promise<Record<string, TensorFields>> {
+  const tensors = await readStored(file);
+  return Object.fromEntries(Object.entries(tensors).map(([key, tensor]) => [`${prefix}${key}`, tensor]));
+}
+
+describe("a file of a whole model", () => {
+  const weightsIn = (folder: string, component: string): string =>
+    path.join(
+      folder,
+      component,
+      component.startsWith("text") ? "model.safetensors" : "diffusion_pytorch_model.safetensors",
+    );
+  const PREFIXES = {
+    [fileOf("plain")]: "model.diffusion_model.",
+    [fileOf("plain-ae")]: "vae.",
+    [weightsIn(folderOf("plain"), "text_encoder")]: "text_encoders.clip_l.transformer.",
+    [weightsIn(folderOf("plain"), "text_encoder_2")]: "text_encoders.t5xxl.transformer.",
+  };
+  /** Writes one into `folder`, with the keys beside the networks that such files have. */
+  async function writeWhole(folder: string): Promise<string> {
+    const file = path.join(folder, "whole.safetensors");
+    const all = await Promise.all(
+      Object.entries(PREFIXES).map(([from, prefix]) => tensorsWith(prefix, from)),
+    );
+    const extra = float32([1], [1]);
+    await writeSafetensors(file, {
+      ...Object.assign({}, ...all),
+      "text_encoders.clip_l.logit_scale": extra,
+      "text_encoders.clip_l.transformer.text_projection.weight": extra,
+      "text_encoders.t5xxl.logit_scale": extra,
+      "text_encoders.t5xxl.transformer.scaled_fp8": extra,
+    });
+    return file;
+  }
+  async function prompt(folder: string, files: SingleFiles): Promise<Prompt> {
+    const networks = await loadNetworks(await Checkpoint.open(folder, files), { threads: 1 });
+    const encoded = await networks.encodePrompt("a red bird");
+    await networks.dispose();
+    return encoded;
+  }
+
+  it("gives each network that it is given for, and the same bits", async () => {
+    const folder = await copyOfCheckpoint("plain");
+    const whole = await writeWhole(folder);
+    const files = { transformer: whole, vae: whole, textEncoder: whole };
+    const [expected, found] = [await run("plain"), await run("plain", files, folder)];
+    expect(found).toEqual(expected);
+    expect(await prompt(folder, files)).toEqual(await prompt(folder, {}));
+  });
+
+  it("gives what a folder without weights lacks, whichever network it is given for", async () => {
+    const folder = await copyOfCheckpoint("plain");
+    const transformer = await writeWhole(folder);
+    const expected = await prompt(folder, {});
+    for (const component of ["transformer", "vae", "text_encoder", "text_encoder_2"]) {
+      await rm(weightsIn(folder, component));
+    }
+    expect(await run("plain", { transformer }, folder)).toEqual(await run("plain"));
+    expect(await prompt(folder, { transformer })).toEqual(expected);
+  });
+
+  it("is taken for a folder that has weights only where it is given", async () => {
+    const folder = await copyOfCheckpoint("plain");
+    const transformer = await writeWhole(folder);
+    await changeSafetensors(weightsIn(folder, "vae"), (tensors) => {
+      tensors["encoder.conv_in.bias"]!.bytes.fill(0);
+    });
+    const [own, whole] = [await run("plain", { transformer }, folder), await run("plain")];
+    expect(own.velocity).toEqual(whole.velocity);
+    expect(own.latents).not.toEqual(whole.latents);
+  });
+});
+
+describe("a single file in diffusers' own layout", () => {
+  it.each([
+    ["plain", ""],
+    ["odd", "model.diffusion_model."],
+  ] as const)("gives the same bits as the folder: %s, with the prefix %j", async (name, prefix) => {
+    const folder = await copyOfCheckpoint(name);
+    const [transformer, vae] = [path.join(folder, "t.safetensors"), path.join(folder, "v.safetensors")];
+    for (const [file, component, before] of [
+      [transformer, "transformer", prefix],
+      [vae, "vae", prefix && "first_stage_model."],
+    ] as const) {
+      const from = path.join(folder, component, "diffusion_pytorch_model.safetensors");
+      await writeSafetensors(file, await tensorsWith(before, from));
+      await rm(from);
+    }
+    expect(await run(name, { transformer, vae }, folder)).toEqual(await run(name));
+  });
+});
+
+describe("an autoencoder in a GGUF file", () => {
+  it.each([
+    ["of the original repository, with a prefix", "first_stage_model.", fileOf("plain-ae")],
+    ["of diffusers", "", path.join(folderOf("plain"), "vae", "diffusion_pytorch_model.safetensors")],
+  ])("gives the same bits as the folder, with the keys %s", async (_, prefix, from) => {
+    const stored = Object.entries(await tensorsWith(prefix, from));
+    const data = Buffer.concat(
+      stored.flatMap(([, { bytes }]) => [bytes, Buffer.alloc((32 - (bytes.length % 32)) % 32)]),
+    );
+    let offset = 0;
+    const tensors = stored.map(([name, { shape, bytes }]) => {
+      const start = offset;
+      offset += Math.ceil(bytes.length / 32) * 32;
+      return { name, dims: shape.toReversed(), code: 0, offset: start };
+    });
+    const cacheFolder = await temporaryFolder();
+    const vae = path.join(cacheFolder, "vae.gguf");
+    await writeFile(vae, ggufOf(tensors, { data }));
+    expect(await run("plain", { vae }, folderOf("plain"), cacheFolder)).toEqual(await run("plain"));
+  });
+});
+
+describe("a file is refused as what it is", () => {
+  const open = async (files: SingleFiles, folder = folderOf("plain")): Promise<unknown> =>
+    readKontext(await Checkpoint.open(folder, files));
+  const refused = (file: string, what: string, code: ErrorCode = "CHECKPOINT_INVALID"): unknown =>
+    refusal(code, `The weights file ${file} ${what}.`);
+
+  it.each([
+    ["loras/peft", "transformer", "is a LoRA, and a transformer is wanted"],
+    ["loras/kohya", "transformer", "is a LoRA, and a transformer is wanted"],
+    ["loras/xlabs", "transformer", "is a LoRA, and a transformer is wanted"],
+    ["loras/control", "vae", "is a LoRA, and an autoencoder is wanted"],
+    ["single-files/plain-ae", "transformer", "is an autoencoder, and a transformer is wanted"],
+    ["single-files/plain", "vae", "is a transformer, and an autoencoder is wanted"],
+    ["single-files/odd-comfy", "textEncoder", "holds a transformer, and a T5 encoder is wanted"],
+    ["noise", "transformer", "is not known as a transformer: it holds n"],
+  ])("%s for the %s", async (name, option, what) => {
+    const file = path.join(fixtures, `${name}.safetensors`);
+    const error = await open({ [option]: file }).catch((cause: unknown) => cause);
+    expect(error).toEqual(refusal("CHECKPOINT_INVALID", /\.$/));
+    expect((error as Error).message).toContain(`The weights file ${file} ${what}`);
+  });
+
+  it("with a prefix that nobody knows", async () => {
+    const file = path.join(await temporaryFolder(), "net.safetensors");
+    await writeSafetensors(file, await tensorsWith("net.", fileOf("plain")));
+    await expect(open({ transformer: file })).rejects.toEqual(
+      refused(file, "has the keys of a transformer under the prefix net., which is not known"),
+    );
+  });
+
+  it.each(["single file", "folder"])("with weights packed by bitsandbytes, as a %s", async (place) => {
+    const folder = await copyOfCheckpoint("plain");
+    const file = path.join(folder, "transformer", "diffusion_pytorch_model.safetensors");
+    await changeSafetensors(file, (tensors) => {
+      tensors["proj_out.weight.quant_state.bitsandbytes__nf4"] = float32([1]);
+    });
+    const files = place === "folder" ? {} : { transformer: file };
+    const types = "F32, F16, BF16, F8_E4M3 and F8_E5M2 can be read";
+    await expect(open(files, folder)).rejects.toEqual(
+      refused(file, `has its matrices packed as NF4 by bitsandbytes; ${types}`, "CHECKPOINT_UNSUPPORTED"),
+    );
+  });
+
+  it("with the original repository's keys in a folder", async () => {
+    const folder = await copyOfCheckpoint("plain");
+    const file = path.join(folder, "transformer", "diffusion_pytorch_model.safetensors");
+    await cp(fileOf("plain"), file);
+    await expect(open({}, folder)).rejects.toEqual(
+      refused(
+        file,
+        "has the keys of the original transformer, which a folder cannot have; it can be given as a single file",
+      ),
     );
   });
 });

@@ -4,16 +4,16 @@ import { PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
 import { chooseKinds, kindsText, type WeightsChoice } from "../../src/engine/weights-choice.ts";
 import { WeightSet } from "../../src/weights/weight-set.ts";
 import type { WeightSource } from "../../src/weights/weight-source.ts";
-import { refusal } from "../support/refusal.ts";
 
 const GB = 1e9;
 const files = new WeightSet("transformer", new Map());
-/** A GGUF file whose weights have so many bits each. */
-const ggufOf = (bits: number): WeightSource => ({
+/** A GGUF file whose numbers are nearest to those of 16 bits. */
+const ggufOf = (half: "fp16" | "bf16"): WeightSource => ({
   name: "flux.gguf",
   files: [],
-  byteLength: (256 * bits) / 8,
-  weights: () => [{ key: "a", shape: [2, 128], rows: () => Promise.reject(new Error("not read")) }],
+  byteLength: 0,
+  half,
+  weights: () => [],
 });
 const choose = (choice: WeightsChoice, limitBytes: number, transformer: WeightSet | WeightSource = files) =>
   chooseKinds(
@@ -42,30 +42,24 @@ describe("the weights of the published model", () => {
 });
 
 describe("a GGUF file", () => {
-  it.each<[number, number, WeightsKind]>([
-    [8.5, 128, "int8"],
-    [6.6, 128, "int8"],
-    [5.5, 24, "int8"],
-    [4.9, 128, "int4"],
-    [4.5, 24, "int4"],
-    [8.5, 10, "int4"],
-    [16, 128, "int8"],
-  ])("of %d bits a weight becomes, in %d GB, %s", (bits, gigabytes, kind) => {
-    expect(choose("auto", gigabytes * GB, ggufOf(bits)).transformer).toBe(kind);
+  it.each<["fp16" | "bf16", number, WeightsKind]>([
+    ["fp16", 128, "fp32"],
+    ["fp16", 64, "fp16"],
+    ["fp16", 24, "fp16"],
+    ["bf16", 24, "bf16"],
+    ["fp16", 10, "fp16"],
+    ["fp16", 1, "fp16"],
+  ])("near %s becomes, in %d GB and unless somebody says, %s", (half, gigabytes, kind) => {
+    expect(choose("auto", gigabytes * GB, ggufOf(half)).transformer).toBe(kind);
   });
 
   it("is one thing and T5 another", () => {
-    const kinds = choose("auto", 128 * GB, ggufOf(4.5));
-    expect(kinds).toEqual({ transformer: "int4", t5: "fp32" });
-    expect(kindsText(kinds)).toBe("transformer int4, t5 fp32");
+    const kinds = choose("auto", 16 * GB, ggufOf("fp16"));
+    expect(kinds).toEqual({ transformer: "fp16", t5: "int8" });
+    expect(kindsText(kinds)).toBe("transformer fp16, t5 int8");
   });
 
-  it("cannot be float32", () => {
-    expect(() => choose("fp32", 128 * GB, ggufOf(4.5))).toThrow(
-      refusal(
-        "INVALID_PARAMETER",
-        "weights must be auto, fp16, bf16, int8 or int4 for the GGUF file flux.gguf, not fp32.",
-      ),
-    );
+  it.each<WeightsKind>(["fp32", "bf16", "int8", "int4"])("is %s if somebody says so", (kind) => {
+    expect(choose(kind, 128 * GB, ggufOf("fp16"))).toEqual({ transformer: kind, t5: kind });
   });
 });

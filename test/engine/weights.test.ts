@@ -62,9 +62,7 @@ describe("the checkpoint that ships", () => {
 
 describe("GGUF files", () => {
   const fileOf = (name: string): string => path.join(fixtures, "gguf", name);
-
-  // Their blocks are exactly the runtime's; what is left is that it rounds what they are multiplied with.
-  it.each([
+  const FILES = [
     [
       "a transformer's",
       "shifted",
@@ -73,22 +71,46 @@ describe("GGUF files", () => {
       "flux",
     ],
     ["T5's", "sharded", { textEncoder: fileOf("t5.gguf") }, "text_encoder_2/model", "t5"],
-  ] as const)("give what a folder with their numbers gives: %s", async (_, name, files, place, numbers) => {
-    const cacheFolder = await temporaryFolder();
-    const folder = await copyOfCheckpoint(name);
-    await cp(fileOf(`${numbers}.safetensors`), path.join(folder, `${place}.safetensors`));
-    const expected = await edited({ checkpoint: folder, weights: "fp32" });
-    const found = await edited({
-      checkpoint: path.join(fixtures, "checkpoints", name),
-      ...files,
-      cacheFolder,
+  ] as const;
+
+  describe.each(FILES)("with %s numbers", (_, name, files, place, numbers) => {
+    const folder = path.join(fixtures, "checkpoints", name);
+    const dequantised = async () => {
+      const checkpoint = await copyOfCheckpoint(name);
+      await cp(fileOf(`${numbers}.safetensors`), path.join(checkpoint, `${place}.safetensors`));
+      return edited({ checkpoint, weights: "fp32" });
+    };
+
+    it.each(["fp32", "auto"] as const)(
+      "give exactly what a folder with them gives, in %s",
+      async (weights) => {
+        const cacheFolder = await temporaryFolder();
+        const found = await edited({ checkpoint: folder, ...files, weights, cacheFolder });
+        expect(found.weights).toEqual({ transformer: "fp32", t5: "fp32" });
+        expect(found.picture.data).toEqual((await dequantised()).picture.data);
+      },
+    );
+
+    it("give nearly that where memory is short: in 16 bits, unless somebody says otherwise", async () => {
+      const cacheFolder = await temporaryFolder();
+      const limits = { memoryLimit: 250e6, cacheFolder };
+      const found = await edited({ checkpoint: folder, ...files, ...limits, weights: "auto" });
+      expect(Object.values(found.weights)).toContain("fp16");
+      expect(psnr(found.picture.data, (await dequantised()).picture.data)).toBeGreaterThan(45);
     });
-    expect(Object.values(found.weights)).toContain("int8");
-    expect(psnr(found.picture.data, expected.picture.data)).toBeGreaterThan(40);
+
+    // Their blocks are exactly the runtime's; what is left is that it rounds what they are multiplied with.
+    it("give about that in 8 bits", async () => {
+      const cacheFolder = await temporaryFolder();
+      const found = await edited({ checkpoint: folder, ...files, weights: "int8", cacheFolder });
+      expect(psnr(found.picture.data, (await dequantised()).picture.data)).toBeGreaterThan(40);
+    });
   });
 
-  it("cannot be an autoencoder", async () => {
+  it("are refused as a network that they are not", async () => {
     const vae = fileOf("flux.gguf");
-    await expect(createEngine({ vae })).rejects.toEqual(refusal("CHECKPOINT_INVALID", /flux\.gguf lacks/));
+    await expect(createEngine({ vae })).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", /flux\.gguf is a transformer, and an autoencoder is wanted\.$/),
+    );
   });
 });

@@ -15,6 +15,7 @@ import {
 import * as ops from "../../src/onnx/ops.ts";
 import { difference } from "../support/compare.ts";
 import { evaluate, tensor, wave } from "../support/onnx.ts";
+import { widened } from "../../src/weights/widened.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 /** Float32 sums of a few dozen products. */
@@ -119,6 +120,30 @@ describe("toFloat32", () => {
       expect(data).toEqual(range(65536).map(decode));
     },
   );
+});
+
+describe("the two types of 8 bits", () => {
+  const float8 =
+    (fractionBits: number, bias: number, special: (byte: number) => number | undefined) =>
+    (byte: number): number => {
+      const known = special(byte & 127);
+      const [sign, exponent] = [byte >> 7 ? -1 : 1, (byte & 127) >> fractionBits];
+      if (known !== undefined) return sign * known;
+      const fraction = (byte & ((1 << fractionBits) - 1)) / (1 << fractionBits);
+      return sign * (exponent === 0 ? fraction * 2 ** (1 - bias) : (1 + fraction) * 2 ** (exponent - bias));
+    };
+  it.each([
+    ["float8e4m3fn", float8(3, 7, (byte) => (byte === 127 ? NaN : undefined))],
+    ["float8e5m2", float8(2, 15, (byte) => (byte > 124 ? NaN : byte === 124 ? Infinity : undefined))],
+  ] as const)("are read exactly, by the runtime and for conversion: %s", async (dtype, decode) => {
+    const folder = await temporaryFolder();
+    const bytes = Uint8Array.from(range(256));
+    await writeFile(path.join(folder, "w"), bytes);
+    const place = { location: "w", byteOffset: 0, byteLength: 256 };
+    const { data } = await evaluate(ops.toFloat32(externalTensor("w", dtype, [256], place)), {}, folder);
+    expect(data).toEqual(range(256).map(decode));
+    expect([...widened(dtype, bytes)]).toEqual(range(256).map(decode));
+  });
 });
 
 describe("cast", () => {

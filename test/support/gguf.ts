@@ -20,7 +20,7 @@ const uint64 = (value: number | bigint): Buffer => {
   return bytes;
 };
 const text = (value: string): Buffer => Buffer.concat([uint64(Buffer.byteLength(value)), Buffer.from(value)]);
-const UINT32 = 4;
+const [UINT32, INT32, ARRAY] = [4, 5, 9];
 
 /** The bytes of a file; every argument but the tensors has an ordinary value. */
 export function ggufOf(
@@ -30,12 +30,15 @@ export function ggufOf(
     version = 3,
     count = tensors.length,
     alignment = 32,
+    shapes = {},
     data = new Uint8Array(),
   }: {
     magic?: string;
     version?: number;
     count?: number | bigint;
     alignment?: number;
+    /** Settings that are lists of numbers. */
+    shapes?: Readonly<Record<string, number[]>>;
     data?: Uint8Array;
   } = {},
 ): Uint8Array {
@@ -43,10 +46,17 @@ export function ggufOf(
     Buffer.from(magic),
     uint32(version),
     uint64(count),
-    uint64(1),
+    uint64(1 + Object.keys(shapes).length),
     text("general.alignment"),
     uint32(UINT32),
     uint32(alignment),
+    ...Object.entries(shapes).flatMap(([name, dims]) => [
+      text(name),
+      uint32(ARRAY),
+      uint32(INT32),
+      uint64(dims.length),
+      Buffer.concat(dims.map(uint32)),
+    ]),
     ...tensors.flatMap(({ name, dims, code, offset }) => [
       text(name),
       uint32(dims.length),

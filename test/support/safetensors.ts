@@ -57,6 +57,13 @@ export async function changeSafetensors(
   file: string,
   change: (tensors: Record<string, TensorFields>) => void,
 ): Promise<void> {
+  const tensors = await readStored(file);
+  change(tensors);
+  await writeSafetensors(file, tensors);
+}
+
+/** The tensors of a file. */
+export async function readStored(file: string): Promise<Record<string, TensorFields>> {
   const whole = await readFile(file);
   const dataStart = 8 + Number(whole.readBigUInt64LE());
   const header = JSON.parse(whole.toString("utf8", 8, dataStart)) as Record<
@@ -69,6 +76,5 @@ export async function changeSafetensors(
     const [start, end] = range;
     tensors[key] = { dtype, shape, bytes: whole.subarray(dataStart + start, dataStart + end) };
   }
-  change(tensors);
-  await writeSafetensors(file, tensors);
+  return tensors;
 }

@@ -1,10 +1,21 @@
 /** Numbers and blocks of GGUF files against what PyPI `gguf` reads from them: the same bits. */
-import { writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { wantedOf } from "../../src/models/layouts/file-networks.ts";
 import { llamaT5Layout } from "../../src/models/layouts/t5-layouts.ts";
 import { originalFluxConfig, originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
 import { readT5Config } from "../../src/models/text-encoders/t5.ts";
+import {
+  IQ1_S_GRID,
+  IQ2_S_GRID,
+  IQ2_XS_GRID,
+  IQ2_XXS_GRID,
+  IQ3_S_GRID,
+  IQ3_XXS_GRID,
+} from "../../src/weights/ggml/grids.ts";
+import { unpackGrid } from "../../src/weights/ggml/iq.ts";
 import { GgufFile } from "../../src/weights/gguf-file.ts";
 import { blocksPerRow, bytesPerBlock } from "../../src/weights/quantized.ts";
 import type { LayoutEntry } from "../../src/weights/tensor-file.ts";
@@ -17,8 +28,11 @@ import { readComponent } from "../support/weights.ts";
 
 const [ROWS, COLUMNS] = [3, 512];
 const TYPES = "F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K".split(" ");
+const MORE_COLUMNS = 256;
+const MORE_TYPES =
+  "TQ1_0 TQ2_0 IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ3_XXS IQ3_S IQ4_NL IQ4_XS MXFP4 NVFP4".split(" ");
 const openFixture = (name: string): Promise<GgufFile> =>
-  GgufFile.open(path.join(fixtures, "gguf", `${name}.gguf`));
+  GgufFile.open(path.join(fixtures, "gguf", `${name}.gguf`), wantedOf("transformer"));
 const entryOf = (key: string, shape: number[]): LayoutEntry => ({ key, shape, parts: [{ key, shape }] });
 const weightsOf = (file: GgufFile, layout: LayoutEntry[]): SourceWeight[] => [
   ...file.arrange(layout).weights(),
@@ -64,6 +78,33 @@ describe.each(TYPES)("numbers stored as %s", (type) => {
     const expected = (await readTensors("gguf/types.safetensors")).get(type)!.data as Float32Array;
     expect(await fromBlocks(blocks, 0, ROWS, COLUMNS)).toEqual(expected);
   });
+});
+
+describe.each(MORE_TYPES)("numbers stored as %s", (type) => {
+  it("are those of the reference, whole or some rows", async () => {
+    const layout = MORE_TYPES.map((name) => entryOf(name, [ROWS, MORE_COLUMNS]));
+    const weight = weightsOf(await openFixture("more-types"), layout).find(({ key }) => key === type)!;
+    const expected = (await readTensors("gguf/more-types.safetensors")).get(type)!.data as Float32Array;
+    expect(new Set(expected).size).toBeGreaterThan(type.startsWith("TQ") ? 6 : 24);
+    expect(bytesOf(await weight.rows(0, ROWS)).equals(bytesOf(expected))).toBe(true);
+    const last = expected.subarray(MORE_COLUMNS);
+    expect(bytesOf(await weight.rows(1, ROWS)).equals(bytesOf(last))).toBe(true);
+    expect(weight.blocks).toBeUndefined();
+  });
+});
+
+describe("the tables of the IQ types", () => {
+  it.each(Object.entries({ IQ1_S_GRID, IQ2_XXS_GRID, IQ2_XS_GRID, IQ2_S_GRID, IQ3_XXS_GRID, IQ3_S_GRID }))(
+    "are the reference's: %s",
+    async (name, grid) => {
+      const hashes = JSON.parse(await readFile(path.join(fixtures, "gguf", "grids.json"), "utf8")) as Record<
+        string,
+        string
+      >;
+      const found = createHash("sha256").update(unpackGrid(grid)).digest("hex");
+      expect(found).toBe(hashes[name.replace("_GRID", "")]);
+    },
+  );
 });
 
 async function expectSame(weights: SourceWeight[], name: string): Promise<void> {
@@ -119,7 +160,9 @@ describe("a GGUF file", () => {
       { key: "a", shape: [10] },
       { key: "b", shape: [22] },
     ];
-    const [a, b] = weightsOf(await GgufFile.open(file), [{ key: "ab", shape: [32], parts }]);
+    const [a, b] = weightsOf(await GgufFile.open(file, wantedOf("transformer")), [
+      { key: "ab", shape: [32], parts },
+    ]);
     expect(a!.blocks).toBeUndefined();
     expect([...(await a!.rows(8, 10))]).toEqual([8, 9]);
     expect([...(await b!.rows(0, 3))]).toEqual([10, 11, 12]);
@@ -129,12 +172,12 @@ describe("a GGUF file", () => {
 describe("a GGUF file is refused by its name and the key", () => {
   it("that is stored in a type that cannot be read", async () => {
     const name = path.join(await temporaryFolder(), "flux.gguf");
-    await writeFile(name, ggufOf([{ name: "a.weight", dims: [256], code: 23, offset: 0 }]));
-    const file = await GgufFile.open(name);
+    await writeFile(name, ggufOf([{ name: "a.weight", dims: [256], code: 41, offset: 0 }]));
+    const file = await GgufFile.open(name, wantedOf("transformer"));
     expect(() => file.arrange([entryOf("a.weight", [256])])).toThrow(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        `The weights file ${name} stores a.weight as type 23; F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K can be read.`,
+        `The weights file ${name} stores a.weight as type 41; F32, F16, BF16, Q4_0 to Q8_0, Q2_K to Q6_K, IQ1_S to IQ4_XS, TQ1_0, TQ2_0, MXFP4 and NVFP4 can be read.`,
       ),
     );
   });

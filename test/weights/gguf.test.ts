@@ -8,7 +8,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 
 const F32 = 0;
 const Q8_0 = 8;
-const IQ4_XS = 23;
+const Q1_0 = 41;
 const WEIGHT: GgufFields = { name: "a.weight", dims: [32, 2], code: Q8_0, offset: 0 };
 const BIAS: GgufFields = { name: "a.bias", dims: [2], code: F32, offset: 96 };
 const DATA = new Uint8Array(104);
@@ -40,12 +40,34 @@ describe("the header of a GGUF file", () => {
   });
 
   it("has a name for a type that cannot be read, and no length", async () => {
-    const file = await fileOf(ggufOf([{ ...WEIGHT, code: IQ4_XS }]));
+    const file = await fileOf(ggufOf([{ ...WEIGHT, code: Q1_0 }]));
     expect((await readGgufHeader(file)).get("a.weight")).toMatchObject({
       type: undefined,
-      storedType: "type 23",
+      storedType: "type 41",
       byteLength: 0,
     });
+  });
+});
+
+describe("a tensor that was reshaped", () => {
+  const shapes = (dims: number[]) => ({ "comfy.gguf.orig_shape.a.weight": dims });
+
+  it("has the shape that ComfyUI-GGUF's converter found", async () => {
+    const file = await fileOf(ggufOf([WEIGHT], { shapes: shapes([4, 4, 2, 2]), data: DATA }));
+    expect((await readGgufHeader(file)).get("a.weight")).toMatchObject({
+      shape: [4, 4, 2, 2],
+      byteLength: 68,
+    });
+  });
+
+  it.each([[[4, 4, 2]], [[64, 0]], [[]]])("is refused with a shape that does not fit: %j", async (dims) => {
+    const file = await fileOf(ggufOf([WEIGHT], { shapes: shapes(dims), data: DATA }));
+    await expect(readGgufHeader(file)).rejects.toEqual(
+      refusal(
+        "CHECKPOINT_INVALID",
+        `The weights file ${file} is damaged: comfy.gguf.orig_shape.a.weight does not fit the tensor's shape [2, 32].`,
+      ),
+    );
   });
 });
 

@@ -1,7 +1,11 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { wantedOf } from "../../src/models/layouts/file-networks.ts";
+import { storedSource } from "../../src/quantize/stored-source.ts";
 import { SingleFile } from "../../src/weights/single-file.ts";
 import type { LayoutEntry } from "../../src/weights/tensor-file.ts";
+import { widened } from "../../src/weights/widened.ts";
+import { evaluate } from "../support/onnx.ts";
 import { refusal } from "../support/refusal.ts";
 import { float32, type TensorFields, writeSafetensors } from "../support/safetensors.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -30,7 +34,7 @@ const fp8 = (shape: number[]): TensorFields => ({
 async function fileOf(tensors: Record<string, TensorFields>): Promise<SingleFile> {
   const file = path.join(await temporaryFolder(), "flux.safetensors");
   await writeSafetensors(file, tensors);
-  return SingleFile.open(file);
+  return SingleFile.open(file, wantedOf("transformer"));
 }
 const withPrefix = (tensors: Record<string, TensorFields>): Record<string, TensorFields> =>
   Object.fromEntries(
@@ -100,6 +104,111 @@ describe("a single file", () => {
   });
 });
 
+it("is refused with one weight under two prefixes", async () => {
+  const [key] = Object.keys(TENSORS);
+  const both = { ...withPrefix(TENSORS), [`diffusion_model.${key}`]: TENSORS["last.weight"]! };
+  await expect(fileOf(both)).rejects.toEqual(
+    refusal(
+      "CHECKPOINT_INVALID",
+      new RegExp(`has model.diffusion_model.${key} and diffusion_model.${key}, which are one weight\\.$`),
+    ),
+  );
+});
+
+describe("factors of fp8", () => {
+  const bytes = (shape: number[]): TensorFields => ({
+    dtype: "F8_E4M3",
+    shape,
+    bytes: Uint8Array.from({ length: count(shape) }, (_, index) => 0x30 + index),
+  });
+  const widen = ({ bytes: stored }: TensorFields): number[] => [...widened("float8e4m3fn", stored)];
+  const hint = { dtype: "U8", shape: [2], bytes: new Uint8Array(2) };
+  /** By row of `qkv`, then of `last`. */
+  const FACTORS = [
+    [1, 2, 3, 4, 5, 6],
+    [7, 8, 9, 10],
+  ] as const;
+
+  it.each([
+    ["of the rows [N]", "weight_scale", [6], [4], FACTORS],
+    ["of the rows [N, 1]", "weight_scale", [6, 1], [4, 1], FACTORS],
+    ["of whole weights []", "scale_weight", [], [], [[3], [5]]],
+    ["of whole weights [1]", "weight_scale", [1], [1], [[3], [5]]],
+    ["of whole weights [1, 1]", "weight_scale", [1, 1], [1, 1], [[3], [5]]],
+  ] as const)("%s go with their rows", async (_, name, ofQkv, ofLast, [forQkv, forLast]) => {
+    const tensors = {
+      "qkv.weight": bytes([6, 2]),
+      [`qkv.${name}`]: float32(forQkv, [...ofQkv]),
+      "qkv.input_scale": float32([9], []),
+      "qkv.comfy_quant": hint,
+      "last.weight": bytes([4, 2]),
+      [`last.${name}`]: float32(forLast, [...ofLast]),
+    };
+    const file = await fileOf(withPrefix(tensors));
+    const scaled = (weight: TensorFields, factors: readonly number[]): number[] =>
+      widen(weight).map((value, index) => value * factors[factors.length === 1 ? 0 : index >> 1]!);
+    const [qkv, last] = [scaled(tensors["qkv.weight"]!, forQkv), scaled(tensors["last.weight"]!, forLast)];
+    const expected = {
+      "q.weight": qkv.slice(0, 4),
+      "k.weight": qkv.slice(4, 8),
+      "v.weight": qkv.slice(8),
+      "out.weight": [...last.slice(4), ...last.slice(0, 4)],
+    };
+    const weights = file.arrange("transformer", LAYOUT);
+    for (const { key, shape, rows } of storedSource(weights).weights()) {
+      const values = expected[key as keyof typeof expected];
+      expect([...(await rows(0, shape[0]!))], key).toEqual(values);
+      expect([...(await rows(1, shape[0]!))], key).toEqual(values.slice(2));
+      const { data } = await evaluate(weights.take(key, shape), {}, weights.baseFolder);
+      expect(data, key).toEqual(values);
+    }
+  });
+
+  it("are found where a network's keys have two prefixes", async () => {
+    const [whole, inner] = ["text_encoders.t5xxl.", "text_encoders.t5xxl.transformer."];
+    const name = path.join(await temporaryFolder(), "t5.safetensors");
+    await writeSafetensors(name, {
+      [`${whole}logit_scale`]: float32([1], []),
+      [`${inner}a.weight`]: bytes([1, 2]),
+      [`${inner}a.weight_scale`]: float32([3], []),
+    });
+    const part = { key: "a.weight", shape: [1, 2] };
+    const file = await SingleFile.open(name, wantedOf("t5"));
+    const [a] = storedSource(file.arrange("t5", [{ ...part, parts: [part] }])).weights();
+    expect([...(await a!.rows(0, 1))]).toEqual(widen(bytes([1, 2])).map((value) => 3 * value));
+    expect(() => file.dimension("b.weight", 0)).toThrow(`lacks the weight ${inner}b.weight.`);
+  });
+
+  const plain = { "qkv.weight": bytes([6, 2]), "last.weight": bytes([4, 2]) };
+  it.each<[string, Record<string, TensorFields>, string]>([
+    [
+      "under two names",
+      { "qkv.weight_scale": float32([1], []), "qkv.scale_weight": float32([1], []) },
+      "has two factors of qkv.weight: qkv.weight_scale and qkv.scale_weight",
+    ],
+    [
+      "of blocks",
+      { "qkv.weight_scale": float32([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], [6, 2]) },
+      "has qkv.weight_scale as F32 [6, 2] where one number or 6, one for each row, is wanted",
+    ],
+    [
+      "of a type that is none",
+      { "qkv.weight_scale": hint },
+      "has qkv.weight_scale as U8 [2] where one number or 6, one for each row, is wanted",
+    ],
+    [
+      "that divide",
+      { "qkv.weight_scale_inv": float32([1], []) },
+      "holds qkv.weight_scale_inv, for which the network has no place",
+    ],
+  ])("are refused %s", async (_, more, sentence) => {
+    const file = await fileOf({ ...plain, ...more });
+    expect(() => file.arrange("transformer", LAYOUT)).toThrow(
+      refusal("CHECKPOINT_INVALID", `The weights file ${file.file} ${sentence}.`),
+    );
+  });
+});
+
 describe("a single file is refused by its name and the key", () => {
   const { "last.weight": last, ...withoutLast } = TENSORS;
   const refused: [string, Record<string, TensorFields>, string][] = [
@@ -133,7 +242,7 @@ describe("a single file is refused by its name and the key", () => {
     [
       "is a scale of more than one number",
       { ...TENSORS, "qkv.scale_weight": float32([1, 2]) },
-      "has qkv.scale_weight as F32 [2] where one F32 number is wanted",
+      "has qkv.scale_weight as F32 [2] where one number or 6, one for each row, is wanted",
     ],
   ];
   it.each(refused)("that %s", async (_, tensors, sentence) => {
@@ -144,11 +253,11 @@ describe("a single file is refused by its name and the key", () => {
   });
 
   it("that is stored in a type that cannot be read", async () => {
-    const file = await fileOf({ ...TENSORS, "last.weight": { ...fp8([4, 2]), dtype: "F8_E5M2" } });
+    const file = await fileOf({ ...TENSORS, "last.weight": { ...fp8([4, 2]), dtype: "F4" } });
     expect(() => file.arrange("transformer", LAYOUT)).toThrow(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        `The weights file ${file.file} stores last.weight as F8_E5M2; F32, F16, BF16 and F8_E4M3 can be read.`,
+        `The weights file ${file.file} stores last.weight as F4; F32, F16, BF16, F8_E4M3 and F8_E5M2 can be read.`,
       ),
     );
   });
@@ -168,7 +277,7 @@ describe("a single file is refused by its name and the key", () => {
 
   it("or by its name alone where it does not exist", async () => {
     const file = path.join(await temporaryFolder(), "none.safetensors");
-    await expect(SingleFile.open(file)).rejects.toEqual(
+    await expect(SingleFile.open(file, wantedOf("transformer"))).rejects.toEqual(
       refusal("CHECKPOINT_MISSING", `The weights file ${file} does not exist.`),
     );
   });

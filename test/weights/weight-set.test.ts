@@ -57,14 +57,14 @@ describe("taking a weight", () => {
   });
 
   it.each([
-    [undefined, "F8_E5M2"],
+    [undefined, "F8_E8M0"],
     ["int32", "I32"],
     ["uint8", "U8"],
   ] as const)("of type %s is refused by its name in the file", (dtype, storedType) => {
     expect(() => setOf({ a: stored({ dtype, storedType }) }).take("a", [2, 3])).toThrow(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        `transformer: the weight a is stored as ${storedType}; F32, F16, BF16 and F8_E4M3 can be read.`,
+        `transformer: the weight a is stored as ${storedType}; F32, F16, BF16, F8_E4M3 and F8_E5M2 can be read.`,
       ),
     );
   });

@@ -59,7 +59,9 @@ export async function examineCheckpoint(subject: Subject): Promise<Section> {
 
 /** Bytes of a file, or of the weights in a folder. */
 async function weightBytes(place: string): Promise<number> {
-  const found = await stat(place);
+  // A folder may be missing: a file of a whole model stands in for it.
+  const found = await stat(place).catch(() => undefined);
+  if (found === undefined) return 0;
   if (!found.isDirectory()) return found.size;
   const names = (await readdir(place)).filter((name) => name.endsWith(".safetensors"));
   const sizes = await Promise.all(names.map(async (name) => (await stat(path.join(place, name))).size));

@@ -9,7 +9,12 @@ import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
 import { type AutoencoderConfig, readAutoencoderConfig } from "../autoencoders/autoencoder-kl.ts";
 
 /** Values that no shape shows, as published (black-forest-labs/FLUX.1-Kontext-dev, `vae/config.json`). */
-const PUBLISHED = { norm_num_groups: 32, scaling_factor: 0.3611, shift_factor: 0.1159, sample_size: 1024 };
+export const PUBLISHED_AUTOENCODER = {
+  norm_num_groups: 32,
+  scaling_factor: 0.3611,
+  shift_factor: 0.1159,
+  sample_size: 1024,
+};
 
 /** Reads the sizes from the file's shapes; values that no shape shows come from `folder` or the published defaults. */
 export function originalAutoencoderConfig(file: TensorFile, folder: Config | undefined): AutoencoderConfig {
@@ -17,7 +22,7 @@ export function originalAutoencoderConfig(file: TensorFile, folder: Config | und
   const levels = Array.from({ length: numLevels }, (_, level) => level);
   return readAutoencoderConfig(
     new Config(folder?.file ?? file.file, {
-      ...(folder?.fields ?? PUBLISHED),
+      ...(folder?.fields ?? PUBLISHED_AUTOENCODER),
       in_channels: file.dimension("encoder.conv_in.weight", 1),
       latent_channels: file.dimension("decoder.conv_in.weight", 1),
       block_out_channels: levels.map((level) =>

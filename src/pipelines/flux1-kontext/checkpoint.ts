@@ -1,12 +1,11 @@
 /** A checkpoint's networks by its files: configurations, checked against each other, and where the weights are. */
 import { RetouchError } from "../../errors.ts";
-import { readClipConfig } from "../../models/text-encoders/clip.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
 import { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { KontextConfigs } from "./components.ts";
 import { checkSchedulerClass, readScheduleConfig, type ScheduleConfig } from "./schedule.ts";
-import { readAutoencoder, readT5, readTransformer } from "./stored.ts";
+import { readAutoencoder, readClip, readT5, readTransformer } from "./stored.ts";
 
 export interface KontextCheckpoint {
   schedule: ScheduleConfig;
@@ -43,8 +42,7 @@ export async function readKontext(checkpoint: Checkpoint): Promise<KontextCheckp
     clip: await Tokenizer.read(checkpoint, "tokenizer", "clip"),
     t5: await Tokenizer.read(checkpoint, "tokenizer_2", "t5"),
   };
-  const clip = readClipConfig(await checkpoint.config("text_encoder/config.json"));
-  const clipWeights = await checkpoint.weights("text_encoder");
+  const { config: clip, weights: clipWeights } = await readClip(checkpoint);
   const t5 = await readT5(checkpoint);
   if (flux.promptSize !== t5.config.width || flux.pooledSize !== clip.width) {
     throw new RetouchError(

@@ -13,6 +13,7 @@ import {
   originalAutoencoderConfig,
   originalAutoencoderLayout,
 } from "../../../src/models/layouts/original-autoencoder.ts";
+import { wantedOf } from "../../../src/models/layouts/file-networks.ts";
 import { originalFluxConfig, originalFluxLayout } from "../../../src/models/layouts/original-flux.ts";
 import { Config } from "../../../src/weights/config.ts";
 import { SingleFile } from "../../../src/weights/single-file.ts";
@@ -89,7 +90,8 @@ describe.each(CHECKPOINTS)("the layouts for the sizes of %s", (checkpoint) => {
 });
 
 describe("sizes read off a file", () => {
-  const open = (name: string) => SingleFile.open(path.join(fixtures, "single-files", `${name}.safetensors`));
+  const open = (name: string) =>
+    SingleFile.open(path.join(fixtures, "single-files", `${name}.safetensors`), wantedOf("transformer"));
 
   it.each([
     ["plain", "plain"],
@@ -117,7 +119,7 @@ describe("sizes read off a file", () => {
         ([key, shape]) => [key, { dtype: "NONE", shape, bytes: new Uint8Array() }] as const,
       );
       await writeSafetensors(path.join(folder, name), Object.fromEntries(tensors));
-      return SingleFile.open(path.join(folder, name));
+      return SingleFile.open(path.join(folder, name), wantedOf("transformer"));
     };
     expect(originalFluxConfig(await openShapes("flux1-kontext-dev.safetensors"), undefined)).toEqual(flux);
     expect(originalAutoencoderConfig(await openShapes("ae.safetensors"), undefined)).toEqual({
@@ -137,7 +139,10 @@ describe("sizes read off a file", () => {
 
 describe("the graphs of a single file", () => {
   it("use each of its weights once", async () => {
-    const transformer = await SingleFile.open(path.join(fixtures, "single-files/odd-comfy.safetensors"));
+    const transformer = await SingleFile.open(
+      path.join(fixtures, "single-files/odd-comfy.safetensors"),
+      wantedOf("transformer"),
+    );
     const { config } = await readComponent("odd", "transformer");
     const sizes = originalFluxConfig(transformer, config);
     const weights = transformer.arrange("transformer", originalFluxLayout(sizes));
@@ -145,7 +150,10 @@ describe("the graphs of a single file", () => {
     fluxTransformer(sizes, weights.scope(), { textLength: 8 });
     weights.assertAllUsed();
 
-    const vae = await SingleFile.open(path.join(fixtures, "single-files/odd-ae.safetensors"));
+    const vae = await SingleFile.open(
+      path.join(fixtures, "single-files/odd-ae.safetensors"),
+      wantedOf("transformer"),
+    );
     const vaeSizes = originalAutoencoderConfig(vae, (await readComponent("odd", "vae")).config);
     const vaeWeights = vae.arrange("vae", originalAutoencoderLayout(vaeSizes));
     autoencoderEncoder(vaeSizes, vaeWeights.scope());
