@@ -132,6 +132,16 @@ def with_sizes(name: str, width: int, double: int, single: int) -> Callable[[Ten
     return names[name]
 
 
+def patch_converters(original: Tensors) -> None:
+    """Give diffusers' converters the sizes of a transformer in the original layout."""
+    width = original["img_in.weight"].shape[0]
+    double, single = (len({key.split(".")[1] for key in original if key.startswith(f"{kind}_blocks.")})
+                      for kind in ("double", "single"))  # fmt: skip
+    for kind in ("kohya_flux", "fal_kontext", "bfl_flux_control"):
+        name = f"_convert_{kind}_lora_to_diffusers"
+        setattr(lora_pipeline, name, with_sizes(name, width, double, single))
+
+
 def write_loras(output: Path, checkpoint: Path, case: Tensors, guidance: float) -> None:
     """Write the LoRAs and their velocities; `case` is one of `checkpoint`."""
     output.mkdir(parents=True, exist_ok=True)
@@ -151,12 +161,7 @@ def write_loras(output: Path, checkpoint: Path, case: Tensors, guidance: float) 
         metadata = {"format": "pt"} | ({"lora_adapter_metadata": json.dumps(config)} if name == "peft" else {})
         save_file({key: value.contiguous() for key, value in tensors.items()}, output / f"{name}.safetensors", metadata)
 
-    width = original["img_in.weight"].shape[0]
-    double, single = (len({key.split(".")[1] for key in original if key.startswith(f"{kind}_blocks.")})
-                      for kind in ("double", "single"))  # fmt: skip
-    for kind in ("kohya_flux", "fal_kontext", "bfl_flux_control"):
-        name = f"_convert_{kind}_lora_to_diffusers"
-        setattr(lora_pipeline, name, with_sizes(name, width, double, single))
+    patch_converters(original)
     velocities = {}
     for name, uses in USES.items():
         pipeline = load_pipeline(checkpoint)

@@ -59,8 +59,10 @@ export async function* editImage(
   const adapted = await loras?.read();
 
   // 2. Text: T5 carries the wording, CLIP's pooled vector modulates every block.
-  const prompt = await networks.encodePrompt(request.prompt);
-  const negativePrompt = hasNegative ? await networks.encodePrompt(request.negativePrompt) : undefined;
+  const prompt = await networks.encodePrompt(request.prompt, adapted?.adapters);
+  const negativePrompt = hasNegative
+    ? await networks.encodePrompt(request.negativePrompt, adapted?.adapters)
+    : undefined;
 
   // 3. Reference: the mode of its latents, as tokens that follow the target's; stream 1 tells them apart.
   throwIfAborted(signal);

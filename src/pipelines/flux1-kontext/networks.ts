@@ -60,8 +60,8 @@ export class Networks {
     return this.#components.prepare(edit);
   }
 
-  encodePrompt(text: string): Promise<Prompt> {
-    return this.#prompts.encode(text);
+  encodePrompt(text: string, adapters?: Adapters): Promise<Prompt> {
+    return this.#prompts.encode(text, adapters);
   }
 
   /** The size of the latent grid under a canvas of pixels. */
