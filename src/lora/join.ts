@@ -27,6 +27,9 @@ export function joinLoras(loras: readonly ScaledLora[]): Adapters {
   return joined;
 }
 
+const factorOf = ({ factor, factorOf: own }: LoraLayer, scale: number): number =>
+  own?.(scale) ?? factor * scale;
+
 interface Part {
   file: string;
   part: LoraLayer;
@@ -47,7 +50,7 @@ function joinLayer(parts: readonly Part[]): Adapter {
       }
       sum.addColumns(part, part.dora.factors, scale);
     } else {
-      sum.multiply(rowFactors(part.dora.magnitudes, part.dora.lengths, part.factor * scale));
+      sum.multiply(rowFactors(part.dora.magnitudes, part.dora.lengths, factorOf(part, scale)));
       sum.addPlain(part, scale, sum.lastFactors);
     }
   }
@@ -76,16 +79,18 @@ class Sum {
     return this.#rowScale !== undefined;
   }
 
-  addPlain({ rank, down, up, factor, bias }: LoraLayer, scale: number, rowFactors?: Float64Array): void {
+  addPlain(layer: LoraLayer, scale: number, rowFactors?: Float64Array): void {
+    const { rank, down, up, bias } = layer;
+    const factor = factorOf(layer, scale);
     const scaled = new Float32Array(up.length);
     for (let row = 0; row < this.#rows; row += 1) {
-      const whole = factor * scale * (rowFactors?.[row] ?? 1);
+      const whole = factor * (rowFactors?.[row] ?? 1);
       for (let at = row * rank; at < (row + 1) * rank; at += 1) scaled[at] = whole * up[at]!;
     }
     this.#products.push({ rank, down, up: scaled });
     if (bias === undefined) return;
     this.#shift ??= new Float64Array(this.#rows);
-    for (let row = 0; row < this.#rows; row += 1) this.#shift[row]! += factor * scale * bias[row]!;
+    for (let row = 0; row < this.#rows; row += 1) this.#shift[row]! += factor * bias[row]!;
   }
 
   /** Multiplies the rows of everything so far. */

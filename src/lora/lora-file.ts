@@ -21,6 +21,8 @@ export interface LoraLayer {
   up: Float32Array;
   /** alpha / rank: the factor by which `up` and `bias` must still be multiplied. */
   factor: number;
+  /** The factor for an edit's scale, where it is not exactly their product. */
+  factorOf?: ((scale: number) => number) | undefined;
   /** [rows]. */
   bias?: Float32Array | undefined;
   dora?: Dora | undefined;

@@ -1,4 +1,5 @@
 /** Reads the matrices of one module, and cuts them into the layers that the network has in its place. */
+import { roundedFactor } from "./alphas.ts";
 import type { FindBase } from "./base-weights.ts";
 import { baked } from "./baking.ts";
 import type { Dialect } from "./dialect.ts";
@@ -46,7 +47,7 @@ export async function readModule(context: ReadContext, module: Module): Promise<
 
   const isBaked = context.dialect.baking !== "none" && keys.alpha !== undefined;
   if (isBaked) {
-    const alpha = strengths.alphaOf(module, target.parts[0]!.layer)!;
+    const alpha = strengths.alphaOf(module, target.parts[0]!.layer)!.value;
     const isTensor = context.dialect.baking === "tensor" || target.parts.length > 1;
     const types = [keys.down, keys.up, keys.alpha!].map((key) => tensors.get(key)!);
     [down, up] = baked({ down, up }, alpha / rank, types, isTensor);
@@ -66,7 +67,8 @@ export async function readModule(context: ReadContext, module: Module): Promise<
         rank,
         down,
         up: up.subarray(start * rank, (start + count) * rank),
-        factor: (alpha === undefined ? 1 : alpha / rank) * (rule?.factor ?? 1),
+        factor: (alpha === undefined ? 1 : alpha.value / rank) * (rule?.factor ?? 1),
+        factorOf: alpha?.isPattern ? (scale) => roundedFactor(alpha, rank, scale) : undefined,
         bias: bias?.subarray(start, start + count),
       },
     ]);

@@ -1,5 +1,5 @@
 /** How strongly the modules of a file act: from their alphas, and from peft's configuration. */
-import { alphasOf, type StoredAlpha } from "./alphas.ts";
+import { type Alpha, alphasOf, type StoredAlpha } from "./alphas.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Dialect } from "./dialect.ts";
 import { invalid, readScalar, type Source } from "./lora-file.ts";
@@ -10,8 +10,8 @@ import { splitLayer } from "./targets.ts";
 export interface Strengths {
   /** What the configuration says of a layer; undefined if there is none. */
   ruleOf(module: Module, layer: string): ModuleRule | undefined;
-  /** The layer's alpha; undefined if none counts. */
-  alphaOf(module: Module, layer: string): number | undefined;
+  /** The layer's alpha, and whether it is one of the file's patterns; undefined if none counts. */
+  alphaOf(module: Module, layer: string): (Alpha & { isPattern: boolean }) | undefined;
   /** Whether the configuration makes a DoRA of it; undefined if there is none. */
   isDora(layer: string): boolean | undefined;
   /** What the user should know. */
@@ -31,9 +31,12 @@ export async function readStrengths(
 ): Promise<Strengths> {
   const { file } = source;
   const withAlpha = modules.filter(({ keys }) => keys.alpha !== undefined);
-  const own = new Map<string, number>();
-  for (const { name, keys } of withAlpha) own.set(name, await readScalar(source, keys.alpha!));
-  const shared = alphas === "patterns" ? sharedAlphas(file, modules, own) : undefined;
+  const own = new Map<string, Alpha>();
+  for (const { name, keys } of withAlpha) {
+    const type = source.tensors.get(keys.alpha!)!.storedType;
+    own.set(name, { value: await readScalar(source, keys.alpha!), type });
+  }
+  const shared = alphas === "patterns" ? sharedAlphas(source, modules, own) : undefined;
   if (shared && shared.size > 0 && configuration?.from === "metadata") {
     throw invalid(file, "has alphas and also a configuration in its metadata; diffusers refuses both at once");
   }
@@ -49,7 +52,9 @@ export async function readStrengths(
     ruleOf: ({ name }, layer) => rules?.get(configuration!.from === "folder" ? bareName(name) : layer),
     alphaOf({ name }, layer) {
       if (alphas === "none") return undefined;
-      return shared?.get(layer) ?? own.get(name);
+      const pattern = shared?.get(layer);
+      const alpha = pattern ?? own.get(name);
+      return alpha && { ...alpha, isPattern: pattern !== undefined };
     },
     isDora(layer) {
       if (rules === undefined) return undefined;
@@ -69,14 +74,17 @@ const layersOf = (modules: readonly Module[]): string[] => [
 
 /** By layer. */
 function sharedAlphas(
-  file: string,
+  { file, tensors }: Source,
   modules: readonly Module[],
-  own: ReadonlyMap<string, number>,
-): Map<string, number> {
-  const stored = modules.flatMap(({ name, keys }): StoredAlpha[] =>
-    keys.alpha === undefined ? [] : [[keys.alpha, own.get(name)!]],
-  );
-  const shared = new Map<string, number>();
+  own: ReadonlyMap<string, Alpha>,
+): Map<string, Alpha> {
+  const offsetOf = ([key]: StoredAlpha): number => tensors.get(key)!.byteOffset;
+  const stored = modules
+    .flatMap(({ name, keys }): StoredAlpha[] =>
+      keys.alpha === undefined ? [] : [[keys.alpha, own.get(name)!]],
+    )
+    .toSorted((one, other) => offsetOf(one) - offsetOf(other));
+  const shared = new Map<string, Alpha>();
   for (const network of ["transformer.", "text_encoder."] as const) {
     const ofDiffusers = modules.filter(({ name }) => name.startsWith(network));
     const layers = layersOf(ofDiffusers);
