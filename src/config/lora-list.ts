@@ -47,8 +47,9 @@ function partsOf(value: string): string[] {
     let end = folderFrom(pieces, at);
     if (end === undefined) {
       end = at + 1;
-      const isPair = PAIR.test(pieces[at]!);
-      while (isPair && end < pieces.length && isRest(pieces, end)) end += 1;
+      if (PAIR.test(pieces[at]!)) {
+        while (!LORA_ENDING.test(pieces[end - 1]!.trim()) && isRest(pieces, end)) end += 1;
+      }
     }
     const part = pieces.slice(at, end).join(",").trim();
     if (part !== "") parts.push(part);
@@ -59,7 +60,7 @@ function partsOf(value: string): string[] {
 
 /** Whether a piece belongs to the path before it: no part begins there, and the list does not end. */
 const isRest = (pieces: readonly string[], at: number): boolean =>
-  pieces[at]!.trim() !== "" && !PAIR.test(pieces[at]!) && folderFrom(pieces, at) === undefined;
+  (pieces[at] ?? "").trim() !== "" && !PAIR.test(pieces[at]!) && folderFrom(pieces, at) === undefined;
 
 /** Where the longest folder that begins at a piece ends. */
 function folderFrom(pieces: readonly string[], at: number): number | undefined {
@@ -103,7 +104,8 @@ function safetensorsIn(folder: string): Entry[] {
 function filesOf(folder: string): string[] {
   try {
     const names = readdirSync(folder).filter(
-      (name) => LORA_ENDING.test(name) && name.replace(LORA_ENDING, "") !== "" && !name.startsWith(APPLE_DOUBLE),
+      (name) =>
+        LORA_ENDING.test(name) && name.replace(LORA_ENDING, "") !== "" && !name.startsWith(APPLE_DOUBLE),
     );
     return names.filter((name) => isKind(path.join(folder, name), "isFile")).toSorted();
   } catch {

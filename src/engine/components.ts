@@ -131,7 +131,8 @@ function componentOf(
   runtime: RuntimeOptions,
   isAdaptable: boolean,
 ): Component {
-  const adapterInputs = isAdaptable && definition.isAdaptable ? new AdapterInputs(definition.loraName) : undefined;
+  const adapterInputs =
+    isAdaptable && definition.isAdaptable ? new AdapterInputs(definition.loraName) : undefined;
   const outputs = definition.build(weights.scope("", adapterInputs), {
     computeType: runtime.computeType,
   });

@@ -26,7 +26,8 @@ export function baked(
   const [ofDown, ofUp, ofAlpha] = types as [Typed, Typed, Typed];
   let [downFactor, upFactor] = [isTensor ? roundedTo(ofAlpha.storedType)(scale) : scale, 1];
   // A negative scale would go on for ever.
-  while (downFactor >= 0 && downFactor * 2 < upFactor) [downFactor, upFactor] = [downFactor * 2, upFactor / 2];
+  while (downFactor >= 0 && downFactor * 2 < upFactor)
+    [downFactor, upFactor] = [downFactor * 2, upFactor / 2];
   const isPromoted = isTensor && ofAlpha.shape.length > 0;
   const type = isPromoted ? promoted(ofDown.storedType, ofAlpha.storedType) : ofDown.storedType;
   return [multiplied(down, downFactor, type), multiplied(up, upFactor, ofUp.storedType)];

@@ -45,7 +45,8 @@ export async function readConfiguration(
         name.startsWith(network) ? [[name.slice(network.length), value] as const] : [],
       );
       const unknown = own.find(([name]) => !KNOWN.has(name));
-      if (unknown) throw invalid(file, `has the field ${unknown[0]} in its metadata, which peft does not know`);
+      if (unknown)
+        throw invalid(file, `has the field ${unknown[0]} in its metadata, which peft does not know`);
       return configOf(file, Object.fromEntries(own), false);
     };
     return {
@@ -90,5 +91,10 @@ function jsonOf(file: string, text: string, where: string): Fields | undefined {
   } catch (error) {
     if (error instanceof RetouchError) throw error;
   }
-  throw invalid(file, where === "metadata" ? "has metadata that are no JSON object" : `has an ${where} beside it that is no JSON object`);
+  throw invalid(
+    file,
+    where === "metadata"
+      ? "has metadata that are no JSON object"
+      : `has an ${where} beside it that is no JSON object`,
+  );
 }

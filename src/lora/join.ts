@@ -23,7 +23,8 @@ export function joinLoras(loras: readonly ScaledLora[]): Adapters {
     joined.set(layer, joinLayer(parts));
   }
   // Norms have no strength: the last file's weight is taken as it is.
-  for (const { lora } of loras) for (const [name, weight] of lora.norms) joined.set(name, { ...UNCHANGED, weight });
+  for (const { lora } of loras)
+    for (const [name, weight] of lora.norms) joined.set(name, { ...UNCHANGED, weight });
   return joined;
 }
 
@@ -46,7 +47,10 @@ function joinLayer(parts: readonly Part[]): Adapter {
     else if (part.dora.kind === "rows-scaled-last") sum.addRows(part, part.dora.factors, scale);
     else if (part.dora.kind === "columns") {
       if (sum.hasRows) {
-        throw unsupported(file, "scales columns of layers whose rows another DoRA scales; use one of the two");
+        throw unsupported(
+          file,
+          "scales columns of layers whose rows another DoRA scales; use one of the two",
+        );
       }
       sum.addColumns(part, part.dora.factors, scale);
     } else {

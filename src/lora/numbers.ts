@@ -25,7 +25,10 @@ const FLOATS: Readonly<Record<string, NumberType>> = {
   },
   F8_E4M3: { byteSize: 1, read: (bytes) => widened("float8e4m3fn", bytes) },
   // The upper half of a float16.
-  F8_E5M2: { byteSize: 1, read: (bytes) => mapped(bytes, Float32Array, (byte) => float16FromBits(byte << 8)) },
+  F8_E5M2: {
+    byteSize: 1,
+    read: (bytes) => mapped(bytes, Float32Array, (byte) => float16FromBits(byte << 8)),
+  },
 };
 
 /** Whole numbers, which trainers write for alpha. */

@@ -14,7 +14,9 @@ export function isTargeted(fields: Fields, names: readonly string[]): boolean[] 
   const whole = new Set(Array.isArray(targets) ? targets : []);
   const ended = namedBy(targets, names);
   const inLayers = inLayersOf(fields, names);
-  return names.map((name, index) => !excluded[index] && (whole.has(name) || (ended[index]! && inLayers[index]!)));
+  return names.map(
+    (name, index) => !excluded[index] && (whole.has(name) || (ended[index]! && inLayers[index]!)),
+  );
 }
 
 /** A text is one regular expression for the whole name; a list has names, or their ends after a dot. */

@@ -74,7 +74,9 @@ export async function readLora(
     }
     if (twice.size > 0) remarks.push(twiceRemark([...twice]));
     if (untargeted.length > 0) {
-      remarks.push(`has modules that are not among the targets of its configuration; they have no effect: ${shown(untargeted)}`);
+      remarks.push(
+        `has modules that are not among the targets of its configuration; they have no effect: ${shown(untargeted)}`,
+      );
     }
     const replaced = new Map<string, Float32Array>();
     for (const { key, target } of norms) {

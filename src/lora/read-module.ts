@@ -78,7 +78,12 @@ export async function readModule(context: ReadContext, module: Module): Promise<
 }
 
 /** A; columns that it lacks are zeros, as in diffusers. */
-async function readDown(source: Source, key: string, rank: number, { target }: Module): Promise<Float32Array> {
+async function readDown(
+  source: Source,
+  key: string,
+  rank: number,
+  { target }: Module,
+): Promise<Float32Array> {
   const { shape } = source.tensors.get(key)!;
   const { columns, parts } = target;
   const [, width = 0] = shape;
@@ -114,7 +119,10 @@ async function withDora(context: ReadContext, module: Module, layers: readonly L
   const bases = layers.map(([layer]) => {
     const base = findBase(layer);
     if (base) return base;
-    throw unsupported(source.file, `is a DoRA, for which the network's own weights of ${layer} cannot be read`);
+    throw unsupported(
+      source.file,
+      `is a DoRA, for which the network's own weights of ${layer} cannot be read`,
+    );
   });
   const { shape } = source.tensors.get((keys.magnitude ?? keys.doraScale)!)!;
   const isByColumn = keys.doraScale !== undefined && shape.length === 2 && shape[0] === 1 && columns !== 1;
@@ -128,7 +136,11 @@ async function withDora(context: ReadContext, module: Module, layers: readonly L
   let start = 0;
   for (const [index, [layer, adapter]] of layers.entries()) {
     const count = adapter.up.length / adapter.rank;
-    const found = await rowLengths(bases[index]!, { ...adapter, columns }, isByColumn ? { sums, t: adapter.factor } : undefined);
+    const found = await rowLengths(
+      bases[index]!,
+      { ...adapter, columns },
+      isByColumn ? { sums, t: adapter.factor } : undefined,
+    );
     const bias = await bases[index]!.bias();
     const magnitudes = ordered.subarray(start, start + count);
     const dora: Dora =

@@ -38,11 +38,18 @@ export async function readStrengths(
   }
   const shared = alphas === "patterns" ? sharedAlphas(source, modules, own) : undefined;
   if (shared && shared.size > 0 && configuration?.from === "metadata") {
-    throw invalid(file, "has alphas and also a configuration in its metadata; diffusers refuses both at once");
+    throw invalid(
+      file,
+      "has alphas and also a configuration in its metadata; diffusers refuses both at once",
+    );
   }
   // Alphas in the file say more than a configuration beside it.
   const isBesideUsed = configuration?.from === "folder" && withAlpha.length === 0;
-  const rules = usedRules(file, modules, isBesideUsed || configuration?.from === "metadata" ? configuration : undefined);
+  const rules = usedRules(
+    file,
+    modules,
+    isBesideUsed || configuration?.from === "metadata" ? configuration : undefined,
+  );
   const remarks: string[] = [];
   if (alphas === "none" && withAlpha.length > 0) remarks.push(LEFT_OUT);
   const isKnown = (withAlpha.length > 0 && alphas !== "none") || rules !== undefined || isAlphaless;

@@ -385,7 +385,8 @@ export function causalBias(length: number): Value {
 
 function alongLast(opType: string, x: Value, vector: Value): Value {
   checkTypes(opType, [x, vector]);
-  if (vector.shape.length !== 1) throw new Error(`${opType} along the last axis of ${showShape(vector.shape)}.`);
+  if (vector.shape.length !== 1)
+    throw new Error(`${opType} along the last axis of ${showShape(vector.shape)}.`);
   return one(opType, [x, vector], x.shape);
 }
 

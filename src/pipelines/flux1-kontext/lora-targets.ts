@@ -98,7 +98,10 @@ function clipTargets({ width, mlpWidth, numLayers }: ClipConfig): Map<string, Ta
   const entries = Array.from({ length: numLayers }, (_, index) =>
     sizes.map(([name, rows, columns]): [string, Target] => {
       const layer = `encoder.layers.${index}.${name}`;
-      return [comparable(layer), { columns, parts: [{ layer: clipLoraName(layer), rows }], isSwapped: false }];
+      return [
+        comparable(layer),
+        { columns, parts: [{ layer: clipLoraName(layer), rows }], isSwapped: false },
+      ];
     }),
   );
   return new Map(entries.flat());
