@@ -29,45 +29,93 @@ interface Matrices {
   up: Float32Array;
 }
 
-/** @param columnSquares takes the squares of the columns of W + t B A, which are added to it, for `t` */
+/** From one pass over W, whose rows are read some at a time. */
 export async function rowLengths(
   base: BaseLayer,
   { rank, columns, down, up }: Matrices,
-  columnSquares?: { sums: Float64Array; t: number },
 ): Promise<RowLengths> {
   const rows = up.length / rank;
-  const [ownSquares, crosses, deltaSquares] = [0, 0, 0].map(() => new Float64Array(rows)) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
-  const delta = new Float64Array(columns);
+  const ownSquares = new Float64Array(rows);
+  const crosses = new Float64Array(rows);
+  const deltaSquares = new Float64Array(rows);
+  // The products of the rows of A, from which those of the rows of B A follow.
+  const gram = Array.from({ length: rank }, (_, index) =>
+    products(down, rank, columns, down, index * columns),
+  );
   for (let from = 0; from < rows; from += ROWS_AT_ONCE) {
     const to = Math.min(from + ROWS_AT_ONCE, rows);
     const block = await base.rows(from, to);
     for (let row = from; row < to; row += 1) {
-      delta.fill(0);
-      for (let index = 0; index < rank; index += 1) {
-        const factor = up[row * rank + index]!;
-        const start = index * columns;
-        for (let column = 0; column < columns; column += 1) delta[column]! += factor * down[start + column]!;
-      }
       const start = (row - from) * columns;
-      let [own, cross, square] = [0, 0, 0];
-      for (let column = 0; column < columns; column += 1) {
-        const weight = block[start + column]!;
-        const change = delta[column]!;
-        own += weight * weight;
-        cross += weight * change;
-        square += change * change;
-        if (columnSquares) columnSquares.sums[column]! += (weight + columnSquares.t * change) ** 2;
-      }
-      ownSquares[row] = own;
-      crosses[row] = cross;
-      deltaSquares[row] = square;
+      let square = 0;
+      for (let at = start; at < start + columns; at += 1) square += block[at]! * block[at]!;
+      ownSquares[row] = square;
+      const factors = up.subarray(row * rank, (row + 1) * rank);
+      crosses[row] = dot(factors, products(down, rank, columns, block, start));
+      deltaSquares[row] = dot(
+        factors,
+        gram.map((line) => dot(factors, line)),
+      );
     }
   }
   return { ownSquares, crosses, deltaSquares };
+}
+
+/** Adds the squares of W + t B A to those of its columns. */
+export async function addColumnSquares(
+  sums: Float64Array,
+  base: BaseLayer,
+  { rank, columns, down, up }: Matrices,
+  t: number,
+): Promise<void> {
+  const rows = up.length / rank;
+  const sum = new Float64Array(columns);
+  for (let from = 0; from < rows; from += ROWS_AT_ONCE) {
+    const to = Math.min(from + ROWS_AT_ONCE, rows);
+    const block = await base.rows(from, to);
+    for (let row = from; row < to; row += 1) {
+      const start = (row - from) * columns;
+      for (let column = 0; column < columns; column += 1) sum[column] = block[start + column]!;
+      for (let index = 0; index < rank; index += 1) {
+        const factor = t * up[row * rank + index]!;
+        const line = index * columns;
+        for (let column = 0; column < columns; column += 1) sum[column]! += factor * down[line + column]!;
+      }
+      for (let column = 0; column < columns; column += 1) sums[column]! += sum[column]! ** 2;
+    }
+  }
+}
+
+/** The products of A's rows with one row of another matrix; four at a time, which reads that row a quarter as often. */
+function products(
+  down: Float32Array,
+  rank: number,
+  columns: number,
+  other: Float32Array,
+  start: number,
+): Float64Array {
+  const result = new Float64Array(rank);
+  for (let index = 0; index < rank; index += 4) {
+    const [one, two, three, four] = [0, 1, 2, 3].map(
+      (next) => Math.min(index + next, rank - 1) * columns,
+    ) as [number, number, number, number];
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let column = 0; column < columns; column += 1) {
+      const value = other[start + column]!;
+      a += value * down[one + column]!;
+      b += value * down[two + column]!;
+      c += value * down[three + column]!;
+      d += value * down[four + column]!;
+    }
+    result.set([a, b, c, d].slice(0, rank - index), index);
+  }
+  return result;
+}
+
+function dot(one: ArrayLike<number>, other: ArrayLike<number>): number {
+  let sum = 0;
+  for (let index = 0; index < one.length; index += 1) sum += one[index]! * other[index]!;
+  return sum;
 }
 
 /** Trained lengths over those of the rows of W + t B A. */

@@ -8,7 +8,7 @@ import { Script } from "node:vm";
 export const MAX_PATTERNS = 10_000;
 const MAX_PATTERN_CHARACTERS = 1000;
 /** They come from a file, and one may be written to take for ever. */
-const MATCHING_MS = 2000;
+const MATCHING_MS = 500;
 
 /** In a script of its own, so that a time limit ends also a single comparison. */
 const MATCHING = new Script(`

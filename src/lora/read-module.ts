@@ -1,9 +1,9 @@
 /** Reads the matrices of one module, and cuts them into the layers that the network has in its place. */
 import { roundedFactor } from "./alphas.ts";
-import type { FindBase } from "./base-weights.ts";
+import type { BaseLayer, FindBase } from "./base-weights.ts";
 import { baked } from "./baking.ts";
 import type { Dialect } from "./dialect.ts";
-import { rowFactors, rowLengths } from "./dora.ts";
+import { addColumnSquares, rowFactors, rowLengths } from "./dora.ts";
 import { type Dora, invalid, type LoraLayer, readTensor, type Source, unsupported } from "./lora-file.ts";
 import type { Module } from "./modules.ts";
 import type { Strengths } from "./strength.ts";
@@ -131,30 +131,42 @@ async function withDora(context: ReadContext, module: Module, layers: readonly L
     : await readTensor(source, (keys.magnitude ?? keys.doraScale)!, [rows], [rows, 1], [1, rows]);
   const ordered = target.isSwapped && !isByColumn ? swapped(lengths, rows) : lengths;
 
-  const sums = new Float64Array(columns);
-  const result: { layer: string; adapter: LoraLayer; dora: Dora }[] = [];
+  if (isByColumn) return scaledByColumns(layers, bases, columns, lengths);
+  const result: Layer[] = [];
   let start = 0;
   for (const [index, [layer, adapter]] of layers.entries()) {
     const count = adapter.up.length / adapter.rank;
-    const found = await rowLengths(
-      bases[index]!,
-      { ...adapter, columns },
-      isByColumn ? { sums, t: adapter.factor } : undefined,
-    );
+    const found = await rowLengths(bases[index]!, { ...adapter, columns });
     const bias = await bases[index]!.bias();
     const magnitudes = ordered.subarray(start, start + count);
     const dora: Dora =
       keys.magnitude !== undefined
         ? { kind: "rows", magnitudes, lengths: found, bias }
         : { kind: "rows-scaled-last", factors: rowFactors(magnitudes, found, adapter.factor), bias };
-    result.push({ layer, adapter, dora });
+    result.push([layer, { ...adapter, dora }]);
     start += count;
   }
-  const byColumn = Float64Array.from(sums, (sum, column) => lengths[column]! / Math.sqrt(sum));
-  return result.map(({ layer, adapter, dora }) => [
-    layer,
-    { ...adapter, dora: isByColumn ? { kind: "columns", factors: byColumn, bias: dora.bias } : dora },
-  ]);
+  return result;
+}
+
+/** A column's length is that of all the layers that the module has as one. */
+async function scaledByColumns(
+  layers: readonly Layer[],
+  bases: readonly BaseLayer[],
+  columns: number,
+  lengths: Float32Array,
+): Promise<Layer[]> {
+  const sums = new Float64Array(columns);
+  for (const [index, [, adapter]] of layers.entries()) {
+    await addColumnSquares(sums, bases[index]!, { ...adapter, columns }, adapter.factor);
+  }
+  const factors = Float64Array.from(sums, (sum, column) => lengths[column]! / Math.sqrt(sum));
+  return Promise.all(
+    layers.map(async ([layer, adapter], index): Promise<Layer> => {
+      const bias = await bases[index]!.bias();
+      return [layer, { ...adapter, dora: { kind: "columns", factors, bias } }];
+    }),
+  );
 }
 
 /** The two halves of a matrix's rows in the other order; of an odd number, the first has one more. */
