@@ -15,7 +15,7 @@ import {
   readPeftConfig,
   REFUSED_FIELDS,
 } from "./peft-config.ts";
-import type { splitLayer } from "./targets.ts";
+import { type splitLayer, TEXT_ENCODER } from "./targets.ts";
 
 type Network = ReturnType<typeof splitLayer>[0];
 
@@ -47,7 +47,10 @@ export async function readConfiguration(
       const unknown = own.find(([name]) => !KNOWN.has(name));
       if (unknown)
         throw invalid(file, `has the field ${unknown[0]} in its metadata, which peft does not know`);
-      return configOf(file, Object.fromEntries(own), false);
+      const named = Object.fromEntries(own);
+      if (network !== TEXT_ENCODER) return configOf(file, named, false);
+      // Of a text encoder, diffusers has the targets decide, and of a transformer the keys.
+      return configOf(file, withBareTargets(named), named["target_modules"] !== undefined);
     };
     return {
       from: "metadata",
@@ -72,6 +75,13 @@ export async function findBeside(file: string): Promise<string | undefined> {
   const names = await readdir(folder).catch(() => []);
   const others = names.filter((name) => /\.safetensors$/i.test(name) && !name.startsWith("._"));
   return others.length === 1 ? beside : undefined;
+}
+
+/** Targets of before the text encoder's layers lost a prefix. */
+function withBareTargets(fields: Fields): Fields {
+  const targets = fields["target_modules"];
+  if (!Array.isArray(targets)) return fields;
+  return { ...fields, target_modules: targets.map((name) => String(name).replace(/^text_model\./, "")) };
 }
 
 function configOf(file: string, fields: Fields, isWhole: boolean): PeftConfig {

@@ -17,7 +17,7 @@ export interface Dialect {
   isAlphaless: boolean;
   /** Whether A of a layer with swapped halves has its own halves swapped, too. */
   isDownSwapped: boolean;
-  /** Where a layer has several spellings, the highest counts, and then the last in the file. */
+  /** Of the namings in a file, only those of the highest count; of two spellings in them, the last in the file. */
   preference(key: string): number;
 }
 

@@ -13,8 +13,9 @@ export interface Module {
 }
 
 export interface Modules {
-  /** Those that count last are last. */
   modules: readonly Module[];
+  /** Modules in namings that diffusers leaves out beside the one that it takes. */
+  passedOver: readonly string[];
   norms: readonly { key: string; target: NormTarget }[];
   unusedKeys: readonly string[];
   /** Modules of which the file has a matrix in two spellings. */
@@ -44,6 +45,9 @@ export function findModules(keys: readonly string[], dialect: Dialect, findTarge
     known.keys[role!] = key;
     modules.set(name!, known);
   }
-  const sorted = [...modules.values()].toSorted((one, other) => one.preference - other.preference);
-  return { modules: sorted, norms, unusedKeys, repeated: [...repeated] };
+  const all = [...modules.values()];
+  const highest = Math.max(0, ...all.map(({ preference }) => preference));
+  const taken = all.filter(({ preference }) => preference === highest);
+  const passedOver = all.filter(({ preference }) => preference < highest).map(({ name }) => name);
+  return { modules: taken, passedOver, norms, unusedKeys, repeated: [...repeated] };
 }

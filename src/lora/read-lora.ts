@@ -45,7 +45,7 @@ export async function readLora(
   const stored = [...tensors].toSorted(([, one], [, other]) => one.byteOffset - other.byteOffset);
   const keys = stored.map(([key]) => key);
   const dialect = dialectOf(keys);
-  const { modules, norms, unusedKeys, repeated } = findModules(keys, dialect, findTarget);
+  const { modules, passedOver, norms, unusedKeys, repeated } = findModules(keys, dialect, findTarget);
   if (modules.length === 0 && norms.length === 0) {
     const example = unusedKeys[0] ? `, such as ${unusedKeys[0]}` : "";
     throw invalid(file, `has ${unusedKeys.length} keys${example}, none of them for this network`);
@@ -71,6 +71,11 @@ export async function readLora(
         if (layers.has(layer)) twice.add(layer);
         layers.set(layer, adapter);
       }
+    }
+    if (passedOver.length > 0) {
+      remarks.push(
+        `is in two namings, of which diffusers takes one; without effect are ${shown(passedOver)}`,
+      );
     }
     if (twice.size > 0) remarks.push(twiceRemark([...twice]));
     if (untargeted.length > 0) {

@@ -172,7 +172,11 @@ describe("a DoRA of LyCORIS", () => {
   it("by columns is refused after one by rows, whose product no scales of both are", async () => {
     const rows = await read(await kohya({ "lora_unet_layer.dora_scale": tensor([[1], [2], [0.5], [3]]) }));
     const columns = await read(await kohya({ "lora_unet_layer.dora_scale": tensor([[1, 2, 0.5]]) }));
-    expect(() => joinLoras([rows, columns].map((one) => ({ ...one, scale: 1 })))).toThrow(
+    const both = [
+      { ...rows, scale: 1 },
+      { ...columns, scale: 1 },
+    ];
+    expect(() => joinLoras(both)).toThrow(
       / scales columns of layers whose rows another DoRA scales; use one of the two\.$/,
     );
   });
