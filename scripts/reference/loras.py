@@ -228,6 +228,7 @@ def patch_converters(original: Tensors) -> None:
         setattr(lora_pipeline, name, with_sizes(name, width, double, single))
 
 
+@torch.no_grad()
 def write_loras(output: Path, checkpoint: Path, case: Tensors, guidance: float) -> None:
     """Write the LoRAs and their velocities; `case` is one of `checkpoint`."""
     output.mkdir(parents=True, exist_ok=True)
