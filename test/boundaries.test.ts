@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   weights: ["errors.ts", "onnx"],
   quantize: ["errors.ts", "files", "onnx", "weights"],
   models: ["errors.ts", "onnx", "weights"],
-  lora: ["errors.ts", "files", "onnx", "weights", "models"],
+  lora: ["errors.ts", "files", "onnx", "quantize", "weights", "models"],
   runtime: ["errors.ts", "process-environment.ts", "onnx", "weights"],
   tokenizers: ["errors.ts", "weights"],
   files: ["errors.ts"],

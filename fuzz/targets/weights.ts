@@ -330,7 +330,7 @@ export const TARGETS: readonly Target[] = [
           const size = await loraBytes(file);
           expect(Number.isFinite(size) && size >= 0, `says that it takes ${size} bytes`);
           const lora = await readLora(file, findTarget);
-          for (const { down, up } of joinLoras([{ lora, scale: 1 }]).values()) {
+          for (const { down, up } of joinLoras([{ file, lora, scale: 1 }]).values()) {
             expect(down.every(Number.isFinite), "let numbers through that are none");
             expect(!up.some(Number.isNaN), "scaled to what is no number");
           }

@@ -3,9 +3,9 @@
  * values, and takes precedence over it. Secrets have no flags, since every user of a machine sees its command
  * lines.
  */
-import path from "node:path";
 import { Option } from "commander";
 import { shown } from "../config/config.ts";
+import { loraPart } from "../config/lora-list.ts";
 import type { Setting } from "../config/setting.ts";
 import { SETTINGS } from "../config/settings.ts";
 import { invalid, LIBRARY } from "../errors.ts";
@@ -47,7 +47,7 @@ const FLAGS = {
     flags: "--lora <file>",
     meaning: "A LoRA that requests may name: a .safetensors file, name=file, or a folder; several times.",
     isRepeatable: true,
-    toVariable: namedLora,
+    toVariable: loraPart,
   },
   weights: { setting: SETTINGS.weights, flags: "--weights <kind>" },
   threads: { setting: SETTINGS.threads, flags: "--threads <number>" },
@@ -131,12 +131,6 @@ function refusedOption(name: string, variable: string): Option {
     .argParser(() => {
       throw invalid("secretFlag", { field: flag, other: variable });
     });
-}
-
-/** Names a file without folder and extension, as the other commands do; pairs and folders stay. */
-function namedLora(text: string): string {
-  const isFile = !text.includes("=") && text.endsWith(".safetensors");
-  return isFile ? `${path.parse(text).name}=${text}` : text;
 }
 
 const longOf = (flags: string): string => /--[a-z-]+/.exec(flags)![0];

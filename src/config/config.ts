@@ -92,7 +92,7 @@ function refusal({ variable: field, parser, isSecret }: Setting<unknown>, value:
   const { accepts } = parser;
   return isSecret
     ? failure("settingSecret", { field, accepts })
-    : failure("setting", { field, accepts, given: shown(value) });
+    : failure("setting", { field, accepts, given: shown(parser.wrongPart?.(value) ?? value) });
 }
 
 const refusalOfFile = (setting: Setting<unknown>): Failure =>

@@ -1,5 +1,6 @@
 /** Settings of the engine, of the check of its results, and of the images that requests may name. */
-import { byteSize, choice, decimal, duration, flag, integer, list, loras, price, text } from "./parsers.ts";
+import { loras } from "./lora-list.ts";
+import { byteSize, choice, decimal, duration, flag, integer, list, price, text } from "./parsers.ts";
 import { optional, required, type Settings } from "./setting.ts";
 
 export const ENGINE = {

@@ -1,14 +1,13 @@
 /** Parsers for variables: each says what it accepts, and turns a string into a value or refuses it. */
 
-import { readdirSync } from "node:fs";
-import path from "node:path";
-
 /** How one kind of setting reads its string. */
 export interface Parser<Value> {
   /** What is accepted, as it ends the sentence "NAME must be ...". */
   accepts: string;
   /** @returns undefined for a string that is not accepted */
   parse(text: string): Value | undefined;
+  /** Of a list that is not accepted: the part that is why. */
+  wrongPart?(text: string): string | undefined;
 }
 
 type Units = ReadonlyMap<string, number>;
@@ -110,44 +109,10 @@ export const hosts: Parser<readonly string[]> = {
     const names = list.parse(value)!;
     return names.length > 0 && names.every((name) => HOST.test(name)) ? names : undefined;
   },
+  wrongPart: (value) => list.parse(value)!.find((name) => !HOST.test(name)),
 };
 
 const HOST = /^(?:\*|(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d{1,5})?$/;
-
-/**
- * LoRAs by name: those of a folder, named by file without the extension and read along with the settings, or
- * pairs separated by commas.
- */
-export const loras: Parser<Readonly<Record<string, string>>> = {
-  accepts: "a folder with .safetensors files, or name=file,name=file",
-  parse(value) {
-    const entries = value.includes("=") ? pairsOf(value) : safetensorsIn(value);
-    const names = new Set(entries.map(([name]) => name));
-    const isValid = entries.every(([name, file]) => LORA_NAME.test(name) && file !== "");
-    return isValid && entries.length > 0 && names.size === entries.length
-      ? Object.fromEntries(entries)
-      : undefined;
-  },
-};
-
-/** No slash, so that no name looks like a path. */
-const LORA_NAME = /^[^\p{Cc}/\\=,]{1,100}$/u;
-const LORA_ENDING = ".safetensors";
-
-const pairsOf = (value: string): [string, string][] =>
-  value.split(",").map((pair) => {
-    const [name, ...file] = pair.split("=");
-    return [name!.trim(), file.join("=").trim()];
-  });
-
-function safetensorsIn(folder: string): [string, string][] {
-  try {
-    const files = readdirSync(folder).filter((name) => name.endsWith(LORA_ENDING));
-    return files.toSorted().map((name) => [name.slice(0, -LORA_ENDING.length), path.join(folder, name)]);
-  } catch {
-    return [];
-  }
-}
 
 /** What an edit costs: an amount per image, or per million pixels. */
 export interface Price {

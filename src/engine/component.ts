@@ -28,6 +28,8 @@ export interface ComponentDefinition {
   build(weights: WeightScope, options?: BuildOptions): Outputs;
   /** Whether LoRAs may adapt its linear layers. */
   readonly isAdaptable?: boolean;
+  /** What LoRAs call the layer with a key of the weights. @default the key itself */
+  readonly loraName?: (key: string) => string;
   /** Whether it can process an image in overlapping tiles. */
   readonly isTiled?: boolean;
   /** The fewest bits its matrices may have; `fp32` leaves the weights as they are stored. */

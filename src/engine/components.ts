@@ -131,8 +131,9 @@ function componentOf(
   runtime: RuntimeOptions,
   isAdaptable: boolean,
 ): Component {
-  const adapterInputs = isAdaptable && definition.isAdaptable ? new AdapterInputs() : undefined;
-  const outputs = definition.build(weights.scope("", adapterInputs?.adapt), {
+  const adapterInputs =
+    isAdaptable && definition.isAdaptable ? new AdapterInputs(definition.loraName) : undefined;
+  const outputs = definition.build(weights.scope("", adapterInputs), {
     computeType: runtime.computeType,
   });
   return new Component(definition.name, { outputs, weights, runtime, adapterInputs });

@@ -15,6 +15,7 @@ import type { Pipeline } from "../pipelines/pipeline.ts";
 import { checkpointName } from "../weights/checkpoint.ts";
 import { createSafetyChecker } from "../safety/checker.ts";
 import { abortError } from "./abort.ts";
+import { findBaseIn } from "./base-layers.ts";
 import { Components } from "./components.ts";
 import { checkpointDigest, readEnvironment } from "./identity.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
@@ -194,7 +195,7 @@ export async function createEngine(
     editor: model.createEditor(components),
     pipeline,
     modelName: info.name,
-    loras: new LoraRegistry(loraFiles, model.findLoraTarget),
+    loras: new LoraRegistry(loraFiles, model.findLoraTarget, findBaseIn(model)),
     maxPixels,
     checker,
     isCheckRequired: isRequired,

@@ -4,35 +4,21 @@
  * diffusers 0.42.1, with one table of names and rows, for a network of any size.
  */
 import { open } from "node:fs/promises";
-import { failure, RetouchError } from "../errors.ts";
-import type { Adapter } from "../models/adapters.ts";
-import { showShape } from "../onnx/graph.ts";
-import { readSafetensors, type SafetensorsHeader, type StoredTensor } from "../weights/safetensors.ts";
 import { elements } from "../weights/tensor-file.ts";
-import { type PeftConfig, readPeftConfig } from "./alpha.ts";
-import { otherMethodOf, type Role, splitKey } from "./keys.ts";
-import { isNumberType, NUMBER_TYPES, readNumbers } from "./numbers.ts";
-import type { FindTarget, Target } from "./targets.ts";
+import type { FindBase } from "./base-weights.ts";
+import { readConfiguration } from "./configuration.ts";
+import { dialectOf } from "./dialect.ts";
+import { otherMethodOf } from "./keys.ts";
+import { invalid, type Lora, type LoraLayer, readHeader, readTensor, unsupported } from "./lora-file.ts";
+import { findModules } from "./modules.ts";
+import { isNumberType } from "./numbers.ts";
+import { readModule } from "./read-module.ts";
+import { readStrengths } from "./strength.ts";
+import type { FindTarget } from "./targets.ts";
 
-export interface LoraLayer extends Adapter {
-  /** alpha / rank: the factor by which `up` must still be multiplied. */
-  factor: number;
-}
-
-export interface Lora {
-  layers: ReadonlyMap<string, LoraLayer>;
-  /** Keys that match nothing in the network. */
-  unusedKeys: readonly string[];
-}
-
-/** More than any published LoRA: rank 128 on every layer of the 12B model is 1.3 GB in half precision. */
-const MAX_BYTES = 4 * 2 ** 30;
-const MAX_RANK = 1024;
-/** Each pattern is compared with every layer; no network has this many layers. */
-const MAX_PATTERNS = 10_000;
 const FLOAT = 4;
-/** What errors call the file. */
-const WHAT = "LoRA file";
+/** The most names that a sentence lists. */
+const MAX_SHOWN = 3;
 
 /** Bytes that the file's numbers take in memory as float32. @throws RetouchError LORA_INVALID */
 export async function loraBytes(file: string): Promise<number> {
@@ -42,139 +28,87 @@ export async function loraBytes(file: string): Promise<number> {
   return numbers.reduce((sum, { shape }) => sum + elements(shape) * FLOAT, 0);
 }
 
-/** @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED, naming the file and the key */
-export async function readLora(file: string, findTarget: FindTarget): Promise<Lora> {
+/**
+ * @param findBase finds the network's own weights, for DoRA
+ * @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED, naming the file and the key
+ */
+export async function readLora(
+  file: string,
+  findTarget: FindTarget,
+  findBase: FindBase = () => undefined,
+): Promise<Lora> {
   const { tensors, metadata } = await readHeader(file);
   for (const key of tensors.keys()) {
     const method = otherMethodOf(key);
-    if (method) throw unsupported(file, `is a ${method} (${key}); plain LoRAs can be used`);
+    if (method) throw unsupported(file, otherMethod(method, key));
   }
-  const config = readPeftConfig(metadata);
-  if (config === undefined) throw invalid(file, "has metadata that are no JSON object");
-  if (config.numPatterns > MAX_PATTERNS) {
-    throw invalid(
-      file,
-      `has metadata with ${config.numPatterns} patterns of alpha; at most ${MAX_PATTERNS} are read`,
-    );
-  }
-  if (config.isDora) throw unsupported(file, "is a DoRA by its metadata; plain LoRAs can be used");
-
-  const modules = new Map<string, { target: Target; keys: Partial<Record<Role, string>> }>();
-  const unusedKeys: string[] = [];
-  for (const key of tensors.keys()) {
-    const { module, role } = splitKey(key) ?? {};
-    const target = module === undefined ? undefined : findTarget(module);
-    if (target === undefined) {
-      unusedKeys.push(key);
-      continue;
-    }
-    const known = modules.get(module!) ?? { target, keys: {} };
-    if (known.keys[role!]) throw invalid(file, `has both ${known.keys[role!]} and ${key}`);
-    known.keys[role!] = key;
-    modules.set(module!, known);
-  }
-  if (modules.size === 0) {
+  const stored = [...tensors].toSorted(([, one], [, other]) => one.byteOffset - other.byteOffset);
+  const keys = stored.map(([key]) => key);
+  const dialect = dialectOf(keys);
+  const { modules, passedOver, norms, unusedKeys, repeated } = findModules(keys, dialect, findTarget);
+  if (modules.length === 0 && norms.length === 0) {
     const example = unusedKeys[0] ? `, such as ${unusedKeys[0]}` : "";
     throw invalid(file, `has ${unusedKeys.length} keys${example}, none of them for this network`);
   }
 
-  const layers = new Map<string, LoraLayer>();
+  const configuration = await readConfiguration(file, metadata);
   const handle = await open(file);
   try {
-    for (const [module, { target, keys }] of modules) {
-      const source = { file, handle, tensors, config };
-      for (const [layer, adapter] of await readModule(source, module, target, keys)) {
-        if (layers.has(layer)) throw invalid(file, `adapts ${layer} a second time, in ${module}`);
+    const source = { file, handle, tensors };
+    const strengths = await readStrengths(source, modules, dialect, configuration);
+    const context = { source, dialect, strengths, findBase };
+    const layers = new Map<string, LoraLayer>();
+    const remarks = [...strengths.remarks];
+    const twice = new Set(repeated);
+    const untargeted: string[] = [];
+    for (const module of modules) {
+      const read = await readModule(context, module);
+      if (read === undefined) {
+        untargeted.push(module.name);
+        continue;
+      }
+      for (const [layer, adapter] of read) {
+        if (layers.has(layer)) twice.add(layer);
         layers.set(layer, adapter);
       }
     }
+    if (passedOver.length > 0) {
+      remarks.push(
+        `is in two namings, of which diffusers takes one; without effect are ${shown(passedOver)}`,
+      );
+    }
+    if (twice.size > 0) remarks.push(twiceRemark([...twice]));
+    if (untargeted.length > 0) {
+      remarks.push(
+        `has modules that are not among the targets of its configuration; they have no effect: ${shown(untargeted)}`,
+      );
+    }
+    const replaced = new Map<string, Float32Array>();
+    for (const { key, target } of norms) {
+      replaced.set(target.norm, await readTensor(source, key, [target.size]));
+    }
+    if (replaced.size > 0) {
+      remarks.push(`replaces the weights of ${replaced.size} norms, which its scale does not change`);
+    }
+    return { layers, norms: replaced, unusedKeys, remarks };
   } finally {
     await handle.close();
   }
-  return { layers, unusedKeys };
 }
 
-async function readHeader(file: string): Promise<SafetensorsHeader> {
-  try {
-    const header = await readSafetensors(file);
-    const bytes = [...header.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-    if (bytes > MAX_BYTES) throw invalid(file, `has ${bytes} bytes; at most ${MAX_BYTES} are read`);
-    return header;
-  } catch (error) {
-    if (!(error instanceof RetouchError) || error.code.startsWith("LORA_")) throw error;
-    const { kind, values } = error.failure;
-    throw new RetouchError("LORA_INVALID", { kind, values: { ...values, what: WHAT } }, { cause: error });
+/** What a file of another method says: what it is, and how it becomes one that can be used. */
+function otherMethod(method: string, key: string): string {
+  const what = `is a ${method} (${key})`;
+  if (method === "LoHa" || method === "LoKr") {
+    return `${what}; convert it to a plain LoRA first, for example with peft's save_as_lora, or merge it into the checkpoint with LyCORIS`;
   }
+  return `${what}; plain LoRAs and DoRAs can be used`;
 }
 
-interface Source {
-  file: string;
-  handle: Awaited<ReturnType<typeof open>>;
-  tensors: ReadonlyMap<string, StoredTensor>;
-  config: PeftConfig;
-}
+const twiceRemark = (names: readonly string[]): string =>
+  `has layers under two spellings, of which the one that diffusers takes is used: ${shown(names)}`;
 
-/** The adapters of a module's layers. Parts of a fused layer share A and have their own rows of B. */
-async function readModule(
-  source: Source,
-  module: string,
-  { columns, parts, isSwapped }: Target,
-  keys: Partial<Record<Role, string>>,
-): Promise<[layer: string, LoraLayer][]> {
-  const { file, tensors, config } = source;
-  if (keys.down === undefined || keys.up === undefined) {
-    throw invalid(file, `has only one of the two matrices of ${module}`);
-  }
-  const rank = tensors.get(keys.down)!.shape[0] ?? 0;
-  if (rank < 1 || rank > MAX_RANK) {
-    throw invalid(file, `has ${keys.down} of the rank ${rank}; from 1 to ${MAX_RANK} can be used`);
-  }
-  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  const down = await readTensor(source, keys.down, [rank, columns]);
-  const up = await readTensor(source, keys.up, [rows, rank]);
-  const alpha = keys.alpha === undefined ? undefined : await readScalar(source, keys.alpha);
-  let start = 0;
-  return parts.map(({ layer, rows: count }) => {
-    const range = up.subarray(start * rank, (start + count) * rank);
-    start += count;
-    const factor = alpha === undefined ? (config.scaleOf(layer, rank) ?? 1) : alpha / rank;
-    return [layer, { rank, down, up: isSwapped ? swapped(range) : range, factor }];
-  });
+function shown(names: readonly string[]): string {
+  const more = names.length > MAX_SHOWN ? ` and ${names.length - MAX_SHOWN} more` : "";
+  return `${names.slice(0, MAX_SHOWN).join(", ")}${more}`;
 }
-
-async function readTensor(source: Source, key: string, shape: readonly number[]): Promise<Float32Array> {
-  const { file, handle, tensors } = source;
-  const tensor = tensors.get(key)!;
-  if (showShape(tensor.shape) !== showShape(shape)) {
-    throw invalid(
-      file,
-      `has ${key} in the shape ${showShape(tensor.shape)} where ${showShape(shape)} is wanted`,
-    );
-  }
-  if (!isNumberType(tensor)) {
-    throw unsupported(file, `stores ${key} as ${tensor.storedType}; ${NUMBER_TYPES} can be read`);
-  }
-  const numbers = await readNumbers(handle, tensor);
-  if (numbers === undefined) throw invalid(file, `ends inside ${key}`);
-  if (!numbers.every(Number.isFinite)) throw invalid(file, `has numbers in ${key} that are not finite`);
-  return numbers;
-}
-
-async function readScalar(source: Source, key: string): Promise<number> {
-  const { shape } = source.tensors.get(key)!;
-  const [value] = await readTensor(source, key, shape.length === 0 ? [] : [1]);
-  return value!;
-}
-
-function swapped(matrix: Float32Array): Float32Array {
-  const half = matrix.length / 2;
-  const result = new Float32Array(matrix.length);
-  result.set(matrix.subarray(half));
-  result.set(matrix.subarray(0, half), half);
-  return result;
-}
-
-const invalid = (file: string, fault: string): RetouchError =>
-  new RetouchError("LORA_INVALID", failure("file", { what: WHAT, file, fault }));
-const unsupported = (file: string, fault: string): RetouchError =>
-  new RetouchError("LORA_UNSUPPORTED", failure("file", { what: WHAT, file, fault }));

@@ -3,9 +3,12 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { failure, RetouchError } from "../errors.ts";
-import type { Adapter } from "../models/adapters.ts";
+import type { Adapters } from "../models/adapters.ts";
+import type { FindBase } from "./base-weights.ts";
+import { findBeside } from "./configuration.ts";
 import { joinLoras, type ScaledLora } from "./join.ts";
-import { type Lora, loraBytes, readLora } from "./read-lora.ts";
+import type { Lora } from "./lora-file.ts";
+import { loraBytes, readLora } from "./read-lora.ts";
 import type { FindTarget } from "./targets.ts";
 import { type LoraUse, unknownLora } from "./use.ts";
 
@@ -15,13 +18,13 @@ const MAX_SHOWN_KEYS = 3;
 export interface ChosenLoras {
   /** The most memory they take once read; all others have been released by then. */
   memoryBytes: number;
-  /** SHA-256 of each file, in hexadecimal. @throws RetouchError LORA_INVALID */
+  /** SHA-256 of each file, and of the configuration beside it, in hexadecimal. @throws RetouchError LORA_INVALID */
   digests(): Promise<string[]>;
   /**
-   * What they add to the network's layers, and a sentence for each whose keys do not all match the network.
+   * What they add to the network's layers, and sentences on what the user should know of them.
    * @throws RetouchError LORA_INVALID or LORA_UNSUPPORTED for a file, with the LoRA's name as the value `lora`
    */
-  read(): Promise<{ adapters: ReadonlyMap<string, Adapter>; notices: string[] }>;
+  read(): Promise<{ adapters: Adapters; notices: string[] }>;
 }
 
 /** Once as they are, and once multiplied by their scales. */
@@ -30,14 +33,17 @@ const COPIES = 2;
 export class LoraRegistry {
   readonly #files: ReadonlyMap<string, string>;
   readonly #findTarget: FindTarget;
+  readonly #findBase: FindBase | undefined;
   /** By file. */
   readonly #kept = new Map<string, { identity: string; lora: Lora }>();
   readonly #digests = new Map<string, { identity: string; digest: string }>();
   #joined: Joined = NOTHING;
 
-  constructor(files: Readonly<Record<string, string>>, findTarget: FindTarget) {
+  /** @param findBase finds the network's own weights; without it, DoRAs are refused */
+  constructor(files: Readonly<Record<string, string>>, findTarget: FindTarget, findBase?: FindBase) {
     this.#files = new Map(Object.entries(files));
     this.#findTarget = findTarget;
+    this.#findBase = findBase;
   }
 
   /**
@@ -67,10 +73,11 @@ export class LoraRegistry {
       const { name, file } = use;
       const lora = await this.#read(file).catch((error: unknown) => fail(error, name));
       loras.push({ ...use, lora });
+      notices.push(...lora.remarks.map((remark) => `The LoRA ${name} ${remark}.`));
       if (lora.unusedKeys.length > 0) notices.push(unusedNotice(name, lora.unusedKeys));
     }
     const isJoined = loras.every(({ lora }, index) => lora === this.#joined.of[index]?.lora);
-    if (!isJoined) this.#joined = { of: loras, adapters: joinLoras(loras) };
+    if (!isJoined) this.#joined = { of: loras, adapters: join(loras) };
     return { adapters: this.#joined.adapters, notices };
   }
 
@@ -81,20 +88,22 @@ export class LoraRegistry {
   }
 
   async #digest(file: string): Promise<string> {
-    const identity = await identityOf(file);
+    const identity = await wholeIdentityOf(file);
     const known = this.#digests.get(file);
     if (known?.identity === identity) return known.digest;
-    const digest = await sha256Of(file);
+    const beside = await findBeside(file);
+    const digests = await Promise.all([file, ...(beside ? [beside] : [])].map(sha256Of));
+    const digest = digests.join(":");
     this.#digests.set(file, { identity, digest });
     return digest;
   }
 
   async #read(file: string): Promise<Lora> {
-    const identity = await identityOf(file);
+    const identity = await wholeIdentityOf(file);
     const known = this.#kept.get(file);
     if (known?.identity === identity) return known.lora;
     this.#kept.delete(file);
-    const lora = await readLora(file, this.#findTarget);
+    const lora = await readLora(file, this.#findTarget, this.#findBase);
     this.#kept.set(file, { identity, lora });
     return lora;
   }
@@ -115,7 +124,7 @@ type Chosen = LoraUse & { file: string };
 
 interface Joined {
   of: readonly (Chosen & ScaledLora)[];
-  adapters: ReadonlyMap<string, Adapter>;
+  adapters: Adapters;
 }
 const NOTHING: Joined = { of: [], adapters: new Map() };
 
@@ -130,6 +139,22 @@ export async function identityOf(file: string): Promise<string> {
     return [dev, ino, size, mtimeMs].join(":");
   } catch (cause) {
     throw unopened(file, cause);
+  }
+}
+
+/** With that of the configuration beside it. @throws RetouchError LORA_INVALID */
+async function wholeIdentityOf(file: string): Promise<string> {
+  const beside = await findBeside(file);
+  return [await identityOf(file), beside && (await identityOf(beside))].join(" ");
+}
+
+/** @throws RetouchError LORA_UNSUPPORTED, with the name of the LoRA that does not go with the others */
+function join(loras: readonly (Chosen & ScaledLora)[]): Adapters {
+  try {
+    return joinLoras(loras);
+  } catch (error) {
+    const file = error instanceof RetouchError ? error.failure.values?.["file"] : undefined;
+    return fail(error, loras.find((lora) => lora.file === file)?.name ?? "");
   }
 }
 

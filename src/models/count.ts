@@ -104,7 +104,9 @@ function recordingScope(prefix: string, weights: Map<string, RequestedWeight>): 
   };
   return {
     child: (...names) => recordingScope(`${prefix}${names.join(".")}.`, weights),
+    adaptedInput: (x) => x,
     adapted: (_, y) => y,
+    adaptedNorm: (weight) => weight,
     matrix: (name, shape) => take(name, shape, true),
     rows: (name, shape, indices) => gather(take(name, shape), indices),
     tensor: (name, shape) => take(name, shape),

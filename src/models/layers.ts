@@ -21,10 +21,11 @@ export function linear(
   const weight = scope.matrix("weight", [size, lastDim(x)]);
   const typed = (value: Value): Value => ops.cast(value, ops.typeOf(x));
   const bias = hasBias ? typed(scope.tensor("bias", [size])) : undefined;
+  const read = scope.adaptedInput(x);
   const y =
     "blocks" in weight
-      ? ops.matmulNBits(x, { ...weight, scales: typed(weight.scales) }, bias)
-      : ops.gemm(x, typed(weight), bias);
+      ? ops.matmulNBits(read, { ...weight, scales: typed(weight.scales) }, bias)
+      : ops.gemm(read, typed(weight), bias);
   return scope.adapted(x, y);
 }
 
@@ -48,7 +49,8 @@ export function headNorm(
 ): Value {
   const tokens = x.shape[0]!;
   const heads = ops.reshape(ops.toFloat32(x), [tokens, lastDim(x) / headSize, headSize]); // [L, H, D]
-  const normed = ops.rmsNorm(heads, weights.child(name).tensor("weight", [headSize]), epsilon);
+  const scope = weights.child(name);
+  const normed = ops.rmsNorm(heads, scope.adaptedNorm(scope.tensor("weight", [headSize])), epsilon);
   return ops.reshape(normed, [1, ...x.shape]);
 }
 

@@ -47,6 +47,10 @@ const unary = (opType: string) => (x: Value) => one(opType, [x], x.shape);
 export const add = binary("Add");
 export const sub = binary("Sub");
 export const mul = binary("Mul");
+/** x times a vector along the last axis, or one number: its size is known when the model runs. */
+export const scaledLast = (x: Value, factors: Value): Value => alongLast("Mul", x, factors);
+/** x plus such a vector. */
+export const shiftedLast = (x: Value, shifts: Value): Value => alongLast("Add", x, shifts);
 export const sigmoid = unary("Sigmoid");
 export const cos = unary("Cos");
 export const sin = unary("Sin");
@@ -383,6 +387,13 @@ export function causalBias(length: number): Value {
   const bias = new Float32Array(length * length);
   for (let row = 0; row < length; row += 1) bias.fill(-3e38, row * length + row + 1, (row + 1) * length);
   return constant(bias, [1, 1, length, length]);
+}
+
+function alongLast(opType: string, x: Value, vector: Value): Value {
+  checkTypes(opType, [x, vector]);
+  if (vector.shape.length !== 1)
+    throw new Error(`${opType} along the last axis of ${showShape(vector.shape)}.`);
+  return one(opType, [x, vector], x.shape);
 }
 
 function broadcast(opType: string, a: Shape, b: Shape): Shape {

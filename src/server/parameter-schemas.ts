@@ -1,5 +1,6 @@
 /** The parameters of an edit as wire schemas: ranges, defaults and descriptions are the table's. */
 import { Type } from "typebox";
+import { MAX_LORA_NAME } from "../config/lora-list.ts";
 import {
   type BooleanParameter,
   EDIT_PARAMETERS,
@@ -88,8 +89,6 @@ export function sizes(side: { minSide: number; maxSide: number }) {
 
 /** Of `size`, with room for spaces. */
 export const MAX_SIZE_LENGTH = 40;
-/** Of a LoRA's name, characters. */
-const MAX_LORA_NAME = 100;
 
 export function loras() {
   const { max, scale, description } = EDIT_PARAMETERS.loras;

@@ -49,8 +49,15 @@ export interface WeightOptions {
   isKeptHalf?: boolean | undefined;
 }
 
-/** Changes the output `y` of the linear layer `key` for the input `x`. */
-export type AdaptLayer = (key: string, x: Value, y: Value) => Value;
+/** Changes a graph's linear layers and norms, by their keys, as it is built. */
+export interface LayerAdapter {
+  /** What a linear layer reads in place of `x`. */
+  input(key: string, x: Value): Value;
+  /** What it gives for `x` in place of `y`. */
+  output(key: string, x: Value, y: Value): Value;
+  /** What a norm multiplies by in place of its weight. */
+  norm(key: string, weight: Value): Value;
+}
 
 export class WeightSet {
   /** What a message calls this network: its folder. */
@@ -77,7 +84,7 @@ export class WeightSet {
   }
 
   /** The keys under `prefix`; "" is the whole set. */
-  scope(prefix = "", adapt?: AdaptLayer): WeightScope {
+  scope(prefix = "", adapt?: LayerAdapter): WeightScope {
     return new StoredScope(this, prefix, adapt);
   }
 
@@ -204,8 +211,12 @@ export class WeightSet {
  */
 export interface WeightScope {
   child(...names: readonly (string | number)[]): WeightScope;
+  /** The input of this scope's linear layer, adapted if the graph takes adapters. */
+  adaptedInput(x: Value): Value;
   /** The output of this scope's linear layer for `x`, adapted if the graph takes adapters. */
   adapted(x: Value, y: Value): Value;
+  /** The weight of this scope's norm, adapted if the graph takes adapters. */
+  adaptedNorm(weight: Value): Value;
   /** The matrix `name` of a linear layer, as float32 or in its few bits. */
   matrix(name: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix;
   /** Rows of the table `name`, as float32: [...indices, C]. */
@@ -222,9 +233,9 @@ export interface WeightScope {
 class StoredScope implements WeightScope {
   readonly #set: WeightSet;
   readonly #prefix: string;
-  readonly #adapt: AdaptLayer | undefined;
+  readonly #adapt: LayerAdapter | undefined;
 
-  constructor(set: WeightSet, prefix: string, adapt?: AdaptLayer) {
+  constructor(set: WeightSet, prefix: string, adapt?: LayerAdapter) {
     this.#set = set;
     this.#prefix = prefix;
     this.#adapt = adapt;
@@ -234,8 +245,16 @@ class StoredScope implements WeightScope {
     return new StoredScope(this.#set, this.#key(names.join(".")), this.#adapt);
   }
 
+  adaptedInput(x: Value): Value {
+    return this.#adapt?.input(this.#prefix, x) ?? x;
+  }
+
   adapted(x: Value, y: Value): Value {
-    return this.#adapt ? this.#adapt(this.#prefix, x, y) : y;
+    return this.#adapt?.output(this.#prefix, x, y) ?? y;
+  }
+
+  adaptedNorm(weight: Value): Value {
+    return this.#adapt?.norm(this.#prefix, weight) ?? weight;
   }
 
   matrix(name: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix {

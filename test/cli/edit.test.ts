@@ -96,12 +96,14 @@ describe("retouch edit", () => {
     expect(written.xmpAsString).not.toContain("dark");
   });
 
-  it("puts LoRAs on top of the checkpoint, names them and says what of them has no place", async () => {
+  it("puts LoRAs on top of the checkpoint, names them and says what they do beside their scale", async () => {
     const loraOf = (name: string): string => path.join(fixtures, "loras", `${name}.safetensors`);
     const loras = ["--lora", `${loraOf("peft")}:0.5`, "--lora", loraOf("control")];
     const { code, stdout, stderr } = await edit("bird.jpg", [...loras, "--no-keep-unchanged"]);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^retouch: The LoRA control has keys for which the network has no place; .*\n$/);
+    expect(stderr).toMatch(
+      /^retouch: The LoRA control replaces the weights of 12 norms, which its scale does not change\.\n$/,
+    );
     expect(stdout.toString()).toMatch(/^LoRAs {2,}peft \(0\.5\), control \(1\)$/m);
     const file = path.join(folder, "bird.edited.png");
     expect((await sharp(file).metadata()).xmpAsString).toContain('retouch:loras="peft:0.5 control:1"');

@@ -1,5 +1,3 @@
-import { writeFile } from "node:fs/promises";
-import path from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   byteSize,
@@ -10,10 +8,8 @@ import {
   httpAddress,
   integer,
   list,
-  loras,
   price,
 } from "../../src/config/parsers.ts";
-import { temporaryFolder } from "../support/temporary.ts";
 
 describe("a time", () => {
   it.each([
@@ -133,34 +129,5 @@ describe("a list", () => {
   it("leaves out blanks and empty entries", () => {
     expect(list.parse(" a, b,,c ")).toEqual(["a", "b", "c"]);
     expect(list.parse("")).toEqual([]);
-  });
-});
-
-describe("LoRAs", () => {
-  it("are read as pairs of a name and a file", () => {
-    expect(loras.parse("ink=loras/ink.safetensors, snow = /srv/a=b.safetensors")).toEqual({
-      ink: "loras/ink.safetensors",
-      snow: "/srv/a=b.safetensors",
-    });
-  });
-
-  it("are those of a folder, by their files' names", async () => {
-    const folder = await temporaryFolder();
-    for (const name of ["snow.safetensors", "ink v2.safetensors", "ink.txt"]) {
-      await writeFile(path.join(folder, name), "");
-    }
-    expect(loras.parse(folder)).toEqual({
-      "ink v2": path.join(folder, "ink v2.safetensors"),
-      snow: path.join(folder, "snow.safetensors"),
-    });
-  });
-
-  it.each(["ink=", "=ink.safetensors", "a/ink=b", "ink=a,ink=b", "ink=a,", "/none/of/these"])(
-    "are not %j",
-    (text) => expect(loras.parse(text)).toBeUndefined(),
-  );
-
-  it("are not an empty folder", async () => {
-    expect(loras.parse(await temporaryFolder())).toBeUndefined();
   });
 });

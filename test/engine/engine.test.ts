@@ -78,7 +78,9 @@ describe("an engine", () => {
 
     const { parameters, notices } = await adaptable.edit({ ...base, loras: [{ name: "control" }] });
     expect(parameters.loras).toEqual([{ name: "control", scale: 1 }]);
-    expect(notices).toEqual([expect.stringMatching(/^The LoRA control has keys /)]);
+    expect(notices).toEqual([
+      "The LoRA control replaces the weights of 12 norms, which its scale does not change.",
+    ]);
     const unknown = adaptable.edit({ ...base, loras: [{ name: "ink" }] });
     await expect(unknown).rejects.toEqual(
       refusal("INVALID_PARAMETER", 'loras: there is no LoRA "ink"; known are peft, control.'),

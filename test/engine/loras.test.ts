@@ -2,14 +2,14 @@
 import { readFile, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findBaseIn } from "../../src/engine/base-layers.ts";
 import { createEngine } from "../../src/engine/engine.ts";
-import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
+import { loadNetworks, openKontext } from "../../src/pipelines/flux1-kontext/model.ts";
 import type { ComponentOptions } from "../../src/engine/components.ts";
 import type { Adapters } from "../../src/models/adapters.ts";
 import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import { LoraRegistry } from "../../src/lora/registry.ts";
 import type { LoraUse } from "../../src/lora/use.ts";
-import { createFindTarget } from "../../src/pipelines/flux1-kontext/lora-targets.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { difference } from "../support/compare.ts";
 import { fixtures, type FixtureTensor, readTensors, root } from "../support/fixtures.ts";
@@ -18,12 +18,25 @@ import { fileOf } from "../support/safetensors.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { firstVelocity } from "../support/velocity.ts";
 
-const TOLERANCE = 1e-5;
-const FORMATS = ["peft", "kohya", "original", "control", "xlabs"];
+/** Processors differ in the last digit of exp, which the angles of time, thousands of radians, enlarge. */
+const TOLERANCE = 3e-5;
+const FORMATS = [
+  "peft",
+  "kohya",
+  "original",
+  "control",
+  "xlabs",
+  "patterns",
+  "alphas",
+  "dora",
+  "folder/adapter_model",
+];
 const GUIDANCE = 2.5;
+/** Of the case. */
+const PROMPT = "Make the red car blue";
 
 const loraOf = (name: string): string => path.join(fixtures, "loras", `${name}.safetensors`);
-const FILES = Object.fromEntries(FORMATS.map((name) => [name, loraOf(name)]));
+const FILES = Object.fromEntries([...FORMATS, "text"].map((name) => [name, loraOf(name)]));
 
 let tensors: Map<string, FixtureTensor>;
 let velocities: Map<string, FixtureTensor>;
@@ -34,14 +47,16 @@ beforeAll(async () => {
   tensors = await readTensors("cases/plain-square.safetensors");
   velocities = await readTensors("loras/velocities.safetensors");
   adaptable = await load({ isAdaptable: true });
-  registry = new LoraRegistry(FILES, createFindTarget(adaptable.flux));
+  const model = await openKontext(await plain());
+  registry = new LoraRegistry(FILES, model.findLoraTarget, findBaseIn(model));
 });
 afterAll(() => adaptable.dispose());
 
 const use = async (uses: readonly LoraUse[]) => (await registry.choose(uses)).read();
 
+const plain = (): Promise<Checkpoint> => Checkpoint.open(path.join(fixtures, "checkpoints", "plain"));
 const load = async (options?: ComponentOptions): Promise<Networks> =>
-  loadNetworks(await Checkpoint.open(path.join(fixtures, "checkpoints", "plain")), { threads: 1 }, options);
+  loadNetworks(await plain(), { threads: 1 }, options);
 
 const velocityOf = (networks: Networks, adapters?: Adapters): Promise<Float32Array> =>
   firstVelocity(networks, tensors, GUIDANCE, adapters);
@@ -55,9 +70,10 @@ async function expectReference(name: string, adapters: Adapters): Promise<void> 
 describe("the velocity", () => {
   it.each(FORMATS)("of a LoRA in the format of %s is the reference's", async (name) => {
     const { adapters } = await use([{ name, scale: 1 }]);
-    await expectReference(name, adapters);
+    await expectReference(name.split("/")[0]!, adapters);
     const without = velocities.get("none")!.data as Float32Array;
-    expect(difference(velocities.get(name)!.data as Float32Array, without).relative).toBeGreaterThan(0.02);
+    const expected = velocities.get(name.split("/")[0]!)!.data as Float32Array;
+    expect(difference(expected, without).relative).toBeGreaterThan(0.01);
   });
 
   it("of two LoRAs with scales is the reference's", async () => {
@@ -66,6 +82,23 @@ describe("the velocity", () => {
       { name: "kohya", scale: -0.5 },
     ]);
     await expectReference("peft-kohya", adapters);
+  });
+
+  it("of a plain LoRA, a DoRA and another in turn is the reference's", async () => {
+    const { adapters } = await use([
+      { name: "peft", scale: 1 },
+      { name: "dora", scale: -0.5 },
+      { name: "kohya", scale: 0.5 },
+    ]);
+    await expectReference("peft-dora-kohya", adapters);
+  });
+
+  it("of norms in a LoRA does not depend on its scale, as the reference's", async () => {
+    const { adapters } = await use([
+      { name: "control", scale: 0 },
+      { name: "peft", scale: 1 },
+    ]);
+    await expectReference("control-peft", adapters);
   });
 
   it("of no LoRA, or of one with the scale 0, is that of networks which take none, to the last bit", async () => {
@@ -98,6 +131,35 @@ describe("the velocity", () => {
       expect(relative, `relative error ${relative}`).toBeLessThan(tolerance);
     } finally {
       await few.dispose();
+    }
+  });
+});
+
+describe("a LoRA of the text encoder", () => {
+  const pooledOf = async (networks: Networks, adapters?: Adapters): Promise<Float32Array> =>
+    (await networks.encodePrompt({ prompt: PROMPT }, adapters)).pooledPromptEmbeds.data as Float32Array;
+  const expectPooled = (actual: Float32Array, name: string): void => {
+    const expected = velocities.get(`${name}.pooled`)!.data as Float32Array;
+    expect(difference(actual, expected).relative).toBeLessThanOrEqual(TOLERANCE);
+  };
+
+  it("changes the pooled text and the velocity as the reference's", async () => {
+    const { adapters } = await use([{ name: "text", scale: 0.5 }]);
+    await expectReference("text", adapters);
+    expectPooled(await pooledOf(adaptable, adapters), "text");
+    expectPooled(await pooledOf(adaptable), "none");
+  });
+
+  it("has its own pooled text where texts are remembered", async () => {
+    // Less than all networks need, so that T5 is released and its results are kept.
+    const released = await load({ isAdaptable: true, limitBytes: 3_000_000 });
+    try {
+      const { adapters } = await use([{ name: "text", scale: 0.5 }]);
+      for (const name of ["none", "text", "none"]) {
+        expectPooled(await pooledOf(released, name === "text" ? adapters : undefined), name);
+      }
+    } finally {
+      await released.dispose();
     }
   });
 });

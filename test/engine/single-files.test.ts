@@ -178,7 +178,7 @@ describe("a file of a whole model", () => {
   }
   async function prompt(folder: string, files: SingleFiles): Promise<Prompt> {
     const networks = await loadNetworks(await Checkpoint.open(folder, files), { threads: 1 });
-    const encoded = await networks.encodePrompt("a red bird");
+    const encoded = await networks.encodePrompt({ prompt: "a red bird" });
     await networks.dispose();
     return encoded;
   }

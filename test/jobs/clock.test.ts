@@ -209,7 +209,7 @@ describeOnDatabases(
         const site = await settled();
         for (const id of ["worker-a", "worker-b"]) await site.queue.report({ id, status: "idle" });
         const edit = { ...EDIT, images: [{ kind: "url", url: "http://pictures.example/a.png" } as const] };
-        await site.jobs.submit(newJob({ edit, policy: policy({ ttlMs: 30 * DAY_MS }) }));
+        await site.jobs.submit(newJob({ edit, ...policy({ ttlMs: 30 * DAY_MS }) }));
         const own = await site.queue.claimSource("worker-a", { maxOfKey: 2 });
         expect(own).toBeDefined();
         await set.step(stepMs);

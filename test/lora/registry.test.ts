@@ -48,15 +48,17 @@ describe("the LoRAs of an engine", () => {
     await expect(failed).rejects.toMatchObject({ values: { lora: "style", file } });
   });
 
-  it("say which keys have no place, by the LoRA's name", async () => {
-    const registry = new LoraRegistry({ control: fileOf("control"), peft: fileOf("peft") }, findTarget);
+  it("say by the LoRA's name which keys have no place, and what else the user should know", async () => {
+    // A network without the text encoder has no place for what the file adds to it.
+    const registry = new LoraRegistry({ text: fileOf("text"), control: fileOf("control") }, findTarget);
     const { notices } = await use(registry, [
-      { name: "peft", scale: 1 },
       { name: "control", scale: 1 },
+      { name: "text", scale: 1 },
     ]);
     expect(notices).toEqual([
+      "The LoRA control replaces the weights of 12 norms, which its scale does not change.",
       expect.stringMatching(
-        /^The LoRA control has keys for which the network has no place; they have no effect: .*\.scale, .*\.scale, .*\.scale and 9 more\.$/,
+        /^The LoRA text has keys for which the network has no place; they have no effect: lora_te1_.*, lora_te1_.*, lora_te1_.* and 9 more\.$/,
       ),
     ]);
   });

@@ -22,6 +22,7 @@ import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { fluxModulation, modulationSize } from "../../models/transformers/flux-modulation.ts";
 import { fluxTransformer } from "../../models/transformers/flux.ts";
 import { decoderBytes, encoderBytes } from "./autoencoder-memory.ts";
+import { clipLoraName } from "./lora-targets.ts";
 
 /** Configurations of all of a checkpoint's networks. */
 export interface KontextConfigs {
@@ -81,6 +82,8 @@ function clipComponent({ clip, clipLength }: KontextConfigs): ComponentDefinitio
     weights: "clip",
     folder: "text_encoder",
     build: (weights) => clipTextEncoder(clip, weights, { length: clipLength }),
+    isAdaptable: true,
+    loraName: clipLoraName,
     leastPrecision: "fp32",
     workingBytes: () => textBytes(clip, clipLength),
     runs: (edit) => ({ times: passesOf(edit), dims: {} }),

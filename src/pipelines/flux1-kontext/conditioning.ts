@@ -4,6 +4,7 @@ import type { FloatTensor, GivenEmbeds } from "../../engine/given-tensors.ts";
 import type { GivenForImage } from "../../engine/model.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
 import { type NoiseLevels, timestepOf } from "../../sampling/flow-match.ts";
+import type { Adapters } from "../../models/adapters.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
 import { rotaryTable, type RotaryTable, textIds } from "./latents.ts";
 import type { Networks, VelocityInputs } from "./networks.ts";
@@ -47,14 +48,16 @@ export async function encodePrompts(
   networks: Networks,
   request: ResolvedRequest,
   { embeds, negativeEmbeds }: GivenForImage,
-  hasNegative: boolean,
+  { hasNegative, adapters }: { hasNegative: boolean; adapters: Adapters | undefined },
 ): Promise<Prompts> {
   const { prompt, prompt2, negativePrompt, maxSequenceLength: length } = request;
-  const positive = embeds ? promptOf(embeds) : await networks.encodePrompt({ prompt, prompt2, length });
+  const positive = embeds
+    ? promptOf(embeds)
+    : await networks.encodePrompt({ prompt, prompt2, length }, adapters);
   if (!hasNegative) return { positive, negative: undefined };
   const negative = negativeEmbeds
     ? promptOf(negativeEmbeds)
-    : await networks.encodePrompt({ prompt: negativePrompt, length });
+    : await networks.encodePrompt({ prompt: negativePrompt, length }, adapters);
   return { positive, negative };
 }
 

@@ -60,7 +60,7 @@ export async function* editImage(
   const adapted = await loras?.read();
 
   // 2. Text: T5 carries the wording, CLIP's pooled vector modulates every block.
-  const prompts = await encodePrompts(networks, request, given, hasNegative);
+  const prompts = await encodePrompts(networks, request, given, { hasNegative, adapters: adapted?.adapters });
 
   // 3. Reference: the mode of its latents, as tokens that follow the target's; stream 1 tells them apart.
   throwIfAborted(signal);

@@ -1,12 +1,16 @@
 /** What a LoRA may adapt, under every name that trainers use: our layers, and the original repository's fused ones. */
-import type { FluxConfig } from "../../models/transformers/flux-config.ts";
+import { type FindTarget, type Target, TEXT_ENCODER } from "../../lora/targets.ts";
 import { originalFluxLayout } from "../../models/layouts/original-flux.ts";
-import type { FindTarget, Target } from "../../lora/targets.ts";
+import type { ClipConfig } from "../../models/text-encoders/clip.ts";
+import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import type { LayoutEntry } from "../../weights/tensor-file.ts";
 
-/** Prefixes of the names: diffusers, peft, ComfyUI, sd-scripts and others that write the same. */
+/** Prefixes of the names: diffusers, peft, ComfyUI, sd-scripts, LyCORIS and others that write the same. */
 const PREFIX =
-  /^(?:base_model\.model\.)?(?:transformer\.|(?:model\.)?diffusion_model\.|lora_unet_|lora_transformer_)?/;
+  /^(?:base_model\.model\.)?(?:transformer\.|(?:model\.)?diffusion_model\.|lora_unet_|lora_transformer_|lycoris_)?/;
+/** The same of the CLIP text encoder. T5 is adapted by no file that the reference reads. */
+const TEXT_PREFIX =
+  /^(?:base_model\.model\.)?(?:text_encoder\.|text_encoders\.clip_l\.transformer\.|lora_te1?_)(?:text_model[._])?/;
 /** XLabs names a block's adapters after its own attention processors: 1 is the image stream, 2 the text stream. */
 const XLABS: readonly [RegExp, string][] = [
   [/^(double_blocks\.\d+)\.processor\.qkv_lora1$/, "$1.img_attn.qkv"],
@@ -16,16 +20,53 @@ const XLABS: readonly [RegExp, string][] = [
   [/^(single_blocks\.\d+)\.processor\.qkv_lora$/, "$1.qkv"],
   [/^(single_blocks\.\d+)\.processor\.proj_lora$/, "$1.linear2"],
 ];
+/** diffusers before peft kept the adapters of attention in processors, too. */
+const OLD_PROCESSOR = /\.processor\.(to_(?:q|k|v|out))_lora$/;
+const OLD_ATTENTION = /(?<=\.)(to_(?:q|k|v|out))_lora$/;
+const OLD_TEXT_NAMES: Readonly<Record<string, string>> = {
+  to_q: "q_proj",
+  to_k: "k_proj",
+  to_v: "v_proj",
+  to_out: "out_proj",
+};
+
+/** The name of a layer of the CLIP text encoder, which some files have below `text_model`. */
+export const clipLoraName = (key: string): string => `${TEXT_ENCODER}${key.replace(/^text_model\./, "")}`;
 
 /** Names are compared with underscores for dots, as sd-scripts writes them. */
-export function createFindTarget(config: FluxConfig): FindTarget {
+export function createFindTarget(flux: FluxConfig, clip?: ClipConfig): FindTarget {
+  const layers = fluxTargets(flux);
+  const texts = clip === undefined ? new Map<string, Target>() : clipTargets(clip);
+  return (module) => {
+    if (TEXT_PREFIX.test(module)) return texts.get(comparable(oldTextName(module.replace(TEXT_PREFIX, ""))));
+    const bare = oldName(module.replace(PREFIX, ""));
+    const [pattern, original] = XLABS.find(([known]) => known.test(bare)) ?? [];
+    return layers.get(comparable(pattern ? bare.replace(pattern, original!) : bare));
+  };
+}
+
+const comparable = (name: string): string => name.replaceAll(".", "_");
+
+function oldName(name: string): string {
+  const plain = name.replace(OLD_PROCESSOR, ".$1").replace(OLD_ATTENTION, "$1");
+  return plain === name ? name : plain.replace(/(?<=\.)to_out$/, "to_out.0");
+}
+
+const oldTextName = (name: string): string =>
+  name.replace(OLD_ATTENTION, (_, projection: string) => OLD_TEXT_NAMES[projection]!);
+
+function fluxTargets(config: FluxConfig): Map<string, Target> {
   const targets = new Map<string, Target>();
-  const add = (name: string, target: Target): void => void targets.set(name.replaceAll(".", "_"), target);
+  const add = (name: string, target: Target): void => void targets.set(comparable(name), target);
   for (const entry of originalFluxLayout(config)) {
     const target = targetOf(entry);
     if (target === undefined) continue;
     const name = moduleOf(entry.key);
     add(name, target);
+    if ("norm" in target) {
+      add(target.norm, target);
+      continue;
+    }
     for (const part of target.parts) {
       add(part.layer, { ...target, parts: [part], isSwapped: false });
     }
@@ -34,19 +75,36 @@ export function createFindTarget(config: FluxConfig): FindTarget {
       add(name.replace(/linear1$/, "qkv"), { ...target, parts: target.parts.slice(0, 3) });
     }
   }
-  return (module) => {
-    const bare = module.replace(PREFIX, "");
-    const [pattern, original] = XLABS.find(([known]) => known.test(bare)) ?? [];
-    return targets.get((pattern ? bare.replace(pattern, original!) : bare).replaceAll(".", "_"));
-  };
+  return targets;
 }
 
-/** Linear layers only: norms and biases are not matrices. */
-function targetOf({ shape, parts, isSwapped = false }: LayoutEntry): Target | undefined {
-  const [, columns] = shape;
-  if (columns === undefined) return undefined;
-  const layers = parts.map(({ key, shape: [rows] }) => ({ layer: moduleOf(key), rows: rows! }));
+/** Linear layers, and the norms of queries and keys. */
+function targetOf({ key, shape, parts, isSwapped = false }: LayoutEntry): Target | undefined {
+  const [size, columns] = shape;
+  if (columns === undefined) {
+    return key.endsWith(".scale") ? { norm: moduleOf(parts[0]!.key), size: size! } : undefined;
+  }
+  const layers = parts.map((part) => ({ layer: moduleOf(part.key), rows: part.shape[0]! }));
   return { columns, parts: layers, isSwapped };
 }
 
-const moduleOf = (key: string): string => key.replace(/\.weight$/, "");
+function clipTargets({ width, mlpWidth, numLayers }: ClipConfig): Map<string, Target> {
+  const projections = ["q_proj", "k_proj", "v_proj", "out_proj"].map((name) => `self_attn.${name}`);
+  const sizes: readonly (readonly [name: string, rows: number, columns: number])[] = [
+    ...projections.map((name) => [name, width, width] as const),
+    ["mlp.fc1", mlpWidth, width],
+    ["mlp.fc2", width, mlpWidth],
+  ];
+  const entries = Array.from({ length: numLayers }, (_, index) =>
+    sizes.map(([name, rows, columns]): [string, Target] => {
+      const layer = `encoder.layers.${index}.${name}`;
+      return [
+        comparable(layer),
+        { columns, parts: [{ layer: clipLoraName(layer), rows }], isSwapped: false },
+      ];
+    }),
+  );
+  return new Map(entries.flat());
+}
+
+const moduleOf = (key: string): string => key.replace(/\.(?:weight|scale)$/, "");

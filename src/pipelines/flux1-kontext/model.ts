@@ -30,7 +30,7 @@ function modelOf(read: KontextCheckpoint): Model {
   return {
     ...planKontext(read.configs),
     stored: read.stored,
-    findLoraTarget: createFindTarget(read.configs.flux),
+    findLoraTarget: createFindTarget(read.configs.flux, read.configs.clip),
     createEditor(components) {
       const networks = new Networks(read, components);
       return { edit: ([image], request, options) => editImage(networks, image!, request, options) };

@@ -60,8 +60,8 @@ export class Networks {
     return this.#components.prepare(edit);
   }
 
-  encodePrompt(text: PromptText): Promise<Prompt> {
-    return this.#prompts.encode(text);
+  encodePrompt(text: PromptText, adapters?: Adapters): Promise<Prompt> {
+    return this.#prompts.encode(text, adapters);
   }
 
   /** The size of the latent grid under a canvas of pixels. */

@@ -1,6 +1,8 @@
 /** The two text encoders: they turn an instruction into the transformer's conditioning. */
 import type { ComponentRunner } from "../../engine/model.ts";
 import { RetouchError } from "../../errors.ts";
+import { TEXT_ENCODER } from "../../lora/targets.ts";
+import type { Adapters } from "../../models/adapters.ts";
 import { clipEndPosition } from "../../models/text-encoders/clip.ts";
 import { positionBuckets } from "../../models/text-encoders/t5.ts";
 import type { Tensor } from "../../runtime/session.ts";
@@ -34,36 +36,39 @@ const MAX_REMEMBERED = 4;
 export class PromptEncoder {
   readonly #checkpoint: Pick<KontextCheckpoint, "configs" | "tokenizers">;
   readonly #components: ComponentRunner;
-  /** By text, the latest last. */
-  readonly #remembered = new Map<string, Prompt>();
+  /** By text, the latest last; with what LoRAs added to the text encoder, if anything. */
+  readonly #remembered = new Map<string, { prompt: Prompt; adapters: Adapters | undefined }>();
 
   constructor(checkpoint: Pick<KontextCheckpoint, "configs" | "tokenizers">, components: ComponentRunner) {
     this.#checkpoint = checkpoint;
     this.#components = components;
   }
 
-  async encode(text: PromptText): Promise<Prompt> {
-    if (this.#components.isResident) return this.#encode(text);
+  async encode(text: PromptText, adapters?: Adapters): Promise<Prompt> {
+    if (this.#components.isResident) return this.#encode(text, adapters);
+    const own = adapters && [...adapters.keys()].some(isOfText) ? adapters : undefined;
     const key = JSON.stringify([text.prompt, text.prompt2, text.length]);
-    const prompt = this.#remembered.get(key) ?? (await this.#encode(text));
+    const known = this.#remembered.get(key);
+    const prompt = known?.adapters === own && known ? known.prompt : await this.#encode(text, adapters);
     this.#remembered.delete(key);
-    this.#remembered.set(key, prompt);
+    this.#remembered.set(key, { prompt, adapters: own });
     const [oldest] = this.#remembered.keys();
     if (this.#remembered.size > MAX_REMEMBERED) this.#remembered.delete(oldest!);
     return prompt;
   }
 
-  async #encode({ prompt, prompt2 = prompt, length }: PromptText): Promise<Prompt> {
+  async #encode(
+    { prompt, prompt2 = prompt, length }: PromptText,
+    adapters: Adapters | undefined,
+  ): Promise<Prompt> {
     const { tokenizers, configs } = this.#checkpoint;
     const clipText = tokenizers.clip.encode(prompt, configs.clipLength);
     const t5Text = tokenizers.t5.encode(prompt2, length ?? configs.t5Length);
     assertKnown(tokenizers.clip, clipText.ids, configs.clip.vocabularySize);
     assertKnown(tokenizers.t5, t5Text.ids, configs.t5.vocabularySize);
     const endPosition = clipEndPosition(clipText.ids, configs.clip.endTokenId);
-    const { pooledPromptEmbeds } = await this.#components.run("clip", {
-      tokenIds: idTensor(clipText.ids),
-      endPosition: idTensor([endPosition]),
-    });
+    const clipInputs = { tokenIds: idTensor(clipText.ids), endPosition: idTensor([endPosition]) };
+    const { pooledPromptEmbeds } = await this.#components.run("clip", clipInputs, adapters);
     const numTokens = t5Text.ids.length;
     const { promptEmbeds } = await this.#components.run("t5", {
       tokenIds: idTensor(t5Text.ids),
@@ -81,6 +86,8 @@ export class PromptEncoder {
     };
   }
 }
+
+const isOfText = (layer: string): boolean => layer.startsWith(TEXT_ENCODER);
 
 /** A tokenizer may have more ids than its network has rows, as long as no text needs them. */
 function assertKnown({ file }: Tokenizer, ids: readonly number[], vocabularySize: number): void {
