@@ -2,12 +2,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { inRepository } from "../../tools/paths.ts";
-import { readAutoencoderConfig } from "../../src/models/autoencoders/autoencoder-kl.ts";
+import { readAutoencoderConfig } from "../../src/models/autoencoders/autoencoder-config.ts";
 import { originalAutoencoderLayout } from "../../src/models/layouts/original-autoencoder.ts";
 import { originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
 import { llamaT5Layout } from "../../src/models/layouts/t5-layouts.ts";
 import { readClipConfig } from "../../src/models/text-encoders/clip.ts";
-import { readT5Config } from "../../src/models/text-encoders/t5.ts";
+import { readT5Config } from "../../src/models/text-encoders/t5-config.ts";
 import { readFluxConfig } from "../../src/models/transformers/flux-config.ts";
 import { readScheduleConfig, sigmasOf } from "../../src/pipelines/flux1-kontext/schedule.ts";
 import { findPipeline } from "../../src/pipelines/index.ts";

@@ -4,7 +4,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { llamaT5Layout } from "../../src/models/layouts/t5-layouts.ts";
 import { originalFluxConfig, originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
-import { readT5Config } from "../../src/models/text-encoders/t5.ts";
+import { readT5Config } from "../../src/models/text-encoders/t5-config.ts";
 import { GgufFile } from "../../src/weights/gguf-file.ts";
 import { blocksPerRow, bytesPerBlock } from "../../src/weights/quantized.ts";
 import type { LayoutEntry } from "../../src/weights/tensor-file.ts";

@@ -3,14 +3,17 @@
  * or GGUF file used instead of one of its components.
  */
 import { RetouchError } from "../../errors.ts";
-import { type AutoencoderConfig, readAutoencoderConfig } from "../../models/autoencoders/autoencoder-kl.ts";
+import {
+  type AutoencoderConfig,
+  readAutoencoderConfig,
+} from "../../models/autoencoders/autoencoder-config.ts";
 import { type FluxConfig, readFluxConfig } from "../../models/transformers/flux-config.ts";
 import {
   originalAutoencoderConfig,
   originalAutoencoderLayout,
 } from "../../models/layouts/original-autoencoder.ts";
 import { originalFluxConfig, originalFluxLayout } from "../../models/layouts/original-flux.ts";
-import { readT5Config, type T5Config } from "../../models/text-encoders/t5.ts";
+import { readT5Config, type T5Config } from "../../models/text-encoders/t5-config.ts";
 import { llamaT5Layout, singleT5Layout } from "../../models/layouts/t5-layouts.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readT5Config, relativePositionBucket, t5Encoder } from "../../../src/models/text-encoders/t5.ts";
+import { readT5Config } from "../../../src/models/text-encoders/t5-config.ts";
+import { relativePositionBucket, t5Encoder } from "../../../src/models/text-encoders/t5.ts";
 import { Config } from "../../../src/weights/config.ts";
 import type { StoredTensor } from "../../../src/weights/safetensors.ts";
 import { WeightSet } from "../../../src/weights/weight-set.ts";
@@ -66,10 +67,10 @@ describe("T5's feed-forward layer", () => {
   });
 
   it("with an unknown activation is refused by the name of it", () => {
-    expect(() => read({ feed_forward_proj: "gated-swish" })).toThrow(
+    expect(() => read({ feed_forward_proj: "gated-swiglu" })).toThrow(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        /^In text_encoder_2\/config\.json, dense_act_fn is swish; known are /,
+        /^In text_encoder_2\/config\.json, feed_forward_proj is swiglu; known are /,
       ),
     );
   });
