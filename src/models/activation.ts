@@ -17,8 +17,9 @@ const scaled = (x: Value, factor: number): Value => ops.mul(x, scalar(factor));
 const shifted = (x: Value, term: number): Value => ops.add(x, scalar(term));
 
 /** Mean and deviation in transformers' "laplace", whose mean is the square root of a half, rounded. */
-const LAPLACE_MEAN = 707_107e-6;
-const LAPLACE_DEVIATION = 282_095e-6;
+// oxlint-disable-next-line approx-constant -- the rounded number is the one that transformers has
+const LAPLACE_MEAN = 0.707107;
+const LAPLACE_DEVIATION = 0.282095;
 const LEAKY_SLOPE = 0.01;
 
 const TRANSFORMERS: Readonly<Record<string, Activation>> = {

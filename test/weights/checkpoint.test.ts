@@ -160,17 +160,22 @@ describe("an index of shards", () => {
     },
   );
 
-  it("is refused where it lists a key that no shard holds", async () => {
+  it("may list a weight in the wrong shard, or none that holds it, and leave one out", async () => {
     const folder = await sharded(
-      { a: "1.safetensors", b: "1.safetensors" },
-      { "1.safetensors": { a: float32([1]) } },
+      { a: "2.safetensors", ghost: "1.safetensors" },
+      { "1.safetensors": { a: float32([1]), b: float32([2]) }, "2.safetensors": { c: float32([3]) } },
     );
-    await expect(transformerOf(folder)).rejects.toEqual(
-      refusal(
-        "CHECKPOINT_INVALID",
-        `${path.join(folder, "transformer", INDEX)} lists b, which no shard holds.`,
-      ),
+    const weights = await transformerOf(folder);
+    expect(["a", "b", "c", "ghost"].map((key) => weights.has(key))).toEqual([true, true, true, false]);
+  });
+
+  it("takes a weight that two shards hold from the one whose name comes last", async () => {
+    const folder = await sharded(
+      { b: "2.safetensors", a: "1.safetensors" },
+      { "1.safetensors": { a: float32([1]) }, "2.safetensors": { a: float32([1, 2]), b: float32([3]) } },
     );
+    const [, a] = [...(await transformerOf(folder)).entries()].find(([key]) => key === "a")!;
+    expect(a.shape).toEqual([2]);
   });
 
   it.each([undefined, {}])("is refused where it lists nothing: %o", async (weightMap) => {

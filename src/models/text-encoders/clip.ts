@@ -72,6 +72,16 @@ function readEndToken(config: Config): number {
 }
 
 /**
+ * The published files have "text_model" before every key, a part of transformers' whole CLIP has "clip", and transformers
+ * 5 itself writes neither. Where a file has some twice, this is the order in which the reference prefers them.
+ */
+function withoutPrefix(weights: WeightScope): WeightScope {
+  if (weights.hasChild("clip")) return weights.child("clip");
+  const isBare = weights.hasChild("final_layer_norm") || !weights.hasChild("text_model");
+  return isBare ? weights : weights.child("text_model");
+}
+
+/**
  * Builds the network for texts of `length` tokens. Inputs: `tokenIds` [L] and `endPosition` [1].
  * @returns `pooledPromptEmbeds` [1, C], the state at the end token
  */
@@ -81,8 +91,7 @@ export function clipTextEncoder(
   { length }: { length: number },
 ): Record<"pooledPromptEmbeds", Value> {
   const { width, epsilon, numHeads } = config;
-  // transformers 5 saves this network without the prefix that the published files have.
-  const text = weights.hasChild("text_model") ? weights.child("text_model") : weights;
+  const text = withoutPrefix(weights);
   const embeddings = text.child("embeddings");
   const tokens = embeddings.child("token_embedding").tensor("weight", [config.vocabularySize, width]);
   const positions = embeddings.child("position_embedding").tensor("weight", [config.maxPositions, width]);

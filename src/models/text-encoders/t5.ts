@@ -9,6 +9,8 @@ import type { WeightScope } from "../../weights/weight-set.ts";
 import { attend, lastDim, linear } from "../layers.ts";
 import type { T5Config } from "./t5-config.ts";
 
+const PREFIX = "transformer";
+
 /** Builds the network for texts of `length` tokens: `tokenIds` [L] gives `promptEmbeds` [L, C]. */
 export function t5Encoder(
   config: T5Config,
@@ -17,8 +19,10 @@ export function t5Encoder(
 ): Record<"promptEmbeds", Value> {
   const { width, numHeads, headSize } = config;
   const tokenIds = input("tokenIds", "int64", [length]);
-  let hiddenStates = embedded(config, weights, tokenIds); // [L, C]
-  const encoder = weights.child("encoder");
+  // As part of a larger network of transformers, all of its keys have a prefix.
+  const own = weights.hasChild(PREFIX) ? weights.child(PREFIX) : weights;
+  let hiddenStates = embedded(config, own, tokenIds); // [L, C]
+  const encoder = own.child("encoder");
   let bias: Value | undefined;
 
   for (let index = 0; index < config.numLayers; index += 1) {
@@ -42,11 +46,11 @@ export function t5Encoder(
   return { promptEmbeds: rmsNorm(encoder, "final_layer_norm", hiddenStates, config.epsilon) };
 }
 
-/** The token table has two names; a file may hold either or both. */
+/** The token table has two names. Of a file that holds both, the reference's encoder reads its own. */
 function embedded(config: T5Config, weights: WeightScope, tokenIds: Value): Value {
   const [shared, own] = ["shared.weight", "encoder.embed_tokens.weight"] as const;
-  const stored = weights.has(own) && !weights.has(shared) ? own : shared;
-  if (stored === shared) weights.ignore(own);
+  const stored = weights.has(own) ? own : shared;
+  if (stored === own) weights.ignore(shared);
   return weights.rows(stored, [config.vocabularySize, config.width], tokenIds);
 }
 

@@ -27,6 +27,7 @@ export const t5LengthOf = (tokenizer: Tokenizer): number => Math.min(tokenizer.m
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file
  */
 export async function readKontext(checkpoint: Checkpoint): Promise<KontextCheckpoint> {
+  checkpoint.assertClass("scheduler", "FlowMatchEulerDiscreteScheduler");
   const schedule = readScheduleConfig(await checkpoint.config("scheduler/scheduler_config.json"));
   const transformer = await readTransformer(checkpoint);
   const vae = await readAutoencoder(checkpoint);
@@ -42,6 +43,7 @@ export async function readKontext(checkpoint: Checkpoint): Promise<KontextCheckp
     clip: await Tokenizer.read(checkpoint, "tokenizer", "clip"),
     t5: await Tokenizer.read(checkpoint, "tokenizer_2", "t5"),
   };
+  checkpoint.assertClass("text_encoder", "CLIPTextModel");
   const clip = readClipConfig(await checkpoint.config("text_encoder/config.json"));
   const clipWeights = await checkpoint.weights("text_encoder");
   const t5 = await readT5(checkpoint);

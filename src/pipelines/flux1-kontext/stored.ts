@@ -28,6 +28,8 @@ export interface Stored<Sizes, Weights extends StoredWeights = StoredWeights> {
   weights: Weights;
 }
 
+const CLASSES = { transformer: "FluxTransformer2DModel", vae: "AutoencoderKL" } as const;
+
 export function readTransformer(checkpoint: Checkpoint): Promise<Stored<FluxConfig>> {
   return readComponent(checkpoint, "transformer", readFluxConfig, originalFluxConfig, originalFluxLayout);
 }
@@ -51,6 +53,7 @@ export async function readAutoencoder(checkpoint: Checkpoint): Promise<Stored<Au
 export async function readT5(checkpoint: Checkpoint): Promise<Stored<T5Config>> {
   const config = readT5Config(await checkpoint.config("text_encoder_2/config.json"));
   const file = await checkpoint.singleFile("textEncoder");
+  if (!file) checkpoint.assertClass("text_encoder_2", "T5EncoderModel");
   if (!file) return { config, weights: await checkpoint.weights("text_encoder_2") };
   // Each format has its own keys for the same weights.
   const layout = file instanceof GgufFile ? llamaT5Layout(config) : singleT5Layout(config, file);
@@ -67,6 +70,7 @@ async function readComponent<Sizes>(
   const configFile = `${name}/config.json`;
   const file = await checkpoint.singleFile(name);
   if (!file) {
+    checkpoint.assertClass(name, CLASSES[name]);
     const config = readConfig(await checkpoint.config(configFile));
     return { config, weights: await checkpoint.weights(name) };
   }
