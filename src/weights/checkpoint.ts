@@ -10,7 +10,7 @@ import { GgufFile } from "./gguf-file.ts";
 import { MAX_KEY_CHARACTERS, MAX_SHARDS, MAX_TENSORS } from "./limits.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
 import { SingleFile } from "./single-file.ts";
-import { chooseWeightFile, type WeightLibrary } from "./weight-files.ts";
+import { type ChosenFile, chooseWeightFile, type WeightLibrary } from "./weight-files.ts";
 import { WeightSet } from "./weight-set.ts";
 
 const LIBRARIES: readonly WeightLibrary[] = ["diffusers", "transformers"];
@@ -110,13 +110,29 @@ export class Checkpoint {
     const [library] = this.#entryOf(component);
     const libraries = LIBRARIES.filter((each) => each === library);
     const files = await readdir(folder).catch(() => []);
-    const chosen = chooseWeightFile(folder, files, libraries.length === 0 ? LIBRARIES : libraries);
+    const chosen =
+      (await this.#namedFile(component, library)) ??
+      chooseWeightFile(folder, files, libraries.length === 0 ? LIBRARIES : libraries);
     const file = path.join(component, chosen.name);
     if (chosen.variant !== undefined) {
       this.notices.push(`${component}: the weights are those of the variant ${shownValue(chosen.variant)}.`);
     }
     if (chosen.isIndex) return this.#shardedWeights(component, file);
     return new WeightSet(component, await readSafetensorsHeader(await this.#realFile(file)));
+  }
+
+  /** The file that a configuration of transformers names, whatever else is there. */
+  async #namedFile(component: string, library: unknown): Promise<ChosenFile | undefined> {
+    const configFile = path.join(component, "config.json");
+    if (library !== "transformers" || !(await this.has(configFile))) return undefined;
+    const config = await this.config(configFile);
+    const name = config.get("transformers_weights");
+    if (name === undefined) return undefined;
+    const isIndex = typeof name === "string" && name.endsWith(".safetensors.index.json");
+    if (typeof name === "string" && isFileName(name) && (isIndex || name.endsWith(".safetensors"))) {
+      return { name, isIndex };
+    }
+    throw config.invalid("transformers_weights", "the name of a .safetensors file or of an index beside it");
   }
 
   async #shardedWeights(component: string, indexFile: string): Promise<WeightSet> {
@@ -126,7 +142,7 @@ export class Checkpoint {
     // In the order of the reference: of two shards with the same weight, the last one's counts.
     for (const shard of [...new Set(shardOf.values())].toSorted()) {
       // A shard is a file beside its index; any other path could point outside the checkpoint.
-      if (typeof shard !== "string" || path.basename(shard) !== shard || NO_FILE_NAMES.has(shard)) {
+      if (typeof shard !== "string" || !isFileName(shard)) {
         throw new RetouchError(
           "CHECKPOINT_INVALID",
           `In ${index.file}, ${shownValue(shard)} is no file name.`,
@@ -153,6 +169,8 @@ export class Checkpoint {
     });
   }
 }
+
+const isFileName = (name: string): boolean => path.basename(name) === name && !NO_FILE_NAMES.has(name);
 
 /** The file of every weight, from an index. @throws RetouchError CHECKPOINT_INVALID */
 function weightMapOf(index: Config): Map<string, unknown> {

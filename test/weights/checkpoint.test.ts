@@ -113,6 +113,30 @@ describe("the weights of a component", () => {
     expect([weights.name, weights.has("a")]).toEqual(["transformer", true]);
   });
 
+  it("lie in the file that a configuration of transformers names", async () => {
+    const folder = await checkpointFolder();
+    const index = { _class_name: "FluxKontextPipeline", transformer: ["transformers", "T5EncoderModel"] };
+    await writeFile(path.join(folder, "model_index.json"), JSON.stringify(index));
+    await writeSafetensors(path.join(folder, "transformer", "model.safetensors"), { a: float32([1]) });
+    await writeSafetensors(path.join(folder, "transformer", "other.safetensors"), { b: float32([1]) });
+    const config = path.join(folder, "transformer", "config.json");
+    await writeFile(config, '{"transformers_weights": "other.safetensors"}');
+    expect((await transformerOf(folder)).has("b")).toBe(true);
+    await writeFile(config, '{"transformers_weights": "../other.safetensors"}');
+    await expect(transformerOf(folder)).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", /, transformers_weights must be the name of a \.safetensors file /),
+    );
+  });
+
+  it("of a variant are used with a notice", async () => {
+    const folder = await checkpointFolder();
+    const file = path.join(folder, "transformer", "diffusion_pytorch_model.fp16.safetensors");
+    await writeSafetensors(file, { a: float32([1]) });
+    const checkpoint = await Checkpoint.open(folder);
+    expect((await checkpoint.weights("transformer")).has("a")).toBe(true);
+    expect(checkpoint.notices).toEqual(['transformer: the weights are those of the variant "fp16".']);
+  });
+
   it("that are missing are missed by the names they could have", async () => {
     const folder = await checkpointFolder();
     await expect(transformerOf(folder)).rejects.toEqual(
