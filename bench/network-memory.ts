@@ -18,7 +18,7 @@ import { planMemory } from "../src/engine/memory-plan.ts";
 import { requestedWeights } from "../src/models/count.ts";
 import { type KontextConfigs, planKontext } from "../src/pipelines/flux1-kontext/components.ts";
 import { PUBLISHED_CONFIGS } from "../src/pipelines/flux1-kontext/published.ts";
-import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-kl.ts";
+import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-config.ts";
 import { positionBuckets } from "../src/models/text-encoders/t5.ts";
 import { readFluxConfig } from "../src/models/transformers/flux-config.ts";
 import { modulationSize } from "../src/models/transformers/flux-modulation.ts";

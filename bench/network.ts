@@ -1,7 +1,7 @@
 /** What a checkpoint's transformer works on, for an edit of a given size. */
 import type { Size } from "../src/index.ts";
 import { t5LengthOf } from "../src/pipelines/flux1-kontext/checkpoint.ts";
-import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-kl.ts";
+import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-config.ts";
 import { type FluxConfig, readFluxConfig } from "../src/models/transformers/flux-config.ts";
 import { Tokenizer } from "../src/tokenizers/tokenizer.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";

@@ -9,7 +9,7 @@ import { cropPicture, padPicture, pictureToPixels, pixelsToPicture } from "../sr
 import type { Networks } from "../src/pipelines/flux1-kontext/networks.ts";
 import { loadNetworks } from "../src/pipelines/flux1-kontext/model.ts";
 import { type NativeScale, targetSize } from "../src/engine/sizes.ts";
-import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-kl.ts";
+import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-config.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 
 /** Pages and images beside the networks, which change no edit. */

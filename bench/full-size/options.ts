@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { tmpdir } from "node:os";
 import { PUBLISHED_CONFIGS } from "../../src/pipelines/flux1-kontext/published.ts";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
-import type { T5Sizes } from "../../src/models/text-encoders/t5.ts";
+import type { T5Sizes } from "../../src/models/text-encoders/t5-config.ts";
 import type { BlockFormat } from "../../src/weights/quantized.ts";
 import { defaultThreads } from "../../tools/machine.ts";
 import type { StepSize } from "./step-inputs.ts";

@@ -15,7 +15,7 @@
 import { createHash } from "node:crypto";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 import { originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
-import type { T5Sizes } from "../../src/models/text-encoders/t5.ts";
+import type { T5Sizes } from "../../src/models/text-encoders/t5-config.ts";
 import { llamaT5Layout } from "../../src/models/layouts/t5-layouts.ts";
 import { type Blocks, dequantizeRows } from "../../src/quantize/blocks.ts";
 import { formatOf } from "../../src/quantize/formats.ts";

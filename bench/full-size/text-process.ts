@@ -1,7 +1,8 @@
 /**
  * One evaluation of T5 in a process of its own. Argument: a `TextOrder` as JSON; prints a `TextAnswer` as one JSON line.
  */
-import { t5Encoder, type T5Sizes } from "../../src/models/text-encoders/t5.ts";
+import type { T5Sizes } from "../../src/models/text-encoders/t5-config.ts";
+import { t5Encoder } from "../../src/models/text-encoders/t5.ts";
 import * as ops from "../../src/onnx/ops.ts";
 import { loadSession } from "../../src/runtime/load.ts";
 import type { RuntimeOptions } from "../../src/runtime/session.ts";

@@ -17,6 +17,7 @@ import torch
 from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_scene
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
+from fields import fields_table
 from gguf_files import write_gguf_files
 from loras import write_loras
 from PIL import Image
@@ -119,6 +120,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_table(output / "recipe.json", calls)
     save_file(tensors, output / "recipe.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
+    write_table(output / "fields.json", fields_table())
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

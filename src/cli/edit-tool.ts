@@ -175,6 +175,7 @@ export function createEditTool({ load, loras, access, results }: EditToolOptions
     });
     const notices = [
       engine.device.notice ?? [],
+      engine.checkpoint.notices ?? [],
       engine.checkpoint.isDemo ? DEMO_NOTICE : [],
       result.notices,
     ].flat();

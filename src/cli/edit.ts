@@ -82,6 +82,7 @@ async function edit(
     );
     progress.clear();
     if (engine.device.notice !== undefined) say(engine.device.notice);
+    for (const notice of engine.checkpoint.notices ?? []) say(notice);
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the image");
     const request = { image: [source.bytes, ...others], ...parameters };

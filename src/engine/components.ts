@@ -33,6 +33,8 @@ const NO_ADAPTERS: Adapters = new Map();
 export class Components implements ComponentRunner {
   /** The kind that each large network's weights are loaded in. */
   readonly kinds: NetworkKinds;
+  /** What the user should know about the weights, as sentences. */
+  readonly notices: readonly string[];
   readonly #model: Model;
   readonly #components: ReadonlyMap<string, Component>;
   readonly #residency: Residency;
@@ -43,8 +45,14 @@ export class Components implements ComponentRunner {
   private constructor(
     model: Model,
     components: readonly Component[],
-    options: { kinds: NetworkKinds; limitBytes: number; isAdaptable: boolean },
+    options: {
+      kinds: NetworkKinds;
+      limitBytes: number;
+      isAdaptable: boolean;
+      notices: readonly string[];
+    },
   ) {
+    this.notices = options.notices;
     this.#model = model;
     this.#components = new Map(components.map((component) => [component.name, component]));
     this.kinds = options.kinds;
@@ -71,8 +79,8 @@ export class Components implements ComponentRunner {
     const components = model.components.map((definition) =>
       componentOf(definition, prepared.get(definition.weights)!, runtime, isAdaptable),
     );
-    for (const set of prepared.values()) set.assertAllUsed();
-    const loaded = new Components(model, components, { kinds, limitBytes, isAdaptable });
+    const notices = [...prepared.values()].flatMap(unusedNotice);
+    const loaded = new Components(model, components, { kinds, limitBytes, isAdaptable, notices });
     await loaded.#residency.follow(loaded.#plan);
     return loaded;
   }
@@ -123,6 +131,16 @@ async function prepareWeights(
     prepared.set(name, await preparedWeights(name, weights, kind, cache, { accuracyLevel }));
   }
   return prepared;
+}
+
+function unusedNotice(weights: WeightSet): string[] {
+  const unused = weights.unusedKeys();
+  if (unused.length === 0) return [];
+  const shown = unused.slice(0, 3).join(", ");
+  const more = unused.length > 3 ? ` and ${unused.length - 3} more` : "";
+  return [
+    `${weights.name}: the network does without ${shown}${more}, for which its configuration has no place.`,
+  ];
 }
 
 function componentOf(

@@ -108,6 +108,8 @@ export interface CheckpointInfo {
   grid: number;
   /** The kind that the weights of the transformer and T5 are loaded in. */
   weights: NetworkKinds;
+  /** What the user should know about its files, as sentences; absent if there is nothing. */
+  notices?: readonly string[] | undefined;
 }
 
 export interface Engine {
@@ -180,6 +182,7 @@ export async function createEngine(
     cacheFolder,
     onConversion,
   });
+  const notices = [...checkpoint.notices, ...components.notices];
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
     name: transformer === undefined ? checkpointName(checkpoint.folder) : path.parse(transformer).name,
@@ -188,6 +191,7 @@ export async function createEngine(
     nativeSize: Math.sqrt(model.native.area),
     grid: model.native.grid,
     weights: components.kinds,
+    ...(notices.length > 0 && { notices }),
   };
 
   const environment = once(() => readEnvironment(runtime, kindsText(components.kinds)));

@@ -1,5 +1,6 @@
 /** Element types: their ONNX code, their size and what a safetensors header calls them. */
 const DTYPES = {
+  float64: { onnxCode: 11, byteSize: 8, safetensors: "F64" },
   float32: { onnxCode: 1, byteSize: 4, safetensors: "F32" },
   float16: { onnxCode: 10, byteSize: 2, safetensors: "F16" },
   bfloat16: { onnxCode: 16, byteSize: 2, safetensors: "BF16" },
@@ -7,7 +8,13 @@ const DTYPES = {
   float8e5m2: { onnxCode: 19, byteSize: 1, safetensors: "F8_E5M2" },
   int64: { onnxCode: 7, byteSize: 8, safetensors: "I64" },
   int32: { onnxCode: 6, byteSize: 4, safetensors: "I32" },
+  int16: { onnxCode: 5, byteSize: 2, safetensors: "I16" },
+  int8: { onnxCode: 3, byteSize: 1, safetensors: "I8" },
+  uint64: { onnxCode: 13, byteSize: 8, safetensors: "U64" },
+  uint32: { onnxCode: 12, byteSize: 4, safetensors: "U32" },
+  uint16: { onnxCode: 4, byteSize: 2, safetensors: "U16" },
   uint8: { onnxCode: 2, byteSize: 1, safetensors: "U8" },
+  bool: { onnxCode: 9, byteSize: 1, safetensors: "BOOL" },
 } as const;
 
 export type DType = keyof typeof DTYPES;

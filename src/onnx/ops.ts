@@ -52,6 +52,9 @@ export const scaledLast = (x: Value, factors: Value): Value => alongLast("Mul", 
 /** x plus such a vector. */
 export const shiftedLast = (x: Value, shifts: Value): Value => alongLast("Add", x, shifts);
 export const sigmoid = unary("Sigmoid");
+export const tanh = unary("Tanh");
+export const erf = unary("Erf");
+export const softplus = unary("Softplus");
 export const cos = unary("Cos");
 export const sin = unary("Sin");
 export const relu = unary("Relu");

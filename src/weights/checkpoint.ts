@@ -2,7 +2,7 @@
  * A checkpoint folder in the diffusers layout: `model_index.json` and one folder per component. Configurations are
  * read on demand; of the weights, only the headers are read.
  */
-import { access, realpath, stat } from "node:fs/promises";
+import { access, readdir, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import { RetouchError } from "../errors.ts";
 import { Config, shownValue } from "./config.ts";
@@ -11,10 +11,10 @@ import { MAX_KEY_CHARACTERS, MAX_SHARDS, MAX_TENSORS } from "./limits.ts";
 import type { Wanted } from "./network-keys.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
 import { SingleFile } from "./single-file.ts";
+import { type ChosenFile, chooseWeightFile, type WeightLibrary } from "./weight-files.ts";
 import { WeightSet } from "./weight-set.ts";
 
-/** diffusers' and transformers' names for a component's weights. */
-const WEIGHT_FILES = ["diffusion_pytorch_model.safetensors", "model.safetensors"];
+const LIBRARIES: readonly WeightLibrary[] = ["diffusers", "transformers"];
 const GGUF = /\.gguf$/i;
 /** Last parts of a path that do not name a file. */
 const NO_FILE_NAMES = new Set(["", ".", ".."]);
@@ -40,11 +40,15 @@ export class Checkpoint {
   readonly folder: string;
   /** The class name of its pipeline. */
   readonly className: string;
+  /** What the user should know about the files that were read, as sentences. */
+  readonly notices: string[] = [];
+  readonly #index: Config;
   readonly #singleFiles: SingleFiles;
 
-  private constructor(folder: string, className: string, singleFiles: SingleFiles) {
+  private constructor(folder: string, index: Config, singleFiles: SingleFiles) {
     this.folder = folder;
-    this.className = className;
+    this.className = index.string("_class_name");
+    this.#index = index;
     this.#singleFiles = singleFiles;
   }
 
@@ -56,7 +60,7 @@ export class Checkpoint {
     }
     const whole = path.resolve(folder);
     const index = await Config.read(path.join(whole, "model_index.json"));
-    return new Checkpoint(whole, index.string("_class_name"), singleFiles);
+    return new Checkpoint(whole, index, singleFiles);
   }
 
   /** A JSON file of the folder, such as `transformer/config.json`. */
@@ -101,26 +105,67 @@ export class Checkpoint {
     );
   }
 
+  /**
+   * Makes sure that a component is of the class that it is read as: another one computes something else from files that
+   * may look the same. An index may leave a component out.
+   * @throws RetouchError CHECKPOINT_UNSUPPORTED, naming the index and the class
+   */
+  assertClass(component: string, wanted: string): void {
+    const [, className] = this.#entryOf(component);
+    if (className === undefined || className === null || className === wanted) return;
+    throw new RetouchError(
+      "CHECKPOINT_UNSUPPORTED",
+      `In ${this.#index.file}, ${component} is a ${shownValue(className)}; a ${wanted} is wanted.`,
+    );
+  }
+
+  /** The library and the class of a component, as the index has them. */
+  #entryOf(component: string): readonly unknown[] {
+    const entry = this.#index.get(component);
+    if (entry === undefined) return [];
+    if (!Array.isArray(entry)) throw this.#index.invalid(component, "a list of a library and a class");
+    return entry as unknown[];
+  }
+
   /** The weights of a component's folder, in one file or in shards that an index lists. */
   async weights(component: string): Promise<WeightSet> {
-    for (const name of WEIGHT_FILES) {
-      const file = path.join(component, name);
-      if (await this.has(`${file}.index.json`)) return this.#shardedWeights(component, `${file}.index.json`);
-      if (await this.has(file)) {
-        return new WeightSet(component, await readSafetensorsHeader(await this.#realFile(file)));
-      }
-    }
     const folder = path.join(this.folder, component);
-    throw new RetouchError("CHECKPOINT_MISSING", `The folder ${folder} has no ${WEIGHT_FILES.join(" or ")}.`);
+    const [library] = this.#entryOf(component);
+    const libraries = LIBRARIES.filter((each) => each === library);
+    const files = await readdir(folder).catch(() => []);
+    const chosen =
+      (await this.#namedFile(component, library)) ??
+      chooseWeightFile(folder, files, libraries.length === 0 ? LIBRARIES : libraries);
+    const file = path.join(component, chosen.name);
+    if (chosen.variant !== undefined) {
+      this.notices.push(`${component}: the weights are those of the variant ${shownValue(chosen.variant)}.`);
+    }
+    if (chosen.isIndex) return this.#shardedWeights(component, file);
+    return new WeightSet(component, await readSafetensorsHeader(await this.#realFile(file)));
+  }
+
+  /** The file that a configuration of transformers names, whatever else is there. */
+  async #namedFile(component: string, library: unknown): Promise<ChosenFile | undefined> {
+    const configFile = path.join(component, "config.json");
+    if (library !== "transformers" || !(await this.has(configFile))) return undefined;
+    const config = await this.config(configFile);
+    const name = config.get("transformers_weights");
+    if (name === undefined) return undefined;
+    const isIndex = typeof name === "string" && name.endsWith(".safetensors.index.json");
+    if (typeof name === "string" && isFileName(name) && (isIndex || name.endsWith(".safetensors"))) {
+      return { name, isIndex };
+    }
+    throw config.invalid("transformers_weights", "the name of a .safetensors file or of an index beside it");
   }
 
   async #shardedWeights(component: string, indexFile: string): Promise<WeightSet> {
     const index = await this.config(indexFile);
     const shardOf = weightMapOf(index);
     const tensors = new Map<string, StoredTensor>();
-    for (const shard of new Set(shardOf.values())) {
+    // In the order of the reference: of two shards with the same weight, the last one's counts.
+    for (const shard of [...new Set(shardOf.values())].toSorted()) {
       // A shard is a file beside its index; any other path could point outside the checkpoint.
-      if (typeof shard !== "string" || path.basename(shard) !== shard || NO_FILE_NAMES.has(shard)) {
+      if (typeof shard !== "string" || !isFileName(shard)) {
         throw new RetouchError(
           "CHECKPOINT_INVALID",
           `In ${index.file}, ${shownValue(shard)} is no file name.`,
@@ -132,12 +177,9 @@ export class Checkpoint {
         tensors.set(key, tensor);
       }
     }
-    const missing = [...shardOf.keys()].find((key) => !tensors.has(key));
-    if (missing !== undefined || tensors.size === 0) {
-      throw new RetouchError(
-        "CHECKPOINT_INVALID",
-        `${index.file} lists ${missing ?? "no weights"}${missing === undefined ? "" : ", which no shard holds"}.`,
-      );
+    // Which weight it expects in which shard is of no account: whatever a network needs is missed when it is built.
+    if (tensors.size === 0) {
+      throw new RetouchError("CHECKPOINT_INVALID", `${index.file} lists no weights.`);
     }
     return new WeightSet(component, tensors);
   }
@@ -153,6 +195,7 @@ export class Checkpoint {
 
 const openFile = (file: string, wanted: Wanted): Promise<SingleFile | GgufFile> =>
   GGUF.test(file) ? GgufFile.open(file, wanted) : SingleFile.open(file, wanted);
+const isFileName = (name: string): boolean => path.basename(name) === name && !NO_FILE_NAMES.has(name);
 
 /** The file of every weight, from an index. @throws RetouchError CHECKPOINT_INVALID */
 function weightMapOf(index: Config): Map<string, unknown> {

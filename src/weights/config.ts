@@ -15,10 +15,16 @@ const MAX_SHOWN_CHARACTERS = 100;
 export class Config {
   readonly file: string;
   readonly fields: Readonly<Record<string, unknown>>;
+  readonly #isNullKept: boolean;
 
-  constructor(file: string, fields: Readonly<Record<string, unknown>>) {
+  constructor(
+    file: string,
+    fields: Readonly<Record<string, unknown>>,
+    { isNullKept = false }: { isNullKept?: boolean } = {},
+  ) {
     this.file = file;
     this.fields = fields;
+    this.#isNullKept = isNullKept;
   }
 
   /** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID. */
@@ -36,9 +42,23 @@ export class Config {
     return new Config(file, fields as Record<string, unknown>);
   }
 
-  /** The field as it is in the file; null counts as absent. */
+  /** The same fields, of which null is a value: a network's class is given it in place of its default. */
+  withNulls(): Config {
+    return new Config(this.file, this.fields, { isNullKept: true });
+  }
+
+  /** The field as it is in the file; null counts as absent, unless nulls are kept. */
   get(name: string): unknown {
-    return this.fields[name] ?? undefined;
+    const value = Object.hasOwn(this.fields, name) ? this.fields[name] : undefined;
+    return value === null && !this.#isNullKept ? undefined : value;
+  }
+
+  /** A field that Python asks only whether it is true: null, 0 and empty values are not. */
+  truth(name: string, fallback: boolean): boolean {
+    const value = this.get(name);
+    if (value === undefined) return fallback;
+    if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
+    return Boolean(value);
   }
 
   /** Any finite number, not used as a count. JSON has no Infinity, but 1e999 is read as one. */
@@ -92,7 +112,7 @@ export class Config {
   }
 
   #typed<T>(name: string, wanted: string, isValid: (value: unknown) => boolean, fallback: T | undefined): T {
-    const value = this.get(name) ?? fallback;
+    const value = this.get(name) === undefined ? fallback : this.get(name);
     if (!isValid(value)) throw this.invalid(name, wanted);
     return value as T;
   }

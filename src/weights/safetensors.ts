@@ -119,8 +119,34 @@ function parseHeader(file: string, json: string, dataStart: number, fileSize: nu
       byteLength: end - start,
     });
   }
+  assertContiguous(file, tensors, dataStart, fileSize);
   const texts = Object.entries(metadata ?? {}).filter(([, value]) => typeof value === "string");
   return { tensors, metadata: new Map(texts as [string, string][]) };
+}
+
+/** As the format has it, the tensors fill all of the data, one after the other: nothing else can hide in a file. */
+function assertContiguous(
+  file: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  dataStart: number,
+  fileSize: number,
+): void {
+  const inOrder = [...tensors].toSorted(
+    ([, a], [, b]) => a.byteOffset - b.byteOffset || a.byteLength - b.byteLength,
+  );
+  let end = dataStart;
+  for (const [key, { byteOffset, byteLength }] of inOrder) {
+    if (byteOffset !== end) {
+      throw damaged(
+        file,
+        `${key} begins at byte ${byteOffset}, and the tensor before it ends at byte ${end}`,
+      );
+    }
+    end += byteLength;
+  }
+  if (end !== fileSize) {
+    throw damaged(file, `its tensors end at byte ${end} and the file has ${fileSize}`);
+  }
 }
 
 interface HeaderEntry {

@@ -10,13 +10,20 @@ import type { StoredTensor } from "./safetensors.ts";
 /** Buffers that training frameworks store although they follow from the configuration. */
 const DERIVED_KEYS = /(^|\.)position_ids$/;
 
+/** What quantising tools store beside a weight; without it, the weight's numbers mean nothing. */
+const QUANTISATION_KEYS =
+  /\.(?:weight_scale(?:_2|_inv)?|scale_weight|SCB|qweight|qzeros|weight\.(?:absmax|quant_map|nested_absmax|quant_state\..+))$/;
+
 /**
- * The element types that a weight may have in its file. By default (see `isKeptHalf`), the runtime widens all of them,
- * including fp8, to float32 when it loads the network: 32 Mi numbers are 128 MiB of memory, from an fp8 file as from a
- * float32 one.
+ * The element types that a weight may have in its file. By default (see `isKeptHalf`), the runtime casts all of them,
+ * including fp8, to float32 when it loads the network, as the reference does: 32 Mi numbers are 128 MiB of memory, from
+ * an fp8 file as from a float32 one.
  */
-const READABLE = new Set<DType>(["float32", "float16", "bfloat16", "float8e4m3fn", "float8e5m2"]);
-export const READABLE_TYPES = "F32, F16, BF16, F8_E4M3 and F8_E5M2";
+const READABLE = new Set<DType>([
+  ...(["float64", "float32", "float16", "bfloat16", "float8e4m3fn", "float8e5m2"] as const),
+  ...(["int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool"] as const),
+]);
+export const READABLE_TYPES = "F64, F32, F16, BF16, F8_E4M3, F8_E5M2, whole numbers and BOOL";
 export const isReadable = ({ dtype }: StoredTensor): boolean => dtype !== undefined && READABLE.has(dtype);
 
 /** @throws RetouchError CHECKPOINT_UNSUPPORTED naming the key and its type. */
@@ -192,15 +199,18 @@ export class WeightSet {
     this.#used.add(key);
   }
 
-  /** @throws RetouchError CHECKPOINT_INVALID naming the keys that no network requested. */
-  assertAllUsed(): void {
+  /**
+   * The keys that no network requested, and that do not follow from the configuration. Like the reference, networks do
+   * without them: a file may hold another network beside its own.
+   * @throws RetouchError CHECKPOINT_UNSUPPORTED for keys that say how to undo a quantisation of the weights
+   */
+  unusedKeys(): string[] {
     const unused = [...this.#tensors.keys()].filter((key) => !this.#used.has(key) && !DERIVED_KEYS.test(key));
-    if (unused.length === 0) return;
-    const shown = unused.slice(0, 3).join(", ");
-    const more = unused.length > 3 ? ` and ${unused.length - 3} more` : "";
+    const scale = unused.find((key) => QUANTISATION_KEYS.test(key));
+    if (scale === undefined) return unused;
     throw new RetouchError(
-      "CHECKPOINT_INVALID",
-      `${this.name}: the configuration has no place for the weight${unused.length > 1 ? "s" : ""} ${shown}${more}.`,
+      "CHECKPOINT_UNSUPPORTED",
+      `${this.name}: ${scale} says that the weights are quantised in a way that is not read from a folder; take the weights in 16 or 32 bits, or a GGUF file.`,
     );
   }
 }

@@ -9,10 +9,36 @@ const FLOAT8 = Float32Array.from({ length: 256 }, (_, byte) => {
   return exponent === 0 ? sign * fraction * 2 ** -9 : sign * (8 + fraction) * 2 ** (exponent - 10);
 });
 
+/** The arrays of other types, which are rounded to float32. */
+const ARRAYS = {
+  float64: Float64Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint32: Uint32Array,
+  uint16: Uint16Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+} as const;
+const LONG_ARRAYS = { int64: BigInt64Array, uint64: BigUint64Array } as const;
+
 /** Stored numbers as float32. The bytes must begin at a multiple of four. */
 export function widened(dtype: DType | undefined, stored: Uint8Array): Float32Array {
   const { buffer, byteOffset, byteLength } = stored;
   switch (dtype) {
+    case "float64":
+    case "int32":
+    case "int16":
+    case "int8":
+    case "uint32":
+    case "uint16":
+    case "uint8":
+    case "bool":
+      // A copy, because eight bytes may begin at no multiple of eight.
+      return Float32Array.from(new ARRAYS[dtype](Uint8Array.from(stored).buffer));
+    case "int64":
+    case "uint64":
+      return Float32Array.from(new LONG_ARRAYS[dtype](Uint8Array.from(stored).buffer), Number);
     case "float32":
       return new Float32Array(buffer, byteOffset, byteLength / 4);
     case "float16":

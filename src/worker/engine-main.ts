@@ -51,8 +51,9 @@ async function setUp(setup: EngineSetup): Promise<void> {
     const engine = await createEngine({ ...setup.engine, onConversion: createTeller() }, pipelines);
     const speed = await warmUp(engine, { isSafetyChecked: setup.engine.safety?.isOn ?? true });
     dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
-    const { name: checkpoint, weights } = engine.checkpoint;
-    say({ kind: "ready", speed, checkpoint, weights: kindsText(weights), device: engine.device });
+    const { name: checkpoint, weights, notices } = engine.checkpoint;
+    const { device } = engine;
+    say({ kind: "ready", speed, checkpoint, weights: kindsText(weights), device, notices });
   } catch (error) {
     const message =
       error instanceof RetouchError ? error.message : `The engine cannot be loaded: ${messageOf(error)}`;

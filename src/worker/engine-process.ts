@@ -129,7 +129,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
         if (answer.kind === "ready") {
           own.speed = answer.speed;
           const { checkpoint, weights, speed, device } = answer;
-          if (device.notice !== undefined) log.warn(device.notice);
+          for (const notice of [device.notice ?? [], answer.notices ?? []].flat()) log.warn(notice);
           const { name, reason } = device;
           log.info({ checkpoint, weights, device: name, reason, speed }, "The engine is ready.");
           resolve(answer.speed);

@@ -48,7 +48,15 @@ export type EngineAnswer =
    * Warmed up; `checkpoint` is the name of its folder, `weights` how they are loaded, `device` what it runs
    * on and why.
    */
-  | { kind: "ready"; speed: EditSpeed; checkpoint: string; weights: string; device: Engine["device"] }
+  | {
+      kind: "ready";
+      speed: EditSpeed;
+      checkpoint: string;
+      weights: string;
+      device: Engine["device"];
+      /** What whoever runs the service should know about the checkpoint. */
+      notices?: readonly string[] | undefined;
+    }
   /** Weights are being converted before it is ready; sent once per network and phase. */
   | { kind: "converting"; conversion: Pick<ConversionProgress, "network" | "kind" | "phase"> }
   /** The checkpoint or the settings are unusable. The process waits to be ended. */

@@ -25,7 +25,7 @@ const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     latent_channels: 256,
     layers_per_block: 1000,
     norm_num_groups: 131_072,
-    sample_size: 8192,
+    out_channels: 131_072,
   },
   "text_encoder/config.json": {
     hidden_size: 131_072,
@@ -34,7 +34,6 @@ const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     num_hidden_layers: 1000,
     vocab_size: 1_000_000,
     max_position_embeddings: 4096,
-    eos_token_id: 1_000_000,
   },
   "text_encoder_2/config.json": {
     d_model: 131_072,
@@ -81,7 +80,7 @@ describe("a checkpoint", () => {
     [
       "transformer/config.json",
       { axes_dims_rope: Array(1e5).fill(2) },
-      /axes_dims_rope must be a list of at most 8 whole numbers .* and is a long or nested list\.$/,
+      /axes_dims_rope must be three even numbers .* and is a long or nested list\.$/,
     ],
     [
       "vae/config.json",
@@ -89,9 +88,19 @@ describe("a checkpoint", () => {
       /block_out_channels must be a list of at most 8 whole numbers .* and is a long or nested list\.$/,
     ],
     [
+      "vae/config.json",
+      { sample_size: [8193, 8] },
+      /sample_size must be a whole number from 0 to 8192 and is 8193\.$/,
+    ],
+    [
+      "text_encoder/config.json",
+      { eos_token_id: 2 ** 40 },
+      /eos_token_id must be one token's whole number and is 1099511627776\.$/,
+    ],
+    [
       "text_encoder_2/config.json",
       { num_layers: 1e9 },
-      /num_layers must be a whole number from 1 to 1000 and is 1000000000\.$/,
+      /num_layers must be a whole number from 0 to 1000 and is 1000000000\.$/,
     ],
     [
       "text_encoder_2/config.json",

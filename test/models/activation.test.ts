@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { input } from "../../src/onnx/graph.ts";
-import { readActivation } from "../../src/models/activation.ts";
+import { readActivation, readDiffusersActivation } from "../../src/models/activation.ts";
 import { Config } from "../../src/weights/config.ts";
 import { evaluate, tensor } from "../support/onnx.ts";
 import { refusal } from "../support/refusal.ts";
@@ -11,11 +11,16 @@ describe("an activation", () => {
   // Values of transformers' ACT2FN (transformers 5.23.0) at -1 and 2.
   it.each([
     ["gelu", -0.158655, 1.9545],
+    ["gelu_fast", -0.158808, 1.954598],
     ["gelu_new", -0.158808, 1.954598],
+    ["gelu_python", -0.158655, 1.9545],
     ["gelu_pytorch_tanh", -0.158808, 1.954598],
+    ["leaky_relu", -0.01, 2],
     ["quick_gelu", -0.154204, 1.935659],
     ["relu", 0, 2],
+    ["relu2", 0, 4],
     ["silu", -0.268941, 1.761594],
+    ["swish", -0.268941, 1.761594],
   ])("%s is known by its name in transformers", async (name, atMinusOne, atTwo) => {
     const y = readActivation(config(name), "hidden_act")(input("x", "float32", [2]));
     const { data } = await evaluate(y, { x: tensor([-1, 2]) });
@@ -28,11 +33,17 @@ describe("an activation", () => {
     expect((await evaluate(y, { x: tensor([-1, 2]) })).data).toEqual([0, 2]);
   });
 
-  it.each(["mish", "toString", ""])("%o is refused, with the names that are known", (name) => {
+  it("has few names in diffusers, in whichever case", () => {
+    const read = (name: string) => readDiffusersActivation(config(name), "hidden_act", "silu");
+    expect(read("SiLU")).toBe(read("swish"));
+    expect(() => read("tanh")).toThrow(/, hidden_act is tanh; known are gelu, mish, relu, silu, swish\.$/);
+  });
+
+  it.each(["prelu", "toString", ""])("%o is refused, with the names that are known", (name) => {
     expect(() => readActivation(config(name), "hidden_act")).toThrow(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        `In text_encoder/config.json, hidden_act is ${name}; known are gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu.`,
+        `In text_encoder/config.json, hidden_act is ${name}; known are gelu, gelu_10, gelu_accurate, gelu_fast, gelu_new, gelu_python, gelu_python_tanh, gelu_pytorch_tanh, hardswish, laplace, leaky_relu, linear, mish, quick_gelu, relu, relu2, relu6, sigmoid, silu, sqrtsoftplus, swish, tanh.`,
       ),
     );
   });

@@ -4,13 +4,13 @@ import { countWeights, totalOf, type WeightCount } from "../../src/models/count.
 import { PUBLISHED_CONFIGS } from "../../src/pipelines/flux1-kontext/published.ts";
 import {
   type AutoencoderConfig,
-  autoencoderDecoder,
-  autoencoderEncoder,
   readAutoencoderConfig,
-} from "../../src/models/autoencoders/autoencoder-kl.ts";
+} from "../../src/models/autoencoders/autoencoder-config.ts";
+import { autoencoderDecoder, autoencoderEncoder } from "../../src/models/autoencoders/autoencoder-kl.ts";
 import { type ClipConfig, clipTextEncoder, readClipConfig } from "../../src/models/text-encoders/clip.ts";
 import { type FluxConfig, readFluxConfig } from "../../src/models/transformers/flux-config.ts";
-import { readT5Config, type T5Config, t5Encoder } from "../../src/models/text-encoders/t5.ts";
+import { readT5Config, type T5Config } from "../../src/models/text-encoders/t5-config.ts";
+import { t5Encoder } from "../../src/models/text-encoders/t5.ts";
 import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";
 import { fluxTransformer } from "../../src/models/transformers/flux.ts";
 import type { Config } from "../../src/weights/config.ts";

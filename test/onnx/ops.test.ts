@@ -38,6 +38,8 @@ describe("functions of one number", () => {
   const values = [-20, -3, -1, -0.5, 0, 0.25, 1, 2, 4, 20];
   it.each<[string, (value: Value) => Value, (value: number) => number]>([
     ["sigmoid", ops.sigmoid, sigmoid],
+    ["tanh", ops.tanh, Math.tanh],
+    ["softplus", ops.softplus, (value) => Math.log1p(Math.exp(value))],
     ["cos", ops.cos, Math.cos],
     ["sin", ops.sin, Math.sin],
     ["relu", ops.relu, (value) => Math.max(0, value)],
@@ -51,6 +53,12 @@ describe("functions of one number", () => {
   ])("%s is its formula", async (_, operator, formula) => {
     const { data } = await evaluate(operator(x([values.length])), { x: tensor(values) });
     expectClose(data, values.map(formula));
+  });
+
+  it("erf has its known values", async () => {
+    const { data } = await evaluate(ops.erf(x([4])), { x: tensor([-1, 0, 0.5, 3]) });
+    // https://dlmf.nist.gov/7
+    expectClose(data, [-0.8427007929, 0, 0.5204998778, 0.9999779095]);
   });
 
   it.each<[string, (value: Value) => Value, (value: number) => number]>([

@@ -65,7 +65,25 @@ describe("stored numbers", () => {
     expect([...widened("float8e4m3fn", codes)]).toEqual([0, 1, -1, 448, 2 ** -9, 2 ** -6, NaN]);
   });
 
-  it("of any other type are a defect", () => {
-    expect(() => widened("int64", new Uint8Array(8))).toThrow("Numbers of the type int64 are not read.");
+  it.each([
+    ["float64", Float64Array.of(0.1, -3)],
+    ["int32", Int32Array.of(2 ** 24 + 1, -3)],
+    ["int16", Int16Array.of(300, -3)],
+    ["int8", Int8Array.of(100, -3)],
+    ["uint32", Uint32Array.of(2 ** 32 - 1, 3)],
+    ["uint16", Uint16Array.of(65_535, 3)],
+    ["uint8", Uint8Array.of(255, 3)],
+    ["bool", Uint8Array.of(1, 0)],
+    ["int64", BigInt64Array.of(2n ** 53n, -3n)],
+    ["uint64", BigUint64Array.of(2n ** 53n, 3n)],
+  ] as const)("of the type %s are rounded to float32", (dtype, values) => {
+    const bytes = Buffer.concat([Buffer.alloc(4), new Uint8Array(values.buffer)]).subarray(4);
+    expect([...widened(dtype, bytes)]).toEqual([...values].map((value) => Math.fround(Number(value))));
+  });
+
+  it("of no known type are a defect", () => {
+    expect(() => widened(undefined, new Uint8Array(8))).toThrow(
+      "Numbers of the type undefined are not read.",
+    );
   });
 });

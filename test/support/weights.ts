@@ -48,17 +48,17 @@ export function describeWeights(
     let tensors: Map<string, StoredTensor>;
     beforeAll(async () => ({ config, tensors } = await readComponent(checkpoint, component)));
 
-    const buildWith = (changed: ReadonlyMap<string, StoredTensor>): void => {
+    const buildWith = (changed: ReadonlyMap<string, StoredTensor>): string[] => {
       const weights = new WeightSet(component, changed);
       build(config, weights.scope());
-      weights.assertAllUsed();
+      return weights.unusedKeys();
     };
     const requiredKeys = (): string[] => [...tensors.keys()].filter((key) => !isOptional(key, tensors));
     const escaped = (key: string): string => key.replaceAll(".", "\\.");
 
     it("are used once each", () => {
       expect(tensors.size).toBeGreaterThan(10);
-      expect(() => buildWith(tensors)).not.toThrow();
+      expect(buildWith(tensors)).toEqual([]);
     });
 
     it("are missed by their key when one is left out", () => {
@@ -84,15 +84,9 @@ export function describeWeights(
       }
     });
 
-    it("are refused by their key when there is one more", () => {
+    it("are known by their key when there is one more", () => {
       const [key, tensor] = [...tensors][0]!;
-      const more = new Map(tensors).set(`${key}.more`, tensor);
-      expect(() => buildWith(more)).toThrow(
-        refusal(
-          "CHECKPOINT_INVALID",
-          `${component}: the configuration has no place for the weight ${key}.more.`,
-        ),
-      );
+      expect(buildWith(new Map(tensors).set(`${key}.more`, tensor))).toEqual([`${key}.more`]);
     });
   });
 }

@@ -113,6 +113,30 @@ describe("the weights of a component", () => {
     expect([weights.name, weights.has("a")]).toEqual(["transformer", true]);
   });
 
+  it("lie in the file that a configuration of transformers names", async () => {
+    const folder = await checkpointFolder();
+    const index = { _class_name: "FluxKontextPipeline", transformer: ["transformers", "T5EncoderModel"] };
+    await writeFile(path.join(folder, "model_index.json"), JSON.stringify(index));
+    await writeSafetensors(path.join(folder, "transformer", "model.safetensors"), { a: float32([1]) });
+    await writeSafetensors(path.join(folder, "transformer", "other.safetensors"), { b: float32([1]) });
+    const config = path.join(folder, "transformer", "config.json");
+    await writeFile(config, '{"transformers_weights": "other.safetensors"}');
+    expect((await transformerOf(folder)).has("b")).toBe(true);
+    await writeFile(config, '{"transformers_weights": "../other.safetensors"}');
+    await expect(transformerOf(folder)).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", /, transformers_weights must be the name of a \.safetensors file /),
+    );
+  });
+
+  it("of a variant are used with a notice", async () => {
+    const folder = await checkpointFolder();
+    const file = path.join(folder, "transformer", "diffusion_pytorch_model.fp16.safetensors");
+    await writeSafetensors(file, { a: float32([1]) });
+    const checkpoint = await Checkpoint.open(folder);
+    expect((await checkpoint.weights("transformer")).has("a")).toBe(true);
+    expect(checkpoint.notices).toEqual(['transformer: the weights are those of the variant "fp16".']);
+  });
+
   it("that are missing are missed by the names they could have", async () => {
     const folder = await checkpointFolder();
     await expect(transformerOf(folder)).rejects.toEqual(
@@ -160,17 +184,22 @@ describe("an index of shards", () => {
     },
   );
 
-  it("is refused where it lists a key that no shard holds", async () => {
+  it("may list a weight in the wrong shard, or none that holds it, and leave one out", async () => {
     const folder = await sharded(
-      { a: "1.safetensors", b: "1.safetensors" },
-      { "1.safetensors": { a: float32([1]) } },
+      { a: "2.safetensors", ghost: "1.safetensors" },
+      { "1.safetensors": { a: float32([1]), b: float32([2]) }, "2.safetensors": { c: float32([3]) } },
     );
-    await expect(transformerOf(folder)).rejects.toEqual(
-      refusal(
-        "CHECKPOINT_INVALID",
-        `${path.join(folder, "transformer", INDEX)} lists b, which no shard holds.`,
-      ),
+    const weights = await transformerOf(folder);
+    expect(["a", "b", "c", "ghost"].map((key) => weights.has(key))).toEqual([true, true, true, false]);
+  });
+
+  it("takes a weight that two shards hold from the one whose name comes last", async () => {
+    const folder = await sharded(
+      { b: "2.safetensors", a: "1.safetensors" },
+      { "1.safetensors": { a: float32([1]) }, "2.safetensors": { a: float32([1, 2]), b: float32([3]) } },
     );
+    const [, a] = [...(await transformerOf(folder)).entries()].find(([key]) => key === "a")!;
+    expect(a.shape).toEqual([2]);
   });
 
   it.each([undefined, {}])("is refused where it lists nothing: %o", async (weightMap) => {

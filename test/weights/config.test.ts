@@ -10,6 +10,31 @@ const withField = (value: unknown): Config => new Config("folder/config.json", {
 const invalid = (rest: string): unknown =>
   refusal("CHECKPOINT_INVALID", `In folder/config.json, field must be ${rest}.`);
 
+describe("null", () => {
+  it("is an absent field, or a value where nulls are kept", () => {
+    const config = withField(null);
+    expect([config.count("field", 5, 3), config.get("field")]).toEqual([3, undefined]);
+    expect(config.withNulls().get("field")).toBe(null);
+    expect(() => config.withNulls().count("field", 5, 3)).toThrow(
+      invalid("a whole number from 1 to 5 and is null"),
+    );
+  });
+});
+
+describe("the truth of a field", () => {
+  it.each([false, 0, "", [], {}, null])("is none where Python sees none: %j", (value) => {
+    expect(withField(value).withNulls().truth("field", true)).toBe(false);
+  });
+
+  it.each([true, 1, "false", [0], { a: 0 }])("is one where Python sees one: %j", (value) => {
+    expect(withField(value).truth("field", false)).toBe(true);
+  });
+
+  it("is the default of an absent field", () => {
+    expect(withField(undefined).truth("field", true)).toBe(true);
+  });
+});
+
 describe("a field", () => {
   it.each<[string, (config: Config, fallback?: never) => unknown, unknown[], unknown[], string]>([
     ["number", (c, f) => c.number("field", f), [0, -1.5, 1e-6], ["1", true, Infinity], "a number"],

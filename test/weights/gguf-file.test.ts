@@ -6,7 +6,6 @@ import { describe, expect, it } from "vitest";
 import { wantedOf } from "../../src/models/layouts/file-networks.ts";
 import { llamaT5Layout } from "../../src/models/layouts/t5-layouts.ts";
 import { originalFluxConfig, originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
-import { readT5Config } from "../../src/models/text-encoders/t5.ts";
 import {
   IQ1_S_GRID,
   IQ2_S_GRID,
@@ -16,6 +15,7 @@ import {
   IQ3_XXS_GRID,
 } from "../../src/weights/ggml/grids.ts";
 import { unpackGrid } from "../../src/weights/ggml/iq.ts";
+import { readT5Config } from "../../src/models/text-encoders/t5-config.ts";
 import { GgufFile } from "../../src/weights/gguf-file.ts";
 import { blocksPerRow, bytesPerBlock } from "../../src/weights/quantized.ts";
 import type { LayoutEntry } from "../../src/weights/tensor-file.ts";

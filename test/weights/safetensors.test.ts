@@ -42,7 +42,8 @@ describe("readSafetensorsHeader", () => {
 
   it("counts offsets from the end of the header", async () => {
     const file = await inFolder();
-    const header = '{"x":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}   ';
+    const header =
+      '{"x":{"dtype":"U8","shape":[2],"data_offsets":[1,3]},"y":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}   ';
     await writeFile(file, fileOf(header, Uint8Array.of(0, 7, 8)));
     expect((await readSafetensorsHeader(file)).get("x")!.byteOffset).toBe(8 + header.length + 1);
   });
@@ -69,6 +70,51 @@ describe("readSafetensorsHeader", () => {
     await expect(readSafetensorsHeader(folder)).rejects.toEqual(
       refusal("CHECKPOINT_INVALID", `The weights file ${folder} is a folder.`),
     );
+  });
+});
+
+// Each is refused by safetensors 0.8.0 too.
+describe("data that the tensors do not fill", () => {
+  const bytes = (start: number, end: number): unknown => ({
+    dtype: "U8",
+    shape: [end - start],
+    data_offsets: [start, end],
+  });
+  const place = (header: object, at: number): number => 8 + JSON.stringify(header).length + at;
+
+  it.each<[string, Record<string, unknown>, number, string, number, number]>([
+    ["a gap", { a: bytes(0, 1), b: bytes(2, 3) }, 3, "b", 2, 1],
+    ["a gap at the start", { a: bytes(1, 3) }, 3, "a", 1, 0],
+    ["an overlap", { a: bytes(0, 2), b: bytes(1, 3) }, 3, "b", 1, 2],
+    ["two tensors in one place", { a: bytes(0, 2), b: bytes(0, 2) }, 2, "b", 0, 2],
+    ["an empty tensor inside another", { a: bytes(0, 2), b: bytes(1, 1) }, 2, "b", 1, 2],
+  ])("is refused: %s", async (_, header, size, key, start, end) => {
+    const file = await inFolder();
+    await writeFile(file, fileOf(header, new Uint8Array(size)));
+    await expect(readSafetensorsHeader(file)).rejects.toEqual(
+      refusal(
+        "CHECKPOINT_INVALID",
+        `The weights file ${file} is damaged: ${key} begins at byte ${place(header, start)}, and the tensor before it ends at byte ${place(header, end)}.`,
+      ),
+    );
+  });
+
+  it.each([{}, { a: bytes(0, 2) }])("is refused: a tail after %j", async (header) => {
+    const file = await inFolder();
+    const size = Object.keys(header).length * 2;
+    await writeFile(file, fileOf(header, new Uint8Array(size + 1)));
+    await expect(readSafetensorsHeader(file)).rejects.toEqual(
+      refusal(
+        "CHECKPOINT_INVALID",
+        `The weights file ${file} is damaged: its tensors end at byte ${place(header, size)} and the file has ${place(header, size + 1)}.`,
+      ),
+    );
+  });
+
+  it("may hold empty tensors, and list them in any order", async () => {
+    const file = await inFolder();
+    await writeFile(file, fileOf({ c: bytes(2, 2), b: bytes(0, 2), a: bytes(0, 0) }, new Uint8Array(2)));
+    expect((await readSafetensorsHeader(file)).size).toBe(3);
   });
 });
 

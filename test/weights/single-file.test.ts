@@ -257,7 +257,7 @@ describe("a single file is refused by its name and the key", () => {
     expect(() => file.arrange("transformer", LAYOUT)).toThrow(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        `The weights file ${file.file} stores last.weight as F4; F32, F16, BF16, F8_E4M3 and F8_E5M2 can be read.`,
+        `The weights file ${file.file} stores last.weight as F4; F64, F32, F16, BF16, F8_E4M3, F8_E5M2, whole numbers and BOOL can be read.`,
       ),
     );
   });

@@ -1,7 +1,7 @@
 /** Sizes of networks in single files that have diffusers' own keys, read from the shapes. */
 import { Config } from "../../weights/config.ts";
 import type { TensorFile } from "../../weights/tensor-file.ts";
-import { type AutoencoderConfig, readAutoencoderConfig } from "../autoencoders/autoencoder-kl.ts";
+import { type AutoencoderConfig, readAutoencoderConfig } from "../autoencoders/autoencoder-config.ts";
 import { type FluxConfig, readFluxConfig } from "../transformers/flux-config.ts";
 import { PUBLISHED_AUTOENCODER } from "./original-autoencoder.ts";
 

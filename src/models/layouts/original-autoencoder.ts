@@ -6,7 +6,7 @@
  */
 import { Config } from "../../weights/config.ts";
 import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
-import { type AutoencoderConfig, readAutoencoderConfig } from "../autoencoders/autoencoder-kl.ts";
+import { type AutoencoderConfig, readAutoencoderConfig } from "../autoencoders/autoencoder-config.ts";
 
 /** Values that no shape shows, as published (black-forest-labs/FLUX.1-Kontext-dev, `vae/config.json`). */
 export const PUBLISHED_AUTOENCODER = {
@@ -28,6 +28,7 @@ export function originalAutoencoderConfig(file: TensorFile, folder: Config | und
       block_out_channels: levels.map((level) =>
         file.dimension(`encoder.down.${level}.block.0.conv1.weight`, 0),
       ),
+      out_channels: file.dimension("decoder.conv_out.weight", 0),
       down_block_types: levels.map(() => "DownEncoderBlock2D"),
       up_block_types: levels.map(() => "UpDecoderBlock2D"),
       layers_per_block: file.countBelow("encoder.down.0.block"),
@@ -79,7 +80,7 @@ export function originalAutoencoderLayout(config: AutoencoderConfig): LayoutEntr
       ];
     }),
     ...norm("decoder.norm_out", "decoder.conv_norm_out", widths[0]!),
-    ...convolution("decoder.conv_out", "decoder.conv_out", [3, widths[0]!, 3, 3]),
+    ...convolution("decoder.conv_out", "decoder.conv_out", [config.outChannels, widths[0]!, 3, 3]),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** The T5 encoder in files of its own: with transformers' keys, or with llama.cpp's. */
 import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
-import type { T5Sizes } from "../text-encoders/t5.ts";
+import type { T5Sizes } from "../text-encoders/t5-config.ts";
 
 /** The names of the token table; a file may hold either or both. */
 const TABLES = ["shared.weight", "encoder.embed_tokens.weight"];

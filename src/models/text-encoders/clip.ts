@@ -5,7 +5,7 @@
 import { RetouchError } from "../../errors.ts";
 import { input, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
-import type { Config } from "../../weights/config.ts";
+import { Config, isWhole } from "../../weights/config.ts";
 import { MAX_HEADS, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from "../../weights/limits.ts";
 import type { WeightScope } from "../../weights/weight-set.ts";
 import { readActivation } from "../activation.ts";
@@ -23,9 +23,19 @@ export interface ClipConfig {
   endTokenId: number;
 }
 
+/** The section of a configuration of both of CLIP's encoders that concerns the text. */
+const TEXT_SECTION = "text_config";
+/** A token that no text contains: its "first" position is that of the start. */
+const MAX_TOKEN_ID = 2 ** 31;
+
+/**
+ * Absent fields have the defaults of transformers' `CLIPTextConfig`.
+ * @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and field
+ */
 export function readClipConfig(config: Config): ClipConfig {
-  const width = config.count("hidden_size", MAX_WIDTH);
-  const numHeads = config.count("num_attention_heads", MAX_HEADS);
+  const fields = textSection(config).withNulls();
+  const width = fields.count("hidden_size", MAX_WIDTH, 512);
+  const numHeads = fields.count("num_attention_heads", MAX_HEADS, 8);
   if (width % numHeads !== 0) {
     throw new RetouchError(
       "CHECKPOINT_INVALID",
@@ -34,15 +44,41 @@ export function readClipConfig(config: Config): ClipConfig {
   }
   return {
     width,
-    mlpWidth: config.count("intermediate_size", MAX_WIDTH),
-    numLayers: config.count("num_hidden_layers", MAX_LAYERS),
+    mlpWidth: fields.count("intermediate_size", MAX_WIDTH, 2048),
+    numLayers: fields.wholeNumber("num_hidden_layers", MAX_LAYERS, 12),
     numHeads,
-    vocabularySize: config.count("vocab_size", MAX_VOCABULARY),
-    maxPositions: config.count("max_position_embeddings", MAX_POSITIONS, 77),
-    epsilon: config.number("layer_norm_eps", 1e-5),
-    activation: readActivation(config, "hidden_act", "quick_gelu"),
-    endTokenId: config.wholeNumber("eos_token_id", MAX_VOCABULARY, 2),
+    vocabularySize: fields.count("vocab_size", MAX_VOCABULARY, 49_408),
+    maxPositions: fields.count("max_position_embeddings", MAX_POSITIONS, 77),
+    epsilon: fields.number("layer_norm_eps", 1e-5),
+    activation: readActivation(fields, "hidden_act", "quick_gelu"),
+    endTokenId: readEndToken(fields),
   };
+}
+
+function textSection(config: Config): Config {
+  const section = config.get(TEXT_SECTION);
+  if (section === undefined) return config;
+  if (typeof section !== "object" || section === null || Array.isArray(section)) {
+    throw config.invalid(TEXT_SECTION, "an object");
+  }
+  return new Config(config.file, section as Record<string, unknown>);
+}
+
+function readEndToken(config: Config): number {
+  const name = "eos_token_id";
+  const value = config.get(name) === undefined ? 49_407 : config.get(name);
+  if (isWhole({ min: -MAX_TOKEN_ID, max: MAX_TOKEN_ID })(value)) return value;
+  throw config.invalid(name, "one token's whole number");
+}
+
+/**
+ * The published files have "text_model" before every key, a part of transformers' whole CLIP has "clip", and transformers
+ * 5 itself writes neither. Where a file has some twice, this is the order in which the reference prefers them.
+ */
+function withoutPrefix(weights: WeightScope): WeightScope {
+  if (weights.hasChild("clip")) return weights.child("clip");
+  const isBare = weights.hasChild("final_layer_norm") || !weights.hasChild("text_model");
+  return isBare ? weights : weights.child("text_model");
 }
 
 /**
@@ -55,8 +91,7 @@ export function clipTextEncoder(
   { length }: { length: number },
 ): Record<"pooledPromptEmbeds", Value> {
   const { width, epsilon, numHeads } = config;
-  // transformers 5 saves this network without the prefix that the published files have.
-  const text = weights.hasChild("text_model") ? weights.child("text_model") : weights;
+  const text = withoutPrefix(weights);
   const embeddings = text.child("embeddings");
   const tokens = embeddings.child("token_embedding").tensor("weight", [config.vocabularySize, width]);
   const positions = embeddings.child("position_embedding").tensor("weight", [config.maxPositions, width]);

@@ -3,70 +3,13 @@
  * (transformers 5.23.0, `models/t5/modeling_t5.py`).
  * Positions enter as a learnt bias on the attention scores, by distance; all layers share the first layer's table.
  */
-import { RetouchError } from "../../errors.ts";
 import { constant, type Dim, input, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
-import type { Config } from "../../weights/config.ts";
-import { MAX_HEADS, MAX_LAYERS, MAX_VOCABULARY, MAX_WIDTH } from "../../weights/limits.ts";
 import type { WeightScope } from "../../weights/weight-set.ts";
-import { readActivation } from "../activation.ts";
 import { attend, lastDim, linear } from "../layers.ts";
+import type { T5Config } from "./t5-config.ts";
 
-export interface T5Config {
-  width: number;
-  headSize: number;
-  numHeads: number;
-  mlpWidth: number;
-  numLayers: number;
-  vocabularySize: number;
-  epsilon: number;
-  numBuckets: number;
-  maxDistance: number;
-  isGated: boolean;
-  activation: (x: Value) => Value;
-}
-
-/** The fields that the shapes of its weights, and its memory, depend on. */
-export type T5Sizes = Omit<T5Config, "activation" | "epsilon">;
-
-/** Limits of the position table; the published one has 32 buckets, up to a distance of 128. */
-const MAX_BUCKETS = 4096;
-const MAX_DISTANCE = 1_000_000;
-
-/** @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and field */
-export function readT5Config(config: Config): T5Config {
-  // "relu" is a plain feed-forward layer; "gated-gelu" is a gated one whose gelu is the tanh form by convention.
-  const projection = config.string("feed_forward_proj", "relu");
-  const isGated = projection.startsWith("gated-");
-  const implied = projection === "gated-gelu" ? "gelu_new" : projection.replace(/^gated-/, "");
-  return {
-    width: config.count("d_model", MAX_WIDTH),
-    headSize: config.count("d_kv", MAX_WIDTH),
-    numHeads: config.count("num_heads", MAX_HEADS),
-    mlpWidth: config.count("d_ff", MAX_WIDTH),
-    numLayers: config.count("num_layers", MAX_LAYERS),
-    vocabularySize: config.count("vocab_size", MAX_VOCABULARY),
-    epsilon: config.number("layer_norm_epsilon", 1e-6),
-    ...readBuckets(config),
-    isGated: config.boolean("is_gated_act", isGated),
-    activation: readActivation(config, "dense_act_fn", implied),
-  };
-}
-
-/** Per direction, a quarter of the buckets hold one distance each; without larger ones, the logarithm has no base. */
-function readBuckets(config: Config): Pick<T5Config, "numBuckets" | "maxDistance"> {
-  const [buckets, distance] = ["relative_attention_num_buckets", "relative_attention_max_distance"] as const;
-  const numBuckets = config.count(buckets, MAX_BUCKETS, 32);
-  const maxDistance = config.count(distance, MAX_DISTANCE, 128);
-  const numExact = Math.floor(numBuckets / 4);
-  if (numExact < 1 || maxDistance <= numExact) {
-    throw new RetouchError(
-      "CHECKPOINT_INVALID",
-      `In ${config.file}, ${buckets} (${numBuckets}) must be 4 or more, and ${distance} (${maxDistance}) more than a quarter of it.`,
-    );
-  }
-  return { numBuckets, maxDistance };
-}
+const PREFIX = "transformer";
 
 /**
  * Builds the network for texts of `length` tokens: `tokenIds` [L] gives `promptEmbeds` [L, C]. If the length is a name, it
@@ -79,9 +22,11 @@ export function t5Encoder(
 ): Record<"promptEmbeds", Value> {
   const { width, numHeads, headSize } = config;
   const tokenIds = input("tokenIds", "int64", [length]);
-  let hiddenStates = embedded(config, weights, tokenIds); // [L, C]
-  const encoder = weights.child("encoder");
-  const bias = positionBias(config, encoder.child("block.0.layer.0.SelfAttention"), length);
+  // As part of a larger network of transformers, all of its keys have a prefix.
+  const own = weights.hasChild(PREFIX) ? weights.child(PREFIX) : weights;
+  let hiddenStates = embedded(config, own, tokenIds); // [L, C]
+  const encoder = own.child("encoder");
+  let bias: Value | undefined;
 
   for (let index = 0; index < config.numLayers; index += 1) {
     const [attentionLayer, mlpLayer] = [
@@ -93,6 +38,7 @@ export function t5Encoder(
     const [query, key, value] = ["q", "k", "v"].map((name) =>
       plainLinear(attention, name, normed, numHeads * headSize),
     );
+    bias ??= positionBias(config, attention, length);
     // T5 leaves the scores unscaled: its initialisation accounts for the head size.
     const attended = attend(query!, key!, value!, { numHeads, scale: 1, bias });
     hiddenStates = ops.add(hiddenStates, plainLinear(attention, "o", attended, width));
@@ -103,11 +49,11 @@ export function t5Encoder(
   return { promptEmbeds: rmsNorm(encoder, "final_layer_norm", hiddenStates, config.epsilon) };
 }
 
-/** The token table has two names; a file may hold either or both. */
+/** The token table has two names. Of a file that holds both, the reference's encoder reads its own. */
 function embedded(config: T5Config, weights: WeightScope, tokenIds: Value): Value {
   const [shared, own] = ["shared.weight", "encoder.embed_tokens.weight"] as const;
-  const stored = weights.has(own) && !weights.has(shared) ? own : shared;
-  if (stored === shared) weights.ignore(own);
+  const stored = weights.has(own) ? own : shared;
+  if (stored === own) weights.ignore(shared);
   return weights.rows(stored, [config.vocabularySize, config.width], tokenIds);
 }
 

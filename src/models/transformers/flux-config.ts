@@ -1,6 +1,6 @@
 /** The sizes of a transformer, from `transformer/config.json`; absent fields have diffusers' defaults. */
 import { RetouchError } from "../../errors.ts";
-import type { Config } from "../../weights/config.ts";
+import { type Config, isWhole, shownValue } from "../../weights/config.ts";
 import { MAX_HEADS, MAX_LATENT_CHANNELS, MAX_LAYERS, MAX_WIDTH } from "../../weights/limits.ts";
 
 export interface FluxConfig {
@@ -22,37 +22,60 @@ export interface FluxConfig {
 /** The most channels of a packed token, a 2x2 patch of latents. */
 const MAX_CHANNELS = 4 * MAX_LATENT_CHANNELS;
 
+/** Axes of a position: stream, row and column. */
+const NUM_AXES = 3;
+const MAX_AXES = 8;
+
 /** @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and field */
 export function readFluxConfig(config: Config): FluxConfig {
-  const inChannels = config.count("in_channels", MAX_CHANNELS, 64);
-  const parsed: FluxConfig = {
+  const fields = config.withNulls();
+  const inChannels = fields.count("in_channels", MAX_CHANNELS, 64);
+  const headSize = fields.count("attention_head_dim", MAX_WIDTH, 128);
+  return {
     inChannels,
-    outChannels: config.count("out_channels", MAX_CHANNELS, inChannels),
-    numDoubleBlocks: config.wholeNumber("num_layers", MAX_LAYERS, 19),
-    numSingleBlocks: config.wholeNumber("num_single_layers", MAX_LAYERS, 38),
-    numHeads: config.count("num_attention_heads", MAX_HEADS, 24),
-    headSize: config.count("attention_head_dim", MAX_WIDTH, 128),
-    promptSize: config.count("joint_attention_dim", MAX_WIDTH, 4096),
-    pooledSize: config.count("pooled_projection_dim", MAX_WIDTH, 768),
-    hasGuidance: config.boolean("guidance_embeds", false),
-    rotaryAxes: config.counts("axes_dims_rope", { max: MAX_WIDTH, maxLength: 8 }, [16, 56, 56]),
+    outChannels: readOutChannels(fields, inChannels),
+    numDoubleBlocks: fields.wholeNumber("num_layers", MAX_LAYERS, 19),
+    numSingleBlocks: fields.wholeNumber("num_single_layers", MAX_LAYERS, 38),
+    numHeads: fields.count("num_attention_heads", MAX_HEADS, 24),
+    headSize,
+    promptSize: fields.count("joint_attention_dim", MAX_WIDTH, 4096),
+    pooledSize: fields.count("pooled_projection_dim", MAX_WIDTH, 768),
+    hasGuidance: fields.truth("guidance_embeds", false),
+    rotaryAxes: readRotaryAxes(fields, headSize),
   };
-  const rotated = parsed.rotaryAxes.reduce((sum, axis) => sum + axis, 0);
-  if (
-    parsed.rotaryAxes.length !== 3 ||
-    rotated !== parsed.headSize ||
-    parsed.rotaryAxes.some((axis) => axis % 2)
-  ) {
-    throw new RetouchError(
-      "CHECKPOINT_INVALID",
-      `In ${config.file}, axes_dims_rope must be three even numbers with the sum attention_head_dim (${parsed.headSize}), not ${parsed.rotaryAxes.join(", ")}.`,
-    );
-  }
-  if (config.count("patch_size", MAX_WIDTH, 1) !== 1 || parsed.outChannels !== parsed.inChannels) {
-    throw new RetouchError(
-      "CHECKPOINT_UNSUPPORTED",
-      `In ${config.file}, patch_size must be 1 and out_channels equal to in_channels.`,
-    );
-  }
-  return parsed;
+}
+
+/** Channels of a predicted token. They are added to the latents, so there must be as many as of a packed token. */
+function readOutChannels(config: Config, inChannels: number): number {
+  // As in the reference, null and 0 both stand for in_channels.
+  const perPatch = config.truth("out_channels", false)
+    ? config.count("out_channels", MAX_CHANNELS)
+    : inChannels;
+  const patchSize = config.count("patch_size", MAX_WIDTH, 1);
+  const outChannels = patchSize ** 2 * perPatch;
+  if (outChannels === inChannels) return outChannels;
+  throw new RetouchError(
+    "CHECKPOINT_INVALID",
+    `In ${config.file}, out_channels (${perPatch}) times the square of patch_size (${patchSize}) must be in_channels (${inChannels}).`,
+  );
+}
+
+/** The reference reads an axis for each number of a position, and ignores any more. */
+function readRotaryAxes(config: Config, headSize: number): number[] {
+  const name = "axes_dims_rope";
+  const given = config.get(name) === undefined ? [16, 56, 56] : config.get(name);
+  const axes = Array.isArray(given) ? (given.slice(0, NUM_AXES) as unknown[]) : [];
+  const isEven = (axis: unknown): axis is number =>
+    isWhole({ min: 0, max: MAX_WIDTH })(axis) && axis % 2 === 0;
+  const isFitting =
+    Array.isArray(given) &&
+    given.length <= MAX_AXES &&
+    axes.length === NUM_AXES &&
+    axes.every(isEven) &&
+    axes.reduce((sum, axis) => sum + axis, 0) === headSize;
+  if (isFitting) return axes as number[];
+  throw new RetouchError(
+    "CHECKPOINT_INVALID",
+    `In ${config.file}, ${name} must be three even numbers with the sum attention_head_dim (${headSize}) and is ${shownValue(given)}.`,
+  );
 }

@@ -1,6 +1,6 @@
 /** How much memory each half of the autoencoder holds while it runs, over a whole image or a tile of it. */
 import type { Size } from "../../engine/request.ts";
-import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-kl.ts";
+import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-config.ts";
 
 const FLOAT = 4;
 /**

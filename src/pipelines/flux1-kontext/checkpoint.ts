@@ -4,7 +4,7 @@ import type { StoredWeights } from "../../quantize/prepare.ts";
 import { Tokenizer } from "../../tokenizers/tokenizer.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { KontextConfigs } from "./components.ts";
-import { checkSchedulerClass, readScheduleConfig, type ScheduleConfig } from "./schedule.ts";
+import { readScheduleConfig, type ScheduleConfig } from "./schedule.ts";
 import { readAutoencoder, readClip, readT5, readTransformer } from "./stored.ts";
 
 export interface KontextCheckpoint {
@@ -26,7 +26,7 @@ export const t5LengthOf = (tokenizer: Tokenizer): number => Math.min(tokenizer.m
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file
  */
 export async function readKontext(checkpoint: Checkpoint): Promise<KontextCheckpoint> {
-  checkSchedulerClass(await checkpoint.config("model_index.json"));
+  checkpoint.assertClass("scheduler", "FlowMatchEulerDiscreteScheduler");
   const schedule = readScheduleConfig(await checkpoint.config("scheduler/scheduler_config.json"));
   const transformer = await readTransformer(checkpoint);
   const vae = await readAutoencoder(checkpoint);

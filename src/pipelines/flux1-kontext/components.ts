@@ -10,14 +10,16 @@ import type { EditExtent } from "../../engine/extent.ts";
 import type { ModelPlan } from "../../engine/model.ts";
 import type { Size } from "../../engine/request.ts";
 import type { NativeScale } from "../../engine/sizes.ts";
+import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-config.ts";
 import {
-  type AutoencoderConfig,
+  attentionPositions,
   autoencoderDecoder,
   autoencoderEncoder,
 } from "../../models/autoencoders/autoencoder-kl.ts";
 import { countOperations, unloadedNetwork } from "../../models/count.ts";
 import { type ClipConfig, clipTextEncoder } from "../../models/text-encoders/clip.ts";
-import { type T5Config, t5Encoder } from "../../models/text-encoders/t5.ts";
+import type { T5Config } from "../../models/text-encoders/t5-config.ts";
+import { t5Encoder } from "../../models/text-encoders/t5.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { fluxModulation, modulationSize } from "../../models/transformers/flux-modulation.ts";
 import { fluxTransformer } from "../../models/transformers/flux.ts";
@@ -115,7 +117,7 @@ function encoderComponent(autoencoder: AutoencoderConfig): ComponentDefinition {
       Math.max(0, ...references.map((size) => encoderBytes(autoencoder, size, tileSide))),
     runs: ({ references }) => ({
       times: references.length,
-      dims: { positions: references.length === 0 ? 0 : cellsOf(references[0]!, autoencoder) },
+      dims: attentionPositions(autoencoder, references.length === 0 ? 0 : pixelsOf(references[0]!)),
     }),
   };
 }
@@ -129,7 +131,7 @@ function decoderComponent(autoencoder: AutoencoderConfig): ComponentDefinition {
     isTiled: true,
     leastPrecision: "fp32",
     workingBytes: ({ target }, tileSide) => decoderBytes(autoencoder, target, tileSide),
-    runs: ({ target }) => ({ times: 1, dims: { positions: cellsOf(target, autoencoder) } }),
+    runs: ({ target }) => ({ times: 1, dims: attentionPositions(autoencoder, pixelsOf(target)) }),
   };
 }
 
@@ -185,9 +187,10 @@ const dimsOf = ({ text, target, reference }: TokenCounts) => ({
   tokens: text + target + reference,
 });
 
+const pixelsOf = ({ width, height }: Size): number => width * height;
+
 /** Number of latent cells under a canvas. */
-const cellsOf = ({ width, height }: Size, { scaleFactor }: AutoencoderConfig): number =>
-  (width * height) / scaleFactor ** 2;
+const cellsOf = (size: Size, { scaleFactor }: AutoencoderConfig): number => pixelsOf(size) / scaleFactor ** 2;
 
 /** A text encoder's scores and bias, [heads, length, length] each, and the widest rows of a layer. */
 function textBytes({ width, mlpWidth, numHeads }: ClipConfig | T5Config, length: number): number {

@@ -6,7 +6,7 @@ import { fitSketcher, type LatentSketcher } from "../../engine/preview.ts";
 import type { Size } from "../../engine/request.ts";
 import type { NativeScale } from "../../engine/sizes.ts";
 import { isTiled, type Planes, runInTiles } from "../../engine/tiles.ts";
-import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-kl.ts";
+import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-config.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { modulationSize } from "../../models/transformers/flux-modulation.ts";
 import type { Tensor } from "../../runtime/session.ts";

@@ -2,7 +2,7 @@
  * Configurations of the published model, black-forest-labs/FLUX.1-Kontext-dev, from its `config.json` files, so edits
  * can be planned before it is downloaded.
  */
-import { gelu, quickGelu } from "../../onnx/ops.ts";
+import { gelu, quickGelu, silu } from "../../onnx/ops.ts";
 import { type KontextConfigs, planKontext } from "./components.ts";
 
 export const PUBLISHED_CONFIGS: KontextConfigs = {
@@ -21,7 +21,11 @@ export const PUBLISHED_CONFIGS: KontextConfigs = {
   autoencoder: {
     latentChannels: 16,
     widths: [128, 256, 512, 512],
+    downKinds: ["plain", "plain", "plain", "plain"],
+    upKinds: ["plain", "plain", "plain", "plain"],
     layersPerBlock: 2,
+    activation: silu,
+    outChannels: 3,
     numGroups: 32,
     hasMidAttention: true,
     hasQuantConv: false,

@@ -9,7 +9,6 @@ import { linspace, type SpacingName } from "../../sampling/spacing.ts";
 import { Config, shownValue } from "../../weights/config.ts";
 
 /** The only class that is implemented. */
-const SCHEDULER_CLASS = "FlowMatchEulerDiscreteScheduler";
 
 export interface ScheduleConfig extends Pick<
   FlowMatchOptions,
@@ -42,20 +41,6 @@ const SPACING_FIELDS: Readonly<Record<string, SpacingName>> = {
 };
 /** The class makes an array of this many numbers; the largest that 4 GB hold. */
 const MAX_TRAIN_TIMESTEPS = 1e9;
-
-/**
- * The index alone decides which class diffusers makes of the scheduler's file, whatever class that file names.
- * @throws RetouchError CHECKPOINT_UNSUPPORTED for another class
- */
-export function checkSchedulerClass(index: Config): void {
-  const entry = index.get("scheduler");
-  const name: unknown = Array.isArray(entry) ? entry[1] : undefined;
-  if (name === undefined || name === SCHEDULER_CLASS) return;
-  throw new RetouchError(
-    "CHECKPOINT_UNSUPPORTED",
-    `In ${index.file}, the scheduler is ${shownValue(name)}; ${SCHEDULER_CLASS} is wanted.`,
-  );
-}
 
 /** @throws RetouchError CHECKPOINT_INVALID naming the first field with a value that the class refuses. */
 export function readScheduleConfig(given: Config): ScheduleConfig {

@@ -2,7 +2,10 @@
  * Sizes and weights of the networks: from the checkpoint's folder, or from single `.safetensors` or GGUF files used
  * instead of its components.
  */
-import { type AutoencoderConfig, readAutoencoderConfig } from "../../models/autoencoders/autoencoder-kl.ts";
+import {
+  type AutoencoderConfig,
+  readAutoencoderConfig,
+} from "../../models/autoencoders/autoencoder-config.ts";
 import { type FluxConfig, readFluxConfig } from "../../models/transformers/flux-config.ts";
 import {
   originalAutoencoderConfig,
@@ -12,7 +15,7 @@ import { originalFluxConfig, originalFluxLayout } from "../../models/layouts/ori
 import { type NetworkName, wantedOf } from "../../models/layouts/file-networks.ts";
 import { diffusersAutoencoderConfig, diffusersFluxConfig } from "../../models/layouts/diffusers-files.ts";
 import { type ClipConfig, readClipConfig } from "../../models/text-encoders/clip.ts";
-import { readT5Config, type T5Config } from "../../models/text-encoders/t5.ts";
+import { readT5Config, type T5Config } from "../../models/text-encoders/t5-config.ts";
 import { llamaT5Layout, singleT5Layout } from "../../models/layouts/t5-layouts.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
@@ -35,6 +38,8 @@ interface FileReader<Sizes> {
   layoutOf(config: Sizes, file: TensorFile): LayoutEntry[];
 }
 
+const CLASSES = { transformer: "FluxTransformer2DModel", vae: "AutoencoderKL" } as const;
+
 export function readTransformer(checkpoint: Checkpoint): Promise<Stored<FluxConfig>> {
   return readComponent<FluxConfig>(checkpoint, "transformer", readFluxConfig, {
     "the original transformer": { configOf: originalFluxConfig, layoutOf: originalFluxLayout },
@@ -53,7 +58,10 @@ export function readAutoencoder(checkpoint: Checkpoint): Promise<Stored<Autoenco
 export async function readT5(checkpoint: Checkpoint): Promise<Stored<T5Config>> {
   const config = readT5Config(await checkpoint.config("text_encoder_2/config.json"));
   const file = await checkpoint.singleFile(wantedOf("t5"), { own: "textEncoder" });
-  if (!file) return { config, weights: await folderWeights(checkpoint, "text_encoder_2", "t5") };
+  if (!file) {
+    checkpoint.assertClass("text_encoder_2", "T5EncoderModel");
+    return { config, weights: await folderWeights(checkpoint, "text_encoder_2", "t5") };
+  }
   const layout = file.layout() === "transformers' T5" ? singleT5Layout(config, file) : llamaT5Layout(config);
   return { config, weights: arranged(file, "text_encoder_2", layout) };
 }
@@ -62,7 +70,10 @@ export async function readT5(checkpoint: Checkpoint): Promise<Stored<T5Config>> 
 export async function readClip(checkpoint: Checkpoint): Promise<Stored<ClipConfig>> {
   const config = readClipConfig(await checkpoint.config("text_encoder/config.json"));
   const file = await checkpoint.singleFile(wantedOf("clip"), { beside: "textEncoder" });
-  if (!file) return { config, weights: await folderWeights(checkpoint, "text_encoder", "clip") };
+  if (!file) {
+    checkpoint.assertClass("text_encoder", "CLIPTextModel");
+    return { config, weights: await folderWeights(checkpoint, "text_encoder", "clip") };
+  }
   return { config, weights: arranged(file, "text_encoder", file.ownLayout()) };
 }
 
@@ -75,6 +86,7 @@ async function readComponent<Sizes>(
   const configFile = `${name}/config.json`;
   const file = await checkpoint.singleFile(wantedOf(name), { own: name });
   if (!file) {
+    checkpoint.assertClass(name, CLASSES[name]);
     const config = readConfig(await checkpoint.config(configFile));
     return { config, weights: await folderWeights(checkpoint, name, name) };
   }

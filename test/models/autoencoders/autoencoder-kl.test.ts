@@ -1,9 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  autoencoderDecoder,
-  autoencoderEncoder,
-  readAutoencoderConfig,
-} from "../../../src/models/autoencoders/autoencoder-kl.ts";
+import { readAutoencoderConfig } from "../../../src/models/autoencoders/autoencoder-config.ts";
+import { autoencoderDecoder, autoencoderEncoder } from "../../../src/models/autoencoders/autoencoder-kl.ts";
 import { Config } from "../../../src/weights/config.ts";
 import { refusal } from "../../support/refusal.ts";
 import { describeWeights } from "../../support/weights.ts";
@@ -23,21 +20,42 @@ describe("an autoencoder's configuration", () => {
   });
 
   it.each([
-    ["down_block_types", ["DownEncoderBlock2D", "AttnDownEncoderBlock2D"], "DownEncoderBlock2D"],
-    ["down_block_types", ["DownEncoderBlock2D"], "DownEncoderBlock2D"],
-    ["up_block_types", ["UpDecoderBlock2D", "AttnUpDecoderBlock2D"], "UpDecoderBlock2D"],
-    ["up_block_types", "UpDecoderBlock2D", "UpDecoderBlock2D"],
-  ])("is refused where %s is %o", (name, types, block) => {
+    [
+      "down_block_types",
+      ["DownEncoderBlock2D", "DownBlock2D"],
+      "DownEncoderBlock2D or AttnDownEncoderBlock2D",
+    ],
+    ["up_block_types", ["UpBlock2D", "AttnUpDecoderBlock2D"], "UpDecoderBlock2D or AttnUpDecoderBlock2D"],
+  ])("is refused where %s is %o", (name, types, blocks) => {
     expect(() => read({ [name]: types })).toThrow(
-      refusal("CHECKPOINT_UNSUPPORTED", `In vae/config.json, ${name} must be ${block} at every level.`),
+      refusal("CHECKPOINT_UNSUPPORTED", `In vae/config.json, ${name} must name ${blocks} at every level.`),
     );
   });
 
-  it.each([{ act_fn: "gelu" }, { in_channels: 4 }])("is refused where it says %o", (fields) => {
-    expect(() => read(fields)).toThrow(
-      refusal("CHECKPOINT_UNSUPPORTED", "In vae/config.json, act_fn must be silu and in_channels 3."),
+  it("is refused where a level has no block type", () => {
+    expect(() => read({ up_block_types: ["UpDecoderBlock2D"] })).toThrow(
+      refusal(
+        "CHECKPOINT_INVALID",
+        'In vae/config.json, up_block_types must be a list of 2 block types, one for each of block_out_channels, and is ["UpDecoderBlock2D"].',
+      ),
     );
   });
+
+  it.each([
+    [{ act_fn: "tanh" }, "act_fn is tanh; known are gelu, mish, relu, silu, swish."],
+    [{ in_channels: 4 }, "in_channels must be 3."],
+    [{ out_channels: 4 }, "out_channels must be 3, or 1 for grey images, and is 4."],
+  ])("is refused where it says %o", (fields, sentence) => {
+    expect(() => read(fields)).toThrow(refusal("CHECKPOINT_UNSUPPORTED", `In vae/config.json, ${sentence}`));
+  });
+
+  it.each([undefined, 0, 32, [32, 32]])(
+    "says nothing of the size of its images by %o, so that it is the published one",
+    (size) => {
+      expect(read({ sample_size: size }).sampleSize).toBe(1024);
+      expect(read({ sample_size: [64, 32] }).sampleSize).toBe(64);
+    },
+  );
 
   it("is refused where the groups of a norm do not divide the channels", () => {
     expect(() => read({ norm_num_groups: 6 })).toThrow(

@@ -1,7 +1,7 @@
 /** llama.cpp's names of T5: every tensor of the published files has its place, and every weight of the network. */
 import { describe, expect, it } from "vitest";
 import { llamaT5Layout } from "../../../src/models/layouts/t5-layouts.ts";
-import { readT5Config } from "../../../src/models/text-encoders/t5.ts";
+import { readT5Config } from "../../../src/models/text-encoders/t5-config.ts";
 import { Config } from "../../../src/weights/config.ts";
 import { readJson } from "../../support/fixtures.ts";
 import { CHECKPOINTS, readComponent } from "../../support/weights.ts";

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { readT5Config, relativePositionBucket, t5Encoder } from "../../../src/models/text-encoders/t5.ts";
+import { readT5Config } from "../../../src/models/text-encoders/t5-config.ts";
+import { relativePositionBucket, t5Encoder } from "../../../src/models/text-encoders/t5.ts";
 import { Config } from "../../../src/weights/config.ts";
 import type { StoredTensor } from "../../../src/weights/safetensors.ts";
 import { WeightSet } from "../../../src/weights/weight-set.ts";
+import { readModel } from "../../support/onnx.ts";
+import { buildModel, type Value } from "../../../src/onnx/graph.ts";
 import { refusal } from "../../support/refusal.ts";
 import { describeWeights, readComponent } from "../../support/weights.ts";
 
@@ -66,10 +69,10 @@ describe("T5's feed-forward layer", () => {
   });
 
   it("with an unknown activation is refused by the name of it", () => {
-    expect(() => read({ feed_forward_proj: "gated-swish" })).toThrow(
+    expect(() => read({ feed_forward_proj: "gated-swiglu" })).toThrow(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        /^In text_encoder_2\/config\.json, dense_act_fn is swish; known are /,
+        /^In text_encoder_2\/config\.json, feed_forward_proj is swiglu; known are /,
       ),
     );
   });
@@ -83,6 +86,8 @@ describeWeights("text_encoder_2", build, {
   missedAs: (key) => (key === OWN ? SHARED : key),
 });
 
+const initializers = (output: Value): string[] => readModel(buildModel("test", { output })).initializers;
+
 describe("T5's token table", () => {
   it.each([[[SHARED]], [[OWN]], [[SHARED, OWN]]])("may be stored as %s", async (keys) => {
     const { config, tensors } = await readComponent("odd", "text_encoder_2");
@@ -93,6 +98,24 @@ describe("T5's token table", () => {
       new Map([...rest, ...keys.map((key): [string, StoredTensor] => [key, table])]),
     );
     build(config, weights.scope());
-    expect(() => weights.assertAllUsed()).not.toThrow();
+    expect(weights.unusedKeys()).toEqual([]);
+  });
+
+  it("is the encoder's own where a file holds two", async () => {
+    const { config, tensors } = await readComponent("odd", "text_encoder_2");
+    const { file, ...place } = tensors.get(OWN)!;
+    const other = { ...place, file: `${file}.other` };
+    const weights = new WeightSet("text_encoder_2", new Map(tensors).set(SHARED, other));
+    const { promptEmbeds } = build(config, weights.scope());
+    expect(initializers(promptEmbeds!)).toContain(OWN);
+    expect(initializers(promptEmbeds!)).not.toContain(SHARED);
+  });
+
+  it("and all else may have the prefix of a larger network", async () => {
+    const { config, tensors } = await readComponent("odd", "text_encoder_2");
+    const prefixed = [...tensors].map(([key, tensor]) => [`transformer.${key}`, tensor] as const);
+    const weights = new WeightSet("text_encoder_2", new Map(prefixed));
+    build(config, weights.scope());
+    expect(weights.unusedKeys()).toEqual([]);
   });
 });

@@ -29,27 +29,27 @@ describe("a transformer's configuration", () => {
     ["another sum", [4, 4, 6]],
     ["an odd number", [3, 4, 5]],
     ["two numbers", [6, 6]],
-    ["four numbers", [2, 2, 4, 4]],
+    ["four numbers, of which the first three do not fit", [2, 2, 4, 4]],
   ])("is refused where the rotary axes are %s", (_, axes) => {
     expect(() => read({ attention_head_dim: 12, axes_dims_rope: axes })).toThrow(
       refusal(
         "CHECKPOINT_INVALID",
-        `In transformer/config.json, axes_dims_rope must be three even numbers with the sum attention_head_dim (12), not ${axes.join(", ")}.`,
+        `In transformer/config.json, axes_dims_rope must be three even numbers with the sum attention_head_dim (12) and is [${axes.join(",")}].`,
       ),
     );
   });
 
-  it.each([{ patch_size: 2 }, { in_channels: 64, out_channels: 16 }])(
-    "is refused where a token is no single patch in and out: %o",
-    (fields) => {
-      expect(() => read(fields)).toThrow(
-        refusal(
-          "CHECKPOINT_UNSUPPORTED",
-          "In transformer/config.json, patch_size must be 1 and out_channels equal to in_channels.",
-        ),
-      );
-    },
-  );
+  it.each([
+    [{ patch_size: 2 }, 64, 2],
+    [{ in_channels: 64, out_channels: 16 }, 16, 1],
+  ])("is refused where a token has other channels in and out: %o", (fields, channels, size) => {
+    expect(() => read(fields)).toThrow(
+      refusal(
+        "CHECKPOINT_INVALID",
+        `In transformer/config.json, out_channels (${channels}) times the square of patch_size (${size}) must be in_channels (64).`,
+      ),
+    );
+  });
 
   it.each(["num_layers", "num_single_layers"])(
     "may have no blocks of a kind, but no part of one: %s",

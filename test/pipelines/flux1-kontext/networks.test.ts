@@ -29,6 +29,22 @@ it("another pipeline's checkpoint is refused by its name", async () => {
 });
 
 describe("the networks of a checkpoint", () => {
+  it.each([
+    ["scheduler", "FlowMatchHeunDiscreteScheduler", "FlowMatchEulerDiscreteScheduler"],
+    ["transformer", "SD3Transformer2DModel", "FluxTransformer2DModel"],
+    ["vae", "AutoencoderTiny", "AutoencoderKL"],
+    ["text_encoder", "CLIPTextModelWithProjection", "CLIPTextModel"],
+    ["text_encoder_2", "UMT5EncoderModel", "T5EncoderModel"],
+  ])("are refused where %s is a %s", async (component, given, wanted) => {
+    const checkpoint = await withFields("plain", "model_index.json", { [component]: ["library", given] });
+    await expect(loadNetworks(checkpoint, { threads: 1 })).rejects.toEqual(
+      refusal(
+        "CHECKPOINT_UNSUPPORTED",
+        `In ${path.join(checkpoint.folder, "model_index.json")}, ${component} is a "${given}"; a ${wanted} is wanted.`,
+      ),
+    );
+  });
+
   it("are refused where the transformer's tokens are no patches of the autoencoder's latents", async () => {
     const checkpoint = await withFields("plain", "vae/config.json", { latent_channels: 5 });
     await expect(loadNetworks(checkpoint, { threads: 1 })).rejects.toEqual(
@@ -52,13 +68,13 @@ describe("the networks of a checkpoint", () => {
     ],
     [
       "vae/config.json",
-      { mid_block_add_attention: false },
-      /^vae: the configuration has no place for .* more\.$/,
+      { layers_per_block: 3 },
+      /^vae: the weight encoder\.down_blocks\.0\.resnets\.1\..* is missing\.$/,
     ],
     [
       "text_encoder/config.json",
-      { num_hidden_layers: 1 },
-      /^text_encoder: the configuration has no place for /,
+      { num_hidden_layers: 4 },
+      /^text_encoder: the weight text_model\.encoder\.layers\.2\..* is missing\.$/,
     ],
     [
       "text_encoder_2/config.json",
