@@ -4,7 +4,7 @@
  * normalised ones in the wrong order, so this is implemented here.
  */
 import { Trie } from "./trie.ts";
-import { SPACE, WORD } from "./unicode.ts";
+import { endsWithWord, isSpace, startsWithWord } from "./unicode.ts";
 import type { Token } from "./unigram.ts";
 
 /** The fields are those of the reference's class of this name. */
@@ -36,11 +36,6 @@ export interface AddedVocabularyOptions {
 
 /** A part of a text: a token that was found, or text for the model, normalised. */
 export type Part = Token | string;
-
-/** All white space is within the first 65,536 characters. */
-const IS_SPACE = new RegExp(`^${SPACE}$`, "u");
-const WORD_BEFORE = new RegExp(`${WORD}$`, "u");
-const WORD_AFTER = new RegExp(`^${WORD}`, "u");
 
 export class AddedVocabulary {
   readonly #options: AddedVocabularyOptions;
@@ -98,8 +93,8 @@ export class AddedVocabulary {
       let [start, end] = [position, match.end];
       position = end;
       if (!this.#mayMatch(token, text, start, end)) continue;
-      if (token.lstrip) while (start > done && IS_SPACE.test(text[start - 1]!)) start -= 1;
-      if (token.rstrip) while (end < text.length && IS_SPACE.test(text[end]!)) end += 1;
+      if (token.lstrip) while (start > done && isSpace(text[start - 1])) start -= 1;
+      if (token.rstrip) while (end < text.length && isSpace(text[end])) end += 1;
       if (done < start) parts.push(text.slice(done, start));
       parts.push({ id: match.value, text: text.slice(start, end) });
       done = end;
@@ -112,6 +107,6 @@ export class AddedVocabulary {
     if (this.#options.splitSpecial && this.#special.has(token.content)) return false;
     if (!token.singleWord) return true;
     const before = text.slice(Math.max(0, start - 2), start);
-    return !WORD_BEFORE.test(before) && !WORD_AFTER.test(text.slice(end, end + 2));
+    return !endsWithWord(before) && !startsWithWord(text.slice(end, end + 2));
   }
 }

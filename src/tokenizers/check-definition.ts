@@ -8,6 +8,9 @@ import { MAX_VOCABULARY } from "../weights/limits.ts";
 
 const isId = isWhole({ min: 0, max: MAX_VOCABULARY });
 
+/** The library's models; the reference accepts no other name. */
+const MODELS: readonly unknown[] = [undefined, "BPE", "Unigram", "WordPiece", "WordLevel"];
+
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** @throws RetouchError CHECKPOINT_INVALID, naming the file and its malformed part */
@@ -16,7 +19,15 @@ export function checkDefinition(
   { model, added_tokens: addedTokens, normalizer }: Fields,
 ): void {
   if (!isObject(model)) throw invalid(file, "model must be an object", model);
-  checkVocabulary(file, "model.vocab", model["vocab"]);
+  const { type, vocab, unk_id: unknownId } = model;
+  if (!MODELS.includes(type))
+    throw invalid(file, `model.type must be one of ${MODELS.slice(1).join(", ")}`, type);
+  checkVocabulary(file, "model.vocab", vocab);
+  if (Array.isArray(vocab) && unknownId !== undefined && unknownId !== null) {
+    if (!isId(unknownId) || unknownId >= vocab.length) {
+      throw invalid(file, "model.unk_id must be an id of the vocabulary", unknownId);
+    }
+  }
   if (addedTokens !== undefined) checkAddedTokens(file, addedTokens);
   if (normalizer !== undefined && normalizer !== null && !isObject(normalizer)) {
     throw invalid(file, "normalizer must be an object", normalizer);

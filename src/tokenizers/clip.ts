@@ -8,7 +8,7 @@ import type { TokenizerFolder } from "./folder.ts";
 import type { Scheme } from "./scheme.ts";
 import type { GatheredFields } from "./special-tokens.ts";
 import { contentOf } from "./token-values.ts";
-import { composed, LETTER, lowerCase, NUMBER, OTHER, SPACE } from "./unicode.ts";
+import { composed, lowerCase, partsOf } from "./unicode.ts";
 import type { Token } from "./unigram.ts";
 
 /** The library exports it, and its types lose it. */
@@ -16,15 +16,11 @@ const { BPE } = library as unknown as {
   BPE: new (config: object) => { bpe(word: string): string[] };
 };
 
-const CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d";
 /** How CLIP cuts text before merging: contractions, runs of letters, single digits, runs of anything else. */
-const WORDS = new RegExp(
-  `<\\|startoftext\\|>|<\\|endoftext\\|>|${CONTRACTIONS}|${LETTER}+|${NUMBER}|${OTHER}+`,
-  "gu",
-);
+const WORDS =
+  /<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/gu;
 /** The second cut, of GPT-2's byte level: it takes the texts of special tokens apart. */
-const BYTE_LEVEL = new RegExp(`${CONTRACTIONS}|${LETTER}+|${NUMBER}+|${OTHER}+`, "gu");
-const SPACES = new RegExp(`${SPACE}+`, "gu");
+const BYTE_LEVEL = /'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}+|[^\p{White_Space}\p{L}\p{N}]+/gu;
 /** Marks the last symbol of a word. */
 const END_OF_WORD = "</w>";
 
@@ -75,7 +71,7 @@ export async function clipScheme(folder: TokenizerFolder, gathered: GatheredFiel
     fields,
     vocabulary: { size: vocabulary.size, idOf: (token) => vocabulary.get(token) },
     hasBeginning: true,
-    normalize: (text) => lowerCase(composed(text).replaceAll(SPACES, " ")),
+    normalize: (text) => lowerCase(composed(text).replaceAll(/\p{White_Space}+/gu, " ")),
     tokens: (text) => wordsOf(text).flatMap((word) => model.bpe(word).map(tokenOf)),
   };
 }
@@ -142,6 +138,6 @@ const BYTE_CHARACTERS: readonly string[] = (() => {
 
 /** The words of a text, byte by byte. */
 const wordsOf = (text: string): string[] =>
-  (text.match(WORDS) ?? [])
-    .flatMap((word) => word.match(BYTE_LEVEL) ?? [])
+  partsOf(text, WORDS)
+    .flatMap((word) => partsOf(word, BYTE_LEVEL))
     .map((word) => Array.from(Buffer.from(word, "utf8"), (byte) => BYTE_CHARACTERS[byte]).join(""));

@@ -137,8 +137,11 @@ function readOlderFiles(
     add(id, newToken("", "", { content, special: isSpecial, normalized: !isSpecial }));
   }
   if (files.definition === undefined) return;
-  // `checkDefinition` has seen that this is a list of tokens with ids.
-  for (const { id, ...token } of files.definition["added_tokens"] as { id: number }[]) {
+  const listedThere = files.definition["added_tokens"];
+  if (!Array.isArray(listedThere))
+    throw invalid(files.names.definition, "added_tokens must be a list", listedThere);
+  // `checkDefinition` has seen that all of them have ids.
+  for (const { id, ...token } of listedThere as { id: number }[]) {
     add(id, newToken(files.names.definition, `added_tokens (${id})`, token));
   }
 }
@@ -147,6 +150,10 @@ function fromSpecialTokens(file: string, name: string, value: unknown, before: u
   if (name === "extra_special_tokens" && Array.isArray(value)) {
     const tokens: unknown[] = Array.isArray(before) ? [...before] : [];
     for (const item of value) {
+      // The reference passes it twice, and fails.
+      if (isObject(item) && Object.hasOwn(item, "special")) {
+        throw invalid(file, `${name} must not say what is special, and one`, item["special"]);
+      }
       const token: unknown = isObject(item) ? newToken(file, name, { ...item, special: true }) : item;
       if (!tokens.some((known) => isSame(known, token))) tokens.push(token);
     }

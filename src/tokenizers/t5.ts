@@ -9,7 +9,6 @@ import type { Scheme } from "./scheme.ts";
 import { CONTROL, readSentencePiece, USER_DEFINED } from "./sentencepiece.ts";
 import type { GatheredFields } from "./special-tokens.ts";
 import { contentOf, newToken } from "./token-values.ts";
-import { SPACE } from "./unicode.ts";
 import { type Pieces, Unigram } from "./unigram.ts";
 
 const MODEL = "spiece.model";
@@ -21,8 +20,6 @@ const MAX_EXTRA_IDS = 10_000;
 const UNKNOWN_ID = 2;
 /** Stands for the space before a word. */
 const SPACE_MARK = "▁";
-const SPACES = new RegExp(`${SPACE}+`, "u");
-const MARKED = new RegExp(`${SPACE_MARK}[^${SPACE_MARK}]*`, "gu");
 
 interface Source {
   file: string;
@@ -135,12 +132,17 @@ async function fromModel(
   ];
   if (pieces.length > MAX_VOCABULARY)
     throw invalid(file, `it must have up to ${MAX_VOCABULARY} pieces`, pieces.length);
-  return { file, pieces, charsmap: model.charsmap, fields: { ...fields, additional_special_tokens: listed } };
+  return {
+    file,
+    pieces,
+    charsmap: model.charsmap?.length === 0 ? undefined : model.charsmap,
+    fields: { ...fields, additional_special_tokens: listed },
+  };
 }
 
 /** Words begin with a mark for the space before them, and nowhere else has one. */
 const wordsOf = (text: string): string[] =>
   text
-    .split(SPACES)
+    .split(/\p{White_Space}+/u)
     .filter((word) => word !== "")
-    .flatMap((word) => (word.startsWith(SPACE_MARK) ? word : SPACE_MARK + word).match(MARKED) ?? []);
+    .flatMap((word) => (word.startsWith(SPACE_MARK) ? word : SPACE_MARK + word).match(/▁[^▁]*/gu) ?? []);
