@@ -141,10 +141,11 @@ def json_copy(files: Files, name: str) -> Files:
 def model_parts() -> list[tuple[str, bytes]]:
     """Give every field of a SentencePiece model's settings with another value, as bytes that follow a model."""
     parts: list[tuple[str, bytes]] = []
-    for group in ("trainer_spec", "normalizer_spec", "denormalizer_spec", "self_test_data"):
-        for field in getattr(sentencepiece_model_pb2.ModelProto(), group).DESCRIPTOR.fields:
+    groups = [field for field in sentencepiece_model_pb2.ModelProto.DESCRIPTOR.fields if field.name != "pieces"]
+    for group in groups:
+        for field in group.message_type.fields:
             model = sentencepiece_model_pb2.ModelProto()
-            target = getattr(model, group)
+            target = getattr(model, group.name)
             if field.message_type is not None:
                 getattr(target, field.name).add()
             elif field.is_repeated:
@@ -153,7 +154,7 @@ def model_parts() -> list[tuple[str, bytes]]:
                 default = field.default_value
                 other = {bool: not default, str: "bird", bytes: b"x"}.get(type(default), 0 if default else 2)
                 setattr(target, field.name, 2 if field.enum_type is not None else other)
-            parts.append((f"{group}.{field.name}", model.SerializePartialToString()))
+            parts.append((f"{group.name}.{field.name}", model.SerializePartialToString()))
     for name, kind in (("normal", 1), ("unknown", 2), ("control", 3), ("user defined", 4), ("unused", 5), ("byte", 6)):
         model = sentencepiece_model_pb2.ModelProto()
         model.pieces.add(piece="<cat>", score=-1.0, type=kind)

@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import * as library from "@huggingface/tokenizers";
 import { RetouchError } from "../errors.ts";
-import { Config } from "../weights/config.ts";
+import { Config, shownValue } from "../weights/config.ts";
 import { checkVocabulary, invalid } from "./check-definition.ts";
 import type { TokenizerFolder } from "./folder.ts";
 import type { Scheme } from "./scheme.ts";
@@ -41,9 +41,11 @@ interface BytePairs {
 export async function clipScheme(folder: TokenizerFolder, gathered: GatheredFields): Promise<Scheme> {
   const { definition } = folder;
   const { file, vocabulary, merges } = definition ? fromDefinition(definition) : await fromFiles(folder);
-  for (const symbol of merges.flatMap(([first, second]) => [first, second, first + second])) {
-    if (vocabulary.has(symbol)) continue;
-    throw invalid(file, "the symbols of all merges must be in the vocabulary, and one that is not", symbol);
+  const missing = merges
+    .flatMap(([first, second]) => [first, second, first + second])
+    .find((symbol) => !vocabulary.has(symbol));
+  if (missing !== undefined) {
+    throw lacking(file, `the merges need the symbol ${shownValue(missing)}, which the vocabulary lacks`);
   }
   const fields = { ...DEFAULTS, ...gathered.fields };
   // The words' symbols get their ids here, so the model needs no vocabulary.
@@ -60,10 +62,9 @@ export async function clipScheme(folder: TokenizerFolder, gathered: GatheredFiel
     const text = vocabulary.has(symbol) ? symbol : unknown;
     const id = vocabulary.get(text);
     if (id !== undefined) return { id, text };
-    throw invalid(
+    throw lacking(
       file,
-      "the vocabulary must have every byte or the unk_token, and one that is missing",
-      symbol,
+      `the vocabulary has neither ${shownValue(symbol)}, which a text needs, nor the unk_token`,
     );
   };
   return {
@@ -75,6 +76,9 @@ export async function clipScheme(folder: TokenizerFolder, gathered: GatheredFiel
     tokens: (text) => wordsOf(text).flatMap((word) => model.bpe(word).map(tokenOf)),
   };
 }
+
+const lacking = (file: string, what: string): RetouchError =>
+  new RetouchError("CHECKPOINT_INVALID", `In ${file}, ${what}.`);
 
 function fromDefinition({ file, fields }: Config): BytePairs {
   const { vocab, merges = [] } = fields["model"] as { vocab: object; merges?: unknown };

@@ -180,7 +180,7 @@ describe("a tokenizer.json", () => {
       "with a merge of symbols that are not in the vocabulary",
       "clip",
       (f) => void (modelOf(f)["merges"] = [["qqqq", "a"]]),
-      'the symbols of all merges must be in the vocabulary, and one that is not is "qqqq".',
+      'the merges need the symbol "qqqq", which the vocabulary lacks.',
     ],
   ])("%s is refused by its name", async (_, family, change, sentence) => {
     const { folder, file } = await folderWith(family, ["tokenizer.json"], "tokenizer.json", changed(change));
