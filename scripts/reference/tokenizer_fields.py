@@ -14,7 +14,7 @@ import textwrap
 from typing import Any
 
 from sentencepiece import sentencepiece_model_pb2
-from tokenizer_forms import CONFIG, DEFINITION, Files, Folder, added
+from tokenizer_folders import CONFIG, DEFINITION, Files, Folder, added
 from tokenizer_rows import rows_of, short_hash
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, Unigram

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tokenizer_fields import table
-from tokenizer_forms import CLIP, FORMS, T5, Files, Folder, clip_files, clip_json_files, t5_files, t5_json_files
+from tokenizer_folders import CLIP, T5, Files, Folder, clip_files, clip_json_files, t5_files, t5_json_files
+from tokenizer_forms import FORMS
 from tokenizer_rows import rows_of
 from tokenizer_texts import draw_texts
 from tokenizers import AddedToken, Regex, Tokenizer, normalizers

@@ -11,7 +11,8 @@ import json
 import random
 from pathlib import Path
 
-from tokenizer_forms import mixed_forms, single_forms, write_files
+from tokenizer_folders import write_files
+from tokenizer_forms import mixed_forms, single_forms
 from tokenizer_rows import rows_of
 from tokenizer_texts import draw_texts
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import transformers
 from diffusers.loaders import TextualInversionLoaderMixin
-from tokenizer_forms import Folder, write_files
+from tokenizer_folders import Folder, write_files
 
 # One that cuts most texts, and one that the pipeline has.
 LENGTHS = (12, 512)

@@ -4,7 +4,7 @@ import * as library from "@huggingface/tokenizers";
 import { RetouchError } from "../errors.ts";
 import { Config, shownValue } from "../weights/config.ts";
 import { checkVocabulary, invalid } from "./check-definition.ts";
-import type { TokenizerFolder } from "./folder.ts";
+import { isGiven, type TokenizerFolder } from "./folder.ts";
 import type { Scheme } from "./scheme.ts";
 import type { GatheredFields } from "./special-tokens.ts";
 import { contentOf } from "./token-values.ts";
@@ -103,6 +103,8 @@ const isPair = (value: unknown): value is [string, string] =>
   Array.isArray(value) && value.length === 2 && value.every((symbol) => typeof symbol === "string");
 
 async function fromFiles(folder: TokenizerFolder): Promise<BytePairs> {
+  const given = ["vocab", "merges"].find((name) => isGiven(folder.config.get(name)));
+  if (given !== undefined) throw invalid(folder.config.file, `${given} must be in a file of its own`, given);
   const vocabulary = await Config.read(folder.path(folder.vocabularyName("vocab.json", "merges.txt")));
   // The reference passes over what is no number.
   const ids = Object.entries(vocabulary.fields).filter(([, id]) => typeof id === "number") as [

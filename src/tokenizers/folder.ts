@@ -17,9 +17,9 @@ export const TRANSFORMERS_VERSION = "5.23.0";
 /** Names of vocabularies that the reference prefers to its class's own, if there is no definition. */
 const OTHER_VOCABULARY = /tekken\.json|tokenizer\.model\.*|tiktoken\.model/;
 /** Fields that replace a part of the tokenizer by something that no file can hold. */
-const OBJECT_FIELDS = ["tokenizer_object", "gguf_file", "_json_truncation", "_json_padding"];
+const OBJECT_FIELDS = ["tokenizer_object", "gguf_file", "_json_padding"];
 /** These as well, unless a definition overrules them. */
-const OVERRULED_FIELDS = ["vocab", "merges", "post_processor", "tokenizer_truncation", "tokenizer_padding"];
+const OVERRULED_FIELDS = ["post_processor", "tokenizer_padding"];
 
 export class TokenizerFolder {
   readonly tokens: TokenFiles;
@@ -103,21 +103,24 @@ export class TokenizerFolder {
   /** The side on which texts are padded or cut, from the configuration, else from the definition. */
   side(field: "padding_side" | "truncation_side"): "left" | "right" {
     const { fields, file } = this.config;
-    const settings = this.definition?.fields[field === "padding_side" ? "padding" : "truncation"];
-    const stored = isObject(settings) ? settings["direction"] : undefined;
-    const side = Object.hasOwn(fields, field) ? fields[field] : (stored ?? "Right");
-    if (side === "left" || (stored === side && side === "Left")) return "left";
-    if (side === "right" || side === "Right") return "right";
-    throw invalid(
-      Object.hasOwn(fields, field) ? file : this.tokens.names.definition,
-      `${field} must be left or right`,
-      side,
-    );
+    const side = Object.hasOwn(fields, field) ? fields[field] : (this.#storedSide(field) ?? "right");
+    if (side === "left" || side === "right") return side;
+    throw invalid(file, `${field} must be left or right`, side);
+  }
+
+  /** How a definition writes it, or under transformers' own names for what it finds there. */
+  #storedSide(field: "padding_side" | "truncation_side"): unknown {
+    const step = field === "padding_side" ? "padding" : "truncation";
+    const { fields } = this.config;
+    const own = this.definition === undefined ? fields[`tokenizer_${step}`] : this.definition.fields[step];
+    const settings = own ?? fields[`_json_${step}`];
+    const side = isObject(settings) ? settings["direction"] : undefined;
+    return typeof side === "string" ? side.toLowerCase() : side;
   }
 }
 
 /** Neither absent nor null nor empty. */
-const isGiven = (value: unknown): boolean =>
+export const isGiven = (value: unknown): boolean =>
   value !== undefined && value !== null && !(typeof value === "object" && Object.keys(value).length === 0);
 
 function definitionName(file: string, fields: Readonly<Record<string, unknown>>): string {

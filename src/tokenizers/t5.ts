@@ -86,11 +86,16 @@ function withPlaceholders({ tokens }: TokenizerFolder, listed: unknown, count: n
 
 const placeholder = (index: number): string => `<extra_id_${index}>`;
 
-function fromDefinition({ definition }: TokenizerFolder, fields: Record<string, unknown>): Source {
+function fromDefinition({ definition, config }: TokenizerFolder, fields: Record<string, unknown>): Source {
   const { file, fields: json } = definition!;
   const { vocab } = json["model"] as { vocab: unknown };
   if (!Array.isArray(vocab)) throw invalid(file, "model.vocab must be a list of pieces and scores", vocab);
-  return { file, pieces: vocab as unknown as Pieces, charsmap: charsmapOf(file, json["normalizer"]), fields };
+  const charsmap = charsmapOf(file, json["normalizer"]);
+  const name = "_spm_precompiled_charsmap";
+  const given = config.get(name);
+  if (charsmap === undefined && given !== undefined)
+    throw invalid(config.file, `${name} cannot come from a file`, given);
+  return { file, pieces: vocab as unknown as Pieces, charsmap, fields };
 }
 
 /** The first character map among the steps of a normaliser; all other steps are dropped. */

@@ -84,7 +84,7 @@ export class Tokenizer {
     const gathered = gatherFields(folder.tokens);
     const scheme = await makeScheme(folder, gathered);
     const { added, roles } = specialTokens(folder.config.file, { ...gathered, fields: scheme.fields });
-    const splitSpecial = folder.config.fields["split_special_tokens"] ?? false;
+    const { split_special_tokens: splitSpecial = false } = folder.config.fields;
     if (typeof splitSpecial !== "boolean") {
       throw invalid(folder.config.file, "split_special_tokens must be true or false", splitSpecial);
     }

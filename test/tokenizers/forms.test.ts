@@ -59,8 +59,11 @@ const fields = readJson<{
   contents: string[];
 }>("tokenizer-fields.json");
 
-/** The reference refuses these values where we read past them: nothing of ours depends on them. */
-const REFUSED_THERE_ONLY = new Set<string>();
+/**
+ * Values that only we refuse. A list of definitions that are not there leaves a folder without a vocabulary, and the
+ * reference makes one up of its special tokens.
+ */
+const REFUSED_HERE_ONLY = new Set(["tokenizer_config.json: fast_tokenizer_files"]);
 
 const ABSENT = "(absent)";
 
@@ -99,7 +102,7 @@ describe("the field", () => {
   it.each([...byField])("%s counts as it counts for the reference", async (name, entries) => {
     for (const entry of entries) {
       const found = await rowsOf(entry);
-      if (entry.rows === "refused" && REFUSED_THERE_ONLY.has(name)) continue;
+      if (found === "refused" && REFUSED_HERE_ONLY.has(name)) continue;
       const { base, value } = entry;
       expect({ base, value, rows: found }).toEqual({ base, value, rows: entry.rows });
     }
