@@ -23,16 +23,16 @@ const MENDED = {
     ),
   },
   "tokenizer-ids": {
-    target: "t5-tokenizer",
+    target: "clip-vocabulary",
     what: "ids that are none reached the network",
-    file: "tokenizers/tokenizer.js",
-    change: replacing("if (!ids?.every(isId))", "if (false)"),
+    file: "tokenizers/check-definition.js",
+    change: replacing("entries.find(([, id]) => !isId(id))", "undefined"),
   },
   "extra-ids": {
     target: "t5-settings",
     what: "the number of T5's placeholders had no bound",
-    file: "tokenizers/t5-definition.js",
-    change: replacing('"extra_ids", MAX_EXTRA_IDS,', '"extra_ids", Number.MAX_SAFE_INTEGER,'),
+    file: "tokenizers/t5.js",
+    change: replacing("max: MAX_EXTRA_IDS })", "max: Number.MAX_SAFE_INTEGER })"),
   },
   "shard-folder": {
     target: "shard-index",

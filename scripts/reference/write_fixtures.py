@@ -30,6 +30,7 @@ from safetensors.torch import load_file, save_file
 from single_files import write_single_files
 from tables import TEXTS, noise_table, schedule_table, token_table
 from tiles import tile_tensors
+from tokenizer_fixtures import write_tokenizer_fixtures
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIXTURES = REPOSITORY / "test" / "fixtures"
@@ -121,6 +122,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     save_file(tensors, output / "recipe.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
+    write_tokenizer_fixtures(output)
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

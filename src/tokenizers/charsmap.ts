@@ -9,12 +9,10 @@ const MAX_GRAPHEME_BYTES = 6;
 
 /**
  * Reads a map.
- * @param base64 the field `precompiled_charsmap`; empty if there is none
+ * @param bytes the field `precompiled_charsmap`
  * @returns the function that normalises a string, or undefined for a damaged map
  */
-export function readCharsmap(base64: string): ((text: string) => string) | undefined {
-  if (base64 === "") return (text) => text;
-  const bytes = Buffer.from(base64, "base64");
+export function readCharsmap(bytes: Buffer): ((text: string) => string) | undefined {
   const trieBytes = bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
   if (trieBytes === 0 || trieBytes % 4 !== 0 || 4 + trieBytes > bytes.length) return undefined;
   const units = new Uint32Array(bytes.buffer.slice(bytes.byteOffset + 4, bytes.byteOffset + 4 + trieBytes));

@@ -1,196 +1,158 @@
 /**
- * Text to token ids of a fixed length, as diffusers' pipelines produce them: truncated, with an end token, padded.
- * @huggingface/tokenizers does the splitting; for a folder without `tokenizer.json`, it is built from the vocabulary.
- * Where that library differs from the reference, the text is prepared here before the library sees it.
+ * Text to token ids of a fixed length, as diffusers' pipelines produce them with transformers 5: cut, with an end token,
+ * padded. The classes of `model_index.json` rebuild a tokenizer from vocabulary and added tokens, whatever else a
+ * folder's files say, and so do we.
  */
-import path from "node:path";
-import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { RetouchError } from "../errors.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { type Config, isWhole, shownValue } from "../weights/config.ts";
 import { MAX_VOCABULARY } from "../weights/limits.ts";
-import { readCharsmap } from "./charsmap.ts";
-import { checkDefinition } from "./check-definition.ts";
-import { clipDefinition } from "./clip-definition.ts";
-import { t5Definition } from "./t5-definition.ts";
+import { AddedVocabulary } from "./added-vocabulary.ts";
+import { invalid } from "./check-definition.ts";
+import { clipScheme } from "./clip.ts";
+import { TokenizerFolder } from "./folder.ts";
+import type { Scheme } from "./scheme.ts";
+import { gatherFields, specialTokens } from "./special-tokens.ts";
+import { t5Scheme } from "./t5.ts";
+import type { Token } from "./unigram.ts";
 
 export interface EncodedText {
   ids: number[];
-  /** Whether the text was too long and its end was cut off. */
+  /** Whether the text was too long and a part of it was cut off. */
   isCut: boolean;
 }
 
-/** What differs between the two families. */
-const FAMILIES = {
-  clip: {
-    endToken: "<|endoftext|>",
-    padToken: "<|endoftext|>",
-    definition: clipDefinition,
-    vocabulary: "vocab.json",
-    // The library treats a text that equals a special token in lower case as that token; a leading space prevents it.
-    prepare: (text: string): string => ` ${text}`,
-  },
-  t5: {
-    endToken: "</s>",
-    padToken: "<pad>",
-    definition: t5Definition,
-    vocabulary: "spiece.model",
-    // JavaScript counts the byte order mark as white space but not the next-line character; the reference does the
-    // opposite. The stand-in is a noncharacter, which, like the mark, is in no vocabulary.
-    prepare: (text: string): string => text.replaceAll("\uFEFF", "\uFDD0").replaceAll("\u0085", " "),
-  },
-} as const;
+const SCHEMES = { clip: clipScheme, t5: t5Scheme } as const;
 
-export type TokenizerFamily = keyof typeof FAMILIES;
+export type TokenizerFamily = keyof typeof SCHEMES;
 
-const DEFINITION = "tokenizer.json";
+/** The classes of transformers 5 and their older names. */
+const CLASSES: Readonly<Record<string, TokenizerFamily>> = {
+  CLIPTokenizer: "clip",
+  CLIPTokenizerFast: "clip",
+  T5Tokenizer: "t5",
+  T5TokenizerFast: "t5",
+};
+
 /** Above this, a tokenizer has no limit of its own: it is saved as 1e30. */
 const UNLIMITED = 1e9;
-/** Gives every step something to do: words, punctuation, a number. */
-const TRIAL = "A bird, 7";
 const isId = isWhole({ min: 0, max: MAX_VOCABULARY });
-
-type Definition = Readonly<Record<string, unknown>>;
 
 export class Tokenizer {
   /** The longest text, in tokens, that the checkpoint allows; Infinity if it sets no limit. */
   readonly maxLength: number;
   /** The file that contains the vocabulary. */
   readonly file: string;
-  readonly #tokenizer: HuggingFaceTokenizer;
-  readonly #prepare: (text: string) => string;
-  readonly #endId: number;
-  readonly #padId: number;
+  readonly #scheme: Scheme;
+  readonly #added: AddedVocabulary;
+  readonly #ids: { begin: number[]; end: number; pad: number };
+  readonly #sides: { padding: "left" | "right"; truncation: "left" | "right" };
 
   private constructor(
-    tokenizer: HuggingFaceTokenizer,
-    fields: {
-      file: string;
-      maxLength: number;
-      prepare: (text: string) => string;
-      endId: number;
-      padId: number;
-    },
+    folder: TokenizerFolder,
+    scheme: Scheme,
+    added: AddedVocabulary,
+    roles: ReadonlyMap<string, string>,
   ) {
-    this.#tokenizer = tokenizer;
-    this.file = fields.file;
-    this.maxLength = fields.maxLength;
-    this.#prepare = fields.prepare;
-    this.#endId = fields.endId;
-    this.#padId = fields.padId;
+    this.file = scheme.file;
+    this.maxLength = maxLengthOf(folder.config);
+    this.#scheme = scheme;
+    this.#added = added;
+    this.#sides = { padding: folder.side("padding_side"), truncation: folder.side("truncation_side") };
+    const idOf = (role: string): number => {
+      const token = roles.get(role);
+      if (token === undefined) throw invalid(folder.config.file, `${role} must be a token`, null);
+      const id = added.idOf(token) ?? added.idOf(roles.get("unk_token") ?? "");
+      if (isId(id)) return id;
+      throw invalid(folder.config.file, `${role} must be in the vocabulary`, token);
+    };
+    this.#ids = {
+      begin: scheme.hasBeginning ? [idOf("bos_token")] : [],
+      end: idOf("eos_token"),
+      pad: idOf("pad_token"),
+    };
   }
 
   /**
-   * Reads the tokenizer of a component folder.
-   * @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID, naming the file.
+   * Reads the tokenizer of a component folder, as the class does that `model_index.json` names.
+   * @param family what the component is taken for if the index names no class
+   * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file.
    */
   static async read(checkpoint: Checkpoint, component: string, family: TokenizerFamily): Promise<Tokenizer> {
-    const { endToken, padToken, definition, vocabulary, prepare } = FAMILIES[family];
-    const config = await checkpoint.config(`${component}/tokenizer_config.json`);
-    const isDefined = await checkpoint.has(`${component}/${DEFINITION}`);
-    const json = isDefined
-      ? (await checkpoint.config(`${component}/${DEFINITION}`)).fields
-      : ((await definition(checkpoint, component)) as Definition);
-    const file = path.join(path.dirname(config.file), isDefined ? DEFINITION : vocabulary);
-    checkDefinition(file, json);
-    const { definition: plain, normalise } = withoutCharsmap(file, json);
-    const tokenizer = build(file, plain, config);
-    const idOf = (role: string, fallback: string): number => {
-      const token = tokenText(config, role) ?? fallback;
-      const id = tokenizer.token_to_id(token);
-      if (id === undefined) {
-        throw new RetouchError(
-          "CHECKPOINT_INVALID",
-          `In ${config.file}, ${role} ${shownValue(token)} is not in the vocabulary.`,
-        );
-      }
-      return id;
-    };
-    return new Tokenizer(tokenizer, {
-      file,
-      maxLength: maxLengthOf(config),
-      prepare: (text) => prepare(normalise(text)),
-      endId: idOf("eos_token", endToken),
-      padId: idOf("pad_token", padToken),
-    });
+    const makeScheme = SCHEMES[(await familyOf(checkpoint, component)) ?? family];
+    const folder = await TokenizerFolder.open(checkpoint, component);
+    const gathered = gatherFields(folder.tokens);
+    const scheme = await makeScheme(folder, gathered);
+    const { added, roles } = specialTokens(folder.config.file, { ...gathered, fields: scheme.fields });
+    const { split_special_tokens: splitSpecial = false } = folder.config.fields;
+    if (typeof splitSpecial !== "boolean") {
+      throw invalid(folder.config.file, "split_special_tokens must be true or false", splitSpecial);
+    }
+    const normalize = (text: string): string => scheme.normalize(text);
+    const vocabulary = new AddedVocabulary(added, { vocabulary: scheme.vocabulary, normalize, splitSpecial });
+    return new Tokenizer(folder, scheme, vocabulary, roles);
   }
 
   /**
-   * Encodes `text` to exactly `length` ids. Whatever does not fit is cut off before the end token.
-   * @throws RetouchError CHECKPOINT_INVALID if the vocabulary or its rules fail on this text
+   * Encodes `text` to exactly `length` ids. Whatever does not fit is cut off before the end token, or at the beginning
+   * if the folder says so.
+   * @throws RetouchError CHECKPOINT_INVALID if the vocabulary fails on this text
    */
   encode(text: string, length: number): EncodedText {
-    const ids = idsOf(this.#tokenizer, this.#prepare(text));
-    if (!ids?.every(isId)) throw unusable(this.file);
-    const isCut = ids.length > length;
-    if (isCut) return { ids: [...ids.slice(0, length - 1), this.#endId], isCut };
-    return { ids: [...ids, ...Array<number>(length - ids.length).fill(this.#padId)], isCut };
+    const { begin, end, pad } = this.#ids;
+    const whole = this.#tokens(this.#withNumbered(text)).map(({ id }) => id);
+    const room = Math.max(0, length - begin.length - 1);
+    const isCut = whole.length > room;
+    const kept = !isCut
+      ? whole
+      : this.#sides.truncation === "right"
+        ? whole.slice(0, room)
+        : whole.slice(-room || whole.length);
+    const ids = [...begin, ...kept, end].slice(-length);
+    const padding = Array<number>(length - ids.length).fill(pad);
+    return { ids: this.#sides.padding === "right" ? [...ids, ...padding] : [...padding, ...ids], isCut };
   }
-}
 
-/** Builds the library's tokenizer and tries it out: the library checks little, and fails late. */
-function build(file: string, definition: Definition, config: Config): HuggingFaceTokenizer {
-  const attempt = (settings: Definition): HuggingFaceTokenizer | undefined => {
-    try {
-      const tokenizer = new HuggingFaceTokenizer(definition, settings);
-      // Part of the trial text may lack an id: which texts will be encoded is not known here.
-      return idsOf(tokenizer, TRIAL) && tokenizer;
-    } catch {
-      return undefined;
+  #tokens(text: string): Token[] {
+    return this.#added
+      .split(text)
+      .flatMap((part) => (typeof part === "string" ? this.#scheme.tokens(part) : [part]));
+  }
+
+  /**
+   * Puts `<x> <x>_1 <x>_2` in the place of `<x>` if those are added tokens: embeddings of several vectors are kept like
+   * this, and diffusers' pipelines replace them so.
+   */
+  #withNumbered(text: string): string {
+    const found = new Set(this.#tokens(text).map((token) => token.text));
+    let result = text;
+    for (const token of found) {
+      if (!this.#added.has(token)) continue;
+      let replacement = token;
+      for (let index = 1; this.#added.has(`${token}_${index}`); index += 1)
+        replacement += ` ${token}_${index}`;
+      result = result.replaceAll(token, () => replacement);
     }
-  };
-  const tokenizer = attempt(config.fields);
-  if (tokenizer) return tokenizer;
-  throw unusable(attempt({}) ? config.file : file);
-}
-
-/** Undefined if the library fails. Anything without an id is undefined in the list. */
-function idsOf(tokenizer: HuggingFaceTokenizer, text: string): number[] | undefined {
-  try {
-    return tokenizer.encode(text).ids;
-  } catch {
-    return undefined;
+    return result;
   }
 }
 
-const unusable = (file: string): RetouchError =>
-  new RetouchError("CHECKPOINT_INVALID", `The tokenizer file ${file} is damaged: it cannot encode a text.`);
+async function familyOf(checkpoint: Checkpoint, component: string): Promise<TokenizerFamily | undefined> {
+  const index = await checkpoint.config("model_index.json");
+  const entry = index.get(component);
+  const name: unknown = Array.isArray(entry) ? entry[1] : undefined;
+  if (name === undefined || name === null) return undefined;
+  const family = typeof name === "string" && Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined;
+  if (family !== undefined) return family;
+  throw new RetouchError(
+    "CHECKPOINT_UNSUPPORTED",
+    `In ${index.file}, ${component} is a ${shownValue(name)}; a CLIPTokenizer or a T5Tokenizer is wanted.`,
+  );
+}
 
+/** The older name of the field counts only where the newer one is absent. */
 function maxLengthOf(config: Config): number {
-  const value = config.get("model_max_length") ?? Infinity;
-  if (typeof value === "number" && value > UNLIMITED) return Infinity;
-  return config.count("model_max_length", UNLIMITED);
-}
-
-interface Normalizer {
-  type: string;
-  normalizers?: Normalizer[];
-  precompiled_charsmap?: string;
-}
-
-/** Removes a compiled character map from a definition if it comes first, and returns it as a function. */
-function withoutCharsmap(
-  file: string,
-  definition: Definition,
-): { definition: Definition; normalise: (text: string) => string } {
-  const normalizer = definition["normalizer"] as Normalizer | null | undefined;
-  const steps =
-    normalizer?.type === "Sequence" ? (normalizer.normalizers ?? []) : normalizer ? [normalizer] : [];
-  const [first, ...rest] = steps;
-  if (first?.type !== "Precompiled") return { definition, normalise: (text) => text };
-  const remaining = rest.length > 0 ? { type: "Sequence", normalizers: rest } : null;
-  const normalise = readCharsmap(first.precompiled_charsmap ?? "");
-  if (normalise === undefined) {
-    throw new RetouchError("CHECKPOINT_INVALID", `The tokenizer file ${file} has a damaged character map.`);
-  }
-  return { definition: { ...definition, normalizer: remaining }, normalise };
-}
-
-/** A special token is stored as its text, or as an object with the text in it. */
-function tokenText(config: Config, role: string): string | undefined {
-  const token = config.get(role);
-  if (token === undefined || typeof token === "string") return token;
-  const content = (token as { content?: unknown } | undefined)?.content;
-  if (typeof content !== "string") throw config.invalid(role, "a text, or an object with its content");
-  return content;
+  const name = Object.hasOwn(config.fields, "model_max_length") ? "model_max_length" : "max_len";
+  const value = config.get(name) ?? Infinity;
+  return typeof value === "number" && value > UNLIMITED ? Infinity : config.count(name, UNLIMITED);
 }
