@@ -19,6 +19,7 @@ from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
 from gguf_files import write_gguf_files
 from loras import write_loras
+from picture_forms import write_picture_forms
 from PIL import Image
 import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
@@ -112,6 +113,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     plain = FIXTURES / "checkpoints" / SINGLE_FILE_CASE.checkpoint
     write_loras(output / "loras", plain, case, SINGLE_FILE_CASE.edit.guidance)
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
+    write_picture_forms(output)
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

@@ -31,7 +31,7 @@ export async function decodeSamples(
   file: Uint8Array,
   form: PictureForm,
 ): Promise<Picture | RefusedForm | undefined> {
-  const encoding = form.encoding ?? profileOf(metadata);
+  const encoding = form.encoding ?? (form.hasNoProfile ? undefined : profileOf(metadata));
   if (encoding === "unknown") return undefined;
   const isDeep = metadata.depth === "ushort";
   const { data, info } = await rawOf(file, form, isDeep ? ["rgb16", "ushort"] : ["srgb", "uchar"]);
@@ -58,7 +58,11 @@ export async function decodeWide(
 }
 
 /** Upright samples, as the file has them. */
-function rawOf(file: Uint8Array, form: PictureForm, [space, depth]: readonly ["rgb16" | "srgb" | "scrgb", "ushort" | "uchar" | "float"]) {
+function rawOf(
+  file: Uint8Array,
+  form: PictureForm,
+  [space, depth]: readonly ["rgb16" | "srgb" | "scrgb", "ushort" | "uchar" | "float"],
+) {
   const upright = readerOf(file, { ignoreIcc: true }).autoOrient();
   return (form.hasNoAlpha ? upright.removeAlpha() : upright)
     .toColourspace(space)

@@ -53,7 +53,11 @@ const FORM_READERS: FormReaders = {
 };
 
 /** Samples of 8 bits, that the decoder knows all about, take its own way, which is the fastest. */
-async function decodedBy(metadata: Metadata, file: Uint8Array, form: PictureForm): Promise<Picture | RefusedForm> {
+async function decodedBy(
+  metadata: Metadata,
+  file: Uint8Array,
+  form: PictureForm,
+): Promise<Picture | RefusedForm> {
   const { depth, space } = metadata;
   if (depth === "float" || depth === "uint") return decodeWide(metadata, file, form);
   const isPlain = form.encoding === undefined && !form.isPremultiplied;
@@ -61,9 +65,14 @@ async function decodedBy(metadata: Metadata, file: Uint8Array, form: PictureForm
   return (await decodeSamples(metadata, file, form)) ?? decodePlain(file, form);
 }
 
-async function decodePlain(file: Uint8Array, { hasNoAlpha, frame }: PictureForm): Promise<Picture | RefusedForm> {
-  const upright = readerOf(file).autoOrient();
-  const { data, info } = await (hasNoAlpha ? upright.removeAlpha() : upright.flatten({ background: "#ffffff" }))
+async function decodePlain(
+  file: Uint8Array,
+  { hasNoAlpha, hasNoProfile = false, frame }: PictureForm,
+): Promise<Picture | RefusedForm> {
+  const upright = readerOf(file, { ignoreIcc: hasNoProfile }).autoOrient();
+  const { data, info } = await (
+    hasNoAlpha ? upright.removeAlpha() : upright.flatten({ background: "#ffffff" })
+  )
     .toColourspace("srgb")
     .raw({ depth: "uchar" })
     .toBuffer({ resolveWithObject: true });
@@ -73,7 +82,10 @@ async function decodePlain(file: Uint8Array, { hasNoAlpha, frame }: PictureForm)
 }
 
 /** In place. */
-function whitenedAround(picture: Picture, { left, top, width, height }: NonNullable<PictureForm["frame"]>): Picture {
+function whitenedAround(
+  picture: Picture,
+  { left, top, width, height }: NonNullable<PictureForm["frame"]>,
+): Picture {
   const rowBytes = picture.width * 3;
   for (let y = 0; y < picture.height; y++) {
     const row = picture.data.subarray(y * rowBytes, (y + 1) * rowBytes);

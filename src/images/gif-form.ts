@@ -25,6 +25,7 @@ export function gifForm(bytes: Uint8Array): PictureForm {
     number,
     number,
   ];
-  const isWhole = left === 0 && top === 0 && width >= view.getUint16(6, true) && height >= view.getUint16(8, true);
+  const isWhole =
+    left === 0 && top === 0 && width >= view.getUint16(6, true) && height >= view.getUint16(8, true);
   return isWhole ? { bytes } : { bytes, frame: { left, top, width, height } };
 }

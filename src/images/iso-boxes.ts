@@ -19,7 +19,10 @@ export function* isoBoxes(view: DataView, start = 0): Generator<IsoBox> {
     const length = isLong ? Number(view.getBigUint64(at + 8)) : size === 0 ? view.byteLength - at : size;
     if (length < headerBytes || at + length > view.byteLength) return;
     const type = String.fromCharCode(...[4, 5, 6, 7].map((offset) => view.getUint8(at + offset)));
-    yield { type, content: new DataView(view.buffer, view.byteOffset + at + headerBytes, length - headerBytes) };
+    yield {
+      type,
+      content: new DataView(view.buffer, view.byteOffset + at + headerBytes, length - headerBytes),
+    };
     at += length;
   }
 }

@@ -31,7 +31,7 @@ interface Frame {
 }
 
 function frameOf(bytes: Uint8Array): Frame | undefined {
-  for (let at = 2; at + 10 <= bytes.length; ) {
+  for (let at = 2; at + 10 <= bytes.length;) {
     if (bytes[at] !== 0xff) return undefined;
     const marker = bytes[at + 1]!;
     // Any number of fill bytes may precede a marker.

@@ -11,6 +11,8 @@ export interface PictureForm {
   bytes: Uint8Array;
   /** What the samples mean, where the decoder would take them for something else. */
   encoding?: ColourEncoding | undefined;
+  /** The profile means nothing, since something else says what the colours are. */
+  hasNoProfile?: boolean | undefined;
   /** The colours are multiplied with the alpha, and the decoder does not say so. */
   isPremultiplied?: boolean | undefined;
   /** The channel beside the colours is no alpha. */

@@ -21,17 +21,17 @@ const PRIMARIES_TOLERANCE = 0.001;
 export function pngForm(bytes: Uint8Array): PictureForm | RefusedForm {
   const chunks = colourChunks(bytes);
   if (chunks.has("CgBI")) return refusedForm("a PNG image as Xcode rewrites it for iOS");
-  const encoding = encodingOf(chunks);
-  if (typeof encoding === "string") return refusedForm(`a PNG image ${encoding}`);
-  return { bytes, encoding };
-}
-
-function encodingOf(chunks: ReadonlyMap<string, DataView>): ColourEncoding | undefined | string {
   const cicp = chunks.get("cICP");
   // A matrix other than 0 is not allowed in PNG, so the chunk means nothing.
-  if (cicp?.byteLength === 4 && cicp.getUint8(2) === 0) {
-    return encodingOfCodes(cicp.getUint8(0), cicp.getUint8(1), cicp.getUint8(3) === 0);
-  }
+  const hasNoProfile = cicp?.byteLength === 4 && cicp.getUint8(2) === 0;
+  const encoding = hasNoProfile
+    ? encodingOfCodes(cicp.getUint8(0), cicp.getUint8(1), cicp.getUint8(3) === 0)
+    : encodingOfGamma(chunks);
+  if (typeof encoding === "string") return refusedForm(`a PNG image ${encoding}`);
+  return { bytes, encoding, hasNoProfile };
+}
+
+function encodingOfGamma(chunks: ReadonlyMap<string, DataView>): ColourEncoding | undefined {
   if (chunks.has("iCCP") || chunks.has("sRGB")) return undefined;
   const gamma = chunks.get("gAMA")?.byteLength === 4 ? chunks.get("gAMA")!.getUint32(0) : SRGB_GAMMA;
   const isSrgbCurve = gamma === 0 || Math.abs(gamma - SRGB_GAMMA) <= GAMMA_TOLERANCE;

@@ -48,8 +48,7 @@ function bent(peak: number): (light: number) => number {
     if (value <= knee) return light;
     const t = (value - knee) / (1 - knee);
     const [t2, t3] = [t ** 2, t ** 3];
-    const curve =
-      (2 * t3 - 3 * t2 + 1) * knee + (t3 - 2 * t2 + t) * (1 - knee) + (3 * t2 - 2 * t3) * top;
+    const curve = (2 * t3 - 3 * t2 + 1) * knee + (t3 - 2 * t2 + t) * (1 - knee) + (3 * t2 - 2 * t3) * top;
     return fromPq(curve * range);
   };
 }
