@@ -11,6 +11,7 @@ export const SENTENCES = {
   state: "{field} {sentence}",
 
   missing: "{field} is missing.",
+  misplaced: "{field} is missing; {hint}.",
   empty: "{field} must not be empty.",
   type: "{field} must be {wanted}.",
   range: "{field} must be {wanted} from {min} to {max}, not {given}.",
