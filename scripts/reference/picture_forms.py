@@ -83,6 +83,9 @@ def write_other_forms() -> None:
         data = plain[:codes] + struct.pack(">HH", primaries, transfer) + plain[codes + 4 :]
         # Next to black, a step of the source is many steps of the result: the matrix is the decoder's.
         right("AVIF, nclx", f"AVIF nclx {name}", data, rounded(from_codes(pillow(plain) / 255, primaries, transfer)), 12)
+    for brand in (b"mif1", b"miaf"):
+        right("AVIF", f"AVIF of the brand {brand.decode()}", plain[:8] + brand + plain[12:], pillow(plain), 4)
+    refused("AVIF of another coding", plain.replace(b"av01", b"hvc1", 1), "a HEIC/HEIF image")
     refused("AVIF of an unknown transfer", plain[:codes] + struct.pack(">HH", 1, 10) + plain[codes + 4 :], "with the transfer function 10 of H.273")
 
     palette = np.array([[200, 30, 60], [0, 250, 10], [20, 40, 240], [10, 20, 30]])

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 from picture_files import Array, deflated, icc, icc_curve, icc_table, icc_xyz, png, tiff
-from picture_notes import GREY, RGB, RGB16, SIDE, of16, pillow, right, saved
+from picture_notes import ALPHA, GREY, RGB, RGB16, SIDE, of16, on_white, pillow, right, saved
 from PIL import Image, ImageCms
 
 
@@ -64,5 +64,8 @@ def write_profiles() -> None:
     inks = np.dstack([255 - RGB, (GREY // 4)[..., None]])
     profile = press_profile()
     right("CMYK", "TIFF CMYK 8 with a profile", tiff(inks, 8, 5, tags={34675: profile}), converted(inks, profile, "CMYK"), 5)
+    alpha = tiff(np.dstack([inks, ALPHA]), 8, 5, tags={338: 2, 34675: profile})
+    right("CMYK", "TIFF CMYK and alpha with a profile", alpha, on_white(converted(inks, profile, "CMYK"), ALPHA / 255), 5)
+    right("CMYK", "TIFF CMYK 16 with a profile", tiff(inks.astype(np.uint16) * 257, 16, 5, tags={34675: profile}), converted(inks, profile, "CMYK"), 5)
     data = saved(inks, "JPEG", "CMYK", quality=100, icc_profile=profile)
     right("CMYK", "JPEG CMYK with a profile", data, converted(np.asarray(Image.open(io.BytesIO(data))), profile, "CMYK"), 5)

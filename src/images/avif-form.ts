@@ -1,25 +1,29 @@
 /**
  * What an AVIF says about its still picture that the decoder does not read: colours by code points (nclx), and alpha that
  * is multiplied in (ISO/IEC 23008-12, sections 6.5.5 and 9). An animated file holds a still picture too, its first frame,
- * but the decoder knows it only by the brand of one.
+ * but the decoder knows it only by the brand of one (libheif 1.23.5 in sharp 0.35.5).
  */
 import { type ColourEncoding, encodingOfCodes } from "./colour-encoding.ts";
 import { findBox, isoBoxes } from "./iso-boxes.ts";
 import { type PictureForm, type RefusedForm, refusedForm } from "./picture-form.ts";
 
 const MAJOR_BRAND = 8;
+const STILL = "avif";
 
 export function avifForm(given: Uint8Array): PictureForm | RefusedForm {
-  const isSequence = brandOf(given) === "avis";
-  const bytes = isSequence ? withBrand(given, "avif") : given;
+  const brand = brandOf(given);
+  // Files of any major brand may be AVIF by one of their others.
+  const bytes = brand === STILL ? given : withBrand(given, STILL);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const primary = primaryItem(view);
   if (primary === undefined) {
     // Without one, a file is damaged, or a video.
-    return isSequence
+    return brand === "avis"
       ? refusedForm("an animated AVIF without a still picture", "save its first frame as PNG")
       : { bytes };
   }
+  const types = itemTypes(view);
+  if (types.size > 0 && !types.has("av01")) return refusedForm("a HEIC/HEIF image", "convert it to JPEG or PNG");
   const encoding = encodingOf(view, primary);
   if (typeof encoding === "string") return refusedForm(`an AVIF image ${encoding}`);
   return { bytes, encoding, isPremultiplied: isPremultiplied(view, primary) };
@@ -39,6 +43,20 @@ function primaryItem(view: DataView): number | undefined {
   if (box === undefined || box.byteLength < 6) return undefined;
   if (box.getUint8(0) === 0) return box.getUint16(4);
   return box.byteLength < 8 ? undefined : box.getUint32(4);
+}
+
+/** ItemInfoBox (`iinf`): how each item is coded. */
+function itemTypes(view: DataView): Set<string> {
+  const types = new Set<string>();
+  const infos = findBox(view, ["meta", "iinf"]);
+  if (infos === undefined || infos.byteLength < 8) return types;
+  for (const { content } of isoBoxes(infos, infos.getUint8(0) === 0 ? 6 : 8)) {
+    // Before the type: version and flags, the item's number, and its protection.
+    const at = content.byteLength < 12 || content.getUint8(0) === 2 ? 8 : 10;
+    if (at + 4 > content.byteLength) continue;
+    types.add(String.fromCharCode(...[0, 1, 2, 3].map((offset) => content.getUint8(at + offset))));
+  }
+  return types;
 }
 
 /** A profile precedes code points, and the decoder reads it. */

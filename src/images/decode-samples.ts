@@ -32,7 +32,11 @@ export async function decodeSamples(
   form: PictureForm,
 ): Promise<Picture | RefusedForm | undefined> {
   const encoding = form.encoding ?? (form.hasNoProfile ? undefined : profileOf(metadata));
-  if (encoding === "unknown") return undefined;
+  if (encoding === "unknown") {
+    return form.isPremultiplied
+      ? refusedForm("an AVIF image of premultiplied alpha with a profile of tables")
+      : undefined;
+  }
   const isDeep = metadata.depth === "ushort";
   const { data, info } = await rawOf(file, form, isDeep ? ["rgb16", "ushort"] : ["srgb", "uchar"]);
   const numbers = isDeep ? wordsOf(data) : data;

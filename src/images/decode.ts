@@ -17,6 +17,7 @@ import { pngForm } from "./png-form.ts";
 import { tiffForm } from "./tiff-form.ts";
 
 const MAX_PIXELS = 64_000_000;
+
 export interface DecodeOptions {
   /** Width times height. @default 64,000,000 */
   maxPixels?: number | undefined;

@@ -24,57 +24,47 @@ const WHITE = 255;
 /** Steps of the table of sRGB's curve: fine enough that a rounding in it moves no result by more than 0.06. */
 const CURVE_STEPS = 65_535;
 
-export function samplesToPicture(samples: Samples, { encoding, isPremultiplied }: SampleMeaning): Picture {
+export function samplesToPicture(
+  samples: Samples,
+  { encoding, isPremultiplied = false }: SampleMeaning,
+): Picture {
   const { width, height, channels, data, max } = samples;
   const result = new Uint8Array(width * height * CHANNELS);
-  const straight = isPremultiplied && channels === 4 ? divided(samples) : data;
-  const colours = encoding && convertedBy(encoding, samples, straight);
-  const top = colours === undefined ? max : WHITE;
-  for (let pixel = 0, from = 0, to = 0; pixel < width * height; pixel++, from += channels, to += CHANNELS) {
-    const alpha = channels === 4 ? Math.min(data[from + CHANNELS]! / max, 1) : 1;
+  const convert = encoding && converterOf(encoding, { max, largest: largestColour(samples) });
+  const curve = convert && srgbCurve();
+  const [colour, light] = [new Uint16Array(CHANNELS), new Float64Array(CHANNELS)];
+  for (let from = 0, to = 0; to < result.length; from += channels, to += CHANNELS) {
+    const opacity = channels === 4 ? Math.min(data[from + CHANNELS]!, max) : max;
+    const divisor = isPremultiplied && opacity > 0 ? opacity : max;
     for (let i = 0; i < CHANNELS; i++) {
-      const colour = (colours === undefined ? straight[from + i]! : colours[to + i]!) / top;
-      result[to + i] = Math.round(WHITE * Math.min(colour * alpha + (1 - alpha), 1));
+      colour[i] = Math.min(
+        divisor === max ? data[from + i]! : Math.round((data[from + i]! * max) / divisor),
+        max,
+      );
+    }
+    convert?.(colour[0]!, colour[1]!, colour[2]!, light);
+    const alpha = opacity / max;
+    for (let i = 0; i < CHANNELS; i++) {
+      const level = curve ? curve[Math.round(CURVE_STEPS * within(light[i]!))]! : colour[i]! / max;
+      result[to + i] = Math.round(WHITE * (level * alpha + (1 - alpha)));
     }
   }
   return { width, height, data: result };
 }
 
-/** Colours over 0 to 255, not rounded: half-transparent ones are still to be laid on white. */
-function convertedBy(
-  encoding: ColourEncoding,
-  { channels, max }: Samples,
-  data: Samples["data"],
-): Float32Array {
+function largestColour({ channels, data, max }: Samples): number {
   let largest = 0;
   for (let i = 0; i < data.length; i++) {
-    if (channels === 3 || i % 4 !== 3) largest = Math.max(largest, data[i]!);
+    if (data[i]! > largest && (channels === 3 || i % 4 !== 3)) largest = data[i]!;
   }
-  const convert = converterOf(encoding, { max, largest });
-  const curve = Float32Array.from({ length: CURVE_STEPS + 1 }, (_, i) => WHITE * srgbOf(i / CURVE_STEPS));
-  const colours = new Float32Array((data.length / channels) * CHANNELS);
-  const light = new Float64Array(CHANNELS);
-  for (let from = 0, to = 0; to < colours.length; from += channels, to += CHANNELS) {
-    convert(data[from]!, data[from + 1]!, data[from + 2]!, light);
-    for (let i = 0; i < CHANNELS; i++) {
-      colours[to + i] = curve[Math.round(Math.min(Math.max(light[i]!, 0), 1) * CURVE_STEPS)]!;
-    }
-  }
-  return colours;
+  return Math.min(largest, max);
 }
+
+const within = (light: number): number => Math.min(Math.max(light, 0), 1);
+
+/** From linear light to sRGB, both 0 to 1. */
+const srgbCurve = (): Float64Array =>
+  Float64Array.from({ length: CURVE_STEPS + 1 }, (_, i) => srgbOf(i / CURVE_STEPS));
 
 const srgbOf = (linear: number): number =>
   linear <= 0.0031308 ? linear * 12.92 : 1.055 * linear ** (1 / 2.4) - 0.055;
-
-/** Colours that were multiplied with their alpha, divided by it again. */
-function divided({ data, max }: Samples): Samples["data"] {
-  const straight = data.slice();
-  for (let i = 0; i < data.length; i += 4) {
-    const alpha = data[i + 3]!;
-    if (alpha === 0) continue;
-    for (let k = 0; k < CHANNELS; k++) {
-      straight[i + k] = Math.min(Math.round((data[i + k]! * max) / alpha), max);
-    }
-  }
-  return straight;
-}
