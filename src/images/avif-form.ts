@@ -23,7 +23,8 @@ export function avifForm(given: Uint8Array): PictureForm | RefusedForm {
       : { bytes };
   }
   const types = itemTypes(view);
-  if (types.size > 0 && !types.has("av01")) return refusedForm("a HEIC/HEIF image", "convert it to JPEG or PNG");
+  if (types.size > 0 && !types.has("av01"))
+    return refusedForm("a HEIC/HEIF image", "convert it to JPEG or PNG");
   const encoding = encodingOf(view, primary);
   if (typeof encoding === "string") return refusedForm(`an AVIF image ${encoding}`);
   return { bytes, encoding, isPremultiplied: isPremultiplied(view, primary) };
