@@ -20,6 +20,7 @@ from diffusers import FluxKontextPipeline
 from fields import fields_table
 from gguf_files import write_gguf_files
 from loras import write_loras
+from picture_forms import write_picture_forms
 from PIL import Image
 import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
@@ -123,6 +124,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
     write_tokenizer_fixtures(output)
+    write_picture_forms(output)
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

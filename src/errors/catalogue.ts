@@ -11,6 +11,7 @@ export const SENTENCES = {
   state: "{field} {sentence}",
 
   missing: "{field} is missing.",
+  misplaced: "{field} is missing; {hint}.",
   empty: "{field} must not be empty.",
   type: "{field} must be {wanted}.",
   range: "{field} must be {wanted} from {min} to {max}, not {given}.",
@@ -49,8 +50,6 @@ export const SENTENCES = {
   imageEmpty: "{image} is empty (0 bytes).",
   imageUnknown: "{image} is not an image; {accepted} are accepted.",
   imageFormat: "{image} {state}, which is not accepted; {advice}.",
-  imageColours: "{image} has colours that cannot be converted to sRGB.",
-  imageChannels: "{image} has {channels} channels, which is not accepted; convert it to RGB.",
   imageDamaged: "{image} is damaged or cut short: its {format} data cannot be decoded.",
   imagePixels: "{image} has {width} x {height} = {pixels} pixels; at most {max} are accepted.",
   imageBytes: "{image} is larger than the limit of {max}.",

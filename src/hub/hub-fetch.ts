@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { RetouchError } from "../errors.ts";
 import { connectionFailure } from "../net/failures.ts";
+import { locationText, REDIRECTS } from "../net/location.ts";
 import { version } from "../version.ts";
 import type { Repository } from "./repository.ts";
 
@@ -28,7 +29,6 @@ const MAX_PAUSE_MS = 30_000;
 /** Nobody waits longer than this on a command line. */
 const MAX_RETRY_AFTER_MS = 5 * 60_000;
 const ANSWER_TIMEOUT_MS = 60_000;
-const IS_REDIRECT = new Set([301, 302, 303, 307, 308]);
 const IS_TEMPORARY = new Set([408, 429, 500, 502, 503, 504]);
 
 /** @throws (when called) RetouchError HUB_REFUSED, HUB_UNAVAILABLE or ABORTED */
@@ -85,10 +85,11 @@ async function answerOf(
     headers.set("accept-encoding", "identity");
     if (token !== undefined && url.origin === home) headers.set("authorization", `Bearer ${token}`);
     const answer = await answerInTime(send, url, headers, signal);
-    const location = answer.headers.get("location");
-    if (!IS_REDIRECT.has(answer.status) || location === null) return answer;
+    const header = answer.headers.get("location");
+    if (!REDIRECTS.has(answer.status) || header === null) return answer;
     await answer.body?.cancel();
-    const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
+    const location = locationText(header);
+    const next = location !== "" && URL.canParse(location, url.href) ? new URL(location, url) : undefined;
     const isDowngrade = url.protocol === "https:" && next?.protocol !== "https:";
     if (next === undefined || !/^https?:$/.test(next.protocol) || isDowngrade) {
       throw new RetouchError("HUB_UNAVAILABLE", `${endpoint} redirects to an address that is not followed.`);

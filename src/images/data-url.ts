@@ -2,6 +2,7 @@
 import { failure, RetouchError } from "../errors.ts";
 import { decodeBase64 } from "./base64.ts";
 import { tooLarge } from "./collect.ts";
+import { formatOf } from "./format.ts";
 
 /** Encodes bytes of a media type, such as image/png, as a data URL. */
 export function toDataUrl(type: string, { buffer, byteOffset, byteLength }: Uint8Array): string {
@@ -10,6 +11,8 @@ export function toDataUrl(type: string, { buffer, byteOffset, byteLength }: Uint
 
 const NAME = "the data URL";
 const PERCENT = 0x25;
+/** Of base64, enough to see the kind of a picture: a multiple of four. */
+const START_BYTES = 64;
 /** How far before the comma `;base64` may begin: a media type is short, whatever somebody may send. */
 const MAX_MARK_LENGTH = 64;
 
@@ -22,12 +25,22 @@ export function readDataUrl(url: string, maxBytes: number): { bytes: Uint8Array;
   if (comma === -1) throw malformed("it has no comma before its data");
   const mark = url.slice(Math.max("data:".length, comma - MAX_MARK_LENGTH), comma);
   const text = url.slice(comma + 1);
-  const bytes = /;\s*base64\s*$/i.test(mark) ? base64Bytes(text) : percentBytes(text);
+  const isBase64 = /;\s*base64\s*(?:;|$)/i.test(mark);
+  const bytes = isBase64 ? base64Bytes(text) : percentBytes(text);
+  if (!isBase64 && isBase64Picture(bytes))
+    throw malformed("its data is base64, and ;base64 is missing before the comma");
   if (bytes.byteLength > maxBytes) throw tooLarge(NAME, maxBytes);
   return { bytes, name: NAME };
 }
 
+/** No picture begins with letters alone, except for those of its base64. */
+function isBase64Picture(bytes: Uint8Array): boolean {
+  const start = Buffer.from(bytes.subarray(0, START_BYTES)).toString("latin1");
+  return /^[\w+/-]+$/.test(start) && formatOf(Buffer.from(start, "base64"))?.isAccepted === true;
+}
+
 function base64Bytes(text: string): Uint8Array {
+  if (/^\s*data:/i.test(text.slice(0, MAX_MARK_LENGTH))) throw malformed("its data is a data URL again");
   const bytes = decodeBase64(text.includes("%") ? percentBytes(text).toString("latin1") : text);
   if (bytes === undefined) throw malformed("its data is not base64");
   return bytes;

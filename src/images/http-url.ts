@@ -2,6 +2,7 @@
 import { cutText, failure, RetouchError } from "../errors.ts";
 import { connectionFailure } from "../net/failures.ts";
 import type { HttpClient } from "../net/http-client.ts";
+import { locationText, REDIRECTS } from "../net/location.ts";
 import { collectBytes, tooLarge } from "./collect.ts";
 
 const MAX_REDIRECTS = 5;
@@ -11,7 +12,7 @@ const MAX_PROTOCOL_LENGTH = 40;
 /**
  * Downloads an image from an http or https URL.
  * @param limits.client decides which IP addresses may be connected to
- * @throws RetouchError IMAGE_UNREADABLE (no such host, a status other than 200, more than 5 redirects, too slow),
+ * @throws RetouchError IMAGE_UNREADABLE (no such host, a status of failure, more than 5 redirects, too slow),
  * IMAGE_TOO_LARGE, ABORTED
  */
 export async function readHttpUrl(
@@ -45,18 +46,28 @@ async function openBody(
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const { status, headers, body } = await client.get(url, { signal });
     const { location } = headers;
-    const isRedirect = [301, 302, 303, 307, 308].includes(status) && location !== undefined;
+    const isRedirect = REDIRECTS.has(status) && location !== undefined;
+    const isWhole = isWholeAnswer(status, headers["content-range"]);
     // Only a hint (it may be missing or wrong); the actual bytes are counted as they arrive.
     const announced = Number(headers["content-length"] ?? 0);
-    if (status === 200 && announced <= maxBytes) return body;
+    if (isWhole && announced <= maxBytes) return body;
     body.on("error", () => {}).destroy();
-    if (status === 200) throw tooLarge(name, maxBytes);
+    if (isWhole) throw tooLarge(name, maxBytes);
     if (!isRedirect) {
       throw unreadable(name, `the server answered with status ${status}`);
     }
-    url = parseUrl(location, url);
+    const target = locationText(location);
+    if (target === "") throw unreadable(name, "it redirects to an empty address");
+    url = parseUrl(target, url);
   }
   throw unreadable(name, `it redirects more than ${MAX_REDIRECTS} times`);
+}
+
+/** 203 comes from a proxy that changed the answer; 206 may be all of it, though nobody asked for a part. */
+function isWholeAnswer(status: number, range: string | undefined): boolean {
+  if (status === 200 || status === 203) return true;
+  const [, last, length] = /^bytes\s+0-(\d+)\/(\d+)$/i.exec(range?.trim() ?? "") ?? [];
+  return status === 206 && length !== undefined && Number(last) + 1 === Number(length);
 }
 
 function parseUrl(address: string, base?: URL): URL {

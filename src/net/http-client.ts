@@ -1,10 +1,10 @@
 /** HTTP to URLs from outside: it follows no redirects, uses no proxy, and bounds everything. */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import type { Readable, Transform } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import type { Readable } from "node:stream";
 import { version } from "../version.ts";
 import type { Agents } from "./agents.ts";
+import { decoded } from "./content-encoding.ts";
 import type { Asker } from "./resolve.ts";
 
 export interface HttpAnswer {
@@ -30,12 +30,6 @@ export interface HttpClient {
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
-/** A map, not an object: the other side chooses the key that is looked up. */
-const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
-  ["gzip", createGunzip],
-  ["br", createBrotliDecompress],
-  ["deflate", createInflate],
-]);
 const USER_AGENT = `Retouch/${version}`;
 
 /** @param agents guarded ones; omitted for the user's own URLs */
@@ -64,7 +58,13 @@ export function createHttpClient(agents?: Agents): HttpClient {
         "accept-encoding": "identity",
       };
       const answer = await answered(() => open(url, { method: "GET", headers, signal }));
-      return { status: answer.statusCode ?? 0, headers: answer.headers, body: decompressed(answer) };
+      try {
+        const body = decoded(answer, answer.headers["content-encoding"]);
+        return { status: answer.statusCode ?? 0, headers: answer.headers, body };
+      } catch (error) {
+        answer.destroy();
+        throw error;
+      }
     },
 
     async post(address, body, { headers, timeoutMs, lane }) {
@@ -116,13 +116,4 @@ function answered(open: () => ClientRequest, body?: Uint8Array): Promise<Incomin
     });
     request.end(body);
   });
-}
-
-function decompressed(answer: IncomingMessage): Readable {
-  const decoder = DECODERS.get(answer.headers["content-encoding"]?.toLowerCase() ?? "");
-  if (decoder === undefined) return answer;
-  const output = decoder();
-  answer.on("error", (error) => output.destroy(error));
-  output.on("close", () => answer.destroy());
-  return answer.pipe(output);
 }

@@ -82,8 +82,8 @@ function compileBody(schema: TSchema) {
   return (value: unknown) => {
     if (check.Check(value)) return { value };
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      const error = new RetouchError("INVALID_PARAMETER", failureOf(schema, check.Errors(value) as never));
-      return { error };
+      const failure = failureOf(schema, check.Errors(value) as never, value);
+      return { error: new RetouchError("INVALID_PARAMETER", failure) };
     }
     return { error: new RetouchError("INVALID_PARAMETER", "The body must be a JSON object.") };
   };

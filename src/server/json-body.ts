@@ -6,6 +6,7 @@
  */
 import { isAscii, isUtf8 } from "node:buffer";
 import { RetouchError, shownValue } from "../errors.ts";
+import { sentenceOfBody } from "./body-kind.ts";
 
 const MAX_DEPTH = 32;
 /** Objects, lists and their members. Parsing millions of values takes seconds; an image is one string. */
@@ -27,7 +28,7 @@ export function parseJsonBody(bytes: Buffer): unknown {
   const text = decode(bytes);
   // Checked before parsing, as if the JSON were valid: invalid JSON is refused right after.
   const repeatedKey = findRepeatedKey(text);
-  const value = parse(text);
+  const value = parse(text, bytes);
   if (repeatedKey !== undefined) {
     throw invalid(`The body has the key ${shownValue(repeatedKey)} twice.`);
   }
@@ -48,17 +49,17 @@ function hasBrokenText(value: unknown): boolean {
 
 function decode(bytes: Buffer): string {
   if (isAscii(bytes)) return bytes.toString("latin1");
-  if (!isUtf8(bytes)) throw invalid("The body is not valid UTF-8.");
+  if (!isUtf8(bytes)) throw invalid(sentenceOfBody(bytes) ?? "The body is not valid UTF-8.");
   return bytes.toString("utf8").replace(/^\uFEFF/, "");
 }
 
-function parse(text: string): unknown {
+function parse(text: string, bytes: Buffer): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
     if (text.trim() === "") return undefined;
     // JSON.parse's own message quotes the body, which may hold anything.
-    throw invalid("The body is not valid JSON.");
+    throw invalid(sentenceOfBody(bytes) ?? "The body is not valid JSON.");
   }
 }
 

@@ -2,6 +2,7 @@
 import type { TSchema } from "typebox";
 import { type Failure, failure } from "../errors.ts";
 import { fieldOfWire } from "../engine/edit-parameters.ts";
+import { whereabouts } from "./whereabouts.ts";
 
 export interface Finding {
   keyword: string;
@@ -26,12 +27,14 @@ interface Rule {
   description?: string;
 }
 
-/** The failure of the first finding. */
-export function failureOf(schema: TSchema, [finding]: readonly Finding[]): Failure {
+/** The failure of the first finding about a body. */
+export function failureOf(schema: TSchema, [finding]: readonly Finding[], body: unknown): Failure {
   const path = finding?.instancePath.split("/").slice(1) ?? [];
   if (finding?.keyword === "required") {
     const { requiredProperties = [] } = finding.params as { requiredProperties?: string[] };
-    return failure("missing", { field: fieldAt([...path, ...requiredProperties.slice(0, 1)]) });
+    const wanted = [...path, ...requiredProperties.slice(0, 1)];
+    const [field, hint] = [fieldAt(wanted), whereabouts(wanted, body)];
+    return hint === undefined ? failure("missing", { field }) : failure("misplaced", { field, hint });
   }
   if (path.length === 0) return failure("sentence", { sentence: "The body must be a JSON object." });
   const rule = path.reduce<Rule | undefined>(

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, deflateRawSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { readImageSource } from "../../src/images/source.ts";
 import { expectUnread } from "./expect-unread.ts";
@@ -32,7 +32,22 @@ describe("readImageSource, addresses", () => {
     expect([name, found]).toEqual([`${address}/bird.png`, undefined]);
   });
 
-  it.each([204, 400, 404, 500])("refuses status %i", async (status) => {
+  it.each([200, 203])("accepts status %i", async (status) => {
+    const address = await serve((_, response) => response.writeHead(status).end(content));
+    expect((await readImageSource(`${address}/a.png`)).bytes.length).toBe(19);
+  });
+
+  it("accepts status 206 where it is all of the picture, and no part of it", async () => {
+    const address = await serve((request, response) => {
+      response
+        .writeHead(206, { "content-range": `bytes 0-18/${request.url === "/whole" ? 19 : 30}` })
+        .end(content);
+    });
+    expect((await readImageSource(`${address}/whole`)).bytes.length).toBe(19);
+    await expectUnread(`${address}/part`, "IMAGE_UNREADABLE", /the server answered with status 206\.$/);
+  });
+
+  it.each([201, 202, 204, 300, 304, 400, 404, 500])("refuses status %i", async (status) => {
     const address = await serve((_, response) => response.writeHead(status).end());
     const sentence = `${address}/a.png cannot be downloaded: the server answered with status ${status}.`;
     await expectUnread(`${address}/a.png`, "IMAGE_UNREADABLE", sentence);
@@ -47,6 +62,46 @@ describe("readImageSource, addresses", () => {
     expect((await readImageSource(`${address}/5`)).bytes.length).toBe(19);
     const sentence = `${address}/6 cannot be downloaded: it redirects more than 5 times.`;
     await expectUnread(`${address}/6`, "IMAGE_UNREADABLE", sentence);
+  });
+
+  it.each([300, 301, 302, 303, 307, 308])("follows status %i", async (status) => {
+    const address = await serve((request, response) => {
+      if (request.url === "/there") response.end(content);
+      else response.writeHead(status, { location: "/there" }).end();
+    });
+    expect((await readImageSource(`${address}/here`)).bytes.length).toBe(19);
+  });
+
+  it.each([
+    ["raw UTF-8", Buffer.from("/bücher/写真.png?q=ü"), "/b%C3%BCcher/%E5%86%99%E7%9C%9F.png?q=%C3%BC"],
+    ["raw Latin-1", Buffer.from("/b\xfccher.png", "latin1"), "/b%FCcher.png"],
+    ["escapes", Buffer.from("/b%C3%BCcher.png"), "/b%C3%BCcher.png"],
+    ["blanks", Buffer.from("  /a b.png  "), "/a%20b.png"],
+    ["a relative address", Buffer.from("../c/d.png"), "/c/d.png"],
+    ["a query alone", Buffer.from("?size=large"), "/a/b.png?size=large"],
+    ["a fragment", Buffer.from("/e.png#top"), "/e.png"],
+  ])("follows a Location of %s", async (_, location, target) => {
+    const address = await serve((request, response) => {
+      if (request.url === target) response.end(content);
+      else if (request.url !== "/a/b.png") response.writeHead(404).end();
+      else {
+        const head = Buffer.concat([Buffer.from("HTTP/1.1 302 Found\r\nLocation: "), location]);
+        response.socket!.end(Buffer.concat([head, Buffer.from("\r\nContent-Length: 0\r\n\r\n")]));
+      }
+    });
+    expect((await readImageSource(`${address}/a/b.png`)).bytes.length).toBe(19);
+  });
+
+  it("follows a Location without a scheme, and refuses an empty one and one that leads back", async () => {
+    const address = await serve((request, response) => {
+      const { host } = request.headers;
+      const places: Record<string, string> = { "/host": `//${host}/there`, "/empty": "", "/same": "#here" };
+      if (request.url === "/there") response.end(content);
+      else response.writeHead(302, { location: places[request.url!]! }).end();
+    });
+    expect((await readImageSource(`${address}/host`)).bytes.length).toBe(19);
+    await expectUnread(`${address}/empty`, "IMAGE_UNREADABLE", /: it redirects to an empty address\.$/);
+    await expectUnread(`${address}/same`, "IMAGE_UNREADABLE", /: it redirects more than 5 times\.$/);
   });
 
   it("does not follow a redirect to a file or to nowhere", async () => {
@@ -80,10 +135,14 @@ describe("readImageSource, addresses", () => {
     expect(sentBytes).toBeLessThan(2 ** 25);
   });
 
-  it("counts what a compressed answer unpacks to", async () => {
-    const bomb = gzipSync(Buffer.alloc(5_000_000));
+  it.each([
+    ["gzip", (bytes: Buffer) => gzipSync(bytes)],
+    ["deflate", (bytes: Buffer) => deflateRawSync(bytes)],
+    ["br, gzip", (bytes: Buffer) => gzipSync(brotliCompressSync(bytes))],
+  ])("counts what a compressed answer unpacks to: %s", async (encoding, pack) => {
+    const bomb = pack(Buffer.alloc(5_000_000));
     const address = await serve((_, response) => {
-      response.writeHead(200, { "content-encoding": "gzip" }).end(bomb);
+      response.writeHead(200, { "content-encoding": encoding }).end(bomb);
     });
     await expectUnread(`${address}/`, "IMAGE_TOO_LARGE", /larger than the limit of 1 MiB/, {
       maxBytes: 2 ** 20,

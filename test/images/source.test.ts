@@ -130,6 +130,13 @@ describe("readImageSource, data URLs", () => {
     ["base64 among blanks", `data:image/png;base64, ${base64.split("").join(" \t")} `],
     ["percent-encoded base64", `data:;base64,${base64.replaceAll("=", "%3D")}`],
     ["an upper-case scheme and parameters", `DATA:image/png;name=x;BASE64,${base64}`],
+    ["base64 before other parameters", `data:image/png;base64;charset=utf-8,${base64}`],
+    ["an odd media type", `data:application/octet-stream; charset = "utf-8" ;base64,${base64}`],
+    ["a media type of letters alone", `data:Image/JPG;base64 ,${base64}`],
+    [
+      "url-safe and percent-encoded base64",
+      `data:;base64,${base64.replaceAll("=", "%3d").replaceAll("a", "%61")}`,
+    ],
     ["percent-encoded bytes", `data:,${encodeURIComponent("a picture of a bird")}`],
     ["plain text", "data:text/plain,a picture of a bird"],
   ])("reads %s", async (_, url) => {
@@ -152,6 +159,16 @@ describe("readImageSource, data URLs", () => {
     ["base64 that is cut short", "data:;base64,YWJjZ", "its data is not base64"],
     ["base64 that goes on after its end", "data:;base64,YQ==YQ==", "its data is not base64"],
     ["a letter whose low byte is a digit of base64", "data:;base64,\u0141WJj", "its data is not base64"],
+    [
+      "base64 that is not called so",
+      `data:image/png,${blankPng(3, 2).toString("base64")}`,
+      "its data is base64, and ;base64 is missing before the comma",
+    ],
+    [
+      "a data URL in a data URL",
+      "data:image/png;base64,data:image/png;base64,iVBO",
+      "its data is a data URL again",
+    ],
     ["a bad escape", "data:,100%", "a % is not followed by two hexadecimal digits"],
   ])("refuses %s", (_, url, reason) =>
     expectUnread(url, "IMAGE_UNREADABLE", `the data URL cannot be read: ${reason}.`),

@@ -1,6 +1,7 @@
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { buffer, text } from "node:stream/consumers";
-import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
+import * as zlib from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { connectionFailure } from "../../src/net/failures.ts";
 import { guardedClient, names, serve, serveTcp } from "./servers.ts";
@@ -32,10 +33,15 @@ describe("get", () => {
   });
 
   it.each([
-    ["gzip", gzipSync],
-    ["GZIP", gzipSync],
-    ["deflate", deflateSync],
-    ["br", brotliCompressSync],
+    ["gzip", zlib.gzipSync],
+    ["GZIP", zlib.gzipSync],
+    ["x-gzip", zlib.gzipSync],
+    ["deflate", zlib.deflateSync],
+    ["deflate", zlib.deflateRawSync],
+    ["br", zlib.brotliCompressSync],
+    [" identity, gzip ", zlib.gzipSync],
+    ["gzip, gzip", (bytes: string) => zlib.gzipSync(zlib.gzipSync(bytes))],
+    ["deflate,br", (bytes: string) => zlib.brotliCompressSync(zlib.deflateRawSync(bytes))],
   ])("unpacks what is compressed unasked: %s", async (encoding, compress) => {
     const port = await serve((_, response) => {
       response.writeHead(200, { "content-encoding": encoding }).end(compress("a picture"));
@@ -44,7 +50,7 @@ describe("get", () => {
     expect(await text(body)).toBe("a picture");
   });
 
-  it.each(["identity", "compress", "gzip, gzip", "constructor", "__proto__", ""])(
+  it.each(["identity", "utf-8", "image/png", "constructor", "__proto__", ""])(
     "gives the bytes as they are where the encoding is %j",
     async (encoding) => {
       const port = await serve((_, response) => {
@@ -55,11 +61,51 @@ describe("get", () => {
     },
   );
 
+  it.each([
+    ["compress", "the server compresses its answer with compress, which cannot be undone here"],
+    ["gzip, aes128gcm", "the server compresses its answer with aes128gcm, which cannot be undone here"],
+    ["gzip, br, gzip", "the server compresses its answer more than twice"],
+  ])("refuses the encoding %s by name", async (encoding, reason) => {
+    const port = await serve((_, response) => {
+      response.writeHead(200, { "content-encoding": encoding }).end("a picture");
+    });
+    expect(await reasonOf(client.get(new URL(`http://127.0.0.1:${port}/`), { signal: never() }))).toBe(
+      reason,
+    );
+  });
+
+  it("unpacks zstd where this Node can, and refuses it by name where it cannot", async () => {
+    const compress = (zlib as { zstdCompressSync?: (bytes: string) => Buffer }).zstdCompressSync;
+    const port = await serve((_, response) => {
+      response.writeHead(200, { "content-encoding": "zstd" }).end(compress?.("a picture") ?? "?");
+    });
+    const answer = client.get(new URL(`http://127.0.0.1:${port}/`), { signal: never() });
+    if (compress) expect(await text((await answer).body)).toBe("a picture");
+    else expect(await reasonOf(answer)).toMatch(/with zstd, which cannot be undone here$/);
+  });
+
+  it("unpacks a bare deflate whose first bytes come one by one", async () => {
+    const bytes = zlib.deflateRawSync("a picture");
+    const port = await serve(async (_, response) => {
+      response.writeHead(200, { "content-encoding": "deflate" });
+      for (const byte of bytes) await new Promise((sent) => response.write(Buffer.from([byte]), sent));
+      response.end();
+    });
+    const { body } = await client.get(new URL(`http://127.0.0.1:${port}/`), { signal: never() });
+    expect(await text(body)).toBe("a picture");
+  });
+
   it("fails in the body where its compressed bytes are damaged or cut short", async () => {
-    const whole = gzipSync("a picture of a bird");
-    for (const damaged of [whole.subarray(0, -9), Buffer.from("no gzip at all")]) {
+    const [whole, raw] = [zlib.gzipSync("a picture of a bird"), zlib.deflateRawSync("a picture of a bird")];
+    for (const [encoding, damaged] of [
+      ["gzip", whole.subarray(0, -9)],
+      ["gzip", Buffer.from("no gzip at all")],
+      ["deflate", raw.subarray(0, -4)],
+      ["deflate", Buffer.from("no deflate")],
+      ["br", Buffer.from("no brotli at all")],
+    ] as const) {
       const port = await serve((_, response) => {
-        response.writeHead(200, { "content-encoding": "gzip" }).end(damaged);
+        response.writeHead(200, { "content-encoding": encoding }).end(damaged);
       });
       const { body } = await client.get(new URL(`http://127.0.0.1:${port}/`), { signal: never() });
       expect(await reasonOf(buffer(body))).toBe("its compressed answer is damaged");
@@ -67,12 +113,16 @@ describe("get", () => {
   });
 
   it("leaves the host when the body is left, compressed too", async () => {
-    for (const encoding of ["identity", "gzip"]) {
+    for (const [encoding, pack] of [
+      ["identity", zlib.gzipSync],
+      ["gzip", zlib.gzipSync],
+      ["deflate", zlib.deflateSync],
+    ] as const) {
       let onClose = (): void => {};
       const isClosed = new Promise<void>((resolve) => (onClose = resolve));
       const port = await serve((_, response) => {
         response.writeHead(200, { "content-encoding": encoding });
-        const timer = setInterval(() => response.write(gzipSync("a picture")), 1);
+        const timer = setInterval(() => response.write(pack(randomBytes(2 ** 16))), 1);
         response.on("close", () => {
           clearInterval(timer);
           onClose();

@@ -34,6 +34,27 @@ async function sentenceFor(body: unknown, settings: Partial<ServerSettings> = {}
 const refusedInput = (input: object, settings?: Partial<ServerSettings>): Promise<string> =>
   sentenceFor({ input: { ...INPUT, ...input } }, settings);
 
+describe("a field in the wrong place", () => {
+  it.each<[object, string]>([
+    [{ prompt: "a", image: INPUT.image }, "input is missing; prompt and image must be inside of it."],
+    [{ Input: INPUT }, 'input is missing; the body has "Input".'],
+    [{ body: { input: INPUT } }, 'input is missing; the body has "body.input".'],
+    [{ inputs: INPUT }, "input is missing."],
+    [{ input: { input: INPUT } }, 'prompt is missing; the body has "input.input.prompt".'],
+    [{ input: { Prompt: "a", image: INPUT.image } }, 'prompt is missing; the body has "input.Prompt".'],
+    [{ input: { image: INPUT.image }, prompt: "a" }, 'prompt is missing; the body has "prompt".'],
+    [{ input: { prompt: "a", image_url: INPUT.image } }, 'image is missing; the body has "input.image_url".'],
+    [{ input: { prompt: "a" } }, "image is missing."],
+    [{ input: { image: INPUT.image, text: null } }, "prompt is missing."],
+    [{ input: { image: INPUT.image, a: { b: { c: { d: { prompt: "a" } } } } } }, "prompt is missing."],
+  ])("is named with the place where it is: %j", async (body, sentence) => {
+    const { call, jobs } = await startServer();
+    const response = await call("POST", "/run", { body });
+    expect([response.statusCode, response.json<{ error: string }>().error]).toEqual([400, sentence]);
+    expect(jobs.submitted).toEqual([]);
+  });
+});
+
 describe("an input", () => {
   it("has the documented defaults", async () => {
     const { seed, ...edit } = await editOf({});
@@ -186,7 +207,7 @@ describe("an input", () => {
 
   it("is refused without a field being read from a prototype", async () => {
     expect(await sentenceFor('{"input":{"__proto__":{"prompt":"p","image":"https://a.example"}}}')).toBe(
-      "prompt is missing.",
+      'prompt is missing; the body has "input.__proto__.prompt".',
     );
   });
 

@@ -339,7 +339,23 @@ describe("POST /v1/images/edits", () => {
     ["", "The body must be a form or a JSON object.", null],
     ["[]", "The body must be a form or a JSON object.", null],
     ["{", "The body is not valid JSON.", null],
-    ["prompt=a", "The body is not valid JSON.", null],
+    [
+      "prompt=a",
+      "The body is a URL-encoded form; send JSON, or multipart/form-data to /v1/images/edits.",
+      null,
+    ],
+    [
+      { input: { prompt: "a" } },
+      'prompt is missing; the body has "input.prompt".',
+      "prompt",
+      "missing_required_parameter",
+    ],
+    [
+      { prompt: "a", input_image: URL_OF_BIRD },
+      'image is missing; the body has "input_image".',
+      "image",
+      "missing_required_parameter",
+    ],
     [{}, "prompt is missing.", "prompt", "missing_required_parameter"],
     [{ prompt: "a" }, "image is missing.", "image", "missing_required_parameter"],
     [{ prompt: 1, image: URL_OF_BIRD }, "prompt must be a string of 1 to 4000 characters.", "prompt"],
@@ -360,6 +376,108 @@ describe("POST /v1/images/edits", () => {
     expect([response.statusCode, response.json()]).toEqual([400, fault(message, param, code)]);
     expect(server.jobs.submitted).toEqual([]);
   });
+
+  /** A form written by hand: the headers of each part, and its content. */
+  const partsOf = (
+    ...parts: (readonly [string, string | Buffer])[]
+  ): { payload: Buffer; headers: Record<string, string> } => ({
+    payload: Buffer.concat([
+      ...parts.flatMap(([head, content]) => [
+        Buffer.from(`--x\r\nContent-Disposition: form-data; ${head}\r\n\r\n`),
+        Buffer.from(content),
+        Buffer.from("\r\n"),
+      ]),
+      Buffer.from("--x--\r\n"),
+    ]),
+    headers: {
+      "content-type": 'Multipart/Form-Data; charset=utf-8; boundary="x"',
+      authorization: `Bearer ${KEY}`,
+    },
+  });
+  const PNG = Buffer.from("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "latin1");
+  const PROMPT = ['name="prompt"', "ein roter Hut für dich"] as const;
+
+  it.each<[string, readonly [string, string | Buffer]]>([
+    ["no file name", ['name="image"', PNG]],
+    ["no file name but a type", ['name="image"\r\nContent-Type: image/png', PNG]],
+    ["an empty file name", ['name="image"; filename=""', PNG]],
+    ["an extended file name", ["name=\"image\"; filename*=UTF-8''b%C3%BCcher.png", PNG]],
+    ["another case", ['NAME=image; FileName="A.PNG"\r\ncontent-type: Image/PNG', PNG]],
+    ["a list's name", ['name="image[]"; filename="a.png"', PNG]],
+    ["a numbered name", ['name="image[0]"; filename="a.png"', PNG]],
+    ["the name images", ['name="images"; filename="a.png"', PNG]],
+    [
+      "base64",
+      ['name="image"; filename="a.png"\r\nContent-Transfer-Encoding: BASE64', PNG.toString("base64")],
+    ],
+    ["a file that only its headers call base64", ['name="image"\r\nContent-Transfer-Encoding: base64', PNG]],
+  ])("takes the picture of a part with %s", async (_, part) => {
+    const server = await startServer();
+    const form = partsOf(PROMPT, part, ['name="n"', ""]);
+    await answered(server, server.inject({ method: "POST", url: EDITS, ...form }), completed(server));
+    const { edit } = server.jobs.submitted[0]!;
+    expect(edit.prompt).toBe("ein roter Hut für dich");
+    const { key } = edit.images[0] as { key: string };
+    expect(Buffer.from(server.storage.objects.get(key)!)).toEqual(PNG);
+  });
+
+  it.each<[string, readonly [string, string | Buffer]]>([
+    [
+      "a text that is sent as a file",
+      ['name="prompt"; filename="prompt.txt"\r\nContent-Type: text/plain', "a red hat"],
+    ],
+    ["a text of the type of bytes", ['name="prompt"\r\nContent-Type: application/octet-stream', "a red hat"]],
+    ["a text in base64", ['name="prompt"\r\nContent-Transfer-Encoding: base64', "YSByZWQgaGF0"]],
+    ["a text in Latin-1", ['name="prompt"\r\nContent-Type: text/plain; charset=iso-8859-1', "a red hat"]],
+  ])("takes %s", async (_, part) => {
+    const server = await startServer();
+    const form = partsOf(part, ['name="image"; filename="a.png"', PNG]);
+    await answered(server, server.inject({ method: "POST", url: EDITS, ...form }), completed(server));
+    expect(server.jobs.submitted[0]!.edit.prompt).toBe("a red hat");
+  });
+
+  it.each<[readonly [string, string | Buffer], string, string | null, (string | null)?]>([
+    [['name="file"; filename="a.png"', PNG], 'image is missing; the form has a file in "file".', "image"],
+    [['name="Image"', URL_OF_BIRD], 'image is missing; the body has "Image".', "image"],
+    [
+      ['filename="a.png"', PNG],
+      "image is missing; the form has a file without a name of its field.",
+      "image",
+    ],
+    [['name="image_url"', URL_OF_BIRD], 'image is missing; the body has "image_url".', "image"],
+    [['name="image"; filename=""', ""], "image is missing.", "image"],
+    [
+      ['name="seed"; filename="a.png"', PNG],
+      "seed must be a text in UTF-8, not a file.",
+      "seed",
+      "invalid_value",
+    ],
+    [
+      ['name="image"\r\nContent-Transfer-Encoding: base64', "?"],
+      'The form has "image" in base64, by its headers, and its data is not base64.',
+      null,
+      null,
+    ],
+    [
+      ['name="image"\r\nContent-Transfer-Encoding: quoted-printable', "a=3D"],
+      'The form has "image" in the transfer encoding "quoted-printable"; send it as it is.',
+      null,
+      null,
+    ],
+    [
+      ['name="user"', Buffer.from("f\xfcr", "latin1")],
+      'The form has text in "user" that is not UTF-8, or has U+FFFD.',
+      null,
+      null,
+    ],
+  ])(
+    "says of a part which field it is about: $1",
+    async (part, message, param, code = "missing_required_parameter") => {
+      const server = await startServer();
+      const response = await server.inject({ method: "POST", url: EDITS, ...partsOf(PROMPT, part) });
+      expect([response.statusCode, response.json()]).toEqual([400, fault(message, param, code)]);
+    },
+  );
 
   it.each([
     ["a boundary that is not in it", "multipart/form-data; boundary=none", "The body is not a valid form."],

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
+import { fieldOfWire } from "../../engine/edit-parameters.ts";
 import { checkImageCount } from "../../engine/request.ts";
 import { invalid, RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit, JobImages } from "../../jobs/job.ts";
@@ -9,7 +10,8 @@ import type { GivenImage } from "../input-image.ts";
 import type { ImageLimits } from "../schemas.ts";
 import { editOf, type InputSettings } from "../edit-input.ts";
 import { failureOf } from "../validation-messages.ts";
-import type { FormPart } from "./form.ts";
+import { whereabouts } from "../whereabouts.ts";
+import { type FormPart, isPictureField } from "./form.ts";
 import { type ImageEditFields, type ImageEditSchema, STEPS_OF_QUALITY } from "./schemas.ts";
 
 /** What a body of either kind holds. */
@@ -50,9 +52,11 @@ export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema):
   for (const { name, value } of parts) {
     // Clients send an empty string for none.
     if (value === "") continue;
-    if (name === "image" || name === "image[]") images.push(value);
+    if (isPictureField(name)) images.push(value);
     else if (fields.has(name)) throw refused(`The form has ${shownValue(name)} twice.`);
-    else fields.set(name, typeof value === "string" ? typed(value, properties[name]) : value);
+    else if (typeof value !== "string" && Object.hasOwn(properties, name)) {
+      throw invalid("type", { field: fieldOfWire(name), wanted: "a text in UTF-8, not a file" });
+    } else fields.set(name, typeof value === "string" ? typed(value, properties[name]) : value);
   }
   return { fields: Object.fromEntries(fields), images };
 }
@@ -119,7 +123,7 @@ export function createRequestReader(
       if (fields[name] !== undefined) throw invalid("unsupported", { field: name, reason: why });
     }
     if (!check.Check(fields)) {
-      throw new RetouchError("INVALID_PARAMETER", failureOf(schema, check.Errors(fields) as never));
+      throw new RetouchError("INVALID_PARAMETER", failureOf(schema, check.Errors(fields) as never, fields));
     }
     const { n = 1, stream, response_format: format, quality, size, ...input } = fields as ImageEditFields;
     if (stream)
@@ -138,10 +142,21 @@ export function createRequestReader(
       },
       settings,
     );
+    const hint = images.length > 0 ? undefined : whereaboutsOfImage(fields);
+    if (hint !== undefined) throw invalid("misplaced", { field: "image", hint });
     checkImageCount(images.length, maxImages);
     const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
     return { images, edits, isByAddress: format === "url" };
   };
+}
+
+/** A file under another name, or a field that other services have for it. */
+function whereaboutsOfImage(fields: Record<string, unknown>): string | undefined {
+  const file = Object.entries(fields).find(([, value]) => value instanceof Uint8Array)?.[0];
+  if (file === undefined) return whereabouts(["image"], fields);
+  return file === ""
+    ? "the form has a file without a name of its field"
+    : `the form has a file in ${shownValue(file)}`;
 }
 
 /** Only the low 32 bits of a seed count. */

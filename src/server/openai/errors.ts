@@ -15,6 +15,7 @@ const CODES: Readonly<Record<number, string>> = {
   429: "rate_limit_exceeded",
   504: "timeout",
 };
+const MISSING: ReadonlySet<string | undefined> = new Set(["missing", "misplaced"]);
 /** Clients retry on their own, even 409 and everything from 500 up, and each retry would be another edit. */
 const MAY_RETRY: ReadonlySet<number> = new Set([408, 429, 503]);
 
@@ -48,7 +49,7 @@ function errorOf(
   const name = field && nameOf(field, WIRE);
   const param = name !== undefined && names.has(name) ? name : null;
   const fault =
-    param === null ? null : failure?.kind === "missing" ? "missing_required_parameter" : "invalid_value";
+    param === null ? null : MISSING.has(failure?.kind) ? "missing_required_parameter" : "invalid_value";
   const code = status === 404 && param === "model" ? "model_not_found" : (CODES[status] ?? fault);
   return of("invalid_request_error", param, code);
 }

@@ -1,7 +1,8 @@
 /** Parses bodies as HTML forms send them: multipart/form-data (RFC 7578), with a bounded number of parts. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Busboy } from "@fastify/busboy";
-import { RetouchError, shownValue } from "../../errors.ts";
+import { RetouchError } from "../../errors.ts";
+import { type Content, valueOfFile, valueOfText } from "./form-value.ts";
 
 /** A field: a string, or the bytes of a file. */
 export interface FormPart {
@@ -14,10 +15,8 @@ const MAX_HEADERS = 20;
 /** Of a part's headers, which hold its field name and file name. */
 const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_NAME_LENGTH = 100;
-/** Of a string: the longest that any field may have, in the widest characters. */
-const MAX_TEXT_BYTES = 16 * 1024;
-/** Fields whose string may be an image, and as long as the body. */
-const PICTURES: ReadonlySet<string> = new Set(["image", "image[]"]);
+/** Fields whose string may be an image, and as long as the body; clients number them, or mark them as a list. */
+export const isPictureField = (name: string): boolean => /^images?(?:\[\d{0,3}\])?$/.test(name);
 /** Parsed per turn of the event loop: the worst case, nothing but parts, takes milliseconds. */
 const CHUNK_BYTES = 64 * 1024;
 const MALFORMED = "The body is not a valid form.";
@@ -44,22 +43,26 @@ export async function parseForm(body: Buffer, contentType: string): Promise<Form
       }
       return name;
     };
-    parser.on("field", (given, value) => {
+    const keep = (part: FormPart, { value, fault }: Content): void => {
+      if (fault !== undefined) refuse(fault);
+      part.value = value;
+    };
+    parser.on("field", (given, text, _isNameCut, _isCut, encoding) => {
       const name = nameOf(given);
-      if (!PICTURES.has(name) && Buffer.byteLength(value) > MAX_TEXT_BYTES) {
-        refuse(`The form has more than ${MAX_TEXT_BYTES} bytes of text in ${shownValue(name)}.`);
-      }
-      // The database cannot store it.
-      if (value.includes("\0")) refuse("The form has U+0000 in a text.");
-      parts.push({ name, value });
+      const part: FormPart = { name, value: "" };
+      parts.push(part);
+      keep(part, valueOfText(name, text, encoding));
     });
-    parser.on("file", (given, file) => {
+    parser.on("file", (given, file, fileName: string | undefined, encoding) => {
       const name = nameOf(given);
-      const part: FormPart = { name, value: Buffer.alloc(0) };
+      const part: FormPart = { name, value: "" };
       const chunks: Buffer[] = [];
       parts.push(part);
       file.on("data", (chunk: Buffer) => chunks.push(chunk));
-      file.on("end", () => (part.value = Buffer.concat(chunks)));
+      file.on("end", () => {
+        const isPicture = isPictureField(name);
+        keep(part, valueOfFile({ name, isPicture, fileName, encoding }, Buffer.concat(chunks)));
+      });
       // The parser reports it as well.
       file.on("error", () => {});
     });
@@ -82,6 +85,11 @@ function createParser(contentType: string): InstanceType<typeof Busboy> {
   try {
     return new Busboy({
       headers: { "content-type": contentType },
+      // A picture is bytes, whether its part has a file name or not.
+      isPartAFile: (name, type, fileName) =>
+        (name !== undefined && isPictureField(name)) ||
+        type === "application/octet-stream" ||
+        fileName !== undefined,
       // The body's own limit is the only one for an image sent as a string.
       limits: {
         parts: MAX_PARTS,
