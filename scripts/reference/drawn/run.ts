@@ -1,0 +1,77 @@
+/**
+ * `npm run test:reference -- --fuzz SEED N`: draws checkpoints and edits, edits with the reference in one process of Python
+ * and with ours in one of Node, and compares. While ours works on a case, the reference works on the next.
+ */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { compile } from "../../../tools/compile.mjs";
+import { inRepository } from "../../../tools/paths.ts";
+import { findPython } from "../../../tools/python.ts";
+import { LineProcess } from "./line-process.ts";
+import { parseOptions, type Options, USAGE } from "./options.ts";
+import { isMiss, type Outcome, outcomeOf } from "./outcome.ts";
+import type { DrawnCase, Fixed, OurAnswer, ReferenceAnswer } from "./protocol.ts";
+import { groupsOf, lineOf, summaryOf } from "./report.ts";
+import { shrink } from "./shrink.ts";
+
+/** A case is some megabytes that are read twice at once: memory is faster, and spares the disk. */
+const FILES = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+const FOLDER = "scripts/reference/drawn";
+
+async function main(options: Options): Promise<boolean> {
+  const { seed, indices, fixed } = options;
+  const root = mkdtempSync(path.join(FILES, "retouch-drawn-"));
+  const worker = inRepository(FOLDER, "worker.py");
+  const reference = new LineProcess([findPython(), worker, String(seed), root], { OMP_NUM_THREADS: "1" });
+  const ours = new LineProcess([process.execPath, await compile(inRepository(FOLDER, "ours.ts"))]);
+  const outcomes: Outcome[] = [];
+
+  const draw = (index: number, given: Fixed): Promise<ReferenceAnswer> =>
+    reference.ask<DrawnCase>({ index, fixed: given });
+  const finish = async (index: number, drawn: ReferenceAnswer): Promise<Outcome> => {
+    if ("fault" in drawn) return outcomeOf(index, drawn, undefined);
+    const outcome = outcomeOf(index, drawn, await ours.ask<Exclude<OurAnswer, { fault: string }>>(drawn));
+    rmSync(drawn.folder, { recursive: true, force: true });
+    return outcome;
+  };
+  const again = (index: number) => async (given: Fixed) => {
+    const drawn = await draw(index, given);
+    return { outcome: await finish(index, drawn), plain: "plain" in drawn ? drawn.plain : {} };
+  };
+
+  try {
+    let next = draw(indices[0]!, fixed);
+    for (const [at, index] of indices.entries()) {
+      const drawn = await next;
+      const following = indices[at + 1];
+      const isAhead = !options.isShrinking && following !== undefined;
+      if (isAhead) next = draw(following, fixed);
+      let outcome = await finish(index, drawn);
+      if (options.isShrinking && isMiss(outcome) && "plain" in drawn) {
+        ({ outcome } = await shrink(outcome, drawn.plain, fixed, again(index)));
+      }
+      outcomes.push(outcome);
+      if (options.isVerbose || isMiss(outcome)) console.log(lineOf(outcome));
+      if (!isAhead && following !== undefined) next = draw(following, fixed);
+    }
+  } finally {
+    reference.close();
+    ours.close();
+    rmSync(root, { recursive: true, force: true });
+  }
+  const { text, isGood } = summaryOf(outcomes, seed);
+  console.log(text);
+  if (options.isShrinking) console.log(groupsOf(outcomes));
+  if (options.jsonFile) writeFileSync(options.jsonFile, `${JSON.stringify(outcomes, null, 1)}\n`);
+  return isGood;
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === "help") console.log(USAGE);
+  else process.exitCode = (await main(options)) ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}
