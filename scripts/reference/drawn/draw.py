@@ -11,15 +11,19 @@ DENSITIES = (0.03, 0.1, 0.3)
 
 
 class Draw:
-    """The settings of the case `index` of a seed; `fixed` gives some of them by name."""
+    """The settings of the case `index` of a seed.
 
-    def __init__(self, seed: int, index: int, fixed: Mapping[str, Any]) -> None:
+    `fixed` gives some of them by name; where `unusual` names fields, all others are plain.
+    """
+
+    def __init__(self, seed: int, index: int, fixed: Mapping[str, Any], unusual: Sequence[str] | None) -> None:
         self.settings: dict[str, Any] = {}
         """All fields drawn so far, by name."""
         self.plain: dict[str, Any] = {}
         """The value of each that is nothing unusual."""
         self._key = f"{seed}:{index}"
         self._fixed = fixed
+        self._unusual = None if unusual is None else set(unusual)
         self._density = self._random("density").choice(DENSITIES)
 
     def one_of(self, name: str, values: Sequence[Any]) -> Any:
@@ -46,5 +50,6 @@ class Draw:
 
     def _settle(self, name: str, plain: Any, drawn: Any) -> Any:
         self.plain[name] = plain
-        self.settings[name] = self._fixed.get(name, drawn)
+        is_plain = self._unusual is not None and name not in self._unusual
+        self.settings[name] = self._fixed.get(name, plain if is_plain else drawn)
         return self.settings[name]

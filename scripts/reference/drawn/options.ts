@@ -1,12 +1,12 @@
 /** The command line of the comparison by drawn cases. */
 import { parseArgs } from "node:util";
-import type { Fixed } from "./protocol.ts";
+import type { Changes } from "./protocol.ts";
 
 export interface Options {
   seed: number;
   /** Indices of the cases. */
   indices: readonly number[];
-  fixed: Fixed;
+  changes: Changes;
   isShrinking: boolean;
   /** Whether every case gets a line. */
   isVerbose: boolean;
@@ -21,6 +21,7 @@ figures at the end; ends with 1 if there is a silent miss, a crash, or too much 
   --only INDEX          one case of the seed; N may be left out
   --from INDEX          begins with this case
   --set FIELD=VALUE     gives a field of every case; VALUE is JSON, or else a text
+  --unusual FIELD,...   leaves all other fields plain
   --shrink              sets back to plain whatever a miss does not need, and names what is left
   --verbose             prints a line for every case
   --json FILE           also writes all outcomes as JSON
@@ -35,6 +36,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
       only: { type: "string" },
       from: { type: "string" },
       set: { type: "string", multiple: true, default: [] },
+      unusual: { type: "string" },
       shrink: { type: "boolean", default: false },
       verbose: { type: "boolean", default: false },
       json: { type: "string" },
@@ -49,7 +51,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
   return {
     seed: countOf("SEED", seed),
     indices: Array.from({ length }, (_, index) => from + index),
-    fixed: Object.fromEntries(values.set.map(fieldOf)),
+    changes: { fixed: Object.fromEntries(values.set.map(fieldOf)), unusual: values.unusual?.split(",") },
     isShrinking: values.shrink,
     isVerbose: values.verbose || only !== undefined,
     jsonFile: values.json,

@@ -6,6 +6,9 @@ export const LATENTS_DB = 75;
 /** A picture's numbers may be rounded to the other integer, and the decoder magnifies. */
 export const PICTURE_DB = 50;
 
+/** The notice that a text is too long says nothing of a difference: the reference cuts it, too. */
+const IS_CUT = /its end was left out/;
+
 export const KINDS = [
   "equal",
   "refused by both",
@@ -42,7 +45,8 @@ export function outcomeOf(index: number, reference: ReferenceAnswer, ours: OurAn
   const decibels = numberOf(latents);
   const what = `latents ${shown(latents)}, picture ${shown(picture)}${notices.length > 0 ? `; ${notices.join(" ")}` : ""}`;
   if (decibels >= LATENTS_DB && numberOf(picture) >= PICTURE_DB) return { ...none, decibels, kind: "equal", what };
-  return { ...none, decibels, kind: notices.length > 0 ? "miss with a notice" : "silent miss", what };
+  const isSaid = notices.some((notice) => !IS_CUT.test(notice));
+  return { ...none, decibels, kind: isSaid ? "miss with a notice" : "silent miss", what };
 }
 
 function refused({ refusal }: DrawnCase, ours: string): Pick<Outcome, "kind" | "what"> {

@@ -1,7 +1,17 @@
 /** What passes between the harness and its two workers, the reference in Python and ours in Node: JSON, a line each way. */
 
-/** Values of fields by name, instead of the drawn ones. */
-export type Fixed = Readonly<Record<string, unknown>>;
+/** How a case differs from the drawn one. */
+export interface Changes {
+  /** Values of fields by name. */
+  fixed: Readonly<Record<string, unknown>>;
+  /** The only fields that may be unusual; by default all. */
+  unusual?: readonly string[] | undefined;
+}
+
+/** What the reference's worker is asked. */
+export interface Question extends Changes {
+  index: number;
+}
 
 /** An edit as it is drawn; sizes are [width, height] in pixels. */
 export interface DrawnEdit {
@@ -24,9 +34,8 @@ export interface DrawnEdit {
 export interface DrawnCase {
   folder: string;
   edit: DrawnEdit;
-  /** Fields with another value than the plain one, and the plain values of all. */
+  /** Fields with another value than the plain one. */
   odd: Readonly<Record<string, unknown>>;
-  plain: Readonly<Record<string, unknown>>;
   /** Why the reference refuses it. */
   refusal?: string;
 }

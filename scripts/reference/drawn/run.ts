@@ -11,7 +11,7 @@ import { findPython } from "../../../tools/python.ts";
 import { LineProcess } from "./line-process.ts";
 import { parseOptions, type Options, USAGE } from "./options.ts";
 import { isMiss, type Outcome, outcomeOf } from "./outcome.ts";
-import type { DrawnCase, Fixed, OurAnswer, ReferenceAnswer } from "./protocol.ts";
+import type { Changes, DrawnCase, OurAnswer, Question, ReferenceAnswer } from "./protocol.ts";
 import { groupsOf, lineOf, summaryOf } from "./report.ts";
 import { shrink } from "./shrink.ts";
 
@@ -20,40 +20,38 @@ const FILES = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const FOLDER = "scripts/reference/drawn";
 
 async function main(options: Options): Promise<boolean> {
-  const { seed, indices, fixed } = options;
+  const { seed, indices, changes } = options;
   const root = mkdtempSync(path.join(FILES, "retouch-drawn-"));
   const worker = inRepository(FOLDER, "worker.py");
   const reference = new LineProcess([findPython(), worker, String(seed), root], { OMP_NUM_THREADS: "1" });
   const ours = new LineProcess([process.execPath, await compile(inRepository(FOLDER, "ours.ts"))]);
   const outcomes: Outcome[] = [];
 
-  const draw = (index: number, given: Fixed): Promise<ReferenceAnswer> =>
-    reference.ask<DrawnCase>({ index, fixed: given });
+  const draw = (index: number, given: Changes): Promise<ReferenceAnswer> =>
+    reference.ask<DrawnCase>({ index, ...given } satisfies Question);
   const finish = async (index: number, drawn: ReferenceAnswer): Promise<Outcome> => {
     if ("fault" in drawn) return outcomeOf(index, drawn, undefined);
     const outcome = outcomeOf(index, drawn, await ours.ask<Exclude<OurAnswer, { fault: string }>>(drawn));
     rmSync(drawn.folder, { recursive: true, force: true });
     return outcome;
   };
-  const again = (index: number) => async (given: Fixed) => {
-    const drawn = await draw(index, given);
-    return { outcome: await finish(index, drawn), plain: "plain" in drawn ? drawn.plain : {} };
-  };
 
   try {
-    let next = draw(indices[0]!, fixed);
+    let next = draw(indices[0]!, changes);
     for (const [at, index] of indices.entries()) {
       const drawn = await next;
       const following = indices[at + 1];
       const isAhead = !options.isShrinking && following !== undefined;
-      if (isAhead) next = draw(following, fixed);
+      if (isAhead) next = draw(following, changes);
       let outcome = await finish(index, drawn);
-      if (options.isShrinking && isMiss(outcome) && "plain" in drawn) {
-        ({ outcome } = await shrink(outcome, drawn.plain, fixed, again(index)));
+      if (options.isShrinking && isMiss(outcome)) {
+        const again = async (unusual: readonly string[]): Promise<Outcome> =>
+          finish(index, await draw(index, { ...changes, unusual }));
+        outcome = await shrink(outcome, again);
       }
       outcomes.push(outcome);
       if (options.isVerbose || isMiss(outcome)) console.log(lineOf(outcome));
-      if (!isAhead && following !== undefined) next = draw(following, fixed);
+      if (!isAhead && following !== undefined) next = draw(following, changes);
     }
   } finally {
     reference.close();

@@ -1,34 +1,27 @@
 /** Finds which of a case's unusual fields a miss needs. */
 import type { Outcome } from "./outcome.ts";
-import type { Fixed } from "./protocol.ts";
-
-/** Runs the case again with fields fixed, and gives what becomes of it and the plain values of its fields. */
-export type Again = (fixed: Fixed) => Promise<{ outcome: Outcome; plain: Fixed }>;
 
 /**
- * Sets back to plain as many fields as the miss stays the same with; half of them at once, then half of a half.
- * @returns the smallest case that was found, and what it is run with
+ * Leaves out as many unusual fields as the miss stays the same without: half of them at once, then half of a half.
+ * @param again runs the case with these fields unusual and all others plain
+ * @returns the smallest case that was found
  */
 export async function shrink(
   first: Outcome,
-  plain: Fixed,
-  fixed: Fixed,
-  again: Again,
-): Promise<{ outcome: Outcome; fixed: Fixed }> {
-  let found = { outcome: first, fixed };
-  const reset = async (names: readonly string[]): Promise<void> => {
-    const left = names.filter((name) => name in found.outcome.odd);
-    if (left.length === 0) return;
-    const tried = { ...found.fixed, ...Object.fromEntries(left.map((name) => [name, plain[name]])) };
-    const { outcome } = await again(tried);
-    if (isSame(outcome, first)) found = { outcome, fixed: tried };
-    else if (left.length > 1) {
-      const middle = Math.ceil(left.length / 2);
-      await reset(left.slice(0, middle));
-      await reset(left.slice(middle));
+  again: (unusual: readonly string[]) => Promise<Outcome>,
+): Promise<Outcome> {
+  let found = first;
+  const leaveOut = async (names: readonly string[]): Promise<void> => {
+    const rest = Object.keys(found.odd).filter((name) => !names.includes(name));
+    const outcome = await again(rest);
+    if (isSame(outcome, first)) found = outcome;
+    else if (names.length > 1) {
+      const middle = Math.ceil(names.length / 2);
+      await leaveOut(names.slice(0, middle));
+      await leaveOut(names.slice(middle));
     }
   };
-  await reset(Object.keys(first.odd));
+  await leaveOut(Object.keys(first.odd));
   return found;
 }
 

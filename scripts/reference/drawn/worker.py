@@ -27,12 +27,12 @@ def answer(seed: int, root: Path, asked: dict[str, Any]) -> dict[str, Any]:
     """Draw a case and write its files, and what the reference makes of them or why it refuses."""
     index = asked["index"]
     folder = root / f"case-{asked['id']}"
-    draw = Draw(seed, index, asked["fixed"])
+    draw = Draw(seed, index, asked["fixed"], asked.get("unusual"))
     pipeline = PIPELINES[draw.one_of("pipeline", list(PIPELINES))]
     edit, files = pipeline.draw_case(draw)
     write_files(folder, files)
     odd = {name: value for name, value in draw.settings.items() if value != draw.plain[name]}
-    case = {"folder": str(folder), "edit": edit, "odd": odd, "plain": draw.plain}
+    case = {"folder": str(folder), "edit": edit, "odd": odd}
     pipeline.source_of(edit).tofile(folder / "source")
     started = time.perf_counter()
     try:
