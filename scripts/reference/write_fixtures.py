@@ -17,6 +17,7 @@ import torch
 from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_scene
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
+from drawn.write_drawn import write_drawn
 from gguf_files import write_gguf_files
 from loras import write_loras
 from PIL import Image
@@ -112,6 +113,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     plain = FIXTURES / "checkpoints" / SINGLE_FILE_CASE.checkpoint
     write_loras(output / "loras", plain, case, SINGLE_FILE_CASE.edit.guidance)
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
+    write_drawn(output / "drawn")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from draw import Draw
+from drawn.draw import Draw
 
 PROMPTS = [
     "Make the red car blue", "a", "Exact same bluebird, same angle and posture, now perched on a cloud in outer space",

@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
-from draw import Draw
-from stored import Files, json_file
-from weight_files import weight_files
-from weights import rules_of, shapes_of
+from drawn.draw import Draw
+from drawn.stored import Files, json_file
+from drawn.weight_files import weight_files
+from drawn.weights import rules_of, shapes_of
 
 Config = dict[str, Any]
 

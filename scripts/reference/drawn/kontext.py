@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy
 import torch
-from draw import Draw
-from edit_settings import draw_edit, on_grid
-from image_networks import draw_autoencoder, draw_scheduler, draw_transformer
-from lora_files import draw_loras, load_loras
+from drawn.draw import Draw
+from drawn.edit_settings import draw_edit, on_grid
+from drawn.image_networks import draw_autoencoder, draw_scheduler, draw_transformer
+from drawn.lora_files import draw_loras, load_loras
 from make_checkpoints import MODEL_INDEX
 from numpy.typing import NDArray
 from PIL import Image
 from pipeline import load_pipeline, text_length
-from stored import Files, json_file, picture
-from text_networks import draw_clip, draw_t5
-from tokenizer_folders import draw_clip_tokenizer, draw_t5_tokenizer
+from drawn.stored import Files, json_file, picture
+from drawn.text_networks import draw_clip, draw_t5
+from drawn.tokenizer_folders import draw_clip_tokenizer, draw_t5_tokenizer
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -27,15 +27,15 @@ def draw_case(draw: Draw) -> tuple[dict[str, Any], Files]:
     """Give an edit, and the files that it is made with."""
     clip, clip_files = draw_clip_tokenizer(draw)
     t5, t5_files = draw_t5_tokenizer(draw)
-    pooled_size, clip_weights = draw_clip(draw, clip["vocabulary"], clip["length"], clip["end"])
+    clip_sizes, clip_weights = draw_clip(draw, clip["vocabulary"], clip["length"], clip["end"])
     prompt_size, t5_weights = draw_t5(draw, t5["vocabulary"])
     vae, vae_files = draw_autoencoder(draw)
-    transformer, transformer_files = draw_transformer(draw, vae["latent_channels"], prompt_size, pooled_size)
+    transformer, transformer_files = draw_transformer(draw, vae["latent_channels"], prompt_size, clip_sizes["width"])
     files = {"model_index.json": json_file(MODEL_INDEX)} | draw_scheduler(draw)
     files |= clip_files | t5_files | clip_weights | t5_weights | vae_files | transformer_files
     grid = 2 ** len(vae["block_out_channels"])
     edit = draw_edit(draw, grid) | {"grid": grid}
-    edit["loras"], lora_files = draw_loras(draw, transformer)
+    edit["loras"], lora_files = draw_loras(draw, transformer, clip_sizes)
     return edit, files | lora_files
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from draw import Draw
-from image_networks import Config, draw_dtype, without_defaults
-from stored import Files, json_file
+from drawn.draw import Draw
+from drawn.image_networks import Config, draw_dtype, without_defaults
+from drawn.stored import Files, json_file
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
-from weight_files import weight_files
-from weights import Rules, rules_of, shapes_of
+from drawn.weight_files import weight_files
+from drawn.weights import Rules, rules_of, shapes_of
 
 CLIP_ACTIVATIONS = [
     "gelu_new", "gelu_fast", "gelu_python", "gelu_pytorch_tanh", "relu", "relu2", "silu", "swish", "tanh", "mish",
@@ -20,8 +20,8 @@ EMBEDDING = "shared.weight"
 TIED = "encoder.embed_tokens.weight"
 
 
-def draw_clip(draw: Draw, vocabulary: int, length: int, end: int) -> tuple[int, Files]:
-    """Give the size of the pooled vector, and the files."""
+def draw_clip(draw: Draw, vocabulary: int, length: int, end: int) -> tuple[dict[str, int], Files]:
+    """Give its sizes, and the files."""
     heads = draw.one_of("text_encoder.num_attention_heads", [2, 1, 3, 8])
     width = heads * draw.one_of("text_encoder.head_size", [8, 4, 6])
     config: Config = {
@@ -50,7 +50,8 @@ def draw_clip(draw: Draw, vocabulary: int, length: int, end: int) -> tuple[int, 
     written = without_defaults(draw, "text_encoder", config, CLIPTextConfig().to_dict())
     base = {"architectures": ["CLIPTextModel"], "model_type": "clip_text_model"}
     files = {"text_encoder/config.json": json_file(base | written)}
-    return width, files | weight_files(draw, "text_encoder", rules)
+    sizes = {"width": width, "intermediate": config["intermediate_size"]}
+    return sizes, files | weight_files(draw, "text_encoder", rules)
 
 
 def draw_t5(draw: Draw, vocabulary: int) -> tuple[int, Files]:

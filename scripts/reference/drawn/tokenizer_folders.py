@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from draw import Draw
+from drawn.draw import Draw
 from sentencepiece import sentencepiece_model_pb2
-from stored import Files, json_file
+from drawn.stored import Files, json_file
 from transformers import CLIPTokenizer, T5TokenizerFast
 from vocabularies import train_clip, train_t5
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from draw import Draw
-from stored import Files, json_file
-from weights import Rules
+from drawn.draw import Draw
+from drawn.stored import Files, json_file
+from drawn.weights import Rules
 
 STEMS = {"transformer": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model"}
 FORMS = ("shards", "single file and index", "index of one file", "variant beside", "shards under other names")

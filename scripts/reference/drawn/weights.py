@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import torch
-from stored import TensorRule
+from drawn.stored import TensorRule
 from torch import nn
 
 Rules = dict[str, TensorRule]

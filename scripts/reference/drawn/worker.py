@@ -11,16 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import tools_folder  # noqa: E402, F401  (first)
 import quiet  # noqa: E402, F401  (first)
-import kontext  # noqa: E402
 import torch  # noqa: E402
-from draw import Draw  # noqa: E402
-from stored import write_files  # noqa: E402
-
-PIPELINES = {"kontext": kontext}
+from drawn.draw import Draw  # noqa: E402
+from drawn.pipelines import PIPELINES  # noqa: E402
+from drawn.stored import write_files  # noqa: E402
 
 
 def answer(seed: int, root: Path, asked: dict[str, Any]) -> dict[str, Any]:
