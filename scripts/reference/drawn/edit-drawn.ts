@@ -41,7 +41,7 @@ export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture
   }
 }
 
-const filesOf = (folder: string, { files = {} }: DrawnEdit): Record<string, string> =>
+const filesOf = (folder: string, { files }: DrawnEdit): Record<string, string> =>
   Object.fromEntries(Object.entries(files).map(([name, file]) => [name, path.join(folder, file)]));
 
 /** Sizes as they are: nothing is scaled, only padded to whole tokens. */

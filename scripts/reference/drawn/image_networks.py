@@ -8,8 +8,8 @@ from typing import Any
 
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
 from drawn.draw import Draw
+from drawn.placed_files import PREFIXES, placed_files
 from drawn.stored import Files, json_file
-from drawn.weight_files import weight_files
 from drawn.weights import rules_of, shapes_of
 
 Config = dict[str, Any]
@@ -59,7 +59,7 @@ def draw_transformer(draw: Draw, latent_channels: int, prompt_size: int, pooled_
     rules = rules_of(shapes_of(FluxTransformer2DModel, config), draw_dtype(draw, "transformer"))
     written = without_defaults(draw, "transformer", config, defaults_of(FluxTransformer2DModel))
     files = {"transformer/config.json": json_file({"_class_name": "FluxTransformer2DModel", **BASE, **written})}
-    return config, files | weight_files(draw, "transformer", rules)
+    return config, files | placed_files(draw, "transformer", rules)
 
 
 def draw_autoencoder(draw: Draw) -> tuple[Config, Files]:
@@ -91,11 +91,12 @@ def draw_autoencoder(draw: Draw) -> tuple[Config, Files]:
         config |= {"latents_mean": [0.5] * latent_channels, "latents_std": [2.0] * latent_channels}
     shapes = shapes_of(AutoencoderKL, config)
     rules = rules_of(shapes, draw_dtype(draw, "vae"))
-    if draw.rarely("vae.old_attention_keys", False, [True]):
+    is_single = draw.rarely("vae.single_file", None, PREFIXES["vae"][1]) is not None
+    if not is_single and draw.rarely("vae.old_attention_keys", False, [True]):
         rules = {old_attention_key(key): rule for key, rule in rules.items()}
     written = without_defaults(draw, "vae", config, defaults_of(AutoencoderKL))
     files = {"vae/config.json": json_file({"_class_name": "AutoencoderKL", **BASE, **written})}
-    return config, files | weight_files(draw, "vae", rules)
+    return config, files | placed_files(draw, "vae", rules, levels)
 
 
 def blocks(draw: Draw, name: str, levels: int, usual: str, other: str) -> list[str]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pipeline import load_pipeline, text_length
 from drawn.stored import Files, json_file, picture
+from drawn.placed_files import load_components, single_files
 from drawn.text_networks import draw_clip, draw_t5
 from drawn.tokenizer_folders import draw_clip_tokenizer, draw_t5_tokenizer
 
@@ -36,7 +37,7 @@ def draw_case(draw: Draw) -> tuple[dict[str, Any], Files]:
     grid = 2 ** len(vae["block_out_channels"])
     edit = draw_edit(draw, grid) | {"grid": grid}
     edit["loras"], lora_files = draw_loras(draw, transformer, clip_sizes)
-    return edit, files | lora_files
+    return edit | {"files": single_files(files)}, files | lora_files
 
 
 def source_of(edit: Mapping[str, Any]) -> NDArray[numpy.uint8]:
@@ -47,7 +48,7 @@ def source_of(edit: Mapping[str, Any]) -> NDArray[numpy.uint8]:
 @torch.no_grad()
 def run_case(folder: Path, edit: Mapping[str, Any]) -> Arrays:
     """Edit with diffusers; images whose sides are not whole tokens are padded first, by their edge."""
-    pipeline = load_pipeline(folder)
+    pipeline = load_pipeline(folder, **load_components(folder, edit["files"]))
     load_loras(pipeline, folder, edit["loras"])
     source = source_of(edit)
     width, height = on_grid(edit["reference"], edit["grid"])

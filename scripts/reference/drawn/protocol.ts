@@ -27,7 +27,7 @@ export interface DrawnEdit {
   grid: number;
   loras: readonly { file: string; scale: number }[];
   /** Single files instead of components, by the engine's names; paths in the case's folder. */
-  files?: Readonly<Record<string, string>>;
+  files: Readonly<Record<string, string>>;
 }
 
 /** A case as the reference's worker gives it; its folder holds the checkpoint, the source and the reference's results. */

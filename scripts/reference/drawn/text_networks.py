@@ -8,6 +8,7 @@ from drawn.draw import Draw
 from drawn.image_networks import Config, draw_dtype, without_defaults
 from drawn.stored import Files, json_file
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
+from drawn.placed_files import placed_files
 from drawn.weight_files import weight_files
 from drawn.weights import Rules, rules_of, shapes_of
 
@@ -86,7 +87,7 @@ def draw_t5(draw: Draw, vocabulary: int) -> tuple[int, Files]:
     written = without_defaults(draw, "text_encoder_2", config, T5Config().to_dict())
     base = {"architectures": ["T5EncoderModel"], "model_type": "t5"}
     files = {"text_encoder_2/config.json": json_file(base | written)}
-    return width, files | weight_files(draw, "text_encoder_2", rules)
+    return width, files | placed_files(draw, "text_encoder_2", rules)
 
 
 def extra_weights(draw: Draw, component: str, shapes: dict[str, list[int]]) -> Rules:
