@@ -70,6 +70,7 @@ const INTEGRATION = [
   "test/package/*.test.ts",
   "test/patterns.test.ts",
   "test/readme.test.ts",
+  "test/scripts/drawn.test.ts",
   "test/server/{bodies-in-flight,localhost}.test.ts",
   "test/service/*.test.ts",
   "test/storage/{s3,s3-answers}.test.ts",

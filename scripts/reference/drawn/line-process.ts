@@ -2,23 +2,24 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-/** For one answer. The first one also waits for the libraries to load. */
-const ANSWER_MS = 60_000;
-const FIRST_MS = 240_000;
+/** For one answer; the first one of a process also waits for its libraries to load. */
+const LIMITS = { answerMs: 60_000, firstMs: 240_000 };
 const SHOWN_CHARACTERS = 600;
 
 export class LineProcess {
   readonly #command: readonly string[];
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #limits: typeof LIMITS;
   #child: ChildProcess | undefined;
   #errors = "";
   #settle: ((answer: object) => void) | undefined;
   #id = 0;
   #isWarm = false;
 
-  constructor(command: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  constructor(command: readonly string[], environment: NodeJS.ProcessEnv = {}, limits = LIMITS) {
     this.#command = command;
     this.#environment = environment;
+    this.#limits = limits;
   }
 
   /** The answer; one with `fault` if there is none. */
@@ -28,7 +29,7 @@ export class LineProcess {
     let timer: NodeJS.Timeout | undefined;
     const answer = await new Promise<object>((resolve) => {
       this.#settle = resolve;
-      const limit = this.#isWarm ? ANSWER_MS : FIRST_MS;
+      const limit = this.#isWarm ? this.#limits.answerMs : this.#limits.firstMs;
       timer = setTimeout(() => {
         child.kill("SIGKILL");
         this.#child = undefined;
