@@ -2,15 +2,18 @@
 import path from "node:path";
 import type { DrawnEdit } from "./protocol.ts";
 import { Components } from "../../../src/engine/components.ts";
-import type { EditOutcome } from "../../../src/engine/model.ts";
 import { resolveParameters } from "../../../src/engine/request.ts";
 import type { SizePlan, WorkingSize } from "../../../src/engine/sizes.ts";
 import type { Picture } from "../../../src/images/picture.ts";
 import { LoraRegistry } from "../../../src/lora/registry.ts";
 import { openModel } from "../../../src/pipelines/index.ts";
 
-/** The last latents, and what the edit gives. */
-export type DrawnOutcome = EditOutcome & { latents: Float32Array };
+export interface DrawnOutcome {
+  /** After the last step, packed. */
+  latents: Float32Array;
+  picture: Picture;
+  notices: readonly string[];
+}
 
 /** @throws RetouchError as the engine does */
 export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture): Promise<DrawnOutcome> {
@@ -33,7 +36,7 @@ export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture
     const steps = model.createEditor(components).edit([source], request, { sizes: sizesOf(edit), loras });
     let latents = new Float32Array();
     for (let next = await steps.next(); ; next = await steps.next()) {
-      if (next.done) return { ...next.value, latents };
+      if (next.done) return { latents, picture: next.value.picture, notices: next.value.notices };
       latents = Float32Array.from(next.value.latents);
     }
   } finally {
