@@ -22,6 +22,10 @@ const FOLDER = "scripts/reference/drawn";
 async function main(options: Options): Promise<boolean> {
   const { seed, indices, changes } = options;
   const root = mkdtempSync(path.join(FILES, "retouch-drawn-"));
+  // Also where it is interrupted; the workers end with their input.
+  process.once("exit", () => rmSync(root, { recursive: true, force: true }));
+  process.once("SIGINT", () => process.exit(130));
+  process.once("SIGTERM", () => process.exit(143));
   const worker = inRepository(FOLDER, "worker.py");
   const reference = new LineProcess([findPython(), worker, String(seed), root], { OMP_NUM_THREADS: "1" });
   const ours = new LineProcess([process.execPath, await compile(inRepository(FOLDER, "ours.ts"))]);
@@ -56,7 +60,6 @@ async function main(options: Options): Promise<boolean> {
   } finally {
     reference.close();
     ours.close();
-    rmSync(root, { recursive: true, force: true });
   }
   const { text, isGood } = summaryOf(outcomes, seed);
   console.log(text);
