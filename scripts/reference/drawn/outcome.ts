@@ -6,8 +6,8 @@ export const LATENTS_DB = 75;
 /** A picture's numbers may be rounded to the other integer, and the decoder magnifies. */
 export const PICTURE_DB = 50;
 
-/** The notice that a text is too long says nothing of a difference: the reference cuts it, too. */
-const IS_CUT = /its end was left out/;
+/** Other notices say nothing of a difference, such as that a text is too long: the reference cuts it, too. */
+const SAYS_DIFFERENCE = /no effect/;
 
 export const KINDS = [
   "equal",
@@ -45,7 +45,7 @@ export function outcomeOf(index: number, reference: ReferenceAnswer, ours: OurAn
   const decibels = numberOf(latents);
   const what = `latents ${shown(latents)}, picture ${shown(picture)}${notices.length > 0 ? `; ${notices.join(" ")}` : ""}`;
   if (decibels >= LATENTS_DB && numberOf(picture) >= PICTURE_DB) return { ...none, decibels, kind: "equal", what };
-  const isSaid = notices.some((notice) => !IS_CUT.test(notice));
+  const isSaid = notices.some((notice) => SAYS_DIFFERENCE.test(notice));
   return { ...none, decibels, kind: isSaid ? "miss with a notice" : "silent miss", what };
 }
 
