@@ -26,9 +26,9 @@ class Edit:
     true_scale: float = 1.0
 
 
-def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> FluxKontextPipeline:
-    """Load a checkpoint folder without the network."""
-    pipeline = FluxKontextPipeline.from_pretrained(str(folder), dtype=dtype, local_files_only=True)
+def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32, **components: Any) -> FluxKontextPipeline:
+    """Load a checkpoint folder without the network; `components` take the place of the folder's."""
+    pipeline = FluxKontextPipeline.from_pretrained(str(folder), dtype=dtype, local_files_only=True, **components)
     pipeline.set_progress_bar_config(disable=True)
     if pipeline.vae.config.shift_factor is None:
         # The pipeline subtracts it without a check and fails on null, which means no shift.

@@ -7,6 +7,7 @@ Usage: python scripts/reference/compare.py   (or `npm run test:reference`)
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import re
@@ -100,12 +101,16 @@ def json_differences(place: str, wanted: Any, found: Any) -> Iterator[str]:
         yield f"{place} is {found!r}, committed {wanted!r}."
 
 
+def read_json(path: Path) -> Any:
+    return json.loads(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_text())
+
+
 def compare_file(name: str, wanted: Path, found: Path) -> str:
     """Compare two files by their kind and return how well they agree; raises Mismatch."""
     if wanted.suffix == ".safetensors":
         return compare_tensors(name, wanted, found)
-    if wanted.suffix == ".json":
-        for difference in json_differences(name, json.loads(wanted.read_text()), json.loads(found.read_text())):
+    if wanted.suffix in (".json", ".gz"):
+        for difference in json_differences(name, read_json(wanted), read_json(found)):
             raise Mismatch(difference)
     elif wanted.suffix == ".png":
         # Pixels, not bytes: compressors differ.

@@ -64,7 +64,7 @@ export async function decodeWide(
 }
 
 /** Upright samples, as the file has them. */
-function rawOf(
+async function rawOf(
   file: Uint8Array,
   form: PictureForm,
   [space, depth]: readonly ["rgb16" | "srgb" | "scrgb", "ushort" | "uchar" | "float"],

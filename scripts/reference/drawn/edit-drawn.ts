@@ -1,0 +1,59 @@
+/** An edit of a drawn case: the whole engine below the decoding of images and the choice of sizes. */
+import path from "node:path";
+import type { DrawnEdit } from "./protocol.ts";
+import { Components } from "../../../src/engine/components.ts";
+import { resolveParameters } from "../../../src/engine/request.ts";
+import type { SizePlan, WorkingSize } from "../../../src/engine/sizes.ts";
+import type { Picture } from "../../../src/images/picture.ts";
+import { LoraRegistry } from "../../../src/lora/registry.ts";
+import { openModel } from "../../../src/pipelines/index.ts";
+
+export interface DrawnOutcome {
+  /** After the last step, packed. */
+  latents: Float32Array;
+  picture: Picture;
+  notices: readonly string[];
+}
+
+/** @throws RetouchError as the engine does */
+export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture): Promise<DrawnOutcome> {
+  const loraFiles = edit.loras.map(({ file }) => [file, path.join(folder, file)]);
+  const { model } = await openModel(folder, filesOf(folder, edit));
+  const runtime = { threads: 1, device: "cpu" as const };
+  const components = await Components.load(model, runtime, { isAdaptable: loraFiles.length > 0 });
+  try {
+    const request = resolveParameters({
+      prompt: edit.prompt,
+      negativePrompt: edit.negative_prompt ?? undefined,
+      trueCfgScale: edit.true_cfg_scale,
+      numSteps: edit.steps,
+      guidance: edit.guidance,
+      seed: edit.seed,
+      loras: edit.loras.map(({ file, scale }) => ({ name: file, scale })),
+    });
+    const registry = new LoraRegistry(Object.fromEntries(loraFiles) as Record<string, string>, model.findLoraTarget);
+    const loras = await registry.choose(request.loras);
+    const steps = model.createEditor(components).edit([source], request, { sizes: sizesOf(edit), loras });
+    let latents = new Float32Array();
+    for (let next = await steps.next(); ; next = await steps.next()) {
+      if (next.done) return { latents, picture: next.value.picture, notices: next.value.notices };
+      latents = Float32Array.from(next.value.latents);
+    }
+  } finally {
+    await components.dispose();
+  }
+}
+
+const filesOf = (folder: string, { files }: DrawnEdit): Record<string, string> =>
+  Object.fromEntries(Object.entries(files).map(([name, file]) => [name, path.join(folder, file)]));
+
+/** Sizes as they are: nothing is scaled, only padded to whole tokens. */
+function sizesOf({ target, reference, grid }: DrawnEdit): SizePlan {
+  const up = (side: number): number => Math.ceil(side / grid) * grid;
+  const workingSize = ([width, height]: [number, number]): WorkingSize => ({
+    content: { width, height },
+    canvas: { width: up(width), height: up(height) },
+  });
+  const [width, height] = target;
+  return { size: { width, height }, target: workingSize(target), references: [workingSize(reference)] };
+}

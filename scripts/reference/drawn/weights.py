@@ -1,0 +1,53 @@
+"""The weights of drawn networks: the keys and shapes that a class has, and a size for each that keeps activations near one."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import torch
+from drawn.stored import TensorRule
+from torch import nn
+
+Rules = dict[str, TensorRule]
+
+# In the folder's keys, and in those of the original repository.
+GAINS = [
+    (r"(norm1|norm1_context|norm|norm_out)\.linear|_mod\.lin|modulation\.lin|adaLN_modulation\.1", 0.7),
+    (r"attn\.to_out\.0|attn\.to_add_out|_attn\.proj", 2.0),
+    (r"encoder\.conv_out", 6.0),
+    (r"decoder\.conv_out", 0.35),
+]
+EMBEDDING = re.compile(r"(^|\.)(shared|embed_tokens|token_embedding|position_embedding)\.weight$")
+RELATIVE = re.compile(r"relative_attention_bias\.weight$")
+NORM_SCALE = re.compile(r"(\.scale|norm\w*\.weight|norm_[qk]\.weight)$")
+
+
+def fill_of(key: str, shape: list[int]) -> str:
+    """Give how a weight is filled, by its key in the file."""
+    if key.endswith("position_ids"):
+        return "i"
+    if key.endswith("bias"):
+        return "u-3"
+    if EMBEDDING.search(key) or RELATIVE.search(key):
+        return "u0"
+    if len(shape) == 1:
+        return "n"
+    gain = next((gain for pattern, gain in GAINS if re.search(rf"{pattern}\.weight$", key)), 1.0)
+    inputs = math.prod(shape[1:])
+    return f"u{round(math.log2(math.sqrt(3 / inputs) * gain))}"
+
+
+def shapes_of(kind: type[nn.Module], config: Any) -> dict[str, list[int]]:
+    """Give the keys and shapes of a class, whose weights are not made."""
+    with torch.device("meta"):
+        model = kind(config) if not isinstance(config, dict) else kind(**config)
+    return {key: list(value.shape) for key, value in model.state_dict().items()}
+
+
+def rules_of(shapes: dict[str, list[int]], dtype: str) -> Rules:
+    return {
+        key: ("I64" if key.endswith("position_ids") else dtype, shape, fill_of(key, shape))
+        for key, shape in shapes.items()
+    }

@@ -1,0 +1,57 @@
+"""Writes the drawn cases that a test runs without Python: descriptions of their files, and some of the reference's numbers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from drawn.draw import Draw
+from drawn.pipelines import PIPELINES
+from drawn.stored import Files, write_files
+from safetensors.torch import save_file
+from torch import Tensor
+
+SEED = 20
+# Cases that either side refuses are of no use here.
+INDICES = [
+    20, 29, 34, 36, 45, 65, 67, 78, 81, 82, 131, 137, 144, 145, 148, 158, 167, 168, 172, 174, 178, 179, 181, 192, 200, 207,
+    209, 224, 239, 240,
+]  # fmt: skip
+# Numbers kept of each result, evenly apart.
+KEPT = 256
+
+
+def write_drawn(output: Path) -> None:
+    """Write `cases.json.gz` and `expected.safetensors`."""
+    output.mkdir(parents=True, exist_ok=True)
+    cases: list[dict[str, Any]] = []
+    texts: list[dict[str, Any]] = []
+    expected: dict[str, Tensor] = {}
+    for index in INDICES:
+        draw = Draw(SEED, index, {}, None)
+        pipeline = PIPELINES[draw.one_of("pipeline", list(PIPELINES))]
+        edit, files = pipeline.draw_case(draw)
+        with tempfile.TemporaryDirectory() as folder:
+            write_files(Path(folder), files)
+            arrays = pipeline.run_case(Path(folder), edit)
+        for name, values in arrays.items():
+            every = -(-values.size // KEPT)
+            expected[f"{name}.{index}"] = torch.from_numpy(values.reshape(-1)[::every].copy())
+        cases.append({"index": index, "edit": edit, "files": shared(files, texts)})
+    content = json.dumps({"cases": cases, "contents": texts}, ensure_ascii=False, separators=(",", ":"))
+    (output / "cases.json.gz").write_bytes(gzip.compress(content.encode(), mtime=0))
+    save_file(expected, output / "expected.safetensors")
+
+
+def shared(files: Files, contents: list[dict[str, Any]]) -> dict[str, int]:
+    """Give the place of each file's content in a list, to which new ones are added."""
+    places = {}
+    for name, content in files.items():
+        if content not in contents:
+            contents.append(content)
+        places[name] = contents.index(content)
+    return places
