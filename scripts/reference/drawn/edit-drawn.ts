@@ -24,9 +24,13 @@ export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture
   try {
     const request = resolveParameters({
       prompt: edit.prompt,
+      prompt2: edit.prompt_2 ?? undefined,
+      maxSequenceLength: edit.max_sequence_length ?? undefined,
       negativePrompt: edit.negative_prompt ?? undefined,
+      isEmptyNegativeUsed: edit.negative_prompt !== null,
       trueCfgScale: edit.true_cfg_scale,
       numSteps: edit.steps,
+      sigmas: edit.sigmas ?? undefined,
       guidance: edit.guidance,
       seed: edit.seed,
       loras: edit.loras.map(({ file, scale }) => ({ name: file, scale })),
@@ -36,7 +40,7 @@ export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture
     const steps = model.createEditor(components).edit([source], request, { sizes: sizesOf(edit), loras });
     let latents = new Float32Array();
     for (let next = await steps.next(); ; next = await steps.next()) {
-      if (next.done) return { latents, picture: next.value.picture, notices: next.value.notices };
+      if (next.done) return { latents, picture: next.value.picture!, notices: next.value.notices };
       latents = Float32Array.from(next.value.latents);
     }
   } finally {

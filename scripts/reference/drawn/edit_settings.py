@@ -13,18 +13,21 @@ PROMPTS = [
     "\u03a3\u03a4\u039f\u03a3 \u039f\u03a3", "\u0130stanbul stra\u00dfe", "日本語のテキスト 🐦", "tab\tand\nnew  line\u3000wide\u200bzero", "<bluebird> and a red car <extra_id_0>",
     "3 buttons, 1,024 * 1.5", "the " * 60, "<BlueBird>red CAR", "ǅ ŉ ẞ ﷺ e\u0301\u0301", "<|startoftext|>a", "!", "?!...", "مرحبا שלום",
 ]  # fmt: skip
-NEGATIVES = ["clouds", "a dark, blurred picture", "the " * 60]
+NEGATIVES = ["clouds", "a dark, blurred picture", "the " * 60, ""]
+SIGMAS = [[1.0], [0.9, 0.4], [1.0, 0.75, 0.5, 0.25], [0.8, 0.8, 0.1], [0.25, 0.75]]
 
 
 def draw_edit(draw: Draw, grid: int) -> dict[str, Any]:
     """Give the fields of an edit; `grid` is the side of a token in pixels."""
-    steps = draw.one_of("edit.steps", [2, 1, 3, 4, 6])
     edit: dict[str, Any] = {
         "prompt": draw.one_of("edit.prompt", PROMPTS),
+        "prompt_2": draw.rarely("edit.prompt_2", None, PROMPTS),
+        "max_sequence_length": draw.rarely("edit.max_sequence_length", None, [1, 7, 64, 512]),
         "negative_prompt": draw.one_of("edit.negative_prompt", [None, None, None, *NEGATIVES]),
         "true_cfg_scale": draw.number("edit.true_cfg_scale", 2.0, 1.0, 6.0),
         "guidance": draw.number("edit.guidance", 2.5, 0.0, 10.0),
-        "steps": steps,
+        "steps": draw.one_of("edit.steps", [2, 1, 3, 4, 6]),
+        "sigmas": draw.rarely("edit.sigmas", None, SIGMAS),
         "seed": draw.one_of("edit.seed", [1, 0, 42, 2**32 - 1, 2**32 + 5, 2**53 - 1]),
         "target": draw_size(draw, "target", grid, None),
     }

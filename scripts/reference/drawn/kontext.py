@@ -62,14 +62,16 @@ def run_case(folder: Path, edit: Mapping[str, Any]) -> Arrays:
 
     result = pipeline(
         prompt=edit["prompt"],
+        prompt_2=edit["prompt_2"],
         image=Image.fromarray(numpy.pad(source, padding, mode="edge")),
         width=width,
         height=height,
         max_area=width * height,
         _auto_resize=False,
-        max_sequence_length=text_length(pipeline),
+        max_sequence_length=edit["max_sequence_length"] or text_length(pipeline),
         generator=torch.Generator("cpu").manual_seed(edit["seed"]),
         num_inference_steps=edit["steps"],
+        sigmas=edit["sigmas"],
         guidance_scale=edit["guidance"],
         negative_prompt=edit["negative_prompt"],
         true_cfg_scale=edit["true_cfg_scale"],

@@ -16,10 +16,13 @@ export interface Question extends Changes {
 /** An edit as it is drawn; sizes are [width, height] in pixels. */
 export interface DrawnEdit {
   prompt: string;
+  prompt_2: string | null;
+  max_sequence_length: number | null;
   negative_prompt: string | null;
   true_cfg_scale: number;
   guidance: number;
   steps: number;
+  sigmas: readonly number[] | null;
   seed: number;
   target: [number, number];
   reference: [number, number];
