@@ -1,6 +1,7 @@
 /** An edit of a drawn case: the whole engine below the decoding of images and the choice of sizes. */
 import path from "node:path";
 import type { DrawnEdit } from "./protocol.ts";
+import { findBaseIn } from "../../../src/engine/base-layers.ts";
 import { Components } from "../../../src/engine/components.ts";
 import { resolveParameters } from "../../../src/engine/request.ts";
 import type { SizePlan, WorkingSize } from "../../../src/engine/sizes.ts";
@@ -35,7 +36,7 @@ export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture
       seed: edit.seed,
       loras: edit.loras.map(({ file, scale }) => ({ name: file, scale })),
     });
-    const registry = new LoraRegistry(Object.fromEntries(loraFiles) as Record<string, string>, model.findLoraTarget);
+    const registry = new LoraRegistry(Object.fromEntries(loraFiles) as Record<string, string>, model.findLoraTarget, findBaseIn(model));
     const loras = await registry.choose(request.loras);
     const steps = model.createEditor(components).edit([source], request, { sizes: sizesOf(edit), loras });
     let latents = new Float32Array();
