@@ -1,6 +1,6 @@
 """Draws random LoRAs of the checkpoint `plain`, and writes what diffusers and peft make of each edit's.
 
-Every dialect, rank, alpha, pattern, type and scale may occur. `scripts/reference/compare-loras.ts` compares our own
+Every dialect, rank, alpha, pattern, type and scale may occur. `test/lora/compare-drawn.ts` compares our own
 networks with the result.
 
 Usage: python scripts/reference/drawn_loras.py FOLDER SEED COUNT

@@ -8,7 +8,7 @@ import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { inRepository } from "../../tools/paths.ts";
-import { compareRows } from "../../test/support/token-rows.ts";
+import { compareRows } from "../../tools/token-rows.ts";
 import { Tokenizer } from "../../src/tokenizers/tokenizer.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 

@@ -7,7 +7,7 @@ import { Tokenizer } from "../../src/tokenizers/tokenizer.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { readJson } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { compareRows, rowOf } from "../support/token-rows.ts";
+import { compareRows, rowOf } from "../../tools/token-rows.ts";
 
 type Contents = Record<string, Buffer>;
 

@@ -66,8 +66,8 @@ describe("an autoencoder's configuration", () => {
     );
   });
 
-  it("means the published size where nobody chose one: absent, null, or the class's default", () => {
-    for (const fields of [{}, { sample_size: null }, { sample_size: 32 }, { sample_size: [32, 32] }]) {
+  it("means the published size where nobody chose one: absent, or the class's default", () => {
+    for (const fields of [{}, { sample_size: 32 }, { sample_size: [32, 32] }]) {
       expect(read(fields).sampleSize).toBe(1024);
     }
     expect([64, 128, 1024].map((side) => read({ sample_size: side }).sampleSize)).toEqual([64, 128, 1024]);

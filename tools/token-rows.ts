@@ -1,6 +1,6 @@
 /** Token ids as scripts/reference/tokenizer_rows.py shortens them. */
 import { createHash } from "node:crypto";
-import type { Tokenizer } from "../../src/tokenizers/tokenizer.ts";
+import type { Tokenizer } from "../src/tokenizers/tokenizer.ts";
 
 const LENGTHS = [12, 512];
 const CHARACTERS = 8;

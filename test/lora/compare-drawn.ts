@@ -2,7 +2,7 @@
  * Compares our networks with what the reference computed of drawn LoRAs (`drawn_loras.py`): prints a line for each edit
  * that differs or that only one of the two refuses, the worst figure of each dialect, and sums.
  *
- * Usage: node scripts/run-ts.mjs scripts/reference/compare-loras.ts FOLDER
+ * Usage: node scripts/run-ts.mjs test/lora/compare-drawn.ts FOLDER
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -13,9 +13,9 @@ import { createFindTarget } from "../../src/pipelines/flux1-kontext/lora-targets
 import { loadNetworks, openKontext } from "../../src/pipelines/flux1-kontext/model.ts";
 import { readKontext } from "../../src/pipelines/flux1-kontext/checkpoint.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
-import { difference } from "../../test/support/compare.ts";
-import { fixtures, readTensors } from "../../test/support/fixtures.ts";
-import { firstVelocity } from "../../test/support/velocity.ts";
+import { difference } from "../support/compare.ts";
+import { fixtures, readTensors } from "../support/fixtures.ts";
+import { firstVelocity } from "../support/velocity.ts";
 
 interface DrawnFile {
   dialect: string;
@@ -64,12 +64,17 @@ for (const [index, { files, refused }] of cases.entries()) {
     }
     const figures = [
       decibels(velocity, expected.get(`${index}.velocity`)!.data as Float32Array),
-      decibels(pooledPromptEmbeds.data as Float32Array, expected.get(`${index}.pooled`)!.data as Float32Array),
+      decibels(
+        pooledPromptEmbeds.data as Float32Array,
+        expected.get(`${index}.pooled`)!.data as Float32Array,
+      ),
     ];
     const least = Math.min(...figures);
     count[least >= LEAST ? "equal" : "different"] += 1;
     if (!(least >= LEAST)) {
-      console.log(`${index} ${name}: velocity ${figures[0]!.toFixed(1)} dB, pooled ${figures[1]!.toFixed(1)} dB`);
+      console.log(
+        `${index} ${name}: velocity ${figures[0]!.toFixed(1)} dB, pooled ${figures[1]!.toFixed(1)} dB`,
+      );
     }
     const kind = files.length > 1 ? "several" : name;
     const known = worst.get(kind);
@@ -81,6 +86,7 @@ for (const [index, { files, refused }] of cases.entries()) {
   }
 }
 await networks.dispose();
-for (const [name, { least, number }] of worst) console.log(`${name}: ${number}, worst ${least.toFixed(1)} dB`);
+for (const [name, { least, number }] of worst)
+  console.log(`${name}: ${number}, worst ${least.toFixed(1)} dB`);
 console.log(JSON.stringify(count));
 process.exitCode = count.different + count.onlyWeRefuse > 0 ? 1 : 0;
