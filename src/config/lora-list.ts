@@ -10,7 +10,7 @@ import type { Parser } from "./parsers.ts";
 export const MAX_LORA_NAME = 255;
 /** No slash, so that no name looks like a path. */
 const LORA_NAME = /^[^\p{Cc}/\\=,]{1,255}$/u;
-const PAIR = /^\s*[^/\\=,]*=/;
+const PAIR = /^[^/\\=,]*=/;
 const LORA_ENDING = /\.safetensors$/i;
 /** What macOS leaves beside files on other systems' disks. */
 const APPLE_DOUBLE = "._";

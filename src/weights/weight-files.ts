@@ -75,6 +75,14 @@ function plainFile(names: readonly string[], library: WeightLibrary): ChosenFile
   return undefined;
 }
 
+/** The one part of a name, without a dot, between its beginning and its end, in any case of the letters. */
+function between(name: string, start: string, end: string): string | undefined {
+  const lower = name.toLowerCase();
+  if (!lower.startsWith(start) || !lower.endsWith(end)) return undefined;
+  const part = name.slice(start.length, -end.length);
+  return part === "" || part.includes(".") ? undefined : part;
+}
+
 /** The files of the only variant. */
 function variantFile(
   folder: string,
@@ -82,12 +90,11 @@ function variantFile(
   library: WeightLibrary,
 ): ChosenFile | undefined {
   const stem = STEMS[library];
-  const single = new RegExp(`^${stem}\\.([^.]+)\\.safetensors$`, "i");
-  const index = new RegExp(`^${stem}\\.safetensors\\.index\\.([^.]+)\\.json$`, "i");
   const found = names.flatMap((name): Required<ChosenFile>[] => {
-    const variant = single.exec(name)?.[1] ?? index.exec(name)?.[1];
+    const single = between(name, `${stem}.`, ".safetensors");
+    const variant = single ?? between(name, `${stem}.safetensors.index.`, ".json");
     if (variant === undefined || SHARD.test(variant)) return [];
-    return [{ name, isIndex: index.test(name), variant }];
+    return [{ name, isIndex: single === undefined, variant }];
   });
   const variants = [...new Set(found.map(({ variant }) => variant))];
   if (variants.length > 1) {

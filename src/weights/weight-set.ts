@@ -12,7 +12,9 @@ const DERIVED_KEYS = /(^|\.)position_ids$/;
 
 /** What quantising tools store beside a weight; without it, the weight's numbers mean nothing. */
 const QUANTISATION_KEYS =
-  /\.(?:weight_scale(?:_2|_inv)?|scale_weight|SCB|qweight|qzeros|weight\.(?:absmax|quant_map|nested_absmax|quant_state\..+))$/;
+  /\.(?:weight_scale(?:_2|_inv)?|scale_weight|SCB|qweight|qzeros|weight\.(?:absmax|quant_map|nested_absmax|quant_state\.[^.]{1,100}))$/;
+
+const FLOAT8 = /^F8_/;
 
 /**
  * The element types that a weight may have in its file. By default (see `isKeptHalf`), the runtime casts all of them,
@@ -142,9 +144,9 @@ export class WeightSet {
   /** Rows of a table, as float32; other rows are not widened. @throws as {@link take} */
   takeRows(key: string, shape: readonly [rows: number, columns: number], indices: Value): Value {
     const stored = this.#find(key, shape);
-    if ("parts" in stored || "blocks" in stored || !isReadable(stored)) {
-      return gather(this.take(key, shape), indices);
-    }
+    // Rows can be taken of every type but fp8.
+    const isCastFirst = "parts" in stored || "blocks" in stored || FLOAT8.test(stored.storedType);
+    if (isCastFirst || !isReadable(stored)) return gather(this.take(key, shape), indices);
     this.#use(key);
     return toFloat32(gather(this.#external(key, stored), indices));
   }

@@ -183,7 +183,7 @@ describe("a checkpoint's scheduler", () => {
     await expect(createEngine({ checkpoint })).rejects.toEqual(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        `In ${file}, the scheduler is "UniPCMultistepScheduler"; FlowMatchEulerDiscreteScheduler is wanted.`,
+        `In ${file}, scheduler is a "UniPCMultistepScheduler"; a FlowMatchEulerDiscreteScheduler is wanted.`,
       ),
     );
   });

@@ -293,7 +293,7 @@ describe("a file is refused as what it is", () => {
       tensors["proj_out.weight.quant_state.bitsandbytes__nf4"] = float32([1]);
     });
     const files = place === "folder" ? {} : { transformer: file };
-    const types = "F32, F16, BF16, F8_E4M3 and F8_E5M2 can be read";
+    const types = "F64, F32, F16, BF16, F8_E4M3, F8_E5M2, whole numbers and BOOL can be read";
     await expect(open(files, folder)).rejects.toEqual(
       refused(file, `has its matrices packed as NF4 by bitsandbytes; ${types}`, "CHECKPOINT_UNSUPPORTED"),
     );
