@@ -142,12 +142,12 @@ describe("retouch edit", () => {
     const swapped = await edit("bird.jpg", [`--transformer=${path.join(files, "plain-ae.safetensors")}`]);
     expect([swapped.code, swapped.stderr]).toEqual([
       1,
-      `retouch: The weights file ${path.join(files, "plain-ae.safetensors")} lacks the weight single_blocks.0.norm.query_norm.scale.\n`,
+      `retouch: The weights file ${path.join(files, "plain-ae.safetensors")} is an autoencoder, and a transformer is wanted.\n`,
     ]);
     const noT5 = await edit("bird.jpg", [`--text-encoder=${path.join(files, "plain-ae.safetensors")}`]);
     expect(noT5.code).toBe(1);
     expect(noT5.stderr).toMatch(
-      /^retouch: The weights file .*plain-ae\.safetensors lacks the weight shared\.weight /,
+      /^retouch: The weights file .*plain-ae\.safetensors is an autoencoder, and a T5 encoder is wanted\.$/m,
     );
   });
 
