@@ -6,7 +6,7 @@ import { serve } from "../support/served.ts";
 import { type DatabaseName, until } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-const QUEUED = 20;
+const QUEUED = 12;
 const LIMITS = { RETOUCH_REQUESTS_RATE: "1000" };
 const KEY = "chosen-by-the-operator";
 
@@ -54,8 +54,8 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("38: a server on %s that i
           const ended = body.requests.filter((job: { status: string }) => job.status === "COMPLETED");
           return ended.length === ids.length;
         },
-        // A lease that runs out first, and 21 edits.
-        { patienceMs: 60_000 },
+        // A lease that runs out first, and 13 edits, on a machine that does other things as well.
+        { patienceMs: 90_000 },
       );
       expect(done.body.requests.map(({ id }: { id: string }) => id).toSorted()).toEqual(ids.toSorted());
       // Nothing runs a second time.
