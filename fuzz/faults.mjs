@@ -38,7 +38,7 @@ const MENDED = {
     target: "shard-index",
     what: "an index could name a folder as a shard",
     file: "weights/checkpoint.js",
-    change: replacing("path.basename(shard) !== shard || NO_FILE_NAMES.has(shard)", "false"),
+    change: replacing("!isFileName(shard)", "false"),
   },
   "admin-status": {
     target: "admin-socket",

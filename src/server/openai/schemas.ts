@@ -94,6 +94,20 @@ const File = Type.String({ format: "binary", description: "The image, one." });
 const withPicture = <Picture extends TSchema>(schema: ImageEditSchema, pictures: Record<string, Picture>) =>
   Type.Object({ ...pictures, ...schema.properties }, { additionalProperties: true });
 
+/** In a form a list of numbers is a text, such as `1,0.5`, or none at all, which no schema of a list describes. */
+const inForm = (schema: ImageEditSchema): ImageEditSchema => {
+  const fields = Object.entries<TSchema>(schema.properties).map(([name, field]) => {
+    const { type, items, description } = field as TSchema & {
+      type?: string;
+      items?: { type?: string };
+      description?: string;
+    };
+    const isList = type === "array" && items?.type === "number";
+    return [name, isList ? Type.Optional(Type.Unknown({ description: description ?? "" })) : field];
+  });
+  return { ...schema, properties: Object.fromEntries(fields) as ImageEditSchema["properties"] };
+};
+
 /** Both kinds of body, for the document; `edit-request.ts` checks what arrives. */
 export function imageEditBodies(schema: ImageEditSchema, { maxImages }: ImageLimits) {
   const address = Type.Object({
@@ -101,7 +115,7 @@ export function imageEditBodies(schema: ImageEditSchema, { maxImages }: ImageLim
   });
   return {
     content: {
-      "multipart/form-data": { schema: withPicture(schema, { image: File }) },
+      "multipart/form-data": { schema: withPicture(inForm(schema), { image: File }) },
       "application/json": {
         schema: withPicture(schema, { images: Type.Array(address, { minItems: 1, maxItems: maxImages }) }),
       },
