@@ -194,50 +194,29 @@ describe("tensors of another size than the checkpoint's", () => {
     data: new Float32Array(shape.reduce((size, dim) => size * dim, 1)),
     shape,
   });
-  it("are refused with the size that is wanted", async () => {
-    const engine = await open();
-    const { prompt: _, ...request } = requestOf("embeds");
-    const refused = async (fields: Partial<EditRequest>): Promise<string> =>
-      engine.edit({ ...request, ...fields }).then(
-        () => "taken",
-        (error: Error) => error.message,
-      );
-    expect(await refused({ promptEmbeds: zeros(10, 23) })).toBe(
-      "promptEmbeds must be a tensor of the shape [L, 24] here, not [10, 23].",
-    );
-    expect(await refused({ pooledPromptEmbeds: zeros(17) })).toBe(
-      "pooledPromptEmbeds must be a tensor of the shape [1, 16] here, not [1, 17].",
-    );
-    expect(await refused({ latents: zeros(15, 16) })).toBe(
-      "latents must be a tensor of the shape [16, 16] here, not [15, 16].",
-    );
-  });
-});
 
-describe("tensors of another size than the checkpoint's", () => {
-  const zeros = (...shape: number[]): FloatTensor => ({
-    data: new Float32Array(shape.reduce((size, dim) => size * dim, 1)),
-    shape,
-  });
-
-  it("are refused with the size that is wanted", async () => {
-    const engine = await open();
-    const request = requestOf("embeds");
-    const refused = async (fields: Partial<EditRequest>): Promise<string> =>
-      engine.edit({ ...request, ...fields }).then(
-        () => "taken",
-        (error: Error) => error.message,
+  it.each([true, false])(
+    "are refused with the size that is wanted, beside a prompt: %s",
+    async (hasPrompt) => {
+      const engine = await open();
+      const { prompt, ...rest } = requestOf("embeds");
+      const request = hasPrompt ? { ...rest, prompt } : rest;
+      const refused = async (fields: Partial<EditRequest>): Promise<string> =>
+        engine.edit({ ...request, ...fields }).then(
+          () => "taken",
+          (error: Error) => error.message,
+        );
+      expect(await refused({ promptEmbeds: zeros(10, 23) })).toBe(
+        "promptEmbeds must be a tensor of the shape [L, 24] here, not [10, 23].",
       );
-    expect(await refused({ promptEmbeds: zeros(10, 23) })).toBe(
-      "promptEmbeds must be a tensor of the shape [L, 24] here, not [10, 23].",
-    );
-    expect(await refused({ pooledPromptEmbeds: zeros(17) })).toBe(
-      "pooledPromptEmbeds must be a tensor of the shape [1, 16] here, not [1, 17].",
-    );
-    expect(await refused({ latents: zeros(15, 16) })).toBe(
-      "latents must be a tensor of the shape [16, 16] here, not [15, 16].",
-    );
-  });
+      expect(await refused({ pooledPromptEmbeds: zeros(17) })).toBe(
+        "pooledPromptEmbeds must be a tensor of the shape [1, 16] here, not [1, 17].",
+      );
+      expect(await refused({ latents: zeros(15, 16) })).toBe(
+        "latents must be a tensor of the shape [16, 16] here, not [15, 16].",
+      );
+    },
+  );
 });
 
 describe("an autoencoder whose author chose no size", () => {
