@@ -24,9 +24,9 @@ export interface Size {
 export interface EditRequest extends TensorRequest {
   /**
    * The image: encoded bytes (JPEG, PNG, WebP, AVIF, GIF or TIFF), which `readImageSource` gets from a path or a URL. A
-   * model that takes several images accepts an array of them.
+   * model that takes several images accepts an array of them; only a model that draws without one takes none.
    */
-  image: Uint8Array | readonly Uint8Array[];
+  image?: Uint8Array | readonly Uint8Array[] | undefined;
   /** An image that is white where the first one may change, for a model that takes a mask. @default none */
   mask?: Uint8Array | undefined;
   /** What to change, 1 to 4,000 characters; required unless there are `promptEmbeds`. */
@@ -64,6 +64,18 @@ export interface EditRequest extends TensorRequest {
   loras?: readonly { name: string; /** @default 1 */ scale?: number | undefined }[] | undefined;
 }
 
+/** What a model does where an edit does not choose. */
+export interface EditDefaults {
+  numSteps: number;
+  guidance: number;
+}
+
+/** Those of the endpoint's own model, FLUX.1 Kontext. */
+export const USUAL_DEFAULTS: EditDefaults = {
+  numSteps: EDIT_PARAMETERS.numSteps.default,
+  guidance: EDIT_PARAMETERS.guidance.default,
+};
+
 /** A request with every field present and in range. */
 export interface ResolvedRequest {
   /** Empty if its embeddings are given instead. */
@@ -93,20 +105,27 @@ const MAX_RANDOM_SEED = 2 ** 32;
 
 /**
  * Checks a request and fills in its defaults.
+ * @param defaults those of the model
  * @throws RetouchError INVALID_PARAMETER with the field, its range and the given value
  */
-export function resolveRequest({ image, mask, ...parameters }: EditRequest): ResolvedRequest {
+export function resolveRequest(
+  { image, mask, ...parameters }: EditRequest,
+  defaults?: EditDefaults,
+): ResolvedRequest {
   for (const [field, bytes] of [
     ...imagesOf({ image }).map((one) => ["image", one] as const),
     ...(mask === undefined ? [] : [["mask", mask] as const]),
   ]) {
     if (!isUint8Array(bytes)) throw invalid("type", { field, wanted: IMAGE_BYTES });
   }
-  return resolveParameters(parameters);
+  return resolveParameters(parameters, defaults);
 }
 
 /** The same for everything but the image, which may still have to be read. @throws as {@link resolveRequest} */
-export function resolveParameters(request: Omit<EditRequest, "image">): ResolvedRequest {
+export function resolveParameters(
+  request: Omit<EditRequest, "image">,
+  defaults: EditDefaults = USUAL_DEFAULTS,
+): ResolvedRequest {
   const { negativePrompt, trueCfgScale, numSteps, guidance, seed, format, loras } = EDIT_PARAMETERS;
   const {
     size,
@@ -127,7 +146,7 @@ export function resolveParameters(request: Omit<EditRequest, "image">): Resolved
       throw invalid("oneOf", { field, choices: "true or false", given: shownValue(value) });
     }
   }
-  const steps = numberWithin("numSteps", request.numSteps, numSteps);
+  const steps = numberWithin("numSteps", request.numSteps, { ...numSteps, default: defaults.numSteps });
   const sigmas = sigmasWithin(request.sigmas);
   return {
     ...textsWithin(request),
@@ -142,7 +161,7 @@ export function resolveParameters(request: Omit<EditRequest, "image">): Resolved
     size: size === undefined ? undefined : sizeWithin(size),
     numSteps: sigmas?.length ?? steps,
     sigmas,
-    guidance: numberWithin("guidance", request.guidance, guidance),
+    guidance: numberWithin("guidance", request.guidance, { ...guidance, default: defaults.guidance }),
     seed: chosenSeed(numberWithin("seed", request.seed, seed)),
     format: wanted,
     isSafetyChecked,
@@ -152,8 +171,10 @@ export function resolveParameters(request: Omit<EditRequest, "image">): Resolved
 }
 
 /** The images of a request, in order: the first one is edited, the others are references. */
-export const imagesOf = ({ image }: Pick<EditRequest, "image">): readonly Uint8Array[] =>
-  Array.isArray(image) ? image : [image as Uint8Array];
+export function imagesOf({ image }: Pick<EditRequest, "image">): readonly Uint8Array[] {
+  if (image === undefined) return [];
+  return Array.isArray(image) ? image : [image as Uint8Array];
+}
 
 /**
  * Whether an edit has a second pass per step, which steers away from its negative prompt.
@@ -168,9 +189,16 @@ export const isNegativeUsed = (
   hasNegativeEmbeds = false,
 ): boolean => (negativePrompt.trim() !== "" || isEmptyNegativeUsed || hasNegativeEmbeds) && trueCfgScale > 1;
 
-/** Refuses no image at all, and more than the model takes. @throws RetouchError INVALID_PARAMETER */
-export function checkImageCount(given: number, maxImages: number): void {
-  if (given === 0) throw invalid("missing", { field: "image" });
+/** How many images a model takes per edit. */
+export interface ImageLimits {
+  /** 0 if it draws without one. */
+  readonly minImages: number;
+  readonly maxImages: number;
+}
+
+/** Refuses fewer images than the model needs, and more than it takes. @throws RetouchError INVALID_PARAMETER */
+export function checkImageCount(given: number, { minImages, maxImages }: ImageLimits): void {
+  if (given < minImages) throw invalid("missing", { field: "image" });
   if (given <= maxImages) return;
   const choices = maxImages === 1 ? "one image" : `at most ${maxImages} images`;
   throw invalid("oneOf", { field: "image", choices, given });

@@ -183,7 +183,7 @@ async function editAll(
   { signal, onStep, isSketched, ...stateOptions }: EditOptions,
   { isLatentOnly }: { isLatentOnly: boolean },
 ): Promise<Edited> {
-  const resolved = resolveRequest(request);
+  const resolved = resolveRequest(request, tools.pipeline.defaults);
   const given = resolveTensors(request);
   const { numImages } = given;
   const { images, mask } = await decodeImages(request, tools.pipeline, tools.maxPixels);
@@ -292,11 +292,11 @@ function checkTensors({ takesTensors = false }: Pipeline, given: GivenTensors): 
 /** @throws RetouchError INVALID_PARAMETER for images or a mask that the pipeline does not take; IMAGE_* */
 async function decodeImages(
   request: EditRequest,
-  { maxImages, takesMask }: Pipeline,
+  { minImages, maxImages, takesMask }: Pipeline,
   maxPixels: number | undefined,
 ): Promise<{ images: readonly Picture[]; mask: Picture | undefined }> {
   const given = imagesOf(request);
-  checkImageCount(given.length, maxImages);
+  checkImageCount(given.length, { minImages, maxImages });
   if (request.mask !== undefined && !takesMask) {
     throw invalid("unsupported", { field: "mask", reason: "the model of this checkpoint takes none" });
   }

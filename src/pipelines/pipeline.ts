@@ -1,16 +1,16 @@
 /** What the engine knows about a model family. */
 import type { Model } from "../engine/model.ts";
+import type { EditDefaults, ImageLimits } from "../engine/request.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 
-export interface Pipeline {
+export interface Pipeline extends ImageLimits {
   /** Its name in `model_index.json`. */
   readonly className: string;
   /** The folders of a checkpoint that hold weights. */
   readonly weightFolders: readonly string[];
-  /** The most images that one edit takes. */
-  readonly maxImages: number;
   /** Whether an edit can be limited by a mask. */
   readonly takesMask: boolean;
+  readonly defaults: EditDefaults;
   /** Whether edits take tensors of the caller's, and draw the noise of several images at once. @default false */
   readonly takesTensors?: boolean;
   /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type EditRequest, resolveRequest } from "../../src/engine/request.ts";
+import { checkImageCount, type EditRequest, resolveRequest } from "../../src/engine/request.ts";
 import { refusal } from "../support/refusal.ts";
 
 /** Requests come from programs without types, too: the fields may be anything. */
@@ -102,7 +102,7 @@ describe("a request", () => {
     }
   });
 
-  it.each(["picture.png", undefined, null, [1, 2], new ArrayBuffer(4)])(
+  it.each(["picture.png", null, [1, 2], new ArrayBuffer(4)])(
     "is refused where the picture is %o and no bytes",
     (image) => {
       expect(() => resolve({ image })).toThrow(
@@ -112,6 +112,30 @@ describe("a request", () => {
       );
     },
   );
+});
+
+describe("the number of images", () => {
+  it.each([
+    { given: 0, minImages: 1, maxImages: 1, sentence: "image is missing." },
+    { given: 2, minImages: 1, maxImages: 1, sentence: "image must be one image, not 2." },
+    { given: 5, minImages: 0, maxImages: 4, sentence: "image must be at most 4 images, not 5." },
+  ])("$given of $minImages to $maxImages is refused", ({ given, sentence, ...limits }) =>
+    expect(() => checkImageCount(given, limits)).toThrow(invalid(sentence)),
+  );
+
+  it.each([0, 1, 4])("%i of 0 to 4 passes", (given) =>
+    expect(() => checkImageCount(given, { minImages: 0, maxImages: 4 })).not.toThrow(),
+  );
+});
+
+describe("the model's own defaults", () => {
+  it("count where the request does not choose", () => {
+    const defaults = { numSteps: 4, guidance: 1 };
+    expect(resolveRequest({ image: new Uint8Array(), prompt: "night" }, defaults)).toMatchObject(defaults);
+    expect(
+      resolveRequest({ image: new Uint8Array(), prompt: "night", numSteps: 9, guidance: 3 }, defaults),
+    ).toMatchObject({ numSteps: 9, guidance: 3 });
+  });
 });
 
 describe("the seed", () => {

@@ -1,11 +1,14 @@
 /** FLUX.1 Kontext as a model family: one image and an instruction. */
+import { USUAL_DEFAULTS } from "../../engine/request.ts";
 import type { Pipeline } from "../pipeline.ts";
 
 export const flux1Kontext: Pipeline = {
   className: "FluxKontextPipeline",
   weightFolders: ["transformer", "vae", "text_encoder", "text_encoder_2"],
+  minImages: 1,
   maxImages: 1,
   takesMask: false,
+  defaults: USUAL_DEFAULTS,
   takesTensors: true,
   // Loaded late: a server asks what the family takes, and opens no checkpoint.
   components: async (checkpoint) => (await import("./model.ts")).openKontext(checkpoint),

@@ -144,7 +144,7 @@ export function createRequestReader(
     );
     const hint = images.length > 0 ? undefined : whereaboutsOfImage(fields);
     if (hint !== undefined) throw invalid("misplaced", { field: "image", hint });
-    checkImageCount(images.length, maxImages);
+    checkImageCount(images.length, { minImages: 1, maxImages });
     const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
     return { images, edits, isByAddress: format === "url" };
   };

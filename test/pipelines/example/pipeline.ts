@@ -35,8 +35,10 @@ export const PIPELINES: readonly Pipeline[] = [
   {
     className: "ExamplePipeline",
     weightFolders: ["mix"],
+    minImages: 1,
     maxImages: 2,
     takesMask: false,
+    defaults: { numSteps: 28, guidance: 2 },
     async components(checkpoint): Promise<Model> {
       return {
         components: [MIX],
