@@ -198,6 +198,7 @@ export async function createEngine(
   const tools: EditTools = {
     editor: model.createEditor(components),
     pipeline,
+    defaults: pipeline.defaultsOf(checkpoint.index),
     modelName: info.name,
     loras: new LoraRegistry(loraFiles, model.findLoraTarget, findBaseIn(model)),
     maxPixels,

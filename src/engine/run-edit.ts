@@ -22,6 +22,7 @@ import {
 import type { EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
 import {
   checkImageCount,
+  type EditDefaults,
   type EditRequest,
   imagesOf,
   resolveRequest,
@@ -107,6 +108,7 @@ export interface EditOptions {
 export interface EditTools {
   editor: Editor;
   pipeline: Pipeline;
+  defaults: EditDefaults;
   /** The checkpoint's name. */
   modelName: string;
   loras: LoraRegistry;
@@ -183,7 +185,7 @@ async function editAll(
   { signal, onStep, isSketched, ...stateOptions }: EditOptions,
   { isLatentOnly }: { isLatentOnly: boolean },
 ): Promise<Edited> {
-  const resolved = resolveRequest(request, tools.pipeline.defaults);
+  const resolved = resolveRequest(request, tools.defaults);
   const given = resolveTensors(request);
   const { numImages } = given;
   const { images, mask } = await decodeImages(request, tools.pipeline, tools.maxPixels);

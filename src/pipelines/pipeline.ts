@@ -2,6 +2,7 @@
 import type { Model } from "../engine/model.ts";
 import type { EditDefaults, ImageLimits } from "../engine/request.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import type { Config } from "../weights/config.ts";
 
 export interface Pipeline extends ImageLimits {
   /** Its name in `model_index.json`. */
@@ -10,7 +11,8 @@ export interface Pipeline extends ImageLimits {
   readonly weightFolders: readonly string[];
   /** Whether an edit can be limited by a mask. */
   readonly takesMask: boolean;
-  readonly defaults: EditDefaults;
+  /** What an edit does that does not choose; a field of `model_index.json` may decide. */
+  defaultsOf(index: Config): EditDefaults;
   /** Whether edits take tensors of the caller's, and draw the noise of several images at once. @default false */
   readonly takesTensors?: boolean;
   /**

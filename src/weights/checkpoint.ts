@@ -42,13 +42,14 @@ export class Checkpoint {
   readonly className: string;
   /** What the user should know about the files that were read, as sentences. */
   readonly notices: string[] = [];
-  readonly #index: Config;
+  /** `model_index.json`. */
+  readonly index: Config;
   readonly #singleFiles: SingleFiles;
 
   private constructor(folder: string, index: Config, singleFiles: SingleFiles) {
     this.folder = folder;
     this.className = index.string("_class_name");
-    this.#index = index;
+    this.index = index;
     this.#singleFiles = singleFiles;
   }
 
@@ -115,15 +116,15 @@ export class Checkpoint {
     if (className === undefined || className === null || className === wanted) return;
     throw new RetouchError(
       "CHECKPOINT_UNSUPPORTED",
-      `In ${this.#index.file}, ${component} is a ${shownValue(className)}; a ${wanted} is wanted.`,
+      `In ${this.index.file}, ${component} is a ${shownValue(className)}; a ${wanted} is wanted.`,
     );
   }
 
   /** The library and the class of a component, as the index has them. */
   #entryOf(component: string): readonly unknown[] {
-    const entry = this.#index.get(component);
+    const entry = this.index.get(component);
     if (entry === undefined) return [];
-    if (!Array.isArray(entry)) throw this.#index.invalid(component, "a list of a library and a class");
+    if (!Array.isArray(entry)) throw this.index.invalid(component, "a list of a library and a class");
     return entry as unknown[];
   }
 

@@ -8,7 +8,7 @@ export const flux1Kontext: Pipeline = {
   minImages: 1,
   maxImages: 1,
   takesMask: false,
-  defaults: USUAL_DEFAULTS,
+  defaultsOf: () => USUAL_DEFAULTS,
   takesTensors: true,
   // Loaded late: a server asks what the family takes, and opens no checkpoint.
   components: async (checkpoint) => (await import("./model.ts")).openKontext(checkpoint),

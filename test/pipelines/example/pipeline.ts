@@ -38,7 +38,7 @@ export const PIPELINES: readonly Pipeline[] = [
     minImages: 1,
     maxImages: 2,
     takesMask: false,
-    defaults: { numSteps: 28, guidance: 2 },
+    defaultsOf: () => ({ numSteps: 28, guidance: 2 }),
     async components(checkpoint): Promise<Model> {
       return {
         components: [MIX],
