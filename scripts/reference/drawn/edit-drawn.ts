@@ -21,7 +21,10 @@ export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture
   const loraFiles = edit.loras.map(({ file }) => [file, path.join(folder, file)]);
   const { model } = await openModel(folder, filesOf(folder, edit));
   const runtime = { threads: 1, device: "cpu" as const };
-  const components = await Components.load(model, runtime, { isAdaptable: loraFiles.length > 0 });
+  const components = await Components.load(model, runtime, {
+    isAdaptable: loraFiles.length > 0,
+    cacheFolder: path.join(folder, "converted"),
+  });
   try {
     const request = resolveParameters({
       prompt: edit.prompt,

@@ -8,6 +8,7 @@ from typing import Any
 
 from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
 from drawn.draw import Draw
+from drawn.gguf_draws import SIDE, draw_gguf
 from drawn.placed_files import PREFIXES, placed_files
 from drawn.stored import Files, json_file
 from drawn.weights import rules_of, shapes_of
@@ -43,12 +44,17 @@ def draw_transformer(draw: Draw, latent_channels: int, prompt_size: int, pooled_
     axes = draw.one_of("transformer.axes_dims_rope", [[4, 6, 6], [2, 4, 6], [8, 4, 4], [2, 2, 2], [6, 6, 8], [4, 14, 14]])
     if draw.rarely("transformer.published_heads", False, [True]):
         heads, axes = 1, [16, 56, 56]
+    counts = [draw.one_of(f"transformer.{name}", [1, 0, 2]) for name in ("num_layers", "num_single_layers")]
+    if draw_gguf(draw, "transformer"):
+        heads, axes = SIDE // 128, [16, 56, 56]
+        # The converters want a block of each kind.
+        counts = [max(1, count) for count in counts]
     config: Config = {
         "patch_size": 1,
         "in_channels": 4 * latent_channels,
         "out_channels": draw.rarely("transformer.out_channels", None, [4 * latent_channels]),
-        "num_layers": draw.one_of("transformer.num_layers", [1, 0, 2]),
-        "num_single_layers": draw.one_of("transformer.num_single_layers", [1, 0, 2]),
+        "num_layers": counts[0],
+        "num_single_layers": counts[1],
         "attention_head_dim": sum(axes),
         "num_attention_heads": heads,
         "joint_attention_dim": prompt_size,
@@ -113,7 +119,7 @@ def old_attention_key(key: str) -> str:
 
 
 def draw_scheduler(draw: Draw) -> Files:
-    spacing = draw.rarely("scheduler.spacing", None, ["karras", "exponential"])
+    spacing = draw.rarely("scheduler.spacing", None, ["karras", "exponential", "beta"])
     config: Config = {
         "num_train_timesteps": draw.rarely("scheduler.num_train_timesteps", 1000, [500]),
         "shift": draw.number("scheduler.shift", 3.0, 0.5, 5.0),
@@ -124,12 +130,11 @@ def draw_scheduler(draw: Draw) -> Files:
         "max_image_seq_len": draw.one_of("scheduler.max_image_seq_len", [4096, 1024, 300]),
         "invert_sigmas": draw.rarely("scheduler.invert_sigmas", False, [True]),
         "shift_terminal": draw.rarely("scheduler.shift_terminal", None, [0.02, 0.2]),
-        # Those of a beta distribution need scipy, which the reference's environment does not have.
         "use_karras_sigmas": spacing == "karras",
         "use_exponential_sigmas": spacing == "exponential",
-        "use_beta_sigmas": False,
+        "use_beta_sigmas": spacing == "beta",
         "time_shift_type": draw.rarely("scheduler.time_shift_type", "exponential", ["linear"]),
-        "stochastic_sampling": False,
+        "stochastic_sampling": draw.rarely("scheduler.stochastic_sampling", False, [True]),
     }
     written = without_defaults(draw, "scheduler", config, defaults_of(FlowMatchEulerDiscreteScheduler))
     content = json_file({"_class_name": "FlowMatchEulerDiscreteScheduler", **BASE, **written})

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy
 import torch
+from diffusers import FluxKontextPipeline
 from drawn.draw import Draw
 from drawn.edit_settings import draw_edit, on_grid
 from drawn.image_networks import draw_autoencoder, draw_scheduler, draw_transformer
@@ -45,6 +46,14 @@ def source_of(edit: Mapping[str, Any]) -> NDArray[numpy.uint8]:
     return picture(*edit["reference"], salt=str(edit["seed"]))
 
 
+def generator_of(pipeline: FluxKontextPipeline, seed: int) -> torch.Generator | None:
+    """Give the source of an edit's noise; the scheduler draws that of its steps from the global one, whatever it is given."""
+    if pipeline.scheduler.config.stochastic_sampling:
+        torch.manual_seed(seed)
+        return None
+    return torch.Generator("cpu").manual_seed(seed)
+
+
 @torch.no_grad()
 def run_case(folder: Path, edit: Mapping[str, Any]) -> Arrays:
     """Edit with diffusers; images whose sides are not whole tokens are padded first, by their edge."""
@@ -69,7 +78,7 @@ def run_case(folder: Path, edit: Mapping[str, Any]) -> Arrays:
         max_area=width * height,
         _auto_resize=False,
         max_sequence_length=edit["max_sequence_length"] or text_length(pipeline),
-        generator=torch.Generator("cpu").manual_seed(edit["seed"]),
+        generator=generator_of(pipeline, edit["seed"]),
         num_inference_steps=edit["steps"],
         sigmas=edit["sigmas"],
         guidance_scale=edit["guidance"],

@@ -1,4 +1,4 @@
-"""Draws where a component's weights are: in its folder, or in a single file in the layout of the original repository."""
+"""Draws where a component's weights are: in its folder, or in a single file, `.safetensors` or GGUF, in another layout."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel
 from drawn.draw import Draw
+from drawn.gguf_blocks import read_gguf
+from drawn.gguf_draws import draw_gguf, gguf_file, t5_weights
 from drawn.stored import Files
 from drawn.weight_files import weight_files
-from drawn.weights import Rules, fill_of
+from drawn.weights import Rules, fill_of, original_shapes
 from safetensors.torch import load_file
-from single_files import (
-    MARKER, convert_autoencoder, convert_transformer, from_fp8, original_autoencoder, original_transformer,
-)  # fmt: skip
+from single_files import MARKER, convert_autoencoder, convert_transformer, from_fp8
 from torch import Tensor
 from transformers import T5Config, T5EncoderModel
 
@@ -24,22 +24,21 @@ PREFIXES = {
     "vae": ("vae", ["", "vae.", "first_stage_model."]),
     "text_encoder_2": ("textEncoder", ["", "text_encoders.t5xxl.transformer."]),
 }
+ENDINGS = ("safetensors", "gguf")
 FP8 = "F8_E4M3"
 
 
 def placed_files(draw: Draw, component: str, rules: Rules, levels: int = 0) -> Files:
     """Give the files of a component; one under `single/` is to be used in place of the folder's weights."""
+    if draw_gguf(draw, component):
+        return {f"single/{component}.gguf": gguf_file(draw, component, rules)}
     _, prefixes = PREFIXES[component]
     prefix = draw.rarely(f"{component}.single_file", None, prefixes)
     if prefix is None:
         return weight_files(draw, component, rules)
-    dtypes = {key: dtype for key, (dtype, _, _) in rules.items()}
-    dtype = next(iter(dtypes.values()))
+    dtype = next(iter(rules.values()))[0]
     if component != "text_encoder_2":
-        meta = {key: torch.empty(shape, device="meta") for key, (_, shape, _) in rules.items()}
-        original = original_transformer(meta) if component == "transformer" else original_autoencoder(meta, levels)
-        shapes = {key: list(value.shape) for key, value in original.items()}
-        rules = {key: (dtype, shape, fill_of(key, shape)) for key, shape in shapes.items()}
+        rules = {key: (dtype, shape, fill_of(key, shape)) for key, shape in original_shapes(component, rules, levels).items()}
     if component == "transformer":
         rules = in_fp8(draw, rules)
     tensors = {f"{prefix}{key}": rule for key, rule in rules.items()}
@@ -64,8 +63,8 @@ def in_fp8(draw: Draw, rules: Rules) -> Rules:
 
 def single_files(files: Files) -> dict[str, str]:
     """Give the single files by the engine's names."""
-    paths = {name: f"single/{component}.safetensors" for component, (name, _) in PREFIXES.items()}
-    return {name: path for name, path in paths.items() if path in files}
+    paths = [(name, f"single/{component}.{ending}") for component, (name, _) in PREFIXES.items() for ending in ENDINGS]
+    return {name: path for name, path in paths if path in files}
 
 
 def load_components(folder: Path, files: dict[str, str]) -> dict[str, Any]:
@@ -85,6 +84,8 @@ def load_components(folder: Path, files: dict[str, str]) -> dict[str, Any]:
     if "textEncoder" in files:
         config = T5Config.from_pretrained(folder / "text_encoder_2")
         tensors = without_prefix(folder / files["textEncoder"], "text_encoder_2")
+        if files["textEncoder"].endswith(".gguf"):
+            tensors = t5_weights(tensors, config)
         components["text_encoder_2"] = T5EncoderModel.from_pretrained(
             None, config=config, state_dict=tensors, dtype=torch.float32
         ).eval()
@@ -93,6 +94,8 @@ def load_components(folder: Path, files: dict[str, str]) -> dict[str, Any]:
 
 def without_prefix(path: Path, component: str) -> dict[str, Tensor]:
     """Read a file's tensors, in float32 where they are no fp8."""
+    if path.suffix == ".gguf":
+        return read_gguf(path)
     tensors = load_file(path)
     prefix = max((prefix for prefix in PREFIXES[component][1] if next(iter(tensors)).startswith(prefix)), key=len)
     return {

@@ -13,20 +13,17 @@ k comes from a hash of the file's salt, the tensor's key and the element's index
 
 from __future__ import annotations
 
-import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor
 
 TensorRule = tuple[str, list[int], str]
 Files = dict[str, dict[str, Any]]
-"""Path in the folder -> {"text"}, {"bytes"} in base64, or {"salt", "tensors", "metadata"}."""
+"""Path in the folder -> {"text"}, {"bytes"} in base64, {"salt", "tensors", "metadata"} or {"salt", "tensors", "gguf"}."""
 
 TYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F8_E4M3": torch.float8_e4m3fn,
@@ -71,19 +68,6 @@ def filled(salt: str, key: str, rule: TensorRule) -> Tensor:
         else:
             values = torch.from_numpy(whole.astype(numpy.float64)) * 2.0 ** (int(fill[1:]) - bits)
     return values.reshape(shape).to(TYPES[dtype])
-
-
-def write_files(folder: Path, files: Files) -> None:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if "tensors" in content:
-            tensors = {key: filled(content["salt"], key, rule) for key, rule in content["tensors"].items()}
-            save_file(tensors, path, metadata=content.get("metadata", {"format": "pt"}))
-        elif "bytes" in content:
-            path.write_bytes(base64.b64decode(content["bytes"]))
-        else:
-            path.write_bytes(content["text"].encode())
 
 
 def json_file(value: Any) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drawn.draw import Draw
+from drawn.gguf_draws import SIDE, draw_gguf
 from drawn.image_networks import Config, draw_dtype, without_defaults
 from drawn.stored import Files, json_file
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
@@ -58,13 +59,17 @@ def draw_clip(draw: Draw, vocabulary: int, length: int, end: int) -> tuple[dict[
 def draw_t5(draw: Draw, vocabulary: int) -> tuple[int, Files]:
     """Give the size of the embeddings, and the files."""
     width = draw.one_of("text_encoder_2.d_model", [24, 16, 20, 33])
+    hidden = draw.one_of("text_encoder_2.d_ff", [40, 17])
+    gguf = draw_gguf(draw, "text_encoder_2")
+    if gguf:
+        width = hidden = SIDE
     layers = draw.one_of("text_encoder_2.num_layers", [1, 2, 3])
     config: Config = {
         # Like the published vocabulary (32,100 tokens, 32,128 rows), the table has more rows than there are tokens.
         "vocab_size": vocabulary + draw.one_of("text_encoder_2.more_rows", [3, 0]),
         "d_model": width,
         "d_kv": draw.one_of("text_encoder_2.d_kv", [8, 4, 7]),
-        "d_ff": draw.one_of("text_encoder_2.d_ff", [40, 17]),
+        "d_ff": hidden,
         "num_layers": layers,
         "num_decoder_layers": draw.one_of("text_encoder_2.num_decoder_layers", [layers, 6]),
         "num_heads": draw.one_of("text_encoder_2.num_heads", [2, 1, 3, 8]),
@@ -83,7 +88,8 @@ def draw_t5(draw: Draw, vocabulary: int) -> tuple[int, Files]:
     chosen = names[draw.one_of("text_encoder_2.embedding_key", ["shared", "embed_tokens", "both"])]
     rules = rules_of({key: shape for key in chosen} | shapes, draw_dtype(draw, "text_encoder_2"))
     extra: dict[str, list[int]] = {"lm_head.weight": shape, "decoder.final_layer_norm.weight": [width]}
-    rules |= extra_weights(draw, "text_encoder_2", extra)
+    if not gguf:
+        rules |= extra_weights(draw, "text_encoder_2", extra)
     written = without_defaults(draw, "text_encoder_2", config, T5Config().to_dict())
     base = {"architectures": ["T5EncoderModel"], "model_type": "t5"}
     files = {"text_encoder_2/config.json": json_file(base | written)}

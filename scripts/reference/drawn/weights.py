@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from drawn.stored import TensorRule
+from single_files import original_autoencoder, original_transformer
 from torch import nn
 
 Rules = dict[str, TensorRule]
@@ -44,6 +45,13 @@ def shapes_of(kind: type[nn.Module], config: Any) -> dict[str, list[int]]:
     with torch.device("meta"):
         model = kind(config) if not isinstance(config, dict) else kind(**config)
     return {key: list(value.shape) for key, value in model.state_dict().items()}
+
+
+def original_shapes(component: str, rules: Rules, levels: int = 0) -> dict[str, list[int]]:
+    """Give the keys and shapes of the original repository, for the transformer or for an autoencoder of some levels."""
+    meta = {key: torch.empty(shape, device="meta") for key, (_, shape, _) in rules.items()}
+    original = original_transformer(meta) if component == "transformer" else original_autoencoder(meta, levels)
+    return {key: list(value.shape) for key, value in original.items()}
 
 
 def rules_of(shapes: dict[str, list[int]], dtype: str) -> Rules:

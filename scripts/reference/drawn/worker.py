@@ -18,7 +18,7 @@ import quiet  # noqa: E402, F401  (first)
 import torch  # noqa: E402
 from drawn.draw import Draw  # noqa: E402
 from drawn.pipelines import PIPELINES  # noqa: E402
-from drawn.stored import write_files  # noqa: E402
+from drawn.written_files import write_files  # noqa: E402
 
 
 def answer(seed: int, root: Path, asked: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from drawn.draw import Draw
 from drawn.pipelines import PIPELINES
-from drawn.stored import Files, write_files
+from drawn.stored import Files
+from drawn.written_files import write_files
 from safetensors.torch import save_file
 from torch import Tensor
 
