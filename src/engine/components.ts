@@ -7,6 +7,7 @@ import { AdapterInputs, type Adapters } from "../models/adapters.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
 import { preparedWeights } from "../quantize/prepare.ts";
 import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
+import { unusedNotice } from "../weights/unused-keys.ts";
 import type { WeightOptions, WeightSet } from "../weights/weight-set.ts";
 import { Component, type ComponentDefinition } from "./component.ts";
 import { type EditExtent, usualEdit } from "./extent.ts";
@@ -79,7 +80,9 @@ export class Components implements ComponentRunner {
     const components = model.components.map((definition) =>
       componentOf(definition, prepared.get(definition.weights)!, runtime, isAdaptable),
     );
-    const notices = [...prepared.values()].flatMap(unusedNotice);
+    const notices = [...prepared.values()].flatMap((weights) =>
+      unusedNotice(weights.name, weights.unusedKeys()),
+    );
     const loaded = new Components(model, components, { kinds, limitBytes, isAdaptable, notices });
     await loaded.#residency.follow(loaded.#plan);
     return loaded;
@@ -131,16 +134,6 @@ async function prepareWeights(
     prepared.set(name, await preparedWeights(name, weights, kind, cache, { accuracyLevel }));
   }
   return prepared;
-}
-
-function unusedNotice(weights: WeightSet): string[] {
-  const unused = weights.unusedKeys();
-  if (unused.length === 0) return [];
-  const shown = unused.slice(0, 3).join(", ");
-  const more = unused.length > 3 ? ` and ${unused.length - 3} more` : "";
-  return [
-    `${weights.name}: the network does without ${shown}${more}, for which its configuration has no place.`,
-  ];
 }
 
 function componentOf(

@@ -10,6 +10,7 @@ import { GgufFile } from "./gguf-file.ts";
 import { MAX_KEY_CHARACTERS, MAX_SHARDS, MAX_TENSORS } from "./limits.ts";
 import type { Wanted } from "./network-keys.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
+import { withScales } from "./scaled-fp8.ts";
 import { SingleFile } from "./single-file.ts";
 import { type ChosenFile, chooseWeightFile, type WeightLibrary } from "./weight-files.ts";
 import { WeightSet } from "./weight-set.ts";
@@ -40,11 +41,10 @@ export class Checkpoint {
   readonly folder: string;
   /** The class name of its pipeline. */
   readonly className: string;
-  /** What the user should know about the files that were read, as sentences. */
-  readonly notices: string[] = [];
   /** `model_index.json`. */
   readonly index: Config;
   readonly #singleFiles: SingleFiles;
+  readonly #notices = new Set<string>();
 
   private constructor(folder: string, index: Config, singleFiles: SingleFiles) {
     this.folder = folder;
@@ -62,6 +62,16 @@ export class Checkpoint {
     const whole = path.resolve(folder);
     const index = await Config.read(path.join(whole, "model_index.json"));
     return new Checkpoint(whole, index, singleFiles);
+  }
+
+  /** What the user should know about the files that were read, as sentences. */
+  get notices(): string[] {
+    return [...this.#notices];
+  }
+
+  /** Adds to the notices what they do not yet say. */
+  note(sentence: string): void {
+    this.#notices.add(sentence);
   }
 
   /** A JSON file of the folder, such as `transformer/config.json`. */
@@ -139,10 +149,10 @@ export class Checkpoint {
       chooseWeightFile(folder, files, libraries.length === 0 ? LIBRARIES : libraries);
     const file = path.join(component, chosen.name);
     if (chosen.variant !== undefined) {
-      this.notices.push(`${component}: the weights are those of the variant ${shownValue(chosen.variant)}.`);
+      this.note(`${component}: the weights are those of the variant ${shownValue(chosen.variant)}.`);
     }
     if (chosen.isIndex) return this.#shardedWeights(component, file);
-    return new WeightSet(component, await readSafetensorsHeader(await this.#realFile(file)));
+    return new WeightSet(component, withScales(await readSafetensorsHeader(await this.#realFile(file))));
   }
 
   /** The file that a configuration of transformers names, whatever else is there. */
@@ -182,7 +192,7 @@ export class Checkpoint {
     if (tensors.size === 0) {
       throw new RetouchError("CHECKPOINT_INVALID", `${index.file} lists no weights.`);
     }
-    return new WeightSet(component, tensors);
+    return new WeightSet(component, withScales(tensors));
   }
 
   /** Follows links, which hub caches contain: the runtime accepts data below one real folder only. */

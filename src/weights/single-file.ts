@@ -4,10 +4,9 @@
  */
 import { realpath } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
-import { showShape } from "../onnx/graph.ts";
 import type { Wanted } from "./network-keys.ts";
 import { readSafetensorsHeader, type StoredTensor } from "./safetensors.ts";
-import { isFitting, type Scale, scaleOfRows, separateScales } from "./scaled-fp8.ts";
+import { type Scale, scaleOf, scaleOfRows, separateScales } from "./scaled-fp8.ts";
 import { elements, type LayoutEntry, TensorFile } from "./tensor-file.ts";
 import { type AssembledTensor, isReadable, READABLE_TYPES, WeightSet } from "./weight-set.ts";
 
@@ -43,22 +42,11 @@ export class SingleFile extends TensorFile<StoredTensor> {
   arrange(name: string, layout: readonly LayoutEntry[]): WeightSet {
     const weights = new Map<string, StoredTensor | AssembledTensor>();
     for (const { entry, tensor } of this.tensorsOf(layout)) {
-      const scale = this.#scaleOf(entry);
+      const { file } = this;
+      const scale = scaleOf({ file, name: this.named(entry.key), shape: entry.shape }, this.#scales);
       for (const [key, place] of placesOf(entry, tensor, scale)) weights.set(key, place);
     }
     return new WeightSet(name, weights);
-  }
-
-  #scaleOf({ key, shape }: LayoutEntry): StoredTensor | undefined {
-    const [scale, second] = this.#scales.get(this.named(key)) ?? [];
-    if (second)
-      throw this.invalid(`has two factors of ${this.named(key)}: ${scale!.name} and ${second.name}`);
-    if (scale && !isFitting(scale, shape)) {
-      const { storedType, shape: found } = scale.tensor;
-      const wanted = shape.length === 2 ? `one number or ${shape[0]}, one for each row,` : "one number";
-      throw this.invalid(`has ${scale.name} as ${storedType} ${showShape(found)} where ${wanted} is wanted`);
-    }
-    return scale?.tensor;
   }
 }
 

@@ -13,6 +13,7 @@ import {
   unknownPrefixOf,
   type Wanted,
 } from "./network-keys.ts";
+import { isDerived } from "./unused-keys.ts";
 
 /** A tensor of the file and the network's weights that lie in it, one after the other. */
 export interface LayoutEntry {
@@ -137,6 +138,12 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
     const rest = [...this.tensors.keys()].filter((key) => key.startsWith(`${prefix}.`));
     const indices = rest.map((key) => key.slice(prefix.length + 1).split(".")[0]!);
     return new Set(indices.filter((index) => /^\d+$/.test(index))).size;
+  }
+
+  /** Keys of parts of the wanted network that are not used, as they are in the file. */
+  unusedKeys(): string[] {
+    const unused = [...this.tensors.keys()].filter((key) => this.#isUnused(key) && !isDerived(key));
+    return unused.map((key) => this.named(key));
   }
 
   /** The layout of a file that has the network's own keys. */

@@ -6,9 +6,7 @@ import { type BlockMatrix, concat, gather, mul, toFloat32 } from "../onnx/ops.ts
 import path from "node:path";
 import type { QuantizedTensor } from "./quantized.ts";
 import type { StoredTensor } from "./safetensors.ts";
-
-/** Buffers that training frameworks store although they follow from the configuration. */
-const DERIVED_KEYS = /(^|\.)position_ids$/;
+import { isDerived } from "./unused-keys.ts";
 
 /** What quantising tools store beside a weight; without it, the weight's numbers mean nothing. */
 const QUANTISATION_KEYS =
@@ -207,7 +205,7 @@ export class WeightSet {
    * @throws RetouchError CHECKPOINT_UNSUPPORTED for keys that say how to undo a quantisation of the weights
    */
   unusedKeys(): string[] {
-    const unused = [...this.#tensors.keys()].filter((key) => !this.#used.has(key) && !DERIVED_KEYS.test(key));
+    const unused = [...this.#tensors.keys()].filter((key) => !this.#used.has(key) && !isDerived(key));
     const scale = unused.find((key) => QUANTISATION_KEYS.test(key));
     if (scale === undefined) return unused;
     throw new RetouchError(

@@ -2,7 +2,7 @@
  * One velocity and one trip through the autoencoder from single files: the same bits as from the folder, since the bytes
  * are the same; from fp8, what the reference gives with weights that it widens in the same way.
  */
-import { cp, rename, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
@@ -28,6 +28,8 @@ import { firstVelocity } from "../support/velocity.ts";
 const FP8_TOLERANCE = 1e-5;
 const fileOf = (name: string): string => path.join(fixtures, "single-files", `${name}.safetensors`);
 const folderOf = (name: string): string => path.join(fixtures, "checkpoints", name);
+
+const TRANSFORMER = path.join("transformer", "diffusion_pytorch_model.safetensors");
 
 const CASES = {
   plain: { width: 64, height: 64, guidance: 2.5 },
@@ -88,6 +90,66 @@ describe("an fp8 file", () => {
       expect(exact).toBeGreaterThan(1000 * FP8_TOLERANCE);
     },
   );
+});
+
+describe("an fp8 folder", () => {
+  /** A copy of `plain` whose transformer's matrices are whole numbers of fp8 times factors: per row, or one for all. */
+  async function fp8Folder(scaleShape: (rows: number) => number[], name: string): Promise<string> {
+    const folder = await copyOfCheckpoint("plain");
+    await changeSafetensors(path.join(folder, TRANSFORMER), (tensors) => {
+      for (const [key, { shape }] of Object.entries(tensors)) {
+        if (shape.length !== 2) continue;
+        const [rows, columns] = shape as [number, number];
+        // E4M3 from 1/8 to 15/8, of either sign.
+        const bytes = Uint8Array.from(
+          { length: rows * columns },
+          (_, at) => ((at * 37) % 32) + 32 + (at % 3 === 0 ? 128 : 0),
+        );
+        const factors = scaleShape(rows).reduce((product, dim) => product * dim, 1);
+        const scales = Array.from({ length: factors }, (_, row) => (1 + (row % 5)) / 64);
+        tensors[key] = { dtype: "F8_E4M3", shape, bytes };
+        tensors[`${key.slice(0, -".weight".length)}.${name}`] = float32(scales, scaleShape(rows));
+      }
+    });
+    return folder;
+  }
+
+  it.each([
+    ["of the rows", "weight_scale", (rows: number) => [rows]],
+    ["of the rows [N, 1]", "weight_scale", (rows: number) => [rows, 1]],
+    ["of whole matrices", "scale_weight", () => []],
+  ] as const)(
+    "gives the same bits as the same file given singly, with factors %s",
+    async (_, name, shape) => {
+      const folder = await fp8Folder((rows) => [...shape(rows)], name);
+      const transformer = path.join(folder, "t.safetensors");
+      await cp(path.join(folder, TRANSFORMER), transformer);
+      const found = await run("plain", {}, folder);
+      expect(found).toEqual(await run("plain", { transformer }, folder));
+      expect(found.velocity.every(Number.isFinite)).toBe(true);
+      expect(found.velocity).not.toEqual((await run("plain")).velocity);
+    },
+  );
+
+  it("is refused where a factor fits neither its matrix nor the rows", async () => {
+    const folder = await fp8Folder((rows) => [rows, 2], "weight_scale");
+    await expect(run("plain", {}, folder)).rejects.toEqual(
+      refusal(
+        "CHECKPOINT_INVALID",
+        / as F32 \[\d+, 2\] where one number or \d+, one for each row, is wanted\.$/,
+      ),
+    );
+  });
+
+  it("is refused where its configuration says that it is packed", async () => {
+    const folder = await copyOfCheckpoint("plain");
+    const config = path.join(folder, "text_encoder_2", "config.json");
+    const fields = JSON.parse(await readFile(config, "utf8")) as object;
+    await writeFile(config, JSON.stringify({ ...fields, quantization_config: { quant_method: "awq" } }));
+    await expect(readKontext(await Checkpoint.open(folder))).rejects.toEqual(
+      refusal("CHECKPOINT_UNSUPPORTED", new RegExp(`^In ${config}, quantization_config .* by "awq", `)),
+    );
+  });
 });
 
 describe("a text encoder's single file", () => {
@@ -190,6 +252,20 @@ describe("a file of a whole model", () => {
     const [expected, found] = [await run("plain"), await run("plain", files, folder)];
     expect(found).toEqual(expected);
     expect(await prompt(folder, files)).toEqual(await prompt(folder, {}));
+  });
+
+  it("says which of its weights no network uses", async () => {
+    const folder = await copyOfCheckpoint("plain");
+    const whole = await writeWhole(folder);
+    const checkpoint = await Checkpoint.open(folder, { transformer: whole, vae: whole, textEncoder: whole });
+    await readKontext(checkpoint);
+    const [clip, t5] = ["text_encoders.clip_l.", "text_encoders.t5xxl."];
+    const rest = "for which its configuration has no place.";
+    const is = `${whole}: the network does without`;
+    expect(checkpoint.notices.toSorted()).toEqual([
+      `${is} ${clip}logit_scale, ${clip}transformer.text_projection.weight, ${rest}`,
+      `${is} ${t5}logit_scale, ${rest}`,
+    ]);
   });
 
   it("gives what a folder without weights lacks, whichever network it is given for", async () => {

@@ -22,8 +22,10 @@ import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
 import { assertFolderOf } from "../../weights/folder-keys.ts";
 import { GgufFile } from "../../weights/gguf-file.ts";
+import { assertReadableQuantisation } from "../../weights/quantization-config.ts";
 import type { SingleFile } from "../../weights/single-file.ts";
 import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
+import { unusedNotice } from "../../weights/unused-keys.ts";
 import type { WeightSet } from "../../weights/weight-set.ts";
 
 export interface Stored<Sizes> {
@@ -63,7 +65,7 @@ export async function readT5(checkpoint: Checkpoint): Promise<Stored<T5Config>> 
     return { config, weights: await folderWeights(checkpoint, "text_encoder_2", "t5") };
   }
   const layout = file.layout() === "transformers' T5" ? singleT5Layout(config, file) : llamaT5Layout(config);
-  return { config, weights: arranged(file, "text_encoder_2", layout) };
+  return { config, weights: arranged(checkpoint, file, "text_encoder_2", layout) };
 }
 
 /** As {@link readT5}. */
@@ -74,7 +76,7 @@ export async function readClip(checkpoint: Checkpoint): Promise<Stored<ClipConfi
     checkpoint.assertClass("text_encoder", "CLIPTextModel");
     return { config, weights: await folderWeights(checkpoint, "text_encoder", "clip") };
   }
-  return { config, weights: arranged(file, "text_encoder", file.ownLayout()) };
+  return { config, weights: arranged(checkpoint, file, "text_encoder", file.ownLayout()) };
 }
 
 async function readComponent<Sizes>(
@@ -94,7 +96,7 @@ async function readComponent<Sizes>(
   // The folder may lack the component that the file replaces.
   const folder = (await checkpoint.has(configFile)) ? await checkpoint.config(configFile) : undefined;
   const config = configOf(file, folder);
-  return { config, weights: arranged(file, name, layoutOf(config, file)) };
+  return { config, weights: arranged(checkpoint, file, name, layoutOf(config, file)) };
 }
 
 /** What the weights of a checkpoint's folder may be called. */
@@ -107,11 +109,18 @@ async function folderWeights(
   folder: string,
   network: NetworkName,
 ): Promise<WeightSet> {
+  assertReadableQuantisation(await checkpoint.config(`${folder}/config.json`));
   const weights = await checkpoint.weights(folder);
   assertFolderOf(wantedOf(network), FOLDER_LAYOUTS, weights);
   return weights;
 }
 
-function arranged(file: SingleFile | GgufFile, name: string, layout: LayoutEntry[]): StoredWeights {
+function arranged(
+  checkpoint: Checkpoint,
+  file: SingleFile | GgufFile,
+  name: string,
+  layout: LayoutEntry[],
+): StoredWeights {
+  for (const notice of unusedNotice(file.file, file.unusedKeys())) checkpoint.note(notice);
   return file instanceof GgufFile ? file.arrange(layout) : file.arrange(name, layout);
 }
