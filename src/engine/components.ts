@@ -22,6 +22,8 @@ export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
   limitBytes?: number | undefined;
   /** Whether runs can be given adapters, which slows every step down slightly. @default false */
   isAdaptable?: boolean | undefined;
+  /** Bytes that the LoRAs of an edit may take, the most first: `auto` leaves room for them. @default none */
+  loraRooms?: readonly number[] | undefined;
   /** The kind that large networks' weights are loaded in. @default "fp32" */
   weights?: WeightsChoice | undefined;
   /** Where converted weights are kept. */
@@ -74,8 +76,8 @@ export class Components implements ComponentRunner {
     runtime: RuntimeOptions,
     options: ComponentOptions = {},
   ): Promise<Components> {
-    const { limitBytes = Infinity, isAdaptable = false, weights = "fp32" } = options;
-    const kinds = chooseKinds(weights, model, limitBytes);
+    const { limitBytes = Infinity, isAdaptable = false, weights = "fp32", loraRooms } = options;
+    const kinds = chooseKinds(weights, model, { limitBytes, loraRooms });
     const prepared = await prepareWeights(model, kinds, runtime, options);
     const components = model.components.map((definition) =>
       componentOf(definition, prepared.get(definition.weights)!, runtime, isAdaptable),

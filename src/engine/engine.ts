@@ -175,9 +175,11 @@ export async function createEngine(
   await Promise.all(Object.values(loraFiles).map(identityOf));
   const isAdaptable = Object.keys(loraFiles).length > 0;
   const runtime = { threads, device: device.name, computeType: options.computeType, isMemoryReturned };
+  const loras = new LoraRegistry(loraFiles, model.findLoraTarget, findBaseIn(model));
   const components = await Components.load(model, runtime, {
     limitBytes,
     isAdaptable,
+    loraRooms: await loras.roomsWanted(),
     weights,
     cacheFolder,
     onConversion,
@@ -200,7 +202,7 @@ export async function createEngine(
     pipeline,
     defaults: pipeline.defaultsOf(checkpoint.index),
     modelName: info.name,
-    loras: new LoraRegistry(loraFiles, model.findLoraTarget, findBaseIn(model)),
+    loras,
     maxPixels,
     checker,
     isCheckRequired: isRequired,

@@ -13,18 +13,25 @@ export type WeightsChoice = (typeof WEIGHTS_CHOICES)[number];
 /** In the order in which `auto` tries them if not everything can stay loaded in float32. */
 const IN_FEW_BITS = ["int8", "int4"] as const;
 
+export interface Room {
+  /** What the process may take. */
+  limitBytes: number;
+  /** What LoRAs may take in an edit, the most first; the first for which there can be room decides. @default none */
+  loraRooms?: readonly number[] | undefined;
+}
+
 /** The kind of every stored weight that may be converted. */
 export function chooseKinds(
   choice: WeightsChoice,
   model: ModelPlan & Pick<Model, "stored">,
-  limitBytes: number,
+  room: Room,
 ): NetworkKinds {
   const names = convertibleNames(model);
   const kindsIn = (kindOf: (weights: StoredWeights) => WeightsKind): NetworkKinds =>
     Object.fromEntries(names.map((name) => [name, kindOf(model.stored[name]!)]));
   if (choice !== "auto") return kindsIn(() => choice);
   return (
-    firstFitting(model, limitBytes, (kind) => kindsIn((weights) => unaskedKind(weights, kind))) ??
+    firstFitting(model, room, (kind) => kindsIn((weights) => unaskedKind(weights, kind))) ??
     // If nothing fits, nothing is rounded either: edits are refused, with the figures.
     kindsIn((weights) => (weights instanceof WeightSet ? "fp32" : halfOf(weights)))
   );
@@ -38,18 +45,25 @@ export const convertibleNames = ({ components, stored }: Pick<Model, "components
 
 /** What `auto` chooses for a checkpoint: float32 if all can stay loaded, else the most bits that fit in turns. */
 export const fittingKind = (model: ModelPlan, limitBytes: number): WeightsKind | undefined =>
-  firstFitting(model, limitBytes, (kind) => kind);
+  firstFitting(model, { limitBytes }, (kind) => kind);
 
 /** @param kindsOf the kinds of the networks when those of the folder are in one kind */
 function firstFitting<Kinds extends WeightsKind | NetworkKinds>(
   model: ModelPlan,
-  limitBytes: number,
+  { limitBytes, loraRooms = [] }: Room,
   kindsOf: (kind: WeightsKind) => Kinds,
 ): Kinds | undefined {
-  const planOf = (kinds: Kinds): MemoryPlan => planMemory(model, kinds, usualEdit(model.native), limitBytes);
+  const planOf = (kinds: Kinds, loraBytes: number): MemoryPlan =>
+    planMemory(model, kinds, { ...usualEdit(model.native), loraBytes }, limitBytes);
   const exact = kindsOf("fp32");
-  if (isResident(planOf(exact), limitBytes)) return exact;
-  return IN_FEW_BITS.map(kindsOf).find((kinds) => planOf(kinds).peakBytes <= limitBytes);
+  // LoRAs come and go: beside them, networks may be loaded in turns.
+  const kinds = isResident(planOf(exact, 0), limitBytes) ? [exact] : [];
+  kinds.push(...IN_FEW_BITS.map(kindsOf));
+  for (const loraBytes of [...loraRooms, 0]) {
+    const fitting = kinds.find((each) => planOf(each, loraBytes).peakBytes <= limitBytes);
+    if (fitting !== undefined) return fitting;
+  }
+  return undefined;
 }
 
 /**

@@ -10,7 +10,7 @@ import { joinLoras, type ScaledLora } from "./join.ts";
 import type { Lora } from "./lora-file.ts";
 import { loraBytes, readLora } from "./read-lora.ts";
 import type { FindTarget } from "./targets.ts";
-import { type LoraUse, unknownLora } from "./use.ts";
+import { type LoraUse, MAX_LORAS, unknownLora } from "./use.ts";
 
 const MAX_SHOWN_KEYS = 3;
 
@@ -59,6 +59,18 @@ export class LoraRegistry {
     }
     const digests = (): Promise<string[]> => Promise.all(chosen.map(({ file }) => this.#digest(file)));
     return { memoryBytes, digests, read: () => this.#use(chosen) };
+  }
+
+  /**
+   * Bytes that the LoRAs of one edit may take once read, the most first: of as many of the largest as an edit may have,
+   * of fewer of them, and of each alone. A file that cannot be read takes none; it is refused when it is used.
+   */
+  async roomsWanted(): Promise<number[]> {
+    const bytesOf = (file: string): Promise<number> => loraBytes(file).catch(() => 0);
+    const sizes = (await Promise.all([...this.#files.values()].map(bytesOf))).map((bytes) => COPIES * bytes);
+    const largest = sizes.toSorted((a, b) => b - a).slice(0, MAX_LORAS);
+    const sums = largest.map((_, index) => largest.slice(0, index + 1).reduce((sum, size) => sum + size, 0));
+    return [...new Set([...sums, ...sizes])].toSorted((a, b) => b - a);
   }
 
   async #use(chosen: readonly Chosen[]): ReturnType<ChosenLoras["read"]> {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { WeightsKind } from "../../src/engine/component.ts";
+import { usualEdit } from "../../src/engine/extent.ts";
+import { type NetworkKinds, planMemory } from "../../src/engine/memory-plan.ts";
 import { PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
 import { chooseKinds, kindsText, type WeightsChoice } from "../../src/engine/weights-choice.ts";
 import { WeightSet } from "../../src/weights/weight-set.ts";
@@ -15,11 +17,16 @@ const ggufOf = (half: "fp16" | "bf16"): WeightSource => ({
   half,
   weights: () => [],
 });
-const choose = (choice: WeightsChoice, limitBytes: number, transformer: WeightSet | WeightSource = files) =>
+const choose = (
+  choice: WeightsChoice,
+  limitBytes: number,
+  transformer: WeightSet | WeightSource = files,
+  loraRooms: readonly number[] = [],
+) =>
   chooseKinds(
     choice,
     { ...PUBLISHED_PLAN, stored: { transformer, t5: files, clip: files, vae: files } },
-    limitBytes,
+    { limitBytes, loraRooms },
   );
 
 describe("the weights of the published model", () => {
@@ -38,6 +45,40 @@ describe("the weights of the published model", () => {
 
   it("are what somebody says, whether it fits or not", () => {
     expect(choose("bf16", 1 * GB)).toEqual({ transformer: "bf16", t5: "bf16" });
+  });
+});
+
+describe("LoRAs that an engine may be asked for", () => {
+  const { native } = PUBLISHED_PLAN;
+  const kindsWith = (limitBytes: number, loraRooms: readonly number[]): NetworkKinds =>
+    choose("auto", limitBytes, files, loraRooms);
+  const isRefused = (kinds: NetworkKinds, loraBytes: number, limitBytes: number): boolean =>
+    planMemory(PUBLISHED_PLAN, kinds, { ...usualEdit(native), loraBytes }, limitBytes).peakBytes > limitBytes;
+
+  it.each([24, 64, 10])("never make an edit impossible that another kind would do: in %d GB", (gigabytes) => {
+    const limitBytes = gigabytes * GB;
+    const without = kindsWith(limitBytes, []);
+    let numFewer = 0;
+    for (let room = 0; room < limitBytes; room += GB / 4) {
+      const kinds = kindsWith(limitBytes, [room]);
+      const isPossible = !isRefused({ transformer: "int4", t5: "int4" }, room, limitBytes);
+      expect(isRefused(kinds, room, limitBytes), `${room / GB} GB`).toBe(!isPossible);
+      // What cannot be had changes nothing.
+      if (!isPossible) expect(kinds).toEqual(without);
+      numFewer += Number(kindsText(kinds) !== kindsText(without));
+    }
+    // In 10 GB, int4 was the only choice.
+    expect(numFewer > 0).toBe(gigabytes > 10);
+  });
+
+  it("leave float32 where it can stay loaded without them, and fits with them in turns", () => {
+    expect(kindsWith(128 * GB, [40 * GB])).toEqual({ transformer: "fp32", t5: "fp32" });
+    expect(kindsWith(128 * GB, [100 * GB])).toEqual({ transformer: "int8", t5: "int8" });
+  });
+
+  it("get the largest room that there can be", () => {
+    expect(kindsWith(24 * GB, [100 * GB, GB])).toEqual(kindsWith(24 * GB, [GB]));
+    expect(kindsText(kindsWith(24 * GB, [14 * GB, GB]))).toBe("int4");
   });
 });
 

@@ -32,6 +32,21 @@ describe("the LoRAs of an engine", () => {
     expect(row).toEqual(Float32Array.of(...peft!.up.subarray(0, peft!.rank), ...scaled));
   });
 
+  it("say how much room the largest may take, together and alone", async () => {
+    const names = ["peft", "xlabs", "control", "kohya", "text"];
+    const registry = new LoraRegistry(
+      { ...Object.fromEntries(names.map((name) => [name, fileOf(name)])), gone: "/nowhere/lora.safetensors" },
+      findTarget,
+    );
+    const sizes: number[] = [];
+    for (const name of names) sizes.push((await registry.choose([{ name, scale: 1 }])).memoryBytes);
+    const rooms = await registry.roomsWanted();
+    const [least, ...largest] = sizes.toSorted((a, b) => a - b);
+    expect(rooms[0]).toBe(largest.reduce((sum, size) => sum + size, 0));
+    expect(rooms).toEqual(rooms.toSorted((a, b) => b - a));
+    for (const size of [least, ...largest, 0]) expect(rooms).toContain(size);
+  });
+
   it("are read once, and anew when their file has changed", async () => {
     const file = path.join(await temporaryFolder(), "style.safetensors");
     await copyFile(fileOf("peft"), file);
