@@ -19,7 +19,7 @@ export type { Forecast } from "./engine/forecast.ts";
 export { WEIGHTS_KINDS } from "./engine/component.ts";
 export type { WeightsKind } from "./engine/component.ts";
 export type { NetworkKinds } from "./engine/memory-plan.ts";
-export { fittingKind, kindsText, WEIGHTS_CHOICES } from "./engine/weights-choice.ts";
+export { fittingKinds, kindsText, roundedBefore, WEIGHTS_CHOICES } from "./engine/weights-choice.ts";
 export type { WeightsChoice } from "./engine/weights-choice.ts";
 export { checkpointName } from "./weights/checkpoint.ts";
 export { convertCheckpoint } from "./engine/convert.ts";

@@ -19,12 +19,16 @@ export interface ModelPlan {
   /** In the order in which an edit needs them. */
   readonly components: readonly ComponentDefinition[];
   readonly native: NativeScale;
+  /**
+   * Weights as the checkpoint has them, by the names the components use; those of the largest network first. Absent where
+   * only sizes are known.
+   */
+  readonly stored?: Readonly<Record<string, StoredWeights>>;
   /** Bytes that an edit holds from its first step to its last, apart from the networks. */
   heldBytes(edit: EditExtent): number;
 }
 
 export interface Model extends ModelPlan {
-  /** Weights as the checkpoint has them, by the names the components use; those of the largest network first. */
   readonly stored: Readonly<Record<string, StoredWeights>>;
   /** Finds the layers that a module of a LoRA adapts. */
   readonly findLoraTarget: FindTarget;

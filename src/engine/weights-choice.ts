@@ -26,34 +26,42 @@ export function chooseKinds(
   model: ModelPlan & Pick<Model, "stored">,
   room: Room,
 ): NetworkKinds {
-  const names = convertibleNames(model);
   const kindsIn = (kindOf: (weights: StoredWeights) => WeightsKind): NetworkKinds =>
-    Object.fromEntries(names.map((name) => [name, kindOf(model.stored[name]!)]));
+    Object.fromEntries(convertibleNames(model).map((name) => [name, kindOf(model.stored[name]!)]));
   if (choice !== "auto") return kindsIn(() => choice);
   return (
-    firstFitting(model, room, (kind) => kindsIn((weights) => unaskedKind(weights, kind))) ??
+    fittingKinds(model, room) ??
     // If nothing fits, nothing is rounded either: edits are refused, with the figures.
     kindsIn((weights) => (weights instanceof WeightSet ? "fp32" : halfOf(weights)))
   );
 }
 
 /** Names of the stored weights that may be converted. */
-export const convertibleNames = ({ components, stored }: Pick<Model, "components" | "stored">): string[] =>
-  Object.keys(stored).filter((name) =>
+export function convertibleNames({ components, stored }: Pick<ModelPlan, "components" | "stored">): string[] {
+  const names = stored ? Object.keys(stored) : [...new Set(components.map(({ weights }) => weights))];
+  return names.filter((name) =>
     components.some(({ weights, leastPrecision }) => weights === name && leastPrecision !== "fp32"),
   );
+}
 
-/** What `auto` chooses for a checkpoint: float32 if all can stay loaded, else the most bits that fit in turns. */
-export const fittingKind = (model: ModelPlan, limitBytes: number): WeightsKind | undefined =>
-  firstFitting(model, { limitBytes }, (kind) => kind);
+/**
+ * What `auto` chooses for a checkpoint: float32 if all can stay loaded, else the most bits that fit in turns. Undefined if
+ * nothing fits.
+ */
+export function fittingKinds(model: ModelPlan, room: Room): NetworkKinds | undefined {
+  const names = convertibleNames(model);
+  return firstFitting(model, room, (kind) =>
+    Object.fromEntries(names.map((name) => [name, unaskedKind(model.stored?.[name], kind)])),
+  );
+}
 
 /** @param kindsOf the kinds of the networks when those of the folder are in one kind */
-function firstFitting<Kinds extends WeightsKind | NetworkKinds>(
+function firstFitting(
   model: ModelPlan,
   { limitBytes, loraRooms = [] }: Room,
-  kindsOf: (kind: WeightsKind) => Kinds,
-): Kinds | undefined {
-  const planOf = (kinds: Kinds, loraBytes: number): MemoryPlan =>
+  kindsOf: (kind: WeightsKind) => NetworkKinds,
+): NetworkKinds | undefined {
+  const planOf = (kinds: NetworkKinds, loraBytes: number): MemoryPlan =>
     planMemory(model, kinds, { ...usualEdit(model.native), loraBytes }, limitBytes);
   const exact = kindsOf("fp32");
   // LoRAs come and go: beside them, networks may be loaded in turns.
@@ -70,10 +78,14 @@ function firstFitting<Kinds extends WeightsKind | NetworkKinds>(
  * A GGUF file has been rounded once. Rounding it again to few bits costs more of the picture than 45 dB, so that is left
  * to whoever asks for it; 16 bits cost next to nothing.
  */
-const unaskedKind = (weights: StoredWeights, kind: WeightsKind): WeightsKind =>
-  weights instanceof WeightSet || kind === "fp32" ? kind : halfOf(weights);
+const unaskedKind = (weights: StoredWeights | undefined, kind: WeightsKind): WeightsKind =>
+  weights === undefined || weights instanceof WeightSet || kind === "fp32" ? kind : halfOf(weights);
 
 const halfOf = ({ half = "fp16" }: Exclude<StoredWeights, WeightSet>): WeightsKind => half;
+
+/** Names of the stored weights that `auto` does not round again. */
+export const roundedBefore = (model: ModelPlan): string[] =>
+  convertibleNames(model).filter((name) => model.stored && !(model.stored[name] instanceof WeightSet));
 
 /** The kind of the largest network, which a model lists first. */
 export const largestKind = (kinds: NetworkKinds): WeightsKind => Object.values(kinds)[0] ?? "fp32";

@@ -79,6 +79,22 @@ describe("retouch doctor", () => {
     expect(lines[1]![1]).toMatch(/^128x128: \d+ MB, about [\d.]+ (s|min); everything stays loaded$/);
   });
 
+  it("says that a GGUF file is not rounded again", async () => {
+    const checkpoint = path.join(fixtures, "checkpoints", "sharded");
+    const textEncoder = path.join(fixtures, "gguf", "t5.gguf");
+    const said = /^Weights of a GGUF file \(t5\) were rounded before: .* 16 bits at least\.$/;
+    const examine = async (memoryLimit: number, files: object) =>
+      examineWeights(await readSubject({ checkpoint, memoryLimit, ...files }));
+    const own = await examine(250e6, {});
+    expect(own.facts).toMatchObject({ recommended: "int8" });
+    expect(own.lines.at(-1)).not.toMatch(said);
+    const { lines, facts } = await examine(250e6, { textEncoder });
+    expect(facts).toMatchObject({ recommended: "transformer int8, t5 fp16" });
+    expect(lines.at(-2)).toMatch(/^Without --weights, transformer int8, t5 fp16 is taken: /);
+    expect(lines.at(-1)).toMatch(said);
+    expect((await examine(4e9, { textEncoder })).facts).toMatchObject({ recommended: "fp32" });
+  });
+
   it("tells times in the unit that people use for them", () => {
     expect([4.25, 45, 100, 3600, 7200].map(timeText)).toEqual(["4.3 s", "45 s", "2 min", "60 min", "2.0 h"]);
   });

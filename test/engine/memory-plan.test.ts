@@ -3,7 +3,7 @@ import { checkMemory } from "../../src/engine/memory-check.ts";
 import { WEIGHTS_KINDS } from "../../src/engine/component.ts";
 import { squareEdit as edit, usualEdit } from "../../src/engine/extent.ts";
 import { type ComponentNeeds, isResident, planMemory } from "../../src/engine/memory-plan.ts";
-import { fittingKind } from "../../src/engine/weights-choice.ts";
+import { fittingKinds } from "../../src/engine/weights-choice.ts";
 import { planKontext } from "../../src/pipelines/flux1-kontext/components.ts";
 import { PUBLISHED_CONFIGS, PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
 import { refusal } from "../support/refusal.ts";
@@ -132,8 +132,10 @@ describe.each([
 
   it("never turns a usual edit into a refusal where the kind is chosen by what fits", () => {
     const fits = LIMITS.map((limit) => {
-      const kind = fittingKind(model, limit);
-      return kind !== undefined && planMemory(model, kind, usualEdit(model.native), limit).peakBytes <= limit;
+      const kinds = fittingKinds(model, { limitBytes: limit });
+      return (
+        kinds !== undefined && planMemory(model, kinds, usualEdit(model.native), limit).peakBytes <= limit
+      );
     });
     expect(fits).toEqual(fits.toSorted((a, b) => Number(a) - Number(b)));
     expect(fits).toContain(true);

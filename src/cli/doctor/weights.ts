@@ -2,10 +2,12 @@
 import {
   EDIT_PARAMETERS,
   convertedBytes,
-  fittingKind,
+  fittingKinds,
   type Forecast,
   forecast,
+  kindsText,
   measureGemmSpeed,
+  roundedBefore,
   type WeightsKind,
   WEIGHTS_KINDS,
 } from "../../index.ts";
@@ -28,7 +30,9 @@ export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Se
     const edits = sides.map((side) => forecast(plan, kind, side, { limitBytes, speed }));
     return { kind, fileBytes: CONVERTED.has(kind) ? convertedBytes(plan, kind) : null, edits };
   });
-  const recommended = fittingKind(plan, limitBytes);
+  const fitting = fittingKinds(plan, { limitBytes });
+  const recommended = fitting && kindsText(fitting);
+  const rounded = roundedBefore(plan);
   return {
     title: `Weights: estimates for an edit of ${EDIT_PARAMETERS.numSteps.default} steps`,
     name: "weights",
@@ -44,6 +48,11 @@ export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Se
       recommended === undefined
         ? `Nothing fits: ${sizeText(Math.min(...kinds.map(({ edits }) => edits[0]!.peakBytes)))} are the least.`
         : `Without --weights, ${recommended} is taken: the most bits that fit, float32 only where all stays loaded.`,
+      ...(rounded.length > 0
+        ? [
+            `Weights of a GGUF file (${rounded.join(", ")}) were rounded before: without --weights they stay in 16 bits at least.`,
+          ]
+        : []),
     ],
     facts: { limitBytes, gflops: { fp32: speed.fp32 / 1e9, int8: speed.int8 / 1e9 }, kinds, recommended },
   };
