@@ -31,6 +31,9 @@ import {
 } from "./request.ts";
 import type { Environment } from "./state-file.ts";
 
+const TONE_MAPPED =
+  "The image has high dynamic range, which sRGB has not: its brightest lights were darkened (ITU-R BT.2390).";
+
 /** Every parameter that was in effect. */
 export interface EditParameters extends Omit<ResolvedRequest, "size" | "negativePrompt" | "trueCfgScale"> {
   size: Size;
@@ -235,7 +238,8 @@ async function editAll(
     const verdict = checker && (await passed(checker, next.value.picture!));
     if (verdict && verdict.score >= (safety?.score ?? 0)) safety = verdict;
   }
-  const notices = [...outcomes[0]!.notices, ...(await states.notices())];
+  const toneNotices = images.some(({ isToneMapped }) => isToneMapped) ? [TONE_MAPPED] : [];
+  const notices = [...toneNotices, ...outcomes[0]!.notices, ...(await states.notices())];
   const isChecked = checker !== undefined;
   const { resumedFrom } = states;
   return { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds };

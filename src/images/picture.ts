@@ -9,6 +9,8 @@ export interface Picture {
   width: number;
   height: number;
   data: Uint8Array;
+  /** Whether its file had high dynamic range, of which the brightest lights were bent into sRGB's. @default false */
+  isToneMapped?: boolean | undefined;
 }
 
 /** One byte per pixel, 0 black to 255 white, rows top to bottom. */

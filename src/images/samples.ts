@@ -49,8 +49,11 @@ export function samplesToPicture(
       result[to + i] = Math.round(WHITE * (level * alpha + (1 - alpha)));
     }
   }
-  return { width, height, data: result };
+  return { width, height, data: result, ...(isOfHighRange(encoding) && { isToneMapped: true }) };
 }
+
+const isOfHighRange = (encoding: ColourEncoding | undefined): boolean =>
+  encoding?.kind === "rgb" && (encoding.transfer.kind === "pq" || encoding.transfer.kind === "hlg");
 
 function largestColour({ channels, data, max }: Samples): number {
   let largest = 0;

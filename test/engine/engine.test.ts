@@ -15,7 +15,7 @@ import { Session } from "../../src/runtime/session.ts";
 import { version } from "../../src/version.ts";
 import { gradient, largestDifference, pixelAt } from "../images/samples.ts";
 import { psnr } from "../support/compare.ts";
-import { fixtures, root } from "../support/fixtures.ts";
+import { fixtures, readTensors, root } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
 import { changeSafetensors } from "../support/safetensors.ts";
 import { copyOfCheckpoint } from "../support/temporary.ts";
@@ -47,6 +47,18 @@ async function countRuns(work: () => Promise<unknown>): Promise<number> {
   await work();
   return velocity.mock.calls.length;
 }
+
+describe("an image of high dynamic range", () => {
+  it("is edited with a notice, and no other image is", async () => {
+    const forms = await readTensors("picture-forms.safetensors");
+    const imageOf = (name: string) => forms.get(`PNG cICP ${name}: file`)!.data as Uint8Array;
+    const noticesFor = async (name: string) =>
+      (await engine.edit({ ...base, image: imageOf(name), numSteps: 1 })).notices;
+    const [first, ...others] = await noticesFor("BT.2020, PQ");
+    expect(first).toMatch(/^The image has high dynamic range, .* darkened \(ITU-R BT\.2390\)\.$/);
+    expect(await noticesFor("BT.2020")).toEqual(others);
+  });
+});
 
 describe("an engine", () => {
   it("says which checkpoint it has loaded", () => {

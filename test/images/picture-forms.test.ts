@@ -35,6 +35,8 @@ describe("decodePicture, every form", () => {
     const [wanted, decoded] = [pixelsOf(form), await decodePicture(fileOf(form))];
     expect([decoded.width, decoded.height]).toEqual([wanted.width, wanted.height]);
     expect(largestDifference(decoded, wanted)).toBeLessThanOrEqual(form.tolerance!);
+    // No other form has light beyond white.
+    expect(decoded.isToneMapped ?? false).toBe(/\b(PQ|HLG)\b/.test(form.name));
   });
 
   it.each(forms.filter(({ group }) => group === null))("refuses $name by name", async (form) => {
