@@ -9,10 +9,10 @@ import { isTiled, type Planes, runInTiles } from "../../engine/tiles.ts";
 import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-config.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { modulationSize } from "../../models/transformers/flux-modulation.ts";
+import type { RotaryTable } from "../../models/transformers/rotary.ts";
 import type { Tensor } from "../../runtime/session.ts";
 import type { KontextCheckpoint } from "./checkpoint.ts";
 import { nativeScale } from "./components.ts";
-import type { RotaryTable } from "./latents.ts";
 import { type Prompt, PromptEncoder, type PromptText } from "./prompt.ts";
 import type { ScheduleConfig } from "./schedule.ts";
 
