@@ -16,6 +16,7 @@ from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_sc
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
 from fields import fields_table
+from flux2_transformer import write_flux2_transformers
 from drawn.write_drawn import write_drawn
 from gguf_files import write_gguf_files
 from klein.write_cases import write_klein_cases
@@ -100,6 +101,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     save_file(tensors, output / "recipe.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
+    write_table(output / "flux2-transformer.json", write_flux2_transformers(output / "flux2-transformer"))
     write_tokenizer_fixtures(output)
     write_picture_forms(output)
     write_drawn(output / "drawn")

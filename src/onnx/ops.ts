@@ -154,6 +154,15 @@ export function split(x: Value, count: number, axis: number): Value[] {
   );
 }
 
+/** Cuts `axis` into parts of these sizes. */
+export function splitSizes(x: Value, sizes: readonly number[], axis: number): Value[] {
+  if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis]) {
+    throw new Error(`Split of ${showShape(x.shape)} into ${sizes.join(", ")} along axis ${axis}.`);
+  }
+  const parts = sizes.map((size) => ({ dtype: x.dtype, shape: x.shape.with(axis, size) }));
+  return makeNode("Split", [x, ints(sizes)], parts, { attributes: { axis: int(axis) } });
+}
+
 /** Reshapes to the shape that `like` has when the model runs. */
 export function reshapeLike(x: Value, like: Value): Value {
   const shapeOf = makeNode("Shape", [like], [{ dtype: "int64", shape: [like.shape.length] }])[0]!;
