@@ -18,6 +18,7 @@ from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_sc
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
 from fields import fields_table
+from flux2_autoencoder import write_flux2_autoencoders
 from drawn.write_drawn import write_drawn
 from gguf_files import write_gguf_files
 from loras import write_loras
@@ -127,6 +128,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_tokenizer_fixtures(output)
     write_picture_forms(output)
     write_drawn(output / "drawn")
+    write_flux2_autoencoders(output / "flux2-autoencoders")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 
