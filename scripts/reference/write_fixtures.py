@@ -17,6 +17,7 @@ from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
 from fields import fields_table
 from flux2_transformer import write_flux2_transformers
+from flux2_autoencoder import write_flux2_autoencoders
 from drawn.write_drawn import write_drawn
 from gguf_files import write_gguf_files
 from klein.write_cases import write_klein_cases
@@ -106,6 +107,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_picture_forms(output)
     write_drawn(output / "drawn")
     write_klein_cases(output / "klein")
+    write_flux2_autoencoders(output / "flux2-autoencoders")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 
