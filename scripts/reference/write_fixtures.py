@@ -22,6 +22,7 @@ from drawn.write_drawn import write_drawn
 from gguf_files import write_gguf_files
 from loras import write_loras
 from picture_forms import write_picture_forms
+from qwen3_stages import write_qwen3
 from PIL import Image
 import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
@@ -126,6 +127,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_table(output / "fields.json", fields_table())
     write_tokenizer_fixtures(output)
     write_picture_forms(output)
+    write_qwen3(output / "qwen3")
     write_drawn(output / "drawn")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
