@@ -7,12 +7,8 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { editImage } from "../../../src/pipelines/flux1-kontext/edit.ts";
-import {
-  latentIds,
-  packLatents,
-  textIds,
-  unpackLatents,
-} from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { latentIds, textIds } from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { packLatents, unpackLatents } from "../../../src/pipelines/shared/packing.ts";
 import { ROTARY_THETA } from "../../../src/models/transformers/flux-config.ts";
 import { rotaryTable } from "../../../src/models/transformers/rotary.ts";
 import { loadNetworks } from "../../../src/pipelines/flux1-kontext/model.ts";
