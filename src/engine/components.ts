@@ -89,10 +89,6 @@ export class Components implements ComponentRunner {
     return this.#plan.tileSide;
   }
 
-  get isResident(): boolean {
-    return this.#residency.isWhole;
-  }
-
   async prepare(edit: EditExtent): Promise<void> {
     this.#plan = checkMemory(this.#model, this.kinds, edit, this.#limitBytes);
     await this.#residency.follow(this.#plan);

@@ -35,8 +35,6 @@ export interface Model extends ModelPlan {
 export interface ComponentRunner {
   /** Side of the tiles, in pixels, for components that can work in tiles; undefined if they process whole images. */
   readonly tileSide: number | undefined;
-  /** Whether every network stays loaded. */
-  readonly isResident: boolean;
   /**
    * Plans the memory of an edit, before any network runs for it.
    * @throws RetouchError MEMORY_INSUFFICIENT
