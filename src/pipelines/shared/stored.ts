@@ -1,0 +1,68 @@
+/**
+ * Sizes and weights of a pipeline's networks: from the checkpoint's folder, or from single `.safetensors` or GGUF files
+ * used instead of its components.
+ */
+import type { StoredWeights } from "../../quantize/prepare.ts";
+import type { Checkpoint } from "../../weights/checkpoint.ts";
+import type { Config } from "../../weights/config.ts";
+import { assertFolderOf } from "../../weights/folder-keys.ts";
+import { GgufFile } from "../../weights/gguf-file.ts";
+import type { Wanted } from "../../weights/network-keys.ts";
+import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
+
+export interface Stored<Sizes> {
+  config: Sizes;
+  weights: StoredWeights;
+}
+
+/** How a network in a single file is read. */
+export interface FileReader<Sizes> {
+  /**
+   * Reads the sizes off the file.
+   * @param folder the configuration in the checkpoint's folder, if there is one
+   * @default they are those of the folder's configuration: not all are shown by shapes
+   */
+  sizesOf?(file: TensorFile, folder: Config | undefined): Sizes;
+  layoutOf(sizes: Sizes, file: TensorFile): LayoutEntry[];
+}
+
+/** A network of a pipeline, by its files. */
+export interface NetworkFiles<Sizes> {
+  wanted: Wanted;
+  /** Its class, as the index of a checkpoint has it. */
+  className: string;
+  /** Which of the single files stand for it. */
+  options: Parameters<Checkpoint["singleFile"]>[1];
+  /** Reads the sizes off the configuration in its folder. */
+  readConfig(config: Config): Sizes;
+  /** By the layouts that its single files may have. */
+  readers: Readonly<Record<string, FileReader<Sizes>>>;
+}
+
+/** @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file */
+export async function readNetwork<Sizes>(
+  checkpoint: Checkpoint,
+  { wanted, className, options, readConfig, readers }: NetworkFiles<Sizes>,
+): Promise<Stored<Sizes>> {
+  const { folder } = wanted.network;
+  const configFile = `${folder}/config.json`;
+  const file = await checkpoint.singleFile(wanted, options);
+  if (!file) {
+    checkpoint.assertClass(folder, className);
+    const config = readConfig(await checkpoint.config(configFile));
+    const weights = await checkpoint.weights(folder);
+    assertFolderOf(wanted, weights);
+    return { config, weights };
+  }
+  const { sizesOf, layoutOf } = readers[file.layout()]!;
+  // The folder may lack the component that the file replaces.
+  const isThere = sizesOf === undefined || (await checkpoint.has(configFile));
+  const inFolder = isThere ? await checkpoint.config(configFile) : undefined;
+  const config = sizesOf ? sizesOf(file, inFolder) : readConfig(inFolder!);
+  const layout = layoutOf(config, file);
+  const weights = file instanceof GgufFile ? file.arrange(layout) : file.arrange(folder, layout);
+  return { config, weights };
+}
+
+/** The layout of a file that has the network's own names. */
+export const ownLayout = (_sizes: unknown, file: TensorFile): LayoutEntry[] => file.ownLayout();
