@@ -37,3 +37,19 @@ function forEachCell(
     }
   }
 }
+
+/** Planes [C, n] as tokens [n, C]: each takes one number of every plane. */
+export function planesToTokens(planes: Float32Array, numChannels: number): Float32Array {
+  const count = planes.length / numChannels;
+  const tokens = new Float32Array(planes.length);
+  for (let channel = 0; channel < numChannels; channel += 1) {
+    for (let token = 0; token < count; token += 1) {
+      tokens[token * numChannels + channel] = planes[channel * count + token]!;
+    }
+  }
+  return tokens;
+}
+
+/** The reverse of `planesToTokens`. */
+export const tokensToPlanes = (tokens: Float32Array, numChannels: number): Float32Array =>
+  planesToTokens(tokens, tokens.length / numChannels);

@@ -8,20 +8,32 @@ import {
   pixelsToPicture,
 } from "../../images/picture.ts";
 import { resizePicture } from "../../images/resize.ts";
+import type { Size } from "../../engine/request.ts";
 import { type SizePlan, sourceInResult, type WorkingSize } from "../../engine/sizes.ts";
 import type { LatentSpace } from "./latent-space.ts";
 import { packLatents, unpackLatents } from "./packing.ts";
 
-/** Encodes a picture, resized and padded, to packed latents. */
+/** Encodes a picture, resized and padded or cropped, to packed latents. */
 export async function encode(
   space: LatentSpace,
   picture: Picture,
   { content, canvas }: WorkingSize,
 ): Promise<Float32Array> {
   const resized = await resizePicture(picture, content.width, content.height);
-  const pixels = pictureToPixels(padPicture(resized, canvas.width, canvas.height));
+  const pixels = pictureToPixels(onCanvas(resized, canvas));
   const grid = await space.encodePixels(pixels, canvas);
   return packLatents(grid, space.autoencoder.latentChannels, space.latentSize(canvas));
+}
+
+/** Of a side that is longer than the canvas, the middle is kept; a shorter one is padded. */
+function onCanvas(picture: Picture, canvas: Size): Picture {
+  const width = Math.min(picture.width, canvas.width);
+  const height = Math.min(picture.height, canvas.height);
+  const middle = {
+    left: Math.floor((picture.width - width) / 2),
+    top: Math.floor((picture.height - height) / 2),
+  };
+  return padPicture(cropPicture(picture, width, height, middle), canvas.width, canvas.height);
 }
 
 /** Decodes packed latents to an image, without padding. */
