@@ -112,8 +112,6 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_drawn(output / "drawn")
     write_flux2_autoencoders(output / "flux2-autoencoders")
     write_klein_cases(output / "klein")
-    write_klein_cases(output / "klein")
-    write_flux2_autoencoders(output / "flux2-autoencoders")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 
