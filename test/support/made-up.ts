@@ -22,8 +22,9 @@ export function madeUpWeights(prefix = ""): WeightScope {
     const count = shape.reduce((product, dim) => product * dim, 1);
     const values = numbers(`${prefix}${name}`, count);
     const factor = Math.sqrt(3 / (count / shape[0]!));
+    const isScale = name.endsWith("weight") || name === "running_var";
     const change = (value: number): number =>
-      shape.length > 1 ? value * factor : name.endsWith("weight") ? 1 + 0.4 * value : value * 0.2;
+      shape.length > 1 ? value * factor : isScale ? 1 + 0.4 * value : value * 0.2;
     return floats([...values].map(change), shape);
   };
   return {
