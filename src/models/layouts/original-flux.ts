@@ -4,9 +4,8 @@
  * the first feed-forward layer. This corresponds to `convert_flux_transformer_checkpoint_to_diffusers` of diffusers
  * 0.42.1, but nothing is converted: the parts are byte ranges.
  */
-import { Config } from "../../weights/config.ts";
-import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
-import { type FluxConfig, readFluxConfig } from "../transformers/flux-config.ts";
+import type { LayoutEntry } from "../../weights/tensor-file.ts";
+import type { FluxConfig } from "../transformers/flux-config.ts";
 import { MLP_RATIO } from "../transformers/flux.ts";
 import { TIME_CHANNELS } from "../transformers/flux-modulation.ts";
 import {
@@ -18,30 +17,6 @@ import {
   STREAMS,
   swapped,
 } from "./layout-entries.ts";
-
-/**
- * Reads the sizes from the file's shapes. The axes of the rotary table, which no shape shows, come from `folder`, the
- * configuration in the diffusers layout, or from the published defaults.
- */
-export function originalFluxConfig(file: TensorFile, folder: Config | undefined): FluxConfig {
-  const numDoubleBlocks = file.countBelow("double_blocks");
-  const norm = numDoubleBlocks > 0 ? "double_blocks.0.img_attn.norm" : "single_blocks.0.norm";
-  const headSize = file.dimension(`${norm}.query_norm.scale`, 0);
-  return readFluxConfig(
-    new Config(folder?.file ?? file.file, {
-      ...folder?.fields,
-      in_channels: file.dimension("img_in.weight", 1),
-      out_channels: file.dimension("final_layer.linear.weight", 0),
-      num_layers: numDoubleBlocks,
-      num_single_layers: file.countBelow("single_blocks"),
-      num_attention_heads: file.dimension("img_in.weight", 0) / headSize,
-      attention_head_dim: headSize,
-      joint_attention_dim: file.dimension("txt_in.weight", 1),
-      pooled_projection_dim: file.dimension("vector_in.in_layer.weight", 1),
-      guidance_embeds: file.has("guidance_in.in_layer.weight"),
-    }),
-  );
-}
 
 /** Every tensor of the file, in the order of the network. */
 export function originalFluxLayout(config: FluxConfig): LayoutEntry[] {

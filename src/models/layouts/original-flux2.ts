@@ -4,15 +4,8 @@
  * `convert_flux2_transformer_checkpoint_to_diffusers` of diffusers 0.42.1, but nothing is converted: the parts are byte
  * ranges.
  */
-import { Config } from "../../weights/config.ts";
 import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
-import {
-  type Flux2Config,
-  mlpRatioOf,
-  mlpWidthOf,
-  readFlux2Config,
-  widthOf,
-} from "../transformers/flux2-config.ts";
+import { type Flux2Config, mlpWidthOf, widthOf } from "../transformers/flux2-config.ts";
 import {
   headNormEntries,
   layerEntry,
@@ -23,90 +16,8 @@ import {
   swapped,
 } from "./layout-entries.ts";
 
-/**
- * Reads the sizes from the file's shapes. What no shape shows (axes and theta of the rotary table, and epsilon) comes
- * from `folder`, the configuration in the diffusers layout, or from the published defaults.
- */
-export function originalFlux2Config(file: TensorFile, folder: Config | undefined): Flux2Config {
-  const numDoubleBlocks = file.countBelow("double_blocks");
-  const norm = numDoubleBlocks > 0 ? "double_blocks.0.img_attn.norm" : "single_blocks.0.norm";
-  return readFlux2Config(
-    sizesOf(file, folder, {
-      numDoubleBlocks,
-      numSingleBlocks: file.countBelow("single_blocks"),
-      norm: `${norm}.query_norm.${normSuffixOf(file)}`,
-      input: "img_in.weight",
-      text: "txt_in.weight",
-      output: "final_layer.linear.weight",
-      time: "time_in.in_layer.weight",
-      guidance: "guidance_in.in_layer.weight",
-      doubleMlp: "double_blocks.0.img_mlp.2.weight",
-      singleOutput: "single_blocks.0.linear2.weight",
-    }),
-  );
-}
-
-/** The same for a file with diffusers' own keys. */
-export function diffusersFlux2Config(file: TensorFile, folder: Config | undefined): Flux2Config {
-  const numDoubleBlocks = file.countBelow("transformer_blocks");
-  const block = numDoubleBlocks > 0 ? "transformer_blocks.0" : "single_transformer_blocks.0";
-  return readFlux2Config(
-    sizesOf(file, folder, {
-      numDoubleBlocks,
-      numSingleBlocks: file.countBelow("single_transformer_blocks"),
-      norm: `${block}.attn.norm_q.weight`,
-      input: "x_embedder.weight",
-      text: "context_embedder.weight",
-      output: "proj_out.weight",
-      time: "time_guidance_embed.timestep_embedder.linear_1.weight",
-      guidance: "time_guidance_embed.guidance_embedder.linear_1.weight",
-      doubleMlp: "transformer_blocks.0.ff.linear_out.weight",
-      singleOutput: "single_transformer_blocks.0.attn.to_out.weight",
-    }),
-  );
-}
-
-/** Which weights show the sizes, by their keys in the file. */
-interface SizeKeys {
-  numDoubleBlocks: number;
-  numSingleBlocks: number;
-  norm: string;
-  input: string;
-  text: string;
-  output: string;
-  time: string;
-  guidance: string;
-  /** The second feed-forward layer of a double-stream block. */
-  doubleMlp: string;
-  /** Of a single-stream block: attention and feed-forward layer side by side. */
-  singleOutput: string;
-}
-
-function sizesOf(file: TensorFile, folder: Config | undefined, keys: SizeKeys): Config {
-  const width = file.dimension(keys.input, 0);
-  const headSize = file.dimension(keys.norm, 0);
-  const mlpWidth =
-    keys.numDoubleBlocks > 0
-      ? file.dimension(keys.doubleMlp, 1)
-      : file.dimension(keys.singleOutput, 1) - width;
-  return new Config(folder?.file ?? file.file, {
-    ...folder?.fields,
-    in_channels: file.dimension(keys.input, 1),
-    out_channels: file.dimension(keys.output, 0),
-    patch_size: 1,
-    num_layers: keys.numDoubleBlocks,
-    num_single_layers: keys.numSingleBlocks,
-    num_attention_heads: width / headSize,
-    attention_head_dim: headSize,
-    joint_attention_dim: file.dimension(keys.text, 1),
-    timestep_guidance_channels: file.dimension(keys.time, 1),
-    mlp_ratio: mlpRatioOf(width, mlpWidth),
-    guidance_embeds: file.has(keys.guidance),
-  });
-}
-
 /** The original calls a norm's weight scale; files that ComfyUI saves call it weight, as the reference also reads. */
-function normSuffixOf(file: TensorFile): "scale" | "weight" {
+export function normSuffixOf(file: Pick<TensorFile, "has">): "scale" | "weight" {
   const norms = ["double_blocks.0.img_attn.norm", "single_blocks.0.norm"];
   return norms.some((norm) => file.has(`${norm}.query_norm.weight`)) ? "weight" : "scale";
 }
