@@ -1,6 +1,7 @@
 /** A checkpoint's networks by its files: configurations, checked against each other, and where the weights are. */
 import { RetouchError } from "../../errors.ts";
 import { MAX_QWEN3_TOKENS } from "../../models/text-encoders/qwen3-config.ts";
+import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
@@ -55,7 +56,7 @@ export async function readKlein(checkpoint: Checkpoint, form: KleinForm): Promis
   return {
     schedule,
     configs,
-    tokenizer: { file: "", encode: () => { throw new Error("later"); } },
+    tokenizer: await ChatTokenizer.read(checkpoint, "tokenizer"),
     stored: { transformer: transformer.weights, qwen3: qwen3.weights, vae: vae.weights },
   };
 }
