@@ -62,7 +62,7 @@ function firstFitting(
   kindsOf: (kind: WeightsKind) => NetworkKinds,
 ): NetworkKinds | undefined {
   const planOf = (kinds: NetworkKinds, loraBytes: number): MemoryPlan =>
-    planMemory(model, kinds, { ...usualEdit(model.native), loraBytes }, limitBytes);
+    planMemory(model, kinds, { ...usualEdit(model.native, model.usual), loraBytes }, limitBytes);
   const exact = kindsOf("fp32");
   // LoRAs come and go: beside them, networks may be loaded in turns.
   const kinds = isResident(planOf(exact, 0), limitBytes) ? [exact] : [];

@@ -1,7 +1,7 @@
 /** Weights that a file holds and a network does without. */
 
-/** Buffers that training frameworks store although they follow from the configuration. */
-const DERIVED_KEYS = /(^|\.)position_ids$/;
+/** Buffers that training frameworks store although they follow from the configuration, or only count its steps. */
+const DERIVED_KEYS = /(^|\.)(?:position_ids|num_batches_tracked)$/;
 const SHOWN_KEYS = 3;
 
 /** Whether nobody misses a key. */
