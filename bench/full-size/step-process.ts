@@ -4,13 +4,8 @@
  * a `StepAnswer` as one JSON line.
  */
 import { writeFileSync } from "node:fs";
-import {
-  packLatents,
-  latentIds,
-  rotaryTable,
-  textIds,
-  unpackLatents,
-} from "../../src/pipelines/flux1-kontext/latents.ts";
+import { latentIds, rotaryTable, textIds } from "../../src/pipelines/flux1-kontext/latents.ts";
+import { packLatents, unpackLatents } from "../../src/pipelines/shared/packing.ts";
 import { fluxTransformer } from "../../src/models/transformers/flux.ts";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
 import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";

@@ -58,7 +58,7 @@ export class Components implements ComponentRunner {
     this.kinds = options.kinds;
     this.#limitBytes = options.limitBytes;
     this.#isAdaptable = options.isAdaptable;
-    this.#plan = planMemory(model, this.kinds, usualEdit(model.native), this.#limitBytes);
+    this.#plan = planMemory(model, this.kinds, usualEdit(model.native, model.usual), this.#limitBytes);
     this.#residency = new Residency(components, this.#plan, this.#limitBytes);
   }
 
@@ -87,10 +87,6 @@ export class Components implements ComponentRunner {
 
   get tileSide(): number | undefined {
     return this.#plan.tileSide;
-  }
-
-  get isResident(): boolean {
-    return this.#residency.isWhole;
   }
 
   async prepare(edit: EditExtent): Promise<void> {

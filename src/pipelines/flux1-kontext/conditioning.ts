@@ -62,7 +62,8 @@ export async function encodePrompts(
 }
 
 const promptOf = (embeds: GivenEmbeds): Prompt => ({
-  ...embeds,
+  promptEmbeds: embeds.promptEmbeds,
+  pooledPromptEmbeds: embeds.pooledPromptEmbeds!,
   clipTokenIds: [],
   t5TokenIds: [],
   isCut: false,

@@ -1,11 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  latentIds,
-  packLatents,
-  rotaryTable,
-  textIds,
-  unpackLatents,
-} from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { latentIds, rotaryTable, textIds } from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { packLatents, unpackLatents } from "../../../src/pipelines/shared/packing.ts";
 import { wave } from "../../support/onnx.ts";
 
 describe("packing latents", () => {

@@ -7,13 +7,8 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { editImage } from "../../../src/pipelines/flux1-kontext/edit.ts";
-import {
-  latentIds,
-  packLatents,
-  rotaryTable,
-  textIds,
-  unpackLatents,
-} from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { latentIds, rotaryTable, textIds } from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { packLatents, unpackLatents } from "../../../src/pipelines/shared/packing.ts";
 import { loadNetworks } from "../../../src/pipelines/flux1-kontext/model.ts";
 import type { Networks } from "../../../src/pipelines/flux1-kontext/networks.ts";
 import type { Prompt } from "../../../src/pipelines/flux1-kontext/prompt.ts";
