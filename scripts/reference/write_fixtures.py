@@ -21,6 +21,7 @@ from gguf_files import write_gguf_files
 from klein.write_cases import write_klein_cases
 from loras import write_loras
 from picture_forms import write_picture_forms
+from qwen3_stages import write_qwen3
 from PIL import Image
 import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
@@ -102,6 +103,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_table(output / "fields.json", fields_table())
     write_tokenizer_fixtures(output)
     write_picture_forms(output)
+    write_qwen3(output / "qwen3")
     write_drawn(output / "drawn")
     write_klein_cases(output / "klein")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
