@@ -178,7 +178,7 @@ describe("the sources", () => {
         "models/autoencoders/autoencoder-kl.ts",
         "models/transformers/flux.ts",
         "engine/component.ts",
-        "pipelines/flux1-kontext/autoencoder-memory.ts",
+        "models/autoencoders/memory.ts",
       ]),
     );
     expect(ownImportsOf("index.ts")).toContain("engine/engine.ts");

@@ -16,6 +16,8 @@ from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_sc
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
 from fields import fields_table
+from flux2_transformer import write_flux2_transformers
+from flux2_autoencoder import write_flux2_autoencoders
 from drawn.write_drawn import write_drawn
 from gguf_files import write_gguf_files
 from klein.write_cases import write_klein_cases
@@ -101,11 +103,13 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     save_file(tensors, output / "recipe.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
+    write_table(output / "flux2-transformer.json", write_flux2_transformers(output / "flux2-transformer"))
     write_tokenizer_fixtures(output)
     write_picture_forms(output)
     write_qwen3(output / "qwen3")
     write_drawn(output / "drawn")
     write_klein_cases(output / "klein")
+    write_flux2_autoencoders(output / "flux2-autoencoders")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

@@ -47,6 +47,7 @@ const unary = (opType: string) => (x: Value) => one(opType, [x], x.shape);
 export const add = binary("Add");
 export const sub = binary("Sub");
 export const mul = binary("Mul");
+export const div = binary("Div");
 /** x times a vector along the last axis, or one number: its size is known when the model runs. */
 export const scaledLast = (x: Value, factors: Value): Value => alongLast("Mul", x, factors);
 /** x plus such a vector. */
@@ -122,6 +123,29 @@ export function reshape(x: Value, shape: Shape): Value {
   return one("Reshape", [x, ints(shape.map((dim) => (typeof dim === "number" ? dim : -1)))], shape);
 }
 
+/** The channels C of x [1, C, h, w] as those of blocks of `side` x `side` cells: [1, C / side^2, side h, side w]. */
+export function depthToSpace(x: Value, side: number): Value {
+  const [batch, channels, height, width] = x.shape as [Dim, number, Dim, Dim];
+  const times = (dim: Dim): Dim => (typeof dim === "number" ? dim * side : `${side}*${dim}`);
+  // In the order channel, row, column.
+  const attributes = { blocksize: int(side), mode: text("CRD") };
+  return one("DepthToSpace", [x], [batch, channels / side ** 2, times(height), times(width)], { attributes });
+}
+
+/** The reverse of `depthToSpace`: x [1, C, h, w] to [1, C side^2, h / side, w / side], h and w multiples of `side`. */
+export function spaceToDepth(x: Value, side: number): Value {
+  const [, channels, height, width] = x.shape as [Dim, number, Dim, Dim];
+  const part = (dim: Dim): Dim => (typeof dim === "number" ? dim / side : `${dim}/${side}`);
+  const [h, w] = [part(height), part(width)];
+  // The operator puts the channel last; each channel alone, as a batch, keeps it first. A 0 keeps a dimension.
+  const reshaped = (from: Value, batch: number, depth: number, rows: Dim, columns: Dim): Value =>
+    one("Reshape", [from, ints([batch, depth, 0, 0])], [batch, depth, rows, columns]);
+  const attributes = { blocksize: int(side) };
+  const alone = reshaped(x, channels, 1, height, width);
+  const deep = one("SpaceToDepth", [alone], [channels, side ** 2, h, w], { attributes });
+  return reshaped(deep, 1, channels * side ** 2, h, w);
+}
+
 /** Joins along `axis`; an unknown sum gets the name `outName`. */
 export function concat(values: readonly Value[], axis: number, outName = "joined"): Value {
   checkTypes("Concat", values);
@@ -152,6 +176,15 @@ export function split(x: Value, count: number, axis: number): Value[] {
     Array.from({ length: count }, () => part),
     { attributes },
   );
+}
+
+/** Cuts `axis` into parts of these sizes. */
+export function splitSizes(x: Value, sizes: readonly number[], axis: number): Value[] {
+  if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis]) {
+    throw new Error(`Split of ${showShape(x.shape)} into ${sizes.join(", ")} along axis ${axis}.`);
+  }
+  const parts = sizes.map((size) => ({ dtype: x.dtype, shape: x.shape.with(axis, size) }));
+  return makeNode("Split", [x, ints(sizes)], parts, { attributes: { axis: int(axis) } });
 }
 
 /** Reshapes to the shape that `like` has when the model runs. */

@@ -7,8 +7,8 @@ import path from "node:path";
 import type { QuantizedTensor } from "./quantized.ts";
 import type { StoredTensor } from "./safetensors.ts";
 
-/** Buffers that training frameworks store although they follow from the configuration. */
-const DERIVED_KEYS = /(^|\.)position_ids$/;
+/** Buffers that training frameworks store although they follow from the configuration, or only count its steps. */
+const DERIVED_KEYS = /(^|\.)(?:position_ids|num_batches_tracked)$/;
 
 /** What quantising tools store beside a weight; without it, the weight's numbers mean nothing. */
 const QUANTISATION_KEYS =
@@ -56,6 +56,11 @@ export interface WeightOptions {
    * multiplied. Otherwise the runtime widens all of them once, when it loads the network. @default false
    */
   isKeptHalf?: boolean | undefined;
+}
+
+export interface TensorOptions {
+  /** Whether another graph of the same weights uses it, too. @default false */
+  isShared?: boolean;
 }
 
 /** Changes a graph's linear layers and norms, by their keys, as it is built. */
@@ -115,7 +120,7 @@ export class WeightSet {
    * @throws RetouchError CHECKPOINT_INVALID when the key is missing or has another shape, CHECKPOINT_UNSUPPORTED for a
    * type that cannot be read
    */
-  take(key: string, shape: readonly number[]): Value {
+  take(key: string, shape: readonly number[], options?: TensorOptions): Value {
     const stored = this.#find(key, shape);
     if ("blocks" in stored) {
       throw new RetouchError(
@@ -123,7 +128,7 @@ export class WeightSet {
         `${this.name}: the weight ${key} is stored in ${stored.bits} bits; only matrices of linear layers can be.`,
       );
     }
-    return this.#assemble(key, stored);
+    return this.#assemble(key, stored, options);
   }
 
   /** The matrix of a linear layer, as float32 or in its few bits. @throws as {@link take} */
@@ -168,15 +173,15 @@ export class WeightSet {
     return stored;
   }
 
-  #use(key: string): void {
-    if (this.#used.has(key)) throw new Error(`${this.name}: the weight ${key} is used twice.`);
+  #use(key: string, { isShared = false }: TensorOptions = {}): void {
+    if (this.#used.has(key) && !isShared) throw new Error(`${this.name}: the weight ${key} is used twice.`);
     this.#used.add(key);
   }
 
-  #assemble(key: string, stored: StoredTensor | AssembledTensor): Value {
+  #assemble(key: string, stored: StoredTensor | AssembledTensor, options?: TensorOptions): Value {
     const parts = partsOf(stored);
     for (const part of parts) assertReadable(this.name, key, part);
-    this.#use(key);
+    this.#use(key, options);
     const value = this.#joined(key, parts);
     const scale = "parts" in stored ? stored.scale : undefined;
     const layer = key.slice(0, key.lastIndexOf(".") + 1);
@@ -234,7 +239,7 @@ export interface WeightScope {
   /** Rows of the table `name`, as float32: [...indices, C]. */
   rows(name: string, shape: readonly [rows: number, columns: number], indices: Value): Value;
   /** The tensor `name` of this scope, as float32. */
-  tensor(name: string, shape: readonly number[]): Value;
+  tensor(name: string, shape: readonly number[], options?: TensorOptions): Value;
   has(name: string): boolean;
   /** Whether `child(name)` has any weights. */
   hasChild(name: string): boolean;
@@ -277,8 +282,8 @@ class StoredScope implements WeightScope {
     return this.#set.takeRows(this.#key(name), shape, indices);
   }
 
-  tensor(name: string, shape: readonly number[]): Value {
-    return this.#set.take(this.#key(name), shape);
+  tensor(name: string, shape: readonly number[], options?: TensorOptions): Value {
+    return this.#set.take(this.#key(name), shape, options);
   }
 
   has(name: string): boolean {

@@ -5,8 +5,10 @@ import type { GivenForImage } from "../../engine/model.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
 import { type NoiseLevels, timestepOf } from "../../sampling/flow-match.ts";
 import type { Adapters } from "../../models/adapters.ts";
+import { ROTARY_THETA } from "../../models/transformers/flux-config.ts";
+import { type RotaryTable, rotaryTable } from "../../models/transformers/rotary.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
-import { rotaryTable, type RotaryTable, textIds } from "./latents.ts";
+import { textIds } from "./latents.ts";
 import type { Networks, VelocityInputs } from "./networks.ts";
 import type { Prompt } from "./prompt.ts";
 
@@ -77,7 +79,10 @@ export function createRotary(
   const tables = new Map<number, RotaryTable>();
   return ({ promptEmbeds }) => {
     const length = promptEmbeds.shape[0]!;
-    const table = tables.get(length) ?? rotaryTable(joined([textIds(length), ...imageIds]), flux.rotaryAxes);
+    const known = tables.get(length);
+    if (known) return known;
+    const ids = joined([textIds(length), ...imageIds]);
+    const table = rotaryTable(ids, { axes: flux.rotaryAxes, theta: ROTARY_THETA });
     tables.set(length, table);
     return table;
   };

@@ -8,10 +8,10 @@ import type { NativeScale } from "../../engine/sizes.ts";
 import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-config.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { modulationSize } from "../../models/transformers/flux-modulation.ts";
+import type { RotaryTable } from "../../models/transformers/rotary.ts";
+import { byTiles, type LatentSpace, planesOf, tensorOf } from "../shared/latent-space.ts";
 import type { KontextCheckpoint } from "./checkpoint.ts";
 import { nativeScale } from "./components.ts";
-import type { RotaryTable } from "./latents.ts";
-import { byTiles, type LatentSpace, planesOf, tensorOf } from "../shared/latent-space.ts";
 import { type Prompt, PromptEncoder, type PromptText } from "./prompt.ts";
 import type { ScheduleConfig } from "./schedule.ts";
 
