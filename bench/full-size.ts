@@ -20,7 +20,7 @@ import { type Bench, compareBlocks, evaluate, say, speedOf, withBlocks } from ".
 import { FORMATS, type Kind, type Options, parseOptions, USAGE } from "./full-size/options.ts";
 import { measureQuantizedPeak } from "./full-size/quantized-peak.ts";
 import { goalsOf, type KindReport, tableOf, type TextReport } from "./full-size/report.ts";
-import { buildFluxStep, PACKAGE, PACKAGE_VERSION } from "./full-size/stable-diffusion-cpp.ts";
+import { PACKAGE, PACKAGE_VERSION, tryBuildFluxStep } from "./full-size/stable-diffusion-cpp.ts";
 import { fluxInputs, writeStepInputs } from "./full-size/step-inputs.ts";
 import { type SyntheticNetwork, syntheticT5, syntheticTransformer } from "./full-size/synthetic.ts";
 import type { TextAnswer, TextOrder } from "./full-size/text-process.ts";
@@ -42,7 +42,7 @@ async function runBenchmark(options: Options, folder: string, signal: AbortSigna
     textProcess: await compile(inRepository("bench", "full-size", "text-process.ts")),
     stepProcess: await compile(inRepository("bench", "full-size", "step-process.ts")),
     python,
-    fluxStep: options.withStableDiffusionCpp ? tryBuild(python) : new Error("It was left out."),
+    fluxStep: options.withStableDiffusionCpp ? tryBuildFluxStep(python, say) : new Error("It was left out."),
     signal,
   };
   await writeStepInputs(bench.inputs, fluxInputs(options.config), options.size);
@@ -68,17 +68,6 @@ async function runBenchmark(options: Options, folder: string, signal: AbortSigna
     kinds,
     goals: Object.entries(kinds).flatMap(([kind, report]) => goalsOf(kind as Kind, report)),
   };
-}
-
-function tryBuild(python: string): string | Error {
-  say("building stable-diffusion.cpp, the first time");
-  try {
-    return buildFluxStep(python);
-  } catch (error) {
-    // A machine may have no compiler; the rest still counts.
-    say(`  failed: ${messageOf(error)}`);
-    return new Error(messageOf(error));
-  }
 }
 
 async function proveKind(kind: Kind, bench: Bench): Promise<KindReport> {

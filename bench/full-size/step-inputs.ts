@@ -60,11 +60,7 @@ export async function writeStepInputs(
   await writeFile(file, Buffer.concat(all.map((part) => new Uint8Array(part.buffer))));
 }
 
-export async function readStepInputs(
-  file: string,
-  sizes: InputSizes,
-  size: StepSize,
-): Promise<StepInputs> {
+export async function readStepInputs(file: string, sizes: InputSizes, size: StepSize): Promise<StepInputs> {
   const numbers = await readFloats(file);
   let at = 0;
   const take = (length: number): Float32Array => numbers.slice(at, (at += length));

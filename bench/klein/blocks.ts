@@ -97,10 +97,7 @@ async function compareTransformer(bench: Bench, name: BlockName): Promise<BlockR
   const agreement = ({ velocity }: Evaluated): Agreement => agreementOf(velocity, reference.velocity);
   const cpp: Record<string, CppReport> = {};
   for (const kind of KINDS) {
-    Object.assign(
-      cpp,
-      await runStableDiffusionCpp(bench, order, { kind, reference: reference.velocity }),
-    );
+    Object.assign(cpp, await runStableDiffusionCpp(bench, order, { kind, reference: reference.velocity }));
   }
   return {
     float32: agreement(float32),
@@ -162,7 +159,11 @@ async function makeWeights(bench: Bench, network: Network, fields: KleinFields):
   const floats = fileIn(bench, `${network}-blocks.safetensors`);
   await writeFloats(floats, [...source.weights()], "BF16");
   const stored = storedSource(new WeightSet(network, await readSafetensorsHeader(floats)));
-  const files = { floats, int8: fileIn(bench, "blocks-int8.safetensors"), int4: fileIn(bench, "blocks-int4.safetensors") };
+  const files = {
+    floats,
+    int8: fileIn(bench, "blocks-int8.safetensors"),
+    int4: fileIn(bench, "blocks-int4.safetensors"),
+  };
   for (const kind of KINDS) {
     await quantize(stored, kind, files[kind], { hash: source.name, threads: bench.threads });
   }

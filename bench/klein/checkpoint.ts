@@ -48,10 +48,7 @@ export const networkBytes = (bench: Bench, networks: readonly Network[] = NETWOR
   networks.reduce((sum, network) => sum + syntheticNetwork(network, bench.sizes).floatBytes / 2, 0);
 
 /** Writes the networks that are missing, one after the other. @returns the folder */
-export async function checkpointWith(
-  bench: Bench,
-  networks: readonly Network[] = NETWORKS,
-): Promise<string> {
+export async function checkpointWith(bench: Bench, networks: readonly Network[] = NETWORKS): Promise<string> {
   const folder = folderOf(bench);
   await writeSettings(bench, folder);
   const missing = networks.filter((network) => !existsSync(weightsOf(bench, network)));
@@ -87,9 +84,7 @@ async function writeSettings(bench: Bench, folder: string): Promise<void> {
   const files: Record<string, string> = {
     "model_index.json": json(INDEX),
     "scheduler/scheduler_config.json": json(SCHEDULER),
-    ...Object.fromEntries(
-      NETWORKS.map((network) => [`${network}/config.json`, json(bench.fields[network])]),
-    ),
+    ...Object.fromEntries(NETWORKS.map((network) => [`${network}/config.json`, json(bench.fields[network])])),
   };
   for (const [name, text] of Object.entries(files)) {
     const file = path.join(folder, name);

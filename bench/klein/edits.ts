@@ -2,7 +2,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { flopsPerStep } from "../../src/pipelines/flux2-klein/components.ts";
 import { compile } from "../../tools/compile.mjs";
 import { inRepository } from "../../tools/paths.ts";
 import { rounded } from "../../tools/statistics.ts";
@@ -17,6 +16,7 @@ import { retouchSide } from "../sides/retouch.ts";
 import { type EditTimes, Side } from "../sides/side.ts";
 import { type Bench, fileIn } from "./bench.ts";
 import { checkpointWith, networkBytes } from "./checkpoint.ts";
+import { flopsPerStep } from "./inputs.ts";
 import type { LoadAnswer, LoadOrder } from "./load-process.ts";
 import { MEMORY_AIMS } from "./report.ts";
 
@@ -51,7 +51,11 @@ export async function measureEdits(bench: Bench, kind: Kind): Promise<EditReport
   say(`${kind}: loading the networks`);
   const bundle = await compile(inRepository("bench", "klein", "load-process.ts"));
   const loading: LoadOrder = { checkpoint, cacheFolder, kind, threads };
-  const loadSeconds = await runForJson<LoadAnswer>(process.execPath, [bundle, JSON.stringify(loading)], signal);
+  const loadSeconds = await runForJson<LoadAnswer>(
+    process.execPath,
+    [bundle, JSON.stringify(loading)],
+    signal,
+  );
 
   say(`${kind}: two edits of ${numSteps} steps`);
   const memoryLimit = MEMORY_AIMS[kind];
@@ -72,14 +76,13 @@ export async function measureEdits(bench: Bench, kind: Kind): Promise<EditReport
     const first = await side.edit({ ...order, seed: 1 });
     const second = await side.edit({ ...order, seed: 2 });
     const perStep = ({ denoiseSeconds }: EditTimes): number => rounded(denoiseSeconds / numSteps);
-    const tokens = { text: size.textTokens, target: size.latentSide ** 2, reference: size.latentSide ** 2 };
     return {
       convertSeconds,
       loadSeconds,
       startSeconds: rounded(side.startSeconds),
       seconds: rounded(first.seconds),
       secondsPerStep: perStep(first),
-      gflops: rounded(flopsPerStep(bench.sizes.transformer, tokens) / perStep(first) / 1e9),
+      gflops: rounded(flopsPerStep(bench.sizes.transformer, size) / perStep(first) / 1e9),
       again: { seconds: rounded(second.seconds), secondsPerStep: perStep(second) },
       memoryLimit,
       peakBytes: peakTreeBytes(side.pid),

@@ -55,6 +55,9 @@ export const autoencoderShapes = (config: Flux2AutoencoderConfig): WeightShape[]
 
 /** What networks that share a file ask for. */
 function shapesOf(...builds: readonly Build[]): WeightShape[] {
-  const requested = new Map(builds.flatMap((build) => [...requestedWeights(build)]));
-  return Array.from(requested, ([key, { shape }]) => ({ key, shape }));
+  const shapes = new Map<string, WeightShape>();
+  for (const build of builds) {
+    for (const [key, { shape }] of requestedWeights(build)) shapes.set(key, { key, shape });
+  }
+  return [...shapes.values()];
 }

@@ -39,7 +39,16 @@ export async function runRetouch(
   const output = fileIn(bench, "velocity.bin");
   const { size, threads } = bench;
   const { file, isConverted } = weights;
-  const order = { ...size, weights: file, isConverted, fields, inputs: inputsOf(bench), output, runs, threads };
+  const order = {
+    ...size,
+    weights: file,
+    isConverted,
+    fields,
+    inputs: inputsOf(bench),
+    output,
+    runs,
+    threads,
+  };
   const answer = await runProgram<StepAnswer>(bench, "step-process.ts", order);
   return { ...answer, velocity: await readFloats(output) };
 }

@@ -8,8 +8,16 @@ import type { SideCommand, SideSettings } from "./side.ts";
 export type RetouchSettings = SideSettings & Pick<EngineOptions, "weights" | "cacheFolder" | "memoryLimit">;
 
 /** Edits with a warm engine. */
-export const retouchSide = (settings: RetouchSettings): Promise<SideCommand> =>
-  nodeCommand("Retouch", "retouch-process.ts", [JSON.stringify(settings)]);
+export function retouchSide({
+  checkpoint,
+  threads,
+  weights,
+  cacheFolder,
+  memoryLimit,
+}: RetouchSettings): Promise<SideCommand> {
+  const settings: RetouchSettings = { checkpoint, threads, weights, cacheFolder, memoryLimit };
+  return nodeCommand("Retouch", "retouch-process.ts", [JSON.stringify(settings)]);
+}
 
 /** Takes one step of an edit and prints a line. */
 export const firstStepSide = ({ checkpoint, threads }: SideSettings): Promise<SideCommand> =>
