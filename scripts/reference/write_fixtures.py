@@ -16,6 +16,7 @@ from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_sc
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
 from fields import fields_table
+from flux2_layouts import published_table
 from flux2_transformer import write_flux2_transformers
 from flux2_autoencoder import write_flux2_autoencoders
 from drawn.write_drawn import write_drawn
@@ -103,6 +104,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     save_file(tensors, output / "recipe.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
+    write_table(output / "flux2-published.json", published_table())
     write_table(output / "flux2-transformer.json", write_flux2_transformers(output / "flux2-transformer"))
     write_tokenizer_fixtures(output)
     write_picture_forms(output)

@@ -64,6 +64,12 @@ export const widthOf = ({ numHeads, headSize }: Flux2Config): number => numHeads
 /** Channels inside a feed-forward layer. */
 export const mlpWidthOf = (config: Flux2Config): number => Math.floor(widthOf(config) * config.mlpRatio);
 
+/** The ratio of these widths, as `mlpWidthOf` reads it back: a quotient's rounding must not take one off. */
+export function mlpRatioOf(width: number, mlpWidth: number): number {
+  const ratio = mlpWidth / width;
+  return Math.floor(width * ratio) === mlpWidth ? ratio : (mlpWidth + 0.5) / width;
+}
+
 function readMlpRatio(config: Config, width: number): number {
   const name = "mlp_ratio";
   const mlpRatio = config.numberWithin(name, { min: 0, max: MAX_MLP_RATIO }, 3);
