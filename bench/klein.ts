@@ -12,7 +12,7 @@ import { describeMachine, gitRevision, packageVersion } from "../tools/machine.t
 import { findPython } from "../tools/python.ts";
 import { say } from "./full-size/comparison.ts";
 import { PACKAGE, PACKAGE_VERSION, tryBuildFluxStep } from "./full-size/stable-diffusion-cpp.ts";
-import type { Bench } from "./klein/bench.ts";
+import type { Bench, Run } from "./klein/bench.ts";
 import { compareBlocks } from "./klein/blocks.ts";
 import { removeWeights, weightsFile } from "./klein/checkpoint.ts";
 import { measureEdits } from "./klein/edits.ts";
@@ -39,18 +39,19 @@ async function stepOfDiffusers(bench: Bench): Promise<PartReports["diffusers"]> 
   say("diffusers: steps of the whole transformer in bfloat16");
   const { fields, runs } = bench;
   const order = { fields: fields.transformer, runs };
-  const { loadSeconds, seconds, peakBytes } = await runDiffusers(bench, order, {
-    weights,
-    dtype: "bfloat16",
-  });
-  return { loadSeconds, seconds, peakBytes };
+  return runOf(await runDiffusers(bench, order, { weights, dtype: "bfloat16" }));
 }
 
 async function stepOfCpp(bench: Bench, kind: "int8" | "int4"): Promise<PartReports["cpp-int8"]> {
   await writeInputs(bench);
   say(`stable-diffusion.cpp: steps of the whole transformer at ${kind}`);
-  return runStableDiffusionCpp(bench, { fields: bench.fields.transformer, runs: bench.runs }, { kind });
+  const order = { fields: bench.fields.transformer, runs: bench.runs };
+  const sides = Object.entries(await runStableDiffusionCpp(bench, order, kind));
+  return Object.fromEntries(sides.map(([name, side]) => [name, "error" in side ? side : runOf(side)]));
 }
+
+/** Without the output. */
+const runOf = ({ loadSeconds, seconds, peakBytes }: Run): Run => ({ loadSeconds, seconds, peakBytes });
 
 /** Networks that no part after this one reads. */
 function removeUnread(bench: Bench, remaining: readonly Part[]): void {

@@ -25,6 +25,11 @@ export interface Run {
   peakBytes: number | null;
 }
 
+export interface Evaluated extends Run {
+  /** The network's output. */
+  output: Float32Array;
+}
+
 /** Runs a program of this folder in a process of its own. */
 export async function runProgram<Answer extends Run>(
   { signal }: Bench,

@@ -14,13 +14,12 @@ import { checkDisk } from "../full-size/disk.ts";
 import { FORMATS, type Kind } from "../full-size/options.ts";
 import { readFloats } from "../full-size/step-inputs.ts";
 import { writeFloats } from "../full-size/weight-file.ts";
-import { type Bench, fileIn, type Run, runProgram, runTorch } from "./bench.ts";
+import { type Bench, type Evaluated, fileIn, type Run, runProgram, runTorch } from "./bench.ts";
 import { type Network, syntheticNetwork } from "./networks.ts";
 import { type KleinFields, sizesOf } from "./published.ts";
 import type { TextAnswer, TextOrder } from "./text-process.ts";
 import {
   type CppReport,
-  type Evaluated,
   runDiffusers,
   runRetouch,
   runStableDiffusionCpp,
@@ -38,18 +37,17 @@ const TEXT_LAYERS = 2;
 /** Rows of the table of tokens, of which a text reads only some. */
 const TEXT_VOCABULARY = 1024;
 
-/** Beside PyTorch in float32. */
-export interface Agreements {
-  float32: Agreement;
-  int8: Agreement;
-  int4: Agreement;
-}
+/** In how many bits Retouch has the weights. */
+const OWN_KINDS = ["float32", "int8", "int4"] as const;
+export const ownSide = (kind: (typeof OWN_KINDS)[number]): string => `Retouch, ${kind}`;
 
-export interface BlockReport extends Agreements {
-  /** What the network in float32 gives. */
+/** The fastest run of a side, and how its output agrees with PyTorch's in float32. */
+export type SideReport = { seconds: number; agreement: Agreement } | { error: string };
+
+export interface BlockReport {
+  sides: Record<string, SideReport>;
+  /** What Retouch gives in float32. */
   output: Spread;
-  /** Seconds of the fastest run on each side. */
-  seconds: Record<string, number | { error: string }>;
   /** The highest of Retouch's processes. */
   peakBytes: number | null;
 }
@@ -57,7 +55,7 @@ export interface BlockReport extends Agreements {
 export interface BlocksReport {
   double: BlockReport;
   single: BlockReport;
-  text: Omit<BlockReport, "seconds">;
+  text: BlockReport;
   /** What a step of the whole transformer would take by these blocks; embedders and output layer count in each. */
   secondsPerStep: Record<string, number>;
 }
@@ -68,10 +66,10 @@ export async function compareBlocks(bench: Bench): Promise<BlocksReport> {
   const double = await compareTransformer(bench, "double");
   const single = await compareTransformer(bench, "single");
   const { numDoubleBlocks, numSingleBlocks } = bench.sizes.transformer;
-  const steps = Object.entries(double.seconds).flatMap(([side, seconds]) => {
-    const other = single.seconds[side];
-    if (typeof seconds !== "number" || typeof other !== "number") return [];
-    return [[side, rounded(numDoubleBlocks * seconds + numSingleBlocks * other)]];
+  const steps = Object.entries(double.sides).flatMap(([name, side]) => {
+    const other = single.sides[name];
+    if ("error" in side || other === undefined || "error" in other) return [];
+    return [[name, rounded(numDoubleBlocks * side.seconds + numSingleBlocks * other.seconds)]];
   });
   const secondsPerStep = Object.fromEntries(steps) as Record<string, number>;
   return { double, single, text, secondsPerStep };
@@ -89,33 +87,31 @@ async function compareTransformer(bench: Bench, name: BlockName): Promise<BlockR
     { weights: made.floats, dtype: "float32" },
   );
   const half = await runDiffusers(bench, order, { weights: made.floats, dtype: "bfloat16" });
-  const float32 = await runRetouch(bench, order, { file: made.floats, isConverted: false });
-  const int8 = await runRetouch(bench, order, { file: made.int8, isConverted: true });
-  const int4 = await runRetouch(bench, order, { file: made.int4, isConverted: true });
-  const sides = { float32, int8, int4 };
+  const own = {
+    float32: await runRetouch(bench, order, { file: made.floats, isConverted: false }),
+    int8: await runRetouch(bench, order, { file: made.int8, isConverted: true }),
+    int4: await runRetouch(bench, order, { file: made.int4, isConverted: true }),
+  };
   made.remove();
-  const agreement = ({ velocity }: Evaluated): Agreement => agreementOf(velocity, reference.velocity);
   const cpp: Record<string, CppReport> = {};
   for (const kind of KINDS) {
-    Object.assign(cpp, await runStableDiffusionCpp(bench, order, { kind, reference: reference.velocity }));
+    Object.assign(cpp, await runStableDiffusionCpp(bench, order, kind));
   }
   return {
-    float32: agreement(float32),
-    int8: agreement(int8),
-    int4: agreement(int4),
-    output: spreadOf(float32.velocity),
-    seconds: {
-      ...Object.fromEntries(Object.entries(sides).map(([kind, run]) => [`Retouch, ${kind}`, fastest(run)])),
-      "diffusers, bfloat16": fastest(half),
-      ...Object.fromEntries(
-        Object.entries(cpp).map(([side, run]) => [side, "error" in run ? run : fastest(run)]),
-      ),
-    },
-    peakBytes: highest(Object.values(sides)),
+    sides: sidesOf(
+      {
+        ...Object.fromEntries(OWN_KINDS.map((kind) => [ownSide(kind), own[kind]])),
+        "diffusers, bfloat16": half,
+        ...cpp,
+      },
+      reference.output,
+    ),
+    output: spreadOf(own.float32.output),
+    peakBytes: highest(Object.values(own)),
   };
 }
 
-async function compareText(bench: Bench): Promise<BlocksReport["text"]> {
+async function compareText(bench: Bench): Promise<BlockReport> {
   const fields = {
     ...bench.fields.text_encoder,
     num_hidden_layers: TEXT_LAYERS,
@@ -128,23 +124,36 @@ async function compareText(bench: Bench): Promise<BlocksReport["text"]> {
   const torchOrder = { weights: made.floats, config: fields, length, layer: TEXT_LAYER, threads, output };
   await runTorch(bench, "text", torchOrder);
   const reference = await readFloats(output);
-  const runs: TextAnswer[] = [];
-  const evaluate = async (weights: string, isConverted: boolean): Promise<Float32Array> => {
+  const evaluate = async (weights: string, isConverted: boolean): Promise<Evaluated> => {
     const order: TextOrder = { weights, isConverted, fields, length, layer: TEXT_LAYER, threads, output };
-    runs.push(await runProgram<TextAnswer>(bench, "text-process.ts", order));
-    return readFloats(output);
+    const answer = await runProgram<TextAnswer>(bench, "text-process.ts", order);
+    return { ...answer, output: await readFloats(output) };
   };
-  const float32 = await evaluate(made.floats, false);
-  const report = {
-    float32: agreementOf(float32, reference),
-    int8: agreementOf(await evaluate(made.int8, true), reference),
-    int4: agreementOf(await evaluate(made.int4, true), reference),
-    output: spreadOf(float32),
-    peakBytes: highest(runs),
+  const own = {
+    float32: await evaluate(made.floats, false),
+    int8: await evaluate(made.int8, true),
+    int4: await evaluate(made.int4, true),
   };
   made.remove();
-  return report;
+  return {
+    sides: sidesOf(Object.fromEntries(OWN_KINDS.map((kind) => [ownSide(kind), own[kind]])), reference),
+    output: spreadOf(own.float32.output),
+    peakBytes: highest(Object.values(own)),
+  };
 }
+
+const sidesOf = (
+  sides: Record<string, Evaluated | { error: string }>,
+  reference: Float32Array,
+): Record<string, SideReport> =>
+  Object.fromEntries(
+    Object.entries(sides).map(([name, side]) => [
+      name,
+      "error" in side
+        ? side
+        : { seconds: rounded(Math.min(...side.seconds)), agreement: agreementOf(side.output, reference) },
+    ]),
+  );
 
 interface MadeWeights extends Record<Kind | "floats", string> {
   remove(): void;
@@ -172,8 +181,6 @@ async function makeWeights(bench: Bench, network: Network, fields: KleinFields):
   };
   return { ...files, remove };
 }
-
-const fastest = ({ seconds }: Run): number => rounded(Math.min(...seconds));
 
 const highest = (runs: readonly Run[]): number | null =>
   runs.every(({ peakBytes }) => peakBytes !== null)

@@ -18,7 +18,7 @@ import { type Bench, fileIn } from "./bench.ts";
 import { checkpointWith, networkBytes } from "./checkpoint.ts";
 import { flopsPerStep } from "./inputs.ts";
 import type { LoadAnswer, LoadOrder } from "./load-process.ts";
-import { MEMORY_AIMS } from "./report.ts";
+import { MEMORY_AIMS } from "./options.ts";
 
 /** Longer than any text that is read: the number of tokens counts. */
 const PROMPT = "Put the bird on a cloud in outer space and leave everything else as it is. ".repeat(40);

@@ -2,13 +2,16 @@
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 import { defaultThreads } from "../../tools/machine.ts";
-import { parseCount } from "../full-size/options.ts";
+import { type Kind, parseCount } from "../full-size/options.ts";
 import type { StepSize } from "../full-size/step-inputs.ts";
 import { type KleinFields, PUBLISHED, SMALL } from "./published.ts";
 
 /** In the order in which they run. */
 export const PARTS = ["products", "blocks", "int8", "int4", "diffusers", "cpp-int8", "cpp-int4"] as const;
 export type Part = (typeof PARTS)[number];
+
+/** Bytes that the process tree of an edit may take. */
+export const MEMORY_AIMS = { int8: 6e9, int4: 4.5e9 } as const satisfies Record<Kind, number>;
 
 export interface Options {
   parts: readonly Part[];

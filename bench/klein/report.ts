@@ -2,20 +2,20 @@
 import { atLeast, atMost, type Goal } from "../../tools/goals.ts";
 import type { Machine } from "../../tools/machine.ts";
 import type { Kind } from "../full-size/options.ts";
-import type { BlocksReport } from "./blocks.ts";
+import type { Agreement } from "../full-size/agreement.ts";
+import { type BlockReport, type BlocksReport, ownSide } from "./blocks.ts";
 import type { Run } from "./bench.ts";
 import type { EditReport } from "./edits.ts";
-import type { Part } from "./options.ts";
+import { MEMORY_AIMS, type Part } from "./options.ts";
 import type { ProductsReport } from "./products.ts";
-import type { CppReport } from "./transformer-sides.ts";
 
-/** Bytes that an edit's process tree may take. */
-export const MEMORY_AIMS = { int8: 6e9, int4: 4.5e9 } as const satisfies Record<Kind, number>;
 const EDIT_SECONDS = 360;
 const LOAD_SECONDS = 20;
 const SAVED_SECONDS = 20;
 /** A step of the fastest other side over one of ours. */
 const SPEEDUP = 1.3;
+
+export type SideRun = Run | { error: string };
 
 export interface PartReports {
   products: ProductsReport;
@@ -24,8 +24,8 @@ export interface PartReports {
   int4: EditReport;
   /** In bfloat16. */
   diffusers: Run;
-  "cpp-int8": Record<string, CppReport>;
-  "cpp-int4": Record<string, CppReport>;
+  "cpp-int8": Record<string, SideRun>;
+  "cpp-int4": Record<string, SideRun>;
 }
 
 /** When and on what a part ran; a part that could not run has an error instead of figures. */
@@ -66,12 +66,19 @@ export function goalsOf(parts: Parts, { instructionSets }: Pick<Machine, "instru
   const blocks = reportOf(parts, "blocks");
   if (blocks === undefined) return goals;
   for (const name of ["double", "single", "text"] as const) {
-    const { float32, int8 } = blocks[name];
+    const [float32, int8] = [agreementIn(blocks[name], "float32"), agreementIn(blocks[name], "int8")];
     goals.push(atMost(`first ${name} block in float32: largest error`, float32.maxError, 1e-3));
     // Equal numbers have no decibels.
     goals.push(atLeast(`first ${name} block in int8: decibels`, int8.decibels ?? Infinity, 30));
   }
   return goals;
+}
+
+/** @throws Error where this side failed: without it there would be no report */
+function agreementIn({ sides }: BlockReport, kind: "float32" | "int8" | "int4"): Agreement {
+  const side = sides[ownSide(kind)]!;
+  if ("error" in side) throw new Error(side.error);
+  return side.agreement;
 }
 
 /** Seconds of a step of diffusers or of stable-diffusion.cpp with as many bits, whichever is faster. */
@@ -130,10 +137,13 @@ function blockTable(parts: Parts): string[] {
   if (blocks === undefined) return [];
   const named = { "double block": blocks.double, "single block": blocks.single, "text layer": blocks.text };
   const decibels = (value: number | null): string => `${value?.toFixed(1) ?? "∞"} dB`;
-  const rows = Object.entries(named).map(
-    ([name, { float32, int8, int4 }]) =>
-      `| first ${name} | ${float32.maxError.toExponential(0)} | ${decibels(int8.decibels)} | ${decibels(int4.decibels)} |`,
-  );
+  const rows = Object.entries(named).map(([name, block]) => {
+    const [float32, int8, int4] = (["float32", "int8", "int4"] as const).map((kind) =>
+      agreementIn(block, kind),
+    ) as [Agreement, Agreement, Agreement];
+    const cells = [float32.maxError.toExponential(0), decibels(int8.decibels), decibels(int4.decibels)];
+    return `| first ${[name, ...cells].join(" | ")} |`;
+  });
   const steps = Object.entries(blocks.secondsPerStep).map(
     ([side, seconds]) => `| ${side} | ${seconds.toFixed(1)} |`,
   );

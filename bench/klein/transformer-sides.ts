@@ -1,15 +1,15 @@
 /** The transformer by Retouch, by diffusers and by stable-diffusion.cpp, on one set of inputs. */
 import { rmSync } from "node:fs";
 import path from "node:path";
+import { messageOf } from "../../src/index.ts";
 import { originalFlux2Layout } from "../../src/models/layouts/original-flux2.ts";
 import { readFlux2Config } from "../../src/models/transformers/flux2-config.ts";
 import { Config } from "../../src/weights/config.ts";
-import { agreementOf, type Agreement } from "../full-size/agreement.ts";
 import { runForJson } from "../full-size/child.ts";
 import { writeGguf } from "../full-size/gguf.ts";
 import { FORMATS, type Kind } from "../full-size/options.ts";
 import { readFloats, writeStepInputs } from "../full-size/step-inputs.ts";
-import { type Bench, fileIn, type Run, runProgram, runTorch } from "./bench.ts";
+import { type Bench, type Evaluated, fileIn, type Run, runProgram, runTorch } from "./bench.ts";
 import { kleinInputs } from "./inputs.ts";
 import { syntheticNetwork } from "./networks.ts";
 import type { StepAnswer } from "./step-process.ts";
@@ -18,10 +18,6 @@ import type { StepAnswer } from "./step-process.ts";
 export interface TransformerOrder {
   fields: Readonly<Record<string, unknown>>;
   runs: number;
-}
-
-export interface Evaluated extends Run {
-  velocity: Float32Array;
 }
 
 const inputsOf = (bench: Bench): string => fileIn(bench, "inputs.bin");
@@ -50,7 +46,7 @@ export async function runRetouch(
     threads,
   };
   const answer = await runProgram<StepAnswer>(bench, "step-process.ts", order);
-  return { ...answer, velocity: await readFloats(output) };
+  return { ...answer, output: await readFloats(output) };
 }
 
 export async function runDiffusers(
@@ -62,10 +58,10 @@ export async function runDiffusers(
   const { size, threads } = bench;
   const order = { ...size, weights, dtype, config: fields, inputs: inputsOf(bench), output, runs, threads };
   const answer = await runTorch(bench, "transformer", order);
-  return { ...answer, velocity: await readFloats(output) };
+  return { ...answer, output: await readFloats(output) };
 }
 
-export type CppReport = (Run & { agreement?: Agreement }) | { error: string };
+export type CppReport = Evaluated | { error: string };
 
 /** The names of stable-diffusion.cpp's formats. */
 const GGML_TYPES = { int8: "q8_0", int4: "q4_0" } as const;
@@ -75,7 +71,7 @@ export const cppName = (kind: Kind): string => `stable-diffusion.cpp, ${GGML_TYP
 export async function runStableDiffusionCpp(
   bench: Bench,
   { fields, runs }: TransformerOrder,
-  { kind, reference }: { kind: Kind; reference?: Float32Array },
+  kind: Kind,
 ): Promise<Record<string, CppReport>> {
   const { fluxStep, size, threads, signal } = bench;
   const name = cppName(kind);
@@ -94,10 +90,9 @@ export async function runStableDiffusionCpp(
     const side = hasFlash ? `${name}, flash attention` : name;
     try {
       const answer = await runForJson<Run>(fluxStep, args, signal);
-      const agreement = reference && agreementOf(await readFloats(output), reference);
-      found[side] = { ...answer, ...(agreement && { agreement }) };
+      found[side] = { ...answer, output: await readFloats(output) };
     } catch (error) {
-      found[side] = { error: error instanceof Error ? error.message : String(error) };
+      found[side] = { error: messageOf(error) };
     }
   }
   rmSync(gguf);
