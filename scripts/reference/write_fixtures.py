@@ -110,8 +110,8 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_picture_forms(output)
     write_qwen3(output / "qwen3")
     write_drawn(output / "drawn")
-    write_klein_cases(output / "klein")
     write_flux2_autoencoders(output / "flux2-autoencoders")
+    write_klein_cases(output / "klein")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

@@ -92,6 +92,11 @@ export class WeightSet {
     return new WeightSet(this.name, this.#tensors, options);
   }
 
+  /** Only the weights whose keys fit. */
+  only(isRead: (key: string) => boolean): WeightSet {
+    return new WeightSet(this.name, new Map([...this.#tensors].filter(([key]) => isRead(key))));
+  }
+
   /** The keys under `prefix`; "" is the whole set. Each network has a scope of its own, and asks for a weight once. */
   scope(prefix = "", adapt?: LayerAdapter): WeightScope {
     return new StoredScope(this, prefix, adapt);

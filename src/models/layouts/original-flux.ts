@@ -4,36 +4,19 @@
  * the first feed-forward layer. This corresponds to `convert_flux_transformer_checkpoint_to_diffusers` of diffusers
  * 0.42.1, but nothing is converted: the parts are byte ranges.
  */
-import { Config } from "../../weights/config.ts";
-import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
-import { type FluxConfig, readFluxConfig } from "../transformers/flux-config.ts";
+import type { LayoutEntry } from "../../weights/tensor-file.ts";
+import type { FluxConfig } from "../transformers/flux-config.ts";
 import { MLP_RATIO } from "../transformers/flux.ts";
 import { TIME_CHANNELS } from "../transformers/flux-modulation.ts";
-import { headNormEntries, layerEntry, type Part, repeated, STREAMS, swapped } from "./layout-entries.ts";
-
-/**
- * Reads the sizes from the file's shapes. The axes of the rotary table, which no shape shows, come from `folder`, the
- * configuration in the diffusers layout, or from the published defaults.
- */
-export function originalFluxConfig(file: TensorFile, folder: Config | undefined): FluxConfig {
-  const numDoubleBlocks = file.countBelow("double_blocks");
-  const norm = numDoubleBlocks > 0 ? "double_blocks.0.img_attn.norm" : "single_blocks.0.norm";
-  const headSize = file.dimension(`${norm}.query_norm.scale`, 0);
-  return readFluxConfig(
-    new Config(folder?.file ?? file.file, {
-      ...folder?.fields,
-      in_channels: file.dimension("img_in.weight", 1),
-      out_channels: file.dimension("final_layer.linear.weight", 0),
-      num_layers: numDoubleBlocks,
-      num_single_layers: file.countBelow("single_blocks"),
-      num_attention_heads: file.dimension("img_in.weight", 0) / headSize,
-      attention_head_dim: headSize,
-      joint_attention_dim: file.dimension("txt_in.weight", 1),
-      pooled_projection_dim: file.dimension("vector_in.in_layer.weight", 1),
-      guidance_embeds: file.has("guidance_in.in_layer.weight"),
-    }),
-  );
-}
+import {
+  headNormEntries,
+  layerEntry,
+  type Part,
+  repeated,
+  type StreamNames,
+  STREAMS,
+  swapped,
+} from "./layout-entries.ts";
 
 /** Every tensor of the file, in the order of the network. */
 export function originalFluxLayout(config: FluxConfig): LayoutEntry[] {
@@ -65,23 +48,28 @@ function embedder(from: string, to: string, columns: number, width: number): Lay
   ];
 }
 
-function doubleStreamBlock({ numHeads, headSize }: FluxConfig, index: number): LayoutEntry[] {
-  const [from, to] = [`double_blocks.${index}`, `transformer_blocks.${index}`];
+function doubleStreamBlock(config: FluxConfig, index: number): LayoutEntry[] {
+  return [...stream(config, index, STREAMS.image), ...stream(config, index, STREAMS.text)];
+}
+
+function stream({ numHeads, headSize }: FluxConfig, index: number, names: StreamNames): LayoutEntry[] {
+  const { original, modulation, projections, norms, output, feedForward } = names;
+  const [from, to] = [`double_blocks.${index}.${original}`, `transformer_blocks.${index}`];
   const width = numHeads * headSize;
   const mlp = MLP_RATIO * width;
   const part = (name: string, rows: number): Part => [`${to}.${name}`, rows];
-  return STREAMS.flatMap(({ original, modulation, projections, norms, output, feedForward }) => [
-    ...linear(`${from}.${original}_mod.lin`, width, [part(modulation, 6 * width)]),
+  return [
+    ...linear(`${from}_mod.lin`, width, [part(modulation, 6 * width)]),
     ...linear(
-      `${from}.${original}_attn.qkv`,
+      `${from}_attn.qkv`,
       width,
       projections.map((name) => part(name, width)),
     ),
-    ...headNormEntries(headSize, `${from}.${original}_attn.norm`, [`${to}.${norms[0]}`, `${to}.${norms[1]}`]),
-    ...linear(`${from}.${original}_attn.proj`, width, [part(output, width)]),
-    ...linear(`${from}.${original}_mlp.0`, width, [part(`${feedForward}.net.0.proj`, mlp)]),
-    ...linear(`${from}.${original}_mlp.2`, mlp, [part(`${feedForward}.net.2`, width)]),
-  ]);
+    ...headNormEntries(headSize, `${from}_attn.norm`, [`${to}.${norms[0]}`, `${to}.${norms[1]}`]),
+    ...linear(`${from}_attn.proj`, width, [part(output, width)]),
+    ...linear(`${from}_mlp.0`, width, [part(`${feedForward}.net.0.proj`, mlp)]),
+    ...linear(`${from}_mlp.2`, mlp, [part(`${feedForward}.net.2`, width)]),
+  ];
 }
 
 function singleStreamBlock(config: FluxConfig, index: number): LayoutEntry[] {

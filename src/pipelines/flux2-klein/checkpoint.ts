@@ -1,13 +1,12 @@
 /** A checkpoint's networks by its files: configurations, checked against each other, and where the weights are. */
 import { RetouchError } from "../../errors.ts";
-import { readFlux2AutoencoderConfig } from "../../models/autoencoders/flux2-autoencoder-config.ts";
-import { MAX_QWEN3_TOKENS, readQwen3Config } from "../../models/text-encoders/qwen3-config.ts";
-import { readFlux2Config } from "../../models/transformers/flux2-config.ts";
+import { MAX_QWEN3_TOKENS } from "../../models/text-encoders/qwen3-config.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
 import { readScheduleConfig, type ScheduleConfig } from "../shared/noise-schedule.ts";
 import { type KleinConfigs, PROMPT_LAYERS } from "./components.ts";
+import { readAutoencoder, readQwen3, readTransformer } from "./stored.ts";
 
 /** Turns an instruction into the tokens of a conversation that begins with it. */
 export interface PromptTokenizer {
@@ -25,14 +24,6 @@ export interface KleinCheckpoint {
   stored: Readonly<Record<"transformer" | "qwen3" | "vae", StoredWeights>>;
 }
 
-/** What a component must be; an index may leave it out. */
-const CLASSES = {
-  scheduler: "FlowMatchEulerDiscreteScheduler",
-  transformer: "Flux2Transformer2DModel",
-  vae: "AutoencoderKLFlux2",
-  text_encoder: "Qwen3ForCausalLM",
-} as const;
-
 /** Whether the pipeline keeps the references' keys and values: its class decides. */
 export interface KleinForm {
   areReferencesKept: boolean;
@@ -47,17 +38,15 @@ export const isDistilled = (index: Config, { areReferencesKept }: KleinForm): bo
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file
  */
 export async function readKlein(checkpoint: Checkpoint, form: KleinForm): Promise<KleinCheckpoint> {
-  for (const [component, className] of Object.entries(CLASSES)) checkpoint.assertClass(component, className);
+  checkpoint.assertClass("scheduler", "FlowMatchEulerDiscreteScheduler");
   const schedule = await readSchedule(checkpoint);
-  const transformer = readFlux2Config(await checkpoint.config("transformer/config.json"));
-  const autoencoder = readFlux2AutoencoderConfig(await checkpoint.config("vae/config.json"));
-  const qwen3 = readQwen3Config(await checkpoint.config("text_encoder/config.json"), {
-    layers: PROMPT_LAYERS,
-  });
+  const transformer = await readTransformer(checkpoint);
+  const vae = await readAutoencoder(checkpoint);
+  const qwen3 = await readQwen3(checkpoint, PROMPT_LAYERS);
   const configs: KleinConfigs = {
-    transformer,
-    autoencoder,
-    qwen3,
+    transformer: transformer.config,
+    autoencoder: vae.config,
+    qwen3: qwen3.config,
     textLength: MAX_QWEN3_TOKENS,
     isDistilled: isDistilled(checkpoint.index, form),
     ...form,
@@ -66,17 +55,8 @@ export async function readKlein(checkpoint: Checkpoint, form: KleinForm): Promis
   return {
     schedule,
     configs,
-    tokenizer: {
-      file: "",
-      encode: () => {
-        throw new Error("later");
-      },
-    },
-    stored: {
-      transformer: await checkpoint.weights("transformer"),
-      qwen3: await checkpoint.weights("text_encoder"),
-      vae: await checkpoint.weights("vae"),
-    },
+    tokenizer: { file: "", encode: () => { throw new Error("later"); } },
+    stored: { transformer: transformer.weights, qwen3: qwen3.weights, vae: vae.weights },
   };
 }
 
