@@ -44,8 +44,10 @@ const weightsOf = (bench: Bench, network: Network): string =>
   path.join(folderOf(bench), network, fileName(network));
 
 /** Bytes in bfloat16. */
-export const networkBytes = (bench: Bench, networks: readonly Network[] = NETWORKS): number =>
-  networks.reduce((sum, network) => sum + syntheticNetwork(network, bench.sizes).floatBytes / 2, 0);
+export const networkBytes = (
+  { sizes }: Pick<Bench, "sizes">,
+  networks: readonly Network[] = NETWORKS,
+): number => networks.reduce((sum, network) => sum + syntheticNetwork(network, sizes).floatBytes / 2, 0);
 
 /** Writes the networks that are missing, one after the other. @returns the folder */
 export async function checkpointWith(bench: Bench, networks: readonly Network[] = NETWORKS): Promise<string> {
