@@ -2,7 +2,7 @@
 import { floats, type Value } from "../../src/onnx/graph.ts";
 import { gather } from "../../src/onnx/ops.ts";
 import type { Tensor } from "../../src/runtime/session.ts";
-import type { WeightScope } from "../../src/weights/weight-set.ts";
+import type { LayerAdapter, WeightScope } from "../../src/weights/weight-set.ts";
 
 /** Numbers of -1 to 1 that look random: a hash of the name (FNV-1a), mixed with the index (MurmurHash3's finaliser). */
 export function numbers(name: string, count: number): Float64Array {
@@ -16,22 +16,41 @@ export function numbers(name: string, count: number): Float64Array {
   });
 }
 
+export interface MadeUpOptions {
+  /** Adapts layers and norms, as `WeightSet.scope` lets it. */
+  adapt?: LayerAdapter;
+  /** What is added to the matrix of a linear layer, [rows, columns]. */
+  addedTo?: (layer: string, shape: readonly [rows: number, columns: number]) => readonly number[];
+}
+
 /** A scope of which every weight that is asked for exists. */
-export function madeUpWeights(prefix = ""): WeightScope {
-  const weight = (name: string, shape: readonly number[]): Value => {
+export function madeUpWeights(options: MadeUpOptions = {}, prefix = ""): WeightScope {
+  const { adapt, addedTo } = options;
+  const layer = prefix.replace(/\.$/, "");
+  const values = (name: string, shape: readonly number[]): number[] => {
     const count = shape.reduce((product, dim) => product * dim, 1);
-    const values = numbers(`${prefix}${name}`, count);
     const factor = Math.sqrt(3 / (count / shape[0]!));
+    const isScale = name.endsWith("weight") || name === "running_var";
     const change = (value: number): number =>
-      shape.length > 1 ? value * factor : name.endsWith("weight") ? 1 + 0.4 * value : value * 0.2;
-    return floats([...values].map(change), shape);
+      shape.length > 1 ? value * factor : isScale ? 1 + 0.4 * value : value * 0.2;
+    return Array.from(numbers(`${prefix}${name}`, count), change);
+  };
+  const weight = (name: string, shape: readonly number[]): Value => floats(values(name, shape), shape);
+  const matrix = (name: string, shape: readonly [rows: number, columns: number]): Value => {
+    const added = addedTo?.(layer, shape);
+    return added
+      ? floats(
+          values(name, shape).map((value, index) => value + added[index]!),
+          shape,
+        )
+      : weight(name, shape);
   };
   return {
-    child: (...names) => madeUpWeights(`${prefix}${names.join(".")}.`),
-    adapted: (_, y) => y,
-    adaptedInput: (x) => x,
-    adaptedNorm: (weight) => weight,
-    matrix: weight,
+    child: (...names) => madeUpWeights(options, `${prefix}${names.join(".")}.`),
+    adapted: (x, y) => adapt?.output(layer, x, y) ?? y,
+    adaptedInput: (x) => adapt?.input(layer, x) ?? x,
+    adaptedNorm: (own) => adapt?.norm(layer, own) ?? own,
+    matrix,
     rows: (name, shape, indices) => gather(weight(name, shape), indices),
     tensor: weight,
     has: () => false,

@@ -38,22 +38,32 @@ export const headNormEntries = (
     parts: [{ key: `${to[index]}.weight`, shape: [size] }],
   }));
 
-/** What the two streams of a double-stream block are called: in the original, and diffusers' names for their layers. */
-export const STREAMS = [
-  {
+/** What a double-stream block calls the layers of a stream: in the original, and diffusers' names. */
+export interface StreamNames {
+  original: "img" | "txt";
+  /** Of its own in every block of FLUX.1. */
+  modulation: string;
+  projections: readonly [query: string, key: string, value: string];
+  norms: readonly [query: string, key: string];
+  output: string;
+  feedForward: string;
+}
+
+export const STREAMS: Readonly<Record<"image" | "text", StreamNames>> = {
+  image: {
     original: "img",
+    modulation: "norm1.linear",
     projections: ["attn.to_q", "attn.to_k", "attn.to_v"],
     norms: ["attn.norm_q", "attn.norm_k"],
-    modulation: "norm1.linear",
     output: "attn.to_out.0",
     feedForward: "ff",
   },
-  {
+  text: {
     original: "txt",
+    modulation: "norm1_context.linear",
     projections: ["attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"],
     norms: ["attn.norm_added_q", "attn.norm_added_k"],
-    modulation: "norm1_context.linear",
     output: "attn.to_add_out",
     feedForward: "ff_context",
   },
-] as const;
+};

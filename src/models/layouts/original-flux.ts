@@ -8,7 +8,15 @@ import type { LayoutEntry } from "../../weights/tensor-file.ts";
 import type { FluxConfig } from "../transformers/flux-config.ts";
 import { MLP_RATIO } from "../transformers/flux.ts";
 import { TIME_CHANNELS } from "../transformers/flux-modulation.ts";
-import { headNormEntries, layerEntry, type Part, repeated, STREAMS, swapped } from "./layout-entries.ts";
+import {
+  headNormEntries,
+  layerEntry,
+  type Part,
+  repeated,
+  type StreamNames,
+  STREAMS,
+  swapped,
+} from "./layout-entries.ts";
 
 /** Every tensor of the file, in the order of the network. */
 export function originalFluxLayout(config: FluxConfig): LayoutEntry[] {
@@ -40,23 +48,28 @@ function embedder(from: string, to: string, columns: number, width: number): Lay
   ];
 }
 
-function doubleStreamBlock({ numHeads, headSize }: FluxConfig, index: number): LayoutEntry[] {
-  const [from, to] = [`double_blocks.${index}`, `transformer_blocks.${index}`];
+function doubleStreamBlock(config: FluxConfig, index: number): LayoutEntry[] {
+  return [...stream(config, index, STREAMS.image), ...stream(config, index, STREAMS.text)];
+}
+
+function stream({ numHeads, headSize }: FluxConfig, index: number, names: StreamNames): LayoutEntry[] {
+  const { original, modulation, projections, norms, output, feedForward } = names;
+  const [from, to] = [`double_blocks.${index}.${original}`, `transformer_blocks.${index}`];
   const width = numHeads * headSize;
   const mlp = MLP_RATIO * width;
   const part = (name: string, rows: number): Part => [`${to}.${name}`, rows];
-  return STREAMS.flatMap(({ original, modulation, projections, norms, output, feedForward }) => [
-    ...linear(`${from}.${original}_mod.lin`, width, [part(modulation, 6 * width)]),
+  return [
+    ...linear(`${from}_mod.lin`, width, [part(modulation, 6 * width)]),
     ...linear(
-      `${from}.${original}_attn.qkv`,
+      `${from}_attn.qkv`,
       width,
       projections.map((name) => part(name, width)),
     ),
-    ...headNormEntries(headSize, `${from}.${original}_attn.norm`, [`${to}.${norms[0]}`, `${to}.${norms[1]}`]),
-    ...linear(`${from}.${original}_attn.proj`, width, [part(output, width)]),
-    ...linear(`${from}.${original}_mlp.0`, width, [part(`${feedForward}.net.0.proj`, mlp)]),
-    ...linear(`${from}.${original}_mlp.2`, mlp, [part(`${feedForward}.net.2`, width)]),
-  ]);
+    ...headNormEntries(headSize, `${from}_attn.norm`, [`${to}.${norms[0]}`, `${to}.${norms[1]}`]),
+    ...linear(`${from}_attn.proj`, width, [part(output, width)]),
+    ...linear(`${from}_mlp.0`, width, [part(`${feedForward}.net.0.proj`, mlp)]),
+    ...linear(`${from}_mlp.2`, mlp, [part(`${feedForward}.net.2`, width)]),
+  ];
 }
 
 function singleStreamBlock(config: FluxConfig, index: number): LayoutEntry[] {

@@ -6,7 +6,15 @@
  */
 import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
 import { type Flux2Config, mlpWidthOf, widthOf } from "../transformers/flux2-config.ts";
-import { headNormEntries, layerEntry, type Part, repeated, STREAMS, swapped } from "./layout-entries.ts";
+import {
+  headNormEntries,
+  layerEntry,
+  type Part,
+  repeated,
+  type StreamNames,
+  STREAMS,
+  swapped,
+} from "./layout-entries.ts";
 
 /** The original calls a norm's weight scale; files that ComfyUI saves call it weight, as the reference also reads. */
 export function normSuffixOf(file: Pick<TensorFile, "has">): "scale" | "weight" {
@@ -48,20 +56,24 @@ function embedder(config: Flux2Config, from: string, to: string): LayoutEntry[] 
 }
 
 function doubleStreamBlock(config: Flux2Config, index: number, normSuffix: string): LayoutEntry[] {
-  const [from, to] = [`double_blocks.${index}`, `transformer_blocks.${index}`];
+  const layoutOf = (names: StreamNames): LayoutEntry[] => stream(config, index, names, normSuffix);
+  return [...layoutOf(STREAMS.image), ...layoutOf(STREAMS.text)];
+}
+
+function stream(config: Flux2Config, index: number, names: StreamNames, normSuffix: string): LayoutEntry[] {
+  const { original, projections, norms, output, feedForward } = names;
+  const [from, to] = [`double_blocks.${index}.${original}`, `transformer_blocks.${index}`];
   const [width, mlp] = [widthOf(config), mlpWidthOf(config)];
   const part = (name: string, rows: number): Part => [`${to}.${name}`, rows];
-  return STREAMS.flatMap(({ original, projections, norms, output, feedForward }) => {
-    const fused = projections.map((name) => part(name, width));
-    const [query, key] = norms.map((name) => `${to}.${name}`) as [string, string];
-    return [
-      matrix(`${from}.${original}_attn.qkv`, width, fused),
-      ...headNormEntries(config.headSize, `${from}.${original}_attn.norm`, [query, key], normSuffix),
-      matrix(`${from}.${original}_attn.proj`, width, [part(output, width)]),
-      matrix(`${from}.${original}_mlp.0`, width, [part(`${feedForward}.linear_in`, 2 * mlp)]),
-      matrix(`${from}.${original}_mlp.2`, mlp, [part(`${feedForward}.linear_out`, width)]),
-    ];
-  });
+  const fused = projections.map((name) => part(name, width));
+  const normNames = [`${to}.${norms[0]}`, `${to}.${norms[1]}`] as const;
+  return [
+    matrix(`${from}_attn.qkv`, width, fused),
+    ...headNormEntries(config.headSize, `${from}_attn.norm`, normNames, normSuffix),
+    matrix(`${from}_attn.proj`, width, [part(output, width)]),
+    matrix(`${from}_mlp.0`, width, [part(`${feedForward}.linear_in`, 2 * mlp)]),
+    matrix(`${from}_mlp.2`, mlp, [part(`${feedForward}.linear_out`, width)]),
+  ];
 }
 
 function singleStreamBlock(config: Flux2Config, index: number, normSuffix: string): LayoutEntry[] {

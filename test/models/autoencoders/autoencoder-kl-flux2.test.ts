@@ -17,12 +17,12 @@ import { describeWeights, readNetwork } from "../../support/weights.ts";
 
 const FOLDER = "flux2-autoencoders";
 const NAMES = ["flat", "odd", "small-decoder", "usual"];
-/** Both graphs, and the weights that they share. */
-const build = (config: Config, weights: WeightScope) => {
+/** Both graphs, which share some weights. */
+const build = (config: Config, weights: WeightScope, again = weights) => {
   const sizes = readFlux2AutoencoderConfig(config);
   return {
     encoder: flux2AutoencoderEncoder(sizes, weights),
-    decoder: flux2AutoencoderDecoder(sizes, weights),
+    decoder: flux2AutoencoderDecoder(sizes, again),
   };
 };
 
@@ -30,7 +30,7 @@ const build = (config: Config, weights: WeightScope) => {
 async function load(name: string) {
   const { config, tensors: stored } = await readNetwork(`${FOLDER}/${name}`);
   const weights = new WeightSet("vae", stored);
-  const graphs = build(config, weights.scope());
+  const graphs = build(config, weights.scope(), weights.scope());
   const encoder = await loadSession(graphs.encoder, weights, { threads: 1 });
   const decoder = await loadSession(graphs.decoder, weights, { threads: 1 });
   const tensors = await readTensors(`${FOLDER}/${name}/tensors.safetensors`);
@@ -165,8 +165,8 @@ describe("the configuration of FLUX.2's autoencoder", () => {
 
 describeWeights(
   "vae",
-  (config, weights) => {
-    const { encoder, decoder } = build(config, weights);
+  (config, weights, again) => {
+    const { encoder, decoder } = build(config, weights, again);
     return { ...encoder, ...decoder };
   },
   {
