@@ -4,7 +4,7 @@
  * weights. Prints one JSON document on standard output and its progress on standard error.
  */
 import { rmSync } from "node:fs";
-import { mkdtemp, statfs } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import path from "node:path";
 import { messageOf } from "../src/index.ts";
 import { flopsPerStep } from "../src/pipelines/flux1-kontext/components.ts";
@@ -15,20 +15,19 @@ import { findPython } from "../tools/python.ts";
 import { rounded } from "../tools/statistics.ts";
 import { spreadOf } from "./full-size/agreement.ts";
 import { runForJson } from "./full-size/child.ts";
+import { checkDisk } from "./full-size/disk.ts";
 import { type Bench, compareBlocks, evaluate, say, speedOf, withBlocks } from "./full-size/comparison.ts";
 import { FORMATS, type Kind, type Options, parseOptions, USAGE } from "./full-size/options.ts";
 import { measureQuantizedPeak } from "./full-size/quantized-peak.ts";
 import { goalsOf, type KindReport, tableOf, type TextReport } from "./full-size/report.ts";
-import { buildFluxStep, PACKAGE, PACKAGE_VERSION } from "./full-size/stable-diffusion-cpp.ts";
-import { writeStepInputs } from "./full-size/step-inputs.ts";
+import { PACKAGE, PACKAGE_VERSION, tryBuildFluxStep } from "./full-size/stable-diffusion-cpp.ts";
+import { fluxInputs, writeStepInputs } from "./full-size/step-inputs.ts";
 import { type SyntheticNetwork, syntheticT5, syntheticTransformer } from "./full-size/synthetic.ts";
 import type { TextAnswer, TextOrder } from "./full-size/text-process.ts";
 import { writeConverted, writeFloats } from "./full-size/weight-file.ts";
 import { pythonVersions } from "./sides/diffusers.ts";
 
 const SEED = 1;
-/** Free space that must be left on the disk after writing. */
-const SPARE_BYTES = 2 ** 30;
 
 async function runBenchmark(options: Options, folder: string, signal: AbortSignal): Promise<object> {
   const machine = describeMachine();
@@ -43,10 +42,10 @@ async function runBenchmark(options: Options, folder: string, signal: AbortSigna
     textProcess: await compile(inRepository("bench", "full-size", "text-process.ts")),
     stepProcess: await compile(inRepository("bench", "full-size", "step-process.ts")),
     python,
-    fluxStep: options.withStableDiffusionCpp ? tryBuild(python) : new Error("It was left out."),
+    fluxStep: options.withStableDiffusionCpp ? tryBuildFluxStep(python, say) : new Error("It was left out."),
     signal,
   };
-  await writeStepInputs(bench.inputs, options.config, options.size);
+  await writeStepInputs(bench.inputs, fluxInputs(options.config), options.size);
   const kinds: Partial<Record<Kind, KindReport>> = {};
   for (const kind of options.kinds) kinds[kind] = await proveKind(kind, bench);
   return {
@@ -69,17 +68,6 @@ async function runBenchmark(options: Options, folder: string, signal: AbortSigna
     kinds,
     goals: Object.entries(kinds).flatMap(([kind, report]) => goalsOf(kind as Kind, report)),
   };
-}
-
-function tryBuild(python: string): string | Error {
-  say("building stable-diffusion.cpp, the first time");
-  try {
-    return buildFluxStep(python);
-  } catch (error) {
-    // A machine may have no compiler; the rest still counts.
-    say(`  failed: ${messageOf(error)}`);
-    return new Error(messageOf(error));
-  }
 }
 
 async function proveKind(kind: Kind, bench: Bench): Promise<KindReport> {
@@ -137,16 +125,6 @@ async function written(
   const started = performance.now();
   await writeConverted(file, source, kind);
   return { file, seconds: rounded((performance.now() - started) / 1000) };
-}
-
-async function checkDisk(folder: string, wanted: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize < wanted + SPARE_BYTES) {
-    const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-    throw new Error(
-      `${folder} has ${gigabytes(bavail * bsize)} free and ${gigabytes(wanted + SPARE_BYTES)} are needed; --folder names another place.`,
-    );
-  }
 }
 
 async function main(options: Options): Promise<void> {

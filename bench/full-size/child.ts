@@ -4,7 +4,7 @@ import { childEnvironment } from "../../src/process-environment.ts";
 import { LARGE_PAGES } from "../../src/worker/engine-environment.ts";
 
 /** The environment in which a service runs its networks. */
-const ENVIRONMENT = childEnvironment(LARGE_PAGES);
+export const ENVIRONMENT = childEnvironment(LARGE_PAGES);
 
 /** Characters of standard error that a failure's message repeats. */
 const KEPT_ERROR_CHARACTERS = 2000;

@@ -1,9 +1,11 @@
-// One evaluation of a FLUX transformer by stable-diffusion.cpp's own FluxRunner, timed: the other side of `bench:12b`.
+// One evaluation of a FLUX transformer by stable-diffusion.cpp's own FluxRunner, timed: the other side of `bench:12b` and
+// `bench:klein`.
 // stable-diffusion.cpp counts the blocks that a file has, so a file with one double and one single block is a network.
 //
 // Usage: flux_step GGUF INPUTS OUTPUT CHANNELS LATENT_SIDE TEXT_TOKENS PROMPT_SIZE POOLED_SIZE THREADS RUNS FLASH(0|1)
 // INPUTS are float32 numbers: latents [C, h, w], reference latents [C, h, w], prompt embeddings [tokens, size], pooled
-// embeddings [size], noise level, guidance. OUTPUT gets the velocity [C, h, w]. Prints one JSON line:
+// embeddings [size], noise level, guidance. POOLED_SIZE 0 is FLUX.2 [klein], which reads neither pooled embeddings nor
+// guidance. OUTPUT gets the velocity [C, h, w]. Prints one JSON line:
 // {"loadSeconds", "seconds": [one a run], "peakBytes"}; warnings go to standard error.
 #include <sys/resource.h>
 
@@ -45,6 +47,7 @@ int main(int argc, char** argv) {
     const int64_t text = std::atoll(argv[6]), prompt_size = std::atoll(argv[7]), pooled_size = std::atoll(argv[8]);
     const int threads = std::atoi(argv[9]), runs = std::atoi(argv[10]);
     const bool flash = std::atoi(argv[11]) != 0;
+    const bool is_klein = pooled_size == 0;
 
     sd_set_log_callback(
         [](sd_log_level_t level, const char* text, void*) {
@@ -59,7 +62,8 @@ int main(int argc, char** argv) {
         return 1;
     }
     ggml_backend_t backend = ggml_backend_cpu_init();
-    Flux::FluxRunner runner(backend, false, loader.get_tensor_storage_map(), prefix, VERSION_FLUX, false);
+    Flux::FluxRunner runner(backend, false, loader.get_tensor_storage_map(), prefix,
+                            is_klein ? VERSION_FLUX2_KLEIN : VERSION_FLUX, false);
     runner.alloc_params_buffer();
     runner.set_flash_attention_enabled(flash);
     std::map<std::string, ggml_tensor*> tensors;
@@ -75,9 +79,9 @@ int main(int argc, char** argv) {
     const auto latents = read_tensor(file, {side, side, channels, 1});
     const auto reference = read_tensor(file, {side, side, channels, 1});
     const auto prompt = read_tensor(file, {prompt_size, text, 1});
-    const auto pooled = read_tensor(file, {pooled_size, 1});
+    const auto pooled = is_klein ? sd::Tensor<float>() : read_tensor(file, {pooled_size, 1});
     const auto sigma = read_tensor(file, {1});
-    const auto guidance = read_tensor(file, {1});
+    const auto guidance = is_klein ? sd::Tensor<float>() : read_tensor(file, {1});
 
     std::string times;
     sd::Tensor<float> velocity;

@@ -1,10 +1,12 @@
 /**
  * Writes a GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, version 3) of a synthetic transformer
  * in the layout of the original repository, which is what stable-diffusion.cpp reads. Its Q8_0 and Q4_0 hold 32 numbers
- * under a float16 scale; the transformer's own blocks are such blocks or several of them, so no number is rounded.
+ * under a float16 scale; the transformer's own blocks are such blocks or several of them, so no number is rounded. Blocks
+ * of 8 bits can be rounded to Q4_0, too.
  */
 import { open } from "node:fs/promises";
 import type { LayoutEntry } from "../../src/weights/tensor-file.ts";
+import { toFloat16 } from "../../src/quantize/half.ts";
 import { bytesPerBlock } from "../../src/weights/quantized.ts";
 import type { SourceWeight } from "../../src/weights/weight-source.ts";
 
@@ -17,19 +19,28 @@ const STRING = 8;
 /** Rows that are in memory at once. */
 const ROWS = 512;
 
+export interface GgufOptions {
+  /** Of the tensors that have blocks. @default what the blocks have */
+  bits?: 4 | 8;
+}
+
 export async function writeGguf(
   file: string,
   layout: readonly LayoutEntry[],
   weights: ReadonlyMap<string, SourceWeight>,
+  options: GgufOptions = {},
 ): Promise<void> {
   let offset = 0;
   const tensors = layout.map((entry) => {
     // Each tensor has one format.
-    const bits = weights.get(entry.parts[0]!.key)!.blocks?.bits;
+    const own = weights.get(entry.parts[0]!.key)!.blocks?.bits;
+    const bits = own && (options.bits ?? own);
     const byteLength = bytesOf(entry.shape, bits);
     const start = offset;
     offset = align(offset + byteLength);
-    return { entry, start, byteLength, type: bits === undefined ? TYPE_F32 : TYPE_OF_BITS[bits] };
+    const type = bits === undefined ? TYPE_F32 : TYPE_OF_BITS[bits];
+    const read = bits === undefined ? floats : bits === own ? ggmlBlocks : q4Blocks;
+    return { entry, start, byteLength, type, read };
   });
   const header = Buffer.concat([
     Buffer.from("GGUF"),
@@ -52,13 +63,11 @@ export async function writeGguf(
   try {
     await output.write(header);
     await output.write(Buffer.alloc(align(header.length) - header.length));
-    for (const { entry, byteLength } of tensors) {
+    for (const { entry, byteLength, read } of tensors) {
       for (const part of entry.parts) {
         const weight = weights.get(part.key)!;
         for (const [from, to] of rowRanges(entry, part.shape[0]!)) {
-          await output.write(
-            weight.blocks ? await ggmlBlocks(weight, from, to) : await floats(weight, from, to),
-          );
+          await output.write(await read(weight, from, to));
         }
       }
       await output.write(Buffer.alloc(align(byteLength) - byteLength));
@@ -111,6 +120,27 @@ async function ggmlBlocks(weight: SourceWeight, from: number, to: number): Promi
       if (source.bits === 8)
         for (let i = 0; i < GGML_BLOCK; i += 1) output.writeInt8(part[i]! - 128, at + 2 + i);
       else rearrangeNibbles(part, output, at + 2);
+    }
+  }
+  return output;
+}
+
+/** Rounded as ggml does it (`quantize_row_q4_0_ref`): the number farthest from 0 becomes -8. */
+async function q4Blocks(weight: SourceWeight, from: number, to: number): Promise<Uint8Array> {
+  const numbers = await weight.rows(from, to);
+  const stride = ggmlBlockBytes(4);
+  const output = Buffer.alloc((numbers.length / GGML_BLOCK) * stride);
+  for (let start = 0, at = 0; start < numbers.length; start += GGML_BLOCK, at += stride) {
+    let farthest = 0;
+    for (let index = start; index < start + GGML_BLOCK; index += 1) {
+      if (Math.abs(numbers[index]!) > Math.abs(farthest)) farthest = numbers[index]!;
+    }
+    const inverse = farthest === 0 ? 0 : -8 / farthest;
+    output.writeUInt16LE(toFloat16(farthest / -8), at);
+    const nibble = (index: number): number =>
+      Math.min(15, Math.trunc(numbers[start + index]! * inverse + 8.5));
+    for (let index = 0; index < GGML_BLOCK / 2; index += 1) {
+      output[at + 2 + index] = nibble(index) | (nibble(index + GGML_BLOCK / 2) << 4);
     }
   }
   return output;

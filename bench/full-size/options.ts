@@ -108,7 +108,8 @@ function parseKind(name: string): Kind {
   return name as Kind;
 }
 
-function parseCount(flag: string, text: string): number {
+/** @throws Error with a sentence for the user */
+export function parseCount(flag: string, text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1) {
     throw new Error(`--${flag} must be a whole number above 0, not ${text}.`);

@@ -4,8 +4,9 @@
  * `flux_step.cpp` is linked to it.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
+import { messageOf } from "../../src/index.ts";
 import { inRepository } from "../../tools/paths.ts";
 
 /** The version to compare with. */
@@ -15,11 +16,23 @@ export const PACKAGE_VERSION = "0.4.7";
 /** It changes the layout of its structures, so it must be set as its own build sets it. */
 const NAME_LENGTH = "-DGGML_MAX_NAME=128";
 
+/** The program `flux_step`, or why there is none: a machine may have no compiler, and the rest still counts. */
+export function tryBuildFluxStep(python: string, say: (sentence: string) => void): string | Error {
+  say("building stable-diffusion.cpp, the first time");
+  try {
+    return buildFluxStep(python);
+  } catch (error) {
+    say(`  failed: ${messageOf(error)}`);
+    return new Error(messageOf(error));
+  }
+}
+
 /** Builds what is not built yet. @returns the program `flux_step` */
-export function buildFluxStep(python: string): string {
+function buildFluxStep(python: string): string {
   const folder = inRepository(".cache", `${PACKAGE}-${PACKAGE_VERSION}`);
   const program = path.join(folder, "flux_step");
-  if (existsSync(program)) return program;
+  const cpp = inRepository("bench", "full-size", "flux_step.cpp");
+  if (existsSync(program) && statSync(program).mtimeMs > statSync(cpp).mtimeMs) return program;
   mkdirSync(folder, { recursive: true });
   const source = path.join(folder, `${PACKAGE}-${PACKAGE_VERSION}`, "vendor", "stable-diffusion.cpp");
   if (!existsSync(source)) fetchSource(python, folder);
@@ -35,7 +48,6 @@ export function buildFluxStep(python: string): string {
     ...["ggml", "ggml-cpu", "ggml-base"].map((name) => path.join(build, "ggml", "src", `lib${name}.a`)),
   ];
   const group = ["-Wl,--start-group", ...libraries, "-Wl,--end-group"];
-  const cpp = inRepository("bench", "full-size", "flux_step.cpp");
   const options = ["-std=c++17", "-O2", NAME_LENGTH, ...includes];
   run("c++", [...options, cpp, "-o", program, ...group, "-fopenmp", "-pthread", "-ldl"]);
   return program;

@@ -11,12 +11,10 @@ import { type FluxConfig, ROTARY_THETA } from "../../src/models/transformers/flu
 import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";
 import { rotaryTable } from "../../src/models/transformers/rotary.ts";
 import { loadSession } from "../../src/runtime/load.ts";
-import type { RuntimeOptions, Session, Tensor } from "../../src/runtime/session.ts";
-import { readConverted } from "../../src/weights/converted.ts";
-import { readSafetensorsHeader } from "../../src/weights/safetensors.ts";
-import { WeightSet } from "../../src/weights/weight-set.ts";
+import type { RuntimeOptions, Tensor } from "../../src/runtime/session.ts";
 import { type ProcessMemory, processMemory } from "./process-memory.ts";
-import { readStepInputs, type StepSize } from "./step-inputs.ts";
+import { fluxInputs, readStepInputs, type StepSize } from "./step-inputs.ts";
+import { secondsSince, timedRun, weightsOf } from "./timed-run.ts";
 
 export interface StepOrder extends StepSize, RuntimeOptions {
   weights: string;
@@ -43,10 +41,8 @@ const { config, latentSide, textTokens, threads, device, computeType } = order;
 const channels = config.inChannels / 4;
 const grid = { width: latentSide, height: latentSide };
 
-const weights = order.isConverted
-  ? (await readConverted("transformer", order.weights)).weights
-  : new WeightSet("transformer", await readSafetensorsHeader(order.weights));
-const inputs = await readStepInputs(order.inputs, config, order);
+const weights = await weightsOf("transformer", order.weights, order.isConverted);
+const inputs = await readStepInputs(order.inputs, fluxInputs(config), order);
 
 const [modulation, modulationTimes] = await computeModulation();
 const started = performance.now();
@@ -95,20 +91,6 @@ async function computeModulation(): Promise<[Float32Array, StepAnswer["modulatio
   return [vectors, { loadSeconds: loaded, seconds: taken }];
 }
 
-async function timedRun(
-  session: Session,
-  given: Record<string, Tensor>,
-  name: string,
-): Promise<[Float32Array, number]> {
-  const runStarted = performance.now();
-  const { [name]: result } = await session.run(given);
-  return [result!.data as Float32Array, secondsSince(runStarted)];
-}
-
 function tokens(latents: Float32Array): Tensor {
   return { data: packLatents(latents, channels, grid), shape: [(latentSide / 2) ** 2, config.inChannels] };
-}
-
-function secondsSince(start: number): number {
-  return (performance.now() - start) / 1000;
 }

@@ -1,16 +1,18 @@
 /**
- * A network of random weights in the shapes of a configuration, drawn straight in the runtime's blocks, so that no
- * float32 copy of it ever exists. A row's numbers follow from seed, key and row alone: reading some rows of a tensor, in
- * any order and as blocks or as float32, always gives the same numbers.
+ * A network of random weights in given shapes, drawn straight in the runtime's blocks, so that no float32 copy of it
+ * ever exists. A row's numbers follow from seed, key and row alone: reading some rows of a tensor, in any order and as
+ * blocks or as float32, always gives the same numbers.
  *
  * How large they are (the published tensors are not available here, so these are scales at which such a network works):
- * matrices have a standard deviation of 0.02 at width 3072, which makes a linear layer's output about as large as its
- * input; narrower networks have more, for the same reason. Noise level, guidance and text then make shift, scale and
- * gate vectors of about 0.2, so that 57 blocks neither explode nor vanish. T5's have the inverse root of their width, for
- * the same reason. Biases have 0.02; the scales of norms are around 1.
+ * FLUX.1's matrices have a standard deviation of 0.02 at width 3072, which makes a linear layer's output about as large
+ * as its input; narrower networks have more, for the same reason. Noise level, guidance and text then make shift, scale
+ * and gate vectors of about 0.2, so that 57 blocks neither explode nor vanish. T5's have the inverse root of their width,
+ * for the same reason, and those of FLUX.2 the inverse root of their own columns. Biases have 0.02; the scales of norms
+ * and variances are around 1.
  *
  * Every block's scale is exact in float16 and every number exact in float32. So GGUF, whose scales are float16, and
- * PyTorch, which gets float32, have the same weights to the last bit.
+ * PyTorch, which gets float32, have the same weights to the last bit. With scales of one bit, every number is exact in
+ * bfloat16 too.
  */
 import { createHash } from "node:crypto";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
@@ -21,7 +23,7 @@ import { type Blocks, dequantizeRows } from "../../src/quantize/blocks.ts";
 import { formatOf } from "../../src/quantize/formats.ts";
 import { FileLayout } from "../../src/quantize/layout.ts";
 import { type BlockFormat, blocksPerRow, bytesPerBlock } from "../../src/weights/quantized.ts";
-import type { LayoutEntry } from "../../src/weights/tensor-file.ts";
+import { elements, type LayoutEntry } from "../../src/weights/tensor-file.ts";
 import type { SourceBlocks, SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
 
 /** Standard deviation of a matrix in a network as wide as the published one. */
@@ -42,23 +44,45 @@ const DEVIATION_OF_BITS = { 8: 41, 4: 2.5 } as const;
 const BIAS_STEP = 2 ** -11;
 const NORM_STEP = 2 ** -7;
 
+const FLOAT_BYTES = 4;
+
+/** The most significant bits of a float16, and of a power of two. */
+export type ScaleBits = 11 | 1;
+
 export interface Drawing {
   format: BlockFormat;
   seed: number;
 }
 
+/** A weight as a configuration determines it. */
+export interface WeightShape {
+  key: string;
+  shape: readonly number[];
+}
+
+export interface Numbers extends Drawing {
+  /** Standard deviation of a matrix or of a convolution's kernels. */
+  deviationOf: (shape: readonly number[]) => number;
+  /** Significant bits of a block's scale. @default 11 */
+  scaleBits?: ScaleBits;
+}
+
 export function syntheticTransformer(config: FluxConfig, drawing: Drawing): SyntheticNetwork {
   const width = config.numHeads * config.headSize;
   const deviation = PUBLISHED_DEVIATION * Math.sqrt(PUBLISHED_WIDTH / width);
-  return new SyntheticNetwork("transformer", originalFluxLayout(config), { ...drawing, deviation });
+  const deviationOf = (): number => deviation;
+  return new SyntheticNetwork("transformer", weightsOf(originalFluxLayout(config)), {
+    ...drawing,
+    deviationOf,
+  });
 }
 
 export function syntheticT5(sizes: T5Sizes, drawing: Drawing): SyntheticNetwork {
-  return new SyntheticNetwork("T5", llamaT5Layout(sizes), {
-    ...drawing,
-    deviation: 1 / Math.sqrt(sizes.width),
-  });
+  const deviationOf = (): number => 1 / Math.sqrt(sizes.width);
+  return new SyntheticNetwork("T5", weightsOf(llamaT5Layout(sizes)), { ...drawing, deviationOf });
 }
+
+const weightsOf = (layout: readonly LayoutEntry[]): WeightShape[] => layout.flatMap(({ parts }) => parts);
 
 export class SyntheticNetwork implements WeightSource {
   readonly name: string;
@@ -68,23 +92,17 @@ export class SyntheticNetwork implements WeightSource {
   /** Bytes of all the weights as float32. */
   readonly floatBytes: number;
   readonly format: BlockFormat;
-  readonly #layout: readonly LayoutEntry[];
-  readonly #deviation: number;
-  readonly #seed: number;
+  readonly #shapes: readonly WeightShape[];
+  readonly #numbers: Numbers;
 
-  constructor(
-    name: string,
-    layout: readonly LayoutEntry[],
-    { format, seed, deviation }: Drawing & { deviation: number },
-  ) {
-    this.name = `synthetic ${name} ${seed}`;
-    this.format = format;
-    this.#layout = layout;
-    this.#deviation = deviation;
-    this.#seed = seed;
+  constructor(name: string, shapes: readonly WeightShape[], numbers: Numbers) {
+    this.name = `synthetic ${name} ${numbers.seed}`;
+    this.format = numbers.format;
+    this.#shapes = shapes;
+    this.#numbers = numbers;
     const weights = [...this.weights()];
     this.byteLength = new FileLayout(weights, this.#kind, this.name).byteLength;
-    this.floatBytes = weights.reduce((sum, { shape }) => sum + floatBytes(shape), 0);
+    this.floatBytes = weights.reduce((sum, { shape }) => sum + FLOAT_BYTES * elements(shape), 0);
   }
 
   get #kind(): "int4" | "int8" {
@@ -92,29 +110,27 @@ export class SyntheticNetwork implements WeightSource {
   }
 
   *weights(): Generator<SourceWeight> {
-    const deviation = this.#deviation;
-    for (const { key, shape } of this.#layout.flatMap(({ parts }) => parts)) {
+    for (const { key, shape } of this.#shapes) {
       if (shape.length < 2) {
-        yield vector(key, shape, this.#seed);
+        yield vector(key, shape, this.#numbers.seed);
         continue;
       }
       const stored = formatOf(key, shape, this.#kind);
       const format = typeof stored === "string" ? EIGHT_BITS : stored;
-      const drawn = matrix(key, shape as [number, number], { ...format, deviation, seed: this.#seed });
+      const drawn = matrix(key, shape, { ...this.#numbers, format });
       yield typeof stored === "string" ? { key, shape, rows: drawn.rows } : drawn;
     }
   }
 }
 
-const floatBytes = ([rows, columns = 1]: readonly number[]): number => rows! * columns * 4;
-
 function matrix(
   key: string,
-  shape: readonly [number, number],
-  { deviation, seed, ...format }: BlockFormat & { deviation: number; seed: number },
+  shape: readonly number[],
+  numbers: Numbers,
 ): SourceWeight & { blocks: SourceBlocks } {
-  const [, columns] = shape;
-  const read = blockReader(key, columns, format, deviation, seed);
+  const { format } = numbers;
+  const columns = elements(shape.slice(1));
+  const read = blockReader(key, shape, numbers);
   return {
     key,
     shape,
@@ -125,13 +141,13 @@ function matrix(
 
 function blockReader(
   key: string,
-  columns: number,
-  format: BlockFormat,
-  deviation: number,
-  seed: number,
+  shape: readonly number[],
+  { format, seed, deviationOf, scaleBits = 11 }: Numbers,
 ): (from: number, to: number) => Blocks {
+  const columns = elements(shape.slice(1));
   const quantiles = QUANTILES[format.bits];
-  const scaleOf = scalesAround(deviation / DEVIATION_OF_BITS[format.bits]);
+  const mean = deviationOf(shape) / DEVIATION_OF_BITS[format.bits];
+  const scaleOf = scaleBits === 11 ? scalesAround(mean) : powersAround(mean);
   const perRow = blocksPerRow(columns, format);
   const bytesPerRow = perRow * bytesPerBlock(format);
   const filledBytes = (columns * format.bits) / 8;
@@ -248,6 +264,13 @@ function scalesAround(mean: number): Float32Array {
   );
 }
 
+/** Two neighbouring powers of two, as many of each as give this root mean square. */
+function powersAround(mean: number): Float32Array {
+  const low = 2 ** Math.floor(Math.log2(mean));
+  const numLarge = Math.round((((mean / low) ** 2 - 1) / 3) * NUM_SCALES);
+  return Float32Array.from({ length: NUM_SCALES }, (_, index) => (index < numLarge ? 2 * low : low));
+}
+
 /** Rounded to the eleven significant bits of a float16. */
 function elevenBits(value: number): number {
   const step = 2 ** (Math.floor(Math.log2(value)) - 10);
@@ -255,7 +278,7 @@ function elevenBits(value: number): number {
 }
 
 function vector(key: string, shape: readonly number[], seed: number): SourceWeight {
-  const isNorm = key.endsWith(".weight");
+  const isNorm = /\.(?:weight|running_var)$/.test(key);
   const valueOf = (byte: number): number =>
     isNorm ? 1 + Math.trunc((byte - 128) / 2) * NORM_STEP : (byte - 128) * BIAS_STEP;
   const read = (from: number, to: number): Float32Array => {

@@ -1,13 +1,23 @@
 /** Writes a source's weights to `.safetensors` files, some rows at a time, so that memory does not grow with them. */
 import { open } from "node:fs/promises";
 import { quantize } from "../../src/quantize/quantize.ts";
+import { toBfloat16 } from "../../src/quantize/half.ts";
 import { elements } from "../../src/weights/tensor-file.ts";
 import type { SourceWeight, WeightSource } from "../../src/weights/weight-source.ts";
 import type { Kind } from "./options.ts";
 
 /** Rows that are in memory at once. */
 const ROWS = 512;
-const FLOAT_BYTES = 4;
+
+/** How numbers are stored, by their names in the file. */
+const FLOATS = {
+  F32: { bytes: 4, stored: (numbers: Float32Array): Uint8Array => new Uint8Array(numbers.buffer) },
+  BF16: {
+    bytes: 2,
+    stored: (numbers: Float32Array): Uint8Array =>
+      new Uint8Array(Uint16Array.from(numbers, toBfloat16).buffer),
+  },
+};
 
 /** Writes the weights as `retouch quantize` does; blocks of the source are copied as they are. */
 export async function writeConverted(file: string, source: WeightSource, kind: Kind): Promise<void> {
@@ -15,13 +25,18 @@ export async function writeConverted(file: string, source: WeightSource, kind: K
   await quantize(source, kind, file, { hash: source.name, threads: 1 });
 }
 
-/** All weights as float32. */
-export async function writeFloats(file: string, weights: readonly SourceWeight[]): Promise<void> {
+/** All weights as floats; numbers that bfloat16 cannot hold are rounded. */
+export async function writeFloats(
+  file: string,
+  weights: readonly SourceWeight[],
+  dtype: keyof typeof FLOATS = "F32",
+): Promise<void> {
+  const { bytes, stored } = FLOATS[dtype];
   let end = 0;
   const entries = weights.map(({ key, shape }) => {
     const start = end;
-    end += elements(shape) * FLOAT_BYTES;
-    return [key, { dtype: "F32", shape, data_offsets: [start, end] }] as const;
+    end += elements(shape) * bytes;
+    return [key, { dtype, shape, data_offsets: [start, end] }] as const;
   });
   const json = JSON.stringify(Object.fromEntries(entries));
   const header = Buffer.from(json.padEnd(Math.ceil(json.length / 8) * 8));
@@ -32,7 +47,7 @@ export async function writeFloats(file: string, weights: readonly SourceWeight[]
     await output.write(Buffer.concat([length, header]));
     for (const { shape, rows } of weights) {
       for (let from = 0; from < shape[0]!; from += ROWS) {
-        await output.write(await rows(from, Math.min(shape[0]!, from + ROWS)));
+        await output.write(stored(await rows(from, Math.min(shape[0]!, from + ROWS))));
       }
     }
     // Otherwise the disk would still be writing while the file is read.

@@ -9,7 +9,7 @@ import { flopsPerStep } from "../../src/pipelines/flux1-kontext/components.ts";
 import { agreementOf } from "../full-size/agreement.ts";
 import { runForJson } from "../full-size/child.ts";
 import { diffusersConfig } from "../full-size/diffusers-config.ts";
-import { readFloats, writeStepInputs } from "../full-size/step-inputs.ts";
+import { fluxInputs, readFloats, writeStepInputs } from "../full-size/step-inputs.ts";
 import type { StepAnswer, StepOrder } from "../full-size/step-process.ts";
 import { watchGpuMemory } from "./gpu-memory.ts";
 import { type Options, parseOptions, type Stage } from "./options.ts";
@@ -54,7 +54,7 @@ const RUN: Readonly<Record<Stage, () => Promise<unknown>>> = {
 };
 
 async function drawWeights(): Promise<object> {
-  await writeStepInputs(inputs, config, size, EXACT);
+  await writeStepInputs(inputs, fluxInputs(config), size, EXACT);
   const output = await weightsFile();
   const order = { config: modelConfig, device, seed: SEED, output };
   return { output, ...(await runPython<object>("weights.py", order)) };

@@ -1,18 +1,19 @@
 /**
  * Edits with Retouch, as `bench/diffusers_edit.py` does with diffusers: loads a checkpoint folder once, prints a line
  * when ready, then answers one JSON line with one until its input ends.
- * Arguments: FOLDER THREADS
+ * Argument: a `RetouchSettings` as JSON.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { createEngine, type Engine, messageOf } from "../../src/index.ts";
+import type { RetouchSettings } from "./retouch.ts";
 import type { EditOrder, EditTimes } from "./side.ts";
 
-const [checkpoint, threads] = process.argv.slice(2);
+const settings = JSON.parse(process.argv[2]!) as RetouchSettings;
 
 const started = performance.now();
 // The other side has no safety checker.
-const engine = await createEngine({ checkpoint, threads: Number(threads), safety: { isOn: false } });
+const engine = await createEngine({ ...settings, safety: { isOn: false } });
 answer({ ready: true, loadSeconds: secondsSince(started) });
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -12,6 +12,8 @@ export interface SideCommand {
   name: string;
   command: string;
   args: readonly string[];
+  /** @default this process's */
+  env?: NodeJS.ProcessEnv;
 }
 
 export interface SideSettings {
@@ -26,7 +28,8 @@ export interface EditOrder {
   width: number;
   height: number;
   steps: number;
-  guidance: number;
+  /** @default the model's own */
+  guidance?: number;
   seed: number;
   output: string;
 }
@@ -58,9 +61,9 @@ export class Side {
   readonly #reader: Interface;
   #errors = "";
 
-  private constructor({ name, command, args }: SideCommand) {
+  private constructor({ name, command, args, env }: SideCommand) {
     this.name = name;
-    this.#process = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+    this.#process = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env });
     this.#reader = createInterface({ input: this.#process.stdout! });
     this.#lines = this.#reader[Symbol.asyncIterator]();
     this.#process.stderr!.on("data", (chunk: Buffer) => {

@@ -3,24 +3,17 @@ import { RetouchError } from "../../errors.ts";
 import { MAX_QWEN3_TOKENS } from "../../models/text-encoders/qwen3-config.ts";
 import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
+import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
 import { readScheduleConfig, type ScheduleConfig } from "../shared/noise-schedule.ts";
 import { type KleinConfigs, PROMPT_LAYERS } from "./components.ts";
 import { readAutoencoder, readQwen3, readTransformer } from "./stored.ts";
 
-/** Turns an instruction into the tokens of a conversation that begins with it. */
-export interface PromptTokenizer {
-  /** The file that its tokens come from. */
-  readonly file: string;
-  /** Exactly `length` ids, of which the first `numTokens` are no padding. */
-  encode(prompt: string, length: number): { ids: readonly number[]; numTokens: number; isCut: boolean };
-}
-
 export interface KleinCheckpoint {
   schedule: ScheduleConfig;
   configs: KleinConfigs;
-  tokenizer: PromptTokenizer;
+  tokenizer: ChatTokenizer;
   /** By the names the components use. */
   stored: Readonly<Record<"transformer" | "qwen3" | "vae", StoredWeights>>;
 }
