@@ -89,6 +89,11 @@ export class Components implements ComponentRunner {
     return this.#plan.tileSide;
   }
 
+  /** Memory that the planned edit takes: with networks that come and go, up to the limit. */
+  get neededBytes(): number {
+    return this.isResident ? this.#plan.residentBytes : this.#limitBytes;
+  }
+
   get isResident(): boolean {
     return this.#residency.isWhole;
   }

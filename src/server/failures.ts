@@ -29,13 +29,13 @@ const HTTP_FAULTS: Readonly<Record<string, { status: number; error: string }>> =
 const NO_HTTP = { status: 400, error: "The request is not valid HTTP." };
 
 /**
- * @param options.endpointId tells another endpoint's name apart from a path that does not exist
+ * @param options.endpointIds tell another endpoint's name apart from a path that does not exist
  * @param options.checkCaller asked before the reply reveals anything about a path
  */
 export function addFailures(
   app: FastifyInstance,
   log: Log,
-  { endpointId, checkCaller }: { endpointId: string; checkCaller: CheckCaller },
+  { endpointIds, checkCaller }: { endpointIds: readonly string[]; checkCaller: CheckCaller },
 ): void {
   app.decorateRequest("failure", undefined);
   const table = createMethodTable(app);
@@ -47,7 +47,8 @@ export function addFailures(
     const methods = table.methodsOf(path);
     if (methods.length === 0) {
       const endpoint = /^\/+v2\/+([^/]+)/.exec(path)?.[1];
-      const what = endpoint === undefined || endpoint === endpointId ? "not found" : "endpoint not found";
+      const what =
+        endpoint === undefined || endpointIds.includes(endpoint) ? "not found" : "endpoint not found";
       return reply.code(404).send({ error: what });
     }
     const allowed = methods.join(", ");

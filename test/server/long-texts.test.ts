@@ -1,7 +1,7 @@
 /** Texts of a megabyte, made to stop a careless pattern, in every place that takes one: refused at once, and shown to nobody. */
 import { describe, expect, it } from "vitest";
 import { imageEditSchema } from "../../src/server/openai/schemas.ts";
-import { editInputSchema, jobBodySchema } from "../../src/server/schemas.ts";
+import { editInputSchema, jobBodySchema, USUAL_TRAITS } from "../../src/server/schemas.ts";
 import { ENDPOINT, INPUT, KEY, startServer, type TestServer } from "./server.ts";
 
 const SIDES = { minSide: 256, maxSide: 1536 };
@@ -72,7 +72,7 @@ const formOf = (name: string, text: string, headers = ""): string =>
 const S3 = { accessId: "a", accessSecret: "b", bucketName: "pictures", endpointUrl: "https://s3.example" };
 const JOB = { input: INPUT, s3Config: S3 };
 
-const jobFields = textFields(jobBodySchema(editInputSchema(SIDES, { maxImages: 1 })));
+const jobFields = textFields(jobBodySchema(editInputSchema(SIDES, USUAL_TRAITS)));
 const editFields = textFields(imageEditSchema(SIDES)).map((path) => path.join("."));
 
 describe("texts of a megabyte", () => {
