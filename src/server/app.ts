@@ -132,7 +132,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   addCors(app, config.corsOrigin);
   addCallLog(app, log);
   addAnswerHeaders(app);
-  addFailures(app, log, { endpointIds: endpoints.map(({ id }) => id), checkCaller });
+  addFailures(app, log, { endpointIds: endpoints.map(({ id }) => id), authenticate, checkCaller });
   addOpenAiErrors(app, imageEditSchema(config));
   const metrics = addMetrics(app, endpoints, log, {
     retouch_http_connections: { help: "Connections that are open.", read: connections.count },

@@ -32,8 +32,13 @@ const isPicture = (field: string, text: string): boolean =>
 
 /** Names of the fields of a schema that are texts, and those of the objects in it. */
 function textFields(schema: object, path: readonly string[] = []): string[][] {
-  const { type, properties, items } = schema as { type?: string; properties?: object; items?: object };
-  if (type === "string") return [[...path]];
+  const { type, properties, items } = schema as {
+    type?: string | string[];
+    properties?: object;
+    items?: object;
+  };
+  // A text, or a list of them.
+  if ([type].flat().includes("string")) return [[...path]];
   if (items) return textFields(items, [...path, "0"]);
   return Object.entries(properties ?? {}).flatMap(([name, inner]) =>
     textFields(inner as object, [...path, name]),

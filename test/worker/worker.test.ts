@@ -328,7 +328,11 @@ describe("a worker whose engine", () => {
     worker.start();
     await pass(5500);
     const reports = queue.reports.splice(0);
-    expect(reports.at(-1)).toEqual({ id: worker.id, status: "idle", speed: SPEED });
+    expect(reports.at(-1)).toEqual({
+      id: worker.id,
+      status: "idle",
+      endpoints: { "": { speed: SPEED } },
+    });
     expect(reports.filter(({ status }) => status === "idle").length).toBeGreaterThanOrEqual(5);
     await Promise.all([worker.stop(), pass(0)]);
     await pass(10_000);
