@@ -7,6 +7,7 @@ import { openEmbeddedDatabase } from "../src/database/embedded.ts";
 import { initialize } from "../src/database/first-start.ts";
 import { migrate } from "../src/database/migrations.ts";
 import { PREPARED_SCHEMA } from "../src/database/prepared.ts";
+import { DEFAULT_ENDPOINT } from "../src/jobs/endpoints.ts";
 import { createQueue } from "../src/jobs/queue.ts";
 import { ROOT } from "./paths.ts";
 
@@ -39,6 +40,6 @@ export async function makeFreshDatabase(folder: string): Promise<void> {
 export async function bringUpToDate(database: Database): Promise<void> {
   await migrate(database);
   const queue = createQueue(database, raise);
-  await queue.start();
+  await queue.start([DEFAULT_ENDPOINT]);
   await queue.stop();
 }

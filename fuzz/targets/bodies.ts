@@ -12,6 +12,7 @@ import { type FormInput, FORMS, formOf } from "../mutate/form.ts";
 import { jsonBytes } from "../mutate/json.ts";
 import { textOf } from "../mutate/text.ts";
 import { expect, type Target, target } from "../target.ts";
+import { USUAL_TRAITS } from "../../src/server/schemas.ts";
 
 const MAX_IMAGE_BYTES = 64 * 1024;
 const SURROGATE = /\p{Surrogate}/u;
@@ -80,7 +81,7 @@ export const TARGETS: readonly Target[] = [
     () => {
       const settings = readConfig({});
       const schema = imageEditSchema(settings);
-      const readRequest = createRequestReader(schema, settings, { maxImages: 1 });
+      const readRequest = createRequestReader(schema, settings, USUAL_TRAITS);
       return {
         generate: (random) => formOf(FORMS, random),
         async feed({ contentType, body }) {

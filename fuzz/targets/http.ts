@@ -22,6 +22,7 @@ import { FORMS, formOf } from "../mutate/form.ts";
 import { jsonBytes, nodeOf, write } from "../mutate/json.ts";
 import type { Random } from "../random.ts";
 import { type Target, target } from "../target.ts";
+import { USUAL_TRAITS } from "../../src/server/schemas.ts";
 
 export const ENDPOINT = "/v2/black-forest-labs-flux-1-kontext-dev";
 /** More than any rate that would hide a route behind 429. */
@@ -88,9 +89,10 @@ async function startServer() {
   const lines: string[] = [];
   const signedUrls = createSignedUrls({ secret: "a secret of the fuzzer", lifetimeMs: 3_600_000 });
   const policy = createAddressPolicy([]);
+  const config = { ...readConfig({ RETOUCH_LORAS: "ink=/loras/ink.safetensors" }), ...NO_LIMITS };
   const app = await createApp({
-    config: { ...readConfig({ RETOUCH_LORAS: "ink=/loras/ink.safetensors" }), ...NO_LIMITS },
-    jobs: createFakeJobs(),
+    config,
+    endpoints: [{ id: config.endpointId, jobs: createFakeJobs(), model: USUAL_TRAITS }],
     keys: createFakeKeys(),
     storage: createFakeStorage(Buffer.from(PIXEL, "base64")),
     signedUrls,

@@ -106,7 +106,7 @@ export function shown(value: string): string {
 
 /** Contradictions between variables that are each valid by themselves. */
 function contradictions(config: Config, environment: Environment): Failure[] {
-  const problems: Failure[] = [];
+  const problems: Failure[] = endpointContradictions(config);
   if (config.minSide > config.maxSide) {
     const values = { given: config.minSide, other: "RETOUCH_MAX_SIDE", max: config.maxSide };
     problems.push(failure("notMore", { field: "RETOUCH_MIN_SIDE", ...values }));
@@ -139,6 +139,24 @@ function contradictions(config: Config, environment: Environment): Failure[] {
     problems.push(...idle.map((field) => failure("onlyWith", { field, other: "RETOUCH_S3_BUCKET" })));
   }
   return problems;
+}
+
+/** Each endpoint has one name, and workers serve those that there are. */
+function endpointContradictions({ endpointId, models = [], workerEndpoints = [] }: Config): Failure[] {
+  const twice = models.filter(({ id }) => id === endpointId);
+  const ids = [endpointId, ...models.map(({ id }) => id)];
+  const unknown = workerEndpoints.filter((id) => !ids.includes(id));
+  return [
+    ...twice.map(({ id, checkpoint }) =>
+      failure("about", {
+        field: "RETOUCH_MODELS",
+        sentence: `${shown(`${id}=${checkpoint}`)} has the id of the default endpoint (RETOUCH_ENDPOINT_ID).`,
+      }),
+    ),
+    ...unknown.map((id) =>
+      failure("oneOf", { field: "RETOUCH_WORKER_ENDPOINTS", choices: ids.join(", "), given: shown(id) }),
+    ),
+  ];
 }
 
 /** Finds misspelt variables, which would otherwise be silently ignored. */

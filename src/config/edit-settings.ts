@@ -1,5 +1,6 @@
 /** Settings of the engine, of the check of its results, and of the images that requests may name. */
 import { loras } from "./lora-list.ts";
+import { models } from "./model-list.ts";
 import { byteSize, choice, decimal, duration, flag, integer, list, price, text } from "./parsers.ts";
 import { optional, required, type Settings } from "./setting.ts";
 
@@ -9,6 +10,24 @@ export const ENGINE = {
     text,
     "checkpoints/tiny",
     "Checkpoint folder in the layout of diffusers, or org/name as `retouch pull` has it; without it, the demo that ships.",
+  ),
+  models: optional(
+    "RETOUCH_MODELS",
+    models,
+    "klein=black-forest-labs/FLUX.2-klein-4B",
+    "Further endpoints beside that of RETOUCH_CHECKPOINT, id=checkpoint with commas between them; without it, none.",
+  ),
+  workerEndpoints: optional(
+    "RETOUCH_WORKER_ENDPOINTS",
+    list,
+    "klein",
+    "Ids of the endpoints whose jobs the workers of this program take; without it, all.",
+  ),
+  modelTurnMs: required(
+    "RETOUCH_MODEL_TURN",
+    duration("0ms", "1h"),
+    "60s",
+    "How long a worker stays with the models that it has loaded while jobs wait for others, which memory keeps out.",
   ),
   transformer: optional(
     "RETOUCH_TRANSFORMER",

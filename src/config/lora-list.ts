@@ -2,9 +2,10 @@
  * The setting that names LoRAs: folders, and pairs of a name and a file, separated by commas. Commas and equals signs
  * may stand in paths, too, so what exists decides.
  */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import path from "node:path";
 import type { Parser } from "./parsers.ts";
+import { isKind, longestFolder } from "./path-list.ts";
 
 /** The longest name, in characters: as long as a file's may be. */
 export const MAX_LORA_NAME = 255;
@@ -64,19 +65,8 @@ const isRest = (pieces: readonly string[], at: number): boolean =>
 
 /** Where the longest folder that begins at a piece ends. */
 function folderFrom(pieces: readonly string[], at: number): number | undefined {
-  for (let end = pieces.length; end > at; end -= 1) {
-    const folder = pieces.slice(at, end).join(",").trim();
-    if (folder !== "" && isKind(folder, "isDirectory")) return end;
-  }
-  return undefined;
-}
-
-function isKind(file: string, kind: "isDirectory" | "isFile"): boolean {
-  try {
-    return statSync(file)[kind]();
-  } catch {
-    return false;
-  }
+  const length = longestFolder(pieces.slice(at));
+  return length === 0 ? undefined : at + length;
 }
 
 /** @returns undefined for a part that is neither */

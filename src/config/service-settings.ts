@@ -1,4 +1,5 @@
 /** Settings for where the service is reached, who may use it, and where it keeps its data. */
+import { ENDPOINT_ID } from "./endpoint-id.ts";
 import { hosts, httpAddress, integer, pattern, text } from "./parsers.ts";
 import { besideSecret, optional, required, secret, type Settings } from "./setting.ts";
 
@@ -24,9 +25,9 @@ export const ADDRESS = {
   ),
   endpointId: required(
     "RETOUCH_ENDPOINT_ID",
-    pattern("1 to 100 letters, digits, - and _", /^[A-Za-z0-9_-]{1,100}$/),
+    ENDPOINT_ID,
     "black-forest-labs-flux-1-kontext-dev",
-    "Name of the endpoint in its addresses.",
+    "Name of the default endpoint in its addresses: the one of RETOUCH_CHECKPOINT.",
   ),
   apiKey: secret(
     "RETOUCH_API_KEY",

@@ -200,6 +200,21 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
   (schema) => `alter table ${schema}.jobs add column kept_state jsonb;`,
   // What keeps an unhealthy worker from working, for servers whose workers are all elsewhere.
   (schema) => `alter table ${schema}.workers add column fault text;`,
+  // Several endpoints; the empty name is that of the default one: see jobs/endpoints.ts.
+  (schema) => `
+    alter table ${schema}.jobs add column endpoint text not null default '';
+    alter table ${schema}.usage add column endpoint text not null default '';
+    alter table ${schema}.webhook_deliveries add column endpoint text not null default '';
+    drop index ${schema}.jobs_turns;
+    create index jobs_turns on ${schema}.jobs (key_id, endpoint, is_low_priority, turn)
+      where status in ('queued', 'running');
+    alter table ${schema}.counters
+      add column endpoint text not null default '',
+      drop constraint counters_pkey,
+      add primary key (endpoint, name);
+    -- What the worker knows of each endpoint that it serves, by name; nothing in rows of earlier versions.
+    alter table ${schema}.workers add column endpoints jsonb;
+  `,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */

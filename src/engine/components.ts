@@ -94,6 +94,11 @@ export class Components implements ComponentRunner {
     return this.#plan.tileSide;
   }
 
+  /** Memory that the planned edit takes: with networks that come and go, up to the limit. */
+  get neededBytes(): number {
+    return this.#residency.isWhole ? this.#plan.residentBytes : this.#limitBytes;
+  }
+
   async prepare(edit: EditExtent): Promise<void> {
     this.#plan = checkMemory(this.#model, this.kinds, edit, this.#limitBytes);
     await this.#residency.follow(this.#plan);

@@ -116,6 +116,8 @@ export interface Engine {
   readonly checkpoint: CheckpointInfo;
   /** The device the networks run on, and why. */
   readonly device: ChosenDevice;
+  /** Memory that the process takes for an edit of the usual size, at most. */
+  readonly neededBytes: number;
   /**
    * Edits one image. Concurrent edits run one after the other.
    * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, MEMORY_INSUFFICIENT,
@@ -196,6 +198,7 @@ export async function createEngine(
     ...(notices.length > 0 && { notices }),
   };
 
+  const { neededBytes } = components;
   const environment = once(() => readEnvironment(runtime, kindsText(components.kinds)));
   const tools: EditTools = {
     editor: model.createEditor(components),
@@ -226,6 +229,7 @@ export async function createEngine(
   return {
     checkpoint: info,
     device,
+    neededBytes,
     edit: (request, editOptions = {}) =>
       inTurn(editOptions.signal, () => runEdit(tools, request, editOptions)),
     editToLatents: (request, editOptions = {}) =>

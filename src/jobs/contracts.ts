@@ -55,7 +55,7 @@ export interface WebhookDelivery {
 }
 
 /**
- * The jobs of the endpoint, seen by the owner of an API key: another key's jobs do not exist for it.
+ * The jobs of one endpoint, seen by the owner of an API key: another key's jobs do not exist for it.
  * Methods return `undefined` for a job that is unknown, of another key, or expired.
  */
 export interface Jobs {
@@ -112,8 +112,13 @@ export interface WorkQueue {
   report(worker: WorkerRecord): Promise<void>;
   /** Takes this worker off the list. */
   leave(workerId: string): Promise<void>;
-  /** Takes the next job, if there is one, and starts its lease. */
-  claim(workerId: string): Promise<ClaimedJob | undefined>;
+  /** The first of these endpoints that has jobs waiting; one with jobs of normal priority before one without. */
+  nextEndpoint(endpoints: readonly string[]): Promise<string | undefined>;
+  /**
+   * Takes the next job of an endpoint, if there is one, and starts its lease.
+   * @param endpoint as the database has it @default the default one
+   */
+  claim(workerId: string, endpoint?: string): Promise<ClaimedJob | undefined>;
   /** Calls back whenever a job may be waiting. @returns a function that ends it */
   onQueued(listener: () => void): () => void;
   /** Takes the next job with images to download, unless this worker already has `maxOfKey` of its key. */

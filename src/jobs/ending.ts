@@ -49,7 +49,7 @@ export async function endJobs(
   if (rows.length === 0) return [];
   await context.queue.remove(
     sql,
-    rows.map((row) => row.queue_id),
+    rows.map((row) => ({ endpoint: row.endpoint, queueId: row.queue_id })),
   );
   for (const row of rows) await account(context, sql, row);
   return rows.map(rowToJob);
@@ -59,7 +59,7 @@ export async function endJobs(
 async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<void> {
   const schema = schemaOf(context);
   const job = rowToJob(row);
-  if (job.status !== "cancelled") await charge(schema, sql, job);
+  if (job.status !== "cancelled") await charge(schema, sql, { ...job, endpoint: row.endpoint });
   await countResult(context, sql, job);
   if (job.result) {
     const chunk: JobChunk = { kind: "result", result: job.result };
@@ -73,10 +73,19 @@ async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<v
   if (row.webhook !== null) {
     await sql.query(
       `with made as (
-         insert into ${schema}.webhook_deliveries (job_id, key_id, url, job, body_bytes)
-         values ($1, $2, $3, $4::jsonb, length($4::text) + $7::bigint) returning id)
+         insert into ${schema}.webhook_deliveries (job_id, key_id, url, job, body_bytes, endpoint)
+         values ($1, $2, $3, $4::jsonb, length($4::text) + $7::bigint, $8) returning id)
        select pg_notify($5, $6) from made`,
-      [job.id, job.keyId, row.webhook, jobToJson(job), channel, newsOf("webhook"), shownBytes(job)],
+      [
+        job.id,
+        job.keyId,
+        row.webhook,
+        jobToJson(job),
+        channel,
+        newsOf("webhook"),
+        shownBytes(job),
+        row.endpoint,
+      ],
     );
   }
   await sql.query("select pg_notify($1, $2)", [channel, newsOf("changed", job.id)], { isPlannedOnce: true });
@@ -88,17 +97,17 @@ function shownBytes({ result }: Job): number {
 }
 
 /** Writes one row per job, whatever its retries: nothing is charged twice, and a failed job costs nothing. */
-async function charge(schema: string, sql: Sql, job: Job): Promise<void> {
+async function charge(schema: string, sql: Sql, job: Job & { endpoint: string }): Promise<void> {
   const isCompleted = job.status === "completed";
   await sql.query(
     `with used as (
-       insert into ${schema}.usage (job_id, key_id, ended_at, is_completed, cost)
-       values ($1, $2, clock_timestamp(), $3, $4)
+       insert into ${schema}.usage (job_id, key_id, ended_at, is_completed, cost, endpoint)
+       values ($1, $2, clock_timestamp(), $3, $4, $6)
        on conflict (job_id) do update
          set ended_at = excluded.ended_at, is_completed = excluded.is_completed, cost = excluded.cost
        returning 1)
-     update ${schema}.counters set value = value + 1 where name = $5 and exists (select from used)`,
-    [job.id, job.keyId, isCompleted, job.result?.cost ?? 0, counterOf(job.status)],
+     update ${schema}.counters set value = value + 1 where endpoint = $6 and name = $5 and exists (select from used)`,
+    [job.id, job.keyId, isCompleted, job.result?.cost ?? 0, counterOf(job.status), job.endpoint],
     { isPlannedOnce: true },
   );
 }

@@ -169,6 +169,8 @@ export interface NewJob {
 /** A job that a worker has claimed, for one attempt. */
 export interface ClaimedJob {
   id: string;
+  /** As the database has it: `endpoints.ts`. */
+  endpoint: string;
   /**
    * 1 for the first run; names the attempt in every later call, so that a lost worker cannot touch its
    * successor's attempt.
@@ -231,5 +233,14 @@ export interface WorkerRecord {
   status: WorkerStatus;
   /** Known where the status is `unhealthy`. */
   fault?: WorkerFault | undefined;
+  /** Those that it serves, by name. */
+  endpoints: Readonly<Record<string, ServedEndpoint>>;
+}
+
+/** What a worker knows of an endpoint that it serves. */
+export interface ServedEndpoint {
+  /** Known once its engine has warmed up here. */
   speed?: EditSpeed | undefined;
+  /** Its engine cannot be loaded here; the worker goes on with others. */
+  isFaulty?: boolean | undefined;
 }

@@ -10,6 +10,7 @@ import { type Moment, timeOf } from "./clock.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import { endJobs } from "./ending.ts";
 import { deleteJobs, deleteSpentSources, forgetResults } from "./pictures.ts";
+import { type PlaceRow, placeOf } from "./rows.ts";
 import { createWebhookUpkeep } from "./webhook-deliveries.ts";
 import { endAttempt } from "./work-queue.ts";
 
@@ -154,21 +155,19 @@ async function repairTimes(context: JobsContext, { nowMs }: Moment): Promise<voi
 function restorePlaces(context: JobsContext, { nowMs }: Moment): Promise<boolean> {
   const { queue } = context;
   return context.database.transaction(async (sql) => {
-    const rows = await sql.query<{ queue_id: string; is_low_priority: boolean; turn: number }>(
-      `select queue_id, is_low_priority, turn from ${schemaOf(context)}.jobs
+    const rows = await sql.query<PlaceRow>(
+      `select endpoint, queue_id, is_low_priority, turn from ${schemaOf(context)}.jobs
         where status = 'queued' and not awaits_images and expires_at > ${timeOf("$1")}
-          and not ${queue.isWaiting("queue_id")}
+          and not ${queue.isWaiting({ endpoint: "jobs.endpoint", queueId: "queue_id" })}
         order by turn, submitted_at limit $2 for update skip locked`,
       [nowMs, PLACES_AT_ONCE],
     );
     // Not waiting, yet there: given up by pg-boss itself.
     await queue.remove(
       sql,
-      rows.map((row) => row.queue_id),
+      rows.map((row) => ({ endpoint: row.endpoint, queueId: row.queue_id })),
     );
-    for (const { queue_id: id, is_low_priority: isLowPriority, turn } of rows) {
-      await queue.send(sql, id, { isLowPriority, turn });
-    }
+    for (const row of rows) await queue.send(sql, row.queue_id, placeOf(row));
     return rows.length === PLACES_AT_ONCE;
   });
 }

@@ -3,6 +3,7 @@ import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { Jobs } from "./contracts.ts";
 import { RetouchError } from "../errors.ts";
 import { randomUUID } from "node:crypto";
+import { DEFAULT_ENDPOINT } from "./endpoints.ts";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import { isEnded, type Job, statusesBefore } from "./job.ts";
@@ -10,7 +11,7 @@ import { admitBytes, admitJob, createKeyUses, fullOfKey, hasRoom, queueLimitOf }
 import { listDeliveries, listUsage } from "./records.ts";
 import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
 import { takeChunks } from "./stream.ts";
-import { findRepeated, submitJob } from "./submit.ts";
+import { findRepeated, submitJob, type Surroundings } from "./submit.ts";
 import { nextTurn } from "./turns.ts";
 import { lookUntil, watchJob } from "./wait.ts";
 import { createFleetCache, readHealth } from "./workers.ts";
@@ -19,24 +20,32 @@ import { createFleetCache, readHealth } from "./workers.ts";
 const HEALTH_MS = 5000;
 const ALIVE = "expires_at > clock_timestamp()";
 
-export function createJobs(context: JobsContext): Jobs {
+/** What the endpoints of one server share: what they read at most once a second. */
+export function createSurroundings(context: JobsContext): Surroundings {
+  return { fleet: createFleetCache(context), use: createKeyUses(context) };
+}
+
+/** @param endpoint as the database has it: `endpoints.ts` */
+export function createJobs(
+  context: JobsContext,
+  endpoint = DEFAULT_ENDPOINT,
+  { fleet, use } = createSurroundings(context),
+): Jobs {
   const { database, queue, events } = context;
   const schema = schemaOf(context);
-  const fleet = createFleetCache(context);
-  const use = createKeyUses(context);
 
   async function load(id: string, keyId: string, condition = ALIVE): Promise<Job | undefined> {
     const [row] = await database.query<JobRow>(
-      `select ${JOB_COLUMNS} from ${schema}.jobs where id = $1 and key_id = $2 and ${condition}`,
-      [id, keyId],
+      `select ${JOB_COLUMNS} from ${schema}.jobs where id = $1 and key_id = $2 and endpoint = $3 and ${condition}`,
+      [id, keyId, endpoint],
       { isPlannedOnce: true },
     );
     return row && rowToJob(row);
   }
 
   return {
-    submit: (job) => submitJob(context, { fleet, use }, job),
-    findRepeated: (keyId, idempotency) => findRepeated(context, database, { keyId, idempotency }),
+    submit: (job) => submitJob(context, { fleet, use }, { ...job, endpoint }),
+    findRepeated: (keyId, idempotency) => findRepeated(context, database, { keyId, idempotency, endpoint }),
     admitBytes: async (keyId, bytes) => admitBytes(context, await use(keyId), bytes),
     find: (id, keyId) => load(id, keyId),
 
@@ -62,15 +71,21 @@ export function createJobs(context: JobsContext): Jobs {
     async shortenRetention(id, keyId, ttlMs) {
       await database.query(
         `update ${schema}.jobs set expires_at = least(expires_at, clock_timestamp() + $3 * interval '1 millisecond')
-          where id = $1 and key_id = $2 and ended_at is not null`,
-        [id, keyId, ttlMs],
+          where id = $1 and key_id = $2 and endpoint = $4 and ended_at is not null`,
+        [id, keyId, ttlMs, endpoint],
       );
       return load(id, keyId);
     },
 
     async cancel(id, keyId) {
       const [cancelled] = await database.transaction((sql) =>
-        endJobs(context, sql, { status: "cancelled" }, `id = $5 and key_id = $6 and ${ALIVE}`, [id, keyId]),
+        endJobs(
+          context,
+          sql,
+          { status: "cancelled" },
+          `id = $5 and key_id = $6 and endpoint = $7 and ${ALIVE}`,
+          [id, keyId, endpoint],
+        ),
       );
       return cancelled ?? load(id, keyId);
     },
@@ -93,14 +108,14 @@ export function createJobs(context: JobsContext): Jobs {
                 set status = 'queued', queue_id = $3, attempt = 0, retries = retries + 1,
                     submitted_at = clock_timestamp(), started_at = null, ended_at = null, worker_id = null,
                     progress = null, result = null, error = null, failure = null, source_worker = null, source_tries = 0,
-                    turn = ${nextTurn(schema, { keyId: "$2", isLowPriority: "jobs.is_low_priority" })},
+                    turn = ${nextTurn(schema, { keyId: "$2", endpoint: "$9", isLowPriority: "jobs.is_low_priority" })},
                     expires_at = clock_timestamp() + ttl_ms * interval '1 millisecond'
-              where id = $1 and key_id = $2 and ${ALIVE} and ended_at is not null and status = any($4)
+              where id = $1 and key_id = $2 and endpoint = $9 and ${ALIVE} and ended_at is not null and status = any($4)
                 and ${hasRoom(schema, { keyId: "$2", limit: "$8" })}
               returning *),
            dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id),
            counted as (update ${schema}.counters set value = value + 1
-                        where name = 'retried' and exists (select from queued))
+                        where endpoint = $9 and name = 'retried' and exists (select from queued))
            select ${JOB_COLUMNS}, is_low_priority, turn, awaits_images,
                   pg_notify($5, $6), pg_notify($5, $7) from queued`,
           [
@@ -112,10 +127,11 @@ export function createJobs(context: JobsContext): Jobs {
             newsOf("queued"),
             newsOf("source"),
             limit,
+            endpoint,
           ],
         );
         if (row && !row.awaits_images) {
-          await queue.send(sql, queueId, { isLowPriority: row.is_low_priority, turn: row.turn });
+          await queue.send(sql, queueId, { endpoint, isLowPriority: row.is_low_priority, turn: row.turn });
         }
         return row && rowToJob(row);
       });
@@ -129,27 +145,33 @@ export function createJobs(context: JobsContext): Jobs {
 
     async purge(keyId) {
       const purged = await database.transaction((sql) =>
-        endJobs(context, sql, { status: "cancelled" }, "status = 'queued' and key_id = $5", [keyId]),
+        endJobs(
+          context,
+          sql,
+          { status: "cancelled" },
+          "status = 'queued' and key_id = $5 and endpoint = $6",
+          [keyId, endpoint],
+        ),
       );
       return purged.length;
     },
 
     async list(keyId, { offset, limit }) {
       const [count] = await database.query<{ total: number }>(
-        `select count(*) as total from ${schema}.jobs where key_id = $1 and ${ALIVE}`,
-        [keyId],
+        `select count(*) as total from ${schema}.jobs where key_id = $1 and endpoint = $2 and ${ALIVE}`,
+        [keyId, endpoint],
       );
       const rows = await database.query<JobRow>(
-        `select ${JOB_COLUMNS} from ${schema}.jobs where key_id = $1 and ${ALIVE}
-          order by submitted_at desc, id offset $2 limit $3`,
-        [keyId, offset, limit],
+        `select ${JOB_COLUMNS} from ${schema}.jobs where key_id = $1 and endpoint = $2 and ${ALIVE}
+          order by submitted_at desc, id offset $3 limit $4`,
+        [keyId, endpoint, offset, limit],
       );
       return { jobs: rows.map(rowToJob), total: count?.total ?? 0 };
     },
 
-    health: () => readHealth(context, { limitMs: HEALTH_MS }),
-    usage: (keyId, range) => listUsage(context, keyId, range),
-    deliveries: (keyId, page) => listDeliveries(context, keyId, page),
+    health: () => readHealth(context, endpoint, { limitMs: HEALTH_MS }),
+    usage: (keyId, range) => listUsage(context, { keyId, endpoint }, range),
+    deliveries: (keyId, page) => listDeliveries(context, { keyId, endpoint }, page),
   };
 }
 

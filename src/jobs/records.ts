@@ -5,9 +5,14 @@ import type { UsageDay, WebhookDelivery } from "./contracts.ts";
 /** Characters of a URL or a failure shown to an owner. */
 const MAX_SHOWN_LENGTH = 2000;
 
+interface KeyAtEndpoint {
+  keyId: string;
+  endpoint: string;
+}
+
 export async function listUsage(
   context: JobsContext,
-  keyId: string,
+  { keyId, endpoint }: KeyAtEndpoint,
   { from, to }: { from: string; to: string },
 ): Promise<UsageDay[]> {
   const rows = await context.database.query<Omit<UsageDay, "cost"> & { cost: string }>(
@@ -16,10 +21,10 @@ export async function listUsage(
             count(*) filter (where not is_completed) as failed,
             sum(cost) as cost
        from ${schemaOf(context)}.usage
-      where key_id = $1 and ended_at >= $2::date::timestamp at time zone 'UTC'
+      where key_id = $1 and endpoint = $4 and ended_at >= $2::date::timestamp at time zone 'UTC'
         and ended_at < ($3::date + 1)::timestamp at time zone 'UTC'
       group by 1 order by 1`,
-    [keyId, from, to],
+    [keyId, from, to, endpoint],
   );
   return rows.map(({ date, completed, failed, cost }) => ({ date, completed, failed, cost: Number(cost) }));
 }
@@ -37,15 +42,16 @@ interface DeliveryRow {
 
 export async function listDeliveries(
   context: JobsContext,
-  keyId: string,
+  { keyId, endpoint }: KeyAtEndpoint,
   { offset, limit }: { offset: number; limit: number },
 ): Promise<WebhookDelivery[]> {
   // Cut in the database: earlier versions accepted URLs of megabytes, and a page holds a hundred of them.
   const rows = await context.database.query<DeliveryRow>(
     `select job_id, left(url, $4) as url, status, attempts, created_at, last_attempt_at, last_status,
             left(last_error, $4) as last_error
-       from ${schemaOf(context)}.webhook_deliveries where key_id = $1 order by id desc offset $2 limit $3`,
-    [keyId, offset, limit, MAX_SHOWN_LENGTH],
+       from ${schemaOf(context)}.webhook_deliveries where key_id = $1 and endpoint = $5
+      order by id desc offset $2 limit $3`,
+    [keyId, offset, limit, MAX_SHOWN_LENGTH, endpoint],
   );
   return rows.map((row) => ({
     jobId: row.job_id,

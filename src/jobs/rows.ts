@@ -1,5 +1,6 @@
 /** The columns of the jobs table, and the records made from them. */
 import type { Job, JobStatus } from "./job.ts";
+import type { Place } from "./queue.ts";
 
 /**
  * Whole milliseconds of a job from one time to another, in SQL, if it has started. Not negative, where the clock
@@ -10,7 +11,7 @@ const msBetween = (from: string, to: string): string =>
 
 /** The columns of a {@link Job}. Times follow the database's clock, the only one that all processes share. */
 export const JOB_COLUMNS = `
-  id, key_id, is_sync, status, submitted_at, started_at, ended_at, worker_id, progress, result, error, failure, retries,
+  id, key_id, endpoint, is_sync, status, submitted_at, started_at, ended_at, worker_id, progress, result, error, failure, retries,
   base_url,
   ${msBetween("submitted_at", "started_at")} as delay_ms,
   ${msBetween("started_at", "coalesce(ended_at, clock_timestamp())")} as execution_ms`;
@@ -18,6 +19,7 @@ export const JOB_COLUMNS = `
 export interface JobRow {
   id: string;
   key_id: string;
+  endpoint: string;
   is_sync: boolean;
   status: JobStatus;
   submitted_at: Date;
@@ -54,6 +56,20 @@ export function rowToJob(row: JobRow): Job {
     baseUrl: row.base_url,
   };
 }
+
+/** Where a job stands in the queue. */
+export interface PlaceRow {
+  endpoint: string;
+  queue_id: string;
+  is_low_priority: boolean;
+  turn: number;
+}
+
+export const placeOf = ({ endpoint, is_low_priority: isLowPriority, turn }: PlaceRow): Place => ({
+  endpoint,
+  isLowPriority,
+  turn,
+});
 
 /** A job as stored in a webhook's row, and back. */
 export const jobToJson = (job: Job): string => JSON.stringify(job);

@@ -11,6 +11,7 @@ import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import type { ClaimedSource, JobImage, JobImages, StoredSource } from "./job.ts";
 import { storedRows } from "./pictures.ts";
+import { type PlaceRow, placeOf } from "./rows.ts";
 import { isAlive } from "./workers.ts";
 
 type Sources = Pick<
@@ -149,14 +150,14 @@ async function keep(
   { images, mask, sources }: JobImages & { sources: readonly StoredSource[] },
 ): Promise<boolean> {
   const schema = schemaOf(context);
-  const [row] = await sql.query<{ queue_id: string; is_low_priority: boolean; turn: number }>(
+  const [row] = await sql.query<PlaceRow>(
     `with kept as (
        update ${schema}.jobs set edit = edit || $4, awaits_images = false, source_worker = null
-        where ${HELD} returning id, key_id, queue_id, is_low_priority, turn),
+        where ${HELD} returning id, key_id, endpoint, queue_id, is_low_priority, turn),
      counted as (
        insert into ${schema}.pictures (storage_key, key_id, bytes, job_id)
        select storage_key, key_id, bytes, id from kept, ${storedRows("$5", "$6")})
-     select queue_id, is_low_priority, turn, pg_notify($7, $8) from kept`,
+     select endpoint, queue_id, is_low_priority, turn, pg_notify($7, $8) from kept`,
     [
       ...holder,
       JSON.stringify({ images, mask }),
@@ -167,6 +168,6 @@ async function keep(
     ],
   );
   if (row === undefined) return false;
-  await context.queue.send(sql, row.queue_id, { isLowPriority: row.is_low_priority, turn: row.turn });
+  await context.queue.send(sql, row.queue_id, placeOf(row));
   return true;
 }

@@ -5,6 +5,7 @@ import { failure, RetouchError } from "../errors.ts";
 import { estimateMs } from "../engine/estimate.ts";
 import { isNegativeUsed } from "../engine/request.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
+import { DEFAULT_ENDPOINT } from "./endpoints.ts";
 import { newsOf } from "./events.ts";
 import { isAwaited, type Job, type NewJob } from "./job.ts";
 import { admitJob, fullOfKey, hasRoom, isNearLimit, type KeyUse, queueLimitOf } from "./key-use.ts";
@@ -23,7 +24,7 @@ export interface Surroundings {
 export async function submitJob(
   context: JobsContext,
   surroundings: Surroundings,
-  request: NewJob,
+  request: NewJob & { endpoint: string },
 ): Promise<{ job: Job; isRepeat: boolean }> {
   const earlier = await findRepeated(context, context.database, request);
   if (earlier) return { job: earlier, isRepeat: true };
@@ -65,12 +66,14 @@ export async function submitJob(
         request.sources.map(({ key }) => key),
         request.sources.map(({ bytes }) => bytes),
         isWaiting,
+        request.endpoint,
       ],
       { isPlannedOnce: true },
     );
     if (row === undefined) throw fullOfKey(limit + 1);
     if (!isWaiting) {
-      await context.queue.send(sql, queueId, { ...request.policy, turn: row.turn });
+      const { endpoint, policy } = request;
+      await context.queue.send(sql, queueId, { endpoint, ...policy, turn: row.turn });
     }
     return { job: rowToJob(row), isRepeat: false };
   });
@@ -79,11 +82,11 @@ export async function submitJob(
 const insertion = (schema: string): string => `
   with made as (
     insert into ${schema}.jobs (id, key_id, is_sync, status, is_low_priority, edit, base_url, webhook, ttl_ms,
-        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at, turn, awaits_images)
+        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at, turn, awaits_images, endpoint)
     select $1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11,
         clock_timestamp() + $12::bigint * interval '1 millisecond',
         clock_timestamp() + $8::bigint * interval '1 millisecond',
-        ${nextTurn(schema, { keyId: "$2", isLowPriority: "$4" })}, $18
+        ${nextTurn(schema, { keyId: "$2", endpoint: "$19", isLowPriority: "$4" })}, $18, $19
      where ${hasRoom(schema, { keyId: "$2", limit: "$15" })}
     returning *),
   counted as (
@@ -91,31 +94,37 @@ const insertion = (schema: string): string => `
     select storage_key, $2, bytes, id from made, ${storedRows("$16", "$17")})
   select ${JOB_COLUMNS}, turn, pg_notify($13, $14) from made`;
 
-async function reserve(context: JobsContext, sql: Sql, request: NewJob, id: string): Promise<boolean> {
-  const { route, key, bodyHash } = request.idempotency!;
+async function reserve(context: JobsContext, sql: Sql, request: Repeatable, id: string): Promise<boolean> {
+  const { key, bodyHash } = request.idempotency!;
   const rows = await sql.query(
     `insert into ${schemaOf(context)}.idempotency_keys (key_id, route, idempotency_key, body_hash, job_id)
      values ($1, $2, $3, $4, $5) on conflict do nothing returning job_id`,
-    [request.keyId, route, key, bodyHash, id],
+    [request.keyId, routeOf(request), key, bodyHash, id],
     { isPlannedOnce: true },
   );
   return rows.length > 0;
 }
 
+type Repeatable = Pick<NewJob, "keyId" | "idempotency"> & { endpoint: string };
+
+/** The same key stands for another job at another endpoint. */
+const routeOf = ({ endpoint, idempotency }: Repeatable): string =>
+  endpoint === DEFAULT_ENDPOINT ? idempotency!.route : `${endpoint}/${idempotency!.route}`;
+
 /** The job that the idempotency key stands for. @throws RetouchError IDEMPOTENCY_CONFLICT */
 export async function findRepeated(
   context: JobsContext,
   sql: Sql,
-  request: Pick<NewJob, "keyId" | "idempotency">,
+  request: Repeatable,
 ): Promise<Job | undefined> {
   if (request.idempotency === undefined) return undefined;
-  const { route, key, bodyHash } = request.idempotency;
+  const { key, bodyHash } = request.idempotency;
   const schema = schemaOf(context);
   const [row] = await sql.query<JobRow & { body_hash: string }>(
     `select ${JOB_COLUMNS.replace(/\bid\b/, "jobs.id").replace("key_id", "jobs.key_id")}, body_hash
        from ${schema}.idempotency_keys join ${schema}.jobs on jobs.id = job_id
       where idempotency_keys.key_id = $1 and route = $2 and idempotency_key = $3`,
-    [request.keyId, route, key],
+    [request.keyId, routeOf(request), key],
     { isPlannedOnce: true },
   );
   if (row && row.body_hash !== bodyHash) {
@@ -127,13 +136,17 @@ export async function findRepeated(
   return row && rowToJob(row);
 }
 
-function refuseTooLong({ edit, policy }: NewJob, workers: Fleet["workers"]): void {
+function refuseTooLong(
+  { edit, policy, endpoint }: NewJob & { endpoint: string },
+  workers: Fleet["workers"],
+): void {
   const { executionTimeoutMs } = policy;
   if (executionTimeoutMs === undefined) return;
   const { size, numSteps } = edit;
-  const estimates = workers.flatMap(({ speed }) =>
-    speed ? [estimateMs(speed, { size, numSteps, isNegativeUsed: isNegativeUsed(edit) })] : [],
-  );
+  const estimates = workers.flatMap(({ endpoints }) => {
+    const { speed } = endpoints[endpoint] ?? {};
+    return speed ? [estimateMs(speed, { size, numSteps, isNegativeUsed: isNegativeUsed(edit) })] : [];
+  });
   // The fastest worker may get it; if none has measured yet, the time limit itself decides.
   const estimate = Math.min(...estimates);
   if (estimates.length > 0 && estimate > executionTimeoutMs) {

@@ -6,9 +6,11 @@ import type { LendOptions, Sql } from "../database/database.ts";
 import { WITHOUT_SYNC } from "../database/durability.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
+import { DEFAULT_ENDPOINT } from "./endpoints.ts";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import type { ClaimedJob, JobChunk, JobEdit, KeptState } from "./job.ts";
+import { type PlaceRow, placeOf } from "./rows.ts";
 import { createSources } from "./sources.ts";
 import { isFurther, KEEPING_STATE, keepState } from "./states.ts";
 import { counterOfTurn } from "./turns.ts";
@@ -29,12 +31,15 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
   const ownerOf = (job: ClaimedJob, workerId: string): unknown[] => [job.id, job.attempt, workerId];
 
   return {
-    async report({ id, status, fault, speed }) {
+    async report({ id, status, fault, endpoints }) {
+      // Servers of earlier versions read the default endpoint's speed from a column of its own.
+      const speed = endpoints[DEFAULT_ENDPOINT]?.speed;
       await database.query(
-        `insert into ${schema}.workers (id, status, fault, speed, seen_at)
-           select $1, $2, $3, $4::jsonb, clock_timestamp() where ${WITHOUT_SYNC}
-         on conflict (id) do update set status = $2, fault = $3, speed = $4, seen_at = clock_timestamp()`,
-        [id, status, fault, speed && JSON.stringify(speed)],
+        `insert into ${schema}.workers (id, status, fault, speed, endpoints, seen_at)
+           select $1, $2, $3, $4::jsonb, $5::jsonb, clock_timestamp() where ${WITHOUT_SYNC}
+         on conflict (id) do update
+           set status = $2, fault = $3, speed = $4, endpoints = $5, seen_at = clock_timestamp()`,
+        [id, status, fault, speed && JSON.stringify(speed), JSON.stringify(endpoints)],
         vital,
       );
     },
@@ -43,12 +48,14 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
       await database.query(`delete from ${schema}.workers where id = $1`, [workerId]);
     },
 
-    async claim(workerId) {
+    nextEndpoint: (endpoints) => context.queue.nextEndpoint(database, endpoints),
+
+    async claim(workerId, endpoint = DEFAULT_ENDPOINT) {
       try {
         const claimed = await database.transaction(
           async (sql) =>
             (undecided.has(workerId) ? await readopt(context, sql, workerId) : undefined) ??
-            claimNext(context, sql, workerId),
+            claimNext(context, sql, workerId, endpoint),
           vital,
         );
         undecided.delete(workerId);
@@ -132,11 +139,16 @@ async function readopt(context: JobsContext, sql: Sql, workerId: string): Promis
  * Takes queued jobs in order until one can still be run. This locks the queue's row first, while all others
  * lock the job's row first, so it does not wait for the job's row: that would be a deadlock.
  */
-async function claimNext(context: JobsContext, sql: Sql, workerId: string): Promise<ClaimedJob | undefined> {
+async function claimNext(
+  context: JobsContext,
+  sql: Sql,
+  workerId: string,
+  endpoint: string,
+): Promise<ClaimedJob | undefined> {
   const { queue, settings } = context;
   const schema = schemaOf(context);
   for (;;) {
-    const queueId = await queue.fetch(sql);
+    const queueId = await queue.fetch(sql, endpoint);
     if (queueId === undefined) return undefined;
     const [row] = await sql.query<ClaimedRow>(
       `with claimed as (
@@ -147,22 +159,23 @@ async function claimNext(context: JobsContext, sql: Sql, workerId: string): Prom
             and status = 'queued' and expires_at > clock_timestamp()
             -- One that an earlier version queued before its picture was there; it comes back with it.
             and not awaits_images
-          returning id, attempt, edit, execution_timeout_ms, kept_state, turn, is_low_priority),
+          returning id, endpoint, attempt, edit, execution_timeout_ms, kept_state, turn, is_low_priority),
        round as (
          update ${schema}.counters set value = turn from claimed
-          where name = ${counterOfTurn("is_low_priority")} and value < turn)
+          where counters.endpoint = $4 and name = ${counterOfTurn("is_low_priority")} and value < turn)
        select ${CLAIMED_COLUMNS} from claimed`,
-      [queueId, workerId, settings.leaseMs],
+      [queueId, workerId, settings.leaseMs, endpoint],
     );
     if (row) return rowToClaimed(row);
-    await queue.remove(sql, [queueId]);
+    await queue.remove(sql, [{ endpoint, queueId }]);
   }
 }
 
-const CLAIMED_COLUMNS = "id, attempt, edit, execution_timeout_ms, kept_state";
+const CLAIMED_COLUMNS = "id, endpoint, attempt, edit, execution_timeout_ms, kept_state";
 
 interface ClaimedRow {
   id: string;
+  endpoint: string;
   attempt: number;
   edit: JobEdit;
   execution_timeout_ms: number | null;
@@ -215,17 +228,17 @@ async function requeue(
   { id, attempt, workerId, attemptsUsed }: Attempt & { attemptsUsed: number },
 ): Promise<boolean> {
   const schema = schemaOf(context);
-  const [row] = await sql.query<{ is_low_priority: boolean; turn: number; queue_id: string }>(
+  const [row] = await sql.query<PlaceRow>(
     `with queued as (
        update ${schema}.jobs
           set status = 'queued', attempt = $4, started_at = null, worker_id = null, lease_until = null,
               ${KEEPING_STATE}
-        where ${OWNED} returning id, is_low_priority, turn, queue_id),
+        where ${OWNED} returning id, endpoint, is_low_priority, turn, queue_id),
      dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id)
-     select is_low_priority, turn, queue_id, pg_notify($5, $6), pg_notify($5, $7) from queued`,
+     select endpoint, is_low_priority, turn, queue_id, pg_notify($5, $6), pg_notify($5, $7) from queued`,
     [id, attempt, workerId, attemptsUsed, channelOf(context), newsOf("queued"), newsOf("changed", id)],
   );
   if (row === undefined) return false;
-  await context.queue.giveBack(sql, row.queue_id, { isLowPriority: row.is_low_priority, turn: row.turn });
+  await context.queue.giveBack(sql, row.queue_id, placeOf(row));
   return true;
 }

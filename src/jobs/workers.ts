@@ -2,12 +2,13 @@
 import type { LendOptions } from "../database/database.ts";
 import type { Health } from "./contracts.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
+import { DEFAULT_ENDPOINT } from "./endpoints.ts";
 import type { WorkerRecord, WorkerStatus } from "./job.ts";
 
 export interface Fleet {
   workers: Omit<WorkerRecord, "id">[];
+  /** Jobs of all endpoints. */
   queued: number;
-  running: number;
 }
 
 const FRESH_MS = 1000;
@@ -24,18 +25,20 @@ export async function readFleet(context: JobsContext, lending?: LendOptions): Pr
   const schema = schemaOf(context);
   const [counts] = await context.database.query<{
     queued: number;
-    running: number;
     workers: Fleet["workers"] | null;
   }>(
     `select (select count(*) from ${schema}.jobs where status = 'queued') as queued,
-            (select count(*) from ${schema}.jobs where status = 'running') as running,
-            (select json_agg(json_strip_nulls(json_build_object('status', status, 'fault', fault, 'speed', speed)))
+            (select json_agg(json_strip_nulls(json_build_object(
+                      'status', status, 'fault', fault, 'endpoints', ${ENDPOINTS})))
               from ${schema}.workers where ${isAlive("$1")}) as workers`,
     [context.settings.leaseMs],
     lending,
   );
-  return { queued: counts?.queued ?? 0, running: counts?.running ?? 0, workers: counts?.workers ?? [] };
+  return { queued: counts?.queued ?? 0, workers: counts?.workers ?? [] };
 }
+
+/** A worker of an earlier version knows the default endpoint only. */
+const ENDPOINTS = `coalesce(endpoints, jsonb_build_object('${DEFAULT_ENDPOINT}', jsonb_build_object('speed', speed)))`;
 
 /** Reads the fleet, or returns what was read within the last second. */
 export function createFleetCache(context: JobsContext): () => Promise<Fleet> {
@@ -54,23 +57,30 @@ export function createFleetCache(context: JobsContext): () => Promise<Fleet> {
   };
 }
 
-/** What the endpoint is doing, in the counts that users see. */
-export async function readHealth(context: JobsContext, lending?: LendOptions): Promise<Health> {
-  const counters = await context.database.query<{ name: "completed" | "failed" | "retried"; value: number }>(
-    `select name, value from ${schemaOf(context)}.counters`,
-    [],
+/** What an endpoint is doing, in the counts that users see. */
+export async function readHealth(
+  context: JobsContext,
+  endpoint: string,
+  lending?: LendOptions,
+): Promise<Health> {
+  const counts = await context.database.query<{ name: string; value: number }>(
+    `select name, value from ${schemaOf(context)}.counters where endpoint = $1
+     union all
+     select status, count(*) from ${schemaOf(context)}.jobs
+      where endpoint = $1 and status in ('queued', 'running') group by status`,
+    [endpoint],
     lending,
   );
-  const { workers, queued, running } = await readFleet(context, lending);
-  const total = Object.fromEntries(counters.map(({ name, value }) => [name, value]));
-  const having = (status: WorkerStatus): number =>
-    workers.filter((worker) => worker.status === status).length;
+  const { workers } = await readFleet(context, lending);
+  const total = Object.fromEntries(counts.map(({ name, value }) => [name, value]));
+  const statuses = workers.flatMap((worker) => statusAt(worker, endpoint) ?? []);
+  const having = (status: WorkerStatus): number => statuses.filter((one) => one === status).length;
   return {
     jobs: {
       completed: total["completed"] ?? 0,
       failed: total["failed"] ?? 0,
-      inProgress: running,
-      inQueue: queued,
+      inProgress: total["running"] ?? 0,
+      inQueue: total["queued"] ?? 0,
       retried: total["retried"] ?? 0,
     },
     workers: {
@@ -82,4 +92,13 @@ export async function readHealth(context: JobsContext, lending?: LendOptions): P
       unhealthy: having("unhealthy"),
     },
   };
+}
+
+/** What a worker is to an endpoint: nothing if it does not serve it, `unhealthy` if it cannot load its engine. */
+export function statusAt(
+  { status, endpoints }: Omit<WorkerRecord, "id">,
+  endpoint: string,
+): WorkerStatus | undefined {
+  if (!Object.hasOwn(endpoints, endpoint)) return undefined;
+  return endpoints[endpoint]!.isFaulty ? "unhealthy" : status;
 }

@@ -1,21 +1,12 @@
 /** The only list of model families. */
 import { RetouchError } from "../errors.ts";
 import type { Model } from "../engine/model.ts";
-import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
+import { Checkpoint, checkpointName, type SingleFiles } from "../weights/checkpoint.ts";
 import { flux1Kontext } from "./flux1-kontext/pipeline.ts";
 import { flux2Klein, flux2KleinKV } from "./flux2-klein/pipeline.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 export const PIPELINES: readonly Pipeline[] = [flux1Kontext, flux2Klein, flux2KleinKV];
-
-/** The pipeline that a checkpoint's `model_index.json` names; undefined if there is no checkpoint here. */
-export async function findPipeline(
-  folder: string,
-  pipelines: readonly Pipeline[] = PIPELINES,
-): Promise<Pipeline | undefined> {
-  const checkpoint = await Checkpoint.open(folder).catch(() => undefined);
-  return pipelines.find(({ className }) => className === checkpoint?.className);
-}
 
 /**
  * Opens a checkpoint with the pipeline that its `model_index.json` names.
@@ -26,6 +17,16 @@ export async function openModel(
   files: SingleFiles = {},
   pipelines: readonly Pipeline[] = PIPELINES,
 ): Promise<{ checkpoint: Checkpoint; pipeline: Pipeline; model: Model }> {
+  const { checkpoint, pipeline } = await openCheckpoint(folder, files, pipelines);
+  return { checkpoint, pipeline, model: await pipeline.components(checkpoint) };
+}
+
+/** The same, without reading more than `model_index.json`. @throws as {@link openModel} */
+export async function openCheckpoint(
+  folder: string,
+  files: SingleFiles = {},
+  pipelines: readonly Pipeline[] = PIPELINES,
+): Promise<{ checkpoint: Checkpoint; pipeline: Pipeline; name: string }> {
   const checkpoint = await Checkpoint.open(folder, files);
   const pipeline = pipelines.find(({ className }) => className === checkpoint.className);
   if (pipeline === undefined) {
@@ -35,5 +36,5 @@ export async function openModel(
       `The checkpoint ${folder} is a ${checkpoint.className}; ${wanted} is wanted.`,
     );
   }
-  return { checkpoint, pipeline, model: await pipeline.components(checkpoint) };
+  return { checkpoint, pipeline, name: checkpointName(checkpoint.folder) };
 }

@@ -5,10 +5,8 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
-  type FastifySchema,
   LogController,
 } from "fastify";
-import { type TSchema, Type } from "typebox";
 import type { Allowances } from "../jobs/allowances.ts";
 import type { Jobs } from "../jobs/contracts.ts";
 import type { Keys } from "../keys/contracts.ts";
@@ -43,20 +41,28 @@ import { addJobRoutes } from "./routes/jobs.ts";
 import { addOperationRoutes, type NotReady } from "./routes/operations.ts";
 import { addPages } from "./routes/pages.ts";
 import { addSubmitRoutes } from "./routes/submit.ts";
+import type { ModelTraits } from "./schemas.ts";
 import type { ServerSettings } from "./settings.ts";
 import { createWrongKeys } from "./wrong-keys.ts";
 
+/** An endpoint of this server. */
+export interface ServedEndpoint {
+  /** In addresses. */
+  id: string;
+  jobs: Jobs;
+  model: ModelTraits;
+}
+
 export interface AppDependencies {
   config: ServerSettings;
-  jobs: Jobs;
+  /** At least one: the default one, which has the LoRAs of the settings. */
+  endpoints: readonly ServedEndpoint[];
   keys: Pick<Keys, "verify">;
   storage: Pick<Storage, "get" | "put" | "delete">;
   signedUrls: SignedUrls;
   /** Free disk space for what requests store. */
   freeSpace: FreeSpace;
   log: Log;
-  /** Input images that the model takes per edit. @default 1 */
-  maxImages?: number | undefined;
   /** The shipped example images: name to file. */
   examples: ReadonlyMap<string, string>;
   isRefusedAddress: IsRefusedAddress;
@@ -84,7 +90,7 @@ const MAX_PARAM_LENGTH = 200;
  * Closing it ends the long polls: each answers 200 with the current state of its job, which goes on.
  */
 export async function createApp(dependencies: AppDependencies): Promise<FastifyInstance> {
-  const { config, jobs, keys, storage, signedUrls, examples, isRefusedAddress } = dependencies;
+  const { config, endpoints, keys, storage, signedUrls, examples, isRefusedAddress } = dependencies;
   const log = dependencies.log.child({ part: "http" });
   const authenticate = createAuthenticate(keys, createWrongKeys(config));
   const checkCaller = createCheckCaller(createHostCheck(config), authenticate);
@@ -126,10 +132,9 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   addCors(app, config.corsOrigin);
   addCallLog(app, log);
   addAnswerHeaders(app);
-  addFailures(app, log, { endpointId: config.endpointId, checkCaller });
-  const imageEdit = imageEditSchema(config);
-  addOpenAiErrors(app, imageEdit);
-  const metrics = addMetrics(app, jobs, log, {
+  addFailures(app, log, { endpointIds: endpoints.map(({ id }) => id), authenticate, checkCaller });
+  addOpenAiErrors(app, imageEditSchema(config));
+  const metrics = addMetrics(app, endpoints, log, {
     retouch_http_connections: { help: "Connections that are open.", read: connections.count },
     retouch_http_body_bytes: { help: "Bytes of bodies that are held.", read: budget.heldBytes },
   });
@@ -141,10 +146,6 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   });
   app.addHook("onClose", async () => limits.close());
   await app.register(swagger, {
-    transform: ({ schema, url }) => ({
-      schema: withoutEndpoint(schema),
-      url: url.replace(":endpoint", config.endpointId),
-    }),
     openapi: {
       openapi: "3.1.0",
       info: { title: "Retouch", version, description: "Self-hosted FLUX.1 Kontext image editing." },
@@ -153,9 +154,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   });
 
   const addressOf = addressIn(config, signedUrls);
-  const context: RouteContext = {
-    config,
-    jobs,
+  const shared = {
     storage,
     signedUrls,
     freeSpace: dependencies.freeSpace,
@@ -167,36 +166,38 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     embedded: createEmbeddedResults(storage, log),
     examples,
     isRefusedAddress,
-    maxImages: dependencies.maxImages ?? 1,
   };
-  await app.register(
-    async (scope) => {
-      const endpoint = scope.withTypeProvider<TypeBoxTypeProvider>();
-      requireKey(endpoint, authenticate);
-      endpoint.addHook("onRequest", async (request, reply) => {
-        const { endpoint: name } = request.params as { endpoint: string };
-        if (name !== config.endpointId) return reply.code(404).send({ error: "endpoint not found" });
-      });
-      addSubmitRoutes(endpoint, context);
-      addJobRoutes(endpoint, context);
-      addEndpointRoutes(endpoint, context);
-    },
-    { prefix: "/v2/:endpoint" },
-  );
+  const contexts = endpoints.map(({ id, jobs, model }, index): RouteContext => {
+    const loras = index === 0 ? config.loras : undefined;
+    return { ...shared, config: { ...config, endpointId: id, loras }, jobs, model };
+  });
+  for (const context of contexts) {
+    await app.register(
+      async (scope) => {
+        const endpoint = scope.withTypeProvider<TypeBoxTypeProvider>();
+        requireKey(endpoint, authenticate);
+        addSubmitRoutes(endpoint, context);
+        addJobRoutes(endpoint, context);
+        addEndpointRoutes(endpoint, context);
+      },
+      { prefix: `/v2/${context.config.endpointId}` },
+    );
+  }
   await app.register(
     async (scope) => {
       const openAi = scope.withTypeProvider<TypeBoxTypeProvider>();
       requireKey(openAi, authenticate);
-      addOpenAiRoutes(openAi, context, imageEdit);
+      addOpenAiRoutes(openAi, contexts);
     },
     { prefix: "/v1" },
   );
   // A signed URL grants access by itself, whatever host name it was handed out under.
-  addFileRoutes(app.withTypeProvider<TypeBoxTypeProvider>(), context, checkCaller);
+  const [first] = contexts as [RouteContext];
+  addFileRoutes(app.withTypeProvider<TypeBoxTypeProvider>(), first, checkCaller);
   await app.register(async (scope) => {
     const open = scope.withTypeProvider<TypeBoxTypeProvider>();
     open.addHook("onRequest", checkCaller);
-    addExampleRoutes(open, context);
+    addExampleRoutes(open, first);
     addOperationRoutes(open, { metrics, notReady: dependencies.notReady });
     open.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
     await addPages(open, { folder: dependencies.pagesFolder, publicUrl: config.publicUrl });
@@ -211,13 +212,4 @@ export function addressIn(
 ): RouteContext["addressOf"] {
   return (key, job) =>
     (config.publicUrl ?? job.baseUrl) + signedUrls.sign(key, job.endedAt ?? job.submittedAt);
-}
-
-/** The document names the only endpoint instead of a parameter. */
-function withoutEndpoint(schema: FastifySchema = {}): FastifySchema {
-  const { properties } = (schema.params ?? {}) as { properties?: Record<string, TSchema> };
-  if (properties?.["endpoint"] === undefined) return schema;
-  const { endpoint: _, ...others } = properties;
-  const { params: __, ...rest } = schema;
-  return Object.keys(others).length > 0 ? { ...rest, params: Type.Object(others) } : rest;
 }

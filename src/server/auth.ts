@@ -1,5 +1,5 @@
 /** Identifies the caller by the API key in the Authorization header, with or without "Bearer" before it. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Keys } from "../keys/contracts.ts";
 import { foreignHost, type HostCheck } from "./host-check.ts";
 import type { WrongKeys } from "./wrong-keys.ts";
@@ -33,15 +33,16 @@ export function createAuthenticate(keys: Pick<Keys, "verify">, wrongKeys: WrongK
 export function requireKey(app: FastifyInstance, authenticate: Authenticate): void {
   app.addHook("onRequest", async (request, reply) => {
     const keyId = await authenticate(request);
-    if (keyId === undefined) {
-      return reply.code(401).header("www-authenticate", "Bearer").send({ error: "unauthorized" });
-    }
+    if (keyId === undefined) return refuseKey(reply);
     request.keyId = keyId;
   });
   app.addHook("onRoute", (route) => {
     route.schema = { ...route.schema, security: [{ key: [] }] };
   });
 }
+
+export const refuseKey = (reply: FastifyReply): FastifyReply =>
+  reply.code(401).header("www-authenticate", "Bearer").send({ error: "unauthorized" });
 
 /**
  * Refuses a request that has neither one of this server's names as its host nor a key.

@@ -4,10 +4,10 @@ import { invalid } from "../errors.ts";
 import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.ts";
 import type { GivenImage } from "./input-image.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
-import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
+import { checkImageCount, chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
 import { checkBucketTarget } from "../storage/bucket-target.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
-import type { EditInput, JobBody } from "./schemas.ts";
+import type { EditInput, JobBody, ModelTraits } from "./schemas.ts";
 
 export type InputSettings = Pick<
   Config,
@@ -38,12 +38,13 @@ const SIZE = /^\s*(\d+)\s*[*xX]\s*(\d+)\s*$/;
 export function parseBody(
   body: JobBody,
   settings: InputSettings,
+  model: ModelTraits,
   { isSync, isRefusedAddress }: { isSync: boolean; isRefusedAddress: IsRefusedAddress },
 ): ParsedBody {
   const { input, policy = {} } = body;
-  const edit = editOf(input, settings);
-  const images = input.image === undefined ? (input.images ?? []) : [input.image];
-  if (images.length === 0) throw invalid("missing", { field: "image" });
+  const edit = editOf(input, settings, model);
+  const images = [input.image ?? input.images ?? []].flat();
+  checkImageCount(images.length, model);
   return {
     images,
     edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress) },
@@ -53,8 +54,12 @@ export function parseBody(
 }
 
 /** An edit with every default filled in. @throws RetouchError INVALID_PARAMETER */
-export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit, keyof JobImages> {
-  const { negativePrompt, trueCfgScale, numSteps, guidance, seed, format, isUnchangedKept } = EDIT_PARAMETERS;
+export function editOf(
+  input: EditInput,
+  settings: InputSettings,
+  { defaults }: Pick<ModelTraits, "defaults">,
+): Omit<JobEdit, keyof JobImages> {
+  const { negativePrompt, trueCfgScale, seed, format, isUnchangedKept } = EDIT_PARAMETERS;
   if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
   return {
     prompt: input.prompt,
@@ -64,9 +69,9 @@ export function editOf(input: EditInput, settings: InputSettings): Omit<JobEdit,
     isEmptyNegativeUsed: input.use_empty_negative_prompt ?? EDIT_PARAMETERS.isEmptyNegativeUsed.default,
     trueCfgScale: input.true_cfg_scale ?? trueCfgScale.default,
     size: sizeOf(input, settings),
-    numSteps: input.sigmas?.length ?? input.num_inference_steps ?? numSteps.default,
+    numSteps: input.sigmas?.length ?? input.num_inference_steps ?? defaults.numSteps,
     sigmas: input.sigmas,
-    guidance: input.guidance ?? input.guidance_scale ?? guidance.default,
+    guidance: input.guidance ?? input.guidance_scale ?? defaults.guidance,
     // Chosen here and not by the worker, so that another attempt at the same job draws the same image.
     seed: chosenSeed(input.seed ?? seed.default),
     format: (input.output_format ?? input.image_format ?? format.default) === "png" ? "png" : "jpeg",

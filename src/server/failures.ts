@@ -6,7 +6,7 @@ import { type FailureRecord, recordOf, RetouchError, wordError } from "../errors
 import { WIRE } from "../engine/edit-parameters.ts";
 import type { Log } from "../log.ts";
 import { ANSWER_HEADERS } from "./answer-headers.ts";
-import type { CheckCaller } from "./auth.ts";
+import { type Authenticate, type CheckCaller, refuseKey } from "./auth.ts";
 import { createMethodTable } from "./method-table.ts";
 
 declare module "fastify" {
@@ -28,14 +28,20 @@ const HTTP_FAULTS: Readonly<Record<string, { status: number; error: string }>> =
 };
 const NO_HTTP = { status: 400, error: "The request is not valid HTTP." };
 
+export interface CallerChecks {
+  authenticate: Authenticate;
+  checkCaller: CheckCaller;
+}
+
 /**
- * @param options.endpointId tells another endpoint's name apart from a path that does not exist
+ * @param options.endpointIds tell another endpoint's name apart from a path that does not exist
+ * @param options.authenticate asked before the reply reveals which endpoints there are
  * @param options.checkCaller asked before the reply reveals anything about a path
  */
 export function addFailures(
   app: FastifyInstance,
   log: Log,
-  { endpointId, checkCaller }: { endpointId: string; checkCaller: CheckCaller },
+  { endpointIds, authenticate, checkCaller }: CallerChecks & { endpointIds: readonly string[] },
 ): void {
   app.decorateRequest("failure", undefined);
   const table = createMethodTable(app);
@@ -44,12 +50,13 @@ export function addFailures(
     if (!request.is404) return;
     await checkCaller(request);
     const path = request.url.replace(/\?.*$/s, "");
-    const methods = table.methodsOf(path);
-    if (methods.length === 0) {
-      const endpoint = /^\/+v2\/+([^/]+)/.exec(path)?.[1];
-      const what = endpoint === undefined || endpoint === endpointId ? "not found" : "endpoint not found";
-      return reply.code(404).send({ error: what });
+    const endpoint = /^\/+v2\/+([^/]+)/.exec(path)?.[1];
+    if (endpoint !== undefined && !endpointIds.includes(endpoint)) {
+      if ((await authenticate(request)) === undefined) return refuseKey(reply);
+      return reply.code(404).send({ error: "endpoint not found" });
     }
+    const methods = table.methodsOf(path);
+    if (methods.length === 0) return reply.code(404).send({ error: "not found" });
     const allowed = methods.join(", ");
     return reply
       .code(405)

@@ -17,7 +17,7 @@ const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 /** Counts every request of `app`; the queue's metrics are read when requested. */
 export function addMetrics(
   app: FastifyInstance,
-  jobs: Pick<Jobs, "health">,
+  endpoints: readonly { id: string; jobs: Pick<Jobs, "health"> }[],
   log: Log,
   readings: Readings,
 ): Metrics {
@@ -33,13 +33,13 @@ export function addMetrics(
   const jobGauge = new Gauge({
     name: "retouch_jobs",
     help: "Jobs by state; ended ones since the database was made.",
-    labelNames: ["state"],
+    labelNames: ["endpoint", "state"],
     registers: [registry],
   });
   const workerGauge = new Gauge({
     name: "retouch_workers",
-    help: "Workers by status.",
-    labelNames: ["status"],
+    help: "Workers by status; one that serves several endpoints counts for each.",
+    labelNames: ["endpoint", "status"],
     registers: [registry],
   });
   for (const [name, { help, read }] of Object.entries(readings)) {
@@ -47,16 +47,18 @@ export function addMetrics(
   }
   app.addHook("onResponse", async (request, reply) => {
     // The route's pattern, not the URL: one series per route, and no job ids.
-    const route = request.routeOptions.url ?? "unknown";
+    const route = request.routeOptions.url?.replace(/^\/v2\/[^/]+/, "/v2/:endpoint") ?? "unknown";
     calls.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
   });
 
   async function readQueue(): Promise<void> {
     jobGauge.reset();
     workerGauge.reset();
-    const { jobs: counts, workers } = await jobs.health();
-    for (const [state, count] of Object.entries(counts)) jobGauge.set({ state }, count);
-    for (const [status, count] of Object.entries(workers)) workerGauge.set({ status }, count);
+    for (const { id: endpoint, jobs } of endpoints) {
+      const { jobs: counts, workers } = await jobs.health();
+      for (const [state, count] of Object.entries(counts)) jobGauge.set({ endpoint, state }, count);
+      for (const [status, count] of Object.entries(workers)) workerGauge.set({ endpoint, status }, count);
+    }
   }
 
   return {

@@ -113,14 +113,25 @@ export function loras() {
   );
 }
 
-/** `image`, or `images` with one: the enclosing schema requires one of the two. */
-/** @param maxImages what the model takes per edit */
+/**
+ * `image`, or `images`, a list: the enclosing schema requires one of the two where the model needs an image.
+ * @param maxImages what the model takes per edit
+ */
 export function images(maxImages: number) {
   const { wire, description } = EDIT_PARAMETERS.image;
   const several = `The image to edit, and others to look at: up to ${maxImages}.`;
+  const forms = "An http(s) URL, a data URL or base64";
   return {
     image: Type.Optional(
-      Type.String({ minLength: 1, description: `${description} An http(s) URL, a data URL or base64.` }),
+      // A keyword counts only for values of its type.
+      Type.Unsafe<string | string[]>({
+        type: ["string", "array"],
+        minLength: 1,
+        items: Type.String({ minLength: 1 }),
+        minItems: 1,
+        maxItems: maxImages,
+        description: `${description} ${forms}, or a list${maxImages === 1 ? " of one" : ` of up to ${maxImages}`}.`,
+      }),
     ),
     images: Type.Optional(
       Type.Array(Type.String({ minLength: 1 }), {

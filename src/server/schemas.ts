@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
+import { type EditDefaults, type ImageLimits, USUAL_DEFAULTS } from "../engine/request.ts";
 import {
   booleanOf,
   formats,
@@ -36,18 +37,27 @@ export const LENGTHS = {
 const Text = (maxLength: number, description?: string) =>
   Type.String({ minLength: 1, maxLength, ...(description !== undefined && { description }) });
 
-/** What the served model takes. */
-export interface ImageLimits {
-  /** Images per edit. */
-  maxImages: number;
+/** What the model of an endpoint takes, and does where an edit does not choose. */
+export interface ModelTraits extends ImageLimits {
+  /** For people; unknown where only workers elsewhere have the checkpoint. */
+  name?: string | undefined;
+  defaults: EditDefaults;
 }
+
+/** Those of the endpoint's own model, FLUX.1 Kontext. */
+export const USUAL_TRAITS: ModelTraits = { minImages: 1, maxImages: 1, defaults: USUAL_DEFAULTS };
 
 /**
  * What clients of several generations send; the image comes under one of its two names. Keys not listed here
  * are ignored, since clients add their own.
  */
-export function editInputSchema(sides: { minSide: number; maxSide: number }, { maxImages }: ImageLimits) {
-  const { prompt, negativePrompt, trueCfgScale, numSteps, guidance, seed } = EDIT_PARAMETERS;
+export function editInputSchema(
+  sides: { minSide: number; maxSide: number },
+  { minImages, maxImages, defaults }: ModelTraits,
+) {
+  const { prompt, negativePrompt, trueCfgScale, seed } = EDIT_PARAMETERS;
+  const numSteps = { ...EDIT_PARAMETERS.numSteps, default: defaults.numSteps };
+  const guidance = { ...EDIT_PARAMETERS.guidance, default: defaults.guidance };
   return Type.Object(
     {
       prompt: stringOf(prompt),
@@ -83,7 +93,10 @@ export function editInputSchema(sides: { minSide: number; maxSide: number }, { m
       enable_sync_mode: Type.Optional(Type.Boolean({ description: "Accepted, without effect." })),
       num_images: Type.Optional(Type.Integer({ minimum: 1, maximum: 1 })),
     },
-    { additionalProperties: true, anyOf: [{ required: ["image"] }, { required: ["images"] }] },
+    {
+      additionalProperties: true,
+      ...(minImages > 0 && { anyOf: [{ required: ["image"] }, { required: ["images"] }] }),
+    },
   );
 }
 
@@ -141,8 +154,7 @@ export function jobBodySchema<Input extends ReturnType<typeof editInputSchema>>(
 
 export type JobBody = Static<ReturnType<typeof jobBodySchema>>;
 
-export const EndpointParams = Type.Object({ endpoint: Type.String() });
-export const JobParams = Type.Object({ endpoint: Type.String(), id: Type.String() });
+export const JobParams = Type.Object({ id: Type.String() });
 export const SubmitHeaders = Type.Object({
   "idempotency-key": Type.Optional(
     Text(LENGTHS.idempotencyKey, "The same key with the same body stands for the same job."),

@@ -13,7 +13,7 @@ export interface Finding {
 
 /** The part of a schema that our own schemas use. */
 interface Rule {
-  type?: string;
+  type?: string | readonly string[];
   anyOf?: { const?: unknown }[];
   minimum?: number;
   maximum?: number;
@@ -76,6 +76,9 @@ function listOf({ items, minItems, maxItems }: Rule): string {
 }
 
 function descriptionOf(rule: Rule): string {
+  if (typeof rule.type === "object") {
+    return rule.type.map((type) => descriptionOf({ ...rule, type })).join(", or ");
+  }
   if (rule.type === "boolean") return "true or false";
   if (rule.type === "object") return "an object";
   if (rule.type === "array") return listOf(rule);

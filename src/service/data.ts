@@ -8,6 +8,7 @@ import { lockFolder } from "../database/folder-lock.ts";
 import { migrate, quoted } from "../database/migrations.ts";
 import { createClock } from "../jobs/clock.ts";
 import type { JobsContext } from "../jobs/context.ts";
+import { createCounters } from "../jobs/endpoints.ts";
 import { createEvents } from "../jobs/events.ts";
 import { abandonLeases } from "../jobs/maintenance.ts";
 import { createQueue } from "../jobs/queue.ts";
@@ -15,6 +16,7 @@ import { createKeys, type StoredKeys } from "../keys/keys.ts";
 import type { Log } from "../log.ts";
 import { openStorage, type StorageOptions } from "../storage/open.ts";
 import type { Storage } from "../storage/storage.ts";
+import { endpointsOf } from "./endpoints.ts";
 
 export interface Data {
   context: JobsContext;
@@ -72,7 +74,9 @@ export async function openData(options: DataOptions): Promise<Data> {
     database = await openDatabase(options, onError, (text) => log.info(text));
     await migrate(database);
     const queue = createQueue(database, onError);
-    await queue.start();
+    const endpoints = endpointsOf(config).map(({ name }) => name);
+    await queue.start(endpoints);
+    await createCounters(database, endpoints);
     const events = createEvents(database.notifications);
     const clock = createClock(database, { leaseMs: config.leaseMs, isSoleOwner: database.isEmbedded });
     const context: JobsContext = { database, queue, events, settings: config, clock };

@@ -10,14 +10,13 @@ import { type Failure, failure, RetouchError } from "../errors.ts";
 import { createAllowances } from "../jobs/allowances.ts";
 import { createMaintenance } from "../jobs/maintenance.ts";
 import { findNeeded } from "../jobs/pictures.ts";
-import { createJobs } from "../jobs/owner-jobs.ts";
+import { createJobs, createSurroundings } from "../jobs/owner-jobs.ts";
 import { createWebhooks } from "../jobs/webhooks.ts";
-import { readFleet, readHealth } from "../jobs/workers.ts";
+import type { WorkerRecord } from "../jobs/job.ts";
+import { readFleet } from "../jobs/workers.ts";
 import { startAdminServer } from "../keys/admin.ts";
 import type { StoredKeys } from "../keys/keys.ts";
-import { findPipeline, PIPELINES } from "../pipelines/index.ts";
 import { importPipelines } from "../engine/import-pipelines.ts";
-import { SHIPPED_CHECKPOINT } from "../engine/shipped.ts";
 import type { Log } from "../log.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
@@ -28,6 +27,7 @@ import { addressIn, createApp } from "../server/app.ts";
 import { embedResult } from "../server/embedded-results.ts";
 import type { NotReady } from "../server/routes/operations.ts";
 import { listenAt } from "../server/localhost.ts";
+import type { ModelTraits } from "../server/schemas.ts";
 import { toWireJob } from "../server/wire.ts";
 import { createFreeSpace } from "../storage/free-space.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
@@ -36,6 +36,7 @@ import type { StorageWatch } from "../storage/watch.ts";
 import type { Worker } from "../worker/worker.ts";
 
 import { type Data, openData } from "./data.ts";
+import { endpointsOf, readTraits } from "./endpoints.ts";
 import { watchStorage } from "./watched-storage.ts";
 import { createEngines, createWorkers, type Engines } from "./work.ts";
 
@@ -62,16 +63,6 @@ export interface Service {
   close(options?: { drainMs?: number | undefined }): Promise<void>;
 }
 
-/** Without a local checkpoint, as many as any model takes; the worker's engine knows the exact number. */
-async function maxImagesOf(
-  checkpoint = SHIPPED_CHECKPOINT,
-  pipelinesModule: URL | undefined,
-): Promise<number> {
-  const pipelines = pipelinesModule ? await importPipelines(pipelinesModule) : PIPELINES;
-  const pipeline = await findPipeline(checkpoint, pipelines);
-  return pipeline?.maxImages ?? Math.max(...pipelines.map(({ maxImages }) => maxImages));
-}
-
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 /** The built pages, wherever this file itself runs from. */
 const PAGES = fileURLToPath(new URL("../../dist/web", import.meta.url));
@@ -83,17 +74,26 @@ const READY_MS = 2000;
 
 /** @throws RetouchError if a port, a folder or a database is not available */
 export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, pipelinesModule } = options;
+  const pipelines = pipelinesModule && (await importPipelines(pipelinesModule));
+  const models: ModelTraits[] = [];
+  // Before anything is begun: a server with a model that it cannot offer is refused.
+  for (const endpoint of endpointsOf(config)) models.push(await readTraits(endpoint, pipelines));
   const engines = await createEngines(options);
   try {
-    return await startWith(engines, options);
+    return await startWith(engines, models, options);
   } catch (error) {
     await engines.close();
     throw error;
   }
 }
 
-async function startWith(engines: Engines, options: ServiceOptions): Promise<Service> {
-  const { config, log, threadEntry, pipelinesModule } = options;
+async function startWith(
+  engines: Engines,
+  models: readonly ModelTraits[],
+  options: ServiceOptions,
+): Promise<Service> {
+  const { config, log, threadEntry } = options;
   const policy = createAddressPolicy(config.allowPrivateHosts);
   const agents = createAgents(policy);
   const data = await openData({ config, log, threadEntry, onOwned: engines.start });
@@ -105,9 +105,14 @@ async function startWith(engines: Engines, options: ServiceOptions): Promise<Ser
   const fleet = watchFleet(data, onError);
   const workers = createWorkers({ config, context, storage, log }, engines);
   let isStopping = false;
+  const surroundings = createSurroundings(context);
   const app = await createApp({
     config,
-    jobs: createJobs(context),
+    endpoints: endpointsOf(config).map(({ id, name }, index) => ({
+      id,
+      jobs: createJobs(context, name, surroundings),
+      model: models[index]!,
+    })),
     keys,
     storage,
     signedUrls,
@@ -119,7 +124,6 @@ async function startWith(engines: Engines, options: ServiceOptions): Promise<Ser
     log,
     examples: listExamples(),
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
-    maxImages: await maxImagesOf(config.checkpoint, pipelinesModule),
     pagesFolder: PAGES,
     notReady: async () => (isStopping ? "stopping" : notReady(data, watch, workers)),
     isStopping: () => isStopping,
@@ -221,7 +225,7 @@ async function notReady(
     // A server that nobody calls learns of it here.
     storage.look(STORAGE_FRESH_MS);
     if (storage.isAway) return "storage";
-    if (fleet.workers.some(({ status }) => status === "idle" || status === "running")) return undefined;
+    if (fleet.workers.some(isReady)) return undefined;
     // The worker has logged the reason, here or elsewhere.
     const known = [...workers.map((worker) => worker.status()), ...fleet.workers];
     return known.map(({ fault }) => fault).find((fault) => fault !== undefined) ?? "worker";
@@ -229,6 +233,9 @@ async function notReady(
     return "database";
   }
 }
+
+const isReady = ({ status }: Pick<WorkerRecord, "status">): boolean =>
+  status === "idle" || status === "running";
 
 /** How many workers report being alive, for limits that grow with them. */
 function watchFleet(
@@ -239,8 +246,8 @@ function watchFleet(
   let reading: Promise<void> | undefined;
   const timer = setInterval(() => {
     // One at a time: those that wait for a silent database must not use up its connections.
-    reading ??= readHealth(data.context)
-      .then(({ workers }) => void (running = workers.ready), onError)
+    reading ??= readFleet(data.context)
+      .then(({ workers }) => void (running = workers.filter(isReady).length), onError)
       .finally(() => (reading = undefined));
   }, FLEET_REFRESH_MS);
   return { running: () => running, stop: () => clearInterval(timer) };

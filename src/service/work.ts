@@ -2,14 +2,17 @@
 import { loadCacheFolder } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";
 import type { JobsContext } from "../jobs/context.ts";
+import { DEFAULT_ENDPOINT } from "../jobs/endpoints.ts";
 import { createWorkQueue } from "../jobs/work-queue.ts";
 import type { Log } from "../log.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { Storage } from "../storage/storage.ts";
-import { createEngineProcess, type EngineProcess } from "../worker/engine-process.ts";
+import { createEnginePool, type EnginePool } from "../worker/engine-pool.ts";
+import { createEngineProcess } from "../worker/engine-process.ts";
 import type { EngineSetup } from "../worker/protocol.ts";
 import { createWorker, type Worker } from "../worker/worker.ts";
 import { storageOptions } from "./data.ts";
+import { type Endpoint, workedEndpoints } from "./endpoints.ts";
 
 export interface EngineOptions {
   config: Config;
@@ -21,28 +24,34 @@ export interface EngineOptions {
 }
 
 export interface Engines {
-  readonly processes: readonly EngineProcess[];
+  /** One for each worker. */
+  readonly pools: readonly EnginePool[];
   /** Starts them before there are workers: loading networks takes as long as opening a database. */
   start(): void;
   close(): Promise<void>;
 }
 
-/** Creates an engine for each worker that the settings ask for; none is started. */
+/** Creates the engines of each worker that the settings ask for; none is started. */
 export async function createEngines(options: EngineOptions): Promise<Engines> {
-  const { config, log, engineEntry, pipelinesModule } = options;
-  const { workers: count, memoryLimit = await shareOfMemory(count) } = config;
-  const setup = { ...engineSetup(config, memoryLimit), pipelinesModule: pipelinesModule?.href };
-  const processes = Array.from({ length: count }, () =>
-    createEngineProcess({ setup, log, entry: engineEntry }),
-  );
+  const { config, log, engineEntry: entry, pipelinesModule } = options;
+  const endpoints = workedEndpoints(config);
+  const { workers: count, memoryLimit: limitBytes = await shareOfMemory(count, endpoints.length) } = config;
+  const pools = Array.from({ length: count }, () => {
+    const engines = endpoints.map((endpoint) => {
+      const setup = { ...engineSetup(config, endpoint, limitBytes), pipelinesModule: pipelinesModule?.href };
+      const own = endpoints.length === 1 ? log : log.child({ endpoint: endpoint.id });
+      return [endpoint.name, createEngineProcess({ setup, log: own, entry })] as const;
+    });
+    return createEnginePool(new Map(engines), { limitBytes });
+  });
   return {
-    processes,
+    pools,
     start() {
       // A worker asks again, and tells of what fails then.
-      for (const engine of processes) engine.ready().catch(() => {});
+      for (const pool of pools) pool.load(pool.endpoints[0]!).catch(() => {});
     },
     async close() {
-      await Promise.all(processes.map((engine) => engine.close()));
+      await Promise.all(pools.map((pool) => pool.close()));
     },
   };
 }
@@ -54,14 +63,15 @@ export interface WorkOptions {
   log: Log;
 }
 
-/** Creates a worker for each engine, which it owns from then on; none is started. */
+/** Creates a worker for each pool of engines, which it owns from then on; none is started. */
 export function createWorkers({ config, context, storage, log }: WorkOptions, engines: Engines): Worker[] {
   const queue = createWorkQueue(context);
-  return engines.processes.map((engine) =>
+  return engines.pools.map((pool) =>
     createWorker({
       queue,
-      engine,
+      engines: pool,
       log,
+      modelTurnMs: config.modelTurnMs,
       leaseRenewalMs: config.leaseRenewalMs,
       shutdownDeadlineMs: config.shutdownDeadlineMs,
       discard: async ({ image }) => {
@@ -73,28 +83,34 @@ export function createWorkers({ config, context, storage, log }: WorkOptions, en
 }
 
 /**
- * Bytes for each of several workers, which would otherwise all count on the same memory. A single worker
- * measures for itself whenever its engine starts.
+ * Bytes for each of several workers, which would otherwise all count on the same memory. A single worker with a single
+ * engine measures for itself whenever that starts.
+ * @param numEngines of each worker
  * @param root where `/proc` and `/sys` are @default the machine's own
  */
-export async function shareOfMemory(count: number, root?: string): Promise<number | undefined> {
-  return count > 1 ? Math.floor(usableBytes(await readMachineMemory(root)) / count) : undefined;
+export async function shareOfMemory(
+  count: number,
+  numEngines = 1,
+  root?: string,
+): Promise<number | undefined> {
+  if (count <= 1 && numEngines <= 1) return undefined;
+  return Math.floor(usableBytes(await readMachineMemory(root)) / Math.max(1, count));
 }
 
-function engineSetup(config: Config, memoryLimit: number | undefined): EngineSetup {
-  const { checkpoint, transformer, vae, textEncoder, loras, weights, threads, device, computeType } = config;
+/** Single files and LoRAs are those of the default endpoint's checkpoint. */
+function engineSetup(config: Config, endpoint: Endpoint, memoryLimit: number | undefined): EngineSetup {
+  const { transformer, vae, textEncoder, loras, weights, threads, device, computeType } = config;
+  const { checkpoint } = endpoint;
+  const ofDefault = endpoint.name === DEFAULT_ENDPOINT ? { transformer, vae, textEncoder, loras } : {};
   const { price, allowPrivateHosts, imageMaxBytes, imageTimeoutMs } = config;
   return {
     engine: {
       checkpoint,
       // The shipped networks lose little time by it; larger ones would lose more.
       isMemoryReturned: checkpoint === undefined,
-      transformer,
-      vae,
-      textEncoder,
+      ...ofDefault,
       weights,
       cacheFolder: loadCacheFolder(config.cacheDir),
-      loras,
       threads,
       memoryLimit,
       device,

@@ -52,8 +52,8 @@ async function setUp(setup: EngineSetup): Promise<void> {
     const speed = await warmUp(engine, { isSafetyChecked: setup.engine.safety?.isOn ?? true });
     dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
     const { name: checkpoint, weights, notices } = engine.checkpoint;
-    const { device } = engine;
-    say({ kind: "ready", speed, checkpoint, weights: kindsText(weights), device, notices });
+    const { device, neededBytes } = engine;
+    say({ kind: "ready", speed, checkpoint, weights: kindsText(weights), device, neededBytes, notices });
   } catch (error) {
     const message =
       error instanceof RetouchError ? error.message : `The engine cannot be loaded: ${messageOf(error)}`;

@@ -33,6 +33,8 @@ export interface RunEvents {
 export interface EngineProcess {
   /** Whether it is warmed up and alive. */
   readonly isReady: boolean;
+  /** Memory that its process takes for a usual edit; known once it has warmed up for the first time. */
+  readonly neededBytes: number | undefined;
   /**
    * Starts the process if there is none.
    * @returns once it has warmed up
@@ -47,6 +49,8 @@ export interface EngineProcess {
   checkStorage(): Promise<void>;
   /** Ends the process at once; the next `ready` starts another. */
   kill(): void;
+  /** The same, and waits until its memory is free. */
+  unload(): Promise<void>;
   /** Ends the process for good. */
   close(): Promise<void>;
 }
@@ -93,6 +97,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   let running: Running | undefined;
   let starting: Promise<EditSpeed> | undefined;
   let isClosed = false;
+  let neededBytes: number | undefined;
   let checks = 0;
   let downloads = 0;
 
@@ -128,6 +133,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       child.on("message", (answer: EngineAnswer) => {
         if (answer.kind === "ready") {
           own.speed = answer.speed;
+          ({ neededBytes } = answer);
           const { checkpoint, weights, speed, device } = answer;
           for (const notice of [device.notice ?? [], answer.notices ?? []].flat()) log.warn(notice);
           const { name, reason } = device;
@@ -206,9 +212,21 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
     });
   }
 
+  async function unload(): Promise<void> {
+    if (running === undefined) return;
+    const { child } = running;
+    const exited = new Promise((resolve) => child.once("exit", resolve));
+    end(running);
+    await exited;
+  }
+
   return {
     get isReady() {
       return running?.speed !== undefined;
+    },
+
+    get neededBytes() {
+      return neededBytes;
     },
 
     ready() {
@@ -286,13 +304,11 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       if (running) end(running);
     },
 
+    unload,
+
     async close() {
       isClosed = true;
-      if (running === undefined) return;
-      const { child } = running;
-      const exited = new Promise((resolve) => child.once("exit", resolve));
-      end(running);
-      await exited;
+      await unload();
     },
   };
 }

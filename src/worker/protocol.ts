@@ -54,6 +54,8 @@ export type EngineAnswer =
       checkpoint: string;
       weights: string;
       device: Engine["device"];
+      /** Memory that its process takes for a usual edit. */
+      neededBytes?: number | undefined;
       /** What whoever runs the service should know about the checkpoint. */
       notices?: readonly string[] | undefined;
     }

@@ -6,11 +6,14 @@ import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import type { WorkQueue } from "../jobs/contracts.ts";
-import type { ClaimedJob, JobResult, WorkerFault, WorkerRecord } from "../jobs/job.ts";
+import type { EditSpeed } from "../engine/estimate.ts";
+import type { ClaimedJob, JobResult, ServedEndpoint, WorkerFault, WorkerRecord } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
 import { createStorageWatch } from "../storage/watch.ts";
 import { runAttempt } from "./attempt.ts";
-import type { EngineOutcome, EngineProcess } from "./engine-process.ts";
+import { createEndpointChoice } from "./endpoint-choice.ts";
+import type { EnginePool } from "./engine-pool.ts";
+import type { EngineOutcome } from "./engine-process.ts";
 import { createLatestWriter } from "./latest-writer.ts";
 import { createOutage } from "./outage.ts";
 import { createSourceFetcher } from "./source-fetcher.ts";
@@ -19,11 +22,13 @@ import { untilAborted } from "./until-aborted.ts";
 
 export interface WorkerOptions {
   queue: WorkQueue;
-  engine: EngineProcess;
+  engines: EnginePool;
   log: Log;
   leaseRenewalMs: number;
   /** How long a running job may go on when the worker is told to stop. */
   shutdownDeadlineMs: number;
+  /** How long loaded endpoints keep the worker while others have jobs waiting. @default 0 */
+  modelTurnMs?: number | undefined;
   /** Deletes a stored result that no job refers to. */
   discard: (result: JobResult) => Promise<void>;
   /** Deletes a stored image that no job refers to. */
@@ -45,20 +50,20 @@ const ID_LENGTH = 14;
 const ID_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
 /** News of a job may be missed while a connection is down. */
 const POLL_MS = 1000;
-const MIN_BACKOFF_MS = 1000;
-const MAX_BACKOFF_MS = 30_000;
 /** Time for the last writes after the deadline of a stop. */
 const LAST_WRITES_MS = 2000;
 
-/** The worker owns `engine` from here on, and closes it when it stops. */
+/** The worker owns `engines` from here on, and closes them when it stops. */
 export function createWorker(options: WorkerOptions): Worker {
-  const { queue, engine, log, shutdownDeadlineMs, leaseRenewalMs, writePatienceMs = 60_000 } = options;
+  const { queue, engines, log, shutdownDeadlineMs, leaseRenewalMs, writePatienceMs = 60_000 } = options;
+  const { isLoaded, endpoints } = engines;
+  const choice = createEndpointChoice({ endpoints, isLoaded, turnMs: options.modelTurnMs ?? 0 });
   const id = Array.from({ length: ID_LENGTH }, () => ID_CHARACTERS[randomInt(ID_CHARACTERS.length)]).join("");
   const stopping = new AbortController();
   const shutdown = new AbortController();
   const outage = createOutage(log);
   const storage = createStorageWatch({
-    check: () => engine.checkStorage(),
+    check: () => engines.checkStorage(),
     onAway(error) {
       log.warn(
         { workerId: id, detail: messageOf(error) },
@@ -74,17 +79,20 @@ export function createWorker(options: WorkerOptions): Worker {
   });
   const sources = createSourceFetcher({
     ...options,
+    engine: engines,
     outage,
     workerId: id,
     writePatienceMs,
     isStorageAway: () => storage.isAway,
     onStorageAway: storage.failed,
   });
-  let record: WorkerRecord = { id, status: "initializing" };
+  let record: WorkerRecord = {
+    id,
+    status: "initializing",
+    endpoints: Object.fromEntries(endpoints.map((endpoint) => [endpoint, {}])),
+  };
   /** The status but for a storage that is away. */
   let doing: WorkerRecord["status"] = "initializing";
-  let reason: string | undefined;
-  let backoffMs = MIN_BACKOFF_MS;
   let loop: Promise<void> | undefined;
   let ending: Promise<void> | undefined;
   let signsOfLife: NodeJS.Timeout | undefined;
@@ -95,8 +103,16 @@ export function createWorker(options: WorkerOptions): Worker {
     // The next report repeats it.
     outage.watch(() => queue.report(latest)).catch(() => {}),
   );
+  /** Why no engine can be loaded, if that is so of all of them. */
+  function reasonNow(): string | undefined {
+    const reasons = endpoints.map(choice.reasonOf);
+    return reasons.includes(undefined) ? undefined : reasons[0];
+  }
   function faultNow(): WorkerFault | undefined {
-    return reason !== undefined ? "engine" : storage.isAway ? "storage" : undefined;
+    return reasonNow() !== undefined ? "engine" : storage.isAway ? "storage" : undefined;
+  }
+  function learnOf(endpoint: string, served: ServedEndpoint): void {
+    record = { ...record, endpoints: { ...record.endpoints, [endpoint]: served } };
   }
   function become(status: WorkerRecord["status"]): void {
     doing = status;
@@ -119,14 +135,20 @@ export function createWorker(options: WorkerOptions): Worker {
     reports.write(record);
     sources.start();
     while (!stopping.signal.aborted) {
-      if (!(await engineIsReady())) continue;
+      isNews = false;
+      const endpoint = (await waitingEndpoint()) ?? choice.idle();
+      if (endpoint === undefined) {
+        become("unhealthy");
+        await sleep(choice.restMs());
+        continue;
+      }
+      if (!(await engineIsReady(endpoint))) continue;
       if (storage.isAway) {
         become("idle");
         await sleep(POLL_MS);
         continue;
       }
-      isNews = false;
-      const job = await outage.watch(() => queue.claim(id)).catch(() => undefined);
+      const job = await outage.watch(() => queue.claim(id, endpoint)).catch(() => undefined);
       if (job) await run(job);
       else {
         become("idle");
@@ -140,23 +162,35 @@ export function createWorker(options: WorkerOptions): Worker {
     await queue.leave(id).catch(() => {});
   }
 
-  /** Waits for the engine, or after a failure until the next try. */
-  async function engineIsReady(): Promise<boolean> {
-    if (!engine.isReady && reason === undefined) become("initializing");
+  /** The endpoint whose turn it is, of those that have jobs waiting. A worker of one endpoint need not ask. */
+  async function waitingEndpoint(): Promise<string | undefined> {
+    if (endpoints.length === 1 || storage.isAway) return undefined;
+    for (const group of choice.groups()) {
+      if (group.length === 0) continue;
+      const found = await outage.watch(() => queue.nextEndpoint(group)).catch(() => undefined);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Waits for an endpoint's engine. */
+  async function engineIsReady(endpoint: string): Promise<boolean> {
+    const isNew = !isLoaded(endpoint);
+    if (isNew && reasonNow() === undefined) become("initializing");
     try {
-      const speed = await untilAborted(engine.ready(), stopping.signal);
+      const speed = await untilAborted(engines.load(endpoint), stopping.signal);
       if (speed === undefined) return false;
-      record = { ...record, speed: record.speed ?? speed };
-      reason = undefined;
-      backoffMs = MIN_BACKOFF_MS;
+      const isBack = choice.reasonOf(endpoint) !== undefined;
+      choice.loaded(endpoint, isNew);
+      learnOf(endpoint, { speed: record.endpoints[endpoint]?.speed ?? speed });
+      if (isBack) reports.write(record);
       return true;
     } catch (error) {
       const message = messageOf(error);
-      if (message !== reason) log.error({ workerId: id }, message);
-      reason = message;
-      become("unhealthy");
-      await sleep(backoffMs);
-      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+      if (message !== choice.reasonOf(endpoint)) log.error({ workerId: id, endpoint }, message);
+      choice.failed(endpoint, message);
+      learnOf(endpoint, { ...record.endpoints[endpoint], isFaulty: true });
+      if (reasonNow() === undefined) reports.write(record);
       return false;
     }
   }
@@ -165,8 +199,12 @@ export function createWorker(options: WorkerOptions): Worker {
     // Claimed while the stop arrived: given back before anything is done.
     if (stopping.signal.aborted) shutdown.abort();
     become("running");
+    const { endpoint } = job;
+    choice.taken(endpoint);
+    const { speed } = record.endpoints[endpoint] ?? {};
     const attempt = {
       ...options,
+      engine: engines.of(endpoint),
       outage,
       workerId: id,
       writePatienceMs,
@@ -174,21 +212,22 @@ export function createWorker(options: WorkerOptions): Worker {
       shutdown: shutdown.signal,
       onWaiting: storage.failed,
     };
-    const { executionTimeoutMs = defaultLimitMs(record.speed, job.edit) } = job;
+    const { executionTimeoutMs = defaultLimitMs(speed, job.edit) } = job;
     const outcome = await runAttempt(attempt, { ...job, executionTimeoutMs });
     if (outcome.kind === "storageAway") storage.failed(outcome.detail);
     if (outcome.kind !== "completed") return;
     if (outcome.result.image.kind === "stored") storage.worked();
-    learn(outcome);
+    if (speed !== undefined) learnOf(endpoint, { speed: speedAfter(speed, outcome) });
   }
 
-  function learn({ result, timing }: Extract<EngineOutcome, { kind: "completed" }>): void {
-    if (record.speed === undefined) return;
+  function speedAfter(
+    known: EditSpeed,
+    { result, timing }: Extract<EngineOutcome, { kind: "completed" }>,
+  ): EditSpeed {
     const { numSteps = result.numSteps } = timing;
     // The last step was taken by an earlier attempt.
-    if (numSteps === 0) return;
-    const measured = measureSpeed(record.speed, timing, { ...result, numSteps });
-    record = { ...record, speed: averageSpeed(record.speed, measured) };
+    if (numSteps === 0) return known;
+    return averageSpeed(known, measureSpeed(known, timing, { ...result, numSteps }));
   }
 
   function sleep(ms: number): Promise<void> {
@@ -216,7 +255,7 @@ export function createWorker(options: WorkerOptions): Worker {
     clearTimeout(deadline);
     patience.abort();
     clearInterval(signsOfLife);
-    await engine.close();
+    await engines.close();
   }
 
   return {
@@ -225,7 +264,7 @@ export function createWorker(options: WorkerOptions): Worker {
       const { status } = record;
       const fault = faultNow();
       if (fault === undefined) return { status };
-      return { status, reason: reason ?? "The storage does not work.", fault };
+      return { status, reason: reasonNow() ?? "The storage does not work.", fault };
     },
     start() {
       loop ??= work();

@@ -15,6 +15,7 @@ describe("the settings", () => {
       dataDir: "data",
       databaseSchema: "retouch",
       s3Region: "us-east-1",
+      modelTurnMs: 60_000,
       weights: "auto",
       threads: 0,
       device: "auto",

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
 import { webhookHeaders } from "../../src/jobs/webhook-signature.ts";
-import { editInputSchema } from "../../src/server/schemas.ts";
+import { editInputSchema, USUAL_TRAITS } from "../../src/server/schemas.ts";
 import { documentOf, ENDPOINT, startServer } from "../server/server.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { codeIn, pageOf, rowsOf, sectionsOf } from "./pages.ts";
@@ -44,7 +44,7 @@ describe("docs/http.md", () => {
     const documented = rows.slice(0, rule).flatMap(([cell]) => codeIn(cell!));
     const [, ...fields] = documented;
     expect(fields.toSorted()).toEqual(
-      Object.keys(editInputSchema(config, { maxImages: 1 }).properties).toSorted(),
+      Object.keys(editInputSchema(config, USUAL_TRAITS).properties).toSorted(),
     );
   });
 

@@ -8,7 +8,7 @@ import { nameOf } from "../../src/errors.ts";
 import { EDIT_PARAMETERS, type EditParameter, fieldOfWire, WIRE } from "../../src/engine/edit-parameters.ts";
 import { type EditRequest, resolveRequest } from "../../src/engine/request.ts";
 import { imageEditSchema } from "../../src/server/openai/schemas.ts";
-import { editInputSchema } from "../../src/server/schemas.ts";
+import { editInputSchema, USUAL_TRAITS } from "../../src/server/schemas.ts";
 import { codeIn, pageOf, rowsOf, sectionsOf } from "../documents/pages.ts";
 
 const parameters = Object.entries<EditParameter>(EDIT_PARAMETERS);
@@ -103,7 +103,7 @@ describe("the library", () => {
 });
 
 describe.each([
-  ["the wire", editInputSchema(readConfig({}), { maxImages: 1 }).properties],
+  ["the wire", editInputSchema(readConfig({}), USUAL_TRAITS).properties],
   ["OpenAI's routes", imageEditSchema(readConfig({})).properties],
 ] as const)("%s", (surface, properties) => {
   const schemas = properties as unknown as Record<string, JsonSchema>;

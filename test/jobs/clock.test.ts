@@ -207,18 +207,19 @@ describeOnDatabases(
       "that is set by %i ms gives no download to a second worker before anyone has noticed",
       async (stepMs) => {
         const site = await settled();
-        for (const id of ["worker-a", "worker-b"]) await site.queue.report({ id, status: "idle" });
+        for (const id of ["worker-a", "worker-b"])
+          await site.queue.report({ id, status: "idle", endpoints: { "": {} } });
         const edit = { ...EDIT, images: [{ kind: "url", url: "http://pictures.example/a.png" } as const] };
         await site.jobs.submit(newJob({ edit, ...policy({ ttlMs: 30 * DAY_MS }) }));
         const own = await site.queue.claimSource("worker-a", { maxOfKey: 2 });
         expect(own).toBeDefined();
         await set.step(stepMs);
         expect(await site.queue.claimSource("worker-b", { maxOfKey: 2 })).toBeUndefined();
-        await site.queue.report({ id: "worker-a", status: "idle" });
+        await site.queue.report({ id: "worker-a", status: "idle", endpoints: { "": {} } });
         expect(await site.queue.claimSource("worker-b", { maxOfKey: 2 })).toBeUndefined();
         // A worker that is lost is still noticed.
         await pass(2 * LEASE_MS + 2000, site);
-        await site.queue.report({ id: "worker-b", status: "idle" });
+        await site.queue.report({ id: "worker-b", status: "idle", endpoints: { "": {} } });
         expect(await site.queue.claimSource("worker-b", { maxOfKey: 2 })).toMatchObject({ id: own!.id });
       },
     );
@@ -240,7 +241,7 @@ describeOnDatabases(
       it("does not lengthen leases, nor the life of lost workers", async () => {
         const site = await settled();
         const { statusNow } = await running(site);
-        await site.queue.report({ id: "worker-a", status: "running" });
+        await site.queue.report({ id: "worker-a", status: "running", endpoints: { "": {} } });
         await set.step(-DAY_MS);
         expect((await readFleet(site.context)).workers).toEqual([]);
         await site.run();

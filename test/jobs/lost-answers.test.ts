@@ -57,7 +57,7 @@ describeOnDatabases("an answer that is lost", (bench) => {
     const submit = async (keyId: string) =>
       (await bench.jobs.submit(newJob({ keyId, edit: { ...EDIT, images } }))).job.id;
     const ids = [await submit("key-one"), await submit("key-two")];
-    await bench.queue.report({ id: "worker-a", status: "idle" });
+    await bench.queue.report({ id: "worker-a", status: "idle", endpoints: { "": {} } });
     const claim = () => queue.claimSource("worker-a", { maxOfKey: 2 });
     const known = await claim();
     expect(known).toMatchObject({ id: ids[0], tries: 1 });

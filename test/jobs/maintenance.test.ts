@@ -81,7 +81,7 @@ describeOnDatabases("maintenance", (bench) => {
 
   it("takes all jobs from their workers where nobody else can have them", async () => {
     const { job, claimed } = await bench.start("worker-a");
-    await bench.queue.report({ id: "worker-a", status: "running" });
+    await bench.queue.report({ id: "worker-a", status: "running", endpoints: { "": {} } });
     await abandonLeases(bench.context);
     await maintenance.run();
     expect(await bench.queue.claim("worker-b")).toMatchObject({ id: job.id, attempt: 2 });
@@ -367,9 +367,9 @@ describeOnDatabases("maintenance", (bench) => {
   });
 
   it("forgets workers a minute after their last sign of life", async () => {
-    await bench.queue.report({ id: "worker-a", status: "idle" });
+    await bench.queue.report({ id: "worker-a", status: "idle", endpoints: { "": {} } });
     await bench.age(50);
-    await bench.queue.report({ id: "worker-b", status: "idle" });
+    await bench.queue.report({ id: "worker-b", status: "idle", endpoints: { "": {} } });
     await bench.age(11);
     await maintenance.run();
     expect(await idsIn("workers")).toEqual(["worker-b"]);

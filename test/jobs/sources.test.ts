@@ -19,7 +19,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
   };
   /** By a worker that gives signs of life. */
   const claim = async (worker = "worker-a", options = ALL): Promise<ClaimedSource | undefined> => {
-    await bench.queue.report({ id: worker, status: "idle" });
+    await bench.queue.report({ id: worker, status: "idle", endpoints: { "": {} } });
     return bench.queue.claimSource(worker, options);
   };
   const find = (id: string, name = "a") => bench.other.jobs.find(id, `key-${name}`);
@@ -107,7 +107,8 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
 
     it("once, however many ask at the same moment", async () => {
       for (const name of ["a1", "b1", "c1", "d1"]) await submit(name);
-      for (const id of ["worker-a", "worker-b"]) await bench.queue.report({ id, status: "idle" });
+      for (const id of ["worker-a", "worker-b"])
+        await bench.queue.report({ id, status: "idle", endpoints: { "": {} } });
       const claims = await Promise.all(
         Array.from({ length: 8 }, (_, at) =>
           at % 2 === 0
@@ -149,7 +150,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       stop();
       expect(await claim("worker-b")).toMatchObject({ tries: 2 });
       await bench.age(15 * 60 + 1);
-      await bench.queue.report({ id: "worker-b", status: "idle" });
+      await bench.queue.report({ id: "worker-b", status: "idle", endpoints: { "": {} } });
       expect(await claim("worker-a")).toMatchObject({ tries: 3 });
     });
 
@@ -209,7 +210,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       `select queue_id from ${bench.schema}.jobs where id = $1`,
       [id],
     );
-    await context.queue.send(bench.database, row!.queue_id, { isLowPriority: false, turn: 0 });
+    await context.queue.send(bench.database, row!.queue_id, { endpoint: "", isLowPriority: false, turn: 0 });
     expect(await bench.queue.claim("worker-a")).toBeUndefined();
     await bench.queue.keepSource((await claim())!, "worker-a", kept("inputs/a1.bin"));
     expect(await bench.queue.claim("worker-a")).toMatchObject({ id });

@@ -182,9 +182,11 @@ describeOnDatabases("a submitted job", (bench) => {
     });
 
     it("is taken up to a higher limit where more workers give signs of life", async () => {
-      for (const id of ["worker-a", "worker-b"]) await bench.queue.report({ id, status: "running" });
+      for (const id of ["worker-a", "worker-b"])
+        await bench.queue.report({ id, status: "running", endpoints: { "": {} } });
       await bench.age(61);
-      for (const id of ["worker-b", "worker-c"]) await bench.queue.report({ id, status: "idle" });
+      for (const id of ["worker-b", "worker-c"])
+        await bench.queue.report({ id, status: "idle", endpoints: { "": {} } });
       const all = await Promise.allSettled(Array.from({ length: 20 }, () => jobs.submit(newJob())));
       expect(all.filter(({ status }) => status === "fulfilled")).toHaveLength(9);
     });
@@ -202,8 +204,12 @@ describeOnDatabases("a submitted job", (bench) => {
     const limited = newJob(policy({ executionTimeoutMs: 60_000 }));
 
     it("is refused where no worker can do it within its limit, with both numbers", async () => {
-      await bench.queue.report({ id: "worker-a", status: "idle", speed: speed(5000) });
-      await bench.queue.report({ id: "worker-b", status: "running", speed: speed(3000) });
+      await bench.queue.report({ id: "worker-a", status: "idle", endpoints: { "": { speed: speed(5000) } } });
+      await bench.queue.report({
+        id: "worker-b",
+        status: "running",
+        endpoints: { "": { speed: speed(3000) } },
+      });
       await expect(bench.jobs.submit(limited)).rejects.toEqual(
         refusal(
           "ESTIMATE_TOO_LONG",
@@ -216,7 +222,7 @@ describeOnDatabases("a submitted job", (bench) => {
     });
 
     it("takes twice as long with a negative prompt, where that has an effect", async () => {
-      await bench.queue.report({ id: "worker-a", status: "idle", speed: speed(2000) });
+      await bench.queue.report({ id: "worker-a", status: "idle", endpoints: { "": { speed: speed(2000) } } });
       const negative = { ...EDIT, negativePrompt: "stars" };
       await expect(bench.jobs.submit({ ...limited, edit: negative })).rejects.toEqual(
         refusal("ESTIMATE_TOO_LONG", / about 113 s here/),
@@ -227,7 +233,11 @@ describeOnDatabases("a submitted job", (bench) => {
     });
 
     it("is taken, however long it takes, where it names no limit", async () => {
-      await bench.queue.report({ id: "worker-a", status: "idle", speed: speed(500_000) });
+      await bench.queue.report({
+        id: "worker-a",
+        status: "idle",
+        endpoints: { "": { speed: speed(500_000) } },
+      });
       const { job } = await bench.jobs.submit(newJob(policy({ executionTimeoutMs: undefined })));
       const claimed = await bench.queue.claim("worker-a");
       expect(claimed).toMatchObject({ id: job.id });
@@ -236,8 +246,8 @@ describeOnDatabases("a submitted job", (bench) => {
 
     it("is left to the limit itself where no worker has measured itself, or none is there", async () => {
       expect(await bench.jobs.submit(limited)).toMatchObject({ isRepeat: false });
-      await bench.queue.report({ id: "worker-a", status: "initializing" });
-      await bench.queue.report({ id: "worker-b", status: "idle", speed: speed(5000) });
+      await bench.queue.report({ id: "worker-a", status: "initializing", endpoints: { "": {} } });
+      await bench.queue.report({ id: "worker-b", status: "idle", endpoints: { "": { speed: speed(5000) } } });
       await bench.queue.leave("worker-b");
       expect(await createJobs(bench.context).submit(limited)).toMatchObject({ isRepeat: false });
     });

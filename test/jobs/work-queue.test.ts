@@ -27,7 +27,7 @@ describeOnDatabases("the work queue", (bench) => {
 
   it("hands out what is to be done, and says whose it is", async () => {
     const { job, claimed } = await bench.start("worker-a", policy({ executionTimeoutMs: 7000 }));
-    expect(claimed).toEqual({ id: job.id, attempt: 1, edit: EDIT, executionTimeoutMs: 7000 });
+    expect(claimed).toEqual({ id: job.id, endpoint: "", attempt: 1, edit: EDIT, executionTimeoutMs: 7000 });
     expect(await find(job.id)).toEqual({
       ...job,
       status: "running",
@@ -81,8 +81,8 @@ describeOnDatabases("the work queue", (bench) => {
       ...context,
       queue: {
         ...context.queue,
-        async fetch(sql) {
-          const next = await context.queue.fetch(sql);
+        async fetch(sql, endpoint) {
+          const next = await context.queue.fetch(sql, endpoint);
           hasFetched();
           await held;
           return next;

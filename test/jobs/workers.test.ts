@@ -6,7 +6,8 @@ import { describeOnDatabases, newJob, resultOf } from "../support/jobs.ts";
 const SPEED = { fixedMs: 1, stepMs: 2, nativeArea: 3, grid: 4 };
 
 describeOnDatabases("the health of the endpoint", (bench) => {
-  const report = (id: string, status: WorkerRecord["status"]) => bench.queue.report({ id, status });
+  const report = (id: string, status: WorkerRecord["status"]) =>
+    bench.queue.report({ id, status, endpoints: { "": {} } });
 
   it("counts jobs by what became of them", async () => {
     for (const outcome of [
@@ -48,12 +49,12 @@ describeOnDatabases("the health of the endpoint", (bench) => {
   });
 
   it("knows how fast each worker is that has measured itself", async () => {
-    await bench.queue.report({ id: "worker-a", status: "idle", speed: SPEED });
+    await bench.queue.report({ id: "worker-a", status: "idle", endpoints: { "": { speed: SPEED } } });
     await report("worker-b", "initializing");
     const { workers } = await readFleet(bench.other.context);
     expect(workers.toSorted((one, other) => one.status.localeCompare(other.status))).toEqual([
-      { status: "idle", speed: SPEED },
-      { status: "initializing" },
+      { status: "idle", endpoints: { "": { speed: SPEED } } },
+      { status: "initializing", endpoints: { "": {} } },
     ]);
   });
 
@@ -72,7 +73,7 @@ describeOnDatabases("the health of the endpoint", (bench) => {
     expect(queries).toBe(1);
     isAway = false;
     const [one, other] = await Promise.all([fleet(), fleet()]);
-    expect(one).toEqual({ workers: [], queued: 0, running: 0 });
+    expect(one).toEqual({ workers: [], queued: 0 });
     expect(other).toBe(one);
     expect(queries).toBe(2);
   });

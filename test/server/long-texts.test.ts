@@ -1,7 +1,7 @@
 /** Texts of a megabyte, made to stop a careless pattern, in every place that takes one: refused at once, and shown to nobody. */
 import { describe, expect, it } from "vitest";
 import { imageEditSchema } from "../../src/server/openai/schemas.ts";
-import { editInputSchema, jobBodySchema } from "../../src/server/schemas.ts";
+import { editInputSchema, jobBodySchema, USUAL_TRAITS } from "../../src/server/schemas.ts";
 import { ENDPOINT, INPUT, KEY, startServer, type TestServer } from "./server.ts";
 
 const SIDES = { minSide: 256, maxSide: 1536 };
@@ -32,8 +32,13 @@ const isPicture = (field: string, text: string): boolean =>
 
 /** Names of the fields of a schema that are texts, and those of the objects in it. */
 function textFields(schema: object, path: readonly string[] = []): string[][] {
-  const { type, properties, items } = schema as { type?: string; properties?: object; items?: object };
-  if (type === "string") return [[...path]];
+  const { type, properties, items } = schema as {
+    type?: string | string[];
+    properties?: object;
+    items?: object;
+  };
+  // A text, or a list of them.
+  if ([type].flat().includes("string")) return [[...path]];
   if (items) return textFields(items, [...path, "0"]);
   return Object.entries(properties ?? {}).flatMap(([name, inner]) =>
     textFields(inner as object, [...path, name]),
@@ -72,7 +77,7 @@ const formOf = (name: string, text: string, headers = ""): string =>
 const S3 = { accessId: "a", accessSecret: "b", bucketName: "pictures", endpointUrl: "https://s3.example" };
 const JOB = { input: INPUT, s3Config: S3 };
 
-const jobFields = textFields(jobBodySchema(editInputSchema(SIDES, { maxImages: 1 })));
+const jobFields = textFields(jobBodySchema(editInputSchema(SIDES, USUAL_TRAITS)));
 const editFields = textFields(imageEditSchema(SIDES)).map((path) => path.join("."));
 
 describe("texts of a megabyte", () => {

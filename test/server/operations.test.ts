@@ -77,8 +77,9 @@ describe("/metrics", () => {
     expect(body).toContain(`${count('route="/v2/:endpoint/status/:id",status="404"')} 2\n`);
     expect(body).toContain(`${count('route="/v2/:endpoint/health",status="401"')} 1\n`);
     expect(body).toContain(`${count('route="unknown",status="404"')} 1\n`);
-    expect(body).toContain('retouch_jobs{state="inQueue"} 2\n');
-    expect(body).toContain('retouch_workers{status="running"} 1\n');
+    const at = 'endpoint="black-forest-labs-flux-1-kontext-dev"';
+    expect(body).toContain(`retouch_jobs{${at},state="inQueue"} 2\n`);
+    expect(body).toContain(`retouch_workers{${at},status="running"} 1\n`);
     expect(body).toMatch(/nodejs_eventloop_lag_p99_seconds \d/);
     expect(body).not.toMatch(/alpha|beta|wrong|nowhere/);
   });

@@ -116,7 +116,7 @@ describe("a defect", () => {
     const line = lines.find(({ level }) => level === "error");
     expect(line).toMatchObject({
       method: "GET",
-      route: "/v2/:endpoint/status/:id",
+      route: "/v2/black-forest-labs-flux-1-kontext-dev/status/:id",
       reqId: expect.any(String),
     });
     expect(JSON.stringify(line)).toContain("cannot read /home/someone/secret");
@@ -129,8 +129,18 @@ describe("the log", () => {
     const id = await submit({ prompt: "a-private-prompt", image: "https://a.example/?token=hidden-token" });
     await call("GET", `/status/${id}?secret=hidden-query`);
     expect(lines).toEqual([
-      expect.objectContaining({ level: "debug", method: "POST", route: "/v2/:endpoint/run", status: 200 }),
-      expect.objectContaining({ method: "GET", route: "/v2/:endpoint/status/:id", jobId: id, status: 200 }),
+      expect.objectContaining({
+        level: "debug",
+        method: "POST",
+        route: "/v2/black-forest-labs-flux-1-kontext-dev/run",
+        status: 200,
+      }),
+      expect.objectContaining({
+        method: "GET",
+        route: "/v2/black-forest-labs-flux-1-kontext-dev/status/:id",
+        jobId: id,
+        status: 200,
+      }),
     ]);
     expect(JSON.stringify(lines)).not.toMatch(
       /a-private-prompt|hidden-token|hidden-query|authorization|Bearer/,

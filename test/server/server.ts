@@ -8,7 +8,8 @@ import type { Keys } from "../../src/keys/contracts.ts";
 import { createLog } from "../../src/log.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { isRefusedLiterally } from "../../src/net/literal-address.ts";
-import { type AppDependencies, createApp } from "../../src/server/app.ts";
+import { type AppDependencies, createApp, type ServedEndpoint } from "../../src/server/app.ts";
+import { type ModelTraits, USUAL_TRAITS } from "../../src/server/schemas.ts";
 import type { ServerSettings } from "../../src/server/settings.ts";
 import { createSignedUrls, type SignedUrls } from "../../src/storage/signed-urls.ts";
 import { documentOf, undocumented } from "../support/document.ts";
@@ -67,7 +68,12 @@ export async function startServer(
       AppDependencies,
       "notReady" | "isStopping" | "runningWorkers" | "closeGraceMs" | "freeSpace" | "connectionTimes"
     >
-  > & { allowPrivateHosts?: string[] } = {},
+  > & {
+    allowPrivateHosts?: string[];
+    /** Of the default endpoint. */
+    model?: ModelTraits;
+    others?: ServedEndpoint[];
+  } = {},
 ): Promise<TestServer> {
   const jobs = createFakeJobs();
   const keys = createFakeKeys(KEY, OTHER_KEY);
@@ -76,9 +82,10 @@ export async function startServer(
   const lines: Record<string, unknown>[] = [];
   const write = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
   const policy = createAddressPolicy(parts.allowPrivateHosts ?? []);
+  const config = { ...readConfig({}), ...settings };
   const app = await createApp({
-    config: { ...readConfig({}), ...settings },
-    jobs,
+    config,
+    endpoints: [{ id: config.endpointId, jobs, model: parts.model ?? USUAL_TRAITS }, ...(parts.others ?? [])],
     keys,
     storage,
     signedUrls,

@@ -17,8 +17,8 @@ vi.mock(import("../../src/worker/engine-process.ts"), () => ({
 async function limits(settings: Record<string, string>): Promise<(number | undefined)[]> {
   setups.length = 0;
   const config = readConfig(settings);
-  const { processes } = await createEngines({ config, log: createLog({ level: "fatal" }) });
-  expect(processes).toHaveLength(setups.length);
+  const { pools } = await createEngines({ config, log: createLog({ level: "fatal" }) });
+  expect(pools).toHaveLength(setups.length);
   return setups.map(({ engine }) => engine.memoryLimit);
 }
 
@@ -26,7 +26,7 @@ it("has several workers share the memory of the machine", async () => {
   const root = await temporaryFolder();
   await mkdir(path.join(root, "proc"));
   await writeFile(path.join(root, "proc", "meminfo"), "MemTotal: 9000 kB\nMemAvailable: 7000 kB\n");
-  expect(await shareOfMemory(3, root)).toBe(Math.floor((7000 * 1024) / 3));
+  expect(await shareOfMemory(3, 1, root)).toBe(Math.floor((7000 * 1024) / 3));
 
   const [one, another, ...more] = await limits({ RETOUCH_WORKERS: "2" });
   expect([another, more]).toEqual([one, []]);

@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 import type { Database } from "../../src/database/database.ts";
 import { openEmbeddedDatabase } from "../../src/database/embedded.ts";
 import { migrate } from "../../src/database/migrations.ts";
+import { DEFAULT_ENDPOINT } from "../../src/jobs/endpoints.ts";
 import { createQueue } from "../../src/jobs/queue.ts";
 import { threadEntry } from "./databases.ts";
 import { root } from "./fixtures.ts";
@@ -54,7 +55,7 @@ async function preparedFolder(): Promise<string> {
   const database = await openEmbedded(made);
   await migrate(database);
   const queue = createQueue(database, raise);
-  await queue.start();
+  await queue.start([DEFAULT_ENDPOINT]);
   await queue.stop();
   await database.close();
   // Where another test file was faster, its folder is as good.

@@ -7,6 +7,7 @@ import { connectDatabase, type Database } from "../../src/database/database.ts";
 import { migrate, quoted } from "../../src/database/migrations.ts";
 import type { Clock } from "../../src/jobs/clock.ts";
 import type { JobsContext, JobsSettings } from "../../src/jobs/context.ts";
+import { createCounters, DEFAULT_ENDPOINT } from "../../src/jobs/endpoints.ts";
 import { createEvents } from "../../src/jobs/events.ts";
 import type { Job, JobEdit, JobResult, NewJob } from "../../src/jobs/job.ts";
 import { createJobs } from "../../src/jobs/owner-jobs.ts";
@@ -40,6 +41,8 @@ export interface Bench extends Site {
 }
 
 type ClaimedByTest = NonNullable<Awaited<ReturnType<WorkQueue["claim"]>>>;
+
+export const OTHER_ENDPOINT = "klein";
 
 export const SETTINGS: JobsSettings = {
   leaseMs: 60_000,
@@ -143,7 +146,9 @@ async function open(
   const database = await openOne();
   await migrate(database);
   const queue = createQueue(database, raise);
-  await queue.start();
+  const endpoints = [DEFAULT_ENDPOINT, OTHER_ENDPOINT];
+  await queue.start(endpoints);
+  await createCounters(database, endpoints);
   const own = siteOf(database, queue, settings);
   const another = name === "PostgreSQL" ? await openOne() : database;
   const other = another === database ? own : siteOf(another, queue, settings);

@@ -35,6 +35,8 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
   let kills = 0;
   const engine: EngineProcess = {
     isReady: true,
+    neededBytes: undefined,
+    unload: async () => {},
     ready: () => Promise.reject(new Error("Not asked for.")),
     fetch: async () => ({ kind: "absent" }),
     run: async (_id, _edit, given) => {

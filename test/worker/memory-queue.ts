@@ -13,6 +13,7 @@ import {
 } from "../../src/jobs/job.ts";
 
 export interface MemoryJob {
+  endpoint: string;
   id: string;
   status: JobStatus;
   attempt: number;
@@ -30,7 +31,7 @@ export interface MemoryJob {
 }
 
 export interface MemoryQueue extends WorkQueue {
-  add(edit: JobEdit, options?: { executionTimeoutMs?: number | undefined }): MemoryJob;
+  add(edit: JobEdit, options?: { executionTimeoutMs?: number | undefined; endpoint?: string }): MemoryJob;
   /** Ends or takes away a job from outside, as a caller or another worker does. */
   change(job: MemoryJob, change: Partial<MemoryJob>): void;
   /** Every call fails while this is set; with "late", it does its work before. */
@@ -89,13 +90,17 @@ export function createMemoryQueue(): MemoryQueue {
     for (const listener of onQueued) listener();
   };
 
+  const isNext = ({ status, edit, ...job }: MemoryJob, endpoint: string): boolean =>
+    status === "queued" && !isAwaited(edit) && job.endpoint === endpoint;
+
   const queue: MemoryQueue = {
     outage: false,
     reports: [],
     workers: new Map(),
     add(edit, options = { executionTimeoutMs: 60_000 }) {
-      const { executionTimeoutMs } = options;
+      const { executionTimeoutMs, endpoint = "" } = options;
       const job: MemoryJob = {
+        endpoint,
         id: `job-${jobs.length}`,
         status: "queued",
         attempt: 0,
@@ -119,14 +124,16 @@ export function createMemoryQueue(): MemoryQueue {
         queue.workers.set(worker.id, worker);
       }),
     leave: (workerId) => answer(() => void queue.workers.delete(workerId)),
-    claim: (workerId) =>
+    nextEndpoint: (endpoints) =>
+      answer(() => endpoints.find((endpoint) => jobs.some((job) => isNext(job, endpoint)))),
+    claim: (workerId, endpoint = "") =>
       answer(() => {
-        const job = jobs.find(({ status, edit }) => status === "queued" && !isAwaited(edit));
+        const job = jobs.find((one) => isNext(one, endpoint));
         if (job === undefined) return undefined;
         job.attempt += 1;
         Object.assign(job, { status: "running", workerId, claimedAt: performance.now() });
         const { id, attempt, edit, executionTimeoutMs, state } = job;
-        return { id, attempt, edit, executionTimeoutMs, ...(state && { state }) };
+        return { id, endpoint, attempt, edit, executionTimeoutMs, ...(state && { state }) };
       }),
     onQueued(listener) {
       onQueued.add(listener);

@@ -3,6 +3,7 @@ import fs from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { EditSpeed } from "../../src/engine/estimate.ts";
 import type { EngineSetup } from "../../src/worker/protocol.ts";
+import { createEnginePool } from "../../src/worker/engine-pool.ts";
 import { createEngineProcess, type EngineProcess } from "../../src/worker/engine-process.ts";
 import { createWorker, type WorkerOptions } from "../../src/worker/worker.ts";
 import { createMemoryQueue, type MemoryJob } from "./memory-queue.ts";
@@ -17,7 +18,7 @@ async function prepare(options: Partial<WorkerOptions> = {}) {
   const engine = createEngineProcess({ setup, log, entry: stubEntry });
   const worker = createWorker({
     queue,
-    engine,
+    engines: createEnginePool(new Map([["", engine]])),
     log,
     leaseRenewalMs: 50,
     shutdownDeadlineMs: 0,
@@ -76,7 +77,7 @@ describe("a worker", () => {
     expect(next.claimedAt! - added).toBeLessThan(500);
 
     // The engine's own measure was one millisecond a step.
-    expect(queue.workers.get(worker.id)?.speed?.stepMs).toBeGreaterThan(1);
+    expect(queue.workers.get(worker.id)?.endpoints[""]?.speed?.stepMs).toBeGreaterThan(1);
     await worker.stop();
     expect(queue.workers.size).toBe(0);
   });
@@ -252,6 +253,8 @@ describe("a worker whose engine", () => {
     const { log, said } = recordedLog();
     const engine: EngineProcess = {
       isReady: false,
+      neededBytes: undefined,
+      unload: async () => {},
       ready,
       run: async () => ({ kind: "absent" }),
       fetch: async () => ({ kind: "absent" }),
@@ -259,7 +262,8 @@ describe("a worker whose engine", () => {
       kill() {},
       close: async () => {},
     };
-    const common = { queue, engine, log, leaseRenewalMs: 1000, shutdownDeadlineMs: 5000 };
+    const engines = createEnginePool(new Map([["", engine]]));
+    const common = { queue, engines, log, leaseRenewalMs: 1000, shutdownDeadlineMs: 5000 };
     const worker = createWorker({
       ...common,
       discard: async () => {},
@@ -324,7 +328,11 @@ describe("a worker whose engine", () => {
     worker.start();
     await pass(5500);
     const reports = queue.reports.splice(0);
-    expect(reports.at(-1)).toEqual({ id: worker.id, status: "idle", speed: SPEED });
+    expect(reports.at(-1)).toEqual({
+      id: worker.id,
+      status: "idle",
+      endpoints: { "": { speed: SPEED } },
+    });
     expect(reports.filter(({ status }) => status === "idle").length).toBeGreaterThanOrEqual(5);
     await Promise.all([worker.stop(), pass(0)]);
     await pass(10_000);

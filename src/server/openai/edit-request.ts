@@ -7,12 +7,12 @@ import { checkImageCount } from "../../engine/request.ts";
 import { invalid, RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit, JobImages } from "../../jobs/job.ts";
 import type { GivenImage } from "../input-image.ts";
-import type { ImageLimits } from "../schemas.ts";
+import type { ModelTraits } from "../schemas.ts";
 import { editOf, type InputSettings } from "../edit-input.ts";
 import { failureOf } from "../validation-messages.ts";
 import { whereabouts } from "../whereabouts.ts";
 import { type FormPart, isPictureField } from "./form.ts";
-import { type ImageEditFields, type ImageEditSchema, STEPS_OF_QUALITY } from "./schemas.ts";
+import { type ImageEditFields, type ImageEditSchema, stepsOfQuality } from "./schemas.ts";
 
 /** What a body of either kind holds. */
 export interface ImageEditBody {
@@ -115,9 +115,10 @@ export function hashOfForm(parts: readonly FormPart[]): string {
 export function createRequestReader(
   schema: ImageEditSchema,
   settings: InputSettings,
-  { maxImages }: ImageLimits,
+  model: ModelTraits,
 ): (body: ImageEditBody) => ImageEditRequest {
   const check = Compile(schema);
+  const ofQuality = stepsOfQuality(model.defaults);
   return ({ fields, images }) => {
     for (const [name, why] of Object.entries(NOT_SUPPORTED)) {
       if (fields[name] !== undefined) throw invalid("unsupported", { field: name, reason: why });
@@ -131,7 +132,6 @@ export function createRequestReader(
         field: "stream",
         wanted: "false; /run and /stream tell the progress of an edit",
       });
-    const ofQuality: Readonly<Record<string, number>> = STEPS_OF_QUALITY;
     const steps = input.num_inference_steps ?? ofQuality[quality ?? ""];
     const edit = editOf(
       {
@@ -141,10 +141,12 @@ export function createRequestReader(
         enable_base64_output: false,
       },
       settings,
+      model,
     );
-    const hint = images.length > 0 ? undefined : whereaboutsOfImage(fields);
+    const isMissing = images.length < model.minImages;
+    const hint = isMissing ? whereaboutsOfImage(fields) : undefined;
     if (hint !== undefined) throw invalid("misplaced", { field: "image", hint });
-    checkImageCount(images.length, { minImages: 1, maxImages });
+    checkImageCount(images.length, model);
     const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
     return { images, edits, isByAddress: format === "url" };
   };

@@ -24,7 +24,7 @@ import { parseForm } from "./form.ts";
 import {
   EDIT_FAILURES,
   imageEditBodies,
-  type ImageEditSchema,
+  imageEditSchema,
   ImagesReply,
   ModelParams,
   ModelReply,
@@ -37,9 +37,27 @@ const FORM = /^multipart\/form-data\b/i;
 /** The day on which black-forest-labs published FLUX.1 Kontext [dev]. */
 const MODEL_CREATED = Date.UTC(2025, 5, 26) / 1000;
 
-export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: ImageEditSchema): void {
-  const { config, jobs, longPolls } = context;
-  const readRequest = createRequestReader(schema, config, context);
+/** A model as this API has it: an endpoint, and how its edits are read. */
+interface OfferedModel {
+  id: string;
+  context: RouteContext;
+  readRequest: (body: ImageEditBody) => ImageEditRequest;
+}
+
+/** @param contexts of all endpoints; the first one is that of calls that name no model */
+export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]): void {
+  const [context] = contexts as [RouteContext];
+  const { config, longPolls } = context;
+  const ids = contexts.map((one) => one.config.endpointId);
+  const schema = imageEditSchema(config, context.model, ids);
+  const offered = contexts.map((one): OfferedModel => {
+    const own = imageEditSchema(one.config, one.model, ids);
+    return {
+      id: one.config.endpointId,
+      context: one,
+      readRequest: createRequestReader(own, one.config, one.model),
+    };
+  });
 
   // The server's own parser would treat every body as JSON.
   setBodyParser(app, context.readBody, async (request, bytes) => {
@@ -63,14 +81,18 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
         summary: "Edit an image, as OpenAI's clients ask for it",
         headers: SubmitHeaders,
         querystring: WaitQuery,
-        body: imageEditBodies(schema, context),
+        body: imageEditBodies(schema, {
+          minImages: Math.min(...contexts.map(({ model }) => model.minImages)),
+          maxImages: Math.max(...contexts.map(({ model }) => model.maxImages)),
+        }),
         response: { 200: ImagesReply, ...EDIT_FAILURES },
       },
     },
     async (request, reply) => {
-      const { submitted, isByAddress } = await takeBody(request, (body) =>
-        submit(context, request, body as ImageEditBody | undefined, readRequest),
+      const { chosen, submitted, isByAddress } = await takeBody(request, (body) =>
+        submit(offered, request, body as ImageEditBody | undefined),
       );
+      const { jobs } = chosen.context;
       const waitMs = numberInQuery(request.query.wait, { ...WAIT_RANGE, default: config.syncWaitMs });
       // A client that goes away ends the wait, not the jobs.
       const signal = longPolls.signalOf(reply);
@@ -81,38 +103,38 @@ export function addOpenAiRoutes(app: TypedApp, context: RouteContext, schema: Im
         ),
       );
       const failed = ended.find(hasFailed) ?? ended.find(({ status }) => !isEnded(status));
-      return failed ? answerFailure(failed, reply, config.endpointId) : answerOf(ended, isByAddress, context);
+      return failed ? answerFailure(failed, reply, chosen.id) : answerOf(ended, isByAddress, chosen.context);
     },
   );
 
-  const model: Static<typeof ModelReply> = {
-    id: config.endpointId,
+  const models = ids.map((id): Static<typeof ModelReply> => ({
+    id,
     object: "model",
     created: MODEL_CREATED,
     owned_by: "retouch",
-  };
+  }));
+  const summary = ids.length === 1 ? "The one model" : "The models";
   app.get(
     "/models",
     {
       ...context.limits("read"),
-      schema: { summary: "The one model", response: { 200: ModelsReply, ...OPENAI_FAILURES } },
+      schema: { summary, response: { 200: ModelsReply, ...OPENAI_FAILURES } },
     },
-    () => ({ object: "list" as const, data: [model] }),
+    () => ({ object: "list" as const, data: models }),
   );
   app.get(
     "/models/:model",
     {
       ...context.limits("read"),
       schema: {
-        summary: "The one model",
+        summary: ids.length === 1 ? summary : "One of the models",
         params: ModelParams,
         response: { 200: ModelReply, ...OPENAI_FAILURES },
       },
     },
     async (request, reply) => {
-      if (request.params.model === config.endpointId) return model;
-      const sentence = `there is none but ${config.endpointId}.`;
-      return refuse(reply, 404, invalid("about", { field: "model", sentence }));
+      const found = models.find(({ id }) => id === request.params.model);
+      return found ?? refuse(reply, 404, unknownModel(ids));
     },
   );
 }
@@ -123,14 +145,28 @@ function contentTypeOf({ raw: { rawHeaders } }: FastifyRequest): string {
   return at === -1 ? "" : rawHeaders[at + 1]!;
 }
 
+const unknownModel = (ids: readonly string[]): RetouchError =>
+  invalid("about", { field: "model", sentence: `there is none but ${ids.join(", ")}.` });
+
+/** A single model answers to every name; clients cannot leave it out. @throws RetouchError INVALID_PARAMETER */
+function chosenModel(offered: readonly OfferedModel[], name: unknown): OfferedModel {
+  const [first] = offered as [OfferedModel];
+  if (offered.length === 1 || name === undefined) return first;
+  const found = offered.find(({ id }) => id === name);
+  if (found === undefined) throw unknownModel(offered.map(({ id }) => id));
+  return found;
+}
+
 async function submit(
-  context: RouteContext,
+  offered: readonly OfferedModel[],
   request: FastifyRequest,
-  body: ImageEditBody | undefined,
-  readRequest: (body: ImageEditBody) => ImageEditRequest,
-): Promise<{ submitted: Job[]; isByAddress: boolean }> {
-  const edit = readRequest(body ?? bodyOfJson(body));
-  return { submitted: await submitAll(context, request, edit), isByAddress: edit.isByAddress };
+  given: ImageEditBody | undefined,
+): Promise<{ chosen: OfferedModel; submitted: Job[]; isByAddress: boolean }> {
+  const body = given ?? bodyOfJson(given);
+  const chosen = chosenModel(offered, body.fields["model"]);
+  const edit = chosen.readRequest(body);
+  const submitted = await submitAll(chosen.context, request, edit);
+  return { chosen, submitted, isByAddress: edit.isByAddress };
 }
 
 /**

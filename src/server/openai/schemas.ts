@@ -5,19 +5,22 @@
  */
 import { type Static, type TSchema, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../../engine/edit-parameters.ts";
+import type { EditDefaults, ImageLimits } from "../../engine/request.ts";
 import { MAX_SIZE_LENGTH } from "../parameter-schemas.ts";
-import { type EditInput, editInputSchema, type ImageLimits, LENGTHS } from "../schemas.ts";
+import { type EditInput, editInputSchema, LENGTHS, type ModelTraits, USUAL_TRAITS } from "../schemas.ts";
 
 /** Images per request, each with its own seed. */
 const MAX_PICTURES = 4;
 
-/** Half the default number of steps, and the maximum; any other quality gets the default. */
-export const STEPS_OF_QUALITY = {
-  low: EDIT_PARAMETERS.numSteps.default / 2,
-  high: EDIT_PARAMETERS.numSteps.max,
-  xhigh: EDIT_PARAMETERS.numSteps.max,
-  max: EDIT_PARAMETERS.numSteps.max,
-} as const;
+/**
+ * Half the model's own number of steps, and for all from `high` up as many more as 50 are to 28; any other quality gets
+ * the model's own.
+ */
+export function stepsOfQuality({ numSteps }: EditDefaults): Readonly<Record<string, number>> {
+  const { max, default: usual } = EDIT_PARAMETERS.numSteps;
+  const more = Math.min(max, Math.round((numSteps * max) / usual));
+  return { low: Math.ceil(numSteps / 2), high: more, xhigh: more, max: more };
+}
 
 const words = (values: readonly string[], description: string) =>
   Type.Optional(
@@ -28,7 +31,11 @@ const words = (values: readonly string[], description: string) =>
   );
 
 /** Every field except the image. Fields not listed here are ignored, as in /runsync. */
-export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
+export function imageEditSchema(
+  limits: { minSide: number; maxSide: number },
+  model: ModelTraits = USUAL_TRAITS,
+  ids: readonly string[] = [],
+) {
   const {
     image: _,
     images: __,
@@ -36,10 +43,10 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
     enable_sync_mode: ____,
     num_images: _____,
     ...own
-  } = editInputSchema(limits, { maxImages: 1 }).properties;
-  const { numSteps, size } = EDIT_PARAMETERS;
-  const { width, height } = size.wireDefault;
-  const { low, high } = STEPS_OF_QUALITY;
+  } = editInputSchema(limits, model).properties;
+  const { width, height } = EDIT_PARAMETERS.size.wireDefault;
+  const { low, high } = stepsOfQuality(model.defaults);
+  const { numSteps } = model.defaults;
   return Type.Object(
     {
       ...own,
@@ -55,7 +62,11 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
         }),
       ),
       model: Type.Optional(
-        Type.String({ maxLength: LENGTHS.ignored, description: "Any: there is one model." }),
+        Type.String({
+          maxLength: LENGTHS.ignored,
+          description:
+            ids.length <= 1 ? "Any: there is one model." : `${ids.join(" or ")}; the first if there is none.`,
+        }),
       ),
       n: Type.Optional(
         Type.Integer({
@@ -71,7 +82,7 @@ export function imageEditSchema(limits: { minSide: number; maxSide: number }) {
       ),
       quality: words(
         ["auto", "low", "medium", "high", "xhigh", "max", "standard"],
-        `Another form of \`${numSteps.wire}\`: ${low} for low, ${high} for high and more, ${numSteps.default} for the others.`,
+        `Another form of \`${EDIT_PARAMETERS.numSteps.wire}\`: ${low} for low, ${high} for high and more, ${numSteps} for the others.`,
       ),
       background: words(["auto", "opaque"], "The same: this model draws no transparency."),
       input_fidelity: words(["high", "low"], "The same: the model always sees the whole image."),
@@ -90,7 +101,10 @@ export type ImageEditSchema = ReturnType<typeof imageEditSchema>;
 /** OpenAI's fields together with our own. */
 export type ImageEditFields = Static<ImageEditSchema> & EditInput;
 
-const File = Type.String({ format: "binary", description: "The image, one." });
+const File = Type.String({
+  format: "binary",
+  description: "The image; where the model takes several, the field may come again.",
+});
 const withPicture = <Picture extends TSchema>(schema: ImageEditSchema, pictures: Record<string, Picture>) =>
   Type.Object({ ...pictures, ...schema.properties }, { additionalProperties: true });
 
@@ -108,16 +122,20 @@ const inForm = (schema: ImageEditSchema): ImageEditSchema => {
   return { ...schema, properties: Object.fromEntries(fields) as ImageEditSchema["properties"] };
 };
 
+const address = Type.Object({
+  image_url: Type.String({ description: "An http(s) URL, a data URL or base64." }),
+});
+
 /** Both kinds of body, for the document; `edit-request.ts` checks what arrives. */
-export function imageEditBodies(schema: ImageEditSchema, { maxImages }: ImageLimits) {
-  const address = Type.Object({
-    image_url: Type.String({ description: "An http(s) URL, a data URL or base64." }),
-  });
+export function imageEditBodies(schema: ImageEditSchema, { minImages, maxImages }: ImageLimits) {
+  const pictures = Type.Array(address, { minItems: 1, maxItems: maxImages });
   return {
     content: {
-      "multipart/form-data": { schema: withPicture(inForm(schema), { image: File }) },
+      "multipart/form-data": {
+        schema: withPicture(inForm(schema), { image: minImages > 0 ? File : Type.Optional(File) }),
+      },
       "application/json": {
-        schema: withPicture(schema, { images: Type.Array(address, { minItems: 1, maxItems: maxImages }) }),
+        schema: withPicture(schema, { images: minImages > 0 ? pictures : Type.Optional(pictures) }),
       },
     },
   };

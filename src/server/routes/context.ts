@@ -18,7 +18,7 @@ import type { BodyReader } from "../read-body.ts";
 import type { LimitedRoute, LimitGroup } from "../limits.ts";
 import type { IsRefusedAddress } from "../public-address.ts";
 import type { ServerSettings } from "../settings.ts";
-import type { ImageLimits } from "../schemas.ts";
+import type { ModelTraits } from "../schemas.ts";
 import type { LongPolls } from "./long-polls.ts";
 
 /** Types of requests and replies come from the schemas of the routes. */
@@ -30,8 +30,11 @@ export type TypedApp = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-export interface RouteContext extends ImageLimits {
+/** Of one endpoint. */
+export interface RouteContext {
+  /** With the id and the LoRAs of this endpoint. */
   config: ServerSettings;
+  model: ModelTraits;
   jobs: Jobs;
   storage: Pick<Storage, "get" | "put" | "delete">;
   signedUrls: SignedUrls;

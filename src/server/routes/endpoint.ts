@@ -11,7 +11,7 @@ import {
   RequestsReply,
   UsageReply,
 } from "../replies.ts";
-import { EndpointParams, PageQuery, UsageQuery } from "../schemas.ts";
+import { PageQuery, UsageQuery } from "../schemas.ts";
 import { outputOf, stateOf, toWireDelivery } from "../wire.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
 
@@ -30,7 +30,6 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
       bodyLimit: BODY_LIMIT,
       schema: {
         summary: "Cancel all queued jobs",
-        params: EndpointParams,
         response: { 200: PurgeReply, ...FAILURES },
       },
     },
@@ -43,7 +42,6 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
       ...context.limits("read"),
       schema: {
         summary: "Jobs and workers",
-        params: EndpointParams,
         response: { 200: HealthReply, ...FAILURES },
       },
     },
@@ -86,7 +84,6 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
       ...context.limits("read"),
       schema: {
         summary: "This key's edits and their cost, by day",
-        params: EndpointParams,
         querystring: UsageQuery,
         response: { 200: UsageReply, ...FAILURES },
       },
@@ -113,7 +110,6 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
       ...context.limits("read"),
       schema: {
         summary: "The LoRAs that an edit may name",
-        params: EndpointParams,
         response: { 200: LorasReply, ...FAILURES },
       },
     },
@@ -139,7 +135,6 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
 
 /** The schema of a list that is asked for page by page. */
 const page = <Reply extends TSchema>(reply: Reply) => ({
-  params: EndpointParams,
   querystring: PageQuery,
   response: { 200: reply, ...FAILURES },
 });

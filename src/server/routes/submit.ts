@@ -10,14 +10,7 @@ import { type InputImages, keepInputImages } from "../input-image.ts";
 import { originOf } from "../origin.ts";
 import { numberInQuery, WAIT_RANGE } from "../queries.ts";
 import { ErrorReply, FAILURES, JobReply, QueuedReply, RefusedInput } from "../replies.ts";
-import {
-  editInputSchema,
-  EndpointParams,
-  type JobBody,
-  jobBodySchema,
-  SubmitHeaders,
-  WaitQuery,
-} from "../schemas.ts";
+import { editInputSchema, type JobBody, jobBodySchema, SubmitHeaders, WaitQuery } from "../schemas.ts";
 import { toWireJob } from "../wire.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
 
@@ -25,9 +18,9 @@ const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
 export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
   const { config, jobs, longPolls } = context;
-  const body = jobBodySchema(editInputSchema(config, context));
+  const body = jobBodySchema(editInputSchema(config, context.model));
   const failures = { ...FAILURES, 400: RefusedInput, 409: ErrorReply };
-  const shared = { params: EndpointParams, headers: SubmitHeaders, body };
+  const shared = { headers: SubmitHeaders, body };
 
   app.post(
     "/run",
@@ -86,7 +79,7 @@ async function submit(
   const idempotency = idempotencyOf(request, isSync ? "runsync" : "run");
   try {
     if (validationError) throw validationError;
-    const parsed = parseBody(body as JobBody, context.config, {
+    const parsed = parseBody(body as JobBody, context.config, context.model, {
       isSync,
       isRefusedAddress: context.isRefusedAddress,
     });

@@ -1,0 +1,65 @@
+/** The endpoints of a service: the default one, and those of RETOUCH_MODELS. */
+import type { Config } from "../config/settings.ts";
+import { SHIPPED_CHECKPOINT } from "../engine/shipped.ts";
+import { USUAL_DEFAULTS } from "../engine/request.ts";
+import { failure, messageOf, RetouchError } from "../errors.ts";
+import { DEFAULT_ENDPOINT } from "../jobs/endpoints.ts";
+import { openCheckpoint, PIPELINES } from "../pipelines/index.ts";
+import type { Pipeline } from "../pipelines/pipeline.ts";
+import type { ModelTraits } from "../server/schemas.ts";
+
+export interface Endpoint {
+  /** In addresses. */
+  id: string;
+  /** In the database: `jobs/endpoints.ts`. */
+  name: string;
+  /** Its folder; without it, the demo that ships. */
+  checkpoint: string | undefined;
+}
+
+/** The default one first. */
+export function endpointsOf({ endpointId, checkpoint, models = [] }: Config): Endpoint[] {
+  return [
+    { id: endpointId, name: DEFAULT_ENDPOINT, checkpoint },
+    ...models.map((model) => ({ id: model.id, name: model.id, checkpoint: model.checkpoint })),
+  ];
+}
+
+/** Those whose jobs the workers of this program take. */
+export function workedEndpoints(config: Config): Endpoint[] {
+  const { workerEndpoints: wanted } = config;
+  return endpointsOf(config).filter(({ id }) => wanted === undefined || wanted.includes(id));
+}
+
+/**
+ * What the model of an endpoint takes.
+ * @throws RetouchError CONFIG_INVALID, naming the entry, for one of RETOUCH_MODELS that is no checkpoint or of no known
+ * family
+ */
+export async function readTraits(
+  { id, name, checkpoint = SHIPPED_CHECKPOINT }: Endpoint,
+  pipelines: readonly Pipeline[] = PIPELINES,
+): Promise<ModelTraits> {
+  try {
+    const opened = await openCheckpoint(checkpoint, {}, pipelines);
+    const { minImages, maxImages } = opened.pipeline;
+    const defaults = opened.pipeline.defaultsOf(opened.checkpoint.index);
+    return { name: opened.name, minImages, maxImages, defaults };
+  } catch (error) {
+    if (name === DEFAULT_ENDPOINT) return unknownTraits(pipelines);
+    const sentence = `${id}: ${messageOf(error)}`;
+    throw new RetouchError("CONFIG_INVALID", failure("about", { field: "RETOUCH_MODELS", sentence }), {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Of a default endpoint whose checkpoint only its workers have, as a server without workers of its own may be: as many
+ * images as any model takes; the worker's engine knows the exact number.
+ */
+const unknownTraits = (pipelines: readonly Pipeline[]): ModelTraits => ({
+  minImages: 1,
+  maxImages: Math.max(...pipelines.map(({ maxImages }) => maxImages)),
+  defaults: USUAL_DEFAULTS,
+});
