@@ -3,7 +3,6 @@ import { RetouchError } from "../../errors.ts";
 import { MAX_QWEN3_TOKENS } from "../../models/text-encoders/qwen3-config.ts";
 import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
-import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
 import { readScheduleConfig, type ScheduleConfig } from "../shared/noise-schedule.ts";
