@@ -6,6 +6,8 @@ import { flux1Kontext } from "./flux1-kontext/pipeline.ts";
 import { flux2Klein, flux2KleinKV } from "./flux2-klein/pipeline.ts";
 import type { Pipeline } from "./pipeline.ts";
 
+const ANY_OF = new Intl.ListFormat("en", { type: "disjunction" });
+
 export const PIPELINES: readonly Pipeline[] = [flux1Kontext, flux2Klein, flux2KleinKV];
 
 /**
@@ -30,7 +32,7 @@ export async function openCheckpoint(
   const checkpoint = await Checkpoint.open(folder, files);
   const pipeline = pipelines.find(({ className }) => className === checkpoint.className);
   if (pipeline === undefined) {
-    const wanted = pipelines.map(({ className }) => `a ${className}`).join(" or ");
+    const wanted = ANY_OF.format(pipelines.map(({ className }) => `a ${className}`));
     throw new RetouchError(
       "CHECKPOINT_UNSUPPORTED",
       `The checkpoint ${folder} is a ${checkpoint.className}; ${wanted} is wanted.`,

@@ -2,7 +2,7 @@
  * A folder's chat template: found where transformers 5 looks for it (`PreTrainedTokenizerBase._from_pretrained`), and
  * evaluated for one message of a user, as diffusers' pipeline for FLUX.2 [klein] does.
  */
-import { messageOf, RetouchError } from "../errors.ts";
+import { cutText, messageOf, RetouchError } from "../errors.ts";
 import { invalid, isObject } from "./check-definition.ts";
 import type { TokenizerFolder } from "./folder.ts";
 import { renderTemplate } from "./jinja.ts";
@@ -58,7 +58,7 @@ export class ChatTemplate {
     } catch (cause) {
       throw new RetouchError(
         "CHECKPOINT_UNSUPPORTED",
-        `The chat template in ${this.file} cannot be evaluated: ${messageOf(cause).slice(0, MAX_REASON)}.`,
+        `The chat template in ${this.file} cannot be evaluated: ${cutText(messageOf(cause), MAX_REASON)}.`,
         { cause },
       );
     }
