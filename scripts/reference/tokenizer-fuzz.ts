@@ -25,9 +25,13 @@ if (spawnSync(process.execPath, python, { stdio: ["ignore", "inherit", "inherit"
 const readJson = async (...names: string[]): Promise<unknown> =>
   JSON.parse(await readFile(path.join(output, ...names), "utf8"));
 const { texts, folders } = (await readJson("texts.json")) as Drawn;
-const counts = { equal: 0, "refused by both": 0, different: 0, "refused here only": 0, "refused there only": 0 };
+const counts = { equal: 0, "refused by both": 0, different: 0, "refused here only": 0, "refused there only": 0, "left to chance": 0 };
 for (const [number, { name, component }] of folders.entries()) {
-  const rows = (await readJson(String(number), "rows.json")) as string[] | null;
+  const rows = (await readJson(String(number), "rows.json")) as string[] | "random" | null;
+  if (rows === "random") {
+    counts["left to chance"] += 1;
+    continue;
+  }
   const checkpoint = await Checkpoint.open(path.join(output, String(number)));
   const tokenizer = await Tokenizer.read(checkpoint, component, "clip").catch((cause: unknown) => String(cause));
   if (typeof tokenizer === "string") {

@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import transformers
 from diffusers.loaders import TextualInversionLoaderMixin
@@ -35,8 +35,19 @@ def row(tokenizer: Any, text: str) -> str:
         return "refused"
 
 
-def rows_of(folder: Folder, texts: list[str]) -> list[str] | None:
-    """Give the rows of all texts, or None where the class cannot be made from the folder or cannot encode anything."""
+def is_random(tokenizer: Any) -> bool:
+    """Tell whether two added tokens are one text once it is normalised: tokenizers then finds either, by chance."""
+    normalizer = tokenizer.backend_tokenizer.normalizer
+    texts = [token.content for token in tokenizer.added_tokens_decoder.values() if token.normalized]
+    normalized = [text if normalizer is None else normalizer.normalize_str(text) for text in texts]
+    return len(set(normalized)) < len(normalized)
+
+
+def rows_of(folder: Folder, texts: list[str]) -> list[str] | Literal["random"] | None:
+    """Give the rows of all texts, or "random" where chance decides them.
+
+    None stands for a folder that the class cannot be made from, or with which it cannot encode anything.
+    """
     with tempfile.TemporaryDirectory() as place:
         write_files(Path(place) / "tokenizer", folder.files)
         try:
@@ -45,5 +56,7 @@ def rows_of(folder: Folder, texts: list[str]) -> list[str] | None:
             if isinstance(error, KeyboardInterrupt):
                 raise
             return None
+        if is_random(tokenizer):
+            return "random"
         rows = [row(tokenizer, text) for text in texts]
         return None if all(each == "refused" for each in rows) else rows
