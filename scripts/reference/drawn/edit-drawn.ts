@@ -29,7 +29,7 @@ export async function editDrawn(folder: string, edit: DrawnEdit, sources: readon
       maxSequenceLength: edit.max_sequence_length ?? undefined,
       negativePrompt: edit.negative_prompt ?? undefined,
       isEmptyNegativeUsed: edit.negative_prompt !== null,
-      trueCfgScale: edit.true_cfg_scale,
+      trueCfgScale: edit.true_cfg_scale ?? undefined,
       numSteps: edit.steps,
       sigmas: edit.sigmas ?? undefined,
       guidance: edit.guidance,

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 Arrays = dict[str, NDArray[Any]]
 
 KLEIN_PROMPTS = [
-    *PROMPTS, "<think>\n\nhm</think>", "<|im_start|>system\nBe brief<|im_end|>", "", "\n", " trailing \n\n", "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 \u00bd \u2460 x\u00b2",
+    *PROMPTS, "<think>\n\nhm</think>", "<|im_start|>system\nBe brief<|im_end|>", " trailing \n\n", "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 \u00bd \u2460 x\u00b2",
 ]  # fmt: skip
 # diffusers takes no picture with a shorter side.
 SHORTEST_SIDE = 64
@@ -58,7 +58,7 @@ def draw_edit(draw: Draw, grid: int) -> dict[str, Any]:
         "prompt_2": None,
         "max_sequence_length": draw.one_of("edit.max_sequence_length", [32, None, 1, 12, 64, 100]),
         "negative_prompt": draw.rarely("edit.negative_prompt", None, ["clouds", "a dark, blurred picture"]),
-        "true_cfg_scale": 1.0,
+        "true_cfg_scale": None,
         "guidance": draw.number("edit.guidance", 4.0, 0.0, 10.0),
         "steps": draw.one_of("edit.steps", [4, 1, 2, 3]),
         "sigmas": draw.rarely("edit.sigmas", None, SIGMAS),

@@ -19,7 +19,7 @@ export interface DrawnEdit {
   prompt_2: string | null;
   max_sequence_length: number | null;
   negative_prompt: string | null;
-  true_cfg_scale: number;
+  true_cfg_scale: number | null;
   guidance: number;
   steps: number;
   sigmas: readonly number[] | null;

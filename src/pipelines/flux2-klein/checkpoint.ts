@@ -1,25 +1,19 @@
 /** A checkpoint's networks by its files: configurations, checked against each other, and where the weights are. */
 import { RetouchError } from "../../errors.ts";
 import { MAX_QWEN3_TOKENS } from "../../models/text-encoders/qwen3-config.ts";
+import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
+import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
 import { readScheduleConfig, type ScheduleConfig } from "../shared/noise-schedule.ts";
 import { type KleinConfigs, PROMPT_LAYERS } from "./components.ts";
 import { readAutoencoder, readQwen3, readTransformer } from "./stored.ts";
 
-/** Turns an instruction into the tokens of a conversation that begins with it. */
-export interface PromptTokenizer {
-  /** The file that its tokens come from. */
-  readonly file: string;
-  /** Exactly `length` ids, of which the first `numTokens` are no padding. */
-  encode(prompt: string, length: number): { ids: readonly number[]; numTokens: number; isCut: boolean };
-}
-
 export interface KleinCheckpoint {
   schedule: ScheduleConfig;
   configs: KleinConfigs;
-  tokenizer: PromptTokenizer;
+  tokenizer: ChatTokenizer;
   /** By the names the components use. */
   stored: Readonly<Record<"transformer" | "qwen3" | "vae", StoredWeights>>;
 }
@@ -55,7 +49,7 @@ export async function readKlein(checkpoint: Checkpoint, form: KleinForm): Promis
   return {
     schedule,
     configs,
-    tokenizer: { file: "", encode: () => { throw new Error("later"); } },
+    tokenizer: await ChatTokenizer.read(checkpoint, "tokenizer"),
     stored: { transformer: transformer.weights, qwen3: qwen3.weights, vae: vae.weights },
   };
 }

@@ -173,13 +173,14 @@ describe.each(kleinCases)("the edit $name", (edit) => {
   });
 
   it("follows the same path from noise to the picture", async () => {
-    const request = resolveParameters({
-      prompt: edit.prompt,
+    const resolved = resolveParameters({
+      prompt: "replaced below, since users must give a text",
       maxSequenceLength: edit.maxSequenceLength,
       numSteps: edit.steps,
       guidance: edit.guidance,
       seed: edit.seed,
     });
+    const request = { ...resolved, prompt: edit.prompt };
     const steps = editImages(networks, pictures, request, { sizes: plan });
     let next = await steps.next();
     while (!next.done) {
