@@ -55,7 +55,12 @@ export async function readKlein(checkpoint: Checkpoint, form: KleinForm): Promis
   return {
     schedule,
     configs,
-    tokenizer: { file: "", encode: () => { throw new Error("later"); } },
+    tokenizer: {
+      file: "",
+      encode: () => {
+        throw new Error("later");
+      },
+    },
     stored: { transformer: transformer.weights, qwen3: qwen3.weights, vae: vae.weights },
   };
 }
