@@ -1,7 +1,6 @@
 /** A checkpoint's networks by its files: configurations, checked against each other, and where the weights are. */
 import { RetouchError } from "../../errors.ts";
 import { MAX_QWEN3_TOKENS } from "../../models/text-encoders/qwen3-config.ts";
-import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
 import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
