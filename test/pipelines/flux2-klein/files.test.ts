@@ -1,0 +1,224 @@
+/**
+ * The stages of an edit from every format of file: the same bits as from the folder where the numbers are the same, and
+ * close to it where they are rounded.
+ */
+import { cp, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import type { ComponentOptions } from "../../../src/engine/components.ts";
+import { readFlux2AutoencoderConfig } from "../../../src/models/autoencoders/flux2-autoencoder-config.ts";
+import { originalFlux2AutoencoderLayout } from "../../../src/models/layouts/original-autoencoder.ts";
+import { originalFlux2Layout } from "../../../src/models/layouts/original-flux2.ts";
+import { llamaQwen3Layout } from "../../../src/models/layouts/qwen3-layouts.ts";
+import { readQwen3Config } from "../../../src/models/text-encoders/qwen3-config.ts";
+import { readFlux2Config } from "../../../src/models/transformers/flux2-config.ts";
+import { rotaryTable } from "../../../src/models/transformers/rotary.ts";
+import { loadNetworks } from "../../../src/pipelines/flux2-klein/model.ts";
+import { referenceIds, targetIds, textIds } from "../../../src/pipelines/flux2-klein/positions.ts";
+import { packLatents } from "../../../src/pipelines/shared/packing.ts";
+import { joined } from "../../../src/pipelines/shared/rotary.ts";
+import { Checkpoint, type SingleFiles } from "../../../src/weights/checkpoint.ts";
+import { Config } from "../../../src/weights/config.ts";
+import { difference } from "../../support/compare.ts";
+import { fixtures } from "../../support/fixtures.ts";
+import { wave } from "../../support/onnx.ts";
+import { asGguf, asScaledFp8, inLayout, type Tensors, withPrefix } from "../../support/other-formats.ts";
+import { refusal } from "../../support/refusal.ts";
+import { readStored, writeSafetensors } from "../../support/safetensors.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
+
+const FORM = { areReferencesKept: false };
+const LENGTH = 32;
+const SIDE = 32;
+const FILES = {
+  transformer: "transformer/diffusion_pytorch_model.safetensors",
+  vae: "vae/diffusion_pytorch_model.safetensors",
+  textEncoder: "text_encoder/model.safetensors",
+} as const;
+const folderOf = (name: string): string => path.join(fixtures, "klein", "checkpoints", name);
+
+interface Stages {
+  promptEmbeds: Float32Array;
+  latents: Float32Array;
+  velocity: Float32Array;
+  pixels: Float32Array;
+}
+
+async function run(folder: string, files: SingleFiles = {}, options?: ComponentOptions): Promise<Stages> {
+  const networks = await loadNetworks(
+    await Checkpoint.open(folder, files),
+    FORM,
+    { threads: 1 },
+    { cacheFolder: await temporaryFolder(), ...options },
+  );
+  const prompt = await networks.encodePrompt("Make the red car blue", LENGTH);
+  const size = { width: SIDE, height: SIDE };
+  const latents = await networks.encodePixels(Float32Array.from(wave(3 * SIDE ** 2)), size);
+  const grid = networks.latentSize(size);
+  const packed = packLatents(latents, networks.autoencoder.latentChannels, grid);
+  const [modulation] = await networks.modulations(Float32Array.of(0.7));
+  const { rotaryAxes: axes, rotaryTheta: theta } = networks.configs.transformer;
+  const ids = joined([textIds(LENGTH), targetIds(grid), referenceIds(grid, 0)]);
+  const velocity = await networks.velocity({
+    latents: packed,
+    references: { referenceLatents: networks.tokens(packed) },
+    prompt,
+    rotary: rotaryTable(ids, { axes, theta }),
+    modulation: modulation!,
+  });
+  const pixels = await networks.decodeLatents(latents, grid);
+  await networks.dispose();
+  return { promptEmbeds: prompt.promptEmbeds.data as Float32Array, latents, velocity, pixels };
+}
+
+const STAGES = ["promptEmbeds", "latents", "velocity", "pixels"] as const;
+
+function expectSame(found: Stages, expected: Stages): void {
+  for (const stage of STAGES) {
+    expect(expected[stage].some((value) => value !== 0)).toBe(true);
+    expect(difference(found[stage], expected[stage]).largest, stage).toBe(0);
+  }
+}
+
+/** Networks of a folder, by their own keys, and in the layouts that users have them in. */
+async function layoutsOf(name: string) {
+  const tensorsOf = (file: string): Promise<Tensors> => readStored(path.join(folderOf(name), file));
+  const configOf = (component: string): Promise<Config> =>
+    Config.read(path.join(folderOf(name), component, "config.json"));
+  const [transformer, vae, textEncoder] = await Promise.all(Object.values(FILES).map(tensorsOf));
+  const named = await inTransformersNames(textEncoder!);
+  return {
+    own: { transformer: transformer!, vae: vae!, textEncoder: textEncoder! },
+    original: {
+      transformer: inLayout(
+        originalFlux2Layout(readFlux2Config(await configOf("transformer"))),
+        transformer!,
+      ),
+      vae: inLayout(
+        originalFlux2AutoencoderLayout(readFlux2AutoencoderConfig(await configOf("vae")), {
+          has: () => false,
+        }),
+        vae!,
+      ),
+      textEncoder: inLayout(
+        llamaQwen3Layout(readQwen3Config(await configOf("text_encoder")), {
+          has: () => "lm_head.weight" in named,
+        }),
+        named,
+      ),
+    },
+  };
+}
+
+/** Keys as `Qwen3ForCausalLM` has them, which files of the inner model lack the beginning of. */
+const inTransformersNames = (tensors: Tensors): Promise<Tensors> =>
+  Promise.resolve("embed_tokens.weight" in tensors ? withPrefix("model.", tensors) : tensors);
+
+async function write(tensors: Tensors, name: string): Promise<string> {
+  const file = path.join(await temporaryFolder(), name);
+  await (name.endsWith(".gguf") ? writeFile(file, asGguf(tensors)) : writeSafetensors(file, tensors));
+  return file;
+}
+
+const names = ["plain", "odd"] as const;
+
+describe.each(names)("the networks of %s", (name) => {
+  it("are the same in the original layout", async () => {
+    const { original, own } = await layoutsOf(name);
+    const files = {
+      transformer: await write(original.transformer, "flux2.safetensors"),
+      vae: await write(original.vae, "ae.safetensors"),
+      textEncoder: await write(own.textEncoder, "qwen.safetensors"),
+    };
+    expectSame(await run(folderOf(name), files), await run(folderOf(name)));
+  });
+
+  it("are the same under ComfyUI's prefixes, all in one file", async () => {
+    const { own } = await layoutsOf(name);
+    const whole = await write(
+      {
+        ...withPrefix("model.diffusion_model.", own.transformer),
+        ...withPrefix("first_stage_model.", own.vae),
+        ...withPrefix("text_encoders.qwen3_4b.transformer.", own.textEncoder),
+      },
+      "whole.safetensors",
+    );
+    const files = { transformer: whole, vae: whole, textEncoder: whole };
+    expectSame(await run(folderOf(name), files), await run(folderOf(name)));
+  });
+
+  it("are the same in GGUF files", async () => {
+    const { original } = await layoutsOf(name);
+    const files = {
+      transformer: await write(original.transformer, "flux2.gguf"),
+      vae: await write(original.vae, "ae.gguf"),
+      textEncoder: await write(original.textEncoder, "qwen.gguf"),
+    };
+    expectSame(await run(folderOf(name), files), await run(folderOf(name)));
+  });
+
+  it("are those of a variant where the folder has no other", async () => {
+    const folder = path.join(await temporaryFolder(), name);
+    await cp(folderOf(name), folder, { recursive: true });
+    for (const file of Object.values(FILES)) {
+      await rename(path.join(folder, file), path.join(folder, file.replace(/(\w+)$/, "bf16.$1")));
+    }
+    expectSame(await run(folder), await run(folderOf(name)));
+  });
+
+  it("in scaled fp8 are the numbers that it stands for", async () => {
+    const { original, own } = await layoutsOf(name);
+    const [transformer, textEncoder] = [asScaledFp8(original.transformer), asScaledFp8(own.textEncoder)];
+    const found = await run(folderOf(name), {
+      transformer: await write(transformer.fp8, "fp8.safetensors"),
+      textEncoder: await write(textEncoder.fp8, "qwen-fp8.safetensors"),
+    });
+    const expected = await run(folderOf(name), {
+      transformer: await write(transformer.exact, "exact.safetensors"),
+      textEncoder: await write(textEncoder.exact, "qwen-exact.safetensors"),
+    });
+    const exact = await run(folderOf(name));
+    for (const stage of ["promptEmbeds", "velocity"] as const) {
+      expect(difference(found[stage], expected[stage]).relative, stage).toBeLessThanOrEqual(1e-5);
+      expect(difference(found[stage], exact[stage]).relative, stage).toBeGreaterThan(1e-3);
+    }
+  });
+});
+
+describe("a file is refused as what it is", () => {
+  const open = (files: SingleFiles) => run(folderOf("plain"), files);
+  const flux1 = (name: string): string => path.join(fixtures, "single-files", `${name}.safetensors`);
+
+  it.each([
+    ["transformer", "plain", "is a transformer of FLUX.1, and one of FLUX.2 is wanted"],
+    ["vae", "plain-ae", "is an autoencoder of FLUX.1, and one of FLUX.2 is wanted"],
+    ["textEncoder", "plain", "is a transformer, and a Qwen3 language model is wanted"],
+    ["transformer", "plain-ae", "is an autoencoder, and a transformer is wanted"],
+  ] as const)("given for the %s: %s", async (option, name, sentence) => {
+    const file = flux1(name);
+    await expect(open({ [option]: file })).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", `The weights file ${file} ${sentence}.`),
+    );
+  });
+
+  it("in a folder", async () => {
+    const folder = path.join(await temporaryFolder(), "mixed");
+    await cp(folderOf("plain"), folder, { recursive: true });
+    const file = path.join(folder, FILES.vae);
+    await rm(file);
+    await cp(path.join(fixtures, "checkpoints/plain", FILES.vae), file);
+    await expect(run(folder)).rejects.toEqual(
+      refusal(
+        "CHECKPOINT_INVALID",
+        `The weights file ${file} is an autoencoder of FLUX.1, and one of FLUX.2 is wanted.`,
+      ),
+    );
+  });
+
+  it("of other sizes than the rest", async () => {
+    const { own } = await layoutsOf("odd");
+    await expect(open({ vae: await write(own.vae, "ae.safetensors") })).rejects.toEqual(
+      refusal("CHECKPOINT_INVALID", /channels and an autoencoder of \d+; four times as many are wanted/),
+    );
+  });
+});
