@@ -3,7 +3,6 @@ import { RetouchError } from "../../errors.ts";
 import { MAX_QWEN3_TOKENS } from "../../models/text-encoders/qwen3-config.ts";
 import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
-import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
 import { readScheduleConfig, type ScheduleConfig } from "../shared/noise-schedule.ts";
@@ -67,11 +66,11 @@ async function readSchedule(checkpoint: Checkpoint): Promise<ScheduleConfig> {
 }
 
 function assertFitting(folder: string, { transformer, autoencoder, qwen3 }: KleinConfigs): void {
-  const { inChannels, outChannels, promptSize } = transformer;
-  if (inChannels !== 4 * autoencoder.latentChannels || outChannels !== inChannels) {
+  const { inChannels, promptSize } = transformer;
+  if (inChannels !== 4 * autoencoder.latentChannels) {
     throw new RetouchError(
       "CHECKPOINT_INVALID",
-      `The checkpoint ${folder} has a transformer from ${inChannels} to ${outChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted on both sides.`,
+      `The checkpoint ${folder} has a transformer of ${inChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted.`,
     );
   }
   const given = PROMPT_LAYERS.length * qwen3.width;
