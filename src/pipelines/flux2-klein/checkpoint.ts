@@ -36,13 +36,15 @@ export async function readKlein(checkpoint: Checkpoint, form: KleinForm): Promis
   const transformer = await readTransformer(checkpoint);
   const vae = await readAutoencoder(checkpoint);
   const qwen3 = await readQwen3(checkpoint, PROMPT_LAYERS);
+  const numBlocks = transformer.config.numDoubleBlocks + transformer.config.numSingleBlocks;
   const configs: KleinConfigs = {
     transformer: transformer.config,
     autoencoder: vae.config,
     qwen3: qwen3.config,
     textLength: MAX_QWEN3_TOKENS,
     isDistilled: isDistilled(checkpoint.index, form),
-    ...form,
+    // Without blocks there are no keys and values to keep, and both classes are the same network.
+    areReferencesKept: form.areReferencesKept && numBlocks > 0,
   };
   assertFitting(checkpoint.folder, configs);
   return {
