@@ -24,7 +24,7 @@ import { fixtures } from "../../support/fixtures.ts";
 import { wave } from "../../support/onnx.ts";
 import { asGguf, asScaledFp8, inLayout, type Tensors, withPrefix } from "../../support/other-formats.ts";
 import { refusal } from "../../support/refusal.ts";
-import { readStored, writeSafetensors } from "../../support/safetensors.ts";
+import { float32, readStored, writeSafetensors } from "../../support/safetensors.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
 const FORM = { areReferencesKept: false };
@@ -215,10 +215,31 @@ describe("a file is refused as what it is", () => {
     );
   });
 
-  it("of other sizes than the rest", async () => {
-    const { own } = await layoutsOf("odd");
-    await expect(open({ vae: await write(own.vae, "ae.safetensors") })).rejects.toEqual(
-      refusal("CHECKPOINT_INVALID", /channels and an autoencoder of \d+; four times as many are wanted/),
+  const plain = (component: string): string => path.join(folderOf("plain"), component);
+
+  it("of other channels than the transformer", async () => {
+    const vae = path.join(fixtures, "flux2-autoencoders", "small-decoder-original.safetensors");
+    await expect(open({ vae })).rejects.toEqual(
+      refusal(
+        "CHECKPOINT_INVALID",
+        `The transformer in ${plain("transformer")} has 16 channels and the autoencoder in ${vae} 3; four times as many are wanted.`,
+      ),
+    );
+  });
+
+  it("for other text embeddings than the text encoder's", async () => {
+    const { own } = await layoutsOf("plain");
+    const key = "context_embedder.weight";
+    const shape = [own.transformer[key]!.shape[0]!, 60];
+    const other = float32(wave(shape[0]! * 60), shape);
+    const transformer = await write({ ...own.transformer, [key]: other }, "flux2.safetensors");
+    await expect(open({ transformer })).rejects.toEqual(
+      refusal(
+        "CHECKPOINT_INVALID",
+        new RegExp(
+          `^The transformer in ${transformer} is for text embeddings of 60 numbers, and the text encoder in ${plain("text_encoder")} gives \\d+: 3 layers of \\d+\\.$`,
+        ),
+      ),
     );
   });
 });
