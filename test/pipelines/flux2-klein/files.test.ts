@@ -7,10 +7,14 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ComponentOptions } from "../../../src/engine/components.ts";
 import { readFlux2AutoencoderConfig } from "../../../src/models/autoencoders/flux2-autoencoder-config.ts";
+import { type Build, requestedWeights } from "../../../src/models/count.ts";
 import { originalFlux2AutoencoderLayout } from "../../../src/models/layouts/original-autoencoder.ts";
 import { originalFlux2Layout } from "../../../src/models/layouts/original-flux2.ts";
 import { llamaQwen3Layout } from "../../../src/models/layouts/qwen3-layouts.ts";
 import { readQwen3Config } from "../../../src/models/text-encoders/qwen3-config.ts";
+import { qwen3Encoder } from "../../../src/models/text-encoders/qwen3.ts";
+import { flux2Modulation } from "../../../src/models/transformers/flux2-modulation.ts";
+import { flux2Transformer } from "../../../src/models/transformers/flux2.ts";
 import { readFlux2Config } from "../../../src/models/transformers/flux2-config.ts";
 import { rotaryTable } from "../../../src/models/transformers/rotary.ts";
 import { loadNetworks } from "../../../src/pipelines/flux2-klein/model.ts";
@@ -21,6 +25,7 @@ import { Checkpoint, type SingleFiles } from "../../../src/weights/checkpoint.ts
 import { Config } from "../../../src/weights/config.ts";
 import { difference } from "../../support/compare.ts";
 import { fixtures } from "../../support/fixtures.ts";
+import { numbers } from "../../support/made-up.ts";
 import { wave } from "../../support/onnx.ts";
 import { asGguf, asScaledFp8, inLayout, type Tensors, withPrefix } from "../../support/other-formats.ts";
 import { refusal } from "../../support/refusal.ts";
@@ -241,5 +246,78 @@ describe("a file is refused as what it is", () => {
         ),
       ),
     );
+  });
+});
+
+/** A checkpoint wide enough for blocks of 128 numbers: `plain` with other sizes, and weights that follow from their names. */
+async function wideCheckpoint(): Promise<string> {
+  const folder = path.join(await temporaryFolder(), "wide");
+  await cp(folderOf("plain"), folder, { recursive: true });
+  const change = async (component: string, fields: Record<string, unknown>): Promise<Config> => {
+    const file = path.join(folder, component, "config.json");
+    const { fields: old } = await Config.read(file);
+    await writeFile(file, JSON.stringify({ ...old, ...fields }));
+    return Config.read(file);
+  };
+  const text = await change("text_encoder", {
+    hidden_size: 128,
+    intermediate_size: 256,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    head_dim: 64,
+  });
+  const transformer = await change("transformer", {
+    num_attention_heads: 2,
+    attention_head_dim: 64,
+    axes_dims_rope: [16, 16, 16, 16],
+    joint_attention_dim: 3 * 128,
+    num_layers: 1,
+    num_single_layers: 1,
+  });
+  const flux2 = readFlux2Config(transformer);
+  await writeMadeUp(path.join(folder, FILES.transformer), [
+    (weights) => flux2Transformer(flux2, weights, { textLength: LENGTH }),
+    (weights) => flux2Modulation(flux2, weights, { isGuided: false }),
+  ]);
+  const qwen3 = readQwen3Config(text);
+  await writeMadeUp(path.join(folder, FILES.textEncoder), [
+    (weights) => qwen3Encoder(qwen3, weights, { length: LENGTH, layers: [9, 18, 27] }),
+  ]);
+  return folder;
+}
+
+async function writeMadeUp(file: string, builds: readonly Build[]): Promise<void> {
+  const requested = builds.flatMap((build) => Array.from(requestedWeights(build)));
+  const tensors = requested.map(([key, { shape }]) => {
+    const count = shape.reduce((size, dim) => size * dim, 1);
+    // Matrices keep the size of what they multiply; vectors are factors of norms.
+    const values = Array.from(numbers(key, count), (value) =>
+      shape.length === 1 ? 1 + value / 4 : value * Math.sqrt(3 / shape[1]!),
+    );
+    return [key, float32(values, [...shape])] as const;
+  });
+  await writeSafetensors(file, Object.fromEntries(tensors));
+}
+
+describe("networks in few bits", () => {
+  it("are close to those of the folder, and far closer in 8 than in 4", async () => {
+    const folder = await wideCheckpoint();
+    const exact = await run(folder);
+    const errorsOf = async (weights: "bf16" | "int8" | "int4") => {
+      const found = await run(folder, {}, { weights });
+      return {
+        promptEmbeds: difference(found.promptEmbeds, exact.promptEmbeds).relative,
+        velocity: difference(found.velocity, exact.velocity).relative,
+      };
+    };
+    const [half, eight, four] = [await errorsOf("bf16"), await errorsOf("int8"), await errorsOf("int4")];
+    // Seen through 27 layers of random weights: 0.009, 0.03 and 0.29 of the text, 0.003, 0.008 and 0.05 of the velocity.
+    for (const stage of ["promptEmbeds", "velocity"] as const) {
+      expect(half[stage], `${stage} in bf16`).toBeLessThan(0.02);
+      expect(eight[stage], `${stage} in int8`).toBeLessThan(0.05);
+      expect(four[stage], `${stage} in int4`).toBeLessThan(0.5);
+      expect(eight[stage]).toBeLessThan(four[stage] / 4);
+      expect(eight[stage]).toBeGreaterThan(1e-4);
+    }
   });
 });
