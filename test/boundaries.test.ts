@@ -131,6 +131,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   "@huggingface/gguf": /^weights\/gguf\.ts$/,
   "@huggingface/hub": /^hub\/listing\.ts$/,
   "@huggingface/tokenizers": /^tokenizers\//,
+  "@huggingface/jinja": /^tokenizers\/jinja\.ts$/,
   undici: /^hub\/proxy\.ts$/,
   commander: /^cli\//,
   "@modelcontextprotocol/sdk": /^cli\/mcp\.ts$/,

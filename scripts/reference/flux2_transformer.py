@@ -1,6 +1,6 @@
 """Runs small FLUX.2 transformers on made-up weights and inputs, for the tests of each stage.
 
-Weights and inputs follow from their names (`probes.numbers`), so that the tests have the same ones without a file.
+Weights and inputs follow from their names (`made_up.numbers`), so that the tests have the same ones without a file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from diffusers import Flux2Transformer2DModel
 from diffusers.models.transformers.transformer_flux2 import Flux2KVAttnProcessor, Flux2KVParallelSelfAttnProcessor
-from probes import fill, made_up
+from made_up import fill, made_up
 from safetensors.torch import save_file
 from torch import Tensor
 

@@ -17,7 +17,7 @@ export interface TileSides {
   input: number;
   output: number;
   /** Side of the square of cells that an output cell holds in its channels, in the order channel, row, column. */
-  patch?: number;
+  patch?: number | undefined;
 }
 
 /** Share of a tile's side that overlaps with the next one. */

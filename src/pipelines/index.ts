@@ -3,9 +3,10 @@ import { RetouchError } from "../errors.ts";
 import type { Model } from "../engine/model.ts";
 import { Checkpoint, type SingleFiles } from "../weights/checkpoint.ts";
 import { flux1Kontext } from "./flux1-kontext/pipeline.ts";
+import { flux2Klein, flux2KleinKV } from "./flux2-klein/pipeline.ts";
 import type { Pipeline } from "./pipeline.ts";
 
-export const PIPELINES: readonly Pipeline[] = [flux1Kontext];
+export const PIPELINES: readonly Pipeline[] = [flux1Kontext, flux2Klein, flux2KleinKV];
 
 /** The pipeline that a checkpoint's `model_index.json` names; undefined if there is no checkpoint here. */
 export async function findPipeline(
@@ -28,7 +29,10 @@ export async function openModel(
   const checkpoint = await Checkpoint.open(folder, files);
   const pipeline = pipelines.find(({ className }) => className === checkpoint.className);
   if (pipeline === undefined) {
-    const wanted = pipelines.map(({ className }) => `a ${className}`).join(" or ");
+    const wanted = pipelines
+      .map(({ className }) => `a ${className}`)
+      .join(", ")
+      .replace(/, (?=[^,]*$)/, " or ");
     throw new RetouchError(
       "CHECKPOINT_UNSUPPORTED",
       `The checkpoint ${folder} is a ${checkpoint.className}; ${wanted} is wanted.`,

@@ -58,11 +58,6 @@ export interface WeightOptions {
   isKeptHalf?: boolean | undefined;
 }
 
-export interface TensorOptions {
-  /** Whether another graph of the same weights uses it, too. @default false */
-  isShared?: boolean;
-}
-
 /** Changes a graph's linear layers and norms, by their keys, as it is built. */
 export interface LayerAdapter {
   /** What a linear layer reads in place of `x`. */
@@ -102,7 +97,7 @@ export class WeightSet {
     return new WeightSet(this.name, new Map([...this.#tensors].filter(([key]) => isRead(key))));
   }
 
-  /** The keys under `prefix`; "" is the whole set. */
+  /** The keys under `prefix`; "" is the whole set. Each network has a scope of its own, and asks for a weight once. */
   scope(prefix = "", adapt?: LayerAdapter): WeightScope {
     return new StoredScope(this, prefix, adapt);
   }
@@ -125,7 +120,7 @@ export class WeightSet {
    * @throws RetouchError CHECKPOINT_INVALID when the key is missing or has another shape, CHECKPOINT_UNSUPPORTED for a
    * type that cannot be read
    */
-  take(key: string, shape: readonly number[], options?: TensorOptions): Value {
+  take(key: string, shape: readonly number[]): Value {
     const stored = this.#find(key, shape);
     if ("blocks" in stored) {
       throw new RetouchError(
@@ -133,14 +128,14 @@ export class WeightSet {
         `${this.name}: the weight ${key} is stored in ${stored.bits} bits; only matrices of linear layers can be.`,
       );
     }
-    return this.#assemble(key, stored, options);
+    return this.#assemble(key, stored);
   }
 
   /** The matrix of a linear layer, as float32 or in its few bits. @throws as {@link take} */
   takeMatrix(key: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix {
     const stored = this.#find(key, shape);
     if (!("blocks" in stored)) return this.#assemble(key, stored);
-    this.#use(key);
+    this.#used.add(key);
     return {
       shape,
       bits: stored.bits,
@@ -157,7 +152,7 @@ export class WeightSet {
     // Rows can be taken of every type but fp8.
     const isCastFirst = "parts" in stored || "blocks" in stored || FLOAT8.test(stored.storedType);
     if (isCastFirst || !isReadable(stored)) return gather(this.take(key, shape), indices);
-    this.#use(key);
+    this.#used.add(key);
     return toFloat32(gather(this.#external(key, stored), indices));
   }
 
@@ -178,15 +173,10 @@ export class WeightSet {
     return stored;
   }
 
-  #use(key: string, { isShared = false }: TensorOptions = {}): void {
-    if (this.#used.has(key) && !isShared) throw new Error(`${this.name}: the weight ${key} is used twice.`);
-    this.#used.add(key);
-  }
-
-  #assemble(key: string, stored: StoredTensor | AssembledTensor, options?: TensorOptions): Value {
+  #assemble(key: string, stored: StoredTensor | AssembledTensor): Value {
     const parts = partsOf(stored);
     for (const part of parts) assertReadable(this.name, key, part);
-    this.#use(key, options);
+    this.#used.add(key);
     const value = this.#joined(key, parts);
     const scale = "parts" in stored ? stored.scale : undefined;
     const layer = key.slice(0, key.lastIndexOf(".") + 1);
@@ -244,7 +234,7 @@ export interface WeightScope {
   /** Rows of the table `name`, as float32: [...indices, C]. */
   rows(name: string, shape: readonly [rows: number, columns: number], indices: Value): Value;
   /** The tensor `name` of this scope, as float32. */
-  tensor(name: string, shape: readonly number[], options?: TensorOptions): Value;
+  tensor(name: string, shape: readonly number[]): Value;
   has(name: string): boolean;
   /** Whether `child(name)` has any weights. */
   hasChild(name: string): boolean;
@@ -256,15 +246,18 @@ class StoredScope implements WeightScope {
   readonly #set: WeightSet;
   readonly #prefix: string;
   readonly #adapt: LayerAdapter | undefined;
+  /** What this network has asked for. */
+  readonly #taken: Set<string>;
 
-  constructor(set: WeightSet, prefix: string, adapt?: LayerAdapter) {
+  constructor(set: WeightSet, prefix: string, adapt?: LayerAdapter, taken = new Set<string>()) {
     this.#set = set;
     this.#prefix = prefix;
     this.#adapt = adapt;
+    this.#taken = taken;
   }
 
   child(...names: readonly (string | number)[]): WeightScope {
-    return new StoredScope(this.#set, this.#key(names.join(".")), this.#adapt);
+    return new StoredScope(this.#set, this.#key(names.join(".")), this.#adapt, this.#taken);
   }
 
   adaptedInput(x: Value): Value {
@@ -280,15 +273,15 @@ class StoredScope implements WeightScope {
   }
 
   matrix(name: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix {
-    return this.#set.takeMatrix(this.#key(name), shape);
+    return this.#set.takeMatrix(this.#once(name), shape);
   }
 
   rows(name: string, shape: readonly [rows: number, columns: number], indices: Value): Value {
-    return this.#set.takeRows(this.#key(name), shape, indices);
+    return this.#set.takeRows(this.#once(name), shape, indices);
   }
 
-  tensor(name: string, shape: readonly number[], options?: TensorOptions): Value {
-    return this.#set.take(this.#key(name), shape, options);
+  tensor(name: string, shape: readonly number[]): Value {
+    return this.#set.take(this.#once(name), shape);
   }
 
   has(name: string): boolean {
@@ -301,6 +294,14 @@ class StoredScope implements WeightScope {
 
   ignore(name: string): void {
     this.#set.ignore(this.#key(name));
+  }
+
+  /** The key of a weight, which a network uses in one place. */
+  #once(name: string): string {
+    const key = this.#key(name);
+    if (this.#taken.has(key)) throw new Error(`${this.#set.name}: the weight ${key} is used twice.`);
+    this.#taken.add(key);
+    return key;
   }
 
   #key(name: string): string {

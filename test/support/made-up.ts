@@ -30,8 +30,9 @@ export function madeUpWeights(options: MadeUpOptions = {}, prefix = ""): WeightS
   const values = (name: string, shape: readonly number[]): number[] => {
     const count = shape.reduce((product, dim) => product * dim, 1);
     const factor = Math.sqrt(3 / (count / shape[0]!));
+    const isScale = name.endsWith("weight") || name === "running_var";
     const change = (value: number): number =>
-      shape.length > 1 ? value * factor : name.endsWith("weight") ? 1 + 0.4 * value : value * 0.2;
+      shape.length > 1 ? value * factor : isScale ? 1 + 0.4 * value : value * 0.2;
     return Array.from(numbers(`${prefix}${name}`, count), change);
   };
   const weight = (name: string, shape: readonly number[]): Value => floats(values(name, shape), shape);

@@ -1,4 +1,4 @@
-/** Runs the four networks on made-up weights and inputs, as `scripts/reference/probes.py` runs the reference's. */
+/** Runs the networks on made-up weights and inputs, as `scripts/reference/probes.py` runs the reference's. */
 import { autoencoderDecoder, autoencoderEncoder } from "../../src/models/autoencoders/autoencoder-kl.ts";
 import { readAutoencoderConfig } from "../../src/models/autoencoders/autoencoder-config.ts";
 import { clipEndPosition, clipTextEncoder, readClipConfig } from "../../src/models/text-encoders/clip.ts";
@@ -10,6 +10,7 @@ import { fluxTransformer } from "../../src/models/transformers/flux.ts";
 import { rotaryTable } from "../../src/models/transformers/rotary.ts";
 import type { Tensor } from "../../src/runtime/session.ts";
 import { Config } from "../../src/weights/config.ts";
+import { KLEIN_PROBES } from "./klein-probes.ts";
 import { madeUp, madeUpWeights, numbers } from "./made-up.ts";
 import { evaluate } from "./onnx.ts";
 
@@ -84,7 +85,13 @@ async function vae(config: Config): Promise<number[]> {
   return [...latents, ...(await evaluate(pixels, { latents: { data: grid, shape } })).data];
 }
 
-const PROBES: Readonly<Record<string, (config: Config) => Promise<number[]>>> = { flux, vae, clip, t5 };
+const PROBES: Readonly<Record<string, (config: Config) => Promise<number[]>>> = {
+  flux,
+  vae,
+  clip,
+  t5,
+  ...KLEIN_PROBES,
+};
 
 /** The sums of a network's output. @param fields of its configuration */
 export const probe = async (network: string, fields: Fields): Promise<number[]> =>

@@ -36,13 +36,14 @@ const WEIGHTS_FILE = /^(?:diffusion_pytorch_)?model.*\.safetensors$/;
 
 /**
  * Builds a component's graphs for changed weights.
+ * @param build is given two scopes of them, for two networks that share some
  * @param options.folders of the networks, below the fixtures
  * @param options.isOptional whether a checkpoint may lack a key, or have it in any shape
  * @param options.missedAs the key that the sentence names, where one of several would do
  */
 export function describeWeights(
   component: string,
-  build: (config: Config, weights: WeightScope) => Readonly<Record<string, Value>>,
+  build: (config: Config, weights: WeightScope, again?: WeightScope) => Readonly<Record<string, Value>>,
   {
     folders = CHECKPOINTS.map((checkpoint) => path.join("checkpoints", checkpoint, component)),
     isOptional = () => false,
@@ -60,7 +61,7 @@ export function describeWeights(
 
     const buildWith = (changed: ReadonlyMap<string, StoredTensor>): string[] => {
       const weights = new WeightSet(component, changed);
-      build(config, weights.scope());
+      build(config, weights.scope(), weights.scope());
       return weights.unusedKeys();
     };
     const requiredKeys = (): string[] => [...tensors.keys()].filter((key) => !isOptional(key, tensors));

@@ -59,10 +59,23 @@ def train(merge_count: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
     return {token: index for index, token in enumerate(tokens)}, merges
 
 
+def number_added(first: int) -> dict[str, int]:
+    """Give the added tokens their numbers behind the vocabulary."""
+    return {token: first + index for index, token in enumerate([*SPECIAL, *NOT_SPECIAL])}
+
+
+def tokenizer_json(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> dict[str, Any]:
+    """Give the content of a `tokenizer.json`."""
+    tokenizer = Qwen2TokenizerFast(vocab=vocabulary, merges=merges)
+    tokenizer.add_tokens(list(SPECIAL), special_tokens=True)
+    tokenizer.add_tokens(list(NOT_SPECIAL))
+    return json.loads(tokenizer.backend_tokenizer.to_str())
+
+
 def write_qwen(folder: Path, merge_count: int, form: Form) -> int:
     """Write a tokenizer folder; gives the number of its tokens."""
     vocabulary, merges = train(merge_count)
-    added = {token: len(vocabulary) + index for index, token in enumerate([*SPECIAL, *NOT_SPECIAL])}
+    added = number_added(len(vocabulary))
     config = tokenizer_config(added)
     folder.mkdir(parents=True)
     if form != "one file":
@@ -75,10 +88,7 @@ def write_qwen(folder: Path, merge_count: int, form: Form) -> int:
     else:
         config["chat_template"] = CHAT_TEMPLATE
     if form != "vocabulary and merges":
-        tokenizer = Qwen2TokenizerFast(vocab=vocabulary, merges=merges)
-        tokenizer.add_tokens(list(SPECIAL), special_tokens=True)
-        tokenizer.add_tokens(list(NOT_SPECIAL))
-        content = json.loads(tokenizer.backend_tokenizer.to_str())
+        content = tokenizer_json(vocabulary, merges)
         (folder / "tokenizer.json").write_text(json.dumps(content, ensure_ascii=False))
     write_json(folder / "tokenizer_config.json", config)
     check(folder, added)

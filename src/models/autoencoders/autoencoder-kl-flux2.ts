@@ -45,7 +45,7 @@ function statistics(
 ): Record<"mean" | "deviation", Value> {
   const channels = patchChannels(config);
   const stored = (name: string): Value =>
-    ops.reshape(weights.child("bn").tensor(name, [channels], { isShared: true }), [1, channels, 1, 1]);
+    ops.reshape(weights.child("bn").tensor(name, [channels]), [1, channels, 1, 1]);
   return {
     mean: stored("running_mean"),
     deviation: ops.sqrt(ops.add(stored("running_var"), scalar(config.batchNormEpsilon))),

@@ -8,21 +8,17 @@ import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts
 import { withTrueGuidance } from "../../sampling/guidance.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
-import {
-  checkGiven,
-  createRotary,
-  cutNotices,
-  encodePrompts,
-  textLengthOf,
-  velocityOf,
-} from "./conditioning.ts";
-import { latentIds } from "./latents.ts";
+import { ROTARY_THETA } from "../../models/transformers/flux-config.ts";
+import { checkGiven, cutNotices, encodePrompts, velocityOf } from "./conditioning.ts";
+import { latentIds, textIds } from "./latents.ts";
 import type { Networks } from "./networks.ts";
 import type { Prompt } from "./prompt.ts";
 import { denoise } from "../shared/denoise.ts";
+import { textLengthOf } from "../shared/given.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { resultOf } from "../shared/result.ts";
+import { createRotary } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { levelsOf } from "./schedule.ts";
 import { planSizes } from "../../engine/sizes.ts";
@@ -53,7 +49,7 @@ export async function* editImage(
     references: [reference.canvas],
     numSteps: request.numSteps,
     isNegativeUsed: hasNegative,
-    textLength: textLengthOf(networks, request, given),
+    textLength: textLengthOf(networks.textLength, request, given),
     loraBytes: loras?.memoryBytes,
   });
   const adapted = await loras?.read();
@@ -67,7 +63,12 @@ export async function* editImage(
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and reference.
-  const rotaryOf = createRotary(networks, [latentIds(targetGrid, 0), latentIds(referenceGrid, 1)]);
+  const rotaryOf = createRotary({
+    axes: networks.flux.rotaryAxes,
+    theta: ROTARY_THETA,
+    textIds,
+    imageIds: [latentIds(targetGrid, 0), latentIds(referenceGrid, 1)],
+  });
 
   // 5. Noise, drawn as a grid and then packed; or what the caller gives, or what an interrupted run made of it.
   const from = resume?.([numTokens, 4 * numChannels]);
@@ -80,7 +81,7 @@ export async function* editImage(
   const inputs = { referenceLatents, adapters: adapted?.adapters };
   const told = { ...levels, guidance: request.guidance };
   const ofPrompt = (prompt: Prompt): Promise<Velocity> =>
-    velocityOf(networks, prompt, { ...inputs, rotary: rotaryOf(prompt) }, told);
+    velocityOf(networks, prompt, { ...inputs, rotary: rotaryOf(prompt.promptEmbeds.shape[0]!) }, told);
   const positive = await ofPrompt(prompts.positive);
   const velocity = prompts.negative
     ? withTrueGuidance(positive, await ofPrompt(prompts.negative), request.trueCfgScale)

@@ -72,11 +72,12 @@ export class Networks implements LatentSpace {
   async encodePixels(pixels: Float32Array, { width, height }: Size): Promise<Float32Array> {
     const { shiftFactor, scalingFactor, latentChannels, scaleFactor } = this.autoencoder;
     const whole = { data: pixels, channels: 3, width, height };
-    const mean = await byTiles(this.#components, { half: "encoder", scaleFactor }, whole, async (tile) => {
+    const half = { to: "cells", cellSide: scaleFactor } as const;
+    const mean = await byTiles(this.#components, half, whole, async (tile) => {
       const output = await this.#components.run("encoder", { pixels: tensorOf(tile) });
       return planesOf(output.mean!, latentChannels);
     });
-    return mean.map((value) => (value - shiftFactor) * scalingFactor);
+    return mean.data.map((value) => (value - shiftFactor) * scalingFactor);
   }
 
   /** The pixels [3, height, width], about -1 to 1, of a normalised latent grid [C, h, w]. */
@@ -84,10 +85,12 @@ export class Networks implements LatentSpace {
     const { shiftFactor, scalingFactor, latentChannels, scaleFactor } = this.autoencoder;
     const data = grid.map((value) => value / scalingFactor + shiftFactor);
     const whole = { data, channels: latentChannels, width, height };
-    return byTiles(this.#components, { half: "decoder", scaleFactor }, whole, async (tile) => {
+    const half = { to: "pixels", cellSide: scaleFactor } as const;
+    const decoded = await byTiles(this.#components, half, whole, async (tile) => {
       const output = await this.#components.run("decoder", { latents: tensorOf(tile) });
       return planesOf(output.pixels!, 3);
     });
+    return decoded.data;
   }
 
   sketcher(): Promise<LatentSketcher> {

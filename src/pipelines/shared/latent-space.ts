@@ -12,20 +12,26 @@ export interface LatentSpace extends LatentCodec {
   sketcher(): Promise<LatentSketcher>;
 }
 
-/** One half of an autoencoder: from pixels to cells, or back. */
-export type Half = "encoder" | "decoder";
+/** How one half of an autoencoder goes over an image: from pixels to cells, or back. */
+export interface Half {
+  to: "cells" | "pixels";
+  /** Pixels along the side of one of its cells. */
+  cellSide: number;
+  /** As in `TileSides`. */
+  patch?: number;
+}
 
 /** Runs one half of the autoencoder on the whole image, or in tiles if the plan says so. */
 export async function byTiles(
   { tileSide }: Pick<ComponentRunner, "tileSide">,
-  { half, scaleFactor }: { half: Half; scaleFactor: number },
+  { to, cellSide, patch }: Half,
   whole: Planes,
   run: (tile: Planes) => Promise<Planes>,
-): Promise<Float32Array> {
-  const cells = tileSide && tileSide / scaleFactor;
-  const [input, output] = half === "encoder" ? [tileSide, cells] : [cells, tileSide];
-  if (input === undefined || output === undefined || !isTiled(whole, input)) return (await run(whole)).data;
-  return (await runInTiles(whole, { input, output }, run)).data;
+): Promise<Planes> {
+  if (tileSide === undefined) return run(whole);
+  const cells = tileSide / cellSide;
+  const [input, output] = to === "cells" ? [tileSide, cells] : [cells, tileSide];
+  return isTiled(whole, input) ? runInTiles(whole, { input, output, patch }, run) : run(whole);
 }
 
 /** Adds a batch dimension of 1 to an image or grid. */

@@ -3,6 +3,9 @@
 /** Encoded prompts that are kept: seven of FLUX.1's, four of FLUX.2 klein 4B's. */
 export const REMEMBERED_PROMPT_BYTES = 64 * 2 ** 20;
 
+/** Encoded references that are kept: sixteen of a megapixel, as FLUX.2 has them. */
+export const REMEMBERED_REFERENCE_BYTES = 32 * 2 ** 20;
+
 export class Remembered<Value> {
   readonly #values = new Map<string, Value>();
   readonly #maxBytes: number;
