@@ -17,6 +17,7 @@ from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
 from fields import fields_table
 from flux2_layouts import published_table
+from flux2_loras import lora_table
 from flux2_transformer import write_flux2_transformers
 from flux2_autoencoder import write_flux2_autoencoders
 from drawn.write_drawn import write_drawn
@@ -106,6 +107,9 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
     write_table(output / "flux2-published.json", published_table())
+    lora_files, lora_velocities = lora_table()
+    write_table(output / "flux2-loras.json", lora_files)
+    save_file(lora_velocities, output / "flux2-loras.safetensors")
     write_table(output / "flux2-transformer.json", write_flux2_transformers(output / "flux2-transformer"))
     write_tokenizer_fixtures(output)
     write_picture_forms(output)
