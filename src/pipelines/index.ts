@@ -4,23 +4,25 @@ import type { Model } from "../engine/model.ts";
 import { Checkpoint, checkpointName, type SingleFiles } from "../weights/checkpoint.ts";
 import { flux1Kontext } from "./flux1-kontext/pipeline.ts";
 import { flux2Klein, flux2KleinKV } from "./flux2-klein/pipeline.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { ModelOptions, Pipeline } from "./pipeline.ts";
 
-const ANY_OF = new Intl.ListFormat("en", { type: "disjunction" });
+const ANY_OF = new Intl.ListFormat("en-GB", { type: "disjunction" });
 
 export const PIPELINES: readonly Pipeline[] = [flux1Kontext, flux2Klein, flux2KleinKV];
 
 /**
  * Opens a checkpoint with the pipeline that its `model_index.json` names.
- * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming folder or file
+ * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming folder or file;
+ * INVALID_PARAMETER for an option that the pipeline does not have
  */
 export async function openModel(
   folder: string,
   files: SingleFiles = {},
   pipelines: readonly Pipeline[] = PIPELINES,
+  options: ModelOptions = {},
 ): Promise<{ checkpoint: Checkpoint; pipeline: Pipeline; model: Model }> {
   const { checkpoint, pipeline } = await openCheckpoint(folder, files, pipelines);
-  return { checkpoint, pipeline, model: await pipeline.components(checkpoint) };
+  return { checkpoint, pipeline, model: await pipeline.components(checkpoint, options) };
 }
 
 /** The same, without reading more than `model_index.json`. @throws as {@link openModel} */

@@ -88,7 +88,7 @@ it("is unknown to an engine that was not given it", async () => {
   await expect(createEngine({ checkpoint: folder, safety: { isOn: false } })).rejects.toEqual(
     refusal(
       "CHECKPOINT_UNSUPPORTED",
-      /is a ExamplePipeline; a FluxKontextPipeline, a Flux2KleinPipeline, or a Flux2KleinKVPipeline is wanted\.$/,
+      /is a ExamplePipeline; a FluxKontextPipeline, a Flux2KleinPipeline or a Flux2KleinKVPipeline is wanted\.$/,
     ),
   );
 });

@@ -1,12 +1,17 @@
 /** A checkpoint's networks by its files: configurations, checked against each other, and where the weights are. */
 import { RetouchError } from "../../errors.ts";
-import { MAX_QWEN3_TOKENS } from "../../models/text-encoders/qwen3-config.ts";
-import { ChatTokenizer } from "../../tokenizers/chat.ts";
+import {
+  type Flux2AutoencoderConfig,
+  PATCH_SIDE,
+} from "../../models/autoencoders/flux2-autoencoder-config.ts";
+import { MAX_QWEN3_TOKENS, type Qwen3Config } from "../../models/text-encoders/qwen3-config.ts";
+import type { Flux2Config } from "../../models/transformers/flux2-config.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
 import { readScheduleConfig, type ScheduleConfig } from "../shared/noise-schedule.ts";
 import { type KleinConfigs, PROMPT_LAYERS } from "./components.ts";
+import type { Stored } from "../shared/stored.ts";
 import { readAutoencoder, readQwen3, readTransformer } from "./stored.ts";
 
 export interface KleinCheckpoint {
@@ -20,11 +25,15 @@ export interface KleinCheckpoint {
 /** Whether the pipeline keeps the references' keys and values: its class decides. */
 export interface KleinForm {
   areReferencesKept: boolean;
+  /** Whether they are kept though the checkpoint is not of the class that is trained for it. @default false */
+  isApproximate?: boolean;
 }
 
 /** A pipeline that keeps them knows no guidance; of the other, `is_distilled` says whether it does. */
-export const isDistilled = (index: Config, { areReferencesKept }: KleinForm): boolean =>
-  areReferencesKept || index.truth("is_distilled", false);
+export const isDistilled = (
+  index: Config,
+  { areReferencesKept, isApproximate = false }: KleinForm,
+): boolean => (areReferencesKept && !isApproximate) || index.truth("is_distilled", false);
 
 /**
  * Reads the configurations, and only the headers of the weights.
@@ -36,15 +45,17 @@ export async function readKlein(checkpoint: Checkpoint, form: KleinForm): Promis
   const transformer = await readTransformer(checkpoint);
   const vae = await readAutoencoder(checkpoint);
   const qwen3 = await readQwen3(checkpoint, PROMPT_LAYERS);
+  const numBlocks = transformer.config.numDoubleBlocks + transformer.config.numSingleBlocks;
   const configs: KleinConfigs = {
     transformer: transformer.config,
     autoencoder: vae.config,
     qwen3: qwen3.config,
     textLength: MAX_QWEN3_TOKENS,
     isDistilled: isDistilled(checkpoint.index, form),
-    ...form,
+    // Without blocks there are no keys and values to keep, and both classes are the same network.
+    areReferencesKept: form.areReferencesKept && numBlocks > 0,
   };
-  assertFitting(checkpoint.folder, configs);
+  assertFitting(transformer, vae, qwen3);
   return {
     schedule,
     configs,
@@ -65,18 +76,23 @@ async function readSchedule(checkpoint: Checkpoint): Promise<ScheduleConfig> {
   return readScheduleConfig(config);
 }
 
-function assertFitting(folder: string, { transformer, autoencoder, qwen3 }: KleinConfigs): void {
-  const { inChannels, outChannels, promptSize } = transformer;
-  if (inChannels !== 4 * autoencoder.latentChannels || outChannels !== inChannels) {
+function assertFitting(
+  { source, config: { inChannels, promptSize } }: Stored<Flux2Config>,
+  vae: Stored<Flux2AutoencoderConfig>,
+  qwen3: Stored<Qwen3Config>,
+): void {
+  const { latentChannels } = vae.config;
+  if (inChannels !== PATCH_SIDE ** 2 * latentChannels) {
     throw new RetouchError(
       "CHECKPOINT_INVALID",
-      `The checkpoint ${folder} has a transformer from ${inChannels} to ${outChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted on both sides.`,
+      `The transformer in ${source} has ${inChannels} channels and the autoencoder in ${vae.source} ${latentChannels}; four times as many are wanted.`,
     );
   }
-  const given = PROMPT_LAYERS.length * qwen3.width;
-  if (promptSize === given) return;
+  const { width } = qwen3.config;
+  const numLayers = PROMPT_LAYERS.length;
+  if (promptSize === numLayers * width) return;
   throw new RetouchError(
     "CHECKPOINT_INVALID",
-    `The checkpoint ${folder} has a transformer for text embeddings of ${promptSize} numbers and a text encoder that gives ${given}: ${PROMPT_LAYERS.length} layers of ${qwen3.width}.`,
+    `The transformer in ${source} is for text embeddings of ${promptSize} numbers, and the text encoder in ${qwen3.source} gives ${numLayers * width}: ${numLayers} layers of ${width}.`,
   );
 }

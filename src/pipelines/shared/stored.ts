@@ -2,6 +2,7 @@
  * Sizes and weights of a pipeline's networks: from the checkpoint's folder, or from single `.safetensors` or GGUF files
  * used instead of its components.
  */
+import path from "node:path";
 import { type StoredWeights, withOnly } from "../../quantize/prepare.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
@@ -14,6 +15,8 @@ import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
 import { unusedNotice } from "../../weights/unused-keys.ts";
 
 export interface Stored<Sizes> {
+  /** The component's folder, or the single file used instead of it; for messages. */
+  source: string;
   config: Sizes;
   weights: StoredWeights;
 }
@@ -50,11 +53,9 @@ export async function readNetwork<Sizes>(
   files: NetworkFiles<Sizes>,
 ): Promise<Stored<Sizes>> {
   const file = await checkpoint.singleFile(files.wanted, files.options);
-  const { config, weights } = await (file
-    ? readFile(checkpoint, files, file)
-    : readFolder(checkpoint, files));
+  const stored = await (file ? readFile(checkpoint, files, file) : readFolder(checkpoint, files));
   const { isRead } = files;
-  return { config, weights: isRead ? withOnly(weights, isRead) : weights };
+  return isRead ? { ...stored, weights: withOnly(stored.weights, isRead) } : stored;
 }
 
 async function readFolder<Sizes>(
@@ -68,7 +69,7 @@ async function readFolder<Sizes>(
   const config = readConfig(fields);
   const weights = await checkpoint.weights(folder);
   assertFolderOf(wanted, weights);
-  return { config, weights };
+  return { source: path.join(checkpoint.folder, folder), config, weights };
 }
 
 async function readFile<Sizes>(
@@ -85,7 +86,7 @@ async function readFile<Sizes>(
   const layout = layoutOf(config, file);
   for (const notice of unusedNotice(file.file, file.unusedKeys())) checkpoint.note(notice);
   const weights = file instanceof GgufFile ? file.arrange(layout) : file.arrange(folder, layout);
-  return { config, weights };
+  return { source: file.file, config, weights };
 }
 
 const configOf = (folder: string): string => `${folder}/config.json`;
