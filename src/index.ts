@@ -27,6 +27,7 @@ export type { ConvertedNetwork } from "./engine/convert.ts";
 export type { ConversionProgress } from "./quantize/cache.ts";
 export { PIPELINES } from "./pipelines/index.ts";
 export { PUBLISHED_PLAN } from "./pipelines/flux1-kontext/published.ts";
+export { PUBLISHED_KLEIN_PLAN } from "./pipelines/flux2-klein/published.ts";
 export { referenceSizes } from "./pipelines/flux2-klein/reference-sizes.ts";
 export { measureGemmSpeed } from "./runtime/gemm-speed.ts";
 export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";

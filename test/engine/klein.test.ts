@@ -341,6 +341,50 @@ describe("tensors of the caller's", () => {
   });
 });
 
+describe("references whose keys and values are kept", () => {
+  const kept = kleinCases.find(({ name }) => name === "plain-kept-one")!;
+
+  it("are those of the other class's pipeline, where they are asked for by name", async () => {
+    const size = { width: kept.width!, height: kept.height! };
+    const image = await readFile(path.join(fixtures, kept.pictures[0]!));
+    const { prompt, seed, steps: numSteps, maxSequenceLength } = kept;
+    const request = { image, prompt, seed, numSteps, size, maxSequenceLength };
+    const engine = await open("plain", { referenceCache: "approximate" });
+    onTestFinished(() => engine.close());
+    const latents = async (on: Engine): Promise<Float32Array> =>
+      (await on.editToLatents(request, { sizes: referenceSizes })).latents.data;
+    const expected = (await readTensors(`klein/cases/${kept.name}.safetensors`)).get(`latents.${numSteps}`)!;
+    const approximate = await latents(engine);
+    expect(difference(approximate, expected.data as Float32Array).relative).toBeLessThan(1e-4);
+    const { relative } = difference(approximate, await latents(distilled));
+    console.log("approximate differs by", relative);
+    expect(relative).toBeGreaterThan(1e-3);
+    expect(relative).toBeLessThan(0.3);
+  });
+
+  it("go with guidance where the model has it, and with no image", async () => {
+    const engine = await open("odd", { referenceCache: "approximate" });
+    onTestFinished(() => engine.close());
+    expect(await countRuns(() => engine.edit(base))).toBe(4);
+    const size = { width: 32, height: 32 };
+    const without = { ...base, image: [], size };
+    expect((await engine.edit(without)).image).toEqual((await undistilled.edit(without)).image);
+  });
+
+  it("are refused by name elsewhere", async () => {
+    const checkpoint = path.join(fixtures, "checkpoints", "plain");
+    await expect(createEngine({ checkpoint, threads: 1, referenceCache: "approximate" })).rejects.toEqual(
+      refusal(
+        "INVALID_PARAMETER",
+        "referenceCache is not supported: the model of this checkpoint sees its image in every step.",
+      ),
+    );
+    await expect(open("plain", { referenceCache: "exact" as "approximate" })).rejects.toEqual(
+      refusal("INVALID_PARAMETER", 'referenceCache must be approximate, not "exact".'),
+    );
+  });
+});
+
 describe("little memory", () => {
   it("makes no difference to the picture, nor to a second edit, a preview and a sketch", async () => {
     const edits = async (memoryLimit?: number): Promise<Uint8Array[]> => {

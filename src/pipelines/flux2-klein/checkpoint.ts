@@ -20,11 +20,15 @@ export interface KleinCheckpoint {
 /** Whether the pipeline keeps the references' keys and values: its class decides. */
 export interface KleinForm {
   areReferencesKept: boolean;
+  /** Whether they are kept though the checkpoint is not of the class that is trained for it. @default false */
+  isApproximate?: boolean;
 }
 
 /** A pipeline that keeps them knows no guidance; of the other, `is_distilled` says whether it does. */
-export const isDistilled = (index: Config, { areReferencesKept }: KleinForm): boolean =>
-  areReferencesKept || index.truth("is_distilled", false);
+export const isDistilled = (
+  index: Config,
+  { areReferencesKept, isApproximate = false }: KleinForm,
+): boolean => (areReferencesKept && !isApproximate) || index.truth("is_distilled", false);
 
 /**
  * Reads the configurations, and only the headers of the weights.
