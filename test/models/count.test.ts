@@ -39,7 +39,7 @@ function countOf(shapes: Shapes, isCounted: (key: string) => boolean = () => tru
 }
 const numbersOf = (shapes: Shapes, isCounted?: (key: string) => boolean): number =>
   totalOf(countOf(shapes, isCounted));
-const counted = ({ largestMatrix: _, ...counts }: WeightCount) => counts;
+const counted = ({ matrices, tables, others }: WeightCount) => ({ matrices, tables, others });
 const modulationOf = (flux: FluxConfig) => counted(countWeights((weights) => fluxModulation(flux, weights)));
 const transformerOf = (flux: FluxConfig) =>
   counted(countWeights((weights) => fluxTransformer(flux, weights, { textLength: 8 })));
