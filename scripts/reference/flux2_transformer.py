@@ -65,6 +65,13 @@ CASES = [
                  "num_layers": 1, "num_single_layers": 3, "axes_dims_rope": [4, 4, 4, 4], "mlp_ratio": 3.0},
         references=[(2, 3)],
     ),
+    # The one whose weights are written as single files (`flux2_files.py`).
+    Case(
+        "file",
+        SMALL | {"guidance_embeds": True, "num_layers": 1, "attention_head_dim": 4, "axes_dims_rope": [2, 0, 2]},
+        references=[(1, 2)],
+        is_guided=True,
+    ),
     Case("odd-time-channels", SMALL | {"timestep_guidance_channels": 9, "num_layers": 1, "num_single_layers": 1}),
 ]
 

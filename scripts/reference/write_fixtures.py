@@ -16,6 +16,7 @@ from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_sc
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
 from fields import fields_table
+from flux2_files import write_flux2_files
 from flux2_layouts import published_table
 from flux2_loras import lora_table
 from flux2_transformer import write_flux2_transformers
@@ -107,6 +108,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
     write_table(output / "flux2-published.json", published_table())
+    write_flux2_files(output / "flux2-files")
     lora_files, lora_velocities = lora_table()
     write_table(output / "flux2-loras.json", lora_files)
     save_file(lora_velocities, output / "flux2-loras.safetensors")

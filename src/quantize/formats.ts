@@ -13,7 +13,8 @@ const TABLE = /(?:^|\.)(?:shared|embed_tokens|relative_attention_bias)\.weight$/
 /** The transformer's input and output layers. */
 const EDGE = /^(?:x_embedder|context_embedder|time_text_embed|time_guidance_embed|proj_out)\./;
 /** Of each block and of the output, and those that all of FLUX.2's blocks share. */
-const MODULATION = /(?:^|\.)(?:norm\w*|\w+_stream_modulation\w*)\.linear\.weight$/;
+const MODULATION =
+  /(?:^|\.)(?:norm\w*|double_stream_modulation_(?:img|txt)|single_stream_modulation)\.linear\.weight$/;
 const BLOCK_SIZE = 128;
 
 /** The format of a weight; `blocks` is the source's own format, which is kept if it fits. */

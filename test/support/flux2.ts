@@ -32,6 +32,8 @@ const TOLERANCE = 1e-4;
 export interface RunOptions {
   /** @default the reference's */
   weights?: WeightScope;
+  /** What the weights' files are relative to. */
+  weightsFolder?: string;
   computeType?: ComputeType;
   /** @default the first noise level's, of the same weights as the reference's */
   modulation?: Tensor;
@@ -40,12 +42,15 @@ export interface RunOptions {
 }
 
 export class Flux2Case {
+  /** As the checkpoint's folder has it. */
+  readonly file: Config;
   readonly config: Flux2Config;
   readonly #fixture: ReadonlyMap<string, FixtureTensor>;
   readonly #case: Case;
 
   private constructor(given: Case, fixture: ReadonlyMap<string, FixtureTensor>) {
-    this.config = readFlux2Config(new Config("transformer/config.json", given.config));
+    this.file = new Config("transformer/config.json", given.config);
+    this.config = readFlux2Config(this.file);
     this.#fixture = fixture;
     this.#case = given;
   }
@@ -70,15 +75,15 @@ export class Flux2Case {
   /** Rows of the modulation, one for each noise level. */
   async modulation(
     sigmas: readonly number[] = this.#case.sigmas,
-    { weights = madeUpWeights(), feeds = {} }: RunOptions = {},
+    { weights = madeUpWeights(), weightsFolder, feeds = {} }: RunOptions = {},
   ): Promise<Tensor[]> {
     const { guidance } = this.#case;
     const network = flux2Modulation(this.config, weights, { isGuided: guidance !== null });
-    const { data } = await evaluate(network.modulation, {
+    const own = {
       sigmas: { data: Float32Array.from(sigmas), shape: [sigmas.length] },
       ...(guidance !== null && { guidance: { data: Float32Array.of(guidance), shape: [1] } }),
-      ...feeds,
-    });
+    };
+    const { data } = await evaluate(network.modulation, { ...own, ...feeds }, weightsFolder);
     const size = flux2ModulationSize(this.config);
     return sigmas.map((_, step) => ({
       data: Float32Array.from(data.slice(step * size, (step + 1) * size)),
@@ -87,15 +92,14 @@ export class Flux2Case {
   }
 
   /** The first step's velocity. */
-  async velocity({ weights = madeUpWeights(), computeType, modulation, feeds }: RunOptions = {}): Promise<
-    number[]
-  > {
+  async velocity(options: RunOptions = {}): Promise<number[]> {
+    const { weights = madeUpWeights(), weightsFolder, computeType, modulation, feeds } = options;
     const { config, textLength, latents, referenceLatents, promptEmbeds } = this;
     const { velocity } = flux2Transformer(config, weights, { textLength, computeType });
     const rotary = this.rotary("textIds", "targetIds", "referenceIds");
     const vectors = modulation ?? (await this.modulation())[0]!;
     const own = { latents, referenceLatents, promptEmbeds, modulation: vectors, ...rotary };
-    return (await evaluate(velocity, { ...own, ...feeds })).data;
+    return (await evaluate(velocity, { ...own, ...feeds }, weightsFolder)).data;
   }
 
   /** The references' keys and values. */

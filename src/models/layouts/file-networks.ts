@@ -7,7 +7,8 @@ export type NetworkName = "transformer" | "vae" | "t5" | "clip" | "qwen3";
 export type ModelName = "FLUX.1" | "FLUX.2";
 
 /** The vectors of FLUX.2's blocks come from three layers beside them; no network of FLUX.1 has such. */
-const SHARED_MODULATION = "(?:double_stream_modulation_(?:img|txt)|single_stream_modulation)";
+const ORIGINAL_MODULATION = /^(?:double_stream_modulation_(?:img|txt)|single_stream_modulation)\.lin\./;
+const OWN_MODULATION = /^(?:double_stream_modulation_(?:img|txt)|single_stream_modulation)\.linear\./;
 const ORIGINAL_LEVEL = /^(?:encoder\.down|decoder\.up)\.\d+\./;
 const OWN_LEVEL = /^(?:encoder\.down_blocks|decoder\.up_blocks)\.\d+\./;
 /** Of FLUX.2's autoencoder. */
@@ -26,12 +27,12 @@ const NETWORKS: Readonly<Record<NetworkName, FileNetwork>> = {
       {
         name: "FLUX.2's original transformer",
         model: "FLUX.2",
-        signs: [new RegExp(`^${SHARED_MODULATION}\\.lin\\.`)],
+        signs: [ORIGINAL_MODULATION],
       },
       {
         name: "FLUX.2's transformer of diffusers",
         model: "FLUX.2",
-        signs: [new RegExp(`^${SHARED_MODULATION}\\.linear\\.`)],
+        signs: [OWN_MODULATION],
         isOwn: true,
       },
       {
