@@ -19,14 +19,14 @@ def chat_text(tokenizer: Any, prompt: str) -> str:
 
 
 def row(tokenizer: Any, prompt: str) -> str:
-    """Give a hash of the text, and one of ids and mask for each length; `refused` where the class raises."""
+    """Give one hash of the text, and of ids and mask for each length; `refused` where the class raises."""
     try:
         text = chat_text(tokenizer, prompt)
-        hashes = [short_hash(list(text.encode()))]
+        numbers = list(text.encode())
         for length in LENGTHS:
             inputs = tokenizer(text, padding="max_length", truncation=True, max_length=length)
-            hashes.append(short_hash([*inputs["input_ids"], sum(inputs["attention_mask"])]))
-        return "".join(hashes)
+            numbers += [*inputs["input_ids"], sum(inputs["attention_mask"])]
+        return short_hash(numbers)
     except Exception:  # noqa: BLE001  (the library raises plain Exception)
         return "refused"
 

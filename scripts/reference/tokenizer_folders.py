@@ -134,6 +134,7 @@ def qwen_json_files(merge_count: int = 200) -> Files:
 BASES: dict[str, tuple[str, Callable[[], Files]]] = {
     "clip-files": (CLIP, clip_files), "clip-json": (CLIP, clip_json_files),
     "t5-model": (T5, t5_files), "t5-json": (T5, t5_json_files),
+    "qwen-files": (QWEN, qwen_files), "qwen-json": (QWEN, qwen_json_files),
 }  # fmt: skip
 
 
@@ -147,4 +148,5 @@ class Folder:
 def write_files(folder: Path, files: Files) -> None:
     folder.mkdir(parents=True)
     for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())

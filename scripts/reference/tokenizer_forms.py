@@ -46,6 +46,7 @@ def sets(name: str, values: dict[str, Any], file: str = CONFIG, **conditions: An
 
 
 CLIPS, T5S = {"bases": ("clip-files", "clip-json")}, {"bases": ("t5-model", "t5-json")}
+QWENS = {"bases": ("qwen-files", "qwen-json")}
 sets("padding-left", {"padding_side": "left"})
 sets("truncation-left", {"truncation_side": "left"})
 sets("split-special", {"split_special_tokens": True})
@@ -87,6 +88,40 @@ sets("added-file", {"<cat>": 900, "Bird": 901, "the hat": 899}, ADDED)
 sets("added-file-special", {"<|endoftext|>": 2, "</s>": 1, "<mypad>": 3, "dog": 903}, ADDED)
 sets("fewer-placeholders", {"extra_ids": 3}, **T5S)
 sets("no-placeholders", {"extra_ids": 0, "additional_special_tokens": []}, **T5S)
+
+
+sets("prefix-space", {"add_prefix_space": True}, **QWENS)
+sets("framed", {"add_bos_token": True, "add_eos_token": True, "bos_token": "<|im_start|>"}, **QWENS)
+sets("framed-unknown", {"add_bos_token": True, "add_eos_token": True}, **QWENS)
+sets("listed-again", {"additional_special_tokens": ["<|im_start|>", "<think>", "<cat>"]}, **QWENS)
+sets("older-tokens", {"<|im_start|>": 4001, "<think>": 4000, "<cat>": 4002}, ADDED, **QWENS)
+
+
+@form("processor-frame", needs=(DEFINITION,), **QWENS)
+def _(files: Files) -> None:
+    frame = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "B", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+             {"SpecialToken": {"id": "E", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+             "special_tokens": {"B": {"id": "B", "ids": [5, 6], "tokens": ["a", "b"]}, "E": {"id": "E", "ids": [7], "tokens": ["c"]}}}  # fmt: skip
+    files[DEFINITION]["post_processor"] = {"type": "Sequence", "processors": [files[DEFINITION]["post_processor"], frame]}
+
+
+@form("processor-plain", needs=(DEFINITION,), **QWENS)
+def _(files: Files) -> None:
+    files[DEFINITION]["post_processor"] = {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+                                           "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {}}  # fmt: skip
+
+
+@form("processor-none", needs=(DEFINITION,), **QWENS)
+def _(files: Files) -> None:
+    files[DEFINITION]["post_processor"] = None
+
+
+@form("bytes-missing-json", needs=(DEFINITION,), **QWENS)
+def _(files: Files) -> None:
+    model = files[DEFINITION]["model"]
+    used = {symbol for pair in model["merges"] for symbol in pair}
+    missing = [token for token in model["vocab"] if token not in used and len(token) == 1][::3]
+    model["vocab"] = {token: index for token, index in model["vocab"].items() if token not in missing}
 
 
 @form("no-config")

@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 import torch
+from chat_fixtures import write_chat_fixtures
 from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_scene
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
@@ -114,6 +115,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     save_file(lora_velocities, output / "flux2-loras.safetensors")
     write_table(output / "flux2-transformer.json", write_flux2_transformers(output / "flux2-transformer"))
     write_tokenizer_fixtures(output)
+    write_chat_fixtures(output)
     write_picture_forms(output)
     write_qwen3(output / "qwen3")
     write_table(output / "qwen3" / "published.json", write_qwen3_files(output / "qwen3"))

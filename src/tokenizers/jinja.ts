@@ -1,9 +1,9 @@
 /**
  * Evaluates a Jinja template as the reference's Jinja does, or refuses it. The JavaScript library parses it and runs its
- * statements. In expressions the two languages differ: the library's `rstrip('\n')` also strips spaces, its texts have
- * UTF-16 lengths, it prints `true`. So only those operations are let through on which both agree, or that are done here;
- * a template that needs another one is refused by its name. Steps and sizes have limits, because a template is a
- * program from someone else.
+ * statements. In much else the two differ: the library's `rstrip('\n')` also strips spaces, its texts have UTF-16
+ * lengths, it prints `true`, and its `break` takes back what the round has printed. So only those operations are let
+ * through on which both agree, or that are done here; a template that needs another one is refused by its name. Steps
+ * and sizes have limits, because a template is a program from someone else.
  */
 import * as library from "@huggingface/jinja";
 import { isSame, length, printed, strip, type TemplateValue } from "./jinja-values.ts";
@@ -44,10 +44,10 @@ const STATEMENTS = new Set(["If", "For", "Set", "Macro", "Break", "Continue", "C
 /** What the library evaluates as the reference does. */
 // prettier-ignore
 const PLAIN = new Set([
-  "Program", "If", "Set", "Macro", "Break", "Continue", "Comment", "Ternary", "SelectExpression", "StringLiteral",
+  "Program", "If", "Set", "Macro", "Comment", "Ternary", "SelectExpression", "StringLiteral",
   "IntegerLiteral", "ArrayLiteral", "TupleLiteral", "ObjectLiteral", "SliceExpression", "Identifier",
 ]);
-/** With one number for each truth value that the two languages see alike. */
+/** Tests that both answer alike. */
 const TESTS = new Set(["defined", "undefined", "none", "string", "mapping", "sequence", "true", "false"]);
 const SIGNS: Readonly<Record<string, "start" | "end" | "both">> = {
   lstrip: "start",
@@ -119,7 +119,7 @@ class CheckedInterpreter extends Interpreter {
     return this.evaluate(node[name] as Node, scope);
   }
 
-  /** In the reference, what a round sets is gone in the next one; the library keeps it. */
+  /** In the reference, what a round of a loop sets is gone in the next one; the library keeps it. */
   #loop(node: Node, scope: Scope): TemplateValue {
     const isSelected = (node["iterable"] as Node).type === "SelectExpression";
     const iterable = isSelected ? undefined : this.#child(node, "iterable", scope);

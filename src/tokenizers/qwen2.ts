@@ -64,22 +64,27 @@ function frameOf(folder: TokenizerFolder, { fields }: GatheredFields, idOf: (rol
   return { begin: side("add_bos_token", "bos_token"), end: side("add_eos_token", "eos_token") };
 }
 
+const EMPTY: Frame = { begin: [], end: [] };
 const isTrue = (value: unknown): boolean => Boolean(value);
 
 /** @throws RetouchError CHECKPOINT_UNSUPPORTED for a step that adds tokens in a way of its own */
 function processorFrame(file: string, processor: unknown): Frame {
-  if (processor === undefined || processor === null) return { begin: [], end: [] };
-  if (!isObject(processor)) throw invalid(file, "post_processor must be an object", processor);
-  const { type } = processor;
-  if (type === "ByteLevel") return { begin: [], end: [] };
-  if (type === "Sequence" && Array.isArray(processor["processors"])) {
-    const frames = processor["processors"].map((step) => processorFrame(file, step));
-    return {
-      begin: frames.toReversed().flatMap(({ begin }) => begin),
-      end: frames.flatMap(({ end }) => end),
-    };
-  }
-  if (type === "TemplateProcessing") return templateFrame(file, processor);
+  if (processor === undefined || processor === null) return EMPTY;
+  const several =
+    isObject(processor) && processor["type"] === "Sequence" ? processor["processors"] : undefined;
+  const steps = Array.isArray(several) ? (several as unknown[]) : [processor];
+  const [frame = EMPTY, second] = steps
+    .map((step) => stepFrame(file, step))
+    .filter(({ begin, end }) => begin.length + end.length > 0);
+  if (second === undefined) return frame;
+  throw new RetouchError("CHECKPOINT_UNSUPPORTED", `In ${file}, post_processor frames a text twice.`);
+}
+
+function stepFrame(file: string, step: unknown): Frame {
+  if (!isObject(step)) throw invalid(file, "post_processor must be an object", step);
+  const { type } = step;
+  if (type === "ByteLevel") return EMPTY;
+  if (type === "TemplateProcessing") return templateFrame(file, step);
   throw new RetouchError(
     "CHECKPOINT_UNSUPPORTED",
     `In ${file}, post_processor is ${shownValue(type)}; known are ByteLevel and TemplateProcessing.`,

@@ -1,15 +1,10 @@
 /** Folders of many forms, and every field of every file: the ids are those of the reference's classes. */
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
-import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { Tokenizer } from "../../src/tokenizers/tokenizer.ts";
-import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { readJson } from "../support/fixtures.ts";
-import { temporaryFolder } from "../support/temporary.ts";
+import { type Contents, filesOf, tokenizerCheckpoint } from "../support/tokenizer-files.ts";
 import { compareRows, rowOf } from "../../tools/token-rows.ts";
-
-type Contents = Record<string, Buffer>;
 
 const fixture = readJson<{
   texts: string[];
@@ -17,23 +12,8 @@ const fixture = readJson<{
   contents: string[];
 }>("tokenizers.json");
 
-/** What a file holds: base64 behind a mark, or text. */
-const bytesOf = (content: string): Buffer =>
-  content.startsWith("base64:") ? Buffer.from(content.slice(7), "base64") : Buffer.from(content);
-
-const filesOf = (files: Record<string, number>, contents: readonly string[]): Contents =>
-  Object.fromEntries(Object.entries(files).map(([name, index]) => [name, bytesOf(contents[index]!)]));
-
-async function readFiles(files: Contents, className: string): Promise<Tokenizer> {
-  const folder = await temporaryFolder();
-  await mkdir(path.join(folder, "tokenizer"));
-  for (const [name, bytes] of Object.entries(files)) {
-    await writeFile(path.join(folder, "tokenizer", name), bytes);
-  }
-  const index = { _class_name: "FluxKontextPipeline", tokenizer: ["transformers", className] };
-  await writeFile(path.join(folder, "model_index.json"), JSON.stringify(index));
-  return Tokenizer.read(await Checkpoint.open(folder), "tokenizer", "clip");
-}
+const readFiles = async (files: Contents, className: string): Promise<Tokenizer> =>
+  Tokenizer.read(await tokenizerCheckpoint(files, className), "tokenizer", "clip");
 
 describe("a folder of the form", () => {
   it.each(fixture.folders)("$name gives the reference's ids", async ({ class: className, files, rows }) => {

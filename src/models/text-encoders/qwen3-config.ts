@@ -32,6 +32,7 @@ export const MAX_QWEN3_TOKENS = 512;
 /** Transformers' default where neither a configuration nor its table of rotary settings has one. */
 const DEFAULT_THETA = 10_000;
 const MAX_WINDOW = 2 ** 40;
+const LAYER_TYPES = ["full_attention", "sliding_attention"];
 
 /**
  * @param options.layers the hidden states to be read: 0 is the token table's, k what layer k gives
@@ -92,6 +93,13 @@ function readTheta(fields: Config): number {
   const given = fields.get(name) ?? {};
   if (typeof given !== "object" || Array.isArray(given)) throw fields.invalid(name, "an object");
   const table = new Config(fields.file, given as Record<string, unknown>, { isNullKept: true });
+  const nested = LAYER_TYPES.find((layerType) => table.get(layerType) !== undefined);
+  if (nested !== undefined) {
+    throw new RetouchError(
+      "CHECKPOINT_UNSUPPORTED",
+      `In ${fields.file}, ${name} has settings of its own for ${nested}; one table for all layers is known.`,
+    );
+  }
   const type = table.get("rope_type") ?? table.get("type") ?? "default";
   if (type !== "default") {
     throw new RetouchError(
@@ -118,7 +126,7 @@ function assertFullAttention(fields: Config, numLayers: number): void {
   if (!Array.isArray(types) || types.length !== numLayers) {
     throw fields.invalid("layer_types", `a list of ${numLayers} layers' kinds`);
   }
-  const strange = types.find((type) => type !== "full_attention" && type !== "sliding_attention");
+  const strange = types.find((type) => !LAYER_TYPES.includes(type as string));
   if (strange !== undefined) {
     throw new RetouchError(
       "CHECKPOINT_UNSUPPORTED",
