@@ -7,6 +7,7 @@ import {
 import { MAX_QWEN3_TOKENS, type Qwen3Config } from "../../models/text-encoders/qwen3-config.ts";
 import type { Flux2Config } from "../../models/transformers/flux2-config.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
+import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
 import { readScheduleConfig, type ScheduleConfig } from "../shared/noise-schedule.ts";
