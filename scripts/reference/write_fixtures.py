@@ -24,6 +24,7 @@ from gguf_files import write_gguf_files
 from klein.write_cases import write_klein_cases
 from loras import write_loras
 from picture_forms import write_picture_forms
+from qwen3_files import write_qwen3_files
 from qwen3_stages import write_qwen3
 from PIL import Image
 import tools_folder  # noqa: F401  (first)
@@ -109,6 +110,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_tokenizer_fixtures(output)
     write_picture_forms(output)
     write_qwen3(output / "qwen3")
+    write_table(output / "qwen3" / "published.json", write_qwen3_files(output / "qwen3"))
     write_drawn(output / "drawn")
     write_flux2_autoencoders(output / "flux2-autoencoders")
     write_klein_cases(output / "klein")

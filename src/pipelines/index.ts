@@ -29,7 +29,10 @@ export async function openModel(
   const checkpoint = await Checkpoint.open(folder, files);
   const pipeline = pipelines.find(({ className }) => className === checkpoint.className);
   if (pipeline === undefined) {
-    const wanted = pipelines.map(({ className }) => `a ${className}`).join(" or ");
+    const wanted = pipelines
+      .map(({ className }) => `a ${className}`)
+      .join(", ")
+      .replace(/, (?=[^,]*$)/, " or ");
     throw new RetouchError(
       "CHECKPOINT_UNSUPPORTED",
       `The checkpoint ${folder} is a ${checkpoint.className}; ${wanted} is wanted.`,

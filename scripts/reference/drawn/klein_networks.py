@@ -94,7 +94,8 @@ def draw_qwen(draw: Draw, vocabulary: int) -> tuple[int, Files]:
         "pad_token_id": draw.rarely(f"{name}.pad_token_id", None, [0, vocabulary - 1]),
         "max_window_layers": draw.rarely(f"{name}.max_window_layers", 28, [10]),
         "use_sliding_window": draw.rarely(f"{name}.use_sliding_window", False, [True]),
-        "sliding_window": draw.rarely(f"{name}.sliding_window", None, [8, 40]),
+        # A window shorter than the text is refused here.
+        "sliding_window": draw.rarely(f"{name}.sliding_window", None, [600, 4096, 32768] * 9 + [8]),
     }  # fmt: skip
     rules = rules_of(shapes_of(Qwen3ForCausalLM, Qwen3Config(**config)), draw_dtype(draw, name))
     rules = other_keys(draw, name, rules, config["tie_word_embeddings"])
@@ -109,9 +110,9 @@ def positions(draw: Draw, name: str) -> Config:
     """Give the fields that say how positions turn: those of transformers 5, of transformers 4, or none."""
     theta = draw.one_of(f"{name}.rope_theta", [1e6, 5e6, 1e4])
     form = draw.one_of(f"{name}.rope_form", ["rope_parameters", "rope_theta", "absent"])
-    scaling: dict[str, Any] | None = draw.rarely(
-        f"{name}.rope_scaling", None, [{"rope_type": "linear", "factor": 2.0}, {"rope_type": "default"}]
-    )
+    # Refused here: it serves texts that are longer than any that the pipeline reads.
+    long = {"rope_type": "linear", "factor": 2.0}
+    scaling: dict[str, Any] | None = draw.rarely(f"{name}.rope_scaling", None, [{"rope_type": "default"}] * 29 + [long])
     if form == "rope_parameters":
         return {"rope_parameters": {"rope_type": "default", "rope_theta": theta} | (scaling or {})}
     return {} if form == "absent" else {"rope_theta": theta, "rope_scaling": scaling}
@@ -122,6 +123,8 @@ def other_keys(draw: Draw, name: str, rules: Rules, is_tied: bool) -> Rules:
     head = "lm_head.weight"
     if is_tied and not draw.rarely(f"{name}.head_stored", False, [True]):
         rules = {key: rule for key, rule in rules.items() if key != head}
+    # Of older releases.
+    rules |= extra_weights(draw, name, {"model.rotary_emb.inv_freq": [4]})
     if draw.rarely(f"{name}.without_prefix", False, [True]):
-        rules = {key.removeprefix("model."): rule for key, rule in rules.items()}
-    return rules | extra_weights(draw, name, {"model.rotary_emb.inv_freq": [4]})
+        return {key.removeprefix("model."): rule for key, rule in rules.items()}
+    return rules

@@ -58,8 +58,9 @@ def draw_qwen_tokenizer(draw: Draw) -> tuple[int, Files]:
     if place == "added_tokens.json":
         del config["added_tokens_decoder"]
     more, other = added_tokens(draw, NAME, ADDED, len(vocabulary) + len(added), config)
-    for side in ("padding_side", "truncation_side"):
-        value = draw.rarely(f"{NAME}.{side}", None, ["left", "right"])
+    # Padding on the left is refused here: the encoder then sees tokens that attend to nothing.
+    for side, values in (("padding_side", ["right"] * 29 + ["left"]), ("truncation_side", ["left", "right"])):
+        value = draw.rarely(f"{NAME}.{side}", None, values)
         config |= {} if value is None else {side: value}
     if draw.rarely(f"{NAME}.add_prefix_space", False, [True]):
         config["add_prefix_space"] = True

@@ -3,7 +3,6 @@ import { RetouchError } from "../../errors.ts";
 import { MAX_QWEN3_TOKENS } from "../../models/text-encoders/qwen3-config.ts";
 import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { StoredWeights } from "../../quantize/prepare.ts";
-import { ChatTokenizer } from "../../tokenizers/chat.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { Config } from "../../weights/config.ts";
 import { readScheduleConfig, type ScheduleConfig } from "../shared/noise-schedule.ts";
@@ -37,13 +36,15 @@ export async function readKlein(checkpoint: Checkpoint, form: KleinForm): Promis
   const transformer = await readTransformer(checkpoint);
   const vae = await readAutoencoder(checkpoint);
   const qwen3 = await readQwen3(checkpoint, PROMPT_LAYERS);
+  const numBlocks = transformer.config.numDoubleBlocks + transformer.config.numSingleBlocks;
   const configs: KleinConfigs = {
     transformer: transformer.config,
     autoencoder: vae.config,
     qwen3: qwen3.config,
     textLength: MAX_QWEN3_TOKENS,
     isDistilled: isDistilled(checkpoint.index, form),
-    ...form,
+    // Without blocks there are no keys and values to keep, and both classes are the same network.
+    areReferencesKept: form.areReferencesKept && numBlocks > 0,
   };
   assertFitting(checkpoint.folder, configs);
   return {
@@ -67,11 +68,11 @@ async function readSchedule(checkpoint: Checkpoint): Promise<ScheduleConfig> {
 }
 
 function assertFitting(folder: string, { transformer, autoencoder, qwen3 }: KleinConfigs): void {
-  const { inChannels, outChannels, promptSize } = transformer;
-  if (inChannels !== 4 * autoencoder.latentChannels || outChannels !== inChannels) {
+  const { inChannels, promptSize } = transformer;
+  if (inChannels !== 4 * autoencoder.latentChannels) {
     throw new RetouchError(
       "CHECKPOINT_INVALID",
-      `The checkpoint ${folder} has a transformer from ${inChannels} to ${outChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted on both sides.`,
+      `The checkpoint ${folder} has a transformer of ${inChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted.`,
     );
   }
   const given = PROMPT_LAYERS.length * qwen3.width;

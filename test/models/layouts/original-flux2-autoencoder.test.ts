@@ -65,9 +65,9 @@ describe.each(Object.entries(SIZES))("the published %s", (name, fields) => {
 
   it("gives every weight of the folder, in its shape, once, and the networks ask for all of them", () => {
     expect(shapesOf(layout.flatMap(({ parts }) => parts))).toEqual(withoutCount(folder));
-    const requested = [flux2AutoencoderEncoder, flux2AutoencoderDecoder].flatMap((build) => [
-      ...requestedWeights((weights) => build(sizes, weights)),
-    ]);
+    const requested = [flux2AutoencoderEncoder, flux2AutoencoderDecoder].flatMap((build) =>
+      Array.from(requestedWeights((weights) => build(sizes, weights))),
+    );
     const shapes = Object.fromEntries(requested.map(([key, { shape }]) => [key, [...shape]]));
     expect(shapes).toEqual(withoutCount(folder));
   });
