@@ -9,6 +9,7 @@ import { requestedWeights } from "../../src/models/count.ts";
 import { t5Encoder } from "../../src/models/text-encoders/t5.ts";
 import { PUBLISHED_CONFIGS } from "../../src/pipelines/flux1-kontext/published.ts";
 import { originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
+import { float16FromBits } from "../../src/weights/float-bits.ts";
 import { readConverted } from "../../src/weights/converted.ts";
 import type { SourceWeight } from "../../src/weights/weight-source.ts";
 import { readJson } from "../support/fixtures.ts";
@@ -107,6 +108,25 @@ it.each([
   expect([...bias]).toEqual([...ours.subarray(128), ...ours.subarray(0, 128)]);
 });
 
+it("rounds blocks of 8 bits to Q4_0, each to within a step", async () => {
+  const file = path.join(await temporaryFolder(), "weights.gguf");
+  const weights = weightsOf("int8");
+  await writeGguf(file, originalFluxLayout(NARROW), weights, { bits: 4 });
+  const bytes = await readFile(file);
+  const { start, type } = readTensors(bytes).get("double_blocks.0.img_attn.proj.weight")!;
+  expect(type).toBe(2);
+  const exact = await weights.get("transformer_blocks.0.attn.to_out.0.weight")!.rows(0, 1);
+  for (let block = 0; block < 4; block += 1) {
+    const numbers = dequantized(bytes.subarray(start + block * 18, start + (block + 1) * 18), "int4");
+    const wanted = exact.subarray(block * 32, (block + 1) * 32);
+    // The number farthest from 0 is 8 steps from it; of the other sign, there are only 7.
+    const step = Math.max(...wanted.map(Math.abs)) / 8;
+    for (const [index, number] of numbers.entries()) {
+      expect(Math.abs(number - wanted[index]!)).toBeLessThan(1.01 * step);
+    }
+  }
+});
+
 interface GgufTensor {
   dims: number[];
   type: number;
@@ -136,8 +156,7 @@ function readTensors(bytes: Buffer): Map<string, GgufTensor> {
 
 /** A block of ggml's Q8_0 or Q4_0. */
 function dequantized(block: Buffer, kind: "int8" | "int4"): number[] {
-  const bits = block.readUInt16LE(0);
-  const scale = 2 ** ((bits >> 10) - 15) * (1 + (bits & 1023) / 1024);
+  const scale = float16FromBits(block.readUInt16LE(0));
   const data = block.subarray(2);
   const integers =
     kind === "int8"
