@@ -19,7 +19,7 @@ from fields import fields_table
 from flux2_layouts import published_table
 from flux2_transformer import write_flux2_transformers
 from flux2_autoencoder import write_flux2_autoencoders
-from drawn.write_drawn import write_drawn
+from drawn.write_drawn import KLEIN, KONTEXT, write_drawn
 from gguf_files import write_gguf_files
 from klein.write_cases import write_klein_cases
 from loras import write_loras
@@ -109,7 +109,8 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_tokenizer_fixtures(output)
     write_picture_forms(output)
     write_qwen3(output / "qwen3")
-    write_drawn(output / "drawn")
+    write_drawn(output / "drawn", KONTEXT)
+    write_drawn(output / "klein" / "drawn", KLEIN)
     write_flux2_autoencoders(output / "flux2-autoencoders")
     write_klein_cases(output / "klein")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
