@@ -1,11 +1,15 @@
 """Writes small random autoencoders of FLUX.2, and what diffusers' class and the klein pipeline make of them.
 
 Each folder of the output is a `vae` folder, with `tensors.safetensors` beside its weights: `pixels` and the normalised
-`latents` that the pipeline encodes them to, `noise` and the `decoded` pixels that it decodes it to.
+`latents` that the pipeline encodes them to, `noise` and the `decoded` pixels that it decodes it to. One is also written
+as a single file in the layout of the original repository, and the keys of the published files are made in the same way
+of their sizes, without their weights.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,8 @@ import torch
 from checkpoint_settings import autoencoder
 from diffusers import AutoencoderKLFlux2, Flux2KleinPipeline
 from make_checkpoints import randomise, save_as
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from single_files import Tensors, assert_same, convert_autoencoder, original_autoencoder
 from torch import Tensor
 
 SIZE = (32, 16)  # pixels
@@ -41,6 +46,14 @@ AUTOENCODERS: dict[str, dict[str, Any]] = {
         mid_block_add_attention=True, act_fn="gelu", batch_norm_eps=1e-3,
     ),
 }  # fmt: skip
+ORIGINAL = "small-decoder"  # also written in the original layout
+# The class's defaults are the published sizes. No configuration of the small decoder could be had: these are the widths
+# that public programs give to the class to load black-forest-labs/FLUX.2-small-decoder.
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "FLUX.2-klein-4B": {},
+    "FLUX.2-small-decoder": {"decoder_block_out_channels": (96, 192, 384, 384)},
+}
+HALVES = {"encoder": "quant_conv", "decoder": "post_quant_conv"}
 DTYPES = {"odd": torch.float16, "small-decoder": torch.bfloat16}
 
 
@@ -87,6 +100,35 @@ def tiled_tensors(vae: AutoencoderKLFlux2) -> dict[str, Tensor]:
     return {f"tiled.{name}": value for name, value in stage_tensors(vae, TILED_SIZE).items()}
 
 
+def original_layout(tensors: Tensors) -> Tensors:
+    """Give an autoencoder's tensors the keys and shapes of the original repository.
+
+    diffusers converts all but the convolutions beside the latents, which are inside the halves there, and the batch
+    statistics, which have the same names in both.
+    """
+    levels = len({key.split(".")[2] for key in tensors if key.startswith("encoder.down_blocks.")})
+    inside = {key: f"{half}.{key}" for half, name in HALVES.items() for key in tensors if key.startswith(f"{name}.")}
+    statistics = {key: value for key, value in tensors.items() if key.startswith("bn.")}
+    rest = {key: value for key, value in tensors.items() if key not in inside and key not in statistics}
+    original = original_autoencoder(rest, levels)
+    assert_same(rest, convert_autoencoder(original, levels))
+    return original | {inside[key]: tensors[key] for key in inside} | statistics
+
+
+
+def published_keys() -> dict[str, dict[str, dict[str, list[int]]]]:
+    """Give key and shape of every tensor of the published autoencoders, in both layouts."""
+    table = {}
+    for name, options in PUBLISHED.items():
+        with torch.device("meta"):
+            folder = AutoencoderKLFlux2(**options).state_dict()
+        layouts = {"folder": folder, "original": original_layout(folder)}
+        table[name] = {
+            layout: {key: list(tensors[key].shape) for key in sorted(tensors)} for layout, tensors in layouts.items()
+        }
+    return table
+
+
 def write_flux2_autoencoders(output: Path) -> None:
     for name in AUTOENCODERS:
         folder = output / name
@@ -100,3 +142,8 @@ def write_flux2_autoencoders(output: Path) -> None:
         if name == "flat":
             tensors |= tiled_tensors(vae)
         save_file(tensors, folder / "tensors.safetensors")
+    weights = load_file(output / ORIGINAL / "diffusion_pytorch_model.safetensors")
+    original = {key: value.contiguous().clone() for key, value in original_layout(weights).items()}
+    save_file(original, output / f"{ORIGINAL}-original.safetensors")
+    table = json.dumps(published_keys())
+    (output / "published.json.gz").write_bytes(gzip.compress(table.encode(), mtime=0))

@@ -87,72 +87,96 @@ def modulation_of(model: Flux2Transformer2DModel, sigma: float, guidance: Tensor
     return torch.cat(parts, dim=1)
 
 
-def record(case: Case) -> dict[str, Tensor]:
-    """Give every stage of a case, with the positions that it had."""
+def made_up_model(case: Case) -> Flux2Transformer2DModel:
     model = Flux2Transformer2DModel(**case.config)
     fill(model)
-    model.eval()
+    return model.eval()
+
+
+@dataclass
+class Inputs:
+    """What a transformer is given, and the positions of its tokens."""
+
+    latents: Tensor
+    references: Tensor
+    text_ids: Tensor
+    target_ids: Tensor
+    reference_ids: Tensor
+    shared: dict[str, Any]
+    """Arguments of every call."""
+
+
+def inputs_of(case: Case) -> Inputs:
     text_ids = torch.tensor([(0, 0, 0, token) for token in range(TEXT_TOKENS)]).float()
     target_ids = torch.tensor(positions(0, TARGET)).float()
     placed = [position for index, size in enumerate(case.references) for position in positions(10 + 10 * index, size)]
     reference_ids = torch.tensor(placed).float().reshape(-1, 4)
-    latents = made_up("latents", 1, len(target_ids), case.config["in_channels"])
-    references = made_up("references", 1, len(reference_ids), case.config["in_channels"])
-    guidance = torch.tensor([GUIDANCE]) if case.is_guided else None
-    inputs = {
-        "encoder_hidden_states": made_up("prompt", 1, TEXT_TOKENS, case.config["joint_attention_dim"]),
-        "txt_ids": text_ids[None],
-        "guidance": guidance,
-        "return_dict": False,
-    }
+    channels = case.config["in_channels"]
+    return Inputs(
+        latents=made_up("latents", 1, len(target_ids), channels),
+        references=made_up("references", 1, len(reference_ids), channels),
+        text_ids=text_ids,
+        target_ids=target_ids,
+        reference_ids=reference_ids,
+        shared={
+            "encoder_hidden_states": made_up("prompt", 1, TEXT_TOKENS, case.config["joint_attention_dim"]),
+            "txt_ids": text_ids[None],
+            "guidance": torch.tensor([GUIDANCE]) if case.is_guided else None,
+            "return_dict": False,
+        },
+    )
 
-    tensors = {"textIds": text_ids, "targetIds": target_ids, "referenceIds": reference_ids}
+
+def first_velocity(model: Flux2Transformer2DModel, case: Case) -> Tensor:
+    """Give the velocity of the target's tokens at the first noise level."""
+    inputs = inputs_of(case)
+    velocity = model(
+        hidden_states=torch.cat([inputs.latents, inputs.references], dim=1),
+        timestep=torch.tensor([SIGMAS[0]]),
+        img_ids=torch.cat([inputs.target_ids, inputs.reference_ids])[None],
+        **inputs.shared,
+    )[0]
+    return velocity[0, : len(inputs.target_ids)].contiguous()
+
+
+def record(case: Case) -> dict[str, Tensor]:
+    """Give every stage of a case, with the positions that it had."""
+    model, inputs = made_up_model(case), inputs_of(case)
+    tensors = {"textIds": inputs.text_ids, "targetIds": inputs.target_ids, "referenceIds": inputs.reference_ids}
+    guidance = inputs.shared["guidance"]
     tensors["modulation"] = torch.cat([modulation_of(model, sigma, guidance) for sigma in SIGMAS])
     kept: list[tuple[Tensor, Tensor]] = []
-    if len(model.transformer_blocks) > 0:
-        handle = model.transformer_blocks[0].register_forward_hook(lambda _, __, output: kept.append(output))
-    tensors["velocity"] = model(
-        hidden_states=torch.cat([latents, references], dim=1),
-        timestep=torch.tensor([SIGMAS[0]]),
-        img_ids=torch.cat([target_ids, reference_ids])[None],
-        **inputs,
-    )[0][0, : len(target_ids)]
+    for block in model.transformer_blocks[:1]:
+        block.register_forward_hook(lambda _, __, output: kept.append(output))
+    tensors["velocity"] = first_velocity(model, case)
     if kept:
-        handle.remove()
         tensors["text"], tensors["image"] = kept[0][0][0], kept[0][1][0]
     if case.references:
-        tensors |= record_cached(model, latents, references, target_ids, reference_ids, inputs)
+        tensors |= record_cached(model, inputs)
     return {key: tensor.contiguous() for key, tensor in tensors.items()}
 
 
-def record_cached(
-    model: Flux2Transformer2DModel,
-    latents: Tensor,
-    references: Tensor,
-    target_ids: Tensor,
-    reference_ids: Tensor,
-    inputs: dict[str, Any],
-) -> dict[str, Tensor]:
+def record_cached(model: Flux2Transformer2DModel, inputs: Inputs) -> dict[str, Tensor]:
     """Give the velocities of two steps with kept keys and values, and the latter, as `Flux2KleinKVPipeline` runs them."""
     for block in model.transformer_blocks:
         block.attn.set_processor(Flux2KVAttnProcessor())
     for block in model.single_transformer_blocks:
         block.attn.set_processor(Flux2KVParallelSelfAttnProcessor())
     first, cache = model(
-        hidden_states=torch.cat([references, latents], dim=1),
+        hidden_states=torch.cat([inputs.references, inputs.latents], dim=1),
         timestep=torch.tensor([SIGMAS[0]]),
-        img_ids=torch.cat([reference_ids, target_ids])[None],
+        img_ids=torch.cat([inputs.reference_ids, inputs.target_ids])[None],
         kv_cache_mode="extract",
-        num_ref_tokens=len(reference_ids),
-        **inputs,
+        num_ref_tokens=len(inputs.reference_ids),
+        **inputs.shared,
     )
     later = model(
-        hidden_states=latents,
+        hidden_states=inputs.latents,
         timestep=torch.tensor([SIGMAS[1]]),
-        img_ids=target_ids[None],
+        img_ids=inputs.target_ids[None],
         kv_cache=cache,
         kv_cache_mode="cached",
-        **inputs,
+        **inputs.shared,
     )[0]
     tensors = {"cached.velocities": torch.cat([first, later])}
     for index, layer in enumerate([*cache.double_block_caches, *cache.single_block_caches]):

@@ -39,7 +39,7 @@ ENCODERS = {
     # Head size apart from width / heads; the layers after the last that is read are stored all the same.
     "grouped": Encoder(
         (1, 2, 3),
-        {"hidden_size": 20, "intermediate_size": 28, "num_hidden_layers": 5, "num_attention_heads": 6,
+        {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 4, "num_attention_heads": 6,
          "num_key_value_heads": 2, "head_dim": 8, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
         seed=1,
     ),

@@ -17,13 +17,16 @@ from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
 from fields import fields_table
 from flux2_layouts import published_table
+from flux2_loras import lora_table
 from flux2_transformer import write_flux2_transformers
 from flux2_autoencoder import write_flux2_autoencoders
 from drawn.write_drawn import KLEIN, KONTEXT, write_drawn
 from gguf_files import write_gguf_files
+from index_fields import index_fields
 from klein.write_cases import write_klein_cases
 from loras import write_loras
 from picture_forms import write_picture_forms
+from qwen3_files import write_qwen3_files
 from qwen3_stages import write_qwen3
 from PIL import Image
 import tools_folder  # noqa: F401  (first)
@@ -104,11 +107,16 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     save_file(tensors, output / "recipe.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
+    write_table(output / "index-fields.json", index_fields())
     write_table(output / "flux2-published.json", published_table())
+    lora_files, lora_velocities = lora_table()
+    write_table(output / "flux2-loras.json", lora_files)
+    save_file(lora_velocities, output / "flux2-loras.safetensors")
     write_table(output / "flux2-transformer.json", write_flux2_transformers(output / "flux2-transformer"))
     write_tokenizer_fixtures(output)
     write_picture_forms(output)
     write_qwen3(output / "qwen3")
+    write_table(output / "qwen3" / "published.json", write_qwen3_files(output / "qwen3"))
     write_drawn(output / "drawn", KONTEXT)
     write_drawn(output / "klein" / "drawn", KLEIN)
     write_flux2_autoencoders(output / "flux2-autoencoders")

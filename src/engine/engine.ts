@@ -11,7 +11,7 @@ import { type ChosenDevice, chooseDevice, type DeviceChoice } from "../runtime/d
 import { loadRuntime } from "../runtime/onnxruntime.ts";
 import type { RuntimeOptions } from "../runtime/session.ts";
 import { openModel, PIPELINES } from "../pipelines/index.ts";
-import type { Pipeline } from "../pipelines/pipeline.ts";
+import { type Pipeline, REFERENCE_CACHES, type ReferenceCache } from "../pipelines/pipeline.ts";
 import { checkpointName } from "../weights/checkpoint.ts";
 import { createSafetyChecker } from "../safety/checker.ts";
 import { abortError } from "./abort.ts";
@@ -72,6 +72,12 @@ export interface EngineOptions {
    * @default "float32"
    */
   computeType?: RuntimeOptions["computeType"];
+  /**
+   * `approximate` lets a FLUX.2 [klein] checkpoint run as `Flux2KleinKVPipeline` runs those that are trained for it: the
+   * images' keys and values are computed once an edit, apart from text and target, instead of in every step. MEASURED
+   * @default every step sees the images; checkpoints of that class always run so, exactly
+   */
+  referenceCache?: ReferenceCache | undefined;
   /** Images with more pixels are refused before they are decoded. @default 64,000,000 */
   maxPixels?: number | undefined;
   /** Whether results are refused as pornography, and from which score. */
@@ -168,7 +174,15 @@ export async function createEngine(
   await loadRuntime();
   const { transformer, vae, textEncoder } = options;
   const files = { transformer, vae, textEncoder };
-  const { checkpoint, pipeline, model } = await openModel(folder, files, pipelines);
+  const { referenceCache } = options;
+  if (referenceCache !== undefined && !REFERENCE_CACHES.includes(referenceCache)) {
+    throw invalid("oneOf", {
+      field: "referenceCache",
+      choices: REFERENCE_CACHES.join(", "),
+      given: JSON.stringify(referenceCache),
+    });
+  }
+  const { checkpoint, pipeline, model } = await openModel(folder, files, pipelines, { referenceCache });
   const device = await chooseDevice(options.device ?? "auto");
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
   const { loras: loraFiles = {} } = options;
@@ -205,7 +219,10 @@ export async function createEngine(
     checker,
     isCheckRequired: isRequired,
     isPromptInMetadata,
-    checkpoint: once(() => checkpointDigest(checkpoint.folder, model.stored)),
+    checkpoint: once(async () => {
+      const digest = await checkpointDigest(checkpoint.folder, model.stored);
+      return referenceCache === undefined ? digest : `${digest} ${referenceCache}`;
+    }),
     async environment() {
       const { tileSide } = components;
       return { ...(await environment()), tiles: String(tileSide) };

@@ -114,9 +114,9 @@ export const isResident = ({ residentBytes }: MemoryPlan, limitBytes: number): b
 
 /** Size in bytes of a file with a component's weights. */
 export function fileBytes(component: ComponentDefinition, kind: WeightsKind): number {
-  const { matrices, others } = weightsOf(component);
+  const { matrices, tables, others } = weightsOf(component);
   const { private: own, mapped } = MATRICES[precisionOf(component, kind)];
-  return matrices * (own + mapped) + others * (kind === "fp32" ? FLOAT : 2);
+  return matrices * (own + mapped) + (tables + others) * (kind === "fp32" ? FLOAT : 2);
 }
 
 /** Cached, since a definition never changes. */
@@ -135,7 +135,8 @@ function needsOf(component: ComponentDefinition, wanted: WeightsKind, workingByt
   const storage = MATRICES[precisionOf(component, wanted)];
   return {
     parameters: totalOf(count),
-    // Everything but matrices is float32 once loaded, even if a file has it in 16 bits.
+    // Everything but matrices and tables is float32 once loaded, even if a file has it in 16 bits. Of a table, the few
+    // rows that a text needs are read from its file.
     privateBytes: SESSION_BYTES + count.matrices * storage.private + count.others * FLOAT,
     mappedBytes: count.matrices * storage.mapped,
     // If the file has 16 bits, one matrix at a time is widened.

@@ -15,30 +15,34 @@ export type Build = (weights: WeightScope) => Outputs;
 export interface WeightCount {
   /** Weights of linear layers, which a quantised file has in few bits. */
   matrices: number;
-  /** Weights of embeddings, convolutions, norms and biases. */
+  /** Weights of tables that rows are taken of, which stay in their file. */
+  tables: number;
+  /** Weights of convolutions, norms and biases. */
   others: number;
   /** Weights of the largest matrix of a linear layer. */
   largestMatrix: number;
 }
 
-export const totalOf = ({ matrices, others }: Pick<WeightCount, "matrices" | "others">): number =>
-  matrices + others;
+export const totalOf = ({ matrices, tables, others }: Omit<WeightCount, "largestMatrix">): number =>
+  matrices + tables + others;
 
 /** A weight that a network asks for. */
 export interface RequestedWeight {
   shape: readonly number[];
   /** Whether it is the matrix of a linear layer. */
   isMatrix: boolean;
+  /** Whether rows of it are taken. */
+  isTable: boolean;
 }
 
 /** The weights that `build` requests, by key. A weight that a file may hold under several keys has the first. */
 export const requestedWeights = (build: Build): ReadonlyMap<string, RequestedWeight> => record(build).weights;
 
 export function countWeights(build: Build): WeightCount {
-  const count: WeightCount = { matrices: 0, others: 0, largestMatrix: 0 };
-  for (const { shape, isMatrix } of requestedWeights(build).values()) {
+  const count: WeightCount = { matrices: 0, tables: 0, others: 0, largestMatrix: 0 };
+  for (const { shape, isMatrix, isTable } of requestedWeights(build).values()) {
     const size = shape.reduce((product, dim) => product * dim, 1);
-    count[isMatrix ? "matrices" : "others"] += size;
+    count[isMatrix ? "matrices" : isTable ? "tables" : "others"] += size;
     if (isMatrix) count.largestMatrix = Math.max(count.largestMatrix, size);
   }
   return count;
@@ -96,10 +100,14 @@ function record(build: Build): { outputs: Outputs; weights: ReadonlyMap<string, 
 }
 
 function recordingScope(prefix: string, weights: Map<string, RequestedWeight>): WeightScope {
-  const take = (name: string, shape: readonly number[], isMatrix = false): Value => {
+  const take = (
+    name: string,
+    shape: readonly number[],
+    { isMatrix = false, isTable = false } = {},
+  ): Value => {
     const key = `${prefix}${name}`;
     if (weights.has(key)) throw new Error(`The weight ${key} is used twice.`);
-    weights.set(key, { shape, isMatrix });
+    weights.set(key, { shape, isMatrix, isTable });
     return externalTensor(key, "float32", shape, { location: "", byteOffset: 0, byteLength: 0 });
   };
   return {
@@ -107,8 +115,8 @@ function recordingScope(prefix: string, weights: Map<string, RequestedWeight>): 
     adaptedInput: (x) => x,
     adapted: (_, y) => y,
     adaptedNorm: (weight) => weight,
-    matrix: (name, shape) => take(name, shape, true),
-    rows: (name, shape, indices) => gather(take(name, shape), indices),
+    matrix: (name, shape) => take(name, shape, { isMatrix: true }),
+    rows: (name, shape, indices) => gather(take(name, shape, { isTable: true }), indices),
     tensor: (name, shape) => take(name, shape),
     has: () => false,
     hasChild: () => false,

@@ -4,6 +4,15 @@ import type { EditDefaults, ImageLimits } from "../engine/request.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import type { Config } from "../weights/config.ts";
 
+/** How a checkpoint is run, beside what its files say. */
+export interface ModelOptions {
+  /** As in `EngineOptions`. A pipeline without a choice refuses it. */
+  referenceCache?: ReferenceCache | undefined;
+}
+
+export const REFERENCE_CACHES = ["approximate"] as const;
+export type ReferenceCache = (typeof REFERENCE_CACHES)[number];
+
 export interface Pipeline extends ImageLimits {
   /** Its name in `model_index.json`. */
   readonly className: string;
@@ -22,5 +31,5 @@ export interface Pipeline extends ImageLimits {
    * with them.
    * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming the file
    */
-  components(checkpoint: Checkpoint): Promise<Model>;
+  components(checkpoint: Checkpoint, options?: ModelOptions): Promise<Model>;
 }

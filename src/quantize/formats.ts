@@ -1,7 +1,7 @@
 /**
  * How each weight of a converted network is stored. The blocks' matrices, which hold nearly all of the numbers, get
- * few bits; small weights, and those that the whole image passes through once, stay exact. Modulation is a quarter of
- * the published transformer and steers every block, so it has 8 bits where the others have 4.
+ * few bits; small weights, and those that the whole image passes through once, stay exact. Modulation steers
+ * every block, so it has 8 bits where the others have 4; it is a quarter of FLUX.1's published transformer.
  */
 import type { ConvertedKind } from "../weights/converted.ts";
 import type { BlockFormat } from "../weights/quantized.ts";
@@ -11,8 +11,9 @@ export type WeightFormat = BlockFormat | "float32" | "float16" | "bfloat16";
 /** Tables that single rows are taken from. */
 const TABLE = /(?:^|\.)(?:shared|embed_tokens|relative_attention_bias)\.weight$/;
 /** The transformer's input and output layers. */
-const EDGE = /^(?:x_embedder|context_embedder|time_text_embed|proj_out)\./;
-const MODULATION = /(?:^|\.)norm\w*\.linear\.weight$/;
+const EDGE = /^(?:x_embedder|context_embedder|time_text_embed|time_guidance_embed|proj_out)\./;
+/** Of each block and of the output, and those that all of FLUX.2's blocks share. */
+const MODULATION = /(?:^|\.)(?:norm\w*|\w+_stream_modulation\w*)\.linear\.weight$/;
 const BLOCK_SIZE = 128;
 
 /** The format of a weight; `blocks` is the source's own format, which is kept if it fits. */

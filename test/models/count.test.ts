@@ -21,21 +21,25 @@ type Shapes = ReadonlyMap<string, readonly number[]>;
 
 const MODULATION = /time_text_embed|norm1(_context)?\.linear|blocks\.\d+\.norm\.linear|norm_out\.linear/;
 const DECODER = /^(decoder|post_quant_conv)\./;
-/** Two-dimensional, and multiplied with: no table that is looked up in. */
-const isMatrix = (key: string, shape: readonly number[]): boolean =>
-  shape.length === 2 && !/embedding|shared|embed_tokens|relative_attention_bias/.test(key);
+/** What rows are taken of, and what is no matrix, though it has two dimensions as well. */
+const TABLE = /shared|embed_tokens/;
+const WHOLE = /embedding|relative_attention_bias/;
+const kindOf = (key: string, shape: readonly number[]): "matrices" | "tables" | "others" => {
+  if (TABLE.test(key)) return "tables";
+  return shape.length === 2 && !WHOLE.test(key) ? "matrices" : "others";
+};
 
 function countOf(shapes: Shapes, isCounted: (key: string) => boolean = () => true) {
-  const count = { matrices: 0, others: 0 };
+  const count = { matrices: 0, tables: 0, others: 0 };
   for (const [key, shape] of shapes) {
     if (!isCounted(key)) continue;
-    count[isMatrix(key, shape) ? "matrices" : "others"] += shape.reduce((size, dim) => size * dim, 1);
+    count[kindOf(key, shape)] += shape.reduce((size, dim) => size * dim, 1);
   }
   return count;
 }
 const numbersOf = (shapes: Shapes, isCounted?: (key: string) => boolean): number =>
   totalOf(countOf(shapes, isCounted));
-const counted = ({ matrices, others }: WeightCount) => ({ matrices, others });
+const counted = ({ largestMatrix: _, ...counts }: WeightCount) => counts;
 const modulationOf = (flux: FluxConfig) => counted(countWeights((weights) => fluxModulation(flux, weights)));
 const transformerOf = (flux: FluxConfig) =>
   counted(countWeights((weights) => fluxTransformer(flux, weights, { textLength: 8 })));

@@ -77,13 +77,15 @@ describe("functions of one number", () => {
   });
 });
 
-describe("add, sub and mul", () => {
+describe("add, sub, mul and div", () => {
   it("broadcast a row and a column to a matrix", async () => {
     const [row, column] = [floats([10, 20, 30], [3]), floats([1, 2], [2, 1])];
     const added = await evaluate(ops.add(row, column));
     expect(added).toEqual({ data: [11, 21, 31, 12, 22, 32], shape: [2, 3] });
     const subtracted = await evaluate(ops.sub(row, column));
     expect(subtracted.data).toEqual([9, 19, 29, 8, 18, 28]);
+    const divided = await evaluate(ops.div(row, floats([4])));
+    expect(divided.data).toEqual([2.5, 5, 7.5]);
     const multiplied = await evaluate(ops.mul(x(["rows", 3]), row), { x: tensor([1, 2, 3], [1, 3]) });
     expect(multiplied.data).toEqual([10, 40, 90]);
   });
@@ -444,6 +446,24 @@ describe("upsampleNearest", () => {
     expect(await evaluate(y, { x: tensor([1, 2, 3, 4], [1, 1, 2, 2]) })).toEqual({
       data: [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4],
       shape: [1, 1, 4, 4],
+    });
+  });
+});
+
+describe("spaceToDepth and depthToSpace", () => {
+  // Two channels of 2 x 4; a number says channel, row and column.
+  const grid = [0, 1, 2, 3, 10, 11, 12, 13, 100, 101, 102, 103, 110, 111, 112, 113];
+  const deep = [0, 2, 1, 3, 10, 12, 11, 13, 100, 102, 101, 103, 110, 112, 111, 113];
+
+  it("exchange blocks of cells and channels, in the order channel, row, column", async () => {
+    const y = ops.spaceToDepth(x([1, 2, "h", "w"]), 2);
+    expect(y.shape).toEqual([1, 8, "h/2", "w/2"]);
+    expect(await evaluate(y, { x: tensor(grid, [1, 2, 2, 4]) })).toEqual({ data: deep, shape: [1, 8, 1, 2] });
+    const back = ops.depthToSpace(x([1, 8, 1, "w"]), 2);
+    expect(back.shape).toEqual([1, 2, 2, "2*w"]);
+    expect(await evaluate(back, { x: tensor(deep, [1, 8, 1, 2]) })).toEqual({
+      data: grid,
+      shape: [1, 2, 2, 4],
     });
   });
 });

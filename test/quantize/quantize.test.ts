@@ -33,6 +33,8 @@ async function newSource(): Promise<WeightSource> {
     "blocks.0.up.weight": float32(MATRIX, [ROWS, COLUMNS]),
     "blocks.0.up.bias": float32(wave(ROWS, 1)),
     "blocks.0.norm1.linear.weight": float32(wave(2 * 128, 2), [2, 128]),
+    "double_stream_modulation_img.linear.weight": float32(wave(2 * 128, 6), [2, 128]),
+    "time_guidance_embed.timestep_embedder.linear_1.weight": float32(wave(2 * 128, 7), [2, 128]),
     "shared.weight": float32(wave(2 * 128, 3), [2, 128]),
     "x_embedder.weight": float32(wave(2 * 128, 4), [2, 128]),
     "blocks.0.narrow.weight": float32(wave(2 * 127, 5), [2, 127]),
@@ -67,6 +69,8 @@ describe("a network", () => {
       edge: formatOf("x_embedder.weight"),
       narrow: formatOf("blocks.0.narrow.weight"),
     }).toEqual(expected);
+    expect(formatOf("double_stream_modulation_img.linear.weight")).toBe(expected["modulation"]);
+    expect(formatOf("time_guidance_embed.timestep_embedder.linear_1.weight")).toBe(expected["edge"]);
     expect(formatOf("blocks.0.up.bias")).toBe("F32");
     for (const { byteOffset, dtype } of (await readSafetensorsHeader(file)).values()) {
       expect(byteOffset % byteSizeOf(dtype!)).toBe(0);

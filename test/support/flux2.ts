@@ -33,6 +33,8 @@ export interface RunOptions {
   /** @default the reference's */
   weights?: WeightScope;
   computeType?: ComputeType;
+  /** @default the first noise level's, of the same weights as the reference's */
+  modulation?: Tensor;
   /** Fed beside the network's own inputs. */
   feeds?: Readonly<Record<string, Tensor>>;
 }
@@ -85,12 +87,14 @@ export class Flux2Case {
   }
 
   /** The first step's velocity. */
-  async velocity({ weights = madeUpWeights(), computeType, feeds }: RunOptions = {}): Promise<number[]> {
+  async velocity({ weights = madeUpWeights(), computeType, modulation, feeds }: RunOptions = {}): Promise<
+    number[]
+  > {
     const { config, textLength, latents, referenceLatents, promptEmbeds } = this;
-    const [modulation] = await this.modulation();
     const { velocity } = flux2Transformer(config, weights, { textLength, computeType });
     const rotary = this.rotary("textIds", "targetIds", "referenceIds");
-    const own = { latents, referenceLatents, promptEmbeds, modulation: modulation!, ...rotary };
+    const vectors = modulation ?? (await this.modulation())[0]!;
+    const own = { latents, referenceLatents, promptEmbeds, modulation: vectors, ...rotary };
     return (await evaluate(velocity, { ...own, ...feeds })).data;
   }
 

@@ -1,14 +1,11 @@
 /** What a LoRA may adapt, under every name that trainers use: our layers, and the original repository's fused ones. */
-import { type FindTarget, type Target, TEXT_ENCODER } from "../../lora/targets.ts";
+import { comparable, layoutTargets, withoutPrefix } from "../../lora/layout-targets.ts";
+import { type FindTarget, type LinearTarget, type Target, TEXT_ENCODER } from "../../lora/targets.ts";
 import { originalFluxLayout } from "../../models/layouts/original-flux.ts";
 import type { ClipConfig } from "../../models/text-encoders/clip.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
-import type { LayoutEntry } from "../../weights/tensor-file.ts";
 
-/** Prefixes of the names: diffusers, peft, ComfyUI, sd-scripts, LyCORIS and others that write the same. */
-const PREFIX =
-  /^(?:base_model\.model\.)?(?:transformer\.|(?:model\.)?diffusion_model\.|lora_unet_|lora_transformer_|lycoris_)?/;
-/** The same of the CLIP text encoder. T5 is adapted by no file that the reference reads. */
+/** Before the names of the CLIP text encoder's layers. T5 is adapted by no file that the reference reads. */
 const TEXT_PREFIX =
   /^(?:base_model\.model\.)?(?:text_encoder\.|text_encoders\.clip_l\.transformer\.|lora_te1?_)(?:text_model[._])?/;
 /** XLabs names a block's adapters after its own attention processors: 1 is the image stream, 2 the text stream. */
@@ -33,19 +30,16 @@ const OLD_TEXT_NAMES: Readonly<Record<string, string>> = {
 /** The name of a layer of the CLIP text encoder, which some files have below `text_model`. */
 export const clipLoraName = (key: string): string => `${TEXT_ENCODER}${key.replace(/^text_model\./, "")}`;
 
-/** Names are compared with underscores for dots, as sd-scripts writes them. */
 export function createFindTarget(flux: FluxConfig, clip?: ClipConfig): FindTarget {
   const layers = fluxTargets(flux);
   const texts = clip === undefined ? new Map<string, Target>() : clipTargets(clip);
   return (module) => {
     if (TEXT_PREFIX.test(module)) return texts.get(comparable(oldTextName(module.replace(TEXT_PREFIX, ""))));
-    const bare = oldName(module.replace(PREFIX, ""));
+    const bare = oldName(withoutPrefix(module));
     const [pattern, original] = XLABS.find(([known]) => known.test(bare)) ?? [];
     return layers.get(comparable(pattern ? bare.replace(pattern, original!) : bare));
   };
 }
-
-const comparable = (name: string): string => name.replaceAll(".", "_");
 
 function oldName(name: string): string {
   const plain = name.replace(OLD_PROCESSOR, ".$1").replace(OLD_ATTENTION, "$1");
@@ -56,36 +50,14 @@ const oldTextName = (name: string): string =>
   name.replace(OLD_ATTENTION, (_, projection: string) => OLD_TEXT_NAMES[projection]!);
 
 function fluxTargets(config: FluxConfig): Map<string, Target> {
-  const targets = new Map<string, Target>();
-  const add = (name: string, target: Target): void => void targets.set(comparable(name), target);
-  for (const entry of originalFluxLayout(config)) {
-    const target = targetOf(entry);
-    if (target === undefined) continue;
-    const name = moduleOf(entry.key);
-    add(name, target);
-    if ("norm" in target) {
-      add(target.norm, target);
-      continue;
-    }
-    for (const part of target.parts) {
-      add(part.layer, { ...target, parts: [part], isSwapped: false });
-    }
-    // XLabs leaves the feed-forward layer out of the fused one.
-    if (name.endsWith(".linear1")) {
-      add(name.replace(/linear1$/, "qkv"), { ...target, parts: target.parts.slice(0, 3) });
-    }
+  const targets = layoutTargets(originalFluxLayout(config));
+  // XLabs leaves the feed-forward layer out of the fused one.
+  for (let index = 0; index < config.numSingleBlocks; index += 1) {
+    const fused = targets.get(comparable(`single_blocks.${index}.linear1`)) as LinearTarget;
+    const target = { ...fused, parts: fused.parts.slice(0, 3) };
+    targets.set(comparable(`single_blocks.${index}.qkv`), target);
   }
   return targets;
-}
-
-/** Linear layers, and the norms of queries and keys. */
-function targetOf({ key, shape, parts, isSwapped = false }: LayoutEntry): Target | undefined {
-  const [size, columns] = shape;
-  if (columns === undefined) {
-    return key.endsWith(".scale") ? { norm: moduleOf(parts[0]!.key), size: size! } : undefined;
-  }
-  const layers = parts.map((part) => ({ layer: moduleOf(part.key), rows: part.shape[0]! }));
-  return { columns, parts: layers, isSwapped };
 }
 
 function clipTargets({ width, mlpWidth, numLayers }: ClipConfig): Map<string, Target> {
@@ -106,5 +78,3 @@ function clipTargets({ width, mlpWidth, numLayers }: ClipConfig): Map<string, Ta
   );
   return new Map(entries.flat());
 }
-
-const moduleOf = (key: string): string => key.replace(/\.(?:weight|scale)$/, "");

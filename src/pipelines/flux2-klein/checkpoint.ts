@@ -9,18 +9,10 @@ import { readScheduleConfig, type ScheduleConfig } from "../shared/noise-schedul
 import { type KleinConfigs, PROMPT_LAYERS } from "./components.ts";
 import { readAutoencoder, readQwen3, readTransformer } from "./stored.ts";
 
-/** Turns an instruction into the tokens of a conversation that begins with it. */
-export interface PromptTokenizer {
-  /** The file that its tokens come from. */
-  readonly file: string;
-  /** Exactly `length` ids, of which the first `numTokens` are no padding. */
-  encode(prompt: string, length: number): { ids: readonly number[]; numTokens: number; isCut: boolean };
-}
-
 export interface KleinCheckpoint {
   schedule: ScheduleConfig;
   configs: KleinConfigs;
-  tokenizer: PromptTokenizer;
+  tokenizer: ChatTokenizer;
   /** By the names the components use. */
   stored: Readonly<Record<"transformer" | "qwen3" | "vae", StoredWeights>>;
 }
@@ -28,11 +20,15 @@ export interface KleinCheckpoint {
 /** Whether the pipeline keeps the references' keys and values: its class decides. */
 export interface KleinForm {
   areReferencesKept: boolean;
+  /** Whether they are kept though the checkpoint is not of the class that is trained for it. @default false */
+  isApproximate?: boolean;
 }
 
 /** A pipeline that keeps them knows no guidance; of the other, `is_distilled` says whether it does. */
-export const isDistilled = (index: Config, { areReferencesKept }: KleinForm): boolean =>
-  areReferencesKept || index.truth("is_distilled", false);
+export const isDistilled = (
+  index: Config,
+  { areReferencesKept, isApproximate = false }: KleinForm,
+): boolean => (areReferencesKept && !isApproximate) || index.truth("is_distilled", false);
 
 /**
  * Reads the configurations, and only the headers of the weights.
@@ -76,11 +72,11 @@ async function readSchedule(checkpoint: Checkpoint): Promise<ScheduleConfig> {
 }
 
 function assertFitting(folder: string, { transformer, autoencoder, qwen3 }: KleinConfigs): void {
-  const { inChannels, outChannels, promptSize } = transformer;
-  if (inChannels !== 4 * autoencoder.latentChannels || outChannels !== inChannels) {
+  const { inChannels, promptSize } = transformer;
+  if (inChannels !== 4 * autoencoder.latentChannels) {
     throw new RetouchError(
       "CHECKPOINT_INVALID",
-      `The checkpoint ${folder} has a transformer from ${inChannels} to ${outChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted on both sides.`,
+      `The checkpoint ${folder} has a transformer of ${inChannels} channels and an autoencoder of ${autoencoder.latentChannels}; four times as many are wanted.`,
     );
   }
   const given = PROMPT_LAYERS.length * qwen3.width;

@@ -26,6 +26,10 @@ function pipelineOf(className: string, form: KleinForm): Pipeline {
     takesTensors: true,
     isPooled: false,
     // Loaded late: a server asks what the family takes, and opens no checkpoint.
-    components: async (checkpoint) => (await import("./model.ts")).openKlein(checkpoint, form),
+    async components(checkpoint, { referenceCache } = {}) {
+      const isApproximate = referenceCache === "approximate" && !form.areReferencesKept;
+      const chosen = isApproximate ? { areReferencesKept: true, isApproximate } : form;
+      return (await import("./model.ts")).openKlein(checkpoint, chosen);
+    },
   };
 }

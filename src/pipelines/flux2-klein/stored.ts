@@ -10,6 +10,7 @@ import {
 import { wantedOf } from "../../models/layouts/file-networks.ts";
 import { originalFlux2AutoencoderLayout } from "../../models/layouts/original-autoencoder.ts";
 import { originalFlux2Layout } from "../../models/layouts/original-flux2.ts";
+import { llamaQwen3Layout } from "../../models/layouts/qwen3-layouts.ts";
 import { diffusersFlux2Sizes, originalFlux2Sizes } from "../../models/layouts/transformer-sizes.ts";
 import { type Qwen3Config, readQwen3Config } from "../../models/text-encoders/qwen3-config.ts";
 import { type Flux2Config, readFlux2Config } from "../../models/transformers/flux2-config.ts";
@@ -47,7 +48,10 @@ const qwen3 = (layers: readonly number[]): NetworkFiles<Qwen3Config> => ({
   className: "Qwen3ForCausalLM",
   options: { own: "textEncoder" },
   readConfig: (config) => readQwen3Config(config, { layers }),
-  readers: { "transformers' Qwen3": { layoutOf: ownLayout } },
+  readers: {
+    "transformers' Qwen3": { layoutOf: ownLayout },
+    "llama.cpp's Qwen3": { layoutOf: llamaQwen3Layout },
+  },
   isRead: isReadBy(layers),
 });
 

@@ -8,10 +8,11 @@ import {
 } from "../../../src/models/autoencoders/autoencoder-kl-flux2.ts";
 import { readFlux2AutoencoderConfig } from "../../../src/models/autoencoders/flux2-autoencoder-config.ts";
 import { loadSession } from "../../../src/runtime/load.ts";
-import type { Config } from "../../../src/weights/config.ts";
+import { Config } from "../../../src/weights/config.ts";
 import { type WeightScope, WeightSet } from "../../../src/weights/weight-set.ts";
 import { difference } from "../../support/compare.ts";
 import { fixtures, type FixtureTensor, readTensors } from "../../support/fixtures.ts";
+import { refusal } from "../../support/refusal.ts";
 import { describeWeights, readNetwork } from "../../support/weights.ts";
 
 const FOLDER = "flux2-autoencoders";
@@ -98,7 +99,68 @@ describe("the FLUX.2 autoencoder in tiles", () => {
 });
 
 it("has fixtures of every autoencoder that is tested", () => {
-  expect(readdirSync(path.join(fixtures, FOLDER)).toSorted()).toEqual(NAMES);
+  const entries = readdirSync(path.join(fixtures, FOLDER), { withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory());
+  expect(folders.map(({ name }) => name).toSorted()).toEqual(NAMES);
+});
+
+describe("the configuration of FLUX.2's autoencoder", () => {
+  const fields = { block_out_channels: [8, 16], norm_num_groups: 2 };
+  const types = {
+    down_block_types: Array(2).fill("DownEncoderBlock2D"),
+    up_block_types: Array(2).fill("UpDecoderBlock2D"),
+  };
+  const read = (more: Record<string, unknown>) =>
+    readFlux2AutoencoderConfig(new Config("vae/config.json", { ...fields, ...types, ...more }));
+
+  it("has the class's defaults, which are the published sizes", () => {
+    expect(readFlux2AutoencoderConfig(new Config("vae/config.json", {}))).toMatchObject({
+      widths: [128, 256, 512, 512],
+      decoderWidths: [128, 256, 512, 512],
+      latentChannels: 32,
+      layersPerBlock: 2,
+      batchNormEpsilon: 1e-4,
+      scaleFactor: 8,
+    });
+  });
+
+  it("gives the decoder the encoder's widths, unless it has its own", () => {
+    for (const none of [undefined, null, []]) {
+      expect(read({ decoder_block_out_channels: none }).decoderWidths).toEqual([8, 16]);
+    }
+    expect(read({ decoder_block_out_channels: [4, 6] })).toMatchObject({
+      widths: [8, 16],
+      decoderWidths: [4, 6],
+    });
+  });
+
+  it.each<[Record<string, unknown>, string]>([
+    [
+      { decoder_block_out_channels: [4] },
+      "decoder_block_out_channels must be a list of 2 widths, as block_out_channels is, and is [4].",
+    ],
+    [
+      { decoder_block_out_channels: [4, 5] },
+      "norm_num_groups (2) must divide all of decoder_block_out_channels (4, 5).",
+    ],
+    [{ batch_norm_eps: -1e-4 }, "batch_norm_eps must be a number from 0 to 1 and is -0.0001."],
+    [{ batch_norm_eps: null }, "batch_norm_eps must be a number from 0 to 1 and is null."],
+    [
+      { down_block_types: undefined },
+      "down_block_types must be a list of 2 block types, one for each of block_out_channels, and is missing.",
+    ],
+  ])("is refused with %o", (more, sentence) => {
+    expect(() => read(more)).toThrow(refusal("CHECKPOINT_INVALID", `In vae/config.json, ${sentence}`));
+  });
+
+  it.each([[[1, 1]], [[4, 1]], [[2, 2, 2]], [2]])("is refused with patches of %o", (patch) => {
+    expect(() => read({ patch_size: patch })).toThrow(
+      refusal(
+        "CHECKPOINT_UNSUPPORTED",
+        `In vae/config.json, patch_size is ${JSON.stringify(patch)}; FLUX.2's pipelines work on patches of [2,2].`,
+      ),
+    );
+  });
 });
 
 describeWeights(

@@ -23,7 +23,7 @@ it("another pipeline's checkpoint is refused by its name", async () => {
   await expect(openModel(folder)).rejects.toEqual(
     refusal(
       "CHECKPOINT_UNSUPPORTED",
-      `The checkpoint ${folder} is a StableDiffusionPipeline; a FluxKontextPipeline is wanted.`,
+      `The checkpoint ${folder} is a StableDiffusionPipeline; a FluxKontextPipeline, a Flux2KleinPipeline or a Flux2KleinKVPipeline is wanted.`,
     ),
   );
 });
