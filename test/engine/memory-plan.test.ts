@@ -6,6 +6,8 @@ import { type ComponentNeeds, isResident, planMemory } from "../../src/engine/me
 import { fittingKind } from "../../src/engine/weights-choice.ts";
 import { planKontext } from "../../src/pipelines/flux1-kontext/components.ts";
 import { PUBLISHED_CONFIGS, PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
+import { planKlein } from "../../src/pipelines/flux2-klein/components.ts";
+import { PUBLISHED_KLEIN_CONFIGS, PUBLISHED_KLEIN_PLAN } from "../../src/pipelines/flux2-klein/published.ts";
 import { refusal } from "../support/refusal.ts";
 
 const GB = 1e9;
@@ -91,6 +93,40 @@ describe("the memory plan of the published model", () => {
   });
 });
 
+describe("the memory plan of FLUX.2 [klein] 4B", () => {
+  const klein = (kind: (typeof WEIGHTS_KINDS)[number], changes: object = {}, limitBytes = Infinity) =>
+    planMemory(PUBLISHED_KLEIN_PLAN, kind, { ...edit(512), ...changes }, limitBytes);
+
+  it("has the published number of weights", () => {
+    const { transformer, modulation } = klein("int8").components;
+    // Of 3.9 thousand millions, the modulation is a twentieth: all blocks share it.
+    expect(transformer!.parameters + modulation!.parameters).toBe(3_875_544_576);
+  });
+
+  it("is met by 6 GB at int8 and 4.5 GB at int4, one network at a time", () => {
+    expect(klein("int8", {}, 6 * GB).peakBytes).toBeLessThan(6 * GB);
+    expect(klein("int4", {}, 4.5 * GB).peakBytes).toBeLessThan(4.5 * GB);
+  });
+
+  it("grows with every image, and not without one", () => {
+    const size = { width: 512, height: 512 };
+    const working = [0, 1, 4].map(
+      (count) =>
+        klein("int8", { references: Array.from({ length: count }, () => size) }).components["transformer"]!
+          .workingBytes,
+    );
+    expect(working[1]! / working[0]!).toBeCloseTo((512 + 2048) / (512 + 1024), 6);
+    expect(working[2]! / working[0]!).toBeCloseTo((512 + 5 * 1024) / (512 + 1024), 6);
+  });
+
+  it("counts the keys and values that are kept", () => {
+    const kept = planKlein({ ...PUBLISHED_KLEIN_CONFIGS, areReferencesKept: true });
+    const plan = planMemory(kept, "int8", edit(512), Infinity);
+    // Of 25 blocks and 1,024 tokens, 3,072 numbers each.
+    expect(plan.heldBytes - klein("int8").heldBytes).toBe(2 * 25 * 1024 * 3072 * 4);
+  });
+});
+
 /** A model whose autoencoder is most of it, like those of the fixtures. */
 const SMALL_PLAN = planKontext({
   ...PUBLISHED_CONFIGS,
@@ -102,6 +138,8 @@ const LIMITS = Array.from({ length: 160 }, (_, index) => 0.05 * GB * 1.06 ** ind
 describe.each([
   ["the published model", PUBLISHED_PLAN],
   ["a small model", SMALL_PLAN],
+  ["FLUX.2 [klein] 4B", PUBLISHED_KLEIN_PLAN],
+  ["the same with its references kept", planKlein({ ...PUBLISHED_KLEIN_CONFIGS, areReferencesKept: true })],
 ])("more memory for %s", (_, model) => {
   const edits = [16, 300, 1024, 2048].flatMap((side) =>
     [0, 0.3 * GB, 8 * GB].flatMap((loraBytes) =>
@@ -133,7 +171,10 @@ describe.each([
   it("never turns a usual edit into a refusal where the kind is chosen by what fits", () => {
     const fits = LIMITS.map((limit) => {
       const kind = fittingKind(model, limit);
-      return kind !== undefined && planMemory(model, kind, usualEdit(model.native), limit).peakBytes <= limit;
+      return (
+        kind !== undefined &&
+        planMemory(model, kind, usualEdit(model.native, model.usual), limit).peakBytes <= limit
+      );
     });
     expect(fits).toEqual(fits.toSorted((a, b) => Number(a) - Number(b)));
     expect(fits).toContain(true);

@@ -86,7 +86,10 @@ it("edits two images through the engine, and says what it does not take", async 
 
 it("is unknown to an engine that was not given it", async () => {
   await expect(createEngine({ checkpoint: folder, safety: { isOn: false } })).rejects.toEqual(
-    refusal("CHECKPOINT_UNSUPPORTED", /is a ExamplePipeline; a FluxKontextPipeline, a Flux2KleinPipeline or a Flux2KleinKVPipeline is wanted\.$/),
+    refusal(
+      "CHECKPOINT_UNSUPPORTED",
+      /is a ExamplePipeline; a FluxKontextPipeline, a Flux2KleinPipeline or a Flux2KleinKVPipeline is wanted\.$/,
+    ),
   );
 });
 

@@ -3,8 +3,8 @@
  * modulation is a separate network because it runs once per edit; so is what gives the references' keys and values,
  * where these are kept.
  *
- * Working memory is a measured multiple of a network's largest layer (`test/engine/klein-memory.test.ts` measures it
- * again).
+ * Working memory is counted from a network's largest layer, and that of the autoencoder measured with FLUX.1's, whose
+ * halves are the same.
  */
 import type { ComponentDefinition } from "../../engine/component.ts";
 import type { EditExtent, UsualPasses } from "../../engine/extent.ts";
@@ -46,7 +46,11 @@ export interface KleinConfigs {
 export const PROMPT_LAYERS = [9, 18, 27] as const;
 
 const FLOAT = 4;
-/** Float32 rows [tokens, width] that a block of the transformer holds at its peak, and per unit of `mlpRatio`. */
+/**
+ * Float32 rows [tokens, width] that a block of the transformer holds at its peak, where the output of the fused layer,
+ * 3 + 2 * `mlpRatio` wide, is cut into its parts and so there twice; beside it the stream, its norm, rotated queries and
+ * keys, and what attention gives.
+ */
 const TRANSFORMER_ROWS = 12;
 const TRANSFORMER_MLP_ROWS = 4;
 /** Side of the square that is drawn where nothing asks for a size, in latent cells (`default_sample_size`). */

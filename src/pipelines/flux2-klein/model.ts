@@ -6,6 +6,7 @@ import type { Checkpoint } from "../../weights/checkpoint.ts";
 import { type KleinCheckpoint, type KleinForm, readKlein } from "./checkpoint.ts";
 import { planKlein } from "./components.ts";
 import { editImages } from "./edit.ts";
+import { createFindTarget } from "./lora-targets.ts";
 import { Networks } from "./networks.ts";
 
 /**
@@ -30,7 +31,7 @@ function modelOf(read: KleinCheckpoint): Model {
   return {
     ...planKlein(read.configs),
     stored: read.stored,
-    findLoraTarget: () => undefined,
+    findLoraTarget: createFindTarget(read.configs.transformer),
     createEditor(components) {
       const networks = new Networks(read, components);
       return { edit: (images, request, options) => editImages(networks, images, request, options) };
