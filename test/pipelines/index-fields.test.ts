@@ -34,15 +34,34 @@ const CHECKPOINTS = {
 /** A component that the index leaves open is of the pipeline's own class; the reference wants it named. */
 const isOpen = ({ field, value }: Case): boolean =>
   field !== "_class_name" &&
-  [ABSENT, "[null,null]", "[]", '["diffusers"]'].includes(
-    typeof value === "string" ? value : JSON.stringify(value),
-  );
+  ([ABSENT, null].includes(value as string) ||
+    ["[null,null]", "[]"].includes(JSON.stringify(value)) ||
+    // The library decides how a file of weights is called.
+    (JSON.stringify(value) === '["diffusers"]' && !field.startsWith("text_encoder")));
 
-/** Where the reference fails and we do not: what we do. */
-const TAKEN: Readonly<Record<string, string>> = {};
+const TOKENIZER = "the tokenizer is of the pipeline's own class, whatever the index says";
+const LIBRARY = "the library is not read";
+
+/** Where the reference fails or does something else, and we do not: what we do. */
+const TAKEN: Readonly<Record<string, string>> = {
+  'kontext scheduler ["other","FlowMatchEulerDiscreteScheduler"]': LIBRARY,
+  'klein scheduler ["other","FlowMatchEulerDiscreteScheduler"]': LIBRARY,
+  'kontext tokenizer "text"': TOKENIZER,
+  "kontext tokenizer 5": TOKENIZER,
+  'kontext tokenizer ["transformers","T5TokenizerFast"]': TOKENIZER,
+  'kontext tokenizer_2 "text"': TOKENIZER,
+  "kontext tokenizer_2 5": TOKENIZER,
+  'klein tokenizer "text"': TOKENIZER,
+  "klein tokenizer 5": TOKENIZER,
+};
 
 /** Where the reference computes something and we refuse: why. */
-const REFUSED: Readonly<Record<string, string>> = {};
+const REFUSED: Readonly<Record<string, string>> = {
+  'kontext vae ["diffusers","AutoencoderKLFlux2"]': "is another class, whose statistics the file lacks",
+  'klein text_encoder ["transformers","Qwen2ForCausalLM"]':
+    "is another network, which has no norms of queries and keys",
+  'klein text_encoder ["transformers","Qwen3Model"]': "is no class that the pipeline names",
+};
 
 /** The edit of `index_fields.py`. */
 function editOf(name: keyof typeof CHECKPOINTS): DrawnEdit {
@@ -99,7 +118,8 @@ describe.each(Object.keys(CHECKPOINTS) as (keyof typeof CHECKPOINTS)[])(
         return;
       }
       const found = sums(await latentsWith(name, row));
-      expect(difference(found, row.sums ?? TABLE[name]!.sums).relative).toBeLessThan(TOLERANCE);
+      const expected = isTaken ? TABLE[name]!.sums : (row.sums ?? TABLE[name]!.sums);
+      expect(difference(found, expected).relative).toBeLessThan(TOLERANCE);
     });
   },
 );
