@@ -70,7 +70,7 @@ const INTEGRATION = [
   "test/*/{compute-type,engine,limits,loras,preview,recipe,residency,resume,safety,single-files,weights}.test.ts",
   "test/package/*.test.ts",
   "test/patterns.test.ts",
-  "test/pipelines/flux1-kontext/drawn.test.ts",
+  "test/pipelines/{flux1-kontext,flux2-klein}/drawn.test.ts",
   "test/readme.test.ts",
   "test/scripts/drawn.test.ts",
   "test/server/{bodies-in-flight,localhost}.test.ts",

@@ -1,6 +1,6 @@
 """Gives LoRAs of a small FLUX.2 transformer in the ways of several trainers, and the velocities that diffusers computes.
 
-The numbers follow from the keys (`probes.numbers`), so that only keys, shapes and alphas are written. peft must be
+The numbers follow from the keys (`made_up.numbers`), so that only keys, shapes and alphas are written. peft must be
 installed.
 """
 
@@ -13,7 +13,7 @@ from diffusers import Flux2Transformer2DModel
 from diffusers.loaders.lora_pipeline import Flux2LoraLoaderMixin
 from flux2_layouts import original_flux2
 from flux2_transformer import CASES, first_velocity, made_up_model
-from probes import made_up
+from made_up import made_up
 from torch import Tensor
 
 Tensors = dict[str, Tensor]

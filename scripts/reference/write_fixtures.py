@@ -22,8 +22,9 @@ from flux2_layouts import published_table
 from flux2_loras import lora_table
 from flux2_transformer import write_flux2_transformers
 from flux2_autoencoder import write_flux2_autoencoders
-from drawn.write_drawn import write_drawn
+from drawn.write_drawn import KLEIN, KONTEXT, write_drawn
 from gguf_files import write_gguf_files
+from index_fields import index_fields
 from klein.write_cases import write_klein_cases
 from loras import write_loras
 from picture_forms import write_picture_forms
@@ -108,6 +109,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     save_file(tensors, output / "recipe.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
+    write_table(output / "index-fields.json", index_fields())
     write_table(output / "flux2-published.json", published_table())
     write_flux2_files(output / "flux2-files")
     lora_files, lora_velocities = lora_table()
@@ -119,7 +121,8 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_picture_forms(output)
     write_qwen3(output / "qwen3")
     write_table(output / "qwen3" / "published.json", write_qwen3_files(output / "qwen3"))
-    write_drawn(output / "drawn")
+    write_drawn(output / "drawn", KONTEXT)
+    write_drawn(output / "klein" / "drawn", KLEIN)
     write_flux2_autoencoders(output / "flux2-autoencoders")
     write_klein_cases(output / "klein")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]

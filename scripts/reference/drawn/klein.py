@@ -12,6 +12,7 @@ from diffusers import Flux2KleinPipeline
 from drawn.draw import Draw
 from drawn.edit_settings import PROMPTS, SIGMAS, draw_size, on_grid, padded
 from drawn.image_networks import draw_scheduler
+from drawn.klein_loras import draw_klein_loras, load_klein_loras
 from drawn.klein_networks import draw_flux2, draw_flux2_autoencoder, draw_qwen
 from drawn.qwen_folder import draw_qwen_tokenizer
 from drawn.stored import Files, json_file, picture
@@ -33,11 +34,12 @@ def draw_case(draw: Draw) -> tuple[dict[str, Any], Files]:
     vocabulary, files = draw_qwen_tokenizer(draw)
     prompt_size, text_files = draw_qwen(draw, vocabulary)
     vae, vae_files = draw_flux2_autoencoder(draw)
-    _, transformer_files = draw_flux2(draw, vae["latent_channels"], prompt_size)
+    transformer, transformer_files = draw_flux2(draw, vae["latent_channels"], prompt_size)
     files |= text_files | vae_files | transformer_files | draw_scheduler(draw)
     files["model_index.json"] = json_file(model_index(draw_index(draw)))
     grid = 2 ** len(vae["block_out_channels"])
-    return draw_edit(draw, grid) | {"grid": grid, "loras": [], "files": {}}, files
+    loras, lora_files = draw_klein_loras(draw, transformer)
+    return draw_edit(draw, grid) | {"grid": grid, "loras": loras, "files": {}}, files | lora_files
 
 
 def draw_index(draw: Draw) -> dict[str, Any]:
@@ -87,6 +89,7 @@ def sources_of(edit: Mapping[str, Any]) -> list[NDArray[numpy.uint8]]:
 def run_case(folder: Path, edit: Mapping[str, Any]) -> Arrays:
     """Edit with diffusers; images whose sides are not whole tokens are padded first, by their edge."""
     pipeline = load_klein(folder)
+    load_klein_loras(pipeline, folder, edit["loras"])
     width, height = on_grid(edit["target"], edit["grid"])
     kept: list[torch.Tensor] = []
 

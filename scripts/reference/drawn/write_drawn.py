@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +17,35 @@ from drawn.written_files import write_files
 from safetensors.torch import save_file
 from torch import Tensor
 
-SEED = 20
-# Cases that either side refuses are of no use here.
-INDICES = [
+@dataclass(frozen=True)
+class Chosen:
+    """Cases of a pipeline. Those that either side refuses are of no use here."""
+
+    pipeline: str
+    seed: int
+    indices: list[int]
+    fixed: dict[str, Any] = field(default_factory=dict)
+    """Fields that are not drawn."""
+
+
+KONTEXT = Chosen("kontext", 20, [
     0, 1, 2, 4, 7, 10, 12, 15, 19, 20, 22, 25, 28, 31, 32, 38, 40, 48, 50, 52,
     55, 58, 63, 64, 66, 70, 73, 77, 85, 87,
-]  # fmt: skip
+])  # fmt: skip
+KLEIN = Chosen("klein", 3, [7, 9, 12, 13, 15, 22, 27, 31, 43, 47], {"loras": 0})
 # Numbers kept of each result, evenly apart.
 KEPT = 256
 
 
-def write_drawn(output: Path) -> None:
+def write_drawn(output: Path, chosen: Chosen) -> None:
     """Write `cases.json.gz` and `expected.safetensors`."""
     output.mkdir(parents=True, exist_ok=True)
     cases: list[dict[str, Any]] = []
     texts: list[dict[str, Any]] = []
     expected: dict[str, Tensor] = {}
-    for index in INDICES:
-        draw = Draw(SEED, index, {"pipeline": "kontext"}, None)
-        pipeline = PIPELINES[draw.one_of("pipeline", list(PIPELINES))]
-        edit, files = pipeline.draw_case(draw)
+    pipeline = PIPELINES[chosen.pipeline]
+    for index in chosen.indices:
+        edit, files = pipeline.draw_case(Draw(chosen.seed, index, chosen.fixed, None))
         with tempfile.TemporaryDirectory() as folder:
             write_files(Path(folder), files)
             arrays = pipeline.run_case(Path(folder), edit)
