@@ -48,6 +48,7 @@ it("begins with the files that take longest, which exist", async () => {
   });
   try {
     const specifications = await vitest.globTestSpecifications();
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is no array's.
     const sorted = await new LongestFirst(vitest).sort(specifications);
     const names = sorted.map(({ moduleId }) => path.relative(root, moduleId).split(path.sep).join("/"));
     expect(names.slice(0, LONGEST.length)).toEqual(LONGEST);

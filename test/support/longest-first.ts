@@ -10,6 +10,8 @@ export default class LongestFirst extends BaseSequencer {
       const found = LONGEST.indexOf(path.relative(root, moduleId).split(path.sep).join("/"));
       return found === -1 ? LONGEST.length : found;
     };
-    return (await super.sort(files)).toSorted((one, other) => place(one) - place(other));
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is no array's.
+    const sorted = await super.sort(files);
+    return sorted.toSorted((one, other) => place(one) - place(other));
   }
 }
