@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
+import LongestFirst from "./test/support/longest-first.ts";
 
 /**
  * What takes longest, for `npm run test:long`: packages installed with npm, networks measured in processes of their own,
@@ -92,6 +93,7 @@ export default defineConfig({
     // Most tests wait for a process, a database or the time itself. By default two cores would get one worker; three take
     // two thirds of the time of two.
     maxWorkers: Math.max(3, availableParallelism() - 1),
+    sequence: { sequencer: LongestFirst },
     // Every file belongs to one project: test/projects.test.ts.
     projects: [
       {

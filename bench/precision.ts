@@ -14,7 +14,7 @@ import { loadNetworks } from "../src/pipelines/flux1-kontext/model.ts";
 import type { ComponentOptions } from "../src/engine/components.ts";
 import { resolveRequest } from "../src/engine/request.ts";
 import { messageOf } from "../src/index.ts";
-import { Checkpoint } from "../src/weights/checkpoint.ts";
+import { Checkpoint, type SingleFiles } from "../src/weights/checkpoint.ts";
 import { WEIGHT_KINDS, type WeightKind } from "../src/weights/converted.ts";
 import { atLeast, type Goal } from "../tools/goals.ts";
 import { describeMachine, gitRevision } from "../tools/machine.ts";
@@ -23,11 +23,13 @@ import { psnrOf } from "./pictures.ts";
 import { writeWideCheckpoint } from "./precision/wide.ts";
 import { medianOf, rounded } from "../tools/statistics.ts";
 
-const USAGE = `Usage: npm run bench:precision -- [--small]
+const USAGE = `Usage: npm run bench:precision -- [--small] [--transformer FILE]
 
 Edits in float32 and with weights of 16, 8 and 4 bits, and prints how far the pictures are apart.
 
-  --small  three edits and one of the wide network in two steps, to see that everything works
+  --small             three edits and one of the wide network in two steps, to see that everything works
+  --transformer FILE  the shipped checkpoint alone, with this file as its transformer, such as one that
+                      scripts/reference/k_quants.py wrote
 `;
 const INSTRUCTIONS = [
   "Exact same bluebird, same angle and posture, now perched on a cloud in outer space",
@@ -41,6 +43,7 @@ const GOALS: Partial<Record<WeightKind, number>> = { int8: 40, int4: 28 };
 
 interface Subject {
   checkpoint: string;
+  files?: SingleFiles;
   instructions: readonly string[];
   numSteps: number;
 }
@@ -54,7 +57,7 @@ interface KindReport {
 }
 
 async function reportOf(subject: Subject, cacheFolder: string) {
-  const exact = await picturesOf(subject, { weights: "fp32" });
+  const exact = await picturesOf(subject, { weights: "fp32", cacheFolder });
   const kinds: KindReport[] = [];
   for (const kind of WEIGHT_KINDS) {
     const levels = kind in GOALS ? ([1, 4] as const) : ([undefined] as const);
@@ -74,10 +77,12 @@ async function reportOf(subject: Subject, cacheFolder: string) {
 }
 
 /** How far the rounded weights are off, by kind and network. */
-async function errorsOf({ checkpoint }: Subject, folder: string) {
+async function errorsOf({ checkpoint, files = {} }: Subject, folder: string) {
   const reports = [];
   for (const kind of WEIGHT_KINDS) {
-    for (const { network, byteLength, errors } of await convertCheckpoint(checkpoint, {}, kind, { folder })) {
+    for (const { network, byteLength, errors } of await convertCheckpoint(checkpoint, files, kind, {
+      folder,
+    })) {
       const values = errors.map(({ relativeError }) => relativeError);
       const [median, worst] = [medianOf(values), Math.max(...values)];
       reports.push({ kind, network, byteLength, rounded: values.length, relativeError: { median, worst } });
@@ -87,7 +92,8 @@ async function errorsOf({ checkpoint }: Subject, folder: string) {
 }
 
 async function picturesOf(subject: Subject, options: ComponentOptions): Promise<Picture[]> {
-  const networks = await loadNetworks(await Checkpoint.open(subject.checkpoint), { threads: 0 }, options);
+  const checkpoint = await Checkpoint.open(subject.checkpoint, subject.files);
+  const networks = await loadNetworks(checkpoint, { threads: 0 }, options);
   try {
     const image = await readFile(inRepository("examples", "bluebird.png"));
     const source = await decodePicture(image);
@@ -118,16 +124,19 @@ function goalsOf(name: string, kinds: readonly KindReport[]): Goal[] {
   });
 }
 
-async function main(isSmall: boolean): Promise<object> {
+async function main(isSmall: boolean, transformer: string | undefined): Promise<object> {
   const folder = await mkdtemp(path.join(tmpdir(), "retouch-precision-"));
   try {
-    const wide = path.join(folder, "wide");
-    await writeWideCheckpoint(wide, isSmall ? 4 : 16, 1);
     const first = (count: number): string[] => INSTRUCTIONS.slice(0, isSmall ? count : undefined);
+    const checkpoint = inRepository("checkpoints", "tiny");
     const subjects: Record<string, Subject> = {
-      tiny: { checkpoint: inRepository("checkpoints", "tiny"), instructions: first(3), numSteps: 28 },
-      wide: { checkpoint: wide, instructions: first(1), numSteps: isSmall ? 2 : 8 },
+      tiny: { checkpoint, files: { transformer }, instructions: first(3), numSteps: 28 },
     };
+    if (transformer === undefined) {
+      const wide = path.join(folder, "wide");
+      await writeWideCheckpoint(wide, isSmall ? 4 : 16, 1);
+      subjects["wide"] = { checkpoint: wide, instructions: first(1), numSteps: isSmall ? 2 : 8 };
+    }
     const reports: Record<string, Awaited<ReturnType<typeof reportOf>>> = {};
     for (const [name, subject] of Object.entries(subjects)) {
       process.stderr.write(`bench: ${name}\n`);
@@ -142,8 +151,11 @@ async function main(isSmall: boolean): Promise<object> {
 }
 
 try {
-  const { values } = parseArgs({ options: { small: { type: "boolean" }, help: { type: "boolean" } } });
-  const text = values.help ? USAGE : `${JSON.stringify(await main(values.small ?? false), null, 2)}\n`;
+  const { values } = parseArgs({
+    options: { small: { type: "boolean" }, transformer: { type: "string" }, help: { type: "boolean" } },
+  });
+  const report = values.help ? undefined : await main(values.small ?? false, values.transformer);
+  const text = report === undefined ? USAGE : `${JSON.stringify(report, null, 2)}\n`;
   process.stdout.write(text);
 } catch (error) {
   process.stderr.write(`bench: ${messageOf(error)}\n`);

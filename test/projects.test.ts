@@ -4,6 +4,8 @@ import path from "node:path";
 import { createVitest } from "vitest/node";
 import { expect, it } from "vitest";
 import { root } from "./support/fixtures.ts";
+import { LONGEST } from "./support/longest.ts";
+import LongestFirst from "./support/longest-first.ts";
 
 const files = readdirSync(path.join(root, "test"), { recursive: true, encoding: "utf8" }).map((name) =>
   path.posix.join("test", name.split(path.sep).join("/")),
@@ -36,6 +38,24 @@ it("every test of the playground belongs to the run in a browser", async () => {
   const projects = await projectsOf("vitest.web.config.ts");
   const wanted = files.filter((name) => name.endsWith(".web.ts")).toSorted();
   expect([...projects.keys()].toSorted()).toEqual(wanted);
+});
+
+it("begins with the files that take longest, which exist", async () => {
+  const vitest = await createVitest("test", {
+    config: path.join(root, "vitest.config.ts"),
+    watch: false,
+    root,
+  });
+  try {
+    const specifications = await vitest.globTestSpecifications();
+    // oxlint-disable-next-line unicorn/no-array-sort -- it is no array's.
+    const sorted = await new LongestFirst(vitest).sort(specifications);
+    const names = sorted.map(({ moduleId }) => path.relative(root, moduleId).split(path.sep).join("/"));
+    expect(names.slice(0, LONGEST.length)).toEqual(LONGEST);
+    expect(names.toSorted()).toEqual(files.filter((name) => name.endsWith(".test.ts")).toSorted());
+  } finally {
+    await vitest.close();
+  }
 });
 
 it("every entry of the lists in vitest.config.ts names a file that exists", async () => {

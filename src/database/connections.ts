@@ -6,6 +6,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Duplex } from "node:stream";
 import { Pool, type ClientBase, type PoolClient, type PoolConfig } from "pg";
+import { within } from "../within.ts";
 
 /** Longest time to connect, or to wait for a connection that others use. */
 export const CONNECT_MS = 5000;
@@ -43,18 +44,8 @@ export class SilenceError extends Error {
 }
 
 /** @throws SilenceError if `answer` takes longer than `ms`, which may be infinite */
-export async function answerWithin<Result>(answer: Promise<Result>, ms: number): Promise<Result> {
-  if (ms === Infinity) return answer;
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new SilenceError(ms)), ms);
-  });
-  try {
-    return await Promise.race([answer, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+export const answerWithin = <Result>(answer: Promise<Result>, ms: number): Promise<Result> =>
+  within(ms, answer, () => new SilenceError(ms));
 
 /** Ends a connection without a farewell, which nobody might hear. */
 export function destroy(client: ClientBase): void {

@@ -193,7 +193,7 @@ export async function createEngine(
   await Promise.all(Object.values(loraFiles).map(identityOf));
   const isAdaptable = Object.keys(loraFiles).length > 0;
   const runtime = { threads, device: device.name, computeType: options.computeType, isMemoryReturned };
-  const loras = new LoraRegistry(loraFiles, model.findLoraTarget, findBaseIn(model));
+  const loras = new LoraRegistry(loraFiles, model.findLoraTarget, findBaseIn(model, threads));
   const components = await Components.load(model, runtime, {
     limitBytes,
     isAdaptable,

@@ -4,6 +4,7 @@
  * fast enough, and PNG and AVIF contain one image.
  */
 import type { AcceptedFormat } from "./format.ts";
+import { readTiffDirectory } from "./tiff-directory.ts";
 
 /** Returns the same bytes, or a copy without the other frames; damage is left for the decoder to find. */
 export function firstFrame(bytes: Uint8Array, format: AcceptedFormat): Uint8Array {
@@ -42,18 +43,7 @@ function firstWebpFrame(bytes: Uint8Array): Uint8Array {
 
 /** TIFF 6.0, page 13: a directory ends with the offset of the next one, or 0 if there is none. */
 function firstTiffPage(bytes: Uint8Array): Uint8Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const isLittleEndian = bytes[0] === 0x49;
-  const isBig = bytes.length >= 4 && view.getUint16(2, isLittleEndian) === 43;
-  if (bytes.length < 16) return bytes;
-  const directory = isBig ? Number(view.getBigUint64(8, isLittleEndian)) : view.getUint32(4, isLittleEndian);
-  if (directory + 8 > bytes.length) return bytes;
-  const [countBytes, entryBytes, linkBytes] = isBig ? [8, 20, 8] : [2, 12, 4];
-  const count = isBig
-    ? Number(view.getBigUint64(directory, isLittleEndian))
-    : view.getUint16(directory, isLittleEndian);
-  const link = directory + countBytes + count * entryBytes;
-  if (link + linkBytes > bytes.length) return bytes;
-  if (bytes.subarray(link, link + linkBytes).every((byte) => byte === 0)) return bytes;
-  return new Uint8Array(bytes).fill(0, link, link + linkBytes);
+  const { link } = readTiffDirectory(bytes);
+  if (!link || bytes.subarray(link.start, link.end).every((byte) => byte === 0)) return bytes;
+  return new Uint8Array(bytes).fill(0, link.start, link.end);
 }

@@ -2,6 +2,7 @@
  * Detects a file's format from its first bytes, so an image is accepted by its content, whatever its name says, and a
  * format that is not accepted can be refused by name before any decoder sees it.
  */
+import { readTiffDirectory } from "./tiff-directory.ts";
 
 /** The formats that `decodePicture` accepts. */
 export const ACCEPTED_FORMATS = ["JPEG", "PNG", "WebP", "AVIF", "GIF", "TIFF"] as const;
@@ -68,22 +69,14 @@ function isoMediaFormat(bytes: Uint8Array): FileFormat {
   return refused("a video", "save a frame of it as JPEG or PNG");
 }
 
+/** NewSubfileType, TIFF 6.0 page 36: bit 0 means "a reduced-resolution version of another image". */
+const SUBFILE_TYPE = 254;
+
 /** Raw files are TIFF files whose first page is a small preview, which nobody means to edit. */
 function isCameraRaw(bytes: Uint8Array): boolean {
   if (latin1(bytes, 8, 10) === "CR") return true;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const isLittleEndian = bytes[0] === 0x49;
-  if (bytes.length < 8 || view.getUint16(2, isLittleEndian) !== 42) return false;
-  const directory = view.getUint32(4, isLittleEndian);
-  if (directory + 2 > bytes.length) return false;
-  const count = view.getUint16(directory, isLittleEndian);
-  for (let i = 0, entry = directory + 2; i < count && entry + 12 <= bytes.length; i++, entry += 12) {
-    // NewSubfileType, TIFF 6.0 page 36: bit 0 means "a reduced-resolution version of another image".
-    if (view.getUint16(entry, isLittleEndian) === 254) {
-      return (view.getUint32(entry + 8, isLittleEndian) & 1) === 1;
-    }
-  }
-  return false;
+  const [type = 0] = readTiffDirectory(bytes).tags.get(SUBFILE_TYPE)?.values ?? [];
+  return type % 2 === 1;
 }
 
 function markupFormat(bytes: Uint8Array): FileFormat | undefined {

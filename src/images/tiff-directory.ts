@@ -20,6 +20,8 @@ export interface TiffTag {
 export interface TiffDirectory {
   tags: ReadonlyMap<number, TiffTag>;
   isLittleEndian: boolean;
+  /** The bytes that say where the next directory is, all 0 if there is none; absent where the file ends before them. */
+  link?: { start: number; end: number } | undefined;
 }
 
 /** Reads the first directory, as far as it is there: damage is left for the decoder to find. */
@@ -32,9 +34,11 @@ export function readTiffDirectory(bytes: Uint8Array): TiffDirectory {
   const wordAt = (at: number): number =>
     isBig ? Number(view.getBigUint64(at, isLittleEndian)) : view.getUint32(at, isLittleEndian);
   const start = wordAt(isBig ? 8 : 4);
-  const [countBytes, entryBytes, inlineBytes] = isBig ? [8, 20, 8] : [2, 12, 4];
+  const [countBytes, entryBytes, inlineBytes, linkBytes] = isBig ? [8, 20, 8, 8] : [2, 12, 4, 4];
   if (start + countBytes > bytes.length) return { tags, isLittleEndian };
   const count = isBig ? wordAt(start) : view.getUint16(start, isLittleEndian);
+  const entriesEnd = start + countBytes + count * entryBytes;
+  const link = { start: entriesEnd, end: entriesEnd + linkBytes };
   for (let i = 0; i < Math.min(count, MAX_TAGS); i++) {
     const entry = start + countBytes + i * entryBytes;
     if (entry + entryBytes > bytes.length) break;
@@ -52,7 +56,7 @@ export function readTiffDirectory(bytes: Uint8Array): TiffDirectory {
     const tag = view.getUint16(entry, isLittleEndian);
     if (!tags.has(tag)) tags.set(tag, { values, offset, bytesPerValue });
   }
-  return { tags, isLittleEndian };
+  return { tags, isLittleEndian, link: link.end <= bytes.length ? link : undefined };
 }
 
 function numberAt(view: DataView, at: number, byteCount: number, isLittleEndian: boolean): number {

@@ -8,8 +8,8 @@
  */
 import type { BaseLayer } from "./base-weights.ts";
 
-/** Rows that are read at once. */
-const ROWS_AT_ONCE = 64;
+/** Numbers of W that are read at once. */
+const NUMBERS_AT_ONCE = 2 ** 21;
 
 /** What the length of each row of W + t B A follows from: w^2 + 2 t c + t^2 d^2. */
 export interface RowLengths {
@@ -30,32 +30,24 @@ interface Matrices {
 }
 
 /** From one pass over W, whose rows are read some at a time. */
-export async function rowLengths(
-  base: BaseLayer,
-  { rank, columns, down, up }: Matrices,
-): Promise<RowLengths> {
-  const rows = up.length / rank;
+export async function rowLengths(base: BaseLayer, matrices: Matrices): Promise<RowLengths> {
+  const { columns } = matrices;
+  const rows = matrices.up.length / matrices.rank;
   const ownSquares = new Float64Array(rows);
   const crosses = new Float64Array(rows);
   const deltaSquares = new Float64Array(rows);
-  // The products of the rows of A, from which those of the rows of B A follow.
-  const gram = Array.from({ length: rank }, (_, index) =>
-    products(down, rank, columns, down, index * columns),
-  );
-  for (let from = 0; from < rows; from += ROWS_AT_ONCE) {
-    const to = Math.min(from + ROWS_AT_ONCE, rows);
-    const block = await base.rows(from, to);
-    for (let row = from; row < to; row += 1) {
-      const start = (row - from) * columns;
-      let square = 0;
-      for (let at = start; at < start + columns; at += 1) square += block[at]! * block[at]!;
+  for await (const { from, own, delta } of blocksOf(base, matrices)) {
+    for (let start = 0, row = from; start < own.length; start += columns, row += 1) {
+      let [square, cross, deltaSquare] = [0, 0, 0];
+      for (let at = start; at < start + columns; at += 1) {
+        const [w, d] = [own[at]!, delta[at]!];
+        square += w * w;
+        cross += w * d;
+        deltaSquare += d * d;
+      }
       ownSquares[row] = square;
-      const factors = up.subarray(row * rank, (row + 1) * rank);
-      crosses[row] = dot(factors, products(down, rank, columns, block, start));
-      deltaSquares[row] = dot(
-        factors,
-        gram.map((line) => dot(factors, line)),
-      );
+      crosses[row] = cross;
+      deltaSquares[row] = deltaSquare;
     }
   }
   return { ownSquares, crosses, deltaSquares };
@@ -65,57 +57,60 @@ export async function rowLengths(
 export async function addColumnSquares(
   sums: Float64Array,
   base: BaseLayer,
-  { rank, columns, down, up }: Matrices,
+  matrices: Matrices,
   t: number,
 ): Promise<void> {
-  const rows = up.length / rank;
-  const sum = new Float64Array(columns);
-  for (let from = 0; from < rows; from += ROWS_AT_ONCE) {
-    const to = Math.min(from + ROWS_AT_ONCE, rows);
-    const block = await base.rows(from, to);
-    for (let row = from; row < to; row += 1) {
-      const start = (row - from) * columns;
-      for (let column = 0; column < columns; column += 1) sum[column] = block[start + column]!;
-      for (let index = 0; index < rank; index += 1) {
-        const factor = t * up[row * rank + index]!;
-        const line = index * columns;
-        for (let column = 0; column < columns; column += 1) sum[column]! += factor * down[line + column]!;
+  const { columns } = matrices;
+  for await (const { own, delta } of blocksOf(base, matrices)) {
+    for (let start = 0; start < own.length; start += columns) {
+      for (let column = 0; column < columns; column += 1) {
+        const value = own[start + column]! + t * delta[start + column]!;
+        sums[column]! += value * value;
       }
-      for (let column = 0; column < columns; column += 1) sums[column]! += sum[column]! ** 2;
     }
   }
 }
 
-/** The products of A's rows with one row of another matrix; four at a time, which reads that row a quarter as often. */
-function products(
-  down: Float32Array,
-  rank: number,
-  columns: number,
-  other: Float32Array,
-  start: number,
-): Float64Array {
-  const result = new Float64Array(rank);
-  for (let index = 0; index < rank; index += 4) {
-    const [one, two, three, four] = [0, 1, 2, 3].map(
-      (next) => Math.min(index + next, rank - 1) * columns,
-    ) as [number, number, number, number];
-    let [a, b, c, d] = [0, 0, 0, 0];
-    for (let column = 0; column < columns; column += 1) {
-      const value = other[start + column]!;
-      a += value * down[one + column]!;
-      b += value * down[two + column]!;
-      c += value * down[three + column]!;
-      d += value * down[four + column]!;
-    }
-    result.set([a, b, c, d].slice(0, rank - index), index);
+interface Block {
+  /** Its first row. */
+  from: number;
+  /** Rows of W, and the same of B A. */
+  own: Float32Array;
+  delta: Float32Array;
+}
+
+/** The next rows are read while those before them are worked on. */
+async function* blocksOf(base: BaseLayer, { rank, columns, down, up }: Matrices): AsyncGenerator<Block> {
+  const rows = up.length / rank;
+  const rowsAtOnce = Math.max(1, Math.floor(NUMBERS_AT_ONCE / columns));
+  const weight = transposed(down, rank, columns);
+  const read = async (from: number): Promise<Block | undefined> => {
+    if (from >= rows) return undefined;
+    const to = Math.min(from + rowsAtOnce, rows);
+    const [own, delta] = await Promise.all([
+      base.rows(from, to),
+      base.multiply(up.subarray(from * rank, to * rank), weight, rank),
+    ]);
+    return { from, own, delta };
+  };
+  let next = read(0);
+  for (let from = rowsAtOnce; ; from += rowsAtOnce) {
+    const block = await next;
+    if (!block) return;
+    next = read(from);
+    // Whoever stops early never waits for it.
+    next.catch(() => undefined);
+    yield block;
+  }
+}
+
+function transposed(matrix: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(matrix.length);
+  for (let row = 0; row < rows; row += 1) {
+    for (let column = 0; column < columns; column += 1)
+      result[column * rows + row] = matrix[row * columns + column]!;
   }
   return result;
-}
-
-function dot(one: ArrayLike<number>, other: ArrayLike<number>): number {
-  let sum = 0;
-  for (let index = 0; index < one.length; index += 1) sum += one[index]! * other[index]!;
-  return sum;
 }
 
 /** Trained lengths over those of the rows of W + t B A. */

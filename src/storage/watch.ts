@@ -1,5 +1,5 @@
 /** Whether our own storage works. */
-import { within } from "./within.ts";
+import { answerWithin } from "./answer-within.ts";
 
 /**
  * Knows whether our own storage works. It is away from a failure on until a check passes or something is stored
@@ -67,7 +67,7 @@ export function createStorageWatch({ check, onAway, onBack }: StorageWatchOption
     clearTimeout(timer);
     timer = undefined;
     const startedAt = performance.now();
-    checking ??= within(CHECK_TIMEOUT_MS, check())
+    checking ??= answerWithin(CHECK_TIMEOUT_MS, check())
       .then(
         () => end,
         // Something that worked meanwhile is newer than a check that failed.

@@ -1,6 +1,6 @@
 /** Stored numbers of every type that can be read, as float32. */
 import type { DType } from "../onnx/dtype.ts";
-import { bfloat16FromBits, float16FromBits } from "./float-bits.ts";
+import { float16FromBits } from "./float-bits.ts";
 
 /** e4m3 without infinities: exponent bias 7, and all ones is NaN. */
 const FLOAT8 = Float32Array.from({ length: 256 }, (_, byte) => {
@@ -42,17 +42,35 @@ export function widened(dtype: DType | undefined, stored: Uint8Array): Float32Ar
     case "float32":
       return new Float32Array(buffer, byteOffset, byteLength / 4);
     case "float16":
-      return mapped(new Uint16Array(buffer, byteOffset, byteLength / 2), Float32Array, float16FromBits);
+      return fromTable((float16s ??= everyFloat16()), new Uint16Array(buffer, byteOffset, byteLength / 2));
     case "bfloat16":
-      return mapped(new Uint16Array(buffer, byteOffset, byteLength / 2), Float32Array, bfloat16FromBits);
+      return upperHalves(new Uint16Array(buffer, byteOffset, byteLength / 2));
     case "float8e4m3fn":
-      return mapped(stored, Float32Array, (byte) => FLOAT8[byte]!);
+      return fromTable(FLOAT8, stored);
     case "float8e5m2":
       // The upper half of a float16.
       return mapped(stored, Float32Array, (byte) => float16FromBits(byte << 8));
     default:
       throw new Error(`Numbers of the type ${dtype} are not read.`);
   }
+}
+
+/** Every number of float16, by its bits. */
+let float16s: Float32Array | undefined;
+const everyFloat16 = (): Float32Array =>
+  Float32Array.from({ length: 2 ** 16 }, (_, bits) => float16FromBits(bits));
+
+function fromTable(table: Float32Array, stored: Uint8Array | Uint16Array): Float32Array {
+  const result = new Float32Array(stored.length);
+  for (let index = 0; index < stored.length; index += 1) result[index] = table[stored[index]!]!;
+  return result;
+}
+
+/** The numbers of bfloat16 are the upper halves of float32's. */
+function upperHalves(stored: Uint16Array): Float32Array {
+  const bits = new Uint32Array(stored.length);
+  for (let index = 0; index < stored.length; index += 1) bits[index] = stored[index]! << 16;
+  return new Float32Array(bits.buffer);
 }
 
 /** Like a typed array's `from`, which is slower and builds a list of all numbers. */

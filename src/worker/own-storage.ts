@@ -4,7 +4,7 @@
  */
 import { failure } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
-import { within } from "../storage/within.ts";
+import { answerWithin } from "../storage/answer-within.ts";
 import { aborted, AttemptFailure, ownStorage, throwIfAborted, traceOf } from "./failures.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -24,18 +24,18 @@ const READ_PAUSE_MS = 250;
 export function createOwnStorage(storage: Storage): OwnStorage {
   let refusedBytes = 1;
   return {
-    get: (key) => within(TIMEOUT_MS, storage.get(key)),
+    get: (key) => answerWithin(TIMEOUT_MS, storage.get(key)),
     async put(key, bytes) {
       try {
-        await within(TIMEOUT_MS, storage.put(key, bytes));
+        await answerWithin(TIMEOUT_MS, storage.put(key, bytes));
         refusedBytes = 1;
       } catch (error) {
         refusedBytes = Math.max(1, bytes.byteLength);
         throw error;
       }
     },
-    delete: (key) => within(TIMEOUT_MS, storage.delete(key)),
-    check: () => within(CHECK_TIMEOUT_MS, storage.check(refusedBytes)),
+    delete: (key) => answerWithin(TIMEOUT_MS, storage.delete(key)),
+    check: () => answerWithin(CHECK_TIMEOUT_MS, storage.check(refusedBytes)),
   };
 }
 

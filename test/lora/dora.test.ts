@@ -27,6 +27,15 @@ const FACTOR = ALPHA / RANK;
 const base: BaseLayer = {
   rows: (from, to) => Promise.resolve(Float32Array.from(W.slice(from, to).flat())),
   bias: () => Promise.resolve(Float32Array.from(BIAS)),
+  multiply: (x, matrix, size) => {
+    const [rows, columns] = [x.length / size, matrix.length / size];
+    const product = (at: number): number =>
+      Array.from(
+        { length: size },
+        (_, k) => x[Math.floor(at / columns) * size + k]! * matrix[(at % columns) * size + k]!,
+      ).reduce(add, 0);
+    return Promise.resolve(Float32Array.from({ length: rows * columns }, (_, at) => product(at)));
+  },
 };
 const target: LinearTarget = { columns: COLUMNS, parts: [{ layer: "layer", rows: ROWS }], isSwapped: false };
 const findTarget = (module: string) =>
