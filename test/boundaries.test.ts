@@ -131,6 +131,7 @@ const PACKAGES: Readonly<Record<string, RegExp>> = {
   "@huggingface/gguf": /^weights\/gguf\.ts$/,
   "@huggingface/hub": /^hub\/listing\.ts$/,
   "@huggingface/tokenizers": /^tokenizers\//,
+  "@huggingface/jinja": /^tokenizers\/jinja\.ts$/,
   undici: /^hub\/proxy\.ts$/,
   commander: /^cli\//,
   "@modelcontextprotocol/sdk": /^cli\/mcp\.ts$/,
@@ -178,7 +179,7 @@ describe("the sources", () => {
         "models/autoencoders/autoencoder-kl.ts",
         "models/transformers/flux.ts",
         "engine/component.ts",
-        "pipelines/flux1-kontext/autoencoder-memory.ts",
+        "models/autoencoders/memory.ts",
       ]),
     );
     expect(ownImportsOf("index.ts")).toContain("engine/engine.ts");

@@ -4,16 +4,12 @@
  * a `StepAnswer` as one JSON line.
  */
 import { writeFileSync } from "node:fs";
-import {
-  packLatents,
-  latentIds,
-  rotaryTable,
-  textIds,
-  unpackLatents,
-} from "../../src/pipelines/flux1-kontext/latents.ts";
+import { latentIds, textIds } from "../../src/pipelines/flux1-kontext/latents.ts";
+import { packLatents, unpackLatents } from "../../src/pipelines/shared/packing.ts";
 import { fluxTransformer } from "../../src/models/transformers/flux.ts";
-import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
+import { type FluxConfig, ROTARY_THETA } from "../../src/models/transformers/flux-config.ts";
 import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";
+import { rotaryTable } from "../../src/models/transformers/rotary.ts";
 import { loadSession } from "../../src/runtime/load.ts";
 import type { RuntimeOptions, Session, Tensor } from "../../src/runtime/session.ts";
 import { readConverted } from "../../src/weights/converted.ts";
@@ -59,7 +55,10 @@ const transformer = await loadSession(graph, weights, { threads, device });
 const loadSeconds = secondsSince(started);
 
 const ids = [textIds(textTokens), latentIds(grid, 0), latentIds(grid, 1)];
-const rotary = rotaryTable(Float32Array.from(ids.flatMap((part) => Array.from(part))), config.rotaryAxes);
+const rotary = rotaryTable(Float32Array.from(ids.flatMap((part) => Array.from(part))), {
+  axes: config.rotaryAxes,
+  theta: ROTARY_THETA,
+});
 const rotaryShape = [1, rotary.cos.length / (config.headSize / 2), config.headSize / 2];
 const feeds: Record<string, Tensor> = {
   latents: tokens(inputs.latents),

@@ -3,8 +3,10 @@ import { readFile } from "node:fs/promises";
 import { decodePicture } from "../../src/images/decode.ts";
 import { encodePicture } from "../../src/images/encode.ts";
 import type { Picture } from "../../src/images/picture.ts";
+import { ROTARY_THETA } from "../../src/models/transformers/flux-config.ts";
+import { rotaryTable } from "../../src/models/transformers/rotary.ts";
 import { editImage } from "../../src/pipelines/flux1-kontext/edit.ts";
-import { latentIds, rotaryTable, textIds } from "../../src/pipelines/flux1-kontext/latents.ts";
+import { latentIds, textIds } from "../../src/pipelines/flux1-kontext/latents.ts";
 import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import { randomNormal } from "../../src/sampling/random.ts";
@@ -94,10 +96,10 @@ async function firstVelocity(networks: Networks): Promise<Float32Array> {
   const grid = networks.latentSize({ width: sampleSize, height: sampleSize });
   const prompt = await networks.encodePrompt({ prompt: PROMPT });
   const ids = [textIds(networks.textLength), latentIds(grid, 0), latentIds(grid, 1)];
-  const rotary = rotaryTable(
-    Float32Array.from(ids.flatMap((part) => Array.from(part))),
-    networks.flux.rotaryAxes,
-  );
+  const rotary = rotaryTable(Float32Array.from(ids.flatMap((part) => Array.from(part))), {
+    axes: networks.flux.rotaryAxes,
+    theta: ROTARY_THETA,
+  });
   const [modulation] = await networks.modulations(Float32Array.of(SIGMA), 2.5, prompt);
   const length = (grid.width * grid.height * networks.flux.inChannels) / 4;
   return networks.velocity({

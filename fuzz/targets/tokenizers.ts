@@ -2,7 +2,7 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { inRepository } from "../../tools/paths.ts";
-import { Tokenizer, type TokenizerFamily } from "../../src/tokenizers/tokenizer.ts";
+import { Tokenizer } from "../../src/tokenizers/tokenizer.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { MAX_VOCABULARY } from "../../src/weights/limits.ts";
 import { mutateBytes } from "../mutate/bytes.ts";
@@ -15,6 +15,7 @@ import { CHECKPOINT_CODES } from "./weights.ts";
 
 const ODD = inRepository("test", "fixtures", "checkpoints", "odd");
 const FOLDERS = { clip: "tokenizer", t5: "tokenizer_2" } as const;
+type TokenizerFamily = keyof typeof FOLDERS;
 const LENGTH = 32;
 const TEXTS: readonly string[] = [
   "a bird, 7 hats",

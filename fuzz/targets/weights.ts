@@ -5,11 +5,10 @@ import { inRepository } from "../../tools/paths.ts";
 import { type ErrorCode, RetouchError } from "../../src/errors.ts";
 import { loraBytes, readLora } from "../../src/lora/read-lora.ts";
 import { joinLoras } from "../../src/lora/join.ts";
-import {
-  originalAutoencoderConfig,
-  originalAutoencoderLayout,
-} from "../../src/models/layouts/original-autoencoder.ts";
-import { originalFluxConfig, originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
+import { originalAutoencoderSizes } from "../../src/models/layouts/autoencoder-sizes.ts";
+import { originalAutoencoderLayout } from "../../src/models/layouts/original-autoencoder.ts";
+import { originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
+import { originalFluxSizes } from "../../src/models/layouts/transformer-sizes.ts";
 import { readFluxConfig } from "../../src/models/transformers/flux-config.ts";
 import { createFindTarget } from "../../src/pipelines/flux1-kontext/lora-targets.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
@@ -231,14 +230,14 @@ export const TARGETS: readonly Target[] = [
         show,
         async feed(input) {
           writeSparse(file, input);
-          const single = await SingleFile.open(file, wantedOf("transformer"));
+          const single = await SingleFile.open(file, wantedOf("transformer", "FLUX.1"));
           if (single.has("decoder.conv_in.weight")) {
             arranged(vaes, (folderOf) =>
-              single.arrange("vae", originalAutoencoderLayout(originalAutoencoderConfig(single, folderOf))),
+              single.arrange("vae", originalAutoencoderLayout(originalAutoencoderSizes(single, folderOf))),
             );
           } else {
             arranged(transformers, (folderOf) =>
-              single.arrange("transformer", originalFluxLayout(originalFluxConfig(single, folderOf))),
+              single.arrange("transformer", originalFluxLayout(originalFluxSizes(single, folderOf))),
             );
           }
         },
@@ -260,9 +259,9 @@ export const TARGETS: readonly Target[] = [
           writeSparse(file, input);
           const tensors = await readGgufHeader(file);
           expectInside(tensors, Math.max(input.size, input.start.length));
-          const gguf = await GgufFile.open(file, wantedOf("transformer"));
+          const gguf = await GgufFile.open(file, wantedOf("transformer", "FLUX.1"));
           arranged(transformers, (folderOf) =>
-            gguf.arrange(originalFluxLayout(originalFluxConfig(gguf, folderOf))),
+            gguf.arrange(originalFluxLayout(originalFluxSizes(gguf, folderOf))),
           );
         },
       };

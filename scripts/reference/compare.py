@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 from checkpoint_settings import CHECKPOINTS
+from klein.checkpoints import write_klein
+from klein.settings import CHECKPOINTS as KLEIN_CHECKPOINTS
 from make_checkpoints import write_checkpoint
 from PIL import Image, ImageChops
 from safetensors.torch import load_file
@@ -125,6 +127,8 @@ def compare_file(name: str, wanted: Path, found: Path) -> str:
 def regenerate(output: Path) -> None:
     for name, settings in CHECKPOINTS.items():
         write_checkpoint(output / "checkpoints" / name, settings)
+    for name, klein_settings in KLEIN_CHECKPOINTS.items():
+        write_klein(output / "klein" / "checkpoints" / name, klein_settings)
     # The committed checkpoints are used, so that a difference in the weights is reported only as that.
     write_fixtures(output, list(json.loads((FIXTURES / "tokens.json").read_text())["checkpoints"]))
 

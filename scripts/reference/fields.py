@@ -16,6 +16,7 @@ from typing import Any
 import tools_folder  # noqa: F401  (first)
 import quiet  # noqa: F401  (first)
 from diffusers import AutoencoderKL, FluxTransformer2DModel
+from klein import fields as klein
 from diffusers.models.activations import ACT2CLS as DIFFUSERS_ACTIVATIONS
 from probes import probe
 from transformers import CLIPTextConfig, T5Config
@@ -44,6 +45,7 @@ BASES: dict[str, dict[str, Any]] = {
         "relative_attention_num_buckets": 8, "relative_attention_max_distance": 6,
         "feed_forward_proj": "gated-gelu",
     },
+    **klein.BASES,
 }  # fmt: skip
 
 # Block types of either half, beside the usual one; get_down_block and get_up_block know them.
@@ -125,6 +127,7 @@ TRIED: dict[str, Values] = {
         "hidden_size": [12], "num_attention_heads": [3], "num_hidden_layers": [1], "head_dim": [6],
     },
 }  # fmt: skip
+TRIED |= klein.tried(GENERAL, TRIED["vae"], FUNCTIONS)
 
 # What one field allows only beside others: the field, its value, and the others.
 TOGETHER: dict[str, list[tuple[str, Any, dict[str, Any]]]] = {
@@ -149,6 +152,11 @@ TOGETHER: dict[str, list[tuple[str, Any, dict[str, Any]]]] = {
         ("feed_forward_proj", "gated-gelu", {"dense_act_fn": "relu"}),
     ],
 }  # fmt: skip
+TOGETHER |= klein.together(TOGETHER["vae"])
+
+CLASSES: dict[str, Any] = {
+    "flux": FluxTransformer2DModel, "vae": AutoencoderKL, "clip": CLIPTextConfig, "t5": T5Config, **klein.CLASSES,
+}  # fmt: skip
 
 # Largest relative difference of two outputs that count as the same.
 SAME = 1e-6
@@ -156,10 +164,11 @@ SAME = 1e-6
 
 def defaults(network: str) -> dict[str, Any]:
     """Give the fields of a network's class with their defaults."""
-    if network in ("flux", "vae"):
-        init = {"flux": FluxTransformer2DModel, "vae": AutoencoderKL}[network].__init__
-        return {name: item.default for name, item in inspect.signature(init).parameters.items() if name != "self"}
-    fields = dataclasses.fields({"clip": CLIPTextConfig, "t5": T5Config}[network])
+    kind = CLASSES[network]
+    if not dataclasses.is_dataclass(kind):
+        items = inspect.signature(kind.__init__).parameters.items()
+        return {name: item.default for name, item in items if name != "self"}
+    fields = dataclasses.fields(kind)
     return {field.name: None if field.default is dataclasses.MISSING else field.default for field in fields}
 
 

@@ -51,6 +51,9 @@ GAINS = {
     "norm1_context.linear": 0.7,
     "norm.linear": 0.7,
     "norm_out.linear": 0.7,
+    "_modulation_img.linear": 0.7,
+    "_modulation_txt.linear": 0.7,
+    "single_stream_modulation.linear": 0.7,
     # Sharp attention with a strong output: with plain gains the positions and the image hardly count.
     "attn.norm_q": 1.6,
     "attn.norm_k": 1.6,
@@ -58,6 +61,10 @@ GAINS = {
     "attn.norm_added_k": 1.6,
     "attn.to_out.0": 2.0,
     "attn.to_add_out": 2.0,
+    "attn.to_out": 2.0,
+    "self_attn.q_norm": 1.6,
+    "self_attn.k_norm": 1.6,
+    "self_attn.o_proj": 2.0,
     "encoder.conv_out": 6.0,  # times the scaling factor: latents of about unit variance
     "decoder.conv_out": 0.35,  # most pixels are inside -1..1, so that few are clipped
 }
@@ -87,14 +94,13 @@ def save_as(folder: Path, dtype: torch.dtype) -> None:
         save_file(tensors, path, metadata={"format": "pt"})
 
 
-def check_loading(folder: Path, models: dict[str, nn.Module]) -> None:
+def check_weights(checkpoint: str, pipeline: Any, models: dict[str, nn.Module]) -> None:
     """Make sure that diffusers finds every weight in the files; transformers would fill in a missing one silently."""
-    pipeline = load_pipeline(folder)
     for component, model in models.items():
         loaded = dict(getattr(pipeline, component).named_parameters())
         for name, value in model.named_parameters():
             if not torch.allclose(loaded[name], value.float(), rtol=1e-2, atol=1e-3):  # halves were rounded
-                raise ValueError(f"{folder.name}/{component}: {name} was not read from the file")
+                raise ValueError(f"{checkpoint}/{component}: {name} was not read from the file")
 
 
 def write_text_encoders(folder: Path, settings: CheckpointSettings) -> dict[str, nn.Module]:
@@ -141,7 +147,7 @@ def write_checkpoint(folder: Path, settings: CheckpointSettings) -> None:
     for component, dtype in settings.dtypes.items():
         if component != "transformer":
             save_as(folder / component, dtype)
-    check_loading(folder, models | {"vae": vae, "transformer": transformer})
+    check_weights(folder.name, load_pipeline(folder), models | {"vae": vae, "transformer": transformer})
 
 
 def main() -> None:

@@ -1,85 +1,20 @@
-"""Runs the four networks on made-up weights and inputs, as the pipeline does, from a configuration file alone.
-
-Every number follows from its name and index (`numbers`), so that the tests have the same ones without a file. An output
-is reduced to a few sums with made-up factors, in which every value counts.
-"""
+"""Runs the networks on made-up weights and inputs (`made_up.py`), as the pipelines do, from a configuration file alone."""
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import tools_folder  # noqa: F401  (first)
 import quiet  # noqa: F401  (first)
-import numpy
 import torch
 from diffusers import AutoencoderKL, FluxTransformer2DModel
-from torch import Tensor, nn
+from klein.probes import KLEIN_PROBES
+from made_up import Fields, filled, in_file, made_up, sums
+from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
-
-Fields = Mapping[str, Any]
-
-# Sums that an output is reduced to.
-NUM_SUMS = 8
 
 CLIP_TOKENS = [28, 3, 5, 29, 0, 5, 2]
 T5_TOKENS = [3, 18, 7, 7, 1, 0, 11, 0, 0]
-
-
-def numbers(name: str, count: int) -> numpy.ndarray:
-    """Give numbers of -1 to 1 that look random: a hash of the name, mixed with the index (MurmurHash3's finaliser)."""
-    value = 2166136261
-    for byte in name.encode():
-        value = (value ^ byte) * 16777619 & 0xFFFFFFFF
-    x = numpy.arange(count, dtype=numpy.uint32) * numpy.uint32(2654435761) + numpy.uint32(value)
-    x = (x ^ (x >> numpy.uint32(16))) * numpy.uint32(0x85EBCA6B)
-    x = (x ^ (x >> numpy.uint32(13))) * numpy.uint32(0xC2B2AE35)
-    return (x ^ (x >> numpy.uint32(16))).astype(numpy.float64) / 2**31 - 1
-
-
-def made_up(name: str, *shape: int) -> Tensor:
-    count = int(numpy.prod(shape))
-    return torch.from_numpy(numbers(name, count).astype(numpy.float32)).reshape(shape)
-
-
-@torch.no_grad()
-def fill(model: nn.Module) -> None:
-    """Give every parameter numbers that keep activations near one."""
-    for key, parameter in model.named_parameters():
-        values = numbers(key, parameter.numel())
-        if parameter.numel() == 0:
-            continue
-        if parameter.ndim > 1:
-            values *= (3 / (parameter.numel() / parameter.shape[0])) ** 0.5
-        elif key.endswith("weight"):  # the scale of a norm
-            values = 1 + 0.4 * values
-        else:
-            values *= 0.2
-        parameter.copy_(torch.from_numpy(values.astype(numpy.float32)).reshape(parameter.shape))
-
-
-def sums(output: Tensor) -> list[float]:
-    """Reduce an output to a few numbers, each a sum of all its values with other factors."""
-    values = output.double().flatten().numpy()
-    if not numpy.isfinite(values).all():
-        raise ValueError("the output is not finite")
-    scale = len(values) ** 0.5
-    return [float((values * numbers(f"sum {index}", len(values))).sum() / scale) for index in range(NUM_SUMS)]
-
-
-def in_file(fields: Fields, read: Callable[[Path], Any]) -> Any:
-    """Have a configuration read from its file, as loading a folder does."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "config.json").write_text(json.dumps(fields))
-        return read(Path(folder))
-
-
-def filled(model: nn.Module) -> Any:
-    fill(model)
-    return model.eval()
 
 
 def clip(fields: Fields) -> Tensor:
@@ -130,7 +65,7 @@ def vae(fields: Fields) -> Tensor:
     return torch.cat([latents.flatten(), pixels.expand(1, 3, -1, -1).flatten()])
 
 
-PROBES: dict[str, Callable[[Fields], Tensor]] = {"flux": flux, "vae": vae, "clip": clip, "t5": t5}
+PROBES: dict[str, Callable[[Fields], Tensor]] = {"flux": flux, "vae": vae, "clip": clip, "t5": t5} | KLEIN_PROBES
 
 
 @torch.no_grad()

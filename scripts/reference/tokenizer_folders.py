@@ -16,11 +16,12 @@ from typing import Any
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
-from vocabularies import train_clip, train_t5
+from chat_templates import QWEN3
+from vocabularies import train_clip, train_qwen, train_t5
 
 Files = dict[str, Any]
 CONFIG, DEFINITION, SPECIALS, ADDED = "tokenizer_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json"
-CLIP, T5 = "CLIPTokenizer", "T5TokenizerFast"
+CLIP, T5, QWEN = "CLIPTokenizer", "T5TokenizerFast", "Qwen2TokenizerFast"
 START, END = "<|startoftext|>", "<|endoftext|>"
 # Pieces for characters that the training text lacks, so that they are not all unknown.
 MORE_CHARACTERS = "éàüßœπσςωЖдя\u0301\u0308\u0307½⅓①²日本語中文한국ก\u0e33अ\u0915\u094dא\u0627\u0644🙂👩☁\ufe0f\u200d…—’“”"
@@ -101,6 +102,33 @@ def t5_json_files(size: int = 400, rules: str = "few") -> Files:
     unigram = {"type": "Unigram", "unk_id": 2, "vocab": pieces, "byte_fallback": False}
     config = {**t5_files(size, rules)[CONFIG], "additional_special_tokens": [f"<extra_id_{index}>" for index in range(8)]}
     return {DEFINITION: {"version": "1.0", **steps, "added_tokens": tokens, "decoder": None, "model": unigram}, CONFIG: config}
+
+
+QWEN_END, QWEN_MARKS = "<|endoftext|>", ["<|im_start|>", "<|im_end|>"]
+# The published tokens after the vocabulary: special ones, and ones that only have an id.
+QWEN_ADDED = {QWEN_END: True, **{mark: True for mark in QWEN_MARKS}, "<tool_call>": False, "</tool_call>": False, "<think>": False, "</think>": False}
+
+
+def qwen_files(merge_count: int = 200) -> Files:
+    vocabulary, merges = train_qwen(merge_count)
+    text = "#version: 0.2\n" + "".join(f"{first} {second}\n" for first, second in merges)
+    decoder = {str(len(vocabulary) + index): added(token, special=special) for index, (token, special) in enumerate(QWEN_ADDED.items())}
+    config = {"tokenizer_class": "Qwen2Tokenizer", "add_bos_token": False, "add_prefix_space": False, "added_tokens_decoder": decoder,
+              "additional_special_tokens": QWEN_MARKS, "bos_token": None, "clean_up_tokenization_spaces": False, "eos_token": "<|im_end|>",
+              "errors": "replace", "model_max_length": 131072, "pad_token": QWEN_END, "split_special_tokens": False, "unk_token": None,
+              "chat_template": QWEN3}  # fmt: skip
+    return {"vocab.json": dict(vocabulary), "merges.txt": text.encode(), CONFIG: config}
+
+
+def qwen_json_files(merge_count: int = 200) -> Files:
+    vocabulary, merges = train_qwen(merge_count)
+    config = qwen_files(merge_count)[CONFIG]
+    tokens = [{"id": int(index), **token} for index, token in config["added_tokens_decoder"].items()]
+    model = {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": "", "end_of_word_suffix": "",
+             "fuse_unk": False, "byte_fallback": False, "ignore_merges": False, "vocab": dict(vocabulary), "merges": [list(pair) for pair in merges]}  # fmt: skip
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    steps = {"truncation": None, "padding": None, "normalizer": {"type": "NFC"}, "pre_tokenizer": byte_level, "post_processor": byte_level}
+    return {DEFINITION: {"version": "1.0", **steps, "added_tokens": tokens, "decoder": byte_level, "model": model}, CONFIG: config}
 
 
 BASES: dict[str, tuple[str, Callable[[], Files]]] = {

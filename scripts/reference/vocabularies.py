@@ -7,6 +7,7 @@ published checkpoint: `vocab.json` and `merges.txt` for CLIP, `tokenizer.json` (
 from __future__ import annotations
 
 import collections
+import functools
 import io
 import json
 import re
@@ -47,6 +48,33 @@ def byte_characters() -> dict[int, str]:
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in printable]
     return {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}
+
+
+# Qwen's way to split words, for this text and the one below.
+QWEN_PATTERN = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\r\n\w]?[^\W\d_]+|\d| ?[^\s\w]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+# So that merges join the bytes of characters, and characters of other scripts.
+QWEN_TEXT = TEXT + """
+D\u00e9j\u00e0 vu \u00e0 l'\u00e9t\u00e9, na\u00efve caf\u00e9s. \u0411\u0435\u043b\u0430\u044f \u043f\u0442\u0438\u0446\u0430 \u043d\u0430 \u0431\u0435\u043b\u043e\u043c \u043e\u0431\u043b\u0430\u043a\u0435. \u4e00\u53ea\u84dd\u9e1f\u5728\u4e91\u4e0a\u3002\u65e5\u672c\u306e\u5c71\u3068\u5ddd\u3002 \ud55c\uad6d\uc5b4 \u0643\u062a\u0627\u0628
+    if (x == 1) {\n\n        return  "a";\r\n    } // ...  --- 2026-01-30 \U0001f642\U0001f642
+"""
+
+
+@functools.cache
+def train_qwen(merge_count: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Train a byte-level vocabulary as `train_clip` does, with letters as they are and spaces before words."""
+    characters = byte_characters()
+    counts = collections.Counter(tuple(characters[byte] for byte in word.encode()) for word in QWEN_PATTERN.findall(QWEN_TEXT))
+    merges: list[tuple[str, str]] = []
+    for _ in range(merge_count):
+        pairs: collections.Counter[tuple[str, str]] = collections.Counter()
+        for word, count in counts.items():
+            for pair in zip(word, word[1:]):
+                pairs[pair] += count
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        counts = collections.Counter({merge(word, best): count for word, count in counts.items()})
+    tokens = [*(characters[byte] for byte in range(256)), *(first + second for first, second in merges)]
+    return {token: index for index, token in enumerate(dict.fromkeys(tokens))}, merges
 
 
 def train_clip(merge_count: int, specials_first: bool) -> tuple[dict[str, int], list[tuple[str, str]]]:

@@ -9,19 +9,22 @@ Without --only, all the small checkpoints; `--only tiny` adds the cases of the s
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from cases import CASES, TINY, TINY_CASES, TINY_PICTURE, Case, describe, draw_scene
 from checkpoint_settings import CHECKPOINTS
 from diffusers import FluxKontextPipeline
 from fields import fields_table
+from flux2_layouts import published_table
+from flux2_transformer import write_flux2_transformers
+from flux2_autoencoder import write_flux2_autoencoders
 from drawn.write_drawn import write_drawn
 from gguf_files import write_gguf_files
+from klein.write_cases import write_klein_cases
 from loras import write_loras
 from picture_forms import write_picture_forms
+from qwen3_stages import write_qwen3
 from PIL import Image
 import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
@@ -30,6 +33,7 @@ from recorder import record_edit
 from scheduler_fields import scheduler_table, step_tensors
 from safetensors.torch import load_file, save_file
 from single_files import write_single_files
+from table_files import read_table, write_table
 from tables import TEXTS, noise_table, schedule_table, token_table
 from tiles import tile_tensors
 from tokenizer_fixtures import write_tokenizer_fixtures
@@ -44,30 +48,6 @@ SINGLE_FILE_CASE = CASES[0]  # of the checkpoint whose single files are run
 def checkpoint_folder(name: str) -> str:
     """Give a checkpoint's folder, relative to the repository."""
     return f"checkpoints/{TINY}" if name == TINY else f"test/fixtures/checkpoints/{name}"
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-def write_table(path: Path, value: Any) -> None:
-    """Write JSON with one line for each row of the tables, so that a change shows in a diff."""
-
-    def text(part: Any, depth: int) -> str:
-        is_row = not isinstance(part, (dict, list)) or all(not isinstance(item, dict) for item in values(part))
-        if is_row and depth > 0:
-            return json.dumps(part, ensure_ascii=True)
-        pad = "\n" + "  " * (depth + 1)
-        if isinstance(part, dict):
-            inside = ",".join(f"{pad}{json.dumps(key)}: {text(item, depth + 1)}" for key, item in part.items())
-            return "{" + inside + "\n" + "  " * depth + "}"
-        return "[" + ",".join(pad + text(item, depth + 1) for item in part) + "\n" + "  " * depth + "]"
-
-    path.write_text(text(value, 0) + "\n")
-
-
-def values(part: dict[str, Any] | list[Any]) -> list[Any]:
-    return list(part.values()) if isinstance(part, dict) else part
 
 
 def write_picture(output: Path, name: str) -> Path:
@@ -124,9 +104,14 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     save_file(tensors, output / "recipe.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
+    write_table(output / "flux2-published.json", published_table())
+    write_table(output / "flux2-transformer.json", write_flux2_transformers(output / "flux2-transformer"))
     write_tokenizer_fixtures(output)
     write_picture_forms(output)
+    write_qwen3(output / "qwen3")
     write_drawn(output / "drawn")
+    write_flux2_autoencoders(output / "flux2-autoencoders")
+    write_klein_cases(output / "klein")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

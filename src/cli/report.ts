@@ -21,7 +21,7 @@ export function reportText({ output, result, checkpoint, device }: Report): stri
     ["format", result.format === "png" ? "PNG" : "JPEG"],
     [
       "size",
-      `${sizeText(result)} (drawn at ${sizeText(workingSize)}, source seen at ${sizeText(referenceSize)})`,
+      `${sizeText(result)} (drawn at ${sizeText(workingSize)}${referenceSize ? `, source seen at ${sizeText(referenceSize)}` : ""})`,
     ],
     ["seed", String(parameters.seed)],
     ["prompt", parameters.prompt],

@@ -58,7 +58,7 @@ export class Components implements ComponentRunner {
     this.kinds = options.kinds;
     this.#limitBytes = options.limitBytes;
     this.#isAdaptable = options.isAdaptable;
-    this.#plan = planMemory(model, this.kinds, usualEdit(model.native), this.#limitBytes);
+    this.#plan = planMemory(model, this.kinds, usualEdit(model.native, model.usual), this.#limitBytes);
     this.#residency = new Residency(components, this.#plan, this.#limitBytes);
   }
 
@@ -91,11 +91,7 @@ export class Components implements ComponentRunner {
 
   /** Memory that the planned edit takes: with networks that come and go, up to the limit. */
   get neededBytes(): number {
-    return this.isResident ? this.#plan.residentBytes : this.#limitBytes;
-  }
-
-  get isResident(): boolean {
-    return this.#residency.isWhole;
+    return this.#residency.isWhole ? this.#plan.residentBytes : this.#limitBytes;
   }
 
   async prepare(edit: EditExtent): Promise<void> {

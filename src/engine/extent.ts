@@ -17,18 +17,22 @@ export interface EditExtent {
   loraBytes?: number | undefined;
 }
 
-/** The edit that memory is planned for up front: the defaults and a negative prompt, at the native size. */
-export function usualEdit({ area }: NativeScale): EditExtent {
-  return { ...squareEdit(Math.sqrt(area)), isNegativeUsed: true };
+/** The part of an extent that follows from a model's defaults. */
+export type UsualPasses = Pick<EditExtent, "numSteps" | "isNegativeUsed">;
+
+/** That of FLUX.1 Kontext. */
+export const USUAL_PASSES: UsualPasses = {
+  numSteps: EDIT_PARAMETERS.numSteps.default,
+  isNegativeUsed: false,
+};
+
+/** The edit that memory is planned for up front: the defaults and a second pass, at the native size. */
+export function usualEdit({ area }: NativeScale, usual?: UsualPasses): EditExtent {
+  return { ...squareEdit(Math.sqrt(area), usual), isNegativeUsed: true };
 }
 
-/** An edit of one square image, `side` pixels wide, without a negative prompt. */
-export function squareEdit(side: number): EditExtent {
+/** An edit of one square image, `side` pixels wide, that does not choose. */
+export function squareEdit(side: number, usual: UsualPasses = USUAL_PASSES): EditExtent {
   const size = { width: side, height: side };
-  return {
-    target: size,
-    references: [size],
-    numSteps: EDIT_PARAMETERS.numSteps.default,
-    isNegativeUsed: false,
-  };
+  return { target: size, references: [size], ...usual };
 }

@@ -12,7 +12,7 @@ import type { SingleFiles } from "../weights/checkpoint.ts";
 import { WeightSet } from "../weights/weight-set.ts";
 import { type ComponentDefinition, precisionOf, type WeightsKind } from "./component.ts";
 import { Components } from "./components.ts";
-import { squareEdit } from "./extent.ts";
+import { type EditExtent, squareEdit } from "./extent.ts";
 import { fileBytes, isResident, planMemory, weightsOf } from "./memory-plan.ts";
 import type { ModelPlan } from "./model.ts";
 
@@ -60,14 +60,14 @@ export const convertedBytes = ({ components }: ModelPlan, kind: WeightsKind): nu
     .filter(({ leastPrecision }) => leastPrecision !== "fp32")
     .reduce((sum, component) => sum + fileBytes(component, kind), 0);
 
-/** Estimates an edit of a square image, without a negative prompt. */
+/** Estimates an edit of a square image that does not choose. */
 export function forecast(
   model: ModelPlan,
   kind: WeightsKind,
   side: number,
   { limitBytes, speed }: { limitBytes: number; speed: GemmSpeed },
 ): Forecast {
-  const plan = planMemory(model, kind, squareEdit(side), limitBytes);
+  const plan = planMemory(model, kind, squareEdit(side, model.usual), limitBytes);
   const mappedBytes = Math.max(...Object.values(plan.components).map((needs) => needs.mappedBytes));
   return {
     kind,
@@ -83,9 +83,14 @@ export function forecast(
 }
 
 /** Time of all of an edit's matrix products at the measured speeds; attention is float32 whatever the weights are. */
-function secondsOf({ components }: ModelPlan, kind: WeightsKind, side: number, speed: GemmSpeed): number {
+function secondsOf(
+  { components, usual }: ModelPlan,
+  kind: WeightsKind,
+  side: number,
+  speed: GemmSpeed,
+): number {
   return components.reduce((seconds, component) => {
-    const { linear, attention } = operationsOf(component, side);
+    const { linear, attention } = operationsOf(component, squareEdit(side, usual));
     const precision = precisionOf(component, kind);
     const ofWeights = precision === "int8" || precision === "int4" ? speed.int8 : speed.fp32;
     return seconds + linear / ofWeights + attention / speed.fp32;
@@ -93,8 +98,8 @@ function secondsOf({ components }: ModelPlan, kind: WeightsKind, side: number, s
 }
 
 /** Operations of all runs of a component in an edit. */
-function operationsOf(component: ComponentDefinition, side: number): OperationCount {
-  const { times, dims } = component.runs(squareEdit(side));
+function operationsOf(component: ComponentDefinition, edit: EditExtent): OperationCount {
+  const { times, dims } = component.runs(edit);
   const { linear, attention } = countOperations(networkOf(component), dims);
   return { linear: times * linear, attention: times * attention };
 }

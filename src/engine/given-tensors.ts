@@ -12,11 +12,14 @@ export interface FloatTensor {
 
 /** Part of an edit's request. */
 export interface TensorRequest {
-  /** T5's output for every token, [Lt, C] or [1, Lt, C], in place of `prompt`; needs `pooledPromptEmbeds`. */
+  /**
+   * The text encoder's output for every token, [Lt, C] or [1, Lt, C], in place of `prompt`. FLUX.1's is T5's, and needs
+   * `pooledPromptEmbeds`; FLUX.2's is that of three layers of Qwen3, side by side.
+   */
   promptEmbeds?: FloatTensor | undefined;
-  /** CLIP's output for the whole text, [C] or [1, C]. */
+  /** CLIP's output for the whole text, [C] or [1, C]; FLUX.2 has none. */
   pooledPromptEmbeds?: FloatTensor | undefined;
-  /** The same two in place of `negativePrompt`; an edit with them has a second pass if `trueCfgScale` is above 1. */
+  /** The same in place of `negativePrompt`; with FLUX.1, a second pass follows if `trueCfgScale` is above 1. */
   negativePromptEmbeds?: FloatTensor | undefined;
   negativePooledPromptEmbeds?: FloatTensor | undefined;
   /** Packed latents to begin with, [1, L, C] for one image, [n, L, C] for several, in place of noise from the seed. */
@@ -25,10 +28,10 @@ export interface TensorRequest {
   numImagesPerPrompt?: number | undefined;
 }
 
-/** The embeddings of a text: [Lt, C] and [1, C]. */
+/** The embeddings of a text: [Lt, C], and [1, C] for a model that pools them. */
 export interface GivenEmbeds {
   promptEmbeds: FloatTensor;
-  pooledPromptEmbeds: FloatTensor;
+  pooledPromptEmbeds?: FloatTensor | undefined;
 }
 
 /** A {@link TensorRequest}, checked as far as it can be without the model. */
@@ -44,8 +47,14 @@ export const MAX_IMAGES_PER_PROMPT = 16;
 /** T5 reads at most 512 tokens; embeddings may be of several texts. */
 export const MAX_EMBEDDED_TOKENS = 4096;
 
-/** @throws RetouchError INVALID_PARAMETER with the field and what it must be */
-export function resolveTensors(request: TensorRequest): GivenTensors {
+/**
+ * @param options.isPooled whether the model's embeddings include a pooled one
+ * @throws RetouchError INVALID_PARAMETER with the field and what it must be
+ */
+export function resolveTensors(
+  request: TensorRequest,
+  { isPooled = true }: { isPooled?: boolean } = {},
+): GivenTensors {
   const { numImagesPerPrompt = 1 } = request;
   const isCount =
     Number.isInteger(numImagesPerPrompt) &&
@@ -60,8 +69,9 @@ export function resolveTensors(request: TensorRequest): GivenTensors {
       given: String(numImagesPerPrompt),
     });
   }
-  const embeds = embedsOf(request, "promptEmbeds", "pooledPromptEmbeds");
-  const negativeEmbeds = embedsOf(request, "negativePromptEmbeds", "negativePooledPromptEmbeds");
+  const read = isPooled ? pooledEmbedsOf : plainEmbedsOf;
+  const embeds = read(request, "promptEmbeds", "pooledPromptEmbeds");
+  const negativeEmbeds = read(request, "negativePromptEmbeds", "negativePooledPromptEmbeds");
   const [tokens, wanted] = [negativeEmbeds, embeds].map((given) => given?.promptEmbeds.shape[0]);
   if (tokens !== undefined && wanted !== undefined && tokens !== wanted) {
     throw invalid("type", {
@@ -82,29 +92,48 @@ export function resolveTensors(request: TensorRequest): GivenTensors {
 const latentsForm = (numImages: number): string =>
   numImages === 1 ? "[1, L, C] or [L, C]" : `[${numImages}, L, C]`;
 
-function embedsOf(
+type EmbedsReader = (
   request: TensorRequest,
   field: "promptEmbeds" | "negativePromptEmbeds",
   pooledField: "pooledPromptEmbeds" | "negativePooledPromptEmbeds",
-): GivenEmbeds | undefined {
+) => GivenEmbeds | undefined;
+
+const plainEmbedsOf: EmbedsReader = (request, field, pooledField) => {
+  if (request[pooledField] !== undefined) {
+    throw invalid("unsupported", {
+      field: pooledField,
+      reason: "the model of this checkpoint has no pooled embeddings",
+    });
+  }
+  const embeds = request[field];
+  return embeds && { promptEmbeds: textOf(field, embeds) };
+};
+
+const pooledEmbedsOf: EmbedsReader = (request, field, pooledField) => {
   const [embeds, pooled] = [request[field], request[pooledField]];
   if (embeds === undefined && pooled === undefined) return undefined;
   if (embeds === undefined || pooled === undefined) {
     throw invalid("together", { field, other: pooledField });
   }
-  const promptEmbeds = tensorOf(field, embeds, "[1, L, C] or [L, C]", 1);
-  const [, tokens, width] = promptEmbeds.shape as [number, number, number];
-  if (tokens > MAX_EMBEDDED_TOKENS) {
-    throw invalid("type", { field, wanted: `a tensor of at most ${MAX_EMBEDDED_TOKENS} tokens` });
-  }
+  const promptEmbeds = textOf(field, embeds);
   const pooledShape = asShape(pooled?.shape);
   const isFlat = pooledShape.length === 1 || (pooledShape.length === 2 && pooledShape[0] === 1);
   const flat = { data: pooled?.data, shape: isFlat ? [1, 1, pooledShape.at(-1)!] : [] };
   const pooledEmbeds = tensorOf(pooledField, flat, "[1, C] or [C]", 1);
   return {
-    promptEmbeds: { data: promptEmbeds.data, shape: [tokens, width] },
+    promptEmbeds,
     pooledPromptEmbeds: { data: pooledEmbeds.data, shape: [1, pooledEmbeds.shape[2]!] },
   };
+};
+
+/** The embeddings of one text, [Lt, C]. */
+function textOf(field: string, given: FloatTensor): FloatTensor {
+  const { data, shape } = tensorOf(field, given, "[1, L, C] or [L, C]", 1);
+  const [, tokens, width] = shape as [number, number, number];
+  if (tokens > MAX_EMBEDDED_TOKENS) {
+    throw invalid("type", { field, wanted: `a tensor of at most ${MAX_EMBEDDED_TOKENS} tokens` });
+  }
+  return { data, shape: [tokens, width] };
 }
 
 /** As [batch, rows, columns]; a batch of one may have been left out. */

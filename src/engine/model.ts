@@ -8,7 +8,7 @@ import type { Tensor } from "../runtime/session.ts";
 import type { SamplerState } from "../sampling/state.ts";
 import type { ComponentDefinition } from "./component.ts";
 import type { BatchPlace } from "../sampling/noise.ts";
-import type { EditExtent } from "./extent.ts";
+import type { EditExtent, UsualPasses } from "./extent.ts";
 import type { FloatTensor, GivenEmbeds } from "./given-tensors.ts";
 import type { Kept } from "./keep-unchanged.ts";
 import type { ResolvedRequest, Size } from "./request.ts";
@@ -21,6 +21,8 @@ export interface ModelPlan {
   readonly native: NativeScale;
   /** Bytes that an edit holds from its first step to its last, apart from the networks. */
   heldBytes(edit: EditExtent): number;
+  /** What an edit does that does not choose, as far as memory and time depend on it. @default {@link USUAL_PASSES} */
+  readonly usual?: UsualPasses;
 }
 
 export interface Model extends ModelPlan {
@@ -35,8 +37,6 @@ export interface Model extends ModelPlan {
 export interface ComponentRunner {
   /** Side of the tiles, in pixels, for components that can work in tiles; undefined if they process whole images. */
   readonly tileSide: number | undefined;
-  /** Whether every network stays loaded. */
-  readonly isResident: boolean;
   /**
    * Plans the memory of an edit, before any network runs for it.
    * @throws RetouchError MEMORY_INSUFFICIENT
@@ -121,9 +121,12 @@ export interface EditOutcome {
   size: Size;
   /** Pixels that the network generated and saw, without padding. */
   workingSize: Size;
-  referenceSize: Size;
-  /** Whether the negative prompt took effect. */
+  /** The same of the first image; absent if there is none. */
+  referenceSize?: Size | undefined;
+  /** Whether there was a second pass, away from the negative prompt or the empty text. */
   isNegativeUsed: boolean;
+  /** Strength of the second pass, where guidance decides it. @default the request's `trueCfgScale` */
+  trueCfgScale?: number | undefined;
   /** What is kept of the source, if this was requested and possible. */
   kept?: Kept | undefined;
   /** What the user should know about the result, as sentences. */

@@ -29,6 +29,7 @@ import {
   type ResolvedRequest,
   type Size,
 } from "./request.ts";
+import type { SizePlan } from "./sizes.ts";
 import type { Environment } from "./state-file.ts";
 
 /** Every parameter that was in effect. */
@@ -62,8 +63,8 @@ export interface EditReport {
   parameters: EditParameters;
   /** Size at which the network generated the result, before it was enlarged to `width` x `height`. */
   workingSize: Size;
-  /** Size at which the network saw the source image. */
-  referenceSize: Size;
+  /** Size at which the network saw the first image; absent if there was none. */
+  referenceSize?: Size | undefined;
   /** Sentences that the user should see, such as that the prompt was cut. */
   notices: string[];
   /**
@@ -102,6 +103,11 @@ export interface EditOptions {
   resumeFrom?: Uint8Array | undefined;
   /** Called once before the first step if `resumeFrom` is given, unless the model cannot go on from a state. */
   onResume?: ((outcome: ResumeOutcome) => void) | undefined;
+  /**
+   * Chooses the working sizes from those of the images and the requested one; `referenceSizes` gives those of diffusers'
+   * FLUX.2 pipelines. @default nothing is stretched or cropped, and the result has exactly the requested size
+   */
+  sizes?: ((images: readonly Size[], size: Size | undefined) => SizePlan) | undefined;
 }
 
 /** What all of an engine's edits share. */
@@ -182,14 +188,15 @@ interface Edited {
 async function editAll(
   tools: EditTools,
   request: EditRequest,
-  { signal, onStep, isSketched, ...stateOptions }: EditOptions,
+  { signal, onStep, isSketched, sizes, ...stateOptions }: EditOptions,
   { isLatentOnly }: { isLatentOnly: boolean },
 ): Promise<Edited> {
   const resolved = resolveRequest(request, tools.defaults);
-  const given = resolveTensors(request);
+  const given = resolveTensors(request, tools.pipeline);
   const { numImages } = given;
   const { images, mask } = await decodeImages(request, tools.pipeline, tools.maxPixels);
   checkTensors(tools.pipeline, given);
+  const plan = sizes?.(images, resolved.size);
   const chosenLoras = await tools.loras.choose(resolved.loras);
   const checker = tools.isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
   // If the checker cannot be loaded, it is better to fail before the edit than after it.
@@ -204,7 +211,9 @@ async function editAll(
     edit: () =>
       (digest ??= tools
         .checkpoint()
-        .then((checkpoint) => editDigest(resolved, request, { loras: chosenLoras, checkpoint }))),
+        .then((checkpoint) =>
+          editDigest(resolved, request, { loras: chosenLoras, checkpoint, sizes: plan }),
+        )),
   });
   const outcomes: EditOutcome[] = [];
   let safety: SafetyVerdict | undefined;
@@ -219,6 +228,7 @@ async function editAll(
       given: { ...given, latents: latentsOf(given, index) },
       place: { index, of: numImages },
       isLatentOnly: isLatentOnly && checker === undefined,
+      sizes: plan,
     };
     const steps = tools.editor.edit(images, resolved, options);
     let seconds = 0;
@@ -243,12 +253,12 @@ async function editAll(
 
 function reportOf(edited: Edited, started: number): EditReport {
   const { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds } = edited;
-  const { size, workingSize, referenceSize, isNegativeUsed } = outcomes[0]!;
+  const { size, workingSize, referenceSize, isNegativeUsed, trueCfgScale } = outcomes[0]!;
   const parameters: EditParameters = {
     ...resolved,
     size,
     negativePrompt: isNegativeUsed ? resolved.negativePrompt : "",
-    trueCfgScale: isNegativeUsed ? resolved.trueCfgScale : 1,
+    trueCfgScale: isNegativeUsed ? (trueCfgScale ?? resolved.trueCfgScale) : 1,
     isSafetyChecked: isChecked,
   };
   const seconds = { total: (performance.now() - started) / 1000, denoise: denoiseSeconds };

@@ -9,9 +9,14 @@ export interface NativeScale {
   area: number;
   /** Side of a token in pixels: two latent cells. */
   grid: number;
+  /**
+   * Whether an image smaller than the native area is seen at its own size, as the network was trained, instead of being
+   * enlarged. The first one is enlarged all the same where its parts are to keep their places. @default false
+   */
+  isSmallKept?: boolean | undefined;
 }
 
-/** An image inside a canvas of whole tokens, at its top left. */
+/** An image inside a canvas of whole tokens, at its top left; of a larger image, the canvas holds the middle. */
 export interface WorkingSize {
   content: Size;
   canvas: Size;
@@ -31,17 +36,25 @@ const MAX_DEFAULT_SIDE = 1536;
 const MIN_SIDE = 16;
 
 /**
- * @param images sizes of one or more images
+ * @param images sizes of the images, if any
  * @param size the requested size, if any
  */
 export function planSizes(images: readonly Size[], size: Size | undefined, native: NativeScale): SizePlan {
-  const resultSize = size ?? defaultSize(images[0]!);
+  const resultSize = size ?? (images[0] ? defaultSize(images[0]) : nativeSquare(native));
   const target = targetSize(resultSize, native);
   return {
     size: resultSize,
     target,
-    references: images.map((image) => referenceSize(image, target, native)),
+    references: images.map((image, index) =>
+      index > 0 && native.isSmallKept ? ownSize(image, native) : referenceSize(image, target, native),
+    ),
   };
+}
+
+/** The result's size when there is neither an image nor a requested size. */
+function nativeSquare({ area }: NativeScale): Size {
+  const side = Math.round(Math.sqrt(area));
+  return { width: side, height: side };
 }
 
 /** The result's size when none is requested: the image's own, its longer side at most 1,536. */
@@ -68,19 +81,26 @@ export function referenceSize(picture: Size, target: WorkingSize, native: Native
   // Rounding both sizes can cost one pixel.
   if (isNear(1)) return target;
   if (isNear(native.grid)) return { content: fitted, canvas: target.canvas };
+  return ownSize(picture, native);
+}
+
+/** An image in its own shape, at the native area. */
+function ownSize(picture: Size, native: NativeScale): WorkingSize {
   const longest = Math.max(picture.width, picture.height);
   // An image one pixel high or wide is padded to whole tokens: its length bounds its cost, not its area.
   const factor = Math.min(
     Math.sqrt(native.area / (picture.width * picture.height)),
     native.area / native.grid / longest,
+    native.isSmallKept ? 1 : Infinity,
   );
   return onGrid(scaled(picture, factor), native.grid);
 }
 
 /** Whether unedited parts have the same place in the result and in the first image. */
 export function hasOneCanvas({ target, references }: Pick<SizePlan, "target" | "references">): boolean {
-  const reference = references[0]!;
+  const [reference] = references;
   return (
+    reference !== undefined &&
     target.canvas.width === reference.canvas.width &&
     target.canvas.height === reference.canvas.height &&
     reference.content.width <= target.content.width &&

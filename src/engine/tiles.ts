@@ -16,6 +16,8 @@ export interface TileSides {
   /** Side of a tile before the network, a multiple of 4, and after it. */
   input: number;
   output: number;
+  /** Side of the square of cells that an output cell holds in its channels, in the order channel, row, column. */
+  patch?: number | undefined;
 }
 
 /** Share of a tile's side that overlaps with the next one. */
@@ -35,14 +37,15 @@ export async function runInTiles(
   const stride = sides.input * (1 - OVERLAP);
   const blended = sides.output * OVERLAP;
   const kept = sides.output - blended;
+  const { patch = 1 } = sides;
   let result: Planes | undefined;
   let above: Planes[] = [];
   for (let top = 0; top < whole.height; top += stride) {
     const row: Planes[] = [];
     for (let left = 0; left < whole.width; left += stride) {
       const tile = await run(cut(whole, left, top, sides.input));
-      if (top > 0) blendDown(above[row.length]!, tile, blended);
-      if (left > 0) blendAcross(row.at(-1)!, tile, blended);
+      if (top > 0) blendDown(above[row.length]!, tile, blended, patch);
+      if (left > 0) blendAcross(row.at(-1)!, tile, blended, patch);
       result ??= { ...tile, width, height, data: new Float32Array(tile.channels * width * height) };
       paste(tile, result, { left: left * scale, top: top * scale, side: kept });
       row.push(tile);
@@ -78,24 +81,27 @@ function paste(
 }
 
 /** Blends a tile's first rows with the last rows of the tile above it. */
-function blendDown(above: Planes, tile: Planes, rows: number): void {
+function blendDown(above: Planes, tile: Planes, rows: number, patch: number): void {
   const extent = Math.min(above.height, tile.height, rows);
   eachRow(tile, (start, channel, y) => {
     if (y >= extent) return;
+    const share = (y + (Math.floor(channel / patch) % patch) / patch) / extent;
     const from = (channel * above.height + above.height - extent + y) * above.width;
     for (let x = 0; x < tile.width; x += 1) {
-      tile.data[start + x] = mixed(above.data[from + x]!, tile.data[start + x]!, y / extent);
+      tile.data[start + x] = mixed(above.data[from + x]!, tile.data[start + x]!, share);
     }
   });
 }
 
 /** Blends a tile's first columns with the last columns of the tile on its left. */
-function blendAcross(before: Planes, tile: Planes, columns: number): void {
+function blendAcross(before: Planes, tile: Planes, columns: number, patch: number): void {
   const extent = Math.min(before.width, tile.width, columns);
   eachRow(tile, (start, channel, y) => {
     const from = (channel * before.height + y + 1) * before.width - extent;
+    const column = (channel % patch) / patch;
     for (let x = 0; x < extent; x += 1) {
-      tile.data[start + x] = mixed(before.data[from + x]!, tile.data[start + x]!, x / extent);
+      const share = (x + column) / extent;
+      tile.data[start + x] = mixed(before.data[from + x]!, tile.data[start + x]!, share);
     }
   });
 }

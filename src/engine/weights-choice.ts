@@ -46,7 +46,8 @@ function firstFitting<Kinds extends WeightsKind | NetworkKinds>(
   limitBytes: number,
   kindsOf: (kind: WeightsKind) => Kinds,
 ): Kinds | undefined {
-  const planOf = (kinds: Kinds): MemoryPlan => planMemory(model, kinds, usualEdit(model.native), limitBytes);
+  const planOf = (kinds: Kinds): MemoryPlan =>
+    planMemory(model, kinds, usualEdit(model.native, model.usual), limitBytes);
   const exact = kindsOf("fp32");
   if (isResident(planOf(exact), limitBytes)) return exact;
   return IN_FEW_BITS.map(kindsOf).find((kinds) => planOf(kinds).peakBytes <= limitBytes);

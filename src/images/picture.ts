@@ -51,11 +51,17 @@ export function padPicture(picture: Picture, width: number, height: number): Pic
 }
 
 /**
- * Keeps the top left `width` x `height` pixels of a picture.
+ * Keeps `width` x `height` pixels of a picture.
+ * @param from where they begin, in pixels from the top left
  * @throws RangeError if the picture is smaller than that.
  */
-export function cropPicture(picture: Picture, width: number, height: number): Picture {
-  if (width > picture.width || height > picture.height) {
+export function cropPicture(
+  picture: Picture,
+  width: number,
+  height: number,
+  from: { left: number; top: number } = { left: 0, top: 0 },
+): Picture {
+  if (from.left + width > picture.width || from.top + height > picture.height) {
     throw new RangeError(
       `Cannot crop ${width} x ${height} pixels from ${picture.width} x ${picture.height}.`,
     );
@@ -64,7 +70,7 @@ export function cropPicture(picture: Picture, width: number, height: number): Pi
   const data = new Uint8Array(width * height * CHANNELS);
   const rowBytes = width * CHANNELS;
   for (let y = 0; y < height; y++) {
-    const start = y * picture.width * CHANNELS;
+    const start = ((from.top + y) * picture.width + from.left) * CHANNELS;
     data.set(picture.data.subarray(start, start + rowBytes), y * rowBytes);
   }
   return { width, height, data };

@@ -101,7 +101,8 @@ export interface JobResult {
   format: ResolvedRequest["format"];
   size: Size;
   workingSize: Size;
-  referenceSize: Size;
+  /** Absent if there was no image. */
+  referenceSize?: Size | undefined;
   seed: number;
   numSteps: number;
   guidance: number;

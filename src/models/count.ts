@@ -84,7 +84,7 @@ function linearOperations({ opType, inputs }: Operator, sizeOf: SizeOf): number 
 
 /** Two products of size [L, S] by [S, C], over all heads. */
 function attentionOperations({ opType, inputs }: Operator, sizeOf: SizeOf): number {
-  if (opType !== "MultiHeadAttention") return 0;
+  if (opType !== "MultiHeadAttention" && opType !== "Attention") return 0;
   const [query, key] = inputs as [Value, Value];
   const [length, width] = [sizeOf(query.shape[1]!), sizeOf(query.shape[2]!)];
   return 2 * (2 * length * sizeOf(key.shape[1]!) * width);

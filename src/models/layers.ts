@@ -29,6 +29,14 @@ export function linear(
   return scope.adapted(x, y);
 }
 
+/** `linear` without a bias. */
+export const plainLinear = (weights: WeightScope, name: string, x: Value, size: number): Value =>
+  linear(weights, name, x, size, { hasBias: false });
+
+/** Root-mean-square norm with a learnt scale. */
+export const rmsNorm = (weights: WeightScope, name: string, x: Value, epsilon: number): Value =>
+  ops.rmsNorm(x, weights.child(name).tensor("weight", [lastDim(x)]), epsilon);
+
 /** Layer norm with learnt scale and shift. */
 export function layerNorm(weights: WeightScope, name: string, x: Value, epsilon: number): Value {
   const scope = weights.child(name);

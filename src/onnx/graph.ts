@@ -124,7 +124,7 @@ export function buildModel(name: string, outputs: Readonly<Record<string, Value>
 }
 
 /** An operator of a graph with its inputs, for counting. */
-export type Operator = Pick<Node, "opType" | "inputs" | "attributes">;
+export type Operator = Pick<Node, "opType" | "inputs" | "attributes" | "outputCount">;
 
 /** Every operator that the outputs need, each after those that feed it. */
 export const operatorsOf = (outputs: Readonly<Record<string, Value>>): readonly Operator[] =>

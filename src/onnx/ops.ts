@@ -47,6 +47,7 @@ const unary = (opType: string) => (x: Value) => one(opType, [x], x.shape);
 export const add = binary("Add");
 export const sub = binary("Sub");
 export const mul = binary("Mul");
+export const div = binary("Div");
 /** x times a vector along the last axis, or one number: its size is known when the model runs. */
 export const scaledLast = (x: Value, factors: Value): Value => alongLast("Mul", x, factors);
 /** x plus such a vector. */
@@ -122,6 +123,29 @@ export function reshape(x: Value, shape: Shape): Value {
   return one("Reshape", [x, ints(shape.map((dim) => (typeof dim === "number" ? dim : -1)))], shape);
 }
 
+/** The channels C of x [1, C, h, w] as those of blocks of `side` x `side` cells: [1, C / side^2, side h, side w]. */
+export function depthToSpace(x: Value, side: number): Value {
+  const [batch, channels, height, width] = x.shape as [Dim, number, Dim, Dim];
+  const times = (dim: Dim): Dim => (typeof dim === "number" ? dim * side : `${side}*${dim}`);
+  // In the order channel, row, column.
+  const attributes = { blocksize: int(side), mode: text("CRD") };
+  return one("DepthToSpace", [x], [batch, channels / side ** 2, times(height), times(width)], { attributes });
+}
+
+/** The reverse of `depthToSpace`: x [1, C, h, w] to [1, C side^2, h / side, w / side], h and w multiples of `side`. */
+export function spaceToDepth(x: Value, side: number): Value {
+  const [, channels, height, width] = x.shape as [Dim, number, Dim, Dim];
+  const part = (dim: Dim): Dim => (typeof dim === "number" ? dim / side : `${dim}/${side}`);
+  const [h, w] = [part(height), part(width)];
+  // The operator puts the channel last; each channel alone, as a batch, keeps it first. A 0 keeps a dimension.
+  const reshaped = (from: Value, batch: number, depth: number, rows: Dim, columns: Dim): Value =>
+    one("Reshape", [from, ints([batch, depth, 0, 0])], [batch, depth, rows, columns]);
+  const attributes = { blocksize: int(side) };
+  const alone = reshaped(x, channels, 1, height, width);
+  const deep = one("SpaceToDepth", [alone], [channels, side ** 2, h, w], { attributes });
+  return reshaped(deep, 1, channels * side ** 2, h, w);
+}
+
 /** Joins along `axis`; an unknown sum gets the name `outName`. */
 export function concat(values: readonly Value[], axis: number, outName = "joined"): Value {
   checkTypes("Concat", values);
@@ -154,6 +178,15 @@ export function split(x: Value, count: number, axis: number): Value[] {
   );
 }
 
+/** Cuts `axis` into parts of these sizes. */
+export function splitSizes(x: Value, sizes: readonly number[], axis: number): Value[] {
+  if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis]) {
+    throw new Error(`Split of ${showShape(x.shape)} into ${sizes.join(", ")} along axis ${axis}.`);
+  }
+  const parts = sizes.map((size) => ({ dtype: x.dtype, shape: x.shape.with(axis, size) }));
+  return makeNode("Split", [x, ints(sizes)], parts, { attributes: { axis: int(axis) } });
+}
+
 /** Reshapes to the shape that `like` has when the model runs. */
 export function reshapeLike(x: Value, like: Value): Value {
   const shapeOf = makeNode("Shape", [like], [{ dtype: "int64", shape: [like.shape.length] }])[0]!;
@@ -166,18 +199,24 @@ export const rows = (x: Value, start: number, end: number, outDim: Dim): Value =
 const MAX_ROWS = 2 ** 31;
 
 /** The first rows of `x`, as many as `like` has. */
-export const rowsLike = (x: Value, like: Value): Value =>
-  one("Slice", [x, ints([0]), rowCount(like), ints([0])], x.shape.with(0, like.shape[0]!));
+export const rowsLike = (x: Value, like: Value): Value => firstAlong(x, 0, rowCount(like), like.shape[0]!);
 
 /** The rows of `x` after the first ones, of which there are as many as `like` has; `outDim` is their count or name. */
 export const rowsAfter = (x: Value, like: Value, outDim: Dim): Value =>
   one("Slice", [x, rowCount(like), ints([MAX_ROWS]), ints([0])], x.shape.with(0, outDim));
 
-/** How many rows `x` has when the model runs, [1]. */
-const rowCount = (x: Value): Value =>
+/** The first entries of `x` along `axis`, `count` [1] of them; `outDim` is the name of that number. */
+export const firstAlong = (x: Value, axis: number, count: Value, outDim: Dim): Value =>
+  one("Slice", [x, ints([0]), count, ints([axis])], x.shape.with(axis, outDim));
+
+/** The size that `axis` of `x` has when the model runs, [1]. */
+export const sizeAlong = (x: Value, axis: number): Value =>
   makeNode("Shape", [x], [{ dtype: "int64", shape: [1] }], {
-    attributes: { start: int(0), end: int(1) },
+    attributes: { start: int(axis), end: int(axis + 1) },
   })[0]!;
+
+/** How many rows `x` has when the model runs, [1]. */
+const rowCount = (x: Value): Value => sizeAlong(x, 0);
 
 /** Rows of `table` [N, C] at `indices`: [...indices, C]. */
 export const gather = (table: Value, indices: Value): Value =>
@@ -185,8 +224,9 @@ export const gather = (table: Value, indices: Value): Value =>
     attributes: { axis: int(0) },
   });
 
-/** Repeats along dimensions of size 1. */
-export const expand = (x: Value, shape: readonly number[]): Value => one("Expand", [x, ints(shape)], shape);
+/** Repeats along dimensions of size 1; a dimension that is unknown until the model runs stays as it is. */
+export const expand = (x: Value, shape: Shape): Value =>
+  one("Expand", [x, ints(shape.map((dim) => (typeof dim === "number" ? dim : 1)))], shape);
 
 // ---- linear algebra
 
@@ -346,8 +386,17 @@ export function groupNorm(x: Value, scale: Value, shift: Value, groups: number, 
 
 // ---- attention
 
-/** Rotates neighbouring pairs of x [1, L, H*D] by the angles with cosines and sines [1, L, D/2]. */
-export function rotaryEmbedding(x: Value, cosines: Value, sines: Value, numHeads: number): Value {
+/**
+ * Rotates pairs in each head of x [1, L, H*D] by the angles with cosines and sines [1, L, D/2].
+ * @param options.isInterleaved whether the numbers of a pair are neighbours; otherwise they are half a head apart
+ */
+export function rotaryEmbedding(
+  x: Value,
+  cosines: Value,
+  sines: Value,
+  numHeads: number,
+  { isInterleaved = true }: { isInterleaved?: boolean } = {},
+): Value {
   const wanted = showShape([...x.shape.slice(0, 2), (x.shape[2] as number) / numHeads / 2]);
   if (showShape(cosines.shape) !== wanted || showShape(sines.shape) !== wanted) {
     throw new Error(
@@ -356,7 +405,7 @@ export function rotaryEmbedding(x: Value, cosines: Value, sines: Value, numHeads
   }
   checkTypes("RotaryEmbedding", [x, cosines, sines]);
   return one("RotaryEmbedding", [x, cosines, sines], x.shape, {
-    attributes: { interleaved: int(1), num_heads: int(numHeads) },
+    attributes: { interleaved: int(isInterleaved ? 1 : 0), num_heads: int(numHeads) },
   });
 }
 
@@ -383,6 +432,29 @@ export function attention(
   const inputs = bias ? [query, key, value, undefined, undefined, bias] : [query, key, value];
   checkTypes("MultiHeadAttention", inputs);
   return one("MultiHeadAttention", inputs, query.shape, { attributes, domain: "com.microsoft" });
+}
+
+/**
+ * As `attention`, with a bias [1, 1, L, S] on the scores of queries [1, L, H*D] and keys [1, S, H*D]. This is the
+ * standard operator: on the CPU, where neither keeps memory linear in L once there is a bias, it takes half as long for
+ * 40 keys, and no longer for 512. It could let several queries share a head of the keys, but not on CUDA.
+ */
+export function biasedAttention(
+  query: Value,
+  key: Value,
+  value: Value,
+  { numHeads, bias }: { numHeads: number; bias: Value },
+): Value {
+  const [width, scores] = [query.shape[2] as number, [1, 1, query.shape[1]!, key.shape[1]!]];
+  const isFitting = width === key.shape[2] && showShape(key.shape) === showShape(value.shape);
+  if (!isFitting || width % numHeads !== 0 || showShape(bias.shape) !== showShape(scores)) {
+    const shapes = [query, key, value, bias].map(({ shape }) => showShape(shape)).join(", ");
+    throw new Error(`Attention of ${shapes} with ${numHeads} heads.`);
+  }
+  checkTypes("Attention", [query, key, value, bias]);
+  return one("Attention", [query, key, value, bias], query.shape, {
+    attributes: { q_num_heads: int(numHeads), kv_num_heads: int(numHeads) },
+  });
 }
 
 /** A constant [1, 1, L, L] that masks every later position from an earlier one. */

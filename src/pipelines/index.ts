@@ -3,9 +3,10 @@ import { RetouchError } from "../errors.ts";
 import type { Model } from "../engine/model.ts";
 import { Checkpoint, checkpointName, type SingleFiles } from "../weights/checkpoint.ts";
 import { flux1Kontext } from "./flux1-kontext/pipeline.ts";
+import { flux2Klein, flux2KleinKV } from "./flux2-klein/pipeline.ts";
 import type { Pipeline } from "./pipeline.ts";
 
-export const PIPELINES: readonly Pipeline[] = [flux1Kontext];
+export const PIPELINES: readonly Pipeline[] = [flux1Kontext, flux2Klein, flux2KleinKV];
 
 /**
  * Opens a checkpoint with the pipeline that its `model_index.json` names.

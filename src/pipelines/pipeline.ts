@@ -15,6 +15,8 @@ export interface Pipeline extends ImageLimits {
   defaultsOf(index: Config): EditDefaults;
   /** Whether edits take tensors of the caller's, and draw the noise of several images at once. @default false */
   readonly takesTensors?: boolean;
+  /** Whether the embeddings of a text include a pooled one. @default true */
+  readonly isPooled?: boolean;
   /**
    * Reads the configurations of a checkpoint and the headers of its weights: the components as data, and how to edit
    * with them.

@@ -39,6 +39,17 @@ export const isStoredAs = (stored: StoredWeights, kind: WeightKind): stored is W
 export const sourceOf = (stored: StoredWeights): WeightSource =>
   stored instanceof WeightSet ? storedSource(stored) : stored;
 
+/** Only some of the weights; the others are neither converted nor asked for. */
+export function withOnly(stored: StoredWeights, isRead: (key: string) => boolean): StoredWeights {
+  if (stored instanceof WeightSet) return stored.only(isRead);
+  return {
+    ...stored,
+    *weights() {
+      for (const weight of stored.weights()) if (isRead(weight.key)) yield weight;
+    },
+  };
+}
+
 /** Whether every matrix has this element type and no scale. */
 function holdsOnly(weights: WeightSet, dtype: "float16" | "bfloat16"): boolean {
   return [...weights.entries()].every(([, weight]) => {

@@ -68,7 +68,7 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput
     seed: result.seed,
     size: sizeOf(result.size),
     working_size: sizeOf(result.workingSize),
-    reference_size: sizeOf(result.referenceSize),
+    reference_size: result.referenceSize && sizeOf(result.referenceSize),
     num_inference_steps: result.numSteps,
     guidance: result.guidance,
     negative_prompt_used: result.isNegativeUsed,

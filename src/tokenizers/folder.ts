@@ -80,6 +80,15 @@ export class TokenizerFolder {
     return path.join(this.#folder, name);
   }
 
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  /** The names in a folder within this one; none if there is no such folder. */
+  async namesIn(name: string): Promise<string[]> {
+    return readdir(this.path(name)).catch(() => []);
+  }
+
   /** @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID if it is too large */
   bytes(name: string): Promise<Buffer> {
     return readSmallFile(this.path(name));

@@ -54,7 +54,7 @@ export async function t5Scheme(folder: TokenizerFolder, gathered: GatheredFields
     file,
     fields,
     vocabulary: model,
-    hasBeginning: false,
+    frame: (idOf) => ({ begin: [], end: [idOf("eos_token")] }),
     normalize,
     tokens: (text) => wordsOf(text).flatMap((word) => model.tokens(word)),
   };

@@ -11,18 +11,21 @@ import { AddedVocabulary } from "./added-vocabulary.ts";
 import { invalid } from "./check-definition.ts";
 import { clipScheme } from "./clip.ts";
 import { TokenizerFolder } from "./folder.ts";
-import type { Scheme } from "./scheme.ts";
+import { qwen2Scheme } from "./qwen2.ts";
+import type { Frame, Scheme } from "./scheme.ts";
 import { gatherFields, specialTokens } from "./special-tokens.ts";
 import { t5Scheme } from "./t5.ts";
 import type { Token } from "./unigram.ts";
 
 export interface EncodedText {
   ids: number[];
+  /** How many of them are no padding. */
+  numTokens: number;
   /** Whether the text was too long and a part of it was cut off. */
   isCut: boolean;
 }
 
-const SCHEMES = { clip: clipScheme, t5: t5Scheme } as const;
+const SCHEMES = { clip: clipScheme, t5: t5Scheme, qwen2: qwen2Scheme } as const;
 
 export type TokenizerFamily = keyof typeof SCHEMES;
 
@@ -32,6 +35,8 @@ const CLASSES: Readonly<Record<string, TokenizerFamily>> = {
   CLIPTokenizerFast: "clip",
   T5Tokenizer: "t5",
   T5TokenizerFast: "t5",
+  Qwen2Tokenizer: "qwen2",
+  Qwen2TokenizerFast: "qwen2",
 };
 
 /** Above this, a tokenizer has no limit of its own: it is saved as 1e30. */
@@ -43,9 +48,12 @@ export class Tokenizer {
   readonly maxLength: number;
   /** The file that contains the vocabulary. */
   readonly file: string;
+  /** The texts of the special tokens that have names. */
+  readonly roles: ReadonlyMap<string, string>;
   readonly #scheme: Scheme;
   readonly #added: AddedVocabulary;
-  readonly #ids: { begin: number[]; end: number; pad: number };
+  readonly #frame: Frame;
+  readonly #pad: number;
   readonly #sides: { padding: "left" | "right"; truncation: "left" | "right" };
 
   private constructor(
@@ -55,6 +63,7 @@ export class Tokenizer {
     roles: ReadonlyMap<string, string>,
   ) {
     this.file = scheme.file;
+    this.roles = roles;
     this.maxLength = maxLengthOf(folder.config);
     this.#scheme = scheme;
     this.#added = added;
@@ -66,11 +75,8 @@ export class Tokenizer {
       if (isId(id)) return id;
       throw invalid(folder.config.file, `${role} must be in the vocabulary`, token);
     };
-    this.#ids = {
-      begin: scheme.hasBeginning ? [idOf("bos_token")] : [],
-      end: idOf("eos_token"),
-      pad: idOf("pad_token"),
-    };
+    this.#frame = scheme.frame(idOf);
+    this.#pad = idOf("pad_token");
   }
 
   /**
@@ -94,23 +100,29 @@ export class Tokenizer {
   }
 
   /**
-   * Encodes `text` to exactly `length` ids. Whatever does not fit is cut off before the end token, or at the beginning
-   * if the folder says so.
+   * Encodes `text` to exactly `length` ids, with numbered tokens in the place of those that they belong to. Whatever
+   * does not fit is cut off before the end token, or at the beginning if the folder says so.
    * @throws RetouchError CHECKPOINT_INVALID if the vocabulary fails on this text
    */
   encode(text: string, length: number): EncodedText {
-    const { begin, end, pad } = this.#ids;
-    const whole = this.#tokens(this.#withNumbered(text)).map(({ id }) => id);
-    const room = Math.max(0, length - begin.length - 1);
+    return this.encodeAsIs(this.#withNumbered(text), length);
+  }
+
+  /** As {@link encode}, but nothing in the text is replaced. */
+  encodeAsIs(text: string, length: number): EncodedText {
+    const { begin, end } = this.#frame;
+    const whole = this.#tokens(text).map(({ id }) => id);
+    const room = Math.max(0, length - begin.length - end.length);
     const isCut = whole.length > room;
     const kept = !isCut
       ? whole
       : this.#sides.truncation === "right"
         ? whole.slice(0, room)
         : whole.slice(-room || whole.length);
-    const ids = [...begin, ...kept, end].slice(-length);
-    const padding = Array<number>(length - ids.length).fill(pad);
-    return { ids: this.#sides.padding === "right" ? [...ids, ...padding] : [...padding, ...ids], isCut };
+    const ids = [...begin, ...kept, ...end].slice(-length);
+    const padding = Array<number>(length - ids.length).fill(this.#pad);
+    const padded = this.#sides.padding === "right" ? [...ids, ...padding] : [...padding, ...ids];
+    return { ids: padded, numTokens: ids.length, isCut };
   }
 
   #tokens(text: string): Token[] {
@@ -146,7 +158,7 @@ async function familyOf(checkpoint: Checkpoint, component: string): Promise<Toke
   if (family !== undefined) return family;
   throw new RetouchError(
     "CHECKPOINT_UNSUPPORTED",
-    `In ${index.file}, ${component} is a ${shownValue(name)}; a CLIPTokenizer or a T5Tokenizer is wanted.`,
+    `In ${index.file}, ${component} is a ${shownValue(name)}; a CLIPTokenizer, a T5Tokenizer or a Qwen2Tokenizer is wanted.`,
   );
 }
 

@@ -11,15 +11,27 @@ export interface FileNetwork {
   folder: string;
   /** Before its keys in files of several networks. One that another begins with stands after it. */
   prefixes: readonly string[];
-  /** Sets of names that its weights may have, and keys that show them. */
-  layouts: readonly { name: string; sign: RegExp }[];
+  /** Sets of names that its weights may have; one whose signs may stand beside another's comes before it. */
+  layouts: readonly FileLayout[];
   /** Keys of parts that are not used. */
   unused?: RegExp;
+}
+
+export interface FileLayout {
+  name: string;
+  /** Which model's network has these names, where those of several models have their own: "FLUX.2". */
+  model?: string;
+  /** Keys that show the layout; it has one of each. */
+  signs: readonly RegExp[];
+  /** Whether they are the network's own names, which a checkpoint's folder has. */
+  isOwn?: boolean;
 }
 
 /** The network that a file is opened for, and all that the file may hold. */
 export interface Wanted {
   network: FileNetwork;
+  /** Whose network it is, where those of several models have their own names. */
+  model?: string | undefined;
   known: readonly FileNetwork[];
 }
 
@@ -36,18 +48,26 @@ export function splitKey(
 }
 
 /** Names of a network's weights. */
-export interface Layout {
+export interface Layout extends FileLayout {
   network: FileNetwork;
-  name: string;
 }
 
 /** The names that these keys have, without their prefix; undefined if they are nobody's. */
 export function layoutOf(keys: readonly string[], known: readonly FileNetwork[]): Layout | undefined {
   for (const network of known) {
-    const layout = network.layouts.find(({ sign }) => keys.some((key) => sign.test(key)));
-    if (layout) return { network, name: layout.name };
+    const layout = network.layouts.find(({ signs }) =>
+      signs.every((sign) => keys.some((key) => sign.test(key))),
+    );
+    if (layout) return { network, ...layout };
   }
   return undefined;
+}
+
+/** What is wrong with a file that has these names; undefined if it is the wanted network's. */
+export function mismatchOf({ network, model }: Layout, wanted: Wanted): string | undefined {
+  if (network !== wanted.network) return `is ${network.text}, and ${wanted.network.text} is wanted`;
+  if (model === wanted.model) return undefined;
+  return `is ${network.text} of ${model}, and one of ${wanted.model} is wanted`;
 }
 
 /** What else users have at hand, which has keys of a network but is none. */
@@ -59,7 +79,6 @@ const OTHERS: readonly (readonly [sign: RegExp, text: string])[] = [
   [/_lora\d?\.(?:down|up)\.weight$|\.(?:hada_w1_[ab]|lokr_w[12](?:_[ab])?)$/, "a LoRA"],
   [/^controlnet_(?:blocks|single_blocks|x_embedder)\./, "a ControlNet"],
   [/^(?:input_blocks|output_blocks)\.\d+\.|^down_blocks\.\d+\.resnets\./, "a UNet of Stable Diffusion"],
-  [/^double_stream_modulation_(?:img|txt)\./, "a network of FLUX.2"],
 ];
 /** Ways of packing a matrix that are not read. */
 const PACKED: readonly (readonly [sign: RegExp, text: string])[] = [

@@ -7,6 +7,7 @@ import { showShape } from "../onnx/graph.ts";
 import {
   type FileNetwork,
   layoutOf,
+  mismatchOf,
   otherFileOf,
   packingOf,
   splitKey,
@@ -42,8 +43,7 @@ const SHOWN_KEYS = 3;
 
 export class TensorFile<Tensor extends FileTensor = FileTensor> {
   readonly file: string;
-  readonly #wanted: FileNetwork;
-  readonly #known: readonly FileNetwork[];
+  readonly #wanted: Wanted;
   /** The network's tensors by their keys without its prefix, and what has no known prefix where others have one. */
   protected readonly tensors: ReadonlyMap<string, Tensor>;
   /** What their keys are in the file. */
@@ -58,13 +58,13 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
   /** @param wanted of a file of several networks, only the keys of this one are looked at */
   protected constructor(
     file: string,
-    { network, known }: Wanted,
+    wanted: Wanted,
     tensors: ReadonlyMap<string, Tensor>,
     readable: Readable<Tensor>,
   ) {
     this.file = file;
-    this.#wanted = network;
-    this.#known = known;
+    const { network, known } = wanted;
+    this.#wanted = wanted;
     this.#readable = readable;
     const split = [...tensors].map(([name, tensor]) => ({ name, tensor, of: splitKey(name, known) }));
     this.#held = [...new Set(split.flatMap(({ of }) => of.network ?? []))];
@@ -87,7 +87,8 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
 
   /** Whether the wanted network is in it. */
   get isHeld(): boolean {
-    return layoutOf([...this.tensors.keys()], this.#known)?.network === this.#wanted;
+    const { network, known } = this.#wanted;
+    return layoutOf([...this.tensors.keys()], known)?.network === network;
   }
 
   /**
@@ -103,22 +104,26 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
         `The weights file ${this.file} has its matrices packed as ${packing}; ${this.#readable.names} can be read.`,
       );
     }
-    const is = (what: string) => this.invalid(`is ${what}, and ${this.#wanted.text} is wanted`);
-    if (this.#other !== undefined) throw is(this.#other);
-    if (this.#held.length > 0 && !this.#held.includes(this.#wanted)) {
+    const { network, known } = this.#wanted;
+    const wanted = network.text;
+    if (this.#other !== undefined) throw this.invalid(`is ${this.#other}, and ${wanted} is wanted`);
+    if (this.#held.length > 0 && !this.#held.includes(network)) {
       const held = this.#held.map(({ text }) => text).join(" and ");
-      throw this.invalid(`holds ${held}, and ${this.#wanted.text} is wanted`);
+      throw this.invalid(`holds ${held}, and ${wanted} is wanted`);
     }
-    const layout = layoutOf(keys, this.#known);
-    if (layout?.network === this.#wanted) return layout.name;
-    if (layout !== undefined) throw is(layout.network.text);
-    const unknown = unknownPrefixOf(keys, this.#known);
+    const layout = layoutOf(keys, known);
+    if (layout !== undefined) {
+      const mismatch = mismatchOf(layout, this.#wanted);
+      if (mismatch === undefined) return layout.name;
+      throw this.invalid(mismatch);
+    }
+    const unknown = unknownPrefixOf(keys, known);
     if (unknown !== undefined) {
       throw this.invalid(
         `has the keys of ${unknown.layout.network.text} under the prefix ${unknown.prefix}, which is not known`,
       );
     }
-    throw this.invalid(`is not known as ${this.#wanted.text}: it holds ${this.#shown(keys)}`);
+    throw this.invalid(`is not known as ${wanted}: it holds ${this.#shown(keys)}`);
   }
 
   /** A dimension of a tensor, for reading a network's sizes from its weights. */
@@ -190,7 +195,7 @@ export class TensorFile<Tensor extends FileTensor = FileTensor> {
   }
 
   #isUnused(key: string): boolean {
-    return this.#wanted.unused?.test(key) ?? false;
+    return this.#wanted.network.unused?.test(key) ?? false;
   }
 
   #shown(keys: readonly string[]): string {

@@ -7,8 +7,8 @@ import path from "node:path";
 import type { QuantizedTensor } from "./quantized.ts";
 import type { StoredTensor } from "./safetensors.ts";
 
-/** Buffers that training frameworks store although they follow from the configuration. */
-const DERIVED_KEYS = /(^|\.)position_ids$/;
+/** Buffers that training frameworks store although they follow from the configuration, or only count its steps. */
+const DERIVED_KEYS = /(^|\.)(?:position_ids|num_batches_tracked)$/;
 
 /** What quantising tools store beside a weight; without it, the weight's numbers mean nothing. */
 const QUANTISATION_KEYS =
@@ -92,7 +92,12 @@ export class WeightSet {
     return new WeightSet(this.name, this.#tensors, options);
   }
 
-  /** The keys under `prefix`; "" is the whole set. */
+  /** Only the weights whose keys fit. */
+  only(isRead: (key: string) => boolean): WeightSet {
+    return new WeightSet(this.name, new Map([...this.#tensors].filter(([key]) => isRead(key))));
+  }
+
+  /** The keys under `prefix`; "" is the whole set. Each network has a scope of its own, and asks for a weight once. */
   scope(prefix = "", adapt?: LayerAdapter): WeightScope {
     return new StoredScope(this, prefix, adapt);
   }
@@ -130,7 +135,7 @@ export class WeightSet {
   takeMatrix(key: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix {
     const stored = this.#find(key, shape);
     if (!("blocks" in stored)) return this.#assemble(key, stored);
-    this.#use(key);
+    this.#used.add(key);
     return {
       shape,
       bits: stored.bits,
@@ -147,7 +152,7 @@ export class WeightSet {
     // Rows can be taken of every type but fp8.
     const isCastFirst = "parts" in stored || "blocks" in stored || FLOAT8.test(stored.storedType);
     if (isCastFirst || !isReadable(stored)) return gather(this.take(key, shape), indices);
-    this.#use(key);
+    this.#used.add(key);
     return toFloat32(gather(this.#external(key, stored), indices));
   }
 
@@ -168,15 +173,10 @@ export class WeightSet {
     return stored;
   }
 
-  #use(key: string): void {
-    if (this.#used.has(key)) throw new Error(`${this.name}: the weight ${key} is used twice.`);
-    this.#used.add(key);
-  }
-
   #assemble(key: string, stored: StoredTensor | AssembledTensor): Value {
     const parts = partsOf(stored);
     for (const part of parts) assertReadable(this.name, key, part);
-    this.#use(key);
+    this.#used.add(key);
     const value = this.#joined(key, parts);
     const scale = "parts" in stored ? stored.scale : undefined;
     const layer = key.slice(0, key.lastIndexOf(".") + 1);
@@ -246,15 +246,18 @@ class StoredScope implements WeightScope {
   readonly #set: WeightSet;
   readonly #prefix: string;
   readonly #adapt: LayerAdapter | undefined;
+  /** What this network has asked for. */
+  readonly #taken: Set<string>;
 
-  constructor(set: WeightSet, prefix: string, adapt?: LayerAdapter) {
+  constructor(set: WeightSet, prefix: string, adapt?: LayerAdapter, taken = new Set<string>()) {
     this.#set = set;
     this.#prefix = prefix;
     this.#adapt = adapt;
+    this.#taken = taken;
   }
 
   child(...names: readonly (string | number)[]): WeightScope {
-    return new StoredScope(this.#set, this.#key(names.join(".")), this.#adapt);
+    return new StoredScope(this.#set, this.#key(names.join(".")), this.#adapt, this.#taken);
   }
 
   adaptedInput(x: Value): Value {
@@ -270,15 +273,15 @@ class StoredScope implements WeightScope {
   }
 
   matrix(name: string, shape: readonly [rows: number, columns: number]): Value | BlockMatrix {
-    return this.#set.takeMatrix(this.#key(name), shape);
+    return this.#set.takeMatrix(this.#once(name), shape);
   }
 
   rows(name: string, shape: readonly [rows: number, columns: number], indices: Value): Value {
-    return this.#set.takeRows(this.#key(name), shape, indices);
+    return this.#set.takeRows(this.#once(name), shape, indices);
   }
 
   tensor(name: string, shape: readonly number[]): Value {
-    return this.#set.take(this.#key(name), shape);
+    return this.#set.take(this.#once(name), shape);
   }
 
   has(name: string): boolean {
@@ -291,6 +294,14 @@ class StoredScope implements WeightScope {
 
   ignore(name: string): void {
     this.#set.ignore(this.#key(name));
+  }
+
+  /** The key of a weight, which a network uses in one place. */
+  #once(name: string): string {
+    const key = this.#key(name);
+    if (this.#taken.has(key)) throw new Error(`${this.#set.name}: the weight ${key} is used twice.`);
+    this.#taken.add(key);
+    return key;
   }
 
   #key(name: string): string {

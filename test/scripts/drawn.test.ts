@@ -31,6 +31,14 @@ it.each<[kind: string, reference: DrawnCase | { fault: string }, ours: OurAnswer
   ["fault", { fault: "no answer" }, undefined],
 ])("calls it %s", (kind, reference, ours) => expect(outcomeOf(0, reference, ours).kind).toBe(kind));
 
+it("draws cases of one pipeline where it is named", () => {
+  const options = parseOptions(["3", "10", "--pipeline", "klein", "--set", "edit.steps=2"]);
+  expect(options).toMatchObject({ changes: { fixed: { pipeline: "klein", "edit.steps": 2 } } });
+  expect(() => parseOptions(["3", "10", "--pipeline", "other"])).toThrow(
+    "--pipeline must be kontext or klein, not other.",
+  );
+});
+
 it("is satisfied without silent misses and faults, with one refusal in fifty", () => {
   const many = (kind: Outcome["kind"], count: number): Outcome[] =>
     Array.from({ length: count }, (_, index) => ({

@@ -110,18 +110,33 @@ export const wave = (count: number, phase = 0): number[] =>
  * Runs a graph of one output once.
  * @param weightsFolder what external data is relative to
  */
-export async function evaluate(
+export const evaluate = async (
   output: Value,
   feeds: Readonly<Record<string, Tensor>> = {},
   weightsFolder = tmpdir(),
-): Promise<{ data: number[]; shape: readonly number[] }> {
-  const model = buildModel("test", { output });
+): Promise<Evaluated> => (await evaluateAll({ output }, feeds, weightsFolder))["output"]!;
+
+export interface Evaluated {
+  data: number[];
+  shape: readonly number[];
+}
+
+/** Runs a graph once. @returns its outputs by name */
+export async function evaluateAll(
+  outputs: Readonly<Record<string, Value>>,
+  feeds: Readonly<Record<string, Tensor>> = {},
+  weightsFolder = tmpdir(),
+): Promise<Record<string, Evaluated>> {
+  const model = buildModel("test", outputs);
   const session = await Session.load(model, { name: "test", weightsFolder, threads: 1 });
   try {
-    const { data, shape } = (await session.run(feeds))["output"]!;
-    // What was inferred as the graph was written must be what the runtime finds.
-    expect(output.shape.map((dim, index) => (typeof dim === "number" ? dim : shape[index]))).toEqual(shape);
-    return { data: Array.from(data as Float32Array), shape };
+    const results = Object.entries(await session.run(feeds)).map(([name, { data, shape }]) => {
+      // What was inferred as the graph was written must be what the runtime finds.
+      const inferred = outputs[name]!.shape;
+      expect(inferred.map((dim, index) => (typeof dim === "number" ? dim : shape[index]))).toEqual(shape);
+      return [name, { data: Array.from(data as Float32Array), shape }] as const;
+    });
+    return Object.fromEntries(results);
   } finally {
     await session.dispose();
   }

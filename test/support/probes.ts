@@ -1,18 +1,17 @@
-/** Runs the four networks on made-up weights and inputs, as `scripts/reference/probes.py` runs the reference's. */
+/** Runs the networks on made-up weights and inputs, as `scripts/reference/probes.py` runs the reference's. */
 import { autoencoderDecoder, autoencoderEncoder } from "../../src/models/autoencoders/autoencoder-kl.ts";
 import { readAutoencoderConfig } from "../../src/models/autoencoders/autoencoder-config.ts";
 import { clipEndPosition, clipTextEncoder, readClipConfig } from "../../src/models/text-encoders/clip.ts";
 import { readT5Config } from "../../src/models/text-encoders/t5-config.ts";
 import { t5Encoder } from "../../src/models/text-encoders/t5.ts";
-import { readFluxConfig } from "../../src/models/transformers/flux-config.ts";
+import { readFluxConfig, ROTARY_THETA } from "../../src/models/transformers/flux-config.ts";
 import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";
 import { fluxTransformer } from "../../src/models/transformers/flux.ts";
-import { floats, type Value } from "../../src/onnx/graph.ts";
-import { gather } from "../../src/onnx/ops.ts";
-import { rotaryTable } from "../../src/pipelines/flux1-kontext/latents.ts";
+import { rotaryTable } from "../../src/models/transformers/rotary.ts";
 import type { Tensor } from "../../src/runtime/session.ts";
 import { Config } from "../../src/weights/config.ts";
-import type { WeightScope } from "../../src/weights/weight-set.ts";
+import { KLEIN_PROBES } from "./klein-probes.ts";
+import { madeUp, madeUpWeights, numbers } from "./made-up.ts";
 import { evaluate } from "./onnx.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -20,47 +19,6 @@ export type Fields = Readonly<Record<string, unknown>>;
 const NUM_SUMS = 8;
 const CLIP_TOKENS = [28, 3, 5, 29, 0, 5, 2];
 const T5_TOKENS = [3, 18, 7, 7, 1, 0, 11, 0, 0];
-
-/** Numbers of -1 to 1 that look random: a hash of the name (FNV-1a), mixed with the index (MurmurHash3's finaliser). */
-export function numbers(name: string, count: number): Float64Array {
-  let seed = 2166136261;
-  for (const byte of Buffer.from(name)) seed = Math.imul(seed ^ byte, 16777619);
-  return Float64Array.from({ length: count }, (_, index) => {
-    let x = Math.imul(index, 2654435761) + seed;
-    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
-    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
-    return ((x ^ (x >>> 16)) >>> 0) / 2 ** 31 - 1;
-  });
-}
-
-/** A scope of which every weight that is asked for exists. */
-function madeUpWeights(prefix = ""): WeightScope {
-  const weight = (name: string, shape: readonly number[]): Value => {
-    const count = shape.reduce((product, dim) => product * dim, 1);
-    const values = numbers(`${prefix}${name}`, count);
-    const factor = Math.sqrt(3 / (count / shape[0]!));
-    const change = (value: number): number =>
-      shape.length > 1 ? value * factor : name.endsWith("weight") ? 1 + 0.4 * value : value * 0.2;
-    return floats([...values].map(change), shape);
-  };
-  return {
-    child: (...names) => madeUpWeights(`${prefix}${names.join(".")}.`),
-    adapted: (_, y) => y,
-    adaptedInput: (x) => x,
-    adaptedNorm: (weight) => weight,
-    matrix: weight,
-    rows: (name, shape, indices) => gather(weight(name, shape), indices),
-    tensor: weight,
-    has: () => false,
-    hasChild: () => false,
-    ignore() {},
-  };
-}
-
-function madeUp(name: string, ...shape: number[]): Tensor {
-  const count = shape.reduce((product, dim) => product * dim, 1);
-  return { data: Float32Array.from(numbers(name, count)), shape };
-}
 
 const tokens = (ids: readonly number[]): Tensor => ({
   data: BigInt64Array.from(ids, BigInt),
@@ -101,7 +59,7 @@ async function flux(config: Config): Promise<number[]> {
     shape: [to - from, read.inChannels],
   });
   const ids = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 1];
-  const rotary = rotaryTable(Float32Array.from(ids), read.rotaryAxes);
+  const rotary = rotaryTable(Float32Array.from(ids), { axes: read.rotaryAxes, theta: ROTARY_THETA });
   const rotaryShape = [1, 9, read.headSize / 2];
   const { velocity } = fluxTransformer(read, madeUpWeights(), { textLength: 3 });
   const { data } = await evaluate(velocity, {
@@ -127,7 +85,13 @@ async function vae(config: Config): Promise<number[]> {
   return [...latents, ...(await evaluate(pixels, { latents: { data: grid, shape } })).data];
 }
 
-const PROBES: Readonly<Record<string, (config: Config) => Promise<number[]>>> = { flux, vae, clip, t5 };
+const PROBES: Readonly<Record<string, (config: Config) => Promise<number[]>>> = {
+  flux,
+  vae,
+  clip,
+  t5,
+  ...KLEIN_PROBES,
+};
 
 /** The sums of a network's output. @param fields of its configuration */
 export const probe = async (network: string, fields: Fields): Promise<number[]> =>

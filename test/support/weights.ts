@@ -3,8 +3,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Value } from "../../src/onnx/graph.ts";
-import { Checkpoint } from "../../src/weights/checkpoint.ts";
-import type { Config } from "../../src/weights/config.ts";
+import { Config } from "../../src/weights/config.ts";
 import { readSafetensorsHeader, type StoredTensor } from "../../src/weights/safetensors.ts";
 import { type WeightScope, WeightSet } from "../../src/weights/weight-set.ts";
 import { fixtures } from "./fixtures.ts";
@@ -12,45 +11,57 @@ import { refusal } from "./refusal.ts";
 
 export const CHECKPOINTS = ["plain", "odd", "sharded", "shifted"] as const;
 
-/** A component's configuration and where its tensors lie. */
-export async function readComponent(
-  checkpoint: string,
-  component: string,
-): Promise<{ config: Config; tensors: Map<string, StoredTensor> }> {
-  const folder = path.join(fixtures, "checkpoints", checkpoint);
-  const files = (await readdir(path.join(folder, component))).filter((name) => name.endsWith(".safetensors"));
+export interface StoredNetwork {
+  config: Config;
+  /** Where its tensors lie. */
+  tensors: Map<string, StoredTensor>;
+}
+
+/** A component of one of the checkpoints. */
+export const readComponent = (checkpoint: string, component: string): Promise<StoredNetwork> =>
+  readNetwork(path.join("checkpoints", checkpoint, component));
+
+/** @param folder of a network, below the fixtures */
+export async function readNetwork(folder: string): Promise<StoredNetwork> {
+  const whole = path.join(fixtures, folder);
+  const files = (await readdir(whole)).filter((name) => WEIGHTS_FILE.test(name));
   const tensors = new Map<string, StoredTensor>();
   for (const file of files) {
-    const header = await readSafetensorsHeader(path.join(folder, component, file));
-    for (const [key, tensor] of header) tensors.set(key, tensor);
+    for (const [key, tensor] of await readSafetensorsHeader(path.join(whole, file))) tensors.set(key, tensor);
   }
-  return { config: await (await Checkpoint.open(folder)).config(`${component}/config.json`), tensors };
+  return { config: await Config.read(path.join(whole, "config.json")), tensors };
 }
+
+const WEIGHTS_FILE = /^(?:diffusion_pytorch_)?model.*\.safetensors$/;
 
 /**
  * Builds a component's graphs for changed weights.
+ * @param build is given two scopes of them, for two networks that share some
+ * @param options.folders of the networks, below the fixtures
  * @param options.isOptional whether a checkpoint may lack a key, or have it in any shape
  * @param options.missedAs the key that the sentence names, where one of several would do
  */
 export function describeWeights(
   component: string,
-  build: (config: Config, weights: WeightScope) => Readonly<Record<string, Value>>,
+  build: (config: Config, weights: WeightScope, again?: WeightScope) => Readonly<Record<string, Value>>,
   {
+    folders = CHECKPOINTS.map((checkpoint) => path.join("checkpoints", checkpoint, component)),
     isOptional = () => false,
     missedAs = (key) => key,
   }: {
+    folders?: readonly string[];
     isOptional?: (key: string, tensors: ReadonlyMap<string, StoredTensor>) => boolean;
     missedAs?: (key: string) => string;
   } = {},
 ): void {
-  describe.each(CHECKPOINTS)(`the weights of the ${component} of %s`, (checkpoint) => {
+  describe.each(folders)("the weights of %s", (folder) => {
     let config: Config;
     let tensors: Map<string, StoredTensor>;
-    beforeAll(async () => ({ config, tensors } = await readComponent(checkpoint, component)));
+    beforeAll(async () => ({ config, tensors } = await readNetwork(folder)));
 
     const buildWith = (changed: ReadonlyMap<string, StoredTensor>): string[] => {
       const weights = new WeightSet(component, changed);
-      build(config, weights.scope());
+      build(config, weights.scope(), weights.scope());
       return weights.unusedKeys();
     };
     const requiredKeys = (): string[] => [...tensors.keys()].filter((key) => !isOptional(key, tensors));

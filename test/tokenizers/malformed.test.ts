@@ -2,7 +2,7 @@ import { mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkVocabulary } from "../../src/tokenizers/check-definition.ts";
-import { Tokenizer, type TokenizerFamily } from "../../src/tokenizers/tokenizer.ts";
+import { Tokenizer } from "../../src/tokenizers/tokenizer.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { root } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
@@ -10,6 +10,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 
 const TINY = path.join(root, "checkpoints", "tiny");
 const FOLDERS = { clip: "tokenizer", t5: "tokenizer_2" } as const;
+type TokenizerFamily = keyof typeof FOLDERS;
 type Fields = Record<string, unknown>;
 type Change = (fields: Fields) => unknown;
 
@@ -376,7 +377,7 @@ describe("the files of a vocabulary", () => {
     await expect(readIn(folder, "clip")).rejects.toEqual(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        `In ${index}, tokenizer is a "BertTokenizer"; a CLIPTokenizer or a T5Tokenizer is wanted.`,
+        `In ${index}, tokenizer is a "BertTokenizer"; a CLIPTokenizer, a T5Tokenizer or a Qwen2Tokenizer is wanted.`,
       ),
     );
   });

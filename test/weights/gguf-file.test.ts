@@ -5,7 +5,8 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { wantedOf } from "../../src/models/layouts/file-networks.ts";
 import { llamaT5Layout } from "../../src/models/layouts/t5-layouts.ts";
-import { originalFluxConfig, originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
+import { originalFluxLayout } from "../../src/models/layouts/original-flux.ts";
+import { originalFluxSizes } from "../../src/models/layouts/transformer-sizes.ts";
 import {
   IQ1_S_GRID,
   IQ2_S_GRID,
@@ -32,7 +33,7 @@ const MORE_COLUMNS = 256;
 const MORE_TYPES =
   "TQ1_0 TQ2_0 IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ3_XXS IQ3_S IQ4_NL IQ4_XS MXFP4 NVFP4".split(" ");
 const openFixture = (name: string): Promise<GgufFile> =>
-  GgufFile.open(path.join(fixtures, "gguf", `${name}.gguf`), wantedOf("transformer"));
+  GgufFile.open(path.join(fixtures, "gguf", `${name}.gguf`), wantedOf("transformer", "FLUX.1"));
 const entryOf = (key: string, shape: number[]): LayoutEntry => ({ key, shape, parts: [{ key, shape }] });
 const weightsOf = (file: GgufFile, layout: LayoutEntry[]): SourceWeight[] => [
   ...file.arrange(layout).weights(),
@@ -127,7 +128,7 @@ describe("a GGUF file", () => {
   it("gives a transformer's weights as the reference converts them: fused, swapped, mixed types", async () => {
     const { config } = await readComponent("shifted", "transformer");
     const file = await openFixture("flux");
-    const weights = weightsOf(file, originalFluxLayout(originalFluxConfig(file, config)));
+    const weights = weightsOf(file, originalFluxLayout(originalFluxSizes(file, config)));
     await expectSame(weights, "flux");
     const bitsOf = (key: string) => weights.find((weight) => weight.key === key)?.blocks?.bits;
     expect(bitsOf("transformer_blocks.0.attn.to_k.weight")).toBe(8);
@@ -160,7 +161,7 @@ describe("a GGUF file", () => {
       { key: "a", shape: [10] },
       { key: "b", shape: [22] },
     ];
-    const [a, b] = weightsOf(await GgufFile.open(file, wantedOf("transformer")), [
+    const [a, b] = weightsOf(await GgufFile.open(file, wantedOf("transformer", "FLUX.1")), [
       { key: "ab", shape: [32], parts },
     ]);
     expect(a!.blocks).toBeUndefined();
@@ -173,7 +174,7 @@ describe("a GGUF file is refused by its name and the key", () => {
   it("that is stored in a type that cannot be read", async () => {
     const name = path.join(await temporaryFolder(), "flux.gguf");
     await writeFile(name, ggufOf([{ name: "a.weight", dims: [256], code: 41, offset: 0 }]));
-    const file = await GgufFile.open(name, wantedOf("transformer"));
+    const file = await GgufFile.open(name, wantedOf("transformer", "FLUX.1"));
     expect(() => file.arrange([entryOf("a.weight", [256])])).toThrow(
       refusal(
         "CHECKPOINT_UNSUPPORTED",

@@ -34,7 +34,7 @@ const fp8 = (shape: number[]): TensorFields => ({
 async function fileOf(tensors: Record<string, TensorFields>): Promise<SingleFile> {
   const file = path.join(await temporaryFolder(), "flux.safetensors");
   await writeSafetensors(file, tensors);
-  return SingleFile.open(file, wantedOf("transformer"));
+  return SingleFile.open(file, wantedOf("transformer", "FLUX.1"));
 }
 const withPrefix = (tensors: Record<string, TensorFields>): Record<string, TensorFields> =>
   Object.fromEntries(
@@ -277,7 +277,7 @@ describe("a single file is refused by its name and the key", () => {
 
   it("or by its name alone where it does not exist", async () => {
     const file = path.join(await temporaryFolder(), "none.safetensors");
-    await expect(SingleFile.open(file, wantedOf("transformer"))).rejects.toEqual(
+    await expect(SingleFile.open(file, wantedOf("transformer", "FLUX.1"))).rejects.toEqual(
       refusal("CHECKPOINT_MISSING", `The weights file ${file} does not exist.`),
     );
   });

@@ -17,7 +17,7 @@ export interface DrawnOutcome {
 }
 
 /** @throws RetouchError as the engine does */
-export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture): Promise<DrawnOutcome> {
+export async function editDrawn(folder: string, edit: DrawnEdit, sources: readonly Picture[]): Promise<DrawnOutcome> {
   const loraFiles = edit.loras.map(({ file }) => [file, path.join(folder, file)]);
   const { model } = await openModel(folder, filesOf(folder, edit));
   const runtime = { threads: 1, device: "cpu" as const };
@@ -29,7 +29,7 @@ export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture
       maxSequenceLength: edit.max_sequence_length ?? undefined,
       negativePrompt: edit.negative_prompt ?? undefined,
       isEmptyNegativeUsed: edit.negative_prompt !== null,
-      trueCfgScale: edit.true_cfg_scale,
+      trueCfgScale: edit.true_cfg_scale ?? undefined,
       numSteps: edit.steps,
       sigmas: edit.sigmas ?? undefined,
       guidance: edit.guidance,
@@ -38,7 +38,7 @@ export async function editDrawn(folder: string, edit: DrawnEdit, source: Picture
     });
     const registry = new LoraRegistry(Object.fromEntries(loraFiles) as Record<string, string>, model.findLoraTarget, findBaseIn(model));
     const loras = await registry.choose(request.loras);
-    const steps = model.createEditor(components).edit([source], request, { sizes: sizesOf(edit), loras });
+    const steps = model.createEditor(components).edit(sources, request, { sizes: sizesOf(edit), loras });
     let latents = new Float32Array();
     for (let next = await steps.next(); ; next = await steps.next()) {
       if (next.done) return { latents, picture: next.value.picture!, notices: next.value.notices };
@@ -53,12 +53,12 @@ const filesOf = (folder: string, { files }: DrawnEdit): Record<string, string> =
   Object.fromEntries(Object.entries(files).map(([name, file]) => [name, path.join(folder, file)]));
 
 /** Sizes as they are: nothing is scaled, only padded to whole tokens. */
-function sizesOf({ target, reference, grid }: DrawnEdit): SizePlan {
+function sizesOf({ target, references, grid }: DrawnEdit): SizePlan {
   const up = (side: number): number => Math.ceil(side / grid) * grid;
   const workingSize = ([width, height]: [number, number]): WorkingSize => ({
     content: { width, height },
     canvas: { width: up(width), height: up(height) },
   });
   const [width, height] = target;
-  return { size: { width, height }, target: workingSize(target), references: [workingSize(reference)] };
+  return { size: { width, height }, target: workingSize(target), references: references.map(workingSize) };
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
 from drawn.draw import Draw
+from numpy.typing import NDArray
+from PIL import Image
 
 PROMPTS = [
     "Make the red car blue", "a", "Exact same bluebird, same angle and posture, now perched on a cloud in outer space",
@@ -31,7 +34,7 @@ def draw_edit(draw: Draw, grid: int) -> dict[str, Any]:
         "seed": draw.one_of("edit.seed", [1, 0, 42, 2**32 - 1, 2**32 + 5, 2**53 - 1]),
         "target": draw_size(draw, "target", grid, None),
     }
-    edit["reference"] = draw_size(draw, "reference", grid, edit["target"])
+    edit["references"] = [draw_size(draw, "reference", grid, edit["target"])]
     return edit
 
 
@@ -50,3 +53,10 @@ def draw_size(draw: Draw, name: str, grid: int, same: list[int] | None) -> list[
 def on_grid(size: list[int], grid: int) -> list[int]:
     """Give the whole tokens that an image covers."""
     return [-(-side // grid) * grid for side in size]
+
+
+def padded(source: NDArray[numpy.uint8], grid: int) -> Image.Image:
+    """Extend an image to whole tokens, by its edge."""
+    width, height = on_grid([source.shape[1], source.shape[0]], grid)
+    padding = ((0, height - source.shape[0]), (0, width - source.shape[1]), (0, 0))
+    return Image.fromarray(numpy.pad(source, padding, mode="edge"))

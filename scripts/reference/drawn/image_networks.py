@@ -62,31 +62,40 @@ def draw_transformer(draw: Draw, latent_channels: int, prompt_size: int, pooled_
     return config, files | placed_files(draw, "transformer", rules)
 
 
-def draw_autoencoder(draw: Draw) -> tuple[Config, Files]:
+def autoencoder_config(draw: Draw, latent_channels: list[int]) -> Config:
+    """Give the fields that the autoencoders of both families have."""
     groups = draw.one_of("vae.norm_num_groups", [2, 1, 3, 4])
     levels = draw.one_of("vae.levels", [3, 1, 2, 4, 5])
     if draw.rarely("vae.published_groups", False, [True]):
         groups = 32
-    widths = [groups * (draw.within(f"vae.width.{level}", 1, 3) if groups < 32 else 1) for level in range(levels)]
-    latent_channels = draw.one_of("vae.latent_channels", [4, 1, 2, 5, 8, 16])
-    config: Config = {
+    return {
         "in_channels": 3,
         "out_channels": 3,
         "down_block_types": blocks(draw, "vae.down_block_types", levels, "DownEncoderBlock2D", "AttnDownEncoderBlock2D"),
         "up_block_types": blocks(draw, "vae.up_block_types", levels, "UpDecoderBlock2D", "AttnUpDecoderBlock2D"),
-        "block_out_channels": widths,
+        "block_out_channels": draw_widths(draw, "vae.width", groups, levels),
         "layers_per_block": draw.one_of("vae.layers_per_block", [1, 2]),
         "act_fn": draw.rarely("vae.act_fn", "silu", ["swish", "mish", "gelu", "relu"]),
-        "latent_channels": latent_channels,
+        "latent_channels": draw.one_of("vae.latent_channels", latent_channels),
         "norm_num_groups": groups,
         "sample_size": draw.one_of("vae.sample_size", [128, 32, 1024]),
-        "scaling_factor": draw.number("vae.scaling_factor", 0.3611, 0.1, 1.0),
-        "shift_factor": draw.number("vae.shift_factor", 0.1159, -0.5, 0.5),
-        "force_upcast": draw.rarely("vae.force_upcast", True, [False]),
         "use_quant_conv": draw.one_of("vae.use_quant_conv", [False, True]),
         "use_post_quant_conv": draw.one_of("vae.use_post_quant_conv", [False, True]),
         "mid_block_add_attention": draw.one_of("vae.mid_block_add_attention", [True, False]),
     }
+
+
+def draw_widths(draw: Draw, name: str, groups: int, levels: int) -> list[int]:
+    return [groups * (draw.within(f"{name}.{level}", 1, 3) if groups < 32 else 1) for level in range(levels)]
+
+
+def draw_autoencoder(draw: Draw) -> tuple[Config, Files]:
+    config: Config = autoencoder_config(draw, [4, 1, 2, 5, 8, 16]) | {
+        "scaling_factor": draw.number("vae.scaling_factor", 0.3611, 0.1, 1.0),
+        "shift_factor": draw.number("vae.shift_factor", 0.1159, -0.5, 0.5),
+        "force_upcast": draw.rarely("vae.force_upcast", True, [False]),
+    }
+    latent_channels, levels = config["latent_channels"], len(config["block_out_channels"])
     if draw.rarely("vae.latents_mean", False, [True]):
         config |= {"latents_mean": [0.5] * latent_channels, "latents_std": [2.0] * latent_channels}
     shapes = shapes_of(AutoencoderKL, config)

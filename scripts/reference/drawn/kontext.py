@@ -9,12 +9,11 @@ from typing import Any
 import numpy
 import torch
 from drawn.draw import Draw
-from drawn.edit_settings import draw_edit, on_grid
+from drawn.edit_settings import draw_edit, on_grid, padded
 from drawn.image_networks import draw_autoencoder, draw_scheduler, draw_transformer
 from drawn.lora_files import draw_loras, load_loras
 from make_checkpoints import MODEL_INDEX
 from numpy.typing import NDArray
-from PIL import Image
 from pipeline import load_pipeline, text_length
 from drawn.stored import Files, json_file, picture
 from drawn.placed_files import load_components, single_files
@@ -40,9 +39,9 @@ def draw_case(draw: Draw) -> tuple[dict[str, Any], Files]:
     return edit | {"files": single_files(files)}, files | lora_files
 
 
-def source_of(edit: Mapping[str, Any]) -> NDArray[numpy.uint8]:
-    """Give the image that is edited."""
-    return picture(*edit["reference"], salt=str(edit["seed"]))
+def sources_of(edit: Mapping[str, Any]) -> list[NDArray[numpy.uint8]]:
+    """Give the images that are edited: one."""
+    return [picture(*edit["references"][0], salt=f"{edit['seed']}/0")]
 
 
 @torch.no_grad()
@@ -50,9 +49,6 @@ def run_case(folder: Path, edit: Mapping[str, Any]) -> Arrays:
     """Edit with diffusers; images whose sides are not whole tokens are padded first, by their edge."""
     pipeline = load_pipeline(folder, **load_components(folder, edit["files"]))
     load_loras(pipeline, folder, edit["loras"])
-    source = source_of(edit)
-    width, height = on_grid(edit["reference"], edit["grid"])
-    padding = ((0, height - source.shape[0]), (0, width - source.shape[1]), (0, 0))
     width, height = on_grid(edit["target"], edit["grid"])
     kept: list[torch.Tensor] = []
 
@@ -63,7 +59,7 @@ def run_case(folder: Path, edit: Mapping[str, Any]) -> Arrays:
     result = pipeline(
         prompt=edit["prompt"],
         prompt_2=edit["prompt_2"],
-        image=Image.fromarray(numpy.pad(source, padding, mode="edge")),
+        image=padded(sources_of(edit)[0], edit["grid"]),
         width=width,
         height=height,
         max_area=width * height,

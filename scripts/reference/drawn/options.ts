@@ -13,11 +13,15 @@ export interface Options {
   jsonFile: string | undefined;
 }
 
+/** As `pipelines.py` lists them. */
+const PIPELINES = ["kontext", "klein"];
+
 export const USAGE = `Usage: npm run test:reference -- --fuzz SEED N [OPTIONS]
 
 Draws N checkpoints and edits, and compares ours with the reference's. Prints a line for each case that misses, and the
 figures at the end; ends with 1 if there is a silent miss, a crash, or too much is refused.
 
+  --pipeline NAME       only cases of this pipeline, kontext or klein
   --only INDEX          one case of the seed; N may be left out
   --from INDEX          begins with this case
   --set FIELD=VALUE     gives a field of every case; VALUE is JSON, or else a text
@@ -33,6 +37,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
     args: [...args],
     allowPositionals: true,
     options: {
+      pipeline: { type: "string" },
       only: { type: "string" },
       from: { type: "string" },
       set: { type: "string", multiple: true, default: [] },
@@ -48,14 +53,21 @@ export function parseOptions(args: readonly string[]): Options | "help" {
   const only = values.only === undefined ? undefined : countOf("--only", values.only);
   const from = only ?? countOf("--from", values.from ?? "0");
   const length = only === undefined ? countOf("N", count) : 1;
+  const fixed = Object.fromEntries(values.set.map(fieldOf));
   return {
     seed: countOf("SEED", seed),
     indices: Array.from({ length }, (_, index) => from + index),
-    changes: { fixed: Object.fromEntries(values.set.map(fieldOf)), unusual: values.unusual?.split(",") },
+    changes: { fixed: { ...pipelineOf(values.pipeline), ...fixed }, unusual: values.unusual?.split(",") },
     isShrinking: values.shrink,
     isVerbose: values.verbose || only !== undefined,
     jsonFile: values.json,
   };
+}
+
+function pipelineOf(name: string | undefined): Record<string, string> {
+  if (name === undefined) return {};
+  if (!PIPELINES.includes(name)) throw new Error(`--pipeline must be ${PIPELINES.join(" or ")}, not ${name}.`);
+  return { pipeline: name };
 }
 
 function countOf(name: string, text: string | undefined): number {

@@ -10,12 +10,15 @@ import { RetouchError } from "../../../src/errors.ts";
 const LARGEST_BYTE = 255;
 
 async function answer({ folder, edit, refusal }: DrawnCase): Promise<OurAnswer> {
-  const [width, height] = edit.reference;
-  const data = readFileSync(path.join(folder, "source"));
+  const sources = edit.references.map(([width, height], index) => ({
+    width,
+    height,
+    data: readFileSync(path.join(folder, `source.${index}`)),
+  }));
   const expected = refusal === undefined ? readFloats(path.join(folder, "reference.latents")) : undefined;
   if (expected && !expected.every(Number.isFinite)) return { ran: true, ...NO_NUMBERS, notices: [] };
   try {
-    const { latents, picture, notices } = await editDrawn(folder, edit, { width, height, data });
+    const { latents, picture, notices } = await editDrawn(folder, edit, sources);
     if (!expected) return { ran: true, ...NO_NUMBERS, notices };
     const pixels = readFileSync(path.join(folder, "reference.picture"));
     return {

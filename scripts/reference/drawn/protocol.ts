@@ -19,13 +19,13 @@ export interface DrawnEdit {
   prompt_2: string | null;
   max_sequence_length: number | null;
   negative_prompt: string | null;
-  true_cfg_scale: number;
+  true_cfg_scale: number | null;
   guidance: number;
   steps: number;
   sigmas: readonly number[] | null;
   seed: number;
   target: [number, number];
-  reference: [number, number];
+  references: readonly [number, number][];
   /** Side of a token in pixels. */
   grid: number;
   loras: readonly { file: string; scale: number }[];
@@ -33,7 +33,7 @@ export interface DrawnEdit {
   files: Readonly<Record<string, string>>;
 }
 
-/** A case as the reference's worker gives it; its folder holds the checkpoint, the source and the reference's results. */
+/** A case as the reference's worker gives it; its folder holds the checkpoint, the sources and the reference's results. */
 export interface DrawnCase {
   folder: string;
   edit: DrawnEdit;

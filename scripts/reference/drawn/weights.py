@@ -14,12 +14,13 @@ Rules = dict[str, TensorRule]
 
 # In the folder's keys, and in those of the original repository.
 GAINS = [
-    (r"(norm1|norm1_context|norm|norm_out)\.linear|_mod\.lin|modulation\.lin|adaLN_modulation\.1", 0.7),
-    (r"attn\.to_out\.0|attn\.to_add_out|_attn\.proj", 2.0),
+    (r"(norm1|norm1_context|norm|norm_out|modulation\w*)\.linear|_mod\.lin|modulation\.lin|adaLN_modulation\.1", 0.7),
+    (r"attn\.to_out(\.0)?|attn\.to_add_out|_attn\.proj", 2.0),
     (r"encoder\.conv_out", 6.0),
     (r"decoder\.conv_out", 0.35),
 ]
 EMBEDDING = re.compile(r"(^|\.)(shared|embed_tokens|token_embedding|position_embedding)\.weight$")
+WHOLE = ("position_ids", "num_batches_tracked")
 RELATIVE = re.compile(r"relative_attention_bias\.weight$")
 NORM_SCALE = re.compile(r"(\.scale|norm\w*\.weight|norm_[qk]\.weight)$")
 
@@ -28,6 +29,10 @@ def fill_of(key: str, shape: list[int]) -> str:
     """Give how a weight is filled, by its key in the file."""
     if key.endswith("position_ids"):
         return "i"
+    if key.endswith("num_batches_tracked"):
+        return "c0"
+    if key.endswith("running_mean"):
+        return "u-1"
     if key.endswith("bias"):
         return "u-3"
     if EMBEDDING.search(key) or RELATIVE.search(key):
@@ -48,6 +53,6 @@ def shapes_of(kind: type[nn.Module], config: Any) -> dict[str, list[int]]:
 
 def rules_of(shapes: dict[str, list[int]], dtype: str) -> Rules:
     return {
-        key: ("I64" if key.endswith("position_ids") else dtype, shape, fill_of(key, shape))
+        key: ("I64" if key.endswith(WHOLE) else dtype, shape, fill_of(key, shape))
         for key, shape in shapes.items()
     }

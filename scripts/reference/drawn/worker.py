@@ -31,7 +31,8 @@ def answer(seed: int, root: Path, asked: dict[str, Any]) -> dict[str, Any]:
     write_files(folder, files)
     odd = {name: value for name, value in draw.settings.items() if value != draw.plain[name]}
     case = {"folder": str(folder), "edit": edit, "odd": odd}
-    pipeline.source_of(edit).tofile(folder / "source")
+    for number, source in enumerate(pipeline.sources_of(edit)):
+        source.tofile(folder / f"source.{number}")
     started = time.perf_counter()
     try:
         arrays = pipeline.run_case(folder, edit)

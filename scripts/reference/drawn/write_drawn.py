@@ -32,7 +32,7 @@ def write_drawn(output: Path) -> None:
     texts: list[dict[str, Any]] = []
     expected: dict[str, Tensor] = {}
     for index in INDICES:
-        draw = Draw(SEED, index, {}, None)
+        draw = Draw(SEED, index, {"pipeline": "kontext"}, None)
         pipeline = PIPELINES[draw.one_of("pipeline", list(PIPELINES))]
         edit, files = pipeline.draw_case(draw)
         with tempfile.TemporaryDirectory() as folder:

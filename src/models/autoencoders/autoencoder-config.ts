@@ -13,10 +13,13 @@ import { type Activation, readDiffusersActivation } from "../activation.ts";
 /** What a level has beside its residual blocks. */
 export type LevelKind = "plain" | "attention";
 
-export interface AutoencoderConfig {
+/** What the autoencoders of all models have. */
+export interface AutoencoderSizes {
   latentChannels: number;
-  /** Channels of each level, finest first; every level but the last halves the image. */
+  /** Channels of the encoder's levels, finest first; every level but the last halves the image. */
   widths: readonly number[];
+  /** Channels of the decoder's levels, finest first. */
+  decoderWidths: readonly number[];
   /** The encoder's levels, finest first, and the decoder's, coarsest first; a half may lack its last level. */
   downKinds: readonly LevelKind[];
   upKinds: readonly LevelKind[];
@@ -29,13 +32,24 @@ export interface AutoencoderConfig {
   hasPostQuantConv: boolean;
   /** Channels of a decoded image: 3, or 1 for grey. */
   outChannels: number;
-  /** Latents are normalised as (z - shift) * scale. */
-  scalingFactor: number;
-  shiftFactor: number;
   /** Side of the images it was trained on, in pixels: the native area is its square. */
   sampleSize: number;
   /** Pixels that a latent cell covers along each side. */
   scaleFactor: number;
+}
+
+/** The sizes of an `AutoencoderKL`. */
+export interface AutoencoderConfig extends AutoencoderSizes {
+  /** Latents are normalised as (z - shift) * scale. */
+  scalingFactor: number;
+  shiftFactor: number;
+}
+
+/** What a class takes for the fields that its configuration lacks. */
+export interface ClassDefaults {
+  widths: readonly number[];
+  layersPerBlock: number;
+  latentChannels: number;
 }
 
 /** diffusers also takes each with this before it. */
@@ -57,14 +71,38 @@ const PUBLISHED_SAMPLE_SIZE = 1024;
 /** @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and field */
 export function readAutoencoderConfig(config: Config): AutoencoderConfig {
   const fields = config.withNulls();
-  const widths = fields.counts("block_out_channels", { max: MAX_WIDTH, maxLength: MAX_LEVELS }, [64]);
-  const numGroups = fields.count("norm_num_groups", MAX_WIDTH, 32);
-  if (widths.some((width) => width % numGroups !== 0)) {
-    throw new RetouchError(
-      "CHECKPOINT_INVALID",
-      `In ${config.file}, norm_num_groups (${numGroups}) must divide all of block_out_channels (${widths.join(", ")}).`,
-    );
+  const scalingFactor = fields.number("scaling_factor", 0.18215);
+  if (scalingFactor === 0) throw fields.invalid("scaling_factor", "another number than 0");
+  return {
+    ...readAutoencoderSizes(config, { widths: [64], layersPerBlock: 1, latentChannels: 4 }),
+    scalingFactor,
+    // The class's default is null, with which its pipeline fails; nothing is subtracted then.
+    shiftFactor: config.number("shift_factor", 0),
+  };
+}
+
+/**
+ * @param decoderField the field that may give the decoder other widths than the encoder's, if the class has one
+ * @throws as {@link readAutoencoderConfig}
+ */
+export function readAutoencoderSizes(
+  config: Config,
+  defaults: ClassDefaults,
+  decoderField?: string,
+): AutoencoderSizes {
+  const fields = config.withNulls();
+  const widthsOf = (name: string): readonly number[] =>
+    fields.counts(name, { max: MAX_WIDTH, maxLength: MAX_LEVELS }, defaults.widths);
+  const widths = widthsOf("block_out_channels");
+  const hasOwn = decoderField !== undefined && fields.truth(decoderField, false);
+  const decoderWidths = hasOwn ? widthsOf(decoderField) : widths;
+  if (decoderWidths.length !== widths.length) {
+    throw fields.invalid(decoderField!, `a list of ${widths.length} widths, as block_out_channels is,`);
   }
+  const numGroups = fields.count("norm_num_groups", MAX_WIDTH, 32);
+  const layersPerBlock = fields.wholeNumber("layers_per_block", MAX_LAYERS, defaults.layersPerBlock);
+  assertGroups(fields, "block_out_channels", widths, numGroups);
+  if (hasOwn) assertGroups(fields, decoderField, decoderWidths, numGroups);
   if (fields.count("in_channels", MAX_WIDTH, 3) !== 3) {
     throw new RetouchError("CHECKPOINT_UNSUPPORTED", `In ${config.file}, in_channels must be 3.`);
   }
@@ -75,20 +113,19 @@ export function readAutoencoderConfig(config: Config): AutoencoderConfig {
       `In ${config.file}, out_channels must be 3, or 1 for grey images, and is ${outChannels}.`,
     );
   }
-  const layersPerBlock = fields.wholeNumber("layers_per_block", MAX_LAYERS, 1);
   if (layersPerBlock === 0 && widths.some((width) => width !== widths[0])) {
     throw new RetouchError(
       "CHECKPOINT_INVALID",
       `In ${config.file}, layers_per_block is 0, so all of block_out_channels (${widths.join(", ")}) must be equal.`,
     );
   }
-  const scalingFactor = fields.number("scaling_factor", 0.18215);
-  if (scalingFactor === 0) throw fields.invalid("scaling_factor", "another number than 0");
+  const numLevels = defaults.widths.length;
   return {
-    latentChannels: fields.count("latent_channels", MAX_LATENT_CHANNELS, 4),
+    latentChannels: fields.count("latent_channels", MAX_LATENT_CHANNELS, defaults.latentChannels),
     widths,
-    downKinds: levelKinds(fields, "down_block_types", DOWN_BLOCKS, widths),
-    upKinds: levelKinds(fields, "up_block_types", UP_BLOCKS, widths.toReversed()),
+    decoderWidths,
+    downKinds: levelKinds(fields, "down_block_types", DOWN_BLOCKS, widths, numLevels),
+    upKinds: levelKinds(fields, "up_block_types", UP_BLOCKS, decoderWidths.toReversed(), numLevels),
     layersPerBlock,
     activation: readDiffusersActivation(fields, "act_fn", "silu"),
     numGroups,
@@ -96,24 +133,33 @@ export function readAutoencoderConfig(config: Config): AutoencoderConfig {
     hasQuantConv: fields.truth("use_quant_conv", true),
     hasPostQuantConv: fields.truth("use_post_quant_conv", true),
     outChannels,
-    scalingFactor,
-    // The class's default is null, with which its pipeline fails; nothing is subtracted then.
-    shiftFactor: config.number("shift_factor", 0),
     sampleSize: readSampleSize(fields),
     scaleFactor: 2 ** (widths.length - 1),
   };
 }
 
-/** @param widths of the levels in the order of the types; a last level without a type must have the width before it */
+function assertGroups({ file }: Config, name: string, widths: readonly number[], numGroups: number): void {
+  if (widths.every((width) => width % numGroups === 0)) return;
+  throw new RetouchError(
+    "CHECKPOINT_INVALID",
+    `In ${file}, norm_num_groups (${numGroups}) must divide all of ${name} (${widths.join(", ")}).`,
+  );
+}
+
+/**
+ * @param widths of the levels in the order of the types; a last level without a type must have the width before it
+ * @param numUsual how many levels of the usual kind there are where the field is absent
+ */
 function levelKinds(
   config: Config,
   name: string,
   known: Readonly<Record<string, LevelKind>>,
   widths: readonly number[],
+  numUsual: number,
 ): LevelKind[] {
   const [usual] = Object.keys(known) as [string];
   const given = config.get(name);
-  const types = given === undefined ? [usual] : given;
+  const types = given === undefined ? Array<string>(numUsual).fill(usual) : given;
   const isFitting =
     Array.isArray(types) &&
     types.length > 0 &&

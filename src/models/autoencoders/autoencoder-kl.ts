@@ -6,12 +6,12 @@ import { input, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
 import type { WeightScope } from "../../weights/weight-set.ts";
 import { attend, linear } from "../layers.ts";
-import type { AutoencoderConfig } from "./autoencoder-config.ts";
+import type { AutoencoderSizes } from "./autoencoder-config.ts";
 
 const EPSILON = 1e-6;
 
 /** Builds the encoder: `pixels` [1, 3, height, width] from -1 to 1 gives `mean` [1, C, h, w], the latents' mode. */
-export function autoencoderEncoder(config: AutoencoderConfig, weights: WeightScope): Record<"mean", Value> {
+export function autoencoderEncoder(config: AutoencoderSizes, weights: WeightScope): Record<"mean", Value> {
   const scope = weights.child("encoder");
   const { widths, numGroups, layersPerBlock } = config;
   let x = convolution(scope, "conv_in", input("pixels", "float32", [1, 3, "height", "width"]), widths[0]!);
@@ -39,11 +39,20 @@ export function autoencoderEncoder(config: AutoencoderConfig, weights: WeightSco
 }
 
 /** Builds the decoder: `latents` [1, C, h, w] gives `pixels` [1, 3, height, width], about -1 to 1. */
-export function autoencoderDecoder(config: AutoencoderConfig, weights: WeightScope): Record<"pixels", Value> {
+export function autoencoderDecoder(config: AutoencoderSizes, weights: WeightScope): Record<"pixels", Value> {
+  return decoderOf(config, weights, input("latents", "float32", [1, config.latentChannels, "h", "w"]));
+}
+
+/** The decoder of latents [1, C, h, w] that a graph computes. */
+export function decoderOf(
+  config: AutoencoderSizes,
+  weights: WeightScope,
+  latents: Value,
+): Record<"pixels", Value> {
   const scope = weights.child("decoder");
   const { numGroups, layersPerBlock } = config;
-  const widths = config.widths.toReversed();
-  let x = input("latents", "float32", [1, config.latentChannels, "h", "w"]);
+  const widths = config.decoderWidths.toReversed();
+  let x = latents;
   if (config.hasPostQuantConv) x = pointwise(weights, "post_quant_conv", x, config.latentChannels);
   x = convolution(scope, "conv_in", x, widths[0]!);
   x = midBlock(config, scope.child("mid_block"), x);
@@ -75,11 +84,11 @@ const positionsAt = (level: number): string => `positions of level ${level}`;
  * Sizes of the positions that attention works on, by the names that the graphs give them.
  * @param pixels of the image
  */
-export function attentionPositions({ widths }: AutoencoderConfig, pixels: number): Record<string, number> {
+export function attentionPositions({ widths }: AutoencoderSizes, pixels: number): Record<string, number> {
   return Object.fromEntries(widths.map((_, level) => [positionsAt(level), pixels / 4 ** level]));
 }
 
-function midBlock(config: AutoencoderConfig, weights: WeightScope, x: Value): Value {
+function midBlock(config: AutoencoderSizes, weights: WeightScope, x: Value): Value {
   const width = x.shape[1] as number;
   const { numGroups, hasMidAttention, widths } = config;
   let result = residualBlock(config, weights.child("resnets", 0), x, width);
@@ -91,7 +100,7 @@ function midBlock(config: AutoencoderConfig, weights: WeightScope, x: Value): Va
 }
 
 function residualBlock(
-  { activation, numGroups }: AutoencoderConfig,
+  { activation, numGroups }: AutoencoderSizes,
   weights: WeightScope,
   x: Value,
   width: number,

@@ -1,86 +1,91 @@
 /**
- * The autoencoder in the layout of the original repository (black-forest-labs/flux @ 802fb47,
+ * The autoencoders in the layout of the original repositories (black-forest-labs/flux @ 802fb47,
  * `src/flux/modules/autoencoder.py`). The decoder's levels are numbered from the finest, and its attention consists of
  * 1x1 convolutions, whose bytes equal those of diffusers' linear layers. This corresponds to
  * `convert_ldm_vae_checkpoint` of diffusers 0.42.1, but nothing is converted.
+ *
+ * FLUX.2's has the convolutions beside the latents inside its halves, and batch statistics, neither of which diffusers
+ * converts: that they are so called is what ComfyUI reads (`comfy/sd.py`, `VAE`), which takes either name of the
+ * convolutions, as is done here.
  */
-import { Config } from "../../weights/config.ts";
 import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
-import { type AutoencoderConfig, readAutoencoderConfig } from "../autoencoders/autoencoder-config.ts";
+import type { AutoencoderSizes } from "../autoencoders/autoencoder-config.ts";
+import { PATCH_SIDE } from "../autoencoders/flux2-autoencoder-config.ts";
 
-/** Values that no shape shows, as published (black-forest-labs/FLUX.1-Kontext-dev, `vae/config.json`). */
-export const PUBLISHED_AUTOENCODER = {
-  norm_num_groups: 32,
-  scaling_factor: 0.3611,
-  shift_factor: 0.1159,
-  sample_size: 1024,
-};
-
-/** Reads the sizes from the file's shapes; values that no shape shows come from `folder` or the published defaults. */
-export function originalAutoencoderConfig(file: TensorFile, folder: Config | undefined): AutoencoderConfig {
-  const numLevels = file.countBelow("encoder.down");
-  const levels = Array.from({ length: numLevels }, (_, level) => level);
-  return readAutoencoderConfig(
-    new Config(folder?.file ?? file.file, {
-      ...(folder?.fields ?? PUBLISHED_AUTOENCODER),
-      in_channels: file.dimension("encoder.conv_in.weight", 1),
-      latent_channels: file.dimension("decoder.conv_in.weight", 1),
-      block_out_channels: levels.map((level) =>
-        file.dimension(`encoder.down.${level}.block.0.conv1.weight`, 0),
-      ),
-      out_channels: file.dimension("decoder.conv_out.weight", 0),
-      down_block_types: levels.map(() => "DownEncoderBlock2D"),
-      up_block_types: levels.map(() => "UpDecoderBlock2D"),
-      layers_per_block: file.countBelow("encoder.down.0.block"),
-      mid_block_add_attention: file.has("encoder.mid.attn_1.q.weight"),
-      use_quant_conv: file.has("quant_conv.weight"),
-      use_post_quant_conv: file.has("post_quant_conv.weight"),
-    }),
-  );
+/** What the file calls the convolutions beside the latents. */
+interface QuantConvs {
+  quantConv: string;
+  postQuantConv: string;
 }
 
-/** Every tensor of the file, in the order of the network. */
-export function originalAutoencoderLayout(config: AutoencoderConfig): LayoutEntry[] {
-  const { widths, latentChannels, layersPerBlock } = config;
-  const coarsest = widths.at(-1)!;
-  const last = widths.length - 1;
+/** Every tensor of FLUX.1's file, in the order of the network. */
+export const originalAutoencoderLayout = (sizes: AutoencoderSizes): LayoutEntry[] =>
+  layoutOf(sizes, { quantConv: "quant_conv", postQuantConv: "post_quant_conv" });
+
+/** The same of FLUX.2's. */
+export function originalFlux2AutoencoderLayout(
+  sizes: AutoencoderSizes,
+  file: Pick<TensorFile, "has">,
+): LayoutEntry[] {
+  const nameOf = (half: string, name: string): string =>
+    file.has(`${name}.weight`) ? name : `${half}.${name}`;
+  const statistics = ["bn.running_mean", "bn.running_var"].map((key) => {
+    const shape = [PATCH_SIDE ** 2 * sizes.latentChannels];
+    return { key, shape, parts: [{ key, shape }] };
+  });
+  return [
+    ...layoutOf(sizes, {
+      quantConv: nameOf("encoder", "quant_conv"),
+      postQuantConv: nameOf("decoder", "post_quant_conv"),
+    }),
+    ...statistics,
+  ];
+}
+
+function layoutOf(sizes: AutoencoderSizes, { quantConv, postQuantConv }: QuantConvs): LayoutEntry[] {
+  const { widths, decoderWidths, latentChannels } = sizes;
+  const [coarsest, decoderCoarsest] = [widths.at(-1)!, decoderWidths.at(-1)!];
   return [
     ...convolution("encoder.conv_in", "encoder.conv_in", [widths[0]!, 3, 3, 3]),
-    ...widths.flatMap((width, level) => {
-      const [from, to] = [`encoder.down.${level}`, `encoder.down_blocks.${level}`];
-      return [
-        ...residualBlocks(
-          `${from}.block`,
-          `${to}.resnets`,
-          widths[Math.max(0, level - 1)]!,
-          width,
-          layersPerBlock,
-        ),
-        ...(level === last
-          ? []
-          : convolution(`${from}.downsample.conv`, `${to}.downsamplers.0.conv`, [width, width, 3, 3])),
-      ];
-    }),
-    ...middle(config, "encoder", coarsest),
+    ...widths.flatMap((_, level) => downLevel(sizes, level)),
+    ...middle(sizes, "encoder", coarsest),
     ...norm("encoder.norm_out", "encoder.conv_norm_out", coarsest),
     ...convolution("encoder.conv_out", "encoder.conv_out", [2 * latentChannels, coarsest, 3, 3]),
-    ...(config.hasQuantConv ? pointwise("quant_conv", 2 * latentChannels) : []),
+    ...(sizes.hasQuantConv ? pointwise(quantConv, "quant_conv", 2 * latentChannels) : []),
 
-    ...(config.hasPostQuantConv ? pointwise("post_quant_conv", latentChannels) : []),
-    ...convolution("decoder.conv_in", "decoder.conv_in", [coarsest, latentChannels, 3, 3]),
-    ...middle(config, "decoder", coarsest),
-    ...widths.flatMap((width, level) => {
-      const [from, to] = [`decoder.up.${level}`, `decoder.up_blocks.${last - level}`];
-      const before = widths[Math.min(last, level + 1)]!;
-      return [
-        ...residualBlocks(`${from}.block`, `${to}.resnets`, before, width, layersPerBlock + 1),
-        ...(level === 0
-          ? []
-          : convolution(`${from}.upsample.conv`, `${to}.upsamplers.0.conv`, [width, width, 3, 3])),
-      ];
-    }),
-    ...norm("decoder.norm_out", "decoder.conv_norm_out", widths[0]!),
-    ...convolution("decoder.conv_out", "decoder.conv_out", [config.outChannels, widths[0]!, 3, 3]),
+    ...(sizes.hasPostQuantConv ? pointwise(postQuantConv, "post_quant_conv", latentChannels) : []),
+    ...convolution("decoder.conv_in", "decoder.conv_in", [decoderCoarsest, latentChannels, 3, 3]),
+    ...middle(sizes, "decoder", decoderCoarsest),
+    ...decoderWidths.flatMap((_, level) => upLevel(sizes, level)),
+    ...norm("decoder.norm_out", "decoder.conv_norm_out", decoderWidths[0]!),
+    ...convolution("decoder.conv_out", "decoder.conv_out", [sizes.outChannels, decoderWidths[0]!, 3, 3]),
+  ];
+}
+
+/** @param level 0 is the finest */
+function downLevel({ widths, layersPerBlock }: AutoencoderSizes, level: number): LayoutEntry[] {
+  const [from, to] = [`encoder.down.${level}`, `encoder.down_blocks.${level}`];
+  const width = widths[level]!;
+  const before = widths[Math.max(0, level - 1)]!;
+  return [
+    ...residualBlocks(`${from}.block`, `${to}.resnets`, before, width, layersPerBlock),
+    ...(level === widths.length - 1
+      ? []
+      : convolution(`${from}.downsample.conv`, `${to}.downsamplers.0.conv`, [width, width, 3, 3])),
+  ];
+}
+
+/** @param level 0 is the finest */
+function upLevel({ decoderWidths, layersPerBlock }: AutoencoderSizes, level: number): LayoutEntry[] {
+  const last = decoderWidths.length - 1;
+  const [from, to] = [`decoder.up.${level}`, `decoder.up_blocks.${last - level}`];
+  const width = decoderWidths[level]!;
+  const before = decoderWidths[Math.min(last, level + 1)]!;
+  return [
+    ...residualBlocks(`${from}.block`, `${to}.resnets`, before, width, layersPerBlock + 1),
+    ...(level === 0
+      ? []
+      : convolution(`${from}.upsample.conv`, `${to}.upsamplers.0.conv`, [width, width, 3, 3])),
   ];
 }
 
@@ -98,7 +103,8 @@ function convolution(
   ];
 }
 
-const pointwise = (key: string, width: number): LayoutEntry[] => convolution(key, key, [width, width, 1, 1]);
+const pointwise = (from: string, to: string, width: number): LayoutEntry[] =>
+  convolution(from, to, [width, width, 1, 1]);
 const norm = (from: string, to: string, width: number): LayoutEntry[] => convolution(from, to, [width]);
 
 /** @param before input channels of the first block */
@@ -126,7 +132,7 @@ function residualBlock(from: string, to: string, before: number, width: number):
   ];
 }
 
-function middle({ hasMidAttention }: AutoencoderConfig, half: string, width: number): LayoutEntry[] {
+function middle({ hasMidAttention }: AutoencoderSizes, half: string, width: number): LayoutEntry[] {
   const [from, to] = [`${half}.mid`, `${half}.mid_block`];
   const attention = [
     ["q", "to_q"],

@@ -4,35 +4,19 @@
  * the first feed-forward layer. This corresponds to `convert_flux_transformer_checkpoint_to_diffusers` of diffusers
  * 0.42.1, but nothing is converted: the parts are byte ranges.
  */
-import { Config } from "../../weights/config.ts";
-import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
-import { type FluxConfig, readFluxConfig } from "../transformers/flux-config.ts";
+import type { LayoutEntry } from "../../weights/tensor-file.ts";
+import type { FluxConfig } from "../transformers/flux-config.ts";
 import { MLP_RATIO } from "../transformers/flux.ts";
 import { TIME_CHANNELS } from "../transformers/flux-modulation.ts";
-
-/**
- * Reads the sizes from the file's shapes. The axes of the rotary table, which no shape shows, come from `folder`, the
- * configuration in the diffusers layout, or from the published defaults.
- */
-export function originalFluxConfig(file: TensorFile, folder: Config | undefined): FluxConfig {
-  const numDoubleBlocks = file.countBelow("double_blocks");
-  const norm = numDoubleBlocks > 0 ? "double_blocks.0.img_attn.norm" : "single_blocks.0.norm";
-  const headSize = file.dimension(`${norm}.query_norm.scale`, 0);
-  return readFluxConfig(
-    new Config(folder?.file ?? file.file, {
-      ...folder?.fields,
-      in_channels: file.dimension("img_in.weight", 1),
-      out_channels: file.dimension("final_layer.linear.weight", 0),
-      num_layers: numDoubleBlocks,
-      num_single_layers: file.countBelow("single_blocks"),
-      num_attention_heads: file.dimension("img_in.weight", 0) / headSize,
-      attention_head_dim: headSize,
-      joint_attention_dim: file.dimension("txt_in.weight", 1),
-      pooled_projection_dim: file.dimension("vector_in.in_layer.weight", 1),
-      guidance_embeds: file.has("guidance_in.in_layer.weight"),
-    }),
-  );
-}
+import {
+  headNormEntries,
+  layerEntry,
+  type Part,
+  repeated,
+  type StreamNames,
+  STREAMS,
+  swapped,
+} from "./layout-entries.ts";
 
 /** Every tensor of the file, in the order of the network. */
 export function originalFluxLayout(config: FluxConfig): LayoutEntry[] {
@@ -51,23 +35,11 @@ export function originalFluxLayout(config: FluxConfig): LayoutEntry[] {
   ];
 }
 
-const repeated = (count: number, layoutOf: (index: number) => LayoutEntry[]): LayoutEntry[] =>
-  Array.from({ length: count }, (_, index) => layoutOf(index)).flat();
-const swapped = (entry: LayoutEntry): LayoutEntry => ({ ...entry, isSwapped: true });
-
-/** A linear layer of the network and its rows. */
-type Part = readonly [key: string, rows: number];
-
 /** Weight and bias of a linear layer whose rows belong to one or more layers of the network. */
-function linear(key: string, columns: number, parts: readonly Part[]): LayoutEntry[] {
-  const rows = parts.reduce((sum, [, count]) => sum + count, 0);
-  const entry = (name: string, rest: readonly number[]): LayoutEntry => ({
-    key: `${key}.${name}`,
-    shape: [rows, ...rest],
-    parts: parts.map(([part, count]) => ({ key: `${part}.${name}`, shape: [count, ...rest] })),
-  });
-  return [entry("weight", [columns]), entry("bias", [])];
-}
+const linear = (key: string, columns: number, parts: readonly Part[]): LayoutEntry[] => [
+  layerEntry(key, "weight", parts, [columns]),
+  layerEntry(key, "bias", parts, []),
+];
 
 function embedder(from: string, to: string, columns: number, width: number): LayoutEntry[] {
   return [
@@ -76,53 +48,16 @@ function embedder(from: string, to: string, columns: number, width: number): Lay
   ];
 }
 
-function headNorms(
-  { headSize: size }: FluxConfig,
-  from: string,
-  to: readonly [string, string],
-): LayoutEntry[] {
-  return ["query_norm", "key_norm"].map((name, index) => ({
-    key: `${from}.${name}.scale`,
-    shape: [size],
-    parts: [{ key: `${to[index]}.weight`, shape: [size] }],
-  }));
-}
-
-/** diffusers' names for the layers of a stream in a double-stream block. */
-interface StreamNames {
-  modulation: string;
-  projections: readonly string[];
-  norms: readonly [query: string, key: string];
-  output: string;
-  feedForward: string;
-}
-
-const IMAGE: StreamNames = {
-  modulation: "norm1.linear",
-  projections: ["attn.to_q", "attn.to_k", "attn.to_v"],
-  norms: ["attn.norm_q", "attn.norm_k"],
-  output: "attn.to_out.0",
-  feedForward: "ff",
-};
-
-const TEXT: StreamNames = {
-  modulation: "norm1_context.linear",
-  projections: ["attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"],
-  norms: ["attn.norm_added_q", "attn.norm_added_k"],
-  output: "attn.to_add_out",
-  feedForward: "ff_context",
-};
-
 function doubleStreamBlock(config: FluxConfig, index: number): LayoutEntry[] {
-  const [from, to] = [`double_blocks.${index}`, `transformer_blocks.${index}`];
-  return [...stream(config, `${from}.img`, to, IMAGE), ...stream(config, `${from}.txt`, to, TEXT)];
+  return [...stream(config, index, STREAMS.image), ...stream(config, index, STREAMS.text)];
 }
 
-function stream(config: FluxConfig, from: string, block: string, names: StreamNames): LayoutEntry[] {
-  const width = config.numHeads * config.headSize;
+function stream({ numHeads, headSize }: FluxConfig, index: number, names: StreamNames): LayoutEntry[] {
+  const { original, modulation, projections, norms, output, feedForward } = names;
+  const [from, to] = [`double_blocks.${index}.${original}`, `transformer_blocks.${index}`];
+  const width = numHeads * headSize;
   const mlp = MLP_RATIO * width;
-  const { modulation, projections, norms, output, feedForward } = names;
-  const part = (name: string, rows: number): Part => [`${block}.${name}`, rows];
+  const part = (name: string, rows: number): Part => [`${to}.${name}`, rows];
   return [
     ...linear(`${from}_mod.lin`, width, [part(modulation, 6 * width)]),
     ...linear(
@@ -130,7 +65,7 @@ function stream(config: FluxConfig, from: string, block: string, names: StreamNa
       width,
       projections.map((name) => part(name, width)),
     ),
-    ...headNorms(config, `${from}_attn.norm`, [`${block}.${norms[0]}`, `${block}.${norms[1]}`]),
+    ...headNormEntries(headSize, `${from}_attn.norm`, [`${to}.${norms[0]}`, `${to}.${norms[1]}`]),
     ...linear(`${from}_attn.proj`, width, [part(output, width)]),
     ...linear(`${from}_mlp.0`, width, [part(`${feedForward}.net.0.proj`, mlp)]),
     ...linear(`${from}_mlp.2`, mlp, [part(`${feedForward}.net.2`, width)]),
@@ -150,7 +85,7 @@ function singleStreamBlock(config: FluxConfig, index: number): LayoutEntry[] {
   return [
     ...linear(`${from}.modulation.lin`, width, [[`${to}.norm.linear`, 3 * width]]),
     ...linear(`${from}.linear1`, width, fused),
-    ...headNorms(config, `${from}.norm`, [`${to}.attn.norm_q`, `${to}.attn.norm_k`]),
+    ...headNormEntries(config.headSize, `${from}.norm`, [`${to}.attn.norm_q`, `${to}.attn.norm_k`]),
     ...linear(`${from}.linear2`, width + mlp, [[`${to}.proj_out`, width]]),
   ];
 }

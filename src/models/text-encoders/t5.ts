@@ -6,7 +6,7 @@
 import { constant, type Dim, input, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
 import type { WeightScope } from "../../weights/weight-set.ts";
-import { attend, lastDim, linear } from "../layers.ts";
+import { attend, plainLinear, rmsNorm } from "../layers.ts";
 import type { T5Config } from "./t5-config.ts";
 
 const PREFIX = "transformer";
@@ -108,9 +108,3 @@ export function relativePositionBucket(offset: number, { numBuckets, maxDistance
   const scaled = Math.fround(Math.fround(ratio / Math.log(maxDistance / numExact)) * (half - numExact));
   return base + Math.min(half - 1, numExact + Math.trunc(scaled));
 }
-
-const plainLinear = (weights: WeightScope, name: string, x: Value, size: number): Value =>
-  linear(weights, name, x, size, { hasBias: false });
-
-const rmsNorm = (weights: WeightScope, name: string, x: Value, epsilon: number): Value =>
-  ops.rmsNorm(x, weights.child(name).tensor("weight", [lastDim(x)]), epsilon);

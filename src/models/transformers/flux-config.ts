@@ -20,7 +20,10 @@ export interface FluxConfig {
 }
 
 /** The most channels of a packed token, a 2x2 patch of latents. */
-const MAX_CHANNELS = 4 * MAX_LATENT_CHANNELS;
+export const MAX_CHANNELS = 4 * MAX_LATENT_CHANNELS;
+
+/** The base of the rotary frequencies, fixed in the reference (`FluxPosEmbed`). */
+export const ROTARY_THETA = 10_000;
 
 /** Axes of a position: stream, row and column. */
 const NUM_AXES = 3;
@@ -46,7 +49,7 @@ export function readFluxConfig(config: Config): FluxConfig {
 }
 
 /** Channels of a predicted token. They are added to the latents, so there must be as many as of a packed token. */
-function readOutChannels(config: Config, inChannels: number): number {
+export function readOutChannels(config: Config, inChannels: number): number {
   // As in the reference, null and 0 both stand for in_channels.
   const perPatch = config.truth("out_channels", false)
     ? config.count("out_channels", MAX_CHANNELS)

@@ -5,15 +5,16 @@
  * They do not depend on the tokens, so they are a separate network that runs once per edit, for all steps together. In
  * the published model these layers are more than a quarter of the weights, which the steps then need not read.
  */
-import { floats, input, scalar, type Value } from "../../onnx/graph.ts";
+import { input, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
 import type { WeightScope } from "../../weights/weight-set.ts";
-import type { FluxConfig } from "./flux-config.ts";
 import { linear } from "../layers.ts";
+import type { Modulation, StreamModulation } from "./adaptive-norm.ts";
+import type { FluxConfig } from "./flux-config.ts";
+import { sinusoidalEmbedding } from "./time-embedding.ts";
 
-/** Channels of the sinusoidal embedding, and the factor that sigma and guidance are multiplied by before it. */
+/** Channels of the sinusoidal embedding. */
 export const TIME_CHANNELS = 256;
-const TIME_SCALE = 1000;
 
 /**
  * Builds the network. Inputs: `sigmas` [steps]; `guidance` [1] if the configuration has it; `pooledPromptEmbeds`
@@ -28,10 +29,10 @@ export function fluxModulation(config: FluxConfig, weights: WeightScope): Record
     return linear(scope, "linear_2", ops.silu(linear(scope, "linear_1", x, width)), width);
   };
   const sigmas = input("sigmas", "float32", ["steps"]);
-  let embedding = embed("timestep_embedder", sinusoidalEmbedding(sigmas)); // [steps, C]
+  let embedding = embed("timestep_embedder", sinusoidalEmbedding(sigmas, TIME_CHANNELS)); // [steps, C]
   if (config.hasGuidance) {
     const guidance = input("guidance", "float32", [1]);
-    embedding = ops.add(embedding, embed("guidance_embedder", sinusoidalEmbedding(guidance)));
+    embedding = ops.add(embedding, embed("guidance_embedder", sinusoidalEmbedding(guidance, TIME_CHANNELS)));
   }
   const pooled = input("pooledPromptEmbeds", "float32", [1, config.pooledSize]);
   const temb = ops.silu(ops.add(embedding, embed("text_embedder", pooled)));
@@ -39,20 +40,6 @@ export function fluxModulation(config: FluxConfig, weights: WeightScope): Record
     linear(weights, key, temb, numVectors * width),
   );
   return { modulation: ops.concat(vectors, 1) };
-}
-
-/** What one adaptive norm does to a stream, [C] each. */
-export interface Modulation {
-  shift: Value;
-  scale: Value;
-  /** The factor for the output of the layer that follows the norm. */
-  gate: Value;
-}
-
-/** The two norms of a stream in a double-stream block. */
-export interface StreamModulation {
-  attention: Modulation;
-  mlp: Modulation;
 }
 
 export interface FluxModulation {
@@ -116,17 +103,3 @@ function modulationLayers(config: FluxConfig): { key: string; numVectors: number
 const widthOf = (config: FluxConfig): number => config.numHeads * config.headSize;
 const numVectorsOf = (config: FluxConfig): number =>
   modulationLayers(config).reduce((sum, { numVectors }) => sum + numVectors, 0);
-
-/** Cosines, then sines, of numbers [N] at 128 frequencies from 1 down to 1/10000: [N, 256]. */
-function sinusoidalEmbedding(values: Value): Value {
-  const half = TIME_CHANNELS / 2;
-  // Rounded to float32 where the reference rounds: at angles of up to 10,000 (guidance 10), the last bit is visible.
-  const { fround } = Math;
-  const logBase = fround(-Math.log(10_000));
-  const frequencies = Array.from({ length: half }, (_, index) =>
-    Math.exp(fround(fround(logBase * index) / half)),
-  );
-  const scaled = ops.mul(ops.reshape(values, [values.shape[0]!, 1]), scalar(TIME_SCALE));
-  const angles = ops.mul(scaled, floats(frequencies, [1, half]));
-  return ops.concat([ops.cos(angles), ops.sin(angles)], 1);
-}

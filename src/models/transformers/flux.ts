@@ -5,19 +5,18 @@
  * sequence: text, target, reference.
  */
 import type { ComputeType } from "../../onnx/dtype.ts";
-import { type Dim, input, scalar, type Value } from "../../onnx/graph.ts";
+import { type Dim, input, type Value } from "../../onnx/graph.ts";
 import * as ops from "../../onnx/ops.ts";
 import type { WeightScope } from "../../weights/weight-set.ts";
+import { gated, modulate, type Modulation, type StreamModulation } from "./adaptive-norm.ts";
 import type { FluxConfig } from "./flux-config.ts";
-import { type Modulation, modulationInput, type StreamModulation } from "./flux-modulation.ts";
+import { modulationInput } from "./flux-modulation.ts";
 import { batched, headNorm, linear, unbatched } from "../layers.ts";
 
 /** Epsilon of every norm, fixed in the reference implementation. */
 const EPSILON = 1e-6;
 /** Width of a feed-forward layer, relative to that of a token. */
 export const MLP_RATIO = 4;
-/** The largest number of float16. */
-const MAX_FLOAT16 = 65_504;
 
 export interface FluxOptions {
   /** Tokens of the text, or a name for their number if that differs from run to run. */
@@ -70,7 +69,9 @@ export function fluxTransformer(
   // The reference has served its purpose as keys and values; only the target's tokens are predicted.
   const predicted = ops.rowsLike(ops.rowsAfter(joined, text, "images"), latents); // [target, C]
   const target = ops.toFloat32(predicted);
-  return { velocity: linear(weights, "proj_out", modulate(target, modulation.output), config.outChannels) };
+  return {
+    velocity: linear(weights, "proj_out", modulate(target, modulation.output, EPSILON), config.outChannels),
+  };
 }
 
 interface RotaryTable {
@@ -95,8 +96,8 @@ function doubleStreamBlock(
   const width = config.numHeads * config.headSize;
 
   // Both streams attend to both: text first.
-  const normedText = modulate(text, vectors.text.attention);
-  const normedImage = modulate(image, vectors.image.attention);
+  const normedText = modulate(text, vectors.text.attention, EPSILON);
+  const normedImage = modulate(image, vectors.image.attention, EPSILON);
   const join = (ofText: Value, ofImage: Value, axis: number): Value =>
     ops.concat([ofText, ofImage], axis, "tokens");
   const query = join(
@@ -126,7 +127,7 @@ function doubleStreamBlock(
     feedForward: string,
   ): Value => {
     const afterAttention = gated(stream, gate, linear(attention, projection, attendedStream, width));
-    const normedStream = modulate(afterAttention, mlp);
+    const normedStream = modulate(afterAttention, mlp, EPSILON);
     const up = linear(weights, `${feedForward}.net.0.proj`, normedStream, MLP_RATIO * width);
     const down = linear(weights, `${feedForward}.net.2`, ops.gelu(up, { approximate: true }), width);
     return gated(afterAttention, mlp.gate, down);
@@ -146,7 +147,7 @@ function singleStreamBlock(
 ): Value {
   const attention = weights.child("attn");
   const width = config.numHeads * config.headSize;
-  const normed = modulate(hiddenStates, modulation);
+  const normed = modulate(hiddenStates, modulation, EPSILON);
 
   // Attention and the feed-forward layer read the same input and share one output projection.
   const query = normedProjection(config, attention, "to_q", "norm_q", normed);
@@ -185,17 +186,4 @@ function rotaryAttention(
 ): Value {
   const turn = (x: Value): Value => ops.cast(ops.rotaryEmbedding(x, cos, sin, numHeads), ops.typeOf(value));
   return unbatched(ops.attention(turn(query), turn(key), batched(value), { numHeads }));
-}
-
-/** norm(x) * (1 + scale) + shift in one operator: the norm's own scale and shift are computed, not learnt. */
-function modulate(x: Value, { shift, scale }: Omit<Modulation, "gate">): Value {
-  const type = ops.typeOf(x);
-  return ops.layerNorm(x, ops.cast(ops.add(scale, scalar(1)), type), ops.cast(shift, type), EPSILON);
-}
-
-/** As in the reference, float16 values that would be infinite are clamped to the largest number. */
-function gated(residual: Value, gate: Value, x: Value): Value {
-  const type = ops.typeOf(residual);
-  const sum = ops.add(residual, ops.mul(ops.cast(gate, type), x));
-  return type === "float16" ? ops.clip(sum, -MAX_FLOAT16, MAX_FLOAT16) : sum;
 }

@@ -16,6 +16,7 @@ import {
   autoencoderDecoder,
   autoencoderEncoder,
 } from "../../models/autoencoders/autoencoder-kl.ts";
+import { decoderBytes, encoderBytes } from "../../models/autoencoders/memory.ts";
 import { countOperations, unloadedNetwork } from "../../models/count.ts";
 import { type ClipConfig, clipTextEncoder } from "../../models/text-encoders/clip.ts";
 import type { T5Config } from "../../models/text-encoders/t5-config.ts";
@@ -23,7 +24,6 @@ import { t5Encoder } from "../../models/text-encoders/t5.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { fluxModulation, modulationSize } from "../../models/transformers/flux-modulation.ts";
 import { fluxTransformer } from "../../models/transformers/flux.ts";
-import { decoderBytes, encoderBytes } from "./autoencoder-memory.ts";
 import { clipLoraName } from "./lora-targets.ts";
 
 /** Configurations of all of a checkpoint's networks. */

@@ -3,29 +3,25 @@
  * `pipelines/flux/pipeline_flux_kontext.py`), except for the sizes, which `engine/sizes.ts` explains.
  */
 import type { Picture } from "../../images/picture.ts";
-import { resizePicture } from "../../images/resize.ts";
-import { composite, findKept, type Kept } from "../../engine/keep-unchanged.ts";
 import { throwIfAborted } from "../../engine/abort.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
-import { eulerSampler } from "../../sampling/euler.ts";
 import { withTrueGuidance } from "../../sampling/guidance.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
-import {
-  checkGiven,
-  createRotary,
-  cutNotices,
-  encodePrompts,
-  textLengthOf,
-  velocityOf,
-} from "./conditioning.ts";
-import { latentIds, packLatents } from "./latents.ts";
+import { ROTARY_THETA } from "../../models/transformers/flux-config.ts";
+import { checkGiven, cutNotices, encodePrompts, velocityOf } from "./conditioning.ts";
+import { latentIds, textIds } from "./latents.ts";
 import type { Networks } from "./networks.ts";
 import type { Prompt } from "./prompt.ts";
-import { decode, encode, sketch, sourceAt } from "./pictures.ts";
+import { denoise } from "../shared/denoise.ts";
+import { textLengthOf } from "../shared/given.ts";
+import { packLatents } from "../shared/packing.ts";
+import { encode } from "../shared/pictures.ts";
+import { resultOf } from "../shared/result.ts";
+import { createRotary } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { levelsOf } from "./schedule.ts";
-import { hasOneCanvas, planSizes } from "../../engine/sizes.ts";
+import { planSizes } from "../../engine/sizes.ts";
 
 /** The recipe for one image. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
 export async function* editImage(
@@ -35,7 +31,6 @@ export async function* editImage(
   options: EditorOptions = {},
 ): AsyncGenerator<EditStep, EditOutcome> {
   const { signal, isSketched, loras, sizes, resume, given = {}, place = ALONE, isLatentOnly } = options;
-  const { numSteps } = request;
   const numChannels = networks.autoencoder.latentChannels;
 
   // 1. Sizes: the requested size, what the network generates, what it sees of the source.
@@ -52,9 +47,9 @@ export async function* editImage(
   await networks.prepare({
     target: target.canvas,
     references: [reference.canvas],
-    numSteps,
+    numSteps: request.numSteps,
     isNegativeUsed: hasNegative,
-    textLength: textLengthOf(networks, request, given),
+    textLength: textLengthOf(networks.textLength, request, given),
     loraBytes: loras?.memoryBytes,
   });
   const adapted = await loras?.read();
@@ -68,7 +63,12 @@ export async function* editImage(
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and reference.
-  const rotaryOf = createRotary(networks, [latentIds(targetGrid, 0), latentIds(referenceGrid, 1)]);
+  const rotaryOf = createRotary({
+    axes: networks.flux.rotaryAxes,
+    theta: ROTARY_THETA,
+    textIds,
+    imageIds: [latentIds(targetGrid, 0), latentIds(referenceGrid, 1)],
+  });
 
   // 5. Noise, drawn as a grid and then packed; or what the caller gives, or what an interrupted run made of it.
   const from = resume?.([numTokens, 4 * numChannels]);
@@ -81,59 +81,34 @@ export async function* editImage(
   const inputs = { referenceLatents, adapters: adapted?.adapters };
   const told = { ...levels, guidance: request.guidance };
   const ofPrompt = (prompt: Prompt): Promise<Velocity> =>
-    velocityOf(networks, prompt, { ...inputs, rotary: rotaryOf(prompt) }, told);
+    velocityOf(networks, prompt, { ...inputs, rotary: rotaryOf(prompt.promptEmbeds.shape[0]!) }, told);
   const positive = await ofPrompt(prompts.positive);
   const velocity = prompts.negative
     ? withTrueGuidance(positive, await ofPrompt(prompts.negative), request.trueCfgScale)
     : positive;
 
   // 7. Denoise: the sampler follows the velocity from noise to an image.
-  const steps = eulerSampler(velocity, from?.latents ?? start, {
+  const latents = yield* denoise(networks, target, {
+    velocity,
+    start,
     sigmas: levels.sigmas,
     from,
     noise: networks.schedule.isStochastic ? () => noise.next() : undefined,
+    signal,
+    started,
   });
-  throwIfAborted(signal);
-  let next = await steps.next();
-  while (!next.done) {
-    const { index, latents, memory = {}, estimate } = next.value;
-    yield {
-      step: index + 1,
-      of: numSteps,
-      seconds: (performance.now() - started) / 1000,
-      latents,
-      state: { step: index + 1, latents, memory },
-      preview: () => decode(networks, estimate(), target),
-      sketch: () => sketch(networks, estimate(), target),
-    };
-    throwIfAborted(signal);
-    next = await steps.next();
-  }
-  const notices = [...(adapted?.notices ?? []), ...cutNotices(prompts)];
   const outcome = {
     size,
-    latents: { data: next.value, shape: [numTokens, 4 * numChannels] },
+    latents: { data: latents, shape: [numTokens, 4 * numChannels] },
     workingSize: target.content,
     referenceSize: reference.content,
     isNegativeUsed: hasNegative,
-    notices,
+    notices: [...(adapted?.notices ?? []), ...cutNotices(prompts)],
   };
   if (isLatentOnly) return outcome;
 
-  // 8. Decode, cut off the padding and resize the image to the requested size.
-  const working = await decode(networks, next.value, target);
-  const picture = await resizePicture(working, size.width, size.height);
-
-  // 9. If requested: keep the source's own pixels wherever the network merely reproduced the source.
-  let kept: Kept | undefined;
-  if (request.isUnchangedKept && !hasOneCanvas(plan)) notices.push(NOT_KEPT);
-  else if (request.isUnchangedKept) {
-    const seen = await decode(networks, referenceLatents, target);
-    kept = findKept(working, seen, networks.autoencoder.scaleFactor);
-    if (kept.changedShare < 1) composite(picture, await sourceAt(source, plan), kept.mask);
-  }
-  return { ...outcome, picture, kept };
+  // 8. Decode and resize; if requested, keep the source's own pixels wherever the network merely reproduced it.
+  const kept = request.isUnchangedKept ? { picture: source, latents: referenceLatents } : undefined;
+  const result = await resultOf(networks, latents, plan, kept);
+  return { ...outcome, ...result, notices: [...outcome.notices, ...result.notices] };
 }
-
-const NOT_KEPT =
-  "What was not edited could not be kept as it was, because the image and the result differ in shape.";

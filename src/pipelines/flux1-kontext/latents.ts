@@ -1,42 +1,5 @@
-/**
- * How latents become tokens. A token is a 2x2 patch of the latent grid, so a grid [C, h, w] is h/2 * w/2 tokens of
- * 4C numbers; its position is (stream, row, column), where stream 1 marks the reference.
- */
+/** Where tokens are: a position is (stream, row, column), where stream 1 marks the reference. */
 import type { Size } from "../../engine/request.ts";
-
-/** Packs [C, h, w] into [h/2 * w/2, 4C]. Within a token: channel, then row, then column of the patch. */
-export function packLatents(grid: Float32Array, numChannels: number, { width, height }: Size): Float32Array {
-  const tokens = new Float32Array(grid.length);
-  forEachCell(numChannels, { width, height }, (cell, packed) => (tokens[packed] = grid[cell]!));
-  return tokens;
-}
-
-/** The reverse of `packLatents`. */
-export function unpackLatents(
-  tokens: Float32Array,
-  numChannels: number,
-  { width, height }: Size,
-): Float32Array {
-  const grid = new Float32Array(tokens.length);
-  forEachCell(numChannels, { width, height }, (cell, packed) => (grid[cell] = tokens[packed]!));
-  return grid;
-}
-
-function forEachCell(
-  numChannels: number,
-  { width, height }: Size,
-  visit: (cell: number, packed: number) => void,
-): void {
-  for (let channel = 0; channel < numChannels; channel += 1) {
-    for (let row = 0; row < height; row += 1) {
-      for (let column = 0; column < width; column += 1) {
-        const token = (row >> 1) * (width >> 1) + (column >> 1);
-        const within = channel * 4 + (row & 1) * 2 + (column & 1);
-        visit((channel * height + row) * width + column, token * numChannels * 4 + within);
-      }
-    }
-  }
-}
 
 /** The positions [h/2 * w/2, 3] of a latent grid's tokens. */
 export function latentIds({ width, height }: Size, stream: 0 | 1): Float32Array {
@@ -50,39 +13,3 @@ export function latentIds({ width, height }: Size, stream: 0 | 1): Float32Array 
 
 /** Positions of text tokens: all at the origin. */
 export const textIds = (length: number): Float32Array => new Float32Array(length * 3);
-
-export interface RotaryTable {
-  /** Cosines and sines, [L, D/2] each. */
-  cos: Float32Array;
-  sin: Float32Array;
-}
-
-const ROTARY_BASE = 10_000;
-
-/**
- * The angles by which attention rotates each token, for positions [L, 3]. They are computed in float64 and stored as
- * float32: half precision would merge positions beyond 256.
- * @param axes how many of a head's dimensions each of the three position axes rotates
- */
-export function rotaryTable(ids: Float32Array, axes: readonly number[]): RotaryTable {
-  const numTokens = ids.length / 3;
-  const half = axes.reduce((sum, axis) => sum + axis, 0) / 2;
-  const table: RotaryTable = {
-    cos: new Float32Array(numTokens * half),
-    sin: new Float32Array(numTokens * half),
-  };
-  const frequencies = axes.flatMap((size, axis) =>
-    Array.from({ length: size / 2 }, (_, index) => ({
-      axis,
-      frequency: 1 / ROTARY_BASE ** ((2 * index) / size),
-    })),
-  );
-  for (let token = 0; token < numTokens; token += 1) {
-    frequencies.forEach(({ axis, frequency }, index) => {
-      const angle = ids[token * 3 + axis]! * frequency;
-      table.cos[token * half + index] = Math.cos(angle);
-      table.sin[token * half + index] = Math.sin(angle);
-    });
-  }
-  return table;
-}

@@ -5,14 +5,13 @@ import type { EditExtent } from "../../engine/extent.ts";
 import { fitSketcher, type LatentSketcher } from "../../engine/preview.ts";
 import type { Size } from "../../engine/request.ts";
 import type { NativeScale } from "../../engine/sizes.ts";
-import { isTiled, type Planes, runInTiles } from "../../engine/tiles.ts";
 import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-config.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { modulationSize } from "../../models/transformers/flux-modulation.ts";
-import type { Tensor } from "../../runtime/session.ts";
+import type { RotaryTable } from "../../models/transformers/rotary.ts";
+import { byTiles, type LatentSpace, planesOf, tensorOf } from "../shared/latent-space.ts";
 import type { KontextCheckpoint } from "./checkpoint.ts";
 import { nativeScale } from "./components.ts";
-import type { RotaryTable } from "./latents.ts";
 import { type Prompt, PromptEncoder, type PromptText } from "./prompt.ts";
 import type { ScheduleConfig } from "./schedule.ts";
 
@@ -30,7 +29,7 @@ export interface VelocityInputs {
   adapters?: Adapters | undefined;
 }
 
-export class Networks {
+export class Networks implements LatentSpace {
   readonly flux: FluxConfig;
   readonly autoencoder: AutoencoderConfig;
   readonly schedule: ScheduleConfig;
@@ -64,7 +63,6 @@ export class Networks {
     return this.#prompts.encode(text, adapters);
   }
 
-  /** The size of the latent grid under a canvas of pixels. */
   latentSize(canvas: Size): Size {
     const { scaleFactor } = this.autoencoder;
     return { width: canvas.width / scaleFactor, height: canvas.height / scaleFactor };
@@ -72,39 +70,29 @@ export class Networks {
 
   /** The mode of the latent distribution of pixels [3, height, width]: [C, h, w], normalised as (z - shift) * scale. */
   async encodePixels(pixels: Float32Array, { width, height }: Size): Promise<Float32Array> {
-    const { shiftFactor, scalingFactor, latentChannels } = this.autoencoder;
-    const mean = await this.#byTiles({ data: pixels, channels: 3, width, height }, 1, async (tile) => {
+    const { shiftFactor, scalingFactor, latentChannels, scaleFactor } = this.autoencoder;
+    const whole = { data: pixels, channels: 3, width, height };
+    const half = { to: "cells", cellSide: scaleFactor } as const;
+    const mean = await byTiles(this.#components, half, whole, async (tile) => {
       const output = await this.#components.run("encoder", { pixels: tensorOf(tile) });
       return planesOf(output.mean!, latentChannels);
     });
-    return mean.map((value) => (value - shiftFactor) * scalingFactor);
+    return mean.data.map((value) => (value - shiftFactor) * scalingFactor);
   }
 
   /** The pixels [3, height, width], about -1 to 1, of a normalised latent grid [C, h, w]. */
   async decodeLatents(grid: Float32Array, { width, height }: Size): Promise<Float32Array> {
     const { shiftFactor, scalingFactor, latentChannels, scaleFactor } = this.autoencoder;
     const data = grid.map((value) => value / scalingFactor + shiftFactor);
-    return this.#byTiles({ data, channels: latentChannels, width, height }, scaleFactor, async (tile) => {
+    const whole = { data, channels: latentChannels, width, height };
+    const half = { to: "pixels", cellSide: scaleFactor } as const;
+    const decoded = await byTiles(this.#components, half, whole, async (tile) => {
       const output = await this.#components.run("decoder", { latents: tensorOf(tile) });
       return planesOf(output.pixels!, 3);
     });
+    return decoded.data;
   }
 
-  /** Runs one half of the autoencoder on the whole image, or in tiles if the plan says so. */
-  async #byTiles(
-    whole: Planes,
-    pixelsPerCell: number,
-    run: (tile: Planes) => Promise<Planes>,
-  ): Promise<Float32Array> {
-    const { tileSide } = this.#components;
-    const side = tileSide && tileSide / pixelsPerCell;
-    if (side === undefined || !isTiled(whole, side)) return (await run(whole)).data;
-    const { scaleFactor } = this.autoencoder;
-    const output = pixelsPerCell === 1 ? side / scaleFactor : side * scaleFactor;
-    return (await runInTiles(whole, { input: side, output }, run)).data;
-  }
-
-  /** Makes rough, fast previews of latents; the first call fits the map to the autoencoder. */
   sketcher(): Promise<LatentSketcher> {
     this.#sketcher ??= fitSketcher(this);
     return this.#sketcher;
@@ -152,15 +140,4 @@ export class Networks {
   dispose(): Promise<void> {
     return this.#components.dispose();
   }
-}
-
-/** Adds a batch dimension of 1 to an image or grid. */
-const tensorOf = ({ data, channels, width, height }: Planes): Tensor => ({
-  data,
-  shape: [1, channels, height, width],
-});
-
-function planesOf({ data, shape }: Tensor, channels: number): Planes {
-  const [, , height, width] = shape as [number, number, number, number];
-  return { data: data as Float32Array, channels, width, height };
 }

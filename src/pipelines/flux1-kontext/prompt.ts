@@ -7,6 +7,7 @@ import { clipEndPosition } from "../../models/text-encoders/clip.ts";
 import { positionBuckets } from "../../models/text-encoders/t5.ts";
 import type { Tensor } from "../../runtime/session.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
+import { Remembered, REMEMBERED_PROMPT_BYTES } from "../shared/remembered.ts";
 import type { KontextCheckpoint } from "./checkpoint.ts";
 
 /** An encoded instruction. */
@@ -30,31 +31,32 @@ export interface PromptText {
   length?: number | undefined;
 }
 
-/** Encoded prompts kept if T5 does not stay loaded: repeating an instruction then needs no loading. */
-const MAX_REMEMBERED = 4;
-
 export class PromptEncoder {
   readonly #checkpoint: Pick<KontextCheckpoint, "configs" | "tokenizers">;
   readonly #components: ComponentRunner;
-  /** By text, the latest last; with what LoRAs added to the text encoder, if anything. */
-  readonly #remembered = new Map<string, { prompt: Prompt; adapters: Adapters | undefined }>();
+  readonly #remembered = new Remembered<Prompt>(
+    REMEMBERED_PROMPT_BYTES,
+    ({ promptEmbeds }) => promptEmbeds.data.byteLength,
+  );
+  /** Of what LoRAs added to the text encoder, in the order in which they came. */
+  readonly #adapterNumbers = new WeakMap<Adapters, number>();
+  #numAdapters = 0;
 
   constructor(checkpoint: Pick<KontextCheckpoint, "configs" | "tokenizers">, components: ComponentRunner) {
     this.#checkpoint = checkpoint;
     this.#components = components;
   }
 
-  async encode(text: PromptText, adapters?: Adapters): Promise<Prompt> {
-    if (this.#components.isResident) return this.#encode(text, adapters);
-    const own = adapters && [...adapters.keys()].some(isOfText) ? adapters : undefined;
-    const key = JSON.stringify([text.prompt, text.prompt2, text.length]);
-    const known = this.#remembered.get(key);
-    const prompt = known?.adapters === own && known ? known.prompt : await this.#encode(text, adapters);
-    this.#remembered.delete(key);
-    this.#remembered.set(key, { prompt, adapters: own });
-    const [oldest] = this.#remembered.keys();
-    if (this.#remembered.size > MAX_REMEMBERED) this.#remembered.delete(oldest!);
-    return prompt;
+  encode(text: PromptText, adapters?: Adapters): Promise<Prompt> {
+    const own = adapters && [...adapters.keys()].some(isOfText) ? this.#numberOf(adapters) : 0;
+    const key = JSON.stringify([text.prompt, text.prompt2, text.length, own]);
+    return this.#remembered.get(key, () => this.#encode(text, adapters));
+  }
+
+  #numberOf(adapters: Adapters): number {
+    const number = this.#adapterNumbers.get(adapters) ?? (this.#numAdapters += 1);
+    this.#adapterNumbers.set(adapters, number);
+    return number;
   }
 
   async #encode(

@@ -21,6 +21,7 @@ export const PUBLISHED_CONFIGS: KontextConfigs = {
   autoencoder: {
     latentChannels: 16,
     widths: [128, 256, 512, 512],
+    decoderWidths: [128, 256, 512, 512],
     downKinds: ["plain", "plain", "plain", "plain"],
     upKinds: ["plain", "plain", "plain", "plain"],
     layersPerBlock: 2,

@@ -1,105 +1,41 @@
-/**
- * The noise levels of an edit: diffusers' `FlowMatchEulerDiscreteScheduler` as its FLUX pipelines drive it
- * (diffusers 0.42.1, `schedulers/scheduling_flow_match_euler_discrete.py`). `test/fixtures/scheduler.json` lists its
- * fields; a test changes each of them.
- */
-import { invalid, RetouchError } from "../../errors.ts";
-import { flowMatchLevels, type FlowMatchOptions, type NoiseLevels } from "../../sampling/flow-match.ts";
-import { linspace, type SpacingName } from "../../sampling/spacing.ts";
-import { Config, shownValue } from "../../weights/config.ts";
+/** The noise levels of an edit, with the shift of `FluxKontextPipeline`: mu is linear in the target's tokens. */
+import { RetouchError } from "../../errors.ts";
+import type { NoiseLevels } from "../../sampling/flow-match.ts";
+import type { Config } from "../../weights/config.ts";
+import {
+  chosenFields,
+  noiseLevels,
+  readScheduleConfig as readShared,
+  type ScheduleConfig as SharedConfig,
+  type WantedLevels,
+} from "../shared/noise-schedule.ts";
 
-/** The only class that is implemented. */
-
-export interface ScheduleConfig extends Pick<
-  FlowMatchOptions,
-  "shiftTerminal" | "spacing" | "sigmaMin" | "sigmaMax" | "isInverted" | "numTrainTimesteps"
-> {
-  /** Fixed shift, used if the shift does not depend on the image's size. */
-  shift: number;
-  isDynamic: boolean;
-  /** How mu bends the levels. */
-  shiftKind: "exponential" | "linear";
+export interface ScheduleConfig extends SharedConfig {
   /** mu at `baseTokens` and at `maxTokens` target tokens; linear between and beyond. */
   baseShift: number;
   maxShift: number;
   baseTokens: number;
   maxTokens: number;
-  /** Whether every step draws new noise. */
-  isStochastic: boolean;
 }
-
-/** As an edit asks for them: so many steps, or the levels that the scheduler then shifts. */
-export interface WantedLevels {
-  numSteps: number;
-  sigmas?: readonly number[] | undefined;
-}
-
-const SPACING_FIELDS: Readonly<Record<string, SpacingName>> = {
-  use_karras_sigmas: "karras",
-  use_exponential_sigmas: "exponential",
-  use_beta_sigmas: "beta",
-};
-/** The class makes an array of this many numbers; the largest that 4 GB hold. */
-const MAX_TRAIN_TIMESTEPS = 1e9;
 
 /** @throws RetouchError CHECKPOINT_INVALID naming the first field with a value that the class refuses. */
 export function readScheduleConfig(given: Config): ScheduleConfig {
-  const config = withoutDefaults(given);
+  const config = chosenFields(given);
   const baseTokens = config.number("base_image_seq_len", 256);
   const maxTokens = config.number("max_image_seq_len", 4096);
   if (baseTokens === maxTokens) {
-    throw invalidSchedule(
+    throw new RetouchError(
+      "CHECKPOINT_INVALID",
       `In ${config.file}, base_image_seq_len and max_image_seq_len must differ; both are ${maxTokens}.`,
     );
   }
-  const shiftKind = config.string("time_shift_type", "exponential");
-  if (shiftKind !== "exponential" && shiftKind !== "linear") {
-    throw config.invalid("time_shift_type", '"exponential" or "linear"');
-  }
   return {
-    shift: config.number("shift", 1),
-    isDynamic: flag(config, "use_dynamic_shifting"),
-    shiftKind,
+    ...readShared(given),
     baseShift: config.number("base_shift", 0.5),
     maxShift: config.number("max_shift", 1.15),
     baseTokens,
     maxTokens,
-    shiftTerminal: config.number("shift_terminal", 0),
-    spacing: spacingOf(config),
-    ...endsOf(config),
-    isInverted: flag(config, "invert_sigmas"),
-    isStochastic: flag(config, "stochastic_sampling"),
-    numTrainTimesteps: config.count("num_train_timesteps", MAX_TRAIN_TIMESTEPS, 1000),
   };
-}
-
-/** Not fields of the class, but it keeps what it does not know and then looks for these two in it. */
-function endsOf(config: Config): Pick<ScheduleConfig, "sigmaMin" | "sigmaMax"> {
-  const end = (name: string): number | undefined =>
-    config.get(name) === undefined ? undefined : config.number(name);
-  return { sigmaMin: end("sigma_min"), sigmaMax: end("sigma_max") };
-}
-
-/** diffusers lists the fields that nobody chose, whose values it then ignores. */
-function withoutDefaults({ file, fields }: Config): Config {
-  const { _use_default_values: listed = [], ...others } = fields;
-  const isKept = ([name]: [string, unknown]): boolean => !(Array.isArray(listed) && listed.includes(name));
-  return new Config(file, Object.fromEntries(Object.entries(others).filter(isKept)));
-}
-
-/** Python reads 0 and 1 as false and true. */
-function flag(config: Config, name: string): boolean {
-  const value = config.get(name);
-  if (value === 0 || value === 1) return value === 1;
-  return config.boolean(name, false);
-}
-
-function spacingOf(config: Config): SpacingName | undefined {
-  const chosen = Object.keys(SPACING_FIELDS).filter((name) => flag(config, name));
-  if (chosen.length > 1) {
-    throw invalidSchedule(`In ${config.file}, only one of ${chosen.join(" and ")} can be true.`);
-  }
-  return SPACING_FIELDS[chosen[0] ?? ""];
 }
 
 /** mu, the exponent of the time shift: more tokens hide noise better, so larger images get more of it for longer. */
@@ -109,30 +45,8 @@ export function timeShift(config: ScheduleConfig, numTokens: number): number {
 }
 
 /**
- * The noise level before each step and after the last, usually from 1 down to 0, and what the network is told of it.
+ * As {@link noiseLevels}.
  * @param numTokens tokens of the target, without the reference
- * @throws RetouchError INVALID_PARAMETER if the scheduler's settings give no numbers for these steps
  */
-export function levelsOf(
-  config: ScheduleConfig,
-  { numSteps, sigmas }: WantedLevels,
-  numTokens: number,
-): NoiseLevels {
-  const straight = sigmas ?? linspace(1, 1 / numSteps, numSteps);
-  const mu = timeShift(config, numTokens);
-  const levels = flowMatchLevels(straight, {
-    ...config,
-    shift: config.isDynamic ? { kind: config.shiftKind, mu } : { kind: "fixed", factor: config.shift },
-  });
-  if (![...levels.sigmas, ...levels.timesteps].every(Number.isFinite)) {
-    const reason = "the checkpoint's scheduler gives no noise levels for it";
-    throw invalid("forbidden", {
-      field: sigmas ? "sigmas" : "numSteps",
-      given: shownValue(sigmas ?? numSteps),
-      reason,
-    });
-  }
-  return levels;
-}
-
-const invalidSchedule = (sentence: string): RetouchError => new RetouchError("CHECKPOINT_INVALID", sentence);
+export const levelsOf = (config: ScheduleConfig, wanted: WantedLevels, numTokens: number): NoiseLevels =>
+  noiseLevels(config, wanted, timeShift(config, numTokens));

@@ -1,117 +1,70 @@
-/**
- * Sizes and weights of the networks: from the checkpoint's folder, or from single `.safetensors` or GGUF files used
- * instead of its components.
- */
+/** The files of FLUX.1 Kontext's networks. */
 import {
   type AutoencoderConfig,
   readAutoencoderConfig,
 } from "../../models/autoencoders/autoencoder-config.ts";
-import { type FluxConfig, readFluxConfig } from "../../models/transformers/flux-config.ts";
 import {
-  originalAutoencoderConfig,
-  originalAutoencoderLayout,
-} from "../../models/layouts/original-autoencoder.ts";
-import { originalFluxConfig, originalFluxLayout } from "../../models/layouts/original-flux.ts";
-import { type NetworkName, wantedOf } from "../../models/layouts/file-networks.ts";
-import { diffusersAutoencoderConfig, diffusersFluxConfig } from "../../models/layouts/diffusers-files.ts";
+  diffusersAutoencoderSizes,
+  originalAutoencoderSizes,
+} from "../../models/layouts/autoencoder-sizes.ts";
+import { wantedOf } from "../../models/layouts/file-networks.ts";
+import { originalAutoencoderLayout } from "../../models/layouts/original-autoencoder.ts";
+import { originalFluxLayout } from "../../models/layouts/original-flux.ts";
+import { llamaT5Layout, singleT5Layout } from "../../models/layouts/t5-layouts.ts";
+import { diffusersFluxSizes, originalFluxSizes } from "../../models/layouts/transformer-sizes.ts";
 import { type ClipConfig, readClipConfig } from "../../models/text-encoders/clip.ts";
 import { readT5Config, type T5Config } from "../../models/text-encoders/t5-config.ts";
-import { llamaT5Layout, singleT5Layout } from "../../models/layouts/t5-layouts.ts";
-import type { StoredWeights } from "../../quantize/prepare.ts";
+import { type FluxConfig, readFluxConfig } from "../../models/transformers/flux-config.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
-import type { Config } from "../../weights/config.ts";
-import { assertFolderOf } from "../../weights/folder-keys.ts";
-import { GgufFile } from "../../weights/gguf-file.ts";
-import type { SingleFile } from "../../weights/single-file.ts";
-import type { LayoutEntry, TensorFile } from "../../weights/tensor-file.ts";
-import type { WeightSet } from "../../weights/weight-set.ts";
+import { type NetworkFiles, ownLayout, readNetwork, type Stored } from "../shared/stored.ts";
 
-export interface Stored<Sizes> {
-  config: Sizes;
-  weights: StoredWeights;
-}
+const TRANSFORMER: NetworkFiles<FluxConfig> = {
+  wanted: wantedOf("transformer", "FLUX.1"),
+  className: "FluxTransformer2DModel",
+  options: { own: "transformer" },
+  readConfig: readFluxConfig,
+  readers: {
+    "the original transformer": { sizesOf: originalFluxSizes, layoutOf: originalFluxLayout },
+    "diffusers' transformer": { sizesOf: diffusersFluxSizes, layoutOf: ownLayout },
+  },
+};
 
-/** How a network in a single file is read: the names of its weights decide. */
-interface FileReader<Sizes> {
-  /** @param folder the configuration in the checkpoint's folder, if there is one */
-  configOf(file: TensorFile, folder: Config | undefined): Sizes;
-  layoutOf(config: Sizes, file: TensorFile): LayoutEntry[];
-}
-
-const CLASSES = { transformer: "FluxTransformer2DModel", vae: "AutoencoderKL" } as const;
-
-export function readTransformer(checkpoint: Checkpoint): Promise<Stored<FluxConfig>> {
-  return readComponent<FluxConfig>(checkpoint, "transformer", readFluxConfig, {
-    "the original transformer": { configOf: originalFluxConfig, layoutOf: originalFluxLayout },
-    "diffusers' transformer": { configOf: diffusersFluxConfig, layoutOf: ownLayout },
-  });
-}
-
-export function readAutoencoder(checkpoint: Checkpoint): Promise<Stored<AutoencoderConfig>> {
-  return readComponent<AutoencoderConfig>(checkpoint, "vae", readAutoencoderConfig, {
-    "the original autoencoder": { configOf: originalAutoencoderConfig, layoutOf: originalAutoencoderLayout },
-    "diffusers' autoencoder": { configOf: diffusersAutoencoderConfig, layoutOf: ownLayout },
-  });
-}
+const AUTOENCODER: NetworkFiles<AutoencoderConfig> = {
+  wanted: wantedOf("vae", "FLUX.1"),
+  className: "AutoencoderKL",
+  options: { own: "vae" },
+  readConfig: readAutoencoderConfig,
+  readers: {
+    "the original autoencoder": { sizesOf: originalAutoencoderSizes, layoutOf: originalAutoencoderLayout },
+    "diffusers' autoencoder": { sizesOf: diffusersAutoencoderSizes, layoutOf: ownLayout },
+  },
+};
 
 /** The sizes, like the tokenizer, come from the folder: no shape shows how T5 counts positions. */
-export async function readT5(checkpoint: Checkpoint): Promise<Stored<T5Config>> {
-  const config = readT5Config(await checkpoint.config("text_encoder_2/config.json"));
-  const file = await checkpoint.singleFile(wantedOf("t5"), { own: "textEncoder" });
-  if (!file) {
-    checkpoint.assertClass("text_encoder_2", "T5EncoderModel");
-    return { config, weights: await folderWeights(checkpoint, "text_encoder_2", "t5") };
-  }
-  const layout = file.layout() === "transformers' T5" ? singleT5Layout(config, file) : llamaT5Layout(config);
-  return { config, weights: arranged(file, "text_encoder_2", layout) };
-}
+const T5: NetworkFiles<T5Config> = {
+  wanted: wantedOf("t5"),
+  className: "T5EncoderModel",
+  options: { own: "textEncoder" },
+  readConfig: readT5Config,
+  readers: {
+    "transformers' T5": { layoutOf: singleT5Layout },
+    "llama.cpp's T5": { layoutOf: llamaT5Layout },
+  },
+};
 
-/** As {@link readT5}. */
-export async function readClip(checkpoint: Checkpoint): Promise<Stored<ClipConfig>> {
-  const config = readClipConfig(await checkpoint.config("text_encoder/config.json"));
-  const file = await checkpoint.singleFile(wantedOf("clip"), { beside: "textEncoder" });
-  if (!file) {
-    checkpoint.assertClass("text_encoder", "CLIPTextModel");
-    return { config, weights: await folderWeights(checkpoint, "text_encoder", "clip") };
-  }
-  return { config, weights: arranged(file, "text_encoder", file.ownLayout()) };
-}
+/** As of T5. */
+const CLIP: NetworkFiles<ClipConfig> = {
+  wanted: wantedOf("clip"),
+  className: "CLIPTextModel",
+  options: { beside: "textEncoder" },
+  readConfig: readClipConfig,
+  readers: { CLIP: { layoutOf: ownLayout } },
+};
 
-async function readComponent<Sizes>(
-  checkpoint: Checkpoint,
-  name: "transformer" | "vae",
-  readConfig: (config: Config) => Sizes,
-  readers: Readonly<Record<string, FileReader<Sizes>>>,
-): Promise<Stored<Sizes>> {
-  const configFile = `${name}/config.json`;
-  const file = await checkpoint.singleFile(wantedOf(name), { own: name });
-  if (!file) {
-    checkpoint.assertClass(name, CLASSES[name]);
-    const config = readConfig(await checkpoint.config(configFile));
-    return { config, weights: await folderWeights(checkpoint, name, name) };
-  }
-  const { configOf, layoutOf } = readers[file.layout()]!;
-  // The folder may lack the component that the file replaces.
-  const folder = (await checkpoint.has(configFile)) ? await checkpoint.config(configFile) : undefined;
-  const config = configOf(file, folder);
-  return { config, weights: arranged(file, name, layoutOf(config, file)) };
-}
-
-/** What the weights of a checkpoint's folder may be called. */
-const FOLDER_LAYOUTS = ["diffusers' transformer", "diffusers' autoencoder", "transformers' T5", "CLIP"];
-
-const ownLayout = (_config: unknown, file: TensorFile): LayoutEntry[] => file.ownLayout();
-
-async function folderWeights(
-  checkpoint: Checkpoint,
-  folder: string,
-  network: NetworkName,
-): Promise<WeightSet> {
-  const weights = await checkpoint.weights(folder);
-  assertFolderOf(wantedOf(network), FOLDER_LAYOUTS, weights);
-  return weights;
-}
-
-function arranged(file: SingleFile | GgufFile, name: string, layout: LayoutEntry[]): StoredWeights {
-  return file instanceof GgufFile ? file.arrange(layout) : file.arrange(name, layout);
-}
+export const readTransformer = (checkpoint: Checkpoint): Promise<Stored<FluxConfig>> =>
+  readNetwork(checkpoint, TRANSFORMER);
+export const readAutoencoder = (checkpoint: Checkpoint): Promise<Stored<AutoencoderConfig>> =>
+  readNetwork(checkpoint, AUTOENCODER);
+export const readT5 = (checkpoint: Checkpoint): Promise<Stored<T5Config>> => readNetwork(checkpoint, T5);
+export const readClip = (checkpoint: Checkpoint): Promise<Stored<ClipConfig>> =>
+  readNetwork(checkpoint, CLIP);

@@ -6,12 +6,11 @@ import { autoencoderDecoder, autoencoderEncoder } from "../../../src/models/auto
 import { fluxTransformer } from "../../../src/models/transformers/flux.ts";
 import { readFluxConfig } from "../../../src/models/transformers/flux-config.ts";
 import { fluxModulation } from "../../../src/models/transformers/flux-modulation.ts";
-import {
-  originalAutoencoderConfig,
-  originalAutoencoderLayout,
-} from "../../../src/models/layouts/original-autoencoder.ts";
+import { originalAutoencoderSizes } from "../../../src/models/layouts/autoencoder-sizes.ts";
+import { originalAutoencoderLayout } from "../../../src/models/layouts/original-autoencoder.ts";
 import { wantedOf } from "../../../src/models/layouts/file-networks.ts";
-import { originalFluxConfig, originalFluxLayout } from "../../../src/models/layouts/original-flux.ts";
+import { originalFluxLayout } from "../../../src/models/layouts/original-flux.ts";
+import { originalFluxSizes } from "../../../src/models/layouts/transformer-sizes.ts";
 import { Config } from "../../../src/weights/config.ts";
 import { SingleFile } from "../../../src/weights/single-file.ts";
 import type { LayoutEntry } from "../../../src/weights/tensor-file.ts";
@@ -88,7 +87,10 @@ describe.each(CHECKPOINTS)("the layouts for the sizes of %s", (checkpoint) => {
 
 describe("sizes read off a file", () => {
   const open = (name: string) =>
-    SingleFile.open(path.join(fixtures, "single-files", `${name}.safetensors`), wantedOf("transformer"));
+    SingleFile.open(
+      path.join(fixtures, "single-files", `${name}.safetensors`),
+      wantedOf("transformer", "FLUX.1"),
+    );
 
   it.each([
     ["plain", "plain"],
@@ -97,7 +99,7 @@ describe("sizes read off a file", () => {
     ["odd-comfy", "odd"],
   ])("are those of the folder: the transformer %s", async (name, checkpoint) => {
     const { config } = await readComponent(checkpoint, "transformer");
-    expect(originalFluxConfig(await open(name), config)).toEqual(readFluxConfig(config));
+    expect(originalFluxSizes(await open(name), config)).toEqual(readFluxConfig(config));
   });
 
   it.each([
@@ -105,7 +107,7 @@ describe("sizes read off a file", () => {
     ["odd-ae", "odd"],
   ])("are those of the folder: the autoencoder %s", async (name, checkpoint) => {
     const { config } = await readComponent(checkpoint, "vae");
-    expect(originalAutoencoderConfig(await open(name), config)).toEqual(readAutoencoderConfig(config));
+    expect(originalAutoencoderSizes(await open(name), config)).toEqual(readAutoencoderConfig(config));
   });
 
   it("are the published ones where no folder says more: groups, scaling and rotary axes", async () => {
@@ -116,10 +118,10 @@ describe("sizes read off a file", () => {
         ([key, shape]) => [key, { dtype: "NONE", shape, bytes: new Uint8Array() }] as const,
       );
       await writeSafetensors(path.join(folder, name), Object.fromEntries(tensors));
-      return SingleFile.open(path.join(folder, name), wantedOf("transformer"));
+      return SingleFile.open(path.join(folder, name), wantedOf("transformer", "FLUX.1"));
     };
-    expect(originalFluxConfig(await openShapes("flux1-kontext-dev.safetensors"), undefined)).toEqual(flux);
-    expect(originalAutoencoderConfig(await openShapes("ae.safetensors"), undefined)).toEqual({
+    expect(originalFluxSizes(await openShapes("flux1-kontext-dev.safetensors"), undefined)).toEqual(flux);
+    expect(originalAutoencoderSizes(await openShapes("ae.safetensors"), undefined)).toEqual({
       ...autoencoder,
       scalingFactor: 0.3611,
       shiftFactor: 0.1159,
@@ -128,7 +130,7 @@ describe("sizes read off a file", () => {
 
   it("are refused where the rotary axes are not known", async () => {
     const file = await open("plain");
-    expect(() => originalFluxConfig(file, undefined)).toThrow(
+    expect(() => originalFluxSizes(file, undefined)).toThrow(
       `In ${file.file}, axes_dims_rope must be three even numbers with the sum attention_head_dim (12) and is [16,56,56].`,
     );
   });
@@ -138,10 +140,10 @@ describe("the graphs of a single file", () => {
   it("use each of its weights once", async () => {
     const transformer = await SingleFile.open(
       path.join(fixtures, "single-files/odd-comfy.safetensors"),
-      wantedOf("transformer"),
+      wantedOf("transformer", "FLUX.1"),
     );
     const { config } = await readComponent("odd", "transformer");
-    const sizes = originalFluxConfig(transformer, config);
+    const sizes = originalFluxSizes(transformer, config);
     const weights = transformer.arrange("transformer", originalFluxLayout(sizes));
     fluxModulation(sizes, weights.scope());
     fluxTransformer(sizes, weights.scope(), { textLength: 8 });
@@ -149,9 +151,9 @@ describe("the graphs of a single file", () => {
 
     const vae = await SingleFile.open(
       path.join(fixtures, "single-files/odd-ae.safetensors"),
-      wantedOf("transformer"),
+      wantedOf("transformer", "FLUX.1"),
     );
-    const vaeSizes = originalAutoencoderConfig(vae, (await readComponent("odd", "vae")).config);
+    const vaeSizes = originalAutoencoderSizes(vae, (await readComponent("odd", "vae")).config);
     const vaeWeights = vae.arrange("vae", originalAutoencoderLayout(vaeSizes));
     autoencoderEncoder(vaeSizes, vaeWeights.scope());
     autoencoderDecoder(vaeSizes, vaeWeights.scope());

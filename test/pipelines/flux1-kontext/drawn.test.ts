@@ -40,9 +40,12 @@ it.each(cases)("the edit of drawn case $index is the reference's", async ({ inde
   for (const [name, place] of Object.entries(files)) {
     await writeDrawnFile(path.join(folder, name), contents[place]!);
   }
-  const [width, height] = edit.reference;
-  const source = { width, height, data: drawnPicture(width, height, String(edit.seed)) };
-  const { latents, picture } = await editDrawn(folder, edit, source);
+  const sources = edit.references.map(([width, height], at) => ({
+    width,
+    height,
+    data: drawnPicture(width, height, `${edit.seed}/${at}`),
+  }));
+  const { latents, picture } = await editDrawn(folder, edit, sources);
   const decibels = (name: string, actual: ArrayLike<number>, peak?: number): number => {
     const wanted = expected.get(`${name}.${index}`)!.data as Float32Array | Uint8Array;
     const every = Math.ceil(actual.length / wanted.length);

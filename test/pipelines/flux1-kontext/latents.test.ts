@@ -1,11 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  latentIds,
-  packLatents,
-  rotaryTable,
-  textIds,
-  unpackLatents,
-} from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { latentIds, textIds } from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { packLatents, unpackLatents } from "../../../src/pipelines/shared/packing.ts";
 import { wave } from "../../support/onnx.ts";
 
 describe("packing latents", () => {
@@ -65,20 +60,5 @@ describe("positions", () => {
 
   it("of a text are all the origin", () => {
     expect([...textIds(2)]).toEqual([0, 0, 0, 0, 0, 0]);
-  });
-});
-
-describe("the rotary table", () => {
-  it("turns each axis' dimensions by its position, each pair slower than the one before", () => {
-    const { cos, sin } = rotaryTable(Float32Array.of(0, 0, 0, 1, 2, 3), [2, 4, 2]);
-    const angles = [0, 0, 0, 0, 1, 2, 2 / 100, 3];
-    expect([...cos]).toEqual(angles.map((angle) => Math.fround(Math.cos(angle))));
-    expect([...sin]).toEqual(angles.map((angle) => Math.fround(Math.sin(angle))));
-  });
-
-  it("keeps far positions apart that half precision would merge", () => {
-    const { sin } = rotaryTable(Float32Array.of(0, 0, 2048, 0, 0, 2049), [2, 2, 2]);
-    expect(sin[5]).toBe(Math.fround(Math.sin(2049)));
-    expect(sin[5]).not.toBe(sin[2]);
   });
 });

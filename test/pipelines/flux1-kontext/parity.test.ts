@@ -7,13 +7,10 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { editImage } from "../../../src/pipelines/flux1-kontext/edit.ts";
-import {
-  latentIds,
-  packLatents,
-  rotaryTable,
-  textIds,
-  unpackLatents,
-} from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { latentIds, textIds } from "../../../src/pipelines/flux1-kontext/latents.ts";
+import { packLatents, unpackLatents } from "../../../src/pipelines/shared/packing.ts";
+import { ROTARY_THETA } from "../../../src/models/transformers/flux-config.ts";
+import { rotaryTable } from "../../../src/models/transformers/rotary.ts";
 import { loadNetworks } from "../../../src/pipelines/flux1-kontext/model.ts";
 import type { Networks } from "../../../src/pipelines/flux1-kontext/networks.ts";
 import type { Prompt } from "../../../src/pipelines/flux1-kontext/prompt.ts";
@@ -123,10 +120,10 @@ describe.each(editCases)("the edit $name", (edit) => {
     expectClose("latentIds", ids[1], floats("latentIds"), TOLERANCE.exact);
     expectClose("referenceIds", ids[2], floats("referenceIds"), TOLERANCE.exact);
 
-    const { cos, sin } = rotaryTable(
-      Float32Array.of(...ids[0], ...ids[1], ...ids[2]),
-      networks.flux.rotaryAxes,
-    );
+    const { cos, sin } = rotaryTable(Float32Array.of(...ids[0], ...ids[1], ...ids[2]), {
+      axes: networks.flux.rotaryAxes,
+      theta: ROTARY_THETA,
+    });
     // The reference stores every angle twice, for both numbers of the pair that it turns.
     const everySecond = (values: Float32Array) => values.filter((_, index) => index % 2 === 0);
     expectClose("rotaryCos", cos, everySecond(floats("rotaryCos")), TOLERANCE.table);

@@ -1,6 +1,8 @@
 /** How much memory each half of the autoencoder holds while it runs, over a whole image or a tile of it. */
-import type { Size } from "../../engine/request.ts";
-import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-config.ts";
+import type { AutoencoderSizes } from "./autoencoder-config.ts";
+
+/** Of an image, in pixels. */
+type Size = Readonly<Record<"width" | "height", number>>;
 
 const FLOAT = 4;
 /**
@@ -14,12 +16,14 @@ const COLOURS = 3;
 const PIXEL_COPIES = 2;
 
 /** Each level has a quarter of the pixels of the one above it; a decoder's begins with the width of the one below. */
-export function decoderBytes({ widths }: AutoencoderConfig, size: Size, tileSide?: number): number {
-  const widest = Math.max(...widths.map((width, level) => (widths[level + 1] ?? width) / 4 ** level));
+export function decoderBytes({ decoderWidths }: AutoencoderSizes, size: Size, tileSide?: number): number {
+  const widest = Math.max(
+    ...decoderWidths.map((width, level) => (decoderWidths[level + 1] ?? width) / 4 ** level),
+  );
   return bytesOf(DECODER_PLANES * widest, size, tileSide);
 }
 
-export function encoderBytes({ widths }: AutoencoderConfig, size: Size, tileSide?: number): number {
+export function encoderBytes({ widths }: AutoencoderSizes, size: Size, tileSide?: number): number {
   const widest = Math.max(...widths.map((width, level) => width / 4 ** level));
   return bytesOf(ENCODER_PLANES * widest, size, tileSide);
 }

@@ -8,31 +8,43 @@ import {
   pixelsToPicture,
 } from "../../images/picture.ts";
 import { resizePicture } from "../../images/resize.ts";
+import type { Size } from "../../engine/request.ts";
 import { type SizePlan, sourceInResult, type WorkingSize } from "../../engine/sizes.ts";
-import { packLatents, unpackLatents } from "./latents.ts";
-import type { Networks } from "./networks.ts";
+import type { LatentSpace } from "./latent-space.ts";
+import { packLatents, unpackLatents } from "./packing.ts";
 
-/** Encodes a picture, resized and padded, to packed latents. */
+/** Encodes a picture, resized and padded or cropped, to packed latents. */
 export async function encode(
-  networks: Networks,
+  space: LatentSpace,
   picture: Picture,
   { content, canvas }: WorkingSize,
 ): Promise<Float32Array> {
   const resized = await resizePicture(picture, content.width, content.height);
-  const pixels = pictureToPixels(padPicture(resized, canvas.width, canvas.height));
-  const grid = await networks.encodePixels(pixels, canvas);
-  return packLatents(grid, networks.autoencoder.latentChannels, networks.latentSize(canvas));
+  const pixels = pictureToPixels(onCanvas(resized, canvas));
+  const grid = await space.encodePixels(pixels, canvas);
+  return packLatents(grid, space.autoencoder.latentChannels, space.latentSize(canvas));
+}
+
+/** Of a side that is longer than the canvas, the middle is kept; a shorter one is padded. */
+function onCanvas(picture: Picture, canvas: Size): Picture {
+  const width = Math.min(picture.width, canvas.width);
+  const height = Math.min(picture.height, canvas.height);
+  const middle = {
+    left: Math.floor((picture.width - width) / 2),
+    top: Math.floor((picture.height - height) / 2),
+  };
+  return padPicture(cropPicture(picture, width, height, middle), canvas.width, canvas.height);
 }
 
 /** Decodes packed latents to an image, without padding. */
 export async function decode(
-  networks: Networks,
+  space: LatentSpace,
   latents: Float32Array,
   { canvas, content }: WorkingSize,
 ): Promise<Picture> {
-  const gridSize = networks.latentSize(canvas);
-  const grid = unpackLatents(latents, networks.autoencoder.latentChannels, gridSize);
-  const pixels = await networks.decodeLatents(grid, gridSize);
+  const gridSize = space.latentSize(canvas);
+  const grid = unpackLatents(latents, space.autoencoder.latentChannels, gridSize);
+  const pixels = await space.decodeLatents(grid, gridSize);
   // Otherwise, weights that overflow give a black image, which looks like a result.
   if (pixels.some(Number.isNaN)) {
     throw new RetouchError(
@@ -43,15 +55,15 @@ export async function decode(
   return cropPicture(pixelsToPicture(pixels, canvas.width, canvas.height), content.width, content.height);
 }
 
-/** The same, from the networks' fast linear sketch. */
+/** The same, from the fast linear sketch. */
 export async function sketch(
-  networks: Networks,
+  space: LatentSpace,
   latents: Float32Array,
   { canvas, content }: WorkingSize,
 ): Promise<Picture> {
-  const gridSize = networks.latentSize(canvas);
-  const draw = await networks.sketcher();
-  const picture = draw(unpackLatents(latents, networks.autoencoder.latentChannels, gridSize), gridSize);
+  const gridSize = space.latentSize(canvas);
+  const draw = await space.sketcher();
+  const picture = draw(unpackLatents(latents, space.autoencoder.latentChannels, gridSize), gridSize);
   const scale = picture.width / canvas.width;
   const side = (length: number): number => Math.max(1, Math.round(length * scale));
   return cropPicture(picture, side(content.width), side(content.height));

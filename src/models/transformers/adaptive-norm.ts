@@ -1,0 +1,33 @@
+/** Norms whose scale and shift are computed from the noise level, and the gates of the layers that follow them. */
+import { scalar, type Value } from "../../onnx/graph.ts";
+import * as ops from "../../onnx/ops.ts";
+
+/** What one adaptive norm does to a stream, [C] each. */
+export interface Modulation {
+  shift: Value;
+  scale: Value;
+  /** The factor for the output of the layer that follows the norm. */
+  gate: Value;
+}
+
+/** The two norms of a stream in a double-stream block. */
+export interface StreamModulation {
+  attention: Modulation;
+  mlp: Modulation;
+}
+
+/** The largest number of float16. */
+const MAX_FLOAT16 = 65_504;
+
+/** norm(x) * (1 + scale) + shift in one operator: the norm's own scale and shift are computed, not learnt. */
+export function modulate(x: Value, { shift, scale }: Omit<Modulation, "gate">, epsilon: number): Value {
+  const type = ops.typeOf(x);
+  return ops.layerNorm(x, ops.cast(ops.add(scale, scalar(1)), type), ops.cast(shift, type), epsilon);
+}
+
+/** As in the reference, float16 values that would be infinite are clamped to the largest number. */
+export function gated(residual: Value, gate: Value, x: Value): Value {
+  const type = ops.typeOf(residual);
+  const sum = ops.add(residual, ops.mul(ops.cast(gate, type), x));
+  return type === "float16" ? ops.clip(sum, -MAX_FLOAT16, MAX_FLOAT16) : sum;
+}

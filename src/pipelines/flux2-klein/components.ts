@@ -1,0 +1,234 @@
+/**
+ * The networks of FLUX.2 [klein] as data: the text encoder, the two halves of the autoencoder, and the transformer. Its
+ * modulation is a separate network because it runs once per edit; so is what gives the references' keys and values,
+ * where these are kept.
+ *
+ * Working memory is a measured multiple of a network's largest layer (`test/engine/klein-memory.test.ts` measures it
+ * again).
+ */
+import type { ComponentDefinition } from "../../engine/component.ts";
+import type { EditExtent, UsualPasses } from "../../engine/extent.ts";
+import type { ModelPlan } from "../../engine/model.ts";
+import type { Size } from "../../engine/request.ts";
+import type { NativeScale } from "../../engine/sizes.ts";
+import {
+  flux2AutoencoderDecoder,
+  flux2AutoencoderEncoder,
+} from "../../models/autoencoders/autoencoder-kl-flux2.ts";
+import { attentionPositions } from "../../models/autoencoders/autoencoder-kl.ts";
+import {
+  type Flux2AutoencoderConfig,
+  PATCH_SIDE,
+} from "../../models/autoencoders/flux2-autoencoder-config.ts";
+import { decoderBytes, encoderBytes } from "../../models/autoencoders/memory.ts";
+import type { Qwen3Config } from "../../models/text-encoders/qwen3-config.ts";
+import { qwen3Encoder } from "../../models/text-encoders/qwen3.ts";
+import { type Flux2Config, widthOf } from "../../models/transformers/flux2-config.ts";
+import { flux2Modulation, flux2ModulationSize } from "../../models/transformers/flux2-modulation.ts";
+import { flux2CachedTransformer, flux2References } from "../../models/transformers/flux2-references.ts";
+import { flux2Transformer } from "../../models/transformers/flux2.ts";
+import { REMEMBERED_PROMPT_BYTES, REMEMBERED_REFERENCE_BYTES } from "../shared/remembered.ts";
+
+/** Configurations of all of a checkpoint's networks, and how the pipeline runs them. */
+export interface KleinConfigs {
+  transformer: Flux2Config;
+  autoencoder: Flux2AutoencoderConfig;
+  qwen3: Qwen3Config;
+  /** Tokens that are read of a text, unless an edit chooses. */
+  textLength: number;
+  /** Whether it was trained to need few steps and no guidance. */
+  isDistilled: boolean;
+  /** Whether the references' keys and values are computed once an edit, apart from text and target. */
+  areReferencesKept: boolean;
+}
+
+/** The layers of the text encoder whose outputs the transformer reads, side by side (`text_encoder_out_layers`). */
+export const PROMPT_LAYERS = [9, 18, 27] as const;
+
+const FLOAT = 4;
+/** Float32 rows [tokens, width] that a block of the transformer holds at its peak, and per unit of `mlpRatio`. */
+const TRANSFORMER_ROWS = 12;
+const TRANSFORMER_MLP_ROWS = 4;
+/** Side of the square that is drawn where nothing asks for a size, in latent cells (`default_sample_size`). */
+const NATIVE_CELLS = 128;
+/** Steps of an edit that does not choose. */
+export const DISTILLED_STEPS = 4;
+export const UNDISTILLED_STEPS = 50;
+
+/** Plans from configurations alone. */
+export function planKlein(configs: KleinConfigs): ModelPlan {
+  const { autoencoder, transformer, areReferencesKept } = configs;
+  return {
+    components: [
+      qwen3Component(configs),
+      encoderComponent(autoencoder),
+      modulationComponent(configs),
+      ...(areReferencesKept ? [referencesComponent(configs)] : []),
+      transformerComponent(configs),
+      decoderComponent(autoencoder),
+    ],
+    native: nativeScale(autoencoder),
+    usual: usualPasses(configs),
+    heldBytes: (edit) =>
+      modulationBytes(transformer, edit) +
+      REMEMBERED_PROMPT_BYTES +
+      REMEMBERED_REFERENCE_BYTES +
+      (areReferencesKept ? keptBytes(configs, edit) : 0),
+  };
+}
+
+/** A token is 2 x 2 latent cells; the network was trained to see images as they are, up to a megapixel. */
+export const nativeScale = ({ scaleFactor }: Pick<Flux2AutoencoderConfig, "scaleFactor">): NativeScale => ({
+  area: (NATIVE_CELLS * scaleFactor) ** 2,
+  grid: PATCH_SIDE * scaleFactor,
+  isSmallKept: true,
+});
+
+const usualPasses = ({ isDistilled }: Pick<KleinConfigs, "isDistilled">): UsualPasses => ({
+  numSteps: isDistilled ? DISTILLED_STEPS : UNDISTILLED_STEPS,
+  isNegativeUsed: !isDistilled,
+});
+
+function qwen3Component({ qwen3, textLength: usual }: KleinConfigs): ComponentDefinition {
+  return {
+    name: "qwen3",
+    weights: "qwen3",
+    folder: "text_encoder",
+    build: (weights) => qwen3Encoder(qwen3, weights, { length: "text", layers: PROMPT_LAYERS }),
+    leastPrecision: "int4",
+    workingBytes: ({ textLength = usual }) => textBytes(qwen3, textLength),
+    runs: (edit) => {
+      const { textLength = usual } = edit;
+      return { times: passesOf(edit), dims: { text: textLength, keys: textLength } };
+    },
+  };
+}
+
+function encoderComponent(autoencoder: Flux2AutoencoderConfig): ComponentDefinition {
+  return {
+    name: "encoder",
+    weights: "vae",
+    folder: "vae",
+    build: (weights) => flux2AutoencoderEncoder(autoencoder, weights),
+    isTiled: true,
+    leastPrecision: "fp32",
+    // One image at a time.
+    workingBytes: ({ references }, tileSide) =>
+      Math.max(0, ...references.map((size) => encoderBytes(autoencoder, size, tileSide))),
+    runs: ({ references }) => ({
+      times: references.length,
+      dims: attentionPositions(autoencoder, references.length === 0 ? 0 : pixelsOf(references[0]!)),
+    }),
+  };
+}
+
+function decoderComponent(autoencoder: Flux2AutoencoderConfig): ComponentDefinition {
+  return {
+    name: "decoder",
+    weights: "vae",
+    folder: "vae",
+    build: (weights) => flux2AutoencoderDecoder(autoencoder, weights),
+    isTiled: true,
+    leastPrecision: "fp32",
+    workingBytes: ({ target }, tileSide) => decoderBytes(autoencoder, target, tileSide),
+    runs: ({ target }) => ({ times: 1, dims: attentionPositions(autoencoder, pixelsOf(target)) }),
+  };
+}
+
+function modulationComponent({ transformer, areReferencesKept }: KleinConfigs): ComponentDefinition {
+  return {
+    name: "modulation",
+    weights: "transformer",
+    folder: "transformer",
+    // The pipeline gives no guidance to any network.
+    build: (weights) => flux2Modulation(transformer, weights, { isGuided: false }),
+    isAdaptable: true,
+    // Noise levels may differ by only a thousandth, so 8 bits is the minimum.
+    leastPrecision: "int8",
+    workingBytes: (edit) => 2 * modulationBytes(transformer, edit),
+    runs: ({ numSteps }) => ({ times: 1, dims: { steps: numSteps + (areReferencesKept ? 1 : 0) } }),
+  };
+}
+
+function referencesComponent(configs: KleinConfigs): ComponentDefinition {
+  const { transformer } = configs;
+  return {
+    name: "references",
+    weights: "transformer",
+    folder: "transformer",
+    build: (weights, { computeType } = {}) => flux2References(transformer, weights, { computeType }),
+    isAdaptable: true,
+    leastPrecision: "int4",
+    workingBytes: (edit) => blockBytes(transformer, tokensOf(configs, edit).reference),
+    runs: (edit) => ({
+      times: edit.references.length === 0 ? 0 : 1,
+      dims: { reference: tokensOf(configs, edit).reference },
+    }),
+  };
+}
+
+function transformerComponent(configs: KleinConfigs): ComponentDefinition {
+  const { transformer, areReferencesKept } = configs;
+  const buildWith = areReferencesKept ? flux2CachedTransformer : flux2Transformer;
+  return {
+    name: "transformer",
+    weights: "transformer",
+    folder: "transformer",
+    build: (weights, { computeType } = {}) =>
+      buildWith(transformer, weights, { textLength: "text", computeType }),
+    isAdaptable: true,
+    leastPrecision: "int4",
+    workingBytes(edit) {
+      const { text, target, reference } = tokensOf(configs, edit);
+      // With kept references, a block holds their keys and values beside its own.
+      const others = areReferencesKept ? 2 * reference * widthOf(transformer) * FLOAT : 0;
+      return blockBytes(transformer, text + target + (areReferencesKept ? 0 : reference)) + others;
+    },
+    runs(edit) {
+      const { text, target, reference } = tokensOf(configs, edit);
+      const passing = target + (areReferencesKept ? 0 : reference);
+      const dims = { text, target, reference, images: passing, tokens: text + passing };
+      return {
+        times: edit.numSteps * passesOf(edit),
+        dims: areReferencesKept ? { ...dims, attended: text + target + reference } : dims,
+      };
+    },
+  };
+}
+
+/** A second pass per step steers away from the empty text or from the negative prompt. */
+const passesOf = ({ isNegativeUsed }: EditExtent): number => (isNegativeUsed ? 2 : 1);
+
+/** Tokens of each kind. */
+function tokensOf(
+  { autoencoder: { scaleFactor }, textLength: usual }: KleinConfigs,
+  { target, references, textLength = usual }: EditExtent,
+): Record<"text" | "target" | "reference", number> {
+  const perToken = (PATCH_SIDE * scaleFactor) ** 2;
+  return {
+    text: textLength,
+    target: pixelsOf(target) / perToken,
+    reference: references.reduce((sum, size) => sum + pixelsOf(size) / perToken, 0),
+  };
+}
+
+const blockBytes = (config: Flux2Config, tokens: number): number =>
+  (TRANSFORMER_ROWS + TRANSFORMER_MLP_ROWS * config.mlpRatio) * tokens * widthOf(config) * FLOAT;
+
+/** The keys and values of every block. */
+function keptBytes(configs: KleinConfigs, edit: EditExtent): number {
+  const { transformer } = configs;
+  const numBlocks = transformer.numDoubleBlocks + transformer.numSingleBlocks;
+  return 2 * numBlocks * tokensOf(configs, edit).reference * widthOf(transformer) * FLOAT;
+}
+
+const modulationBytes = (config: Flux2Config, { numSteps }: EditExtent): number =>
+  (numSteps + 1) * flux2ModulationSize(config) * FLOAT;
+
+const pixelsOf = ({ width, height }: Size): number => width * height;
+
+/** The scores of a layer, [heads, length, length], and its widest rows. */
+function textBytes({ width, mlpWidth, numHeads }: Qwen3Config, length: number): number {
+  const outputs = PROMPT_LAYERS.length * 2 * width;
+  return (2 * numHeads * length ** 2 + length * (3 * mlpWidth + 4 * width + outputs)) * FLOAT;
+}

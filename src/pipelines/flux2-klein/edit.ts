@@ -1,0 +1,131 @@
+/**
+ * Read this first: an instruction and up to four images -> image, as in diffusers' `Flux2KleinPipeline` and
+ * `Flux2KleinKVPipeline` (diffusers 0.42.1, `pipelines/flux2/pipeline_flux2_klein.py`), except for the sizes, which
+ * `engine/sizes.ts` explains; `reference-sizes.ts` has those of the reference.
+ */
+import { throwIfAborted } from "../../engine/abort.ts";
+import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
+import type { ResolvedRequest } from "../../engine/request.ts";
+import { planSizes } from "../../engine/sizes.ts";
+import type { Picture } from "../../images/picture.ts";
+import { withTrueGuidance } from "../../sampling/guidance.ts";
+import { ALONE, BatchNoise } from "../../sampling/noise.ts";
+import type { Velocity } from "../../sampling/sampler.ts";
+import { denoise } from "../shared/denoise.ts";
+import { textLengthOf } from "../shared/given.ts";
+import { createModulation } from "../shared/modulation.ts";
+import { noiseLevels } from "../shared/noise-schedule.ts";
+import { planesToTokens } from "../shared/packing.ts";
+import { resultOf } from "../shared/result.ts";
+import { createRotary } from "../shared/rotary.ts";
+import {
+  checkTaken,
+  createReferences,
+  cutNotices,
+  encodePrompts,
+  encodeReferences,
+  velocityOf,
+} from "./conditioning.ts";
+import { guidanceNotices, isGuided } from "./guidance.ts";
+import type { Networks } from "./networks.ts";
+import { referenceIds, targetIds, textIds } from "./positions.ts";
+import type { Prompt } from "./prompt.ts";
+import { empiricalShift } from "./time-shift.ts";
+
+/** The recipe. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
+export async function* editImages(
+  networks: Networks,
+  images: readonly Picture[],
+  request: ResolvedRequest,
+  options: EditorOptions = {},
+): AsyncGenerator<EditStep, EditOutcome> {
+  const { signal, isSketched, loras, sizes, resume, given = {}, place = ALONE, isLatentOnly } = options;
+  const { configs, schedule } = networks;
+  const { inChannels: numChannels, rotaryAxes: axes, rotaryTheta: theta } = configs.transformer;
+
+  // 1. Sizes: the requested size, what the network generates, what it sees of the images.
+  const plan = sizes ?? planSizes(images, request.size, networks.native);
+  const { size, target, references } = plan;
+  const targetGrid = networks.latentSize(target.canvas);
+  const numTokens = (targetGrid.width * targetGrid.height) / 4;
+
+  checkTaken(networks, request, given, numTokens);
+  const levels = noiseLevels(schedule, request, empiricalShift(numTokens, request.numSteps));
+  const hasNegative = isGuided(configs, request);
+  await networks.prepare({
+    target: target.canvas,
+    references: references.map(({ canvas }) => canvas),
+    numSteps: request.numSteps,
+    isNegativeUsed: hasNegative,
+    textLength: textLengthOf(configs.textLength, request, given),
+    loraBytes: loras?.memoryBytes,
+  });
+  const adapted = await loras?.read();
+
+  // 2. Text: three layers of a language model; guidance leads away from the empty text.
+  const prompts = await encodePrompts(networks, request, given, { isGuided: hasNegative });
+
+  // 3. References: the mode of their latents, as tokens that follow the target's; time tells them apart.
+  throwIfAborted(signal);
+  const encoded = await encodeReferences(networks, images, plan);
+  if (isSketched) await networks.sketcher();
+
+  // 4. Positions of text, target and references, whose own go with them where they are kept.
+  const ids = references.map(({ canvas }, index) => referenceIds(networks.latentSize(canvas), index));
+  const passing = configs.areReferencesKept ? [] : ids;
+  const rotaryOf = createRotary({ axes, theta, textIds, imageIds: [targetIds(targetGrid), ...passing] });
+
+  // 5. Noise, drawn as planes and then packed; or what the caller gives, or what an interrupted run made of it.
+  const from = resume?.([numTokens, numChannels]);
+  const noise = new BatchNoise(request.seed, numTokens * numChannels, place);
+  const start = given.latents?.data ?? planesToTokens(noise.next(), numChannels);
+  if (schedule.isStochastic) noise.skip(from?.step ?? 0);
+
+  // 6. The velocity at each noise level: the network's prediction for the prompt, away from the negative.
+  throwIfAborted(signal);
+  const started = performance.now();
+  const adapters = adapted?.adapters;
+  const modulationAt = await createModulation(levels, schedule, (wanted) =>
+    networks.modulations(wanted, adapters),
+  );
+  const seen = await createReferences(networks, encoded, ids, adapters);
+  const ofPrompt = (prompt: Prompt): Velocity => {
+    const rotary = rotaryOf(prompt.promptEmbeds.shape[0]!);
+    return velocityOf(networks, { references: seen, prompt, rotary, adapters }, modulationAt);
+  };
+  const positive = ofPrompt(prompts.positive);
+  const velocity = prompts.negative
+    ? withTrueGuidance(positive, ofPrompt(prompts.negative), request.guidance)
+    : positive;
+
+  // 7. Denoise: the sampler follows the velocity from noise to an image.
+  const latents = yield* denoise(networks, target, {
+    velocity,
+    start,
+    sigmas: levels.sigmas,
+    from,
+    noise: schedule.isStochastic ? () => noise.next() : undefined,
+    signal,
+    started,
+  });
+  const outcome = {
+    size,
+    latents: { data: latents, shape: [numTokens, numChannels] },
+    workingSize: target.content,
+    referenceSize: references[0]?.content,
+    isNegativeUsed: hasNegative,
+    trueCfgScale: request.guidance,
+    notices: [
+      ...(adapted?.notices ?? []),
+      ...cutNotices(prompts),
+      ...guidanceNotices(configs, request, given.negativeEmbeds !== undefined),
+    ],
+  };
+  if (isLatentOnly) return outcome;
+
+  // 8. Decode and resize; if requested, keep the first image's own pixels wherever the network merely reproduced it.
+  const [first] = images;
+  const kept = request.isUnchangedKept && first ? { picture: first, latents: encoded[0]! } : undefined;
+  const result = await resultOf(networks, latents, plan, kept);
+  return { ...outcome, ...result, notices: [...outcome.notices, ...result.notices] };
+}

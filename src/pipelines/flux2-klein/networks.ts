@@ -1,0 +1,185 @@
+/** The networks of FLUX.2 [klein] as functions: tensors in, tensors out. */
+import { createHash } from "node:crypto";
+import type { EditExtent } from "../../engine/extent.ts";
+import type { ComponentRunner } from "../../engine/model.ts";
+import { fitSketcher, type LatentSketcher } from "../../engine/preview.ts";
+import type { Size } from "../../engine/request.ts";
+import type { NativeScale } from "../../engine/sizes.ts";
+import type { Adapters } from "../../models/adapters.ts";
+import {
+  type Flux2AutoencoderConfig,
+  PATCH_SIDE,
+} from "../../models/autoencoders/flux2-autoencoder-config.ts";
+import type { Flux2Config } from "../../models/transformers/flux2-config.ts";
+import { flux2ModulationSize } from "../../models/transformers/flux2-modulation.ts";
+import type { RotaryTable } from "../../models/transformers/rotary.ts";
+import type { Tensor } from "../../runtime/session.ts";
+import { byTiles, type LatentSpace, planesOf, tensorOf } from "../shared/latent-space.ts";
+import type { ScheduleConfig } from "../shared/noise-schedule.ts";
+import { packLatents, planesToTokens, tokensToPlanes, unpackLatents } from "../shared/packing.ts";
+import { Remembered, REMEMBERED_REFERENCE_BYTES } from "../shared/remembered.ts";
+import type { KleinCheckpoint } from "./checkpoint.ts";
+import { type KleinConfigs, nativeScale } from "./components.ts";
+import { type Prompt, PromptEncoder } from "./prompt.ts";
+
+/** What the transformer sees of the references: their tokens, or the keys and values that were made of them. */
+export type References = Readonly<Record<string, Tensor>>;
+
+/** What the transformer predicts the velocity from. */
+export interface VelocityInputs {
+  /** Packed tokens of the target, [L, C]. */
+  latents: Float32Array;
+  references: References;
+  prompt: Prompt;
+  /** For the text, the target, and the references unless their keys and values are kept, in this order. */
+  rotary: RotaryTable;
+  /** What `modulations` returned for this step. */
+  modulation: Float32Array;
+  /** What LoRAs add to the layers. @default nothing */
+  adapters?: Adapters | undefined;
+}
+
+export class Networks implements LatentSpace {
+  readonly configs: KleinConfigs;
+  readonly autoencoder: Flux2AutoencoderConfig;
+  readonly schedule: ScheduleConfig;
+  readonly native: NativeScale;
+  readonly #components: ComponentRunner;
+  readonly #prompts: PromptEncoder;
+  readonly #encoded = new Remembered<Float32Array>(
+    REMEMBERED_REFERENCE_BYTES,
+    ({ byteLength }) => byteLength,
+  );
+  #sketcher: Promise<LatentSketcher> | undefined;
+
+  constructor(checkpoint: KleinCheckpoint, components: ComponentRunner) {
+    const { configs, schedule } = checkpoint;
+    this.configs = configs;
+    this.autoencoder = configs.autoencoder;
+    this.schedule = schedule;
+    this.native = nativeScale(configs.autoencoder);
+    this.#components = components;
+    this.#prompts = new PromptEncoder(checkpoint, components);
+  }
+
+  /**
+   * Plans the memory of an edit, before any network runs for it.
+   * @throws RetouchError MEMORY_INSUFFICIENT
+   */
+  prepare(edit: EditExtent): Promise<void> {
+    return this.#components.prepare(edit);
+  }
+
+  /** @param length tokens that are read of it @default the most */
+  encodePrompt(text: string, length?: number): Promise<Prompt> {
+    return this.#prompts.encode(text, length);
+  }
+
+  latentSize(canvas: Size): Size {
+    const { scaleFactor } = this.autoencoder;
+    return { width: canvas.width / scaleFactor, height: canvas.height / scaleFactor };
+  }
+
+  /** The mode of the latent distribution of pixels [3, height, width]: [C, h, w], normalised; remembered. */
+  encodePixels(pixels: Float32Array, size: Size): Promise<Float32Array> {
+    const { tileSide } = this.#components;
+    const { buffer, byteOffset, byteLength } = pixels;
+    const hash = createHash("sha256").update(JSON.stringify([size, tileSide]));
+    const key = hash.update(new Uint8Array(buffer, byteOffset, byteLength)).digest("base64");
+    return this.#encoded.get(key, () => this.#encodePixels(pixels, size));
+  }
+
+  async #encodePixels(pixels: Float32Array, { width, height }: Size): Promise<Float32Array> {
+    const { latentChannels } = this.autoencoder;
+    const half = { to: "cells", cellSide: this.native.grid, patch: PATCH_SIDE } as const;
+    const whole = { data: pixels, channels: 3, width, height };
+    const patches = await byTiles(this.#components, half, whole, async (tile) => {
+      const { latents } = await this.#components.run("encoder", { pixels: tensorOf(tile) });
+      return planesOf(latents!, PATCH_SIDE ** 2 * latentChannels);
+    });
+    const tokens = planesToTokens(patches.data, patches.channels);
+    return unpackLatents(tokens, latentChannels, this.latentSize({ width, height }));
+  }
+
+  /** The pixels [3, height, width], about -1 to 1, of a normalised latent grid [C, h, w]. */
+  async decodeLatents(grid: Float32Array, { width, height }: Size): Promise<Float32Array> {
+    const { latentChannels } = this.autoencoder;
+    const channels = PATCH_SIDE ** 2 * latentChannels;
+    const tokens = packLatents(grid, latentChannels, { width, height });
+    const whole = {
+      data: tokensToPlanes(tokens, channels),
+      channels,
+      width: width / PATCH_SIDE,
+      height: height / PATCH_SIDE,
+    };
+    const half = { to: "pixels", cellSide: this.native.grid } as const;
+    const decoded = await byTiles(this.#components, half, whole, async (tile) => {
+      const { pixels } = await this.#components.run("decoder", { latents: tensorOf(tile) });
+      return planesOf(pixels!, 3);
+    });
+    return decoded.data;
+  }
+
+  sketcher(): Promise<LatentSketcher> {
+    this.#sketcher ??= fitSketcher(this);
+    return this.#sketcher;
+  }
+
+  /** The modulation of the transformer's blocks at noise levels, as the scheduler tells them. */
+  async modulations(timesteps: Float32Array, adapters?: Adapters): Promise<Float32Array[]> {
+    const sigmas = { data: timesteps, shape: [timesteps.length] };
+    const { modulation } = await this.#components.run("modulation", { sigmas }, adapters);
+    const size = flux2ModulationSize(this.configs.transformer);
+    const rows = modulation!.data as Float32Array;
+    return Array.from(timesteps, (_, step) => rows.subarray(step * size, (step + 1) * size));
+  }
+
+  /** The keys and values of the references' packed tokens [L, C], by the names of the transformer's inputs. */
+  referenceKeys(
+    latents: Float32Array,
+    rotary: RotaryTable,
+    { modulation, adapters }: Pick<VelocityInputs, "modulation" | "adapters">,
+  ): Promise<References> {
+    const inputs = {
+      referenceLatents: this.tokens(latents),
+      modulation: vector(modulation),
+      ...rotaryInputs(rotary, this.configs.transformer),
+    };
+    return this.#components.run("references", inputs, adapters);
+  }
+
+  /** Packed latents as a tensor [L, C]. */
+  tokens(latents: Float32Array): Tensor {
+    const { inChannels } = this.configs.transformer;
+    return { data: latents, shape: [latents.length / inChannels, inChannels] };
+  }
+
+  /** The velocity of the target's tokens, [L, C]. */
+  async velocity(inputs: VelocityInputs): Promise<Float32Array> {
+    const { latents, references, prompt, rotary, modulation, adapters } = inputs;
+    const tensors = {
+      latents: this.tokens(latents),
+      ...references,
+      promptEmbeds: prompt.promptEmbeds,
+      modulation: vector(modulation),
+      ...rotaryInputs(rotary, this.configs.transformer),
+    };
+    const { velocity } = await this.#components.run("transformer", tensors, adapters);
+    return velocity!.data as Float32Array;
+  }
+
+  /** Releases every network, once the running one has finished. */
+  dispose(): Promise<void> {
+    return this.#components.dispose();
+  }
+}
+
+const vector = (data: Float32Array): Tensor => ({ data, shape: [data.length] });
+
+function rotaryInputs(
+  { cos, sin }: RotaryTable,
+  { headSize }: Flux2Config,
+): Record<"rotaryCos" | "rotarySin", Tensor> {
+  const shape = [1, cos.length / (headSize / 2), headSize / 2];
+  return { rotaryCos: { data: cos, shape }, rotarySin: { data: sin, shape } };
+}

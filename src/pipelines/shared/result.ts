@@ -1,0 +1,43 @@
+/** The last steps of an edit: from its latents to the picture, with the source's own pixels where that is wanted. */
+import { composite, findKept, type Kept } from "../../engine/keep-unchanged.ts";
+import { hasOneCanvas, type SizePlan } from "../../engine/sizes.ts";
+import type { Picture } from "../../images/picture.ts";
+import { resizePicture } from "../../images/resize.ts";
+import type { LatentSpace } from "./latent-space.ts";
+import { decode, sourceAt } from "./pictures.ts";
+
+/** An image whose pixels are to stay wherever the network merely reproduced them. */
+export interface KeptSource {
+  picture: Picture;
+  /** As the network saw it, packed. */
+  latents: Float32Array;
+}
+
+export interface Result {
+  picture: Picture;
+  kept?: Kept | undefined;
+  /** What the user should know of it, as sentences. */
+  notices: string[];
+}
+
+/** Decodes, cuts off the padding, resizes to the requested size, and puts the source's pixels back if it is given. */
+export async function resultOf(
+  space: LatentSpace,
+  latents: Float32Array,
+  plan: SizePlan,
+  source: KeptSource | undefined,
+): Promise<Result> {
+  const { size, target } = plan;
+  const working = await decode(space, latents, target);
+  const picture = await resizePicture(working, size.width, size.height);
+  if (source === undefined) return { picture, notices: [] };
+  if (!hasOneCanvas(plan)) return { picture, notices: [NOT_KEPT] };
+
+  const seen = await decode(space, source.latents, target);
+  const kept = findKept(working, seen, space.autoencoder.scaleFactor);
+  if (kept.changedShare < 1) composite(picture, await sourceAt(source.picture, plan), kept.mask);
+  return { picture, kept, notices: [] };
+}
+
+const NOT_KEPT =
+  "What was not edited could not be kept as it was, because the image and the result differ in shape.";
