@@ -95,7 +95,7 @@ it("edits two images through the command", async () => {
   const flags = { output, image: [fileOf("1.png")], steps: 2, checkpoint: folder, threads: 1, quiet: true };
   const { signal } = new AbortController();
   await runEdit(
-    fileOf("0.png"),
+    [fileOf("0.png")],
     "mix",
     { ...flags, safetyChecker: false, keepUnchanged: false },
     { signal, pipelines: PIPELINES },
