@@ -1,8 +1,9 @@
-/** Resolves `--checkpoint` and `RETOUCH_CHECKPOINT`: a folder, or a hub repository downloaded before. */
+/** Resolves `--checkpoint`, `RETOUCH_CHECKPOINT` and `RETOUCH_MODELS`: a folder, or a hub repository downloaded before. */
 import { stat } from "node:fs/promises";
 import { loadHubSettings } from "../config/config.ts";
+import type { NamedModel } from "../config/model-list.ts";
 import type { Config } from "../config/settings.ts";
-import { RetouchError } from "../errors.ts";
+import { failure, messageOf, RetouchError } from "../errors.ts";
 import { findSnapshot } from "../hub/cache.ts";
 import { isRepositoryName, MAIN } from "../hub/repository.ts";
 
@@ -22,7 +23,22 @@ export async function checkpointFolder(given: string | undefined): Promise<strin
   );
 }
 
-/** The settings of a service, with the folder that `RETOUCH_CHECKPOINT` names. @throws as {@link checkpointFolder} */
-export async function withCheckpointFolder(config: Config): Promise<Config> {
-  return { ...config, checkpoint: await checkpointFolder(config.checkpoint) };
+/**
+ * The settings of a service, with the folders that `RETOUCH_CHECKPOINT` and `RETOUCH_MODELS` name.
+ * @throws as {@link checkpointFolder}; CONFIG_INVALID with the entry of RETOUCH_MODELS
+ */
+export async function withCheckpointFolders(config: Config): Promise<Config> {
+  const checkpoint = await checkpointFolder(config.checkpoint);
+  const models: NamedModel[] = [];
+  for (const { id, checkpoint: given } of config.models ?? []) {
+    try {
+      models.push({ id, checkpoint: (await checkpointFolder(given))! });
+    } catch (cause) {
+      const sentence = `${id}: ${messageOf(cause)}`;
+      throw new RetouchError("CONFIG_INVALID", failure("about", { field: "RETOUCH_MODELS", sentence }), {
+        cause,
+      });
+    }
+  }
+  return { ...config, checkpoint, models };
 }

@@ -10,6 +10,7 @@ import {
   type EditResult,
   encodeThumbnail,
   type Engine,
+  type ImageSource,
   type LoraUse,
   type OutputFormat,
   resolveParameters,
@@ -23,6 +24,8 @@ import type { ToolOutput } from "./tool-output.ts";
 
 /** Longest argument name quoted in a sentence. */
 const MAX_NAME_LENGTH = 100;
+/** More than any model takes; its own limit is refused when it is loaded. */
+const MAX_IMAGES = 16;
 /** The longest path that systems allow. */
 const MAX_OUTPUT_LENGTH = 4096;
 
@@ -52,7 +55,15 @@ const EDIT_TOOL = {
   inputSchema: {
     type: "object" as const,
     properties: {
-      image: text("The image: a path in the server's folder, a public http(s) URL or a data URL."),
+      image: {
+        type: ["string", "array"],
+        items: { type: "string" },
+        minItems: 1,
+        maxItems: MAX_IMAGES,
+        description:
+          "The image: a path in the server's folder, a public http(s) URL or a data URL. A list, where the model takes " +
+          "several: the first is edited. Models that draw without one need none.",
+      },
       [prompt.tool]: text(
         `What to change, ${prompt.min} to ${prompt.max.toLocaleString("en")} characters, such as: Make it night.`,
       ),
@@ -97,7 +108,7 @@ const EDIT_TOOL = {
         description: `By default by the name in output, or ${format.default}.`,
       },
     },
-    required: ["image", prompt.tool],
+    required: [prompt.tool],
     additionalProperties: false,
   },
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
@@ -127,7 +138,7 @@ export type ToolContent =
 
 /** Arguments that are strings. */
 const STRINGS: ReadonlySet<string> = new Set(
-  Object.entries<{ type: string }>(EDIT_TOOL.inputSchema.properties).flatMap(([name, { type }]) =>
+  Object.entries<{ type: unknown }>(EDIT_TOOL.inputSchema.properties).flatMap(([name, { type }]) =>
     type === "string" ? [name] : [],
   ),
 );
@@ -157,15 +168,19 @@ export function createEditTool({ load, loras, access, results }: EditToolOptions
     { signal, onStep }: Required<Pick<EditOptions, "signal" | "onStep">>,
   ): Promise<ToolContent[]> => {
     const known = new Set(Object.keys(offered));
-    const { image, output, parameters } = await wordedBy(TOOL, () => readArguments(given, known));
-    if (image === "-")
-      throw invalid("forbidden", { field: "image", given: "-", reason: "it is this connection" });
-    const source = await readSourceThrough(access, image, { signal, isVerified: true });
-    const chosen = output ?? defaultOutput(source, parameters.format);
+    const { images, output, parameters } = await wordedBy(TOOL, () => readArguments(given, known));
+    const sources: ImageSource[] = [];
+    for (const image of images) {
+      if (image === "-")
+        throw invalid("forbidden", { field: "image", given: "-", reason: "it is this connection" });
+      sources.push(await readSourceThrough(access, image, { signal, isVerified: true }));
+    }
+    const chosen = output ?? defaultOutput(sources[0], parameters.format);
     const isChosen = output !== undefined;
     await results.check(chosen, isChosen);
     const engine = await load();
-    const result = await engine.edit({ image: source.bytes, ...parameters }, { signal, onStep });
+    const image = sources.map(({ bytes }) => bytes);
+    const result = await engine.edit({ image, ...parameters }, { signal, onStep });
     const written = await results.write(chosen, isChosen, result.image);
     const report = reportText({
       output: written,
@@ -188,8 +203,8 @@ const DEMO_NOTICE =
   "This is a small demo model for clip-art scenes; for photographs, the user can start retouch mcp with --checkpoint DIR.";
 
 interface ToolArguments {
-  image: string;
-  /** Absent if a new file is named after the image. */
+  images: readonly string[];
+  /** Absent if a new file is named after the first image. */
   output: string | undefined;
   parameters: Omit<EditRequest, "image"> & { format: OutputFormat };
 }
@@ -208,7 +223,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     throw invalid("type", { field: "output", wanted: `a string of at most ${MAX_OUTPUT_LENGTH} characters` });
   }
   const numbers = given as Record<string, number | undefined>;
-  const { image, instruction, output, size, negative_prompt: negativePrompt } = texts;
+  const { instruction, output, size, negative_prompt: negativePrompt } = texts;
   const format = texts["format"] as OutputFormat | undefined;
   const { steps: numSteps, guidance, seed, true_cfg_scale: trueCfgScale } = numbers;
   const parameters = {
@@ -229,7 +244,15 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     loras: (given["loras"] ?? []) as LoraUse[],
   };
   resolveParameters(parameters);
-  return { image: image!, output, parameters };
+  return { images: readImages(given["image"]), output, parameters };
+}
+
+function readImages(given: unknown): string[] {
+  const images = given === undefined ? [] : [given].flat();
+  if (images.length > MAX_IMAGES || !images.every((image) => typeof image === "string")) {
+    throw invalid("type", { field: "image", wanted: `a string, or a list of at most ${MAX_IMAGES} strings` });
+  }
+  return images as string[];
 }
 
 /** The result itself, or a smaller version to look at if it is too large for a conversation. */

@@ -3,6 +3,7 @@ import {
   createEngine,
   type EditRequest,
   type Engine,
+  type ImageSource,
   type OutputFormat,
   readImageSource,
   resolveParameters,
@@ -20,7 +21,7 @@ import { COMMAND, wordedBy } from "./surfaces.ts";
 /** The flags as commander passes them. */
 export interface EditFlags extends EngineFlags {
   output?: string | undefined;
-  /** Images besides the first one. */
+  /** Images besides those of the arguments. */
   image?: string[] | undefined;
   prompt2?: string | undefined;
   maxSequenceLength?: number | undefined;
@@ -40,20 +41,21 @@ export interface EditFlags extends EngineFlags {
 }
 
 /**
- * Edits one image.
+ * Edits one image, or draws without one where the model can.
+ * @param images in their order; those of `flags.image` follow
  * @throws RetouchError with a sentence for the user; INVALID_PARAMETER is a wrong command line
  */
 export function runEdit(
-  image: string,
+  images: readonly string[],
   prompt: string,
   flags: EditFlags,
   { signal, pipelines }: { signal: AbortSignal; pipelines?: Parameters<typeof createEngine>[1] },
 ): Promise<void> {
-  return wordedBy(COMMAND, () => edit(image, prompt, flags, signal, pipelines));
+  return wordedBy(COMMAND, () => edit(images, prompt, flags, signal, pipelines));
 }
 
 async function edit(
-  image: string,
+  images: readonly string[],
   prompt: string,
   flags: EditFlags,
   signal: AbortSignal,
@@ -62,12 +64,11 @@ async function edit(
   const format = chooseFormat(flags.output === STDOUT ? undefined : flags.output, flags.format);
   const parameters = requestParameters(prompt, format, flags);
   resolveParameters(parameters);
-  const source = await readImageSource(image, { signal, isVerified: true });
-  const others: Uint8Array[] = [];
-  for (const other of flags.image ?? []) {
-    others.push((await readImageSource(other, { signal, isVerified: true })).bytes);
+  const sources: ImageSource[] = [];
+  for (const image of [...images, ...(flags.image ?? [])]) {
+    sources.push(await readImageSource(image, { signal, isVerified: true }));
   }
-  const output = flags.output ?? defaultOutput(source, format);
+  const output = flags.output ?? defaultOutput(sources[0], format);
   await checkOutput(output);
 
   const progress = createProgress(process.stderr, !flags.quiet && !flags.json);
@@ -85,7 +86,7 @@ async function edit(
     for (const notice of engine.checkpoint.notices ?? []) say(notice);
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the image");
-    const request = { image: [source.bytes, ...others], ...parameters };
+    const request = { image: sources.map(({ bytes }) => bytes), ...parameters };
     const result = await engine.edit(request, { signal, onStep: progress.step });
     progress.clear();
     await writeOutput(output, result.image);

@@ -38,8 +38,9 @@ export function chooseFormat(file: string | undefined, format: OutputFormat | un
   return format ?? meant ?? "png";
 }
 
-/** Names the result after its source, in the current folder: `bird.jpg` becomes `bird.edited.png`. */
-export function defaultOutput(source: ImageSource, format: OutputFormat): string {
+/** Names the result after its source, in the current folder: `bird.jpg` becomes `bird.edited.png`; without a source, `drawn.png`. */
+export function defaultOutput(source: ImageSource | undefined, format: OutputFormat): string {
+  if (source === undefined) return `drawn${EXTENSION[format]}`;
   const name = source.path === undefined ? "edited" : `${path.parse(source.path).name}.edited`;
   return name + EXTENSION[format];
 }

@@ -1,5 +1,5 @@
 /** The program: all commands, how a wrong command line is refused, and which help the refusal points to. */
-import { Command as Commander, CommanderError } from "commander";
+import { Argument, Command as Commander, CommanderError } from "commander";
 import { version } from "../version.ts";
 import type { Command, CommandGroup } from "./commands/command.ts";
 import { DOCTOR } from "./commands/doctor.ts";
@@ -61,14 +61,28 @@ function add(parent: Commander, definition: Command | CommandGroup, context: Com
     for (const inner of definition.commands) add(made, inner, context);
     return;
   }
-  for (const { name: argument, description: meaning } of definition.arguments ?? []) {
-    made.argument(argument, meaning);
-  }
+  addArguments(made, definition);
   for (const option of definition.options ?? []) made.addOption(option);
   made.action(() => {
     if (definition.stopSentence !== undefined) context.setStopSentence(definition.stopSentence);
-    return definition.run({ arguments: made.processedArgs, flags: made.opts(), signal: context.signal });
+    return definition.run({
+      arguments: made.processedArgs.flat(),
+      flags: made.opts(),
+      signal: context.signal,
+    });
   });
+}
+
+/** commander takes several values for the last argument alone; where another one repeats, the last stands for all. */
+function addArguments(made: Commander, { arguments: given = [] }: Command): void {
+  const all = given.map(({ name, description }) => new Argument(name, description));
+  if (all.slice(0, -1).every(({ variadic }) => !variadic)) {
+    for (const one of all) made.addArgument(one);
+    return;
+  }
+  made.argument(`<${all.at(-1)!.name()}...>`);
+  made.usage(["[options]", ...given.map(({ name }) => name)].join(" "));
+  made.configureHelp({ visibleArguments: () => all });
 }
 
 /** Makes errors of a command and its subcommands name it: commander's own do not say which one failed. */
@@ -81,11 +95,10 @@ function refuseByName(command: Commander, name: string): void {
   for (const inner of command.commands) refuseByName(inner, `${name} ${inner.name()}`);
 }
 
-function usageSentence({ code, message }: CommanderError, name: string): string {
+function usageSentence({ message }: CommanderError, name: string): string {
   const what = message
     .replace(/^error: /, "")
     .trimEnd()
     .replace(/\.$/, "");
-  const isPromptLikely = code === "commander.excessArguments" && name === "retouch edit";
-  return `${what}; ${isPromptLikely ? "put the prompt in quotes" : `see ${name} --help`}.`;
+  return `${what}; see ${name} --help.`;
 }

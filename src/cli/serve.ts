@@ -5,7 +5,7 @@ import { EDIT_PARAMETERS } from "../index.ts";
 import type { CreatedKey } from "../keys/contracts.ts";
 import { createLog } from "../log.ts";
 import { type Service, startService } from "../service/service.ts";
-import { withCheckpointFolder } from "./checkpoint.ts";
+import { withCheckpointFolders } from "./checkpoint.ts";
 import { printText } from "./output.ts";
 import { type ServiceFlags, withServiceFlags } from "./service-flags.ts";
 
@@ -19,7 +19,7 @@ export function runServe(flags: ServiceFlags, signal: AbortSignal): Promise<void
 }
 
 async function serve(variables: Record<string, string>, signal: AbortSignal): Promise<void> {
-  const config = await withCheckpointFolder(loadConfig(variables));
+  const config = await withCheckpointFolders(loadConfig(variables));
   const log = createLog({ level: config.logLevel });
   const service = await startService({ config, log });
   const { lost } = service.data;

@@ -2,7 +2,7 @@
 import { loadConfig } from "../config/config.ts";
 import { createLog } from "../log.ts";
 import { startWorkers } from "../service/workers.ts";
-import { withCheckpointFolder } from "./checkpoint.ts";
+import { withCheckpointFolders } from "./checkpoint.ts";
 import { type ServiceFlags, withServiceFlags } from "./service-flags.ts";
 
 /**
@@ -14,7 +14,7 @@ export function runWorker(flags: ServiceFlags, signal: AbortSignal): Promise<voi
 }
 
 async function work(variables: Record<string, string>, signal: AbortSignal): Promise<void> {
-  const config = await withCheckpointFolder(loadConfig(variables));
+  const config = await withCheckpointFolders(loadConfig(variables));
   const workers = await startWorkers({ config, log: createLog({ level: config.logLevel }) });
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

@@ -42,6 +42,9 @@ function modelOf(part: string): NamedModel | undefined {
   return ENDPOINT_ID.parse(id) === undefined || checkpoint === "" ? undefined : { id, checkpoint };
 }
 
+/** Whether a piece belongs to the path before it: no pair begins there, and the list does not end. */
+const isRest = (piece = ""): boolean => piece.trim() !== "" && !PAIR.test(piece);
+
 /** A pair reaches as far as its folder does, or else up to the next pair. */
 function partsOf(value: string): string[] {
   const pieces = value.split(",");
@@ -51,7 +54,7 @@ function partsOf(value: string): string[] {
     let end = longestFolder([pieces[at]!.slice(pair.length), ...pieces.slice(at + 1)]);
     if (end === 0) {
       end = 1;
-      while (at + end < pieces.length && !PAIR.test(pieces[at + end]!)) end += 1;
+      while (isRest(pieces[at + end])) end += 1;
     }
     const part = pieces
       .slice(at, at + end)

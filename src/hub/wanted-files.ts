@@ -10,7 +10,8 @@ export const MODEL_INDEX = "model_index.json";
 const COMPONENT = /^[a-z][a-z0-9_]*$/;
 /** One file, or an index and its shards; anything between name and ending marks another precision. */
 const WEIGHTS = /^(?:diffusion_pytorch_model|model)(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/;
-const TEXT = /\.(?:json|txt|model)$/;
+/** Configurations, vocabularies, and the template of a chat. */
+const TEXT = /\.(?:json|txt|model|jinja)$/;
 const OTHER_INDEX = /\.index\./;
 
 /** A kind of checkpoint that can be edited with. */

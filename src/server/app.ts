@@ -167,10 +167,11 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     examples,
     isRefusedAddress,
   };
-  const contexts = endpoints.map(({ id, jobs, model }, index): RouteContext => {
-    const loras = index === 0 ? config.loras : undefined;
+  const contextOf = ({ id, jobs, model }: ServedEndpoint): RouteContext => {
+    const loras = id === config.endpointId ? config.loras : undefined;
     return { ...shared, config: { ...config, endpointId: id, loras }, jobs, model };
-  });
+  };
+  const contexts = endpoints.map(contextOf);
   for (const context of contexts) {
     await app.register(
       async (scope) => {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { withCheckpointFolder } from "../../src/cli/checkpoint.ts";
+import { withCheckpointFolders } from "../../src/cli/checkpoint.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { COMMIT } from "../support/hub-server.ts";
 import { refusal } from "../support/refusal.ts";
@@ -11,7 +11,7 @@ const REPOSITORY = "somebody/kontext";
 
 describe("RETOUCH_CHECKPOINT", () => {
   const folderOf = async (checkpoint: string): Promise<string | undefined> =>
-    (await withCheckpointFolder(readConfig({ RETOUCH_CHECKPOINT: checkpoint }))).checkpoint;
+    (await withCheckpointFolders(readConfig({ RETOUCH_CHECKPOINT: checkpoint }))).checkpoint;
 
   it("means a folder, or a repository that was pulled", async () => {
     const cache = await temporaryFolder();

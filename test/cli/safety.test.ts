@@ -29,7 +29,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const inFolder = (name: string): string => path.join(folder, name);
 const editHere = (flags: object): Promise<void> =>
   runEdit(
-    inFolder("bird.png"),
+    [inFolder("bird.png")],
     "Make it night",
     { checkpoint: CHECKPOINT, steps: 1, threads: 1, quiet: true, output: inFolder("night.png"), ...flags },
     { signal: new AbortController().signal },

@@ -46,8 +46,8 @@ describe("docs/cli.md", () => {
   it("has every argument of each command, in its order", () => {
     for (const [command, section] of sections) {
       const help = helps.get(command)!;
-      const names = linesUnder("Arguments", help).map((name) =>
-        help.includes(` [${name}]`) ? `[${name}]` : `<${name}>`,
+      const names = linesUnder("Arguments", help).map(
+        (name) => help.match(new RegExp(`[[<]${name}(?:\\.\\.\\.)?[\\]>]`))![0],
       );
       if (names.length > 0) expect(section).toContain(`\`${[command, ...names].join(" ")}\``);
     }

@@ -2,8 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { quoted } from "../../src/database/migrations.ts";
 import type { ClaimedJob, JobOutcome } from "../../src/jobs/job.ts";
+import type { Jobs } from "../../src/jobs/contracts.ts";
+import { createJobs } from "../../src/jobs/owner-jobs.ts";
 import { createWorkQueue } from "../../src/jobs/work-queue.ts";
-import { describeOnDatabases, EDIT, newJob, policy, resultOf } from "../support/jobs.ts";
+import { describeOnDatabases, EDIT, newJob, OTHER_ENDPOINT, policy, resultOf } from "../support/jobs.ts";
 
 const DONE: JobOutcome = { status: "completed", result: resultOf() };
 
@@ -225,5 +227,45 @@ describeOnDatabases("the work queue", (bench) => {
       expect(await find(job.id)).toMatchObject({ status: "running" });
       expect(await bench.queue.finish(next, "worker-a", DONE)).toBe(true);
     });
+  });
+});
+
+describeOnDatabases("the queues of two endpoints", (bench) => {
+  const other = (): Jobs => createJobs(bench.context, OTHER_ENDPOINT);
+
+  it("hand out their own jobs alone, which only their own callers see", async () => {
+    const { job } = await other().submit(newJob());
+    expect(await bench.queue.claim("worker-a")).toBeUndefined();
+    expect(await bench.jobs.find(job.id, "key-one")).toBeUndefined();
+    expect(await bench.jobs.cancel(job.id, "key-one")).toBeUndefined();
+    expect(await bench.jobs.purge("key-one")).toBe(0);
+    const claimed = (await bench.queue.claim("worker-a", OTHER_ENDPOINT))!;
+    expect(claimed).toMatchObject({ id: job.id, endpoint: OTHER_ENDPOINT });
+    expect(await bench.queue.handBack(claimed, "worker-a")).toBe(true);
+    expect(await bench.queue.claim("worker-a")).toBeUndefined();
+    expect(await bench.queue.claim("worker-b", OTHER_ENDPOINT)).toMatchObject({ id: job.id, attempt: 1 });
+  });
+
+  it("tell which has a job, one of normal priority first", async () => {
+    const both = ["", OTHER_ENDPOINT];
+    expect(await bench.queue.nextEndpoint(both)).toBeUndefined();
+    await bench.jobs.submit(newJob(policy({ isLowPriority: true })));
+    expect(await bench.queue.nextEndpoint(both)).toBe("");
+    expect(await bench.queue.nextEndpoint([OTHER_ENDPOINT])).toBeUndefined();
+    await other().submit(newJob());
+    expect(await bench.queue.nextEndpoint(both)).toBe(OTHER_ENDPOINT);
+    await bench.jobs.submit(newJob());
+    expect(await bench.queue.nextEndpoint(both)).toBe("");
+    expect(await bench.queue.nextEndpoint(both.toReversed())).toBe(OTHER_ENDPOINT);
+  });
+
+  it("have rounds of their own: many jobs of one endpoint put off none of the other", async () => {
+    for (let count = 0; count < 5; count += 1) await bench.jobs.submit(newJob());
+    for (let count = 0; count < 5; count += 1) await bench.queue.claim("worker-a");
+    await other().submit(newJob({ keyId: "key-two" }));
+    await other().submit(newJob({ keyId: "key-two" }));
+    const { job } = await other().submit(newJob());
+    await bench.queue.claim("worker-a", OTHER_ENDPOINT);
+    expect(await bench.queue.claim("worker-a", OTHER_ENDPOINT)).toMatchObject({ id: job.id });
   });
 });

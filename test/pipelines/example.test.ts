@@ -11,7 +11,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { runEdit } from "../../src/cli/edit.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { compile } from "../../tools/compile.mjs";
-import { realEngine, startTestService } from "../support/service.ts";
+import { root } from "../support/fixtures.ts";
+import { call, realEngine, startTestService } from "../support/service.ts";
 import { refusal } from "../support/refusal.ts";
 import { float32, writeSafetensors } from "../support/safetensors.ts";
 import { PIPELINES } from "./example/pipeline.ts";
@@ -98,12 +99,66 @@ it("edits two images through the command", async () => {
   const flags = { output, image: [fileOf("1.png")], steps: 2, checkpoint: folder, threads: 1, quiet: true };
   const { signal } = new AbortController();
   await runEdit(
-    fileOf("0.png"),
+    [fileOf("0.png")],
     "mix",
     { ...flags, safetyChecker: false, keepUnchanged: false },
     { signal, pipelines: PIPELINES },
   );
   await expectMixed(await readFile(output));
+});
+
+it("is served beside the checkpoint that ships, each with what it takes", async () => {
+  const module = await compile("test/pipelines/example/pipeline.ts");
+  const both = fileOf("both.mjs");
+  const shipped = pathToFileURL(path.join(root, "dist", "pipelines", "index.js"));
+  await writeFile(
+    both,
+    `import { PIPELINES as shipped } from ${JSON.stringify(shipped.href)};
+     import { PIPELINES as example } from ${JSON.stringify(pathToFileURL(module).href)};
+     export const PIPELINES = [...shipped, ...example];`,
+  );
+  const service = await startTestService({
+    database: "PGlite",
+    engine: realEngine,
+    pipelinesModule: pathToFileURL(both),
+    settings: {
+      RETOUCH_MODELS: `mixer=${folder}`,
+      RETOUCH_SAFETY: "off",
+      RETOUCH_MIN_SIDE: "16",
+      RETOUCH_MODEL_TURN: "0ms",
+    },
+  });
+  try {
+    const mixer = `${service.address}/v2/mixer`;
+    const [first, second] = images.map(
+      (image) => `data:image/png;base64,${Buffer.from(image).toString("base64")}`,
+    );
+    const input = { prompt: "mix", size: "24*16", num_inference_steps: 2, enable_base64_output: true };
+    const mix = { ...input, image: [first, second] };
+    const shippedInput = { ...input, image: [first], size: "64*64" };
+    // By turns, whatever order they come in.
+    const queued = await Promise.all(
+      Array.from({ length: 4 }, (_, at) =>
+        at % 2 === 0
+          ? call(`${service.endpoint}/runsync?wait=100000`, { body: { input: shippedInput } })
+          : call(`${mixer}/runsync?wait=100000`, { body: { input: mix } }),
+      ),
+    );
+    for (const [at, { body }] of queued.entries()) {
+      expect(body).toMatchObject({
+        status: "COMPLETED",
+        output: { model: at % 2 === 0 ? "tiny" : path.basename(folder) },
+      });
+      if (at % 2 === 1) await expectMixed(Buffer.from(body.output.image_url.split(",")[1], "base64"));
+    }
+    const tooMany = await call(`${service.endpoint}/run`, { body: { input: mix } });
+    expect([tooMany.status, tooMany.body.error]).toEqual([
+      400,
+      "image must be a string that is not empty, or a list of one string.",
+    ]);
+  } finally {
+    await service.close();
+  }
 });
 
 it("edits two images through the service", async () => {

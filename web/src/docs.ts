@@ -43,12 +43,13 @@ function draw({ info, paths }: OpenApi): void {
     element("a", { href: file }, "openapi.json"),
     ".",
   );
+  const isOnly = Object.keys(paths).filter((path) => /^\/v2\/[^/]+\/run$/.test(path)).length <= 1;
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, call] of Object.entries(methods)) {
       if (method === "head") continue;
       const id = `${method}-${path.replaceAll(/[^a-z0-9]+/gi, "-")}`;
-      // The endpoint's name is the same in all of them.
-      const short = path.replace(/^\/v2\/[^/]+/, "…");
+      // Where there is one endpoint, its name is the same in all of them.
+      const short = isOnly ? path.replace(/^\/v2\/[^/]+/, "…") : path;
       find("contents").append(element("a", { href: `#${id}` }, `${method.toUpperCase()} ${short}`));
       find("calls").append(describe(id, method, path, call));
     }

@@ -16,6 +16,8 @@ import { createStage } from "./stage.ts";
 
 export interface EditPageOptions {
   api: Api;
+  /** The API of another endpoint, for jobs that were submitted there. */
+  apiAt: (endpoint: string) => Api;
   schema: ServerSchema;
   history: HistoryStore;
   /** Called when a record has changed. */
@@ -68,7 +70,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
 
   const stage = createStage({
     cancel(record) {
-      const own = followed.get(record.id) ?? api;
+      const own = followed.get(record.id) ?? options.apiAt(record.endpoint ?? schema.endpoint);
       own.cancel(record.jobId).catch((error: unknown) => complain(error));
     },
     editResult: (record) => void takeResult(record),
@@ -150,6 +152,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
         picture.editId === undefined ? undefined : await history.get(picture.editId).catch(() => undefined);
       const record: Omit<EditRecord, "jobId"> = {
         id: randomId(),
+        endpoint: schema.endpoint,
         createdAt: Date.now(),
         prompt: input.prompt,
         parameters: values,
@@ -193,18 +196,19 @@ export function createEditPage(options: EditPageOptions): EditPage {
     if (isAnother) presentCode(record);
   }
 
-  function presentCode({ parameters: values, prompt: text, sourceUrl }: EditRecord): void {
+  function presentCode(record: EditRecord): void {
+    const { parameters: values, prompt: text, sourceUrl, endpoint = schema.endpoint } = record;
     // Uses the URL that works from this machine; the public one may not.
     const server = home.href.replace(/\/$/, "");
     const image = sourceUrl === undefined ? undefined : addressOf(sourceUrl);
     const input = { prompt: text, ...values, image };
-    find("code").replaceChildren(codeTabs({ server, endpoint: schema.endpoint, input }));
+    find("code").replaceChildren(codeTabs({ server, endpoint, input }));
     codeBox.hidden = false;
   }
 
   async function follow(record: EditRecord): Promise<void> {
     if (followed.has(record.id)) return;
-    const own = api.withPresentKey();
+    const own = options.apiAt(record.endpoint ?? schema.endpoint).withPresentKey();
     followed.set(record.id, own);
     try {
       const job = await followJob(own, record.jobId, {

@@ -3,6 +3,8 @@ import type { JobOutput } from "./api.ts";
 import type { Parameters } from "./parameters.ts";
 
 export interface EditRecord {
+  /** Where it was submitted, `/v2/NAME`; absent in records of earlier versions, which knew one endpoint. */
+  endpoint?: string;
   id: string;
   jobId: string;
   createdAt: number;

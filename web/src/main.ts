@@ -5,6 +5,7 @@ import { createEditPage } from "./edit-page.ts";
 import { createHistoryPage } from "./history-page.ts";
 import { createUnkeptHistory, openHistory } from "./history-store.ts";
 import { createKeyHolder } from "./key.ts";
+import { showModels, wantedEndpoint } from "./model-chooser.ts";
 import { giveNotice } from "./notice.ts";
 import { readSchema, type ServerSchema } from "./schema.ts";
 import { drawUsage } from "./usage-page.ts";
@@ -25,7 +26,7 @@ function sayConnection(isThere: boolean): void {
 async function schemaOfServer(): Promise<ServerSchema> {
   for (;;) {
     try {
-      const schema = await readSchema();
+      const schema = await readSchema(wantedEndpoint());
       sayConnection(true);
       return schema;
     } catch {
@@ -44,6 +45,7 @@ const [schema, history] = await Promise.all([
   }),
 ]);
 const api = createApi(schema.endpoint, key.get);
+showModels(schema);
 const refusedKey = (): void => key.ask("The server does not know this key.");
 
 const historyPage = createHistoryPage({
@@ -56,6 +58,7 @@ const historyPage = createHistoryPage({
 });
 const editPage = createEditPage({
   api,
+  apiAt: (endpoint) => createApi(endpoint, key.get),
   schema,
   history,
   onHistory: () => void historyPage.refresh(),

@@ -17,7 +17,17 @@ export interface FieldSchema {
   description?: string;
 }
 
+/** One of several models, as the page offers it. */
+export interface OfferedModel {
+  /** Path of its endpoint, `/v2/NAME`. */
+  endpoint: string;
+  /** What it takes where an edit does not choose. */
+  numSteps: number;
+}
+
 export interface ServerSchema {
+  /** All models of the server, the default one first. */
+  models: readonly OfferedModel[];
   /** Path of the endpoint, `/v2/NAME`. */
   endpoint: string;
   fields: Readonly<Record<string, FieldSchema>>;
@@ -41,15 +51,28 @@ interface OpenApi {
   >;
 }
 
-/** Reads the document. @throws Error if the server does not answer */
-export async function readSchema(): Promise<ServerSchema> {
+/**
+ * Reads the document.
+ * @param wanted the endpoint to edit with, `/v2/NAME` @default the first
+ * @throws Error if the server does not answer
+ */
+export async function readSchema(wanted: string): Promise<ServerSchema> {
   const response = await fetch(addressOf("openapi.json"));
   if (!response.ok) throw new Error(`The server answered ${response.status}.`);
   const { paths } = (await response.json()) as OpenApi;
-  const [path, run] = Object.entries(paths).find(([name]) => /^\/v2\/[^/]+\/run$/.test(name))!;
-  const fields = run.post.requestBody.content["application/json"]!.schema.properties.input.properties;
+  const all = Object.entries(paths).flatMap(([path, { post }]) => {
+    const [, endpoint] = /^(\/v2\/[^/]+)\/run$/.exec(path) ?? [];
+    if (endpoint === undefined) return [];
+    const { properties } = post.requestBody.content["application/json"]!.schema.properties.input;
+    return [{ endpoint, fields: properties }];
+  });
+  const { endpoint, fields } = all.find((one) => one.endpoint === wanted) ?? all[0]!;
   return {
-    endpoint: path.replace(/\/run$/, ""),
+    models: all.map((one) => ({
+      endpoint: one.endpoint,
+      numSteps: Number(one.fields["num_inference_steps"]!.default),
+    })),
+    endpoint,
     fields,
     sides: { min: fields["width"]!.minimum!, max: fields["width"]!.maximum! },
   };

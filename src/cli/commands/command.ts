@@ -6,7 +6,7 @@ import { Option } from "commander";
 
 /** What a command is run with. */
 export interface Invocation<Flags> {
-  /** In the order of the command's arguments; a missing optional one is undefined. */
+  /** In the order of the command's arguments; a missing optional one is undefined. Repeatable ones are all here. */
   arguments: readonly (string | undefined)[];
   flags: Flags;
   /** Ends when the user or the system asks for it. */
@@ -18,7 +18,7 @@ export interface Command<Flags = unknown> {
   /** For the list of commands, if shorter than the description. */
   summary?: string;
   description: string;
-  /** `<name>` must be given, `[name]` may be. */
+  /** `<name>` must be given, `[name]` may be; one that ends in dots any number of times. */
   arguments?: readonly { name: string; description: string }[];
   options?: readonly Option[];
   /** Sentence shown on interruption, if it differs from that of the other commands. */

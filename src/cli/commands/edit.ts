@@ -3,6 +3,7 @@ import { addFile, addLora, numberOf, parseFormat, parseSigmas, parseSize } from 
 import type { EditFlags } from "../edit.ts";
 import { EDIT_PARAMETERS } from "../../index.ts";
 import { rangeText } from "../surfaces.ts";
+import { imagesAndPrompt } from "../images-and-prompt.ts";
 import { command, option } from "./command.ts";
 import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
 
@@ -21,9 +22,14 @@ const numberHelp = (parameter: { description: string; min: number; max: number; 
 export const EDIT = command<EditFlags>({
   name: "edit",
   summary: "edit one image",
-  description: "Edit one image.",
+  description: "Edit one image, or draw one where the model can.",
   arguments: [
-    { name: "<image>", description: "a path, an http(s) or data URL, or - for standard input" },
+    {
+      name: "[image...]",
+      description:
+        "a path, an http(s) or data URL, or - for standard input; models that take several look at the others, and " +
+        "models that draw without one need none",
+    },
     {
       name: "<prompt>",
       description: `what to change, in quotes; ${prompt.min} to ${prompt.max.toLocaleString("en")} characters`,
@@ -82,6 +88,8 @@ export const EDIT = command<EditFlags>({
     option("--json", "print the result as one line of JSON"),
     option("--quiet", "print nothing but errors"),
   ],
-  run: async ({ arguments: [image, instruction], flags, signal }) =>
-    (await import("../edit.ts")).runEdit(image!, instruction!, flags, { signal }),
+  run: async ({ arguments: given, flags, signal }) => {
+    const { images, prompt: instruction } = imagesAndPrompt(given as string[]);
+    await (await import("../edit.ts")).runEdit(images, instruction, flags, { signal });
+  },
 });
