@@ -2,6 +2,7 @@
 import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
 import { cutText, invalid, shownValue } from "../errors.ts";
+import { anyOf } from "../errors/any-of.ts";
 import type { OutputFormat } from "../images/encode.ts";
 import { type LoraUse, unknownLora } from "../lora/use.ts";
 import {
@@ -137,7 +138,7 @@ export function resolveParameters(
   if (!format.choices.includes(wanted)) {
     throw invalid("oneOf", {
       field: "format",
-      choices: format.choices.join(" or "),
+      choices: anyOf(format.choices),
       given: shownValue(wanted),
     });
   }

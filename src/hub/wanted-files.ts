@@ -4,6 +4,7 @@
  * images.
  */
 import { RetouchError } from "../errors.ts";
+import { anyOf } from "../errors/any-of.ts";
 import type { HubFile } from "./listing.ts";
 
 export const MODEL_INDEX = "model_index.json";
@@ -35,7 +36,7 @@ export function wantedFiles(
   const fields = (typeof index === "object" && index !== null ? index : {}) as Record<string, unknown>;
   if (families.every(({ className }) => className !== fields["_class_name"])) {
     const found = JSON.stringify(fields["_class_name"] ?? "something else").slice(0, 100);
-    const wanted = families.map(({ className }) => `a ${className}`).join(" or ");
+    const wanted = anyOf(families.map(({ className }) => `a ${className}`));
     throw new RetouchError("CHECKPOINT_UNSUPPORTED", `${name} is a ${found}; ${wanted} is wanted.`);
   }
   const components = Object.entries(fields).filter(([, value]) => Array.isArray(value) && value[0] !== null);

@@ -1,12 +1,11 @@
 /** The only list of model families. */
 import { RetouchError } from "../errors.ts";
+import { anyOf } from "../errors/any-of.ts";
 import type { Model } from "../engine/model.ts";
 import { Checkpoint, checkpointName, type SingleFiles } from "../weights/checkpoint.ts";
 import { flux1Kontext } from "./flux1-kontext/pipeline.ts";
 import { flux2Klein, flux2KleinKV } from "./flux2-klein/pipeline.ts";
 import type { ModelOptions, Pipeline } from "./pipeline.ts";
-
-const ANY_OF = new Intl.ListFormat("en-GB", { type: "disjunction" });
 
 export const PIPELINES: readonly Pipeline[] = [flux1Kontext, flux2Klein, flux2KleinKV];
 
@@ -34,7 +33,7 @@ export async function openCheckpoint(
   const checkpoint = await Checkpoint.open(folder, files);
   const pipeline = pipelines.find(({ className }) => className === checkpoint.className);
   if (pipeline === undefined) {
-    const wanted = ANY_OF.format(pipelines.map(({ className }) => `a ${className}`));
+    const wanted = anyOf(pipelines.map(({ className }) => `a ${className}`));
     throw new RetouchError(
       "CHECKPOINT_UNSUPPORTED",
       `The checkpoint ${folder} is a ${checkpoint.className}; ${wanted} is wanted.`,

@@ -1,6 +1,7 @@
 /** Turns a schema's findings into a failure that names the field and what it must be. */
 import type { TSchema } from "typebox";
 import { type Failure, failure } from "../errors.ts";
+import { anyOf } from "../errors/any-of.ts";
 import { fieldOfWire } from "../engine/edit-parameters.ts";
 import { whereabouts } from "./whereabouts.ts";
 
@@ -55,7 +56,7 @@ function mismatch(field: string, rule: Rule): Failure {
   const { type, minimum: min, maximum: max } = rule;
   if (min !== undefined && min === max) return failure("type", { field, wanted: min });
   if (rule.anyOf && type === undefined) {
-    return failure("type", { field, wanted: rule.anyOf.map((choice) => String(choice.const)).join(" or ") });
+    return failure("type", { field, wanted: anyOf(rule.anyOf.map((choice) => String(choice.const))) });
   }
   if (type === "integer" || type === "number") {
     const wanted = type === "integer" ? "a whole number" : "a number";

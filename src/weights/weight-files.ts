@@ -3,6 +3,7 @@
  * transformers (5.23.0) the single file; neither takes the other's names.
  */
 import { RetouchError } from "../errors.ts";
+import { anyOf } from "../errors/any-of.ts";
 import { shownValue } from "./config.ts";
 
 /** The library that a component's class belongs to. */
@@ -54,7 +55,7 @@ export function chooseWeightFile(
       `The folder ${folder} has its weights in ${shownValue(pickle)} only, a Python pickle, which could run any code; its class's from_pretrained("${folder}").save_pretrained("${folder}") writes ${usualName(libraries[0]!)}.`,
     );
   }
-  const wanted = libraries.map(usualName).join(" or ");
+  const wanted = anyOf(libraries.map(usualName));
   throw new RetouchError("CHECKPOINT_MISSING", `The folder ${folder} has no ${wanted}.`);
 }
 

@@ -1,4 +1,5 @@
 /** `retouch edit` on the command line. */
+import { anyOf } from "../../errors/any-of.ts";
 import { addFile, addLora, numberOf, parseFormat, parseSigmas, parseSize } from "../arguments.ts";
 import type { EditFlags } from "../edit.ts";
 import { EDIT_PARAMETERS } from "../../index.ts";
@@ -72,7 +73,7 @@ export const EDIT = command<EditFlags>({
     option(seed.flag, `${phraseOf(seed)} (default: ${seed.default})`, numberOf("seed")),
     option(
       format.flag,
-      `${format.choices.join(" or ")} (default: by the name in -o, or ${format.default})`,
+      `${anyOf(format.choices)} (default: by the name in -o, or ${format.default})`,
       parseFormat,
     ),
     ...NETWORK_OPTIONS,

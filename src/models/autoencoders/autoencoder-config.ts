@@ -1,5 +1,6 @@
 /** The sizes and switches of an autoencoder, from `vae/config.json`; absent fields have diffusers' defaults. */
 import { RetouchError } from "../../errors.ts";
+import { anyOf } from "../../errors/any-of.ts";
 import { Config } from "../../weights/config.ts";
 import {
   MAX_LATENT_CHANNELS,
@@ -173,7 +174,7 @@ function levelKinds(
     if (kind !== undefined) return kind;
     throw new RetouchError(
       "CHECKPOINT_UNSUPPORTED",
-      `In ${config.file}, ${name} must name ${Object.keys(known).join(" or ")} at every level.`,
+      `In ${config.file}, ${name} must name ${anyOf(Object.keys(known))} at every level.`,
     );
   });
 }

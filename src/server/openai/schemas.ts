@@ -3,6 +3,7 @@
  * reference (https://developers.openai.com/api/reference/resources/images/methods/edit). What this server
  * cannot do is either not among the values of a field, or refused by name in `edit-request.ts`.
  */
+import { anyOf } from "../../errors/any-of.ts";
 import { type Static, type TSchema, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../../engine/edit-parameters.ts";
 import type { EditDefaults, ImageLimits } from "../../engine/request.ts";
@@ -65,7 +66,7 @@ export function imageEditSchema(
         Type.String({
           maxLength: LENGTHS.ignored,
           description:
-            ids.length <= 1 ? "Any: there is one model." : `${ids.join(" or ")}; the first if there is none.`,
+            ids.length <= 1 ? "Any: there is one model." : `${anyOf(ids)}; the first if there is none.`,
         }),
       ),
       n: Type.Optional(
