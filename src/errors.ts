@@ -3,9 +3,10 @@
  * names the field or file; the sentences are in `errors/catalogue.ts`. Anything else that is thrown is a bug.
  */
 import { type Failure, failure, type FailureKind, type FailureValues, fieldOf } from "./errors/catalogue.ts";
+import { anyOf } from "./errors/any-of.ts";
 import { LIBRARY, nameOf, sentenceOf, type Surface } from "./errors/wording.ts";
 
-export { type Failure, failure, type FailureKind, fieldOf, LIBRARY, nameOf, sentenceOf, type Surface };
+export { anyOf, type Failure, failure, type FailureKind, fieldOf, LIBRARY, nameOf, sentenceOf, type Surface };
 
 const ERRORS = {
   /** A parameter is missing, malformed or out of its range. */

@@ -1,8 +1,7 @@
 /** What an edit is asked for and what it returns. Requests are checked here, once; inside, the types are trusted. */
 import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
-import { cutText, invalid, shownValue } from "../errors.ts";
-import { anyOf } from "../errors/any-of.ts";
+import { anyOf, cutText, invalid, shownValue } from "../errors.ts";
 import type { OutputFormat } from "../images/encode.ts";
 import { type LoraUse, unknownLora } from "../lora/use.ts";
 import {

@@ -3,8 +3,7 @@
  * that `model_index.json` names. Left out are the same weights in one file at the root, other precisions, pickles and
  * images.
  */
-import { RetouchError } from "../errors.ts";
-import { anyOf } from "../errors/any-of.ts";
+import { anyOf, RetouchError } from "../errors.ts";
 import type { HubFile } from "./listing.ts";
 
 export const MODEL_INDEX = "model_index.json";

@@ -1,6 +1,5 @@
 /** The only list of model families. */
-import { RetouchError } from "../errors.ts";
-import { anyOf } from "../errors/any-of.ts";
+import { anyOf, RetouchError } from "../errors.ts";
 import type { Model } from "../engine/model.ts";
 import { Checkpoint, checkpointName, type SingleFiles } from "../weights/checkpoint.ts";
 import { flux1Kontext } from "./flux1-kontext/pipeline.ts";

@@ -1,7 +1,6 @@
 /** Turns a schema's findings into a failure that names the field and what it must be. */
 import type { TSchema } from "typebox";
-import { type Failure, failure } from "../errors.ts";
-import { anyOf } from "../errors/any-of.ts";
+import { anyOf, type Failure, failure } from "../errors.ts";
 import { fieldOfWire } from "../engine/edit-parameters.ts";
 import { whereabouts } from "./whereabouts.ts";
 

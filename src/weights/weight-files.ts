@@ -2,8 +2,7 @@
  * Which of a folder's files hold a component's weights. diffusers (0.42.1) prefers an index of shards to a single file,
  * transformers (5.23.0) the single file; neither takes the other's names.
  */
-import { RetouchError } from "../errors.ts";
-import { anyOf } from "../errors/any-of.ts";
+import { anyOf, RetouchError } from "../errors.ts";
 import { shownValue } from "./config.ts";
 
 /** The library that a component's class belongs to. */

@@ -104,7 +104,7 @@ describe("an answer that needs no key", () => {
     "/%zz",
   ];
 
-  it.each([...urls, ...none, `/v2/x/${"y".repeat(300)}`])(
+  it.each([...urls, ...none, `/examples/${"y".repeat(300)}`])(
     "%s is given under a name of this server's alone",
     async (url) => {
       const { inject, app } = await startServer();

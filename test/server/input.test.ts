@@ -198,7 +198,7 @@ describe("an input", () => {
     [{ guidance_scale: -1 }, "guidance_scale must be a number from 0 to 10."],
     [{ seed: -2 }, "seed must be a whole number from -1 to 9007199254740991."],
     [{ seed: null }, "seed must be a whole number from -1 to 9007199254740991."],
-    [{ output_format: "gif" }, "output_format must be png or jpeg or jpg."],
+    [{ output_format: "gif" }, "output_format must be png, jpeg or jpg."],
     [{ enable_safety_checker: "no" }, "enable_safety_checker must be true or false."],
     [{ enable_preview: "yes" }, "enable_preview must be true or false."],
     [{ keep_unchanged: 1 }, "keep_unchanged must be true or false."],

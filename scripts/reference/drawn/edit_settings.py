@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy
+import torch
+from diffusers import DiffusionPipeline
 from drawn.draw import Draw
 from numpy.typing import NDArray
 from PIL import Image
@@ -60,3 +62,11 @@ def padded(source: NDArray[numpy.uint8], grid: int) -> Image.Image:
     width, height = on_grid([source.shape[1], source.shape[0]], grid)
     padding = ((0, height - source.shape[0]), (0, width - source.shape[1]), (0, 0))
     return Image.fromarray(numpy.pad(source, padding, mode="edge"))
+
+
+def generator_of(pipeline: DiffusionPipeline, seed: int) -> torch.Generator | None:
+    """Give the source of an edit's noise; the scheduler draws that of its steps from the global one, whatever it is given."""
+    if pipeline.scheduler.config.stochastic_sampling:
+        torch.manual_seed(seed)
+        return None
+    return torch.Generator("cpu").manual_seed(seed)

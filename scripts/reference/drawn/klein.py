@@ -10,7 +10,7 @@ import numpy
 import torch
 from diffusers import Flux2KleinPipeline
 from drawn.draw import Draw
-from drawn.edit_settings import PROMPTS, SIGMAS, draw_size, on_grid, padded
+from drawn.edit_settings import PROMPTS, SIGMAS, draw_size, generator_of, on_grid, padded
 from drawn.image_networks import draw_scheduler
 from drawn.klein_loras import draw_klein_loras, load_klein_loras
 from drawn.klein_networks import draw_flux2, draw_flux2_autoencoder, draw_qwen
@@ -110,7 +110,7 @@ def run_case(folder: Path, edit: Mapping[str, Any]) -> Arrays:
         width=width,
         height=height,
         max_sequence_length=length,
-        generator=torch.Generator("cpu").manual_seed(edit["seed"]),
+        generator=generator_of(pipeline, edit["seed"]),
         # The reference shifts levels that are given by this number, which has nothing to do with how many they are.
         num_inference_steps=len(edit["sigmas"] or []) or edit["steps"],
         sigmas=edit["sigmas"],

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy
 import torch
-from diffusers import FluxKontextPipeline
 from drawn.draw import Draw
-from drawn.edit_settings import draw_edit, on_grid, padded
+from drawn.edit_settings import draw_edit, generator_of, on_grid, padded
 from drawn.image_networks import draw_autoencoder, draw_scheduler, draw_transformer
 from drawn.lora_files import draw_loras, load_loras
 from make_checkpoints import MODEL_INDEX
@@ -43,14 +42,6 @@ def draw_case(draw: Draw) -> tuple[dict[str, Any], Files]:
 def sources_of(edit: Mapping[str, Any]) -> list[NDArray[numpy.uint8]]:
     """Give the images that are edited: one."""
     return [picture(*edit["references"][0], salt=f"{edit['seed']}/0")]
-
-
-def generator_of(pipeline: FluxKontextPipeline, seed: int) -> torch.Generator | None:
-    """Give the source of an edit's noise; the scheduler draws that of its steps from the global one, whatever it is given."""
-    if pipeline.scheduler.config.stochastic_sampling:
-        torch.manual_seed(seed)
-        return None
-    return torch.Generator("cpu").manual_seed(seed)
 
 
 @torch.no_grad()

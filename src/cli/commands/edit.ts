@@ -1,5 +1,5 @@
 /** `retouch edit` on the command line. */
-import { anyOf } from "../../errors/any-of.ts";
+import { anyOf } from "../../errors.ts";
 import { addFile, addLora, numberOf, parseFormat, parseSigmas, parseSize } from "../arguments.ts";
 import type { EditFlags } from "../edit.ts";
 import { EDIT_PARAMETERS } from "../../index.ts";

@@ -1,6 +1,5 @@
 /** The sizes and switches of an autoencoder, from `vae/config.json`; absent fields have diffusers' defaults. */
-import { RetouchError } from "../../errors.ts";
-import { anyOf } from "../../errors/any-of.ts";
+import { anyOf, RetouchError } from "../../errors.ts";
 import { Config } from "../../weights/config.ts";
 import {
   MAX_LATENT_CHANNELS,

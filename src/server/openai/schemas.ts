@@ -3,7 +3,7 @@
  * reference (https://developers.openai.com/api/reference/resources/images/methods/edit). What this server
  * cannot do is either not among the values of a field, or refused by name in `edit-request.ts`.
  */
-import { anyOf } from "../../errors/any-of.ts";
+import { anyOf } from "../../errors.ts";
 import { type Static, type TSchema, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../../engine/edit-parameters.ts";
 import type { EditDefaults, ImageLimits } from "../../engine/request.ts";
