@@ -50,7 +50,7 @@ const EDIT_TOOL = {
   name: "edit_image",
   title: "Edit an image",
   description:
-    "Edits an image by an instruction in words, with FLUX.1 Kontext on this machine, and writes the result to a file. " +
+    "Edits an image by an instruction in words, on this machine, and writes the result to a file. " +
     "Only what the instruction names is meant to change.",
   inputSchema: {
     type: "object" as const,

@@ -41,10 +41,11 @@ export class UsageError extends Error {}
  */
 export function createProgram(context: CommandContext, commands = COMMANDS): Commander {
   const program = new Commander("retouch")
-    .description("Edit images by instruction with FLUX.1 Kontext, on your own machine.")
+    .description("Edit images by instruction with FLUX.1 Kontext or FLUX.2 [klein], on your own machine.")
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
+    .configureHelp({ subcommandTerm: (made) => `${made.name()} ${made.usage()}` })
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   for (const one of commands) add(program, one, context);

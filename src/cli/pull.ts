@@ -120,7 +120,8 @@ async function acceptLicence(
   flags: PullFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const sentence = oneLine(`${name} is under the ${licence}: ${link}`);
+  const owner = oneLine(`${name} has the licence ${licence}`);
+  const sentence = `${owner}: ${oneLine(link)}`;
   if (!isAsked || flags.acceptLicense) {
     if (!flags.quiet && !flags.json) process.stderr.write(`${sentence}\n`);
     return;
@@ -128,7 +129,7 @@ async function acceptLicence(
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `${sentence} must be accepted first: read it, and give --accept-license.`,
+      `${owner}, which must be accepted first: read it at ${oneLine(link)}, and give --accept-license.`,
     );
   }
   process.stderr.write(`${sentence}\n`);

@@ -40,13 +40,13 @@ export const ENGINE = {
     "RETOUCH_TEXT_ENCODER",
     text,
     "t5xxl_fp16.safetensors",
-    "Single file instead of the folder's T5.",
+    "Single file instead of the folder's T5 or Qwen3.",
   ),
   weights: required(
     "RETOUCH_WEIGHTS",
     choice("auto", "fp32", "fp16", "bf16", "int8", "int4"),
     "auto",
-    "What the weights of transformer and T5 are in memory; auto takes as many bits as fit.",
+    "What the weights of transformer and T5 or Qwen3 are in memory; auto takes as many bits as fit.",
   ),
   cacheDir: optional(
     "RETOUCH_CACHE_DIR",

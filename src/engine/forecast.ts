@@ -1,19 +1,22 @@
 /** What is known about a checkpoint and its edits before any network is loaded: `retouch doctor` prints it. */
 import {
   countOperations,
+  countWeights,
   type OperationCount,
   type Outputs,
   totalOf,
   unloadedNetwork,
+  type WeightCount,
 } from "../models/count.ts";
 import { openModel } from "../pipelines/index.ts";
 import type { GemmSpeed } from "../runtime/gemm-speed.ts";
+import { sourceOf } from "../quantize/prepare.ts";
 import type { SingleFiles } from "../weights/checkpoint.ts";
 import { WeightSet } from "../weights/weight-set.ts";
 import { type ComponentDefinition, precisionOf, type WeightsKind } from "./component.ts";
 import { Components } from "./components.ts";
 import { type EditExtent, squareEdit } from "./extent.ts";
-import { fileBytes, isResident, planMemory, weightsOf } from "./memory-plan.ts";
+import { fileBytes, isResident, planMemory } from "./memory-plan.ts";
 import type { ModelPlan } from "./model.ts";
 
 export interface Forecast {
@@ -48,17 +51,40 @@ export async function readModelPlan(folder: string, files: SingleFiles = {}): Pr
 /** Number of weights in each folder of the checkpoint, over all its networks. */
 export function parametersOf({ components }: ModelPlan): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const component of components) {
-    counts[component.folder] = (counts[component.folder] ?? 0) + totalOf(weightsOf(component));
+  for (const { component, count } of ownWeights(components)) {
+    counts[component.folder] = (counts[component.folder] ?? 0) + totalOf(count);
   }
   return counts;
 }
 
+/**
+ * The files that hold the weights of each folder's networks, wherever they are; none where only sizes are known. A file
+ * of several networks is one of each.
+ */
+export function filesOf({ components, stored = {} }: ModelPlan): Readonly<Record<string, readonly string[]>> {
+  const known = components.filter(({ weights }) => stored[weights] !== undefined);
+  return Object.fromEntries(known.map(({ folder, weights }) => [folder, sourceOf(stored[weights]!).files]));
+}
+
 /** Size in bytes of the large networks' files in this kind. */
 export const convertedBytes = ({ components }: ModelPlan, kind: WeightsKind): number =>
-  components
-    .filter(({ leastPrecision }) => leastPrecision !== "fp32")
-    .reduce((sum, component) => sum + fileBytes(component, kind), 0);
+  ownWeights(components)
+    .filter(({ component }) => component.leastPrecision !== "fp32")
+    .reduce((sum, { component, count }) => sum + fileBytes(component, count, kind), 0);
+
+/** The weights of each component, without those that an earlier one reads, too: files hold them once. */
+function ownWeights(
+  components: readonly ComponentDefinition[],
+): readonly { component: ComponentDefinition; count: WeightCount }[] {
+  const read = new Set<string>();
+  return components.map((component) => {
+    const isOwn = (key: string): boolean => {
+      const { size } = read;
+      return read.add(`${component.weights} ${key}`).size > size;
+    };
+    return { component, count: countWeights((weights) => component.build(weights), isOwn) };
+  });
+}
 
 /** Estimates an edit of a square image that does not choose. */
 export function forecast(

@@ -112,9 +112,9 @@ function planInTiles(
 export const isResident = ({ residentBytes }: MemoryPlan, limitBytes: number): boolean =>
   residentBytes <= SHARED_SHARE * limitBytes;
 
-/** Size in bytes of a file with a component's weights. */
-export function fileBytes(component: ComponentDefinition, kind: WeightsKind): number {
-  const { matrices, tables, others } = weightsOf(component);
+/** Size in bytes of a file with `count` of a component's weights. */
+export function fileBytes(component: ComponentDefinition, count: WeightCount, kind: WeightsKind): number {
+  const { matrices, tables, others } = count;
   const { private: own, mapped } = MATRICES[precisionOf(component, kind)];
   return matrices * (own + mapped) + (tables + others) * (kind === "fp32" ? FLOAT : 2);
 }
@@ -122,7 +122,7 @@ export function fileBytes(component: ComponentDefinition, kind: WeightsKind): nu
 /** Cached, since a definition never changes. */
 const counts = new WeakMap<ComponentDefinition, WeightCount>();
 
-export function weightsOf(component: ComponentDefinition): WeightCount {
+function weightsOf(component: ComponentDefinition): WeightCount {
   const known = counts.get(component);
   if (known) return known;
   const count = countWeights((weights) => component.build(weights));

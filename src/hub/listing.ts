@@ -2,9 +2,10 @@
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { RetouchError } from "../errors.ts";
 import { aborted, type HubFetch } from "./hub-fetch.ts";
-import { isCommit, isInside, PUBLISHED, type Repository } from "./repository.ts";
+import { isCommit, isInside, type Repository } from "./repository.ts";
 
 export interface Licence {
+  /** As the model card has it, such as "apache-2.0"; a phrase of that use where it has none. */
   readonly name: string;
   readonly link: string;
   /** Whether it is the repository's own licence, which must be read and accepted before the download. */
@@ -27,7 +28,6 @@ export interface Hub {
 }
 
 const MAX_FILES = 10_000;
-const PUBLISHED_LICENCE = "FLUX.1 [dev] Non-Commercial License";
 /** What the model card says for a licence that is not on the hub's list. */
 const OWN_LICENCE = "other";
 
@@ -91,12 +91,9 @@ function licenceOf(endpoint: string, name: string, info: { gated?: unknown; card
   const link = textOf("license_link");
   const isOwn = licence === undefined || licence.toLowerCase() === OWN_LICENCE;
   return {
-    name:
-      name === PUBLISHED
-        ? PUBLISHED_LICENCE
-        : ((isOwn ? textOf("license_name") : licence) ?? "licence that its page names"),
+    name: (isOwn ? textOf("license_name") : licence) ?? "that its page names",
     link: link === undefined ? page : /^https?:\/\//.test(link) ? link : `${page}/blob/main/${link}`,
-    isAsked: isOwn || name === PUBLISHED || Boolean(info.gated),
+    isAsked: isOwn || Boolean(info.gated),
   };
 }
 

@@ -38,9 +38,11 @@ export interface RequestedWeight {
 /** The weights that `build` requests, by key. A weight that a file may hold under several keys has the first. */
 export const requestedWeights = (build: Build): ReadonlyMap<string, RequestedWeight> => record(build).weights;
 
-export function countWeights(build: Build): WeightCount {
+/** @param isCounted leaves keys out. @default none */
+export function countWeights(build: Build, isCounted: (key: string) => boolean = () => true): WeightCount {
   const count: WeightCount = { matrices: 0, tables: 0, others: 0, largestMatrix: 0 };
-  for (const { shape, isMatrix, isTable } of requestedWeights(build).values()) {
+  for (const [key, { shape, isMatrix, isTable }] of requestedWeights(build)) {
+    if (!isCounted(key)) continue;
     const size = shape.reduce((product, dim) => product * dim, 1);
     count[isMatrix ? "matrices" : isTable ? "tables" : "others"] += size;
     if (isMatrix) count.largestMatrix = Math.max(count.largestMatrix, size);

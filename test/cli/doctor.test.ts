@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { copyFile, cp, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { sectionsJson, sectionsText } from "../../src/cli/doctor/doctor.ts";
@@ -7,8 +7,11 @@ import { examineMachine } from "../../src/cli/doctor/machine.ts";
 import { examineWeights, timeText } from "../../src/cli/doctor/weights.ts";
 import { fixtures } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 
 const PUBLISHED = "black-forest-labs/FLUX.1-Kontext-dev";
+const KLEIN = "black-forest-labs/FLUX.2-klein-4B";
+const kleinFolder = (name: string): string => path.join(fixtures, "klein", "checkpoints", name);
 
 describe("retouch doctor", () => {
   it("prints sections with aligned lines, or one JSON object with a field for each", () => {
@@ -51,24 +54,85 @@ describe("retouch doctor", () => {
     expect(facts).toMatchObject({ components: { text_encoder_2: { fileBytes: size } } });
   });
 
-  it("knows the published model without having it, and no other", async () => {
-    const { lines } = await examineCheckpoint(await readSubject({ model: PUBLISHED }));
-    expect(lines).toContainEqual(["transformer", "11.90 billion weights"]);
+  it.each([
+    [PUBLISHED, "11.90 billion weights", "text_encoder_2"],
+    [KLEIN, "3.88 billion weights", "text_encoder"],
+  ])("knows %s without having it", async (model, transformer, textEncoder) => {
+    const { lines, facts } = await examineCheckpoint(await readSubject({ model }));
+    expect(lines).toContainEqual(["transformer", transformer]);
+    expect(lines.at(-1)).toBe("Known by its published sizes; retouch pull downloads it.");
+    expect(facts).toMatchObject({
+      name: model,
+      folder: null,
+      components: { [textEncoder]: { fileBytes: null } },
+    });
+  });
+
+  it("knows no other model", async () => {
     await expect(readSubject({ model: "org/other" })).rejects.toEqual(
-      refusal("INVALID_PARAMETER", new RegExp(`^--model must be ${PUBLISHED}, `)),
+      refusal(
+        "INVALID_PARAMETER",
+        `--model must be ${PUBLISHED} or ${KLEIN}, whose sizes are known without the files; --checkpoint takes others.`,
+      ),
     );
   });
 
   it.each([
-    [128, "fp32"],
-    [64, "int8"],
-    [24, "int8"],
-    [10, "int4"],
-    [4, undefined],
-  ])("recommends for the published model in %d GB: %s", async (gigabytes, kind) => {
-    const subject = await readSubject({ model: PUBLISHED, memoryLimit: gigabytes * 1e9 });
-    const { facts } = await examineWeights(subject);
+    [PUBLISHED, 128, "fp32"],
+    [PUBLISHED, 64, "int8"],
+    [PUBLISHED, 24, "int8"],
+    [PUBLISHED, 10, "int4"],
+    [PUBLISHED, 4, undefined],
+    [KLEIN, 64, "fp32"],
+    [KLEIN, 24, "int8"],
+    [KLEIN, 6, "int4"],
+    [KLEIN, 4, undefined],
+    [KLEIN, 2, undefined],
+  ])("recommends for %s in %d GB: %s", async (model, gigabytes, kind) => {
+    const { facts } = await examineWeights(await readSubject({ model, memoryLimit: gigabytes * 1e9 }));
     expect(facts).toMatchObject({ recommended: kind });
+  });
+
+  it.each([
+    [4, /^Without --weights, nothing fits an edit of 1024x1024; --weights takes what fits above\.$/],
+    [1, /^Nothing fits: [\d.]+ GB are the least\.$/],
+  ])("says what to do where auto finds nothing in %d GB", async (gigabytes, sentence) => {
+    const { lines } = await examineWeights(await readSubject({ model: KLEIN, memoryLimit: gigabytes * 1e9 }));
+    expect(lines.at(-1)).toMatch(sentence);
+  });
+
+  it.each([
+    [{ model: PUBLISHED }, "28 steps", { numSteps: 28, isNegativeUsed: false }],
+    [{ model: KLEIN }, "4 steps", { numSteps: 4, isNegativeUsed: false }],
+    [{ checkpoint: kleinFolder("plain") }, "4 steps", { numSteps: 4, isNegativeUsed: false }],
+    [{ checkpoint: kleinFolder("odd") }, "50 steps of two passes", { numSteps: 50, isNegativeUsed: true }],
+  ])("estimates the edit that %j makes by default: %s", async (asked, text, edit) => {
+    const { title, facts } = await examineWeights(await readSubject({ ...asked, memoryLimit: 24e9 }));
+    expect(title).toBe(`Weights: estimates for an edit of one image in ${text}`);
+    expect(facts).toMatchObject({ edit: { numImages: 1, ...edit } });
+  });
+
+  it("has the sizes of a klein folder, and of a file in the place of its text encoder", async () => {
+    const folder = kleinFolder("plain");
+    const own = await examineCheckpoint(await readSubject({ checkpoint: folder }));
+    const sizeOf = async (name: string): Promise<number> => (await stat(path.join(folder, name))).size;
+    expect(own.facts).toMatchObject({
+      components: {
+        text_encoder: { fileBytes: await sizeOf("text_encoder/model.safetensors") },
+        vae: { fileBytes: await sizeOf("vae/diffusion_pytorch_model.safetensors") },
+        transformer: { fileBytes: await sizeOf("transformer/diffusion_pytorch_model.safetensors") },
+      },
+    });
+    const textEncoder = path.join(await temporaryFolder(), "qwen3.safetensors");
+    await copyFile(path.join(folder, "text_encoder", "model.safetensors"), textEncoder);
+    const other = path.join(await temporaryFolder(), "folder");
+    await cp(folder, other, { recursive: true });
+    await rm(path.join(other, "text_encoder", "model.safetensors"));
+    expect(
+      (await examineCheckpoint(await readSubject({ checkpoint: other, textEncoder }))).facts,
+    ).toMatchObject({
+      components: { text_encoder: { fileBytes: (await stat(textEncoder)).size } },
+    });
   });
 
   it("recommends the checkpoint that ships as it is, at the size that it draws", async () => {

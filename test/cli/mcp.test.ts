@@ -76,10 +76,10 @@ describe("retouch mcp", () => {
     expect(tools[0]).toMatchObject({
       name: "edit_image",
       inputSchema: {
-        required: ["image", "instruction"],
+        required: ["instruction"],
         additionalProperties: false,
         properties: {
-          image: { type: "string" },
+          image: { type: ["string", "array"], items: { type: "string" }, minItems: 1, maxItems: 16 },
           steps: { type: "integer", minimum: 1, maximum: 50, default: 28 },
           format: { enum: ["png", "jpeg"] },
         },
@@ -165,7 +165,7 @@ describe("retouch mcp", () => {
 
   it.each<[object, string]>([
     [{ image: undefined }, "image is missing."],
-    [{ image: 5 }, "image must be a string."],
+    [{ image: 5 }, "image must be a string, or a list of at most 16 strings."],
     [{ image: "none.png" }, "none.png cannot be read: there is no such file."],
     [{ image: "-" }, "image must not be -: it is this connection."],
     [{ image: "notes.txt" }, "notes.txt is not an image; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted."],

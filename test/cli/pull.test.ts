@@ -38,7 +38,7 @@ describe("retouch pull", () => {
     expect([code, stdout.toString(), stderr]).toEqual([
       2,
       "",
-      `retouch: ${REPOSITORY} is under the FLUX.1 [dev] Non-Commercial License: ${hub.endpoint}/${REPOSITORY}/blob/main/LICENSE.md must be accepted first: read it, and give --accept-license.\n`,
+      `retouch: ${REPOSITORY} has the licence flux-1-dev-non-commercial-license, which must be accepted first: read it at ${hub.endpoint}/${REPOSITORY}/blob/main/LICENSE.md, and give --accept-license.\n`,
     ]);
     expect(existsSync(cacheFolder)).toBe(false);
   });
@@ -61,7 +61,7 @@ describe("retouch pull", () => {
 
     it("shows the licence, asks, and downloads after a yes", async () => {
       const { code, shown, cacheFolder } = await asked("yes\n");
-      expect(shown).toMatch(/FLUX\.1 \[dev\] Non-Commercial License: http.*\r\n/);
+      expect(shown).toMatch(/ has the licence flux-1-dev-non-commercial-license: http.*\r\n/);
       expect(shown).toContain(QUESTION);
       expect(shown).toContain(`${snapshotIn(cacheFolder)}\r\n`);
       expect(code).toBe(0);
@@ -102,7 +102,7 @@ describe("retouch pull", () => {
     expect([code, stdout.toString()]).toEqual([0, `${folder}\n`]);
     expect(stderr).toContain(` ${WEIGHTS}\n`);
     expect(stderr).toMatch(/^17 files, [\d.]+ kB, of which [\d.]+ kB to download\.$/m);
-    expect(stderr).toContain(`FLUX.1 [dev] Non-Commercial License: ${hub.endpoint}/`);
+    expect(stderr).toContain(`has the licence flux-1-dev-non-commercial-license: ${hub.endpoint}/`);
     expect(stderr).toContain(`${WEIGHTS} has come; files left: `);
     expect(stderr).toMatch(new RegExp(`To use it: retouch edit PICTURE PROMPT --checkpoint ${folder}\n$`));
     expect(stderr).not.toContain("hf_of_the_test");

@@ -1,9 +1,14 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ConvertedNetwork } from "../../src/index.ts";
+import { fixtures, root } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { CHECKPOINT, ONE_THREAD, retouch } from "./run.ts";
+
+const KLEIN = path.join(fixtures, "klein", "checkpoints", "plain");
+const BLUEBIRD = path.join(root, "examples", "bluebird.png");
 
 describe("retouch quantize", () => {
   it("converts what the cache lacks, says how exact, and an edit finds it", async () => {
@@ -50,6 +55,37 @@ describe("retouch quantize", () => {
     expect(JSON.parse(ended.stdout.toString())).toMatchObject({
       weights: { transformer: "int8", t5: "int8" },
     });
+  });
+
+  it("converts the networks of a klein folder, and an edit of several images, or of none, finds them", async () => {
+    const env = { RETOUCH_CACHE_DIR: await temporaryFolder() };
+    // Its matrices are narrower than a block of few bits.
+    const weights = ["--weights", "fp16", "--checkpoint", KLEIN];
+    const { code, stdout, stderr } = await retouch(["quantize", ...weights, "--json"], { env });
+    expect([code, stderr]).toEqual([0, ""]);
+    const { networks } = JSON.parse(stdout.toString()) as { networks: ConvertedNetwork[] };
+    expect(networks.map(({ network, isNew }) => [network, isNew])).toEqual([
+      ["transformer", true],
+      ["qwen3", true],
+    ]);
+    const keys = networks.map(({ errors }) => errors.map(({ key }) => key));
+    expect(keys[0]).toContain("transformer_blocks.0.attn.to_q.weight");
+    expect(keys[1]).toContain("model.layers.0.self_attn.q_proj.weight");
+    for (const { file, errors } of networks) {
+      expect(existsSync(file!), file!).toBe(true);
+      for (const { key, relativeError } of errors) expect(relativeError, key).toBeLessThan(0.001);
+    }
+    const before = await readdir(env.RETOUCH_CACHE_DIR);
+    const cwd = await temporaryFolder();
+    for (const images of [[], [BLUEBIRD, BLUEBIRD]]) {
+      const edit = ["edit", ...images, "Make it night", ...weights, "--steps", "1", "--size", "64x64"];
+      const output = ["-o", "out.png", "--json", "--quiet", "--no-safety-checker", ...ONE_THREAD];
+      const ended = await retouch([...edit, ...output], { env, cwd });
+      expect([ended.code, ended.stderr]).toEqual([0, ""]);
+      expect((await stat(path.join(cwd, "out.png"))).size).toBeGreaterThan(0);
+    }
+    // Nothing is converted a second time.
+    expect(await readdir(env.RETOUCH_CACHE_DIR)).toEqual(before);
   });
 
   it("converts nothing that the checkpoint holds as it is wanted", async () => {

@@ -1,8 +1,10 @@
 /** docs/devices.md computes what it says it computed. */
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { flopsPerStep } from "../../src/pipelines/flux1-kontext/components.ts";
 import { PROVIDER } from "../../scripts/cuda.mjs";
 import type { FluxConfig } from "../../src/models/transformers/flux-config.ts";
+import { convertedBytes, type Forecast, forecast } from "../../src/engine/forecast.ts";
+import { PUBLISHED_KLEIN_PLAN } from "../../src/pipelines/flux2-klein/published.ts";
 import { DEVICE_CHOICES } from "../../src/runtime/devices.ts";
 import { pageOf, rowsOf, sectionsOf } from "./pages.ts";
 
@@ -37,11 +39,44 @@ it("has the operations of a step", () => {
 
 it("computes minutes from operations and rates", () => {
   const cells = rowsOf(sectionsOf(page).get("What an edit takes")!).map((row) => row.at(-1)!);
-  const computed = cells.filter((cell) => cell.includes("computed"));
+  const computed = cells.filter((cell) => cell.includes("computed at"));
   expect(computed).toHaveLength(3);
   for (const cell of computed) {
     const rate = 1e9 * Number(/at (\d+) GFLOP/.exec(cell)![1]);
     const minutes = [1024, 4096].map((tokens) => Math.round((STEPS * stepAt(tokens)) / rate / 60));
     expect(cell).toContain(`${minutes[0]} at 512\\*512, ${minutes[1]} at 1024\\*1024`);
   }
+});
+
+describe("the rows of FLUX.2 [klein] 4B", () => {
+  /** The rates of the rows above. */
+  const FLOAT32 = 150e9;
+  const rows = rowsOf(sectionsOf(page).get("What an edit takes")!);
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)}`;
+
+  it.each([
+    ["float32", "fp32", FLOAT32],
+    ["int8", "int8", 359e9],
+    ["int4", "int4", 342e9],
+  ] as const)("has what doctor estimates in %s", (name, kind, int8) => {
+    const [, , memory, disk, minutes] = rows.find(([, weights]) => weights === `FLUX.2 [klein] 4B, ${name}`)!;
+    const speed = { fp32: FLOAT32, int8 };
+    const [half, whole] = [512, 1024].map((side) =>
+      forecast(PUBLISHED_KLEIN_PLAN, kind, side, { limitBytes: 24e9, speed }),
+    ) as [Forecast, Forecast];
+    const [few, most] = [half.seconds / 60, whole.seconds / 60];
+    expect(minutes).toBe(
+      `${few.toFixed(1)} at 512\\*512, ${Math.round(most)} at 1024\\*1024, 4 steps, computed by \`doctor\``,
+    );
+    const loaded = kind === "fp32" ? "" : `, all loaded ${gigabytes(half.residentBytes)}`;
+    expect(memory).toBe(`${gigabytes(half.peakBytes)} GB${loaded}`);
+    if (kind === "fp32") return;
+    const bytes = convertedBytes(PUBLISHED_KLEIN_PLAN, kind);
+    expect(disk).toBe(`${gigabytes(bytes)} GB, made of those published`);
+    if (kind !== "int8") return;
+    const row = rowsOf(pageOf("README.md")).find(([, weights]) => weights === "FLUX.2 [klein] 4B, int8")!;
+    expect(row[2]).toBe(`${gigabytes(half.peakBytes)} GB`);
+    expect(row[3]).toContain(`${gigabytes(bytes)} GB converted`);
+    expect(row[4]).toContain(`${few.toFixed(1)} at 512\\*512`);
+  });
 });

@@ -2,6 +2,8 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { convertedBytes, forecast, parametersOf, readModelPlan } from "../../src/engine/forecast.ts";
 import { WEIGHTS_KINDS } from "../../src/engine/component.ts";
+import { planKlein } from "../../src/pipelines/flux2-klein/components.ts";
+import { PUBLISHED_KLEIN_CONFIGS, PUBLISHED_KLEIN_PLAN } from "../../src/pipelines/flux2-klein/published.ts";
 import { PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
 import { fixtures } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
@@ -36,6 +38,32 @@ describe("a forecast", () => {
     expect(convertedBytes(PUBLISHED_PLAN, "int8") / GB).toBeCloseTo(17.3, 1);
     expect(convertedBytes(PUBLISHED_PLAN, "int4") / GB).toBeCloseTo(10.7, 1);
     expect(parametersOf(PUBLISHED_PLAN)["text_encoder"]).toBe(123_060_480);
+  });
+
+  it("counts the passes, steps and images of the model", () => {
+    const seconds = (changes: object) =>
+      forecast(planKlein({ ...PUBLISHED_KLEIN_CONFIGS, ...changes }), "fp32", 512, {
+        limitBytes: 24 * GB,
+        speed,
+      }).seconds;
+    // Four steps of a 3.88 billion weights' transformer over 512 tokens of text, 1,024 of the target and as many of the
+    // image: two operations a weight and token, most of the time that an edit takes.
+    const steps = (4 * 2 * 3.88e9 * 2560) / speed.fp32;
+    expect(seconds({}) / steps).toBeGreaterThan(0.9);
+    expect(seconds({}) / steps).toBeLessThan(1.3);
+    // Fifty steps of two passes, and the text of the second.
+    expect(seconds({ isDistilled: false }) / seconds({})).toBeGreaterThan(20);
+    expect(seconds({ isDistilled: false }) / seconds({})).toBeLessThan(25);
+    // The image passes once an edit.
+    expect(seconds({ areReferencesKept: true })).toBeLessThan(0.85 * seconds({}));
+  });
+
+  it("counts weights that two networks read once", () => {
+    const kept = planKlein({ ...PUBLISHED_KLEIN_CONFIGS, areReferencesKept: true });
+    expect(parametersOf(kept)).toEqual(parametersOf(PUBLISHED_KLEIN_PLAN));
+    expect(convertedBytes(kept, "int8")).toBe(convertedBytes(PUBLISHED_KLEIN_PLAN, "int8"));
+    // Both halves of the autoencoder read the statistics of its latents: twice 128 numbers.
+    expect(parametersOf(PUBLISHED_KLEIN_PLAN)["vae"]).toBe(84_046_371);
   });
 
   it("is made of a checkpoint's sizes, none of it loaded, and refuses one that does not fit its weights", async () => {

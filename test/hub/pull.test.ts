@@ -135,7 +135,7 @@ describe("a download", () => {
     await expect(download({ accept })).rejects.toBe(no);
     expect(licences).toEqual([
       {
-        name: "FLUX.1 [dev] Non-Commercial License",
+        name: "flux-1-dev-non-commercial-license",
         link: `${hub.endpoint}/${REPOSITORY}/blob/main/LICENSE.md`,
         isAsked: true,
       },
@@ -382,7 +382,7 @@ describe("what the hub says is not trusted", () => {
     await expect(download()).rejects.toEqual(
       refusal(
         "CHECKPOINT_UNSUPPORTED",
-        `${REPOSITORY} is a "FluxPipeline"; a FluxKontextPipeline is wanted.`,
+        `${REPOSITORY} is a "FluxPipeline"; a FluxKontextPipeline, a Flux2KleinPipeline or a Flux2KleinKVPipeline is wanted.`,
       ),
     );
     expect(existsSync(cacheFolder)).toBe(false);

@@ -45,7 +45,10 @@ describe("wantedFiles", () => {
     "refuses %j as no pipeline of this kind",
     (index) => {
       expect(() => chosen(index, "transformer/config.json")).toThrow(
-        refusal("CHECKPOINT_UNSUPPORTED", /^org\/name is a .*; a FluxKontextPipeline is wanted\.$/) as Error,
+        refusal(
+          "CHECKPOINT_UNSUPPORTED",
+          /^org\/name is a .*; a FluxKontextPipeline, a Flux2KleinPipeline or a Flux2KleinKVPipeline is wanted\.$/,
+        ) as Error,
       );
     },
   );

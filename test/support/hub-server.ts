@@ -41,12 +41,32 @@ export interface HubServer {
 
 const PAGE = 10;
 
-export async function serveHub(): Promise<HubServer> {
+/** The published model's, as it is on the hub. */
+const CARD = {
+  license: "other",
+  license_name: "flux-1-dev-non-commercial-license",
+  license_link: "LICENSE.md",
+};
+
+/** Another repository than that of the tests. */
+interface Contents {
+  repository: string;
+  /** A checkpoint. */
+  folder: string;
+  card: Record<string, unknown>;
+  gated: false | "auto" | "manual";
+}
+
+export async function serveHub({
+  repository = REPOSITORY,
+  folder = path.join(fixtures, "checkpoints", "plain"),
+  card = CARD,
+  gated = "auto",
+}: Partial<Contents> = {}): Promise<HubServer> {
   const files = new Map<string, Buffer>();
-  const plain = path.join(fixtures, "checkpoints", "plain");
-  for (const entry of readdirSync(plain, { recursive: true, withFileTypes: true })) {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const full = path.join(entry.parentPath, entry.name);
-    if (entry.isFile()) files.set(path.relative(plain, full).replaceAll("\\", "/"), readFileSync(full));
+    if (entry.isFile()) files.set(path.relative(folder, full).replaceAll("\\", "/"), readFileSync(full));
   }
   // What nobody needs: the same weights in one file, pickles, other precisions, pictures, texts.
   for (const name of [
@@ -68,7 +88,7 @@ export async function serveHub(): Promise<HubServer> {
     asked,
     forBytes: () => asked.filter(({ host, isHead }) => host === "cdn" && !isHead),
     fault: undefined,
-    card: { license: "other", license_name: "flux-1-dev-non-commercial-license", license_link: "LICENSE.md" },
+    card,
     oidOf: (file) => oidOf(file, files.get(file)!),
     changeListing: (entries) => entries,
   };
@@ -88,18 +108,18 @@ export async function serveHub(): Promise<HubServer> {
   const cdn = `http://127.0.0.1:${cdnPort}`;
   const hubPort = await serve((request, response) => {
     const url = new URL(request.url!, server.endpoint);
-    const resolve = `/${REPOSITORY}/resolve/${COMMIT}/`;
+    const resolve = `/${repository}/resolve/${COMMIT}/`;
     const isFile = url.pathname.startsWith(resolve);
     const file = isFile ? decodeURIComponent(url.pathname.slice(resolve.length)) : url.pathname;
     const entry = note("hub", request, file);
     if (server.fault?.(entry, response, files.get(file))) return;
-    const api = `/api/models/${REPOSITORY}`;
+    const api = `/api/models/${repository}`;
     if (isFile && files.has(file)) return sendFile(cdn, request, response, file, files.get(file)!);
     const revisions = [api, `${api}/revision/main`, `${api}/revision/HEAD`, `${api}/revision/${COMMIT}`];
     if (revisions.includes(url.pathname)) {
       const facts = {
         private: false,
-        gated: "auto",
+        gated,
         downloads: 1,
         likes: 1,
         tags: [],
@@ -107,7 +127,7 @@ export async function serveHub(): Promise<HubServer> {
       };
       const siblings = [...files.keys()].map((rfilename) => ({ rfilename }));
       const lastModified = "2025-06-27T12:00:00.000Z";
-      return sendJson(response, { _id: "1", id: REPOSITORY, sha: COMMIT, siblings, lastModified, ...facts });
+      return sendJson(response, { _id: "1", id: repository, sha: COMMIT, siblings, lastModified, ...facts });
     }
     if (url.pathname === `${api}/tree/${COMMIT}`) {
       const all = server.changeListing(listingOf(files));

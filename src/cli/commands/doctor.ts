@@ -1,4 +1,6 @@
 /** `retouch doctor` on the command line. */
+import { anyOf } from "../../errors/any-of.ts";
+import { PUBLISHED_MODELS } from "../../index.ts";
 import { parseMemory } from "../arguments.ts";
 import type { DoctorFlags } from "../doctor/doctor.ts";
 import { command, JSON_OPTION, option } from "./command.ts";
@@ -10,7 +12,10 @@ export const DOCTOR = command<DoctorFlags>({
   description: "Say what this machine can run, with memory, disk and time, before anything is loaded.",
   options: [
     ...NETWORK_OPTIONS,
-    option("--model <repo>", "a published model that need not be here: black-forest-labs/FLUX.1-Kontext-dev"),
+    option(
+      "--model <repo>",
+      `a published model that need not be here: ${anyOf(PUBLISHED_MODELS.map(({ repository }) => repository))}`,
+    ),
     option(
       "--memory-limit <size>",
       "memory to count on, such as 12GB (default: what the machine has left)",

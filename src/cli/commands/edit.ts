@@ -3,7 +3,7 @@ import { anyOf } from "../../errors.ts";
 import { addFile, addLora, numberOf, parseFormat, parseSigmas, parseSize } from "../arguments.ts";
 import type { EditFlags } from "../edit.ts";
 import { EDIT_PARAMETERS } from "../../index.ts";
-import { rangeText } from "../surfaces.ts";
+import { COMMAND, rangeText, wordedBy } from "../surfaces.ts";
 import { imagesAndPrompt } from "../images-and-prompt.ts";
 import { command, option } from "./command.ts";
 import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
@@ -49,7 +49,7 @@ export const EDIT = command<EditFlags>({
     option(prompt2.flag, phraseOf(prompt2)),
     option(
       maxSequenceLength.flag,
-      `tokens that T5 reads of a text, ${rangeText(maxSequenceLength)} (default: what the checkpoint's tokenizer allows)`,
+      `tokens that T5 or Qwen3 reads of a text, ${rangeText(maxSequenceLength)} (default: what the checkpoint's tokenizer allows)`,
       numberOf("maxSequenceLength"),
     ),
     option(negativePrompt.flag, phraseOf(negativePrompt)),
@@ -90,7 +90,7 @@ export const EDIT = command<EditFlags>({
     option("--quiet", "print nothing but errors"),
   ],
   run: async ({ arguments: given, flags, signal }) => {
-    const { images, prompt: instruction } = imagesAndPrompt(given as string[]);
+    const { images, prompt: instruction } = await wordedBy(COMMAND, () => imagesAndPrompt(given as string[]));
     await (await import("../edit.ts")).runEdit(images, instruction, flags, { signal });
   },
 });

@@ -11,7 +11,10 @@ export const TRANSFORMER = option(
   "a single file instead of the folder's transformer",
 );
 export const VAE = option("--vae <file>", "a single file instead of the folder's autoencoder");
-export const TEXT_ENCODER = option("--text-encoder <file>", "a single file instead of the folder's T5");
+export const TEXT_ENCODER = option(
+  "--text-encoder <file>",
+  "a single file instead of the folder's T5 or Qwen3",
+);
 
 /** The checkpoint's folder, and single files to use instead of its networks. */
 export const NETWORK_OPTIONS = [CHECKPOINT, TRANSFORMER, VAE, TEXT_ENCODER] as const;
@@ -20,7 +23,7 @@ export const NETWORK_OPTIONS = [CHECKPOINT, TRANSFORMER, VAE, TEXT_ENCODER] as c
 export const COMPUTE_OPTIONS = [
   option(
     "--weights <kind>",
-    "auto, fp32, fp16, bf16, int8 or int4: what transformer and T5 are in memory (default: auto, what fits)",
+    "auto, fp32, fp16, bf16, int8 or int4: what transformer and T5 or Qwen3 are in memory (default: auto, what fits)",
     parseWeights,
   ),
   option(

@@ -7,7 +7,8 @@ import { CHECKPOINT, TEXT_ENCODER, TRANSFORMER } from "./network-options.ts";
 export const QUANTIZE = command<QuantizeFlags>({
   name: "quantize",
   summary: "convert a checkpoint's weights ahead of their first use",
-  description: "Convert transformer and T5 of a checkpoint, once; edits with the same --weights find them.",
+  description:
+    "Convert transformer and T5 or Qwen3 of a checkpoint, once; edits with the same --weights find them.",
   options: [
     option("--weights <kind>", "fp16, bf16, int8 or int4", parseWeights).makeOptionMandatory(),
     CHECKPOINT,

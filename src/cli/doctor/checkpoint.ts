@@ -1,27 +1,29 @@
 /** The checkpoint's networks and their sizes, also on disk. Checks its weights against its configuration. */
-import { readdir, stat } from "node:fs/promises";
-import path from "node:path";
+import { stat } from "node:fs/promises";
 import {
   checkpointName,
+  filesOf,
   parametersOf,
-  PUBLISHED_PLAN,
+  PUBLISHED_MODELS,
   readModelPlan,
   RetouchError,
   SHIPPED_CHECKPOINT,
 } from "../../index.ts";
-import { PUBLISHED } from "../../hub/repository.ts";
+import { anyOf } from "../../errors/any-of.ts";
 import { sizeText } from "../../machine/size-text.ts";
 import { checkpointFolder } from "../checkpoint.ts";
 import type { Question, Section, Subject } from "./section.ts";
 
-/** What is examined: a local checkpoint, or the published one by its known sizes. */
+/** What is examined: a local checkpoint, or a published model by its known sizes. */
 export async function readSubject(asked: Question): Promise<Subject> {
   const { model } = asked;
   if (model !== undefined) {
-    if (model === PUBLISHED) return { ...asked, name: model, plan: PUBLISHED_PLAN };
+    const published = PUBLISHED_MODELS.find(({ repository }) => repository === model);
+    if (published !== undefined) return { ...asked, name: model, plan: published.plan };
+    const names = anyOf(PUBLISHED_MODELS.map(({ repository }) => repository));
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `--model must be ${PUBLISHED}, whose sizes are known without its files; --checkpoint takes others.`,
+      `--model must be ${names}, whose sizes are known without the files; --checkpoint takes others.`,
     );
   }
   const folder = (await checkpointFolder(asked.checkpoint)) ?? SHIPPED_CHECKPOINT;
@@ -30,17 +32,12 @@ export async function readSubject(asked: Question): Promise<Subject> {
 
 export async function examineCheckpoint(subject: Subject): Promise<Section> {
   const { name, plan, folder } = subject;
-  const files: Record<string, string | undefined> = {
-    transformer: subject.transformer,
-    vae: subject.vae,
-    text_encoder_2: subject.textEncoder,
-  };
+  const files = filesOf(plan);
   const components: Record<string, { parameters: number; fileBytes: number | null }> = {};
   for (const [component, count] of Object.entries(parametersOf(plan))) {
     components[component] = {
       parameters: count,
-      fileBytes:
-        folder === undefined ? null : await weightBytes(files[component] ?? path.join(folder, component)),
+      fileBytes: files[component] === undefined ? null : await sizeOf(files[component]),
     };
   }
   return {
@@ -57,14 +54,8 @@ export async function examineCheckpoint(subject: Subject): Promise<Section> {
   };
 }
 
-/** Bytes of a file, or of the weights in a folder. */
-async function weightBytes(place: string): Promise<number> {
-  // A folder may be missing: a file of a whole model stands in for it.
-  const found = await stat(place).catch(() => undefined);
-  if (found === undefined) return 0;
-  if (!found.isDirectory()) return found.size;
-  const names = (await readdir(place)).filter((name) => name.endsWith(".safetensors"));
-  const sizes = await Promise.all(names.map(async (name) => (await stat(path.join(place, name))).size));
+async function sizeOf(files: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 

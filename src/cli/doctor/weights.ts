@@ -1,6 +1,5 @@
 /** The memory and time that an edit would take with each kind of weights, and which kind to choose. */
 import {
-  EDIT_PARAMETERS,
   convertedBytes,
   fittingKinds,
   type Forecast,
@@ -8,6 +7,7 @@ import {
   kindsText,
   measureGemmSpeed,
   roundedBefore,
+  USUAL_PASSES,
   type WeightsKind,
   WEIGHTS_KINDS,
 } from "../../index.ts";
@@ -33,8 +33,9 @@ export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Se
   const fitting = fittingKinds(plan, { limitBytes });
   const recommended = fitting && kindsText(fitting);
   const rounded = roundedBefore(plan);
+  const usual = plan.usual ?? USUAL_PASSES;
   return {
-    title: `Weights: estimates for an edit of ${EDIT_PARAMETERS.numSteps.default} steps`,
+    title: `Weights: estimates for an edit of one image in ${usual.numSteps} steps${usual.isNegativeUsed ? " of two passes" : ""}`,
     name: "weights",
     lines: [
       `Of ${sizeText(limitBytes)} memory that may be used, at ${gigaflops(speed.fp32)} in float32 and ${gigaflops(speed.int8)} in 8 bits (measured now, in half a second).`,
@@ -46,7 +47,10 @@ export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Se
         }),
       ),
       recommended === undefined
-        ? `Nothing fits: ${sizeText(Math.min(...kinds.map(({ edits }) => edits[0]!.peakBytes)))} are the least.`
+        ? nothingText(
+            kinds.flatMap(({ edits }) => edits),
+            nativeSize,
+          )
         : `Without --weights, ${recommended} is taken: the most bits that fit, float32 only where all stays loaded.`,
       ...(rounded.length > 0
         ? [
@@ -54,8 +58,23 @@ export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Se
           ]
         : []),
     ],
-    facts: { limitBytes, gflops: { fp32: speed.fp32 / 1e9, int8: speed.int8 / 1e9 }, kinds, recommended },
+    facts: {
+      limitBytes,
+      gflops: { fp32: speed.fp32 / 1e9, int8: speed.int8 / 1e9 },
+      edit: { numImages: 1, ...usual },
+      kinds,
+      recommended,
+    },
   };
+}
+
+/** What to do where no kind is chosen: at a smaller size, or in 16 bits, some may fit all the same. */
+function nothingText(edits: readonly Forecast[], nativeSize: number): string {
+  const side = Math.round(nativeSize);
+  if (edits.some(({ isFitting }) => isFitting)) {
+    return `Without --weights, nothing fits an edit of ${side}x${side}; --weights takes what fits above.`;
+  }
+  return `Nothing fits: ${sizeText(Math.min(...edits.map(({ peakBytes }) => peakBytes)))} are the least.`;
 }
 
 function editText({ side, peakBytes, residentBytes, mappedBytes, seconds, ...edit }: Forecast): string {
