@@ -37,6 +37,7 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
       `${parameters.num_inference_steps} steps`,
       `guidance ${parameters.guidance}`,
       `seed ${output?.seed ?? parameters.seed}`,
+      ...(record.source === undefined ? ["drawn without an image"] : []),
       ...(record.parentId === undefined ? [] : ["edit of an edit"]),
     ];
     const choose = button("", () => open(record), "card");
@@ -44,7 +45,8 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
       element(
         "span",
         { class: "pair" },
-        picture(record.source, "Before"),
+        ...(record.source ? [picture(record.source, "Before")] : []),
+        ...(record.others ?? []).map(({ bytes }, index) => picture(bytes, `Image ${index + 2}`)),
         ...(record.result ? [picture(record.result, "After")] : []),
       ),
       element("span", { class: "card-prompt" }, record.prompt),
