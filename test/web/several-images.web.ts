@@ -254,6 +254,39 @@ describe("a model that needs no image", () => {
   });
 });
 
+describe("a history of an earlier version", () => {
+  it("is shown, and its edits come back into the form", async () => {
+    const { page, complaints } = await open(ENDPOINT);
+    const base64 = files[0]!.buffer.toString("base64");
+    await page.evaluate(async (text) => {
+      const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+      const picture = new Blob([bytes], { type: "image/png" });
+      const parameters = { size: "300*280", num_inference_steps: 9, guidance: 2, seed: 7, loras: [] };
+      const record = {
+        id: "old",
+        jobId: "old",
+        createdAt: 1,
+        prompt: "Make it old",
+        status: "completed",
+        parameters,
+        source: picture,
+        result: picture,
+      };
+      const opening = indexedDB.open("retouch", 1);
+      await new Promise((resolve) => opening.addEventListener("success", resolve));
+      const transaction = opening.result.transaction("edits", "readwrite");
+      transaction.objectStore("edits").put(record);
+      await new Promise((resolve) => transaction.addEventListener("complete", resolve));
+    }, base64);
+    await page.getByRole("link", { name: "History" }).click();
+    await page.locator(".card", { hasText: "Make it old" }).click();
+    await note(page).getByText("300 × 280", { exact: true }).waitFor();
+    await page.getByLabel(/^Divider/).waitFor();
+    expect(await instruction(page).inputValue()).toBe("Make it old");
+    expect(complaints).toEqual([]);
+  });
+});
+
 describe("another model for the same images", () => {
   it("says which of them are sent where it takes one, and has them all for the way back", async () => {
     const { page, complaints } = await open("klein");

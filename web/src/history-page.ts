@@ -29,7 +29,7 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
   }
 
   function card(record: EditRecord): HTMLElement {
-    const { parameters, output, status } = record;
+    const { parameters, output, status, others = [] } = record;
     const details = [
       STATES[status],
       new Date(record.createdAt).toLocaleString(),
@@ -44,11 +44,19 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
     choose.append(
       element(
         "span",
-        { class: "pair" },
+        { class: record.source ? "pair" : "pair drawn" },
         ...(record.source ? [picture(record.source, "Before")] : []),
-        ...(record.others ?? []).map(({ bytes }, index) => picture(bytes, `Image ${index + 2}`)),
         ...(record.result ? [picture(record.result, "After")] : []),
       ),
+      ...(others.length === 0
+        ? []
+        : [
+            element(
+              "span",
+              { class: "others" },
+              ...others.map(({ bytes }, index) => picture(bytes, `Image ${index + 2}`)),
+            ),
+          ]),
       element("span", { class: "card-prompt" }, record.prompt),
       element("span", { class: "faint" }, details.join(" · ")),
     );

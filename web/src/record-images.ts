@@ -32,17 +32,19 @@ export function imagesOfRecord(
 }
 
 /** The images of a record as they were chosen. @throws for an image that this browser cannot read */
-export function picturesOf(record: EditRecord): Promise<SourcePicture[]> {
+export async function picturesOf(record: EditRecord): Promise<SourcePicture[]> {
   const { source, sourceUrl, parentId, others = [] } = record;
-  if (source === undefined) return Promise.resolve([]);
-  const first = { bytes: source, url: sourceUrl, editId: parentId };
-  return Promise.all(
-    [first, ...others].map(async ({ bytes, url, ...origin }) => ({
-      ...(await measured(bytes)),
-      ...(url === undefined ? {} : { path: url }),
-      ...("editId" in origin && origin.editId !== undefined ? { editId: origin.editId } : {}),
-    })),
-  );
+  if (source === undefined) return [];
+  const [first, ...rest] = await Promise.all([
+    chosen(source, sourceUrl),
+    ...others.map(({ bytes, url }) => chosen(bytes, url)),
+  ]);
+  return [parentId === undefined ? first : { ...first, editId: parentId }, ...rest];
+}
+
+async function chosen(bytes: Blob, path: string | undefined): Promise<SourcePicture> {
+  const fitting = await measured(bytes);
+  return path === undefined ? fitting : { ...fitting, path };
 }
 
 /** The path of each image on this server; undefined for a file of the user's own. */

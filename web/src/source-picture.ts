@@ -47,6 +47,7 @@ export function createSourceChooser({ limits, onChange, onExample }: SourceOptio
   const takesSeveral = maxImages > 1;
   const full = `This model takes up to ${maxImages} images: remove one to add another.`;
   file.multiple = takesSeveral;
+  if (takesSeveral) find("drop-limit").textContent = `, up to ${maxImages} images`;
   find("drop-optional").hidden = minImages > 0;
   let pictures: readonly SourcePicture[] = [];
   /** The reads of all choices up to now. Of a model's only image, the latest choice counts, not the one read first. */

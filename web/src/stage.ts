@@ -122,7 +122,7 @@ export function createStage(actions: StageActions): Stage {
 
   function empty(): void {
     live = undefined;
-    replace(element("p", { class: "empty faint" }, "The edited image will be here."));
+    replace(element("p", { class: "empty faint" }, "The result will be here."));
   }
 
   empty();
