@@ -307,11 +307,7 @@ describe("POST /v1/images/edits", () => {
     [{ output_format: "webp" }, "output_format must be png, jpeg or jpg.", "output_format"],
     [{ output_compression: "80" }, "output_compression must be 100.", "output_compression"],
     [{ background: "transparent" }, "background must be auto or opaque.", "background"],
-    [
-      { quality: "best" },
-      "quality must be auto, low, medium, high, xhigh, max or standard.",
-      "quality",
-    ],
+    [{ quality: "best" }, "quality must be auto, low, medium, high, xhigh, max or standard.", "quality"],
     [{ input_fidelity: "medium" }, "input_fidelity must be high or low.", "input_fidelity"],
     [{ moderation: "off" }, "moderation must be auto or low.", "moderation"],
     [{ partial_images: "2" }, "partial_images must be 0.", "partial_images"],
