@@ -107,8 +107,8 @@ const engine = {
   async edit(request, { signal, onStep, onState, resumeFrom, onResume }) {
     const { prompt, numSteps, size, format, seed, guidance, negativePrompt, trueCfgScale } = request;
     const started = performance.now();
-    const [image] = [request.image].flat();
-    if (!formatOf(image)?.isAccepted) {
+    const images = [request.image ?? []].flat();
+    if (!images.every((image) => formatOf(image)?.isAccepted)) {
       throw new RetouchError("IMAGE_INVALID", failure("imageUnknown", { accepted: "PNG and JPEG" }));
     }
     const [, verb, argument] = /^(\w*) ?(.*)$/s.exec(prompt);

@@ -15,7 +15,7 @@ export interface NamedModel {
 
 /** Each is an engine of its own, and a part of the OpenAPI document. */
 const MAX_MODELS = 16;
-const PAIR = /^\s*([^/\\=,]*)=/;
+const PAIR = /^[^/\\=,]*=/;
 
 export const models: Parser<readonly NamedModel[]> = {
   accepts: `id=checkpoint,id=checkpoint: at most ${MAX_MODELS}, each id once, of ${ENDPOINT_ID.accepts}`,

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch } from "../../scripts/chromium.ts";
 import { root } from "../support/fixtures.ts";
 import { environment } from "../support/served.ts";
-import { KEY, startTestService, type TestService } from "../support/service.ts";
+import { ENDPOINT, KEY, startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { visit } from "./browser.ts";
 
@@ -22,20 +22,33 @@ let browser: Browser;
 let server: TestService;
 beforeAll(async () => {
   browser = await launch();
-  server = await startTestService({ database: "PGlite" });
+  const klein = path.join(root, "test", "fixtures", "klein", "checkpoints", "plain");
+  server = await startTestService({ database: "PGlite", settings: { RETOUCH_MODELS: `klein=${klein}` } });
 });
 afterAll(async () => {
   await browser?.close();
   await server?.close();
 });
 
+interface Case {
+  model: string;
+  /** Files of one's own, and examples after them. */
+  numFiles: number;
+  numExamples: number;
+}
+
 /** The snippets of one edit, by language, with the test's key. */
-async function snippetsOf(isOwnFile: boolean): Promise<Record<string, string>> {
-  const { page } = await visit(browser, `${server.address}/#key=${KEY}`);
-  if (isOwnFile)
-    await page.getByLabel("Choose an image").setInputFiles(path.join(root, "examples", "fox.png"));
-  else await page.getByRole("button", { name: "Example: fox" }).click();
-  await page.locator("#source-note", { hasText: "1024 × 1024" }).waitFor();
+async function snippetsOf({ model, numFiles, numExamples }: Case): Promise<Record<string, string>> {
+  const { page } = await visit(browser, `${server.address}/?model=${model}#key=${KEY}`);
+  const fox = path.join(root, "examples", "fox.png");
+  if (numFiles > 0) await page.locator("#file").setInputFiles(Array.from({ length: numFiles }, () => fox));
+  for (let left = numExamples; left > 0; left -= 1)
+    await page.getByRole("button", { name: "Example: fox" }).click();
+  const sum = numFiles + numExamples;
+  if (sum > 0) {
+    const hasText = sum === 1 ? "1024 × 1024" : `1024 × 1024, ${sum} of up to 4 images`;
+    await page.locator("#source-note", { hasText }).waitFor();
+  }
   await page.getByLabel("Instruction", { exact: true }).fill(PROMPT);
   await page.keyboard.press("Control+Enter");
   await page.getByText("This request as code").click();
@@ -52,28 +65,33 @@ async function snippetsOf(isOwnFile: boolean): Promise<Record<string, string>> {
 /** A folder as a reader has it: the picture, and the packages installed. */
 async function workingFolder(): Promise<string> {
   const folder = await temporaryFolder();
-  await copyFile(path.join(root, "examples", "fox.png"), path.join(folder, "picture.png"));
+  for (const name of ["picture.png", "picture-1.png", "picture-2.png"])
+    await copyFile(path.join(root, "examples", "fox.png"), path.join(folder, name));
   await symlink(path.join(root, "node_modules"), path.join(folder, "node_modules"));
   await mkdir(path.join(folder, "home"));
   return folder;
 }
 
 describe.each([
-  ["a file of one's own", true],
-  ["an example", false],
-])("the code for %s", (_, isOwnFile) => {
+  ["a file of one's own", { model: ENDPOINT, numFiles: 1, numExamples: 0 }],
+  ["an example", { model: ENDPOINT, numFiles: 0, numExamples: 1 }],
+  ["several files and examples", { model: "klein", numFiles: 2, numExamples: 2 }],
+  ["no image", { model: "klein", numFiles: 0, numExamples: 0 }],
+])("the code for %s", (_, given) => {
   it("works in a shell, in JavaScript and in Python as it is pasted", async ({ skip }) => {
     if (!existsSync(python)) skip("no Python clients here; `npm run clients` installs them");
-    const texts = await snippetsOf(isOwnFile);
+    const texts = await snippetsOf(given);
     expect(Object.keys(texts)).toEqual(["curl", "JavaScript", "AI SDK", "Python"]);
     const folder = await workingFolder();
     const options = { cwd: folder, env: environment({ HOME: path.join(folder, "home") }) };
-    const sent = async (): Promise<string[]> => {
-      const { service } = server;
-      const rows = await service.data.database.query<{ prompt: string }>(
-        `select edit ->> 'prompt' as prompt from "${service.data.database.schema}".jobs order by submitted_at`,
+    const sent = async (): Promise<{ prompt: string; images: number }[]> => {
+      const { database } = server.service.data;
+      // Of the page, and of each of its four texts.
+      const rows = await database.query<{ prompt: string; images: number }>(
+        `select edit ->> 'prompt' as prompt, jsonb_array_length((edit -> 'images')::jsonb) as images
+         from "${database.schema}".jobs order by submitted_at desc limit 5`,
       );
-      return rows.map(({ prompt }) => prompt);
+      return rows;
     };
 
     const curl = await run("bash", ["-c", `${texts["curl"]!} --silent`], options);
@@ -89,6 +107,7 @@ describe.each([
 
     await writeFile(path.join(folder, "edit.py"), texts["Python"]!);
     expect((await run(python, ["edit.py"], options)).stdout).toMatch(/^http/);
-    expect(new Set(await sent())).toEqual(new Set([PROMPT]));
+    const each = { prompt: PROMPT, images: given.numFiles + given.numExamples };
+    expect(await sent()).toEqual(Array.from({ length: 5 }, () => each));
   });
 });

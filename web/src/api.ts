@@ -9,7 +9,8 @@ export interface LoraUse {
 /** The wire's input of an edit, without what the playground never sends. */
 export interface EditInput {
   prompt: string;
-  image: string;
+  /** Left out of an edit without an image; a list if there are several. */
+  image?: string | readonly string[];
   size: string;
   num_inference_steps: number;
   guidance: number;

@@ -3,6 +3,7 @@ import { addressOf, home } from "./address.ts";
 import { type Api, ApiError, type EditInput, type Price, UnreachableError } from "./api.ts";
 import { codeTabs } from "./code.ts";
 import { find } from "./dom.ts";
+import { keepDraft, takeDraft } from "./draft.ts";
 import { withEnd } from "./fetch-result.ts";
 import { followJob } from "./follow-job.ts";
 import type { EditRecord, HistoryStore } from "./history-store.ts";
@@ -11,7 +12,9 @@ import { createParameterForm } from "./parameters.ts";
 import { costOf, showCost } from "./price.ts";
 import { randomId } from "./random-id.ts";
 import type { ServerSchema } from "./schema.ts";
-import { createSourceChooser, imageField } from "./source-picture.ts";
+import { dataUrlOf, fitTogether } from "./picture-file.ts";
+import { imageField, imagesOfRecord, measured, picturesOf, urlsOf } from "./record-images.ts";
+import { createSourceChooser } from "./source-picture.ts";
 import { createStage } from "./stage.ts";
 
 export interface EditPageOptions {
@@ -30,8 +33,12 @@ export interface EditPageOptions {
 export interface EditPage {
   /** Shows a record of the history, with its image and parameters in the form. */
   open(record: EditRecord): void;
-  /** Resumes what was running when the page was left. */
-  resume(): Promise<void>;
+  /** Keeps the chosen images for the page of another model. */
+  keepDraft(): Promise<void>;
+  /** Takes the images of the previous model's page. @returns whether there was such a page */
+  takeDraft(): Promise<boolean>;
+  /** Resumes what was running when the page was left; a draft stays in the form. */
+  resume(options: { isDraft: boolean }): Promise<void>;
   /** Resumes the jobs for which the previous key was refused. */
   followRest(): Promise<void>;
   setPrice(price: Price | undefined): void;
@@ -55,13 +62,18 @@ export function createEditPage(options: EditPageOptions): EditPage {
   const parameters = createParameterForm(schema);
   let suggestion = "";
   const chooser = createSourceChooser({
-    onChange: (picture) => parameters.setSource(picture),
+    limits: schema.images,
+    onChange(picture) {
+      parameters.setSource(picture);
+      sayKind(picture !== undefined);
+    },
     onExample(instruction) {
       // Never overwrites what somebody wrote.
       if (["", suggestion].includes(prompt.value)) prompt.value = instruction;
       suggestion = instruction;
     },
   });
+  sayKind(false);
   let price: Price | undefined;
   /** The record on the stage; other jobs go on unseen. */
   let shownId: string | undefined;
@@ -78,6 +90,13 @@ export function createEditPage(options: EditPageOptions): EditPage {
     repeat: (record, seed) => void repeat(record, seed),
   });
 
+  /** Whether the button edits an image or draws one from nothing. */
+  function sayKind(hasImage: boolean): void {
+    const isDrawing = !hasImage && schema.images.minImages === 0;
+    find("run-name").textContent = isDrawing ? "Draw an image" : "Edit image";
+    prompt.placeholder = isDrawing ? "A lighthouse at night" : "Make it night";
+  }
+
   function complain(error: unknown): void {
     if (error instanceof ApiError && error.status === 401) {
       onRefusedKey();
@@ -88,16 +107,8 @@ export function createEditPage(options: EditPageOptions): EditPage {
 
   /** The form as it was for this record. */
   async function fill(record: EditRecord): Promise<void> {
-    const { source: bytes, sourceUrl, parentId } = record;
     prompt.value = record.prompt;
-    const { width, height } = await createImageBitmap(bytes);
-    chooser.set({
-      bytes,
-      width,
-      height,
-      ...(sourceUrl === undefined ? {} : { path: sourceUrl }),
-      ...(parentId === undefined ? {} : { editId: parentId }),
-    });
+    chooser.set(await picturesOf(record));
     parameters.write({ loras: [], ...record.parameters });
   }
 
@@ -113,8 +124,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
 
   async function takeResult(record: EditRecord): Promise<void> {
     if (record.result === undefined) return;
-    const { width, height } = await createImageBitmap(record.result);
-    chooser.set({ bytes: record.result, width, height, editId: record.id });
+    chooser.set([{ ...(await measured(record.result)), editId: record.id }]);
     parameters.write({ seed: -1 });
     prompt.value = "";
     prompt.focus();
@@ -122,8 +132,8 @@ export function createEditPage(options: EditPageOptions): EditPage {
 
   async function takeOriginal(record: EditRecord): Promise<void> {
     const bytes = record.original ?? record.source;
-    const { width, height } = await createImageBitmap(bytes);
-    chooser.set({ bytes, width, height });
+    if (bytes === undefined) return;
+    chooser.set([await measured(bytes)]);
     prompt.focus();
   }
 
@@ -132,24 +142,27 @@ export function createEditPage(options: EditPageOptions): EditPage {
     promptError.textContent = "";
     runButton.disabled = true;
     try {
-      const picture = await chooser.get();
+      const { minImages, maxImages } = schema.images;
+      const chosen = (await chooser.get()).slice(0, maxImages);
       const values = parameters.read();
-      if (picture === undefined) return chooser.note("Choose an image first.");
+      if (chosen.length < minImages) return chooser.note("Choose an image first.");
       if (prompt.value.trim() === "") {
-        promptError.textContent = "Say what to change.";
+        promptError.textContent = chosen.length === 0 ? "Say what to draw." : "Say what to change.";
         return prompt.focus();
       }
       if (values === undefined) return;
       // Everything that can fail in this browser comes before the submission: a submitted job must not get
       // lost.
+      const pictures = await fitTogether(chosen);
+      const images = await Promise.all(pictures.map(dataUrlOf));
       const input: EditInput = {
         prompt: prompt.value,
-        image: await imageField(picture),
+        ...imageField(images),
         ...values,
         enable_preview: parameters.wantsPreview(),
       };
-      const parent =
-        picture.editId === undefined ? undefined : await history.get(picture.editId).catch(() => undefined);
+      const editId = pictures[0]?.editId;
+      const parent = editId === undefined ? undefined : await history.get(editId).catch(() => undefined);
       const record: Omit<EditRecord, "jobId"> = {
         id: randomId(),
         endpoint: schema.endpoint,
@@ -157,9 +170,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
         prompt: input.prompt,
         parameters: values,
         status: "running",
-        source: picture.bytes,
-        ...(picture.path === undefined ? {} : { sourceUrl: picture.path }),
-        ...(parent === undefined ? {} : { parentId: parent.id, original: parent.original ?? parent.source }),
+        ...imagesOfRecord(pictures, parent),
       };
       const { id: jobId } = await api.run(input);
       onConnection(true);
@@ -197,12 +208,12 @@ export function createEditPage(options: EditPageOptions): EditPage {
   }
 
   function presentCode(record: EditRecord): void {
-    const { parameters: values, prompt: text, sourceUrl, endpoint = schema.endpoint } = record;
+    const { parameters: values, prompt: text, endpoint = schema.endpoint } = record;
     // Uses the URL that works from this machine; the public one may not.
     const server = home.href.replace(/\/$/, "");
-    const image = sourceUrl === undefined ? undefined : addressOf(sourceUrl);
-    const input = { prompt: text, ...values, image };
-    find("code").replaceChildren(codeTabs({ server, endpoint, input }));
+    const images = urlsOf(record).map((url) => (url === undefined ? undefined : addressOf(url)));
+    const input = { prompt: text, ...values };
+    find("code").replaceChildren(codeTabs({ server, endpoint, input, images }));
     codeBox.hidden = false;
   }
 
@@ -261,10 +272,16 @@ export function createEditPage(options: EditPageOptions): EditPage {
       void fill(record);
       present(record);
     },
-    async resume() {
+    keepDraft: async () => keepDraft(await chooser.get()),
+    async takeDraft() {
+      const pictures = await takeDraft();
+      if (pictures !== undefined) chooser.set(pictures);
+      return pictures !== undefined;
+    },
+    async resume({ isDraft }) {
       const [latest] = await history.list();
       if (latest?.status === "running") {
-        void fill(latest);
+        if (!isDraft) void fill(latest);
         present(latest);
       }
       await followRest();

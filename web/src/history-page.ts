@@ -29,7 +29,7 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
   }
 
   function card(record: EditRecord): HTMLElement {
-    const { parameters, output, status } = record;
+    const { parameters, output, status, others = [] } = record;
     const details = [
       STATES[status],
       new Date(record.createdAt).toLocaleString(),
@@ -37,16 +37,26 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
       `${parameters.num_inference_steps} steps`,
       `guidance ${parameters.guidance}`,
       `seed ${output?.seed ?? parameters.seed}`,
+      ...(record.source === undefined ? ["drawn without an image"] : []),
       ...(record.parentId === undefined ? [] : ["edit of an edit"]),
     ];
     const choose = button("", () => open(record), "card");
     choose.append(
       element(
         "span",
-        { class: "pair" },
-        picture(record.source, "Before"),
+        { class: record.source ? "pair" : "pair drawn" },
+        ...(record.source ? [picture(record.source, "Before")] : []),
         ...(record.result ? [picture(record.result, "After")] : []),
       ),
+      ...(others.length === 0
+        ? []
+        : [
+            element(
+              "span",
+              { class: "others" },
+              ...others.map(({ bytes }, index) => picture(bytes, `Image ${index + 2}`)),
+            ),
+          ]),
       element("span", { class: "card-prompt" }, record.prompt),
       element("span", { class: "faint" }, details.join(" · ")),
     );

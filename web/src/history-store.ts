@@ -1,5 +1,6 @@
 /** The edits made in this browser, with their images, in IndexedDB; if too many, the oldest are deleted. */
 import type { JobOutput } from "./api.ts";
+import { committed, settled } from "./indexed-db.ts";
 import type { Parameters } from "./parameters.ts";
 
 export interface EditRecord {
@@ -11,9 +12,12 @@ export interface EditRecord {
   prompt: string;
   parameters: Parameters;
   status: "running" | "completed" | "failed" | "cancelled";
-  source: Blob;
+  /** The image that was edited; absent if the model drew without one. */
+  source?: Blob;
   /** Path on this server, if the source is one of the examples. */
   sourceUrl?: string;
+  /** The images sent beside the source, in order; absent in records of earlier versions. */
+  others?: readonly OtherImage[];
   /** The edit whose result is the source, and the first source of that chain. */
   parentId?: string;
   original?: Blob;
@@ -23,6 +27,12 @@ export interface EditRecord {
   error?: string;
   /** Difference between the result and the first source of its chain, 0 to 1. */
   differenceFromOriginal?: number;
+}
+
+export interface OtherImage {
+  bytes: Blob;
+  /** Path on this server, if it is one of the examples. */
+  url?: string;
 }
 
 export interface HistoryStore {
@@ -39,8 +49,11 @@ const STORE = "edits";
 export const MAX_BYTES = 200 * 2 ** 20;
 export const MAX_RECORDS = 200;
 
-export const sizeOf = ({ source, result, original }: EditRecord): number =>
-  source.size + (result?.size ?? 0) + (original?.size ?? 0);
+export const sizeOf = ({ source, others = [], result, original }: EditRecord): number =>
+  [source, ...others.map(({ bytes }) => bytes), result, original].reduce(
+    (sum, blob) => sum + (blob?.size ?? 0),
+    0,
+  );
 
 /** @throws if the browser lets pages store nothing */
 export async function openHistory(): Promise<HistoryStore> {
@@ -82,25 +95,6 @@ export async function openHistory(): Promise<HistoryStore> {
     list,
     clear: () => change((edits) => edits.clear()),
   };
-}
-
-function settled<Result>(request: IDBRequest<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    request.addEventListener("success", () => resolve(request.result));
-    request.addEventListener("error", () =>
-      reject(request.error ?? new Error("The history cannot be read.")),
-    );
-  });
-}
-
-/** A request can succeed before the disk turns out to be full, so this waits for the commit. */
-function committed(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.addEventListener("complete", () => resolve());
-    transaction.addEventListener("abort", () =>
-      reject(transaction.error ?? new Error("The history cannot be written.")),
-    );
-  });
 }
 
 /** For a browser that stores nothing: the history lasts as long as the page is open. */

@@ -45,7 +45,6 @@ const [schema, history] = await Promise.all([
   }),
 ]);
 const api = createApi(schema.endpoint, key.get);
-showModels(schema);
 const refusedKey = (): void => key.ask("The server does not know this key.");
 
 const historyPage = createHistoryPage({
@@ -65,6 +64,8 @@ const editPage = createEditPage({
   onConnection: sayConnection,
   onRefusedKey: refusedKey,
 });
+showModels(schema, editPage.keepDraft);
+const isDraft = await editPage.takeDraft();
 
 function showPage(): void {
   // Any other fragment, such as that of the skip link, leaves the page as it is.
@@ -111,7 +112,7 @@ key.onChange(() => {
 addEventListener("hashchange", showPage);
 showPage();
 await refresh();
-await editPage.resume();
+await editPage.resume({ isDraft });
 setInterval(() => {
   // A hidden page makes no requests.
   if (!document.hidden && key.get() !== "") void refresh();

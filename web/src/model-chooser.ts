@@ -10,8 +10,11 @@ const PROMPT = "retouch-prompt";
 export const wantedEndpoint = (): string =>
   `/v2/${new URLSearchParams(location.search).get(PARAMETER) ?? ""}`;
 
-/** Shows the choice where there is one. */
-export function showModels({ models, endpoint }: ServerSchema): void {
+/**
+ * Shows the choice where there is one.
+ * @param keep keeps the chosen images for the page that comes
+ */
+export function showModels({ models, endpoint }: ServerSchema, keep: () => Promise<void>): void {
   const prompt = find<HTMLTextAreaElement>("prompt");
   prompt.value ||= sessionStorage.getItem(PROMPT) ?? "";
   sessionStorage.removeItem(PROMPT);
@@ -26,8 +29,10 @@ export function showModels({ models, endpoint }: ServerSchema): void {
   );
   chooser.value = endpoint.replace("/v2/", "");
   chooser.addEventListener("change", () => {
-    sessionStorage.setItem(PROMPT, prompt.value);
-    location.search = new URLSearchParams({ [PARAMETER]: chooser.value }).toString();
+    void keep().then(() => {
+      sessionStorage.setItem(PROMPT, prompt.value);
+      location.search = new URLSearchParams({ [PARAMETER]: chooser.value }).toString();
+    });
   });
   find("model-field").hidden = false;
 }

@@ -14,8 +14,8 @@ export interface ParameterForm {
   wantsPreview(): boolean;
   /** Width and height that `size` currently stands for. */
   size(): { width: number; height: number };
-  /** Sets the shape of the source, which "as the image" follows. */
-  setSource(source: { width: number; height: number }): void;
+  /** Sets the shape of the source, which "as the image" follows; without one, that is the server's default size. */
+  setSource(source: { width: number; height: number } | undefined): void;
   /** Sets the LoRAs that the server has. */
   setLoras(names: readonly string[]): void;
   onChange(listener: () => void): void;
@@ -51,7 +51,9 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
   const controls = new Map<string, HTMLInputElement | HTMLSelectElement>();
   const listeners: (() => void)[] = [];
   const changed = (): void => listeners.forEach((listener) => listener());
-  let source = { width: 1024, height: 1024 };
+  const [, width, height] = SIZE.exec(String(fields["size"]!.default)) ?? [];
+  const usual = { width: Number(width), height: Number(height) };
+  let source = usual;
 
   function row(
     name: string,
@@ -224,7 +226,7 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
     },
     wantsPreview: () => preview.checked,
     size,
-    setSource(next) {
+    setSource(next = usual) {
       source = next;
       changed();
     },

@@ -25,14 +25,27 @@ export interface OfferedModel {
   numSteps: number;
 }
 
+/** How many images an edit has. */
+export interface ImageLimits {
+  minImages: number;
+  maxImages: number;
+}
+
 export interface ServerSchema {
   /** All models of the server, the default one first. */
   models: readonly OfferedModel[];
   /** Path of the endpoint, `/v2/NAME`. */
   endpoint: string;
   fields: Readonly<Record<string, FieldSchema>>;
+  images: ImageLimits;
   /** Shortest and longest side that `size` may have. */
   sides: { min: number; max: number };
+}
+
+interface InputSchema {
+  properties: Record<string, FieldSchema>;
+  /** One of several names of a field must be there: only `image` has several, if the model needs one. */
+  anyOf?: readonly { required: readonly string[] }[];
 }
 
 interface OpenApi {
@@ -41,10 +54,7 @@ interface OpenApi {
     {
       post: {
         requestBody: {
-          content: Record<
-            string,
-            { schema: { properties: { input: { properties: Record<string, FieldSchema> } } } }
-          >;
+          content: Record<string, { schema: { properties: { input: InputSchema } } }>;
         };
       };
     }
@@ -63,10 +73,12 @@ export async function readSchema(wanted: string): Promise<ServerSchema> {
   const all = Object.entries(paths).flatMap(([path, { post }]) => {
     const [, endpoint] = /^(\/v2\/[^/]+)\/run$/.exec(path) ?? [];
     if (endpoint === undefined) return [];
-    const { properties } = post.requestBody.content["application/json"]!.schema.properties.input;
-    return [{ endpoint, fields: properties }];
+    const { properties, anyOf = [] } = post.requestBody.content["application/json"]!.schema.properties.input;
+    const needsImage = anyOf.some(({ required }) => required.includes("image"));
+    const images = { minImages: needsImage ? 1 : 0, maxImages: properties["image"]?.maxItems ?? 1 };
+    return [{ endpoint, fields: properties, images }];
   });
-  const { endpoint, fields } = all.find((one) => one.endpoint === wanted) ?? all[0]!;
+  const { endpoint, fields, images } = all.find((one) => one.endpoint === wanted) ?? all[0]!;
   return {
     models: all.map((one) => ({
       endpoint: one.endpoint,
@@ -74,6 +86,7 @@ export async function readSchema(wanted: string): Promise<ServerSchema> {
     })),
     endpoint,
     fields,
+    images,
     sides: { min: fields["width"]!.minimum!, max: fields["width"]!.maximum! },
   };
 }

@@ -1,18 +1,19 @@
-/** The image to edit: dropped, pasted, chosen, one of the examples, or an earlier result. */
+/** The images of an edit: dropped, pasted, chosen, examples, or earlier results; the first is edited. */
 import { addressOf } from "./address.ts";
 import { button, element, find, show } from "./dom.ts";
+import { fetchPicture, type FittingPicture, readPicture } from "./picture-file.ts";
+import type { ImageLimits } from "./schema.ts";
+import { drawTray, focusTray } from "./tray.ts";
 
-export interface SourcePicture {
-  bytes: Blob;
-  width: number;
-  height: number;
+export interface SourcePicture extends FittingPicture {
   /** Path on this server, if it is one of the examples. */
   path?: string;
   /** The edit whose result it is. */
   editId?: string;
 }
 
-const TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
+type Origin = Pick<SourcePicture, "path" | "editId">;
+
 /** The shipped images, each with an instruction that the shipped checkpoint can follow. */
 const EXAMPLES = [
   ["bluebird", "Exact same bluebird, same angle and posture, now perched on a cloud in outer space"],
@@ -20,32 +21,36 @@ const EXAMPLES = [
   ["car", "Make it night"],
   ["teapot", "Make the teapot green"],
 ] as const;
-/** A body of /run may have 10 MB, and base64 takes a third more than the bytes. */
-const MAX_BYTES = 7 * 2 ** 20;
-/** Larger images are scaled down to this: no result has longer sides. */
-const MAX_SIDE = 2048;
 
 export interface SourceChooser {
-  /** Waits for an image that is still being read. */
-  get(): Promise<SourcePicture | undefined>;
-  set(picture: SourcePicture): void;
-  /** Shows under the image what is wrong, or how it was changed. */
+  /** All images, also those that this model does not take; waits for those that are still being read. */
+  get(): Promise<readonly SourcePicture[]>;
+  set(pictures: readonly SourcePicture[]): void;
+  /** Shows under the images what is wrong, or how they were changed. */
   note(sentence: string): void;
 }
 
 export interface SourceOptions {
-  onChange: (picture: SourcePicture) => void;
+  limits: ImageLimits;
+  /** Called with the image that is edited, if there is one. */
+  onChange: (picture: SourcePicture | undefined) => void;
   /** Called with an instruction that fits the chosen example. */
   onExample: (instruction: string) => void;
 }
 
-export function createSourceChooser({ onChange, onExample }: SourceOptions): SourceChooser {
+export function createSourceChooser({ limits, onChange, onExample }: SourceOptions): SourceChooser {
+  const { minImages, maxImages } = limits;
   const drop = find("drop");
   const image = find<HTMLImageElement>("source");
   const file = find<HTMLInputElement>("file");
   const noteLine = find("source-note");
-  let current: SourcePicture | undefined;
-  /** The read of the latest choice. The latest choice counts, not the one read first. */
+  const takesSeveral = maxImages > 1;
+  const full = `This model takes up to ${maxImages} images: remove one to add another.`;
+  file.multiple = takesSeveral;
+  if (takesSeveral) find("drop-limit").textContent = `, up to ${maxImages} images`;
+  find("drop-optional").hidden = minImages > 0;
+  let pictures: readonly SourcePicture[] = [];
+  /** The reads of all choices up to now. Of a model's only image, the latest choice counts, not the one read first. */
   let reading: Promise<void> = Promise.resolve();
   let turn = 0;
 
@@ -53,41 +58,75 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
     noteLine.textContent = sentence;
   }
 
-  function place(picture: SourcePicture): void {
-    current = picture;
-    show(image, picture.bytes);
-    image.hidden = false;
-    find("drop-hint").hidden = true;
-    drop.classList.add("filled");
-    note(`${picture.width} × ${picture.height}`);
-    onChange(picture);
-  }
-
-  function choose(bytes: Blob | Promise<Blob>, origin: Pick<SourcePicture, "path" | "editId"> = {}): void {
-    turn += 1;
-    reading = read(turn, bytes, origin);
-  }
-
-  async function read(
-    own: number,
-    coming: Blob | Promise<Blob>,
-    origin: Partial<SourcePicture>,
-  ): Promise<void> {
-    const answer = await Promise.resolve(coming).catch(() => undefined);
-    const fitting = answer && TYPES.has(answer.type) ? await fit(answer).catch(() => undefined) : undefined;
-    if (own !== turn) return;
-    if (answer === undefined) note("The server does not answer.");
-    else if (!TYPES.has(answer.type)) note("This is no PNG, JPEG or WebP image.");
-    else if (fitting === undefined) note("This image cannot be read.");
-    else {
-      place({ ...fitting, ...origin });
-      if (fitting.bytes !== answer) note(`${fitting.width} × ${fitting.height}, made smaller to be sent.`);
+  /** What is sent, in a sentence. */
+  function described(): string {
+    const [first] = pictures;
+    if (first === undefined) return "";
+    const size = `${first.width} × ${first.height}`;
+    if (pictures.length > maxImages) {
+      return takesSeveral
+        ? `This model takes up to ${maxImages} images: only the first ${maxImages} are sent.`
+        : "This model takes one image: only the first is sent.";
     }
+    if (!takesSeveral) return size;
+    const order = pictures.length > 1 ? "; the first is edited" : "";
+    return `${size}, ${pictures.length} of up to ${maxImages} images${order}`;
   }
 
+  function place(next: readonly SourcePicture[]): void {
+    pictures = next;
+    const [first] = next;
+    const isTrayed = takesSeveral || minImages === 0 || next.length > 1;
+    if (first) show(image, first.bytes);
+    image.hidden = first === undefined;
+    find("drop-hint").hidden = first !== undefined;
+    drop.classList.toggle("filled", first !== undefined);
+    find("file-label").textContent = first && takesSeveral ? "Add an image" : "Choose an image";
+    find("tray").hidden = first === undefined || !isTrayed;
+    drawTray(isTrayed ? next.map(({ bytes }) => bytes) : [], maxImages, {
+      onFirst(index) {
+        place([next[index]!, ...next.filter((_, other) => other !== index)]);
+        focusTray(0);
+      },
+      onRemove(index) {
+        place(next.filter((_, other) => other !== index));
+        focusTray(index);
+      },
+    });
+    note(described());
+    onChange(first);
+  }
+
+  function choose(coming: readonly (Blob | Promise<Blob>)[], origin: Origin = {}): void {
+    if (!takesSeveral) turn += 1;
+    const own = turn;
+    // All are read at once, and take their places in the order in which they were chosen.
+    const read = coming.map((one) => ({ one, picture: readPicture(one) }));
+    const before = takesSeveral ? reading : Promise.resolve();
+    reading = before.then(async () => {
+      const problems = new Set<string>();
+      for (const { one, picture } of read) {
+        const [fitting, given] = await Promise.all([picture, Promise.resolve(one).catch(() => undefined)]);
+        if (own !== turn) return;
+        if (typeof fitting === "string") problems.add(fitting);
+        else if (takesSeveral && pictures.length >= maxImages) problems.add(full);
+        else {
+          const added = { ...fitting, ...origin };
+          place(takesSeveral ? [...pictures, added] : [added, ...pictures.slice(1)]);
+          if (fitting.bytes !== given)
+            problems.add(`${fitting.width} × ${fitting.height}, made smaller to be sent.`);
+        }
+      }
+      if (problems.size > 0) note([...problems].join(" "));
+    });
+  }
+
+  /** Of several files, a model that takes one image gets the first. */
+  const chooseFiles = (files: readonly Blob[]): void => {
+    if (files.length > 0) choose(takesSeveral ? files : files.slice(0, 1));
+  };
   file.addEventListener("change", () => {
-    const [chosen] = file.files ?? [];
-    if (chosen) choose(chosen);
+    chooseFiles([...(file.files ?? [])]);
     file.value = "";
   });
   for (const kind of ["dragenter", "dragover"] as const) {
@@ -101,14 +140,13 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
   }
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
-    const [dropped] = event.dataTransfer?.files ?? [];
-    if (dropped) choose(dropped);
+    chooseFiles([...(event.dataTransfer?.files ?? [])]);
   });
   document.addEventListener("paste", (event) => {
-    const pasted = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
-    if (pasted === undefined) return;
+    const pasted = [...(event.clipboardData?.files ?? [])].filter(({ type }) => type.startsWith("image/"));
+    if (pasted.length === 0) return;
     event.preventDefault();
-    choose(pasted);
+    chooseFiles(pasted);
   });
   find("examples").append(
     ...EXAMPLES.map(([name, instruction]) => {
@@ -117,8 +155,8 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
       const label = `Example: ${name}`;
       const take = (): void => {
         // Called at once: by the time the image has loaded, the user may be in the middle of a sentence.
-        onExample(instruction);
-        choose(fetchPicture(url), { path });
+        if (!takesSeveral || pictures.length === 0) onExample(instruction);
+        choose([fetchPicture(url)], { path });
       };
       const thumbnail = button("", take, "thumbnail");
       thumbnail.append(element("img", { src: url, alt: label, loading: "lazy" }));
@@ -128,43 +166,12 @@ export function createSourceChooser({ onChange, onExample }: SourceOptions): Sou
   return {
     async get() {
       await reading;
-      return current;
+      return pictures;
     },
-    set(picture) {
+    set(next) {
       turn += 1;
-      place(picture);
+      place(next);
     },
     note,
   };
-}
-
-async function fetchPicture(url: string): Promise<Blob> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} is not there (${response.status}).`);
-  return response.blob();
-}
-
-/** Size of an image, and its bytes, scaled down if they are more than can be sent. */
-async function fit(bytes: Blob): Promise<Pick<SourcePicture, "bytes" | "width" | "height">> {
-  const bitmap = await createImageBitmap(bytes);
-  const { width, height } = bitmap;
-  const scale = Math.min(1, MAX_SIDE / Math.max(width, height));
-  if (bytes.size <= MAX_BYTES) return { bytes, width, height };
-  const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
-  canvas.getContext("2d")!.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  const smaller = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
-  return { bytes: smaller, width: canvas.width, height: canvas.height };
-}
-
-/**
- * The image as the API takes it: the bytes themselves. Not the URL of an example: behind a proxy, the server
- * may not recognise this page's URL as its own.
- */
-export function imageField({ bytes }: SourcePicture): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.addEventListener("load", () => resolve(reader.result as string));
-    reader.addEventListener("error", () => reject(reader.error ?? new Error("The image cannot be read.")));
-    reader.readAsDataURL(bytes);
-  });
 }

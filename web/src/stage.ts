@@ -1,6 +1,6 @@
 /** Where the result appears: empty, in progress, failed, or done, with everything one can do with it. */
 import { compare } from "./compare.ts";
-import { button, element, find } from "./dom.ts";
+import { button, element, find, show } from "./dom.ts";
 import type { JobProgress } from "./follow-job.ts";
 import type { EditRecord } from "./history-store.ts";
 import { showCost } from "./price.ts";
@@ -22,7 +22,8 @@ export interface Stage {
 
 export function createStage(actions: StageActions): Stage {
   const stage = find("stage");
-  let live: { bar: HTMLProgressElement; line: HTMLElement; picture: HTMLImageElement } | undefined;
+  let live:
+    { bar: HTMLProgressElement; line: HTMLElement; picture: HTMLImageElement; beginning: string } | undefined;
 
   function replace(...children: Node[]): void {
     stage.replaceChildren(...children);
@@ -32,10 +33,10 @@ export function createStage(actions: StageActions): Stage {
     const line = element("p", { role: "status", class: "line-of-progress" }, "Waiting for its turn");
     const bar = element("progress", { "aria-label": "Steps" });
     const picture = element("img", { class: "forming", alt: "The image as it forms", hidden: true });
-    const source = element("img", { class: "waiting", alt: "", src: URL.createObjectURL(record.source) });
-    live = { bar, line, picture };
+    const beginning = record.source ? "Reading the image" : "Reading the instruction";
+    live = { bar, line, picture, beginning };
     replace(
-      element("div", { class: "frame" }, source, picture),
+      element("div", { class: "frame" }, waiting(record), picture),
       element(
         "div",
         { class: "actions" },
@@ -47,7 +48,7 @@ export function createStage(actions: StageActions): Stage {
   }
 
   function completed(record: EditRecord): void {
-    const { source, result, output = {}, parameters, executionMs } = record;
+    const { source, others = [], result, output = {}, parameters, executionMs } = record;
     if (result === undefined)
       return failed({ ...record, error: "The result is no longer kept on the server." });
     const extension = parameters.output_format === "jpeg" ? "jpg" : "png";
@@ -61,7 +62,7 @@ export function createStage(actions: StageActions): Stage {
       "Download",
     );
     replace(
-      compare(source, result),
+      source === undefined ? alone(result, record.prompt) : compare(source, result),
       element(
         "div",
         { class: "actions" },
@@ -73,6 +74,7 @@ export function createStage(actions: StageActions): Stage {
       lineage(record),
       facts([
         ["Instruction", record.prompt],
+        ["Images", others.length === 0 ? "" : `${others.length + 1}, the first edited`],
         ["Seed", String(output.seed ?? "")],
         [
           "Size",
@@ -120,7 +122,7 @@ export function createStage(actions: StageActions): Stage {
 
   function empty(): void {
     live = undefined;
-    replace(element("p", { class: "empty faint" }, "The edited image will be here."));
+    replace(element("p", { class: "empty faint" }, "The result will be here."));
   }
 
   empty();
@@ -135,13 +137,32 @@ export function createStage(actions: StageActions): Stage {
       if (live === undefined) return;
       live.bar.max = of;
       live.bar.value = step;
-      live.line.textContent = step === 0 ? "Reading the image" : `Step ${step} of ${of}`;
+      live.line.textContent = step === 0 ? live.beginning : `Step ${step} of ${of}`;
       if (preview === undefined || !/^data:image\/(?:png|jpeg|webp);base64,/.test(preview)) return;
       live.picture.src = preview;
       live.picture.hidden = false;
     },
     clear: empty,
   };
+}
+
+/** What is shown until the image forms: the source, or an empty frame of the result's shape. */
+function waiting({ source, parameters }: EditRecord): HTMLElement {
+  if (source) return element("img", { class: "waiting", alt: "", src: URL.createObjectURL(source) });
+  const blank = element("div", { class: "blank" });
+  blank.style.aspectRatio = parameters.size.replace("*", " / ");
+  return blank;
+}
+
+/** A result without a source to compare it with. */
+function alone(result: Blob, prompt: string): HTMLElement {
+  const picture = element("img", { class: "after", alt: `Drawn from: ${prompt}` });
+  show(picture, result);
+  const frame = element("div", { class: "frame alone" }, picture);
+  picture.addEventListener("load", () =>
+    frame.style.setProperty("--ratio", String(picture.naturalWidth / picture.naturalHeight)),
+  );
+  return frame;
 }
 
 function facts(rows: readonly [string, string][]): HTMLElement {

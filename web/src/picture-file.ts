@@ -1,0 +1,70 @@
+/** Images as files: read, made small enough to be sent, and written as the API takes them. */
+
+/** An image that can be sent. */
+export interface FittingPicture {
+  bytes: Blob;
+  width: number;
+  height: number;
+}
+
+const TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
+/** A body of /run may have 10 MB, and base64 takes a third more than the bytes. */
+const MAX_BYTES = 7 * 2 ** 20;
+/** Larger images are scaled down to this: no result has longer sides. */
+const MAX_SIDE = 2048;
+/** Of the side, where an image that was scaled down is still too large. */
+const SHRINK = 0.75;
+
+/**
+ * Reads an image and scales it down if its bytes are more than can be sent.
+ * @returns the image, or a sentence that says what is wrong with it
+ */
+export async function readPicture(coming: Blob | Promise<Blob>): Promise<FittingPicture | string> {
+  const bytes = await Promise.resolve(coming).catch(() => undefined);
+  if (bytes === undefined) return "The server does not answer.";
+  if (!TYPES.has(bytes.type)) return "This is no PNG, JPEG or WebP image.";
+  return fit(bytes, MAX_BYTES).catch(() => "This image cannot be read.");
+}
+
+/** The images of one edit, those above an equal share scaled down if they are too large together. */
+export async function fitTogether<Picture extends FittingPicture>(
+  pictures: readonly Picture[],
+): Promise<Picture[]> {
+  const bytes = pictures.reduce((sum, picture) => sum + picture.bytes.size, 0);
+  if (bytes <= MAX_BYTES) return [...pictures];
+  const share = MAX_BYTES / pictures.length;
+  return Promise.all(pictures.map(async (one) => ({ ...one, ...(await fit(one.bytes, share)) })));
+}
+
+async function fit(bytes: Blob, maxBytes: number): Promise<FittingPicture> {
+  const bitmap = await createImageBitmap(bytes);
+  const { width, height } = bitmap;
+  if (bytes.size <= maxBytes) return { bytes, width, height };
+  let scale = Math.min(1, MAX_SIDE / Math.max(width, height));
+  for (;;) {
+    const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
+    canvas.getContext("2d")!.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const smaller = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
+    if (smaller.size <= maxBytes) return { bytes: smaller, width: canvas.width, height: canvas.height };
+    scale *= SHRINK;
+  }
+}
+
+export async function fetchPicture(url: string): Promise<Blob> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url} is not there (${response.status}).`);
+  return response.blob();
+}
+
+/**
+ * An image as the API takes it: the bytes themselves. Not the URL of an example: behind a proxy, the server
+ * may not recognise this page's URL as its own.
+ */
+export function dataUrlOf({ bytes }: FittingPicture): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result as string));
+    reader.addEventListener("error", () => reject(reader.error ?? new Error("The image cannot be read.")));
+    reader.readAsDataURL(bytes);
+  });
+}
