@@ -1,5 +1,5 @@
 /** `retouch doctor` on the command line. */
-import { anyOf } from "../../errors/any-of.ts";
+import { anyOf } from "../../errors.ts";
 import { PUBLISHED_MODELS } from "../../index.ts";
 import { parseMemory } from "../arguments.ts";
 import type { DoctorFlags } from "../doctor/doctor.ts";

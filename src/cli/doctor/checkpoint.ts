@@ -1,4 +1,5 @@
 /** The checkpoint's networks and their sizes, also on disk. Checks its weights against its configuration. */
+import { anyOf } from "../../errors.ts";
 import { stat } from "node:fs/promises";
 import {
   checkpointName,
@@ -9,7 +10,6 @@ import {
   RetouchError,
   SHIPPED_CHECKPOINT,
 } from "../../index.ts";
-import { anyOf } from "../../errors/any-of.ts";
 import { sizeText } from "../../machine/size-text.ts";
 import { checkpointFolder } from "../checkpoint.ts";
 import type { Question, Section, Subject } from "./section.ts";
