@@ -1,6 +1,6 @@
 /** The checkpoint's networks and their sizes, also on disk. Checks its weights against its configuration. */
-import { anyOf } from "../../errors.ts";
 import { stat } from "node:fs/promises";
+import { anyOf } from "../../errors.ts";
 import {
   checkpointName,
   filesOf,
