@@ -36,7 +36,7 @@ export function reportText({ output, result, checkpoint, device }: Report): stri
     ["weights", kindsText(checkpoint.weights)],
     ...loraRows(parameters.loras),
     ["device", `${device.name} (${device.reason})`],
-    ["kept", keptText(kept, parameters.isUnchangedKept)],
+    ...given("kept", referenceSize && keptText(kept, parameters.isUnchangedKept)),
     ["safety check", safety ? `passed (score ${safety.score.toFixed(3)} of ${safety.threshold})` : "off"],
     ["time", `${seconds.total.toFixed(2)} s, of which ${seconds.denoise.toFixed(2)} s denoising`],
   ];
