@@ -7,7 +7,7 @@ tensors of a fixture.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,26 +36,14 @@ class Calls:
         self.results.append(result)
 
 
-class Recorder:
-    """Watches one pipeline. Each attribute holds the calls of the part of that name."""
+class Watcher:
+    """Watches the modules and the scheduler of one pipeline."""
 
-    def __init__(self, pipeline: FluxKontextPipeline) -> None:
-        self.clip = Calls()
-        self.t5 = Calls()
-        self.encoder = Calls()
-        self.quant_conv = Calls()
-        self.decoder = Calls()
-        self.rotary = Calls()
-        self.transformer = Calls()
+    def __init__(self, modules: Sequence[tuple[nn.Module | None, Calls]], scheduler: Any) -> None:
         self.set_timesteps = Calls()
         self.step = Calls()
-        vae = pipeline.vae
-        self._modules = [
-            (pipeline.text_encoder, self.clip), (pipeline.text_encoder_2, self.t5),
-            (vae.encoder, self.encoder), (vae.quant_conv, self.quant_conv), (vae.decoder, self.decoder),
-            (pipeline.transformer.pos_embed, self.rotary), (pipeline.transformer, self.transformer),
-        ]  # fmt: skip
-        self._scheduler = pipeline.scheduler
+        self._modules = modules
+        self._scheduler = scheduler
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -68,6 +56,26 @@ class Recorder:
             for handle in handles:
                 handle.remove()
             del self._scheduler.set_timesteps, self._scheduler.step  # the class's own methods show again
+
+
+class Recorder(Watcher):
+    """Watches one pipeline of FLUX.1. Each attribute holds the calls of the part of that name."""
+
+    def __init__(self, pipeline: FluxKontextPipeline) -> None:
+        self.clip = Calls()
+        self.t5 = Calls()
+        self.encoder = Calls()
+        self.quant_conv = Calls()
+        self.decoder = Calls()
+        self.rotary = Calls()
+        self.transformer = Calls()
+        vae = pipeline.vae
+        modules = [
+            (pipeline.text_encoder, self.clip), (pipeline.text_encoder_2, self.t5),
+            (vae.encoder, self.encoder), (vae.quant_conv, self.quant_conv), (vae.decoder, self.decoder),
+            (pipeline.transformer.pos_embed, self.rotary), (pipeline.transformer, self.transformer),
+        ]  # fmt: skip
+        super().__init__(modules, pipeline.scheduler)
 
 
 def watch_module(module: nn.Module, calls: Calls) -> Any:

@@ -64,15 +64,7 @@ def train_qwen(merge_count: int) -> tuple[dict[str, int], list[tuple[str, str]]]
     """Train a byte-level vocabulary as `train_clip` does, with letters as they are and spaces before words."""
     characters = byte_characters()
     counts = collections.Counter(tuple(characters[byte] for byte in word.encode()) for word in QWEN_PATTERN.findall(QWEN_TEXT))
-    merges: list[tuple[str, str]] = []
-    for _ in range(merge_count):
-        pairs: collections.Counter[tuple[str, str]] = collections.Counter()
-        for word, count in counts.items():
-            for pair in zip(word, word[1:]):
-                pairs[pair] += count
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
-        merges.append(best)
-        counts = collections.Counter({merge(word, best): count for word, count in counts.items()})
+    merges = most_frequent_merges(counts, merge_count)
     tokens = [*(characters[byte] for byte in range(256)), *(first + second for first, second in merges)]
     return {token: index for index, token in enumerate(dict.fromkeys(tokens))}, merges
 
@@ -84,20 +76,26 @@ def train_clip(merge_count: int, specials_first: bool) -> tuple[dict[str, int], 
     for word in CLIP_PATTERN.findall(TEXT.lower()):
         letters = [characters[byte] for byte in word.encode()]
         counts[(*letters[:-1], letters[-1] + "</w>")] += 1
-    merges: list[tuple[str, str]] = []
-    for _ in range(merge_count):
-        pairs: collections.Counter[tuple[str, str]] = collections.Counter()
-        for word, count in counts.items():
-            for pair in zip(word, word[1:]):
-                pairs[pair] += count
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
-        merges.append(best)
-        counts = collections.Counter({merge(word, best): count for word, count in counts.items()})
+    merges = most_frequent_merges(counts, merge_count)
     specials = ["<|startoftext|>", "<|endoftext|>"]
     alphabet = [characters[byte] for byte in sorted(characters, key=lambda byte: characters[byte])]
     tokens = [*alphabet, *(letter + "</w>" for letter in alphabet), *dict.fromkeys(a + b for a, b in merges)]
     tokens = [*specials, *tokens] if specials_first else [*tokens, *specials]
     return {token: index for index, token in enumerate(tokens)}, merges
+
+
+def most_frequent_merges(words: collections.Counter[tuple[str, ...]], merge_count: int) -> list[tuple[str, str]]:
+    """Find the pairs to join, one after the other: the most frequent one, and among equals the alphabetically first."""
+    merges: list[tuple[str, str]] = []
+    for _ in range(merge_count):
+        pairs: collections.Counter[tuple[str, str]] = collections.Counter()
+        for word, count in words.items():
+            for pair in zip(word, word[1:]):
+                pairs[pair] += count
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        words = collections.Counter({merge(word, best): count for word, count in words.items()})
+    return merges
 
 
 def merge(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy
@@ -11,10 +10,10 @@ import tools_folder  # noqa: F401  (first)
 import torch
 from klein_pipeline import KleinEdit, KleinPipeline, run_klein
 from PIL import Image
-from recorder import Calls, Tensors, watch_module, watched
+from recorder import Calls, Tensors, Watcher
 
 
-class KleinRecorder:
+class KleinRecorder(Watcher):
     """Watches one pipeline. Each attribute holds the calls of the part of that name."""
 
     def __init__(self, pipeline: KleinPipeline) -> None:
@@ -24,27 +23,13 @@ class KleinRecorder:
         self.time_embedding = Calls()
         self.transformer = Calls()
         self.decoder = Calls()
-        self.set_timesteps = Calls()
-        self.step = Calls()
         transformer, vae = pipeline.transformer, pipeline.vae
-        self._modules = [
+        modules = [
             (pipeline.text_encoder, self.qwen), (vae.encoder, self.encoder), (vae.decoder, self.decoder),
             (transformer.pos_embed, self.rotary), (transformer.time_guidance_embed, self.time_embedding),
             (transformer, self.transformer),
         ]  # fmt: skip
-        self._scheduler = pipeline.scheduler
-
-    @contextmanager
-    def watch(self) -> Iterator[None]:
-        handles = [watch_module(module, calls) for module, calls in self._modules]
-        for name, calls in (("set_timesteps", self.set_timesteps), ("step", self.step)):
-            setattr(self._scheduler, name, watched(getattr(self._scheduler, name), calls))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-            del self._scheduler.set_timesteps, self._scheduler.step  # the class's own methods show again
+        super().__init__(modules, pipeline.scheduler)
 
 
 def record_klein(pipeline: KleinPipeline, pictures: Sequence[Image.Image], edit: KleinEdit) -> Tensors:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from transformers import Qwen2TokenizerFast
-from vocabularies import TEXT, byte_characters, merge, write_json
+from vocabularies import TEXT, byte_characters, most_frequent_merges, write_json
 
 Form = Literal["all files", "one file", "vocabulary and merges"]
 
@@ -44,15 +44,7 @@ def train(merge_count: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Train byte pairs; the most frequent pair wins, and among equals the alphabetically first."""
     splitter = Qwen2TokenizerFast().backend_tokenizer.pre_tokenizer
     counts = collections.Counter(tuple(word) for word, _ in splitter.pre_tokenize_str(ROLES * 4 + TEXT))
-    merges: list[tuple[str, str]] = []
-    for _ in range(merge_count):
-        pairs: collections.Counter[tuple[str, str]] = collections.Counter()
-        for word, count in counts.items():
-            for pair in zip(word, word[1:]):
-                pairs[pair] += count
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
-        merges.append(best)
-        counts = collections.Counter({merge(word, best): count for word, count in counts.items()})
+    merges = most_frequent_merges(counts, merge_count)
     characters = byte_characters()
     alphabet = [characters[byte] for byte in sorted(characters, key=lambda byte: characters[byte])]
     tokens = [*alphabet, *dict.fromkeys(a + b for a, b in merges)]
