@@ -194,8 +194,13 @@ describe("the sources", () => {
         "models/autoencoders/autoencoder-kl.ts",
         "models/transformers/flux.ts",
         "engine/component.ts",
-        "models/autoencoders/memory.ts",
+        "pipelines/shared/components.ts",
       ]),
+    );
+    expect(ownImportsOf("pipelines/shared/components.ts")).toContain("models/autoencoders/memory.ts");
+    // This one has such an import.
+    expect(ownImportsOf("pipelines/flux2-klein/components.ts")).toContain(
+      "models/autoencoders/autoencoder-kl-flux2.ts",
     );
     expect(ownImportsOf("index.ts")).toContain("engine/engine.ts");
   });

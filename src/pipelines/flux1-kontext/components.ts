@@ -11,12 +11,7 @@ import type { ModelPlan } from "../../engine/model.ts";
 import type { Size } from "../../engine/request.ts";
 import type { NativeScale } from "../../engine/sizes.ts";
 import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-config.ts";
-import {
-  attentionPositions,
-  autoencoderDecoder,
-  autoencoderEncoder,
-} from "../../models/autoencoders/autoencoder-kl.ts";
-import { decoderBytes, encoderBytes } from "../../models/autoencoders/memory.ts";
+import { autoencoderDecoder, autoencoderEncoder } from "../../models/autoencoders/autoencoder-kl.ts";
 import { countOperations, unloadedNetwork } from "../../models/count.ts";
 import { type ClipConfig, clipTextEncoder } from "../../models/text-encoders/clip.ts";
 import type { T5Config } from "../../models/text-encoders/t5-config.ts";
@@ -24,6 +19,7 @@ import { t5Encoder } from "../../models/text-encoders/t5.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { fluxModulation, modulationSize } from "../../models/transformers/flux-modulation.ts";
 import { fluxTransformer } from "../../models/transformers/flux.ts";
+import { decoderComponent, encoderComponent, passesOf, pixelsOf } from "../shared/components.ts";
 import { clipLoraName } from "./lora-targets.ts";
 
 /** Configurations of all of a checkpoint's networks. */
@@ -48,10 +44,10 @@ export function planKontext(configs: KontextConfigs): ModelPlan {
     components: [
       clipComponent(configs),
       t5Component(configs),
-      encoderComponent(autoencoder),
+      encoderComponent(autoencoder, (weights) => autoencoderEncoder(autoencoder, weights)),
       modulationComponent(flux),
       transformerComponent(configs),
-      decoderComponent(autoencoder),
+      decoderComponent(autoencoder, (weights) => autoencoderDecoder(autoencoder, weights)),
     ],
     native: nativeScale(autoencoder),
     heldBytes: (edit) => passesOf(edit) * modulationBytes(flux, edit),
@@ -104,37 +100,6 @@ function t5Component({ t5, t5Length }: KontextConfigs): ComponentDefinition {
   };
 }
 
-function encoderComponent(autoencoder: AutoencoderConfig): ComponentDefinition {
-  return {
-    name: "encoder",
-    weights: "vae",
-    folder: "vae",
-    build: (weights) => autoencoderEncoder(autoencoder, weights),
-    isTiled: true,
-    leastPrecision: "fp32",
-    // One image at a time.
-    workingBytes: ({ references }, tileSide) =>
-      Math.max(0, ...references.map((size) => encoderBytes(autoencoder, size, tileSide))),
-    runs: ({ references }) => ({
-      times: references.length,
-      dims: attentionPositions(autoencoder, references.length === 0 ? 0 : pixelsOf(references[0]!)),
-    }),
-  };
-}
-
-function decoderComponent(autoencoder: AutoencoderConfig): ComponentDefinition {
-  return {
-    name: "decoder",
-    weights: "vae",
-    folder: "vae",
-    build: (weights) => autoencoderDecoder(autoencoder, weights),
-    isTiled: true,
-    leastPrecision: "fp32",
-    workingBytes: ({ target }, tileSide) => decoderBytes(autoencoder, target, tileSide),
-    runs: ({ target }) => ({ times: 1, dims: attentionPositions(autoencoder, pixelsOf(target)) }),
-  };
-}
-
 function modulationComponent(flux: FluxConfig): ComponentDefinition {
   return {
     name: "modulation",
@@ -171,9 +136,6 @@ function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): 
   };
 }
 
-/** A negative prompt adds a second pass per step. */
-const passesOf = ({ isNegativeUsed }: EditExtent): number => (isNegativeUsed ? 2 : 1);
-
 /** Bytes for one pass. */
 const modulationBytes = (flux: FluxConfig, { numSteps }: EditExtent): number =>
   numSteps * modulationSize(flux) * FLOAT;
@@ -186,8 +148,6 @@ const dimsOf = ({ text, target, reference }: TokenCounts) => ({
   images: target + reference,
   tokens: text + target + reference,
 });
-
-const pixelsOf = ({ width, height }: Size): number => width * height;
 
 /** Number of latent cells under a canvas. */
 const cellsOf = (size: Size, { scaleFactor }: AutoencoderConfig): number => pixelsOf(size) / scaleFactor ** 2;

@@ -9,24 +9,22 @@
 import type { ComponentDefinition } from "../../engine/component.ts";
 import type { EditExtent, UsualPasses } from "../../engine/extent.ts";
 import type { ModelPlan } from "../../engine/model.ts";
-import type { Size } from "../../engine/request.ts";
 import type { NativeScale } from "../../engine/sizes.ts";
 import {
   flux2AutoencoderDecoder,
   flux2AutoencoderEncoder,
 } from "../../models/autoencoders/autoencoder-kl-flux2.ts";
-import { attentionPositions } from "../../models/autoencoders/autoencoder-kl.ts";
 import {
   type Flux2AutoencoderConfig,
   PATCH_SIDE,
 } from "../../models/autoencoders/flux2-autoencoder-config.ts";
-import { decoderBytes, encoderBytes } from "../../models/autoencoders/memory.ts";
 import type { Qwen3Config } from "../../models/text-encoders/qwen3-config.ts";
 import { qwen3Encoder } from "../../models/text-encoders/qwen3.ts";
 import { type Flux2Config, widthOf } from "../../models/transformers/flux2-config.ts";
 import { flux2Modulation, flux2ModulationSize } from "../../models/transformers/flux2-modulation.ts";
 import { flux2CachedTransformer, flux2References } from "../../models/transformers/flux2-references.ts";
 import { flux2Transformer } from "../../models/transformers/flux2.ts";
+import { decoderComponent, encoderComponent, passesOf, pixelsOf } from "../shared/components.ts";
 import { REMEMBERED_PROMPT_BYTES, REMEMBERED_REFERENCE_BYTES } from "../shared/remembered.ts";
 
 /** Configurations of all of a checkpoint's networks, and how the pipeline runs them. */
@@ -65,11 +63,11 @@ export function planKlein(configs: KleinConfigs): ModelPlan {
   return {
     components: [
       qwen3Component(configs),
-      encoderComponent(autoencoder),
+      encoderComponent(autoencoder, (weights) => flux2AutoencoderEncoder(autoencoder, weights)),
       modulationComponent(configs),
       ...(areReferencesKept ? [referencesComponent(configs)] : []),
       transformerComponent(configs),
-      decoderComponent(autoencoder),
+      decoderComponent(autoencoder, (weights) => flux2AutoencoderDecoder(autoencoder, weights)),
     ],
     native: nativeScale(autoencoder),
     usual: usualPasses(configs),
@@ -105,37 +103,6 @@ function qwen3Component({ qwen3, textLength: usual }: KleinConfigs): ComponentDe
       const { textLength = usual } = edit;
       return { times: passesOf(edit), dims: { text: textLength, keys: textLength } };
     },
-  };
-}
-
-function encoderComponent(autoencoder: Flux2AutoencoderConfig): ComponentDefinition {
-  return {
-    name: "encoder",
-    weights: "vae",
-    folder: "vae",
-    build: (weights) => flux2AutoencoderEncoder(autoencoder, weights),
-    isTiled: true,
-    leastPrecision: "fp32",
-    // One image at a time.
-    workingBytes: ({ references }, tileSide) =>
-      Math.max(0, ...references.map((size) => encoderBytes(autoencoder, size, tileSide))),
-    runs: ({ references }) => ({
-      times: references.length,
-      dims: attentionPositions(autoencoder, references.length === 0 ? 0 : pixelsOf(references[0]!)),
-    }),
-  };
-}
-
-function decoderComponent(autoencoder: Flux2AutoencoderConfig): ComponentDefinition {
-  return {
-    name: "decoder",
-    weights: "vae",
-    folder: "vae",
-    build: (weights) => flux2AutoencoderDecoder(autoencoder, weights),
-    isTiled: true,
-    leastPrecision: "fp32",
-    workingBytes: ({ target }, tileSide) => decoderBytes(autoencoder, target, tileSide),
-    runs: ({ target }) => ({ times: 1, dims: attentionPositions(autoencoder, pixelsOf(target)) }),
   };
 }
 
@@ -200,9 +167,6 @@ function transformerComponent(configs: KleinConfigs): ComponentDefinition {
   };
 }
 
-/** A second pass per step steers away from the empty text or from the negative prompt. */
-const passesOf = ({ isNegativeUsed }: EditExtent): number => (isNegativeUsed ? 2 : 1);
-
 /** Tokens of each kind. */
 function tokensOf(
   { autoencoder: { scaleFactor }, textLength: usual }: KleinConfigs,
@@ -228,8 +192,6 @@ function keptBytes(configs: KleinConfigs, edit: EditExtent): number {
 
 const modulationBytes = (config: Flux2Config, { numSteps }: EditExtent): number =>
   (numSteps + 1) * flux2ModulationSize(config) * FLOAT;
-
-const pixelsOf = ({ width, height }: Size): number => width * height;
 
 /** The scores of a layer, [heads, length, length], and its widest rows. */
 function textBytes({ width, mlpWidth, numHeads }: Qwen3Config, length: number): number {
