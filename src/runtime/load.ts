@@ -1,5 +1,6 @@
 /** From a graph to a session: serialises it and loads it with its weights in place. */
 import { buildModel, type Value } from "../onnx/graph.ts";
+import { ALL_FORMS, withForms } from "../onnx/kernel-forms.ts";
 import type { WeightSet } from "../weights/weight-set.ts";
 import { type RuntimeOptions, Session } from "./session.ts";
 
@@ -10,5 +11,5 @@ export function loadSession(
 ): Promise<Session> {
   const { name, baseFolder, isKeptHalf } = weights;
   const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed: isKeptHalf };
-  return Session.load(buildModel(name, outputs), options);
+  return Session.load(buildModel(name, withForms(outputs, runtime.forms ?? ALL_FORMS)), options);
 }

@@ -1,6 +1,7 @@
 /** Loads a model whose weights lie in files, and runs it. */
 import { messageOf, RetouchError } from "../errors.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
+import type { KernelForms } from "../onnx/kernel-forms.ts";
 import type { Device } from "./devices.ts";
 import { loadRuntime, type Runtime } from "./onnxruntime.ts";
 
@@ -16,6 +17,8 @@ export interface RuntimeOptions {
   threads: number;
   /** @default "cpu" */
   device?: Device | undefined;
+  /** What the device's kernels can do. @default everything */
+  forms?: KernelForms | undefined;
   /**
    * The type the transformer computes in. The CPU has no kernels for bfloat16, and is slower in float16.
    * @default "float32"
