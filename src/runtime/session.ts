@@ -78,6 +78,8 @@ export class Session {
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         enableCpuMemArena: !isMemoryReturned,
+        // With it, every run from the second on allocates all of its memory in one piece beside what the first one took.
+        enableMemPattern: false,
         // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.
         logSeverityLevel: 4,
         extra: {
