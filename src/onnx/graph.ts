@@ -130,6 +130,17 @@ export type Operator = Pick<Node, "opType" | "inputs" | "attributes" | "outputCo
 export const operatorsOf = (outputs: Readonly<Record<string, Value>>): readonly Operator[] =>
   nodesInOrder(Object.values(outputs));
 
+/** The inputs of the model with these outputs, each once. */
+export function inputsOf(outputs: Readonly<Record<string, Value>>): { name: string; dtype: DType; shape: Shape }[] {
+  const inputs = new Map<string, Value>();
+  for (const operator of operatorsOf(outputs)) {
+    for (const value of operator.inputs) {
+      if (value?.origin.kind === "input") inputs.set(value.origin.name, value);
+    }
+  }
+  return [...inputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+}
+
 /** The value that a `Cast` to float32 widened; undefined for any other value. */
 export function widenedFrom(value: Value): Value | undefined {
   if (value.dtype !== "float32" || value.origin.kind !== "node") return undefined;
