@@ -29,6 +29,11 @@ export interface RuntimeOptions {
    * @default false
    */
   isMemoryReturned?: boolean | undefined;
+  /**
+   * Beginning of the name of a file in which the runtime writes, when a network is released, where each of its operators
+   * ran and for how long. @default none is written
+   */
+  profilePrefix?: string | undefined;
 }
 
 export interface SessionOptions extends RuntimeOptions {
@@ -71,7 +76,7 @@ export class Session {
    */
   static async load(model: Uint8Array, options: SessionOptions): Promise<Session> {
     const { name, weightsFolder, threads, device = "cpu", isWideningDelayed = false } = options;
-    const { isMemoryReturned = false, hostNodes = [] } = options;
+    const { isMemoryReturned = false, hostNodes = [], profilePrefix } = options;
     const runtime = await loadRuntime();
     try {
       const session = await runtime.InferenceSession.create(model, {
@@ -89,6 +94,7 @@ export class Session {
         enableMemPattern: false,
         // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.
         logSeverityLevel: 4,
+        ...(profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: profilePrefix }),
         extra: {
           session: { model_external_initializers_file_folder_path: weightsFolder },
           ...(isWideningDelayed && WITHOUT_FOLDING),
