@@ -103,6 +103,7 @@ export class Components implements ComponentRunner {
       notices,
       device,
     });
+    loaded.#fit(usualEdit(model.native, model.usual));
     await loaded.#residency.follow(loaded.#plan);
     return loaded;
   }
@@ -118,7 +119,14 @@ export class Components implements ComponentRunner {
 
   async prepare(edit: EditExtent): Promise<void> {
     this.#plan = checkMemory(this.#model, this.kinds, edit, this.#limitBytes);
+    this.#fit(edit);
     await this.#residency.follow(this.#plan);
+  }
+
+  #fit(edit: EditExtent): void {
+    for (const definition of this.#model.components) {
+      this.#components.get(definition.name)!.fit(definition.runs(edit).dims);
+    }
   }
 
   run(

@@ -5,11 +5,12 @@
 import { tmpdir } from "node:os";
 import type { ComputeType } from "../onnx/dtype.ts";
 import { buildModel, input, ints, type Value } from "../onnx/graph.ts";
-import { ALL_FORMS, type KernelForms, withForms } from "../onnx/kernel-forms.ts";
+import { type KernelForms, withForms } from "../onnx/kernel-forms.ts";
 import * as ops from "../onnx/ops.ts";
 import { decibelsBetween, LEAST_DECIBELS } from "./decibels.ts";
 import { type DeviceProcess, TrialError } from "./device-process.ts";
 import { DrawnNumbers } from "./drawn-numbers.ts";
+import { formsOf } from "./forms-of.ts";
 import { Session, type Tensor } from "./session.ts";
 
 /** What the networks ask of a device's kernels. */
@@ -40,8 +41,6 @@ const TIMED_ROWS = 1024;
 /** How much longer the fused form may take: below this, the difference is that of the measurement. */
 const TIMING_SHARE = 1.1;
 
-/** What WebGPU promises of every device: 8 buffers in a shader, one of them what is cut or what is joined. */
-const PROMISED = { outputs: 7, tensorBytes: 128 * 1024 ** 2 } as const;
 /** Sizes of a tensor to try, largest first: one row of 256 bytes below a limit that may be exclusive. */
 const TENSOR_BYTES = [4096, 2048, 1024, 512, 256].map((mebibytes) => mebibytes * 1024 ** 2 - 256);
 
@@ -49,10 +48,11 @@ const TENSOR_BYTES = [4096, 2048, 1024, 512, 256].map((mebibytes) => mebibytes *
 export async function findForms(process: DeviceProcess, needs: KernelNeeds): Promise<KernelForms> {
   const hasFloat16 = await computesFloat16(process);
   const types = needs.types.filter((type) => type !== "float32" && (type !== "float16" || hasFloat16));
+  const promised = formsOf(process.device);
   return {
+    ...promised,
     attention: await attentionForm(process, needs.attentions, ["float32", ...types]),
-    maxOutputs: process.device === "webgpu" ? PROMISED.outputs : Infinity,
-    maxTensorBytes: await maxTensorBytesOf(process, needs.tensorBytes),
+    maxTensorBytes: await maxTensorBytesOf(process, needs.tensorBytes, promised),
     hasFloat16,
   };
 }
@@ -147,7 +147,7 @@ async function isSlower(process: DeviceProcess, need: AttentionNeed, type: Compu
   // A sum, so that what is timed is not the way back.
   const outputs = { sum: ops.reduceMean(attended(need, whole, type), 1) };
   const secondsIn = async (attention: KernelForms["attention"]): Promise<number> => {
-    const forms = { ...ALL_FORMS, attention };
+    const forms: KernelForms = { ...formsOf(process.device), hasFloat16: true, attention };
     const trial = { model: buildModel("attention", withForms(outputs, forms)), inputs, timedRuns: 2 };
     return (await process.run(trial)).seconds;
   };
@@ -166,9 +166,12 @@ async function isSlower(process: DeviceProcess, need: AttentionNeed, type: Compu
  * Bytes of the largest tensor that the device takes. Nothing tells it: the runtime reads what is beyond the limit of a
  * binding in pieces, and what a buffer can have is up to the driver. So it is tried.
  */
-async function maxTensorBytesOf(process: DeviceProcess, wanted: number): Promise<number> {
-  if (process.device !== "webgpu") return Infinity;
-  if (wanted <= PROMISED.tensorBytes) return PROMISED.tensorBytes;
+async function maxTensorBytesOf(
+  process: DeviceProcess,
+  wanted: number,
+  { maxTensorBytes: promised }: KernelForms,
+): Promise<number> {
+  if (wanted <= promised) return promised;
   // One size above what is wanted is enough.
   const first = TENSOR_BYTES.findLastIndex((bytes) => bytes >= wanted);
   for (const bytes of TENSOR_BYTES.slice(Math.max(0, first))) {
@@ -180,7 +183,7 @@ async function maxTensorBytesOf(process: DeviceProcess, wanted: number): Promise
     const result = await process.run({ model, inputs, isWhole: true }).catch(asFailure);
     if (result?.outputs["last"]?.[0] === 2.5) return bytes;
   }
-  return PROMISED.tensorBytes;
+  return promised;
 }
 
 // ---- beside the CPU

@@ -15,6 +15,10 @@ export interface SettingsOptions {
   isWideningDelayed?: boolean | undefined;
   /** Whether what a network works with goes back to the allocator after each run. @default false */
   isMemoryReturned?: boolean | undefined;
+  /** Names of nodes that the CPU computes whatever the device. Only WebGPU can be told so. */
+  hostNodes?: readonly string[] | undefined;
+  /** Where the runtime writes what it ran, and where: the beginning of a file's path. @default nowhere */
+  profilePrefix?: string | undefined;
   /** Whether a network is refused of which an operator would run on the CPU. @default false */
   isWhole?: boolean | undefined;
 }
@@ -29,10 +33,16 @@ const WITHOUT_FOLDING = {
 };
 
 export function sessionSettings(options: SettingsOptions): RuntimeSettings {
-  const { weightsFolder, threads, device = "cpu", isWideningDelayed, isMemoryReturned, isWhole } = options;
+  const { weightsFolder, threads, device = "cpu", hostNodes = [], profilePrefix } = options;
+  const { isWideningDelayed, isMemoryReturned, isWhole } = options;
   return {
     // Whatever the provider is, operators that it has no kernel for run on the CPU.
-    executionProviders: [device],
+    executionProviders: [
+      // It takes no empty list.
+      device === "webgpu" && hostNodes.length > 0
+        ? { name: device, forceCpuNodeNames: [...hostNodes] }
+        : device,
+    ],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     enableCpuMemArena: !isMemoryReturned,
@@ -40,6 +50,7 @@ export function sessionSettings(options: SettingsOptions): RuntimeSettings {
     enableMemPattern: false,
     // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.
     logSeverityLevel: 4,
+    ...(profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: profilePrefix }),
     extra: {
       session: {
         model_external_initializers_file_folder_path: weightsFolder,

@@ -18,7 +18,7 @@ export interface RuntimeOptions {
   threads: number;
   /** @default "cpu" */
   device?: Device | undefined;
-  /** What the device's kernels can do. @default everything */
+  /** What the device's kernels can do. @default what is known of them unmeasured (`forms-of.ts`) */
   forms?: KernelForms | undefined;
   /**
    * The type the transformer computes in. The CPU has no kernels for bfloat16, and is slower in float16.
@@ -30,6 +30,11 @@ export interface RuntimeOptions {
    * @default false
    */
   isMemoryReturned?: boolean | undefined;
+  /**
+   * Beginning of the name of a file in which the runtime writes, when a network is released, where each of its operators
+   * ran and for how long. @default none is written
+   */
+  profilePrefix?: string | undefined;
 }
 
 export interface SessionOptions extends RuntimeOptions {
@@ -39,6 +44,8 @@ export interface SessionOptions extends RuntimeOptions {
   weightsFolder: string;
   /** Whether values that depend on weights alone, such as widened weights, are computed in every run, not just once. */
   isWideningDelayed?: boolean | undefined;
+  /** Names of nodes that the CPU computes whatever the device. Only WebGPU can be told so. */
+  hostNodes?: readonly string[] | undefined;
 }
 
 type RuntimeSession = Awaited<ReturnType<Runtime["InferenceSession"]["create"]>>;
