@@ -49,6 +49,7 @@ export class Components implements ComponentRunner {
   readonly #residency: Residency;
   readonly #limitBytes: number;
   readonly #isAdaptable: boolean;
+  readonly #maxTensorBytes: number | undefined;
   #plan: MemoryPlan;
 
   private constructor(
@@ -69,7 +70,9 @@ export class Components implements ComponentRunner {
     this.kinds = options.kinds;
     this.#limitBytes = options.limitBytes;
     this.#isAdaptable = options.isAdaptable;
-    this.#plan = planMemory(model, this.kinds, usualEdit(model.native, model.usual), this.#limitBytes);
+    this.#maxTensorBytes = options.device?.forms?.maxTensorBytes;
+    const usual = usualEdit(model.native, model.usual);
+    this.#plan = planMemory(model, this.kinds, usual, this.#limitBytes, this.#maxTensorBytes);
     this.#residency = new Residency(components, this.#plan, this.#limitBytes);
   }
 
@@ -118,7 +121,7 @@ export class Components implements ComponentRunner {
   }
 
   async prepare(edit: EditExtent): Promise<void> {
-    this.#plan = checkMemory(this.#model, this.kinds, edit, this.#limitBytes);
+    this.#plan = checkMemory(this.#model, this.kinds, edit, this.#limitBytes, this.#maxTensorBytes);
     this.#fit(edit);
     await this.#residency.follow(this.#plan);
   }
