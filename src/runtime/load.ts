@@ -2,12 +2,15 @@
 import { buildModel, type Value } from "../onnx/graph.ts";
 import { ALL_FORMS, withForms } from "../onnx/kernel-forms.ts";
 import type { WeightSet } from "../weights/weight-set.ts";
-import { type RuntimeOptions, Session } from "./session.ts";
+import { Session, type SessionOptions } from "./session.ts";
+
+/** What the weights do not decide. */
+type LoadOptions = Omit<SessionOptions, "name" | "weightsFolder" | "isWideningDelayed">;
 
 export function loadSession(
   outputs: Readonly<Record<string, Value>>,
   weights: WeightSet,
-  runtime: RuntimeOptions,
+  runtime: LoadOptions,
 ): Promise<Session> {
   const { name, baseFolder, isKeptHalf } = weights;
   const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed: isKeptHalf };
