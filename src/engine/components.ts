@@ -93,6 +93,7 @@ export class Components implements ComponentRunner {
     );
     const memory = await DeviceMemory.open(runtime);
     const loaded = new Components(model, components, { kinds, limitBytes, isAdaptable, notices, memory });
+    loaded.#fit(usualEdit(model.native, model.usual));
     await loaded.#residency.follow(loaded.#plan);
     return loaded;
   }
@@ -108,7 +109,14 @@ export class Components implements ComponentRunner {
 
   async prepare(edit: EditExtent): Promise<void> {
     this.#plan = checkMemory(this.#model, this.kinds, edit, this.#limitBytes);
+    this.#fit(edit);
     await this.#residency.follow(this.#plan);
+  }
+
+  #fit(edit: EditExtent): void {
+    for (const definition of this.#model.components) {
+      this.#components.get(definition.name)!.fit(definition.runs(edit).dims);
+    }
   }
 
   async run(

@@ -28,7 +28,7 @@ export interface RuntimeOptions {
   threads: number;
   /** @default "cpu" */
   device?: Device | undefined;
-  /** What the device's kernels can do. @default everything */
+  /** What the device's kernels can do. @default what is known of them unmeasured (`forms-of.ts`) */
   forms?: KernelForms | undefined;
   /**
    * The type the transformer computes in. The CPU has no kernels for bfloat16, and is slower in float16.
@@ -40,8 +40,16 @@ export interface RuntimeOptions {
    * @default false
    */
   isMemoryReturned?: boolean | undefined;
+<<<<<<< HEAD
   /** Where to count what travels. */
   traffic?: Traffic | undefined;
+=======
+  /**
+   * Beginning of the name of a file in which the runtime writes, when a network is released, where each of its operators
+   * ran and for how long. @default none is written
+   */
+  profilePrefix?: string | undefined;
+>>>>>>> h-forms
 }
 
 export interface SessionOptions extends RuntimeOptions {
@@ -51,8 +59,13 @@ export interface SessionOptions extends RuntimeOptions {
   weightsFolder: string;
   /** Whether values that depend on weights alone, such as widened weights, are computed in every run, not just once. */
   isWideningDelayed?: boolean | undefined;
+<<<<<<< HEAD
   /** Whether outputs stay on a device where they can, as tensors that must be freed. @default false */
   areOutputsHeld?: boolean | undefined;
+=======
+  /** Names of nodes that the CPU computes whatever the device. Only WebGPU can be told so. */
+  hostNodes?: readonly string[] | undefined;
+>>>>>>> h-forms
 }
 
 /**
@@ -83,12 +96,21 @@ export class Session {
    */
   static async load(model: Uint8Array, options: SessionOptions): Promise<Session> {
     const { name, weightsFolder, threads, device = "cpu", isWideningDelayed = false } = options;
+<<<<<<< HEAD
     const { isMemoryReturned = false, areOutputsHeld = false } = options;
+=======
+    const { isMemoryReturned = false, hostNodes = [], profilePrefix } = options;
+>>>>>>> h-forms
     const runtime = await loadRuntime();
     try {
       const session = await runtime.InferenceSession.create(model, {
         // Whatever the provider is, operators that it has no kernel for run on the CPU.
-        executionProviders: [device],
+        executionProviders: [
+          // It takes no empty list.
+          device === "webgpu" && hostNodes.length > 0
+            ? { name: device, forceCpuNodeNames: [...hostNodes] }
+            : device,
+        ],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         enableCpuMemArena: !isMemoryReturned,
@@ -96,7 +118,11 @@ export class Session {
         enableMemPattern: false,
         // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.
         logSeverityLevel: 4,
+<<<<<<< HEAD
         ...(areOutputsHeld && hasBuffers(device) && { preferredOutputLocation: "gpu-buffer" }),
+=======
+        ...(profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: profilePrefix }),
+>>>>>>> h-forms
         extra: {
           session: { model_external_initializers_file_folder_path: weightsFolder },
           ...(isWideningDelayed && WITHOUT_FOLDING),
