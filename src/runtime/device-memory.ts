@@ -30,15 +30,11 @@ export class DeviceMemory {
   }
 
   /** @throws RetouchError RUNTIME_FAILED */
-  static async open(runtime: RuntimeOptions): Promise<DeviceMemory> {
-    if (!hasBuffers(runtime.device ?? "cpu")) return new DeviceMemory(undefined);
+  static async open({ device = "cpu", threads, traffic }: RuntimeOptions): Promise<DeviceMemory> {
+    if (!hasBuffers(device)) return new DeviceMemory(undefined);
+    const shared = { weightsFolder: tmpdir(), device, threads, traffic, areOutputsHeld: true };
     const load = (name: string, outputs: Record<string, Value>): Promise<Session> =>
-      Session.load(buildModel(name, outputs), {
-        name,
-        weightsFolder: tmpdir(),
-        ...runtime,
-        areOutputsHeld: true,
-      });
+      Session.load(buildModel(name, outputs), { name, ...shared });
     const rows = input("rows", "float32", ["n", "m"]);
     return new DeviceMemory({
       copy: await load("copy", { y: identity(input("x", "float32", ["n"])) }),

@@ -40,16 +40,13 @@ export interface RuntimeOptions {
    * @default false
    */
   isMemoryReturned?: boolean | undefined;
-<<<<<<< HEAD
   /** Where to count what travels. */
   traffic?: Traffic | undefined;
-=======
   /**
    * Beginning of the name of a file in which the runtime writes, when a network is released, where each of its operators
    * ran and for how long. @default none is written
    */
   profilePrefix?: string | undefined;
->>>>>>> h-forms
 }
 
 export interface SessionOptions extends RuntimeOptions {
@@ -59,13 +56,10 @@ export interface SessionOptions extends RuntimeOptions {
   weightsFolder: string;
   /** Whether values that depend on weights alone, such as widened weights, are computed in every run, not just once. */
   isWideningDelayed?: boolean | undefined;
-<<<<<<< HEAD
   /** Whether outputs stay on a device where they can, as tensors that must be freed. @default false */
   areOutputsHeld?: boolean | undefined;
-=======
   /** Names of nodes that the CPU computes whatever the device. Only WebGPU can be told so. */
   hostNodes?: readonly string[] | undefined;
->>>>>>> h-forms
 }
 
 /**
@@ -96,11 +90,7 @@ export class Session {
    */
   static async load(model: Uint8Array, options: SessionOptions): Promise<Session> {
     const { name, weightsFolder, threads, device = "cpu", isWideningDelayed = false } = options;
-<<<<<<< HEAD
-    const { isMemoryReturned = false, areOutputsHeld = false } = options;
-=======
-    const { isMemoryReturned = false, hostNodes = [], profilePrefix } = options;
->>>>>>> h-forms
+    const { isMemoryReturned = false, areOutputsHeld = false, hostNodes = [], profilePrefix } = options;
     const runtime = await loadRuntime();
     try {
       const session = await runtime.InferenceSession.create(model, {
@@ -118,11 +108,8 @@ export class Session {
         enableMemPattern: false,
         // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.
         logSeverityLevel: 4,
-<<<<<<< HEAD
         ...(areOutputsHeld && hasBuffers(device) && { preferredOutputLocation: "gpu-buffer" }),
-=======
         ...(profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: profilePrefix }),
->>>>>>> h-forms
         extra: {
           session: { model_external_initializers_file_folder_path: weightsFolder },
           ...(isWideningDelayed && WITHOUT_FOLDING),
