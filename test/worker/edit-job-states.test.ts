@@ -16,7 +16,15 @@ import { editOf, setupFor, workplace } from "./samples.ts";
 
 /** An engine whose state is its step; it takes any state but 0. */
 const COUNTING: EditJobDependencies["engine"] = {
-  checkpoint: { folder: "/", name: "counting", isDemo: false, nativeSize: 128, grid: 16, weights: {} },
+  checkpoint: {
+    folder: "/",
+    name: "counting",
+    isDemo: false,
+    nativeSize: 128,
+    grid: 16,
+    scale: { nativeArea: 128 ** 2, grid: 16 },
+    weights: {},
+  },
   async edit(request: EditRequest, { onStep, onState, resumeFrom, onResume }: EditOptions = {}) {
     const resolved = resolveRequest(request);
     const { numSteps: of } = resolved;
@@ -38,6 +46,7 @@ const COUNTING: EditJobDependencies["engine"] = {
       parameters: { ...resolved, size, negativePrompt: "", trueCfgScale: 1 },
       workingSize: size,
       referenceSize: size,
+      referenceSizes: [size],
       notices: [],
       resumedFrom: from || undefined,
       seconds: { total: 2, denoise: 1.5 },

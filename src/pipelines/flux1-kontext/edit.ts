@@ -102,6 +102,7 @@ export async function* editImage(
     latents: { data: latents, shape: [numTokens, 4 * numChannels] },
     workingSize: target.content,
     referenceSize: reference.content,
+    referenceSizes: [reference.content],
     isNegativeUsed: hasNegative,
     notices: [...(adapted?.notices ?? []), ...cutNotices(prompts)],
   };

@@ -113,6 +113,7 @@ export async function* editImages(
     latents: { data: latents, shape: [numTokens, numChannels] },
     workingSize: target.content,
     referenceSize: references[0]?.content,
+    referenceSizes: references.map(({ content }) => content),
     isNegativeUsed: hasNegative,
     trueCfgScale: request.guidance,
     notices: [
