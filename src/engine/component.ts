@@ -2,7 +2,8 @@
 import type { AdapterInputs } from "../models/adapters.ts";
 import type { Outputs } from "../models/count.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
-import { loadSession } from "../runtime/load.ts";
+import { type Sizes, turnsOf } from "../onnx/kernel-forms.ts";
+import { formsIn, loadSession } from "../runtime/load.ts";
 import type { RuntimeOptions, Session } from "../runtime/session.ts";
 import { WEIGHT_KINDS } from "../weights/converted.ts";
 import type { WeightScope, WeightSet } from "../weights/weight-set.ts";
@@ -72,6 +73,11 @@ export class Component {
   readonly adapterInputs: AdapterInputs | undefined;
   readonly #source: ComponentSource;
   #session: Session | undefined;
+  /** The largest that it has been asked to run with. */
+  #sizes: Sizes = {};
+  /** In how many turns attention takes its queries for these, and in how many where it is loaded. */
+  #turns = 0;
+  #loadedTurns = 0;
 
   constructor(name: string, source: ComponentSource) {
     this.name = name;
@@ -83,10 +89,24 @@ export class Component {
     return this.#session !== undefined;
   }
 
-  /** @throws RetouchError RUNTIME_FAILED */
+  /** Says which sizes the graph's named dimensions will have in the next runs. */
+  fit(sizes: Sizes): void {
+    const { outputs, runtime } = this.#source;
+    const larger = Object.entries(sizes).filter(([name, size]) => size > (this.#sizes[name] ?? 0));
+    if (larger.length === 0) return;
+    this.#sizes = { ...this.#sizes, ...Object.fromEntries(larger) };
+    this.#turns = turnsOf(outputs, formsIn(runtime), this.#sizes);
+  }
+
+  /**
+   * Loads it; again, if it is loaded and has to take attention in more turns than it does.
+   * @throws RetouchError RUNTIME_FAILED
+   */
   async load(): Promise<Session> {
     const { outputs, weights, runtime } = this.#source;
-    this.#session ??= await loadSession(outputs, weights, runtime);
+    if (this.#turns > this.#loadedTurns) await this.release();
+    this.#session ??= await loadSession(outputs, weights, runtime, this.#sizes);
+    this.#loadedTurns = this.#turns;
     return this.#session;
   }
 

@@ -86,6 +86,7 @@ export class Components implements ComponentRunner {
       unusedNotice(weights.name, weights.unusedKeys()),
     );
     const loaded = new Components(model, components, { kinds, limitBytes, isAdaptable, notices });
+    loaded.#fit(usualEdit(model.native, model.usual));
     await loaded.#residency.follow(loaded.#plan);
     return loaded;
   }
@@ -101,7 +102,14 @@ export class Components implements ComponentRunner {
 
   async prepare(edit: EditExtent): Promise<void> {
     this.#plan = checkMemory(this.#model, this.kinds, edit, this.#limitBytes);
+    this.#fit(edit);
     await this.#residency.follow(this.#plan);
+  }
+
+  #fit(edit: EditExtent): void {
+    for (const definition of this.#model.components) {
+      this.#components.get(definition.name)!.fit(definition.runs(edit).dims);
+    }
   }
 
   run(

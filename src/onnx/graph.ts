@@ -24,10 +24,18 @@ type Origin =
 
 interface Node {
   opType: string;
-  domain: string;
+  domain: Domain;
   inputs: readonly (Value | undefined)[];
   attributes: Readonly<Record<string, proto.Attribute>>;
-  outputCount: number;
+  /** Type and shape of each output. */
+  outputs: readonly TensorType[];
+  /** Whether the CPU computes it on every device. */
+  isOnHost?: boolean;
+}
+
+interface TensorType {
+  readonly dtype: DType;
+  readonly shape: Shape;
 }
 
 /** The opset version with `RotaryEmbedding`, `RMSNormalization` and `Attention`; the runtime's own operators. */
@@ -52,7 +60,11 @@ export function externalTensor(
 /** A constant stored in the model itself. */
 export function constant(values: Float32Array | BigInt64Array | Uint8Array, shape: readonly number[]): Value {
   const dtype = values instanceof Float32Array ? "float32" : values instanceof Uint8Array ? "uint8" : "int64";
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return constantOf(dtype, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), shape);
+}
+
+/** A constant from its bytes. */
+export function constantOf(dtype: DType, bytes: Uint8Array, shape: readonly number[]): Value {
   const expected = shape.reduce((product, dim) => product * dim, 1) * byteSizeOf(dtype);
   if (bytes.byteLength !== expected) {
     throw new Error(
@@ -75,16 +87,33 @@ export const ints = (values: readonly number[]): Value =>
 export function makeNode(
   opType: string,
   inputs: readonly (Value | undefined)[],
-  outputs: readonly { dtype: DType; shape: Shape }[],
+  outputs: readonly TensorType[],
   options: { attributes?: Record<string, proto.Attribute>; domain?: Domain } = {},
 ): Value[] {
   const { attributes = {}, domain = "" } = options;
-  const node: Node = { opType, domain, inputs, attributes, outputCount: outputs.length };
-  return outputs.map((output, outputIndex) => ({ ...output, origin: { kind: "node", node, outputIndex } }));
+  return outputsOf({ opType, domain, inputs, attributes, outputs });
 }
 
-/** Serialises the model with these `outputs` as the bytes of an ONNX file. */
-export function buildModel(name: string, outputs: Readonly<Record<string, Value>>): Uint8Array {
+const outputsOf = (node: Node): Value[] =>
+  node.outputs.map(({ dtype, shape }, outputIndex) => ({
+    dtype,
+    shape,
+    origin: { kind: "node", node, outputIndex },
+  }));
+
+/** The model with these `outputs` as the bytes of an ONNX file. */
+export const buildModel = (name: string, outputs: Readonly<Record<string, Value>>): Uint8Array =>
+  serialise(name, outputs).model;
+
+export interface PlacedModel {
+  /** The bytes of an ONNX file. */
+  model: Uint8Array;
+  /** Names of the nodes that the CPU computes on every device. */
+  hostNodes: readonly string[];
+}
+
+/** Serialises the model with these `outputs`. */
+export function serialise(name: string, outputs: Readonly<Record<string, Value>>): PlacedModel {
   const order = weightsFirst(nodesInOrder(Object.values(outputs)));
   const names = new NameTable();
   for (const [outputName, value] of Object.entries(outputs)) names.setOutput(value, outputName);
@@ -105,7 +134,7 @@ export function buildModel(name: string, outputs: Readonly<Record<string, Value>
       if (value.origin.kind === "initializer") initializers.set(valueName, { ...value.origin.data, value });
       return valueName;
     });
-    const outputNames = Array.from({ length: node.outputCount }, (_, index) => names.ofOutput(node, index));
+    const outputNames = node.outputs.map((_, index) => names.ofOutput(node, index));
     return proto.nodeProto({ ...node, name: nodeName, inputs: inputNames, outputs: outputNames });
   });
 
@@ -120,15 +149,60 @@ export function buildModel(name: string, outputs: Readonly<Record<string, Value>
       proto.valueInfoProto(key, value.dtype, value.shape),
     ),
   });
-  return proto.concatBytes(proto.modelProto(graph, OPSETS));
+  return {
+    model: proto.concatBytes(proto.modelProto(graph, OPSETS)),
+    hostNodes: order.filter(({ isOnHost }) => isOnHost).map((node) => names.ofNode(node)),
+  };
 }
 
-/** An operator of a graph with its inputs, for counting. */
-export type Operator = Pick<Node, "opType" | "inputs" | "attributes" | "outputCount">;
+/** An operator of a graph with its inputs, for counting and rewriting. */
+export type Operator = Readonly<Node>;
 
 /** Every operator that the outputs need, each after those that feed it. */
 export const operatorsOf = (outputs: Readonly<Record<string, Value>>): readonly Operator[] =>
   nodesInOrder(Object.values(outputs));
+
+/** The inputs that the outputs need, by name. */
+export function inputsOf(outputs: Readonly<Record<string, Value>>): ReadonlyMap<string, Value> {
+  const read = [...Object.values(outputs), ...operatorsOf(outputs).flatMap(({ inputs }) => inputs)];
+  return new Map(
+    read.flatMap((value) => (value?.origin.kind === "input" ? [[value.origin.name, value] as const] : [])),
+  );
+}
+
+/**
+ * The graph with other nodes in place of some, from the inputs on. A node's inputs are already rewritten when it is
+ * asked for; a value that several nodes share stays shared, and a node that nothing changes stays the same object.
+ * @param replace gives what stands for a node's outputs, or undefined to keep it
+ */
+export function rewrite(
+  outputs: Readonly<Record<string, Value>>,
+  replace: (operator: Operator) => readonly Value[] | undefined,
+): Record<string, Value> {
+  const known = new Map<Node, readonly Value[]>();
+  const rewritten = (value: Value): Value => {
+    const { origin } = value;
+    return origin.kind === "node" ? (known.get(origin.node)?.[origin.outputIndex] ?? value) : value;
+  };
+  for (const node of nodesInOrder(Object.values(outputs))) {
+    const inputs = node.inputs.map((value) => value && rewritten(value));
+    const isSame = inputs.every((value, index) => value === node.inputs[index]);
+    const current = isSame ? node : { ...node, inputs };
+    const replaced = replace(current) ?? (isSame ? undefined : outputsOf(current));
+    if (replaced) known.set(node, replaced);
+  }
+  return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, rewritten(value)]));
+}
+
+/** What the operator gives with other inputs, attributes or types, in the same shapes unless `changes` says otherwise. */
+export const remade = (operator: Operator, changes: Partial<Operator>): Value[] =>
+  outputsOf({ ...operator, ...changes });
+
+/** The same value, computed on the CPU whatever the device. */
+export function onHost(value: Value): Value {
+  if (value.origin.kind !== "node") throw new Error("Only what a node computes has a place.");
+  return remade(value.origin.node, { isOnHost: true })[value.origin.outputIndex]!;
+}
 
 /** The value that a `Cast` to float32 widened; undefined for any other value. */
 export function widenedFrom(value: Value): Value | undefined {

@@ -2,7 +2,14 @@
  * A graph as a device can run it. Networks are described once, with the operators that suit the CPU; where a device has
  * no kernel for one, or a wrong one, the graph is rewritten before it is serialised, here and nowhere else.
  */
-import type { Value } from "./graph.ts";
+import { numTurns, type Sizes, writtenAttention } from "./forms/attention.ts";
+import { splitInTurns } from "./forms/bindings.ts";
+import { productInRanges } from "./forms/large-weights.ts";
+import { largeTableOnHost } from "./forms/tables.ts";
+import { widening } from "./forms/widen.ts";
+import { type Operator, operatorsOf, rewrite, type Value } from "./graph.ts";
+
+export type { Sizes } from "./forms/attention.ts";
 
 /** What the kernels of a device can do. */
 export interface KernelForms {
@@ -24,11 +31,35 @@ export const ALL_FORMS: KernelForms = {
   hasFloat16: true,
 };
 
-/** Rewrites what `forms` excludes. */
-export function withForms(
-  outputs: Readonly<Record<string, Value>>,
-  forms: KernelForms,
-): Readonly<Record<string, Value>> {
+type Outputs = Readonly<Record<string, Value>>;
+type Replace = (operator: Operator) => readonly Value[] | undefined;
+
+/**
+ * Rewrites what `forms` excludes.
+ * @param sizes the largest of the graph's named dimensions, as far as they are known: what depends on them, such as
+ * the scores of written attention, is only cut to fit if they are
+ */
+export function withForms(outputs: Outputs, forms: KernelForms, sizes: Sizes = {}): Outputs {
+  const { attention, maxOutputs, maxTensorBytes, hasFloat16 } = forms;
+  // In this order: types first, because bytes follow from them, but tables that are not widened before these.
+  const replacements: (Replace | false)[] = [
+    (operator) => largeTableOnHost(operator, maxTensorBytes),
+    !hasFloat16 && widening(),
+    attention === "written" && ((operator) => writtenAttention(operator, { maxTensorBytes, sizes })),
+    (operator) => productInRanges(operator, maxTensorBytes),
+    (operator) => splitInTurns(operator, maxOutputs),
+  ];
   if (forms === ALL_FORMS) return outputs;
-  return outputs;
+  let rewritten = outputs;
+  for (const replace of replacements) if (replace) rewritten = rewrite(rewritten, replace);
+  return rewritten;
+}
+
+/** In how many turns at most `withForms` has attention take its queries: a graph of fewer holds for smaller sizes. */
+export function turnsOf(outputs: Outputs, { attention, maxTensorBytes }: KernelForms, sizes: Sizes): number {
+  if (attention === "fused") return 0;
+  return Math.max(
+    0,
+    ...operatorsOf(outputs).map((operator) => numTurns(operator, { maxTensorBytes, sizes })),
+  );
 }

@@ -156,11 +156,12 @@ export function concat(values: readonly Value[], axis: number, outName = "joined
     }
   }
   const dims = values.map((value) => value.shape[axis]!);
-  const total = dims.every((dim) => typeof dim === "number")
-    ? dims.reduce((sum, dim) => sum + dim, 0)
-    : outName;
-  return one("Concat", values, first.with(axis, total), { attributes: { axis: int(axis) } });
+  const sum = dims.every((dim) => typeof dim === "number") ? total(dims) : outName;
+  return one("Concat", values, first.with(axis, sum), { attributes: { axis: int(axis) } });
 }
+
+/** The most parts that a `Split` gives: a GPU's shader binds each of them, and 8 buffers are what every GPU has. */
+const MAX_PARTS = 8;
 
 /** Cuts `axis` into `count` equal parts. */
 export function split(x: Value, count: number, axis: number): Value[] {
@@ -168,23 +169,40 @@ export function split(x: Value, count: number, axis: number): Value[] {
   if (typeof dim !== "number" || dim % count !== 0) {
     throw new Error(`Split of ${showShape(x.shape)} into ${count} along axis ${axis}.`);
   }
-  const part = { dtype: x.dtype, shape: x.shape.with(axis, dim / count) };
-  const attributes = { axis: int(axis), num_outputs: int(count) };
-  return makeNode(
-    "Split",
-    [x],
-    Array.from({ length: count }, () => part),
-    { attributes },
+  return splitSizes(
+    x,
+    Array.from({ length: count }, () => dim / count),
+    axis,
   );
 }
 
-/** Cuts `axis` into parts of these sizes. */
-export function splitSizes(x: Value, sizes: readonly number[], axis: number): Value[] {
-  if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis]) {
+/** Cuts `axis` into parts of these sizes; more than `maxParts` are parts of parts. */
+export function splitSizes(
+  x: Value,
+  sizes: readonly number[],
+  axis: number,
+  maxParts: number = MAX_PARTS,
+): Value[] {
+  if (total(sizes) !== x.shape[axis]) {
     throw new Error(`Split of ${showShape(x.shape)} into ${sizes.join(", ")} along axis ${axis}.`);
+  }
+  if (sizes.length === 1) return [x];
+  if (sizes.length > maxParts) {
+    const groups = inGroups(sizes, maxParts);
+    const parts = splitSizes(x, groups.map(total), axis, maxParts);
+    return parts.flatMap((part, index) => splitSizes(part, groups[index]!, axis, maxParts));
   }
   const parts = sizes.map((size) => ({ dtype: x.dtype, shape: x.shape.with(axis, size) }));
   return makeNode("Split", [x, ints(sizes)], parts, { attributes: { axis: int(axis) } });
+}
+
+/** At most `maxGroups` groups of neighbours: each of a power of `maxGroups`, but for the last. */
+export function inGroups<T>(items: readonly T[], maxGroups: number): T[][] {
+  let size = 1;
+  while (size * maxGroups < items.length) size *= maxGroups;
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }
 
 /** Reshapes to the shape that `like` has when the model runs. */
@@ -208,6 +226,17 @@ export const rowsAfter = (x: Value, like: Value, outDim: Dim): Value =>
 /** The first entries of `x` along `axis`, `count` [1] of them; `outDim` is the name of that number. */
 export const firstAlong = (x: Value, axis: number, count: Value, outDim: Dim): Value =>
   one("Slice", [x, ints([0]), count, ints([axis])], x.shape.with(axis, outDim));
+
+/** The entries of `x` along `axis` from `start` [1] up to `end` [1]; `outDim` is the name of their number. */
+export const between = (x: Value, axis: number, start: Value, end: Value, outDim: Dim): Value =>
+  one("Slice", [x, start, end, ints([axis])], x.shape.with(axis, outDim));
+
+/** `part / parts` of the size of `axis` of `x`, rounded down, [1]. */
+export function fractionOf(x: Value, axis: number, part: number, parts: number): Value {
+  const dim = x.shape[axis]!;
+  if (typeof dim === "number") return ints([Math.floor((dim * part) / parts)]);
+  return div(mul(sizeAlong(x, axis), ints([part])), ints([parts]));
+}
 
 /** The size that `axis` of `x` has when the model runs, [1]. */
 export const sizeAlong = (x: Value, axis: number): Value =>
@@ -238,6 +267,17 @@ export function gemm(x: Value, weight: Value, bias?: Value): Value {
   const inputs = bias ? [x, weight, bias] : [x, weight];
   checkTypes("Gemm", inputs);
   return one("Gemm", inputs, [x.shape[0]!, weight.shape[0]!], { attributes: { transB: int(1) } });
+}
+
+/** a [..., M, K] times b [..., K, N] for each of the same leading dimensions: [..., M, N]. */
+export function matmul(a: Value, b: Value): Value {
+  const isFitting =
+    a.shape.length === b.shape.length &&
+    showShape(a.shape.slice(0, -2)) === showShape(b.shape.slice(0, -2)) &&
+    a.shape.at(-1) === b.shape.at(-2);
+  if (!isFitting) throw new Error(`MatMul of ${showShape(a.shape)} and ${showShape(b.shape)}.`);
+  checkTypes("MatMul", [a, b]);
+  return one("MatMul", [a, b], [...a.shape.slice(0, -1), b.shape.at(-1)!]);
 }
 
 /** A matrix [N, K] in few bits, in the layout of the runtime's `MatMulNBits`. */
@@ -483,5 +523,6 @@ function broadcast(opType: string, a: Shape, b: Shape): Shape {
   });
 }
 
+const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0);
 const product = (shape: Shape): number =>
   (shape as readonly number[]).reduce((result, dim) => result * dim, 1);

@@ -1,15 +1,24 @@
 /** From a graph to a session: serialises it and loads it with its weights in place. */
-import { buildModel, type Value } from "../onnx/graph.ts";
-import { ALL_FORMS, withForms } from "../onnx/kernel-forms.ts";
+import { serialise, type Value } from "../onnx/graph.ts";
+import { type KernelForms, type Sizes, withForms } from "../onnx/kernel-forms.ts";
 import type { WeightSet } from "../weights/weight-set.ts";
+import { formsOf } from "./forms-of.ts";
 import { type RuntimeOptions, Session } from "./session.ts";
 
+/** What the kernels can do that a network runs on. */
+export const formsIn = ({ device = "cpu", forms }: RuntimeOptions): KernelForms => forms ?? formsOf(device);
+
+/** @param sizes the largest of the graph's named dimensions, as far as they are known (`withForms`) */
 export function loadSession(
   outputs: Readonly<Record<string, Value>>,
   weights: WeightSet,
   runtime: RuntimeOptions,
+  sizes: Sizes = {},
 ): Promise<Session> {
   const { name, baseFolder, isKeptHalf } = weights;
-  const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed: isKeptHalf };
-  return Session.load(buildModel(name, withForms(outputs, runtime.forms ?? ALL_FORMS)), options);
+  // WebGPU cannot widen: it has no bfloat16, and float16 on some adapters only.
+  const isWideningDelayed = isKeptHalf && runtime.device !== "webgpu";
+  const { model, hostNodes } = serialise(name, withForms(outputs, formsIn(runtime), sizes));
+  const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed, hostNodes };
+  return Session.load(model, options);
 }

@@ -17,7 +17,7 @@ export interface RuntimeOptions {
   threads: number;
   /** @default "cpu" */
   device?: Device | undefined;
-  /** What the device's kernels can do. @default everything */
+  /** What the device's kernels can do. @default what is known of them unmeasured (`forms-of.ts`) */
   forms?: KernelForms | undefined;
   /**
    * The type the transformer computes in. The CPU has no kernels for bfloat16, and is slower in float16.
@@ -43,6 +43,8 @@ export interface SessionOptions extends RuntimeOptions {
   weightsFolder: string;
   /** Whether values that depend on weights alone, such as widened weights, are computed in every run, not just once. */
   isWideningDelayed?: boolean | undefined;
+  /** Names of nodes that the CPU computes whatever the device. Only WebGPU can be told so. */
+  hostNodes?: readonly string[] | undefined;
 }
 
 /**
@@ -74,12 +76,17 @@ export class Session {
    */
   static async load(model: Uint8Array, options: SessionOptions): Promise<Session> {
     const { name, weightsFolder, threads, device = "cpu", isWideningDelayed = false } = options;
-    const { isMemoryReturned = false, profilePrefix } = options;
+    const { isMemoryReturned = false, hostNodes = [], profilePrefix } = options;
     const runtime = await loadRuntime();
     try {
       const session = await runtime.InferenceSession.create(model, {
         // Whatever the provider is, operators that it has no kernel for run on the CPU.
-        executionProviders: [device],
+        executionProviders: [
+          // It takes no empty list.
+          device === "webgpu" && hostNodes.length > 0
+            ? { name: device, forceCpuNodeNames: [...hostNodes] }
+            : device,
+        ],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         enableCpuMemArena: !isMemoryReturned,

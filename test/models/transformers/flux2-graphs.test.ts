@@ -36,7 +36,7 @@ describe.each(Object.keys(published))("the published %s", (name) => {
   it.each(Object.keys(FORMS))("has no Split with more than eight outputs, as %s", (form) => {
     const network = unloadedNetwork((weights) => FORMS[form]!(configOf(name), weights));
     const splits = operatorsOf(network).filter(({ opType }) => opType === "Split");
-    const outputs = Math.max(0, ...splits.map(({ outputCount }) => outputCount));
+    const outputs = Math.max(0, ...splits.map(({ outputs: parts }) => parts.length));
     expect(outputs).toBeLessThanOrEqual(MAX_SPLIT_OUTPUTS);
     expect(outputs > 0).toBe(form !== "modulation");
   });

@@ -1,0 +1,18 @@
+/** What the kernels of each device can do, before a check has measured any of it. */
+import { ALL_FORMS, type KernelForms } from "../onnx/kernel-forms.ts";
+import type { Device } from "./devices.ts";
+
+/**
+ * WebGPU on any adapter: with the limits that the standard promises, 8 buffers in a shader (one of them read by a
+ * `Split` or written by a `Concat`) of 128 MiB each.
+ * onnxruntime 1.30's attention there suits only some adapters: on one whose subgroups have 4 lanes it is wrong without
+ * an error from 32 queries on.
+ */
+const WEBGPU: KernelForms = {
+  attention: "written",
+  maxOutputs: 7,
+  maxTensorBytes: 128 * 1024 ** 2,
+  hasFloat16: false,
+};
+
+export const formsOf = (device: Device): KernelForms => (device === "webgpu" ? WEBGPU : ALL_FORMS);
