@@ -5,9 +5,11 @@
 import { tmpdir } from "node:os";
 import { messageOf } from "../errors.ts";
 import { buildModel } from "../onnx/graph.ts";
-import { ALL_FORMS, withForms } from "../onnx/kernel-forms.ts";
+import { withForms } from "../onnx/kernel-forms.ts";
+import { formsIn } from "./load.ts";
 import { type RuntimeOptions, Session } from "./session.ts";
 import {
+  AMOUNT,
   attentionGraph,
   type AttentionShape,
   convolutionGraph,
@@ -79,7 +81,8 @@ export async function measureDeviceSpeed(
   workload: SpeedWorkload,
   options: SpeedOptions = {},
 ): Promise<DeviceSpeed> {
-  const { device = "cpu", forms = ALL_FORMS } = runtime;
+  const { device = "cpu" } = runtime;
+  const forms = formsIn(runtime);
   const { types = typesOf(runtime), msPerFigure = MS_PER_FIGURE, onFigure = () => {} } = options;
   const limits = { maxBytes: forms.maxTensorBytes };
   const floats = types.includes("float16") ? "float16" : "float32";
@@ -118,7 +121,7 @@ export async function measureDeviceSpeed(
   const { attention, convolutions } = workload;
   for (const type of attention === undefined ? [] : new Set(["float32", floats] as const)) {
     await learn(`attention in ${type}`, async () => {
-      const flops = await measure(attentionGraph(attention!, type, limits), runSeconds);
+      const flops = await measure(attentionGraph(attention!, type), runSeconds);
       return { attention: { ...speed.attention, [type]: flops } };
     });
   }
@@ -136,8 +139,9 @@ export async function measureDeviceSpeed(
 }
 
 /** The CPU computes in float32 whatever the type that is stored. */
-function typesOf({ device = "cpu", forms = ALL_FORMS }: RuntimeOptions): readonly ProductType[] {
-  const hasFloat16 = device !== "cpu" && forms.hasFloat16;
+function typesOf(runtime: RuntimeOptions): readonly ProductType[] {
+  const { device = "cpu" } = runtime;
+  const hasFloat16 = device !== "cpu" && formsIn(runtime).hasFloat16;
   return PRODUCT_TYPES.filter((type) => type !== "float16" || hasFloat16);
 }
 
@@ -150,7 +154,8 @@ async function rateOf(
   runtime: RuntimeOptions,
   { ms, besideSeconds }: { ms: number; besideSeconds: number },
 ): Promise<number> {
-  const model = buildModel("speed", withForms(graph.outputs, runtime.forms ?? ALL_FORMS));
+  const outputs = withForms(graph.outputs, formsIn(runtime), { [AMOUNT]: graph.most });
+  const model = buildModel("speed", outputs);
   const session = await Session.load(model, { ...runtime, name: "speed", weightsFolder: tmpdir() });
   try {
     const timed = async (feeds: ReturnType<SpeedGraph["feeds"]>): Promise<number> => {

@@ -36,13 +36,15 @@ export interface ConvolutionShape {
 
 export interface SpeedGraph {
   outputs: Readonly<Record<string, Value>>;
-  /** How far an amount can be raised: the rows of a product, the tokens of attention, the side of a square. */
+  /** How far the amount can be raised: the rows of a product, the tokens of attention, the side of a square. */
   most: number;
   feeds(amount: number): Readonly<Record<string, Tensor>>;
   /** Operations of a run, or bytes that travel in it. */
   work(amount: number): number;
 }
 
+/** The graphs' name for the amount of their work. */
+export const AMOUNT = "amount";
 const BLOCK = 128;
 /** Different rows of a weight, which are repeated: enough that no cache holds a multiplication's result. */
 const DIFFERENT_ROWS = 16;
@@ -84,15 +86,13 @@ export function productGraph(shape: ProductShape, type: ProductType, options: Pr
 export function attentionGraph(
   { length, numHeads, headSize }: AttentionShape,
   type: FloatType,
-  { maxBytes }: { maxBytes: number },
 ): SpeedGraph {
   const width = numHeads * headSize;
   const x = spread("x", [1, 1, width], 1, type);
   const y = ops.reshape(ops.attention(x, x, x, { numHeads }), [x.shape[1]!, width]);
   return {
     outputs: { y: ops.toFloat32(ops.rows(y, 0, 1, 1)) },
-    // Where it is written out, the scores of every head are a tensor.
-    most: Math.min(length, Math.floor(Math.sqrt(maxBytes / (FLOAT * numHeads)))),
+    most: length,
     feeds: (amount) => spreadFeeds("x", width, [1, amount, 1]),
     work: (amount) => 2 * (2 * amount ** 2 * width),
   };
@@ -103,7 +103,10 @@ export function convolutionGraph(
   { maxBytes }: { maxBytes: number },
 ): SpeedGraph {
   const kernels = ops.reshape(matrix(outChannels, inChannels * 9), [outChannels, inChannels, 3, 3]);
-  const x = ops.mul(input("x", "float32", [1, inChannels, 1, 1]), input("ones", "float32", [1, 1, "h", "w"]));
+  const x = ops.mul(
+    input("x", "float32", [1, inChannels, 1, 1]),
+    input("ones", "float32", [1, 1, AMOUNT, AMOUNT]),
+  );
   const y = ops.conv2d(x, kernels, undefined, { padding: [1, 1, 1, 1] });
   const channels = Math.max(inChannels, outChannels);
   return {
@@ -129,7 +132,7 @@ export function emptyGraph(): SpeedGraph {
 
 /** Rows that travel to the device, of which one comes back. */
 export function upGraph(maxBytes: number): SpeedGraph {
-  const x = input("x", "float32", ["rows", TRAVELLING]);
+  const x = input("x", "float32", [AMOUNT, TRAVELLING]);
   return {
     outputs: { y: ops.rows(x, 0, 1, 1) },
     most: rowsWithin(maxBytes),
@@ -154,7 +157,7 @@ const rowsWithin = (maxBytes: number): number =>
 
 /** The numbers of input `name`, of this shape, repeated along `axis` as often as the input `ones` is long. */
 function spread(name: string, shape: readonly number[], axis: number, type: FloatType): Value {
-  const ones = shape.map((_, at) => (at === axis ? "amount" : 1));
+  const ones = shape.map((_, at) => (at === axis ? AMOUNT : 1));
   return ops.mul(
     ops.cast(input(name, "float32", shape), type),
     ops.cast(input("ones", "float32", ones), type),

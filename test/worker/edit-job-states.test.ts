@@ -114,7 +114,12 @@ describe("a job", () => {
       { step: 4, of: 4, preview: undefined },
     ]);
     expect(notes).toEqual([{ level: "info", sentence: "The edit goes on after step 3 of 4." }]);
-    expect(timing).toEqual({ totalMs: 2000, denoiseMs: 1500, numSteps: 1 });
+    expect(timing).toEqual({
+      totalMs: 2000,
+      denoiseMs: 1500,
+      numSteps: 1,
+      images: [{ width: 64, height: 48 }],
+    });
   });
 
   it("goes on where all steps had been taken", async () => {
