@@ -9,6 +9,8 @@ export interface WorkOptions {
   computeType?: ComputeType | undefined;
   /** Side of the tiles in pixels, for components that work in tiles. @default whole images */
   tileSide?: number | undefined;
+  /** Whether what a component reads in every run stays on the device after the first. @default false */
+  areInputsHeld?: boolean | undefined;
 }
 
 /** Runs that are alike. */
@@ -25,16 +27,18 @@ export interface ComponentWork {
 export function componentWork(
   component: ComponentDefinition,
   edit: EditExtent,
-  { computeType = "float32", tileSide }: WorkOptions = {},
+  { computeType = "float32", tileSide, areInputsHeld = false }: WorkOptions = {},
 ): ComponentWork[] {
   const network = networkOf(component, computeType);
   return component.runs(edit, tileSide).map(({ times, dims }) => {
     const { inputs, outputs } = travellingBytes(network, dims);
-    const isChanging = (name: string): boolean => component.changingInputs?.includes(name) ?? true;
+    const { changingInputs } = component;
+    const isHeld = (name: string): boolean =>
+      areInputsHeld && changingInputs !== undefined && !changingInputs.includes(name);
     return {
       times,
       work: workOf(network, dims),
-      upBytes: sumOf(inputs, (name) => (isChanging(name) ? times : 1)),
+      upBytes: sumOf(inputs, (name) => (isHeld(name) ? 1 : times)),
       downBytes: sumOf(outputs, () => times),
     };
   });

@@ -33,7 +33,7 @@ export interface ComponentDefinition {
   readonly loraName?: (key: string) => string;
   /** Whether it can process an image in overlapping tiles. */
   readonly isTiled?: boolean;
-  /** Its inputs that are new in each run of an edit; the others stay on the device from its first run on. @default all */
+  /** Its inputs that are new in each run of an edit; the others may stay on a device from the first run on. @default all */
   readonly changingInputs?: readonly string[];
   /** The fewest bits its matrices may have; `fp32` leaves the weights as they are stored. */
   readonly leastPrecision: WeightsKind;

@@ -1,19 +1,14 @@
 /** How long an edit takes on a device whose speed was measured, before anything is loaded. */
 import type { Work } from "../models/count.ts";
-import type { ComputeType } from "../onnx/dtype.ts";
 import type { DeviceSpeed } from "../runtime/device-speed.ts";
 import { precisionOf, type WeightsKind } from "./component.ts";
-import { componentWork } from "./component-work.ts";
+import { componentWork, type WorkOptions } from "./component-work.ts";
 import type { EditExtent } from "./extent.ts";
 import { kindOf, type MemoryPlan, type NetworkKinds } from "./memory-plan.ts";
 import type { ModelPlan } from "./model.ts";
 
-export interface TimeOptions {
+export interface TimeOptions extends WorkOptions {
   speed: DeviceSpeed;
-  /** The type that the device computes the transformer in. @default "float32" */
-  computeType?: ComputeType | undefined;
-  /** Side of the tiles in pixels, where the plan has some. */
-  tileSide?: number | undefined;
 }
 
 /**

@@ -110,11 +110,12 @@ export interface TravellingBytes {
 /** @param dims sizes of the graph's named dimensions */
 export function travellingBytes(outputs: Outputs, dims: Dims): TravellingBytes {
   const sizeOf = sizesFrom(dims);
-  const bytesOf = ({ dtype, shape }: Value): number =>
+  const bytesOf = ({ dtype, shape }: Pick<Value, "dtype" | "shape">): number =>
     shape.reduce<number>((product, dim) => product * sizeOf(dim), byteSizeOf(dtype));
-  const byName = (values: Iterable<readonly [string, Value]>): Record<string, number> =>
-    Object.fromEntries([...values].map(([name, value]) => [name, bytesOf(value)]));
-  return { inputs: byName(inputsOf(outputs)), outputs: byName(Object.entries(outputs)) };
+  return {
+    inputs: Object.fromEntries(inputsOf(outputs).map((value) => [value.name, bytesOf(value)])),
+    outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, bytesOf(value)])),
+  };
 }
 
 type Dims = Readonly<Record<string, number>>;

@@ -162,12 +162,15 @@ export type Operator = Readonly<Node>;
 export const operatorsOf = (outputs: Readonly<Record<string, Value>>): readonly Operator[] =>
   nodesInOrder(Object.values(outputs));
 
-/** The inputs that the outputs need, by name. */
-export function inputsOf(outputs: Readonly<Record<string, Value>>): ReadonlyMap<string, Value> {
-  const read = [...Object.values(outputs), ...operatorsOf(outputs).flatMap(({ inputs }) => inputs)];
-  return new Map(
-    read.flatMap((value) => (value?.origin.kind === "input" ? [[value.origin.name, value] as const] : [])),
-  );
+/** The inputs of the model with these outputs, each once. */
+export function inputsOf(outputs: Readonly<Record<string, Value>>): { name: string; dtype: DType; shape: Shape }[] {
+  const inputs = new Map<string, Value>();
+  for (const operator of operatorsOf(outputs)) {
+    for (const value of operator.inputs) {
+      if (value?.origin.kind === "input") inputs.set(value.origin.name, value);
+    }
+  }
+  return [...inputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
 }
 
 /**

@@ -74,19 +74,21 @@ describe("the seconds of an edit", () => {
   it("include every run, and every byte that travels", () => {
     // Text, encoder, modulation, four steps, decoder.
     expect(kleinSeconds({ runSeconds: 1 })).toBe(8);
-    const up = kleinSeconds({ upBytes: 1e9 });
-    const down = kleinSeconds({ downBytes: 1e9 });
-    // The text's embeddings, 512 tokens of 7,680 numbers, come back and go up again, once an edit.
+    // The text's embeddings, 512 tokens of 7,680 numbers, come back once and go up with each step.
     const text = (512 * 7680 * 4) / 1e9;
+    const [up, down] = [kleinSeconds({ upBytes: 1e9 }), kleinSeconds({ downBytes: 1e9 })];
     expect(down).toBeGreaterThan(text);
     expect(down).toBeLessThan(1.5 * text);
-    expect(up).toBeGreaterThan(text);
-    expect(up).toBeLessThan(2 * text);
-    // With each step, 1,024 tokens of 128 numbers go up, and come back.
+    expect(up).toBeGreaterThan(4 * text);
+    // Where they stay on the device, only 1,024 tokens of 128 numbers go up with each further step, as they come back.
+    const held = { areInputsHeld: true };
     const longer = { ...KLEIN, numSteps: KLEIN.numSteps + 10 };
     const steps = (10 * 1024 * 128 * 4) / 1e9;
-    expect(kleinSeconds({ downBytes: 1e9 }, {}, longer) - down).toBeGreaterThan(steps);
-    expect(kleinSeconds({ upBytes: 1e9 }, {}, longer) - up).toBeCloseTo(steps, 3);
+    const once = kleinSeconds({ upBytes: 1e9 }, held);
+    expect(once).toBeGreaterThan(text);
+    expect(once).toBeLessThan(2 * text);
+    expect(kleinSeconds({ upBytes: 1e9 }, held, longer) - once).toBeCloseTo(steps, 3);
+    expect(kleinSeconds({ downBytes: 1e9 }, held, longer) - down).toBeGreaterThan(steps);
   });
 
   it("count the images, passes and steps of the model", () => {
