@@ -33,6 +33,8 @@ export interface ComponentDefinition {
   readonly loraName?: (key: string) => string;
   /** Whether it can process an image in overlapping tiles. */
   readonly isTiled?: boolean;
+  /** Whether only other networks read its outputs, which then need not leave the device. */
+  readonly areOutputsHeld?: boolean;
   /** Its inputs that are new in each run of an edit; the others may stay on a device from the first run on. @default all */
   readonly changingInputs?: readonly string[];
   /** The fewest bits its matrices may have; `fp32` leaves the weights as they are stored. */
@@ -66,6 +68,8 @@ export interface ComponentSource {
   runtime: RuntimeOptions;
   /** Set if the graph was built to take adapters. */
   adapterInputs?: AdapterInputs | undefined;
+  /** As in {@link ComponentDefinition}. */
+  areOutputsHeld?: boolean | undefined;
 }
 
 export class Component {
@@ -103,9 +107,9 @@ export class Component {
    * @throws RetouchError RUNTIME_FAILED
    */
   async load(): Promise<Session> {
-    const { outputs, weights, runtime } = this.#source;
+    const { outputs, weights, runtime, areOutputsHeld } = this.#source;
     if (this.#turns > this.#loadedTurns) await this.release();
-    this.#session ??= await loadSession(outputs, weights, runtime, this.#sizes);
+    this.#session ??= await loadSession(outputs, weights, { ...runtime, areOutputsHeld }, this.#sizes);
     this.#loadedTurns = this.#turns;
     return this.#session;
   }
