@@ -1,5 +1,6 @@
 /** What the stages found, in one document. */
 import { rounded, summarize, type Summary } from "../../tools/statistics.ts";
+import type { Traffic } from "../../src/runtime/session.ts";
 import type { Agreement } from "../full-size/agreement.ts";
 import type { ParitySide } from "./parity.ts";
 
@@ -12,11 +13,16 @@ export interface Timed {
   gpuBytes: number | null;
   /** Agreement with PyTorch in float32. */
   agreement: Agreement | null;
+  /** What travels to the device and back in a step; PyTorch's is not counted. */
+  bytesPerStep?: Traffic | undefined;
 }
 export type Side = Timed | { name: string; error: string };
 
 /** What the stages left in the folder of results. */
 export interface Found {
+  /** The device that Retouch computed on. */
+  device: string;
+  /** That of PyTorch; null for the processor. */
   gpu: string | null;
   /** TFLOP/s of PyTorch's fastest square product in bfloat16. */
   peakTflops: number;
@@ -26,6 +32,7 @@ export interface Found {
 }
 
 export interface Report {
+  device: string;
   gpu: string | null;
   peak: { what: string; tflops: number };
   teraflopsPerStep: number;
@@ -47,7 +54,7 @@ export interface Report {
 const STEPS = 28;
 
 export function reportOf(found: Found, parity: ParitySide[] | null): Report {
-  const { gpu, peakTflops, peakSide, flopsPerStep } = found;
+  const { device, gpu, peakTflops, peakSide, flopsPerStep } = found;
   const sides = found.sides.map((side) => {
     if ("error" in side) return side;
     const { seconds, ...rest } = side;
@@ -67,9 +74,10 @@ export function reportOf(found: Found, parity: ParitySide[] | null): Report {
     );
   const [ours, theirs] = [Math.min(...medians("Retouch")), Math.min(...medians("PyTorch"))];
   return {
+    device,
     gpu,
     peak: {
-      what: `the fastest of several bfloat16 products of ${peakSide}*${peakSide} matrices by PyTorch on this GPU`,
+      what: `the fastest of several bfloat16 products of ${peakSide}*${peakSide} matrices by PyTorch on ${gpu === null ? "the processor" : "this GPU"}`,
       tflops: rounded(peakTflops),
     },
     teraflopsPerStep: rounded(flopsPerStep / 1e12),

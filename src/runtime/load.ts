@@ -5,6 +5,9 @@ import type { WeightSet } from "../weights/weight-set.ts";
 import { formsOf } from "./forms-of.ts";
 import { type RuntimeOptions, Session, type SessionOptions } from "./session.ts";
 
+/** What the weights and the graph do not decide. */
+type LoadOptions = Omit<SessionOptions, "name" | "weightsFolder" | "isWideningDelayed" | "hostNodes">;
+
 /** What the kernels can do that a network runs on. */
 export const formsIn = ({ device = "cpu", forms }: RuntimeOptions): KernelForms => forms ?? formsOf(device);
 
@@ -12,7 +15,7 @@ export const formsIn = ({ device = "cpu", forms }: RuntimeOptions): KernelForms 
 export function loadSession(
   outputs: Readonly<Record<string, Value>>,
   weights: WeightSet,
-  runtime: RuntimeOptions,
+  runtime: LoadOptions,
   sizes: Sizes = {},
 ): Promise<Session> {
   const { model, options } = modelOf(outputs, weights, runtime, sizes);
@@ -23,7 +26,7 @@ export function loadSession(
 export function modelOf(
   outputs: Readonly<Record<string, Value>>,
   weights: WeightSet,
-  runtime: RuntimeOptions,
+  runtime: LoadOptions,
   sizes: Sizes = {},
 ): { model: Uint8Array; options: SessionOptions } {
   const { name, baseFolder, isKeptHalf } = weights;

@@ -1,5 +1,6 @@
 /** What the runtime is told when it loads a network. A device is tried with the same settings. */
 import type { Device } from "./device-names.ts";
+import { hasBuffers } from "./device-tensor.ts";
 import type { Runtime } from "./onnxruntime.ts";
 
 type RuntimeSettings = NonNullable<Parameters<Runtime["InferenceSession"]["create"]>[1]>;
@@ -19,6 +20,8 @@ export interface SettingsOptions {
   hostNodes?: readonly string[] | undefined;
   /** Where the runtime writes what it ran, and where: the beginning of a file's path. @default nowhere */
   profilePrefix?: string | undefined;
+  /** Whether outputs stay in the device's memory, where it has buffers that can be handed around. @default false */
+  areOutputsHeld?: boolean | undefined;
   /** Whether a network is refused of which an operator would run on the CPU. @default false */
   isWhole?: boolean | undefined;
 }
@@ -34,7 +37,7 @@ const WITHOUT_FOLDING = {
 
 export function sessionSettings(options: SettingsOptions): RuntimeSettings {
   const { weightsFolder, threads, device = "cpu", hostNodes = [], profilePrefix } = options;
-  const { isWideningDelayed, isMemoryReturned, isWhole } = options;
+  const { isWideningDelayed, isMemoryReturned, areOutputsHeld, isWhole } = options;
   return {
     // Whatever the provider is, operators that it has no kernel for run on the CPU.
     executionProviders: [
@@ -50,6 +53,7 @@ export function sessionSettings(options: SettingsOptions): RuntimeSettings {
     enableMemPattern: false,
     // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.
     logSeverityLevel: 4,
+    ...(areOutputsHeld && hasBuffers(device) && { preferredOutputLocation: "gpu-buffer" }),
     ...(profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: profilePrefix }),
     extra: {
       session: {

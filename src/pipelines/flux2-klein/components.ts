@@ -25,6 +25,7 @@ import { flux2Modulation, flux2ModulationSize } from "../../models/transformers/
 import { flux2CachedTransformer, flux2References } from "../../models/transformers/flux2-references.ts";
 import { flux2Transformer } from "../../models/transformers/flux2.ts";
 import { decoderComponent, encoderComponent, passesOf, pixelsOf, TRIAL_TOKENS } from "../shared/components.ts";
+import { IMAGES } from "./images.ts";
 import { REMEMBERED_PROMPT_BYTES, REMEMBERED_REFERENCE_BYTES } from "../shared/remembered.ts";
 import { MODULATION_TRIAL, qwen3Trial, referencesTrial, transformerTrial } from "./trials.ts";
 
@@ -68,10 +69,14 @@ export function planKlein(configs: KleinConfigs): ModelPlan {
       modulationComponent(configs),
       ...(areReferencesKept ? [referencesComponent(configs)] : []),
       transformerComponent(configs),
-      decoderComponent(autoencoder, (weights) => flux2AutoencoderDecoder(autoencoder, weights)),
+      decoderComponent(autoencoder, PATCH_SIDE * autoencoder.scaleFactor, (weights) =>
+        flux2AutoencoderDecoder(autoencoder, weights),
+      ),
     ],
     native: nativeScale(autoencoder),
     usual: usualPasses(configs),
+    secondPass: configs.isDistilled ? "never" : "guidance",
+    images: IMAGES,
     heldBytes: (edit) =>
       modulationBytes(transformer, edit) +
       REMEMBERED_PROMPT_BYTES +
@@ -102,7 +107,7 @@ function qwen3Component({ qwen3, textLength: usual }: KleinConfigs): ComponentDe
     workingBytes: ({ textLength = usual }) => textBytes(qwen3, textLength),
     runs: (edit) => {
       const { textLength = usual } = edit;
-      return { times: passesOf(edit), dims: { text: textLength, keys: textLength } };
+      return [{ times: passesOf(edit), dims: { text: textLength, keys: textLength } }];
     },
     trial: qwen3Trial(qwen3),
   };
@@ -116,10 +121,11 @@ function modulationComponent({ transformer, areReferencesKept }: KleinConfigs): 
     // The pipeline gives no guidance to any network.
     build: (weights) => flux2Modulation(transformer, weights, { isGuided: false }),
     isAdaptable: true,
+    areOutputsHeld: true,
     // Noise levels may differ by only a thousandth, so 8 bits is the minimum.
     leastPrecision: "int8",
     workingBytes: (edit) => 2 * modulationBytes(transformer, edit),
-    runs: ({ numSteps }) => ({ times: 1, dims: { steps: numSteps + (areReferencesKept ? 1 : 0) } }),
+    runs: ({ numSteps }) => [{ times: 1, dims: { steps: numSteps + (areReferencesKept ? 1 : 0) } }],
     trial: MODULATION_TRIAL,
   };
 }
@@ -132,12 +138,13 @@ function referencesComponent(configs: KleinConfigs): ComponentDefinition {
     folder: "transformer",
     build: (weights, { computeType } = {}) => flux2References(transformer, weights, { computeType }),
     isAdaptable: true,
+    areOutputsHeld: true,
     leastPrecision: "int4",
     workingBytes: (edit) => blockBytes(transformer, tokensOf(configs, edit).reference),
-    runs: (edit) => ({
-      times: edit.references.length === 0 ? 0 : 1,
-      dims: { reference: tokensOf(configs, edit).reference },
-    }),
+    runs: (edit) =>
+      edit.references.length === 0
+        ? []
+        : [{ times: 1, dims: { reference: tokensOf(configs, edit).reference } }],
     trial: referencesTrial(transformer),
   };
 }
@@ -152,6 +159,7 @@ function transformerComponent(configs: KleinConfigs): ComponentDefinition {
     build: (weights, { computeType } = {}) =>
       buildWith(transformer, weights, { textLength: "text", computeType }),
     isAdaptable: true,
+    changingInputs: ["latents"],
     leastPrecision: "int4",
     workingBytes(edit) {
       const { text, target, reference } = tokensOf(configs, edit);
@@ -159,10 +167,9 @@ function transformerComponent(configs: KleinConfigs): ComponentDefinition {
       const others = areReferencesKept ? 2 * reference * widthOf(transformer) * FLOAT : 0;
       return blockBytes(transformer, text + target + (areReferencesKept ? 0 : reference)) + others;
     },
-    runs: (edit) => ({
-      times: edit.numSteps * passesOf(edit),
-      dims: dimsOf(tokensOf(configs, edit), areReferencesKept),
-    }),
+    runs: (edit) => [
+      { times: edit.numSteps * passesOf(edit), dims: dimsOf(tokensOf(configs, edit), areReferencesKept) },
+    ],
     trial: transformerTrial(transformer, buildWith, dimsOf(TRIAL_TOKENS, areReferencesKept)),
   };
 }
