@@ -19,7 +19,6 @@ describe("the settings", () => {
       weights: "auto",
       threads: 0,
       device: "auto",
-      computeType: "float32",
       workers: 1,
       safety: "optional",
       metadataPrompt: false,

@@ -111,7 +111,12 @@ describe("an engine", () => {
       threads: 1,
       device: "cpu",
     });
-    expect(onProcessor.device).toEqual({ name: "cpu", reason: "as asked" });
+    expect(onProcessor.device).toEqual({
+      name: "cpu",
+      reason: "as asked",
+      computeType: "float32",
+      notices: [],
+    });
     await onProcessor.close();
     const device = "tpu" as "cpu";
     await expect(createEngine({ checkpoint: checkpointFolder("plain"), device })).rejects.toEqual(
