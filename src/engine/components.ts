@@ -128,7 +128,7 @@ export class Components implements ComponentRunner {
     if (!this.#isAdaptable && adapters.size > 0) throw new Error("These networks take no adapters.");
     const component = this.#components.get(name)!;
     const adapted = await this.#adapterInputs(component, adapters);
-    return this.#memory.adopt(await this.#residency.run(component, { ...inputs, ...adapted }));
+    return this.#memory.take(await this.#residency.run(component, { ...inputs, ...adapted }));
   }
 
   hold<Name extends string>(tensors: Readonly<Record<Name, Tensor>>): Promise<Record<Name, Tensor>> {
