@@ -61,6 +61,7 @@ export class DeviceMemory {
 
   /** What a network left on the device, held beyond its release: copied there, and freed. Other outputs stay as they are. */
   async take<Name extends string>(outputs: Readonly<Tensors<Name>>): Promise<Tensors<Name>> {
+    if (this.#tools === undefined) return outputs;
     const taken: Tensors = {};
     try {
       for (const [name, tensor] of Object.entries<Tensor>(outputs)) {

@@ -128,7 +128,8 @@ async function leak(rounds: number): Promise<object> {
 
 /** An edit to its end; then, if asked for, one that is aborted, one whose caller fails, and one in which a network does. */
 async function edits(task: HeldTask): Promise<HeldEdits> {
-  const { checkpoint, pictures, prompt, size, request, loras = [], referenceCache, isHeld, areEndsTried } = task;
+  const { checkpoint, pictures, prompt, size, request, loras = [], referenceCache, memoryLimit } = task;
+  const { isHeld, areEndsTried } = task;
   const traffic: Traffic = { up: 0, down: 0, held: 0 };
   const load = Components.load.bind(Components);
   Components.load = (model, runtime, options) => load(model, { ...runtime, traffic }, options);
@@ -138,6 +139,7 @@ async function edits(task: HeldTask): Promise<HeldEdits> {
     device: "webgpu",
     weights: "fp32",
     referenceCache,
+    memoryLimit,
     loras: Object.fromEntries(loras.map((file, index) => [`lora-${index}`, inFixtures(file)])),
     safety: { isOn: false },
   });

@@ -12,6 +12,8 @@ export interface HeldTask extends DeviceEdit {
   isHeld: boolean;
   /** Whether edits that do not finish follow the one that does. */
   areEndsTried: boolean;
+  /** Bytes of memory that networks may take. @default all fit */
+  memoryLimit?: number;
 }
 
 /** What it finds: `live` buffers are those that the runtime made and nobody freed. */
