@@ -1,5 +1,5 @@
 /** Numbers in the memory of a GPU. */
-import type { Device } from "./devices.ts";
+import type { Device } from "./device-names.ts";
 import type { Runtime } from "./onnxruntime.ts";
 import type { Tensor } from "./session.ts";
 
