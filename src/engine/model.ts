@@ -8,10 +8,10 @@ import type { Tensor } from "../runtime/session.ts";
 import type { SamplerState } from "../sampling/state.ts";
 import type { ComponentDefinition } from "./component.ts";
 import type { BatchPlace } from "../sampling/noise.ts";
-import type { EditExtent, UsualPasses } from "./extent.ts";
+import type { EditExtent, SecondPass, UsualPasses } from "./extent.ts";
 import type { FloatTensor, GivenEmbeds } from "./given-tensors.ts";
 import type { Kept } from "./keep-unchanged.ts";
-import type { ResolvedRequest, Size } from "./request.ts";
+import type { ImageLimits, ResolvedRequest, Size } from "./request.ts";
 import type { NativeScale, SizePlan } from "./sizes.ts";
 
 /** What can be planned from configurations alone, without any weight files. */
@@ -28,6 +28,10 @@ export interface ModelPlan {
   heldBytes(edit: EditExtent): number;
   /** What an edit does that does not choose, as far as memory and time depend on it. @default {@link USUAL_PASSES} */
   readonly usual?: UsualPasses;
+  /** @default "negative" */
+  readonly secondPass?: SecondPass;
+  /** How many images an edit takes. @default one */
+  readonly images?: ImageLimits;
 }
 
 export interface Model extends ModelPlan {
@@ -46,12 +50,24 @@ export interface ComponentRunner {
    * @throws RetouchError MEMORY_INSUFFICIENT
    */
   prepare(edit: EditExtent): Promise<void>;
-  /** Runs a network by its component's name. @param adapters what LoRAs add to its layers, by layer key */
+  /**
+   * Runs a network by its component's name.
+   * @param adapters what LoRAs add to its layers, by layer key; the same ones until `free`
+   */
   run(
     name: string,
     inputs: Readonly<Record<string, Tensor>>,
     adapters?: Adapters,
   ): Promise<Record<string, Tensor>>;
+  /**
+   * Inputs that networks read where they are from now on: on a device with a memory of its own they travel once, however
+   * often this is asked for. Their numbers must not change until `free`.
+   */
+  hold<Name extends string>(tensors: Readonly<Record<Name, Tensor>>): Promise<Record<Name, Tensor>>;
+  /** The rows [m] of a tensor [n, m], in whose place they are. */
+  rows(tensor: Tensor): Promise<Tensor[]>;
+  /** Ends an edit: frees what is held, and outputs of components whose outputs are held. */
+  free(): void;
   /** Releases every network, once the running one has finished. */
   dispose(): Promise<void>;
 }
@@ -127,6 +143,8 @@ export interface EditOutcome {
   workingSize: Size;
   /** The same of the first image; absent if there is none. */
   referenceSize?: Size | undefined;
+  /** The same of every image. */
+  referenceSizes: readonly Size[];
   /** Whether there was a second pass, away from the negative prompt or the empty text. */
   isNegativeUsed: boolean;
   /** Strength of the second pass, where guidance decides it. @default the request's `trueCfgScale` */

@@ -68,6 +68,8 @@ export interface EditReport {
   workingSize: Size;
   /** Size at which the network saw the first image; absent if there was none. */
   referenceSize?: Size | undefined;
+  /** The same of every image. */
+  referenceSizes: readonly Size[];
   /** Sentences that the user should see, such as that the prompt was cut. */
   notices: string[];
   /**
@@ -235,17 +237,15 @@ async function editAll(
     };
     const steps = tools.editor.edit(images, resolved, options);
     let seconds = 0;
-    let next = await steps.next();
-    while (!next.done) {
-      seconds = next.value.seconds;
-      await onStep?.(numImages === 1 ? next.value : { ...next.value, image: index });
-      await states.offer(next.value);
-      next = await steps.next();
-    }
+    const outcome = await followed(steps, async (step) => {
+      ({ seconds } = step);
+      await onStep?.(numImages === 1 ? step : { ...step, image: index });
+      await states.offer(step);
+    });
     denoiseSeconds += seconds;
-    outcomes.push(next.value);
+    outcomes.push(outcome);
     // Check what is returned, not the smaller image that it was enlarged from.
-    const verdict = checker && (await passed(checker, next.value.picture!));
+    const verdict = checker && (await passed(checker, outcome.picture!));
     if (verdict && verdict.score >= (safety?.score ?? 0)) safety = verdict;
   }
   const toneNotices = images.some(({ isToneMapped }) => isToneMapped) ? [TONE_MAPPED] : [];
@@ -255,9 +255,22 @@ async function editAll(
   return { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds };
 }
 
+/** What an edit returns. If `onStep` fails, it does too, where it waits: so it frees what it holds. */
+async function followed(
+  steps: AsyncGenerator<EditStep, EditOutcome>,
+  onStep: (step: EditStep) => Promise<void>,
+): Promise<EditOutcome> {
+  let next = await steps.next();
+  while (!next.done) {
+    const failed = await onStep(next.value).catch((error: unknown) => ({ error }));
+    next = await (failed ? steps.throw(failed.error) : steps.next());
+  }
+  return next.value;
+}
+
 function reportOf(edited: Edited, started: number): EditReport {
   const { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds } = edited;
-  const { size, workingSize, referenceSize, isNegativeUsed, trueCfgScale } = outcomes[0]!;
+  const { size, workingSize, referenceSize, referenceSizes, isNegativeUsed, trueCfgScale } = outcomes[0]!;
   const parameters: EditParameters = {
     ...resolved,
     size,
@@ -266,7 +279,7 @@ function reportOf(edited: Edited, started: number): EditReport {
     isSafetyChecked: isChecked,
   };
   const seconds = { total: (performance.now() - started) / 1000, denoise: denoiseSeconds };
-  return { parameters, workingSize, referenceSize, notices, safety, resumedFrom, seconds };
+  return { parameters, workingSize, referenceSize, referenceSizes, notices, safety, resumedFrom, seconds };
 }
 
 function metadataOf(
