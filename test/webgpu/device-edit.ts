@@ -55,7 +55,7 @@ export interface EditedPicture {
   data: Uint8Array;
 }
 
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 900_000;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
