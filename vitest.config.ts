@@ -26,6 +26,7 @@ const LONG = [
   "test/package/package.test.ts",
   "test/privacy.test.ts",
   "test/scripts/dev.test.ts",
+  "test/scripts/gpu-rehearsal.test.ts",
   "test/service/bad-input.test.ts",
   "test/service/clients.test.ts",
   "test/service/clock-set.test.ts",

@@ -11,11 +11,28 @@ export type Stage = (typeof STAGES)[number];
 
 export type ComputeType = NonNullable<RuntimeOptions["computeType"]>;
 
+/** What is measured on each device; the processor and WebGPU have no kernels for bfloat16. */
+const DEVICES = {
+  cuda: { torch: "cuda", parity: ["float32", "bfloat16", "float16"], steps: ["bfloat16", "float16"] },
+  // PyTorch has no WebGPU.
+  webgpu: { torch: "cpu", parity: ["float32", "float16"], steps: ["float32", "float16"] },
+  cpu: { torch: "cpu", parity: ["float16"], steps: ["float32", "float16"] },
+} as const satisfies Record<string, DeviceTypes>;
+export type BenchDevice = keyof typeof DEVICES;
+
+export interface DeviceTypes {
+  /** Where PyTorch computes meanwhile. */
+  torch: "cpu" | "cuda";
+  /** What the shipped checkpoint is compared in. */
+  parity: readonly ComputeType[];
+  /** What the transformer is timed in. */
+  steps: readonly ComputeType[];
+}
+
 export interface Options {
   stages: readonly Stage[];
-  device: "cpu" | "cuda";
-  /** What the transformer is timed in; the processor has no kernels for bfloat16. */
-  computeTypes: readonly ComputeType[];
+  device: BenchDevice;
+  types: DeviceTypes;
   isSmall: boolean;
   config: FluxConfig;
   size: StepSize;
@@ -67,11 +84,9 @@ export function parseOptions(args: readonly string[]): Options {
       "step-process": { type: "string" },
     },
   });
-  const { device, small: isSmall } = values;
-  if (device !== "cpu" && device !== "cuda") {
-    throw new Error(`--device must be cpu or cuda, not ${device}.`);
-  }
-  if (device === "cpu" && !isSmall) throw new Error("The published sizes are for a GPU: add --small.");
+  const { small: isSmall } = values;
+  const device = parseDevice(values.device);
+  if (device !== "cuda" && !isSmall) throw new Error("The published sizes are for CUDA: add --small.");
   const required = (
     name: "folder" | "repository" | "checkpoint" | "picture" | "python" | "step-process",
   ): string => {
@@ -81,7 +96,7 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     stages: positionals.length === 0 ? STAGES : positionals.map(parseStage),
     device,
-    computeTypes: device === "cuda" ? ["bfloat16", "float16"] : ["float32", "float16"],
+    types: DEVICES[device],
     isSmall,
     config: isSmall ? SMALL : PUBLISHED,
     size: isSmall ? SMALL_STEP : DOCUMENTED,
@@ -95,6 +110,11 @@ export function parseOptions(args: readonly string[]): Options {
     python: required("python"),
     stepProcess: required("step-process"),
   };
+}
+
+function parseDevice(name: string): BenchDevice {
+  if (Object.hasOwn(DEVICES, name)) return name as BenchDevice;
+  throw new Error(`--device must be ${Object.keys(DEVICES).join(", ").replace(/, (?=\w+$)/, " or ")}, not ${name}.`);
 }
 
 function parseStage(name: string): Stage {

@@ -54,12 +54,11 @@ export async function measureParity(
   options: Options,
   write: (name: string, bytes: Uint8Array) => Promise<void>,
 ): Promise<ParitySide[]> {
-  const { device, threads } = options;
+  const { device, threads, types } = options;
   const reference = await findOn({ device: "cpu", threads }, options);
   await write("cpu-float32.png", await encodePicture(reference.picture, "png"));
-  const types: ComputeType[] = device === "cuda" ? ["float32", "bfloat16", "float16"] : ["float16"];
   const sides: ParitySide[] = [];
-  for (const computeType of types) {
+  for (const computeType of types.parity) {
     const found = await findOn({ device, threads, computeType }, options);
     await write(`${device}-${computeType}.png`, await encodePicture(found.picture, "png"));
     sides.push({

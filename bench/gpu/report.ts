@@ -20,6 +20,9 @@ export type Side = Timed | { name: string; error: string };
 
 /** What the stages left in the folder of results. */
 export interface Found {
+  /** The device that Retouch computed on. */
+  device: string;
+  /** That of PyTorch; null for the processor. */
   gpu: string | null;
   /** TFLOP/s of PyTorch's fastest square product in bfloat16. */
   peakTflops: number;
@@ -29,6 +32,7 @@ export interface Found {
 }
 
 export interface Report {
+  device: string;
   gpu: string | null;
   peak: { what: string; tflops: number };
   teraflopsPerStep: number;
@@ -50,7 +54,7 @@ export interface Report {
 const STEPS = 28;
 
 export function reportOf(found: Found, parity: ParitySide[] | null): Report {
-  const { gpu, peakTflops, peakSide, flopsPerStep } = found;
+  const { device, gpu, peakTflops, peakSide, flopsPerStep } = found;
   const sides = found.sides.map((side) => {
     if ("error" in side) return side;
     const { seconds, ...rest } = side;
@@ -70,9 +74,10 @@ export function reportOf(found: Found, parity: ParitySide[] | null): Report {
     );
   const [ours, theirs] = [Math.min(...medians("Retouch")), Math.min(...medians("PyTorch"))];
   return {
+    device,
     gpu,
     peak: {
-      what: `the fastest of several bfloat16 products of ${peakSide}*${peakSide} matrices by PyTorch on this GPU`,
+      what: `the fastest of several bfloat16 products of ${peakSide}*${peakSide} matrices by PyTorch on ${gpu === null ? "the processor" : "this GPU"}`,
       tflops: rounded(peakTflops),
     },
     teraflopsPerStep: rounded(flopsPerStep / 1e12),

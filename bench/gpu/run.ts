@@ -34,7 +34,7 @@ interface TorchAnswer {
 
 const signal = new AbortController().signal;
 const options = readOptions();
-const { config, size, device, folder, repository, python, runs, threads } = options;
+const { config, size, device, types, folder, repository, python, runs, threads } = options;
 const results = path.join(folder, "results");
 const inputs = path.join(folder, "inputs.bin");
 const velocityOf = (side: string): string => path.join(folder, `velocity-${side}.bin`);
@@ -56,7 +56,7 @@ const RUN: Readonly<Record<Stage, () => Promise<unknown>>> = {
 async function drawWeights(): Promise<object> {
   await writeStepInputs(inputs, fluxInputs(config), size, EXACT);
   const output = await weightsFile();
-  const order = { config: modelConfig, device, seed: SEED, output };
+  const order = { config: modelConfig, device: types.torch, seed: SEED, output };
   return { output, ...(await runPython<object>("weights.py", order)) };
 }
 
@@ -82,7 +82,7 @@ async function runTorch(): Promise<object> {
       inputs,
       config: modelConfig,
       ...size,
-      device,
+      device: types.torch,
       runs,
       peakSide: options.peakSide,
       outputs,
@@ -96,7 +96,7 @@ async function runTorch(): Promise<object> {
 
 async function runSteps(): Promise<object> {
   const sides: Record<string, object> = {};
-  for (const computeType of options.computeTypes) {
+  for (const computeType of types.steps) {
     const order: StepOrder = {
       weights: await weightsFile(),
       isConverted: false,
@@ -159,6 +159,7 @@ async function collected(): Promise<Found> {
     });
   }
   return {
+    device,
     gpu: torch.gpu,
     peakTflops: torch.peakTflops,
     peakSide: options.peakSide,

@@ -2,6 +2,8 @@
 # The GPU benchmark on a borrowed machine with one GPU and no network; README.md beside this file has the order.
 #   sh scripts/remote-gpu/bench.sh take FOLDER        checks the part that a call carried and puts it aside
 #   sh scripts/remote-gpu/bench.sh run OUT STAGE...   unpacks the parts, runs stages, leaves the results in OUT
+# RETOUCH_GPU_FOLDER is where parts and results are kept meanwhile; a rehearsal says in RETOUCH_GPU_OPTIONS what is
+# different there, such as "--device webgpu --small".
 set -eu
 cd "$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)/../.."
 there=${RETOUCH_GPU_FOLDER:-/tmp/retouch-gpu}
@@ -22,7 +24,7 @@ case "${1-}" in
     code=0
     "$there/bundle/bin/node" "$there/bundle/programs/run.mjs" --repository "$PWD" --device cuda --python python3 \
       --checkpoint "$there/bundle/checkpoint" --picture "$there/bundle/picture.png" \
-      --step-process "$there/bundle/programs/step-process.mjs" --folder "$there/work" "$@" || code=$?
+      --step-process "$there/bundle/programs/step-process.mjs" --folder "$there/work" ${RETOUCH_GPU_OPTIONS-} "$@" || code=$?
     # What was found before a stage failed comes home as well.
     python3 "$bundle" results "$there/work/results" "$out"
     exit "$code"

@@ -1,7 +1,7 @@
 """What a training or the GPU benchmark will carry to a borrowed machine, and what it will take, before anything is spent.
 
 Usage: python scripts/remote-gpu/plan.py training [--slice-minutes MINUTES] [--json]
-       python scripts/remote-gpu/plan.py bench [--json]
+       python scripts/remote-gpu/plan.py bench [--parts FOLDER] [--json]
 
 Such a machine is lent for minutes, has no network, runs one command at a time for ten minutes at most, takes 64 MiB with
 each, the working tree included, and keeps its disk only while commands follow each other within half a minute. The
@@ -48,7 +48,7 @@ TRAINING_COMES_BACK = {
 }
 
 # The benchmark: one call for each part of the bundle, then its stages.
-PARTS = Path(".cache/gpu/bench/parts")
+PARTS = ROOT / ".cache/gpu/bench/parts"
 # What the calls need of the working tree; the checkpoint that is compared travels in the parts.
 SPARSE = ("bench", FOLDER)
 SPARSE_ON = f"git sparse-checkout set {' '.join(SPARSE)}"
@@ -150,11 +150,13 @@ def wheel_bytes() -> int:
     return sum(wheel.stat().st_size for wheel in wheels)
 
 
-def part_bytes() -> dict[str, int]:
-    folders = sorted((ROOT / PARTS).glob("[0-9][0-9]"))
+def part_bytes(parts: Path = PARTS) -> dict[str, int]:
+    """The bytes of each part's folder, by its place below the repository's root, as far as it is there."""
+    folders = sorted(parts.absolute().glob("[0-9][0-9]"))
     if not folders:
         raise SystemExit(f"There are no parts to carry yet: run `node scripts/run-ts.mjs {FOLDER}/pack.ts` first.")
-    return {(PARTS / folder.name).as_posix(): sum(path.stat().st_size for path in folder.iterdir()) for folder in folders}
+    places = {folder: folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder for folder in folders}
+    return {place.as_posix(): sum(path.stat().st_size for path in folder.iterdir()) for folder, place in places.items()}
 
 
 def as_json(plan: Plan, **more: object) -> str:
@@ -199,13 +201,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog=f"python {FOLDER}/plan.py", description=__doc__.partition("\n")[0])
     parser.add_argument("what", choices=("training", "bench"))
     parser.add_argument("--slice-minutes", type=float, default=SLICE_MINUTES, help=f"of a training (default {SLICE_MINUTES})")
+    parser.add_argument("--parts", type=Path, default=PARTS, help="where pack.ts left the benchmark's bundle (default .cache/gpu/bench/parts)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if arguments.what == "training":
         plan = training(bytes_of(tracked_files()), wheel_bytes(), arguments.slice_minutes)
         print(as_json(plan, comes_back=TRAINING_COMES_BACK) if arguments.json else training_text(plan))
     else:
-        plan = bench(bytes_of(sparse_files()), part_bytes())
+        plan = bench(bytes_of(sparse_files()), part_bytes(arguments.parts))
         print(bench_json(plan) if arguments.json else bench_text(plan))
 
 

@@ -56,14 +56,16 @@ describe("its options", () => {
   it("are those of the documented request on a GPU, in both types of half precision", () => {
     const options = parseOptions(places);
     expect(options.stages).toEqual(STAGES);
-    expect(options.computeTypes).toEqual(["bfloat16", "float16"]);
+    expect(options.types).toMatchObject({ torch: "cuda", steps: ["bfloat16", "float16"] });
     expect(options.size).toEqual({ latentSide: 1024 / 8, textTokens: 512 });
     expect(options.config).toMatchObject({ numDoubleBlocks: 19, numSingleBlocks: 38, numHeads: 24 });
   });
 
   it.each([
-    [["--device", "cpu"], "The published sizes are for a GPU: add --small."],
-    [["--device", "tpu"], "--device must be cpu or cuda, not tpu."],
+    [["--device", "cpu"], "The published sizes are for CUDA: add --small."],
+    [["--device", "webgpu"], "The published sizes are for CUDA: add --small."],
+    [["--device", "tpu"], "--device must be cuda, webgpu or cpu, not tpu."],
+    [["--device", "toString"], "--device must be cuda, webgpu or cpu, not toString."],
     [["--runs", "0"], "--runs must be a whole number from 1 on, not 0."],
     [["all"], "The stages are parity, weights, pytorch, step, report, not all."],
   ])("are refused: %j", (args, sentence) => {
@@ -75,6 +77,7 @@ it("reports steps as time, rate and share of the peak, and the best beside PyTor
   const timed = { gpuBytes: 40e9, agreement: null };
   const report = reportOf(
     {
+      device: "cuda",
       gpu: "a GPU",
       peakTflops: 800,
       peakSide: 8192,
