@@ -90,7 +90,7 @@ describe("the rows of FLUX.2 [klein] 4B", () => {
     expect(page.replaceAll("\n", " ")).toContain(
       `${few.toFixed(1)} ${kind === "int8" ? "minutes " : ""}at ${kind}`,
     );
-    const measured = Number(/^[\d.]+/.exec(minutes)![0]);
+    const measured = Number(/^[\d.]+/.exec(minutes!)![0]);
     expect(Math.abs(measured / few - 1)).toBeLessThan(0.15);
     expect(memory).toContain(`, all loaded ${gigabytes(half.residentBytes)}`);
     const bytes = convertedBytes(PUBLISHED_KLEIN_PLAN, kind);
