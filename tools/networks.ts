@@ -67,7 +67,8 @@ export async function* builtNetworks(sources: readonly Source[], folder: string)
       isNegativeUsed: false,
     });
     for (const definition of model.components) {
-      const { dims } = definition.runs({ ...square, textLength: SMALL.textLength });
+      const [runs] = definition.runs({ ...square, textLength: SMALL.textLength });
+      const { dims } = runs!;
       const stored = model.stored[definition.weights]!;
       const kinds = new Set(WEIGHTS_KINDS.map((kind) => precisionOf(definition, kind)));
       for (const kind of kinds) {

@@ -9,7 +9,7 @@ import type { Placement } from "./placement.ts";
 /** Of each family and each form of it, the smallest checkpoint that has every network. */
 export const CHECKPOINTS = ["plain", "klein-plain", "klein-plain-cached"] as const;
 
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 900_000;
 
 /**
  * In a process of its own, which alone has the device.

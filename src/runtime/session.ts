@@ -3,7 +3,7 @@ import { messageOf, RetouchError } from "../errors.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
 import type { KernelForms } from "../onnx/kernel-forms.ts";
 import type { Device } from "./device-names.ts";
-import { DeviceTensor, type RuntimeTensor } from "./device-tensor.ts";
+import { DeviceTensor, hasBuffers, type RuntimeTensor } from "./device-tensor.ts";
 import { loadRuntime, type Runtime } from "./onnxruntime.ts";
 import { sessionSettings } from "./session-settings.ts";
 

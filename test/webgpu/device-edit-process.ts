@@ -9,7 +9,7 @@ import { createEngine } from "../../src/engine/engine.ts";
 import type { EditStep } from "../../src/engine/model.ts";
 import { decodePicture } from "../../src/images/decode.ts";
 import type { Picture } from "../../src/images/picture.ts";
-import { ALL_FORMS } from "../../src/onnx/kernel-forms.ts";
+import { formsIn } from "../../src/runtime/load.ts";
 import type { DeviceEditAnswer, DeviceEditTask } from "./device-edit.ts";
 
 const task = JSON.parse(process.argv[2]!) as DeviceEditTask;
@@ -20,7 +20,7 @@ function intervene({ accuracyLevel, forms, tileSide }: DeviceEditTask): void {
   Components.load = (model, runtime, options) =>
     load(
       model,
-      forms === undefined ? runtime : { ...runtime, forms: { ...ALL_FORMS, ...runtime.forms, ...forms } },
+      forms === undefined ? runtime : { ...runtime, forms: { ...formsIn(runtime), ...forms } },
       { ...options, accuracyLevel: accuracyLevel ?? options?.accuracyLevel },
     );
   if (tileSide !== undefined) {

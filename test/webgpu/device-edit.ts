@@ -55,7 +55,7 @@ export interface EditedPicture {
   data: Uint8Array;
 }
 
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 900_000;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -72,7 +72,7 @@ export function editOn(
     ...edit,
     checkpoint: path.join(root, edit.checkpoint),
     pictures: edit.pictures.map((name) => path.join(fixtures, name)),
-    loras: edit.loras?.map((name) => path.join(fixtures, name)),
+    ...(edit.loras && { loras: edit.loras.map((name) => path.join(fixtures, name)) }),
     ...side,
   };
   const options = { timeout: TIMEOUT_MS, killSignal: "SIGKILL", maxBuffer: MAX_OUTPUT_BYTES } as const;
