@@ -1,7 +1,7 @@
 /** Numbers in the memory of a GPU. */
 import type { Device } from "./device-names.ts";
 import type { Runtime } from "./onnxruntime.ts";
-import type { Tensor } from "./session.ts";
+import type { Tensor } from "./tensor.ts";
 
 export type RuntimeTensor = InstanceType<Runtime["Tensor"]>;
 

@@ -6,12 +6,9 @@ import type { Device } from "./device-names.ts";
 import { DeviceTensor, hasBuffers, type RuntimeTensor } from "./device-tensor.ts";
 import { loadRuntime, type Runtime } from "./onnxruntime.ts";
 import { sessionSettings } from "./session-settings.ts";
+import type { Tensor } from "./tensor.ts";
 
-/** Numbers and their shape, as a network receives and returns them; those of a `DeviceTensor` only networks can read. */
-export interface Tensor {
-  readonly data: Float32Array | BigInt64Array;
-  readonly shape: readonly number[];
-}
+export type { Tensor };
 
 /** Bytes of the inputs and outputs of runs on a device with a memory of its own, added up. */
 export interface Traffic {
