@@ -5,22 +5,22 @@
 #     --stop-timeout 45 -p 127.0.0.1:8000:8000 -v retouch:/data retouch
 #
 # Nothing but /data is written to. test/container replays these lines without Docker.
-FROM node:24-slim AS npm
+FROM node:24-slim AS packages
 ENV NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_AUDIT=false NPM_CONFIG_FUND=false
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-
-FROM npm AS build
 RUN npm ci
+
+FROM packages AS build
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.mjs scripts/
 COPY src src
 COPY web web
 RUN npm run build
 
-FROM npm AS dependencies
+FROM packages AS dependencies
 # onnxruntime-node comes with its libraries for three systems, of which this is one.
-RUN npm ci --omit=dev && rm -rf node_modules/onnxruntime-node/bin/*/darwin node_modules/onnxruntime-node/bin/*/win32
+RUN npm prune --omit=dev && rm -rf node_modules/onnxruntime-node/bin/*/darwin node_modules/onnxruntime-node/bin/*/win32
 
 FROM node:24-slim
 ENV NODE_ENV=production ORT_DISABLE_TELEMETRY=1

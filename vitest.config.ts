@@ -42,9 +42,13 @@ const LONG = [
   "test/service/storage-outage.test.ts",
 ];
 
-/** Tests with limits below some seconds, or on this process's memory, which others beside them would use up. */
+/**
+ * Tests with limits below some seconds, or on this process's memory, which others beside them would use up; and those that
+ * put something else in the place of a module, which other files in the same process would get as well.
+ */
 const ALONE = [
   "test/bench/memory.test.ts",
+  "test/cli/safety.test.ts",
   "test/images/decode-refusals.test.ts",
   "test/images/guarded-download.test.ts",
   "test/images/image-field.test.ts",
@@ -53,6 +57,7 @@ const ALONE = [
   "test/server/long-texts.test.ts",
   "test/server/stalled.test.ts",
   "test/service/half-sent-bodies.test.ts",
+  "test/service/work.test.ts",
   "test/worker/worker.test.ts",
 ];
 
@@ -69,7 +74,7 @@ const INTEGRATION = [
   "test/jobs/*.test.ts",
   "test/keys/*.test.ts",
   "test/engine/klein*.test.ts",
-  "test/*/{compute-type,engine,limits,loras,preview,recipe,residency,resume,safety,single-files,weights}.test.ts",
+  "test/*/{choose-device,compute-type,engine,limits,loras,preview,recipe,residency,resume,safety,single-files,weights}.test.ts",
   "test/package/*.test.ts",
   "test/patterns.test.ts",
   "test/pipelines/{flux1-kontext,flux2-klein}/drawn.test.ts",
@@ -97,6 +102,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // Every file belongs to one project: test/projects.test.ts.
     projects: [
+      // A worker that goes on with the next file has loaded the sources already, a second for each file.
       {
         extends: true,
         test: {
@@ -108,9 +114,9 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "integration", include: INTEGRATION, exclude: but(ALONE, LONG) },
+        test: { name: "integration", isolate: false, include: INTEGRATION, exclude: but(ALONE, LONG) },
       },
-      { extends: true, test: { name: "long", include: LONG } },
+      { extends: true, test: { name: "long", isolate: false, include: LONG } },
       // A project with one worker runs when all others are done.
       { extends: true, test: { name: "alone", include: ALONE, maxWorkers: 1 } },
     ],

@@ -1,11 +1,15 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** The playground in a real browser: apart from the rest, because a user of the suite may have none. */
 export default defineConfig({
   test: {
+    isolate: false,
     include: ["test/web/**/*.web.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Most tests wait for a page. By default two cores would get one worker, which takes a third longer.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ["test/build.setup.ts"],
     reporters: ["default", "./test/support/skips.reporter.ts"],
   },

@@ -6,7 +6,6 @@
 import { rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import path from "node:path";
-import { messageOf } from "../src/index.ts";
 import { flopsPerStep } from "../src/pipelines/flux1-kontext/components.ts";
 import { compile } from "../tools/compile.mjs";
 import { describeMachine, gitRevision, packageVersion } from "../tools/machine.ts";
@@ -25,11 +24,12 @@ import { fluxInputs, writeStepInputs } from "./full-size/step-inputs.ts";
 import { type SyntheticNetwork, syntheticT5, syntheticTransformer } from "./full-size/synthetic.ts";
 import type { TextAnswer, TextOrder } from "./full-size/text-process.ts";
 import { writeConverted, writeFloats } from "./full-size/weight-file.ts";
+import { runProgram, withFolder } from "./interruptible.ts";
 import { pythonVersions } from "./sides/diffusers.ts";
 
 const SEED = 1;
 
-async function runBenchmark(options: Options, folder: string, signal: AbortSignal): Promise<object> {
+async function runBenchmark(options: Options, folder: string, signal: AbortSignal) {
   const machine = describeMachine();
   if (machine.loadAverage > 0.5) say(`the machine is busy (load ${machine.loadAverage}): times mean little`);
   const python = findPython();
@@ -127,37 +127,12 @@ async function written(
   return { file, seconds: rounded((performance.now() - started) / 1000) };
 }
 
-async function main(options: Options): Promise<void> {
+async function measure(options: Options): Promise<string> {
   const folder = await mkdtemp(path.join(options.folder, "retouch-12b-"));
-  const interruption = new AbortController();
-  const cleanUp = (): void => {
-    if (options.isKept) say(`the weights are in ${folder}`);
-    else rmSync(folder, { recursive: true, force: true });
-  };
-  for (const [name, code] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-  ] as const) {
-    process.once(name, () => {
-      interruption.abort();
-      cleanUp();
-      process.exit(code);
-    });
-  }
-  try {
-    const report = await runBenchmark(options, folder, interruption.signal);
-    const { kinds } = report as { kinds: Partial<Record<Kind, KindReport>> };
-    process.stdout.write(options.isTable ? tableOf(kinds) : `${JSON.stringify(report, null, 2)}\n`);
-  } finally {
-    cleanUp();
-  }
+  return withFolder(folder, options, async (signal) => {
+    const report = await runBenchmark(options, folder, signal);
+    return options.isTable ? tableOf(report.kinds) : `${JSON.stringify(report, null, 2)}\n`;
+  });
 }
 
-try {
-  const options = parseOptions(process.argv.slice(2));
-  if (options === "help") process.stdout.write(USAGE);
-  else await main(options);
-} catch (error) {
-  say(messageOf(error));
-  process.exitCode = 1;
-}
+await runProgram(parseOptions, USAGE, measure);

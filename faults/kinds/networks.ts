@@ -24,9 +24,9 @@ function broken(way: Way, name: string, what: string, state: (scene: Scene) => L
       const isLong = random.chance(0.5);
       const ms = isLong ? random.between(...PAST_LEASE_MS) : random.between(300, 3000);
       note(`${name} of ${struck.length} of ${all.length} for ${Math.round(ms)} ms`);
-      for (const link of struck) link.set(harm);
+      await Promise.all(struck.map((link) => link.set(harm)));
       await wait(ms);
-      for (const link of struck) link.set({ kind: "up" });
+      await Promise.all(struck.map((link) => link.set({ kind: "up" })));
       note("the ways are mended");
     },
   };

@@ -9,8 +9,8 @@ export interface WorkOptions {
   computeType?: ComputeType | undefined;
   /** Side of the tiles in pixels, for components that work in tiles. @default whole images */
   tileSide?: number | undefined;
-  /** Whether what a component reads in every run stays on the device after the first. @default false */
-  areInputsHeld?: boolean | undefined;
+  /** Whether what networks pass to each other, or read in every run, stays on the device. @default false */
+  holdsTensors?: boolean | undefined;
 }
 
 /** Runs that are alike. */
@@ -27,19 +27,19 @@ export interface ComponentWork {
 export function componentWork(
   component: ComponentDefinition,
   edit: EditExtent,
-  { computeType = "float32", tileSide, areInputsHeld = false }: WorkOptions = {},
+  { computeType = "float32", tileSide, holdsTensors = false }: WorkOptions = {},
 ): ComponentWork[] {
   const network = networkOf(component, computeType);
   return component.runs(edit, tileSide).map(({ times, dims }) => {
     const { inputs, outputs } = travellingBytes(network, dims);
-    const { changingInputs } = component;
+    const { changingInputs, areOutputsHeld } = component;
     const isHeld = (name: string): boolean =>
-      areInputsHeld && changingInputs !== undefined && !changingInputs.includes(name);
+      holdsTensors && changingInputs !== undefined && !changingInputs.includes(name);
     return {
       times,
       work: workOf(network, dims),
       upBytes: sumOf(inputs, (name) => (isHeld(name) ? 1 : times)),
-      downBytes: sumOf(outputs, () => times),
+      downBytes: holdsTensors && areOutputsHeld ? 0 : sumOf(outputs, () => times),
     };
   });
 }

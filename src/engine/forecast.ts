@@ -2,6 +2,7 @@
 import { countWeights, totalOf, type WeightCount } from "../models/count.ts";
 import { openModel } from "../pipelines/index.ts";
 import { sourceOf } from "../quantize/prepare.ts";
+import { hasBuffers } from "../runtime/device-tensor.ts";
 import type { Device } from "../runtime/devices.ts";
 import type { SingleFiles } from "../weights/checkpoint.ts";
 import { WeightSet } from "../weights/weight-set.ts";
@@ -90,7 +91,7 @@ function ownWeights(
 }
 
 /** A device that an edit may run on, as it was measured. */
-export interface ForecastDevice extends Omit<TimeOptions, "tileSide"> {
+export interface ForecastDevice extends Pick<TimeOptions, "speed" | "computeType"> {
   device: Device;
 }
 
@@ -113,10 +114,13 @@ export function forecast(
     isCached: mappedBytes + plan.peakBytes <= limitBytes,
     isFitting: plan.peakBytes <= limitBytes,
     isResident: isResident(plan, limitBytes),
-    times: devices.map(({ device, ...options }) => ({
-      device,
-      seconds: editSeconds(model, kind, edit, { ...options, tileSide }) ?? null,
-      loadSeconds: loadSeconds(plan, options.speed),
-    })),
+    times: devices.map(({ device, speed, computeType }) => {
+      const options = { speed, computeType, tileSide, holdsTensors: hasBuffers(device) };
+      return {
+        device,
+        seconds: editSeconds(model, kind, edit, options) ?? null,
+        loadSeconds: loadSeconds(plan, speed),
+      };
+    }),
   };
 }

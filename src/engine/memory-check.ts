@@ -12,8 +12,9 @@ export function checkMemory(
   kinds: NetworkKinds,
   edit: EditExtent,
   limitBytes: number,
+  maxTensorBytes?: number,
 ): MemoryPlan {
-  const plan = planMemory(model, kinds, edit, limitBytes);
+  const plan = planMemory(model, kinds, edit, limitBytes, maxTensorBytes);
   if (plan.peakBytes <= limitBytes) return plan;
   const { width, height } = edit.target;
   const least = planMemory(model, "int4", edit, limitBytes).peakBytes;

@@ -42,6 +42,8 @@ const PROCESS_BYTES = 200 * MB;
 const SESSION_BYTES = 16 * MB;
 /** Share of the limit that a component may take before it works in tiles. */
 const TILED_SHARE = 1 / 4;
+/** Of the layers that a tiled component holds at a time, the largest is at most the working memory over this. */
+const LAYERS_AT_ONCE = 4;
 /** Largest first; the middle of a tile needs context around it. */
 const TILE_SIDES = [1024, 512, 256];
 /** Share of the limit that networks may take together; a single one may take all of it. */
@@ -71,16 +73,19 @@ const MATRICES: Readonly<Record<WeightsKind, Storage>> = {
 /**
  * @param kinds the kind of each stored weight, or one kind for all
  * @param limitBytes what the process may take; decides whether components work in tiles, and in how large ones
+ * @param maxTensorBytes of the largest tensor that the device takes; so does this
  */
 export function planMemory(
   model: ModelPlan,
   kinds: WeightsKind | NetworkKinds,
   edit: EditExtent,
   limitBytes: number,
+  maxTensorBytes = Infinity,
 ): MemoryPlan {
+  const tiledBytes = Math.min(TILED_SHARE * limitBytes, LAYERS_AT_ONCE * maxTensorBytes);
   const planIn = (tileSide?: number): MemoryPlan => planInTiles(model, kinds, edit, tileSide);
   // Smaller tiles need less, so with the smallest ones everything fits that can; more memory means larger tiles.
-  const [first, ...smaller] = sidesFrom(model.components, edit, limitBytes).map((side) => () => planIn(side));
+  const [first, ...smaller] = sidesFrom(model.components, edit, tiledBytes).map((side) => () => planIn(side));
   return smaller.reduce((plan, next) => (plan.peakBytes <= limitBytes ? plan : next()), first!());
 }
 
@@ -150,17 +155,17 @@ function needsOf(component: ComponentDefinition, wanted: WeightsKind, workingByt
 
 /**
  * The sides of tiles to try, in pixels, largest first; undefined stands for whole images. The first one is the largest
- * that takes no more than its share of the limit, or else the smallest.
+ * with which no tiled component takes more than `tiledBytes`, or else the smallest.
  */
 function sidesFrom(
   components: readonly ComponentDefinition[],
   edit: EditExtent,
-  limitBytes: number,
+  tiledBytes: number,
 ): (number | undefined)[] {
   const tiled = components.filter(({ isTiled }) => isTiled);
   const sides = [undefined, ...TILE_SIDES];
   const first = sides.findIndex((side) =>
-    tiled.every((component) => component.workingBytes(edit, side) <= TILED_SHARE * limitBytes),
+    tiled.every((component) => component.workingBytes(edit, side) <= tiledBytes),
   );
   return sides.slice(first);
 }

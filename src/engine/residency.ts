@@ -39,9 +39,13 @@ export class Residency {
     });
   }
 
-  /** Runs a network, loading it first if need be. */
-  run(component: Component, inputs: Readonly<Tensors>): Promise<Tensors> {
-    return this.#inTurn(async () => (await this.#loaded(component)).run(inputs));
+  /** Runs a network, loading it first if need be. @param take what is done with its outputs before it can be released */
+  run(
+    component: Component,
+    inputs: Readonly<Tensors>,
+    take: (outputs: Tensors) => Promise<Tensors> = (outputs) => Promise.resolve(outputs),
+  ): Promise<Tensors> {
+    return this.#inTurn(async () => take(await (await this.#loaded(component)).run(inputs)));
   }
 
   /** Releases every network, once the running one has finished. */

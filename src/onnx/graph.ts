@@ -39,7 +39,7 @@ interface TensorType {
 }
 
 /** The opset version with `RotaryEmbedding`, `RMSNormalization` and `Attention`; the runtime's own operators. */
-const OPSETS = { "": 23, "com.microsoft": 1 } as const;
+export const OPSETS = { "": 23, "com.microsoft": 1 } as const;
 type Domain = keyof typeof OPSETS;
 
 /** An input of the model; a dimension is a number, or the name of one that is known when the model runs. */
@@ -163,7 +163,9 @@ export const operatorsOf = (outputs: Readonly<Record<string, Value>>): readonly 
   nodesInOrder(Object.values(outputs));
 
 /** The inputs of the model with these outputs, each once. */
-export function inputsOf(outputs: Readonly<Record<string, Value>>): { name: string; dtype: DType; shape: Shape }[] {
+export function inputsOf(
+  outputs: Readonly<Record<string, Value>>,
+): { name: string; dtype: DType; shape: Shape }[] {
   const inputs = new Map<string, Value>();
   for (const operator of operatorsOf(outputs)) {
     for (const value of operator.inputs) {

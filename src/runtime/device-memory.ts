@@ -11,9 +11,9 @@ import { type RuntimeOptions, Session, type Tensor } from "./session.ts";
 
 type Tensors<Name extends string = string> = Record<Name, Tensor>;
 
-/** Networks of a single operator, loaded as long as there is memory to hold: buffers end with the last session. */
+/** Networks of a single operator. Memory is the session's that made it, so all that is held is made by these. */
 interface Tools {
-  /** `x` [n] -> `y` [n]: an input of a run only travels, and an output can stay. */
+  /** `x` [n] -> `y` [n]. */
   copy: Session;
   /** `rows` [n, m], `index` [1] -> `row` [1, m]. */
   row: Session;
@@ -44,7 +44,8 @@ export class DeviceMemory {
 
   /** Bytes that are held; 0 where nothing can be. */
   get heldBytes(): number {
-    return [...this.#held].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const held = [...this.#held].filter(({ isFreed }) => !isFreed);
+    return held.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /**
@@ -53,17 +54,24 @@ export class DeviceMemory {
    */
   async hold<Name extends string>(tensors: Readonly<Tensors<Name>>): Promise<Tensors<Name>> {
     if (this.#tools === undefined) return tensors;
-    const held: Record<string, Tensor> = {};
-    for (const [name, tensor] of Object.entries<Tensor>(tensors)) held[name] = await this.#copied(tensor);
+    const held: Tensors = {};
+    for (const [name, tensor] of Object.entries<Tensor>(tensors)) held[name] = await this.#there(tensor);
     return held as Tensors<Name>;
   }
 
-  /** What a run returned: what stayed on the device is held from now on. */
-  adopt<Name extends string>(tensors: Tensors<Name>): Tensors<Name> {
-    for (const tensor of Object.values<Tensor>(tensors)) {
-      if (tensor instanceof DeviceTensor) this.#held.add(tensor);
+  /** What a network left on the device, held beyond its release: copied there, and freed. Other outputs stay as they are. */
+  async take<Name extends string>(outputs: Readonly<Tensors<Name>>): Promise<Tensors<Name>> {
+    if (this.#tools === undefined) return outputs;
+    const taken: Tensors = {};
+    try {
+      for (const [name, tensor] of Object.entries<Tensor>(outputs)) {
+        taken[name] = tensor instanceof DeviceTensor ? await this.#copyOf(tensor, tensor.shape) : tensor;
+        free(tensor);
+      }
+    } finally {
+      Object.values<Tensor>(outputs).forEach(free);
     }
-    return tensors;
+    return taken as Tensors<Name>;
   }
 
   /** The rows [m] of a tensor [n, m], wherever it is. They take its place: it is freed. */
@@ -80,17 +88,17 @@ export class DeviceMemory {
     const rows: Tensor[] = [];
     for (let index = 0; index < count; index += 1) {
       const inputs = { rows: tensor, index: { data: BigInt64Array.of(BigInt(index)), shape: [1] } };
-      const { row } = this.adopt(await this.#tools!.row.run(inputs));
+      const { row } = await this.#tools!.row.run(inputs);
+      this.#held.add(row as DeviceTensor);
       rows.push((row as DeviceTensor).reshaped([size]));
     }
-    this.#held.delete(tensor);
     tensor.free();
     return rows;
   }
 
   /** Frees everything that is held. */
   free(): void {
-    for (const tensor of this.#held) tensor.free();
+    this.#held.forEach(free);
     this.#held.clear();
     this.#copies.clear();
   }
@@ -102,16 +110,27 @@ export class DeviceMemory {
     await this.#tools?.row.dispose();
   }
 
-  async #copied(tensor: Tensor): Promise<Tensor> {
+  async #there(tensor: Tensor): Promise<Tensor> {
     if (tensor instanceof DeviceTensor) return tensor;
     const { data, shape } = tensor;
     // Nothing travels of an empty one; token ids are read once.
     if (data.length === 0 || !(data instanceof Float32Array)) return tensor;
     const known = this.#copies.get(data);
     if (known !== undefined) return known.reshaped(shape);
-    const { y } = this.adopt(await this.#tools!.copy.run({ x: { data, shape: [data.length] } }));
-    const copy = y as DeviceTensor;
+    const copy = await this.#copyOf({ data, shape: [data.length] }, shape);
     this.#copies.set(data, copy);
-    return copy.reshaped(shape);
+    return copy;
   }
+
+  async #copyOf(tensor: Tensor, shape: readonly number[]): Promise<DeviceTensor> {
+    const size = shape.reduce((product, dim) => product * dim, 1);
+    const x = tensor instanceof DeviceTensor ? tensor.reshaped([size]) : tensor;
+    const { y } = await this.#tools!.copy.run({ x });
+    this.#held.add(y as DeviceTensor);
+    return (y as DeviceTensor).reshaped(shape);
+  }
+}
+
+function free(tensor: Tensor): void {
+  if (tensor instanceof DeviceTensor) tensor.free();
 }

@@ -1,5 +1,5 @@
 /** Numbers in the memory of a GPU. */
-import type { Device } from "./devices.ts";
+import type { Device } from "./device-names.ts";
 import type { Runtime } from "./onnxruntime.ts";
 import type { Tensor } from "./session.ts";
 
@@ -10,7 +10,7 @@ export const hasBuffers = (device: Device): boolean => device === "webgpu";
 
 /**
  * A float32 tensor that networks of one device read where it is; nothing else can. Its memory outlives the object, so it
- * must be freed; and it ends with the last session of the device, before which it must be freed.
+ * must be freed, and before the session is disposed that made it: the runtime crashes otherwise.
  */
 export class DeviceTensor implements Tensor {
   readonly shape: readonly number[];
@@ -30,6 +30,10 @@ export class DeviceTensor implements Tensor {
 
   get byteLength(): number {
     return 4 * this.shape.reduce((product, dim) => product * dim, 1);
+  }
+
+  get isFreed(): boolean {
+    return this.#buffer.tensor === undefined;
   }
 
   /** The same numbers in another shape; they are freed together. */

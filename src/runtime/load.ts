@@ -18,10 +18,20 @@ export function loadSession(
   runtime: LoadOptions,
   sizes: Sizes = {},
 ): Promise<Session> {
+  const { model, options } = modelOf(outputs, weights, runtime, sizes);
+  return Session.load(model, options);
+}
+
+/** What a session is loaded from. */
+export function modelOf(
+  outputs: Readonly<Record<string, Value>>,
+  weights: WeightSet,
+  runtime: LoadOptions,
+  sizes: Sizes = {},
+): { model: Uint8Array; options: SessionOptions } {
   const { name, baseFolder, isKeptHalf } = weights;
   // WebGPU cannot widen: it has no bfloat16, and float16 on some adapters only.
   const isWideningDelayed = isKeptHalf && runtime.device !== "webgpu";
   const { model, hostNodes } = serialise(name, withForms(outputs, formsIn(runtime), sizes));
-  const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed, hostNodes };
-  return Session.load(model, options);
+  return { model, options: { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed, hostNodes } };
 }

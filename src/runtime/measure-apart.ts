@@ -2,7 +2,7 @@
 import { fork } from "node:child_process";
 import { childEnvironment } from "../process-environment.ts";
 import type { DeviceSpeed, SpeedOptions, SpeedWorkload } from "./device-speed.ts";
-import { reasonIn } from "./devices.ts";
+import { reasonIn } from "./failure-reason.ts";
 import type { RuntimeOptions } from "./session.ts";
 
 /** What the process is told, once. */

@@ -38,7 +38,7 @@ import type { Worker } from "../worker/worker.ts";
 import { type Data, openData } from "./data.ts";
 import { endpointsOf, readTraits } from "./endpoints.ts";
 import { watchStorage } from "./watched-storage.ts";
-import { createEngines, createWorkers, type Engines } from "./work.ts";
+import { createWorkers, type Engines, withEngines } from "./work.ts";
 
 export interface ServiceOptions {
   config: Config;
@@ -79,13 +79,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const models: ModelTraits[] = [];
   // Before anything is begun: a server with a model that it cannot offer is refused.
   for (const endpoint of endpointsOf(config)) models.push(await readTraits(endpoint, pipelines));
-  const engines = await createEngines(options);
-  try {
-    return await startWith(engines, models, options);
-  } catch (error) {
-    await engines.close();
-    throw error;
-  }
+  return withEngines(options, (engines) => startWith(engines, models, options));
 }
 
 async function startWith(

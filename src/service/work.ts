@@ -56,6 +56,20 @@ export async function createEngines(options: EngineOptions): Promise<Engines> {
   };
 }
 
+/** Creates the engines for what is started with them; they are closed again where that cannot be. */
+export async function withEngines<Started>(
+  options: EngineOptions,
+  start: (engines: Engines) => Promise<Started>,
+): Promise<Started> {
+  const engines = await createEngines(options);
+  try {
+    return await start(engines);
+  } catch (error) {
+    await engines.close();
+    throw error;
+  }
+}
+
 export interface WorkOptions {
   config: Config;
   context: JobsContext;

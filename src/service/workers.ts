@@ -1,29 +1,17 @@
 /** Workers without a server, for a database and a storage that others share. */
-import type { Config } from "../config/settings.ts";
 import { failure, RetouchError } from "../errors.ts";
 import { createMaintenance } from "../jobs/maintenance.ts";
-import type { Log } from "../log.ts";
 import { openData } from "./data.ts";
-import { createEngines, createWorkers } from "./work.ts";
+import { createWorkers, type EngineOptions, type Engines, withEngines } from "./work.ts";
 
 export interface Workers {
   /** Takes no more jobs, lets running ones end within the deadline, and closes everything, newest first. */
   close(): Promise<void>;
 }
 
-/**
- * @throws RetouchError if the settings leave nothing to share or no worker, or the database is unavailable
- */
-export async function startWorkers({
-  config,
-  log,
-  engineEntry,
-}: {
-  config: Config;
-  log: Log;
-  /** For tests: another program instead of the engine. */
-  engineEntry?: URL | undefined;
-}): Promise<Workers> {
+/** @throws RetouchError if the settings leave nothing to share or no worker, or the database is unavailable */
+export async function startWorkers(options: EngineOptions): Promise<Workers> {
+  const { config } = options;
   if (config.databaseUrl === undefined) {
     throw new RetouchError(
       "CONFIG_INVALID",
@@ -37,11 +25,11 @@ export async function startWorkers({
   if (config.workers === 0) {
     throw new RetouchError("CONFIG_INVALID", failure("least", { field: "RETOUCH_WORKERS", min: 1 }));
   }
-  const engines = await createEngines({ config, log, engineEntry });
-  const data = await openData({ config, log, onOwned: engines.start }).catch(async (error: unknown) => {
-    await engines.close();
-    throw error;
-  });
+  return withEngines(options, (engines) => startWith(engines, options));
+}
+
+async function startWith(engines: Engines, { config, log }: EngineOptions): Promise<Workers> {
+  const data = await openData({ config, log, onOwned: engines.start });
   const { context, storage } = data;
   const workers = createWorkers({ config, context, storage, log }, engines);
   const maintenance = createMaintenance(context, {

@@ -30,16 +30,20 @@ it("says of each device how fast it is or why it does not work, and what auto ta
     ["cuda", "does not work: libcuda.so.1 cannot be loaded"],
     ["webgpu", "works: 7.3 GFLOP/s in float32; not measured to the end: measuring it ends with SIGSEGV"],
     ["coreml", "not here: it is on macOS only"],
-    ["auto", "takes cpu; webgpu, coreml and dml, never compared with the reference, by name only"],
+    ["auto", "takes webgpu if it computes a checkpoint as the CPU does, and faster; else cpu"],
   ]);
-  expect(facts).toEqual({ auto: "cpu", reports: devices });
+  expect(facts).toEqual({ auto: ["webgpu"], reports: devices });
 });
 
-it("says that auto takes CUDA where it works", () => {
-  const cuda = { device: "cuda", isInstalled: true, isUsable: true } as const;
-  const { lines, facts } = deviceSection([CPU, cuda]);
-  expect(facts).toMatchObject({ auto: "cuda" });
-  expect(lines[1]).toEqual(["cuda", "works"]);
+it("says that auto takes the processor where nothing else works but in software", () => {
+  const adapter = { driver: "libvk_swiftshader.so", isSoftware: true };
+  const webgpu = { device: "webgpu", isInstalled: true, isUsable: true, adapter } as const;
+  const { lines, facts } = deviceSection([CPU, webgpu]);
+  expect(facts).toMatchObject({ auto: [] });
+  expect(lines.slice(1)).toEqual([
+    ["webgpu", "works, in software (libvk_swiftshader.so)"],
+    ["auto", "takes cpu"],
+  ]);
 });
 
 it("has the half precision of a device, and the bytes that travel to it and back", () => {

@@ -6,10 +6,10 @@ import {
   type Sql,
   type StatementOptions,
 } from "../../src/database/database.ts";
+import { openLink } from "../../tools/link.ts";
 import { databaseUrl, postgresMissing } from "../support/databases.ts";
 import { describeOnDatabases } from "../support/jobs.ts";
 import { refusal } from "../support/refusal.ts";
-import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 describeOnDatabases("a database", (bench) => {
   const names = async (): Promise<string[]> =>
@@ -117,9 +117,13 @@ describeOnDatabases("a database", (bench) => {
   describe("notifies", () => {
     let heard: string[];
     let stop: () => void;
-    beforeEach(() => {
+    beforeEach(async () => {
       heard = [];
       stop = bench.other.context.database.notifications.onNotification((payload) => heard.push(payload));
+      // News come in order: after this, none of an earlier test is on its way.
+      await bench.database.query(NOTIFY, [channel(), "begin"]);
+      await expect.poll(() => heard.at(-1)).toBe("begin");
+      heard.length = 0;
     });
     afterEach(() => stop());
     const NOTIFY = "select pg_notify($1, $2)";
@@ -257,21 +261,21 @@ describeOnDatabases("a database", (bench) => {
 describe("a database that goes away", () => {
   it("refuses what needs a connection, and answers again when it is back", async ({ skip }) => {
     if (postgresMissing !== undefined) skip(postgresMissing);
-    const proxy = await startTcpProxy(databaseUrl);
-    const database = await connectDatabase({ url: proxy.url, schema: "retouch", onError: () => {} });
+    const link = await openLink(databaseUrl);
+    const database = await connectDatabase({ url: link.url, schema: "retouch", onError: () => {} });
     try {
-      await proxy.cut();
+      await link.set({ kind: "refused" });
       const unavailable = refusal(
         "DATABASE_UNAVAILABLE",
         /^DATABASE_URL: the database does not answer \(.+\)\.$/,
       );
       await expect(database.query("select 1")).rejects.toEqual(unavailable);
       await expect(database.transaction((sql) => sql.query("select 1"))).rejects.toEqual(unavailable);
-      await proxy.restore();
+      await link.set({ kind: "up" });
       expect(await database.query("select 1 as one")).toEqual([{ one: 1 }]);
     } finally {
       await database.close();
-      await proxy.cut();
+      await link.close();
     }
   });
 });

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { connectDatabase, type Database } from "../../src/database/database.ts";
 import { quoted } from "../../src/database/migrations.ts";
+import { type Link, openLink } from "../../tools/link.ts";
 import {
   databaseUrl,
   dropSchema,
@@ -10,7 +11,6 @@ import {
   postgresMissing,
 } from "../support/databases.ts";
 import { refusal } from "../support/refusal.ts";
-import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 
 const SILENT = refusal(
   "DATABASE_UNAVAILABLE",
@@ -22,18 +22,18 @@ describe.skipIf(postgresMissing !== undefined)(
   () => {
     const schema = newSchema();
     let straight: Database;
-    let proxy: TcpProxy;
+    let link: Link;
     let database: Database;
     let errors: Error[];
     beforeEach(async () => {
       straight = await postgresDatabase(schema);
       errors = [];
-      proxy = await startTcpProxy(databaseUrl);
-      database = await connectDatabase({ url: proxy.url, schema, onError: (error) => errors.push(error) });
+      link = await openLink(databaseUrl);
+      database = await connectDatabase({ url: link.url, schema, onError: (error) => errors.push(error) });
     });
     afterEach(async () => {
       await database.close();
-      await proxy.cut();
+      await link.close();
       await straight.close();
       await dropSchema(schema);
     });
@@ -47,20 +47,20 @@ describe.skipIf(postgresMissing !== undefined)(
     it("fails what waits for it after a time, and is not used again", async () => {
       const all = Array.from({ length: 10 }, () => database.query("select pg_sleep(0.2)"));
       await Promise.all(all);
-      proxy.silence();
+      await link.set({ kind: "silent", loses: "everything" });
       await expect(database.query("select 1", [], { limitMs: 300 })).rejects.toEqual(SILENT);
-      proxy.heal();
+      await link.set({ kind: "up" });
       // The other nine are as silent, and none of them costs another wait.
       expect(await database.query("select 1 as one", [], { limitMs: 300 })).toEqual(one);
     });
 
     it("gives up a statement without a limit of its own, too, and a place for which others wait", async () => {
-      proxy.silence();
+      await link.set({ kind: "silent", loses: "everything" });
       const answers = Array.from({ length: 12 }, () => database.query("select 1"));
       for (const answer of await Promise.allSettled(answers)) {
         expect(answer).toMatchObject({ status: "rejected", reason: { code: "DATABASE_UNAVAILABLE" } });
       }
-      proxy.heal();
+      await link.set({ kind: "up" });
       expect(await database.query("select 1 as one")).toEqual(one);
     });
 
@@ -68,22 +68,22 @@ describe.skipIf(postgresMissing !== undefined)(
       const unfinished = database.transaction(
         async (sql) => {
           await sql.query(insert, ["a"]);
-          proxy.silence();
+          await link.set({ kind: "silent", loses: "everything" });
           await sql.query(insert, ["b"]);
         },
         { limitMs: 300 },
       );
       await expect(unfinished).rejects.toEqual(SILENT);
-      proxy.heal();
+      await link.set({ kind: "up" });
       const undecided = database.transaction(
         async (sql) => {
           await sql.query(insert, ["c"]);
-          proxy.silence({ only: "answers" });
+          await link.set({ kind: "silent", loses: "answers" });
         },
         { limitMs: 300 },
       );
       await expect(undecided).rejects.toEqual(refusal("COMMIT_UNDECIDED", /may be there or not\.$/));
-      proxy.heal();
+      await link.set({ kind: "up" });
       await expect.poll(names).toEqual(["c"]);
     });
 
@@ -92,8 +92,8 @@ describe.skipIf(postgresMissing !== undefined)(
       let reconnects = 0;
       database.notifications.onNotification((payload) => heard.push(payload));
       database.notifications.onReconnect(() => (reconnects += 1));
-      proxy.silence();
-      proxy.heal();
+      await link.set({ kind: "silent", loses: "everything" });
+      await link.set({ kind: "up" });
       await expect.poll(() => reconnects, { timeout: 30_000 }).toBe(1);
       await straight.query("select pg_notify($1, 'news')", [`${schema}_events`]);
       await expect.poll(() => heard).toEqual(["news"]);
@@ -104,7 +104,7 @@ describe.skipIf(postgresMissing !== undefined)(
       await database.query("select 1");
       const waiting = database.transaction(async (sql) => {
         await sql.query("select 1");
-        proxy.silence();
+        await link.set({ kind: "silent", loses: "everything" });
         await sql.query("select 1");
       });
       waiting.catch(() => {});
@@ -114,8 +114,8 @@ describe.skipIf(postgresMissing !== undefined)(
     });
 
     it("does not keep a new connection waiting", async () => {
-      proxy.silence();
-      const refused = connectDatabase({ url: proxy.url, schema, onError: () => {} });
+      await link.set({ kind: "silent", loses: "everything" });
+      const refused = connectDatabase({ url: link.url, schema, onError: () => {} });
       await expect(refused).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
     });
   },

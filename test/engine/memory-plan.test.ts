@@ -59,6 +59,17 @@ describe("the memory plan of the published model", () => {
     expect(tiled!).toBeLessThan(whole! / 3);
   });
 
+  it.each([
+    [2048, undefined],
+    [1024, 512],
+    [128, 256],
+  ])("has tiles whose layers fit in the %d MiB that a device's tensors may take", (mebibytes, tileSide) => {
+    const plan = planMemory(PUBLISHED_PLAN, "int8", edit(1024), 64 * GB, mebibytes * 2 ** 20);
+    expect(plan.tileSide).toBe(tileSide);
+    // The decoder's widest layer at full resolution has 256 channels.
+    expect(256 * (tileSide ?? 1024) ** 2 * 4).toBeLessThanOrEqual(mebibytes * 2 ** 20);
+  });
+
   it("grows with the picture and with the second pass of a negative prompt", () => {
     expect(component("transformer", "int8", 1024).workingBytes).toBeGreaterThan(
       2 * component("transformer", "int8", 512).workingBytes,

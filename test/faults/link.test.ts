@@ -1,4 +1,4 @@
-/** Ways that are cut, silent and slow, to a server that answers what it gets. */
+/** Ways that are cut, refused, silent and slow, to a server that answers what it gets. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
@@ -55,21 +55,32 @@ it("resets what is open and what comes while it is cut, and passes on again afte
   const socket = await dial();
   await echo(socket, "hello");
   const closed = closeOf(socket);
-  link.set({ kind: "cut" });
+  await link.set({ kind: "cut" });
   await closed;
   await closeOf(newSocket());
-  link.set({ kind: "up" });
+  await link.set({ kind: "up" });
+  expect(await echo(await dial(), "again")).toBe("again");
+});
+
+it("refuses as a target that is not running, and is at the same address when it is back", async () => {
+  const socket = await dial();
+  await echo(socket, "hello");
+  const closed = closeOf(socket);
+  await link.set({ kind: "refused" });
+  await closed;
+  await expect(dial()).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  await link.set({ kind: "up" });
   expect(await echo(await dial(), "again")).toBe("again");
 });
 
 it("loses every byte of a silent time without a sign, and the connections of that time for good", async () => {
   const [old, heard] = [await dial(), [] as Buffer[]];
   await echo(old, "hello");
-  link.set({ kind: "silent", loses: "everything" });
+  await link.set({ kind: "silent", loses: "everything" });
   const late = await dial();
   for (const socket of [old, late]) socket.on("data", (chunk: Buffer) => heard.push(chunk)).write("lost");
   await delay(50);
-  link.set({ kind: "up" });
+  await link.set({ kind: "up" });
   for (const socket of [old, late]) socket.write("lost as well");
   // What a later connection is told shows that the earlier ones would have been, too.
   expect(await echo(await dial(), "again")).toBe("again");
@@ -80,18 +91,18 @@ it("loses every byte of a silent time without a sign, and the connections of tha
 it("can lose the answers alone: what was said has arrived", async () => {
   const socket = await dial();
   await echo(socket, "hello");
-  link.set({ kind: "silent", loses: "answers" });
+  await link.set({ kind: "silent", loses: "answers" });
   const heard: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => heard.push(chunk)).write("are you there?");
   await expect.poll(() => said).toBe("helloare you there?");
-  link.set({ kind: "up" });
+  await link.set({ kind: "up" });
   expect(await echo(await dial(), "again")).toBe("again");
   expect(heard).toEqual([]);
 });
 
 it("delays what is slow, in order", async () => {
   const socket = await dial();
-  link.set({ kind: "slow", delayMs: 20 });
+  await link.set({ kind: "slow", delayMs: 20 });
   const text = Array.from({ length: 20_000 }, (_, at) => String(at % 10)).join("");
   const began = performance.now();
   expect(await echo(socket, text)).toBe(text);

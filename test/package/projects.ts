@@ -24,6 +24,11 @@ const ownEnvironment = Object.fromEntries(
   ),
 );
 
+/** Installs from npm's cache, and gets into it what it lacks. */
+export const FILLING = { npm_config_prefer_offline: "true" };
+/** Installs from npm's cache alone. */
+export const OFFLINE = { npm_config_offline: "true" };
+
 export interface Project {
   folder: string;
   /** The `node` that everything in the project runs with. */
@@ -98,20 +103,17 @@ export async function pack(): Promise<string> {
 }
 
 /**
- * Gets into npm's cache what an installation needs, where it is not there yet.
+ * Gets into npm's cache the descriptions of packages that this machine's npm asks for, where they are not there yet.
  * @returns why nothing can be installed here, if that is so
  */
-export async function fillCache(tarball: string, line: string): Promise<string | undefined> {
+export async function describePackages(tarball: string, line: string): Promise<string | undefined> {
   if (process.platform !== "linux" || process.arch !== "x64")
     return "another operating system: the releases of Node are fetched for Linux on x64";
   mkdirSync(cache, { recursive: true });
-  const online = { npm_config_prefer_offline: "true" };
   try {
-    const projects = [await createProject(24, "this", tarball), await createProject(20, "10", tarball)];
-    await projects[0]!.shell(line, online);
-    // Another npm may ask for other descriptions of the same packages.
-    await projects[1]!.shell(`${line} --package-lock-only`, online);
-    await Promise.all(projects.map((project) => project.remove()));
+    const project = await createProject(24, "this", tarball);
+    await project.shell(`${line} --package-lock-only`, FILLING);
+    await project.remove();
     return undefined;
   } catch (error) {
     const { stdout = "", message } = error as Error & { stdout?: string };

@@ -1,17 +1,17 @@
 /** A service whose PostgreSQL goes away and comes back: calls are told to try again, and work then. */
 import { expect, it } from "vitest";
+import { openLink } from "../../tools/link.ts";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
 import { serve } from "../support/served.ts";
 import { until } from "../support/service.ts";
-import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 const AWAY = { error: "The service cannot answer now; try again later." };
 
 it("answers 503 while the database is away, and goes on when it is back", async ({ skip }) => {
   if (postgresMissing !== undefined) skip(postgresMissing);
   const schema = newSchema();
-  const proxy = await startTcpProxy(databaseUrl);
-  const server = await serve({ DATABASE_URL: proxy.url, RETOUCH_DATABASE_SCHEMA: schema });
+  const link = await openLink(databaseUrl);
+  const server = await serve({ DATABASE_URL: link.url, RETOUCH_DATABASE_SCHEMA: schema });
   try {
     const input = {
       prompt: "Make it night",
@@ -21,7 +21,7 @@ it("answers 503 while the database is away, and goes on when it is back", async 
     const submit = () => server.call("/run", { body: { input: { ...input, num_inference_steps: 2 } } });
     const { body: before } = await submit();
 
-    await proxy.cut();
+    await link.set({ kind: "refused" });
     for (const answer of [
       await submit(),
       await server.call(`/status/${before.id}`),
@@ -29,7 +29,7 @@ it("answers 503 while the database is away, and goes on when it is back", async 
     ]) {
       expect([answer.status, answer.headers.get("retry-after"), answer.body]).toEqual([503, "5", AWAY]);
     }
-    await proxy.restore();
+    await link.set({ kind: "up" });
 
     const { status, body: after } = await submit();
     expect(status).toBe(200);
@@ -42,7 +42,7 @@ it("answers 503 while the database is away, and goes on when it is back", async 
     }
   } finally {
     await server.end("SIGTERM");
-    await proxy.cut();
+    await link.close();
     await dropSchema(schema);
   }
 });

@@ -3,10 +3,10 @@
  * time, and all goes on by itself once packets arrive again.
  */
 import { expect, it } from "vitest";
+import { openLink } from "../../tools/link.ts";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
 import { serve } from "../support/served.ts";
 import { until } from "../support/service.ts";
-import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 const AWAY = { error: "The service cannot answer now; try again later." };
 /** Longer than any call may wait for the database: for a place, and for each of two statements. */
@@ -15,9 +15,9 @@ const signal = () => AbortSignal.timeout(30_000);
 it("answers 503 while the database is silent, loses nothing, and stops even then", async ({ skip }) => {
   if (postgresMissing !== undefined) skip(postgresMissing);
   const schema = newSchema();
-  const proxy = await startTcpProxy(databaseUrl);
+  const link = await openLink(databaseUrl);
   const server = await serve({
-    DATABASE_URL: proxy.url,
+    DATABASE_URL: link.url,
     RETOUCH_DATABASE_SCHEMA: schema,
     RETOUCH_SHUTDOWN_DEADLINE: "2s",
   });
@@ -40,7 +40,7 @@ it("answers 503 while the database is silent, loses nothing, and stops even then
       { patienceMs: 60_000 },
     );
 
-    proxy.silence();
+    await link.set({ kind: "silent", loses: "everything" });
     const answers = await Promise.all([
       submit(),
       server.call(`/status/${before.id}`, { signal: signal() }),
@@ -53,7 +53,7 @@ it("answers 503 while the database is silent, loses nothing, and stops even then
       { error: "The database does not answer." },
     ]);
 
-    proxy.heal();
+    await link.set({ kind: "up" });
     await until(ready, (status) => status === 200, { patienceMs: 60_000 });
     const { body: after, status } = await submit();
     expect(status).toBe(200);
@@ -66,13 +66,13 @@ it("answers 503 while the database is silent, loses nothing, and stops even then
     }
     expect((await held).body).toMatchObject({ status: "COMPLETED" });
 
-    proxy.silence();
+    await link.set({ kind: "silent", loses: "everything" });
     const ended = server.end("SIGTERM");
     isStopped = true;
     await ended;
   } finally {
     if (!isStopped) await server.end("SIGKILL");
-    await proxy.cut();
+    await link.close();
     await dropSchema(schema);
   }
   // It waits for limits to pass, one after the other.

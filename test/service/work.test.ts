@@ -4,20 +4,25 @@ import { expect, it, vi } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
 import { createLog } from "../../src/log.ts";
 import { readMachineMemory, usableBytes } from "../../src/machine/memory.ts";
-import { createEngines, shareOfMemory } from "../../src/service/work.ts";
+import { createEngines, shareOfMemory, withEngines } from "../../src/service/work.ts";
 import type { EngineSetup } from "../../src/worker/protocol.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-/** What the engines were told. */
+/** What the engines were told, and how many have been closed. */
 const setups: EngineSetup[] = [];
+let numClosed = 0;
 vi.mock(import("../../src/worker/engine-process.ts"), () => ({
-  createEngineProcess: ({ setup }) => (setups.push(setup), {} as never),
+  createEngineProcess({ setup }) {
+    setups.push(setup);
+    return { close: async () => void (numClosed += 1) } as never;
+  },
 }));
+const log = createLog({ level: "fatal" });
 
 async function limits(settings: Record<string, string>): Promise<(number | undefined)[]> {
   setups.length = 0;
   const config = readConfig(settings);
-  const { pools } = await createEngines({ config, log: createLog({ level: "fatal" }) });
+  const { pools } = await createEngines({ config, log });
   expect(pools).toHaveLength(setups.length);
   return setups.map(({ engine }) => engine.memoryLimit);
 }
@@ -43,4 +48,13 @@ it("leaves a single worker to look for itself", async () => {
 it("gives each worker what is set", async () => {
   const settings = { RETOUCH_WORKERS: "2", RETOUCH_MEMORY_LIMIT: "1GB" };
   expect(await limits(settings)).toEqual([2 ** 30, 2 ** 30]);
+});
+
+it("closes the engines where what needs them cannot be started", async () => {
+  const config = readConfig({ RETOUCH_WORKERS: "2" });
+  expect(await withEngines({ config, log }, async ({ pools }) => pools.length)).toBe(2);
+  expect(numClosed).toBe(0);
+  const failing = withEngines({ config, log }, () => Promise.reject(new Error("There is no database.")));
+  await expect(failing).rejects.toThrow("There is no database.");
+  expect(numClosed).toBe(2);
 });

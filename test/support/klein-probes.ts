@@ -9,9 +9,9 @@ import { readQwen3Config } from "../../src/models/text-encoders/qwen3-config.ts"
 import { readFlux2Config } from "../../src/models/transformers/flux2-config.ts";
 import { flux2Modulation } from "../../src/models/transformers/flux2-modulation.ts";
 import { flux2Transformer } from "../../src/models/transformers/flux2.ts";
-import { rotaryTable } from "../../src/models/transformers/rotary.ts";
 import type { Config } from "../../src/weights/config.ts";
 import { madeUp, madeUpWeights } from "./made-up.ts";
+import { madeUpStep, TEXT_LENGTH } from "./made-up-step.ts";
 import { evaluate } from "./onnx.ts";
 
 /** The last two are padding. */
@@ -24,27 +24,12 @@ async function flux2(config: Config): Promise<number[]> {
   const read = readFlux2Config(config);
   const { modulation } = flux2Modulation(read, madeUpWeights(), { isGuided: false });
   const vectors = await evaluate(modulation, { sigmas: { data: Float32Array.of(0.7), shape: [1] } });
-  const latents = madeUp("latents", 6, read.inChannels).data as Float32Array;
-  const rows = (from: number, to: number) => ({
-    data: latents.slice(from * read.inChannels, to * read.inChannels),
-    shape: [to - from, read.inChannels],
-  });
   const text = [0, 1, 2].map((token) => [0, 0, 0, token]);
   const target = [0, 1].flatMap((row) => [0, 1].map((column) => [0, row, column, 0]));
   const reference = [0, 1].map((column) => [10, 0, column, 0]);
-  const ids = Float32Array.from([...text, ...target, ...reference].flat());
-  const rotary = rotaryTable(ids, { axes: read.rotaryAxes, theta: read.rotaryTheta });
-  const rotaryShape = [1, 9, read.headSize / 2];
-  const { velocity } = flux2Transformer(read, madeUpWeights(), { textLength: 3 });
-  const { data } = await evaluate(velocity, {
-    latents: rows(0, 4),
-    referenceLatents: rows(4, 6),
-    promptEmbeds: madeUp("prompt", 3, read.promptSize),
-    modulation: { data: Float32Array.from(vectors.data), shape: [vectors.data.length] },
-    rotaryCos: { data: rotary.cos, shape: rotaryShape },
-    rotarySin: { data: rotary.sin, shape: rotaryShape },
-  });
-  return data;
+  const positions = [...text, ...target, ...reference].flat();
+  const { velocity } = flux2Transformer(read, madeUpWeights(), { textLength: TEXT_LENGTH });
+  return madeUpStep(velocity, read, { modulation: vectors.data, positions, theta: read.rotaryTheta });
 }
 
 async function flux2Vae(config: Config): Promise<number[]> {

@@ -7,11 +7,11 @@ import { t5Encoder } from "../../src/models/text-encoders/t5.ts";
 import { readFluxConfig, ROTARY_THETA } from "../../src/models/transformers/flux-config.ts";
 import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";
 import { fluxTransformer } from "../../src/models/transformers/flux.ts";
-import { rotaryTable } from "../../src/models/transformers/rotary.ts";
 import type { Tensor } from "../../src/runtime/session.ts";
 import { Config } from "../../src/weights/config.ts";
 import { KLEIN_PROBES } from "./klein-probes.ts";
 import { madeUp, madeUpWeights, numbers } from "./made-up.ts";
+import { madeUpStep, TEXT_LENGTH } from "./made-up-step.ts";
 import { evaluate } from "./onnx.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -53,24 +53,9 @@ async function flux(config: Config): Promise<number[]> {
     pooledPromptEmbeds: madeUp("pooled", 1, read.pooledSize),
     ...(read.hasGuidance && { guidance: { data: Float32Array.of(3.5), shape: [1] } }),
   });
-  const latents = madeUp("latents", 6, read.inChannels).data as Float32Array;
-  const rows = (from: number, to: number): Tensor => ({
-    data: latents.slice(from * read.inChannels, to * read.inChannels),
-    shape: [to - from, read.inChannels],
-  });
-  const ids = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 1];
-  const rotary = rotaryTable(Float32Array.from(ids), { axes: read.rotaryAxes, theta: ROTARY_THETA });
-  const rotaryShape = [1, 9, read.headSize / 2];
-  const { velocity } = fluxTransformer(read, madeUpWeights(), { textLength: 3 });
-  const { data } = await evaluate(velocity, {
-    latents: rows(0, 4),
-    referenceLatents: rows(4, 6),
-    promptEmbeds: madeUp("prompt", 3, read.promptSize),
-    modulation: { data: Float32Array.from(vectors.data), shape: [vectors.data.length] },
-    rotaryCos: { data: rotary.cos, shape: rotaryShape },
-    rotarySin: { data: rotary.sin, shape: rotaryShape },
-  });
-  return data;
+  const positions = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 1];
+  const { velocity } = fluxTransformer(read, madeUpWeights(), { textLength: TEXT_LENGTH });
+  return madeUpStep(velocity, read, { modulation: vectors.data, positions, theta: ROTARY_THETA });
 }
 
 async function vae(config: Config): Promise<number[]> {

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { copyEmptyDatabase } from "./embedded.ts";
-import { call, type Answer, type CallInit, ENDPOINT } from "./service.ts";
+import { call, type Answer, type CallInit, ENDPOINT, ONE_THREAD } from "./service.ts";
 import { root } from "./fixtures.ts";
 
 export interface Served {
@@ -38,7 +38,7 @@ export async function freePort(): Promise<number> {
 /** What a process gets of this one's environment; settings of the machine must not reach into a test. */
 export function environment(settings: Record<string, string>): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, SystemRoot } = process.env;
-  return { PATH, HOME, TMPDIR, SystemRoot, ...settings };
+  return { PATH, HOME, TMPDIR, SystemRoot, ...ONE_THREAD, ...settings };
 }
 
 /**

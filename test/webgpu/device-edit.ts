@@ -72,7 +72,7 @@ export function editOn(
     ...edit,
     checkpoint: path.join(root, edit.checkpoint),
     pictures: edit.pictures.map((name) => path.join(fixtures, name)),
-    loras: edit.loras?.map((name) => path.join(fixtures, name)),
+    ...(edit.loras && { loras: edit.loras.map((name) => path.join(fixtures, name)) }),
     ...side,
   };
   const options = { timeout: TIMEOUT_MS, killSignal: "SIGKILL", maxBuffer: MAX_OUTPUT_BYTES } as const;

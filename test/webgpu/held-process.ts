@@ -3,9 +3,9 @@
  * runtime ends the process for mistakes with such memory.
  */
 import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { createEngine } from "../../src/engine/engine.ts";
 import { Components } from "../../src/engine/components.ts";
-import type { EditRequest } from "../../src/engine/request.ts";
 import { messageOf } from "../../src/errors.ts";
 import { decodePicture } from "../../src/images/decode.ts";
 import { buildModel, input } from "../../src/onnx/graph.ts";
@@ -14,7 +14,7 @@ import { DeviceMemory } from "../../src/runtime/device-memory.ts";
 import { DeviceTensor } from "../../src/runtime/device-tensor.ts";
 import { loadRuntime } from "../../src/runtime/onnxruntime.ts";
 import { Session, type SessionOptions, type Tensor, type Traffic } from "../../src/runtime/session.ts";
-import type { HeldTask } from "./held.ts";
+import type { HeldEdits, HeldTask } from "./held.ts";
 
 const GPU = { name: "sum", weightsFolder: ".", threads: 1, device: "webgpu" } as const;
 
@@ -91,7 +91,7 @@ async function tensors(): Promise<object> {
 
   // What other networks made is still there when those are released.
   const made = await sum({ ...GPU, areOutputsHeld: true });
-  const { y } = memory.adopt(await made.run({ a: b, b }));
+  const { y } = await memory.take(await made.run({ a: b, b }));
   await made.dispose();
   await session.dispose();
   const later = await sum(GPU);
@@ -114,10 +114,10 @@ async function tensors(): Promise<object> {
 async function leak(rounds: number): Promise<object> {
   const memory = await DeviceMemory.open(GPU);
   const x = input("x", "float32", ["n"]);
+  const ones = { data: new Float32Array(2 ** 18).fill(1), shape: [2 ** 18] };
   const session = await Session.load(buildModel("copy", { y: relu(x) }), { ...GPU, areOutputsHeld: true });
   const round = async (): Promise<void> => {
-    const held = await memory.hold({ x: { data: new Float32Array(2 ** 18).fill(1), shape: [2 ** 18] } });
-    memory.adopt(await session.run(held));
+    await memory.take(await session.run(await memory.hold({ x: ones })));
     memory.free();
   };
   for (let count = 0; count < 20; count += 1) await round();
@@ -126,64 +126,68 @@ async function leak(rounds: number): Promise<object> {
   return { megabytes: (process.memoryUsage.rss() - before) / 2 ** 20, live };
 }
 
-/** An edit that ends, one that is aborted, one whose caller fails, and one in which a network does. */
-async function edits({ checkpoint, pictures, prompt, size, request, loras = [], isHeld = true }: HeldTask): Promise<object> {
+/** An edit to its end; then, if asked for, one that is aborted, one whose caller fails, and one in which a network does. */
+async function edits(task: HeldTask): Promise<HeldEdits> {
+  const { checkpoint, pictures, prompt, size, request, loras = [], referenceCache, memoryLimit } = task;
+  const { isHeld, areEndsTried } = task;
   const traffic: Traffic = { up: 0, down: 0, held: 0 };
   const load = Components.load.bind(Components);
   Components.load = (model, runtime, options) => load(model, { ...runtime, traffic }, options);
   if (!isHeld) Components.prototype.hold = (given) => Promise.resolve(given);
   const engine = await createEngine({
-    checkpoint,
+    checkpoint: path.resolve(checkpoint),
     device: "webgpu",
-    loras: Object.fromEntries(loras.map((file, index) => [`lora-${index}`, file])),
+    weights: "fp32",
+    referenceCache,
+    memoryLimit,
+    loras: Object.fromEntries(loras.map((file, index) => [`lora-${index}`, inFixtures(file)])),
     safety: { isOn: false },
   });
-  const image = await Promise.all(pictures.map((file) => readFile(file)));
+  const image = await Promise.all(pictures.map((name) => readFile(inFixtures(name))));
   const used = loras.map((_, index) => ({ name: `lora-${index}` }));
-  const whole: EditRequest = { ...request, image, prompt, size, loras: used };
-  const ends: Record<string, { live: number; reason: string }> = {};
+  const order = { ...request, image, prompt, size, loras: used };
+  const ends: HeldEdits["ends"] = {};
   const note = async (name: string, edit: Promise<unknown>): Promise<void> => {
     const reason = await reasonOf(edit);
     ends[name] = { live, reason };
   };
 
-  const idle = live;
-  const steps: Traffic[] = [];
+  const [idle, during, steps] = [live, [] as number[], [] as Traffic[]];
   let before = { ...traffic };
-  const during: number[] = [];
   const onStep = (): void => {
     const { up, down, held } = traffic;
     steps.push({ up: up - before.up, down: down - before.down, held: held - before.held });
     before = { ...traffic };
     during.push(live);
   };
-  let data: Uint8Array | undefined;
-  await note(
-    "finished",
-    engine.edit(whole, { onStep }).then(async (result) => {
-      ({ data } = await decodePicture(result.image));
-    }),
-  );
-  if (isHeld) {
+  let picture = "";
+  const finish = async (): Promise<void> => {
+    const { image: bytes } = await engine.edit(order, { onStep });
+    picture = Buffer.from((await decodePicture(bytes)).data).toString("base64");
+  };
+  await note("finished", finish());
+  if (areEndsTried) {
     const abort = new AbortController();
-    await note("aborted", engine.edit(whole, { onStep: () => abort.abort(), signal: abort.signal }));
+    await note("aborted", engine.edit(order, { onStep: () => abort.abort(), signal: abort.signal }));
     const fail = (): void => {
-      throw new Error("no room");
+      throw new Error("the disk is full");
     };
-    await note("failed", engine.edit(whole, { onStep: fail }));
+    await note("failed", engine.edit(order, { onStep: fail }));
     const run = Session.prototype.run;
-    let calls = 0;
-    Session.prototype.run = function (inputs) {
-      if ("latents" in inputs && "modulation" in inputs && (calls += 1) === 2) throw new Error("device lost");
-      return run.call(this, inputs);
+    Session.prototype.run = async function (inputs) {
+      const outputs = await run.call(this, inputs);
+      if ("velocity" in outputs) throw new Error("the device is lost");
+      return outputs;
     };
-    await note("lost", engine.edit(whole));
+    await note("lost", engine.edit(order));
     Session.prototype.run = run;
+    await note("again", finish());
   }
   await engine.close();
-  const picture = Buffer.from(data!).toString("base64");
-  return { idle, during, steps, perEdit: before, ends, picture, closed: live };
+  return { idle, during, steps, ends, picture, closed: live };
 }
+
+const inFixtures = (name: string): string => path.resolve("test", "fixtures", name);
 
 await countBuffers();
 const task = JSON.parse(process.argv[2]!) as HeldTask | { rounds: number } | "tensors";

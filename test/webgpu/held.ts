@@ -1,22 +1,19 @@
 /** What the process that looks at a device's memory is told, and how it is run. */
 import { execFile } from "node:child_process";
 import path from "node:path";
-import type { EditRequest, Size } from "../../src/engine/request.ts";
 import type { Traffic } from "../../src/runtime/session.ts";
 import { softwareGpu } from "../../tools/software-gpu.ts";
 import { compile } from "../../tools/compile.mjs";
 import { root } from "../support/fixtures.ts";
+import type { DeviceEdit } from "./device-edit.ts";
 
-/** Edits, by files. */
-export interface HeldTask {
-  checkpoint: string;
-  pictures: readonly string[];
-  prompt: string;
-  size: Size;
-  request?: Omit<EditRequest, "image" | "prompt" | "size">;
-  loras?: readonly string[];
-  /** Whether what every step reads is held, rather than sent. @default true */
-  isHeld?: boolean;
+export interface HeldTask extends DeviceEdit {
+  /** Whether what every step reads is held, rather than sent. */
+  isHeld: boolean;
+  /** Whether edits that do not finish follow the one that does. */
+  areEndsTried: boolean;
+  /** Bytes of memory that networks may take. @default all fit */
+  memoryLimit?: number;
 }
 
 /** What it finds: `live` buffers are those that the runtime made and nobody freed. */
@@ -25,9 +22,8 @@ export interface HeldEdits {
   idle: number;
   during: number[];
   closed: number;
-  /** What travels until each step is done, and in the whole edit. */
+  /** What travels from step to step; with the first, all that comes before it. */
   steps: Traffic[];
-  perEdit: Traffic;
   /** By how an edit ended. */
   ends: Record<string, { live: number; reason: string }>;
   /** The result, 8-bit RGB in base64. */

@@ -4,25 +4,40 @@ import { sizeText } from "../../machine/size-text.ts";
 import type { Section } from "./section.ts";
 
 export function deviceSection(devices: readonly MeasuredDevice[]): Section {
-  const taken = devices.find(({ device }) => device === "cuda")?.isUsable ? "cuda" : "cpu";
+  const tried = devices
+    .filter(({ device, isUsable, adapter }) => device !== "cpu" && isUsable && !adapter?.isSoftware)
+    .map(({ device }) => device);
   return {
     title: "Devices (--device, RETOUCH_DEVICE)",
     name: "devices",
     lines: [
       ...devices.map((device) => [device.device, textOf(device)] as const),
-      ["auto", `takes ${taken}; webgpu, coreml and dml, never compared with the reference, by name only`],
+      [
+        "auto",
+        tried.length === 0
+          ? "takes cpu"
+          : `takes ${tried.join(" or ")} if it computes a checkpoint as the CPU does, and faster; else cpu`,
+      ],
     ],
-    facts: { auto: taken, reports: devices },
+    facts: { auto: tried, reports: devices },
   };
 }
 
-function textOf({ isInstalled, isUsable, reason, speed, speedReason }: MeasuredDevice): string {
+function textOf({
+  isInstalled,
+  isUsable,
+  reason,
+  adapter,
+  speed,
+  speedReason,
+}: MeasuredDevice): string {
   if (!isUsable) return `${isInstalled ? "does not work" : "not here"}: ${reason}`;
   const parts = [
     ...(speed === undefined ? [] : [speedText(speed)]),
     ...(speedReason === undefined ? [] : [`not measured to the end: ${speedReason}`]),
   ];
-  return `works${parts.length > 0 ? `: ${parts.join("; ")}` : ""}`;
+  const works = adapter?.isSoftware ? `works, in software (${adapter.driver})` : "works";
+  return `${works}${parts.length > 0 ? `: ${parts.join("; ")}` : ""}`;
 }
 
 /** How types are called where their speed is shown. */

@@ -28,6 +28,11 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/**
+ * How a finished stage is copied: as links to its files. Whatever runs after it makes files anew, but for npm's list of
+ * what is installed, which is npm's alone.
+ */
+const SHARED = "-al";
 const ROOT: User = { uid: 0, gid: 0 };
 const copy = promisify(execFile);
 
@@ -75,7 +80,7 @@ async function buildStage(stage: Stage, root: string, state: State): Promise<Ima
 async function startStage({ from }: Stage, root: string, { built }: State): Promise<Image> {
   const base = built.get(from);
   if (base) {
-    await copy("cp", ["-a", base.root, root]);
+    await copy("cp", [SHARED, base.root, root]);
     return { ...base, root };
   }
   if (!/^node:\d+-slim$/.test(from)) throw new Error(`The replay has no image ${from}.`);
@@ -141,7 +146,7 @@ async function copyInto(
     if (found === undefined) throw new Error(`COPY finds no ${source}.`);
     const isFolder = found.isDirectory() || destination.endsWith("/");
     await mkdir(isFolder ? target : path.dirname(target), { recursive: true });
-    await copy("cp", ["-a", found.isDirectory() ? `${file}/.` : file, target]);
+    await copy("cp", [from === undefined ? "-a" : SHARED, found.isDirectory() ? `${file}/.` : file, target]);
   }
 }
 
