@@ -69,8 +69,10 @@ const wanted = process.argv.slice(2);
 const sources = SOURCES.filter(({ name }) => wanted.includes(name));
 const folder = await mkdtemp(path.join(tmpdir(), "retouch-placement-"));
 try {
-  for await (const built of builtNetworks(sources, path.join(folder, "weights"))) {
-    if (built.computeType !== "float32") continue;
+  // Products in float32, as an engine has them on a GPU.
+  for await (const built of builtNetworks(sources, path.join(folder, "weights"), { accuracyLevel: 1 })) {
+    // Both kinds of 16 bits are the same graph, but for the type of the weights.
+    if (built.computeType !== "float32" || built.kind === "bf16") continue;
     console.log(JSON.stringify(await placementOf(built, folder)));
   }
 } finally {

@@ -18,17 +18,15 @@ type Case = readonly [name: string, edit: DeviceEdit, forms: Partial<KernelForms
 const TURNED_BACK: readonly Case[] = [
   ["attention as one operator", KLEIN_EDITS["klein with one image"]!, { attention: "fused" }],
   ["nodes of any number of outputs", KONTEXT_EDITS["true guidance"]!, { maxOutputs: ANY }],
-  [
-    "half precision as it is stored",
-    KLEIN_EDITS["klein, tables in half precision"]!,
-    { hasFloat16: true },
-  ],
+  ["half precision as it is stored", KLEIN_EDITS["klein, tables in half precision"]!, { hasFloat16: true }],
 ];
 
 describe("an edit on WebGPU is not the CPU's with", () => {
   it.for(TURNED_BACK)("%s", async ([name, edit, forms], context) => {
     needDevice(context);
-    const outcome: Compared | Error = await compareSides(name, edit, { forms }).catch((error: Error) => error);
+    const outcome: Compared | Error = await compareSides(name, edit, { forms }).catch(
+      (error: Error) => error,
+    );
     if (outcome instanceof Error) {
       console.log(`WebGPU, ${name}: ${reasonIn(outcome)}`);
       // The runtime refused a network: this test, the CPU and the process did not fail.
