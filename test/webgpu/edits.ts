@@ -51,9 +51,9 @@ function klein(wanted: string, changes: Partial<DeviceEdit> = {}): DeviceEdit {
 /** By what is said of them in the log. */
 export const KONTEXT_EDITS: Readonly<Record<string, DeviceEdit>> = {
   "the shipped checkpoint": SHIPPED,
-  "its 16 bits kept": { ...SMALL, weights: "fp16" },
-  "8 bits": { ...SMALL, weights: "int8" },
-  "4 bits": { ...SMALL, weights: "int4" },
+  "the shipped checkpoint, 4 bits": { ...SMALL, weights: "int4" },
+  "8 bits": kontext("sharded-square", { weights: "int8" }),
+  "16 bits kept": kontext("shifted-square", { weights: "fp16" }),
   "true guidance": kontext("plain-negative"),
   "a LoRA": kontext("plain-square", { loras: ["loras/peft.safetensors"] }),
   "a DoRA": kontext("plain-square", { loras: ["loras/dora.safetensors"] }),
