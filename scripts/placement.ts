@@ -11,6 +11,8 @@ const placements: Placement[] = [];
 for (const checkpoint of CHECKPOINTS) placements.push(...(await measurePlacements(checkpoint)));
 for (const { checkpoint, network, weights, isAdaptable, difference } of placements) {
   const adapters = isAdaptable ? ", adapters" : "";
-  console.log(`${checkpoint} ${network}, ${weights}${adapters}: ${difference.toExponential(1)} from the CPU's`);
+  console.log(
+    `${checkpoint} ${network}, ${weights}${adapters}: ${difference.toExponential(1)} from the CPU's`,
+  );
 }
 await writeFile(page, withTable(await readFile(page, "utf8"), tableOf(placements)));

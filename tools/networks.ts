@@ -10,7 +10,7 @@ import { openModel } from "../src/pipelines/index.ts";
 import type { ModelOptions } from "../src/pipelines/pipeline.ts";
 import { preparedWeights } from "../src/quantize/prepare.ts";
 import type { SingleFiles } from "../src/weights/checkpoint.ts";
-import type { WeightSet } from "../src/weights/weight-set.ts";
+import type { WeightOptions, WeightSet } from "../src/weights/weight-set.ts";
 import { inRepository } from "./paths.ts";
 
 /** A checkpoint, and how it is opened. */
@@ -58,8 +58,13 @@ const SMALL = { numSteps: 2, textLength: 8, cells: 4 };
  * Builds the networks of `sources`, one after the other, with weights in every kind, in every type and with and without
  * adapters. A choice that a network does not have is built once.
  * @param folder where rounded weights are written
+ * @param options how matrices in few bits are multiplied
  */
-export async function* builtNetworks(sources: readonly Source[], folder: string): AsyncGenerator<BuiltNetwork> {
+export async function* builtNetworks(
+  sources: readonly Source[],
+  folder: string,
+  options: Pick<WeightOptions, "accuracyLevel"> = {},
+): AsyncGenerator<BuiltNetwork> {
   for (const source of sources) {
     const { model } = await openModel(source.folder, source.files, undefined, source.options);
     const square = squareEdit(SMALL.cells * model.native.grid, {
@@ -75,7 +80,7 @@ export async function* builtNetworks(sources: readonly Source[], folder: string)
         const cacheFolder = path.join(folder, source.name);
         // Without threads, whose compiled file not every caller has.
         const cache = { folder: cacheFolder, threads: 1 };
-        const weights = await preparedWeights(definition.weights, stored, kind, cache);
+        const weights = await preparedWeights(definition.weights, stored, kind, cache, options);
         for (const computeType of COMPUTE_TYPES) {
           for (const isAdaptable of definition.isAdaptable ? [false, true] : [false]) {
             const adapters = isAdaptable ? new AdapterInputs(definition.loraName) : undefined;

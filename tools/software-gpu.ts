@@ -24,7 +24,9 @@ export function softwareGpu(environment: NodeJS.ProcessEnv = process.env): NodeJ
   if (folder === undefined) throw new Error(`There is no software device: ${withoutSoftwareGpu}.`);
   const driver = path.join(folder, DRIVER);
   const own = existsSync(path.join(folder, LOADER)) ? [folder] : [];
-  const libraries = [...own, environment["LD_LIBRARY_PATH"]].filter((name) => name !== undefined && name !== "");
+  const libraries = [...own, environment["LD_LIBRARY_PATH"]].filter(
+    (name) => name !== undefined && name !== "",
+  );
   return {
     ...environment,
     ORT_DISABLE_TELEMETRY: "1",

@@ -6,8 +6,8 @@ import { inRepository } from "../../tools/paths.ts";
 import { softwareGpu } from "../../tools/software-gpu.ts";
 import type { Placement } from "./placement.ts";
 
-/** Of each family and each form of it, the smallest checkpoint that has every network. */
-export const CHECKPOINTS = ["plain", "klein-plain", "klein-plain-cached"] as const;
+/** Of each family and each form of it, a small checkpoint; that of the first has matrices wide enough for few bits. */
+export const CHECKPOINTS = ["sharded", "klein-plain", "klein-plain-cached"] as const;
 
 const TIMEOUT_MS = 900_000;
 

@@ -42,13 +42,13 @@ const NETWORKS = ["clip", "t5", "qwen3", "encoder", "modulation", "references", 
 /** Operators by the networks that have them, as a table in Markdown. */
 export function tableOf(placements: readonly Placement[]): string {
   const operators = [...new Set(placements.flatMap(({ operators }) => Object.keys(operators)))].toSorted();
-  const rows = operators.map((operator) => [
-    `\`${operator}\``,
-    ...NETWORKS.map((network) => {
+  const rows = operators.map((operator) => {
+    const cells = NETWORKS.map((network) => {
       const found = placements.filter((placement) => placement.network === network);
       return placesOf(found.map((placement) => placement.operators[operator] ?? {}));
-    }),
-  ]);
+    });
+    return [`\`${operator}\``].concat(cells);
+  });
   return aligned([["operator", ...NETWORKS.map((network) => `\`${network}\``)], ...rows]);
 }
 

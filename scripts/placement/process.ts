@@ -57,7 +57,7 @@ async function placementOf(built: BuiltNetwork, folder: string): Promise<Placeme
   const { source: checkpoint, network, kind: weights, isAdaptable } = built;
   const profilePrefix = path.join(folder, "profile");
   const outputs = await runOnce(built, { threads: 0, device: "webgpu", profilePrefix });
-  const [name] = (await readdir(folder)).filter((file) => file.startsWith("profile"));
+  const name = (await readdir(folder)).find((entry) => entry.startsWith("profile"));
   const file = path.join(folder, name!);
   const operators = readProfile(await readFile(file, "utf8"));
   await rm(file);
@@ -65,12 +65,14 @@ async function placementOf(built: BuiltNetwork, folder: string): Promise<Placeme
   return { checkpoint, network, weights, isAdaptable, operators, difference };
 }
 
-const wanted = process.argv.slice(2);
-const sources = SOURCES.filter(({ name }) => wanted.includes(name));
+const wanted = new Set(process.argv.slice(2));
+const sources = SOURCES.filter(({ name }) => wanted.has(name));
 const folder = await mkdtemp(path.join(tmpdir(), "retouch-placement-"));
 try {
-  for await (const built of builtNetworks(sources, path.join(folder, "weights"))) {
-    if (built.computeType !== "float32") continue;
+  // Products in float32, as an engine has them on a GPU.
+  for await (const built of builtNetworks(sources, path.join(folder, "weights"), { accuracyLevel: 1 })) {
+    // Both kinds of 16 bits are the same graph, but for the type of the weights.
+    if (built.computeType !== "float32" || built.kind === "bf16") continue;
     console.log(JSON.stringify(await placementOf(built, folder)));
   }
 } finally {

@@ -1,6 +1,12 @@
 /** Profiles of the runtime, and the table that is made of them. What the device does is in test/webgpu/placement.webgpu.ts. */
 import { describe, expect, it } from "vitest";
-import { type Placement, readProfile, tableIn, tableOf, withTable } from "../../scripts/placement/placement.ts";
+import {
+  type Placement,
+  readProfile,
+  tableIn,
+  tableOf,
+  withTable,
+} from "../../scripts/placement/placement.ts";
 
 const event = (name: string, operator: string, provider: string) => ({
   cat: "Node",
@@ -31,7 +37,9 @@ describe("a profile", () => {
 
   it("is refused with a provider without a name", () => {
     const profile = JSON.stringify([event("a_kernel_time", "Gemm", "OtherExecutionProvider")]);
-    expect(() => readProfile(profile)).toThrow("a_kernel_time on an unknown provider, OtherExecutionProvider");
+    expect(() => readProfile(profile)).toThrow(
+      "a_kernel_time on an unknown provider, OtherExecutionProvider",
+    );
   });
 });
 

@@ -5,7 +5,7 @@ import type { WeightsChoice } from "../../src/engine/weights-choice.ts";
 import type { EditRequest, Size } from "../../src/engine/request.ts";
 import type { KernelForms } from "../../src/onnx/kernel-forms.ts";
 import type { ReferenceCache } from "../../src/pipelines/pipeline.ts";
-import type { Device } from "../../src/runtime/devices.ts";
+import type { Device } from "../../src/runtime/device-names.ts";
 import { softwareGpu } from "../../tools/software-gpu.ts";
 import { fixtures, root } from "../support/fixtures.ts";
 

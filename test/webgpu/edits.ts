@@ -11,6 +11,13 @@ const SHIPPED: DeviceEdit = {
   request: { seed: 1, numSteps: 4, guidance: 2 },
 };
 
+/** The same, with a quarter of the pixels, and T5 reading as many tokens as the prompt has. */
+const SMALL: DeviceEdit = {
+  ...SHIPPED,
+  size: { width: 64, height: 64 },
+  request: { ...SHIPPED.request, maxSequenceLength: 32 },
+};
+
 /** An edit of FLUX.1 Kontext by its name in `test/fixtures/cases.json`. */
 function kontext(wanted: string, changes: Partial<DeviceEdit> = {}): DeviceEdit {
   const { checkpoint, picture, prompt, negativePrompt, trueCfgScale, width, height, ...request } =
@@ -44,9 +51,9 @@ function klein(wanted: string, changes: Partial<DeviceEdit> = {}): DeviceEdit {
 /** By what is said of them in the log. */
 export const KONTEXT_EDITS: Readonly<Record<string, DeviceEdit>> = {
   "the shipped checkpoint": SHIPPED,
-  "the shipped checkpoint, its 16 bits kept": { ...SHIPPED, weights: "fp16" },
-  "the shipped checkpoint, 8 bits": { ...SHIPPED, weights: "int8" },
-  "the shipped checkpoint, 4 bits": { ...SHIPPED, weights: "int4" },
+  "the shipped checkpoint, 4 bits": { ...SMALL, weights: "int4" },
+  "8 bits": kontext("sharded-square", { weights: "int8" }),
+  "16 bits kept": kontext("shifted-square", { weights: "fp16" }),
   "true guidance": kontext("plain-negative"),
   "a LoRA": kontext("plain-square", { loras: ["loras/peft.safetensors"] }),
   "a DoRA": kontext("plain-square", { loras: ["loras/dora.safetensors"] }),
@@ -59,6 +66,6 @@ export const KLEIN_EDITS: Readonly<Record<string, DeviceEdit>> = {
   "klein with one image": klein("plain-one"),
   "klein with three images, guided": klein("odd-three"),
   "klein, references kept": klein("plain-kept-two", { referenceCache: "approximate" }),
-  "klein, 8 bits": klein("double-only-one", { weights: "int8" }),
-  "klein, 4 bits": klein("nine-one", { weights: "int4" }),
+  "klein, tables in half precision": klein("double-only-one", { weights: "int8" }),
+  "klein, four images": klein("double-only-four"),
 };
