@@ -72,5 +72,6 @@ function largest<One extends { operations: number }>(
   }
   const chosen = [...shapes.values()].toSorted((a, b) => b.operations - a.operations).slice(0, most);
   const total = chosen.reduce((sum, { operations }) => sum + operations, 0);
-  return chosen.map((one) => ({ ...one, share: one.operations / total }));
+  const withShare = (one: One): One & { share: number } => ({ ...one, share: one.operations / total });
+  return chosen.map(withShare);
 }

@@ -164,6 +164,12 @@ describe("retouch doctor", () => {
         downBytes: 1e9,
       },
     };
+    // In half precision, its transformer takes a tenth.
+    const half = {
+      ...gpu,
+      computeType: "float16",
+      speed: { ...gpu.speed!, products: { float32: 5e12, float16: 5e13, int8: 4e12 } },
+    } as const;
     const broken: MeasuredDevice = { device: "cuda", isInstalled: true, isUsable: false, reason: "no GPU" };
     const subject = await readSubject({ model: KLEIN, memoryLimit: 64e9 });
     const { lines, facts } = await examineWeights(subject, [CPU, broken, gpu]);
@@ -193,6 +199,12 @@ describe("retouch doctor", () => {
         { kind: "int4", edits: [{ times: [{}, { device: "webgpu", seconds: null }] }, {}] },
       ],
     });
+    const secondsOn = async (device: MeasuredDevice): Promise<number> => {
+      const section = await examineWeights(subject, [device]);
+      const { kinds } = section.facts as { kinds: { edits: { times: { seconds: number }[] }[] }[] };
+      return kinds[0]!.edits[0]!.times[0]!.seconds;
+    };
+    expect(await secondsOn(half)).toBeLessThan(0.5 * (await secondsOn(gpu)));
     expect((await examineWeights(subject, [broken])).lines[1]![1]).toMatch(/^512x512: [\d.]+ GB; /);
   });
 

@@ -85,8 +85,8 @@ function nothingText(edits: readonly Forecast[], nativeSize: number): string {
   return `Nothing fits: ${sizeText(Math.min(...edits.map(({ peakBytes }) => peakBytes)))} are the least.`;
 }
 
-const forecastDevice = ({ device, speed }: MeasuredDevice): ForecastDevice[] =>
-  speed === undefined ? [] : [{ device, speed }];
+const forecastDevice = ({ device, speed, computeType }: MeasuredDevice): ForecastDevice[] =>
+  speed === undefined ? [] : [{ device, speed, computeType }];
 
 const imagesText = (count: number): string =>
   count === 0 ? "no image" : count === 1 ? "one image" : `${count} images`;
