@@ -6,9 +6,9 @@ export default defineConfig({
   test: {
     isolate: false,
     include: ["test/web/**/*.web.ts"],
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 120_000,
-    // Most tests wait for a page. By default two cores would get one worker, which takes a third longer.
+    // Most tests wait for a page; by default two cores would get one worker.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ["test/build.setup.ts"],
     reporters: ["default", "./test/support/skips.reporter.ts"],

@@ -1,7 +1,11 @@
 /** The test files that take longest on two cores, from minutes to some twenty seconds each. */
 export const LONGEST: readonly string[] = [
   "test/package/package.test.ts",
+  "test/bench/klein.test.ts",
   "test/fuzz/fuzz.test.ts",
+  "test/container/replay.test.ts",
+  "test/service/resume.test.ts",
+  "test/service/pictures.test.ts",
   "test/cli/serve.test.ts",
   "test/faults/suite.test.ts",
   "test/service/storage-outage.test.ts",
@@ -14,7 +18,6 @@ export const LONGEST: readonly string[] = [
   "test/service/database-silence.test.ts",
   "test/service/bad-input.test.ts",
   "test/database/power-cut.test.ts",
-  "test/container/replay.test.ts",
   "test/service/python-clients.test.ts",
   "test/cli/edit.test.ts",
   "test/cli/pull.test.ts",
@@ -22,5 +25,10 @@ export const LONGEST: readonly string[] = [
   "test/bench/precision.test.ts",
   "test/models/fields.test.ts",
   "test/pipelines/flux1-kontext/drawn.test.ts",
+  "test/bench/full-size.test.ts",
+  "test/bench/gpu.test.ts",
+  "test/cli/usage.test.ts",
+  "test/engine/engine.test.ts",
+  "test/engine/weights.test.ts",
   "test/patterns.test.ts",
 ];
