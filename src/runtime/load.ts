@@ -3,6 +3,7 @@ import { serialise, type Value } from "../onnx/graph.ts";
 import { type KernelForms, type Sizes, withForms } from "../onnx/kernel-forms.ts";
 import type { WeightSet } from "../weights/weight-set.ts";
 import { formsOf } from "./forms-of.ts";
+import { tensorLimit } from "./tensor-limit.ts";
 import { type RuntimeOptions, Session } from "./session.ts";
 
 /** What the kernels can do that a network runs on. */
@@ -18,7 +19,9 @@ export function loadSession(
   const { name, baseFolder, isKeptHalf } = weights;
   // WebGPU cannot widen: it has no bfloat16, and float16 on some adapters only.
   const isWideningDelayed = isKeptHalf && runtime.device !== "webgpu";
-  const { model, hostNodes } = serialise(name, withForms(outputs, formsIn(runtime), sizes));
-  const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed, hostNodes };
+  const forms = formsIn(runtime);
+  const { model, hostNodes, deviceNodes } = serialise(name, withForms(outputs, forms, sizes));
+  const checkShapes = tensorLimit(name, deviceNodes, forms.maxTensorBytes);
+  const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed, hostNodes, checkShapes };
   return Session.load(model, options);
 }

@@ -2,6 +2,7 @@
 import { messageOf, RetouchError } from "../errors.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
 import type { KernelForms } from "../onnx/kernel-forms.ts";
+import type { InputShapes } from "../onnx/tensor-sizes.ts";
 import type { Device } from "./devices.ts";
 import { loadRuntime, type Runtime } from "./onnxruntime.ts";
 
@@ -45,6 +46,8 @@ export interface SessionOptions extends RuntimeOptions {
   isWideningDelayed?: boolean | undefined;
   /** Names of nodes that the CPU computes whatever the device. Only WebGPU can be told so. */
   hostNodes?: readonly string[] | undefined;
+  /** Refuses shapes of inputs that the device cannot compute with. */
+  checkShapes?: ((shapes: InputShapes) => void) | undefined;
 }
 
 /**
@@ -63,11 +66,17 @@ export class Session {
   readonly #runtime: Runtime;
   readonly #session: RuntimeSession;
   readonly #name: string;
+  readonly #checkShapes: SessionOptions["checkShapes"];
 
-  private constructor(runtime: Runtime, session: RuntimeSession, name: string) {
+  private constructor(
+    runtime: Runtime,
+    session: RuntimeSession,
+    { name, checkShapes }: Pick<SessionOptions, "name" | "checkShapes">,
+  ) {
     this.#runtime = runtime;
     this.#session = session;
     this.#name = name;
+    this.#checkShapes = checkShapes;
   }
 
   /**
@@ -100,7 +109,7 @@ export class Session {
           ...(isWideningDelayed && WITHOUT_FOLDING),
         },
       });
-      return new Session(runtime, session, name);
+      return new Session(runtime, session, options);
     } catch (cause) {
       throw new RetouchError("RUNTIME_FAILED", `The network ${name} does not load: ${messageOf(cause)}`, {
         cause,
@@ -111,8 +120,10 @@ export class Session {
   /**
    * Runs the network once.
    * @returns its float32 outputs by name.
+   * @throws RetouchError RUNTIME_FAILED; MEMORY_INSUFFICIENT for a tensor that the device has no room for
    */
   async run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+    this.#checkShapes?.(Object.fromEntries(Object.entries(inputs).map(([key, { shape }]) => [key, shape])));
     try {
       const feeds = Object.fromEntries(
         Object.entries(inputs).map(([key, tensor]) => [key, toRuntime(this.#runtime, tensor)]),

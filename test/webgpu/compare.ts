@@ -42,7 +42,9 @@ export async function compareSides(
     picture,
     decibels: psnr(actual[index]!.data, data),
   }));
-  const { picture: worst, decibels } = all.reduce((low, each) => (each.decibels >= low.decibels ? low : each));
+  const { picture: worst, decibels } = all.reduce((low, each) =>
+    each.decibels >= low.decibels ? low : each,
+  );
   const of = all.length === 1 ? "" : `, the worst of ${all.length} pictures (${worst})`;
   console.log(`WebGPU, ${name}: ${decibels.toFixed(1)} dB${of}, ${seconds.toFixed(1)} s`);
   return { decibels, count: all.length, worst };

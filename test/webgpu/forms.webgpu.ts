@@ -17,7 +17,9 @@ const TURNED_BACK: readonly (readonly [name: string, edit: DeviceEdit, forms: Pa
 describe("an edit on WebGPU is not the CPU's with", () => {
   it.for(TURNED_BACK)("%s", async ([name, edit, forms], context) => {
     needDevice(context);
-    const outcome: Compared | Error = await compareSides(name, edit, { forms }).catch((error: Error) => error);
+    const outcome: Compared | Error = await compareSides(name, edit, { forms }).catch(
+      (error: Error) => error,
+    );
     if (outcome instanceof Error) {
       console.log(`WebGPU, ${name}: ${reasonIn(outcome)}`);
       // By the runtime, not by this test.

@@ -38,6 +38,7 @@ describe("on WebGPU", () => {
 
   it("every network gives what it gives on the CPU", (context) => {
     needDevice(context);
-    for (const placement of placements) expect(placement.difference, nameOf(placement)).toBeLessThan(TOLERANCE);
+    for (const placement of placements)
+      expect(placement.difference, nameOf(placement)).toBeLessThan(TOLERANCE);
   });
 });
