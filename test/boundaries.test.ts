@@ -293,11 +293,12 @@ describe("what lies outside", () => {
     }
   });
 
-  it("is left by the main file, by the engine process without its parent, and by the database's thread", () => {
+  it("is left by the main file, by processes without their parents, and by the database's thread", () => {
     expect(filesWith(/\bprocess\.(?:exit|exitCode|abort|kill)\b/)).toEqual([
       "cli/main.ts",
       // Its own thread only.
       "database/embedded-thread.ts",
+      "runtime/device-process.ts",
       "worker/engine-main.ts",
       "worker/parent-watch.ts",
     ]);

@@ -189,7 +189,7 @@ export function createEditTool({ load, loras, access, results }: EditToolOptions
       device: engine.device,
     });
     const notices = [
-      engine.device.notice ?? [],
+      engine.device.notices,
       engine.checkpoint.notices ?? [],
       engine.checkpoint.isDemo ? DEMO_NOTICE : [],
       result.notices,

@@ -82,7 +82,7 @@ async function edit(
       signal,
     );
     progress.clear();
-    if (engine.device.notice !== undefined) say(engine.device.notice);
+    for (const notice of engine.device.notices) say(notice);
     for (const notice of engine.checkpoint.notices ?? []) say(notice);
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the image");

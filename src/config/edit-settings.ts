@@ -76,13 +76,13 @@ export const ENGINE = {
     "RETOUCH_DEVICE",
     choice("auto", "cpu", "cuda", "webgpu", "coreml", "dml"),
     "auto",
-    "What the networks run on; auto takes CUDA where it was installed and works, or else the processor.",
+    "What the networks run on; auto takes a GPU that computes as the processor does and was measured faster, or else the processor.",
   ),
-  computeType: required(
+  computeType: optional(
     "RETOUCH_COMPUTE_TYPE",
     choice("float32", "float16", "bfloat16"),
     "float32",
-    "What the transformer computes in; half precision is for GPUs, and the processor refuses bfloat16.",
+    "What the transformer computes in; without it, float16 on a GPU that computes in it well enough, or else float32. The processor refuses bfloat16.",
   ),
   workers: required(
     "RETOUCH_WORKERS",

@@ -3,8 +3,9 @@ import type { AdapterInputs } from "../models/adapters.ts";
 import type { Outputs } from "../models/count.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
 import { type Sizes, turnsOf } from "../onnx/kernel-forms.ts";
+import type { DrawnNumbers } from "../runtime/drawn-numbers.ts";
 import { formsIn, loadSession } from "../runtime/load.ts";
-import type { RuntimeOptions, Session } from "../runtime/session.ts";
+import type { RuntimeOptions, Session, Tensor } from "../runtime/session.ts";
 import { WEIGHT_KINDS } from "../weights/converted.ts";
 import type { WeightScope, WeightSet } from "../weights/weight-set.ts";
 import type { EditExtent } from "./extent.ts";
@@ -42,6 +43,22 @@ export interface ComponentDefinition {
   workingBytes(edit: EditExtent, tileSide?: number): number;
   /** How often it runs per edit, and with which sizes for the graph's named dimensions. */
   runs(edit: EditExtent): { times: number; dims: Readonly<Record<string, number>> };
+  /** What a device has to compute as the CPU does before it is used. @default nothing */
+  readonly trial?: NetworkTrial;
+}
+
+/** A part of a network that takes little time, and what it is fed. */
+export interface NetworkTrial {
+  /** What a sentence calls it, such as "the first blocks of the transformer". */
+  readonly part: string;
+  /** Builds it with the same weights. @default the whole network */
+  build?(weights: WeightScope, options?: BuildOptions): Outputs;
+  /** Sizes of the graph's named dimensions. */
+  readonly dims: Readonly<Record<string, number>>;
+  /** The inputs that cannot be any numbers; all others are drawn. */
+  inputs?(numbers: DrawnNumbers): Readonly<Record<string, Tensor>>;
+  /** Whether its time decides between devices: nearly all of an edit is spent in this network. @default false */
+  readonly isTimed?: boolean;
 }
 
 /** The kind a component is loaded in when its weights should be `kind`. */

@@ -9,7 +9,9 @@ import { preparedWeights } from "../quantize/prepare.ts";
 import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
 import { unusedNotice } from "../weights/unused-keys.ts";
 import type { WeightOptions, WeightSet } from "../weights/weight-set.ts";
+import type { ChosenDevice, SettleDevice } from "./choose-device.ts";
 import { Component, type ComponentDefinition } from "./component.ts";
+import { exactly } from "./exact-weights.ts";
 import { type EditExtent, usualEdit } from "./extent.ts";
 import { checkMemory } from "./memory-check.ts";
 import { type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
@@ -28,6 +30,8 @@ export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
   weights?: WeightsChoice | undefined;
   /** Where converted weights are kept. */
   cacheFolder?: string | undefined;
+  /** Chooses the device once the weights are there. @default the runtime's, untried */
+  settleDevice?: SettleDevice | undefined;
   onConversion?: ((progress: ConversionProgress) => void) | undefined;
 }
 
@@ -38,6 +42,8 @@ export class Components implements ComponentRunner {
   readonly kinds: NetworkKinds;
   /** What the user should know about the weights, as sentences. */
   readonly notices: readonly string[];
+  /** What `settleDevice` chose. */
+  readonly device: ChosenDevice | undefined;
   readonly #model: Model;
   readonly #components: ReadonlyMap<string, Component>;
   readonly #residency: Residency;
@@ -53,9 +59,11 @@ export class Components implements ComponentRunner {
       limitBytes: number;
       isAdaptable: boolean;
       notices: readonly string[];
+      device: ChosenDevice | undefined;
     },
   ) {
     this.notices = options.notices;
+    this.device = options.device;
     this.#model = model;
     this.#components = new Map(components.map((component) => [component.name, component]));
     this.kinds = options.kinds;
@@ -69,7 +77,7 @@ export class Components implements ComponentRunner {
    * Converts weights if requested, checks every network against its weights, then loads the networks if all of them fit
    * at once.
    * @throws RetouchError CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED, naming file and key; INVALID_PARAMETER or
-   * OUTPUT_UNWRITABLE for weights to be converted
+   * OUTPUT_UNWRITABLE for weights to be converted; as `settleDevice` does
    */
   static async load(
     model: Model,
@@ -78,14 +86,23 @@ export class Components implements ComponentRunner {
   ): Promise<Components> {
     const { limitBytes = Infinity, isAdaptable = false, weights = "fp32", loraRooms } = options;
     const kinds = chooseKinds(weights, model, { limitBytes, loraRooms });
-    const prepared = await prepareWeights(model, kinds, runtime, options);
+    const stored = await prepareWeights(model, kinds, runtime, options);
+    const device = await settle(model, stored, options);
+    const settled: RuntimeOptions = { ...runtime, ...(device && runtimeOf(device)) };
+    const prepared = weightsFor(settled, stored, options);
     const components = model.components.map((definition) =>
-      componentOf(definition, prepared.get(definition.weights)!, runtime, isAdaptable),
+      componentOf(definition, prepared.get(definition.weights)!, settled, isAdaptable),
     );
     const notices = [...prepared.values()].flatMap((weights) =>
       unusedNotice(weights.name, weights.unusedKeys()),
     );
-    const loaded = new Components(model, components, { kinds, limitBytes, isAdaptable, notices });
+    const loaded = new Components(model, components, {
+      kinds,
+      limitBytes,
+      isAdaptable,
+      notices,
+      device,
+    });
     loaded.#fit(usualEdit(model.native, model.usual));
     await loaded.#residency.follow(loaded.#plan);
     return loaded;
@@ -145,6 +162,35 @@ async function prepareWeights(
     prepared.set(name, await preparedWeights(name, weights, kind, cache, { accuracyLevel }));
   }
   return prepared;
+}
+
+/** Chooses the device for the networks with these weights. */
+async function settle(
+  model: Model,
+  stored: ReadonlyMap<string, WeightSet>,
+  { settleDevice }: ComponentOptions,
+): Promise<ChosenDevice | undefined> {
+  const networks = model.components.map((definition) => ({
+    definition,
+    weights: stored.get(definition.weights)!,
+  }));
+  return settleDevice?.(networks, usualEdit(model.native, model.usual));
+}
+
+const runtimeOf = ({ name, forms, computeType }: ChosenDevice): Partial<RuntimeOptions> => ({
+  device: name,
+  forms,
+  computeType,
+});
+
+/** The weights as the device multiplies them, unless the caller says how. */
+function weightsFor(
+  { device = "cpu" }: RuntimeOptions,
+  stored: ReadonlyMap<string, WeightSet>,
+  { accuracyLevel }: ComponentOptions,
+): ReadonlyMap<string, WeightSet> {
+  if (device === "cpu" || accuracyLevel !== undefined) return stored;
+  return new Map([...stored].map(([name, weights]) => [name, exactly(weights)]));
 }
 
 function componentOf(

@@ -7,7 +7,7 @@ import { invalid, RetouchError } from "../errors.ts";
 import { identityOf, LoraRegistry } from "../lora/registry.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
-import { type ChosenDevice, chooseDevice, type DeviceChoice } from "../runtime/devices.ts";
+import type { DeviceChoice } from "../runtime/devices.ts";
 import { loadRuntime } from "../runtime/onnxruntime.ts";
 import type { RuntimeOptions } from "../runtime/session.ts";
 import { openModel, PIPELINES } from "../pipelines/index.ts";
@@ -16,6 +16,7 @@ import { checkpointName } from "../weights/checkpoint.ts";
 import { createSafetyChecker } from "../safety/checker.ts";
 import { abortError } from "./abort.ts";
 import { findBaseIn } from "./base-layers.ts";
+import { type ChosenDevice, chooseDevice } from "./choose-device.ts";
 import { Components } from "./components.ts";
 import { checkpointDigest, readEnvironment } from "./identity.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
@@ -62,14 +63,14 @@ export interface EngineOptions {
   /** Bytes of memory the process may take. @default what the machine has available when the engine is created */
   memoryLimit?: number | undefined;
   /**
-   * The device the networks run on; the safety checker always runs on the CPU. `auto` uses CUDA if its provider is
-   * installed and works, and the CPU otherwise. @default "auto"
+   * The device the networks run on; the safety checker always runs on the CPU. A device is refused whose numbers are
+   * not the CPU's. `auto` takes the first hardware device that passes and was measured faster than the CPU.
+   * @default "auto"
    */
   device?: DeviceChoice | undefined;
   /**
-   * The type the transformer computes in. Half precision is meant for GPUs and has not been compared with the reference
-   * there yet, so it is used only on request; the CPU refuses bfloat16.
-   * @default "float32"
+   * The type the transformer computes in. The CPU refuses bfloat16.
+   * @default "float16" on a GPU that computes in it well enough, otherwise "float32"
    */
   computeType?: RuntimeOptions["computeType"];
   /**
@@ -187,21 +188,23 @@ export async function createEngine(
     });
   }
   const { checkpoint, pipeline, model } = await openModel(folder, files, pipelines, { referenceCache });
-  const device = await chooseDevice(options.device ?? "auto");
+  const { computeType } = options;
+  const settleDevice = await chooseDevice(options.device ?? "auto", { computeType, threads });
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
   const { loras: loraFiles = {} } = options;
   await Promise.all(Object.values(loraFiles).map(identityOf));
   const isAdaptable = Object.keys(loraFiles).length > 0;
-  const runtime = { threads, device: device.name, computeType: options.computeType, isMemoryReturned };
   const loras = new LoraRegistry(loraFiles, model.findLoraTarget, findBaseIn(model, threads));
-  const components = await Components.load(model, runtime, {
+  const components = await Components.load(model, { threads, isMemoryReturned }, {
     limitBytes,
     isAdaptable,
     loraRooms: await loras.roomsWanted(),
     weights,
     cacheFolder,
+    settleDevice,
     onConversion,
   });
+  const device = components.device!;
   const notices = [...checkpoint.notices, ...components.notices];
   const info: CheckpointInfo = {
     folder: checkpoint.folder,
@@ -215,7 +218,7 @@ export async function createEngine(
   };
 
   const { neededBytes } = components;
-  const environment = once(() => readEnvironment(runtime, kindsText(components.kinds)));
+  const environment = once(() => readEnvironment(device, kindsText(components.kinds)));
   const tools: EditTools = {
     editor: model.createEditor(components),
     pipeline,

@@ -12,9 +12,9 @@ import type { ChosenLoras } from "../lora/registry.ts";
 import { readProcessor } from "../machine/processor.ts";
 import { sourceOf, type StoredWeights } from "../quantize/prepare.ts";
 import { runtimeVersion } from "../runtime/onnxruntime.ts";
-import type { RuntimeOptions } from "../runtime/session.ts";
 import { version } from "../version.ts";
 import { WeightSet } from "../weights/weight-set.ts";
+import type { ChosenDevice } from "./choose-device.ts";
 import { type EditRequest, imagesOf, type ResolvedRequest } from "./request.ts";
 import type { SizePlan } from "./sizes.ts";
 import type { Environment } from "./state-file.ts";
@@ -155,14 +155,14 @@ const byKey = ([one]: [string, unknown], [other]: [string, unknown]): number => 
  * is left out: the runtime divides the rows and columns of a product among them, never its sums (test/engine/resume.test.ts).
  */
 export async function readEnvironment(
-  { device = "cpu", computeType = "float32" }: Pick<RuntimeOptions, "device" | "computeType">,
+  { name, computeType, forms }: Pick<ChosenDevice, "name" | "computeType" | "forms">,
   weights: string,
 ): Promise<Omit<Environment, "tiles">> {
   const { model, instructionSets = [] } = await readProcessor();
   return {
     build: `${version} ${await codeDigest()}`,
     runtime: `onnxruntime ${await runtimeVersion()}, Node ${process.version}`,
-    device: `${device} ${computeType}`,
+    device: [name, computeType, forms?.attention ?? []].flat().join(" "),
     processor: [model, ...instructionSets].join(" "),
     weights,
   };

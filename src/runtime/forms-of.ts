@@ -1,6 +1,6 @@
 /** What the kernels of each device can do, before a check has measured any of it. */
 import { ALL_FORMS, type KernelForms } from "../onnx/kernel-forms.ts";
-import type { Device } from "./devices.ts";
+import type { Device } from "./device-names.ts";
 
 /**
  * WebGPU on any adapter: with the limits that the standard promises, 8 buffers in a shader (one of them read by a

@@ -3,8 +3,8 @@ import { serialise, type Value } from "../onnx/graph.ts";
 import { type KernelForms, type Sizes, withForms } from "../onnx/kernel-forms.ts";
 import type { WeightSet } from "../weights/weight-set.ts";
 import { formsOf } from "./forms-of.ts";
+import { type RuntimeOptions, Session, type SessionOptions } from "./session.ts";
 import { tensorLimit } from "./tensor-limit.ts";
-import { type RuntimeOptions, Session } from "./session.ts";
 
 /** What the kernels can do that a network runs on. */
 export const formsIn = ({ device = "cpu", forms }: RuntimeOptions): KernelForms => forms ?? formsOf(device);
@@ -16,6 +16,17 @@ export function loadSession(
   runtime: RuntimeOptions,
   sizes: Sizes = {},
 ): Promise<Session> {
+  const { model, options } = modelOf(outputs, weights, runtime, sizes);
+  return Session.load(model, options);
+}
+
+/** What a session is loaded from. */
+export function modelOf(
+  outputs: Readonly<Record<string, Value>>,
+  weights: WeightSet,
+  runtime: RuntimeOptions,
+  sizes: Sizes = {},
+): { model: Uint8Array; options: SessionOptions } {
   const { name, baseFolder, isKeptHalf } = weights;
   // WebGPU cannot widen: it has no bfloat16, and float16 on some adapters only.
   const isWideningDelayed = isKeptHalf && runtime.device !== "webgpu";
@@ -23,5 +34,5 @@ export function loadSession(
   const { model, hostNodes, deviceNodes } = serialise(name, withForms(outputs, forms, sizes));
   const checkShapes = tensorLimit(name, deviceNodes, forms.maxTensorBytes);
   const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed, hostNodes, checkShapes };
-  return Session.load(model, options);
+  return { model, options };
 }

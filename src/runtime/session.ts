@@ -3,8 +3,9 @@ import { messageOf, RetouchError } from "../errors.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
 import type { KernelForms } from "../onnx/kernel-forms.ts";
 import type { InputShapes } from "../onnx/tensor-sizes.ts";
-import type { Device } from "./devices.ts";
+import type { Device } from "./device-names.ts";
 import { loadRuntime, type Runtime } from "./onnxruntime.ts";
+import { sessionSettings } from "./session-settings.ts";
 
 /** Numbers and their shape, as a network receives and returns them. */
 export interface Tensor {
@@ -50,15 +51,6 @@ export interface SessionOptions extends RuntimeOptions {
   checkShapes?: ((shapes: InputShapes) => void) | undefined;
 }
 
-/**
- * Disables the optimisers that compute values from weights alone when a model is loaded: the general one, and the one
- * that widens 16-bit floats. With them, a network would take 4 bytes per weight of the process's memory instead of 2
- * bytes per weight of its file.
- */
-const WITHOUT_FOLDING = {
-  optimization: { disable_specified_optimizers: "ConstantFolding;FuseFp16InitializerToFp32NodeTransformer" },
-};
-
 type RuntimeSession = Awaited<ReturnType<Runtime["InferenceSession"]["create"]>>;
 type RuntimeTensor = InstanceType<Runtime["Tensor"]>;
 
@@ -84,31 +76,10 @@ export class Session {
    * @throws RetouchError RUNTIME_FAILED with the runtime's reason; as `loadRuntime` does
    */
   static async load(model: Uint8Array, options: SessionOptions): Promise<Session> {
-    const { name, weightsFolder, threads, device = "cpu", isWideningDelayed = false } = options;
-    const { isMemoryReturned = false, hostNodes = [], profilePrefix } = options;
+    const { name } = options;
     const runtime = await loadRuntime();
     try {
-      const session = await runtime.InferenceSession.create(model, {
-        // Whatever the provider is, operators that it has no kernel for run on the CPU.
-        executionProviders: [
-          // It takes no empty list.
-          device === "webgpu" && hostNodes.length > 0
-            ? { name: device, forceCpuNodeNames: [...hostNodes] }
-            : device,
-        ],
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        enableCpuMemArena: !isMemoryReturned,
-        // With it, every run from the second on allocates all of its memory in one piece beside what the first one took.
-        enableMemPattern: false,
-        // Fatal only: every error is thrown as well, and a line on stderr would tell the user twice.
-        logSeverityLevel: 4,
-        ...(profilePrefix !== undefined && { enableProfiling: true, profileFilePrefix: profilePrefix }),
-        extra: {
-          session: { model_external_initializers_file_folder_path: weightsFolder },
-          ...(isWideningDelayed && WITHOUT_FOLDING),
-        },
-      });
+      const session = await runtime.InferenceSession.create(model, sessionSettings(options));
       return new Session(runtime, session, options);
     } catch (cause) {
       throw new RetouchError("RUNTIME_FAILED", `The network ${name} does not load: ${messageOf(cause)}`, {

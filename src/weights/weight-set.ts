@@ -85,6 +85,12 @@ export class WeightSet {
     this.baseFolder = commonFolder([...tensors.values()].flatMap(partsOf).map(({ file }) => file));
   }
 
+  /** Tells these weights from others: their files, and how they are loaded. */
+  get signature(): string {
+    const files = new Set([...this.#tensors.values()].flatMap(partsOf).map(({ file }) => file));
+    return JSON.stringify([...files, this.#tensors.size, this.isKeptHalf, this.#accuracyLevel]);
+  }
+
   /** The same weights, with other options for loading them. */
   with(options: WeightOptions): WeightSet {
     return new WeightSet(this.name, this.#tensors, options);

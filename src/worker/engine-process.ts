@@ -135,9 +135,9 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           own.speed = answer.speed;
           ({ neededBytes } = answer);
           const { checkpoint, weights, speed, device } = answer;
-          for (const notice of [device.notice ?? [], answer.notices ?? []].flat()) log.warn(notice);
-          const { name, reason } = device;
-          log.info({ checkpoint, weights, device: name, reason, speed }, "The engine is ready.");
+          for (const notice of [...device.notices, ...(answer.notices ?? [])]) log.warn(notice);
+          const { name, reason, computeType } = device;
+          log.info({ checkpoint, weights, device: name, reason, computeType, speed }, "The engine is ready.");
           resolve(answer.speed);
         } else if (answer.kind === "converting") {
           log.info(answer.conversion, "Weights are being converted, once.");

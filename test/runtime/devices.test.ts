@@ -1,69 +1,53 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { existsSync } from "node:fs";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { PROVIDER } from "../../scripts/cuda.mjs";
 import { ENGINE } from "../../src/config/edit-settings.ts";
 import {
-  chooseDevice,
-  CUDA_LIBRARIES,
+  adapterOf,
+  candidatesFor,
   DEVICE_CHOICES,
+  type Device,
   type DeviceChoice,
   examineDevices,
-  type Installation,
-  probe,
-  reasonIn,
-  thisInstallation,
+  openDevice,
 } from "../../src/runtime/devices.ts";
+import { reasonIn } from "../../src/runtime/failure-reason.ts";
+import { CUDA_LIBRARIES, type Installation, thisInstallation } from "../../src/runtime/installation.ts";
+import { createsWith, installation, WORKS } from "../support/installations.ts";
 import { refusal } from "../support/refusal.ts";
-import { temporaryFolder } from "../support/temporary.ts";
 
-const WORKS = `
-exports.Tensor = class {};
-exports.InferenceSession = { create: async () => ({ run: async () => ({ sum: { data: [2, 4] } }) }) };`;
-const createsWith = (body: string): string =>
-  `exports.InferenceSession = { create: async () => { ${body} } };`;
-
-/** An installation for a system, whose runtime is `program`; with CUDA's files, which nothing opens. */
-async function installation(
-  program: string,
-  { platform = "linux", architecture = "x64", hasCuda = true } = {},
-): Promise<Installation> {
-  const folder = await temporaryFolder();
-  const module = path.join(folder, "runtime.cjs");
-  const libraryFolder = path.join(folder, "lib");
-  await mkdir(libraryFolder);
-  await writeFile(module, program);
-  for (const name of hasCuda ? CUDA_LIBRARIES : []) await writeFile(path.join(libraryFolder, name), "");
-  return { platform: platform as NodeJS.Platform, architecture, module, libraryFolder };
+/** Why a device cannot be used, or undefined. */
+async function reasonOf(device: Device, own: Installation, timeoutMs?: number): Promise<string | undefined> {
+  const opened = await openDevice(device, own, { timeoutMs });
+  if ("reason" in opened) return opened.reason;
+  opened.process.close();
+  return undefined;
 }
 
-describe("the device of an engine", () => {
-  it("is the processor where nothing else is set up, and nothing is tried", async () => {
-    const bare = await installation(createsWith("throw new Error('tried')"), { hasCuda: false });
-    expect(await chooseDevice("auto", bare)).toEqual({ name: "cpu", reason: "no other device is set up" });
-    expect(await chooseDevice("cpu", bare)).toEqual({ name: "cpu", reason: "as asked" });
+describe("the devices to try", () => {
+  it("are none for the processor, and where nothing else is set up", async () => {
+    const bare = await installation(WORKS, { hasCuda: false, hasGpu: false });
+    expect(candidatesFor("auto", bare)).toEqual([]);
+    expect(candidatesFor("cpu", await installation(WORKS))).toEqual([]);
   });
 
-  it("is CUDA where its provider is installed and works", async () => {
-    const whole = await installation(WORKS);
-    expect(await chooseDevice("auto", whole)).toEqual({
-      name: "cuda",
-      reason: "its provider is installed and works",
-    });
-    expect(await chooseDevice("webgpu", whole)).toEqual({ name: "webgpu", reason: "as asked" });
+  it("are those that are installed where there may be a GPU", async () => {
+    expect(candidatesFor("auto", await installation(WORKS))).toEqual(["cuda", "webgpu"]);
+    expect(candidatesFor("auto", await installation(WORKS, { hasCuda: false }))).toEqual(["webgpu"]);
+    expect(candidatesFor("auto", await installation(WORKS, { platform: "darwin", hasGpu: false }))).toEqual([
+      "webgpu",
+      "coreml",
+    ]);
+    expect(candidatesFor("auto", await installation(WORKS, { platform: "win32" }))).toEqual(["webgpu", "dml"]);
   });
 
-  it("is the processor, with a notice, where CUDA is installed and does not work", async () => {
-    const broken = await installation(createsWith('throw new Error("no GPU is free")'));
-    expect(await chooseDevice("auto", broken)).toEqual({
-      name: "cpu",
-      reason: "CUDA cannot be used",
-      notice: "CUDA is installed and cannot be used, so the processor computes: no GPU is free.",
-    });
-    await expect(chooseDevice("cuda", broken)).rejects.toEqual(
-      refusal("INVALID_PARAMETER", "device cuda cannot be used: no GPU is free."),
-    );
+  it("are CUDA alone where it was added and no GPU is seen", async () => {
+    expect(candidatesFor("auto", await installation(WORKS, { hasGpu: false }))).toEqual(["cuda"]);
+  });
+
+  it("are the one that was named, whatever the machine has", async () => {
+    expect(candidatesFor("webgpu", await installation(WORKS, { hasGpu: false }))).toEqual(["webgpu"]);
   });
 
   it.each([
@@ -77,25 +61,28 @@ describe("the device of an engine", () => {
     ["webgpu", "linux", "arm64", "onnxruntime-node has it on Linux on x64, macOS and Windows only"],
     ["coreml", "linux", "x64", "onnxruntime-node has it on macOS only"],
     ["dml", "darwin", "arm64", "onnxruntime-node has it on Windows only"],
-  ] as const)("is refused: %s on %s %s", async (device, platform, architecture, reason) => {
+  ] as const)("do not include %s on %s %s", async (device, platform, architecture, reason) => {
     const bare = await installation(WORKS, { platform, architecture, hasCuda: false });
-    await expect(chooseDevice(device, bare)).rejects.toEqual(
-      refusal("INVALID_PARAMETER", `device ${device} cannot be used: ${reason}.`),
+    expect(() => candidatesFor(device, bare)).toThrow(
+      refusal("INVALID_PARAMETER", `device ${device} cannot be used: ${reason}.`) as Error,
     );
   });
 
-  it("is refused by a name that is none", async () => {
-    await expect(chooseDevice("tpu" as DeviceChoice)).rejects.toEqual(
-      refusal("INVALID_PARAMETER", 'device must be auto, cpu, cuda, webgpu, coreml or dml, not "tpu".'),
+  it("do not include a name that is none", () => {
+    expect(() => candidatesFor("tpu" as DeviceChoice)).toThrow(
+      refusal(
+        "INVALID_PARAMETER",
+        'device must be auto, cpu, cuda, webgpu, coreml or dml, not "tpu".',
+      ) as Error,
     );
   });
 
-  it("is CUDA by the files that are installed for it", () => {
+  it("include CUDA by the files that are installed for it", () => {
     const names = PROVIDER.files.map((name) => path.posix.basename(name));
     expect(names.toSorted()).toEqual(CUDA_LIBRARIES.toSorted());
   });
 
-  it("has the same names in the settings", () => {
+  it("have the same names in the settings", () => {
     const { parser } = ENGINE.device;
     for (const choice of DEVICE_CHOICES) expect(parser.parse(choice)).toBe(choice);
     expect(parser.accepts).toBe(DEVICE_CHOICES.join(", ").replace(", dml", " or dml"));
@@ -117,13 +104,13 @@ describe("an installation", () => {
     const isOff = 'if (process.env.ORT_DISABLE_TELEMETRY !== "1") throw new Error("telemetry is on");';
     vi.stubEnv("ORT_DISABLE_TELEMETRY", "0");
     onTestFinished(() => void vi.unstubAllEnvs());
-    expect(await probe("webgpu", await installation(`${isOff}${WORKS}`))).toBeUndefined();
+    expect(await reasonOf("webgpu", await installation(`${isOff}${WORKS}`))).toBeUndefined();
   });
 
   it("of this machine has its libraries where they are looked for, and adds on the processor", async () => {
     const own = thisInstallation();
     expect(existsSync(path.join(own.libraryFolder, "onnxruntime_binding.node"))).toBe(true);
-    expect(await probe("cpu", own)).toBeUndefined();
+    expect(await reasonOf("cpu", own)).toBeUndefined();
   });
 });
 
@@ -131,21 +118,24 @@ describe("a device is tried in a process of its own", () => {
   it.each([
     ["crashes", "process.kill(process.pid, 'SIGSEGV')", "trying it ends with SIGSEGV"],
     ["ends in silence", "process.exit(3)", "it ends without a word"],
+    ["is refused", 'throw new Error("no GPU is free")', "no GPU is free"],
     [
       "computes nonsense",
-      "return { run: async () => ({ sum: { data: [2, 5] } }) }",
+      "return { run: async () => ({ sum: { data: [2, 5] } }), release: async () => {} }",
       "it computes 2,5 for 2,4",
     ],
   ])("which %s", async (_, body, reason) => {
-    const module = await installation(`exports.Tensor = class {};${createsWith(body)}`);
-    expect(await probe("webgpu", module)).toBe(reason);
+    expect(await reasonOf("webgpu", await installation(createsWith(body)))).toBe(reason);
+  });
+
+  it("which lacks the runtime", async () => {
+    const own = { ...(await installation(WORKS)), module: "/nowhere/runtime.cjs" };
+    expect(await reasonOf("webgpu", own)).toBe("Cannot find module '/nowhere/runtime.cjs'");
   });
 
   it("which hangs", async () => {
-    const module = await installation(
-      createsWith("setInterval(() => {}, 1000); await new Promise(() => {})"),
-    );
-    expect(await probe("webgpu", module, 500)).toBe("it does not answer within 0.5 s");
+    const own = await installation(createsWith("setInterval(() => {}, 1000); await new Promise(() => {})"));
+    expect(await reasonOf("webgpu", own, 1500)).toBe("it does not answer within 1.5 s");
   });
 });
 
@@ -175,4 +165,25 @@ describe("the reason is what the runtime printed", () => {
     ["libodd.so.2: cannot open shared object file", "libodd.so.2 cannot be loaded"],
     [`Error: ${"x".repeat(400)}`, "x".repeat(300)],
   ])("%#", (printed, reason) => expect(reasonIn(printed)).toBe(reason));
+});
+
+describe("an adapter is known by the drivers that its process has loaded", () => {
+  const RUNTIME = ["/app/libonnxruntime.so.1", "/usr/lib/x86_64-linux-gnu/libvulkan.so.1"];
+  it.each([
+    ["SwiftShader", ["/usr/lib/chromium/libvk_swiftshader.so"], "libvk_swiftshader.so", true],
+    ["lavapipe", ["/usr/lib/x86_64-linux-gnu/libvulkan_lvp.so"], "libvulkan_lvp.so", true],
+    ["a Radeon beside lavapipe", ["/lib/libvulkan_lvp.so", "/lib/libvulkan_radeon.so"], "libvulkan_radeon.so", false],
+    ["NVIDIA's", ["/lib/libvulkan_lvp.so", "/lib/libGLX_nvidia.so.0"], "libGLX_nvidia.so.0", false],
+    ["WARP", ["C:\\Windows\\System32\\d3d10warp.dll"], "d3d10warp.dll", true],
+    [
+      "an Intel GPU beside WARP",
+      ["C:\\Windows\\System32\\d3d10warp.dll", "C:\\Windows\\System32\\igd12um64xel.dll"],
+      "igd12um64xel.dll",
+      false,
+    ],
+  ])("%s", (_, drivers, driver, isSoftware) => {
+    expect(adapterOf([...RUNTIME, ...drivers])).toEqual({ driver, isSoftware });
+  });
+
+  it("or not at all", () => expect(adapterOf(RUNTIME)).toBeUndefined());
 });

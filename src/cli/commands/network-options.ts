@@ -43,7 +43,7 @@ export const COMPUTE_OPTIONS = [
   ),
   option(
     "--compute-type <type>",
-    "float32, float16 or bfloat16: what the transformer computes in; half precision is for GPUs (default: float32)",
+    "float32, float16 or bfloat16: what the transformer computes in; a GPU takes float16 by default",
     parseComputeType,
   ),
 ] as const;

@@ -19,8 +19,9 @@ import { t5Encoder } from "../../models/text-encoders/t5.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { fluxModulation, modulationSize } from "../../models/transformers/flux-modulation.ts";
 import { fluxTransformer } from "../../models/transformers/flux.ts";
-import { decoderComponent, encoderComponent, passesOf, pixelsOf } from "../shared/components.ts";
+import { decoderComponent, encoderComponent, passesOf, pixelsOf, TRIAL_TOKENS } from "../shared/components.ts";
 import { clipLoraName } from "./lora-targets.ts";
+import { clipTrial, modulationTrial, t5Trial, transformerTrial } from "./trials.ts";
 
 /** Configurations of all of a checkpoint's networks. */
 export interface KontextConfigs {
@@ -85,6 +86,7 @@ function clipComponent({ clip, clipLength }: KontextConfigs): ComponentDefinitio
     leastPrecision: "fp32",
     workingBytes: () => textBytes(clip, clipLength),
     runs: (edit) => ({ times: passesOf(edit), dims: {} }),
+    trial: clipTrial(clip, clipLength),
   };
 }
 
@@ -97,6 +99,7 @@ function t5Component({ t5, t5Length }: KontextConfigs): ComponentDefinition {
     leastPrecision: "int4",
     workingBytes: ({ textLength = t5Length }) => textBytes(t5, textLength),
     runs: (edit) => ({ times: passesOf(edit), dims: { text: edit.textLength ?? t5Length } }),
+    trial: t5Trial(t5),
   };
 }
 
@@ -111,6 +114,7 @@ function modulationComponent(flux: FluxConfig): ComponentDefinition {
     leastPrecision: "int8",
     workingBytes: (edit) => 2 * modulationBytes(flux, edit),
     runs: (edit) => ({ times: passesOf(edit), dims: { steps: edit.numSteps } }),
+    trial: modulationTrial(flux),
   };
 }
 
@@ -133,6 +137,7 @@ function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): 
       return TRANSFORMER_ROWS * tokens * flux.numHeads * flux.headSize * FLOAT;
     },
     runs: (edit) => ({ times: edit.numSteps * passesOf(edit), dims: dimsOf(tokensOf(edit)) }),
+    trial: transformerTrial(flux, dimsOf(TRIAL_TOKENS)),
   };
 }
 

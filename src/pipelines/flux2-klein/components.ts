@@ -24,8 +24,9 @@ import { type Flux2Config, widthOf } from "../../models/transformers/flux2-confi
 import { flux2Modulation, flux2ModulationSize } from "../../models/transformers/flux2-modulation.ts";
 import { flux2CachedTransformer, flux2References } from "../../models/transformers/flux2-references.ts";
 import { flux2Transformer } from "../../models/transformers/flux2.ts";
-import { decoderComponent, encoderComponent, passesOf, pixelsOf } from "../shared/components.ts";
+import { decoderComponent, encoderComponent, passesOf, pixelsOf, TRIAL_TOKENS } from "../shared/components.ts";
 import { REMEMBERED_PROMPT_BYTES, REMEMBERED_REFERENCE_BYTES } from "../shared/remembered.ts";
+import { MODULATION_TRIAL, qwen3Trial, referencesTrial, transformerTrial } from "./trials.ts";
 
 /** Configurations of all of a checkpoint's networks, and how the pipeline runs them. */
 export interface KleinConfigs {
@@ -103,6 +104,7 @@ function qwen3Component({ qwen3, textLength: usual }: KleinConfigs): ComponentDe
       const { textLength = usual } = edit;
       return { times: passesOf(edit), dims: { text: textLength, keys: textLength } };
     },
+    trial: qwen3Trial(qwen3),
   };
 }
 
@@ -118,6 +120,7 @@ function modulationComponent({ transformer, areReferencesKept }: KleinConfigs): 
     leastPrecision: "int8",
     workingBytes: (edit) => 2 * modulationBytes(transformer, edit),
     runs: ({ numSteps }) => ({ times: 1, dims: { steps: numSteps + (areReferencesKept ? 1 : 0) } }),
+    trial: MODULATION_TRIAL,
   };
 }
 
@@ -135,6 +138,7 @@ function referencesComponent(configs: KleinConfigs): ComponentDefinition {
       times: edit.references.length === 0 ? 0 : 1,
       dims: { reference: tokensOf(configs, edit).reference },
     }),
+    trial: referencesTrial(transformer),
   };
 }
 
@@ -155,16 +159,22 @@ function transformerComponent(configs: KleinConfigs): ComponentDefinition {
       const others = areReferencesKept ? 2 * reference * widthOf(transformer) * FLOAT : 0;
       return blockBytes(transformer, text + target + (areReferencesKept ? 0 : reference)) + others;
     },
-    runs(edit) {
-      const { text, target, reference } = tokensOf(configs, edit);
-      const passing = target + (areReferencesKept ? 0 : reference);
-      const dims = { text, target, reference, images: passing, tokens: text + passing };
-      return {
-        times: edit.numSteps * passesOf(edit),
-        dims: areReferencesKept ? { ...dims, attended: text + target + reference } : dims,
-      };
-    },
+    runs: (edit) => ({
+      times: edit.numSteps * passesOf(edit),
+      dims: dimsOf(tokensOf(configs, edit), areReferencesKept),
+    }),
+    trial: transformerTrial(transformer, buildWith, dimsOf(TRIAL_TOKENS, areReferencesKept)),
   };
+}
+
+/** The transformer graph's names for its token counts. */
+function dimsOf(
+  { text, target, reference }: Record<"text" | "target" | "reference", number>,
+  areReferencesKept: boolean,
+): Record<string, number> {
+  const images = target + (areReferencesKept ? 0 : reference);
+  const dims = { text, target, reference, images, tokens: text + images };
+  return areReferencesKept ? { ...dims, attended: text + target + reference } : dims;
 }
 
 /** Tokens of each kind. */
