@@ -43,7 +43,8 @@ function nameSizes({ origin, shape }: Value, inputShapes: InputShapes, sizes: Si
   if (origin.kind !== "input") return;
   const given = inputShapes[origin.name];
   shape.forEach((dim, axis) => {
-    if (typeof dim === "string" && given?.[axis] !== undefined) sizes.set(dim, given[axis]);
+    const size = given?.[axis];
+    if (typeof dim === "string" && size !== undefined) sizes.set(dim, size);
   });
 }
 
