@@ -190,8 +190,8 @@ const ofRows: Readonly<Record<string, (rows: number) => Case>> = {
     const joined = ops.concat([text, images], 0, "tokens");
     return {
       outputs: {
-        text: ops.scaledLast(ops.rowsLike(joined, text), floats([2])),
-        images: ops.scaledLast(ops.rowsAfter(joined, text, "images"), floats([2])),
+        first: ops.scaledLast(ops.rowsLike(joined, text), floats([2])),
+        last: ops.scaledLast(ops.rowsAfter(joined, text, "images"), floats([2])),
       },
       feeds: { text: waves([5, 12]), images: waves([rows, 12], 1) },
     };
