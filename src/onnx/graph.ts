@@ -110,11 +110,19 @@ export interface PlacedModel {
   model: Uint8Array;
   /** Names of the nodes that the CPU computes on every device. */
   hostNodes: readonly string[];
+  /** The other nodes by their names, each after its inputs; not those that depend on weights alone. */
+  deviceNodes: readonly NamedOperator[];
+}
+
+export interface NamedOperator {
+  name: string;
+  operator: Operator;
 }
 
 /** Serialises the model with these `outputs`. */
 export function serialise(name: string, outputs: Readonly<Record<string, Value>>): PlacedModel {
-  const order = weightsFirst(nodesInOrder(Object.values(outputs)));
+  const { ofWeights, others } = weightsFirst(nodesInOrder(Object.values(outputs)));
+  const order = [...ofWeights, ...others];
   const names = new NameTable();
   for (const [outputName, value] of Object.entries(outputs)) names.setOutput(value, outputName);
 
@@ -152,6 +160,9 @@ export function serialise(name: string, outputs: Readonly<Record<string, Value>>
   return {
     model: proto.concatBytes(proto.modelProto(graph, OPSETS)),
     hostNodes: order.filter(({ isOnHost }) => isOnHost).map((node) => names.ofNode(node)),
+    deviceNodes: others
+      .filter(({ isOnHost }) => !isOnHost)
+      .map((operator) => ({ name: names.ofNode(operator), operator })),
   };
 }
 
@@ -252,7 +263,7 @@ function nodesInOrder(outputs: readonly Value[]): Node[] {
  * from each node it takes the input that comes later here first. So a weight that is not widened when the model is
  * loaded is widened right before it is used, and freed afterwards. In order of use, all of them would be widened first.
  */
-function weightsFirst(order: readonly Node[]): Node[] {
+function weightsFirst(order: readonly Node[]): { ofWeights: Iterable<Node>; others: readonly Node[] } {
   const ofWeights = new Set<Node>();
   for (const node of order) {
     const isOfWeights = node.inputs.every(
@@ -263,7 +274,7 @@ function weightsFirst(order: readonly Node[]): Node[] {
     );
     if (isOfWeights) ofWeights.add(node);
   }
-  return [...ofWeights, ...order.filter((node) => !ofWeights.has(node))];
+  return { ofWeights, others: order.filter((node) => !ofWeights.has(node)) };
 }
 
 /** Gives every node, value and constant of one model a unique name. */

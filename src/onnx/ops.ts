@@ -48,6 +48,8 @@ export const add = binary("Add");
 export const sub = binary("Sub");
 export const mul = binary("Mul");
 export const div = binary("Div");
+/** The smaller of two. */
+export const min = binary("Min");
 /** x times a vector along the last axis, or one number: its size is known when the model runs. */
 export const scaledLast = (x: Value, factors: Value): Value => alongLast("Mul", x, factors);
 /** x plus such a vector. */
@@ -231,13 +233,6 @@ export const firstAlong = (x: Value, axis: number, count: Value, outDim: Dim): V
 /** The entries of `x` along `axis` from `start` [1] up to `end` [1]; `outDim` is the name of their number. */
 export const between = (x: Value, axis: number, start: Value, end: Value, outDim: Dim): Value =>
   one("Slice", [x, start, end, ints([axis])], x.shape.with(axis, outDim));
-
-/** `part / parts` of the size of `axis` of `x`, rounded down, [1]. */
-export function fractionOf(x: Value, axis: number, part: number, parts: number): Value {
-  const dim = x.shape[axis]!;
-  if (typeof dim === "number") return ints([Math.floor((dim * part) / parts)]);
-  return div(mul(sizeAlong(x, axis), ints([part])), ints([parts]));
-}
 
 /** The size that `axis` of `x` has when the model runs, [1]. */
 export const sizeAlong = (x: Value, axis: number): Value =>

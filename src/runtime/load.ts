@@ -4,6 +4,7 @@ import { type KernelForms, type Sizes, withForms } from "../onnx/kernel-forms.ts
 import type { WeightSet } from "../weights/weight-set.ts";
 import { formsOf } from "./forms-of.ts";
 import { type RuntimeOptions, Session, type SessionOptions } from "./session.ts";
+import { tensorLimit } from "./tensor-limit.ts";
 
 /** What the weights and the graph do not decide. */
 type LoadOptions = Omit<SessionOptions, "name" | "weightsFolder" | "isWideningDelayed" | "hostNodes">;
@@ -32,6 +33,9 @@ export function modelOf(
   const { name, baseFolder, isKeptHalf } = weights;
   // WebGPU cannot widen: it has no bfloat16, and float16 on some adapters only.
   const isWideningDelayed = isKeptHalf && runtime.device !== "webgpu";
-  const { model, hostNodes } = serialise(name, withForms(outputs, formsIn(runtime), sizes));
-  return { model, options: { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed, hostNodes } };
+  const forms = formsIn(runtime);
+  const { model, hostNodes, deviceNodes } = serialise(name, withForms(outputs, forms, sizes));
+  const checkShapes = tensorLimit(name, deviceNodes, forms.maxTensorBytes);
+  const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed, hostNodes, checkShapes };
+  return { model, options };
 }

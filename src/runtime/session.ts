@@ -2,6 +2,7 @@
 import { messageOf, RetouchError } from "../errors.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
 import type { KernelForms } from "../onnx/kernel-forms.ts";
+import type { InputShapes } from "../onnx/tensor-sizes.ts";
 import type { Device } from "./device-names.ts";
 import { DeviceTensor, hasBuffers, type RuntimeTensor } from "./device-tensor.ts";
 import { loadRuntime, type Runtime } from "./onnxruntime.ts";
@@ -58,6 +59,8 @@ export interface SessionOptions extends RuntimeOptions {
   areOutputsHeld?: boolean | undefined;
   /** Names of nodes that the CPU computes whatever the device. Only WebGPU can be told so. */
   hostNodes?: readonly string[] | undefined;
+  /** Refuses shapes of inputs that the device cannot compute with. */
+  checkShapes?: ((shapes: InputShapes) => void) | undefined;
 }
 
 type RuntimeSession = Awaited<ReturnType<Runtime["InferenceSession"]["create"]>>;
@@ -93,17 +96,25 @@ export class Session {
   /**
    * Runs the network once.
    * @returns its float32 outputs by name
+   * @throws RetouchError RUNTIME_FAILED; MEMORY_INSUFFICIENT for a tensor that the device has no room for
    */
   async run(inputs: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+    this.#options.checkShapes?.(
+      Object.fromEntries(Object.entries(inputs).map(([key, { shape }]) => [key, shape])),
+    );
     try {
       const feeds = mapped(inputs, (tensor) => this.#toRuntime(tensor));
       const outputs = mapped(await this.#session.run(feeds), fromRuntime);
       this.#count(inputs, outputs);
       return outputs;
     } catch (cause) {
-      throw new RetouchError("RUNTIME_FAILED", `The network ${this.#options.name} fails: ${messageOf(cause)}`, {
-        cause,
-      });
+      throw new RetouchError(
+        "RUNTIME_FAILED",
+        `The network ${this.#options.name} fails: ${messageOf(cause)}`,
+        {
+          cause,
+        },
+      );
     }
   }
 

@@ -36,12 +36,12 @@ describe("the names of a model", () => {
     const { nodes, initializers } = build({
       y: ops.add(ops.reshape(first!, [1, 2]), ops.reshape(second!, [2, 1])),
     });
-    expect(initializers).toEqual(["constant", "constant_2"]);
+    expect(initializers).toEqual(["constant", "constant_2", "constant_3"]);
     expect(nodes[0]!.outputs).toEqual(["Split", "Split:1"]);
     expect(nodes.map((node) => node.inputs)).toEqual([
-      ["x"],
-      ["Split", "constant"],
-      ["Split:1", "constant_2"],
+      ["x", "constant"],
+      ["Split", "constant_2"],
+      ["Split:1", "constant_3"],
       ["Reshape", "Reshape_2"],
     ]);
   });

@@ -163,12 +163,11 @@ describe("attention", () => {
       expect(ofType(changed, "Softmax")).toHaveLength(5);
     });
 
-    it("takes a number of queries that is known in turns of constant rows", async () => {
+    it("takes a number of queries that the graph knows in turns", async () => {
       const x = float("x", [1, 9, 8]);
       const known = { y: ops.attention(x, x, x, { numHeads: 2 }) };
       const changed = await rewritten(known, forms, { x: waves([1, 9, 8]) });
       expect(ofType(changed, "Softmax")).toHaveLength(9);
-      expect(opTypes(changed)).not.toContain("Shape");
     });
 
     it("takes them at once where their largest number is not known", async () => {

@@ -3,7 +3,7 @@
  * holds the scores of all heads, H x L x S numbers; where they are more than a kernel can read, the queries are taken
  * in turns.
  */
-import { type Dim, type Operator, scalar, type Value } from "../graph.ts";
+import { type Dim, ints, type Operator, scalar, type Value } from "../graph.ts";
 import * as ops from "../ops.ts";
 import { floatOf, intOf } from "./attributes.ts";
 
@@ -79,8 +79,8 @@ export function numTurns(
 }
 
 /**
- * Attends for equal parts of the queries [1, H, L, D] and of the bias [1, H or 1, L, S], and joins what each gives. How
- * many rows a part has follows when the graph runs.
+ * Attends for parts of the queries [1, H, L, D] and of the bias [1, H or 1, L, S], and joins what each gives. How many
+ * rows a part has follows when the graph runs: none may be empty, so parts behind the last row take this again.
  */
 function inTurns(
   queries: Value,
@@ -89,12 +89,14 @@ function inTurns(
   attend: (queries: Value, bias: Value | undefined) => Value,
 ): Value {
   if (turns === 1) return attend(queries, bias);
-  const dim = queries.shape[2]!;
-  const bounds = Array.from({ length: turns + 1 }, (_, turn) => ops.fractionOf(queries, 2, turn, turns));
+  const length = ops.sizeAlong(queries, 2);
+  const rows = ops.div(ops.add(length, ints([turns - 1])), ints([turns]));
   const parts = Array.from({ length: turns }, (_, turn) => {
-    const part = (x: Value): Value =>
-      ops.between(x, 2, bounds[turn]!, bounds[turn + 1]!, `${dim} of turn ${turn}`);
+    const first = ops.mul(rows, ints([turn]));
+    const start = ops.min(first, ops.sub(length, ints([1])));
+    const end = ops.min(ops.add(first, rows), length);
+    const part = (x: Value): Value => ops.between(x, 2, start, end, `${x.shape[2]} of turn ${turn}`);
     return attend(part(queries), bias && part(bias));
   });
-  return ops.concat(parts, 2, String(dim));
+  return ops.firstAlong(ops.concat(parts, 2), 2, length, queries.shape[2]!);
 }
