@@ -39,7 +39,7 @@ interface TensorType {
 }
 
 /** The opset version with `RotaryEmbedding`, `RMSNormalization` and `Attention`; the runtime's own operators. */
-const OPSETS = { "": 23, "com.microsoft": 1 } as const;
+export const OPSETS = { "": 23, "com.microsoft": 1 } as const;
 type Domain = keyof typeof OPSETS;
 
 /** An input of the model; a dimension is a number, or the name of one that is known when the model runs. */
