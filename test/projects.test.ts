@@ -40,6 +40,13 @@ it("every test of the playground belongs to the run in a browser", async () => {
   expect([...projects.keys()].toSorted()).toEqual(wanted);
 });
 
+it("every test of WebGPU belongs to the run on a device in software", async () => {
+  const projects = await projectsOf("vitest.webgpu.config.ts");
+  const wanted = files.filter((name) => name.endsWith(".webgpu.ts")).toSorted();
+  expect(wanted.length).toBeGreaterThan(2);
+  expect([...projects.keys()].toSorted()).toEqual(wanted);
+});
+
 it("begins with the files that take longest, which exist", async () => {
   const vitest = await createVitest("test", {
     config: path.join(root, "vitest.config.ts"),

@@ -10,8 +10,9 @@ import { fluxTransformer } from "../../src/models/transformers/flux.ts";
 import { type FluxConfig, ROTARY_THETA } from "../../src/models/transformers/flux-config.ts";
 import { fluxModulation } from "../../src/models/transformers/flux-modulation.ts";
 import { rotaryTable } from "../../src/models/transformers/rotary.ts";
+import { DeviceMemory } from "../../src/runtime/device-memory.ts";
 import { loadSession } from "../../src/runtime/load.ts";
-import type { RuntimeOptions, Tensor } from "../../src/runtime/session.ts";
+import type { RuntimeOptions, Tensor, Traffic } from "../../src/runtime/session.ts";
 import { type ProcessMemory, processMemory } from "./process-memory.ts";
 import { fluxInputs, readStepInputs, type StepSize } from "./step-inputs.ts";
 import { secondsSince, timedRun, weightsOf } from "./timed-run.ts";
@@ -34,6 +35,8 @@ export interface StepAnswer extends ProcessMemory {
   loadSeconds: number;
   /** One per run of the transformer. */
   seconds: number[];
+  /** What travels to a device and back in one run. */
+  bytes: Traffic;
 }
 
 const order = JSON.parse(process.argv[2]!) as StepOrder;
@@ -47,7 +50,8 @@ const inputs = await readStepInputs(order.inputs, fluxInputs(config), order);
 const [modulation, modulationTimes] = await computeModulation();
 const started = performance.now();
 const graph = fluxTransformer(config, weights.scope(), { textLength: textTokens, computeType });
-const transformer = await loadSession(graph, weights, { threads, device });
+const bytes = { up: 0, down: 0, held: 0 };
+const transformer = await loadSession(graph, weights, { threads, device, traffic: bytes });
 const loadSeconds = secondsSince(started);
 
 const ids = [textIds(textTokens), latentIds(grid, 0), latentIds(grid, 1)];
@@ -56,21 +60,23 @@ const rotary = rotaryTable(Float32Array.from(ids.flatMap((part) => Array.from(pa
   theta: ROTARY_THETA,
 });
 const rotaryShape = [1, rotary.cos.length / (config.headSize / 2), config.headSize / 2];
-const feeds: Record<string, Tensor> = {
-  latents: tokens(inputs.latents),
+const memory = await DeviceMemory.open({ threads, device });
+const held = await memory.hold({
   referenceLatents: tokens(inputs.referenceLatents),
   promptEmbeds: { data: inputs.promptEmbeds, shape: [textTokens, config.promptSize] },
   modulation: { data: modulation, shape: [modulation.length] },
   rotaryCos: { data: rotary.cos, shape: rotaryShape },
   rotarySin: { data: rotary.sin, shape: rotaryShape },
-};
+});
+const latents = tokens(inputs.latents);
 const seconds: number[] = [];
 for (let run = 0; run < order.runs; run += 1) {
-  const [velocity, taken] = await timedRun(transformer, feeds, "velocity");
+  Object.assign(bytes, { up: 0, down: 0, held: 0 });
+  const [velocity, taken] = await timedRun(transformer, { ...held, latents }, "velocity");
   seconds.push(taken);
   writeFileSync(order.output, unpackLatents(velocity, channels, grid));
 }
-const answer: StepAnswer = { modulation: modulationTimes, loadSeconds, seconds, ...processMemory() };
+const answer: StepAnswer = { modulation: modulationTimes, loadSeconds, seconds, bytes, ...processMemory() };
 process.stdout.write(`${JSON.stringify(answer)}\n`);
 
 async function computeModulation(): Promise<[Float32Array, StepAnswer["modulation"]]> {

@@ -11,7 +11,7 @@ import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import { randomNormal } from "../../src/sampling/random.ts";
 import { resolveRequest } from "../../src/engine/request.ts";
-import type { RuntimeOptions } from "../../src/runtime/session.ts";
+import type { RuntimeOptions, Traffic } from "../../src/runtime/session.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { type Agreement, agreementOf } from "../full-size/agreement.ts";
 import { psnrOf } from "../pictures.ts";
@@ -27,6 +27,14 @@ export interface ParitySide {
   /** Between the two images, in decibels; Infinity where they are equal, which is null in JSON. */
   psnr: number;
   seconds: { load: number; edit: number };
+  bytes: EditTraffic;
+}
+
+/** What travels to the device and back; `held` is there already, and would travel otherwise. */
+export interface EditTraffic {
+  /** In each step after the first. */
+  perStep: Traffic;
+  perEdit: Traffic;
 }
 
 const PROMPT = "Exact same bluebird, same angle and posture, now perched on a cloud in outer space";
@@ -38,6 +46,7 @@ interface Found {
   velocity: Float32Array;
   picture: Picture;
   seconds: ParitySide["seconds"];
+  bytes: EditTraffic;
 }
 
 /** Compares the device with the processor, and writes each side's image. */
@@ -58,6 +67,7 @@ export async function measureParity(
       largestDifference: rounded(largestDifference(found.velocity, reference.velocity)),
       psnr: rounded(psnrOf(found.picture.data, reference.picture.data)),
       seconds: found.seconds,
+      bytes: found.bytes,
     });
   }
   return sides;
@@ -65,7 +75,8 @@ export async function measureParity(
 
 async function findOn(runtime: RuntimeOptions, { checkpoint, picture, isSmall }: Options): Promise<Found> {
   const started = performance.now();
-  const networks = await loadNetworks(await Checkpoint.open(checkpoint), runtime);
+  const traffic = { up: 0, down: 0, held: 0 };
+  const networks = await loadNetworks(await Checkpoint.open(checkpoint), { ...runtime, traffic });
   const loaded = performance.now();
   try {
     const source = await decodePicture(await readFile(picture));
@@ -79,15 +90,27 @@ async function findOn(runtime: RuntimeOptions, { checkpoint, picture, isSmall }:
       numSteps: isSmall ? STEPS.small : STEPS.whole,
     });
     const steps = editImage(networks, source, request);
+    let perStep = { ...traffic };
     let next = await steps.next();
-    while (!next.done) next = await steps.next();
+    while (!next.done) {
+      const before = { ...traffic };
+      next = await steps.next();
+      if (!next.done) perStep = trafficSince(before, traffic);
+    }
+    const bytes = { perStep, perEdit: { ...traffic } };
     const edited = performance.now();
     const seconds = { load: rounded((loaded - started) / 1000), edit: rounded((edited - loaded) / 1000) };
-    return { velocity: await firstVelocity(networks), picture: next.value.picture!, seconds };
+    return { velocity: await firstVelocity(networks), picture: next.value.picture!, seconds, bytes };
   } finally {
     await networks.dispose();
   }
 }
+
+const trafficSince = (before: Traffic, { up, down, held }: Traffic): Traffic => ({
+  up: up - before.up,
+  down: down - before.down,
+  held: held - before.held,
+});
 
 /** The velocity for noise at the native size; the reference is noise as well. */
 async function firstVelocity(networks: Networks): Promise<Float32Array> {

@@ -1,5 +1,6 @@
 /** What the stages found, in one document. */
 import { rounded, summarize, type Summary } from "../../tools/statistics.ts";
+import type { Traffic } from "../../src/runtime/session.ts";
 import type { Agreement } from "../full-size/agreement.ts";
 import type { ParitySide } from "./parity.ts";
 
@@ -12,6 +13,8 @@ export interface Timed {
   gpuBytes: number | null;
   /** Agreement with PyTorch in float32. */
   agreement: Agreement | null;
+  /** What travels to the device and back in a step; PyTorch's is not counted. */
+  bytesPerStep?: Traffic | undefined;
 }
 export type Side = Timed | { name: string; error: string };
 

@@ -140,9 +140,10 @@ async function collected(): Promise<Found> {
     const name = `Retouch, ${computeType}`;
     if ("error" in answer) sides.push({ name, error: answer.error });
     else {
-      const { seconds, loadSeconds, gpuBytes } = answer;
+      const { seconds: all, loadSeconds, gpuBytes, bytes: bytesPerStep } = answer;
       const agreed = await agreement(`retouch-${computeType}`);
-      sides.push({ name, seconds: seconds.slice(1), loadSeconds, gpuBytes, agreement: agreed });
+      const seconds = all.slice(1);
+      sides.push({ name, seconds, loadSeconds, gpuBytes, agreement: agreed, bytesPerStep });
     }
   }
   const name = "PyTorch (diffusers), bfloat16";

@@ -33,6 +33,8 @@ export interface ComponentDefinition {
   readonly loraName?: (key: string) => string;
   /** Whether it can process an image in overlapping tiles. */
   readonly isTiled?: boolean;
+  /** Whether only other networks read its outputs, which then need not leave the device. */
+  readonly areOutputsHeld?: boolean;
   /** The fewest bits its matrices may have; `fp32` leaves the weights as they are stored. */
   readonly leastPrecision: WeightsKind;
   /**
@@ -57,6 +59,8 @@ export interface ComponentSource {
   runtime: RuntimeOptions;
   /** Set if the graph was built to take adapters. */
   adapterInputs?: AdapterInputs | undefined;
+  /** As in {@link ComponentDefinition}. */
+  areOutputsHeld?: boolean | undefined;
 }
 
 export class Component {
@@ -94,9 +98,9 @@ export class Component {
    * @throws RetouchError RUNTIME_FAILED
    */
   async load(): Promise<Session> {
-    const { outputs, weights, runtime } = this.#source;
+    const { outputs, weights, runtime, areOutputsHeld } = this.#source;
     if (this.#turns > this.#loadedTurns) await this.release();
-    this.#session ??= await loadSession(outputs, weights, runtime, this.#sizes);
+    this.#session ??= await loadSession(outputs, weights, { ...runtime, areOutputsHeld }, this.#sizes);
     this.#loadedTurns = this.#turns;
     return this.#session;
   }

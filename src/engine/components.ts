@@ -6,6 +6,7 @@ import { userCacheFolder } from "../machine/cache-folder.ts";
 import { AdapterInputs, type Adapters } from "../models/adapters.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
 import { preparedWeights } from "../quantize/prepare.ts";
+import { DeviceMemory } from "../runtime/device-memory.ts";
 import type { RuntimeOptions, Tensor } from "../runtime/session.ts";
 import { unusedNotice } from "../weights/unused-keys.ts";
 import type { WeightOptions, WeightSet } from "../weights/weight-set.ts";
@@ -43,12 +44,16 @@ export class Components implements ComponentRunner {
   readonly #residency: Residency;
   readonly #limitBytes: number;
   readonly #isAdaptable: boolean;
+  readonly #memory: DeviceMemory;
+  /** What the running edit's adapters are to each network. */
+  readonly #adapted = new Map<Component, { adapters: Adapters; inputs: Readonly<Record<string, Tensor>> }>();
   #plan: MemoryPlan;
 
   private constructor(
     model: Model,
     components: readonly Component[],
     options: {
+      memory: DeviceMemory;
       kinds: NetworkKinds;
       limitBytes: number;
       isAdaptable: boolean;
@@ -61,6 +66,7 @@ export class Components implements ComponentRunner {
     this.kinds = options.kinds;
     this.#limitBytes = options.limitBytes;
     this.#isAdaptable = options.isAdaptable;
+    this.#memory = options.memory;
     this.#plan = planMemory(model, this.kinds, usualEdit(model.native, model.usual), this.#limitBytes);
     this.#residency = new Residency(components, this.#plan, this.#limitBytes);
   }
@@ -85,7 +91,8 @@ export class Components implements ComponentRunner {
     const notices = [...prepared.values()].flatMap((weights) =>
       unusedNotice(weights.name, weights.unusedKeys()),
     );
-    const loaded = new Components(model, components, { kinds, limitBytes, isAdaptable, notices });
+    const memory = await DeviceMemory.open(runtime);
+    const loaded = new Components(model, components, { kinds, limitBytes, isAdaptable, notices, memory });
     loaded.#fit(usualEdit(model.native, model.usual));
     await loaded.#residency.follow(loaded.#plan);
     return loaded;
@@ -112,18 +119,43 @@ export class Components implements ComponentRunner {
     }
   }
 
-  run(
+  async run(
     name: string,
     inputs: Readonly<Record<string, Tensor>>,
     adapters: Adapters = NO_ADAPTERS,
   ): Promise<Record<string, Tensor>> {
     if (!this.#isAdaptable && adapters.size > 0) throw new Error("These networks take no adapters.");
     const component = this.#components.get(name)!;
-    return this.#residency.run(component, { ...inputs, ...component.adapterInputs?.inputsOf(adapters) });
+    const adapted = await this.#adapterInputs(component, adapters);
+    return this.#memory.adopt(await this.#residency.run(component, { ...inputs, ...adapted }));
   }
 
-  dispose(): Promise<void> {
-    return this.#residency.dispose();
+  hold<Name extends string>(tensors: Readonly<Record<Name, Tensor>>): Promise<Record<Name, Tensor>> {
+    return this.#memory.hold(tensors);
+  }
+
+  rows(tensor: Tensor): Promise<Tensor[]> {
+    return this.#memory.rows(tensor);
+  }
+
+  free(): void {
+    this.#adapted.clear();
+    this.#memory.free();
+  }
+
+  async dispose(): Promise<void> {
+    await this.#residency.dispose();
+    await this.#memory.dispose();
+  }
+
+  /** A network has thousands of these inputs; they are listed, and travel, once an edit. */
+  async #adapterInputs(component: Component, adapters: Adapters): Promise<Readonly<Record<string, Tensor>>> {
+    if (component.adapterInputs === undefined) return {};
+    const known = this.#adapted.get(component);
+    if (known?.adapters === adapters) return known.inputs;
+    const inputs = await this.hold(component.adapterInputs.inputsOf(adapters));
+    this.#adapted.set(component, { adapters, inputs });
+    return inputs;
   }
 }
 
@@ -158,5 +190,6 @@ function componentOf(
   const outputs = definition.build(weights.scope("", adapterInputs), {
     computeType: runtime.computeType,
   });
-  return new Component(definition.name, { outputs, weights, runtime, adapterInputs });
+  const { areOutputsHeld } = definition;
+  return new Component(definition.name, { outputs, weights, runtime, adapterInputs, areOutputsHeld });
 }

@@ -46,12 +46,24 @@ export interface ComponentRunner {
    * @throws RetouchError MEMORY_INSUFFICIENT
    */
   prepare(edit: EditExtent): Promise<void>;
-  /** Runs a network by its component's name. @param adapters what LoRAs add to its layers, by layer key */
+  /**
+   * Runs a network by its component's name.
+   * @param adapters what LoRAs add to its layers, by layer key; the same ones until `free`
+   */
   run(
     name: string,
     inputs: Readonly<Record<string, Tensor>>,
     adapters?: Adapters,
   ): Promise<Record<string, Tensor>>;
+  /**
+   * Inputs that networks read where they are from now on: on a device with a memory of its own they travel once, however
+   * often this is asked for. Their numbers must not change until `free`.
+   */
+  hold<Name extends string>(tensors: Readonly<Record<Name, Tensor>>): Promise<Record<Name, Tensor>>;
+  /** The rows [m] of a tensor [n, m], in whose place they are. */
+  rows(tensor: Tensor): Promise<Tensor[]>;
+  /** Ends an edit: frees what is held, and outputs of components whose outputs are held. */
+  free(): void;
   /** Releases every network, once the running one has finished. */
   dispose(): Promise<void>;
 }

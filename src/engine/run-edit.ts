@@ -235,17 +235,15 @@ async function editAll(
     };
     const steps = tools.editor.edit(images, resolved, options);
     let seconds = 0;
-    let next = await steps.next();
-    while (!next.done) {
-      seconds = next.value.seconds;
-      await onStep?.(numImages === 1 ? next.value : { ...next.value, image: index });
-      await states.offer(next.value);
-      next = await steps.next();
-    }
+    const outcome = await followed(steps, async (step) => {
+      ({ seconds } = step);
+      await onStep?.(numImages === 1 ? step : { ...step, image: index });
+      await states.offer(step);
+    });
     denoiseSeconds += seconds;
-    outcomes.push(next.value);
+    outcomes.push(outcome);
     // Check what is returned, not the smaller image that it was enlarged from.
-    const verdict = checker && (await passed(checker, next.value.picture!));
+    const verdict = checker && (await passed(checker, outcome.picture!));
     if (verdict && verdict.score >= (safety?.score ?? 0)) safety = verdict;
   }
   const toneNotices = images.some(({ isToneMapped }) => isToneMapped) ? [TONE_MAPPED] : [];
@@ -253,6 +251,19 @@ async function editAll(
   const isChecked = checker !== undefined;
   const { resumedFrom } = states;
   return { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds };
+}
+
+/** What an edit returns. If `onStep` fails, it does too, where it waits: so it frees what it holds. */
+async function followed(
+  steps: AsyncGenerator<EditStep, EditOutcome>,
+  onStep: (step: EditStep) => Promise<void>,
+): Promise<EditOutcome> {
+  let next = await steps.next();
+  while (!next.done) {
+    const failed = await onStep(next.value).catch((error: unknown) => ({ error }));
+    next = await (failed ? steps.throw(failed.error) : steps.next());
+  }
+  return next.value;
 }
 
 function reportOf(edited: Edited, started: number): EditReport {

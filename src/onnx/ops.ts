@@ -52,6 +52,7 @@ export const div = binary("Div");
 export const scaledLast = (x: Value, factors: Value): Value => alongLast("Mul", x, factors);
 /** x plus such a vector. */
 export const shiftedLast = (x: Value, shifts: Value): Value => alongLast("Add", x, shifts);
+export const identity = unary("Identity");
 export const sigmoid = unary("Sigmoid");
 export const tanh = unary("Tanh");
 export const erf = unary("Erf");

@@ -3,7 +3,10 @@ import { serialise, type Value } from "../onnx/graph.ts";
 import { type KernelForms, type Sizes, withForms } from "../onnx/kernel-forms.ts";
 import type { WeightSet } from "../weights/weight-set.ts";
 import { formsOf } from "./forms-of.ts";
-import { type RuntimeOptions, Session } from "./session.ts";
+import { type RuntimeOptions, Session, type SessionOptions } from "./session.ts";
+
+/** What the weights and the graph do not decide. */
+type LoadOptions = Omit<SessionOptions, "name" | "weightsFolder" | "isWideningDelayed" | "hostNodes">;
 
 /** What the kernels can do that a network runs on. */
 export const formsIn = ({ device = "cpu", forms }: RuntimeOptions): KernelForms => forms ?? formsOf(device);
@@ -12,7 +15,7 @@ export const formsIn = ({ device = "cpu", forms }: RuntimeOptions): KernelForms 
 export function loadSession(
   outputs: Readonly<Record<string, Value>>,
   weights: WeightSet,
-  runtime: RuntimeOptions,
+  runtime: LoadOptions,
   sizes: Sizes = {},
 ): Promise<Session> {
   const { name, baseFolder, isKeptHalf } = weights;

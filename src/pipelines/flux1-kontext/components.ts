@@ -107,6 +107,7 @@ function modulationComponent(flux: FluxConfig): ComponentDefinition {
     folder: "transformer",
     build: (weights) => fluxModulation(flux, weights),
     isAdaptable: true,
+    areOutputsHeld: true,
     // Noise levels may differ by only a thousandth, so 8 bits is the minimum.
     leastPrecision: "int8",
     workingBytes: (edit) => 2 * modulationBytes(flux, edit),

@@ -23,12 +23,25 @@ import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { levelsOf } from "./schedule.ts";
 import { planSizes } from "../../engine/sizes.ts";
 
-/** The recipe for one image. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
+/** Edits one image. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
 export async function* editImage(
   networks: Networks,
   source: Picture,
   request: ResolvedRequest,
   options: EditorOptions = {},
+): AsyncGenerator<EditStep, EditOutcome> {
+  try {
+    return yield* recipe(networks, source, request, options);
+  } finally {
+    networks.free();
+  }
+}
+
+async function* recipe(
+  networks: Networks,
+  source: Picture,
+  request: ResolvedRequest,
+  options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
   const { signal, isSketched, loras, sizes, resume, given = {}, place = ALONE, isLatentOnly } = options;
   const numChannels = networks.autoencoder.latentChannels;
@@ -97,6 +110,7 @@ export async function* editImage(
     signal,
     started,
   });
+  networks.free(); // The decoder may need the room.
   const outcome = {
     size,
     latents: { data: latents, shape: [numTokens, 4 * numChannels] },

@@ -7,8 +7,8 @@ import type { Size } from "../../engine/request.ts";
 import type { NativeScale } from "../../engine/sizes.ts";
 import type { AutoencoderConfig } from "../../models/autoencoders/autoencoder-config.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
-import { modulationSize } from "../../models/transformers/flux-modulation.ts";
 import type { RotaryTable } from "../../models/transformers/rotary.ts";
+import type { Tensor } from "../../runtime/session.ts";
 import { byTiles, type LatentSpace, planesOf, tensorOf } from "../shared/latent-space.ts";
 import type { KontextCheckpoint } from "./checkpoint.ts";
 import { nativeScale } from "./components.ts";
@@ -24,7 +24,7 @@ export interface VelocityInputs {
   /** For text, target and reference, in this order. */
   rotary: RotaryTable;
   /** What `modulations` returned for this step and prompt. */
-  modulation: Float32Array;
+  modulation: Tensor;
   /** What LoRAs add to the layers. @default nothing */
   adapters?: Adapters | undefined;
 }
@@ -107,33 +107,41 @@ export class Networks implements LatentSpace {
     guidance: number,
     prompt: Prompt,
     adapters?: Adapters,
-  ): Promise<Float32Array[]> {
+  ): Promise<Tensor[]> {
     const inputs = {
       sigmas: { data: timesteps, shape: [timesteps.length] },
       pooledPromptEmbeds: prompt.pooledPromptEmbeds,
       ...(this.flux.hasGuidance && { guidance: { data: Float32Array.of(guidance), shape: [1] } }),
     };
     const { modulation } = await this.#components.run("modulation", inputs, adapters);
-    const size = modulationSize(this.flux);
-    const rows = modulation!.data as Float32Array;
-    return Array.from(timesteps, (_, step) => rows.subarray(step * size, (step + 1) * size));
+    return this.#components.rows(modulation!);
   }
 
-  /** The velocity of the target's tokens, [L, C]. */
+  /** The velocity of the target's tokens, [L, C]. All inputs but `latents` are those of an edit, and held. */
   async velocity(inputs: VelocityInputs): Promise<Float32Array> {
-    const { inChannels, headSize } = this.flux;
+    const { headSize } = this.flux;
     const { latents, referenceLatents, prompt, rotary, modulation, adapters } = inputs;
     const rotaryShape = [1, rotary.cos.length / (headSize / 2), headSize / 2];
-    const tensors = {
-      latents: { data: latents, shape: [latents.length / inChannels, inChannels] },
-      referenceLatents: { data: referenceLatents, shape: [referenceLatents.length / inChannels, inChannels] },
+    const held = await this.#components.hold({
+      referenceLatents: this.#tokens(referenceLatents),
       promptEmbeds: prompt.promptEmbeds,
-      modulation: { data: modulation, shape: [modulation.length] },
       rotaryCos: { data: rotary.cos, shape: rotaryShape },
       rotarySin: { data: rotary.sin, shape: rotaryShape },
-    };
+    });
+    const tensors = { ...held, latents: this.#tokens(latents), modulation };
     const { velocity } = await this.#components.run("transformer", tensors, adapters);
     return velocity!.data as Float32Array;
+  }
+
+  /** Packed latents as a tensor [L, C]. */
+  #tokens(latents: Float32Array): Tensor {
+    const { inChannels } = this.flux;
+    return { data: latents, shape: [latents.length / inChannels, inChannels] };
+  }
+
+  /** Frees what an edit held on the device. */
+  free(): void {
+    this.#components.free();
   }
 
   /** Releases every network, once the running one has finished. */

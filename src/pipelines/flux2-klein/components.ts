@@ -114,6 +114,7 @@ function modulationComponent({ transformer, areReferencesKept }: KleinConfigs): 
     // The pipeline gives no guidance to any network.
     build: (weights) => flux2Modulation(transformer, weights, { isGuided: false }),
     isAdaptable: true,
+    areOutputsHeld: true,
     // Noise levels may differ by only a thousandth, so 8 bits is the minimum.
     leastPrecision: "int8",
     workingBytes: (edit) => 2 * modulationBytes(transformer, edit),
@@ -129,6 +130,7 @@ function referencesComponent(configs: KleinConfigs): ComponentDefinition {
     folder: "transformer",
     build: (weights, { computeType } = {}) => flux2References(transformer, weights, { computeType }),
     isAdaptable: true,
+    areOutputsHeld: true,
     leastPrecision: "int4",
     workingBytes: (edit) => blockBytes(transformer, tokensOf(configs, edit).reference),
     runs: (edit) => ({

@@ -8,6 +8,7 @@ import type { Adapters } from "../../models/adapters.ts";
 import { REFERENCE_SIGMA, referenceNames } from "../../models/transformers/flux2-references.ts";
 import { rotaryTable } from "../../models/transformers/rotary.ts";
 import { widthOf } from "../../models/transformers/flux2-config.ts";
+import type { Tensor } from "../../runtime/session.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
 import { checkShape } from "../shared/given.ts";
 import { cutNotice } from "../shared/notices.ts";
@@ -107,7 +108,7 @@ export const velocityOf =
   (
     networks: Networks,
     inputs: Omit<VelocityInputs, "latents" | "modulation">,
-    modulationAt: (sigma: number) => Promise<Float32Array>,
+    modulationAt: (sigma: number) => Promise<Tensor>,
   ): Velocity =>
   async ({ latents, sigma }) =>
     networks.velocity({ ...inputs, latents, modulation: await modulationAt(sigma) });

@@ -32,12 +32,25 @@ import { referenceIds, targetIds, textIds } from "./positions.ts";
 import type { Prompt } from "./prompt.ts";
 import { empiricalShift } from "./time-shift.ts";
 
-/** The recipe. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
+/** Edits images. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
 export async function* editImages(
   networks: Networks,
   images: readonly Picture[],
   request: ResolvedRequest,
   options: EditorOptions = {},
+): AsyncGenerator<EditStep, EditOutcome> {
+  try {
+    return yield* recipe(networks, images, request, options);
+  } finally {
+    networks.free();
+  }
+}
+
+async function* recipe(
+  networks: Networks,
+  images: readonly Picture[],
+  request: ResolvedRequest,
+  options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
   const { signal, isSketched, loras, sizes, resume, given = {}, place = ALONE, isLatentOnly } = options;
   const { configs, schedule } = networks;
@@ -108,6 +121,7 @@ export async function* editImages(
     signal,
     started,
   });
+  networks.free(); // The decoder may need the room.
   const outcome = {
     size,
     latents: { data: latents, shape: [numTokens, numChannels] },

@@ -11,7 +11,6 @@ import {
   PATCH_SIDE,
 } from "../../models/autoencoders/flux2-autoencoder-config.ts";
 import type { Flux2Config } from "../../models/transformers/flux2-config.ts";
-import { flux2ModulationSize } from "../../models/transformers/flux2-modulation.ts";
 import type { RotaryTable } from "../../models/transformers/rotary.ts";
 import type { Tensor } from "../../runtime/session.ts";
 import { byTiles, type LatentSpace, planesOf, tensorOf } from "../shared/latent-space.ts";
@@ -34,7 +33,7 @@ export interface VelocityInputs {
   /** For the text, the target, and the references unless their keys and values are kept, in this order. */
   rotary: RotaryTable;
   /** What `modulations` returned for this step. */
-  modulation: Float32Array;
+  modulation: Tensor;
   /** What LoRAs add to the layers. @default nothing */
   adapters?: Adapters | undefined;
 }
@@ -126,12 +125,10 @@ export class Networks implements LatentSpace {
   }
 
   /** The modulation of the transformer's blocks at noise levels, as the scheduler tells them. */
-  async modulations(timesteps: Float32Array, adapters?: Adapters): Promise<Float32Array[]> {
+  async modulations(timesteps: Float32Array, adapters?: Adapters): Promise<Tensor[]> {
     const sigmas = { data: timesteps, shape: [timesteps.length] };
     const { modulation } = await this.#components.run("modulation", { sigmas }, adapters);
-    const size = flux2ModulationSize(this.configs.transformer);
-    const rows = modulation!.data as Float32Array;
-    return Array.from(timesteps, (_, step) => rows.subarray(step * size, (step + 1) * size));
+    return this.#components.rows(modulation!);
   }
 
   /** The keys and values of the references' packed tokens [L, C], by the names of the transformer's inputs. */
@@ -142,7 +139,7 @@ export class Networks implements LatentSpace {
   ): Promise<References> {
     const inputs = {
       referenceLatents: this.tokens(latents),
-      modulation: vector(modulation),
+      modulation,
       ...rotaryInputs(rotary, this.configs.transformer),
     };
     return this.#components.run("references", inputs, adapters);
@@ -154,18 +151,22 @@ export class Networks implements LatentSpace {
     return { data: latents, shape: [latents.length / inChannels, inChannels] };
   }
 
-  /** The velocity of the target's tokens, [L, C]. */
+  /** The velocity of the target's tokens, [L, C]. All inputs but `latents` are those of an edit, and held. */
   async velocity(inputs: VelocityInputs): Promise<Float32Array> {
     const { latents, references, prompt, rotary, modulation, adapters } = inputs;
-    const tensors = {
-      latents: this.tokens(latents),
+    const held = await this.#components.hold({
       ...references,
       promptEmbeds: prompt.promptEmbeds,
-      modulation: vector(modulation),
       ...rotaryInputs(rotary, this.configs.transformer),
-    };
+    });
+    const tensors = { ...held, latents: this.tokens(latents), modulation };
     const { velocity } = await this.#components.run("transformer", tensors, adapters);
     return velocity!.data as Float32Array;
+  }
+
+  /** Frees what an edit held on the device. */
+  free(): void {
+    this.#components.free();
   }
 
   /** Releases every network, once the running one has finished. */
@@ -173,8 +174,6 @@ export class Networks implements LatentSpace {
     return this.#components.dispose();
   }
 }
-
-const vector = (data: Float32Array): Tensor => ({ data, shape: [data.length] });
 
 function rotaryInputs(
   { cos, sin }: RotaryTable,

@@ -1,0 +1,78 @@
+/**
+ * Loads networks on WebGPU, runs each once on numbers without meaning, there and on the CPU, and prints a `Placement` as
+ * JSON for each, one a line. Usage: node BUNDLE [CHECKPOINT ...], in an environment with a device.
+ */
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { operatorsOf } from "../../src/onnx/graph.ts";
+import { loadSession } from "../../src/runtime/load.ts";
+import type { RuntimeOptions, Tensor } from "../../src/runtime/session.ts";
+import { type BuiltNetwork, builtNetworks, inputShapes, SOURCES } from "../../tools/networks.ts";
+import { type Placement, readProfile } from "./placement.ts";
+
+type Outputs = Record<string, Tensor>;
+
+/** Numbers without a pattern, -1 to 1, or the first row of a table. */
+function feedsOf(network: BuiltNetwork): Record<string, Tensor> {
+  const inputs = operatorsOf(network.outputs).flatMap((operator) => operator.inputs);
+  const types = new Map(
+    inputs.flatMap((value) => (value?.origin.kind === "input" ? [[value.origin.name, value.dtype]] : [])),
+  );
+  const feeds = Object.entries(inputShapes(network)).map(([name, shape], phase): [string, Tensor] => {
+    const length = shape.reduce((product, dim) => product * dim, 1);
+    const data =
+      types.get(name) === "int64"
+        ? new BigInt64Array(length)
+        : Float32Array.from({ length }, (_, index) => Math.sin(index * 1.7 + phase));
+    return [name, { data, shape }];
+  });
+  return Object.fromEntries(feeds);
+}
+
+async function runOnce(network: BuiltNetwork, runtime: RuntimeOptions): Promise<Outputs> {
+  const session = await loadSession(network.outputs, network.weights, runtime);
+  try {
+    return await session.run(feedsOf(network));
+  } finally {
+    await session.dispose();
+  }
+}
+
+/** The largest relative difference of an output from the CPU's. */
+function differenceOf(actual: Outputs, expected: Outputs): number {
+  return Math.max(
+    ...Object.entries(expected).map(([name, { data }]) => {
+      let [squares, reference] = [0, 0];
+      for (const [index, value] of (data as Float32Array).entries()) {
+        squares += ((actual[name]!.data as Float32Array)[index]! - value) ** 2;
+        reference += value ** 2;
+      }
+      return Math.sqrt(squares / (reference || 1));
+    }),
+  );
+}
+
+async function placementOf(built: BuiltNetwork, folder: string): Promise<Placement> {
+  const { source: checkpoint, network, kind: weights, isAdaptable } = built;
+  const profilePrefix = path.join(folder, "profile");
+  const outputs = await runOnce(built, { threads: 0, device: "webgpu", profilePrefix });
+  const [name] = (await readdir(folder)).filter((file) => file.startsWith("profile"));
+  const file = path.join(folder, name!);
+  const operators = readProfile(await readFile(file, "utf8"));
+  await rm(file);
+  const difference = differenceOf(outputs, await runOnce(built, { threads: 0 }));
+  return { checkpoint, network, weights, isAdaptable, operators, difference };
+}
+
+const wanted = process.argv.slice(2);
+const sources = SOURCES.filter(({ name }) => wanted.includes(name));
+const folder = await mkdtemp(path.join(tmpdir(), "retouch-placement-"));
+try {
+  for await (const built of builtNetworks(sources, path.join(folder, "weights"))) {
+    if (built.computeType !== "float32") continue;
+    console.log(JSON.stringify(await placementOf(built, folder)));
+  }
+} finally {
+  await rm(folder, { recursive: true });
+}

@@ -1,0 +1,94 @@
+/** Whole edits on a device, each in a process of its own: a driver in software can crash, and takes its process with it. */
+import { execFile } from "node:child_process";
+import path from "node:path";
+import type { WeightsChoice } from "../../src/engine/weights-choice.ts";
+import type { EditRequest, Size } from "../../src/engine/request.ts";
+import type { KernelForms } from "../../src/onnx/kernel-forms.ts";
+import type { ReferenceCache } from "../../src/pipelines/pipeline.ts";
+import type { Device } from "../../src/runtime/devices.ts";
+import { softwareGpu } from "../../tools/software-gpu.ts";
+import { fixtures, root } from "../support/fixtures.ts";
+
+/** An edit, by files. */
+export interface DeviceEdit {
+  /** Folder, from the root of the repository. */
+  checkpoint: string;
+  /** Files, from `test/fixtures`. */
+  pictures: readonly string[];
+  prompt: string;
+  size: Size;
+  request?: Omit<EditRequest, "image" | "prompt" | "size">;
+  /** @default "fp32" */
+  weights?: WeightsChoice;
+  /** Files, from `test/fixtures`, all of which are used. */
+  loras?: readonly string[];
+  referenceCache?: ReferenceCache;
+  /** Side of the autoencoder's tiles, in pixels. @default whole images */
+  tileSide?: number;
+  /** Whether every step is decoded and sketched. @default false */
+  isPreviewed?: boolean;
+}
+
+/** Where an edit is done, and how. */
+export interface Side {
+  device: Device;
+  /** How matrices in few bits are multiplied. @default as an engine does */
+  accuracyLevel?: 1 | 4;
+  /** What the device's kernels can do, in place of what the check at load found. */
+  forms?: Partial<KernelForms>;
+}
+
+/** What the process is told, as JSON. */
+export interface DeviceEditTask extends DeviceEdit, Side {
+  cacheFolder: string;
+}
+
+/** What it answers, as JSON on its standard output. */
+export interface DeviceEditAnswer {
+  /** The previews and sketches of each step, then the result: 8-bit RGB, in base64. */
+  pictures: { name: string; data: string }[];
+}
+
+export interface EditedPicture {
+  /** Which one: `result`, `preview 1`, `sketch 1`, ... */
+  name: string;
+  data: Uint8Array;
+}
+
+const TIMEOUT_MS = 240_000;
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Edits in a process of its own.
+ * @param bundle the compiled `device-edit-process.ts`
+ * @throws Error with what the process said, if it fails or ends without an answer
+ */
+export function editOn(
+  bundle: string,
+  edit: DeviceEdit,
+  side: Side & { cacheFolder: string },
+): Promise<EditedPicture[]> {
+  const task: DeviceEditTask = {
+    ...edit,
+    checkpoint: path.join(root, edit.checkpoint),
+    pictures: edit.pictures.map((name) => path.join(fixtures, name)),
+    loras: edit.loras?.map((name) => path.join(fixtures, name)),
+    ...side,
+  };
+  const options = { timeout: TIMEOUT_MS, killSignal: "SIGKILL", maxBuffer: MAX_OUTPUT_BYTES } as const;
+  return new Promise((resolve, reject) => {
+    execFile(
+      process.execPath,
+      [bundle, JSON.stringify(task)],
+      { ...options, env: side.device === "cpu" ? process.env : softwareGpu() },
+      (error, stdout, stderr) => {
+        if (stdout === "") {
+          reject(new Error(stderr.trim() || error?.message || "The process ends without a word."));
+          return;
+        }
+        const { pictures } = JSON.parse(stdout) as DeviceEditAnswer;
+        resolve(pictures.map(({ name, data }) => ({ name, data: Buffer.from(data, "base64") })));
+      },
+    );
+  });
+}

@@ -1,0 +1,192 @@
+/**
+ * What stays on the software device: `node BUNDLE TASK`. Prints what it found as JSON. A process of its own, because the
+ * runtime ends the process for mistakes with such memory.
+ */
+import { readFile } from "node:fs/promises";
+import { createEngine } from "../../src/engine/engine.ts";
+import { Components } from "../../src/engine/components.ts";
+import type { EditRequest } from "../../src/engine/request.ts";
+import { messageOf } from "../../src/errors.ts";
+import { decodePicture } from "../../src/images/decode.ts";
+import { buildModel, input } from "../../src/onnx/graph.ts";
+import { add, relu } from "../../src/onnx/ops.ts";
+import { DeviceMemory } from "../../src/runtime/device-memory.ts";
+import { DeviceTensor } from "../../src/runtime/device-tensor.ts";
+import { loadRuntime } from "../../src/runtime/onnxruntime.ts";
+import { Session, type SessionOptions, type Tensor, type Traffic } from "../../src/runtime/session.ts";
+import type { HeldTask } from "./held.ts";
+
+const GPU = { name: "sum", weightsFolder: ".", threads: 1, device: "webgpu" } as const;
+
+/** Buffers that are outputs of the runtime's, less those that were freed. */
+let live = 0;
+
+/** Counts them where the runtime makes and frees them. */
+async function countBuffers(): Promise<void> {
+  const { InferenceSession, Tensor } = await loadRuntime();
+  const sessions = (InferenceSession as unknown as { prototype: Patched }).prototype;
+  const tensors = (Tensor as unknown as { prototype: Patched }).prototype;
+  const { run } = sessions as unknown as { run(this: unknown, ...given: unknown[]): Promise<Outputs> };
+  const { dispose } = tensors as unknown as { dispose(this: unknown): void };
+  const made = new WeakSet<object>();
+  sessions["run"] = async function (this: unknown, ...given: unknown[]) {
+    const outputs = await run.apply(this, given);
+    for (const output of Object.values(outputs)) {
+      if (output.location !== "gpu-buffer") continue;
+      made.add(output);
+      live += 1;
+    }
+    return outputs;
+  };
+  tensors["dispose"] = function (this: object) {
+    if (made.delete(this)) live -= 1;
+    dispose.call(this);
+  };
+}
+type Patched = Record<string, unknown>;
+type Outputs = Record<string, { location: string }>;
+
+const floats = (values: readonly number[], shape: readonly number[] = [values.length]): Tensor => ({
+  data: Float32Array.from(values),
+  shape,
+});
+
+const sum = (options: SessionOptions): Promise<Session> =>
+  Session.load(
+    buildModel("sum", { y: add(input("a", "float32", ["n"]), input("b", "float32", ["n"])) }),
+    options,
+  );
+
+const reasonOf = (run: Promise<unknown>): Promise<string> => run.then(() => "none", messageOf);
+
+/** Tensors by themselves. */
+async function tensors(): Promise<object> {
+  const traffic: Traffic = { up: 0, down: 0, held: 0 };
+  const spent = (): Traffic => {
+    const before = { ...traffic };
+    Object.assign(traffic, { up: 0, down: 0, held: 0 });
+    return before;
+  };
+  const memory = await DeviceMemory.open({ ...GPU, traffic });
+  const session = await sum({ ...GPU, traffic });
+  const data = Float32Array.of(1, 2, 3);
+  const b = floats([10, 20, 30]);
+
+  const { a, table } = await memory.hold({ a: { data, shape: [3] }, table: { data, shape: [1, 3] } });
+  const again = await memory.hold({ a: { data, shape: [3] }, none: floats([], [0, 2]) });
+  const first = { traffic: spent(), heldBytes: memory.heldBytes, live, shape: table.shape };
+  const runs = [];
+  for (const inputs of [{ a, b }, { a, b: again.a }, { a: b, b }]) {
+    const { y } = await session.run(inputs);
+    runs.push({ sum: [...(y!.data as Float32Array)], traffic: spent() });
+  }
+
+  const whole = await memory.hold({ whole: floats([1, 2, 3, 4, 5, 6], [2, 3]) });
+  const rows = await memory.rows(whole.whole);
+  const rowSums = [];
+  for (const row of rows) rowSums.push([...((await session.run({ a: row, b: row })).y!.data as Float32Array)]);
+  const [single] = await memory.rows(table);
+  const singleSum = [...((await session.run({ a: single!, b })).y!.data as Float32Array)];
+  const afterRows = { live, heldBytes: memory.heldBytes };
+
+  // What other networks made is still there when those are released.
+  const made = await sum({ ...GPU, areOutputsHeld: true });
+  const { y } = memory.adopt(await made.run({ a: b, b }));
+  await made.dispose();
+  await session.dispose();
+  const later = await sum(GPU);
+  const survived = [...((await later.run({ a: y!, b: a })).y!.data as Float32Array)];
+
+  const cpu = await sum({ ...GPU, device: "cpu" });
+  const mistakes = {
+    cpu: await reasonOf(cpu.run({ a, b })),
+    read: await reasonOf((async () => y!.data)()),
+    whole: await reasonOf(later.run({ a: whole.whole, b })),
+  };
+  memory.free();
+  memory.free();
+  const freed = { live, heldBytes: memory.heldBytes, reason: await reasonOf(later.run({ a, b })) };
+  await memory.dispose();
+  return { first, none: again.none instanceof DeviceTensor, runs, rowSums, singleSum, afterRows, survived, mistakes, freed };
+}
+
+/** Megabytes that the process grows by over so many rounds, after some that it may grow in. */
+async function leak(rounds: number): Promise<object> {
+  const memory = await DeviceMemory.open(GPU);
+  const x = input("x", "float32", ["n"]);
+  const session = await Session.load(buildModel("copy", { y: relu(x) }), { ...GPU, areOutputsHeld: true });
+  const round = async (): Promise<void> => {
+    const held = await memory.hold({ x: { data: new Float32Array(2 ** 18).fill(1), shape: [2 ** 18] } });
+    memory.adopt(await session.run(held));
+    memory.free();
+  };
+  for (let count = 0; count < 20; count += 1) await round();
+  const before = process.memoryUsage.rss();
+  for (let count = 0; count < rounds; count += 1) await round();
+  return { megabytes: (process.memoryUsage.rss() - before) / 2 ** 20, live };
+}
+
+/** An edit that ends, one that is aborted, one whose caller fails, and one in which a network does. */
+async function edits({ checkpoint, pictures, prompt, size, request, loras = [], isHeld = true }: HeldTask): Promise<object> {
+  const traffic: Traffic = { up: 0, down: 0, held: 0 };
+  const load = Components.load.bind(Components);
+  Components.load = (model, runtime, options) => load(model, { ...runtime, traffic }, options);
+  if (!isHeld) Components.prototype.hold = (given) => Promise.resolve(given);
+  const engine = await createEngine({
+    checkpoint,
+    device: "webgpu",
+    loras: Object.fromEntries(loras.map((file, index) => [`lora-${index}`, file])),
+    safety: { isOn: false },
+  });
+  const image = await Promise.all(pictures.map((file) => readFile(file)));
+  const used = loras.map((_, index) => ({ name: `lora-${index}` }));
+  const whole: EditRequest = { ...request, image, prompt, size, loras: used };
+  const ends: Record<string, { live: number; reason: string }> = {};
+  const note = async (name: string, edit: Promise<unknown>): Promise<void> => {
+    const reason = await reasonOf(edit);
+    ends[name] = { live, reason };
+  };
+
+  const idle = live;
+  const steps: Traffic[] = [];
+  let before = { ...traffic };
+  const during: number[] = [];
+  const onStep = (): void => {
+    const { up, down, held } = traffic;
+    steps.push({ up: up - before.up, down: down - before.down, held: held - before.held });
+    before = { ...traffic };
+    during.push(live);
+  };
+  let data: Uint8Array | undefined;
+  await note(
+    "finished",
+    engine.edit(whole, { onStep }).then(async (result) => {
+      ({ data } = await decodePicture(result.image));
+    }),
+  );
+  if (isHeld) {
+    const abort = new AbortController();
+    await note("aborted", engine.edit(whole, { onStep: () => abort.abort(), signal: abort.signal }));
+    const fail = (): void => {
+      throw new Error("no room");
+    };
+    await note("failed", engine.edit(whole, { onStep: fail }));
+    const run = Session.prototype.run;
+    let calls = 0;
+    Session.prototype.run = function (inputs) {
+      if ("latents" in inputs && "modulation" in inputs && (calls += 1) === 2) throw new Error("device lost");
+      return run.call(this, inputs);
+    };
+    await note("lost", engine.edit(whole));
+    Session.prototype.run = run;
+  }
+  await engine.close();
+  const picture = Buffer.from(data!).toString("base64");
+  return { idle, during, steps, perEdit: before, ends, picture, closed: live };
+}
+
+await countBuffers();
+const task = JSON.parse(process.argv[2]!) as HeldTask | { rounds: number } | "tensors";
+const found =
+  task === "tensors" ? await tensors() : "rounds" in task ? await leak(task.rounds) : await edits(task);
+process.stdout.write(JSON.stringify(found));
