@@ -15,6 +15,8 @@ import { temporaryFolder } from "../support/temporary.ts";
 
 const PYTHON = inRepository(".venv", "bin", "python");
 const run = promisify(execFile);
+/** Bytes of the small step's latents and of its velocity: 4 x 4 tokens of 64 numbers in float32. */
+const LATENTS = 4 * 4 * 64 * 4;
 
 it("comes home with a report", async ({ skip }) => {
   skip(withoutSoftwareGpu !== undefined, withoutSoftwareGpu);
@@ -48,9 +50,11 @@ it("comes home with a report", async ({ skip }) => {
 
   const report = JSON.parse(await readFile(path.join(home, "report.json"), "utf8")) as Report;
   expect(report.parity!.map(({ computeType }) => computeType)).toEqual(["float32", "float16"]);
-  for (const { velocity, psnr } of report.parity!) {
+  for (const { velocity, psnr, bytes } of report.parity!) {
     expect(velocity.decibels).toBeGreaterThan(60);
-    expect(psnr).toBeGreaterThan(60);
+    // Null where the pictures are equal.
+    expect(psnr ?? Infinity).toBeGreaterThan(60);
+    expect(bytes.perStep.held).toBeGreaterThan(bytes.perStep.up);
   }
   expect(report.sides.map(({ name }) => name)).toEqual([
     "Retouch, float32",
@@ -61,5 +65,8 @@ it("comes home with a report", async ({ skip }) => {
     if ("error" in side) throw new Error(`${side.name}: ${side.error}`);
     expect(side.agreement!.decibels).toBeGreaterThan(side.name.startsWith("Retouch") ? 60 : 25);
     expect(side.peakShare).toBeGreaterThan(0);
+    if (side.bytesPerStep) expect(side.bytesPerStep).toMatchObject({ up: LATENTS, down: LATENTS });
   }
+  expect(report.device).toBe("webgpu");
+  expect(report.peak.what).toContain("by PyTorch on the processor");
 }, 600_000);
