@@ -54,8 +54,8 @@ const PROGRAMS = {
     import { createSafetyChecker } from "retouch";
     await createSafetyChecker().prepare();`,
   "speed.js": `
-    import { measureGemmSpeed } from "retouch";
-    await measureGemmSpeed();`,
+    import { measureDevices, PUBLISHED_MODELS } from "retouch";
+    await measureDevices(PUBLISHED_MODELS[1].plan);`,
   "thread.js": `
     import { SHARE_ENV, Worker } from "node:worker_threads";
     const env = process.argv[2] === "shared" ? SHARE_ENV : { ...process.env, ORT_DISABLE_TELEMETRY: "1" };

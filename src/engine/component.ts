@@ -35,6 +35,8 @@ export interface ComponentDefinition {
   readonly isTiled?: boolean;
   /** Whether only other networks read its outputs, which then need not leave the device. */
   readonly areOutputsHeld?: boolean;
+  /** Its inputs that are new in each run of an edit; the others may stay on a device from the first run on. @default all */
+  readonly changingInputs?: readonly string[];
   /** The fewest bits its matrices may have; `fp32` leaves the weights as they are stored. */
   readonly leastPrecision: WeightsKind;
   /**
@@ -42,8 +44,15 @@ export interface ComponentDefinition {
    * @param tileSide side of its tiles in pixels, if it works in tiles
    */
   workingBytes(edit: EditExtent, tileSide?: number): number;
-  /** How often it runs per edit, and with which sizes for the graph's named dimensions. */
-  runs(edit: EditExtent): { times: number; dims: Readonly<Record<string, number>> };
+  /** Its runs per edit. @param tileSide side of its tiles in pixels, if it works in tiles */
+  runs(edit: EditExtent, tileSide?: number): readonly ComponentRuns[];
+}
+
+/** Runs of a component that are alike. */
+export interface ComponentRuns {
+  times: number;
+  /** Sizes for the graph's named dimensions. */
+  dims: Readonly<Record<string, number>>;
 }
 
 /** The kind a component is loaded in when its weights should be `kind`. */

@@ -115,7 +115,8 @@ export class Components implements ComponentRunner {
 
   #fit(edit: EditExtent): void {
     for (const definition of this.#model.components) {
-      this.#components.get(definition.name)!.fit(definition.runs(edit).dims);
+      const component = this.#components.get(definition.name)!;
+      for (const { dims } of definition.runs(edit, this.#plan.tileSide)) component.fit(dims);
     }
   }
 

@@ -17,6 +17,7 @@ import { createSafetyChecker } from "../safety/checker.ts";
 import { abortError } from "./abort.ts";
 import { findBaseIn } from "./base-layers.ts";
 import { Components } from "./components.ts";
+import type { EditScale } from "./estimate.ts";
 import { checkpointDigest, readEnvironment } from "./identity.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
 import type { EditRequest } from "./request.ts";
@@ -30,6 +31,7 @@ import {
 } from "./run-edit.ts";
 import { SHIPPED_CHECKPOINT } from "./shipped.ts";
 import { kindsText, WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
+import { attentionShareOf } from "./workload.ts";
 
 export type { ConversionProgress };
 
@@ -114,6 +116,8 @@ export interface CheckpointInfo {
   nativeSize: number;
   /** Side of a token, in pixels. */
   grid: number;
+  /** What the time of an edit depends on. */
+  scale: EditScale;
   /** The kind that the weights of the transformer and T5 are loaded in. */
   weights: NetworkKinds;
   /** What the user should know about its files, as sentences; absent if there is nothing. */
@@ -210,6 +214,13 @@ export async function createEngine(
       checkpoint.folder === SHIPPED_CHECKPOINT && Object.values(files).every((file) => file === undefined),
     nativeSize: Math.sqrt(model.native.area),
     grid: model.native.grid,
+    scale: {
+      nativeArea: model.native.area,
+      grid: model.native.grid,
+      isSmallKept: model.native.isSmallKept,
+      secondPass: model.secondPass,
+      attentionShare: attentionShareOf(model),
+    },
     weights: components.kinds,
     ...(notices.length > 0 && { notices }),
   };

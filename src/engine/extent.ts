@@ -17,6 +17,9 @@ export interface EditExtent {
   loraBytes?: number | undefined;
 }
 
+/** What brings a second pass per step: a negative prompt, guidance above 1, or nothing. */
+export type SecondPass = "negative" | "guidance" | "never";
+
 /** The part of an extent that follows from a model's defaults. */
 export type UsualPasses = Pick<EditExtent, "numSteps" | "isNegativeUsed">;
 
@@ -31,8 +34,8 @@ export function usualEdit({ area }: NativeScale, usual?: UsualPasses): EditExten
   return { ...squareEdit(Math.sqrt(area), usual), isNegativeUsed: true };
 }
 
-/** An edit of one square image, `side` pixels wide, that does not choose. */
-export function squareEdit(side: number, usual: UsualPasses = USUAL_PASSES): EditExtent {
+/** An edit of square images, `side` pixels wide, to one more of that size, that does not choose. @param numImages default 1 */
+export function squareEdit(side: number, usual: UsualPasses = USUAL_PASSES, numImages = 1): EditExtent {
   const size = { width: side, height: side };
-  return { target: size, references: [size], ...usual };
+  return { target: size, references: Array.from({ length: numImages }, () => size), ...usual };
 }

@@ -1,28 +1,22 @@
 /** What is known about a checkpoint and its edits before any network is loaded: `retouch doctor` prints it. */
-import {
-  countOperations,
-  countWeights,
-  type OperationCount,
-  type Outputs,
-  totalOf,
-  unloadedNetwork,
-  type WeightCount,
-} from "../models/count.ts";
+import { countWeights, totalOf, type WeightCount } from "../models/count.ts";
 import { openModel } from "../pipelines/index.ts";
-import type { GemmSpeed } from "../runtime/gemm-speed.ts";
 import { sourceOf } from "../quantize/prepare.ts";
+import type { Device } from "../runtime/devices.ts";
 import type { SingleFiles } from "../weights/checkpoint.ts";
 import { WeightSet } from "../weights/weight-set.ts";
-import { type ComponentDefinition, precisionOf, type WeightsKind } from "./component.ts";
+import type { ComponentDefinition, WeightsKind } from "./component.ts";
 import { Components } from "./components.ts";
-import { type EditExtent, squareEdit } from "./extent.ts";
+import { editSeconds, loadSeconds, type TimeOptions } from "./edit-time.ts";
+import type { EditExtent } from "./extent.ts";
 import { fileBytes, isResident, planMemory } from "./memory-plan.ts";
 import type { ModelPlan } from "./model.ts";
+import type { Size } from "./request.ts";
 
 export interface Forecast {
   kind: WeightsKind;
-  /** Side of the square image, in pixels. */
-  side: number;
+  /** Pixels that are drawn. */
+  size: Size;
   /** The least memory it can run with, and the memory with everything loaded. */
   peakBytes: number;
   residentBytes: number;
@@ -32,7 +26,16 @@ export interface Forecast {
   isResident: boolean;
   /** Whether those files fit into memory beside everything else. */
   isCached: boolean;
-  seconds: number;
+  /** On each device, in the order in which they were given. */
+  times: readonly ForecastTime[];
+}
+
+export interface ForecastTime {
+  device: Device;
+  /** Of an edit whose networks are loaded; null if the device cannot compute some of it. */
+  seconds: number | null;
+  /** What the weights of all networks take to reach the device; 0 where they are in its memory anyway. */
+  loadSeconds: number;
 }
 
 /**
@@ -86,55 +89,34 @@ function ownWeights(
   });
 }
 
-/** Estimates an edit of a square image that does not choose. */
+/** A device that an edit may run on, as it was measured. */
+export interface ForecastDevice extends Omit<TimeOptions, "tileSide"> {
+  device: Device;
+}
+
+/** What an edit would take with weights of a kind, on each of these devices. */
 export function forecast(
   model: ModelPlan,
   kind: WeightsKind,
-  side: number,
-  { limitBytes, speed }: { limitBytes: number; speed: GemmSpeed },
+  edit: EditExtent,
+  { limitBytes, devices }: { limitBytes: number; devices: readonly ForecastDevice[] },
 ): Forecast {
-  const plan = planMemory(model, kind, squareEdit(side, model.usual), limitBytes);
+  const plan = planMemory(model, kind, edit, limitBytes);
   const mappedBytes = Math.max(...Object.values(plan.components).map((needs) => needs.mappedBytes));
+  const { tileSide } = plan;
   return {
     kind,
-    side,
+    size: edit.target,
     peakBytes: plan.peakBytes,
     residentBytes: plan.residentBytes,
     mappedBytes,
     isCached: mappedBytes + plan.peakBytes <= limitBytes,
     isFitting: plan.peakBytes <= limitBytes,
     isResident: isResident(plan, limitBytes),
-    seconds: secondsOf(model, kind, side, speed),
+    times: devices.map(({ device, ...options }) => ({
+      device,
+      seconds: editSeconds(model, kind, edit, { ...options, tileSide }) ?? null,
+      loadSeconds: loadSeconds(plan, options.speed),
+    })),
   };
-}
-
-/** Time of all of an edit's matrix products at the measured speeds; attention is float32 whatever the weights are. */
-function secondsOf(
-  { components, usual }: ModelPlan,
-  kind: WeightsKind,
-  side: number,
-  speed: GemmSpeed,
-): number {
-  return components.reduce((seconds, component) => {
-    const { linear, attention } = operationsOf(component, squareEdit(side, usual));
-    const precision = precisionOf(component, kind);
-    const ofWeights = precision === "int8" || precision === "int4" ? speed.int8 : speed.fp32;
-    return seconds + linear / ofWeights + attention / speed.fp32;
-  }, 0);
-}
-
-/** Operations of all runs of a component in an edit. */
-function operationsOf(component: ComponentDefinition, edit: EditExtent): OperationCount {
-  const { times, dims } = component.runs(edit);
-  const { linear, attention } = countOperations(networkOf(component), dims);
-  return { linear: times * linear, attention: times * attention };
-}
-
-/** Written once for all kinds and sizes. */
-const networks = new WeakMap<ComponentDefinition, Outputs>();
-
-function networkOf(component: ComponentDefinition): Outputs {
-  const network = networks.get(component) ?? unloadedNetwork((weights) => component.build(weights));
-  networks.set(component, network);
-  return network;
 }

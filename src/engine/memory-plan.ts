@@ -91,8 +91,8 @@ function planInTiles(
   tileSide: number | undefined,
 ): MemoryPlan {
   const needs = model.components.map((component) => {
-    const kind = typeof kinds === "string" ? kinds : (kinds[component.weights] ?? "fp32");
-    return [component.name, needsOf(component, kind, component.workingBytes(edit, tileSide))] as const;
+    const needed = needsOf(component, kindOf(component, kinds), component.workingBytes(edit, tileSide));
+    return [component.name, needed] as const;
   });
   const all = needs.map(([, one]) => one);
   const heldBytes = PROCESS_BYTES + model.heldBytes(edit) + (edit.loraBytes ?? 0);
@@ -107,6 +107,10 @@ function planInTiles(
       Math.max(...all.map(({ workingBytes }) => workingBytes)),
   };
 }
+
+/** The kind that a component's weights should have. */
+export const kindOf = ({ weights }: ComponentDefinition, kinds: WeightsKind | NetworkKinds): WeightsKind =>
+  typeof kinds === "string" ? kinds : (kinds[weights] ?? "fp32");
 
 /** Whether every network can stay loaded. */
 export const isResident = ({ residentBytes }: MemoryPlan, limitBytes: number): boolean =>

@@ -8,10 +8,10 @@ import type { Tensor } from "../runtime/session.ts";
 import type { SamplerState } from "../sampling/state.ts";
 import type { ComponentDefinition } from "./component.ts";
 import type { BatchPlace } from "../sampling/noise.ts";
-import type { EditExtent, UsualPasses } from "./extent.ts";
+import type { EditExtent, SecondPass, UsualPasses } from "./extent.ts";
 import type { FloatTensor, GivenEmbeds } from "./given-tensors.ts";
 import type { Kept } from "./keep-unchanged.ts";
-import type { ResolvedRequest, Size } from "./request.ts";
+import type { ImageLimits, ResolvedRequest, Size } from "./request.ts";
 import type { NativeScale, SizePlan } from "./sizes.ts";
 
 /** What can be planned from configurations alone, without any weight files. */
@@ -28,6 +28,10 @@ export interface ModelPlan {
   heldBytes(edit: EditExtent): number;
   /** What an edit does that does not choose, as far as memory and time depend on it. @default {@link USUAL_PASSES} */
   readonly usual?: UsualPasses;
+  /** @default "negative" */
+  readonly secondPass?: SecondPass;
+  /** How many images an edit takes. @default one */
+  readonly images?: ImageLimits;
 }
 
 export interface Model extends ModelPlan {
@@ -139,6 +143,8 @@ export interface EditOutcome {
   workingSize: Size;
   /** The same of the first image; absent if there is none. */
   referenceSize?: Size | undefined;
+  /** The same of every image. */
+  referenceSizes: readonly Size[];
   /** Whether there was a second pass, away from the negative prompt or the empty text. */
   isNegativeUsed: boolean;
   /** Strength of the second pass, where guidance decides it. @default the request's `trueCfgScale` */

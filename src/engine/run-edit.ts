@@ -68,6 +68,8 @@ export interface EditReport {
   workingSize: Size;
   /** Size at which the network saw the first image; absent if there was none. */
   referenceSize?: Size | undefined;
+  /** The same of every image. */
+  referenceSizes: readonly Size[];
   /** Sentences that the user should see, such as that the prompt was cut. */
   notices: string[];
   /**
@@ -268,7 +270,7 @@ async function followed(
 
 function reportOf(edited: Edited, started: number): EditReport {
   const { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds } = edited;
-  const { size, workingSize, referenceSize, isNegativeUsed, trueCfgScale } = outcomes[0]!;
+  const { size, workingSize, referenceSize, referenceSizes, isNegativeUsed, trueCfgScale } = outcomes[0]!;
   const parameters: EditParameters = {
     ...resolved,
     size,
@@ -277,7 +279,7 @@ function reportOf(edited: Edited, started: number): EditReport {
     isSafetyChecked: isChecked,
   };
   const seconds = { total: (performance.now() - started) / 1000, denoise: denoiseSeconds };
-  return { parameters, workingSize, referenceSize, notices, safety, resumedFrom, seconds };
+  return { parameters, workingSize, referenceSize, referenceSizes, notices, safety, resumedFrom, seconds };
 }
 
 function metadataOf(

@@ -45,11 +45,18 @@ export function planSizes(images: readonly Size[], size: Size | undefined, nativ
   return {
     size: resultSize,
     target,
-    references: images.map((image, index) =>
-      index > 0 && native.isSmallKept ? ownSize(image, native) : referenceSize(image, target, native),
-    ),
+    references: images.map((image, index) => workingReference(image, index, target, native)),
   };
 }
+
+/** Where the image at `index` of an edit is encoded: the first one like the result, the others as the network saw them. */
+export const workingReference = (
+  image: Size,
+  index: number,
+  target: WorkingSize,
+  native: NativeScale,
+): WorkingSize =>
+  index > 0 && native.isSmallKept ? ownSize(image, native) : referenceSize(image, target, native);
 
 /** The result's size when there is neither an image nor a requested size. */
 function nativeSquare({ area }: NativeScale): Size {

@@ -23,8 +23,23 @@ export interface TileSides {
 /** Share of a tile's side that overlaps with the next one. */
 const OVERLAP = 1 / 4;
 
-export const isTiled = ({ width, height }: Pick<Planes, "width" | "height">, side: number): boolean =>
-  Math.max(width, height) > side;
+type Extent = Pick<Planes, "width" | "height">;
+
+export const isTiled = ({ width, height }: Extent, side: number): boolean => Math.max(width, height) > side;
+
+/** The sizes of an image's tiles; its own if it is no larger than one. @param side default: it is not cut */
+export function tileSizes(whole: Extent, side = Infinity): readonly Extent[] {
+  if (!isTiled(whole, side)) return [whole];
+  const partsOf = (length: number): number[] =>
+    startsOf(length, side).map((at) => Math.min(side, length - at));
+  return partsOf(whole.height).flatMap((height) => partsOf(whole.width).map((width) => ({ width, height })));
+}
+
+/** Where tiles begin along a side. */
+function startsOf(length: number, side: number): number[] {
+  const stride = side * (1 - OVERLAP);
+  return Array.from({ length: Math.ceil(length / stride) }, (_, index) => index * stride);
+}
 
 /** Runs a network over tiles of `whole` and assembles the results. */
 export async function runInTiles(
@@ -34,15 +49,14 @@ export async function runInTiles(
 ): Promise<Planes> {
   const scale = sides.output / sides.input;
   const [width, height] = [whole.width * scale, whole.height * scale];
-  const stride = sides.input * (1 - OVERLAP);
   const blended = sides.output * OVERLAP;
   const kept = sides.output - blended;
   const { patch = 1 } = sides;
   let result: Planes | undefined;
   let above: Planes[] = [];
-  for (let top = 0; top < whole.height; top += stride) {
+  for (const top of startsOf(whole.height, sides.input)) {
     const row: Planes[] = [];
-    for (let left = 0; left < whole.width; left += stride) {
+    for (const left of startsOf(whole.width, sides.input)) {
       const tile = await run(cut(whole, left, top, sides.input));
       if (top > 0) blendDown(above[row.length]!, tile, blended, patch);
       if (left > 0) blendAcross(row.at(-1)!, tile, blended, patch);

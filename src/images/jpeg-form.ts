@@ -27,10 +27,11 @@ interface Frame {
   process: number;
   bits: number;
   height: number;
+  width: number;
   numComponents: number;
 }
 
-function frameOf(bytes: Uint8Array): Frame | undefined {
+export function frameOf(bytes: Uint8Array): Frame | undefined {
   for (let at = 2; at + 10 <= bytes.length;) {
     if (bytes[at] !== 0xff) return undefined;
     const marker = bytes[at + 1]!;
@@ -43,7 +44,8 @@ function frameOf(bytes: Uint8Array): Frame | undefined {
     const isFrame = (marker >= 0xc0 && marker <= 0xcf && !NOT_A_FRAME.has(marker)) || marker === JPEG_LS;
     if (isFrame) {
       const height = bytes[at + 5]! * 256 + bytes[at + 6]!;
-      return { process: marker, bits: bytes[at + 4]!, height, numComponents: bytes[at + 9]! };
+      const width = bytes[at + 7]! * 256 + bytes[at + 8]!;
+      return { process: marker, bits: bytes[at + 4]!, height, width, numComponents: bytes[at + 9]! };
     }
     at += 2 + bytes[at + 2]! * 256 + bytes[at + 3]!;
   }

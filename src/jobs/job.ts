@@ -32,7 +32,10 @@ export function statusesBefore(next: JobStatus): JobStatus[] {
  * Where a job's image comes from. A stored one lies in our storage: put there at submission, found by its own
  * URL, or downloaded from a URL before the job may run.
  */
-export type JobImage = { kind: "url"; url: string } | { kind: "stored"; key: string };
+export type JobImage =
+  | { kind: "url"; url: string }
+  /** `size` is what its header says, in pixels; absent if that was not read. */
+  | { kind: "stored"; key: string; size?: Size | undefined };
 
 /** The bucket of the caller, where the result goes instead of our storage. Secret: never logged, never echoed. */
 export interface RequestBucket {
@@ -195,6 +198,12 @@ export interface KeptState {
 export interface StoredSource {
   key: string;
   bytes: number;
+}
+
+/** An image that was downloaded and stored for one job. */
+export interface FetchedSource extends StoredSource {
+  /** What its header says, if that was read. */
+  size?: Size | undefined;
 }
 
 /** Images that must be downloaded before their job may run, claimed by a worker. */

@@ -2,10 +2,9 @@
 import { randomUUID } from "node:crypto";
 import type { Sql } from "../database/database.ts";
 import { failure, RetouchError } from "../errors.ts";
-import { estimateMs } from "../engine/estimate.ts";
-import { isNegativeUsed } from "../engine/request.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import { DEFAULT_ENDPOINT } from "./endpoints.ts";
+import { estimateJobMs } from "./estimate.ts";
 import { newsOf } from "./events.ts";
 import { isAwaited, type Job, type NewJob } from "./job.ts";
 import { admitJob, fullOfKey, hasRoom, isNearLimit, type KeyUse, queueLimitOf } from "./key-use.ts";
@@ -142,10 +141,9 @@ function refuseTooLong(
 ): void {
   const { executionTimeoutMs } = policy;
   if (executionTimeoutMs === undefined) return;
-  const { size, numSteps } = edit;
   const estimates = workers.flatMap(({ endpoints }) => {
     const { speed } = endpoints[endpoint] ?? {};
-    return speed ? [estimateMs(speed, { size, numSteps, isNegativeUsed: isNegativeUsed(edit) })] : [];
+    return speed ? [estimateJobMs(speed, edit)] : [];
   });
   // The fastest worker may get it; if none has measured yet, the time limit itself decides.
   const estimate = Math.min(...estimates);

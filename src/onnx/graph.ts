@@ -162,6 +162,17 @@ export type Operator = Readonly<Node>;
 export const operatorsOf = (outputs: Readonly<Record<string, Value>>): readonly Operator[] =>
   nodesInOrder(Object.values(outputs));
 
+/** The inputs of the model with these outputs, each once. */
+export function inputsOf(outputs: Readonly<Record<string, Value>>): { name: string; dtype: DType; shape: Shape }[] {
+  const inputs = new Map<string, Value>();
+  for (const operator of operatorsOf(outputs)) {
+    for (const value of operator.inputs) {
+      if (value?.origin.kind === "input") inputs.set(value.origin.name, value);
+    }
+  }
+  return [...inputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+}
+
 /**
  * The graph with other nodes in place of some, from the inputs on. A node's inputs are already rewritten when it is
  * asked for; a value that several nodes share stays shared, and a node that nothing changes stays the same object.

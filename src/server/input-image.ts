@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { invalid } from "../errors.ts";
 import { inlineImage, parseImageField } from "../images/image-field.ts";
+import { statedSize } from "../images/stated-size.ts";
 import type { JobImage, JobImages, StoredSource } from "../jobs/job.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
@@ -100,7 +101,8 @@ async function store({ storage, admit }: InputImageOptions, bytes: Uint8Array): 
   const key = createKey("inputs", "bin");
   await storage.put(key, bytes);
   const discard = (): Promise<void> => storage.delete(key);
-  return { image: { kind: "stored", key }, source: { key, bytes: sourceBytes }, discard };
+  const image = { kind: "stored", key, size: statedSize(bytes) } as const;
+  return { image, source: { key, bytes: sourceBytes }, discard };
 }
 
 const found = (key: string): InputImage => ({ image: { kind: "stored", key }, discard: async () => {} });

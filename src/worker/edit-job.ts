@@ -143,6 +143,7 @@ async function editAndStore(
     timing: {
       totalMs: seconds.total * 1000,
       denoiseMs: seconds.denoise * 1000,
+      images: done.referenceSizes,
       numSteps: resumedFrom && parameters.numSteps - resumedFrom,
     },
     result: {

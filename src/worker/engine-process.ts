@@ -6,7 +6,7 @@ import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
 import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
 import type { EditStage, EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
-import type { StoredSource } from "../jobs/job.ts";
+import type { FetchedSource } from "../jobs/job.ts";
 
 /** How work ended that was not done. */
 type NotDone =
@@ -20,7 +20,7 @@ type NotDone =
   | { kind: "storageAway"; detail: string };
 
 export type EngineOutcome = { kind: "completed"; result: JobResult; timing: EditTiming } | NotDone;
-export type FetchOutcome = ({ kind: "fetched" } & StoredSource) | NotDone;
+export type FetchOutcome = ({ kind: "fetched" } & FetchedSource) | NotDone;
 
 /** What is told of a job while it runs. */
 export interface RunEvents {
@@ -273,8 +273,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       const outcome = await ask<FetchOutcome>(own, jobId, { kind: "fetch", id, url }, signal, {
         onAnswer(answer) {
           if (answer.kind !== "fetched") return undefined;
-          const { kind, key, bytes } = answer;
-          return { kind, key, bytes };
+          const { kind, key, bytes, size } = answer;
+          return { kind, key, bytes, size };
         },
         // Nobody waits for its end, and no engine is killed for it.
         onCancel: () => ({ kind: "cancelled" }),

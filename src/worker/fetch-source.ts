@@ -1,10 +1,11 @@
 /** Downloads an image that a job gives by URL into the storage, inside the engine process. */
 import { readHttpUrl } from "../images/http-url.ts";
+import { statedSize } from "../images/stated-size.ts";
 import type { HttpClient } from "../net/http-client.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
 import { failure } from "../errors.ts";
 import { aborted, ownStorage, throwIfAborted } from "./failures.ts";
-import type { StoredSource } from "../jobs/job.ts";
+import type { FetchedSource } from "../jobs/job.ts";
 import type { EngineSetup } from "./protocol.ts";
 
 export interface FetchDependencies {
@@ -18,7 +19,7 @@ export async function fetchSource(
   { storage, client, limits }: FetchDependencies,
   url: string,
   signal: AbortSignal,
-): Promise<StoredSource> {
+): Promise<FetchedSource> {
   throwIfAborted(signal);
   const { imageMaxBytes: maxBytes, imageTimeoutMs: timeoutMs } = limits;
   const { bytes } = await readHttpUrl(url, { maxBytes, timeoutMs, signal, client });
@@ -33,5 +34,5 @@ export async function fetchSource(
     await storage.delete(key).catch(() => {});
     throw aborted(signal);
   }
-  return { key, bytes: bytes.byteLength };
+  return { key, bytes: bytes.byteLength, size: statedSize(bytes) };
 }

@@ -1,8 +1,9 @@
 /** Messages between a worker and its engine process. Images go through the storage, except inline results. */
 import type { Price } from "../config/parsers.ts";
-import type { JobEdit, JobFailure, JobProgress, JobResult, KeptState, StoredSource } from "../jobs/job.ts";
+import type { FetchedSource, JobEdit, JobFailure, JobProgress, JobResult, KeptState } from "../jobs/job.ts";
 import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
+import type { Size } from "../engine/request.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
 /** Everything that the engine process needs to know, sent once. */
@@ -27,6 +28,8 @@ export type EditStage = "reading" | "editing" | "storing";
 export interface EditTiming {
   totalMs: number;
   denoiseMs: number;
+  /** Size in which the network saw each image. */
+  images: readonly Size[];
   /** Steps that were taken in this time, if an earlier run had taken others. */
   numSteps?: number | undefined;
 }
@@ -70,7 +73,7 @@ export type EngineAnswer =
   | { kind: "state"; id: string; state: KeptState }
   | { kind: "note"; id: string; note: EditNote }
   | { kind: "completed"; id: string; result: JobResult; timing: EditTiming }
-  | ({ kind: "fetched"; id: string } & StoredSource)
+  | ({ kind: "fetched"; id: string } & FetchedSource)
   | { kind: "checked"; id: string }
   | ({ kind: "failed"; id: string } & Failure)
   /** This attempt has failed, and another may succeed. */

@@ -130,9 +130,9 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
         await discardAll(sources);
         return outcome;
       }
-      const { key, bytes } = outcome;
+      const { key, bytes, size } = outcome;
       sources.push({ key, bytes });
-      stored.push({ kind: "stored", key });
+      stored.push({ kind: "stored", key, size });
     }
     return { kind: "kept", images: stored.slice(0, images.length), mask: stored[images.length], sources };
   }

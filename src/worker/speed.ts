@@ -1,8 +1,7 @@
 /** What a worker knows about its own speed, and what follows from it. */
-import type { JobEdit } from "../jobs/job.ts";
-import { type EditSpeed, estimateMs } from "../engine/estimate.ts";
-import { isNegativeUsed, type Size } from "../engine/request.ts";
-import { targetSize } from "../engine/sizes.ts";
+import { type EstimatedEdit, type EditScale, type EditSpeed, nativeSteps } from "../engine/estimate.ts";
+import { estimateJobMs } from "../jobs/estimate.ts";
+import type { JobEdit, JobResult } from "../jobs/job.ts";
 import type { EditTiming } from "./protocol.ts";
 
 /** The published default, for workers on which edits take seconds. */
@@ -15,26 +14,35 @@ const LIMIT_FACTOR = 4;
 /** How long an edit may run if nobody set a limit, milliseconds. */
 export function defaultLimitMs(speed: EditSpeed | undefined, edit: JobEdit): number {
   if (speed === undefined) return LEAST_LIMIT_MS;
-  const { size, numSteps } = edit;
-  const estimate = estimateMs(speed, { size, numSteps, isNegativeUsed: isNegativeUsed(edit) });
+  const estimate = estimateJobMs(speed, edit);
   return Math.round(Math.min(MOST_LIMIT_MS, Math.max(LEAST_LIMIT_MS, LIMIT_FACTOR * estimate)));
 }
 
 /** Share of a new edit in the running average. */
 const WEIGHT = 0.3;
 
-type Measured = { size: Size; numSteps: number; isNegativeUsed: boolean };
-
 /** The speed measured from one edit; the inverse of `estimateMs`. */
 export function measureSpeed(
-  { nativeArea, grid }: Pick<EditSpeed, "nativeArea" | "grid">,
-  { totalMs, denoiseMs }: EditTiming,
-  { size, numSteps, isNegativeUsed }: Measured,
+  { nativeArea, grid, isSmallKept, secondPass, attentionShare }: EditScale,
+  { totalMs, denoiseMs }: Pick<EditTiming, "totalMs" | "denoiseMs">,
+  edit: EstimatedEdit,
 ): EditSpeed {
-  const { canvas } = targetSize(size, { area: nativeArea, grid });
-  const share = (canvas.width * canvas.height + nativeArea) / (2 * nativeArea);
-  const stepMs = denoiseMs / (numSteps * (isNegativeUsed ? 2 : 1) * share);
-  return { nativeArea, grid, stepMs, fixedMs: totalMs - denoiseMs };
+  const scale = { nativeArea, grid, isSmallKept, secondPass, attentionShare };
+  return { ...scale, stepMs: denoiseMs / nativeSteps(scale, edit), fixedMs: totalMs - denoiseMs };
+}
+
+/** The speed after an edit that ended; `known` if all of its steps were taken by an earlier attempt. */
+export function speedAfter(
+  known: EditSpeed,
+  { size, guidance, isNegativeUsed, ...result }: JobResult,
+  timing: EditTiming,
+): EditSpeed {
+  const { numSteps = result.numSteps, images } = timing;
+  if (numSteps === 0) return known;
+  return averageSpeed(
+    known,
+    measureSpeed(known, timing, { size, images, numSteps, guidance, isNegativeUsed }),
+  );
 }
 
 /** A running average that follows the machine's load. */

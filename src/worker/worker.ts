@@ -6,18 +6,16 @@ import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import type { WorkQueue } from "../jobs/contracts.ts";
-import type { EditSpeed } from "../engine/estimate.ts";
 import type { ClaimedJob, JobResult, ServedEndpoint, WorkerFault, WorkerRecord } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
 import { createStorageWatch } from "../storage/watch.ts";
 import { runAttempt } from "./attempt.ts";
 import { createEndpointChoice } from "./endpoint-choice.ts";
 import type { EnginePool } from "./engine-pool.ts";
-import type { EngineOutcome } from "./engine-process.ts";
 import { createLatestWriter } from "./latest-writer.ts";
 import { createOutage } from "./outage.ts";
 import { createSourceFetcher } from "./source-fetcher.ts";
-import { averageSpeed, defaultLimitMs, measureSpeed } from "./speed.ts";
+import { defaultLimitMs, speedAfter } from "./speed.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 export interface WorkerOptions {
@@ -217,17 +215,8 @@ export function createWorker(options: WorkerOptions): Worker {
     if (outcome.kind === "storageAway") storage.failed(outcome.detail);
     if (outcome.kind !== "completed") return;
     if (outcome.result.image.kind === "stored") storage.worked();
-    if (speed !== undefined) learnOf(endpoint, { speed: speedAfter(speed, outcome) });
-  }
-
-  function speedAfter(
-    known: EditSpeed,
-    { result, timing }: Extract<EngineOutcome, { kind: "completed" }>,
-  ): EditSpeed {
-    const { numSteps = result.numSteps } = timing;
-    // The last step was taken by an earlier attempt.
-    if (numSteps === 0) return known;
-    return averageSpeed(known, measureSpeed(known, timing, { ...result, numSteps }));
+    const { result, timing } = outcome;
+    if (speed !== undefined) learnOf(endpoint, { speed: speedAfter(speed, result, timing) });
   }
 
   function sleep(ms: number): Promise<void> {

@@ -5,7 +5,9 @@ import { sectionsJson, sectionsText } from "../../src/cli/doctor/doctor.ts";
 import { examineCheckpoint, readSubject } from "../../src/cli/doctor/checkpoint.ts";
 import { examineMachine } from "../../src/cli/doctor/machine.ts";
 import { examineWeights, timeText } from "../../src/cli/doctor/weights.ts";
+import { CPU, CPU_SPEED } from "../support/device-speeds.ts";
 import { fixtures } from "../support/fixtures.ts";
+import type { MeasuredDevice } from "../../src/engine/measured-devices.ts";
 import { refusal } from "../support/refusal.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -89,7 +91,7 @@ describe("retouch doctor", () => {
     [KLEIN, 4, undefined],
     [KLEIN, 2, undefined],
   ])("recommends for %s in %d GB: %s", async (model, gigabytes, kind) => {
-    const { facts } = await examineWeights(await readSubject({ model, memoryLimit: gigabytes * 1e9 }));
+    const { facts } = await examineWeights(await readSubject({ model, memoryLimit: gigabytes * 1e9 }), [CPU]);
     expect(facts).toMatchObject({ recommended: kind });
   });
 
@@ -97,19 +99,101 @@ describe("retouch doctor", () => {
     [4, /^Without --weights, nothing fits an edit of 1024x1024; --weights takes what fits above\.$/],
     [1, /^Nothing fits: [\d.]+ GB are the least\.$/],
   ])("says what to do where auto finds nothing in %d GB", async (gigabytes, sentence) => {
-    const { lines } = await examineWeights(await readSubject({ model: KLEIN, memoryLimit: gigabytes * 1e9 }));
+    const { lines } = await examineWeights(
+      await readSubject({ model: KLEIN, memoryLimit: gigabytes * 1e9 }),
+      [CPU],
+    );
     expect(lines.at(-1)).toMatch(sentence);
   });
 
   it.each([
-    [{ model: PUBLISHED }, "28 steps", { numSteps: 28, isNegativeUsed: false }],
-    [{ model: KLEIN }, "4 steps", { numSteps: 4, isNegativeUsed: false }],
-    [{ checkpoint: kleinFolder("plain") }, "4 steps", { numSteps: 4, isNegativeUsed: false }],
-    [{ checkpoint: kleinFolder("odd") }, "50 steps of two passes", { numSteps: 50, isNegativeUsed: true }],
+    [{ model: PUBLISHED }, "one image in 28 steps", { numImages: 1, numSteps: 28, isNegativeUsed: false }],
+    [{ model: KLEIN }, "one image in 4 steps", { numImages: 1, numSteps: 4, isNegativeUsed: false }],
+    [{ model: KLEIN, images: 3 }, "3 images in 4 steps", { numImages: 3, numSteps: 4 }],
+    [{ model: KLEIN, images: 0 }, "no image in 4 steps", { numImages: 0, numSteps: 4 }],
+    [{ checkpoint: kleinFolder("plain") }, "one image in 4 steps", { numSteps: 4, isNegativeUsed: false }],
+    [
+      { checkpoint: kleinFolder("odd") },
+      "one image in 50 steps of two passes",
+      { numSteps: 50, isNegativeUsed: true },
+    ],
   ])("estimates the edit that %j makes by default: %s", async (asked, text, edit) => {
-    const { title, facts } = await examineWeights(await readSubject({ ...asked, memoryLimit: 24e9 }));
-    expect(title).toBe(`Weights: estimates for an edit of one image in ${text}`);
-    expect(facts).toMatchObject({ edit: { numImages: 1, ...edit } });
+    const { title, facts } = await examineWeights(await readSubject({ ...asked, memoryLimit: 24e9 }), [CPU]);
+    expect(title).toBe(`Weights: estimates for an edit of ${text}`);
+    expect(facts).toMatchObject({ edit });
+  });
+
+  it.each([
+    [{ model: PUBLISHED, images: 2 }, "1"],
+    [{ model: KLEIN, images: 5 }, "a whole number from 0 to 4"],
+    [{ model: KLEIN, images: 1.5 }, "a whole number from 0 to 4"],
+  ])("refuses the images of %j", async (asked, accepted) => {
+    await expect(readSubject(asked)).rejects.toEqual(
+      refusal("INVALID_PARAMETER", `--images must be ${accepted} for this model, not ${asked.images}.`),
+    );
+  });
+
+  it("has more to compute and to hold the more images there are", async () => {
+    const editOf = async (images: number) => {
+      const { facts } = await examineWeights(await readSubject({ model: KLEIN, images, memoryLimit: 24e9 }), [
+        CPU,
+      ]);
+      const { kinds } = facts as {
+        kinds: { edits: { peakBytes: number; times: { seconds: number }[] }[] }[];
+      };
+      const { peakBytes, times } = kinds[0]!.edits[1]!;
+      return { peakBytes, seconds: times[0]!.seconds };
+    };
+    const [none, one, four] = [await editOf(0), await editOf(1), await editOf(4)];
+    expect(one.seconds).toBeGreaterThan(1.5 * none.seconds);
+    expect(four.seconds).toBeGreaterThan(2.5 * one.seconds);
+    expect(four.peakBytes).toBeGreaterThan(one.peakBytes);
+  });
+
+  it("estimates an edit on each device that was measured", async () => {
+    const gpu: MeasuredDevice = {
+      device: "webgpu",
+      isInstalled: true,
+      isUsable: true,
+      speed: {
+        ...CPU_SPEED,
+        products: { float32: 5e12, int8: 4e12 },
+        attention: { float32: 2e12 },
+        convolutions: 3e12,
+        upBytes: 2e9,
+        downBytes: 1e9,
+      },
+    };
+    const broken: MeasuredDevice = { device: "cuda", isInstalled: true, isUsable: false, reason: "no GPU" };
+    const subject = await readSubject({ model: KLEIN, memoryLimit: 64e9 });
+    const { lines, facts } = await examineWeights(subject, [CPU, broken, gpu]);
+    const texts = new Map(lines.flatMap((line) => (typeof line === "string" ? [] : ([line] as const))));
+    expect(texts.get("fp32")).toMatch(
+      /^512x512: [\d.]+ GB, about [\d.]+ min on cpu, about [\d.]+ s on webgpu once loaded in [\d.]+ s; /,
+    );
+    expect(texts.get("int4")).toMatch(/ on cpu, no estimate on webgpu; /);
+    expect(facts).toMatchObject({
+      kinds: [
+        {
+          kind: "fp32",
+          edits: [
+            {
+              size: { width: 512, height: 512 },
+              times: [
+                { device: "cpu", loadSeconds: 0, seconds: expect.any(Number) },
+                { device: "webgpu", loadSeconds: expect.any(Number), seconds: expect.any(Number) },
+              ],
+            },
+            { size: { width: 1024, height: 1024 } },
+          ],
+        },
+        {},
+        {},
+        {},
+        { kind: "int4", edits: [{ times: [{}, { device: "webgpu", seconds: null }] }, {}] },
+      ],
+    });
+    expect((await examineWeights(subject, [broken])).lines[1]![1]).toMatch(/^512x512: [\d.]+ GB; /);
   });
 
   it("has the sizes of a klein folder, and of a file in the place of its text encoder", async () => {
@@ -136,7 +220,7 @@ describe("retouch doctor", () => {
   });
 
   it("recommends the checkpoint that ships as it is, at the size that it draws", async () => {
-    const { lines, facts } = await examineWeights(await readSubject({ memoryLimit: 4e9 }));
+    const { lines, facts } = await examineWeights(await readSubject({ memoryLimit: 4e9 }), [CPU]);
     expect(facts).toMatchObject({ recommended: "fp32" });
     const labels = lines.flatMap((line) => (typeof line === "string" ? [] : [line[0]]));
     expect(labels).toEqual(["fp32", "fp16", "bf16", "int8", "int4"]);
@@ -148,7 +232,7 @@ describe("retouch doctor", () => {
     const textEncoder = path.join(fixtures, "gguf", "t5.gguf");
     const said = /^Weights of a GGUF file \(t5\) were rounded before: .* 16 bits at least\.$/;
     const examine = async (memoryLimit: number, files: object) =>
-      examineWeights(await readSubject({ checkpoint, memoryLimit, ...files }));
+      examineWeights(await readSubject({ checkpoint, memoryLimit, ...files }), [CPU]);
     const own = await examine(250e6, {});
     expect(own.facts).toMatchObject({ recommended: "int8" });
     expect(own.lines.at(-1)).not.toMatch(said);

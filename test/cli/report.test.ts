@@ -11,6 +11,7 @@ const REPORT: Report = {
     ...SIZE,
     workingSize: SIZE,
     referenceSize: SIZE,
+    referenceSizes: [SIZE],
     parameters: {
       prompt: "Make it night",
       negativePrompt: "",

@@ -2,6 +2,8 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { convertedBytes, forecast, parametersOf, readModelPlan } from "../../src/engine/forecast.ts";
 import { WEIGHTS_KINDS } from "../../src/engine/component.ts";
+import { squareEdit } from "../../src/engine/extent.ts";
+import type { DeviceSpeed } from "../../src/runtime/device-speed.ts";
 import { planKlein } from "../../src/pipelines/flux2-klein/components.ts";
 import { PUBLISHED_KLEIN_CONFIGS, PUBLISHED_KLEIN_PLAN } from "../../src/pipelines/flux2-klein/published.ts";
 import { PUBLISHED_PLAN } from "../../src/pipelines/flux1-kontext/published.ts";
@@ -9,53 +11,53 @@ import { fixtures } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
 
 const GB = 1e9;
-const speed = { fp32: 100e9, int8: 200e9 };
+const speed: DeviceSpeed = {
+  products: { float32: 100e9, int8: 200e9, int4: 200e9 },
+  attention: { float32: 100e9 },
+  convolutions: 100e9,
+  runSeconds: 0,
+  failures: {},
+};
+const devices = [{ device: "cpu", speed }] as const;
 
 describe("a forecast", () => {
   it("says how an edit with the published model fits into 24 GB", () => {
     const of = (kind: (typeof WEIGHTS_KINDS)[number]) =>
-      forecast(PUBLISHED_PLAN, kind, 512, { limitBytes: 24 * GB, speed });
+      forecast(PUBLISHED_PLAN, kind, squareEdit(512), { limitBytes: 24 * GB, devices });
     expect(of("fp32")).toMatchObject({ isFitting: false, isResident: false });
     expect(of("int8")).toMatchObject({ isFitting: true, isResident: false, mappedBytes: 0 });
     expect(of("int4")).toMatchObject({ isFitting: true, isResident: true });
     expect(of("bf16").mappedBytes).toBeGreaterThan(17 * GB);
-    expect(forecast(PUBLISHED_PLAN, "bf16", 512, { limitBytes: 16 * GB, speed }).isCached).toBe(false);
+    const tight = forecast(PUBLISHED_PLAN, "bf16", squareEdit(512), { limitBytes: 16 * GB, devices });
+    expect(tight.isCached).toBe(false);
   });
 
-  it("takes attention at the speed of float32 whatever the weights are", () => {
-    const seconds = (kind: "fp32" | "int8", int8 = speed.int8) =>
-      forecast(PUBLISHED_PLAN, kind, 1024, { limitBytes: 24 * GB, speed: { ...speed, int8 } }).seconds;
-    // 28 steps, 57 blocks, 8,704 tokens, 3,072 channels.
-    const attention = (28 * 57 * 4 * 8704 ** 2 * 3072) / speed.fp32;
-    // What is left where 8 bits take no time: CLIP, which is float32, and the attention of the other networks.
-    const left = seconds("int8", Infinity);
-    expect(left).toBeGreaterThan(attention);
-    expect(left).toBeLessThan(1.005 * attention);
-    expect(seconds("int8")).toBeCloseTo((seconds("fp32") - left) / 2 + left, 3);
+  it("has the time of each device, in the tiles that its memory allows", () => {
+    const gpu = { ...speed, products: { float32: 10e12 }, upBytes: 1e9, downBytes: 1e9 };
+    const of = (kind: (typeof WEIGHTS_KINDS)[number], limitBytes: number) =>
+      forecast(PUBLISHED_PLAN, kind, squareEdit(1024), {
+        limitBytes,
+        devices: [...devices, { device: "webgpu", speed: gpu }],
+      });
+    const { size, times } = of("fp32", 128 * GB);
+    expect(size).toEqual({ width: 1024, height: 1024 });
+    const [cpu, webgpu] = times;
+    expect(cpu).toMatchObject({ device: "cpu", loadSeconds: 0 });
+    expect(webgpu).toMatchObject({ device: "webgpu" });
+    // 16.8 billion weights of four bytes.
+    expect(webgpu!.loadSeconds).toBeGreaterThan(60);
+    expect(webgpu!.seconds!).toBeLessThan(cpu!.seconds! / 2);
+    // It has no kernel for them.
+    expect(of("int8", 128 * GB).times[1]!.seconds).toBeNull();
+    expect(of("int8", 10 * GB).times[0]!.seconds! - of("int8", 128 * GB).times[0]!.seconds!).toBeGreaterThan(
+      1,
+    );
   });
 
   it("counts the files of converted weights, modulation at 8 bits at least", () => {
     expect(convertedBytes(PUBLISHED_PLAN, "int8") / GB).toBeCloseTo(17.3, 1);
     expect(convertedBytes(PUBLISHED_PLAN, "int4") / GB).toBeCloseTo(10.7, 1);
     expect(parametersOf(PUBLISHED_PLAN)["text_encoder"]).toBe(123_060_480);
-  });
-
-  it("counts the passes, steps and images of the model", () => {
-    const seconds = (changes: object) =>
-      forecast(planKlein({ ...PUBLISHED_KLEIN_CONFIGS, ...changes }), "fp32", 512, {
-        limitBytes: 24 * GB,
-        speed,
-      }).seconds;
-    // Four steps of a 3.88 billion weights' transformer over 512 tokens of text, 1,024 of the target and as many of the
-    // image: two operations a weight and token, most of the time that an edit takes.
-    const steps = (4 * 2 * 3.88e9 * 2560) / speed.fp32;
-    expect(seconds({}) / steps).toBeGreaterThan(0.9);
-    expect(seconds({}) / steps).toBeLessThan(1.3);
-    // Fifty steps of two passes, and the text of the second.
-    expect(seconds({ isDistilled: false }) / seconds({})).toBeGreaterThan(20);
-    expect(seconds({ isDistilled: false }) / seconds({})).toBeLessThan(25);
-    // The image passes once an edit.
-    expect(seconds({ areReferencesKept: true })).toBeLessThan(0.85 * seconds({}));
   });
 
   it("counts weights that two networks read once", () => {

@@ -2,7 +2,7 @@ import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadNetworks } from "../../src/pipelines/flux1-kontext/model.ts";
 import type { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
-import { isTiled, type Planes, runInTiles } from "../../src/engine/tiles.ts";
+import { isTiled, type Planes, runInTiles, tileSizes } from "../../src/engine/tiles.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { difference } from "../support/compare.ts";
 import { fixtures, type FixtureTensor, readTensors } from "../support/fixtures.ts";
@@ -70,5 +70,23 @@ describe("tiles", () => {
   it("are for what is longer than one of them", () => {
     expect(isTiled({ width: 8, height: 8 }, 8)).toBe(false);
     expect(isTiled({ width: 4, height: 9 }, 8)).toBe(true);
+  });
+});
+
+describe("the sizes of tiles", () => {
+  it("are those of the image that is no larger than one, or is not cut", () => {
+    const whole = { width: 100, height: 64 };
+    expect([tileSizes(whole), tileSizes(whole, 100)]).toEqual([[whole], [whole]]);
+  });
+
+  it("are those that a network runs on, row by row", async () => {
+    const whole: Planes = { channels: 1, width: 100, height: 64, data: new Float32Array(6400) };
+    const seen: object[] = [];
+    await runInTiles(whole, { input: 64, output: 64 }, async (tile) => {
+      seen.push({ width: tile.width, height: tile.height });
+      return tile;
+    });
+    expect(seen).toHaveLength(6);
+    expect(tileSizes(whole, 64)).toEqual(seen);
   });
 });

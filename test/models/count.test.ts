@@ -1,6 +1,16 @@
 /** What is counted from the graphs is what checkpoints hold. */
 import { describe, expect, it } from "vitest";
-import { countWeights, totalOf, type WeightCount } from "../../src/models/count.ts";
+import {
+  countOperations,
+  countWeights,
+  totalOf,
+  travellingBytes,
+  unloadedNetwork,
+  type WeightCount,
+  workOf,
+} from "../../src/models/count.ts";
+import { input } from "../../src/onnx/graph.ts";
+import { attention, cast, conv2d, upsampleNearest } from "../../src/onnx/ops.ts";
 import { PUBLISHED_CONFIGS } from "../../src/pipelines/flux1-kontext/published.ts";
 import {
   type AutoencoderConfig,
@@ -105,5 +115,56 @@ describe("the parameters of the published model", () => {
   it("are 4.8 thousand millions in T5 and 123 millions in CLIP, as their authors count them", () => {
     expect(totalOf(t5Of(PUBLISHED_CONFIGS.t5))).toBe(4_762_310_656);
     expect(totalOf(clipOf(PUBLISHED_CONFIGS.clip))).toBe(123_060_480);
+  });
+});
+
+describe("the work of a run", () => {
+  const weights = unloadedNetwork((scope) => {
+    const x = conv2d(input("x", "float32", [1, 3, "h", "w"]), scope.tensor("in", [8, 3, 3, 3]), undefined, {
+      padding: [1, 1, 1, 1],
+    });
+    const halved = conv2d(x, scope.tensor("down", [16, 8, 3, 3]), undefined, {
+      stride: 2,
+      padding: [0, 0, 1, 1],
+    });
+    return {
+      y: conv2d(upsampleNearest(upsampleNearest(halved)), scope.tensor("out", [4, 16, 1, 1]), undefined),
+    };
+  });
+  const dims = { h: 6, w: 10 };
+
+  it("has convolutions by the size of what they give, halved and doubled where the graph says so", () => {
+    const operations = workOf(weights, dims).map((work) => work.operations);
+    expect(operations).toEqual([2 * 8 * 3 * 9 * 60, 2 * 16 * 8 * 9 * 15, 2 * 4 * 16 * 240]);
+    expect(countOperations(weights, dims)).toEqual({
+      linear: 0,
+      attention: 0,
+      convolution: operations.reduce((sum, one) => sum + one, 0),
+    });
+  });
+
+  it("has attention with its heads, in the type that it is computed in", () => {
+    const x = cast(input("x", "float32", [1, "tokens", 24]), "float16");
+    expect(workOf({ y: attention(x, x, x, { numHeads: 3 }) }, { tokens: 5 })).toEqual([
+      {
+        kind: "attention",
+        dtype: "float16",
+        length: 5,
+        numHeads: 3,
+        headSize: 8,
+        operations: 4 * 5 * 5 * 24,
+      },
+    ]);
+  });
+
+  it("has the bytes of its inputs and outputs", () => {
+    expect(travellingBytes(weights, dims)).toEqual({
+      inputs: { x: 4 * 3 * 60 },
+      outputs: { y: 4 * 4 * 240 },
+    });
+  });
+
+  it("needs the size of every dimension", () => {
+    expect(() => countOperations(weights, { h: 6 })).toThrow("The dimension w has no size.");
   });
 });

@@ -13,7 +13,7 @@ import { editOf, recordedLog } from "./samples.ts";
 const COMPLETED: EngineOutcome = {
   kind: "completed",
   result: resultOf(),
-  timing: { totalMs: 2, denoiseMs: 1 },
+  timing: { totalMs: 2, denoiseMs: 1, images: [] },
 };
 const CRASHED: EngineOutcome = { kind: "crashed", error: "The engine process ended unexpectedly (SIGKILL)." };
 

@@ -16,7 +16,15 @@ import { editOf, setupFor, workplace } from "./samples.ts";
 
 /** An engine whose state is its step; it takes any state but 0. */
 const COUNTING: EditJobDependencies["engine"] = {
-  checkpoint: { folder: "/", name: "counting", isDemo: false, nativeSize: 128, grid: 16, weights: {} },
+  checkpoint: {
+    folder: "/",
+    name: "counting",
+    isDemo: false,
+    nativeSize: 128,
+    grid: 16,
+    scale: { nativeArea: 128 ** 2, grid: 16 },
+    weights: {},
+  },
   async edit(request: EditRequest, { onStep, onState, resumeFrom, onResume }: EditOptions = {}) {
     const resolved = resolveRequest(request);
     const { numSteps: of } = resolved;
@@ -38,6 +46,7 @@ const COUNTING: EditJobDependencies["engine"] = {
       parameters: { ...resolved, size, negativePrompt: "", trueCfgScale: 1 },
       workingSize: size,
       referenceSize: size,
+      referenceSizes: [size],
       notices: [],
       resumedFrom: from || undefined,
       seconds: { total: 2, denoise: 1.5 },
@@ -105,7 +114,12 @@ describe("a job", () => {
       { step: 4, of: 4, preview: undefined },
     ]);
     expect(notes).toEqual([{ level: "info", sentence: "The edit goes on after step 3 of 4." }]);
-    expect(timing).toEqual({ totalMs: 2000, denoiseMs: 1500, numSteps: 1 });
+    expect(timing).toEqual({
+      totalMs: 2000,
+      denoiseMs: 1500,
+      numSteps: 1,
+      images: [{ width: 64, height: 48 }],
+    });
   });
 
   it("goes on where all steps had been taken", async () => {

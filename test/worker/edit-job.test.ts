@@ -31,6 +31,7 @@ function stillEngine(
       isDemo: false,
       nativeSize: 128,
       grid: 16,
+      scale: { nativeArea: 128 ** 2, grid: 16 },
       weights: { transformer: "fp32", t5: "fp32" },
     },
     async edit(request: EditRequest, { onStep }: EditOptions = {}) {
@@ -50,6 +51,7 @@ function stillEngine(
         parameters: { ...resolved, size, negativePrompt: "", trueCfgScale: 1 },
         workingSize: { width: 32, height: 24 },
         referenceSize: { width, height },
+        referenceSizes: [{ width, height }],
         notices: ["A notice."],
         seconds: { total: 2, denoise: 1.5 },
         ...changes,

@@ -1,18 +1,58 @@
 import { describe, expect, it } from "vitest";
 import { estimateMs } from "../../src/engine/estimate.ts";
-import { averageSpeed, defaultLimitMs, measureSpeed } from "../../src/worker/speed.ts";
+import type { JobImage } from "../../src/jobs/job.ts";
+import { averageSpeed, defaultLimitMs, measureSpeed, speedAfter } from "../../src/worker/speed.ts";
+import { resultOf } from "../support/jobs.ts";
 import { editOf } from "./samples.ts";
 
 const native = { nativeArea: 128 * 128, grid: 16 };
 
 describe("measureSpeed", () => {
   it.each([
-    { size: { width: 1024, height: 1024 }, numSteps: 28, isNegativeUsed: false },
-    { size: { width: 64, height: 128 }, numSteps: 3, isNegativeUsed: true },
+    {
+      size: { width: 1024, height: 1024 },
+      images: [undefined],
+      numSteps: 28,
+      guidance: 2,
+      isNegativeUsed: false,
+    },
+    {
+      size: { width: 64, height: 128 },
+      images: [
+        { width: 64, height: 64 },
+        { width: 32, height: 32 },
+      ],
+      numSteps: 3,
+      guidance: 4,
+      isNegativeUsed: true,
+    },
   ])("is what estimates the same edit as it was: %o", (edit) => {
-    const speed = measureSpeed(native, { totalMs: 3000, denoiseMs: 2400 }, edit);
+    const speed = measureSpeed({ ...native, attentionShare: 0.2 }, { totalMs: 3000, denoiseMs: 2400 }, edit);
     expect(speed).toMatchObject({ ...native, fixedMs: 600 });
     expect(estimateMs(speed, edit)).toBeCloseTo(3000);
+  });
+});
+
+describe("the speed after an edit", () => {
+  const known = { ...native, secondPass: "guidance", isSmallKept: true, fixedMs: 600, stepMs: 50 } as const;
+  const side = { width: 128, height: 128 };
+  const result = { ...resultOf(), size: side, numSteps: 4, guidance: 4 };
+  const timing = { totalMs: 1400, denoiseMs: 800, images: [side] };
+
+  it("stays where the edit took as long as was estimated, with its passes and images", () => {
+    // Four steps of two passes, each 100 ms.
+    expect(speedAfter({ ...known, stepMs: 100 }, result, timing).stepMs).toBeCloseTo(100);
+    // With three images, those steps are twice as long.
+    expect(speedAfter(known, result, { ...timing, images: [side, side, side] }).stepMs).toBeCloseTo(50);
+    const small = { width: 64, height: 64 };
+    // And a half longer with four that have a quarter of its pixels.
+    const seen = { ...timing, images: [side, small, small, small, small] };
+    expect(speedAfter({ ...known, stepMs: 200 / 3 }, result, seen).stepMs).toBeCloseTo(200 / 3);
+  });
+
+  it("counts the steps that this attempt has taken, if any", () => {
+    expect(speedAfter({ ...known, stepMs: 200 }, result, { ...timing, numSteps: 2 }).stepMs).toBeCloseTo(200);
+    expect(speedAfter(known, result, { ...timing, numSteps: 0 })).toBe(known);
   });
 });
 
@@ -34,6 +74,20 @@ describe("the time that an edit may take where nobody said so", () => {
   it("is ten minutes, as published, where edits take seconds or nothing was measured", () => {
     const speed = { ...native, fixedMs: 100, stepMs: 20 };
     expect([defaultLimitMs(speed, edit), defaultLimitMs(undefined, edit)]).toEqual([600_000, 600_000]);
+  });
+
+  it("counts images by what their headers say, and as native where that is not known", () => {
+    const slow = { nativeArea: 2 ** 20, grid: 16, isSmallKept: true, fixedMs: 0, stepMs: MINUTE_MS };
+    const of = (...images: JobImage[]) =>
+      defaultLimitMs(slow, { ...edit, images, size: { width: 1024, height: 1024 } }) / (4 * 28 * MINUTE_MS);
+    const stored = (side?: number): JobImage => ({
+      kind: "stored",
+      key: "inputs/picture.bin",
+      size: side === undefined ? undefined : { width: side, height: side / 2 },
+    });
+    expect(of(stored())).toBe(1);
+    expect(of(stored(), { kind: "url", url: "https://example.com/a.png" })).toBe(1.5);
+    expect(of(stored(), stored(512))).toBe(1 + 1 / 16);
   });
 
   it("is four times what the edit takes on a slow machine, its second passes included, and at most 7 days", () => {

@@ -12,6 +12,7 @@ const refusing = (error: Error): Pick<Engine, "checkpoint" | "edit"> => ({
     isDemo: false,
     nativeSize: 128,
     grid: 16,
+    scale: { nativeArea: 128 ** 2, grid: 16 },
     weights: { transformer: "fp32", t5: "fp32" },
   },
   async edit(_, { onStep } = {}) {

@@ -1,7 +1,7 @@
 /** `retouch doctor` on the command line. */
 import { anyOf } from "../../errors.ts";
 import { PUBLISHED_MODELS } from "../../index.ts";
-import { parseMemory } from "../arguments.ts";
+import { numberOf, parseMemory } from "../arguments.ts";
 import type { DoctorFlags } from "../doctor/doctor.ts";
 import { command, JSON_OPTION, option } from "./command.ts";
 import { NETWORK_OPTIONS } from "./network-options.ts";
@@ -21,6 +21,7 @@ export const DOCTOR = command<DoctorFlags>({
       "memory to count on, such as 12GB (default: what the machine has left)",
       parseMemory,
     ),
+    option("--images <n>", "images of the edit to estimate (default: 1)", numberOf("images")),
     JSON_OPTION,
   ],
   run: async ({ flags }) => (await import("../doctor/doctor.ts")).runDoctor(flags),

@@ -4,6 +4,7 @@ import { anyOf } from "../../errors.ts";
 import {
   checkpointName,
   filesOf,
+  type ModelPlan,
   parametersOf,
   PUBLISHED_MODELS,
   readModelPlan,
@@ -16,6 +17,23 @@ import type { Question, Section, Subject } from "./section.ts";
 
 /** What is examined: a local checkpoint, or a published model by its known sizes. */
 export async function readSubject(asked: Question): Promise<Subject> {
+  const subject = await findSubject(asked);
+  checkImages(asked.images, subject.plan);
+  return subject;
+}
+
+/** @throws RetouchError INVALID_PARAMETER for a number of images that the model does not take */
+function checkImages(images: number | undefined, { images: limits = ONE_IMAGE }: ModelPlan): void {
+  const { minImages, maxImages } = limits;
+  if (images === undefined) return;
+  if (Number.isInteger(images) && images >= minImages && images <= maxImages) return;
+  const accepted = minImages === maxImages ? maxImages : `a whole number from ${minImages} to ${maxImages}`;
+  throw new RetouchError("INVALID_PARAMETER", `--images must be ${accepted} for this model, not ${images}.`);
+}
+
+const ONE_IMAGE: NonNullable<ModelPlan["images"]> = { minImages: 1, maxImages: 1 };
+
+async function findSubject(asked: Question): Promise<Subject> {
   const { model } = asked;
   if (model !== undefined) {
     const published = PUBLISHED_MODELS.find(({ repository }) => repository === model);

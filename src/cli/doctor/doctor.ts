@@ -1,10 +1,11 @@
 /** `retouch doctor`: what this machine can run, found out before anything is loaded. */
+import { measureDevices } from "../../index.ts";
 import { printText } from "../output.ts";
 import { oneLine } from "../report.ts";
 import { examineCheckpoint, readSubject } from "./checkpoint.ts";
 import { deviceSection } from "./devices.ts";
 import { examineMachine } from "./machine.ts";
-import type { Examination, Question, Section } from "./section.ts";
+import type { Question, Section } from "./section.ts";
 import { examineWeights } from "./weights.ts";
 
 /** The flags as commander passes them. */
@@ -12,19 +13,16 @@ export interface DoctorFlags extends Question {
   json?: boolean | undefined;
 }
 
-/** In the order in which they are printed. */
-const EXAMINATIONS: readonly Examination[] = [
-  examineMachine,
-  deviceSection,
-  examineCheckpoint,
-  examineWeights,
-];
-
 /** Examines and prints. @throws RetouchError for a missing or damaged checkpoint */
 export async function runDoctor({ json, ...asked }: DoctorFlags): Promise<void> {
   const subject = await readSubject(asked);
-  const sections: Section[] = [];
-  for (const examine of EXAMINATIONS) sections.push(await examine(subject));
+  const devices = await measureDevices(subject.plan);
+  const sections = [
+    await examineMachine(),
+    deviceSection(devices),
+    await examineCheckpoint(subject),
+    await examineWeights(subject, devices),
+  ];
   await printText(process.stdout, json ? sectionsJson(sections) : sectionsText(sections));
 }
 

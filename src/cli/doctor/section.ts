@@ -12,6 +12,8 @@ export interface Question {
   model?: string | undefined;
   /** Bytes. */
   memoryLimit?: number | undefined;
+  /** Images of the edit to estimate. @default 1 */
+  images?: number | undefined;
 }
 
 /** What is examined. */
@@ -30,6 +32,3 @@ export interface Section {
   name: string;
   facts: unknown;
 }
-
-/** Examines the subject; loads no network. */
-export type Examination = (subject: Subject) => Promise<Section>;

@@ -4,9 +4,12 @@ import {
   fittingKinds,
   type Forecast,
   forecast,
+  type ForecastDevice,
+  type ForecastTime,
   kindsText,
-  measureGemmSpeed,
+  type MeasuredDevice,
   roundedBefore,
+  squareEdit,
   USUAL_PASSES,
   type WeightsKind,
   WEIGHTS_KINDS,
@@ -20,25 +23,31 @@ const SIDES = [512, 1024];
 /** Kinds converted into their own file; the checkpoint itself usually has 16 bits. */
 const CONVERTED: ReadonlySet<WeightsKind> = new Set(["int8", "int4"]);
 
-export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Section> {
+/** @param measured estimates are made for those of them whose speed is known */
+export async function examineWeights(
+  { plan, memoryLimit, images: numImages = 1 }: Subject,
+  measured: readonly MeasuredDevice[],
+): Promise<Section> {
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
-  const speed = await measureGemmSpeed();
+  const usual = plan.usual ?? USUAL_PASSES;
+  const devices = measured.flatMap(forecastDevice);
   // A small network draws nothing useful at sizes it was not trained for.
   const nativeSize = Math.sqrt(plan.native.area);
   const sides = nativeSize < SIDES[0]! ? [nativeSize] : SIDES;
   const kinds = WEIGHTS_KINDS.map((kind) => {
-    const edits = sides.map((side) => forecast(plan, kind, side, { limitBytes, speed }));
+    const edits = sides.map((side) =>
+      forecast(plan, kind, squareEdit(side, usual, numImages), { limitBytes, devices }),
+    );
     return { kind, fileBytes: CONVERTED.has(kind) ? convertedBytes(plan, kind) : null, edits };
   });
   const fitting = fittingKinds(plan, { limitBytes });
   const recommended = fitting && kindsText(fitting);
   const rounded = roundedBefore(plan);
-  const usual = plan.usual ?? USUAL_PASSES;
   return {
-    title: `Weights: estimates for an edit of one image in ${usual.numSteps} steps${usual.isNegativeUsed ? " of two passes" : ""}`,
+    title: `Weights: estimates for an edit of ${imagesText(numImages)} in ${usual.numSteps} steps${usual.isNegativeUsed ? " of two passes" : ""}`,
     name: "weights",
     lines: [
-      `Of ${sizeText(limitBytes)} memory that may be used, at ${gigaflops(speed.fp32)} in float32 and ${gigaflops(speed.int8)} in 8 bits (measured now, in half a second).`,
+      `Of ${sizeText(limitBytes)} memory that may be used, at the speeds above, which were measured now.`,
       ...kinds.flatMap(({ kind, fileBytes, edits }) =>
         edits.map((edit, index) => {
           const disk =
@@ -60,8 +69,7 @@ export async function examineWeights({ plan, memoryLimit }: Subject): Promise<Se
     ],
     facts: {
       limitBytes,
-      gflops: { fp32: speed.fp32 / 1e9, int8: speed.int8 / 1e9 },
-      edit: { numImages: 1, ...usual },
+      edit: { numImages, ...usual },
       kinds,
       recommended,
     },
@@ -77,7 +85,13 @@ function nothingText(edits: readonly Forecast[], nativeSize: number): string {
   return `Nothing fits: ${sizeText(Math.min(...edits.map(({ peakBytes }) => peakBytes)))} are the least.`;
 }
 
-function editText({ side, peakBytes, residentBytes, mappedBytes, seconds, ...edit }: Forecast): string {
+const forecastDevice = ({ device, speed }: MeasuredDevice): ForecastDevice[] =>
+  speed === undefined ? [] : [{ device, speed }];
+
+const imagesText = (count: number): string =>
+  count === 0 ? "no image" : count === 1 ? "one image" : `${count} images`;
+
+function editText({ size, peakBytes, residentBytes, mappedBytes, times, ...edit }: Forecast): string {
   const most = edit.isResident ? residentBytes : peakBytes;
   const mapped = mappedBytes > 0 ? ` and ${sizeText(mappedBytes)} of its files` : "";
   const verdict = edit.isResident
@@ -87,12 +101,19 @@ function editText({ side, peakBytes, residentBytes, mappedBytes, seconds, ...edi
       : "does not fit";
   const isReadAgain = edit.isFitting && !edit.isCached;
   const slowness = isReadAgain ? ", but reads its files again in every step" : "";
-  return `${side}x${side}: ${sizeText(most)}${mapped}, about ${timeText(seconds)}; ${verdict}${slowness}`;
+  const duration = times.map((time) => `, ${durationText(time, times.length > 1)}`).join("");
+  return `${size.width}x${size.height}: ${sizeText(most)}${mapped}${duration}; ${verdict}${slowness}`;
+}
+
+/** @param isNamed whether there are several devices to tell apart */
+function durationText({ device, seconds, loadSeconds }: ForecastTime, isNamed: boolean): string {
+  const where = isNamed ? ` on ${device}` : "";
+  if (seconds === null) return `no estimate${where}`;
+  const loading = loadSeconds < 1 ? "" : ` once loaded in ${timeText(loadSeconds)}`;
+  return `about ${timeText(seconds)}${where}${loading}`;
 }
 
 export function timeText(seconds: number): string {
   if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
-
-const gigaflops = (speed: number): string => `${Math.round(speed / 1e9)} GFLOP/s`;

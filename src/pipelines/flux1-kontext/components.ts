@@ -47,7 +47,9 @@ export function planKontext(configs: KontextConfigs): ModelPlan {
       encoderComponent(autoencoder, (weights) => autoencoderEncoder(autoencoder, weights)),
       modulationComponent(flux),
       transformerComponent(configs),
-      decoderComponent(autoencoder, (weights) => autoencoderDecoder(autoencoder, weights)),
+      decoderComponent(autoencoder, autoencoder.scaleFactor, (weights) =>
+        autoencoderDecoder(autoencoder, weights),
+      ),
     ],
     native: nativeScale(autoencoder),
     heldBytes: (edit) => passesOf(edit) * modulationBytes(flux, edit),
@@ -84,7 +86,7 @@ function clipComponent({ clip, clipLength }: KontextConfigs): ComponentDefinitio
     loraName: clipLoraName,
     leastPrecision: "fp32",
     workingBytes: () => textBytes(clip, clipLength),
-    runs: (edit) => ({ times: passesOf(edit), dims: {} }),
+    runs: (edit) => [{ times: passesOf(edit), dims: {} }],
   };
 }
 
@@ -96,7 +98,7 @@ function t5Component({ t5, t5Length }: KontextConfigs): ComponentDefinition {
     build: (weights) => t5Encoder(t5, weights, { length: "text" }),
     leastPrecision: "int4",
     workingBytes: ({ textLength = t5Length }) => textBytes(t5, textLength),
-    runs: (edit) => ({ times: passesOf(edit), dims: { text: edit.textLength ?? t5Length } }),
+    runs: (edit) => [{ times: passesOf(edit), dims: { text: edit.textLength ?? t5Length } }],
   };
 }
 
@@ -111,7 +113,7 @@ function modulationComponent(flux: FluxConfig): ComponentDefinition {
     // Noise levels may differ by only a thousandth, so 8 bits is the minimum.
     leastPrecision: "int8",
     workingBytes: (edit) => 2 * modulationBytes(flux, edit),
-    runs: (edit) => ({ times: passesOf(edit), dims: { steps: edit.numSteps } }),
+    runs: (edit) => [{ times: passesOf(edit), dims: { steps: edit.numSteps } }],
   };
 }
 
@@ -128,12 +130,13 @@ function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): 
     build: (weights, { computeType } = {}) =>
       fluxTransformer(flux, weights, { textLength: "text", computeType }),
     isAdaptable: true,
+    changingInputs: ["latents"],
     leastPrecision: "int4",
     workingBytes(edit) {
       const { tokens } = dimsOf(tokensOf(edit));
       return TRANSFORMER_ROWS * tokens * flux.numHeads * flux.headSize * FLOAT;
     },
-    runs: (edit) => ({ times: edit.numSteps * passesOf(edit), dims: dimsOf(tokensOf(edit)) }),
+    runs: (edit) => [{ times: edit.numSteps * passesOf(edit), dims: dimsOf(tokensOf(edit)) }],
   };
 }
 

@@ -116,6 +116,7 @@ async function* recipe(
     latents: { data: latents, shape: [numTokens, 4 * numChannels] },
     workingSize: target.content,
     referenceSize: reference.content,
+    referenceSizes: [reference.content],
     isNegativeUsed: hasNegative,
     notices: [...(adapted?.notices ?? []), ...cutNotices(prompts)],
   };

@@ -25,6 +25,7 @@ import { flux2Modulation, flux2ModulationSize } from "../../models/transformers/
 import { flux2CachedTransformer, flux2References } from "../../models/transformers/flux2-references.ts";
 import { flux2Transformer } from "../../models/transformers/flux2.ts";
 import { decoderComponent, encoderComponent, passesOf, pixelsOf } from "../shared/components.ts";
+import { IMAGES } from "./images.ts";
 import { REMEMBERED_PROMPT_BYTES, REMEMBERED_REFERENCE_BYTES } from "../shared/remembered.ts";
 
 /** Configurations of all of a checkpoint's networks, and how the pipeline runs them. */
@@ -67,10 +68,14 @@ export function planKlein(configs: KleinConfigs): ModelPlan {
       modulationComponent(configs),
       ...(areReferencesKept ? [referencesComponent(configs)] : []),
       transformerComponent(configs),
-      decoderComponent(autoencoder, (weights) => flux2AutoencoderDecoder(autoencoder, weights)),
+      decoderComponent(autoencoder, PATCH_SIDE * autoencoder.scaleFactor, (weights) =>
+        flux2AutoencoderDecoder(autoencoder, weights),
+      ),
     ],
     native: nativeScale(autoencoder),
     usual: usualPasses(configs),
+    secondPass: configs.isDistilled ? "never" : "guidance",
+    images: IMAGES,
     heldBytes: (edit) =>
       modulationBytes(transformer, edit) +
       REMEMBERED_PROMPT_BYTES +
@@ -101,7 +106,7 @@ function qwen3Component({ qwen3, textLength: usual }: KleinConfigs): ComponentDe
     workingBytes: ({ textLength = usual }) => textBytes(qwen3, textLength),
     runs: (edit) => {
       const { textLength = usual } = edit;
-      return { times: passesOf(edit), dims: { text: textLength, keys: textLength } };
+      return [{ times: passesOf(edit), dims: { text: textLength, keys: textLength } }];
     },
   };
 }
@@ -118,7 +123,7 @@ function modulationComponent({ transformer, areReferencesKept }: KleinConfigs): 
     // Noise levels may differ by only a thousandth, so 8 bits is the minimum.
     leastPrecision: "int8",
     workingBytes: (edit) => 2 * modulationBytes(transformer, edit),
-    runs: ({ numSteps }) => ({ times: 1, dims: { steps: numSteps + (areReferencesKept ? 1 : 0) } }),
+    runs: ({ numSteps }) => [{ times: 1, dims: { steps: numSteps + (areReferencesKept ? 1 : 0) } }],
   };
 }
 
@@ -133,10 +138,10 @@ function referencesComponent(configs: KleinConfigs): ComponentDefinition {
     areOutputsHeld: true,
     leastPrecision: "int4",
     workingBytes: (edit) => blockBytes(transformer, tokensOf(configs, edit).reference),
-    runs: (edit) => ({
-      times: edit.references.length === 0 ? 0 : 1,
-      dims: { reference: tokensOf(configs, edit).reference },
-    }),
+    runs: (edit) =>
+      edit.references.length === 0
+        ? []
+        : [{ times: 1, dims: { reference: tokensOf(configs, edit).reference } }],
   };
 }
 
@@ -150,6 +155,7 @@ function transformerComponent(configs: KleinConfigs): ComponentDefinition {
     build: (weights, { computeType } = {}) =>
       buildWith(transformer, weights, { textLength: "text", computeType }),
     isAdaptable: true,
+    changingInputs: ["latents"],
     leastPrecision: "int4",
     workingBytes(edit) {
       const { text, target, reference } = tokensOf(configs, edit);
@@ -161,10 +167,12 @@ function transformerComponent(configs: KleinConfigs): ComponentDefinition {
       const { text, target, reference } = tokensOf(configs, edit);
       const passing = target + (areReferencesKept ? 0 : reference);
       const dims = { text, target, reference, images: passing, tokens: text + passing };
-      return {
-        times: edit.numSteps * passesOf(edit),
-        dims: areReferencesKept ? { ...dims, attended: text + target + reference } : dims,
-      };
+      return [
+        {
+          times: edit.numSteps * passesOf(edit),
+          dims: areReferencesKept ? { ...dims, attended: text + target + reference } : dims,
+        },
+      ];
     },
   };
 }

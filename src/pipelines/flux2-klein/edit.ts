@@ -127,6 +127,7 @@ async function* recipe(
     latents: { data: latents, shape: [numTokens, numChannels] },
     workingSize: target.content,
     referenceSize: references[0]?.content,
+    referenceSizes: references.map(({ content }) => content),
     isNegativeUsed: hasNegative,
     trueCfgScale: request.guidance,
     notices: [

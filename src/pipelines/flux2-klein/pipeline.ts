@@ -2,9 +2,7 @@
 import type { EditDefaults } from "../../engine/request.ts";
 import type { Pipeline } from "../pipeline.ts";
 import { isDistilled, type KleinForm } from "./checkpoint.ts";
-
-/** The most images that the published models are made for. */
-const MAX_IMAGES = 4;
+import { IMAGES } from "./images.ts";
 
 /** The reference's own for a model that was not distilled. */
 const UNDISTILLED: EditDefaults = { numSteps: 50, guidance: 4 };
@@ -19,8 +17,7 @@ function pipelineOf(className: string, form: KleinForm): Pipeline {
   return {
     className,
     weightFolders: ["transformer", "vae", "text_encoder"],
-    minImages: 0,
-    maxImages: MAX_IMAGES,
+    ...IMAGES,
     takesMask: false,
     defaultsOf: (index) => (isDistilled(index, form) ? DISTILLED : UNDISTILLED),
     takesTensors: true,

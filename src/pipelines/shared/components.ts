@@ -2,6 +2,7 @@
 import type { ComponentDefinition } from "../../engine/component.ts";
 import type { EditExtent } from "../../engine/extent.ts";
 import type { Size } from "../../engine/request.ts";
+import { tileSizes } from "../../engine/tiles.ts";
 import type { AutoencoderSizes } from "../../models/autoencoders/autoencoder-config.ts";
 import { attentionPositions } from "../../models/autoencoders/autoencoder-kl.ts";
 import { decoderBytes, encoderBytes } from "../../models/autoencoders/memory.ts";
@@ -21,16 +22,20 @@ export function encoderComponent(
     // One image at a time.
     workingBytes: ({ references }, tileSide) =>
       Math.max(0, ...references.map((size) => encoderBytes(autoencoder, size, tileSide))),
-    runs: ({ references }) => ({
-      times: references.length,
-      dims: attentionPositions(autoencoder, references.length === 0 ? 0 : pixelsOf(references[0]!)),
-    }),
+    runs: ({ references }, tileSide) =>
+      references.flatMap((size) =>
+        tileSizes(size, tileSide).map((tile) => ({
+          times: 1,
+          dims: { ...tile, ...attentionPositions(autoencoder, pixelsOf(tile)) },
+        })),
+      ),
   };
 }
 
-/** The half that decodes the result. */
+/** The half that decodes the result. @param cellSide pixels along the side of one of its input's cells */
 export function decoderComponent(
   autoencoder: AutoencoderSizes,
+  cellSide: number,
   build: ComponentDefinition["build"],
 ): ComponentDefinition {
   return {
@@ -41,7 +46,15 @@ export function decoderComponent(
     isTiled: true,
     leastPrecision: "fp32",
     workingBytes: ({ target }, tileSide) => decoderBytes(autoencoder, target, tileSide),
-    runs: ({ target }) => ({ times: 1, dims: attentionPositions(autoencoder, pixelsOf(target)) }),
+    runs: ({ target }, tileSide) =>
+      tileSizes(target, tileSide).map((tile) => ({
+        times: 1,
+        dims: {
+          h: tile.height / cellSide,
+          w: tile.width / cellSide,
+          ...attentionPositions(autoencoder, pixelsOf(tile)),
+        },
+      })),
   };
 }
 

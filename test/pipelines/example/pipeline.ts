@@ -28,7 +28,7 @@ const MIX: ComponentDefinition = {
   },
   leastPrecision: "fp32",
   workingBytes: ({ target }) => 3 * 3 * target.width * target.height * FLOAT,
-  runs: ({ numSteps }) => ({ times: numSteps, dims: {} }),
+  runs: ({ numSteps, target }) => [{ times: numSteps, dims: { ...target } }],
 };
 
 export const PIPELINES: readonly Pipeline[] = [
@@ -100,6 +100,7 @@ async function* edit(
     size,
     workingSize: target.content,
     referenceSize: target.content,
+    referenceSizes: [target.content, target.content],
     isNegativeUsed: false,
     notices,
   };
