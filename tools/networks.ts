@@ -59,7 +59,10 @@ const SMALL = { numSteps: 2, textLength: 8, cells: 4 };
  * adapters. A choice that a network does not have is built once.
  * @param folder where rounded weights are written
  */
-export async function* builtNetworks(sources: readonly Source[], folder: string): AsyncGenerator<BuiltNetwork> {
+export async function* builtNetworks(
+  sources: readonly Source[],
+  folder: string,
+): AsyncGenerator<BuiltNetwork> {
   for (const source of sources) {
     const { model } = await openModel(source.folder, source.files, undefined, source.options);
     const square = squareEdit(SMALL.cells * model.native.grid, {

@@ -114,7 +114,11 @@ export function parseOptions(args: readonly string[]): Options {
 
 function parseDevice(name: string): BenchDevice {
   if (Object.hasOwn(DEVICES, name)) return name as BenchDevice;
-  throw new Error(`--device must be ${Object.keys(DEVICES).join(", ").replace(/, (?=\w+$)/, " or ")}, not ${name}.`);
+  throw new Error(
+    `--device must be ${Object.keys(DEVICES)
+      .join(", ")
+      .replace(/, (?=\w+$)/, " or ")}, not ${name}.`,
+  );
 }
 
 function parseStage(name: string): Stage {

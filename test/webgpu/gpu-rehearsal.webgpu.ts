@@ -29,11 +29,19 @@ it("comes home with a report", async ({ skip }) => {
     RETOUCH_GPU_OPTIONS: options,
   });
   const inFolder = (name: string): string => inRepository("scripts", "remote-gpu", name);
-  const pack = [inRepository("scripts", "run-ts.mjs"), inFolder("pack.ts"), "--rehearsal", "--folder", folder];
+  const pack = [
+    inRepository("scripts", "run-ts.mjs"),
+    inFolder("pack.ts"),
+    "--rehearsal",
+    "--folder",
+    folder,
+  ];
   await run(process.execPath, pack, { cwd: ROOT });
 
   const plan = [inFolder("plan.py"), "bench", "--parts", path.join(folder, "parts"), "--json"];
-  const { calls } = JSON.parse((await run(PYTHON, plan, { cwd: ROOT })).stdout) as { calls: { command: string }[] };
+  const { calls } = JSON.parse((await run(PYTHON, plan, { cwd: ROOT })).stdout) as {
+    calls: { command: string }[];
+  };
   let out = "";
   for (const [index, { command }] of calls.entries()) {
     out = path.join(folder, `out-${index}`);
