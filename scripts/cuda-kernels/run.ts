@@ -149,9 +149,9 @@ function report(placed: readonly Placed[]): void {
     placed.reduce((total, graph) => total + count(graph), 0);
   const leftOf = ({ left }: Placed): number => Object.values(left).reduce((total, count) => total + count, 0);
   const [nodes, left] = [sum(({ nodes: count }) => count), sum(leftOf)];
-  const [run, failed] = [sum(({ isRun: one }) => Number(one)), sum(({ error }) => Number(error !== null))];
+  const [numRun, failed] = [sum(({ isRun: one }) => Number(one)), sum(({ error }) => Number(error !== null))];
   process.stdout.write(
-    `${placed.length} graphs, ${run} of them run: ${nodes} nodes on CUDA, ${left} on the processor; ${failed} graphs fail\n`,
+    `${placed.length} graphs, ${numRun} of them run: ${nodes} nodes on CUDA, ${left} on the processor; ${failed} graphs fail\n`,
   );
   if (left > 0 || failed > 0) process.exitCode = 1;
 }
