@@ -26,7 +26,6 @@ const LONG = [
   "test/package/package.test.ts",
   "test/privacy.test.ts",
   "test/scripts/dev.test.ts",
-  "test/scripts/gpu-rehearsal.test.ts",
   "test/service/bad-input.test.ts",
   "test/service/clients.test.ts",
   "test/service/clock-set.test.ts",

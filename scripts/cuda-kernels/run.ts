@@ -8,7 +8,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { buildModel, operatorsOf, OPSETS } from "../../src/onnx/graph.ts";
+import { COMPUTE_TYPES } from "../../src/onnx/dtype.ts";
+import { buildModel, input, operatorsOf, OPSETS, type Value } from "../../src/onnx/graph.ts";
+import { attention, cast, toFloat32 } from "../../src/onnx/ops.ts";
 import { builtNetworks, type BuiltNetwork, inputShapes, SOURCES } from "../../tools/networks.ts";
 import { inRepository } from "../../tools/paths.ts";
 import { PROVIDER } from "../cuda.mjs";
@@ -32,13 +34,16 @@ interface Placed {
   name: string;
   nodes: number;
   left: Record<string, number>;
+  isRun: boolean;
   error: string | null;
 }
 
-function python(command: string, ...args: string[]): string {
+const python = (command: string, ...args: string[]): string => run(command, args);
+
+function run(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): string {
   const done = spawnSync(command, args, {
     encoding: "utf8",
-    env: { ...process.env, LD_LIBRARY_PATH: STUBS, ORT_DISABLE_TELEMETRY: "1" },
+    env: { ...process.env, LD_LIBRARY_PATH: STUBS, ORT_DISABLE_TELEMETRY: "1", ...environment },
     stdio: ["ignore", "pipe", "inherit"],
     maxBuffer: 2 ** 28,
   });
@@ -63,10 +68,7 @@ async function writeKernels(): Promise<void> {
     ([name, operator]) => `    ${JSON.stringify(name)}: ${JSON.stringify(operator)}`,
   );
   const head = [`"source": ${JSON.stringify(source)}`, `"opsets": ${JSON.stringify(opsets)}`];
-  await writeFile(
-    FIXTURE,
-    `{\n  ${head.join(",\n  ")},\n  "operators": {\n${lines.join(",\n")}\n  }\n}\n`,
-  );
+  await writeFile(FIXTURE, `{\n  ${head.join(",\n  ")},\n  "operators": {\n${lines.join(",\n")}\n  }\n}\n`);
 }
 
 /** Convolutions are plans of cuDNN's, which only cuDNN can make: their networks are loaded and not run. */
@@ -110,6 +112,32 @@ async function placeGraphs(): Promise<void> {
   }
 }
 
+/** Heads of the published transformers, and rows enough for every kernel: 8,704 would take the memory of a GPU. */
+const ATTENTION = { numHeads: 24, headSize: 128, rows: 2048 };
+/** onnxruntime then prints which kernel attention takes, such as `SdpaKernel=FLASH_ATTENTION`. */
+const TELLS_ATTENTION = { ORT_ENABLE_ATTENTION_KERNEL_DEBUG_INFO: "1" };
+
+/** Which kernel attention takes in each type: in half precision, it has to be flash attention. */
+async function attentionKernels(): Promise<void> {
+  const { numHeads, headSize, rows } = ATTENTION;
+  const shape = [1, rows, numHeads * headSize];
+  const [model, list] = [path.join(CACHE, "attention.onnx"), path.join(CACHE, "attention.json")];
+  for (const type of COMPUTE_TYPES) {
+    const [query, key, value] = ["query", "key", "value"].map((name) =>
+      cast(input(name, "float32", [1, "rows", numHeads * headSize]), type),
+    ) as [Value, Value, Value];
+    const attended = toFloat32(attention(query, key, value, { numHeads }));
+    await writeFile(model, buildModel("attention", { attended }));
+    const inputs = { query: shape, key: shape, value: shape };
+    const graph = { name: type, model, weights: CACHE, isWideningDelayed: false, inputs };
+    await writeFile(list, JSON.stringify([graph]));
+    const printed = run(PYTHON, [script("placement.py"), list], TELLS_ATTENTION);
+    const kernel = /SdpaKernel=(\w+)/.exec(printed)?.[1];
+    process.stdout.write(`attention in ${type}: ${kernel}\n`);
+    if (type !== "float32" && kernel !== "FLASH_ATTENTION") process.exitCode = 1;
+  }
+}
+
 function report(placed: readonly Placed[]): void {
   for (const { name, left, error } of placed) {
     if (error !== null) process.stdout.write(`${name}: ${error}\n`);
@@ -120,9 +148,10 @@ function report(placed: readonly Placed[]): void {
   const sum = (count: (graph: Placed) => number): number =>
     placed.reduce((total, graph) => total + count(graph), 0);
   const leftOf = ({ left }: Placed): number => Object.values(left).reduce((total, count) => total + count, 0);
-  const [nodes, left, failed] = [sum(({ nodes }) => nodes), sum(leftOf), sum(({ error }) => Number(error !== null))];
+  const [nodes, left] = [sum(({ nodes: count }) => count), sum(leftOf)];
+  const [numRun, failed] = [sum(({ isRun: one }) => Number(one)), sum(({ error }) => Number(error !== null))];
   process.stdout.write(
-    `${placed.length} graphs: ${nodes} nodes on CUDA, ${left} on the processor; ${failed} graphs fail\n`,
+    `${placed.length} graphs, ${numRun} of them run: ${nodes} nodes on CUDA, ${left} on the processor; ${failed} graphs fail\n`,
   );
   if (left > 0 || failed > 0) process.exitCode = 1;
 }
@@ -130,4 +159,5 @@ function report(placed: readonly Placed[]): void {
 await mkdir(CACHE, { recursive: true });
 prepare();
 await writeKernels();
+await attentionKernels();
 await placeGraphs();

@@ -447,8 +447,9 @@ export function rotaryEmbedding(
 
 /**
  * softmax(query key^T * scale + bias) value for [1, L, H*D] each. This is the runtime's own operator, not the standard
- * `Attention`: on the CPU it keeps memory linear in L, while the standard one holds every head's L x L scores. CUDA
- * supports it in every type; in half precision without bias, it runs as flash attention.
+ * `Attention`: on the CPU it keeps memory linear in L, while the standard one holds every head's L x L scores. On CUDA,
+ * the only device that computes in bfloat16, float16 without a bias is flash attention as either operator, and bfloat16
+ * as the standard one only (`npm run cuda:kernels`).
  * @param options.bias added to the scores, [1, H or 1, L, L]
  * @param options.scale default 1 / sqrt(D)
  */
@@ -467,7 +468,24 @@ export function attention(
   const attributes = { num_heads: int(numHeads), ...(scale === undefined ? {} : { scale: float(scale) }) };
   const inputs = bias ? [query, key, value, undefined, undefined, bias] : [query, key, value];
   checkTypes("MultiHeadAttention", inputs);
+  if (query.dtype === "bfloat16" && !bias) return standardAttention(query, key, value, { numHeads, scale });
   return one("MultiHeadAttention", inputs, query.shape, { attributes, domain: "com.microsoft" });
+}
+
+/** `attention` without a bias as the standard operator. */
+export function standardAttention(
+  query: Value,
+  key: Value,
+  value: Value,
+  { numHeads, scale }: { numHeads: number; scale?: number | undefined },
+): Value {
+  return one("Attention", [query, key, value], query.shape, {
+    attributes: {
+      q_num_heads: int(numHeads),
+      kv_num_heads: int(numHeads),
+      ...(scale !== undefined && { scale: float(scale) }),
+    },
+  });
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   floats,
   input,
   ints,
+  operatorsOf,
   scalar,
   type Shape,
   type Value,
@@ -568,11 +569,12 @@ describe("attention", () => {
     });
   }
 
-  const run = (options: Parameters<typeof ops.attention>[3]) => {
-    const names = ["query", "key", "value"] as const;
-    const [q, k, v] = names.map((name) => input(name, "float32", [1, "tokens", heads * headSize]));
-    return evaluate(ops.attention(q!, k!, v!, options), feeds);
-  };
+  const inputsIn = (dtype: "float32" | "bfloat16") =>
+    (["query", "key", "value"] as const).map((name) =>
+      input(name, dtype, [1, "tokens", heads * headSize]),
+    ) as [Value, Value, Value];
+  const run = (options: Parameters<typeof ops.attention>[3]) =>
+    evaluate(ops.attention(...inputsIn("float32"), options), feeds);
 
   it("weighs the values by the softmax of the scores over the root of the head's size", async () => {
     const { data, shape: found } = await run({ numHeads: heads });
@@ -588,6 +590,25 @@ describe("attention", () => {
       (await run({ numHeads: heads, scale: 1 })).data,
       attend(1, () => 0),
     );
+  });
+
+  it("is the same as the standard operator, which it is in bfloat16", async () => {
+    for (const scale of [undefined, 0.7]) {
+      const { data } = await evaluate(
+        ops.standardAttention(...inputsIn("float32"), { numHeads: heads, scale }),
+        feeds,
+      );
+      expectClose(
+        data,
+        attend(scale ?? 1 / Math.sqrt(headSize), () => 0),
+      );
+    }
+    const operatorIn = (dtype: "float32" | "bfloat16") =>
+      operatorsOf({ y: ops.attention(...inputsIn(dtype), { numHeads: heads, scale: 0.7 }) }).at(-1)!;
+    const standard = ops.standardAttention(...inputsIn("bfloat16"), { numHeads: heads, scale: 0.7 });
+    const { opType, domain, attributes } = operatorsOf({ standard }).at(-1)!;
+    expect(operatorIn("bfloat16")).toMatchObject({ opType, domain, attributes });
+    expect(operatorIn("float32").opType).toBe("MultiHeadAttention");
   });
 
   it("adds a bias of each head's own", async () => {
