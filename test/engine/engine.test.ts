@@ -162,6 +162,7 @@ describe("an engine", () => {
       parameters: {
         prompt: base.prompt,
         negativePrompt: "",
+        sizeRule: "exact",
         isEmptyNegativeUsed: false,
         trueCfgScale: 1,
         size: { width: 256, height: 256 },
