@@ -50,6 +50,7 @@ export const stringOf = ({ min, max, description }: StringParameter) =>
 export const booleanOf = ({ default: byDefault, description }: BooleanParameter, more = "") =>
   Type.Optional(Type.Boolean({ default: byDefault, description: `${description}${more}` }));
 
+/** One of several words. */
 export const choiceOf = <const Choice extends string>({
   choices,
   default: byDefault,

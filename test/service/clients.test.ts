@@ -137,7 +137,7 @@ describe.each(databases)("40: the real clients on %s", (database) => {
       });
       expect([refused.status, refused.body.error]).toEqual([
         400,
-        "image must be a string that is not empty, or a list of 1 to 4 strings.",
+        "image must be a string that is not empty, or a list of at most 4 strings.",
       ]);
     });
   });

@@ -51,7 +51,7 @@ const { transformer, qwen3 } = PUBLISHED_KLEIN_CONFIGS;
 const WIDE: KleinConfigs = {
   ...PUBLISHED_KLEIN_CONFIGS,
   transformer: { ...transformer, numDoubleBlocks: 1, numSingleBlocks: 2, numHeads: 6, promptSize: 3 * 256 },
-  qwen3: { ...qwen3, width: 256, mlpWidth: 1024, numHeads: 4, numKeyHeads: 1, vocabularySize: 2000 },
+  qwen3: { ...qwen3, width: 384, mlpWidth: 1536, numHeads: 6, numKeyHeads: 2, vocabularySize: 2000 },
   areReferencesKept: name === "cached" || name === "references",
 };
 const plan = planKlein(WIDE);

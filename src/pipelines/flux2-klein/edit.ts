@@ -33,6 +33,7 @@ import type { Prompt } from "./prompt.ts";
 import { referenceSizes } from "./reference-sizes.ts";
 import { empiricalShift } from "./time-shift.ts";
 
+/** Our own sizes, or those of the reference where the edit asks for them. */
 const sizesOf = (
   networks: Networks,
   images: readonly Picture[],

@@ -298,6 +298,7 @@ async function wideCheckpoint(): Promise<string> {
     head_dim: 64,
     // Of whole files, none of whose layers is left out.
     num_hidden_layers: 27,
+    layer_types: null,
   });
   const transformer = await change("transformer", {
     num_attention_heads: 2,
