@@ -6,6 +6,10 @@ import { cp, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ComponentOptions } from "../../../src/engine/components.ts";
+import {
+  flux2AutoencoderDecoder,
+  flux2AutoencoderEncoder,
+} from "../../../src/models/autoencoders/autoencoder-kl-flux2.ts";
 import { readFlux2AutoencoderConfig } from "../../../src/models/autoencoders/flux2-autoencoder-config.ts";
 import { type Build, requestedWeights } from "../../../src/models/count.ts";
 import { originalFlux2AutoencoderLayout } from "../../../src/models/layouts/original-autoencoder.ts";
@@ -332,6 +336,25 @@ async function writeMadeUp(file: string, builds: readonly Build[]): Promise<void
   });
   await writeSafetensors(file, Object.fromEntries(tensors));
 }
+
+it("an autoencoder of a single file has the attention of its levels", async () => {
+  const folder = path.join(await temporaryFolder(), "attentive");
+  await cp(folderOf("plain"), folder, { recursive: true });
+  const file = path.join(folder, "vae", "config.json");
+  const { fields } = await Config.read(file);
+  const kinds = {
+    down_block_types: [0, 1, 2, 3].map((level) => `${level === 2 ? "Attn" : ""}DownEncoderBlock2D`),
+    up_block_types: [0, 1, 2, 3].map((level) => `${level === 0 ? "Attn" : ""}UpDecoderBlock2D`),
+  };
+  await writeFile(file, JSON.stringify({ ...fields, ...kinds }));
+  const config = readFlux2AutoencoderConfig(await Config.read(file));
+  await writeMadeUp(path.join(folder, FILES.vae), [
+    (weights) => flux2AutoencoderEncoder(config, weights),
+    (weights) => flux2AutoencoderDecoder(config, weights),
+  ]);
+  const single = await write(await readStored(path.join(folder, FILES.vae)), "vae.safetensors");
+  expectSame(await run(folder, { vae: single }), await run(folder));
+});
 
 describe("networks in quantised GGUF files", () => {
   it("are the numbers that the blocks stand for, and stay in few bits unless more are asked for", async () => {
