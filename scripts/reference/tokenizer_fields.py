@@ -18,7 +18,7 @@ from tokenizer_folders import CONFIG, DEFINITION, Files, Folder, added
 from tokenizer_rows import rows_of, short_hash
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, Unigram
-from transformers import CLIPTokenizer, T5TokenizerFast
+from transformers import CLIPTokenizer, Qwen2TokenizerFast, T5TokenizerFast
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
@@ -85,7 +85,7 @@ def config_fields() -> set[str]:
     for function in (base.__init__, base._from_pretrained.__func__, base.from_pretrained.__func__, backend.__init__,
                      backend.convert_to_native_format.__func__):  # fmt: skip
         names |= fields_read(function)
-    for kind in (CLIPTokenizer, T5TokenizerFast):
+    for kind in (CLIPTokenizer, T5TokenizerFast, Qwen2TokenizerFast):
         names |= {name for name, each in inspect.signature(kind.__init__).parameters.items() if each.kind is each.POSITIONAL_OR_KEYWORD}
     # Arguments of `from_pretrained` that it does not look for in the file.
     arguments = {"self", "proxies", "subfolder", "_from_pipeline", "_from_auto", "_commit_hash", "trust_remote_code"}

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tokenizer_fields import table
-from tokenizer_folders import CLIP, T5, Files, Folder, clip_files, clip_json_files, t5_files, t5_json_files
+from tokenizer_folders import (
+    CLIP, QWEN, T5, Files, Folder, clip_files, clip_json_files, qwen_files, qwen_json_files, t5_files, t5_json_files,
+)  # fmt: skip
 from tokenizer_forms import FORMS
 from tokenizer_rows import rows_of
 from tokenizer_texts import draw_texts
@@ -23,6 +25,7 @@ MERGES, PIECES = 40, 120
 BASES: dict[str, tuple[str, Callable[[], Files]]] = {
     "clip-files": (CLIP, lambda: clip_files(MERGES)), "clip-json": (CLIP, lambda: clip_json_files(MERGES)),
     "t5-model": (T5, lambda: t5_files(PIECES)), "t5-json": (T5, lambda: t5_json_files(PIECES, "none")),
+    "qwen-files": (QWEN, lambda: qwen_files(MERGES)), "qwen-json": (QWEN, lambda: qwen_json_files(MERGES)),
 }  # fmt: skip
 # Two or more forms at once where they touch different files.
 CHOSEN = [

@@ -25,6 +25,7 @@ from flux2_autoencoder import write_flux2_autoencoders
 from drawn.write_drawn import KLEIN, KONTEXT, write_drawn
 from gguf_files import write_gguf_files
 from index_fields import index_fields
+from klein.loras import write_klein_loras
 from klein.write_cases import write_klein_cases
 from loras import write_loras
 from picture_forms import write_picture_forms
@@ -125,6 +126,7 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     write_drawn(output / "klein" / "drawn", KLEIN)
     write_flux2_autoencoders(output / "flux2-autoencoders")
     write_klein_cases(output / "klein")
+    write_klein_loras(output / "klein")
     present = [case for case in ALL_CASES if (output / "cases" / f"{case.name}.safetensors").exists()]
     write_table(output / "cases.json", [describe(case, checkpoint_folder(case.checkpoint)) for case in present])
 

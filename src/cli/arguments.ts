@@ -1,7 +1,7 @@
 /** Turns command-line arguments into the library's terms; the library itself checks ranges. */
 import path from "node:path";
 import { byteSize } from "../config/parsers.ts";
-import { invalid, shownValue } from "../errors.ts";
+import { anyOf, invalid, shownValue } from "../errors.ts";
 import {
   COMPUTE_TYPES,
   type ComputeType,
@@ -10,8 +10,11 @@ import {
   EDIT_PARAMETERS,
   type LoraUse,
   type OutputFormat,
+  REFERENCE_CACHES,
+  type ReferenceCache,
   type RetouchError,
   type Size,
+  type SizeRule,
   WEIGHTS_CHOICES,
   type WeightsChoice,
 } from "../index.ts";
@@ -78,6 +81,21 @@ export function parseComputeType(text: string): ComputeType {
   const type = COMPUTE_TYPES.find((known) => known === text);
   if (type !== undefined) return type;
   throw wrong("computeType", listed(COMPUTE_TYPES), text);
+}
+
+/** Reads whether the references' keys and values are kept. */
+export function parseReferenceCache(text: string): ReferenceCache {
+  const kind = REFERENCE_CACHES.find((known) => known === text);
+  if (kind !== undefined) return kind;
+  throw wrong("referenceCache", anyOf(REFERENCE_CACHES), text);
+}
+
+/** Reads whose sizes an edit takes. */
+export function parseSizeRule(text: string): SizeRule {
+  const { choices } = EDIT_PARAMETERS.sizeRule;
+  const rule = choices.find((known) => known === text);
+  if (rule !== undefined) return rule;
+  throw wrong("sizeRule", anyOf(choices), text);
 }
 
 /** Reads how weights are kept in memory. */

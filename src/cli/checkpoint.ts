@@ -6,6 +6,7 @@ import type { Config } from "../config/settings.ts";
 import { failure, messageOf, RetouchError } from "../errors.ts";
 import { findSnapshot } from "../hub/cache.ts";
 import { isRepositoryName, MAIN } from "../hub/repository.ts";
+import { type Endpoint, endpointsOf } from "../service/endpoints.ts";
 
 /**
  * Finds the folder. A folder of that name takes precedence over a repository.
@@ -25,12 +26,23 @@ export async function checkpointFolder(given: string | undefined): Promise<strin
 
 /**
  * The settings of a service, with the folders that `RETOUCH_CHECKPOINT` and `RETOUCH_MODELS` name.
+ * @param endpoints those whose checkpoints are needed here; all others stay as they were given @default all
  * @throws as {@link checkpointFolder}; CONFIG_INVALID with the entry of RETOUCH_MODELS
  */
-export async function withCheckpointFolders(config: Config): Promise<Config> {
-  const checkpoint = await checkpointFolder(config.checkpoint);
+export async function withCheckpointFolders(
+  config: Config,
+  endpoints: readonly Pick<Endpoint, "id">[] = endpointsOf(config),
+): Promise<Config> {
+  const needed = new Set(endpoints.map(({ id }) => id));
+  const isDefaultNeeded = needed.has(config.endpointId);
+  const checkpoint = isDefaultNeeded ? await checkpointFolder(config.checkpoint) : config.checkpoint;
   const models: NamedModel[] = [];
-  for (const { id, checkpoint: given } of config.models ?? []) {
+  for (const model of config.models ?? []) {
+    const { id, checkpoint: given } = model;
+    if (!needed.has(id)) {
+      models.push(model);
+      continue;
+    }
     try {
       models.push({ id, checkpoint: (await checkpointFolder(given))! });
     } catch (cause) {

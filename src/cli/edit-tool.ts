@@ -4,6 +4,7 @@
  */
 import { cutText, invalid } from "../errors.ts";
 import {
+  type EditDefaults,
   EDIT_PARAMETERS,
   type EditOptions,
   type EditRequest,
@@ -13,13 +14,15 @@ import {
   type ImageSource,
   type LoraUse,
   type OutputFormat,
+  parametersOfModel,
   resolveParameters,
+  type SizeRule,
 } from "../index.ts";
 import { readSourceThrough, type SourceAccess } from "../images/source.ts";
 import { parseSize } from "./arguments.ts";
 import { chooseFormat, defaultOutput } from "./output.ts";
 import { reportText } from "./report.ts";
-import { rangeText, TOOL, wordedBy } from "./surfaces.ts";
+import { modelDefaultsText, rangeText, TOOL, wordedBy } from "./surfaces.ts";
 import type { ToolOutput } from "./tool-output.ts";
 
 /** Longest argument name quoted in a sentence. */
@@ -42,9 +45,20 @@ const number = (parameter: {
   return { type, minimum: min, maximum: max, default: byDefault, description };
 };
 
+/** A number whose default is the model's own; `argumentsOf` has it once the model is known. */
+const ofModel = (field: "numSteps" | "guidance") => {
+  const { type, min, max, description } = EDIT_PARAMETERS[field];
+  return {
+    type,
+    minimum: min,
+    maximum: max,
+    description: `${description} By default the model's own: ${modelDefaultsText(field)}.`,
+  };
+};
+
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, isUnchangedKept } =
   EDIT_PARAMETERS;
-const { isEmptyNegativeUsed, maxSequenceLength, prompt2, sigmas } = EDIT_PARAMETERS;
+const { isEmptyNegativeUsed, maxSequenceLength, prompt2, sigmas, sizeRule } = EDIT_PARAMETERS;
 
 const EDIT_TOOL = {
   name: "edit_image",
@@ -77,7 +91,13 @@ const EDIT_TOOL = {
       [size.tool]: text(
         `Size of the result, such as 1024x768, ${rangeText(size)} a side; by default the picture's, at most 1536.`,
       ),
-      [numSteps.tool]: number(numSteps),
+      [sizeRule.tool]: {
+        type: "string",
+        enum: sizeRule.choices,
+        default: sizeRule.default,
+        description: sizeRule.description,
+      },
+      [numSteps.tool]: ofModel("numSteps"),
       [sigmas.tool]: {
         type: "array",
         items: { type: "number", minimum: sigmas.min, maximum: sigmas.max },
@@ -85,7 +105,7 @@ const EDIT_TOOL = {
         maxItems: sigmas.maxItems,
         description: sigmas.description,
       },
-      [guidance.tool]: number(guidance),
+      [guidance.tool]: ofModel("guidance"),
       [prompt2.tool]: text(prompt2.description),
       [maxSequenceLength.tool]: {
         type: "integer",
@@ -113,6 +133,12 @@ const EDIT_TOOL = {
   },
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
 };
+
+/** The arguments whose defaults are the model's own, of a model that is known. */
+function argumentsOf(defaults: EditDefaults) {
+  const known = parametersOfModel(defaults);
+  return { [numSteps.tool]: number(known.numSteps), [guidance.tool]: number(known.guidance) };
+}
 
 /** The tool's argument for LoRAs, if any may be chosen. */
 const lorasArgument = (names: readonly string[]) => {
@@ -151,6 +177,8 @@ export interface EditToolOptions {
   load(): Promise<Engine>;
   /** Names of the LoRAs that a call may choose; if empty, the tool has no such argument. */
   loras: readonly string[];
+  /** What the checkpoint's model does where a call does not choose; absent if no checkpoint could be read. */
+  defaults?: EditDefaults | undefined;
   /** How images are reached. */
   access: SourceAccess;
   /** Where results go. */
@@ -158,10 +186,13 @@ export interface EditToolOptions {
 }
 
 /** Creates the tool. */
-export function createEditTool({ load, loras, access, results }: EditToolOptions) {
+export function createEditTool({ load, loras, defaults, access, results }: EditToolOptions) {
   const { properties, ...schema } = EDIT_TOOL.inputSchema;
-  const offered =
-    loras.length > 0 ? { ...properties, [EDIT_PARAMETERS.loras.tool]: lorasArgument(loras) } : properties;
+  const offered = {
+    ...properties,
+    ...(defaults && argumentsOf(defaults)),
+    ...(loras.length > 0 && { [EDIT_PARAMETERS.loras.tool]: lorasArgument(loras) }),
+  };
   /** Runs one call. @throws RetouchError with one sentence for the model */
   const call = async (
     given: Record<string, unknown>,
@@ -235,6 +266,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     sigmas: given[sigmas.tool] as number[] | undefined,
     trueCfgScale,
     size: size === undefined ? undefined : parseSize(size),
+    sizeRule: texts[sizeRule.tool] as SizeRule | undefined,
     numSteps,
     guidance,
     seed,

@@ -9,6 +9,7 @@ import {
   resolveParameters,
   RetouchError,
   type Size,
+  type SizeRule,
 } from "../index.ts";
 import { type LoraArgument, nameLoras } from "./arguments.ts";
 import { showConversion } from "./conversion.ts";
@@ -29,6 +30,7 @@ export interface EditFlags extends EngineFlags {
   useEmptyNegativePrompt?: boolean | undefined;
   trueCfgScale?: number | undefined;
   size?: Size | undefined;
+  sizeRule?: SizeRule | undefined;
   steps?: number | undefined;
   sigmas?: number[] | undefined;
   guidance?: number | undefined;
@@ -122,6 +124,7 @@ function requestParameters(
     isEmptyNegativeUsed: flags.useEmptyNegativePrompt,
     trueCfgScale,
     size,
+    sizeRule: flags.sizeRule,
     numSteps: steps,
     sigmas,
     guidance,

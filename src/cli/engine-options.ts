@@ -1,6 +1,6 @@
 /** Turns the flags for computing an edit into the engine's options; `network-options.ts` declares them. */
 import { loadCacheFolder } from "../config/config.ts";
-import type { ComputeType, DeviceChoice, EngineOptions, WeightsChoice } from "../index.ts";
+import type { ComputeType, DeviceChoice, EngineOptions, ReferenceCache, WeightsChoice } from "../index.ts";
 import { checkpointFolder } from "./checkpoint.ts";
 
 /** The flags as commander passes them. */
@@ -14,6 +14,7 @@ export interface EngineFlags {
   memoryLimit?: number | undefined;
   device?: DeviceChoice | undefined;
   computeType?: ComputeType | undefined;
+  referenceCache?: ReferenceCache | undefined;
   safetyChecker?: boolean | undefined;
 }
 
@@ -38,6 +39,7 @@ export async function engineOptionsOf(
     memoryLimit,
     device,
     computeType,
+    referenceCache: flags.referenceCache,
     safety: { isOn: flags.safetyChecker ?? true },
   };
 }

@@ -5,7 +5,17 @@
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import { createEngine, type Engine, type EngineOptions, messageOf, RetouchError, version } from "../index.ts";
+import {
+  createEngine,
+  type EditDefaults,
+  type Engine,
+  type EngineOptions,
+  messageOf,
+  openCheckpoint,
+  RetouchError,
+  SHIPPED_CHECKPOINT,
+  version,
+} from "../index.ts";
 import { nameLoras } from "./arguments.ts";
 import { createAgents } from "../net/agents.ts";
 import type { AddressPolicy } from "../net/address-policy.ts";
@@ -32,10 +42,12 @@ export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void
   const root = await openRootFolder(flags.root);
   const policy = flags.allowPrivateHosts ?? parseHosts("");
   const { files: loras } = nameLoras((flags.lora ?? []).map((file) => ({ file, scale: 1 })));
-  const engine = createLateEngine(await engineOptionsOf(flags, loras));
+  const options = await engineOptionsOf(flags, loras);
+  const engine = createLateEngine(options);
   const { definition, call: edit } = createEditTool({
     load: engine.get,
     loras: Object.keys(loras),
+    defaults: await defaultsOf(options),
     access: {
       client: createHttpClient(createAgents(policy)),
       open: (file) => root.open("image", file),
@@ -77,6 +89,15 @@ export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void
   // Ends what runs.
   await server.close();
   await engine.close();
+}
+
+/** Those of the checkpoint's model, from its index alone; a checkpoint that cannot be read fails the first edit. */
+async function defaultsOf({
+  checkpoint = SHIPPED_CHECKPOINT,
+  ...files
+}: EngineOptions): Promise<EditDefaults | undefined> {
+  const opened = await openCheckpoint(checkpoint, files).catch(() => undefined);
+  return opened?.pipeline.defaultsOf(opened.checkpoint.index);
 }
 
 interface LateEngine {

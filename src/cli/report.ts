@@ -12,7 +12,7 @@ export interface Report {
 /** One line per parameter that was in effect, so that the edit can be repeated. */
 export function reportText({ output, result, checkpoint, device }: Report): string {
   const { parameters, workingSize, referenceSize, kept, safety, seconds } = result;
-  const { prompt2, maxSequenceLength, sigmas } = parameters;
+  const { prompt2, maxSequenceLength, sigmas, sizeRule } = parameters;
   const hasNegative = parameters.trueCfgScale > 1;
   const given = (label: string, value: string | undefined): [string, string][] =>
     value === undefined ? [] : [[label, value]];
@@ -23,6 +23,7 @@ export function reportText({ output, result, checkpoint, device }: Report): stri
       "size",
       `${sizeText(result)} (drawn at ${sizeText(workingSize)}${referenceSize ? `, source seen at ${sizeText(referenceSize)}` : ""})`,
     ],
+    ...given("size rule", sizeRule === "exact" ? undefined : sizeRule),
     ["seed", String(parameters.seed)],
     ["prompt", parameters.prompt],
     ...given("prompt 2", prompt2),

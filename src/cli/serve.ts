@@ -1,7 +1,7 @@
 /** `retouch serve`: starts the service and prints how to use it. */
 import { loadConfig } from "../config/config.ts";
 import { failure, RetouchError } from "../errors.ts";
-import { EDIT_PARAMETERS } from "../index.ts";
+import { EDIT_PARAMETERS, type EditDefaults, parametersOfModel } from "../index.ts";
 import type { CreatedKey } from "../keys/contracts.ts";
 import { createLog } from "../log.ts";
 import { type Service, startService } from "../service/service.ts";
@@ -34,7 +34,10 @@ async function serve(variables: Record<string, string>, signal: AbortSignal): Pr
     const address = config.publicUrl ?? service.address;
     await printText(
       process.stdout,
-      welcome(address, `${address}/v2/${config.endpointId}`, await firstKey(service, config.apiKey)),
+      welcome(
+        { address, endpoint: `${address}/v2/${config.endpointId}`, defaults: service.defaults },
+        await firstKey(service, config.apiKey),
+      ),
     );
     await ended;
   } finally {
@@ -58,8 +61,13 @@ async function firstKey({ keys }: Service, chosen: string | undefined): Promise<
   return known.length === 0 ? keys.create(FIRST_KEY) : undefined;
 }
 
-function welcome(address: string, endpoint: string, made: CreatedKey | undefined): string {
-  const { size, numSteps, guidance, seed, format, isSafetyChecked } = EDIT_PARAMETERS;
+/** @param service its address as clients reach it, its first endpoint's, and what that one's model does by default */
+function welcome(
+  { address, endpoint, defaults }: { address: string; endpoint: string; defaults: EditDefaults },
+  made: CreatedKey | undefined,
+): string {
+  const { size, seed, format, isSafetyChecked } = EDIT_PARAMETERS;
+  const { numSteps, guidance } = parametersOfModel(defaults);
   const key = made?.key ?? "YOUR_API_KEY";
   // Without a new key there is none to pass on: the browser has its own, or asks for one.
   const playground = made === undefined ? `${address}/` : `${address}/#key=${made.key}`;

@@ -54,6 +54,7 @@ const FLAGS = {
   memoryLimit: { setting: SETTINGS.memoryLimit, flags: "--memory-limit <size>" },
   device: { setting: SETTINGS.device, flags: "--device <device>" },
   computeType: { setting: SETTINGS.computeType, flags: "--compute-type <type>" },
+  referenceCache: { setting: SETTINGS.referenceCache, flags: "--reference-cache <kind>" },
   safety: { setting: SETTINGS.safety, flags: "--safety <mode>" },
   allowPrivateHosts: {
     setting: SETTINGS.allowPrivateHosts,

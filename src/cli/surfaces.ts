@@ -1,12 +1,23 @@
 /** How the command line and the tool of `retouch mcp` name the library's parameters in a failure. */
 import { LIBRARY, RetouchError, type Surface } from "../errors.ts";
-import { EDIT_PARAMETERS, type EditParameter } from "../index.ts";
+import { EDIT_PARAMETERS, type EditParameter, MODEL_DEFAULTS } from "../index.ts";
 
 /** The flag alone, such as `--steps`. */
 export const flagOf = ({ flag }: Pick<EditParameter, "flag">): string | undefined => flag?.split(" ", 1)[0];
 
 /** A number's range as help shows it: `1 to 50`. */
 export const rangeText = ({ min, max }: { min: number; max: number }): string => `${min} to ${max}`;
+
+/**
+ * What every model does of a parameter where an edit does not choose, such as
+ * `28 of FLUX.1 Kontext, 4 of a distilled FLUX.2 [klein], 50 of another`.
+ */
+export const modelDefaultsText = (field: "numSteps" | "guidance"): string =>
+  MODEL_DEFAULTS.map(({ name, defaults }) =>
+    field === "guidance" && defaults.isGuided === false
+      ? `without effect on ${name}`
+      : `${defaults[field]} of ${name}`,
+  ).join(", ");
 
 /** What a surface calls the parameters, by the library's names. */
 function namesBy(nameOf: (parameter: EditParameter) => string | undefined): Record<string, string> {
@@ -30,6 +41,7 @@ export const COMMAND: Surface = {
     device: "--device",
     computeType: "--compute-type",
     weights: "--weights",
+    referenceCache: "--reference-cache",
   },
   sentences: {
     flagged:

@@ -84,6 +84,12 @@ export const ENGINE = {
     "float32",
     "What the transformer computes in; without it, float16 on a GPU that computes in it well enough, or else float32. The processor refuses bfloat16.",
   ),
+  referenceCache: optional(
+    "RETOUCH_REFERENCE_CACHE",
+    choice("approximate"),
+    "approximate",
+    "approximate lets FLUX.2 [klein] look at its images once an edit; without it, in every step. Other models always do so.",
+  ),
   workers: required(
     "RETOUCH_WORKERS",
     integer(0, 64),

@@ -1,6 +1,6 @@
 /**
  * Every setting of the service: variable, kind, default and meaning. The tables of `docs/configuration.md`
- * and all of `.env.example` are generated from this (`scripts/write-settings.ts`), and a test compares them
+ * and all of `.env.example` are generated from this (`scripts/settings-page.mjs`), and a test compares them
  * with it.
  */
 import { ENGINE, PICTURES } from "./edit-settings.ts";

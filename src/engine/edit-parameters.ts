@@ -101,6 +101,10 @@ export type EditParameter =
 /** The most steps, and so the most noise levels. */
 const MAX_STEPS = 50;
 
+/** Ours, and that of the reference implementation. */
+export const SIZE_RULES = ["exact", "diffusers"] as const;
+export type SizeRule = (typeof SIZE_RULES)[number];
+
 /** By the library's names. */
 export const EDIT_PARAMETERS = {
   image: {
@@ -175,6 +179,16 @@ export const EDIT_PARAMETERS = {
     flag: "--size <WxH>",
     tool: "size",
     description: "Size of the result.",
+  },
+  sizeRule: {
+    type: "choice",
+    choices: SIZE_RULES,
+    default: "exact",
+    wire: "size_rule",
+    flag: "--size-rule <rule>",
+    tool: "size_rule",
+    description:
+      "Whose sizes: exact stretches and crops nothing; diffusers is the rule of its pipeline, on FLUX.2 alone.",
   },
   numSteps: {
     type: "integer",

@@ -16,7 +16,6 @@ import { version } from "../version.ts";
 import { WeightSet } from "../weights/weight-set.ts";
 import type { ChosenDevice } from "./choose-device.ts";
 import { type EditRequest, imagesOf, type ResolvedRequest } from "./request.ts";
-import type { SizePlan } from "./sizes.ts";
 import type { Environment } from "./state-file.ts";
 
 /** The folders whose code makes the picture. */
@@ -54,9 +53,9 @@ const TENSORS = [
 export async function editDigest(
   resolved: ResolvedRequest,
   { image, mask, ...request }: Pick<EditRequest, "image" | "mask" | (typeof TENSORS)[number]>,
-  { loras, checkpoint, sizes }: { loras: ChosenLoras; checkpoint: string; sizes?: SizePlan | undefined },
+  { loras, checkpoint }: { loras: ChosenLoras; checkpoint: string },
 ): Promise<string> {
-  const facts = [resolved, checkpoint, await loras.digests(), ...(sizes === undefined ? [] : [sizes])];
+  const facts = [resolved, checkpoint, await loras.digests()];
   const hash = createHash("sha256").update(JSON.stringify(facts));
   for (const name of TENSORS) {
     const tensor = request[name];

@@ -11,7 +11,8 @@ import type { BatchPlace } from "../sampling/noise.ts";
 import type { EditExtent, SecondPass, UsualPasses } from "./extent.ts";
 import type { FloatTensor, GivenEmbeds } from "./given-tensors.ts";
 import type { Kept } from "./keep-unchanged.ts";
-import type { ImageLimits, ResolvedRequest, Size } from "./request.ts";
+import type { ImageLimits } from "./model-traits.ts";
+import type { ResolvedRequest, Size } from "./request.ts";
 import type { NativeScale, SizePlan } from "./sizes.ts";
 
 /** What can be planned from configurations alone, without any weight files. */

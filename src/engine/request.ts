@@ -8,9 +8,11 @@ import {
   EDIT_PARAMETERS,
   type NumberParameter,
   type NumbersParameter,
+  type SizeRule,
   type StringParameter,
 } from "./edit-parameters.ts";
 import type { TensorRequest } from "./given-tensors.ts";
+import { type EditDefaults, USUAL_DEFAULTS } from "./model-traits.ts";
 
 export { type LoraUse, unknownLora };
 
@@ -43,14 +45,26 @@ export interface EditRequest extends TensorRequest {
   trueCfgScale?: number | undefined;
   /** Size of the result, 16 to 4,096 per side. @default the image's own, its longer side at most 1,536 */
   size?: Size | undefined;
-  /** Euler steps, 1 to 50; `sigmas` decide if they are given. @default 28 */
+  /**
+   * `diffusers` takes the sizes of diffusers' FLUX.2 pipelines, which reduce and crop images to whole tokens of a megapixel
+   * at most, and give the result the first one's size or the requested one, rounded down; other models refuse it.
+   * @default "exact", which stretches and crops nothing
+   */
+  sizeRule?: SizeRule | undefined;
+  /**
+   * Euler steps, 1 to 50; `sigmas` decide if they are given. @default the model's own: 28 of FLUX.1 Kontext, 4 of a
+   * distilled FLUX.2 [klein], 50 of another
+   */
   numSteps?: number | undefined;
   /**
    * The noise level before each step, 1 to 50 numbers from 0 to 1, before the checkpoint's scheduler shifts them.
    * @default `numSteps` numbers that fall evenly from 1
    */
   sigmas?: readonly number[] | undefined;
-  /** Distilled guidance, 0 to 10. @default 2 */
+  /**
+   * How closely the prompt is followed, 0 to 10. @default the model's own: 2 of FLUX.1 Kontext, 4 of FLUX.2 [klein]; it has
+   * no effect on a distilled one
+   */
   guidance?: number | undefined;
   /** 0 to 2^53 - 1, of which only the low 32 bits count; -1 or undefined chooses one at random. @default -1 */
   seed?: number | undefined;
@@ -64,18 +78,6 @@ export interface EditRequest extends TensorRequest {
   loras?: readonly { name: string; /** @default 1 */ scale?: number | undefined }[] | undefined;
 }
 
-/** What a model does where an edit does not choose. */
-export interface EditDefaults {
-  numSteps: number;
-  guidance: number;
-}
-
-/** Those of the endpoint's own model, FLUX.1 Kontext. */
-export const USUAL_DEFAULTS: EditDefaults = {
-  numSteps: EDIT_PARAMETERS.numSteps.default,
-  guidance: EDIT_PARAMETERS.guidance.default,
-};
-
 /** A request with every field present and in range. */
 export interface ResolvedRequest {
   /** Empty if its embeddings are given instead. */
@@ -88,6 +90,8 @@ export interface ResolvedRequest {
   isEmptyNegativeUsed?: boolean | undefined;
   trueCfgScale: number;
   size: Size | undefined;
+  /** Undefined means exact, in jobs of earlier versions. */
+  sizeRule?: SizeRule | undefined;
   /** As many as there are sigmas, if there are any. */
   numSteps: number;
   sigmas?: readonly number[] | undefined;
@@ -129,17 +133,18 @@ export function resolveParameters(
   const { negativePrompt, trueCfgScale, numSteps, guidance, seed, format, loras } = EDIT_PARAMETERS;
   const {
     size,
+    sizeRule = EDIT_PARAMETERS.sizeRule.default,
     format: wanted = format.default,
     isSafetyChecked = EDIT_PARAMETERS.isSafetyChecked.default,
     isUnchangedKept = EDIT_PARAMETERS.isUnchangedKept.default,
     isEmptyNegativeUsed = EDIT_PARAMETERS.isEmptyNegativeUsed.default,
   } = request;
-  if (!format.choices.includes(wanted)) {
-    throw invalid("oneOf", {
-      field: "format",
-      choices: anyOf(format.choices),
-      given: shownValue(wanted),
-    });
+  for (const [field, value, { choices }] of [
+    ["format", wanted, format] as const,
+    ["sizeRule", sizeRule, EDIT_PARAMETERS.sizeRule] as const,
+  ]) {
+    if (choices.some((choice) => choice === value)) continue;
+    throw invalid("oneOf", { field, choices: anyOf(choices), given: shownValue(value) });
   }
   for (const [field, value] of Object.entries({ isSafetyChecked, isUnchangedKept, isEmptyNegativeUsed })) {
     if (typeof value !== "boolean") {
@@ -159,6 +164,7 @@ export function resolveParameters(
     isEmptyNegativeUsed,
     trueCfgScale: numberWithin("trueCfgScale", request.trueCfgScale, trueCfgScale),
     size: size === undefined ? undefined : sizeWithin(size),
+    sizeRule,
     numSteps: sigmas?.length ?? steps,
     sigmas,
     guidance: numberWithin("guidance", request.guidance, { ...guidance, default: defaults.guidance }),
@@ -188,21 +194,6 @@ export const isNegativeUsed = (
   }: Pick<ResolvedRequest, "negativePrompt" | "isEmptyNegativeUsed" | "trueCfgScale">,
   hasNegativeEmbeds = false,
 ): boolean => (negativePrompt.trim() !== "" || isEmptyNegativeUsed || hasNegativeEmbeds) && trueCfgScale > 1;
-
-/** How many images a model takes per edit. */
-export interface ImageLimits {
-  /** 0 if it draws without one. */
-  readonly minImages: number;
-  readonly maxImages: number;
-}
-
-/** Refuses fewer images than the model needs, and more than it takes. @throws RetouchError INVALID_PARAMETER */
-export function checkImageCount(given: number, { minImages, maxImages }: ImageLimits): void {
-  if (given < minImages) throw invalid("missing", { field: "image" });
-  if (given <= maxImages) return;
-  const choices = maxImages === 1 ? "one image" : `at most ${maxImages} images`;
-  throw invalid("oneOf", { field: "image", choices, given });
-}
 
 /** The seed that an edit uses: the caller's, or a random one. */
 export const chosenSeed = (seed: number): number =>

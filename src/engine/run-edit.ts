@@ -20,16 +20,8 @@ import {
   resolveTensors,
 } from "./given-tensors.ts";
 import type { EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
-import {
-  checkImageCount,
-  type EditDefaults,
-  type EditRequest,
-  imagesOf,
-  resolveRequest,
-  type ResolvedRequest,
-  type Size,
-} from "./request.ts";
-import type { SizePlan } from "./sizes.ts";
+import { checkImageCount, checkSizeRule, type EditDefaults } from "./model-traits.ts";
+import { type EditRequest, imagesOf, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
 import type { Environment } from "./state-file.ts";
 
 const TONE_MAPPED =
@@ -108,11 +100,6 @@ export interface EditOptions {
   resumeFrom?: Uint8Array | undefined;
   /** Called once before the first step if `resumeFrom` is given, unless the model cannot go on from a state. */
   onResume?: ((outcome: ResumeOutcome) => void) | undefined;
-  /**
-   * Chooses the working sizes from those of the images and the requested one; `referenceSizes` gives those of diffusers'
-   * FLUX.2 pipelines. @default nothing is stretched or cropped, and the result has exactly the requested size
-   */
-  sizes?: ((images: readonly Size[], size: Size | undefined) => SizePlan) | undefined;
 }
 
 /** What all of an engine's edits share. */
@@ -193,7 +180,7 @@ interface Edited {
 async function editAll(
   tools: EditTools,
   request: EditRequest,
-  { signal, onStep, isSketched, sizes, ...stateOptions }: EditOptions,
+  { signal, onStep, isSketched, ...stateOptions }: EditOptions,
   { isLatentOnly }: { isLatentOnly: boolean },
 ): Promise<Edited> {
   const resolved = resolveRequest(request, tools.defaults);
@@ -201,7 +188,7 @@ async function editAll(
   const { numImages } = given;
   const { images, mask } = await decodeImages(request, tools.pipeline, tools.maxPixels);
   checkTensors(tools.pipeline, given);
-  const plan = sizes?.(images, resolved.size);
+  checkSizeRule(resolved.sizeRule, tools.pipeline.takesSizeRule);
   const chosenLoras = await tools.loras.choose(resolved.loras);
   const checker = tools.isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
   // If the checker cannot be loaded, it is better to fail before the edit than after it.
@@ -216,9 +203,7 @@ async function editAll(
     edit: () =>
       (digest ??= tools
         .checkpoint()
-        .then((checkpoint) =>
-          editDigest(resolved, request, { loras: chosenLoras, checkpoint, sizes: plan }),
-        )),
+        .then((checkpoint) => editDigest(resolved, request, { loras: chosenLoras, checkpoint }))),
   });
   const outcomes: EditOutcome[] = [];
   let safety: SafetyVerdict | undefined;
@@ -233,7 +218,6 @@ async function editAll(
       given: { ...given, latents: latentsOf(given, index) },
       place: { index, of: numImages },
       isLatentOnly: isLatentOnly && checker === undefined,
-      sizes: plan,
     };
     const steps = tools.editor.edit(images, resolved, options);
     let seconds = 0;
@@ -288,11 +272,13 @@ function metadataOf(
   { kept, isNegativeUsed }: EditOutcome,
 ): EditMetadata {
   const { seed, numSteps, guidance, trueCfgScale, sigmas, maxSequenceLength, prompt, prompt2 } = parameters;
+  const sizeRule = parameters.sizeRule === "exact" ? undefined : parameters.sizeRule;
   const loras = parameters.loras.map((lora) => `${lora.name}:${lora.scale}`).join(" ") || undefined;
   return {
     model: modelName,
     version,
     seed,
+    sizeRule,
     numSteps,
     sigmas: sigmas?.join(" "),
     guidance,

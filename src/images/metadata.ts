@@ -11,6 +11,8 @@ export interface EditMetadata {
   /** Version of this package. */
   version: string;
   seed: number;
+  /** Only if it was the reference's. */
+  sizeRule?: string | undefined;
   numSteps: number;
   /** Only if they were given. */
   sigmas?: string | undefined;
@@ -36,6 +38,7 @@ const PROPERTIES = [
   "model",
   "version",
   "seed",
+  "sizeRule",
   "numSteps",
   "sigmas",
   "guidance",

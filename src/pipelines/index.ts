@@ -1,12 +1,17 @@
 /** The only list of model families. */
-import { anyOf, RetouchError } from "../errors.ts";
+import { anyOf, invalid, RetouchError } from "../errors.ts";
 import type { Model } from "../engine/model.ts";
 import { Checkpoint, checkpointName, type SingleFiles } from "../weights/checkpoint.ts";
 import { flux1Kontext } from "./flux1-kontext/pipeline.ts";
 import { flux2Klein, flux2KleinKV } from "./flux2-klein/pipeline.ts";
-import type { ModelOptions, Pipeline } from "./pipeline.ts";
+import type { ModelOptions, NamedDefaults, Pipeline } from "./pipeline.ts";
 
 export const PIPELINES: readonly Pipeline[] = [flux1Kontext, flux2Klein, flux2KleinKV];
+
+/** The models of all families by name, with what each does where an edit does not choose. */
+export const MODEL_DEFAULTS: readonly NamedDefaults[] = [
+  ...new Map(PIPELINES.flatMap(({ models = [] }) => models.map((model) => [model.name, model]))).values(),
+];
 
 /**
  * Opens a checkpoint with the pipeline that its `model_index.json` names.
@@ -20,6 +25,12 @@ export async function openModel(
   options: ModelOptions = {},
 ): Promise<{ checkpoint: Checkpoint; pipeline: Pipeline; model: Model }> {
   const { checkpoint, pipeline } = await openCheckpoint(folder, files, pipelines);
+  if (options.referenceCache !== undefined && !pipeline.takesReferenceCache) {
+    throw invalid("unsupported", {
+      field: "referenceCache",
+      reason: "the model of this checkpoint sees its image in every step",
+    });
+  }
   return { checkpoint, pipeline, model: await pipeline.components(checkpoint, options) };
 }
 

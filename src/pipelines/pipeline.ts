@@ -1,17 +1,23 @@
 /** What the engine knows about a model family. */
 import type { Model } from "../engine/model.ts";
-import type { EditDefaults, ImageLimits } from "../engine/request.ts";
+import type { EditDefaults, ImageLimits } from "../engine/model-traits.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import type { Config } from "../weights/config.ts";
 
 /** How a checkpoint is run, beside what its files say. */
 export interface ModelOptions {
-  /** As in `EngineOptions`. A pipeline without a choice refuses it. */
+  /** As in `EngineOptions`. */
   referenceCache?: ReferenceCache | undefined;
 }
 
 export const REFERENCE_CACHES = ["approximate"] as const;
 export type ReferenceCache = (typeof REFERENCE_CACHES)[number];
+
+export interface NamedDefaults {
+  /** As a sentence has it. */
+  name: string;
+  defaults: EditDefaults;
+}
 
 export interface Pipeline extends ImageLimits {
   /** Its name in `model_index.json`. */
@@ -22,6 +28,12 @@ export interface Pipeline extends ImageLimits {
   readonly takesMask: boolean;
   /** What an edit does that does not choose; a field of `model_index.json` may decide. */
   defaultsOf(index: Config): EditDefaults;
+  /** Its models by name, with their defaults, for help that is shown before a checkpoint is known. */
+  readonly models?: readonly NamedDefaults[];
+  /** Whether an edit may take the sizes of the reference implementation. @default false */
+  readonly takesSizeRule?: boolean;
+  /** Whether its checkpoints may be run with `referenceCache`. @default false */
+  readonly takesReferenceCache?: boolean;
   /** Whether edits take tensors of the caller's, and draw the noise of several images at once. @default false */
   readonly takesTensors?: boolean;
   /** Whether the embeddings of a text include a pooled one. @default true */

@@ -4,7 +4,8 @@ import { invalid } from "../errors.ts";
 import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.ts";
 import type { GivenImage } from "./input-image.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
-import { checkImageCount, chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
+import { checkImageCount, checkSizeRule } from "../engine/model-traits.ts";
+import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
 import { checkBucketTarget } from "../storage/bucket-target.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 import type { EditInput, JobBody, ModelTraits } from "./schemas.ts";
@@ -57,9 +58,10 @@ export function parseBody(
 export function editOf(
   input: EditInput,
   settings: InputSettings,
-  { defaults }: Pick<ModelTraits, "defaults">,
+  { defaults, takesSizeRule }: Pick<ModelTraits, "defaults" | "takesSizeRule">,
 ): Omit<JobEdit, keyof JobImages> {
   const { negativePrompt, trueCfgScale, seed, format, isUnchangedKept } = EDIT_PARAMETERS;
+  checkSizeRule(input.size_rule, takesSizeRule);
   if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
   return {
     prompt: input.prompt,
@@ -69,6 +71,7 @@ export function editOf(
     isEmptyNegativeUsed: input.use_empty_negative_prompt ?? EDIT_PARAMETERS.isEmptyNegativeUsed.default,
     trueCfgScale: input.true_cfg_scale ?? trueCfgScale.default,
     size: sizeOf(input, settings),
+    sizeRule: input.size_rule ?? EDIT_PARAMETERS.sizeRule.default,
     numSteps: input.sigmas?.length ?? input.num_inference_steps ?? defaults.numSteps,
     sigmas: input.sigmas,
     guidance: input.guidance ?? input.guidance_scale ?? defaults.guidance,

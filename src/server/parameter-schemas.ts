@@ -50,6 +50,23 @@ export const stringOf = ({ min, max, description }: StringParameter) =>
 export const booleanOf = ({ default: byDefault, description }: BooleanParameter, more = "") =>
   Type.Optional(Type.Boolean({ default: byDefault, description: `${description}${more}` }));
 
+/** One of several words. */
+export const choiceOf = <const Choice extends string>({
+  choices,
+  default: byDefault,
+  description,
+}: {
+  choices: readonly Choice[];
+  default: Choice;
+  description: string;
+}) =>
+  Type.Optional(
+    Type.Union(
+      choices.map((choice) => Type.Literal(choice)),
+      { default: byDefault, description },
+    ),
+  );
+
 type OtherNames = "aliases" | "flag" | "tool";
 
 /** Format of the result; clients spell JPEG both ways. */

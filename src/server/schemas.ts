@@ -4,9 +4,15 @@
  */
 import { type Static, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
-import { type EditDefaults, type ImageLimits, USUAL_DEFAULTS } from "../engine/request.ts";
+import {
+  type EditDefaults,
+  type ImageLimits,
+  parametersOfModel,
+  USUAL_DEFAULTS,
+} from "../engine/model-traits.ts";
 import {
   booleanOf,
+  choiceOf,
   formats,
   images,
   integerOf,
@@ -41,6 +47,8 @@ const Text = (maxLength: number, description?: string) =>
 export interface ModelTraits extends ImageLimits {
   /** For people; unknown where only workers elsewhere have the checkpoint. */
   name?: string | undefined;
+  /** Whether an edit may take the sizes of the reference implementation. @default false */
+  takesSizeRule?: boolean | undefined;
   defaults: EditDefaults;
 }
 
@@ -56,8 +64,7 @@ export function editInputSchema(
   { minImages, maxImages, defaults }: ModelTraits,
 ) {
   const { prompt, negativePrompt, trueCfgScale, seed } = EDIT_PARAMETERS;
-  const numSteps = { ...EDIT_PARAMETERS.numSteps, default: defaults.numSteps };
-  const guidance = { ...EDIT_PARAMETERS.guidance, default: defaults.guidance };
+  const { numSteps, guidance } = parametersOfModel(defaults);
   return Type.Object(
     {
       prompt: stringOf(prompt),
@@ -68,6 +75,7 @@ export function editInputSchema(
       use_empty_negative_prompt: booleanOf(EDIT_PARAMETERS.isEmptyNegativeUsed),
       true_cfg_scale: numberOf(trueCfgScale),
       ...sizes(sides),
+      size_rule: choiceOf(EDIT_PARAMETERS.sizeRule),
       num_inference_steps: integerOf(numSteps),
       sigmas: numbersOf(EDIT_PARAMETERS.sigmas),
       guidance: numberOf(guidance),

@@ -1,7 +1,7 @@
 /** The endpoints of a service: the default one, and those of RETOUCH_MODELS. */
 import type { Config } from "../config/settings.ts";
 import { SHIPPED_CHECKPOINT } from "../engine/shipped.ts";
-import { USUAL_DEFAULTS } from "../engine/request.ts";
+import { USUAL_DEFAULTS } from "../engine/model-traits.ts";
 import { failure, messageOf, RetouchError } from "../errors.ts";
 import { DEFAULT_ENDPOINT } from "../jobs/endpoints.ts";
 import { openCheckpoint, PIPELINES } from "../pipelines/index.ts";
@@ -32,6 +32,27 @@ export function workedEndpoints(config: Config): Endpoint[] {
 }
 
 /**
+ * The endpoints that RETOUCH_REFERENCE_CACHE is about.
+ * @throws RetouchError CONFIG_INVALID if there is none among them
+ */
+export async function cachingEndpoints(
+  endpoints: readonly Endpoint[],
+  pipelines: readonly Pipeline[] = PIPELINES,
+): Promise<readonly Endpoint[]> {
+  const caching: Endpoint[] = [];
+  for (const endpoint of endpoints) {
+    // One that cannot be opened fails when it is loaded, with its own sentence.
+    const opened = await openCheckpoint(endpoint.checkpoint ?? SHIPPED_CHECKPOINT, {}, pipelines).catch(
+      () => undefined,
+    );
+    if (opened === undefined || opened.pipeline.takesReferenceCache) caching.push(endpoint);
+  }
+  if (caching.length > 0) return caching;
+  const sentence = "no endpoint of these workers has a model that it is about: FLUX.2 [klein].";
+  throw new RetouchError("CONFIG_INVALID", failure("about", { field: "RETOUCH_REFERENCE_CACHE", sentence }));
+}
+
+/**
  * What the model of an endpoint takes.
  * @throws RetouchError CONFIG_INVALID, naming the entry, for one of RETOUCH_MODELS that is no checkpoint or of no known
  * family
@@ -42,9 +63,9 @@ export async function readTraits(
 ): Promise<ModelTraits> {
   try {
     const opened = await openCheckpoint(checkpoint, {}, pipelines);
-    const { minImages, maxImages } = opened.pipeline;
+    const { minImages, maxImages, takesSizeRule } = opened.pipeline;
     const defaults = opened.pipeline.defaultsOf(opened.checkpoint.index);
-    return { name: opened.name, minImages, maxImages, defaults };
+    return { name: opened.name, minImages, maxImages, takesSizeRule, defaults };
   } catch (error) {
     if (name === DEFAULT_ENDPOINT) return unknownTraits(pipelines);
     const sentence = `${id}: ${messageOf(error)}`;
@@ -61,5 +82,6 @@ export async function readTraits(
 const unknownTraits = (pipelines: readonly Pipeline[]): ModelTraits => ({
   minImages: 1,
   maxImages: Math.max(...pipelines.map(({ maxImages }) => maxImages)),
+  takesSizeRule: pipelines.some(({ takesSizeRule = false }) => takesSizeRule),
   defaults: USUAL_DEFAULTS,
 });

@@ -17,6 +17,7 @@ import { readFleet } from "../jobs/workers.ts";
 import { startAdminServer } from "../keys/admin.ts";
 import type { StoredKeys } from "../keys/keys.ts";
 import { importPipelines } from "../engine/import-pipelines.ts";
+import type { EditDefaults } from "../engine/model-traits.ts";
 import type { Log } from "../log.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
@@ -53,6 +54,8 @@ export interface ServiceOptions {
 export interface Service {
   /** URL of the server, without a trailing slash. */
   address: string;
+  /** What the default endpoint's model does where an edit does not choose. */
+  defaults: EditDefaults;
   keys: StoredKeys;
   app: FastifyInstance;
   data: Data;
@@ -174,7 +177,7 @@ async function startWith(
     sweeper.start();
     webhooks.start();
     for (const worker of workers) worker.start();
-    return { address, keys, app, data, close };
+    return { address, defaults: models[0]!.defaults, keys, app, data, close };
   } catch (error) {
     await close();
     throw error;

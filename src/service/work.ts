@@ -1,6 +1,7 @@
 /** The working half of a service: workers with their engine processes, as the settings say. */
 import { loadCacheFolder } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";
+import { importPipelines } from "../engine/import-pipelines.ts";
 import type { JobsContext } from "../jobs/context.ts";
 import { DEFAULT_ENDPOINT } from "../jobs/endpoints.ts";
 import { createWorkQueue } from "../jobs/work-queue.ts";
@@ -12,7 +13,7 @@ import { createEngineProcess } from "../worker/engine-process.ts";
 import type { EngineSetup } from "../worker/protocol.ts";
 import { createWorker, type Worker } from "../worker/worker.ts";
 import { storageOptions } from "./data.ts";
-import { type Endpoint, workedEndpoints } from "./endpoints.ts";
+import { cachingEndpoints, type Endpoint, workedEndpoints } from "./endpoints.ts";
 
 export interface EngineOptions {
   config: Config;
@@ -31,14 +32,26 @@ export interface Engines {
   close(): Promise<void>;
 }
 
-/** Creates the engines of each worker that the settings ask for; none is started. */
+/**
+ * Creates the engines of each worker that the settings ask for; none is started.
+ * @throws RetouchError CONFIG_INVALID for a setting that none of their models has
+ */
 export async function createEngines(options: EngineOptions): Promise<Engines> {
   const { config, log, engineEntry: entry, pipelinesModule } = options;
   const endpoints = workedEndpoints(config);
+  const pipelines = pipelinesModule && (await importPipelines(pipelinesModule));
   const { workers: count, memoryLimit: limitBytes = await shareOfMemory(count, endpoints.length) } = config;
+  const caching =
+    config.referenceCache && count > 0 ? await cachingEndpoints(endpoints, pipelines) : undefined;
   const pools = Array.from({ length: count }, () => {
     const engines = endpoints.map((endpoint) => {
-      const setup = { ...engineSetup(config, endpoint, limitBytes), pipelinesModule: pipelinesModule?.href };
+      const { engine, ...rest } = engineSetup(config, endpoint, limitBytes);
+      const referenceCache = caching?.includes(endpoint) ? config.referenceCache : undefined;
+      const setup = {
+        ...rest,
+        engine: { ...engine, referenceCache },
+        pipelinesModule: pipelinesModule?.href,
+      };
       const own = endpoints.length === 1 ? log : log.child({ endpoint: endpoint.id });
       return [endpoint.name, createEngineProcess({ setup, log: own, entry })] as const;
     });

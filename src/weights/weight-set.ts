@@ -4,6 +4,7 @@ import type { DType } from "../onnx/dtype.ts";
 import { externalTensor, showShape, type Value } from "../onnx/graph.ts";
 import { type BlockMatrix, concat, gather, mul, toFloat32 } from "../onnx/ops.ts";
 import path from "node:path";
+import { float8Rows } from "./float8-rows.ts";
 import type { QuantizedTensor } from "./quantized.ts";
 import type { StoredTensor } from "./safetensors.ts";
 import { isDerived } from "./unused-keys.ts";
@@ -17,7 +18,7 @@ const FLOAT8 = /^F8_/;
 /**
  * The element types that a weight may have in its file. By default (see `isKeptHalf`), the runtime casts all of them,
  * including fp8, to float32 when it loads the network, as the reference does: 32 Mi numbers are 128 MiB of memory, from
- * an fp8 file as from a float32 one.
+ * an fp8 file as from a float32 one. Of tables, only the rows that are read are cast.
  */
 const READABLE = new Set<DType>([
   ...(["float64", "float32", "float16", "bfloat16", "float8e4m3fn", "float8e5m2"] as const),
@@ -153,11 +154,19 @@ export class WeightSet {
   /** Rows of a table, as float32; other rows are not widened. @throws as {@link take} */
   takeRows(key: string, shape: readonly [rows: number, columns: number], indices: Value): Value {
     const stored = this.#find(key, shape);
-    // Rows can be taken of every type but fp8.
-    const isCastFirst = "parts" in stored || "blocks" in stored || FLOAT8.test(stored.storedType);
-    if (isCastFirst || !isReadable(stored)) return gather(this.take(key, shape), indices);
+    const [part, ...others] = partsOf(stored);
+    if ("blocks" in stored || others.length > 0 || !isReadable(part!))
+      return gather(this.take(key, shape), indices);
     this.#used.add(key);
-    return toFloat32(gather(this.#external(key, stored), indices));
+    const rows = this.#rows(key, part!, indices);
+    if (!("parts" in stored) || stored.scale === undefined) return rows;
+    const scale = this.#joined(`${layerOf(key)}scale_weight`, stored.scale);
+    return mul(rows, scale.shape.length === 0 ? scale : gather(scale, indices));
+  }
+
+  #rows(key: string, part: StoredTensor, indices: Value): Value {
+    if (!FLOAT8.test(part.storedType)) return toFloat32(gather(this.#external(key, part), indices));
+    return float8Rows(this.#external(key, { ...part, dtype: "uint8" }), part.dtype!, indices);
   }
 
   #find(key: string, shape: readonly number[]): Weight {
@@ -183,8 +192,7 @@ export class WeightSet {
     this.#used.add(key);
     const value = this.#joined(key, parts);
     const scale = "parts" in stored ? stored.scale : undefined;
-    const layer = key.slice(0, key.lastIndexOf(".") + 1);
-    return scale ? mul(value, this.#joined(`${layer}scale_weight`, scale)) : value;
+    return scale ? mul(value, this.#joined(`${layerOf(key)}scale_weight`, scale)) : value;
   }
 
   /** Parts that lie below each other, as float32. */
@@ -312,6 +320,9 @@ class StoredScope implements WeightScope {
     return this.#prefix === "" ? name : `${this.#prefix}.${name}`;
   }
 }
+
+/** The beginning of the keys of a weight's layer. */
+const layerOf = (key: string): string => key.slice(0, key.lastIndexOf(".") + 1);
 
 /** The name of the scales of a matrix in few bits, in a file and in a graph. */
 export const scalesKeyOf = (key: string): string => `${key}.scales`;

@@ -37,6 +37,44 @@ function edit(image: string, flags: string[] = [], options: RunOptions = {}): Pr
   return retouch(args, { cwd: folder, ...options });
 }
 
+describe("retouch edit with FLUX.2 [klein]", () => {
+  const klein = path.join(fixtures, "klein", "checkpoints", "plain");
+
+  it("takes the sizes of diffusers and looks at the image once, where it is asked to", async () => {
+    const draw = async (flags: string[]) => {
+      const args = ["edit", "bird.jpg", "Make it night", "--checkpoint", klein, "--seed", "7"];
+      const { code, stdout, stderr } = await retouch(
+        [...args, "--no-safety-checker", "--no-keep-unchanged", "--json", ...ONE_THREAD, ...flags],
+        { cwd: folder },
+      );
+      expect([code, stderr]).toEqual([0, ""]);
+      const line = JSON.parse(stdout.toString()) as Record<string, never>;
+      return { ...line, pixels: await sharp(path.join(folder, "bird.edited.png")).raw().toBuffer() };
+    };
+    const own = await draw([]);
+    expect(own).toMatchObject({ width: 60, height: 44, parameters: { numSteps: 4, sizeRule: "exact" } });
+    const diffusers = await draw(["--size-rule", "diffusers"]);
+    expect(diffusers).toMatchObject({ width: 48, height: 32, parameters: { sizeRule: "diffusers" } });
+    const kept = await draw(["--reference-cache", "approximate"]);
+    expect(kept).toMatchObject({ width: 60, height: 44 });
+    expect(kept.pixels).not.toEqual(own.pixels);
+  });
+
+  it("says that guidance has no effect", async () => {
+    const { code, stderr } = await edit("bird.jpg", [
+      "--checkpoint",
+      klein,
+      "--guidance",
+      "4",
+      "--no-safety-checker",
+    ]);
+    expect([code, stderr]).toEqual([
+      0,
+      "retouch: Guidance has no effect on this model, which was distilled to do without it.\n",
+    ]);
+  });
+});
+
 describe("retouch edit", () => {
   it("writes beside nothing else NAME.edited.png of the picture's size and prints every parameter", async () => {
     const { code, stdout, stderr } = await edit("bird.jpg", [

@@ -88,6 +88,28 @@ describe("retouch mcp", () => {
     });
   });
 
+  it.each([
+    ["plain", 4, 1, /It has no effect on this model, which was distilled to do without it\.$/],
+    ["odd", 50, 4, /^How closely the prompt is followed\.$/],
+  ])("has the defaults of klein's checkpoint %s", async (name, steps, guidance, description) => {
+    const other = new Client({ name: "a test", version: "1.0.0" });
+    const checkpoint = path.join(fixtures, "klein", "checkpoints", name);
+    await other.connect(
+      new StdioClientTransport({
+        command: process.execPath,
+        args: [program, "mcp", "--checkpoint", checkpoint],
+        cwd: folder,
+      }),
+    );
+    onTestFinished(() => other.close());
+    const { properties } = (await other.listTools()).tools[0]!.inputSchema;
+    expect(properties).toMatchObject({
+      steps: { default: steps },
+      guidance: { default: guidance, description: expect.stringMatching(description) },
+      size_rule: { enum: ["exact", "diffusers"], default: "exact" },
+    });
+  });
+
   it("edits a picture, tells its steps, writes the result and shows it", async () => {
     const steps: Progress[] = [];
     const { isError, content } = await edit({ seed: 7 }, { onprogress: (progress) => steps.push(progress) });

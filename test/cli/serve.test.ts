@@ -10,7 +10,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { startS3Server } from "../support/s3-server.ts";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
 import { usedDataFolder } from "../support/embedded.ts";
-import { root } from "../support/fixtures.ts";
+import { fixtures, root } from "../support/fixtures.ts";
 import { environment, freePort, type Served, serve } from "../support/served.ts";
 import { until } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -52,6 +52,15 @@ const editOf = (server: Served, more: object = {}): { input: object } => ({
 });
 
 describe("retouch serve", () => {
+  it("prints the steps and the guidance of its own model", async () => {
+    const { welcome } = await started({
+      RETOUCH_CHECKPOINT: path.join(fixtures, "klein", "checkpoints", "plain"),
+      RETOUCH_REFERENCE_CACHE: "approximate",
+      RETOUCH_WORKERS: "0",
+    });
+    expect(welcome).toContain('"num_inference_steps": 4,\n    "guidance": 1,');
+  });
+
   it("prints a key once, and a command that works as it is pasted", async () => {
     const folder = await temporaryFolder();
     const first = await started({ RETOUCH_DATA_DIR: folder });

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
 import { retouch } from "./run.ts";
 
@@ -20,7 +21,7 @@ describe("retouch", () => {
     const edit = (await retouch(["edit", "--help"])).stdout.toString();
     const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z0-9-]+)/gm)].map((match) => match[1]);
     const expected =
-      "output image prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size steps sigmas guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type keep-unchanged no-keep-unchanged no-safety-checker";
+      "output image prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size size-rule steps sigmas guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type reference-cache keep-unchanged no-keep-unchanged no-safety-checker";
     expect(flags).toEqual([...expected.split(" "), "json", "quiet", "help"].map((name) => `--${name}`));
   });
 
@@ -98,6 +99,8 @@ describe("a wrong command line ends with code 2 and one sentence", () => {
       "the height in --size must be a whole number from 16 to 4096, not 4097.",
     ],
     [[...edit, "--size", "64"], '--size must be a width and a height such as 1024x768, not "64".'],
+    [[...edit, "--size-rule", "stretch"], '--size-rule must be exact or diffusers, not "stretch".'],
+    [[...edit, "--reference-cache", "exact"], '--reference-cache must be approximate, not "exact".'],
     [[...edit, "--threads", "many"], '--threads must be a number, not "many".'],
     [[...edit, "--device", "tpu"], '--device must be auto, cpu, cuda, webgpu, coreml or dml, not "tpu".'],
     [[...edit, "--format", "webp"], '--format must be png or jpeg, not "webp".'],
@@ -118,6 +121,24 @@ describe("a wrong command line ends with code 2 and one sentence", () => {
   it("once the model is there, too: no image for one that cannot draw without", async () => {
     const { code, stdout, stderr } = await retouch(["edit", "Make it night", "--quiet"]);
     expect(stderr).toBe("retouch: image is missing.\n");
+    expect([code, stdout.length]).toEqual([2, 0]);
+  });
+
+  it.each([
+    [
+      ["--size-rule", "diffusers"],
+      "--size-rule is not supported: diffusers has a rule of sizes of this kind for FLUX.2 alone.",
+    ],
+    [
+      ["--reference-cache", "approximate"],
+      "--reference-cache is not supported: the model of this checkpoint sees its image in every step.",
+    ],
+  ])("once the model is there, too: what FLUX.2 alone has, %j", async (flags, sentence) => {
+    const image = new URL("../../examples/bluebird.png", import.meta.url).pathname;
+    const { code, stdout, stderr } = await retouch(["edit", image, "Make it night", "--quiet", ...flags], {
+      cwd: tmpdir(),
+    });
+    expect(stderr).toBe(`retouch: ${sentence}\n`);
     expect([code, stdout.length]).toEqual([2, 0]);
   });
 

@@ -2,10 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { createEditTool } from "../../src/cli/edit-tool.ts";
 import { EDIT } from "../../src/cli/commands/edit.ts";
-import { COMMAND, flagOf, rangeText, TOOL } from "../../src/cli/surfaces.ts";
+import { COMMAND, flagOf, modelDefaultsText, rangeText, TOOL } from "../../src/cli/surfaces.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { nameOf } from "../../src/errors.ts";
 import { EDIT_PARAMETERS, type EditParameter, fieldOfWire, WIRE } from "../../src/engine/edit-parameters.ts";
+import type { EditDefaults } from "../../src/engine/model-traits.ts";
 import { type EditRequest, resolveRequest } from "../../src/engine/request.ts";
 import { imageEditSchema } from "../../src/server/openai/schemas.ts";
 import { editInputSchema, USUAL_TRAITS } from "../../src/server/schemas.ts";
@@ -15,6 +16,9 @@ const parameters = Object.entries<EditParameter>(EDIT_PARAMETERS);
 const numbers = parameters.flatMap(([field, parameter]) =>
   parameter.type === "integer" || parameter.type === "number" ? ([[field, parameter]] as const) : [],
 );
+/** Whether its default is the model's own. */
+const isOfModel = (field: string): field is "numSteps" | "guidance" =>
+  field === "numSteps" || field === "guidance";
 const request = { image: new Uint8Array(), prompt: "Make it night" };
 const resolve = (fields: Record<string, unknown>) =>
   resolveRequest({ ...request, ...fields } as EditRequest) as unknown as Record<string, unknown>;
@@ -83,6 +87,13 @@ describe("the library", () => {
   });
 
   it("has the other defaults and ranges", () => {
+    expect(resolve({})["sizeRule"]).toBe(EDIT_PARAMETERS.sizeRule.default);
+    for (const sizeRule of EDIT_PARAMETERS.sizeRule.choices) {
+      expect(resolve({ sizeRule })["sizeRule"]).toBe(sizeRule);
+    }
+    expect(() => resolve({ sizeRule: "stretch" })).toThrow(
+      'sizeRule must be exact or diffusers, not "stretch".',
+    );
     const { format, isSafetyChecked, isUnchangedKept, negativePrompt, size, loras } = EDIT_PARAMETERS;
     expect(resolve({})).toMatchObject({
       format: format.default,
@@ -131,7 +142,8 @@ describe.each([
     } else if (type === "boolean") expect(schema).toMatchObject({ type, default: parameter.default });
     else if (type === "choice") {
       expect(schema.default).toBe(parameter.default);
-      expect(schema.anyOf!.map((choice) => choice.const)).toEqual([...parameter.choices, "jpg"]);
+      const spellings = wire === "output_format" ? ["jpg"] : [];
+      expect(schema.anyOf!.map((choice) => choice.const)).toEqual([...parameter.choices, ...spellings]);
     } else if (type === "loras") {
       const { min, max, default: byDefault } = parameter.scale;
       expect(schema.maxItems).toBe(parameter.max);
@@ -155,15 +167,17 @@ describe("the command", () => {
 
   it.each(parameters.filter(([, { flag }]) => flag))(
     "has a flag for %s, with its range and default",
-    (_, parameter) => {
+    (field, parameter) => {
       const option = options.find(({ flags }) => flags === parameter.flag)!;
       expect(option, parameter.flag).toBeDefined();
       if ("min" in parameter && parameter.max !== Number.MAX_SAFE_INTEGER && parameter.type !== "string") {
         expect(option.description).toContain(rangeText(parameter));
       }
-      if (parameter.type === "integer" || parameter.type === "number") {
+      if (isOfModel(field)) {
+        expect(option.description).toContain(`(default: the model's own: ${modelDefaultsText(field)})`);
+      } else if (parameter.type === "integer" || parameter.type === "number") {
         expect(option.description).toContain(`(default: ${parameter.default})`);
-      }
+      } else if (parameter.type === "choice") expect(option.description).toContain(parameter.default);
       if (parameter.type === "loras") {
         expect(option.description).toContain(
           `${rangeText(parameter.scale)} (default: ${parameter.scale.default})`,
@@ -174,19 +188,62 @@ describe("the command", () => {
   );
 });
 
+describe("every model's defaults", () => {
+  it("are the pipelines' own, in one phrase", () => {
+    expect(modelDefaultsText("numSteps")).toBe(
+      "28 of FLUX.1 Kontext, 4 of a distilled FLUX.2 [klein], 50 of another",
+    );
+    expect(modelDefaultsText("guidance")).toBe(
+      "2 of FLUX.1 Kontext, without effect on a distilled FLUX.2 [klein], 4 of another",
+    );
+  });
+});
+
 describe("the tool of retouch mcp", () => {
   const unused = () => Promise.reject(new Error("not called"));
-  const { definition } = createEditTool({
-    load: unused,
-    loras: ["ink"],
-    access: { client: { get: unused, post: unused }, open: unused },
-    results: { check: unused, write: unused },
-  });
-  const schemas = definition.inputSchema.properties as unknown as Record<string, JsonSchema>;
+  const schemasWith = (defaults?: EditDefaults) => {
+    const { definition } = createEditTool({
+      load: unused,
+      loras: ["ink"],
+      defaults,
+      access: { client: { get: unused, post: unused }, open: unused },
+      results: { check: unused, write: unused },
+    });
+    return definition.inputSchema.properties as unknown as Record<string, JsonSchema>;
+  };
+  const schemas = schemasWith();
 
-  it.each(parameters.filter(([, { tool }]) => tool))("has an argument for %s", (_, parameter) => {
+  it("has the defaults of its checkpoint's model", () => {
+    const { steps, guidance } = schemasWith({ numSteps: 4, guidance: 1, isGuided: false });
+    const { numSteps, guidance: strength } = EDIT_PARAMETERS;
+    expect(steps).toEqual({
+      type: "integer",
+      minimum: numSteps.min,
+      maximum: numSteps.max,
+      default: 4,
+      description: numSteps.description,
+    });
+    expect(guidance).toMatchObject({
+      default: 1,
+      description: `${strength.description} It has no effect on this model, which was distilled to do without it.`,
+    });
+    expect(schemasWith({ numSteps: 50, guidance: 4 })["guidance"]).toMatchObject({
+      default: 4,
+      description: strength.description,
+    });
+  });
+
+  it.each(parameters.filter(([, { tool }]) => tool))("has an argument for %s", (field, parameter) => {
     const schema = schemas[parameter.tool!]!;
-    if (parameter.type === "integer" || parameter.type === "number") {
+    if (isOfModel(field)) {
+      const { type, min, max, description } = EDIT_PARAMETERS[field];
+      expect(schema).toEqual({
+        type,
+        minimum: min,
+        maximum: max,
+        description: `${description} By default the model's own: ${modelDefaultsText(field)}.`,
+      });
+    } else if (parameter.type === "integer" || parameter.type === "number") {
       const { type, min, max, default: byDefault, description } = parameter;
       expect(schema).toEqual({ type, minimum: min, maximum: max, default: byDefault, description });
     } else if (parameter.type === "choice") expect(schema.enum).toEqual(parameter.choices);
@@ -228,9 +285,12 @@ describe("the documents", () => {
   /** Numbers as a reader has them, with commas or without. */
   const said = (cell: string): string => cell.replaceAll(",", "");
 
-  it.each(parameters)("have %s in http.md with its range and default", (_, parameter) => {
+  it.each(parameters)("have %s in http.md with its range and default", (field, parameter) => {
     const [, byDefault, accepts] = input.find(([names]) => codeIn(names!)[0] === parameter.wire)!;
-    if (parameter.type === "integer" || parameter.type === "number") {
+    if (isOfModel(field)) {
+      expect(byDefault).toBe("the model's own");
+      expect(accepts).toContain(`${rangeText(EDIT_PARAMETERS[field])}; ${modelDefaultsText(field)}`);
+    } else if (parameter.type === "integer" || parameter.type === "number") {
       expect(bare(byDefault!)).toBe(String(parameter.default));
       const min = parameter.wire === "seed" ? 0 : parameter.min;
       expect(said(accepts!)).toContain(rangeText({ min, max: parameter.max }));
@@ -253,9 +313,12 @@ describe("the documents", () => {
     }
   });
 
-  it.each(parameters.filter(([, { flag }]) => flag))("have %s in cli.md as well", (_, parameter) => {
+  it.each(parameters.filter(([, { flag }]) => flag))("have %s in cli.md as well", (field, parameter) => {
     const [, byDefault, meaning] = flags.find(([flag]) => bare(flag!) === parameter.flag)!;
-    if (parameter.type === "integer" || parameter.type === "number") {
+    if (isOfModel(field)) {
+      expect(byDefault).toBe("the model's own");
+      expect(meaning).toContain(`${rangeText(EDIT_PARAMETERS[field])}; ${modelDefaultsText(field)}`);
+    } else if (parameter.type === "integer" || parameter.type === "number") {
       expect(byDefault).toBe(String(parameter.default));
       if (parameter.max !== Number.MAX_SAFE_INTEGER) expect(meaning).toContain(rangeText(parameter));
     } else if (parameter.type === "size" || parameter.type === "modelNumber") {

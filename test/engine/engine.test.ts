@@ -167,6 +167,7 @@ describe("an engine", () => {
       parameters: {
         prompt: base.prompt,
         negativePrompt: "",
+        sizeRule: "exact",
         isEmptyNegativeUsed: false,
         trueCfgScale: 1,
         size: { width: 256, height: 256 },

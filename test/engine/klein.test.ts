@@ -1,13 +1,16 @@
 /** Edits with FLUX.2 [klein] by a whole engine: what programs may ask of it, and what it says where it has no effect. */
 import { cp, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { OfferedState } from "../../src/engine/edit-states.ts";
+import { Components } from "../../src/engine/components.ts";
 import { createEngine, type Engine, type EngineOptions } from "../../src/engine/engine.ts";
 import type { FloatTensor } from "../../src/engine/given-tensors.ts";
 import type { EditStep } from "../../src/engine/model.ts";
 import type { EditRequest } from "../../src/engine/request.ts";
 import { decodePicture } from "../../src/images/decode.ts";
+import { encodePicture } from "../../src/images/encode.ts";
 import { Networks } from "../../src/pipelines/flux2-klein/networks.ts";
 import { referenceSizes } from "../../src/pipelines/flux2-klein/reference-sizes.ts";
 import { Session } from "../../src/runtime/session.ts";
@@ -165,8 +168,10 @@ describe("guidance", () => {
 });
 
 describe("the sizes of the reference", () => {
+  const CROPPED = kleinCases.find(({ name }) => name === "plain-cropped")!;
+
   it("are one option away", async () => {
-    const crop = kleinCases.find(({ name }) => name === "plain-cropped")!;
+    const crop = CROPPED;
     const image = await readFile(path.join(fixtures, crop.pictures[0]!));
     const request = {
       image,
@@ -175,11 +180,42 @@ describe("the sizes of the reference", () => {
       numSteps: crop.steps,
       maxSequenceLength: crop.maxSequenceLength,
     };
-    const result = await distilled.edit(request, { sizes: referenceSizes });
+    const result = await distilled.edit({ ...request, sizeRule: "diffusers" });
     expect(result).toMatchObject({ width: 64, height: 64, referenceSize: { width: 79, height: 66 } });
     const expected = (await readTensors(`klein/cases/${crop.name}.safetensors`)).get("picture")!;
     expect(psnr((await decodePicture(result.image)).data, expected.data as Uint8Array)).toBeGreaterThan(75);
-    expect(await distilled.edit(request)).toMatchObject({ width: 79, height: 66 });
+    expect(result.parameters.sizeRule).toBe("diffusers");
+    const xmpOf = async (image: Uint8Array) => (await sharp(image).metadata()).xmpAsString;
+    expect(await xmpOf(result.image)).toContain('retouch:sizeRule="diffusers"');
+    const own = await distilled.edit(request);
+    expect(own).toMatchObject({ width: 79, height: 66, parameters: { sizeRule: "exact" } });
+    expect(await xmpOf(own.image)).not.toContain("sizeRule");
+  });
+
+  it("keep what was not edited where the first image lost nothing, and say so elsewhere", async () => {
+    const keep = async (image: Uint8Array) =>
+      distilled.edit({ ...base, image, isUnchangedKept: true, sizeRule: "diffusers" });
+    expect((await keep(square)).kept).toBeDefined();
+    const cropped = await readFile(path.join(fixtures, CROPPED.pictures[0]!));
+    const { kept, notices } = await keep(cropped);
+    expect(kept).toBeUndefined();
+    expect(notices).toEqual([
+      "What was not edited could not be kept as it was, because the image and the result differ in shape.",
+    ]);
+  });
+
+  it("are refused by name elsewhere", async () => {
+    const kontext = await createEngine({
+      checkpoint: path.join(fixtures, "checkpoints", "plain"),
+      threads: 1,
+    });
+    onTestFinished(() => kontext.close());
+    await expect(kontext.edit({ ...base, sizeRule: "diffusers" })).rejects.toEqual(
+      refusal(
+        "INVALID_PARAMETER",
+        "sizeRule is not supported: diffusers has a rule of sizes of this kind for FLUX.2 alone.",
+      ),
+    );
   });
 
   it("are a megapixel at most, whole tokens cut from the middle, and those of the first image", () => {
@@ -247,7 +283,7 @@ describe("an interrupted edit", () => {
       expect(rest.resumedFrom).toBe(index + 1);
       expect(rest.image).toEqual(whole.image);
     }
-    const other = await engine.edit(request, { resumeFrom: states[0]!, sizes: referenceSizes });
+    const other = await engine.edit({ ...request, sizeRule: "diffusers" }, { resumeFrom: states[0]! });
     expect(other.resumedFrom).toBeUndefined();
   });
 
@@ -320,12 +356,13 @@ describe("tensors of the caller's", () => {
     const image = await readFile(path.join(fixtures, one.pictures[0]!));
     const size = { width: one.width!, height: one.height! };
     const request = { image, size, numSteps: one.steps, guidance: one.guidance, seed: 77 };
-    const sizes: typeof referenceSizes = (images, wanted) =>
-      referenceSizes(images, wanted, { scaleFactor: 4 });
-    const result = await undistilled.editToLatents(
-      { ...request, promptEmbeds, negativePromptEmbeds, latents },
-      { sizes },
-    );
+    const result = await undistilled.editToLatents({
+      ...request,
+      sizeRule: "diffusers",
+      promptEmbeds,
+      negativePromptEmbeds,
+      latents,
+    });
     const expected = tensors.get(`latents.${one.steps}`)!;
     expect(result.latents.shape).toEqual(expected.shape);
     expect(difference(result.latents.data, expected.data as Float32Array).relative).toBeLessThan(1e-4);
@@ -352,7 +389,7 @@ describe("references whose keys and values are kept", () => {
     const engine = await open("plain", { referenceCache: "approximate" });
     onTestFinished(() => engine.close());
     const latents = async (on: Engine): Promise<Float32Array> =>
-      (await on.editToLatents(request, { sizes: referenceSizes })).latents.data;
+      (await on.editToLatents({ ...request, sizeRule: "diffusers" })).latents.data;
     const expected = (await readTensors(`klein/cases/${kept.name}.safetensors`)).get(`latents.${numSteps}`)!;
     const approximate = await latents(engine);
     expect(difference(approximate, expected.data as Float32Array).relative).toBeLessThan(1e-4);
@@ -403,6 +440,35 @@ describe("little memory", () => {
     // Just above what an edit needs at least: no two networks at a time.
     expect(await edits(350 * 2 ** 20)).toEqual(await edits());
     await expect(edits(250 * 2 ** 20)).rejects.toMatchObject({ code: "MEMORY_INSUFFICIENT" });
+  });
+});
+
+describe("an image too large for the memory", () => {
+  it("goes through the autoencoder in tiles, seams and all", async () => {
+    const { data, info } = await sharp(square).resize(1408, 1152).raw().toBuffer({ resolveWithObject: true });
+    const image = await encodePicture({ width: info.width, height: info.height, data }, "png");
+    const runs = async (memoryLimit?: number) => {
+      // Of large tokens, so that there are few of them.
+      const engine = await open("double-only", { weights: "fp32", memoryLimit });
+      onTestFinished(() => engine.close());
+      const run = vi.spyOn(Components.prototype, "run");
+      const result = await engine.edit({ ...base, image, isUnchangedKept: true });
+      const names = run.mock.calls.map(([name]) => name);
+      run.mockRestore();
+      const count = (wanted: string): number => names.filter((name) => name === wanted).length;
+      return {
+        pixels: (await decodePicture(result.image)).data,
+        encoded: count("encoder"),
+        decoded: count("decoder"),
+      };
+    };
+    const [whole, tiled] = [await runs(), await runs(400 * 2 ** 20)];
+    // What the network saw of the image is decoded beside the result.
+    expect([whole.encoded, whole.decoded]).toEqual([1, 2]);
+    // Tiles of 1024 pixels at every 768.
+    expect([tiled.encoded, tiled.decoded]).toEqual([4, 2 * 4]);
+    expect(tiled.pixels).not.toEqual(whole.pixels);
+    expect(psnr(tiled.pixels, whole.pixels)).toBeGreaterThan(25);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkImageCount, type EditRequest, resolveRequest } from "../../src/engine/request.ts";
+import { checkImageCount } from "../../src/engine/model-traits.ts";
+import { type EditRequest, resolveRequest } from "../../src/engine/request.ts";
 import { refusal } from "../support/refusal.ts";
 
 /** Requests come from programs without types, too: the fields may be anything. */
@@ -15,6 +16,7 @@ describe("a request", () => {
       prompt2: undefined,
       maxSequenceLength: undefined,
       negativePrompt: "",
+      sizeRule: "exact",
       isEmptyNegativeUsed: false,
       trueCfgScale: 2,
       size: undefined,

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { JobEdit } from "../../src/jobs/job.ts";
-import { INPUT, startServer } from "./server.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { editInputSchema } from "../../src/server/schemas.ts";
+import { documentOf, INPUT, startServer } from "./server.ts";
 import type { ServerSettings } from "../../src/server/settings.ts";
 
 /** The edit that an input becomes. */
@@ -55,12 +57,42 @@ describe("a field in the wrong place", () => {
   });
 });
 
+describe("an endpoint of a model with other traits", () => {
+  const model = {
+    minImages: 0,
+    maxImages: 4,
+    takesSizeRule: true,
+    defaults: { numSteps: 4, guidance: 1, isGuided: false },
+  };
+
+  it("has the model's defaults, and takes the reference's rule of sizes", async () => {
+    const { app, call, jobs } = await startServer({}, { model });
+    const body = { input: { prompt: "a red hat", size_rule: "diffusers" } };
+    expect((await call("POST", "/run", { body })).statusCode).toBe(200);
+    expect(jobs.submitted[0]!.edit).toMatchObject({
+      sizeRule: "diffusers",
+      size: { width: 1024, height: 1024 },
+      numSteps: 4,
+      guidance: 1,
+    });
+    const { guidance, num_inference_steps: steps } = editInputSchema(readConfig({}), model).properties;
+    expect(steps).toMatchObject({ default: 4 });
+    expect(guidance).toMatchObject({
+      default: 1,
+      description:
+        "How closely the prompt is followed. It has no effect on this model, which was distilled to do without it.",
+    });
+    expect(JSON.stringify(documentOf(app))).toContain("It has no effect on this model");
+  });
+});
+
 describe("an input", () => {
   it("has the documented defaults", async () => {
     const { seed, ...edit } = await editOf({});
     expect(edit).toEqual({
       prompt: "a red hat",
       negativePrompt: "",
+      sizeRule: "exact",
       isEmptyNegativeUsed: false,
       trueCfgScale: 2,
       size: { width: 1024, height: 1024 },
@@ -128,6 +160,7 @@ describe("an input", () => {
       { sigmas: [1, 0.5, 0.1], num_inference_steps: 28 },
       { sigmas: [1, 0.5, 0.1], numSteps: 3 },
     ],
+    ["the rule of sizes that every model has", { size_rule: "exact" }, { sizeRule: "exact" }],
     ["num_images of one", { num_images: 1 }, {}],
     ["enable_sync_mode", { enable_sync_mode: true }, {}],
     ["seeds above 32 bits", { seed: 2 ** 40 }, { seed: 2 ** 40 }],
@@ -171,6 +204,11 @@ describe("an input", () => {
         ? "sigmas[0] must be a number from 0 to 1."
         : "sigmas must be a list of 1 to 50 numbers from 0 to 1.",
     ]),
+    [{ size_rule: "stretch" }, "size_rule must be exact or diffusers."],
+    [
+      { size_rule: "diffusers" },
+      "size_rule is not supported: diffusers has a rule of sizes of this kind for FLUX.2 alone.",
+    ],
     [{ image: undefined }, "image is missing."],
     [{ image: "" }, "image must be a string that is not empty, or a list of one string."],
     [{ image: [] }, "image must be a string that is not empty, or a list of one string."],

@@ -6,11 +6,14 @@ import { generateImage } from "ai";
 import runpodSdk from "runpod-sdk";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { root } from "../support/fixtures.ts";
+import { fixtures, root } from "../support/fixtures.ts";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
 import { type Served, serve } from "../support/served.ts";
-import { type DatabaseName, ENDPOINT, until } from "../support/service.ts";
+import { call, type DatabaseName, ENDPOINT, until } from "../support/service.ts";
 
+/** A second endpoint, whose model takes several images, or none. */
+const KLEIN = "klein";
+const KLEIN_FOLDER = path.join(fixtures, "klein", "checkpoints", "plain");
 const PROMPT = "Make it night";
 
 // Without PostgreSQL the conformance suite is skipped on it, and says why.
@@ -24,7 +27,8 @@ describe.each(databases)("40: the real clients on %s", (database) => {
   beforeAll(async () => {
     bird = await readFile(path.join(root, "examples", "bluebird.png"));
     const shared = { DATABASE_URL: databaseUrl, RETOUCH_DATABASE_SCHEMA: schema };
-    server = await serve(database === "PostgreSQL" ? shared : {});
+    const models = { RETOUCH_MODELS: `${KLEIN}=${KLEIN_FOLDER}` };
+    server = await serve({ ...models, ...(database === "PostgreSQL" && shared) });
     await until(
       () => fetch(`${server.address}/readyz`),
       ({ status }) => status === 200,
@@ -86,6 +90,80 @@ describe.each(databases)("40: the real clients on %s", (database) => {
         succeeded: false,
         error: expect.stringMatching(/^image/),
       });
+    });
+  });
+
+  describe("runpod-sdk at another endpoint", () => {
+    const endpoint = () => runpodSdk(server.key, { baseUrl: `${server.address}/v2` }).endpoint(KLEIN)!;
+    const images = ["bluebird", "teapot", "car"].map((name) => `/examples/${name}.png`);
+    const edit = async (fields: object) => {
+      const result = await endpoint().runSync({
+        input: { prompt: "Put the bird on the hill", size: "256*256", seed: 1, ...fields },
+      } as never);
+      expect(result).toMatchObject({ status: "COMPLETED", succeeded: true });
+      const output = result.output as {
+        image_url: string;
+        num_inference_steps: number;
+        reference_size?: string;
+      };
+      const response = await fetch(output.image_url);
+      return { output, bytes: Buffer.from(await response.arrayBuffer()) };
+    };
+
+    it("edits several images, and draws without one", async () => {
+      const addresses = images.map((image) => `${server.address}${image}`);
+      const several = await edit({ image: addresses });
+      expect(several.output).toMatchObject({ num_inference_steps: 4, reference_size: "256*256" });
+      expect((await edit({ images: addresses })).bytes).toEqual(several.bytes);
+      expect((await edit({ image: addresses.slice(0, 1) })).bytes).not.toEqual(several.bytes);
+      const none = await edit({});
+      expect(none.output.reference_size).toBeUndefined();
+      expect(none.bytes).not.toEqual(several.bytes);
+    });
+
+    it("streams an edit of several images to its end, and says which are too many", async () => {
+      const input = {
+        prompt: PROMPT,
+        image: images.map((image) => `${server.address}${image}`),
+        size: "256*256",
+      };
+      const { id } = await endpoint().run({ input } as never);
+      const outputs: Record<string, unknown>[] = [];
+      for await (const { output } of endpoint().stream(id!)) outputs.push(output as never);
+      expect(outputs.at(-1)).toMatchObject({ image_url: expect.stringMatching(/^http/) });
+      const refused = await call(`${server.address}/v2/${KLEIN}/runsync`, {
+        key: server.key,
+        body: { input: { ...input, image: [...input.image, ...input.image] } },
+      });
+      expect([refused.status, refused.body.error]).toEqual([
+        400,
+        "image must be a string that is not empty, or a list of at most 4 strings.",
+      ]);
+    });
+  });
+
+  describe("@runpod/ai-sdk-provider at another endpoint", () => {
+    const model = () =>
+      createRunpod({ apiKey: server.key, baseURL: `${server.address}/v2/${KLEIN}` }).image(KLEIN);
+    const options = { runpod: { maxPollAttempts: 30, pollIntervalMillis: 200 } };
+
+    it("edits several uploaded files, and draws without one", async () => {
+      const teapot = await readFile(path.join(root, "examples", "teapot.png"));
+      const draw = async (images: Buffer[]): Promise<Uint8Array> => {
+        const prompt = images.length === 0 ? PROMPT : { text: PROMPT, images };
+        const made = await generateImage({
+          model: model(),
+          prompt,
+          size: "512x512",
+          seed: 1,
+          providerOptions: options,
+        });
+        expect(await sharp(made.image.uint8Array).metadata()).toMatchObject({ width: 512, height: 512 });
+        return made.image.uint8Array;
+      };
+      const [none, one, two] = [await draw([]), await draw([bird]), await draw([bird, teapot])];
+      expect(two).not.toEqual(one);
+      expect(none).not.toEqual(one);
     });
   });
 

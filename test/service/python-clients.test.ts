@@ -4,19 +4,22 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { root } from "../support/fixtures.ts";
+import { fixtures, root } from "../support/fixtures.ts";
 import { environment, type Served, serve } from "../support/served.ts";
 import { ENDPOINT, until } from "../support/service.ts";
 
 const run = promisify(execFile);
 const windows = process.platform === "win32";
 const python = path.join(root, ".venv-clients", windows ? "Scripts/python.exe" : "bin/python");
+/** A second endpoint, whose model takes several images, or none. */
+const KLEIN = "klein";
+const KLEIN_FOLDER = path.join(fixtures, "klein", "checkpoints", "plain");
 const IMAGE = /^http:\/\/127\.0\.0\.1:\d+\/files\/\S+\.png\?/;
 
 describe("40: the real Python clients", () => {
   let server: Served;
   beforeAll(async () => {
-    server = await serve();
+    server = await serve({ RETOUCH_MODELS: `${KLEIN}=${KLEIN_FOLDER}` });
     await until(
       () => fetch(`${server.address}/readyz`),
       ({ status }) => status === 200,
@@ -31,6 +34,19 @@ describe("40: the real Python clients", () => {
     const { stdout } = await run(python, [file, ...args], { env: environment({}) });
     return JSON.parse(stdout) as Record<string, unknown>;
   }
+  /** Calls of an endpoint whose model takes several images. */
+  async function seeImages(): Promise<Record<string, unknown>> {
+    const file = path.join(root, "test", "service", "python", "runpod_images.py");
+    const images = ["bluebird", "teapot"].map((name) => `${server.address}/examples/${name}.png`);
+    const { stdout } = await run(python, [file, `${server.address}/v2`, KLEIN, server.key, ...images], {
+      env: environment({}),
+    });
+    return JSON.parse(stdout) as Record<string, unknown>;
+  }
+  const bytesOf = async (output: unknown): Promise<Buffer> => {
+    const response = await fetch((output as { image_url: string }).image_url);
+    return Buffer.from(await response.arrayBuffer());
+  };
   const progressOf = (pieces: unknown): unknown[] =>
     (pieces as { progress?: string }[]).slice(0, -1).map(({ progress }) => progress);
 
@@ -52,6 +68,29 @@ describe("40: the real Python clients", () => {
     });
     expect(progressOf(seen["stream"])).toContain("50/50");
     expect((seen["stream"] as unknown[]).at(-1)).toMatchObject({ image_url: expect.stringMatching(IMAGE) });
+  });
+
+  it("edit several images and draw without one at another endpoint", async ({ skip }) => {
+    if (!existsSync(python)) skip("no Python clients here; `npm run clients` installs them");
+    const { several, none, ...seen } = await seeImages();
+    // The model's own steps; the reference is seen at the size of the result, whose shape it has.
+    const output = {
+      image_url: expect.stringMatching(IMAGE),
+      size: "256*256",
+      num_inference_steps: 4,
+      seed: 1,
+    };
+    expect(several).toMatchObject({ ...output, reference_size: "256*256" });
+    expect(none).toMatchObject(output);
+    expect(none).not.toHaveProperty("reference_size");
+    expect(seen["under_another_name"]).toMatchObject({ ...output, reference_size: "256*256" });
+    expect(seen["too_many"]).toMatch(/400/);
+    const [ofSeveral, ofNone] = await Promise.all([several, none].map(bytesOf));
+    expect(await bytesOf(seen["under_another_name"])).toEqual(ofSeveral);
+    expect(ofNone).not.toEqual(ofSeveral);
+    const [later, alone] = seen["asyncio"] as unknown[];
+    expect(await bytesOf(later)).toEqual(ofSeveral);
+    expect(await bytesOf(alone)).toEqual(ofNone);
   });
 
   it("runpod for asyncio edits, streams, cancels, purges and asks", async ({ skip }) => {

@@ -6,6 +6,8 @@ import { createLog } from "../../src/log.ts";
 import { readMachineMemory, usableBytes } from "../../src/machine/memory.ts";
 import { createEngines, shareOfMemory, withEngines } from "../../src/service/work.ts";
 import type { EngineSetup } from "../../src/worker/protocol.ts";
+import { fixtures } from "../support/fixtures.ts";
+import { refusal } from "../support/refusal.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 /** What the engines were told, and how many have been closed. */
@@ -23,7 +25,7 @@ async function limits(settings: Record<string, string>): Promise<(number | undef
   setups.length = 0;
   const config = readConfig(settings);
   const { pools } = await createEngines({ config, log });
-  expect(pools).toHaveLength(setups.length);
+  expect(pools).toHaveLength(config.workers);
   return setups.map(({ engine }) => engine.memoryLimit);
 }
 
@@ -43,6 +45,26 @@ it("has several workers share the memory of the machine", async () => {
 
 it("leaves a single worker to look for itself", async () => {
   expect(await limits({ RETOUCH_WORKERS: "1" })).toEqual([undefined]);
+});
+
+it("keeps the references of klein alone, and refuses to where no worker serves it", async () => {
+  const klein = path.join(fixtures, "klein", "checkpoints", "plain");
+  const settings = { RETOUCH_REFERENCE_CACHE: "approximate", RETOUCH_MODELS: `klein=${klein}` };
+  await limits(settings);
+  expect(setups.map(({ engine }) => engine.referenceCache)).toEqual([undefined, "approximate"]);
+  await limits({ ...settings, RETOUCH_WORKERS: "0", RETOUCH_WORKER_ENDPOINTS: "klein" });
+  expect(setups).toEqual([]);
+  for (const alone of [
+    { RETOUCH_REFERENCE_CACHE: "approximate" },
+    { ...settings, RETOUCH_WORKER_ENDPOINTS: readConfig({}).endpointId },
+  ]) {
+    await expect(limits(alone)).rejects.toEqual(
+      refusal(
+        "CONFIG_INVALID",
+        "RETOUCH_REFERENCE_CACHE: no endpoint of these workers has a model that it is about: FLUX.2 [klein].",
+      ),
+    );
+  }
 });
 
 it("gives each worker what is set", async () => {

@@ -64,9 +64,11 @@ function changedFiles({ base, file, field, value }: Entry): Contents {
   return { ...files, [file]: Buffer.from(JSON.stringify(json)) };
 }
 
+const CLASSES = { clip: "CLIPTokenizer", t5: "T5TokenizerFast", qwen: "Qwen2TokenizerFast" };
+const classOf = ({ base }: Entry): string => CLASSES[base.split("-")[0] as keyof typeof CLASSES];
+
 async function rowsOf(entry: Entry): Promise<string> {
-  const className = entry.base.startsWith("clip") ? "CLIPTokenizer" : "T5TokenizerFast";
-  const tokenizer = await readFiles(changedFiles(entry), className).catch(() => undefined);
+  const tokenizer = await readFiles(changedFiles(entry), classOf(entry)).catch(() => undefined);
   const rows = fields.texts.map((text) => (tokenizer === undefined ? "refused" : rowOf(tokenizer, text)));
   if (rows.every((row) => row === "refused")) return "refused";
   return createHash("sha256").update(rows.join(",")).digest("hex").slice(0, 8);

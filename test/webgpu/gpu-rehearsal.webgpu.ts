@@ -51,7 +51,8 @@ it("comes home with a report", async ({ skip }) => {
   await run("sh", [path.join(out, "join.sh"), home]);
   expect((await readdir(home)).toSorted()).toEqual(
     [
-      ...["cpu-float32.png", "webgpu-float32.png"],
+      "cpu-float32.png",
+      "webgpu-float32.png",
       ...["parity", "pytorch", "report", "step", "weights"].map((stage) => `${stage}.json`),
     ].toSorted(),
   );

@@ -1,12 +1,13 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { floats } from "../../src/onnx/graph.ts";
+import { floats, input, operatorsOf } from "../../src/onnx/graph.ts";
 import { add } from "../../src/onnx/ops.ts";
 import { readSafetensorsHeader, type StoredTensor } from "../../src/weights/safetensors.ts";
 import { WeightSet } from "../../src/weights/weight-set.ts";
+import { widened } from "../../src/weights/widened.ts";
 import { evaluate } from "../support/onnx.ts";
 import { refusal } from "../support/refusal.ts";
-import { writeSafetensors } from "../support/safetensors.ts";
+import { float32, writeSafetensors } from "../support/safetensors.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const stored = (fields: Partial<StoredTensor> = {}): StoredTensor => ({
@@ -101,6 +102,57 @@ describe("a weight of another type", () => {
     const set = new WeightSet("transformer", await readSafetensorsHeader(file));
     const { data } = await evaluate(add(set.take("a", [2]), floats([0, 0])), {}, set.baseFolder);
     expect(data).toEqual([...values].map((value) => Math.fround(Number(value))));
+  });
+});
+
+describe("rows of a table", () => {
+  const BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+  const INDICES = [63, 0, 31, 0];
+  const indices = input("indices", "int64", [4]);
+  const feeds = { indices: { data: BigInt64Array.from(INDICES, BigInt), shape: [4] } };
+
+  /** A set of one table of every byte, [64, 4], and the numbers that its file stands for. */
+  async function tableOf(dtype: string, scale?: { shape: number[]; values: readonly number[] }) {
+    const file = path.join(await temporaryFolder(), "model.safetensors");
+    const factors = scale && { a_scale: float32([...scale.values], scale.shape) };
+    await writeSafetensors(file, { a: { dtype, shape: [64, 4], bytes: BYTES }, ...factors });
+    const header = await readSafetensorsHeader(file);
+    const table = header.get("a")!;
+    const numbers = widened(table.dtype, BYTES);
+    const weight = scale ? { shape: [64, 4], parts: [table], scale: [header.get("a_scale")!] } : table;
+    return { set: new WeightSet("text_encoder", new Map([["a", weight]])), numbers };
+  }
+
+  it.each(["F8_E4M3", "F8_E5M2"])(
+    "in %s are the numbers of their bytes, and no others are widened",
+    async (dtype) => {
+      const { set, numbers } = await tableOf(dtype);
+      const rows = set.takeRows("a", [64, 4], indices);
+      const { data } = await evaluate(rows, feeds, set.baseFolder);
+      const expected = INDICES.flatMap((row) => [...numbers.subarray(4 * row, 4 * row + 4)]);
+      expect(data).toEqual(expected);
+      const casts = operatorsOf({ rows }).filter(({ opType }) => opType === "Cast");
+      expect(casts.map(({ inputs }) => inputs[0]!.shape)).toEqual([[4, 4]]);
+    },
+  );
+
+  it.each([
+    ["one factor", [], [0.75]],
+    ["a factor a row", [64, 1], Array.from({ length: 64 }, (_, row) => 1 + row / 64)],
+  ])("in fp8 with %s are multiplied by it", async (_, shape, values) => {
+    const { set, numbers } = await tableOf("F8_E4M3", { shape, values });
+    const rows = set.takeRows("a", [64, 4], indices);
+    const { data } = await evaluate(rows, feeds, set.baseFolder);
+    const factorOf = (row: number): number => values[shape.length === 0 ? 0 : row]!;
+    const expected = INDICES.flatMap((row) =>
+      [...numbers.subarray(4 * row, 4 * row + 4)].map((value) =>
+        Math.fround(value * Math.fround(factorOf(row))),
+      ),
+    );
+    expect(data).toEqual(expected);
+    for (const { opType, inputs } of operatorsOf({ rows })) {
+      if (opType === "Cast" || opType === "Mul") expect(inputs[0]!.shape).toEqual([4, 4]);
+    }
   });
 });
 

@@ -1,6 +1,8 @@
 /** An edit of a drawn case: the whole engine below the decoding of images and the choice of sizes. */
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { DrawnEdit } from "./protocol.ts";
+import type { FloatTensor } from "../../../src/engine/given-tensors.ts";
 import { findBaseIn } from "../../../src/engine/base-layers.ts";
 import { Components } from "../../../src/engine/components.ts";
 import { resolveParameters } from "../../../src/engine/request.ts";
@@ -8,6 +10,7 @@ import type { SizePlan, WorkingSize } from "../../../src/engine/sizes.ts";
 import type { Picture } from "../../../src/images/picture.ts";
 import { LoraRegistry } from "../../../src/lora/registry.ts";
 import { openModel } from "../../../src/pipelines/index.ts";
+import { readSafetensorsHeader } from "../../../src/weights/safetensors.ts";
 
 export interface DrawnOutcome {
   /** After the last step, packed. */
@@ -41,7 +44,8 @@ export async function editDrawn(folder: string, edit: DrawnEdit, sources: readon
     });
     const registry = new LoraRegistry(Object.fromEntries(loraFiles) as Record<string, string>, model.findLoraTarget, findBaseIn(model));
     const loras = await registry.choose(request.loras);
-    const steps = model.createEditor(components).edit(sources, request, { sizes: sizesOf(edit), loras });
+    const given = edit.latents == null ? {} : { latents: await readLatents(path.join(folder, edit.latents)) };
+    const steps = model.createEditor(components).edit(sources, request, { sizes: sizesOf(edit), loras, given });
     let latents = new Float32Array();
     for (let next = await steps.next(); ; next = await steps.next()) {
       if (next.done) return { latents, picture: next.value.picture!, notices: next.value.notices };
@@ -50,6 +54,12 @@ export async function editDrawn(folder: string, edit: DrawnEdit, sources: readon
   } finally {
     await components.dispose();
   }
+}
+
+async function readLatents(file: string): Promise<FloatTensor> {
+  const { byteOffset, byteLength, shape } = (await readSafetensorsHeader(file)).get("latents")!;
+  const bytes = Uint8Array.from((await readFile(file)).subarray(byteOffset, byteOffset + byteLength));
+  return { data: new Float32Array(bytes.buffer), shape: [...shape] };
 }
 
 const filesOf = (folder: string, { files }: DrawnEdit): Record<string, string> =>

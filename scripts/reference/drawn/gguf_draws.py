@@ -1,4 +1,4 @@
-"""Draws the transformer and T5 as GGUF files, with the names of the original repository and of llama.cpp."""
+"""Draws transformers and text encoders as GGUF files, with the names of the original repository and of llama.cpp."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from torch import Tensor
 from transformers import T5Config, T5EncoderModel
 
 # Component -> the architecture that its file names.
-ARCHITECTURES = {"transformer": "flux", "text_encoder_2": "t5encoder"}
+ARCHITECTURES = {"transformer": "flux", "text_encoder_2": "t5encoder", "text_encoder": "qwen3"}
 TYPES = [*BLOCKS, "F16", "BF16", "F32"]
 # Beside the type that most matrices have, as quantisers mix them.
 OTHERS: list[list[str]] = [[], ["Q8_0", "F16"], ["BF16", "Q6_K", "F32"]]
 # Columns of the matrices of networks in GGUF: whole blocks of every type.
 SIDE = 256
+NamedWeights = dict[str, tuple[str, list[int]]]
+"""The name of each weight in the file, and its shape, by a key that says what it is."""
 TABLES = ("shared.weight", "encoder.embed_tokens.weight")
 
 
@@ -28,21 +30,21 @@ def draw_gguf(draw: Draw, component: str) -> str | None:
     return kind
 
 
-def gguf_file(draw: Draw, component: str, rules: Rules) -> dict[str, Any]:
+def gguf_file(draw: Draw, component: str, weights: NamedWeights) -> dict[str, Any]:
     """Give the file; its vectors are in float32."""
     kind = draw_gguf(draw, component)
     others = draw.one_of(f"{component}.gguf_others", OTHERS)
     kinds = [kind, kind, *others]
     tensors: Rules = {}
-    for number, (key, (name, shape)) in enumerate(gguf_weights(component, rules).items()):
+    for number, (key, (name, shape)) in enumerate(weights.items()):
         dtype = str(kinds[number % len(kinds)]) if len(shape) == 2 else "F32"
         block_size, _ = GGML_QUANT_SIZES[GGMLQuantizationType[dtype]]
         tensors[name] = ("F16" if shape[-1] % block_size else dtype, shape, fill_of(key, shape))
     return {"salt": component, "gguf": ARCHITECTURES[component], "tensors": tensors}
 
 
-def gguf_weights(component: str, rules: Rules) -> dict[str, tuple[str, list[int]]]:
-    """Give the name of each weight in the file, and its shape, by a key that says what it is."""
+def gguf_weights(component: str, rules: Rules) -> NamedWeights:
+    """Give the weights of Kontext's transformer, or of T5."""
     if component == "transformer":
         return {key: (key, shape) for key, shape in original_shapes(component, rules).items()}
     shapes = {TABLES[0] if key in TABLES else key: shape for key, (_, shape, _) in rules.items()}

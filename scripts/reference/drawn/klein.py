@@ -12,6 +12,7 @@ from diffusers import Flux2KleinPipeline
 from drawn.draw import Draw
 from drawn.edit_settings import PROMPTS, SIGMAS, draw_size, generator_of, on_grid, padded
 from drawn.image_networks import draw_scheduler
+from drawn.klein_files import load_klein_components, single_klein
 from drawn.klein_loras import draw_klein_loras, load_klein_loras
 from drawn.klein_networks import draw_flux2, draw_flux2_autoencoder, draw_qwen
 from drawn.qwen_folder import draw_qwen_tokenizer
@@ -19,12 +20,15 @@ from drawn.stored import Files, json_file, picture
 from klein.checkpoints import model_index
 from klein_pipeline import load_klein
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 
 Arrays = dict[str, NDArray[Any]]
 
 KLEIN_PROMPTS = [
     *PROMPTS, "<think>\n\nhm</think>", "<|im_start|>system\nBe brief<|im_end|>", " trailing \n\n", "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 \u00bd \u2460 x\u00b2",
 ]  # fmt: skip
+# The file of an edit's own noise, as packed tokens.
+LATENTS = "latents.safetensors"
 # diffusers takes no picture with a shorter side.
 SHORTEST_SIDE = 64
 
@@ -39,7 +43,13 @@ def draw_case(draw: Draw) -> tuple[dict[str, Any], Files]:
     files["model_index.json"] = json_file(model_index(draw_index(draw)))
     grid = 2 ** len(vae["block_out_channels"])
     loras, lora_files = draw_klein_loras(draw, transformer)
-    return draw_edit(draw, grid) | {"grid": grid, "loras": loras, "files": {}}, files | lora_files
+    edit = draw_edit(draw, grid) | {"grid": grid, "loras": loras, "files": single_klein(files), "latents": None}
+    if draw.rarely("edit.latents", False, [True]):
+        edit["latents"] = LATENTS
+        width, height = on_grid(edit["target"], grid)
+        shape = [width * height // grid**2, 4 * vae["latent_channels"]]
+        files[LATENTS] = {"salt": "latents", "tensors": {"latents": ("F32", shape, "u1")}}
+    return edit, files | lora_files
 
 
 def draw_index(draw: Draw) -> dict[str, Any]:
@@ -88,7 +98,7 @@ def sources_of(edit: Mapping[str, Any]) -> list[NDArray[numpy.uint8]]:
 @torch.no_grad()
 def run_case(folder: Path, edit: Mapping[str, Any]) -> Arrays:
     """Edit with diffusers; images whose sides are not whole tokens are padded first, by their edge."""
-    pipeline = load_klein(folder)
+    pipeline = load_klein(folder, **load_klein_components(folder, edit["files"]))
     load_klein_loras(pipeline, folder, edit["loras"])
     width, height = on_grid(edit["target"], edit["grid"])
     kept: list[torch.Tensor] = []
@@ -99,6 +109,9 @@ def run_case(folder: Path, edit: Mapping[str, Any]) -> Arrays:
 
     length = edit["max_sequence_length"] or 512
     options: dict[str, Any] = {}
+    if edit["latents"] is not None:
+        tokens = load_file(folder / edit["latents"])["latents"]
+        options["latents"] = tokens.T.reshape(1, -1, height // edit["grid"], width // edit["grid"])
     if isinstance(pipeline, Flux2KleinPipeline):  # the other class has none
         options["guidance_scale"] = edit["guidance"]
         if edit["negative_prompt"] is not None:

@@ -9,9 +9,10 @@ from drawn.draw import Draw
 from drawn.image_networks import (
     BASE, Config, autoencoder_config, defaults_of, draw_dtype, draw_widths, without_defaults,
 )  # fmt: skip
+from drawn.gguf_draws import SIDE, draw_gguf
+from drawn.klein_files import is_single, placed_klein
 from drawn.stored import Files, json_file
 from drawn.text_networks import extra_weights
-from drawn.weight_files import weight_files
 from drawn.weights import Rules, rules_of, shapes_of
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
@@ -28,12 +29,18 @@ def draw_flux2(draw: Draw, latent_channels: int, prompt_size: int) -> tuple[Conf
     axes = draw.rarely(f"{name}.other_axes", draw.one_of(f"{name}.axes_dims_rope", AXES), [[4, 4, 4], [6, 6]])
     if draw.rarely(f"{name}.published_heads", False, [True]):
         heads, axes = 1, [32, 32, 32, 32]
+    blocks = [draw.one_of(f"{name}.num_layers", [1, 0, 2]), draw.one_of(f"{name}.num_single_layers", [1, 0, 2, 3])]
+    if is_single(draw, name):
+        # The converters want a block of each kind.
+        blocks = [max(1, count) for count in blocks]
+    if draw_gguf(draw, name):
+        heads, axes = SIDE // 128, [32, 32, 32, 32]
     config: Config = {
         "patch_size": 1,
         "in_channels": 4 * latent_channels,
         "out_channels": draw.rarely(f"{name}.out_channels", None, [4 * latent_channels]),
-        "num_layers": draw.one_of(f"{name}.num_layers", [1, 0, 2]),
-        "num_single_layers": draw.one_of(f"{name}.num_single_layers", [1, 0, 2, 3]),
+        "num_layers": blocks[0],
+        "num_single_layers": blocks[1],
         "attention_head_dim": sum(axes),
         "num_attention_heads": heads,
         "joint_attention_dim": prompt_size,
@@ -50,7 +57,7 @@ def draw_flux2(draw: Draw, latent_channels: int, prompt_size: int) -> tuple[Conf
     rules = rules_of(shapes_of(Flux2Transformer2DModel, config), draw_dtype(draw, name))
     written = without_defaults(draw, name, config, defaults_of(Flux2Transformer2DModel))
     files = {f"{name}/config.json": json_file({"_class_name": "Flux2Transformer2DModel", **BASE, **written})}
-    return config, files | weight_files(draw, name, rules)
+    return config, files | placed_klein(draw, name, rules)
 
 
 def draw_flux2_autoencoder(draw: Draw) -> tuple[Config, Files]:
@@ -64,7 +71,7 @@ def draw_flux2_autoencoder(draw: Draw) -> tuple[Config, Files]:
     rules = rules_of(shapes_of(AutoencoderKLFlux2, config), draw_dtype(draw, "vae"))
     written = without_defaults(draw, "vae", config, defaults_of(AutoencoderKLFlux2))
     files = {"vae/config.json": json_file({"_class_name": "AutoencoderKLFlux2", **BASE, **written})}
-    return config, files | weight_files(draw, "vae", rules)
+    return config, files | placed_klein(draw, "vae", rules)
 
 
 def draw_qwen(draw: Draw, vocabulary: int) -> tuple[int, Files]:
@@ -77,11 +84,15 @@ def draw_qwen(draw: Draw, vocabulary: int) -> tuple[int, Files]:
     if draw.rarely(f"{name}.shared_width", False, [True]):
         width = heads * size
     layers = draw.one_of(f"{name}.num_hidden_layers", LAYERS)
+    inner = draw.one_of(f"{name}.intermediate_size", [16, 24, 7])
+    if draw_gguf(draw, name):
+        # Whole blocks in every row.
+        keys, heads, size, width, inner = min(keys, 2), 2, SIDE // 2, SIDE, SIDE
     config: Config = {
         # Like the published vocabulary (151,669 tokens, 151,936 rows), the table has more rows than there are tokens.
         "vocab_size": vocabulary + draw.one_of(f"{name}.more_rows", [3, 0]),
         "hidden_size": width,
-        "intermediate_size": draw.one_of(f"{name}.intermediate_size", [16, 24, 7]),
+        "intermediate_size": inner,
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "num_key_value_heads": keys,
@@ -103,7 +114,7 @@ def draw_qwen(draw: Draw, vocabulary: int) -> tuple[int, Files]:
     if draw.rarely(f"{name}.layer_types", False, [True]):
         written["layer_types"] = ["full_attention"] * layers
     base = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"}
-    return 3 * width, {f"{name}/config.json": json_file(base | written)} | weight_files(draw, name, rules)
+    return 3 * width, {f"{name}/config.json": json_file(base | written)} | placed_klein(draw, name, rules)
 
 
 def positions(draw: Draw, name: str) -> Config:
@@ -125,6 +136,6 @@ def other_keys(draw: Draw, name: str, rules: Rules, is_tied: bool) -> Rules:
         rules = {key: rule for key, rule in rules.items() if key != head}
     # Of older releases.
     rules |= extra_weights(draw, name, {"model.rotary_emb.inv_freq": [4]})
-    if draw.rarely(f"{name}.without_prefix", False, [True]):
+    if not is_single(draw, name) and draw.rarely(f"{name}.without_prefix", False, [True]):
         return {key.removeprefix("model."): rule for key, rule in rules.items()}
     return rules

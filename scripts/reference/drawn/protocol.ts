@@ -31,6 +31,8 @@ export interface DrawnEdit {
   loras: readonly { file: string; scale: number }[];
   /** Single files instead of components, by the engine's names; paths in the case's folder. */
   files: Readonly<Record<string, string>>;
+  /** A `.safetensors` file with the noise to begin with, `latents` [L, C] as packed tokens; by default it is drawn. */
+  latents?: string | null;
 }
 
 /** A case as the reference's worker gives it; its folder holds the checkpoint, the sources and the reference's results. */

@@ -15,7 +15,7 @@ Rules = dict[str, TensorRule]
 
 # In the folder's keys, and in those of the original repository.
 GAINS = [
-    (r"(norm1|norm1_context|norm|norm_out|modulation\w*)\.linear|_mod\.lin|modulation\.lin|adaLN_modulation\.1", 0.7),
+    (r"(norm1|norm1_context|norm|norm_out|modulation\w*)\.linear|_mod\.lin|modulation\w*\.lin|adaLN_modulation\.1", 0.7),
     (r"attn\.to_out(\.0)?|attn\.to_add_out|_attn\.proj", 2.0),
     (r"encoder\.conv_out", 6.0),
     (r"decoder\.conv_out", 0.35),

@@ -1,21 +1,42 @@
 /** `retouch edit` on the command line. */
 import { anyOf } from "../../errors.ts";
-import { addFile, addLora, numberOf, parseFormat, parseSigmas, parseSize } from "../arguments.ts";
+import {
+  addFile,
+  addLora,
+  numberOf,
+  parseFormat,
+  parseSigmas,
+  parseSize,
+  parseSizeRule,
+} from "../arguments.ts";
 import type { EditFlags } from "../edit.ts";
 import { EDIT_PARAMETERS } from "../../index.ts";
-import { COMMAND, rangeText, wordedBy } from "../surfaces.ts";
+import { COMMAND, modelDefaultsText, rangeText, wordedBy } from "../surfaces.ts";
 import { imagesAndPrompt } from "../images-and-prompt.ts";
 import { command, option } from "./command.ts";
 import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
 
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, loras } =
   EDIT_PARAMETERS;
-const { isEmptyNegativeUsed, isSafetyChecked, isUnchangedKept, maxSequenceLength, prompt2, sigmas } =
-  EDIT_PARAMETERS;
+const {
+  isEmptyNegativeUsed,
+  isSafetyChecked,
+  isUnchangedKept,
+  maxSequenceLength,
+  prompt2,
+  sigmas,
+  sizeRule,
+} = EDIT_PARAMETERS;
 
 /** A parameter's description in the form help uses: no capital, no full stop. */
 const phraseOf = ({ description }: { description: string }): string =>
   description.charAt(0).toLowerCase() + description.slice(1, -1);
+
+/** For parameters whose default is the model's own. */
+const modelNumberHelp = (field: "numSteps" | "guidance"): string => {
+  const parameter = EDIT_PARAMETERS[field];
+  return `${phraseOf(parameter)}, ${rangeText(parameter)} (default: the model's own: ${modelDefaultsText(field)})`;
+};
 
 const numberHelp = (parameter: { description: string; min: number; max: number; default: number }): string =>
   `${phraseOf(parameter)}, ${rangeText(parameter)} (default: ${parameter.default})`;
@@ -63,13 +84,14 @@ export const EDIT = command<EditFlags>({
       `${phraseOf(size)}, ${rangeText(size)} a side (default: the image's, at most 1536)`,
       parseSize,
     ),
-    option(numSteps.flag, numberHelp(numSteps), numberOf("numSteps")),
+    option(sizeRule.flag, `${phraseOf(sizeRule)} (default: ${sizeRule.default})`, parseSizeRule),
+    option(numSteps.flag, modelNumberHelp("numSteps"), numberOf("numSteps")),
     option(
       sigmas.flag,
       `noise level before each step, 1 to ${sigmas.maxItems} of ${rangeText(sigmas)} with commas between them, in place of a number of steps`,
       parseSigmas,
     ),
-    option(guidance.flag, numberHelp(guidance), numberOf("guidance")),
+    option(guidance.flag, modelNumberHelp("guidance"), numberOf("guidance")),
     option(seed.flag, `${phraseOf(seed)} (default: ${seed.default})`, numberOf("seed")),
     option(
       format.flag,

@@ -1,5 +1,12 @@
 /** Options that several commands share, about a checkpoint and how it is run. */
-import { numberOf, parseComputeType, parseDevice, parseMemory, parseWeights } from "../arguments.ts";
+import {
+  numberOf,
+  parseComputeType,
+  parseDevice,
+  parseMemory,
+  parseReferenceCache,
+  parseWeights,
+} from "../arguments.ts";
 import { option } from "./command.ts";
 
 export const CHECKPOINT = option(
@@ -45,5 +52,10 @@ export const COMPUTE_OPTIONS = [
     "--compute-type <type>",
     "float32, float16 or bfloat16: what the transformer computes in; a GPU takes float16 by default",
     parseComputeType,
+  ),
+  option(
+    "--reference-cache <kind>",
+    "approximate, on FLUX.2 [klein] alone: look at the images once an edit and not in every step (default: in every step)",
+    parseReferenceCache,
   ),
 ] as const;

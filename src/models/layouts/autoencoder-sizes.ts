@@ -16,6 +16,8 @@ interface Names {
   up: string;
   blocks: string;
   attention: string;
+  /** The same within a level; undefined where no level has any. */
+  levelAttention?: string;
   /** The convolutions beside the latents, of which a layout may have either name. */
   quantConv: readonly string[];
   postQuantConv: readonly string[];
@@ -39,6 +41,7 @@ const DIFFUSERS: Names = {
   up: "decoder.up_blocks",
   blocks: "resnets",
   attention: "encoder.mid_block.attentions.0.group_norm",
+  levelAttention: "attentions.0.group_norm",
   quantConv: ["quant_conv"],
   postQuantConv: ["post_quant_conv"],
   isUpFinestFirst: false,
@@ -78,7 +81,7 @@ const configOf = (file: TensorFile, folder: Config | undefined, fields: Record<s
   new Config(folder?.file ?? file.file, fields);
 
 function fieldsOf(file: TensorFile, names: Names): Record<string, unknown> {
-  const { down, blocks, attention, quantConv, postQuantConv } = names;
+  const { down, up, blocks, attention, quantConv, postQuantConv } = names;
   const levels = levelsBelow(file, down);
   const hasOneOf = (layers: readonly string[]): boolean => layers.some((name) => file.has(`${name}.weight`));
   return {
@@ -86,13 +89,26 @@ function fieldsOf(file: TensorFile, names: Names): Record<string, unknown> {
     latent_channels: file.dimension("decoder.conv_in.weight", 1),
     block_out_channels: levels.map((level) => levelWidth(file, `${down}.${level}.${blocks}`)),
     out_channels: file.dimension("decoder.conv_out.weight", 0),
-    down_block_types: levels.map(() => "DownEncoderBlock2D"),
-    up_block_types: levels.map(() => "UpDecoderBlock2D"),
+    // By their places in the list of their half, as the file numbers them where a level can have attention.
+    down_block_types: levels.map((level) =>
+      kindOf(file, names, { half: down, level, kind: "DownEncoderBlock2D" }),
+    ),
+    up_block_types: levels.map((level) => kindOf(file, names, { half: up, level, kind: "UpDecoderBlock2D" })),
     layers_per_block: file.countBelow(`${down}.0.${blocks}`),
     mid_block_add_attention: file.has(`${attention}.weight`),
     use_quant_conv: hasOneOf(quantConv),
     use_post_quant_conv: hasOneOf(postQuantConv),
   };
+}
+
+/** The class of a level: with attention, if the file has any there. */
+function kindOf(
+  file: TensorFile,
+  { levelAttention }: Names,
+  { half, level, kind }: { half: string; level: number; kind: string },
+): string {
+  const hasAttention = levelAttention !== undefined && file.has(`${half}.${level}.${levelAttention}.weight`);
+  return hasAttention ? `Attn${kind}` : kind;
 }
 
 /** Finest first. */

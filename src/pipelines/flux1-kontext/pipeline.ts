@@ -1,6 +1,5 @@
 /** FLUX.1 Kontext as a model family: one image and an instruction. */
-import { invalid } from "../../errors.ts";
-import { USUAL_DEFAULTS } from "../../engine/request.ts";
+import { USUAL_DEFAULTS } from "../../engine/model-traits.ts";
 import type { Pipeline } from "../pipeline.ts";
 
 export const flux1Kontext: Pipeline = {
@@ -10,15 +9,8 @@ export const flux1Kontext: Pipeline = {
   maxImages: 1,
   takesMask: false,
   defaultsOf: () => USUAL_DEFAULTS,
+  models: [{ name: "FLUX.1 Kontext", defaults: USUAL_DEFAULTS }],
   takesTensors: true,
   // Loaded late: a server asks what the family takes, and opens no checkpoint.
-  async components(checkpoint, { referenceCache } = {}) {
-    if (referenceCache !== undefined) {
-      throw invalid("unsupported", {
-        field: "referenceCache",
-        reason: "the model of this checkpoint sees its image in every step",
-      });
-    }
-    return (await import("./model.ts")).openKontext(checkpoint);
-  },
+  components: async (checkpoint) => (await import("./model.ts")).openKontext(checkpoint),
 };

@@ -3,8 +3,8 @@
  * modulation is a separate network because it runs once per edit; so is what gives the references' keys and values,
  * where these are kept.
  *
- * Working memory is counted from a network's largest layer, and that of the autoencoder measured with FLUX.1's, whose
- * halves are the same.
+ * Working memory is measured (`test/pipelines/flux2-klein/memory-measured.test.ts`); that of the autoencoder with FLUX.1's,
+ * whose halves are the same.
  */
 import type { ComponentDefinition } from "../../engine/component.ts";
 import type { EditExtent, UsualPasses } from "../../engine/extent.ts";
@@ -24,7 +24,13 @@ import { type Flux2Config, widthOf } from "../../models/transformers/flux2-confi
 import { flux2Modulation, flux2ModulationSize } from "../../models/transformers/flux2-modulation.ts";
 import { flux2CachedTransformer, flux2References } from "../../models/transformers/flux2-references.ts";
 import { flux2Transformer } from "../../models/transformers/flux2.ts";
-import { decoderComponent, encoderComponent, passesOf, pixelsOf, TRIAL_TOKENS } from "../shared/components.ts";
+import {
+  decoderComponent,
+  encoderComponent,
+  passesOf,
+  pixelsOf,
+  TRIAL_TOKENS,
+} from "../shared/components.ts";
 import { IMAGES } from "./images.ts";
 import { REMEMBERED_PROMPT_BYTES, REMEMBERED_REFERENCE_BYTES } from "../shared/remembered.ts";
 import { MODULATION_TRIAL, qwen3Trial, referencesTrial, transformerTrial } from "./trials.ts";
@@ -53,6 +59,8 @@ const FLOAT = 4;
  */
 const TRANSFORMER_ROWS = 12;
 const TRANSFORMER_MLP_ROWS = 4;
+/** The runtime's own memory for a layer of the text encoder: less in float32, more in few bits. */
+const TEXT_LAYER_BYTES = 2 ** 20;
 /** Side of the square that is drawn where nothing asks for a size, in latent cells (`default_sample_size`). */
 const NATIVE_CELLS = 128;
 /** Steps of an edit that does not choose. */
@@ -210,8 +218,9 @@ function keptBytes(configs: KleinConfigs, edit: EditExtent): number {
 const modulationBytes = (config: Flux2Config, { numSteps }: EditExtent): number =>
   (numSteps + 1) * flux2ModulationSize(config) * FLOAT;
 
-/** The scores of a layer, [heads, length, length], and its widest rows. */
+/** The scores of a layer, [heads, length, length], its widest rows, and what the runtime keeps of all layers. */
 function textBytes({ width, mlpWidth, numHeads }: Qwen3Config, length: number): number {
   const outputs = PROMPT_LAYERS.length * 2 * width;
-  return (2 * numHeads * length ** 2 + length * (3 * mlpWidth + 4 * width + outputs)) * FLOAT;
+  const layer = (numHeads * length ** 2 + length * (3 * mlpWidth + 4 * width + outputs)) * FLOAT;
+  return layer + Math.max(...PROMPT_LAYERS) * TEXT_LAYER_BYTES;
 }

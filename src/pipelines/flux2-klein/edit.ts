@@ -6,7 +6,7 @@
 import { throwIfAborted } from "../../engine/abort.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
-import { planSizes } from "../../engine/sizes.ts";
+import { planSizes, type SizePlan } from "../../engine/sizes.ts";
 import type { Picture } from "../../images/picture.ts";
 import { withTrueGuidance } from "../../sampling/guidance.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
@@ -30,7 +30,18 @@ import { guidanceNotices, isGuided } from "./guidance.ts";
 import type { Networks } from "./networks.ts";
 import { referenceIds, targetIds, textIds } from "./positions.ts";
 import type { Prompt } from "./prompt.ts";
+import { referenceSizes } from "./reference-sizes.ts";
 import { empiricalShift } from "./time-shift.ts";
+
+/** Our own sizes, or those of the reference where the edit asks for them. */
+const sizesOf = (
+  networks: Networks,
+  images: readonly Picture[],
+  { size, sizeRule }: ResolvedRequest,
+): SizePlan =>
+  sizeRule === "diffusers"
+    ? referenceSizes(images, size, networks.autoencoder)
+    : planSizes(images, size, networks.native);
 
 /** Edits images. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
 export async function* editImages(
@@ -57,7 +68,7 @@ async function* recipe(
   const { inChannels: numChannels, rotaryAxes: axes, rotaryTheta: theta } = configs.transformer;
 
   // 1. Sizes: the requested size, what the network generates, what it sees of the images.
-  const plan = sizes ?? planSizes(images, request.size, networks.native);
+  const plan = sizes ?? sizesOf(networks, images, request);
   const { size, target, references } = plan;
   const targetGrid = networks.latentSize(target.canvas);
   const numTokens = (targetGrid.width * targetGrid.height) / 4;

@@ -15,7 +15,6 @@ const DEFAULT_CELLS = 128;
  * @param size the requested size, if any
  * @param options.scaleFactor pixels per latent cell; that of every published autoencoder is 8
  * @throws RetouchError INVALID_PARAMETER for a size or an image smaller than a token
- * @example await engine.edit(request, { sizes: referenceSizes })
  */
 export function referenceSizes(
   images: readonly Size[],

@@ -15,7 +15,11 @@ export const qwen3Trial = (qwen3: Qwen3Config): NetworkTrial => {
     build: (weights) => qwen3Encoder(qwen3, weights, { length: "text", layers: [1] }),
     dims: { text, keys: text },
     inputs: (numbers) => ({
-      ...qwen3Inputs(qwen3, Array.from({ length: text }, () => 0), text),
+      ...qwen3Inputs(
+        qwen3,
+        Array.from({ length: text }, () => 0),
+        text,
+      ),
       tokenIds: numbers.whole([text], qwen3.vocabularySize),
     }),
   };

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { fieldOfWire } from "../../engine/edit-parameters.ts";
-import { checkImageCount } from "../../engine/request.ts";
+import { checkImageCount } from "../../engine/model-traits.ts";
 import { invalid, RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit, JobImages } from "../../jobs/job.ts";
 import type { GivenImage } from "../input-image.ts";

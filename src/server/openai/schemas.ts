@@ -6,7 +6,7 @@
 import { anyOf } from "../../errors.ts";
 import { type Static, type TSchema, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../../engine/edit-parameters.ts";
-import type { EditDefaults, ImageLimits } from "../../engine/request.ts";
+import type { EditDefaults, ImageLimits } from "../../engine/model-traits.ts";
 import { MAX_SIZE_LENGTH } from "../parameter-schemas.ts";
 import { type EditInput, editInputSchema, LENGTHS, type ModelTraits, USUAL_TRAITS } from "../schemas.ts";
 

@@ -2,6 +2,7 @@ import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildModel } from "../../../src/onnx/graph.ts";
 import { readQwen3Config } from "../../../src/models/text-encoders/qwen3-config.ts";
+import { PUBLISHED_KLEIN_CONFIGS } from "../../../src/pipelines/flux2-klein/published.ts";
 import { qwen3Encoder, qwen3Inputs } from "../../../src/models/text-encoders/qwen3.ts";
 import { Session } from "../../../src/runtime/session.ts";
 import { Config } from "../../../src/weights/config.ts";
@@ -142,6 +143,61 @@ describe("the configuration", () => {
   ] as const)("%j has %s %j, as in the reference", (fields, name, value) => {
     expect(read(fields)[name]).toBe(value);
   });
+
+  /** What Qwen3-4B and Qwen3-8B have in common, as both were published. */
+  const PUBLISHED = {
+    architectures: ["Qwen3ForCausalLM"],
+    attention_bias: false,
+    attention_dropout: 0,
+    bos_token_id: 151_643,
+    eos_token_id: 151_645,
+    head_dim: 128,
+    hidden_act: "silu",
+    initializer_range: 0.02,
+    max_position_embeddings: 40_960,
+    max_window_layers: 36,
+    model_type: "qwen3",
+    num_attention_heads: 32,
+    num_hidden_layers: 36,
+    num_key_value_heads: 8,
+    rms_norm_eps: 1e-6,
+    rope_scaling: null,
+    rope_theta: 1_000_000,
+    sliding_window: null,
+    torch_dtype: "bfloat16",
+    transformers_version: "4.51.0",
+    use_cache: true,
+    use_sliding_window: false,
+    vocab_size: 151_936,
+  };
+  const SIZES = {
+    "4B": { hidden_size: 2560, intermediate_size: 9728, tie_word_embeddings: true },
+    "8B": { hidden_size: 4096, intermediate_size: 12_288, tie_word_embeddings: false },
+  };
+  const { torch_dtype: dtype, rope_scaling: _, rope_theta: theta, ...rest } = PUBLISHED;
+  /** As releases of transformers after that one write the same. */
+  const FORMS = {
+    "as it was published": PUBLISHED,
+    "in FLUX.2's folder": { ...PUBLISHED, dtype, layer_types: Array(36).fill("full_attention") },
+    "of transformers 5": {
+      ...rest,
+      dtype,
+      layer_types: Array(36).fill("full_attention"),
+      rope_parameters: { rope_type: "default", rope_theta: theta },
+    },
+  };
+
+  it.each(Object.keys(SIZES).flatMap((size) => Object.keys(FORMS).map((form) => [size, form] as const)))(
+    "of Qwen3-%s %s is read whole",
+    (size, form) => {
+      const { hidden_size: width, intermediate_size: mlpWidth } = SIZES[size as keyof typeof SIZES];
+      const found = read(
+        { ...FORMS[form as keyof typeof FORMS], ...SIZES[size as keyof typeof SIZES] },
+        [9, 18, 27],
+      );
+      expect(found).toEqual({ ...PUBLISHED_KLEIN_CONFIGS.qwen3, width, mlpWidth });
+    },
+  );
 
   const UNSUPPORTED = "CHECKPOINT_UNSUPPORTED";
   const INVALID = "CHECKPOINT_INVALID";

@@ -6,6 +6,10 @@ import { cp, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ComponentOptions } from "../../../src/engine/components.ts";
+import {
+  flux2AutoencoderDecoder,
+  flux2AutoencoderEncoder,
+} from "../../../src/models/autoencoders/autoencoder-kl-flux2.ts";
 import { readFlux2AutoencoderConfig } from "../../../src/models/autoencoders/flux2-autoencoder-config.ts";
 import { type Build, requestedWeights } from "../../../src/models/count.ts";
 import { originalFlux2AutoencoderLayout } from "../../../src/models/layouts/original-autoencoder.ts";
@@ -27,7 +31,14 @@ import { difference } from "../../support/compare.ts";
 import { fixtures } from "../../support/fixtures.ts";
 import { numbers } from "../../support/made-up.ts";
 import { wave } from "../../support/onnx.ts";
-import { asGguf, asScaledFp8, inLayout, type Tensors, withPrefix } from "../../support/other-formats.ts";
+import {
+  asBlocks,
+  asGguf,
+  asScaledFp8,
+  inLayout,
+  type Tensors,
+  withPrefix,
+} from "../../support/other-formats.ts";
 import { refusal } from "../../support/refusal.ts";
 import { float32, readStored, writeSafetensors } from "../../support/safetensors.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
@@ -86,10 +97,10 @@ function expectSame(found: Stages, expected: Stages): void {
 }
 
 /** Networks of a folder, by their own keys, and in the layouts that users have them in. */
-async function layoutsOf(name: string) {
-  const tensorsOf = (file: string): Promise<Tensors> => readStored(path.join(folderOf(name), file));
+async function layoutsOf(name: string, folder = folderOf(name)) {
+  const tensorsOf = (file: string): Promise<Tensors> => readStored(path.join(folder, file));
   const configOf = (component: string): Promise<Config> =>
-    Config.read(path.join(folderOf(name), component, "config.json"));
+    Config.read(path.join(folder, component, "config.json"));
   const [transformer, vae, textEncoder] = await Promise.all(Object.values(FILES).map(tensorsOf));
   const named = await inTransformersNames(textEncoder!);
   return {
@@ -160,6 +171,30 @@ describe.each(names)("the networks of %s", (name) => {
       textEncoder: await write(original.textEncoder, "qwen.gguf"),
     };
     expectSame(await run(folderOf(name), files), await run(folderOf(name)));
+  });
+
+  it("are the same where the text encoder's folder has shards", async () => {
+    const folder = path.join(await temporaryFolder(), name);
+    await cp(folderOf(name), folder, { recursive: true });
+    const whole = path.join(folder, FILES.textEncoder);
+    const entries = Object.entries(await readStored(whole));
+    await rm(whole);
+    // As the published folder is divided: within a layer, and the table and the last norm in different shards.
+    const cut = Math.floor(entries.length / 2);
+    const map: Record<string, string> = {};
+    for (const [index, part] of [entries.slice(0, cut), entries.slice(cut)].entries()) {
+      const file = `model-0000${index + 1}-of-00002.safetensors`;
+      await writeSafetensors(path.join(folder, "text_encoder", file), Object.fromEntries(part));
+      for (const [key] of part) map[key] = file;
+    }
+    const index = path.join(folder, "text_encoder", "model.safetensors.index.json");
+    await writeFile(index, JSON.stringify({ metadata: { total_size: 0 }, weight_map: map }));
+    expect(new Set(Object.values(map)).size).toBe(2);
+    expectSame(await run(folder), await run(folderOf(name)));
+    await rm(path.join(folder, "text_encoder", "model-00002-of-00002.safetensors"));
+    await expect(run(folder)).rejects.toEqual(
+      refusal("CHECKPOINT_MISSING", /model-00002-of-00002\.safetensors/),
+    );
   });
 
   it("are those of a variant where the folder has no other", async () => {
@@ -265,6 +300,9 @@ async function wideCheckpoint(): Promise<string> {
     num_attention_heads: 2,
     num_key_value_heads: 1,
     head_dim: 64,
+    // Of whole files, none of whose layers is left out.
+    num_hidden_layers: 27,
+    layer_types: null,
   });
   const transformer = await change("transformer", {
     num_attention_heads: 2,
@@ -298,6 +336,58 @@ async function writeMadeUp(file: string, builds: readonly Build[]): Promise<void
   });
   await writeSafetensors(file, Object.fromEntries(tensors));
 }
+
+it("an autoencoder of a single file has the attention of its levels", async () => {
+  const folder = path.join(await temporaryFolder(), "attentive");
+  await cp(folderOf("plain"), folder, { recursive: true });
+  const file = path.join(folder, "vae", "config.json");
+  const { fields } = await Config.read(file);
+  const kinds = {
+    down_block_types: [0, 1, 2, 3].map((level) => `${level === 2 ? "Attn" : ""}DownEncoderBlock2D`),
+    up_block_types: [0, 1, 2, 3].map((level) => `${level === 0 ? "Attn" : ""}UpDecoderBlock2D`),
+  };
+  await writeFile(file, JSON.stringify({ ...fields, ...kinds }));
+  const config = readFlux2AutoencoderConfig(await Config.read(file));
+  await writeMadeUp(path.join(folder, FILES.vae), [
+    (weights) => flux2AutoencoderEncoder(config, weights),
+    (weights) => flux2AutoencoderDecoder(config, weights),
+  ]);
+  const single = await write(await readStored(path.join(folder, FILES.vae)), "vae.safetensors");
+  expectSame(await run(folder, { vae: single }), await run(folder));
+});
+
+describe("networks in quantised GGUF files", () => {
+  it("are the numbers that the blocks stand for, and stay in few bits unless more are asked for", async () => {
+    const folder = await wideCheckpoint();
+    const { original, own } = await layoutsOf("wide", folder);
+    // As ComfyUI's users have them: most in four bits, the modulation and what leads in and out in eight.
+    const transformer = asBlocks(original.transformer, (key) =>
+      /^(?:double|single)_blocks\./.test(key) ? "Q4_0" : "Q8_0",
+    );
+    const textEncoder = asBlocks(original.textEncoder, () => "Q8_0");
+    const types = new Set(Object.values(transformer.blocks).map(({ dtype }) => dtype));
+    expect([...types].toSorted()).toEqual(["F32", "Q4_0", "Q8_0"]);
+    const files = {
+      transformer: await write(transformer.blocks, "flux-2-klein-Q4_0.gguf"),
+      textEncoder: await write(textEncoder.blocks, "qwen3-Q8_0.gguf"),
+    };
+    const numbersOfBlocks = await run(
+      folder,
+      {
+        transformer: await write(transformer.exact, "flux2.safetensors"),
+        textEncoder: await write(asBlocks(own.textEncoder, () => "Q8_0").exact, "qwen.safetensors"),
+      },
+      { weights: "fp32" },
+    );
+    expectSame(await run(folder, files, { weights: "fp32" }), numbersOfBlocks);
+    const exact = await run(folder, {}, { weights: "fp32" });
+    expect(difference(numbersOfBlocks.velocity, exact.velocity).relative).toBeGreaterThan(1e-3);
+    const auto = await run(folder, files);
+    for (const stage of ["promptEmbeds", "velocity"] as const) {
+      expect(difference(auto[stage], numbersOfBlocks[stage]).relative, stage).toBeLessThan(0.1);
+    }
+  });
+});
 
 describe("networks in few bits", () => {
   it("are close to those of the folder, and far closer in 8 than in 4", async () => {

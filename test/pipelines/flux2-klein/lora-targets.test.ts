@@ -1,5 +1,4 @@
 /** LoRAs of FLUX.2 in every naming lead to the layers, and to the velocity, that the reference finds. */
-import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { joinLoras } from "../../../src/lora/join.ts";
 import type { Lora } from "../../../src/lora/lora-file.ts";
@@ -13,14 +12,12 @@ import type { WeightScope } from "../../../src/weights/weight-set.ts";
 import { difference } from "../../support/compare.ts";
 import { readJson, readTensors } from "../../support/fixtures.ts";
 import { Flux2Case, type RunOptions } from "../../support/flux2.ts";
-import { madeUpWeights, numbers } from "../../support/made-up.ts";
+import { madeUpLora, type MadeUpLora, writeLora } from "../../support/flux2-loras.ts";
+import { madeUpWeights } from "../../support/made-up.ts";
 import { refusal } from "../../support/refusal.ts";
-import { float32, type TensorFields, writeSafetensors } from "../../support/safetensors.ts";
-import { temporaryFolder } from "../../support/temporary.ts";
+import { float32 } from "../../support/safetensors.ts";
 
-interface LoraFile {
-  shapes: Record<string, [number, number]>;
-  alphas: Record<string, number>;
+interface LoraFile extends MadeUpLora {
   /** Those that the reference adapts. */
   layers: string[];
 }
@@ -32,29 +29,8 @@ const findTarget = createFindTarget(edit.config);
 
 const TOLERANCE = 1e-4;
 
-/** A and B as `flux2_loras.py` makes them up. */
-function tensorOf(key: string, shape: [number, number]): TensorFields {
-  const isDown = /\.lora_(?:A|down)\.weight$/.test(key);
-  const name = key.replace(/\.lora_(?:A|B|down|up)\.weight$/, isDown ? ".down" : ".up");
-  const factor = isDown ? shape[1] ** -0.5 : 0.5;
-  return float32(
-    Array.from(numbers(name, shape[0] * shape[1]), (value) => value * factor),
-    shape,
-  );
-}
-
-async function write(tensors: Record<string, TensorFields>): Promise<string> {
-  const file = path.join(await temporaryFolder(), "ink.safetensors");
-  await writeSafetensors(file, tensors);
-  return file;
-}
-
-async function read(name: string): Promise<Lora> {
-  const { shapes, alphas } = files[name]!;
-  const matrices = Object.entries(shapes).map(([key, shape]) => [key, tensorOf(key, shape)] as const);
-  const scalars = Object.entries(alphas).map(([key, alpha]) => [key, float32([alpha], [])] as const);
-  return readLora(await write(Object.fromEntries([...matrices, ...scalars])), findTarget);
-}
+const read = async (name: string): Promise<Lora> =>
+  readLora(await writeLora(madeUpLora(files[name]!)), findTarget);
 
 /** A run of the network with the LoRA. */
 function adapted(lora: Lora, build: (weights: WeightScope) => Outputs): RunOptions {
@@ -115,7 +91,7 @@ it.each([
   "diffusion_model.double_blocks.0.img_attn.qkv.lokr_w1",
   "lycoris_transformer_blocks_0_attn_to_q.lokr_w2_a",
 ])("a LoKr of FLUX.2 is refused by name: %s", async (key) => {
-  const file = await write({ [key]: float32([1, 2, 3, 4], [2, 2]) });
+  const file = await writeLora({ [key]: float32([1, 2, 3, 4], [2, 2]) });
   await expect(readLora(file, findTarget)).rejects.toEqual(
     refusal(
       "LORA_UNSUPPORTED",
