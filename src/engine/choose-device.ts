@@ -71,10 +71,12 @@ export async function chooseDevice(choice: DeviceChoice, options: DeviceOptions)
   return remembering(choice, options, (networks, usual) => settleNamed(device, networks, usual, options));
 }
 
-const onCpu = (
-  reason: string,
-  { computeType = "float32" }: DeviceOptions,
-): ChosenDevice => ({ name: "cpu", reason, computeType, notices: [] });
+const onCpu = (reason: string, { computeType = "float32" }: DeviceOptions): ChosenDevice => ({
+  name: "cpu",
+  reason,
+  computeType,
+  notices: [],
+});
 
 /** @throws RetouchError INVALID_PARAMETER with the reason */
 async function opened(device: Device, { installation }: DeviceOptions): Promise<OpenDevice> {
@@ -93,7 +95,11 @@ async function settleNamed(
   try {
     const found = await tryNetworks(process, networks, { ...options, usual, isTimed: false });
     if ("reason" in found) throw unusable(device, found.reason);
-    return chosen(device, adapter?.isSoftware ? `as asked; in software, ${adapter.driver}` : "as asked", found);
+    return chosen(
+      device,
+      adapter?.isSoftware ? `as asked; in software, ${adapter.driver}` : "as asked",
+      found,
+    );
   } finally {
     process.close();
   }
@@ -154,7 +160,11 @@ function withNotices(device: ChosenDevice, broken: readonly [string, string][]):
   return { ...device, notices: [...notices, ...device.notices] };
 }
 
-const chosen = (name: Device, reason: string, { computeType, forms, notices }: PassedTrial): ChosenDevice => ({
+const chosen = (
+  name: Device,
+  reason: string,
+  { computeType, forms, notices }: PassedTrial,
+): ChosenDevice => ({
   name,
   reason,
   computeType,

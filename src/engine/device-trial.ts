@@ -65,7 +65,8 @@ export async function tryNetworks(
   options: TrialOptions,
 ): Promise<PassedTrial | { reason: string }> {
   const tried = networks.filter(({ definition }) => definition.trial !== undefined).map(readTrial);
-  const wanted = options.computeType === undefined ? (["float16", "float32"] as const) : [options.computeType];
+  const wanted =
+    options.computeType === undefined ? (["float16", "float32"] as const) : [options.computeType];
   const forms = options.forms ?? (await findForms(process, needsOf(tried, wanted, options.usual)));
   const types = wanted.filter((type) => type !== "float16" || forms.hasFloat16);
   if (types.length === 0) return { reason: "it does not compute in float16" };
@@ -85,7 +86,9 @@ export async function tryNetworks(
       reason = error.message;
       const next = types[index + 1];
       if (next !== undefined) {
-        notices.push(`In ${computeType} ${process.device} cannot be used, so it computes in ${next}: ${reason}.`);
+        notices.push(
+          `In ${computeType} ${process.device} cannot be used, so it computes in ${next}: ${reason}.`,
+        );
       }
     }
   }
@@ -225,11 +228,7 @@ async function secondsOnCpu({ build, weights, inputs }: ReadTrial, threads: numb
 
 // ---- what the networks ask for
 
-function needsOf(
-  tried: readonly ReadTrial[],
-  types: readonly ComputeType[],
-  usual: EditExtent,
-): KernelNeeds {
+function needsOf(tried: readonly ReadTrial[], types: readonly ComputeType[], usual: EditExtent): KernelNeeds {
   const attentions = new Map<string, AttentionNeed>();
   let tensorBytes = 0;
   for (const { definition, weights, build } of tried) {

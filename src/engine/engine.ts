@@ -199,15 +199,19 @@ export async function createEngine(
   await Promise.all(Object.values(loraFiles).map(identityOf));
   const isAdaptable = Object.keys(loraFiles).length > 0;
   const loras = new LoraRegistry(loraFiles, model.findLoraTarget, findBaseIn(model, threads));
-  const components = await Components.load(model, { threads, isMemoryReturned }, {
-    limitBytes,
-    isAdaptable,
-    loraRooms: await loras.roomsWanted(),
-    weights,
-    cacheFolder,
-    settleDevice,
-    onConversion,
-  });
+  const components = await Components.load(
+    model,
+    { threads, isMemoryReturned },
+    {
+      limitBytes,
+      isAdaptable,
+      loraRooms: await loras.roomsWanted(),
+      weights,
+      cacheFolder,
+      settleDevice,
+      onConversion,
+    },
+  );
   const device = components.device!;
   const notices = [...checkpoint.notices, ...components.notices];
   const info: CheckpointInfo = {

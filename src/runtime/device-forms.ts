@@ -99,7 +99,8 @@ export function attentionTrial(
   const { whole, inputs } = attentionInputs(need, MOST_ROWS);
   const outputs = ATTENTION_ROWS.map((rows) => {
     const some = (x: Value): Value => (rows === MOST_ROWS ? x : ops.firstAlong(x, 1, ints([rows]), rows));
-    const bias = whole.bias && ops.firstAlong(ops.firstAlong(whole.bias, 2, ints([rows]), rows), 3, ints([rows]), rows);
+    const bias =
+      whole.bias && ops.firstAlong(ops.firstAlong(whole.bias, 2, ints([rows]), rows), 3, ints([rows]), rows);
     const cut = { query: some(whole.query), key: some(whole.key), value: some(whole.value), bias };
     return [`rows${rows}`, attended(need, cut, type)] as const;
   });
@@ -203,8 +204,7 @@ async function isRight(
   if (!result) return false;
   const onCpu = await runOnCpu(wanted, inputs);
   return Object.entries(onCpu).every(
-    ([name, { data }]) =>
-      decibelsBetween(result.outputs[name] ?? [], data as Float32Array) >= LEAST_DECIBELS,
+    ([name, { data }]) => decibelsBetween(result.outputs[name] ?? [], data as Float32Array) >= LEAST_DECIBELS,
   );
 }
 

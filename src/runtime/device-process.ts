@@ -106,7 +106,13 @@ export class DeviceProcess {
    * Runs a trial, in a new process if the last one ended. One at a time.
    * @throws TrialError with the reason
    */
-  async run({ model, inputs, options = NOTHING_EXTERNAL, timedRuns = 0, isWhole }: Trial): Promise<TrialResult> {
+  async run({
+    model,
+    inputs,
+    options = NOTHING_EXTERNAL,
+    timedRuns = 0,
+    isWhole,
+  }: Trial): Promise<TrialResult> {
     const settings = sessionSettings({ ...options, device: this.device, isWhole });
     const typed = Object.entries(inputs).map(([name, { data, shape }]) => {
       const type = data instanceof Float32Array ? "float32" : "int64";
@@ -143,7 +149,10 @@ export class DeviceProcess {
           if (isEnded) this.close();
           reject(new TrialError(reason));
         });
-      const timer = setTimeout(() => fail(`it does not answer within ${timeoutMs / 1000} s`, true), timeoutMs);
+      const timer = setTimeout(
+        () => fail(`it does not answer within ${timeoutMs / 1000} s`, true),
+        timeoutMs,
+      );
       child.once("message", (answer: Answer) => {
         if ("error" in answer && answer.error !== undefined)
           fail(reasonIn(`${this.#printed}\nError: ${answer.error}`), false);

@@ -129,7 +129,9 @@ const HARDWARE_DRIVER =
  * adapters, and a GPU is taken before the processor; so only a driver of software without any other means software.
  */
 export function adapterOf(libraries: readonly string[]): Adapter | undefined {
-  const names = libraries.map((file) => file.slice(Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\")) + 1));
+  const names = libraries.map((file) =>
+    file.slice(Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\")) + 1),
+  );
   const hardware = names.find((name) => HARDWARE_DRIVER.test(name));
   if (hardware !== undefined) return { driver: hardware, isSoftware: false };
   const software = names.find((name) => SOFTWARE.test(name));

@@ -23,7 +23,9 @@ export class DrawnNumbers {
 
   /** Whole numbers from 0 to `below`, exclusive. */
   whole(shape: readonly number[], below: number): Tensor {
-    const data = BigInt64Array.from({ length: sizeOf(shape) }, () => BigInt(Math.floor(this.#next() * below)));
+    const data = BigInt64Array.from({ length: sizeOf(shape) }, () =>
+      BigInt(Math.floor(this.#next() * below)),
+    );
     return { data, shape };
   }
 

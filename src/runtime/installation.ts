@@ -58,7 +58,9 @@ const GPU_FILES = /^(?:renderD\d+|nvidia\d+|dxg)$/;
 export function mayHaveGpu({ platform, root = path.parse(process.cwd()).root }: Installation): boolean {
   if (platform !== "linux") return true;
   const device = path.join(root, "dev");
-  return [device, path.join(device, "dri")].some((folder) => namesIn(folder).some((name) => GPU_FILES.test(name)));
+  return [device, path.join(device, "dri")].some((folder) =>
+    namesIn(folder).some((name) => GPU_FILES.test(name)),
+  );
 }
 
 function namesIn(folder: string): string[] {

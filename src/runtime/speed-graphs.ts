@@ -83,10 +83,7 @@ export function productGraph(shape: ProductShape, type: ProductType, options: Pr
   };
 }
 
-export function attentionGraph(
-  { length, numHeads, headSize }: AttentionShape,
-  type: FloatType,
-): SpeedGraph {
+export function attentionGraph({ length, numHeads, headSize }: AttentionShape, type: FloatType): SpeedGraph {
   const width = numHeads * headSize;
   const x = spread("x", [1, 1, width], 1, type);
   const y = ops.reshape(ops.attention(x, x, x, { numHeads }), [x.shape[1]!, width]);

@@ -46,7 +46,12 @@ describe("a device that was asked for", () => {
       name: "webgpu",
       reason: "as asked",
       computeType: "float16",
-      forms: { attention: expect.stringMatching(/fused|written/), maxOutputs: 7, maxTensorBytes: 2 ** 27, hasFloat16: true },
+      forms: {
+        attention: expect.stringMatching(/fused|written/),
+        maxOutputs: 7,
+        maxTensorBytes: 2 ** 27,
+        hasFloat16: true,
+      },
       notices: [],
     });
   });
@@ -75,7 +80,9 @@ describe("a device that was asked for", () => {
     expect(chosen.notices).toEqual([
       "In float16 webgpu cannot be used, so it computes in float32: it computes the first blocks of the transformer 20.0 dB from the processor; at least 40 dB are needed.",
     ]);
-    await expect(choose("webgpu", faulty({ hasFault, fault: TENTH }), { computeType: "float16" })).rejects.toEqual(
+    await expect(
+      choose("webgpu", faulty({ hasFault, fault: TENTH }), { computeType: "float16" }),
+    ).rejects.toEqual(
       refusal("INVALID_PARAMETER", /the first blocks of the transformer 20\.0 dB from the processor/),
     );
   });
@@ -98,7 +105,10 @@ describe("a device that was asked for", () => {
   ])("is refused for %s", async (part, key) => {
     const program = faulty({ hasFault: `(model) => model.includes(${JSON.stringify(key)})`, fault: TENTH });
     await expect(choose("webgpu", program)).rejects.toEqual(
-      refusal("INVALID_PARAMETER", `device webgpu cannot be used: it computes ${part} 20.0 dB from the processor; at least 40 dB are needed.`),
+      refusal(
+        "INVALID_PARAMETER",
+        `device webgpu cannot be used: it computes ${part} 20.0 dB from the processor; at least 40 dB are needed.`,
+      ),
     );
   });
 
@@ -138,7 +148,11 @@ describe("auto", () => {
   });
 
   it("takes the processor, with a notice, where the device is wrong", async () => {
-    const program = faulty({ hasFault: '(model) => model.includes("decoder.conv_in")', fault: TENTH, run: FAST });
+    const program = faulty({
+      hasFault: '(model) => model.includes("decoder.conv_in")',
+      fault: TENTH,
+      run: FAST,
+    });
     expect(await choose("auto", program)).toEqual({
       name: "cpu",
       reason: "WebGPU cannot be used",

@@ -83,7 +83,9 @@ describe("a graph that a speed is measured with", () => {
     expect(feeds["ones"]!.shape).toEqual([1, 10, 1]);
     expect(shape).toEqual([1, 32]);
     // Tokens that are alike attend to what they are.
-    expect(Math.max(...data.map((value, at) => Math.abs(value - Number(feeds["x"]!.data[at]))))).toBeLessThan(1e-5);
+    expect(Math.max(...data.map((value, at) => Math.abs(value - Number(feeds["x"]!.data[at]))))).toBeLessThan(
+      1e-5,
+    );
   });
 
   it("convolves a square", async () => {

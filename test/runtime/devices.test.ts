@@ -39,7 +39,10 @@ describe("the devices to try", () => {
       "webgpu",
       "coreml",
     ]);
-    expect(candidatesFor("auto", await installation(WORKS, { platform: "win32" }))).toEqual(["webgpu", "dml"]);
+    expect(candidatesFor("auto", await installation(WORKS, { platform: "win32" }))).toEqual([
+      "webgpu",
+      "dml",
+    ]);
   });
 
   it("are CUDA alone where it was added and no GPU is seen", async () => {
@@ -172,7 +175,12 @@ describe("an adapter is known by the drivers that its process has loaded", () =>
   it.each([
     ["SwiftShader", ["/usr/lib/chromium/libvk_swiftshader.so"], "libvk_swiftshader.so", true],
     ["lavapipe", ["/usr/lib/x86_64-linux-gnu/libvulkan_lvp.so"], "libvulkan_lvp.so", true],
-    ["a Radeon beside lavapipe", ["/lib/libvulkan_lvp.so", "/lib/libvulkan_radeon.so"], "libvulkan_radeon.so", false],
+    [
+      "a Radeon beside lavapipe",
+      ["/lib/libvulkan_lvp.so", "/lib/libvulkan_radeon.so"],
+      "libvulkan_radeon.so",
+      false,
+    ],
     ["NVIDIA's", ["/lib/libvulkan_lvp.so", "/lib/libGLX_nvidia.so.0"], "libGLX_nvidia.so.0", false],
     ["WARP", ["C:\\Windows\\System32\\d3d10warp.dll"], "d3d10warp.dll", true],
     [

@@ -23,14 +23,7 @@ export function deviceSection(devices: readonly MeasuredDevice[]): Section {
   };
 }
 
-function textOf({
-  isInstalled,
-  isUsable,
-  reason,
-  adapter,
-  speed,
-  speedReason,
-}: MeasuredDevice): string {
+function textOf({ isInstalled, isUsable, reason, adapter, speed, speedReason }: MeasuredDevice): string {
   if (!isUsable) return `${isInstalled ? "does not work" : "not here"}: ${reason}`;
   const parts = [
     ...(speed === undefined ? [] : [speedText(speed)]),

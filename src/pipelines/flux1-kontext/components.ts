@@ -19,7 +19,13 @@ import { t5Encoder } from "../../models/text-encoders/t5.ts";
 import type { FluxConfig } from "../../models/transformers/flux-config.ts";
 import { fluxModulation, modulationSize } from "../../models/transformers/flux-modulation.ts";
 import { fluxTransformer } from "../../models/transformers/flux.ts";
-import { decoderComponent, encoderComponent, passesOf, pixelsOf, TRIAL_TOKENS } from "../shared/components.ts";
+import {
+  decoderComponent,
+  encoderComponent,
+  passesOf,
+  pixelsOf,
+  TRIAL_TOKENS,
+} from "../shared/components.ts";
 import { clipLoraName } from "./lora-targets.ts";
 import { clipTrial, modulationTrial, t5Trial, transformerTrial } from "./trials.ts";
 

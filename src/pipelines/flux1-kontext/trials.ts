@@ -45,10 +45,7 @@ export const modulationTrial = (flux: FluxConfig): NetworkTrial => ({
   }),
 });
 
-export const transformerTrial = (
-  flux: FluxConfig,
-  dims: Readonly<Record<string, number>>,
-): NetworkTrial => ({
+export const transformerTrial = (flux: FluxConfig, dims: Readonly<Record<string, number>>): NetworkTrial => ({
   part: "the first blocks of the transformer",
   build: (weights, { computeType } = {}) =>
     fluxTransformer(firstBlocks(flux), weights, { textLength: "text", computeType }),
