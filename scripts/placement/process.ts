@@ -71,8 +71,9 @@ const folder = await mkdtemp(path.join(tmpdir(), "retouch-placement-"));
 try {
   // Products in float32, as an engine has them on a GPU.
   for await (const built of builtNetworks(sources, path.join(folder, "weights"), { accuracyLevel: 1 })) {
-    // Both kinds of 16 bits are the same graph, but for the type of the weights.
-    if (built.computeType !== "float32" || built.kind === "bf16") continue;
+    // Both kinds of 16 bits are the same graph, but for the type of the weights; adapters are beside the weights.
+    const isOther = built.kind === "bf16" || (built.isAdaptable && built.kind !== "fp32");
+    if (built.computeType !== "float32" || isOther) continue;
     console.log(JSON.stringify(await placementOf(built, folder)));
   }
 } finally {
