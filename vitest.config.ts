@@ -101,7 +101,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // Every file belongs to one project: test/projects.test.ts.
     projects: [
-      // A worker that goes on with the next file has loaded the sources already, a second for each file.
+      // A worker that goes on with the next file has loaded the sources already.
       {
         extends: true,
         test: {
@@ -115,7 +115,7 @@ export default defineConfig({
         extends: true,
         test: { name: "integration", isolate: false, include: INTEGRATION, exclude: but(ALONE, LONG) },
       },
-      { extends: true, test: { name: "long", isolate: false, include: LONG } },
+      { extends: true, test: { name: "long", include: LONG } },
       // A project with one worker runs when all others are done.
       { extends: true, test: { name: "alone", include: ALONE, maxWorkers: 1 } },
     ],
