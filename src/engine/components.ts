@@ -128,7 +128,8 @@ export class Components implements ComponentRunner {
     if (!this.#isAdaptable && adapters.size > 0) throw new Error("These networks take no adapters.");
     const component = this.#components.get(name)!;
     const adapted = await this.#adapterInputs(component, adapters);
-    const take = (outputs: Record<string, Tensor>): Promise<Record<string, Tensor>> => this.#memory.take(outputs);
+    const take = (outputs: Record<string, Tensor>): Promise<Record<string, Tensor>> =>
+      this.#memory.take(outputs);
     return this.#residency.run(component, { ...inputs, ...adapted }, take);
   }
 

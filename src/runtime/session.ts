@@ -134,9 +134,13 @@ export class Session {
       this.#count(inputs, outputs);
       return outputs;
     } catch (cause) {
-      throw new RetouchError("RUNTIME_FAILED", `The network ${this.#options.name} fails: ${messageOf(cause)}`, {
-        cause,
-      });
+      throw new RetouchError(
+        "RUNTIME_FAILED",
+        `The network ${this.#options.name} fails: ${messageOf(cause)}`,
+        {
+          cause,
+        },
+      );
     }
   }
 

@@ -76,7 +76,11 @@ async function tensors(): Promise<object> {
   const again = await memory.hold({ a: { data, shape: [3] }, none: floats([], [0, 2]) });
   const first = { traffic: spent(), heldBytes: memory.heldBytes, live, shape: table.shape };
   const runs = [];
-  for (const inputs of [{ a, b }, { a, b: again.a }, { a: b, b }]) {
+  for (const inputs of [
+    { a, b },
+    { a, b: again.a },
+    { a: b, b },
+  ]) {
     const { y } = await session.run(inputs);
     runs.push({ sum: [...(y!.data as Float32Array)], traffic: spent() });
   }
@@ -84,7 +88,8 @@ async function tensors(): Promise<object> {
   const whole = await memory.hold({ whole: floats([1, 2, 3, 4, 5, 6], [2, 3]) });
   const rows = await memory.rows(whole.whole);
   const rowSums = [];
-  for (const row of rows) rowSums.push([...((await session.run({ a: row, b: row })).y!.data as Float32Array)]);
+  for (const row of rows)
+    rowSums.push([...((await session.run({ a: row, b: row })).y!.data as Float32Array)]);
   const [single] = await memory.rows(table);
   const singleSum = [...((await session.run({ a: single!, b })).y!.data as Float32Array)];
   const afterRows = { live, heldBytes: memory.heldBytes };
@@ -107,7 +112,17 @@ async function tensors(): Promise<object> {
   memory.free();
   const freed = { live, heldBytes: memory.heldBytes, reason: await reasonOf(later.run({ a, b })) };
   await memory.dispose();
-  return { first, none: again.none instanceof DeviceTensor, runs, rowSums, singleSum, afterRows, survived, mistakes, freed };
+  return {
+    first,
+    none: again.none instanceof DeviceTensor,
+    runs,
+    rowSums,
+    singleSum,
+    afterRows,
+    survived,
+    mistakes,
+    freed,
+  };
 }
 
 /** Megabytes that the process grows by over so many rounds, after some that it may grow in. */
