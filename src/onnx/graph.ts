@@ -174,7 +174,9 @@ export const operatorsOf = (outputs: Readonly<Record<string, Value>>): readonly 
   nodesInOrder(Object.values(outputs));
 
 /** The inputs of the model with these outputs, each once. */
-export function inputsOf(outputs: Readonly<Record<string, Value>>): { name: string; dtype: DType; shape: Shape }[] {
+export function inputsOf(
+  outputs: Readonly<Record<string, Value>>,
+): { name: string; dtype: DType; shape: Shape }[] {
   const inputs = new Map<string, Value>();
   for (const operator of operatorsOf(outputs)) {
     for (const value of operator.inputs) {
