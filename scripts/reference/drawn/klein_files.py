@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ PREFIXES = {
 }
 
 
+LEVEL_ATTENTION = re.compile(r"^(en|de)coder\.(down|up)_blocks\.\d+\.attentions\.")
+
+
 def is_single(draw: Draw, component: str) -> bool:
     """Tell whether a component lies in a file that is to be used in place of the folder's weights."""
     return draw_gguf(draw, component) is not None or draw_prefix(draw, component) is not None
@@ -46,8 +50,9 @@ def placed_klein(draw: Draw, component: str, rules: Rules) -> Files:
     prefix = draw_prefix(draw, component)
     if prefix is None:
         return weight_files(draw, component, rules)
-    # The text encoder's keys are the same in both.
-    if component != "text_encoder" and draw.one_of(f"{component}.layout", ["original", "own"]) == "original":
+    # The text encoder's keys are the same in both, and attention between the levels has no place in the original.
+    has_both = component != "text_encoder" and not any(LEVEL_ATTENTION.search(key) for key in rules)
+    if has_both and draw.one_of(f"{component}.layout", ["original", "own"]) == "original":
         dtype = next(iter(rules.values()))[0]
         shapes = original_shapes_of(draw, component, rules)
         rules = {key: (dtype_of(key, dtype), shape, fill_of(key, shape)) for key, shape in shapes.items()}

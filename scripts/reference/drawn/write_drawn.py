@@ -32,7 +32,7 @@ KONTEXT = Chosen("kontext", 20, [
     0, 1, 2, 4, 7, 10, 12, 15, 19, 20, 22, 25, 28, 31, 32, 38, 40, 48, 50, 52,
     55, 58, 63, 64, 66, 70, 73, 77, 85, 87,
 ])  # fmt: skip
-KLEIN = Chosen("klein", 3, [7, 9, 12, 13, 15, 22, 27, 31, 43, 47], {"loras": 0})
+KLEIN = Chosen("klein", 11, [2, 4, 9, 13, 14, 19, 20, 31, 38, 40, 44], {"loras": 0})
 # Numbers kept of each result, evenly apart.
 KEPT = 256
 
