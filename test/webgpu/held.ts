@@ -30,7 +30,8 @@ export interface HeldEdits {
   picture: string;
 }
 
-const TIMEOUT_MS = 280_000;
+/** Two processes, one after the other, end within the time of a test. */
+const TIMEOUT_MS = 145_000;
 
 /** @throws Error with what the process said, if it fails or crashes */
 export async function lookAtDevice(task: HeldTask | { rounds: number } | "tensors"): Promise<unknown> {
