@@ -67,10 +67,14 @@ describe("the defaults of a checkpoint", () => {
   const index = (fields: object): Config => new Config("model_index.json", { ...fields });
 
   it("are four steps without guidance where it was distilled, and the reference's elsewhere", () => {
-    expect(flux2Klein.defaultsOf(index({ is_distilled: true }))).toEqual({ numSteps: 4, guidance: 1 });
+    expect(flux2Klein.defaultsOf(index({ is_distilled: true }))).toEqual({
+      numSteps: 4,
+      guidance: 1,
+      isGuided: false,
+    });
     expect(flux2Klein.defaultsOf(index({}))).toEqual({ numSteps: 50, guidance: 4 });
     // That class has neither guidance nor the field.
-    expect(flux2KleinKV.defaultsOf(index({}))).toEqual({ numSteps: 4, guidance: 1 });
+    expect(flux2KleinKV.defaultsOf(index({}))).toEqual({ numSteps: 4, guidance: 1, isGuided: false });
   });
 });
 
