@@ -54,8 +54,8 @@ async function setUp(setup) {
   const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
   const storage = createOwnStorage(await openStorage(setup.storage));
   dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
-  const device = { name: "cpu", reason: "a stub" };
-  if (setup.engine.device === "auto") device.notice = "CUDA cannot be used.";
+  const device = { name: "cpu", reason: "a stub", computeType: "float32", notices: [] };
+  if (setup.engine.device === "auto") device.notices.push("CUDA cannot be used.");
   process.send({ kind: "ready", speed: SPEED, checkpoint: engine.checkpoint.name, device });
 }
 
@@ -103,7 +103,13 @@ async function answering(id, work) {
 }
 
 const engine = {
-  checkpoint: { name: "stub", nativeSize: 128, grid: 16, weights: { transformer: "fp32", t5: "fp32" } },
+  checkpoint: {
+    name: "stub",
+    nativeSize: 128,
+    grid: 16,
+    scale: { nativeArea: 16384, grid: 16 },
+    weights: { transformer: "fp32", t5: "fp32" },
+  },
   async edit(request, { signal, onStep, onState, resumeFrom, onResume }) {
     const { prompt, numSteps, size, format, seed, guidance, negativePrompt, trueCfgScale } = request;
     const started = performance.now();
@@ -157,6 +163,7 @@ const engine = {
       },
       workingSize: size,
       referenceSize: size,
+      referenceSizes: images.map(() => size),
       notices: [],
       resumedFrom: from >= 1 ? from : undefined,
       seconds: { total: (performance.now() - started) / 1000, denoise: sleepMs / 1000 },

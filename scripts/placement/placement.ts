@@ -78,5 +78,5 @@ export function tableIn(page: string): string {
   return found;
 }
 
-/** The page with another table. */
-export const withTable = (page: string, table: string): string => page.replace(BETWEEN, () => table);
+/** The page with another table. @throws Error if the page has none */
+export const withTable = (page: string, table: string): string => page.replace(tableIn(page), () => table);

@@ -69,6 +69,7 @@ describe("an engine", () => {
       isDemo: false,
       nativeSize: 128,
       grid: 16,
+      scale: expect.objectContaining({ nativeArea: 128 * 128, grid: 16 }),
       weights: { transformer: "fp32", t5: "fp32" },
     });
   });
@@ -181,6 +182,7 @@ describe("an engine", () => {
       },
       workingSize: { width: 128, height: 128 },
       referenceSize: { width: 128, height: 128 },
+      referenceSizes: [{ width: 128, height: 128 }],
       notices: [],
       safety: { score: expect.any(Number), threshold: 0.7 },
       seconds,

@@ -4,29 +4,23 @@
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import type { SettleDevice } from "../../src/engine/choose-device.ts";
 import { Components } from "../../src/engine/components.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import type { EditStep } from "../../src/engine/model.ts";
 import { decodePicture } from "../../src/images/decode.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import type { DeviceEditAnswer, DeviceEditTask } from "./device-edit.ts";
+import { untried } from "./untried.ts";
 
 const task = JSON.parse(process.argv[2]!) as DeviceEditTask;
 
 /** Changes what an engine gives no choice of, between the engine and its networks. */
-function intervene({ accuracyLevel, forms, tileSide }: DeviceEditTask): void {
+function intervene({ device, accuracyLevel, forms, isTried, tileSide }: DeviceEditTask): void {
   const load = Components.load.bind(Components);
   Components.load = (model, runtime, options = {}) => {
-    const { settleDevice } = options;
-    const changed: SettleDevice | undefined =
-      settleDevice &&
-      (async (...given) => {
-        const device = await settleDevice(...given);
-        return { ...device, forms: device.forms && { ...device.forms, ...forms } };
-      });
+    const settleDevice = device === "cpu" || isTried ? options.settleDevice : untried(forms);
     const level = accuracyLevel ?? options.accuracyLevel;
-    return load(model, runtime, { ...options, settleDevice: changed, accuracyLevel: level });
+    return load(model, runtime, { ...options, settleDevice, accuracyLevel: level });
   };
   if (tileSide !== undefined) {
     Object.defineProperty(Components.prototype, "tileSide", { get: () => tileSide });

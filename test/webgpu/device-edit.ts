@@ -34,7 +34,9 @@ export interface Side {
   device: Device;
   /** How matrices in few bits are multiplied. @default as an engine does */
   accuracyLevel?: 1 | 4;
-  /** What the device's kernels can do, in place of what the check at load found. */
+  /** Whether the device is tried first, as it is for users. It takes longer than the edit. @default false */
+  isTried?: boolean;
+  /** What the device's kernels can do, where it is not tried. @default what is known of them */
   forms?: Partial<KernelForms>;
 }
 

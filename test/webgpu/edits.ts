@@ -3,7 +3,7 @@ import { editCases, type EditCase } from "../support/cases.ts";
 import { kleinCases, type KleinCase } from "../support/klein-cases.ts";
 import type { DeviceEdit } from "./device-edit.ts";
 
-const SHIPPED: DeviceEdit = {
+export const SHIPPED: DeviceEdit = {
   checkpoint: "checkpoints/tiny",
   pictures: ["pictures/bluebird-128x128.png"],
   prompt: "Exact same bluebird, same angle and posture, now perched on a cloud in outer space",

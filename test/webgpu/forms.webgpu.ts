@@ -8,8 +8,6 @@ import { type Compared, compareSides, needDevice, WANTED_DB } from "./compare.ts
 import type { DeviceEdit } from "./device-edit.ts";
 import { KLEIN_EDITS, KONTEXT_EDITS } from "./edits.ts";
 
-/** JSON has no infinity. */
-const ANY = Number.MAX_SAFE_INTEGER;
 /** Smaller than most of the test checkpoints' weights. */
 const FEW_BYTES = 4096;
 
@@ -17,7 +15,6 @@ type Case = readonly [name: string, edit: DeviceEdit, forms: Partial<KernelForms
 
 const TURNED_BACK: readonly Case[] = [
   ["attention as one operator", KLEIN_EDITS["klein with one image"]!, { attention: "fused" }],
-  ["nodes of any number of outputs", KONTEXT_EDITS["true guidance"]!, { maxOutputs: ANY }],
   ["half precision as it is stored", KLEIN_EDITS["klein, tables in half precision"]!, { hasFloat16: true }],
 ];
 
@@ -50,4 +47,4 @@ describe("an edit on WebGPU is the CPU's with", () => {
 });
 
 /** What the runtime says, without where in its source it says it. */
-const reasonIn = ({ message }: Error): string => /The network .*/.exec(message)?.[0] ?? message;
+const reasonIn = ({ message }: Error): string => /The network (?!\$).*/.exec(message)?.[0] ?? message;

@@ -15,6 +15,7 @@ import { DeviceTensor } from "../../src/runtime/device-tensor.ts";
 import { loadRuntime } from "../../src/runtime/onnxruntime.ts";
 import { Session, type SessionOptions, type Tensor, type Traffic } from "../../src/runtime/session.ts";
 import type { HeldEdits, HeldTask } from "./held.ts";
+import { untried } from "./untried.ts";
 
 const GPU = { name: "sum", weightsFolder: ".", threads: 1, device: "webgpu" } as const;
 
@@ -147,7 +148,8 @@ async function edits(task: HeldTask): Promise<HeldEdits> {
   const { isHeld, areEndsTried } = task;
   const traffic: Traffic = { up: 0, down: 0, held: 0 };
   const load = Components.load.bind(Components);
-  Components.load = (model, runtime, options) => load(model, { ...runtime, traffic }, options);
+  Components.load = (model, runtime, options) =>
+    load(model, { ...runtime, traffic }, { ...options, settleDevice: untried() });
   if (!isHeld) Components.prototype.hold = (given) => Promise.resolve(given);
   const engine = await createEngine({
     checkpoint: path.resolve(checkpoint),
