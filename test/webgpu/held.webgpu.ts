@@ -55,10 +55,10 @@ const look = async ({ request, ...edit }: DeviceEdit, how: Partial<HeldTask> = {
     ...how,
   })) as HeldEdits;
 
-/** By the bytes of the latents, 64 or 4 tokens of as many channels, and passes of a step. */
+/** By the bytes of the latents, 64 or 16 tokens of as many channels, and passes of a step. */
 const EDITS: readonly (readonly [name: string, edit: DeviceEdit, latentBytes: number, passes: number])[] = [
   ["the shipped checkpoint", KONTEXT_EDITS["the shipped checkpoint"]!, 64 * 64 * 4, 1],
-  ["true guidance", KONTEXT_EDITS["true guidance"]!, 64 * 16 * 4, 2],
+  ["true guidance", KONTEXT_EDITS["true guidance"]!, 16 * 16 * 4, 2],
 ];
 
 it.for(EDITS)("an edit on the device sends and receives only latents in a step: %s", async (of, context) => {
