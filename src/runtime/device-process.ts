@@ -10,7 +10,8 @@ import type { Device } from "./device-names.ts";
 import { reasonIn } from "./failure-reason.ts";
 import type { Installation } from "./installation.ts";
 import type { Tensor } from "./session.ts";
-import { sessionSettings, type SettingsOptions } from "./session-settings.ts";
+import { sessionSettings } from "./session-settings.ts";
+import type { SettingsOptions } from "./settings-options.ts";
 
 /** A graph, and what it is fed. */
 export interface Trial {

@@ -1,30 +1,9 @@
 /** What the runtime is told when it loads a network. A device is tried with the same settings. */
-import type { Device } from "./device-names.ts";
 import { hasBuffers } from "./device-tensor.ts";
 import type { Runtime } from "./onnxruntime.ts";
+import type { SettingsOptions } from "./settings-options.ts";
 
 type RuntimeSettings = NonNullable<Parameters<Runtime["InferenceSession"]["create"]>[1]>;
-
-export interface SettingsOptions {
-  /** Threads per run; 0 leaves the choice to the runtime: one per physical core. */
-  threads: number;
-  /** @default "cpu" */
-  device?: Device | undefined;
-  /** The folder that the paths of the model's external data are relative to. */
-  weightsFolder: string;
-  /** Whether values that depend on weights alone, such as widened weights, are computed in every run, not just once. */
-  isWideningDelayed?: boolean | undefined;
-  /** Whether what a network works with goes back to the allocator after each run. @default false */
-  isMemoryReturned?: boolean | undefined;
-  /** Names of nodes that the CPU computes whatever the device. Only WebGPU can be told so. */
-  hostNodes?: readonly string[] | undefined;
-  /** Where the runtime writes what it ran, and where: the beginning of a file's path. @default nowhere */
-  profilePrefix?: string | undefined;
-  /** Whether outputs stay in the device's memory, where it has buffers that can be handed around. @default false */
-  areOutputsHeld?: boolean | undefined;
-  /** Whether a network is refused of which an operator would run on the CPU. @default false */
-  isWhole?: boolean | undefined;
-}
 
 /**
  * Disables the optimisers that compute values from weights alone when a model is loaded: the general one, and the one
