@@ -37,7 +37,6 @@ describe("an edit on WebGPU is not the CPU's with", () => {
 describe("an edit on WebGPU is the CPU's with", () => {
   const CUT: readonly Case[] = [
     ["weights in ranges", KONTEXT_EDITS["true guidance"]!, { maxTensorBytes: FEW_BYTES }],
-    ["weights in ranges, klein", KLEIN_EDITS["klein with one image"]!, { maxTensorBytes: FEW_BYTES }],
   ];
   it.for(CUT)("%s", async ([name, edit, forms], context) => {
     needDevice(context);
