@@ -54,7 +54,7 @@ describe("the table", () => {
     const cells = table.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
     expect(cells.map((row) => [row[1], row[2], row[8]])).toEqual([
       ["operator", "`clip`", "`transformer`"],
-      ["--------", "----------", "-------------"],
+      ["--------", "--------", "-------------"],
       ["`Add`", "", "GPU"],
       ["`Gather`", "GPU, CPU", ""],
       ["`Gemm`", "GPU", "GPU"],
