@@ -40,6 +40,7 @@ type Replace = (operator: Operator) => readonly Value[] | undefined;
  * the scores of written attention, is only cut to fit if they are
  */
 export function withForms(outputs: Outputs, forms: KernelForms, sizes: Sizes = {}): Outputs {
+  if (forms === ALL_FORMS) return outputs;
   const { attention, maxOutputs, maxTensorBytes, hasFloat16 } = forms;
   // In this order: types first, because bytes follow from them, but tables that are not widened before these.
   const replacements: (Replace | false)[] = [
@@ -49,7 +50,6 @@ export function withForms(outputs: Outputs, forms: KernelForms, sizes: Sizes = {
     (operator) => productInRanges(operator, maxTensorBytes),
     (operator) => splitInTurns(operator, maxOutputs),
   ];
-  if (forms === ALL_FORMS) return outputs;
   let rewritten = outputs;
   for (const replace of replacements) if (replace) rewritten = rewrite(rewritten, replace);
   return rewritten;

@@ -17,21 +17,13 @@ import {
 import * as ops from "../../src/onnx/ops.ts";
 import type { Tensor } from "../../src/runtime/session.ts";
 import { difference } from "../support/compare.ts";
-import { evaluateAll, readModel, tensor, wave } from "../support/onnx.ts";
+import { evaluateAll, readModel, tensor, wave, waves } from "../support/onnx.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 /** Sums of a few dozen products in another order. */
 const TOLERANCE = 1e-6;
 
 const float = (name: string, shape: Shape): Value => input(name, "float32", shape);
-const waves = (shape: readonly number[], phase = 0): Tensor =>
-  tensor(
-    wave(
-      shape.reduce((product, dim) => product * dim, 1),
-      phase,
-    ),
-    shape,
-  );
 
 type Outputs = Readonly<Record<string, Value>>;
 type Feeds = Readonly<Record<string, Tensor>>;

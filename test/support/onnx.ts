@@ -141,3 +141,13 @@ export async function evaluateAll(
     await session.dispose();
   }
 }
+
+/** `wave` as a tensor of this shape. */
+export const waves = (shape: readonly number[], phase = 0): Tensor =>
+  tensor(
+    wave(
+      shape.reduce((product, dim) => product * dim, 1),
+      phase,
+    ),
+    shape,
+  );

@@ -13,7 +13,7 @@ import type { WeightSet } from "../../src/weights/weight-set.ts";
 import { fixtures } from "../support/fixtures.ts";
 import { installation } from "../support/installations.ts";
 import { refusal } from "../support/refusal.ts";
-import { softwareGpu, withoutSoftwareGpu } from "../support/software-gpu.ts";
+import { softwareGpu, withoutSoftwareGpu } from "../../tools/software-gpu.ts";
 import { needDevice } from "./compare.ts";
 
 /** Devices are tried in child processes, which find the software device by this process's environment. */

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import type { MeasuredDevice } from "../../src/engine/measured-devices.ts";
 import { root } from "../support/fixtures.ts";
-import { softwareGpu, withoutSoftwareGpu } from "../support/software-gpu.ts";
+import { softwareGpu, withoutSoftwareGpu } from "../../tools/software-gpu.ts";
 
 const run = promisify(execFile);
 

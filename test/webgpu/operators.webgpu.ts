@@ -8,7 +8,7 @@ import { ALL_FORMS, type KernelForms, type Sizes } from "../../src/onnx/kernel-f
 import * as ops from "../../src/onnx/ops.ts";
 import { formsOf } from "../../src/runtime/forms-of.ts";
 import type { Tensor } from "../../src/runtime/session.ts";
-import { tensor, wave } from "../support/onnx.ts";
+import { tensor, wave, waves } from "../support/onnx.ts";
 import { needDevice } from "./compare.ts";
 import { DeviceGraphs } from "./device-graphs.ts";
 import { withoutSoftwareGpu } from "../../tools/software-gpu.ts";
@@ -27,14 +27,6 @@ interface Case {
 }
 
 const float = (name: string, shape: Shape): Value => input(name, "float32", shape);
-const waves = (shape: readonly number[], phase = 0): Tensor =>
-  tensor(
-    wave(
-      shape.reduce((product, dim) => product * dim, 1),
-      phase,
-    ),
-    shape,
-  );
 const indices = (values: readonly number[]): Tensor => ({
   data: BigInt64Array.from(values, BigInt),
   shape: [values.length],
