@@ -1,11 +1,11 @@
 /** The whole of `bench:12b` on a narrow network, but for stable-diffusion.cpp, which needs a compiler and ten minutes. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import type { Goal } from "../../tools/goals.ts";
 import { inRepository } from "../../tools/paths.ts";
+import { withoutPython } from "../../tools/python.ts";
 import { agreementOf, spreadOf } from "../../bench/full-size/agreement.ts";
 import { parseOptions } from "../../bench/full-size/options.ts";
 import { type KindReport, tableOf } from "../../bench/full-size/report.ts";
@@ -18,7 +18,7 @@ interface Report {
 }
 
 it("evaluates a step, agrees with PyTorch and cleans up", async ({ skip }) => {
-  skip(!existsSync(inRepository(".venv")), "npm run test:reference makes its Python");
+  skip(withoutPython("reference") !== undefined, withoutPython("reference"));
   const folder = await temporaryFolder();
   const script = inRepository("scripts", "run-ts.mjs");
   const args = ["--small", "--no-cpp", "--runs", "1", "--threads", "1", "--folder", folder];

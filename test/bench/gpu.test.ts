@@ -1,7 +1,6 @@
 /** The GPU's benchmark: all of it on a narrow network and the processor, and what it does before there is a GPU. */
 import { execFile } from "node:child_process";
 import { chmod, readdir, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -9,10 +8,11 @@ import { watchGpuMemory } from "../../bench/gpu/gpu-memory.ts";
 import { parseOptions, STAGES } from "../../bench/gpu/options.ts";
 import { type Report, reportOf } from "../../bench/gpu/report.ts";
 import { inRepository } from "../../tools/paths.ts";
+import { withoutPython } from "../../tools/python.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 it("runs whole on a processor, agrees with PyTorch and cleans up", async ({ skip }) => {
-  skip(!existsSync(inRepository(".venv")), "npm run test:reference makes its Python");
+  skip(withoutPython("reference") !== undefined, withoutPython("reference"));
   const folder = await temporaryFolder();
   const args = ["--small", "--device", "cpu", "--runs", "1", "--threads", "1"];
   const command = [inRepository("scripts", "run-ts.mjs"), inRepository("bench", "gpu.ts"), ...args];

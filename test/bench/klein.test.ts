@@ -1,6 +1,5 @@
 /** `bench:klein` on narrow networks, but for stable-diffusion.cpp, which needs a compiler and ten minutes. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -14,6 +13,7 @@ import { PUBLISHED, sizesOf } from "../../bench/klein/published.ts";
 import { goalsOf, type Parts, reportOf, tableOf } from "../../bench/klein/report.ts";
 import type { Goal } from "../../tools/goals.ts";
 import { inRepository } from "../../tools/paths.ts";
+import { withoutPython } from "../../tools/python.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const AVX512 = { instructionSets: ["avx512f"] };
@@ -27,7 +27,7 @@ async function run(...args: string[]): Promise<{ parts: Parts; goals: Goal[] }> 
 }
 
 it("agrees with PyTorch block by block, adds to earlier results and cleans up", async ({ skip }) => {
-  skip(!existsSync(inRepository(".venv")), "npm run test:reference makes its Python");
+  skip(withoutPython("reference") !== undefined, withoutPython("reference"));
   const folder = await temporaryFolder();
   const results = path.join(await temporaryFolder(), "results.json");
   await writeFile(
@@ -62,7 +62,7 @@ it("agrees with PyTorch block by block, adds to earlier results and cleans up", 
 }, 300_000);
 
 it("edits twice from converted weights, which a run with --keep finds again", async ({ skip }) => {
-  skip(!existsSync(inRepository(".venv")), "npm run test:reference makes its Python");
+  skip(withoutPython("reference") !== undefined, withoutPython("reference"));
   const folder = await temporaryFolder();
   const edits = ["--only", "int8", "--folder", folder, "--keep"];
   const first = reportOf((await run(...edits)).parts, "int8")!;

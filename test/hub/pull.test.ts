@@ -9,7 +9,7 @@ import { findSnapshot } from "../../src/hub/cache.ts";
 import { type Listing, pull, type Pulled, type PullOptions } from "../../src/hub/pull.ts";
 import { PIPELINES } from "../../src/pipelines/index.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
-import { root } from "../support/fixtures.ts";
+import { pythonProgram, withoutPython } from "../../tools/python.ts";
 import { COMMIT, cut, type HubServer, refuse, REPOSITORY, serveHub } from "../support/hub-server.ts";
 import { refusal } from "../support/refusal.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -505,30 +505,18 @@ describe("offline", () => {
 });
 
 const run = promisify(execFile);
-const NO_PYTHON = "no Python with huggingface_hub here; `npm run clients` installs it";
-
-/** In the environment of the clients, or in that of the training. */
-function pythonWithHub(): string | undefined {
-  const isWindows = process.platform === "win32";
-  for (const environment of [".venv-clients", ".venv"].map((name) => path.join(root, name))) {
-    const libraries = path.join(environment, isWindows ? "Lib" : "lib");
-    const folders = existsSync(libraries) ? (isWindows ? ["."] : readdirSync(libraries)) : [];
-    if (folders.some((name) => existsSync(path.join(libraries, name, "site-packages/huggingface_hub")))) {
-      return path.join(environment, isWindows ? "Scripts/python.exe" : "bin/python");
-    }
-  }
-  return undefined;
-}
-
 describe("Python's huggingface_hub", () => {
-  const python = pythonWithHub();
+  // Both environments bring it.
+  const environments = ["clients", "reference"] as const;
+  const ready = environments.find((name) => withoutPython(name) === undefined);
+  const python = ready && pythonProgram(ready);
   const inPython = async (program: string, environment: Record<string, string>): Promise<string> => {
     const env = { ...process.env, HF_HUB_DISABLE_TELEMETRY: "1", HF_HUB_DISABLE_XET: "1", ...environment };
     return (await run(python!, ["-c", program], { env })).stdout.trim();
   };
 
   it("finds what was downloaded here, without asking anybody", async ({ skip }) => {
-    if (python === undefined) skip(NO_PYTHON);
+    skip(python === undefined, withoutPython("clients"));
     const { cacheFolder, download } = await setUp();
     const { folder } = await download();
     const program = `from huggingface_hub import snapshot_download, hf_hub_download
@@ -539,7 +527,7 @@ print(hf_hub_download(${JSON.stringify(REPOSITORY)}, ${JSON.stringify(WEIGHTS)},
   });
 
   it("leaves what is used here without a request for its bytes", async ({ skip }) => {
-    if (python === undefined) skip(NO_PYTHON);
+    skip(python === undefined, withoutPython("clients"));
     const { hub, cacheFolder, download } = await setUp();
     const program = `from huggingface_hub import snapshot_download
 print(snapshot_download(${JSON.stringify(REPOSITORY)}))`;

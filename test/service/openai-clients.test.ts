@@ -1,11 +1,12 @@
 /** OpenAI's published clients, unmodified, against a server that was started as a user starts it. */
 import { execFile } from "node:child_process";
-import { createReadStream, existsSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import OpenAI, { AuthenticationError, BadRequestError, NotFoundError, toFile } from "openai";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pythonProgram, withoutPython } from "../../tools/python.ts";
 import { root } from "../support/fixtures.ts";
 import { environment, type Served, serve } from "../support/served.ts";
 import { ENDPOINT, until } from "../support/service.ts";
@@ -15,8 +16,7 @@ const PICTURE = path.join(root, "examples", "bluebird.png");
 const URL_OF_RESULT = /^http:\/\/127\.0\.0\.1:\d+\/files\/\S+\.\w+\?/;
 const PNG = "89504e47";
 const run = promisify(execFile);
-const windows = process.platform === "win32";
-const python = path.join(root, ".venv-clients", windows ? "Scripts/python.exe" : "bin/python");
+const python = pythonProgram("clients");
 
 describe("OpenAI's clients", () => {
   let server: Served;
@@ -125,7 +125,7 @@ describe("OpenAI's clients", () => {
   });
 
   it("openai for Python edits, plain and with asyncio, and raises its own errors", async ({ skip }) => {
-    if (!existsSync(python)) skip("no Python clients here; `npm run clients` installs them");
+    skip(withoutPython("clients") !== undefined, withoutPython("clients"));
     const program = path.join(root, "test", "service", "python", "openai_edits.py");
     const args = [program, `${server.address}/v1`, ENDPOINT, server.key, PICTURE];
     const { stdout } = await run(python, args, { env: environment({}) });

@@ -1,16 +1,15 @@
 /** The published Python clients, unmodified, against a server that was started as a user starts it. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pythonProgram, withoutPython } from "../../tools/python.ts";
 import { fixtures, root } from "../support/fixtures.ts";
 import { environment, type Served, serve } from "../support/served.ts";
 import { ENDPOINT, until } from "../support/service.ts";
 
 const run = promisify(execFile);
-const windows = process.platform === "win32";
-const python = path.join(root, ".venv-clients", windows ? "Scripts/python.exe" : "bin/python");
+const python = pythonProgram("clients");
 /** A second endpoint, whose model takes several images, or none. */
 const KLEIN = "klein";
 const KLEIN_FOLDER = path.join(fixtures, "klein", "checkpoints", "plain");
@@ -51,7 +50,7 @@ describe("40: the real Python clients", () => {
     (pieces as { progress?: string }[]).slice(0, -1).map(({ progress }) => progress);
 
   it("runpod edits, queues, streams, cancels, purges and asks", async ({ skip }) => {
-    if (!existsSync(python)) skip("no Python clients here; `npm run clients` installs them");
+    skip(withoutPython("clients") !== undefined, withoutPython("clients"));
     const seen = await see("runpod_sync.py");
     expect(seen).toMatchObject({
       version: "1.12.0",
@@ -71,7 +70,7 @@ describe("40: the real Python clients", () => {
   });
 
   it("edit several images and draw without one at another endpoint", async ({ skip }) => {
-    if (!existsSync(python)) skip("no Python clients here; `npm run clients` installs them");
+    skip(withoutPython("clients") !== undefined, withoutPython("clients"));
     const { several, none, ...seen } = await seeImages();
     // The model's own steps; the reference is seen at the size of the result, whose shape it has.
     const output = {
@@ -94,7 +93,7 @@ describe("40: the real Python clients", () => {
   });
 
   it("runpod for asyncio edits, streams, cancels, purges and asks", async ({ skip }) => {
-    if (!existsSync(python)) skip("no Python clients here; `npm run clients` installs them");
+    skip(withoutPython("clients") !== undefined, withoutPython("clients"));
     const seen = await see("runpod_asyncio.py");
     expect(seen).toMatchObject({
       first_status: expect.stringMatching(/^(?:IN_|COMPLETED)/),

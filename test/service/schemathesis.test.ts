@@ -1,6 +1,5 @@
 /** The service against its own OpenAPI document, by programs that know nothing else of it. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -8,17 +7,14 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodePicture } from "../../src/images/encode.ts";
 import { createLog } from "../../src/log.ts";
-import { root } from "../support/fixtures.ts";
+import { pythonProgram, withoutPython } from "../../tools/python.ts";
 import { environment } from "../support/served.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 
 const run = promisify(execFile);
-const windows = process.platform === "win32";
-const programs = path.join(root, ".venv-clients", windows ? "Scripts" : "bin");
-const program = (name: string): string => path.join(programs, windows ? `${name}.exe` : name);
+const program = (name: string): string => pythonProgram("clients", name);
 /** Of each operation and phase; raised to look for more. */
 const EXAMPLES = process.env["TEST_EXAMPLES"] ?? "25";
-const MISSING = "no Python clients here; `npm run clients` installs them";
 /** Nothing listens there. */
 const NOWHERE = "http://127.0.0.1:9/";
 
@@ -56,7 +52,7 @@ describe("the OpenAPI document", () => {
   });
 
   it("is valid OpenAPI 3.1", async ({ skip }) => {
-    if (!existsSync(program("openapi-spec-validator"))) skip(MISSING);
+    skip(withoutPython("clients") !== undefined, withoutPython("clients"));
     const file = path.join(folder, "openapi.json");
     await writeFile(file, await (await fetch(`${service.address}/openapi.json`)).text());
     const { stdout } = await run(program("openapi-spec-validator"), ["--schema", "3.1", file]);
@@ -64,7 +60,7 @@ describe("the OpenAPI document", () => {
   });
 
   it("is kept by every answer to what can be made up from it", async ({ skip }) => {
-    if (!existsSync(program("schemathesis"))) skip(MISSING);
+    skip(withoutPython("clients") !== undefined, withoutPython("clients"));
     const config = path.join(folder, "schemathesis.toml");
     await writeFile(config, await configuration(service));
     const args = ["--config-file", config, "run", `${service.address}/openapi.json`];

@@ -1,6 +1,5 @@
 /** The code that the playground shows, pasted where its readers would paste it. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -8,6 +7,7 @@ import type { Browser } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch } from "../../scripts/chromium.ts";
+import { pythonProgram, withoutPython } from "../../tools/python.ts";
 import { root } from "../support/fixtures.ts";
 import { environment } from "../support/served.ts";
 import { ENDPOINT, KEY, startTestService, type TestService } from "../support/service.ts";
@@ -15,7 +15,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { visit } from "./browser.ts";
 
 const run = promisify(execFile);
-const python = path.join(root, ".venv-clients", "bin", "python");
+const python = pythonProgram("clients");
 const PROMPT = `It's "night",\n$HOME \\ \`now\` {é}`;
 
 let browser: Browser;
@@ -79,7 +79,7 @@ describe.each([
   ["no image", { model: "klein", numFiles: 0, numExamples: 0 }],
 ])("the code for %s", (_, given) => {
   it("works in a shell, in JavaScript and in Python as it is pasted", async ({ skip }) => {
-    if (!existsSync(python)) skip("no Python clients here; `npm run clients` installs them");
+    skip(withoutPython("clients") !== undefined, withoutPython("clients"));
     const texts = await snippetsOf(given);
     expect(Object.keys(texts)).toEqual(["curl", "JavaScript", "AI SDK", "Python"]);
     const folder = await workingFolder();

@@ -3,24 +3,24 @@
  * software in place of the GPU: every program and script of it, on a narrow network.
  */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import type { Report } from "../../bench/gpu/report.ts";
 import { inRepository, ROOT } from "../../tools/paths.ts";
+import { pythonProgram, withoutPython } from "../../tools/python.ts";
 import { softwareGpu, withoutSoftwareGpu } from "../../tools/software-gpu.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
-const PYTHON = inRepository(".venv", "bin", "python");
+const PYTHON = pythonProgram("reference");
 const run = promisify(execFile);
 /** Bytes of the small step's latents and of its velocity: 4 x 4 tokens of 64 numbers in float32. */
 const LATENTS = 4 * 4 * 64 * 4;
 
 it("comes home with a report", async ({ skip }) => {
   skip(withoutSoftwareGpu !== undefined, withoutSoftwareGpu);
-  skip(!existsSync(PYTHON), "npm run test:reference makes its Python");
+  skip(withoutPython("reference") !== undefined, withoutPython("reference"));
   const folder = await temporaryFolder();
   const options = ["--device webgpu --small --runs 1 --threads 1", `--python ${PYTHON}`].join(" ");
   const env = softwareGpu({
