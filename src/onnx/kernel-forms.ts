@@ -4,6 +4,7 @@
  */
 import { numTurns, type Sizes, writtenAttention } from "./forms/attention.ts";
 import { splitInTurns } from "./forms/bindings.ts";
+import { convInFours } from "./forms/conv-channels.ts";
 import { productInRanges } from "./forms/large-weights.ts";
 import { largeTableOnHost } from "./forms/tables.ts";
 import { widening } from "./forms/widen.ts";
@@ -15,6 +16,8 @@ export type { Sizes } from "./forms/attention.ts";
 export interface KernelForms {
   /** Whether attention is one operator, or products and a softmax. */
   attention: "fused" | "written";
+  /** Which numbers of input channels a convolution may have: any, or up to four and multiples of four. */
+  convChannels: "any" | "fours";
   /** The most outputs a node may have: a shader binds each of them. */
   maxOutputs: number;
   /** Bytes of the largest tensor that a kernel can read. */
@@ -26,6 +29,7 @@ export interface KernelForms {
 /** The CPU's: every graph as it is described. */
 export const ALL_FORMS: KernelForms = {
   attention: "fused",
+  convChannels: "any",
   maxOutputs: Infinity,
   maxTensorBytes: Infinity,
   hasFloat16: true,
@@ -41,12 +45,13 @@ type Replace = (operator: Operator) => readonly Value[] | undefined;
  */
 export function withForms(outputs: Outputs, forms: KernelForms, sizes: Sizes = {}): Outputs {
   if (forms === ALL_FORMS) return outputs;
-  const { attention, maxOutputs, maxTensorBytes, hasFloat16 } = forms;
+  const { attention, convChannels, maxOutputs, maxTensorBytes, hasFloat16 } = forms;
   // In this order: types first, because bytes follow from them, but tables that are not widened before these.
   const replacements: (Replace | false)[] = [
     (operator) => largeTableOnHost(operator, maxTensorBytes),
     !hasFloat16 && widening(),
     attention === "written" && ((operator) => writtenAttention(operator, { maxTensorBytes, sizes })),
+    convChannels === "fours" && convInFours,
     (operator) => productInRanges(operator, maxTensorBytes),
     (operator) => splitInTurns(operator, maxOutputs),
   ];

@@ -166,6 +166,13 @@ export function concat(values: readonly Value[], axis: number, outName = "joined
 /** The most parts that a `Split` gives: a GPU's shader binds each of them, and 8 buffers are what every GPU has. */
 const MAX_PARTS = 8;
 
+/** x with `count` zeros after the last along an axis, whose size is a number. */
+export function padAfter(x: Value, axis: number, count: number): Value {
+  const shape = x.shape.with(axis, (x.shape[axis] as number) + count);
+  const after = x.shape.map((_, index) => (index === axis ? count : 0));
+  return one("Pad", [x, ints([...x.shape.map(() => 0), ...after])], shape);
+}
+
 /** Cuts `axis` into `count` equal parts. */
 export function split(x: Value, count: number, axis: number): Value[] {
   const dim = x.shape[axis];

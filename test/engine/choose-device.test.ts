@@ -4,6 +4,7 @@ import { type ChosenDevice, chooseDevice, type DeviceOptions } from "../../src/e
 import type { TriedNetwork } from "../../src/engine/device-trial.ts";
 import { type EditExtent, usualEdit } from "../../src/engine/extent.ts";
 import { SHIPPED_CHECKPOINT } from "../../src/engine/shipped.ts";
+import { ALL_FORMS } from "../../src/onnx/kernel-forms.ts";
 import { openModel } from "../../src/pipelines/index.ts";
 import type { DeviceChoice } from "../../src/runtime/devices.ts";
 import type { WeightSet } from "../../src/weights/weight-set.ts";
@@ -48,6 +49,7 @@ describe("a device that was asked for", () => {
       computeType: "float16",
       forms: {
         attention: expect.stringMatching(/fused|written/),
+        convChannels: "fours",
         maxOutputs: 7,
         maxTensorBytes: 2 ** 27,
         hasFloat16: true,
@@ -64,7 +66,7 @@ describe("a device that was asked for", () => {
 
   it("is refused, with the numbers, if it computes a network wrongly", async () => {
     const program = faulty({ hasFault: HAS_ATTENTION, fault: TENTH });
-    const forms = { attention: "fused", maxOutputs: 7, maxTensorBytes: 2 ** 27, hasFloat16: false } as const;
+    const forms = { ...ALL_FORMS, maxOutputs: 7, maxTensorBytes: 2 ** 27, hasFloat16: false };
     await expect(choose("webgpu", program, { forms })).rejects.toEqual(
       refusal(
         "INVALID_PARAMETER",

@@ -92,6 +92,41 @@ describe("Split", () => {
   });
 });
 
+describe("Conv", () => {
+  const inFours = without({ convChannels: "fours" });
+  const convolved = (channels: number, options: Parameters<typeof ops.conv2d>[3] = {}): Value => {
+    const { groups = 1 } = options;
+    const weight = floats(wave(8 * (channels / groups) * 9), [8, channels / groups, 3, 3]);
+    const x = float("x", [1, channels, "height", "width"]);
+    return ops.conv2d(x, weight, floats(wave(8, 1)), { padding: [1, 1, 1, 1], ...options });
+  };
+
+  it.each([5, 6, 7, 9, 15])("of %i channels is given zeros up to a multiple of four", async (channels) => {
+    const y = ops.relu(convolved(channels));
+    const changed = await rewritten({ y }, inFours, { x: waves([1, channels, 5, 6], 2) });
+    const [conv] = ofType(changed, "Conv");
+    for (const value of conv!.inputs.slice(0, 2)) expect((value!.shape[1] as number) % 4).toBe(0);
+  });
+
+  it("is given zeros where it halves, has no bias or is stored in half precision", async () => {
+    const x = float("x", [1, 6, 8, 8]);
+    const weight = ops.cast(floats(wave(4 * 6 * 9), [4, 6, 3, 3]), "float16");
+    const halved = ops.conv2d(x, ops.toFloat32(weight), undefined, { stride: 2, padding: [0, 0, 1, 1] });
+    const changed = await rewritten({ halved }, inFours, { x: waves([1, 6, 8, 8], 2) });
+    expect(ofType(changed, "Pad")).toHaveLength(1);
+  });
+
+  it.each([1, 2, 3, 4, 8, 12])("of %i channels is left as it is", (channels) => {
+    const y = convolved(channels);
+    expect(withForms({ y }, inFours).y).toBe(y);
+  });
+
+  it("in groups is left as it is", () => {
+    const y = convolved(6, { groups: 2 });
+    expect(withForms({ y }, inFours).y).toBe(y);
+  });
+});
+
 describe("attention", () => {
   const written = without({ attention: "written" });
 

@@ -43,6 +43,7 @@ async function read(folder: string): Promise<{ networks: TriedNetwork[]; usual: 
 
 const MEASURED: KernelForms = {
   attention: "written",
+  convChannels: "fours",
   maxOutputs: 7,
   maxTensorBytes: 128 * 1024 ** 2,
   hasFloat16: false,
@@ -74,6 +75,14 @@ describe("the software device", () => {
         "INVALID_PARAMETER",
         /^device webgpu cannot be used: it computes the first \w+ of \S.* -?\d+\.\d dB from the processor; at least 40 dB are needed\.$/,
       ),
+    );
+  });
+
+  it("is refused, with the numbers, with convolutions of six channels", async (context) => {
+    needDevice(context);
+    const odd = path.join(fixtures, "checkpoints", "odd");
+    await expect(choose("webgpu", odd, { forms: { ...MEASURED, convChannels: "any" } })).rejects.toEqual(
+      refusal("INVALID_PARAMETER", /^device webgpu cannot be used: it computes the encoder of \S.* from the processor; at least 40 dB are needed\.$/),
     );
   });
 

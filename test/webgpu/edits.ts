@@ -58,7 +58,7 @@ export const KONTEXT_EDITS: Readonly<Record<string, DeviceEdit>> = {
   "true guidance": kontext("plain-negative"),
   "a LoRA": kontext("plain-square", { loras: ["loras/peft.safetensors"] }),
   "a DoRA": kontext("plain-square", { loras: ["loras/dora.safetensors"] }),
-  "tiles of 32 pixels": kontext("sharded-square", { tileSide: 32 }),
+  "tiles of 32 pixels": kontext("odd-square", { tileSide: 32 }),
   "previews of each step": kontext("sharded-square", { isPreviewed: true }),
 };
 

@@ -3,12 +3,13 @@ import { describe, expect, it } from "vitest";
 import type { KernelForms } from "../../src/onnx/kernel-forms.ts";
 import { type Compared, compareSides, needDevice, WANTED_DB } from "./compare.ts";
 import type { DeviceEdit } from "./device-edit.ts";
-import { KLEIN_EDITS } from "./edits.ts";
+import { KLEIN_EDITS, KONTEXT_EDITS } from "./edits.ts";
 
 type Case = readonly [name: string, edit: DeviceEdit, forms: Partial<KernelForms>];
 
 const TURNED_BACK: readonly Case[] = [
   ["attention as one operator", KLEIN_EDITS["klein with one image"]!, { attention: "fused" }],
+  ["convolutions of six channels", KONTEXT_EDITS["tiles of 32 pixels"]!, { convChannels: "any" }],
   ["half precision as it is stored", KLEIN_EDITS["klein, tables in half precision"]!, { hasFloat16: true }],
 ];
 
