@@ -82,7 +82,10 @@ describe("the software device", () => {
     needDevice(context);
     const odd = path.join(fixtures, "checkpoints", "odd");
     await expect(choose("webgpu", odd, { forms: { ...MEASURED, convChannels: "any" } })).rejects.toEqual(
-      refusal("INVALID_PARAMETER", /^device webgpu cannot be used: it computes the encoder of \S.* from the processor; at least 40 dB are needed\.$/),
+      refusal(
+        "INVALID_PARAMETER",
+        /^device webgpu cannot be used: it computes the encoder of \S.* from the processor; at least 40 dB are needed\.$/,
+      ),
     );
   });
 

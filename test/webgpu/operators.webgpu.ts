@@ -238,6 +238,55 @@ describe.each([4, 8] as const)("a matrix of %i bits on WebGPU", (bits) => {
   );
 });
 
+interface ConvCase {
+  channels: number;
+  outChannels: number;
+  /** Pixels of a kernel's side. */
+  side: number;
+  stride: 1 | 2;
+}
+
+function convolving({ channels, outChannels, side, stride }: ConvCase): Case {
+  const shape = [outChannels, channels, side, side];
+  const weight = floats(wave(outChannels * channels * side ** 2), shape);
+  const padding: ops.ConvOptions["padding"] =
+    stride === 2 ? [0, 0, 1, 1] : side === 3 ? [1, 1, 1, 1] : [0, 0, 0, 0];
+  const x = float("x", [1, channels, "h", "w"]);
+  return {
+    outputs: { y: ops.conv2d(x, weight, floats(wave(outChannels)), { stride, padding }) },
+    feeds: { x: waves([1, channels, 18, 22]) },
+  };
+}
+
+const CHANNELS = [1, 2, 3, 4, 5, 6, 9, 12, 15, 16, 18];
+const CONVOLUTIONS = CHANNELS.flatMap((channels) => [
+  ...[3, 4, 10, 12].map((outChannels): ConvCase => ({ channels, outChannels, side: 3, stride: 1 })),
+  { channels, outChannels: 12, side: 1, stride: 1 as const },
+  { channels, outChannels: 12, side: 3, stride: 2 as const },
+]);
+
+describe("a convolution on WebGPU", () => {
+  it.for(CONVOLUTIONS)(
+    "is the CPU's: $channels to $outChannels channels, $side x $side, every $stride",
+    async (one, context) => {
+      needDevice(context);
+      expect(await distanceOf(convolving(one))).toBeLessThanOrEqual(TOLERANCE);
+    },
+  );
+
+  it("is wrong without an error from 6 channels to 4", async (context) => {
+    needDevice(context);
+    const of = (channels: number): Promise<number> =>
+      distanceOf({
+        ...convolving({ channels, outChannels: 4, side: 3, stride: 1 }),
+        forms: { ...FORMS, convChannels: "any" },
+      });
+    // When this fails, the runtime is right, and channels need not be padded.
+    expect(await of(5)).toBeLessThanOrEqual(TOLERANCE);
+    expect(await of(6)).toBeGreaterThan(0.01);
+  });
+});
+
 const OTHERS: Readonly<Record<string, () => Case>> = {
   "convolutions and what surrounds them"() {
     const x = float("x", [1, 12, "h", "w"]);
