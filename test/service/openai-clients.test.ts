@@ -107,7 +107,7 @@ describe("OpenAI's clients", () => {
           image: createReadStream(PICTURE),
           prompt: PROMPT,
           n: 4,
-          ...({ num_inference_steps: 50, negative_prompt: "rain" } as object),
+          ...few,
         },
         { query: { wait: 1 } },
       );
