@@ -69,6 +69,7 @@ const INTEGRATION = [
   "test/documents/{cli,http}.test.ts",
   "test/evaluation/{evaluate,run}.test.ts",
   "test/faults/check.test.ts",
+  "test/files/{folder-lock,process-identity}.test.ts",
   "test/hub/*.test.ts",
   "test/jobs/*.test.ts",
   "test/keys/*.test.ts",

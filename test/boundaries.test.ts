@@ -116,6 +116,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "jobs",
     "keys",
     "machine",
+    "files",
     "net",
     "server",
     "storage",

@@ -22,6 +22,8 @@ import { COMMAND, wordedBy } from "./surfaces.ts";
 /** The flags as commander passes them. */
 export interface EditFlags extends EngineFlags {
   output?: string | undefined;
+  /** Only of images that are edited one by one. */
+  overwrite?: boolean | undefined;
   /** Images besides those of the arguments. */
   image?: string[] | undefined;
   prompt2?: string | undefined;
@@ -105,10 +107,11 @@ async function edit(
   }
 }
 
-const DEMO_NOTICE =
+export const DEMO_NOTICE =
   "This is a small demo model for clip-art scenes; for photographs, use the published weights (--checkpoint DIR).";
 
-function requestParameters(
+/** What the flags say of an edit. */
+export function requestParameters(
   prompt: string,
   format: OutputFormat,
   flags: EditFlags,
@@ -135,12 +138,12 @@ function requestParameters(
   };
 }
 
-function sayOnStderr(sentence: string): void {
+export function sayOnStderr(sentence: string): void {
   process.stderr.write(`retouch: ${oneLine(sentence)}\n`);
 }
 
 /** Loading takes no signal; an interruption need not wait for its end. */
-async function orAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function orAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = new Promise<never>((_, reject) => {
     const stop = (): void => reject(new RetouchError("ABORTED", "The edit was cancelled."));
     if (signal.aborted) stop();

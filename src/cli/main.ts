@@ -1,6 +1,7 @@
 /** The command-line process: how it is interrupted, what it prints, and with which code it exits. */
 import { CommanderError } from "commander";
 import { messageOf, RetouchError } from "../errors.ts";
+import { PartialFailure } from "./partial-failure.ts";
 import { createProgram, UsageError } from "./program.ts";
 import { oneLine } from "./report.ts";
 
@@ -50,6 +51,10 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) {
     complain(error.message);
     return EXIT_USAGE;
+  }
+  if (error instanceof PartialFailure) {
+    complain(error.message);
+    return EXIT_FAILURE;
   }
   if (error instanceof RetouchError) {
     // Several settings can be wrong at once, each with its own sentence.

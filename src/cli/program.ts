@@ -2,6 +2,7 @@
 import { Argument, Command as Commander, CommanderError } from "commander";
 import { version } from "../version.ts";
 import type { Command, CommandGroup } from "./commands/command.ts";
+import { BATCH } from "./commands/batch.ts";
 import { DOCTOR } from "./commands/doctor.ts";
 import { EDIT } from "./commands/edit.ts";
 import { KEYS } from "./commands/keys/keys.ts";
@@ -14,6 +15,7 @@ import { WORKER } from "./commands/worker.ts";
 /** In the order in which the help lists them. */
 export const COMMANDS: readonly (Command | CommandGroup)[] = [
   EDIT,
+  BATCH,
   SERVE,
   WORKER,
   MCP,

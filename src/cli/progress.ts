@@ -13,6 +13,8 @@ export interface Progress {
   phase(text: string): void;
   /** Shows `step` of `of` steps done; `seconds` since the first began. */
   step(progress: { step: number; of: number; seconds: number }): void;
+  /** Shows `done` of `of` edits done, of which the last may be a part; `secondsLeft` is known after a while. */
+  edits(progress: { done: number; of: number; what: string; secondsLeft: number | undefined }): void;
   /** Shows what share of something is done. */
   share(progress: { what: string; done: number; of: number }): void;
   /** Shows `done` of `of` bytes; the rate is known after a while. */
@@ -37,6 +39,7 @@ export function createProgress(stream: Terminal, isWanted: boolean): Progress {
   return {
     phase: draw,
     step: (progress) => draw(stepLine(progress)),
+    edits: (progress) => draw(editsLine(progress)),
     share: ({ what, done, of }) => draw(`${barOf(done / of)} ${what}, ${Math.floor((100 * done) / of)} %`),
     bytes: (progress) => draw(bytesLine(progress)),
     clear() {
@@ -56,6 +59,11 @@ function bytesLine({ done, of, perSecond }: Parameters<Progress["bytes"]>[0]): s
   if (perSecond === undefined) return text;
   const left = perSecond > 0 ? `, ${duration((of - done) / perSecond)} left` : "";
   return `${text}, ${sizeText(perSecond)}/s${left}`;
+}
+
+function editsLine({ done, of, what, secondsLeft }: Parameters<Progress["edits"]>[0]): string {
+  const left = secondsLeft === undefined ? "" : `${duration(secondsLeft)} left, `;
+  return `${barOf(of > 0 ? done / of : 1)} ${Math.floor(done)}/${of}, ${left}${what}`;
 }
 
 function stepLine({ step, of, seconds }: { step: number; of: number; seconds: number }): string {

@@ -88,7 +88,7 @@ export function refuseSpecial(argument: string, found: { isFile(): boolean; isDi
  * The real path, resolving only the folders that exist if the file does not.
  * @returns undefined for a dangling link
  */
-async function realPathOf(file: string): Promise<string | undefined> {
+export async function realPathOf(file: string): Promise<string | undefined> {
   const missing: string[] = [];
   for (let at = file; ; at = path.dirname(at)) {
     try {
@@ -105,7 +105,7 @@ async function realPathOf(file: string): Promise<string | undefined> {
   }
 }
 
-function isWithin(root: string, file: string): boolean {
+export function isWithin(root: string, file: string): boolean {
   const way = path.relative(root, file);
   return way !== ".." && !way.startsWith(`..${path.sep}`) && !path.isAbsolute(way);
 }

@@ -58,6 +58,13 @@ export const TOOL: Surface = {
   },
 };
 
+/** A line of `retouch batch`, which has the names of the wire. */
+export const JOB_LINE: Surface = {
+  ...LIBRARY,
+  names: { ...namesBy(({ wire }) => wire), "size.width": "width", "size.height": "height" },
+  image: (source) => source ?? "image",
+};
+
 /** Runs `work`; `surface` words its failures. */
 export async function wordedBy<Result>(
   surface: Surface,

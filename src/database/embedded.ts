@@ -2,7 +2,7 @@
  * PostgreSQL inside this program: PGlite runs in its own thread, because it computes on the thread that calls
  * it, and the PostgreSQL driver speaks its usual protocol to it over messages. So all code reaches the data
  * in one way, wherever the data is. A thread that ends is replaced, and PostgreSQL recovers what it had
- * acknowledged. The folder must be locked first (`folder-lock.ts`): two owners lose rows
+ * acknowledged. The folder must be locked first (`files/folder-lock.ts`): two owners lose rows
  * without an error.
  */
 import { mkdir } from "node:fs/promises";

@@ -17,7 +17,7 @@ export interface FileIdentity {
 }
 
 /** Errors of file systems without hard links, such as those of memory cards. */
-const NO_LINKS: ReadonlySet<string> = new Set([
+export const NO_LINKS: ReadonlySet<string> = new Set([
   "EPERM",
   "ENOTSUP",
   "EOPNOTSUPP",

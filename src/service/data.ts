@@ -4,7 +4,7 @@ import path from "node:path";
 import type { Config } from "../config/settings.ts";
 import { connectDatabase, type Database } from "../database/database.ts";
 import { openEmbeddedDatabase } from "../database/embedded.ts";
-import { lockFolder } from "../database/folder-lock.ts";
+import { lockFolder } from "../files/folder-lock.ts";
 import { migrate, quoted } from "../database/migrations.ts";
 import { createClock } from "../jobs/clock.ts";
 import type { JobsContext } from "../jobs/context.ts";

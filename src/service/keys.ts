@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/settings.ts";
-import { lockFolder } from "../database/folder-lock.ts";
+import { lockFolder } from "../files/folder-lock.ts";
 import { hasTables, migrate } from "../database/migrations.ts";
 import { failure, RetouchError } from "../errors.ts";
 import { createEvents } from "../jobs/events.ts";

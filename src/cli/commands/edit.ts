@@ -12,7 +12,7 @@ import {
 import type { EditFlags } from "../edit.ts";
 import { EDIT_PARAMETERS } from "../../index.ts";
 import { COMMAND, modelDefaultsText, rangeText, wordedBy } from "../surfaces.ts";
-import { imagesAndPrompt } from "../images-and-prompt.ts";
+import { imagesAndPrompt, resultFolder } from "../images-and-prompt.ts";
 import { command, option } from "./command.ts";
 import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
 
@@ -43,14 +43,15 @@ const numberHelp = (parameter: { description: string; min: number; max: number; 
 
 export const EDIT = command<EditFlags>({
   name: "edit",
-  summary: "edit one image",
-  description: "Edit one image, or draw one where the model can.",
+  summary: "edit one image, or each image of a list or folder",
+  description:
+    "Edit one image, or draw one where the model can. With a folder as -o, each image is edited by itself.",
   arguments: [
     {
       name: "[image...]",
       description:
         "a path, an http(s) or data URL, or - for standard input; models that take several look at the others, and " +
-        "models that draw without one need none",
+        "models that draw without one need none. With a folder as -o each is edited by itself, and a folder stands for its pictures",
     },
     {
       name: "<prompt>",
@@ -60,8 +61,10 @@ export const EDIT = command<EditFlags>({
   options: [
     option(
       "-o, --output <file>",
-      "where the result goes, - for standard output (default: NAME.edited.png here)",
+      "where the result goes, - for standard output (default: NAME.edited.png here); a folder that is there or ends in / " +
+        "gets a result for each image",
     ),
+    option("--overwrite", "with a folder as -o, let results replace files that this batch did not make"),
     option(
       "--image <image>",
       "another image to look at, for models that take several; may be given again",
@@ -113,6 +116,11 @@ export const EDIT = command<EditFlags>({
   ],
   run: async ({ arguments: given, flags, signal }) => {
     const { images, prompt: instruction } = await wordedBy(COMMAND, () => imagesAndPrompt(given as string[]));
+    const folder = await wordedBy(COMMAND, () => resultFolder(images, flags.output));
+    if (folder !== undefined) {
+      const { runEditEach } = await import("../batch/commands.ts");
+      return runEditEach(images, instruction, { ...flags, output: folder }, signal);
+    }
     await (await import("../edit.ts")).runEdit(images, instruction, flags, { signal });
   },
 });

@@ -1,6 +1,6 @@
 /**
- * Ensures that the data folder has one owner: two processes on one embedded database lose rows without an
- * error.
+ * Ensures that a folder has one owner: two processes on one embedded database lose rows without an error, and two on
+ * one batch make every result twice. A second process is refused at once; `lock.ts` lets it wait instead.
  *
  * The lock is the folder `lock` with one file in it, which says who the owner is and has a name unique to
  * that owner. It is taken by renaming a prepared folder onto it, which the system does only while `lock` is
@@ -30,6 +30,8 @@ export interface LockFolderOptions {
    * @default 10,000
    */
   silenceMs?: number | undefined;
+  /** What sentences call the folder. @default "data folder" and its path */
+  called?: string | undefined;
 }
 
 interface Owner extends ProcessIdentity {
@@ -59,14 +61,14 @@ const MAX_ATTEMPTS = 1000;
  * @throws RetouchError DATA_DIR_IN_USE, DATABASE_UNAVAILABLE (the folder cannot be written)
  */
 export async function lockFolder(folder: string, options: LockFolderOptions = {}): Promise<FolderLock> {
-  const { beatMs = 2000, silenceMs = 10_000 } = options;
+  const { beatMs = 2000, silenceMs = 10_000, called = `data folder ${folder}` } = options;
   const lock = path.join(path.resolve(folder), "lock");
   try {
     await mkdir(path.dirname(lock), { recursive: true, mode: 0o700 });
     const claim = await prepareClaim(lock);
     try {
       const owner = await contend(lock, claim, silenceMs);
-      if (owner !== undefined) throw inUse(folder, owner, claim.owner);
+      if (owner !== undefined) throw inUse(called, owner, claim.owner);
     } finally {
       await rm(claim.folder, { recursive: true, force: true });
     }
@@ -75,7 +77,7 @@ export async function lockFolder(folder: string, options: LockFolderOptions = {}
     return hold(lock, claim, beatMs);
   } catch (cause) {
     if (cause instanceof RetouchError) throw cause;
-    const message = `The data folder ${folder} cannot be locked: ${messageOf(cause)}.`;
+    const message = `The ${called} cannot be locked: ${messageOf(cause)}.`;
     throw new RetouchError("DATABASE_UNAVAILABLE", message, { cause });
   }
 }
@@ -205,10 +207,10 @@ async function removeLeftovers(lock: string, claim: Claim): Promise<void> {
   }
 }
 
-function inUse(folder: string, { pid, host }: Partial<Owner>, here: Owner): RetouchError {
+function inUse(called: string, { pid, host }: Partial<Owner>, here: Owner): RetouchError {
   const who = pid === undefined ? "another process" : `process ${pid}`;
   const where = host === undefined || host === here.host ? "" : ` on ${host}`;
-  return new RetouchError("DATA_DIR_IN_USE", `The data folder ${folder} is in use by ${who}${where}.`);
+  return new RetouchError("DATA_DIR_IN_USE", `The ${called} is in use by ${who}${where}.`);
 }
 
 async function removeIfEmpty(folder: string): Promise<void> {

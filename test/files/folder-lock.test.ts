@@ -5,8 +5,8 @@ import { hostname } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { lockFolder } from "../../src/database/folder-lock.ts";
-import { identifyThisProcess } from "../../src/database/process-identity.ts";
+import { lockFolder } from "../../src/files/folder-lock.ts";
+import { identifyThisProcess } from "../../src/files/process-identity.ts";
 import { asOrdinaryUser, noPermissionsHere } from "../support/ordinary-user.ts";
 import { refusal } from "../support/refusal.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -157,7 +157,7 @@ describe("a lock that a dead owner left", () => {
     if (process.platform !== "linux") skip("another operating system: this one has no /proc");
     const folder = await temporaryFolder();
     const program = `
-      import { lockFolder } from ${JSON.stringify(new URL("../../dist/database/folder-lock.js", import.meta.url).href)};
+      import { lockFolder } from ${JSON.stringify(new URL("../../dist/files/folder-lock.js", import.meta.url).href)};
       await lockFolder(${JSON.stringify(folder)});
       console.log(process.pid);
       setInterval(() => {}, 1000);`;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFile, symlink } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { identifyThisProcess, isRunning } from "../../src/database/process-identity.ts";
+import { identifyThisProcess, isRunning } from "../../src/files/process-identity.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 describe("a process", () => {

@@ -1,6 +1,6 @@
 // A process that takes and gives back the lock of a folder as it is told. Run by folder-lock.test.ts.
 import { readFile, writeFile } from "node:fs/promises";
-import { lockFolder } from "../../dist/database/folder-lock.js";
+import { lockFolder } from "../../dist/files/folder-lock.js";
 
 let lock;
 

@@ -1,0 +1,154 @@
+/** Makes one edit of a batch, and gives its result its name exactly once. */
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { RetouchError } from "../../errors.ts";
+import { digestOfFile, makeFolder, nameStagedFile, stageFile } from "../../files/write-once.ts";
+import { unwritable } from "../../files/write-atomically.ts";
+import type { EditOptions, EditResult, Engine } from "../../index.ts";
+import type { Journal, KnownEdit, ResultRecord } from "./journal.ts";
+import { JOURNAL_FOLDER } from "./output-name.ts";
+import { checkStillInside } from "./output-places.ts";
+import type { PlannedEdit } from "./plan.ts";
+import { type Sources, sha256 } from "./sources.ts";
+
+/** How long an edit runs between two of its states; writing one takes some hundredths of a second. */
+const STATE_EVERY_MS = 30_000;
+/** How long an edit that is being stopped must have run for its state to be worth keeping. */
+const STOPPED_AFTER_MS = 2000;
+/** A state of the largest edit, 4096 x 4096 pixels, has some tens of megabytes. */
+const MAX_STATE_BYTES = 512 * 2 ** 20;
+
+export interface Making {
+  /** Of the output folder, without symbolic links. */
+  root: string;
+  journal: Journal;
+  sources: Sources;
+  isReplacing: boolean;
+  signal: AbortSignal;
+  onStep: NonNullable<EditOptions["onStep"]>;
+  /** @default 30,000 */
+  stateEveryMs?: number | undefined;
+}
+
+/**
+ * Makes an edit that is in the journal. Killed at any moment, it is either done, or finished by {@link settle}, or made
+ * again from its latest state.
+ * @throws RetouchError about the edit
+ */
+export async function makeEdit(
+  engine: Engine,
+  edit: PlannedEdit,
+  making: Making,
+): Promise<{ result: EditResult; record: ResultRecord }> {
+  const { root, journal, sources, isReplacing, signal, onStep } = making;
+  const { images, pictures } = edit.entry;
+  const read = async (): Promise<Record<string, unknown>> => {
+    const image: Uint8Array[] = [];
+    for (const source of images) image.push(await sources.read(source));
+    const others: Record<string, Uint8Array> = {};
+    for (const [field, source] of Object.entries(pictures)) others[field] = await sources.read(source);
+    return { image, ...others };
+  };
+  const request = { ...(await read()), ...edit.parameters };
+  const state = stateKeeper(path.join(root, JOURNAL_FOLDER, `${edit.key}.state`), making);
+  const resumeFrom = await state.read();
+  const result = await engine.edit(request, { signal, onStep, onState: state.offer, resumeFrom });
+
+  const target = path.join(root, ...edit.output.split("/"));
+  const staged = stagedFile(target, edit.key);
+  await prepareFolder(root, target);
+  await stageFile(staged, result.image);
+  const record: ResultRecord = {
+    sha256: sha256(result.image),
+    width: result.width,
+    height: result.height,
+    seconds: Number(result.seconds.total.toFixed(3)),
+  };
+  await journal.append([{ event: "made", key: edit.key, ...record }]);
+  if (!(await nameStagedFile(staged, target, { isReplacing }))) {
+    throw new RetouchError(
+      "OUTPUT_UNWRITABLE",
+      `${edit.output} has appeared in the output folder while this edit ran; --overwrite replaces it.`,
+    );
+  }
+  await journal.append([{ event: "done", key: edit.key }]);
+  await state.remove();
+  return { result, record };
+}
+
+/**
+ * Finishes what a killed process had made and not named, or not noted as named. What cannot be finished is made again.
+ * @param root without symbolic links
+ */
+export async function settle(
+  root: string,
+  journal: Journal,
+  { isReplacing }: { isReplacing: boolean },
+): Promise<void> {
+  for (const [key, known] of journal.edits) {
+    if (known.isDone || known.result === undefined) continue;
+    if (await isNamed(root, key, known, isReplacing).catch(() => false)) {
+      await journal.append([{ event: "done", key }]);
+      await stateKeeper(path.join(root, JOURNAL_FOLDER, `${key}.state`)).remove();
+    }
+  }
+}
+
+async function isNamed(
+  root: string,
+  key: string,
+  { output, result }: KnownEdit,
+  isReplacing: boolean,
+): Promise<boolean> {
+  const target = path.join(root, ...output.split("/"));
+  const staged = stagedFile(target, key);
+  await checkStillInside(root, target);
+  if ((await digestOfFile(target)) === result!.sha256) {
+    await rm(staged, { force: true });
+    return true;
+  }
+  if ((await digestOfFile(staged)) !== result!.sha256) return false;
+  return nameStagedFile(staged, target, { isReplacing });
+}
+
+/** Beside the target, so that it can be renamed onto it. */
+const stagedFile = (target: string, key: string): string =>
+  path.join(path.dirname(target), `.retouch-${key.slice(0, 24)}.tmp`);
+
+async function prepareFolder(root: string, target: string): Promise<void> {
+  try {
+    await makeFolder(path.dirname(target));
+  } catch (error) {
+    throw unwritable(target, error);
+  }
+  await checkStillInside(root, target);
+}
+
+/** Keeps the state of a long edit between its steps, so that an interruption costs seconds and not hours. */
+function stateKeeper(
+  file: string,
+  { signal, stateEveryMs = STATE_EVERY_MS }: Partial<Pick<Making, "signal" | "stateEveryMs">> = {},
+) {
+  let last = performance.now();
+  return {
+    async read(): Promise<Uint8Array | undefined> {
+      const found = await stat(file).catch(() => undefined);
+      if (found === undefined || !found.isFile() || found.size > MAX_STATE_BYTES) return undefined;
+      return readFile(file);
+    },
+    offer: async ({
+      step,
+      of,
+      encode,
+    }: Parameters<NonNullable<EditOptions["onState"]>>[0]): Promise<void> => {
+      if (step === of) return;
+      const wait = signal?.aborted === true ? Math.min(stateEveryMs, STOPPED_AFTER_MS) : stateEveryMs;
+      if (performance.now() - last < wait) return;
+      await mkdir(path.dirname(file), { recursive: true });
+      await stageFile(`${file}.tmp`, await encode());
+      await nameStagedFile(`${file}.tmp`, file, { isReplacing: true });
+      last = performance.now();
+    },
+    remove: () => rm(file, { force: true }),
+  };
+}

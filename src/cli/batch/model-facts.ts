@@ -1,0 +1,20 @@
+/** What the checkpoint's model takes of an edit, read before its networks. */
+import { type EngineOptions, openCheckpoint, SHIPPED_CHECKPOINT } from "../../index.ts";
+import type { ModelFacts } from "./plan.ts";
+
+/** @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED */
+export async function readModelFacts(options: EngineOptions): Promise<ModelFacts> {
+  const { checkpoint: folder = SHIPPED_CHECKPOINT, transformer, vae, textEncoder, loras = {} } = options;
+  const { checkpoint, pipeline } = await openCheckpoint(folder, { transformer, vae, textEncoder });
+  const { minImages, maxImages, takesSizeRule = false } = pipeline;
+  const files = [transformer, vae, textEncoder].map((file) => file ?? "");
+  const loraFiles = Object.entries(loras).map(([name, file]) => `${name}=${file}`);
+  return {
+    identity: [checkpoint.folder, ...files, ...loraFiles],
+    minImages,
+    maxImages,
+    takesSizeRule,
+    defaults: pipeline.defaultsOf(checkpoint.index),
+    loras: Object.keys(loras),
+  };
+}

@@ -1,0 +1,42 @@
+/** `retouch batch` on the command line. */
+import { EDIT_PARAMETERS } from "../../index.ts";
+import { addLora } from "../arguments.ts";
+import type { BatchFlags } from "../batch/run.ts";
+import { rangeText } from "../surfaces.ts";
+import { command, option } from "./command.ts";
+import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
+
+const { isSafetyChecked, loras } = EDIT_PARAMETERS;
+
+export const BATCH = command<BatchFlags>({
+  name: "batch",
+  summary: "make the edits of a file, and go on after an interruption",
+  description:
+    "Make the edits of a file, one JSON object a line, each once: the same command goes on after an interruption.",
+  arguments: [
+    {
+      name: "<jobs>",
+      description:
+        "a file of JSON lines with the fields of the HTTP API (image, prompt, ...) and output; paths start at its folder",
+    },
+  ],
+  options: [
+    option("-o, --output <dir>", "the folder for results, journal and summary").makeOptionMandatory(),
+    option("--overwrite", "let results replace files that this batch did not make"),
+    option("--dry-run", "check everything and list the edits, but make none"),
+    ...NETWORK_OPTIONS,
+    option(
+      loras.flag,
+      `a LoRA that lines may name, in a .safetensors file, and its strength on lines that name none, ${rangeText(loras.scale)} (default: ${loras.scale.default}); up to ${loras.max} times`,
+      addLora,
+    ),
+    ...COMPUTE_OPTIONS,
+    option(isSafetyChecked.flag, "do not check results for pornography (default: refuse them)"),
+    option("--json", "print one line of JSON for each edit"),
+    option("--quiet", "print nothing but errors"),
+  ],
+  stopSentence:
+    "Stopping after the current step; the same command goes on from there; once more stops at once.",
+  run: async ({ arguments: [file], flags, signal }) =>
+    (await import("../batch/commands.ts")).runBatchFile(file!, flags, signal),
+});
