@@ -326,6 +326,7 @@ function metadataOf(
     version,
     seed,
     sizeRule,
+    imageLayout: parameters.imageLayout === "auto" ? undefined : parameters.imageLayout,
     numSteps,
     sigmas: sigmas?.join(" "),
     guidance,
