@@ -17,10 +17,7 @@ export function reportText({ outputs, result, checkpoint, device }: Report): str
   const given = (label: string, value: string | undefined): [string, string][] =>
     value === undefined ? [] : [[label, value]];
   const rows: [string, string][] = [
-    ...outputs.map((output): [string, string] => [
-      "picture",
-      output === "-" ? "standard output" : output,
-    ]),
+    ...outputs.map((output): [string, string] => ["picture", output === "-" ? "standard output" : output]),
     ["format", result.format === "png" ? "PNG" : "JPEG"],
     [
       "size",

@@ -117,7 +117,6 @@ export const EDIT_PARAMETERS = {
   image: {
     type: "image",
     wire: "image",
-    aliases: ["images"],
     tool: "image",
     description: "The image to edit.",
   },

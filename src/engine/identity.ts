@@ -52,10 +52,12 @@ const TENSORS = [
 /** Everything that determines the picture of an edit, in one digest. */
 export async function editDigest(
   resolved: ResolvedRequest,
-  { image, images, mask, ...request }: Pick<
-    EditRequest,
-    "image" | "images" | "mask" | (typeof TENSORS)[number]
-  >,
+  {
+    image,
+    images,
+    mask,
+    ...request
+  }: Pick<EditRequest, "image" | "images" | "mask" | (typeof TENSORS)[number]>,
   { loras, checkpoint }: { loras: ChosenLoras; checkpoint: string },
 ): Promise<string> {
   // States are of one result. Those of earlier versions know no layout, which `auto` is the same as.

@@ -205,7 +205,7 @@ export function imagesOf({ image, images }: Pick<EditRequest, "image" | "images"
   if (images !== undefined && !Array.isArray(images)) {
     throw invalid("type", { field: "images", wanted: "a list of images" });
   }
-  return [image ?? [], images ?? []].flat();
+  return [image === undefined ? [] : image, images ?? []].flat();
 }
 
 /**

@@ -5,7 +5,14 @@
 import type { Sql } from "../database/database.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import { newsOf } from "./events.ts";
-import { type Job, type JobChunk, type JobResult, type JobStatus, type ResultImage, statusesBefore } from "./job.ts";
+import {
+  type Job,
+  type JobChunk,
+  type JobResult,
+  type JobStatus,
+  type ResultImage,
+  statusesBefore,
+} from "./job.ts";
 import { countResult } from "./pictures.ts";
 import { JOB_COLUMNS, type JobRow, jobToJson, rowToJob } from "./rows.ts";
 

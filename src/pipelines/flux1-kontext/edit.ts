@@ -125,12 +125,10 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     notices: [...(adapted?.notices ?? []), ...cutNotices(prompts)],
   };
-  const latents = drawn.map((data) => ({ latents: { data, shape } }));
-  if (isLatentOnly) return outcomeOf(outcome, latents);
+  if (isLatentOnly) return outcomeOf(outcome, drawn);
 
   // 8. Decode and resize; if requested, keep the source's own pixels wherever the network merely reproduced it.
   const kept = request.isUnchangedKept ? { picture: sources[0]!, latents: encoded[0]! } : undefined;
-  const { results, notices } = await resultsOf(networks, drawn, plan, kept, signal);
-  const pictures = results.map(({ picture, kept }, index) => ({ ...latents[index]!, picture, kept }));
-  return outcomeOf({ ...outcome, notices: [...outcome.notices, ...notices] }, pictures);
+  const { images: results, notices } = await resultsOf(networks, drawn, plan, kept, signal);
+  return outcomeOf({ ...outcome, notices: [...outcome.notices, ...notices] }, results);
 }

@@ -144,13 +144,11 @@ async function* recipe(
       ...guidanceNotices(configs, request, given.negativeEmbeds !== undefined),
     ],
   };
-  const latents = drawn.map((data) => ({ latents: { data, shape } }));
-  if (isLatentOnly) return outcomeOf(outcome, latents);
+  if (isLatentOnly) return outcomeOf(outcome, drawn);
 
   // 8. Decode and resize; if requested, keep the first image's own pixels wherever the network merely reproduced it.
   const [first] = images;
   const kept = request.isUnchangedKept && first ? { picture: first, latents: encoded[0]! } : undefined;
-  const { results, notices } = await resultsOf(networks, drawn, plan, kept, signal);
-  const pictures = results.map(({ picture, kept }, index) => ({ ...latents[index]!, picture, kept }));
-  return outcomeOf({ ...outcome, notices: [...outcome.notices, ...notices] }, pictures);
+  const { images: results, notices } = await resultsOf(networks, drawn, plan, kept, signal);
+  return outcomeOf({ ...outcome, notices: [...outcome.notices, ...notices] }, results);
 }

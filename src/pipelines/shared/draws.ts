@@ -4,6 +4,7 @@ import type { WorkingSize } from "../../engine/sizes.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
 import { denoise, type Denoising } from "./denoise.ts";
 import type { LatentSpace } from "./latent-space.ts";
+import type { LatentImage } from "./result.ts";
 
 export interface Drawing extends Omit<Denoising, "start" | "noise"> {
   draws: readonly Draw[];
@@ -23,11 +24,11 @@ export interface Drawing extends Omit<Denoising, "start" | "noise"> {
 export async function* denoiseDraws(
   space: LatentSpace,
   target: WorkingSize,
-  { draws, shape: [numTokens, numChannels], pack, isStochastic, ...common }: Drawing,
-): AsyncGenerator<EditStep, Float32Array[]> {
-  const drawn: Float32Array[] = [];
+  { draws, shape, pack, isStochastic, ...common }: Drawing,
+): AsyncGenerator<EditStep, LatentImage[]> {
+  const drawn: LatentImage[] = [];
   for (const [image, { seed, place = ALONE, latents }] of draws.entries()) {
-    const noise = new BatchNoise(seed, numTokens * numChannels, place);
+    const noise = new BatchNoise(seed, shape[0] * shape[1], place);
     const start = latents?.data ?? pack(noise.next());
     if (isStochastic) noise.skip(common.from?.step ?? 0);
     const newNoise = isStochastic ? () => noise.next() : undefined;
@@ -37,7 +38,7 @@ export async function* denoiseDraws(
       yield draws.length === 1 ? next.value : { ...next.value, image };
       next = await steps.next();
     }
-    drawn.push(next.value);
+    drawn.push({ latents: { data: next.value, shape } });
   }
   return drawn;
 }

@@ -2,6 +2,7 @@
 import { throwIfAborted } from "../../engine/abort.ts";
 import { composite, findKept, type Kept } from "../../engine/keep-unchanged.ts";
 import type { DrawnImage, EditOutcome } from "../../engine/model.ts";
+import type { FloatTensor } from "../../engine/given-tensors.ts";
 import { hasOneCanvas, type SizePlan } from "../../engine/sizes.ts";
 import type { Picture } from "../../images/picture.ts";
 import { resizePicture } from "../../images/resize.ts";
@@ -15,6 +16,12 @@ export interface KeptSource {
   latents: Float32Array;
   /** The same decoded, once for all images of an edit. */
   seen?: Picture | undefined;
+}
+
+/** One image before it is decoded. */
+export interface LatentImage {
+  /** Its last packed latents, [L, C]. */
+  latents: FloatTensor;
 }
 
 export interface Result {
@@ -46,17 +53,20 @@ export async function resultOf(
 /** The same of every image that was drawn, with the notices of all. @throws RetouchError ABORTED before the next one */
 export async function resultsOf(
   space: LatentSpace,
-  drawn: readonly Float32Array[],
+  drawn: readonly LatentImage[],
   plan: SizePlan,
   source: KeptSource | undefined,
   signal: AbortSignal | undefined,
-): Promise<{ results: Result[]; notices: string[] }> {
-  const results: Result[] = [];
-  for (const latents of drawn) {
+): Promise<{ images: DrawnImage[]; notices: string[] }> {
+  const images: DrawnImage[] = [];
+  const all = new Set<string>();
+  for (const { latents } of drawn) {
     throwIfAborted(signal);
-    results.push(await resultOf(space, latents, plan, source));
+    const { picture, kept, notices } = await resultOf(space, latents.data, plan, source);
+    images.push({ latents, picture, kept });
+    for (const notice of notices) all.add(notice);
   }
-  return { results, notices: [...new Set(results.flatMap(({ notices }) => notices))] };
+  return { images, notices: [...all] };
 }
 
 /** What an edit returns, from what its images have in common and what each is. */

@@ -96,8 +96,7 @@ export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]
       const waitMs = numberInQuery(request.query.wait, { ...WAIT_RANGE, default: config.syncWaitMs });
       // A client that goes away ends the wait, not the job.
       const signal = longPolls.signalOf(reply);
-      const ended =
-        (await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal, submitted: job })) ?? job;
+      const ended = (await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal, submitted: job })) ?? job;
       return ended.status === "completed"
         ? answerOf(ended, isByAddress, chosen.context)
         : answerFailure(ended, reply, chosen.id);
@@ -204,10 +203,9 @@ async function answerOf(
   const data = await Promise.all(
     images.map(async ({ image, seed }) => {
       const key = keyOf(image);
-      const picture = isByAddress
-        ? { url: addressOf(key, job) }
-        : { b64_json: base64Of((await storage.get(key))?.bytes) };
-      return { ...picture, id: job.id, seed, cost: costOfOne(result) };
+      const facts = { id: job.id, seed, cost: costOfOne(result) };
+      if (isByAddress) return Object.assign({ url: addressOf(key, job) }, facts);
+      return Object.assign({ b64_json: base64Of((await storage.get(key))?.bytes) }, facts);
     }),
   );
   return {

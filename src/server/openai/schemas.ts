@@ -71,7 +71,7 @@ export function imageEditSchema(
           minimum: 1,
           maximum: EDIT_PARAMETERS.numImages.max,
           default: 1,
-          description: EDIT_PARAMETERS.numImages.description.replace("the seed", "`seed`"),
+          description: EDIT_PARAMETERS.numImages.description,
         }),
       ),
       response_format: words(
