@@ -102,7 +102,7 @@ async function picturesOf(subject: Subject, options: ComponentOptions): Promise<
     for (const [seed, prompt] of subject.instructions.entries()) {
       const size = { width: side, height: side };
       const request = resolveRequest({ image, prompt, seed, numSteps: subject.numSteps, size });
-      const steps = editImage(networks, source, request);
+      const steps = editImage(networks, [source], request);
       let next = await steps.next();
       while (!next.done) next = await steps.next();
       pictures.push(next.value.picture!);

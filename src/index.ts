@@ -6,6 +6,7 @@ export type {
   EditParameters,
   EditReport,
   EditResult,
+  ImageResult,
   LatentsResult,
 } from "./engine/run-edit.ts";
 export type { FloatTensor } from "./engine/given-tensors.ts";
@@ -37,7 +38,7 @@ export { PUBLISHED_MODELS } from "./pipelines/published.ts";
 export type { PublishedModel } from "./pipelines/published.ts";
 export type { DeviceSpeed } from "./runtime/device-speed.ts";
 export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";
-export type { EditParameter, EditParameterName, SizeRule } from "./engine/edit-parameters.ts";
+export type { EditParameter, EditParameterName, ImageLayout, SizeRule } from "./engine/edit-parameters.ts";
 export { checkImageCount, checkSizeRule, parametersOfModel } from "./engine/model-traits.ts";
 export { resolveParameters, resolveRequest, unknownLora } from "./engine/request.ts";
 export type { EditDefaults } from "./engine/model-traits.ts";

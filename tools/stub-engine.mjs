@@ -8,7 +8,7 @@
 //   crash          ends the process in the middle of the edit
 //   crash 3        ends it after the third step, whichever step the edit goes on from
 //   hang           reports its last step and blocks the process for ever: no message reaches it
-// Any other prompt is done at once. Everything around the networks is the real thing: sources, storage, result, price.
+// Of several results, the times and steps are those of all together. Any other prompt is done at once. Everything around the networks is the real thing: sources, storage, result, price.
 // The checkpoint "unusable" is refused with a sentence, and "crash" ends the process at its start.
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
@@ -112,6 +112,7 @@ const engine = {
   },
   async edit(request, { signal, onStep, onState, resumeFrom, onResume }) {
     const { prompt, numSteps, size, format, seed, guidance, negativePrompt, trueCfgScale } = request;
+    const { numImages = 1 } = request;
     const started = performance.now();
     const images = [request.image ?? []].flat();
     if (!images.every((image) => formatOf(image)?.isAccepted)) {
@@ -134,10 +135,14 @@ const engine = {
     const isRefused = resumeFrom !== undefined && !(from >= 1 && from <= numSteps);
     if (isRefused) onResume({ kind: "refused", reason: "is damaged" });
     else if (resumeFrom !== undefined) onResume({ kind: "resumed", step: from });
-    for (let step = isRefused ? 1 : from + 1; step <= numSteps; step += 1) {
-      if (verb === "crash" && step === Number(argument) + 1) crash();
-      if (sleepMs > 0) await delay(sleepMs / numSteps, undefined, { signal });
-      await onStep({ step, of: numSteps, sketch });
+    for (let count = isRefused ? 1 : from + 1; count <= numSteps * numImages; count += 1) {
+      if (verb === "crash" && count === Number(argument) + 1) crash();
+      if (sleepMs > 0) await delay(sleepMs / numSteps / numImages, undefined, { signal });
+      const image = numImages === 1 ? undefined : Math.floor((count - 1) / numSteps);
+      const step = count - numSteps * (image ?? 0);
+      await onStep({ step, of: numSteps, image, sketch });
+      // Of several results, as of the real ones, no states are kept.
+      if (image !== undefined) continue;
       const seconds = (performance.now() - started) / 1000;
       await onState?.({
         step,
@@ -146,9 +151,13 @@ const engine = {
         encode: async () => Buffer.from(String(step)),
       });
     }
+    const image = await picture(size, format, verb === "noise");
+    const results = Array.from({ length: numImages }, (_, index) => ({ image, seed: seed + index }));
     const isNegativeUsed = negativePrompt.trim() !== "" && trueCfgScale > 1;
     return {
-      image: await picture(size, format, verb === "noise"),
+      image,
+      images: results.map((one) => one.image),
+      results,
       format,
       ...size,
       parameters: {

@@ -89,7 +89,7 @@ async function findOn(runtime: RuntimeOptions, { checkpoint, picture, isSmall }:
       seed: SEED,
       numSteps: isSmall ? STEPS.small : STEPS.whole,
     });
-    const steps = editImage(networks, source, request);
+    const steps = editImage(networks, [source], request);
     let perStep = { ...traffic };
     let next = await steps.next();
     while (!next.done) {

@@ -8,6 +8,7 @@ import {
   DEVICE_CHOICES,
   type DeviceChoice,
   EDIT_PARAMETERS,
+  type ImageLayout,
   type LoraUse,
   type OutputFormat,
   REFERENCE_CACHES,
@@ -96,6 +97,14 @@ export function parseSizeRule(text: string): SizeRule {
   const rule = choices.find((known) => known === text);
   if (rule !== undefined) return rule;
   throw wrong("sizeRule", anyOf(choices), text);
+}
+
+/** Reads how several images are taken. */
+export function parseImageLayout(text: string): ImageLayout {
+  const { choices } = EDIT_PARAMETERS.imageLayout;
+  const layout = choices.find((known) => known === text);
+  if (layout !== undefined) return layout;
+  throw wrong("imageLayout", anyOf(choices), text);
 }
 
 /** Reads how weights are kept in memory. */

@@ -11,6 +11,7 @@ import {
   type EditResult,
   encodeThumbnail,
   type Engine,
+  type ImageLayout,
   type ImageSource,
   type LoraUse,
   type OutputFormat,
@@ -20,7 +21,8 @@ import {
 } from "../index.ts";
 import { readSourceThrough, type SourceAccess } from "../images/source.ts";
 import { parseSize } from "./arguments.ts";
-import { chooseFormat, defaultOutput } from "./output.ts";
+import { numberedOutputs } from "./numbered-outputs.ts";
+import { chooseFormat, defaultOutput, STDOUT } from "./output.ts";
 import { reportText } from "./report.ts";
 import { modelDefaultsText, rangeText, TOOL, wordedBy } from "./surfaces.ts";
 import type { ToolOutput } from "./tool-output.ts";
@@ -45,6 +47,11 @@ const number = (parameter: {
   return { type, minimum: min, maximum: max, default: byDefault, description };
 };
 
+const choice = (parameter: { choices: readonly string[]; default: string; description: string }) => {
+  const { choices, default: byDefault, description } = parameter;
+  return { type: "string", enum: choices, default: byDefault, description };
+};
+
 /** A number whose default is the model's own; `argumentsOf` has it once the model is known. */
 const ofModel = (field: "numSteps" | "guidance") => {
   const { type, min, max, description } = EDIT_PARAMETERS[field];
@@ -58,7 +65,8 @@ const ofModel = (field: "numSteps" | "guidance") => {
 
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, isUnchangedKept } =
   EDIT_PARAMETERS;
-const { isEmptyNegativeUsed, maxSequenceLength, prompt2, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, prompt2, sigmas, sizeRule } =
+  EDIT_PARAMETERS;
 
 const EDIT_TOOL = {
   name: "edit_image",
@@ -78,25 +86,21 @@ const EDIT_TOOL = {
           "The image: a path in the server's folder, a public http(s) URL or a data URL. A list, where the model takes " +
           "several: the first is edited. Models that draw without one need none.",
       },
+      [imageLayout.tool]: choice(imageLayout),
       [prompt.tool]: text(
         `What to change, ${prompt.min} to ${prompt.max.toLocaleString("en")} characters, such as: Make it night.`,
       ),
       output: {
         ...text(
           "File to write in the server's folder; of those that are there only one that this server made is replaced. " +
-            "By default a new NAME.edited.png.",
+            "By default a new NAME.edited.png. Several results are NAME-1.png and so on.",
         ),
         maxLength: MAX_OUTPUT_LENGTH,
       },
       [size.tool]: text(
         `Size of the result, such as 1024x768, ${rangeText(size)} a side; by default the picture's, at most 1536.`,
       ),
-      [sizeRule.tool]: {
-        type: "string",
-        enum: sizeRule.choices,
-        default: sizeRule.default,
-        description: sizeRule.description,
-      },
+      [sizeRule.tool]: choice(sizeRule),
       [numSteps.tool]: ofModel("numSteps"),
       [sigmas.tool]: {
         type: "array",
@@ -121,6 +125,7 @@ const EDIT_TOOL = {
       },
       [trueCfgScale.tool]: number(trueCfgScale),
       [seed.tool]: number(seed),
+      [numImages.tool]: number(numImages),
       [isUnchangedKept.tool]: { type: "boolean", default: true, description: isUnchangedKept.description },
       [format.tool]: {
         type: "string",
@@ -208,13 +213,15 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
     }
     const chosen = output ?? defaultOutput(sources[0], parameters.format);
     const isChosen = output !== undefined;
-    await results.check(chosen, isChosen);
+    const { numImages: count = 1 } = parameters;
+    // Standard output is refused below, under its own name.
+    const outputs = count > 1 && chosen !== STDOUT ? numberedOutputs(chosen, count) : [chosen];
+    for (const one of outputs) await results.check(one, isChosen);
     const engine = await load();
     const image = sources.map(({ bytes }) => bytes);
     const result = await engine.edit({ image, ...parameters }, { signal, onStep });
-    const written = await results.write(chosen, isChosen, result.image);
     const report = reportText({
-      output: written,
+      outputs: await results.writeAll(outputs, isChosen, result.images),
       result,
       checkpoint: engine.checkpoint,
       device: engine.device,
@@ -225,7 +232,7 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
       engine.checkpoint.isDemo ? DEMO_NOTICE : [],
       result.notices,
     ].flat();
-    return [await shown(result), { type: "text", text: [report, ...notices].join("\n") }];
+    return [...(await shown(result)), { type: "text", text: [report, ...notices].join("\n") }];
   };
   return { definition: { ...EDIT_TOOL, inputSchema: { ...schema, properties: offered } }, call };
 }
@@ -256,7 +263,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
   const numbers = given as Record<string, number | undefined>;
   const { instruction, output, size, negative_prompt: negativePrompt } = texts;
   const format = texts["format"] as OutputFormat | undefined;
-  const { steps: numSteps, guidance, seed, true_cfg_scale: trueCfgScale } = numbers;
+  const { steps: numSteps, guidance, seed, true_cfg_scale: trueCfgScale, num_images: numImages } = numbers;
   const parameters = {
     prompt: instruction!,
     prompt2: texts[prompt2.tool],
@@ -270,6 +277,8 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     numSteps,
     guidance,
     seed,
+    numImages,
+    imageLayout: texts[imageLayout.tool] as ImageLayout | undefined,
     // As in `retouch edit`, and checked by the library.
     isUnchangedKept: (given["keep_unchanged"] ?? true) as boolean,
     format: chooseFormat(output, format),
@@ -287,10 +296,16 @@ function readImages(given: unknown): string[] {
   return images as string[];
 }
 
-/** The result itself, or a smaller version to look at if it is too large for a conversation. */
-async function shown({ image, format }: EditResult): Promise<ToolContent> {
-  const isSmall = image.byteLength <= MAX_SHOWN_BYTES;
-  const bytes = isSmall ? image : await encodeThumbnail(image, MAX_SHOWN_SIDE);
-  const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
-  return { type: "image", data, mimeType: isSmall ? `image/${format}` : "image/jpeg" };
+/** The results themselves, or smaller versions to look at of those that are too large for a conversation. */
+async function shown({ images, format }: EditResult): Promise<ToolContent[]> {
+  const content: ToolContent[] = [];
+  for (const image of images) {
+    const isSmall = image.byteLength <= MAX_SHOWN_BYTES / images.length;
+    // Several share the room of one.
+    const side = Math.round(MAX_SHOWN_SIDE / Math.sqrt(images.length));
+    const bytes = isSmall ? image : await encodeThumbnail(image, side);
+    const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+    content.push({ type: "image", data, mimeType: isSmall ? `image/${format}` : "image/jpeg" });
+  }
+  return content;
 }

@@ -2,7 +2,9 @@
 import {
   createEngine,
   type EditRequest,
+  type EditStep,
   type Engine,
+  type ImageLayout,
   type ImageSource,
   type OutputFormat,
   readImageSource,
@@ -15,6 +17,7 @@ import { type LoraArgument, nameLoras } from "./arguments.ts";
 import { showConversion } from "./conversion.ts";
 import { type EngineFlags, engineOptionsOf } from "./engine-options.ts";
 import { checkOutput, chooseFormat, defaultOutput, printText, STDOUT, writeOutput } from "./output.ts";
+import { checkNumberedOutputs, numberedOutputs, writeNumberedOutputs } from "./numbered-outputs.ts";
 import { createProgress } from "./progress.ts";
 import { oneLine, reportJson, reportText } from "./report.ts";
 import { COMMAND, wordedBy } from "./surfaces.ts";
@@ -31,12 +34,14 @@ export interface EditFlags extends EngineFlags {
   negativePrompt?: string | undefined;
   useEmptyNegativePrompt?: boolean | undefined;
   trueCfgScale?: number | undefined;
+  imageLayout?: ImageLayout | undefined;
   size?: Size | undefined;
   sizeRule?: SizeRule | undefined;
   steps?: number | undefined;
   sigmas?: number[] | undefined;
   guidance?: number | undefined;
   seed?: number | undefined;
+  numImages?: number | undefined;
   format?: OutputFormat | undefined;
   lora?: LoraArgument[] | undefined;
   keepUnchanged?: boolean | undefined;
@@ -73,7 +78,9 @@ async function edit(
     sources.push(await readImageSource(image, { signal, isVerified: true }));
   }
   const output = flags.output ?? defaultOutput(sources[0], format);
-  await checkOutput(output);
+  const { numImages = 1 } = flags;
+  const outputs = numImages > 1 ? numberedOutputs(output, numImages) : [output];
+  await (numImages > 1 ? checkNumberedOutputs(outputs) : checkOutput(output));
 
   const progress = createProgress(process.stderr, !flags.quiet && !flags.json);
   const say = flags.quiet ? () => {} : sayOnStderr;
@@ -91,11 +98,12 @@ async function edit(
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the image");
     const request = { image: sources.map(({ bytes }) => bytes), ...parameters };
-    const result = await engine.edit(request, { signal, onStep: progress.step });
+    const result = await engine.edit(request, { signal, onStep: overAll(progress.step, numImages) });
     progress.clear();
-    await writeOutput(output, result.image);
+    if (numImages > 1) await writeNumberedOutputs(outputs, result.images);
+    else await writeOutput(output, result.image);
     for (const notice of result.notices) say(notice);
-    const report = { output, result, checkpoint: engine.checkpoint, device: engine.device };
+    const report = { outputs, result, checkpoint: engine.checkpoint, device: engine.device };
     if (!flags.quiet) {
       const stream = output === STDOUT ? process.stderr : process.stdout;
       await printText(stream, flags.json ? reportJson(report) : reportText(report));
@@ -132,11 +140,19 @@ export function requestParameters(
     sigmas,
     guidance,
     seed,
+    numImages: flags.numImages,
+    imageLayout: flags.imageLayout,
     format,
     isUnchangedKept,
     loras: nameLoras(flags.lora ?? []).uses,
   };
 }
+
+/** Shows the steps of several results as those of one edit. */
+const overAll =
+  (show: (progress: Pick<EditStep, "step" | "of" | "seconds">) => void, numImages: number) =>
+  ({ step, of, image = 0, seconds }: EditStep): void =>
+    show({ step: image * of + step, of: numImages * of, seconds });
 
 export function sayOnStderr(sentence: string): void {
   process.stderr.write(`retouch: ${oneLine(sentence)}\n`);

@@ -2,29 +2,30 @@
 import { type CheckpointInfo, type ChosenDevice, type EditResult, kindsText, type Size } from "../index.ts";
 
 export interface Report {
-  /** Path of the written file, or `-`. */
-  output: string;
+  /** Paths of the written files, or `-`. */
+  outputs: readonly string[];
   result: EditResult;
   checkpoint: CheckpointInfo;
   device: ChosenDevice;
 }
 
 /** One line per parameter that was in effect, so that the edit can be repeated. */
-export function reportText({ output, result, checkpoint, device }: Report): string {
+export function reportText({ outputs, result, checkpoint, device }: Report): string {
   const { parameters, workingSize, referenceSize, kept, safety, seconds } = result;
-  const { prompt2, maxSequenceLength, sigmas, sizeRule } = parameters;
+  const { prompt2, maxSequenceLength, sigmas, sizeRule, imageLayout } = parameters;
   const hasNegative = parameters.trueCfgScale > 1;
   const given = (label: string, value: string | undefined): [string, string][] =>
     value === undefined ? [] : [[label, value]];
   const rows: [string, string][] = [
-    ["picture", output === "-" ? "standard output" : output],
+    ...outputs.map((output): [string, string] => ["picture", output === "-" ? "standard output" : output]),
     ["format", result.format === "png" ? "PNG" : "JPEG"],
     [
       "size",
       `${sizeText(result)} (drawn at ${sizeText(workingSize)}${referenceSize ? `, source seen at ${sizeText(referenceSize)}` : ""})`,
     ],
     ...given("size rule", sizeRule === "exact" ? undefined : sizeRule),
-    ["seed", String(parameters.seed)],
+    ...given("image layout", imageLayout === "auto" ? undefined : imageLayout),
+    ["seed", result.results.map(({ seed }) => seed).join(", ")],
     ["prompt", parameters.prompt],
     ...given("prompt 2", prompt2),
     ...given("text tokens", maxSequenceLength?.toString()),
@@ -46,12 +47,13 @@ export function reportText({ output, result, checkpoint, device }: Report): stri
 }
 
 /** The same plus the notices as one line of JSON, without the images. */
-export function reportJson({ output, result, checkpoint, device }: Report): string {
-  const { image, images: _, kept, ...facts } = result;
+export function reportJson({ outputs, result, checkpoint, device }: Report): string {
+  const { image, images: _, results, kept, ...facts } = result;
   const share = kept && { changedShare: Number(kept.changedShare.toFixed(4)) };
   const { name, weights } = checkpoint;
   const line = {
-    output,
+    output: outputs[0],
+    ...(outputs.length > 1 && { outputs, seeds: results.map(({ seed }) => seed) }),
     checkpoint: name,
     weights,
     device: device.name,

@@ -2,8 +2,9 @@
 import { LIBRARY, RetouchError, type Surface } from "../errors.ts";
 import { EDIT_PARAMETERS, type EditParameter, MODEL_DEFAULTS } from "../index.ts";
 
-/** The flag alone, such as `--steps`. */
-export const flagOf = ({ flag }: Pick<EditParameter, "flag">): string | undefined => flag?.split(" ", 1)[0];
+/** The flag alone, such as `--steps`, in its long form. */
+export const flagOf = ({ flag }: Pick<EditParameter, "flag">): string | undefined =>
+  /--\S+/.exec(flag ?? "")?.[0];
 
 /** A number's range as help shows it: `1 to 50`. */
 export const rangeText = ({ min, max }: { min: number; max: number }): string => `${min} to ${max}`;

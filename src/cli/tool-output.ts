@@ -1,5 +1,5 @@
 /** Where the tool's results go: into the root, overwriting nothing that this server did not write. */
-import { lstat } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import path from "node:path";
 import { invalid } from "../errors.ts";
 import { checkWritable, RetouchError, writeFileAtomically } from "../index.ts";
@@ -17,6 +17,8 @@ export interface ToolOutput {
   check(given: string, isChosen: boolean): Promise<void>;
   /** Writes a result. @returns its path @throws as `check` */
   write(given: string, isChosen: boolean, bytes: Uint8Array): Promise<string>;
+  /** Writes several; if one fails, those that are new are removed again. @returns their paths @throws as `check` */
+  writeAll(given: readonly string[], isChosen: boolean, images: readonly Uint8Array[]): Promise<string[]>;
 }
 
 /** @param options.isOverwriting whether a call may replace any file of the root */
@@ -51,7 +53,14 @@ export function createToolOutput(
     return identity !== undefined;
   }
 
-  return {
+  async function removeNew(file: string, before: FileIdentity | undefined): Promise<void> {
+    const [found, known] = [await identityOf(file), made.get(file)];
+    if (before !== undefined || found === undefined || known === undefined || !isSame(found, known)) return;
+    made.delete(file);
+    await rm(file, { force: true });
+  }
+
+  const output: ToolOutput = {
     async check(given, isChosen) {
       const file = await placeOf(given);
       if (isChosen && !isOverwriting) {
@@ -75,7 +84,21 @@ export function createToolOutput(
       else if (!(await writeOwn(file, bytes))) throw taken(given);
       return file;
     },
+    async writeAll(given, isChosen, images) {
+      const written: { file: string; before: FileIdentity | undefined }[] = [];
+      try {
+        for (const [index, name] of given.entries()) {
+          const before = isChosen ? await identityOf(await placeOf(name)).catch(ifMissing) : undefined;
+          written.push({ file: await output.write(name, isChosen, images[index]!), before });
+        }
+      } catch (error) {
+        for (const { file, before } of written) await removeNew(file, before).catch(() => {});
+        throw error;
+      }
+      return written.map(({ file }) => file);
+    },
   };
+  return output;
 }
 
 /** Names to try (NAME.png, NAME-2.png and so on): a model that edits again wants to keep the last result. */

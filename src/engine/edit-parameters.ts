@@ -105,14 +105,30 @@ const MAX_STEPS = 50;
 export const SIZE_RULES = ["exact", "diffusers"] as const;
 export type SizeRule = (typeof SIZE_RULES)[number];
 
+/**
+ * How a model that was trained with one image takes several: `index` and `offset` as token streams of their own, placed as
+ * ComfyUI's reference latents methods of these names place them, `stitch` as one picture; `auto` refuses them there.
+ */
+export const IMAGE_LAYOUTS = ["auto", "index", "offset", "stitch"] as const;
+export type ImageLayout = (typeof IMAGE_LAYOUTS)[number];
+
 /** By the library's names. */
 export const EDIT_PARAMETERS = {
   image: {
     type: "image",
     wire: "image",
-    aliases: ["images"],
     tool: "image",
     description: "The image to edit.",
+  },
+  imageLayout: {
+    type: "choice",
+    choices: IMAGE_LAYOUTS,
+    default: "auto",
+    wire: "image_layout",
+    flag: "--image-layout <layout>",
+    tool: "image_layout",
+    description:
+      "How a model trained with one image takes several: index or offset (token streams), or stitch (one picture).",
   },
   prompt: {
     type: "string",
@@ -231,6 +247,16 @@ export const EDIT_PARAMETERS = {
     flag: "--seed <number>",
     tool: "seed",
     description: "Repeats an edit; -1 chooses one at random.",
+  },
+  numImages: {
+    type: "integer",
+    min: 1,
+    max: 8,
+    default: 1,
+    wire: "num_images",
+    flag: "-n, --num-images <number>",
+    tool: "num_images",
+    description: "Results; the first has the seed, each other one the next number.",
   },
   format: {
     type: "choice",

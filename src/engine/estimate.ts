@@ -31,17 +31,22 @@ export interface EstimatedEdit {
   size: Size;
   /** Of each image; undefined where it is not known, which counts as the native one, the largest. */
   images: readonly (Size | undefined)[];
+  /** Results. @default 1 */
+  numImages?: number | undefined;
   numSteps: number;
   guidance: number;
   /** Whether there is a negative prompt in effect, for models that have a second pass for it. */
   isNegativeUsed: boolean;
 }
 
-/** Estimates an edit in milliseconds. What is done once an edit is taken as what it was for the edits that were measured. */
+/**
+ * Estimates an edit in milliseconds. What is done once an edit is taken as what it was for the edits that were measured, and
+ * as often as there are results, which is too much by what they share: text and references.
+ */
 export const estimateMs = (speed: EditSpeed, edit: EstimatedEdit): number =>
-  speed.fixedMs + speed.stepMs * nativeSteps(speed, edit);
+  (edit.numImages ?? 1) * (speed.fixedMs + speed.stepMs * nativeSteps(speed, edit));
 
-/** How many steps of one pass, with the result and one image at the native size, take as long as those of this edit. */
+/** How many steps of one pass, with one result and one image at the native size, take as long as those of one result of this edit. */
 export function nativeSteps(scale: EditScale, edit: EstimatedEdit): number {
   const { nativeArea, grid, isSmallKept, attentionShare = 0 } = scale;
   const native = { area: nativeArea, grid, isSmallKept };

@@ -52,10 +52,18 @@ const TENSORS = [
 /** Everything that determines the picture of an edit, in one digest. */
 export async function editDigest(
   resolved: ResolvedRequest,
-  { image, mask, ...request }: Pick<EditRequest, "image" | "mask" | (typeof TENSORS)[number]>,
+  {
+    image,
+    images,
+    mask,
+    ...request
+  }: Pick<EditRequest, "image" | "images" | "mask" | (typeof TENSORS)[number]>,
   { loras, checkpoint }: { loras: ChosenLoras; checkpoint: string },
 ): Promise<string> {
-  const facts = [resolved, checkpoint, await loras.digests()];
+  // States are of one result. Those of earlier versions know no layout, which `auto` is the same as.
+  const { numImages: _, imageLayout, ...rest } = resolved;
+  const layout = imageLayout === "auto" ? undefined : imageLayout;
+  const facts = [{ ...rest, imageLayout: layout }, checkpoint, await loras.digests()];
   const hash = createHash("sha256").update(JSON.stringify(facts));
   for (const name of TENSORS) {
     const tensor = request[name];
@@ -63,7 +71,7 @@ export async function editDigest(
     const { buffer, byteOffset, byteLength } = tensor.data;
     hash.update(`\n${name} ${byteLength}\n`).update(new Uint8Array(buffer, byteOffset, byteLength));
   }
-  for (const bytes of [...imagesOf({ image }), ...(mask === undefined ? [] : [mask])]) {
+  for (const bytes of [...imagesOf({ image, images }), ...(mask === undefined ? [] : [mask])]) {
     hash.update(`\n${bytes.byteLength}\n`).update(bytes);
   }
   return hash.update(mask === undefined ? "" : "\nmask").digest("hex");

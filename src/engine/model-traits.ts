@@ -1,6 +1,6 @@
 /** What requests may leave to a model, and what a model takes of them. */
-import { invalid } from "../errors.ts";
-import { EDIT_PARAMETERS, type NumberParameter, type SizeRule } from "./edit-parameters.ts";
+import { anyOf, invalid } from "../errors.ts";
+import { EDIT_PARAMETERS, type ImageLayout, type NumberParameter, type SizeRule } from "./edit-parameters.ts";
 
 /** What a model does where an edit does not choose. */
 export interface EditDefaults {
@@ -48,12 +48,34 @@ export interface ImageLimits {
   /** 0 if it draws without one. */
   readonly minImages: number;
   readonly maxImages: number;
+  /** How an edit may have several images taken. @default by the model itself, without a choice */
+  readonly layouts?: readonly ImageLayout[] | undefined;
+  /** Whether an edit with several images has to choose one: the model was trained with one image. @default false */
+  readonly needsLayout?: boolean | undefined;
 }
 
-/** Refuses fewer images than the model needs, and more than it takes. @throws RetouchError INVALID_PARAMETER */
-export function checkImageCount(given: number, { minImages, maxImages }: ImageLimits): void {
+/**
+ * Refuses fewer images than the model needs, more than it takes, and a way of taking several that it has not.
+ * @throws RetouchError INVALID_PARAMETER
+ */
+export function checkImageCount(
+  given: number,
+  { minImages, maxImages, layouts = [], needsLayout = false }: ImageLimits,
+  layout: ImageLayout = "auto",
+): void {
   if (given < minImages) throw invalid("missing", { field: "image" });
-  if (given <= maxImages) return;
-  const choices = maxImages === 1 ? "one image" : `at most ${maxImages} images`;
-  throw invalid("oneOf", { field: "image", choices, given });
+  if (given > maxImages) {
+    const choices = maxImages === 1 ? "one image" : `at most ${maxImages} images`;
+    throw invalid("oneOf", { field: "image", choices, given });
+  }
+  if (layout !== "auto" && !layouts.includes(layout)) {
+    const taken = maxImages === 1 ? "one image" : "several images by itself";
+    throw invalid("unsupported", {
+      field: "imageLayout",
+      reason: `the model of this checkpoint takes ${taken}`,
+    });
+  }
+  if (given > 1 && layout === "auto" && needsLayout) {
+    throw invalid("oneImage", { field: "image", given, other: "imageLayout", choices: anyOf(layouts) });
+  }
 }

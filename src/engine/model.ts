@@ -95,8 +95,8 @@ export interface EditorOptions {
   mask?: Picture | undefined;
   /** Embeddings in place of the prompts, and [L, C] latents to begin with, for a pipeline that takes them. */
   given?: GivenForImage | undefined;
-  /** Which image of how many that share their draws of noise. @default the only one */
-  place?: BatchPlace | undefined;
+  /** The images to draw, all from one prompt and the same references. @default one, of the request's seed */
+  draws?: readonly Draw[] | undefined;
   /** Whether the last latents are all that is wanted: nothing is decoded. @default false */
   isLatentOnly?: boolean | undefined;
   /** Working sizes to use instead of the recipe's own. */
@@ -106,6 +106,16 @@ export interface EditorOptions {
    * shape. A recipe that can go on from a state asks once, before its first step; it takes the steps after `step` only.
    */
   resume?: ((latentShape: readonly number[]) => SamplerState | undefined) | undefined;
+}
+
+/** One image to draw. */
+export interface Draw {
+  /** Of its noise. */
+  seed: number;
+  /** Which image of how many that share their draws of noise. @default the only one */
+  place?: BatchPlace | undefined;
+  /** Packed latents [L, C] to begin with. @default noise */
+  latents?: FloatTensor | undefined;
 }
 
 /** What the caller gives for one image. */
@@ -122,7 +132,7 @@ export interface EditStep {
   of: number;
   /** If several images are made: which one, 0 for the first. */
   image?: number | undefined;
-  /** Seconds since the first step began; of a resumed edit, since its first step after the interruption. */
+  /** Seconds since the first step of the first image began; of a resumed edit, since its first step after the interruption. */
   seconds: number;
   /** The target's packed latents after this step, [L, C]. */
   latents: Float32Array;
@@ -134,11 +144,20 @@ export interface EditStep {
   sketch(): Promise<Picture>;
 }
 
-export interface EditOutcome {
+/** One image that was drawn. */
+export interface DrawnImage {
   /** Absent if only latents were wanted. */
   picture?: Picture | undefined;
   /** The last packed latents, [L, C], of a recipe that has such latents. */
   latents?: FloatTensor | undefined;
+  /** What is kept of the source, if this was requested and possible. */
+  kept?: Kept | undefined;
+}
+
+/** What came of an edit, with its first image. */
+export interface EditOutcome extends DrawnImage {
+  /** All images, if there were several to draw. */
+  images?: readonly DrawnImage[] | undefined;
   size: Size;
   /** Pixels that the network generated and saw, without padding. */
   workingSize: Size;
@@ -150,8 +169,6 @@ export interface EditOutcome {
   isNegativeUsed: boolean;
   /** Strength of the second pass, where guidance decides it. @default the request's `trueCfgScale` */
   trueCfgScale?: number | undefined;
-  /** What is kept of the source, if this was requested and possible. */
-  kept?: Kept | undefined;
   /** What the user should know about the result, as sentences. */
   notices: string[];
 }

@@ -6,6 +6,7 @@ import type { OutputFormat } from "../images/encode.ts";
 import { type LoraUse, unknownLora } from "../lora/use.ts";
 import {
   EDIT_PARAMETERS,
+  type ImageLayout,
   type NumberParameter,
   type NumbersParameter,
   type SizeRule,
@@ -29,6 +30,15 @@ export interface EditRequest extends TensorRequest {
    * model that takes several images accepts an array of them; only a model that draws without one takes none.
    */
   image?: Uint8Array | readonly Uint8Array[] | undefined;
+  /** Further images to look at, after those of `image`; at most four in all. @default none */
+  images?: readonly Uint8Array[] | undefined;
+  /**
+   * How FLUX.1 Kontext, which was trained with one image, takes several: `index` gives each a stream of its own (1, 2, ...
+   * in the first number of their tokens' positions), `offset` places all in stream 1, one beside or below the other, and
+   * `stitch` sets them side by side in one picture. FLUX.2 takes several by itself, and refuses all but `auto`.
+   * @default "auto", which refuses several images where the model was trained with one
+   */
+  imageLayout?: ImageLayout | undefined;
   /** An image that is white where the first one may change, for a model that takes a mask. @default none */
   mask?: Uint8Array | undefined;
   /** What to change, 1 to 4,000 characters; required unless there are `promptEmbeds`. */
@@ -68,6 +78,11 @@ export interface EditRequest extends TensorRequest {
   guidance?: number | undefined;
   /** 0 to 2^53 - 1, of which only the low 32 bits count; -1 or undefined chooses one at random. @default -1 */
   seed?: number | undefined;
+  /**
+   * Results, 1 to 8: the first has the seed, each other one the next number, and each is what an edit with its seed alone
+   * gives. What does not depend on the seed is computed once. Not with `latents` or `numImagesPerPrompt`. @default 1
+   */
+  numImages?: number | undefined;
   /** @default "png" */
   format?: OutputFormat | undefined;
   /** Whether the result is checked for pornography, if the engine allows a choice; previews never are. @default true */
@@ -96,7 +111,12 @@ export interface ResolvedRequest {
   numSteps: number;
   sigmas?: readonly number[] | undefined;
   guidance: number;
+  /** Of the first result. */
   seed: number;
+  /** Undefined means 1, in jobs of earlier versions. */
+  numImages?: number | undefined;
+  /** Undefined means auto, in jobs of earlier versions. */
+  imageLayout?: ImageLayout | undefined;
   format: OutputFormat;
   isSafetyChecked: boolean;
   isUnchangedKept: boolean;
@@ -113,11 +133,11 @@ const MAX_RANDOM_SEED = 2 ** 32;
  * @throws RetouchError INVALID_PARAMETER with the field, its range and the given value
  */
 export function resolveRequest(
-  { image, mask, ...parameters }: EditRequest,
+  { image, images, mask, ...parameters }: EditRequest,
   defaults?: EditDefaults,
 ): ResolvedRequest {
   for (const [field, bytes] of [
-    ...imagesOf({ image }).map((one) => ["image", one] as const),
+    ...imagesOf({ image, images }).map((one) => ["image", one] as const),
     ...(mask === undefined ? [] : [["mask", mask] as const]),
   ]) {
     if (!isUint8Array(bytes)) throw invalid("type", { field, wanted: IMAGE_BYTES });
@@ -127,13 +147,14 @@ export function resolveRequest(
 
 /** The same for everything but the image, which may still have to be read. @throws as {@link resolveRequest} */
 export function resolveParameters(
-  request: Omit<EditRequest, "image">,
+  request: Omit<EditRequest, "image" | "images">,
   defaults: EditDefaults = USUAL_DEFAULTS,
 ): ResolvedRequest {
   const { negativePrompt, trueCfgScale, numSteps, guidance, seed, format, loras } = EDIT_PARAMETERS;
   const {
     size,
     sizeRule = EDIT_PARAMETERS.sizeRule.default,
+    imageLayout = EDIT_PARAMETERS.imageLayout.default,
     format: wanted = format.default,
     isSafetyChecked = EDIT_PARAMETERS.isSafetyChecked.default,
     isUnchangedKept = EDIT_PARAMETERS.isUnchangedKept.default,
@@ -142,6 +163,7 @@ export function resolveParameters(
   for (const [field, value, { choices }] of [
     ["format", wanted, format] as const,
     ["sizeRule", sizeRule, EDIT_PARAMETERS.sizeRule] as const,
+    ["imageLayout", imageLayout, EDIT_PARAMETERS.imageLayout] as const,
   ]) {
     if (choices.some((choice) => choice === value)) continue;
     throw invalid("oneOf", { field, choices: anyOf(choices), given: shownValue(value) });
@@ -169,6 +191,8 @@ export function resolveParameters(
     sigmas,
     guidance: numberWithin("guidance", request.guidance, { ...guidance, default: defaults.guidance }),
     seed: chosenSeed(numberWithin("seed", request.seed, seed)),
+    numImages: numberWithin("numImages", request.numImages, EDIT_PARAMETERS.numImages),
+    imageLayout,
     format: wanted,
     isSafetyChecked,
     isUnchangedKept,
@@ -177,9 +201,11 @@ export function resolveParameters(
 }
 
 /** The images of a request, in order: the first one is edited, the others are references. */
-export function imagesOf({ image }: Pick<EditRequest, "image">): readonly Uint8Array[] {
-  if (image === undefined) return [];
-  return Array.isArray(image) ? image : [image as Uint8Array];
+export function imagesOf({ image, images }: Pick<EditRequest, "image" | "images">): readonly Uint8Array[] {
+  if (images !== undefined && !Array.isArray(images)) {
+    throw invalid("type", { field: "images", wanted: "a list of images" });
+  }
+  return [image === undefined ? [] : image, images ?? []].flat();
 }
 
 /**
@@ -198,6 +224,10 @@ export const isNegativeUsed = (
 /** The seed that an edit uses: the caller's, or a random one. */
 export const chosenSeed = (seed: number): number =>
   seed === EDIT_PARAMETERS.seed.default ? randomInt(MAX_RANDOM_SEED) : seed;
+
+/** The seed of the result at `index`: only the low 32 bits of a seed count. */
+export const seedAt = (seed: number, index: number): number =>
+  index === 0 ? seed : (seed + index) % MAX_RANDOM_SEED;
 
 function lorasWithin(
   loras: NonNullable<EditRequest["loras"]>,

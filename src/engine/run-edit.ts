@@ -1,5 +1,6 @@
 /** One edit by an engine: from the encoded images to the encoded result. */
 import { failure, invalid, RetouchError } from "../errors.ts";
+import { throwIfAborted } from "./abort.ts";
 import { decodePicture } from "../images/decode.ts";
 import { encodePicture, type OutputFormat } from "../images/encode.ts";
 import { editMetadata, type EditMetadata } from "../images/metadata.ts";
@@ -19,9 +20,16 @@ import {
   latentsOf,
   resolveTensors,
 } from "./given-tensors.ts";
-import type { EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
+import type { Draw, DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
 import { checkImageCount, checkSizeRule, type EditDefaults } from "./model-traits.ts";
-import { type EditRequest, imagesOf, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
+import {
+  type EditRequest,
+  imagesOf,
+  resolveRequest,
+  type ResolvedRequest,
+  seedAt,
+  type Size,
+} from "./request.ts";
 import type { Environment } from "./state-file.ts";
 
 const TONE_MAPPED =
@@ -41,11 +49,21 @@ export interface EditResult extends EditReport {
   image: Uint8Array;
   /** Every image, in the order of the draw. */
   images: readonly Uint8Array[];
+  /** The same with what belongs to each. */
+  results: readonly ImageResult[];
   format: OutputFormat;
   width: number;
   height: number;
   /** What is kept of the source, if requested; absent if the result has a different shape. */
   kept?: Kept | undefined;
+}
+
+/** One image of a result. */
+export interface ImageResult {
+  image: Uint8Array;
+  seed: number;
+  kept?: Kept | undefined;
+  safety?: SafetyVerdict | undefined;
 }
 
 export interface LatentsResult extends EditReport {
@@ -129,15 +147,24 @@ export async function runEdit(
 ): Promise<EditResult> {
   const started = performance.now();
   const edited = await editAll(tools, request, options, { isLatentOnly: false });
-  const { outcomes, resolved } = edited;
-  const { size, kept } = outcomes[0]!;
+  const { outcome, images, resolved } = edited;
+  const { size, kept } = outcome;
   const report = reportOf(edited, started);
-  const metadata = editMetadata(metadataOf(tools, report.parameters, outcomes[0]!));
-  const images: Uint8Array[] = [];
-  for (const { picture } of outcomes) images.push(await encodePicture(picture!, resolved.format, metadata));
+  const results: ImageResult[] = [];
+  for (const { picture, kept, seed, safety } of images) {
+    throwIfAborted(options.signal);
+    const facts = metadataOf(tools, { ...report.parameters, seed }, { ...outcome, kept });
+    results.push({
+      image: await encodePicture(picture!, resolved.format, editMetadata(facts)),
+      seed,
+      kept,
+      safety,
+    });
+  }
   return {
-    image: images[0]!,
-    images,
+    image: results[0]!.image,
+    images: results.map(({ image }) => image),
+    results,
     format: resolved.format,
     width: size.width,
     height: size.height,
@@ -155,7 +182,7 @@ export async function runEditToLatents(
 ): Promise<LatentsResult> {
   const started = performance.now();
   const edited = await editAll(tools, request, options, { isLatentOnly: true });
-  const parts = edited.outcomes.map(({ latents }) => latents);
+  const parts = edited.images.map(({ latents }) => latents);
   const [first] = parts;
   if (first === undefined) {
     throw invalid("unsupported", { field: "latents", reason: "the model of this checkpoint has none" });
@@ -168,10 +195,10 @@ export async function runEditToLatents(
 /** What came of the images of one request. */
 interface Edited {
   resolved: ResolvedRequest;
-  /** One for each image, all of one size. */
-  outcomes: readonly EditOutcome[];
+  outcome: EditOutcome;
+  /** In the order of the draws, all of one size. */
+  images: readonly (DrawnImage & Pick<ImageResult, "seed" | "safety">)[];
   notices: string[];
-  safety: SafetyVerdict | undefined;
   isChecked: boolean;
   resumedFrom: number | undefined;
   denoiseSeconds: number;
@@ -185,8 +212,8 @@ async function editAll(
 ): Promise<Edited> {
   const resolved = resolveRequest(request, tools.defaults);
   const given = resolveTensors(request, tools.pipeline);
-  const { numImages } = given;
-  const { images, mask } = await decodeImages(request, tools.pipeline, tools.maxPixels);
+  const draws = drawsOf(resolved, given);
+  const { images, mask } = await decodeImages(request, resolved, tools);
   checkTensors(tools.pipeline, given);
   checkSizeRule(resolved.sizeRule, tools.pipeline.takesSizeRule);
   const chosenLoras = await tools.loras.choose(resolved.loras);
@@ -198,45 +225,64 @@ async function editAll(
   const states = await createEditStates({
     ...stateOptions,
     numSteps: resolved.numSteps,
-    numImages,
+    numImages: draws.length,
     environment: tools.environment,
     edit: () =>
       (digest ??= tools
         .checkpoint()
         .then((checkpoint) => editDigest(resolved, request, { loras: chosenLoras, checkpoint }))),
   });
-  const outcomes: EditOutcome[] = [];
-  let safety: SafetyVerdict | undefined;
+  const editorOptions: EditorOptions = {
+    mask,
+    signal,
+    isSketched,
+    loras: chosenLoras,
+    resume: states.resume,
+    given,
+    draws,
+    isLatentOnly: isLatentOnly && checker === undefined,
+  };
   let denoiseSeconds = 0;
-  for (let index = 0; index < numImages; index += 1) {
-    const options: EditorOptions = {
-      mask,
-      signal,
-      isSketched,
-      loras: chosenLoras,
-      resume: states.resume,
-      given: { ...given, latents: latentsOf(given, index) },
-      place: { index, of: numImages },
-      isLatentOnly: isLatentOnly && checker === undefined,
-    };
-    const steps = tools.editor.edit(images, resolved, options);
-    let seconds = 0;
-    const outcome = await followed(steps, async (step) => {
-      ({ seconds } = step);
-      await onStep?.(numImages === 1 ? step : { ...step, image: index });
-      await states.offer(step);
-    });
-    denoiseSeconds += seconds;
-    outcomes.push(outcome);
+  const outcome = await followed(tools.editor.edit(images, resolved, editorOptions), async (step) => {
+    denoiseSeconds = step.seconds;
+    await onStep?.(step);
+    await states.offer(step);
+  });
+  const drawn = outcome.images ?? [outcome];
+  if (drawn.length !== draws.length) throw new Error(`There are ${drawn.length} images of ${draws.length}.`);
+  const checked: (DrawnImage & Pick<ImageResult, "seed" | "safety">)[] = [];
+  for (const [index, image] of drawn.entries()) {
+    throwIfAborted(signal);
     // Check what is returned, not the smaller image that it was enlarged from.
-    const verdict = checker && (await passed(checker, outcome.picture!));
-    if (verdict && verdict.score >= (safety?.score ?? 0)) safety = verdict;
+    const safety = checker && (await passed(checker, image.picture!));
+    checked.push({ ...image, seed: draws[index]!.seed, safety });
   }
   const toneNotices = images.some(({ isToneMapped }) => isToneMapped) ? [TONE_MAPPED] : [];
-  const notices = [...toneNotices, ...outcomes[0]!.notices, ...(await states.notices())];
-  const isChecked = checker !== undefined;
+  const notices = [...toneNotices, ...outcome.notices, ...(await states.notices())];
   const { resumedFrom } = states;
-  return { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds };
+  return {
+    resolved,
+    outcome,
+    images: checked,
+    notices,
+    isChecked: checker !== undefined,
+    resumedFrom,
+    denoiseSeconds,
+  };
+}
+
+/** What is drawn: `numImages` of seeds that follow each other, or `numImagesPerPrompt` of one draw of noise. */
+function drawsOf({ seed, numImages = 1 }: ResolvedRequest, given: GivenTensors): Draw[] {
+  if (numImages > 1) {
+    const other = given.latents ? "latents" : given.numImages > 1 ? "numImagesPerPrompt" : undefined;
+    if (other !== undefined) throw invalid("notTogether", { field: "numImages", other });
+    return Array.from({ length: numImages }, (_, index) => ({ seed: seedAt(seed, index) }));
+  }
+  return Array.from({ length: given.numImages }, (_, index) => ({
+    seed,
+    place: { index, of: given.numImages },
+    latents: latentsOf(given, index),
+  }));
 }
 
 /** What an edit returns. If `onStep` fails, it does too, where it waits: so it frees what it holds. */
@@ -253,8 +299,9 @@ async function followed(
 }
 
 function reportOf(edited: Edited, started: number): EditReport {
-  const { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds } = edited;
-  const { size, workingSize, referenceSize, referenceSizes, isNegativeUsed, trueCfgScale } = outcomes[0]!;
+  const { resolved, outcome, images, notices, isChecked, resumedFrom, denoiseSeconds } = edited;
+  const { size, workingSize, referenceSize, referenceSizes, isNegativeUsed, trueCfgScale } = outcome;
+  const [safety] = images.flatMap(({ safety: one }) => one ?? []).toSorted((a, b) => b.score - a.score);
   const parameters: EditParameters = {
     ...resolved,
     size,
@@ -279,6 +326,7 @@ function metadataOf(
     version,
     seed,
     sizeRule,
+    imageLayout: parameters.imageLayout === "auto" ? undefined : parameters.imageLayout,
     numSteps,
     sigmas: sigmas?.join(" "),
     guidance,
@@ -307,12 +355,12 @@ function checkTensors({ takesTensors = false }: Pipeline, given: GivenTensors): 
 /** @throws RetouchError INVALID_PARAMETER for images or a mask that the pipeline does not take; IMAGE_* */
 async function decodeImages(
   request: EditRequest,
-  { minImages, maxImages, takesMask }: Pipeline,
-  maxPixels: number | undefined,
+  { imageLayout }: ResolvedRequest,
+  { pipeline, maxPixels }: Pick<EditTools, "pipeline" | "maxPixels">,
 ): Promise<{ images: readonly Picture[]; mask: Picture | undefined }> {
   const given = imagesOf(request);
-  checkImageCount(given.length, { minImages, maxImages });
-  if (request.mask !== undefined && !takesMask) {
+  checkImageCount(given.length, pipeline, imageLayout);
+  if (request.mask !== undefined && !pipeline.takesMask) {
     throw invalid("unsupported", { field: "mask", reason: "the model of this checkpoint takes none" });
   }
   const images: Picture[] = [];

@@ -18,6 +18,8 @@ export const SENTENCES = {
   within: "{field} must be {wanted} from {min} to {max}.",
   above: "{field} must be a number above {min}, not {given}.",
   oneOf: "{field} must be {choices}, not {given}.",
+  oneImage:
+    "{field} must be one image, not {given}, because the model was trained with one; {other} {choices} takes several all the same.",
   tooLong: "{field} must have at most {max} characters, not {count}.",
   tooMany: "{field} must be a list of at most {max}.",
   together: "{field} and {other} must be given together.",

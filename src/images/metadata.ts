@@ -13,6 +13,8 @@ export interface EditMetadata {
   seed: number;
   /** Only if it was the reference's. */
   sizeRule?: string | undefined;
+  /** Only if it was chosen. */
+  imageLayout?: string | undefined;
   numSteps: number;
   /** Only if they were given. */
   sigmas?: string | undefined;
@@ -39,6 +41,7 @@ const PROPERTIES = [
   "version",
   "seed",
   "sizeRule",
+  "imageLayout",
   "numSteps",
   "sigmas",
   "guidance",

@@ -5,7 +5,14 @@
 import type { Sql } from "../database/database.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import { newsOf } from "./events.ts";
-import { type Job, type JobChunk, type JobResult, type JobStatus, statusesBefore } from "./job.ts";
+import {
+  type Job,
+  type JobChunk,
+  type JobResult,
+  type JobStatus,
+  type ResultImage,
+  statusesBefore,
+} from "./job.ts";
 import { countResult } from "./pictures.ts";
 import { JOB_COLUMNS, type JobRow, jobToJson, rowToJob } from "./rows.ts";
 
@@ -91,9 +98,13 @@ async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<v
   await sql.query("select pg_notify($1, $2)", [channel, newsOf("changed", job.id)], { isPlannedOnce: true });
 }
 
-/** Bytes that the result adds to a body which shows the job: in base64, under two names. */
+/** Bytes that the results add to a body which shows the job: in base64, the first one under two names more. */
 function shownBytes({ result }: Job): number {
-  return result?.image.kind === "embedded" ? 8 * Math.ceil(result.image.bytes / 3) : 0;
+  if (result === undefined) return 0;
+  const bytesOf = (image: ResultImage): number =>
+    image.kind === "embedded" ? 4 * Math.ceil(image.bytes / 3) : 0;
+  const listed = (result.images ?? []).reduce((sum, { image }) => sum + bytesOf(image), 0);
+  return 2 * bytesOf(result.image) + listed;
 }
 
 /** Writes one row per job, whatever its retries: nothing is charged twice, and a failed job costs nothing. */

@@ -78,7 +78,7 @@ export interface JobPolicy {
 }
 
 export interface JobProgress {
-  /** 0 to `of`. */
+  /** 0 to `of`, over all results. */
   step: number;
   of: number;
   /** A small preview of the forming image, as a data URL. */
@@ -98,9 +98,22 @@ export type ResultImage =
 export const PRECISIONS = ["float32", "float16", "bfloat16", "int8", "int4"] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
+/** One of several results. */
+export interface JobResultImage {
+  image: ResultImage;
+  seed: number;
+  /** As in {@link JobResult}. */
+  safetyScore?: number | undefined;
+  changedShare?: number | undefined;
+  unchangedMask?: string | undefined;
+}
+
 /** What a completed job produced, with all parameters that were in effect. */
 export interface JobResult {
+  /** The first one, if there are several. */
   image: ResultImage;
+  /** All of them, if there are several, in the order of their seeds. */
+  images?: readonly JobResultImage[] | undefined;
   format: ResolvedRequest["format"];
   size: Size;
   workingSize: Size;
@@ -118,16 +131,24 @@ export interface JobResult {
   model: string;
   /** Precision of the transformer's weights in memory. */
   precision: Precision;
-  /** The safety score, if the check ran. */
+  /** The safety score, if the check ran; of several results the highest. */
   safetyScore?: number | undefined;
   /** If unedited areas were kept: the share of the image that was edited, 0 to 1. */
   changedShare?: number | undefined;
   /** Where they were kept: a small grey image as a data URL, white where the source's own pixels are. */
   unchangedMask?: string | undefined;
   notices: string[];
-  /** In the currency of the price, rounded to 6 decimals. */
+  /** Of all results, in the currency of the price, rounded to 6 decimals. */
   cost: number;
 }
+
+/** Where each of a job's results lies. */
+export const resultImagesOf = ({ image, images }: JobResult): readonly ResultImage[] =>
+  images?.map((one) => one.image) ?? [image];
+
+/** What each of a job's results cost. */
+export const costOfOne = ({ cost, images }: JobResult): number =>
+  Number((cost / (images?.length ?? 1)).toFixed(6));
 
 /** A job as its owner sees it. */
 export interface Job {

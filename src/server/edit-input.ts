@@ -44,14 +44,21 @@ export function parseBody(
 ): ParsedBody {
   const { input, policy = {} } = body;
   const edit = editOf(input, settings, model);
-  const images = [input.image ?? input.images ?? []].flat();
-  checkImageCount(images.length, model);
+  const images = imagesOf(input);
+  checkImageCount(images.length, model, input.image_layout);
   return {
     images,
     edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress) },
     policy: policyOf(policy, settings, { isSync }),
     webhook: webhookOf(body, isRefusedAddress),
   };
+}
+
+/** All images, in order. Clients that send one under both names mean it once. */
+function imagesOf({ image = [], images = [] }: EditInput): string[] {
+  const first = [image].flat();
+  const isRepeated = first.length === 1 && first[0] === images[0];
+  return isRepeated ? images : [...first, ...images];
 }
 
 /** An edit with every default filled in. @throws RetouchError INVALID_PARAMETER */
@@ -62,6 +69,9 @@ export function editOf(
 ): Omit<JobEdit, keyof JobImages> {
   const { negativePrompt, trueCfgScale, seed, format, isUnchangedKept } = EDIT_PARAMETERS;
   checkSizeRule(input.size_rule, takesSizeRule);
+  const size = sizeOf(input, settings);
+  const numImages = input.num_images ?? EDIT_PARAMETERS.numImages.default;
+  if (input.enable_base64_output) checkEmbedded("numImages", numImages, size);
   if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
   return {
     prompt: input.prompt,
@@ -70,13 +80,15 @@ export function editOf(
     negativePrompt: input.negative_prompt ?? negativePrompt.default,
     isEmptyNegativeUsed: input.use_empty_negative_prompt ?? EDIT_PARAMETERS.isEmptyNegativeUsed.default,
     trueCfgScale: input.true_cfg_scale ?? trueCfgScale.default,
-    size: sizeOf(input, settings),
+    size,
     sizeRule: input.size_rule ?? EDIT_PARAMETERS.sizeRule.default,
     numSteps: input.sigmas?.length ?? input.num_inference_steps ?? defaults.numSteps,
     sigmas: input.sigmas,
     guidance: input.guidance ?? input.guidance_scale ?? defaults.guidance,
     // Chosen here and not by the worker, so that another attempt at the same job draws the same image.
     seed: chosenSeed(input.seed ?? seed.default),
+    numImages,
+    imageLayout: input.image_layout ?? EDIT_PARAMETERS.imageLayout.default,
     format: (input.output_format ?? input.image_format ?? format.default) === "png" ? "png" : "jpeg",
     isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
     isInlineResult: input.enable_base64_output ?? false,
@@ -85,6 +97,21 @@ export function editOf(
     isUnchangedKept: input.keep_unchanged ?? isUnchangedKept.default,
     loras: lorasOf(input.loras ?? [], settings),
   };
+}
+
+/** Of all results in a reply: as many as one result may have at most. */
+const MAX_EMBEDDED_PIXELS = EDIT_PARAMETERS.size.max ** 2;
+
+/**
+ * Keeps replies with results in base64 as small as those of one large result.
+ * @param field how the caller gave the number of results
+ * @throws RetouchError INVALID_PARAMETER
+ */
+export function checkEmbedded(field: string, numImages: number, { width, height }: Size): void {
+  if (numImages === 1 || numImages * width * height <= MAX_EMBEDDED_PIXELS) return;
+  const most = MAX_EMBEDDED_PIXELS.toLocaleString("en");
+  const reason = `in base64 the results may have at most ${most} pixels in all`;
+  throw invalid("forbidden", { field, given: numImages, reason });
 }
 
 /** How long a job may run, wait and be kept. */

@@ -1,7 +1,7 @@
 /** Results without an address: read from the storage whenever their job is shown, as data URLs. */
 import { toDataUrl } from "../images/data-url.ts";
 import { RetouchError } from "../errors.ts";
-import type { Job, JobChunk, JobResult } from "../jobs/job.ts";
+import { type Job, type JobChunk, type JobResult, type ResultImage, resultImagesOf } from "../jobs/job.ts";
 import type { Log } from "../log.ts";
 import type { Storage } from "../storage/storage.ts";
 import { refusal } from "./failures.ts";
@@ -15,7 +15,7 @@ export interface EmbeddedResults {
 
 /** For calls: a storage that is away is told in a sentence with the id of the job, which is not lost. */
 export function createEmbeddedResults(storage: Pick<Storage, "get">, log: Log): EmbeddedResults {
-  async function read(result: JobResult, { id }: Job): Promise<JobResult> {
+  async function shown(result: JobResult, { id }: Job): Promise<JobResult> {
     try {
       return await embed(storage, result);
     } catch (error) {
@@ -25,9 +25,9 @@ export function createEmbeddedResults(storage: Pick<Storage, "get">, log: Log): 
     }
   }
   return {
-    ofJob: async (job) => (job.result ? { ...job, result: await read(job.result, job) } : job),
+    ofJob: async (job) => (job.result ? { ...job, result: await shown(job.result, job) } : job),
     ofChunk: async (chunk, job) =>
-      chunk.kind === "result" ? { ...chunk, result: await read(chunk.result, job) } : chunk,
+      chunk.kind === "result" ? { ...chunk, result: await shown(chunk.result, job) } : chunk,
   };
 }
 
@@ -37,11 +37,21 @@ export async function embedResult(storage: Pick<Storage, "get">, job: Job): Prom
 }
 
 async function embed(storage: Pick<Storage, "get">, result: JobResult): Promise<JobResult> {
-  const { image } = result;
-  if (image.kind !== "embedded") return result;
+  if (result.image.kind !== "embedded") return result;
+  const shown: ResultImage[] = [];
+  for (const image of resultImagesOf(result)) shown.push(await read(storage, image));
+  const isWhole = shown.every(({ kind }) => kind === "inline");
+  return {
+    ...result,
+    image: shown[0]!,
+    images: result.images?.map((one, index) => ({ ...one, image: shown[index]! })),
+    // Somebody deleted it by hand; everything else about the job is still true.
+    notices: isWhole ? result.notices : [...result.notices, "The result is no longer in the storage."],
+  };
+}
+
+async function read(storage: Pick<Storage, "get">, image: ResultImage): Promise<ResultImage> {
+  if (image.kind !== "embedded") return image;
   const found = await storage.get(image.key);
-  if (found)
-    return { ...result, image: { kind: "inline", dataUrl: toDataUrl(found.contentType, found.bytes) } };
-  // Somebody deleted it by hand; everything else about the job is still true.
-  return { ...result, notices: [...result.notices, "The result is no longer in the storage."] };
+  return found ? { kind: "inline", dataUrl: toDataUrl(found.contentType, found.bytes) } : image;
 }

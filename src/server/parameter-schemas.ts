@@ -1,5 +1,6 @@
 /** The parameters of an edit as wire schemas: ranges, defaults and descriptions are the table's. */
 import { Type } from "typebox";
+import type { ImageLimits } from "../engine/model-traits.ts";
 import { MAX_LORA_NAME } from "../config/lora-list.ts";
 import {
   type BooleanParameter,
@@ -130,13 +131,18 @@ export function loras() {
   );
 }
 
+/** On `image`: the field without which the model takes one image alone. */
+export const NEEDED_FOR_SEVERAL = "x-needed-for-several";
+
 /**
- * `image`, or `images`, a list: the enclosing schema requires one of the two where the model needs an image.
- * @param maxImages what the model takes per edit
+ * `image`, and `images`, a list: the enclosing schema requires one of the two where the model needs an image.
+ * @param options what the model takes per edit
  */
-export function images(maxImages: number) {
+export function images({ maxImages, needsLayout = false }: Omit<ImageLimits, "minImages">) {
   const { wire, description } = EDIT_PARAMETERS.image;
-  const several = `The image to edit, and others to look at: up to ${maxImages}.`;
+  const several =
+    `Further images, after \`${wire}\`; without it, the first one is edited. Up to ${maxImages} in all` +
+    (needsLayout ? `, more than one with \`${EDIT_PARAMETERS.imageLayout.wire}\`.` : ".");
   const forms = "An http(s) URL, a data URL or base64";
   return {
     image: Type.Optional(
@@ -148,6 +154,7 @@ export function images(maxImages: number) {
         minItems: 1,
         maxItems: maxImages,
         description: `${description} ${forms}, or a list${maxImages === 1 ? " of one" : ` of up to ${maxImages}`}.`,
+        ...(needsLayout && { [NEEDED_FOR_SEVERAL]: EDIT_PARAMETERS.imageLayout.wire }),
       }),
     ),
     images: Type.Optional(

@@ -68,16 +68,29 @@ export const QueuedReply = Type.Object(
   { id: Id, status: JobState },
   { description: "The job waits for a worker." },
 );
+/** One of several results. Made by `wire.ts`. */
+export const OutputImage = Type.Object({
+  url: Type.Optional(Type.String({ description: "The image: an address or a data URL." })),
+  seed: Type.Integer({ minimum: 0 }),
+  size: SizeText("Of the image."),
+  cost: Type.Number({ minimum: 0, description: "Of this one." }),
+  safety_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  changed_share: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  unchanged_mask: Type.Optional(Type.String()),
+});
 /** Output of an edit: its progress while it runs, and everything else at its end. Made by `wire.ts`. */
 export const Output = Type.Object({
   progress: Type.Optional(
-    Type.String({ pattern: "^\\d+/\\d+$", description: "Steps, while it runs: 3/28." }),
+    Type.String({ pattern: "^\\d+/\\d+$", description: "Steps, while it runs, over all results: 3/28." }),
   ),
   preview: Type.Optional(Type.String({ description: "A small image as it forms, as a data URL." })),
   image_url: Type.Optional(Type.String({ description: "The image: an address or a data URL." })),
   result: Type.Optional(Type.String({ description: "The same as `image_url`." })),
-  cost: Type.Optional(Type.Number({ minimum: 0 })),
-  seed: Type.Optional(Type.Integer({ minimum: 0 })),
+  images: Type.Optional(
+    Type.Array(OutputImage, { description: "All of them, if there are several; `image_url` is the first." }),
+  ),
+  cost: Type.Optional(Type.Number({ minimum: 0, description: "Of all results." })),
+  seed: Type.Optional(Type.Integer({ minimum: 0, description: "Of the first." })),
   size: Type.Optional(SizeText("Of the image.")),
   working_size: Type.Optional(SizeText("At which the network drew it.")),
   reference_size: Type.Optional(SizeText("At which the network saw the source.")),

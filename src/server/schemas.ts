@@ -53,22 +53,29 @@ export interface ModelTraits extends ImageLimits {
 }
 
 /** Those of the endpoint's own model, FLUX.1 Kontext. */
-export const USUAL_TRAITS: ModelTraits = { minImages: 1, maxImages: 1, defaults: USUAL_DEFAULTS };
+export const USUAL_TRAITS: ModelTraits = {
+  minImages: 1,
+  maxImages: 4,
+  layouts: ["index", "offset", "stitch"],
+  needsLayout: true,
+  defaults: USUAL_DEFAULTS,
+};
 
 /**
- * What clients of several generations send; the image comes under one of its two names. Keys not listed here
+ * What clients of several generations send; the images come under one of two names, or under both. Keys not listed here
  * are ignored, since clients add their own.
  */
 export function editInputSchema(
   sides: { minSide: number; maxSide: number },
-  { minImages, maxImages, defaults }: ModelTraits,
+  { minImages, maxImages, needsLayout, defaults }: ModelTraits,
 ) {
   const { prompt, negativePrompt, trueCfgScale, seed } = EDIT_PARAMETERS;
   const { numSteps, guidance } = parametersOfModel(defaults);
   return Type.Object(
     {
       prompt: stringOf(prompt),
-      ...images(maxImages),
+      ...images({ maxImages, needsLayout }),
+      image_layout: choiceOf(EDIT_PARAMETERS.imageLayout),
       prompt_2: optionalStringOf(EDIT_PARAMETERS.prompt2),
       max_sequence_length: modelNumberOf(EDIT_PARAMETERS.maxSequenceLength),
       negative_prompt: optionalStringOf(negativePrompt),
@@ -81,6 +88,7 @@ export function editInputSchema(
       guidance: numberOf(guidance),
       guidance_scale: numberAlias(guidance),
       seed: integerOf(seed),
+      num_images: integerOf(EDIT_PARAMETERS.numImages),
       ...formats(),
       enable_safety_checker: booleanOf(EDIT_PARAMETERS.isSafetyChecked),
       enable_base64_output: Type.Optional(
@@ -99,7 +107,6 @@ export function editInputSchema(
       ),
       loras: loras(),
       enable_sync_mode: Type.Optional(Type.Boolean({ description: "Accepted, without effect." })),
-      num_images: Type.Optional(Type.Integer({ minimum: 1, maximum: 1 })),
     },
     {
       additionalProperties: true,

@@ -1,8 +1,23 @@
 /** Jobs as clients see them: the wire's state names, no null fields, every time in whole milliseconds. */
 import type { Static } from "typebox";
 import type { WebhookDelivery } from "../jobs/contracts.ts";
-import type { Job, JobChunk, JobProgress, JobResult, JobStatus } from "../jobs/job.ts";
-import { defined, type DeliveryReply, type JobReply, type JobState, type Output } from "./replies.ts";
+import {
+  costOfOne,
+  type Job,
+  type JobChunk,
+  type JobProgress,
+  type JobResult,
+  type JobResultImage,
+  type JobStatus,
+} from "../jobs/job.ts";
+import {
+  defined,
+  type DeliveryReply,
+  type JobReply,
+  type JobState,
+  type Output,
+  type OutputImage,
+} from "./replies.ts";
 
 const STATES: Record<JobStatus, Static<typeof JobState>> = {
   queued: "IN_QUEUE",
@@ -64,6 +79,7 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput
     image_url: imageUrl,
     // Some clients read this one first.
     result: imageUrl,
+    images: result.images?.map((one) => imageOf(one, result, imageUrlOf(one.image, job, addressOf))),
     cost: result.cost,
     seed: result.seed,
     size: sizeOf(result.size),
@@ -78,11 +94,31 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput
     model: result.model,
     precision: result.precision,
     safety_score: result.safetyScore,
-    changed_share: result.changedShare === undefined ? undefined : Number(result.changedShare.toFixed(4)),
+    changed_share: shareOf(result.changedShare),
     unchanged_mask: result.unchangedMask,
     notices: result.notices.length > 0 ? result.notices : undefined,
   });
 }
+
+/** One of several results, with what only it has. */
+function imageOf(
+  { seed, safetyScore, changedShare, unchangedMask }: JobResultImage,
+  result: JobResult,
+  url: string | undefined,
+): Static<typeof OutputImage> {
+  return defined({
+    url,
+    seed,
+    size: sizeOf(result.size),
+    cost: costOfOne(result),
+    safety_score: safetyScore,
+    changed_share: shareOf(changedShare),
+    unchanged_mask: unchangedMask,
+  });
+}
+
+const shareOf = (share: number | undefined): number | undefined =>
+  share === undefined ? undefined : Number(share.toFixed(4));
 
 /** @returns undefined for an image that should have been read before, and is gone */
 function imageUrlOf(image: JobResult["image"], job: Job, addressOf: AddressOf): string | undefined {

@@ -63,9 +63,9 @@ export async function readTraits(
 ): Promise<ModelTraits> {
   try {
     const opened = await openCheckpoint(checkpoint, {}, pipelines);
-    const { minImages, maxImages, takesSizeRule } = opened.pipeline;
+    const { minImages, maxImages, layouts, needsLayout, takesSizeRule } = opened.pipeline;
     const defaults = opened.pipeline.defaultsOf(opened.checkpoint.index);
-    return { name: opened.name, minImages, maxImages, takesSizeRule, defaults };
+    return { name: opened.name, minImages, maxImages, layouts, needsLayout, takesSizeRule, defaults };
   } catch (error) {
     if (name === DEFAULT_ENDPOINT) return unknownTraits(pipelines);
     const sentence = `${id}: ${messageOf(error)}`;
@@ -82,6 +82,7 @@ export async function readTraits(
 const unknownTraits = (pipelines: readonly Pipeline[]): ModelTraits => ({
   minImages: 1,
   maxImages: Math.max(...pipelines.map(({ maxImages }) => maxImages)),
+  layouts: [...new Set(pipelines.flatMap(({ layouts = [] }) => layouts))],
   takesSizeRule: pipelines.some(({ takesSizeRule = false }) => takesSizeRule),
   defaults: USUAL_DEFAULTS,
 });

@@ -4,6 +4,7 @@ import type { Config } from "../config/settings.ts";
 import { importPipelines } from "../engine/import-pipelines.ts";
 import type { JobsContext } from "../jobs/context.ts";
 import { DEFAULT_ENDPOINT } from "../jobs/endpoints.ts";
+import { resultImagesOf } from "../jobs/job.ts";
 import { createWorkQueue } from "../jobs/work-queue.ts";
 import type { Log } from "../log.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
@@ -101,8 +102,10 @@ export function createWorkers({ config, context, storage, log }: WorkOptions, en
       modelTurnMs: config.modelTurnMs,
       leaseRenewalMs: config.leaseRenewalMs,
       shutdownDeadlineMs: config.shutdownDeadlineMs,
-      discard: async ({ image }) => {
-        if (image.kind === "stored" || image.kind === "embedded") await storage.delete(image.key);
+      discard: async (result) => {
+        for (const image of resultImagesOf(result)) {
+          if (image.kind === "stored" || image.kind === "embedded") await storage.delete(image.key);
+        }
       },
       discardSource: (key) => storage.delete(key),
     }),

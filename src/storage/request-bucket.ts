@@ -3,7 +3,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RetouchError } from "../errors.ts";
 import { type BucketTarget, checkBucketTarget } from "./bucket-target.ts";
-import type { BucketOptions } from "./s3.ts";
+import type { Bucket, BucketOptions } from "./s3.ts";
 import { type BucketNames, isPassing } from "./s3-failures.ts";
 import { contentTypeOf, createKey, type Extension } from "./storage.ts";
 
@@ -40,13 +40,47 @@ export async function putInBucket(
   target: BucketTarget,
   bytes: Uint8Array,
   extension: Extension,
-  { agents, signal, pausesMs = PAUSES_MS }: PutOptions,
+  options: PutOptions,
 ): Promise<string> {
+  const [url] = await putAllInBucket(target, [bytes], extension, options);
+  return url!;
+}
+
+/**
+ * Stores several images there, or none: if one fails, or `signal` aborts in between, those before it are deleted again.
+ * @returns their URLs @throws as {@link putInBucket}
+ */
+export async function putAllInBucket(
+  target: BucketTarget,
+  images: readonly Uint8Array[],
+  extension: Extension,
+  options: PutOptions,
+): Promise<string[]> {
+  const bucket = await openBucket(target, options);
+  const stored: string[] = [];
+  const urls: string[] = [];
+  try {
+    for (const [index, bytes] of images.entries()) {
+      if (index > 0) options.signal?.throwIfAborted();
+      const name = objectName(target.objectPath, extension, images.length > 1 ? index + 1 : undefined);
+      stored.push(name);
+      urls.push(await putOne(bucket, { name, bytes, type: contentTypeOf(`.${extension}`) }, options));
+    }
+    if (images.length > 1) options.signal?.throwIfAborted();
+    return urls;
+  } catch (error) {
+    // Where its rights do not suffice for that, they stay. Of a single image nothing was there before.
+    if (images.length > 1) await Promise.all(stored.map((name) => bucket.delete(name).catch(() => {})));
+    throw error;
+  }
+}
+
+async function openBucket(target: BucketTarget, { agents }: PutOptions): Promise<Bucket> {
   checkBucketTarget(target);
   const endpoint = withoutBucket(target.endpointUrl, target.bucketName);
   // Loaded on demand, as in `open.ts`.
   const { createBucket } = await import("./s3.ts");
-  const bucket = createBucket({
+  return createBucket({
     bucket: target.bucketName,
     region: regionOf(endpoint),
     endpoint,
@@ -55,11 +89,17 @@ export async function putInBucket(
     agents,
     names: NAMES,
   });
-  const name = objectName(target.objectPath, extension);
+}
+
+async function putOne(
+  bucket: Bucket,
+  { name, bytes, type }: { name: string; bytes: Uint8Array; type: string },
+  { signal, pausesMs = PAUSES_MS }: PutOptions,
+): Promise<string> {
   const until = performance.now() + PATIENCE_MS;
   for (let tries = 0; ; tries += 1) {
     try {
-      await bucket.put(name, bytes, contentTypeOf(`.${extension}`));
+      await bucket.put(name, bytes, type);
       return await bucket.presignGet(name, LIFETIME_SECONDS);
     } catch (error) {
       if (!(error instanceof RetouchError)) throw error;
@@ -74,9 +114,10 @@ export async function putInBucket(
   }
 }
 
-function objectName(objectPath: string | undefined, extension: Extension): string {
+/** @param number of one of several, which a name of the caller's gets before its ending */
+function objectName(objectPath: string | undefined, extension: Extension, number?: number): string {
   const given = (objectPath ?? "").replace(/^\/+/, "");
-  if (PICTURE.test(given)) return given;
+  if (PICTURE.test(given)) return number === undefined ? given : given.replace(PICTURE, `-${number}$&`);
   return path.posix.join(given, path.posix.basename(createKey("outputs", extension)));
 }
 

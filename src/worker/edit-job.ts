@@ -7,6 +7,7 @@ import type {
   JobImage,
   JobProgress,
   JobResult,
+  JobResultImage,
   KeptState,
   Precision,
   ResultImage,
@@ -93,7 +94,8 @@ async function editAndStore(
   const { engine, limits } = dependencies;
   const { signal, onProgress, onStage = () => {}, state, onNote, keeper } = options;
   onStage("reading");
-  const of = edit.numSteps;
+  const { numImages = 1 } = edit;
+  const of = edit.numSteps * numImages;
   // What is shown of an interrupted edit stays until it is known that it goes on.
   if (state === undefined) onProgress({ step: 0, of });
   let reportedAt = performance.now();
@@ -109,7 +111,7 @@ async function editAndStore(
   if (typeof resumeFrom === "string") restart(resumeFrom);
   onStage("editing");
   const done = await engine.edit(
-    { ...edit, image: images, mask },
+    { ...edit, image: images, images: undefined, mask },
     {
       signal,
       isSketched: edit.isPreviewed,
@@ -123,8 +125,9 @@ async function editAndStore(
       },
       async onStep(step) {
         const now = performance.now();
-        // The last step is followed by the image itself.
-        const isLast = step.step === step.of;
+        // Over all results; the last step is followed by the images themselves.
+        const taken = step.step + step.of * (step.image ?? 0);
+        const isLast = taken === of;
         if (!isLast && now - reportedAt < PROGRESS_INTERVAL_MS) return;
         reportedAt = now;
         let preview: string | undefined;
@@ -133,12 +136,22 @@ async function editAndStore(
           const tookMs = performance.now() - now;
           nextPreviewAt = now + (1 + PREVIEW_PAUSE) * tookMs;
         }
-        onProgress({ step: step.step, of: step.of, preview });
+        onProgress({ step: taken, of, preview });
       },
     },
   );
   const { parameters, seconds, resumedFrom } = done;
-  const image = await storeResult(dependencies, edit, done, options);
+  const stored = await storeResults(dependencies, edit, done, options);
+  const results = await Promise.all(
+    done.results.map(async ({ seed, safety, kept }, index) => ({
+      image: stored[index]!,
+      seed,
+      safetyScore: safety?.score,
+      changedShare: kept?.changedShare,
+      unchangedMask: kept && toDataUrl("image/png", await encodeMask(kept.mask)),
+    })),
+  );
+  const [{ image, changedShare, unchangedMask }] = results as [JobResultImage];
   return {
     timing: {
       totalMs: seconds.total * 1000,
@@ -148,6 +161,7 @@ async function editAndStore(
     },
     result: {
       image,
+      images: results.length > 1 ? results : undefined,
       format: done.format,
       size: { width: done.width, height: done.height },
       workingSize: done.workingSize,
@@ -161,10 +175,10 @@ async function editAndStore(
       model: engine.checkpoint.name,
       precision: PRECISION_OF[largestKind(engine.checkpoint.weights)],
       safetyScore: done.safety?.score,
-      changedShare: done.kept?.changedShare,
-      unchangedMask: done.kept && toDataUrl("image/png", await encodeMask(done.kept.mask)),
+      changedShare,
+      unchangedMask,
       notices: done.notices,
-      cost: costOf(limits.price, done),
+      cost: costOf(limits.price, done, results.length),
     },
   };
 }
@@ -189,22 +203,35 @@ async function readSource(
   return bytes;
 }
 
-async function storeResult(
+/** Stores all results, or none. @throws RetouchError as {@link runEditJob} */
+async function storeResults(
   { storage, agents }: EditJobDependencies,
   edit: JobEdit,
-  { image, format }: EditResult,
+  { images, format }: Pick<EditResult, "images" | "format">,
   { signal, onStage = () => {}, onWaiting = () => {} }: EditJobOptions,
-): Promise<ResultImage> {
+): Promise<ResultImage[]> {
   throwIfAborted(signal);
   if (edit.bucket && !edit.isInlineResult) {
     // Loaded by the first job that needs it: the S3 client takes a fifth of a second.
-    const { putInBucket } = await import("../storage/request-bucket.ts");
-    const url = await untilAborted(putInBucket(edit.bucket, image, format, { agents, signal }), signal);
-    if (url === undefined) throw aborted(signal);
-    return { kind: "address", url };
+    const { putAllInBucket } = await import("../storage/request-bucket.ts");
+    const putting = putAllInBucket(edit.bucket, images, format, { agents, signal });
+    const urls = await untilAborted(putting, signal);
+    if (urls === undefined) throw aborted(signal);
+    return urls.map((url) => ({ kind: "address", url }));
   }
   onStage("storing");
-  const key = createKey(edit.isInlineResult ? "inline" : "outputs", format);
-  await keepOwn(storage, key, image, { signal, onWaiting });
-  return { kind: edit.isInlineResult ? "embedded" : "stored", key, bytes: image.byteLength };
+  const kind = edit.isInlineResult ? "embedded" : "stored";
+  const stored: (ResultImage & { key: string })[] = [];
+  try {
+    for (const image of images) {
+      const key = createKey(edit.isInlineResult ? "inline" : "outputs", format);
+      await keepOwn(storage, key, image, { signal, onWaiting });
+      stored.push({ kind, key, bytes: image.byteLength });
+    }
+  } catch (error) {
+    // Nobody will ever ask for them. The deletion is not waited for; the sweeper finds what it misses.
+    for (const { key } of stored) void storage.delete(key).catch(() => {});
+    throw error;
+  }
+  return stored;
 }

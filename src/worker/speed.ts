@@ -13,7 +13,7 @@ const LIMIT_FACTOR = 4;
 
 /** How long an edit may run if nobody set a limit, milliseconds. */
 export function defaultLimitMs(speed: EditSpeed | undefined, edit: JobEdit): number {
-  if (speed === undefined) return LEAST_LIMIT_MS;
+  if (speed === undefined) return LEAST_LIMIT_MS * (edit.numImages ?? 1);
   const estimate = estimateJobMs(speed, edit);
   return Math.round(Math.min(MOST_LIMIT_MS, Math.max(LEAST_LIMIT_MS, LIMIT_FACTOR * estimate)));
 }
@@ -31,7 +31,10 @@ export function measureSpeed(
   return { ...scale, stepMs: denoiseMs / nativeSteps(scale, edit), fixedMs: totalMs - denoiseMs };
 }
 
-/** The speed after an edit that ended; `known` if all of its steps were taken by an earlier attempt. */
+/**
+ * The speed after an edit that ended; `known` if all of its steps were taken by an earlier attempt. One with several results
+ * tells how long steps take, but not how long the rest of one result does.
+ */
 export function speedAfter(
   known: EditSpeed,
   { size, guidance, isNegativeUsed, ...result }: JobResult,
@@ -39,10 +42,10 @@ export function speedAfter(
 ): EditSpeed {
   const { numSteps = result.numSteps, images } = timing;
   if (numSteps === 0) return known;
-  return averageSpeed(
-    known,
-    measureSpeed(known, timing, { size, images, numSteps, guidance, isNegativeUsed }),
-  );
+  const numImages = result.images?.length ?? 1;
+  const ofOne = { totalMs: timing.totalMs, denoiseMs: timing.denoiseMs / numImages };
+  const measured = measureSpeed(known, ofOne, { size, images, numSteps, guidance, isNegativeUsed });
+  return averageSpeed(known, numImages === 1 ? measured : { ...measured, fixedMs: known.fixedMs });
 }
 
 /** A running average that follows the machine's load. */

@@ -3,10 +3,11 @@ import { type Report, reportText } from "../../src/cli/report.ts";
 
 const SIZE = { width: 64, height: 64 };
 const REPORT: Report = {
-  output: "out.png",
+  outputs: ["out.png"],
   result: {
     image: new Uint8Array(),
     images: [],
+    results: [{ image: new Uint8Array(), seed: 8 }],
     format: "png",
     ...SIZE,
     workingSize: SIZE,

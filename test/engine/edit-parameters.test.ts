@@ -119,8 +119,9 @@ describe.each([
 ] as const)("%s", (surface, properties) => {
   const schemas = properties as unknown as Record<string, JsonSchema>;
 
-  it.each(parameters)("has %s by its names, with its range, default and sentence", (_, parameter) => {
-    const { type, wire, aliases = [], description } = parameter;
+  it.each(parameters)("has %s by its names, with its range, default and sentence", (field, parameter) => {
+    const { type, aliases = [], description } = parameter;
+    const wire = field === "numImages" && surface !== "the wire" ? "n" : parameter.wire;
     if (type === "image" && surface !== "the wire") return;
     const schema = schemas[wire]!;
     for (const alias of aliases) expect(schemas[alias]?.description).toBe(`Another name of \`${wire}\`.`);
@@ -207,7 +208,7 @@ describe("the tool of retouch mcp", () => {
       loras: ["ink"],
       defaults,
       access: { client: { get: unused, post: unused }, open: unused },
-      results: { check: unused, write: unused },
+      results: { check: unused, write: unused, writeAll: unused },
     });
     return definition.inputSchema.properties as unknown as Record<string, JsonSchema>;
   };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkImageCount } from "../../src/engine/model-traits.ts";
-import { type EditRequest, resolveRequest } from "../../src/engine/request.ts";
+import { type EditRequest, imagesOf, resolveRequest, seedAt } from "../../src/engine/request.ts";
 import { refusal } from "../support/refusal.ts";
 
 /** Requests come from programs without types, too: the fields may be anything. */
@@ -23,6 +23,8 @@ describe("a request", () => {
       numSteps: 28,
       sigmas: undefined,
       guidance: 2,
+      numImages: 1,
+      imageLayout: "auto",
       format: "png",
       isSafetyChecked: true,
       isUnchangedKept: false,
@@ -121,9 +123,42 @@ describe("the number of images", () => {
     { given: 0, minImages: 1, maxImages: 1, sentence: "image is missing." },
     { given: 2, minImages: 1, maxImages: 1, sentence: "image must be one image, not 2." },
     { given: 5, minImages: 0, maxImages: 4, sentence: "image must be at most 4 images, not 5." },
+    {
+      given: 2,
+      minImages: 1,
+      maxImages: 4,
+      layouts: ["index", "stitch"] as const,
+      needsLayout: true,
+      sentence:
+        "image must be one image, not 2, because the model was trained with one; imageLayout index or stitch takes several all the same.",
+    },
   ])("$given of $minImages to $maxImages is refused", ({ given, sentence, ...limits }) =>
     expect(() => checkImageCount(given, limits)).toThrow(invalid(sentence)),
   );
+
+  const kontext = { minImages: 1, maxImages: 4, layouts: ["index", "stitch"] as const, needsLayout: true };
+
+  it("may be more than one where the request says how they are taken", () => {
+    for (const given of [1, 2, 4]) expect(() => checkImageCount(given, kontext, "stitch")).not.toThrow();
+    expect(() => checkImageCount(1, kontext)).not.toThrow();
+    expect(() => checkImageCount(5, kontext, "stitch")).toThrow("image must be at most 4 images, not 5.");
+  });
+
+  it.each([
+    [4, "several images by itself"],
+    [1, "one image"],
+  ])("leaves no choice to a model that takes %i by itself", (maxImages, taken) => {
+    expect(() => checkImageCount(1, { minImages: 0, maxImages }, "offset")).toThrow(
+      `imageLayout is not supported: the model of this checkpoint takes ${taken}.`,
+    );
+  });
+
+  it("counts those of image and images, in this order", () => {
+    const [a, b, c] = [1, 2, 3].map((byte) => Uint8Array.of(byte));
+    expect(imagesOf({ image: a, images: [b!, c!] })).toEqual([a, b, c]);
+    expect(imagesOf({ images: [b!] })).toEqual([b]);
+    expect(() => imagesOf({ image: a, images: b as never })).toThrow("images must be a list of images.");
+  });
 
   it.each([0, 1, 4])("%i of 0 to 4 passes", (given) =>
     expect(() => checkImageCount(given, { minImages: 0, maxImages: 4 })).not.toThrow(),
@@ -149,6 +184,17 @@ describe("the seed", () => {
       expect(Number.isInteger(chosen) && chosen >= 0 && chosen < 2 ** 32, String(chosen)).toBe(true);
     }
     expect(new Set(seeds).size).toBeGreaterThan(15);
+  });
+});
+
+describe("several results", () => {
+  it("have seeds that follow each other, of which the low 32 bits count", () => {
+    expect([0, 1, 2].map((index) => seedAt(7, index))).toEqual([7, 8, 9]);
+    expect([0, 1, 2].map((index) => seedAt(2 ** 32 - 2, index))).toEqual([2 ** 32 - 2, 2 ** 32 - 1, 0]);
+    expect([0, 1].map((index) => seedAt(Number.MAX_SAFE_INTEGER, index))).toEqual([
+      Number.MAX_SAFE_INTEGER,
+      0,
+    ]);
   });
 });
 

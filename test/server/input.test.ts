@@ -33,6 +33,9 @@ async function sentenceFor(body: unknown, settings: Partial<ServerSettings> = {}
   return (await call("POST", "/run", { body })).json<{ error: string }>().error;
 }
 
+const WHY_ONE =
+  "because the model was trained with one; image_layout index, offset or stitch takes several all the same.";
+
 const refusedInput = (input: object, settings?: Partial<ServerSettings>): Promise<string> =>
   sentenceFor({ input: { ...INPUT, ...input } }, settings);
 
@@ -58,6 +61,18 @@ describe("a field in the wrong place", () => {
 });
 
 describe("an endpoint of a model with other traits", () => {
+  it("takes several images by itself, and refuses to be told how", async () => {
+    const { call, jobs } = await startServer({}, { model });
+    const input = { prompt: "a red hat", image: ["https://a.example/a.png", "https://a.example/b.png"] };
+    expect((await call("POST", "/run", { body: { input } })).statusCode).toBe(200);
+    expect(jobs.submitted[0]!.edit.images).toHaveLength(2);
+    const refused = await call("POST", "/run", { body: { input: { ...input, image_layout: "index" } } });
+    expect([refused.statusCode, refused.json<{ error: string }>().error]).toEqual([
+      400,
+      "image_layout is not supported: the model of this checkpoint takes several images by itself.",
+    ]);
+  });
+
   const model = {
     minImages: 0,
     maxImages: 4,
@@ -98,6 +113,8 @@ describe("an input", () => {
       size: { width: 1024, height: 1024 },
       numSteps: 28,
       guidance: 2,
+      numImages: 1,
+      imageLayout: "auto",
       format: "png",
       isSafetyChecked: true,
       isInlineResult: false,
@@ -161,7 +178,34 @@ describe("an input", () => {
       { sigmas: [1, 0.5, 0.1], numSteps: 3 },
     ],
     ["the rule of sizes that every model has", { size_rule: "exact" }, { sizeRule: "exact" }],
-    ["num_images of one", { num_images: 1 }, {}],
+    ["several results", { num_images: 8 }, { numImages: 8 }],
+    [
+      "several results in base64",
+      { num_images: 8, enable_base64_output: true },
+      { numImages: 8, isInlineResult: true },
+    ],
+    [
+      "several images, one of them under two names",
+      { images: [INPUT.image, "https://a.example/b.png"], image_layout: "offset" },
+      {
+        images: [
+          { kind: "url", url: INPUT.image },
+          { kind: "url", url: "https://a.example/b.png" },
+        ],
+        imageLayout: "offset",
+      },
+    ],
+    [
+      "an image and others",
+      { images: ["https://a.example/b.png"], image_layout: "stitch" },
+      {
+        images: [
+          { kind: "url", url: INPUT.image },
+          { kind: "url", url: "https://a.example/b.png" },
+        ],
+        imageLayout: "stitch",
+      },
+    ],
     ["enable_sync_mode", { enable_sync_mode: true }, {}],
     ["seeds above 32 bits", { seed: 2 ** 40 }, { seed: 2 ** 40 }],
     ["keys of clients", { maxPollAttempts: 60, pollIntervalMillis: 5000, foo: { bar: [null] } }, {}],
@@ -210,12 +254,19 @@ describe("an input", () => {
       "size_rule is not supported: diffusers has a rule of sizes of this kind for FLUX.2 alone.",
     ],
     [{ image: undefined }, "image is missing."],
-    [{ image: "" }, "image must be a string that is not empty, or a list of one string."],
-    [{ image: [] }, "image must be a string that is not empty, or a list of one string."],
-    [{ image: ["a", "b"] }, "image must be a string that is not empty, or a list of one string."],
+    [{ image: "" }, "image must be a string that is not empty, or a list of at most 4 strings."],
+    [{ image: [] }, "image must be a string that is not empty, or a list of at most 4 strings."],
+    [{ image: ["a", "b"] }, `image must be one image, not 2, ${WHY_ONE}`],
+    [
+      { image: ["a", "b", "c"], images: ["d", "e"], image_layout: "index" },
+      "image must be at most 4 images, not 5.",
+    ],
+    [{ image_layout: "beside" }, "image_layout must be auto, index, offset or stitch."],
     [{ image: [1] }, "image[0] must be a string that is not empty."],
-    [{ image: undefined, images: [] }, "images must be a list of one string."],
-    [{ images: ["a", "b"] }, "images must be a list of one string."],
+    [{ image: undefined, images: [] }, "images must be a list of at most 4 strings."],
+    [{ image: undefined, images: ["a", "b"] }, `image must be one image, not 2, ${WHY_ONE}`],
+    [{ images: ["a", "b"] }, `image must be one image, not 3, ${WHY_ONE}`],
+    [{ images: ["a", "b", "c", "d", "e"] }, "images must be a list of at most 4 strings."],
     [{ image: "bird.png" }, "image must be an http or https URL, a data URL, or base64."],
     [{ image: "ftp://a.example/b.png" }, "image must be an http or https URL, a data URL, or base64."],
     [{ image: "http://[::1" }, "image is not a valid URL."],
@@ -240,7 +291,13 @@ describe("an input", () => {
     [{ enable_safety_checker: "no" }, "enable_safety_checker must be true or false."],
     [{ enable_preview: "yes" }, "enable_preview must be true or false."],
     [{ keep_unchanged: 1 }, "keep_unchanged must be true or false."],
-    [{ num_images: 2 }, "num_images must be 1."],
+    [{ num_images: 0 }, "num_images must be a whole number from 1 to 8."],
+    [{ num_images: 9 }, "num_images must be a whole number from 1 to 8."],
+    [{ num_images: "2" }, "num_images must be a whole number from 1 to 8."],
+    [
+      { num_images: 8, size: "1536*1536", enable_base64_output: true },
+      "num_images must not be 8: in base64 the results may have at most 16,777,216 pixels in all.",
+    ],
   ])("of %j is refused by name", async (input, sentence) => {
     expect(await refusedInput(input)).toBe(sentence);
   });

@@ -1,7 +1,7 @@
 import type { LightMyRequestResponse } from "fastify";
 import { describe, expect, it } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
-import type { Job } from "../../src/jobs/job.ts";
+import type { Job, NewJob } from "../../src/jobs/job.ts";
 import { createKey } from "../../src/storage/storage.ts";
 import { resultOf } from "./fakes.ts";
 import { documentOf, ENDPOINT, KEY, OTHER_KEY, startServer, type TestServer } from "./server.ts";
@@ -76,6 +76,18 @@ const completed = (server: TestServer, seed = 7): Partial<Job> => {
   server.storage.objects.set(key, RESULT);
   return { status: "completed", endedAt: new Date(1_800_000_000_500), result: resultOf(key, { seed }) };
 };
+
+/** Of several pictures, each a byte: its seed. */
+function completedWith(server: TestServer, seeds: readonly number[]): Partial<Job> {
+  const images = seeds.map((seed) => {
+    const key = createKey("outputs", "png");
+    server.storage.objects.set(key, Uint8Array.of(seed));
+    return { image: { kind: "stored", key } as const, seed };
+  });
+  const [{ image, seed }] = images as [(typeof images)[number]];
+  const result = { ...resultOf(image.key), image, images, seed, cost: images.length / 10 };
+  return { status: "completed", endedAt: new Date(1_800_000_000_500), result };
+}
 
 /** What a refused form is answered with. */
 async function refusedForm(fields: Fields): Promise<unknown> {
@@ -225,41 +237,42 @@ describe("POST /v1/images/edits", () => {
     expect(server.jobs.submitted[0]!.edit.images[0]).toEqual({ kind: "url", url: URL_OF_BIRD });
   });
 
-  it("makes a job of each of n pictures, with the next seed and a source of its own", async () => {
+  it("makes one job of n pictures, each with the next seed and its own cost", async () => {
     const server = await startServer();
     const posted = postForm(server, { image: PICTURE, prompt: "a red hat", n: "3", seed: "4294967294" });
-    const response = await answered(server, posted, ...[0, 1, 2].map((seed) => completed(server, seed)));
-    const { data } = response.json<{ data: { id: string; seed: number }[] }>();
-    expect(data.map(({ seed }) => seed)).toEqual([0, 1, 2]);
-    const { submitted } = server.jobs;
-    expect(submitted.map(({ edit }) => edit.seed)).toEqual([4_294_967_294, 4_294_967_295, 0]);
-    expect(new Set(submitted.map(({ edit }) => (edit.images[0] as { key: string }).key)).size).toBe(3);
+    const response = await answered(server, posted, completedWith(server, [5, 6, 7]));
+    const { data } = response.json<{
+      data: { id: string; b64_json: string; seed: number; cost: number }[];
+    }>();
+    expect(data.map(({ seed, cost }) => [seed, cost])).toEqual([
+      [5, 0.1],
+      [6, 0.1],
+      [7, 0.1],
+    ]);
+    expect(data.map(({ b64_json: text }) => Buffer.from(text, "base64"))).toEqual(
+      [5, 6, 7].map((seed) => Buffer.from([seed])),
+    );
+    expect(new Set(data.map(({ id }) => id)).size).toBe(1);
+    const [{ edit }, ...others] = server.jobs.submitted as [NewJob];
+    expect([edit.seed, edit.numImages, others]).toEqual([4_294_967_294, 3, []]);
   });
 
-  it("leaves nothing of n pictures where one of them is refused", async () => {
+  it("gives n pictures by their addresses", async () => {
     const server = await startServer();
-    const { submit } = server.jobs;
-    let count = 0;
-    server.jobs.submit = async (job) => {
-      count += 1;
-      if (count === 2) throw new RetouchError("QUEUE_FULL", "Too many jobs wait; try again later.");
-      return submit(job);
-    };
-    const response = await postForm(server, { image: PICTURE, prompt: "a red hat", n: "2" });
-    expect([response.statusCode, response.json()]).toEqual([
-      429,
-      {
-        error: {
-          message: "Too many jobs wait; try again later.",
-          type: "requests",
-          param: null,
-          code: "rate_limit_exceeded",
-        },
-      },
-    ]);
-    expect([response.headers["retry-after"], response.headers["x-should-retry"]]).toEqual(["5", "true"]);
-    const { jobs } = await server.jobs.list(`id-of-${KEY}`, { offset: 0, limit: 10 });
-    expect(jobs.map(({ status }) => status)).toEqual(["cancelled"]);
+    const body = { images: [URL_OF_BIRD], prompt: "a red hat", n: 2, response_format: "url" };
+    const response = await answered(server, postJson(server, body), completedWith(server, [1, 2]));
+    const { data } = response.json<{ data: { url: string }[] }>();
+    expect(data).toHaveLength(2);
+    for (const { url } of data) expect(url).toMatch(/\/files\/[\w-]+\.png\?expires=\d+&signature=/);
+    expect(new Set(data.map(({ url }) => url)).size).toBe(2);
+  });
+
+  it("takes several images where the request says how", async () => {
+    const server = await startServer();
+    const fields = { image: [PICTURE, PICTURE], prompt: "a red hat", image_layout: "index" };
+    await answered(server, postForm(server, fields), completed(server));
+    expect(server.jobs.submitted[0]!.edit).toMatchObject({ imageLayout: "index" });
+    expect(server.jobs.submitted[0]!.edit.images).toHaveLength(2);
   });
 
   it("is one job for one idempotency key, whatever stands between the parts of the form", async () => {
@@ -281,8 +294,16 @@ describe("POST /v1/images/edits", () => {
 
   it.each<[Fields, string, string | null, (string | null)?]>([
     [{ image: [] }, "image is missing.", "image", "missing_required_parameter"],
-    [{ image: [PICTURE, PICTURE] }, "image must be one image, not 2.", "image"],
-    [{ "image[]": PICTURE }, "image must be one image, not 2.", "image"],
+    [
+      { image: [PICTURE, PICTURE] },
+      "image must be one image, not 2, because the model was trained with one; image_layout index, offset or stitch takes several all the same.",
+      "image",
+    ],
+    [
+      { "image[]": PICTURE },
+      "image must be one image, not 2, because the model was trained with one; image_layout index, offset or stitch takes several all the same.",
+      "image",
+    ],
     [{ image: Buffer.alloc(0) }, "image holds no data.", "image"],
     [{ image: "a/path.png" }, "image must be an http or https URL, a data URL, or base64.", "image"],
     [
@@ -294,8 +315,13 @@ describe("POST /v1/images/edits", () => {
     [{ prompt: " " }, "prompt must not be empty.", "prompt"],
     [{ prompt: "x".repeat(4001) }, "prompt must be a string of 1 to 4000 characters.", "prompt"],
     [{ prompt: ["a", "b"] }, 'The form has "prompt" twice.', null],
-    [{ n: "5" }, "n must be a whole number from 1 to 4.", "n"],
-    [{ n: "two" }, "n must be a whole number from 1 to 4.", "n"],
+    [{ n: "9" }, "n must be a whole number from 1 to 8.", "n"],
+    [{ n: "two" }, "n must be a whole number from 1 to 8.", "n"],
+    [
+      { n: "8", size: "1536x1536" },
+      "n must not be 8: in base64 the results may have at most 16,777,216 pixels in all.",
+      "n",
+    ],
     [{ sigmas: "1;0" }, "sigmas must be a list of 1 to 50 numbers from 0 to 1.", "sigmas"],
     [{ size: "15x1024" }, "size must be width*height, each from 256 to 1536, not 15*1024.", "size"],
     [
@@ -360,7 +386,11 @@ describe("POST /v1/images/edits", () => {
       "images must be a list of one object with an image_url; this server keeps no files to refer to.",
       "images",
     ],
-    [{ prompt: "a", images: [URL_OF_BIRD, URL_OF_BIRD] }, "image must be one image, not 2.", "image"],
+    [
+      { prompt: "a", images: [URL_OF_BIRD, URL_OF_BIRD] },
+      "image must be one image, not 2, because the model was trained with one; image_layout index, offset or stitch takes several all the same.",
+      "image",
+    ],
     [
       { prompt: "a", images: [URL_OF_BIRD], mask: { image_url: URL_OF_BIRD } },
       "mask is not supported: the prompt says what to change.",
@@ -704,7 +734,7 @@ describe("the document of /v1", () => {
     expect(Object.keys(content)).toEqual(["multipart/form-data", "application/json"]);
     expect(content["multipart/form-data"]!.schema.properties).toMatchObject({
       image: { type: "string", format: "binary" },
-      n: { type: "integer", minimum: 1, maximum: 4, default: 1 },
+      n: { type: "integer", minimum: 1, maximum: 8, default: 1 },
       seed: { type: "integer" },
     });
     expect(content["application/json"]!.schema.properties["images"]).toMatchObject({ type: "array" });

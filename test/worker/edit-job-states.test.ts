@@ -41,6 +41,7 @@ const COUNTING: EditJobDependencies["engine"] = {
     return {
       image: Uint8Array.of(from),
       images: [Uint8Array.of(from)],
+      results: [{ image: Uint8Array.of(from), seed: resolved.seed }],
       format: resolved.format,
       ...size,
       parameters: { ...resolved, size, negativePrompt: "", trueCfgScale: 1 },

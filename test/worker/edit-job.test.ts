@@ -46,6 +46,7 @@ function stillEngine(
       return {
         image: RESULT,
         images: [RESULT],
+        results: [{ image: RESULT, seed: resolved.seed, kept: changes.kept, safety: changes.safety }],
         format: resolved.format,
         ...size,
         parameters: { ...resolved, size, negativePrompt: "", trueCfgScale: 1 },

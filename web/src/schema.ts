@@ -10,6 +10,8 @@ export interface FieldSchema {
   maxLength?: number;
   pattern?: string;
   maxItems?: number;
+  /** On `image`: the field without which the model takes one image alone. */
+  "x-needed-for-several"?: string;
   /** Schema of a list's elements, and of their fields. */
   items?: FieldSchema;
   properties?: Readonly<Record<string, FieldSchema>>;
@@ -75,7 +77,10 @@ export async function readSchema(wanted: string): Promise<ServerSchema> {
     if (endpoint === undefined) return [];
     const { properties, anyOf = [] } = post.requestBody.content["application/json"]!.schema.properties.input;
     const needsImage = anyOf.some(({ required }) => required.includes("image"));
-    const images = { minImages: needsImage ? 1 : 0, maxImages: properties["image"]?.maxItems ?? 1 };
+    const { maxItems = 1, "x-needed-for-several": isRefused } = properties["image"] ?? {};
+    // The page does not ask how a model that was trained with one image is to take several.
+    const maxImages = isRefused === undefined ? maxItems : 1;
+    const images = { minImages: needsImage ? 1 : 0, maxImages };
     return [{ endpoint, fields: properties, images }];
   });
   const { endpoint, fields, images } = all.find((one) => one.endpoint === wanted) ?? all[0]!;

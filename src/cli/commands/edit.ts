@@ -5,6 +5,7 @@ import {
   addLora,
   numberOf,
   parseFormat,
+  parseImageLayout,
   parseSigmas,
   parseSize,
   parseSizeRule,
@@ -19,10 +20,12 @@ import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, loras } =
   EDIT_PARAMETERS;
 const {
+  imageLayout,
   isEmptyNegativeUsed,
   isSafetyChecked,
   isUnchangedKept,
   maxSequenceLength,
+  numImages,
   prompt2,
   sigmas,
   sizeRule,
@@ -70,6 +73,7 @@ export const EDIT = command<EditFlags>({
       "another image to look at, for models that take several; may be given again",
       addFile,
     ),
+    option(imageLayout.flag, `${phraseOf(imageLayout)} (default: ${imageLayout.default}, which refuses them)`, parseImageLayout),
     option(prompt2.flag, phraseOf(prompt2)),
     option(
       maxSequenceLength.flag,
@@ -96,6 +100,11 @@ export const EDIT = command<EditFlags>({
     ),
     option(guidance.flag, modelNumberHelp("guidance"), numberOf("guidance")),
     option(seed.flag, `${phraseOf(seed)} (default: ${seed.default})`, numberOf("seed")),
+    option(
+      numImages.flag,
+      `${numberHelp(numImages).replace(" (", "; several are NAME-1.png and so on (")}`,
+      numberOf("numImages"),
+    ),
     option(
       format.flag,
       `${anyOf(format.choices)} (default: by the name in -o, or ${format.default})`,

@@ -33,7 +33,7 @@ function modelOf(read: KontextCheckpoint): Model {
     findLoraTarget: createFindTarget(read.configs.flux, read.configs.clip),
     createEditor(components) {
       const networks = new Networks(read, components);
-      return { edit: ([image], request, options) => editImage(networks, image!, request, options) };
+      return { edit: (images, request, options) => editImage(networks, images, request, options) };
     },
   };
 }

@@ -1,4 +1,4 @@
-/** FLUX.1 Kontext as a model family: one image and an instruction. */
+/** FLUX.1 Kontext as a model family: one image and an instruction, or more images, placed as an edit chooses. */
 import { USUAL_DEFAULTS } from "../../engine/model-traits.ts";
 import type { Pipeline } from "../pipeline.ts";
 
@@ -6,7 +6,9 @@ export const flux1Kontext: Pipeline = {
   className: "FluxKontextPipeline",
   weightFolders: ["transformer", "vae", "text_encoder", "text_encoder_2"],
   minImages: 1,
-  maxImages: 1,
+  maxImages: 4,
+  layouts: ["index", "offset", "stitch"],
+  needsLayout: true,
   takesMask: false,
   defaultsOf: () => USUAL_DEFAULTS,
   models: [{ name: "FLUX.1 Kontext", defaults: USUAL_DEFAULTS }],

@@ -9,14 +9,13 @@ import type { ResolvedRequest } from "../../engine/request.ts";
 import { planSizes, type SizePlan } from "../../engine/sizes.ts";
 import type { Picture } from "../../images/picture.ts";
 import { withTrueGuidance } from "../../sampling/guidance.ts";
-import { ALONE, BatchNoise } from "../../sampling/noise.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
-import { denoise } from "../shared/denoise.ts";
+import { denoiseDraws } from "../shared/draws.ts";
 import { textLengthOf } from "../shared/given.ts";
 import { createModulation } from "../shared/modulation.ts";
 import { noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
-import { resultOf } from "../shared/result.ts";
+import { outcomeOf, resultsOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
 import {
   checkTaken,
@@ -63,7 +62,8 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, given = {}, place = ALONE, isLatentOnly } = options;
+  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly } = options;
+  const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const { configs, schedule } = networks;
   const { inChannels: numChannels, rotaryAxes: axes, rotaryTheta: theta } = configs.transformer;
 
@@ -99,13 +99,7 @@ async function* recipe(
   const passing = configs.areReferencesKept ? [] : ids;
   const rotaryOf = createRotary({ axes, theta, textIds, imageIds: [targetIds(targetGrid), ...passing] });
 
-  // 5. Noise, drawn as planes and then packed; or what the caller gives, or what an interrupted run made of it.
-  const from = resume?.([numTokens, numChannels]);
-  const noise = new BatchNoise(request.seed, numTokens * numChannels, place);
-  const start = given.latents?.data ?? planesToTokens(noise.next(), numChannels);
-  if (schedule.isStochastic) noise.skip(from?.step ?? 0);
-
-  // 6. The velocity at each noise level: the network's prediction for the prompt, away from the negative.
+  // 5. The velocity at each noise level: the network's prediction for the prompt, away from the negative.
   throwIfAborted(signal);
   const started = performance.now();
   const adapters = adapted?.adapters;
@@ -122,20 +116,23 @@ async function* recipe(
     ? withTrueGuidance(positive, ofPrompt(prompts.negative), request.guidance)
     : positive;
 
-  // 7. Denoise: the sampler follows the velocity from noise to an image.
-  const latents = yield* denoise(networks, target, {
+  // 6. Noise for each image, drawn as planes and then packed; or what the caller gives, or what an interrupted run made of
+  // it. 7. Denoise: the sampler follows the velocity from noise to an image.
+  const shape = [numTokens, numChannels] as const;
+  const drawn = yield* denoiseDraws(networks, target, {
+    draws,
+    shape,
+    pack: (noise) => planesToTokens(noise, numChannels),
+    isStochastic: schedule.isStochastic,
     velocity,
-    start,
     sigmas: levels.sigmas,
-    from,
-    noise: schedule.isStochastic ? () => noise.next() : undefined,
+    from: resume?.(shape),
     signal,
     started,
   });
   networks.free(); // The decoder may need the room.
   const outcome = {
     size,
-    latents: { data: latents, shape: [numTokens, numChannels] },
     workingSize: target.content,
     referenceSize: references[0]?.content,
     referenceSizes: references.map(({ content }) => content),
@@ -147,11 +144,11 @@ async function* recipe(
       ...guidanceNotices(configs, request, given.negativeEmbeds !== undefined),
     ],
   };
-  if (isLatentOnly) return outcome;
+  if (isLatentOnly) return outcomeOf(outcome, drawn);
 
   // 8. Decode and resize; if requested, keep the first image's own pixels wherever the network merely reproduced it.
   const [first] = images;
   const kept = request.isUnchangedKept && first ? { picture: first, latents: encoded[0]! } : undefined;
-  const result = await resultOf(networks, latents, plan, kept);
-  return { ...outcome, ...result, notices: [...outcome.notices, ...result.notices] };
+  const { images: results, notices } = await resultsOf(networks, drawn, plan, kept, signal);
+  return outcomeOf({ ...outcome, notices: [...outcome.notices, ...notices] }, results);
 }

@@ -8,7 +8,7 @@ import { invalid, RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit, JobImages } from "../../jobs/job.ts";
 import type { GivenImage } from "../input-image.ts";
 import type { ModelTraits } from "../schemas.ts";
-import { editOf, type InputSettings } from "../edit-input.ts";
+import { checkEmbedded, editOf, type InputSettings } from "../edit-input.ts";
 import { failureOf } from "../validation-messages.ts";
 import { whereabouts } from "../whereabouts.ts";
 import { type FormPart, isPictureField } from "./form.ts";
@@ -23,14 +23,13 @@ export interface ImageEditBody {
 
 export interface ImageEditRequest {
   images: readonly GivenImage[];
-  /** One for each image requested. */
-  edits: Omit<JobEdit, keyof JobImages>[];
+  /** With as many results as images were requested. */
+  edit: Omit<JobEdit, keyof JobImages>;
   /** Whether the reply has URLs instead of the images. */
   isByAddress: boolean;
 }
 
 const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
-const NUMBER_OF_SEEDS = 2 ** 32;
 /** Fields that would change the image in a way that this model does not support. */
 const NOT_SUPPORTED: Readonly<Record<string, string>> = {
   mask: "the prompt says what to change",
@@ -138,6 +137,7 @@ export function createRequestReader(
         ...input,
         ...(size !== undefined && !["", "auto"].includes(size.trim()) && { size }),
         ...(steps !== undefined && { num_inference_steps: steps }),
+        num_images: n,
         enable_base64_output: false,
       },
       settings,
@@ -146,9 +146,10 @@ export function createRequestReader(
     const isMissing = images.length < model.minImages;
     const hint = isMissing ? whereaboutsOfImage(fields) : undefined;
     if (hint !== undefined) throw invalid("misplaced", { field: "image", hint });
-    checkImageCount(images.length, model);
-    const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
-    return { images, edits, isByAddress: format === "url" };
+    checkImageCount(images.length, model, edit.imageLayout);
+    const isByAddress = format === "url";
+    if (!isByAddress) checkEmbedded("n", n, edit.size);
+    return { images, edit, isByAddress };
   };
 }
 
@@ -160,9 +161,5 @@ function whereaboutsOfImage(fields: Record<string, unknown>): string | undefined
     ? "the form has a file without a name of its field"
     : `the form has a file in ${shownValue(file)}`;
 }
-
-/** Only the low 32 bits of a seed count. */
-const nextSeed = (seed: number, index: number): number =>
-  index === 0 ? seed : (seed + index) % NUMBER_OF_SEEDS;
 
 const refused = (sentence: string): RetouchError => new RetouchError("INVALID_PARAMETER", sentence);

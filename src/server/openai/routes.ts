@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import { fieldOf, invalid, recordOf, RetouchError, wordError } from "../../errors.ts";
-import { isEnded, type Job, type JobResult } from "../../jobs/job.ts";
+import { costOfOne, type Job, type ResultImage } from "../../jobs/job.ts";
 import { WIRE } from "../../engine/edit-parameters.ts";
 import { setBodyParser, takeBody } from "../body.ts";
 import { policyOf } from "../edit-input.ts";
@@ -89,21 +89,17 @@ export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]
       },
     },
     async (request, reply) => {
-      const { chosen, submitted, isByAddress } = await takeBody(request, (body) =>
+      const { chosen, job, isByAddress } = await takeBody(request, (body) =>
         submit(offered, request, body as ImageEditBody | undefined),
       );
       const { jobs } = chosen.context;
       const waitMs = numberInQuery(request.query.wait, { ...WAIT_RANGE, default: config.syncWaitMs });
-      // A client that goes away ends the wait, not the jobs.
+      // A client that goes away ends the wait, not the job.
       const signal = longPolls.signalOf(reply);
-      const ended = await Promise.all(
-        submitted.map(
-          async (job) =>
-            (await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal, submitted: job })) ?? job,
-        ),
-      );
-      const failed = ended.find(hasFailed) ?? ended.find(({ status }) => !isEnded(status));
-      return failed ? answerFailure(failed, reply, chosen.id) : answerOf(ended, isByAddress, chosen.context);
+      const ended = (await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal, submitted: job })) ?? job;
+      return ended.status === "completed"
+        ? answerOf(ended, isByAddress, chosen.context)
+        : answerFailure(ended, reply, chosen.id);
     },
   );
 
@@ -161,42 +157,17 @@ async function submit(
   offered: readonly OfferedModel[],
   request: FastifyRequest,
   given: ImageEditBody | undefined,
-): Promise<{ chosen: OfferedModel; submitted: Job[]; isByAddress: boolean }> {
+): Promise<{ chosen: OfferedModel; job: Job; isByAddress: boolean }> {
   const body = given ?? bodyOfJson(given);
   const chosen = chosenModel(offered, body.fields["model"]);
-  const edit = chosen.readRequest(body);
-  const submitted = await submitAll(chosen.context, request, edit);
-  return { chosen, submitted, isByAddress: edit.isByAddress };
-}
-
-/**
- * Submits all or none; with an idempotency key, jobs submitted before a failure stay, and a repetition finds
- * them.
- */
-async function submitAll(
-  context: RouteContext,
-  request: FastifyRequest,
-  { images, edits }: ImageEditRequest,
-): Promise<Job[]> {
+  const { context } = chosen;
+  const { images, edit, isByAddress } = chosen.readRequest(body);
   const policy = policyOf({}, context.config, { isSync: true });
-  const submitted: Job[] = [];
-  try {
-    for (const [index, edit] of edits.entries()) {
-      const idempotency = idempotencyOf(request, index === 0 ? ROUTE : `${ROUTE}/${index}`);
-      // Each job has its own copy of the image, deleted with the job.
-      const parsed = { edit, images, policy, webhook: undefined };
-      submitted.push(await queueJob(context, request, parsed, { isSync: true, idempotency }));
-    }
-  } catch (error) {
-    if (request.headers["idempotency-key"] === undefined) {
-      await Promise.all(submitted.map(({ id }) => context.jobs.cancel(id, request.keyId)));
-    }
-    throw error;
-  }
-  return submitted;
+  const idempotency = idempotencyOf(request, ROUTE);
+  const parsed = { edit, images, policy, webhook: undefined };
+  const job = await queueJob(context, request, parsed, { isSync: true, idempotency });
+  return { chosen, job, isByAddress };
 }
-
-const hasFailed = ({ status }: Job): boolean => isEnded(status) && status !== "completed";
 
 /** The caller can act on a failure of the image or the result. */
 function answerFailure(job: Job, reply: FastifyReply, endpointId: string): FastifyReply {
@@ -223,23 +194,22 @@ function refuse(reply: FastifyReply, status: number, why: string | RetouchError)
 }
 
 async function answerOf(
-  jobs: readonly Job[],
+  job: Job,
   isByAddress: boolean,
   { addressOf, storage }: RouteContext,
 ): Promise<Static<typeof ImagesReply>> {
+  const result = job.result!;
+  const { format, size, numSteps, guidance, images = [result] } = result;
   const data = await Promise.all(
-    jobs.map(async (job) => {
-      const { image, seed, cost } = job.result!;
+    images.map(async ({ image, seed }) => {
       const key = keyOf(image);
-      const picture = isByAddress
-        ? { url: addressOf(key, job) }
-        : { b64_json: base64Of((await storage.get(key))?.bytes) };
-      return { ...picture, id: job.id, seed, cost };
+      const facts = { id: job.id, seed, cost: costOfOne(result) };
+      if (isByAddress) return Object.assign({ url: addressOf(key, job) }, facts);
+      return Object.assign({ b64_json: base64Of((await storage.get(key))?.bytes) }, facts);
     }),
   );
-  const { format, size, numSteps, guidance } = jobs[0]!.result!;
   return {
-    created: Math.floor(Math.max(...jobs.map(({ endedAt }) => endedAt?.getTime() ?? Date.now())) / 1000),
+    created: Math.floor((job.endedAt?.getTime() ?? Date.now()) / 1000),
     data,
     background: "opaque",
     output_format: format,
@@ -250,7 +220,7 @@ async function answerOf(
 }
 
 /** The results of these jobs are never in a caller's bucket or a data URL. */
-function keyOf(image: JobResult["image"]): string {
+function keyOf(image: ResultImage): string {
   if (image.kind === "stored") return image.key;
   throw new Error(`A result is ${image.kind} where it should be stored.`);
 }

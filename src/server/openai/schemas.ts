@@ -10,9 +10,6 @@ import type { EditDefaults, ImageLimits } from "../../engine/model-traits.ts";
 import { MAX_SIZE_LENGTH } from "../parameter-schemas.ts";
 import { type EditInput, editInputSchema, LENGTHS, type ModelTraits, USUAL_TRAITS } from "../schemas.ts";
 
-/** Images per request, each with its own seed. */
-const MAX_PICTURES = 4;
-
 /**
  * Half the model's own number of steps, and for all from `high` up as many more as 50 are to 28; any other quality gets
  * the model's own.
@@ -72,9 +69,9 @@ export function imageEditSchema(
       n: Type.Optional(
         Type.Integer({
           minimum: 1,
-          maximum: MAX_PICTURES,
+          maximum: EDIT_PARAMETERS.numImages.max,
           default: 1,
-          description: "Pictures; the first has `seed`, each other one the next number.",
+          description: EDIT_PARAMETERS.numImages.description,
         }),
       ),
       response_format: words(
@@ -185,7 +182,7 @@ export const ImagesReply = Type.Object({
       url: Type.Optional(Type.String({ description: "Its address." })),
       id: Type.String({ description: "Of the job, as /status and /requests know it." }),
       seed: Type.Integer(),
-      cost: Type.Number(),
+      cost: Type.Number({ description: "Of this image." }),
     }),
   ),
   background: Type.Literal("opaque"),

@@ -3,7 +3,15 @@
  * velocity leads from the noise to the mix. It needs nothing of `src` that another pipeline does not have.
  */
 import type { ComponentDefinition } from "../../../src/engine/component.ts";
-import type { ComponentRunner, Editor, EditOutcome, EditStep, Model } from "../../../src/engine/model.ts";
+import type {
+  ComponentRunner,
+  DrawnImage,
+  Editor,
+  EditorOptions,
+  EditOutcome,
+  EditStep,
+  Model,
+} from "../../../src/engine/model.ts";
 import type { ResolvedRequest } from "../../../src/engine/request.ts";
 import { planSizes } from "../../../src/engine/sizes.ts";
 import { type Picture, pictureToPixels, pixelsToPicture } from "../../../src/images/picture.ts";
@@ -53,13 +61,14 @@ export const PIPELINES: readonly Pipeline[] = [
 ];
 
 function createEditor(components: ComponentRunner): Editor {
-  return { edit: (images, request) => edit(components, images, request) };
+  return { edit: (images, request, options) => edit(components, images, request, options) };
 }
 
 async function* edit(
   components: ComponentRunner,
   images: readonly Picture[],
   request: ResolvedRequest,
+  { draws = [{ seed: request.seed }] }: EditorOptions = {},
 ): AsyncGenerator<EditStep, EditOutcome> {
   const { size, target } = planSizes(images, request.size, NATIVE);
   const { width, height } = target.canvas;
@@ -85,18 +94,23 @@ async function* edit(
     { length: request.numSteps + 1 },
     (_, step) => 1 - step / request.numSteps,
   );
-  const steps = eulerSampler(velocity, randomNormal(3 * width * height, request.seed), { sigmas });
-  let next = await steps.next();
-  for (; !next.done; next = await steps.next()) {
-    const { index, latents, estimate } = next.value;
-    const draw = async (): Promise<Picture> => pixelsToPicture(estimate(), width, height);
-    const seconds = (performance.now() - started) / 1000;
-    yield { step: index + 1, of: request.numSteps, seconds, latents, preview: draw, sketch: draw };
+  const drawn: DrawnImage[] = [];
+  for (const [image, { seed }] of draws.entries()) {
+    const steps = eulerSampler(velocity, randomNormal(3 * width * height, seed), { sigmas });
+    let next = await steps.next();
+    for (; !next.done; next = await steps.next()) {
+      const { index, latents, estimate } = next.value;
+      const draw = async (): Promise<Picture> => pixelsToPicture(estimate(), width, height);
+      const seconds = (performance.now() - started) / 1000;
+      yield { step: index + 1, of: request.numSteps, image, seconds, latents, preview: draw, sketch: draw };
+    }
+    const picture = pixelsToPicture(next.value, width, height);
+    drawn.push({ picture: await resizePicture(picture, size.width, size.height) });
   }
-  const picture = await resizePicture(pixelsToPicture(next.value, width, height), size.width, size.height);
   const notices: string[] = [];
   return {
-    picture,
+    ...drawn[0],
+    images: drawn,
     size,
     workingSize: target.content,
     referenceSize: target.content,

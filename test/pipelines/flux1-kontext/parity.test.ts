@@ -193,7 +193,7 @@ describe.each(editCases)("the edit $name", (edit) => {
       content: { width, height },
       canvas: { width, height },
     }));
-    const steps = editImage(networks, source, request, {
+    const steps = editImage(networks, [source], request, {
       sizes: { size, target: target!, references: [reference!] },
     });
     let next = await steps.next();
