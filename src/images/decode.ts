@@ -32,6 +32,24 @@ export interface DecodeOptions {
  * IMAGE_TOO_LARGE.
  */
 export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
+  const { name: source } = options;
+  const { file, form, format, metadata } = await acceptedFile(bytes, options);
+  const decoded = await orDamaged(decodedBy(metadata, file, form), format, source);
+  if (isRefused(decoded)) throw unsupported(source, decoded);
+  return decoded;
+}
+
+/** A file that may be decoded, by its header. */
+interface AcceptedFile {
+  /** Its first frame, as the decoder reads it right. */
+  file: Uint8Array;
+  form: PictureForm;
+  format: AcceptedFormat;
+  metadata: Metadata;
+}
+
+/** @throws RetouchError as {@link decodePicture} */
+export async function acceptedFile(bytes: Uint8Array, options: DecodeOptions): Promise<AcceptedFile> {
   const { maxPixels = MAX_PIXELS, name: source } = options;
   const format = acceptedFormat(bytes, source);
   const form = FORM_READERS[format](bytes);
@@ -39,9 +57,7 @@ export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = 
   const file = firstFrame(form.bytes, format);
   const metadata = await orDamaged((await readerOf(file)).metadata(), format, source);
   checkHeader(metadata, maxPixels, source);
-  const decoded = await orDamaged(decodedBy(metadata, file, form), format, source);
-  if (isRefused(decoded)) throw unsupported(source, decoded);
-  return decoded;
+  return { file, form, format, metadata };
 }
 
 const FORM_READERS: FormReaders = {

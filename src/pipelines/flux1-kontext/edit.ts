@@ -1,9 +1,11 @@
 /**
  * Read this first: image + instruction -> image, as in diffusers' `FluxKontextPipeline` (diffusers 0.42.1,
- * `pipelines/flux/pipeline_flux_kontext.py`), except for the sizes, which `engine/sizes.ts` explains.
+ * `pipelines/flux/pipeline_flux_kontext.py`), except for the sizes, which `engine/sizes.ts` explains. With a mask as in
+ * `FluxKontextInpaintPipeline`, of which `shared/inpaint.ts` tells.
  */
 import type { Picture } from "../../images/picture.ts";
 import { throwIfAborted } from "../../engine/abort.ts";
+import { skippedSteps } from "../../engine/masking.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import { withTrueGuidance } from "../../sampling/guidance.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
@@ -15,6 +17,7 @@ import type { Networks } from "./networks.ts";
 import type { Prompt } from "./prompt.ts";
 import { denoise } from "../shared/denoise.ts";
 import { textLengthOf } from "../shared/given.ts";
+import { blendedWith, inpaintingStart, maskOfCells, planInpainting } from "../shared/inpaint.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { resultOf } from "../shared/result.ts";
@@ -43,11 +46,13 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, given = {}, place = ALONE, isLatentOnly } = options;
+  const { signal, isSketched, loras, sizes, resume, given = {}, place = ALONE, isLatentOnly, mask } = options;
   const numChannels = networks.autoencoder.latentChannels;
 
-  // 1. Sizes: the requested size, what the network generates, what it sees of the source.
-  const plan = sizes ?? planSizes([source], request.size, networks.native);
+  // 1. Sizes: the requested size, what the network generates, what it sees of the source; with a mask, perhaps a part of it.
+  const whole = sizes ?? planSizes([source], request.size, networks.native);
+  const inside = mask && planInpainting(source, mask, request, whole);
+  const { plan } = inside ?? { plan: whole };
   const { size, target } = plan;
   const reference = plan.references[0]!;
   const targetGrid = networks.latentSize(target.canvas);
@@ -55,6 +60,7 @@ async function* recipe(
   const numTokens = (targetGrid.width * targetGrid.height) / 4;
 
   checkGiven(networks, given, numTokens);
+  const cells = inside && maskOfCells(inside.mask, targetGrid, numChannels);
   const levels = levelsOf(networks.schedule, request, numTokens);
   const hasNegative = isNegativeUsed(request, given.negativeEmbeds !== undefined);
   await networks.prepare({
@@ -72,7 +78,7 @@ async function* recipe(
 
   // 3. Reference: the mode of its latents, as tokens that follow the target's; stream 1 tells them apart.
   throwIfAborted(signal);
-  const referenceLatents = await encode(networks, source, reference);
+  const referenceLatents = await encode(networks, inside?.picture ?? source, reference);
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and reference.
@@ -86,8 +92,12 @@ async function* recipe(
   // 5. Noise, drawn as a grid and then packed; or what the caller gives, or what an interrupted run made of it.
   const from = resume?.([numTokens, 4 * numChannels]);
   const noise = new BatchNoise(request.seed, numTokens * 4 * numChannels, place);
-  const start = given.latents?.data ?? packLatents(noise.next(), numChannels, targetGrid);
-  if (networks.schedule.isStochastic) noise.skip(from?.step ?? 0);
+  const drawn = given.latents?.data ?? packLatents(noise.next(), numChannels, targetGrid);
+  const latentsInside = cells && { image: referenceLatents, noise: drawn, mask: cells };
+  const skipped = inside ? skippedSteps(request) : 0;
+  // The reference samples latents of the masked image as well, and uses them for nothing.
+  if (inside) noise.skipOne();
+  if (networks.schedule.isStochastic) noise.skip((from?.step ?? skipped) - skipped);
 
   // 6. The velocity at each noise level: the network's prediction for the prompt, away from the negative.
   const started = performance.now();
@@ -103,9 +113,11 @@ async function* recipe(
   // 7. Denoise: the sampler follows the velocity from noise to an image.
   const latents = yield* denoise(networks, target, {
     velocity,
-    start,
+    start: latentsInside && !given.latents ? inpaintingStart(latentsInside, levels.sigmas, request) : drawn,
     sigmas: levels.sigmas,
     from,
+    skipped,
+    afterStep: latentsInside && blendedWith(latentsInside),
     noise: networks.schedule.isStochastic ? () => noise.next() : undefined,
     signal,
     started,
@@ -124,6 +136,6 @@ async function* recipe(
 
   // 8. Decode and resize; if requested, keep the source's own pixels wherever the network merely reproduced it.
   const kept = request.isUnchangedKept ? { picture: source, latents: referenceLatents } : undefined;
-  const result = await resultOf(networks, latents, plan, kept);
+  const result = await resultOf(networks, latents, plan, kept, inside?.overlay);
   return { ...outcome, ...result, notices: [...outcome.notices, ...result.notices] };
 }

@@ -7,7 +7,7 @@ export const flux1Kontext: Pipeline = {
   weightFolders: ["transformer", "vae", "text_encoder", "text_encoder_2"],
   minImages: 1,
   maxImages: 1,
-  takesMask: false,
+  takesMask: true,
   defaultsOf: () => USUAL_DEFAULTS,
   models: [{ name: "FLUX.1 Kontext", defaults: USUAL_DEFAULTS }],
   takesTensors: true,

@@ -1,9 +1,10 @@
 /**
  * Read this first: an instruction and up to four images -> image, as in diffusers' `Flux2KleinPipeline` and
- * `Flux2KleinKVPipeline` (diffusers 0.42.1, `pipelines/flux2/pipeline_flux2_klein.py`), except for the sizes, which
+ * `Flux2KleinKVPipeline`, and with a mask as in `Flux2KleinInpaintPipeline` (`shared/inpaint.ts`; diffusers 0.42.1, `pipelines/flux2/pipeline_flux2_klein.py`), except for the sizes, which
  * `engine/sizes.ts` explains; `reference-sizes.ts` has those of the reference.
  */
 import { throwIfAborted } from "../../engine/abort.ts";
+import { skippedSteps } from "../../engine/masking.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
 import { planSizes, type SizePlan } from "../../engine/sizes.ts";
@@ -13,6 +14,7 @@ import { ALONE, BatchNoise } from "../../sampling/noise.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
 import { denoise } from "../shared/denoise.ts";
 import { textLengthOf } from "../shared/given.ts";
+import { blendedWith, inpaintingStart, maskOfTokens, planInpainting } from "../shared/inpaint.ts";
 import { createModulation } from "../shared/modulation.ts";
 import { noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
@@ -63,17 +65,20 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, given = {}, place = ALONE, isLatentOnly } = options;
+  const { signal, isSketched, loras, sizes, resume, given = {}, place = ALONE, isLatentOnly, mask } = options;
   const { configs, schedule } = networks;
   const { inChannels: numChannels, rotaryAxes: axes, rotaryTheta: theta } = configs.transformer;
 
-  // 1. Sizes: the requested size, what the network generates, what it sees of the images.
-  const plan = sizes ?? sizesOf(networks, images, request);
+  // 1. Sizes: the requested size, what the network generates, what it sees of the images; with a mask, perhaps of a part.
+  const whole = sizes ?? sizesOf(networks, images, request);
+  const inside = mask && planInpainting(images[0]!, mask, request, whole);
+  const { plan } = inside ?? { plan: whole };
   const { size, target, references } = plan;
   const targetGrid = networks.latentSize(target.canvas);
   const numTokens = (targetGrid.width * targetGrid.height) / 4;
 
   checkTaken(networks, request, given, numTokens);
+  const shares = inside && maskOfTokens(inside.mask, targetGrid, numChannels);
   const levels = noiseLevels(schedule, request, empiricalShift(numTokens, request.numSteps));
   const hasNegative = isGuided(configs, request);
   await networks.prepare({
@@ -91,7 +96,7 @@ async function* recipe(
 
   // 3. References: the mode of their latents, as tokens that follow the target's; time tells them apart.
   throwIfAborted(signal);
-  const encoded = await encodeReferences(networks, images, plan);
+  const encoded = await encodeReferences(networks, inside ? [inside.picture] : images, plan);
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and references, whose own go with them where they are kept.
@@ -102,8 +107,10 @@ async function* recipe(
   // 5. Noise, drawn as planes and then packed; or what the caller gives, or what an interrupted run made of it.
   const from = resume?.([numTokens, numChannels]);
   const noise = new BatchNoise(request.seed, numTokens * numChannels, place);
-  const start = given.latents?.data ?? planesToTokens(noise.next(), numChannels);
-  if (schedule.isStochastic) noise.skip(from?.step ?? 0);
+  const drawn = given.latents?.data ?? planesToTokens(noise.next(), numChannels);
+  const latentsInside = shares && { image: encoded[0]!, noise: drawn, mask: shares };
+  const skipped = inside ? skippedSteps(request) : 0;
+  if (schedule.isStochastic) noise.skip((from?.step ?? skipped) - skipped);
 
   // 6. The velocity at each noise level: the network's prediction for the prompt, away from the negative.
   throwIfAborted(signal);
@@ -125,9 +132,11 @@ async function* recipe(
   // 7. Denoise: the sampler follows the velocity from noise to an image.
   const latents = yield* denoise(networks, target, {
     velocity,
-    start,
+    start: latentsInside && !given.latents ? inpaintingStart(latentsInside, levels.sigmas, request) : drawn,
     sigmas: levels.sigmas,
     from,
+    skipped,
+    afterStep: latentsInside && blendedWith(latentsInside),
     noise: schedule.isStochastic ? () => noise.next() : undefined,
     signal,
     started,
@@ -152,6 +161,6 @@ async function* recipe(
   // 8. Decode and resize; if requested, keep the first image's own pixels wherever the network merely reproduced it.
   const [first] = images;
   const kept = request.isUnchangedKept && first ? { picture: first, latents: encoded[0]! } : undefined;
-  const result = await resultOf(networks, latents, plan, kept);
+  const result = await resultOf(networks, latents, plan, kept, inside?.overlay);
   return { ...outcome, ...result, notices: [...outcome.notices, ...result.notices] };
 }
