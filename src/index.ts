@@ -38,6 +38,7 @@ export type { PublishedModel } from "./pipelines/published.ts";
 export type { DeviceSpeed } from "./runtime/device-speed.ts";
 export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";
 export type { EditParameter, EditParameterName, SizeRule } from "./engine/edit-parameters.ts";
+export { aboutMask, checkMasking } from "./engine/mask-rules.ts";
 export { parametersOfModel } from "./engine/model-traits.ts";
 export { resolveParameters, resolveRequest } from "./engine/request.ts";
 export type { EditDefaults } from "./engine/model-traits.ts";

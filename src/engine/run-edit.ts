@@ -10,7 +10,8 @@ import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
 import type { Kept } from "./keep-unchanged.ts";
-import { checkMasking, readMask } from "./masking.ts";
+import { checkMasking } from "./mask-rules.ts";
+import { readMask } from "./masking.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
 import {

@@ -17,6 +17,7 @@ import {
   images,
   integerOf,
   loras,
+  mask,
   modelNumberOf,
   numberAlias,
   numberOf,
@@ -49,11 +50,18 @@ export interface ModelTraits extends ImageLimits {
   name?: string | undefined;
   /** Whether an edit may take the sizes of the reference implementation. @default false */
   takesSizeRule?: boolean | undefined;
+  /** Whether an edit can be limited by a mask. @default false */
+  takesMask?: boolean | undefined;
   defaults: EditDefaults;
 }
 
 /** Those of the endpoint's own model, FLUX.1 Kontext. */
-export const USUAL_TRAITS: ModelTraits = { minImages: 1, maxImages: 1, defaults: USUAL_DEFAULTS };
+export const USUAL_TRAITS: ModelTraits = {
+  minImages: 1,
+  maxImages: 1,
+  takesMask: true,
+  defaults: USUAL_DEFAULTS,
+};
 
 /**
  * What clients of several generations send; the image comes under one of its two names. Keys not listed here
@@ -69,6 +77,11 @@ export function editInputSchema(
     {
       prompt: stringOf(prompt),
       ...images(maxImages),
+      mask: mask(),
+      strength: numberOf(EDIT_PARAMETERS.strength),
+      padding_mask_crop: modelNumberOf(EDIT_PARAMETERS.paddingMaskCrop),
+      mask_blur: numberOf(EDIT_PARAMETERS.maskBlur),
+      mask_feather: numberOf(EDIT_PARAMETERS.maskFeather),
       prompt_2: optionalStringOf(EDIT_PARAMETERS.prompt2),
       max_sequence_length: modelNumberOf(EDIT_PARAMETERS.maxSequenceLength),
       negative_prompt: optionalStringOf(negativePrompt),

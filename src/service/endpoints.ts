@@ -63,9 +63,9 @@ export async function readTraits(
 ): Promise<ModelTraits> {
   try {
     const opened = await openCheckpoint(checkpoint, {}, pipelines);
-    const { minImages, maxImages, takesSizeRule } = opened.pipeline;
+    const { minImages, maxImages, takesSizeRule, takesMask } = opened.pipeline;
     const defaults = opened.pipeline.defaultsOf(opened.checkpoint.index);
-    return { name: opened.name, minImages, maxImages, takesSizeRule, defaults };
+    return { name: opened.name, minImages, maxImages, takesSizeRule, takesMask, defaults };
   } catch (error) {
     if (name === DEFAULT_ENDPOINT) return unknownTraits(pipelines);
     const sentence = `${id}: ${messageOf(error)}`;
@@ -83,5 +83,6 @@ const unknownTraits = (pipelines: readonly Pipeline[]): ModelTraits => ({
   minImages: 1,
   maxImages: Math.max(...pipelines.map(({ maxImages }) => maxImages)),
   takesSizeRule: pipelines.some(({ takesSizeRule = false }) => takesSizeRule),
+  takesMask: pipelines.some(({ takesMask }) => takesMask),
   defaults: USUAL_DEFAULTS,
 });

@@ -5,7 +5,7 @@
  */
 import type { Picture } from "../../images/picture.ts";
 import { throwIfAborted } from "../../engine/abort.ts";
-import { skippedSteps } from "../../engine/masking.ts";
+import { skippedSteps } from "../../engine/mask-rules.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import { withTrueGuidance } from "../../sampling/guidance.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";

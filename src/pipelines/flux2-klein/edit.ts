@@ -4,7 +4,7 @@
  * `engine/sizes.ts` explains; `reference-sizes.ts` has those of the reference.
  */
 import { throwIfAborted } from "../../engine/abort.ts";
-import { skippedSteps } from "../../engine/masking.ts";
+import { skippedSteps } from "../../engine/mask-rules.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
 import { planSizes, type SizePlan } from "../../engine/sizes.ts";

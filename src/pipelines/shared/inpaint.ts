@@ -6,7 +6,7 @@
  * image as it should (Kontext's returns the part, klein's pastes its middle without reducing it); here it is reduced and
  * laid over the image by diffusers' own `apply_overlay`.
  */
-import { skippedSteps, WHITE_FROM } from "../../engine/masking.ts";
+import { skippedSteps, WHITE_FROM } from "../../engine/mask-rules.ts";
 import type { ResolvedRequest, Size } from "../../engine/request.ts";
 import { hasOneCanvas, type SizePlan } from "../../engine/sizes.ts";
 import { invalid } from "../../errors.ts";

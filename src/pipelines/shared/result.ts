@@ -58,7 +58,7 @@ export async function resultOf(
 /** Lays a part that was drawn by itself over the source, at the source's size, and resizes all of it. */
 async function cropLaidOver(
   working: Picture,
-  { source, region: _, alpha, plan }: MaskOverlay,
+  { source, alpha, plan }: MaskOverlay,
   region: Region,
   isKept: boolean,
 ): Promise<Result> {

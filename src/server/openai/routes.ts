@@ -176,7 +176,7 @@ async function submit(
 async function submitAll(
   context: RouteContext,
   request: FastifyRequest,
-  { images, edits }: ImageEditRequest,
+  { images, mask, edits }: ImageEditRequest,
 ): Promise<Job[]> {
   const policy = policyOf({}, context.config, { isSync: true });
   const submitted: Job[] = [];
@@ -184,7 +184,7 @@ async function submitAll(
     for (const [index, edit] of edits.entries()) {
       const idempotency = idempotencyOf(request, index === 0 ? ROUTE : `${ROUTE}/${index}`);
       // Each job has its own copy of the image, deleted with the job.
-      const parsed = { edit, images, policy, webhook: undefined };
+      const parsed = { edit, images, mask, policy, webhook: undefined };
       submitted.push(await queueJob(context, request, parsed, { isSync: true, idempotency }));
     }
   } catch (error) {
@@ -202,7 +202,8 @@ const hasFailed = ({ status }: Job): boolean => isEnded(status) && status !== "c
 function answerFailure(job: Job, reply: FastifyReply, endpointId: string): FastifyReply {
   const { id, status, error = "The edit failed unexpectedly.", failure } = job;
   if (status === "failed") {
-    const isCallers = failure && (failure.code === "OUTPUT_FLAGGED" || fieldOf(failure) === "image");
+    const isCallers =
+      failure && (failure.code === "OUTPUT_FLAGGED" || ["image", "mask"].includes(fieldOf(failure) ?? ""));
     if (failure) reply.request.failure = failure;
     return refuse(reply, isCallers ? 400 : 500, error);
   }
