@@ -75,12 +75,16 @@ export async function aboutMask<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A failure that is about the image's file, told of the mask's: INVALID_PARAMETER about `mask`. */
+/** A failure that is about the image or its file, told of the mask: INVALID_PARAMETER about `mask`. */
 export function maskError(error: RetouchError): RetouchError {
-  if (!(error.code.startsWith("IMAGE_") || error.field === "image")) return error;
-  const surface = { ...LIBRARY, image: (source?: string) => source ?? "it", names: { image: "it" } };
-  const sentence = sentenceOf(error.failure, surface);
-  return invalid("about", { field: "mask", sentence }, { cause: error });
+  const { kind, values } = error.failure;
+  if (values["field"] === "image") {
+    const about = { kind, values: { ...values, field: "mask" } };
+    return new RetouchError("INVALID_PARAMETER", about, { cause: error });
+  }
+  if (!error.code.startsWith("IMAGE_") && error.field !== "image") return error;
+  const surface = { ...LIBRARY, image: (source: string | undefined) => source ?? "it" };
+  return invalid("about", { field: "mask", sentence: sentenceOf(error.failure, surface) }, { cause: error });
 }
 
 export function wrongMaskSize(mask: Size, image: Size): RetouchError {
