@@ -25,9 +25,11 @@ from flux2_autoencoder import write_flux2_autoencoders
 from drawn.write_drawn import KLEIN, KONTEXT, write_drawn
 from gguf_files import write_gguf_files
 from index_fields import index_fields
+from inpaint import inpaint_fixtures
 from klein.loras import write_klein_loras
 from klein.write_cases import write_klein_cases
 from loras import write_loras
+from masks import mask_fixtures
 from picture_forms import write_picture_forms
 from qwen3_files import write_qwen3_files
 from qwen3_stages import write_qwen3
@@ -108,6 +110,9 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     calls, tensors = recipe_fixtures(plain)
     write_table(output / "recipe.json", calls)
     save_file(tensors, output / "recipe.safetensors")
+    for file, (table, tensors) in {"masks": mask_fixtures(), "inpaint": inpaint_fixtures()}.items():
+        write_table(output / f"{file}.json", table)
+        save_file(tensors, output / f"{file}.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
     write_table(output / "index-fields.json", index_fields())

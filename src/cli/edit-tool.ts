@@ -4,6 +4,8 @@
  */
 import { cutText, invalid } from "../errors.ts";
 import {
+  aboutMask,
+  checkMasking,
   type EditDefaults,
   EDIT_PARAMETERS,
   type EditOptions,
@@ -67,6 +69,15 @@ const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, fo
   EDIT_PARAMETERS;
 const { imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, prompt2, sigmas, sizeRule } =
   EDIT_PARAMETERS;
+const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
+
+/** A whole number without a default. */
+const modelNumber = ({ min, max, description }: { min: number; max: number; description: string }) => ({
+  type: "integer",
+  minimum: min,
+  maximum: max,
+  description,
+});
 
 const EDIT_TOOL = {
   name: "edit_image",
@@ -100,6 +111,11 @@ const EDIT_TOOL = {
       [size.tool]: text(
         `Size of the result, such as 1024x768, ${rangeText(size)} a side; by default the picture's, at most 1536.`,
       ),
+      [mask.tool]: text(`${mask.description} Given as the image is.`),
+      [strength.tool]: number(strength),
+      [paddingMaskCrop.tool]: modelNumber(paddingMaskCrop),
+      [maskBlur.tool]: number(maskBlur),
+      [maskFeather.tool]: number(maskFeather),
       [sizeRule.tool]: choice(sizeRule),
       [numSteps.tool]: ofModel("numSteps"),
       [sigmas.tool]: {
@@ -111,12 +127,7 @@ const EDIT_TOOL = {
       },
       [guidance.tool]: ofModel("guidance"),
       [prompt2.tool]: text(prompt2.description),
-      [maxSequenceLength.tool]: {
-        type: "integer",
-        minimum: maxSequenceLength.min,
-        maximum: maxSequenceLength.max,
-        description: maxSequenceLength.description,
-      },
+      [maxSequenceLength.tool]: modelNumber(maxSequenceLength),
       [negativePrompt.tool]: text(negativePrompt.description),
       [isEmptyNegativeUsed.tool]: {
         type: "boolean",
@@ -204,13 +215,19 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
     { signal, onStep }: Required<Pick<EditOptions, "signal" | "onStep">>,
   ): Promise<ToolContent[]> => {
     const known = new Set(Object.keys(offered));
-    const { images, output, parameters } = await wordedBy(TOOL, () => readArguments(given, known));
+    const {
+      images,
+      mask: maskSource,
+      output,
+      parameters,
+    } = await wordedBy(TOOL, () => readArguments(given, known));
     const sources: ImageSource[] = [];
-    for (const image of images) {
-      if (image === "-")
-        throw invalid("forbidden", { field: "image", given: "-", reason: "it is this connection" });
-      sources.push(await readSourceThrough(access, image, { signal, isVerified: true }));
-    }
+    const read = async (image: string, field: "image" | "mask"): Promise<ImageSource> => {
+      if (image === "-") throw invalid("forbidden", { field, given: "-", reason: "it is this connection" });
+      return readSourceThrough(access, image, { signal, isVerified: true });
+    };
+    for (const image of images) sources.push(await read(image, "image"));
+    const masking = maskSource === undefined ? undefined : await aboutMask(() => read(maskSource, "mask"));
     const chosen = output ?? defaultOutput(sources[0], parameters.format);
     const isChosen = output !== undefined;
     const { numImages: count = 1 } = parameters;
@@ -219,7 +236,8 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
     for (const one of outputs) await results.check(one, isChosen);
     const engine = await load();
     const image = sources.map(({ bytes }) => bytes);
-    const result = await engine.edit({ image, ...parameters }, { signal, onStep });
+    const request = { image, mask: masking?.bytes, ...parameters };
+    const result = await engine.edit(request, { signal, onStep });
     const report = reportText({
       outputs: await results.writeAll(outputs, isChosen, result.images),
       result,
@@ -242,6 +260,7 @@ const DEMO_NOTICE =
 
 interface ToolArguments {
   images: readonly string[];
+  mask: string | undefined;
   /** Absent if a new file is named after the first image. */
   output: string | undefined;
   parameters: Omit<EditRequest, "image"> & { format: OutputFormat };
@@ -268,6 +287,10 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     prompt: instruction!,
     prompt2: texts[prompt2.tool],
     maxSequenceLength: numbers[maxSequenceLength.tool],
+    strength: numbers[strength.tool],
+    paddingMaskCrop: numbers[paddingMaskCrop.tool],
+    maskBlur: numbers[maskBlur.tool],
+    maskFeather: numbers[maskFeather.tool],
     negativePrompt,
     isEmptyNegativeUsed: given[isEmptyNegativeUsed.tool] as boolean | undefined,
     sigmas: given[sigmas.tool] as number[] | undefined,
@@ -284,8 +307,11 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     format: chooseFormat(output, format),
     loras: (given["loras"] ?? []) as LoraUse[],
   };
-  resolveParameters(parameters);
-  return { images: readImages(given["image"]), output, parameters };
+  const images = readImages(given["image"]);
+  const masked = texts[mask.tool];
+  const rules = { hasMask: masked !== undefined, numImages: images.length, takesMask: true };
+  checkMasking(resolveParameters(parameters), rules);
+  return { images, mask: masked, output, parameters };
 }
 
 function readImages(given: unknown): string[] {

@@ -1,5 +1,7 @@
 /** `retouch edit`: checks all it can up front, then loads the checkpoint, edits, writes and reports. */
 import {
+  aboutMask,
+  checkMasking,
   createEngine,
   type EditRequest,
   type EditStep,
@@ -13,6 +15,7 @@ import {
   type Size,
   type SizeRule,
 } from "../index.ts";
+import { invalid } from "../errors.ts";
 import { type LoraArgument, nameLoras } from "./arguments.ts";
 import { showConversion } from "./conversion.ts";
 import { type EngineFlags, engineOptionsOf } from "./engine-options.ts";
@@ -29,6 +32,11 @@ export interface EditFlags extends EngineFlags {
   overwrite?: boolean | undefined;
   /** Images besides those of the arguments. */
   image?: string[] | undefined;
+  mask?: string | undefined;
+  strength?: number | undefined;
+  paddingMaskCrop?: number | undefined;
+  maskBlur?: number | undefined;
+  maskFeather?: number | undefined;
   prompt2?: string | undefined;
   maxSequenceLength?: number | undefined;
   negativePrompt?: string | undefined;
@@ -72,11 +80,16 @@ async function edit(
 ): Promise<void> {
   const format = chooseFormat(flags.output === STDOUT ? undefined : flags.output, flags.format);
   const parameters = requestParameters(prompt, format, flags);
-  resolveParameters(parameters);
+  const inputs = [...images, ...(flags.image ?? [])];
+  checkMaskFlags(resolveParameters(parameters), inputs, flags.mask);
   const sources: ImageSource[] = [];
-  for (const image of [...images, ...(flags.image ?? [])]) {
+  for (const image of inputs) {
     sources.push(await readImageSource(image, { signal, isVerified: true }));
   }
+  const mask =
+    flags.mask === undefined
+      ? undefined
+      : await aboutMask(() => readImageSource(flags.mask!, { signal, isVerified: true }));
   const output = flags.output ?? defaultOutput(sources[0], format);
   const { numImages = 1 } = flags;
   const outputs = numImages > 1 ? numberedOutputs(output, numImages) : [output];
@@ -97,7 +110,7 @@ async function edit(
     for (const notice of engine.checkpoint.notices ?? []) say(notice);
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the image");
-    const request = { image: sources.map(({ bytes }) => bytes), ...parameters };
+    const request = { image: sources.map(({ bytes }) => bytes), mask: mask?.bytes, ...parameters };
     const result = await engine.edit(request, { signal, onStep: overAll(progress.step, numImages) });
     progress.clear();
     if (numImages > 1) await writeNumberedOutputs(outputs, result.images);
@@ -127,7 +140,12 @@ export function requestParameters(
   const { prompt2, maxSequenceLength, negativePrompt, trueCfgScale, size, steps, sigmas, guidance, seed } =
     flags;
   const isUnchangedKept = flags.keepUnchanged ?? true;
+  const { strength, paddingMaskCrop, maskBlur, maskFeather } = flags;
   return {
+    strength,
+    paddingMaskCrop,
+    maskBlur,
+    maskFeather,
     prompt,
     prompt2,
     maxSequenceLength,
@@ -153,6 +171,20 @@ const overAll =
   (show: (progress: Pick<EditStep, "step" | "of" | "seconds">) => void, numImages: number) =>
   ({ step, of, image = 0, seconds }: EditStep): void =>
     show({ step: image * of + step, of: numImages * of, seconds });
+
+/** What can be refused of a mask before the checkpoint is loaded. */
+function checkMaskFlags(
+  resolved: Parameters<typeof checkMasking>[0],
+  images: readonly string[],
+  mask: string | undefined,
+): void {
+  checkMasking(resolved, { hasMask: mask !== undefined, numImages: images.length, takesMask: true });
+  if (mask === STDIN && images.includes(STDIN)) {
+    throw invalid("forbidden", { field: "mask", given: STDIN, reason: "the image is standard input" });
+  }
+}
+
+const STDIN = "-";
 
 export function sayOnStderr(sentence: string): void {
   process.stderr.write(`retouch: ${oneLine(sentence)}\n`);

@@ -1,6 +1,6 @@
 /** What the engine knows about one checkpoint of a model family: its networks as data, and how to edit with them. */
 import type { FindTarget } from "../lora/targets.ts";
-import type { Picture } from "../images/picture.ts";
+import type { GrayPicture, Picture } from "../images/picture.ts";
 import type { ChosenLoras } from "../lora/registry.ts";
 import type { StoredWeights } from "../quantize/prepare.ts";
 import type { Adapters } from "../models/adapters.ts";
@@ -91,8 +91,8 @@ export interface EditorOptions {
   isSketched?: boolean | undefined;
   /** LoRAs to use; they are read once there is room for them. */
   loras?: ChosenLoras | undefined;
-  /** White where the first image may change; absent if all of it may. */
-  mask?: Picture | undefined;
+  /** Of the first image's size and not black: white where that image may change; absent if all of it may. */
+  mask?: GrayPicture | undefined;
   /** Embeddings in place of the prompts, and [L, C] latents to begin with, for a pipeline that takes them. */
   given?: GivenForImage | undefined;
   /** The images to draw, all from one prompt and the same references. @default one, of the request's seed */

@@ -39,8 +39,30 @@ export interface EditRequest extends TensorRequest {
    * @default "auto", which refuses several images where the model was trained with one
    */
   imageLayout?: ImageLayout | undefined;
-  /** An image that is white where the first one may change, for a model that takes a mask. @default none */
+  /**
+   * An image of the first one's size that is white where that may change, for a model that takes a mask. What is transparent
+   * counts as black. Only with one image. @default none
+   */
   mask?: Uint8Array | undefined;
+  /**
+   * Whether what is transparent may change, as OpenAI's clients mean it: of the mask if it has transparent pixels, or else
+   * of the image if there is no mask. @default false
+   */
+  isTransparencyEdited?: boolean | undefined;
+  /** With a mask: the part of the steps that is taken, above 0 to 1; the first ones are left out. @default 1 */
+  strength?: number | undefined;
+  /**
+   * With a mask: edits only the part around what it marks, with so many pixels of the image at each side, 0 to 4,096,
+   * enlarged to the size at which the network works. @default the whole image
+   */
+  paddingMaskCrop?: number | undefined;
+  /** With a mask: radius of the blur of the mask before it is used, in its pixels, 0 to 256. @default 0 */
+  maskBlur?: number | undefined;
+  /**
+   * With a mask whose outside is kept (`isUnchangedKept`) or a crop: width of the transition inside the mask's edge, in
+   * pixels of the mask, 0 to 256. @default 0
+   */
+  maskFeather?: number | undefined;
   /** What to change, 1 to 4,000 characters; required unless there are `promptEmbeds`. */
   prompt?: string | undefined;
   /** What T5 reads, if that differs from what CLIP reads. Empty means the prompt. @default "" */
@@ -121,6 +143,12 @@ export interface ResolvedRequest {
   isSafetyChecked: boolean;
   isUnchangedKept: boolean;
   loras: readonly LoraUse[];
+  /** This and the next four are undefined in jobs of earlier versions, which had no masks. */
+  isTransparencyEdited?: boolean | undefined;
+  strength?: number | undefined;
+  paddingMaskCrop?: number | undefined;
+  maskBlur?: number | undefined;
+  maskFeather?: number | undefined;
 }
 
 const IMAGE_BYTES = "the bytes of an image in a Uint8Array; readImageSource gets them from a path";
@@ -159,6 +187,7 @@ export function resolveParameters(
     isSafetyChecked = EDIT_PARAMETERS.isSafetyChecked.default,
     isUnchangedKept = EDIT_PARAMETERS.isUnchangedKept.default,
     isEmptyNegativeUsed = EDIT_PARAMETERS.isEmptyNegativeUsed.default,
+    isTransparencyEdited = false,
   } = request;
   for (const [field, value, { choices }] of [
     ["format", wanted, format] as const,
@@ -168,7 +197,12 @@ export function resolveParameters(
     if (choices.some((choice) => choice === value)) continue;
     throw invalid("oneOf", { field, choices: anyOf(choices), given: shownValue(value) });
   }
-  for (const [field, value] of Object.entries({ isSafetyChecked, isUnchangedKept, isEmptyNegativeUsed })) {
+  for (const [field, value] of Object.entries({
+    isSafetyChecked,
+    isUnchangedKept,
+    isEmptyNegativeUsed,
+    isTransparencyEdited,
+  })) {
     if (typeof value !== "boolean") {
       throw invalid("oneOf", { field, choices: "true or false", given: shownValue(value) });
     }
@@ -177,7 +211,7 @@ export function resolveParameters(
   const sigmas = sigmasWithin(request.sigmas);
   return {
     ...textsWithin(request),
-    maxSequenceLength: maxSequenceLengthWithin(request.maxSequenceLength),
+    maxSequenceLength: modelNumberWithin("maxSequenceLength", request.maxSequenceLength),
     negativePrompt: stringWithin(
       "negativePrompt",
       request.negativePrompt ?? negativePrompt.default,
@@ -197,6 +231,11 @@ export function resolveParameters(
     isSafetyChecked,
     isUnchangedKept,
     loras: lorasWithin(request.loras ?? [], loras),
+    isTransparencyEdited,
+    strength: numberWithin("strength", request.strength, EDIT_PARAMETERS.strength),
+    paddingMaskCrop: modelNumberWithin("paddingMaskCrop", request.paddingMaskCrop),
+    maskBlur: numberWithin("maskBlur", request.maskBlur, EDIT_PARAMETERS.maskBlur),
+    maskFeather: numberWithin("maskFeather", request.maskFeather, EDIT_PARAMETERS.maskFeather),
   };
 }
 
@@ -276,10 +315,13 @@ function textsWithin({
   return { prompt: "", prompt2: undefined };
 }
 
-function maxSequenceLengthWithin(given: unknown): number | undefined {
+function modelNumberWithin(
+  field: "maxSequenceLength" | "paddingMaskCrop",
+  given: unknown,
+): number | undefined {
   if (given === undefined) return undefined;
-  const { min, max } = EDIT_PARAMETERS.maxSequenceLength;
-  return numberIn("maxSequenceLength", given, { type: "integer", min, max });
+  const { min, max } = EDIT_PARAMETERS[field];
+  return numberIn(field, given, { type: "integer", min, max });
 }
 
 function sigmasWithin(given: unknown): number[] | undefined {

@@ -4,13 +4,15 @@ import { throwIfAborted } from "./abort.ts";
 import { decodePicture } from "../images/decode.ts";
 import { encodePicture, type OutputFormat } from "../images/encode.ts";
 import { editMetadata, type EditMetadata } from "../images/metadata.ts";
-import type { Picture } from "../images/picture.ts";
+import type { GrayPicture, Picture } from "../images/picture.ts";
 import type { LoraRegistry } from "../lora/registry.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
 import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
 import type { Kept } from "./keep-unchanged.ts";
+import { checkMasking } from "./mask-rules.ts";
+import { readMask } from "./masking.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
 import {
@@ -355,17 +357,22 @@ function checkTensors({ takesTensors = false }: Pipeline, given: GivenTensors): 
 /** @throws RetouchError INVALID_PARAMETER for images or a mask that the pipeline does not take; IMAGE_* */
 async function decodeImages(
   request: EditRequest,
-  { imageLayout }: ResolvedRequest,
+  resolved: ResolvedRequest,
   { pipeline, maxPixels }: Pick<EditTools, "pipeline" | "maxPixels">,
-): Promise<{ images: readonly Picture[]; mask: Picture | undefined }> {
+): Promise<{ images: readonly Picture[]; mask: GrayPicture | undefined }> {
   const given = imagesOf(request);
-  checkImageCount(given.length, pipeline, imageLayout);
-  if (request.mask !== undefined && !pipeline.takesMask) {
-    throw invalid("unsupported", { field: "mask", reason: "the model of this checkpoint takes none" });
-  }
+  checkImageCount(given.length, pipeline, resolved.imageLayout);
+  const { takesMask } = pipeline;
+  const isSought = resolved.isTransparencyEdited === true && takesMask && given.length === 1;
+  const rules = { numImages: given.length, takesMask };
+  checkMasking(resolved, { ...rules, hasMask: request.mask !== undefined || isSought });
   const images: Picture[] = [];
   for (const bytes of given) images.push(await decodePicture(bytes, { maxPixels }));
-  return { images, mask: request.mask && (await decodePicture(request.mask, { maxPixels })) };
+  if (request.mask === undefined && !isSought) return { images, mask: undefined };
+  const image = { bytes: given[0]!, picture: images[0]! };
+  const mask = await readMask({ mask: request.mask, image }, resolved, { maxPixels });
+  if (mask === undefined) checkMasking(resolved, { ...rules, hasMask: false });
+  return { images, mask };
 }
 
 /** The checker's verdict on a result that passed. @throws RetouchError OUTPUT_FLAGGED */

@@ -8,7 +8,8 @@ import { failure, RetouchError } from "../errors.ts";
 import { avifForm } from "./avif-form.ts";
 import { decodeSamples, decodeWide, NO_COLOURS, readerOf } from "./decode-samples.ts";
 import { firstFrame } from "./first-frame.ts";
-import { ACCEPTED_FORMATS, formatOf, type AcceptedFormat } from "./format.ts";
+import { acceptedFormat, unsupported } from "./accepted-format.ts";
+import type { AcceptedFormat } from "./format.ts";
 import { gifForm } from "./gif-form.ts";
 import { jpegForm } from "./jpeg-form.ts";
 import { type FormReaders, isRefused, type PictureForm, type RefusedForm } from "./picture-form.ts";
@@ -32,6 +33,24 @@ export interface DecodeOptions {
  * IMAGE_TOO_LARGE.
  */
 export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
+  const { name: source } = options;
+  const { file, form, format, metadata } = await acceptedFile(bytes, options);
+  const decoded = await orDamaged(decodedBy(metadata, file, form), format, source);
+  if (isRefused(decoded)) throw unsupported(source, decoded);
+  return decoded;
+}
+
+/** A file that may be decoded, by its header. */
+interface AcceptedFile {
+  /** Its first frame, as the decoder reads it right. */
+  file: Uint8Array;
+  form: PictureForm;
+  format: AcceptedFormat;
+  metadata: Metadata;
+}
+
+/** @throws RetouchError as {@link decodePicture} */
+export async function acceptedFile(bytes: Uint8Array, options: DecodeOptions): Promise<AcceptedFile> {
   const { maxPixels = MAX_PIXELS, name: source } = options;
   const format = acceptedFormat(bytes, source);
   const form = FORM_READERS[format](bytes);
@@ -39,9 +58,7 @@ export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = 
   const file = firstFrame(form.bytes, format);
   const metadata = await orDamaged((await readerOf(file)).metadata(), format, source);
   checkHeader(metadata, maxPixels, source);
-  const decoded = await orDamaged(decodedBy(metadata, file, form), format, source);
-  if (isRefused(decoded)) throw unsupported(source, decoded);
-  return decoded;
+  return { file, form, format, metadata };
 }
 
 const FORM_READERS: FormReaders = {
@@ -97,19 +114,6 @@ function whitenedAround(
   return picture;
 }
 
-function acceptedFormat(bytes: Uint8Array, source: string | undefined): AcceptedFormat {
-  if (bytes.length === 0) throw new RetouchError("IMAGE_INVALID", failure("imageEmpty", { source }));
-  const format = formatOf(bytes);
-  if (format === undefined) {
-    throw new RetouchError("IMAGE_INVALID", failure("imageUnknown", { source, accepted: listFormats() }));
-  }
-  if (!format.isAccepted) {
-    const { name, advice } = format;
-    throw unsupported(source, { state: `is ${name}`, advice });
-  }
-  return format.name;
-}
-
 function checkHeader(metadata: Metadata, maxPixels: number, source: string | undefined): void {
   const { width, height } = metadata;
   if (width * height > maxPixels) {
@@ -119,10 +123,6 @@ function checkHeader(metadata: Metadata, maxPixels: number, source: string | und
   if (metadata.format === "heif" && metadata.compression !== "av1") {
     throw unsupported(source, { state: "is a HEIC/HEIF image", advice: "convert it to JPEG or PNG" });
   }
-}
-
-function unsupported(source: string | undefined, { state, advice }: RefusedForm): RetouchError {
-  return new RetouchError("IMAGE_UNSUPPORTED", failure("imageFormat", { source, state, advice }));
 }
 
 /** The decoder's own message may name libraries and buffers and span many lines, so it is kept as the cause. */
@@ -136,10 +136,6 @@ async function orDamaged<T>(
   } catch (cause) {
     throw new RetouchError("IMAGE_INVALID", failure("imageDamaged", { source, format }), { cause });
   }
-}
-
-function listFormats(): string {
-  return `${ACCEPTED_FORMATS.slice(0, -1).join(", ")} and ${ACCEPTED_FORMATS.at(-1)}`;
 }
 
 function grouped(count: number): string {

@@ -1,5 +1,6 @@
 /** Estimates how long a job's edit will take, from what is known of it before it starts. */
 import { type EditSpeed, estimateMs } from "../engine/estimate.ts";
+import { skippedSteps } from "../engine/mask-rules.ts";
 import { isNegativeUsed, type Size } from "../engine/request.ts";
 import { isStitched, stitchedSize } from "../images/stitched-size.ts";
 import type { JobEdit } from "./job.ts";
@@ -9,7 +10,7 @@ export function estimateJobMs(speed: EditSpeed, edit: JobEdit): number {
   const { size, numSteps, guidance, numImages } = edit;
   return estimateMs(speed, {
     size,
-    numSteps,
+    numSteps: numSteps - skippedSteps(edit),
     guidance,
     numImages,
     images: sizesSeen(edit),

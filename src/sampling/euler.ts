@@ -7,7 +7,11 @@ const { fround } = Math;
  * One velocity per step, followed from a noise level straight to the next; with `noise`, followed to the image, of which
  * new noise then makes the next level.
  */
-export const eulerSampler: Sampler = async function* (velocity, start, { sigmas, noise, afterStep, from }) {
+export const eulerSampler: Sampler = async function* (
+  velocity,
+  start,
+  { sigmas, noise, afterStep = (latents) => latents, from },
+) {
   let latents = start;
   const last = sigmas.at(-1)!;
   for (let index = from?.step ?? 0; index < sigmas.length - 1; index += 1) {
@@ -15,10 +19,12 @@ export const eulerSampler: Sampler = async function* (velocity, start, { sigmas,
     const current = latents;
     const direction = await velocity({ latents: current, sigma });
     latents = noise
-      ? mixed(moved(current, direction, -sigma), noise(), next)
+      ? noised(moved(current, direction, -sigma), noise(), next)
       : moved(current, direction, next - sigma);
-    if (afterStep) latents = afterStep(latents, next);
-    yield { index, latents, estimate: () => moved(current, direction, last - sigma) };
+    latents = afterStep(latents, { sigma: next, isLast: index === sigmas.length - 2 });
+    const estimate = (): Float32Array =>
+      afterStep(moved(current, direction, last - sigma), { sigma: last, isLast: true });
+    yield { index, latents, estimate };
   }
   return latents;
 };
@@ -29,8 +35,8 @@ function moved(latents: Float32Array, velocity: Float32Array, sigmaChange: numbe
   return latents.map((value, index) => value + fround(change * velocity[index]!));
 }
 
-/** An image and noise at a level between them, rounded in the same way. */
-function mixed(image: Float32Array, noise: Float32Array, sigma: number): Float32Array {
+/** An image and noise at a level between them, rounded in the same way: `scale_noise`. */
+export function noised(image: Float32Array, noise: Float32Array, sigma: number): Float32Array {
   const rest = fround(1 - sigma);
   return image.map((value, index) => fround(rest * value) + fround(sigma * noise[index]!));
 }

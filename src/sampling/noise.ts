@@ -28,6 +28,11 @@ export class BatchNoise {
     return this.#stream.draw(this.#count * of).slice(this.#count * index, this.#count * (index + 1));
   }
 
+  /** Passes over a draw for one image alone. */
+  skipOne(): void {
+    this.#stream.draw(this.#count);
+  }
+
   /** Passes over draws that an earlier run used. */
   skip(draws: number): void {
     for (let draw = 0; draw < draws; draw += 1) this.#stream.draw(this.#count * this.#place.of);

@@ -29,16 +29,19 @@ export interface SamplerStep {
   estimate(): Float32Array;
 }
 
+/**
+ * @param level of the latents at this point: its noise, and whether it is the last one
+ * @returns other latents
+ */
+export type AfterStep = (latents: Float32Array, level: { sigma: number; isLast: boolean }) => Float32Array;
+
 export interface SamplerOptions {
   /** From the noise level of pure noise to that of the image, mostly 1 and 0: one more than there are steps. */
   sigmas: Float32Array;
   /** Gives the new noise of a step, once a step, if steps draw any. @default none does */
   noise?: (() => Float32Array) | undefined;
-  /**
-   * Changes the latents after a step. Inpainting, for example, puts the source back where the mask is black.
-   * @param sigma the noise level of the latents at this point
-   */
-  afterStep?: ((latents: Float32Array, sigma: number) => Float32Array) | undefined;
+  /** Changes the latents after a step: inpainting puts the image back where the mask is black. */
+  afterStep?: AfterStep | undefined;
   /** What an earlier run left, to go on with: the steps after `from.step` are taken. @default nothing was done yet */
   from?: Pick<SamplerState, "step" | "memory"> | undefined;
 }

@@ -4,6 +4,7 @@ import { invalid } from "../errors.ts";
 import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.ts";
 import type { GivenImage } from "./input-image.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
+import { checkMasking } from "../engine/mask-rules.ts";
 import { checkImageCount, checkSizeRule } from "../engine/model-traits.ts";
 import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
 import { checkBucketTarget } from "../storage/bucket-target.ts";
@@ -46,8 +47,11 @@ export function parseBody(
   const edit = editOf(input, settings, model);
   const images = imagesOf(input);
   checkImageCount(images.length, model, input.image_layout);
+  const hasMask = input.mask !== undefined;
+  checkMasking(edit, { hasMask, numImages: images.length, takesMask: model.takesMask ?? false });
   return {
     images,
+    mask: input.mask,
     edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress) },
     policy: policyOf(policy, settings, { isSync }),
     webhook: webhookOf(body, isRefusedAddress),
@@ -96,6 +100,10 @@ export function editOf(
     isPreviewed: input.enable_preview === true && settings.safety !== "required",
     isUnchangedKept: input.keep_unchanged ?? isUnchangedKept.default,
     loras: lorasOf(input.loras ?? [], settings),
+    strength: input.strength ?? EDIT_PARAMETERS.strength.default,
+    paddingMaskCrop: input.padding_mask_crop,
+    maskBlur: input.mask_blur ?? EDIT_PARAMETERS.maskBlur.default,
+    maskFeather: input.mask_feather ?? EDIT_PARAMETERS.maskFeather.default,
   };
 }
 

@@ -2,6 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { invalid } from "../errors.ts";
 import { inlineImage, parseImageField } from "../images/image-field.ts";
+import { acceptedFormat } from "../images/accepted-format.ts";
+import { aboutMask, wrongMaskSize } from "../engine/mask-rules.ts";
 import { statedSize } from "../images/stated-size.ts";
 import type { JobImage, JobImages, StoredSource } from "../jobs/job.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
@@ -15,6 +17,8 @@ export interface InputImageOptions {
   /** The shipped example images: name to file. */
   examples: ReadonlyMap<string, string>;
   maxBytes: number;
+  /** Whether an inline image must look like a picture already. @default false: who decodes it says so */
+  isPicture?: boolean | undefined;
   /** Called before that many bytes are stored. @throws RetouchError if they may not be */
   admit: (bytes: number) => Promise<void>;
   isRefusedAddress: IsRefusedAddress;
@@ -53,7 +57,8 @@ export async function keepInputImages(
   };
   try {
     for (const given of images) kept.push(await keepInputImage(options, given, origins));
-    if (mask !== undefined) kept.push(await keepInputImage(options, mask, origins));
+    if (mask !== undefined) kept.push(await keepMask(options, mask, origins));
+    checkMaskSize(kept[0]?.image, mask === undefined ? undefined : kept.at(-1)?.image);
   } catch (error) {
     // The sweeper deletes later what cannot be deleted now.
     await discard().catch(() => {});
@@ -65,6 +70,27 @@ export async function keepInputImages(
     sources: kept.flatMap(({ source }) => source ?? []),
     discard,
   };
+}
+
+/** The same for a mask, which is what its failures are about. What is no picture by its first bytes is refused at once. */
+async function keepMask(
+  options: InputImageOptions,
+  given: GivenImage,
+  origins: readonly string[],
+): Promise<InputImage> {
+  return aboutMask(() => keepInputImage({ ...options, isPicture: true }, given, origins));
+}
+
+/**
+ * Refuses a mask of another size where both headers state one; turned sides may be equal once they are upright.
+ * @throws RetouchError INVALID_PARAMETER
+ */
+function checkMaskSize(image: JobImage | undefined, mask: JobImage | undefined): void {
+  if (image?.kind !== "stored" || mask?.kind !== "stored" || !image.size || !mask.size) return;
+  const [own, other] = [image.size, mask.size].map(({ width, height }) =>
+    [width, height].toSorted((a, b) => a - b).join(),
+  );
+  if (own !== other) throw wrongMaskSize(mask.size, image.size);
 }
 
 /** A string from the body, or the bytes of a file. */
@@ -83,7 +109,10 @@ export async function keepInputImage(
 ): Promise<InputImage> {
   const { maxBytes } = options;
   const field = typeof given === "string" ? parseImageField(given, maxBytes) : inlineImage(given, maxBytes);
-  if (field.kind === "inline") return store(options, field.bytes);
+  if (field.kind === "inline") {
+    if (options.isPicture) acceptedFormat(field.bytes, undefined);
+    return store(options, field.bytes);
+  }
   const own = ownPart(field.url, origins);
   if (own?.pathname.startsWith(FILES)) return found(storedKey(options, own));
   const example = own?.pathname.startsWith(EXAMPLES)

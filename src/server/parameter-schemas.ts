@@ -68,6 +68,15 @@ export const choiceOf = <const Choice extends string>({
     ),
   );
 
+/** A mask, beside the images. */
+export const mask = () =>
+  Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: `${EDIT_PARAMETERS.mask.description} An http(s) URL, a data URL or base64.`,
+    }),
+  );
+
 type OtherNames = "aliases" | "flag" | "tool";
 
 /** Format of the result; clients spell JPEG both ways. */

@@ -17,6 +17,7 @@ import {
   images,
   integerOf,
   loras,
+  mask,
   modelNumberOf,
   numberAlias,
   numberOf,
@@ -49,6 +50,8 @@ export interface ModelTraits extends ImageLimits {
   name?: string | undefined;
   /** Whether an edit may take the sizes of the reference implementation. @default false */
   takesSizeRule?: boolean | undefined;
+  /** Whether an edit can be limited by a mask. @default false */
+  takesMask?: boolean | undefined;
   defaults: EditDefaults;
 }
 
@@ -58,6 +61,7 @@ export const USUAL_TRAITS: ModelTraits = {
   maxImages: 4,
   layouts: ["index", "offset", "stitch"],
   needsLayout: true,
+  takesMask: true,
   defaults: USUAL_DEFAULTS,
 };
 
@@ -76,6 +80,11 @@ export function editInputSchema(
       prompt: stringOf(prompt),
       ...images({ maxImages, needsLayout }),
       image_layout: choiceOf(EDIT_PARAMETERS.imageLayout),
+      mask: mask(),
+      strength: numberOf(EDIT_PARAMETERS.strength),
+      padding_mask_crop: modelNumberOf(EDIT_PARAMETERS.paddingMaskCrop),
+      mask_blur: numberOf(EDIT_PARAMETERS.maskBlur),
+      mask_feather: numberOf(EDIT_PARAMETERS.maskFeather),
       prompt_2: optionalStringOf(EDIT_PARAMETERS.prompt2),
       max_sequence_length: modelNumberOf(EDIT_PARAMETERS.maxSequenceLength),
       negative_prompt: optionalStringOf(negativePrompt),

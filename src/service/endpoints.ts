@@ -63,9 +63,10 @@ export async function readTraits(
 ): Promise<ModelTraits> {
   try {
     const opened = await openCheckpoint(checkpoint, {}, pipelines);
-    const { minImages, maxImages, layouts, needsLayout, takesSizeRule } = opened.pipeline;
+    const { minImages, maxImages, layouts, needsLayout, takesSizeRule, takesMask } = opened.pipeline;
     const defaults = opened.pipeline.defaultsOf(opened.checkpoint.index);
-    return { name: opened.name, minImages, maxImages, layouts, needsLayout, takesSizeRule, defaults };
+    const taken = { minImages, maxImages, layouts, needsLayout, takesSizeRule, takesMask };
+    return { name: opened.name, ...taken, defaults };
   } catch (error) {
     if (name === DEFAULT_ENDPOINT) return unknownTraits(pipelines);
     const sentence = `${id}: ${messageOf(error)}`;
@@ -84,5 +85,6 @@ const unknownTraits = (pipelines: readonly Pipeline[]): ModelTraits => ({
   maxImages: Math.max(...pipelines.map(({ maxImages }) => maxImages)),
   layouts: [...new Set(pipelines.flatMap(({ layouts = [] }) => layouts))],
   takesSizeRule: pipelines.some(({ takesSizeRule = false }) => takesSizeRule),
+  takesMask: pipelines.some(({ takesMask }) => takesMask),
   defaults: USUAL_DEFAULTS,
 });

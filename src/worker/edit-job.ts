@@ -17,6 +17,7 @@ import type { WeightsKind } from "../engine/component.ts";
 import type { EditStep } from "../engine/model.ts";
 import { largestKind } from "../engine/weights-choice.ts";
 import type { Engine } from "../engine/engine.ts";
+import { skippedSteps } from "../engine/mask-rules.ts";
 import type { EditResult } from "../engine/run-edit.ts";
 import type { Agents } from "../net/agents.ts";
 import { createKey } from "../storage/storage.ts";
@@ -157,7 +158,7 @@ async function editAndStore(
       totalMs: seconds.total * 1000,
       denoiseMs: seconds.denoise * 1000,
       images: done.referenceSizes,
-      numSteps: resumedFrom && parameters.numSteps - resumedFrom,
+      numSteps: stepsTaken(parameters, resumedFrom),
     },
     result: {
       image,
@@ -181,6 +182,15 @@ async function editAndStore(
       cost: costOf(limits.price, done, results.length),
     },
   };
+}
+
+/** If not all were taken: how many. */
+function stepsTaken(
+  parameters: EditResult["parameters"],
+  resumedFrom: number | undefined,
+): number | undefined {
+  const first = resumedFrom ?? skippedSteps(parameters);
+  return first === 0 ? undefined : parameters.numSteps - first;
 }
 
 async function previewOf(step: Pick<EditStep, "sketch">): Promise<string> {

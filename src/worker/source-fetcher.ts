@@ -2,6 +2,7 @@
  * Downloads the images of waiting jobs, beside whatever the engine computes: several at once, and not all of
  * one key, so that slow hosts block neither the engine nor the images of others.
  */
+import { maskError } from "../engine/mask-rules.ts";
 import { failure, RetouchError } from "../errors.ts";
 import type { WorkQueue } from "../jobs/contracts.ts";
 import type { ClaimedSource, JobImage, JobImages, StoredSource } from "../jobs/job.ts";
@@ -120,7 +121,7 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
   async function fetchAll({ id, images, mask }: ClaimedSource, signal: AbortSignal): Promise<AllOutcome> {
     const sources: StoredSource[] = [];
     const stored: JobImage[] = [];
-    for (const image of mask === undefined ? images : [...images, mask]) {
+    for (const [index, image] of (mask === undefined ? images : [...images, mask]).entries()) {
       if (image.kind === "stored") {
         stored.push(image);
         continue;
@@ -128,7 +129,10 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
       const outcome = await engine.fetch(id, image.url, { signal });
       if (outcome.kind !== "fetched") {
         await discardAll(sources);
-        return outcome;
+        const isOfMask = index === images.length && outcome.kind === "failed" && outcome.failure;
+        if (!isOfMask) return outcome;
+        const { code, ...reason } = outcome.failure!;
+        return { ...outcome, ...jobFailureOf(maskError(new RetouchError(code, reason))) };
       }
       const { key, bytes, size } = outcome;
       sources.push({ key, bytes });

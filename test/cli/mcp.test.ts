@@ -204,7 +204,9 @@ describe("retouch mcp", () => {
     ],
     [{ output: "-" }, "output must not be -: it is this connection."],
     [{ keep_unchanged: "yes" }, 'keep_unchanged must be true or false, not "yes".'],
-    [{ mask: "m.png" }, "mask is no argument of this tool."],
+    [{ masks: "m.png" }, "masks is no argument of this tool."],
+    [{ strength: 0.5 }, "strength must not be given without mask."],
+    [{ mask: "missing.png", strength: 0 }, "strength must be a number above 0, not 0."],
     [{ loras: [{ name: "peft" }] }, "loras is no argument of this tool."],
   ])("says in one sentence what is wrong with %j", async (given, sentence) => {
     expect(await refused(given)).toBe(sentence);

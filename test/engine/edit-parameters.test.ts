@@ -264,7 +264,7 @@ describe("the tool of retouch mcp", () => {
       const { min, max, maxItems, description } = parameter;
       const items = { type: "number", minimum: min, maximum: max };
       expect(schema).toEqual({ type: "array", items, minItems: 1, maxItems, description });
-    } else if (parameter.type === "image") {
+    } else if (field === "image") {
       expect([schema.type, schema.items]).toEqual([["string", "array"], { type: "string" }]);
     } else expect(schema.type).toBe(parameter.type === "boolean" ? "boolean" : "string");
   });

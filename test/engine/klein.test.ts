@@ -104,7 +104,10 @@ describe("an edit with klein", () => {
       ),
     );
     await expect(distilled.edit({ ...base, mask: square })).rejects.toEqual(
-      refusal("INVALID_PARAMETER", "mask is not supported: the model of this checkpoint takes none."),
+      refusal("INVALID_PARAMETER", "mask: it goes with one image, and there are none."),
+    );
+    await expect(distilled.edit({ ...base, image: [square, square], mask: square })).rejects.toEqual(
+      refusal("INVALID_PARAMETER", "mask: it goes with one image, and there are 2."),
     );
     const pooled = { data: new Float32Array(8), shape: [8] };
     await expect(distilled.edit({ ...base, pooledPromptEmbeds: pooled })).rejects.toEqual(

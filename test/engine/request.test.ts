@@ -29,6 +29,11 @@ describe("a request", () => {
       isSafetyChecked: true,
       isUnchangedKept: false,
       loras: [],
+      isTransparencyEdited: false,
+      strength: 1,
+      paddingMaskCrop: undefined,
+      maskBlur: 0,
+      maskFeather: 0,
     });
     expect(Number.isInteger(seed)).toBe(true);
   });

@@ -121,6 +121,9 @@ describe("an input", () => {
       isPreviewed: false,
       isUnchangedKept: false,
       loras: [],
+      strength: 1,
+      maskBlur: 0,
+      maskFeather: 0,
       images: [{ kind: "url", url: INPUT.image }],
       bucket: undefined,
     });

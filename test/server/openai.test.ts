@@ -338,7 +338,6 @@ describe("POST /v1/images/edits", () => {
     [{ moderation: "off" }, "moderation must be auto or low.", "moderation"],
     [{ partial_images: "2" }, "partial_images must be 0.", "partial_images"],
     [{ stream: "true" }, "stream must be false; /run and /stream tell the progress of an edit.", "stream"],
-    [{ mask: PICTURE }, "mask is not supported: the prompt says what to change.", "mask"],
     [{ complexity: "high" }, "complexity is not supported: there is nothing to plan.", null],
     [{ seed: "-2" }, "seed must be a whole number from -1 to 9007199254740991.", "seed"],
     [{ seed: "0x7" }, "seed must be a whole number from -1 to 9007199254740991.", "seed"],
@@ -390,11 +389,6 @@ describe("POST /v1/images/edits", () => {
       { prompt: "a", images: [URL_OF_BIRD, URL_OF_BIRD] },
       "image must be one image, not 2, because the model was trained with one; image_layout index, offset or stitch takes several all the same.",
       "image",
-    ],
-    [
-      { prompt: "a", images: [URL_OF_BIRD], mask: { image_url: URL_OF_BIRD } },
-      "mask is not supported: the prompt says what to change.",
-      "mask",
     ],
   ])("refuses JSON: $1", async (body, message, param, code = param && "invalid_value") => {
     const server = await startServer();

@@ -38,6 +38,8 @@ export interface EachEdit {
   numImages: number;
   /** Further images that each edit looks at. */
   others: readonly string[];
+  /** The mask of each edit. */
+  mask: string | undefined;
 }
 
 /**
@@ -46,14 +48,15 @@ export interface EachEdit {
  */
 export async function entriesOfImages(
   images: readonly string[],
-  { parameters, numImages, others }: EachEdit,
+  { parameters, numImages, others, mask }: EachEdit,
   { isOwn, say }: CollectContext,
 ): Promise<(Entry | Fault)[]> {
   const here = process.cwd();
   const looked = others.map((given) => sourceOf("image", given, here));
+  const pictures: Entry["pictures"] = mask === undefined ? {} : { mask: sourceOf("mask", mask, here) };
   const entryOf = (first: Source, name: string | undefined): Entry => ({
     images: [first, ...looked],
-    pictures: {},
+    pictures,
     parameters,
     numImages,
     name,

@@ -35,7 +35,7 @@ export function runEditEach(
     const format = chooseFormat(undefined, flags.format);
     const { numImages = 1, ...parameters }: Parameters & { numImages?: number | undefined } =
       requestParameters(prompt, format, flags);
-    const each = { parameters, numImages, others: flags.image ?? [] };
+    const each = { parameters, numImages, others: flags.image ?? [], mask: flags.mask };
     return runBatch({
       flags,
       signal,

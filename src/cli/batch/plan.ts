@@ -4,10 +4,13 @@
  */
 import path from "node:path";
 import {
+  aboutMask,
   checkImageCount,
+  checkMasking,
   checkSizeRule,
   EDIT_PARAMETERS,
   type EditDefaults,
+  type ImageLimits,
   RetouchError,
   resolveParameters,
   unknownLora,
@@ -36,12 +39,11 @@ export interface PlannedEdit {
 }
 
 /** What the checkpoint's model takes. */
-export interface ModelFacts {
+export interface ModelFacts extends ImageLimits {
   /** What also belongs to an edit's key: the checkpoint and its files, as they were named. */
   identity: readonly string[];
-  minImages: number;
-  maxImages: number;
   takesSizeRule: boolean;
+  takesMask: boolean;
   defaults: EditDefaults;
   /** Names of the LoRAs that there are. */
   loras: readonly string[];
@@ -104,9 +106,10 @@ async function draftsOf(
   const { images, pictures, parameters, numImages } = entry;
   const { seed } = checkedParameters(entry, model);
   const isRandom = (parameters.seed ?? EDIT_PARAMETERS.seed.default) === EDIT_PARAMETERS.seed.default;
-  const all = [...images, ...Object.values(pictures)];
+  const masks = Object.values(pictures);
   const digests: string[] = [];
-  for (const source of all) digests.push(await sources.digest(source));
+  for (const source of images) digests.push(await sources.digest(source));
+  for (const source of masks) digests.push(await aboutMask(() => sources.digest(source)));
   const drafts = Array.from({ length: numImages }, (_, index): Draft => {
     const isChosen = entry.output !== undefined;
     const wanted = numbered(entry.output ?? derivedOutput(entry), index, numImages);
@@ -121,17 +124,24 @@ async function draftsOf(
   // Of one draw: seeds that earlier runs did not choose follow from one that they chose.
   const chosen = drafts.findIndex(({ key }) => known.has(key));
   const first = chosen === -1 ? seed : known.get(drafts[chosen]!.key)!.seed - chosen;
-  if (drafts.some(({ key }) => !known.get(key)?.isDone))
-    for (const source of all) await sources.check(source);
+  if (drafts.some(({ key }) => !known.get(key)?.isDone)) {
+    for (const source of images) await sources.check(source);
+    for (const source of masks) await aboutMask(() => sources.check(source));
+  }
   for (const [index, draft] of drafts.entries()) draft.seed = Math.max(first, 0) + index;
   return drafts;
 }
 
 /** @throws RetouchError INVALID_PARAMETER for what the library or the model refuses */
-function checkedParameters({ images, parameters, numImages }: Entry, model: ModelFacts): { seed: number } {
+function checkedParameters(
+  { images, pictures, parameters, numImages }: Entry,
+  model: ModelFacts,
+): { seed: number } {
   const resolved = resolveParameters(parameters, model.defaults);
   checkSizeRule(parameters.sizeRule, model.takesSizeRule);
-  checkImageCount(images.length, model);
+  checkImageCount(images.length, model, resolved.imageLayout);
+  const hasMask = pictures["mask"] !== undefined;
+  checkMasking(resolved, { hasMask, numImages: images.length, takesMask: model.takesMask });
   for (const { name } of resolved.loras) {
     if (!model.loras.includes(name)) throw unknownLora(name, model.loras);
   }

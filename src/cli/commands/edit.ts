@@ -30,6 +30,7 @@ const {
   sigmas,
   sizeRule,
 } = EDIT_PARAMETERS;
+const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
 
 /** A parameter's description in the form help uses: no capital, no full stop. */
 const phraseOf = ({ description }: { description: string }): string =>
@@ -73,7 +74,20 @@ export const EDIT = command<EditFlags>({
       "another image to look at, for models that take several; may be given again",
       addFile,
     ),
-    option(imageLayout.flag, `${phraseOf(imageLayout)} (default: ${imageLayout.default}, which refuses them)`, parseImageLayout),
+    option(
+      imageLayout.flag,
+      `${phraseOf(imageLayout)} (default: ${imageLayout.default}, which refuses them)`,
+      parseImageLayout,
+    ),
+    option(mask.flag, phraseOf(mask)),
+    option(strength.flag, numberHelp(strength), numberOf("strength")),
+    option(
+      paddingMaskCrop.flag,
+      `${phraseOf(paddingMaskCrop)}, ${rangeText(paddingMaskCrop)} (default: the whole image)`,
+      numberOf("paddingMaskCrop"),
+    ),
+    option(maskBlur.flag, numberHelp(maskBlur), numberOf("maskBlur")),
+    option(maskFeather.flag, numberHelp(maskFeather), numberOf("maskFeather")),
     option(prompt2.flag, phraseOf(prompt2)),
     option(
       maxSequenceLength.flag,

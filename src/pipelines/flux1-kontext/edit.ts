@@ -1,11 +1,13 @@
 /**
  * Read this first: image + instruction -> image, as in diffusers' `FluxKontextPipeline` (diffusers 0.42.1,
  * `pipelines/flux/pipeline_flux_kontext.py`), except for the sizes, which `engine/sizes.ts` explains. `layouts.ts` has what
- * is done with several images, which that pipeline does not take.
+ * is done with several images, which that pipeline does not take. With a mask as in `FluxKontextInpaintPipeline`, of which
+ * `shared/inpaint.ts` tells.
  */
 import type { Picture } from "../../images/picture.ts";
 import { stitchPictures } from "../../images/stitch.ts";
 import { throwIfAborted } from "../../engine/abort.ts";
+import { skippedSteps } from "../../engine/mask-rules.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import { withTrueGuidance } from "../../sampling/guidance.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
@@ -17,6 +19,7 @@ import type { Networks } from "./networks.ts";
 import type { Prompt } from "./prompt.ts";
 import { denoiseDraws } from "../shared/draws.ts";
 import { textLengthOf } from "../shared/given.ts";
+import { maskOfCells, planInpainting } from "../shared/inpaint.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { outcomeOf, resultsOf } from "../shared/result.ts";
@@ -45,20 +48,24 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly } = options;
+  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly, mask } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const numChannels = networks.autoencoder.latentChannels;
 
-  // 1. Sizes: the requested size, or that of the first image; what the network generates, what it sees of the sources.
+  // 1. Sizes: the requested size, or that of the first image; what the network generates, what it sees of the sources; with
+  // a mask, perhaps of a part.
   const { imageLayout = "auto" } = request;
   const sources = imageLayout === "stitch" ? [await stitchPictures(images)] : images;
-  const plan = sizes ?? planSizes(sources, request.size ?? defaultSize(images[0]!), networks.native);
+  const whole = sizes ?? planSizes(sources, request.size ?? defaultSize(images[0]!), networks.native);
+  const inside = mask && planInpainting(sources[0]!, mask, request, whole);
+  const { plan } = inside ?? { plan: whole };
   const { size, target, references } = plan;
   const targetGrid = networks.latentSize(target.canvas);
   const referenceGrids = references.map(({ canvas }) => networks.latentSize(canvas));
   const numTokens = (targetGrid.width * targetGrid.height) / 4;
 
   checkGiven(networks, given, numTokens);
+  const cells = inside && maskOfCells(inside.mask, targetGrid, numChannels);
   const levels = levelsOf(networks.schedule, request, numTokens);
   const hasNegative = isNegativeUsed(request, given.negativeEmbeds !== undefined);
   await networks.prepare({
@@ -76,7 +83,7 @@ async function* recipe(
 
   // 3. References: the mode of their latents, as tokens that follow the target's; stream 1 tells them apart.
   const encoded: Float32Array[] = [];
-  for (const [index, source] of sources.entries()) {
+  for (const [index, source] of (inside ? [inside.picture] : sources).entries()) {
     throwIfAborted(signal);
     encoded.push(await encode(networks, source, references[index]!));
   }
@@ -113,6 +120,8 @@ async function* recipe(
     velocity,
     sigmas: levels.sigmas,
     from: resume?.(shape),
+    // The reference samples latents of the masked image as well, and uses them for nothing.
+    inside: cells && { image: encoded[0]!, mask: cells, skipped: skippedSteps(request), isSpareDrawn: true },
     signal,
     started,
   });
@@ -129,6 +138,7 @@ async function* recipe(
 
   // 8. Decode and resize; if requested, keep the source's own pixels wherever the network merely reproduced it.
   const kept = request.isUnchangedKept ? { picture: sources[0]!, latents: encoded[0]! } : undefined;
-  const { images: results, notices } = await resultsOf(networks, drawn, plan, kept, signal);
+  const result = { kept, overlay: inside?.overlay };
+  const { images: results, notices } = await resultsOf(networks, drawn, plan, result, signal);
   return outcomeOf({ ...outcome, notices: [...outcome.notices, ...notices] }, results);
 }

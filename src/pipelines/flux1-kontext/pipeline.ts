@@ -9,7 +9,7 @@ export const flux1Kontext: Pipeline = {
   maxImages: 4,
   layouts: ["index", "offset", "stitch"],
   needsLayout: true,
-  takesMask: false,
+  takesMask: true,
   defaultsOf: () => USUAL_DEFAULTS,
   models: [{ name: "FLUX.1 Kontext", defaults: USUAL_DEFAULTS }],
   takesTensors: true,

@@ -1,9 +1,10 @@
 /**
  * Read this first: an instruction and up to four images -> image, as in diffusers' `Flux2KleinPipeline` and
- * `Flux2KleinKVPipeline` (diffusers 0.42.1, `pipelines/flux2/pipeline_flux2_klein.py`), except for the sizes, which
+ * `Flux2KleinKVPipeline`, and with a mask as in `Flux2KleinInpaintPipeline` (`shared/inpaint.ts`; diffusers 0.42.1, `pipelines/flux2/pipeline_flux2_klein.py`), except for the sizes, which
  * `engine/sizes.ts` explains; `reference-sizes.ts` has those of the reference.
  */
 import { throwIfAborted } from "../../engine/abort.ts";
+import { skippedSteps } from "../../engine/mask-rules.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
 import { planSizes, type SizePlan } from "../../engine/sizes.ts";
@@ -12,6 +13,7 @@ import { withTrueGuidance } from "../../sampling/guidance.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
 import { denoiseDraws } from "../shared/draws.ts";
 import { textLengthOf } from "../shared/given.ts";
+import { maskOfTokens, planInpainting } from "../shared/inpaint.ts";
 import { createModulation } from "../shared/modulation.ts";
 import { noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
@@ -62,18 +64,21 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly } = options;
+  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly, mask } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const { configs, schedule } = networks;
   const { inChannels: numChannels, rotaryAxes: axes, rotaryTheta: theta } = configs.transformer;
 
-  // 1. Sizes: the requested size, what the network generates, what it sees of the images.
-  const plan = sizes ?? sizesOf(networks, images, request);
+  // 1. Sizes: the requested size, what the network generates, what it sees of the images; with a mask, perhaps of a part.
+  const whole = sizes ?? sizesOf(networks, images, request);
+  const inside = mask && planInpainting(images[0]!, mask, request, whole);
+  const { plan } = inside ?? { plan: whole };
   const { size, target, references } = plan;
   const targetGrid = networks.latentSize(target.canvas);
   const numTokens = (targetGrid.width * targetGrid.height) / 4;
 
   checkTaken(networks, request, given, numTokens);
+  const shares = inside && maskOfTokens(inside.mask, targetGrid, numChannels);
   const levels = noiseLevels(schedule, request, empiricalShift(numTokens, request.numSteps));
   const hasNegative = isGuided(configs, request);
   await networks.prepare({
@@ -91,7 +96,7 @@ async function* recipe(
 
   // 3. References: the mode of their latents, as tokens that follow the target's; time tells them apart.
   throwIfAborted(signal);
-  const encoded = await encodeReferences(networks, images, plan);
+  const encoded = await encodeReferences(networks, inside ? [inside.picture] : images, plan);
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and references, whose own go with them where they are kept.
@@ -127,6 +132,7 @@ async function* recipe(
     velocity,
     sigmas: levels.sigmas,
     from: resume?.(shape),
+    inside: shares && { image: encoded[0]!, mask: shares, skipped: skippedSteps(request) },
     signal,
     started,
   });
@@ -149,6 +155,7 @@ async function* recipe(
   // 8. Decode and resize; if requested, keep the first image's own pixels wherever the network merely reproduced it.
   const [first] = images;
   const kept = request.isUnchangedKept && first ? { picture: first, latents: encoded[0]! } : undefined;
-  const { images: results, notices } = await resultsOf(networks, drawn, plan, kept, signal);
+  const result = { kept, overlay: inside?.overlay };
+  const { images: results, notices } = await resultsOf(networks, drawn, plan, result, signal);
   return outcomeOf({ ...outcome, notices: [...outcome.notices, ...notices] }, results);
 }

@@ -19,7 +19,7 @@ function pipelineOf(className: string, form: KleinForm): Pipeline {
     className,
     weightFolders: ["transformer", "vae", "text_encoder"],
     ...IMAGES,
-    takesMask: false,
+    takesMask: true,
     models: [
       { name: "a distilled FLUX.2 [klein]", defaults: DISTILLED },
       { name: "another", defaults: UNDISTILLED },

@@ -3,7 +3,7 @@ import { throwIfAborted } from "../../engine/abort.ts";
 import type { EditStep } from "../../engine/model.ts";
 import type { WorkingSize } from "../../engine/sizes.ts";
 import { eulerSampler } from "../../sampling/euler.ts";
-import type { Velocity } from "../../sampling/sampler.ts";
+import type { AfterStep, Velocity } from "../../sampling/sampler.ts";
 import type { SamplerState } from "../../sampling/state.ts";
 import type { LatentSpace } from "./latent-space.ts";
 import { decode, sketch } from "./pictures.ts";
@@ -17,6 +17,10 @@ export interface Denoising {
   from: SamplerState | undefined;
   /** Gives the new noise of a step, if steps draw any. */
   noise: (() => Float32Array) | undefined;
+  /** Steps that are left out at the beginning. @default 0 */
+  skipped?: number | undefined;
+  /** Changes the latents after a step. @default nothing does */
+  afterStep?: AfterStep | undefined;
   signal: AbortSignal | undefined;
   /** When the first step began, as `performance.now()` tells it. */
   started: number;
@@ -26,9 +30,14 @@ export interface Denoising {
 export async function* denoise(
   space: LatentSpace,
   target: WorkingSize,
-  { velocity, start, sigmas, from, noise, signal, started }: Denoising,
+  { velocity, start, sigmas, from, noise, skipped = 0, afterStep, signal, started }: Denoising,
 ): AsyncGenerator<EditStep, Float32Array> {
-  const steps = eulerSampler(velocity, from?.latents ?? start, { sigmas, from, noise });
+  const steps = eulerSampler(velocity, from?.latents ?? start, {
+    sigmas,
+    from: from ?? { step: skipped, memory: {} },
+    noise,
+    afterStep,
+  });
   throwIfAborted(signal);
   let next = await steps.next();
   while (!next.done) {

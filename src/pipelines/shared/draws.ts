@@ -3,10 +3,19 @@ import type { Draw, EditStep } from "../../engine/model.ts";
 import type { WorkingSize } from "../../engine/sizes.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
 import { denoise, type Denoising } from "./denoise.ts";
+import { blendedWith, inpaintingStart, type InpaintingLatents } from "./inpaint.ts";
 import type { LatentSpace } from "./latent-space.ts";
 import type { LatentImage } from "./result.ts";
 
-export interface Drawing extends Omit<Denoising, "start" | "noise"> {
+/** What every image of an edit inside a mask begins with and keeps outside; each has its own noise. */
+export interface DrawnInside extends Omit<InpaintingLatents, "noise"> {
+  /** Steps that are left out at the beginning. */
+  skipped: number;
+  /** Whether the reference draws noise once more for nothing. @default false */
+  isSpareDrawn?: boolean | undefined;
+}
+
+export interface Drawing extends Omit<Denoising, "start" | "noise" | "skipped" | "afterStep"> {
   draws: readonly Draw[];
   /** Of an image's packed latents, [L, C]. */
   shape: readonly [number, number];
@@ -14,6 +23,8 @@ export interface Drawing extends Omit<Denoising, "start" | "noise"> {
   pack: (noise: Float32Array) => Float32Array;
   /** Whether every step draws new noise. */
   isStochastic: boolean;
+  /** Absent if there is no mask. */
+  inside?: DrawnInside | undefined;
 }
 
 /**
@@ -24,15 +35,20 @@ export interface Drawing extends Omit<Denoising, "start" | "noise"> {
 export async function* denoiseDraws(
   space: LatentSpace,
   target: WorkingSize,
-  { draws, shape, pack, isStochastic, ...common }: Drawing,
+  { draws, shape, pack, isStochastic, inside, ...common }: Drawing,
 ): AsyncGenerator<EditStep, LatentImage[]> {
   const drawn: LatentImage[] = [];
+  const { skipped = 0, isSpareDrawn = false } = inside ?? {};
   for (const [image, { seed, place = ALONE, latents }] of draws.entries()) {
     const noise = new BatchNoise(seed, shape[0] * shape[1], place);
-    const start = latents?.data ?? pack(noise.next());
-    if (isStochastic) noise.skip(common.from?.step ?? 0);
+    const first = latents?.data ?? pack(noise.next());
+    const own = inside && { ...inside, noise: first };
+    const start = own && !latents ? inpaintingStart(own, common.sigmas, skipped) : first;
+    if (isSpareDrawn) noise.skipOne();
+    if (isStochastic) noise.skip((common.from?.step ?? skipped) - skipped);
     const newNoise = isStochastic ? () => noise.next() : undefined;
-    const steps = denoise(space, target, { ...common, start, noise: newNoise });
+    const afterStep = own && blendedWith(own);
+    const steps = denoise(space, target, { ...common, start, noise: newNoise, skipped, afterStep });
     let next = await steps.next();
     while (!next.done) {
       yield draws.length === 1 ? next.value : { ...next.value, image };

@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import { fieldOfWire } from "../../engine/edit-parameters.ts";
+import { EDIT_PARAMETERS, fieldOfWire } from "../../engine/edit-parameters.ts";
+import { checkMasking } from "../../engine/mask-rules.ts";
 import { checkImageCount } from "../../engine/model-traits.ts";
 import { invalid, RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit, JobImages } from "../../jobs/job.ts";
@@ -19,10 +20,12 @@ export interface ImageEditBody {
   fields: Record<string, unknown>;
   /** A file, or a string as /runsync takes it. */
   images: (string | Uint8Array)[];
+  mask?: string | Uint8Array | undefined;
 }
 
 export interface ImageEditRequest {
   images: readonly GivenImage[];
+  mask?: GivenImage | undefined;
   /** With as many results as images were requested. */
   edit: Omit<JobEdit, keyof JobImages>;
   /** Whether the reply has URLs instead of the images. */
@@ -32,7 +35,6 @@ export interface ImageEditRequest {
 const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 /** Fields that would change the image in a way that this model does not support. */
 const NOT_SUPPORTED: Readonly<Record<string, string>> = {
-  mask: "the prompt says what to change",
   markup: "the prompt says what to change",
   complexity: "there is nothing to plan",
   svg: "results are PNG or JPEG",
@@ -48,17 +50,21 @@ export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema):
   const properties: Record<string, TSchema> = schema.properties;
   const fields = new Map<string, unknown>();
   const images: ImageEditBody["images"] = [];
+  let mask: ImageEditBody["mask"];
   for (const { name, value } of parts) {
     // Clients send an empty string for none.
     if (value === "") continue;
-    if (isPictureField(name)) images.push(value);
-    else if (fields.has(name)) throw refused(`The form has ${shownValue(name)} twice.`);
+    if (name === MASK && mask === undefined) mask = value;
+    else if (isPictureField(name) && name !== MASK) images.push(value);
+    else if (fields.has(name) || name === MASK) throw refused(`The form has ${shownValue(name)} twice.`);
     else if (typeof value !== "string" && Object.hasOwn(properties, name)) {
       throw invalid("type", { field: fieldOfWire(name), wanted: "a text in UTF-8, not a file" });
     } else fields.set(name, typeof value === "string" ? typed(value, properties[name]) : value);
   }
-  return { fields: Object.fromEntries(fields), images };
+  return { fields: Object.fromEntries(fields), images, mask };
 }
+
+const MASK = EDIT_PARAMETERS.mask.wire;
 
 interface FormRule {
   type?: string;
@@ -82,19 +88,23 @@ export function bodyOfJson(value: unknown): ImageEditBody {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw refused("The body must be a form or a JSON object.");
   }
-  const { image, images, ...fields } = withoutNulls(value);
+  const { image, images, mask, ...fields } = withoutNulls(value);
   const given = [image, images].flat().filter((picture) => picture !== undefined);
-  return { fields, images: given.map(addressOf) };
+  return {
+    fields,
+    images: given.map((picture) => addressOf(picture, "images")),
+    mask: mask === undefined ? undefined : addressOf(mask, "mask"),
+  };
 }
 
 /** Accepts OpenAI's form, `{"image_url": ...}`, or the string alone. */
-function addressOf(picture: unknown): string {
+function addressOf(picture: unknown, field: "images" | "mask"): string {
   const address =
     typeof picture === "object" && picture !== null ? withoutNulls(picture)["image_url"] : picture;
   if (typeof address === "string") return address;
   throw invalid("type", {
-    field: "images",
-    wanted: "a list of one object with an image_url; this server keeps no files to refer to",
+    field,
+    wanted: `${field === "mask" ? "an object" : "a list of one object"} with an image_url; this server keeps no files to refer to`,
   });
 }
 
@@ -118,7 +128,8 @@ export function createRequestReader(
 ): (body: ImageEditBody) => ImageEditRequest {
   const check = Compile(schema);
   const ofQuality = stepsOfQuality(model.defaults);
-  return ({ fields, images }) => {
+  const { takesMask = false } = model;
+  return ({ fields, images, mask }) => {
     for (const [name, why] of Object.entries(NOT_SUPPORTED)) {
       if (fields[name] !== undefined) throw invalid("unsupported", { field: name, reason: why });
     }
@@ -147,9 +158,13 @@ export function createRequestReader(
     const hint = isMissing ? whereaboutsOfImage(fields) : undefined;
     if (hint !== undefined) throw invalid("misplaced", { field: "image", hint });
     checkImageCount(images.length, model, edit.imageLayout);
+    // Clients of the first such model leave the mask out and make what is to change transparent.
+    const isTransparencyEdited = takesMask && images.length === 1;
+    const hasMask = mask !== undefined || isTransparencyEdited;
+    checkMasking(edit, { hasMask, numImages: images.length, takesMask });
     const isByAddress = format === "url";
     if (!isByAddress) checkEmbedded("n", n, edit.size);
-    return { images, edit, isByAddress };
+    return { images, mask, edit: { ...edit, isTransparencyEdited }, isByAddress };
   };
 }
 

@@ -16,7 +16,7 @@ const MAX_HEADERS = 20;
 const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_NAME_LENGTH = 100;
 /** Fields whose string may be an image, and as long as the body; clients number them, or mark them as a list. */
-export const isPictureField = (name: string): boolean => /^images?(?:\[\d{0,3}\])?$/.test(name);
+export const isPictureField = (name: string): boolean => /^(?:images?(?:\[\d{0,3}\])?|mask)$/.test(name);
 /** Parsed per turn of the event loop: the worst case, nothing but parts, takes milliseconds. */
 const CHUNK_BYTES = 64 * 1024;
 const MALFORMED = "The body is not a valid form.";

@@ -161,10 +161,10 @@ async function submit(
   const body = given ?? bodyOfJson(given);
   const chosen = chosenModel(offered, body.fields["model"]);
   const { context } = chosen;
-  const { images, edit, isByAddress } = chosen.readRequest(body);
+  const { images, mask, edit, isByAddress } = chosen.readRequest(body);
   const policy = policyOf({}, context.config, { isSync: true });
   const idempotency = idempotencyOf(request, ROUTE);
-  const parsed = { edit, images, policy, webhook: undefined };
+  const parsed = { edit, images, mask, policy, webhook: undefined };
   const job = await queueJob(context, request, parsed, { isSync: true, idempotency });
   return { chosen, job, isByAddress };
 }
@@ -173,7 +173,8 @@ async function submit(
 function answerFailure(job: Job, reply: FastifyReply, endpointId: string): FastifyReply {
   const { id, status, error = "The edit failed unexpectedly.", failure } = job;
   if (status === "failed") {
-    const isCallers = failure && (failure.code === "OUTPUT_FLAGGED" || fieldOf(failure) === "image");
+    const isCallers =
+      failure && (failure.code === "OUTPUT_FLAGGED" || ["image", "mask"].includes(fieldOf(failure) ?? ""));
     if (failure) reply.request.failure = failure;
     return refuse(reply, isCallers ? 400 : 500, error);
   }

@@ -37,6 +37,7 @@ export function imageEditSchema(
   const {
     image: _,
     images: __,
+    mask: ______,
     enable_base64_output: ___,
     enable_sync_mode: ____,
     num_images: _____,
@@ -120,6 +121,9 @@ const inForm = (schema: ImageEditSchema): ImageEditSchema => {
   return { ...schema, properties: Object.fromEntries(fields) as ImageEditSchema["properties"] };
 };
 
+const MASK =
+  "Transparent where the image may change; a mask without transparency is white there. Without a mask, what is transparent in the image may change.";
+
 const address = Type.Object({
   image_url: Type.String({ description: "An http(s) URL, a data URL or base64." }),
 });
@@ -130,10 +134,18 @@ export function imageEditBodies(schema: ImageEditSchema, { minImages, maxImages 
   return {
     content: {
       "multipart/form-data": {
-        schema: withPicture(inForm(schema), { image: minImages > 0 ? File : Type.Optional(File) }),
+        schema: withPicture(inForm(schema), {
+          image: minImages > 0 ? File : Type.Optional(File),
+          mask: Type.Optional(Type.String({ format: "binary", description: MASK })),
+        }),
       },
       "application/json": {
-        schema: withPicture(schema, { images: minImages > 0 ? pictures : Type.Optional(pictures) }),
+        schema: withPicture(schema, {
+          images: minImages > 0 ? pictures : Type.Optional(pictures),
+          mask: Type.Optional(
+            Type.Object({ image_url: address.properties.image_url }, { description: MASK }),
+          ),
+        }),
       },
     },
   };
