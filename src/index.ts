@@ -42,7 +42,7 @@ export { parametersOfModel } from "./engine/model-traits.ts";
 export { resolveParameters, resolveRequest } from "./engine/request.ts";
 export type { EditDefaults } from "./engine/model-traits.ts";
 export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./engine/request.ts";
-export type { OutputFormat } from "./images/encode.ts";
+export type { OutputFormat } from "./images/output-format.ts";
 export type { SizePlan, WorkingSize } from "./engine/sizes.ts";
 export type { GrayPicture, Picture } from "./images/picture.ts";
 export { encodePicture } from "./images/encode.ts";

@@ -58,7 +58,8 @@ const ofModel = (field: "numSteps" | "guidance") => {
 
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, isUnchangedKept } =
   EDIT_PARAMETERS;
-const { isEmptyNegativeUsed, maxSequenceLength, prompt2, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { background, isEmptyNegativeUsed, maxSequenceLength, prompt2, quality, sigmas, sizeRule } =
+  EDIT_PARAMETERS;
 
 const EDIT_TOOL = {
   name: "edit_image",
@@ -127,6 +128,18 @@ const EDIT_TOOL = {
         enum: format.choices,
         description: `By default by the name in output, or ${format.default}.`,
       },
+      [quality.tool]: {
+        type: "integer",
+        minimum: quality.min,
+        maximum: quality.max,
+        description: quality.description,
+      },
+      [background.tool]: {
+        type: "string",
+        pattern: background.pattern,
+        default: background.default,
+        description: `${background.description} A colour such as #ffffff lays it on that colour.`,
+      },
     },
     required: [prompt.tool],
     additionalProperties: false,
@@ -160,7 +173,7 @@ const lorasArgument = (names: readonly string[]) => {
 };
 
 export type ToolContent =
-  { type: "text"; text: string } | { type: "image"; data: string; mimeType: "image/png" | "image/jpeg" };
+  { type: "text"; text: string } | { type: "image"; data: string; mimeType: `image/${OutputFormat}` };
 
 /** Arguments that are strings. */
 const STRINGS: ReadonlySet<string> = new Set(
@@ -273,6 +286,8 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     // As in `retouch edit`, and checked by the library.
     isUnchangedKept: (given["keep_unchanged"] ?? true) as boolean,
     format: chooseFormat(output, format),
+    quality: numbers[quality.tool],
+    background: texts[background.tool],
     loras: (given["loras"] ?? []) as LoraUse[],
   };
   resolveParameters(parameters);
@@ -289,7 +304,8 @@ function readImages(given: unknown): string[] {
 
 /** The result itself, or a smaller version to look at if it is too large for a conversation. */
 async function shown({ image, format }: EditResult): Promise<ToolContent> {
-  const isSmall = image.byteLength <= MAX_SHOWN_BYTES;
+  // Hosts of tools show no AVIF.
+  const isSmall = image.byteLength <= MAX_SHOWN_BYTES && format !== "avif";
   const bytes = isSmall ? image : await encodeThumbnail(image, MAX_SHOWN_SIDE);
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
   return { type: "image", data, mimeType: isSmall ? `image/${format}` : "image/jpeg" };

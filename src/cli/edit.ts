@@ -36,6 +36,8 @@ export interface EditFlags extends EngineFlags {
   guidance?: number | undefined;
   seed?: number | undefined;
   format?: OutputFormat | undefined;
+  quality?: number | undefined;
+  background?: string | undefined;
   lora?: LoraArgument[] | undefined;
   keepUnchanged?: boolean | undefined;
   json?: boolean | undefined;
@@ -130,6 +132,8 @@ function requestParameters(
     guidance,
     seed,
     format,
+    quality: flags.quality,
+    background: flags.background,
     isUnchangedKept,
     loras: nameLoras(flags.lora ?? []).uses,
   };

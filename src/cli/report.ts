@@ -1,4 +1,5 @@
 /** What the command says about a finished edit: aligned lines for people, one line of JSON for programs. */
+import { FORMATS } from "../images/output-format.ts";
 import { type CheckpointInfo, type ChosenDevice, type EditResult, kindsText, type Size } from "../index.ts";
 
 export interface Report {
@@ -18,7 +19,7 @@ export function reportText({ output, result, checkpoint, device }: Report): stri
     value === undefined ? [] : [[label, value]];
   const rows: [string, string][] = [
     ["picture", output === "-" ? "standard output" : output],
-    ["format", result.format === "png" ? "PNG" : "JPEG"],
+    ["format", `${FORMATS[result.format].name}${result.hasTransparency ? ", with transparency" : ""}`],
     [
       "size",
       `${sizeText(result)} (drawn at ${sizeText(workingSize)}${referenceSize ? `, source seen at ${sizeText(referenceSize)}` : ""})`,

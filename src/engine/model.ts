@@ -150,6 +150,11 @@ export interface EditOutcome {
   isNegativeUsed: boolean;
   /** Strength of the second pass, where guidance decides it. @default the request's `trueCfgScale` */
   trueCfgScale?: number | undefined;
+  /**
+   * How much of the result, from its top left, the first image covers; absent if both differ in shape, or there is no
+   * image.
+   */
+  sourceInResult?: Size | undefined;
   /** What is kept of the source, if this was requested and possible. */
   kept?: Kept | undefined;
   /** What the user should know about the result, as sentences. */

@@ -1,7 +1,10 @@
 /** One edit by an engine: from the encoded images to the encoded result. */
 import { failure, invalid, RetouchError } from "../errors.ts";
 import { decodePicture } from "../images/decode.ts";
-import { encodePicture, type OutputFormat } from "../images/encode.ts";
+import { type DecodedSource, decodeSource } from "../images/decode-source.ts";
+import { hasAlpha } from "../images/deep-picture.ts";
+import { encodeDeep } from "../images/encode.ts";
+import type { OutputFormat } from "../images/output-format.ts";
 import { editMetadata, type EditMetadata } from "../images/metadata.ts";
 import type { Picture } from "../images/picture.ts";
 import type { LoraRegistry } from "../lora/registry.ts";
@@ -9,6 +12,8 @@ import type { Pipeline } from "../pipelines/pipeline.ts";
 import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
+import { finished, formNotices } from "./finish.ts";
+import { colourOf, notTransparent, TRANSPARENT } from "./result-form.ts";
 import type { Kept } from "./keep-unchanged.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
@@ -42,6 +47,8 @@ export interface EditResult extends EditReport {
   /** Every image, in the order of the draw. */
   images: readonly Uint8Array[];
   format: OutputFormat;
+  /** Whether the source's transparency was kept. @default false */
+  hasTransparency?: boolean | undefined;
   width: number;
   height: number;
   /** What is kept of the source, if requested; absent if the result has a different shape. */
@@ -129,16 +136,22 @@ export async function runEdit(
 ): Promise<EditResult> {
   const started = performance.now();
   const edited = await editAll(tools, request, options, { isLatentOnly: false });
-  const { outcomes, resolved } = edited;
+  const { outcomes, resolved, source } = edited;
   const { size, kept } = outcomes[0]!;
   const report = reportOf(edited, started);
   const metadata = editMetadata(metadataOf(tools, report.parameters, outcomes[0]!));
   const images: Uint8Array[] = [];
-  for (const { picture } of outcomes) images.push(await encodePicture(picture!, resolved.format, metadata));
+  let hasTransparency = false;
+  for (const outcome of outcomes) {
+    const deep = finished(outcome, source, resolved);
+    hasTransparency = hasAlpha(deep);
+    images.push(await encodeDeep(deep, resolved.format, { xmp: metadata, quality: resolved.quality }));
+  }
   return {
     image: images[0]!,
     images,
     format: resolved.format,
+    hasTransparency,
     width: size.width,
     height: size.height,
     kept,
@@ -168,6 +181,8 @@ export async function runEditToLatents(
 /** What came of the images of one request. */
 interface Edited {
   resolved: ResolvedRequest;
+  /** The first image, if there is any. */
+  source: DecodedSource | undefined;
   /** One for each image, all of one size. */
   outcomes: readonly EditOutcome[];
   notices: string[];
@@ -186,7 +201,7 @@ async function editAll(
   const resolved = resolveRequest(request, tools.defaults);
   const given = resolveTensors(request, tools.pipeline);
   const { numImages } = given;
-  const { images, mask } = await decodeImages(request, tools.pipeline, tools.maxPixels);
+  const { images, mask, source } = await decodeImages(request, resolved, tools);
   checkTensors(tools.pipeline, given);
   checkSizeRule(resolved.sizeRule, tools.pipeline.takesSizeRule);
   const chosenLoras = await tools.loras.choose(resolved.loras);
@@ -233,10 +248,11 @@ async function editAll(
     if (verdict && verdict.score >= (safety?.score ?? 0)) safety = verdict;
   }
   const toneNotices = images.some(({ isToneMapped }) => isToneMapped) ? [TONE_MAPPED] : [];
-  const notices = [...toneNotices, ...outcomes[0]!.notices, ...(await states.notices())];
+  const ofForm = isLatentOnly ? [] : formNotices(outcomes[0]!, source, resolved);
+  const notices = [...toneNotices, ...ofForm, ...outcomes[0]!.notices, ...(await states.notices())];
   const isChecked = checker !== undefined;
   const { resumedFrom } = states;
-  return { resolved, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds };
+  return { resolved, source, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds };
 }
 
 /** What an edit returns. If `onStep` fails, it does too, where it waits: so it frees what it holds. */
@@ -307,17 +323,22 @@ function checkTensors({ takesTensors = false }: Pipeline, given: GivenTensors): 
 /** @throws RetouchError INVALID_PARAMETER for images or a mask that the pipeline does not take; IMAGE_* */
 async function decodeImages(
   request: EditRequest,
-  { minImages, maxImages, takesMask }: Pipeline,
-  maxPixels: number | undefined,
-): Promise<{ images: readonly Picture[]; mask: Picture | undefined }> {
+  { background }: ResolvedRequest,
+  { pipeline: { minImages, maxImages, takesMask }, maxPixels }: EditTools,
+): Promise<{ images: readonly Picture[]; mask: Picture | undefined; source: DecodedSource | undefined }> {
   const given = imagesOf(request);
   checkImageCount(given.length, { minImages, maxImages });
   if (request.mask !== undefined && !takesMask) {
     throw invalid("unsupported", { field: "mask", reason: "the model of this checkpoint takes none" });
   }
-  const images: Picture[] = [];
-  for (const bytes of given) images.push(await decodePicture(bytes, { maxPixels }));
-  return { images, mask: request.mask && (await decodePicture(request.mask, { maxPixels })) };
+  const [first, ...others] = given;
+  const source = first && (await decodeSource(first, { maxPixels, background: colourOf(background) }));
+  if (background === TRANSPARENT && !(source && hasAlpha(source.deep))) {
+    throw notTransparent("the image has no transparency, and the model draws none");
+  }
+  const images = source ? [source.picture] : [];
+  for (const bytes of others) images.push(await decodePicture(bytes, { maxPixels }));
+  return { images, source, mask: request.mask && (await decodePicture(request.mask, { maxPixels })) };
 }
 
 /** The checker's verdict on a result that passed. @throws RetouchError OUTPUT_FLAGGED */

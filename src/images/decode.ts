@@ -6,7 +6,7 @@
 import type { Metadata } from "sharp";
 import { failure, RetouchError } from "../errors.ts";
 import { avifForm } from "./avif-form.ts";
-import { decodeSamples, decodeWide, NO_COLOURS, readerOf } from "./decode-samples.ts";
+import { NO_COLOURS, pictureOf, readerOf, readSamples, readWideSamples } from "./decode-samples.ts";
 import { firstFrame } from "./first-frame.ts";
 import { ACCEPTED_FORMATS, formatOf, type AcceptedFormat } from "./format.ts";
 import { gifForm } from "./gif-form.ts";
@@ -32,6 +32,15 @@ export interface DecodeOptions {
  * IMAGE_TOO_LARGE.
  */
 export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
+  return decodedAs(bytes, options, decodedBy);
+}
+
+/** Checks a file and hands it to a reader. @throws as {@link decodePicture} */
+export async function decodedAs<T extends object>(
+  bytes: Uint8Array,
+  options: DecodeOptions,
+  read: (metadata: Metadata, file: Uint8Array, form: PictureForm) => Promise<T | RefusedForm>,
+): Promise<T> {
   const { maxPixels = MAX_PIXELS, name: source } = options;
   const format = acceptedFormat(bytes, source);
   const form = FORM_READERS[format](bytes);
@@ -39,7 +48,7 @@ export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = 
   const file = firstFrame(form.bytes, format);
   const metadata = await orDamaged((await readerOf(file)).metadata(), format, source);
   checkHeader(metadata, maxPixels, source);
-  const decoded = await orDamaged(decodedBy(metadata, file, form), format, source);
+  const decoded = await orDamaged(read(metadata, file, form), format, source);
   if (isRefused(decoded)) throw unsupported(source, decoded);
   return decoded;
 }
@@ -54,16 +63,17 @@ const FORM_READERS: FormReaders = {
 };
 
 /** Samples of 8 bits, that the decoder knows all about, take its own way, which is the fastest. */
-async function decodedBy(
+export async function decodedBy(
   metadata: Metadata,
   file: Uint8Array,
   form: PictureForm,
 ): Promise<Picture | RefusedForm> {
   const { depth, space } = metadata;
-  if (depth === "float" || depth === "uint") return decodeWide(metadata, file, form);
+  if (depth === "float" || depth === "uint") return pictureOf(await readWideSamples(metadata, file, form));
   const isPlain = form.encoding === undefined && !form.isPremultiplied;
   if (isPlain && (depth === "uchar" || space === "cmyk")) return decodePlain(file, form);
-  return (await decodeSamples(metadata, file, form)) ?? decodePlain(file, form);
+  const samples = await readSamples(metadata, file, form);
+  return samples ? pictureOf(samples) : decodePlain(file, form);
 }
 
 async function decodePlain(

@@ -102,6 +102,8 @@ export type Precision = (typeof PRECISIONS)[number];
 export interface JobResult {
   image: ResultImage;
   format: ResolvedRequest["format"];
+  /** Whether the source's transparency was kept; absent in results of versions that kept none. */
+  hasTransparency?: boolean | undefined;
   size: Size;
   workingSize: Size;
   /** Absent if there was no image. */

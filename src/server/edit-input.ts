@@ -6,6 +6,8 @@ import type { GivenImage } from "./input-image.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
 import { checkImageCount, checkSizeRule } from "../engine/model-traits.ts";
 import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
+import { backgroundWithin } from "../engine/result-form.ts";
+import type { OutputFormat } from "../images/output-format.ts";
 import { checkBucketTarget } from "../storage/bucket-target.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 import type { EditInput, JobBody, ModelTraits } from "./schemas.ts";
@@ -60,7 +62,8 @@ export function editOf(
   settings: InputSettings,
   { defaults, takesSizeRule }: Pick<ModelTraits, "defaults" | "takesSizeRule">,
 ): Omit<JobEdit, keyof JobImages> {
-  const { negativePrompt, trueCfgScale, seed, format, isUnchangedKept } = EDIT_PARAMETERS;
+  const { negativePrompt, trueCfgScale, seed, isUnchangedKept } = EDIT_PARAMETERS;
+  const format = formatOf(input);
   checkSizeRule(input.size_rule, takesSizeRule);
   if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
   return {
@@ -77,7 +80,9 @@ export function editOf(
     guidance: input.guidance ?? input.guidance_scale ?? defaults.guidance,
     // Chosen here and not by the worker, so that another attempt at the same job draws the same image.
     seed: chosenSeed(input.seed ?? seed.default),
-    format: (input.output_format ?? input.image_format ?? format.default) === "png" ? "png" : "jpeg",
+    format,
+    quality: input.output_quality,
+    background: backgroundWithin(input.background, format),
     isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
     isInlineResult: input.enable_base64_output ?? false,
     // Previews are not checked, so there are none if every result must be checked.
@@ -85,6 +90,15 @@ export function editOf(
     isUnchangedKept: input.keep_unchanged ?? isUnchangedKept.default,
     loras: lorasOf(input.loras ?? [], settings),
   };
+}
+
+/** Clients spell JPEG both ways. */
+export function formatOf({
+  output_format: given,
+  image_format: other,
+}: Pick<EditInput, "output_format" | "image_format">): OutputFormat {
+  const name = given ?? other ?? EDIT_PARAMETERS.format.default;
+  return name === "jpg" ? "jpeg" : name;
 }
 
 /** How long a job may run, wait and be kept. */

@@ -22,6 +22,7 @@ import {
   numberOf,
   numbersOf,
   optionalStringOf,
+  patternOf,
   sizes,
   stringOf,
 } from "./parameter-schemas.ts";
@@ -82,6 +83,8 @@ export function editInputSchema(
       guidance_scale: numberAlias(guidance),
       seed: integerOf(seed),
       ...formats(),
+      output_quality: modelNumberOf(EDIT_PARAMETERS.quality),
+      background: patternOf(EDIT_PARAMETERS.background),
       enable_safety_checker: booleanOf(EDIT_PARAMETERS.isSafetyChecked),
       enable_base64_output: Type.Optional(
         Type.Boolean({ default: false, description: "The result as a data URL instead of an address." }),

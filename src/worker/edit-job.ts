@@ -149,6 +149,7 @@ async function editAndStore(
     result: {
       image,
       format: done.format,
+      hasTransparency: done.hasTransparency || undefined,
       size: { width: done.width, height: done.height },
       workingSize: done.workingSize,
       referenceSize: done.referenceSize,

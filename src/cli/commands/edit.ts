@@ -19,11 +19,13 @@ import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, loras } =
   EDIT_PARAMETERS;
 const {
+  background,
   isEmptyNegativeUsed,
   isSafetyChecked,
   isUnchangedKept,
   maxSequenceLength,
   prompt2,
+  quality,
   sigmas,
   sizeRule,
 } = EDIT_PARAMETERS;
@@ -97,6 +99,11 @@ export const EDIT = command<EditFlags>({
       format.flag,
       `${anyOf(format.choices)} (default: by the name in -o, or ${format.default})`,
       parseFormat,
+    ),
+    option(quality.flag, `${phraseOf(quality)}, ${rangeText(quality)}`, numberOf("quality")),
+    option(
+      background.flag,
+      `${phraseOf(background)}, and a colour such as #ffffff on that colour (default: ${background.default})`,
     ),
     ...NETWORK_OPTIONS,
     option(

@@ -1,6 +1,8 @@
 /** The last steps of an edit: from its latents to the picture, with the source's own pixels where that is wanted. */
 import { composite, findKept, type Kept } from "../../engine/keep-unchanged.ts";
-import { hasOneCanvas, type SizePlan } from "../../engine/sizes.ts";
+import type { ResolvedRequest, Size } from "../../engine/request.ts";
+import { notTransparent, TRANSPARENT } from "../../engine/result-form.ts";
+import { hasOneCanvas, type SizePlan, sourceInResult } from "../../engine/sizes.ts";
 import type { Picture } from "../../images/picture.ts";
 import { resizePicture } from "../../images/resize.ts";
 import type { LatentSpace } from "./latent-space.ts";
@@ -15,6 +17,8 @@ export interface KeptSource {
 
 export interface Result {
   picture: Picture;
+  /** Where the first image lies in it: see EditOutcome. */
+  sourceInResult?: Size | undefined;
   kept?: Kept | undefined;
   /** What the user should know of it, as sentences. */
   notices: string[];
@@ -30,13 +34,20 @@ export async function resultOf(
   const { size, target } = plan;
   const working = await decode(space, latents, target);
   const picture = await resizePicture(working, size.width, size.height);
-  if (source === undefined) return { picture, notices: [] };
-  if (!hasOneCanvas(plan)) return { picture, notices: [NOT_KEPT] };
+  const placed = hasOneCanvas(plan) ? sourceInResult(plan) : undefined;
+  if (source === undefined) return { picture, sourceInResult: placed, notices: [] };
+  if (placed === undefined) return { picture, notices: [NOT_KEPT] };
 
   const seen = await decode(space, source.latents, target);
   const kept = findKept(working, seen, space.autoencoder.scaleFactor);
   if (kept.changedShare < 1) composite(picture, await sourceAt(source.picture, plan), kept.mask);
-  return { picture, kept, notices: [] };
+  return { picture, sourceInResult: placed, kept, notices: [] };
+}
+
+/** @throws RetouchError INVALID_PARAMETER if transparency must be kept, and the result has another shape than the image */
+export function checkShape(plan: SizePlan, { background }: Pick<ResolvedRequest, "background">): void {
+  if (background !== TRANSPARENT || hasOneCanvas(plan)) return;
+  throw notTransparent("the result has another shape than the image");
 }
 
 const NOT_KEPT =

@@ -241,7 +241,7 @@ async function answerOf(
   return {
     created: Math.floor(Math.max(...jobs.map(({ endedAt }) => endedAt?.getTime() ?? Date.now())) / 1000),
     data,
-    background: "opaque",
+    background: jobs.some(({ result }) => result!.hasTransparency) ? "transparent" : "opaque",
     output_format: format,
     size: `${size.width}x${size.height}`,
     num_inference_steps: numSteps,
