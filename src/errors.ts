@@ -4,9 +4,21 @@
  */
 import { type Failure, failure, type FailureKind, type FailureValues, fieldOf } from "./errors/catalogue.ts";
 import { anyOf } from "./errors/any-of.ts";
+import { nearestOf } from "./errors/nearest.ts";
 import { LIBRARY, nameOf, sentenceOf, type Surface } from "./errors/wording.ts";
 
-export { anyOf, type Failure, failure, type FailureKind, fieldOf, LIBRARY, nameOf, sentenceOf, type Surface };
+export {
+  anyOf,
+  type Failure,
+  failure,
+  type FailureKind,
+  fieldOf,
+  LIBRARY,
+  nameOf,
+  nearestOf,
+  sentenceOf,
+  type Surface,
+};
 
 const ERRORS = {
   /** A parameter is missing, malformed or out of its range. */

@@ -1,5 +1,5 @@
 /** Reads all settings from the environment and `.env` once, at the start; nothing else reads them. */
-import { type Failure, failure, RetouchError } from "../errors.ts";
+import { type Failure, failure, nearestOf, RetouchError } from "../errors.ts";
 import { readCacheFolder } from "./cache-settings.ts";
 import { readDotenv } from "./dotenv.ts";
 import { type HubSettings, readHubSettings } from "./hub-settings.ts";
@@ -11,7 +11,6 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const OWN_PREFIX = "RETOUCH_";
 const S3_PREFIX = "RETOUCH_S3_";
-const MAX_TYPO_DISTANCE = 3;
 const MAX_SHOWN = 100;
 
 /**
@@ -171,24 +170,9 @@ function unknownVariables(environment: Environment): Failure[] {
     if (settings.some(({ variable }) => variable === base)) {
       return failure("settingNotFromFile", { field: name, other: base! });
     }
-    const [nearest] = known.toSorted((a, b) => distance(a, name) - distance(b, name));
-    const isNear = nearest !== undefined && distance(nearest, name) <= MAX_TYPO_DISTANCE;
-    return isNear
+    const nearest = nearestOf(name, known);
+    return nearest !== undefined
       ? failure("settingMisspelt", { field: name, other: nearest })
       : failure("settingUnknown", { field: name });
   });
-}
-
-/** Edit distance between two strings: insertions, deletions and substitutions. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [line, character] of [...from].entries()) {
-    const next = [line + 1];
-    for (let column = 1; column <= to.length; column += 1) {
-      const substitution = row[column - 1]! + (to[column - 1] === character ? 0 : 1);
-      next.push(Math.min(substitution, row[column]! + 1, next[column - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[to.length]!;
 }
