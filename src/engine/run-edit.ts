@@ -12,8 +12,8 @@ import type { Pipeline } from "../pipelines/pipeline.ts";
 import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
-import { finished, formNotices } from "./finish.ts";
-import { colourOf, notTransparent, TRANSPARENT } from "./result-form.ts";
+import { finished, formNotices, sourceFor } from "./finish.ts";
+import { colourOf } from "./result-form.ts";
 import type { Kept } from "./keep-unchanged.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
@@ -26,6 +26,7 @@ import {
 } from "./given-tensors.ts";
 import type { EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
 import { checkImageCount, checkSizeRule, type EditDefaults } from "./model-traits.ts";
+import { unknownFields } from "./request-fields.ts";
 import { type EditRequest, imagesOf, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
 import type { Environment } from "./state-file.ts";
 
@@ -225,6 +226,7 @@ async function editAll(
   let denoiseSeconds = 0;
   for (let index = 0; index < numImages; index += 1) {
     const options: EditorOptions = {
+      source,
       mask,
       signal,
       isSketched,
@@ -249,7 +251,14 @@ async function editAll(
   }
   const toneNotices = images.some(({ isToneMapped }) => isToneMapped) ? [TONE_MAPPED] : [];
   const ofForm = isLatentOnly ? [] : formNotices(outcomes[0]!, source, resolved);
-  const notices = [...toneNotices, ...ofForm, ...outcomes[0]!.notices, ...(await states.notices())];
+  const unknown = unknownFields(request);
+  const notices = [
+    ...unknown,
+    ...toneNotices,
+    ...ofForm,
+    ...outcomes[0]!.notices,
+    ...(await states.notices()),
+  ];
   const isChecked = checker !== undefined;
   const { resumedFrom } = states;
   return { resolved, source, outcomes, notices, safety, isChecked, resumedFrom, denoiseSeconds };
@@ -323,7 +332,7 @@ function checkTensors({ takesTensors = false }: Pipeline, given: GivenTensors): 
 /** @throws RetouchError INVALID_PARAMETER for images or a mask that the pipeline does not take; IMAGE_* */
 async function decodeImages(
   request: EditRequest,
-  { background }: ResolvedRequest,
+  form: ResolvedRequest,
   { pipeline: { minImages, maxImages, takesMask }, maxPixels }: EditTools,
 ): Promise<{ images: readonly Picture[]; mask: Picture | undefined; source: DecodedSource | undefined }> {
   const given = imagesOf(request);
@@ -332,10 +341,8 @@ async function decodeImages(
     throw invalid("unsupported", { field: "mask", reason: "the model of this checkpoint takes none" });
   }
   const [first, ...others] = given;
-  const source = first && (await decodeSource(first, { maxPixels, background: colourOf(background) }));
-  if (background === TRANSPARENT && !(source && hasAlpha(source.deep))) {
-    throw notTransparent("the image has no transparency, and the model draws none");
-  }
+  const decoded = first && (await decodeSource(first, { maxPixels, background: colourOf(form.background) }));
+  const source = sourceFor(decoded, form);
   const images = source ? [source.picture] : [];
   for (const bytes of others) images.push(await decodePicture(bytes, { maxPixels }));
   return { images, source, mask: request.mask && (await decodePicture(request.mask, { maxPixels })) };

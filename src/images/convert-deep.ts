@@ -5,6 +5,7 @@ import {
   BYTE,
   type DeepPicture,
   type Depth,
+  depthOf,
   isSeeThrough,
   maxOf,
   samplesFor,
@@ -159,4 +160,21 @@ export function pictureOfDeep(deep: DeepPicture, background: Rgb = WHITE): Pictu
     return { width, height, data };
   const samples = { width, height, channels, data, max: maxOf(deep) };
   return samplesToPicture(samples, { encoding: space.encoding }, background);
+}
+
+/** Lays transparency on a colour of sRGB, in the picture's own space and depth. */
+export function laidOn(deep: DeepPicture, background: Rgb = WHITE): DeepPicture {
+  const { width, height, channels, data, space } = deep;
+  if (channels === 3) return deep;
+  const max = maxOf(deep);
+  const one = { width: 1, height: 1, data: Uint8Array.from(background) };
+  const behind = deepOf(one, { space, depth: depthOf(deep) }).data;
+  const result = samplesFor(3 * width * height, depthOf(deep));
+  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
+    const share = data[from + 3]! / max;
+    for (let k = 0; k < 3; k++) {
+      result[to + k] = Math.round(data[from + k]! * share + behind[k]! * (1 - share));
+    }
+  }
+  return { width, height, channels: 3, data: result, space };
 }

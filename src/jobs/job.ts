@@ -66,6 +66,8 @@ export interface JobEdit extends ResolvedRequest, JobImages {
   /** Whether progress carries small previews. */
   isPreviewed: boolean;
   bucket?: RequestBucket | undefined;
+  /** What the caller should know of the request itself, as sentences. */
+  requestNotices?: readonly string[] | undefined;
 }
 
 /** Time limits of a job, milliseconds: in total from submission, of its run, and kept after its end. */

@@ -6,11 +6,19 @@ import type { GivenImage } from "./input-image.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
 import { checkImageCount, checkSizeRule } from "../engine/model-traits.ts";
 import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
+import { unknownNames } from "../engine/request-fields.ts";
 import { backgroundWithin } from "../engine/result-form.ts";
 import type { OutputFormat } from "../images/output-format.ts";
 import { checkBucketTarget } from "../storage/bucket-target.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
-import type { EditInput, JobBody, ModelTraits } from "./schemas.ts";
+import {
+  type EditInput,
+  editInputSchema,
+  type JobBody,
+  jobBodySchema,
+  type ModelTraits,
+  USUAL_TRAITS,
+} from "./schemas.ts";
 
 export type InputSettings = Pick<
   Config,
@@ -50,10 +58,33 @@ export function parseBody(
   checkImageCount(images.length, model);
   return {
     images,
-    edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress) },
+    edit: {
+      ...edit,
+      requestNotices: noticesOf(body),
+      bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress),
+    },
     policy: policyOf(policy, settings, { isSync }),
     webhook: webhookOf(body, isRefusedAddress),
   };
+}
+
+const INPUT_FIELDS = Object.keys(editInputSchema({ minSide: 1, maxSide: 1 }, USUAL_TRAITS).properties);
+const BODY_FIELDS = jobBodySchema(editInputSchema({ minSide: 1, maxSide: 1 }, USUAL_TRAITS)).properties;
+
+/** What of a body has no effect, as sentences; undefined if all has. */
+function noticesOf(body: JobBody): string[] | undefined {
+  const { input, policy, s3Config, ...around } = body;
+  const spilt = Object.keys(around).filter(
+    (name) => INPUT_FIELDS.includes(name) && !Object.hasOwn(BODY_FIELDS, name),
+  );
+  const notices = [
+    ...unknownNames(input, INPUT_FIELDS),
+    ...spilt.map((name) => `${name} has no effect outside of input.`),
+    ...unknownNames(around, [...Object.keys(BODY_FIELDS), ...spilt]),
+    ...unknownNames(policy ?? {}, Object.keys(BODY_FIELDS.policy.properties), "policy."),
+    ...unknownNames(s3Config ?? {}, Object.keys(BODY_FIELDS.s3Config.properties), "s3Config."),
+  ];
+  return notices.length > 0 ? notices : undefined;
 }
 
 /** An edit with every default filled in. @throws RetouchError INVALID_PARAMETER */

@@ -14,6 +14,7 @@ import type {
 import { costOf } from "../jobs/price.ts";
 import type { WeightsKind } from "../engine/component.ts";
 import type { EditStep } from "../engine/model.ts";
+import { knownFields } from "../engine/request-fields.ts";
 import { largestKind } from "../engine/weights-choice.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EditResult } from "../engine/run-edit.ts";
@@ -109,7 +110,8 @@ async function editAndStore(
   if (typeof resumeFrom === "string") restart(resumeFrom);
   onStage("editing");
   const done = await engine.edit(
-    { ...edit, image: images, mask },
+    // What the wire has besides is not the library's.
+    { ...knownFields<Partial<JobEdit>>(edit), image: images, mask },
     {
       signal,
       isSketched: edit.isPreviewed,
@@ -164,7 +166,7 @@ async function editAndStore(
       safetyScore: done.safety?.score,
       changedShare: done.kept?.changedShare,
       unchangedMask: done.kept && toDataUrl("image/png", await encodeMask(done.kept.mask)),
-      notices: done.notices,
+      notices: [...(edit.requestNotices ?? []), ...done.notices],
       cost: costOf(limits.price, done),
     },
   };

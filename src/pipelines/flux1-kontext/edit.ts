@@ -17,7 +17,7 @@ import { denoise } from "../shared/denoise.ts";
 import { textLengthOf } from "../shared/given.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
-import { checkShape, resultOf } from "../shared/result.ts";
+import { checkForm, resultOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { levelsOf } from "./schedule.ts";
@@ -49,7 +49,7 @@ async function* recipe(
   // 1. Sizes: the requested size, what the network generates, what it sees of the source.
   const plan = sizes ?? planSizes([source], request.size, networks.native);
   const { size, target } = plan;
-  checkShape(plan, request);
+  checkForm(plan, request);
   const reference = plan.references[0]!;
   const targetGrid = networks.latentSize(target.canvas);
   const referenceGrid = networks.latentSize(reference.canvas);

@@ -16,7 +16,7 @@ import { textLengthOf } from "../shared/given.ts";
 import { createModulation } from "../shared/modulation.ts";
 import { noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
-import { checkShape, resultOf } from "../shared/result.ts";
+import { checkForm, resultOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
 import {
   checkTaken,
@@ -70,7 +70,7 @@ async function* recipe(
   // 1. Sizes: the requested size, what the network generates, what it sees of the images.
   const plan = sizes ?? sizesOf(networks, images, request);
   const { size, target, references } = plan;
-  checkShape(plan, request);
+  checkForm(plan, request);
   const targetGrid = networks.latentSize(target.canvas);
   const numTokens = (targetGrid.width * targetGrid.height) / 4;
 

@@ -3,6 +3,7 @@ import { composite, findKept, type Kept } from "../../engine/keep-unchanged.ts";
 import type { ResolvedRequest, Size } from "../../engine/request.ts";
 import { notTransparent, TRANSPARENT } from "../../engine/result-form.ts";
 import { hasOneCanvas, type SizePlan, sourceInResult } from "../../engine/sizes.ts";
+import { checkFormatSides } from "../../images/output-format.ts";
 import type { Picture } from "../../images/picture.ts";
 import { resizePicture } from "../../images/resize.ts";
 import type { LatentSpace } from "./latent-space.ts";
@@ -44,8 +45,16 @@ export async function resultOf(
   return { picture, sourceInResult: placed, kept, notices: [] };
 }
 
-/** @throws RetouchError INVALID_PARAMETER if transparency must be kept, and the result has another shape than the image */
-export function checkShape(plan: SizePlan, { background }: Pick<ResolvedRequest, "background">): void {
+/**
+ * Checks before the first step that the result can be the file that is asked for.
+ * @throws RetouchError INVALID_PARAMETER if its format has no such sides, or transparency must be kept and the result has
+ * another shape than the image
+ */
+export function checkForm(
+  plan: SizePlan,
+  { format, background }: Pick<ResolvedRequest, "format" | "background">,
+): void {
+  checkFormatSides(format, plan.size);
   if (background !== TRANSPARENT || hasOneCanvas(plan)) return;
   throw notTransparent("the result has another shape than the image");
 }

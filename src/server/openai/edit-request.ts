@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { EDIT_PARAMETERS, fieldOfWire } from "../../engine/edit-parameters.ts";
+import { unknownNames } from "../../engine/request-fields.ts";
 import { FORMATS } from "../../images/output-format.ts";
 import { checkImageCount } from "../../engine/model-traits.ts";
 import { invalid, RetouchError, shownValue } from "../../errors.ts";
@@ -151,7 +152,13 @@ export function createRequestReader(
     const hint = isMissing ? whereaboutsOfImage(fields) : undefined;
     if (hint !== undefined) throw invalid("misplaced", { field: "image", hint });
     checkImageCount(images.length, model);
-    const edits = Array.from({ length: n }, (_, index) => ({ ...edit, seed: nextSeed(edit.seed, index) }));
+    const unknown = unknownNames(fields, Object.keys(schema.properties));
+    const requestNotices = unknown.length > 0 ? unknown : undefined;
+    const edits = Array.from({ length: n }, (_, index) => ({
+      ...edit,
+      requestNotices,
+      seed: nextSeed(edit.seed, index),
+    }));
     return { images, edits, isByAddress: format === "url" };
   };
 }

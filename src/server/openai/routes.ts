@@ -237,7 +237,7 @@ async function answerOf(
       return { ...picture, id: job.id, seed, cost };
     }),
   );
-  const { format, size, numSteps, guidance } = jobs[0]!.result!;
+  const { format, size, numSteps, guidance, notices } = jobs[0]!.result!;
   return {
     created: Math.floor(Math.max(...jobs.map(({ endedAt }) => endedAt?.getTime() ?? Date.now())) / 1000),
     data,
@@ -246,6 +246,7 @@ async function answerOf(
     size: `${size.width}x${size.height}`,
     num_inference_steps: numSteps,
     guidance,
+    ...(notices.length > 0 && { notices }),
   };
 }
 

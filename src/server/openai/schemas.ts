@@ -198,6 +198,7 @@ export const ImagesReply = Type.Object({
   size: Type.String({ description: "Such as 1024x1024." }),
   num_inference_steps: Type.Integer(),
   guidance: Type.Number(),
+  notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
 });
 export const ModelReply = Type.Object({
   id: Type.String(),
