@@ -58,7 +58,7 @@ const ofModel = (field: "numSteps" | "guidance") => {
 
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, isUnchangedKept } =
   EDIT_PARAMETERS;
-const { background, isEmptyNegativeUsed, maxSequenceLength, prompt2, quality, sigmas, sizeRule } =
+const { background, isEmptyNegativeUsed, maxSequenceLength, prompt2, outputQuality, sigmas, sizeRule } =
   EDIT_PARAMETERS;
 
 const EDIT_TOOL = {
@@ -128,11 +128,11 @@ const EDIT_TOOL = {
         enum: format.choices,
         description: `By default by the name in output, or ${format.default}.`,
       },
-      [quality.tool]: {
+      [outputQuality.tool]: {
         type: "integer",
-        minimum: quality.min,
-        maximum: quality.max,
-        description: quality.description,
+        minimum: outputQuality.min,
+        maximum: outputQuality.max,
+        description: outputQuality.description,
       },
       [background.tool]: {
         type: "string",
@@ -286,7 +286,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     // As in `retouch edit`, and checked by the library.
     isUnchangedKept: (given["keep_unchanged"] ?? true) as boolean,
     format: chooseFormat(output, format),
-    quality: numbers[quality.tool],
+    outputQuality: numbers[outputQuality.tool],
     background: texts[background.tool],
     loras: (given["loras"] ?? []) as LoraUse[],
   };

@@ -132,7 +132,7 @@ function requestParameters(
     guidance,
     seed,
     format,
-    quality: flags.quality,
+    outputQuality: flags.quality,
     background: flags.background,
     isUnchangedKept,
     loras: nameLoras(flags.lora ?? []).uses,

@@ -1,6 +1,12 @@
 /** What the command says about a finished edit: aligned lines for people, one line of JSON for programs. */
-import { FORMATS } from "../images/output-format.ts";
-import { type CheckpointInfo, type ChosenDevice, type EditResult, kindsText, type Size } from "../index.ts";
+import {
+  type CheckpointInfo,
+  type ChosenDevice,
+  type EditResult,
+  FORMATS,
+  kindsText,
+  type Size,
+} from "../index.ts";
 
 export interface Report {
   /** Path of the written file, or `-`. */

@@ -253,7 +253,7 @@ export const EDIT_PARAMETERS = {
     tool: "format",
     description: "Format of the result.",
   },
-  quality: {
+  outputQuality: {
     type: "modelNumber",
     min: 1,
     max: 100,

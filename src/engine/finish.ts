@@ -8,7 +8,7 @@ import type { EditOutcome } from "./model.ts";
 import type { ResolvedRequest } from "./request.ts";
 import { colourOf, isTransparencyKept, notTransparent, TRANSPARENT } from "./result-form.ts";
 
-type Form = Pick<ResolvedRequest, "format" | "background" | "quality">;
+type Form = Pick<ResolvedRequest, "format" | "background" | "outputQuality">;
 type Drawn = Pick<EditOutcome, "picture" | "deep" | "sourceInResult">;
 
 /**
@@ -50,7 +50,7 @@ export function finished(
 export function formNotices(
   { sourceInResult }: Drawn,
   source: DecodedSource | undefined,
-  { format, quality }: Form,
+  { format, outputQuality }: Form,
 ): string[] {
   const { name, bits, defaultQuality } = FORMATS[format];
   const notices = [...(source?.notices ?? [])];
@@ -62,7 +62,7 @@ export function formNotices(
   if (source && hasAlpha(source.deep) && sourceInResult === undefined) {
     notices.push("The transparency of the image was laid on white, because the result has another shape.");
   }
-  if (quality !== undefined && defaultQuality === undefined) {
+  if (outputQuality !== undefined && defaultQuality === undefined) {
     notices.push(`The quality has no effect, since ${name} is always exact.`);
   }
   return notices;

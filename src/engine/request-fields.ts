@@ -19,7 +19,7 @@ const FIELDS: Readonly<Record<keyof EditRequest, true>> = {
   guidance: true,
   seed: true,
   format: true,
-  quality: true,
+  outputQuality: true,
   background: true,
   isSafetyChecked: true,
   isUnchangedKept: true,

@@ -72,7 +72,7 @@ export interface EditRequest extends TensorRequest {
   /** @default "png" */
   format?: OutputFormat | undefined;
   /** Quality of a JPEG, WebP or AVIF, 1 to 100; at 100, WebP and AVIF of 8 bits are exact. @default 95, 90 and 80 */
-  quality?: number | undefined;
+  outputQuality?: number | undefined;
   /**
    * What becomes of the first image's transparency: `auto` keeps it where the format has any and the shape is the same,
    * `transparent` keeps it or is refused, `opaque` lays it on white, and a colour such as `#ffcc00` on that colour.
@@ -108,7 +108,7 @@ export interface ResolvedRequest {
   seed: number;
   format: OutputFormat;
   /** Undefined means the format's own. */
-  quality?: number | undefined;
+  outputQuality?: number | undefined;
   /** Undefined means auto, in jobs of earlier versions. */
   background?: string | undefined;
   isSafetyChecked: boolean;
@@ -183,7 +183,7 @@ export function resolveParameters(
     guidance: numberWithin("guidance", request.guidance, { ...guidance, default: defaults.guidance }),
     seed: chosenSeed(numberWithin("seed", request.seed, seed)),
     format: wanted,
-    quality: qualityWithin(request.quality),
+    outputQuality: qualityWithin(request.outputQuality),
     background: backgroundWithin(request.background, wanted),
     isSafetyChecked,
     isUnchangedKept,
@@ -269,8 +269,8 @@ function maxSequenceLengthWithin(given: unknown): number | undefined {
 
 function qualityWithin(given: unknown): number | undefined {
   if (given === undefined) return undefined;
-  const { min, max } = EDIT_PARAMETERS.quality;
-  return numberIn("quality", given, { type: "integer", min, max });
+  const { min, max } = EDIT_PARAMETERS.outputQuality;
+  return numberIn("outputQuality", given, { type: "integer", min, max });
 }
 
 function sigmasWithin(given: unknown): number[] | undefined {

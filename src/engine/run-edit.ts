@@ -1,7 +1,6 @@
 /** One edit by an engine: from the encoded images to the encoded result. */
 import { failure, invalid, RetouchError } from "../errors.ts";
-import { decodePicture } from "../images/decode.ts";
-import { type DecodedSource, decodeSource } from "../images/decode-source.ts";
+import type { DecodedSource } from "../images/decode-source.ts";
 import { hasAlpha } from "../images/deep-picture.ts";
 import { encodeDeep } from "../images/encode.ts";
 import type { OutputFormat } from "../images/output-format.ts";
@@ -12,8 +11,8 @@ import type { Pipeline } from "../pipelines/pipeline.ts";
 import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
-import { finished, formNotices, sourceFor } from "./finish.ts";
-import { colourOf } from "./result-form.ts";
+import { decodeImages } from "./decode-images.ts";
+import { finished, formNotices } from "./finish.ts";
 import type { Kept } from "./keep-unchanged.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
@@ -25,9 +24,9 @@ import {
   resolveTensors,
 } from "./given-tensors.ts";
 import type { EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
-import { checkImageCount, checkSizeRule, type EditDefaults } from "./model-traits.ts";
+import { checkSizeRule, type EditDefaults } from "./model-traits.ts";
 import { unknownFields } from "./request-fields.ts";
-import { type EditRequest, imagesOf, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
+import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
 import type { Environment } from "./state-file.ts";
 
 const TONE_MAPPED =
@@ -146,7 +145,7 @@ export async function runEdit(
   for (const outcome of outcomes) {
     const deep = finished(outcome, source, resolved);
     hasTransparency = hasAlpha(deep);
-    images.push(await encodeDeep(deep, resolved.format, { xmp: metadata, quality: resolved.quality }));
+    images.push(await encodeDeep(deep, resolved.format, { xmp: metadata, quality: resolved.outputQuality }));
   }
   return {
     image: images[0]!,
@@ -327,25 +326,6 @@ function checkTensors({ takesTensors = false }: Pipeline, given: GivenTensors): 
     field: field ?? "numImagesPerPrompt",
     reason: "the model of this checkpoint takes none",
   });
-}
-
-/** @throws RetouchError INVALID_PARAMETER for images or a mask that the pipeline does not take; IMAGE_* */
-async function decodeImages(
-  request: EditRequest,
-  form: ResolvedRequest,
-  { pipeline: { minImages, maxImages, takesMask }, maxPixels }: EditTools,
-): Promise<{ images: readonly Picture[]; mask: Picture | undefined; source: DecodedSource | undefined }> {
-  const given = imagesOf(request);
-  checkImageCount(given.length, { minImages, maxImages });
-  if (request.mask !== undefined && !takesMask) {
-    throw invalid("unsupported", { field: "mask", reason: "the model of this checkpoint takes none" });
-  }
-  const [first, ...others] = given;
-  const decoded = first && (await decodeSource(first, { maxPixels, background: colourOf(form.background) }));
-  const source = sourceFor(decoded, form);
-  const images = source ? [source.picture] : [];
-  for (const bytes of others) images.push(await decodePicture(bytes, { maxPixels }));
-  return { images, source, mask: request.mask && (await decodePicture(request.mask, { maxPixels })) };
 }
 
 /** The checker's verdict on a result that passed. @throws RetouchError OUTPUT_FLAGGED */

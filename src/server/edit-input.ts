@@ -112,7 +112,7 @@ export function editOf(
     // Chosen here and not by the worker, so that another attempt at the same job draws the same image.
     seed: chosenSeed(input.seed ?? seed.default),
     format,
-    quality: input.output_quality,
+    outputQuality: input.output_quality,
     background: backgroundWithin(input.background, format),
     isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
     isInlineResult: input.enable_base64_output ?? false,

@@ -83,7 +83,7 @@ export function editInputSchema(
       guidance_scale: numberAlias(guidance),
       seed: integerOf(seed),
       ...formats(),
-      output_quality: modelNumberOf(EDIT_PARAMETERS.quality),
+      output_quality: modelNumberOf(EDIT_PARAMETERS.outputQuality),
       background: patternOf(EDIT_PARAMETERS.background),
       enable_safety_checker: booleanOf(EDIT_PARAMETERS.isSafetyChecked),
       enable_base64_output: Type.Optional(

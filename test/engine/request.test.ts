@@ -24,6 +24,8 @@ describe("a request", () => {
       sigmas: undefined,
       guidance: 2,
       format: "png",
+      outputQuality: undefined,
+      background: "auto",
       isSafetyChecked: true,
       isUnchangedKept: false,
       loras: [],
@@ -92,7 +94,7 @@ describe("a request", () => {
 
   it.each(["gif", "PNG", "", 1, null])("is refused where the format is %o", (format) => {
     expect(() => resolve({ format })).toThrow(
-      invalid(`format must be png or jpeg, not ${JSON.stringify(format)}.`),
+      invalid(`format must be png, jpeg, webp or avif, not ${JSON.stringify(format)}.`),
     );
   });
 

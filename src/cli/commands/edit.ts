@@ -25,7 +25,7 @@ const {
   isUnchangedKept,
   maxSequenceLength,
   prompt2,
-  quality,
+  outputQuality,
   sigmas,
   sizeRule,
 } = EDIT_PARAMETERS;
@@ -100,7 +100,11 @@ export const EDIT = command<EditFlags>({
       `${anyOf(format.choices)} (default: by the name in -o, or ${format.default})`,
       parseFormat,
     ),
-    option(quality.flag, `${phraseOf(quality)}, ${rangeText(quality)}`, numberOf("quality")),
+    option(
+      outputQuality.flag,
+      `${phraseOf(outputQuality)}, ${rangeText(outputQuality)}`,
+      numberOf("outputQuality"),
+    ),
     option(
       background.flag,
       `${phraseOf(background)}, and a colour such as #ffffff on that colour (default: ${background.default})`,

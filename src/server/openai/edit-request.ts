@@ -166,14 +166,14 @@ export function createRequestReader(
 /** OpenAI's compression is the quality; PNG is always exact. @throws RetouchError INVALID_PARAMETER */
 function qualityOf(compression: number, input: Pick<EditInput, OutputFields>): number | undefined {
   if (input.output_quality !== undefined) {
-    throw invalid("notTogether", { field: "output_compression", other: "quality" });
+    throw invalid("notTogether", { field: "output_compression", other: "outputQuality" });
   }
   const isExact = FORMATS[formatOf(input)].defaultQuality === undefined;
   if (isExact && compression < 100) {
     const reason = "PNG is always exact; choose jpeg, webp or avif as output_format";
     throw invalid("forbidden", { field: "output_compression", given: compression, reason });
   }
-  return isExact ? undefined : Math.max(compression, EDIT_PARAMETERS.quality.min);
+  return isExact ? undefined : Math.max(compression, EDIT_PARAMETERS.outputQuality.min);
 }
 
 type OutputFields = "output_format" | "image_format" | "output_quality";

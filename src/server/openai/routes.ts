@@ -198,11 +198,14 @@ async function submitAll(
 
 const hasFailed = ({ status }: Job): boolean => isEnded(status) && status !== "completed";
 
+/** Fields whose faults show when the image is decoded. */
+const CALLERS: ReadonlySet<string> = new Set(["image", "background", "format"]);
+
 /** The caller can act on a failure of the image or the result. */
 function answerFailure(job: Job, reply: FastifyReply, endpointId: string): FastifyReply {
   const { id, status, error = "The edit failed unexpectedly.", failure } = job;
   if (status === "failed") {
-    const isCallers = failure && (failure.code === "OUTPUT_FLAGGED" || fieldOf(failure) === "image");
+    const isCallers = failure && (failure.code === "OUTPUT_FLAGGED" || CALLERS.has(fieldOf(failure) ?? ""));
     if (failure) reply.request.failure = failure;
     return refuse(reply, isCallers ? 400 : 500, error);
   }
