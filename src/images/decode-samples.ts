@@ -7,7 +7,7 @@ import type { Metadata, Sharp } from "sharp";
 import type { ColourEncoding } from "./colour-encoding.ts";
 import { readProfile } from "./icc.ts";
 import { isRefused, type PictureForm, type RefusedForm, refusedForm } from "./picture-form.ts";
-import type { Picture, Rgb } from "./picture.ts";
+import { type Picture, plainBytes, type Rgb } from "./picture.ts";
 import { type SampleMeaning, type Samples, samplesToPicture } from "./samples.ts";
 import { loadSharp } from "./sharp.ts";
 
@@ -47,7 +47,7 @@ export async function readSamples(
   }
   const isDeep = metadata.depth === "ushort";
   const { data, info } = await rawOf(file, form, isDeep ? ["rgb16", "ushort"] : ["srgb", "uchar"]);
-  const numbers = isDeep ? wordsOf(data) : data;
+  const numbers = isDeep ? wordsOf(data) : plainBytes(data);
   return samplesOf(info, numbers, isDeep ? largestWord(metadata) : BYTE, { ...form, encoding });
 }
 
