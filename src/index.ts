@@ -44,7 +44,8 @@ export { checkImageCount, checkSizeRule, parametersOfModel } from "./engine/mode
 export { resolveParameters, resolveRequest, unknownLora } from "./engine/request.ts";
 export type { EditDefaults, ImageLimits } from "./engine/model-traits.ts";
 export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./engine/request.ts";
-export type { OutputFormat } from "./images/encode.ts";
+export { FORMATS } from "./images/output-format.ts";
+export type { FormatTraits, OutputFormat } from "./images/output-format.ts";
 export type { SizePlan, WorkingSize } from "./engine/sizes.ts";
 export type { GrayPicture, Picture } from "./images/picture.ts";
 export { encodePicture } from "./images/encode.ts";

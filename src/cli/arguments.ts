@@ -64,10 +64,12 @@ export function parseMemory(text: string): number {
   return bytes;
 }
 
-/** Reads png or jpeg. */
+/** Reads the format of a result. */
 export function parseFormat(text: string): OutputFormat {
-  if (text === "png" || text === "jpeg") return text;
-  throw wrong("format", "png or jpeg", text);
+  const { choices } = EDIT_PARAMETERS.format;
+  const format = choices.find((known) => known === text);
+  if (format !== undefined) return format;
+  throw wrong("format", anyOf(choices), text);
 }
 
 /** Reads the name of a device, or auto. */

@@ -67,8 +67,9 @@ const ofModel = (field: "numSteps" | "guidance") => {
 
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, isUnchangedKept } =
   EDIT_PARAMETERS;
-const { imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, prompt2, sigmas, sizeRule } =
+const { background, imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, outputQuality, prompt2 } =
   EDIT_PARAMETERS;
+const { sigmas, sizeRule } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
 
 /** A whole number without a default. */
@@ -143,6 +144,18 @@ const EDIT_TOOL = {
         enum: format.choices,
         description: `By default by the name in output, or ${format.default}.`,
       },
+      [outputQuality.tool]: {
+        type: "integer",
+        minimum: outputQuality.min,
+        maximum: outputQuality.max,
+        description: outputQuality.description,
+      },
+      [background.tool]: {
+        type: "string",
+        pattern: background.pattern,
+        default: background.default,
+        description: `${background.description} A colour such as #ffffff lays it on that colour.`,
+      },
     },
     required: [prompt.tool],
     additionalProperties: false,
@@ -176,7 +189,7 @@ const lorasArgument = (names: readonly string[]) => {
 };
 
 export type ToolContent =
-  { type: "text"; text: string } | { type: "image"; data: string; mimeType: "image/png" | "image/jpeg" };
+  { type: "text"; text: string } | { type: "image"; data: string; mimeType: `image/${OutputFormat}` };
 
 /** Arguments that are strings. */
 const STRINGS: ReadonlySet<string> = new Set(
@@ -305,6 +318,8 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     // As in `retouch edit`, and checked by the library.
     isUnchangedKept: (given["keep_unchanged"] ?? true) as boolean,
     format: chooseFormat(output, format),
+    outputQuality: numbers[outputQuality.tool],
+    background: texts[background.tool],
     loras: (given["loras"] ?? []) as LoraUse[],
   };
   const images = readImages(given["image"]);
@@ -326,7 +341,8 @@ function readImages(given: unknown): string[] {
 async function shown({ images, format }: EditResult): Promise<ToolContent[]> {
   const content: ToolContent[] = [];
   for (const image of images) {
-    const isSmall = image.byteLength <= MAX_SHOWN_BYTES / images.length;
+    // Hosts of tools show no AVIF.
+    const isSmall = image.byteLength <= MAX_SHOWN_BYTES / images.length && format !== "avif";
     // Several share the room of one.
     const side = Math.round(MAX_SHOWN_SIDE / Math.sqrt(images.length));
     const bytes = isSmall ? image : await encodeThumbnail(image, side);

@@ -51,6 +51,8 @@ export interface EditFlags extends EngineFlags {
   seed?: number | undefined;
   numImages?: number | undefined;
   format?: OutputFormat | undefined;
+  quality?: number | undefined;
+  background?: string | undefined;
   lora?: LoraArgument[] | undefined;
   keepUnchanged?: boolean | undefined;
   json?: boolean | undefined;
@@ -161,6 +163,8 @@ export function requestParameters(
     numImages: flags.numImages,
     imageLayout: flags.imageLayout,
     format,
+    outputQuality: flags.quality,
+    background: flags.background,
     isUnchangedKept,
     loras: nameLoras(flags.lora ?? []).uses,
   };

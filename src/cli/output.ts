@@ -18,8 +18,15 @@ const FORMAT_OF_EXTENSION: Record<string, OutputFormat> = {
   ".jpg": "jpeg",
   ".jpeg": "jpeg",
   ".jpe": "jpeg",
+  ".webp": "webp",
+  ".avif": "avif",
 };
-const EXTENSION: Record<OutputFormat, string> = { png: ".png", jpeg: ".jpg" };
+const EXTENSION: Record<OutputFormat, string> = {
+  png: ".png",
+  jpeg: ".jpg",
+  webp: ".webp",
+  avif: ".avif",
+};
 
 /**
  * Takes the format from `--format`, or else from the extension of `-o`, or else PNG.

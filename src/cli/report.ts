@@ -1,5 +1,12 @@
 /** What the command says about a finished edit: aligned lines for people, one line of JSON for programs. */
-import { type CheckpointInfo, type ChosenDevice, type EditResult, kindsText, type Size } from "../index.ts";
+import {
+  type CheckpointInfo,
+  type ChosenDevice,
+  type EditResult,
+  FORMATS,
+  kindsText,
+  type Size,
+} from "../index.ts";
 
 export interface Report {
   /** Paths of the written files, or `-`. */
@@ -18,7 +25,7 @@ export function reportText({ outputs, result, checkpoint, device }: Report): str
     value === undefined ? [] : [[label, value]];
   const rows: [string, string][] = [
     ...outputs.map((output): [string, string] => ["picture", output === "-" ? "standard output" : output]),
-    ["format", result.format === "png" ? "PNG" : "JPEG"],
+    ["format", `${FORMATS[result.format].name}${result.hasTransparency ? ", with transparency" : ""}`],
     [
       "size",
       `${sizeText(result)} (drawn at ${sizeText(workingSize)}${referenceSize ? `, source seen at ${sizeText(referenceSize)}` : ""})`,

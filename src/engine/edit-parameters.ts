@@ -5,6 +5,7 @@
  * documents, against it.
  */
 import { LIBRARY, type Surface } from "../errors.ts";
+import { OUTPUT_FORMATS } from "../images/output-format.ts";
 import { MAX_LORA_SCALE, MAX_LORAS } from "../lora/use.ts";
 
 /** Names of one parameter; a surface without a name does not have the parameter. */
@@ -28,7 +29,7 @@ export interface NumberParameter extends Names {
   default: number;
 }
 
-/** A whole number that the model chooses if it is not given. */
+/** A whole number that the model, or the format of the result, chooses if it is not given. */
 export interface ModelNumberParameter extends Names {
   type: "modelNumber";
   min: number;
@@ -65,6 +66,15 @@ export interface ChoiceParameter extends Names {
   default: string;
 }
 
+/** A string of a certain form. */
+export interface PatternParameter extends Names {
+  type: "pattern";
+  pattern: string;
+  /** What it must be, for refusals. */
+  accepts: string;
+  default: string;
+}
+
 /** A width and a height in pixels. */
 export interface SizeParameter extends Names {
   type: "size";
@@ -94,6 +104,7 @@ export type EditParameter =
   | StringParameter
   | BooleanParameter
   | ChoiceParameter
+  | PatternParameter
   | SizeParameter
   | LorasParameter
   | ImageParameter;
@@ -306,13 +317,33 @@ export const EDIT_PARAMETERS = {
   },
   format: {
     type: "choice",
-    choices: ["png", "jpeg"],
+    choices: OUTPUT_FORMATS,
     default: "png",
     wire: "output_format",
     aliases: ["image_format"],
     flag: "--format <format>",
     tool: "format",
     description: "Format of the result.",
+  },
+  outputQuality: {
+    type: "modelNumber",
+    min: 1,
+    max: 100,
+    wire: "output_quality",
+    flag: "--quality <number>",
+    tool: "quality",
+    description: "Quality of a JPEG, WebP or AVIF; at 100, WebP and AVIF keep every number.",
+  },
+  background: {
+    type: "pattern",
+    pattern: "^(?:auto|transparent|opaque|#[0-9A-Fa-f]{3}|#[0-9A-Fa-f]{6})$",
+    accepts: "auto, transparent, opaque or a colour such as #ffffff",
+    default: "auto",
+    wire: "background",
+    flag: "--background <kind>",
+    tool: "background",
+    description:
+      "What becomes of transparency: auto keeps it where the format can, transparent keeps it or is refused, opaque lays it on white.",
   },
   isSafetyChecked: {
     type: "boolean",

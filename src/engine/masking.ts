@@ -1,6 +1,6 @@
 /** What becomes of a mask's file. */
 import { invalid } from "../errors.ts";
-import { decodeAlpha } from "../images/alpha.ts";
+import { decodeAlpha } from "../images/decode-alpha.ts";
 import { decodePicture, type DecodeOptions } from "../images/decode.ts";
 import { gaussianBlurred } from "../images/gaussian-blur.ts";
 import { grayOf } from "../images/gray.ts";

@@ -1,5 +1,7 @@
 /** What the engine knows about one checkpoint of a model family: its networks as data, and how to edit with them. */
 import type { FindTarget } from "../lora/targets.ts";
+import type { DecodedSource } from "../images/decode-source.ts";
+import type { DeepPicture } from "../images/deep-picture.ts";
 import type { GrayPicture, Picture } from "../images/picture.ts";
 import type { ChosenLoras } from "../lora/registry.ts";
 import type { StoredWeights } from "../quantize/prepare.ts";
@@ -91,6 +93,8 @@ export interface EditorOptions {
   isSketched?: boolean | undefined;
   /** LoRAs to use; they are read once there is room for them. */
   loras?: ChosenLoras | undefined;
+  /** What the file of the first image holds besides the picture, for a recipe that copies from it. */
+  source?: DecodedSource | undefined;
   /** Of the first image's size and not black: white where that image may change; absent if all of it may. */
   mask?: GrayPicture | undefined;
   /** Embeddings in place of the prompts, and [L, C] latents to begin with, for a pipeline that takes them. */
@@ -148,6 +152,11 @@ export interface EditStep {
 export interface DrawnImage {
   /** Absent if only latents were wanted. */
   picture?: Picture | undefined;
+  /**
+   * The same with numbers copied from the first image's file, in its space, depth and transparency; it is what is written
+   * in place of `picture`. Absent if nothing was copied so.
+   */
+  deep?: DeepPicture | undefined;
   /** The last packed latents, [L, C], of a recipe that has such latents. */
   latents?: FloatTensor | undefined;
   /** What is kept of the source, if this was requested and possible. */
@@ -169,6 +178,11 @@ export interface EditOutcome extends DrawnImage {
   isNegativeUsed: boolean;
   /** Strength of the second pass, where guidance decides it. @default the request's `trueCfgScale` */
   trueCfgScale?: number | undefined;
+  /**
+   * How much of the result, from its top left, the first image covers; absent if both differ in shape, or there is no
+   * image.
+   */
+  sourceInResult?: Size | undefined;
   /** What the user should know about the result, as sentences. */
   notices: string[];
 }

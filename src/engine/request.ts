@@ -2,7 +2,7 @@
 import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
 import { anyOf, cutText, invalid, shownValue } from "../errors.ts";
-import type { OutputFormat } from "../images/encode.ts";
+import type { OutputFormat } from "../images/output-format.ts";
 import { type LoraUse, unknownLora } from "../lora/use.ts";
 import {
   EDIT_PARAMETERS,
@@ -13,6 +13,7 @@ import {
   type StringParameter,
 } from "./edit-parameters.ts";
 import type { TensorRequest } from "./given-tensors.ts";
+import { backgroundWithin } from "./result-form.ts";
 import { type EditDefaults, USUAL_DEFAULTS } from "./model-traits.ts";
 
 export { type LoraUse, unknownLora };
@@ -107,6 +108,14 @@ export interface EditRequest extends TensorRequest {
   numImages?: number | undefined;
   /** @default "png" */
   format?: OutputFormat | undefined;
+  /** Quality of a JPEG, WebP or AVIF, 1 to 100; at 100, WebP and AVIF of 8 bits are exact. @default 95, 90 and 80 */
+  outputQuality?: number | undefined;
+  /**
+   * What becomes of the first image's transparency: `auto` keeps it where the format has any and the shape is the same,
+   * `transparent` keeps it or is refused, `opaque` lays it on white, and a colour such as `#ffcc00` on that colour.
+   * @default "auto"
+   */
+  background?: string | undefined;
   /** Whether the result is checked for pornography, if the engine allows a choice; previews never are. @default true */
   isSafetyChecked?: boolean | undefined;
   /** Whether the result keeps the source's pixels where nothing was edited; costs one more decoding. @default false */
@@ -140,6 +149,10 @@ export interface ResolvedRequest {
   /** Undefined means auto, in jobs of earlier versions. */
   imageLayout?: ImageLayout | undefined;
   format: OutputFormat;
+  /** Undefined means the format's own. */
+  outputQuality?: number | undefined;
+  /** Undefined means auto, in jobs of earlier versions. */
+  background?: string | undefined;
   isSafetyChecked: boolean;
   isUnchangedKept: boolean;
   loras: readonly LoraUse[];
@@ -228,6 +241,8 @@ export function resolveParameters(
     numImages: numberWithin("numImages", request.numImages, EDIT_PARAMETERS.numImages),
     imageLayout,
     format: wanted,
+    outputQuality: qualityWithin(request.outputQuality),
+    background: backgroundWithin(request.background, wanted),
     isSafetyChecked,
     isUnchangedKept,
     loras: lorasWithin(request.loras ?? [], loras),
@@ -322,6 +337,12 @@ function modelNumberWithin(
   if (given === undefined) return undefined;
   const { min, max } = EDIT_PARAMETERS[field];
   return numberIn(field, given, { type: "integer", min, max });
+}
+
+function qualityWithin(given: unknown): number | undefined {
+  if (given === undefined) return undefined;
+  const { min, max } = EDIT_PARAMETERS.outputQuality;
+  return numberIn("outputQuality", given, { type: "integer", min, max });
 }
 
 function sigmasWithin(given: unknown): number[] | undefined {

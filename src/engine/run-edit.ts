@@ -1,18 +1,20 @@
 /** One edit by an engine: from the encoded images to the encoded result. */
 import { failure, invalid, RetouchError } from "../errors.ts";
 import { throwIfAborted } from "./abort.ts";
-import { decodePicture } from "../images/decode.ts";
-import { encodePicture, type OutputFormat } from "../images/encode.ts";
+import type { DecodedSource } from "../images/decode-source.ts";
+import { hasAlpha } from "../images/deep-picture.ts";
+import { encodeDeep } from "../images/encode.ts";
+import type { OutputFormat } from "../images/output-format.ts";
 import { editMetadata, type EditMetadata } from "../images/metadata.ts";
-import type { GrayPicture, Picture } from "../images/picture.ts";
+import type { Picture } from "../images/picture.ts";
 import type { LoraRegistry } from "../lora/registry.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
 import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
+import { decodeImages } from "./decode-images.ts";
+import { finished, formNotices } from "./finish.ts";
 import type { Kept } from "./keep-unchanged.ts";
-import { checkMasking } from "./mask-rules.ts";
-import { readMask } from "./masking.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
 import {
@@ -23,15 +25,9 @@ import {
   resolveTensors,
 } from "./given-tensors.ts";
 import type { Draw, DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
-import { checkImageCount, checkSizeRule, type EditDefaults } from "./model-traits.ts";
-import {
-  type EditRequest,
-  imagesOf,
-  resolveRequest,
-  type ResolvedRequest,
-  seedAt,
-  type Size,
-} from "./request.ts";
+import { checkSizeRule, type EditDefaults } from "./model-traits.ts";
+import { unknownFields } from "./request-fields.ts";
+import { type EditRequest, resolveRequest, type ResolvedRequest, seedAt, type Size } from "./request.ts";
 import type { Environment } from "./state-file.ts";
 
 const TONE_MAPPED =
@@ -54,6 +50,8 @@ export interface EditResult extends EditReport {
   /** The same with what belongs to each. */
   results: readonly ImageResult[];
   format: OutputFormat;
+  /** Whether the source's transparency was kept. @default false */
+  hasTransparency?: boolean | undefined;
   width: number;
   height: number;
   /** What is kept of the source, if requested; absent if the result has a different shape. */
@@ -149,25 +147,25 @@ export async function runEdit(
 ): Promise<EditResult> {
   const started = performance.now();
   const edited = await editAll(tools, request, options, { isLatentOnly: false });
-  const { outcome, images, resolved } = edited;
-  const { size, kept } = outcome;
+  const { outcome, images, resolved, source } = edited;
+  const { size, kept, sourceInResult } = outcome;
   const report = reportOf(edited, started);
   const results: ImageResult[] = [];
-  for (const { picture, kept, seed, safety } of images) {
+  let hasTransparency = false;
+  for (const { picture, deep, kept, seed, safety } of images) {
     throwIfAborted(options.signal);
     const facts = metadataOf(tools, { ...report.parameters, seed }, { ...outcome, kept });
-    results.push({
-      image: await encodePicture(picture!, resolved.format, editMetadata(facts)),
-      seed,
-      kept,
-      safety,
-    });
+    const form = { xmp: editMetadata(facts), quality: resolved.outputQuality };
+    const whole = finished({ picture, deep, sourceInResult }, source, resolved);
+    hasTransparency = hasAlpha(whole);
+    results.push({ image: await encodeDeep(whole, resolved.format, form), seed, kept, safety });
   }
   return {
     image: results[0]!.image,
     images: results.map(({ image }) => image),
     results,
     format: resolved.format,
+    hasTransparency,
     width: size.width,
     height: size.height,
     kept,
@@ -197,6 +195,8 @@ export async function runEditToLatents(
 /** What came of the images of one request. */
 interface Edited {
   resolved: ResolvedRequest;
+  /** The first image, if there is any. */
+  source: DecodedSource | undefined;
   outcome: EditOutcome;
   /** In the order of the draws, all of one size. */
   images: readonly (DrawnImage & Pick<ImageResult, "seed" | "safety">)[];
@@ -215,7 +215,7 @@ async function editAll(
   const resolved = resolveRequest(request, tools.defaults);
   const given = resolveTensors(request, tools.pipeline);
   const draws = drawsOf(resolved, given);
-  const { images, mask } = await decodeImages(request, resolved, tools);
+  const { images, mask, source } = await decodeImages(request, resolved, tools);
   checkTensors(tools.pipeline, given);
   checkSizeRule(resolved.sizeRule, tools.pipeline.takesSizeRule);
   const chosenLoras = await tools.loras.choose(resolved.loras);
@@ -260,10 +260,18 @@ async function editAll(
     checked.push({ ...image, seed: draws[index]!.seed, safety });
   }
   const toneNotices = images.some(({ isToneMapped }) => isToneMapped) ? [TONE_MAPPED] : [];
-  const notices = [...toneNotices, ...outcome.notices, ...(await states.notices())];
+  const ofForm = isLatentOnly ? [] : formNotices(outcome, source, resolved);
+  const notices = [
+    ...unknownFields(request),
+    ...toneNotices,
+    ...ofForm,
+    ...outcome.notices,
+    ...(await states.notices()),
+  ];
   const { resumedFrom } = states;
   return {
     resolved,
+    source,
     outcome,
     images: checked,
     notices,
@@ -352,27 +360,6 @@ function checkTensors({ takesTensors = false }: Pipeline, given: GivenTensors): 
     field: field ?? "numImagesPerPrompt",
     reason: "the model of this checkpoint takes none",
   });
-}
-
-/** @throws RetouchError INVALID_PARAMETER for images or a mask that the pipeline does not take; IMAGE_* */
-async function decodeImages(
-  request: EditRequest,
-  resolved: ResolvedRequest,
-  { pipeline, maxPixels }: Pick<EditTools, "pipeline" | "maxPixels">,
-): Promise<{ images: readonly Picture[]; mask: GrayPicture | undefined }> {
-  const given = imagesOf(request);
-  checkImageCount(given.length, pipeline, resolved.imageLayout);
-  const { takesMask } = pipeline;
-  const isSought = resolved.isTransparencyEdited === true && takesMask && given.length === 1;
-  const rules = { numImages: given.length, takesMask };
-  checkMasking(resolved, { ...rules, hasMask: request.mask !== undefined || isSought });
-  const images: Picture[] = [];
-  for (const bytes of given) images.push(await decodePicture(bytes, { maxPixels }));
-  if (request.mask === undefined && !isSought) return { images, mask: undefined };
-  const image = { bytes: given[0]!, picture: images[0]! };
-  const mask = await readMask({ mask: request.mask, image }, resolved, { maxPixels });
-  if (mask === undefined) checkMasking(resolved, { ...rules, hasMask: false });
-  return { images, mask };
 }
 
 /** The checker's verdict on a result that passed. @throws RetouchError OUTPUT_FLAGGED */

@@ -33,8 +33,7 @@ export const SENTENCES = {
   unsupported: "{field} is not supported: {reason}.",
   forbidden: "{field} must not be {given}: {reason}.",
   contradiction: "{field} {given} contradicts the name in {other} {name}.",
-  unclearFormat:
-    "{field} {given} is neither .png nor .jpg; results are PNG or JPEG (or say which with {other}).",
+  unclearFormat: "{field} {given} is none of .png, .jpg, .webp and .avif (or say the format with {other}).",
   taken:
     "{field} {given} is there, and this server did not make it or it was changed since; choose another name (retouch mcp --overwrite allows it).",
   outside: "{field} must be in {root}, the folder that this server may use (--root).",

@@ -1,29 +1,72 @@
-/** The transparency of an image file, apart from its colours. */
-import { readerOf } from "./decode-samples.ts";
-import { acceptedFile, type DecodeOptions } from "./decode.ts";
-import type { GrayPicture } from "./picture.ts";
+/** The transparency of a source at the size and place that its result has. */
+import type { Alpha } from "./convert-deep.ts";
+import { type DeepPicture, maxOf } from "./deep-picture.ts";
+
+interface Sides {
+  width: number;
+  height: number;
+}
 
 /**
- * How opaque each pixel is, upright: 0 to 255; undefined if the file has no transparency. Only for a file that
- * `decodePicture` decoded.
- * @throws RetouchError as `decodePicture` for what its header says
+ * The alpha of a picture, for a result of which it covers `place`, from the top left; beyond that its edge goes on. Of the
+ * same size, it is the same numbers; otherwise it is resized by a triangle, which draws no rims around hard edges.
  */
-export async function decodeAlpha(
-  bytes: Uint8Array,
-  options: DecodeOptions = {},
-): Promise<GrayPicture | undefined> {
-  const { file, form, metadata } = await acceptedFile(bytes, options);
-  if (form.hasNoAlpha || !metadata.hasAlpha) return undefined;
-  const { data: samples, info } = await (
-    await readerOf(file, { ignoreIcc: true })
-  )
-    .autoOrient()
-    .toColourspace("srgb")
-    .raw({ depth: "uchar" })
-    .toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = info;
-  const data = new Uint8Array(width * height);
-  for (let pixel = 0; pixel < data.length; pixel += 1)
-    data[pixel] = samples[pixel * channels + channels - 1]!;
-  return { width, height, data };
+export function alphaAt(deep: DeepPicture, place: Sides, size: Sides): Alpha {
+  const max = maxOf(deep);
+  const own = new Float32Array(deep.width * deep.height);
+  for (let pixel = 0; pixel < own.length; pixel++) own[pixel] = deep.data[4 * pixel + 3]!;
+  const isSame = place.width === deep.width && place.height === deep.height;
+  const across = isSame ? own : resizedRows(own, deep, place.width);
+  const placed = isSame
+    ? own
+    : resizedColumns(across, { width: place.width, height: deep.height }, place.height);
+  const data = new (max === 255 ? Uint8Array : Uint16Array)(size.width * size.height);
+  for (let y = 0; y < size.height; y++) {
+    const row = Math.min(y, place.height - 1) * place.width;
+    for (let x = 0; x < size.width; x++) {
+      data[y * size.width + x] = Math.round(placed[row + Math.min(x, place.width - 1)]!);
+    }
+  }
+  return { data, max };
+}
+
+function resizedRows(plane: Float32Array, { width, height }: Sides, wanted: number): Float32Array {
+  const result = new Float32Array(wanted * height);
+  for (const [x, { first, weights }] of tapsOf(width, wanted).entries()) {
+    for (let y = 0; y < height; y++) {
+      let sum = 0;
+      for (let k = 0; k < weights.length; k++) sum += weights[k]! * plane[y * width + first + k]!;
+      result[y * wanted + x] = sum;
+    }
+  }
+  return result;
+}
+
+function resizedColumns(plane: Float32Array, { width, height }: Sides, wanted: number): Float32Array {
+  const result = new Float32Array(width * wanted);
+  for (const [y, { first, weights }] of tapsOf(height, wanted).entries()) {
+    const row = result.subarray(y * width, (y + 1) * width);
+    for (let k = 0; k < weights.length; k++) {
+      const weight = weights[k]!;
+      const from = (first + k) * width;
+      for (let x = 0; x < width; x++) row[x]! += weight * plane[from + x]!;
+    }
+  }
+  return result;
+}
+
+/** Where a position of the result looks, and how much each place there counts; the shares sum to 1. */
+function tapsOf(length: number, wanted: number): { first: number; weights: number[] }[] {
+  const scale = length / wanted;
+  const reach = Math.max(scale, 1);
+  return Array.from({ length: wanted }, (_, position) => {
+    const centre = (position + 0.5) * scale;
+    const first = Math.max(Math.floor(centre - reach + 0.5), 0);
+    const end = Math.min(Math.ceil(centre + reach - 0.5), length);
+    const weights = Array.from({ length: Math.max(end - first, 1) }, (__, k) =>
+      Math.max(1 - Math.abs(first + k + 0.5 - centre) / reach, 1e-6),
+    );
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return { first: Math.min(first, length - 1), weights: weights.map((weight) => weight / total) };
+  });
 }

@@ -104,6 +104,12 @@ export function converterOf(encoding: ColourEncoding, { max, largest }: SampleFa
   };
 }
 
+/** From a number, 0 to 1, to linear light. */
+export const transferCurve =
+  (transfer: Transfer) =>
+  (value: number): number =>
+    toLinear(transfer, value);
+
 /** The inverse of sRGB's curve and its like, from 0 to 1. */
 function toLinear(transfer: Transfer, value: number): number {
   switch (transfer.kind) {

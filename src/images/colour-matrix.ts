@@ -20,6 +20,9 @@ const BRADFORD: Matrix = [
 export const toSrgbFrom = (white: Triple): Matrix =>
   multiplied(inverted(toXyz(SRGB_PRIMARIES)), between(white, whiteOf(SRGB_PRIMARIES)));
 
+/** From XYZ of a white to that of colour profiles. */
+export const toD50From = (white: Triple): Matrix => between(white, D50);
+
 /** Adapts from one white to another by Bradford's transform. */
 function between(from: Triple, to: Triple): Matrix {
   const [before, after] = [applied(BRADFORD, from), applied(BRADFORD, to)];
@@ -57,7 +60,7 @@ export function multiplied(left: Matrix, right: Matrix): Matrix {
 }
 
 /** By cofactors. */
-function inverted(matrix: Matrix): Matrix {
+export function inverted(matrix: Matrix): Matrix {
   const minor = (row: number, column: number): number => {
     const [r, s] = [(row + 1) % 3, (row + 2) % 3];
     const [c, d] = [(column + 1) % 3, (column + 2) % 3];

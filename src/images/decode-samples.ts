@@ -7,7 +7,7 @@ import type { Metadata, Sharp } from "sharp";
 import type { ColourEncoding } from "./colour-encoding.ts";
 import { readProfile } from "./icc.ts";
 import { isRefused, type PictureForm, type RefusedForm, refusedForm } from "./picture-form.ts";
-import type { Picture } from "./picture.ts";
+import { type Picture, plainBytes, type Rgb } from "./picture.ts";
 import { type SampleMeaning, type Samples, samplesToPicture } from "./samples.ts";
 import { loadSharp } from "./sharp.ts";
 
@@ -27,12 +27,18 @@ export async function readerOf(file: Uint8Array, options: { ignoreIcc?: boolean 
   return sharp(file, { failOn: "error", limitInputPixels: false, page: 0, pages: 1, ...options });
 }
 
+/** A decoder's numbers, and what they mean. */
+export interface DecodedSamples {
+  samples: Samples;
+  meaning: SampleMeaning;
+}
+
 /** Whole numbers of 8 or 16 bits; undefined if only the decoder can convert their profile. */
-export async function decodeSamples(
+export async function readSamples(
   metadata: Metadata,
   file: Uint8Array,
   form: PictureForm,
-): Promise<Picture | RefusedForm | undefined> {
+): Promise<DecodedSamples | RefusedForm | undefined> {
   const encoding = form.encoding ?? (form.hasNoProfile ? undefined : profileOf(metadata));
   if (encoding === "unknown") {
     return form.isPremultiplied
@@ -41,26 +47,26 @@ export async function decodeSamples(
   }
   const isDeep = metadata.depth === "ushort";
   const { data, info } = await rawOf(file, form, isDeep ? ["rgb16", "ushort"] : ["srgb", "uchar"]);
-  const numbers = isDeep ? wordsOf(data) : data;
-  return pictureOf(info, numbers, isDeep ? largestWord(metadata) : BYTE, { ...form, encoding });
+  const numbers = isDeep ? wordsOf(data) : plainBytes(data);
+  return samplesOf(info, numbers, isDeep ? largestWord(metadata) : BYTE, { ...form, encoding });
 }
 
 /** 32-bit whole numbers, and floating-point ones, of which 1 is white: both become 16 bits first. */
-export async function decodeWide(
+export async function readWideSamples(
   metadata: Metadata,
   file: Uint8Array,
   form: PictureForm,
-): Promise<Picture | RefusedForm> {
+): Promise<DecodedSamples | RefusedForm> {
   const encoding = profileOf(metadata);
   if (encoding === "unknown") return refusedForm("a TIFF image of 32 bits with a profile of tables");
   if (metadata.depth === "uint") {
     const { data, info } = await rawOf(file, form, ["rgb16", "ushort"]);
-    return pictureOf(info, wordsOf(data), WORD, { encoding });
+    return samplesOf(info, wordsOf(data), WORD, { encoding });
   }
   // The decoder takes floating-point colours for linear light, but not grey.
   const { data, info } = await rawOf(file, form, [metadata.channels < 3 ? "srgb" : "scrgb", "float"]);
   const words = wordsOfFloats(floatsOf(data));
-  return isRefused(words) ? words : pictureOf(info, words, WORD, { encoding });
+  return isRefused(words) ? words : samplesOf(info, words, WORD, { encoding });
 }
 
 /** Upright samples, as the file has them. */
@@ -76,18 +82,22 @@ async function rawOf(
     .toBuffer({ resolveWithObject: true });
 }
 
-function pictureOf(
+/** 8-bit sRGB on white. */
+export const pictureOf = (decoded: DecodedSamples | RefusedForm, background?: Rgb): Picture | RefusedForm =>
+  isRefused(decoded) ? decoded : samplesToPicture(decoded.samples, decoded.meaning, background);
+
+function samplesOf(
   { width, height, channels }: { width: number; height: number; channels: number },
   data: Samples["data"],
   max: number,
-  meaning: SampleMeaning,
-): Picture | RefusedForm {
+  { encoding, isPremultiplied }: SampleMeaning,
+): DecodedSamples | RefusedForm {
   if (channels !== 3 && channels !== 4) return NO_COLOURS;
-  return samplesToPicture({ width, height, channels, data, max }, meaning);
+  return { samples: { width, height, channels, data, max }, meaning: { encoding, isPremultiplied } };
 }
 
 /** A profile is for colours or for grey; one that does not fit the picture means nothing. */
-function profileOf({ icc, channels }: Metadata): ColourEncoding | undefined | "unknown" {
+export function profileOf({ icc, channels }: Metadata): ColourEncoding | undefined | "unknown" {
   if (icc === undefined) return undefined;
   const profile = readProfile(icc);
   if (profile === undefined) return "unknown";
@@ -122,7 +132,7 @@ function wordsOfFloats(values: Float32Array): Uint16Array | RefusedForm {
 
 const shown = (value: number): string => String(Number(value.toPrecision(3)));
 
-const wordsOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint16Array =>
+export const wordsOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint16Array =>
   byteOffset % 2 === 0
     ? new Uint16Array(buffer, byteOffset, byteLength >> 1)
     : new Uint16Array(buffer.slice(byteOffset, byteOffset + byteLength));

@@ -6,7 +6,7 @@
 import type { Metadata } from "sharp";
 import { failure, RetouchError } from "../errors.ts";
 import { avifForm } from "./avif-form.ts";
-import { decodeSamples, decodeWide, NO_COLOURS, readerOf } from "./decode-samples.ts";
+import { NO_COLOURS, pictureOf, readerOf, readSamples, readWideSamples } from "./decode-samples.ts";
 import { firstFrame } from "./first-frame.ts";
 import { acceptedFormat, unsupported } from "./accepted-format.ts";
 import type { AcceptedFormat } from "./format.ts";
@@ -33,9 +33,18 @@ export interface DecodeOptions {
  * IMAGE_TOO_LARGE.
  */
 export async function decodePicture(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
+  return decodedAs(bytes, options, decodedBy);
+}
+
+/** Checks a file and hands it to a reader. @throws as {@link decodePicture} */
+export async function decodedAs<T extends object>(
+  bytes: Uint8Array,
+  options: DecodeOptions,
+  read: (metadata: Metadata, file: Uint8Array, form: PictureForm) => Promise<T | RefusedForm>,
+): Promise<T> {
   const { name: source } = options;
   const { file, form, format, metadata } = await acceptedFile(bytes, options);
-  const decoded = await orDamaged(decodedBy(metadata, file, form), format, source);
+  const decoded = await orDamaged(read(metadata, file, form), format, source);
   if (isRefused(decoded)) throw unsupported(source, decoded);
   return decoded;
 }
@@ -71,16 +80,17 @@ const FORM_READERS: FormReaders = {
 };
 
 /** Samples of 8 bits, that the decoder knows all about, take its own way, which is the fastest. */
-async function decodedBy(
+export async function decodedBy(
   metadata: Metadata,
   file: Uint8Array,
   form: PictureForm,
 ): Promise<Picture | RefusedForm> {
   const { depth, space } = metadata;
-  if (depth === "float" || depth === "uint") return decodeWide(metadata, file, form);
+  if (depth === "float" || depth === "uint") return pictureOf(await readWideSamples(metadata, file, form));
   const isPlain = form.encoding === undefined && !form.isPremultiplied;
   if (isPlain && (depth === "uchar" || space === "cmyk")) return decodePlain(file, form);
-  return (await decodeSamples(metadata, file, form)) ?? decodePlain(file, form);
+  const samples = await readSamples(metadata, file, form);
+  return samples ? pictureOf(samples) : decodePlain(file, form);
 }
 
 async function decodePlain(

@@ -13,6 +13,10 @@ export interface Picture {
   isToneMapped?: boolean | undefined;
 }
 
+/** Red, green and blue of a colour in sRGB, 0 to 255. */
+export type Rgb = readonly [number, number, number];
+export const WHITE: Rgb = [255, 255, 255];
+
 /** One byte per pixel, 0 black to 255 white, rows top to bottom. */
 export interface GrayPicture {
   width: number;

@@ -1,6 +1,6 @@
-/** From a decoder's samples to 8-bit sRGB on white, with one rounding at the end. */
+/** From a decoder's samples to 8-bit sRGB on a colour, with one rounding at the end. */
 import { type ColourEncoding, converterOf } from "./colour-encoding.ts";
-import type { Picture } from "./picture.ts";
+import { type Picture, type Rgb, WHITE } from "./picture.ts";
 
 export interface Samples {
   width: number;
@@ -20,18 +20,20 @@ export interface SampleMeaning {
 }
 
 const CHANNELS = 3;
-const WHITE = 255;
+const BYTE = 255;
 /** Steps of the table of sRGB's curve: fine enough that a rounding in it moves no result by more than 0.06. */
-const CURVE_STEPS = 65_535;
+export const CURVE_STEPS = 65_535;
 
 export function samplesToPicture(
   samples: Samples,
   { encoding, isPremultiplied = false }: SampleMeaning,
+  background: Rgb = WHITE,
 ): Picture {
   const { width, height, channels, data, max } = samples;
   const result = new Uint8Array(width * height * CHANNELS);
   const convert = encoding && converterOf(encoding, { max, largest: largestColour(samples) });
   const curve = convert && srgbCurve();
+  const behind = background.map((value) => value / BYTE);
   const [colour, light] = [new Uint16Array(CHANNELS), new Float64Array(CHANNELS)];
   for (let from = 0, to = 0; to < result.length; from += channels, to += CHANNELS) {
     const opacity = channels === 4 ? Math.min(data[from + CHANNELS]!, max) : max;
@@ -46,16 +48,16 @@ export function samplesToPicture(
     const alpha = opacity / max;
     for (let i = 0; i < CHANNELS; i++) {
       const level = curve ? curve[Math.round(CURVE_STEPS * within(light[i]!))]! : colour[i]! / max;
-      result[to + i] = Math.round(WHITE * (level * alpha + (1 - alpha)));
+      result[to + i] = Math.round(BYTE * (level * alpha + behind[i]! * (1 - alpha)));
     }
   }
   return { width, height, data: result, ...(isOfHighRange(encoding) && { isToneMapped: true }) };
 }
 
-const isOfHighRange = (encoding: ColourEncoding | undefined): boolean =>
+export const isOfHighRange = (encoding: ColourEncoding | undefined): boolean =>
   encoding?.kind === "rgb" && (encoding.transfer.kind === "pq" || encoding.transfer.kind === "hlg");
 
-function largestColour({ channels, data, max }: Samples): number {
+export function largestColour({ channels, data, max }: Samples): number {
   let largest = 0;
   for (let i = 0; i < data.length; i++) {
     if (data[i]! > largest && (channels === 3 || i % 4 !== 3)) largest = data[i]!;
@@ -65,8 +67,8 @@ function largestColour({ channels, data, max }: Samples): number {
 
 const within = (light: number): number => Math.min(Math.max(light, 0), 1);
 
-/** From linear light to sRGB, both 0 to 1. */
-const srgbCurve = (): Float64Array =>
+/** From linear light to sRGB, both 0 to 1; as many steps as `CURVE_STEPS` and one. */
+export const srgbCurve = (): Float64Array =>
   Float64Array.from({ length: CURVE_STEPS + 1 }, (_, i) => srgbOf(i / CURVE_STEPS));
 
 const srgbOf = (linear: number): number =>

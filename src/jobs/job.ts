@@ -66,6 +66,8 @@ export interface JobEdit extends ResolvedRequest, JobImages {
   /** Whether progress carries small previews. */
   isPreviewed: boolean;
   bucket?: RequestBucket | undefined;
+  /** What the caller should know of the request itself, as sentences. */
+  requestNotices?: readonly string[] | undefined;
 }
 
 /** Time limits of a job, milliseconds: in total from submission, of its run, and kept after its end. */
@@ -115,6 +117,8 @@ export interface JobResult {
   /** All of them, if there are several, in the order of their seeds. */
   images?: readonly JobResultImage[] | undefined;
   format: ResolvedRequest["format"];
+  /** Whether the source's transparency was kept; absent in results of versions that kept none. */
+  hasTransparency?: boolean | undefined;
   size: Size;
   workingSize: Size;
   /** Absent if there was no image. */

@@ -7,9 +7,19 @@ import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
 import { checkMasking } from "../engine/mask-rules.ts";
 import { checkImageCount, checkSizeRule } from "../engine/model-traits.ts";
 import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
+import { unknownNames } from "../engine/request-fields.ts";
+import { backgroundWithin } from "../engine/result-form.ts";
+import type { OutputFormat } from "../images/output-format.ts";
 import { checkBucketTarget } from "../storage/bucket-target.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
-import type { EditInput, JobBody, ModelTraits } from "./schemas.ts";
+import {
+  type EditInput,
+  editInputSchema,
+  type JobBody,
+  jobBodySchema,
+  type ModelTraits,
+  USUAL_TRAITS,
+} from "./schemas.ts";
 
 export type InputSettings = Pick<
   Config,
@@ -52,7 +62,11 @@ export function parseBody(
   return {
     images,
     mask: input.mask,
-    edit: { ...edit, bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress) },
+    edit: {
+      ...edit,
+      requestNotices: noticesOf(body),
+      bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress),
+    },
     policy: policyOf(policy, settings, { isSync }),
     webhook: webhookOf(body, isRefusedAddress),
   };
@@ -65,13 +79,33 @@ function imagesOf({ image = [], images = [] }: EditInput): string[] {
   return isRepeated ? images : [...first, ...images];
 }
 
+const INPUT_FIELDS = Object.keys(editInputSchema({ minSide: 1, maxSide: 1 }, USUAL_TRAITS).properties);
+const BODY_FIELDS = jobBodySchema(editInputSchema({ minSide: 1, maxSide: 1 }, USUAL_TRAITS)).properties;
+
+/** What of a body has no effect, as sentences; undefined if all has. */
+function noticesOf(body: JobBody): string[] | undefined {
+  const { input, policy, s3Config, ...around } = body;
+  const spilt = Object.keys(around).filter(
+    (name) => INPUT_FIELDS.includes(name) && !Object.hasOwn(BODY_FIELDS, name),
+  );
+  const notices = [
+    ...unknownNames(input, INPUT_FIELDS),
+    ...spilt.map((name) => `${name} has no effect outside of input.`),
+    ...unknownNames(around, [...Object.keys(BODY_FIELDS), ...spilt]),
+    ...unknownNames(policy ?? {}, Object.keys(BODY_FIELDS.policy.properties), "policy."),
+    ...unknownNames(s3Config ?? {}, Object.keys(BODY_FIELDS.s3Config.properties), "s3Config."),
+  ];
+  return notices.length > 0 ? notices : undefined;
+}
+
 /** An edit with every default filled in. @throws RetouchError INVALID_PARAMETER */
 export function editOf(
   input: EditInput,
   settings: InputSettings,
   { defaults, takesSizeRule }: Pick<ModelTraits, "defaults" | "takesSizeRule">,
 ): Omit<JobEdit, keyof JobImages> {
-  const { negativePrompt, trueCfgScale, seed, format, isUnchangedKept } = EDIT_PARAMETERS;
+  const { negativePrompt, trueCfgScale, seed, isUnchangedKept } = EDIT_PARAMETERS;
+  const format = formatOf(input);
   checkSizeRule(input.size_rule, takesSizeRule);
   const size = sizeOf(input, settings);
   const numImages = input.num_images ?? EDIT_PARAMETERS.numImages.default;
@@ -93,7 +127,9 @@ export function editOf(
     seed: chosenSeed(input.seed ?? seed.default),
     numImages,
     imageLayout: input.image_layout ?? EDIT_PARAMETERS.imageLayout.default,
-    format: (input.output_format ?? input.image_format ?? format.default) === "png" ? "png" : "jpeg",
+    format,
+    outputQuality: input.output_quality,
+    background: backgroundWithin(input.background, format),
     isSafetyChecked: isSafetyChecked(input.enable_safety_checker, settings.safety),
     isInlineResult: input.enable_base64_output ?? false,
     // Previews are not checked, so there are none if every result must be checked.
@@ -120,6 +156,15 @@ export function checkEmbedded(field: string, numImages: number, { width, height 
   const most = MAX_EMBEDDED_PIXELS.toLocaleString("en");
   const reason = `in base64 the results may have at most ${most} pixels in all`;
   throw invalid("forbidden", { field, given: numImages, reason });
+}
+
+/** Clients spell JPEG both ways. */
+export function formatOf({
+  output_format: given,
+  image_format: other,
+}: Pick<EditInput, "output_format" | "image_format">): OutputFormat {
+  const name = given ?? other ?? EDIT_PARAMETERS.format.default;
+  return name === "jpg" ? "jpeg" : name;
 }
 
 /** How long a job may run, wait and be kept. */

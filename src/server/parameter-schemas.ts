@@ -5,6 +5,7 @@ import { MAX_LORA_NAME } from "../config/lora-list.ts";
 import {
   type BooleanParameter,
   EDIT_PARAMETERS,
+  type PatternParameter,
   type ModelNumberParameter,
   type NumberParameter,
   type NumbersParameter,
@@ -79,9 +80,25 @@ export const mask = () =>
 
 type OtherNames = "aliases" | "flag" | "tool";
 
+/** Those of the table; a tuple has types that a list made from it has not. */
+export const FORMAT_NAMES = [
+  Type.Literal("png"),
+  Type.Literal("jpeg"),
+  Type.Literal("webp"),
+  Type.Literal("avif"),
+] as const;
+
 /** Format of the result; clients spell JPEG both ways. */
 const Format = (options: { default?: string; description: string }) =>
-  Type.Optional(Type.Union([Type.Literal("png"), Type.Literal("jpeg"), Type.Literal("jpg")], options));
+  Type.Optional(Type.Union([...FORMAT_NAMES, Type.Literal("jpg")], options));
+
+/** A string of a certain form; a refusal quotes the description. */
+export const patternOf = ({ pattern, accepts, default: byDefault }: PatternParameter) =>
+  Type.Optional(
+    Type.String({ pattern, maxLength: MAX_PATTERN_LENGTH, default: byDefault, description: accepts }),
+  );
+
+const MAX_PATTERN_LENGTH = 40;
 
 export function formats() {
   const { wire, default: byDefault, description } = EDIT_PARAMETERS.format;

@@ -1,5 +1,6 @@
 /** The server's replies: wire names and types, for the compiler and for the OpenAPI document. */
 import { type TSchema, Type } from "typebox";
+import { FORMAT_NAMES } from "./parameter-schemas.ts";
 import { PRECISIONS } from "../jobs/job.ts";
 
 type Defined<Fields> = {
@@ -105,7 +106,10 @@ export const Output = Type.Object({
       description: "Those that were in effect; absent without any.",
     }),
   ),
-  output_format: Type.Optional(Type.Union([Type.Literal("png"), Type.Literal("jpeg")])),
+  output_format: Type.Optional(Type.Union([...FORMAT_NAMES])),
+  background: Type.Optional(
+    Type.Literal("transparent", { description: "Where the image has transparency; otherwise absent." }),
+  ),
   model: Type.Optional(Type.String({ description: "Name of the checkpoint." })),
   precision: Type.Optional(
     Type.Enum([...PRECISIONS], { description: "What the weights of the transformer are in memory." }),
@@ -208,7 +212,10 @@ export const DeliveriesReply = Type.Object({
 export const Picture = {
   description: "An image.",
   content: Object.fromEntries(
-    ["image/png", "image/jpeg"].map((type) => [type, { schema: { type: "string", format: "binary" } }]),
+    ["image/png", "image/jpeg", "image/webp", "image/avif"].map((type) => [
+      type,
+      { schema: { type: "string", format: "binary" } },
+    ]),
   ),
 };
 export const NotModified = { type: "null", description: "The copy is still good." };

@@ -23,6 +23,7 @@ import {
   numberOf,
   numbersOf,
   optionalStringOf,
+  patternOf,
   sizes,
   stringOf,
 } from "./parameter-schemas.ts";
@@ -99,6 +100,8 @@ export function editInputSchema(
       seed: integerOf(seed),
       num_images: integerOf(EDIT_PARAMETERS.numImages),
       ...formats(),
+      output_quality: modelNumberOf(EDIT_PARAMETERS.outputQuality),
+      background: patternOf(EDIT_PARAMETERS.background),
       enable_safety_checker: booleanOf(EDIT_PARAMETERS.isSafetyChecked),
       enable_base64_output: Type.Optional(
         Type.Boolean({ default: false, description: "The result as a data URL instead of an address." }),

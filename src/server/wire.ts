@@ -91,6 +91,7 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput
     true_cfg_scale: result.isNegativeUsed ? result.trueCfgScale : undefined,
     loras: result.loras && result.loras.length > 0 ? [...result.loras] : undefined,
     output_format: result.format,
+    background: result.hasTransparency ? ("transparent" as const) : undefined,
     model: result.model,
     precision: result.precision,
     safety_score: result.safetyScore,

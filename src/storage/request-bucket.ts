@@ -14,7 +14,7 @@ const PAUSES_MS = [1000, 3000, 9000];
 /** Not tried again after this time: a server that answers nothing would keep the worker from other jobs. */
 const PATIENCE_MS = 30_000;
 const DEFAULT_REGION = "us-east-1";
-const PICTURE = /\.(png|jpe?g)$/i;
+const PICTURE = /\.(png|jpe?g|webp|avif)$/i;
 const NAMES: BucketNames = {
   bucket: "s3Config.bucketName",
   endpoint: "s3Config.endpointUrl",

@@ -1,4 +1,5 @@
 /** Stores images that came with a request, results, and states of long edits. Local files and S3 give the same guarantees. */
+import type { OutputFormat } from "../images/output-format.ts";
 import { randomBytes } from "node:crypto";
 
 export interface StoredObject {
@@ -45,15 +46,17 @@ export interface Storage {
  */
 export const OBJECT_KINDS = ["inputs", "outputs", "inline", "states"] as const;
 export type ObjectKind = (typeof OBJECT_KINDS)[number];
-export type Extension = "png" | "jpeg" | "bin";
+export type Extension = OutputFormat | "bin";
 
 /** 192 bits: a name cannot be guessed. */
 const NAME_BYTES = 24;
-const KEY = /^(inputs|outputs|inline|states)\/[A-Za-z0-9_-]{32}\.(png|jpeg|bin)$/;
+const KEY = /^(inputs|outputs|inline|states)\/[A-Za-z0-9_-]{32}\.(png|jpeg|webp|avif|bin)$/;
 
 const CONTENT_TYPES: Record<Extension, string> = {
   png: "image/png",
   jpeg: "image/jpeg",
+  webp: "image/webp",
+  avif: "image/avif",
   bin: "application/octet-stream",
 };
 

@@ -15,6 +15,7 @@ import type {
 import { costOf } from "../jobs/price.ts";
 import type { WeightsKind } from "../engine/component.ts";
 import type { EditStep } from "../engine/model.ts";
+import { knownFields } from "../engine/request-fields.ts";
 import { largestKind } from "../engine/weights-choice.ts";
 import type { Engine } from "../engine/engine.ts";
 import { skippedSteps } from "../engine/mask-rules.ts";
@@ -112,7 +113,8 @@ async function editAndStore(
   if (typeof resumeFrom === "string") restart(resumeFrom);
   onStage("editing");
   const done = await engine.edit(
-    { ...edit, image: images, images: undefined, mask },
+    // What the wire has besides is not the library's.
+    { ...knownFields<Partial<JobEdit>>(edit), image: images, images: undefined, mask },
     {
       signal,
       isSketched: edit.isPreviewed,
@@ -164,6 +166,7 @@ async function editAndStore(
       image,
       images: results.length > 1 ? results : undefined,
       format: done.format,
+      hasTransparency: done.hasTransparency || undefined,
       size: { width: done.width, height: done.height },
       workingSize: done.workingSize,
       referenceSize: done.referenceSize,
@@ -178,7 +181,7 @@ async function editAndStore(
       safetyScore: done.safety?.score,
       changedShare,
       unchangedMask,
-      notices: done.notices,
+      notices: [...(edit.requestNotices ?? []), ...done.notices],
       cost: costOf(limits.price, done, results.length),
     },
   };

@@ -31,6 +31,7 @@ interface JsonSchema {
   maxLength?: number;
   maxItems?: number;
   default?: unknown;
+  pattern?: string;
   description?: string;
   anyOf?: { const: string }[];
   enum?: string[];
@@ -125,7 +126,9 @@ describe.each([
     if (type === "image" && surface !== "the wire") return;
     const schema = schemas[wire]!;
     for (const alias of aliases) expect(schemas[alias]?.description).toBe(`Another name of \`${wire}\`.`);
-    if (type !== "size") expect(schema.description).toContain(description);
+    // A refusal quotes these.
+    if (type === "pattern") expect(schema.description).toBe(parameter.accepts);
+    else if (type !== "size") expect(schema.description).toContain(description);
     if (type === "integer" || type === "number") {
       const { min, max, default: byDefault } = parameter;
       expect(schema).toMatchObject({ type, minimum: min, maximum: max, default: byDefault });
@@ -140,6 +143,12 @@ describe.each([
     } else if (type === "string") {
       expect(schema).toMatchObject({ type, maxLength: parameter.max });
       expect(schema.default).toBe(parameter.default);
+    } else if (type === "pattern") {
+      expect(schema).toMatchObject({
+        type: "string",
+        pattern: parameter.pattern,
+        default: parameter.default,
+      });
     } else if (type === "boolean") expect(schema).toMatchObject({ type, default: parameter.default });
     else if (type === "choice") {
       expect(schema.default).toBe(parameter.default);
@@ -299,7 +308,7 @@ describe("the documents", () => {
     else if (parameter.type === "numbers") {
       expect(accepts).toContain(`1 to ${parameter.maxItems}`);
       expect(accepts).toContain(rangeText(parameter));
-    } else if (parameter.type === "boolean" || parameter.type === "choice") {
+    } else if (parameter.type === "boolean" || parameter.type === "choice" || parameter.type === "pattern") {
       expect(bare(byDefault!)).toBe(String(parameter.default));
     } else if (parameter.type === "string" && parameter.min > 0) {
       expect(said(accepts!)).toContain(rangeText(parameter));

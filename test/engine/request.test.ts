@@ -26,6 +26,8 @@ describe("a request", () => {
       numImages: 1,
       imageLayout: "auto",
       format: "png",
+      outputQuality: undefined,
+      background: "auto",
       isSafetyChecked: true,
       isUnchangedKept: false,
       loras: [],
@@ -99,7 +101,7 @@ describe("a request", () => {
 
   it.each(["gif", "PNG", "", 1, null])("is refused where the format is %o", (format) => {
     expect(() => resolve({ format })).toThrow(
-      invalid(`format must be png or jpeg, not ${JSON.stringify(format)}.`),
+      invalid(`format must be png, jpeg, webp or avif, not ${JSON.stringify(format)}.`),
     );
   });
 

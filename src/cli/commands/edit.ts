@@ -20,6 +20,7 @@ import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, loras } =
   EDIT_PARAMETERS;
 const {
+  background,
   imageLayout,
   isEmptyNegativeUsed,
   isSafetyChecked,
@@ -27,6 +28,7 @@ const {
   maxSequenceLength,
   numImages,
   prompt2,
+  outputQuality,
   sigmas,
   sizeRule,
 } = EDIT_PARAMETERS;
@@ -123,6 +125,15 @@ export const EDIT = command<EditFlags>({
       format.flag,
       `${anyOf(format.choices)} (default: by the name in -o, or ${format.default})`,
       parseFormat,
+    ),
+    option(
+      outputQuality.flag,
+      `${phraseOf(outputQuality)}, ${rangeText(outputQuality)}`,
+      numberOf("outputQuality"),
+    ),
+    option(
+      background.flag,
+      `${phraseOf(background)}, and a colour such as #ffffff on that colour (default: ${background.default})`,
     ),
     ...NETWORK_OPTIONS,
     option(

@@ -22,7 +22,7 @@ import { textLengthOf } from "../shared/given.ts";
 import { maskOfCells, planInpainting } from "../shared/inpaint.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
-import { outcomeOf, resultsOf } from "../shared/result.ts";
+import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
 import { createRotary, joined } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { levelsOf } from "./schedule.ts";
@@ -60,6 +60,7 @@ async function* recipe(
   const inside = mask && planInpainting(sources[0]!, mask, request, whole);
   const { plan } = inside ?? { plan: whole };
   const { size, target, references } = plan;
+  checkForm(whole, request);
   const targetGrid = networks.latentSize(target.canvas);
   const referenceGrids = references.map(({ canvas }) => networks.latentSize(canvas));
   const numTokens = (targetGrid.width * targetGrid.height) / 4;
@@ -139,6 +140,7 @@ async function* recipe(
   // 8. Decode and resize; if requested, keep the source's own pixels wherever the network merely reproduced it.
   const kept = request.isUnchangedKept ? { picture: sources[0]!, latents: encoded[0]! } : undefined;
   const result = { kept, overlay: inside?.overlay };
-  const { images: results, notices } = await resultsOf(networks, drawn, plan, result, signal);
-  return outcomeOf({ ...outcome, notices: [...outcome.notices, ...notices] }, results);
+  const { images: results, notices, sourceInResult } = await resultsOf(networks, drawn, plan, result, signal);
+  const common = { ...outcome, sourceInResult, notices: [...outcome.notices, ...notices] };
+  return outcomeOf(common, results);
 }

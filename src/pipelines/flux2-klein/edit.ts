@@ -17,7 +17,7 @@ import { maskOfTokens, planInpainting } from "../shared/inpaint.ts";
 import { createModulation } from "../shared/modulation.ts";
 import { noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
-import { outcomeOf, resultsOf } from "../shared/result.ts";
+import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
 import {
   checkTaken,
@@ -74,6 +74,7 @@ async function* recipe(
   const inside = mask && planInpainting(images[0]!, mask, request, whole);
   const { plan } = inside ?? { plan: whole };
   const { size, target, references } = plan;
+  checkForm(whole, request);
   const targetGrid = networks.latentSize(target.canvas);
   const numTokens = (targetGrid.width * targetGrid.height) / 4;
 
@@ -156,6 +157,7 @@ async function* recipe(
   const [first] = images;
   const kept = request.isUnchangedKept && first ? { picture: first, latents: encoded[0]! } : undefined;
   const result = { kept, overlay: inside?.overlay };
-  const { images: results, notices } = await resultsOf(networks, drawn, plan, result, signal);
-  return outcomeOf({ ...outcome, notices: [...outcome.notices, ...notices] }, results);
+  const { images: results, notices, sourceInResult } = await resultsOf(networks, drawn, plan, result, signal);
+  const common = { ...outcome, sourceInResult, notices: [...outcome.notices, ...notices] };
+  return outcomeOf(common, results);
 }

@@ -3,10 +3,12 @@ import { throwIfAborted } from "../../engine/abort.ts";
 import { composite, findKept, type Kept } from "../../engine/keep-unchanged.ts";
 import type { DrawnImage, EditOutcome } from "../../engine/model.ts";
 import type { FloatTensor } from "../../engine/given-tensors.ts";
-import type { Size } from "../../engine/request.ts";
+import type { ResolvedRequest, Size } from "../../engine/request.ts";
+import { notTransparent, TRANSPARENT } from "../../engine/result-form.ts";
 import { hasOneCanvas, sourceInResult, type SizePlan } from "../../engine/sizes.ts";
 import { padGray, resizeGray } from "../../images/gray.ts";
 import { cropped, overlay as layOver, type Region, resizeAndCrop } from "../../images/mask-crop.ts";
+import { checkFormatSides } from "../../images/output-format.ts";
 import type { GrayPicture, Picture } from "../../images/picture.ts";
 import { resizePicture } from "../../images/resize.ts";
 import type { MaskOverlay } from "./inpaint.ts";
@@ -30,6 +32,8 @@ export interface LatentImage {
 
 export interface Result {
   picture: Picture;
+  /** Where the first image lies in it: see EditOutcome. */
+  sourceInResult?: Size | undefined;
   kept?: Kept | undefined;
   /** What the user should know of it, as sentences. */
   notices: string[];
@@ -50,20 +54,22 @@ export async function resultOf(
   const working = await decode(space, latents, target);
   if (overlay?.region) return cropLaidOver(working, overlay, overlay.region, source !== undefined);
   const picture = await resizePicture(working, size.width, size.height);
-  if (source === undefined) return { picture, notices: [] };
-  if (!hasOneCanvas(plan)) return { picture, notices: [NOT_KEPT] };
+  const placed = hasOneCanvas(plan) ? sourceInResult(plan) : undefined;
+  if (source === undefined) return { picture, sourceInResult: placed, notices: [] };
+  if (placed === undefined) return { picture, notices: [NOT_KEPT] };
 
   source.seen ??= await decode(space, source.latents, target);
   const found = findKept(working, source.seen, space.autoencoder.scaleFactor);
   if (overlay === undefined) {
     if (found.changedShare < 1) composite(picture, await sourceAt(source.picture, plan), found.mask);
-    return { picture, kept: found, notices: [] };
+    return { picture, sourceInResult: placed, kept: found, notices: [] };
   }
   const own = await sourceAt(source.picture, plan);
   if (found.changedShare < 1) composite(picture, own, found.mask);
   // What is kept was found at the working size; outside of the edit's mask every pixel of the result is exact.
   const exact = layOver(own, picture, alphaAt(overlay, plan, size));
-  return { picture: exact, kept: withOutside(found, alphaAt(overlay, plan, target.content)), notices: [] };
+  const kept = withOutside(found, alphaAt(overlay, plan, target.content));
+  return { picture: exact, sourceInResult: placed, kept, notices: [] };
 }
 
 /** The same of every image that was drawn, with the notices of all. @throws RetouchError ABORTED before the next one */
@@ -73,16 +79,32 @@ export async function resultsOf(
   plan: SizePlan,
   { kept: source, overlay }: { kept: KeptSource | undefined; overlay: MaskOverlay | undefined },
   signal: AbortSignal | undefined,
-): Promise<{ images: DrawnImage[]; notices: string[] }> {
+): Promise<{ images: DrawnImage[]; sourceInResult: Size | undefined; notices: string[] }> {
   const images: DrawnImage[] = [];
   const all = new Set<string>();
+  let placed: Size | undefined;
   for (const { latents } of drawn) {
     throwIfAborted(signal);
-    const { picture, kept, notices } = await resultOf(space, latents.data, plan, source, overlay);
+    const { picture, kept, ...result } = await resultOf(space, latents.data, plan, source, overlay);
     images.push({ latents, picture, kept });
-    for (const notice of notices) all.add(notice);
+    placed = result.sourceInResult;
+    for (const notice of result.notices) all.add(notice);
   }
-  return { images, notices: [...all] };
+  return { images, sourceInResult: placed, notices: [...all] };
+}
+
+/**
+ * Checks before the first step that the result can be the file that is asked for.
+ * @throws RetouchError INVALID_PARAMETER if its format has no such sides, or transparency must be kept and the result has
+ * another shape than the image
+ */
+export function checkForm(
+  plan: SizePlan,
+  { format, background }: Pick<ResolvedRequest, "format" | "background">,
+): void {
+  checkFormatSides(format, plan.size);
+  if (background !== TRANSPARENT || hasOneCanvas(plan)) return;
+  throw notTransparent("the result has another shape than the image");
 }
 
 /** What an edit returns, from what its images have in common and what each is. */
@@ -101,10 +123,12 @@ async function cropLaidOver(
   const drawn = resizeAndCrop({ ...working, channels: 3 }, region);
   const part = cropped({ ...alpha, channels: 1 }, region);
   const picture = await sourceAt(layOver(source, drawn, part, region), plan);
-  if (!isKept) return { picture, notices: [] };
+  const placed = sourceInResult(plan);
+  if (!isKept) return { picture, sourceInResult: placed, notices: [] };
   const { width, height } = plan.target.content;
   const nothing = { changedShare: 1, mask: { width, height, data: new Uint8Array(width * height) } };
-  return { picture, kept: withOutside(nothing, alphaAt({ alpha }, plan, { width, height })), notices: [] };
+  const kept = withOutside(nothing, alphaAt({ alpha }, plan, { width, height }));
+  return { picture, sourceInResult: placed, kept, notices: [] };
 }
 
 /** The alpha of an overlay where the result, or its working size, has the source. */

@@ -4,12 +4,15 @@ import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { EDIT_PARAMETERS, fieldOfWire } from "../../engine/edit-parameters.ts";
 import { checkMasking } from "../../engine/mask-rules.ts";
+import { unknownNames } from "../../engine/request-fields.ts";
+import { TRANSPARENT } from "../../engine/result-form.ts";
+import { FORMATS } from "../../images/output-format.ts";
 import { checkImageCount } from "../../engine/model-traits.ts";
 import { invalid, RetouchError, shownValue } from "../../errors.ts";
 import type { JobEdit, JobImages } from "../../jobs/job.ts";
 import type { GivenImage } from "../input-image.ts";
-import type { ModelTraits } from "../schemas.ts";
-import { checkEmbedded, editOf, type InputSettings } from "../edit-input.ts";
+import type { EditInput, ModelTraits } from "../schemas.ts";
+import { checkEmbedded, editOf, formatOf, type InputSettings } from "../edit-input.ts";
 import { failureOf } from "../validation-messages.ts";
 import { whereabouts } from "../whereabouts.ts";
 import { type FormPart, isPictureField } from "./form.ts";
@@ -37,9 +40,9 @@ const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 const NOT_SUPPORTED: Readonly<Record<string, string>> = {
   markup: "the prompt says what to change",
   complexity: "there is nothing to plan",
-  svg: "results are PNG or JPEG",
-  frame_count: "results are PNG or JPEG",
-  frame_duration_ms: "results are PNG or JPEG",
+  svg: "results are single images of pixels",
+  frame_count: "results are single images of pixels",
+  frame_duration_ms: "results are single images of pixels",
 };
 
 /**
@@ -136,12 +139,14 @@ export function createRequestReader(
     if (!check.Check(fields)) {
       throw new RetouchError("INVALID_PARAMETER", failureOf(schema, check.Errors(fields) as never, fields));
     }
-    const { n = 1, stream, response_format: format, quality, size, ...input } = fields as ImageEditFields;
+    const { n = 1, stream, response_format: format, quality, size, ...own } = fields as ImageEditFields;
+    const { output_compression: compression, ...input } = own;
     if (stream)
       throw invalid("type", {
         field: "stream",
         wanted: "false; /run and /stream tell the progress of an edit",
       });
+    const fileQuality = compression === undefined ? undefined : qualityOf(compression, input);
     const steps = input.num_inference_steps ?? ofQuality[quality ?? ""];
     const edit = editOf(
       {
@@ -149,6 +154,7 @@ export function createRequestReader(
         ...(size !== undefined && !["", "auto"].includes(size.trim()) && { size }),
         ...(steps !== undefined && { num_inference_steps: steps }),
         num_images: n,
+        ...(fileQuality !== undefined && { output_quality: fileQuality }),
         enable_base64_output: false,
       },
       settings,
@@ -160,13 +166,31 @@ export function createRequestReader(
     checkImageCount(images.length, model, edit.imageLayout);
     // Clients of the first such model leave the mask out and make what is to change transparent.
     const isTransparencyEdited = takesMask && images.length === 1;
-    const hasMask = mask !== undefined || isTransparencyEdited;
+    const isSought = isTransparencyEdited && edit.background !== TRANSPARENT;
+    const hasMask = mask !== undefined || isSought;
     checkMasking(edit, { hasMask, numImages: images.length, takesMask });
+    const unknown = unknownNames(fields, Object.keys(schema.properties));
+    const requestNotices = unknown.length > 0 ? unknown : undefined;
     const isByAddress = format === "url";
     if (!isByAddress) checkEmbedded("n", n, edit.size);
-    return { images, mask, edit: { ...edit, isTransparencyEdited }, isByAddress };
+    return { images, mask, edit: { ...edit, isTransparencyEdited, requestNotices }, isByAddress };
   };
 }
+
+/** OpenAI's compression is the quality; PNG is always exact. @throws RetouchError INVALID_PARAMETER */
+function qualityOf(compression: number, input: Pick<EditInput, OutputFields>): number | undefined {
+  if (input.output_quality !== undefined) {
+    throw invalid("notTogether", { field: "output_compression", other: "outputQuality" });
+  }
+  const isExact = FORMATS[formatOf(input)].defaultQuality === undefined;
+  if (isExact && compression < 100) {
+    const reason = "PNG is always exact; choose jpeg, webp or avif as output_format";
+    throw invalid("forbidden", { field: "output_compression", given: compression, reason });
+  }
+  return isExact ? undefined : Math.max(compression, EDIT_PARAMETERS.outputQuality.min);
+}
+
+type OutputFields = "output_format" | "image_format" | "output_quality";
 
 /** A file under another name, or a field that other services have for it. */
 function whereaboutsOfImage(fields: Record<string, unknown>): string | undefined {

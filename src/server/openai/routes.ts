@@ -169,12 +169,14 @@ async function submit(
   return { chosen, job, isByAddress };
 }
 
+/** Fields whose faults show when the image is decoded. */
+const CALLERS: ReadonlySet<string> = new Set(["image", "mask", "background", "format"]);
+
 /** The caller can act on a failure of the image or the result. */
 function answerFailure(job: Job, reply: FastifyReply, endpointId: string): FastifyReply {
   const { id, status, error = "The edit failed unexpectedly.", failure } = job;
   if (status === "failed") {
-    const isCallers =
-      failure && (failure.code === "OUTPUT_FLAGGED" || ["image", "mask"].includes(fieldOf(failure) ?? ""));
+    const isCallers = failure && (failure.code === "OUTPUT_FLAGGED" || CALLERS.has(fieldOf(failure) ?? ""));
     if (failure) reply.request.failure = failure;
     return refuse(reply, isCallers ? 400 : 500, error);
   }
@@ -200,7 +202,7 @@ async function answerOf(
   { addressOf, storage }: RouteContext,
 ): Promise<Static<typeof ImagesReply>> {
   const result = job.result!;
-  const { format, size, numSteps, guidance, images = [result] } = result;
+  const { format, size, numSteps, guidance, hasTransparency, notices, images = [result] } = result;
   const data = await Promise.all(
     images.map(async ({ image, seed }) => {
       const key = keyOf(image);
@@ -212,11 +214,12 @@ async function answerOf(
   return {
     created: Math.floor((job.endedAt?.getTime() ?? Date.now()) / 1000),
     data,
-    background: "opaque",
+    background: hasTransparency ? "transparent" : "opaque",
     output_format: format,
     size: `${size.width}x${size.height}`,
     num_inference_steps: numSteps,
     guidance,
+    ...(notices.length > 0 && { notices }),
   };
 }
 

@@ -7,7 +7,7 @@ import { anyOf } from "../../errors.ts";
 import { type Static, type TSchema, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../../engine/edit-parameters.ts";
 import type { EditDefaults, ImageLimits } from "../../engine/model-traits.ts";
-import { MAX_SIZE_LENGTH } from "../parameter-schemas.ts";
+import { FORMAT_NAMES, MAX_SIZE_LENGTH } from "../parameter-schemas.ts";
 import { type EditInput, editInputSchema, LENGTHS, type ModelTraits, USUAL_TRAITS } from "../schemas.ts";
 
 /**
@@ -83,10 +83,15 @@ export function imageEditSchema(
         ["auto", "low", "medium", "high", "xhigh", "max", "standard"],
         `Another form of \`${EDIT_PARAMETERS.numSteps.wire}\`: ${low} for low, ${high} for high and more, ${numSteps} for the others.`,
       ),
-      background: words(["auto", "opaque"], "The same: this model draws no transparency."),
       input_fidelity: words(["high", "low"], "The same: the model always sees the whole image."),
       moderation: words(["auto", "low"], "The same; see `enable_safety_checker`."),
-      output_compression: Type.Optional(Type.Integer({ minimum: 100, maximum: 100 })),
+      output_compression: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: 100,
+          description: "Another form of `output_quality`; PNG has 100 alone.",
+        }),
+      ),
       partial_images: Type.Optional(Type.Integer({ minimum: 0, maximum: 0 })),
       stream: Type.Optional(Type.Boolean({ description: "Must be false.", default: false })),
       user: Type.Optional(Type.String({ maxLength: LENGTHS.ignored, description: "Not kept." })),
@@ -197,11 +202,12 @@ export const ImagesReply = Type.Object({
       cost: Type.Number({ description: "Of this image." }),
     }),
   ),
-  background: Type.Literal("opaque"),
-  output_format: Type.Union([Type.Literal("png"), Type.Literal("jpeg")]),
+  background: Type.Union([Type.Literal("transparent"), Type.Literal("opaque")]),
+  output_format: Type.Union([...FORMAT_NAMES]),
   size: Type.String({ description: "Such as 1024x1024." }),
   num_inference_steps: Type.Integer(),
   guidance: Type.Number(),
+  notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
 });
 export const ModelReply = Type.Object({
   id: Type.String(),
