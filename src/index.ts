@@ -10,7 +10,8 @@ export type {
 } from "./engine/run-edit.ts";
 export type { FloatTensor } from "./engine/given-tensors.ts";
 export type { EditStep, ModelPlan } from "./engine/model.ts";
-export type { Kept } from "./engine/keep-unchanged.ts";
+export type { Kept } from "./preserve/compose.ts";
+export type { Shares } from "./preserve/render.ts";
 export { COMPUTE_TYPES, DEVICE_CHOICES, examineDevices } from "./runtime/devices.ts";
 export type { Adapter, ComputeType, Device, DeviceChoice, DeviceReport } from "./runtime/devices.ts";
 export type { ChosenDevice } from "./engine/choose-device.ts";
@@ -37,7 +38,14 @@ export { PUBLISHED_MODELS } from "./pipelines/published.ts";
 export type { PublishedModel } from "./pipelines/published.ts";
 export type { DeviceSpeed } from "./runtime/device-speed.ts";
 export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";
-export type { EditParameter, EditParameterName, SizeRule } from "./engine/edit-parameters.ts";
+export { IMAGE_SIZES, PRESERVES } from "./engine/edit-parameters.ts";
+export type {
+  EditParameter,
+  EditParameterName,
+  ImageSize,
+  Preserve,
+  SizeRule,
+} from "./engine/edit-parameters.ts";
 export { parametersOfModel } from "./engine/model-traits.ts";
 export { resolveParameters, resolveRequest } from "./engine/request.ts";
 export type { EditDefaults } from "./engine/model-traits.ts";
@@ -45,7 +53,7 @@ export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./engine/reque
 export type { OutputFormat } from "./images/encode.ts";
 export type { SizePlan, WorkingSize } from "./engine/sizes.ts";
 export type { GrayPicture, Picture } from "./images/picture.ts";
-export { encodePicture } from "./images/encode.ts";
+export { encodeMap, encodePicture } from "./images/encode.ts";
 export { encodeThumbnail } from "./images/thumbnail.ts";
 export { createSafetyChecker, DEFAULT_SAFETY_THRESHOLD } from "./safety/checker.ts";
 export type { SafetyChecker, SafetyCheckerOptions, SafetyReport } from "./safety/checker.ts";

@@ -15,6 +15,7 @@ import {
   type LoraUse,
   type OutputFormat,
   parametersOfModel,
+  type Preserve,
   resolveParameters,
   type SizeRule,
 } from "../index.ts";
@@ -58,7 +59,7 @@ const ofModel = (field: "numSteps" | "guidance") => {
 
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, isUnchangedKept } =
   EDIT_PARAMETERS;
-const { isEmptyNegativeUsed, maxSequenceLength, prompt2, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { isEmptyNegativeUsed, maxSequenceLength, preserve, prompt2, sigmas, sizeRule } = EDIT_PARAMETERS;
 
 const EDIT_TOOL = {
   name: "edit_image",
@@ -89,7 +90,7 @@ const EDIT_TOOL = {
         maxLength: MAX_OUTPUT_LENGTH,
       },
       [size.tool]: text(
-        `Size of the result, such as 1024x768, ${rangeText(size)} a side; by default the picture's, at most 1536.`,
+        `Size of the result, such as 1024x768, ${rangeText(size)} a side; by default auto, the picture's, at most 1536; source is all of its pixels.`,
       ),
       [sizeRule.tool]: {
         type: "string",
@@ -121,7 +122,13 @@ const EDIT_TOOL = {
       },
       [trueCfgScale.tool]: number(trueCfgScale),
       [seed.tool]: number(seed),
-      [isUnchangedKept.tool]: { type: "boolean", default: true, description: isUnchangedKept.description },
+      [isUnchangedKept.tool]: { type: "boolean", description: isUnchangedKept.description },
+      [preserve.tool]: {
+        type: "string",
+        enum: preserve.choices,
+        default: "auto",
+        description: preserve.description,
+      },
       [format.tool]: {
         type: "string",
         enum: format.choices,
@@ -271,7 +278,9 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     guidance,
     seed,
     // As in `retouch edit`, and checked by the library.
-    isUnchangedKept: (given["keep_unchanged"] ?? true) as boolean,
+    preserve: (texts[preserve.tool] ?? (given["keep_unchanged"] === undefined ? "auto" : undefined)) as
+      Preserve | undefined,
+    isUnchangedKept: given["keep_unchanged"] as boolean | undefined,
     format: chooseFormat(output, format),
     loras: (given["loras"] ?? []) as LoraUse[],
   };

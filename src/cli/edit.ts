@@ -4,17 +4,26 @@ import {
   type EditRequest,
   type Engine,
   type ImageSource,
+  encodeMap,
   type OutputFormat,
+  type Preserve,
   readImageSource,
   resolveParameters,
   RetouchError,
-  type Size,
   type SizeRule,
 } from "../index.ts";
 import { type LoraArgument, nameLoras } from "./arguments.ts";
 import { showConversion } from "./conversion.ts";
 import { type EngineFlags, engineOptionsOf } from "./engine-options.ts";
-import { checkOutput, chooseFormat, defaultOutput, printText, STDOUT, writeOutput } from "./output.ts";
+import {
+  checkMaskOutput,
+  checkOutput,
+  chooseFormat,
+  defaultOutput,
+  printText,
+  STDOUT,
+  writeOutput,
+} from "./output.ts";
 import { createProgress } from "./progress.ts";
 import { oneLine, reportJson, reportText } from "./report.ts";
 import { COMMAND, wordedBy } from "./surfaces.ts";
@@ -29,7 +38,7 @@ export interface EditFlags extends EngineFlags {
   negativePrompt?: string | undefined;
   useEmptyNegativePrompt?: boolean | undefined;
   trueCfgScale?: number | undefined;
-  size?: Size | undefined;
+  size?: EditRequest["size"];
   sizeRule?: SizeRule | undefined;
   steps?: number | undefined;
   sigmas?: number[] | undefined;
@@ -38,6 +47,9 @@ export interface EditFlags extends EngineFlags {
   format?: OutputFormat | undefined;
   lora?: LoraArgument[] | undefined;
   keepUnchanged?: boolean | undefined;
+  preserve?: Preserve | undefined;
+  /** Where the map of the result goes. */
+  maskOut?: string | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -72,6 +84,7 @@ async function edit(
   }
   const output = flags.output ?? defaultOutput(sources[0], format);
   await checkOutput(output);
+  if (flags.maskOut !== undefined) await checkMaskOutput(flags.maskOut, output);
 
   const progress = createProgress(process.stderr, !flags.quiet && !flags.json);
   const say = flags.quiet ? () => {} : sayOnStderr;
@@ -91,7 +104,9 @@ async function edit(
     const request = { image: sources.map(({ bytes }) => bytes), ...parameters };
     const result = await engine.edit(request, { signal, onStep: progress.step });
     progress.clear();
+    const map = result.kept?.map;
     await writeOutput(output, result.image);
+    if (map && flags.maskOut !== undefined) await writeOutput(flags.maskOut, await encodeMap(map));
     for (const notice of result.notices) say(notice);
     const report = { output, result, checkpoint: engine.checkpoint, device: engine.device };
     if (!flags.quiet) {
@@ -115,7 +130,8 @@ function requestParameters(
 ): Omit<EditRequest, "image"> {
   const { prompt2, maxSequenceLength, negativePrompt, trueCfgScale, size, steps, sigmas, guidance, seed } =
     flags;
-  const isUnchangedKept = flags.keepUnchanged ?? true;
+  // Unlike the library, the command preserves unless it is told otherwise.
+  const preserve = flags.preserve ?? (flags.keepUnchanged === undefined ? "auto" : undefined);
   return {
     prompt,
     prompt2,
@@ -130,7 +146,9 @@ function requestParameters(
     guidance,
     seed,
     format,
-    isUnchangedKept,
+    preserve,
+    isUnchangedKept: flags.keepUnchanged,
+    isMaskWanted: flags.maskOut !== undefined,
     loras: nameLoras(flags.lora ?? []).uses,
   };
 }

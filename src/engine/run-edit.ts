@@ -9,7 +9,7 @@ import type { Pipeline } from "../pipelines/pipeline.ts";
 import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
-import type { Kept } from "./keep-unchanged.ts";
+import type { Kept } from "../preserve/compose.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
 import {
@@ -285,6 +285,7 @@ function metadataOf(
     trueCfgScale: isNegativeUsed ? trueCfgScale : undefined,
     maxSequenceLength,
     keepUnchanged: kept !== undefined || undefined,
+    preserve: kept && parameters.preserve,
     loras,
     ...(isPromptInMetadata && { prompt: prompt || undefined, prompt2 }),
   };

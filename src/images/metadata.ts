@@ -23,6 +23,8 @@ export interface EditMetadata {
   maxSequenceLength?: number | undefined;
   /** Only if the source's own pixels were kept where nothing was edited. */
   keepUnchanged?: true | undefined;
+  /** And how: `exact` or `auto`. */
+  preserve?: string | undefined;
   /** Only if there were any: their names and scales. */
   loras?: string | undefined;
   /** Only if requested. */
@@ -45,6 +47,7 @@ const PROPERTIES = [
   "trueCfgScale",
   "maxSequenceLength",
   "keepUnchanged",
+  "preserve",
   "loras",
   "prompt",
   "prompt2",

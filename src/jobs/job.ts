@@ -5,6 +5,7 @@
 import type { FailureRecord } from "../errors.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
+import type { Shares } from "../preserve/render.ts";
 
 /** Each status and those that may follow it. Only a retry changes the status of an ended job. */
 const TRANSITIONS = {
@@ -59,7 +60,6 @@ export const isAwaited = ({ images, mask }: JobImages): boolean =>
 
 /** The edit to make, checked and with every default filled in; the seed is chosen at submission. */
 export interface JobEdit extends ResolvedRequest, JobImages {
-  size: Size;
   isSafetyChecked: boolean;
   /** Whether the result is returned as a data URL instead of a link. */
   isInlineResult: boolean;
@@ -124,10 +124,18 @@ export interface JobResult {
   changedShare?: number | undefined;
   /** Where they were kept: a small grey image as a data URL, white where the source's own pixels are. */
   unchangedMask?: string | undefined;
+  /** How much of the area was copied, carried over and drawn. */
+  preserveShares?: Shares | undefined;
+  /** A map of that, if it was wanted; it lies in our storage. */
+  mask?: ResultImage | undefined;
   notices: string[];
   /** In the currency of the price, rounded to 6 decimals. */
   cost: number;
 }
+
+/** Every file of a result. */
+export const resultImagesOf = ({ image, mask }: JobResult): ResultImage[] =>
+  mask === undefined ? [image] : [image, mask];
 
 /** A job as its owner sees it. */
 export interface Job {

@@ -5,7 +5,7 @@
 import type { Sql } from "../database/database.ts";
 import { type Moment, timeOf } from "./clock.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
-import type { Job } from "./job.ts";
+import { type Job, resultImagesOf } from "./job.ts";
 import { IS_SPENT_STATE } from "./states.ts";
 
 /** How many are deleted at once. */
@@ -17,16 +17,18 @@ const RETRY_MS = 60_000;
 export const storedRows = (keys: string, bytes: string): string =>
   `unnest(${keys}::text[], ${bytes}::bigint[]) as stored (storage_key, bytes)`;
 
-/** Counts the stored result of a completed job. */
+/** Counts the stored files of a completed job. */
 export async function countResult(context: JobsContext, sql: Sql, { id, keyId, result }: Job): Promise<void> {
-  if (result?.image.kind !== "stored" && result?.image.kind !== "embedded") return;
-  const { kind, key, bytes = 0 } = result.image;
-  await sql.query(
-    `insert into ${schemaOf(context)}.pictures (storage_key, key_id, bytes, expires_at, result_of)
-     values ($1, $2, $3, clock_timestamp() + $4::bigint * interval '1 millisecond', $5) on conflict do nothing`,
-    [key, keyId, bytes, ...(kind === "stored" ? [context.settings.fileLifetimeMs, null] : [null, id])],
-    { isPlannedOnce: true },
-  );
+  for (const image of result ? resultImagesOf(result) : []) {
+    if (image.kind !== "stored" && image.kind !== "embedded") continue;
+    const { kind, key, bytes = 0 } = image;
+    await sql.query(
+      `insert into ${schemaOf(context)}.pictures (storage_key, key_id, bytes, expires_at, result_of)
+       values ($1, $2, $3, clock_timestamp() + $4::bigint * interval '1 millisecond', $5) on conflict do nothing`,
+      [key, keyId, bytes, ...(kind === "stored" ? [context.settings.fileLifetimeMs, null] : [null, id])],
+      { isPlannedOnce: true },
+    );
+  }
 }
 
 /** Deletes jobs, and leaves the results that only they could show to {@link deleteSpentSources}. */

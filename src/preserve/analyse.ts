@@ -49,7 +49,11 @@ const LEAST = 3.5;
 const MOST = 12;
 
 /** @param source reduced to the size of `raw`, the network's result */
-export function analyse(source: WorkingPicture, raw: WorkingPicture, { mode, seen = source }: AnalyseOptions): Analysis {
+export function analyse(
+  source: WorkingPicture,
+  raw: WorkingPicture,
+  { mode, seen = source }: AnalyseOptions,
+): Analysis {
   const { width, height } = source;
   const placement = estimatePlacement(luminanceOf(seen), luminanceOf(raw));
   const registered = isInPlace(placement) ? raw : { width, height, data: placed(raw, placement) };
@@ -147,7 +151,11 @@ function keptOf(
     (value, i) => value - threshold - 0.12 * contrast[i]! - 0.1 * strongest[i]!,
   );
   const area = 12;
-  const changed = regionsOf({ width, height, data: excess }, 0, (region) => region.peak > threshold || region.area >= area);
+  const changed = regionsOf(
+    { width, height, data: excess },
+    0,
+    (region) => region.peak > threshold || region.area >= area,
+  );
   void noise;
   // Islands of the source within what was drawn would stand out from it.
   const left = inverted(changed);
@@ -184,7 +192,10 @@ function addOffsets(maps: Float32Array, differences: Colours, kept: Plane): void
   const radius = Math.max(4, Math.round(Math.max(kept.width, kept.height) / 64));
   const near = boxBlurred(kept, radius).data;
   differences.forEach((plane, c) => {
-    const sum = boxBlurred({ ...plane, data: plane.data.map((value, i) => -value * kept.data[i]!) }, radius).data;
+    const sum = boxBlurred(
+      { ...plane, data: plane.data.map((value, i) => -value * kept.data[i]!) },
+      radius,
+    ).data;
     for (let p = 0, to = OFFSET + c; p < sum.length; p++, to += MAP) maps[to] = sum[p]! / (near[p]! + 0.1);
   });
 }
@@ -197,7 +208,8 @@ function addCarried(maps: Float32Array, source: Colours, result: Colours, noise:
   const remainders = differencesOf(result, modelled(source, model));
   const { width, height } = source[0];
   const squares = new Float32Array(width * height);
-  for (const plane of remainders) for (let p = 0; p < squares.length; p++) squares[p]! += plane.data[p]! ** 2 / 3;
+  for (const plane of remainders)
+    for (let p = 0; p < squares.length; p++) squares[p]! += plane.data[p]! ** 2 / 3;
   const error = boxBlurred({ width, height, data: squares }, 2).data;
   const contrast = contrastOf(result, 2);
   const share = error.map((square, p) => {

@@ -27,7 +27,15 @@ export interface Rectangle {
 }
 
 /** ITU-R BT.601, as JPEG has it. */
-export function luminanceOf({ width, height, data }: { width: number; height: number; data: ArrayLike<number> }): Plane {
+export function luminanceOf({
+  width,
+  height,
+  data,
+}: {
+  width: number;
+  height: number;
+  data: ArrayLike<number>;
+}): Plane {
   const plane = new Float32Array(width * height);
   for (let i = 0, from = 0; i < plane.length; i++, from += 3) {
     plane[i] = 0.299 * data[from]! + 0.587 * data[from + 1]! + 0.114 * data[from + 2]!;
@@ -44,7 +52,10 @@ export function joined(a: Plane, b: Plane, join: (a: number, b: number) => numbe
 
 /** The mean of the product over squares of 2 * radius + 1 pixels. */
 export const meanProduct = (a: Plane, b: Plane, radius: number): Float32Array =>
-  boxBlurred(joined(a, b, (one, other) => one * other), radius).data;
+  boxBlurred(
+    joined(a, b, (one, other) => one * other),
+    radius,
+  ).data;
 
 /** The middle of the absolute values; of many, of an even sample. */
 export function medianOf(values: Float32Array): number {

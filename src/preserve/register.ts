@@ -16,15 +16,24 @@ const ITERATIONS = 6;
 /** In units of the local contrast, Tukey's limit beyond which a pixel does not count. */
 const TUKEY = 1.2;
 /** Contrast, in 8-bit levels, below which a neighbourhood counts less and less: noise. */
-const FLAT = 6;
+const FLAT = 4;
 /** A displacement below this share of a working pixel is none: resampling would cost more than it. */
 const LEAST_PIXELS = 0.12;
-/** How much less the robust cost must be than in place. */
-const LEAST_GAIN = 0.02;
+/** Share of the picture that must match after a motion and not in place. */
+const LEAST_SUPPORT = 0.01;
+/** Squares over which a match is measured, in pixels of a level; and the mean square of features that are noise. */
+const MATCH_RADIUS = 3;
+const FAINT = 0.03;
+/** A correlation from which a motion explains a place. */
+const GOOD = 0.8;
+/** How many motions are followed at each level. */
+const CANDIDATES = [12, 6, 3, 2, 1];
 
 interface Level {
   source: Plane;
   result: Plane;
+  /** Mean square of the source's features around each pixel. */
+  energy: Float32Array;
   /** Derivatives of the result. */
   across: Float32Array;
   down: Float32Array;
@@ -53,27 +62,36 @@ export function estimatePlacement(source: Plane, result: Plane): Placement {
     if (side >= Math.min(longer, FINEST)) break;
   }
   const levels = sides.map((side) => levelOf(source, result, side / longer));
-  const coarsest = levels[0]!;
+  let scale = levels[0]!.source.width;
   // Several beginnings: at the coarsest level Gauss-Newton finds its way over about a pixel.
-  const best = beginnings(coarsest.source)
-    .map((start) => ({ start, cost: costOf(coarsest, start) }))
-    .toSorted((a, b) => a.cost - b.cost)
-    .slice(0, 4)
-    .map(({ start }) => refined(coarsest, start))
-    .map((start) => ({ start, cost: costOf(coarsest, start) }))
-    .toSorted((a, b) => a.cost - b.cost)[0]!.start;
-  let motion = best;
-  let scale = coarsest.source.width;
-  for (const level of levels.slice(1)) {
-    motion = refined(level, scaledBy(motion, level.source.width / scale));
-    scale = level.source.width;
+  let motions = mostSupported(levels[0]!, beginnings(levels[0]!.source), CANDIDATES[0]!);
+  for (const [index, level] of levels.entries()) {
+    const { width: levelWidth } = level.source;
+    const tried = motions
+      .map((motion) => refined(level, scaledBy(motion, levelWidth / scale)))
+      .filter((motion) => isPlausible(motion, level.source));
+    motions = mostSupported(level, tried, CANDIDATES[index + 1] ?? 1);
+    scale = levelWidth;
   }
   const finest = levels.at(-1)!;
-  const inPlace = costOf(finest, { x: 0, stretchX: 0, y: 0, stretchY: 0 });
-  const found = costOf(finest, motion);
-  if (!(found < inPlace * (1 - LEAST_GAIN))) return IN_PLACE;
-  const inSource = scaledBy(motion, width / finest.source.width);
-  return placementOf(inSource, source);
+  const [motion] = motions;
+  if (motion === undefined || !isBetter(finest, motion)) return IN_PLACE;
+  return placementOf(scaledBy(motion, width / finest.source.width), source);
+}
+
+function mostSupported(level: Level, motions: readonly Motion[], count: number): Motion[] {
+  if (motions.length <= count) return [...motions];
+  return motions
+    .map((motion) => ({ motion, support: supportOf(level, motion) }))
+    .toSorted((a, b) => b.support - a.support)
+    .slice(0, count)
+    .map(({ motion }) => motion);
+}
+
+function isPlausible(motion: Motion, { width, height }: Plane): boolean {
+  const isWithin = (shift: number, stretch: number, side: number): boolean =>
+    Math.abs(shift) <= MAX_SHARE * side && Math.abs(stretch) * 2 <= MAX_SHARE * side;
+  return isWithin(motion.x, motion.stretchX, width) && isWithin(motion.y, motion.stretchY, height);
 }
 
 function placementOf(motion: Motion, { width, height }: Plane): Placement {
@@ -81,10 +99,7 @@ function placementOf(motion: Motion, { width, height }: Plane): Placement {
     Math.abs(motion.x) + Math.abs(motion.stretchX),
     Math.abs(motion.y) + Math.abs(motion.stretchY),
   );
-  const isWithin = (shift: number, stretch: number, side: number): boolean =>
-    Math.abs(shift) <= MAX_SHARE * side && (Math.abs(stretch) * 2) / side <= MAX_SHARE;
-  const isPlausible = isWithin(motion.x, motion.stretchX, width) && isWithin(motion.y, motion.stretchY, height);
-  if (far < LEAST_PIXELS || !isPlausible) return IN_PLACE;
+  if (far < LEAST_PIXELS) return IN_PLACE;
   // x + motion.x + stretchX * (x - width / 2) / (width / 2)
   return {
     scaleX: 1 + (2 * motion.stretchX) / width,
@@ -93,6 +108,8 @@ function placementOf(motion: Motion, { width, height }: Plane): Placement {
     shiftY: motion.y - motion.stretchY,
   };
 }
+
+const STILL: Motion = { x: 0, stretchX: 0, y: 0, stretchY: 0 };
 
 const scaledBy = ({ x, stretchX, y, stretchY }: Motion, factor: number): Motion => ({
   x: x * factor,
@@ -130,7 +147,11 @@ function levelOf(source: Plane, result: Plane, scale: number): Level {
       down[i] = (data[i + width]! - data[i - width]!) / 2;
     }
   }
-  return { source: a!, result: b!, across, down };
+  const energy = boxBlurred(
+    { width, height, data: a!.data.map((value) => value * value) },
+    MATCH_RADIUS,
+  ).data;
+  return { source: a!, result: b!, energy, across, down };
 }
 
 /** Means over the area of each pixel of the reduced plane. */
@@ -140,7 +161,8 @@ function reduced(plane: Plane, scale: number): Plane {
   const height = Math.max(1, Math.round(plane.height * scale));
   const rows = new Float32Array(plane.height * width);
   areaMeans(plane.width, width, (to, from, share) => {
-    for (let y = 0; y < plane.height; y++) rows[y * width + to]! += share * plane.data[y * plane.width + from]!;
+    for (let y = 0; y < plane.height; y++)
+      rows[y * width + to]! += share * plane.data[y * plane.width + from]!;
   });
   const data = new Float32Array(height * width);
   areaMeans(plane.height, height, (to, from, share) => {
@@ -149,7 +171,11 @@ function reduced(plane: Plane, scale: number): Plane {
   return { width, height, data };
 }
 
-function areaMeans(inputs: number, outputs: number, add: (to: number, from: number, share: number) => void): void {
+function areaMeans(
+  inputs: number,
+  outputs: number,
+  add: (to: number, from: number, share: number) => void,
+): void {
   const scale = inputs / outputs;
   for (let to = 0; to < outputs; to++) {
     const [start, end] = [to * scale, (to + 1) * scale];
@@ -171,51 +197,89 @@ function withoutLight(plane: Plane): Plane {
   return { width, height, data: result };
 }
 
-/** Calls back for each pixel of the source that lies within the result, away from the borders. */
-function eachPair(
-  { source, result, across, down }: Level,
-  { x: shiftX, stretchX, y: shiftY, stretchY }: Motion,
-  take: (difference: number, gradientX: number, gradientY: number, u: number, v: number) => void,
-): void {
-  const { width, height, data } = source;
-  const at = (plane: Float32Array, i: number, fx: number, fy: number): number => {
-    const top = plane[i]! + fx * (plane[i + 1]! - plane[i]!);
-    const bottom = plane[i + width]! + fx * (plane[i + width + 1]! - plane[i + width]!);
-    return top + fy * (bottom - top);
-  };
+/** The result's features and their derivatives where a motion puts them on the source; 0 where it has none. */
+interface Moved {
+  result: Float32Array;
+  across: Float32Array;
+  down: Float32Array;
+}
+
+function moved(level: Level, { x: shiftX, stretchX, y: shiftY, stretchY }: Motion, to: Moved): void {
+  const { width, height } = level.source;
+  const planes = [
+    [level.result.data, to.result],
+    [level.across, to.across],
+    [level.down, to.down],
+  ] as const;
+  for (const [, plane] of planes) plane.fill(0);
   for (let y = 0; y < height; y++) {
-    const v = (2 * (y + 0.5)) / height - 1;
-    const py = y + shiftY + stretchY * v;
+    const py = y + shiftY + stretchY * ((2 * (y + 0.5)) / height - 1);
     const top = Math.floor(py);
     if (top < 1 || top > height - 3) continue;
+    const fy = py - top;
     for (let x = 0; x < width; x++) {
-      const u = (2 * (x + 0.5)) / width - 1;
-      const px = x + shiftX + stretchX * u;
+      const px = x + shiftX + stretchX * ((2 * (x + 0.5)) / width - 1);
       const left = Math.floor(px);
       if (left < 1 || left > width - 3) continue;
+      const fx = px - left;
       const i = top * width + left;
-      const [fx, fy] = [px - left, py - top];
-      const difference = data[y * width + x]! - at(result.data, i, fx, fy);
-      take(difference, at(across, i, fx, fy), at(down, i, fx, fy), u, v);
+      const j = y * width + x;
+      for (const [from, plane] of planes) {
+        const above = from[i]! + fx * (from[i + 1]! - from[i]!);
+        const below = from[i + width]! + fx * (from[i + width + 1]! - from[i + width]!);
+        plane[j] = above + fy * (below - above);
+      }
     }
   }
 }
 
-/** Mean of Tukey's robust cost over the pixels that both have. */
-function costOf(level: Level, motion: Motion): number {
-  let [sum, count] = [0, 0];
-  eachPair(level, motion, (difference) => {
-    const t = Math.min((difference / TUKEY) ** 2, 1);
-    sum += 1 - (1 - t) ** 3;
-    count += 1;
-  });
-  return count === 0 ? Infinity : sum / count;
+/** How well a result matches around each pixel: the correlation over a square, 0 where there is nothing to see. */
+function matchOf({ source, energy }: Level, result: Float32Array): Float32Array {
+  const { width, height, data } = source;
+  const product = boxBlurred(
+    { width, height, data: data.map((value, i) => value * result[i]!) },
+    MATCH_RADIUS,
+  ).data;
+  const squares = boxBlurred(
+    { width, height, data: result.map((value) => value * value) },
+    MATCH_RADIUS,
+  ).data;
+  // Running sums may end a little below 0.
+  return product.map((sum, i) => sum / (Math.sqrt(Math.max(energy[i]! * squares[i]!, 0)) + FAINT));
+}
+
+const newMoved = ({ source: { data } }: Level): Moved => ({
+  result: new Float32Array(data.length),
+  across: new Float32Array(data.length),
+  down: new Float32Array(data.length),
+});
+
+function matchAt(level: Level, motion: Motion): Float32Array {
+  const planes = newMoved(level);
+  moved(level, motion, planes);
+  return matchOf(level, planes.result);
+}
+
+/** How much of the picture a motion explains. */
+function supportOf(level: Level, motion: Motion): number {
+  let sum = 0;
+  for (const match of matchAt(level, motion)) sum += Math.max(match - GOOD, 0);
+  return sum / ((1 - GOOD) * level.source.data.length);
 }
 
 function refined(level: Level, start: Motion): Motion {
   let motion = start;
+  const planes = newMoved(level);
+  let weights: Float32Array | undefined;
   for (let iteration = 0; iteration < ITERATIONS; iteration++) {
-    const step = stepFrom(level, motion);
+    moved(level, motion, planes);
+    // What was edited matches nowhere, and must not pull.
+    if (iteration % 2 === 0) {
+      weights = matchOf(level, planes.result).map(
+        (match) => Math.min(Math.max((match - 0.5) / 0.4, 0), 1) ** 2,
+      );
+    }
+    const step = stepFrom(level, planes, weights!);
     if (step === undefined) return start;
     motion = {
       x: motion.x + step[0]!,
@@ -229,26 +293,46 @@ function refined(level: Level, start: Motion): Motion {
 }
 
 /** One step of Gauss-Newton; undefined where the picture does not say. */
-function stepFrom(level: Level, motion: Motion): Float64Array | undefined {
+function stepFrom(
+  { source }: Level,
+  { result, across, down }: Moved,
+  weights: Float32Array,
+): Float64Array | undefined {
+  const { width, height, data } = source;
   // Upper half of the 4 x 4 normal matrix, and the right side.
   const normal = new Float64Array(16);
   const right = new Float64Array(4);
   const row = new Float64Array(4);
-  eachPair(level, motion, (difference, gradientX, gradientY, u, v) => {
+  for (let i = 0; i < data.length; i++) {
+    if (weights[i] === 0 || (across[i] === 0 && down[i] === 0)) continue;
+    const difference = data[i]! - result[i]!;
     const t = (difference / TUKEY) ** 2;
-    if (t >= 1) return;
-    const weight = (1 - t) ** 2;
-    row[0] = gradientX;
-    row[1] = gradientX * u;
-    row[2] = gradientY;
-    row[3] = gradientY * v;
-    for (let i = 0; i < 4; i++) {
-      const weighted = weight * row[i]!;
-      right[i]! += weighted * difference;
-      for (let j = i; j < 4; j++) normal[i * 4 + j]! += weighted * row[j]!;
+    if (t >= 1) continue;
+    const weight = weights[i]! * (1 - t) ** 2;
+    const x = i % width;
+    row[0] = across[i]!;
+    row[1] = across[i]! * ((2 * (x + 0.5)) / width - 1);
+    row[2] = down[i]!;
+    row[3] = down[i]! * ((2 * ((i - x) / width + 0.5)) / height - 1);
+    for (let a = 0; a < 4; a++) {
+      const weighted = weight * row[a]!;
+      right[a]! += weighted * difference;
+      for (let b = a; b < 4; b++) normal[a * 4 + b]! += weighted * row[b]!;
     }
-  });
+  }
   return solved(normal, right);
+}
+
+/** Whether clearly more of the picture matches after a motion than does in place. */
+function isBetter(level: Level, motion: Motion): boolean {
+  const found = matchAt(level, motion);
+  const inPlace = matchAt(level, STILL);
+  let [forIt, against] = [0, 0];
+  for (let i = 0; i < found.length; i++) {
+    if (found[i]! > 0.9 && inPlace[i]! < found[i]! - 0.03) forIt += 1;
+    if (inPlace[i]! > 0.9 && found[i]! < inPlace[i]! - 0.03) against += 1;
+  }
+  return forIt > LEAST_SUPPORT * found.length && forIt > 4 * against;
 }
 
 /** By Cholesky's decomposition, with a small ridge. */

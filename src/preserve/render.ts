@@ -1,4 +1,5 @@
 /** Draws the rows of the final picture: the source's pixels, what is carried over, and the network's, enlarged. */
+import type { GrayPicture } from "../images/picture.ts";
 import { type Analysis, MAP } from "./analyse.ts";
 import { stretchRow, tapsOf, type Taps } from "./resample.ts";
 
@@ -18,8 +19,12 @@ export interface Rendering {
   /** [height, width, 3], the network's own pixels at working size. */
   raw: Uint8Array;
   analysis: Analysis;
+  /** White where the picture may change, of any size; outside of it every pixel is a copy. */
+  mask?: GrayPicture | undefined;
   /** Where the result goes: of the source's form. */
   data: Uint8Array | Uint16Array;
+  /** Where a map of it goes, if one is wanted: 255 where copied, 128 where carried over, 0 where drawn. */
+  map?: Uint8Array | undefined;
 }
 
 /** How many pixels, in sums of shares. */
@@ -36,7 +41,11 @@ interface Places {
 }
 
 /** @returns what the rows from `start` to before `end` consist of */
-export function renderRows({ source, raw, analysis, data }: Rendering, start: number, end: number): Shares {
+export function renderRows(
+  { source, raw, analysis, mask, data, map }: Rendering,
+  start: number,
+  end: number,
+): Shares {
   const { width, height, channels, max } = source;
   const { placement, rectangle, kept, maps } = analysis;
   const perSource = { x: analysis.width / width, y: analysis.height / height };
@@ -49,6 +58,7 @@ export function renderRows({ source, raw, analysis, data }: Rendering, start: nu
   const mapWidth = rectangle.width;
   const keptLine = new Float32Array(mapWidth);
   const mapLine = new Float32Array(mapWidth * MAP);
+  const allowed = mask && maskRows(mask, width, height);
   const unit = max / 255;
   const perUnit = 255 / max;
   const shares: Shares = { kept: 0, carried: 0, drawn: 0 };
@@ -62,6 +72,8 @@ export function renderRows({ source, raw, analysis, data }: Rendering, start: nu
       keptLine[x] = value;
       if (value < least) least = value;
     }
+    const mayChange = allowed?.(y);
+    map?.fill(255, y * width, (y + 1) * width);
     if (least >= 0.5) {
       shares.kept += width;
       continue;
@@ -74,7 +86,8 @@ export function renderRows({ source, raw, analysis, data }: Rendering, start: nu
       const [first, fx] = [columns.first[x]!, columns.share[x]!];
       const second = columns.second[x]!;
       // The soft edge lies within the first changed pixel of working size: what is unchanged stays whole.
-      const keep = 2 * (keptLine[first]! + fx * (keptLine[second]! - keptLine[first]!));
+      let keep = 2 * (keptLine[first]! + fx * (keptLine[second]! - keptLine[first]!));
+      if (mayChange) keep = 1 - (1 - keep) * mayChange[x]!;
       if (keep >= 1) {
         shares.kept += 1;
         continue;
@@ -100,6 +113,7 @@ export function renderRows({ source, raw, analysis, data }: Rendering, start: nu
         value += keep * (own - value);
         data[at + c] = Math.min(Math.max(value * unit + 0.5, 0), max);
       }
+      if (map) map[y * width + x] = Math.round(255 * keep + 128 * (1 - keep) * carried);
       shares.kept += keep;
       shares.carried += (1 - keep) * carried;
       shares.drawn += (1 - keep) * (1 - carried);
@@ -122,6 +136,25 @@ function placesOf(length: number, perSource: number, from: number, mapLength: nu
     places.share[i] = place - Math.floor(place);
   }
   return places;
+}
+
+/** Rows of a mask of another size, 0 to 1. */
+function maskRows(mask: GrayPicture, width: number, height: number): (y: number) => Float32Array {
+  const columns = placesOf(width, mask.width / width, 0, mask.width);
+  const lines = placesOf(height, mask.height / height, 0, mask.height);
+  const row = new Float32Array(mask.width);
+  const result = new Float32Array(width);
+  return (y) => {
+    const [top, bottom, fy] = [lines.first[y]! * mask.width, lines.second[y]! * mask.width, lines.share[y]!];
+    for (let x = 0; x < mask.width; x++) {
+      row[x] = (mask.data[top + x]! + fy * (mask.data[bottom + x]! - mask.data[top + x]!)) / 255;
+    }
+    for (let x = 0; x < width; x++) {
+      const first = row[columns.first[x]!]!;
+      result[x] = first + columns.share[x]! * (row[columns.second[x]!]! - first);
+    }
+    return result;
+  };
 }
 
 /** Rows of the enlarged result, in ascending order: each row of the network's is stretched once. */

@@ -5,7 +5,14 @@ import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.t
 import type { GivenImage } from "./input-image.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
 import { checkImageCount, checkSizeRule } from "../engine/model-traits.ts";
-import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
+import {
+  checkMaskWanted,
+  chosenSeed,
+  type LoraUse,
+  preserveOf,
+  unknownLora,
+  checkSourceSize,
+} from "../engine/request.ts";
 import { checkBucketTarget } from "../storage/bucket-target.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 import type { EditInput, JobBody, ModelTraits } from "./schemas.ts";
@@ -60,9 +67,12 @@ export function editOf(
   settings: InputSettings,
   { defaults, takesSizeRule }: Pick<ModelTraits, "defaults" | "takesSizeRule">,
 ): Omit<JobEdit, keyof JobImages> {
-  const { negativePrompt, trueCfgScale, seed, format, isUnchangedKept } = EDIT_PARAMETERS;
+  const { negativePrompt, trueCfgScale, seed, format } = EDIT_PARAMETERS;
   checkSizeRule(input.size_rule, takesSizeRule);
   if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
+  const preserve = preserveOf({ preserve: input.preserve, isUnchangedKept: input.keep_unchanged });
+  const isMaskWanted = input.enable_mask_output ?? EDIT_PARAMETERS.isMaskWanted.default;
+  checkMaskWanted(isMaskWanted, preserve);
   return {
     prompt: input.prompt,
     prompt2: input.prompt_2 || undefined,
@@ -82,7 +92,9 @@ export function editOf(
     isInlineResult: input.enable_base64_output ?? false,
     // Previews are not checked, so there are none if every result must be checked.
     isPreviewed: input.enable_preview === true && settings.safety !== "required",
-    isUnchangedKept: input.keep_unchanged ?? isUnchangedKept.default,
+    isUnchangedKept: preserve !== "off",
+    preserve,
+    isMaskWanted,
     loras: lorasOf(input.loras ?? [], settings),
   };
 }
@@ -103,7 +115,10 @@ export function policyOf(
   };
 }
 
-function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputSettings): Size {
+function sizeOf(
+  { size, width, height, size_rule: sizeRule }: EditInput,
+  { minSide, maxSide }: InputSettings,
+): JobEdit["size"] {
   if (size === undefined && (width !== undefined || height !== undefined)) {
     if (width === undefined || height === undefined)
       throw invalid("together", { field: "size.width", other: "size.height" });
@@ -111,6 +126,12 @@ function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputS
   }
   // The default is accepted whatever the operator allows, since the caller did not choose it.
   if (size === undefined) return EDIT_PARAMETERS.size.wireDefault;
+  const word = size.trim();
+  if (word === "auto") return undefined;
+  if (word === "source") {
+    checkSourceSize(sizeRule);
+    return word;
+  }
   const match = SIZE.exec(size)!;
   const sides = { width: Number(match[1]), height: Number(match[2]) };
   if (Object.values(sides).some((side) => side < minSide || side > maxSide)) {

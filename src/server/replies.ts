@@ -12,6 +12,7 @@ type Defined<Fields> = {
 export const defined = <Fields extends object>(fields: Fields): Defined<Fields> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<Fields>;
 
+const Share = Type.Number({ minimum: 0, maximum: 1 });
 const Count = Type.Integer({ minimum: 0 });
 const Id = Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$" });
 const SizeText = (description: string) =>
@@ -103,6 +104,18 @@ export const Output = Type.Object({
   ),
   unchanged_mask: Type.Optional(
     Type.String({ description: "A small grey image, white where nothing was edited, as a data URL." }),
+  ),
+  preserve_shares: Type.Optional(
+    Type.Object(
+      { kept: Share, carried: Share, drawn: Share },
+      {
+        description:
+          "Of the image: copied, carried over from it in colour and light, and drawn by the network.",
+      },
+    ),
+  ),
+  mask_url: Type.Optional(
+    Type.String({ description: "Address of a PNG that shows these shares as white, grey and black." }),
   ),
   notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
 });

@@ -78,11 +78,21 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput
     model: result.model,
     precision: result.precision,
     safety_score: result.safetyScore,
-    changed_share: result.changedShare === undefined ? undefined : Number(result.changedShare.toFixed(4)),
+    changed_share: result.changedShare === undefined ? undefined : rounded(result.changedShare),
     unchanged_mask: result.unchangedMask,
+    preserve_shares: result.preserveShares && sharesOf(result.preserveShares),
+    mask_url: result.mask && imageUrlOf(result.mask, job, addressOf),
     notices: result.notices.length > 0 ? result.notices : undefined,
   });
 }
+
+const rounded = (share: number): number => Number(share.toFixed(4));
+
+const sharesOf = ({ kept, carried, drawn }: NonNullable<JobResult["preserveShares"]>) => ({
+  kept: rounded(kept),
+  carried: rounded(carried),
+  drawn: rounded(drawn),
+});
 
 /** @returns undefined for an image that should have been read before, and is gone */
 function imageUrlOf(image: JobResult["image"], job: Job, addressOf: AddressOf): string | undefined {

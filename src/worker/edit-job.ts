@@ -1,7 +1,8 @@
 /** One job inside the engine process: source, edit, result. Untrusted bytes are decoded here and nowhere else. */
 import { failure, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
-import { encodeMask, encodePreview } from "../images/encode.ts";
+import { encodeMap, encodeMask, encodePreview } from "../images/encode.ts";
+import type { GrayPicture } from "../images/picture.ts";
 import type {
   JobEdit,
   JobImage,
@@ -163,8 +164,11 @@ async function editAndStore(
       safetyScore: done.safety?.score,
       changedShare: done.kept?.changedShare,
       unchangedMask: done.kept && toDataUrl("image/png", await encodeMask(done.kept.mask)),
+      preserveShares: done.kept?.shares,
+      mask: done.kept?.map && (await storeMap(dependencies, done.kept.map, options)),
       notices: done.notices,
-      cost: costOf(limits.price, done),
+      // Of all the source's pixels, most were only copied or carried over.
+      cost: costOf(limits.price, edit.size === "source" ? done.workingSize : done),
     },
   };
 }
@@ -187,6 +191,18 @@ async function readSource(
     throw new RetouchError("IMAGE_UNREADABLE", gone);
   }
   return bytes;
+}
+
+async function storeMap(
+  { storage }: EditJobDependencies,
+  map: GrayPicture,
+  { signal, onWaiting = () => {} }: EditJobOptions,
+): Promise<ResultImage> {
+  throwIfAborted(signal);
+  const bytes = await encodeMap(map);
+  const key = createKey("outputs", "png");
+  await keepOwn(storage, key, bytes, { signal, onWaiting });
+  return { kind: "stored", key, bytes: bytes.byteLength };
 }
 
 async function storeResult(

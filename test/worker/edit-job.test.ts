@@ -7,7 +7,7 @@ import { decodePicture } from "../../src/images/decode.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import type { JobEdit, JobProgress, JobResult } from "../../src/jobs/job.ts";
 import type { EditOptions, EditResult } from "../../src/engine/run-edit.ts";
-import { imagesOf, resolveRequest, type EditRequest } from "../../src/engine/request.ts";
+import { imagesOf, resolveRequest, type EditRequest, type Size } from "../../src/engine/request.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents } from "../../src/net/agents.ts";
 import { createKey } from "../../src/storage/storage.ts";
@@ -42,7 +42,7 @@ function stillEngine(
         const sketch = (): Promise<Picture> => delay(sketchMs, noise(64, 48));
         await onStep?.({ step, of: resolved.numSteps, sketch } as never);
       }
-      const size = request.size!;
+      const size = request.size as Size;
       return {
         image: RESULT,
         images: [RESULT],

@@ -17,7 +17,7 @@ import { denoise } from "../shared/denoise.ts";
 import { textLengthOf } from "../shared/given.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
-import { resultOf } from "../shared/result.ts";
+import { keptAs, resultOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { levelsOf } from "./schedule.ts";
@@ -123,7 +123,9 @@ async function* recipe(
   if (isLatentOnly) return outcome;
 
   // 8. Decode and resize; if requested, keep the source's own pixels wherever the network merely reproduced it.
-  const kept = request.isUnchangedKept ? { picture: source, latents: referenceLatents } : undefined;
+  const kept = request.isUnchangedKept
+    ? { picture: source, latents: referenceLatents, ...keptAs(request) }
+    : undefined;
   const result = await resultOf(networks, latents, plan, kept);
   return { ...outcome, ...result, notices: [...outcome.notices, ...result.notices] };
 }

@@ -16,7 +16,7 @@ import { textLengthOf } from "../shared/given.ts";
 import { createModulation } from "../shared/modulation.ts";
 import { noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
-import { resultOf } from "../shared/result.ts";
+import { keptAs, resultOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
 import {
   checkTaken,
@@ -40,7 +40,8 @@ const sizesOf = (
   { size, sizeRule }: ResolvedRequest,
 ): SizePlan =>
   sizeRule === "diffusers"
-    ? referenceSizes(images, size, networks.autoencoder)
+    ? // `source` is refused together with this rule.
+      referenceSizes(images, size === "source" ? undefined : size, networks.autoencoder)
     : planSizes(images, size, networks.native);
 
 /** Edits images. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
@@ -151,7 +152,10 @@ async function* recipe(
 
   // 8. Decode and resize; if requested, keep the first image's own pixels wherever the network merely reproduced it.
   const [first] = images;
-  const kept = request.isUnchangedKept && first ? { picture: first, latents: encoded[0]! } : undefined;
+  const kept =
+    request.isUnchangedKept && first
+      ? { picture: first, latents: encoded[0]!, ...keptAs(request) }
+      : undefined;
   const result = await resultOf(networks, latents, plan, kept);
   return { ...outcome, ...result, notices: [...outcome.notices, ...result.notices] };
 }

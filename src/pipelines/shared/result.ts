@@ -1,7 +1,9 @@
 /** The last steps of an edit: from its latents to the picture, with the source's own pixels where that is wanted. */
-import { composite, findKept, type Kept } from "../../engine/keep-unchanged.ts";
+import { preserveOf, type ResolvedRequest } from "../../engine/request.ts";
 import { hasOneCanvas, type SizePlan } from "../../engine/sizes.ts";
-import type { Picture } from "../../images/picture.ts";
+import { padPicture, type Picture } from "../../images/picture.ts";
+import type { PreserveMode } from "../../preserve/analyse.ts";
+import { compose, type Kept } from "../../preserve/compose.ts";
 import { resizePicture } from "../../images/resize.ts";
 import type { LatentSpace } from "./latent-space.ts";
 import { decode, sourceAt } from "./pictures.ts";
@@ -11,6 +13,15 @@ export interface KeptSource {
   picture: Picture;
   /** As the network saw it, packed. */
   latents: Float32Array;
+  mode: PreserveMode;
+  /** Whether a map of the result is wanted. */
+  isMapped: boolean;
+}
+
+/** How a request wants its source kept. */
+export function keptAs(request: ResolvedRequest): Pick<KeptSource, "mode" | "isMapped"> {
+  const preserve = preserveOf(request);
+  return { mode: preserve === "exact" ? "exact" : "auto", isMapped: request.isMaskWanted ?? false };
 }
 
 export interface Result {
@@ -28,15 +39,26 @@ export async function resultOf(
   source: KeptSource | undefined,
 ): Promise<Result> {
   const { size, target } = plan;
-  const working = await decode(space, latents, target);
-  const picture = await resizePicture(working, size.width, size.height);
-  if (source === undefined) return { picture, notices: [] };
-  if (!hasOneCanvas(plan)) return { picture, notices: [NOT_KEPT] };
-
+  const raw = await decode(space, latents, target);
+  if (source === undefined || !hasOneCanvas(plan)) {
+    const picture = await resizePicture(raw, size.width, size.height);
+    return { picture, notices: source === undefined ? [] : [NOT_KEPT] };
+  }
   const seen = await decode(space, source.latents, target);
-  const kept = findKept(working, seen, space.autoencoder.scaleFactor);
-  if (kept.changedShare < 1) composite(picture, await sourceAt(source.picture, plan), kept.mask);
-  return { picture, kept, notices: [] };
+  const { mode, isMapped } = source;
+  const whole = await sourceAt(source.picture, plan);
+  const { content } = plan.references[0]!;
+  const { width, height } = target.content;
+  const reduced = await resizePicture(source.picture, content.width, content.height);
+  const { picture, kept } = await compose({
+    source: { ...whole, channels: 3 },
+    reduced: padPicture(reduced, width, height),
+    raw,
+    seen,
+    mode,
+    isMapped,
+  });
+  return { picture: { ...size, data: picture.data as Uint8Array }, kept, notices: [] };
 }
 
 const NOT_KEPT =

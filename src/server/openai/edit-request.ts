@@ -136,7 +136,7 @@ export function createRequestReader(
     const edit = editOf(
       {
         ...input,
-        ...(size !== undefined && !["", "auto"].includes(size.trim()) && { size }),
+        ...(size !== undefined && size.trim() !== "" && { size }),
         ...(steps !== undefined && { num_inference_steps: steps }),
         enable_base64_output: false,
       },
