@@ -1,8 +1,8 @@
 /** Compares a result with its source at working size: what stays, what is carried over, and what is the network's. */
-import { boxBlurred, grown, inverted, type Plane, regionsOf } from "../images/plane.ts";
+import { boxBlurred, inverted, type Plane, regionsOf } from "../images/plane.ts";
 import { fitColours, MODEL, modelled } from "./affine-colour.ts";
 import { type Colours, coloursOf, luminanceOf, medianOf, type Rectangle } from "./colours.ts";
-import { IN_PLACE, isInPlace, type Placement } from "./placement.ts";
+import { isInPlace, type Placement } from "./placement.ts";
 import { estimatePlacement } from "./register.ts";
 import { resampled, tapsOf } from "./resample.ts";
 
@@ -48,6 +48,10 @@ export interface AnalyseOptions {
 const LEAST = 3.5;
 const MOST = 12;
 
+/** Squares over which detail is measured; and how much of it must be left, of which resampling costs some. */
+const DETAIL_RADIUS = 4;
+const LEAST_DETAIL = 0.3;
+
 /** @param source reduced to the size of `raw`, the network's result */
 export function analyse(
   source: WorkingPicture,
@@ -63,7 +67,12 @@ export function analyse(
   const errors = seen === source ? undefined : differencesOf(coloursOf(source, rectangle), before);
   const differences = differencesOf(after, before);
   const noise = noiseOf(differences, before);
-  const kept = keptOf(differences, before, { noise, threshold: thresholdOf(noise, errors) });
+  const threshold = thresholdOf(noise, errors);
+  const alike = keptOf(differences, before, { threshold });
+  const blurred = isBlurred(before, after, { marks: alike, noise })
+    ? blurredOf(detailOf(after), detailOf(before), noise)
+    : undefined;
+  const kept = blurred ? keptOf(differences, before, { threshold, blurred }) : alike;
 
   const maps = new Float32Array(kept.length * MAP);
   addOffsets(maps, differences, { ...before[0], data: kept });
@@ -122,13 +131,51 @@ function contrastOf(colours: Colours, radius: number): Float32Array {
 function noiseOf(differences: Colours, source: Colours): number {
   const contrast = contrastOf(source, 1);
   const limit = Math.max(medianOf(contrast), 1);
-  const fine = differences.flatMap((plane) => {
-    const mean = boxBlurred(plane, 1).data;
-    return [...[plane.data.map((value, i) => (contrast[i]! <= limit ? value - mean[i]! : NaN))]];
-  });
-  const values = fine.map((plane) => plane.filter((value) => !Number.isNaN(value)));
+  const deviations = differences.map((plane) =>
+    medianOf(fineOf(plane).data.filter((_, i) => contrast[i]! <= limit)),
+  );
   // 1.4826 of a normal distribution's median deviation; the mean of nine pixels holds a ninth of the pixel itself.
-  return Math.max(...values.map((plane) => (1.4826 * medianOf(plane)) / Math.sqrt(8 / 9)), 0.5);
+  return Math.max((1.4826 * Math.max(...deviations)) / Math.sqrt(8 / 9), 0.5);
+}
+
+/** A plane less the mean around each pixel. */
+function fineOf(plane: Plane): Plane {
+  const mean = boxBlurred(plane, 1).data;
+  return { ...plane, data: plane.data.map((value, i) => value - mean[i]!) };
+}
+
+/** Mean square of the fine detail around each pixel, of all three colours. */
+function detailOf(colours: Colours): Float32Array {
+  const squares = new Float32Array(colours[0].data.length);
+  for (const plane of colours) {
+    for (const [i, value] of fineOf(plane).data.entries()) squares[i]! += value * value;
+  }
+  return boxBlurred({ ...colours[0], data: squares }, DETAIL_RADIUS).data;
+}
+
+/** Whether the result has lost its fine detail even where it is like the source. */
+function isBlurred(
+  before: Colours,
+  after: Colours,
+  { marks, noise }: { marks: Float32Array; noise: number },
+): boolean {
+  const sumOf = (colours: Colours): number =>
+    colours.reduce(
+      (sum, plane) =>
+        sum + fineOf(plane).data.reduce((part, value, i) => part + value * value * marks[i]!, 0),
+      0,
+    );
+  const ofNoise = (8 / 3) * noise * noise * marks.reduce((sum, mark) => sum + mark, 0);
+  const expected = sumOf(before);
+  return expected > ofNoise / 4 && sumOf(after) - ofNoise < LEAST_DETAIL * expected;
+}
+
+/** 1 where a result has lost the detail that it would have if it were `expected`: it was blurred. */
+function blurredOf(result: Float32Array, expected: Float32Array, noise: number): Float32Array {
+  const ofNoise = (8 / 3) * noise * noise;
+  return result.map((detail, i) =>
+    expected[i]! > 2 * ofNoise && detail - ofNoise < LEAST_DETAIL * expected[i]! ? 1 : 0,
+  );
 }
 
 function thresholdOf(noise: number, errors: Colours | undefined): number {
@@ -136,31 +183,31 @@ function thresholdOf(noise: number, errors: Colours | undefined): number {
   return Math.min(Math.max(LEAST, 2 * noise, 4 * scale), MOST);
 }
 
+/** Pixels of working size: smaller faint changes are errors, and smaller islands of the source would be spots. */
+const LEAST_CHANGE = 12;
+const LEAST_ISLAND = 64;
+
 /** 1 where the result differs from the source by no more than an error. */
 function keptOf(
   differences: Colours,
   source: Colours,
-  { noise, threshold }: { noise: number; threshold: number },
+  { threshold, blurred }: { threshold: number; blurred?: Float32Array },
 ): Float32Array {
   const { width, height } = source[0];
   const smooth = largestOf(differences.map((plane) => boxBlurred(plane, 1)) as unknown as Colours).data;
   const contrast = contrastOf(source, 1);
   const strongest = largestAround({ width, height, data: smooth }, 2).data;
-  const excess = smooth.map(
-    // Resampling errs where there are edges, and rings around what was edited.
-    (value, i) => value - threshold - 0.12 * contrast[i]! - 0.1 * strongest[i]!,
+  // Resampling errs where there are edges, and rings around what was edited.
+  const excess = smooth.map((value, i) =>
+    blurred?.[i] === 1 ? threshold : value - threshold - 0.12 * contrast[i]! - 0.1 * strongest[i]!,
   );
-  const area = 12;
   const changed = regionsOf(
     { width, height, data: excess },
     0,
-    (region) => region.peak > threshold || region.area >= area,
+    ({ peak, area }) => peak > threshold || area >= LEAST_CHANGE,
   );
-  void noise;
   // Islands of the source within what was drawn would stand out from it.
-  const left = inverted(changed);
-  const islands = regionsOf(left, 0, (region) => region.area >= 64);
-  return islands.data;
+  return regionsOf(inverted(changed), 0, ({ area }) => area >= LEAST_ISLAND).data;
 }
 
 /** The largest number within `radius` pixels. */
@@ -205,7 +252,9 @@ const RADIUS = 3;
 
 function addCarried(maps: Float32Array, source: Colours, result: Colours, noise: number): void {
   const model = fitColours(source, result, RADIUS, 2 + noise * noise);
-  const remainders = differencesOf(result, modelled(source, model));
+  const ofModel = modelled(source, model);
+  const blurred = blurredOf(detailOf(result), detailOf(ofModel), noise);
+  const remainders = differencesOf(result, ofModel);
   const { width, height } = source[0];
   const squares = new Float32Array(width * height);
   for (const plane of remainders)
@@ -214,7 +263,7 @@ function addCarried(maps: Float32Array, source: Colours, result: Colours, noise:
   const contrast = contrastOf(result, 2);
   const share = error.map((square, p) => {
     const limit = (1.3 * noise + 1.5) ** 2 + (0.2 * contrast[p]!) ** 2;
-    return Math.min(Math.max(2 - square / limit, 0), 1);
+    return blurred[p] === 1 ? 0 : Math.min(Math.max(2 - square / limit, 0), 1);
   });
   const soft = boxBlurred({ width, height, data: share }, 1).data;
   for (let p = 0, to = 0, from = 0; p < soft.length; p++, to += MAP, from += MODEL) {
@@ -222,6 +271,3 @@ function addCarried(maps: Float32Array, source: Colours, result: Colours, noise:
     maps[to + CARRIED] = Math.min(soft[p]!, share[p]!);
   }
 }
-
-void IN_PLACE;
-void grown;

@@ -63,5 +63,5 @@ export function medianOf(values: Float32Array): number {
   const step = Math.max(1, Math.floor(values.length / 65_536));
   const sample = new Float32Array(Math.ceil(values.length / step));
   for (let i = 0; i < sample.length; i++) sample[i] = Math.abs(values[i * step]!);
-  return sample.sort()[sample.length >> 1]!;
+  return sample.toSorted()[sample.length >> 1]!;
 }

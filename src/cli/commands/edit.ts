@@ -100,7 +100,6 @@ export const EDIT = command<EditFlags>({
       format.flag,
       `${anyOf(format.choices)} (default: by the name in -o, or ${format.default})`,
       parseFormat,
-      parsePreserve,
     ),
     ...NETWORK_OPTIONS,
     option(

@@ -64,6 +64,7 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     textLength: textLengthOf(networks.textLength, request, given),
     loraBytes: loras?.memoryBytes,
+    result: size,
   });
   const adapted = await loras?.read();
 

@@ -84,6 +84,7 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     textLength: textLengthOf(configs.textLength, request, given),
     loraBytes: loras?.memoryBytes,
+    result: size,
   });
   const adapted = await loras?.read();
 
