@@ -11,7 +11,8 @@ export type {
 } from "./engine/run-edit.ts";
 export type { FloatTensor } from "./engine/given-tensors.ts";
 export type { EditStep, ModelPlan } from "./engine/model.ts";
-export type { Kept } from "./engine/keep-unchanged.ts";
+export type { Kept } from "./preserve/compose.ts";
+export type { Shares } from "./preserve/render.ts";
 export { COMPUTE_TYPES, DEVICE_CHOICES, examineDevices } from "./runtime/devices.ts";
 export type { Adapter, ComputeType, Device, DeviceChoice, DeviceReport } from "./runtime/devices.ts";
 export type { ChosenDevice } from "./engine/choose-device.ts";
@@ -38,7 +39,15 @@ export { PUBLISHED_MODELS } from "./pipelines/published.ts";
 export type { PublishedModel } from "./pipelines/published.ts";
 export type { DeviceSpeed } from "./runtime/device-speed.ts";
 export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";
-export type { EditParameter, EditParameterName, ImageLayout, SizeRule } from "./engine/edit-parameters.ts";
+export { IMAGE_SIZES, PRESERVES } from "./engine/edit-parameters.ts";
+export type {
+  EditParameter,
+  EditParameterName,
+  ImageLayout,
+  ImageSize,
+  Preserve,
+  SizeRule,
+} from "./engine/edit-parameters.ts";
 export { aboutMask, checkMasking } from "./engine/mask-rules.ts";
 export { checkImageCount, checkSizeRule, parametersOfModel } from "./engine/model-traits.ts";
 export { resolveParameters, resolveRequest, unknownLora } from "./engine/request.ts";
@@ -48,7 +57,7 @@ export { FORMATS } from "./images/output-format.ts";
 export type { FormatTraits, OutputFormat } from "./images/output-format.ts";
 export type { SizePlan, WorkingSize } from "./engine/sizes.ts";
 export type { GrayPicture, Picture } from "./images/picture.ts";
-export { encodePicture } from "./images/encode.ts";
+export { encodeMap, encodePicture } from "./images/encode.ts";
 export { encodeThumbnail } from "./images/thumbnail.ts";
 export { createSafetyChecker, DEFAULT_SAFETY_THRESHOLD } from "./safety/checker.ts";
 export type { SafetyChecker, SafetyCheckerOptions, SafetyReport } from "./safety/checker.ts";

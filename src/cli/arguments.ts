@@ -9,8 +9,12 @@ import {
   type DeviceChoice,
   EDIT_PARAMETERS,
   type ImageLayout,
+  IMAGE_SIZES,
+  type ImageSize,
   type LoraUse,
   type OutputFormat,
+  type Preserve,
+  PRESERVES,
   REFERENCE_CACHES,
   type ReferenceCache,
   type RetouchError,
@@ -44,11 +48,13 @@ export function parseSigmas(text: string): number[] {
   });
 }
 
-/** Reads a width and a height such as 1024x768 or 1024*768. */
-export function parseSize(text: string): Size {
+/** Reads a width and a height such as 1024x768 or 1024*768, auto, or source. */
+export function parseSize(text: string): Size | ImageSize {
+  const word = IMAGE_SIZES.find((size) => size === text);
+  if (word !== undefined) return word;
   const match = SIZE.exec(text);
   if (match === null) {
-    throw wrong("size", "a width and a height such as 1024x768", text);
+    throw wrong("size", `a width and a height such as 1024x768, ${anyOf(IMAGE_SIZES)}`, text);
   }
   return { width: Number(match[1]), height: Number(match[2]) };
 }
@@ -62,6 +68,13 @@ export function parseMemory(text: string): number {
     throw wrong("memoryLimit", MEMORY.accepts, text);
   }
   return bytes;
+}
+
+/** Reads off, exact or auto. */
+export function parsePreserve(text: string): Preserve {
+  const mode = PRESERVES.find((preserve) => preserve === text);
+  if (mode === undefined) throw wrong("preserve", anyOf(PRESERVES), text);
+  return mode;
 }
 
 /** Reads the format of a result. */

@@ -18,6 +18,7 @@ import {
   type LoraUse,
   type OutputFormat,
   parametersOfModel,
+  type Preserve,
   resolveParameters,
   type SizeRule,
 } from "../index.ts";
@@ -69,7 +70,7 @@ const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, fo
   EDIT_PARAMETERS;
 const { background, imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, outputQuality, prompt2 } =
   EDIT_PARAMETERS;
-const { sigmas, sizeRule } = EDIT_PARAMETERS;
+const { preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
 
 /** A whole number without a default. */
@@ -110,7 +111,7 @@ const EDIT_TOOL = {
         maxLength: MAX_OUTPUT_LENGTH,
       },
       [size.tool]: text(
-        `Size of the result, such as 1024x768, ${rangeText(size)} a side; by default the picture's, at most 1536.`,
+        `Size of the result, such as 1024x768, ${rangeText(size)} a side; by default auto, the picture's, at most 1536; source is all of its pixels.`,
       ),
       [mask.tool]: text(`${mask.description} Given as the image is.`),
       [strength.tool]: number(strength),
@@ -138,7 +139,13 @@ const EDIT_TOOL = {
       [trueCfgScale.tool]: number(trueCfgScale),
       [seed.tool]: number(seed),
       [numImages.tool]: number(numImages),
-      [isUnchangedKept.tool]: { type: "boolean", default: true, description: isUnchangedKept.description },
+      [isUnchangedKept.tool]: { type: "boolean", description: isUnchangedKept.description },
+      [preserve.tool]: {
+        type: "string",
+        enum: preserve.choices,
+        default: "auto",
+        description: preserve.description,
+      },
       [format.tool]: {
         type: "string",
         enum: format.choices,
@@ -316,7 +323,9 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     numImages,
     imageLayout: texts[imageLayout.tool] as ImageLayout | undefined,
     // As in `retouch edit`, and checked by the library.
-    isUnchangedKept: (given["keep_unchanged"] ?? true) as boolean,
+    preserve: (texts[preserve.tool] ?? (given["keep_unchanged"] === undefined ? "auto" : undefined)) as
+      Preserve | undefined,
+    isUnchangedKept: given["keep_unchanged"] as boolean | undefined,
     format: chooseFormat(output, format),
     outputQuality: numbers[outputQuality.tool],
     background: texts[background.tool],

@@ -8,18 +8,27 @@ import {
   type Engine,
   type ImageLayout,
   type ImageSource,
+  encodeMap,
   type OutputFormat,
+  type Preserve,
   readImageSource,
   resolveParameters,
   RetouchError,
-  type Size,
   type SizeRule,
 } from "../index.ts";
 import { invalid } from "../errors.ts";
 import { type LoraArgument, nameLoras } from "./arguments.ts";
 import { showConversion } from "./conversion.ts";
 import { type EngineFlags, engineOptionsOf } from "./engine-options.ts";
-import { checkOutput, chooseFormat, defaultOutput, printText, STDOUT, writeOutput } from "./output.ts";
+import {
+  checkMaskOutput,
+  checkOutput,
+  chooseFormat,
+  defaultOutput,
+  printText,
+  STDOUT,
+  writeOutput,
+} from "./output.ts";
 import { checkNumberedOutputs, numberedOutputs, writeNumberedOutputs } from "./numbered-outputs.ts";
 import { createProgress } from "./progress.ts";
 import { oneLine, reportJson, reportText } from "./report.ts";
@@ -43,7 +52,7 @@ export interface EditFlags extends EngineFlags {
   useEmptyNegativePrompt?: boolean | undefined;
   trueCfgScale?: number | undefined;
   imageLayout?: ImageLayout | undefined;
-  size?: Size | undefined;
+  size?: EditRequest["size"];
   sizeRule?: SizeRule | undefined;
   steps?: number | undefined;
   sigmas?: number[] | undefined;
@@ -55,6 +64,9 @@ export interface EditFlags extends EngineFlags {
   background?: string | undefined;
   lora?: LoraArgument[] | undefined;
   keepUnchanged?: boolean | undefined;
+  preserve?: Preserve | undefined;
+  /** Where the map of the result goes. */
+  maskOut?: string | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -96,6 +108,14 @@ async function edit(
   const { numImages = 1 } = flags;
   const outputs = numImages > 1 ? numberedOutputs(output, numImages) : [output];
   await (numImages > 1 ? checkNumberedOutputs(outputs) : checkOutput(output));
+  const maps =
+    flags.maskOut === undefined
+      ? []
+      : numImages > 1
+        ? numberedOutputs(flags.maskOut, numImages)
+        : [flags.maskOut];
+  for (const [index, map] of maps.entries()) await checkMaskOutput(map, outputs[index]!);
+  if (numImages > 1) await checkNumberedOutputs(maps);
 
   const progress = createProgress(process.stderr, !flags.quiet && !flags.json);
   const say = flags.quiet ? () => {} : sayOnStderr;
@@ -115,8 +135,14 @@ async function edit(
     const request = { image: sources.map(({ bytes }) => bytes), mask: mask?.bytes, ...parameters };
     const result = await engine.edit(request, { signal, onStep: overAll(progress.step, numImages) });
     progress.clear();
+    const drawn: Uint8Array[] = [];
+    for (const { kept } of maps.length > 0 ? result.results : []) {
+      if (kept?.map) drawn.push(await encodeMap(kept.map));
+    }
     if (numImages > 1) await writeNumberedOutputs(outputs, result.images);
     else await writeOutput(output, result.image);
+    if (drawn.length > 1) await writeNumberedOutputs(maps, drawn);
+    else if (drawn.length === 1) await writeOutput(maps[0]!, drawn[0]!);
     for (const notice of result.notices) say(notice);
     const report = { outputs, result, checkpoint: engine.checkpoint, device: engine.device };
     if (!flags.quiet) {
@@ -141,7 +167,8 @@ export function requestParameters(
 ): Omit<EditRequest, "image"> {
   const { prompt2, maxSequenceLength, negativePrompt, trueCfgScale, size, steps, sigmas, guidance, seed } =
     flags;
-  const isUnchangedKept = flags.keepUnchanged ?? true;
+  // Unlike the library, the command preserves unless it is told otherwise.
+  const preserve = flags.preserve ?? (flags.keepUnchanged === undefined ? "auto" : undefined);
   const { strength, paddingMaskCrop, maskBlur, maskFeather } = flags;
   return {
     strength,
@@ -165,7 +192,9 @@ export function requestParameters(
     format,
     outputQuality: flags.quality,
     background: flags.background,
-    isUnchangedKept,
+    preserve,
+    isUnchangedKept: flags.keepUnchanged,
+    isMaskWanted: flags.maskOut !== undefined,
     loras: nameLoras(flags.lora ?? []).uses,
   };
 }

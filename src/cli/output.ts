@@ -66,6 +66,20 @@ export async function checkOutput(output: string): Promise<void> {
   }
 }
 
+/**
+ * Checks where the map of a result goes: a PNG of its own.
+ * @throws RetouchError OUTPUT_UNWRITABLE, INVALID_PARAMETER
+ */
+export async function checkMaskOutput(file: string, output: string): Promise<void> {
+  if (path.extname(file).toLowerCase() !== ".png") {
+    throw invalid("type", { field: "isMaskWanted", wanted: "a file whose name ends in .png" });
+  }
+  if (path.resolve(file) === path.resolve(output)) {
+    throw invalid("type", { field: "isMaskWanted", wanted: "another file than the result's" });
+  }
+  await checkWritable(file);
+}
+
 /** @throws RetouchError OUTPUT_UNWRITABLE */
 export async function writeOutput(output: string, bytes: Uint8Array): Promise<void> {
   if (output !== STDOUT) return writeFileAtomically(output, bytes);

@@ -56,7 +56,15 @@ export function reportText({ outputs, result, checkpoint, device }: Report): str
 /** The same plus the notices as one line of JSON, without the images. */
 export function reportJson({ outputs, result, checkpoint, device }: Report): string {
   const { image, images: _, results, kept, ...facts } = result;
-  const share = kept && { changedShare: Number(kept.changedShare.toFixed(4)) };
+  const round = (share: number): number => Number(share.toFixed(4));
+  const share = kept && {
+    changedShare: round(kept.changedShare),
+    shares: {
+      kept: round(kept.shares.kept),
+      carried: round(kept.shares.carried),
+      drawn: round(kept.shares.drawn),
+    },
+  };
   const { name, weights } = checkpoint;
   const line = {
     output: outputs[0],
@@ -79,8 +87,11 @@ function loraRows(loras: EditResult["parameters"]["loras"]): [string, string][] 
 function keptText(kept: EditResult["kept"], isWanted: boolean): string {
   if (!isWanted) return "off";
   if (kept === undefined) return "nothing, because the result has another shape than the image";
-  const percent = (100 * (1 - kept.changedShare)).toFixed(1);
-  return `${percent} % of the image, where nothing was edited`;
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const { shares } = kept;
+  const copied = `${percent(shares.kept)} of the image, where nothing was edited`;
+  if (shares.carried === 0) return copied;
+  return `${copied}; colours carried over on ${percent(shares.carried)}, ${percent(shares.drawn)} drawn`;
 }
 
 /** Keeps a string from breaking out of its line or controlling the terminal. */

@@ -123,6 +123,14 @@ export type SizeRule = (typeof SIZE_RULES)[number];
 export const IMAGE_LAYOUTS = ["auto", "index", "offset", "stitch"] as const;
 export type ImageLayout = (typeof IMAGE_LAYOUTS)[number];
 
+/** How much of the source a result keeps. */
+export const PRESERVES = ["off", "exact", "auto"] as const;
+export type Preserve = (typeof PRESERVES)[number];
+
+/** Sizes that are the image's: its shape at most 1,536 pixels long, or all of its pixels. */
+export const IMAGE_SIZES = ["auto", "source"] as const;
+export type ImageSize = (typeof IMAGE_SIZES)[number];
+
 /** By the library's names. */
 export const EDIT_PARAMETERS = {
   image: {
@@ -249,9 +257,10 @@ export const EDIT_PARAMETERS = {
     max: 4096,
     wireDefault: { width: 1024, height: 1024 },
     wire: "size",
-    flag: "--size <WxH>",
+    flag: "--size <size>",
     tool: "size",
-    description: "Size of the result.",
+    description:
+      "Size of the result: width and height, auto (the image's shape), or source (all of its pixels).",
   },
   sizeRule: {
     type: "choice",
@@ -359,7 +368,26 @@ export const EDIT_PARAMETERS = {
     wire: "keep_unchanged",
     flag: "--keep-unchanged",
     tool: "keep_unchanged",
-    description: "Whether the image's own pixels stay where nothing was edited.",
+    description: "Whether the image's own pixels stay where nothing was edited: auto or off of preserve.",
+  },
+  preserve: {
+    type: "choice",
+    choices: PRESERVES,
+    // The command and the tool default to auto.
+    default: "off",
+    wire: "preserve",
+    flag: "--preserve <mode>",
+    tool: "preserve",
+    description:
+      "What stays of the image: exact copies its pixels where nothing was edited; auto carries changes of light and colour over to its detail as well.",
+  },
+  isMaskWanted: {
+    type: "boolean",
+    default: false,
+    wire: "enable_mask_output",
+    flag: "--mask-out <file>",
+    description:
+      "Whether a grey picture comes along, of the result's size: white where pixels were copied, grey where colours were carried over, black where the network drew.",
   },
   loras: {
     type: "loras",

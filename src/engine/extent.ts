@@ -15,6 +15,20 @@ export interface EditExtent {
   textLength?: number | undefined;
   /** Bytes of the LoRAs while they are used. @default 0 */
   loraBytes?: number | undefined;
+  /** Size of the result. @default one that counts as nothing beside the networks */
+  result?: Size | undefined;
+}
+
+/** The original as decoded, at the result's size, and shared with threads; the result there, and out of there: 3 bytes each. */
+const BYTES_PER_PIXEL = 15;
+/** Pixels whose bytes every process has room for. */
+const USUAL_PIXELS = 4e6;
+
+/** Bytes of the pictures of an edit, whole. */
+export function pictureBytes({ result }: EditExtent): number {
+  return result === undefined
+    ? 0
+    : BYTES_PER_PIXEL * Math.max(result.width * result.height - USUAL_PIXELS, 0);
 }
 
 /** What brings a second pass per step: a negative prompt, guidance above 1, or nothing. */

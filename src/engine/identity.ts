@@ -26,6 +26,7 @@ const CODE = [
   "models",
   "onnx",
   "pipelines",
+  "preserve",
   "quantize",
   "runtime",
   "sampling",

@@ -1,7 +1,7 @@
 /** Refuses an edit that would need more memory than there is: a crash in the middle of it would explain nothing. */
 import { RetouchError } from "../errors.ts";
 import { sizeText } from "../machine/size-text.ts";
-import type { EditExtent } from "./extent.ts";
+import { type EditExtent, pictureBytes } from "./extent.ts";
 import { type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
 import type { ModelPlan } from "./model.ts";
 import { kindsText } from "./weights-choice.ts";
@@ -19,9 +19,15 @@ export function checkMemory(
   const { width, height } = edit.target;
   const least = planMemory(model, "int4", edit, limitBytes).peakBytes;
   const less = least < plan.peakBytes ? ` (${sizeText(least)} with int4)` : "";
+  const pictures = pictureBytes(edit);
+  const result = edit.result;
+  const whole =
+    pictures > 0 && result
+      ? `, ${sizeText(pictures)} of it for pictures of ${result.width}x${result.height}`
+      : "";
   const loras = edit.loraBytes ? `, ${sizeText(edit.loraBytes)} of it for LoRAs` : "";
   throw new RetouchError(
     "MEMORY_INSUFFICIENT",
-    `An edit at ${width}x${height} needs about ${sizeText(plan.peakBytes)} of memory with ${kindsText(kinds)} weights${less}${loras}, and ${sizeText(limitBytes)} may be used.`,
+    `An edit at ${width}x${height} needs about ${sizeText(plan.peakBytes)} of memory with ${kindsText(kinds)} weights${less}${loras}${whole}, and ${sizeText(limitBytes)} may be used.`,
   );
 }

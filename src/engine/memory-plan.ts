@@ -5,7 +5,7 @@
  */
 import { countWeights, totalOf, type WeightCount } from "../models/count.ts";
 import { type ComponentDefinition, precisionOf, type WeightsKind } from "./component.ts";
-import type { EditExtent } from "./extent.ts";
+import { type EditExtent, pictureBytes } from "./extent.ts";
 import type { ModelPlan } from "./model.ts";
 
 /** The kind that each of a checkpoint's stored weights is loaded in, by name; all others stay as they are. */
@@ -100,7 +100,7 @@ function planInTiles(
     return [component.name, needed] as const;
   });
   const all = needs.map(([, one]) => one);
-  const heldBytes = PROCESS_BYTES + model.heldBytes(edit) + (edit.loraBytes ?? 0);
+  const heldBytes = PROCESS_BYTES + model.heldBytes(edit) + (edit.loraBytes ?? 0) + pictureBytes(edit);
   return {
     components: Object.fromEntries(needs),
     tileSide,

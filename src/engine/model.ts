@@ -12,7 +12,7 @@ import type { ComponentDefinition } from "./component.ts";
 import type { BatchPlace } from "../sampling/noise.ts";
 import type { EditExtent, SecondPass, UsualPasses } from "./extent.ts";
 import type { FloatTensor, GivenEmbeds } from "./given-tensors.ts";
-import type { Kept } from "./keep-unchanged.ts";
+import type { Kept } from "../preserve/compose.ts";
 import type { ImageLimits } from "./model-traits.ts";
 import type { ResolvedRequest, Size } from "./request.ts";
 import type { NativeScale, SizePlan } from "./sizes.ts";

@@ -31,6 +31,8 @@ const FIELDS: Readonly<Record<keyof EditRequest, true>> = {
   background: true,
   isSafetyChecked: true,
   isUnchangedKept: true,
+  preserve: true,
+  isMaskWanted: true,
   loras: true,
   promptEmbeds: true,
   pooledPromptEmbeds: true,

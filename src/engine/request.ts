@@ -7,8 +7,11 @@ import { type LoraUse, unknownLora } from "../lora/use.ts";
 import {
   EDIT_PARAMETERS,
   type ImageLayout,
+  IMAGE_SIZES,
+  type ImageSize,
   type NumberParameter,
   type NumbersParameter,
+  type Preserve,
   type SizeRule,
   type StringParameter,
 } from "./edit-parameters.ts";
@@ -76,8 +79,11 @@ export interface EditRequest extends TensorRequest {
   isEmptyNegativeUsed?: boolean | undefined;
   /** Strength of the negative prompt, 1 to 10; at 1 it has no effect. @default 2 */
   trueCfgScale?: number | undefined;
-  /** Size of the result, 16 to 4,096 per side. @default the image's own, its longer side at most 1,536 */
-  size?: Size | undefined;
+  /**
+   * Size of the result, 16 to 4,096 per side; `auto` is the image's own, its longer side at most 1,536; `source` the image's
+   * own, up to 64 megapixels. @default "auto"
+   */
+  size?: Size | ImageSize | undefined;
   /**
    * `diffusers` takes the sizes of diffusers' FLUX.2 pipelines, which reduce and crop images to whole tokens of a megapixel
    * at most, and give the result the first one's size or the requested one, rounded down; other models refuse it.
@@ -118,8 +124,15 @@ export interface EditRequest extends TensorRequest {
   background?: string | undefined;
   /** Whether the result is checked for pornography, if the engine allows a choice; previews never are. @default true */
   isSafetyChecked?: boolean | undefined;
-  /** Whether the result keeps the source's pixels where nothing was edited; costs one more decoding. @default false */
+  /**
+   * What the result keeps of the first image, at its own resolution: `exact` copies its pixels where nothing was edited;
+   * `auto` carries changes of light and colour over to its detail as well. Costs one more decoding. @default "off"
+   */
+  preserve?: Preserve | undefined;
+  /** Another name of `preserve`: true is `auto`, false is `off`. @default false */
   isUnchangedKept?: boolean | undefined;
+  /** Whether the result comes with a map of what was copied, carried over and drawn. @default false */
+  isMaskWanted?: boolean | undefined;
   /** At most 4 of the engine's LoRAs, applied together; each scale is from -10 to 10. @default [] */
   loras?: readonly { name: string; /** @default 1 */ scale?: number | undefined }[] | undefined;
 }
@@ -135,7 +148,8 @@ export interface ResolvedRequest {
   /** Undefined means false, in jobs of earlier versions. */
   isEmptyNegativeUsed?: boolean | undefined;
   trueCfgScale: number;
-  size: Size | undefined;
+  /** Undefined means `auto`. */
+  size: Size | "source" | undefined;
   /** Undefined means exact, in jobs of earlier versions. */
   sizeRule?: SizeRule | undefined;
   /** As many as there are sigmas, if there are any. */
@@ -154,7 +168,12 @@ export interface ResolvedRequest {
   /** Undefined means auto, in jobs of earlier versions. */
   background?: string | undefined;
   isSafetyChecked: boolean;
+  /** Whether anything is preserved. */
   isUnchangedKept: boolean;
+  /** Undefined, in jobs of earlier versions, is what `isUnchangedKept` says. */
+  preserve?: Preserve | undefined;
+  /** Undefined means false. */
+  isMaskWanted?: boolean | undefined;
   loras: readonly LoraUse[];
   /** This and the next four are undefined in jobs of earlier versions, which had no masks. */
   isTransparencyEdited?: boolean | undefined;
@@ -198,7 +217,8 @@ export function resolveParameters(
     imageLayout = EDIT_PARAMETERS.imageLayout.default,
     format: wanted = format.default,
     isSafetyChecked = EDIT_PARAMETERS.isSafetyChecked.default,
-    isUnchangedKept = EDIT_PARAMETERS.isUnchangedKept.default,
+    isUnchangedKept,
+    isMaskWanted = false,
     isEmptyNegativeUsed = EDIT_PARAMETERS.isEmptyNegativeUsed.default,
     isTransparencyEdited = false,
   } = request;
@@ -206,20 +226,25 @@ export function resolveParameters(
     ["format", wanted, format] as const,
     ["sizeRule", sizeRule, EDIT_PARAMETERS.sizeRule] as const,
     ["imageLayout", imageLayout, EDIT_PARAMETERS.imageLayout] as const,
+    ["preserve", request.preserve ?? "off", EDIT_PARAMETERS.preserve] as const,
   ]) {
     if (choices.some((choice) => choice === value)) continue;
     throw invalid("oneOf", { field, choices: anyOf(choices), given: shownValue(value) });
   }
-  for (const [field, value] of Object.entries({
+  const flags = {
     isSafetyChecked,
-    isUnchangedKept,
+    isUnchangedKept: isUnchangedKept ?? false,
     isEmptyNegativeUsed,
+    isMaskWanted,
     isTransparencyEdited,
-  })) {
+  };
+  for (const [field, value] of Object.entries(flags)) {
     if (typeof value !== "boolean") {
       throw invalid("oneOf", { field, choices: "true or false", given: shownValue(value) });
     }
   }
+  const preserve = preserveOf({ preserve: request.preserve, isUnchangedKept });
+  checkMaskWanted(isMaskWanted, preserve);
   const steps = numberWithin("numSteps", request.numSteps, { ...numSteps, default: defaults.numSteps });
   const sigmas = sigmasWithin(request.sigmas);
   return {
@@ -232,7 +257,7 @@ export function resolveParameters(
     ),
     isEmptyNegativeUsed,
     trueCfgScale: numberWithin("trueCfgScale", request.trueCfgScale, trueCfgScale),
-    size: size === undefined ? undefined : sizeWithin(size),
+    size: sizeWithin(size, sizeRule),
     sizeRule,
     numSteps: sigmas?.length ?? steps,
     sigmas,
@@ -244,7 +269,9 @@ export function resolveParameters(
     outputQuality: qualityWithin(request.outputQuality),
     background: backgroundWithin(request.background, wanted),
     isSafetyChecked,
-    isUnchangedKept,
+    isUnchangedKept: preserve !== "off",
+    preserve,
+    isMaskWanted,
     loras: lorasWithin(request.loras ?? [], loras),
     isTransparencyEdited,
     strength: numberWithin("strength", request.strength, EDIT_PARAMETERS.strength),
@@ -299,7 +326,14 @@ function lorasWithin(
   });
 }
 
-function sizeWithin(size: Size): Size {
+function sizeWithin(size: EditRequest["size"], sizeRule: SizeRule): ResolvedRequest["size"] {
+  if (size === undefined || size === "auto") return undefined;
+  if (size === "source") {
+    checkSourceSize(sizeRule);
+    return size;
+  }
+  const choices = `a width and a height, ${IMAGE_SIZES.join(" or ")}`;
+  if (typeof size === "string") throw invalid("type", { field: "size", wanted: choices });
   const { width, height } = (size ?? {}) as Partial<Size>;
   const { min, max } = EDIT_PARAMETERS.size;
   const side = { type: "integer", min, max } as const;
@@ -307,6 +341,31 @@ function sizeWithin(size: Size): Size {
     width: numberIn("size.width", width, side),
     height: numberIn("size.height", height, side),
   };
+}
+
+/** @throws RetouchError INVALID_PARAMETER: diffusers' sizes are whole tokens of a megapixel at most */
+export function checkSourceSize(sizeRule: SizeRule | undefined): void {
+  if (sizeRule === undefined || sizeRule === "exact") return;
+  throw invalid("notTogether", { field: "size", other: "sizeRule" });
+}
+
+/**
+ * What is preserved, by either of its names; by default nothing.
+ * @throws RetouchError INVALID_PARAMETER if the two contradict each other
+ */
+export function preserveOf({
+  preserve,
+  isUnchangedKept,
+}: Pick<EditRequest, "preserve" | "isUnchangedKept">): Preserve {
+  if (preserve === undefined) return isUnchangedKept ? "auto" : EDIT_PARAMETERS.preserve.default;
+  if (isUnchangedKept === undefined || isUnchangedKept === (preserve !== "off")) return preserve;
+  throw invalid("notTogether", { field: "preserve", other: "isUnchangedKept" });
+}
+
+/** @throws RetouchError INVALID_PARAMETER for a map of a result of which nothing is preserved */
+export function checkMaskWanted(isMaskWanted: boolean, preserve: Preserve): void {
+  if (!isMaskWanted || preserve !== "off") return;
+  throw invalid("unsupported", { field: "isMaskWanted", reason: "nothing is preserved" });
 }
 
 /** The prompts; embeddings in their place exclude them, as in the reference. */

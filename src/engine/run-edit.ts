@@ -14,7 +14,7 @@ import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
 import { decodeImages } from "./decode-images.ts";
 import { finished, formNotices } from "./finish.ts";
-import type { Kept } from "./keep-unchanged.ts";
+import type { Kept } from "../preserve/compose.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
 import {
@@ -343,6 +343,7 @@ function metadataOf(
     trueCfgScale: isNegativeUsed ? trueCfgScale : undefined,
     maxSequenceLength,
     keepUnchanged: kept !== undefined || undefined,
+    preserve: kept && parameters.preserve,
     loras,
     ...(isPromptInMetadata && { prompt: prompt || undefined, prompt2 }),
   };

@@ -37,16 +37,31 @@ const MIN_SIDE = 16;
 
 /**
  * @param images sizes of the images, if any
- * @param size the requested size, if any
+ * @param size the requested size, if any; `source` is all of the first image's pixels
  */
-export function planSizes(images: readonly Size[], size: Size | undefined, native: NativeScale): SizePlan {
-  const resultSize = size ?? (images[0] ? defaultSize(images[0]) : nativeSquare(native));
+export function planSizes(
+  images: readonly Size[],
+  size: Size | "source" | undefined,
+  native: NativeScale,
+): SizePlan {
+  const resultSize = resultSizeOf(images[0], size, native);
   const target = targetSize(resultSize, native);
   return {
     size: resultSize,
     target,
     references: images.map((image, index) => workingReference(image, index, target, native)),
   };
+}
+
+/** The size of a result, by that of the first image. */
+export function resultSizeOf(
+  image: Size | undefined,
+  size: Size | "source" | undefined,
+  native: Pick<NativeScale, "area">,
+): Size {
+  if (size !== undefined && size !== "source") return size;
+  if (image === undefined) return nativeSquare(native);
+  return size === "source" ? { width: image.width, height: image.height } : defaultSize(image);
 }
 
 /** Where the image at `index` of an edit is encoded: the first one like the result, the others as the network saw them. */
@@ -59,7 +74,7 @@ export const workingReference = (
   index > 0 && native.isSmallKept ? ownSize(image, native) : referenceSize(image, target, native);
 
 /** The result's size when there is neither an image nor a requested size. */
-function nativeSquare({ area }: NativeScale): Size {
+function nativeSquare({ area }: Pick<NativeScale, "area">): Size {
   const side = Math.round(Math.sqrt(area));
   return { width: side, height: side };
 }

@@ -83,6 +83,13 @@ export async function encodeMask({ width, height, data }: GrayPicture): Promise<
   return image.toColourspace("b-w").png({ compressionLevel: 9 }).toBuffer();
 }
 
+/** A grey picture as a PNG, as it is. */
+export async function encodeMap({ width, height, data }: GrayPicture): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  const image = sharp(data, { raw: { width, height, channels: 1 }, limitInputPixels: false });
+  return new Uint8Array(await image.toColourspace("b-w").png({ compressionLevel: 3 }).toBuffer());
+}
+
 const PREVIEW_SIDE = 256;
 const PREVIEW_BYTES = 6000;
 const PREVIEW_QUALITIES = [75, 50, 25, 10];

@@ -25,6 +25,8 @@ export interface EditMetadata {
   maxSequenceLength?: number | undefined;
   /** Only if the source's own pixels were kept where nothing was edited. */
   keepUnchanged?: true | undefined;
+  /** And how: `exact` or `auto`. */
+  preserve?: string | undefined;
   /** Only if there were any: their names and scales. */
   loras?: string | undefined;
   /** Only if requested. */
@@ -48,6 +50,7 @@ const PROPERTIES = [
   "trueCfgScale",
   "maxSequenceLength",
   "keepUnchanged",
+  "preserve",
   "loras",
   "prompt",
   "prompt2",

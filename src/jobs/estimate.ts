@@ -2,14 +2,16 @@
 import { type EditSpeed, estimateMs } from "../engine/estimate.ts";
 import { skippedSteps } from "../engine/mask-rules.ts";
 import { isNegativeUsed, type Size } from "../engine/request.ts";
+import { resultSizeOf } from "../engine/sizes.ts";
 import { isStitched, stitchedSize } from "../images/stitched-size.ts";
-import type { JobEdit } from "./job.ts";
+import type { JobEdit, JobImage } from "./job.ts";
 
 /** Milliseconds on a worker of this speed. */
 export function estimateJobMs(speed: EditSpeed, edit: JobEdit): number {
-  const { size, numSteps, guidance, numImages } = edit;
+  const { numSteps, guidance, numImages } = edit;
+  const [first] = edit.images;
   return estimateMs(speed, {
-    size,
+    size: resultSizeOf(first && sizeOf(first), edit.size, { area: speed.nativeArea }),
     numSteps: numSteps - skippedSteps(edit),
     guidance,
     numImages,
@@ -18,9 +20,11 @@ export function estimateJobMs(speed: EditSpeed, edit: JobEdit): number {
   });
 }
 
+const sizeOf = (image: JobImage): Size | undefined => (image.kind === "stored" ? image.size : undefined);
+
 /** The sizes of the images as the network sees them: stitched, they are one. */
 function sizesSeen({ images, imageLayout }: JobEdit): (Size | undefined)[] {
-  const sizes = images.map((image) => (image.kind === "stored" ? image.size : undefined));
+  const sizes = images.map(sizeOf);
   if (imageLayout !== "stitch" || sizes.length === 1) return sizes;
   const known = sizes.filter((size) => size !== undefined);
   return [known.length === sizes.length && isStitched(known) ? stitchedSize(known) : undefined];

@@ -5,6 +5,7 @@
 import type { FailureRecord } from "../errors.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
+import type { Shares } from "../preserve/render.ts";
 
 /** Each status and those that may follow it. Only a retry changes the status of an ended job. */
 const TRANSITIONS = {
@@ -59,7 +60,6 @@ export const isAwaited = ({ images, mask }: JobImages): boolean =>
 
 /** The edit to make, checked and with every default filled in; the seed is chosen at submission. */
 export interface JobEdit extends ResolvedRequest, JobImages {
-  size: Size;
   isSafetyChecked: boolean;
   /** Whether the result is returned as a data URL instead of a link. */
   isInlineResult: boolean;
@@ -108,6 +108,8 @@ export interface JobResultImage {
   safetyScore?: number | undefined;
   changedShare?: number | undefined;
   unchangedMask?: string | undefined;
+  preserveShares?: Shares | undefined;
+  mask?: ResultImage | undefined;
 }
 
 /** What a completed job produced, with all parameters that were in effect. */
@@ -141,6 +143,10 @@ export interface JobResult {
   changedShare?: number | undefined;
   /** Where they were kept: a small grey image as a data URL, white where the source's own pixels are. */
   unchangedMask?: string | undefined;
+  /** How much of the area was copied, carried over and drawn. */
+  preserveShares?: Shares | undefined;
+  /** A map of that, if it was wanted; it lies in our storage. */
+  mask?: ResultImage | undefined;
   notices: string[];
   /** Of all results, in the currency of the price, rounded to 6 decimals. */
   cost: number;
@@ -153,6 +159,12 @@ export const resultImagesOf = ({ image, images }: JobResult): readonly ResultIma
 /** What each of a job's results cost. */
 export const costOfOne = ({ cost, images }: JobResult): number =>
   Number((cost / (images?.length ?? 1)).toFixed(6));
+
+/** Every file of a result: its images, and the maps of them. */
+export function filesOf(result: JobResult): ResultImage[] {
+  const maps = [result.mask, ...(result.images ?? []).slice(1).map(({ mask }) => mask)];
+  return [...resultImagesOf(result), ...maps.flatMap((map) => map ?? [])];
+}
 
 /** A job as its owner sees it. */
 export interface Job {

@@ -5,7 +5,7 @@
 import type { Sql } from "../database/database.ts";
 import { type Moment, timeOf } from "./clock.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
-import { type Job, resultImagesOf } from "./job.ts";
+import { filesOf, type Job } from "./job.ts";
 import { IS_SPENT_STATE } from "./states.ts";
 
 /** How many are deleted at once. */
@@ -17,10 +17,9 @@ const RETRY_MS = 60_000;
 export const storedRows = (keys: string, bytes: string): string =>
   `unnest(${keys}::text[], ${bytes}::bigint[]) as stored (storage_key, bytes)`;
 
-/** Counts the stored results of a completed job. */
+/** Counts the stored files of a completed job. */
 export async function countResult(context: JobsContext, sql: Sql, { id, keyId, result }: Job): Promise<void> {
-  const images = result ? resultImagesOf(result) : [];
-  for (const image of images) {
+  for (const image of result ? filesOf(result) : []) {
     if (image.kind !== "stored" && image.kind !== "embedded") continue;
     const { kind, key, bytes = 0 } = image;
     await sql.query(

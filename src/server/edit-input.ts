@@ -6,9 +6,17 @@ import type { GivenImage } from "./input-image.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
 import { checkMasking } from "../engine/mask-rules.ts";
 import { checkImageCount, checkSizeRule } from "../engine/model-traits.ts";
-import { chosenSeed, type LoraUse, type Size, unknownLora } from "../engine/request.ts";
+import {
+  checkMaskWanted,
+  checkSourceSize,
+  chosenSeed,
+  type LoraUse,
+  preserveOf,
+  unknownLora,
+} from "../engine/request.ts";
 import { unknownNames } from "../engine/request-fields.ts";
 import { backgroundWithin } from "../engine/result-form.ts";
+import { defaultSize } from "../engine/sizes.ts";
 import type { OutputFormat } from "../images/output-format.ts";
 import { checkBucketTarget } from "../storage/bucket-target.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
@@ -104,13 +112,16 @@ export function editOf(
   settings: InputSettings,
   { defaults, takesSizeRule }: Pick<ModelTraits, "defaults" | "takesSizeRule">,
 ): Omit<JobEdit, keyof JobImages> {
-  const { negativePrompt, trueCfgScale, seed, isUnchangedKept } = EDIT_PARAMETERS;
+  const { negativePrompt, trueCfgScale, seed } = EDIT_PARAMETERS;
   const format = formatOf(input);
   checkSizeRule(input.size_rule, takesSizeRule);
   const size = sizeOf(input, settings);
   const numImages = input.num_images ?? EDIT_PARAMETERS.numImages.default;
   if (input.enable_base64_output) checkEmbedded("numImages", numImages, size);
   if (input.prompt.trim() === "") throw invalid("empty", { field: "prompt" });
+  const preserve = preserveOf({ preserve: input.preserve, isUnchangedKept: input.keep_unchanged });
+  const isMaskWanted = input.enable_mask_output ?? EDIT_PARAMETERS.isMaskWanted.default;
+  checkMaskWanted(isMaskWanted, preserve);
   return {
     prompt: input.prompt,
     prompt2: input.prompt_2 || undefined,
@@ -134,7 +145,9 @@ export function editOf(
     isInlineResult: input.enable_base64_output ?? false,
     // Previews are not checked, so there are none if every result must be checked.
     isPreviewed: input.enable_preview === true && settings.safety !== "required",
-    isUnchangedKept: input.keep_unchanged ?? isUnchangedKept.default,
+    isUnchangedKept: preserve !== "off",
+    preserve,
+    isMaskWanted,
     loras: lorasOf(input.loras ?? [], settings),
     strength: input.strength ?? EDIT_PARAMETERS.strength.default,
     paddingMaskCrop: input.padding_mask_crop,
@@ -151,7 +164,11 @@ const MAX_EMBEDDED_PIXELS = EDIT_PARAMETERS.size.max ** 2;
  * @param field how the caller gave the number of results
  * @throws RetouchError INVALID_PARAMETER
  */
-export function checkEmbedded(field: string, numImages: number, { width, height }: Size): void {
+export function checkEmbedded(field: string, numImages: number, size: JobEdit["size"]): void {
+  // By the image's size, which only the worker knows, it has as many pixels as it may.
+  const { max } = EDIT_PARAMETERS.size;
+  const largest = { width: max, height: max };
+  const { width, height } = size === "source" ? largest : (size ?? defaultSize(largest));
   if (numImages === 1 || numImages * width * height <= MAX_EMBEDDED_PIXELS) return;
   const most = MAX_EMBEDDED_PIXELS.toLocaleString("en");
   const reason = `in base64 the results may have at most ${most} pixels in all`;
@@ -183,7 +200,10 @@ export function policyOf(
   };
 }
 
-function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputSettings): Size {
+function sizeOf(
+  { size, width, height, size_rule: sizeRule }: EditInput,
+  { minSide, maxSide }: InputSettings,
+): JobEdit["size"] {
   if (size === undefined && (width !== undefined || height !== undefined)) {
     if (width === undefined || height === undefined)
       throw invalid("together", { field: "size.width", other: "size.height" });
@@ -191,6 +211,12 @@ function sizeOf({ size, width, height }: EditInput, { minSide, maxSide }: InputS
   }
   // The default is accepted whatever the operator allows, since the caller did not choose it.
   if (size === undefined) return EDIT_PARAMETERS.size.wireDefault;
+  const word = size.trim();
+  if (word === "auto") return undefined;
+  if (word === "source") {
+    checkSourceSize(sizeRule);
+    return word;
+  }
   const match = SIZE.exec(size)!;
   const sides = { width: Number(match[1]), height: Number(match[2]) };
   if (Object.values(sides).some((side) => side < minSide || side > maxSide)) {

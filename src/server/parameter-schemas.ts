@@ -119,11 +119,11 @@ export function sizes(side: { minSide: number; maxSide: number }) {
   return {
     size: Type.Optional(
       Type.String({
-        pattern: "^\\s*\\d{1,5}\\s*[*xX]\\s*\\d{1,5}\\s*$",
+        pattern: "^\\s*(?:auto|source|\\d{1,5}\\s*[*xX]\\s*\\d{1,5})\\s*$",
         maxLength: MAX_SIZE_LENGTH,
         default: `${wireDefault.width}*${wireDefault.height}`,
         // The refusal of a malformed size quotes this as well.
-        description: `width*height, each from ${minimum} to ${maximum}`,
+        description: `width*height, each from ${minimum} to ${maximum}, auto (the image's shape) or source (all of its pixels)`,
       }),
     ),
     width: oneSide("height"),

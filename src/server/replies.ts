@@ -13,6 +13,7 @@ type Defined<Fields> = {
 export const defined = <Fields extends object>(fields: Fields): Defined<Fields> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<Fields>;
 
+const Share = Type.Number({ minimum: 0, maximum: 1 });
 const Count = Type.Integer({ minimum: 0 });
 const Id = Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$" });
 const SizeText = (description: string) =>
@@ -69,6 +70,21 @@ export const QueuedReply = Type.Object(
   { id: Id, status: JobState },
   { description: "The job waits for a worker." },
 );
+/** What `preserve` gives, of each result. */
+const PRESERVE_FIELDS = {
+  preserve_shares: Type.Optional(
+    Type.Object(
+      { kept: Share, carried: Share, drawn: Share },
+      {
+        description:
+          "Of the image: copied, carried over from it in colour and light, and drawn by the network.",
+      },
+    ),
+  ),
+  mask_url: Type.Optional(
+    Type.String({ description: "Address of a PNG that shows these shares as white, grey and black." }),
+  ),
+};
 /** One of several results. Made by `wire.ts`. */
 export const OutputImage = Type.Object({
   url: Type.Optional(Type.String({ description: "The image: an address or a data URL." })),
@@ -78,6 +94,7 @@ export const OutputImage = Type.Object({
   safety_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   changed_share: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   unchanged_mask: Type.Optional(Type.String()),
+  ...PRESERVE_FIELDS,
 });
 /** Output of an edit: its progress while it runs, and everything else at its end. Made by `wire.ts`. */
 export const Output = Type.Object({
@@ -121,6 +138,7 @@ export const Output = Type.Object({
   unchanged_mask: Type.Optional(
     Type.String({ description: "A small grey image, white where nothing was edited, as a data URL." }),
   ),
+  ...PRESERVE_FIELDS,
   notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
 });
 export const JobReply = Type.Object(

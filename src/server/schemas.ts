@@ -115,8 +115,10 @@ export function editInputSchema(
       ),
       keep_unchanged: booleanOf(
         EDIT_PARAMETERS.isUnchangedKept,
-        " Adds `changed_share` and `unchanged_mask` to the output, or a notice where image and result differ in shape.",
+        " Adds `changed_share`, `preserve_shares` and `unchanged_mask` to the output, or a notice where image and result differ in shape.",
       ),
+      preserve: choiceOf(EDIT_PARAMETERS.preserve),
+      enable_mask_output: booleanOf(EDIT_PARAMETERS.isMaskWanted, " Adds `mask_url` to the output."),
       loras: loras(),
       enable_sync_mode: Type.Optional(Type.Boolean({ description: "Accepted, without effect." })),
     },

@@ -79,7 +79,12 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput
     image_url: imageUrl,
     // Some clients read this one first.
     result: imageUrl,
-    images: result.images?.map((one) => imageOf(one, result, imageUrlOf(one.image, job, addressOf))),
+    images: result.images?.map((one) =>
+      imageOf(one, result, {
+        url: imageUrlOf(one.image, job, addressOf),
+        map: one.mask && imageUrlOf(one.mask, job, addressOf),
+      }),
+    ),
     cost: result.cost,
     seed: result.seed,
     size: sizeOf(result.size),
@@ -97,29 +102,41 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput
     safety_score: result.safetyScore,
     changed_share: shareOf(result.changedShare),
     unchanged_mask: result.unchangedMask,
+    preserve_shares: result.preserveShares && sharesOf(result.preserveShares),
+    mask_url: result.mask && imageUrlOf(result.mask, job, addressOf),
     notices: result.notices.length > 0 ? result.notices : undefined,
   });
 }
 
 /** One of several results, with what only it has. */
 function imageOf(
-  { seed, safetyScore, changedShare, unchangedMask }: JobResultImage,
+  { seed, safetyScore, changedShare, unchangedMask, preserveShares }: JobResultImage,
   result: JobResult,
-  url: string | undefined,
+  urls: { url: string | undefined; map: string | undefined },
 ): Static<typeof OutputImage> {
   return defined({
-    url,
+    url: urls.url,
     seed,
     size: sizeOf(result.size),
     cost: costOfOne(result),
     safety_score: safetyScore,
     changed_share: shareOf(changedShare),
     unchanged_mask: unchangedMask,
+    preserve_shares: preserveShares && sharesOf(preserveShares),
+    mask_url: urls.map,
   });
 }
 
 const shareOf = (share: number | undefined): number | undefined =>
-  share === undefined ? undefined : Number(share.toFixed(4));
+  share === undefined ? undefined : rounded(share);
+
+const rounded = (share: number): number => Number(share.toFixed(4));
+
+const sharesOf = ({ kept, carried, drawn }: NonNullable<JobResult["preserveShares"]>) => ({
+  kept: rounded(kept),
+  carried: rounded(carried),
+  drawn: rounded(drawn),
+});
 
 /** @returns undefined for an image that should have been read before, and is gone */
 function imageUrlOf(image: JobResult["image"], job: Job, addressOf: AddressOf): string | undefined {

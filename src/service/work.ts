@@ -4,7 +4,7 @@ import type { Config } from "../config/settings.ts";
 import { importPipelines } from "../engine/import-pipelines.ts";
 import type { JobsContext } from "../jobs/context.ts";
 import { DEFAULT_ENDPOINT } from "../jobs/endpoints.ts";
-import { resultImagesOf } from "../jobs/job.ts";
+import { filesOf } from "../jobs/job.ts";
 import { createWorkQueue } from "../jobs/work-queue.ts";
 import type { Log } from "../log.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
@@ -103,7 +103,7 @@ export function createWorkers({ config, context, storage, log }: WorkOptions, en
       leaseRenewalMs: config.leaseRenewalMs,
       shutdownDeadlineMs: config.shutdownDeadlineMs,
       discard: async (result) => {
-        for (const image of resultImagesOf(result)) {
+        for (const image of filesOf(result)) {
           if (image.kind === "stored" || image.kind === "embedded") await storage.delete(image.key);
         }
       },

@@ -1,7 +1,8 @@
 /** One job inside the engine process: source, edit, result. Untrusted bytes are decoded here and nowhere else. */
 import { failure, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
-import { encodeMask, encodePreview } from "../images/encode.ts";
+import { encodeMap, encodeMask, encodePreview } from "../images/encode.ts";
+import type { GrayPicture } from "../images/picture.ts";
 import type {
   JobEdit,
   JobImage,
@@ -152,9 +153,11 @@ async function editAndStore(
       safetyScore: safety?.score,
       changedShare: kept?.changedShare,
       unchangedMask: kept && toDataUrl("image/png", await encodeMask(kept.mask)),
+      preserveShares: kept?.shares,
+      mask: kept?.map && (await storeMap(dependencies, kept.map, options)),
     })),
   );
-  const [{ image, changedShare, unchangedMask }] = results as [JobResultImage];
+  const [{ image, changedShare, unchangedMask, preserveShares, mask: map }] = results as [JobResultImage];
   return {
     timing: {
       totalMs: seconds.total * 1000,
@@ -181,8 +184,11 @@ async function editAndStore(
       safetyScore: done.safety?.score,
       changedShare,
       unchangedMask,
+      preserveShares,
+      mask: map,
       notices: [...(edit.requestNotices ?? []), ...done.notices],
-      cost: costOf(limits.price, done, results.length),
+      // Of all the source's pixels, most were only copied or carried over.
+      cost: costOf(limits.price, edit.size === "source" ? done.workingSize : done, results.length),
     },
   };
 }
@@ -214,6 +220,18 @@ async function readSource(
     throw new RetouchError("IMAGE_UNREADABLE", gone);
   }
   return bytes;
+}
+
+async function storeMap(
+  { storage }: EditJobDependencies,
+  map: GrayPicture,
+  { signal, onWaiting = () => {} }: EditJobOptions,
+): Promise<ResultImage> {
+  throwIfAborted(signal);
+  const bytes = await encodeMap(map);
+  const key = createKey("outputs", "png");
+  await keepOwn(storage, key, bytes, { signal, onWaiting });
+  return { kind: "stored", key, bytes: bytes.byteLength };
 }
 
 /** Stores all results, or none. @throws RetouchError as {@link runEditJob} */

@@ -55,12 +55,14 @@ export const SETTINGS: JobsSettings = {
   fileLifetimeMs: 7 * 24 * 60 * 60_000,
 };
 
+const SIZE = { width: 1024, height: 1024 };
+
 export const EDIT: JobEdit = {
   images: [{ kind: "stored", key: "inputs/picture.bin" }],
   prompt: "Make it night",
   negativePrompt: "",
   trueCfgScale: 2,
-  size: { width: 1024, height: 1024 },
+  size: SIZE,
   numSteps: 28,
   guidance: 2,
   seed: 7,
@@ -89,9 +91,9 @@ export const policy = (changes: Partial<NewJob["policy"]>): Pick<NewJob, "policy
 export const resultOf = (cost = 0.031457): JobResult => ({
   image: { kind: "stored", key: "outputs/picture.png" },
   format: "png",
-  size: EDIT.size,
-  workingSize: EDIT.size,
-  referenceSize: EDIT.size,
+  size: SIZE,
+  workingSize: SIZE,
+  referenceSize: SIZE,
   seed: 7,
   numSteps: 28,
   guidance: 2,

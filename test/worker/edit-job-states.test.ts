@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
-import { type EditRequest, resolveRequest } from "../../src/engine/request.ts";
+import { type EditRequest, resolveRequest, type Size } from "../../src/engine/request.ts";
 import type { EditOptions } from "../../src/engine/run-edit.ts";
 import type { JobProgress, KeptState } from "../../src/jobs/job.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
@@ -37,7 +37,7 @@ const COUNTING: EditJobDependencies["engine"] = {
       await onState?.({ step, of, seconds: step, encode });
     }
     if (request.prompt === "fail") throw new RetouchError("INVALID_PARAMETER", "No.");
-    const size = request.size!;
+    const size = request.size as Size;
     return {
       image: Uint8Array.of(from),
       images: [Uint8Array.of(from)],

@@ -7,7 +7,7 @@ import { decodePicture } from "../../src/images/decode.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import type { JobEdit, JobProgress, JobResult } from "../../src/jobs/job.ts";
 import type { EditOptions, EditResult } from "../../src/engine/run-edit.ts";
-import { imagesOf, resolveRequest, type EditRequest } from "../../src/engine/request.ts";
+import { imagesOf, resolveRequest, type EditRequest, type Size } from "../../src/engine/request.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents } from "../../src/net/agents.ts";
 import { createKey } from "../../src/storage/storage.ts";
@@ -42,7 +42,7 @@ function stillEngine(
         const sketch = (): Promise<Picture> => delay(sketchMs, noise(64, 48));
         await onStep?.({ step, of: resolved.numSteps, sketch } as never);
       }
-      const size = request.size!;
+      const size = request.size as Size;
       return {
         image: RESULT,
         images: [RESULT],
@@ -123,7 +123,11 @@ describe("a job", () => {
 
   it("passes on what was kept, with a picture of where", async () => {
     const mask = { width: 4, height: 2, data: Uint8Array.of(255, 255, 255, 0, 255, 255, 0, 0) };
-    const { run, image } = await prepare({ engine: stillEngine({ kept: { changedShare: 0.375, mask } }) });
+    const { run, image } = await prepare({
+      engine: stillEngine({
+        kept: { changedShare: 0.375, mask, shares: { kept: 0.625, carried: 0.25, drawn: 0.125 } },
+      }),
+    });
     const { changedShare, unchangedMask } = await run(editOf(image, { isUnchangedKept: true }));
     expect(changedShare).toBe(0.375);
     const bytes = Buffer.from(unchangedMask!.replace("data:image/png;base64,", ""), "base64");

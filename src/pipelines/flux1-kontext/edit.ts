@@ -22,11 +22,12 @@ import { textLengthOf } from "../shared/given.ts";
 import { maskOfCells, planInpainting } from "../shared/inpaint.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
+import { keptAs } from "../shared/preserved.ts";
 import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
 import { createRotary, joined } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { levelsOf } from "./schedule.ts";
-import { defaultSize, planSizes } from "../../engine/sizes.ts";
+import { planSizes, resultSizeOf } from "../../engine/sizes.ts";
 
 /** Edits the first of some images, looking at all. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
 export async function* editImage(
@@ -56,7 +57,8 @@ async function* recipe(
   // a mask, perhaps of a part.
   const { imageLayout = "auto" } = request;
   const sources = imageLayout === "stitch" ? [await stitchPictures(images)] : images;
-  const whole = sizes ?? planSizes(sources, request.size ?? defaultSize(images[0]!), networks.native);
+  const whole =
+    sizes ?? planSizes(sources, resultSizeOf(images[0], request.size, networks.native), networks.native);
   const inside = mask && planInpainting(sources[0]!, mask, request, whole);
   const { plan } = inside ?? { plan: whole };
   const { size, target, references } = plan;
@@ -76,6 +78,7 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     textLength: textLengthOf(networks.textLength, request, given),
     loraBytes: loras?.memoryBytes,
+    result: size,
   });
   const adapted = await loras?.read();
 
@@ -138,9 +141,17 @@ async function* recipe(
   if (isLatentOnly) return outcomeOf(outcome, drawn);
 
   // 8. Decode and resize; if requested, keep the source's own pixels wherever the network merely reproduced it.
-  const kept = request.isUnchangedKept ? { picture: sources[0]!, latents: encoded[0]! } : undefined;
-  const result = { kept, overlay: inside?.overlay };
+  // Of several images in one picture, no file has the numbers.
+  const deep = sources[0] === options.source?.picture ? options.source?.deep : undefined;
+  const kept = request.isUnchangedKept
+    ? { picture: sources[0]!, deep, latents: encoded[0]!, ...keptAs(request) }
+    : undefined;
+  const result = { kept, overlay: inside?.overlay, deep };
   const { images: results, notices, sourceInResult } = await resultsOf(networks, drawn, plan, result, signal);
-  const common = { ...outcome, sourceInResult, notices: [...outcome.notices, ...notices] };
+  const common = {
+    ...outcome,
+    sourceInResult: sources[0] === images[0] ? sourceInResult : undefined,
+    notices: [...outcome.notices, ...notices],
+  };
   return outcomeOf(common, results);
 }

@@ -17,6 +17,7 @@ import { maskOfTokens, planInpainting } from "../shared/inpaint.ts";
 import { createModulation } from "../shared/modulation.ts";
 import { noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
+import { keptAs } from "../shared/preserved.ts";
 import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
 import {
@@ -41,7 +42,8 @@ const sizesOf = (
   { size, sizeRule }: ResolvedRequest,
 ): SizePlan =>
   sizeRule === "diffusers"
-    ? referenceSizes(images, size, networks.autoencoder)
+    ? // `source` is refused together with this rule.
+      referenceSizes(images, size === "source" ? undefined : size, networks.autoencoder)
     : planSizes(images, size, networks.native);
 
 /** Edits images. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
@@ -89,6 +91,7 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     textLength: textLengthOf(configs.textLength, request, given),
     loraBytes: loras?.memoryBytes,
+    result: size,
   });
   const adapted = await loras?.read();
 
@@ -155,8 +158,12 @@ async function* recipe(
 
   // 8. Decode and resize; if requested, keep the first image's own pixels wherever the network merely reproduced it.
   const [first] = images;
-  const kept = request.isUnchangedKept && first ? { picture: first, latents: encoded[0]! } : undefined;
-  const result = { kept, overlay: inside?.overlay };
+  const deep = options.source?.deep;
+  const kept =
+    request.isUnchangedKept && first
+      ? { picture: first, deep, latents: encoded[0]!, ...keptAs(request) }
+      : undefined;
+  const result = { kept, overlay: inside?.overlay, deep };
   const { images: results, notices, sourceInResult } = await resultsOf(networks, drawn, plan, result, signal);
   const common = { ...outcome, sourceInResult, notices: [...outcome.notices, ...notices] };
   return outcomeOf(common, results);

@@ -1,28 +1,28 @@
 /** The last steps of an edit: from its latents to the picture, with the source's own pixels where that is wanted. */
 import { throwIfAborted } from "../../engine/abort.ts";
-import { composite, findKept, type Kept } from "../../engine/keep-unchanged.ts";
-import type { DrawnImage, EditOutcome } from "../../engine/model.ts";
 import type { FloatTensor } from "../../engine/given-tensors.ts";
+import type { DrawnImage, EditOutcome } from "../../engine/model.ts";
 import type { ResolvedRequest, Size } from "../../engine/request.ts";
 import { notTransparent, TRANSPARENT } from "../../engine/result-form.ts";
 import { hasOneCanvas, sourceInResult, type SizePlan } from "../../engine/sizes.ts";
+import type { DeepPicture } from "../../images/deep-picture.ts";
 import { padGray, resizeGray } from "../../images/gray.ts";
 import { cropped, overlay as layOver, type Region, resizeAndCrop } from "../../images/mask-crop.ts";
 import { checkFormatSides } from "../../images/output-format.ts";
 import type { GrayPicture, Picture } from "../../images/picture.ts";
+import type { Kept } from "../../preserve/compose.ts";
 import { resizePicture } from "../../images/resize.ts";
 import type { MaskOverlay } from "./inpaint.ts";
 import type { LatentSpace } from "./latent-space.ts";
 import { decode, sourceAt } from "./pictures.ts";
-
-/** An image whose pixels are to stay wherever the network merely reproduced them. */
-export interface KeptSource {
-  picture: Picture;
-  /** As the network saw it, packed. */
-  latents: Float32Array;
-  /** The same decoded, once for all images of an edit. */
-  seen?: Picture | undefined;
-}
+import {
+  inNumbersOf,
+  isPlain,
+  type KeptSource,
+  type PreparedSource,
+  prepareSource,
+  preserved,
+} from "./preserved.ts";
 
 /** One image before it is decoded. */
 export interface LatentImage {
@@ -32,6 +32,8 @@ export interface LatentImage {
 
 export interface Result {
   picture: Picture;
+  /** What is written in its place: see EditOutcome. */
+  deep?: DeepPicture | undefined;
   /** Where the first image lies in it: see EditOutcome. */
   sourceInResult?: Size | undefined;
   kept?: Kept | undefined;
@@ -39,58 +41,66 @@ export interface Result {
   notices: string[];
 }
 
-/**
- * Decodes, cuts off the padding, resizes to the requested size, and puts the source's pixels back if it is given.
- * @param overlay how what was drawn inside a mask is laid over the source
- */
-export async function resultOf(
-  space: LatentSpace,
-  latents: Float32Array,
-  plan: SizePlan,
-  source: KeptSource | undefined,
-  overlay?: MaskOverlay,
-): Promise<Result> {
-  const { size, target } = plan;
-  const working = await decode(space, latents, target);
-  if (overlay?.region) return cropLaidOver(working, overlay, overlay.region, source !== undefined);
-  const picture = await resizePicture(working, size.width, size.height);
-  const placed = hasOneCanvas(plan) ? sourceInResult(plan) : undefined;
-  if (source === undefined) return { picture, sourceInResult: placed, notices: [] };
-  if (placed === undefined) return { picture, notices: [NOT_KEPT] };
-
-  source.seen ??= await decode(space, source.latents, target);
-  const found = findKept(working, source.seen, space.autoencoder.scaleFactor);
-  if (overlay === undefined) {
-    if (found.changedShare < 1) composite(picture, await sourceAt(source.picture, plan), found.mask);
-    return { picture, sourceInResult: placed, kept: found, notices: [] };
-  }
-  const own = await sourceAt(source.picture, plan);
-  if (found.changedShare < 1) composite(picture, own, found.mask);
-  // What is kept was found at the working size; outside of the edit's mask every pixel of the result is exact.
-  const exact = layOver(own, picture, alphaAt(overlay, plan, size));
-  const kept = withOutside(found, alphaAt(overlay, plan, target.content));
-  return { picture: exact, sourceInResult: placed, kept, notices: [] };
+/** What a result is put together with. */
+export interface ResultSource {
+  /** Absent if nothing of the first image is to be kept. */
+  kept: KeptSource | undefined;
+  /** How what was drawn inside a mask is laid over the first image; absent if it is not. */
+  overlay: MaskOverlay | undefined;
+  /** The first image as its file has it; absent if it is not one file's, or there is none. */
+  deep: DeepPicture | undefined;
 }
 
-/** The same of every image that was drawn, with the notices of all. @throws RetouchError ABORTED before the next one */
+/**
+ * Decodes every image that was drawn, cuts off the padding, resizes to the requested size, and puts the first image's own
+ * pixels back where that is wanted. The notices are those of all.
+ * @throws RetouchError ABORTED before the next image
+ */
 export async function resultsOf(
   space: LatentSpace,
   drawn: readonly LatentImage[],
   plan: SizePlan,
-  { kept: source, overlay }: { kept: KeptSource | undefined; overlay: MaskOverlay | undefined },
+  source: ResultSource,
   signal: AbortSignal | undefined,
 ): Promise<{ images: DrawnImage[]; sourceInResult: Size | undefined; notices: string[] }> {
   const images: DrawnImage[] = [];
   const all = new Set<string>();
   let placed: Size | undefined;
+  let prepared: PreparedSource | undefined;
+  const { kept } = source;
+  // The same for all images.
+  const prepare = async (): Promise<PreparedSource | undefined> =>
+    kept && (prepared ??= await prepareSource(space, kept, plan));
   for (const { latents } of drawn) {
     throwIfAborted(signal);
-    const { picture, kept, ...result } = await resultOf(space, latents.data, plan, source, overlay);
-    images.push({ latents, picture, kept });
-    placed = result.sourceInResult;
-    for (const notice of result.notices) all.add(notice);
+    const working = await decode(space, latents.data, plan.target);
+    const { notices, sourceInResult: place, ...image } = await resultOf(working, plan, source, prepare);
+    images.push({ latents, ...image });
+    placed = place;
+    for (const notice of notices) all.add(notice);
   }
   return { images, sourceInResult: placed, notices: [...all] };
+}
+
+async function resultOf(
+  working: Picture,
+  plan: SizePlan,
+  source: ResultSource,
+  prepare: () => Promise<PreparedSource | undefined>,
+): Promise<Result> {
+  const { overlay } = source;
+  const { size, target } = plan;
+  if (overlay?.region) return cropLaidOver(working, overlay, overlay.region, source);
+  const placed = hasOneCanvas(plan) ? sourceInResult(plan) : undefined;
+  const prepared = placed && (await prepare());
+  if (prepared === undefined) {
+    const picture = await resizePicture(working, size.width, size.height);
+    return { picture, sourceInResult: placed, notices: source.kept ? [NOT_KEPT] : [] };
+  }
+  // Outside of the edit's mask every pixel of the result is exact.
+  const result = await preserved(prepared, working, overlay && alphaAt(overlay, plan, size));
+  const kept = overlay ? withOutside(result.kept, alphaAt(overlay, plan, target.content)) : result.kept;
+  return { ...result, kept, sourceInResult: placed, notices: [] };
 }
 
 /**
@@ -118,17 +128,22 @@ async function cropLaidOver(
   working: Picture,
   { source, alpha, plan }: MaskOverlay,
   region: Region,
-  isKept: boolean,
+  { kept, deep }: ResultSource,
 ): Promise<Result> {
   const drawn = resizeAndCrop({ ...working, channels: 3 }, region);
   const part = cropped({ ...alpha, channels: 1 }, region);
-  const picture = await sourceAt(layOver(source, drawn, part, region), plan);
+  const laid = layOver(source, drawn, part, region);
   const placed = sourceInResult(plan);
-  if (!isKept) return { picture, sourceInResult: placed, notices: [] };
-  const { width, height } = plan.target.content;
-  const nothing = { changedShare: 1, mask: { width, height, data: new Uint8Array(width * height) } };
-  const kept = withOutside(nothing, alphaAt({ alpha }, plan, { width, height }));
-  return { picture, sourceInResult: placed, kept, notices: [] };
+  const isWhole = [placed, plan.size].every(
+    ({ width, height }) => width === source.width && height === source.height,
+  );
+  const result = {
+    picture: await sourceAt(laid, plan),
+    deep: isWhole && deep && !isPlain(deep) ? inNumbersOf(deep, laid, source) : undefined,
+    sourceInResult: placed,
+    notices: [],
+  };
+  return kept ? { ...result, kept: keptOutside(alpha, plan, kept.isMapped) } : result;
 }
 
 /** The alpha of an overlay where the result, or its working size, has the source. */
@@ -138,10 +153,25 @@ function alphaAt({ alpha }: Pick<MaskOverlay, "alpha">, plan: SizePlan, size: Si
 }
 
 /** What is kept, with all that lies outside of the mask. */
-function withOutside({ mask }: Kept, alpha: GrayPicture): Kept {
-  const data = mask.data.map((kept, pixel) => Math.max(kept, WHITE - alpha.data[pixel]!));
-  const share = data.reduce((sum, value) => sum + value, 0) / (WHITE * data.length);
-  return { changedShare: 1 - share, mask: { ...mask, data } };
+function withOutside(kept: Kept, alpha: GrayPicture): Kept {
+  const data = kept.mask.data.map((value, pixel) => Math.max(value, WHITE - alpha.data[pixel]!));
+  return { ...kept, mask: { ...kept.mask, data } };
+}
+
+/** What is kept of an image over which a part was laid. */
+function keptOutside(alpha: GrayPicture, plan: SizePlan, isMapped: boolean): Kept {
+  const outsideAt = (size: Size): GrayPicture => {
+    const { width, height, data } = alphaAt({ alpha }, plan, size);
+    return { width, height, data: data.map((value) => WHITE - value) };
+  };
+  const map = outsideAt(plan.size);
+  const share = map.data.reduce((sum, value) => sum + value, 0) / (WHITE * map.data.length);
+  return {
+    changedShare: 1 - share,
+    mask: outsideAt(plan.target.content),
+    shares: { kept: share, carried: 0, drawn: 1 - share },
+    map: isMapped ? map : undefined,
+  };
 }
 
 const WHITE = 255;

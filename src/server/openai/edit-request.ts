@@ -151,7 +151,7 @@ export function createRequestReader(
     const edit = editOf(
       {
         ...input,
-        ...(size !== undefined && !["", "auto"].includes(size.trim()) && { size }),
+        ...(size !== undefined && size.trim() !== "" && { size }),
         ...(steps !== undefined && { num_inference_steps: steps }),
         num_images: n,
         ...(fileQuality !== undefined && { output_quality: fileQuality }),

@@ -52,11 +52,11 @@ export function imageEditSchema(
       size: Type.Optional(
         Type.String({
           // An empty string, as forms send it, counts as absent.
-          pattern: "^(?:\\s*|\\s*(?:auto|\\d{1,5}\\s*[*xX]\\s*\\d{1,5})\\s*)$",
+          pattern: "^(?:\\s*|\\s*(?:auto|source|\\d{1,5}\\s*[*xX]\\s*\\d{1,5})\\s*)$",
           maxLength: MAX_SIZE_LENGTH,
-          default: "auto",
+          default: `${width}x${height}`,
           description:
-            `auto, which is ${width}x${height}, or a width and a height such as 1536x1024, ` +
+            `auto (the image's shape), source (all of its pixels), or a width and a height such as 1536x1024, ` +
             `each from ${limits.minSide} to ${limits.maxSide}`,
         }),
       ),
