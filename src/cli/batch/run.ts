@@ -73,7 +73,7 @@ export async function runBatch(run: BatchRun): Promise<void> {
   });
   const root = await realpath(flags.output);
   const lock = await lockFolder(path.join(root, JOURNAL_FOLDER), {
-    called: `output folder ${flags.output}`,
+    called: `The output folder ${flags.output}`,
     silenceMs: SILENCE_MS,
   });
   try {
