@@ -221,13 +221,19 @@ describe("the sources", () => {
     }
   });
 
-  it("reach past the library for files, pictures and the network in the guards of the command line only", () => {
+  it("reach past the library for files, pictures and the network in the command line's guards and batches only", () => {
     const guards = files.filter(
       (file) =>
         file.startsWith("cli/") &&
         ownImportsOf(file).some((name) => ["files", "images", "net"].includes(topOf(name))),
     );
     expect(guards).toEqual([
+      "cli/batch/image-folder.ts",
+      "cli/batch/journal.ts",
+      "cli/batch/make.ts",
+      "cli/batch/output-places.ts",
+      "cli/batch/run.ts",
+      "cli/batch/summary-file.ts",
       "cli/edit-tool.ts",
       "cli/hosts-argument.ts",
       "cli/mcp.ts",

@@ -30,7 +30,7 @@ export interface LockFolderOptions {
    * @default 10,000
    */
   silenceMs?: number | undefined;
-  /** What sentences call the folder. @default "data folder" and its path */
+  /** What sentences begin with. @default "The data folder" and its path */
   called?: string | undefined;
 }
 
@@ -61,7 +61,7 @@ const MAX_ATTEMPTS = 1000;
  * @throws RetouchError DATA_DIR_IN_USE, DATABASE_UNAVAILABLE (the folder cannot be written)
  */
 export async function lockFolder(folder: string, options: LockFolderOptions = {}): Promise<FolderLock> {
-  const { beatMs = 2000, silenceMs = 10_000, called = `data folder ${folder}` } = options;
+  const { beatMs = 2000, silenceMs = 10_000, called = `The data folder ${folder}` } = options;
   const lock = path.join(path.resolve(folder), "lock");
   try {
     await mkdir(path.dirname(lock), { recursive: true, mode: 0o700 });
@@ -77,7 +77,7 @@ export async function lockFolder(folder: string, options: LockFolderOptions = {}
     return hold(lock, claim, beatMs);
   } catch (cause) {
     if (cause instanceof RetouchError) throw cause;
-    const message = `The ${called} cannot be locked: ${messageOf(cause)}.`;
+    const message = `${called} cannot be locked: ${messageOf(cause)}.`;
     throw new RetouchError("DATABASE_UNAVAILABLE", message, { cause });
   }
 }
@@ -210,7 +210,7 @@ async function removeLeftovers(lock: string, claim: Claim): Promise<void> {
 function inUse(called: string, { pid, host }: Partial<Owner>, here: Owner): RetouchError {
   const who = pid === undefined ? "another process" : `process ${pid}`;
   const where = host === undefined || host === here.host ? "" : ` on ${host}`;
-  return new RetouchError("DATA_DIR_IN_USE", `The ${called} is in use by ${who}${where}.`);
+  return new RetouchError("DATA_DIR_IN_USE", `${called} is in use by ${who}${where}.`);
 }
 
 async function removeIfEmpty(folder: string): Promise<void> {

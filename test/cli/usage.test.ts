@@ -21,7 +21,7 @@ describe("retouch", () => {
     const edit = (await retouch(["edit", "--help"])).stdout.toString();
     const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z0-9-]+)/gm)].map((match) => match[1]);
     const expected =
-      "output image prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size size-rule steps sigmas guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type reference-cache keep-unchanged no-keep-unchanged no-safety-checker";
+      "output overwrite image prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size size-rule steps sigmas guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type reference-cache keep-unchanged no-keep-unchanged no-safety-checker";
     expect(flags).toEqual([...expected.split(" "), "json", "quiet", "help"].map((name) => `--${name}`));
   });
 
@@ -35,6 +35,7 @@ describe("retouch", () => {
 describe("an error of a command", () => {
   it.each([
     "edit",
+    "batch",
     "serve",
     "worker",
     "mcp",
@@ -82,6 +83,22 @@ describe("a wrong command line ends with code 2 and one sentence", () => {
     [["doctor", "--model"], "option '--model <repo>' argument missing; see retouch doctor --help."],
     [["edit"], "missing required argument 'prompt'; see retouch edit --help."],
     [["edit", "bird.png"], 'the prompt: it is missing: "bird.png" is an image.'],
+    [["edit", "bird.png", "src/"], 'the prompt: it is missing: "src/" is a folder.'],
+    [["edit", "src", "Make it night"], '"src" is a folder; name one for the results, such as -o edited/.'],
+    [
+      ["edit", "src", "Make it night", "-o", "a.png"],
+      '-o must be a folder, since there is one among the images, not "a.png".',
+    ],
+    [
+      ["edit", "src", "Make it night", "-o", "-"],
+      '-o must be a folder, since there is one among the images, not "-".',
+    ],
+    [
+      ["batch", "jobs.jsonl"],
+      "required option '-o, --output <dir>' not specified; see retouch batch --help.",
+    ],
+    [["batch", "-o", "out"], "missing required argument 'jobs'; see retouch batch --help."],
+    [["batch", "none.jsonl", "-o", "out", "--dry-run"], "none.jsonl cannot be read: there is no such file."],
     [["edit", "bird.png", "hat.png"], 'the prompt: it is missing: "hat.png" is an image.'],
     [
       ["edit", "bird.png", "make", "it", "night"],

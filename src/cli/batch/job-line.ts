@@ -22,6 +22,15 @@ const PARAMETERS: Readonly<Record<string, EditParameter>> = EDIT_PARAMETERS;
 const OWN_FIELDS = ["output", "width", "height", "num_images"];
 const KNOWN: ReadonlySet<string> = new Set([...FIELDS.keys(), ...OWN_FIELDS]);
 
+/** The name on the wire of what other surfaces call a field: `--steps`, `steps` and `numSteps`. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map(
+  Object.entries<EditParameter>(EDIT_PARAMETERS).flatMap(([field, { wire, flag, tool }]) =>
+    [field, tool, flag?.replace(/^--|\W.*$/g, "")].flatMap((name) =>
+      name === undefined ? [] : [[name, wire] as const],
+    ),
+  ),
+);
+
 const MAX_NAME = 100;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -106,7 +115,7 @@ function valuesByField(given: Fields): Fields {
 }
 
 function unknown(name: string): RetouchError {
-  const nearest = nearestOf(name, KNOWN);
+  const nearest = ELSEWHERE.get(name) ?? nearestOf(name, KNOWN);
   const hint = nearest === undefined ? "." : `; did you mean ${nearest}?`;
   return refused(`${shownValue(cutText(name, MAX_NAME))} is no field of an edit${hint}`);
 }

@@ -25,6 +25,8 @@ export interface Making {
   sources: Sources;
   isReplacing: boolean;
   signal: AbortSignal;
+  /** Aborts when another process has the folder. */
+  lost: AbortSignal;
   onStep: NonNullable<EditOptions["onStep"]>;
   /** @default 30,000 */
   stateEveryMs?: number | undefined;
@@ -40,19 +42,18 @@ export async function makeEdit(
   edit: PlannedEdit,
   making: Making,
 ): Promise<{ result: EditResult; record: ResultRecord }> {
-  const { root, journal, sources, isReplacing, signal, onStep } = making;
+  const { root, journal, sources, isReplacing, signal, lost, onStep } = making;
   const { images, pictures } = edit.entry;
-  const read = async (): Promise<Record<string, unknown>> => {
-    const image: Uint8Array[] = [];
-    for (const source of images) image.push(await sources.read(source));
-    const others: Record<string, Uint8Array> = {};
-    for (const [field, source] of Object.entries(pictures)) others[field] = await sources.read(source);
-    return { image, ...others };
-  };
-  const request = { ...(await read()), ...edit.parameters };
+  const image: Uint8Array[] = [];
+  for (const source of images) image.push(await sources.read(source));
+  const others: Record<string, Uint8Array> = {};
+  for (const [field, source] of Object.entries(pictures)) others[field] = await sources.read(source);
+  const request = { ...others, image, ...edit.parameters };
   const state = stateKeeper(path.join(root, JOURNAL_FOLDER, `${edit.key}.state`), making);
   const resumeFrom = await state.read();
   const result = await engine.edit(request, { signal, onStep, onState: state.offer, resumeFrom });
+  // One that was cancelled after its last step is finished; another process's folder is left alone.
+  if (lost.aborted) throw new RetouchError("ABORTED", "The output folder was taken by another process.");
 
   const target = path.join(root, ...edit.output.split("/"));
   const staged = stagedFile(target, edit.key);

@@ -1,19 +1,19 @@
 /** Runs a batch: checks all of it, then makes what is not done yet, one edit after the other, with one engine. */
 import { realpath } from "node:fs/promises";
 import path from "node:path";
-import { messageOf, RetouchError, type Surface, wordError } from "../../errors.ts";
+import { messageOf, RetouchError, type Surface } from "../../errors.ts";
 import { lockFolder } from "../../files/folder-lock.ts";
 import { makeFolder } from "../../files/write-once.ts";
 import { unwritable } from "../../files/write-atomically.ts";
-import { createEngine, type Engine, type EngineOptions, type LoraUse, type Size } from "../../index.ts";
+import { createEngine, type Engine, type EngineOptions, type LoraUse } from "../../index.ts";
 import { type LoraArgument, nameLoras } from "../arguments.ts";
 import { showConversion } from "../conversion.ts";
 import { DEMO_NOTICE, orAborted, sayOnStderr } from "../edit.ts";
 import { type EngineFlags, engineOptionsOf } from "../engine-options.ts";
 import { printText } from "../output.ts";
 import { PartialFailure } from "../partial-failure.ts";
-import type { Entry, Fault } from "./entry.ts";
-import { isFault } from "./entry.ts";
+
+import { type Entry, type Fault, isFault } from "./entry.ts";
 import { type Journal, type KnownEdit, openJournal, readJournal } from "./journal.ts";
 import { makeEdit, settle } from "./make.ts";
 import { readModelFacts } from "./model-facts.ts";
@@ -21,6 +21,7 @@ import { JOURNAL_FOLDER } from "./output-name.ts";
 import { createOutputPlaces, type OutputPlaces } from "./output-places.ts";
 import { type PlannedEdit, planBatch } from "./plan.ts";
 import { createBatchProgress } from "./progress.ts";
+import { complain, printRows, reportText, rowOf, sentenceOf } from "./report.ts";
 import { createSources } from "./sources.ts";
 import type { SummaryRow } from "./summary.ts";
 import { summaryFile } from "./summary-file.ts";
@@ -72,7 +73,7 @@ export async function runBatch(run: BatchRun): Promise<void> {
   });
   const root = await realpath(flags.output);
   const lock = await lockFolder(path.join(root, JOURNAL_FOLDER), {
-    called: `output folder ${flags.output}`,
+    called: `The output folder ${flags.output}`,
     silenceMs: SILENCE_MS,
   });
   try {
@@ -80,7 +81,8 @@ export async function runBatch(run: BatchRun): Promise<void> {
     try {
       await settle(root, journal, { isReplacing: flags.overwrite ?? false });
       const signal = AbortSignal.any([run.signal, lock.lost]);
-      await withPlan({ ...run, signal }, journal.edits, (batch) => makeAll({ ...batch, root, journal }));
+      const hold = { root, journal, lost: lock.lost };
+      await withPlan({ ...run, signal }, journal.edits, (batch) => makeAll({ ...batch, ...hold }));
     } finally {
       await journal.close();
     }
@@ -134,7 +136,7 @@ async function withPlan(
     const planned = await planBatch(entries, { model, sources, places, known, onEntry, signal });
     progress.clear();
     const rows = planned.map((one) => rowOf(one, places, surface));
-    for (const { error } of rows) if (error !== undefined) sayOnStderr(error);
+    complain(rows);
     await work({ run, options, places, sources, planned, rows, progress });
   } finally {
     progress.clear();
@@ -150,12 +152,15 @@ async function showPlan({ run, rows }: Batch): Promise<void> {
     );
     await printText(process.stdout, lines.join(""));
   }
-  refuseIncomplete(rows, "The list above names them.");
+  const wrong = rows.filter(({ status }) => status === "failed").length;
+  if (wrong > 0) throw new PartialFailure(`${wrong} of ${rows.length} edits cannot be made.`);
 }
 
 interface Makeable extends Batch {
   root: string;
   journal: Journal;
+  /** Aborts when another process has the folder. */
+  lost: AbortSignal;
 }
 
 async function makeAll(batch: Makeable): Promise<void> {
@@ -186,7 +191,10 @@ async function makeAll(batch: Makeable): Promise<void> {
   batch.progress.clear();
   if (flags.json === true) await printRows(rows);
   else if (flags.quiet !== true) await printText(process.stdout, reportText(rows, before, summary.shown));
-  refuseIncomplete(rows, `${summary.shown} names them.`);
+  const failed = rows.filter(({ status }) => status === "failed").length;
+  if (failed > 0) {
+    throw new PartialFailure(`${failed} of ${rows.length} edits failed; ${summary.shown} names them.`);
+  }
 }
 
 async function openEngine({ run, options, progress }: Batch): Promise<Engine> {
@@ -220,7 +228,8 @@ async function makeEach(
         signal,
         onStep: progress.step,
       });
-      rows[index] = { ...rowOf({ ...edit, isDone: true }, places, surface), ...record, size: sizeOf(record) };
+      const known = { ...edit.parameters, output: edit.output, result: record, isDone: true };
+      rows[index] = rowOf({ ...edit, known, isDone: true }, places, surface);
       progress.ended(rows[index], result.notices);
     } catch (error) {
       if (signal.aborted) throw cancelled(rows);
@@ -231,23 +240,6 @@ async function makeEach(
     }
     await summary.writeSometimes(rows);
   }
-}
-
-const sizeOf = ({ width, height }: Size): Size => ({ width, height });
-
-function rowOf(one: PlannedEdit | Fault, places: OutputPlaces, surface: Surface): SummaryRow {
-  if (isFault(one)) return { input: one.input, status: "failed", error: sentenceOf(one, surface) };
-  const { input, output, parameters, known, isDone } = one;
-  const row = { input, output: places.shown(output), seed: parameters.seed };
-  if (!isDone) return { ...row, status: "waiting" };
-  const { result } = known ?? {};
-  return { ...row, status: "done", size: result && sizeOf(result), seconds: result?.seconds };
-}
-
-function sentenceOf({ line, input, error }: Fault, surface: Surface): string {
-  const sentence = wordError(error, surface);
-  if (line !== undefined) return `Line ${line}: ${sentence}`;
-  return sentence.includes(input) ? sentence : `${input}: ${sentence}`;
 }
 
 /** What would fail every other edit as well: the disk is full, or gone. */
@@ -265,18 +257,4 @@ function cancelled(rows: readonly SummaryRow[]): RetouchError {
   const done = rows.filter(({ status }) => status === "done").length;
   sayOnStderr(`${done} of ${rows.length} edits are done; the same command goes on from there.`);
   return new RetouchError("ABORTED", "The batch was cancelled.");
-}
-
-function refuseIncomplete(rows: readonly SummaryRow[], where: string): void {
-  const failed = rows.filter(({ status }) => status === "failed").length;
-  if (failed > 0) throw new PartialFailure(`${failed} of ${rows.length} edits failed. ${where}`);
-}
-
-const printRows = (rows: readonly SummaryRow[]): Promise<void> =>
-  printText(process.stdout, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-
-function reportText(rows: readonly SummaryRow[], before: number, summary: string): string {
-  const count = (status: SummaryRow["status"]): number => rows.filter((row) => row.status === status).length;
-  const earlier = before > 0 ? `, ${before} of them before` : "";
-  return `edits    ${rows.length}: ${count("done")} done${earlier}, ${count("failed")} failed\nsummary  ${summary}\n`;
 }

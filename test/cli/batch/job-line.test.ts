@@ -1,0 +1,137 @@
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { parseJobLine, readJobFields } from "../../../src/cli/batch/job-line.ts";
+import { JOB_LINE } from "../../../src/cli/surfaces.ts";
+import { RetouchError, wordError } from "../../../src/errors.ts";
+import { EDIT_PARAMETERS, type EditParameter } from "../../../src/index.ts";
+
+const folder = path.resolve("/jobs");
+const read = (fields: string | object) =>
+  readJobFields(parseJobLine(typeof fields === "string" ? fields : JSON.stringify(fields)), {
+    line: 3,
+    folder,
+    loras: [{ name: "ink", scale: 0.5 }],
+  });
+
+/** The sentence of a refusal, by the names of a line. */
+function sentenceOf(fields: string | object): string {
+  try {
+    read(fields);
+  } catch (error) {
+    if (error instanceof RetouchError) return wordError(error, JOB_LINE);
+    throw error;
+  }
+  return "accepted";
+}
+
+describe("a line of a file of edits", () => {
+  it("has the fields of the wire", () => {
+    const entry = read({
+      image: "a/b.jpg",
+      prompt: "Make it night",
+      prompt_2: "dark",
+      num_inference_steps: 4,
+      guidance_scale: 3,
+      size: "64*48",
+      seed: 7,
+      output_format: "jpeg",
+      keep_unchanged: false,
+      enable_safety_checker: false,
+      use_empty_negative_prompt: true,
+      sigmas: [1, 0.5],
+      loras: [{ name: "ink" }, { path: "pen", scale: 2 }],
+      num_images: 3,
+      output: "night/b.jpg",
+    });
+    expect(entry).toEqual({
+      line: 3,
+      images: [{ given: "a/b.jpg", source: path.join(folder, "a/b.jpg") }],
+      pictures: {},
+      numImages: 3,
+      output: "night/b.jpg",
+      name: "b.jpg",
+      parameters: {
+        prompt: "Make it night",
+        prompt2: "dark",
+        numSteps: 4,
+        guidance: 3,
+        size: { width: 64, height: 48 },
+        seed: 7,
+        format: "jpeg",
+        isUnchangedKept: false,
+        isSafetyChecked: false,
+        isEmptyNegativeUsed: true,
+        sigmas: [1, 0.5],
+        loras: [
+          { name: "ink", scale: undefined },
+          { name: "pen", scale: 2 },
+        ],
+      },
+    });
+  });
+
+  it("needs little: what is kept, the format and LoRAs have the command's defaults", () => {
+    const { images, parameters, numImages, output, name } = read({ image: "b.jpg", prompt: "x", seed: null });
+    expect(images).toHaveLength(1);
+    expect([numImages, output, name]).toEqual([1, undefined, "b.jpg"]);
+    expect(parameters).toEqual({
+      prompt: "x",
+      isUnchangedKept: true,
+      format: "png",
+      loras: [{ name: "ink", scale: 0.5 }],
+    });
+    expect(read({ prompt: "x" })).toMatchObject({ images: [], name: "drawn" });
+    expect(read({ prompt: "x", output: "x.JPG" }).parameters.format).toBe("jpeg");
+    expect(read({ prompt: "x", width: 64, height: 32 }).parameters.size).toEqual({ width: 64, height: 32 });
+  });
+
+  it("knows every parameter of an edit by its name on the wire, and by its other names there", () => {
+    for (const { wire, aliases = [] } of Object.values<EditParameter>(EDIT_PARAMETERS)) {
+      for (const name of [wire, ...aliases]) {
+        expect(sentenceOf({ [name]: null }), name).toBe("accepted");
+      }
+    }
+  });
+
+  it("has images as paths from its folder, file and http URLs, and data URLs", () => {
+    const images = ["/abs/a.png", "file:///b.png", "https://example.com/c.png", "data:image/png;base64,AAAA"];
+    const { images: read4, name } = read({ images, prompt: "x" });
+    expect(read4.map(({ source }) => source)).toEqual([path.resolve("/abs/a.png"), ...images.slice(1)]);
+    expect(name).toBe("a.png");
+    expect(read({ image: "https://example.com/c.png", prompt: "x" }).name).toBeUndefined();
+  });
+
+  it.each([
+    ["nonsense", /^it is no JSON: Unexpected token/],
+    ["[1]", "it is no JSON object."],
+    ["null", "it is no JSON object."],
+    ["[".repeat(400_000), /^it is no JSON/],
+    [{ promt: "x" }, '"promt" is no field of an edit; did you mean prompt?'],
+    [{ steps: 3 }, '"steps" is no field of an edit; did you mean num_inference_steps?'],
+    [{ numSteps: 3 }, '"numSteps" is no field of an edit; did you mean num_inference_steps?'],
+    [{ enable_base64_output: true }, '"enable_base64_output" is no field of an edit.'],
+    ['{"__proto__": {"prompt": "x"}}', '"__proto__" is no field of an edit.'],
+    ['{"constructor": 1}', '"constructor" is no field of an edit.'],
+    [{ ["x".repeat(5000)]: 1 }, /^"x{100}…" is no field of an edit\.$/],
+    [{ guidance: 1, guidance_scale: 2 }, "guidance and guidance_scale are two names of one field."],
+    [{ image: "a", images: ["b"] }, "image and images are two names of one field."],
+    [{ image: 7 }, "image must be a path, an http(s) URL or a data URL."],
+    [{ image: "" }, "image must be a path, an http(s) URL or a data URL."],
+    [{ image: "-" }, "image must not be -: standard input cannot be read again."],
+    [{ image: "a\u0000b" }, "image must be a path without null characters."],
+    [{ image: "x".repeat(8193) }, "image must have at most 8192 characters, not 8193."],
+    [{ image: "https://" }, "image must be an http or https URL."],
+    [{ image: Array.from({ length: 17 }, () => "a.png") }, "image must be a list of at most 16."],
+    [{ size: "big" }, 'size must be a width and a height such as 1024x768, not "big".'],
+    [{ size: "64*64", width: 64, height: 64 }, "size and width must not be given together."],
+    [{ num_images: 9 }, "num_images must be a whole number from 1 to 8, not 9."],
+    [{ num_images: "2" }, 'num_images must be a whole number from 1 to 8, not "2".'],
+    [{ output: "a.bmp" }, /^output a\.bmp is neither \.png nor \.jpg/],
+    [{ output: "a.png", output_format: "jpeg" }, "output_format jpeg contradicts the name in output a.png."],
+    [{ output: 5 }, "output must be a path in the output folder, not 5."],
+  ] satisfies [string | object, string | RegExp][])("is refused in one sentence: %j", (fields, sentence) => {
+    const said = sentenceOf(fields);
+    if (typeof sentence === "string") expect(said).toBe(sentence);
+    else expect(said).toMatch(sentence);
+  });
+});
