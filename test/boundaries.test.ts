@@ -230,6 +230,7 @@ describe("the sources", () => {
       "cli/edit-tool.ts",
       "cli/hosts-argument.ts",
       "cli/mcp.ts",
+      "cli/numbered-outputs.ts",
       "cli/root-folder.ts",
       "cli/tool-output.ts",
     ]);

@@ -27,6 +27,7 @@ from gguf_files import write_gguf_files
 from index_fields import index_fields
 from klein.loras import write_klein_loras
 from klein.write_cases import write_klein_cases
+from layouts import layout_fixtures
 from loras import write_loras
 from picture_forms import write_picture_forms
 from qwen3_files import write_qwen3_files
@@ -108,6 +109,9 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     calls, tensors = recipe_fixtures(plain)
     write_table(output / "recipe.json", calls)
     save_file(tensors, output / "recipe.safetensors")
+    layouts, layout_tensors = layout_fixtures(FIXTURES / "checkpoints")
+    write_table(output / "layouts.json", layouts)
+    save_file(layout_tensors, output / "layouts.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
     write_table(output / "index-fields.json", index_fields())

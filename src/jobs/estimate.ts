@@ -1,7 +1,7 @@
 /** Estimates how long a job's edit will take, from what is known of it before it starts. */
 import { type EditSpeed, estimateMs } from "../engine/estimate.ts";
 import { isNegativeUsed, type Size } from "../engine/request.ts";
-import { isStitched, stitchedSize } from "../images/stitched-size.ts";
+import { isStitched, stitchedSize } from "../engine/stitched-size.ts";
 import type { JobEdit } from "./job.ts";
 
 /** Milliseconds on a worker of this speed. */

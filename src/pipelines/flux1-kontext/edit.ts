@@ -4,7 +4,6 @@
  * is done with several images, which that pipeline does not take.
  */
 import type { Picture } from "../../images/picture.ts";
-import { stitchPictures } from "../../images/stitch.ts";
 import { throwIfAborted } from "../../engine/abort.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import { withTrueGuidance } from "../../sampling/guidance.ts";
@@ -20,6 +19,7 @@ import { textLengthOf } from "../shared/given.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { outcomeOf, resultsOf } from "../shared/result.ts";
+import { stitchPictures } from "../shared/stitch.ts";
 import { createRotary, joined } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { levelsOf } from "./schedule.ts";
