@@ -2,7 +2,6 @@
 import {
   createEngine,
   type EditRequest,
-  type EditStep,
   type Engine,
   type ImageLayout,
   type ImageSource,
@@ -12,6 +11,7 @@ import {
   RetouchError,
   type Size,
   type SizeRule,
+  stepOfAll,
 } from "../index.ts";
 import { type LoraArgument, nameLoras } from "./arguments.ts";
 import { showConversion } from "./conversion.ts";
@@ -96,7 +96,10 @@ async function edit(
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the image");
     const request = { image: sources.map(({ bytes }) => bytes), ...parameters };
-    const result = await engine.edit(request, { signal, onStep: overAll(progress.step, numImages) });
+    const result = await engine.edit(request, {
+      signal,
+      onStep: (step) => progress.step({ ...stepOfAll(step), seconds: step.seconds }),
+    });
     progress.clear();
     if (numImages > 1) await writeNumberedOutputs(outputs, result.images);
     else await writeOutput(output, result.image);
@@ -144,12 +147,6 @@ function requestParameters(
     loras: nameLoras(flags.lora ?? []).uses,
   };
 }
-
-/** Shows the steps of several results as those of one edit. */
-const overAll =
-  (show: (progress: Pick<EditStep, "step" | "of" | "seconds">) => void, numImages: number) =>
-  ({ step, of, image = 0, seconds }: EditStep): void =>
-    show({ step: image * of + step, of: numImages * of, seconds });
 
 function sayOnStderr(sentence: string): void {
   process.stderr.write(`retouch: ${oneLine(sentence)}\n`);

@@ -19,6 +19,19 @@ export function drawsOf({ seed, numImages = 1 }: ResolvedRequest, given: GivenTe
   }));
 }
 
+/** How far an edit is over all of its images. */
+export const stepOfAll = ({
+  step,
+  of,
+  image = 0,
+  numImages = 1,
+}: StepPlace): { step: number; of: number } => ({
+  step: image * of + step,
+  of: numImages * of,
+});
+
+type StepPlace = Pick<EditStep, "step" | "of" | "image" | "numImages">;
+
 /** What an edit returns. If `onStep` fails, it does too, where it waits: so it frees what it holds. */
 export async function followed(
   steps: AsyncGenerator<EditStep, EditOutcome>,
