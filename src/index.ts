@@ -10,6 +10,7 @@ export type {
   LatentsResult,
 } from "./engine/run-edit.ts";
 export type { FloatTensor } from "./engine/given-tensors.ts";
+export { stepOfAll } from "./engine/draws.ts";
 export type { EditStep, ModelPlan } from "./engine/model.ts";
 export type { Kept } from "./preserve/compose.ts";
 export type { Shares } from "./preserve/render.ts";

@@ -237,6 +237,7 @@ describe("the sources", () => {
       "cli/edit-tool.ts",
       "cli/hosts-argument.ts",
       "cli/mcp.ts",
+      "cli/numbered-outputs.ts",
       "cli/root-folder.ts",
       "cli/tool-output.ts",
     ]);

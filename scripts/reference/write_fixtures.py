@@ -28,6 +28,7 @@ from index_fields import index_fields
 from inpaint import inpaint_fixtures
 from klein.loras import write_klein_loras
 from klein.write_cases import write_klein_cases
+from layouts import layout_fixtures
 from loras import write_loras
 from masks import mask_fixtures
 from picture_forms import write_picture_forms
@@ -113,6 +114,9 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     for file, (table, tensors) in {"masks": mask_fixtures(), "inpaint": inpaint_fixtures()}.items():
         write_table(output / f"{file}.json", table)
         save_file(tensors, output / f"{file}.safetensors")
+    layouts, layout_tensors = layout_fixtures(FIXTURES / "checkpoints")
+    write_table(output / "layouts.json", layouts)
+    save_file(layout_tensors, output / "layouts.safetensors")
     write_gguf_files(output / "gguf", FIXTURES / "checkpoints")
     write_table(output / "fields.json", fields_table())
     write_table(output / "index-fields.json", index_fields())

@@ -4,7 +4,6 @@ import {
   checkMasking,
   createEngine,
   type EditRequest,
-  type EditStep,
   type Engine,
   type ImageLayout,
   type ImageSource,
@@ -15,6 +14,7 @@ import {
   resolveParameters,
   RetouchError,
   type SizeRule,
+  stepOfAll,
 } from "../index.ts";
 import { invalid } from "../errors.ts";
 import { type LoraArgument, nameLoras } from "./arguments.ts";
@@ -133,7 +133,10 @@ async function edit(
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the image");
     const request = { image: sources.map(({ bytes }) => bytes), mask: mask?.bytes, ...parameters };
-    const result = await engine.edit(request, { signal, onStep: overAll(progress.step, numImages) });
+    const result = await engine.edit(request, {
+      signal,
+      onStep: (step) => progress.step({ ...stepOfAll(step), seconds: step.seconds }),
+    });
     progress.clear();
     const drawn: Uint8Array[] = [];
     for (const { kept } of maps.length > 0 ? result.results : []) {
@@ -198,12 +201,6 @@ export function requestParameters(
     loras: nameLoras(flags.lora ?? []).uses,
   };
 }
-
-/** Shows the steps of several results as those of one edit. */
-const overAll =
-  (show: (progress: Pick<EditStep, "step" | "of" | "seconds">) => void, numImages: number) =>
-  ({ step, of, image = 0, seconds }: EditStep): void =>
-    show({ step: image * of + step, of: numImages * of, seconds });
 
 /** What can be refused of a mask before the checkpoint is loaded. */
 function checkMaskFlags(

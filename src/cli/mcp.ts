@@ -14,6 +14,7 @@ import {
   openCheckpoint,
   RetouchError,
   SHIPPED_CHECKPOINT,
+  stepOfAll,
   version,
 } from "../index.ts";
 import { nameLoras } from "./arguments.ts";
@@ -64,8 +65,9 @@ export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void
       }
       const content = await edit(params.arguments ?? {}, {
         signal: AbortSignal.any([call.signal, signal]),
-        async onStep({ step, of }) {
+        async onStep(taken) {
           if (progressToken === undefined) return;
+          const { step, of } = stepOfAll(taken);
           const progress = { progressToken, progress: step, total: of, message: `Step ${step} of ${of}` };
           await call.sendNotification({ method: "notifications/progress", params: progress });
         },

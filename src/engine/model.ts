@@ -136,6 +136,8 @@ export interface EditStep {
   of: number;
   /** If several images are made: which one, 0 for the first. */
   image?: number | undefined;
+  /** How many are made. @default 1 */
+  numImages?: number | undefined;
   /** Seconds since the first step of the first image began; of a resumed edit, since its first step after the interruption. */
   seconds: number;
   /** The target's packed latents after this step, [L, C]. */

@@ -17,17 +17,12 @@ import { finished, formNotices } from "./finish.ts";
 import type { Kept } from "../preserve/compose.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
-import {
-  type FloatTensor,
-  type GivenTensors,
-  hasTensors,
-  latentsOf,
-  resolveTensors,
-} from "./given-tensors.ts";
-import type { Draw, DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
+import { checkTensors, drawsOf, followed } from "./draws.ts";
+import { type FloatTensor, resolveTensors } from "./given-tensors.ts";
+import type { DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
 import { checkSizeRule, type EditDefaults } from "./model-traits.ts";
 import { unknownFields } from "./request-fields.ts";
-import { type EditRequest, resolveRequest, type ResolvedRequest, seedAt, type Size } from "./request.ts";
+import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
 import type { Environment } from "./state-file.ts";
 
 const TONE_MAPPED =
@@ -281,33 +276,6 @@ async function editAll(
   };
 }
 
-/** What is drawn: `numImages` of seeds that follow each other, or `numImagesPerPrompt` of one draw of noise. */
-function drawsOf({ seed, numImages = 1 }: ResolvedRequest, given: GivenTensors): Draw[] {
-  if (numImages > 1) {
-    const other = given.latents ? "latents" : given.numImages > 1 ? "numImagesPerPrompt" : undefined;
-    if (other !== undefined) throw invalid("notTogether", { field: "numImages", other });
-    return Array.from({ length: numImages }, (_, index) => ({ seed: seedAt(seed, index) }));
-  }
-  return Array.from({ length: given.numImages }, (_, index) => ({
-    seed,
-    place: { index, of: given.numImages },
-    latents: latentsOf(given, index),
-  }));
-}
-
-/** What an edit returns. If `onStep` fails, it does too, where it waits: so it frees what it holds. */
-async function followed(
-  steps: AsyncGenerator<EditStep, EditOutcome>,
-  onStep: (step: EditStep) => Promise<void>,
-): Promise<EditOutcome> {
-  let next = await steps.next();
-  while (!next.done) {
-    const failed = await onStep(next.value).catch((error: unknown) => ({ error }));
-    next = await (failed ? steps.throw(failed.error) : steps.next());
-  }
-  return next.value;
-}
-
 function reportOf(edited: Edited, started: number): EditReport {
   const { resolved, outcome, images, notices, isChecked, resumedFrom, denoiseSeconds } = edited;
   const { size, workingSize, referenceSize, referenceSizes, isNegativeUsed, trueCfgScale } = outcome;
@@ -347,20 +315,6 @@ function metadataOf(
     loras,
     ...(isPromptInMetadata && { prompt: prompt || undefined, prompt2 }),
   };
-}
-
-/** @throws RetouchError INVALID_PARAMETER for tensors that the pipeline does not take */
-function checkTensors({ takesTensors = false }: Pipeline, given: GivenTensors): void {
-  if (takesTensors || !(hasTensors(given) || given.numImages > 1)) return;
-  const { embeds, negativeEmbeds, latents } = given;
-  const [field] =
-    Object.entries({ promptEmbeds: embeds, negativePromptEmbeds: negativeEmbeds, latents }).find(
-      ([, tensor]) => tensor !== undefined,
-    ) ?? [];
-  throw invalid("unsupported", {
-    field: field ?? "numImagesPerPrompt",
-    reason: "the model of this checkpoint takes none",
-  });
 }
 
 /** The checker's verdict on a result that passed. @throws RetouchError OUTPUT_FLAGGED */

@@ -3,7 +3,7 @@ import { type EditSpeed, estimateMs } from "../engine/estimate.ts";
 import { skippedSteps } from "../engine/mask-rules.ts";
 import { isNegativeUsed, type Size } from "../engine/request.ts";
 import { resultSizeOf } from "../engine/sizes.ts";
-import { isStitched, stitchedSize } from "../images/stitched-size.ts";
+import { isStitched, stitchedSize } from "../engine/stitched-size.ts";
 import type { JobEdit, JobImage } from "./job.ts";
 
 /** Milliseconds on a worker of this speed. */

@@ -15,6 +15,7 @@ import type {
 } from "../jobs/job.ts";
 import { costOf } from "../jobs/price.ts";
 import type { WeightsKind } from "../engine/component.ts";
+import { stepOfAll } from "../engine/draws.ts";
 import type { EditStep } from "../engine/model.ts";
 import { knownFields } from "../engine/request-fields.ts";
 import { largestKind } from "../engine/weights-choice.ts";
@@ -130,7 +131,7 @@ async function editAndStore(
       async onStep(step) {
         const now = performance.now();
         // Over all results; the last step is followed by the images themselves.
-        const taken = step.step + step.of * (step.image ?? 0);
+        const { step: taken } = stepOfAll(step);
         const isLast = taken === of;
         if (!isLast && now - reportedAt < PROGRESS_INTERVAL_MS) return;
         reportedAt = now;

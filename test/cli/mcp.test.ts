@@ -133,6 +133,35 @@ describe("retouch mcp", () => {
     });
   });
 
+  it("writes and shows several results, and counts their steps together", async () => {
+    const steps: number[] = [];
+    const output = path.join("several", "night.png");
+    const { content } = await edit(
+      { seed: 7, num_images: 3, output },
+      { onprogress: ({ progress, total }) => steps.push(progress, total!) },
+    );
+    expect(steps).toEqual([1, 6, 2, 6, 3, 6, 4, 6, 5, 6, 6, 6]);
+    expect(content.map(({ type }) => type)).toEqual(["image", "image", "image", "text"]);
+    for (const [index, { data }] of content.slice(0, 3).entries()) {
+      const file = path.join(folder, "several", `night-${index + 1}.png`);
+      expect((await readFile(file)).toString("base64")).toBe(data);
+      expect(content[3]!.text).toContain(file);
+    }
+    expect(content[3]!.text).toMatch(/seed +7, 8, 9\n/);
+    // They are this server's own, and may be replaced; another program's may not.
+    await edit({ seed: 1, num_images: 2, output });
+    await writeFile(path.join(folder, "several", "day-2.png"), "mine");
+    expect(await refused({ num_images: 2, output: path.join("several", "day.png") })).toMatch(
+      /day-2\.png is there/,
+    );
+    expect((await readdir(path.join(folder, "several"))).toSorted()).toEqual([
+      "day-2.png",
+      "night-1.png",
+      "night-2.png",
+      "night-3.png",
+    ]);
+  });
+
   it("never takes the name of an earlier result, unless it is given", async () => {
     await edit({ seed: 1 });
     await edit({ seed: 2 });

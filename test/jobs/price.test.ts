@@ -14,6 +14,12 @@ describe("costOf", () => {
     expect(costOf(price, { width: 1536, height: 1536 })).toBe(0.025);
   });
 
+  it("charges each of several results as if it were alone", () => {
+    const size = { width: 1024, height: 1024 };
+    expect(costOf({ amount: 0.03, per: "megapixel" }, size, 3)).toBe(0.094371);
+    expect(costOf({ amount: 0.025, per: "image" }, size, 8)).toBe(0.2);
+  });
+
   it("charges nothing where the price is nothing", () => {
     expect(costOf({ amount: 0, per: "megapixel" }, { width: 1024, height: 1024 })).toBe(0);
   });

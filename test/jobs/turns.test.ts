@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { quoted } from "../../src/database/migrations.ts";
 import type { NewJob } from "../../src/jobs/job.ts";
 import { createMaintenance } from "../../src/jobs/maintenance.ts";
-import { describeOnDatabases, newJob, policy, SETTINGS } from "../support/jobs.ts";
+import { describeOnDatabases, EDIT, newJob, policy, SETTINGS } from "../support/jobs.ts";
 
 describeOnDatabases("the turns of keys", (bench) => {
   /** Names of jobs, such as a1, by their ids. */
@@ -25,6 +25,13 @@ describeOnDatabases("the turns of keys", (bench) => {
   it("give every key one job in each round, whenever its jobs came", async () => {
     for (const name of ["a1", "a2", "a3", "a4", "b1", "b2", "c1"]) await submit(name);
     expect(await claimAll()).toEqual(["a1", "b1", "c1", "a2", "b2", "a3", "a4"]);
+  });
+
+  it("count every result of a job", async () => {
+    await submit("a1", { edit: { ...EDIT, numImages: 3 } });
+    await submit("a2");
+    for (const name of ["b1", "b2", "b3", "b4"]) await submit(name);
+    expect(await claimAll()).toEqual(["a1", "b1", "b2", "b3", "a2", "b4"]);
   });
 
   it("let a key that comes late run next, and give it nothing for the time when it had no jobs", async () => {

@@ -95,6 +95,42 @@ describe("a result without an address", () => {
     });
   });
 
+  it("is one of several, each of which is read once", async () => {
+    const server = await startServer();
+    const keys = [1, 2].map(() => createKey("inline", "png"));
+    for (const [index, key] of keys.entries()) await server.storage.put(key, Uint8Array.of(index));
+    const images = keys.map((key, index) => ({
+      image: { kind: "embedded", key, bytes: 1 } as const,
+      seed: 7 + index,
+      safetyScore: 0.25,
+    }));
+    const result = resultOf("", { image: images[0]!.image, images, cost: 0.2 });
+    const id = await server.submit();
+    server.jobs.change(id, { status: "completed", result });
+    const { get } = server.storage;
+    let reads = 0;
+    server.storage.get = (key) => {
+      reads += 1;
+      return get(key);
+    };
+    const { output } = (await server.call("GET", `/status/${id}`)).json<{ output: object }>();
+    const [first, second] = ["data:image/png;base64,AA==", "data:image/png;base64,AQ=="];
+    expect(output).toMatchObject({ image_url: first, result: first, seed: 7, cost: 0.2 });
+    expect(output).toHaveProperty("images", [
+      { url: first, seed: 7, size: "1024*1024", cost: 0.1, safety_score: 0.25 },
+      { url: second, seed: 8, size: "1024*1024", cost: 0.1, safety_score: 0.25 },
+    ]);
+    expect(reads).toBe(2);
+    server.storage.get = get;
+    await server.storage.delete(keys[1]!);
+    const { output: rest } = (await server.call("GET", `/status/${id}`)).json<{ output: object }>();
+    expect(rest).toMatchObject({
+      image_url: first,
+      images: [{ url: first }, { seed: 8 }],
+      notices: ["The result is no longer in the storage."],
+    });
+  });
+
   it("that somebody deleted leaves the rest of its job, and says so", async () => {
     const { server, key, ids } = await prepare();
     await server.storage.delete(key);

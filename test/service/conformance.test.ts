@@ -441,7 +441,7 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("the endpoint on %s", (dat
         ["guidance", { guidance: 11 }],
         ["seed", { seed: -2 }],
         ["output_format", { output_format: "gif" }],
-        ["num_images", { num_images: 2 }],
+        ["num_images", { num_images: 9 }],
       ])("26: refuses a wrong %s, %o, on both routes", async (field, input) => {
         for (const [route, id] of [
           ["/run", /^[^s]/],

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents, type Agents } from "../../src/net/agents.ts";
 import { type BucketTarget, checkBucketTarget } from "../../src/storage/bucket-target.ts";
-import { putInBucket } from "../../src/storage/request-bucket.ts";
+import { putAllInBucket, putInBucket } from "../../src/storage/request-bucket.ts";
 import { binary, bucketOf } from "../support/buckets.ts";
 import { refusal } from "../support/refusal.ts";
 import { serve } from "../worker/samples.ts";
@@ -58,6 +58,42 @@ describe("a request's own bucket", () => {
     expect(Buffer.from((await bucketOf(server).get(stored))!).equals(bytes)).toBe(true);
     const reply = await fetch(url);
     expect([reply.status, reply.headers.get("content-type")]).toEqual([200, "image/jpeg"]);
+  });
+
+  it("gets several pictures, with numbers in a name that is given", async () => {
+    const pictures = [1, 2, 3].map((byte) => Uint8Array.of(byte));
+    const options = { agents, pausesMs: [] };
+    const urls = await putAllInBucket(targetOf({ objectPath: "all/a.png" }), pictures, "png", options);
+    expect(urls.map((url) => new URL(url).pathname)).toEqual(
+      [1, 2, 3].map((number) => `/${server.bucket}/all/a-${number}.png`),
+    );
+    for (const [index, url] of urls.entries()) {
+      expect([...new Uint8Array(await (await fetch(url)).arrayBuffer())]).toEqual([index + 1]);
+    }
+    const named = await putAllInBucket(targetOf({ objectPath: "all" }), pictures, "png", options);
+    expect(new Set(named.map((url) => new URL(url).pathname)).size).toBe(3);
+  });
+
+  it("keeps none of several pictures if the job is cancelled between them", async () => {
+    const controller = new AbortController();
+    const pictures = [1, 2, 3].map((byte) => Uint8Array.of(byte));
+    let reads = 0;
+    Object.defineProperty(pictures, "1", {
+      get() {
+        reads += 1;
+        controller.abort();
+        return Uint8Array.of(2);
+      },
+    });
+    const putting = putAllInBucket(targetOf({ objectPath: "none/a.png" }), pictures, "png", {
+      agents,
+      signal: controller.signal,
+    });
+    await expect(putting).rejects.toThrow();
+    expect(reads).toBe(1);
+    for (const number of [1, 2, 3]) {
+      expect(await bucketOf(server).get(`none/a-${number}.png`)).toBeUndefined();
+    }
   });
 
   it.each([

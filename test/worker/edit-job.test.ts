@@ -4,8 +4,9 @@ import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
 import { decodePicture } from "../../src/images/decode.ts";
-import type { Picture } from "../../src/images/picture.ts";
-import type { JobEdit, JobProgress, JobResult } from "../../src/jobs/job.ts";
+import { encodeMap } from "../../src/images/encode.ts";
+import type { GrayPicture, Picture } from "../../src/images/picture.ts";
+import { filesOf, type JobEdit, type JobProgress, type JobResult } from "../../src/jobs/job.ts";
 import type { EditOptions, EditResult } from "../../src/engine/run-edit.ts";
 import { imagesOf, resolveRequest, type EditRequest, type Size } from "../../src/engine/request.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
@@ -183,6 +184,101 @@ describe("a job", () => {
       false,
       false,
     ]);
+  });
+});
+
+describe("a job with several results", () => {
+  const kept = {
+    changedShare: 0.5,
+    mask: { width: 1, height: 1, data: Uint8Array.of(255) },
+    shares: { kept: 0.5, carried: 0.25, drawn: 0.25 },
+  };
+  const three = (map?: GrayPicture): Partial<EditResult> => {
+    const results = [5, 6, 7].map((seed) => ({
+      image: Uint8Array.of(seed, seed),
+      seed,
+      kept: { ...kept, map },
+      safety: { score: seed / 100, threshold: 0.7 },
+    }));
+    return { results, images: results.map(({ image }) => image) };
+  };
+  const edit = { numImages: 3, seed: 5 };
+
+  it("stores them all, and says what belongs to each", async () => {
+    const { run, storage, image } = await prepare({ engine: stillEngine(three()) });
+    const { images, image: first, cost } = await run(editOf(image, edit));
+    expect(images).toHaveLength(3);
+    expect(images![0]!.image).toEqual(first);
+    for (const [index, one] of images!.entries()) {
+      const seed = 5 + index;
+      expect(one).toMatchObject({ seed, safetyScore: seed / 100, changedShare: 0.5 });
+      expect(one.unchangedMask).toMatch(/^data:image\/png;base64,/);
+      const { key, bytes } = one.image as { key: string; bytes: number };
+      expect(bytes).toBe(2);
+      expect([...(await storage.get(key))!.bytes]).toEqual([seed, seed]);
+    }
+    expect((await keysOf(storage, "outputs")).length).toBe(3);
+    // Each costs what one costs.
+    expect(cost).toBe(3 * 0.000092);
+  });
+
+  it("stores a map of each, which are among the files of the result", async () => {
+    const map = { width: 2, height: 1, data: Uint8Array.of(255, 128) };
+    const { run, storage, image } = await prepare({ engine: stillEngine(three(map)) });
+    const result = await run(editOf(image, { ...edit, preserve: "auto", isMaskWanted: true }));
+    const { images } = result;
+    expect(result.mask).toEqual(images![0]!.mask);
+    for (const { mask, preserveShares } of images!) {
+      expect(preserveShares).toEqual(kept.shares);
+      const { key } = mask as { key: string };
+      expect(new Uint8Array((await storage.get(key))!.bytes)).toEqual(await encodeMap(map));
+    }
+    const files = filesOf(result).map((file) => (file as { key: string }).key);
+    expect(files.toSorted()).toEqual((await keysOf(storage, "outputs")).toSorted());
+    expect(new Set(files).size).toBe(6);
+  });
+
+  it("counts the steps of all of them", async () => {
+    const engine = stillEngine(three());
+    const editOne = engine.edit.bind(engine);
+    engine.edit = async (request, options = {}) => {
+      for (const image of [0, 1]) {
+        await editOne(request, { onStep: (step) => options.onStep?.({ ...step, image }) });
+        await delay(110);
+      }
+      return editOne(request, { onStep: (step) => options.onStep?.({ ...step, image: 2 }) });
+    };
+    const { run, image, progress } = await prepare({ engine });
+    await run(editOf(image, { ...edit, numSteps: 4 }));
+    expect(progress).toEqual([
+      { step: 0, of: 12 },
+      { step: 5, of: 12 },
+      { step: 9, of: 12 },
+      { step: 12, of: 12 },
+    ]);
+  });
+
+  it("leaves none of them where it is cancelled before the last is stored", async () => {
+    const { run, dependencies, storage, image, controller } = await prepare({ engine: stillEngine(three()) });
+    let puts = 0;
+    dependencies.storage = {
+      ...storage,
+      async put(key, bytes) {
+        puts += 1;
+        if (puts === 3) controller.abort();
+        await storage.put(key, bytes);
+      },
+    };
+    await expect(run(editOf(image, edit))).rejects.toEqual(refusal("ABORTED", "The job was cancelled."));
+    await expect.poll(() => keysOf(storage, "outputs")).toEqual([]);
+    expect(puts).toBe(3);
+  });
+
+  it("stores all of them without an address where they are asked for inline", async () => {
+    const { run, storage, image } = await prepare({ engine: stillEngine(three()) });
+    const { images } = await run(editOf(image, { ...edit, isInlineResult: true }));
+    expect(images!.map(({ image: { kind } }) => kind)).toEqual(["embedded", "embedded", "embedded"]);
+    expect((await keysOf(storage, "inline")).length).toBe(3);
   });
 });
 

@@ -56,6 +56,36 @@ describe("the speed after an edit", () => {
   });
 });
 
+describe("several results", () => {
+  const side = { width: 128, height: 128 };
+  const speed = { ...native, fixedMs: 600, stepMs: 100 };
+  const edit = { size: side, images: [side], numSteps: 4, guidance: 2, isNegativeUsed: false };
+
+  it("take as long as so many edits, at most", () => {
+    expect(estimateMs(speed, { ...edit, numImages: 3 })).toBe(3 * estimateMs(speed, edit));
+  });
+
+  it("have a time limit of so many edits", () => {
+    const job = editOf({ kind: "stored", key: "inputs/a.bin", size: side }, { size: side, numSteps: 50 });
+    expect(defaultLimitMs(undefined, { ...job, numImages: 3 })).toBe(3 * defaultLimitMs(undefined, job));
+    const slow = { ...speed, stepMs: 60_000 };
+    expect(defaultLimitMs(slow, { ...job, numImages: 2 })).toBe(2 * defaultLimitMs(slow, job));
+  });
+
+  it("tell how long a step takes, and leave the rest as it is known", () => {
+    const one = { image: resultOf().image, seed: 7 };
+    const result = { ...resultOf(), size: side, numSteps: 4, images: [one, one] };
+    const after = speedAfter({ ...speed, stepMs: 50 }, result, {
+      totalMs: 900,
+      denoiseMs: 800,
+      images: [side],
+    });
+    // Eight steps of 100 ms.
+    expect(after.stepMs).toBeCloseTo(50 + 0.3 * 50);
+    expect(after.fixedMs).toBe(600);
+  });
+});
+
 describe("averageSpeed", () => {
   it("moves three tenths of the way to the latest edit", () => {
     const known = { ...native, fixedMs: 100, stepMs: 10 };

@@ -5,7 +5,6 @@
  * `shared/inpaint.ts` tells.
  */
 import type { Picture } from "../../images/picture.ts";
-import { stitchPictures } from "../../images/stitch.ts";
 import { throwIfAborted } from "../../engine/abort.ts";
 import { skippedSteps } from "../../engine/mask-rules.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
@@ -24,6 +23,7 @@ import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { keptAs } from "../shared/preserved.ts";
 import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
+import { stitchPictures } from "../shared/stitch.ts";
 import { createRotary, joined } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { levelsOf } from "./schedule.ts";

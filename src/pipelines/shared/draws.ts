@@ -51,7 +51,7 @@ export async function* denoiseDraws(
     const steps = denoise(space, target, { ...common, start, noise: newNoise, skipped, afterStep });
     let next = await steps.next();
     while (!next.done) {
-      yield draws.length === 1 ? next.value : { ...next.value, image };
+      yield draws.length === 1 ? next.value : { ...next.value, image, numImages: draws.length };
       next = await steps.next();
     }
     drawn.push({ latents: { data: next.value, shape } });

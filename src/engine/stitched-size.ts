@@ -1,9 +1,5 @@
 /** The size of several pictures as one, side by side, each as high as the first. */
-
-interface Size {
-  width: number;
-  height: number;
-}
+import type { Size } from "./request.ts";
 
 /** Far more than a network sees of it, and than most screens show. */
 const MAX_PIXELS = 16e6;

@@ -1,8 +1,8 @@
 /** Several pictures as one, side by side from left to right. */
-import { invalid } from "../errors.ts";
-import type { Picture } from "./picture.ts";
-import { resizePicture } from "./resize.ts";
-import { isStitched, MAX_ASPECT, stitchedSize, stitchedSizes } from "./stitched-size.ts";
+import { isStitched, MAX_ASPECT, stitchedSize, stitchedSizes } from "../../engine/stitched-size.ts";
+import { invalid } from "../../errors.ts";
+import type { Picture } from "../../images/picture.ts";
+import { resizePicture } from "../../images/resize.ts";
 
 const CHANNELS = 3;
 
