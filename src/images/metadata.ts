@@ -23,6 +23,11 @@ export interface EditMetadata {
   maxSequenceLength?: number | undefined;
   /** Only if the source's own pixels were kept where nothing was edited. */
   keepUnchanged?: true | undefined;
+  /** These four only with a mask, and if they are not their defaults. */
+  strength?: number | undefined;
+  paddingMaskCrop?: number | undefined;
+  maskBlur?: number | undefined;
+  maskFeather?: number | undefined;
   /** Only if there were any: their names and scales. */
   loras?: string | undefined;
   /** Only if requested. */
@@ -45,6 +50,10 @@ const PROPERTIES = [
   "trueCfgScale",
   "maxSequenceLength",
   "keepUnchanged",
+  "strength",
+  "paddingMaskCrop",
+  "maskBlur",
+  "maskFeather",
   "loras",
   "prompt",
   "prompt2",
