@@ -297,6 +297,7 @@ function metadataOf(
   { kept, isNegativeUsed }: EditOutcome,
 ): EditMetadata {
   const { seed, numSteps, guidance, trueCfgScale, sigmas, maxSequenceLength, prompt, prompt2 } = parameters;
+  const { strength, paddingMaskCrop, maskBlur, maskFeather } = parameters;
   const sizeRule = parameters.sizeRule === "exact" ? undefined : parameters.sizeRule;
   const loras = parameters.loras.map((lora) => `${lora.name}:${lora.scale}`).join(" ") || undefined;
   return {
@@ -312,6 +313,10 @@ function metadataOf(
     maxSequenceLength,
     keepUnchanged: kept !== undefined || undefined,
     preserve: kept && parameters.preserve,
+    strength: strength === 1 ? undefined : strength,
+    paddingMaskCrop,
+    maskBlur: maskBlur || undefined,
+    maskFeather: maskFeather || undefined,
     loras,
     ...(isPromptInMetadata && { prompt: prompt || undefined, prompt2 }),
   };

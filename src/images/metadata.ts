@@ -27,6 +27,11 @@ export interface EditMetadata {
   keepUnchanged?: true | undefined;
   /** And how: `exact` or `auto`. */
   preserve?: string | undefined;
+  /** These four only with a mask, and if they are not their defaults. */
+  strength?: number | undefined;
+  paddingMaskCrop?: number | undefined;
+  maskBlur?: number | undefined;
+  maskFeather?: number | undefined;
   /** Only if there were any: their names and scales. */
   loras?: string | undefined;
   /** Only if requested. */
@@ -51,6 +56,10 @@ const PROPERTIES = [
   "maxSequenceLength",
   "keepUnchanged",
   "preserve",
+  "strength",
+  "paddingMaskCrop",
+  "maskBlur",
+  "maskFeather",
   "loras",
   "prompt",
   "prompt2",

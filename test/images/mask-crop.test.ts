@@ -39,7 +39,7 @@ it("resizes a grey image to Pillow's bytes", () => {
   }
 });
 
-describe.each(crops.map((crop, index) => Object.assign({ index }, crop)))(
+describe.each([...crops.entries()].map(([index, crop]) => Object.assign(crop, { index })))(
   "the crop $index around $region",
   ({ working: [width, height], padding, blur, region: [x1, y1, x2, y2], index }) => {
     const of = (name: string) => samplesOf(`crop.${index}.${name}`);

@@ -151,7 +151,7 @@ describe("OpenAI's clients", () => {
           class: "BadRequestError",
           code: "invalid_value",
           param: "mask",
-          message: expect.stringContaining("mask is not supported"),
+          message: expect.stringContaining("mask: it is not an image"),
         },
         key: {
           class: "AuthenticationError",

@@ -225,7 +225,7 @@ describe("a job with several results", () => {
   it("stores a map of each, which are among the files of the result", async () => {
     const map = { width: 2, height: 1, data: Uint8Array.of(255, 128) };
     const { run, storage, image } = await prepare({ engine: stillEngine(three(map)) });
-    const result = await run(editOf(image, { ...edit, preserve: "auto", isMaskWanted: true }));
+    const result = await run(editOf(image, { ...edit, isUnchangedKept: true, isMaskWanted: true }));
     const { images } = result;
     expect(result.mask).toEqual(images![0]!.mask);
     for (const { mask, preserveShares } of images!) {

@@ -105,6 +105,25 @@ describe("a worker's downloads", () => {
     expect(job).toMatchObject({ status: "failed", error: "image: there is no such host.", failure });
   });
 
+  it("end a job whose mask cannot be had, in a sentence about the mask, and keep nothing", async () => {
+    const { fetcher, queue, end, discarded } = prepare();
+    const mask = { kind: "url", url: "http://pictures.example/mask" } as const;
+    const job = queue.add({ ...editOf({ kind: "url", url: "http://pictures.example/a" }), mask });
+    fetcher.start();
+    await settled();
+    await end(job, fetched("inputs/a.bin"));
+    const values = { source: mask.url, reason: "there is no such host" };
+    const failure = { code: "IMAGE_UNREADABLE", kind: "imageDownload", values } as const;
+    await end(job, { kind: "failed", error: "image: there is no such host.", failure });
+    const sentence = "http://pictures.example/mask cannot be downloaded: there is no such host.";
+    expect(job).toMatchObject({
+      status: "failed",
+      error: `mask: ${sentence}`,
+      failure: { code: "INVALID_PARAMETER", kind: "about", values: { field: "mask", sentence } },
+    });
+    expect(discarded).toEqual(["inputs/a.bin"]);
+  });
+
   it("wait for an engine, and are left to others where it ended, five times at the most", async () => {
     const { fetcher, engine, add, ids, end } = prepare();
     const job = add("a");
