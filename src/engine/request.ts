@@ -162,14 +162,18 @@ export function resolveParameters(
   for (const [field, value, { choices }] of [
     ["format", wanted, format] as const,
     ["sizeRule", sizeRule, EDIT_PARAMETERS.sizeRule] as const,
-    ["preserve", request.preserve ?? "off", EDIT_PARAMETERS.preserve] as const,
+    [
+      "preserve",
+      request.preserve === undefined ? "off" : request.preserve,
+      EDIT_PARAMETERS.preserve,
+    ] as const,
   ]) {
     if (choices.some((choice) => choice === value)) continue;
     throw invalid("oneOf", { field, choices: anyOf(choices), given: shownValue(value) });
   }
   const flags = {
     isSafetyChecked,
-    isUnchangedKept: isUnchangedKept ?? false,
+    isUnchangedKept: isUnchangedKept === undefined ? false : isUnchangedKept,
     isEmptyNegativeUsed,
     isMaskWanted,
   };
