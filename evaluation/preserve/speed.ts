@@ -12,7 +12,7 @@ const load = async (f: string, w: number, h: number) => {
 };
 const kind = process.argv[2] ?? "recolour-00";
 const source = await load(`.cache/preserve-set/${kind}.source.png`, 6000, 4000);
-const raw = await load(`.cache/preserve-set/${kind}.truth.png`, 1254, 836);
+const raw = await resizePicture(await load(`.cache/preserve-set/${kind}.truth.png`, 6000, 4000), 1254, 836);
 if (process.argv[3]) {
   const s = await sharp(raw.data, { raw: { width: 1254, height: 836, channels: 3 } })
     .extend({ left: 20, background: "#777" })
@@ -22,10 +22,10 @@ if (process.argv[3]) {
   raw.data = new Uint8Array(s);
 }
 for (let i = 0; i < 2; i++) {
-  const t = performance.now();
+  const t = performance.now(); const c0 = process.cpuUsage();
   const reduced = await resizePicture(source, raw.width, raw.height);
   const t1 = performance.now();
-  analyse(reduced, raw, { mode: "auto" });
+  const c1 = process.cpuUsage(); analyse(reduced, raw, { mode: "auto" }); const c2 = process.cpuUsage(c1);
   const t2 = performance.now();
   const { kept } = await compose({ source: { ...source, channels: 3 }, reduced, raw, mode: "auto" });
   const t3 = performance.now();
@@ -39,7 +39,7 @@ for (let i = 0; i < 2; i++) {
     "total",
     (t1 - t + t3 - t2).toFixed(0),
     kept.shares,
-    "rss MB",
+    "cpu analyse", c2.user / 1e3, "cpu all", process.cpuUsage(c0).user / 1e3, "rss MB",
     process.memoryUsage().rss / 1e6,
     process.resourceUsage().maxRSS / 1e3,
   );

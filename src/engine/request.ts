@@ -226,14 +226,18 @@ export function resolveParameters(
     ["format", wanted, format] as const,
     ["sizeRule", sizeRule, EDIT_PARAMETERS.sizeRule] as const,
     ["imageLayout", imageLayout, EDIT_PARAMETERS.imageLayout] as const,
-    ["preserve", request.preserve ?? "off", EDIT_PARAMETERS.preserve] as const,
+    [
+      "preserve",
+      request.preserve === undefined ? "off" : request.preserve,
+      EDIT_PARAMETERS.preserve,
+    ] as const,
   ]) {
     if (choices.some((choice) => choice === value)) continue;
     throw invalid("oneOf", { field, choices: anyOf(choices), given: shownValue(value) });
   }
   const flags = {
     isSafetyChecked,
-    isUnchangedKept: isUnchangedKept ?? false,
+    isUnchangedKept: isUnchangedKept === undefined ? false : isUnchangedKept,
     isEmptyNegativeUsed,
     isMaskWanted,
     isTransparencyEdited,

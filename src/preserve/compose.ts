@@ -23,6 +23,8 @@ export interface ComposeOptions {
   isMapped?: boolean | undefined;
   /** The compiled file of the threads, where it is not beside this one. */
   entry?: URL | undefined;
+  /** @default one a core, at most 4 */
+  threads?: number | undefined;
 }
 
 /** How a result was put together. */
@@ -44,7 +46,7 @@ export interface Composed {
 }
 
 export async function compose(options: ComposeOptions): Promise<Composed> {
-  const { source, reduced, raw, seen, mode, mask, isMapped = false, entry } = options;
+  const { source, reduced, raw, seen, mode, mask, isMapped = false, entry, threads } = options;
   const { width, height, channels } = source;
   const max = source.max ?? (source.data instanceof Uint8Array ? 255 : 65_535);
   const analysis = analyse(reduced, raw, { mode, seen });
@@ -60,7 +62,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       data,
       map,
     },
-    { ...(entry && { entry }) },
+    { ...(entry && { entry }), ...(threads !== undefined && { threads }) },
   );
   const pixels = width * height;
   const shares = {

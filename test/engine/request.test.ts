@@ -30,6 +30,8 @@ describe("a request", () => {
       background: "auto",
       isSafetyChecked: true,
       isUnchangedKept: false,
+      preserve: "off",
+      isMaskWanted: false,
       loras: [],
       isTransparencyEdited: false,
       strength: 1,
@@ -105,13 +107,47 @@ describe("a request", () => {
     );
   });
 
-  it.each(["isSafetyChecked", "isUnchangedKept"])("is refused where %s is no boolean", (field) => {
-    for (const value of ["yes", 1, null]) {
-      expect(() => resolve({ [field]: value })).toThrow(
-        invalid(`${field} must be true or false, not ${JSON.stringify(value)}.`),
+  it("preserves by either name, unless the two contradict each other", () => {
+    const preserved = (fields: Record<string, unknown>): unknown => resolve(fields).preserve;
+    expect(preserved({ isUnchangedKept: true })).toBe("auto");
+    expect(preserved({ isUnchangedKept: false })).toBe("off");
+    for (const preserve of ["off", "exact", "auto"]) {
+      expect(resolve({ preserve })).toMatchObject({ preserve, isUnchangedKept: preserve !== "off" });
+      expect(preserved({ preserve, isUnchangedKept: preserve !== "off" })).toBe(preserve);
+      expect(() => preserved({ preserve, isUnchangedKept: preserve === "off" })).toThrow(
+        "preserve and isUnchangedKept must not be given together.",
       );
     }
+    for (const preserve of ["all", "", null, true]) {
+      expect(() => preserved({ preserve })).toThrow("preserve must be off, exact or auto");
+    }
+    expect(resolve({ preserve: "exact", isMaskWanted: true }).isMaskWanted).toBe(true);
+    expect(() => resolve({ isMaskWanted: true })).toThrow(
+      "isMaskWanted is not supported: nothing is preserved.",
+    );
   });
+
+  it("takes the image's size by two words", () => {
+    expect(resolve({ size: "auto" }).size).toBeUndefined();
+    expect(resolve({ size: "source" }).size).toBe("source");
+    expect(() => resolve({ size: "source", sizeRule: "diffusers" })).toThrow(
+      "size and sizeRule must not be given together.",
+    );
+    for (const size of ["1024x1024", "", "Source"]) {
+      expect(() => resolve({ size })).toThrow("size must be a width and a height, auto or source");
+    }
+  });
+
+  it.each(["isSafetyChecked", "isUnchangedKept", "isMaskWanted"])(
+    "is refused where %s is no boolean",
+    (field) => {
+      for (const value of ["yes", 1, null]) {
+        expect(() => resolve({ [field]: value })).toThrow(
+          invalid(`${field} must be true or false, not ${JSON.stringify(value)}.`),
+        );
+      }
+    },
+  );
 
   it.each(["picture.png", null, [1, 2], new ArrayBuffer(4)])(
     "is refused where the picture is %o and no bytes",

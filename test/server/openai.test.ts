@@ -225,7 +225,8 @@ describe("POST /v1/images/edits", () => {
     expect(response.statusCode).toBe(200);
     expect(server.jobs.submitted[0]!.edit).toMatchObject({
       images: [{ kind: "url", url: URL_OF_BIRD }],
-      size: { width: 1024, height: 1024 },
+      // The image's own shape.
+      size: undefined,
       seed: 3,
     });
   });
@@ -326,7 +327,7 @@ describe("POST /v1/images/edits", () => {
     [{ size: "15x1024" }, "size must be width*height, each from 256 to 1536, not 15*1024.", "size"],
     [
       { size: "big" },
-      "size must be auto, which is 1024x1024, or a width and a height such as 1536x1024, each from 256 to 1536.",
+      "size must be auto (the image's shape), source (all of its pixels), or a width and a height such as 1536x1024, each from 256 to 1536.",
       "size",
     ],
     [{ response_format: "json" }, "response_format must be b64_json or url.", "response_format"],
