@@ -73,7 +73,7 @@ const INTEGRATION = [
   "test/jobs/*.test.ts",
   "test/keys/*.test.ts",
   "test/engine/klein*.test.ts",
-  "test/*/{choose-device,compute-type,engine,limits,loras,preview,recipe,residency,resume,safety,single-files,weights}.test.ts",
+  "test/*/{choose-device,compute-type,engine,limits,loras,preview,recipe,residency,result-form,resume,safety,single-files,weights}.test.ts",
   "test/package/*.test.ts",
   "test/patterns.test.ts",
   "test/pipelines/{flux1-kontext,flux2-klein}/drawn.test.ts",
