@@ -74,7 +74,7 @@ function differencesOf(a: Picture, b: Picture): Plane {
  * @param source an image of the same size
  * @param mask of any size; it is scaled with interpolation
  */
-export function composite(result: Picture, source: Picture, mask: GrayPicture): void {
+export function composite(result: Numbers, source: Numbers, mask: GrayPicture): void {
   const columns = Array.from({ length: result.width }, (_, x) => placeOf(x, result.width, mask.width));
   for (let y = 0; y < result.height; y += 1) {
     const line = maskLine(mask, placeOf(y, result.height, mask.height));
@@ -88,6 +88,11 @@ export function composite(result: Picture, source: Picture, mask: GrayPicture): 
       }
     }
   }
+}
+
+/** Three numbers per pixel, of 8 or 16 bits. */
+interface Numbers extends Pick<Picture, "width" | "height"> {
+  data: Uint8Array | Uint16Array;
 }
 
 /** Two neighbours, and the position between them, 0 to 1. */

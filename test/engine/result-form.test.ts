@@ -10,10 +10,14 @@ import { decodePicture } from "../../src/images/decode.ts";
 import { decodeSource } from "../../src/images/decode-source.ts";
 import type { DeepPicture } from "../../src/images/deep-picture.ts";
 import { encodeDeep, encodePicture } from "../../src/images/encode.ts";
+import { wideSpaceOf } from "../../src/images/colour-space.ts";
+import { writeProfile } from "../../src/images/icc-write.ts";
+import { readProfile } from "../../src/images/icc.ts";
 import type { Picture } from "../../src/images/picture.ts";
+import { resizePicture } from "../../src/images/resize.ts";
 import { Networks } from "../../src/pipelines/flux1-kontext/networks.ts";
 import { largestDifference } from "../images/samples.ts";
-import { fixtures } from "../support/fixtures.ts";
+import { fixtures, root } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
 
 let engine: Engine;
@@ -174,5 +178,45 @@ describe("the request", () => {
     await expect(edit({ outputQuality: outputQuality as number, format: "webp" })).rejects.toThrow(
       "outputQuality must be a whole number from 1 to 100, not",
     );
+  });
+});
+
+describe("what is kept of an image", () => {
+  it("is its own numbers: wide colours of 16 bits, and their transparency", async () => {
+    const tiny = await createEngine({ threads: 1 });
+    const car = await resizePicture(
+      await decodePicture(await readFile(path.join(root, "examples", "car.png"))),
+      256,
+      256,
+    );
+    const icc = writeProfile([0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329], { kind: "srgb" });
+    const space = wideSpaceOf({ kind: "profile", profile: readProfile(icc)! }, icc)!;
+    // A band on the left is half transparent.
+    const alpha = {
+      max: 255,
+      data: Uint8Array.from({ length: 256 * 256 }, (_, i) => (i % 256 < 40 ? 128 : 255)),
+    };
+    const source = deepOf(car, { space, depth: 16, alpha });
+    // Numbers that no 8-bit picture has.
+    for (let i = 0; i < source.data.length; i += 4) source.data[i] = Math.min(source.data[i]! + 77, 65_535);
+    const request = {
+      image: await encodeDeep(source, "png"),
+      prompt: "Make the car green",
+      seed: 1,
+      numSteps: 8,
+    };
+    const { image, kept, notices } = await tiny.edit({ ...request, isUnchangedKept: true });
+    await tiny.close();
+    expect([notices, kept!.changedShare > 0.05, kept!.changedShare < 0.8]).toEqual([[], true, true]);
+    const { deep } = await decodeSource(image);
+    expect([deep.space.icc, deep.data.BYTES_PER_ELEMENT, deep.channels]).toEqual([icc, 2, 4]);
+    let numCopies = 0;
+    for (let pixel = 0; pixel < 256 * 256; pixel++) {
+      const [own, result] = [source, deep].map(({ data }) => [...data.subarray(4 * pixel, 4 * pixel + 4)]);
+      expect(result![3]).toBe(own![3]);
+      if (own!.every((value, k) => value === result![k])) numCopies += 1;
+    }
+    // All but the soft edges of the kept parts are copies.
+    expect(numCopies / (256 * 256)).toBeGreaterThan(1 - kept!.changedShare - 0.1);
   });
 });

@@ -124,7 +124,9 @@ async function* recipe(
   if (isLatentOnly) return outcome;
 
   // 8. Decode and resize; if requested, keep the source's own pixels wherever the network merely reproduced it.
-  const kept = request.isUnchangedKept ? { picture: source, latents: referenceLatents } : undefined;
+  const kept = request.isUnchangedKept
+    ? { picture: source, latents: referenceLatents, decoded: options.source }
+    : undefined;
   const result = await resultOf(networks, latents, plan, kept);
   return { ...outcome, ...result, notices: [...outcome.notices, ...result.notices] };
 }

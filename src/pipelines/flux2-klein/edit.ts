@@ -152,7 +152,10 @@ async function* recipe(
 
   // 8. Decode and resize; if requested, keep the first image's own pixels wherever the network merely reproduced it.
   const [first] = images;
-  const kept = request.isUnchangedKept && first ? { picture: first, latents: encoded[0]! } : undefined;
+  const kept =
+    request.isUnchangedKept && first
+      ? { picture: first, latents: encoded[0]!, decoded: options.source }
+      : undefined;
   const result = await resultOf(networks, latents, plan, kept);
   return { ...outcome, ...result, notices: [...outcome.notices, ...result.notices] };
 }

@@ -3,7 +3,11 @@ import { composite, findKept, type Kept } from "../../engine/keep-unchanged.ts";
 import type { ResolvedRequest, Size } from "../../engine/request.ts";
 import { notTransparent, TRANSPARENT } from "../../engine/result-form.ts";
 import { hasOneCanvas, type SizePlan, sourceInResult } from "../../engine/sizes.ts";
+import { pictureOfDeep } from "../../images/convert-deep.ts";
+import type { DecodedSource } from "../../images/decode-source.ts";
+import { type DeepPicture, depthOf } from "../../images/deep-picture.ts";
 import { checkFormatSides } from "../../images/output-format.ts";
+import { inNumbersOf, isMoreThanPlain, ownNumbers, withAlphaOf } from "../../images/own-numbers.ts";
 import type { Picture } from "../../images/picture.ts";
 import { resizePicture } from "../../images/resize.ts";
 import type { LatentSpace } from "./latent-space.ts";
@@ -12,12 +16,16 @@ import { decode, sourceAt } from "./pictures.ts";
 /** An image whose pixels are to stay wherever the network merely reproduced them. */
 export interface KeptSource {
   picture: Picture;
+  /** As its file has it, where that is known. */
+  decoded?: DecodedSource | undefined;
   /** As the network saw it, packed. */
   latents: Float32Array;
 }
 
 export interface Result {
   picture: Picture;
+  /** The same with the file's own numbers: see EditOutcome. */
+  deep?: DeepPicture | undefined;
   /** Where the first image lies in it: see EditOutcome. */
   sourceInResult?: Size | undefined;
   kept?: Kept | undefined;
@@ -41,7 +49,15 @@ export async function resultOf(
 
   const seen = await decode(space, source.latents, target);
   const kept = findKept(working, seen, space.autoencoder.scaleFactor);
-  if (kept.changedShare < 1) composite(picture, await sourceAt(source.picture, plan), kept.mask);
+  if (kept.changedShare === 1) return { picture, sourceInResult: placed, kept, notices: [] };
+  if (source.decoded && isMoreThanPlain(source.decoded.deep)) {
+    const own = await ownNumbers(source.decoded.deep, placed, size);
+    const drawn = inNumbersOf(picture, own.flat, depthOf(own.flat));
+    composite(drawn, own.flat, kept.mask);
+    const deep = withAlphaOf(drawn, own);
+    return { picture: pictureOfDeep(deep), deep, sourceInResult: placed, kept, notices: [] };
+  }
+  composite(picture, await sourceAt(source.picture, plan), kept.mask);
   return { picture, sourceInResult: placed, kept, notices: [] };
 }
 
