@@ -1,6 +1,6 @@
 /** Pictures, as the engine process decodes them: with sharp, in a process that may die. */
 import sharp, { type Sharp } from "sharp";
-import { decodePicture } from "../../src/images/decode.ts";
+import { decodeSource } from "../../src/images/decode-source.ts";
 import { formatOf } from "../../src/images/format.ts";
 import { mutateBytes } from "../mutate/bytes.ts";
 import { AVIF, fileOf, GIF, JPEG, type PieceFormat, PNG, TIFF, WEBP } from "../mutate/pieces.ts";
@@ -71,7 +71,10 @@ const tiffs: Samples = () =>
   ]);
 
 async function decoded(bytes: Buffer): Promise<void> {
-  const { width, height, data } = await decodePicture(bytes, { maxPixels: MAX_PIXELS });
+  const { picture, deep } = await decodeSource(bytes, { maxPixels: MAX_PIXELS });
+  const { width, height, data } = picture;
+  expect(deep.width === width && deep.height === height, "Both forms of a picture have one size.");
+  expect(deep.data.length === width * height * deep.channels, "A deep picture has all of its numbers.");
   expect(width > 0 && height > 0 && width * height <= MAX_PIXELS, `gave ${width} x ${height} pixels`);
   expect(data.length === width * height * 3, `gave ${data.length} bytes for ${width} x ${height} pixels`);
 }
@@ -80,7 +83,7 @@ function pictures(name: string, samples: Samples, format: PieceFormat): Target {
   return target<Buffer>(
     {
       name,
-      parser: "decodePicture, src/images/decode.ts",
+      parser: "decodeSource, src/images/decode-source.ts",
       codes: CODES,
       maxMiB: MAX_MIB,
       maxPeakMiB: MAX_PEAK_MIB,

@@ -29,6 +29,9 @@ export const SRGB: ColourSpace = {};
 /** How far a primary lies outside of sRGB, in linear light, from which a space counts as wider: sRGB's own profiles miss by 0.001. */
 const OUTSIDE = 0.01;
 
+/** A profile of matrix and curves has some kilobytes; its text and what else it holds goes into every result. */
+const MAX_PROFILE_BYTES = 256 * 1024;
+
 /** From a space's linear light to that of sRGB, and its curve for each colour. */
 interface Linear {
   toSrgb: Matrix;
@@ -46,9 +49,41 @@ export function wideSpaceOf(
 ): ColourSpace | undefined {
   const linear = encoding && linearOf(encoding);
   if (linear === undefined || !linear.toSrgb.flat().some((share) => share < -OUTSIDE)) return undefined;
-  if (encoding!.kind === "profile") return icc && { icc: new Uint8Array(icc), encoding };
-  const { primaries, transfer } = encoding as Extract<ColourEncoding, { kind: "rgb" }>;
-  return { icc: writeProfile(primaries, transfer), encoding };
+  if (!hasGreys(linear)) return undefined;
+  return tagged(encoding!, icc);
+}
+
+function tagged(encoding: ColourEncoding, icc: Uint8Array | undefined): ColourSpace | undefined {
+  if (encoding.kind === "rgb") return { icc: writeProfile(encoding.primaries, encoding.transfer), encoding };
+  return icc && icc.length <= MAX_PROFILE_BYTES ? { icc: new Uint8Array(icc), encoding } : undefined;
+}
+
+/** Whether greys come back from 8 bits of the space as they went in: a profile may be made to turn every result black. */
+function hasGreys({ toSrgb, curves }: Linear): boolean {
+  const fromSrgb = inverted(toSrgb);
+  if (!fromSrgb.flat().every((share) => Math.abs(share) < MAX_SHARE)) return false;
+  const light = new Float64Array(3);
+  return [1, 0.5, 0.2, 0.05].every((grey) => {
+    transform(fromSrgb, grey, grey, grey, light);
+    return curves.every((curve, i) => {
+      const number = Math.round(255 * placeOn(curve, light[i]!)) / 255;
+      return Math.abs(curve(number) - light[i]!) < 0.02;
+    });
+  });
+}
+
+/** Of a matrix between spaces of colours that can be seen; ProPhoto's has 2.03. */
+const MAX_SHARE = 100;
+
+/** The number, 0 to 1, of which a rising curve gives `light`, to a millionth. */
+function placeOn(curve: Curve, light: number): number {
+  let [low, high] = [0, 1];
+  for (let i = 0; i < 20; i++) {
+    const middle = (low + high) / 2;
+    if (curve(middle) < light) low = middle;
+    else high = middle;
+  }
+  return high;
 }
 
 function linearOf(encoding: ColourEncoding): Linear | undefined {

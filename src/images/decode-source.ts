@@ -8,6 +8,7 @@ import { decodedAs, decodedBy, type DecodeOptions } from "./decode.ts";
 import { type DecodedSamples, profileOf, readerOf, readSamples, readWideSamples } from "./decode-samples.ts";
 import { wideSpaceOf } from "./colour-space.ts";
 import { type DeepPicture, hasAlpha } from "./deep-picture.ts";
+import { encodeDeep } from "./encode.ts";
 import { isRefused, type PictureForm, type RefusedForm } from "./picture-form.ts";
 import { type Picture, plainBytes, type Rgb } from "./picture.ts";
 
@@ -53,13 +54,14 @@ async function deepBy(
   form: PictureForm,
   picture: Picture,
 ): Promise<DeepPicture | RefusedForm> {
-  const { depth, space, icc } = metadata;
-  const profile = form.hasNoProfile ? undefined : icc;
+  const { depth, space } = metadata;
+  const isKept = isWide(metadata, form) && (await isWritable(metadata.icc!));
+  const profile = isKept ? metadata.icc : undefined;
   const toDeep = (decoded: DecodedSamples | RefusedForm): DeepPicture | RefusedForm =>
     isRefused(decoded) ? decoded : deepOfSamples(decoded.samples, decoded.meaning, profile);
   if (depth === "float" || depth === "uint") return toDeep(await readWideSamples(metadata, file, form));
   const isSimple = form.encoding === undefined && !form.isPremultiplied;
-  if (isSimple && (depth === "uchar" || space === "cmyk") && !isWide(metadata, form)) {
+  if (isSimple && (depth === "uchar" || space === "cmyk") && !isKept) {
     return plain(metadata, file, form, picture);
   }
   const samples = await readSamples(metadata, file, form);
@@ -72,6 +74,15 @@ function isWide(metadata: Metadata, { hasNoProfile }: PictureForm): boolean {
   const encoding = profileOf(metadata);
   return (
     encoding !== undefined && encoding !== "unknown" && wideSpaceOf(encoding, metadata.icc) !== undefined
+  );
+}
+
+/** Whether a file can be written with a profile: PNG's library checks more of it than ours (libpng 1.6). */
+async function isWritable(icc: Uint8Array): Promise<boolean> {
+  const pixel = { width: 1, height: 1, channels: 3, data: new Uint8Array(3), space: { icc } } as const;
+  return encodeDeep(pixel, "png").then(
+    () => true,
+    () => false,
   );
 }
 

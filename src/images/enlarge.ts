@@ -15,11 +15,22 @@ interface Taps {
   weights: Float32Array;
 }
 
+/** Three numbers per pixel, of 8 or 16 bits. */
+interface Pixels<Numbers> extends Pick<Picture, "width" | "height"> {
+  data: Numbers;
+}
+
 /** Resizes a picture to `width` x `height` pixels, with centres aligned; sides that shrink are filtered too. */
-export function enlargePicture(picture: Picture, width: number, height: number): Picture {
+export function enlargePicture<Numbers extends Uint8Array | Uint16Array>(
+  picture: Pixels<Numbers>,
+  width: number,
+  height: number,
+): Pixels<Numbers> {
+  const isWide = picture.data instanceof Uint16Array;
+  const max = isWide ? 65_535 : 255;
   const rows = stretchRows(picture, width); // [picture.height, width, 3]
   const rowSize = width * CHANNELS;
-  const data = new Uint8Array(height * rowSize);
+  const data = new (isWide ? Uint16Array : Uint8Array)(height * rowSize) as Numbers;
   const sum = new Float32Array(rowSize);
   for (const [y, { first, weights }] of tapsOf(picture.height, height).entries()) {
     sum.fill(0);
@@ -29,12 +40,12 @@ export function enlargePicture(picture: Picture, width: number, height: number):
       for (let i = 0; i < rowSize; i++) sum[i]! += weight * rows[start + i]!;
     }
     const offset = y * rowSize;
-    for (let i = 0; i < rowSize; i++) data[offset + i] = Math.min(Math.max(sum[i]! + 0.5, 0), 255);
+    for (let i = 0; i < rowSize; i++) data[offset + i] = Math.min(Math.max(sum[i]! + 0.5, 0), max);
   }
   return { width, height, data };
 }
 
-function stretchRows(picture: Picture, width: number): Float32Array {
+function stretchRows(picture: Pixels<Uint8Array | Uint16Array>, width: number): Float32Array {
   const { data, height } = picture;
   const rows = new Float32Array(height * width * CHANNELS);
   const taps = tapsOf(picture.width, width);

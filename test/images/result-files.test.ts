@@ -141,6 +141,43 @@ describe("a source", () => {
     }
   });
 
+  it("with a profile that no picture can come back from gives sRGB", async () => {
+    const numbers = gradient(8, 8);
+    const singular: Primaries = [0.68, 0.32, 0.68, 0.32, 0.15, 0.06, ...D65];
+    const profile = writeProfile(DISPLAY_P3, { kind: "gamma", exponent: 40 });
+    for (const icc of [writeProfile(singular, { kind: "srgb" }), profile]) {
+      const read = readProfile(icc);
+      expect(read && wideSpaceOf({ kind: "profile", profile: read }, icc)).toBeUndefined();
+    }
+    // Too large, and one whose header says another length, which PNG does not take.
+    const large = new Uint8Array(300_000);
+    large.set(writeProfile(DISPLAY_P3, { kind: "srgb" }));
+    new DataView(large.buffer).setUint32(0, large.length);
+    const wrong = writeProfile(DISPLAY_P3, { kind: "srgb" });
+    new DataView(wrong.buffer).setUint32(0, 999);
+    for (const icc of [large, wrong]) {
+      const tagged = await encodeDeep({ ...numbers, channels: 3, space: { ...P3, icc } }, "jpeg");
+      const { deep, picture } = await decodeSource(tagged);
+      expect([deep.space, deep.data]).toEqual([SRGB, picture.data]);
+    }
+  });
+
+  it("that is to be turned is upright, in wide spaces and with transparency", async () => {
+    const turned = await sharpOf(gradient(16, 8))
+      .withIccProfile("p3")
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer();
+    const clear = await sharp({ create: { width: 16, height: 8, channels: 4, background: "#f008" } })
+      .withMetadata({ orientation: 6 })
+      .png()
+      .toBuffer();
+    for (const file of [turned, clear]) {
+      const { deep, picture } = await decodeSource(file);
+      expect([deep.width, deep.height, picture.width, picture.height]).toEqual([8, 16, 8, 16]);
+    }
+  });
+
   it("in sRGB, by whatever it is said, gives results without a profile", async () => {
     const numbers = gradient(8, 8);
     const tagged = await sharpOf(numbers).withIccProfile("srgb").png().toBuffer();

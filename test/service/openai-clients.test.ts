@@ -50,6 +50,41 @@ describe("OpenAI's clients", () => {
       expect(await sharp(picture).metadata()).toMatchObject({ format: "png", width: 384, height: 256 });
     });
 
+    it("keeps transparency, and takes WebP of a quality", async () => {
+      const clear = await sharp({ create: { width: 64, height: 64, channels: 4, background: "#3690" } })
+        .png()
+        .toBuffer();
+      const answer = await client.images.edit({
+        image: await toFile(clear, "clear.png", { type: "image/png" }),
+        prompt: PROMPT,
+        size: "256x256",
+        background: "transparent",
+        output_format: "webp",
+        output_compression: 60,
+        ...few,
+      });
+      expect(answer).toMatchObject({ background: "transparent", output_format: "webp" });
+      const picture = sharp(Buffer.from(answer.data![0]!.b64_json!, "base64"));
+      expect(await picture.metadata()).toMatchObject({ format: "webp", hasAlpha: true, width: 256 });
+      const jpeg = client.images.edit({
+        image: await toFile(clear, "clear.png", { type: "image/png" }),
+        prompt: PROMPT,
+        background: "transparent",
+        output_format: "jpeg",
+      });
+      await expect(jpeg).rejects.toThrow("400 background must not be transparent: JPEG has no transparency.");
+      const opaque = client.images.edit({
+        image: createReadStream(PICTURE),
+        prompt: PROMPT,
+        size: "256x256",
+        background: "transparent",
+        ...few,
+      });
+      await expect(opaque).rejects.toThrow(
+        "400 background must not be transparent: the image has no transparency, and the model draws none.",
+      );
+    });
+
     it("gets addresses of several pictures, each of another seed", async () => {
       const { data } = await client.images.edit({
         image: [await toFile(createReadStream(PICTURE), "bird.png", { type: "image/png" })],

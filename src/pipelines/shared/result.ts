@@ -9,20 +9,14 @@ import type { DeepPicture } from "../../images/deep-picture.ts";
 import { padGray, resizeGray } from "../../images/gray.ts";
 import { cropped, overlay as layOver, type Region, resizeAndCrop } from "../../images/mask-crop.ts";
 import { checkFormatSides } from "../../images/output-format.ts";
+import { isMoreThanPlain } from "../../images/own-numbers.ts";
 import type { GrayPicture, Picture } from "../../images/picture.ts";
 import type { Kept } from "../../preserve/compose.ts";
 import { resizePicture } from "../../images/resize.ts";
 import type { MaskOverlay } from "./inpaint.ts";
 import type { LatentSpace } from "./latent-space.ts";
 import { decode, sourceAt } from "./pictures.ts";
-import {
-  inNumbersOf,
-  isPlain,
-  type KeptSource,
-  type PreparedSource,
-  prepareSource,
-  preserved,
-} from "./preserved.ts";
+import { inFile, type KeptSource, type PreparedSource, prepareSource, preserved } from "./preserved.ts";
 
 /** One image before it is decoded. */
 export interface LatentImage {
@@ -139,7 +133,7 @@ async function cropLaidOver(
   );
   const result = {
     picture: await sourceAt(laid, plan),
-    deep: isWhole && deep && !isPlain(deep) ? inNumbersOf(deep, laid, source) : undefined,
+    deep: isWhole && deep && isMoreThanPlain(deep) ? await inFile(deep, laid, source) : undefined,
     sourceInResult: placed,
     notices: [],
   };
