@@ -10,8 +10,6 @@ import {
   EDIT_PARAMETERS,
   type EditOptions,
   type EditRequest,
-  type EditResult,
-  encodeThumbnail,
   type Engine,
   type ImageLayout,
   type ImageSource,
@@ -27,6 +25,7 @@ import { parseSize } from "./arguments.ts";
 import { numberedOutputs } from "./numbered-outputs.ts";
 import { chooseFormat, defaultOutput, STDOUT } from "./output.ts";
 import { reportText } from "./report.ts";
+import { shown, type ToolContent } from "./shown-results.ts";
 import { modelDefaultsText, rangeText, TOOL, wordedBy } from "./surfaces.ts";
 import type { ToolOutput } from "./tool-output.ts";
 
@@ -195,19 +194,12 @@ const lorasArgument = (names: readonly string[]) => {
   };
 };
 
-export type ToolContent =
-  { type: "text"; text: string } | { type: "image"; data: string; mimeType: `image/${OutputFormat}` };
-
 /** Arguments that are strings. */
 const STRINGS: ReadonlySet<string> = new Set(
   Object.entries<{ type: unknown }>(EDIT_TOOL.inputSchema.properties).flatMap(([name, { type }]) =>
     type === "string" ? [name] : [],
   ),
 );
-/** In base64 less than a megabyte, the smallest limit of common hosts. */
-const MAX_SHOWN_BYTES = 700_000;
-const MAX_SHOWN_SIDE = 1024;
-
 export interface EditToolOptions {
   /** Returns the engine, once a call has proved valid. */
   load(): Promise<Engine>;
@@ -344,19 +336,4 @@ function readImages(given: unknown): string[] {
     throw invalid("type", { field: "image", wanted: `a string, or a list of at most ${MAX_IMAGES} strings` });
   }
   return images as string[];
-}
-
-/** The results themselves, or smaller versions to look at of those that are too large for a conversation. */
-async function shown({ images, format }: EditResult): Promise<ToolContent[]> {
-  const content: ToolContent[] = [];
-  for (const image of images) {
-    // Hosts of tools show no AVIF.
-    const isSmall = image.byteLength <= MAX_SHOWN_BYTES / images.length && format !== "avif";
-    // Several share the room of one.
-    const side = Math.round(MAX_SHOWN_SIDE / Math.sqrt(images.length));
-    const bytes = isSmall ? image : await encodeThumbnail(image, side);
-    const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
-    content.push({ type: "image", data, mimeType: isSmall ? `image/${format}` : "image/jpeg" });
-  }
-  return content;
 }

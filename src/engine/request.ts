@@ -1,21 +1,28 @@
 /** What an edit is asked for and what it returns. Requests are checked here, once; inside, the types are trusted. */
 import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
-import { anyOf, cutText, invalid, shownValue } from "../errors.ts";
+import { anyOf, invalid, shownValue } from "../errors.ts";
 import type { OutputFormat } from "../images/output-format.ts";
 import { type LoraUse, unknownLora } from "../lora/use.ts";
 import {
   EDIT_PARAMETERS,
   type ImageLayout,
-  IMAGE_SIZES,
   type ImageSize,
-  type NumberParameter,
-  type NumbersParameter,
   type Preserve,
   type SizeRule,
-  type StringParameter,
 } from "./edit-parameters.ts";
 import type { TensorRequest } from "./given-tensors.ts";
+import { checkMaskWanted, preserveOf } from "./preserve-rules.ts";
+import {
+  lorasWithin,
+  modelNumberWithin,
+  numberWithin,
+  promptWithin,
+  qualityWithin,
+  sigmasWithin,
+  sizeWithin,
+  stringWithin,
+} from "./request-values.ts";
 import { backgroundWithin } from "./result-form.ts";
 import { type EditDefaults, USUAL_DEFAULTS } from "./model-traits.ts";
 
@@ -184,7 +191,6 @@ export interface ResolvedRequest {
 }
 
 const IMAGE_BYTES = "the bytes of an image in a Uint8Array; readImageSource gets them from a path";
-const MAX_SHOWN_CHARACTERS = 100;
 const MAX_RANDOM_SEED = 2 ** 32;
 
 /**
@@ -314,64 +320,6 @@ export const chosenSeed = (seed: number): number =>
 export const seedAt = (seed: number, index: number): number =>
   index === 0 ? seed : (seed + index) % MAX_RANDOM_SEED;
 
-function lorasWithin(
-  loras: NonNullable<EditRequest["loras"]>,
-  { max, scale: range }: typeof EDIT_PARAMETERS.loras,
-): LoraUse[] {
-  if (!Array.isArray(loras) || loras.length > max) {
-    throw invalid("tooMany", { field: "loras", max });
-  }
-  return loras.map((entry: unknown, index) => {
-    const { name, scale } = (entry ?? {}) as Partial<LoraUse>;
-    if (typeof name !== "string") {
-      throw invalid("type", { field: `loras[${index}].name`, wanted: "a string" });
-    }
-    return { name, scale: numberWithin(`loras[${index}].scale`, scale, { type: "number", ...range }) };
-  });
-}
-
-function sizeWithin(size: EditRequest["size"], sizeRule: SizeRule): ResolvedRequest["size"] {
-  if (size === undefined || size === "auto") return undefined;
-  if (size === "source") {
-    checkSourceSize(sizeRule);
-    return size;
-  }
-  const choices = `a width and a height, ${IMAGE_SIZES.join(" or ")}`;
-  if (typeof size === "string") throw invalid("type", { field: "size", wanted: choices });
-  const { width, height } = (size ?? {}) as Partial<Size>;
-  const { min, max } = EDIT_PARAMETERS.size;
-  const side = { type: "integer", min, max } as const;
-  return {
-    width: numberIn("size.width", width, side),
-    height: numberIn("size.height", height, side),
-  };
-}
-
-/** @throws RetouchError INVALID_PARAMETER: diffusers' sizes are whole tokens of a megapixel at most */
-export function checkSourceSize(sizeRule: SizeRule | undefined): void {
-  if (sizeRule === undefined || sizeRule === "exact") return;
-  throw invalid("notTogether", { field: "size", other: "sizeRule" });
-}
-
-/**
- * What is preserved, by either of its names; by default nothing.
- * @throws RetouchError INVALID_PARAMETER if the two contradict each other
- */
-export function preserveOf({
-  preserve,
-  isUnchangedKept,
-}: Pick<EditRequest, "preserve" | "isUnchangedKept">): Preserve {
-  if (preserve === undefined) return isUnchangedKept ? "auto" : EDIT_PARAMETERS.preserve.default;
-  if (isUnchangedKept === undefined || isUnchangedKept === (preserve !== "off")) return preserve;
-  throw invalid("notTogether", { field: "preserve", other: "isUnchangedKept" });
-}
-
-/** @throws RetouchError INVALID_PARAMETER for a map of a result of which nothing is preserved */
-export function checkMaskWanted(isMaskWanted: boolean, preserve: Preserve): void {
-  if (!isMaskWanted || preserve !== "off") return;
-  throw invalid("unsupported", { field: "isMaskWanted", reason: "nothing is preserved" });
-}
-
 /** The prompts; embeddings in their place exclude them, as in the reference. */
 function textsWithin({
   prompt,
@@ -391,66 +339,4 @@ function textsWithin({
     if (text !== undefined) throw invalid("notTogether", { field, other: "promptEmbeds" });
   }
   return { prompt: "", prompt2: undefined };
-}
-
-function modelNumberWithin(
-  field: "maxSequenceLength" | "paddingMaskCrop",
-  given: unknown,
-): number | undefined {
-  if (given === undefined) return undefined;
-  const { min, max } = EDIT_PARAMETERS[field];
-  return numberIn(field, given, { type: "integer", min, max });
-}
-
-function qualityWithin(given: unknown): number | undefined {
-  if (given === undefined) return undefined;
-  const { min, max } = EDIT_PARAMETERS.outputQuality;
-  return numberIn("outputQuality", given, { type: "integer", min, max });
-}
-
-function sigmasWithin(given: unknown): number[] | undefined {
-  if (given === undefined) return undefined;
-  const { min, max, maxItems }: NumbersParameter = EDIT_PARAMETERS.sigmas;
-  const isNumber = (value: unknown): boolean => typeof value === "number" && value >= min && value <= max;
-  if (!Array.isArray(given) || given.length < 1 || given.length > maxItems || !given.every(isNumber)) {
-    const wanted = `a list of 1 to ${maxItems} numbers from ${min} to ${max}`;
-    throw invalid("type", { field: "sigmas", wanted });
-  }
-  return given.map(Number);
-}
-
-function promptWithin(field: string, prompt: unknown, range: StringRange): string {
-  const text = stringWithin(field, prompt, range);
-  if (text.trim() === "") throw invalid("empty", { field });
-  return text;
-}
-
-type StringRange = Pick<StringParameter, "max">;
-
-function stringWithin(field: string, text: unknown, { max }: StringRange): string {
-  if (typeof text !== "string") throw invalid("type", { field, wanted: "a string" });
-  const count = [...text].length;
-  if (count > max) {
-    throw invalid("tooLong", { field, max, count });
-  }
-  return text;
-}
-
-type NumberRange = Pick<NumberParameter, "type" | "min" | "max">;
-
-const numberWithin = (
-  field: string,
-  value: unknown,
-  range: NumberRange & Pick<NumberParameter, "default">,
-): number => numberIn(field, value ?? range.default, range);
-
-function numberIn(field: string, value: unknown, { type, min, max }: NumberRange): number {
-  const isInteger = type === "integer";
-  const isValid =
-    typeof value === "number" && value >= min && value <= max && (!isInteger || Number.isInteger(value));
-  if (!isValid) {
-    const wanted = isInteger ? "a whole number" : "a number";
-    throw invalid("range", { field, wanted, min, max, given: cutText(String(value), MAX_SHOWN_CHARACTERS) });
-  }
-  return value;
 }

@@ -6,14 +6,8 @@ import type { GivenImage } from "./input-image.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
 import { checkMasking } from "../engine/mask-rules.ts";
 import { checkImageCount, checkSizeRule } from "../engine/model-traits.ts";
-import {
-  checkMaskWanted,
-  checkSourceSize,
-  chosenSeed,
-  type LoraUse,
-  preserveOf,
-  unknownLora,
-} from "../engine/request.ts";
+import { checkMaskWanted, checkSourceSize, preserveOf } from "../engine/preserve-rules.ts";
+import { chosenSeed, type LoraUse, unknownLora } from "../engine/request.ts";
 import { unknownNames } from "../engine/request-fields.ts";
 import { backgroundWithin } from "../engine/result-form.ts";
 import { defaultSize } from "../engine/sizes.ts";

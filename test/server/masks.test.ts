@@ -94,8 +94,8 @@ describe("the wire", () => {
       400,
       expect.objectContaining({ error: "mask is not supported: the model of this checkpoint takes none." }),
     ]);
-    const several = await startServer({}, { model: { ...USUAL_TRAITS, maxImages: 4 } });
-    const two = { input: { ...body.input, image: [INPUT.image, INPUT.image] } };
+    const several = await startServer({}, { model: USUAL_TRAITS });
+    const two = { input: { ...body.input, image: [INPUT.image, INPUT.image], image_layout: "index" } };
     expect((await several.call("POST", "/run", { body: two })).json()).toMatchObject({
       error: "mask: it goes with one image, and there are 2.",
     });

@@ -1,5 +1,6 @@
 /** A network's result put together with the first image of its edit, in the numbers of that image's file. */
-import { preserveOf, type ResolvedRequest } from "../../engine/request.ts";
+import { preserveOf } from "../../engine/preserve-rules.ts";
+import type { ResolvedRequest } from "../../engine/request.ts";
 import { type SizePlan, sourceInResult } from "../../engine/sizes.ts";
 import { laidOn, pictureOfDeep, plainDeep } from "../../images/convert-deep.ts";
 import { type DeepPicture, depthOf, inDepth } from "../../images/deep-picture.ts";
