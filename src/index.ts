@@ -40,7 +40,7 @@ export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";
 export type { EditParameter, EditParameterName, SizeRule } from "./engine/edit-parameters.ts";
 export { checkImageCount, checkSizeRule, parametersOfModel } from "./engine/model-traits.ts";
 export { resolveParameters, resolveRequest, unknownLora } from "./engine/request.ts";
-export type { EditDefaults } from "./engine/model-traits.ts";
+export type { EditDefaults, ImageLimits } from "./engine/model-traits.ts";
 export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./engine/request.ts";
 export type { OutputFormat } from "./images/encode.ts";
 export type { SizePlan, WorkingSize } from "./engine/sizes.ts";

@@ -112,19 +112,22 @@ describe("retouch batch", () => {
   });
 
   it("is ended by SIGINT with code 130, and goes on where it was", async () => {
-    await jobs(6, { num_inference_steps: 3 });
+    await jobs(12, { num_inference_steps: 4 });
     const stopped = await run(["batch", "jobs.jsonl", "-o", "out"], {
-      onStart: (child) => whenItSays(child, /2\/6 done/, () => child.kill("SIGINT")),
+      onStart: (child) => whenItSays(child, /2\/12 done/, () => child.kill("SIGINT")),
     });
     expect(stopped.code).toBe(130);
     expect(stopped.stderr).toContain(
       "retouch: Stopping after the current step; the same command goes on from there; once more stops at once.\n",
     );
-    const done = Number(/retouch: (\d) of 6 edits are done; the same command/.exec(stopped.stderr)![1]);
+    const done = Number(/retouch: (\d+) of 12 edits are done; the same command/.exec(stopped.stderr)![1]);
     expect(done).toBeGreaterThanOrEqual(2);
     expect(await resultsIn("out")).toHaveLength(done + 1);
     const { code, stdout } = await run(["batch", "jobs.jsonl", "-o", "out"]);
-    expect([code, stdout.toString()]).toEqual([0, expect.stringContaining(`6 done, ${done} of them before`)]);
+    expect([code, stdout.toString()]).toEqual([
+      0,
+      expect.stringContaining(`12 done, ${done} of them before`),
+    ]);
   });
 
   it("survives SIGKILL: what was done is the same file, and the rest is what an undisturbed run makes", async () => {

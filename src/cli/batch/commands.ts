@@ -35,7 +35,8 @@ export function runEditEach(
     const format = chooseFormat(undefined, flags.format);
     const { numImages = 1, ...parameters }: Parameters & { numImages?: number | undefined } =
       requestParameters(prompt, format, flags);
-    const each = { parameters, numImages, others: flags.image ?? [] };
+    const { image: others = [], mask }: EditFlags & { mask?: string | undefined } = flags;
+    const each = { parameters, numImages, others, pictures: mask === undefined ? {} : { mask } };
     return runBatch({
       flags,
       signal,

@@ -6,14 +6,12 @@ import type { ModelFacts } from "./plan.ts";
 export async function readModelFacts(options: EngineOptions): Promise<ModelFacts> {
   const { checkpoint: folder = SHIPPED_CHECKPOINT, transformer, vae, textEncoder, loras = {} } = options;
   const { checkpoint, pipeline } = await openCheckpoint(folder, { transformer, vae, textEncoder });
-  const { minImages, maxImages, takesSizeRule = false } = pipeline;
   const files = [transformer, vae, textEncoder].map((file) => file ?? "");
   const loraFiles = Object.entries(loras).map(([name, file]) => `${name}=${file}`);
   return {
     identity: [checkpoint.folder, ...files, ...loraFiles],
-    minImages,
-    maxImages,
-    takesSizeRule,
+    limits: pipeline,
+    takesSizeRule: pipeline.takesSizeRule ?? false,
     defaults: pipeline.defaultsOf(checkpoint.index),
     loras: Object.keys(loras),
   };

@@ -8,6 +8,7 @@ import {
   checkSizeRule,
   EDIT_PARAMETERS,
   type EditDefaults,
+  type ImageLimits,
   RetouchError,
   resolveParameters,
   unknownLora,
@@ -39,8 +40,7 @@ export interface PlannedEdit {
 export interface ModelFacts {
   /** What also belongs to an edit's key: the checkpoint and its files, as they were named. */
   identity: readonly string[];
-  minImages: number;
-  maxImages: number;
+  limits: ImageLimits;
   takesSizeRule: boolean;
   defaults: EditDefaults;
   /** Names of the LoRAs that there are. */
@@ -131,7 +131,7 @@ async function draftsOf(
 function checkedParameters({ images, parameters, numImages }: Entry, model: ModelFacts): { seed: number } {
   const resolved = resolveParameters(parameters, model.defaults);
   checkSizeRule(parameters.sizeRule, model.takesSizeRule);
-  checkImageCount(images.length, model);
+  checkImageCount(images.length, model.limits);
   for (const { name } of resolved.loras) {
     if (!model.loras.includes(name)) throw unknownLora(name, model.loras);
   }
