@@ -9,6 +9,7 @@ import LongestFirst from "./test/support/longest-first.ts";
 const LONG = [
   "test/bench/precision.test.ts",
   "test/cli/keys.test.ts",
+  "test/cli/batch.test.ts",
   "test/cli/edit.test.ts",
   "test/cli/failures.test.ts",
   "test/cli/mcp-guards.test.ts",

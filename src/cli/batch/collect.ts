@@ -38,8 +38,8 @@ export interface EachEdit {
   numImages: number;
   /** Further images that each edit looks at. */
   others: readonly string[];
-  /** The mask of each edit. */
-  mask: string | undefined;
+  /** Further pictures of each request, by the library's field. */
+  pictures: Readonly<Record<string, string>>;
 }
 
 /**
@@ -48,12 +48,14 @@ export interface EachEdit {
  */
 export async function entriesOfImages(
   images: readonly string[],
-  { parameters, numImages, others, mask }: EachEdit,
+  { parameters, numImages, others, ...each }: EachEdit,
   { isOwn, say }: CollectContext,
 ): Promise<(Entry | Fault)[]> {
   const here = process.cwd();
   const looked = others.map((given) => sourceOf("image", given, here));
-  const pictures: Entry["pictures"] = mask === undefined ? {} : { mask: sourceOf("mask", mask, here) };
+  const pictures = Object.fromEntries(
+    Object.entries(each.pictures).map(([field, given]) => [field, sourceOf(field, given, here)]),
+  );
   const entryOf = (first: Source, name: string | undefined): Entry => ({
     images: [first, ...looked],
     pictures,

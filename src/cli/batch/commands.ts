@@ -1,10 +1,10 @@
 /** `retouch batch`, and `retouch edit` with a folder for its results. */
 import type { createEngine } from "../../index.ts";
+import { invalid } from "../../errors.ts";
 import { chooseFormat } from "../output.ts";
 import { type EditFlags, requestParameters } from "../edit.ts";
 import { COMMAND, JOB_LINE, wordedBy } from "../surfaces.ts";
 import { entriesOfFile, entriesOfImages } from "./collect.ts";
-import type { Parameters } from "./entry.ts";
 import { type BatchFlags, runBatch } from "./run.ts";
 
 interface Dependencies {
@@ -33,9 +33,13 @@ export function runEditEach(
 ): Promise<void> {
   return wordedBy(COMMAND, () => {
     const format = chooseFormat(undefined, flags.format);
-    const { numImages = 1, ...parameters }: Parameters & { numImages?: number | undefined } =
-      requestParameters(prompt, format, flags);
-    const each = { parameters, numImages, others: flags.image ?? [], mask: flags.mask };
+    const { numImages = 1, ...parameters } = requestParameters(prompt, format, flags);
+    if (flags.maskOut !== undefined) {
+      const reason = "it names one file, and a folder gets a result for each image";
+      throw invalid("forbidden", { field: "isMaskWanted", given: flags.maskOut, reason });
+    }
+    const { image: others = [], mask } = flags;
+    const each = { parameters, numImages, others, pictures: mask === undefined ? {} : { mask } };
     return runBatch({
       flags,
       signal,

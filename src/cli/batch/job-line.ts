@@ -19,7 +19,7 @@ const FIELDS: ReadonlyMap<string, string> = new Map(
 );
 const PARAMETERS: Readonly<Record<string, EditParameter>> = EDIT_PARAMETERS;
 /** Fields beside those of the table. */
-const OWN_FIELDS = ["output", "width", "height", "num_images"];
+const OWN_FIELDS = ["images", "output", "width", "height", "num_images"];
 const KNOWN: ReadonlySet<string> = new Set([...FIELDS.keys(), ...OWN_FIELDS]);
 
 /** The name on the wire of what other surfaces call a field: `--steps`, `steps` and `numSteps`. */
@@ -51,7 +51,7 @@ export function parseJobLine(text: string): Fields {
 
 /** The images of a line that may be wrong, for the summary. */
 export function inputOfFields(fields: Fields): string {
-  const images = [fields["image"] ?? fields["images"] ?? []].flat().slice(0, LIMITS.images);
+  const images = [fields["image"] ?? [], fields["images"] ?? []].flat(2).slice(0, LIMITS.images);
   return inputOf(images.flatMap((given) => (typeof given === "string" ? [{ given }] : [])));
 }
 
@@ -66,17 +66,21 @@ export function readJobFields(
   { line, folder, loras }: { line: number; folder: string; loras: readonly LoraUse[] },
 ): Entry {
   const values = valuesByField(given);
-  const { image, output, num_images: numImages, width, height, ...others } = values;
-  const images = imagesOf(image, folder);
+  const { image, images: further, output, num_images: numImages, width, height, ...others } = values;
+  const images = imagesOf(image, further, folder);
   const pictures: Record<string, Source> = {};
-  // As in `retouch edit`; on the wire the default is false.
-  const parameters: Record<string, unknown> = { loras, isUnchangedKept: true };
+  const parameters: Record<string, unknown> = { loras };
   for (const [field, value] of Object.entries(others)) {
     const type = PARAMETERS[field]?.type;
     if (type === "image") pictures[field] = sourceOf(field, value, folder);
     else if (type === "size") parameters[field] = typeof value === "string" ? parseSize(value) : value;
     else if (type === "loras") parameters[field] = lorasOf(value);
     else parameters[field] = value;
+  }
+  // As in `retouch edit`; on the wire nothing is preserved by default.
+  if (parameters["isUnchangedKept"] === undefined) parameters["preserve"] ??= "auto";
+  if (parameters["isMaskWanted"] === true) {
+    throw invalid("unsupported", { field: "isMaskWanted", reason: "a batch writes results alone" });
   }
   if (width !== undefined || height !== undefined) {
     if (parameters["size"] !== undefined)
@@ -120,8 +124,14 @@ function unknown(name: string): RetouchError {
   return refused(`${shownValue(cutText(name, MAX_NAME))} is no field of an edit${hint}`);
 }
 
-function imagesOf(given: unknown, folder: string): Source[] {
-  const list = given === undefined ? [] : [given].flat();
+/** As on the wire, an image that is given under both names is meant once. */
+function imagesOf(image: unknown, further: unknown, folder: string): Source[] {
+  const [first, others] = [image, further].map((given) => (given === undefined ? [] : [given].flat())) as [
+    unknown[],
+    unknown[],
+  ];
+  const isRepeated = first.length === 1 && first[0] === others[0];
+  const list = isRepeated ? others : [...first, ...others];
   if (list.length > LIMITS.images) throw invalid("tooMany", { field: "image", max: LIMITS.images });
   return list.map((one) => sourceOf("image", one, folder));
 }

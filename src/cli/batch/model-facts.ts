@@ -6,17 +6,13 @@ import type { ModelFacts } from "./plan.ts";
 export async function readModelFacts(options: EngineOptions): Promise<ModelFacts> {
   const { checkpoint: folder = SHIPPED_CHECKPOINT, transformer, vae, textEncoder, loras = {} } = options;
   const { checkpoint, pipeline } = await openCheckpoint(folder, { transformer, vae, textEncoder });
-  const { minImages, maxImages, layouts, needsLayout, takesSizeRule = false, takesMask } = pipeline;
   const files = [transformer, vae, textEncoder].map((file) => file ?? "");
   const loraFiles = Object.entries(loras).map(([name, file]) => `${name}=${file}`);
   return {
     identity: [checkpoint.folder, ...files, ...loraFiles],
-    minImages,
-    maxImages,
-    layouts,
-    needsLayout,
-    takesSizeRule,
-    takesMask,
+    limits: pipeline,
+    takesSizeRule: pipeline.takesSizeRule ?? false,
+    takesMask: pipeline.takesMask,
     defaults: pipeline.defaultsOf(checkpoint.index),
     loras: Object.keys(loras),
   };

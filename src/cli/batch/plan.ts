@@ -39,9 +39,10 @@ export interface PlannedEdit {
 }
 
 /** What the checkpoint's model takes. */
-export interface ModelFacts extends ImageLimits {
+export interface ModelFacts {
   /** What also belongs to an edit's key: the checkpoint and its files, as they were named. */
   identity: readonly string[];
+  limits: ImageLimits;
   takesSizeRule: boolean;
   takesMask: boolean;
   defaults: EditDefaults;
@@ -139,7 +140,7 @@ function checkedParameters(
 ): { seed: number } {
   const resolved = resolveParameters(parameters, model.defaults);
   checkSizeRule(parameters.sizeRule, model.takesSizeRule);
-  checkImageCount(images.length, model, resolved.imageLayout);
+  checkImageCount(images.length, model.limits, resolved.imageLayout);
   const hasMask = pictures["mask"] !== undefined;
   checkMasking(resolved, { hasMask, numImages: images.length, takesMask: model.takesMask });
   for (const { name } of resolved.loras) {

@@ -76,7 +76,7 @@ describe("a line of a file of edits", () => {
     expect([numImages, output, name]).toEqual([1, undefined, "b.jpg"]);
     expect(parameters).toEqual({
       prompt: "x",
-      isUnchangedKept: true,
+      preserve: "auto",
       format: "png",
       loras: [{ name: "ink", scale: 0.5 }],
     });
@@ -91,6 +91,34 @@ describe("a line of a file of edits", () => {
         expect(sentenceOf({ [name]: null }), name).toBe("accepted");
       }
     }
+  });
+
+  it("takes masks, further images and the other fields of an edit as the wire does", () => {
+    const line = {
+      prompt: "x",
+      image: "b.jpg",
+      images: ["b.jpg", "c.jpg"],
+      size: "source",
+      preserve: "exact",
+    };
+    const mask = { mask: "m.png", strength: 0.5, padding_mask_crop: 8, mask_feather: 2 };
+    const entry = read({ ...line, ...mask, background: "#fff", output_format: "webp", output_quality: 80 });
+    expect(entry.images.map(({ given }) => given)).toEqual(["b.jpg", "c.jpg"]);
+    expect(entry.pictures).toEqual({ mask: { given: "m.png", source: path.join(folder, "m.png") } });
+    expect(entry.parameters).toMatchObject({
+      size: "source",
+      preserve: "exact",
+      strength: 0.5,
+      paddingMaskCrop: 8,
+      maskFeather: 2,
+      background: "#fff",
+      format: "webp",
+      outputQuality: 80,
+    });
+    expect(entry.parameters.isUnchangedKept).toBeUndefined();
+    expect(sentenceOf({ prompt: "x", enable_mask_output: true })).toBe(
+      "enable_mask_output is not supported: a batch writes results alone.",
+    );
   });
 
   it("has images as paths from its folder, file and http URLs, and data URLs", () => {
@@ -114,7 +142,6 @@ describe("a line of a file of edits", () => {
     ['{"constructor": 1}', '"constructor" is no field of an edit.'],
     [{ ["x".repeat(5000)]: 1 }, /^"x{100}…" is no field of an edit\.$/],
     [{ guidance: 1, guidance_scale: 2 }, "guidance and guidance_scale are two names of one field."],
-    [{ image: "a", images: ["b"] }, "image and images are two names of one field."],
     [{ image: 7 }, "image must be a path, an http(s) URL or a data URL."],
     [{ image: "" }, "image must be a path, an http(s) URL or a data URL."],
     [{ image: "-" }, "image must not be -: standard input cannot be read again."],
@@ -122,11 +149,11 @@ describe("a line of a file of edits", () => {
     [{ image: "x".repeat(8193) }, "image must have at most 8192 characters, not 8193."],
     [{ image: "https://" }, "image must be an http or https URL."],
     [{ image: Array.from({ length: 17 }, () => "a.png") }, "image must be a list of at most 16."],
-    [{ size: "big" }, 'size must be a width and a height such as 1024x768, not "big".'],
+    [{ size: "big" }, 'size must be a width and a height such as 1024x768, auto or source, not "big".'],
     [{ size: "64*64", width: 64, height: 64 }, "size and width must not be given together."],
     [{ num_images: 9 }, "num_images must be a whole number from 1 to 8, not 9."],
     [{ num_images: "2" }, 'num_images must be a whole number from 1 to 8, not "2".'],
-    [{ output: "a.bmp" }, /^output a\.bmp is neither \.png nor \.jpg/],
+    [{ output: "a.bmp" }, /^output a\.bmp is none of \.png, \.jpg/],
     [{ output: "a.png", output_format: "jpeg" }, "output_format jpeg contradicts the name in output a.png."],
     [{ output: 5 }, "output must be a path in the output folder, not 5."],
   ] satisfies [string | object, string | RegExp][])("is refused in one sentence: %j", (fields, sentence) => {

@@ -57,7 +57,7 @@ async function batch(
   );
 }
 
-const each = (images: readonly string[], flags: Partial<EditFlags & { output: string }> = {}) =>
+const each = (images: readonly string[], flags: Partial<EditFlags & { output: string; mask: string }> = {}) =>
   ran((open, signal) =>
     runEditEach(
       images.map((name) => at(name)),
@@ -416,6 +416,19 @@ describe("images that are edited one by one", () => {
     expect(await contentOf("bird.edited.jpg")).toBe("Make it night 9 1");
     await each(["bird.png"], { steps: 99 });
     expect(said.stderr).toContain("bird.png: --steps must be a whole number from 1 to 50, not 99.");
+  });
+
+  it("have a mask that is given read for each, and refused for each if it is no picture", async () => {
+    await writeFile(at("text.png"), "no picture");
+    await each(["bird.png"], { mask: at("text.png") });
+    expect(said.stderr).toContain(
+      `text.png is not an image; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.`,
+    );
+    expect(await each(["bird.png"], { mask: at("bird.png") })).toMatchObject({
+      edits: 1,
+      failure: undefined,
+    });
+    expect(await readFile(at("log"), "utf8")).toContain(`mask ${bird.length}\n`);
   });
 
   it("are refused where a folder has none", async () => {

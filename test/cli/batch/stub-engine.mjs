@@ -17,6 +17,7 @@ export function stubEngine({ log, stepMs = 0, steps = 2, fail = () => undefined 
     device: { name: "cpu", reason: "stub", notices: [] },
     async edit(request, { signal, onStep, onState, resumeFrom } = {}) {
       note("begin", request);
+      if (request.mask !== undefined) note(`mask ${request.mask.length}\n`, request);
       const from = resumeFrom === undefined ? 0 : Number(Buffer.from(resumeFrom).toString());
       for (let step = from + 1; step <= steps; step += 1) {
         if (signal?.aborted) throw Object.assign(new Error("aborted"), { code: "ABORTED" });
