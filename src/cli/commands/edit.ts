@@ -70,7 +70,11 @@ export const EDIT = command<EditFlags>({
       "another image to look at, for models that take several; may be given again",
       addFile,
     ),
-    option(imageLayout.flag, `${phraseOf(imageLayout)} (default: ${imageLayout.default}, which refuses them)`, parseImageLayout),
+    option(
+      imageLayout.flag,
+      `${phraseOf(imageLayout)} (default: ${imageLayout.default}, which refuses them)`,
+      parseImageLayout,
+    ),
     option(prompt2.flag, phraseOf(prompt2)),
     option(
       maxSequenceLength.flag,
