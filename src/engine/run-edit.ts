@@ -235,7 +235,8 @@ async function editAll(
     isSketched,
     loras: chosenLoras,
     resume: states.resume,
-    given,
+    // Those of every image have one shape.
+    given: { ...given, latents: draws[0]!.latents },
     draws,
     isLatentOnly: isLatentOnly && checker === undefined,
   };
