@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy
 import torch
+from cases import draw_scene
 from diffusers.image_processor import VaeImageProcessor
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-
-KINDS = ("disc", "edge", "soft", "corner", "dots", "bar")
 
 
 def draw_mask(kind: str, width: int, height: int) -> Image.Image:
@@ -23,7 +22,7 @@ def draw_mask(kind: str, width: int, height: int) -> Image.Image:
     elif kind == "edge":  # of a rectangle that goes on beyond the picture
         pixels[height // 3 : height, width * 2 // 3 : width] = 255
     elif kind == "soft":
-        pixels[...] = numpy.clip((columns * 3 + rows) * 255 // (width * 2 + height) , 0, 255)
+        pixels[...] = numpy.clip((columns * 3 + rows) * 255 // (width * 2 + height), 0, 255)
         pixels[:, : width // 4] = 0
     elif kind == "corner":
         pixels[: height // 3, : width // 4] = 255
@@ -56,8 +55,6 @@ def tensor_of(image: Image.Image) -> Tensor:
 
 def mask_fixtures() -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Give the crops with their regions, and every picture by `crop.INDEX.NAME`, `blur.INDEX` and `resize.INDEX`."""
-    from cases import draw_scene
-
     processor = VaeImageProcessor(do_normalize=False, do_binarize=True, do_convert_grayscale=True)
     tensors: dict[str, Tensor] = {}
     crops: list[dict[str, Any]] = []

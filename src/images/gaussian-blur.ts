@@ -32,22 +32,26 @@ function blurredRows({ width, height, data }: GrayPicture, boxRadius: number): G
   const weight = Math.trunc(fround(ONE / fround(fround(boxRadius * 2) + 1)));
   const edgeWeight = Math.trunc((ONE - (radius * 2 + 1) * weight) / 2);
   const output = new Uint8Array(data.length);
-  let line = new Uint8Array(width);
-  let next = new Uint8Array(width);
-  const at = (x: number): number => line[Math.min(Math.max(x, 0), width - 1)]!;
+  // The edges are repeated as far as a box reaches, so that no place has to be clamped.
+  const reach = radius + 1;
+  const line = new Uint8Array(width + 2 * reach);
+  const next = new Uint8Array(width);
   for (let y = 0; y < height; y += 1) {
-    line.set(data.subarray(y * width, (y + 1) * width));
+    next.set(data.subarray(y * width, (y + 1) * width));
     for (let pass = 0; pass < PASSES; pass += 1) {
+      line.fill(next[0]!, 0, reach);
+      line.set(next, reach);
+      line.fill(next[width - 1]!, reach + width);
       let sum = 0;
-      for (let x = -1 - radius; x < radius; x += 1) sum += at(x);
+      for (let x = 0; x < 2 * radius + 1; x += 1) sum += line[x]!;
       for (let x = 0; x < width; x += 1) {
-        sum += at(x + radius) - at(x - radius - 1);
-        const edges = at(x - radius - 1) + at(x + radius + 1);
+        const before = line[x]!;
+        const edges = before + line[x + 2 * reach]!;
+        sum += line[x + 2 * radius + 1]! - before;
         next[x] = Math.floor((sum * weight + edges * edgeWeight + ONE / 2) / ONE);
       }
-      [line, next] = [next, line];
     }
-    output.set(line, y * width);
+    output.set(next, y * width);
   }
   return { width, height, data: output };
 }

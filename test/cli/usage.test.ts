@@ -21,7 +21,7 @@ describe("retouch", () => {
     const edit = (await retouch(["edit", "--help"])).stdout.toString();
     const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z0-9-]+)/gm)].map((match) => match[1]);
     const expected =
-      "output overwrite image prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size size-rule steps sigmas guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type reference-cache keep-unchanged no-keep-unchanged no-safety-checker";
+      "output overwrite image image-layout mask strength padding-mask-crop mask-blur mask-feather prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size size-rule steps sigmas guidance seed num-images format quality background checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type reference-cache preserve mask-out keep-unchanged no-keep-unchanged no-safety-checker";
     expect(flags).toEqual([...expected.split(" "), "json", "quiet", "help"].map((name) => `--${name}`));
   });
 
@@ -118,6 +118,14 @@ describe("a wrong command line ends with code 2 and one sentence", () => {
     [[...edit, "--size", "64"], '--size must be a width and a height such as 1024x768, not "64".'],
     [[...edit, "--size-rule", "stretch"], '--size-rule must be exact or diffusers, not "stretch".'],
     [[...edit, "--reference-cache", "exact"], '--reference-cache must be approximate, not "exact".'],
+    [[...edit, "--strength", "0.5"], "--strength must not be given without --mask."],
+    [[...edit, "--mask", "m.png", "--strength", "1.5"], "--strength must be a number from 0 to 1, not 1.5."],
+    [[...edit, "--mask", "m.png", "--strength", "0"], "--strength must be a number above 0, not 0."],
+    [[...edit, "--image", "hat.png", "--mask", "m.png"], "--mask: it goes with one image, and there are 2."],
+    [
+      [...edit, "--mask", "m.png", "--mask-feather", "3", "--no-keep-unchanged"],
+      "--mask-feather: it is the edge of what is laid over the image, which takes keeping the unchanged pixels or a crop around the mask.",
+    ],
     [[...edit, "--threads", "many"], '--threads must be a number, not "many".'],
     [[...edit, "--device", "tpu"], '--device must be auto, cpu, cuda, webgpu, coreml or dml, not "tpu".'],
     [[...edit, "--format", "gif"], '--format must be png, jpeg, webp or avif, not "gif".'],

@@ -103,7 +103,7 @@ describe("an edit with klein", () => {
         "prompt2 is not supported: the model of this checkpoint reads one prompt.",
       ),
     );
-    await expect(distilled.edit({ ...base, mask: square })).rejects.toEqual(
+    await expect(distilled.edit({ ...base, image: [], mask: square })).rejects.toEqual(
       refusal("INVALID_PARAMETER", "mask: it goes with one image, and there are none."),
     );
     await expect(distilled.edit({ ...base, image: [square, square], mask: square })).rejects.toEqual(

@@ -22,28 +22,30 @@ export function feathered(mask: GrayPicture, width: number): GrayPicture {
 
 /** In two passes, from the top left and from the bottom right; in thirds of a pixel. */
 function distancesToBlack({ width, height, data }: GrayPicture): Float32Array {
-  const distances = Float32Array.from(data, (value) => (value === 0 ? 0 : Infinity));
-  const nearer = (pixel: number, x: number, y: number, steps: readonly Step[]): void => {
-    for (const [dx, dy, cost] of steps) {
-      if (x + dx < 0 || x + dx >= width || y + dy < 0 || y + dy >= height) continue;
-      const distance = distances[pixel + dy * width + dx]! + cost;
-      if (distance < distances[pixel]!) distances[pixel] = distance;
+  // With a border that no way leads through, no pixel has to be asked for its place.
+  const stride = width + 2;
+  const distances = new Float32Array(stride * (height + 2)).fill(Infinity);
+  for (let y = 0; y < height; y += 1) {
+    const row = (y + 1) * stride + 1;
+    for (let x = 0; x < width; x += 1) if (data[y * width + x] === 0) distances[row + x] = 0;
+  }
+  const pass = (first: number, step: 1 | -1): void => {
+    const [side, diagonal, above, other] = [step, step * (stride + 1), step * stride, step * (stride - 1)];
+    for (let row = 0; row < height; row += 1) {
+      let at = first + step * row * stride;
+      for (let x = 0; x < width; x += 1, at += step) {
+        const straight = Math.min(distances[at - side]!, distances[at - above]!) + STRAIGHT;
+        const slanted = Math.min(distances[at - diagonal]!, distances[at - other]!) + DIAGONAL;
+        distances[at] = Math.min(distances[at]!, straight, slanted);
+      }
     }
   };
-  for (let pixel = 0; pixel < data.length; pixel += 1) {
-    nearer(pixel, pixel % width, Math.floor(pixel / width), BEFORE);
+  pass(stride + 1, 1);
+  pass(height * stride + width, -1);
+  const inner = new Float32Array(width * height);
+  for (let y = 0; y < height; y += 1) {
+    const row = (y + 1) * stride + 1;
+    inner.set(distances.subarray(row, row + width), y * width);
   }
-  for (let pixel = data.length - 1; pixel >= 0; pixel -= 1) {
-    nearer(pixel, pixel % width, Math.floor(pixel / width), AFTER);
-  }
-  return distances;
+  return inner;
 }
-
-type Step = readonly [dx: number, dy: number, cost: number];
-const BEFORE: readonly Step[] = [
-  [-1, 0, STRAIGHT],
-  [-1, -1, DIAGONAL],
-  [0, -1, STRAIGHT],
-  [1, -1, DIAGONAL],
-];
-const AFTER: readonly Step[] = BEFORE.map(([dx, dy, cost]) => [-dx, -dy, cost]);
