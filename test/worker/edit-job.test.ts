@@ -122,7 +122,11 @@ describe("a job", () => {
 
   it("passes on what was kept, with a picture of where", async () => {
     const mask = { width: 4, height: 2, data: Uint8Array.of(255, 255, 255, 0, 255, 255, 0, 0) };
-    const { run, image } = await prepare({ engine: stillEngine({ kept: { changedShare: 0.375, mask, shares: { kept: 0.625, carried: 0.25, drawn: 0.125 } } }) });
+    const { run, image } = await prepare({
+      engine: stillEngine({
+        kept: { changedShare: 0.375, mask, shares: { kept: 0.625, carried: 0.25, drawn: 0.125 } },
+      }),
+    });
     const { changedShare, unchangedMask } = await run(editOf(image, { isUnchangedKept: true }));
     expect(changedShare).toBe(0.375);
     const bytes = Buffer.from(unchangedMask!.replace("data:image/png;base64,", ""), "base64");
