@@ -1,147 +1,73 @@
-import { readFileSync } from "node:fs";
+/**
+ * Measures what stays (docs/pictures.md) on edits whose truth is known: `npm run eval:preserve -- [FILTER]`. Draws the edits on
+ * first use; prints a line for each and, per kind, the figures.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import sharp from "sharp";
-import { resizePicture } from "../../src/images/resize.ts";
 import type { Picture } from "../../src/images/picture.ts";
-import { compose } from "../../src/preserve/compose.ts";
-import { analyse } from "../../src/preserve/analyse.ts";
-import { resampled, tapsOf } from "../../src/preserve/resample.ts";
+import { plainBytes } from "../../src/images/picture.ts";
+import { measure, type Measured } from "./measure.ts";
 
-const folder = ".cache/preserve-set";
-const only = process.argv[2] ? new RegExp(process.argv[2]) : /./;
-const noiseLevel = Number(process.env.NOISE ?? 2);
-interface Row {
+const FOLDER = ".cache/preserve-set";
+const EDITS = 200;
+
+interface Edit {
   id: string;
   kind: string;
   style: string | null;
 }
-const rows: Row[] = JSON.parse(readFileSync(path.join(folder, "edits.json"), "utf8"));
-const FACTOR = Number(process.env.FACTOR ?? 4.9);
+
+if (!existsSync(path.join(FOLDER, "edits.json"))) {
+  const drawing = ["scripts/python.mjs", "-m", "training.preserve_set", FOLDER, String(EDITS)];
+  const { status } = spawnSync(process.execPath, drawing, { stdio: "inherit" });
+  if (status !== 0) throw new Error("The edits could not be drawn.");
+}
+const filter = new RegExp(process.argv[2] ?? "");
+const edits = (JSON.parse(readFileSync(path.join(FOLDER, "edits.json"), "utf8")) as Edit[]).filter(({ id }) =>
+  filter.test(id),
+);
+const groups = new Map<string, Measured[]>();
+for (const { id, kind, style } of edits) {
+  const measured = await measure(await load(`${id}.source.png`), await load(`${id}.truth.png`), id);
+  const group = style === null ? kind : `${kind}: ${style}`;
+  groups.set(group, [...(groups.get(group) ?? []), measured]);
+  process.stdout.write(`${id.padEnd(36)} ${lineOf([measured])}\n`);
+}
+process.stdout.write("\n");
+for (const [group, measured] of groups) {
+  const count = String(measured.length).padStart(3);
+  process.stdout.write(`${group.padEnd(32)} ${count} ${lineOf(measured)}\n`);
+}
+process.stdout.write(`${"all".padEnd(36)} ${lineOf([...groups.values()].flat())}\n`);
 
 async function load(file: string): Promise<Picture> {
-  const { data, info } = await sharp(file).removeAlpha().raw().toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, data: new Uint8Array(data) };
+  const { data, info } = await sharp(path.join(FOLDER, file))
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data: plainBytes(data) };
 }
-function rng(seed: string): () => number {
-  let h = 2166136261;
-  for (const c of seed) h = Math.imul(h ^ c.charCodeAt(0), 16777619) >>> 0;
-  return () => {
-    h = (h + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(h ^ (h >>> 15), 1 | h);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-const mse = (a: ArrayLike<number>, b: ArrayLike<number>) => {
-  let s = 0;
-  for (let i = 0; i < a.length; i++) s += (a[i]! - b[i]!) ** 2;
-  return s / a.length;
-};
-const psnr = (m: number) => 10 * Math.log10(255 ** 2 / Math.max(m, 1e-3));
 
-let worst = Infinity;
-const sums: Record<string, number[][]> = {};
-let pix = 0,
-  ex = 0;
-for (const row of rows.filter(({ id }) => only.test(id))) {
-  const random = rng(row.id);
-  const source = await load(path.join(folder, `${row.id}.source.png`));
-  const truth = await load(path.join(folder, `${row.id}.truth.png`));
-  const w = Math.round(source.width / FACTOR),
-    h = Math.round(source.height / FACTOR);
-  const form = Math.floor(random() * 4);
-  const u = () => (random() * 2 - 1) * 0.03;
-  const sx = form === 2 || form === 3 ? 1 + u() : 1;
-  const sy = form === 3 ? 1 + u() : sx;
-  const tx = form === 1 ? u() * w : form === 2 || form === 3 ? ((1 - sx) * w) / 2 : 0;
-  const ty = form === 1 ? u() * h : form === 2 || form === 3 ? ((1 - sy) * h) / 2 : 0;
-  const fx = source.width / w,
-    fy = source.height / h;
-  const big = resampled(
-    truth,
-    tapsOf(truth.width, w, fx / sx, (-tx / sx) * fx),
-    tapsOf(truth.height, h, fy / sy, (-ty / sy) * fy),
+function lineOf(measured: readonly Measured[]): string {
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length;
+  const sum = (value: (one: Measured) => number): number =>
+    measured.reduce((total, one) => total + value(one), 0);
+  const gains = measured.map(({ plain, preserved }) => preserved - plain);
+  const seams = measured.flatMap(({ seam }) => seam ?? []);
+  const unedited = sum((one) => one.unedited);
+  const exact = sum((one) => one.exact);
+  const [kept, carried, drawn] = (["kept", "carried", "drawn"] as const).map((part) =>
+    mean(measured.map(({ shares }) => shares[part])).toFixed(3),
   );
-  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  const raw: Picture = {
-    width: w,
-    height: h,
-    data: Uint8Array.from(big, (v) => Math.min(255, Math.max(0, Math.round(v + noiseLevel * normal())))),
-  };
-  const reduced = await resizePicture(source, w, h);
-  const plain = await resizePicture(raw, source.width, source.height);
-  const t0 = performance.now();
-  const a = analyse(reduced, raw, { mode: "auto" });
-  const { picture, kept } = await compose({ source: { ...source, channels: 3 }, reduced, raw, mode: "auto" });
-  const t1 = performance.now();
-  const straight = resampled(
-    raw,
-    tapsOf(w, source.width, (w / source.width) * sx, tx),
-    tapsOf(h, source.height, (h / source.height) * sy, ty),
-  ).map((v) => Math.min(255, Math.max(0, Math.round(v))));
-  const strict = psnr(mse(straight, truth.data));
-  const p = psnr(mse(plain.data, truth.data)),
-    q = psnr(mse(picture.data, truth.data));
-  let un = 0,
-    exact = 0;
-  for (let i = 0; i < truth.data.length; i += 3) {
-    const same = (x: ArrayLike<number>) =>
-      x[i] === source.data[i] && x[i + 1] === source.data[i + 1] && x[i + 2] === source.data[i + 2];
-    if (same(truth.data)) {
-      un++;
-      if (same(picture.data)) exact++;
-    }
-  }
-  pix += un;
-  ex += exact;
-  const n = source.width * source.height;
-  const pl = a.placement;
-  const errAt = (x: number, sc: number, sh: number, s0: number, t: number) => x * sc + sh - (x * s0 + t);
-  const err = Math.max(
-    ...[0, w].map((x) => Math.abs(errAt(x, pl.scaleX, pl.shiftX, sx, tx))),
-    ...[0, h].map((y) => Math.abs(errAt(y, pl.scaleY, pl.shiftY, sy, ty))),
-  );
-  const key = row.kind === "style" || row.kind === "photograph" ? `${row.kind}/${row.style}` : row.kind;
-  (sums[key] ??= []).push([q - p, p, q, un ? exact / un : NaN]);
-  worst = Math.min(worst, q - p);
-  console.log(
-    row.id.padEnd(34),
-    "form",
-    form,
-    "reg err px",
-    err.toFixed(2),
-    "plain",
-    p.toFixed(2),
-    "ours",
-    q.toFixed(2),
-    "gain",
-    (q - p).toFixed(2),
-    "strict",
-    (q - strict).toFixed(2),
-    "k/c/d",
-    [kept.shares.kept, kept.shares.carried, kept.shares.drawn].map((s) => s.toFixed(3)).join(" "),
-    "unedited",
-    (un / n).toFixed(3),
-    "exact",
-    un ? (exact / un).toFixed(4) : "-",
-    (t1 - t0).toFixed(0) + "ms",
-  );
+  return [
+    `plain ${mean(measured.map(({ plain }) => plain)).toFixed(2)} dB`,
+    `preserved ${mean(measured.map(({ preserved }) => preserved)).toFixed(2)} dB`,
+    `least gain ${Math.min(...gains).toFixed(2)} dB`,
+    `exact ${unedited === 0 ? "-" : `${((100 * exact) / unedited).toFixed(2)} %`}`,
+    `seam ${seams.length === 0 ? "-" : mean(seams).toFixed(2)}`,
+    `kept ${kept} carried ${carried} drawn ${drawn}`,
+  ].join(", ");
 }
-const mean = (v: number[]) => v.reduce((s, x) => s + x, 0) / v.length;
-console.log();
-for (const [k, v] of Object.entries(sums))
-  console.log(
-    k.padEnd(26),
-    v.length,
-    "gain min",
-    Math.min(...v.map((x) => x[0]!)).toFixed(2),
-    "mean",
-    mean(v.map((x) => x[0]!)).toFixed(2),
-    "plain",
-    mean(v.map((x) => x[1]!)).toFixed(2),
-    "ours",
-    mean(v.map((x) => x[2]!)).toFixed(2),
-    "exact",
-    mean(v.map((x) => x[3]!).filter((x) => !Number.isNaN(x))).toFixed(4),
-  );
-console.log("worst gain", worst.toFixed(2), "pooled exact", (ex / pix).toFixed(5));

@@ -13,12 +13,13 @@ export function boxBlurred({ width, height, data }: Plane, radius: number): Plan
   const across = new Float32Array(data.length);
   for (let y = 0; y < height; y++) {
     const start = y * width;
-    const at = (x: number): number => data[start + within(x, width)]!;
+    const last = start + width - 1;
     let sum = 0;
-    for (let x = -radius; x <= radius; x++) sum += at(x);
-    for (let x = 0; x < width; x++) {
-      across[start + x] = sum / span;
-      sum += at(x + radius + 1) - at(x - radius);
+    for (let x = -radius; x <= radius; x++) sum += data[start + within(x, width)]!;
+    for (let x = start; x <= last; x++) {
+      across[x] = sum / span;
+      const [entering, leaving] = [x + radius + 1, x - radius];
+      sum += data[entering > last ? last : entering]! - data[leaving < start ? start : leaving]!;
     }
   }
   // Row by row here too, with a sum per column: going down the columns would take twice as long.
@@ -29,12 +30,13 @@ export function boxBlurred({ width, height, data }: Plane, radius: number): Plan
     for (let x = 0; x < width; x++) sums[x]! += across[start + x]!;
   }
   for (let y = 0; y < height; y++) {
-    const [start, entering, leaving] = [y, y + radius + 1, y - radius].map(
-      (row) => within(row, height) * width,
-    );
+    const start = y * width;
+    const entering = within(y + radius + 1, height) * width;
+    const leaving = within(y - radius, height) * width;
     for (let x = 0; x < width; x++) {
-      blurred[start! + x] = sums[x]! / span;
-      sums[x]! += across[entering! + x]! - across[leaving! + x]!;
+      const sum = sums[x]!;
+      blurred[start + x] = sum / span;
+      sums[x] = sum + across[entering + x]! - across[leaving + x]!;
     }
   }
   return { width, height, data: blurred };

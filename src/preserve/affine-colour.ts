@@ -20,12 +20,66 @@ const PAIRS = [
   [2, 2],
 ] as const;
 
+/** Pixels from which every second one is fitted: the fast guided filter (He and Sun 2015). */
+const MANY_PIXELS = 400_000;
+
 /**
+ * The model of every pixel; of large pictures it is fitted on half of the rows and columns.
  * @param radius of the windows, in pixels
  * @param ridge variance, in squared 8-bit levels, below which the source's detail counts as noise
  * @returns [pixels, 12]
  */
 export function fitColours(source: Colours, result: Colours, radius: number, ridge: number): Float32Array {
+  const { width, height } = source[0];
+  if (width * height < MANY_PIXELS) return fitWhole(source, result, radius, ridge);
+  const model = fitWhole(halved(source), halved(result), Math.ceil(radius / 2), ridge);
+  return doubled(model, width, height);
+}
+
+/** Means of two by two pixels; of an odd side the last pixel stands alone. */
+function halved(colours: Colours): Colours {
+  return colours.map(({ width, height, data }) => {
+    const [across, down] = [Math.ceil(width / 2), Math.ceil(height / 2)];
+    const half = new Float32Array(across * down);
+    for (let y = 0, i = 0; y < down; y++) {
+      const top = 2 * y * width;
+      const bottom = Math.min(2 * y + 1, height - 1) * width;
+      for (let x = 0; x < across; x++, i++) {
+        const [left, right] = [2 * x, Math.min(2 * x + 1, width - 1)];
+        half[i] = (data[top + left]! + data[top + right]! + data[bottom + left]! + data[bottom + right]!) / 4;
+      }
+    }
+    return { width: across, height: down, data: half };
+  }) as unknown as Colours;
+}
+
+/** A model of half the size, interpolated. */
+function doubled(model: Float32Array, width: number, height: number): Float32Array {
+  const [across, down] = [Math.ceil(width / 2), Math.ceil(height / 2)];
+  const whole = new Float32Array(width * height * MODEL);
+  const line = new Float32Array(across * MODEL);
+  for (let y = 0, to = 0; y < height; y++) {
+    // A pixel's centre lies a quarter of a larger pixel from that one's.
+    const near = y >> 1;
+    const far = Math.min(Math.max(near + (y % 2 === 0 ? -1 : 1), 0), down - 1);
+    const [a, b] = [near * line.length, far * line.length];
+    for (let i = 0; i < line.length; i++) line[i] = 0.75 * model[a + i]! + 0.25 * model[b + i]!;
+    for (let x = 0; x < width; x++, to += MODEL) {
+      const left = x >> 1;
+      const other = Math.min(Math.max(left + (x % 2 === 0 ? -1 : 1), 0), across - 1);
+      const [c, d] = [left * MODEL, other * MODEL];
+      for (let k = 0; k < MODEL; k++) whole[to + k] = 0.75 * line[c + k]! + 0.25 * line[d + k]!;
+    }
+  }
+  return whole;
+}
+
+/**
+ * @param radius of the windows, in pixels
+ * @param ridge variance, in squared 8-bit levels, below which the source's detail counts as noise
+ * @returns [pixels, 12]
+ */
+function fitWhole(source: Colours, result: Colours, radius: number, ridge: number): Float32Array {
   const [red] = source;
   const { width, height } = red;
   const count = width * height;

@@ -66,13 +66,14 @@ export function analyse(
   const after = coloursOf(registered, rectangle);
   const errors = seen === source ? undefined : differencesOf(coloursOf(source, rectangle), before);
   const differences = differencesOf(after, before);
-  const noise = noiseOf(differences, before);
+  const contrast = contrastOf(before, 1);
+  const noise = noiseOf(differences, contrast);
   const threshold = thresholdOf(noise, errors);
-  const alike = keptOf(differences, before, { threshold });
+  const alike = keptOf(differences, contrast, { threshold });
   const blurred = isBlurred(before, after, { marks: alike, noise })
     ? blurredOf(detailOf(after), detailOf(before), noise)
     : undefined;
-  const kept = blurred ? keptOf(differences, before, { threshold, blurred }) : alike;
+  const kept = blurred ? keptOf(differences, contrast, { threshold, blurred }) : alike;
 
   const maps = new Float32Array(kept.length * MAP);
   addOffsets(maps, differences, { ...before[0], data: kept });
@@ -128,8 +129,7 @@ function contrastOf(colours: Colours, radius: number): Float32Array {
 }
 
 /** Standard deviation of the result's noise, from what changes from pixel to pixel where the source is flat. */
-function noiseOf(differences: Colours, source: Colours): number {
-  const contrast = contrastOf(source, 1);
+function noiseOf(differences: Colours, contrast: Float32Array): number {
   const limit = Math.max(medianOf(contrast), 1);
   const deviations = differences.map((plane) =>
     medianOf(fineOf(plane).data.filter((_, i) => contrast[i]! <= limit)),
@@ -148,7 +148,8 @@ function fineOf(plane: Plane): Plane {
 function detailOf(colours: Colours): Float32Array {
   const squares = new Float32Array(colours[0].data.length);
   for (const plane of colours) {
-    for (const [i, value] of fineOf(plane).data.entries()) squares[i]! += value * value;
+    const fine = fineOf(plane).data;
+    for (let i = 0; i < fine.length; i++) squares[i]! += fine[i]! * fine[i]!;
   }
   return boxBlurred({ ...colours[0], data: squares }, DETAIL_RADIUS).data;
 }
@@ -190,12 +191,11 @@ const LEAST_ISLAND = 64;
 /** 1 where the result differs from the source by no more than an error. */
 function keptOf(
   differences: Colours,
-  source: Colours,
+  contrast: Float32Array,
   { threshold, blurred }: { threshold: number; blurred?: Float32Array },
 ): Float32Array {
-  const { width, height } = source[0];
+  const { width, height } = differences[0];
   const smooth = largestOf(differences.map((plane) => boxBlurred(plane, 1)) as unknown as Colours).data;
-  const contrast = contrastOf(source, 1);
   const strongest = largestAround({ width, height, data: smooth }, 2).data;
   // Resampling errs where there are edges, and rings around what was edited.
   const excess = smooth.map((value, i) =>

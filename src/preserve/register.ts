@@ -11,7 +11,7 @@ const MAX_SHARE = 0.036;
 /** Longer side of the coarsest level, where 3 % are two pixels. */
 const COARSEST = 64;
 /** Longer side of the finest: more pixels add no accuracy, only time. */
-const FINEST = 768;
+const FINEST = 512;
 const ITERATIONS = 6;
 /** In units of the local contrast, Tukey's limit beyond which a pixel does not count. */
 const TUKEY = 1.2;
