@@ -81,7 +81,9 @@ describe("retouch mcp", () => {
         properties: {
           image: { type: ["string", "array"], items: { type: "string" }, minItems: 1, maxItems: 16 },
           steps: { type: "integer", minimum: 1, maximum: 50, default: 28 },
-          format: { enum: ["png", "jpeg"] },
+          format: { enum: ["png", "jpeg", "webp", "avif"] },
+          quality: { type: "integer", minimum: 1, maximum: 100 },
+          background: { type: "string", default: "auto" },
         },
       },
       annotations: { readOnlyHint: false, destructiveHint: true },

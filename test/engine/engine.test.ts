@@ -163,6 +163,7 @@ describe("an engine", () => {
     expect(images).toEqual([image]);
     expect(result).toEqual({
       format: "png",
+      hasTransparency: false,
       width: 256,
       height: 256,
       parameters: {
@@ -176,6 +177,7 @@ describe("an engine", () => {
         guidance: 2,
         seed: 1,
         format: "png",
+        background: "auto",
         isSafetyChecked: true,
         isUnchangedKept: false,
         loras: [],
