@@ -27,13 +27,15 @@ BASES: dict[str, tuple[str, Callable[[], Files]]] = {
     "t5-model": (T5, lambda: t5_files(PIECES)), "t5-json": (T5, lambda: t5_json_files(PIECES, "none")),
     "qwen-files": (QWEN, lambda: qwen_files(MERGES)), "qwen-json": (QWEN, lambda: qwen_json_files(MERGES)),
 }  # fmt: skip
+# White space before a token, which belongs to it or not.
+BEFORE_A_TOKEN = "a red <CAT> and  <CAT>"
 # Two or more forms at once where they touch different files.
 CHOSEN = [
     "clip-files", "clip-files+crlf+decoder-strips", "clip-files+numbered+truncation-left", "clip-files+no-config+added-file",
     "clip-files+decoder-overlaps+padding-left", "clip-files+map+end-renamed", "clip-files+split-special+extra-list", "clip-files+typed-roles+unknown-renamed",
     "clip-json+other-steps+more-roles", "clip-json+definition-left", "t5-model", "t5-model+user-defined+added-file-special",
     "t5-model+default-placeholders+map-extra", "t5-model+decoder-overlaps+pad-renamed", "t5-json+other-steps+definition-tokens",
-    "t5-json+end-is-a-word+padding-left", "t5-model+split-special+extra-typed",
+    "t5-json+end-is-a-word+padding-left", "t5-model+split-special+extra-typed", "qwen-files+extra-typed", "qwen-json+other-steps",
 ]  # fmt: skip
 
 
@@ -91,7 +93,7 @@ def digest(texts: Iterator[str]) -> str:
 
 def write_tokenizer_fixtures(output: Path) -> None:
     """Write `tokenizers.json` (forms), `tokenizer-fields.json` and `characters.json`."""
-    texts = draw_texts(random.Random(SEED), NUM_TEXTS)
+    texts = [*draw_texts(random.Random(SEED), NUM_TEXTS), BEFORE_A_TOKEN]
     contents = Contents()
     folders = []
     for name in CHOSEN:

@@ -33,7 +33,7 @@ export async function qwen2Scheme(folder: TokenizerFolder, gathered: GatheredFie
     file,
     fields: { ...DEFAULTS, ...gathered.fields },
     vocabulary: { size: vocabulary.size, idOf: (token) => vocabulary.get(token) },
-    addsSpecialAgain: true,
+    isSpecialAddedAgain: true,
     frame: (idOf) => frameOf(folder, gathered, idOf),
     normalize: composed,
     tokens: (text) =>
@@ -85,10 +85,22 @@ function stepFrame(file: string, step: unknown): Frame {
   const { type } = step;
   if (type === "ByteLevel") return EMPTY;
   if (type === "TemplateProcessing") return templateFrame(file, step);
+  if (type === "RobertaProcessing" || type === "BertProcessing") return pairFrame(file, type, step);
   throw new RetouchError(
     "CHECKPOINT_UNSUPPORTED",
-    `In ${file}, post_processor is ${shownValue(type)}; known are ByteLevel and TemplateProcessing.`,
+    `In ${file}, post_processor is ${shownValue(type)}; known are ByteLevel, TemplateProcessing, RobertaProcessing and BertProcessing.`,
   );
+}
+
+/** The text between two tokens, each given as its text and id. */
+function pairFrame(file: string, type: string, step: Readonly<Record<string, unknown>>): Frame {
+  const idOf = (side: "cls" | "sep"): number => {
+    const token = step[side];
+    const id: unknown = Array.isArray(token) && token.length === 2 ? token[1] : undefined;
+    if (typeof id === "number" && Number.isInteger(id)) return id;
+    throw invalid(file, `${type}'s ${side} must be a token and its id`, token);
+  };
+  return { begin: [idOf("cls")], end: [idOf("sep")] };
 }
 
 function templateFrame(file: string, processor: Readonly<Record<string, unknown>>): Frame {

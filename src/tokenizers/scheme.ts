@@ -19,7 +19,7 @@ export interface Scheme {
   /** The ids that come before and after every text. @param idOf the id of the token in a role, which must be there */
   frame(idOf: (role: string) => number): Frame;
   /** Tokens that its constructor adds once more, in the end, whatever the files say about them. */
-  addsSpecialAgain?: boolean;
+  isSpecialAddedAgain?: boolean;
   normalize(text: string): string;
   /** @throws RetouchError CHECKPOINT_INVALID if the vocabulary lacks a character and has no token for such ones */
   tokens(normalized: string): Token[];

@@ -173,9 +173,15 @@ export interface SpecialTokens {
 
 /**
  * The tokens that a class with these fields adds to its vocabulary.
+ * @param isSpecialAddedAgain whether the class adds its special tokens once more, by their texts alone: what a file says
+ * of them, such as the white space that belongs to one, is lost
  * @throws RetouchError CHECKPOINT_INVALID naming the field, as {@link gatherFields}
  */
-export function specialTokens(file: string, { fields, added }: GatheredFields): SpecialTokens {
+export function specialTokens(
+  file: string,
+  { fields, added }: GatheredFields,
+  isSpecialAddedAgain = false,
+): SpecialTokens {
   const roles = new Map<string, TokenValue>();
   const own: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
@@ -209,9 +215,13 @@ export function specialTokens(file: string, { fields, added }: GatheredFields): 
     if (!known.has(content) && !tokens.some((token) => isSame(token, value)))
       tokens.push(value as TokenValue);
   }
+  const special = [...inOrder.values(), ...(extra as TokenValue[])].map((value) => contentOf(value)!);
   const named = new Set([...inOrder.values()].map((value) => contentOf(value)));
   return {
-    added: tokens.map((token) => asAdded(token, named.has(contentOf(token)))),
+    added: [
+      ...tokens.map((token) => asAdded(token, named.has(contentOf(token)))),
+      ...(isSpecialAddedAgain ? special.map((token) => asAdded(token)) : []),
+    ],
     roles: new Map([...inOrder].map(([name, value]) => [name, contentOf(value)!])),
   };
 }

@@ -89,7 +89,11 @@ export class Tokenizer {
     const folder = await TokenizerFolder.open(checkpoint, component);
     const gathered = gatherFields(folder.tokens);
     const scheme = await makeScheme(folder, gathered);
-    const { added, roles } = specialTokens(folder.config.file, { ...gathered, fields: scheme.fields });
+    const { added, roles } = specialTokens(
+      folder.config.file,
+      { ...gathered, fields: scheme.fields },
+      scheme.isSpecialAddedAgain,
+    );
     const { split_special_tokens: splitSpecial = false } = folder.config.fields;
     if (typeof splitSpecial !== "boolean") {
       throw invalid(folder.config.file, "split_special_tokens must be true or false", splitSpecial);
