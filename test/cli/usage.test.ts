@@ -35,7 +35,6 @@ describe("retouch", () => {
 describe("an error of a command", () => {
   it.each([
     "edit",
-    "batch",
     "serve",
     "worker",
     "mcp",

@@ -22,6 +22,8 @@ export interface ResultRecord {
 }
 
 export type JournalRecord =
+  /** A batch has begun here: the summary is its own. */
+  | { event: "begun" }
   /** It will be made with this seed, under this name. */
   | { event: "planned"; key: string; output: string; seed: number }
   /** Its staged file is on disk. */
@@ -41,6 +43,8 @@ export interface KnownEdit {
 export interface Journal {
   /** By key. */
   readonly edits: ReadonlyMap<string, KnownEdit>;
+  /** Whether it had records when it was opened. */
+  readonly isBegun: boolean;
   /** Returns when the records are on disk. @throws RetouchError OUTPUT_UNWRITABLE */
   append(records: readonly JournalRecord[]): Promise<void>;
   close(): Promise<void>;
@@ -67,7 +71,7 @@ export async function openJournal(folder: string): Promise<Journal> {
     await handle.truncate(end);
     await handle.sync();
     await syncFolder(path.dirname(file));
-    return journalOn(handle, file, edits);
+    return journalOn(handle, file, edits, end > 0);
   } catch (cause) {
     await handle?.close();
     throw unusable(file, cause);
@@ -91,9 +95,15 @@ export async function readJournal(folder: string): Promise<ReadonlyMap<string, K
   return edits;
 }
 
-function journalOn(handle: FileHandle, file: string, edits: Map<string, KnownEdit>): Journal {
+function journalOn(
+  handle: FileHandle,
+  file: string,
+  edits: Map<string, KnownEdit>,
+  isBegun: boolean,
+): Journal {
   return {
     edits,
+    isBegun,
     async append(records) {
       const text = records.map((record) => `${JSON.stringify(record)}\n`).join("");
       try {
@@ -140,6 +150,7 @@ function readRecords(bytes: Buffer, edits: Map<string, KnownEdit>): number {
 
 /** @returns whether the record fits those before it */
 function note(edits: Map<string, KnownEdit>, record: JournalRecord): boolean {
+  if (record.event === "begun") return true;
   if (record.event === "planned") {
     const { key, output, seed } = record;
     edits.set(key, { output, seed, isDone: false });
@@ -160,6 +171,7 @@ function parseRecord(text: string): JournalRecord | undefined {
   try {
     const given = JSON.parse(text) as Record<string, unknown>;
     const { event, key, output, seed, sha256 } = given;
+    if (event === "begun") return { event };
     if (typeof key !== "string" || !/^[0-9a-f]{64}$/.test(key)) return undefined;
     if (event === "done") return { event, key };
     if (event === "planned") {

@@ -168,12 +168,13 @@ async function makeAll(batch: Makeable): Promise<void> {
   const { flags, signal } = run;
   const summary = await summaryFile(root, {
     shown: flags.output,
-    mayReplace: journal.edits.size > 0 || flags.overwrite === true,
+    mayReplace: journal.isBegun || flags.overwrite === true,
   });
   const fresh = planned.filter((one): one is PlannedEdit => !isFault(one) && one.known === undefined);
-  await journal.append(
-    fresh.map(({ key, output, parameters: { seed } }) => ({ event: "planned", key, output, seed })),
-  );
+  const plans = fresh.map(({ key, output, parameters: { seed } }) => {
+    return { event: "planned", key, output, seed } as const;
+  });
+  await journal.append([{ event: "begun" }, ...plans]);
   await summary.write(rows);
   const isLeft = planned.some((one) => !isFault(one) && !one.isDone);
   const before = rows.filter(({ status }) => status === "done").length;

@@ -33,7 +33,8 @@ describe("the journal", () => {
     const folder = await temporaryFolder();
     expect((await readJournal(folder)).size).toBe(0);
     const journal = await openJournal(folder);
-    await journal.append([planned(one, "a.png"), planned(two, "b/c.png")]);
+    expect(journal.isBegun).toBe(false);
+    await journal.append([{ event: "begun" }, planned(one, "a.png"), planned(two, "b/c.png")]);
     await journal.append([made(one)]);
     await journal.append([{ event: "done", key: one }]);
     const edits = [
@@ -43,6 +44,7 @@ describe("the journal", () => {
     expect([...journal.edits]).toEqual(edits);
     await journal.close();
     const again = await openJournal(folder);
+    expect(again.isBegun).toBe(true);
     expect([...again.edits]).toEqual(edits);
     await again.close();
     expect([...(await readJournal(folder))]).toEqual(edits);

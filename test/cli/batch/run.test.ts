@@ -156,6 +156,14 @@ describe("a batch", () => {
     expect(said.stderr).toContain("night.png has appeared in the output folder while this edit ran");
   });
 
+  it("replaces its own summary, also one of failures alone", async () => {
+    for (let run = 1; run <= 2; run += 1) {
+      expect(await batch(["nonsense"])).toMatchObject({
+        failure: expect.stringMatching(/^1 of 1 edits failed/),
+      });
+    }
+  });
+
   it("replaces no summary of others", async () => {
     await mkdir(at("out"));
     await writeFile(at("out", "retouch-batch.csv"), "precious");
