@@ -230,6 +230,7 @@ async function editAll(
         .then((checkpoint) => editDigest(resolved, request, { loras: chosenLoras, checkpoint }))),
   });
   const editorOptions: EditorOptions = {
+    source,
     mask,
     signal,
     isSketched,

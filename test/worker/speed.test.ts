@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { estimateMs } from "../../src/engine/estimate.ts";
+import { estimateJobMs } from "../../src/jobs/estimate.ts";
 import type { JobImage } from "../../src/jobs/job.ts";
 import { averageSpeed, defaultLimitMs, measureSpeed, speedAfter } from "../../src/worker/speed.ts";
 import { resultOf } from "../support/jobs.ts";
@@ -83,6 +84,33 @@ describe("several results", () => {
     // Eight steps of 100 ms.
     expect(after.stepMs).toBeCloseTo(50 + 0.3 * 50);
     expect(after.fixedMs).toBe(600);
+  });
+});
+
+describe("several images that are stitched", () => {
+  const side = { width: 128, height: 128 };
+  const speed = { ...native, fixedMs: 600, stepMs: 100 };
+  const image = (size?: { width: number; height: number }): JobImage => ({
+    kind: "stored",
+    key: "inputs/a.bin",
+    size,
+  });
+  const timeOf = (images: JobImage[], imageLayout: "index" | "stitch"): number =>
+    estimateJobMs(speed, { ...editOf(image(side), { size: side, numSteps: 4 }), images, imageLayout });
+
+  it("take as long as one image, and as streams as long as so many", () => {
+    const one = timeOf([image(side)], "stitch");
+    expect(timeOf([image(side), image(side)], "index")).toBeCloseTo(600 + 1.5 * (one - 600));
+    // Twice as wide as high, and of the native area in whole tokens: 181 x 91.
+    expect(timeOf([image(side), image(side)], "stitch")).toBeCloseTo(
+      600 + 400 * ((192 * 96 + 128 ** 2) / (2 * 128 ** 2)),
+    );
+  });
+
+  it("count as the largest where their sizes are not known, or cannot be stitched", () => {
+    const one = timeOf([image(side)], "stitch");
+    expect(timeOf([image(side), image()], "stitch")).toBe(one);
+    expect(timeOf([image(side), image({ width: 9000, height: 100 })], "stitch")).toBe(one);
   });
 });
 
