@@ -21,7 +21,7 @@ describe("retouch", () => {
     const edit = (await retouch(["edit", "--help"])).stdout.toString();
     const flags = [...edit.matchAll(/^ {2}(?:-\w, )?(--[a-z0-9-]+)/gm)].map((match) => match[1]);
     const expected =
-      "output image prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size size-rule steps sigmas guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type reference-cache keep-unchanged no-keep-unchanged no-safety-checker";
+      "output image prompt-2 max-sequence-length negative-prompt use-empty-negative-prompt true-cfg-scale size size-rule steps sigmas guidance seed format checkpoint transformer vae text-encoder lora weights threads memory-limit device compute-type reference-cache preserve mask-out keep-unchanged no-keep-unchanged no-safety-checker";
     expect(flags).toEqual([...expected.split(" "), "json", "quiet", "help"].map((name) => `--${name}`));
   });
 
@@ -98,7 +98,10 @@ describe("a wrong command line ends with code 2 and one sentence", () => {
       [...edit, "--size", "64*4097"],
       "the height in --size must be a whole number from 16 to 4096, not 4097.",
     ],
-    [[...edit, "--size", "64"], '--size must be a width and a height such as 1024x768, not "64".'],
+    [
+      [...edit, "--size", "64"],
+      '--size must be a width and a height such as 1024x768, auto or source, not "64".',
+    ],
     [[...edit, "--size-rule", "stretch"], '--size-rule must be exact or diffusers, not "stretch".'],
     [[...edit, "--reference-cache", "exact"], '--reference-cache must be approximate, not "exact".'],
     [[...edit, "--threads", "many"], '--threads must be a number, not "many".'],
