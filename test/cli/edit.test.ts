@@ -107,7 +107,7 @@ describe("retouch edit", () => {
       "checkpoint: plain",
       "weights: fp32",
       "device: cpu (as asked)",
-      expect.stringMatching(/^kept: \d+\.\d % of the image, where nothing was edited$/),
+      expect.stringMatching(/^kept: \d+\.\d % of the image, where nothing was edited/),
       expect.stringMatching(/^safety check: passed \(score 0\.\d{3} of 0\.7\)$/),
       expect.stringMatching(/^time: \d+\.\d\d s, of which \d+\.\d\d s denoising$/),
     ]);
@@ -227,7 +227,10 @@ describe("retouch edit", () => {
       },
       workingSize: { width: expect.any(Number), height: expect.any(Number) },
       referenceSize: { width: expect.any(Number), height: expect.any(Number) },
-      kept: { changedShare: expect.any(Number) },
+      kept: {
+        changedShare: expect.any(Number),
+        shares: { kept: expect.any(Number), carried: expect.any(Number), drawn: expect.any(Number) },
+      },
       notices: [],
       seconds: { total: expect.any(Number), denoise: expect.any(Number) },
     });

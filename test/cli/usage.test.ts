@@ -114,7 +114,10 @@ describe("a wrong command line ends with code 2 and one sentence", () => {
       [...edit, "--size", "64*4097"],
       "the height in --size must be a whole number from 16 to 4096, not 4097.",
     ],
-    [[...edit, "--size", "64"], '--size must be a width and a height such as 1024x768, not "64".'],
+    [
+      [...edit, "--size", "64"],
+      '--size must be a width and a height such as 1024x768, auto or source, not "64".',
+    ],
     [[...edit, "--size-rule", "stretch"], '--size-rule must be exact or diffusers, not "stretch".'],
     [[...edit, "--reference-cache", "exact"], '--reference-cache must be approximate, not "exact".'],
     [[...edit, "--strength", "0.5"], "--strength must not be given without --mask."],
