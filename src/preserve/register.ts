@@ -3,6 +3,7 @@
  * luminance without its local mean and contrast, so that a change of light does not disturb; what was edited is an outlier,
  * which Tukey's weights leave out. From coarse to fine, by Gauss-Newton (Lucas and Kanade 1981; Baker and Matthews 2004).
  */
+import { solved } from "./cholesky.ts";
 import { boxBlurred, type Plane } from "../images/plane.ts";
 import { IN_PLACE, type Placement } from "./placement.ts";
 
@@ -333,29 +334,4 @@ function isBetter(level: Level, motion: Motion): boolean {
     if (inPlace[i]! > 0.9 && found[i]! < inPlace[i]! - 0.03) against += 1;
   }
   return forIt > LEAST_SUPPORT * found.length && forIt > 4 * against;
-}
-
-/** By Cholesky's decomposition, with a small ridge. */
-function solved(normal: Float64Array, right: Float64Array): Float64Array | undefined {
-  const ridge = 1e-4 * Math.max(normal[0]!, normal[10]!);
-  if (!(ridge > 0)) return undefined;
-  const lower = new Float64Array(16);
-  for (let j = 0; j < 4; j++) {
-    for (let i = j; i < 4; i++) {
-      let sum = normal[j * 4 + i]! + (i === j ? ridge : 0);
-      for (let k = 0; k < j; k++) sum -= lower[i * 4 + k]! * lower[j * 4 + k]!;
-      if (i === j && !(sum > 0)) return undefined;
-      lower[i * 4 + j] = i === j ? Math.sqrt(sum) : sum / lower[j * 4 + j]!;
-    }
-  }
-  const x = Float64Array.from(right);
-  for (let i = 0; i < 4; i++) {
-    for (let k = 0; k < i; k++) x[i]! -= lower[i * 4 + k]! * x[k]!;
-    x[i]! /= lower[i * 4 + i]!;
-  }
-  for (let i = 3; i >= 0; i--) {
-    for (let k = i + 1; k < 4; k++) x[i]! -= lower[k * 4 + i]! * x[k]!;
-    x[i]! /= lower[i * 4 + i]!;
-  }
-  return x;
 }

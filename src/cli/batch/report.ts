@@ -26,7 +26,8 @@ export function rowOf(one: PlannedEdit | Fault, places: OutputPlaces, surface: S
 export function sentenceOf({ line, input, error }: Fault, surface: Surface): string {
   const sentence = oneLine(wordError(error, surface));
   if (line !== undefined) return `Line ${line}: ${sentence}`;
-  return sentence.includes(input) ? sentence : `${input}: ${sentence}`;
+  const isNamed = Object.values(error.failure.values).includes(input);
+  return isNamed ? sentence : `${input}: ${sentence}`;
 }
 
 const sizeOf = ({ width, height }: Size): Size => ({ width, height });

@@ -214,7 +214,7 @@ describe("a batch", () => {
       "Line 3: text.png is not an image; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.",
       "Line 4: cut.png is damaged or cut short: its PNG data cannot be decoded.",
       "Line 5: dir cannot be read: it is a folder.",
-      "Line 6: image must be one image, not 2.",
+      "Line 6: image must be one image, not 2, because the model was trained with one; image_layout index, offset or stitch takes several all the same.",
       "Line 7: num_inference_steps must be a whole number from 1 to 50, not 0.",
       "Line 8: size_rule is not supported: diffusers has a rule of sizes of this kind for FLUX.2 alone.",
       'Line 9: loras: there is no LoRA "ink"; none is known here.',
