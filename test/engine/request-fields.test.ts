@@ -49,6 +49,6 @@ describe("a request of the library", () => {
     expect(
       unknownFields({ prompt: "a", latents: undefined, background: "auto", nothing: undefined }),
     ).toEqual([]);
-    expect(knownFields({ prompt: "a", bucket: {}, images: [] })).toEqual({ prompt: "a" });
+    expect(knownFields({ prompt: "a", bucket: {}, policy: {} })).toEqual({ prompt: "a" });
   });
 });

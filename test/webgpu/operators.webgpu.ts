@@ -259,14 +259,17 @@ function convolving({ channels, outChannels, side, stride }: ConvCase): Case {
 }
 
 const CHANNELS = [1, 2, 3, 4, 5, 6, 9, 12, 15, 16, 18];
-const CONVOLUTIONS = CHANNELS.flatMap((channels) =>
-  [3, 4, 10, 12]
-    .map((outChannels): ConvCase => ({ channels, outChannels, side: 3, stride: 1 }))
-    .concat(
-      { channels, outChannels: 12, side: 1, stride: 1 },
-      { channels, outChannels: 12, side: 3, stride: 2 },
-    ),
-);
+const CONVOLUTIONS = CHANNELS.flatMap((channels) => {
+  const three = { channels, side: 3, stride: 1 } as const;
+  return [
+    { ...three, outChannels: 3 },
+    { ...three, outChannels: 4 },
+    { ...three, outChannels: 10 },
+    { ...three, outChannels: 12 },
+    { ...three, outChannels: 12, side: 1 },
+    { ...three, outChannels: 12, stride: 2 },
+  ] as const satisfies readonly ConvCase[];
+});
 
 describe("a convolution on WebGPU", () => {
   it.for(CONVOLUTIONS)(
