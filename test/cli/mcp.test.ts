@@ -225,7 +225,7 @@ describe("retouch mcp", () => {
     [{ instruction: " " }, "instruction must not be empty."],
     [{ steps: 51 }, "steps must be a whole number from 1 to 50, not 51."],
     [{ steps: "2" }, "steps must be a whole number from 1 to 50, not 2."],
-    [{ size: "big" }, 'size must be a width and a height such as 1024x768, not "big".'],
+    [{ size: "big" }, 'size must be a width and a height such as 1024x768, auto or source, not "big".'],
     [{ size: "8x64" }, "the width in size must be a whole number from 16 to 4096, not 8."],
     [{ format: "gif" }, 'format must be png, jpeg, webp or avif, not "gif".'],
     [{ format: "png", output: "a.jpg" }, "format png contradicts the name in output a.jpg."],

@@ -161,7 +161,9 @@ describe("an engine", () => {
     const { image, images, ...result } = await engine.edit({ ...base, size: { width: 256, height: 256 } });
     const { seconds } = result;
     expect(images).toEqual([image]);
+    const safety = { score: expect.any(Number), threshold: 0.7 };
     expect(result).toEqual({
+      results: [{ image, seed: 1, safety }],
       format: "png",
       hasTransparency: false,
       width: 256,
@@ -176,6 +178,12 @@ describe("an engine", () => {
         numSteps: 3,
         guidance: 2,
         seed: 1,
+        numImages: 1,
+        imageLayout: "auto",
+        isTransparencyEdited: false,
+        strength: 1,
+        maskBlur: 0,
+        maskFeather: 0,
         format: "png",
         background: "auto",
         isSafetyChecked: true,
@@ -188,7 +196,7 @@ describe("an engine", () => {
       referenceSize: { width: 128, height: 128 },
       referenceSizes: [{ width: 128, height: 128 }],
       notices: [],
-      safety: { score: expect.any(Number), threshold: 0.7 },
+      safety,
       seconds,
     });
     expect(seconds.denoise).toBeGreaterThan(0);

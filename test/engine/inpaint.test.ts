@@ -224,8 +224,8 @@ describe("a mask", () => {
     ],
     [
       "two images",
-      ({ image }) => ({ image: [image, image] as Uint8Array[] }),
-      "image must be one image, not 2.",
+      ({ image }) => ({ image: [image, image] as Uint8Array[], imageLayout: "index" }),
+      "mask: it goes with one image, and there are 2.",
     ],
     ["no step to take", () => ({ strength: 0 }), "strength must be a number above 0, not 0."],
     [
