@@ -195,7 +195,7 @@ export function policyOf(
 }
 
 function sizeOf(
-  { size, width, height, size_rule: sizeRule }: EditInput,
+  { mask, size, width, height, size_rule: sizeRule }: EditInput,
   { minSide, maxSide }: InputSettings,
 ): JobEdit["size"] {
   if (size === undefined && (width !== undefined || height !== undefined)) {
@@ -204,7 +204,8 @@ function sizeOf(
     return { width, height };
   }
   // The default is accepted whatever the operator allows, since the caller did not choose it.
-  if (size === undefined) return EDIT_PARAMETERS.size.wireDefault;
+  // A mask needs a result of the image's shape.
+  if (size === undefined) return mask === undefined ? EDIT_PARAMETERS.size.wireDefault : undefined;
   const word = size.trim();
   if (word === "auto") return undefined;
   if (word === "source") {

@@ -44,6 +44,15 @@ describe("the wire", () => {
     expect(without?.mask).toBeUndefined();
   });
 
+  it("gives a result of the image's shape where a mask comes without a size", async () => {
+    expect((await submitted({ image: url(image), mask: url(mask) })).edit?.size).toBeUndefined();
+    expect((await submitted({ image: url(image), mask: url(mask), size: "512*256" })).edit?.size).toEqual({
+      width: 512,
+      height: 256,
+    });
+    expect((await submitted({ image: url(image) })).edit?.size).toEqual({ width: 1024, height: 1024 });
+  });
+
   it("takes a mask whose sides are the image's once both are upright", async () => {
     expect((await submitted({ image: url(image), mask: url(turned) })).response.statusCode).toBe(200);
   });
@@ -133,6 +142,7 @@ describe("OpenAI's route", () => {
       isTransparencyEdited: true,
       strength: 0.75,
     });
+    expect(server.jobs.submitted[0]!.edit.size).toBeUndefined();
   });
 
   it.each([{ image_url: MASK_URL }, MASK_URL])("takes a mask in JSON: %j", async (given) => {

@@ -148,10 +148,11 @@ export function createRequestReader(
       });
     const fileQuality = compression === undefined ? undefined : qualityOf(compression, input);
     const steps = input.num_inference_steps ?? ofQuality[quality ?? ""];
+    const wantedSize = size?.trim() || (mask === undefined ? "" : "auto");
     const edit = editOf(
       {
         ...input,
-        ...(size !== undefined && size.trim() !== "" && { size }),
+        ...(wantedSize !== "" && { size: wantedSize }),
         ...(steps !== undefined && { num_inference_steps: steps }),
         num_images: n,
         ...(fileQuality !== undefined && { output_quality: fileQuality }),
