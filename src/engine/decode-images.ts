@@ -1,7 +1,8 @@
 /** From the files of a request to pictures, where its pipeline takes as many. */
 import { decodePicture } from "../images/decode.ts";
 import { laidOn } from "../images/convert-deep.ts";
-import { type DecodedSource, decodeSource } from "../images/decode-source.ts";
+import { decodeSource } from "../images/decode-source.ts";
+import type { DecodedSource } from "../images/deep-picture.ts";
 import type { GrayPicture, Picture } from "../images/picture.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
 import { sourceFor } from "./finish.ts";

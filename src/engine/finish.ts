@@ -1,8 +1,7 @@
 /** From what an edit drew, 8-bit sRGB, to what its file holds: the source's transparency, bits and colour space. */
 import { alphaAt } from "../images/alpha.ts";
 import { deepOf, laidOn, plainDeep } from "../images/convert-deep.ts";
-import type { DecodedSource } from "../images/decode-source.ts";
-import { type DeepPicture, depthOf, hasAlpha } from "../images/deep-picture.ts";
+import { type DecodedSource, type DeepPicture, depthOf, hasAlpha } from "../images/deep-picture.ts";
 import { depthIn, FORMATS } from "../images/output-format.ts";
 import type { EditOutcome } from "./model.ts";
 import type { ResolvedRequest } from "./request.ts";

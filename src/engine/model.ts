@@ -1,7 +1,6 @@
 /** What the engine knows about one checkpoint of a model family: its networks as data, and how to edit with them. */
 import type { FindTarget } from "../lora/targets.ts";
-import type { DecodedSource } from "../images/decode-source.ts";
-import type { DeepPicture } from "../images/deep-picture.ts";
+import type { DecodedSource, DeepPicture } from "../images/deep-picture.ts";
 import type { GrayPicture, Picture } from "../images/picture.ts";
 import type { ChosenLoras } from "../lora/registry.ts";
 import type { StoredWeights } from "../quantize/prepare.ts";

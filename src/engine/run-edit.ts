@@ -1,8 +1,7 @@
 /** One edit by an engine: from the encoded images to the encoded result. */
 import { failure, invalid, RetouchError } from "../errors.ts";
 import { throwIfAborted } from "./abort.ts";
-import type { DecodedSource } from "../images/decode-source.ts";
-import { hasAlpha } from "../images/deep-picture.ts";
+import { type DecodedSource, hasAlpha } from "../images/deep-picture.ts";
 import { encodeDeep } from "../images/encode.ts";
 import type { OutputFormat } from "../images/output-format.ts";
 import { editMetadata, type EditMetadata } from "../images/metadata.ts";

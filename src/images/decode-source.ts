@@ -7,7 +7,7 @@ import { deepOfSamples, pictureOfDeep, plainDeep } from "./convert-deep.ts";
 import { decodedAs, decodedBy, type DecodeOptions } from "./decode.ts";
 import { type DecodedSamples, profileOf, readerOf, readSamples, readWideSamples } from "./decode-samples.ts";
 import { wideSpaceOf } from "./colour-space.ts";
-import { type DeepPicture, hasAlpha } from "./deep-picture.ts";
+import { type DecodedSource, type DeepPicture, hasAlpha } from "./deep-picture.ts";
 import { encodeDeep } from "./encode.ts";
 import { isRefused, type PictureForm, type RefusedForm } from "./picture-form.ts";
 import { type Picture, plainBytes, type Rgb } from "./picture.ts";
@@ -15,17 +15,6 @@ import { type Picture, plainBytes, type Rgb } from "./picture.ts";
 export interface DecodeSourceOptions extends DecodeOptions {
   /** What transparency is laid on in `picture`. @default white */
   background?: Rgb | undefined;
-}
-
-export interface DecodedSource {
-  /** 8-bit sRGB without transparency: what the networks see. */
-  picture: Picture;
-  /** The file's own numbers, where its colour space is kept; it has alpha only where something is transparent. */
-  deep: DeepPicture;
-  /** Bits of each of the file's numbers: 8, 10, 12 or 16. */
-  bits: number;
-  /** What the result cannot have of it, as sentences. */
-  notices: readonly string[];
 }
 
 /** Decodes a file as `decodePicture` does, and keeps what that leaves out. @throws as decodePicture */

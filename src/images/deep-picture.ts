@@ -3,7 +3,7 @@
  * transparency. picture.ts has the plain form that the networks see.
  */
 import type { ColourSpace } from "./colour-space.ts";
-import type { Rgb } from "./picture.ts";
+import type { Picture, Rgb } from "./picture.ts";
 
 /** Upright, rows top to bottom. */
 export interface DeepPicture {
@@ -14,6 +14,18 @@ export interface DeepPicture {
   /** `channels` numbers per pixel: 8 bits each, of which 255 is white or opaque, or 16 bits, of which 65,535 is. */
   data: Uint8Array | Uint16Array;
   space: ColourSpace;
+}
+
+/** What an edit needs of its source's file. */
+export interface DecodedSource {
+  /** 8-bit sRGB without transparency: what the networks see. */
+  picture: Picture;
+  /** The file's own numbers, where its colour space is kept; it has alpha only where something is transparent. */
+  deep: DeepPicture;
+  /** Bits of each of the file's numbers: 8, 10, 12 or 16. */
+  bits: number;
+  /** What the result cannot have of it, as sentences. */
+  notices: readonly string[];
 }
 
 export type Depth = 8 | 16;
