@@ -60,9 +60,11 @@ async function submit(server: Served): Promise<string> {
 
 const stepOf = ({ body }: Answer): number => Number(/^(\d+)\//.exec(body.output?.progress ?? "")?.[1] ?? 0);
 
+/** Those that have their names: a file that a process was killed in the middle of goes after an hour. */
 const statesIn = async (folder: string): Promise<string[]> => {
   const states = path.join(folder, "files", "states");
-  return (await readdir(states).catch(() => [])).map((name) => path.join(states, name));
+  const names = (await readdir(states).catch(() => [])).filter((name) => !name.startsWith("."));
+  return names.map((name) => path.join(states, name));
 };
 
 /** Waits until the job is well under way and a state of it is kept. */

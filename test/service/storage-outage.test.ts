@@ -218,6 +218,11 @@ describe("S3 that fails by", () => {
           () => workersOf(service),
           ({ unhealthy, ready }) => unhealthy === 1 && ready === 0,
         );
+        // The server asks again before it believes it, which takes as long as the S3 client's own attempts.
+        await until(
+          async () => said(),
+          (sentences) => sentences.includes("The storage does not work."),
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 1000));
       const counts = await statuses(service, ids);
