@@ -26,7 +26,7 @@ const files = FOLDERS.flatMap((folder) =>
 );
 
 type Node = { type: string } & Record<string, unknown>;
-type Value = { type: string; name?: string; value?: unknown };
+type Value = { type: string; name?: string; value?: unknown; property?: { name?: string } };
 
 /** Every node of a program, depth first. */
 function* nodesOf(value: unknown): Generator<Node> {
@@ -37,6 +37,10 @@ function* nodesOf(value: unknown): Generator<Node> {
 
 /** What JSON schemas and tokenizers call a pattern that is a text. */
 const NAMES: ReadonlySet<unknown> = new Set(["pattern", "Regex"]);
+
+/** Whether it is what stands under one of these names elsewhere, and is judged there. */
+const isGivenElsewhere = (value: Value | null | undefined): boolean =>
+  NAMES.has(value?.type === "MemberExpression" ? value.property?.name : value?.name);
 
 /** Literals, and those that are texts. */
 function patternsOf(code: string): { found: Pattern[]; unknown: string[] } {
@@ -56,10 +60,10 @@ function patternsOf(code: string): { found: Pattern[]; unknown: string[] } {
     if (node.type === "Property" && NAMES.has(key?.name) && value?.type !== "ObjectExpression") {
       const text = value?.type === "Identifier" ? constants.get(value.name) : value;
       if (typeof text?.value === "string") found.push({ source: text.value, flags: "u" });
-      else unknown.push("a pattern that is no text");
+      else if (!isGivenElsewhere(value)) unknown.push("a pattern that is no text");
     }
-    const { callee } = node as { callee?: { name?: string } };
-    if (callee?.name === "RegExp") unknown.push("RegExp()");
+    const { callee, arguments: given } = node as { callee?: { name?: string }; arguments?: Value[] };
+    if (callee?.name === "RegExp" && !isGivenElsewhere(given?.[0])) unknown.push("RegExp()");
   }
   return { found, unknown };
 }

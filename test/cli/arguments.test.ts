@@ -63,7 +63,7 @@ describe("parseSize", () => {
     "1e2x64",
     "9999999999x9",
   ])("refuses %j", (text) => {
-    const sentence = `--size must be a width and a height such as 1024x768, not ${JSON.stringify(text)}.`;
+    const sentence = `--size must be a width and a height such as 1024x768, auto or source, not ${JSON.stringify(text)}.`;
     expect(() => parseSize(text)).toThrow(sentence);
   });
 });
@@ -79,9 +79,10 @@ describe("parseMemory", () => {
 });
 
 describe("parseFormat", () => {
-  it("reads png and jpeg and nothing else", () => {
-    expect(["png", "jpeg"].map(parseFormat)).toEqual(["png", "jpeg"]);
-    for (const text of ["", "PNG", "jpg", "webp"])
+  it("reads the four formats and nothing else", () => {
+    const formats = ["png", "jpeg", "webp", "avif"];
+    expect(formats.map(parseFormat)).toEqual(formats);
+    for (const text of ["", "PNG", "jpg", "gif"])
       expect(() => parseFormat(text)).toThrow(/^--format must be/);
   });
 });

@@ -7,6 +7,7 @@ import { cutText, invalid, nearestOf, RetouchError, shownValue } from "../../err
 import { EDIT_PARAMETERS, type EditParameter, type LoraUse, messageOf } from "../../index.ts";
 import { parseSize } from "../arguments.ts";
 import { chooseFormat } from "../output.ts";
+import { flagOf } from "../surfaces.ts";
 import { type Entry, inputOf, type Parameters, type Source } from "./entry.ts";
 import { LIMITS } from "./limits.ts";
 import { checkOutputName } from "./output-name.ts";
@@ -24,9 +25,9 @@ const KNOWN: ReadonlySet<string> = new Set([...FIELDS.keys(), ...OWN_FIELDS]);
 
 /** The name on the wire of what other surfaces call a field: `--steps`, `steps` and `numSteps`. */
 const ELSEWHERE: ReadonlyMap<string, string> = new Map(
-  Object.entries<EditParameter>(EDIT_PARAMETERS).flatMap(([field, { wire, flag, tool }]) =>
-    [field, tool, flag?.replace(/^--|\W.*$/g, "")].flatMap((name) =>
-      name === undefined ? [] : [[name, wire] as const],
+  Object.entries<EditParameter>(EDIT_PARAMETERS).flatMap(([field, parameter]) =>
+    [field, parameter.tool, flagOf(parameter)?.slice("--".length)].flatMap((name) =>
+      name === undefined ? [] : [[name, parameter.wire] as const],
     ),
   ),
 );

@@ -136,6 +136,7 @@ describe("a line of a file of edits", () => {
     ["[".repeat(400_000), /^it is no JSON/],
     [{ promt: "x" }, '"promt" is no field of an edit; did you mean prompt?'],
     [{ steps: 3 }, '"steps" is no field of an edit; did you mean num_inference_steps?'],
+    [{ "mask-out": "a.png" }, '"mask-out" is no field of an edit; did you mean enable_mask_output?'],
     [{ numSteps: 3 }, '"numSteps" is no field of an edit; did you mean num_inference_steps?'],
     [{ enable_base64_output: true }, '"enable_base64_output" is no field of an edit.'],
     ['{"__proto__": {"prompt": "x"}}', '"__proto__" is no field of an edit.'],
