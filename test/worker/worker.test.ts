@@ -200,14 +200,15 @@ describe("a worker whose storage is away", () => {
 
   it("keeps a finished result, renews its lease and is unhealthy until it is stored", async () => {
     const { worker, setup, storage, add } = await prepare();
-    const job = add("sleep 500", { executionTimeoutMs: 1000 });
+    // The edit itself has time enough on a busy machine.
+    const job = add("sleep 500", { executionTimeoutMs: 3000 });
     worker.start();
     await untilProgress(job);
     await rename(setup, false);
     await expect.poll(() => worker.status().fault, { timeout: 10_000 }).toBe("storage");
     const { renewals } = job;
     // Beyond its limit.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await new Promise((resolve) => setTimeout(resolve, 3500));
     expect(job).toMatchObject({ status: "running", attempt: 1 });
     expect(job.renewals).toBeGreaterThan(renewals);
     await rename(setup, true);
