@@ -4,7 +4,7 @@ import path from "node:path";
 import { invalid } from "../errors.ts";
 import { checkWritable, RetouchError, writeFileAtomically } from "../index.ts";
 import { type FileIdentity, identityOf, isSame, replaceKnownFile, writeNewFile } from "../files/write-new.ts";
-import { systemErrorCode } from "../files/system-error.ts";
+import { ifNothingThere } from "../files/system-error.ts";
 import { unwritable } from "../files/write-atomically.ts";
 import { refuseSpecial, type RootFolder } from "./root-folder.ts";
 
@@ -34,7 +34,7 @@ export function createToolOutput(
       throw invalid("forbidden", { field: "output", given: "-", reason: "it is this connection" });
     try {
       const file = await root.locate("output", given);
-      const found = await lstat(file).catch(ifMissing);
+      const found = await lstat(file).catch(ifNothingThere);
       if (found !== undefined) refuseSpecial("output", found);
       // A name that ends in a slash means a folder, even if there is none.
       if (/[/\\]$/.test(given)) throw Object.assign(new Error("a folder"), { code: "EISDIR" });
@@ -64,7 +64,7 @@ export function createToolOutput(
     async check(given, isChosen) {
       const file = await placeOf(given);
       if (isChosen && !isOverwriting) {
-        const [found, known] = [await identityOf(file).catch(ifMissing), made.get(file)];
+        const [found, known] = [await identityOf(file).catch(ifNothingThere), made.get(file)];
         if (found !== undefined && !(known !== undefined && isSame(found, known))) throw taken(given);
       }
       await checkWritable(file);
@@ -88,7 +88,7 @@ export function createToolOutput(
       const written: { file: string; before: FileIdentity | undefined }[] = [];
       try {
         for (const [index, name] of given.entries()) {
-          const before = isChosen ? await identityOf(await placeOf(name)).catch(ifMissing) : undefined;
+          const before = isChosen ? await identityOf(await placeOf(name)).catch(ifNothingThere) : undefined;
           written.push({ file: await output.write(name, isChosen, images[index]!), before });
         }
       } catch (error) {
@@ -106,11 +106,6 @@ function* namesBeside(file: string): Generator<string> {
   const { dir, name, ext } = path.parse(file);
   yield file;
   for (let count = 2; ; count += 1) yield path.join(dir, `${name}-${count}${ext}`);
-}
-
-function ifMissing(error: unknown): undefined {
-  if (["ENOENT", "ENOTDIR"].includes(systemErrorCode(error) ?? "")) return undefined;
-  throw error;
 }
 
 const taken = (given: string): RetouchError => invalid("taken", { field: "output", given });

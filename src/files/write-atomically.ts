@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { failure, messageOf, RetouchError } from "../errors.ts";
-import { systemErrorCode } from "./system-error.ts";
+import { ifMissing, systemErrorCode } from "./system-error.ts";
 
 /**
  * Writes a file whole or not at all; an existing file at `target` survives every failure. Missing parent folders are
@@ -63,18 +63,23 @@ async function locate(target: string): Promise<Location> {
   return { file: await realpath(target), isSpecial: false, mode: existing.mode & 0o777 };
 }
 
+/** Writes a file that must not exist yet; its bytes are on disk when this returns. */
+export async function writeSynced(file: string, bytes: Uint8Array, mode?: number): Promise<void> {
+  const handle = await open(file, "wx");
+  try {
+    if (mode !== undefined) await handle.chmod(mode);
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 async function replaceFile(file: string, bytes: Uint8Array, mode: number | undefined): Promise<void> {
   const temporary = temporaryBeside(file);
   try {
-    const handle = await open(temporary, "wx");
-    try {
-      if (mode !== undefined) await handle.chmod(mode);
-      await handle.writeFile(bytes);
-      // Without this, a crash after the rename may leave an empty file under the final name.
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    // Without the sync, a crash after the rename may leave an empty file under the final name.
+    await writeSynced(temporary, bytes, mode);
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
@@ -109,11 +114,6 @@ export function unwritable(target: string, cause: unknown): RetouchError {
   const reason = (code !== undefined && REASONS[code]) || messageOf(cause);
   const file = target === "" ? '""' : target;
   return new RetouchError("OUTPUT_UNWRITABLE", failure("unwritable", { file, reason }), { cause });
-}
-
-function ifMissing(error: unknown): undefined {
-  if (systemErrorCode(error) === "ENOENT") return undefined;
-  throw error;
 }
 
 function errorWithCode(code: string): Error {

@@ -3,10 +3,10 @@
  * it is taken while the bytes are being written. The bytes go to a temporary file beside the target, which gets its
  * name by a hard link; the system refuses that if the name is taken.
  */
-import { constants, copyFile, link, lstat, mkdir, open, rename, rm } from "node:fs/promises";
+import { constants, copyFile, link, lstat, mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { systemErrorCode } from "./system-error.ts";
-import { temporaryBeside, unwritable } from "./write-atomically.ts";
+import { temporaryBeside, unwritable, writeSynced } from "./write-atomically.ts";
 
 /** Which file it is, and which content it has: a different or a changed file under the same name does not match. */
 export interface FileIdentity {
@@ -104,13 +104,7 @@ async function withTemporary<Result>(
 ): Promise<Result> {
   const temporary = temporaryBeside(target);
   try {
-    const handle = await open(temporary, "wx");
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeSynced(temporary, bytes);
     return await use(temporary);
   } finally {
     await rm(temporary, { force: true }).catch(() => {});

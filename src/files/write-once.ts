@@ -7,21 +7,15 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { link, lstat, mkdir, open, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import { systemErrorCode } from "./system-error.ts";
-import { unwritable } from "./write-atomically.ts";
+import { ifNothingThere, systemErrorCode } from "./system-error.ts";
+import { unwritable, writeSynced } from "./write-atomically.ts";
 import { NO_LINKS } from "./write-new.ts";
 
 /** Writes the staged file, which is on disk when this returns; a leftover of that name is removed. @throws RetouchError OUTPUT_UNWRITABLE */
 export async function stageFile(staged: string, bytes: Uint8Array): Promise<void> {
   try {
     await rm(staged, { force: true });
-    const handle = await open(staged, "wx");
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeSynced(staged, bytes);
   } catch (error) {
     await rm(staged, { force: true }).catch(() => {});
     throw unwritable(staged, error);
@@ -66,7 +60,7 @@ async function linked(staged: string, target: string): Promise<boolean> {
     const code = systemErrorCode(error) ?? "";
     if (code === "EEXIST") return false;
     if (!NO_LINKS.has(code)) throw error;
-    return (await lstat(target).catch(ifMissing)) === undefined && renamed(staged, target);
+    return (await lstat(target).catch(ifNothingThere)) === undefined && renamed(staged, target);
   }
 }
 
@@ -93,14 +87,9 @@ export async function makeFolder(folder: string): Promise<void> {
 
 /** The SHA-256 of a regular file; undefined for anything else. */
 export async function digestOfFile(file: string): Promise<string | undefined> {
-  const found = await lstat(file).catch(ifMissing);
+  const found = await lstat(file).catch(ifNothingThere);
   if (found === undefined || !found.isFile()) return undefined;
   const hash = createHash("sha256");
   for await (const part of createReadStream(file) as AsyncIterable<Buffer>) hash.update(part);
   return hash.digest("hex");
-}
-
-function ifMissing(error: unknown): undefined {
-  if (["ENOENT", "ENOTDIR"].includes(systemErrorCode(error) ?? "")) return undefined;
-  throw error;
 }

@@ -4,7 +4,7 @@ import path from "node:path";
 import { getSystemErrorMap } from "node:util";
 import { failure, RetouchError } from "../errors.ts";
 import { writeFileAtomically } from "../files/write-atomically.ts";
-import { systemErrorCode } from "../files/system-error.ts";
+import { ifMissing, systemErrorCode } from "../files/system-error.ts";
 import {
   checkKey,
   contentTypeOf,
@@ -144,11 +144,6 @@ function unusable(folder: string, cause: unknown): RetouchError {
 function isFull(error: unknown): boolean {
   const code = systemErrorCode(error instanceof RetouchError ? error.cause : error);
   return code === "ENOSPC" || code === "EDQUOT";
-}
-
-function ifMissing(error: unknown): undefined {
-  if (systemErrorCode(error) === "ENOENT") return undefined;
-  throw error;
 }
 
 /** Tells the caller what is wrong but not where our folder lies: the operator sees that, in the cause. */
