@@ -10,9 +10,6 @@ type MaskFields = Partial<
   >
 >;
 
-/** From this value on, a pixel counts as white: half, as diffusers' `binarize` rounds it. */
-export const WHITE_FROM = 128;
-
 /**
  * Refuses a mask where there can be none, and what goes with a mask only where there is none.
  * @param hasMask whether there is one, or may be one

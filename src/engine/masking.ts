@@ -3,9 +3,9 @@ import { invalid } from "../errors.ts";
 import { decodeAlpha } from "../images/decode-alpha.ts";
 import { decodePicture, type DecodeOptions } from "../images/decode.ts";
 import { gaussianBlurred } from "../images/gaussian-blur.ts";
-import { grayOf } from "../images/gray.ts";
+import { grayOf, WHITE_FROM } from "../images/gray.ts";
 import type { GrayPicture, Picture } from "../images/picture.ts";
-import { aboutMask, WHITE_FROM, wrongMaskSize } from "./mask-rules.ts";
+import { aboutMask, wrongMaskSize } from "./mask-rules.ts";
 import type { ResolvedRequest } from "./request.ts";
 
 /**

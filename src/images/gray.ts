@@ -35,9 +35,12 @@ export function padGray(picture: GrayPicture, width: number, height: number): Gr
   return { width, height, data };
 }
 
+/** From this value on, a pixel counts as white: half, as diffusers' `binarize` rounds it. */
+export const WHITE_FROM = 128;
+
 /** White for half grey and brighter, black for the rest: diffusers' `binarize`. */
 export const binarized = ({ width, height, data }: GrayPicture): GrayPicture => ({
   width,
   height,
-  data: data.map((value) => (value >= 128 ? 255 : 0)),
+  data: data.map((value) => (value >= WHITE_FROM ? 255 : 0)),
 });

@@ -6,11 +6,10 @@
  * image as it should (Kontext's returns the part, klein's pastes its middle without reducing it); here it is reduced and
  * laid over the image by diffusers' own `apply_overlay`.
  */
-import { WHITE_FROM } from "../../engine/mask-rules.ts";
 import type { ResolvedRequest, Size } from "../../engine/request.ts";
 import { hasOneCanvas, type SizePlan } from "../../engine/sizes.ts";
 import { invalid } from "../../errors.ts";
-import { binarized, padGray, resizeGray } from "../../images/gray.ts";
+import { binarized, padGray, resizeGray, WHITE_FROM } from "../../images/gray.ts";
 import { cropped, cropRegion, type Region, resizeAndFill } from "../../images/mask-crop.ts";
 import type { GrayPicture, Picture } from "../../images/picture.ts";
 import { noised } from "../../sampling/euler.ts";
