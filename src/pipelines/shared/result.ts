@@ -60,11 +60,16 @@ export async function resultsOf(
   const images: DrawnImage[] = [];
   const all = new Set<string>();
   let placed: Size | undefined;
-  let prepared: PreparedSource | undefined;
-  const { kept } = source;
+  let prepared: Prepared | undefined;
+  const { kept, overlay } = source;
   // The same for all images.
-  const prepare = async (): Promise<PreparedSource | undefined> =>
-    kept && (prepared ??= await prepareSource(space, kept, plan));
+  const prepare = async (): Promise<Prepared | undefined> =>
+    kept &&
+    (prepared ??= {
+      source: await prepareSource(space, kept, plan),
+      mask: overlay && alphaAt(overlay, plan, plan.size),
+      workingMask: overlay && alphaAt(overlay, plan, plan.target.content),
+    });
   for (const { latents } of drawn) {
     throwIfAborted(signal);
     const working = await decode(space, latents.data, plan.target);
@@ -76,14 +81,21 @@ export async function resultsOf(
   return { images, sourceInResult: placed, notices: [...all] };
 }
 
+/** What every image is put together with: the first image, and where it may change, at two sizes. */
+interface Prepared {
+  source: PreparedSource;
+  mask: GrayPicture | undefined;
+  workingMask: GrayPicture | undefined;
+}
+
 async function resultOf(
   working: Picture,
   plan: SizePlan,
   source: ResultSource,
-  prepare: () => Promise<PreparedSource | undefined>,
+  prepare: () => Promise<Prepared | undefined>,
 ): Promise<Result> {
   const { overlay } = source;
-  const { size, target } = plan;
+  const { size } = plan;
   if (overlay?.region) return cropLaidOver(working, overlay, overlay.region, source);
   const placed = hasOneCanvas(plan) ? sourceInResult(plan) : undefined;
   const prepared = placed && (await prepare());
@@ -92,8 +104,8 @@ async function resultOf(
     return { picture, sourceInResult: placed, notices: source.kept ? [NOT_KEPT] : [] };
   }
   // Outside of the edit's mask every pixel of the result is exact.
-  const result = await preserved(prepared, working, overlay && alphaAt(overlay, plan, size));
-  const kept = overlay ? withOutside(result.kept, alphaAt(overlay, plan, target.content)) : result.kept;
+  const result = await preserved(prepared.source, working, prepared.mask);
+  const kept = prepared.workingMask ? withOutside(result.kept, prepared.workingMask) : result.kept;
   return { ...result, kept, sourceInResult: placed, notices: [] };
 }
 
