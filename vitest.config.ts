@@ -94,9 +94,11 @@ export default defineConfig({
     // Also where a test loads the runtime in a way of its own.
     env: { ORT_DISABLE_TELEMETRY: "1" },
     testTimeout: 120_000,
+    // Some limits of the service are seconds, which a shared machine may use up. CI's log names what needed the second try.
+    retry: process.env["CI"] ? 1 : 0,
     hookTimeout: 120_000,
     globalSetup: ["test/build.setup.ts"],
-    reporters: ["default", "./test/support/skips.reporter.ts"],
+    reporters: ["default", "./test/support/skips.reporter.ts", "./test/support/retries.reporter.ts"],
     // Most tests wait for a process, a database or the time itself. By default two cores would get one worker; three take
     // two thirds of the time of two.
     maxWorkers: Math.max(3, availableParallelism() - 1),

@@ -7,10 +7,11 @@ export default defineConfig({
     isolate: false,
     include: ["test/web/**/*.web.ts"],
     testTimeout: 180_000,
+    retry: process.env["CI"] ? 1 : 0,
     hookTimeout: 120_000,
     // Most tests wait for a page; by default two cores would get one worker.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ["test/build.setup.ts"],
-    reporters: ["default", "./test/support/skips.reporter.ts"],
+    reporters: ["default", "./test/support/skips.reporter.ts", "./test/support/retries.reporter.ts"],
   },
 });

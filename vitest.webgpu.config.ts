@@ -9,10 +9,11 @@ export default defineConfig({
     include: ["test/webgpu/**/*.webgpu.ts"],
     env: { ORT_DISABLE_TELEMETRY: "1" },
     testTimeout: 300_000,
+    retry: process.env["CI"] ? 1 : 0,
     hookTimeout: 300_000,
     globalSetup: ["test/build.setup.ts", "test/webgpu/compile.setup.ts"],
     disableConsoleIntercept: true,
     maxWorkers: 2,
-    reporters: ["default", "./test/support/skips.reporter.ts"],
+    reporters: ["default", "./test/support/skips.reporter.ts", "./test/support/retries.reporter.ts"],
   },
 });

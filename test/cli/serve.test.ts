@@ -148,7 +148,7 @@ describe("retouch serve", () => {
     const first = await started(settings);
     await untilReady(first);
     const ids: string[] = [];
-    for (const steps of [50, 2]) {
+    for (const steps of [20, 2]) {
       const { body } = await first.call("/run", { body: editOf(first, { num_inference_steps: steps }) });
       ids.push(body.id);
     }
@@ -159,8 +159,8 @@ describe("retouch serve", () => {
     expect(await first.end("SIGTERM")).toBe(143);
     const second = await started(settings);
     const { body: running } = await second.call(`/status/${ids[0]}`);
-    expect(running).toMatchObject({ status: "COMPLETED", output: { num_inference_steps: 50 } });
-    const { body: waiting } = await second.call(`/status-sync/${ids[1]}?wait=20000`);
+    expect(running).toMatchObject({ status: "COMPLETED", output: { num_inference_steps: 20 } });
+    const { body: waiting } = await second.call(`/status-sync/${ids[1]}?wait=100000`);
     expect(waiting.status).toBe("COMPLETED");
   });
 

@@ -81,7 +81,6 @@ describe("one key beside another", () => {
     await until(
       async () => readdir(folder),
       (names) => names.length === 0,
-      { patienceMs: 10_000 },
     );
   });
 });

@@ -57,6 +57,8 @@ export async function serve(settings: Record<string, string> = {}): Promise<Serv
       RETOUCH_PORT: port,
       RETOUCH_LOG_LEVEL: "warn",
       RETOUCH_DRAIN_DELAY: "0s",
+      // A busy machine may take longer for an edit than the 30 s of the default, after which the edit starts over.
+      RETOUCH_SHUTDOWN_DEADLINE: "100s",
       ...(own ? { RETOUCH_DATA_DIR: own } : {}),
       ...settings,
     }),

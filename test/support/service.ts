@@ -145,11 +145,11 @@ async function untilReady({ address }: Service): Promise<void> {
   throw new Error("The service did not become ready.");
 }
 
-/** Asks until `isDone`, for half a minute where no other patience is given. */
+/** Asks until `isDone`: for 90 s where no other patience is given, because a machine may have other things to do. */
 export async function until<Result>(
   ask: () => Promise<Result>,
   isDone: (result: Result) => boolean,
-  { patienceMs = 30_000 } = {},
+  { patienceMs = 90_000 } = {},
 ): Promise<Result> {
   const start = performance.now();
   for (let waitedMs = 0; waitedMs < patienceMs; waitedMs = performance.now() - start) {
