@@ -39,6 +39,8 @@ export type { NamedDefaults, ReferenceCache } from "./pipelines/pipeline.ts";
 export { PUBLISHED_MODELS } from "./pipelines/published.ts";
 export type { PublishedModel } from "./pipelines/published.ts";
 export type { DeviceSpeed } from "./runtime/device-speed.ts";
+export { joinInstructions, joinTurns, offerOf, tooLong } from "./engine/instructions.ts";
+export type { Instruction } from "./engine/instructions.ts";
 export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";
 export { IMAGE_SIZES, PRESERVES } from "./engine/edit-parameters.ts";
 export type {

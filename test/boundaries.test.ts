@@ -239,6 +239,7 @@ describe("the sources", () => {
       "cli/batch/run.ts",
       "cli/batch/summary-file.ts",
       "cli/edit-tool.ts",
+      "cli/history.ts",
       "cli/hosts-argument.ts",
       "cli/mcp.ts",
       "cli/numbered-outputs.ts",

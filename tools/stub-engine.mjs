@@ -129,7 +129,8 @@ const engine = {
       throw new RetouchError("OUTPUT_FLAGGED", "The safety checker refused the result.");
     if (verb === "fail") throw new RetouchError("INVALID_PARAMETER", argument);
     if (verb === "defect") throw new TypeError("Cannot read properties of undefined");
-    const sleepMs = verb === "sleep" || verb === "noise" ? Number(argument) : 0;
+    // Joined instructions go on after the number.
+    const sleepMs = verb === "sleep" || verb === "noise" ? Number.parseFloat(argument) : 0;
     // Its state is the number of steps, as a text.
     const from = resumeFrom === undefined ? 0 : Number(Buffer.from(resumeFrom).toString());
     const isRefused = resumeFrom !== undefined && !(from >= 1 && from <= numSteps);

@@ -106,6 +106,17 @@ export function createFakeJobs(): Jobs {
       whole(bytes);
     },
     find: async (id) => own(id),
+    async chainOf(id) {
+      const job = own(id);
+      if (job === undefined) return undefined;
+      const { status } = job;
+      const source = { key: `inputs/${"a".repeat(32)}.bin`, isKept: false };
+      return [{ id, status, prompt: "a", hasMask: false, numImages: 1, source, results: [] }];
+    },
+    async chainOfResult(name) {
+      checkStorable(name);
+      return undefined;
+    },
     waitForEnd: async (id) => own(id),
     async takeChunks(id) {
       const job = own(id);

@@ -15,184 +15,35 @@ import {
   type ImageSource,
   type LoraUse,
   type OutputFormat,
-  parametersOfModel,
   type Preserve,
   resolveParameters,
   type SizeRule,
 } from "../index.ts";
 import { readSourceThrough, type SourceAccess } from "../images/source.ts";
 import { parseSize } from "./arguments.ts";
+import {
+  argumentsOf,
+  EDIT_TOOL,
+  FROM_ORIGINAL,
+  lorasArgument,
+  MAX_IMAGES,
+  MAX_OUTPUT_LENGTH,
+} from "./edit-tool-arguments.ts";
+import { placeOf, rememberedEdits, startingPoint } from "./from-original.ts";
+import { createHistory, type History } from "./history.ts";
 import { numberedOutputs } from "./numbered-outputs.ts";
 import { chooseFormat, defaultOutput, STDOUT } from "./output.ts";
 import { reportText } from "./report.ts";
 import { shown, type ToolContent } from "./shown-results.ts";
-import { modelDefaultsText, rangeText, TOOL, wordedBy } from "./surfaces.ts";
+import { TOOL, wordedBy } from "./surfaces.ts";
 import type { ToolOutput } from "./tool-output.ts";
 
 /** Longest argument name quoted in a sentence. */
 const MAX_NAME_LENGTH = 100;
-/** More than any model takes; its own limit is refused when it is loaded. */
-const MAX_IMAGES = 16;
-/** The longest path that systems allow. */
-const MAX_OUTPUT_LENGTH = 4096;
 
-const text = (description: string) => ({ type: "string", description });
-
-const number = (parameter: {
-  type: "integer" | "number";
-  min: number;
-  max: number;
-  default: number;
-  description: string;
-}) => {
-  const { type, min, max, default: byDefault, description } = parameter;
-  return { type, minimum: min, maximum: max, default: byDefault, description };
-};
-
-const choice = (parameter: { choices: readonly string[]; default: string; description: string }) => {
-  const { choices, default: byDefault, description } = parameter;
-  return { type: "string", enum: choices, default: byDefault, description };
-};
-
-/** A number whose default is the model's own; `argumentsOf` has it once the model is known. */
-const ofModel = (field: "numSteps" | "guidance") => {
-  const { type, min, max, description } = EDIT_PARAMETERS[field];
-  return {
-    type,
-    minimum: min,
-    maximum: max,
-    description: `${description} By default the model's own: ${modelDefaultsText(field)}.`,
-  };
-};
-
-const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, isUnchangedKept } =
-  EDIT_PARAMETERS;
-const { background, imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, outputQuality, prompt2 } =
-  EDIT_PARAMETERS;
-const { preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { isEmptyNegativeUsed, maxSequenceLength, outputQuality, prompt2 } = EDIT_PARAMETERS;
+const { background, imageLayout, preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
-
-/** A whole number without a default. */
-const modelNumber = ({ min, max, description }: { min: number; max: number; description: string }) => ({
-  type: "integer",
-  minimum: min,
-  maximum: max,
-  description,
-});
-
-const EDIT_TOOL = {
-  name: "edit_image",
-  title: "Edit an image",
-  description:
-    "Edits an image by an instruction in words, on this machine, and writes the result to a file. " +
-    "Only what the instruction names is meant to change.",
-  inputSchema: {
-    type: "object" as const,
-    properties: {
-      image: {
-        type: ["string", "array"],
-        items: { type: "string" },
-        minItems: 1,
-        maxItems: MAX_IMAGES,
-        description:
-          "The image: a path in the server's folder, a public http(s) URL or a data URL. A list, where the model takes " +
-          "several: the first is edited. Models that draw without one need none.",
-      },
-      [imageLayout.tool]: choice(imageLayout),
-      [prompt.tool]: text(
-        `What to change, ${prompt.min} to ${prompt.max.toLocaleString("en")} characters, such as: Make it night.`,
-      ),
-      output: {
-        ...text(
-          "File to write in the server's folder; of those that are there only one that this server made is replaced. " +
-            "By default a new NAME.edited.png. Several results are NAME-1.png and so on.",
-        ),
-        maxLength: MAX_OUTPUT_LENGTH,
-      },
-      [size.tool]: text(
-        `Size of the result, such as 1024x768, ${rangeText(size)} a side; by default auto, the picture's, at most 1536; source is all of its pixels.`,
-      ),
-      [mask.tool]: text(`${mask.description} Given as the image is.`),
-      [strength.tool]: number(strength),
-      [paddingMaskCrop.tool]: modelNumber(paddingMaskCrop),
-      [maskBlur.tool]: number(maskBlur),
-      [maskFeather.tool]: number(maskFeather),
-      [sizeRule.tool]: choice(sizeRule),
-      [numSteps.tool]: ofModel("numSteps"),
-      [sigmas.tool]: {
-        type: "array",
-        items: { type: "number", minimum: sigmas.min, maximum: sigmas.max },
-        minItems: 1,
-        maxItems: sigmas.maxItems,
-        description: sigmas.description,
-      },
-      [guidance.tool]: ofModel("guidance"),
-      [prompt2.tool]: text(prompt2.description),
-      [maxSequenceLength.tool]: modelNumber(maxSequenceLength),
-      [negativePrompt.tool]: text(negativePrompt.description),
-      [isEmptyNegativeUsed.tool]: {
-        type: "boolean",
-        default: false,
-        description: isEmptyNegativeUsed.description,
-      },
-      [trueCfgScale.tool]: number(trueCfgScale),
-      [seed.tool]: number(seed),
-      [numImages.tool]: number(numImages),
-      [isUnchangedKept.tool]: { type: "boolean", description: isUnchangedKept.description },
-      [preserve.tool]: {
-        type: "string",
-        enum: preserve.choices,
-        default: "auto",
-        description: preserve.description,
-      },
-      [format.tool]: {
-        type: "string",
-        enum: format.choices,
-        description: `By default by the name in output, or ${format.default}.`,
-      },
-      [outputQuality.tool]: {
-        type: "integer",
-        minimum: outputQuality.min,
-        maximum: outputQuality.max,
-        description: outputQuality.description,
-      },
-      [background.tool]: {
-        type: "string",
-        pattern: background.pattern,
-        default: background.default,
-        description: `${background.description} A colour such as #ffffff lays it on that colour.`,
-      },
-    },
-    required: [prompt.tool],
-    additionalProperties: false,
-  },
-  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
-};
-
-/** The arguments whose defaults are the model's own, of a model that is known. */
-function argumentsOf(defaults: EditDefaults) {
-  const known = parametersOfModel(defaults);
-  return { [numSteps.tool]: number(known.numSteps), [guidance.tool]: number(known.guidance) };
-}
-
-/** The tool's argument for LoRAs, if any may be chosen. */
-const lorasArgument = (names: readonly string[]) => {
-  const { max, scale } = EDIT_PARAMETERS.loras;
-  return {
-    type: "array",
-    maxItems: max,
-    description: "LoRAs on top of the checkpoint, by their names.",
-    items: {
-      type: "object",
-      properties: {
-        name: { type: "string", enum: names },
-        scale: number({ type: "number", ...scale, description: "Strength: 0 has no effect." }),
-      },
-      required: ["name"],
-      additionalProperties: false,
-    },
-  };
-};
 
 /** Arguments that are strings. */
 const STRINGS: ReadonlySet<string> = new Set(
@@ -209,12 +60,17 @@ export interface EditToolOptions {
   defaults?: EditDefaults | undefined;
   /** How images are reached. */
   access: SourceAccess;
+  /** @default nothing is remembered */
+  history?: History | undefined;
+  /** The path of a file that a call names, from the root of the file system. @default as it is given */
+  pathOf?: ((file: string) => string) | undefined;
   /** Where results go. */
   results: ToolOutput;
 }
 
 /** Creates the tool. */
-export function createEditTool({ load, loras, defaults, access, results }: EditToolOptions) {
+export function createEditTool({ load, loras, defaults, access, results, ...options }: EditToolOptions) {
+  const { history = createHistory(undefined), pathOf = (file: string) => file } = options;
   const { properties, ...schema } = EDIT_TOOL.inputSchema;
   const offered = {
     ...properties,
@@ -231,6 +87,7 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
       images,
       mask: maskSource,
       output,
+      isFromOriginal,
       parameters,
     } = await wordedBy(TOOL, () => readArguments(given, known));
     const sources: ImageSource[] = [];
@@ -240,6 +97,17 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
     };
     for (const image of images) sources.push(await read(image, "image"));
     const masking = maskSource === undefined ? undefined : await aboutMask(() => read(maskSource, "mask"));
+    const start = await wordedBy(TOOL, () =>
+      startingPoint(history, {
+        picture: sources[0],
+        place: placeOf(images[0], pathOf),
+        prompt: parameters.prompt,
+        prompt2: parameters.prompt2 || undefined,
+        isFromOriginal,
+        name: FROM_ORIGINAL,
+        read: (place) => read(place, "image"),
+      }),
+    );
     const chosen = output ?? defaultOutput(sources[0], parameters.format);
     const isChosen = output !== undefined;
     const { numImages: count = 1 } = parameters;
@@ -247,11 +115,15 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
     const outputs = count > 1 && chosen !== STDOUT ? numberedOutputs(chosen, count) : [chosen];
     for (const one of outputs) await results.check(one, isChosen);
     const engine = await load();
-    const image = sources.map(({ bytes }) => bytes);
-    const request = { image, mask: masking?.bytes, ...parameters };
+    const image = [start.picture ?? [], sources.slice(1)].flat().map(({ bytes }) => bytes);
+    const instruction = { prompt: start.prompt, prompt2: start.prompt2 };
+    const request = { image, mask: masking?.bytes, ...parameters, ...instruction };
     const result = await engine.edit(request, { signal, onStep });
+    const written = await results.writeAll(outputs, isChosen, result.images);
+    const others = { hasMask: masking !== undefined, numImages: images.length };
+    await history.add(rememberedEdits(start, result.images, others));
     const report = reportText({
-      outputs: await results.writeAll(outputs, isChosen, result.images),
+      outputs: written,
       result,
       checkpoint: engine.checkpoint,
       device: engine.device,
@@ -260,6 +132,7 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
       engine.device.notices,
       engine.checkpoint.notices ?? [],
       engine.checkpoint.isDemo ? DEMO_NOTICE : [],
+      start.notices,
       result.notices,
     ].flat();
     return [...(await shown(result)), { type: "text", text: [report, ...notices].join("\n") }];
@@ -275,7 +148,8 @@ interface ToolArguments {
   mask: string | undefined;
   /** Absent if a new file is named after the first image. */
   output: string | undefined;
-  parameters: Omit<EditRequest, "image"> & { format: OutputFormat };
+  isFromOriginal: boolean;
+  parameters: Omit<EditRequest, "image"> & { prompt: string; format: OutputFormat };
 }
 
 function readArguments(given: Record<string, unknown>, known: ReadonlySet<string>): ToolArguments {
@@ -323,11 +197,15 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     background: texts[background.tool],
     loras: (given["loras"] ?? []) as LoraUse[],
   };
+  const isFromOriginal = given[FROM_ORIGINAL] ?? false;
+  if (typeof isFromOriginal !== "boolean") {
+    throw invalid("type", { field: "fromOriginal", wanted: "true or false" });
+  }
   const images = readImages(given["image"]);
   const masked = texts[mask.tool];
   const rules = { hasMask: masked !== undefined, numImages: images.length, takesMask: true };
   checkMasking(resolveParameters(parameters), rules);
-  return { images, mask: masked, output, parameters };
+  return { images, mask: masked, output, isFromOriginal, parameters };
 }
 
 function readImages(given: unknown): string[] {

@@ -1,4 +1,5 @@
 /** `retouch edit`: checks all it can up front, then loads the checkpoint, edits, writes and reports. */
+import path from "node:path";
 import {
   aboutMask,
   checkMasking,
@@ -16,6 +17,7 @@ import {
   type SizeRule,
   stepOfAll,
 } from "../index.ts";
+import { loadHistoryFile } from "../config/config.ts";
 import { invalid } from "../errors.ts";
 import { type LoraArgument, nameLoras } from "./arguments.ts";
 import { showConversion } from "./conversion.ts";
@@ -30,6 +32,8 @@ import {
   writeOutput,
 } from "./output.ts";
 import { checkNumberedOutputs, numberedOutputs, writeNumberedOutputs } from "./numbered-outputs.ts";
+import { placeOf, rememberedEdits, startingPoint } from "./from-original.ts";
+import { createHistory } from "./history.ts";
 import { createProgress } from "./progress.ts";
 import { oneLine, reportJson, reportText } from "./report.ts";
 import { COMMAND, wordedBy } from "./surfaces.ts";
@@ -67,6 +71,9 @@ export interface EditFlags extends EngineFlags {
   preserve?: Preserve | undefined;
   /** Where the map of the result goes. */
   maskOut?: string | undefined;
+  fromOriginal?: boolean | undefined;
+  /** Whether the edit is remembered, where the environment does not say so. */
+  history?: boolean | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -104,6 +111,16 @@ async function edit(
     flags.mask === undefined
       ? undefined
       : await aboutMask(() => readImageSource(flags.mask!, { signal, isVerified: true }));
+  const history = createHistory(loadHistoryFile(flags.history));
+  const start = await startingPoint(history, {
+    picture: sources[0],
+    place: placeOf(inputs[0], (file) => path.resolve(file)),
+    prompt,
+    prompt2: flags.prompt2 || undefined,
+    isFromOriginal: flags.fromOriginal ?? false,
+    name: "--from-original",
+    read: (place) => readImageSource(place, { signal, isVerified: true }),
+  });
   const output = flags.output ?? defaultOutput(sources[0], format);
   const { numImages = 1 } = flags;
   const outputs = numImages > 1 ? numberedOutputs(output, numImages) : [output];
@@ -132,11 +149,14 @@ async function edit(
     for (const notice of engine.checkpoint.notices ?? []) say(notice);
     if (engine.checkpoint.isDemo) say(DEMO_NOTICE);
     progress.phase("reading the prompt and the image");
-    const request = { image: sources.map(({ bytes }) => bytes), mask: mask?.bytes, ...parameters };
-    const result = await engine.edit(request, {
+    const image = [start.picture ?? [], sources.slice(1)].flat().map(({ bytes }) => bytes);
+    const { prompt: instruction, prompt2 } = start;
+    const request = { image, mask: mask?.bytes, ...parameters, prompt: instruction, prompt2 };
+    const edited = await engine.edit(request, {
       signal,
       onStep: (step) => progress.step({ ...stepOfAll(step), seconds: step.seconds }),
     });
+    const result = { ...edited, notices: [...start.notices, ...edited.notices] };
     progress.clear();
     const drawn: Uint8Array[] = [];
     for (const { kept } of maps.length > 0 ? result.results : []) {
@@ -146,6 +166,8 @@ async function edit(
     else await writeOutput(output, result.image);
     if (drawn.length > 1) await writeNumberedOutputs(maps, drawn);
     else if (drawn.length === 1) await writeOutput(maps[0]!, drawn[0]!);
+    const others = { hasMask: mask !== undefined, numImages: inputs.length };
+    await history.add(rememberedEdits(start, result.images, others));
     for (const notice of result.notices) say(notice);
     const report = { outputs, result, checkpoint: engine.checkpoint, device: engine.device };
     if (!flags.quiet) {

@@ -2,6 +2,7 @@
  * `retouch mcp`: the edit as a tool of the Model Context Protocol (https://modelcontextprotocol.io), on standard input
  * and output. Standard output is reserved for the protocol.
  */
+import path from "node:path";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { CallToolRequestSchema, ListToolsRequestSchema } from "@modelcontextprotocol/sdk/types.js";
@@ -21,9 +22,11 @@ import { nameLoras } from "./arguments.ts";
 import { createAgents } from "../net/agents.ts";
 import type { AddressPolicy } from "../net/address-policy.ts";
 import { createHttpClient } from "../net/http-client.ts";
+import { loadHistoryFile } from "../config/config.ts";
 import { createEditTool } from "./edit-tool.ts";
 import { type EngineFlags, engineOptionsOf } from "./engine-options.ts";
 import { parseHosts } from "./hosts-argument.ts";
+import { createHistory } from "./history.ts";
 import { openRootFolder } from "./root-folder.ts";
 import { COMMAND, wordedBy } from "./surfaces.ts";
 import { createToolOutput } from "./tool-output.ts";
@@ -36,6 +39,8 @@ export interface McpFlags extends EngineFlags {
   root?: string | undefined;
   allowPrivateHosts?: AddressPolicy | undefined;
   overwrite?: boolean | undefined;
+  /** Whether edits are remembered, where the environment does not say so. */
+  history?: boolean | undefined;
 }
 
 /** Serves until the client goes away or `signal` aborts. The first edit loads the checkpoint. */
@@ -53,6 +58,8 @@ export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void
       client: createHttpClient(createAgents(policy)),
       open: (file) => root.open("image", file),
     },
+    history: createHistory(loadHistoryFile(flags.history)),
+    pathOf: (file) => path.resolve(root.folder, file),
     results: createToolOutput(root, { isOverwriting: flags.overwrite ?? false }),
   });
   const server = new Server({ name: "retouch", version }, { capabilities: { tools: {} } });

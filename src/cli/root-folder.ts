@@ -9,6 +9,8 @@ import { invalid, RetouchError } from "../errors.ts";
 import { systemErrorCode } from "../files/system-error.ts";
 
 export interface RootFolder {
+  /** Its real path. */
+  readonly folder: string;
   /**
    * The real path of a file that a call names and that may not exist yet: resolved against the root, without
    * symbolic links.
@@ -56,6 +58,7 @@ export async function openRootFolder(given: string | undefined): Promise<RootFol
   }
 
   return {
+    folder: root,
     locate,
     async open(argument, wanted) {
       const file = await locate(argument, wanted);

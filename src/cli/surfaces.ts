@@ -33,6 +33,7 @@ export const COMMAND: Surface = {
   names: {
     ...namesBy(flagOf),
     prompt: "the prompt",
+    fromOriginal: "--from-original",
     "size.width": "the width in --size",
     "size.height": "the height in --size",
     output: "-o",
@@ -54,6 +55,7 @@ export const TOOL: Surface = {
   ...LIBRARY,
   names: {
     ...namesBy(({ tool }) => tool),
+    fromOriginal: "from_original",
     "size.width": "the width in size",
     "size.height": "the height in size",
   },

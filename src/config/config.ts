@@ -1,6 +1,6 @@
 /** Reads all settings from the environment and `.env` once, at the start; nothing else reads them. */
 import { type Failure, failure, nearestOf, RetouchError } from "../errors.ts";
-import { readCacheFolder } from "./cache-settings.ts";
+import { readCacheFolder, readHistoryFile } from "./cache-settings.ts";
 import { readDotenv } from "./dotenv.ts";
 import { type HubSettings, readHubSettings } from "./hub-settings.ts";
 import { fileVariable, readSecretFiles, variablesOf } from "./secret-files.ts";
@@ -44,6 +44,10 @@ export function loadHubSettings(): HubSettings {
 /** Where converted weights are kept. @param given the setting, if the settings have already been read */
 export const loadCacheFolder = (given?: string): string =>
   readCacheFolder(given === undefined ? process.env : { ...process.env, RETOUCH_CACHE_DIR: given });
+
+/** Where the command remembers its edits, if it is to. @throws as {@link readHistoryFile} */
+export const loadHistoryFile = (isAsked?: boolean): string | undefined =>
+  readHistoryFile(process.env, isAsked);
 
 /**
  * Checks every variable, reads the files of secrets and fills in the defaults. An empty variable counts as

@@ -54,6 +54,12 @@ export const ENGINE = {
     "/var/cache/retouch",
     "Folder of converted weights; without it, `retouch` in the user's cache folder.",
   ),
+  history: required(
+    "RETOUCH_HISTORY",
+    flag,
+    "false",
+    "Whether `retouch edit` and `retouch mcp` remember their edits in that folder, for --from-original; the service has its jobs.",
+  ),
   loras: optional(
     "RETOUCH_LORAS",
     loras,

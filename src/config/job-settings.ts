@@ -1,5 +1,5 @@
 /** Settings for how long jobs run, wait and are kept, for webhooks, and for the process. */
-import { choice, decimal, duration, durationOrOff, integer, pattern } from "./parsers.ts";
+import { choice, decimal, duration, durationOrOff, flag, integer, pattern } from "./parsers.ts";
 import { optional, required, secret, type Settings } from "./setting.ts";
 
 export const JOBS = {
@@ -27,6 +27,12 @@ export const JOBS = {
     duration("1m", "365d"),
     "7d",
     "How long result images are kept.",
+  ),
+  keepOriginals: required(
+    "RETOUCH_KEEP_ORIGINALS",
+    flag,
+    "true",
+    "Whether the first picture of a completed edit is kept as long as its job, so that later edits can start from it.",
   ),
   idempotencyLifetimeMs: required(
     "RETOUCH_IDEMPOTENCY_LIFETIME",

@@ -215,6 +215,20 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     -- What the worker knows of each endpoint that it serves, by name; nothing in rows of earlier versions.
     alter table ${schema}.workers add column endpoints jsonb;
   `,
+  // By what a result is known when it comes back as a picture: its storage keys and SHA-256. See jobs/lineage.ts.
+  (schema) => `
+    alter table ${schema}.jobs add column result_names text[];
+    update ${schema}.jobs
+       set result_names = array(
+         select image ->> 'key' from (
+           select result -> 'image' as image
+            union all
+           select one -> 'image' from jsonb_array_elements(
+             case jsonb_typeof(result -> 'images') when 'array' then result -> 'images' else '[]' end) as one) as images
+          where image ? 'key')
+     where result is not null;
+    create index jobs_of_result on ${schema}.jobs using gin (result_names) where result_names is not null;
+  `,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */

@@ -323,7 +323,13 @@ const WIRE_NAMES = Object.fromEntries(
 /** The names that HTTP requests and jobs use for the parameters in error messages. */
 export const WIRE: Surface = {
   ...LIBRARY,
-  names: { ...WIRE_NAMES, "size.width": "width", "size.height": "height" },
+  names: {
+    ...WIRE_NAMES,
+    "size.width": "width",
+    "size.height": "height",
+    parentImage: "parent_image",
+    fromOriginal: "from_original",
+  },
   // The image is always one of the request's fields.
   image: (source) => (source === undefined ? "image" : `image: ${source}`),
 };

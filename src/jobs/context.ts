@@ -21,6 +21,8 @@ export interface JobsSettings {
   keyQuotaBytes: number;
   /** How long results are stored. */
   fileLifetimeMs: number;
+  /** Whether the first picture of a completed edit is stored for as long as its job, for edits from the original. */
+  keepOriginals: boolean;
 }
 
 export interface JobsContext {

@@ -1,4 +1,5 @@
 /** What other parts of the service need from the jobs: the server for a caller, the worker for its engine. */
+import type { Chain } from "./original.ts";
 import type {
   ClaimedJob,
   ClaimedSource,
@@ -70,6 +71,13 @@ export interface Jobs {
   /** Counts bytes about to be stored for a key. @throws RetouchError QUOTA_EXCEEDED if they are too many */
   admitBytes(keyId: string, bytes: number): Promise<void>;
   find(id: string, keyId: string): Promise<Job | undefined>;
+  /** The edits that led to a job, itself included. @returns undefined if this key has no such job */
+  chainOf(id: string, keyId: string): Promise<Chain | undefined>;
+  /**
+   * The edits that led to a result, and which result of the latest one it is.
+   * @param name its key in our storage, or the SHA-256 of its bytes in hex
+   */
+  chainOfResult(name: string, keyId: string): Promise<{ chain: Chain; place: number } | undefined>;
   /**
    * Waits until the job has ended or the time is up; also returns a job that expires during the wait.
    * @param options.submitted the job, where this call has made it: while the database is away, the wait goes on,

@@ -10,6 +10,7 @@ import {
   type JobChunk,
   type JobResult,
   type JobStatus,
+  namesOf,
   type ResultImage,
   statusesBefore,
 } from "./job.ts";
@@ -38,7 +39,8 @@ export async function endJobs(
 ): Promise<Job[]> {
   const rows = await sql.query<EndedRow>(
     `update ${schemaOf(context)}.jobs
-        set status = $1, error = $2, result = $3, failure = $${5 + values.length}, ended_at = clock_timestamp(),
+        set status = $1, error = $2, result = $3, failure = $${5 + values.length},
+            result_names = $${6 + values.length}, ended_at = clock_timestamp(),
             -- Its preview may be large, and nothing shows the progress of an ended job.
             progress = null, kept_state = null, lease_until = null,
             expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
@@ -51,6 +53,7 @@ export async function endJobs(
       statusesBefore(status),
       ...values,
       failure && JSON.stringify(failure),
+      result && namesOf(result),
     ],
   );
   if (rows.length === 0) return [];

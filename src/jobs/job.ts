@@ -35,8 +35,11 @@ export function statusesBefore(next: JobStatus): JobStatus[] {
  */
 export type JobImage =
   | { kind: "url"; url: string }
-  /** `size` is what its header says, in pixels; absent if that was not read. */
-  | { kind: "stored"; key: string; size?: Size | undefined };
+  /**
+   * `size` is what its header says, in pixels; absent if that was not read. `sha256` of its bytes, in hex, tells the
+   * first image; absent in jobs of earlier versions, and of a result that was named by its address.
+   */
+  | { kind: "stored"; key: string; size?: Size | undefined; sha256?: string | undefined };
 
 /** The bucket of the caller, where the result goes instead of our storage. Secret: never logged, never echoed. */
 export interface RequestBucket {
@@ -54,6 +57,20 @@ export interface JobImages {
   mask?: JobImage | undefined;
 }
 
+/** Which edit another one continues: its picture is one of that edit's results. */
+export interface JobLineage {
+  /** The id of that edit's job. */
+  parent: string;
+  /** Which of its results, from 0. */
+  parentImage: number;
+  /** How many instructions there have been since the original, this one included: 2 or more. */
+  turn: number;
+  /** Whether it is made from the original, with the instructions of all turns, instead of from the parent's result. */
+  isFromOriginal?: boolean | undefined;
+  /** Whether that was possible when it was submitted, where it is not made so. */
+  hasOriginal?: boolean | undefined;
+}
+
 /** Whether any of them still has to be downloaded. */
 export const isAwaited = ({ images, mask }: JobImages): boolean =>
   [...images, mask].some((image) => image?.kind === "url");
@@ -68,6 +85,8 @@ export interface JobEdit extends ResolvedRequest, JobImages {
   bucket?: RequestBucket | undefined;
   /** What the caller should know of the request itself, as sentences. */
   requestNotices?: readonly string[] | undefined;
+  /** Absent if its picture is not known as a result of this key, and in jobs of earlier versions. */
+  lineage?: JobLineage | undefined;
 }
 
 /** Time limits of a job, milliseconds: in total from submission, of its run, and kept after its end. */
@@ -87,13 +106,16 @@ export interface JobProgress {
   preview?: string | undefined;
 }
 
-/** Where the result lies: in our storage or in the caller's bucket (a signed URL). */
+/**
+ * Where the result lies: in our storage or in the caller's bucket (a signed URL). `sha256` of its bytes, in hex, tells it
+ * when it comes back as the picture of another edit; absent in results of earlier versions.
+ */
 export type ResultImage =
   /** `bytes` is the size of its file; absent in results of versions that did not count it. */
-  | { kind: "stored"; key: string; bytes?: number | undefined }
-  | { kind: "address"; url: string }
+  | { kind: "stored"; key: string; bytes?: number | undefined; sha256?: string | undefined }
+  | { kind: "address"; url: string; sha256?: string | undefined }
   /** In our storage for as long as its job: it has no address, and is shown as a data URL. */
-  | { kind: "embedded"; key: string; bytes: number }
+  | { kind: "embedded"; key: string; bytes: number; sha256?: string | undefined }
   /** Read for being shown; rows of earlier versions hold results like this. */
   | { kind: "inline"; dataUrl: string };
 
@@ -147,6 +169,8 @@ export interface JobResult {
   preserveShares?: Shares | undefined;
   /** A map of that, if it was wanted; it lies in our storage. */
   mask?: ResultImage | undefined;
+  /** Of its edit. */
+  lineage?: JobLineage | undefined;
   notices: string[];
   /** Of all results, in the currency of the price, rounded to 6 decimals. */
   cost: number;
@@ -155,6 +179,14 @@ export interface JobResult {
 /** Where each of a job's results lies. */
 export const resultImagesOf = ({ image, images }: JobResult): readonly ResultImage[] =>
   images?.map((one) => one.image) ?? [image];
+
+/** What a result is known by when it comes back as a picture: its key in our storage, and the digest of its bytes. */
+export function namesOf(result: JobResult): string[] {
+  const images = resultImagesOf(result);
+  const keys = images.flatMap((image) => ("key" in image ? image.key : []));
+  const digests = images.flatMap((image) => ("sha256" in image ? (image.sha256 ?? []) : []));
+  return [...keys, ...digests];
+}
 
 /** What each of a job's results cost. */
 export const costOfOne = ({ cost, images }: JobResult): number =>
@@ -241,6 +273,8 @@ export interface StoredSource {
 export interface FetchedSource extends StoredSource {
   /** What its header says, if that was read. */
   size?: Size | undefined;
+  /** Of its bytes, in hex; absent if an engine process of an earlier version downloaded it. */
+  sha256?: string | undefined;
 }
 
 /** Images that must be downloaded before their job may run, claimed by a worker. */

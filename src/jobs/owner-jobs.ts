@@ -8,6 +8,7 @@ import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import { isEnded, type Job, statusesBefore } from "./job.ts";
 import { admitBytes, admitJob, createKeyUses, fullOfKey, hasRoom, queueLimitOf } from "./key-use.ts";
+import { findChain, readChain } from "./lineage.ts";
 import { listDeliveries, listUsage } from "./records.ts";
 import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
 import { takeChunks } from "./stream.ts";
@@ -48,6 +49,8 @@ export function createJobs(
     findRepeated: (keyId, idempotency) => findRepeated(context, database, { keyId, idempotency, endpoint }),
     admitBytes: async (keyId, bytes) => admitBytes(context, await use(keyId), bytes),
     find: (id, keyId) => load(id, keyId),
+    chainOf: (id, keyId) => readChain(context, database, { keyId, endpoint }, id),
+    chainOfResult: (name, keyId) => findChain(context, database, { keyId, endpoint }, name),
 
     async waitForEnd(id, keyId, options) {
       const watch = watchJob(events, id, { ...options, topics: ["changed"] });

@@ -1,5 +1,5 @@
 /**
- * What is stored for a key: sources until their jobs can no longer run, states until a later one or the job's end,
+ * What is stored for a key: sources until their jobs can no longer run, and originals until their jobs are gone; states until a later one or the job's end,
  * results until their URLs expire, and results without an address until their jobs are gone.
  */
 import type { Sql } from "../database/database.ts";
@@ -42,7 +42,15 @@ export async function deleteJobs(context: JobsContext, condition: string, values
 }
 
 /**
- * Deletes the sources of jobs that can no longer run: completed, cancelled, gone, or, if the clock can be trusted,
+ * Whether a source is the original that later edits can go back to: the first picture of an edit that continues no other
+ * one, or was itself made from the original. Masks, further pictures and results that came back are none.
+ */
+const IS_ORIGINAL = `
+  storage_key = edit #>> '{images,0,key}'
+  and (not edit ? 'lineage' or edit #>> '{lineage,isFromOriginal}' is not distinct from 'true')`;
+
+/**
+ * Deletes the sources of jobs that can no longer run: completed (unless they are kept as originals), cancelled, gone, or, if the clock can be trusted,
  * too old to be retried; and the states that no job goes on from any more. What was the result of a job that is gone
  * follows when no webhook has to show it any more. A failed deletion is tried again after a minute.
  */
@@ -56,7 +64,7 @@ export async function deleteSpentSources(
     const spent = await context.database.query<{ storage_key: string }>(
       `select storage_key from ${schema}.pictures left join ${schema}.jobs on jobs.id = job_id
         where job_id is not null and delete_after <= clock_timestamp()
-          and (jobs.id is null or status in ('completed', 'cancelled')
+          and (jobs.id is null or status = 'cancelled' or status = 'completed' and not ($4 and ${IS_ORIGINAL})
                or ($2 and ended_at is not null and jobs.expires_at <= ${timeOf("$3")})
                or ${IS_SPENT_STATE})
           and not (storage_key like 'inline/%' and exists (
@@ -64,7 +72,7 @@ export async function deleteSpentSources(
              where delivery.key_id = pictures.key_id and delivery.job_id = pictures.job_id
                and delivery.status = 'pending' and delivery.job is not null))
         limit $1`,
-      [BATCH, mayDelete, nowMs],
+      [BATCH, mayDelete, nowMs, context.settings.keepOriginals],
     );
     const failed: string[] = [];
     for (const { storage_key: key } of spent) {

@@ -10,6 +10,7 @@ import type { WorkQueue } from "./contracts.ts";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import type { ClaimedSource, JobImage, JobImages, StoredSource } from "./job.ts";
+import { lineageOfWaiting } from "./lineage.ts";
 import { storedRows } from "./pictures.ts";
 import { type PlaceRow, placeOf } from "./rows.ts";
 import { isAlive } from "./workers.ts";
@@ -150,6 +151,9 @@ async function keep(
   { images, mask, sources }: JobImages & { sources: readonly StoredSource[] },
 ): Promise<boolean> {
   const schema = schemaOf(context);
+  const [first] = images;
+  const sha256 = first?.kind === "stored" ? first.sha256 : undefined;
+  const lineage = sha256 && (await lineageOfWaiting(context, sql, sha256, HELD, holder));
   const [row] = await sql.query<PlaceRow>(
     `with kept as (
        update ${schema}.jobs set edit = edit || $4, awaits_images = false, source_worker = null
@@ -160,7 +164,7 @@ async function keep(
      select endpoint, queue_id, is_low_priority, turn, pg_notify($7, $8) from kept`,
     [
       ...holder,
-      JSON.stringify({ images, mask }),
+      JSON.stringify({ images, mask, ...(lineage && { lineage }) }),
       sources.map(({ key }) => key),
       sources.map(({ bytes }) => bytes),
       channelOf(context),

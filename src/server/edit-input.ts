@@ -13,6 +13,7 @@ import { backgroundWithin } from "../engine/result-form.ts";
 import { defaultSize } from "../engine/sizes.ts";
 import type { OutputFormat } from "../images/output-format.ts";
 import { checkBucketTarget } from "../storage/bucket-target.ts";
+import type { GivenLineage } from "./lineage.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 import {
   type EditInput,
@@ -40,6 +41,7 @@ export interface ParsedBody {
   edit: Omit<JobEdit, keyof JobImages>;
   images: readonly GivenImage[];
   mask?: GivenImage | undefined;
+  lineage?: GivenLineage | undefined;
   policy: JobPolicy;
   webhook: string | undefined;
 }
@@ -58,12 +60,15 @@ export function parseBody(
   const { input, policy = {} } = body;
   const edit = editOf(input, settings, model);
   const images = imagesOf(input);
-  checkImageCount(images.length, model, input.image_layout);
+  const lineage = lineageOf(input);
+  const numImages = images.length + (lineage.isParentEdited ? 1 : 0);
+  checkImageCount(numImages, model, input.image_layout);
   const hasMask = input.mask !== undefined;
-  checkMasking(edit, { hasMask, numImages: images.length, takesMask: model.takesMask ?? false });
+  checkMasking(edit, { hasMask, numImages, takesMask: model.takesMask ?? false });
   return {
     images,
     mask: input.mask,
+    lineage,
     edit: {
       ...edit,
       requestNotices: noticesOf(body),
@@ -80,6 +85,13 @@ function imagesOf({ image = [], images = [] }: EditInput): string[] {
   const isRepeated = first.length === 1 && first[0] === images[0];
   return isRepeated ? images : [...first, ...images];
 }
+
+const lineageOf = (input: EditInput): GivenLineage => ({
+  parent: input.parent,
+  parentImage: input.parent_image,
+  isParentEdited: input.parent !== undefined && input.image === undefined,
+  isFromOriginal: input.from_original ?? false,
+});
 
 const INPUT_FIELDS = Object.keys(editInputSchema({ minSide: 1, maxSide: 1 }, USUAL_TRAITS).properties);
 const BODY_FIELDS = jobBodySchema(editInputSchema({ minSide: 1, maxSide: 1 }, USUAL_TRAITS)).properties;

@@ -44,11 +44,11 @@ export interface InputImages extends JobImages {
 
 /**
  * Stores or finds the images of a request, all of them or none.
- * @throws RetouchError as {@link keepInputImage}
+ * @throws RetouchError as {@link findInputImage}, OUTPUT_UNWRITABLE, and what `admit` throws
  */
 export async function keepInputImages(
   options: InputImageOptions,
-  { images, mask }: { images: readonly GivenImage[]; mask?: GivenImage | undefined },
+  { images, mask }: { images: readonly (GivenImage | FoundImage)[]; mask?: GivenImage | undefined },
   origins: readonly string[],
 ): Promise<InputImages> {
   const kept: InputImage[] = [];
@@ -96,48 +96,74 @@ function checkMaskSize(image: JobImage | undefined, mask: JobImage | undefined):
 /** A string from the body, or the bytes of a file. */
 export type GivenImage = string | Uint8Array;
 
+/** What an image field stands for. */
+export type FoundImage =
+  /** `sha256` in hex, where it was computed. */
+  | { kind: "bytes"; bytes: Uint8Array; sha256?: string | undefined }
+  /** A result of this server. */
+  | { kind: "stored"; key: string }
+  /** Elsewhere: the worker downloads it. */
+  | { kind: "url"; url: string };
+
 /**
- * Stores or finds the image; a URL elsewhere stays a URL, for the worker.
+ * Reads an image field; stores nothing.
  * @param given as `parseImageField` takes it, or the bytes of a file
  * @param origins the origins under which this server is reached
- * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE, OUTPUT_UNWRITABLE, and what `admit` throws
+ * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE
  */
-export async function keepInputImage(
-  options: InputImageOptions,
+export async function findInputImage(
+  options: Pick<InputImageOptions, "maxBytes" | "examples" | "signedUrls" | "isRefusedAddress">,
   given: GivenImage,
   origins: readonly string[],
-): Promise<InputImage> {
+): Promise<FoundImage> {
   const { maxBytes } = options;
   const field = typeof given === "string" ? parseImageField(given, maxBytes) : inlineImage(given, maxBytes);
-  if (field.kind === "inline") {
-    if (options.isPicture) acceptedFormat(field.bytes, undefined);
-    return store(options, field.bytes);
-  }
+  if (field.kind === "inline") return { kind: "bytes", bytes: field.bytes };
   const own = ownPart(field.url, origins);
-  if (own?.pathname.startsWith(FILES)) return found(storedKey(options, own));
+  if (own?.pathname.startsWith(FILES)) return { kind: "stored", key: storedKey(options, own) };
   const example = own?.pathname.startsWith(EXAMPLES)
     ? options.examples.get(own.pathname.slice(EXAMPLES.length))
     : undefined;
-  if (example !== undefined) return store(options, await readFile(example));
+  if (example !== undefined) return { kind: "bytes", bytes: await readFile(example) };
   // This server's own images, above, are found without a connection, wherever it listens.
   checkPublic("image", new URL(field.url), options.isRefusedAddress);
-  return { image: { kind: "url", url: field.url }, discard: async () => {} };
+  return { kind: "url", url: field.url };
 }
 
-async function store({ storage, admit }: InputImageOptions, bytes: Uint8Array): Promise<InputImage> {
+/**
+ * Stores the image, or finds it in the storage; a URL elsewhere stays a URL.
+ * @throws RetouchError as {@link findInputImage}, OUTPUT_UNWRITABLE, and what `admit` throws
+ */
+async function keepInputImage(
+  options: InputImageOptions,
+  given: GivenImage | FoundImage,
+  origins: readonly string[],
+): Promise<InputImage> {
+  const isFound = typeof given === "object" && "kind" in given;
+  const image = isFound ? given : await findInputImage(options, given, origins);
+  if (image.kind !== "bytes") return { image, discard: async () => {} };
+  if (options.isPicture) acceptedFormat(image.bytes, undefined);
+  return store(options, image);
+}
+
+async function store(
+  { storage, admit }: InputImageOptions,
+  { bytes, sha256 }: Extract<FoundImage, { kind: "bytes" }>,
+): Promise<InputImage> {
   const sourceBytes = bytes.byteLength;
   await admit(sourceBytes);
   const key = createKey("inputs", "bin");
   await storage.put(key, bytes);
   const discard = (): Promise<void> => storage.delete(key);
-  const image = { kind: "stored", key, size: statedSize(bytes) } as const;
+  const image = { kind: "stored", key, size: statedSize(bytes), sha256 } as const;
   return { image, source: { key, bytes: sourceBytes }, discard };
 }
 
-const found = (key: string): InputImage => ({ image: { kind: "stored", key }, discard: async () => {} });
-
 /** The result of an earlier edit, by the URL that this server gave it. */
-function storedKey({ signedUrls }: InputImageOptions, { pathname, searchParams }: URL): string {
+function storedKey(
+  { signedUrls }: Pick<InputImageOptions, "signedUrls">,
+  { pathname, searchParams }: URL,
+): string {
   const name = pathname.slice(FILES.length);
   const verified = signedUrls.verify(name, Object.fromEntries(searchParams), new Date());
   if (verified.state === "valid") return verified.key;

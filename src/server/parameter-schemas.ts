@@ -157,6 +157,39 @@ export function loras() {
   );
 }
 
+/** What ids of jobs look like. */
+export const ID_PATTERN = "^[A-Za-z0-9_-]{1,100}$";
+
+/** Which edit another one continues. */
+export function lineage() {
+  const { max } = EDIT_PARAMETERS.numImages;
+  return {
+    parent: Type.Optional(
+      Type.String({
+        pattern: ID_PATTERN,
+        // The refusal of a malformed id quotes this as well.
+        description:
+          "the id of an edit that is done, whose result is edited further; image may then be left out",
+      }),
+    ),
+    parent_image: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: max - 1,
+        default: 0,
+        description: "With `parent`: which of its results, counted from 0.",
+      }),
+    ),
+    from_original: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          "Where the image is the result of an earlier edit: whether the first picture is edited instead, with the instructions of all edits since then and this one.",
+      }),
+    ),
+  };
+}
+
 /** On `image`: the field without which the model takes one image alone. */
 export const NEEDED_FOR_SEVERAL = "x-needed-for-several";
 

@@ -16,6 +16,7 @@ import {
   formats,
   images,
   integerOf,
+  lineage,
   loras,
   mask,
   modelNumberOf,
@@ -80,6 +81,7 @@ export function editInputSchema(
     {
       prompt: stringOf(prompt),
       ...images({ maxImages, needsLayout }),
+      ...lineage(),
       image_layout: choiceOf(EDIT_PARAMETERS.imageLayout),
       mask: mask(),
       strength: numberOf(EDIT_PARAMETERS.strength),
@@ -124,7 +126,9 @@ export function editInputSchema(
     },
     {
       additionalProperties: true,
-      ...(minImages > 0 && { anyOf: [{ required: ["image"] }, { required: ["images"] }] }),
+      ...(minImages > 0 && {
+        anyOf: ["image", "images", "parent"].map((field) => ({ required: [field] })),
+      }),
     },
   );
 }

@@ -1,10 +1,12 @@
 /** Jobs as clients see them: the wire's state names, no null fields, every time in whole milliseconds. */
 import type { Static } from "typebox";
+import { offerOf } from "../engine/instructions.ts";
 import type { WebhookDelivery } from "../jobs/contracts.ts";
 import {
   costOfOne,
   type Job,
   type JobChunk,
+  type JobLineage,
   type JobProgress,
   type JobResult,
   type JobResultImage,
@@ -104,8 +106,24 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput
     unchanged_mask: result.unchangedMask,
     preserve_shares: result.preserveShares && sharesOf(result.preserveShares),
     mask_url: result.mask && imageUrlOf(result.mask, job, addressOf),
-    notices: result.notices.length > 0 ? result.notices : undefined,
+    ...(result.lineage && lineageOf(result.lineage)),
+    notices: noticesOf(result),
   });
+}
+
+function lineageOf({ parent, parentImage, turn, isFromOriginal, hasOriginal }: JobLineage) {
+  return {
+    parent,
+    parent_image: parentImage,
+    turn,
+    from_original: isFromOriginal ? (true as const) : undefined,
+    has_original: hasOriginal ? (true as const) : undefined,
+  };
+}
+
+function noticesOf({ notices, lineage }: JobResult): string[] | undefined {
+  const all = lineage?.hasOriginal ? [...notices, offerOf(lineage.turn, "from_original")] : notices;
+  return all.length > 0 ? all : undefined;
 }
 
 /** One of several results, with what only it has. */

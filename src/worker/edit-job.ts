@@ -1,4 +1,5 @@
 /** One job inside the engine process: source, edit, result. Untrusted bytes are decoded here and nowhere else. */
+import { createHash } from "node:crypto";
 import { failure, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
 import { encodeMap, encodeMask, encodePreview } from "../images/encode.ts";
@@ -187,12 +188,15 @@ async function editAndStore(
       unchangedMask,
       preserveShares,
       mask: map,
+      lineage: edit.lineage,
       notices: [...(edit.requestNotices ?? []), ...done.notices],
       // Of all the source's pixels, most were only copied or carried over.
       cost: costOf(limits.price, edit.size === "source" ? done.workingSize : done, results.length),
     },
   };
 }
+
+const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** If not all were taken: how many. */
 function stepsTaken(
@@ -249,7 +253,7 @@ async function storeResults(
     const putting = putAllInBucket(edit.bucket, images, format, { agents, signal });
     const urls = await untilAborted(putting, signal);
     if (urls === undefined) throw aborted(signal);
-    return urls.map((url) => ({ kind: "address", url }));
+    return urls.map((url, index) => ({ kind: "address", url, sha256: digestOf(images[index]!) }));
   }
   onStage("storing");
   const kind = edit.isInlineResult ? "embedded" : "stored";
@@ -258,7 +262,7 @@ async function storeResults(
     for (const image of images) {
       const key = createKey(edit.isInlineResult ? "inline" : "outputs", format);
       await keepOwn(storage, key, image, { signal, onWaiting });
-      stored.push({ kind, key, bytes: image.byteLength });
+      stored.push({ kind, key, bytes: image.byteLength, sha256: digestOf(image) });
     }
   } catch (error) {
     // Nobody will ever ask for them. The deletion is not waited for; the sweeper finds what it misses.

@@ -273,8 +273,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       const outcome = await ask<FetchOutcome>(own, jobId, { kind: "fetch", id, url }, signal, {
         onAnswer(answer) {
           if (answer.kind !== "fetched") return undefined;
-          const { kind, key, bytes, size } = answer;
-          return { kind, key, bytes, size };
+          const { kind, key, bytes, size, sha256 } = answer;
+          return { kind, key, bytes, size, sha256 };
         },
         // Nobody waits for its end, and no engine is killed for it.
         onCancel: () => ({ kind: "cancelled" }),

@@ -134,9 +134,9 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
         const { code, ...reason } = outcome.failure!;
         return { ...outcome, ...jobFailureOf(maskError(new RetouchError(code, reason))) };
       }
-      const { key, bytes, size } = outcome;
+      const { key, bytes, size, sha256 } = outcome;
       sources.push({ key, bytes });
-      stored.push({ kind: "stored", key, size });
+      stored.push({ kind: "stored", key, size, sha256 });
     }
     return { kind: "kept", images: stored.slice(0, images.length), mask: stored[images.length], sources };
   }

@@ -252,6 +252,58 @@ describe("retouch mcp", () => {
   });
 });
 
+describe("retouch mcp with a history", () => {
+  it("edits from the original, which must be in its folder, too", async () => {
+    const folder = await temporaryFolder();
+    await copyFile(BIRD, path.join(folder, "bluebird.png"));
+    const client = new Client({ name: "a test", version: "1.0.0" });
+    const flags = ["--history", "--checkpoint", CHECKPOINT, "--no-safety-checker", ...ONE_THREAD];
+    await client.connect(
+      new StdioClientTransport({
+        command: process.execPath,
+        args: [program, "mcp", ...flags],
+        cwd: folder,
+        env: { ...process.env, RETOUCH_CACHE_DIR: path.join(folder, "cache") } as Record<string, string>,
+      }),
+    );
+    onTestFinished(() => client.close());
+    const edit = async (given: object): Promise<string> => {
+      const arguments_ = { size: "64x48", steps: 1, seed: 7, preserve: "off", ...given };
+      const called = await client.callTool({ name: "edit_image", arguments: arguments_ });
+      return (called as unknown as Called).content.at(-1)!.text;
+    };
+    await edit({ image: "bluebird.png", instruction: "Make it night.", output: "b.png" });
+    const second = await edit({ image: "b.png", instruction: "Add snow", output: "c.png" });
+    expect(second).toContain("This is edit 2 in a row of one picture; with from_original it is made from");
+    const whole = await edit({
+      image: "b.png",
+      instruction: "Add snow",
+      output: "d.png",
+      from_original: true,
+    });
+    expect(whole).toMatch(/^prompt +Make it night, then Add snow$/m);
+    await edit({ image: "bluebird.png", instruction: "Make it night, then Add snow", output: "all.png" });
+    const [made, all] = await Promise.all(
+      ["d.png", "all.png"].map((name) => sharp(path.join(folder, name)).raw().toBuffer()),
+    );
+    expect(made!.equals(all!)).toBe(true);
+    expect(await edit({ image: "bluebird.png", instruction: "Add snow", from_original: true })).toBe(
+      "from_original: the image is no result that is remembered here; RETOUCH_HISTORY=true remembers them.",
+    );
+    expect(await edit({ image: "b.png", instruction: "Add snow", from_original: 1 })).toBe(
+      "from_original must be true or false.",
+    );
+    // An original that was elsewhere, as the command may have edited it.
+    const history = path.join(folder, "cache", "history.jsonl");
+    const lines = (await readFile(history, "utf8")).replaceAll(path.join(folder, "bluebird.png"), BIRD);
+    await writeFile(history, lines);
+    expect(await edit({ image: "b.png", instruction: "Add snow", from_original: true })).toMatch(
+      /^image must be in .*, the folder that this server may use/,
+    );
+    expect(await edit({ image: "b.png", instruction: "Add snow" })).not.toContain("This is edit 2");
+  });
+});
+
 describe("retouch mcp with LoRAs", () => {
   it("lets the model choose among them, and says which were used", async () => {
     const folder = await temporaryFolder();

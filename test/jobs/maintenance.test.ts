@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JobsContext } from "../../src/jobs/context.ts";
 import type { Jobs } from "../../src/jobs/contracts.ts";
-import type { ClaimedJob, Job } from "../../src/jobs/job.ts";
+import type { ClaimedJob, Job, JobEdit } from "../../src/jobs/job.ts";
 import { findNeeded } from "../../src/jobs/pictures.ts";
 import { abandonLeases, createMaintenance, type Maintenance } from "../../src/jobs/maintenance.ts";
 import { createJobs } from "../../src/jobs/owner-jobs.ts";
@@ -127,11 +127,15 @@ describeOnDatabases("maintenance", (bench) => {
   });
 
   describe("when a job can no longer run", () => {
+    const LINEAGE = { parent: "an-earlier-job", parentImage: 0, turn: 2 };
+    const pictureOf = (name: string): JobEdit => ({
+      ...EDIT,
+      images: [{ kind: "stored", key: `inputs/${name}.bin` }],
+    });
     const submit = async (name: string, changes: Parameters<typeof newJob>[0] = {}): Promise<string> => {
       const key = `inputs/${name}.bin`;
-      const edit = { ...EDIT, images: [{ kind: "stored", key } as const] };
       const { job } = await bench.jobs.submit(
-        newJob({ edit, sources: [{ key, bytes: 7_000_000 }], ...changes }),
+        newJob({ edit: pictureOf(name), sources: [{ key, bytes: 7_000_000 }], ...changes }),
       );
       return job.id;
     };
@@ -147,7 +151,7 @@ describeOnDatabases("maintenance", (bench) => {
       }
       await submit("purged");
       await bench.jobs.purge(OWNER);
-      await submit("completed");
+      await submit("completed", { edit: { ...pictureOf("completed"), lineage: LINEAGE } });
       await run({ status: "completed", result: resultOf() });
       await submit("waiting");
       await maintenance.run();
@@ -161,6 +165,34 @@ describeOnDatabases("maintenance", (bench) => {
       deleted = [];
       await maintenance.run();
       expect(deleted).toEqual([]);
+    });
+
+    it.each([
+      ["a first edit", undefined],
+      ["an edit that was made from the original", { ...LINEAGE, isFromOriginal: true }],
+    ])("keeps the original of %s as long as the job, where originals are kept", async (_, lineage) => {
+      const mask = { kind: "stored", key: "inputs/mask.bin" } as const;
+      const edit = { ...pictureOf("first"), mask, lineage };
+      const sources = ["first", "mask"].map((name) => ({ key: `inputs/${name}.bin`, bytes: 1 }));
+      const id = await submit("first", { edit, sources });
+      await run({ status: "completed", result: resultOf() });
+      await bench.age(1799);
+      await maintenance.run();
+      expect(deleted).toEqual(["inputs/mask.bin"]);
+      await bench.jobs.shortenRetention(id, OWNER, 0);
+      await maintenance.run();
+      expect(deleted).toEqual(["inputs/mask.bin", "inputs/first.bin"]);
+    });
+
+    it("deletes the original of a completed edit where originals are not kept", async () => {
+      await submit("first");
+      await run({ status: "completed", result: resultOf() });
+      const settings = { ...bench.context.settings, keepOriginals: false };
+      await createMaintenance(
+        { ...bench.context, settings },
+        { deleteInput: async (key) => void deleted.push(key), onError: raise },
+      ).run();
+      expect(deleted).toEqual(["inputs/first.bin"]);
     });
 
     it("keeps the picture of one that can be retried, until that is over", async () => {

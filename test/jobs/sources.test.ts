@@ -200,6 +200,9 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
     expect(deleted).toEqual([]);
     await bench.queue.finish(claimed, "worker-a", { status: "completed", result: resultOf() });
     await maintenance.run();
+    expect(deleted).toEqual([]);
+    await bench.age(1801);
+    await maintenance.run();
     expect(deleted).toEqual(["inputs/a1.bin"]);
   });
 

@@ -21,14 +21,14 @@ async function document() {
 }
 
 describe("the OpenAPI document", () => {
-  it("requires the image, by one of its two names", async () => {
+  it("requires the image, by one of its two names or by the edit that made it", async () => {
     const { paths } = await document();
     for (const route of ["/run", "/runsync"]) {
       const { post } = paths[ENDPOINT + route] as unknown as {
         post: { requestBody: { content: Record<string, { schema: Schema }> } };
       };
       const { input } = post.requestBody.content["application/json"]!.schema.properties;
-      expect(input!.anyOf).toEqual([{ required: ["image"] }, { required: ["images"] }]);
+      expect(input!.anyOf).toEqual(["image", "images", "parent"].map((field) => ({ required: [field] })));
     }
   });
 

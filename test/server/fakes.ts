@@ -133,6 +133,8 @@ export function createFakeJobs(): FakeJobs {
       if (bytes > fake.bytesLeft) throw new RetouchError("QUOTA_EXCEEDED", "No more bytes.");
     },
     find: async (id, keyId) => own(id, keyId),
+    chainOf: async () => undefined,
+    chainOfResult: async () => undefined,
     async waitForEnd(id, keyId, options) {
       const isDone = (): boolean => {
         const job = own(id, keyId);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { RetouchError } from "../../src/errors.ts";
 import { type Job } from "../../src/jobs/job.ts";
@@ -520,7 +521,8 @@ describe("a picture", () => {
     const base64 = picture.toString("base64");
     for (const image of [base64, `data:image/png;base64,${base64}`]) {
       const { edit } = await submitted(server, image);
-      expect(edit.images[0]).toEqual({ kind: "stored", key: expect.stringMatching(/^inputs\//) });
+      const sha256 = createHash("sha256").update(picture).digest("hex");
+      expect(edit.images[0]).toEqual({ kind: "stored", key: expect.stringMatching(/^inputs\//), sha256 });
       const stored = server.storage.objects.get((edit.images[0] as { key: string }).key);
       expect(Buffer.from(stored!)).toEqual(picture);
     }

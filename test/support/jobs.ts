@@ -53,6 +53,7 @@ export const SETTINGS: JobsSettings = {
   maxQueuedTotal: 10_000,
   keyQuotaBytes: 2 ** 40,
   fileLifetimeMs: 7 * 24 * 60 * 60_000,
+  keepOriginals: true,
 };
 
 const SIZE = { width: 1024, height: 1024 };

@@ -19,6 +19,8 @@ import { refusal } from "../support/refusal.ts";
 import { editOf, keysOf, serve, setupFor, workplace } from "./samples.ts";
 
 const RESULT = new Uint8Array([1, 2, 3]);
+/** Of these bytes, by sha256sum. */
+const DIGEST = "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81";
 
 /** An engine that reads the picture and draws nothing. */
 function stillEngine(
@@ -91,7 +93,7 @@ describe("a job", () => {
     const result = await run(editOf(image));
     const [key] = await keysOf(storage, "outputs");
     expect(result).toEqual({
-      image: { kind: "stored", key, bytes: RESULT.byteLength },
+      image: { kind: "stored", key, bytes: RESULT.byteLength, sha256: DIGEST },
       format: "png",
       size: { width: 64, height: 48 },
       workingSize: { width: 32, height: 24 },
@@ -140,7 +142,7 @@ describe("a job", () => {
     const { run, storage, image } = await prepare();
     const result = await run(editOf(image, { isInlineResult: true, format: "jpeg" }));
     const [key] = await keysOf(storage, "inline");
-    expect(result.image).toEqual({ kind: "embedded", key, bytes: 3 });
+    expect(result.image).toEqual({ kind: "embedded", key, bytes: 3, sha256: DIGEST });
     expect(key).toMatch(/^inline\/.*\.jpeg$/);
     expect(await keysOf(storage, "outputs")).toEqual([]);
   });

@@ -12,7 +12,7 @@ import {
   parseSizeRule,
 } from "../arguments.ts";
 import type { EditFlags } from "../edit.ts";
-import { EDIT_PARAMETERS } from "../../index.ts";
+import { EDIT_PARAMETERS, RetouchError } from "../../index.ts";
 import { COMMAND, modelDefaultsText, rangeText, wordedBy } from "../surfaces.ts";
 import { imagesAndPrompt, resultFolder } from "../images-and-prompt.ts";
 import { command, option } from "./command.ts";
@@ -36,6 +36,14 @@ const {
   sizeRule,
 } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
+
+const notInFolder = (flags: EditFlags): RetouchError => {
+  const flag = flags.fromOriginal ? "--from-original" : "--history";
+  return new RetouchError(
+    "INVALID_PARAMETER",
+    `${flag} must not be given with a folder as -o: its edits are not remembered.`,
+  );
+};
 
 /** A parameter's description in the form help uses: no capital, no full stop. */
 const phraseOf = ({ description }: { description: string }): string =>
@@ -157,6 +165,11 @@ export const EDIT = command<EditFlags>({
     option(isUnchangedKept.flag, "another name of --preserve auto"),
     option("--no-keep-unchanged", "another name of --preserve off: take all of the result from the network"),
     option(isSafetyChecked.flag, "do not check the result for pornography (default: refuse it)"),
+    option(
+      "--from-original",
+      "where the image is a remembered result: edit the first picture instead, by the instructions of all edits",
+    ),
+    option("--history", "remember this edit, for --from-original (default: as RETOUCH_HISTORY says)"),
     option("--json", "print the result as one line of JSON"),
     option("--quiet", "print nothing but errors"),
   ],
@@ -164,6 +177,7 @@ export const EDIT = command<EditFlags>({
     const { images, prompt: instruction } = await wordedBy(COMMAND, () => imagesAndPrompt(given as string[]));
     const folder = await wordedBy(COMMAND, () => resultFolder(images, flags.output));
     if (folder !== undefined) {
+      if (flags.fromOriginal || flags.history) throw notInFolder(flags);
       const { runEditEach } = await import("../batch/commands.ts");
       return runEditEach(images, instruction, { ...flags, output: folder }, signal);
     }

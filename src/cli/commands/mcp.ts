@@ -19,6 +19,7 @@ export const MCP = command<McpFlags>({
       "hosts, host:port, addresses and networks that an image's address may name although they are not public",
       parseHosts,
     ),
+    option("--history", "remember edits, for from_original (default: as RETOUCH_HISTORY says)"),
     option("--overwrite", "let results replace files that this server did not make"),
     ...NETWORK_OPTIONS,
     option(

@@ -41,6 +41,10 @@ export function imageEditSchema(
     enable_base64_output: ___,
     enable_sync_mode: ____,
     num_images: _____,
+    // Its answers have no place for what edits have to do with each other.
+    parent: _______,
+    parent_image: ________,
+    from_original: _________,
     ...own
   } = editInputSchema(limits, model).properties;
   const { width, height } = EDIT_PARAMETERS.size.wireDefault;

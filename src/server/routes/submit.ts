@@ -6,7 +6,8 @@ import type { Job, NewJob } from "../../jobs/job.ts";
 import { WIRE } from "../../engine/edit-parameters.ts";
 import { type ParsedBody, parseBody } from "../edit-input.ts";
 import { takeBody } from "../body.ts";
-import { type InputImages, keepInputImages } from "../input-image.ts";
+import { findInputImage, type InputImages, keepInputImages } from "../input-image.ts";
+import { withLineage } from "../lineage.ts";
 import { originOf } from "../origin.ts";
 import { numberInQuery, WAIT_RANGE } from "../queries.ts";
 import { ErrorReply, FAILURES, JobReply, QueuedReply, RefusedInput } from "../replies.ts";
@@ -98,7 +99,7 @@ async function submit(
 export async function queueJob(
   context: RouteContext,
   request: FastifyRequest,
-  { edit, images, mask, policy, webhook }: ParsedBody,
+  { mask, policy, webhook, ...parsed }: ParsedBody,
   { isSync, idempotency }: Pick<NewJob, "isSync" | "idempotency">,
 ): Promise<Job> {
   const { config, storage, signedUrls, examples, isRefusedAddress, jobs } = context;
@@ -109,11 +110,13 @@ export async function queueJob(
   const admit = (bytes: number): Promise<void> => admitBytes(context, keyId, bytes);
   await admit(0);
   const origin = originOf(request);
-  const kept = await keepInputImages(
-    { storage, signedUrls, examples, isRefusedAddress, admit, maxBytes: config.imageMaxBytes },
-    { images, mask },
-    config.publicUrl === undefined ? [origin] : [config.publicUrl, origin],
+  const origins = config.publicUrl === undefined ? [origin] : [config.publicUrl, origin];
+  const options = { storage, signedUrls, examples, isRefusedAddress, admit, maxBytes: config.imageMaxBytes };
+  const { edit, images } = await withLineage(
+    { jobs, storage, keyId, find: (given) => findInputImage(options, given, origins) },
+    parsed,
   );
+  const kept = await keepInputImages(options, { images, mask }, origins);
   try {
     const { job, isRepeat } = await jobs.submit({
       keyId,
