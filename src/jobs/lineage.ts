@@ -55,7 +55,8 @@ export async function readChain(
             exists (select from ${schema}.pictures where storage_key = edit #>> '{images,0,key}') as is_source_kept,
             case when place = 1 then ${RESULT_IMAGES} end as images,
             case when place = 1 then array(
-              select storage_key from ${schema}.pictures where storage_key = any(result_names)) end as kept_keys
+              select storage_key from ${schema}.pictures
+               where storage_key in (select image ->> 'key' from jsonb_array_elements(${RESULT_IMAGES}) as image)) end as kept_keys
        from chain order by place`,
     [id, keyId, endpoint, MAX_TURNS],
     { isPlannedOnce: true },

@@ -157,20 +157,17 @@ export function loras() {
   );
 }
 
-/** What ids of jobs look like. */
-export const ID_PATTERN = "^[A-Za-z0-9_-]{1,100}$";
+/** The id of a job. */
+export const jobId = (description?: string) =>
+  Type.String({ pattern: "^[A-Za-z0-9_-]{1,100}$", ...(description !== undefined && { description }) });
 
 /** Which edit another one continues. */
 export function lineage() {
   const { max } = EDIT_PARAMETERS.numImages;
   return {
     parent: Type.Optional(
-      Type.String({
-        pattern: ID_PATTERN,
-        // The refusal of a malformed id quotes this as well.
-        description:
-          "the id of an edit that is done, whose result is edited further; image may then be left out",
-      }),
+      // The refusal of a malformed id quotes this as well.
+      jobId("the id of an edit that is done, whose result is edited further; image may then be left out"),
     ),
     parent_image: Type.Optional(
       Type.Integer({

@@ -1,6 +1,6 @@
 /** The server's replies: wire names and types, for the compiler and for the OpenAPI document. */
 import { type TSchema, Type } from "typebox";
-import { FORMAT_NAMES, ID_PATTERN } from "./parameter-schemas.ts";
+import { FORMAT_NAMES, jobId } from "./parameter-schemas.ts";
 import { PRECISIONS } from "../jobs/job.ts";
 
 type Defined<Fields> = {
@@ -15,7 +15,7 @@ export const defined = <Fields extends object>(fields: Fields): Defined<Fields> 
 
 const Share = Type.Number({ minimum: 0, maximum: 1 });
 const Count = Type.Integer({ minimum: 0 });
-const Id = Type.String({ pattern: ID_PATTERN });
+const Id = jobId();
 const SizeText = (description: string) =>
   Type.String({ pattern: "^\\d+\\*\\d+$", description: `width*height. ${description}` });
 export const JobState = Type.Union([
@@ -139,9 +139,7 @@ export const Output = Type.Object({
     Type.String({ description: "A small grey image, white where nothing was edited, as a data URL." }),
   ),
   ...PRESERVE_FIELDS,
-  parent: Type.Optional(
-    Type.String({ pattern: ID_PATTERN, description: "The id of the edit that this one continues." }),
-  ),
+  parent: Type.Optional(jobId("The id of the edit that this one continues.")),
   parent_image: Type.Optional(Type.Integer({ minimum: 0, description: "Which of its results, from 0." })),
   turn: Type.Optional(
     Type.Integer({

@@ -142,6 +142,13 @@ describeOnDatabases("a chain of edits", (bench) => {
     ]);
   });
 
+  it("has edits that a worker of an earlier version has ended", async () => {
+    const first = await edit("first");
+    await bench.database.query(`update ${bench.schema}.jobs set result_names = null`);
+    expect(await bench.jobs.chainOf(first, OWNER)).toMatchObject([{ results: [{ isKept: true }] }]);
+    expect(await bench.jobs.chainOfResult(key("first"), OWNER)).toBeUndefined();
+  });
+
   it.each(["' or true --", "", "\\", "%", "a".repeat(10_000), "{}", "result-of-nothing"])(
     "is not found by %j",
     async (name) => {
