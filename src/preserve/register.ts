@@ -3,8 +3,9 @@
  * luminance without its local mean and contrast, so that a change of light does not disturb; what was edited is an outlier,
  * which Tukey's weights leave out. From coarse to fine, by Gauss-Newton (Lucas and Kanade 1981; Baker and Matthews 2004).
  */
-import { solved } from "./cholesky.ts";
 import { boxBlurred, type Plane } from "../images/plane.ts";
+import { solved } from "./cholesky.ts";
+import { meanProduct } from "./colours.ts";
 import { IN_PLACE, type Placement } from "./placement.ts";
 
 /** The largest shift, as a share of a side, and the largest deviation of a scale from 1; beyond 3 %, with a margin. */
@@ -148,10 +149,7 @@ function levelOf(source: Plane, result: Plane, scale: number): Level {
       down[i] = (data[i + width]! - data[i - width]!) / 2;
     }
   }
-  const energy = boxBlurred(
-    { width, height, data: a!.data.map((value) => value * value) },
-    MATCH_RADIUS,
-  ).data;
+  const energy = meanProduct(a!, a!, MATCH_RADIUS);
   return { source: a!, result: b!, energy, across, down };
 }
 
@@ -160,29 +158,45 @@ function reduced(plane: Plane, scale: number): Plane {
   if (scale >= 1) return plane;
   const width = Math.max(1, Math.round(plane.width * scale));
   const height = Math.max(1, Math.round(plane.height * scale));
-  const rows = new Float32Array(plane.height * width);
-  areaMeans(plane.width, width, (to, from, share) => {
-    for (let y = 0; y < plane.height; y++)
-      rows[y * width + to]! += share * plane.data[y * plane.width + from]!;
-  });
+  const columns = areasOf(plane.width, width);
+  const rows = areasOf(plane.height, height);
+  const line = new Float32Array(width);
   const data = new Float32Array(height * width);
-  areaMeans(plane.height, height, (to, from, share) => {
-    for (let x = 0; x < width; x++) data[to * width + x]! += share * rows[from * width + x]!;
-  });
+  for (let to = 0; to < height; to++) {
+    for (let y = rows.first[to]!; y <= rows.last[to]!; y++) {
+      reduceLine(plane.data.subarray(y * plane.width, (y + 1) * plane.width), columns, line);
+      const share = rows.shareOf(to, y);
+      for (let x = 0, i = to * width; x < width; x++, i++) data[i]! += share * line[x]!;
+    }
+  }
   return { width, height, data };
 }
 
-function areaMeans(
-  inputs: number,
-  outputs: number,
-  add: (to: number, from: number, share: number) => void,
-): void {
+/** Which inputs each output is the mean of. */
+interface Areas {
+  first: Int32Array;
+  last: Int32Array;
+  /** Share of an input in an output. */
+  shareOf(output: number, input: number): number;
+}
+
+function areasOf(inputs: number, outputs: number): Areas {
   const scale = inputs / outputs;
-  for (let to = 0; to < outputs; to++) {
-    const [start, end] = [to * scale, (to + 1) * scale];
-    for (let from = Math.floor(start); from < Math.min(Math.ceil(end - 1e-9), inputs); from++) {
-      add(to, from, (Math.min(end, from + 1) - Math.max(start, from)) / scale);
-    }
+  const first = Int32Array.from({ length: outputs }, (_, output) => Math.floor(output * scale));
+  const last = Int32Array.from(
+    { length: outputs },
+    (_, output) => Math.min(Math.ceil((output + 1) * scale - 1e-9), inputs) - 1,
+  );
+  const shareOf = (output: number, input: number): number =>
+    (Math.min((output + 1) * scale, input + 1) - Math.max(output * scale, input)) / scale;
+  return { first, last, shareOf };
+}
+
+function reduceLine(from: Float32Array, { first, last, shareOf }: Areas, to: Float32Array): void {
+  for (let x = 0; x < to.length; x++) {
+    let sum = 0;
+    for (let i = first[x]!; i <= last[x]!; i++) sum += shareOf(x, i) * from[i]!;
+    to[x] = sum;
   }
 }
 
@@ -191,10 +205,11 @@ function withoutLight(plane: Plane): Plane {
   const { width, height, data } = plane;
   const radius = 4;
   const mean = boxBlurred(plane, radius).data;
-  const squares = boxBlurred({ width, height, data: data.map((value) => value * value) }, radius).data;
-  const result = data.map(
-    (value, i) => (value - mean[i]!) / Math.sqrt(Math.max(squares[i]! - mean[i]! ** 2, 0) + FLAT * FLAT),
-  );
+  const result = meanProduct(plane, plane, radius);
+  for (let i = 0; i < result.length; i++) {
+    const variance = Math.max(result[i]! - mean[i]! * mean[i]!, 0);
+    result[i] = (data[i]! - mean[i]!) / Math.sqrt(variance + FLAT * FLAT);
+  }
   return { width, height, data: result };
 }
 
@@ -236,17 +251,14 @@ function moved(level: Level, { x: shiftX, stretchX, y: shiftY, stretchY }: Motio
 
 /** How well a result matches around each pixel: the correlation over a square, 0 where there is nothing to see. */
 function matchOf({ source, energy }: Level, result: Float32Array): Float32Array {
-  const { width, height, data } = source;
-  const product = boxBlurred(
-    { width, height, data: data.map((value, i) => value * result[i]!) },
-    MATCH_RADIUS,
-  ).data;
-  const squares = boxBlurred(
-    { width, height, data: result.map((value) => value * value) },
-    MATCH_RADIUS,
-  ).data;
-  // Running sums may end a little below 0.
-  return product.map((sum, i) => sum / (Math.sqrt(Math.max(energy[i]! * squares[i]!, 0)) + FAINT));
+  const plane = { ...source, data: result };
+  const match = meanProduct(source, plane, MATCH_RADIUS);
+  const squares = meanProduct(plane, plane, MATCH_RADIUS);
+  for (let i = 0; i < match.length; i++) {
+    // Running sums may end a little below 0.
+    match[i] = match[i]! / (Math.sqrt(Math.max(energy[i]! * squares[i]!, 0)) + FAINT);
+  }
+  return match;
 }
 
 const newMoved = ({ source: { data } }: Level): Moved => ({
@@ -276,9 +288,10 @@ function refined(level: Level, start: Motion): Motion {
     moved(level, motion, planes);
     // What was edited matches nowhere, and must not pull.
     if (iteration % 2 === 0) {
-      weights = matchOf(level, planes.result).map(
-        (match) => Math.min(Math.max((match - 0.5) / 0.4, 0), 1) ** 2,
-      );
+      weights = matchOf(level, planes.result);
+      for (let i = 0; i < weights.length; i++) {
+        weights[i] = Math.min(Math.max((weights[i]! - 0.5) / 0.4, 0), 1) ** 2;
+      }
     }
     const step = stepFrom(level, planes, weights!);
     if (step === undefined) return start;
