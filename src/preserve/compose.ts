@@ -4,6 +4,7 @@
  */
 import type { GrayPicture, Picture } from "../images/picture.ts";
 import { analyse, type Analysis, KEPT, MAP, type PreserveMode } from "./analyse.ts";
+import type { Placement } from "./placement.ts";
 import { startRenderers } from "./render-threads.ts";
 import type { PixelImage, Shares } from "./render.ts";
 
@@ -43,6 +44,8 @@ export interface Composed {
   /** Of the source's depth and channels; alpha is the source's. */
   picture: PixelImage;
   kept: Kept;
+  /** Where the network's result was found to lie over its source, in pixels of working size. */
+  placement: Placement;
 }
 
 export async function compose(options: ComposeOptions): Promise<Composed> {
@@ -64,6 +67,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     };
     return {
       picture: { width, height, channels, max, data },
+      placement: analysis.placement,
       kept: {
         changedShare: Math.min(Math.max(1 - shares.kept, 0), 1),
         shares,
