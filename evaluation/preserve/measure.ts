@@ -2,12 +2,17 @@
 import type { Picture } from "../../src/images/picture.ts";
 import { resizePicture } from "../../src/images/resize.ts";
 import { compose } from "../../src/preserve/compose.ts";
+import type { Placement } from "../../src/preserve/placement.ts";
+import { resampled, tapsOf } from "../../src/preserve/resample.ts";
 import { simulate } from "./simulate.ts";
 
 export interface Measured {
-  /** Decibels from the truth: of plain enlargement, and with what stays. */
+  /** Decibels from the truth: of plain enlargement, of it with the simulated shift and scale undone, and with what stays. */
   plain: number;
+  undone: number;
   preserved: number;
+  /** How far the placement that was found is from the simulated one, in working pixels, where that is most. */
+  misplaced: number;
   /** Pixels that the edit leaves alone, and how many of them are exact. */
   unedited: number;
   exact: number;
@@ -17,9 +22,13 @@ export interface Measured {
 }
 
 export async function measure(source: Picture, truth: Picture, id: string): Promise<Measured> {
-  const { raw } = simulate(truth, id);
+  const { raw, placement } = simulate(truth, id);
   const plain = await resizePicture(raw, truth.width, truth.height);
-  const { picture, kept } = await compose({
+  const {
+    picture,
+    kept,
+    placement: found,
+  } = await compose({
     source: { ...source, channels: 3 },
     reduced: await resizePicture(source, raw.width, raw.height),
     raw,
@@ -45,12 +54,35 @@ export async function measure(source: Picture, truth: Picture, id: string): Prom
   }
   return {
     plain: decibels(plain.data, truth.data),
+    undone: decibels(enlargedInPlace(raw, placement, truth), truth.data),
     preserved: decibels(data, truth.data),
+    misplaced: distanceOf(placement, found, raw),
     unedited,
     exact,
     seam: outline === 0 ? undefined : steps / outline,
     shares: kept.shares,
   };
+}
+
+/** The network's pixels enlarged to where the source is, as if that were known. */
+function enlargedInPlace(
+  raw: Picture,
+  { scaleX, scaleY, shiftX, shiftY }: Placement,
+  { width, height }: Picture,
+): Uint8Array {
+  const pixels = resampled(
+    raw,
+    tapsOf(raw.width, width, (raw.width / width) * scaleX, shiftX),
+    tapsOf(raw.height, height, (raw.height / height) * scaleY, shiftY),
+  );
+  return Uint8Array.from(pixels, (value) => Math.min(Math.max(Math.round(value), 0), 255));
+}
+
+/** The largest distance between where two placements put a pixel. */
+function distanceOf(a: Placement, b: Placement, { width, height }: Picture): number {
+  const across = [0, width].map((x) => Math.abs(x * (a.scaleX - b.scaleX) + a.shiftX - b.shiftX));
+  const down = [0, height].map((y) => Math.abs(y * (a.scaleY - b.scaleY) + a.shiftY - b.shiftY));
+  return Math.max(...across, ...down);
 }
 
 function decibels(a: Uint8Array, b: Uint8Array): number {

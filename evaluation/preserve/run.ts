@@ -56,6 +56,7 @@ function lineOf(measured: readonly Measured[]): string {
   const sum = (value: (one: Measured) => number): number =>
     measured.reduce((total, one) => total + value(one), 0);
   const gains = measured.map(({ plain, preserved }) => preserved - plain);
+  const overUndone = measured.map(({ undone, preserved }) => preserved - undone);
   const seams = measured.flatMap(({ seam }) => seam ?? []);
   const unedited = sum((one) => one.unedited);
   const exact = sum((one) => one.exact);
@@ -66,6 +67,9 @@ function lineOf(measured: readonly Measured[]): string {
     `plain ${mean(measured.map(({ plain }) => plain)).toFixed(2)} dB`,
     `preserved ${mean(measured.map(({ preserved }) => preserved)).toFixed(2)} dB`,
     `least gain ${Math.min(...gains).toFixed(2)} dB`,
+    `undone ${mean(measured.map(({ undone }) => undone)).toFixed(2)} dB`,
+    `least gain over that ${Math.min(...overUndone).toFixed(2)} dB`,
+    `misplaced ${Math.max(...measured.map(({ misplaced }) => misplaced)).toFixed(2)}`,
     `exact ${unedited === 0 ? "-" : `${((100 * exact) / unedited).toFixed(2)} %`}`,
     `seam ${seams.length === 0 ? "-" : mean(seams).toFixed(2)}`,
     `kept ${kept} carried ${carried} drawn ${drawn}`,

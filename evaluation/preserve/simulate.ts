@@ -14,10 +14,14 @@ export interface Simulated {
   placement: Placement;
 }
 
-export function simulate(truth: Picture, id: string): Simulated {
+/**
+ * @param id what shift, scale and noise follow from
+ * @param factor side of the truth over that of the result
+ */
+export function simulate(truth: Picture, id: string, factor = FACTOR): Simulated {
   const random = randomOf(id);
-  const width = Math.round(truth.width / FACTOR);
-  const height = Math.round(truth.height / FACTOR);
+  const width = Math.round(truth.width / factor);
+  const height = Math.round(truth.height / factor);
   const placement = drawn(random, width, height);
   const { scaleX, scaleY, shiftX, shiftY } = placement;
   const [x, y] = [truth.width / width, truth.height / height];

@@ -8,41 +8,68 @@ export interface Plane {
 }
 
 /** The mean over the square of 2 * radius + 1 pixels around each pixel; the border is repeated outwards. */
-export function boxBlurred({ width, height, data }: Plane, radius: number): Plane {
-  const span = 2 * radius + 1;
-  const across = new Float32Array(data.length);
-  for (let y = 0; y < height; y++) {
-    const start = y * width;
-    const last = start + width - 1;
-    let sum = 0;
-    for (let x = -radius; x <= radius; x++) sum += data[start + within(x, width)]!;
-    for (let x = start; x <= last; x++) {
-      across[x] = sum / span;
-      const [entering, leaving] = [x + radius + 1, x - radius];
-      sum += data[entering > last ? last : entering]! - data[leaving < start ? start : leaving]!;
-    }
-  }
-  // Row by row here too, with a sum per column: going down the columns would take twice as long.
-  const blurred = new Float32Array(data.length);
-  const sums = new Float64Array(width);
-  for (let y = -radius; y <= radius; y++) {
-    const start = within(y, height) * width;
-    for (let x = 0; x < width; x++) sums[x]! += across[start + x]!;
-  }
-  for (let y = 0; y < height; y++) {
-    const start = y * width;
-    const entering = within(y + radius + 1, height) * width;
-    const leaving = within(y - radius, height) * width;
-    for (let x = 0; x < width; x++) {
-      const sum = sums[x]!;
-      blurred[start + x] = sum / span;
-      sums[x] = sum + across[entering + x]! - across[leaving + x]!;
-    }
-  }
+export function boxBlurred(plane: Plane, radius: number): Plane {
+  const { width, height, data } = plane;
+  const blurred = boxMeans(plane, radius, (y, line, at) =>
+    line.set(data.subarray(y * width, (y + 1) * width), at),
+  );
   return { width, height, data: blurred };
 }
 
-const within = (place: number, length: number): number => Math.min(Math.max(place, 0), length - 1);
+/**
+ * The same of numbers that are not all held at once.
+ * @param fill writes row `y` to `line` from `at` on; it is called once for each row, from top to bottom
+ * @param to where the means go; may be what `fill` reads, because a row is overwritten after it was read
+ */
+export function boxMeans(
+  { width, height }: Pick<Plane, "width" | "height">,
+  radius: number,
+  fill: (y: number, line: Float32Array, at: number) => void,
+  to: Float32Array = new Float32Array(width * height),
+): Float32Array {
+  const span = 2 * radius + 1;
+  const share = 1 / (span * span);
+  const line = new Float32Array(width + 2 * radius);
+  // Sums along the rows that the square reaches, and one more.
+  const held = Math.min(span + 1, height);
+  const across = new Float32Array(held * width);
+  // Column by column would take twice as long. Running sums of single precision would drift.
+  const sums = new Float64Array(width);
+  let filled = 0;
+  /** Where the sums of a row are, which is filled when it is first asked for. */
+  const rowAt = (y: number): number => {
+    const row = Math.min(Math.max(y, 0), height - 1);
+    const start = (row % held) * width;
+    if (row < filled) return start;
+    filled += 1;
+    fill(row, line, radius);
+    line.fill(line[radius]!, 0, radius);
+    line.fill(line[radius + width - 1]!, radius + width);
+    let sum = 0;
+    for (let x = 0; x < span - 1; x++) sum += line[x]!;
+    for (let x = 0; x < width; x++) {
+      sum += line[x + span - 1]!;
+      across[start + x] = sum;
+      sum -= line[x]!;
+    }
+    return start;
+  };
+  for (let y = -radius; y <= radius; y++) {
+    const start = rowAt(y);
+    for (let x = 0; x < width; x++) sums[x]! += across[start + x]!;
+  }
+  for (let y = 0; y < height; y++) {
+    const leaving = rowAt(y - radius);
+    const entering = rowAt(y + radius + 1);
+    const start = y * width;
+    for (let x = 0; x < width; x++) {
+      const sum = sums[x]!;
+      to[start + x] = sum * share;
+      sums[x] = sum + across[entering + x]! - across[leaving + x]!;
+    }
+  }
+  return to;
+}
 
 /** Marks with 1 every pixel within `radius` pixels, horizontally and vertically, of a 1 among zeros. */
 export function grown(marks: Plane, radius: number): Plane {
@@ -69,28 +96,29 @@ export interface Region {
 export function regionsOf(plane: Plane, floor: number, isWanted: (region: Region) => boolean): Plane {
   const { width, height, data } = plane;
   const marks = new Float32Array(data.length);
+  // 1 once a pixel is part of a region.
   const isSeen = new Uint8Array(data.length);
   // Pixels of the current region, in the order in which they were found: no recursion, whatever its size.
   const pixels = new Int32Array(data.length);
   for (let start = 0; start < data.length; start++) {
-    let area = 0;
-    const meet = (pixel: number): void => {
-      if (isSeen[pixel] === 1 || data[pixel]! <= floor) return;
-      isSeen[pixel] = 1;
-      pixels[area++] = pixel;
-    };
-    meet(start);
+    if (isSeen[start] === 1 || !(data[start]! > floor)) continue;
+    isSeen[start] = 1;
+    pixels[0] = start;
+    let area = 1;
     let peak = floor;
     for (let next = 0; next < area; next++) {
       const pixel = pixels[next]!;
       const x = pixel % width;
-      peak = Math.max(peak, data[pixel]!);
-      if (x > 0) meet(pixel - 1);
-      if (x < width - 1) meet(pixel + 1);
-      if (pixel >= width) meet(pixel - width);
-      if (pixel < data.length - width) meet(pixel + width);
+      if (data[pixel]! > peak) peak = data[pixel]!;
+      for (let side = 0; side < 4; side++) {
+        if (side === 0 ? x === 0 : side === 1 && x === width - 1) continue;
+        const beside = pixel + (side === 0 ? -1 : side === 1 ? 1 : side === 2 ? -width : width);
+        if (beside < 0 || beside >= data.length || isSeen[beside] === 1 || !(data[beside]! > floor)) continue;
+        isSeen[beside] = 1;
+        pixels[area++] = beside;
+      }
     }
-    if (area > 0 && isWanted({ area, peak })) for (const pixel of pixels.subarray(0, area)) marks[pixel] = 1;
+    if (isWanted({ area, peak })) for (let i = 0; i < area; i++) marks[pixels[i]!] = 1;
   }
   return { width, height, data: marks };
 }

@@ -4,11 +4,21 @@
  * at working size, applied to the source at any size. Windows count for a pixel by how well they fit, so that the model
  * does not blur over the outline of what changed.
  */
-import { boxBlurred, type Plane } from "../images/plane.ts";
+import { boxMeans, type Plane } from "../images/plane.ts";
 import { type Colours, meanProduct } from "./colours.ts";
+import { sharedFloats } from "./shared-memory.ts";
 
 /** Numbers per pixel: A row by row (9), then b (3). */
 export const MODEL = 12;
+
+/** Models on a grid, of which each covers `step` by `step` pixels of working size; the last ones may cover fewer. */
+export interface ColourModels {
+  width: number;
+  height: number;
+  step: number;
+  /** [height, width, 12] */
+  data: Float32Array;
+}
 
 /** The upper half of a symmetric 3 x 3 matrix. */
 const PAIRS = [
@@ -24,16 +34,18 @@ const PAIRS = [
 const MANY_PIXELS = 400_000;
 
 /**
- * The model of every pixel; of large pictures it is fitted on half of the rows and columns.
+ * Fits the models; of large pictures on half of the rows and columns.
  * @param radius of the windows, in pixels
  * @param ridge variance, in squared 8-bit levels, below which the source's detail counts as noise
- * @returns [pixels, 12]
  */
-export function fitColours(source: Colours, result: Colours, radius: number, ridge: number): Float32Array {
+export function fitColours(source: Colours, result: Colours, radius: number, ridge: number): ColourModels {
   const { width, height } = source[0];
-  if (width * height < MANY_PIXELS) return fitWhole(source, result, radius, ridge);
-  const model = fitWhole(halved(source), halved(result), Math.ceil(radius / 2), ridge);
-  return doubled(model, width, height);
+  if (width * height < MANY_PIXELS) {
+    return { width, height, step: 1, data: fitWhole(source, result, radius, ridge) };
+  }
+  const [small, smallResult] = [halved(source), halved(result)];
+  const data = fitWhole(small, smallResult, Math.ceil(radius / 2), ridge);
+  return { width: small[0].width, height: small[0].height, step: 2, data };
 }
 
 /** Means of two by two pixels; of an odd side the last pixel stands alone. */
@@ -53,26 +65,38 @@ function halved(colours: Colours): Colours {
   }) as unknown as Colours;
 }
 
-/** A model of half the size, interpolated. */
-function doubled(model: Float32Array, width: number, height: number): Float32Array {
-  const [across, down] = [Math.ceil(width / 2), Math.ceil(height / 2)];
-  const whole = new Float32Array(width * height * MODEL);
-  const line = new Float32Array(across * MODEL);
-  for (let y = 0, to = 0; y < height; y++) {
-    // A pixel's centre lies a quarter of a larger pixel from that one's.
-    const near = y >> 1;
-    const far = Math.min(Math.max(near + (y % 2 === 0 ? -1 : 1), 0), down - 1);
-    const [a, b] = [near * line.length, far * line.length];
-    for (let i = 0; i < line.length; i++) line[i] = 0.75 * model[a + i]! + 0.25 * model[b + i]!;
-    for (let x = 0; x < width; x++, to += MODEL) {
-      const left = x >> 1;
-      const other = Math.min(Math.max(left + (x % 2 === 0 ? -1 : 1), 0), across - 1);
-      const [c, d] = [left * MODEL, other * MODEL];
-      for (let k = 0; k < MODEL; k++) whole[to + k] = 0.75 * line[c + k]! + 0.25 * line[d + k]!;
+/** Writes the models of a row of pixels of working size, interpolated. @param line [width, 12] */
+export function writeModels(
+  { width: across, height: down, step, data }: ColourModels,
+  y: number,
+  line: Float32Array,
+): void {
+  const size = across * MODEL;
+  if (step === 1) {
+    line.set(data.subarray(y * size, (y + 1) * size));
+    return;
+  }
+  const place = placeOf(y, step, down);
+  const top = Math.floor(place);
+  const fy = place - top;
+  const [a, b] = [top * size, Math.min(top + 1, down - 1) * size];
+  for (let x = 0, to = 0; to < line.length; x++, to += MODEL) {
+    const at = placeOf(x, step, across);
+    const left = Math.floor(at);
+    const fx = at - left;
+    const here = left * MODEL;
+    const beside = Math.min(left + 1, across - 1) * MODEL;
+    for (let k = 0; k < MODEL; k++) {
+      const above = data[a + here + k]! + fx * (data[a + beside + k]! - data[a + here + k]!);
+      const below = data[b + here + k]! + fx * (data[b + beside + k]! - data[b + here + k]!);
+      line[to + k] = above + fy * (below - above);
     }
   }
-  return whole;
 }
+
+/** Where on the grid the centre of a pixel lies. */
+const placeOf = (pixel: number, step: number, count: number): number =>
+  Math.min(Math.max((pixel + 0.5) / step - 0.5, 0), count - 1);
 
 /**
  * @param radius of the windows, in pixels
@@ -83,83 +107,121 @@ function fitWhole(source: Colours, result: Colours, radius: number, ridge: numbe
   const [red] = source;
   const { width, height } = red;
   const count = width * height;
-  const meanOf = (plane: Plane): Float32Array => boxBlurred(plane, radius).data;
-  const s = source.map(meanOf);
-  const r = result.map(meanOf);
-  const ss = PAIRS.map(([i, j]) => meanProduct(source[i], source[j], radius));
-  const rs = result.map((one) => source.map((other) => meanProduct(one, other, radius)));
-  const rr = result.map((one) => meanProduct(one, one, radius));
-
-  const planes = Array.from({ length: MODEL + 1 }, () => new Float32Array(count));
-  const cov = new Float64Array(6);
-  const inverse = new Float64Array(6);
-  for (let p = 0; p < count; p++) {
-    for (let k = 0; k < 6; k++) {
-      const [i, j] = PAIRS[k]!;
-      cov[k] = ss[k]![p]! - s[i]![p]! * s[j]![p]! + (i === j ? ridge : 0);
+  const meanOf = ({ data }: Plane): Float32Array =>
+    boxMeans(red, radius, (y, line, at) => line.set(data.subarray(y * width, (y + 1) * width), at));
+  const s = source.map(meanOf) as [Float32Array, Float32Array, Float32Array];
+  const [s0, s1, s2] = s;
+  const covariances = PAIRS.map(([i, j]) => {
+    const products = meanProduct(source[i], source[j], radius);
+    const [a, b] = [s[i]!, s[j]!];
+    const added = i === j ? ridge : 0;
+    for (let p = 0; p < count; p++) products[p] = products[p]! - a[p]! * b[p]! + added;
+    return products;
+  });
+  invertAll(covariances);
+  const [i00, i01, i02, i11, i12, i22] = covariances as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const planes = Array.from({ length: MODEL }, () => new Float32Array(count));
+  const residual = new Float32Array(count);
+  for (let c = 0; c < 3; c++) {
+    const mean = meanOf(result[c]!);
+    const own = meanProduct(result[c]!, result[c]!, radius);
+    const [r0, r1, r2] = source.map((plane) => meanProduct(result[c]!, plane, radius)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
+    const [a, b, d, offset] = [planes[3 * c]!, planes[3 * c + 1]!, planes[3 * c + 2]!, planes[9 + c]!];
+    for (let p = 0; p < count; p++) {
+      const m = mean[p]!;
+      const x = r0[p]! - m * s0[p]!;
+      const y = r1[p]! - m * s1[p]!;
+      const z = r2[p]! - m * s2[p]!;
+      const a0 = i00[p]! * x + i01[p]! * y + i02[p]! * z;
+      const a1 = i01[p]! * x + i11[p]! * y + i12[p]! * z;
+      const a2 = i02[p]! * x + i12[p]! * y + i22[p]! * z;
+      a[p] = a0;
+      b[p] = a1;
+      d[p] = a2;
+      offset[p] = m - a0 * s0[p]! - a1 * s1[p]! - a2 * s2[p]!;
+      residual[p]! += Math.max(own[p]! - m * m - a0 * x - a1 * y - a2 * z, 0);
     }
-    invert(cov, inverse);
-    let residual = 0;
-    for (let c = 0; c < 3; c++) {
-      const mean = r[c]![p]!;
-      const x = rs[c]![0]![p]! - mean * s[0]![p]!;
-      const y = rs[c]![1]![p]! - mean * s[1]![p]!;
-      const z = rs[c]![2]![p]! - mean * s[2]![p]!;
-      const a0 = inverse[0]! * x + inverse[1]! * y + inverse[2]! * z;
-      const a1 = inverse[1]! * x + inverse[3]! * y + inverse[4]! * z;
-      const a2 = inverse[2]! * x + inverse[4]! * y + inverse[5]! * z;
-      planes[3 * c]![p] = a0;
-      planes[3 * c + 1]![p] = a1;
-      planes[3 * c + 2]![p] = a2;
-      planes[9 + c]![p] = mean - a0 * s[0]![p]! - a1 * s[1]![p]! - a2 * s[2]![p]!;
-      residual += Math.max(rr[c]![p]! - mean * mean - a0 * x - a1 * y - a2 * z, 0);
-    }
-    planes[MODEL]![p] = 1 / (residual + ridge) ** 2;
   }
-  return averaged(planes, width, height, radius);
+  for (let p = 0; p < count; p++) residual[p] = 1 / (residual[p]! + ridge) ** 2;
+  return averaged(planes, residual, red, radius);
 }
 
 /** The mean of the models of all windows that hold a pixel, weighted. */
-function averaged(planes: Float32Array[], width: number, height: number, radius: number): Float32Array {
-  const weights = planes[MODEL]!;
+function averaged(
+  planes: Float32Array[],
+  weights: Float32Array,
+  { width, height }: Pick<Plane, "width" | "height">,
+  radius: number,
+): Float32Array {
+  const size = { width, height };
   // Relative to the largest, because sums of single precision lose what is far smaller.
-  const total = boxBlurred({ width, height, data: weights }, radius).data;
-  const model = new Float32Array(weights.length * MODEL);
+  const total = boxMeans(size, radius, (y, line, at) =>
+    line.set(weights.subarray(y * width, (y + 1) * width), at),
+  );
+  for (let p = 0; p < total.length; p++) total[p] = 1 / total[p]!;
+  // Threads share it.
+  const model = sharedFloats(weights.length * MODEL);
   for (let k = 0; k < MODEL; k++) {
     const plane = planes[k]!;
-    for (let p = 0; p < plane.length; p++) plane[p]! *= weights[p]!;
-    const sum = boxBlurred({ width, height, data: plane }, radius).data;
-    for (let p = 0, to = k; p < plane.length; p++, to += MODEL) model[to] = sum[p]! / total[p]!;
+    const fill = (y: number, line: Float32Array, at: number): void => {
+      for (let x = 0, i = y * width; x < width; x++, i++) line[at + x] = plane[i]! * weights[i]!;
+    };
+    boxMeans(size, radius, fill, plane);
+    for (let p = 0, to = k; p < plane.length; p++, to += MODEL) model[to] = plane[p]! * total[p]!;
   }
   return model;
 }
 
-/** Of a symmetric positive definite matrix, by its adjugate. */
-function invert([a, b, c, d, e, f]: Float64Array, to: Float64Array): void {
-  const aa = d! * f! - e! * e!;
-  const bb = c! * e! - b! * f!;
-  const cc = b! * e! - c! * d!;
-  const determinant = a! * aa + b! * bb + c! * cc;
-  to[0] = aa / determinant;
-  to[1] = bb / determinant;
-  to[2] = cc / determinant;
-  to[3] = (a! * f! - c! * c!) / determinant;
-  to[4] = (b! * c! - a! * e!) / determinant;
-  to[5] = (a! * d! - b! * b!) / determinant;
+/** Replaces symmetric positive definite matrices by their inverses, by their adjugates. */
+function invertAll(halves: readonly Float32Array[]): void {
+  const [p0, p1, p2, p3, p4, p5] = halves as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  for (let p = 0; p < p0.length; p++) {
+    const [a, b, c, d, e, f] = [p0[p]!, p1[p]!, p2[p]!, p3[p]!, p4[p]!, p5[p]!];
+    const aa = d * f - e * e;
+    const bb = c * e - b * f;
+    const cc = b * e - c * d;
+    const share = 1 / (a * aa + b * bb + c * cc);
+    p0[p] = aa * share;
+    p1[p] = bb * share;
+    p2[p] = cc * share;
+    p3[p] = (a * f - c * c) * share;
+    p4[p] = (b * c - a * e) * share;
+    p5[p] = (a * d - b * b) * share;
+  }
 }
 
-/** What the model makes of the source, at the size it was fitted at. */
-export function modelled(source: Colours, model: Float32Array): Colours {
+/** What the models make of the source, at the size they were fitted at. */
+export function modelled(source: Colours, models: ColourModels): Colours {
   const { width, height } = source[0];
-  return [0, 1, 2].map((c) => {
-    const data = new Float32Array(width * height);
-    for (let p = 0, at = 0; p < data.length; p++, at += MODEL) {
-      data[p] =
-        model[at + 3 * c]! * source[0].data[p]! +
-        model[at + 3 * c + 1]! * source[1].data[p]! +
-        model[at + 3 * c + 2]! * source[2].data[p]! +
-        model[at + 9 + c]!;
+  const [red, green, blue] = source.map(({ data }) => data) as [Float32Array, Float32Array, Float32Array];
+  const result = [0, 1, 2].map(() => new Float32Array(width * height));
+  const line = new Float32Array(width * MODEL);
+  for (let y = 0; y < height; y++) {
+    writeModels(models, y, line);
+    for (let c = 0; c < 3; c++) {
+      const data = result[c]!;
+      for (let x = 0, p = y * width, at = 3 * c, b = 9 + c; x < width; x++, p++, at += MODEL, b += MODEL) {
+        data[p] = line[at]! * red[p]! + line[at + 1]! * green[p]! + line[at + 2]! * blue[p]! + line[b]!;
+      }
     }
-    return { width, height, data };
-  }) as unknown as Colours;
+  }
+  return result.map((data) => ({ width, height, data })) as unknown as Colours;
 }

@@ -1,5 +1,5 @@
 /** Pictures as planes of numbers, one per colour, and sums over squares of pixels. */
-import { boxBlurred, type Plane } from "../images/plane.ts";
+import { boxMeans, type Plane } from "../images/plane.ts";
 
 /** Red, green and blue, 0 to 255, of one size. */
 export type Colours = readonly [Plane, Plane, Plane];
@@ -43,19 +43,14 @@ export function luminanceOf({
   return { width, height, data: plane };
 }
 
-/** Of two planes of one size, number by number. */
-export function joined(a: Plane, b: Plane, join: (a: number, b: number) => number): Plane {
-  const data = new Float32Array(a.data.length);
-  for (let i = 0; i < data.length; i++) data[i] = join(a.data[i]!, b.data[i]!);
-  return { width: a.width, height: a.height, data };
-}
-
 /** The mean of the product over squares of 2 * radius + 1 pixels. */
-export const meanProduct = (a: Plane, b: Plane, radius: number): Float32Array =>
-  boxBlurred(
-    joined(a, b, (one, other) => one * other),
-    radius,
-  ).data;
+export function meanProduct(a: Plane, b: Plane, radius: number): Float32Array {
+  const { width } = a;
+  const [one, other] = [a.data, b.data];
+  return boxMeans(a, radius, (y, line, at) => {
+    for (let x = 0, i = y * width; x < width; x++, i++) line[at + x] = one[i]! * other[i]!;
+  });
+}
 
 /** The middle of the absolute values; of many, of an even sample. */
 export function medianOf(values: Float32Array): number {

@@ -3,8 +3,9 @@
  * edited, changes of light and colour on the source's own detail, and the network's pixels, enlarged, elsewhere.
  */
 import type { GrayPicture, Picture } from "../images/picture.ts";
-import { analyse, type Analysis, type PreserveMode } from "./analyse.ts";
-import { renderAll, shared } from "./render-threads.ts";
+import { analyse, type Analysis, KEPT, MAP, type PreserveMode } from "./analyse.ts";
+import type { Placement } from "./placement.ts";
+import { startRenderers } from "./render-threads.ts";
 import type { PixelImage, Shares } from "./render.ts";
 
 export interface ComposeOptions {
@@ -43,58 +44,50 @@ export interface Composed {
   /** Of the source's depth and channels; alpha is the source's. */
   picture: PixelImage;
   kept: Kept;
+  /** Where the network's result was found to lie over its source, in pixels of working size. */
+  placement: Placement;
 }
 
 export async function compose(options: ComposeOptions): Promise<Composed> {
   const { source, reduced, raw, seen, mode, mask, isMapped = false, entry, threads } = options;
   const { width, height, channels } = source;
   const max = source.max ?? (source.data instanceof Uint8Array ? 255 : 65_535);
-  const analysis = analyse(reduced, raw, { mode, seen });
-  const from = shared(source.data);
-  const data = sharedLike(from);
-  const map = isMapped ? new Uint8Array(new SharedArrayBuffer(width * height)) : undefined;
-  const sums = await renderAll(
-    {
-      source: { width, height, channels, max, data: from },
-      raw: shared(raw.data),
-      analysis: { ...analysis, kept: shared(analysis.kept), maps: shared(analysis.maps) },
-      mask: mask && { ...mask, data: shared(mask.data) },
-      data,
-      map,
-    },
-    { ...(entry && { entry }), ...(threads !== undefined && { threads }) },
-  );
-  const pixels = width * height;
-  const shares = {
-    kept: sums.kept / pixels,
-    carried: sums.carried / pixels,
-    drawn: sums.drawn / pixels,
-  };
-  return {
-    // Out of the shared memory, which not everything can read.
-    picture: { width, height, channels, max, data: data.slice() },
-    kept: {
-      changedShare: Math.min(Math.max(1 - shares.kept, 0), 1),
-      shares,
-      mask: keptMask(analysis),
-      map: map && { width, height, data: new Uint8Array(map) },
-    },
-  };
-}
-
-function sharedLike(data: Uint8Array | Uint16Array): Uint8Array | Uint16Array {
-  const buffer = new SharedArrayBuffer(data.byteLength);
-  return data instanceof Uint8Array ? new Uint8Array(buffer) : new Uint16Array(buffer);
+  const renderers = startRenderers(source, { entry, threads });
+  try {
+    const analysis = analyse(reduced, raw, { mode, seen });
+    const data = source.data.slice();
+    const map = isMapped ? new Uint8Array(width * height) : undefined;
+    const size = { width, height, channels, max };
+    const sums = await renderers.render({ size, raw: raw.data, analysis, mask }, { data, map });
+    const pixels = width * height;
+    const shares = {
+      kept: sums.kept / pixels,
+      carried: sums.carried / pixels,
+      drawn: sums.drawn / pixels,
+    };
+    return {
+      picture: { width, height, channels, max, data },
+      placement: analysis.placement,
+      kept: {
+        changedShare: Math.min(Math.max(1 - shares.kept, 0), 1),
+        shares,
+        mask: keptMask(analysis),
+        map: map && { width, height, data: map },
+      },
+    };
+  } finally {
+    await renderers.close();
+  }
 }
 
 /** What stays, at working size: beyond what the result covers it goes on as it ends. */
-function keptMask({ width, height, rectangle, kept }: Analysis): GrayPicture {
+function keptMask({ width, height, rectangle, maps }: Analysis): GrayPicture {
   const data = new Uint8Array(width * height);
   const within = (place: number, length: number): number => Math.min(Math.max(place, 0), length - 1);
   for (let y = 0, i = 0; y < height; y++) {
     const row = within(y - rectangle.top, rectangle.height) * rectangle.width;
     for (let x = 0; x < width; x++, i++) {
-      data[i] = 255 * kept[row + within(x - rectangle.left, rectangle.width)]!;
+      data[i] = 255 * maps[(row + within(x - rectangle.left, rectangle.width)) * MAP + KEPT]!;
     }
   }
   return { width, height, data };

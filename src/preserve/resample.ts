@@ -45,14 +45,16 @@ function lanczos(x: number): number {
 }
 
 /** One row of interleaved colours, stretched: [inputs, channels] at `start` of `from` to [outputs, channels]. */
-export function stretchRow(
+function stretchRow(
   from: ArrayLike<number>,
   start: number,
   { count, first, weights }: Taps,
   to: Float32Array,
 ): void {
   for (let output = 0, w = 0; output < first.length; output++) {
-    let [red, green, blue] = [0, 0, 0];
+    let red = 0;
+    let green = 0;
+    let blue = 0;
     let at = start + first[output]! * 3;
     for (let k = 0; k < count; k++, at += 3, w++) {
       const weight = weights[w]!;
