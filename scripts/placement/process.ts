@@ -6,6 +6,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { operatorsOf } from "../../src/onnx/graph.ts";
+import { DeviceMemory } from "../../src/runtime/device-memory.ts";
 import { loadSession } from "../../src/runtime/load.ts";
 import type { RuntimeOptions, Tensor } from "../../src/runtime/session.ts";
 import { type BuiltNetwork, builtNetworks, inputShapes, SOURCES } from "../../tools/networks.ts";
@@ -68,6 +69,8 @@ async function placementOf(built: BuiltNetwork, folder: string): Promise<Placeme
 const wanted = new Set(process.argv.slice(2));
 const sources = SOURCES.filter(({ name }) => wanted.has(name));
 const folder = await mkdtemp(path.join(tmpdir(), "retouch-placement-"));
+// With its last session the device would forget the kernels that it has compiled, which most networks need again.
+const memory = await DeviceMemory.open({ threads: 0, device: "webgpu" });
 try {
   // Products in float32, as an engine has them on a GPU.
   for await (const built of builtNetworks(sources, path.join(folder, "weights"), { accuracyLevel: 1 })) {
@@ -77,5 +80,6 @@ try {
     console.log(JSON.stringify(await placementOf(built, folder)));
   }
 } finally {
+  await memory.dispose();
   await rm(folder, { recursive: true });
 }
