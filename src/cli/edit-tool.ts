@@ -4,6 +4,7 @@
  */
 import { cutText, invalid } from "../errors.ts";
 import {
+  type AccelerationMode,
   aboutMask,
   checkMasking,
   type EditDefaults,
@@ -69,7 +70,7 @@ const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, fo
   EDIT_PARAMETERS;
 const { background, imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, outputQuality, prompt2 } =
   EDIT_PARAMETERS;
-const { preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { acceleration, minPsnr, preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
 
 /** A whole number without a default. */
@@ -136,6 +137,8 @@ const EDIT_TOOL = {
         description: isEmptyNegativeUsed.description,
       },
       [trueCfgScale.tool]: number(trueCfgScale),
+      [acceleration.tool]: choice(acceleration),
+      [minPsnr.tool]: number(minPsnr),
       [seed.tool]: number(seed),
       [numImages.tool]: number(numImages),
       [isUnchangedKept.tool]: { type: "boolean", description: isUnchangedKept.description },
@@ -311,6 +314,8 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     sizeRule: texts[sizeRule.tool] as SizeRule | undefined,
     numSteps,
     guidance,
+    acceleration: texts[acceleration.tool] as AccelerationMode | undefined,
+    minPsnr: numbers[minPsnr.tool],
     seed,
     numImages,
     imageLayout: texts[imageLayout.tool] as ImageLayout | undefined,
