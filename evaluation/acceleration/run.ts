@@ -23,6 +23,8 @@ kept: after an interruption the same command goes on.
   --json                one JSON document on standard output instead of a table
   --min-psnr A,B        what is promised (default 30,34,40,50)
   --limit N             so many edits, spread over the kinds (default 200)
+  --part I/N            of these every Nth from the Ith on, for several processes that share --out
+  --threads N           threads of the networks (default 0, one per core)
   --weights KIND        what the networks compute in (default auto); every step is computed in fp32 all the same
   --checkpoint DIR      checkpoint folder (default checkpoints/tiny)
   --out DIR             where progress goes (default out/acceleration)
@@ -36,6 +38,8 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
     "min-psnr": { type: "string", default: "30,34,40,50" },
     limit: { type: "string", default: "200" },
+    part: { type: "string", default: "1/1" },
+    threads: { type: "string", default: "0" },
     weights: { type: "string", default: "auto" },
     checkpoint: { type: "string", default: inRepository("checkpoints", "tiny") },
     out: { type: "string", default: inRepository("out", "acceleration") },
@@ -60,9 +64,19 @@ async function measureAll(
   const promises = values["min-psnr"].split(",").map(Number);
   const all = heldOut(set);
   const count = Math.min(Number(values.limit), all.length);
-  const scenes = Array.from({ length: count }, (_, index) => all[Math.floor((index * all.length) / count)]!);
+  const [part, parts] = values.part.split("/").map(Number) as [number, number];
+  const chosenScenes = Array.from(
+    { length: count },
+    (_, index) => all[Math.floor((index * all.length) / count)]!,
+  );
+  const scenes = chosenScenes.filter((_, index) => index % parts === part - 1);
   const open = (weights: string): Promise<Engine> =>
-    createEngine({ checkpoint: values.checkpoint, weights: weights as "auto", safety: { isOn: false } });
+    createEngine({
+      checkpoint: values.checkpoint,
+      weights: weights as "auto",
+      threads: Number(values.threads),
+      safety: { isOn: false },
+    });
   const exact = await open("fp32");
   const chosen = values.weights === "auto" ? exact : await open(values.weights);
   mkdirSync(values.out, { recursive: true });

@@ -7,6 +7,7 @@ import { invalid } from "../errors.ts";
 import type { ReuseBudget, ReuseTally } from "../sampling/reuse.ts";
 import { EDIT_PARAMETERS } from "./edit-parameters.ts";
 import type { Calibration } from "./calibration.ts";
+import { skippedSteps } from "./mask-rules.ts";
 import type { ResolvedRequest } from "./request.ts";
 
 /** What was reused in an edit. */
@@ -48,14 +49,20 @@ const GAPS = 8;
 
 /** @throws RetouchError INVALID_PARAMETER if the arithmetic alone departs further from float32 than the promise allows */
 export function chooseAcceleration(
-  { acceleration, minPsnr = EDIT_PARAMETERS.minPsnr.default, numSteps, loras }: AcceleratedRequest,
+  request: AcceleratedRequest,
   { calibration, arithmetic }: AccelerationFacts,
 ): Acceleration | undefined {
+  const { acceleration, minPsnr = EDIT_PARAMETERS.minPsnr.default, loras } = request;
   if (acceleration !== "auto") return undefined;
-  if (calibration === undefined) return computed(NOT_CALIBRATED);
+  const numSteps = request.numSteps - skippedSteps(request);
+  const isTooShort = numSteps <= LEAST_COMPUTED;
+  const loss = calibration?.arithmetic[arithmetic];
+  if (calibration === undefined || loss === undefined) {
+    // Where there is nothing to gain, nobody needs a calibration.
+    if (isTooShort) return computed(nothingToGain(numSteps));
+    return computed(calibration === undefined ? NOT_CALIBRATED : notMeasured(arithmetic));
+  }
   if (loras.length > 0) return computed(WITH_LORAS);
-  const loss = calibration.arithmetic[arithmetic];
-  if (loss === undefined) return computed(notMeasured(arithmetic));
   const allowed = levelsOf(minPsnr) - loss;
   if (!(allowed > 0)) {
     const reason = `computing in ${arithmetic} alone departs from float32 by about ${shown(decibelsOf(loss))} dB`;
@@ -65,14 +72,15 @@ export function chooseAcceleration(
     const levels = loss + error;
     return levels === 0 ? undefined : decibelsOf(levels);
   };
-  if (numSteps <= LEAST_COMPUTED) {
-    return { decibelsOf: ofError, notices: [nothingToGain(numSteps)] };
-  }
+  if (isTooShort) return { decibelsOf: ofError, notices: [nothingToGain(numSteps)] };
   const budget = { total: allowed, perGap: allowed / GAPS, gains: calibration.gains };
   return { budget, decibelsOf: ofError, notices: [] };
 }
 
-type AcceleratedRequest = Pick<ResolvedRequest, "acceleration" | "minPsnr" | "numSteps" | "loras">;
+type AcceleratedRequest = Pick<
+  ResolvedRequest,
+  "acceleration" | "minPsnr" | "numSteps" | "strength" | "loras"
+>;
 
 const computed = (notice: string): Acceleration => ({ decibelsOf: () => undefined, notices: [notice] });
 

@@ -103,6 +103,13 @@ describe("an acceleration", () => {
     ["with LoRAs", request({ loras: [{ name: "ink" }] }), facts, "LoRAs change the network"],
     ["in unknown arithmetic", request(), { ...facts, arithmetic: "int4" }, "knows nothing of int4"],
     ["of four steps", request({ numSteps: 4 }), facts, "of 4 steps none can be reused"],
+    [
+      "of four steps without a calibration",
+      request({ numSteps: 4 }),
+      { ...facts, calibration: undefined },
+      "of 4 steps none",
+    ],
+    ["of four steps that a mask leaves", request({ numSteps: 8, strength: 0.5 }), facts, "of 4 steps none"],
     ["of one step", request({ numSteps: 1 }), facts, "of one step none can be reused"],
   ])("computes every step %s, and says so", (_, resolved, given, notice) => {
     const { budget, notices } = chooseAcceleration(resolved, given)!;
