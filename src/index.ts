@@ -9,6 +9,11 @@ export type {
   ImageResult,
   LatentsResult,
 } from "./engine/run-edit.ts";
+export type { AccelerationReport } from "./engine/acceleration.ts";
+export { calibrate, LEAST_EDITS } from "./engine/calibrate.ts";
+export type { CalibrateOptions } from "./engine/calibrate.ts";
+export type { Calibration } from "./engine/calibration.ts";
+export type { Gain, ReuseBudget, ReuseTally } from "./sampling/reuse.ts";
 export type { FloatTensor } from "./engine/given-tensors.ts";
 export { stepOfAll } from "./engine/draws.ts";
 export type { EditStep, ModelPlan } from "./engine/model.ts";
@@ -42,8 +47,9 @@ export type { DeviceSpeed } from "./runtime/device-speed.ts";
 export { joinInstructions, joinTurns, offerOf, tooLong } from "./engine/instructions.ts";
 export type { Instruction } from "./engine/instructions.ts";
 export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";
-export { IMAGE_SIZES, PRESERVES } from "./engine/edit-parameters.ts";
+export { ACCELERATIONS, IMAGE_SIZES, PRESERVES } from "./engine/edit-parameters.ts";
 export type {
+  AccelerationMode,
   EditParameter,
   EditParameterName,
   ImageLayout,

@@ -3,6 +3,8 @@ import path from "node:path";
 import { byteSize } from "../config/parsers.ts";
 import { anyOf, invalid, shownValue } from "../errors.ts";
 import {
+  type AccelerationMode,
+  ACCELERATIONS,
   COMPUTE_TYPES,
   type ComputeType,
   DEVICE_CHOICES,
@@ -74,6 +76,13 @@ export function parseMemory(text: string): number {
 export function parsePreserve(text: string): Preserve {
   const mode = PRESERVES.find((preserve) => preserve === text);
   if (mode === undefined) throw wrong("preserve", anyOf(PRESERVES), text);
+  return mode;
+}
+
+/** Reads off or auto. */
+export function parseAcceleration(text: string): AccelerationMode {
+  const mode = ACCELERATIONS.find((known) => known === text);
+  if (mode === undefined) throw wrong("acceleration", anyOf(ACCELERATIONS), text);
   return mode;
 }
 

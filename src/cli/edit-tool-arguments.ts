@@ -41,7 +41,7 @@ const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, fo
   EDIT_PARAMETERS;
 const { background, imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, outputQuality, prompt2 } =
   EDIT_PARAMETERS;
-const { preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { acceleration, minPsnr, preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
 
 /** A whole number without a default. */
@@ -108,6 +108,8 @@ export const EDIT_TOOL = {
         description: isEmptyNegativeUsed.description,
       },
       [trueCfgScale.tool]: number(trueCfgScale),
+      [acceleration.tool]: choice(acceleration),
+      [minPsnr.tool]: number(minPsnr),
       [seed.tool]: number(seed),
       [numImages.tool]: number(numImages),
       [FROM_ORIGINAL]: {

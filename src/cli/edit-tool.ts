@@ -4,6 +4,7 @@
  */
 import { cutText, invalid } from "../errors.ts";
 import {
+  type AccelerationMode,
   aboutMask,
   checkMasking,
   type EditDefaults,
@@ -42,7 +43,7 @@ import type { ToolOutput } from "./tool-output.ts";
 const MAX_NAME_LENGTH = 100;
 
 const { isEmptyNegativeUsed, maxSequenceLength, outputQuality, prompt2 } = EDIT_PARAMETERS;
-const { background, imageLayout, preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { acceleration, background, imageLayout, minPsnr, preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
 
 /** Arguments that are strings. */
@@ -185,6 +186,8 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     sizeRule: texts[sizeRule.tool] as SizeRule | undefined,
     numSteps,
     guidance,
+    acceleration: texts[acceleration.tool] as AccelerationMode | undefined,
+    minPsnr: numbers[minPsnr.tool],
     seed,
     numImages,
     imageLayout: texts[imageLayout.tool] as ImageLayout | undefined,

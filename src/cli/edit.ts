@@ -1,6 +1,7 @@
 /** `retouch edit`: checks all it can up front, then loads the checkpoint, edits, writes and reports. */
 import path from "node:path";
 import {
+  type AccelerationMode,
   aboutMask,
   checkMasking,
   createEngine,
@@ -61,6 +62,8 @@ export interface EditFlags extends EngineFlags {
   steps?: number | undefined;
   sigmas?: number[] | undefined;
   guidance?: number | undefined;
+  acceleration?: AccelerationMode | undefined;
+  minPsnr?: number | undefined;
   seed?: number | undefined;
   numImages?: number | undefined;
   format?: OutputFormat | undefined;
@@ -211,6 +214,8 @@ export function requestParameters(
     numSteps: steps,
     sigmas,
     guidance,
+    acceleration: flags.acceleration,
+    minPsnr: flags.minPsnr,
     seed,
     numImages: flags.numImages,
     imageLayout: flags.imageLayout,

@@ -3,6 +3,7 @@ import { Argument, Command as Commander, CommanderError } from "commander";
 import { version } from "../version.ts";
 import type { Command, CommandGroup } from "./commands/command.ts";
 import { BATCH } from "./commands/batch.ts";
+import { CALIBRATE } from "./commands/calibrate.ts";
 import { DOCTOR } from "./commands/doctor.ts";
 import { EDIT } from "./commands/edit.ts";
 import { KEYS } from "./commands/keys/keys.ts";
@@ -21,6 +22,7 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   MCP,
   PULL,
   QUANTIZE,
+  CALIBRATE,
   DOCTOR,
   KEYS,
 ];

@@ -18,7 +18,7 @@ export interface Report {
 
 /** One line per parameter that was in effect, so that the edit can be repeated. */
 export function reportText({ outputs, result, checkpoint, device }: Report): string {
-  const { parameters, workingSize, referenceSize, kept, safety, seconds } = result;
+  const { parameters, workingSize, referenceSize, kept, safety, acceleration, seconds } = result;
   const { prompt2, maxSequenceLength, sigmas, sizeRule, imageLayout } = parameters;
   const hasNegative = parameters.trueCfgScale > 1;
   const given = (label: string, value: string | undefined): [string, string][] =>
@@ -41,6 +41,7 @@ export function reportText({ outputs, result, checkpoint, device }: Report): str
     ["steps", String(parameters.numSteps)],
     ...given("sigmas", sigmas?.join(", ")),
     ["guidance", String(parameters.guidance)],
+    ...given("acceleration", acceleration && accelerationText(acceleration, parameters.minPsnr)),
     ["checkpoint", checkpoint.name],
     ["weights", kindsText(checkpoint.weights)],
     ...loraRows(parameters.loras),
@@ -77,6 +78,16 @@ export function reportJson({ outputs, result, checkpoint, device }: Report): str
     kept: share,
   };
   return `${JSON.stringify(line)}\n`;
+}
+
+function accelerationText(
+  { computedSteps, reusedSteps, estimatedPsnr }: NonNullable<EditResult["acceleration"]>,
+  minPsnr: number | undefined,
+): string {
+  const counts = `${computedSteps} steps computed, ${reusedSteps} reused`;
+  return estimatedPsnr === undefined
+    ? counts
+    : `${counts}; about ${estimatedPsnr.toFixed(1)} dB or more, where ${minPsnr} are promised`;
 }
 
 function loraRows(loras: EditResult["parameters"]["loras"]): [string, string][] {

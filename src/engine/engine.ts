@@ -15,6 +15,8 @@ import { type Pipeline, REFERENCE_CACHES, type ReferenceCache } from "../pipelin
 import { checkpointName } from "../weights/checkpoint.ts";
 import { createSafetyChecker } from "../safety/checker.ts";
 import { abortError } from "./abort.ts";
+import { userCacheFolder } from "../machine/cache-folder.ts";
+import { arithmeticOf, findCalibration } from "./calibration.ts";
 import { findBaseIn } from "./base-layers.ts";
 import { type ChosenDevice, chooseDevice } from "./choose-device.ts";
 import { Components } from "./components.ts";
@@ -131,6 +133,10 @@ export interface Engine {
   readonly device: ChosenDevice;
   /** Memory that the process takes for an edit of the usual size, at most. */
   readonly neededBytes: number;
+  /** What the networks compute in, as calibrations name it, such as `fp32`. */
+  readonly arithmetic: string;
+  /** Digest of the checkpoint's configurations and of a sample of each weight, which names its calibration. */
+  digest(): Promise<string>;
   /**
    * Edits one image. Concurrent edits run one after the other.
    * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, MEMORY_INSUFFICIENT,
@@ -234,6 +240,10 @@ export async function createEngine(
 
   const { neededBytes } = components;
   const environment = once(() => readEnvironment(device, kindsText(components.kinds)));
+  const digest = once(async () => {
+    const found = await checkpointDigest(checkpoint.folder, model.stored);
+    return referenceCache === undefined ? found : `${found} ${referenceCache}`;
+  });
   const tools: EditTools = {
     editor: model.createEditor(components),
     pipeline,
@@ -244,10 +254,10 @@ export async function createEngine(
     checker,
     isCheckRequired: isRequired,
     isPromptInMetadata,
-    checkpoint: once(async () => {
-      const digest = await checkpointDigest(checkpoint.folder, model.stored);
-      return referenceCache === undefined ? digest : `${digest} ${referenceCache}`;
-    }),
+    checkpoint: digest,
+    // Read for each edit: another process may have calibrated in the meantime.
+    calibration: async () => findCalibration(cacheFolder ?? userCacheFolder(), await digest()),
+    arithmetic: arithmeticOf(device.name, kindsText(components.kinds), device.computeType),
     async environment() {
       const { tileSide } = components;
       return { ...(await environment()), tiles: String(tileSide) };
@@ -267,6 +277,8 @@ export async function createEngine(
     checkpoint: info,
     device,
     neededBytes,
+    arithmetic: tools.arithmetic,
+    digest,
     edit: (request, editOptions = {}) =>
       inTurn(editOptions.signal, () => runEdit(tools, request, editOptions)),
     editToLatents: (request, editOptions = {}) =>

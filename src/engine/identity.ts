@@ -12,6 +12,7 @@ import type { ChosenLoras } from "../lora/registry.ts";
 import { readProcessor } from "../machine/processor.ts";
 import { sourceOf, type StoredWeights } from "../quantize/prepare.ts";
 import { runtimeVersion } from "../runtime/onnxruntime.ts";
+import type { ReuseBudget } from "../sampling/reuse.ts";
 import { version } from "../version.ts";
 import { WeightSet } from "../weights/weight-set.ts";
 import type { ChosenDevice } from "./choose-device.ts";
@@ -50,6 +51,15 @@ const TENSORS = [
   "latents",
 ] as const satisfies readonly (keyof EditRequest)[];
 
+/** What an edit is made with, besides its request. */
+interface EditBasis {
+  loras: ChosenLoras;
+  /** Digest of it. */
+  checkpoint: string;
+  /** How much error reused steps may make, if any are reused. */
+  reuse?: ReuseBudget | undefined;
+}
+
 /** Everything that determines the picture of an edit, in one digest. */
 export async function editDigest(
   resolved: ResolvedRequest,
@@ -59,12 +69,14 @@ export async function editDigest(
     mask,
     ...request
   }: Pick<EditRequest, "image" | "images" | "mask" | (typeof TENSORS)[number]>,
-  { loras, checkpoint }: { loras: ChosenLoras; checkpoint: string },
+  { loras, checkpoint, reuse }: EditBasis,
 ): Promise<string> {
   // States are of one result. Those of earlier versions know no layout, which `auto` is the same as.
-  const { numImages: _, imageLayout, ...rest } = resolved;
+  const { numImages: _, imageLayout, acceleration: __, minPsnr: ___, ...rest } = resolved;
   const layout = imageLayout === "auto" ? undefined : imageLayout;
-  const facts = [{ ...rest, imageLayout: layout }, checkpoint, await loras.digests()];
+  const facts: unknown[] = [{ ...rest, imageLayout: layout }, checkpoint, await loras.digests()];
+  // What counts of an acceleration is what its calibration makes of it.
+  if (reuse) facts.push(reuse);
   const hash = createHash("sha256").update(JSON.stringify(facts));
   for (const name of TENSORS) {
     const tensor = request[name];

@@ -6,6 +6,7 @@ import type { ChosenLoras } from "../lora/registry.ts";
 import type { StoredWeights } from "../quantize/prepare.ts";
 import type { Adapters } from "../models/adapters.ts";
 import type { Tensor } from "../runtime/session.ts";
+import type { ReuseBudget, ReuseTally } from "../sampling/reuse.ts";
 import type { SamplerState } from "../sampling/state.ts";
 import type { ComponentDefinition } from "./component.ts";
 import type { BatchPlace } from "../sampling/noise.ts";
@@ -102,6 +103,8 @@ export interface EditorOptions {
   draws?: readonly Draw[] | undefined;
   /** Whether the last latents are all that is wanted: nothing is decoded. @default false */
   isLatentOnly?: boolean | undefined;
+  /** How much error the steps may make by going on along earlier velocities. @default every step is computed */
+  reuse?: ReuseBudget | undefined;
   /** Working sizes to use instead of the recipe's own. */
   sizes?: SizePlan | undefined;
   /**
@@ -143,6 +146,8 @@ export interface EditStep {
   latents: Float32Array;
   /** What it takes to go on after this step; absent if the recipe asks for no state. */
   state?: SamplerState | undefined;
+  /** What of the steps so far was reused; absent if every step is computed. */
+  reuse?: ReuseTally | undefined;
   /** Decodes the image as it would be if the loop ended here, at working size; costs about one decoding. */
   preview(): Promise<Picture>;
   /** Draws a rough, small version of it, at most 256 pixels per side, in next to no time. */
@@ -160,6 +165,8 @@ export interface DrawnImage {
   deep?: DeepPicture | undefined;
   /** The last packed latents, [L, C], of a recipe that has such latents. */
   latents?: FloatTensor | undefined;
+  /** What of its steps was reused; absent if a budget for that was not given, or had no effect. */
+  reuse?: ReuseTally | undefined;
   /** What is kept of the source, if this was requested and possible. */
   kept?: Kept | undefined;
 }

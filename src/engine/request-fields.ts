@@ -24,6 +24,8 @@ const FIELDS: Readonly<Record<keyof EditRequest, true>> = {
   numSteps: true,
   sigmas: true,
   guidance: true,
+  acceleration: true,
+  minPsnr: true,
   seed: true,
   numImages: true,
   format: true,

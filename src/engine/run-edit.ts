@@ -8,6 +8,7 @@ import { editMetadata, type EditMetadata } from "../images/metadata.ts";
 import type { Picture } from "../images/picture.ts";
 import type { LoraRegistry } from "../lora/registry.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
+import type { ReuseBudget, ReuseTally } from "../sampling/reuse.ts";
 import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
@@ -16,10 +17,19 @@ import { finished, formNotices } from "./finish.ts";
 import type { Kept } from "../preserve/compose.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
+import {
+  type Acceleration,
+  type AccelerationReport,
+  accelerationReport,
+  chooseAcceleration,
+  DRAWS_NOISE,
+} from "./acceleration.ts";
+import type { Calibration } from "./calibration.ts";
 import { checkTensors, drawsOf, followed } from "./draws.ts";
 import { type FloatTensor, resolveTensors } from "./given-tensors.ts";
 import type { DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
 import { checkSizeRule, type EditDefaults } from "./model-traits.ts";
+import { skippedSteps } from "./mask-rules.ts";
 import { unknownFields } from "./request-fields.ts";
 import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
 import type { Environment } from "./state-file.ts";
@@ -58,6 +68,8 @@ export interface ImageResult {
   seed: number;
   kept?: Kept | undefined;
   safety?: SafetyVerdict | undefined;
+  /** What of its steps was reused; absent if every step was computed by rule. */
+  reuse?: ReuseTally | undefined;
 }
 
 export interface LatentsResult extends EditReport {
@@ -81,6 +93,8 @@ export interface EditReport {
    * the highest score.
    */
   safety?: SafetyVerdict | undefined;
+  /** What was reused of the steps; absent with `acceleration: off`. */
+  acceleration?: AccelerationReport | undefined;
   /** Steps taken by an interrupted run that this one went on from; absent if it began from noise. */
   resumedFrom?: number | undefined;
   /** Durations; `total` is from the encoded source to the encoded result. */
@@ -112,6 +126,11 @@ export interface EditOptions {
   resumeFrom?: Uint8Array | undefined;
   /** Called once before the first step if `resumeFrom` is given, unless the model cannot go on from a state. */
   onResume?: ((outcome: ResumeOutcome) => void) | undefined;
+  /**
+   * How much error reused steps may make, in place of what `acceleration` and the calibration say: what a calibration is made
+   * with. The result's `reuse` then says what came of it.
+   */
+  reuse?: ReuseBudget | undefined;
 }
 
 /** What all of an engine's edits share. */
@@ -129,6 +148,10 @@ export interface EditTools {
   isPromptInMetadata: boolean;
   /** Digest of the checkpoint. */
   checkpoint: () => Promise<string>;
+  /** What the checkpoint's calibration says; undefined without one. */
+  calibration: () => Promise<Calibration | undefined>;
+  /** What the networks compute in, as a calibration names it. */
+  arithmetic: string;
   /** What computes the edit now: to be read when its memory is planned. */
   environment: () => Promise<Environment>;
 }
@@ -146,13 +169,13 @@ export async function runEdit(
   const report = reportOf(edited, started);
   const results: ImageResult[] = [];
   let hasTransparency = false;
-  for (const { picture, deep, kept, seed, safety } of images) {
+  for (const { picture, deep, kept, seed, safety, reuse } of images) {
     throwIfAborted(options.signal);
     const facts = metadataOf(tools, { ...report.parameters, seed }, { ...outcome, kept });
     const form = { xmp: editMetadata(facts), quality: resolved.outputQuality };
     const whole = finished({ picture, deep, sourceInResult }, source, resolved);
     hasTransparency = hasAlpha(whole);
-    results.push({ image: await encodeDeep(whole, resolved.format, form), seed, kept, safety });
+    results.push({ image: await encodeDeep(whole, resolved.format, form), seed, kept, safety, reuse });
   }
   return {
     image: results[0]!.image,
@@ -195,6 +218,7 @@ interface Edited {
   /** In the order of the draws, all of one size. */
   images: readonly (DrawnImage & Pick<ImageResult, "seed" | "safety">)[];
   notices: string[];
+  acceleration: Acceleration | undefined;
   isChecked: boolean;
   resumedFrom: number | undefined;
   denoiseSeconds: number;
@@ -203,7 +227,7 @@ interface Edited {
 async function editAll(
   tools: EditTools,
   request: EditRequest,
-  { signal, onStep, isSketched, ...stateOptions }: EditOptions,
+  { signal, onStep, isSketched, reuse: ownBudget, ...stateOptions }: EditOptions,
   { isLatentOnly }: { isLatentOnly: boolean },
 ): Promise<Edited> {
   const resolved = resolveRequest(request, tools.defaults);
@@ -213,6 +237,8 @@ async function editAll(
   checkTensors(tools.pipeline, given);
   checkSizeRule(resolved.sizeRule, tools.pipeline.takesSizeRule);
   const chosenLoras = await tools.loras.choose(resolved.loras);
+  const acceleration = await accelerationOf(tools, resolved);
+  const reuse = ownBudget ?? acceleration?.budget;
   const checker = tools.isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
   // If the checker cannot be loaded, it is better to fail before the edit than after it.
   await checker?.prepare();
@@ -226,7 +252,7 @@ async function editAll(
     edit: () =>
       (digest ??= tools
         .checkpoint()
-        .then((checkpoint) => editDigest(resolved, request, { loras: chosenLoras, checkpoint }))),
+        .then((checkpoint) => editDigest(resolved, request, { loras: chosenLoras, checkpoint, reuse }))),
   });
   const editorOptions: EditorOptions = {
     source,
@@ -235,6 +261,7 @@ async function editAll(
     isSketched,
     loras: chosenLoras,
     resume: states.resume,
+    reuse,
     // Those of every image have one shape.
     given: { ...given, latents: draws[0]!.latents },
     draws,
@@ -262,6 +289,8 @@ async function editAll(
     ...toneNotices,
     ...ofForm,
     ...outcome.notices,
+    ...(acceleration?.notices ?? []),
+    ...(acceleration?.budget && drawn.every((image) => image.reuse === undefined) ? [DRAWS_NOISE] : []),
     ...(await states.notices()),
   ];
   const { resumedFrom } = states;
@@ -271,6 +300,7 @@ async function editAll(
     outcome,
     images: checked,
     notices,
+    acceleration,
     isChecked: checker !== undefined,
     resumedFrom,
     denoiseSeconds,
@@ -278,7 +308,7 @@ async function editAll(
 }
 
 function reportOf(edited: Edited, started: number): EditReport {
-  const { resolved, outcome, images, notices, isChecked, resumedFrom, denoiseSeconds } = edited;
+  const { resolved, outcome, images, notices, acceleration, isChecked, resumedFrom, denoiseSeconds } = edited;
   const { size, workingSize, referenceSize, referenceSizes, isNegativeUsed, trueCfgScale } = outcome;
   const [safety] = images.flatMap(({ safety: one }) => one ?? []).toSorted((a, b) => b.score - a.score);
   const parameters: EditParameters = {
@@ -289,7 +319,30 @@ function reportOf(edited: Edited, started: number): EditReport {
     isSafetyChecked: isChecked,
   };
   const seconds = { total: (performance.now() - started) / 1000, denoise: denoiseSeconds };
-  return { parameters, workingSize, referenceSize, referenceSizes, notices, safety, resumedFrom, seconds };
+  const taken = resolved.numSteps - skippedSteps(resolved);
+  const tallies = images.map(({ reuse }) => reuse);
+  const reused = acceleration && accelerationReport(acceleration, tallies, taken);
+  return {
+    parameters,
+    workingSize,
+    referenceSize,
+    referenceSizes,
+    notices,
+    safety,
+    acceleration: reused,
+    resumedFrom,
+    seconds,
+  };
+}
+
+/** How the edit reuses steps; undefined if it is not to. @throws RetouchError INVALID_PARAMETER */
+async function accelerationOf(
+  tools: EditTools,
+  resolved: ResolvedRequest,
+): Promise<Acceleration | undefined> {
+  if (resolved.acceleration !== "auto") return undefined;
+  const { arithmetic } = tools;
+  return chooseAcceleration(resolved, { calibration: await tools.calibration(), arithmetic });
 }
 
 function metadataOf(
@@ -310,6 +363,7 @@ function metadataOf(
     numSteps,
     sigmas: sigmas?.join(" "),
     guidance,
+    minPsnr: parameters.minPsnr,
     trueCfgScale: isNegativeUsed ? trueCfgScale : undefined,
     maxSequenceLength,
     keepUnchanged: kept !== undefined || undefined,

@@ -19,6 +19,8 @@ export interface EditMetadata {
   /** Only if they were given. */
   sigmas?: string | undefined;
   guidance: number;
+  /** Only if steps could be reused: what was promised. */
+  minPsnr?: number | undefined;
   /** Only if a negative prompt was in effect. */
   trueCfgScale?: number | undefined;
   /** Only if it was given. */
@@ -52,6 +54,7 @@ const PROPERTIES = [
   "numSteps",
   "sigmas",
   "guidance",
+  "minPsnr",
   "trueCfgScale",
   "maxSequenceLength",
   "keepUnchanged",

@@ -3,6 +3,7 @@
  * the store exchange. The wire's names (IN_QUEUE, delayTime) live in `server/`, the SQL beside this file.
  */
 import type { FailureRecord } from "../errors.ts";
+import type { AccelerationReport } from "../engine/acceleration.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
 import type { Shares } from "../preserve/render.ts";
@@ -150,6 +151,8 @@ export interface JobResult {
   seed: number;
   numSteps: number;
   guidance: number;
+  /** What was reused of the steps; absent without acceleration, and in results of versions that knew none. */
+  acceleration?: AccelerationReport | undefined;
   /** Whether the second pass of the negative prompt ran, and how strongly. */
   isNegativeUsed: boolean;
   trueCfgScale: number;

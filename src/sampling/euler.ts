@@ -30,7 +30,7 @@ export const eulerSampler: Sampler = async function* (
 };
 
 /** latents + (change of sigma) * velocity, rounded as float32 arithmetic rounds it. */
-function moved(latents: Float32Array, velocity: Float32Array, sigmaChange: number): Float32Array {
+export function moved(latents: Float32Array, velocity: Float32Array, sigmaChange: number): Float32Array {
   const change = fround(sigmaChange);
   return latents.map((value, index) => value + fround(change * velocity[index]!));
 }

@@ -4,6 +4,7 @@
  * one {@link Velocity} to another, so they wrap the velocity and no sampler knows about them.
  */
 
+import type { ReuseTally } from "./reuse.ts";
 import type { SamplerState, StateMemory } from "./state.ts";
 
 /** The point at which a velocity is requested. */
@@ -25,6 +26,8 @@ export interface SamplerStep {
   latents: Float32Array;
   /** What the next steps need besides the latents. @default nothing */
   memory?: StateMemory | undefined;
+  /** What was reused up to here, if the sampler reuses velocities. */
+  reuse?: ReuseTally | undefined;
   /** Where the last velocity leads in a straight line; the latents themselves are noise until just before the end. */
   estimate(): Float32Array;
 }

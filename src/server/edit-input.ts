@@ -3,6 +3,7 @@ import type { Config } from "../config/settings.ts";
 import { invalid } from "../errors.ts";
 import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.ts";
 import type { GivenImage } from "./input-image.ts";
+import { minPsnrOf } from "../engine/acceleration-rules.ts";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
 import { checkMasking } from "../engine/mask-rules.ts";
 import { checkImageCount, checkSizeRule } from "../engine/model-traits.ts";
@@ -140,6 +141,8 @@ export function editOf(
     numSteps: input.sigmas?.length ?? input.num_inference_steps ?? defaults.numSteps,
     sigmas: input.sigmas,
     guidance: input.guidance ?? input.guidance_scale ?? defaults.guidance,
+    acceleration: input.acceleration ?? EDIT_PARAMETERS.acceleration.default,
+    minPsnr: minPsnrOf({ acceleration: input.acceleration, minPsnr: input.min_psnr }),
     // Chosen here and not by the worker, so that another attempt at the same job draws the same image.
     seed: chosenSeed(input.seed ?? seed.default),
     numImages,

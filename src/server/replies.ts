@@ -114,6 +114,21 @@ export const Output = Type.Object({
   reference_size: Type.Optional(SizeText("At which the network saw the source.")),
   num_inference_steps: Type.Optional(Type.Integer({ minimum: 1 })),
   guidance: Type.Optional(Type.Number({ minimum: 0 })),
+  acceleration: Type.Optional(
+    Type.Object(
+      {
+        computed_steps: Type.Integer({ minimum: 0 }),
+        reused_steps: Type.Integer({ minimum: 0 }),
+        estimated_psnr: Type.Optional(
+          Type.Number({
+            description:
+              "Decibels to the picture of all steps in float32; absent where it is that picture, or where nothing is known of it.",
+          }),
+        ),
+      },
+      { description: "Over all results, with `acceleration: auto`; otherwise absent." },
+    ),
+  ),
   negative_prompt_used: Type.Optional(
     Type.Boolean({ description: "Whether there was a second pass per step." }),
   ),

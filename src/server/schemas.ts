@@ -99,6 +99,8 @@ export function editInputSchema(
       sigmas: numbersOf(EDIT_PARAMETERS.sigmas),
       guidance: numberOf(guidance),
       guidance_scale: numberAlias(guidance),
+      acceleration: choiceOf(EDIT_PARAMETERS.acceleration),
+      min_psnr: numberOf(EDIT_PARAMETERS.minPsnr),
       seed: integerOf(seed),
       num_images: integerOf(EDIT_PARAMETERS.numImages),
       ...formats(),

@@ -94,6 +94,7 @@ function resultOf(result: JobResult, job: Job, addressOf: AddressOf): WireOutput
     reference_size: result.referenceSize && sizeOf(result.referenceSize),
     num_inference_steps: result.numSteps,
     guidance: result.guidance,
+    acceleration: result.acceleration && accelerationOf(result.acceleration),
     negative_prompt_used: result.isNegativeUsed,
     true_cfg_scale: result.isNegativeUsed ? result.trueCfgScale : undefined,
     loras: result.loras && result.loras.length > 0 ? [...result.loras] : undefined,
@@ -144,6 +145,17 @@ function imageOf(
     mask_url: urls.map,
   });
 }
+
+const accelerationOf = ({
+  computedSteps,
+  reusedSteps,
+  estimatedPsnr,
+}: NonNullable<JobResult["acceleration"]>) =>
+  defined({
+    computed_steps: computedSteps,
+    reused_steps: reusedSteps,
+    estimated_psnr: estimatedPsnr,
+  });
 
 const shareOf = (share: number | undefined): number | undefined =>
   share === undefined ? undefined : rounded(share);

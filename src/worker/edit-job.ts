@@ -146,7 +146,7 @@ async function editAndStore(
       },
     },
   );
-  const { parameters, seconds, resumedFrom } = done;
+  const { parameters, seconds } = done;
   const stored = await storeResults(dependencies, edit, done, options);
   const results = await Promise.all(
     done.results.map(async ({ seed, safety, kept }, index) => ({
@@ -165,7 +165,7 @@ async function editAndStore(
       totalMs: seconds.total * 1000,
       denoiseMs: seconds.denoise * 1000,
       images: done.referenceSizes,
-      numSteps: stepsTaken(parameters, resumedFrom),
+      numSteps: stepsTaken(done),
     },
     result: {
       image,
@@ -178,6 +178,7 @@ async function editAndStore(
       seed: parameters.seed,
       numSteps: parameters.numSteps,
       guidance: parameters.guidance,
+      acceleration: done.acceleration,
       isNegativeUsed: parameters.trueCfgScale > 1,
       trueCfgScale: parameters.trueCfgScale,
       loras: parameters.loras,
@@ -198,12 +199,18 @@ async function editAndStore(
 
 const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-/** If not all were taken: how many. */
-function stepsTaken(
-  parameters: EditResult["parameters"],
-  resumedFrom: number | undefined,
-): number | undefined {
+/** If not all were computed: how many, of each result. */
+function stepsTaken({
+  parameters,
+  acceleration,
+  resumedFrom,
+  results,
+}: Pick<EditResult, "parameters" | "acceleration" | "resumedFrom" | "results">): number | undefined {
   const first = resumedFrom ?? skippedSteps(parameters);
+  if (acceleration !== undefined && acceleration.reusedSteps > 0) {
+    // Of an interrupted edit it is not known how many this run computed: it says nothing of the speed.
+    return resumedFrom === undefined ? acceleration.computedSteps / results.length : 0;
+  }
   return first === 0 ? undefined : parameters.numSteps - first;
 }
 

@@ -42,10 +42,11 @@ describe("the library", () => {
   it.each(numbers)(
     "takes %s in its range alone, and has its default",
     (field, { type, min, max, ...rest }) => {
-      if (field !== "seed") expect(resolve({})[field]).toBe(rest.default);
+      const beside = field === "minPsnr" ? { acceleration: "auto" } : {};
+      if (field !== "seed") expect(resolve(beside)[field]).toBe(rest.default);
       for (const value of [min, max]) {
         if (!(field === "seed" && value === rest.default))
-          expect(resolve({ [field]: value })[field]).toBe(value);
+          expect(resolve({ ...beside, [field]: value })[field]).toBe(value);
       }
       const wrong = [
         min - 1,
@@ -53,7 +54,9 @@ describe("the library", () => {
         Number.NaN,
         ...(type === "integer" ? [min + 0.5] : []),
       ];
-      for (const value of wrong) expect(() => resolve({ [field]: value })).toThrow(`${field} must be`);
+      for (const value of wrong) {
+        expect(() => resolve({ ...beside, [field]: value })).toThrow(`${field} must be`);
+      }
     },
   );
 

@@ -113,6 +113,7 @@ describe("an input", () => {
       size: { width: 1024, height: 1024 },
       numSteps: 28,
       guidance: 2,
+      acceleration: "off",
       numImages: 1,
       imageLayout: "auto",
       format: "png",
@@ -164,6 +165,9 @@ describe("an input", () => {
 
   it.each<[string, object, Partial<JobEdit>]>([
     ["guidance_scale", { guidance_scale: 3 }, { guidance: 3 }],
+    ["acceleration", { acceleration: "auto" }, { acceleration: "auto", minPsnr: 40 }],
+    ["min_psnr", { acceleration: "auto", min_psnr: 34.5 }, { acceleration: "auto", minPsnr: 34.5 }],
+    ["the default of min_psnr without acceleration", { min_psnr: 40 }, { acceleration: "off" }],
     ["guidance before guidance_scale", { guidance: 1, guidance_scale: 3 }, { guidance: 1 }],
     ["width and height", { width: 512, height: 768 }, { size: { width: 512, height: 768 } }],
     ["image_format", { image_format: "jpeg" }, { format: "jpeg" }],
@@ -314,6 +318,11 @@ describe("an input", () => {
     [{ num_inference_steps: 1.5 }, "num_inference_steps must be a whole number from 1 to 50."],
     [{ guidance: 11 }, "guidance must be a number from 0 to 10."],
     [{ guidance_scale: -1 }, "guidance_scale must be a number from 0 to 10."],
+    [{ acceleration: "on" }, "acceleration must be off or auto."],
+    [{ acceleration: "auto", min_psnr: 29 }, "min_psnr must be a number from 30 to 60."],
+    [{ acceleration: "auto", min_psnr: 61 }, "min_psnr must be a number from 30 to 60."],
+    [{ min_psnr: 34 }, "min_psnr must not be given without acceleration."],
+    [{ acceleration: "off", min_psnr: 50 }, "min_psnr must not be given without acceleration."],
     [{ seed: -2 }, "seed must be a whole number from -1 to 9007199254740991."],
     [{ seed: null }, "seed must be a whole number from -1 to 9007199254740991."],
     [

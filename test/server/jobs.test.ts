@@ -163,6 +163,7 @@ describe("/status", () => {
       ...COMPLETED,
       result: resultOf(key, {
         isNegativeUsed: true,
+        acceleration: { computedSteps: 12, reusedSteps: 16, estimatedPsnr: 41.2 },
         safetyScore: 0.01,
         changedShare: 0.123456,
         unchangedMask: "data:image/png;base64,AA",
@@ -182,6 +183,7 @@ describe("/status", () => {
       reference_size: "144*96",
       num_inference_steps: 28,
       guidance: 2,
+      acceleration: { computed_steps: 12, reused_steps: 16, estimated_psnr: 41.2 },
       negative_prompt_used: true,
       true_cfg_scale: 2,
       output_format: "png",

@@ -119,6 +119,29 @@ describe("a job", () => {
     expect((await run(editOf(image, { loras }))).loras).toEqual(loras);
   });
 
+  it("passes on what was reused, and counts the computed steps of a result for the speed", async () => {
+    const acceleration = { computedSteps: 24, reusedSteps: 32, estimatedPsnr: 41.2 };
+    const both = [7, 8].map((seed) => ({ image: RESULT, seed }));
+    const { image, storage, dependencies } = await prepare();
+    const still = stillEngine();
+    const engine: EditJobDependencies["engine"] = {
+      ...still,
+      edit: async (...given) => ({
+        ...(await still.edit(...given)),
+        acceleration,
+        images: both.map((one) => one.image),
+        results: both,
+      }),
+    };
+    const { result, timing } = await runEditJob({ ...dependencies, engine }, editOf(image), {
+      signal: new AbortController().signal,
+      onProgress: () => {},
+    });
+    expect(result.acceleration).toEqual(acceleration);
+    expect(timing.numSteps).toBe(12);
+    expect(await keysOf(storage, "outputs")).toHaveLength(2);
+  });
+
   it("passes the safety score on", async () => {
     const { run, image } = await prepare({ engine: stillEngine({ safety: { score: 0.1, threshold: 0.7 } }) });
     expect((await run(editOf(image))).safetyScore).toBe(0.1);

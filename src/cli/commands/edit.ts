@@ -4,6 +4,7 @@ import {
   addFile,
   addLora,
   numberOf,
+  parseAcceleration,
   parseFormat,
   parseImageLayout,
   parsePreserve,
@@ -21,6 +22,7 @@ import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
 const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, format, loras } =
   EDIT_PARAMETERS;
 const {
+  acceleration,
   background,
   imageLayout,
   isEmptyNegativeUsed,
@@ -28,6 +30,7 @@ const {
   isUnchangedKept,
   isMaskWanted,
   maxSequenceLength,
+  minPsnr,
   numImages,
   preserve,
   prompt2,
@@ -126,6 +129,12 @@ export const EDIT = command<EditFlags>({
       parseSigmas,
     ),
     option(guidance.flag, modelNumberHelp("guidance"), numberOf("guidance")),
+    option(
+      acceleration.flag,
+      `${anyOf(acceleration.choices)}: auto leaves out steps as far as --min-psnr allows, once the checkpoint is calibrated (default: ${acceleration.default})`,
+      parseAcceleration,
+    ),
+    option(minPsnr.flag, numberHelp(minPsnr), numberOf("minPsnr")),
     option(seed.flag, `${phraseOf(seed)} (default: ${seed.default})`, numberOf("seed")),
     option(
       numImages.flag,

@@ -49,7 +49,7 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly, mask } = options;
+  const { signal, isSketched, loras, sizes, resume, reuse, given = {}, isLatentOnly, mask } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const numChannels = networks.autoencoder.latentChannels;
 
@@ -124,6 +124,7 @@ async function* recipe(
     velocity,
     sigmas: levels.sigmas,
     from: resume?.(shape),
+    reuse,
     // The reference samples latents of the masked image as well, and uses them for nothing.
     inside: cells && { image: encoded[0]!, mask: cells, skipped: skippedSteps(request), isSpareDrawn: true },
     signal,

@@ -66,7 +66,7 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly, mask } = options;
+  const { signal, isSketched, loras, sizes, resume, reuse, given = {}, isLatentOnly, mask } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const { configs, schedule } = networks;
   const { inChannels: numChannels, rotaryAxes: axes, rotaryTheta: theta } = configs.transformer;
@@ -136,6 +136,7 @@ async function* recipe(
     velocity,
     sigmas: levels.sigmas,
     from: resume?.(shape),
+    reuse,
     inside: shares && { image: encoded[0]!, mask: shares, skipped: skippedSteps(request) },
     signal,
     started,

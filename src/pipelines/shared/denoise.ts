@@ -3,6 +3,7 @@ import { throwIfAborted } from "../../engine/abort.ts";
 import type { EditStep } from "../../engine/model.ts";
 import type { WorkingSize } from "../../engine/sizes.ts";
 import { eulerSampler } from "../../sampling/euler.ts";
+import { type ReuseBudget, reusingSampler } from "../../sampling/reuse.ts";
 import type { AfterStep, Velocity } from "../../sampling/sampler.ts";
 import type { SamplerState } from "../../sampling/state.ts";
 import type { LatentSpace } from "./latent-space.ts";
@@ -17,6 +18,8 @@ export interface Denoising {
   from: SamplerState | undefined;
   /** Gives the new noise of a step, if steps draw any. */
   noise: (() => Float32Array) | undefined;
+  /** How much error reused velocities may make; not where steps draw noise. @default none is reused */
+  reuse?: ReuseBudget | undefined;
   /** Steps that are left out at the beginning. @default 0 */
   skipped?: number | undefined;
   /** Changes the latents after a step. @default nothing does */
@@ -30,9 +33,10 @@ export interface Denoising {
 export async function* denoise(
   space: LatentSpace,
   target: WorkingSize,
-  { velocity, start, sigmas, from, noise, skipped = 0, afterStep, signal, started }: Denoising,
+  { velocity, start, sigmas, from, noise, reuse, skipped = 0, afterStep, signal, started }: Denoising,
 ): AsyncGenerator<EditStep, Float32Array> {
-  const steps = eulerSampler(velocity, from?.latents ?? start, {
+  const sampler = reuse && !noise ? reusingSampler(reuse) : eulerSampler;
+  const steps = sampler(velocity, from?.latents ?? start, {
     sigmas,
     from: from ?? { step: skipped, memory: {} },
     noise,
@@ -41,13 +45,14 @@ export async function* denoise(
   throwIfAborted(signal);
   let next = await steps.next();
   while (!next.done) {
-    const { index, latents, memory = {}, estimate } = next.value;
+    const { index, latents, memory = {}, reuse: tally, estimate } = next.value;
     yield {
       step: index + 1,
       of: sigmas.length - 1,
       seconds: (performance.now() - started) / 1000,
       latents,
       state: { step: index + 1, latents, memory },
+      reuse: tally,
       preview: () => decode(space, estimate(), target),
       sketch: () => sketch(space, estimate(), target),
     };

@@ -2,6 +2,7 @@
 import type { Draw, EditStep } from "../../engine/model.ts";
 import type { WorkingSize } from "../../engine/sizes.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
+import type { ReuseTally } from "../../sampling/reuse.ts";
 import { denoise, type Denoising } from "./denoise.ts";
 import { blendedWith, inpaintingStart, type InpaintingLatents } from "./inpaint.ts";
 import type { LatentSpace } from "./latent-space.ts";
@@ -50,11 +51,13 @@ export async function* denoiseDraws(
     const afterStep = own && blendedWith(own);
     const steps = denoise(space, target, { ...common, start, noise: newNoise, skipped, afterStep });
     let next = await steps.next();
+    let reuse: ReuseTally | undefined;
     while (!next.done) {
+      ({ reuse } = next.value);
       yield draws.length === 1 ? next.value : { ...next.value, image, numImages: draws.length };
       next = await steps.next();
     }
-    drawn.push({ latents: { data: next.value, shape } });
+    drawn.push({ latents: { data: next.value, shape }, reuse });
   }
   return drawn;
 }

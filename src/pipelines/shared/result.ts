@@ -12,6 +12,7 @@ import { checkFormatSides } from "../../images/output-format.ts";
 import { isMoreThanPlain } from "../../images/own-numbers.ts";
 import type { GrayPicture, Picture } from "../../images/picture.ts";
 import type { Kept } from "../../preserve/compose.ts";
+import type { ReuseTally } from "../../sampling/reuse.ts";
 import { resizePicture } from "../../images/resize.ts";
 import type { MaskOverlay } from "./inpaint.ts";
 import type { LatentSpace } from "./latent-space.ts";
@@ -22,6 +23,8 @@ import { inFile, type KeptSource, type PreparedSource, prepareSource, preserved 
 export interface LatentImage {
   /** Its last packed latents, [L, C]. */
   latents: FloatTensor;
+  /** What of its steps was reused; see DrawnImage. */
+  reuse?: ReuseTally | undefined;
 }
 
 export interface Result {
@@ -70,11 +73,11 @@ export async function resultsOf(
       mask: overlay && alphaAt(overlay, plan, plan.size),
       workingMask: overlay && alphaAt(overlay, plan, plan.target.content),
     });
-  for (const { latents } of drawn) {
+  for (const { latents, reuse } of drawn) {
     throwIfAborted(signal);
     const working = await decode(space, latents.data, plan.target);
     const { notices, sourceInResult: place, ...image } = await resultOf(working, plan, source, prepare);
-    images.push({ latents, ...image });
+    images.push({ latents, reuse, ...image });
     placed = place;
     for (const notice of notices) all.add(notice);
   }
