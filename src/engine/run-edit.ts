@@ -16,6 +16,7 @@ import { finished, formNotices } from "./finish.ts";
 import type { Kept } from "../preserve/compose.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
+import type { EncodingCache } from "./encodings.ts";
 import { checkTensors, drawsOf, followed } from "./draws.ts";
 import { type FloatTensor, resolveTensors } from "./given-tensors.ts";
 import type { DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
@@ -98,6 +99,12 @@ export interface EditOptions {
    */
   isSketched?: boolean | undefined;
   /**
+   * Whose edit it is, where an engine serves several: what was encoded for one owner is found by no other, so that nobody's
+   * time tells what another has edited.
+   * @default ""
+   */
+  owner?: string | undefined;
+  /**
    * Called after every step, after `onStep`, with what it takes to go on from there in another process: the bytes that
    * `encode()` gives serve as `resumeFrom`. They hold the forming image. The loop waits for the promise it returns: while
    * a network runs, this thread does nothing else. Not called by a model that cannot go on from a state, nor for several
@@ -117,6 +124,7 @@ export interface EditOptions {
 /** What all of an engine's edits share. */
 export interface EditTools {
   editor: Editor;
+  encodings: EncodingCache;
   pipeline: Pipeline;
   defaults: EditDefaults;
   /** The checkpoint's name. */
@@ -203,7 +211,7 @@ interface Edited {
 async function editAll(
   tools: EditTools,
   request: EditRequest,
-  { signal, onStep, isSketched, ...stateOptions }: EditOptions,
+  { signal, onStep, isSketched, owner = "", ...stateOptions }: EditOptions,
   { isLatentOnly }: { isLatentOnly: boolean },
 ): Promise<Edited> {
   const resolved = resolveRequest(request, tools.defaults);
@@ -234,6 +242,7 @@ async function editAll(
     signal,
     isSketched,
     loras: chosenLoras,
+    encodings: tools.encodings.of(owner),
     resume: states.resume,
     // Those of every image have one shape.
     given: { ...given, latents: draws[0]!.latents },

@@ -211,6 +211,8 @@ export interface ClaimedJob {
   id: string;
   /** As the database has it: `endpoints.ts`. */
   endpoint: string;
+  /** Of the API key that submitted it: encodings are kept apart by it. */
+  keyId: string;
   /**
    * 1 for the first run; names the attempt in every later call, so that a lost worker cannot touch its
    * successor's attempt.

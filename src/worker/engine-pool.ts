@@ -2,6 +2,7 @@
  * The engines of one worker, one for each endpoint that it serves. They are loaded on demand, and as many stay loaded as
  * the memory of the worker allows; the one that was used longest ago is unloaded first.
  */
+import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import { SHARED_SHARE } from "../engine/memory-plan.ts";
 import type { EngineProcess } from "./engine-process.ts";
@@ -11,6 +12,8 @@ export interface EnginePool {
   readonly endpoints: readonly string[];
   /** Whether any engine is warmed up and alive. */
   readonly isReady: boolean;
+  /** Of all engines together. */
+  readonly encodings: EncodingCounts;
   isLoaded(endpoint: string): boolean;
   /**
    * Loads an engine, after unloading others where memory asks for it. Only while no job runs.
@@ -59,6 +62,9 @@ export function createEnginePool(
     get isReady() {
       return endpoints.some(isLoaded);
     },
+    get encodings() {
+      return totalOfEncodings([...engines.values()]);
+    },
     isLoaded,
     load(endpoint) {
       // One at a time: an engine that is still being loaded cannot be unloaded.
@@ -77,4 +83,11 @@ export function createEnginePool(
       await Promise.all([...engines.values()].map((engine) => engine.close()));
     },
   };
+}
+
+/** Of several engines, or pools of them, together. */
+export function totalOfEncodings(owners: readonly { readonly encodings: EncodingCounts }[]): EncodingCounts {
+  const sum = (name: keyof EncodingCounts): number =>
+    owners.reduce((total, { encodings }) => total + encodings[name], 0);
+  return { hits: sum("hits"), misses: sum("misses"), bytes: sum("bytes") };
 }

@@ -78,6 +78,7 @@ async function prepare(options: { allowed?: string[]; engine?: EditJobDependenci
   const run = (edit: JobEdit): Promise<JobResult> =>
     runEditJob(dependencies, edit, {
       signal: controller.signal,
+      owner: "key",
       onProgress: (latest) => progress.push(latest),
       onStage: (stage) => stages.push(stage),
       onWaiting: (detail) => waits.push(detail),

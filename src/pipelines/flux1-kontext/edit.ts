@@ -49,7 +49,7 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly, mask } = options;
+  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly, mask, encodings } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const numChannels = networks.autoencoder.latentChannels;
 
@@ -83,13 +83,17 @@ async function* recipe(
   const adapted = await loras?.read();
 
   // 2. Text: T5 carries the wording, CLIP's pooled vector modulates every block.
-  const prompts = await encodePrompts(networks, request, given, { hasNegative, adapters: adapted?.adapters });
+  const prompts = await encodePrompts(networks, request, given, {
+    hasNegative,
+    adapters: adapted?.adapters,
+    encodings,
+  });
 
   // 3. References: the mode of their latents, as tokens that follow the target's; stream 1 tells them apart.
   const encoded: Float32Array[] = [];
   for (const [index, source] of (inside ? [inside.picture] : sources).entries()) {
     throwIfAborted(signal);
-    encoded.push(await encode(networks, source, references[index]!));
+    encoded.push(await encode(networks, source, references[index]!, encodings));
   }
   if (isSketched) await networks.sketcher();
 

@@ -66,7 +66,7 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly, mask } = options;
+  const { signal, isSketched, loras, sizes, resume, given = {}, isLatentOnly, mask, encodings } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const { configs, schedule } = networks;
   const { inChannels: numChannels, rotaryAxes: axes, rotaryTheta: theta } = configs.transformer;
@@ -96,11 +96,11 @@ async function* recipe(
   const adapted = await loras?.read();
 
   // 2. Text: three layers of a language model; guidance leads away from the empty text.
-  const prompts = await encodePrompts(networks, request, given, { isGuided: hasNegative });
+  const prompts = await encodePrompts(networks, request, given, { isGuided: hasNegative, encodings });
 
   // 3. References: the mode of their latents, as tokens that follow the target's; time tells them apart.
   throwIfAborted(signal);
-  const encoded = await encodeReferences(networks, inside ? [inside.picture] : images, plan);
+  const encoded = await encodeReferences(networks, inside ? [inside.picture] : images, plan, encodings);
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and references, whose own go with them where they are kept.
