@@ -40,13 +40,14 @@ export { PUBLISHED_MODELS } from "./pipelines/published.ts";
 export type { PublishedModel } from "./pipelines/published.ts";
 export type { DeviceSpeed } from "./runtime/device-speed.ts";
 export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";
-export { IMAGE_SIZES, PRESERVES } from "./engine/edit-parameters.ts";
+export { IMAGE_SIZES, PRESERVES, SAMPLERS } from "./engine/edit-parameters.ts";
 export type {
   EditParameter,
   EditParameterName,
   ImageLayout,
   ImageSize,
   Preserve,
+  SamplerName,
   SizeRule,
 } from "./engine/edit-parameters.ts";
 export { aboutMask, checkMasking } from "./engine/mask-rules.ts";

@@ -18,6 +18,7 @@ import {
   parametersOfModel,
   type Preserve,
   resolveParameters,
+  type SamplerName,
   type SizeRule,
 } from "../index.ts";
 import { readSourceThrough, type SourceAccess } from "../images/source.ts";
@@ -38,15 +39,20 @@ const MAX_OUTPUT_LENGTH = 4096;
 
 const text = (description: string) => ({ type: "string", description });
 
+/** A number, or the word that may stand for it. */
+const typeOf = ({ type, word }: { type: "integer" | "number"; word?: string }) =>
+  word === undefined ? { type } : { type: [type, "string"], pattern: `^${word}$` };
+
 const number = (parameter: {
   type: "integer" | "number";
+  word?: string;
   min: number;
   max: number;
   default: number;
   description: string;
 }) => {
-  const { type, min, max, default: byDefault, description } = parameter;
-  return { type, minimum: min, maximum: max, default: byDefault, description };
+  const { min, max, default: byDefault, description } = parameter;
+  return { ...typeOf(parameter), minimum: min, maximum: max, default: byDefault, description };
 };
 
 const choice = (parameter: { choices: readonly string[]; default: string; description: string }) => {
@@ -56,9 +62,9 @@ const choice = (parameter: { choices: readonly string[]; default: string; descri
 
 /** A number whose default is the model's own; `argumentsOf` has it once the model is known. */
 const ofModel = (field: "numSteps" | "guidance") => {
-  const { type, min, max, description } = EDIT_PARAMETERS[field];
+  const { min, max, description } = EDIT_PARAMETERS[field];
   return {
-    type,
+    ...typeOf(EDIT_PARAMETERS[field]),
     minimum: min,
     maximum: max,
     description: `${description} By default the model's own: ${modelDefaultsText(field)}.`,
@@ -69,7 +75,7 @@ const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, fo
   EDIT_PARAMETERS;
 const { background, imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, outputQuality, prompt2 } =
   EDIT_PARAMETERS;
-const { preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { preserve, sampler, sigmas, sizeRule } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
 
 /** A whole number without a default. */
@@ -119,6 +125,7 @@ const EDIT_TOOL = {
       [maskFeather.tool]: number(maskFeather),
       [sizeRule.tool]: choice(sizeRule),
       [numSteps.tool]: ofModel("numSteps"),
+      [sampler.tool]: choice(sampler),
       [sigmas.tool]: {
         type: "array",
         items: { type: "number", minimum: sigmas.min, maximum: sigmas.max },
@@ -310,6 +317,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     size: size === undefined ? undefined : parseSize(size),
     sizeRule: texts[sizeRule.tool] as SizeRule | undefined,
     numSteps,
+    sampler: texts[sampler.tool] as SamplerName | undefined,
     guidance,
     seed,
     numImages,

@@ -13,6 +13,7 @@ import {
   readImageSource,
   resolveParameters,
   RetouchError,
+  type SamplerName,
   type SizeRule,
   stepOfAll,
 } from "../index.ts";
@@ -54,6 +55,7 @@ export interface EditFlags extends EngineFlags {
   imageLayout?: ImageLayout | undefined;
   size?: EditRequest["size"];
   sizeRule?: SizeRule | undefined;
+  sampler?: SamplerName | undefined;
   steps?: number | undefined;
   sigmas?: number[] | undefined;
   guidance?: number | undefined;
@@ -187,6 +189,7 @@ export function requestParameters(
     size,
     sizeRule: flags.sizeRule,
     numSteps: steps,
+    sampler: flags.sampler,
     sigmas,
     guidance,
     seed,

@@ -211,7 +211,9 @@ export async function createEngine(
       given: JSON.stringify(referenceCache),
     });
   }
-  const { checkpoint, pipeline, model } = await openModel(folder, files, pipelines, { referenceCache });
+  const { checkpoint, pipeline, model, defaults } = await openModel(folder, files, pipelines, {
+    referenceCache,
+  });
   const { computeType } = options;
   const settleDevice = await chooseDevice(options.device ?? "auto", { computeType, threads });
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
@@ -260,7 +262,7 @@ export async function createEngine(
     editor: model.createEditor(components),
     encodings,
     pipeline,
-    defaults: pipeline.defaultsOf(checkpoint.index),
+    defaults,
     modelName: info.name,
     loras,
     maxPixels,

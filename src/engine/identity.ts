@@ -61,10 +61,11 @@ export async function editDigest(
   }: Pick<EditRequest, "image" | "images" | "mask" | (typeof TENSORS)[number]>,
   { loras, checkpoint }: { loras: ChosenLoras; checkpoint: string },
 ): Promise<string> {
-  // States are of one result. Those of earlier versions know no layout, which `auto` is the same as.
-  const { numImages: _, imageLayout, ...rest } = resolved;
+  // States are of one result. Those of earlier versions know neither layout nor sampler, as `auto` and `euler` are.
+  const { numImages: _, imageLayout, sampler: named, ...rest } = resolved;
+  const sampler = named === "euler" ? undefined : named;
   const layout = imageLayout === "auto" ? undefined : imageLayout;
-  const facts = [{ ...rest, imageLayout: layout }, checkpoint, await loras.digests()];
+  const facts = [{ ...rest, imageLayout: layout, sampler }, checkpoint, await loras.digests()];
   const hash = createHash("sha256").update(JSON.stringify(facts));
   for (const name of TENSORS) {
     const tensor = request[name];

@@ -1,6 +1,7 @@
 /** One edit by an engine: from the encoded images to the encoded result. */
 import { failure, invalid, RetouchError } from "../errors.ts";
 import { throwIfAborted } from "./abort.ts";
+import { autoNotices } from "./auto-steps.ts";
 import { type DecodedSource, hasAlpha } from "../images/deep-picture.ts";
 import { encodeDeep } from "../images/encode.ts";
 import type { OutputFormat } from "../images/output-format.ts";
@@ -268,6 +269,7 @@ async function editAll(
   const ofForm = isLatentOnly ? [] : formNotices(outcome, source, resolved);
   const notices = [
     ...unknownFields(request),
+    ...autoNotices(request, tools.defaults, resolved.sampler!),
     ...toneNotices,
     ...ofForm,
     ...outcome.notices,
@@ -317,6 +319,7 @@ function metadataOf(
     sizeRule,
     imageLayout: parameters.imageLayout === "auto" ? undefined : parameters.imageLayout,
     numSteps,
+    sampler: parameters.sampler === "euler" ? undefined : parameters.sampler,
     sigmas: sigmas?.join(" "),
     guidance,
     trueCfgScale: isNegativeUsed ? trueCfgScale : undefined,

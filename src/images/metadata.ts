@@ -16,6 +16,8 @@ export interface EditMetadata {
   /** Only if it was chosen. */
   imageLayout?: string | undefined;
   numSteps: number;
+  /** Only if it was not Euler's method. */
+  sampler?: string | undefined;
   /** Only if they were given. */
   sigmas?: string | undefined;
   guidance: number;
@@ -50,6 +52,7 @@ const PROPERTIES = [
   "sizeRule",
   "imageLayout",
   "numSteps",
+  "sampler",
   "sigmas",
   "guidance",
   "trueCfgScale",

@@ -127,6 +127,8 @@ export interface JobResult {
   referenceSize?: Size | undefined;
   seed: number;
   numSteps: number;
+  /** Absent in results of versions that had but euler. */
+  sampler?: ResolvedRequest["sampler"];
   guidance: number;
   /** Whether the second pass of the negative prompt ran, and how strongly. */
   isNegativeUsed: boolean;

@@ -35,7 +35,7 @@ import { createFreeSpace } from "../storage/free-space.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
 import type { StorageWatch } from "../storage/watch.ts";
-import { totalOfEncodings } from "../worker/engine-pool.ts";
+import { totalOfEncodings } from "../worker/encoding-total.ts";
 import type { Worker } from "../worker/worker.ts";
 
 import { type Data, openData } from "./data.ts";

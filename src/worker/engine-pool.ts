@@ -5,6 +5,7 @@
 import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import { SHARED_SHARE } from "../engine/memory-plan.ts";
+import { totalOfEncodings } from "./encoding-total.ts";
 import type { EngineProcess } from "./engine-process.ts";
 
 export interface EnginePool {
@@ -83,11 +84,4 @@ export function createEnginePool(
       await Promise.all([...engines.values()].map((engine) => engine.close()));
     },
   };
-}
-
-/** Of several engines, or pools of them, together. */
-export function totalOfEncodings(owners: readonly { readonly encodings: EncodingCounts }[]): EncodingCounts {
-  const sum = (name: keyof EncodingCounts): number =>
-    owners.reduce((total, { encodings }) => total + encodings[name], 0);
-  return { hits: sum("hits"), misses: sum("misses"), bytes: sum("bytes") };
 }

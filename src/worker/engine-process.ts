@@ -6,6 +6,7 @@ import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
 import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
+import { createEncodingTotal } from "./encoding-total.ts";
 import type { EditStage, EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
 import type { FetchedSource } from "../jobs/job.ts";
 
@@ -93,7 +94,6 @@ type AnswerAbout = Extract<EngineAnswer, { id: string }>;
 /** The process that answers HTTP has priority. */
 const NICENESS = 5;
 const CHECK_TIMEOUT_MS = 20_000;
-const NO_ENCODINGS: EncodingCounts = { hits: 0, misses: 0, bytes: 0 };
 const MAX_LOGGED_CHARACTERS = 2000;
 
 /** Starts nothing yet. */
@@ -325,21 +325,6 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       isClosed = true;
       await unload();
     },
-  };
-}
-
-/** Counts on when a process is replaced, whose own counts begin anew and whose memory is gone. */
-function createEncodingTotal() {
-  let [before, now]: EncodingCounts[] = [NO_ENCODINGS, NO_ENCODINGS];
-  const total = (): EncodingCounts => ({
-    hits: before!.hits + now!.hits,
-    misses: before!.misses + now!.misses,
-    bytes: now!.bytes,
-  });
-  return {
-    total,
-    set: (counts: EncodingCounts): void => void (now = counts),
-    restart: (): void => void ([before, now] = [total(), NO_ENCODINGS]),
   };
 }
 

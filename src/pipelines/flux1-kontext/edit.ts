@@ -19,6 +19,7 @@ import type { Prompt } from "./prompt.ts";
 import { denoiseDraws } from "../shared/draws.ts";
 import { textLengthOf } from "../shared/given.ts";
 import { maskOfCells, planInpainting } from "../shared/inpaint.ts";
+import { checkSampler } from "../shared/noise-schedule.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { keptAs } from "../shared/preserved.ts";
@@ -69,6 +70,7 @@ async function* recipe(
 
   checkGiven(networks, given, numTokens);
   const cells = inside && maskOfCells(inside.mask, targetGrid, numChannels);
+  checkSampler(networks.schedule, request.sampler);
   const levels = levelsOf(networks.schedule, request, numTokens);
   const hasNegative = isNegativeUsed(request, given.negativeEmbeds !== undefined);
   await networks.prepare({
@@ -127,6 +129,7 @@ async function* recipe(
     isStochastic: networks.schedule.isStochastic,
     velocity,
     sigmas: levels.sigmas,
+    sampler: request.sampler,
     from: resume?.(shape),
     // The reference samples latents of the masked image as well, and uses them for nothing.
     inside: cells && { image: encoded[0]!, mask: cells, skipped: skippedSteps(request), isSpareDrawn: true },

@@ -15,7 +15,7 @@ import { denoiseDraws } from "../shared/draws.ts";
 import { textLengthOf } from "../shared/given.ts";
 import { maskOfTokens, planInpainting } from "../shared/inpaint.ts";
 import { createModulation } from "../shared/modulation.ts";
-import { noiseLevels } from "../shared/noise-schedule.ts";
+import { checkSampler, noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
 import { keptAs } from "../shared/preserved.ts";
 import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
@@ -82,6 +82,7 @@ async function* recipe(
 
   checkTaken(networks, request, given, numTokens);
   const shares = inside && maskOfTokens(inside.mask, targetGrid, numChannels);
+  checkSampler(schedule, request.sampler);
   const levels = noiseLevels(schedule, request, empiricalShift(numTokens, request.numSteps));
   const hasNegative = isGuided(configs, request);
   await networks.prepare({
@@ -135,6 +136,7 @@ async function* recipe(
     isStochastic: schedule.isStochastic,
     velocity,
     sigmas: levels.sigmas,
+    sampler: request.sampler,
     from: resume?.(shape),
     inside: shares && { image: encoded[0]!, mask: shares, skipped: skippedSteps(request) },
     signal,
