@@ -12,8 +12,8 @@ import { type NativeScale, targetSize } from "../src/engine/sizes.ts";
 import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-config.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 
-/** Pages and images beside the networks, which change no edit. */
-const NO_PART = /\.(?:md|png|jpe?g)$/i;
+/** Pages and images beside the networks, and the curve of `eval:steps`, which change no edit. */
+const NO_PART = /\.(?:md|png|jpe?g)$|^steps\.json$/i;
 
 /** SHA-256 of the names and bytes of a checkpoint's files. */
 export async function checkpointDigest(folder: string): Promise<string> {

@@ -47,7 +47,7 @@ export type { DeviceSpeed } from "./runtime/device-speed.ts";
 export { joinInstructions, joinTurns, offerOf, tooLong } from "./engine/instructions.ts";
 export type { Instruction } from "./engine/instructions.ts";
 export { EDIT_PARAMETERS } from "./engine/edit-parameters.ts";
-export { ACCELERATIONS, IMAGE_SIZES, PRESERVES } from "./engine/edit-parameters.ts";
+export { ACCELERATIONS, IMAGE_SIZES, PRESERVES, SAMPLERS } from "./engine/edit-parameters.ts";
 export type {
   AccelerationMode,
   EditParameter,
@@ -55,6 +55,7 @@ export type {
   ImageLayout,
   ImageSize,
   Preserve,
+  SamplerName,
   SizeRule,
 } from "./engine/edit-parameters.ts";
 export { aboutMask, checkMasking } from "./engine/mask-rules.ts";

@@ -65,11 +65,15 @@ async function openStorage(options) {
   return (await import("../dist/storage/open.js")).openStorage(options);
 }
 
-async function edit({ id, edit, state }, signal) {
+/** Edits that were run here. */
+let edits = 0;
+
+async function edit({ id, edit, owner, state }, signal) {
   const isStopping = new AbortController();
   stopping.set(id, isStopping);
   const done = await runEditJob(dependencies, edit, {
     signal,
+    owner,
     state,
     stopping: isStopping.signal,
     onProgress: (progress) => process.send({ kind: "progress", id, progress }),
@@ -78,6 +82,8 @@ async function edit({ id, edit, state }, signal) {
     onState: (kept) => process.send({ kind: "state", id, state: kept }),
     onNote: (note) => process.send({ kind: "note", id, note }),
   }).finally(() => stopping.delete(id));
+  edits += 1;
+  process.send({ kind: "encodings", encodings: { hits: edits, misses: 2 * edits, bytes: 8 } });
   return { kind: "completed", id, ...done };
 }
 

@@ -21,6 +21,7 @@ from flux2_files import write_flux2_files
 from flux2_layouts import published_table
 from flux2_loras import lora_table
 from flux2_transformer import write_flux2_transformers
+from few_step_loras import write_few_step_loras
 from flux2_autoencoder import write_flux2_autoencoders
 from drawn.write_drawn import KLEIN, KONTEXT, write_drawn
 from gguf_files import write_gguf_files
@@ -39,6 +40,7 @@ import tools_folder  # noqa: F401  (first)
 from pipeline import load_pipeline
 from recipe import recipe_fixtures
 from recorder import record_edit
+from sampler_steps import sampler_step_tensors
 from scheduler_fields import scheduler_table, step_tensors
 from safetensors.torch import load_file, save_file
 from single_files import write_single_files
@@ -102,12 +104,14 @@ def write_fixtures(output: Path, names: list[str]) -> None:
     save_file(noise_table(), output / "noise.safetensors")
     write_table(output / "scheduler.json", scheduler_table())
     save_file(step_tensors(), output / "scheduler-steps.safetensors")
+    save_file(sampler_step_tensors(), output / "sampler-steps.safetensors")
     for name in names:
         write_checkpoint_fixtures(output, name)
     case = load_file(FIXTURES / "cases" / f"{SINGLE_FILE_CASE.name}.safetensors")
     write_single_files(output / "single-files", FIXTURES / "checkpoints", case, SINGLE_FILE_CASE.edit.guidance)
     plain = FIXTURES / "checkpoints" / SINGLE_FILE_CASE.checkpoint
     write_loras(output / "loras", plain, case, SINGLE_FILE_CASE.edit.guidance)
+    write_few_step_loras(output / "loras", plain, case, SINGLE_FILE_CASE.edit.guidance)
     calls, tensors = recipe_fixtures(plain)
     write_table(output / "recipe.json", calls)
     save_file(tensors, output / "recipe.safetensors")

@@ -20,6 +20,8 @@ import {
   REFERENCE_CACHES,
   type ReferenceCache,
   type RetouchError,
+  type SamplerName,
+  SAMPLERS,
   type Size,
   type SizeRule,
   WEIGHTS_CHOICES,
@@ -121,6 +123,17 @@ export function parseSizeRule(text: string): SizeRule {
   const rule = choices.find((known) => known === text);
   if (rule !== undefined) return rule;
   throw wrong("sizeRule", anyOf(choices), text);
+}
+
+/** Reads a number of steps, or the word for what was measured to be enough. */
+export const parseSteps = (text: string): number | "auto" =>
+  text === EDIT_PARAMETERS.numSteps.word ? text : numberOf("numSteps")(text);
+
+/** Reads how steps are taken. */
+export function parseSampler(text: string): SamplerName {
+  const sampler = SAMPLERS.find((known) => known === text);
+  if (sampler !== undefined) return sampler;
+  throw wrong("sampler", anyOf(SAMPLERS), text);
 }
 
 /** Reads how several images are taken. */

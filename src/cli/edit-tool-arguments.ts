@@ -10,15 +10,20 @@ export const FROM_ORIGINAL = "from_original";
 
 const text = (description: string) => ({ type: "string", description });
 
+/** A number, or the word that may stand for it. */
+const typeOf = ({ type, word }: { type: "integer" | "number"; word?: string }) =>
+  word === undefined ? { type } : { type: [type, "string"], pattern: `^${word}$` };
+
 const number = (parameter: {
   type: "integer" | "number";
+  word?: string;
   min: number;
   max: number;
   default: number;
   description: string;
 }) => {
-  const { type, min, max, default: byDefault, description } = parameter;
-  return { type, minimum: min, maximum: max, default: byDefault, description };
+  const { min, max, default: byDefault, description } = parameter;
+  return { ...typeOf(parameter), minimum: min, maximum: max, default: byDefault, description };
 };
 
 const choice = (parameter: { choices: readonly string[]; default: string; description: string }) => {
@@ -28,9 +33,9 @@ const choice = (parameter: { choices: readonly string[]; default: string; descri
 
 /** A number whose default is the model's own; `argumentsOf` has it once the model is known. */
 const ofModel = (field: "numSteps" | "guidance") => {
-  const { type, min, max, description } = EDIT_PARAMETERS[field];
+  const { min, max, description } = EDIT_PARAMETERS[field];
   return {
-    type,
+    ...typeOf(EDIT_PARAMETERS[field]),
     minimum: min,
     maximum: max,
     description: `${description} By default the model's own: ${modelDefaultsText(field)}.`,
@@ -41,7 +46,7 @@ const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, fo
   EDIT_PARAMETERS;
 const { background, imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, outputQuality, prompt2 } =
   EDIT_PARAMETERS;
-const { acceleration, minPsnr, preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { acceleration, minPsnr, preserve, sampler, sigmas, sizeRule } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
 
 /** A whole number without a default. */
@@ -91,6 +96,7 @@ export const EDIT_TOOL = {
       [maskFeather.tool]: number(maskFeather),
       [sizeRule.tool]: choice(sizeRule),
       [numSteps.tool]: ofModel("numSteps"),
+      [sampler.tool]: choice(sampler),
       [sigmas.tool]: {
         type: "array",
         items: { type: "number", minimum: sigmas.min, maximum: sigmas.max },

@@ -18,6 +18,7 @@ import {
   type OutputFormat,
   type Preserve,
   resolveParameters,
+  type SamplerName,
   type SizeRule,
 } from "../index.ts";
 import { readSourceThrough, type SourceAccess } from "../images/source.ts";
@@ -43,7 +44,8 @@ import type { ToolOutput } from "./tool-output.ts";
 const MAX_NAME_LENGTH = 100;
 
 const { isEmptyNegativeUsed, maxSequenceLength, outputQuality, prompt2 } = EDIT_PARAMETERS;
-const { acceleration, background, imageLayout, minPsnr, preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { acceleration, background, imageLayout, minPsnr, preserve, sampler, sigmas, sizeRule } =
+  EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
 
 /** Arguments that are strings. */
@@ -185,6 +187,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     size: size === undefined ? undefined : parseSize(size),
     sizeRule: texts[sizeRule.tool] as SizeRule | undefined,
     numSteps,
+    sampler: texts[sampler.tool] as SamplerName | undefined,
     guidance,
     acceleration: texts[acceleration.tool] as AccelerationMode | undefined,
     minPsnr: numbers[minPsnr.tool],

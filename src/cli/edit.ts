@@ -15,6 +15,7 @@ import {
   readImageSource,
   resolveParameters,
   RetouchError,
+  type SamplerName,
   type SizeRule,
   stepOfAll,
 } from "../index.ts";
@@ -59,6 +60,7 @@ export interface EditFlags extends EngineFlags {
   imageLayout?: ImageLayout | undefined;
   size?: EditRequest["size"];
   sizeRule?: SizeRule | undefined;
+  sampler?: SamplerName | undefined;
   steps?: number | undefined;
   sigmas?: number[] | undefined;
   guidance?: number | undefined;
@@ -212,6 +214,7 @@ export function requestParameters(
     size,
     sizeRule: flags.sizeRule,
     numSteps: steps,
+    sampler: flags.sampler,
     sigmas,
     guidance,
     acceleration: flags.acceleration,

@@ -106,7 +106,7 @@ async function defaultsOf({
   ...files
 }: EngineOptions): Promise<EditDefaults | undefined> {
   const opened = await openCheckpoint(checkpoint, files).catch(() => undefined);
-  return opened?.pipeline.defaultsOf(opened.checkpoint.index);
+  return opened?.defaults;
 }
 
 interface LateEngine {

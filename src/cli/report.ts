@@ -19,7 +19,7 @@ export interface Report {
 /** One line per parameter that was in effect, so that the edit can be repeated. */
 export function reportText({ outputs, result, checkpoint, device }: Report): string {
   const { parameters, workingSize, referenceSize, kept, safety, acceleration, seconds } = result;
-  const { prompt2, maxSequenceLength, sigmas, sizeRule, imageLayout } = parameters;
+  const { prompt2, maxSequenceLength, sampler, sigmas, sizeRule, imageLayout } = parameters;
   const hasNegative = parameters.trueCfgScale > 1;
   const given = (label: string, value: string | undefined): [string, string][] =>
     value === undefined ? [] : [[label, value]];
@@ -39,6 +39,7 @@ export function reportText({ outputs, result, checkpoint, device }: Report): str
     ["negative prompt", hasNegative ? parameters.negativePrompt || "empty" : "none"],
     ...given("true CFG scale", hasNegative ? String(parameters.trueCfgScale) : undefined),
     ["steps", String(parameters.numSteps)],
+    ...given("sampler", sampler === "euler" ? undefined : sampler),
     ...given("sigmas", sigmas?.join(", ")),
     ["guidance", String(parameters.guidance)],
     ...given("acceleration", acceleration && accelerationText(acceleration, parameters.minPsnr)),

@@ -96,6 +96,12 @@ export const ENGINE = {
     "approximate",
     "approximate lets FLUX.2 [klein] look at its images once an edit; without it, in every step. Other models always do so.",
   ),
+  encodingCache: required(
+    "RETOUCH_ENCODING_CACHE",
+    byteSize("0", "64GB"),
+    "64MB",
+    "Encoded prompts and images that each engine keeps in memory, apart for each API key; 0 keeps none.",
+  ),
   workers: required(
     "RETOUCH_WORKERS",
     integer(0, 64),

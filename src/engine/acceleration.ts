@@ -52,7 +52,7 @@ export function chooseAcceleration(
   request: AcceleratedRequest,
   { calibration, arithmetic }: AccelerationFacts,
 ): Acceleration | undefined {
-  const { acceleration, minPsnr = EDIT_PARAMETERS.minPsnr.default, loras } = request;
+  const { acceleration, minPsnr = EDIT_PARAMETERS.minPsnr.default, loras, sampler = "euler" } = request;
   if (acceleration !== "auto") return undefined;
   const numSteps = request.numSteps - skippedSteps(request);
   const isTooShort = numSteps <= LEAST_COMPUTED;
@@ -63,6 +63,7 @@ export function chooseAcceleration(
     return computed(calibration === undefined ? NOT_CALIBRATED : notMeasured(arithmetic));
   }
   if (loras.length > 0) return computed(WITH_LORAS);
+  if (sampler !== "euler") return computed(ofSampler(sampler));
   const allowed = levelsOf(minPsnr) - loss;
   if (!(allowed > 0)) {
     const reason = `computing in ${arithmetic} alone departs from float32 by about ${shown(decibelsOf(loss))} dB`;
@@ -79,7 +80,7 @@ export function chooseAcceleration(
 
 type AcceleratedRequest = Pick<
   ResolvedRequest,
-  "acceleration" | "minPsnr" | "numSteps" | "strength" | "loras"
+  "acceleration" | "minPsnr" | "numSteps" | "sampler" | "strength" | "loras"
 >;
 
 const computed = (notice: string): Acceleration => ({ decibelsOf: () => undefined, notices: [notice] });
@@ -126,6 +127,8 @@ const NOT_CALIBRATED =
   "Every step was computed, because this checkpoint was not calibrated: `retouch calibrate` does that, once.";
 const WITH_LORAS =
   "Every step was computed, because LoRAs change the network, and the calibration is that of the checkpoint alone.";
+const ofSampler = (sampler: string): string =>
+  `Every step was computed, because velocities are reused with the sampler euler alone, not with ${sampler}.`;
 const notMeasured = (arithmetic: string): string =>
   `Every step was computed, because the calibration of this checkpoint knows nothing of ${arithmetic}: \`retouch calibrate\` with the same options measures it.`;
 const nothingToGain = (numSteps: number): string =>

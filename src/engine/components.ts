@@ -14,6 +14,7 @@ import type { WeightOptions, WeightSet } from "../weights/weight-set.ts";
 import type { ChosenDevice, SettleDevice } from "./choose-device.ts";
 import { Component, type ComponentDefinition } from "./component.ts";
 import { exactly } from "./exact-weights.ts";
+import type { EncodingCache } from "./encodings.ts";
 import { type EditExtent, usualEdit } from "./extent.ts";
 import { checkMemory } from "./memory-check.ts";
 import { type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
@@ -35,6 +36,8 @@ export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
   /** Chooses the device once the weights are there. @default the runtime's, untried */
   settleDevice?: SettleDevice | undefined;
   onConversion?: ((progress: ConversionProgress) => void) | undefined;
+  /** Gets the room that edits leave. @default none is kept */
+  encodings?: Pick<EncodingCache, "fit"> | undefined;
 }
 
 const NO_ADAPTERS: Adapters = new Map();
@@ -52,6 +55,7 @@ export class Components implements ComponentRunner {
   readonly #limitBytes: number;
   readonly #isAdaptable: boolean;
   readonly #maxTensorBytes: number;
+  readonly #encodings: Pick<EncodingCache, "fit"> | undefined;
   readonly #memory: DeviceMemory;
   /** What the running edit's adapters are to each network. */
   readonly #adapted = new Map<Component, { adapters: Adapters; inputs: Readonly<Record<string, Tensor>> }>();
@@ -68,6 +72,7 @@ export class Components implements ComponentRunner {
       notices: readonly string[];
       device: ChosenDevice | undefined;
       maxTensorBytes: number;
+      encodings: ComponentOptions["encodings"];
     },
   ) {
     this.notices = options.notices;
@@ -79,8 +84,9 @@ export class Components implements ComponentRunner {
     this.#isAdaptable = options.isAdaptable;
     this.#maxTensorBytes = options.maxTensorBytes;
     this.#memory = options.memory;
+    this.#encodings = options.encodings;
     const usual = usualEdit(model.native, model.usual);
-    this.#plan = planMemory(model, this.kinds, usual, this.#limitBytes, this.#maxTensorBytes);
+    this.#plan = this.#planWith(planMemory, usual);
     this.#residency = new Residency(components, this.#plan, this.#limitBytes);
   }
 
@@ -115,6 +121,7 @@ export class Components implements ComponentRunner {
       notices,
       device,
       memory,
+      encodings: options.encodings,
       maxTensorBytes: formsIn(settled).maxTensorBytes,
     });
     loaded.#fit(usualEdit(model.native, model.usual));
@@ -132,9 +139,18 @@ export class Components implements ComponentRunner {
   }
 
   async prepare(edit: EditExtent): Promise<void> {
-    this.#plan = checkMemory(this.#model, this.kinds, edit, this.#limitBytes, this.#maxTensorBytes);
+    this.#plan = this.#planWith(checkMemory, edit);
     this.#fit(edit);
     await this.#residency.follow(this.#plan);
+  }
+
+  /** Encodings get what the edit leaves, so they never keep one from running. */
+  #planWith(plan: typeof checkMemory, edit: EditExtent): MemoryPlan {
+    const planFor = (extent: EditExtent): MemoryPlan =>
+      plan(this.#model, this.kinds, extent, this.#limitBytes, this.#maxTensorBytes);
+    const alone = planFor(edit);
+    const encodingBytes = this.#encodings?.fit(this.#limitBytes - alone.peakBytes) ?? 0;
+    return encodingBytes === 0 ? alone : planFor({ ...edit, encodingBytes });
   }
 
   #fit(edit: EditExtent): void {

@@ -6,6 +6,7 @@
  */
 import { LIBRARY, type Surface } from "../errors.ts";
 import { OUTPUT_FORMATS } from "../images/output-format.ts";
+import { SAMPLERS, type SamplerName } from "../sampling/sampler-names.ts";
 import { MAX_LORA_SCALE, MAX_LORAS } from "../lora/use.ts";
 import type { EditParameter } from "./parameter-types.ts";
 
@@ -22,6 +23,8 @@ export type {
   ImageParameter,
   EditParameter,
 } from "./parameter-types.ts";
+
+export { SAMPLERS, type SamplerName };
 
 /** The most steps, and so the most noise levels. */
 const MAX_STEPS = 50;
@@ -195,10 +198,21 @@ export const EDIT_PARAMETERS = {
     min: 1,
     max: MAX_STEPS,
     default: 28,
+    word: "auto",
     wire: "num_inference_steps",
     flag: "--steps <number>",
     tool: "steps",
-    description: "Steps of the sampler; more take longer.",
+    description: "Steps of the sampler; more take longer, and auto takes what was measured to be enough.",
+  },
+  sampler: {
+    type: "choice",
+    choices: SAMPLERS,
+    default: "euler",
+    wire: "sampler",
+    flag: "--sampler <name>",
+    tool: "sampler",
+    description:
+      "How a step is taken: euler, heun (two passes per step but the last) or dpmpp_2m (one pass, and what the step before found).",
   },
   sigmas: {
     type: "numbers",

@@ -20,6 +20,7 @@ import { arithmeticOf, findCalibration } from "./calibration.ts";
 import { findBaseIn } from "./base-layers.ts";
 import { type ChosenDevice, chooseDevice } from "./choose-device.ts";
 import { Components } from "./components.ts";
+import { ENCODING_CACHE_BYTES, EncodingCache, type EncodingCounts } from "./encodings.ts";
 import type { EditScale } from "./estimate.ts";
 import { checkpointDigest, readEnvironment } from "./identity.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
@@ -85,6 +86,13 @@ export interface EngineOptions {
    * @default every step sees the images; checkpoints of that class always run so, exactly
    */
   referenceCache?: ReferenceCache | undefined;
+  /**
+   * Bytes of encoded prompts and images that are kept in memory from edit to edit, up to what an edit leaves; the same
+   * picture with another seed then begins with its first step. What nobody asked for in 30 minutes is dropped. 0 keeps
+   * none.
+   * @default 64 MB
+   */
+  encodingCache?: number | undefined;
   /** Images with more pixels are refused before they are decoded. @default 64,000,000 */
   maxPixels?: number | undefined;
   /** Whether results are refused as pornography, and from which score. */
@@ -137,6 +145,8 @@ export interface Engine {
   readonly arithmetic: string;
   /** Digest of the checkpoint's configurations and of a sample of each weight, which names its calibration. */
   digest(): Promise<string>;
+  /** How often an encoded prompt or image was found and made, and how many bytes are kept. */
+  readonly encodings: EncodingCounts;
   /**
    * Edits one image. Concurrent edits run one after the other.
    * @throws RetouchError INVALID_PARAMETER, IMAGE_INVALID, IMAGE_UNSUPPORTED, IMAGE_TOO_LARGE, MEMORY_INSUFFICIENT,
@@ -174,6 +184,16 @@ export async function createEngine(
   if (memoryLimit !== undefined && !(memoryLimit > 0)) {
     throw invalid("above", { field: "memoryLimit", min: 0, given: memoryLimit });
   }
+  const { encodingCache = ENCODING_CACHE_BYTES } = options;
+  if (!Number.isSafeInteger(encodingCache) || encodingCache < 0) {
+    throw invalid("range", {
+      field: "encodingCache",
+      wanted: "a whole number of bytes",
+      min: 0,
+      max: Number.MAX_SAFE_INTEGER,
+      given: encodingCache,
+    });
+  }
   const { weights = "auto", cacheFolder, onConversion } = options;
   if (!WEIGHTS_CHOICES.includes(weights)) {
     throw invalid("oneOf", {
@@ -197,7 +217,9 @@ export async function createEngine(
       given: JSON.stringify(referenceCache),
     });
   }
-  const { checkpoint, pipeline, model } = await openModel(folder, files, pipelines, { referenceCache });
+  const { checkpoint, pipeline, model, defaults } = await openModel(folder, files, pipelines, {
+    referenceCache,
+  });
   const { computeType } = options;
   const settleDevice = await chooseDevice(options.device ?? "auto", { computeType, threads });
   const limitBytes = memoryLimit ?? usableBytes(await readMachineMemory());
@@ -205,6 +227,7 @@ export async function createEngine(
   await Promise.all(Object.values(loraFiles).map(identityOf));
   const isAdaptable = Object.keys(loraFiles).length > 0;
   const loras = new LoraRegistry(loraFiles, model.findLoraTarget, findBaseIn(model, threads));
+  const encodings = new EncodingCache(encodingCache);
   const components = await Components.load(
     model,
     { threads, isMemoryReturned },
@@ -216,6 +239,7 @@ export async function createEngine(
       cacheFolder,
       settleDevice,
       onConversion,
+      encodings,
     },
   );
   const device = components.device!;
@@ -246,8 +270,9 @@ export async function createEngine(
   });
   const tools: EditTools = {
     editor: model.createEditor(components),
+    encodings,
     pipeline,
-    defaults: pipeline.defaultsOf(checkpoint.index),
+    defaults,
     modelName: info.name,
     loras,
     maxPixels,
@@ -279,12 +304,16 @@ export async function createEngine(
     neededBytes,
     arithmetic: tools.arithmetic,
     digest,
+    get encodings() {
+      return encodings.counts;
+    },
     edit: (request, editOptions = {}) =>
       inTurn(editOptions.signal, () => runEdit(tools, request, editOptions)),
     editToLatents: (request, editOptions = {}) =>
       inTurn(editOptions.signal, () => runEditToLatents(tools, request, editOptions)),
     close() {
       closing ??= last.then(async () => {
+        encodings.clear();
         await Promise.all([components.dispose(), checker?.close()]);
       });
       return closing;

@@ -1,4 +1,5 @@
 /** Estimates how long an edit will take, before it starts, from what the worker measured at its native size. */
+import { type SamplerName, velocitiesOf } from "../sampling/sampler-names.ts";
 import type { SecondPass } from "./extent.ts";
 import type { Size } from "./request.ts";
 import { targetSize, workingReference } from "./sizes.ts";
@@ -34,6 +35,8 @@ export interface EstimatedEdit {
   /** Results. @default 1 */
   numImages?: number | undefined;
   numSteps: number;
+  /** @default "euler" */
+  sampler?: SamplerName | undefined;
   guidance: number;
   /** Whether there is a negative prompt in effect, for models that have a second pass for it. */
   isNegativeUsed: boolean;
@@ -56,7 +59,7 @@ export function nativeSteps(scale: EditScale, edit: EstimatedEdit): number {
   );
   const tokens = seen.reduce((sum, area) => sum + area, areaOf(target.canvas)) / (2 * nativeArea);
   const perStep = (1 - attentionShare) * tokens + attentionShare * tokens ** 2;
-  return edit.numSteps * (hasSecondPass(scale, edit) ? 2 : 1) * perStep;
+  return velocitiesOf(edit.sampler, edit.numSteps) * (hasSecondPass(scale, edit) ? 2 : 1) * perStep;
 }
 
 function hasSecondPass(

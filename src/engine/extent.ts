@@ -15,6 +15,8 @@ export interface EditExtent {
   textLength?: number | undefined;
   /** Bytes of the LoRAs while they are used. @default 0 */
   loraBytes?: number | undefined;
+  /** Bytes of encodings that are kept from edit to edit. @default 0 */
+  encodingBytes?: number | undefined;
   /** Size of the result. @default one that counts as nothing beside the networks */
   result?: Size | undefined;
 }

@@ -71,10 +71,11 @@ export async function editDigest(
   }: Pick<EditRequest, "image" | "images" | "mask" | (typeof TENSORS)[number]>,
   { loras, checkpoint, reuse }: EditBasis,
 ): Promise<string> {
-  // States are of one result. Those of earlier versions know no layout, which `auto` is the same as.
-  const { numImages: _, imageLayout, acceleration: __, minPsnr: ___, ...rest } = resolved;
+  // States are of one result. Those of earlier versions know neither layout nor sampler, as `auto` and `euler` are.
+  const { numImages: _, imageLayout, acceleration: __, minPsnr: ___, sampler: named, ...rest } = resolved;
+  const sampler = named === "euler" ? undefined : named;
   const layout = imageLayout === "auto" ? undefined : imageLayout;
-  const facts: unknown[] = [{ ...rest, imageLayout: layout }, checkpoint, await loras.digests()];
+  const facts: unknown[] = [{ ...rest, imageLayout: layout, sampler }, checkpoint, await loras.digests()];
   // What counts of an acceleration is what its calibration makes of it.
   if (reuse) facts.push(reuse);
   const hash = createHash("sha256").update(JSON.stringify(facts));

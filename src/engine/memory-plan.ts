@@ -100,7 +100,8 @@ function planInTiles(
     return [component.name, needed] as const;
   });
   const all = needs.map(([, one]) => one);
-  const heldBytes = PROCESS_BYTES + model.heldBytes(edit) + (edit.loraBytes ?? 0) + pictureBytes(edit);
+  const { loraBytes = 0, encodingBytes = 0 } = edit;
+  const heldBytes = PROCESS_BYTES + model.heldBytes(edit) + loraBytes + encodingBytes + pictureBytes(edit);
   return {
     components: Object.fromEntries(needs),
     tileSide,

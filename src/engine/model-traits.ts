@@ -1,6 +1,10 @@
 /** What requests may leave to a model, and what a model takes of them. */
 import { anyOf, invalid } from "../errors.ts";
+import type { SamplerName } from "../sampling/sampler-names.ts";
 import { EDIT_PARAMETERS, type ImageLayout, type NumberParameter, type SizeRule } from "./edit-parameters.ts";
+
+/** What `auto` stands for, by sampler; one that was not measured has none. */
+export type AutoSteps = Readonly<Partial<Record<SamplerName, number>>>;
 
 /** What a model does where an edit does not choose. */
 export interface EditDefaults {
@@ -8,6 +12,8 @@ export interface EditDefaults {
   guidance: number;
   /** Whether guidance has an effect. @default true */
   isGuided?: boolean | undefined;
+  /** Absent where nothing was measured. */
+  autoSteps?: AutoSteps | undefined;
 }
 
 /** Those of the endpoint's own model, FLUX.1 Kontext. */
@@ -18,7 +24,7 @@ export const USUAL_DEFAULTS: EditDefaults = {
 
 /** The parameters whose defaults are the model's own, with these defaults. */
 export function parametersOfModel({ numSteps, guidance, isGuided = true }: EditDefaults): {
-  numSteps: NumberParameter;
+  numSteps: NumberParameter & Pick<typeof EDIT_PARAMETERS.numSteps, "word">;
   guidance: NumberParameter;
 } {
   const { description } = EDIT_PARAMETERS.guidance;

@@ -9,6 +9,7 @@ import type { Tensor } from "../runtime/session.ts";
 import type { ReuseBudget, ReuseTally } from "../sampling/reuse.ts";
 import type { SamplerState } from "../sampling/state.ts";
 import type { ComponentDefinition } from "./component.ts";
+import type { Encodings } from "./encodings.ts";
 import type { BatchPlace } from "../sampling/noise.ts";
 import type { EditExtent, SecondPass, UsualPasses } from "./extent.ts";
 import type { FloatTensor, GivenEmbeds } from "./given-tensors.ts";
@@ -91,6 +92,8 @@ export interface EditorOptions {
   signal?: AbortSignal | undefined;
   /** Whether to prepare `sketch()` before the first step; otherwise its first call waits. */
   isSketched?: boolean | undefined;
+  /** What earlier edits of the same owner encoded. @default nothing is kept */
+  encodings?: Encodings | undefined;
   /** LoRAs to use; they are read once there is room for them. */
   loras?: ChosenLoras | undefined;
   /** What the file of the first image holds besides the picture, for a recipe that copies from it. */

@@ -19,6 +19,8 @@ export interface NumberParameter extends Names {
   min: number;
   max: number;
   default: number;
+  /** A word that may stand for the number. */
+  word?: string;
 }
 
 /** A whole number that the model, or the format of the result, chooses if it is not given. */

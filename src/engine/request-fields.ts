@@ -22,6 +22,7 @@ const FIELDS: Readonly<Record<keyof EditRequest, true>> = {
   size: true,
   sizeRule: true,
   numSteps: true,
+  sampler: true,
   sigmas: true,
   guidance: true,
   acceleration: true,

@@ -2,8 +2,11 @@
 import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
 import { anyOf, invalid, shownValue } from "../errors.ts";
+import type { SamplerName } from "../sampling/sampler-names.ts";
 import type { OutputFormat } from "../images/output-format.ts";
 import { type LoraUse, unknownLora } from "../lora/use.ts";
+import { textsWithin } from "./request-texts.ts";
+import { AUTO, autoStepsOf } from "./auto-steps.ts";
 import {
   type AccelerationMode,
   EDIT_PARAMETERS,
@@ -19,7 +22,6 @@ import {
   lorasWithin,
   modelNumberWithin,
   numberWithin,
-  promptWithin,
   qualityWithin,
   sigmasWithin,
   sizeWithin,
@@ -100,10 +102,18 @@ export interface EditRequest extends TensorRequest {
    */
   sizeRule?: SizeRule | undefined;
   /**
-   * Euler steps, 1 to 50; `sigmas` decide if they are given. @default the model's own: 28 of FLUX.1 Kontext, 4 of a
-   * distilled FLUX.2 [klein], 50 of another
+   * Steps of the sampler, 1 to 50; `sigmas` decide if they are given. @default the model's own: 28 of FLUX.1 Kontext, 4 of a
+   * distilled FLUX.2 [klein], 50 of another. `auto` takes as many as were measured to be enough for the checkpoint with
+   * this sampler, or the model's own where nothing was measured
    */
-  numSteps?: number | undefined;
+  numSteps?: number | "auto" | undefined;
+  /**
+   * `euler` asks the network once a step; `heun` twice, but in the last step, as diffusers'
+   * `FlowMatchHeunDiscreteScheduler`; `dpmpp_2m` once, and goes on from what the step before found, as its
+   * `DPMSolverMultistepScheduler` in the flow's form. Only `euler` suits a checkpoint whose scheduler draws noise in every
+   * step, or rises. @default "euler"
+   */
+  sampler?: SamplerName | undefined;
   /**
    * The noise level before each step, 1 to 50 numbers from 0 to 1, before the checkpoint's scheduler shifts them.
    * @default `numSteps` numbers that fall evenly from 1
@@ -175,6 +185,8 @@ export interface ResolvedRequest {
   sizeRule?: SizeRule | undefined;
   /** As many as there are sigmas, if there are any. */
   numSteps: number;
+  /** Undefined means euler, in jobs of earlier versions. */
+  sampler?: SamplerName | undefined;
   sigmas?: readonly number[] | undefined;
   guidance: number;
   /** Undefined means off, in jobs of earlier versions. */
@@ -240,6 +252,7 @@ export function resolveParameters(
     sizeRule = EDIT_PARAMETERS.sizeRule.default,
     imageLayout = EDIT_PARAMETERS.imageLayout.default,
     acceleration = EDIT_PARAMETERS.acceleration.default,
+    sampler = EDIT_PARAMETERS.sampler.default,
     format: wanted = format.default,
     isSafetyChecked = EDIT_PARAMETERS.isSafetyChecked.default,
     isUnchangedKept,
@@ -252,6 +265,7 @@ export function resolveParameters(
     ["sizeRule", sizeRule, EDIT_PARAMETERS.sizeRule] as const,
     ["imageLayout", imageLayout, EDIT_PARAMETERS.imageLayout] as const,
     ["acceleration", acceleration, EDIT_PARAMETERS.acceleration] as const,
+    ["sampler", sampler, EDIT_PARAMETERS.sampler] as const,
     [
       "preserve",
       request.preserve === undefined ? "off" : request.preserve,
@@ -275,7 +289,10 @@ export function resolveParameters(
   }
   const preserve = preserveOf({ preserve: request.preserve, isUnchangedKept });
   checkMaskWanted(isMaskWanted, preserve);
-  const steps = numberWithin("numSteps", request.numSteps, { ...numSteps, default: defaults.numSteps });
+  const steps =
+    request.numSteps === AUTO
+      ? autoStepsOf(defaults, sampler)
+      : numberWithin("numSteps", request.numSteps, { ...numSteps, default: defaults.numSteps });
   const sigmas = sigmasWithin(request.sigmas);
   return {
     ...textsWithin(request),
@@ -290,6 +307,7 @@ export function resolveParameters(
     size: sizeWithin(size, sizeRule),
     sizeRule,
     numSteps: sigmas?.length ?? steps,
+    sampler,
     sigmas,
     guidance: numberWithin("guidance", request.guidance, { ...guidance, default: defaults.guidance }),
     acceleration,
@@ -341,24 +359,3 @@ export const chosenSeed = (seed: number): number =>
 /** The seed of the result at `index`: only the low 32 bits of a seed count. */
 export const seedAt = (seed: number, index: number): number =>
   index === 0 ? seed : (seed + index) % MAX_RANDOM_SEED;
-
-/** The prompts; embeddings in their place exclude them, as in the reference. */
-function textsWithin({
-  prompt,
-  prompt2 = "",
-  promptEmbeds,
-  negativePrompt = "",
-  negativePromptEmbeds,
-}: Omit<EditRequest, "image">): Pick<ResolvedRequest, "prompt" | "prompt2"> {
-  if (negativePromptEmbeds !== undefined && negativePrompt !== "") {
-    throw invalid("notTogether", { field: "negativePrompt", other: "negativePromptEmbeds" });
-  }
-  const ofT5 = stringWithin("prompt2", prompt2, EDIT_PARAMETERS.prompt2) || undefined;
-  if (promptEmbeds === undefined) {
-    return { prompt: promptWithin("prompt", prompt, EDIT_PARAMETERS.prompt), prompt2: ofT5 };
-  }
-  for (const [field, text] of Object.entries({ prompt, prompt2: ofT5 })) {
-    if (text !== undefined) throw invalid("notTogether", { field, other: "promptEmbeds" });
-  }
-  return { prompt: "", prompt2: undefined };
-}

@@ -1,6 +1,7 @@
 /** One edit by an engine: from the encoded images to the encoded result. */
 import { failure, invalid, RetouchError } from "../errors.ts";
 import { throwIfAborted } from "./abort.ts";
+import { autoNotices } from "./auto-steps.ts";
 import { type DecodedSource, hasAlpha } from "../images/deep-picture.ts";
 import { encodeDeep } from "../images/encode.ts";
 import type { OutputFormat } from "../images/output-format.ts";
@@ -25,6 +26,7 @@ import {
   DRAWS_NOISE,
 } from "./acceleration.ts";
 import type { Calibration } from "./calibration.ts";
+import type { EncodingCache } from "./encodings.ts";
 import { checkTensors, drawsOf, followed } from "./draws.ts";
 import { type FloatTensor, resolveTensors } from "./given-tensors.ts";
 import type { DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
@@ -112,6 +114,12 @@ export interface EditOptions {
    */
   isSketched?: boolean | undefined;
   /**
+   * Whose edit it is, where an engine serves several: what was encoded for one owner is found by no other, so that nobody's
+   * time tells what another has edited.
+   * @default ""
+   */
+  owner?: string | undefined;
+  /**
    * Called after every step, after `onStep`, with what it takes to go on from there in another process: the bytes that
    * `encode()` gives serve as `resumeFrom`. They hold the forming image. The loop waits for the promise it returns: while
    * a network runs, this thread does nothing else. Not called by a model that cannot go on from a state, nor for several
@@ -136,6 +144,7 @@ export interface EditOptions {
 /** What all of an engine's edits share. */
 export interface EditTools {
   editor: Editor;
+  encodings: EncodingCache;
   pipeline: Pipeline;
   defaults: EditDefaults;
   /** The checkpoint's name. */
@@ -227,7 +236,7 @@ interface Edited {
 async function editAll(
   tools: EditTools,
   request: EditRequest,
-  { signal, onStep, isSketched, reuse: ownBudget, ...stateOptions }: EditOptions,
+  { signal, onStep, isSketched, owner = "", reuse: ownBudget, ...stateOptions }: EditOptions,
   { isLatentOnly }: { isLatentOnly: boolean },
 ): Promise<Edited> {
   const resolved = resolveRequest(request, tools.defaults);
@@ -260,6 +269,7 @@ async function editAll(
     signal,
     isSketched,
     loras: chosenLoras,
+    encodings: tools.encodings.of(owner),
     resume: states.resume,
     reuse,
     // Those of every image have one shape.
@@ -286,6 +296,7 @@ async function editAll(
   const ofForm = isLatentOnly ? [] : formNotices(outcome, source, resolved);
   const notices = [
     ...unknownFields(request),
+    ...autoNotices(request, tools.defaults, resolved.sampler!),
     ...toneNotices,
     ...ofForm,
     ...outcome.notices,
@@ -361,6 +372,7 @@ function metadataOf(
     sizeRule,
     imageLayout: parameters.imageLayout === "auto" ? undefined : parameters.imageLayout,
     numSteps,
+    sampler: parameters.sampler === "euler" ? undefined : parameters.sampler,
     sigmas: sigmas?.join(" "),
     guidance,
     minPsnr: parameters.minPsnr,

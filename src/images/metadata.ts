@@ -16,6 +16,8 @@ export interface EditMetadata {
   /** Only if it was chosen. */
   imageLayout?: string | undefined;
   numSteps: number;
+  /** Only if it was not Euler's method. */
+  sampler?: string | undefined;
   /** Only if they were given. */
   sigmas?: string | undefined;
   guidance: number;
@@ -52,6 +54,7 @@ const PROPERTIES = [
   "sizeRule",
   "imageLayout",
   "numSteps",
+  "sampler",
   "sigmas",
   "guidance",
   "minPsnr",

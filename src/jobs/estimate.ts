@@ -8,11 +8,12 @@ import type { JobEdit, JobImage } from "./job.ts";
 
 /** Milliseconds on a worker of this speed. */
 export function estimateJobMs(speed: EditSpeed, edit: JobEdit): number {
-  const { numSteps, guidance, numImages } = edit;
+  const { numSteps, sampler, guidance, numImages } = edit;
   const [first] = edit.images;
   return estimateMs(speed, {
     size: resultSizeOf(first && sizeOf(first), edit.size, { area: speed.nativeArea }),
     numSteps: numSteps - skippedSteps(edit),
+    sampler,
     guidance,
     numImages,
     images: sizesSeen(edit),

@@ -150,6 +150,8 @@ export interface JobResult {
   referenceSize?: Size | undefined;
   seed: number;
   numSteps: number;
+  /** Absent in results of versions that had but euler. */
+  sampler?: ResolvedRequest["sampler"];
   guidance: number;
   /** What was reused of the steps; absent without acceleration, and in results of versions that knew none. */
   acceleration?: AccelerationReport | undefined;
@@ -246,6 +248,8 @@ export interface ClaimedJob {
   id: string;
   /** As the database has it: `endpoints.ts`. */
   endpoint: string;
+  /** Of the API key that submitted it: encodings are kept apart by it. */
+  keyId: string;
   /**
    * 1 for the first run; names the attempt in every later call, so that a lost worker cannot touch its
    * successor's attempt.

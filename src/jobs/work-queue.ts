@@ -159,7 +159,7 @@ async function claimNext(
             and status = 'queued' and expires_at > clock_timestamp()
             -- One that an earlier version queued before its picture was there; it comes back with it.
             and not awaits_images
-          returning id, endpoint, attempt, edit, execution_timeout_ms, kept_state, turn, is_low_priority),
+          returning id, endpoint, key_id, attempt, edit, execution_timeout_ms, kept_state, turn, is_low_priority),
        round as (
          update ${schema}.counters set value = turn from claimed
           where counters.endpoint = $4 and name = ${counterOfTurn("is_low_priority")} and value < turn)
@@ -171,19 +171,25 @@ async function claimNext(
   }
 }
 
-const CLAIMED_COLUMNS = "id, endpoint, attempt, edit, execution_timeout_ms, kept_state";
+const CLAIMED_COLUMNS = "id, endpoint, key_id, attempt, edit, execution_timeout_ms, kept_state";
 
 interface ClaimedRow {
   id: string;
   endpoint: string;
+  key_id: string;
   attempt: number;
   edit: JobEdit;
   execution_timeout_ms: number | null;
   kept_state: KeptState | null;
 }
 
-function rowToClaimed({ execution_timeout_ms: limit, kept_state: state, ...row }: ClaimedRow): ClaimedJob {
-  const claimed = { ...row, executionTimeoutMs: limit ?? undefined };
+function rowToClaimed({
+  execution_timeout_ms: limit,
+  kept_state: state,
+  key_id: keyId,
+  ...row
+}: ClaimedRow): ClaimedJob {
+  const claimed = { ...row, keyId, executionTimeoutMs: limit ?? undefined };
   return state ? { ...claimed, state: keptStateOf(state) } : claimed;
 }
 

@@ -1,6 +1,8 @@
 /** The only list of model families. */
 import { anyOf, invalid, RetouchError } from "../errors.ts";
+import { readAutoSteps } from "../engine/auto-steps.ts";
 import type { Model } from "../engine/model.ts";
+import type { EditDefaults } from "../engine/model-traits.ts";
 import { Checkpoint, checkpointName, type SingleFiles } from "../weights/checkpoint.ts";
 import { flux1Kontext } from "./flux1-kontext/pipeline.ts";
 import { flux2Klein, flux2KleinKV } from "./flux2-klein/pipeline.ts";
@@ -23,23 +25,23 @@ export async function openModel(
   files: SingleFiles = {},
   pipelines: readonly Pipeline[] = PIPELINES,
   options: ModelOptions = {},
-): Promise<{ checkpoint: Checkpoint; pipeline: Pipeline; model: Model }> {
-  const { checkpoint, pipeline } = await openCheckpoint(folder, files, pipelines);
+): Promise<{ checkpoint: Checkpoint; pipeline: Pipeline; model: Model; defaults: EditDefaults }> {
+  const { checkpoint, pipeline, defaults } = await openCheckpoint(folder, files, pipelines);
   if (options.referenceCache !== undefined && !pipeline.takesReferenceCache) {
     throw invalid("unsupported", {
       field: "referenceCache",
       reason: "the model of this checkpoint sees its image in every step",
     });
   }
-  return { checkpoint, pipeline, model: await pipeline.components(checkpoint, options) };
+  return { checkpoint, pipeline, defaults, model: await pipeline.components(checkpoint, options) };
 }
 
-/** The same, without reading more than `model_index.json`. @throws as {@link openModel} */
+/** The same, without reading more than `model_index.json` and `steps.json`. @throws as {@link openModel} */
 export async function openCheckpoint(
   folder: string,
   files: SingleFiles = {},
   pipelines: readonly Pipeline[] = PIPELINES,
-): Promise<{ checkpoint: Checkpoint; pipeline: Pipeline; name: string }> {
+): Promise<{ checkpoint: Checkpoint; pipeline: Pipeline; name: string; defaults: EditDefaults }> {
   const checkpoint = await Checkpoint.open(folder, files);
   const pipeline = pipelines.find(({ className }) => className === checkpoint.className);
   if (pipeline === undefined) {
@@ -49,5 +51,6 @@ export async function openCheckpoint(
       `The checkpoint ${folder} is a ${checkpoint.className}; ${wanted} is wanted.`,
     );
   }
-  return { checkpoint, pipeline, name: checkpointName(checkpoint.folder) };
+  const defaults = { ...pipeline.defaultsOf(checkpoint.index), autoSteps: await readAutoSteps(checkpoint) };
+  return { checkpoint, pipeline, name: checkpointName(checkpoint.folder), defaults };
 }

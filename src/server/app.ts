@@ -27,7 +27,7 @@ import { addFailures, answerUnreadable } from "./failures.ts";
 import { addCallLog, addClosing, addCors, addDraining } from "./hooks.ts";
 import { createHostCheck } from "./host-check.ts";
 import { createLimits } from "./limits.ts";
-import { addMetrics } from "./metrics.ts";
+import { addMetrics, type Readings } from "./metrics.ts";
 import { addOpenAiErrors } from "./openai/errors.ts";
 import { addOpenAiRoutes } from "./openai/routes.ts";
 import { imageEditSchema } from "./openai/schemas.ts";
@@ -68,6 +68,8 @@ export interface AppDependencies {
   isRefusedAddress: IsRefusedAddress;
   /** The built playground. */
   pagesFolder: string;
+  /** Further metrics. @default none */
+  readings?: Readings | undefined;
   /** Why edits cannot be done now. */
   notReady: () => Promise<NotReady | undefined>;
   /** Number of workers that report being alive. */
@@ -137,6 +139,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const metrics = addMetrics(app, endpoints, log, {
     retouch_http_connections: { help: "Connections that are open.", read: connections.count },
     retouch_http_body_bytes: { help: "Bytes of bodies that are held.", read: budget.heldBytes },
+    ...dependencies.readings,
   });
   const limits = createLimits({
     settings: config,

@@ -4,9 +4,10 @@ import { invalid } from "../errors.ts";
 import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.ts";
 import type { GivenImage } from "./input-image.ts";
 import { minPsnrOf } from "../engine/acceleration-rules.ts";
-import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
+import { AUTO, autoNotices, autoStepsOf } from "../engine/auto-steps.ts";
+import { EDIT_PARAMETERS, type SamplerName } from "../engine/edit-parameters.ts";
 import { checkMasking } from "../engine/mask-rules.ts";
-import { checkImageCount, checkSizeRule } from "../engine/model-traits.ts";
+import { checkImageCount, checkSizeRule, type EditDefaults } from "../engine/model-traits.ts";
 import { checkMaskWanted, checkSourceSize, preserveOf } from "../engine/preserve-rules.ts";
 import { chosenSeed, type LoraUse, unknownLora } from "../engine/request.ts";
 import { unknownNames } from "../engine/request-fields.ts";
@@ -72,7 +73,7 @@ export function parseBody(
     lineage,
     edit: {
       ...edit,
-      requestNotices: noticesOf(body),
+      requestNotices: noticesOf(body, model.defaults),
       bucket: body.s3Config && bucketOf(body.s3Config, isRefusedAddress),
     },
     policy: policyOf(policy, settings, { isSync }),
@@ -98,7 +99,7 @@ const INPUT_FIELDS = Object.keys(editInputSchema({ minSide: 1, maxSide: 1 }, USU
 const BODY_FIELDS = jobBodySchema(editInputSchema({ minSide: 1, maxSide: 1 }, USUAL_TRAITS)).properties;
 
 /** What of a body has no effect, as sentences; undefined if all has. */
-function noticesOf(body: JobBody): string[] | undefined {
+function noticesOf(body: JobBody, defaults: EditDefaults): string[] | undefined {
   const { input, policy, s3Config, ...around } = body;
   const spilt = Object.keys(around).filter(
     (name) => INPUT_FIELDS.includes(name) && !Object.hasOwn(BODY_FIELDS, name),
@@ -109,8 +110,21 @@ function noticesOf(body: JobBody): string[] | undefined {
     ...unknownNames(around, [...Object.keys(BODY_FIELDS), ...spilt]),
     ...unknownNames(policy ?? {}, Object.keys(BODY_FIELDS.policy.properties), "policy."),
     ...unknownNames(s3Config ?? {}, Object.keys(BODY_FIELDS.s3Config.properties), "s3Config."),
+    ...autoNotices(
+      { numSteps: input.num_inference_steps, sigmas: input.sigmas },
+      defaults,
+      input.sampler ?? EDIT_PARAMETERS.sampler.default,
+    ),
   ];
   return notices.length > 0 ? notices : undefined;
+}
+
+function stepsOf(
+  given: EditInput["num_inference_steps"],
+  sampler: SamplerName,
+  defaults: EditDefaults,
+): number {
+  return given === AUTO ? autoStepsOf(defaults, sampler) : (given ?? defaults.numSteps);
 }
 
 /** An edit with every default filled in. @throws RetouchError INVALID_PARAMETER */
@@ -121,6 +135,7 @@ export function editOf(
 ): Omit<JobEdit, keyof JobImages> {
   const { negativePrompt, trueCfgScale, seed } = EDIT_PARAMETERS;
   const format = formatOf(input);
+  const { sampler = EDIT_PARAMETERS.sampler.default } = input;
   checkSizeRule(input.size_rule, takesSizeRule);
   const size = sizeOf(input, settings);
   const numImages = input.num_images ?? EDIT_PARAMETERS.numImages.default;
@@ -138,7 +153,8 @@ export function editOf(
     trueCfgScale: input.true_cfg_scale ?? trueCfgScale.default,
     size,
     sizeRule: input.size_rule ?? EDIT_PARAMETERS.sizeRule.default,
-    numSteps: input.sigmas?.length ?? input.num_inference_steps ?? defaults.numSteps,
+    numSteps: input.sigmas?.length ?? stepsOf(input.num_inference_steps, sampler, defaults),
+    sampler,
     sigmas: input.sigmas,
     guidance: input.guidance ?? input.guidance_scale ?? defaults.guidance,
     acceleration: input.acceleration ?? EDIT_PARAMETERS.acceleration.default,

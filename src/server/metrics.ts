@@ -1,5 +1,5 @@
 /** Prometheus metrics: requests, the queue, the workers, and the process with its event loop delay. */
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { FastifyInstance } from "fastify";
 import type { Jobs } from "../jobs/contracts.ts";
 import type { Log } from "../log.ts";
@@ -9,8 +9,8 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-/** Metrics that are read when requested, by name. */
-export type Readings = Readonly<Record<string, { help: string; read: () => number }>>;
+/** Metrics that are read when requested, by name; those that only grow are counters. */
+export type Readings = Readonly<Record<string, { help: string; read: () => number; isGrowing?: boolean }>>;
 
 const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 90, 300];
 
@@ -42,8 +42,17 @@ export function addMetrics(
     labelNames: ["endpoint", "status"],
     registers: [registry],
   });
-  for (const [name, { help, read }] of Object.entries(readings)) {
-    const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) });
+  for (const [name, { help, read, isGrowing = false }] of Object.entries(readings)) {
+    const collect = (): void => {
+      metric.reset();
+      metric.inc(read());
+    };
+    const metric: Counter | Gauge = new (isGrowing ? Counter : Gauge)({
+      name,
+      help,
+      registers: [registry],
+      collect,
+    });
   }
   app.addHook("onResponse", async (request, reply) => {
     // The route's pattern, not the URL: one series per route, and no job ids.

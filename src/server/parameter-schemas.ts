@@ -27,6 +27,16 @@ export const integerOf = (parameter: NumberParameter) =>
 
 export const numberOf = (parameter: NumberParameter) => Type.Optional(Type.Number(numberOptions(parameter)));
 
+/** A whole number, or the word that may stand for it. */
+export const integerOrWordOf = <const Word extends string>(parameter: NumberParameter & { word: Word }) =>
+  Type.Optional(
+    Type.Unsafe<number | Word>({
+      ...numberOptions(parameter),
+      type: ["integer", "string"],
+      pattern: `^${parameter.word}$`,
+    }),
+  );
+
 /** The same number under another name, without the default, which the first name has. */
 export const numberAlias = ({ min, max, wire }: NumberParameter) =>
   Type.Optional(Type.Number({ minimum: min, maximum: max, description: otherName(wire) }));

@@ -57,8 +57,10 @@ function mismatch(field: string, rule: Rule): Failure {
   if (rule.anyOf && type === undefined) {
     return failure("type", { field, wanted: anyOf(rule.anyOf.map((choice) => String(choice.const))) });
   }
-  if (type === "integer" || type === "number") {
-    const wanted = type === "integer" ? "a whole number" : "a number";
+  // Beside a number, only one word is ever taken.
+  const number = [type].flat().find((one) => one === "integer" || one === "number");
+  if (number !== undefined) {
+    const wanted = number === "integer" ? "a whole number" : "a number";
     return min === undefined || max === undefined
       ? failure("type", { field, wanted })
       : failure("within", { field, wanted, min, max });

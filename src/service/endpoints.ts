@@ -64,7 +64,7 @@ export async function readTraits(
   try {
     const opened = await openCheckpoint(checkpoint, {}, pipelines);
     const { minImages, maxImages, layouts, needsLayout, takesSizeRule, takesMask } = opened.pipeline;
-    const defaults = opened.pipeline.defaultsOf(opened.checkpoint.index);
+    const { defaults } = opened;
     const taken = { minImages, maxImages, layouts, needsLayout, takesSizeRule, takesMask };
     return { name: opened.name, ...taken, defaults };
   } catch (error) {

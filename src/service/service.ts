@@ -26,6 +26,7 @@ import { createHttpClient } from "../net/http-client.ts";
 import { isRefusedLiterally } from "../net/literal-address.ts";
 import { addressIn, createApp } from "../server/app.ts";
 import { embedResult } from "../server/embedded-results.ts";
+import type { Readings } from "../server/metrics.ts";
 import type { NotReady } from "../server/routes/operations.ts";
 import { listenAt } from "../server/localhost.ts";
 import type { ModelTraits } from "../server/schemas.ts";
@@ -34,6 +35,7 @@ import { createFreeSpace } from "../storage/free-space.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
 import type { StorageWatch } from "../storage/watch.ts";
+import { totalOfEncodings } from "../worker/encoding-total.ts";
 import type { Worker } from "../worker/worker.ts";
 
 import { type Data, openData } from "./data.ts";
@@ -125,6 +127,7 @@ async function startWith(
     notReady: async () => (isStopping ? "stopping" : notReady(data, watch, workers)),
     isStopping: () => isStopping,
     runningWorkers: fleet.running,
+    readings: encodingReadings(engines),
     // An embedded database has one server.
     allowances: data.database.isEmbedded ? undefined : createAllowances(data.database),
   });
@@ -182,6 +185,27 @@ async function startWith(
     await close();
     throw error;
   }
+}
+
+/** Of the workers in this program. */
+function encodingReadings({ pools }: Engines): Readings {
+  const counts = () => totalOfEncodings(pools);
+  return {
+    retouch_encoding_hits_total: {
+      help: "Prompts and images that were not encoded again, by workers of this program.",
+      read: () => counts().hits,
+      isGrowing: true,
+    },
+    retouch_encoding_misses_total: {
+      help: "Prompts and images that were encoded, by workers of this program.",
+      read: () => counts().misses,
+      isGrowing: true,
+    },
+    retouch_encoding_bytes: {
+      help: "Bytes of encoded prompts and images in memory, by workers of this program.",
+      read: () => counts().bytes,
+    },
+  };
 }
 
 const isOnDisk = ({ databaseUrl, s3Bucket }: Config): boolean =>

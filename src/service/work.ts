@@ -129,7 +129,8 @@ export async function shareOfMemory(
 
 /** Single files and LoRAs are those of the default endpoint's checkpoint. */
 function engineSetup(config: Config, endpoint: Endpoint, memoryLimit: number | undefined): EngineSetup {
-  const { transformer, vae, textEncoder, loras, weights, threads, device, computeType } = config;
+  const { transformer, vae, textEncoder, loras, weights, threads, device, computeType, encodingCache } =
+    config;
   const { checkpoint } = endpoint;
   const ofDefault = endpoint.name === DEFAULT_ENDPOINT ? { transformer, vae, textEncoder, loras } : {};
   const { price, allowPrivateHosts, imageMaxBytes, imageTimeoutMs } = config;
@@ -145,6 +146,7 @@ function engineSetup(config: Config, endpoint: Endpoint, memoryLimit: number | u
       memoryLimit,
       device,
       computeType,
+      encodingCache,
       maxPixels: config.imageMaxPixels,
       safety: {
         isOn: config.safety !== "off",

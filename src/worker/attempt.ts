@@ -84,6 +84,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
   if (shutdown.aborted) onShutdown();
   try {
     const outcome = await engine.run(job.id, job.edit, {
+      owner: job.keyId,
       signal: controller.signal,
       onProgress: progress.write,
       onStage,

@@ -42,6 +42,8 @@ export interface EditJobDependencies {
 
 export interface EditJobOptions {
   signal: AbortSignal;
+  /** Whose job it is, as `EditOptions` has it. */
+  owner: string;
   onProgress: (progress: JobProgress) => void;
   onStage?: ((stage: EditStage) => void) | undefined;
   /** Called after each failed try to store the result, with what the log needs. */
@@ -97,7 +99,7 @@ async function editAndStore(
   options: EditJobOptions & { keeper: StateKeeper },
 ): Promise<{ result: JobResult; timing: EditTiming }> {
   const { engine, limits } = dependencies;
-  const { signal, onProgress, onStage = () => {}, state, onNote, keeper } = options;
+  const { signal, owner, onProgress, onStage = () => {}, state, onNote, keeper } = options;
   onStage("reading");
   const { numImages = 1 } = edit;
   const of = edit.numSteps * numImages;
@@ -120,6 +122,7 @@ async function editAndStore(
     { ...knownFields<Partial<JobEdit>>(edit), image: images, images: undefined, mask },
     {
       signal,
+      owner,
       isSketched: edit.isPreviewed,
       onState: limits.resumeAfterMs === Infinity ? undefined : keeper.offer,
       resumeFrom: typeof resumeFrom === "string" ? undefined : resumeFrom,
@@ -177,6 +180,7 @@ async function editAndStore(
       referenceSize: done.referenceSize,
       seed: parameters.seed,
       numSteps: parameters.numSteps,
+      sampler: parameters.sampler,
       guidance: parameters.guidance,
       acceleration: done.acceleration,
       isNegativeUsed: parameters.trueCfgScale > 1,

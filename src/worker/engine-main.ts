@@ -5,7 +5,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { messageOf, RetouchError } from "../errors.ts";
-import { type ConversionProgress, createEngine } from "../engine/engine.ts";
+import { type ConversionProgress, createEngine, type Engine } from "../engine/engine.ts";
 import { importPipelines } from "../engine/import-pipelines.ts";
 import { kindsText } from "../engine/weights-choice.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
@@ -19,7 +19,7 @@ import { createOwnStorage } from "./own-storage.ts";
 import type { EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
 import { warmUp } from "./warm-up.ts";
 
-let dependencies: (EditJobDependencies & FetchDependencies) | undefined;
+let dependencies: (EditJobDependencies & FetchDependencies & { engine: Engine }) | undefined;
 /** What is being done, by request id: an edit, and image downloads beside it. */
 const running = new Map<string, AbortController>();
 /** Edits that are to be told when the worker is about to end. */
@@ -71,12 +71,13 @@ function createTeller(): (progress: ConversionProgress) => void {
   };
 }
 
-function edit({ id, edit, state }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+function edit({ id, edit, owner, state }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
   const isStopping = new AbortController();
   stopping.set(id, isStopping);
   return answering(id, async (signal) => {
     const done = await runEditJob(dependencies!, edit, {
       signal,
+      owner,
       state,
       stopping: isStopping.signal,
       onProgress: (progress) => say({ kind: "progress", id, progress }),
@@ -84,7 +85,7 @@ function edit({ id, edit, state }: Extract<EngineRequest, { kind: "edit" }>): Pr
       onWaiting: (detail) => say({ kind: "waiting", id, detail }),
       onState: (kept) => say({ kind: "state", id, state: kept }),
       onNote: (note) => say({ kind: "note", id, note }),
-    });
+    }).finally(() => say({ kind: "encodings", encodings: dependencies!.engine.encodings }));
     return { kind: "completed", id, ...done };
   }).finally(() => stopping.delete(id));
 }

@@ -2,8 +2,10 @@
  * The engines of one worker, one for each endpoint that it serves. They are loaded on demand, and as many stay loaded as
  * the memory of the worker allows; the one that was used longest ago is unloaded first.
  */
+import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import { SHARED_SHARE } from "../engine/memory-plan.ts";
+import { totalOfEncodings } from "./encoding-total.ts";
 import type { EngineProcess } from "./engine-process.ts";
 
 export interface EnginePool {
@@ -11,6 +13,8 @@ export interface EnginePool {
   readonly endpoints: readonly string[];
   /** Whether any engine is warmed up and alive. */
   readonly isReady: boolean;
+  /** Of all engines together. */
+  readonly encodings: EncodingCounts;
   isLoaded(endpoint: string): boolean;
   /**
    * Loads an engine, after unloading others where memory asks for it. Only while no job runs.
@@ -58,6 +62,9 @@ export function createEnginePool(
     endpoints,
     get isReady() {
       return endpoints.some(isLoaded);
+    },
+    get encodings() {
+      return totalOfEncodings([...engines.values()]);
     },
     isLoaded,
     load(endpoint) {

@@ -2,9 +2,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import os from "node:os";
 import type { JobEdit, JobFailure, JobProgress, JobResult, KeptState } from "../jobs/job.ts";
+import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
 import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
+import { createEncodingTotal } from "./encoding-total.ts";
 import type { EditStage, EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
 import type { FetchedSource } from "../jobs/job.ts";
 
@@ -35,6 +37,8 @@ export interface EngineProcess {
   readonly isReady: boolean;
   /** Memory that its process takes for a usual edit; known once it has warmed up for the first time. */
   readonly neededBytes: number | undefined;
+  /** Encodings found and made by its processes so far, and bytes kept by the running one. */
+  readonly encodings: EncodingCounts;
   /**
    * Starts the process if there is none.
    * @returns once it has warmed up
@@ -57,6 +61,8 @@ export interface EngineProcess {
 
 export interface RunOptions extends RunEvents {
   signal: AbortSignal;
+  /** Whose job it is. */
+  owner: string;
   /** What an earlier attempt left, to go on from. */
   state?: KeptState | undefined;
   /** Called with every state that was stored for the job; each replaces the one before. */
@@ -98,11 +104,14 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   let starting: Promise<EditSpeed> | undefined;
   let isClosed = false;
   let neededBytes: number | undefined;
+  const encodings = createEncodingTotal();
   let checks = 0;
   let downloads = 0;
 
   const forget = (own: Running): void => {
-    if (running === own) running = starting = undefined;
+    if (running !== own) return;
+    running = starting = undefined;
+    encodings.restart();
   };
   const end = (own: Running): void => {
     own.isEnding = true;
@@ -139,6 +148,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           const { name, reason, computeType } = device;
           log.info({ checkpoint, weights, device: name, reason, computeType, speed }, "The engine is ready.");
           resolve(answer.speed);
+        } else if (answer.kind === "encodings") {
+          if (running === own) encodings.set(answer.encodings);
         } else if (answer.kind === "converting") {
           log.info(answer.conversion, "Weights are being converted, once.");
         } else if (answer.kind === "unusable") {
@@ -229,12 +240,16 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       return neededBytes;
     },
 
+    get encodings() {
+      return encodings.total();
+    },
+
     ready() {
       starting ??= start();
       return starting;
     },
 
-    async run(id, edit, { signal, onProgress, onStage, onWaiting, state, onState, stopping }) {
+    async run(id, edit, { signal, owner, onProgress, onStage, onWaiting, state, onState, stopping }) {
       const own = running;
       const speed = own?.speed;
       if (own === undefined || speed === undefined) return { kind: "absent" };
@@ -243,7 +258,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       let grace: NodeJS.Timeout | undefined;
       const stop = (): void => send(own.child, { kind: "stopping", id });
       stopping?.addEventListener("abort", stop, { once: true });
-      const outcome = await ask<EngineOutcome>(own, id, { kind: "edit", id, edit, state }, signal, {
+      const outcome = await ask<EngineOutcome>(own, id, { kind: "edit", id, edit, owner, state }, signal, {
         onAnswer(answer) {
           if (answer.kind === "progress") onProgress(answer.progress);
           if (answer.kind === "stage") onStage?.(answer.stage);

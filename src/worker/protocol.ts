@@ -2,6 +2,7 @@
 import type { Price } from "../config/parsers.ts";
 import type { FetchedSource, JobEdit, JobFailure, JobProgress, JobResult, KeptState } from "../jobs/job.ts";
 import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine.ts";
+import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Size } from "../engine/request.ts";
 import type { StorageOptions } from "../storage/open.ts";
@@ -37,8 +38,8 @@ export interface EditTiming {
 /** An id names one piece of work; a download and an edit of the same job have different ids. */
 export type EngineRequest =
   | { kind: "setup"; setup: EngineSetup }
-  /** With what an earlier attempt left, to go on from. */
-  | { kind: "edit"; id: string; edit: JobEdit; state?: KeptState | undefined }
+  /** With whose it is, and what an earlier attempt left, to go on from. */
+  | { kind: "edit"; id: string; edit: JobEdit; owner: string; state?: KeptState | undefined }
   | { kind: "fetch"; id: string; url: string }
   /** Asks whether our storage works. */
   | { kind: "check"; id: string }
@@ -72,6 +73,8 @@ export type EngineAnswer =
   | { kind: "waiting"; id: string; detail: string }
   | { kind: "state"; id: string; state: KeptState }
   | { kind: "note"; id: string; note: EditNote }
+  /** The process's own, since it began; sent before the end of every edit. */
+  | { kind: "encodings"; encodings: EncodingCounts }
   | { kind: "completed"; id: string; result: JobResult; timing: EditTiming }
   | ({ kind: "fetched"; id: string } & FetchedSource)
   | { kind: "checked"; id: string }

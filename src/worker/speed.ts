@@ -37,14 +37,14 @@ export function measureSpeed(
  */
 export function speedAfter(
   known: EditSpeed,
-  { size, guidance, isNegativeUsed, ...result }: JobResult,
+  { size, sampler, guidance, isNegativeUsed, ...result }: JobResult,
   timing: EditTiming,
 ): EditSpeed {
   const { numSteps = result.numSteps, images } = timing;
   if (numSteps === 0) return known;
   const numImages = result.images?.length ?? 1;
   const ofOne = { totalMs: timing.totalMs, denoiseMs: timing.denoiseMs / numImages };
-  const measured = measureSpeed(known, ofOne, { size, images, numSteps, guidance, isNegativeUsed });
+  const measured = measureSpeed(known, ofOne, { size, images, numSteps, sampler, guidance, isNegativeUsed });
   return averageSpeed(known, numImages === 1 ? measured : { ...measured, fixedMs: known.fixedMs });
 }
 

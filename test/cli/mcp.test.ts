@@ -80,7 +80,7 @@ describe("retouch mcp", () => {
         additionalProperties: false,
         properties: {
           image: { type: ["string", "array"], items: { type: "string" }, minItems: 1, maxItems: 16 },
-          steps: { type: "integer", minimum: 1, maximum: 50, default: 28 },
+          steps: { type: ["integer", "string"], pattern: "^auto$", minimum: 1, maximum: 50, default: 28 },
           format: { enum: ["png", "jpeg", "webp", "avif"] },
           quality: { type: "integer", minimum: 1, maximum: 100 },
           background: { type: "string", default: "auto" },

@@ -19,6 +19,7 @@ describe("the settings", () => {
       weights: "auto",
       threads: 0,
       device: "auto",
+      encodingCache: 64 * MiB,
       workers: 1,
       safety: "optional",
       metadataPrompt: false,

@@ -23,8 +23,12 @@ const request = { image: new Uint8Array(), prompt: "Make it night" };
 const resolve = (fields: Record<string, unknown>) =>
   resolveRequest({ ...request, ...fields } as EditRequest) as unknown as Record<string, unknown>;
 
+/** What a schema says of a number for which a word may stand. */
+const typeOf = ({ type, word }: { type: string; word?: string }) =>
+  word === undefined ? { type } : { type: [type, "string"], pattern: `^${word}$` };
+
 interface JsonSchema {
-  type?: string;
+  type?: string | string[];
   minimum?: number;
   maximum?: number;
   minLength?: number;
@@ -134,7 +138,7 @@ describe.each([
     else if (type !== "size") expect(schema.description).toContain(description);
     if (type === "integer" || type === "number") {
       const { min, max, default: byDefault } = parameter;
-      expect(schema).toMatchObject({ type, minimum: min, maximum: max, default: byDefault });
+      expect(schema).toMatchObject({ ...typeOf(parameter), minimum: min, maximum: max, default: byDefault });
       for (const alias of aliases) expect(schemas[alias]).toMatchObject({ minimum: min, maximum: max });
     } else if (type === "modelNumber") {
       expect(schema).toMatchObject({ type: "integer", minimum: parameter.min, maximum: parameter.max });
@@ -230,7 +234,7 @@ describe("the tool of retouch mcp", () => {
     const { steps, guidance } = schemasWith({ numSteps: 4, guidance: 1, isGuided: false });
     const { numSteps, guidance: strength } = EDIT_PARAMETERS;
     expect(steps).toEqual({
-      type: "integer",
+      ...typeOf(numSteps),
       minimum: numSteps.min,
       maximum: numSteps.max,
       default: 4,
@@ -249,9 +253,9 @@ describe("the tool of retouch mcp", () => {
   it.each(parameters.filter(([, { tool }]) => tool))("has an argument for %s", (field, parameter) => {
     const schema = schemas[parameter.tool!]!;
     if (isOfModel(field)) {
-      const { type, min, max, description } = EDIT_PARAMETERS[field];
+      const { min, max, description } = EDIT_PARAMETERS[field];
       expect(schema).toEqual({
-        type,
+        ...typeOf(EDIT_PARAMETERS[field]),
         minimum: min,
         maximum: max,
         description: `${description} By default the model's own: ${modelDefaultsText(field)}.`,

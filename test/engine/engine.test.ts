@@ -172,6 +172,7 @@ describe("an engine", () => {
         prompt: base.prompt,
         negativePrompt: "",
         sizeRule: "exact",
+        sampler: "euler",
         isEmptyNegativeUsed: false,
         trueCfgScale: 1,
         size: { width: 256, height: 256 },

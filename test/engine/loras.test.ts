@@ -137,7 +137,7 @@ describe("the velocity", () => {
 
 describe("a LoRA of the text encoder", () => {
   const pooledOf = async (networks: Networks, adapters?: Adapters): Promise<Float32Array> =>
-    (await networks.encodePrompt({ prompt: PROMPT }, adapters)).pooledPromptEmbeds.data as Float32Array;
+    (await networks.encodePrompt({ prompt: PROMPT }, { adapters })).pooledPromptEmbeds.data as Float32Array;
   const expectPooled = (actual: Float32Array, name: string): void => {
     const expected = velocities.get(`${name}.pooled`)!.data as Float32Array;
     expect(difference(actual, expected).relative).toBeLessThanOrEqual(TOLERANCE);

@@ -17,6 +17,7 @@ describe("a request", () => {
       maxSequenceLength: undefined,
       negativePrompt: "",
       sizeRule: "exact",
+      sampler: "euler",
       isEmptyNegativeUsed: false,
       trueCfgScale: 2,
       size: undefined,

@@ -77,7 +77,7 @@ describe("an interrupted edit", () => {
     ["in one step", { numSteps: 1 }],
   ])("%s gives the same bytes from any step, and takes the steps that were left", async (_, request) => {
     const { result, states } = await whole(request);
-    const numSteps = request.numSteps ?? 3;
+    const numSteps = Number(request.numSteps ?? 3);
     expect(states).toHaveLength(numSteps);
     expect(result.resumedFrom).toBeUndefined();
     for (const [index, state] of states.entries()) {

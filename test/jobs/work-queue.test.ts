@@ -29,7 +29,15 @@ describeOnDatabases("the work queue", (bench) => {
 
   it("hands out what is to be done, and says whose it is", async () => {
     const { job, claimed } = await bench.start("worker-a", policy({ executionTimeoutMs: 7000 }));
-    expect(claimed).toEqual({ id: job.id, endpoint: "", attempt: 1, edit: EDIT, executionTimeoutMs: 7000 });
+    const { id, keyId } = job;
+    expect(claimed).toEqual({
+      id,
+      endpoint: "",
+      keyId,
+      attempt: 1,
+      edit: EDIT,
+      executionTimeoutMs: 7000,
+    });
     expect(await find(job.id)).toEqual({
       ...job,
       status: "running",

@@ -56,7 +56,7 @@ for (const [index, { files, refused }] of cases.entries()) {
     const chosen = await registry.choose(files.map((file) => ({ name: file.folder, scale: file.scale })));
     const { adapters } = await chosen.read();
     const velocity = await firstVelocity(networks, tensors, GUIDANCE, adapters);
-    const { pooledPromptEmbeds } = await networks.encodePrompt({ prompt }, adapters);
+    const { pooledPromptEmbeds } = await networks.encodePrompt({ prompt }, { adapters });
     if (refused !== undefined) {
       count.onlyTheyRefuse += 1;
       console.log(`${index} ${name}: only the reference refuses: ${refused}`);

@@ -1,6 +1,8 @@
 /** Samplers go on from their states to the bit, with memory and without; the velocity may remember things, too. */
 import { describe, expect, it } from "vitest";
+import { dpmSolverSampler } from "../../src/sampling/dpm-solver.ts";
 import { eulerSampler } from "../../src/sampling/euler.ts";
+import { heunSampler } from "../../src/sampling/heun.ts";
 import { randomNormal } from "../../src/sampling/random.ts";
 import type { Sampler, SamplerStep, Velocity } from "../../src/sampling/sampler.ts";
 import type { SamplerState, StateMemory } from "../../src/sampling/state.ts";
@@ -70,8 +72,11 @@ async function run(
 
 describe.each([
   ["Euler's method", eulerSampler, false],
+  ["Heun's method", heunSampler, false],
+  ["DPM-Solver++", dpmSolverSampler, false],
   ["a sampler with a memory", twoStepSampler, false],
   ["Euler's method around a cache", eulerSampler, true],
+  ["DPM-Solver++ around a cache", dpmSolverSampler, true],
   ["a sampler with a memory around a cache", twoStepSampler, true],
 ])("%s", (_, sampler, isCached) => {
   it("goes on from the state after any step, and takes the steps after it only", async () => {

@@ -108,6 +108,7 @@ describe("an input", () => {
       prompt: "a red hat",
       negativePrompt: "",
       sizeRule: "exact",
+      sampler: "euler",
       isEmptyNegativeUsed: false,
       trueCfgScale: 2,
       size: { width: 1024, height: 1024 },
@@ -203,6 +204,7 @@ describe("an input", () => {
       { sigmas: [1, 0.5, 0.1], num_inference_steps: 28 },
       { sigmas: [1, 0.5, 0.1], numSteps: 3 },
     ],
+    ["a sampler", { sampler: "dpmpp_2m" }, { sampler: "dpmpp_2m" }],
     ["the rule of sizes that every model has", { size_rule: "exact" }, { sizeRule: "exact" }],
     ["several results", { num_images: 8 }, { numImages: 8 }],
     [
@@ -274,6 +276,7 @@ describe("an input", () => {
         ? "sigmas[0] must be a number from 0 to 1."
         : "sigmas must be a list of 1 to 50 numbers from 0 to 1.",
     ]),
+    [{ sampler: "ddim" }, "sampler must be euler, heun or dpmpp_2m."],
     [{ size_rule: "stretch" }, "size_rule must be exact or diffusers."],
     [
       { size_rule: "diffusers" },

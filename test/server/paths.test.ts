@@ -221,7 +221,13 @@ describe("/openapi.json", () => {
     const { schema } = run.requestBody.content["application/json"]!;
     expect(schema.required).toEqual(["input"]);
     expect(schema.properties["input"]!.properties).toMatchObject({
-      num_inference_steps: { type: "integer", minimum: 1, maximum: 50, default: 28 },
+      num_inference_steps: {
+        type: ["integer", "string"],
+        pattern: "^auto$",
+        minimum: 1,
+        maximum: 50,
+        default: 28,
+      },
     });
   });
 });

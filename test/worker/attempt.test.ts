@@ -33,14 +33,16 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
   let onStage: RunEvents["onStage"];
   let end = (_outcome: EngineOutcome): void => {};
   let kills = 0;
+  let owner: string | undefined;
   const engine: EngineProcess = {
     isReady: true,
     neededBytes: undefined,
+    encodings: { hits: 0, misses: 0, bytes: 0 },
     unload: async () => {},
     ready: () => Promise.reject(new Error("Not asked for.")),
     fetch: async () => ({ kind: "absent" }),
     run: async (_id, _edit, given) => {
-      ({ signal, onProgress, onStage } = given);
+      ({ signal, owner, onProgress, onStage } = given);
       if (kills > 0) return { kind: "absent" };
       return new Promise((resolve) => (end = resolve));
     },
@@ -79,6 +81,7 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
     progress: (step: number) => onProgress({ step, of: 4 }),
     enter: (stage: EditStage) => onStage?.(stage),
     kills: () => kills,
+    owner: () => owner,
     isStopped: () => signal!.aborted,
   };
 }
@@ -86,6 +89,14 @@ async function prepare(options: { executionTimeoutMs?: number; writePatienceMs?:
 const stateOf = ({ status, attempt, result, error }: MemoryJob) => ({ status, attempt, result, error });
 
 describe("an attempt", () => {
+  it("tells the engine whose job it is", async () => {
+    const { run, end, owner } = await prepare();
+    const running = run();
+    end(COMPLETED);
+    await running;
+    expect(owner()).toBe("key");
+  });
+
   it.each<[string, EngineOutcome, Partial<MemoryJob>]>([
     ["a result completes it", COMPLETED, { status: "completed", attempt: 1, result: resultOf() }],
     [

@@ -78,6 +78,7 @@ async function prepare(resumeAfterMs = 0) {
     run: (options: { state?: KeptState; prompt?: string } = {}) =>
       runEditJob(dependencies, editOf(image, { prompt: options.prompt ?? "Make it night" }), {
         signal: controller.signal,
+        owner: "key",
         state: options.state,
         onProgress: (latest) => progress.push(latest),
         onState: (state) => kept.push(state),

@@ -80,6 +80,7 @@ async function prepare(options: { allowed?: string[]; engine?: EditJobDependenci
   const run = (edit: JobEdit): Promise<JobResult> =>
     runEditJob(dependencies, edit, {
       signal: controller.signal,
+      owner: "key",
       onProgress: (latest) => progress.push(latest),
       onStage: (stage) => stages.push(stage),
       onWaiting: (detail) => waits.push(detail),
@@ -136,6 +137,7 @@ describe("a job", () => {
     const { result, timing } = await runEditJob({ ...dependencies, engine }, editOf(image), {
       signal: new AbortController().signal,
       onProgress: () => {},
+      owner: "key",
     });
     expect(result.acceleration).toEqual(acceleration);
     expect(timing.numSteps).toBe(12);

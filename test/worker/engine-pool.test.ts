@@ -5,6 +5,9 @@ import type { EngineProcess } from "../../src/worker/engine-process.ts";
 
 const SPEED = { nativeArea: 16384, grid: 16, stepMs: 1, fixedMs: 1 };
 
+/** Of the engine that needs so much. */
+const encodingsOf = (needs: number) => ({ hits: needs, misses: 2 * needs, bytes: 3 * needs });
+
 function engineOf(needs: number, events: string[], name: string): EngineProcess {
   let isReady = false;
   let neededBytes: number | undefined;
@@ -12,6 +15,7 @@ function engineOf(needs: number, events: string[], name: string): EngineProcess 
     get isReady() {
       return isReady;
     },
+    encodings: encodingsOf(needs),
     get neededBytes() {
       return neededBytes;
     },
@@ -72,6 +76,11 @@ describe("the engines of a worker", () => {
     const { events, load } = poolOf({ a: 60, b: 60 }, 100);
     await Promise.all([load("a"), load("b")]);
     expect(events).toEqual(["load a", "unload a", "load b"]);
+  });
+
+  it("count their encodings together", () => {
+    const { pool } = poolOf({ a: 60, b: 40 });
+    expect(pool.encodings).toEqual({ hits: 100, misses: 200, bytes: 300 });
   });
 
   it("fetch and check the storage by one that is loaded", async () => {

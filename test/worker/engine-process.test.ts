@@ -29,8 +29,14 @@ async function prepare(changes: EngineSetup["engine"] = {}, options: { cancelGra
 const run = (
   engine: EngineProcess,
   edit: JobEdit,
-  options: { signal?: AbortSignal; onProgress?: (progress: JobProgress) => void } = {},
-) => engine.run("job", edit, { signal: new AbortController().signal, onProgress: () => {}, ...options });
+  options: { owner?: string; signal?: AbortSignal; onProgress?: (progress: JobProgress) => void } = {},
+) =>
+  engine.run("job", edit, {
+    owner: "key",
+    signal: new AbortController().signal,
+    onProgress: () => {},
+    ...options,
+  });
 
 describe("an engine process", () => {
   it("warns of an installed device that cannot be used", async () => {
@@ -63,6 +69,20 @@ describe("an engine process", () => {
       { step: 0, of: 4 },
       { step: 4, of: 4 },
     ]);
+  });
+
+  it("counts encodings on when the process is replaced, whose memory is gone", async () => {
+    const { engine, image } = await prepare();
+    expect(engine.encodings).toEqual({ hits: 0, misses: 0, bytes: 0 });
+    await engine.ready();
+    await run(engine, editOf(image));
+    await run(engine, editOf(image));
+    expect(engine.encodings).toEqual({ hits: 2, misses: 4, bytes: 8 });
+    engine.kill();
+    expect(engine.encodings).toEqual({ hits: 2, misses: 4, bytes: 0 });
+    await engine.ready();
+    await run(engine, editOf(image));
+    expect(engine.encodings).toEqual({ hits: 3, misses: 6, bytes: 8 });
   });
 
   it("takes no download's answer for that of another, for the same job", async () => {

@@ -133,7 +133,8 @@ export function createMemoryQueue(): MemoryQueue {
         job.attempt += 1;
         Object.assign(job, { status: "running", workerId, claimedAt: performance.now() });
         const { id, attempt, edit, executionTimeoutMs, state } = job;
-        return { id, endpoint, attempt, edit, executionTimeoutMs, ...(state && { state }) };
+        const keyId = "key";
+        return { id, endpoint, keyId, attempt, edit, executionTimeoutMs, ...(state && { state }) };
       }),
     onQueued(listener) {
       onQueued.add(listener);

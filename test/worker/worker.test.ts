@@ -255,6 +255,7 @@ describe("a worker whose engine", () => {
     const engine: EngineProcess = {
       isReady: false,
       neededBytes: undefined,
+      encodings: { hits: 0, misses: 0, bytes: 0 },
       unload: async () => {},
       ready,
       run: async () => ({ kind: "absent" }),

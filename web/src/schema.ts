@@ -103,7 +103,8 @@ export function numberProblem(
 ): string | undefined {
   const value = Number(text);
   const isInRange = text.trim() !== "" && value >= minimum && value <= maximum;
-  if (isInRange && (type !== "integer" || Number.isInteger(value))) return undefined;
+  const isWhole = [type].flat().includes("integer");
+  if (isInRange && (!isWhole || Number.isInteger(value))) return undefined;
   const range = maximum >= Number.MAX_SAFE_INTEGER ? `from ${minimum}` : `from ${minimum} to ${maximum}`;
-  return type === "integer" ? `A whole number ${range}.` : `A number ${range}.`;
+  return isWhole ? `A whole number ${range}.` : `A number ${range}.`;
 }

@@ -5,7 +5,7 @@ import type { ModelFacts } from "./plan.ts";
 /** @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or CHECKPOINT_UNSUPPORTED */
 export async function readModelFacts(options: EngineOptions): Promise<ModelFacts> {
   const { checkpoint: folder = SHIPPED_CHECKPOINT, transformer, vae, textEncoder, loras = {} } = options;
-  const { checkpoint, pipeline } = await openCheckpoint(folder, { transformer, vae, textEncoder });
+  const { checkpoint, pipeline, defaults } = await openCheckpoint(folder, { transformer, vae, textEncoder });
   const files = [transformer, vae, textEncoder].map((file) => file ?? "");
   const loraFiles = Object.entries(loras).map(([name, file]) => `${name}=${file}`);
   return {
@@ -13,7 +13,7 @@ export async function readModelFacts(options: EngineOptions): Promise<ModelFacts
     limits: pipeline,
     takesSizeRule: pipeline.takesSizeRule ?? false,
     takesMask: pipeline.takesMask,
-    defaults: pipeline.defaultsOf(checkpoint.index),
+    defaults,
     loras: Object.keys(loras),
   };
 }

@@ -8,9 +8,11 @@ import {
   parseFormat,
   parseImageLayout,
   parsePreserve,
+  parseSampler,
   parseSigmas,
   parseSize,
   parseSizeRule,
+  parseSteps,
 } from "../arguments.ts";
 import type { EditFlags } from "../edit.ts";
 import { EDIT_PARAMETERS, RetouchError } from "../../index.ts";
@@ -35,6 +37,7 @@ const {
   preserve,
   prompt2,
   outputQuality,
+  sampler,
   sigmas,
   sizeRule,
 } = EDIT_PARAMETERS;
@@ -122,7 +125,8 @@ export const EDIT = command<EditFlags>({
       parseSize,
     ),
     option(sizeRule.flag, `${phraseOf(sizeRule)} (default: ${sizeRule.default})`, parseSizeRule),
-    option(numSteps.flag, modelNumberHelp("numSteps"), numberOf("numSteps")),
+    option(numSteps.flag, modelNumberHelp("numSteps"), parseSteps),
+    option(sampler.flag, `${phraseOf(sampler)} (default: ${sampler.default})`, parseSampler),
     option(
       sigmas.flag,
       `noise level before each step, 1 to ${sigmas.maxItems} of ${rangeText(sigmas)} with commas between them, in place of a number of steps`,

@@ -1,4 +1,5 @@
 /** What an edit is guided by: its prompts, encoded or given as embeddings, and the velocity that they lead to. */
+import type { Encodings } from "../../engine/encodings.ts";
 import type { GivenEmbeds } from "../../engine/given-tensors.ts";
 import type { GivenForImage } from "../../engine/model.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
@@ -32,16 +33,17 @@ export async function encodePrompts(
   networks: Networks,
   request: ResolvedRequest,
   { embeds, negativeEmbeds }: GivenForImage,
-  { hasNegative, adapters }: { hasNegative: boolean; adapters: Adapters | undefined },
+  {
+    hasNegative,
+    ...how
+  }: { hasNegative: boolean; adapters: Adapters | undefined; encodings: Encodings | undefined },
 ): Promise<Prompts> {
   const { prompt, prompt2, negativePrompt, maxSequenceLength: length } = request;
-  const positive = embeds
-    ? promptOf(embeds)
-    : await networks.encodePrompt({ prompt, prompt2, length }, adapters);
+  const positive = embeds ? promptOf(embeds) : await networks.encodePrompt({ prompt, prompt2, length }, how);
   if (!hasNegative) return { positive, negative: undefined };
   const negative = negativeEmbeds
     ? promptOf(negativeEmbeds)
-    : await networks.encodePrompt({ prompt: negativePrompt, length }, adapters);
+    : await networks.encodePrompt({ prompt: negativePrompt, length }, how);
   return { positive, negative };
 }
 

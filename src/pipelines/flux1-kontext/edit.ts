@@ -19,6 +19,7 @@ import type { Prompt } from "./prompt.ts";
 import { denoiseDraws } from "../shared/draws.ts";
 import { textLengthOf } from "../shared/given.ts";
 import { maskOfCells, planInpainting } from "../shared/inpaint.ts";
+import { checkSampler } from "../shared/noise-schedule.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { keptAs } from "../shared/preserved.ts";
@@ -49,7 +50,8 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, reuse, given = {}, isLatentOnly, mask } = options;
+  const { signal, isSketched, loras, sizes, resume, reuse, given = {}, isLatentOnly } = options;
+  const { mask, encodings } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const numChannels = networks.autoencoder.latentChannels;
 
@@ -69,6 +71,7 @@ async function* recipe(
 
   checkGiven(networks, given, numTokens);
   const cells = inside && maskOfCells(inside.mask, targetGrid, numChannels);
+  checkSampler(networks.schedule, request.sampler);
   const levels = levelsOf(networks.schedule, request, numTokens);
   const hasNegative = isNegativeUsed(request, given.negativeEmbeds !== undefined);
   await networks.prepare({
@@ -83,13 +86,17 @@ async function* recipe(
   const adapted = await loras?.read();
 
   // 2. Text: T5 carries the wording, CLIP's pooled vector modulates every block.
-  const prompts = await encodePrompts(networks, request, given, { hasNegative, adapters: adapted?.adapters });
+  const prompts = await encodePrompts(networks, request, given, {
+    hasNegative,
+    adapters: adapted?.adapters,
+    encodings,
+  });
 
   // 3. References: the mode of their latents, as tokens that follow the target's; stream 1 tells them apart.
   const encoded: Float32Array[] = [];
   for (const [index, source] of (inside ? [inside.picture] : sources).entries()) {
     throwIfAborted(signal);
-    encoded.push(await encode(networks, source, references[index]!));
+    encoded.push(await encode(networks, source, references[index]!, encodings));
   }
   if (isSketched) await networks.sketcher();
 
@@ -123,6 +130,7 @@ async function* recipe(
     isStochastic: networks.schedule.isStochastic,
     velocity,
     sigmas: levels.sigmas,
+    sampler: request.sampler,
     from: resume?.(shape),
     reuse,
     // The reference samples latents of the masked image as well, and uses them for nothing.

@@ -59,8 +59,12 @@ export class Networks implements LatentSpace {
     return this.#components.prepare(edit);
   }
 
-  encodePrompt(text: PromptText, adapters?: Adapters): Promise<Prompt> {
-    return this.#prompts.encode(text, adapters);
+  encodePrompt(text: PromptText, options?: Parameters<PromptEncoder["encode"]>[1]): Promise<Prompt> {
+    return this.#prompts.encode(text, options);
+  }
+
+  get tileSide(): number | undefined {
+    return this.#components.tileSide;
   }
 
   latentSize(canvas: Size): Size {

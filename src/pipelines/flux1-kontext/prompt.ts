@@ -1,4 +1,5 @@
 /** The two text encoders: they turn an instruction into the transformer's conditioning. */
+import { type Encodings, NOTHING_KEPT } from "../../engine/encodings.ts";
 import type { ComponentRunner } from "../../engine/model.ts";
 import { RetouchError } from "../../errors.ts";
 import { TEXT_ENCODER } from "../../lora/targets.ts";
@@ -7,7 +8,6 @@ import { clipEndPosition } from "../../models/text-encoders/clip.ts";
 import { positionBuckets } from "../../models/text-encoders/t5.ts";
 import type { Tensor } from "../../runtime/session.ts";
 import type { Tokenizer } from "../../tokenizers/tokenizer.ts";
-import { Remembered, REMEMBERED_PROMPT_BYTES } from "../shared/remembered.ts";
 import type { KontextCheckpoint } from "./checkpoint.ts";
 
 /** An encoded instruction. */
@@ -34,10 +34,6 @@ export interface PromptText {
 export class PromptEncoder {
   readonly #checkpoint: Pick<KontextCheckpoint, "configs" | "tokenizers">;
   readonly #components: ComponentRunner;
-  readonly #remembered = new Remembered<Prompt>(
-    REMEMBERED_PROMPT_BYTES,
-    ({ promptEmbeds }) => promptEmbeds.data.byteLength,
-  );
   /** Of what LoRAs added to the text encoder, in the order in which they came. */
   readonly #adapterNumbers = new WeakMap<Adapters, number>();
   #numAdapters = 0;
@@ -47,45 +43,54 @@ export class PromptEncoder {
     this.#components = components;
   }
 
-  encode(text: PromptText, adapters?: Adapters): Promise<Prompt> {
-    const own = adapters && [...adapters.keys()].some(isOfText) ? this.#numberOf(adapters) : 0;
-    const key = JSON.stringify([text.prompt, text.prompt2, text.length, own]);
-    return this.#remembered.get(key, () => this.#encode(text, adapters));
-  }
-
-  #numberOf(adapters: Adapters): number {
-    const number = this.#adapterNumbers.get(adapters) ?? (this.#numAdapters += 1);
-    this.#adapterNumbers.set(adapters, number);
-    return number;
-  }
-
-  async #encode(
+  /** Runs each encoder unless `encodings` has what it makes of these tokens. */
+  async encode(
     { prompt, prompt2 = prompt, length }: PromptText,
-    adapters: Adapters | undefined,
+    {
+      adapters,
+      encodings = NOTHING_KEPT,
+    }: { adapters?: Adapters | undefined; encodings?: Encodings | undefined } = {},
   ): Promise<Prompt> {
     const { tokenizers, configs } = this.#checkpoint;
     const clipText = tokenizers.clip.encode(prompt, configs.clipLength);
     const t5Text = tokenizers.t5.encode(prompt2, length ?? configs.t5Length);
     assertKnown(tokenizers.clip, clipText.ids, configs.clip.vocabularySize);
     assertKnown(tokenizers.t5, t5Text.ids, configs.t5.vocabularySize);
-    const endPosition = clipEndPosition(clipText.ids, configs.clip.endTokenId);
-    const clipInputs = { tokenIds: idTensor(clipText.ids), endPosition: idTensor([endPosition]) };
-    const { pooledPromptEmbeds } = await this.#components.run("clip", clipInputs, adapters);
-    const numTokens = t5Text.ids.length;
-    const { promptEmbeds } = await this.#components.run("t5", {
-      tokenIds: idTensor(t5Text.ids),
-      positionBuckets: {
-        data: positionBuckets(configs.t5, numTokens),
-        shape: [1, numTokens, numTokens],
-      },
-    });
+    const clipKey = { encoder: "clip", read: [clipText.ids, this.#numberOf(adapters)] };
+    const t5Key = { encoder: "t5", read: [t5Text.ids] };
     return {
-      promptEmbeds: promptEmbeds!,
-      pooledPromptEmbeds: pooledPromptEmbeds!,
+      pooledPromptEmbeds: await encodings.get(clipKey, () => this.#runClip(clipText.ids, adapters)),
+      promptEmbeds: await encodings.get(t5Key, () => this.#runT5(t5Text.ids)),
       clipTokenIds: clipText.ids,
       t5TokenIds: t5Text.ids,
       isCut: t5Text.isCut,
     };
+  }
+
+  /** 0 for adapters that leave the text encoder as it is. */
+  #numberOf(adapters: Adapters | undefined): number {
+    if (adapters === undefined || ![...adapters.keys()].some(isOfText)) return 0;
+    const number = this.#adapterNumbers.get(adapters) ?? (this.#numAdapters += 1);
+    this.#adapterNumbers.set(adapters, number);
+    return number;
+  }
+
+  async #runClip(ids: readonly number[], adapters: Adapters | undefined): Promise<Tensor> {
+    const endPosition = clipEndPosition(ids, this.#checkpoint.configs.clip.endTokenId);
+    const inputs = { tokenIds: idTensor(ids), endPosition: idTensor([endPosition]) };
+    const { pooledPromptEmbeds } = await this.#components.run("clip", inputs, adapters);
+    return pooledPromptEmbeds!;
+  }
+
+  async #runT5(ids: readonly number[]): Promise<Tensor> {
+    const { promptEmbeds } = await this.#components.run("t5", {
+      tokenIds: idTensor(ids),
+      positionBuckets: {
+        data: positionBuckets(this.#checkpoint.configs.t5, ids.length),
+        shape: [1, ids.length, ids.length],
+      },
+    });
+    return promptEmbeds!;
   }
 }
 

@@ -32,7 +32,6 @@ import {
   TRIAL_TOKENS,
 } from "../shared/components.ts";
 import { IMAGES } from "./images.ts";
-import { REMEMBERED_PROMPT_BYTES, REMEMBERED_REFERENCE_BYTES } from "../shared/remembered.ts";
 import { MODULATION_TRIAL, qwen3Trial, referencesTrial, transformerTrial } from "./trials.ts";
 
 /** Configurations of all of a checkpoint's networks, and how the pipeline runs them. */
@@ -86,10 +85,7 @@ export function planKlein(configs: KleinConfigs): ModelPlan {
     secondPass: configs.isDistilled ? "never" : "guidance",
     images: IMAGES,
     heldBytes: (edit) =>
-      modulationBytes(transformer, edit) +
-      REMEMBERED_PROMPT_BYTES +
-      REMEMBERED_REFERENCE_BYTES +
-      (areReferencesKept ? keptBytes(configs, edit) : 0),
+      modulationBytes(transformer, edit) + (areReferencesKept ? keptBytes(configs, edit) : 0),
   };
 }
 

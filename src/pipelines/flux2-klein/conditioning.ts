@@ -1,4 +1,5 @@
 /** What an edit is guided by: its texts and references, encoded or given, and the velocity that they lead to. */
+import type { Encodings } from "../../engine/encodings.ts";
 import { invalid } from "../../errors.ts";
 import type { GivenForImage } from "../../engine/model.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
@@ -46,14 +47,14 @@ export async function encodePrompts(
   networks: Networks,
   { prompt, negativePrompt, maxSequenceLength: length }: ResolvedRequest,
   { embeds, negativeEmbeds }: GivenForImage,
-  { isGuided }: { isGuided: boolean },
+  { isGuided, encodings }: { isGuided: boolean; encodings: Encodings | undefined },
 ): Promise<Prompts> {
-  const positive = embeds ? promptOf(embeds) : await networks.encodePrompt(prompt, length);
+  const positive = embeds ? promptOf(embeds) : await networks.encodePrompt(prompt, length, encodings);
   if (!isGuided) return { positive, negative: undefined };
   const negative = negativeEmbeds
     ? promptOf(negativeEmbeds)
     : // Blank means none, and none is the empty text.
-      await networks.encodePrompt(negativePrompt.trim() === "" ? "" : negativePrompt, length);
+      await networks.encodePrompt(negativePrompt.trim() === "" ? "" : negativePrompt, length, encodings);
   return { positive, negative };
 }
 
@@ -74,10 +75,11 @@ export async function encodeReferences(
   networks: Networks,
   images: readonly Picture[],
   { references }: Pick<SizePlan, "references">,
+  encodings?: Encodings,
 ): Promise<Float32Array[]> {
   const latents: Float32Array[] = [];
   for (const [index, image] of images.entries())
-    latents.push(await encode(networks, image, references[index]!));
+    latents.push(await encode(networks, image, references[index]!, encodings));
   return latents;
 }
 

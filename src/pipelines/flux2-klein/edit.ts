@@ -15,7 +15,7 @@ import { denoiseDraws } from "../shared/draws.ts";
 import { textLengthOf } from "../shared/given.ts";
 import { maskOfTokens, planInpainting } from "../shared/inpaint.ts";
 import { createModulation } from "../shared/modulation.ts";
-import { noiseLevels } from "../shared/noise-schedule.ts";
+import { checkSampler, noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
 import { keptAs } from "../shared/preserved.ts";
 import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
@@ -66,7 +66,8 @@ async function* recipe(
   request: ResolvedRequest,
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
-  const { signal, isSketched, loras, sizes, resume, reuse, given = {}, isLatentOnly, mask } = options;
+  const { signal, isSketched, loras, sizes, resume, reuse, given = {}, isLatentOnly } = options;
+  const { mask, encodings } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const { configs, schedule } = networks;
   const { inChannels: numChannels, rotaryAxes: axes, rotaryTheta: theta } = configs.transformer;
@@ -82,6 +83,7 @@ async function* recipe(
 
   checkTaken(networks, request, given, numTokens);
   const shares = inside && maskOfTokens(inside.mask, targetGrid, numChannels);
+  checkSampler(schedule, request.sampler);
   const levels = noiseLevels(schedule, request, empiricalShift(numTokens, request.numSteps));
   const hasNegative = isGuided(configs, request);
   await networks.prepare({
@@ -96,11 +98,11 @@ async function* recipe(
   const adapted = await loras?.read();
 
   // 2. Text: three layers of a language model; guidance leads away from the empty text.
-  const prompts = await encodePrompts(networks, request, given, { isGuided: hasNegative });
+  const prompts = await encodePrompts(networks, request, given, { isGuided: hasNegative, encodings });
 
   // 3. References: the mode of their latents, as tokens that follow the target's; time tells them apart.
   throwIfAborted(signal);
-  const encoded = await encodeReferences(networks, inside ? [inside.picture] : images, plan);
+  const encoded = await encodeReferences(networks, inside ? [inside.picture] : images, plan, encodings);
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and references, whose own go with them where they are kept.
@@ -135,6 +137,7 @@ async function* recipe(
     isStochastic: schedule.isStochastic,
     velocity,
     sigmas: levels.sigmas,
+    sampler: request.sampler,
     from: resume?.(shape),
     reuse,
     inside: shares && { image: encoded[0]!, mask: shares, skipped: skippedSteps(request) },

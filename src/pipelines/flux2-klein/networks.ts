@@ -1,5 +1,5 @@
 /** The networks of FLUX.2 [klein] as functions: tensors in, tensors out. */
-import { createHash } from "node:crypto";
+import type { Encodings } from "../../engine/encodings.ts";
 import type { EditExtent } from "../../engine/extent.ts";
 import type { ComponentRunner } from "../../engine/model.ts";
 import { fitSketcher, type LatentSketcher } from "../../engine/preview.ts";
@@ -16,7 +16,6 @@ import type { Tensor } from "../../runtime/session.ts";
 import { byTiles, type LatentSpace, planesOf, tensorOf } from "../shared/latent-space.ts";
 import type { ScheduleConfig } from "../shared/noise-schedule.ts";
 import { packLatents, planesToTokens, tokensToPlanes, unpackLatents } from "../shared/packing.ts";
-import { Remembered, REMEMBERED_REFERENCE_BYTES } from "../shared/remembered.ts";
 import type { KleinCheckpoint } from "./checkpoint.ts";
 import { type KleinConfigs, nativeScale } from "./components.ts";
 import { type Prompt, PromptEncoder } from "./prompt.ts";
@@ -45,10 +44,6 @@ export class Networks implements LatentSpace {
   readonly native: NativeScale;
   readonly #components: ComponentRunner;
   readonly #prompts: PromptEncoder;
-  readonly #encoded = new Remembered<Float32Array>(
-    REMEMBERED_REFERENCE_BYTES,
-    ({ byteLength }) => byteLength,
-  );
   #sketcher: Promise<LatentSketcher> | undefined;
 
   constructor(checkpoint: KleinCheckpoint, components: ComponentRunner) {
@@ -70,8 +65,12 @@ export class Networks implements LatentSpace {
   }
 
   /** @param length tokens that are read of it @default the most */
-  encodePrompt(text: string, length?: number): Promise<Prompt> {
-    return this.#prompts.encode(text, length);
+  encodePrompt(text: string, length?: number, encodings?: Encodings): Promise<Prompt> {
+    return this.#prompts.encode(text, length, encodings);
+  }
+
+  get tileSide(): number | undefined {
+    return this.#components.tileSide;
   }
 
   latentSize(canvas: Size): Size {
@@ -79,16 +78,8 @@ export class Networks implements LatentSpace {
     return { width: canvas.width / scaleFactor, height: canvas.height / scaleFactor };
   }
 
-  /** The mode of the latent distribution of pixels [3, height, width]: [C, h, w], normalised; remembered. */
-  encodePixels(pixels: Float32Array, size: Size): Promise<Float32Array> {
-    const { tileSide } = this.#components;
-    const { buffer, byteOffset, byteLength } = pixels;
-    const hash = createHash("sha256").update(JSON.stringify([size, tileSide]));
-    const key = hash.update(new Uint8Array(buffer, byteOffset, byteLength)).digest("base64");
-    return this.#encoded.get(key, () => this.#encodePixels(pixels, size));
-  }
-
-  async #encodePixels(pixels: Float32Array, { width, height }: Size): Promise<Float32Array> {
+  /** The mode of the latent distribution of pixels [3, height, width]: [C, h, w], normalised. */
+  async encodePixels(pixels: Float32Array, { width, height }: Size): Promise<Float32Array> {
     const { latentChannels } = this.autoencoder;
     const half = { to: "cells", cellSide: this.native.grid, patch: PATCH_SIDE } as const;
     const whole = { data: pixels, channels: 3, width, height };

@@ -1,9 +1,9 @@
 /** The text encoder: it turns an instruction into the transformer's conditioning. */
+import { type Encodings, NOTHING_KEPT } from "../../engine/encodings.ts";
 import type { ComponentRunner } from "../../engine/model.ts";
 import { RetouchError } from "../../errors.ts";
 import { qwen3Inputs } from "../../models/text-encoders/qwen3.ts";
 import type { Tensor } from "../../runtime/session.ts";
-import { Remembered, REMEMBERED_PROMPT_BYTES } from "../shared/remembered.ts";
 import type { KleinCheckpoint } from "./checkpoint.ts";
 
 /** An encoded instruction. */
@@ -18,22 +18,21 @@ export interface Prompt {
 export class PromptEncoder {
   readonly #checkpoint: Pick<KleinCheckpoint, "configs" | "tokenizer">;
   readonly #components: ComponentRunner;
-  readonly #remembered = new Remembered<Prompt>(
-    REMEMBERED_PROMPT_BYTES,
-    ({ promptEmbeds }) => promptEmbeds.data.byteLength,
-  );
 
   constructor(checkpoint: Pick<KleinCheckpoint, "configs" | "tokenizer">, components: ComponentRunner) {
     this.#checkpoint = checkpoint;
     this.#components = components;
   }
 
-  /** @param length tokens that are read @default the most */
-  encode(text: string, length: number = this.#checkpoint.configs.textLength): Promise<Prompt> {
-    return this.#remembered.get(JSON.stringify([text, length]), () => this.#encode(text, length));
-  }
-
-  async #encode(text: string, length: number): Promise<Prompt> {
+  /**
+   * Runs the encoder unless `encodings` has what it makes of these tokens.
+   * @param length tokens that are read @default the most
+   */
+  async encode(
+    text: string,
+    length: number = this.#checkpoint.configs.textLength,
+    encodings: Encodings = NOTHING_KEPT,
+  ): Promise<Prompt> {
     const { tokenizer, configs } = this.#checkpoint;
     const { ids, numTokens, isCut } = tokenizer.encode(text, length);
     const unknown = ids.find((id) => id >= configs.qwen3.vocabularySize);
@@ -43,7 +42,11 @@ export class PromptEncoder {
         `The tokenizer file ${tokenizer.file} gives the id ${unknown}, and its network knows ${configs.qwen3.vocabularySize}.`,
       );
     }
-    const { promptEmbeds } = await this.#components.run("qwen3", qwen3Inputs(configs.qwen3, ids, numTokens));
-    return { promptEmbeds: promptEmbeds!, tokenIds: ids, isCut };
+    const key = { encoder: "qwen3", read: [ids, numTokens] };
+    const promptEmbeds = await encodings.get(key, async () => {
+      const inputs = qwen3Inputs(configs.qwen3, ids, numTokens);
+      return (await this.#components.run("qwen3", inputs)).promptEmbeds!;
+    });
+    return { promptEmbeds, tokenIds: ids, isCut };
   }
 }

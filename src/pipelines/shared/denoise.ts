@@ -2,8 +2,9 @@
 import { throwIfAborted } from "../../engine/abort.ts";
 import type { EditStep } from "../../engine/model.ts";
 import type { WorkingSize } from "../../engine/sizes.ts";
-import { eulerSampler } from "../../sampling/euler.ts";
 import { type ReuseBudget, reusingSampler } from "../../sampling/reuse.ts";
+import type { SamplerName } from "../../sampling/sampler-names.ts";
+import { SAMPLER_OF } from "../../sampling/samplers.ts";
 import type { AfterStep, Velocity } from "../../sampling/sampler.ts";
 import type { SamplerState } from "../../sampling/state.ts";
 import type { LatentSpace } from "./latent-space.ts";
@@ -14,6 +15,8 @@ export interface Denoising {
   /** Packed latents to begin with, unless there is a state to go on from. */
   start: Float32Array;
   sigmas: Float32Array;
+  /** @default "euler" */
+  sampler?: SamplerName | undefined;
   /** The state of an interrupted run. */
   from: SamplerState | undefined;
   /** Gives the new noise of a step, if steps draw any. */
@@ -33,10 +36,22 @@ export interface Denoising {
 export async function* denoise(
   space: LatentSpace,
   target: WorkingSize,
-  { velocity, start, sigmas, from, noise, reuse, skipped = 0, afterStep, signal, started }: Denoising,
+  {
+    velocity,
+    start,
+    sigmas,
+    sampler = "euler",
+    from,
+    noise,
+    reuse,
+    skipped = 0,
+    afterStep,
+    signal,
+    started,
+  }: Denoising,
 ): AsyncGenerator<EditStep, Float32Array> {
-  const sampler = reuse && !noise ? reusingSampler(reuse) : eulerSampler;
-  const steps = sampler(velocity, from?.latents ?? start, {
+  const taken = reuse && !noise ? reusingSampler(reuse) : SAMPLER_OF[sampler];
+  const steps = taken(velocity, from?.latents ?? start, {
     sigmas,
     from: from ?? { step: skipped, memory: {} },
     noise,

@@ -6,6 +6,8 @@ import { isTiled, type Planes, runInTiles } from "../../engine/tiles.ts";
 import type { Tensor } from "../../runtime/session.ts";
 
 export interface LatentSpace extends LatentCodec {
+  /** As in {@link ComponentRunner}: tiles change what an encoder makes of an image. */
+  readonly tileSide: number | undefined;
   /** The size of the latent grid under a canvas of pixels. */
   latentSize(canvas: Size): Size;
   /** Makes rough, fast previews of latents; the first call fits the map to the autoencoder. */

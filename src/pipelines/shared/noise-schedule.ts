@@ -5,6 +5,7 @@
  */
 import { invalid, RetouchError } from "../../errors.ts";
 import { flowMatchLevels, type FlowMatchOptions, type NoiseLevels } from "../../sampling/flow-match.ts";
+import type { SamplerName } from "../../sampling/sampler-names.ts";
 import { linspace, type SpacingName } from "../../sampling/spacing.ts";
 import { Config, shownValue } from "../../weights/config.ts";
 
@@ -85,6 +86,20 @@ function spacingOf(config: Config): SpacingName | undefined {
     );
   }
   return SPACING_FIELDS[chosen[0] ?? ""];
+}
+
+/**
+ * The samplers of second order know no step with noise of its own, and follow levels that fall.
+ * @throws RetouchError INVALID_PARAMETER for a sampler that the checkpoint's scheduler excludes
+ */
+export function checkSampler(
+  { isStochastic, isInverted }: Pick<ScheduleConfig, "isStochastic" | "isInverted">,
+  sampler: SamplerName = "euler",
+): void {
+  if (sampler === "euler" || !(isStochastic || isInverted)) return;
+  const field = isStochastic ? "stochastic_sampling" : "invert_sigmas";
+  const reason = `the checkpoint's scheduler has ${field}, which only euler follows`;
+  throw invalid("forbidden", { field: "sampler", given: sampler, reason });
 }
 
 /**

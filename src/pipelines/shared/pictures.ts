@@ -1,4 +1,5 @@
 /** Between pictures and the latents of an edit. */
+import { type Encodings, NOTHING_KEPT } from "../../engine/encodings.ts";
 import { RetouchError } from "../../errors.ts";
 import {
   cropPicture,
@@ -13,16 +14,24 @@ import { type SizePlan, sourceInResult, type WorkingSize } from "../../engine/si
 import type { LatentSpace } from "./latent-space.ts";
 import { packLatents, unpackLatents } from "./packing.ts";
 
-/** Encodes a picture, resized and padded or cropped, to packed latents. */
+/** Encodes a picture, resized and padded or cropped, to packed latents, which must not change. */
 export async function encode(
   space: LatentSpace,
   picture: Picture,
   { content, canvas }: WorkingSize,
+  encodings: Encodings = NOTHING_KEPT,
 ): Promise<Float32Array> {
   const resized = await resizePicture(picture, content.width, content.height);
-  const pixels = pictureToPixels(onCanvas(resized, canvas));
-  const grid = await space.encodePixels(pixels, canvas);
-  return packLatents(grid, space.autoencoder.latentChannels, space.latentSize(canvas));
+  const seen = onCanvas(resized, canvas);
+  const key = {
+    encoder: "autoencoder",
+    read: [canvas.width, canvas.height, space.tileSide],
+    bytes: seen.data,
+  };
+  return encodings.get(key, async () => {
+    const grid = await space.encodePixels(pictureToPixels(seen), canvas);
+    return packLatents(grid, space.autoencoder.latentChannels, space.latentSize(canvas));
+  });
 }
 
 /** Of a side that is longer than the canvas, the middle is kept; a shorter one is padded. */

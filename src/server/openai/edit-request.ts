@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { EDIT_PARAMETERS, fieldOfWire } from "../../engine/edit-parameters.ts";
+import { autoNotices } from "../../engine/auto-steps.ts";
 import { checkMasking } from "../../engine/mask-rules.ts";
 import { unknownNames } from "../../engine/request-fields.ts";
 import { TRANSPARENT } from "../../engine/result-form.ts";
@@ -70,7 +71,7 @@ export function bodyOfForm(parts: readonly FormPart[], schema: ImageEditSchema):
 const MASK = EDIT_PARAMETERS.mask.wire;
 
 interface FormRule {
-  type?: string;
+  type?: string | readonly string[];
   items?: { type?: string };
 }
 
@@ -81,7 +82,8 @@ function typed(text: string, { type, items }: FormRule = {}): unknown {
     const parts = (list.startsWith("[") && list.endsWith("]") ? list.slice(1, -1) : list).split(",");
     return parts.every((part) => NUMBER.test(part)) ? parts.map(Number) : text;
   }
-  if ((type === "integer" || type === "number") && NUMBER.test(text)) return Number(text);
+  const isNumber = type !== undefined && /integer|number/.test(String(type));
+  if (isNumber && NUMBER.test(text)) return Number(text);
   if (type === "boolean" && /^(?:true|false)$/i.test(text)) return text.toLowerCase() === "true";
   return text;
 }
@@ -170,8 +172,11 @@ export function createRequestReader(
     const isSought = isTransparencyEdited && edit.background !== TRANSPARENT;
     const hasMask = mask !== undefined || isSought;
     checkMasking(edit, { hasMask, numImages: images.length, takesMask });
-    const unknown = unknownNames(fields, Object.keys(schema.properties));
-    const requestNotices = unknown.length > 0 ? unknown : undefined;
+    const notices = [
+      ...unknownNames(fields, Object.keys(schema.properties)),
+      ...autoNotices({ numSteps: steps, sigmas: edit.sigmas }, model.defaults, edit.sampler!),
+    ];
+    const requestNotices = notices.length > 0 ? notices : undefined;
     const isByAddress = format === "url";
     if (!isByAddress) checkEmbedded("n", n, edit.size);
     return { images, mask, edit: { ...edit, isTransparencyEdited, requestNotices }, isByAddress };

@@ -4,7 +4,6 @@ import { referenceIds, targetIds, textIds } from "../../../src/pipelines/flux2-k
 import { flux2Klein, flux2KleinKV } from "../../../src/pipelines/flux2-klein/pipeline.ts";
 import { empiricalShift } from "../../../src/pipelines/flux2-klein/time-shift.ts";
 import { planesToTokens, tokensToPlanes } from "../../../src/pipelines/shared/packing.ts";
-import { Remembered } from "../../../src/pipelines/shared/remembered.ts";
 import { Config } from "../../../src/weights/config.ts";
 
 describe("positions", () => {
@@ -98,28 +97,5 @@ describe("guidance", () => {
     expect(count(false, { negativePrompt: "a hat" })).toBe(0);
     expect(count(false, { negativePrompt: "a hat", guidance: 1 })).toBe(1);
     expect(count(false, { trueCfgScale: 3 })).toBe(1);
-  });
-});
-
-describe("what is remembered", () => {
-  it("is the latest that has room, and no failure", async () => {
-    const made: string[] = [];
-    const remembered = new Remembered<string>(6, (value) => value.length);
-    const get = (key: string): Promise<string> =>
-      remembered.get(key, async () => {
-        made.push(key);
-        if (key === "bad") throw new Error("no");
-        return key;
-      });
-    for (const key of ["aa", "bb", "aa", "ccc", "aa", "bb"]) expect(await get(key)).toBe(key);
-    // "bb" made room for "ccc", since "aa" had been asked for after it.
-    expect(made).toEqual(["aa", "bb", "ccc", "bb"]);
-    await expect(get("bad")).rejects.toThrow("no");
-    await expect(get("bad")).rejects.toThrow("no");
-    expect(made.slice(4)).toEqual(["bad", "bad"]);
-    // One that is too large alone is made again, and drives the others out.
-    await get("much too long");
-    await get("much too long");
-    expect(made.slice(6)).toEqual(["much too long", "much too long"]);
   });
 });
