@@ -8,7 +8,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 import { CHECKPOINT, ONE_THREAD, retouch } from "./run.ts";
 
 const PICTURE = path.join(fixtures, "pictures", "scene-64x64.png");
-const LINE = { image: PICTURE, prompt: "Make the red car blue", num_inference_steps: 8, size: "64*64" };
+const LINE = { image: PICTURE, prompt: "Make the red car blue", num_inference_steps: 16, size: "64*64" };
 
 describe("retouch calibrate", () => {
   it("keeps what the edits of a file tell, and edits reuse steps by it", async () => {
@@ -24,7 +24,7 @@ describe("retouch calibrate", () => {
     expect(kept.calibration.gains.at(-1)!.downTo).toBe(0);
     expect(await readdir(path.join(folder, "cache", "calibrations"))).toEqual([path.basename(kept.file)]);
 
-    const edit = ["edit", PICTURE, LINE.prompt, "--steps", "8", "--seed", "1", ...network];
+    const edit = ["edit", PICTURE, LINE.prompt, "--steps", "16", "--seed", "1", ...network];
     const made = await retouch(
       [...edit, "--acceleration", "auto", "--min-psnr", "30", "-o", path.join(folder, "a.png"), "--json"],
       { env },
@@ -35,7 +35,7 @@ describe("retouch calibrate", () => {
       notices: string[];
     };
     expect(notices).toEqual([]);
-    expect(acceleration.computedSteps + acceleration.reusedSteps).toBe(8);
+    expect(acceleration.computedSteps + acceleration.reusedSteps).toBe(16);
     expect(acceleration.reusedSteps).toBeGreaterThan(0);
   });
 
