@@ -74,7 +74,7 @@ const INTEGRATION = [
   "test/hub/*.test.ts",
   "test/jobs/*.test.ts",
   "test/keys/*.test.ts",
-  "test/engine/{combined,encoded-once,few-step-loras,inpaint,klein*,samplers}.test.ts",
+  "test/engine/{accelerated,combined,encoded-once,few-step-loras,inpaint,klein*,samplers}.test.ts",
   "test/*/{choose-device,compute-type,engine,limits,loras,preview,recipe,residency,result-form,results,resume,safety,single-files,weights}.test.ts",
   "test/package/*.test.ts",
   "test/patterns.test.ts",

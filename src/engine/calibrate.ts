@@ -48,6 +48,8 @@ const BANDS = [
   { downTo: 0.6, perGap: 0.005 },
   { downTo: 0, perGap: 0.012 },
 ] as const;
+/** Where that reuses no step in any edit, as with few steps, it is so many times as much. */
+const FACTORS = [1, 10, 100] as const;
 /** Levels below which a difference is that of rounding alone. */
 const LEAST_LEVELS = 0.02;
 /** What is put on the worst edit that was seen. */
@@ -84,8 +86,19 @@ export async function calibrate(
       onEdit?.({ edit: index + 1, of });
       const request = await requestOf(exact, edit);
       const { pixels } = await drawn(exact, request, undefined, signal);
-      truths.push({ request, pixels });
-      measured.push(...(await bandsOf(exact, request, pixels, signal)));
+      const truth = { request, pixels };
+      truths.push(truth);
+      measured.push(...(await bandsOf(exact, truth, { bands: BANDS.keys(), factor: 1, signal })));
+    }
+    for (const factor of FACTORS.slice(1)) {
+      const bands = [...BANDS.keys()].filter(
+        (band) => !measured.some((one) => one.band === band && one.error > 0),
+      );
+      if (bands.length === 0) break;
+      for (const [index, truth] of truths.entries()) {
+        onEdit?.({ edit: index + 1, of });
+        measured.push(...(await bandsOf(exact, truth, { bands, factor, signal })));
+      }
     }
     const before = await findCalibration(cacheFolder, checkpoint);
     const chosen = await createEngine({ ...common, cacheFolder, weights, device, computeType, safety });
@@ -142,12 +155,12 @@ export function gainsOf(measured: readonly Measured[]): Gain[] {
 
 async function bandsOf(
   engine: Engine,
-  request: EditRequest,
-  truth: Uint8Array,
-  signal: AbortSignal | undefined,
+  { request, pixels: truth }: Truth,
+  { bands, factor, signal }: { bands: Iterable<number>; factor: number; signal: AbortSignal | undefined },
 ): Promise<Measured[]> {
   const measured: Measured[] = [];
-  for (const [band, { perGap }] of BANDS.entries()) {
+  for (const band of bands) {
+    const perGap = factor * BANDS[band]!.perGap;
     const gains = BANDS.map(({ downTo }, index) => ({ downTo, gain: index === band ? 1 : Infinity }));
     const budget = { total: Infinity, perGap, gains };
     const { pixels, error } = await drawn(engine, request, budget, signal);
