@@ -19,7 +19,8 @@ describe("one key beside another", () => {
   let service: TestService;
   let slow: { address: string; waiting: () => number; close: () => void };
   beforeAll(async () => {
-    service = await startTestService({ database: "PGlite", settings: { RETOUCH_IMAGE_TIMEOUT: "20s" } });
+    const settings = { RETOUCH_IMAGE_TIMEOUT: "20s", RETOUCH_KEEP_ORIGINALS: "false" };
+    service = await startTestService({ database: "PGlite", settings });
     await service.service.keys.ensure(OTHER_KEY, "other");
     slow = await startSlowHost();
   });
