@@ -35,8 +35,6 @@ export async function measure(source: Picture, truth: Picture, id: string): Prom
     mode: "auto",
   });
   const data = picture.data as Uint8Array;
-  const isSame = (a: Uint8Array, b: Uint8Array, i: number): boolean =>
-    a[i] === b[i] && a[i + 1] === b[i + 1] && a[i + 2] === b[i + 2];
   let [unedited, exact] = [0, 0];
   let [steps, outline] = [0, 0];
   for (let i = 0; i < data.length; i += 3) {
@@ -85,7 +83,11 @@ function distanceOf(a: Placement, b: Placement, { width, height }: Picture): num
   return Math.max(...across, ...down);
 }
 
-function decibels(a: Uint8Array, b: Uint8Array): number {
+/** Whether two pictures have the same pixel at an index of their data. */
+export const isSame = (a: Uint8Array, b: Uint8Array, i: number): boolean =>
+  a[i] === b[i] && a[i + 1] === b[i + 1] && a[i + 2] === b[i + 2];
+
+export function decibels(a: Uint8Array, b: Uint8Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
   // Where nothing differs, a thousandth of a level counts.

@@ -1,53 +1,47 @@
 /**
- * Measures what stays (docs/pictures.md) on edits whose truth is known: `npm run eval:preserve -- [FILTER]`. Draws the edits on
- * first use; prints a line for each and, per kind, the figures.
+ * Measures what stays (docs/pictures.md) on edits whose truth is known. Draws the edits on first use; prints a line for each
+ * and, per kind, the figures.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import path from "node:path";
-import sharp from "sharp";
-import type { Picture } from "../../src/images/picture.ts";
-import { plainBytes } from "../../src/images/picture.ts";
+import { parseArgs } from "node:util";
+import { measureDemo } from "./demo.ts";
 import { measure, type Measured } from "./measure.ts";
+import { editsOf, load } from "./set.ts";
 
-const FOLDER = ".cache/preserve-set";
-const EDITS = 200;
+const USAGE = `Usage: npm run eval:preserve -- [OPTIONS] [FILTER]
 
-interface Edit {
-  id: string;
-  kind: string;
-  style: string | null;
-}
+FILTER is a regular expression of the edits' names. Without options their raw results are simulated from the truth.
 
-if (!existsSync(path.join(FOLDER, "edits.json"))) {
-  const drawing = ["scripts/python.mjs", "-m", "training.preserve_set", FOLDER, String(EDITS)];
-  const { status } = spawnSync(process.execPath, drawing, { stdio: "inherit" });
-  if (status !== 0) throw new Error("The edits could not be drawn.");
-}
-const filter = new RegExp(process.argv[2] ?? "");
-const edits = (JSON.parse(readFileSync(path.join(FOLDER, "edits.json"), "utf8")) as Edit[]).filter(({ id }) =>
-  filter.test(id),
-);
-const groups = new Map<string, Measured[]>();
-for (const { id, kind, style } of edits) {
-  const measured = await measure(await load(`${id}.source.png`), await load(`${id}.truth.png`), id);
-  const group = style === null ? kind : `${kind}: ${style}`;
-  groups.set(group, [...(groups.get(group) ?? []), measured]);
-  process.stdout.write(`${id.padEnd(36)} ${lineOf([measured])}\n`);
-}
-process.stdout.write("\n");
-for (const [group, measured] of groups) {
-  const count = String(measured.length).padStart(3);
-  process.stdout.write(`${group.padEnd(32)} ${count} ${lineOf(measured)}\n`);
-}
-process.stdout.write(`${"all".padEnd(36)} ${lineOf([...groups.values()].flat())}\n`);
+  --demo     the shipped checkpoint's own results, two of each kind
+  --steps N  of those (default 8)
+`;
 
-async function load(file: string): Promise<Picture> {
-  const { data, info } = await sharp(path.join(FOLDER, file))
-    .removeAlpha()
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, data: plainBytes(data) };
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    demo: { type: "boolean", default: false },
+    steps: { type: "string", default: "8" },
+    help: { type: "boolean", default: false },
+  },
+});
+const filter = new RegExp(positionals[0] ?? "");
+if (values.help) process.stdout.write(USAGE);
+else if (values.demo) await measureDemo(filter, Number(values.steps));
+else await measureSimulated();
+
+async function measureSimulated(): Promise<void> {
+  const groups = new Map<string, Measured[]>();
+  for (const { id, kind, style } of editsOf(filter)) {
+    const measured = await measure(await load(`${id}.source.png`), await load(`${id}.truth.png`), id);
+    const group = style === null ? kind : `${kind}: ${style}`;
+    groups.set(group, [...(groups.get(group) ?? []), measured]);
+    process.stdout.write(`${id.padEnd(36)} ${lineOf([measured])}\n`);
+  }
+  process.stdout.write("\n");
+  for (const [group, measured] of groups) {
+    const count = String(measured.length).padStart(3);
+    process.stdout.write(`${group.padEnd(32)} ${count} ${lineOf(measured)}\n`);
+  }
+  process.stdout.write(`${"all".padEnd(36)} ${lineOf([...groups.values()].flat())}\n`);
 }
 
 function lineOf(measured: readonly Measured[]): string {

@@ -80,17 +80,15 @@ export function writeModels(
   const top = Math.floor(place);
   const fy = place - top;
   const [a, b] = [top * size, Math.min(top + 1, down - 1) * size];
+  const row = new Float32Array(size);
+  for (let i = 0; i < size; i++) row[i] = data[a + i]! + fy * (data[b + i]! - data[a + i]!);
   for (let x = 0, to = 0; to < line.length; x++, to += MODEL) {
     const at = placeOf(x, step, across);
     const left = Math.floor(at);
     const fx = at - left;
     const here = left * MODEL;
     const beside = Math.min(left + 1, across - 1) * MODEL;
-    for (let k = 0; k < MODEL; k++) {
-      const above = data[a + here + k]! + fx * (data[a + beside + k]! - data[a + here + k]!);
-      const below = data[b + here + k]! + fx * (data[b + beside + k]! - data[b + here + k]!);
-      line[to + k] = above + fy * (below - above);
-    }
+    for (let k = 0; k < MODEL; k++) line[to + k] = row[here + k]! + fx * (row[beside + k]! - row[here + k]!);
   }
 }
 

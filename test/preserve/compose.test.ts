@@ -139,10 +139,51 @@ describe("a result on its source", () => {
       mode: "auto",
     } as const;
     const dist = path.join(import.meta.dirname, "../../dist/preserve/render-thread.js");
-    const inThreads = await compose({ ...options, entry: pathToFileURL(dist) });
-    const alone = await compose({ ...options, threads: 1 });
+    const mask = { width: 3, height: 2, data: Uint8Array.of(255, 255, 0, 255, 0, 255) };
+    const inThreads = await compose({
+      ...options,
+      mask,
+      isMapped: true,
+      threads: 3,
+      entry: pathToFileURL(dist),
+    });
+    const alone = await compose({ ...options, mask, isMapped: true, threads: 1 });
+    expect(Buffer.compare(inThreads.kept.map!.data, alone.kept.map!.data)).toBe(0);
     expect(Buffer.compare(inThreads.picture.data as Uint8Array, alone.picture.data as Uint8Array)).toBe(0);
     expect(inThreads.kept.shares.carried).toBeCloseTo(alone.kept.shares.carried, 9);
+  });
+
+  it("fails if a thread cannot start", async () => {
+    const large = { width: 2000, height: 1600, data: new Uint8Array(2000 * 1600 * 3) };
+    const small = { width: 40, height: 32, data: new Uint8Array(40 * 32 * 3) };
+    const entry = pathToFileURL(path.join(import.meta.dirname, "no-such-thread.js"));
+    const failing = compose({
+      source: asImage(large),
+      reduced: small,
+      raw: small,
+      mode: "auto",
+      threads: 2,
+      entry,
+    });
+    await expect(failing).rejects.toThrow(/no-such-thread/);
+  });
+
+  it("carries a change of light over whole at the working size of large pictures too", async () => {
+    const large = scene(1200, 960);
+    const truth = changed(large, ([red, green, blue]) => {
+      const grey = 0.3 * red + 0.59 * green + 0.11 * blue;
+      return [grey * 1.05, grey * 0.86, grey * 0.62];
+    });
+    const { picture, kept } = await compose({
+      source: asImage(large),
+      reduced: await resizePicture(large, 800, 640),
+      raw: rawOf(truth, 800, 640, {
+        placement: { scaleX: 1.01, scaleY: 1.01, shiftX: -4, shiftY: -3 },
+      }),
+      mode: "auto",
+    });
+    expect(kept.shares.carried).toBeGreaterThan(0.99);
+    expect(psnr(picture.data, truth.data)).toBeGreaterThan(38);
   });
 
   it("works for pictures of a few pixels", async () => {
