@@ -97,6 +97,8 @@ export default defineConfig({
     // Some limits of the service are seconds, which a shared machine may use up. CI's log names what needed the second try.
     retry: process.env["CI"] ? 1 : 0,
     hookTimeout: 120_000,
+    // Not the one second of the default, which a busy machine may need for anything; shorter than calls are held.
+    expect: { poll: { timeout: 60_000 } },
     globalSetup: ["test/build.setup.ts"],
     reporters: ["default", "./test/support/skips.reporter.ts", "./test/support/retries.reporter.ts"],
     // Most tests wait for a process, a database or the time itself. By default two cores would get one worker; three take

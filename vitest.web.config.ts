@@ -9,6 +9,8 @@ export default defineConfig({
     testTimeout: 180_000,
     retry: process.env["CI"] ? 1 : 0,
     hookTimeout: 120_000,
+    // Not the one second of the default, which a busy machine may need for anything.
+    expect: { poll: { timeout: 60_000 } },
     // Most tests wait for a page; by default two cores would get one worker.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ["test/build.setup.ts"],

@@ -8,9 +8,10 @@ export default defineConfig({
   test: {
     include: ["test/webgpu/**/*.webgpu.ts"],
     env: { ORT_DISABLE_TELEMETRY: "1" },
-    testTimeout: 300_000,
+    // In CI they take what other tests leave of the processor.
+    testTimeout: 900_000,
     retry: process.env["CI"] ? 1 : 0,
-    hookTimeout: 300_000,
+    hookTimeout: 900_000,
     globalSetup: ["test/build.setup.ts", "test/webgpu/compile.setup.ts"],
     disableConsoleIntercept: true,
     maxWorkers: 2,

@@ -3,12 +3,11 @@
 // Usage: npm run placement
 import { readFile, writeFile } from "node:fs/promises";
 import { inRepository } from "../tools/paths.ts";
-import { CHECKPOINTS, measurePlacements } from "./placement/measure.ts";
-import { type Placement, tableOf, withTable } from "./placement/placement.ts";
+import { measurePlacements } from "./placement/measure.ts";
+import { tableOf, withTable } from "./placement/placement.ts";
 
 const page = inRepository("docs", "devices.md");
-const placements: Placement[] = [];
-for (const checkpoint of CHECKPOINTS) placements.push(...(await measurePlacements(checkpoint)));
+const placements = await measurePlacements();
 for (const { checkpoint, network, weights, isAdaptable, difference } of placements) {
   const adapters = isAdaptable ? ", adapters" : "";
   console.log(

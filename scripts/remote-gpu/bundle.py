@@ -1,6 +1,6 @@
 """The bundle that a machine without a network gets in several calls: one compressed tar file, in parts with checksums.
 
-Usage, at home:  python scripts/remote-gpu/bundle.py pack FOLDER PARTS [PART_BYTES]   PARTS/00/bundle.00, PARTS/01/bundle.01, ...
+Usage, at home:  python scripts/remote-gpu/bundle.py pack FOLDER PARTS [LEVEL]   PARTS/00/bundle.00, PARTS/01/bundle.01, ...
        there:    python scripts/remote-gpu/bundle.py take PART THERE        checks one part and puts it aside
                  python scripts/remote-gpu/bundle.py open THERE             joins them, once, into THERE/bundle and THERE/site
                  python scripts/remote-gpu/bundle.py libraries              where CUDA's libraries are, for LD_LIBRARY_PATH
@@ -36,17 +36,17 @@ def _checksum(paths: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def pack(folder: Path, target: Path, part_bytes: int = PART_BYTES) -> list[Path]:
-    """Writes `folder` into parts of at most `part_bytes`, each in a folder of its own with the checksums of all."""
+def pack(folder: Path, target: Path, level: int = LEVEL) -> list[Path]:
+    """Writes `folder` into parts of at most `PART_BYTES`, each in a folder of its own with the checksums of all."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     whole = target / "bundle"
-    with gzip.GzipFile(whole, "wb", LEVEL, mtime=0) as file, tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+    with gzip.GzipFile(whole, "wb", level, mtime=0) as file, tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             tar.add(path, path.relative_to(folder).as_posix())
     parts = []
     with whole.open("rb") as file:
-        while chunk := file.read(part_bytes):
+        while chunk := file.read(PART_BYTES):
             part = target / f"{len(parts):02d}" / f"bundle.{len(parts):02d}"
             part.parent.mkdir()
             part.write_bytes(chunk)
@@ -122,7 +122,7 @@ def results(folder: Path, out: Path) -> None:
 
 
 COMMANDS = {
-    "pack": lambda folder, target, size=PART_BYTES: pack(Path(folder), Path(target), int(size)),
+    "pack": lambda folder, target, level=LEVEL: pack(Path(folder), Path(target), int(level)),
     "take": lambda folder, there: take(Path(folder), Path(there)),
     "open": lambda there: unpack(Path(there)),
     "libraries": lambda: print(libraries()),

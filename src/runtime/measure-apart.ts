@@ -25,7 +25,7 @@ export interface MeasuredSpeed {
 export interface ApartOptions {
   /** The process's compiled file. */
   entry?: URL | undefined;
-  /** What has not been measured by then is left out. @default 60,000 */
+  /** A figure that takes longer is left out, and so are those after it. @default 60,000 */
   timeoutMs?: number | undefined;
 }
 
@@ -55,6 +55,7 @@ export function measureApart(order: SpeedOrder, options: ApartOptions = {}): Pro
     child.on("message", (answer: SpeedAnswer) => {
       if (answer.kind === "failed") return end(answer.reason);
       ({ speed } = answer);
+      timer.refresh();
       if (answer.kind === "done") end();
     });
     child.on("error", (error) => end(error.message));

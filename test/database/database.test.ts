@@ -250,7 +250,7 @@ describeOnDatabases("a database", (bench) => {
       const listening =
         "select max(backend_start) from pg_stat_activity where query = 'listen \"' || $1 || '\"'";
       await end(`backend_start = (${listening})`, [channel]);
-      await expect.poll(() => reconnects, { timeout: 5000 }).toBe(1);
+      await expect.poll(() => reconnects).toBe(1);
       await bench.database.query("select pg_notify($1, 'news')", [channel]);
       await expect.poll(() => heard).toEqual(["news"]);
       expect(errors).toHaveLength(1);

@@ -358,7 +358,7 @@ describe("what the hub says is not trusted", () => {
     );
   });
 
-  it("a failure ends a download that has stalled beside it", { timeout: 20_000 }, async () => {
+  it("a failure ends a download that has stalled beside it", async () => {
     const { hub, download } = await setUp();
     let stalled = (): void => {};
     const isStalled = new Promise<void>((resolve) => (stalled = resolve));

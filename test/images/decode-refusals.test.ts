@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/errors.ts";
 import { decodePicture, type DecodeOptions } from "../../src/images/decode.ts";
 import { blankPng, gradient, isoMediaHead, noise, plain, randomNumbers, sharpOf } from "./samples.ts";
+import { cpuMs } from "../support/cpu-time.ts";
 
 const name = "photos/bird.png";
 
@@ -101,14 +102,14 @@ describe("decodePicture refuses", () => {
   it("30,000 x 30,000 pixels in a small file, at once and without decoding them", async () => {
     const bytes = blankPng(30_000, 30_000);
     expect(bytes.length).toBeLessThan(1_000_000);
-    const started = performance.now();
+    const started = cpuMs();
     const before = process.memoryUsage().rss;
     await expectRefusal(
       bytes,
       "IMAGE_TOO_LARGE",
       "photos/bird.png has 30000 x 30000 = 900,000,000 pixels; at most 64,000,000 are accepted.",
     );
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(cpuMs() - started).toBeLessThan(2000);
     expect(process.memoryUsage().rss - before).toBeLessThan(200e6);
   });
 
@@ -171,10 +172,10 @@ describe("decodePicture survives", () => {
       TIFF: manyTiffPages(100_000),
     };
     for (const [format, bytes] of Object.entries(files)) {
-      const started = performance.now();
+      const started = cpuMs();
       const decoded = await decodePicture(bytes);
       expect([format, decoded.width, decoded.height]).toEqual([format, 4, 4]);
-      expect(performance.now() - started).toBeLessThan(5000);
+      expect(cpuMs() - started).toBeLessThan(5000);
     }
   });
 

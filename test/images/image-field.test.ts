@@ -4,6 +4,7 @@ import { parseImageField } from "../../src/images/image-field.ts";
 import { WIRE } from "../../src/engine/edit-parameters.ts";
 import { refusal } from "../support/refusal.ts";
 import { blankPng } from "./samples.ts";
+import { cpuMs } from "../support/cpu-time.ts";
 
 const MAX_BYTES = 2 ** 20;
 /** With every byte at its end, so that its base64 has every digit, and padding. */
@@ -116,7 +117,7 @@ describe("parseImageField", () => {
   ])("is done with 20 MB of it at once: %s", (_, text) => {
     // A request's text comes in one piece, and these have been put together.
     const whole = Buffer.from(text).toString();
-    const started = performance.now();
+    const started = cpuMs();
     expect(() => {
       try {
         parseImageField(whole, 64 * 2 ** 20);
@@ -125,7 +126,7 @@ describe("parseImageField", () => {
       }
     }).not.toThrow();
     // Measured: 2 to 70 ms. Regular expressions took up to 11 s.
-    expect(performance.now() - started).toBeLessThan(700);
+    expect(cpuMs() - started).toBeLessThan(700);
   });
 });
 

@@ -66,10 +66,10 @@ describeOnDatabases("webhooks and their receivers", (bench) => {
     const addresses: string[] = [];
     for (let count = 0; count < HANGING; count += 1) addresses.push(`${scheme}://${await receiver()}/`);
     for (const key of ["key-one", "key-two"]) for (const address of addresses) await ended(key, address);
-    await expect.poll(() => sockets.length, { timeout: 20_000 }).toBe(2 * HANGING);
+    await expect.poll(() => sockets.length).toBe(2 * HANGING);
     const good = await http((response) => response.end());
     await ended("key-three", `http://${good}/`);
-    await expect.poll(() => statuses("key-three"), { timeout: 20_000 }).toEqual(["delivered 1"]);
+    await expect.poll(() => statuses("key-three")).toEqual(["delivered 1"]);
     // Nothing had to end for that: all others still hang.
     for (const key of ["key-one", "key-two"]) {
       expect(await statuses(key)).toEqual(Array(HANGING).fill("pending 1"));
@@ -86,10 +86,8 @@ describeOnDatabases("webhooks and their receivers", (bench) => {
     for (let count = 0; count < HANGING; count += 1) await ended("key-one", `http://${bad}/`);
     const good = await http((response) => response.end());
     await ended("key-two", `http://${good}/`);
-    await expect.poll(() => statuses("key-two"), { timeout: 20_000 }).toEqual(["delivered 1"]);
-    await expect
-      .poll(() => statuses("key-one"), { timeout: 20_000 })
-      .toEqual(Array(HANGING).fill("pending 1"));
+    await expect.poll(() => statuses("key-two")).toEqual(["delivered 1"]);
+    await expect.poll(() => statuses("key-one")).toEqual(Array(HANGING).fill("pending 1"));
     const reasons = (await bench.jobs.deliveries("key-one", { offset: 0, limit: 100 })).map(
       ({ lastError }) => lastError,
     );

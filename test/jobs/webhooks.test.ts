@@ -87,8 +87,8 @@ describeOnDatabases("webhooks", (bench) => {
   };
   const delivery = async (keyId = OWNER) => (await bench.jobs.deliveries(keyId, { offset: 0, limit: 1 }))[0]!;
   const untilDelivery = (status: string, keyId = OWNER) =>
-    expect.poll(async () => (await delivery(keyId)).status, { timeout: 10_000 }).toBe(status);
-  const untilCalls = (count: number) => expect.poll(() => calls.length, { timeout: 10_000 }).toBe(count);
+    expect.poll(async () => (await delivery(keyId)).status).toBe(status);
+  const untilCalls = (count: number) => expect.poll(() => calls.length).toBe(count);
 
   it("post a job as its owner sees it, to the very address that was given, when another process ended it", async () => {
     answers = [204];
@@ -205,7 +205,7 @@ describeOnDatabases("webhooks", (bench) => {
     await bench.database.query(`update ${row} set attempts = 18`);
     answers = [500];
     start({ settings: { webhookTries: 20, webhookDelayMs: 3_600_000, webhookBackoff: 10 } });
-    await expect.poll(async () => (await delivery()).lastStatus, { timeout: 10_000 }).toBe(500);
+    await expect.poll(async () => (await delivery()).lastStatus).toBe(500);
     const [due] = await bench.database.query<{ hours: number }>(
       `select extract(epoch from next_attempt_at - clock_timestamp())::float8 / 3600 as hours from ${row}`,
     );
@@ -242,7 +242,7 @@ describeOnDatabases("webhooks", (bench) => {
     for (const site of [bench, bench.other, bench]) start({ site });
     const statuses = async (): Promise<unknown[]> =>
       (await bench.jobs.deliveries(OWNER, { offset: 0, limit: 10 })).map(({ status }) => status);
-    await expect.poll(statuses, { timeout: 10_000 }).toEqual(Array(6).fill("delivered"));
+    await expect.poll(statuses).toEqual(Array(6).fill("delivered"));
     expect(calls).toHaveLength(6);
   });
 
@@ -347,7 +347,7 @@ describeOnDatabases("webhooks", (bench) => {
     for (const name of names) await due(`key-${name}`, many(100, name));
     start();
     // What the others leave free is divided by two: 128 places for three keys.
-    await expect.poll(() => names.map(callsTo), { timeout: 10_000 }).toEqual([32, 32, 32]);
+    await expect.poll(() => names.map(callsTo)).toEqual([32, 32, 32]);
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(calls).toHaveLength(96);
     const before = calls.length;
@@ -364,7 +364,7 @@ describeOnDatabases("webhooks", (bench) => {
   it("of one key are made while 10,000 of another one are due to a receiver that hangs", async () => {
     await due("key-one", [...Array<string>(10_000).fill("https://hangs.example/"), "https://own.example/"]);
     start();
-    await expect.poll(() => [callsTo("hangs"), callsTo("own")], { timeout: 10_000 }).toEqual([4, 1]);
+    await expect.poll(() => [callsTo("hangs"), callsTo("own")]).toEqual([4, 1]);
     answers = [200];
     await ended(DONE, "https://other.example/", "key-two");
     await untilDelivery("delivered", "key-two");

@@ -46,7 +46,7 @@ async function begin(server: Listening, bytes: number, upload?: Upload): Promise
 }
 
 const untilNothingIsHeld = (server: TestServer): Promise<void> =>
-  expect.poll(() => heldBytes(server), { timeout: 10_000 }).toBe(0);
+  expect.poll(() => heldBytes(server)).toBe(0);
 
 async function firstLine(socket: Socket): Promise<string> {
   const [chunk] = (await once(socket, "data")) as [Buffer];

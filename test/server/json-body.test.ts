@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { refusal } from "../support/refusal.ts";
 import { parseJsonBody } from "../../src/server/json-body.ts";
+import { cpuMs } from "../support/cpu-time.ts";
 
 const parse = (text: string): unknown => parseJsonBody(Buffer.from(text));
 
@@ -71,11 +72,11 @@ describe("parseJsonBody", () => {
 
   it("refuses more values than anyone needs before it builds them", () => {
     const sentence = "The body has more than 10000 values.";
-    const before = performance.now();
+    const before = cpuMs();
     expect(() => parse(`[${"1,".repeat(5_000_000)}1]`)).toThrow(refusal("INVALID_PARAMETER", sentence));
     expect(() => parse("[".repeat(10_000_000))).toThrow(refusal("INVALID_PARAMETER", /nested deeper/));
     // Building them takes seconds.
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(cpuMs() - before).toBeLessThan(1000);
   });
 });
 

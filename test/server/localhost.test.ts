@@ -35,7 +35,7 @@ it("looks after the connections of both addresses of localhost", async ({ skip }
     await once(socket, "connect");
     const count = async (): Promise<string> => (await inject({ method: "GET", url: "/metrics" })).body;
     await expect.poll(count).toMatch(/^retouch_http_connections [1-9]/m);
-    await expect.poll(count, { timeout: 10_000 }).toMatch(/^retouch_http_connections 0/m);
+    await expect.poll(count).toMatch(/^retouch_http_connections 0/m);
     socket.destroy();
   }
 });

@@ -5,6 +5,7 @@ import { createCallPlaces } from "../../src/server/call-places.ts";
 import { createCallRate } from "../../src/server/call-rates.ts";
 
 const WINDOW_MS = 10_000;
+const PATIENCE = { timeout: 60_000 };
 
 /** One window and one set of places, and how often each was asked. */
 function createShared() {
@@ -109,7 +110,7 @@ describe("the places of calls at the same time", () => {
     const [first] = await enterAll([one], 2);
     expect(await other.enter("key-one")).toBeUndefined();
     first!();
-    await vi.waitFor(() => expect(one.shared.held()).toBe(1));
+    await vi.waitFor(() => expect(one.shared.held()).toBe(1), PATIENCE);
     vi.advanceTimersByTime(101);
     expect(await other.enter("key-one")).toBeDefined();
   });
@@ -146,7 +147,7 @@ describe("the places of calls at the same time", () => {
     one.shared.outage = true;
     await expect(one.enter("key-one")).rejects.toThrow("The database is away.");
     leave!();
-    await vi.waitFor(() => expect(one.errors).toHaveLength(1));
+    await vi.waitFor(() => expect(one.errors).toHaveLength(1), PATIENCE);
     one.shared.outage = false;
     expect(await enterAll([one], 5)).toHaveLength(2);
   });

@@ -38,8 +38,8 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("the endpoint on %s", (dat
           database,
           settings: {
             RETOUCH_WEBHOOK_DELAY: "300ms",
-            RETOUCH_WEBHOOK_TIMEOUT: "1s",
-            RETOUCH_RATE_WINDOW: "1s",
+            RETOUCH_WEBHOOK_TIMEOUT: "60s",
+            RETOUCH_RATE_WINDOW: "3s",
             RETOUCH_PURGE_RATE: "4",
           },
         });
@@ -115,10 +115,10 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("the endpoint on %s", (dat
       });
 
       it("3: answers /run at once with id and state and nothing else", async () => {
-        const begun = performance.now();
-        const { status: code, body } = await run({ input: { prompt: "x", image: PICTURE } });
-        expect(performance.now() - begun).toBeLessThan(3000);
+        const { status: code, body } = await run({ input: { prompt: "sleep 20000", image: PICTURE } });
         expect(code).toBe(200);
+        // It waits for nothing that the job does.
+        expect((await status(body.id)).body.status).toMatch(/^IN_(QUEUE|PROGRESS)$/);
         expect(body).toEqual({ id: expect.stringMatching(/^[A-Za-z0-9_-]+$/), status: "IN_QUEUE" });
       });
 
@@ -191,12 +191,16 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("the endpoint on %s", (dat
       it("10: holds /status-sync, and a hundred of them cost nothing", async () => {
         const id = await started("sleep 20000");
         const begun = performance.now();
-        const held = Array.from({ length: 100 }, () => server.call(`/status-sync/${id}?wait=2000`));
-        const quick = performance.now();
+        let ends = 0;
+        const held = Array.from({ length: 100 }, async () => {
+          const answer = await server.call(`/status-sync/${id}?wait=4000`);
+          ends += 1;
+          return answer;
+        });
         expect((await server.call("/health")).status).toBe(200);
-        expect(performance.now() - quick).toBeLessThan(1000);
+        expect(ends).toBe(0);
         for (const answer of await Promise.all(held)) expect(answer.body.status).toBe("IN_PROGRESS");
-        expect(performance.now() - begun).toBeGreaterThan(1900);
+        expect(performance.now() - begun).toBeGreaterThan(3900);
       });
 
       it.each([
@@ -334,10 +338,13 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("the endpoint on %s", (dat
 
       it("22: keeps a result for a shorter time where asked", async () => {
         const { body } = await runsync(edit("x"));
-        expect((await server.call(`/status/${body.id}?ttl=600`)).status).toBe(200);
+        expect((await server.call(`/status/${body.id}?ttl=3000`)).status).toBe(200);
         expect((await status(body.id)).status).toBe(200);
-        await new Promise((resolve) => setTimeout(resolve, 650));
-        expect((await status(body.id)).status).toBe(404);
+        await until(
+          () => status(body.id),
+          (answer) => answer.status === 404,
+          { patienceMs: 30_000 },
+        );
       });
 
       it("23: streams every piece once, until nothing is left", async () => {
@@ -422,7 +429,8 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("the endpoint on %s", (dat
             async () => calls,
             (made) => made.some(({ path }) => path.startsWith("/other")),
           );
-          expect(performance.now() - begun).toBeLessThan(1000);
+          // Nor does it wait until the receiver's time is over.
+          expect(performance.now() - begun).toBeLessThan(50_000);
         });
       });
 
@@ -541,7 +549,7 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("the endpoint on %s", (dat
       });
 
       it("36: limits /purge-queue", async () => {
-        await new Promise((resolve) => setTimeout(resolve, 1100));
+        await new Promise((resolve) => setTimeout(resolve, 3100));
         const answers = await Promise.all(Array.from({ length: 6 }, () => post("/purge-queue")));
         expect(answers.filter(({ status }) => status === 200)).toHaveLength(4);
         const refused = answers.find(({ status }) => status === 429)!;

@@ -30,6 +30,7 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("several results on %s", (
 
       it("come with their addresses, seeds and costs, and cost what they cost", async () => {
         const before = await usage();
+        const known = await rows();
         const { body } = await server.call("/runsync", { body: { input } });
         expect(body).toMatchObject({ status: "COMPLETED", output: { seed: 7, cost: 0.075 } });
         const { images, image_url: first, result } = body.output;
@@ -47,7 +48,8 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("several results on %s", (
         expect([after.completed - before.completed, Number((after.cost - before.cost).toFixed(6))]).toEqual([
           1, 0.075,
         ]);
-        expect((await rows()).filter((key) => key.startsWith("outputs/"))).toHaveLength(3);
+        const made = (await rows()).filter((key) => !known.includes(key));
+        expect(made.filter((key) => key.startsWith("outputs/"))).toHaveLength(3);
       });
 
       it("count their steps together", async () => {

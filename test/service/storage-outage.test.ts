@@ -116,6 +116,7 @@ describe("one of two workers without S3", () => {
   afterAll(() => way?.close());
 
   it("leaves all jobs to the other one, is unhealthy, and healthy again when the way is open", async () => {
+    await way.set(undefined);
     const { service } = await start(settingsOf(s3.endpoint));
     const { worker, said } = await addWorker(service, way.endpoint);
     await until(
@@ -334,7 +335,7 @@ describe("a disk that", () => {
         return left.filter((name) => !known.has(`inputs/${name}`));
       },
       (orphans) => orphans.length === 0,
-      { patienceMs: 1000 },
+      { patienceMs: 45_000 },
     );
     expect(await readdir(path.join(files, "outputs"))).toHaveLength(ids.length);
   });

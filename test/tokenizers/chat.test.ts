@@ -7,6 +7,7 @@ import { compareChatRows } from "../../tools/token-rows.ts";
 import { readJson } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
 import { type Contents, filesOf, tokenizerCheckpoint } from "../support/tokenizer-files.ts";
+import { cpuMs } from "../support/cpu-time.ts";
 
 interface Folder {
   name: string;
@@ -128,9 +129,9 @@ describe("a template", () => {
     ["keeps many values", `{% set x = messages[0].content %}${"{{ x }}".repeat(500)}`, /too large/],
     ["is deep", `{{ ${"(".repeat(20_000)}1${")".repeat(20_000)} }}`, /call stack/],
   ])("that %s is refused within a second", (_, template, reason) => {
-    const start = performance.now();
+    const start = cpuMs();
     expect(() => render(template, "x".repeat(20_000))).toThrow(reason);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(cpuMs() - start).toBeLessThan(1000);
   });
 });
 

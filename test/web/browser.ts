@@ -19,7 +19,7 @@ export async function visit(
   onTestFinished(() => context.close());
   const page = await context.newPage();
   // An edit by a real engine that starts for it, beside other tests.
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(90_000);
   const complaints: string[] = [];
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) complaints.push(message.text());

@@ -1,9 +1,9 @@
 /** Edits on the software device beside the same on the CPU. */
-import { inject, type TestContext } from "vitest";
+import { afterAll, inject, type TestContext } from "vitest";
 import { withoutSoftwareGpu } from "../../tools/software-gpu.ts";
 import { psnr } from "../support/compare.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { type DeviceEdit, editOn, type Side } from "./device-edit.ts";
+import { type DeviceEdit, DeviceEdits, type Side } from "./device-edit.ts";
 
 /** Decibels of every picture. At 60, one number in fifteen differs, by one of 255. */
 export const WANTED_DB = 60;
@@ -22,6 +22,9 @@ export function needDevice(context: TestContext): void {
   if (withoutSoftwareGpu !== undefined) context.skip(withoutSoftwareGpu);
 }
 
+let edits: DeviceEdits | undefined;
+afterAll(() => edits?.close());
+
 /**
  * The edit on the CPU with the same weights, and on WebGPU; prints a line with the result. Where weights have few bits, the
  * CPU multiplies in float32 as well: the numbers are then what the weights stand for, and nothing else is rounded.
@@ -33,10 +36,11 @@ export async function compareSides(
   edit: DeviceEdit,
   side: Omit<Side, "device"> = {},
 ): Promise<Compared> {
-  const [bundle, cacheFolder] = [inject("deviceEdit"), await temporaryFolder()];
-  const expected = await editOn(bundle, edit, { device: "cpu", accuracyLevel: 1, cacheFolder });
+  edits ??= new DeviceEdits(inject("deviceEdit"));
+  const cacheFolder = await temporaryFolder();
+  const expected = await edits.editOn(edit, { device: "cpu", accuracyLevel: 1, cacheFolder });
   const started = performance.now();
-  const actual = await editOn(bundle, edit, { device: "webgpu", cacheFolder, ...side });
+  const actual = await edits.editOn(edit, { device: "webgpu", cacheFolder, ...side });
   const seconds = (performance.now() - started) / 1000;
   const all = expected.map(({ name: picture, data }, index) => ({
     picture,

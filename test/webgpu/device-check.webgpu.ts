@@ -8,6 +8,7 @@ import { SHIPPED_CHECKPOINT } from "../../src/engine/shipped.ts";
 import type { KernelForms } from "../../src/onnx/kernel-forms.ts";
 import { openModel } from "../../src/pipelines/index.ts";
 import type { DeviceChoice } from "../../src/runtime/devices.ts";
+import { formsOf } from "../../src/runtime/forms-of.ts";
 import { thisInstallation } from "../../src/runtime/installation.ts";
 import type { WeightSet } from "../../src/weights/weight-set.ts";
 import { fixtures } from "../support/fixtures.ts";
@@ -41,6 +42,9 @@ async function read(folder: string): Promise<{ networks: TriedNetwork[]; usual: 
   return { networks, usual: usualEdit(model.native, model.usual) };
 }
 
+const TINY = path.join(fixtures, "checkpoints", "plain");
+
+/** As what is known of the device without a trial, with which most of these tests compute. */
 const MEASURED: KernelForms = {
   attention: "written",
   convChannels: "fours",
@@ -50,6 +54,8 @@ const MEASURED: KernelForms = {
 };
 
 describe("the software device", () => {
+  it("is measured as what is known of it", () => expect(formsOf("webgpu")).toEqual(MEASURED));
+
   it.for([
     ["the shipped checkpoint", SHIPPED_CHECKPOINT],
     ["a tiny FLUX.2", path.join(fixtures, "klein", "checkpoints", "plain")],
@@ -68,9 +74,7 @@ describe("the software device", () => {
 
   it("is refused, with the numbers, with attention as one operator", async (context) => {
     needDevice(context);
-    await expect(
-      choose("webgpu", SHIPPED_CHECKPOINT, { forms: { ...MEASURED, attention: "fused" } }),
-    ).rejects.toEqual(
+    await expect(choose("webgpu", TINY, { forms: { ...MEASURED, attention: "fused" } })).rejects.toEqual(
       refusal(
         "INVALID_PARAMETER",
         /^device webgpu cannot be used: it computes the first \w+ of \S.* -?\d+\.\d dB from the processor; at least 40 dB are needed\.$/,
@@ -91,7 +95,7 @@ describe("the software device", () => {
 
   it("is refused in float16, which it does not have", async (context) => {
     needDevice(context);
-    await expect(choose("webgpu", SHIPPED_CHECKPOINT, { computeType: "float16" })).rejects.toEqual(
+    await expect(choose("webgpu", TINY, { computeType: "float16" })).rejects.toEqual(
       refusal("INVALID_PARAMETER", "device webgpu cannot be used: it does not compute in float16."),
     );
   });

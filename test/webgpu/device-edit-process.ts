@@ -1,7 +1,4 @@
-/**
- * One edit by an engine, as `device-edit.ts` describes it: `node BUNDLE TASK`. Prints the pictures, and nothing else, on
- * standard output; what went wrong on standard error.
- */
+/** Edits by an engine each, as `device-edit.ts` describes them: a `DeviceEditTask` in a message, and the pictures in the next. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Components } from "../../src/engine/components.ts";
@@ -9,27 +6,35 @@ import { createEngine } from "../../src/engine/engine.ts";
 import type { EditStep } from "../../src/engine/model.ts";
 import { decodePicture } from "../../src/images/decode.ts";
 import type { Picture } from "../../src/images/picture.ts";
+import { DeviceMemory } from "../../src/runtime/device-memory.ts";
 import type { DeviceEditAnswer, DeviceEditTask } from "./device-edit.ts";
+import { answerTasks } from "./tasks.ts";
 import { untried } from "./untried.ts";
 
-const task = JSON.parse(process.argv[2]!) as DeviceEditTask;
+const load = Components.load.bind(Components);
+const tileSideOfPlan = Object.getOwnPropertyDescriptor(Components.prototype, "tileSide")!;
 
 /** Changes what an engine gives no choice of, between the engine and its networks. */
 function intervene({ device, accuracyLevel, forms, isTried, tileSide }: DeviceEditTask): void {
-  const load = Components.load.bind(Components);
   Components.load = (model, runtime, options = {}) => {
     const settleDevice = device === "cpu" || isTried ? options.settleDevice : untried(forms);
     const level = accuracyLevel ?? options.accuracyLevel;
     return load(model, runtime, { ...options, settleDevice, accuracyLevel: level });
   };
-  if (tileSide !== undefined) {
-    Object.defineProperty(Components.prototype, "tileSide", { get: () => tileSide });
-  }
+  Object.defineProperty(
+    Components.prototype,
+    "tileSide",
+    tileSide === undefined ? tileSideOfPlan : { ...tileSideOfPlan, get: () => tileSide },
+  );
 }
 
-async function answer(): Promise<DeviceEditAnswer> {
+let kept: DeviceMemory | undefined;
+
+async function answer(task: DeviceEditTask): Promise<DeviceEditAnswer> {
   const { checkpoint, pictures: files, prompt, size, request, weights = "fp32", loras = [] } = task;
   const { device, cacheFolder, referenceCache, isPreviewed } = task;
+  // With its last session the device would forget its kernels.
+  if (device !== "cpu") kept ??= await DeviceMemory.open({ threads: 0, device });
   intervene(task);
   const engine = await createEngine({
     checkpoint,
@@ -59,4 +64,4 @@ async function answer(): Promise<DeviceEditAnswer> {
   return { pictures };
 }
 
-process.stdout.write(JSON.stringify(await answer()));
+answerTasks(answer);

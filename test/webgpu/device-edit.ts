@@ -1,13 +1,12 @@
-/** Whole edits on a device, each in a process of its own: a driver in software can crash, and takes its process with it. */
-import { execFile } from "node:child_process";
+/** Whole edits on a device and on the processor, in a process of their own. */
 import path from "node:path";
 import type { WeightsChoice } from "../../src/engine/weights-choice.ts";
 import type { EditRequest, Size } from "../../src/engine/request.ts";
 import type { KernelForms } from "../../src/onnx/kernel-forms.ts";
 import type { ReferenceCache } from "../../src/pipelines/pipeline.ts";
 import type { Device } from "../../src/runtime/device-names.ts";
-import { softwareGpu } from "../../tools/software-gpu.ts";
 import { fixtures, root } from "../support/fixtures.ts";
+import { DeviceTasks } from "./tasks.ts";
 
 /** An edit, by files. */
 export interface DeviceEdit {
@@ -40,12 +39,12 @@ export interface Side {
   forms?: Partial<KernelForms>;
 }
 
-/** What the process is told, as JSON. */
+/** What the process is told. */
 export interface DeviceEditTask extends DeviceEdit, Side {
   cacheFolder: string;
 }
 
-/** What it answers, as JSON on its standard output. */
+/** What it answers. */
 export interface DeviceEditAnswer {
   /** The previews and sketches of each step, then the result: 8-bit RGB, in base64. */
   pictures: { name: string; data: string }[];
@@ -57,40 +56,28 @@ export interface EditedPicture {
   data: Uint8Array;
 }
 
-const TIMEOUT_MS = 900_000;
-const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+export class DeviceEdits {
+  readonly #tasks: DeviceTasks;
 
-/**
- * Edits in a process of its own.
- * @param bundle the compiled `device-edit-process.ts`
- * @throws Error with what the process said, if it fails or ends without an answer
- */
-export function editOn(
-  bundle: string,
-  edit: DeviceEdit,
-  side: Side & { cacheFolder: string },
-): Promise<EditedPicture[]> {
-  const task: DeviceEditTask = {
-    ...edit,
-    checkpoint: path.join(root, edit.checkpoint),
-    pictures: edit.pictures.map((name) => path.join(fixtures, name)),
-    ...(edit.loras && { loras: edit.loras.map((name) => path.join(fixtures, name)) }),
-    ...side,
-  };
-  const options = { timeout: TIMEOUT_MS, killSignal: "SIGKILL", maxBuffer: MAX_OUTPUT_BYTES } as const;
-  return new Promise((resolve, reject) => {
-    execFile(
-      process.execPath,
-      [bundle, JSON.stringify(task)],
-      { ...options, env: side.device === "cpu" ? process.env : softwareGpu() },
-      (error, stdout, stderr) => {
-        if (stdout === "") {
-          reject(new Error(stderr.trim() || error?.message || "The process ends without a word."));
-          return;
-        }
-        const { pictures } = JSON.parse(stdout) as DeviceEditAnswer;
-        resolve(pictures.map(({ name, data }) => ({ name, data: Buffer.from(data, "base64") })));
-      },
-    );
-  });
+  /** @param bundle the compiled `device-edit-process.ts` */
+  constructor(bundle: string) {
+    this.#tasks = new DeviceTasks(bundle);
+  }
+
+  /** @throws Error with what the process said, if it fails or ends without an answer */
+  async editOn(edit: DeviceEdit, side: Side & { cacheFolder: string }): Promise<EditedPicture[]> {
+    const task: DeviceEditTask = {
+      ...edit,
+      checkpoint: path.join(root, edit.checkpoint),
+      pictures: edit.pictures.map((name) => path.join(fixtures, name)),
+      ...(edit.loras && { loras: edit.loras.map((name) => path.join(fixtures, name)) }),
+      ...side,
+    };
+    const { pictures } = (await this.#tasks.ask(task)) as DeviceEditAnswer;
+    return pictures.map(({ name, data }) => ({ name, data: Buffer.from(data, "base64") }));
+  }
+
+  close(): void {
+    this.#tasks.close();
+  }
 }

@@ -11,13 +11,6 @@ export const SHIPPED: DeviceEdit = {
   request: { seed: 1, numSteps: 4, guidance: 2 },
 };
 
-/** The same, with a quarter of the pixels, and T5 reading as many tokens as the prompt has. */
-const SMALL: DeviceEdit = {
-  ...SHIPPED,
-  size: { width: 64, height: 64 },
-  request: { ...SHIPPED.request, maxSequenceLength: 32 },
-};
-
 /** An edit of FLUX.1 Kontext by its name in `test/fixtures/cases.json`. */
 function kontext(wanted: string, changes: Partial<DeviceEdit> = {}): DeviceEdit {
   const { checkpoint, picture, prompt, negativePrompt, trueCfgScale, width, height, ...request } =
@@ -51,9 +44,8 @@ function klein(wanted: string, changes: Partial<DeviceEdit> = {}): DeviceEdit {
 /** By what is said of them in the log. */
 export const KONTEXT_EDITS: Readonly<Record<string, DeviceEdit>> = {
   "the shipped checkpoint": SHIPPED,
-  // In software a step in 4 bits takes half a minute.
-  "the shipped checkpoint, 4 bits": { ...SMALL, request: { ...SMALL.request, numSteps: 1 }, weights: "int4" },
   "8 bits": kontext("sharded-square", { weights: "int8" }),
+  "4 bits": kontext("sharded-square", { weights: "int4" }),
   "16 bits kept": kontext("shifted-square", { weights: "fp16" }),
   "true guidance": kontext("plain-negative"),
   "a LoRA": kontext("plain-square", { loras: ["loras/peft.safetensors"] }),

@@ -78,4 +78,4 @@ it("comes home with a report", async ({ skip }) => {
   }
   expect(report.device).toBe("webgpu");
   expect(report.peak.what).toContain("by PyTorch on the processor");
-}, 600_000);
+});

@@ -1,6 +1,6 @@
 /**
- * What stays on the software device: `node BUNDLE TASK`. Prints what it found as JSON. A process of its own, because the
- * runtime ends the process for mistakes with such memory.
+ * What stays on the software device, for each task in a message. A process of its own, because the runtime ends the process
+ * for mistakes with such memory.
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -14,7 +14,8 @@ import { DeviceMemory } from "../../src/runtime/device-memory.ts";
 import { DeviceTensor } from "../../src/runtime/device-tensor.ts";
 import { loadRuntime } from "../../src/runtime/onnxruntime.ts";
 import { Session, type SessionOptions, type Tensor, type Traffic } from "../../src/runtime/session.ts";
-import type { HeldEdits, HeldTask } from "./held.ts";
+import type { DeviceTask, HeldEdits, HeldTask } from "./held.ts";
+import { answerTasks } from "./tasks.ts";
 import { untried } from "./untried.ts";
 
 const GPU = { name: "sum", weightsFolder: ".", threads: 1, device: "webgpu" } as const;
@@ -139,18 +140,26 @@ async function leak(rounds: number): Promise<object> {
   for (let count = 0; count < 20; count += 1) await round();
   const before = process.memoryUsage.rss();
   for (let count = 0; count < rounds; count += 1) await round();
-  return { megabytes: (process.memoryUsage.rss() - before) / 2 ** 20, live };
+  const megabytes = (process.memoryUsage.rss() - before) / 2 ** 20;
+  await session.dispose();
+  await memory.dispose();
+  return { megabytes, live };
 }
+
+const load = Components.load.bind(Components);
+const { hold } = Components.prototype;
+let kept: DeviceMemory | undefined;
 
 /** An edit to its end; then, if asked for, one that is aborted, one whose caller fails, and one in which a network does. */
 async function edits(task: HeldTask): Promise<HeldEdits> {
   const { checkpoint, pictures, prompt, size, request, loras = [], referenceCache, memoryLimit } = task;
   const { isHeld, areEndsTried } = task;
   const traffic: Traffic = { up: 0, down: 0, held: 0 };
-  const load = Components.load.bind(Components);
+  // With its last session the device would forget its kernels.
+  kept ??= await DeviceMemory.open(GPU);
   Components.load = (model, runtime, options) =>
     load(model, { ...runtime, traffic }, { ...options, settleDevice: untried() });
-  if (!isHeld) Components.prototype.hold = (given) => Promise.resolve(given);
+  Components.prototype.hold = isHeld ? hold : (given) => Promise.resolve(given);
   const engine = await createEngine({
     checkpoint: path.resolve(checkpoint),
     device: "webgpu",
@@ -207,7 +216,7 @@ async function edits(task: HeldTask): Promise<HeldEdits> {
 const inFixtures = (name: string): string => path.resolve("test", "fixtures", name);
 
 await countBuffers();
-const task = JSON.parse(process.argv[2]!) as HeldTask | { rounds: number } | "tensors";
-const found =
-  task === "tensors" ? await tensors() : "rounds" in task ? await leak(task.rounds) : await edits(task);
-process.stdout.write(JSON.stringify(found));
+answerTasks((task: DeviceTask) => {
+  if (task.kind === "tensors") return tensors();
+  return task.kind === "leak" ? leak(task.rounds) : edits(task);
+});

@@ -1,15 +1,26 @@
 /** What an edit holds on a GPU: it travels once, gives the same numbers, and is freed however the edit ends. */
-import { describe, expect, it } from "vitest";
-import type { Traffic } from "../../src/runtime/session.ts";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compile } from "../../tools/compile.mjs";
+import { root } from "../support/fixtures.ts";
 import { needDevice } from "./compare.ts";
 import type { DeviceEdit } from "./device-edit.ts";
 import { KLEIN_EDITS, KONTEXT_EDITS } from "./edits.ts";
-import { type HeldEdits, type HeldTask, lookAtDevice } from "./held.ts";
+import type { DeviceTask, HeldEdits, HeldTask } from "./held.ts";
+import { DeviceTasks } from "./tasks.ts";
+
+let tasks: DeviceTasks;
+beforeAll(async () => {
+  tasks = new DeviceTasks(await compile(path.join(root, "test", "webgpu", "held-process.ts")));
+});
+afterAll(() => tasks.close());
+
+const lookAtDevice = (task: DeviceTask): Promise<unknown> => tasks.ask(task);
 
 describe("a tensor on the device", () => {
   it("is sent once, read by any network, and gone when it is freed", async (context) => {
     needDevice(context);
-    expect(await lookAtDevice("tensors")).toEqual({
+    expect(await lookAtDevice({ kind: "tensors" })).toEqual({
       // Three numbers, which two shapes share; an empty tensor stays where it is.
       first: { traffic: { up: 12, down: 0, held: 0 }, heldBytes: 12, live: 1, shape: [1, 3] },
       none: false,
@@ -37,7 +48,10 @@ describe("a tensor on the device", () => {
 
   it("leaves no memory behind", async (context) => {
     needDevice(context);
-    const { megabytes, live } = (await lookAtDevice({ rounds: 500 })) as { megabytes: number; live: number };
+    const { megabytes, live } = (await lookAtDevice({ kind: "leak", rounds: 500 })) as {
+      megabytes: number;
+      live: number;
+    };
     console.log(`500 rounds of three buffers of 1 MB: ${megabytes.toFixed(0)} MB more`);
     expect(live).toBe(0);
     // Freed memory returns late; what is not freed would be 1,500 MB.
@@ -45,30 +59,53 @@ describe("a tensor on the device", () => {
   });
 });
 
+/** By what was looked at: several tests ask for the same. */
+const looked = new Map<string, Promise<HeldEdits>>();
+
 /** Three steps are enough to see two that are alike. */
-const look = async ({ request, ...edit }: DeviceEdit, how: Partial<HeldTask> = {}): Promise<HeldEdits> =>
-  (await lookAtDevice({
+function look({ request, ...edit }: DeviceEdit, how: Partial<HeldTask> = {}): Promise<HeldEdits> {
+  const task: HeldTask = {
+    kind: "edits",
     ...edit,
     request: { ...request, numSteps: 3 },
     isHeld: true,
     areEndsTried: false,
     ...how,
-  })) as HeldEdits;
+  };
+  const key = JSON.stringify(task);
+  const known = looked.get(key);
+  if (known) return known;
+  const found = lookAtDevice(task) as Promise<HeldEdits>;
+  looked.set(key, found);
+  // Tried again, the test looks again.
+  found.catch(() => looked.delete(key));
+  return found;
+}
 
-/** By the bytes of the latents, 64 or 16 tokens of as many channels, and passes of a step. */
-const EDITS: readonly (readonly [name: string, edit: DeviceEdit, latentBytes: number, passes: number])[] = [
-  ["the shipped checkpoint", KONTEXT_EDITS["the shipped checkpoint"]!, 64 * 64 * 4, 1],
-  ["true guidance", KONTEXT_EDITS["true guidance"]!, 16 * 16 * 4, 2],
+/** The edit, and those that end in another way after it. */
+const lookAtEnds = (edit: DeviceEdit): Promise<HeldEdits> => look(edit, { areEndsTried: true });
+
+const [LORA, GUIDED, KLEIN] = [
+  KONTEXT_EDITS["a LoRA"]!,
+  KONTEXT_EDITS["true guidance"]!,
+  KLEIN_EDITS["klein, references kept"]!,
 ];
 
-it.for(EDITS)("an edit on the device sends and receives only latents in a step: %s", async (of, context) => {
+/** By the bytes of the latents, 16 tokens of as many channels, and passes of a step. */
+const STEPS: readonly (readonly [name: string, steps: () => Promise<HeldEdits>, passes: number])[] = [
+  ["one pass", () => lookAtEnds(LORA), 1],
+  ["true guidance", () => look(GUIDED), 2],
+];
+const LATENT_BYTES = 16 * 16 * 4;
+
+it.for(STEPS)("an edit on the device sends and receives only latents in a step: %s", async (of, context) => {
   needDevice(context);
-  const [name, edit, latentBytes, passes] = of;
-  const [first, ...later] = (await look(edit)).steps;
-  for (const { up, down } of later) {
-    expect({ up, down }).toEqual({ up: passes * latentBytes, down: passes * latentBytes });
+  const [name, steps, passes] = of;
+  const [first, second, third] = (await steps()).steps;
+  for (const { up, down } of [second!, third!]) {
+    expect({ up, down }).toEqual({ up: passes * LATENT_BYTES, down: passes * LATENT_BYTES });
   }
-  const [{ up, down, held }] = later as [Traffic];
+  const { up, down, held } = second!;
   console.log(
     `${name}: ${up} bytes up and ${down} down in a step, ${up + held} up if all were sent;`,
     `${first!.up} up and ${first!.down} down until the first is done`,
@@ -76,11 +113,11 @@ it.for(EDITS)("an edit on the device sends and receives only latents in a step: 
 });
 
 it.for([
-  ["a LoRA", KONTEXT_EDITS["a LoRA"]!],
-  ["klein, references kept", KLEIN_EDITS["klein, references kept"]!],
+  ["a LoRA", LORA],
+  ["klein, references kept", KLEIN],
 ] as const)("an edit on the device gives what it gives when all is sent: %s", async ([, edit], context) => {
   needDevice(context);
-  const held = await look(edit);
+  const held = await lookAtEnds(edit);
   const sent = await look(edit, { isHeld: false });
   expect(held.picture).toBe(sent.picture);
   expect(held.steps[1]!.up).toBeLessThan(sent.steps[1]!.up / 2);
@@ -88,11 +125,11 @@ it.for([
 });
 
 it.for([
-  ["FLUX.1 Kontext", KONTEXT_EDITS["a LoRA"]!],
-  ["FLUX.2 [klein]", KLEIN_EDITS["klein, references kept"]!],
+  ["FLUX.1 Kontext", LORA],
+  ["FLUX.2 [klein]", KLEIN],
 ] as const)("an edit with %s frees what it holds, however it ends", async ([, edit], context) => {
   needDevice(context);
-  const { idle, during, closed, ends } = await look(edit, { areEndsTried: true });
+  const { idle, during, closed, ends } = await lookAtEnds(edit);
   expect(Math.min(...during)).toBeGreaterThan(idle + 5);
   expect(closed).toBe(0);
   expect(ends).toEqual({
@@ -106,10 +143,9 @@ it.for([
 
 it("an edit on the device gives the same where its networks come and go", async (context) => {
   needDevice(context);
-  const edit = KONTEXT_EDITS["true guidance"]!;
-  const whole = await look(edit);
+  const whole = await look(GUIDED);
   // As in `residency.test.ts`: no two networks at a time, so what modulation made outlives it.
-  const single = await look(edit, { memoryLimit: 260 * 2 ** 20 });
+  const single = await look(GUIDED, { memoryLimit: 260 * 2 ** 20 });
   expect(single.ends).toEqual(whole.ends);
   expect(single.picture).toBe(whole.picture);
 });

@@ -1,6 +1,6 @@
 /** Where the runtime places the operators of each network on WebGPU, and what they give there. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { CHECKPOINTS, measurePlacements } from "../../scripts/placement/measure.ts";
+import { measurePlacements } from "../../scripts/placement/measure.ts";
 import { type Placement, tableIn, tableOf } from "../../scripts/placement/placement.ts";
 import { withoutSoftwareGpu } from "../../tools/software-gpu.ts";
 import { pageOf } from "../documents/pages.ts";
@@ -11,10 +11,10 @@ const LOOP = ["references", "transformer"];
 /** Relative to the CPU's; of float32 it is some 1e-6. */
 const TOLERANCE = 1e-4;
 
-const placements: Placement[] = [];
+let placements: Placement[] = [];
 beforeAll(async () => {
   if (withoutSoftwareGpu !== undefined) return;
-  for (const checkpoint of CHECKPOINTS) placements.push(...(await measurePlacements(checkpoint)));
+  placements = await measurePlacements();
 });
 
 const nameOf = ({ checkpoint, network, weights, isAdaptable }: Placement): string =>

@@ -228,7 +228,7 @@ describe.skipIf(noProcessList)("an engine process whose parent is gone", () => {
     const child = Number(readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, "utf8"));
     expect(isAlive(child)).toBe(true);
     parent.kill("SIGKILL");
-    await expect.poll(() => isAlive(child), { timeout: 3000 }).toBe(false);
+    await expect.poll(() => isAlive(child)).toBe(false);
   });
 });
 

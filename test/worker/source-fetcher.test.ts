@@ -132,7 +132,7 @@ describe("a worker's downloads", () => {
     await settled();
     expect(ids()).toEqual([]);
     engine.isReady = true;
-    await expect.poll(ids, { timeout: 5000 }).toEqual([job.id]);
+    await expect.poll(ids).toEqual([job.id]);
     await end(job, { kind: "absent" });
     expect(job).toMatchObject({ status: "queued", sourceTries: 1 });
     for (let tries = 1; tries < 5; tries += 1) {
@@ -158,7 +158,7 @@ describe("a worker's downloads", () => {
     const job = add("a");
     fetcher.start();
     for (let count = 0; count < 6; count += 1) {
-      await expect.poll(ids, { timeout: 5000, interval: 5 }).toEqual([job.id]);
+      await expect.poll(ids, { interval: 5 }).toEqual([job.id]);
       expect(job.sourceTries).toBe(1);
       await end(job, { kind: "storageAway", detail: "It is full." });
       expect(job).toMatchObject({ status: "queued", sourceTries: 0, sourceWorker: undefined });

@@ -42,10 +42,8 @@ async function prepare(options: Partial<WorkerOptions> = {}) {
   };
 }
 
-const until = (job: MemoryJob, status: MemoryJob["status"]) =>
-  expect.poll(() => job.status, { timeout: 10_000 }).toBe(status);
-const untilProgress = (job: MemoryJob) =>
-  expect.poll(() => job.progress.length, { timeout: 10_000 }).toBeGreaterThan(0);
+const until = (job: MemoryJob, status: MemoryJob["status"]) => expect.poll(() => job.status).toBe(status);
+const untilProgress = (job: MemoryJob) => expect.poll(() => job.progress.length).toBeGreaterThan(0);
 
 describe("a worker", () => {
   it("announces itself, runs jobs one after the other, and takes leave", async () => {
@@ -153,7 +151,7 @@ describe("a worker", () => {
     worker.start();
     await untilProgress(job);
     queue.outage = "now";
-    await expect.poll(() => keysOf(storage, "outputs"), { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(() => keysOf(storage, "outputs")).toHaveLength(1);
     expect(job.status).toBe("running");
     queue.outage = false;
     await until(job, "completed");
@@ -174,11 +172,11 @@ describe("a worker whose storage is away", () => {
   it("gives the job back untouched, takes none until a check passes, and says each once", async () => {
     const { worker, queue, setup, said, add } = await prepare();
     worker.start();
-    await expect.poll(() => worker.status().status, { timeout: 10_000 }).toBe("idle");
+    await expect.poll(() => worker.status().status).toBe("idle");
     await rename(setup, false);
     const jobs = [add("Make it night"), add("Make it day")];
     await expect
-      .poll(() => worker.status(), { timeout: 10_000 })
+      .poll(() => worker.status())
       .toEqual({
         status: "unhealthy",
         reason: "The storage does not work.",
@@ -205,7 +203,7 @@ describe("a worker whose storage is away", () => {
     worker.start();
     await untilProgress(job);
     await rename(setup, false);
-    await expect.poll(() => worker.status().fault, { timeout: 10_000 }).toBe("storage");
+    await expect.poll(() => worker.status().fault).toBe("storage");
     const { renewals } = job;
     // Beyond its limit.
     await new Promise((resolve) => setTimeout(resolve, 3500));
@@ -222,7 +220,7 @@ describe("a worker whose storage is away", () => {
     worker.start();
     await untilProgress(job);
     await rename(setup, false);
-    await expect.poll(() => worker.status().fault, { timeout: 10_000 }).toBe("storage");
+    await expect.poll(() => worker.status().fault).toBe("storage");
     await worker.stop();
     expect(job).toMatchObject({ status: "queued", attempt: 0 });
     await rename(setup, true);
@@ -234,7 +232,7 @@ describe("a worker whose storage is away", () => {
     worker.start();
     await untilProgress(job);
     await rename(setup, false);
-    await expect.poll(() => worker.status().fault, { timeout: 10_000 }).toBe("storage");
+    await expect.poll(() => worker.status().fault).toBe("storage");
     queue.change(job, { status: "cancelled" });
     await rename(setup, true);
     const next = add("Make it night");

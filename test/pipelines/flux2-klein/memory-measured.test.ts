@@ -36,7 +36,7 @@ describe("what is planned for a network of klein", () => {
     ["qwen3", "int4", 384, 512],
   ] as const)(
     "is near what it takes: %s, %s, images of %i pixels, texts of %i tokens",
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (question, { skip }) => {
       skip(
         process.platform !== "linux",
