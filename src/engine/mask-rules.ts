@@ -10,6 +10,13 @@ type MaskFields = Partial<
   >
 >;
 
+/** The file of a mask, and what decides whether it can be used. */
+export interface GivenMask extends Partial<Pick<ResolvedRequest, "isTransparencyEdited" | "maskBlur">> {
+  mask: Uint8Array;
+  /** The file that is edited; absent where it is not at hand. */
+  image?: Uint8Array | undefined;
+}
+
 /**
  * Refuses a mask where there can be none, and what goes with a mask only where there is none.
  * @param hasMask whether there is one, or may be one

@@ -3,28 +3,32 @@ import { readFile } from "node:fs/promises";
 import { invalid } from "../errors.ts";
 import { inlineImage, parseImageField } from "../images/image-field.ts";
 import { acceptedFormat } from "../images/accepted-format.ts";
-import { aboutMask, wrongMaskSize } from "../engine/mask-rules.ts";
+import { aboutMask, type GivenMask, wrongMaskSize } from "../engine/mask-rules.ts";
 import { statedSize } from "../images/stated-size.ts";
 import type { JobImage, JobImages, StoredSource } from "../jobs/job.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
+import { answerWithin } from "../storage/answer-within.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
 import { ownPart } from "./origin.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 
 export interface InputImageOptions {
-  storage: Pick<Storage, "put" | "delete">;
+  storage: Pick<Storage, "get" | "put" | "delete">;
   signedUrls: SignedUrls;
   /** The shipped example images: name to file. */
   examples: ReadonlyMap<string, string>;
   maxBytes: number;
-  /** Whether an inline image must look like a picture already. @default false: who decodes it says so */
-  isPicture?: boolean | undefined;
+  /** @default only headers are looked at: what is wrong with the rest, the job tells */
+  checkMask?: CheckMask | undefined;
   /** Called before that many bytes are stored. @throws RetouchError if they may not be */
   admit: (bytes: number) => Promise<void>;
   isRefusedAddress: IsRefusedAddress;
 }
 
-export interface InputImage {
+/** Refuses a mask that cannot be used. @throws RetouchError INVALID_PARAMETER about `mask` */
+export type CheckMask = (given: GivenMask) => Promise<void>;
+
+interface InputImage {
   image: JobImage;
   /** What was stored for this request alone; absent if nothing was. */
   source?: StoredSource | undefined;
@@ -34,6 +38,8 @@ export interface InputImage {
 
 const FILES = "/files/";
 const EXAMPLES = "/examples/";
+/** How long a check waits for a mask or an image in the storage. */
+const STORED_MS = 1000;
 
 /** All images of a request. */
 export interface InputImages extends JobImages {
@@ -43,22 +49,27 @@ export interface InputImages extends JobImages {
 }
 
 /**
- * Stores or finds the images of a request, all of them or none.
- * @throws RetouchError as {@link keepInputImage}
+ * Stores or finds the images of a request, all of them or none. A mask whose bytes are at hand is checked before.
+ * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE, OUTPUT_UNWRITABLE, and what `admit` throws
  */
 export async function keepInputImages(
   options: InputImageOptions,
-  { images, mask }: { images: readonly GivenImage[]; mask?: GivenImage | undefined },
+  { images, mask, ...how }: GivenImages,
   origins: readonly string[],
 ): Promise<InputImages> {
+  const places: Place[] = [];
+  for (const given of images) places.push(await placeOf(options, given, origins));
+  if (mask !== undefined) {
+    const place = await aboutMask(() => placeOf(options, mask, origins));
+    await checkMask(options, place, places[0], how);
+    places.push(place);
+  }
   const kept: InputImage[] = [];
   const discard = async (): Promise<void> => {
     await Promise.all(kept.map((one) => one.discard()));
   };
   try {
-    for (const given of images) kept.push(await keepInputImage(options, given, origins));
-    if (mask !== undefined) kept.push(await keepMask(options, mask, origins));
-    checkMaskSize(kept[0]?.image, mask === undefined ? undefined : kept.at(-1)?.image);
+    for (const place of places) kept.push(await keep(options, place));
   } catch (error) {
     // The sweeper deletes later what cannot be deleted now.
     await discard().catch(() => {});
@@ -72,59 +83,85 @@ export async function keepInputImages(
   };
 }
 
-/** The same for a mask, which is what its failures are about. What is no picture by its first bytes is refused at once. */
-async function keepMask(
+/** The images of a request, and what a mask's file means. */
+export interface GivenImages extends Pick<GivenMask, "isTransparencyEdited" | "maskBlur"> {
+  images: readonly GivenImage[];
+  mask?: GivenImage | undefined;
+}
+
+/** @throws RetouchError INVALID_PARAMETER about `mask` */
+async function checkMask(
   options: InputImageOptions,
-  given: GivenImage,
-  origins: readonly string[],
-): Promise<InputImage> {
-  return aboutMask(() => keepInputImage({ ...options, isPicture: true }, given, origins));
+  place: Place,
+  edited: Place | undefined,
+  how: Pick<GivenMask, "isTransparencyEdited" | "maskBlur">,
+): Promise<void> {
+  const mask = await bytesAt(options, place);
+  if (mask === undefined) return;
+  // What is no picture by its first bytes needs no decoder.
+  await aboutMask(async () => void acceptedFormat(mask, undefined));
+  const image = edited && (await bytesAt(options, edited));
+  if (image) checkStatedSizes(mask, image);
+  await options.checkMask?.({ mask, image, ...how });
 }
 
 /**
  * Refuses a mask of another size where both headers state one; turned sides may be equal once they are upright.
  * @throws RetouchError INVALID_PARAMETER
  */
-function checkMaskSize(image: JobImage | undefined, mask: JobImage | undefined): void {
-  if (image?.kind !== "stored" || mask?.kind !== "stored" || !image.size || !mask.size) return;
-  const [own, other] = [image.size, mask.size].map(({ width, height }) =>
+function checkStatedSizes(mask: Uint8Array, image: Uint8Array): void {
+  const [own, other] = [statedSize(image), statedSize(mask)];
+  if (own === undefined || other === undefined) return;
+  const [sides, others] = [own, other].map(({ width, height }) =>
     [width, height].toSorted((a, b) => a - b).join(),
   );
-  if (own !== other) throw wrongMaskSize(mask.size, image.size);
+  if (sides !== others) throw wrongMaskSize(other, own);
+}
+
+/** What lies at hand; undefined if it is elsewhere, or does not come in time: then the job tells of it. */
+async function bytesAt({ storage }: InputImageOptions, place: Place): Promise<Uint8Array | undefined> {
+  if (place.kind === "inline") return place.bytes;
+  if (place.kind === "url") return undefined;
+  const stored = await answerWithin(STORED_MS, storage.get(place.key)).catch(() => undefined);
+  return stored?.bytes;
 }
 
 /** A string from the body, or the bytes of a file. */
 export type GivenImage = string | Uint8Array;
 
+/** Where an image of a request is: with it, in our storage already, or elsewhere. */
+type Place =
+  { kind: "inline"; bytes: Uint8Array } | { kind: "own"; key: string } | { kind: "url"; url: string };
+
 /**
- * Stores or finds the image; a URL elsewhere stays a URL, for the worker.
  * @param given as `parseImageField` takes it, or the bytes of a file
  * @param origins the origins under which this server is reached
- * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE, OUTPUT_UNWRITABLE, and what `admit` throws
+ * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE
  */
-export async function keepInputImage(
+async function placeOf(
   options: InputImageOptions,
   given: GivenImage,
   origins: readonly string[],
-): Promise<InputImage> {
+): Promise<Place> {
   const { maxBytes } = options;
   const field = typeof given === "string" ? parseImageField(given, maxBytes) : inlineImage(given, maxBytes);
-  if (field.kind === "inline") {
-    if (options.isPicture) acceptedFormat(field.bytes, undefined);
-    return store(options, field.bytes);
-  }
+  if (field.kind === "inline") return field;
   const own = ownPart(field.url, origins);
-  if (own?.pathname.startsWith(FILES)) return found(storedKey(options, own));
+  if (own?.pathname.startsWith(FILES)) return { kind: "own", key: storedKey(options, own) };
   const example = own?.pathname.startsWith(EXAMPLES)
     ? options.examples.get(own.pathname.slice(EXAMPLES.length))
     : undefined;
-  if (example !== undefined) return store(options, await readFile(example));
+  if (example !== undefined) return { kind: "inline", bytes: await readFile(example) };
   // This server's own images, above, are found without a connection, wherever it listens.
   checkPublic("image", new URL(field.url), options.isRefusedAddress);
-  return { image: { kind: "url", url: field.url }, discard: async () => {} };
+  return field;
 }
 
-async function store({ storage, admit }: InputImageOptions, bytes: Uint8Array): Promise<InputImage> {
+/** Stores what came with the request; a URL elsewhere stays a URL, for the worker. @throws RetouchError */
+async function keep({ storage, admit }: InputImageOptions, place: Place): Promise<InputImage> {
+  if (place.kind === "url") return { image: place, discard: async () => {} };
+  if (place.kind === "own") return { image: { kind: "stored", key: place.key }, discard: async () => {} };
+  const { bytes } = place;
   const sourceBytes = bytes.byteLength;
   await admit(sourceBytes);
   const key = createKey("inputs", "bin");
@@ -133,8 +170,6 @@ async function store({ storage, admit }: InputImageOptions, bytes: Uint8Array): 
   const image = { kind: "stored", key, size: statedSize(bytes) } as const;
   return { image, source: { key, bytes: sourceBytes }, discard };
 }
-
-const found = (key: string): InputImage => ({ image: { kind: "stored", key }, discard: async () => {} });
 
 /** The result of an earlier edit, by the URL that this server gave it. */
 function storedKey({ signedUrls }: InputImageOptions, { pathname, searchParams }: URL): string {

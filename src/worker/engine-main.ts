@@ -1,5 +1,5 @@
 /**
- * The engine process: runs the networks and handles all bytes from outside. If it crashes or is killed, that
+ * The engine process: runs the networks and handles all bytes from outside (but for masks that are checked beforehand, `mask-process.ts`). If it crashes or is killed, that
  * costs one attempt of one job; the process that answers HTTP goes on. It ends with its parent, and prints
  * nothing.
  */

@@ -101,7 +101,7 @@ export async function queueJob(
   { edit, images, mask, policy, webhook }: ParsedBody,
   { isSync, idempotency }: Pick<NewJob, "isSync" | "idempotency">,
 ): Promise<Job> {
-  const { config, storage, signedUrls, examples, isRefusedAddress, jobs } = context;
+  const { config, storage, signedUrls, examples, isRefusedAddress, jobs, checkMask } = context;
   const { keyId } = request;
   // Checked before anything is stored for the job.
   const earlier = await jobs.findRepeated(keyId, idempotency);
@@ -110,8 +110,8 @@ export async function queueJob(
   await admit(0);
   const origin = originOf(request);
   const kept = await keepInputImages(
-    { storage, signedUrls, examples, isRefusedAddress, admit, maxBytes: config.imageMaxBytes },
-    { images, mask },
+    { storage, signedUrls, examples, isRefusedAddress, admit, checkMask, maxBytes: config.imageMaxBytes },
+    { images, mask, isTransparencyEdited: edit.isTransparencyEdited, maskBlur: edit.maskBlur },
     config.publicUrl === undefined ? [origin] : [config.publicUrl, origin],
   );
   try {
