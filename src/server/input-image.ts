@@ -4,6 +4,7 @@ import { invalid } from "../errors.ts";
 import { inlineImage, parseImageField } from "../images/image-field.ts";
 import { acceptedFormat } from "../images/accepted-format.ts";
 import { aboutMask, type GivenMask, wrongMaskSize } from "../engine/mask-rules.ts";
+import type { Size } from "../engine/request.ts";
 import { statedSize } from "../images/stated-size.ts";
 import type { JobImage, JobImages, StoredSource } from "../jobs/job.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
@@ -64,6 +65,7 @@ export async function keepInputImages(
     await checkMask(options, place, places[0], how);
     places.push(place);
   }
+  await options.admitResults?.(await sizeOf(options, places[0]));
   const kept: InputImage[] = [];
   const discard = async (): Promise<void> => {
     await Promise.all(kept.map((one) => one.discard()));
@@ -124,6 +126,12 @@ async function bytesAt({ storage }: InputImageOptions, place: Place): Promise<Ui
   if (place.kind === "url") return undefined;
   const stored = await answerWithin(STORED_MS, storage.get(place.key)).catch(() => undefined);
   return stored?.bytes;
+}
+
+/** What the header of an image at hand states. */
+async function sizeOf(options: InputImageOptions, place: Place | undefined): Promise<Size | undefined> {
+  const bytes = place && (await bytesAt(options, place));
+  return bytes && statedSize(bytes);
 }
 
 /** A string from the body, or the bytes of a file. */

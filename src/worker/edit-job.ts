@@ -1,8 +1,9 @@
 /** One job inside the engine process: source, edit, result. Untrusted bytes are decoded here and nowhere else. */
-import { failure, RetouchError } from "../errors.ts";
+import { failure, invalid, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
 import { encodeMap, encodeMask, encodePreview } from "../images/encode.ts";
 import type { GrayPicture } from "../images/picture.ts";
+import { uprightSize } from "../images/upright-size.ts";
 import type {
   JobEdit,
   JobImage,
@@ -18,11 +19,13 @@ import type { WeightsKind } from "../engine/component.ts";
 import { stepOfAll } from "../engine/draws.ts";
 import type { EditStep } from "../engine/model.ts";
 import { knownFields } from "../engine/request-fields.ts";
+import { noRoomText, roomOf } from "../engine/result-room.ts";
 import { largestKind } from "../engine/weights-choice.ts";
 import type { Engine } from "../engine/engine.ts";
 import { skippedSteps } from "../engine/mask-rules.ts";
 import type { EditResult } from "../engine/run-edit.ts";
 import type { Agents } from "../net/agents.ts";
+import type { FreeSpace } from "../storage/free-space.ts";
 import { createKey } from "../storage/storage.ts";
 import { aborted, throwIfAborted } from "./failures.ts";
 import { readState } from "./kept-state.ts";
@@ -37,6 +40,8 @@ export interface EditJobDependencies {
   /** For connections to the caller's own bucket. */
   agents: Agents;
   limits: Pick<EngineSetup, "price" | "resumeAfterMs">;
+  /** Room on the disk of our storage. @default nobody counts it */
+  freeSpace?: FreeSpace | undefined;
 }
 
 export interface EditJobOptions {
@@ -107,6 +112,7 @@ async function editAndStore(
   const images: Uint8Array[] = [];
   for (const image of edit.images) images.push(await readSource(dependencies, image, "image", signal));
   const mask = edit.mask && (await readSource(dependencies, edit.mask, "mask", signal));
+  await checkRoom(dependencies, edit, images[0]);
   const restart = (reason: string): void => {
     onNote?.({ level: "warn", sentence: `The edit starts from the beginning: its state ${reason}.` });
     onProgress({ step: 0, of });
@@ -192,6 +198,27 @@ async function editAndStore(
       cost: costOf(limits.price, edit.size === "source" ? done.workingSize : done, results.length),
     },
   };
+}
+
+/**
+ * Refuses results that have no room on the disk before they are drawn; the server did not know the size of an image that was
+ * given by URL.
+ * @throws RetouchError INVALID_PARAMETER
+ */
+async function checkRoom(
+  { freeSpace }: EditJobDependencies,
+  edit: JobEdit,
+  image: Uint8Array | undefined,
+): Promise<void> {
+  if (freeSpace === undefined || edit.bucket !== undefined) return;
+  // The engine tells what is wrong with the image.
+  const size = image && (await uprightSize(image).catch(() => undefined));
+  if (image && !size) return;
+  const bytes = roomOf(edit, size);
+  if (bytes === 0) return;
+  await freeSpace.admit(bytes).catch((cause: unknown) => {
+    throw invalid("about", { field: "size", sentence: `${noRoomText(edit, size)}.` }, { cause });
+  });
 }
 
 /** If not all were taken: how many. */

@@ -22,7 +22,7 @@ import { maskOfCells, planInpainting } from "../shared/inpaint.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { keptAs } from "../shared/preserved.ts";
-import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
+import { checkForm, outcomeOf, resultExtent, resultsOf } from "../shared/result.ts";
 import { stitchPictures } from "../shared/stitch.ts";
 import { createRotary, joined } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
@@ -78,7 +78,7 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     textLength: textLengthOf(networks.textLength, request, given),
     loraBytes: loras?.memoryBytes,
-    result: size,
+    ...resultExtent(size, draws.length, options.source?.deep),
   });
   const adapted = await loras?.read();
 

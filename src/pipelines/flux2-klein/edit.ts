@@ -18,7 +18,7 @@ import { createModulation } from "../shared/modulation.ts";
 import { noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
 import { keptAs } from "../shared/preserved.ts";
-import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
+import { checkForm, outcomeOf, resultExtent, resultsOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
 import {
   checkTaken,
@@ -91,7 +91,7 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     textLength: textLengthOf(configs.textLength, request, given),
     loraBytes: loras?.memoryBytes,
-    result: size,
+    ...resultExtent(size, draws.length, options.source?.deep),
   });
   const adapted = await loras?.read();
 

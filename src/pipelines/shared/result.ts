@@ -1,5 +1,6 @@
 /** The last steps of an edit: from its latents to the picture, with the source's own pixels where that is wanted. */
 import { throwIfAborted } from "../../engine/abort.ts";
+import type { EditExtent } from "../../engine/extent.ts";
 import type { FloatTensor } from "../../engine/given-tensors.ts";
 import type { DrawnImage, EditOutcome } from "../../engine/model.ts";
 import type { ResolvedRequest, Size } from "../../engine/request.ts";
@@ -108,6 +109,17 @@ async function resultOf(
   const kept = prepared.workingMask ? withOutside(result.kept, prepared.workingMask) : result.kept;
   return { ...result, kept, sourceInResult: placed, notices: [] };
 }
+
+/** What of an extent the results decide. */
+export const resultExtent = (
+  size: Size,
+  numResults: number,
+  deep: DeepPicture | undefined,
+): Pick<EditExtent, "result" | "numResults" | "isDeep"> => ({
+  result: size,
+  numResults,
+  isDeep: deep && isMoreThanPlain(deep),
+});
 
 /**
  * Checks before the first step that the result can be the file that is asked for.

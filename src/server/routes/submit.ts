@@ -1,9 +1,11 @@
 /** POST /run and /runsync: checks a request, stores its image, queues the job. */
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { invalid, RetouchError, wordError } from "../../errors.ts";
+import { failure, invalid, RetouchError, wordError } from "../../errors.ts";
 import type { Job, NewJob } from "../../jobs/job.ts";
 import { WIRE } from "../../engine/edit-parameters.ts";
+import type { Size } from "../../engine/request.ts";
+import { noRoomText, roomOf } from "../../engine/result-room.ts";
 import { type ParsedBody, parseBody } from "../edit-input.ts";
 import { takeBody } from "../body.ts";
 import { type InputImages, keepInputImages } from "../input-image.ts";
@@ -108,9 +110,20 @@ export async function queueJob(
   if (earlier) return earlier;
   const admit = (bytes: number): Promise<void> => admitBytes(context, keyId, bytes);
   await admit(0);
+  const admitResults = (image: Size | undefined): Promise<void> => admitAll(context, keyId, edit, image);
   const origin = originOf(request);
   const kept = await keepInputImages(
-    { storage, signedUrls, examples, isRefusedAddress, admit, checkMask, maxBytes: config.imageMaxBytes },
+    {
+      storage,
+      signedUrls,
+      examples,
+      isRefusedAddress,
+      admit,
+      // What goes into the caller's bucket takes no room here.
+      admitResults: edit.bucket ? undefined : admitResults,
+      checkMask,
+      maxBytes: config.imageMaxBytes,
+    },
     { images, mask, isTransparencyEdited: edit.isTransparencyEdited, maskBlur: edit.maskBlur },
     config.publicUrl === undefined ? [origin] : [config.publicUrl, origin],
   );
@@ -144,6 +157,26 @@ export async function admitBytes(
 ): Promise<void> {
   await freeSpace.admit(bytes);
   await jobs.admitBytes(keyId, bytes);
+}
+
+/** Checks that there is room for large results. @throws RetouchError DISK_FULL, QUOTA_EXCEEDED about `size` */
+async function admitAll(
+  context: Pick<RouteContext, "config" | "freeSpace" | "jobs">,
+  keyId: string,
+  edit: ParsedBody["edit"],
+  image: Size | undefined,
+): Promise<void> {
+  const bytes = roomOf(edit, image);
+  // Its job refuses an image of too many pixels.
+  const isTooLarge = image && image.width * image.height > context.config.imageMaxPixels;
+  if (bytes === 0 || isTooLarge) return;
+  try {
+    await admitBytes(context, keyId, bytes);
+  } catch (error) {
+    if (!(error instanceof RetouchError)) throw error;
+    const sentence = `${noRoomText(edit, image)}: ${wordError(error, WIRE)}`;
+    throw new RetouchError(error.code, failure("about", { field: "size", sentence }), { cause: error });
+  }
 }
 
 /** The sweeper deletes later what cannot be deleted now; the call is answered all the same. */
