@@ -24,11 +24,11 @@ export interface EditExtent {
 }
 
 /**
- * Bytes per pixel of the first image as decoded, at the result's size, and shared with threads, and of the result there, and
- * out of there: 3 each, or up to 8 in its file's own numbers.
+ * Bytes per pixel of the first image as decoded, at the result's size, and shared with threads, of the result there and out
+ * of there, and of its file: 3 each, or up to 8 in its file's own numbers (`bench/picture-memory.ts` measures it).
  */
-const PLAIN_BYTES = 15;
-const DEEP_BYTES = 40;
+const PLAIN_BYTES = 18;
+const DEEP_BYTES = 45;
 /** The same of every further result, which waits for the others: its picture, its map, and its file. */
 const WAITING_PLAIN_BYTES = 7;
 const WAITING_DEEP_BYTES = 20;

@@ -24,6 +24,11 @@ export interface InputImageOptions {
   /** Called before that many bytes are stored. @throws RetouchError if they may not be */
   admit: (bytes: number) => Promise<void>;
   isRefusedAddress: IsRefusedAddress;
+  /**
+   * Called with the size of the first image, where that is known, before anything is stored.
+   * @throws RetouchError if the results have no room
+   */
+  admitResults?: ((image: Size | undefined) => Promise<void>) | undefined;
 }
 
 /** Refuses a mask that cannot be used. @throws RetouchError INVALID_PARAMETER about `mask` */
@@ -65,7 +70,7 @@ export async function keepInputImages(
     await checkMask(options, place, places[0], how);
     places.push(place);
   }
-  await options.admitResults?.(await sizeOf(options, places[0]));
+  await options.admitResults?.(sizeOf(places[0]));
   const kept: InputImage[] = [];
   const discard = async (): Promise<void> => {
     await Promise.all(kept.map((one) => one.discard()));
@@ -128,11 +133,9 @@ async function bytesAt({ storage }: InputImageOptions, place: Place): Promise<Ui
   return stored?.bytes;
 }
 
-/** What the header of an image at hand states. */
-async function sizeOf(options: InputImageOptions, place: Place | undefined): Promise<Size | undefined> {
-  const bytes = place && (await bytesAt(options, place));
-  return bytes && statedSize(bytes);
-}
+/** What the header of an image that came with the request states. */
+const sizeOf = (place: Place | undefined): Size | undefined =>
+  place?.kind === "inline" ? statedSize(place.bytes) : undefined;
 
 /** A string from the body, or the bytes of a file. */
 export type GivenImage = string | Uint8Array;

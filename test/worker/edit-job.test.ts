@@ -111,6 +111,41 @@ describe("a job", () => {
     expect(Uint8Array.from((await storage.get(key!))!.bytes)).toEqual(RESULT);
   });
 
+  it("costs what the network drew where the result has all of the image's pixels", async () => {
+    const whole = { width: 6000, height: 4000 };
+    const result = { image: RESULT, seed: 7 };
+    const { run, image } = await prepare({
+      engine: stillEngine({ ...whole, images: [RESULT, RESULT], results: [result, { ...result, seed: 8 }] }),
+    });
+    // 32 x 24 working pixels at 0.03 a megapixel are 0.000023, twice.
+    expect(await run(editOf(image, { size: "source", numImages: 2 }))).toMatchObject({
+      size: whole,
+      cost: 0.000046,
+    });
+    expect((await run(editOf(image, { size: { width: 64, height: 48 }, numImages: 2 }))).cost).toBe(1.44);
+  });
+
+  it("refuses results that the disk has no room for, before the edit", async () => {
+    const { dependencies, run, image, storage } = await prepare();
+    const asked: number[] = [];
+    dependencies.freeSpace = {
+      async admit(bytes) {
+        asked.push(bytes);
+        throw new RetouchError("DISK_FULL", "Full.");
+      },
+    };
+    const size = { width: 4000, height: 4000 };
+    await expect(run(editOf(image, { size, numImages: 2 }))).rejects.toEqual(
+      refusal(
+        "INVALID_PARAMETER",
+        "size: 2 results of 4000 x 4000 pixels take about 84.0 MB, for which there is no room.",
+      ),
+    );
+    await run(editOf(image, { size: "source", numImages: 8 }));
+    expect(asked).toEqual([84e6]);
+    expect(await keysOf(storage, "outputs")).toHaveLength(1);
+  });
+
   it("hands LoRAs to the engine and says which were used", async () => {
     const { run, image } = await prepare();
     const loras = [{ name: "ink", scale: 0.5 }];
