@@ -2,7 +2,6 @@
 import { failure, invalid, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
 import { encodeMap, encodeMask, encodePreview } from "../images/encode.ts";
-import type { GrayPicture } from "../images/picture.ts";
 import { uprightSize } from "../images/upright-size.ts";
 import type {
   JobEdit,
@@ -152,16 +151,19 @@ async function editAndStore(
     },
   );
   const { parameters, seconds, resumedFrom } = done;
-  const stored = await storeResults(dependencies, edit, done, options);
+  const maps: Uint8Array[] = [];
+  for (const { kept } of done.results) if (kept?.map) maps.push(await encodeMap(kept.map));
+  const stored = await storeResults(dependencies, edit, { ...done, maps }, options);
   const results = await Promise.all(
     done.results.map(async ({ seed, safety, kept }, index) => ({
-      image: stored[index]!,
+      image: stored.images[index]!,
       seed,
       safetyScore: safety?.score,
       changedShare: kept?.changedShare,
       unchangedMask: kept && toDataUrl("image/png", await encodeMask(kept.mask)),
       preserveShares: kept?.shares,
-      mask: kept?.map && (await storeMap(dependencies, kept.map, options)),
+      // All have one, or none.
+      mask: stored.maps[index],
     })),
   );
   const [{ image, changedShare, unchangedMask, preserveShares, mask: map }] = results as [JobResultImage];
@@ -250,47 +252,52 @@ async function readSource(
   return bytes;
 }
 
-async function storeMap(
-  { storage }: EditJobDependencies,
-  map: GrayPicture,
-  { signal, onWaiting = () => {} }: EditJobOptions,
-): Promise<ResultImage> {
-  throwIfAborted(signal);
-  const bytes = await encodeMap(map);
-  const key = createKey("outputs", "png");
-  await keepOwn(storage, key, bytes, { signal, onWaiting });
-  return { kind: "stored", key, bytes: bytes.byteLength };
+/** Where the results of an edit lie. */
+interface StoredResults {
+  images: ResultImage[];
+  maps: ResultImage[];
 }
 
-/** Stores all results, or none. @throws RetouchError as {@link runEditJob} */
+/** Stores all results and their maps, or none. @throws RetouchError as {@link runEditJob} */
 async function storeResults(
   { storage, agents }: EditJobDependencies,
   edit: JobEdit,
-  { images, format }: Pick<EditResult, "images" | "format">,
+  { images, maps, format }: Pick<EditResult, "images" | "format"> & { maps: readonly Uint8Array[] },
   { signal, onStage = () => {}, onWaiting = () => {} }: EditJobOptions,
-): Promise<ResultImage[]> {
+): Promise<StoredResults> {
   throwIfAborted(signal);
   if (edit.bucket && !edit.isInlineResult) {
     // Loaded by the first job that needs it: the S3 client takes a fifth of a second.
     const { putAllInBucket } = await import("../storage/request-bucket.ts");
-    const putting = putAllInBucket(edit.bucket, images, format, { agents, signal });
+    const putting = putAllInBucket(edit.bucket, images, format, { agents, signal, maps });
     const urls = await untilAborted(putting, signal);
     if (urls === undefined) throw aborted(signal);
-    return urls.map((url) => ({ kind: "address", url }));
+    const places = urls.map((url): ResultImage => ({ kind: "address", url }));
+    return { images: places.slice(0, images.length), maps: places.slice(images.length) };
   }
   onStage("storing");
-  const kind = edit.isInlineResult ? "embedded" : "stored";
-  const stored: (ResultImage & { key: string })[] = [];
+  const stored: string[] = [];
+  const keep = async (key: string, bytes: Uint8Array): Promise<{ key: string; bytes: number }> => {
+    await keepOwn(storage, key, bytes, { signal, onWaiting });
+    stored.push(key);
+    return { key, bytes: bytes.byteLength };
+  };
+  const [kind, folder] = edit.isInlineResult
+    ? (["embedded", "inline"] as const)
+    : (["stored", "outputs"] as const);
+  const results: StoredResults = { images: [], maps: [] };
   try {
     for (const image of images) {
-      const key = createKey(edit.isInlineResult ? "inline" : "outputs", format);
-      await keepOwn(storage, key, image, { signal, onWaiting });
-      stored.push({ kind, key, bytes: image.byteLength });
+      results.images.push({ kind, ...(await keep(createKey(folder, format), image)) });
+    }
+    // A map is never embedded: it has an address of its own.
+    for (const map of maps) {
+      results.maps.push({ kind: "stored", ...(await keep(createKey("outputs", "png"), map)) });
     }
   } catch (error) {
     // Nobody will ever ask for them. The deletion is not waited for; the sweeper finds what it misses.
-    for (const { key } of stored) void storage.delete(key).catch(() => {});
+    for (const key of stored) void storage.delete(key).catch(() => {});
     throw error;
   }
-  return stored;
+  return results;
 }

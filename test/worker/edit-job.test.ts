@@ -372,6 +372,27 @@ describe("a job's result", () => {
     expect(stages).toEqual(["reading", "editing", "storing"]);
   });
 
+  it("goes into the caller's bucket with its map, and nothing of either into our storage", async () => {
+    const map = { width: 2, height: 1, data: Uint8Array.of(255, 128) };
+    const mask = { width: 1, height: 1, data: Uint8Array.of(255) };
+    const kept = { changedShare: 0, mask, shares: { kept: 1, carried: 0, drawn: 0 }, map };
+    const { run, storage, image } = await prepare({ engine: stillEngine({ kept }) });
+    const names: string[] = [];
+    const endpointUrl = await serve((request, answer) => {
+      names.push(new URL(request.url!, "http://bucket").pathname);
+      request.resume().on("end", () => answer.end());
+    });
+    const keys = { accessId: "id", accessSecret: "its-secret" };
+    const bucket = { ...keys, bucketName: "pictures", endpointUrl, objectPath: "a/b.png" };
+    const result = await run(editOf(image, { bucket, isMaskWanted: true }));
+    expect(names).toEqual(["/pictures/a/b.png", "/pictures/a/b-mask.png"]);
+    expect([result.image, result.mask]).toMatchObject([
+      { kind: "address", url: expect.stringContaining("/pictures/a/b.png?") },
+      { kind: "address", url: expect.stringContaining("/pictures/a/b-mask.png?") },
+    ]);
+    expect(await keysOf(storage, "outputs")).toEqual([]);
+  });
+
   it("fails in a sentence about s3Config where the caller's bucket does not take it", async () => {
     const { run, storage, image } = await prepare();
     const endpointUrl = await serve((_, answer) => {
