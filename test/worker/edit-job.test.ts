@@ -384,7 +384,7 @@ describe("a job's result", () => {
     });
     const keys = { accessId: "id", accessSecret: "its-secret" };
     const bucket = { ...keys, bucketName: "pictures", endpointUrl, objectPath: "a/b.png" };
-    const result = await run(editOf(image, { bucket, isMaskWanted: true }));
+    const result = await run(editOf(image, { bucket, isMaskWanted: true, isUnchangedKept: true }));
     expect(names).toEqual(["/pictures/a/b.png", "/pictures/a/b-mask.png"]);
     expect([result.image, result.mask]).toMatchObject([
       { kind: "address", url: expect.stringContaining("/pictures/a/b.png?") },
