@@ -10,6 +10,7 @@ import {
   EDIT_PARAMETERS,
   type EditOptions,
   type EditRequest,
+  encodeMap,
   type Engine,
   type ImageLayout,
   type ImageSource,
@@ -23,11 +24,12 @@ import {
 import { readSourceThrough, type SourceAccess } from "../images/source.ts";
 import { parseSize } from "./arguments.ts";
 import { numberedOutputs } from "./numbered-outputs.ts";
-import { chooseFormat, defaultOutput, STDOUT } from "./output.ts";
+import { checkMaskName, chooseFormat, defaultOutput, STDOUT } from "./output.ts";
 import { reportText } from "./report.ts";
 import { shown, type ToolContent } from "./shown-results.ts";
 import { modelDefaultsText, rangeText, TOOL, wordedBy } from "./surfaces.ts";
 import type { ToolOutput } from "./tool-output.ts";
+import { choice, modelNumber, number, text } from "./tool-schema.ts";
 
 /** Longest argument name quoted in a sentence. */
 const MAX_NAME_LENGTH = 100;
@@ -35,24 +37,6 @@ const MAX_NAME_LENGTH = 100;
 const MAX_IMAGES = 16;
 /** The longest path that systems allow. */
 const MAX_OUTPUT_LENGTH = 4096;
-
-const text = (description: string) => ({ type: "string", description });
-
-const number = (parameter: {
-  type: "integer" | "number";
-  min: number;
-  max: number;
-  default: number;
-  description: string;
-}) => {
-  const { type, min, max, default: byDefault, description } = parameter;
-  return { type, minimum: min, maximum: max, default: byDefault, description };
-};
-
-const choice = (parameter: { choices: readonly string[]; default: string; description: string }) => {
-  const { choices, default: byDefault, description } = parameter;
-  return { type: "string", enum: choices, default: byDefault, description };
-};
 
 /** A number whose default is the model's own; `argumentsOf` has it once the model is known. */
 const ofModel = (field: "numSteps" | "guidance") => {
@@ -69,16 +53,8 @@ const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, fo
   EDIT_PARAMETERS;
 const { background, imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, outputQuality, prompt2 } =
   EDIT_PARAMETERS;
-const { preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { isMaskWanted, preserve, sigmas, sizeRule } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
-
-/** A whole number without a default. */
-const modelNumber = ({ min, max, description }: { min: number; max: number; description: string }) => ({
-  type: "integer",
-  minimum: min,
-  maximum: max,
-  description,
-});
 
 const EDIT_TOOL = {
   name: "edit_image",
@@ -144,6 +120,13 @@ const EDIT_TOOL = {
         enum: preserve.choices,
         default: "auto",
         description: preserve.description,
+      },
+      [isMaskWanted.tool]: {
+        ...text(
+          "PNG file to write in the server's folder, of the result's size: white where pixels were copied, grey where colours were " +
+            "carried over, black where the network drew. Several are NAME-1.png and so on.",
+        ),
+        maxLength: MAX_OUTPUT_LENGTH,
       },
       [format.tool]: {
         type: "string",
@@ -231,6 +214,7 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
       images,
       mask: maskSource,
       output,
+      maskOutput,
       parameters,
     } = await wordedBy(TOOL, () => readArguments(given, known));
     const sources: ImageSource[] = [];
@@ -246,12 +230,25 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
     // Standard output is refused below, under its own name.
     const outputs = count > 1 && chosen !== STDOUT ? numberedOutputs(chosen, count) : [chosen];
     for (const one of outputs) await results.check(one, isChosen);
+    const maps =
+      maskOutput === undefined ? [] : count > 1 ? numberedOutputs(maskOutput, count) : [maskOutput];
+    for (const [index, map] of maps.entries()) {
+      await results.check(map, true, "isMaskWanted");
+      checkMaskName(map, outputs[index]!);
+    }
     const engine = await load();
     const image = sources.map(({ bytes }) => bytes);
     const request = { image, mask: masking?.bytes, ...parameters };
     const result = await engine.edit(request, { signal, onStep });
+    const written = await results.writeAll(outputs, isChosen, result.images);
+    const drawn: Uint8Array[] = [];
+    for (const { kept } of maps.length > 0 ? result.results : []) {
+      if (kept?.map) drawn.push(await encodeMap(kept.map));
+    }
+    // Without any, a notice says why.
+    const writtenMaps = await results.writeAll(maps.slice(0, drawn.length), true, drawn, "isMaskWanted");
     const report = reportText({
-      outputs: await results.writeAll(outputs, isChosen, result.images),
+      outputs: written,
       result,
       checkpoint: engine.checkpoint,
       device: engine.device,
@@ -262,7 +259,10 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
       engine.checkpoint.isDemo ? DEMO_NOTICE : [],
       result.notices,
     ].flat();
-    return [...(await shown(result)), { type: "text", text: [report, ...notices].join("\n") }];
+    return [
+      ...(await shown(result)),
+      { type: "text", text: [report, ...writtenMaps.map((map) => `Mask: ${map}`), ...notices].join("\n") },
+    ];
   };
   return { definition: { ...EDIT_TOOL, inputSchema: { ...schema, properties: offered } }, call };
 }
@@ -275,6 +275,8 @@ interface ToolArguments {
   mask: string | undefined;
   /** Absent if a new file is named after the first image. */
   output: string | undefined;
+  /** Where the map of the result goes; absent if none is wanted. */
+  maskOutput: string | undefined;
   parameters: Omit<EditRequest, "image"> & { format: OutputFormat };
 }
 
@@ -288,8 +290,10 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     if (given[name] === undefined) throw invalid("missing", { field: name });
   }
   const texts = given as Record<string, string | undefined>;
-  if ((texts["output"]?.length ?? 0) > MAX_OUTPUT_LENGTH) {
-    throw invalid("type", { field: "output", wanted: `a string of at most ${MAX_OUTPUT_LENGTH} characters` });
+  const maskOutput = texts[isMaskWanted.tool];
+  for (const [field, file] of Object.entries({ output: texts["output"], isMaskWanted: maskOutput })) {
+    if ((file?.length ?? 0) <= MAX_OUTPUT_LENGTH) continue;
+    throw invalid("type", { field, wanted: `a string of at most ${MAX_OUTPUT_LENGTH} characters` });
   }
   const numbers = given as Record<string, number | undefined>;
   const { instruction, output, size, negative_prompt: negativePrompt } = texts;
@@ -318,6 +322,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     preserve: (texts[preserve.tool] ?? (given["keep_unchanged"] === undefined ? "auto" : undefined)) as
       Preserve | undefined,
     isUnchangedKept: given["keep_unchanged"] as boolean | undefined,
+    isMaskWanted: maskOutput !== undefined,
     format: chooseFormat(output, format),
     outputQuality: numbers[outputQuality.tool],
     background: texts[background.tool],
@@ -327,7 +332,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
   const masked = texts[mask.tool];
   const rules = { hasMask: masked !== undefined, numImages: images.length, takesMask: true };
   checkMasking(resolveParameters(parameters), rules);
-  return { images, mask: masked, output, parameters };
+  return { images, mask: masked, output, maskOutput, parameters };
 }
 
 function readImages(given: unknown): string[] {

@@ -58,8 +58,8 @@ export function parseBody(
   const { input, policy = {} } = body;
   const edit = editOf(input, settings, model);
   const images = imagesOf(input);
-  checkImageCount(images.length, model, input.image_layout);
   const hasMask = input.mask !== undefined;
+  checkImageCount(images.length, model, input.image_layout, hasMask);
   checkMasking(edit, { hasMask, numImages: images.length, takesMask: model.takesMask ?? false });
   return {
     images,

@@ -167,10 +167,20 @@ describe("the wire", () => {
       expect.objectContaining({ error: "mask is not supported: the model of this checkpoint takes none." }),
     ]);
     const several = await startServer({}, { model: USUAL_TRAITS });
-    const two = { input: { ...body.input, image: [INPUT.image, INPUT.image], image_layout: "index" } };
-    expect((await several.call("POST", "/run", { body: two })).json()).toMatchObject({
-      error: "mask: it goes with one image, and there are 2.",
-    });
+    const sentenceOf = async (numImages: number, changes: object): Promise<string | undefined> => {
+      const image = Array.from({ length: numImages }, () => INPUT.image);
+      const input = { ...body.input, image, ...changes };
+      const response = await several.call("POST", "/run", { body: { input } });
+      return response.json<{ error?: string }>().error;
+    };
+    expect(await sentenceOf(3, {})).toBe(
+      "mask: it goes with the image to edit and at most one to look at, and there are 3.",
+    );
+    expect(await sentenceOf(2, { image_layout: "index" })).toBe(
+      "image_layout must not be index: with a mask, the second image shows what is to be drawn inside.",
+    );
+    expect(await sentenceOf(2, {})).toBeUndefined();
+    expect(several.jobs.submitted[0]!.edit.images).toHaveLength(2);
   });
 });
 
@@ -188,6 +198,12 @@ const postForm = async (server: TestServer, fields: Record<string, string | Buff
     headers: { authorization: `Bearer ${KEY}`, "content-type": response.headers.get("content-type")! },
   });
 };
+/** A form as it travels. */
+async function sent(form: FormData) {
+  const response = new Response(form);
+  const headers = { authorization: `Bearer ${KEY}`, "content-type": response.headers.get("content-type")! };
+  return { payload: Buffer.from(await response.arrayBuffer()), headers };
+}
 const postJson = (server: TestServer, body: object) =>
   server.inject({
     method: "POST",
@@ -242,6 +258,27 @@ describe("OpenAI's route", () => {
       { error: { message, param, type: "invalid_request_error", code: "invalid_value" } },
     ]);
     expect([server.jobs.submitted, server.storage.objects.size]).toEqual([[], 0]);
+  });
+
+  it("takes a mask with a second image to look at, and several results of both", async () => {
+    const server = await startServer();
+    const body = new FormData();
+    const bytesOf = (bytes: Buffer): Blob => new Blob([Uint8Array.from(bytes)]);
+    for (const name of ["image[]", "image[]", "mask"]) body.append(name, bytesOf(image), "a.png");
+    body.append("prompt", "a red hat");
+    body.append("n", "3");
+    const { headers, payload } = await sent(body);
+    await server.inject({ method: "POST", url: "/v1/images/edits?wait=1000", payload, headers });
+    const { edit } = server.jobs.submitted[0]!;
+    expect(edit).toMatchObject({ numImages: 3, isTransparencyEdited: true, mask: { kind: "stored" } });
+    expect(edit.images).toHaveLength(2);
+    // Without a mask, several images are as transparent as they are.
+    const none = await startServer();
+    body.delete("mask");
+    body.append("image_layout", "index");
+    const without = await sent(body);
+    await none.inject({ method: "POST", url: "/v1/images/edits?wait=1000", ...without });
+    expect(none.jobs.submitted[0]!.edit).toMatchObject({ isTransparencyEdited: false, numImages: 3 });
   });
 
   it("answers a job that failed for its mask with 400", async () => {

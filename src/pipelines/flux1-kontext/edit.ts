@@ -87,11 +87,14 @@ async function* recipe(
 
   // 3. References: the mode of their latents, as tokens that follow the target's; stream 1 tells them apart.
   const encoded: Float32Array[] = [];
-  for (const [index, source] of (inside ? [inside.picture] : sources).entries()) {
+  const pictures = inside ? [inside.picture, ...sources.slice(1)] : sources;
+  for (const [index, source] of pictures.entries()) {
     throwIfAborted(signal);
     encoded.push(await encode(networks, source, references[index]!));
   }
   if (isSketched) await networks.sketcher();
+  // Inside a mask, the network looks at a second image in place of the first.
+  const firstSeen = inside && encoded.length > 1 ? 1 : 0;
 
   // 4. Positions of text, target and references.
   const layout = imageLayout === "offset" ? "offset" : "index";
@@ -99,12 +102,12 @@ async function* recipe(
     axes: networks.flux.rotaryAxes,
     theta: ROTARY_THETA,
     textIds,
-    imageIds: [latentIds(targetGrid, 0), ...referenceIds(referenceGrids, layout)],
+    imageIds: [latentIds(targetGrid, 0), ...referenceIds(referenceGrids.slice(firstSeen), layout)],
   });
 
   // 5. The velocity at each noise level: the network's prediction for the prompt, away from the negative.
   const started = performance.now();
-  const inputs = { referenceLatents: joined(encoded), adapters: adapted?.adapters };
+  const inputs = { referenceLatents: joined(encoded.slice(firstSeen)), adapters: adapted?.adapters };
   const told = { ...levels, guidance: request.guidance };
   const ofPrompt = (prompt: Prompt): Promise<Velocity> =>
     velocityOf(networks, prompt, { ...inputs, rotary: rotaryOf(prompt.promptEmbeds.shape[0]!) }, told);

@@ -100,7 +100,11 @@ async function* recipe(
 
   // 3. References: the mode of their latents, as tokens that follow the target's; time tells them apart.
   throwIfAborted(signal);
-  const encoded = await encodeReferences(networks, inside ? [inside.picture] : images, plan);
+  const encoded = await encodeReferences(
+    networks,
+    inside ? [inside.picture, ...images.slice(1)] : images,
+    plan,
+  );
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and references, whose own go with them where they are kept.
