@@ -84,7 +84,7 @@ const INTEGRATION = [
   "test/server/{bodies-in-flight,localhost}.test.ts",
   "test/service/*.test.ts",
   "test/storage/{s3,s3-answers}.test.ts",
-  "test/worker/engine-process.test.ts",
+  "test/worker/{engine-process,mask-checker}.test.ts",
 ];
 
 const but = (...lists: (readonly string[])[]): string[] => [...configDefaults.exclude, ...lists.flat()];

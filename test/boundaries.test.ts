@@ -313,6 +313,7 @@ describe("what lies outside", () => {
       "database/embedded-thread.ts",
       "runtime/device-process.ts",
       "worker/engine-main.ts",
+      "worker/mask-process.ts",
       "worker/parent-watch.ts",
     ]);
   });

@@ -15,7 +15,7 @@ from cases import draw_scene
 from diffusers import Flux2KleinInpaintPipeline, FluxKontextInpaintPipeline
 from diffusers.image_processor import VaeImageProcessor
 from masks import draw_mask, tensor_of
-from PIL import Image
+from PIL import Image, ImageOps
 import tools_folder  # noqa: F401  (first)
 from klein_pipeline import load_klein
 from pipeline import load_pipeline, text_length
@@ -40,6 +40,8 @@ KONTEXT: dict[str, dict[str, Any]] = {
     "odd-crop-blur": {"checkpoint": "odd", "size": [72, 48], "mask": "edge", "paddingMaskCrop": 0, "maskBlur": 1.5, "strength": 0.55},
     "sharded": {"checkpoint": "sharded", "size": [96, 64], "mask": "soft", "strength": 0.3, "numSteps": 6},
     "shifted": {"checkpoint": "shifted", "mask": "edge", "strength": 0.75},
+    "plain-reference": {"checkpoint": "plain", "reference": [64, 64]},
+    "plain-wide-reference": {"checkpoint": "plain", "reference": [256, 64], "mask": "edge", "strength": 0.6, "numSteps": 5},
     "shifted-crop": {"checkpoint": "shifted", "size": [96, 64], "mask": "corner", "paddingMaskCrop": 32, "strength": 0.9},
 }  # fmt: skip
 
@@ -47,6 +49,7 @@ KLEIN: dict[str, dict[str, Any]] = {
     "plain": {"checkpoint": "plain", "strength": 0.8},
     "plain-strength": {"checkpoint": "plain", "strength": 0.5, "mask": "edge", "seed": 9},
     "plain-crop": {"checkpoint": "plain", "mask": "dots", "paddingMaskCrop": 6},
+    "plain-reference": {"checkpoint": "plain", "strength": 0.8, "reference": [48, 80]},
     "odd": {"checkpoint": "odd", "size": [80, 48], "mask": "soft", "guidance": 4.0, "strength": 0.6, "maskBlur": 2},
     "odd-odd-size": {"checkpoint": "odd", "size": [75, 58], "mask": "corner", "strength": 0.9},
     "double-only-crop": {"checkpoint": "double-only", "size": [64, 96], "mask": "corner", "paddingMaskCrop": 3, "maskBlur": 3},
@@ -76,9 +79,15 @@ def inputs_of(pipeline: Any, case: dict[str, Any]) -> tuple[dict[str, Any], Imag
     call = {
         "image": picture, "mask_image": mask, "prompt": case["prompt"], "strength": case["strength"],
         "num_inference_steps": case["numSteps"], "guidance_scale": case["guidance"], "sigmas": case.get("sigmas"),
-        "padding_mask_crop": case.get("paddingMaskCrop"),
+        "padding_mask_crop": case.get("paddingMaskCrop"), "image_reference": reference_of(case),
     }  # fmt: skip
     return call, picture, mask
+
+
+def reference_of(case: dict[str, Any]) -> Image.Image | None:
+    """Draw the second picture of a case, if it has one: other colours than the first one's."""
+    size = case.get("reference")
+    return size and ImageOps.invert(draw_scene(*size))
 
 
 def laid_over(case: dict[str, Any], pipeline: Any, drawn: Image.Image, picture: Image.Image, mask: Image.Image) -> Image.Image:
@@ -137,6 +146,8 @@ def inpaint_fixtures() -> tuple[dict[str, Any], dict[str, Tensor]]:
             width, height = case["size"]
             tensors[f"source.{width}x{height}"] = tensor_of(draw_scene(width, height))
             tensors[f"{case['mask']}.{width}x{height}"] = tensor_of(draw_mask(case["mask"], width, height))
+            if reference := reference_of(case):
+                tensors["reference.{}x{}".format(*case["reference"])] = tensor_of(reference)
             for key, value in run(case).items():
                 tensors[f"{family}.{name}.{key}"] = value.detach().contiguous().clone()
     return table, tensors

@@ -1,35 +1,13 @@
 /** What the tool of `retouch mcp` takes: its arguments, made from the table of an edit's parameters. */
 import { type EditDefaults, EDIT_PARAMETERS, parametersOfModel } from "../index.ts";
 import { modelDefaultsText, rangeText } from "./surfaces.ts";
+import { choice, modelNumber, number, text, typeOf } from "./tool-schema.ts";
 /** More than any model takes; its own limit is refused when it is loaded. */
 export const MAX_IMAGES = 16;
 /** The longest path that systems allow. */
 export const MAX_OUTPUT_LENGTH = 4096;
 
 export const FROM_ORIGINAL = "from_original";
-
-const text = (description: string) => ({ type: "string", description });
-
-/** A number, or the word that may stand for it. */
-const typeOf = ({ type, word }: { type: "integer" | "number"; word?: string }) =>
-  word === undefined ? { type } : { type: [type, "string"], pattern: `^${word}$` };
-
-const number = (parameter: {
-  type: "integer" | "number";
-  word?: string;
-  min: number;
-  max: number;
-  default: number;
-  description: string;
-}) => {
-  const { min, max, default: byDefault, description } = parameter;
-  return { ...typeOf(parameter), minimum: min, maximum: max, default: byDefault, description };
-};
-
-const choice = (parameter: { choices: readonly string[]; default: string; description: string }) => {
-  const { choices, default: byDefault, description } = parameter;
-  return { type: "string", enum: choices, default: byDefault, description };
-};
 
 /** A number whose default is the model's own; `argumentsOf` has it once the model is known. */
 const ofModel = (field: "numSteps" | "guidance") => {
@@ -46,16 +24,8 @@ const { prompt, negativePrompt, trueCfgScale, size, numSteps, guidance, seed, fo
   EDIT_PARAMETERS;
 const { background, imageLayout, isEmptyNegativeUsed, maxSequenceLength, numImages, outputQuality, prompt2 } =
   EDIT_PARAMETERS;
-const { acceleration, minPsnr, preserve, sampler, sigmas, sizeRule } = EDIT_PARAMETERS;
+const { acceleration, isMaskWanted, minPsnr, preserve, sampler, sigmas, sizeRule } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
-
-/** A whole number without a default. */
-const modelNumber = ({ min, max, description }: { min: number; max: number; description: string }) => ({
-  type: "integer",
-  minimum: min,
-  maximum: max,
-  description,
-});
 
 export const EDIT_TOOL = {
   name: "edit_image",
@@ -130,6 +100,13 @@ export const EDIT_TOOL = {
         enum: preserve.choices,
         default: "auto",
         description: preserve.description,
+      },
+      [isMaskWanted.tool]: {
+        ...text(
+          "PNG file to write in the server's folder, of the result's size: white where pixels were copied, grey where colours were " +
+            "carried over, black where the network drew. Several are NAME-1.png and so on.",
+        ),
+        maxLength: MAX_OUTPUT_LENGTH,
       },
       [format.tool]: {
         type: "string",

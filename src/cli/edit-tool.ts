@@ -11,6 +11,7 @@ import {
   EDIT_PARAMETERS,
   type EditOptions,
   type EditRequest,
+  encodeMap,
   type Engine,
   type ImageLayout,
   type ImageSource,
@@ -34,7 +35,7 @@ import {
 import { placeOf, rememberedEdits, startingPoint } from "./from-original.ts";
 import { createHistory, type History } from "./history.ts";
 import { numberedOutputs } from "./numbered-outputs.ts";
-import { chooseFormat, defaultOutput, STDOUT } from "./output.ts";
+import { checkMaskName, chooseFormat, defaultOutput, STDOUT } from "./output.ts";
 import { reportText } from "./report.ts";
 import { shown, type ToolContent } from "./shown-results.ts";
 import { TOOL, wordedBy } from "./surfaces.ts";
@@ -44,7 +45,7 @@ import type { ToolOutput } from "./tool-output.ts";
 const MAX_NAME_LENGTH = 100;
 
 const { isEmptyNegativeUsed, maxSequenceLength, outputQuality, prompt2 } = EDIT_PARAMETERS;
-const { acceleration, background, imageLayout, minPsnr, preserve, sampler, sigmas, sizeRule } =
+const { acceleration, background, imageLayout, isMaskWanted, minPsnr, preserve, sampler, sigmas, sizeRule } =
   EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
 
@@ -91,6 +92,7 @@ export function createEditTool({ load, loras, defaults, access, results, ...opti
       mask: maskSource,
       output,
       isFromOriginal,
+      maskOutput,
       parameters,
     } = await wordedBy(TOOL, () => readArguments(given, known));
     const sources: ImageSource[] = [];
@@ -117,6 +119,12 @@ export function createEditTool({ load, loras, defaults, access, results, ...opti
     // Standard output is refused below, under its own name.
     const outputs = count > 1 && chosen !== STDOUT ? numberedOutputs(chosen, count) : [chosen];
     for (const one of outputs) await results.check(one, isChosen);
+    const maps =
+      maskOutput === undefined ? [] : count > 1 ? numberedOutputs(maskOutput, count) : [maskOutput];
+    for (const [index, map] of maps.entries()) {
+      await results.check(map, true, "isMaskWanted");
+      checkMaskName(map, outputs[index]!);
+    }
     const engine = await load();
     const image = [start.picture ?? [], sources.slice(1)].flat().map(({ bytes }) => bytes);
     const instruction = { prompt: start.prompt, prompt2: start.prompt2 };
@@ -125,6 +133,12 @@ export function createEditTool({ load, loras, defaults, access, results, ...opti
     const written = await results.writeAll(outputs, isChosen, result.images);
     const others = { hasMask: masking !== undefined, numImages: images.length };
     await history.add(rememberedEdits(start, result.images, others));
+    const drawn: Uint8Array[] = [];
+    for (const { kept } of maps.length > 0 ? result.results : []) {
+      if (kept?.map) drawn.push(await encodeMap(kept.map));
+    }
+    // Without any, a notice says why.
+    const writtenMaps = await results.writeAll(maps.slice(0, drawn.length), true, drawn, "isMaskWanted");
     const report = reportText({
       outputs: written,
       result,
@@ -138,7 +152,10 @@ export function createEditTool({ load, loras, defaults, access, results, ...opti
       start.notices,
       result.notices,
     ].flat();
-    return [...(await shown(result)), { type: "text", text: [report, ...notices].join("\n") }];
+    return [
+      ...(await shown(result)),
+      { type: "text", text: [report, ...writtenMaps.map((map) => `Mask: ${map}`), ...notices].join("\n") },
+    ];
   };
   return { definition: { ...EDIT_TOOL, inputSchema: { ...schema, properties: offered } }, call };
 }
@@ -152,6 +169,8 @@ interface ToolArguments {
   /** Absent if a new file is named after the first image. */
   output: string | undefined;
   isFromOriginal: boolean;
+  /** Where the map of the result goes; absent if none is wanted. */
+  maskOutput: string | undefined;
   parameters: Omit<EditRequest, "image"> & { prompt: string; format: OutputFormat };
 }
 
@@ -165,8 +184,10 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     if (given[name] === undefined) throw invalid("missing", { field: name });
   }
   const texts = given as Record<string, string | undefined>;
-  if ((texts["output"]?.length ?? 0) > MAX_OUTPUT_LENGTH) {
-    throw invalid("type", { field: "output", wanted: `a string of at most ${MAX_OUTPUT_LENGTH} characters` });
+  const maskOutput = texts[isMaskWanted.tool];
+  for (const [field, file] of Object.entries({ output: texts["output"], isMaskWanted: maskOutput })) {
+    if ((file?.length ?? 0) <= MAX_OUTPUT_LENGTH) continue;
+    throw invalid("type", { field, wanted: `a string of at most ${MAX_OUTPUT_LENGTH} characters` });
   }
   const numbers = given as Record<string, number | undefined>;
   const { instruction, output, size, negative_prompt: negativePrompt } = texts;
@@ -198,6 +219,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
     preserve: (texts[preserve.tool] ?? (given["keep_unchanged"] === undefined ? "auto" : undefined)) as
       Preserve | undefined,
     isUnchangedKept: given["keep_unchanged"] as boolean | undefined,
+    isMaskWanted: maskOutput !== undefined,
     format: chooseFormat(output, format),
     outputQuality: numbers[outputQuality.tool],
     background: texts[background.tool],
@@ -211,7 +233,7 @@ function readArguments(given: Record<string, unknown>, known: ReadonlySet<string
   const masked = texts[mask.tool];
   const rules = { hasMask: masked !== undefined, numImages: images.length, takesMask: true };
   checkMasking(resolveParameters(parameters), rules);
-  return { images, mask: masked, output, isFromOriginal, parameters };
+  return { images, mask: masked, output, maskOutput, isFromOriginal, parameters };
 }
 
 function readImages(given: unknown): string[] {

@@ -71,13 +71,18 @@ export async function checkOutput(output: string): Promise<void> {
  * @throws RetouchError OUTPUT_UNWRITABLE, INVALID_PARAMETER
  */
 export async function checkMaskOutput(file: string, output: string): Promise<void> {
+  checkMaskName(file, output);
+  await checkWritable(file);
+}
+
+/** @throws RetouchError INVALID_PARAMETER for a file that cannot be a map of the result in `output` */
+export function checkMaskName(file: string, output: string): void {
   if (path.extname(file).toLowerCase() !== ".png") {
     throw invalid("type", { field: "isMaskWanted", wanted: "a file whose name ends in .png" });
   }
   if (path.resolve(file) === path.resolve(output)) {
     throw invalid("type", { field: "isMaskWanted", wanted: "another file than the result's" });
   }
-  await checkWritable(file);
 }
 
 /** @throws RetouchError OUTPUT_UNWRITABLE */

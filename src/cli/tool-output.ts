@@ -14,12 +14,20 @@ export interface ToolOutput {
    * @param isChosen whether a call named it; if not, a free name is found when it is taken
    * @throws RetouchError INVALID_PARAMETER, OUTPUT_UNWRITABLE
    */
-  check(given: string, isChosen: boolean): Promise<void>;
+  check(given: string, isChosen: boolean, field?: OutputField): Promise<void>;
   /** Writes a result. @returns its path @throws as `check` */
-  write(given: string, isChosen: boolean, bytes: Uint8Array): Promise<string>;
+  write(given: string, isChosen: boolean, bytes: Uint8Array, field?: OutputField): Promise<string>;
   /** Writes several; if one fails, those that are new are removed again. @returns their paths @throws as `check` */
-  writeAll(given: readonly string[], isChosen: boolean, images: readonly Uint8Array[]): Promise<string[]>;
+  writeAll(
+    given: readonly string[],
+    isChosen: boolean,
+    images: readonly Uint8Array[],
+    field?: OutputField,
+  ): Promise<string[]>;
 }
+
+/** The argument that names a file to write. @default "output" */
+type OutputField = "output" | "isMaskWanted";
 
 /** @param options.isOverwriting whether a call may replace any file of the root */
 export function createToolOutput(
@@ -29,13 +37,12 @@ export function createToolOutput(
   /** What this server wrote, as it was then, by real path. */
   const made = new Map<string, FileIdentity>();
 
-  async function placeOf(given: string): Promise<string> {
-    if (given === "-")
-      throw invalid("forbidden", { field: "output", given: "-", reason: "it is this connection" });
+  async function placeOf(given: string, field: OutputField): Promise<string> {
+    if (given === "-") throw invalid("forbidden", { field, given: "-", reason: "it is this connection" });
     try {
-      const file = await root.locate("output", given);
+      const file = await root.locate(field, given);
       const found = await lstat(file).catch(ifNothingThere);
-      if (found !== undefined) refuseSpecial("output", found);
+      if (found !== undefined) refuseSpecial(field, found);
       // A name that ends in a slash means a folder, even if there is none.
       if (/[/\\]$/.test(given)) throw Object.assign(new Error("a folder"), { code: "EISDIR" });
       return file;
@@ -61,17 +68,17 @@ export function createToolOutput(
   }
 
   const output: ToolOutput = {
-    async check(given, isChosen) {
-      const file = await placeOf(given);
+    async check(given, isChosen, field = "output") {
+      const file = await placeOf(given, field);
       if (isChosen && !isOverwriting) {
         const [found, known] = [await identityOf(file).catch(ifNothingThere), made.get(file)];
-        if (found !== undefined && !(known !== undefined && isSame(found, known))) throw taken(given);
+        if (found !== undefined && !(known !== undefined && isSame(found, known))) throw taken(given, field);
       }
       await checkWritable(file);
     },
-    async write(given, isChosen, bytes) {
+    async write(given, isChosen, bytes, field = "output") {
       // Checked again, since the edit took time.
-      const file = await placeOf(given);
+      const file = await placeOf(given, field);
       if (!isChosen) {
         for (const free of namesBeside(file)) {
           const identity = await writeNewFile(free, bytes);
@@ -81,15 +88,17 @@ export function createToolOutput(
         }
       }
       if (isOverwriting) await writeFileAtomically(file, bytes);
-      else if (!(await writeOwn(file, bytes))) throw taken(given);
+      else if (!(await writeOwn(file, bytes))) throw taken(given, field);
       return file;
     },
-    async writeAll(given, isChosen, images) {
+    async writeAll(given, isChosen, images, field = "output") {
       const written: { file: string; before: FileIdentity | undefined }[] = [];
       try {
         for (const [index, name] of given.entries()) {
-          const before = isChosen ? await identityOf(await placeOf(name)).catch(ifNothingThere) : undefined;
-          written.push({ file: await output.write(name, isChosen, images[index]!), before });
+          const before = isChosen
+            ? await identityOf(await placeOf(name, field)).catch(ifNothingThere)
+            : undefined;
+          written.push({ file: await output.write(name, isChosen, images[index]!, field), before });
         }
       } catch (error) {
         for (const { file, before } of written) await removeNew(file, before).catch(() => {});
@@ -108,4 +117,4 @@ function* namesBeside(file: string): Generator<string> {
   for (let count = 2; ; count += 1) yield path.join(dir, `${name}-${count}${ext}`);
 }
 
-const taken = (given: string): RetouchError => invalid("taken", { field: "output", given });
+const taken = (given: string, field: OutputField): RetouchError => invalid("taken", { field, given });

@@ -162,6 +162,6 @@ export const PICTURES = {
     "RETOUCH_MAX_SIDE",
     integer(16, 4096),
     "1536",
-    "Longest side of a result that `size` may ask for.",
+    "Longest side of a result that `size` may ask for in numbers; `source` is bound by RETOUCH_IMAGE_MAX_PIXELS alone.",
   ),
 } satisfies Settings;

@@ -30,13 +30,13 @@ export async function decodeImages(
   { pipeline, maxPixels }: { pipeline: Pipeline; maxPixels: number | undefined },
 ): Promise<DecodedImages> {
   const given = imagesOf(request);
-  checkImageCount(given.length, pipeline, resolved.imageLayout);
+  const hasMask = request.mask !== undefined;
+  checkImageCount(given.length, pipeline, resolved.imageLayout, hasMask);
   const { takesMask } = pipeline;
   const isOneEdited = resolved.isTransparencyEdited === true && takesMask && given.length === 1;
   // What is to stay transparent is no mask.
   const isSought = isOneEdited && resolved.background !== TRANSPARENT;
   const rules = { numImages: given.length, takesMask };
-  const hasMask = request.mask !== undefined;
   checkMasking(resolved, { ...rules, hasMask: hasMask || isSought });
 
   const colour = colourOf(resolved.background);

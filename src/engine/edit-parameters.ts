@@ -338,6 +338,7 @@ export const EDIT_PARAMETERS = {
     default: false,
     wire: "enable_mask_output",
     flag: "--mask-out <file>",
+    tool: "mask_output",
     description:
       "Whether a grey picture comes along, of the result's size: white where pixels were copied, grey where colours were carried over, black where the network drew.",
   },

@@ -19,18 +19,30 @@ export interface EditExtent {
   encodingBytes?: number | undefined;
   /** Size of the result. @default one that counts as nothing beside the networks */
   result?: Size | undefined;
+  /** How many results there are. @default 1 */
+  numResults?: number | undefined;
+  /** Whether results have the numbers of a file with more than 8 bits, or with transparency. @default false */
+  isDeep?: boolean | undefined;
 }
 
-/** The original as decoded, at the result's size, and shared with threads; the result there, and out of there: 3 bytes each. */
-const BYTES_PER_PIXEL = 15;
+/**
+ * Bytes per pixel of the first image as decoded, at the result's size, and shared with threads, of the result there and out
+ * of there, and of its file: 3 each, or up to 8 in its file's own numbers (`bench/picture-memory.ts` measures it).
+ */
+const PLAIN_BYTES = 18;
+const DEEP_BYTES = 45;
+/** The same of every further result, which waits for the others: its picture, its map, and its file. */
+const WAITING_PLAIN_BYTES = 7;
+const WAITING_DEEP_BYTES = 20;
 /** Pixels whose bytes every process has room for. */
-const USUAL_PIXELS = 4e6;
+export const USUAL_PIXELS = 4e6;
 
 /** Bytes of the pictures of an edit, whole. */
-export function pictureBytes({ result }: EditExtent): number {
-  return result === undefined
-    ? 0
-    : BYTES_PER_PIXEL * Math.max(result.width * result.height - USUAL_PIXELS, 0);
+export function pictureBytes({ result, numResults = 1, isDeep = false }: EditExtent): number {
+  if (result === undefined) return 0;
+  const waiting = (numResults - 1) * (isDeep ? WAITING_DEEP_BYTES : WAITING_PLAIN_BYTES);
+  const perPixel = (isDeep ? DEEP_BYTES : PLAIN_BYTES) + waiting;
+  return perPixel * Math.max(result.width * result.height - USUAL_PIXELS, 0);
 }
 
 /** What brings a second pass per step: a negative prompt, guidance above 1, or nothing. */

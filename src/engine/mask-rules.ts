@@ -6,9 +6,23 @@ import type { ResolvedRequest, Size } from "./request.ts";
 type MaskFields = Partial<
   Pick<
     ResolvedRequest,
-    "strength" | "paddingMaskCrop" | "maskBlur" | "maskFeather" | "isUnchangedKept" | "sizeRule" | "numSteps"
+    | "strength"
+    | "paddingMaskCrop"
+    | "maskBlur"
+    | "maskFeather"
+    | "isUnchangedKept"
+    | "sizeRule"
+    | "numSteps"
+    | "imageLayout"
   >
 >;
+
+/** The file of a mask, and what decides whether it can be used. */
+export interface GivenMask extends Partial<Pick<ResolvedRequest, "isTransparencyEdited" | "maskBlur">> {
+  mask: Uint8Array;
+  /** The file that is edited; absent where it is not at hand. */
+  image?: Uint8Array | undefined;
+}
 
 /**
  * Refuses a mask where there can be none, and what goes with a mask only where there is none.
@@ -24,9 +38,13 @@ export function checkMasking(
   if (!takesMask) {
     throw invalid("unsupported", { field: "mask", reason: "the model of this checkpoint takes none" });
   }
-  if (numImages !== 1) {
-    const sentence = `it goes with one image, and there are ${numImages === 0 ? "none" : numImages}.`;
+  if (numImages < 1 || numImages > MAX_MASKED_IMAGES) {
+    const sentence = `it goes with the image to edit and at most one to look at, and there are ${numImages === 0 ? "none" : numImages}.`;
     throw invalid("about", { field: "mask", sentence });
+  }
+  if (fields.imageLayout !== undefined && fields.imageLayout !== "auto") {
+    const reason = "with a mask, the second image shows what is to be drawn inside";
+    throw invalid("forbidden", { field: "imageLayout", given: fields.imageLayout, reason });
   }
   if (fields.sizeRule === "diffusers") {
     const reason = "with a mask, the result has the image's own size or the requested one";
@@ -42,6 +60,9 @@ export function checkMasking(
     throw invalid("about", { field: "maskFeather", sentence });
   }
 }
+
+/** The one to edit, and one to look at: `image_reference` of diffusers' inpainting pipelines. */
+const MAX_MASKED_IMAGES = 2;
 
 function checkMaskless(fields: MaskFields): void {
   for (const field of ["strength", "maskBlur", "maskFeather"] as const) {

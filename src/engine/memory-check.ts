@@ -20,10 +20,11 @@ export function checkMemory(
   const least = planMemory(model, "int4", edit, limitBytes).peakBytes;
   const less = least < plan.peakBytes ? ` (${sizeText(least)} with int4)` : "";
   const pictures = pictureBytes(edit);
-  const result = edit.result;
+  const { result, numResults = 1 } = edit;
+  const results = numResults > 1 ? ` and ${numResults} results` : "";
   const whole =
     pictures > 0 && result
-      ? `, ${sizeText(pictures)} of it for pictures of ${result.width}x${result.height}`
+      ? `, ${sizeText(pictures)} of it for pictures of ${result.width}x${result.height}${results}`
       : "";
   const loras = edit.loraBytes ? `, ${sizeText(edit.loraBytes)} of it for LoRAs` : "";
   throw new RetouchError(

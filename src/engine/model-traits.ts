@@ -62,12 +62,14 @@ export interface ImageLimits {
 
 /**
  * Refuses fewer images than the model needs, more than it takes, and a way of taking several that it has not.
+ * @param hasMask whether the second image only shows what is to be drawn inside a mask, which needs no such way
  * @throws RetouchError INVALID_PARAMETER
  */
 export function checkImageCount(
   given: number,
   { minImages, maxImages, layouts = [], needsLayout = false }: ImageLimits,
   layout: ImageLayout = "auto",
+  hasMask = false,
 ): void {
   if (given < minImages) throw invalid("missing", { field: "image" });
   if (given > maxImages) {
@@ -81,7 +83,7 @@ export function checkImageCount(
       reason: `the model of this checkpoint takes ${taken}`,
     });
   }
-  if (given > 1 && layout === "auto" && needsLayout) {
+  if (given > 1 && layout === "auto" && needsLayout && !hasMask) {
     throw invalid("oneImage", { field: "image", given, other: "imageLayout", choices: anyOf(layouts) });
   }
 }

@@ -75,18 +75,23 @@ export function cropped({ width, channels, data }: Samples, { left, top, ...size
   return { ...size, channels, data: output };
 }
 
-/** Resizes in its own shape to fit into a size, centred; what remains at two sides repeats its edge. */
-export function resizeAndFill(input: Samples, { width, height }: Size): Samples {
+/** Where something lies in a size once it is resized in its own shape to fit into it, centred. */
+export function fittedInto(input: Size, { width, height }: Size): Region {
   const [ratio, own] = [width / height, input.width / input.height];
   const inner = {
     width: ratio < own ? width : Math.floor((input.width * height) / input.height),
     height: ratio >= own ? height : Math.floor((input.height * width) / input.width),
   };
+  return { ...inner, left: half(width) - half(inner.width), top: half(height) - half(inner.height) };
+}
+
+/** Resizes in its own shape to fit into a size, centred; what remains at two sides repeats its edge. */
+export function resizeAndFill(input: Samples, { width, height }: Size): Samples {
+  const [ratio, own] = [width / height, input.width / input.height];
+  const { left, top, ...inner } = fittedInto(input, { width, height });
   const resized = pillowResize(input, inner);
   const { channels } = input;
   const output = { width, height, channels, data: new Uint8Array(width * height * channels) };
-  const left = half(width) - half(inner.width);
-  const top = half(height) - half(inner.height);
   paste(output, resized, left, top);
   if (ratio < own && top > 0) {
     const band = { width, height: top };

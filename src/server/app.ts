@@ -31,6 +31,7 @@ import { addMetrics, type Readings } from "./metrics.ts";
 import { addOpenAiErrors } from "./openai/errors.ts";
 import { addOpenAiRoutes } from "./openai/routes.ts";
 import { imageEditSchema } from "./openai/schemas.ts";
+import type { CheckMask } from "./input-image.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
 import { createBodyReader } from "./read-body.ts";
 import type { RouteContext } from "./routes/context.ts";
@@ -66,6 +67,8 @@ export interface AppDependencies {
   /** The shipped example images: name to file. */
   examples: ReadonlyMap<string, string>;
   isRefusedAddress: IsRefusedAddress;
+  /** @default none: their jobs tell what is wrong with masks */
+  checkMask?: CheckMask | undefined;
   /** The built playground. */
   pagesFolder: string;
   /** Further metrics. @default none */
@@ -169,6 +172,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     embedded: createEmbeddedResults(storage, log),
     examples,
     isRefusedAddress,
+    checkMask: dependencies.checkMask,
   };
   const contextOf = ({ id, jobs, model }: ServedEndpoint): RouteContext => {
     const loras = id === config.endpointId ? config.loras : undefined;

@@ -64,8 +64,8 @@ export function parseBody(
   const images = imagesOf(input);
   const lineage = lineageOf(input);
   const numImages = images.length + (lineage.isParentEdited ? 1 : 0);
-  checkImageCount(numImages, model, input.image_layout);
   const hasMask = input.mask !== undefined;
+  checkImageCount(numImages, model, input.image_layout, hasMask);
   checkMasking(edit, { hasMask, numImages, takesMask: model.takesMask ?? false });
   return {
     images,

@@ -3,28 +3,38 @@ import { readFile } from "node:fs/promises";
 import { invalid } from "../errors.ts";
 import { inlineImage, parseImageField } from "../images/image-field.ts";
 import { acceptedFormat } from "../images/accepted-format.ts";
-import { aboutMask, wrongMaskSize } from "../engine/mask-rules.ts";
+import { aboutMask, type GivenMask, wrongMaskSize } from "../engine/mask-rules.ts";
+import type { Size } from "../engine/request.ts";
 import { statedSize } from "../images/stated-size.ts";
 import type { JobImage, JobImages, StoredSource } from "../jobs/job.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
+import { answerWithin } from "../storage/answer-within.ts";
 import { createKey, type Storage } from "../storage/storage.ts";
 import { ownPart } from "./origin.ts";
 import { checkPublic, type IsRefusedAddress } from "./public-address.ts";
 
 export interface InputImageOptions {
-  storage: Pick<Storage, "put" | "delete">;
+  storage: Pick<Storage, "get" | "put" | "delete">;
   signedUrls: SignedUrls;
   /** The shipped example images: name to file. */
   examples: ReadonlyMap<string, string>;
   maxBytes: number;
-  /** Whether an inline image must look like a picture already. @default false: who decodes it says so */
-  isPicture?: boolean | undefined;
+  /** @default only headers are looked at: what is wrong with the rest, the job tells */
+  checkMask?: CheckMask | undefined;
   /** Called before that many bytes are stored. @throws RetouchError if they may not be */
   admit: (bytes: number) => Promise<void>;
   isRefusedAddress: IsRefusedAddress;
+  /**
+   * Called with the size of the first image, where that is known, before anything is stored.
+   * @throws RetouchError if the results have no room
+   */
+  admitResults?: ((image: Size | undefined) => Promise<void>) | undefined;
 }
 
-export interface InputImage {
+/** Refuses a mask that cannot be used. @throws RetouchError INVALID_PARAMETER about `mask` */
+export type CheckMask = (given: GivenMask) => Promise<void>;
+
+interface InputImage {
   image: JobImage;
   /** What was stored for this request alone; absent if nothing was. */
   source?: StoredSource | undefined;
@@ -34,6 +44,8 @@ export interface InputImage {
 
 const FILES = "/files/";
 const EXAMPLES = "/examples/";
+/** How long a check waits for a mask or an image in the storage. */
+const STORED_MS = 1000;
 
 /** All images of a request. */
 export interface InputImages extends JobImages {
@@ -43,22 +55,28 @@ export interface InputImages extends JobImages {
 }
 
 /**
- * Stores or finds the images of a request, all of them or none.
- * @throws RetouchError as {@link findInputImage}, OUTPUT_UNWRITABLE, and what `admit` throws
+ * Stores or finds the images of a request, all of them or none. A mask whose bytes are at hand is checked before.
+ * @throws RetouchError INVALID_PARAMETER, IMAGE_TOO_LARGE, OUTPUT_UNWRITABLE, and what `admit` throws
  */
 export async function keepInputImages(
   options: InputImageOptions,
-  { images, mask }: { images: readonly (GivenImage | FoundImage)[]; mask?: GivenImage | undefined },
+  { images, mask, ...how }: GivenImages,
   origins: readonly string[],
 ): Promise<InputImages> {
+  const places: FoundImage[] = [];
+  for (const given of images) places.push(await placeOf(options, given, origins));
+  if (mask !== undefined) {
+    const place = await aboutMask(() => placeOf(options, mask, origins));
+    await checkMask(options, place, places[0], how);
+    places.push(place);
+  }
+  await options.admitResults?.(sizeOf(places[0]));
   const kept: InputImage[] = [];
   const discard = async (): Promise<void> => {
     await Promise.all(kept.map((one) => one.discard()));
   };
   try {
-    for (const given of images) kept.push(await keepInputImage(options, given, origins));
-    if (mask !== undefined) kept.push(await keepMask(options, mask, origins));
-    checkMaskSize(kept[0]?.image, mask === undefined ? undefined : kept.at(-1)?.image);
+    for (const place of places) kept.push(await keep(options, place));
   } catch (error) {
     // The sweeper deletes later what cannot be deleted now.
     await discard().catch(() => {});
@@ -72,26 +90,52 @@ export async function keepInputImages(
   };
 }
 
-/** The same for a mask, which is what its failures are about. What is no picture by its first bytes is refused at once. */
-async function keepMask(
+/** The images of a request, and what a mask's file means. */
+export interface GivenImages extends Pick<GivenMask, "isTransparencyEdited" | "maskBlur"> {
+  images: readonly (GivenImage | FoundImage)[];
+  mask?: GivenImage | undefined;
+}
+
+/** @throws RetouchError INVALID_PARAMETER about `mask` */
+async function checkMask(
   options: InputImageOptions,
-  given: GivenImage,
-  origins: readonly string[],
-): Promise<InputImage> {
-  return aboutMask(() => keepInputImage({ ...options, isPicture: true }, given, origins));
+  place: FoundImage,
+  edited: FoundImage | undefined,
+  how: Pick<GivenMask, "isTransparencyEdited" | "maskBlur">,
+): Promise<void> {
+  const mask = await bytesAt(options, place);
+  if (mask === undefined) return;
+  // What is no picture by its first bytes needs no decoder.
+  await aboutMask(async () => void acceptedFormat(mask, undefined));
+  const image = edited && (await bytesAt(options, edited));
+  if (image) checkStatedSizes(mask, image);
+  await options.checkMask?.({ mask, image, ...how });
 }
 
 /**
  * Refuses a mask of another size where both headers state one; turned sides may be equal once they are upright.
  * @throws RetouchError INVALID_PARAMETER
  */
-function checkMaskSize(image: JobImage | undefined, mask: JobImage | undefined): void {
-  if (image?.kind !== "stored" || mask?.kind !== "stored" || !image.size || !mask.size) return;
-  const [own, other] = [image.size, mask.size].map(({ width, height }) =>
+function checkStatedSizes(mask: Uint8Array, image: Uint8Array): void {
+  const [own, other] = [statedSize(image), statedSize(mask)];
+  if (own === undefined || other === undefined) return;
+  const [sides, others] = [own, other].map(({ width, height }) =>
     [width, height].toSorted((a, b) => a - b).join(),
   );
-  if (own !== other) throw wrongMaskSize(mask.size, image.size);
+  if (sides !== others) throw wrongMaskSize(other, own);
 }
+
+/** What lies at hand; undefined if it is elsewhere, or does not come in time: then the job tells of it. */
+async function bytesAt({ storage }: InputImageOptions, place: FoundImage): Promise<Uint8Array | undefined> {
+  if (place.kind === "bytes") return place.bytes;
+  if (place.kind === "url") return undefined;
+  const stored = await answerWithin(STORED_MS, storage.get(place.key)).catch(() => undefined);
+  return stored?.bytes;
+}
+
+/** What the header of an image that came with the request states. */
+const sizeOf = (place: FoundImage | undefined): Size | undefined =>
+  place?.kind === "bytes" ? statedSize(place.bytes) : undefined;
 
 /** A string from the body, or the bytes of a file. */
 export type GivenImage = string | Uint8Array;
@@ -130,26 +174,18 @@ export async function findInputImage(
   return { kind: "url", url: field.url };
 }
 
-/**
- * Stores the image, or finds it in the storage; a URL elsewhere stays a URL.
- * @throws RetouchError as {@link findInputImage}, OUTPUT_UNWRITABLE, and what `admit` throws
- */
-async function keepInputImage(
+/** As {@link findInputImage}, where it was not found before. */
+const placeOf = async (
   options: InputImageOptions,
   given: GivenImage | FoundImage,
   origins: readonly string[],
-): Promise<InputImage> {
-  const isFound = typeof given === "object" && "kind" in given;
-  const image = isFound ? given : await findInputImage(options, given, origins);
-  if (image.kind !== "bytes") return { image, discard: async () => {} };
-  if (options.isPicture) acceptedFormat(image.bytes, undefined);
-  return store(options, image);
-}
+): Promise<FoundImage> =>
+  typeof given === "object" && "kind" in given ? given : findInputImage(options, given, origins);
 
-async function store(
-  { storage, admit }: InputImageOptions,
-  { bytes, sha256 }: Extract<FoundImage, { kind: "bytes" }>,
-): Promise<InputImage> {
+/** Stores what came with the request; a URL elsewhere stays a URL, for the worker. @throws RetouchError */
+async function keep({ storage, admit }: InputImageOptions, place: FoundImage): Promise<InputImage> {
+  if (place.kind !== "bytes") return { image: place, discard: async () => {} };
+  const { bytes, sha256 } = place;
   const sourceBytes = bytes.byteLength;
   await admit(sourceBytes);
   const key = createKey("inputs", "bin");

@@ -22,6 +22,7 @@ export type ServerSettings = InputSettings &
     | "runMaxBytes"
     | "runsyncMaxBytes"
     | "imageMaxBytes"
+    | "imageMaxPixels"
     | "syncWaitMs"
     | "streamWaitMs"
   >;

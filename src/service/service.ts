@@ -36,6 +36,7 @@ import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
 import type { StorageWatch } from "../storage/watch.ts";
 import { totalOfEncodings } from "../worker/encoding-total.ts";
+import { createMaskChecker } from "../worker/mask-checker.ts";
 import type { Worker } from "../worker/worker.ts";
 
 import { type Data, openData } from "./data.ts";
@@ -49,6 +50,7 @@ export interface ServiceOptions {
   /** For tests: compiled programs instead of the shipped ones. */
   threadEntry?: URL | undefined;
   engineEntry?: URL | undefined;
+  maskEntry?: URL | undefined;
   /** For tests: a module with other `PIPELINES`. */
   pipelinesModule?: URL | undefined;
 }
@@ -92,7 +94,7 @@ async function startWith(
   models: readonly ModelTraits[],
   options: ServiceOptions,
 ): Promise<Service> {
-  const { config, log, threadEntry } = options;
+  const { config, log, threadEntry, maskEntry } = options;
   const policy = createAddressPolicy(config.allowPrivateHosts);
   const agents = createAgents(policy);
   const data = await openData({ config, log, threadEntry, onOwned: engines.start });
@@ -103,6 +105,11 @@ async function startWith(
   const signedUrls = createSignedUrls({ secret: data.secret, lifetimeMs: config.fileLifetimeMs });
   const fleet = watchFleet(data, onError);
   const workers = createWorkers({ config, context, storage, log }, engines);
+  const masks = createMaskChecker({
+    maxPixels: config.imageMaxPixels,
+    entry: maskEntry,
+    onError: (reason) => log.warn(reason),
+  });
   let isStopping = false;
   const surroundings = createSurroundings(context);
   const app = await createApp({
@@ -123,6 +130,8 @@ async function startWith(
     log,
     examples: listExamples(),
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
+    // Where others work, no picture of a stranger's is decoded here.
+    checkMask: config.workers > 0 ? masks.check : undefined,
     pagesFolder: PAGES,
     notReady: async () => (isStopping ? "stopping" : notReady(data, watch, workers)),
     isStopping: () => isStopping,
@@ -161,6 +170,7 @@ async function startWith(
       // Whoever sends calls here has to notice first; until then, all are answered.
       if (drainMs > 0) await delay(drainMs);
       await app.close();
+      masks.close();
       await stopping;
       watch.stop();
       fleet.stop();

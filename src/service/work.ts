@@ -156,6 +156,7 @@ function engineSetup(config: Config, endpoint: Endpoint, memoryLimit: number | u
       isPromptInMetadata: config.metadataPrompt,
     },
     storage: storageOptions(config),
+    minFreeDiskBytes: config.minFreeDiskBytes,
     allowPrivateHosts,
     imageMaxBytes,
     imageTimeoutMs,

@@ -47,30 +47,39 @@ export async function putInBucket(
 }
 
 /**
- * Stores several images there, or none: if one fails, or `signal` aborts in between, those before it are deleted again.
- * @returns their URLs @throws as {@link putInBucket}
+ * Stores several images there, and a map beside each, or none of all: if one fails, or `signal` aborts in between, those
+ * before it are deleted again.
+ * @param options.maps PNG files, of every image or none @default none
+ * @returns the URLs of the images, then those of the maps @throws as {@link putInBucket}
  */
 export async function putAllInBucket(
   target: BucketTarget,
   images: readonly Uint8Array[],
   extension: Extension,
-  options: PutOptions,
+  { maps = [], ...options }: PutOptions & { maps?: readonly Uint8Array[] | undefined },
 ): Promise<string[]> {
   const bucket = await openBucket(target, options);
+  const names = images.map((_, index) =>
+    objectName(target.objectPath, extension, images.length > 1 ? index + 1 : undefined),
+  );
+  const type = contentTypeOf(`.${extension}`);
+  const files = [
+    ...names.map((name, index) => ({ name, type, bytes: () => images[index]! })),
+    ...maps.map((bytes, index) => ({ name: mapName(names[index]!), type: MAP_TYPE, bytes: () => bytes })),
+  ];
   const stored: string[] = [];
   const urls: string[] = [];
   try {
-    for (const [index, bytes] of images.entries()) {
+    for (const [index, { name, type: ofFile, bytes }] of files.entries()) {
       if (index > 0) options.signal?.throwIfAborted();
-      const name = objectName(target.objectPath, extension, images.length > 1 ? index + 1 : undefined);
       stored.push(name);
-      urls.push(await putOne(bucket, { name, bytes, type: contentTypeOf(`.${extension}`) }, options));
+      urls.push(await putOne(bucket, { name, bytes: bytes(), type: ofFile }, options));
     }
-    if (images.length > 1) options.signal?.throwIfAborted();
+    if (files.length > 1) options.signal?.throwIfAborted();
     return urls;
   } catch (error) {
     // Where its rights do not suffice for that, they stay. Of a single image nothing was there before.
-    if (images.length > 1) await Promise.all(stored.map((name) => bucket.delete(name).catch(() => {})));
+    if (files.length > 1) await Promise.all(stored.map((name) => bucket.delete(name).catch(() => {})));
     throw error;
   }
 }
@@ -120,6 +129,11 @@ function objectName(objectPath: string | undefined, extension: Extension, number
   if (PICTURE.test(given)) return number === undefined ? given : given.replace(PICTURE, `-${number}$&`);
   return path.posix.join(given, path.posix.basename(createKey("outputs", extension)));
 }
+
+const MAP_TYPE = contentTypeOf(".png");
+
+/** Beside its image. */
+const mapName = (imageName: string): string => imageName.replace(PICTURE, "-mask.png");
 
 /** Amazon's host names exist in both forms; our requests carry the bucket in the path. */
 function withoutBucket(endpointUrl: string, bucketName: string): string {

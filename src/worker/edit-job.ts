@@ -1,9 +1,9 @@
 /** One job inside the engine process: source, edit, result. Untrusted bytes are decoded here and nowhere else. */
 import { createHash } from "node:crypto";
-import { failure, RetouchError } from "../errors.ts";
+import { failure, invalid, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
 import { encodeMap, encodeMask, encodePreview } from "../images/encode.ts";
-import type { GrayPicture } from "../images/picture.ts";
+import { uprightSize } from "../images/upright-size.ts";
 import type {
   JobEdit,
   JobImage,
@@ -19,11 +19,13 @@ import type { WeightsKind } from "../engine/component.ts";
 import { stepOfAll } from "../engine/draws.ts";
 import type { EditStep } from "../engine/model.ts";
 import { knownFields } from "../engine/request-fields.ts";
+import { noRoomText, roomOf } from "../engine/result-room.ts";
 import { largestKind } from "../engine/weights-choice.ts";
 import type { Engine } from "../engine/engine.ts";
 import { skippedSteps } from "../engine/mask-rules.ts";
 import type { EditResult } from "../engine/run-edit.ts";
 import type { Agents } from "../net/agents.ts";
+import type { FreeSpace } from "../storage/free-space.ts";
 import { createKey } from "../storage/storage.ts";
 import { aborted, throwIfAborted } from "./failures.ts";
 import { readState } from "./kept-state.ts";
@@ -38,6 +40,8 @@ export interface EditJobDependencies {
   /** For connections to the caller's own bucket. */
   agents: Agents;
   limits: Pick<EngineSetup, "price" | "resumeAfterMs">;
+  /** Room on the disk of our storage. @default nobody counts it */
+  freeSpace?: FreeSpace | undefined;
 }
 
 export interface EditJobOptions {
@@ -110,6 +114,7 @@ async function editAndStore(
   const images: Uint8Array[] = [];
   for (const image of edit.images) images.push(await readSource(dependencies, image, "image", signal));
   const mask = edit.mask && (await readSource(dependencies, edit.mask, "mask", signal));
+  await checkRoom(dependencies, edit, images[0]);
   const restart = (reason: string): void => {
     onNote?.({ level: "warn", sentence: `The edit starts from the beginning: its state ${reason}.` });
     onProgress({ step: 0, of });
@@ -150,16 +155,19 @@ async function editAndStore(
     },
   );
   const { parameters, seconds } = done;
-  const stored = await storeResults(dependencies, edit, done, options);
+  const maps: Uint8Array[] = [];
+  for (const { kept } of done.results) if (kept?.map) maps.push(await encodeMap(kept.map));
+  const stored = await storeResults(dependencies, edit, { ...done, maps }, options);
   const results = await Promise.all(
     done.results.map(async ({ seed, safety, kept }, index) => ({
-      image: stored[index]!,
+      image: stored.images[index]!,
       seed,
       safetyScore: safety?.score,
       changedShare: kept?.changedShare,
       unchangedMask: kept && toDataUrl("image/png", await encodeMask(kept.mask)),
       preserveShares: kept?.shares,
-      mask: kept?.map && (await storeMap(dependencies, kept.map, options)),
+      // All have one, or none.
+      mask: stored.maps[index],
     })),
   );
   const [{ image, changedShare, unchangedMask, preserveShares, mask: map }] = results as [JobResultImage];
@@ -201,6 +209,27 @@ async function editAndStore(
   };
 }
 
+/**
+ * Refuses results that have no room on the disk before they are drawn; the server did not know the size of an image that was
+ * given by URL.
+ * @throws RetouchError INVALID_PARAMETER
+ */
+async function checkRoom(
+  { freeSpace }: EditJobDependencies,
+  edit: JobEdit,
+  image: Uint8Array | undefined,
+): Promise<void> {
+  if (freeSpace === undefined || edit.bucket !== undefined) return;
+  // The engine tells what is wrong with the image.
+  const size = image && (await uprightSize(image).catch(() => undefined));
+  if (image && !size) return;
+  const bytes = roomOf(edit, size);
+  if (bytes === 0) return;
+  await freeSpace.admit(bytes).catch((cause: unknown) => {
+    throw invalid("about", { field: "size", sentence: `${noRoomText(edit, size)}.` }, { cause });
+  });
+}
+
 const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** If not all were computed: how many, of each result. */
@@ -238,47 +267,56 @@ async function readSource(
   return bytes;
 }
 
-async function storeMap(
-  { storage }: EditJobDependencies,
-  map: GrayPicture,
-  { signal, onWaiting = () => {} }: EditJobOptions,
-): Promise<ResultImage> {
-  throwIfAborted(signal);
-  const bytes = await encodeMap(map);
-  const key = createKey("outputs", "png");
-  await keepOwn(storage, key, bytes, { signal, onWaiting });
-  return { kind: "stored", key, bytes: bytes.byteLength };
+/** Where the results of an edit lie. */
+interface StoredResults {
+  images: ResultImage[];
+  maps: ResultImage[];
 }
 
-/** Stores all results, or none. @throws RetouchError as {@link runEditJob} */
+/** Stores all results and their maps, or none. @throws RetouchError as {@link runEditJob} */
 async function storeResults(
   { storage, agents }: EditJobDependencies,
   edit: JobEdit,
-  { images, format }: Pick<EditResult, "images" | "format">,
+  { images, maps, format }: Pick<EditResult, "images" | "format"> & { maps: readonly Uint8Array[] },
   { signal, onStage = () => {}, onWaiting = () => {} }: EditJobOptions,
-): Promise<ResultImage[]> {
+): Promise<StoredResults> {
   throwIfAborted(signal);
   if (edit.bucket && !edit.isInlineResult) {
     // Loaded by the first job that needs it: the S3 client takes a fifth of a second.
     const { putAllInBucket } = await import("../storage/request-bucket.ts");
-    const putting = putAllInBucket(edit.bucket, images, format, { agents, signal });
+    const putting = putAllInBucket(edit.bucket, images, format, { agents, signal, maps });
     const urls = await untilAborted(putting, signal);
     if (urls === undefined) throw aborted(signal);
-    return urls.map((url, index) => ({ kind: "address", url, sha256: digestOf(images[index]!) }));
+    const places = urls.map((url): ResultImage => ({ kind: "address", url }));
+    const results = places
+      .slice(0, images.length)
+      .map((place, index) => ({ ...place, sha256: digestOf(images[index]!) }));
+    return { images: results, maps: places.slice(images.length) };
   }
   onStage("storing");
-  const kind = edit.isInlineResult ? "embedded" : "stored";
-  const stored: (ResultImage & { key: string })[] = [];
+  const stored: string[] = [];
+  const keep = async (key: string, bytes: Uint8Array): Promise<{ key: string; bytes: number }> => {
+    await keepOwn(storage, key, bytes, { signal, onWaiting });
+    stored.push(key);
+    return { key, bytes: bytes.byteLength };
+  };
+  const [kind, folder] = edit.isInlineResult
+    ? (["embedded", "inline"] as const)
+    : (["stored", "outputs"] as const);
+  const results: StoredResults = { images: [], maps: [] };
   try {
     for (const image of images) {
-      const key = createKey(edit.isInlineResult ? "inline" : "outputs", format);
-      await keepOwn(storage, key, image, { signal, onWaiting });
-      stored.push({ kind, key, bytes: image.byteLength, sha256: digestOf(image) });
+      const place = await keep(createKey(folder, format), image);
+      results.images.push({ kind, ...place, sha256: digestOf(image) });
+    }
+    // A map is never embedded: it has an address of its own.
+    for (const map of maps) {
+      results.maps.push({ kind: "stored", ...(await keep(createKey("outputs", "png"), map)) });
     }
   } catch (error) {
     // Nobody will ever ask for them. The deletion is not waited for; the sweeper finds what it misses.
-    for (const { key } of stored) void storage.delete(key).catch(() => {});
+    for (const key of stored) void storage.delete(key).catch(() => {});
     throw error;
   }
-  return stored;
+  return results;
 }

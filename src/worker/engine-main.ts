@@ -1,5 +1,5 @@
 /**
- * The engine process: runs the networks and handles all bytes from outside. If it crashes or is killed, that
+ * The engine process: runs the networks and handles all bytes from outside (but for masks that are checked beforehand, `mask-process.ts`). If it crashes or is killed, that
  * costs one attempt of one job; the process that answers HTTP goes on. It ends with its parent, and prints
  * nothing.
  */
@@ -11,6 +11,7 @@ import { kindsText } from "../engine/weights-choice.ts";
 import { createAddressPolicy } from "../net/address-policy.ts";
 import { createAgents } from "../net/agents.ts";
 import { createHttpClient } from "../net/http-client.ts";
+import { createFreeSpace, type FreeSpace } from "../storage/free-space.ts";
 import { openStorage } from "../storage/open.ts";
 import { type EditJobDependencies, runEditJob } from "./edit-job.ts";
 import { endOf, ownStorage } from "./failures.ts";
@@ -50,7 +51,8 @@ async function setUp(setup: EngineSetup): Promise<void> {
     const pipelines = setup.pipelinesModule ? await importPipelines(setup.pipelinesModule) : undefined;
     const engine = await createEngine({ ...setup.engine, onConversion: createTeller() }, pipelines);
     const speed = await warmUp(engine, { isSafetyChecked: setup.engine.safety?.isOn ?? true });
-    dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
+    const client = createHttpClient(agents);
+    dependencies = { engine, storage, agents, client, limits: setup, freeSpace: freeSpaceOf(setup) };
     const { name: checkpoint, weights, notices } = engine.checkpoint;
     const { device, neededBytes } = engine;
     say({ kind: "ready", speed, checkpoint, weights: kindsText(weights), device, neededBytes, notices });
@@ -59,6 +61,11 @@ async function setUp(setup: EngineSetup): Promise<void> {
       error instanceof RetouchError ? error.message : `The engine cannot be loaded: ${messageOf(error)}`;
     say({ kind: "unusable", message });
   }
+}
+
+/** Of a storage in a folder. */
+function freeSpaceOf({ storage, minFreeDiskBytes: minFreeBytes = 0 }: EngineSetup): FreeSpace | undefined {
+  return storage.kind === "local" ? createFreeSpace({ folder: storage.folder, minFreeBytes }) : undefined;
 }
 
 /** Reports once what is being converted: it may take minutes, during which nothing else is reported. */

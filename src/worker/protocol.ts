@@ -14,6 +14,8 @@ export interface EngineSetup {
   /** Options of the engine. */
   engine: Omit<EngineOptions, "onConversion">;
   storage: StorageOptions;
+  /** Room to be left on the disk of a storage in a folder. @default not looked at */
+  minFreeDiskBytes?: number | undefined;
   allowPrivateHosts: readonly string[];
   imageMaxBytes: number;
   imageTimeoutMs: number;

@@ -237,6 +237,16 @@ describe("retouch mcp", () => {
     [{ keep_unchanged: "yes" }, 'keep_unchanged must be true or false, not "yes".'],
     [{ masks: "m.png" }, "masks is no argument of this tool."],
     [{ strength: 0.5 }, "strength must not be given without mask."],
+    [{ mask_output: "map.jpg" }, "mask_output must be a file whose name ends in .png."],
+    [{ mask_output: "same.png", output: "same.png" }, "mask_output must be another file than the result's."],
+    [{ mask_output: "../map.png" }, /^mask_output/],
+    [{ mask_output: "notes.txt" }, /^mask_output/],
+    [{ mask_output: "map.png", preserve: "off" }, "mask_output is not supported: nothing is preserved."],
+    [
+      { image: Array.from({ length: 3 }, () => "bluebird.png"), mask: "m.png" },
+      /^mask: it goes with the image/,
+    ],
+    [{ num_images: 9 }, /^num_images must be a whole number from 1 to 8/],
     [{ mask: "missing.png", strength: 0 }, "strength must be a number above 0, not 0."],
     [{ loras: [{ name: "peft" }] }, "loras is no argument of this tool."],
   ])("says in one sentence what is wrong with %j", async (given, sentence) => {

@@ -123,7 +123,14 @@ describe("a wrong command line ends with code 2 and one sentence", () => {
     [[...edit, "--strength", "0.5"], "--strength must not be given without --mask."],
     [[...edit, "--mask", "m.png", "--strength", "1.5"], "--strength must be a number from 0 to 1, not 1.5."],
     [[...edit, "--mask", "m.png", "--strength", "0"], "--strength must be a number above 0, not 0."],
-    [[...edit, "--image", "hat.png", "--mask", "m.png"], "--mask: it goes with one image, and there are 2."],
+    [
+      [...edit, "--image", "hat.png", "--image", "b.png", "--mask", "m.png"],
+      "--mask: it goes with the image to edit and at most one to look at, and there are 3.",
+    ],
+    [
+      [...edit, "--image", "hat.png", "--mask", "m.png", "--image-layout", "index"],
+      "--image-layout must not be index: with a mask, the second image shows what is to be drawn inside.",
+    ],
     [
       [...edit, "--mask", "m.png", "--mask-feather", "3", "--no-keep-unchanged"],
       "--mask-feather: it is the edge of what is laid over the image, which takes keeping the unchanged pixels or a crop around the mask.",

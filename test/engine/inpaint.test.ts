@@ -24,6 +24,8 @@ interface Case extends Omit<EditRequest, "image" | "mask" | "size"> {
   checkpoint: string;
   size: [number, number];
   mask: string;
+  /** Size of the second image, if there is one. */
+  reference?: [number, number];
   scheduler?: object;
 }
 type Family = "kontext" | "klein";
@@ -56,13 +58,16 @@ function pictureOf({ shape, data }: FixtureTensor): Picture {
 }
 
 async function requestOf(family: Family, edit: Case): Promise<EditRequest> {
-  const { checkpoint: _, scheduler: __, size, mask, ...fields } = edit;
+  const { checkpoint: _, scheduler: __, size, mask, reference, ...fields } = edit;
   const sides = size.join("x");
   return {
     ...fields,
     ...(family === "klein" && { maxSequenceLength: 32 }),
     image: await encodePicture(pictureOf(tensors.get(`source.${sides}`)!), "png"),
     mask: await grayPng(pictureOf(tensors.get(`${mask}.${sides}`)!)),
+    images: reference && [
+      await encodePicture(pictureOf(tensors.get(`reference.${reference.join("x")}`)!), "png"),
+    ],
   };
 }
 
@@ -223,9 +228,14 @@ describe("a mask", () => {
       "mask: the result must have the image's shape, and 64 x 128 is not that of 64 x 64.",
     ],
     [
-      "two images",
+      "three images",
+      ({ image }) => ({ image: [image, image, image] as Uint8Array[] }),
+      "mask: it goes with the image to edit and at most one to look at, and there are 3.",
+    ],
+    [
+      "a layout of several images",
       ({ image }) => ({ image: [image, image] as Uint8Array[], imageLayout: "index" }),
-      "mask: it goes with one image, and there are 2.",
+      "imageLayout must not be index: with a mask, the second image shows what is to be drawn inside.",
     ],
     ["no step to take", () => ({ strength: 0 }), "strength must be a number above 0, not 0."],
     [

@@ -104,10 +104,16 @@ describe("an edit with klein", () => {
       ),
     );
     await expect(distilled.edit({ ...base, image: [], mask: square })).rejects.toEqual(
-      refusal("INVALID_PARAMETER", "mask: it goes with one image, and there are none."),
+      refusal(
+        "INVALID_PARAMETER",
+        "mask: it goes with the image to edit and at most one to look at, and there are none.",
+      ),
     );
     await expect(distilled.edit({ ...base, image: [square, square], mask: square })).rejects.toEqual(
-      refusal("INVALID_PARAMETER", "mask: it goes with one image, and there are 2."),
+      refusal(
+        "INVALID_PARAMETER",
+        "mask: it goes with the image to edit and at most one to look at, and there are 3.",
+      ),
     );
     const pooled = { data: new Float32Array(8), shape: [8] };
     await expect(distilled.edit({ ...base, pooledPromptEmbeds: pooled })).rejects.toEqual(

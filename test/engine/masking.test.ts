@@ -119,8 +119,21 @@ describe("the fields of a mask", () => {
 
   it.each([
     [{}, { takesMask: false }, "mask is not supported: the model of this checkpoint takes none."],
-    [{}, { numImages: 2 }, "mask: it goes with one image, and there are 2."],
-    [{}, { numImages: 0 }, "mask: it goes with one image, and there are none."],
+    [
+      {},
+      { numImages: 3 },
+      "mask: it goes with the image to edit and at most one to look at, and there are 3.",
+    ],
+    [
+      { imageLayout: "stitch" },
+      { numImages: 2 },
+      "imageLayout must not be stitch: with a mask, the second image shows what is to be drawn inside.",
+    ],
+    [
+      {},
+      { numImages: 0 },
+      "mask: it goes with the image to edit and at most one to look at, and there are none.",
+    ],
     [{ strength: 0.5 }, { hasMask: false }, "strength must not be given without mask."],
     [{ paddingMaskCrop: 0 }, { hasMask: false }, "paddingMaskCrop must not be given without mask."],
     [{ maskBlur: 1 }, { hasMask: false }, "maskBlur must not be given without mask."],

@@ -91,6 +91,24 @@ describe("the memory plan of the published model", () => {
     );
   });
 
+  it("counts the pictures of large results, of which all but one wait for the others", () => {
+    const result = { width: 8000, height: 8000 };
+    const held = (changes: object): number =>
+      planMemory(PUBLISHED_PLAN, "int8", { ...edit(512), ...changes }, Infinity).heldBytes -
+      published("int8", 512).heldBytes;
+    expect(held({ result: { width: 2000, height: 2000 }, numResults: 8 })).toBe(0);
+    expect(held({ result })).toBe(18 * 60e6);
+    expect(held({ result, numResults: 8 })).toBe((18 + 7 * 7) * 60e6);
+    expect(held({ result, numResults: 8, isDeep: true })).toBe((45 + 7 * 20) * 60e6);
+    const large = { ...edit(512), result, numResults: 8 };
+    expect(() => checkMemory(PUBLISHED_PLAN, both("int8"), large, 8 * GB)).toThrow(
+      refusal(
+        "MEMORY_INSUFFICIENT",
+        /, 4\.0 GB of it for pictures of 8000x8000 and 8 results, and 8\.0 GB may be used\.$/,
+      ),
+    );
+  });
+
   it("has room for LoRAs, or says what they take", () => {
     const { peakBytes } = published("int8", 512, 16 * GB);
     const withLoras = { ...edit(512), loraBytes: 8 * GB };

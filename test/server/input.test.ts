@@ -260,6 +260,12 @@ describe("an input", () => {
     expect(first).not.toBe(second);
   });
 
+  it("takes all of the image's pixels, however long RETOUCH_MAX_SIDE lets a side be", async () => {
+    const server = await startServer({ minSide: 16, maxSide: 64 });
+    await server.submit({ ...INPUT, size: "source" });
+    expect(server.jobs.submitted[0]!.edit.size).toBe("source");
+  });
+
   it.each<[object, string]>([
     [{ prompt: undefined }, "prompt is missing."],
     [{ prompt: "" }, "prompt must be a string of 1 to 4000 characters."],

@@ -92,3 +92,69 @@ it("counts the bytes of a stored picture with its job", async () => {
   await submit();
   expect(jobs.submitted.map(({ sources }) => sources.map(({ bytes }) => bytes))).toEqual([[3000], []]);
 });
+
+/** A PNG that states a size, and has nothing else. */
+function header(width: number, height: number): string {
+  const bytes = Buffer.alloc(64);
+  Buffer.from("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "latin1").copy(bytes);
+  bytes.writeUInt32BE(width, 16);
+  bytes.writeUInt32BE(height, 20);
+  return `data:image/png;base64,${bytes.toString("base64")}`;
+}
+
+const large = { prompt: "a red hat", image: header(8000, 8000), size: "source" };
+const ofOne = "size: a result of 8000 x 8000 pixels takes about 180 MB, for which there is no room: ";
+const ofAll = "size: 8 results of 8000 x 8000 pixels take about 1.5 GB, for which there is no room: ";
+
+it.each<[object, number, string | undefined]>([
+  [{}, 179e6, ofOne],
+  [{}, 181e6, undefined],
+  [{ num_images: 8 }, 1.5e9, ofAll],
+  [{ num_images: 8, output_format: "jpeg" }, 5.1e8, undefined],
+  [{ size: undefined, num_images: 8 }, 20e6, undefined],
+  [{ size: "1536*1536", num_images: 8 }, 20e6, "size: 8 results of 1536 x 1536 pixels take about 44.6 MB"],
+  // Its job refuses the image.
+  [{ image: header(60_000, 60_000) }, 1e6, undefined],
+])("refuses large results before they are queued: %j with room for %d", async (changes, left, sentence) => {
+  const { call, jobs, storage } = await withDisk(left);
+  const response = await call("POST", "/run", { body: { input: { ...large, ...changes } } });
+  if (sentence === undefined) return expect([response.statusCode, jobs.submitted.length]).toEqual([200, 1]);
+  expect(response.statusCode).toBe(507);
+  const { error } = response.json<{ error: string }>();
+  expect(error.startsWith(sentence) && error.endsWith(FULL)).toBe(true);
+  expect([jobs.submitted, storage.objects.size]).toEqual([[], 0]);
+});
+
+it("counts large results for the quota of a key, and not those that go into the caller's bucket", async () => {
+  const server = await startServer();
+  server.jobs.bytesLeft = 1e6;
+  const refused = await server.call("POST", "/runsync", { body: { input: large } });
+  expect([refused.statusCode, refused.json()]).toEqual([507, { error: `${ofOne}No more bytes.` }]);
+  const s3Config = {
+    accessId: "id",
+    accessSecret: "secret",
+    bucketName: "pictures",
+    endpointUrl: "https://s3.example",
+  };
+  expect((await server.call("POST", "/run", { body: { input: large, s3Config } })).statusCode).toBe(200);
+});
+
+it("refuses large results on OpenAI's route as well", async () => {
+  const { inject } = await withDisk(1e6);
+  const response = await inject({
+    method: "POST",
+    url: "/v1/images/edits",
+    headers: { authorization: KEY },
+    payload: {
+      prompt: "a red hat",
+      images: [{ image_url: large.image }],
+      size: "source",
+      response_format: "url",
+      n: 8,
+    },
+  });
+  expect([response.statusCode, response.json<{ error: { message: string } }>().error.message]).toEqual([
+    507,
+    ofAll + FULL,
+  ]);
+});

@@ -4,6 +4,7 @@ import type { FastifyInstance, InjectOptions } from "fastify";
 import type { LightMyRequestResponse } from "fastify";
 import { afterEach, expect } from "vitest";
 import { readConfig } from "../../src/config/config.ts";
+import { checkMaskFile } from "../../src/engine/masking.ts";
 import type { Keys } from "../../src/keys/contracts.ts";
 import { createLog } from "../../src/log.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
@@ -93,6 +94,8 @@ export async function startServer(
     log: createLog({ level: "debug", destination: { write } }),
     examples: new Map([["bluebird.png", path.join(root, "examples", "bluebird.png")]]),
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
+    // In the service, another process does this.
+    checkMask: (given) => checkMaskFile(given, { maxPixels: readConfig({}).imageMaxPixels }),
     pagesFolder: path.join(root, "dist", "web"),
     notReady: parts.notReady ?? (async () => undefined),
     runningWorkers: parts.runningWorkers ?? (() => 1),

@@ -74,6 +74,34 @@ describe("a request's own bucket", () => {
     expect(new Set(named.map((url) => new URL(url).pathname)).size).toBe(3);
   });
 
+  it.each([
+    ["maps/a.jpg", 1, ["maps/a.jpg", "maps/a-mask.png"]],
+    ["maps/a.jpg", 2, ["maps/a-1.jpg", "maps/a-2.jpg", "maps/a-1-mask.png", "maps/a-2-mask.png"]],
+  ])("gets maps beside their pictures: %s, %d", async (objectPath, count, names) => {
+    const [pictures, maps] = [
+      [1, 2].slice(0, count).map((byte) => Uint8Array.of(byte)),
+      [3, 4].slice(0, count).map((byte) => Uint8Array.of(byte)),
+    ];
+    const options = { agents, pausesMs: [], maps };
+    const urls = await putAllInBucket(targetOf({ objectPath }), pictures, "jpeg", options);
+    expect(urls.map((url) => new URL(url).pathname)).toEqual(
+      names.map((name) => `/${server.bucket}/${name}`),
+    );
+    for (const [index, url] of urls.entries()) {
+      const reply = await fetch(url);
+      const isMap = index >= count;
+      expect(reply.headers.get("content-type")).toBe(isMap ? "image/png" : "image/jpeg");
+      expect([...new Uint8Array(await reply.arrayBuffer())]).toEqual([...[...pictures, ...maps][index]!]);
+    }
+  });
+
+  it("gives a map the random name of its picture", async () => {
+    const options = { agents, pausesMs: [], maps: [Uint8Array.of(2)] };
+    const urls = await putAllInBucket(targetOf({ objectPath: "maps" }), [Uint8Array.of(1)], "webp", options);
+    const [picture, map] = urls.map((url) => new URL(url).pathname);
+    expect(map).toBe(picture!.replace(/\.webp$/, "-mask.png"));
+  });
+
   it("keeps none of several pictures if the job is cancelled between them", async () => {
     const controller = new AbortController();
     const pictures = [1, 2, 3].map((byte) => Uint8Array.of(byte));

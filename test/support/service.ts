@@ -45,6 +45,7 @@ export interface Answer {
 
 export const ENDPOINT = "black-forest-labs-flux-1-kontext-dev";
 export const KEY = "test-key-of-sixteen-or-more";
+const maskEntry = pathToFileURL(path.join(root, "dist", "worker", "mask-process.js"));
 /**
  * Threads that wait for each other cost such small networks more than they save, all the more beside other tests, and
  * change no number (test/engine/resume.test.ts). The tests of the package and of the container have one a core.
@@ -79,7 +80,14 @@ export async function startTestService(options: {
   });
   const log = options.log ?? createLog({ level: process.env["TEST_LOG"] ?? "fatal" });
   const { engine: engineEntry = stubEngine, pipelinesModule } = options;
-  const service = await startService({ config, log, threadEntry, engineEntry, pipelinesModule });
+  const service = await startService({
+    config,
+    log,
+    threadEntry,
+    engineEntry,
+    maskEntry,
+    pipelinesModule,
+  });
   await service.keys.ensure(KEY, "test");
   const endpoint = `${service.address}/v2/${ENDPOINT}`;
   if (config.workers > 0) await untilReady(service);

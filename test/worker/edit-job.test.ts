@@ -114,6 +114,41 @@ describe("a job", () => {
     expect(Uint8Array.from((await storage.get(key!))!.bytes)).toEqual(RESULT);
   });
 
+  it("costs what the network drew where the result has all of the image's pixels", async () => {
+    const whole = { width: 6000, height: 4000 };
+    const result = { image: RESULT, seed: 7 };
+    const { run, image } = await prepare({
+      engine: stillEngine({ ...whole, images: [RESULT, RESULT], results: [result, { ...result, seed: 8 }] }),
+    });
+    // 32 x 24 working pixels at 0.03 a megapixel are 0.000023, twice.
+    expect(await run(editOf(image, { size: "source", numImages: 2 }))).toMatchObject({
+      size: whole,
+      cost: 0.000046,
+    });
+    expect((await run(editOf(image, { size: { width: 64, height: 48 }, numImages: 2 }))).cost).toBe(1.44);
+  });
+
+  it("refuses results that the disk has no room for, before the edit", async () => {
+    const { dependencies, run, image, storage } = await prepare();
+    const asked: number[] = [];
+    dependencies.freeSpace = {
+      async admit(bytes) {
+        asked.push(bytes);
+        throw new RetouchError("DISK_FULL", "Full.");
+      },
+    };
+    const size = { width: 4000, height: 4000 };
+    await expect(run(editOf(image, { size, numImages: 2 }))).rejects.toEqual(
+      refusal(
+        "INVALID_PARAMETER",
+        "size: 2 results of 4000 x 4000 pixels take about 84.0 MB, for which there is no room.",
+      ),
+    );
+    await run(editOf(image, { size: "source", numImages: 8 }));
+    expect(asked).toEqual([84e6]);
+    expect(await keysOf(storage, "outputs")).toHaveLength(1);
+  });
+
   it("hands LoRAs to the engine and says which were used", async () => {
     const { run, image } = await prepare();
     const loras = [{ name: "ink", scale: 0.5 }];
@@ -362,6 +397,27 @@ describe("a job's result", () => {
     expect(await keysOf(storage, "outputs")).toEqual([stored.kind === "stored" && stored.key]);
     expect(waits).toEqual([expect.stringContaining("RETOUCH_S3_BUCKET: there is no such bucket.")]);
     expect(stages).toEqual(["reading", "editing", "storing"]);
+  });
+
+  it("goes into the caller's bucket with its map, and nothing of either into our storage", async () => {
+    const map = { width: 2, height: 1, data: Uint8Array.of(255, 128) };
+    const mask = { width: 1, height: 1, data: Uint8Array.of(255) };
+    const kept = { changedShare: 0, mask, shares: { kept: 1, carried: 0, drawn: 0 }, map };
+    const { run, storage, image } = await prepare({ engine: stillEngine({ kept }) });
+    const names: string[] = [];
+    const endpointUrl = await serve((request, answer) => {
+      names.push(new URL(request.url!, "http://bucket").pathname);
+      request.resume().on("end", () => answer.end());
+    });
+    const keys = { accessId: "id", accessSecret: "its-secret" };
+    const bucket = { ...keys, bucketName: "pictures", endpointUrl, objectPath: "a/b.png" };
+    const result = await run(editOf(image, { bucket, isMaskWanted: true, isUnchangedKept: true }));
+    expect(names).toEqual(["/pictures/a/b.png", "/pictures/a/b-mask.png"]);
+    expect([result.image, result.mask]).toMatchObject([
+      { kind: "address", url: expect.stringContaining("/pictures/a/b.png?") },
+      { kind: "address", url: expect.stringContaining("/pictures/a/b-mask.png?") },
+    ]);
+    expect(await keysOf(storage, "outputs")).toEqual([]);
   });
 
   it("fails in a sentence about s3Config where the caller's bucket does not take it", async () => {

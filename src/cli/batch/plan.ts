@@ -140,8 +140,8 @@ function checkedParameters(
 ): { seed: number } {
   const resolved = resolveParameters(parameters, model.defaults);
   checkSizeRule(parameters.sizeRule, model.takesSizeRule);
-  checkImageCount(images.length, model.limits, resolved.imageLayout);
   const hasMask = pictures["mask"] !== undefined;
+  checkImageCount(images.length, model.limits, resolved.imageLayout, hasMask);
   checkMasking(resolved, { hasMask, numImages: images.length, takesMask: model.takesMask });
   for (const { name } of resolved.loras) {
     if (!model.loras.includes(name)) throw unknownLora(name, model.loras);

@@ -23,7 +23,7 @@ import { checkSampler } from "../shared/noise-schedule.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { keptAs } from "../shared/preserved.ts";
-import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
+import { checkForm, outcomeOf, resultExtent, resultsOf } from "../shared/result.ts";
 import { stitchPictures } from "../shared/stitch.ts";
 import { createRotary, joined } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
@@ -81,7 +81,7 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     textLength: textLengthOf(networks.textLength, request, given),
     loraBytes: loras?.memoryBytes,
-    result: size,
+    ...resultExtent(size, draws.length, options.source?.deep),
   });
   const adapted = await loras?.read();
 
@@ -94,11 +94,14 @@ async function* recipe(
 
   // 3. References: the mode of their latents, as tokens that follow the target's; stream 1 tells them apart.
   const encoded: Float32Array[] = [];
-  for (const [index, source] of (inside ? [inside.picture] : sources).entries()) {
+  const pictures = inside ? [inside.picture, ...sources.slice(1)] : sources;
+  for (const [index, source] of pictures.entries()) {
     throwIfAborted(signal);
     encoded.push(await encode(networks, source, references[index]!, encodings));
   }
   if (isSketched) await networks.sketcher();
+  // Inside a mask, the network looks at a second image in place of the first.
+  const firstSeen = inside && encoded.length > 1 ? 1 : 0;
 
   // 4. Positions of text, target and references.
   const layout = imageLayout === "offset" ? "offset" : "index";
@@ -106,12 +109,12 @@ async function* recipe(
     axes: networks.flux.rotaryAxes,
     theta: ROTARY_THETA,
     textIds,
-    imageIds: [latentIds(targetGrid, 0), ...referenceIds(referenceGrids, layout)],
+    imageIds: [latentIds(targetGrid, 0), ...referenceIds(referenceGrids.slice(firstSeen), layout)],
   });
 
   // 5. The velocity at each noise level: the network's prediction for the prompt, away from the negative.
   const started = performance.now();
-  const inputs = { referenceLatents: joined(encoded), adapters: adapted?.adapters };
+  const inputs = { referenceLatents: joined(encoded.slice(firstSeen)), adapters: adapted?.adapters };
   const told = { ...levels, guidance: request.guidance };
   const ofPrompt = (prompt: Prompt): Promise<Velocity> =>
     velocityOf(networks, prompt, { ...inputs, rotary: rotaryOf(prompt.promptEmbeds.shape[0]!) }, told);

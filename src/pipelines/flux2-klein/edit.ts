@@ -18,7 +18,7 @@ import { createModulation } from "../shared/modulation.ts";
 import { checkSampler, noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
 import { keptAs } from "../shared/preserved.ts";
-import { checkForm, outcomeOf, resultsOf } from "../shared/result.ts";
+import { checkForm, outcomeOf, resultExtent, resultsOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
 import {
   checkTaken,
@@ -93,7 +93,7 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     textLength: textLengthOf(configs.textLength, request, given),
     loraBytes: loras?.memoryBytes,
-    result: size,
+    ...resultExtent(size, draws.length, options.source?.deep),
   });
   const adapted = await loras?.read();
 
@@ -102,7 +102,8 @@ async function* recipe(
 
   // 3. References: the mode of their latents, as tokens that follow the target's; time tells them apart.
   throwIfAborted(signal);
-  const encoded = await encodeReferences(networks, inside ? [inside.picture] : images, plan, encodings);
+  const pictures = inside ? [inside.picture, ...images.slice(1)] : images;
+  const encoded = await encodeReferences(networks, pictures, plan, encodings);
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and references, whose own go with them where they are kept.

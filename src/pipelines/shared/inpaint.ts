@@ -72,7 +72,7 @@ export function planInpainting(
   const whole = { content: canvas, canvas };
   return {
     picture: resizeAndFill(cropped({ ...source, channels: 3 }, region), canvas),
-    plan: { size: plan.size, target: whole, references: [whole] },
+    plan: { size: plan.size, target: whole, references: [whole, ...plan.references.slice(1)] },
     mask: binarized(resizeAndFill(cropped({ ...mask, channels: 1 }, region), canvas)),
     overlay,
   };

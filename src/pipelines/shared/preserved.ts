@@ -3,7 +3,7 @@ import { preserveOf } from "../../engine/preserve-rules.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
 import { type SizePlan, sourceInResult } from "../../engine/sizes.ts";
 import { laidOn, pictureOfDeep, plainDeep } from "../../images/convert-deep.ts";
-import { type DeepPicture, depthOf, inDepth } from "../../images/deep-picture.ts";
+import { type DeepPicture, inDepth } from "../../images/deep-picture.ts";
 import {
   inNumbersOf,
   isMoreThanPlain,
@@ -91,23 +91,4 @@ export async function preserved(
 function bytesOf(deep: DeepPicture): Picture {
   const { width, height, data } = inDepth(deep, 8);
   return { width, height, data: data as Uint8Array };
-}
-
-/**
- * A picture of the source's size in the numbers of the source's file, which stay wherever the picture is the source.
- * @param before the source as the networks see it
- */
-export async function inFile(file: DeepPicture, picture: Picture, before: Picture): Promise<DeepPicture> {
-  const own = await ownNumbers(file, file, file);
-  const { flat } = own;
-  const drawn = inNumbersOf(picture, flat, depthOf(flat));
-  const data = drawn.data.slice();
-  for (let i = 0; i < data.length; i += 3) {
-    const isSame =
-      picture.data[i] === before.data[i] &&
-      picture.data[i + 1] === before.data[i + 1] &&
-      picture.data[i + 2] === before.data[i + 2];
-    if (isSame) for (let k = i; k < i + 3; k++) data[k] = flat.data[k]!;
-  }
-  return withAlphaOf({ ...drawn, data }, own);
 }

@@ -1,5 +1,6 @@
 /** The last steps of an edit: from its latents to the picture, with the source's own pixels where that is wanted. */
 import { throwIfAborted } from "../../engine/abort.ts";
+import type { EditExtent } from "../../engine/extent.ts";
 import type { FloatTensor } from "../../engine/given-tensors.ts";
 import type { DrawnImage, EditOutcome } from "../../engine/model.ts";
 import type { ResolvedRequest, Size } from "../../engine/request.ts";
@@ -7,17 +8,17 @@ import { notTransparent, TRANSPARENT } from "../../engine/result-form.ts";
 import { hasOneCanvas, sourceInResult, type SizePlan } from "../../engine/sizes.ts";
 import type { DeepPicture } from "../../images/deep-picture.ts";
 import { padGray, resizeGray } from "../../images/gray.ts";
-import { cropped, overlay as layOver, type Region, resizeAndCrop } from "../../images/mask-crop.ts";
 import { checkFormatSides } from "../../images/output-format.ts";
 import { isMoreThanPlain } from "../../images/own-numbers.ts";
 import type { GrayPicture, Picture } from "../../images/picture.ts";
 import type { Kept } from "../../preserve/compose.ts";
 import type { ReuseTally } from "../../sampling/reuse.ts";
 import { resizePicture } from "../../images/resize.ts";
+import { cropSource, type CropSource, laidOver } from "./crop-result.ts";
 import type { MaskOverlay } from "./inpaint.ts";
 import type { LatentSpace } from "./latent-space.ts";
 import { decode, sourceAt } from "./pictures.ts";
-import { inFile, type KeptSource, type PreparedSource, prepareSource, preserved } from "./preserved.ts";
+import { type KeptSource, type PreparedSource, prepareSource, preserved } from "./preserved.ts";
 
 /** One image before it is decoded. */
 export interface LatentImage {
@@ -70,13 +71,19 @@ export async function resultsOf(
     kept &&
     (prepared ??= {
       source: await prepareSource(space, kept, plan),
-      mask: overlay && alphaAt(overlay, plan, plan.size),
-      workingMask: overlay && alphaAt(overlay, plan, plan.target.content),
+      mask: overlay && mapAt(overlay.alpha, plan, plan.size),
+      workingMask: overlay && mapAt(overlay.alpha, plan, plan.target.content),
     });
+  const seen = overlay?.region &&
+    kept && { mode: kept.mode, seen: await decode(space, kept.latents, plan.target) };
+  const cropped = overlay?.region && (await cropSource(overlay, overlay.region, source.deep, seen));
   for (const { latents, reuse } of drawn) {
     throwIfAborted(signal);
     const working = await decode(space, latents.data, plan.target);
-    const { notices, sourceInResult: place, ...image } = await resultOf(working, plan, source, prepare);
+    const result = cropped
+      ? await cropLaidOver(working, cropped, kept?.isMapped ?? false)
+      : await resultOf(working, plan, source, prepare);
+    const { notices, sourceInResult: place, ...image } = result;
     images.push({ latents, reuse, ...image });
     placed = place;
     for (const notice of notices) all.add(notice);
@@ -97,9 +104,7 @@ async function resultOf(
   source: ResultSource,
   prepare: () => Promise<Prepared | undefined>,
 ): Promise<Result> {
-  const { overlay } = source;
   const { size } = plan;
-  if (overlay?.region) return cropLaidOver(working, overlay, overlay.region, source);
   const placed = hasOneCanvas(plan) ? sourceInResult(plan) : undefined;
   const prepared = placed && (await prepare());
   if (prepared === undefined) {
@@ -111,6 +116,17 @@ async function resultOf(
   const kept = prepared.workingMask ? withOutside(result.kept, prepared.workingMask) : result.kept;
   return { ...result, kept, sourceInResult: placed, notices: [] };
 }
+
+/** What of an extent the results decide. */
+export const resultExtent = (
+  size: Size,
+  numResults: number,
+  deep: DeepPicture | undefined,
+): Pick<EditExtent, "result" | "numResults" | "isDeep"> => ({
+  result: size,
+  numResults,
+  isDeep: deep && isMoreThanPlain(deep),
+});
 
 /**
  * Checks before the first step that the result can be the file that is asked for.
@@ -132,55 +148,44 @@ export const outcomeOf = (
   images: readonly DrawnImage[],
 ): EditOutcome => ({ ...common, ...images[0]!, ...(images.length > 1 && { images }) });
 
-/** Lays a part that was drawn by itself over the source, at the source's size, and resizes all of it. */
-async function cropLaidOver(
-  working: Picture,
-  { source, alpha, plan }: MaskOverlay,
-  region: Region,
-  { kept, deep }: ResultSource,
-): Promise<Result> {
-  const drawn = resizeAndCrop({ ...working, channels: 3 }, region);
-  const part = cropped({ ...alpha, channels: 1 }, region);
-  const laid = layOver(source, drawn, part, region);
+/** The whole image with the part that was drawn by itself, as the result has it. */
+async function cropLaidOver(working: Picture, source: CropSource, isMapped: boolean): Promise<Result> {
+  const { picture, deep, kept } = await laidOver(source, working);
+  const { plan } = source.overlay;
   const placed = sourceInResult(plan);
   const isWhole = [placed, plan.size].every(
-    ({ width, height }) => width === source.width && height === source.height,
+    ({ width, height }) => width === picture.width && height === picture.height,
   );
   const result = {
-    picture: await sourceAt(laid, plan),
-    deep: isWhole && deep && isMoreThanPlain(deep) ? await inFile(deep, laid, source) : undefined,
+    picture: await sourceAt(picture, plan),
+    deep: isWhole ? deep : undefined,
     sourceInResult: placed,
     notices: [],
   };
-  return kept ? { ...result, kept: keptOutside(alpha, plan, kept.isMapped) } : result;
+  if (kept === undefined) return result;
+  const copied = { ...kept.map, data: kept.map.data.map((value) => (value === WHITE ? WHITE : 0)) };
+  const { shares, changedShare } = kept;
+  return {
+    ...result,
+    kept: {
+      shares,
+      changedShare,
+      mask: mapAt(copied, plan, plan.target.content),
+      map: isMapped ? mapAt(kept.map, plan, plan.size) : undefined,
+    },
+  };
 }
 
-/** The alpha of an overlay where the result, or its working size, has the source. */
-function alphaAt({ alpha }: Pick<MaskOverlay, "alpha">, plan: SizePlan, size: Size): GrayPicture {
+/** A map of the source where the result, or its working size, has the source. */
+function mapAt(map: GrayPicture, plan: SizePlan, size: Size): GrayPicture {
   const { width, height } = sourceInResult({ ...plan, size });
-  return padGray(resizeGray(alpha, width, height), size.width, size.height);
+  return padGray(resizeGray(map, width, height), size.width, size.height);
 }
 
 /** What is kept, with all that lies outside of the mask. */
 function withOutside(kept: Kept, alpha: GrayPicture): Kept {
   const data = kept.mask.data.map((value, pixel) => Math.max(value, WHITE - alpha.data[pixel]!));
   return { ...kept, mask: { ...kept.mask, data } };
-}
-
-/** What is kept of an image over which a part was laid. */
-function keptOutside(alpha: GrayPicture, plan: SizePlan, isMapped: boolean): Kept {
-  const outsideAt = (size: Size): GrayPicture => {
-    const { width, height, data } = alphaAt({ alpha }, plan, size);
-    return { width, height, data: data.map((value) => WHITE - value) };
-  };
-  const map = outsideAt(plan.size);
-  const share = map.data.reduce((sum, value) => sum + value, 0) / (WHITE * map.data.length);
-  return {
-    changedShare: 1 - share,
-    mask: outsideAt(plan.target.content),
-    shares: { kept: share, carried: 0, drawn: 1 - share },
-    map: isMapped ? map : undefined,
-  };
 }
 
 const WHITE = 255;

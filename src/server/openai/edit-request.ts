@@ -166,9 +166,9 @@ export function createRequestReader(
     const isMissing = images.length < model.minImages;
     const hint = isMissing ? whereaboutsOfImage(fields) : undefined;
     if (hint !== undefined) throw invalid("misplaced", { field: "image", hint });
-    checkImageCount(images.length, model, edit.imageLayout);
+    checkImageCount(images.length, model, edit.imageLayout, mask !== undefined);
     // Clients of the first such model leave the mask out and make what is to change transparent.
-    const isTransparencyEdited = takesMask && images.length === 1;
+    const isTransparencyEdited = takesMask && (mask !== undefined || images.length === 1);
     const isSought = isTransparencyEdited && edit.background !== TRANSPARENT;
     const hasMask = mask !== undefined || isSought;
     checkMasking(edit, { hasMask, numImages: images.length, takesMask });

@@ -14,6 +14,7 @@ import type { FreeSpace } from "../../storage/free-space.ts";
 import type { SignedUrls } from "../../storage/signed-urls.ts";
 import type { Storage } from "../../storage/storage.ts";
 import type { EmbeddedResults } from "../embedded-results.ts";
+import type { CheckMask } from "../input-image.ts";
 import type { BodyReader } from "../read-body.ts";
 import type { LimitedRoute, LimitGroup } from "../limits.ts";
 import type { IsRefusedAddress } from "../public-address.ts";
@@ -49,4 +50,5 @@ export interface RouteContext {
   /** The shipped example images: name to file. */
   examples: ReadonlyMap<string, string>;
   isRefusedAddress: IsRefusedAddress;
+  checkMask: CheckMask | undefined;
 }

@@ -1,9 +1,11 @@
 /** POST /run and /runsync: checks a request, stores its image, queues the job. */
 import { randomUUID } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { invalid, RetouchError, wordError } from "../../errors.ts";
+import { failure, invalid, RetouchError, wordError } from "../../errors.ts";
 import type { Job, NewJob } from "../../jobs/job.ts";
 import { WIRE } from "../../engine/edit-parameters.ts";
+import type { Size } from "../../engine/request.ts";
+import { noRoomText, roomOf } from "../../engine/result-room.ts";
 import { type ParsedBody, parseBody } from "../edit-input.ts";
 import { takeBody } from "../body.ts";
 import { findInputImage, type InputImages, keepInputImages } from "../input-image.ts";
@@ -102,7 +104,7 @@ export async function queueJob(
   { mask, policy, webhook, ...parsed }: ParsedBody,
   { isSync, idempotency }: Pick<NewJob, "isSync" | "idempotency">,
 ): Promise<Job> {
-  const { config, storage, signedUrls, examples, isRefusedAddress, jobs } = context;
+  const { config, storage, signedUrls, examples, isRefusedAddress, jobs, checkMask } = context;
   const { keyId } = request;
   // Checked before anything is stored for the job.
   const earlier = await jobs.findRepeated(keyId, idempotency);
@@ -116,7 +118,14 @@ export async function queueJob(
     { jobs, storage, keyId, find: (given) => findInputImage(options, given, origins) },
     parsed,
   );
-  const kept = await keepInputImages(options, { images, mask }, origins);
+  const { bucket, isTransparencyEdited, maskBlur } = edit;
+  const admitResults = (image: Size | undefined): Promise<void> => admitAll(context, keyId, edit, image);
+  const kept = await keepInputImages(
+    // What goes into the caller's bucket takes no room here.
+    { ...options, checkMask, admitResults: bucket ? undefined : admitResults },
+    { images, mask, isTransparencyEdited, maskBlur },
+    origins,
+  );
   try {
     const { job, isRepeat } = await jobs.submit({
       keyId,
@@ -147,6 +156,26 @@ export async function admitBytes(
 ): Promise<void> {
   await freeSpace.admit(bytes);
   await jobs.admitBytes(keyId, bytes);
+}
+
+/** Checks that there is room for large results. @throws RetouchError DISK_FULL, QUOTA_EXCEEDED about `size` */
+async function admitAll(
+  context: Pick<RouteContext, "config" | "freeSpace" | "jobs">,
+  keyId: string,
+  edit: ParsedBody["edit"],
+  image: Size | undefined,
+): Promise<void> {
+  const bytes = roomOf(edit, image);
+  // Its job refuses an image of too many pixels.
+  const isTooLarge = image && image.width * image.height > context.config.imageMaxPixels;
+  if (bytes === 0 || isTooLarge) return;
+  try {
+    await admitBytes(context, keyId, bytes);
+  } catch (error) {
+    if (!(error instanceof RetouchError)) throw error;
+    const sentence = `${noRoomText(edit, image)}: ${wordError(error, WIRE)}`;
+    throw new RetouchError(error.code, failure("about", { field: "size", sentence }), { cause: error });
+  }
 }
 
 /** The sweeper deletes later what cannot be deleted now; the call is answered all the same. */

@@ -1,0 +1,54 @@
+/**
+ * Peak memory of the pictures of large results, beside what the memory plan says. Prints {"plannedBytes", "measuredBytes"}
+ * as JSON: how far an edit of the image's own size raises the high-water mark of the process above that of a small one.
+ * Usage: node scripts/run-ts.mjs bench/picture-memory.ts [MEGAPIXELS [RESULTS [8|16]]]
+ * The image is noise, of which neither files nor copies get smaller; 16 gives it 16 bits and transparency.
+ */
+import { writeFileSync } from "node:fs";
+import sharp from "sharp";
+import { createEngine } from "../src/engine/engine.ts";
+import { pictureBytes, USUAL_PIXELS } from "../src/engine/extent.ts";
+import { statusBytes } from "./memory.ts";
+
+const [megapixels = "12", results = "1", bits = "8"] = process.argv.slice(2);
+const side = Math.round(Math.sqrt(Number(megapixels) * 1e6));
+const isDeep = bits === "16";
+
+const noisePng = async (width: number): Promise<Uint8Array> => {
+  const channels = isDeep ? 4 : 3;
+  const count = width * width * channels;
+  const data = isDeep ? new Uint16Array(count) : new Uint8Array(count);
+  let state = 1;
+  for (let i = 0; i < count; i += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    data[i] = isDeep ? state >>> 16 : state >>> 24;
+  }
+  const raw = { width, height: width, channels } as const;
+  const picture = sharp(data, { raw }).toColourspace(isDeep ? "rgb16" : "srgb");
+  return new Uint8Array(await picture.png({ compressionLevel: 1 }).toBuffer());
+};
+
+const [small, large] = [await noisePng(256), await noisePng(side)];
+const engine = await createEngine({ safety: { isOn: false }, device: "cpu" });
+const edit = (image: Uint8Array, numImages: number) =>
+  engine.edit({
+    image,
+    numImages,
+    prompt: "Make it night",
+    seed: 1,
+    numSteps: 1,
+    size: "source",
+    preserve: "auto",
+    isMaskWanted: true,
+  });
+await edit(small, 1);
+// The high-water mark begins anew (proc(5)): making the noise raised it.
+writeFileSync("/proc/self/clear_refs", "5");
+const before = statusBytes(process.pid, "VmRSS") ?? 0;
+await edit(large, Number(results));
+const measuredBytes = (statusBytes(process.pid, "VmHWM") ?? 0) - before;
+await engine.close();
+const size = { width: side, height: side };
+const extent = { target: size, references: [], numSteps: 1, isNegativeUsed: false };
+const plannedBytes = pictureBytes({ ...extent, result: size, numResults: Number(results), isDeep });
+process.stdout.write(`${JSON.stringify({ plannedBytes, usualPixels: USUAL_PIXELS, measuredBytes })}\n`);
