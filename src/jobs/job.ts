@@ -127,7 +127,7 @@ export interface JobResult {
   referenceSize?: Size | undefined;
   seed: number;
   numSteps: number;
-  /** Absent in results of versions that had but euler. */
+  /** Absent if it was euler. */
   sampler?: ResolvedRequest["sampler"];
   guidance: number;
   /** Whether the second pass of the negative prompt ran, and how strongly. */

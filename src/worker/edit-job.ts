@@ -179,7 +179,7 @@ async function editAndStore(
       referenceSize: done.referenceSize,
       seed: parameters.seed,
       numSteps: parameters.numSteps,
-      sampler: parameters.sampler,
+      sampler: parameters.sampler === "euler" ? undefined : parameters.sampler,
       guidance: parameters.guidance,
       isNegativeUsed: parameters.trueCfgScale > 1,
       trueCfgScale: parameters.trueCfgScale,
