@@ -150,7 +150,7 @@ export interface JobResult {
   referenceSize?: Size | undefined;
   seed: number;
   numSteps: number;
-  /** Absent in results of versions that had but euler. */
+  /** Absent if it was euler. */
   sampler?: ResolvedRequest["sampler"];
   guidance: number;
   /** What was reused of the steps; absent without acceleration, and in results of versions that knew none. */

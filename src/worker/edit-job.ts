@@ -188,7 +188,7 @@ async function editAndStore(
       referenceSize: done.referenceSize,
       seed: parameters.seed,
       numSteps: parameters.numSteps,
-      sampler: parameters.sampler,
+      sampler: parameters.sampler === "euler" ? undefined : parameters.sampler,
       guidance: parameters.guidance,
       acceleration: done.acceleration,
       isNegativeUsed: parameters.trueCfgScale > 1,

@@ -205,6 +205,11 @@ describe("an input", () => {
       { sigmas: [1, 0.5, 0.1], numSteps: 3 },
     ],
     ["a sampler", { sampler: "dpmpp_2m" }, { sampler: "dpmpp_2m" }],
+    [
+      "as many steps as are enough, which nobody measured here",
+      { num_inference_steps: "auto" },
+      { numSteps: 28, requestNotices: [expect.stringContaining("the edit takes the model's own 28.")] },
+    ],
     ["the rule of sizes that every model has", { size_rule: "exact" }, { sizeRule: "exact" }],
     ["several results", { num_images: 8 }, { numImages: 8 }],
     [
@@ -282,6 +287,7 @@ describe("an input", () => {
         ? "sigmas[0] must be a number from 0 to 1."
         : "sigmas must be a list of 1 to 50 numbers from 0 to 1.",
     ]),
+    [{ num_inference_steps: "Auto" }, "num_inference_steps must be a whole number from 1 to 50."],
     [{ sampler: "ddim" }, "sampler must be euler, heun or dpmpp_2m."],
     [{ size_rule: "stretch" }, "size_rule must be exact or diffusers."],
     [
