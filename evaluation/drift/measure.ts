@@ -6,15 +6,27 @@ import type { Scene } from "../set.ts";
 
 export const NUM_TURNS = 10;
 
-/** How each turn is made: of the result before it, or of the original with all instructions. */
+interface WayOfEditing {
+  preserve: Preserve;
+  /** Of the original with all instructions, instead of the result before it. */
+  isFromOriginal: boolean;
+  /** Whether the edit is told by a mask what may change; otherwise the network decides. */
+  isMasked: boolean;
+}
+
+/** How each turn is made. */
 export const WAYS = {
-  off: { preserve: "off", isFromOriginal: false },
-  exact: { preserve: "exact", isFromOriginal: false },
-  auto: { preserve: "auto", isFromOriginal: false },
-  original: { preserve: "off", isFromOriginal: true },
-  originalAuto: { preserve: "auto", isFromOriginal: true },
-} as const satisfies Record<string, { preserve: Preserve; isFromOriginal: boolean }>;
+  off: { preserve: "off", isFromOriginal: false, isMasked: false },
+  exact: { preserve: "exact", isFromOriginal: false, isMasked: false },
+  auto: { preserve: "auto", isFromOriginal: false, isMasked: false },
+  original: { preserve: "off", isFromOriginal: true, isMasked: false },
+  originalAuto: { preserve: "auto", isFromOriginal: true, isMasked: false },
+  masked: { preserve: "off", isFromOriginal: false, isMasked: true },
+  maskedExact: { preserve: "exact", isFromOriginal: false, isMasked: true },
+  maskedAuto: { preserve: "auto", isFromOriginal: false, isMasked: true },
+} as const satisfies Record<string, WayOfEditing>;
 export type Way = keyof typeof WAYS;
+export const WAY_NAMES = Object.keys(WAYS) as readonly Way[];
 
 /** Those of the scenes (`training/scenes/words.py`). */
 const COLOURS = [
@@ -72,6 +84,8 @@ export interface Order {
   prompt: string;
   preserve: Preserve;
   seed: number;
+  /** Where the edit may change something; all of the picture without it. */
+  region: Mask | undefined;
 }
 
 export interface Made {
@@ -85,6 +99,9 @@ export interface TurnMeasured {
   isCut: boolean;
 }
 
+/** The turns of one picture in each way that was measured. */
+export type MeasuredPicture = Partial<Record<Way, readonly TurnMeasured[]>>;
+
 /** Makes all turns of one picture in one way. */
 export async function measureTurns(
   edit: (picture: Picture, order: Order) => Promise<Made>,
@@ -96,7 +113,8 @@ export async function measureTurns(
   }: { source: Picture; kept: Mask; instructions: readonly string[]; seed: number },
   way: Way,
 ): Promise<TurnMeasured[]> {
-  const { preserve, isFromOriginal } = WAYS[way];
+  const { preserve, isFromOriginal, isMasked } = WAYS[way];
+  const region = isMasked ? outside(kept) : undefined;
   const turns: TurnMeasured[] = [];
   let before = source;
   for (const [turn, instruction] of instructions.entries()) {
@@ -105,6 +123,7 @@ export async function measureTurns(
       prompt,
       preserve,
       seed: seed + turn,
+      region,
     });
     before = picture;
     turns.push({
@@ -115,34 +134,37 @@ export async function measureTurns(
   return turns;
 }
 
+/** Of the ways that were measured. */
+export type PerWay = Partial<Record<Way, number>>;
+
 export interface TurnSummary {
   turn: number;
   /** Mean over the pictures, and the least. */
-  mean: Record<Way, number>;
-  least: Record<Way, number>;
+  mean: PerWay;
+  least: PerWay;
   /** Pictures whose joined instruction was cut. */
   cut: number;
 }
 
 /** Turn by turn, and how far each way falls from the first turn to the last, for the picture that falls most. */
-export function summarize(pictures: readonly Record<Way, readonly TurnMeasured[]>[]): {
+export function summarize(pictures: readonly MeasuredPicture[]): {
   turns: TurnSummary[];
-  greatestFall: Record<Way, number>;
+  greatestFall: PerWay;
 } {
-  const ways = Object.keys(WAYS) as Way[];
-  const perWay = (valueOf: (way: Way) => number): Record<Way, number> =>
-    Object.fromEntries(ways.map((way) => [way, Number(valueOf(way).toFixed(2))])) as Record<Way, number>;
+  const ways = WAY_NAMES.filter((way) => pictures.every((picture) => picture[way] !== undefined));
+  const perWay = (valueOf: (way: Way) => number): PerWay =>
+    Object.fromEntries(ways.map((way) => [way, Number(valueOf(way).toFixed(2))]));
   const turns = Array.from({ length: NUM_TURNS }, (_, place): TurnSummary => {
-    const decibels = (way: Way): number[] => pictures.map((picture) => picture[way][place]!.decibels);
+    const decibels = (way: Way): number[] => pictures.map((picture) => picture[way]![place]!.decibels);
     return {
       turn: place + 1,
       mean: perWay((way) => decibels(way).reduce((sum, one) => sum + one, 0) / pictures.length),
       least: perWay((way) => Math.min(...decibels(way))),
-      cut: pictures.filter(({ original }) => original[place]!.isCut).length,
+      cut: pictures.filter(({ original }) => original?.[place]?.isCut).length,
     };
   });
   const greatestFall = perWay((way) =>
-    Math.max(...pictures.map((picture) => picture[way][0]!.decibels - picture[way].at(-1)!.decibels)),
+    Math.max(...pictures.map((picture) => picture[way]![0]!.decibels - picture[way]!.at(-1)!.decibels)),
   );
   return { turns, greatestFall };
 }

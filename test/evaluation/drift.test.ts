@@ -5,9 +5,10 @@ import {
   measureTurns,
   NUM_TURNS,
   summarize,
+  type Order,
   type TurnMeasured,
   type Way,
-  WAYS,
+  WAY_NAMES,
 } from "../../evaluation/drift/measure.ts";
 import type { Picture } from "../../src/index.ts";
 
@@ -65,7 +66,7 @@ describe("what should stay", () => {
 describe("turns", () => {
   const kept = new Uint8Array(64).fill(1);
   const turnsOf = async (way: Way) => {
-    const orders: { prompt: string; preserve: string; seed: number; from: number }[] = [];
+    const orders: (Order & { from: number })[] = [];
     const turns = await measureTurns(
       async ({ data }, order) => {
         orders.push({ ...order, from: data[0]! });
@@ -82,16 +83,16 @@ describe("turns", () => {
   it("are each made of the one before, or of the original with all instructions", async () => {
     const { turns, orders } = await turnsOf("exact");
     expect(orders).toEqual([
-      { prompt: "one.", preserve: "exact", seed: 5, from: 100 },
-      { prompt: "two", preserve: "exact", seed: 6, from: 101 },
-      { prompt: "three", preserve: "exact", seed: 7, from: 102 },
+      { prompt: "one.", preserve: "exact", seed: 5, region: undefined, from: 100 },
+      { prompt: "two", preserve: "exact", seed: 6, region: undefined, from: 101 },
+      { prompt: "three", preserve: "exact", seed: 7, region: undefined, from: 102 },
     ]);
     expect(turns.map(({ decibels }) => decibels.toFixed(2))).toEqual(["48.13", "42.11", "38.59"]);
     const whole = await turnsOf("originalAuto");
     expect(whole.orders).toEqual([
-      { prompt: "one.", preserve: "auto", seed: 5, from: 100 },
-      { prompt: "one, then two", preserve: "auto", seed: 6, from: 100 },
-      { prompt: "one, then two, then three", preserve: "auto", seed: 7, from: 100 },
+      { prompt: "one.", preserve: "auto", seed: 5, region: undefined, from: 100 },
+      { prompt: "one, then two", preserve: "auto", seed: 6, region: undefined, from: 100 },
+      { prompt: "one, then two, then three", preserve: "auto", seed: 7, region: undefined, from: 100 },
     ]);
     expect(whole.turns.map(({ decibels, isCut }) => [decibels.toFixed(2), isCut])).toEqual([
       ["48.13", false],
@@ -100,11 +101,17 @@ describe("turns", () => {
     ]);
   });
 
+  it("are told where they may change something, if they have a mask", async () => {
+    const { orders } = await turnsOf("maskedAuto");
+    expect(orders.map(({ preserve, region }) => [preserve, region])).toEqual(
+      Array.from({ length: 3 }, () => ["auto", new Uint8Array(64)]),
+    );
+  });
+
   it("are summed up by their mean, their least and the greatest fall", () => {
-    const ways = Object.keys(WAYS) as Way[];
     const falling = (start: number, step: number): Record<Way, TurnMeasured[]> =>
       Object.fromEntries(
-        ways.map((way) => [
+        WAY_NAMES.map((way) => [
           way,
           Array.from({ length: NUM_TURNS }, (_, turn) => ({
             decibels: start - step * turn,
