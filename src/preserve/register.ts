@@ -5,6 +5,7 @@
  */
 import type { Plane } from "../images/plane.ts";
 import { type Form, type Level, levelOf, type Motion, refined, scaledBy, STILL, supportOf } from "./align.ts";
+import { fineOf } from "./detail.ts";
 import { type Band, BANDS, featuresOf } from "./features.ts";
 import { isWithin, placesFound, motionsOf } from "./hypotheses.ts";
 import { IN_PLACE, type Placement } from "./placement.ts";
@@ -30,9 +31,11 @@ const FORMS_OF: Record<Band, readonly Form[]> = {
 };
 /** Share of the picture that a motion must explain, and how much more than in place. */
 const LEAST_SUPPORT: Record<Band, number> = { detail: 0.002, outlines: 0.015, masses: 0.02 };
-const CLEARLY = 1.2;
+const CLEARLY: Record<Band, number> = { detail: 1.2, outlines: 1.3, masses: 1.2 };
 /** Share of the picture that matches in place from which nothing else is tried. */
 const CERTAIN = 0.03;
+/** Share of the mean square of fine detail below which a result was blurred. */
+const SOFT = 0.5;
 /** A displacement below this share of a working pixel is none: resampling would cost more than it. */
 const LEAST_PIXELS = 0.12;
 
@@ -44,10 +47,22 @@ const LEAST_PIXELS = 0.12;
 export function estimatePlacement(source: Plane, result: Plane): Placement {
   if (Math.min(source.width, source.height) < 24) return IN_PLACE;
   for (const band of BANDS) {
+    // Only a blurred result has less in common with its source than what it lost.
+    if (band === "masses" && !isSofter(result, source)) continue;
     const found = placementIn(band, source, result);
     if (found !== undefined) return found;
   }
   return IN_PLACE;
+}
+
+/** Whether most of the fine detail of a plane is missing in another. */
+const isSofter = (result: Plane, source: Plane): boolean => fineness(result) < SOFT * fineness(source);
+
+function fineness(plane: Plane): number {
+  const fine = fineOf(plane);
+  let sum = 0;
+  for (let i = 0; i < fine.length; i++) sum += fine[i]! * fine[i]!;
+  return sum / fine.length;
 }
 
 /** Undefined where the band does not tell. */
@@ -75,7 +90,7 @@ function placementIn(band: Band, source: Plane, result: Plane): Placement | unde
   if (best && best.support >= LEAST_SUPPORT[band]) {
     const toFine = fine.source.width / middle.source.width;
     const { motion, support } = improved(fine, best.form, scaledBy(best.motion, toFine));
-    if (support > CLEARLY * still) {
+    if (support > CLEARLY[band] * still) {
       return placementOf(scaledBy(motion, source.width / fine.source.width), source);
     }
   }
