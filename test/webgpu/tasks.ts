@@ -13,6 +13,7 @@ const TIMEOUT_MS = 900_000;
 export class DeviceTasks {
   readonly #bundle: string;
   #child: ChildProcess | undefined;
+  #isBusy = false;
 
   /** @param bundle the compiled program, which ends with `answerTasks` */
   constructor(bundle: string) {
@@ -20,40 +21,41 @@ export class DeviceTasks {
   }
 
   /**
-   * In a new process if the last one ended, or failed. One at a time.
+   * In a new process if the last one ended, failed or is still at work, because whoever asked for that has given up.
    * @throws Error with what the process said, if it fails or ends without an answer
    */
   ask(task: unknown): Promise<unknown> {
+    if (this.#isBusy) this.close();
     // It may have crashed since its last answer.
     if (this.#child?.connected !== true) this.#child = this.#start();
     const child = this.#child;
+    this.#isBusy = true;
     let printed = "";
     const keep = (chunk: Buffer): void => void (printed += chunk.toString());
     child.stderr!.on("data", keep);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
-      const finish = (): void => {
+      const finish = (reason?: Error): void => {
         clearTimeout(timer);
         child.stderr!.off("data", keep);
         child.removeAllListeners("message").removeAllListeners("close");
+        if (reason) reject(reason);
+        if (this.#child !== child) return;
+        this.#isBusy = false;
+        if (reason) this.close();
       };
       child.once("message", (answer: TaskAnswer) => {
+        if ("error" in answer) return finish(new Error(answer.error));
         finish();
-        if ("found" in answer) return resolve(answer.found);
-        this.close();
-        reject(new Error(answer.error));
+        resolve(answer.found);
       });
       // After the process has ended and all that it printed has arrived.
-      child.once("close", (code, signal) => {
-        finish();
-        this.close();
-        reject(new Error(printed.trim() || `The process ends with ${signal ?? code}.`));
-      });
+      child.once("close", (code, signal) =>
+        finish(new Error(printed.trim() || `The process ends with ${signal ?? code}.`)),
+      );
       child.send(task as object, (error) => {
         // A process that has ended reports so itself.
-        if (!error || !child.connected) return;
-        finish();
-        reject(error);
+        if (error && child.connected) finish(error);
       });
     });
   }
@@ -72,6 +74,7 @@ export class DeviceTasks {
     // Not an orderly exit, in which a driver may crash or hang.
     this.#child?.kill("SIGKILL");
     this.#child = undefined;
+    this.#isBusy = false;
   }
 }
 
