@@ -232,10 +232,12 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
     for (const one of outputs) await results.check(one, isChosen);
     const maps =
       maskOutput === undefined ? [] : count > 1 ? numberedOutputs(maskOutput, count) : [maskOutput];
-    for (const [index, map] of maps.entries()) {
-      await results.check(map, true, "isMaskWanted");
-      checkMaskName(map, outputs[index]!);
-    }
+    await wordedBy(TOOL, async () => {
+      for (const [index, map] of maps.entries()) {
+        checkMaskName(map, outputs[index]!);
+        await results.check(map, true, "isMaskWanted");
+      }
+    });
     const engine = await load();
     const image = sources.map(({ bytes }) => bytes);
     const request = { image, mask: masking?.bytes, ...parameters };
@@ -246,7 +248,9 @@ export function createEditTool({ load, loras, defaults, access, results }: EditT
       if (kept?.map) drawn.push(await encodeMap(kept.map));
     }
     // Without any, a notice says why.
-    const writtenMaps = await results.writeAll(maps.slice(0, drawn.length), true, drawn, "isMaskWanted");
+    const writtenMaps = await wordedBy(TOOL, () =>
+      results.writeAll(maps.slice(0, drawn.length), true, drawn, "isMaskWanted"),
+    );
     const report = reportText({
       outputs: written,
       result,
