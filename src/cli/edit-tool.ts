@@ -121,10 +121,12 @@ export function createEditTool({ load, loras, defaults, access, results, ...opti
     for (const one of outputs) await results.check(one, isChosen);
     const maps =
       maskOutput === undefined ? [] : count > 1 ? numberedOutputs(maskOutput, count) : [maskOutput];
-    for (const [index, map] of maps.entries()) {
-      await results.check(map, true, "isMaskWanted");
-      checkMaskName(map, outputs[index]!);
-    }
+    await wordedBy(TOOL, async () => {
+      for (const [index, map] of maps.entries()) {
+        checkMaskName(map, outputs[index]!);
+        await results.check(map, true, "isMaskWanted");
+      }
+    });
     const engine = await load();
     const image = [start.picture ?? [], sources.slice(1)].flat().map(({ bytes }) => bytes);
     const instruction = { prompt: start.prompt, prompt2: start.prompt2 };
@@ -138,7 +140,9 @@ export function createEditTool({ load, loras, defaults, access, results, ...opti
       if (kept?.map) drawn.push(await encodeMap(kept.map));
     }
     // Without any, a notice says why.
-    const writtenMaps = await results.writeAll(maps.slice(0, drawn.length), true, drawn, "isMaskWanted");
+    const writtenMaps = await wordedBy(TOOL, () =>
+      results.writeAll(maps.slice(0, drawn.length), true, drawn, "isMaskWanted"),
+    );
     const report = reportText({
       outputs: written,
       result,

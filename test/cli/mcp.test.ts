@@ -112,6 +112,31 @@ describe("retouch mcp", () => {
     });
   });
 
+  it("edits inside a mask, and writes what of each result was copied and drawn", async () => {
+    const half = { create: { width: 1024, height: 512, channels: 3, background: "#ffffff" } } as const;
+    await sharp({ create: { width: 1024, height: 1024, channels: 3, background: "#000000" } })
+      .composite([{ input: await sharp(half).png().toBuffer(), left: 0, top: 512 }])
+      .toFile(path.join(folder, "lower.png"));
+    const { isError, content } = await edit({
+      mask: "lower.png",
+      size: "64x64",
+      num_images: 2,
+      output: "masked.png",
+      mask_output: "map.png",
+    });
+    expect([isError, content.at(-1)!.text]).toEqual([undefined, expect.any(String)]);
+    for (const number of [1, 2]) {
+      expect(content.at(-1)!.text).toContain(`map-${number}.png`);
+      const { data, info } = await sharp(path.join(folder, `map-${number}.png`))
+        .toColourspace("b-w")
+        .raw()
+        .toBuffer({ resolveWithObject: true });
+      expect([info.width, info.height]).toEqual([64, 64]);
+      expect(data.subarray(0, 64 * 28).every((value) => value === 255)).toBe(true);
+      expect(existsSync(path.join(folder, `masked-${number}.png`))).toBe(true);
+    }
+  });
+
   it("edits a picture, tells its steps, writes the result and shows it", async () => {
     const steps: Progress[] = [];
     const { isError, content } = await edit({ seed: 7 }, { onprogress: (progress) => steps.push(progress) });
@@ -239,14 +264,17 @@ describe("retouch mcp", () => {
     [{ strength: 0.5 }, "strength must not be given without mask."],
     [{ mask_output: "map.jpg" }, "mask_output must be a file whose name ends in .png."],
     [{ mask_output: "same.png", output: "same.png" }, "mask_output must be another file than the result's."],
-    [{ mask_output: "../map.png" }, /^mask_output/],
-    [{ mask_output: "notes.txt" }, /^mask_output/],
+    [{ mask_output: "notes.txt" }, "mask_output must be a file whose name ends in .png."],
+    [
+      { mask_output: "bluebird.png" },
+      "mask_output bluebird.png is there, and this server did not make it or it was changed since; choose another name (retouch mcp --overwrite allows it).",
+    ],
     [{ mask_output: "map.png", preserve: "off" }, "mask_output is not supported: nothing is preserved."],
     [
-      { image: Array.from({ length: 3 }, () => "bluebird.png"), mask: "m.png" },
-      /^mask: it goes with the image/,
+      { image: ["bluebird.png", "bluebird.png", "bluebird.png"], mask: "m.png" },
+      "mask: it goes with the image to edit and at most one to look at, and there are 3.",
     ],
-    [{ num_images: 9 }, /^num_images must be a whole number from 1 to 8/],
+    [{ num_images: 9 }, "num_images must be a whole number from 1 to 8, not 9."],
     [{ mask: "missing.png", strength: 0 }, "strength must be a number above 0, not 0."],
     [{ loras: [{ name: "peft" }] }, "loras is no argument of this tool."],
   ])("says in one sentence what is wrong with %j", async (given, sentence) => {

@@ -263,6 +263,9 @@ describe("the tool of retouch mcp", () => {
     } else if (parameter.type === "integer" || parameter.type === "number") {
       const { type, min, max, default: byDefault, description } = parameter;
       expect(schema).toEqual({ type, minimum: min, maximum: max, default: byDefault, description });
+    } else if (field === "isMaskWanted") {
+      // The file that it is written to.
+      expect(schema).toMatchObject({ type: "string", maxLength: 4096 });
     } else if (parameter.type === "choice") expect(schema.enum).toEqual(parameter.choices);
     else if (parameter.type === "size") expect(schema.description).toContain(rangeText(parameter));
     else if (parameter.type === "loras") {

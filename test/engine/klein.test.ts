@@ -109,7 +109,7 @@ describe("an edit with klein", () => {
         "mask: it goes with the image to edit and at most one to look at, and there are none.",
       ),
     );
-    await expect(distilled.edit({ ...base, image: [square, square], mask: square })).rejects.toEqual(
+    await expect(distilled.edit({ ...base, image: [square, square, square], mask: square })).rejects.toEqual(
       refusal(
         "INVALID_PARAMETER",
         "mask: it goes with the image to edit and at most one to look at, and there are 3.",

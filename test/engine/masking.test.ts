@@ -125,7 +125,7 @@ describe("the fields of a mask", () => {
       "mask: it goes with the image to edit and at most one to look at, and there are 3.",
     ],
     [
-      { imageLayout: "stitch" },
+      { imageLayout: "stitch" as const },
       { numImages: 2 },
       "imageLayout must not be stitch: with a mask, the second image shows what is to be drawn inside.",
     ],

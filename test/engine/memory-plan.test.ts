@@ -99,7 +99,7 @@ describe("the memory plan of the published model", () => {
     expect(held({ result: { width: 2000, height: 2000 }, numResults: 8 })).toBe(0);
     expect(held({ result })).toBe(18 * 60e6);
     expect(held({ result, numResults: 8 })).toBe((18 + 7 * 7) * 60e6);
-    expect(held({ result, numResults: 8, isDeep: true })).toBe((45 + 7 * 20) * 60e6);
+    expect(held({ result, numResults: 8, isDeep: true })).toBe((55 + 7 * 13) * 60e6);
     const large = { ...edit(512), result, numResults: 8 };
     expect(() => checkMemory(PUBLISHED_PLAN, both("int8"), large, 8 * GB)).toThrow(
       refusal(
