@@ -40,6 +40,9 @@ export const KEPT = 0;
 export const CARRIED = 1;
 export const OFFSET = 2;
 
+/** Pixels at the border of a moved result that were resampled from too few to be compared. */
+const MARGIN = 1.75;
+
 export interface AnalyseOptions {
   mode: PreserveMode;
   /** The source as the network's autoencoder reconstructs it. @default the source */
@@ -90,8 +93,8 @@ function placed(raw: WorkingPicture, { scaleX, scaleY, shiftX, shiftY }: Placeme
 function coveredBy(placement: Placement, { width, height }: WorkingPicture): Rectangle {
   if (isInPlace(placement)) return { left: 0, top: 0, width, height };
   const span = (scale: number, shift: number, length: number): [number, number] => {
-    const start = Math.max(Math.ceil(-shift / scale + 0.25), 0);
-    const end = Math.min(Math.floor((length - shift) / scale - 0.25), length);
+    const start = Math.max(Math.ceil(-shift / scale + MARGIN), 0);
+    const end = Math.min(Math.floor((length - shift) / scale - MARGIN), length);
     return [start, Math.max(end - start, 1)];
   };
   const [left, across] = span(placement.scaleX, placement.shiftX, width);

@@ -92,6 +92,25 @@ describe("a result on its source", () => {
     expect(sum / count).toBeLessThan(4);
   });
 
+  it("is the source beyond what a moved result covers, where an outline meets its border", async () => {
+    const isPost = (x: number): boolean => x < 22;
+    const [posted, postedEdit] = [source, edited].map((picture) =>
+      changed(picture, (colour, x) => (isPost(x) ? [70, 45, 30] : colour)),
+    ) as [Picture, Picture];
+    const placement = { scaleX: 1, scaleY: 1, shiftX: -5.2, shiftY: 1.6 };
+    const { picture } = await composed(rawOf(postedEdit, WORKING, WORKING, { placement }), {
+      source: asImage(posted),
+      reduced: await resizePicture(posted, WORKING, WORKING),
+    });
+    let [strip, exact] = [0, 0];
+    for (let i = 0; i < picture.data.length; i += 3) {
+      if ((i / 3) % SIDE >= 30) continue;
+      strip += 1;
+      if ([0, 1, 2].every((c) => picture.data[i + c] === posted.data[i + c])) exact += 1;
+    }
+    expect(exact / strip).toBeGreaterThan(0.95);
+  });
+
   it("keeps sixteen bits and alpha where they are copied", async () => {
     const words = new Uint16Array(SIDE * SIDE * 4);
     for (let i = 0; i < SIDE * SIDE; i++) {
