@@ -9,11 +9,10 @@ export type {
   ImageResult,
   LatentsResult,
 } from "./engine/run-edit.ts";
-export type { AccelerationReport } from "./engine/acceleration.ts";
+export type { AccelerationReport, Gain, ReuseBudget, ReuseTally } from "./engine/acceleration.ts";
 export { calibrate, LEAST_EDITS } from "./engine/calibrate.ts";
 export type { CalibrateOptions } from "./engine/calibrate.ts";
 export type { Calibration } from "./engine/calibration.ts";
-export type { Gain, ReuseBudget, ReuseTally } from "./sampling/reuse.ts";
 export type { FloatTensor } from "./engine/given-tensors.ts";
 export { stepOfAll } from "./engine/draws.ts";
 export type { EditStep, ModelPlan } from "./engine/model.ts";

@@ -56,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "errors.ts",
     "errors",
     "version.ts",
+    "files",
     "images",
     "lora",
     "machine",

@@ -4,11 +4,15 @@
  * bits, with nothing preserved: its PSNR to what the same seed gives in float32 with every step computed.
  */
 import { invalid } from "../errors.ts";
-import type { ReuseBudget, ReuseTally } from "../sampling/reuse.ts";
+import type { ReuseBudget } from "../sampling/reuse.ts";
+import type { ReuseTally } from "../sampling/sampler.ts";
 import { EDIT_PARAMETERS } from "./edit-parameters.ts";
 import type { Calibration } from "./calibration.ts";
 import { skippedSteps } from "./mask-rules.ts";
 import type { ResolvedRequest } from "./request.ts";
+
+export type { Gain, ReuseBudget } from "../sampling/reuse.ts";
+export type { ReuseTally } from "../sampling/sampler.ts";
 
 /** What was reused in an edit. */
 export interface AccelerationReport {

@@ -13,20 +13,9 @@ import { createEngine, type Engine, type EngineOptions } from "./engine.ts";
 import { type EditRequest, imagesOf, type Size } from "./request.ts";
 import { resultSizeOf, targetSize } from "./sizes.ts";
 
-export interface CalibrateOptions extends Pick<
+export interface CalibrateOptions extends Omit<
   EngineOptions,
-  | "checkpoint"
-  | "transformer"
-  | "vae"
-  | "textEncoder"
-  | "weights"
-  | "cacheFolder"
-  | "threads"
-  | "memoryLimit"
-  | "device"
-  | "computeType"
-  | "referenceCache"
-  | "onConversion"
+  "maxPixels" | "safety" | "loras" | "isPromptInMetadata" | "isMemoryReturned"
 > {
   /** At least {@link LEAST_EDITS}, with seeds. What they preserve, and their format, does not count. */
   edits: readonly EditRequest[];

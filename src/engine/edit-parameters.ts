@@ -8,7 +8,10 @@ import { LIBRARY, type Surface } from "../errors.ts";
 import { OUTPUT_FORMATS } from "../images/output-format.ts";
 import { SAMPLERS, type SamplerName } from "../sampling/sampler-names.ts";
 import { MAX_LORA_SCALE, MAX_LORAS } from "../lora/use.ts";
+import { ACCELERATION_PARAMETERS } from "./acceleration-parameters.ts";
 import type { EditParameter } from "./parameter-types.ts";
+
+export { type AccelerationMode, ACCELERATIONS } from "./acceleration-parameters.ts";
 
 export type {
   NumberParameter,
@@ -43,10 +46,6 @@ export type ImageLayout = (typeof IMAGE_LAYOUTS)[number];
 /** How much of the source a result keeps. */
 export const PRESERVES = ["off", "exact", "auto"] as const;
 export type Preserve = (typeof PRESERVES)[number];
-
-/** Whether steps may go on along the velocities of earlier ones. */
-export const ACCELERATIONS = ["off", "auto"] as const;
-export type AccelerationMode = (typeof ACCELERATIONS)[number];
 
 /** Sizes that are the image's: its shape at most 1,536 pixels long, or all of its pixels. */
 export const IMAGE_SIZES = ["auto", "source"] as const;
@@ -236,26 +235,7 @@ export const EDIT_PARAMETERS = {
     tool: "guidance",
     description: "How closely the prompt is followed.",
   },
-  acceleration: {
-    type: "choice",
-    choices: ACCELERATIONS,
-    default: "off",
-    wire: "acceleration",
-    flag: "--acceleration <mode>",
-    tool: "acceleration",
-    description: "Whether steps are left uncomputed: auto leaves out as many as min_psnr allows.",
-  },
-  minPsnr: {
-    type: "number",
-    min: 30,
-    max: 60,
-    default: 40,
-    wire: "min_psnr",
-    flag: "--min-psnr <decibels>",
-    tool: "min_psnr",
-    description:
-      "With acceleration: how similar the result stays to that of all steps in float32, in decibels.",
-  },
+  ...ACCELERATION_PARAMETERS,
   seed: {
     type: "integer",
     min: -1,

@@ -1,5 +1,4 @@
 /** What an edit is asked for and what it returns. Requests are checked here, once; inside, the types are trusted. */
-import { randomInt } from "node:crypto";
 import { isUint8Array } from "node:util/types";
 import { anyOf, invalid, shownValue } from "../errors.ts";
 import type { SamplerName } from "../sampling/sampler-names.ts";
@@ -29,8 +28,10 @@ import {
 } from "./request-values.ts";
 import { backgroundWithin } from "./result-form.ts";
 import { type EditDefaults, USUAL_DEFAULTS } from "./model-traits.ts";
+import { chosenSeed } from "./seeds.ts";
 
 export { type LoraUse, unknownLora };
+export { chosenSeed, seedAt } from "./seeds.ts";
 
 /** A width and a height in pixels. */
 export interface Size {
@@ -125,16 +126,10 @@ export interface EditRequest extends TensorRequest {
    */
   guidance?: number | undefined;
   /**
-   * `auto` leaves out steps, and goes on along the velocities of earlier ones instead, as far as `minPsnr` allows. That takes
-   * the checkpoint's calibration (`retouch calibrate`); without one, and with LoRAs, every step is computed, and a notice
-   * says so.
-   * @default "off"
+   * `auto` leaves out steps as far as `minPsnr` allows, once the checkpoint is calibrated (`retouch calibrate`). @default "off"
    */
   acceleration?: AccelerationMode | undefined;
-  /**
-   * What `acceleration` promises, 30 to 60 decibels: the PSNR of the picture, at the network's own size and with nothing
-   * preserved, to what the same seed gives in float32 with every step computed. @default 40
-   */
+  /** What that promises: PSNR to the same seed's picture in float32 with every step computed, 30 to 60 decibels. @default 40 */
   minPsnr?: number | undefined;
   /** 0 to 2^53 - 1, of which only the low 32 bits count; -1 or undefined chooses one at random. @default -1 */
   seed?: number | undefined;
@@ -221,7 +216,6 @@ export interface ResolvedRequest {
 }
 
 const IMAGE_BYTES = "the bytes of an image in a Uint8Array; readImageSource gets them from a path";
-const MAX_RANDOM_SEED = 2 ** 32;
 
 /**
  * Checks a request and fills in its defaults.
@@ -351,11 +345,3 @@ export const isNegativeUsed = (
   }: Pick<ResolvedRequest, "negativePrompt" | "isEmptyNegativeUsed" | "trueCfgScale">,
   hasNegativeEmbeds = false,
 ): boolean => (negativePrompt.trim() !== "" || isEmptyNegativeUsed || hasNegativeEmbeds) && trueCfgScale > 1;
-
-/** The seed that an edit uses: the caller's, or a random one. */
-export const chosenSeed = (seed: number): number =>
-  seed === EDIT_PARAMETERS.seed.default ? randomInt(MAX_RANDOM_SEED) : seed;
-
-/** The seed of the result at `index`: only the low 32 bits of a seed count. */
-export const seedAt = (seed: number, index: number): number =>
-  index === 0 ? seed : (seed + index) % MAX_RANDOM_SEED;

@@ -4,104 +4,35 @@ import { throwIfAborted } from "./abort.ts";
 import { autoNotices } from "./auto-steps.ts";
 import { type DecodedSource, hasAlpha } from "../images/deep-picture.ts";
 import { encodeDeep } from "../images/encode.ts";
-import type { OutputFormat } from "../images/output-format.ts";
 import { editMetadata, type EditMetadata } from "../images/metadata.ts";
 import type { Picture } from "../images/picture.ts";
 import type { LoraRegistry } from "../lora/registry.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
-import type { ReuseBudget, ReuseTally } from "../sampling/reuse.ts";
+import type { ReuseBudget } from "../sampling/reuse.ts";
 import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
 import { version } from "../version.ts";
 import { decodeImages } from "./decode-images.ts";
 import { finished, formNotices } from "./finish.ts";
-import type { Kept } from "../preserve/compose.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
-import {
-  type Acceleration,
-  type AccelerationReport,
-  accelerationReport,
-  chooseAcceleration,
-  DRAWS_NOISE,
-} from "./acceleration.ts";
+import { type Acceleration, accelerationReport, chooseAcceleration, DRAWS_NOISE } from "./acceleration.ts";
 import type { Calibration } from "./calibration.ts";
+import type { EditParameters, EditReport, EditResult, ImageResult, LatentsResult } from "./edit-result.ts";
 import type { EncodingCache } from "./encodings.ts";
 import { checkTensors, drawsOf, followed } from "./draws.ts";
-import { type FloatTensor, resolveTensors } from "./given-tensors.ts";
+import { resolveTensors } from "./given-tensors.ts";
 import type { DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
 import { checkSizeRule, type EditDefaults } from "./model-traits.ts";
 import { skippedSteps } from "./mask-rules.ts";
 import { unknownFields } from "./request-fields.ts";
-import { type EditRequest, resolveRequest, type ResolvedRequest, type Size } from "./request.ts";
+import { type EditRequest, resolveRequest, type ResolvedRequest } from "./request.ts";
 import type { Environment } from "./state-file.ts";
 
 const TONE_MAPPED =
   "The image has high dynamic range, which sRGB has not: its brightest lights were darkened (ITU-R BT.2390).";
 
-/** Every parameter that was in effect. */
-export interface EditParameters extends Omit<ResolvedRequest, "size" | "negativePrompt" | "trueCfgScale"> {
-  size: Size;
-  /** Empty if there was no second pass. */
-  negativePrompt: string;
-  /** 1 if there was no second pass. */
-  trueCfgScale: number;
-}
-
-export interface EditResult extends EditReport {
-  /** The encoded image, with the parameters in its XMP metadata; the first one if there are several. */
-  image: Uint8Array;
-  /** Every image, in the order of the draw. */
-  images: readonly Uint8Array[];
-  /** The same with what belongs to each. */
-  results: readonly ImageResult[];
-  format: OutputFormat;
-  /** Whether the source's transparency was kept. @default false */
-  hasTransparency?: boolean | undefined;
-  width: number;
-  height: number;
-  /** What is kept of the source, if requested; absent if the result has a different shape. */
-  kept?: Kept | undefined;
-}
-
-/** One image of a result. */
-export interface ImageResult {
-  image: Uint8Array;
-  seed: number;
-  kept?: Kept | undefined;
-  safety?: SafetyVerdict | undefined;
-  /** What of its steps was reused; absent if every step was computed by rule. */
-  reuse?: ReuseTally | undefined;
-}
-
-export interface LatentsResult extends EditReport {
-  /** The last packed latents, [n, L, C] for n images, as `output_type="latent"` gives them. */
-  latents: FloatTensor;
-}
-
-/** What a result is reported with. */
-export interface EditReport {
-  parameters: EditParameters;
-  /** Size at which the network generated the result, before it was enlarged to `width` x `height`. */
-  workingSize: Size;
-  /** Size at which the network saw the first image; absent if there was none. */
-  referenceSize?: Size | undefined;
-  /** The same of every image. */
-  referenceSizes: readonly Size[];
-  /** Sentences that the user should see, such as that the prompt was cut. */
-  notices: string[];
-  /**
-   * If the result was checked: its score, 0 to 1, and the score from which it would have been refused; of several images
-   * the highest score.
-   */
-  safety?: SafetyVerdict | undefined;
-  /** What was reused of the steps; absent with `acceleration: off`. */
-  acceleration?: AccelerationReport | undefined;
-  /** Steps taken by an interrupted run that this one went on from; absent if it began from noise. */
-  resumedFrom?: number | undefined;
-  /** Durations; `total` is from the encoded source to the encoded result. */
-  seconds: { total: number; denoise: number };
-}
+export type { EditParameters, EditReport, EditResult, ImageResult, LatentsResult } from "./edit-result.ts";
 
 export interface EditOptions {
   /** Aborts the edit within one step; the promise then rejects with the code ABORTED. */

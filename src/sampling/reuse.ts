@@ -5,7 +5,7 @@
  * network, and where it would exceed the budget, steps are computed.
  */
 import { moved } from "./euler.ts";
-import type { Sampler } from "./sampler.ts";
+import type { ReuseTally, Sampler } from "./sampler.ts";
 import type { StateMemory } from "./state.ts";
 
 /** How much error the reused steps may make in the finished image, in any unit. */
@@ -25,14 +25,6 @@ export interface ReuseBudget {
 export interface Gain {
   downTo: number;
   gain: number;
-}
-
-/** What was reused up to a step. */
-export interface ReuseTally {
-  computedSteps: number;
-  reusedSteps: number;
-  /** Sum of the estimated errors, in the budget's unit. */
-  error: number;
 }
 
 /** A computed step. */

@@ -4,7 +4,6 @@
  * one {@link Velocity} to another, so they wrap the velocity and no sampler knows about them.
  */
 
-import type { ReuseTally } from "./reuse.ts";
 import type { SamplerState, StateMemory } from "./state.ts";
 
 /** The point at which a velocity is requested. */
@@ -17,6 +16,14 @@ export interface VelocityQuestion {
 
 /** The velocity of the latents, [L, C]; the caller owns the result. */
 export type Velocity = (question: VelocityQuestion) => Promise<Float32Array>;
+
+/** What was reused up to a step. */
+export interface ReuseTally {
+  computedSteps: number;
+  reusedSteps: number;
+  /** Sum of the estimated errors, in the unit of the sampler's budget. */
+  error: number;
+}
 
 /** A finished step. */
 export interface SamplerStep {

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { eulerSampler } from "../../src/sampling/euler.ts";
 import { randomNormal } from "../../src/sampling/random.ts";
-import { type ReuseBudget, type ReuseTally, reusingSampler } from "../../src/sampling/reuse.ts";
-import type { Sampler, Velocity } from "../../src/sampling/sampler.ts";
+import { type ReuseBudget, reusingSampler } from "../../src/sampling/reuse.ts";
+import type { ReuseTally, Sampler, Velocity } from "../../src/sampling/sampler.ts";
 import type { SamplerState } from "../../src/sampling/state.ts";
 
 const COUNT = 32;

@@ -2,7 +2,7 @@
 import type { Draw, EditStep } from "../../engine/model.ts";
 import type { WorkingSize } from "../../engine/sizes.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
-import type { ReuseTally } from "../../sampling/reuse.ts";
+import type { ReuseTally } from "../../sampling/sampler.ts";
 import { denoise, type Denoising } from "./denoise.ts";
 import { blendedWith, inpaintingStart, type InpaintingLatents } from "./inpaint.ts";
 import type { LatentSpace } from "./latent-space.ts";

@@ -12,7 +12,7 @@ import { checkFormatSides } from "../../images/output-format.ts";
 import { isMoreThanPlain } from "../../images/own-numbers.ts";
 import type { GrayPicture, Picture } from "../../images/picture.ts";
 import type { Kept } from "../../preserve/compose.ts";
-import type { ReuseTally } from "../../sampling/reuse.ts";
+import type { ReuseTally } from "../../sampling/sampler.ts";
 import { resizePicture } from "../../images/resize.ts";
 import { cropSource, type CropSource, laidOver } from "./crop-result.ts";
 import type { MaskOverlay } from "./inpaint.ts";
