@@ -15,6 +15,7 @@ import { runtimeVersion } from "../runtime/onnxruntime.ts";
 import type { ReuseBudget } from "../sampling/reuse.ts";
 import { version } from "../version.ts";
 import { WeightSet } from "../weights/weight-set.ts";
+import { STEPS_FILE } from "./auto-steps.ts";
 import type { ChosenDevice } from "./choose-device.ts";
 import { type EditRequest, imagesOf, type ResolvedRequest } from "./request.ts";
 import type { Environment } from "./state-file.ts";
@@ -119,7 +120,10 @@ async function hashSmallFiles(hash: Hash, folder: string): Promise<void> {
         (await readdir(path.join(folder, name)).catch(() => [])).map((file) => path.join(name, file)),
       ),
   );
-  const names = [...entries.map(({ name }) => name), ...inner.flat()].filter((name) => SMALL_FILE.test(name));
+  // What was measured of a checkpoint is none of it: a new measurement leaves its calibration valid.
+  const names = [...entries.map(({ name }) => name), ...inner.flat()].filter(
+    (name) => SMALL_FILE.test(name) && name !== STEPS_FILE,
+  );
   await hashFiles(hash, folder, names);
 }
 
