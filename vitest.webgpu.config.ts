@@ -8,7 +8,7 @@ export default defineConfig({
   test: {
     include: ["test/webgpu/**/*.webgpu.ts"],
     env: { ORT_DISABLE_TELEMETRY: "1" },
-    // In CI they take what other tests leave of the processor.
+    // On a busy machine an edit on a device in software takes minutes.
     testTimeout: 900_000,
     retry: process.env["CI"] ? 1 : 0,
     hookTimeout: 900_000,

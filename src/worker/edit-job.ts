@@ -287,11 +287,12 @@ async function storeResults(
     const putting = putAllInBucket(edit.bucket, images, format, { agents, signal, maps });
     const urls = await untilAborted(putting, signal);
     if (urls === undefined) throw aborted(signal);
-    const places = urls.map((url): ResultImage => ({ kind: "address", url }));
-    const results = places
-      .slice(0, images.length)
-      .map((place, index) => ({ ...place, sha256: digestOf(images[index]!) }));
-    return { images: results, maps: places.slice(images.length) };
+    const places = urls.map((url, index): ResultImage => {
+      const image = images[index];
+      // A map follows the images; nobody edits it further.
+      return { kind: "address", url, sha256: image && digestOf(image) };
+    });
+    return { images: places.slice(0, images.length), maps: places.slice(images.length) };
   }
   onStage("storing");
   const stored: string[] = [];
