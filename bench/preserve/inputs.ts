@@ -1,7 +1,7 @@
 /** A source with detail of every size, what a network would make of two edits of it, and its files. */
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { simulate } from "../../evaluation/preserve/simulate.ts";
+import { simulate } from "../../tools/simulate.ts";
 import { decodePicture } from "../../src/images/decode.ts";
 import { encodePicture } from "../../src/images/encode.ts";
 import type { Picture } from "../../src/images/picture.ts";

@@ -4,7 +4,7 @@ import { resizePicture } from "../../src/images/resize.ts";
 import { compose } from "../../src/preserve/compose.ts";
 import type { Placement } from "../../src/preserve/placement.ts";
 import { resampled, tapsOf } from "../../src/preserve/resample.ts";
-import { simulate } from "./simulate.ts";
+import { simulate } from "../../tools/simulate.ts";
 
 export interface Measured {
   /** Decibels from the truth: of plain enlargement, of it with the simulated shift and scale undone, and with what stays. */

@@ -1,6 +1,6 @@
 """The bundle that a machine without a network gets in several calls: one compressed tar file, in parts with checksums.
 
-Usage, at home:  python scripts/remote-gpu/bundle.py pack FOLDER PARTS [LEVEL]   PARTS/00/bundle.00, PARTS/01/bundle.01, ...
+Usage, at home:  python scripts/remote-gpu/bundle.py pack FOLDER PARTS [LEVEL [PART_BYTES]]   PARTS/00/bundle.00, PARTS/01/bundle.01, ...
        there:    python scripts/remote-gpu/bundle.py take PART THERE        checks one part and puts it aside
                  python scripts/remote-gpu/bundle.py open THERE             joins them, once, into THERE/bundle and THERE/site
                  python scripts/remote-gpu/bundle.py libraries              where CUDA's libraries are, for LD_LIBRARY_PATH
@@ -36,8 +36,8 @@ def _checksum(paths: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def pack(folder: Path, target: Path, level: int = LEVEL) -> list[Path]:
-    """Writes `folder` into parts of at most `PART_BYTES`, each in a folder of its own with the checksums of all."""
+def pack(folder: Path, target: Path, level: int = LEVEL, part_bytes: int = PART_BYTES) -> list[Path]:
+    """Writes `folder` into parts of at most `part_bytes`, each in a folder of its own with the checksums of all."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     whole = target / "bundle"
@@ -46,7 +46,7 @@ def pack(folder: Path, target: Path, level: int = LEVEL) -> list[Path]:
             tar.add(path, path.relative_to(folder).as_posix())
     parts = []
     with whole.open("rb") as file:
-        while chunk := file.read(PART_BYTES):
+        while chunk := file.read(part_bytes):
             part = target / f"{len(parts):02d}" / f"bundle.{len(parts):02d}"
             part.parent.mkdir()
             part.write_bytes(chunk)
@@ -122,7 +122,7 @@ def results(folder: Path, out: Path) -> None:
 
 
 COMMANDS = {
-    "pack": lambda folder, target, level=LEVEL: pack(Path(folder), Path(target), int(level)),
+    "pack": lambda folder, target, *numbers: pack(Path(folder), Path(target), *map(int, numbers)),
     "take": lambda folder, there: take(Path(folder), Path(there)),
     "open": lambda there: unpack(Path(there)),
     "libraries": lambda: print(libraries()),

@@ -24,6 +24,8 @@ describe("a request", () => {
       numSteps: 28,
       sigmas: undefined,
       guidance: 2,
+      acceleration: "off",
+      minPsnr: undefined,
       numImages: 1,
       imageLayout: "auto",
       format: "png",

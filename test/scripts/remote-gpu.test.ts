@@ -40,7 +40,7 @@ describe.skipIf(!hasPython)("the bundle", () => {
     await writeFile(path.join(folder, "bin", "node"), text.repeat(50), { mode: 0o755 });
     const noise = Uint8Array.from({ length: 700 }, (_, index) => (index * index * 7919) >> 3);
     await writeFile(path.join(folder, "noise"), noise);
-    expect(python(bundle, "pack", folder, path.join(home, "parts"), "600").code).toBe(0);
+    expect(python(bundle, "pack", folder, path.join(home, "parts"), "9", "600").code).toBe(0);
     const parts = (await readdir(path.join(home, "parts"))).toSorted();
     return { home, folder, parts: parts.map((name) => path.join(home, "parts", name)) };
   }

@@ -1,7 +1,7 @@
 /** What a network would make of an edit whose truth is known: reduced, shifted or scaled by up to 3 %, with noise. */
-import type { Picture } from "../../src/images/picture.ts";
-import type { Placement } from "../../src/preserve/placement.ts";
-import { resampled, tapsOf } from "../../src/preserve/resample.ts";
+import type { Picture } from "../src/images/picture.ts";
+import type { Placement } from "../src/preserve/placement.ts";
+import { resampled, tapsOf } from "../src/preserve/resample.ts";
 
 /** Side of a picture of 24 megapixels over the side of one megapixel. */
 export const FACTOR = Math.sqrt(24);
