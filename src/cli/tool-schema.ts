@@ -3,12 +3,12 @@
 export const text = (description: string) => ({ type: "string", description });
 
 /** A number, or the word that may stand for it. */
-export const typeOf = ({ type, word }: { type: "integer" | "number"; word?: string }) =>
-  word === undefined ? { type } : { type: [type, "string"], pattern: `^${word}$` };
+export const typeOf = ({ type, word }: { type: "integer" | "number"; word?: "auto" }) =>
+  word === undefined ? { type } : { type: [type, "string"], pattern: "^auto$" };
 
 export const number = (parameter: {
   type: "integer" | "number";
-  word?: string;
+  word?: "auto";
   min: number;
   max: number;
   default: number;

@@ -20,7 +20,7 @@ export interface NumberParameter extends Names {
   max: number;
   default: number;
   /** A word that may stand for the number. */
-  word?: string;
+  word?: "auto";
 }
 
 /** A whole number that the model, or the format of the result, chooses if it is not given. */

@@ -28,12 +28,12 @@ export const integerOf = (parameter: NumberParameter) =>
 export const numberOf = (parameter: NumberParameter) => Type.Optional(Type.Number(numberOptions(parameter)));
 
 /** A whole number, or the word that may stand for it. */
-export const integerOrWordOf = <const Word extends string>(parameter: NumberParameter & { word: Word }) =>
+export const integerOrAutoOf = (parameter: NumberParameter & { word: "auto" }) =>
   Type.Optional(
-    Type.Unsafe<number | Word>({
+    Type.Unsafe<number | "auto">({
       ...numberOptions(parameter),
       type: ["integer", "string"],
-      pattern: `^${parameter.word}$`,
+      pattern: "^auto$",
     }),
   );
 

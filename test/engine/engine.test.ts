@@ -178,6 +178,7 @@ describe("an engine", () => {
         size: { width: 256, height: 256 },
         numSteps: 3,
         guidance: 2,
+        acceleration: "off",
         seed: 1,
         numImages: 1,
         imageLayout: "auto",

@@ -447,8 +447,8 @@ describe("little memory", () => {
       return seen;
     };
     // Just above what an edit needs at least: no two networks at a time.
-    expect(await edits(350 * 2 ** 20)).toEqual(await edits());
-    await expect(edits(250 * 2 ** 20)).rejects.toMatchObject({ code: "MEMORY_INSUFFICIENT" });
+    expect(await edits(254 * 2 ** 20)).toEqual(await edits());
+    await expect(edits(200 * 2 ** 20)).rejects.toMatchObject({ code: "MEMORY_INSUFFICIENT" });
   });
 });
 
@@ -471,7 +471,7 @@ describe("an image too large for the memory", () => {
         decoded: count("decoder"),
       };
     };
-    const [whole, tiled] = [await runs(), await runs(400 * 2 ** 20)];
+    const [whole, tiled] = [await runs(), await runs(340 * 2 ** 20)];
     expect([whole.encoded, whole.decoded]).toEqual([1, 1]);
     // Tiles of 1024 pixels at every 768.
     expect([tiled.encoded, tiled.decoded]).toEqual([4, 4]);

@@ -65,7 +65,7 @@ describe("the LoRAs of a service", () => {
     const { status, body } = await edit({ loras: [{ path: "../loras/peft" }] });
     expect(status).toBe(400);
     expect(body.error).toBe(
-      'loras: there is no LoRA "../loras/peft"; known are alphas, control, dora, kohya, original, patterns, peft, text, velocities, xlabs.',
+      'loras: there is no LoRA "../loras/peft"; known are alphas, control, dora, few-step-velocities, hyper, kohya, original, patterns, peft, text and 3 more.',
     );
   });
 });
