@@ -85,6 +85,54 @@ describe("OpenAI's clients", () => {
       );
     });
 
+    it("edits inside what is transparent in a mask, or in the image itself, and leaves the rest", async () => {
+      const side = 256;
+      const image = await sharp(PICTURE).resize(side, side).removeAlpha().png().toBuffer();
+      const left = { left: 0, top: 0, width: side / 2, height: side };
+      // Its right half is transparent.
+      const cut = await sharp(await sharp(image).extract(left).toBuffer())
+        .ensureAlpha()
+        .extend({ right: side / 2, background: "#0000" })
+        .png()
+        .toBuffer();
+      const file = (bytes: Buffer) => toFile(bytes, "one.png", { type: "image/png" });
+      const kept = { prompt: PROMPT, size: "256x256", keep_unchanged: true, ...few } as const;
+      const masked = await client.images.edit({
+        ...kept,
+        image: await file(image),
+        mask: await file(cut),
+        n: 2,
+      });
+      const alone = await client.images.edit({ ...kept, image: await file(cut), background: "opaque" });
+      const leftOf = (bytes: Buffer) => sharp(bytes).removeAlpha().extract(left).raw().toBuffer();
+      expect(masked.data).toHaveLength(2);
+      for (const { b64_json } of [...masked.data!, ...alone.data!]) {
+        const result = Buffer.from(b64_json!, "base64");
+        expect((await leftOf(result)).equals(await leftOf(image))).toBe(true);
+        expect(
+          (await sharp(result).removeAlpha().raw().toBuffer()).equals(await sharp(image).raw().toBuffer()),
+        ).toBe(false);
+      }
+    });
+
+    it.each([
+      ["of another size", 64, "mask: "],
+      ["without anything transparent or white", 256, "mask: "],
+    ])("refuses a mask %s", async (_, side, sentence) => {
+      const before = await jobsSoFar();
+      const black = await sharp({ create: { width: side, height: side, channels: 3, background: "#000" } })
+        .png()
+        .toBuffer();
+      const image = await sharp(PICTURE).resize(256, 256).png().toBuffer();
+      const edit = client.images.edit({
+        image: await toFile(image, "bird.png", { type: "image/png" }),
+        mask: await toFile(black, "mask.png", { type: "image/png" }),
+        prompt: PROMPT,
+      });
+      await expect(edit).rejects.toMatchObject({ status: 400, message: expect.stringContaining(sentence) });
+      expect(await jobsSoFar()).toBe(before);
+    });
+
     it("gets addresses of several pictures, each of another seed", async () => {
       const { data } = await client.images.edit({
         image: [await toFile(createReadStream(PICTURE), "bird.png", { type: "image/png" })],
