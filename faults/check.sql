@@ -82,9 +82,15 @@ with acknowledged as (
   union all select 'a counted result without a job', storage_key from SCHEMA.pictures
     where job_id is null and not exists (select from jobs where result -> 'image' ->> 'key' = storage_key)
   union all select 'a source is kept for nobody', storage_key from SCHEMA.pictures left join jobs on jobs.id = job_id
-    where job_id is not null and (jobs.id is null or status in ('completed', 'cancelled') or storage_key like 'states/%')
+    where job_id is not null
+      and (jobs.id is null or status = 'cancelled' or storage_key like 'states/%'
+           -- Later edits may go back to the first picture, but to no other.
+           or status = 'completed' and storage_key is distinct from edit #>> '{images,0,key}')
       -- Later after a deletion that failed, and after a clock that was ahead.
       and (delete_after <= clock_timestamp() or delete_after > clock_timestamp() + interval '1 hour')
+  union all select 'an original is gone', id from jobs
+    where status = 'completed' and edit #>> '{images,0,key}' like 'inputs/%'
+      and not exists (select from SCHEMA.pictures where storage_key = edit #>> '{images,0,key}' and job_id = jobs.id)
   union all select 'two last pieces of a stream', job_id from SCHEMA.job_chunks
     where chunk ->> 'kind' = 'result' group by job_id having count(*) > 1
 

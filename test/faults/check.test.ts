@@ -16,7 +16,7 @@ import { type Data, openData } from "../../src/service/data.ts";
 import { createKey, OBJECT_KINDS } from "../../src/storage/storage.ts";
 import { threadEntry } from "../support/databases.ts";
 import { copyEmptyDatabase } from "../support/embedded.ts";
-import { newJob, resultOf } from "../support/jobs.ts";
+import { EDIT, newJob, resultOf } from "../support/jobs.ts";
 
 const RECEIVER = "http://127.0.0.1:9/healthy";
 const TRIES = 3;
@@ -49,7 +49,14 @@ async function playRound(): Promise<Left> {
     (await jobs.submit(newJob({ keyId, ...changes }))).job.id;
 
   const idempotency = { route: "run", key: "once", bodyHash: "hash" };
-  const done = await submit({ idempotency, webhook: RECEIVER });
+  const original = createKey("inputs", "bin");
+  await storage.put(original, IMAGE);
+  const done = await submit({
+    idempotency,
+    webhook: RECEIVER,
+    edit: { ...EDIT, images: [{ kind: "stored", key: original }] },
+    sources: [{ key: original, bytes: IMAGE.length }],
+  });
   const claimed = (await queue.claim("worker"))!;
   const result = createKey("outputs", "png");
   await storage.put(result, IMAGE);
@@ -137,6 +144,7 @@ describe("the rows", () => {
         "a charge without a job",
         "a counted result without a job",
         "a counter is wrong",
+        "a source is kept for nobody",
         "an acknowledged job has no row",
         "an idempotency key stands for another job",
       ],
@@ -188,7 +196,7 @@ describe("the rows", () => {
         "update retouch.jobs as one set status = 'completed', result = other.result, started_at = one.submitted_at from retouch.jobs as other where one.status = 'cancelled' and other.status = 'completed'",
         "insert into retouch.usage select id, key_id, ended_at, true, (result ->> 'cost')::numeric from retouch.jobs where result is not null on conflict do nothing",
       ],
-      ["a counter is wrong", "a job ended as completed"],
+      ["a counter is wrong", "a job ended as completed", "an original is gone"],
     ],
     [
       "a result of another size",
@@ -206,6 +214,11 @@ describe("the rows", () => {
       "a source that nobody needs",
       [`update retouch.pictures set job_id = ${OF_DONE} where job_id is not null`],
       ["a source is kept for nobody"],
+    ],
+    [
+      "an original that is lost",
+      [`delete from retouch.pictures where job_id = ${OF_DONE}`],
+      ["an original is gone"],
     ],
     [
       "an idempotency key that is forgotten",
