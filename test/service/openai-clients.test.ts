@@ -189,8 +189,9 @@ describe("OpenAI's clients", () => {
         {
           image: createReadStream(PICTURE),
           prompt: PROMPT,
-          n: 2,
-          ...few,
+          n: 8,
+          // More than the least wait of a second.
+          ...({ num_inference_steps: 20 } as object),
         },
         { query: { wait: 1 } },
       );
