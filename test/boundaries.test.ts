@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "log-values.ts": ["errors.ts"],
   "process-environment.ts": ["errors.ts"],
   "within.ts": [],
+  "sha256.ts": [],
   machine: [],
   onnx: ["errors.ts"],
   weights: ["errors.ts", "errors", "onnx"],
@@ -84,12 +85,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "weights",
   ],
   config: ["errors.ts", "machine"],
-  database: ["errors.ts", "within.ts"],
+  database: ["errors.ts", "within.ts", "sha256.ts"],
   storage: ["errors.ts", "within.ts", "files", "images"],
   jobs: ["errors.ts", "version.ts", "log.ts", "config", "database", "engine", "preserve"],
   keys: ["errors.ts", "database", "jobs"],
   server: [
     "errors.ts",
+    "sha256.ts",
     "errors",
     "version.ts",
     "log.ts",
@@ -102,6 +104,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   worker: [
     "errors.ts",
+    "sha256.ts",
     "log.ts",
     "process-environment.ts",
     "config",
@@ -129,6 +132,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   // Files, pictures and the network are for the guards alone: see below.
   cli: [
+    "sha256.ts",
     "index.ts",
     "errors.ts",
     "errors",

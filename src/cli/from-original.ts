@@ -1,7 +1,8 @@
 /** Edits of remembered results: made from the original where that is asked for, and offered where it is not. */
 import { invalid } from "../errors.ts";
 import { type ImageSource, type Instruction, joinTurns, offerOf, RetouchError, tooLong } from "../index.ts";
-import { digestOf, type History, type RememberedEdit } from "./history.ts";
+import { sha256 } from "../sha256.ts";
+import type { History, RememberedEdit } from "./history.ts";
 
 export interface Wanted extends Instruction {
   /** The first picture that was given. */
@@ -29,7 +30,7 @@ export interface StartingPoint extends Instruction {
  */
 export async function startingPoint(history: History, wanted: Wanted): Promise<StartingPoint> {
   const { picture, isFromOriginal, prompt, prompt2 } = wanted;
-  const chain = picture === undefined ? [] : await history.chainOf(digestOf(picture.bytes));
+  const chain = picture === undefined ? [] : await history.chainOf(sha256(picture.bytes));
   const plain = { picture, place: wanted.place, prompt, prompt2, notices: [] };
   if (!isFromOriginal) {
     const isOffered = chain.length > 0 && (await isThere(chain, wanted));
@@ -40,7 +41,7 @@ export async function startingPoint(history: History, wanted: Wanted): Promise<S
   }
   const { joined, place, source } = planOf(chain, wanted);
   const original = await wanted.read(place);
-  if (digestOf(original.bytes) !== source) throw refused("the original was changed since.");
+  if (sha256(original.bytes) !== source) throw refused("the original was changed since.");
   return { picture: original, place, ...joined, notices: [] };
 }
 
@@ -70,7 +71,7 @@ function planOf(
 async function isThere(chain: readonly RememberedEdit[], wanted: Wanted): Promise<boolean> {
   try {
     const { place, source } = planOf(chain, wanted);
-    return !isUrl(place) && digestOf((await wanted.read(place)).bytes) === source;
+    return !isUrl(place) && sha256((await wanted.read(place)).bytes) === source;
   } catch (error) {
     if (error instanceof RetouchError) return false;
     throw error;
@@ -85,8 +86,8 @@ export function rememberedEdits(
   images: readonly Uint8Array[],
   others: Pick<RememberedEdit, "hasMask" | "numImages">,
 ): RememberedEdit[] {
-  const source = picture && digestOf(picture.bytes);
-  return images.map((image) => ({ result: digestOf(image), source, place, prompt, prompt2, ...others }));
+  const source = picture && sha256(picture.bytes);
+  return images.map((image) => ({ result: sha256(image), source, place, prompt, prompt2, ...others }));
 }
 
 /** What is remembered of where a picture was given from; of a URL nothing that could be a secret. */

@@ -3,7 +3,6 @@
  * only its user can read. Results themselves say nothing of it, so they can be given away. A file that cannot be written
  * or read costs the memory and no edit.
  */
-import { createHash } from "node:crypto";
 import { appendFile, mkdir, open } from "node:fs/promises";
 import path from "node:path";
 import { writeFileAtomically } from "../files/write-atomically.ts";
@@ -32,8 +31,6 @@ export const MAX_HISTORY_BYTES = 1024 * 1024;
 /** More instructions are longer than a prompt may be. */
 const MAX_TURNS = 500;
 const DIGEST = /^[0-9a-f]{64}$/;
-
-export const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** @param file undefined remembers nothing */
 export function createHistory(file: string | undefined): History {

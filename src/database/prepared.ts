@@ -6,12 +6,12 @@
  * `prepared/database.br` is, compressed with Brotli: the length of a header in four bytes, the header (JSON), and the
  * contents of all files in its order. `prepared/database.json` says what it is of.
  */
-import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { promisify } from "node:util";
 import { brotliCompressSync, brotliDecompress, constants } from "node:zlib";
+import { sha256 } from "../sha256.ts";
 import { syncFolder, syncTree } from "./folder-sync.ts";
 
 /** Schema whose tables the prepared database has. */
@@ -117,8 +117,4 @@ function engineVersion(): string {
   const entry = createRequire(import.meta.url).resolve("@electric-sql/pglite");
   const manifest = JSON.parse(fs.readFileSync(path.join(entry, "../../package.json"), "utf8"));
   return (manifest as { version: string }).version;
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

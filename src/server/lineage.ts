@@ -1,5 +1,5 @@
 /** Edits that continue earlier ones: finds their parents, and the original where they are to be made from that. */
-import { createHash } from "node:crypto";
+import { sha256 } from "../sha256.ts";
 import { invalid } from "../errors.ts";
 import type { JobEdit, JobImages, JobStatus } from "../jobs/job.ts";
 import type { Jobs } from "../jobs/contracts.ts";
@@ -78,7 +78,7 @@ const aboutOriginal = (sentence: string) => invalid("about", { field: "fromOrigi
 /** With the digest by which a picture is known as a result. */
 function named(image: FoundImage): FoundImage {
   if (image.kind !== "bytes") return image;
-  return { ...image, sha256: createHash("sha256").update(image.bytes).digest("hex") };
+  return { ...image, sha256: sha256(image.bytes) };
 }
 
 async function placesOf(

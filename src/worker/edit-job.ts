@@ -1,5 +1,5 @@
 /** One job inside the engine process: source, edit, result. Untrusted bytes are decoded here and nowhere else. */
-import { createHash } from "node:crypto";
+import { sha256 } from "../sha256.ts";
 import { failure, invalid, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
 import { encodeMap, encodeMask, encodePreview } from "../images/encode.ts";
@@ -230,8 +230,6 @@ async function checkRoom(
   });
 }
 
-const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-
 /** If not all were computed: how many, of each result. */
 function stepsTaken({
   parameters,
@@ -290,7 +288,7 @@ async function storeResults(
     const places = urls.map((url, index): ResultImage => {
       const image = images[index];
       // A map follows the images; nobody edits it further.
-      return { kind: "address", url, sha256: image && digestOf(image) };
+      return { kind: "address", url, sha256: image && sha256(image) };
     });
     return { images: places.slice(0, images.length), maps: places.slice(images.length) };
   }
@@ -308,7 +306,7 @@ async function storeResults(
   try {
     for (const image of images) {
       const place = await keep(createKey(folder, format), image);
-      results.images.push({ kind, ...place, sha256: digestOf(image) });
+      results.images.push({ kind, ...place, sha256: sha256(image) });
     }
     // A map is never embedded: it has an address of its own.
     for (const map of maps) {

@@ -1,5 +1,5 @@
 /** Downloads an image that a job gives by URL into the storage, inside the engine process. */
-import { createHash } from "node:crypto";
+import { sha256 } from "../sha256.ts";
 import { readHttpUrl } from "../images/http-url.ts";
 import { statedSize } from "../images/stated-size.ts";
 import type { HttpClient } from "../net/http-client.ts";
@@ -35,6 +35,5 @@ export async function fetchSource(
     await storage.delete(key).catch(() => {});
     throw aborted(signal);
   }
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return { key, bytes: bytes.byteLength, size: statedSize(bytes), sha256 };
+  return { key, bytes: bytes.byteLength, size: statedSize(bytes), sha256: sha256(bytes) };
 }

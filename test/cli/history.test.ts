@@ -5,17 +5,17 @@ import { readHistoryFile } from "../../src/config/cache-settings.ts";
 import { placeOf, startingPoint, type Wanted } from "../../src/cli/from-original.ts";
 import {
   createHistory,
-  digestOf,
   type History,
   MAX_HISTORY_BYTES,
   type RememberedEdit,
 } from "../../src/cli/history.ts";
 import { RetouchError } from "../../src/errors.ts";
 import { refusal } from "../support/refusal.ts";
+import { sha256 } from "../../src/sha256.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 const bytesOf = (name: string): Uint8Array => Buffer.from(name);
-const digest = (name: string): string => digestOf(bytesOf(name));
+const digest = (name: string): string => sha256(bytesOf(name));
 const edit = (
   result: string,
   source: string | undefined,

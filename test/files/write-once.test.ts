@@ -1,7 +1,7 @@
 import { link, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, it } from "vitest";
-import { sha256 } from "../../src/cli/batch/sources.ts";
+import { sha256 } from "../../src/sha256.ts";
 import { digestOfFile, makeFolder, nameStagedFile, stageFile } from "../../src/files/write-once.ts";
 import { refusal } from "../support/refusal.ts";
 import { temporaryFolder } from "../support/temporary.ts";

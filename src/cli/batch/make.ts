@@ -1,6 +1,7 @@
 /** Makes one edit of a batch, and gives its result its name exactly once. */
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { sha256 } from "../../sha256.ts";
 import { RetouchError } from "../../errors.ts";
 import { digestOfFile, makeFolder, nameStagedFile, stageFile } from "../../files/write-once.ts";
 import { unwritable } from "../../files/write-atomically.ts";
@@ -9,7 +10,7 @@ import type { Journal, KnownEdit, ResultRecord } from "./journal.ts";
 import { JOURNAL_FOLDER } from "./output-name.ts";
 import { checkStillInside } from "./output-places.ts";
 import type { PlannedEdit } from "./plan.ts";
-import { type Sources, sha256 } from "./sources.ts";
+import type { Sources } from "./sources.ts";
 
 /** How long an edit runs between two of its states; writing one takes some hundredths of a second. */
 const STATE_EVERY_MS = 30_000;

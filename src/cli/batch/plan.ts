@@ -15,13 +15,14 @@ import {
   resolveParameters,
   unknownLora,
 } from "../../index.ts";
+import { sha256 } from "../../sha256.ts";
 import { invalid } from "../../errors.ts";
 import { chooseFormat, defaultOutput } from "../output.ts";
 import { type Entry, type Fault, inputOf, isFault, type Parameters } from "./entry.ts";
 import type { KnownEdit } from "./journal.ts";
 import { checkOutputName } from "./output-name.ts";
 import type { OutputPlaces } from "./output-places.ts";
-import { type Sources, sha256 } from "./sources.ts";
+import type { Sources } from "./sources.ts";
 
 export interface PlannedEdit {
   line?: number | undefined;

@@ -1,7 +1,7 @@
 /** Looks at the pictures of a batch before the first edit, each once, and reads them again when their turn comes. */
-import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { sha256 } from "../../sha256.ts";
 import { failure, RetouchError } from "../../errors.ts";
 import { readImageSource } from "../../index.ts";
 import type { Source } from "./entry.ts";
@@ -60,9 +60,6 @@ export function createSources(signal: AbortSignal): Sources {
     },
   };
 }
-
-export const sha256 = (content: string | Uint8Array): string =>
-  createHash("sha256").update(content).digest("hex");
 
 /** Reading a pipe or a device would wait for ever, or find something else the second time. */
 async function refuseSpecial(source: Source): Promise<void> {

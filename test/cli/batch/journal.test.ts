@@ -2,7 +2,7 @@ import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { journalFile, type JournalRecord, openJournal, readJournal } from "../../../src/cli/batch/journal.ts";
-import { sha256 } from "../../../src/cli/batch/sources.ts";
+import { sha256 } from "../../../src/sha256.ts";
 import { refusal } from "../../support/refusal.ts";
 import { temporaryFolder } from "../../support/temporary.ts";
 
