@@ -1,5 +1,6 @@
 /** The image that both sides edit, and how similar their results are. */
 import sharp from "sharp";
+import { psnrOf } from "../src/images/psnr.ts";
 import type { Size } from "../src/index.ts";
 import { inRepository } from "../tools/paths.ts";
 
@@ -16,11 +17,4 @@ export async function psnrOfFiles(fileA: string, fileB: string): Promise<number>
   const [a, b] = await Promise.all([fileA, fileB].map((file) => sharp(file).removeAlpha().raw().toBuffer()));
   if (a!.length !== b!.length) throw new Error(`${fileA} and ${fileB} differ in size.`);
   return psnrOf(a!, b!);
-}
-
-/** The same for the bytes of two images. */
-export function psnrOf(a: Uint8Array, b: Uint8Array): number {
-  if (a.length !== b.length) throw new Error(`Pictures of ${a.length} and ${b.length} bytes.`);
-  const squares = a.reduce((sum, value, index) => sum + (value - b[index]!) ** 2, 0);
-  return 10 * Math.log10(255 ** 2 / (squares / a.length));
 }

@@ -19,7 +19,7 @@ import { WEIGHT_KINDS, type WeightKind } from "../src/weights/converted.ts";
 import { atLeast, type Goal } from "../tools/goals.ts";
 import { describeMachine, gitRevision } from "../tools/machine.ts";
 import { inRepository } from "../tools/paths.ts";
-import { psnrOf } from "./pictures.ts";
+import { psnrOf } from "../src/images/psnr.ts";
 import { writeWideCheckpoint } from "./precision/wide.ts";
 import { medianOf, rounded } from "../tools/statistics.ts";
 

@@ -14,7 +14,7 @@ import { resolveRequest } from "../../src/engine/request.ts";
 import type { RuntimeOptions, Traffic } from "../../src/runtime/session.ts";
 import { Checkpoint } from "../../src/weights/checkpoint.ts";
 import { type Agreement, agreementOf } from "../full-size/agreement.ts";
-import { psnrOf } from "../pictures.ts";
+import { psnrOf } from "../../src/images/psnr.ts";
 import { rounded } from "../../tools/statistics.ts";
 import type { ComputeType, Options } from "./options.ts";
 

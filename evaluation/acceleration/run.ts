@@ -5,7 +5,7 @@
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { psnrOf } from "../../src/engine/calibrate.ts";
+import { psnrOf } from "../../src/images/psnr.ts";
 import { decodePicture } from "../../src/images/decode.ts";
 import { createEngine, type EditRequest, type Engine } from "../../src/index.ts";
 import { describeMachine, gitRevision } from "../../tools/machine.ts";

@@ -7,6 +7,7 @@ import { userCacheFolder } from "../machine/cache-folder.ts";
 import type { Gain, ReuseBudget } from "../sampling/reuse.ts";
 import { RetouchError } from "../errors.ts";
 import { throwIfAborted } from "./abort.ts";
+import { psnrOf } from "../images/psnr.ts";
 import { levelsOf } from "./acceleration.ts";
 import { type Calibration, EXACT, findCalibration, keepCalibration } from "./calibration.ts";
 import { createEngine, type Engine, type EngineOptions } from "./engine.ts";
@@ -200,12 +201,4 @@ async function drawn(
 export function levelsBetween(one: Uint8Array, other: Uint8Array): number {
   const decibels = psnrOf(one, other);
   return decibels === Infinity ? 0 : levelsOf(decibels);
-}
-
-/** Peak signal-to-noise ratio of two pictures of one size, decibels; Infinity if they are equal. */
-export function psnrOf(one: Uint8Array, other: Uint8Array): number {
-  if (one.length !== other.length) throw new Error(`There are ${one.length} numbers and ${other.length}.`);
-  let sum = 0;
-  for (const [index, value] of one.entries()) sum += (value - other[index]!) ** 2;
-  return sum === 0 ? Infinity : 10 * Math.log10(255 ** 2 / (sum / one.length));
 }

@@ -9,7 +9,8 @@ import {
   decibelsOf,
   levelsOf,
 } from "../../src/engine/acceleration.ts";
-import { gainsOf, levelsBetween, psnrOf } from "../../src/engine/calibrate.ts";
+import { gainsOf, levelsBetween } from "../../src/engine/calibrate.ts";
+import { psnrOf } from "../../src/images/psnr.ts";
 import {
   arithmeticOf,
   type Calibration,
