@@ -7,7 +7,7 @@ import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { gradient, sharpOf } from "../images/samples.ts";
 import { fixtures } from "../support/fixtures.ts";
-import { CHECKPOINT, ONE_THREAD, retouch, type RunOptions, type Ended } from "./run.ts";
+import { CHECKPOINT, type Ended, ONE_THREAD, quickEdit, retouch, type RunOptions } from "./run.ts";
 
 let folder: string;
 let bird: Buffer;
@@ -20,22 +20,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** A quick edit in the test's folder; flags may override its own. */
-function edit(image: string, flags: string[] = [], options: RunOptions = {}): Promise<Ended> {
-  const args = [
-    "edit",
-    image,
-    "Make it night",
-    "--checkpoint",
-    CHECKPOINT,
-    "--steps",
-    "1",
-    "--seed",
-    "7",
-    ...ONE_THREAD,
-    ...flags,
-  ];
-  return retouch(args, { cwd: folder, ...options });
-}
+const edit = (image: string, flags: string[] = [], options: RunOptions = {}): Promise<Ended> =>
+  quickEdit(image, { flags }, { cwd: folder, ...options });
 
 describe("retouch edit with FLUX.2 [klein]", () => {
   const klein = path.join(fixtures, "klein", "checkpoints", "plain");

@@ -5,7 +5,7 @@ import sharp from "sharp";
 import { beforeEach, describe, expect, it } from "vitest";
 import { gradient, sharpOf } from "../images/samples.ts";
 import { temporaryFolder } from "../support/temporary.ts";
-import { CHECKPOINT, type Ended, ONE_THREAD, retouch } from "./run.ts";
+import { type Ended, quickEdit } from "./run.ts";
 
 let folder: string;
 let env: Record<string, string>;
@@ -16,26 +16,9 @@ beforeEach(async () => {
 });
 
 const edit = (image: string, prompt: string, output: string, ...flags: string[]): Promise<Ended> =>
-  retouch(
-    [
-      "edit",
-      image,
-      prompt,
-      "-o",
-      output,
-      "--checkpoint",
-      CHECKPOINT,
-      "--steps",
-      "1",
-      "--seed",
-      "7",
-      "--preserve",
-      "off",
-      "--no-safety-checker",
-      "--json",
-      ...ONE_THREAD,
-      ...flags,
-    ],
+  quickEdit(
+    image,
+    { prompt, flags: ["-o", output, "--preserve", "off", "--no-safety-checker", "--json", ...flags] },
     { cwd: folder, env },
   );
 const pixels = (name: string): Promise<Buffer> => sharp(path.join(folder, name)).raw().toBuffer();

@@ -45,6 +45,29 @@ export async function retouch(args: readonly string[], options: RunOptions = {})
   return { code, signal, stdout: Buffer.concat(stdout), stderr };
 }
 
+/** An edit of one step with random weights; flags may override its own. */
+export const quickEdit = (
+  image: string,
+  { prompt = "Make it night", flags = [] }: { prompt?: string; flags?: readonly string[] } = {},
+  options: RunOptions = {},
+): Promise<Ended> =>
+  retouch(
+    [
+      "edit",
+      image,
+      prompt,
+      "--checkpoint",
+      CHECKPOINT,
+      "--steps",
+      "1",
+      "--seed",
+      "7",
+      ...ONE_THREAD,
+      ...flags,
+    ],
+    options,
+  );
+
 /** Waits for words on the standard error of a process, then does something. */
 export function whenItSays(child: ChildProcess, words: RegExp, action: () => void): void {
   let text = "";

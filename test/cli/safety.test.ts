@@ -7,7 +7,7 @@ import { runEdit } from "../../src/cli/edit.ts";
 import type * as EngineModule from "../../src/engine/engine.ts";
 import { gradient, sharpOf } from "../images/samples.ts";
 import { refusal } from "../support/refusal.ts";
-import { CHECKPOINT, ONE_THREAD, retouch } from "./run.ts";
+import { CHECKPOINT, quickEdit } from "./run.ts";
 
 // The command has no flag for the threshold: here, in this process, every picture is over it.
 vi.mock(import("../../src/engine/engine.ts"), async (importOriginal) => {
@@ -50,23 +50,7 @@ describe("a result that the checker refuses", () => {
 });
 
 describe("retouch edit --no-safety-checker", () => {
-  const run = (...flags: string[]) =>
-    retouch(
-      [
-        "edit",
-        "bird.png",
-        "Make it night",
-        "--checkpoint",
-        CHECKPOINT,
-        "--steps",
-        "1",
-        "--seed",
-        "7",
-        ...ONE_THREAD,
-        ...flags,
-      ],
-      { cwd: folder },
-    );
+  const run = (...flags: string[]) => quickEdit("bird.png", { flags }, { cwd: folder });
 
   it("draws the same picture and says that it was not checked", async () => {
     const { code, stdout } = await run("--no-safety-checker");
