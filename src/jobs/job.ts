@@ -262,10 +262,10 @@ export interface ClaimedJob {
   state?: KeptState | undefined;
 }
 
-/** The state of an edit after a step, in the storage. */
+/** The state of an edit after a step, in the storage; of several results, with those that were finished. */
 export interface KeptState {
   key: string;
-  /** 1 to the number of steps. */
+  /** 1 to the number of steps of all results. */
   step: number;
   bytes: number;
 }

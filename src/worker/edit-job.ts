@@ -237,12 +237,15 @@ function stepsTaken({
   resumedFrom,
   results,
 }: Pick<EditResult, "parameters" | "acceleration" | "resumedFrom" | "results">): number | undefined {
-  const first = resumedFrom ?? skippedSteps(parameters);
+  const skipped = skippedSteps(parameters);
+  const { numSteps } = parameters;
   if (acceleration !== undefined && acceleration.reusedSteps > 0) {
     // Of an interrupted edit it is not known how many this run computed: it says nothing of the speed.
     return resumedFrom === undefined ? acceleration.computedSteps / results.length : 0;
   }
-  return first === 0 ? undefined : parameters.numSteps - first;
+  if (resumedFrom === undefined) return skipped === 0 ? undefined : numSteps - skipped;
+  const notBegun = results.length - Math.ceil(resumedFrom / numSteps);
+  return (results.length * numSteps - resumedFrom - notBegun * skipped) / results.length;
 }
 
 async function previewOf(step: Pick<EditStep, "sketch">): Promise<string> {

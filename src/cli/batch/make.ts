@@ -141,11 +141,12 @@ function stateKeeper(
     offer: async ({
       step,
       of,
+      isImageFinished,
       encode,
     }: Parameters<NonNullable<EditOptions["onState"]>>[0]): Promise<void> => {
       if (step === of) return;
       const wait = signal?.aborted === true ? Math.min(stateEveryMs, STOPPED_AFTER_MS) : stateEveryMs;
-      if (performance.now() - last < wait) return;
+      if (performance.now() - last < wait && !isImageFinished) return;
       await mkdir(path.dirname(file), { recursive: true });
       await stageFile(`${file}.tmp`, await encode());
       await nameStagedFile(`${file}.tmp`, file, { isReplacing: true });
