@@ -1,6 +1,6 @@
 /** The states of one edit: the one that it goes on from, if any, and those that it hands out as it goes. */
 import { messageOf } from "../errors.ts";
-import type { DrawState } from "../sampling/state.ts";
+import type { DrawState } from "../sampling/draw-state.ts";
 import { stepOfAll } from "./draws.ts";
 import type { EditStep } from "./model.ts";
 import {

@@ -6,7 +6,8 @@ import { createHash } from "node:crypto";
 import { RetouchError } from "../errors.ts";
 import { safetensorsNameOf } from "../onnx/dtype.ts";
 import type { ReuseTally } from "../sampling/sampler.ts";
-import type { DrawState, SamplerState, StateArray } from "../sampling/state.ts";
+import type { DrawState } from "../sampling/draw-state.ts";
+import type { SamplerState, StateArray } from "../sampling/state.ts";
 import { parseSafetensors, type StoredTensor } from "../weights/safetensors.ts";
 import { elements } from "../weights/tensor-file.ts";
 

@@ -3,7 +3,7 @@ import type { Draw, EditStep } from "../../engine/model.ts";
 import type { WorkingSize } from "../../engine/sizes.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
 import { tallyOf } from "../../sampling/reuse.ts";
-import type { DrawState } from "../../sampling/state.ts";
+import type { DrawState } from "../../sampling/draw-state.ts";
 import { denoise, type Denoising } from "./denoise.ts";
 import { blendedWith, inpaintingStart, type InpaintingLatents } from "./inpaint.ts";
 import type { LatentSpace } from "./latent-space.ts";
