@@ -68,13 +68,14 @@ async function openStorage(options) {
 /** Edits that were run here. */
 let edits = 0;
 
-async function edit({ id, edit, owner, state }, signal) {
+async function edit({ id, edit, owner, state, room }, signal) {
   const isStopping = new AbortController();
   stopping.set(id, isStopping);
   const done = await runEditJob(dependencies, edit, {
     signal,
     owner,
     state,
+    room,
     stopping: isStopping.signal,
     onProgress: (progress) => process.send({ kind: "progress", id, progress }),
     onStage: (stage) => process.send({ kind: "stage", id, stage }),

@@ -21,6 +21,12 @@ export function roomOf({ size, numImages = 1, format }: Wanted, image: Size | un
   return BYTES_PER_PIXEL[format] * Math.max(numImages * width * height - USUAL_PIXELS, 0);
 }
 
+/** Larger than any image that is read. */
+const LARGEST: Size = { width: 100_000, height: 100_000 };
+
+/** Whether the results of an edit can take such room, whatever its image's size is. */
+export const mayTakeRoom = (wanted: Wanted): boolean => roomOf(wanted, LARGEST) > 0;
+
 /** "size: 8 results of 8000 x 8000 pixels take about 1.5 GB, ...": why there is no room for them. */
 export function noRoomText(wanted: Wanted, image: Size | undefined): string {
   const { numImages = 1 } = wanted;

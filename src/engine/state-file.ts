@@ -115,7 +115,7 @@ export function decodeState(bytes: Uint8Array): EditState {
       if (!isLatents(drawn) || drawn.data.length !== latents.data.length) {
         throw new Error(`has no latents of image ${index + 1}`);
       }
-      return { latents: drawn.data, ...(reuse && { reuse }) };
+      return { latents: drawn.data, reuse: reuse ?? undefined };
     }),
     latents: latents.data,
     latentShape: latents.shape,
