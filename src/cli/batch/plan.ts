@@ -18,7 +18,8 @@ import {
 import { sha256 } from "../../sha256.ts";
 import { invalid } from "../../errors.ts";
 import { chooseFormat, defaultOutput } from "../output.ts";
-import { type Entry, type Fault, inputOf, isFault, type Parameters } from "./entry.ts";
+import type { Chains, LinkedEntry } from "./chains.ts";
+import { type Entry, type Fault, inputOf, isFault, numPictures, type Parameters } from "./entry.ts";
 import type { KnownEdit } from "./journal.ts";
 import { checkOutputName } from "./output-name.ts";
 import type { OutputPlaces } from "./output-places.ts";
@@ -27,7 +28,7 @@ import type { Sources } from "./sources.ts";
 export interface PlannedEdit {
   line?: number | undefined;
   input: string;
-  entry: Entry;
+  entry: LinkedEntry;
   /** Follows from what is edited and how, so that a later run finds the edit in the journal. */
   key: string;
   /** Below the output folder, with `/`. */
@@ -55,6 +56,7 @@ export interface PlanOptions {
   model: ModelFacts;
   sources: Sources;
   places: OutputPlaces;
+  chains: Chains;
   /** The journal's edits. */
   known: ReadonlyMap<string, KnownEdit>;
   /** Called before each entry is looked at. */
@@ -67,14 +69,19 @@ export async function planBatch(
   entries: readonly (Entry | Fault)[],
   options: PlanOptions,
 ): Promise<(PlannedEdit | Fault)[]> {
-  const { places, known, signal } = options;
+  const { places, known, signal, chains } = options;
   const keys = new KeyMaker(options.model.identity);
   const drafts: (Draft | Fault)[] = [];
   for (const [index, entry] of entries.entries()) {
     if (signal.aborted) throw new RetouchError("ABORTED", "The batch was cancelled.");
     options.onEntry(index);
     if (isFault(entry)) drafts.push(entry);
-    else drafts.push(...(await faultsCaught(entry, () => draftsOf(entry, options, keys))));
+    else {
+      const made = await faultsCaught(entry, async () => draftsOf(await chains.link(entry), options, keys));
+      const results = made.filter((one): one is Draft => !isFault(one));
+      if (results.length > 0) chains.add(entry, results);
+      drafts.push(...made);
+    }
   }
   // Names that earlier runs gave out stay with their edits, whatever has been added before these.
   for (const draft of drafts) {
@@ -92,7 +99,7 @@ export async function planBatch(
 
 /** An edit without its name. */
 interface Draft {
-  entry: Entry;
+  entry: LinkedEntry;
   key: string;
   seed: number;
   /** The name that is asked for, or that follows from the source. */
@@ -101,15 +108,16 @@ interface Draft {
 }
 
 async function draftsOf(
-  entry: Entry,
+  entry: LinkedEntry,
   { model, sources, known }: PlanOptions,
   keys: KeyMaker,
 ): Promise<Draft[]> {
-  const { images, pictures, parameters, numImages } = entry;
+  const { images, parent, pictures, parameters, numImages } = entry;
   const { seed } = checkedParameters(entry, model);
   const isRandom = (parameters.seed ?? EDIT_PARAMETERS.seed.default) === EDIT_PARAMETERS.seed.default;
   const masks = Object.values(pictures);
-  const digests: string[] = [];
+  // What is not made yet is known by its edit.
+  const digests: string[] = parent === undefined ? [] : [`result of ${parent.key}`];
   for (const source of images) digests.push(await sources.digest(source));
   for (const source of masks) digests.push(await aboutMask(() => sources.digest(source)));
   const drafts = Array.from({ length: numImages }, (_, index): Draft => {
@@ -136,14 +144,15 @@ async function draftsOf(
 
 /** @throws RetouchError INVALID_PARAMETER for what the library or the model refuses */
 function checkedParameters(
-  { images, pictures, parameters, numImages }: Entry,
+  { pictures, parameters, numImages, ...entry }: LinkedEntry,
   model: ModelFacts,
 ): { seed: number } {
   const resolved = resolveParameters(parameters, model.defaults);
   checkSizeRule(parameters.sizeRule, model.takesSizeRule);
   const hasMask = pictures["mask"] !== undefined;
-  checkImageCount(images.length, model.limits, resolved.imageLayout, hasMask);
-  checkMasking(resolved, { hasMask, numImages: images.length, takesMask: model.takesMask });
+  const count = numPictures(entry);
+  checkImageCount(count, model.limits, resolved.imageLayout, hasMask);
+  checkMasking(resolved, { hasMask, numImages: count, takesMask: model.takesMask });
   for (const { name } of resolved.loras) {
     if (!model.loras.includes(name)) throw unknownLora(name, model.loras);
   }
@@ -184,7 +193,7 @@ function canonical(value: unknown): string {
 }
 
 /** `birds/blue.jpg` becomes `birds/blue.edited.png`. */
-function derivedOutput({ name, parameters }: Entry): string {
+function derivedOutput({ name, parameters }: LinkedEntry): string {
   const format = chooseFormat(undefined, parameters.format);
   if (name === "drawn" || name === undefined) {
     return defaultOutput(name === undefined ? { ...NO_SOURCE } : undefined, format);
@@ -215,7 +224,7 @@ async function placed(draft: Draft, { places, known }: PlanOptions): Promise<Pla
   const isDone = await places.isDone(output, before);
   return {
     line: entry.line,
-    input: inputOf(entry.images),
+    input: inputOf(entry.images, entry.parent),
     entry,
     key,
     output,
@@ -251,13 +260,13 @@ async function refuseReplacedSources(planned: (PlannedEdit | Fault)[], places: O
 }
 
 async function faultsCaught<Result>(
-  { line, images }: Entry,
+  { line, images, parent }: Pick<Entry, "line" | "images"> & { parent?: { output: string } | undefined },
   work: () => Promise<Result[]>,
 ): Promise<(Result | Fault)[]> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof RetouchError) || error.code === "ABORTED") throw error;
-    return [{ line, input: inputOf(images), error }];
+    return [{ line, input: inputOf(images, parent), error }];
   }
 }

@@ -1,7 +1,8 @@
 /** Runs a batch: checks all of it, then makes what is not done yet, one edit after the other, with one engine. */
 import { realpath } from "node:fs/promises";
 import path from "node:path";
-import { messageOf, RetouchError, type Surface } from "../../errors.ts";
+import { loadHistoryFile } from "../../config/config.ts";
+import { messageOf, nameOf, RetouchError, type Surface } from "../../errors.ts";
 import { lockFolder } from "../../files/folder-lock.ts";
 import { makeFolder } from "../../files/write-once.ts";
 import { unwritable } from "../../files/write-atomically.ts";
@@ -10,9 +11,11 @@ import { type LoraArgument, nameLoras } from "../arguments.ts";
 import { showConversion } from "../conversion.ts";
 import { DEMO_NOTICE, orAborted, sayOnStderr } from "../edit.ts";
 import { type EngineFlags, engineOptionsOf } from "../engine-options.ts";
+import { createHistory, type History } from "../history.ts";
 import { printText } from "../output.ts";
 import { PartialFailure } from "../partial-failure.ts";
 
+import { createChains } from "./chains.ts";
 import { type Entry, type Fault, isFault } from "./entry.ts";
 import { type Journal, type KnownEdit, openJournal, readJournal } from "./journal.ts";
 import { makeEdit, settle } from "./make.ts";
@@ -33,6 +36,10 @@ export interface BatchFlags extends EngineFlags {
   lora?: LoraArgument[] | undefined;
   overwrite?: boolean | undefined;
   dryRun?: boolean | undefined;
+  /** Whether edits are made from the original, where a line does not say. */
+  fromOriginal?: boolean | undefined;
+  /** Whether the edits are remembered, where the environment does not say so. */
+  history?: boolean | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -43,6 +50,7 @@ export interface CollectContext {
   isOwn(file: string): Promise<boolean>;
   /** What applies where an entry does not choose. */
   loras: readonly LoraUse[];
+  isFromOriginal: boolean;
   /** Says something that the user should know. */
   say(sentence: string): void;
 }
@@ -100,6 +108,7 @@ interface Batch {
   options: EngineOptions;
   places: OutputPlaces;
   sources: ReturnType<typeof createSources>;
+  history: History;
   planned: readonly (PlannedEdit | Fault)[];
   /** One row for each of them. */
   rows: SummaryRow[];
@@ -120,12 +129,15 @@ async function withPlan(
     const model = await readModelFacts(options);
     const places = await createOutputPlaces(flags.output, { isReplacing: flags.overwrite ?? false });
     const sources = createSources(signal);
+    const history = createHistory(loadHistoryFile(flags.history));
+    const chains = createChains(history, signal);
     const made = new Set<string>();
     for (const { output } of known.values()) made.add(await places.realPath(places.fileOf(output)));
     const own = await places.realPath(path.resolve(flags.output));
     progress.phase("looking for pictures");
     const entries = await run.collect({
       loras: loras.uses,
+      isFromOriginal: flags.fromOriginal ?? false,
       say: isTalking ? sayOnStderr : () => {},
       isOwn: async (file) => {
         const real = await places.realPath(path.resolve(file));
@@ -133,11 +145,11 @@ async function withPlan(
       },
     });
     const onEntry = (index: number): void => progress.checking(index, entries.length);
-    const planned = await planBatch(entries, { model, sources, places, known, onEntry, signal });
+    const planned = await planBatch(entries, { model, sources, places, chains, known, onEntry, signal });
     progress.clear();
     const rows = planned.map((one) => rowOf(one, places, surface));
     complain(rows);
-    await work({ run, options, places, sources, planned, rows, progress });
+    await work({ run, options, places, sources, history, planned, rows, progress });
   } finally {
     progress.clear();
   }
@@ -226,6 +238,7 @@ async function makeEach(
       const { result, record } = await makeEdit(engine, edit, {
         ...batch,
         isReplacing: run.flags.overwrite ?? false,
+        offerName: nameOf("fromOriginal", surface),
         signal,
         onStep: progress.step,
       });

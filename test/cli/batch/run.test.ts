@@ -8,6 +8,7 @@ import { createSources } from "../../../src/cli/batch/sources.ts";
 import { sha256 } from "../../../src/sha256.ts";
 import { runBatchFile, runEditEach } from "../../../src/cli/batch/commands.ts";
 import type { EditFlags } from "../../../src/cli/edit.ts";
+import { createHistory } from "../../../src/cli/history.ts";
 import { RetouchError } from "../../../src/errors.ts";
 import type { createEngine, Engine } from "../../../src/index.ts";
 import { gradient, sharpOf } from "../../images/samples.ts";
@@ -469,6 +470,8 @@ it("a long edit that was interrupted goes on from its latest state, which is the
       root: at("out"),
       journal,
       sources: createSources(signal),
+      history: createHistory(undefined),
+      offerName: "from_original",
       isReplacing: false,
       signal,
       lost: signal,
