@@ -5,7 +5,14 @@ import { sha256 } from "../../sha256.ts";
 import { invalid, RetouchError } from "../../errors.ts";
 import { digestOfFile, makeFolder, nameStagedFile, stageFile } from "../../files/write-once.ts";
 import { unwritable } from "../../files/write-atomically.ts";
-import { type EditOptions, type EditResult, type Engine, readImageSource } from "../../index.ts";
+import {
+  type EditOptions,
+  type EditResult,
+  type Engine,
+  readImageSource,
+  resolveParameters,
+} from "../../index.ts";
+import { checkDiskRoom } from "../disk-room.ts";
 import { rememberedEdits, type StartingPoint, startingPoint } from "../from-original.ts";
 import type { History } from "../history.ts";
 import { rememberedPlace } from "./chains.ts";
@@ -58,6 +65,8 @@ export async function makeEdit(
   const others: Record<string, Uint8Array> = {};
   for (const [field, source] of Object.entries(pictures)) others[field] = await sources.read(source);
   const request = { ...others, image, ...edit.parameters };
+  const target = path.join(root, ...edit.output.split("/"));
+  await checkDiskRoom(target, resolveParameters(edit.parameters), image[0]);
   const start = await startOf(edit, { picture: image[0], file: before?.file }, making);
   const state = stateKeeper(path.join(root, JOURNAL_FOLDER, `${edit.key}.state`), making);
   const resumeFrom = await state.read();
@@ -65,7 +74,6 @@ export async function makeEdit(
   // One that was cancelled after its last step is finished; another process's folder is left alone.
   if (lost.aborted) throw new RetouchError("ABORTED", "The output folder was taken by another process.");
 
-  const target = path.join(root, ...edit.output.split("/"));
   const staged = stagedFile(target, edit.key);
   await prepareFolder(root, target);
   await stageFile(staged, result.image);

@@ -11,7 +11,10 @@ import {
   EDIT_PARAMETERS,
   type EditDefaults,
   type ImageLimits,
+  mayTakeRoom,
+  type ResolvedRequest,
   RetouchError,
+  roomOf,
   resolveParameters,
   unknownLora,
 } from "../../index.ts";
@@ -34,6 +37,8 @@ export interface PlannedEdit {
   /** Below the output folder, with `/`. */
   output: string;
   parameters: Parameters & { seed: number };
+  /** Bytes that its result takes beyond what every edit may, as far as its size is known. */
+  roomBytes: number;
   /** What the journal has of it. */
   known?: KnownEdit | undefined;
   /** Whether an earlier run has made it, and its result is there. */
@@ -102,6 +107,8 @@ interface Draft {
   entry: LinkedEntry;
   key: string;
   seed: number;
+  /** As of {@link PlannedEdit}. */
+  roomBytes: number;
   /** The name that is asked for, or that follows from the source. */
   wanted: string;
   isChosen: boolean;
@@ -113,13 +120,17 @@ async function draftsOf(
   keys: KeyMaker,
 ): Promise<Draft[]> {
   const { images, parent, pictures, parameters, numImages } = entry;
-  const { seed } = checkedParameters(entry, model);
+  const resolved = checkedParameters(entry, model);
+  const { seed } = resolved;
   const isRandom = (parameters.seed ?? EDIT_PARAMETERS.seed.default) === EDIT_PARAMETERS.seed.default;
   const masks = Object.values(pictures);
   // What is not made yet is known by its edit.
   const digests: string[] = parent === undefined ? [] : [`result of ${parent.key}`];
   for (const source of images) digests.push(await sources.digest(source));
   for (const source of masks) digests.push(await aboutMask(() => sources.digest(source)));
+  const [first] = parent === undefined ? images : [];
+  const size = mayTakeRoom(resolved) && first ? await sources.size(first) : undefined;
+  const roomBytes = roomOf({ ...resolved, numImages: 1 }, size);
   const drafts = Array.from({ length: numImages }, (_, index): Draft => {
     const isChosen = entry.output !== undefined;
     const wanted = numbered(entry.output ?? derivedOutput(entry), index, numImages);
@@ -129,16 +140,16 @@ async function draftsOf(
       parameters: { ...parameters, seed: isRandom ? null : seed + index },
       name: isChosen ? wanted : [entry.name ?? null, index, numImages],
     });
-    return { entry, key, seed: seed + index, wanted, isChosen };
+    return { entry, key, seed: seed + index, roomBytes, wanted, isChosen };
   });
   // Of one draw: seeds that earlier runs did not choose follow from one that they chose.
   const chosen = drafts.findIndex(({ key }) => known.has(key));
-  const first = chosen === -1 ? seed : known.get(drafts[chosen]!.key)!.seed - chosen;
+  const firstSeed = chosen === -1 ? seed : known.get(drafts[chosen]!.key)!.seed - chosen;
   if (drafts.some(({ key }) => !known.get(key)?.isDone)) {
     for (const source of images) await sources.check(source);
     for (const source of masks) await aboutMask(() => sources.check(source));
   }
-  for (const [index, draft] of drafts.entries()) draft.seed = Math.max(first, 0) + index;
+  for (const [index, draft] of drafts.entries()) draft.seed = Math.max(firstSeed, 0) + index;
   return drafts;
 }
 
@@ -146,7 +157,7 @@ async function draftsOf(
 function checkedParameters(
   { pictures, parameters, numImages, ...entry }: LinkedEntry,
   model: ModelFacts,
-): { seed: number } {
+): ResolvedRequest & { seed: number } {
   const resolved = resolveParameters(parameters, model.defaults);
   checkSizeRule(parameters.sizeRule, model.takesSizeRule);
   const hasMask = pictures["mask"] !== undefined;
@@ -162,7 +173,7 @@ function checkedParameters(
     const range = { field: "seed", wanted: "a whole number", min, max: max - (numImages - 1) };
     throw invalid("range", { ...range, given: seed });
   }
-  return { seed };
+  return resolved;
 }
 
 /** The same request, made again with the same pictures under the same name, has the same key. */
@@ -216,7 +227,7 @@ function withNumber(output: string, number: number): string {
 }
 
 async function placed(draft: Draft, { places, known }: PlanOptions): Promise<PlannedEdit> {
-  const { entry, key, wanted, isChosen } = draft;
+  const { entry, key, roomBytes, wanted, isChosen } = draft;
   const before = known.get(key);
   const output = before?.output ?? (isChosen ? wanted : await freeName(wanted, places));
   checkOutputName(output);
@@ -229,6 +240,7 @@ async function placed(draft: Draft, { places, known }: PlanOptions): Promise<Pla
     key,
     output,
     parameters: { ...entry.parameters, seed: before?.seed ?? draft.seed },
+    roomBytes,
     known: before,
     isDone,
   };

@@ -10,6 +10,7 @@ import { createEngine, type Engine, type EngineOptions, type LoraUse } from "../
 import { type LoraArgument, nameLoras } from "../arguments.ts";
 import { showConversion } from "../conversion.ts";
 import { DEMO_NOTICE, orAborted, sayOnStderr } from "../edit.ts";
+import { checkDiskRoomForAll } from "../disk-room.ts";
 import { type EngineFlags, engineOptionsOf } from "../engine-options.ts";
 import { createHistory, type History } from "../history.ts";
 import { printText } from "../output.ts";
@@ -188,11 +189,13 @@ async function makeAll(batch: Makeable): Promise<void> {
   });
   await journal.append([{ event: "begun" }, ...plans]);
   await summary.write(rows);
-  const isLeft = planned.some((one) => !isFault(one) && !one.isDone);
+  const left = planned.filter((one): one is PlannedEdit => !isFault(one) && !one.isDone);
   const before = rows.filter(({ status }) => status === "done").length;
   let engine: Engine | undefined;
   try {
-    if (isLeft) {
+    if (left.length > 0) {
+      const bytes = left.reduce((sum, { roomBytes }) => sum + roomBytes, 0);
+      await checkDiskRoomForAll(root, left.length, bytes);
       engine = await openEngine(batch);
       await makeEach(batch, engine, summary);
     }
@@ -259,6 +262,7 @@ async function makeEach(
 /** What would fail every other edit as well: the disk is full, or gone. */
 function isFatal(error: unknown): boolean {
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  if (code === "DISK_FULL") return true;
   return code === "OUTPUT_UNWRITABLE" && ["ENOSPC", "EDQUOT", "EROFS", "EIO"].includes(String(cause?.code));
 }
 

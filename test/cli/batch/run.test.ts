@@ -463,7 +463,7 @@ it("a long edit that was interrupted goes on from its latest state, which is the
     parameters,
     numImages: 1,
   };
-  const edit = { input: "bird.png", entry, key, output: "a.png", parameters, isDone: false };
+  const edit = { input: "bird.png", entry, key, output: "a.png", parameters, roomBytes: 0, isDone: false };
   let stopAt: number | undefined = 3;
   const make = (stateEveryMs: number) =>
     makeEdit(stubEngine({ log: at("log"), steps: 5 }) as Engine, edit, {
