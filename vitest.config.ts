@@ -37,6 +37,7 @@ const LONG = [
   "test/service/pictures.test.ts",
   "test/service/python-clients.test.ts",
   "test/service/resume.test.ts",
+  "test/service/resume-results.test.ts",
   "test/service/safety.test.ts",
   "test/service/schemathesis.test.ts",
   "test/service/storage-outage.test.ts",

@@ -14,7 +14,7 @@ export interface Body {
   error?: string;
   delayTime?: number;
   executionTime?: number;
-  output?: { image_url?: string };
+  output?: { image_url?: string; images?: { url: string }[] };
   jobs?: { inQueue: number; inProgress: number };
   deliveries?: { jobId: string; status: string }[];
 }

@@ -19,6 +19,11 @@ with acknowledged as (
            and not exists (select from acknowledged where acknowledged.id = jobs.id)
            and (awaits_images or exists (select from QUEUE.job where job.id = queue_id and state = 'created')) as is_late
     from SCHEMA.jobs join SCHEMA.api_keys on api_keys.id = jobs.key_id
+), made as (
+  -- The results of each completed job.
+  select jobs.id, key_id, one -> 'image' ->> 'key' as key
+    from jobs, jsonb_array_elements(coalesce(result -> 'images', jsonb_build_array(result))) as one
+   where status = 'completed'
 ), known as (
   select acknowledged.*, jobs.status, jobs.result, jobs.error, jobs.key as owner, jobs.retries as retried
     from acknowledged left join jobs on jobs.id = acknowledged.id
@@ -75,12 +80,14 @@ with acknowledged as (
   -- Results: the file is the one that was made, and counted.
   union all select 'a result has other bytes', id || ': ' || bytes || ', not ' || (result -> 'image' ->> 'bytes')
     from known where status = 'completed' and bytes <> (result -> 'image' ->> 'bytes')::bigint
-  union all select 'a stored result is not counted', id from jobs
-    where status = 'completed'
-      and not exists (select from SCHEMA.pictures
-                       where storage_key = result -> 'image' ->> 'key' and pictures.key_id = jobs.key_id)
+  union all select 'a job has ' || count(made.key) || ' results, not ' || wanted, id
+    from (select *, coalesce((edit ->> 'numImages')::integer, 1) as wanted from jobs where status = 'completed') as jobs
+         left join (select id as of, key from made) as made on made.of = jobs.id
+    group by jobs.id, wanted having count(distinct made.key) <> wanted
+  union all select 'a stored result is not counted', id from made
+    where not exists (select from SCHEMA.pictures where storage_key = made.key and pictures.key_id = made.key_id)
   union all select 'a counted result without a job', storage_key from SCHEMA.pictures
-    where job_id is null and not exists (select from jobs where result -> 'image' ->> 'key' = storage_key)
+    where job_id is null and not exists (select from made where made.key = storage_key)
   union all select 'a source is kept for nobody', storage_key from SCHEMA.pictures left join jobs on jobs.id = job_id
     where job_id is not null
       and (jobs.id is null or status = 'cancelled' or storage_key like 'states/%'

@@ -79,6 +79,7 @@ function drawSubmission({
     size: !hasRealEngine && random.chance(0.2) ? "512*512" : "256*256",
     num_inference_steps: hasRealEngine ? random.integer(1, 4) : random.integer(1, 8),
     output_format: random.pick(["png", "jpeg"]),
+    num_images: random.chance(0.3) ? random.integer(2, 4) : 1,
     enable_base64_output: isInline,
     // What differs makes every body another one.
     seed: random.integer(0, 2 ** 31),

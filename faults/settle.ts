@@ -88,11 +88,13 @@ async function settleJob(
     addProblem(ledger, `a job that ends as ${status}`, `${id}: ${error}`);
   }
   if (status !== "COMPLETED") return;
-  const image = output?.image_url;
-  const bytes = image === undefined ? undefined : await bytesOf(image);
-  if (bytes === undefined || !isImage(bytes)) {
-    addProblem(ledger, "a result that is not there", `${id}: ${image?.slice(0, 200)}`);
-  } else job.bytes = bytes.length;
+  const images = output?.images?.map(({ url }) => url) ?? [output?.image_url];
+  for (const [index, image] of images.entries()) {
+    const bytes = image === undefined ? undefined : await bytesOf(image);
+    if (bytes === undefined || !isImage(bytes)) {
+      addProblem(ledger, "a result that is not there", `${id}: ${image?.slice(0, 200)}`);
+    } else if (index === 0) job.bytes = bytes.length;
+  }
 }
 
 async function bytesOf(image: string): Promise<Buffer | undefined> {

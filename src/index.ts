@@ -62,6 +62,7 @@ export { checkImageCount, checkSizeRule, parametersOfModel } from "./engine/mode
 export { resolveParameters, resolveRequest, unknownLora } from "./engine/request.ts";
 export type { EditDefaults, ImageLimits } from "./engine/model-traits.ts";
 export type { EditRequest, LoraUse, ResolvedRequest, Size } from "./engine/request.ts";
+export { fileBytesOf, mayTakeRoom, noRoomText, type ResultFiles, roomOf } from "./engine/result-room.ts";
 export { FORMATS } from "./images/output-format.ts";
 export type { FormatTraits, OutputFormat } from "./images/output-format.ts";
 export type { SizePlan, WorkingSize } from "./engine/sizes.ts";

@@ -243,6 +243,7 @@ describe("the sources", () => {
       "cli/batch/output-places.ts",
       "cli/batch/run.ts",
       "cli/batch/summary-file.ts",
+      "cli/disk-room.ts",
       "cli/edit-tool.ts",
       "cli/history.ts",
       "cli/hosts-argument.ts",

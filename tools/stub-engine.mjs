@@ -68,13 +68,14 @@ async function openStorage(options) {
 /** Edits that were run here. */
 let edits = 0;
 
-async function edit({ id, edit, owner, state }, signal) {
+async function edit({ id, edit, owner, state, room }, signal) {
   const isStopping = new AbortController();
   stopping.set(id, isStopping);
   const done = await runEditJob(dependencies, edit, {
     signal,
     owner,
     state,
+    room,
     stopping: isStopping.signal,
     onProgress: (progress) => process.send({ kind: "progress", id, progress }),
     onStage: (stage) => process.send({ kind: "stage", id, stage }),
@@ -137,9 +138,9 @@ const engine = {
     if (verb === "defect") throw new TypeError("Cannot read properties of undefined");
     // Joined instructions go on after the number.
     const sleepMs = verb === "sleep" || verb === "noise" ? Number.parseFloat(argument) : 0;
-    // Its state is the number of steps, as a text.
+    // Its state is the number of steps of all results, as a text.
     const from = resumeFrom === undefined ? 0 : Number(Buffer.from(resumeFrom).toString());
-    const isRefused = resumeFrom !== undefined && !(from >= 1 && from <= numSteps);
+    const isRefused = resumeFrom !== undefined && !(from >= 1 && from <= numSteps * numImages);
     if (isRefused) onResume({ kind: "refused", reason: "is damaged" });
     else if (resumeFrom !== undefined) onResume({ kind: "resumed", step: from });
     for (let count = isRefused ? 1 : from + 1; count <= numSteps * numImages; count += 1) {
@@ -148,14 +149,13 @@ const engine = {
       const image = numImages === 1 ? undefined : Math.floor((count - 1) / numSteps);
       const step = count - numSteps * (image ?? 0);
       await onStep({ step, of: numSteps, image, sketch });
-      // Of several results, as of the real ones, no states are kept.
-      if (image !== undefined) continue;
       const seconds = (performance.now() - started) / 1000;
       await onState?.({
-        step,
-        of: numSteps,
+        step: count,
+        of: numSteps * numImages,
+        isImageFinished: image !== undefined && step === numSteps,
         seconds,
-        encode: async () => Buffer.from(String(step)),
+        encode: async () => Buffer.from(String(count)),
       });
     }
     const image = await picture(size, format, verb === "noise");

@@ -60,8 +60,9 @@ export const KILLS: readonly FaultKind[] = [
         { ...SHAPES.embedded, hasRealEngine: true },
         { ...SHAPES.scaled, workers: 1, hasRealEngine: true },
       ]),
-    // In half of the rounds edits are kept as they go, and another process goes on with them.
-    settings: (random) => ({ ...settings(), RETOUCH_RESUME_AFTER: random.pick(["0s", "off"]) }),
+    // In some of the rounds edits are kept as they go, and another process goes on with them; in some only finished results
+    // of several are.
+    settings: (random) => ({ ...settings(), RETOUCH_RESUME_AFTER: random.pick(["0s", "1m", "off"]) }),
     strike: (scene) =>
       severalTimes(scene, () => {
         if (scene.random.chance(0.6)) return killEngine(scene);

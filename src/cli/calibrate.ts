@@ -53,7 +53,8 @@ export function runCalibrate(
 }
 
 async function editsOfFile(file: string, signal: AbortSignal): Promise<EditRequest[]> {
-  const entries = await entriesOfFile(file, { loras: [], isOwn: async () => false, say: () => {} });
+  const options = { loras: [], isFromOriginal: false, isOwn: async () => false, say: () => {} };
+  const entries = await entriesOfFile(file, options);
   const sources = createSources(signal);
   const edits: EditRequest[] = [];
   for (const entry of entries) {
@@ -64,9 +65,13 @@ async function editsOfFile(file: string, signal: AbortSignal): Promise<EditReque
 }
 
 async function requestOf(
-  { line, images, pictures, parameters }: Entry,
+  { line, images, parent, isFromOriginal, pictures, parameters }: Entry,
   sources: ReturnType<typeof createSources>,
 ): Promise<EditRequest> {
+  const continued = parent ? "parent" : isFromOriginal === true ? "fromOriginal" : undefined;
+  if (continued !== undefined) {
+    throw invalid("unsupported", { field: continued, reason: "a calibration makes no edits of edits" });
+  }
   if (parameters.loras !== undefined && parameters.loras.length > 0) {
     throw invalid("unsupported", { field: "loras", reason: "a calibration is that of a checkpoint alone" });
   }

@@ -23,6 +23,7 @@ import { loadHistoryFile } from "../config/config.ts";
 import { invalid } from "../errors.ts";
 import { type LoraArgument, nameLoras } from "./arguments.ts";
 import { showConversion } from "./conversion.ts";
+import { checkDiskRoom } from "./disk-room.ts";
 import { type EngineFlags, engineOptionsOf } from "./engine-options.ts";
 import {
   checkMaskOutput,
@@ -130,6 +131,7 @@ async function edit(
   const { numImages = 1 } = flags;
   const outputs = numImages > 1 ? numberedOutputs(output, numImages) : [output];
   await (numImages > 1 ? checkNumberedOutputs(outputs) : checkOutput(output));
+  await checkDiskRoom(output, resolveParameters(parameters), (start.picture ?? sources[0])?.bytes);
   const maps =
     flags.maskOut === undefined
       ? []

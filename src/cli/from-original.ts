@@ -39,6 +39,18 @@ export async function startingPoint(history: History, wanted: Wanted): Promise<S
   if (chain.length === 0) {
     throw refused("the image is no result that is remembered here; RETOUCH_HISTORY=true remembers them.");
   }
+  return fromChain(chain, wanted);
+}
+
+/**
+ * An edit of the first picture of a chain, by the instructions of all its edits and its own.
+ * @param chain the latest first
+ * @throws RetouchError INVALID_PARAMETER where it cannot be made
+ */
+export async function fromChain(
+  chain: readonly RememberedEdit[],
+  wanted: Pick<Wanted, "prompt" | "prompt2" | "read">,
+): Promise<StartingPoint> {
   const { joined, place, source } = planOf(chain, wanted);
   const original = await wanted.read(place);
   if (sha256(original.bytes) !== source) throw refused("the original was changed since.");

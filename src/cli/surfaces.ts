@@ -64,7 +64,13 @@ export const TOOL: Surface = {
 /** A line of `retouch batch`, which has the names of the wire. */
 export const JOB_LINE: Surface = {
   ...LIBRARY,
-  names: { ...namesBy(({ wire }) => wire), "size.width": "width", "size.height": "height" },
+  names: {
+    ...namesBy(({ wire }) => wire),
+    fromOriginal: "from_original",
+    parentImage: "parent_image",
+    "size.width": "width",
+    "size.height": "height",
+  },
   image: (source) => source ?? "image",
 };
 

@@ -65,7 +65,7 @@ export interface EditReport {
   safety?: SafetyVerdict | undefined;
   /** What was reused of the steps; absent with `acceleration: off`. */
   acceleration?: AccelerationReport | undefined;
-  /** Steps taken by an interrupted run that this one went on from; absent if it began from noise. */
+  /** Steps of all images taken by an interrupted run that this one went on from; absent if it began from noise. */
   resumedFrom?: number | undefined;
   /** Durations; `total` is from the encoded source to the encoded result. */
   seconds: { total: number; denoise: number };

@@ -1,6 +1,7 @@
 /** The states of one edit: the one that it goes on from, if any, and those that it hands out as it goes. */
 import { messageOf } from "../errors.ts";
-import type { SamplerState } from "../sampling/state.ts";
+import type { DrawState } from "../sampling/draw-state.ts";
+import { stepOfAll } from "./draws.ts";
 import type { EditStep } from "./model.ts";
 import {
   decodeState,
@@ -13,9 +14,11 @@ import {
 
 /** A state handed out after a step. */
 export interface OfferedState {
-  /** 1 to `of`. */
+  /** 1 to `of`, over all images. */
   step: number;
   of: number;
+  /** Whether it finishes one of several images, so that losing it would cost that image. */
+  isImageFinished: boolean;
   /** Seconds since this run's first step began. */
   seconds: number;
   /** Its bytes, for `resumeFrom`; takes milliseconds, and some more the first time, when a sample of the weights is read. */
@@ -24,13 +27,15 @@ export interface OfferedState {
 
 /** What became of `resumeFrom`. */
 export type ResumeOutcome =
+  /** `step` counts those of all images. */
   | { kind: "resumed"; step: number }
   /** `reason` continues "The state ...". */
   | { kind: "refused"; reason: string };
 
 export interface EditStatesOptions {
+  /** Of each image. */
   numSteps: number;
-  /** Of several images, no states are kept: each takes only a part of the time. @default 1 */
+  /** @default 1 */
   numImages?: number | undefined;
   /** Digest of everything that determines the picture. */
   edit: () => Promise<string>;
@@ -42,10 +47,10 @@ export interface EditStatesOptions {
 
 export interface EditStates {
   /** For the recipe; see `EditorOptions.resume`. */
-  resume(latentShape: readonly number[]): SamplerState | undefined;
+  resume(latentShape: readonly number[]): DrawState | undefined;
   /** Hands a step's state out. */
   offer(step: EditStep): Promise<void>;
-  /** Steps that this run did not take itself, if any. */
+  /** Steps of all images that this run did not take itself, if any. */
   readonly resumedFrom: number | undefined;
   /** To be called when all steps are taken. @returns what the user should know, as sentences */
   notices(): Promise<string[]>;
@@ -54,6 +59,7 @@ export interface EditStates {
 /** Never fails for a state that cannot be used: the edit then starts from the beginning, and `onResume` says why. */
 export async function createEditStates(options: EditStatesOptions): Promise<EditStates> {
   const { numSteps, numImages = 1, onResume, onState } = options;
+  const stepOf = ({ step, finished }: EditState): number => finished.length * numSteps + step;
   const found = await usableState(options);
   let shape: readonly number[] | undefined;
   let resumed: EditState | undefined;
@@ -70,29 +76,33 @@ export async function createEditStates(options: EditStatesOptions): Promise<Edit
       if (found === undefined) return undefined;
       if (String(found.latentShape) === String(latentShape)) {
         resumed = found;
-        onResume?.({ kind: "resumed", step: found.step });
+        onResume?.({ kind: "resumed", step: stepOf(found) });
       } else {
         const [there, wanted] = [found.latentShape, latentShape].map((one) => `[${one.join(", ")}]`);
         onResume?.({ kind: "refused", reason: `has latents ${there} where ${wanted} are wanted` });
       }
-      return resumed;
+      return resumed && { finished: resumed.finished, state: resumed };
     },
-    async offer({ step, of, seconds, state }) {
-      if (numImages > 1 || onState === undefined || state === undefined || shape === undefined) return;
+    async offer(done) {
+      const { step, of, seconds, state, finished = [] } = done;
+      if (onState === undefined || state === undefined || shape === undefined) return;
       const latentShape = shape;
       const encode = async (): Promise<Uint8Array> =>
         encodeState({
           ...state,
           of: numSteps,
+          numImages,
+          finished,
           latentShape,
           edit: await options.edit(),
           environment: await options.environment(),
           changed: await changedUntilNow(),
         });
-      await onState({ step, of, seconds, encode });
+      const isImageFinished = numImages > 1 && step === of;
+      await onState({ ...stepOfAll(done), seconds, isImageFinished, encode });
     },
     get resumedFrom() {
-      return resumed?.step;
+      return resumed && stepOf(resumed);
     },
     async notices() {
       const changed = await changedUntilNow();
@@ -106,10 +116,12 @@ async function usableState(options: EditStatesOptions): Promise<EditState | unde
   const { resumeFrom, numSteps, numImages = 1, onResume } = options;
   if (resumeFrom === undefined) return undefined;
   try {
-    if (numImages > 1) throw new Error(`is of one image where ${numImages} are wanted`);
     const state = decodeState(resumeFrom);
     if (state.edit !== (await options.edit())) {
       throw new Error("belongs to another edit, or to another checkpoint");
+    }
+    if (state.numImages !== numImages) {
+      throw new Error(`is of ${imageCount(state.numImages)} where ${numImages} are wanted`);
     }
     if (state.of !== numSteps) throw new Error(`has ${state.of} steps where ${numSteps} are wanted`);
     return state;
@@ -118,6 +130,8 @@ async function usableState(options: EditStatesOptions): Promise<EditState | unde
     return undefined;
   }
 }
+
+const imageCount = (count: number): string => (count === 1 ? "one image" : `${count} images`);
 
 const WORDS: Readonly<Record<EnvironmentFact, string>> = {
   build: "another version of Retouch",

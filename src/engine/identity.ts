@@ -72,11 +72,16 @@ export async function editDigest(
   }: Pick<EditRequest, "image" | "images" | "mask" | (typeof TENSORS)[number]>,
   { loras, checkpoint, reuse }: EditBasis,
 ): Promise<string> {
-  // States are of one result. Those of earlier versions know neither layout nor sampler, as `auto` and `euler` are.
-  const { numImages: _, imageLayout, acceleration: __, minPsnr: ___, sampler: named, ...rest } = resolved;
+  // States of earlier versions are of one result, and know neither layout nor sampler, as `auto` and `euler` are.
+  const { numImages: several, imageLayout, acceleration: _, minPsnr: __, sampler: named, ...rest } = resolved;
+  const numImages = several === 1 ? undefined : several;
   const sampler = named === "euler" ? undefined : named;
   const layout = imageLayout === "auto" ? undefined : imageLayout;
-  const facts: unknown[] = [{ ...rest, imageLayout: layout, sampler }, checkpoint, await loras.digests()];
+  const facts: unknown[] = [
+    { ...rest, imageLayout: layout, sampler, numImages },
+    checkpoint,
+    await loras.digests(),
+  ];
   // What counts of an acceleration is what its calibration makes of it.
   if (reuse) facts.push(reuse);
   const hash = createHash("sha256").update(JSON.stringify(facts));

@@ -8,6 +8,7 @@ import type { Adapters } from "../models/adapters.ts";
 import type { Tensor } from "../runtime/session.ts";
 import type { ReuseBudget } from "../sampling/reuse.ts";
 import type { ReuseTally } from "../sampling/sampler.ts";
+import type { DrawState, FinishedLatents } from "../sampling/draw-state.ts";
 import type { SamplerState } from "../sampling/state.ts";
 import type { ComponentDefinition } from "./component.ts";
 import type { Encodings } from "./encodings.ts";
@@ -113,9 +114,10 @@ export interface EditorOptions {
   sizes?: SizePlan | undefined;
   /**
    * Gives the state in which an earlier run of the same edit was interrupted, if there is one whose latents have this
-   * shape. A recipe that can go on from a state asks once, before its first step; it takes the steps after `step` only.
+   * shape. A recipe that can go on from a state asks once, before its first step; it draws the images after those that were
+   * finished, and of the first of them takes the steps after `step` only.
    */
-  resume?: ((latentShape: readonly number[]) => SamplerState | undefined) | undefined;
+  resume?: ((latentShape: readonly number[]) => DrawState | undefined) | undefined;
 }
 
 /** One image to draw. */
@@ -144,6 +146,8 @@ export interface EditStep {
   image?: number | undefined;
   /** How many are made. @default 1 */
   numImages?: number | undefined;
+  /** Those before it. @default none */
+  finished?: readonly FinishedLatents[] | undefined;
   /** Seconds since the first step of the first image began; of a resumed edit, since its first step after the interruption. */
   seconds: number;
   /** The target's packed latents after this step, [L, C]. */

@@ -53,12 +53,12 @@ export interface EditOptions {
   /**
    * Called after every step, after `onStep`, with what it takes to go on from there in another process: the bytes that
    * `encode()` gives serve as `resumeFrom`. They hold the forming image. The loop waits for the promise it returns: while
-   * a network runs, this thread does nothing else. Not called by a model that cannot go on from a state, nor for several
-   * images.
+   * a network runs, this thread does nothing else. Not called by a model that cannot go on from a state.
    */
   onState?: ((state: OfferedState) => void | Promise<void>) | undefined;
   /**
-   * A state of the same edit, seed included, on the same checkpoint: only the steps after it are taken. On the same
+   * A state of the same edit, seed included, on the same checkpoint: only the steps after it are taken, and of several
+   * images those that were finished are not drawn again. On the same
    * build and kind of processor, the result has the bytes of an undisturbed run; otherwise a notice says that they may
    * differ. A state that cannot be used is ignored.
    */

@@ -5,6 +5,8 @@
 import { createHash } from "node:crypto";
 import { RetouchError } from "../errors.ts";
 import { safetensorsNameOf } from "../onnx/dtype.ts";
+import type { ReuseTally } from "../sampling/sampler.ts";
+import type { DrawState } from "../sampling/draw-state.ts";
 import type { SamplerState, StateArray } from "../sampling/state.ts";
 import { parseSafetensors, type StoredTensor } from "../weights/safetensors.ts";
 import { elements } from "../weights/tensor-file.ts";
@@ -16,9 +18,12 @@ export type EnvironmentFact = (typeof ENVIRONMENT_FACTS)[number];
 /** What the bytes of a result may depend on besides the edit itself. */
 export const ENVIRONMENT_FACTS = ["build", "runtime", "device", "processor", "weights", "tiles"] as const;
 
-export interface EditState extends SamplerState {
-  /** Steps of the whole edit. */
+/** `step`, `latents` and `memory` are of the image after those that are finished. */
+export interface EditState extends SamplerState, Pick<DrawState, "finished"> {
+  /** Steps of each image. */
   of: number;
+  /** Images of the whole edit. */
+  numImages: number;
   /** [L, C]. */
   latentShape: readonly number[];
   /** Digest of everything that determines the picture, the checkpoint included. */
@@ -33,7 +38,8 @@ const FORMAT = "retouch-edit-state";
 const VERSION = "1";
 const LATENTS = "latents";
 const MEMORY = "memory.";
-/** The published model's latents at 1024 * 1024 take 1 MiB; a cache may remember some hundred times as much. */
+const FINISHED = "finished.";
+/** The published model's latents at 1024 * 1024 take 1 MiB an image; a cache may remember some hundred times as much. */
 export const MAX_STATE_BYTES = 100 * 2 ** 20;
 
 /** @throws RangeError for more than {@link MAX_STATE_BYTES} */
@@ -41,6 +47,10 @@ export function encodeState(state: EditState): Uint8Array {
   const tensors: [string, StateArray][] = [
     [LATENTS, { data: state.latents, shape: state.latentShape }],
     ...Object.entries(state.memory).map(([name, array]): [string, StateArray] => [MEMORY + name, array]),
+    ...state.finished.map(({ latents: data }, index): [string, StateArray] => [
+      FINISHED + index,
+      { data, shape: state.latentShape },
+    ]),
   ];
   let offset = 0;
   const entries = tensors.map(([name, { data, shape }]) => {
@@ -58,6 +68,11 @@ export function encodeState(state: EditState): Uint8Array {
     edit: state.edit,
     environment: JSON.stringify(state.environment),
     changed: JSON.stringify(state.changed),
+    // What has one image is as earlier versions wrote it.
+    ...(state.numImages > 1 && {
+      numImages: String(state.numImages),
+      finished: JSON.stringify(state.finished.map(({ reuse }) => reuse ?? null)),
+    }),
   };
   metadata["sha256"] = digestOf(
     metadata,
@@ -82,15 +97,26 @@ export function decodeState(bytes: Uint8Array): EditState {
   const parts = arrays.map(([, { data }]) => bytesOf(data));
   if (sha256 !== digestOf(facts, listed, parts)) throw new Error("is damaged: its digest is another");
   const latents = arrays.find(([name]) => name === LATENTS)?.[1];
-  if (!(latents?.data instanceof Float32Array)) throw new Error("has no latents");
+  if (!isLatents(latents)) throw new Error("has no latents");
   const [step, of] = [Number(text("step")), Number(text("of"))];
   if (!Number.isInteger(of) || !Number.isInteger(step) || step < 1 || step > of) {
     throw new Error(`was kept after step ${step} of ${of}`);
   }
+  const numImages = Number(metadata.get("numImages") ?? 1);
+  const tallies = JSON.parse(metadata.get("finished") ?? "[]") as (ReuseTally | null)[];
+  if (!(tallies.length < numImages)) throw new Error(`has ${tallies.length} finished images of ${numImages}`);
   const memory = arrays.filter(([name]) => name.startsWith(MEMORY));
   return {
     step,
     of,
+    numImages,
+    finished: tallies.map((reuse, index) => {
+      const drawn = arrays.find(([name]) => name === FINISHED + index)?.[1];
+      if (!isLatents(drawn) || drawn.data.length !== latents.data.length) {
+        throw new Error(`has no latents of image ${index + 1}`);
+      }
+      return { latents: drawn.data, reuse: reuse ?? undefined };
+    }),
     latents: latents.data,
     latentShape: latents.shape,
     memory: Object.fromEntries(memory.map(([name, array]) => [name.slice(MEMORY.length), array])),
@@ -99,6 +125,9 @@ export function decodeState(bytes: Uint8Array): EditState {
     changed: JSON.parse(text("changed")) as EnvironmentFact[],
   };
 }
+
+const isLatents = (array: StateArray | undefined): array is StateArray & { data: Float32Array } =>
+  array?.data instanceof Float32Array;
 
 /** The facts in which two environments differ. */
 export const differences = (one: Environment, other: Environment): EnvironmentFact[] =>

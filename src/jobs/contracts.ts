@@ -136,8 +136,10 @@ export interface WorkQueue {
   /** Whether the download still belongs to this worker. */
   holdsSource(source: ClaimedSource, workerId: string): Promise<boolean>;
   /**
-   * Queues the job for a worker, now that its images are in the storage.
+   * Queues the job for a worker, now that its images are in the storage. If the quota of its key has no room for them, the
+   * job ends as failed instead.
    * @param sources the images that were stored for it
+   * @returns false if nobody needs them
    */
   keepSource(
     source: ClaimedSource,

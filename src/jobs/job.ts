@@ -260,12 +260,21 @@ export interface ClaimedJob {
   executionTimeoutMs?: number | undefined;
   /** What an earlier attempt left, to go on from. */
   state?: KeptState | undefined;
+  /** What its key may still store; absent where its results cannot be large. */
+  room?: KeyRoom | undefined;
 }
 
-/** The state of an edit after a step, in the storage. */
+/** What an API key may still store. */
+export interface KeyRoom {
+  bytes: number;
+  /** What to say where that is too little, as a sentence. */
+  fullText: string;
+}
+
+/** The state of an edit after a step, in the storage; of several results, with those that were finished. */
 export interface KeptState {
   key: string;
-  /** 1 to the number of steps. */
+  /** 1 to the number of steps of all results. */
   step: number;
   bytes: number;
 }

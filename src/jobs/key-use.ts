@@ -1,6 +1,9 @@
 /** What each API key has queued and stored, read at most once a second; own additions count at once. */
+import type { Sql } from "../database/database.ts";
+import { mayTakeRoom } from "../engine/result-room.ts";
 import { RetouchError } from "../errors.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
+import type { JobEdit, KeyRoom } from "./job.ts";
 import type { Fleet } from "./workers.ts";
 
 export interface KeyUse {
@@ -64,15 +67,36 @@ const full = (what: string): RetouchError =>
 
 /** Counts more bytes, unless that would be too many. @throws RetouchError QUOTA_EXCEEDED */
 export function admitBytes({ settings }: JobsContext, use: KeyUse, bytes: number): void {
-  const { keyQuotaBytes: quota } = settings;
-  if (use.bytes + bytes > quota) {
-    throw new RetouchError(
-      "QUOTA_EXCEEDED",
-      `The images that are kept for this key take ${megabytes(use.bytes)} of ${megabytes(quota)}; ` +
-        `results are deleted after ${Math.round(settings.fileLifetimeMs / 3_600_000)} h.`,
-    );
-  }
+  const room = roomWith(settings, use.bytes);
+  if (bytes > room.bytes) throw quotaError(room);
   use.bytes += bytes;
+}
+
+export const quotaError = ({ fullText }: KeyRoom): RetouchError =>
+  new RetouchError("QUOTA_EXCEEDED", fullText);
+
+/** What a key may store beyond what it has. */
+export async function readRoom(context: JobsContext, sql: Sql, keyId: string): Promise<KeyRoom> {
+  const [row] = await sql.query<{ bytes: string | null }>(
+    `select sum(bytes) as bytes from ${schemaOf(context)}.pictures where key_id = $1`,
+    [keyId],
+  );
+  return roomWith(context.settings, Number(row?.bytes ?? 0));
+}
+
+/** The same for the results of an edit, which counts where they can be large and are stored here. */
+export const roomForResults = async (
+  context: JobsContext,
+  sql: Sql,
+  { keyId, edit }: { keyId: string; edit: JobEdit },
+): Promise<KeyRoom | undefined> =>
+  edit.bucket === undefined && mayTakeRoom(edit) ? readRoom(context, sql, keyId) : undefined;
+
+function roomWith({ keyQuotaBytes: quota, fileLifetimeMs }: JobsContext["settings"], used: number): KeyRoom {
+  const fullText =
+    `The images that are kept for this key take ${megabytes(used)} of ${megabytes(quota)}; ` +
+    `results are deleted after ${Math.round(fileLifetimeMs / 3_600_000)} h.`;
+  return { bytes: quota - used, fullText };
 }
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MB`;

@@ -8,8 +8,10 @@ import { timeOf } from "./clock.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
 import { endJobs } from "./ending.ts";
+import { quotaError, readRoom } from "./key-use.ts";
 import { newsOf } from "./events.ts";
-import type { ClaimedSource, JobImage, JobImages, StoredSource } from "./job.ts";
+import type { ClaimedSource, JobFailure, JobImage, JobImages, StoredSource } from "./job.ts";
+import { jobFailureOf } from "./job-failure.ts";
 import { lineageOfWaiting } from "./lineage.ts";
 import { storedRows } from "./pictures.ts";
 import { type PlaceRow, placeOf } from "./rows.ts";
@@ -101,17 +103,7 @@ export function createSources(context: JobsContext): Sources {
       settled(
         source,
         workerId,
-        database.transaction(async (sql) => {
-          // To its owner the job has run: the end of a job says when it began, and where.
-          const started = await sql.query(
-            `update ${schema}.jobs set status = 'running', worker_id = $3, started_at = source_started_at, source_worker = null
-            where ${HELD} returning id`,
-            holderOf(source, workerId),
-          );
-          if (started.length === 0) return false;
-          const ended = await endJobs(context, sql, { status: "failed", ...reason }, "id = $5", [source.id]);
-          return ended.length > 0;
-        }),
+        database.transaction((sql) => fail(context, sql, holderOf(source, workerId), reason)),
       ),
 
     async releaseSource(source, workerId, { isTried }) {
@@ -144,6 +136,25 @@ async function giveUnknownBack(
   );
 }
 
+/** Ends the job of a download as failed. @returns false if the download belongs to nobody any more, or to another worker */
+async function fail(
+  context: JobsContext,
+  sql: Sql,
+  holder: readonly unknown[],
+  reason: JobFailure,
+): Promise<boolean> {
+  // To its owner the job has run: the end of a job says when it began, and where.
+  const [started] = await sql.query<{ id: string }>(
+    `update ${schemaOf(context)}.jobs
+        set status = 'running', worker_id = $3, started_at = source_started_at, source_worker = null
+      where ${HELD} returning id`,
+    holder,
+  );
+  if (started === undefined) return false;
+  const ended = await endJobs(context, sql, { status: "failed", ...reason }, "id = $5", [started.id]);
+  return ended.length > 0;
+}
+
 async function keep(
   context: JobsContext,
   sql: Sql,
@@ -151,6 +162,16 @@ async function keep(
   { images, mask, sources }: JobImages & { sources: readonly StoredSource[] },
 ): Promise<boolean> {
   const schema = schemaOf(context);
+  const [owner] = await sql.query<{ key_id: string }>(
+    `select key_id from ${schema}.jobs where ${HELD} for update`,
+    holder,
+  );
+  if (owner === undefined) return false;
+  const room = await readRoom(context, sql, owner.key_id);
+  if (sources.reduce((sum, { bytes }) => sum + bytes, 0) > room.bytes) {
+    await fail(context, sql, holder, jobFailureOf(quotaError(room)));
+    return false;
+  }
   const [first] = images;
   const sha256 = first?.kind === "stored" ? first.sha256 : undefined;
   const lineage = sha256 && (await lineageOfWaiting(context, sql, sha256, HELD, holder));

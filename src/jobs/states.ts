@@ -1,5 +1,5 @@
 /**
- * States of edits that take long: where the latest one of a running job is stored, and which attempts got further because
+ * States of edits that take long or have several results: where the latest one of a running job is stored, and which attempts got further because
  * of it. The column `kept_state` holds a {@link KeptState}, and
  * - `furthest`: the highest step after which one was kept, in any attempt;
  * - `isFurther`: whether the running attempt has raised it.
@@ -54,7 +54,8 @@ export async function isFurther(
 export const KEEPING_STATE = `
   kept_state = kept_state - 'isFurther',
   progress = case when kept_state is not null
-    then jsonb_build_object('step', kept_state -> 'step', 'of', edit -> 'numSteps') end`;
+    then jsonb_build_object('step', kept_state -> 'step',
+      'of', (edit ->> 'numSteps')::integer * coalesce((edit ->> 'numImages')::integer, 1)) end`;
 
 /** SQL condition on `jobs` and `pictures`: the picture is the state of a job that ended or has a later one. */
 export const IS_SPENT_STATE = `(storage_key like 'states/%'

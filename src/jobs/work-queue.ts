@@ -9,6 +9,7 @@ import type { WorkQueue } from "./contracts.ts";
 import { DEFAULT_ENDPOINT } from "./endpoints.ts";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
+import { roomForResults } from "./key-use.ts";
 import type { ClaimedJob, JobChunk, JobEdit, KeptState } from "./job.ts";
 import { type PlaceRow, placeOf } from "./rows.ts";
 import { createSources } from "./sources.ts";
@@ -132,7 +133,7 @@ async function readopt(context: JobsContext, sql: Sql, workerId: string): Promis
       where worker_id = $1 and status = 'running' returning ${CLAIMED_COLUMNS}`,
     [workerId, context.settings.leaseMs],
   );
-  return row && rowToClaimed(row);
+  return row && rowToClaimed(context, sql, row);
 }
 
 /**
@@ -166,7 +167,7 @@ async function claimNext(
        select ${CLAIMED_COLUMNS} from claimed`,
       [queueId, workerId, settings.leaseMs, endpoint],
     );
-    if (row) return rowToClaimed(row);
+    if (row) return rowToClaimed(context, sql, row);
     await queue.remove(sql, [{ endpoint, queueId }]);
   }
 }
@@ -183,13 +184,13 @@ interface ClaimedRow {
   kept_state: KeptState | null;
 }
 
-function rowToClaimed({
-  execution_timeout_ms: limit,
-  kept_state: state,
-  key_id: keyId,
-  ...row
-}: ClaimedRow): ClaimedJob {
-  const claimed = { ...row, keyId, executionTimeoutMs: limit ?? undefined };
+async function rowToClaimed(
+  context: JobsContext,
+  sql: Sql,
+  { execution_timeout_ms: limit, kept_state: state, key_id: keyId, ...row }: ClaimedRow,
+): Promise<ClaimedJob> {
+  const room = await roomForResults(context, sql, { keyId, edit: row.edit });
+  const claimed = { ...row, keyId, executionTimeoutMs: limit ?? undefined, ...(room && { room }) };
   return state ? { ...claimed, state: keptStateOf(state) } : claimed;
 }
 

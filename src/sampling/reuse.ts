@@ -167,12 +167,18 @@ function remembered(
   };
 }
 
+/** What an earlier run had reused, if it reused steps. */
+export function tallyOf(memory: StateMemory): ReuseTally | undefined {
+  if (!(COUNTS in memory)) return undefined;
+  const [computedSteps = 0, reusedSteps = 0] = memory[COUNTS]!.data as Int32Array;
+  const [error = 0] = (memory[ERROR]?.data ?? []) as Float32Array | [];
+  return { computedSteps, reusedSteps, error };
+}
+
 /** What an earlier run left; without it, or from another build, the velocities are computed anew. */
 function recall(memory: StateMemory = {}, count: number): { points: Point[]; tally: ReuseTally } {
   const [velocities, steps] = [memory[VELOCITIES]?.data, memory[STEPS]?.data];
-  const [computedSteps = 0, reusedSteps = 0] = (memory[COUNTS]?.data ?? []) as Int32Array | [];
-  const [error = 0] = (memory[ERROR]?.data ?? []) as Float32Array | [];
-  const tally = { computedSteps, reusedSteps, error };
+  const tally = tallyOf(memory) ?? { computedSteps: 0, reusedSteps: 0, error: 0 };
   if (!(velocities instanceof Float32Array) || !(steps instanceof Int32Array)) return { points: [], tally };
   if (velocities.length !== steps.length * count) return { points: [], tally };
   const points = Array.from(steps, (index, row) => ({

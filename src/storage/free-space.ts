@@ -2,8 +2,8 @@
  * Guards the disk space that the operator wants to keep free: requests refused for lack of it leave
  * everything else working.
  */
-import { statfs } from "node:fs/promises";
 import { RetouchError } from "../errors.ts";
+import { freeBytes } from "../files/free-bytes.ts";
 
 export interface FreeSpace {
   /**
@@ -24,7 +24,7 @@ export interface FreeSpaceOptions {
 
 const FRESH_MS = 1000;
 
-export function createFreeSpace({ folder, minFreeBytes, read = readFree }: FreeSpaceOptions): FreeSpace {
+export function createFreeSpace({ folder, minFreeBytes, read = freeBytes }: FreeSpaceOptions): FreeSpace {
   let readAt = -Infinity;
   let latest: Promise<{ free: number }> | undefined;
 
@@ -51,9 +51,4 @@ export function createFreeSpace({ folder, minFreeBytes, read = readFree }: FreeS
       seen.free -= bytes;
     },
   };
-}
-
-async function readFree(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }

@@ -90,6 +90,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
       onStage,
       onWaiting: options.onWaiting,
       state: job.state,
+      room: job.room,
       onState: states.write,
       stopping: options.stopping,
     });

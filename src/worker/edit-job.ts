@@ -11,6 +11,7 @@ import type {
   JobResult,
   JobResultImage,
   KeptState,
+  KeyRoom,
   Precision,
   ResultImage,
 } from "../jobs/job.ts";
@@ -30,7 +31,7 @@ import { createKey } from "../storage/storage.ts";
 import { aborted, throwIfAborted } from "./failures.ts";
 import { readState } from "./kept-state.ts";
 import { keepOwn, type OwnStorage, readOwn } from "./own-storage.ts";
-import type { EditNote, EditStage, EditTiming, EngineSetup } from "./protocol.ts";
+import type { EditCircumstances, EditNote, EditStage, EditTiming, EngineSetup } from "./protocol.ts";
 import { createStateKeeper, type StateKeeper } from "./state-keeper.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -44,16 +45,12 @@ export interface EditJobDependencies {
   freeSpace?: FreeSpace | undefined;
 }
 
-export interface EditJobOptions {
+export interface EditJobOptions extends EditCircumstances {
   signal: AbortSignal;
-  /** Whose job it is, as `EditOptions` has it. */
-  owner: string;
   onProgress: (progress: JobProgress) => void;
   onStage?: ((stage: EditStage) => void) | undefined;
   /** Called after each failed try to store the result, with what the log needs. */
   onWaiting?: ((detail: string) => void) | undefined;
-  /** What an earlier attempt left, to go on from. */
-  state?: KeptState | undefined;
   /** Aborts when the worker is about to end. */
   stopping?: AbortSignal | undefined;
   /** Called with every state that was stored. */
@@ -114,7 +111,7 @@ async function editAndStore(
   const images: Uint8Array[] = [];
   for (const image of edit.images) images.push(await readSource(dependencies, image, "image", signal));
   const mask = edit.mask && (await readSource(dependencies, edit.mask, "mask", signal));
-  await checkRoom(dependencies, edit, images[0]);
+  await checkRoom(dependencies, edit, images[0], options.room);
   const restart = (reason: string): void => {
     onNote?.({ level: "warn", sentence: `The edit starts from the beginning: its state ${reason}.` });
     onProgress({ step: 0, of });
@@ -210,22 +207,27 @@ async function editAndStore(
 }
 
 /**
- * Refuses results that have no room on the disk before they are drawn; the server did not know the size of an image that was
- * given by URL.
- * @throws RetouchError INVALID_PARAMETER
+ * Refuses results that have no room on the disk, or for their owner, before they are drawn; the server did not know the size
+ * of an image that was given by URL.
+ * @throws RetouchError INVALID_PARAMETER, QUOTA_EXCEEDED
  */
 async function checkRoom(
   { freeSpace }: EditJobDependencies,
   edit: JobEdit,
   image: Uint8Array | undefined,
+  room: KeyRoom | undefined,
 ): Promise<void> {
-  if (freeSpace === undefined || edit.bucket !== undefined) return;
+  if ((freeSpace === undefined && room === undefined) || edit.bucket !== undefined) return;
   // The engine tells what is wrong with the image.
   const size = image && (await uprightSize(image).catch(() => undefined));
   if (image && !size) return;
   const bytes = roomOf(edit, size);
   if (bytes === 0) return;
-  await freeSpace.admit(bytes).catch((cause: unknown) => {
+  if (room && bytes > room.bytes) {
+    const sentence = `${noRoomText(edit, size)}: ${room.fullText}`;
+    throw new RetouchError("QUOTA_EXCEEDED", failure("about", { field: "size", sentence }));
+  }
+  await freeSpace?.admit(bytes).catch((cause: unknown) => {
     throw invalid("about", { field: "size", sentence: `${noRoomText(edit, size)}.` }, { cause });
   });
 }
@@ -237,12 +239,15 @@ function stepsTaken({
   resumedFrom,
   results,
 }: Pick<EditResult, "parameters" | "acceleration" | "resumedFrom" | "results">): number | undefined {
-  const first = resumedFrom ?? skippedSteps(parameters);
+  const skipped = skippedSteps(parameters);
+  const { numSteps } = parameters;
   if (acceleration !== undefined && acceleration.reusedSteps > 0) {
     // Of an interrupted edit it is not known how many this run computed: it says nothing of the speed.
     return resumedFrom === undefined ? acceleration.computedSteps / results.length : 0;
   }
-  return first === 0 ? undefined : parameters.numSteps - first;
+  if (resumedFrom === undefined) return skipped === 0 ? undefined : numSteps - skipped;
+  const notBegun = results.length - Math.ceil(resumedFrom / numSteps);
+  return (results.length * numSteps - resumedFrom - notBegun * skipped) / results.length;
 }
 
 async function previewOf(step: Pick<EditStep, "sketch">): Promise<string> {

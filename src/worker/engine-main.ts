@@ -78,7 +78,7 @@ function createTeller(): (progress: ConversionProgress) => void {
   };
 }
 
-function edit({ id, edit, owner, state }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+function edit({ id, edit, owner, state, room }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
   const isStopping = new AbortController();
   stopping.set(id, isStopping);
   return answering(id, async (signal) => {
@@ -86,6 +86,7 @@ function edit({ id, edit, owner, state }: Extract<EngineRequest, { kind: "edit" 
       signal,
       owner,
       state,
+      room,
       stopping: isStopping.signal,
       onProgress: (progress) => say({ kind: "progress", id, progress }),
       onStage: (stage) => say({ kind: "stage", id, stage }),

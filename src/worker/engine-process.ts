@@ -7,7 +7,14 @@ import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
 import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
 import { createEncodingTotal } from "./encoding-total.ts";
-import type { EditStage, EditTiming, EngineAnswer, EngineRequest, EngineSetup } from "./protocol.ts";
+import type {
+  EditCircumstances,
+  EditStage,
+  EditTiming,
+  EngineAnswer,
+  EngineRequest,
+  EngineSetup,
+} from "./protocol.ts";
 import type { FetchedSource } from "../jobs/job.ts";
 
 /** How work ended that was not done. */
@@ -59,12 +66,8 @@ export interface EngineProcess {
   close(): Promise<void>;
 }
 
-export interface RunOptions extends RunEvents {
+export interface RunOptions extends RunEvents, EditCircumstances {
   signal: AbortSignal;
-  /** Whose job it is. */
-  owner: string;
-  /** What an earlier attempt left, to go on from. */
-  state?: KeptState | undefined;
   /** Called with every state that was stored for the job; each replaces the one before. */
   onState?: ((state: KeptState) => void) | undefined;
   /** Aborts when the worker is about to end: from then on, the state is kept after every step. */
@@ -249,7 +252,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       return starting;
     },
 
-    async run(id, edit, { signal, owner, onProgress, onStage, onWaiting, state, onState, stopping }) {
+    async run(id, edit, { signal, onProgress, onStage, onWaiting, onState, stopping, ...how }) {
       const own = running;
       const speed = own?.speed;
       if (own === undefined || speed === undefined) return { kind: "absent" };
@@ -258,7 +261,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       let grace: NodeJS.Timeout | undefined;
       const stop = (): void => send(own.child, { kind: "stopping", id });
       stopping?.addEventListener("abort", stop, { once: true });
-      const outcome = await ask<EngineOutcome>(own, id, { kind: "edit", id, edit, owner, state }, signal, {
+      const outcome = await ask<EngineOutcome>(own, id, { kind: "edit", id, edit, ...how }, signal, {
         onAnswer(answer) {
           if (answer.kind === "progress") onProgress(answer.progress);
           if (answer.kind === "stage") onStage?.(answer.stage);

@@ -1,14 +1,6 @@
 /** Decides what the sender of a failed edit may read, and what only the operator's log may hold. */
-import {
-  type ErrorCode,
-  type Failure as Reason,
-  failure,
-  recordOf,
-  RetouchError,
-  wordError,
-} from "../errors.ts";
-import type { JobFailure } from "../jobs/job.ts";
-import { WIRE } from "../engine/edit-parameters.ts";
+import { type ErrorCode, type Failure as Reason, failure, RetouchError } from "../errors.ts";
+import { jobFailureOf } from "../jobs/job-failure.ts";
 import type { EngineAnswer, Failure } from "./protocol.ts";
 
 const UNEXPECTED = "The edit failed unexpectedly.";
@@ -22,6 +14,7 @@ const OF_SENDER: ReadonlySet<ErrorCode> = new Set([
   "IMAGE_UNSUPPORTED",
   "IMAGE_TOO_LARGE",
   "OUTPUT_FLAGGED",
+  "QUOTA_EXCEEDED",
 ] satisfies ErrorCode[]);
 
 /** Other failures that the sender may read, in words that hide what the operator's own sentences name. */
@@ -42,12 +35,6 @@ function publicFailure(error: RetouchError): RetouchError | undefined {
       return undefined;
   }
 }
-
-/** A job's failure from an error that its sender may read. */
-export const jobFailureOf = (error: RetouchError): JobFailure => ({
-  error: wordError(error, WIRE),
-  failure: recordOf(error),
-});
 
 /** Turns whatever ended an edit into what its sender and the operator read. */
 export function failureOf(error: unknown): Failure {

@@ -1,6 +1,14 @@
 /** Messages between a worker and its engine process. Images go through the storage, except inline results. */
 import type { Price } from "../config/parsers.ts";
-import type { FetchedSource, JobEdit, JobFailure, JobProgress, JobResult, KeptState } from "../jobs/job.ts";
+import type {
+  FetchedSource,
+  JobEdit,
+  JobFailure,
+  JobProgress,
+  JobResult,
+  KeptState,
+  KeyRoom,
+} from "../jobs/job.ts";
 import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine.ts";
 import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
@@ -40,14 +48,23 @@ export interface EditTiming {
 /** An id names one piece of work; a download and an edit of the same job have different ids. */
 export type EngineRequest =
   | { kind: "setup"; setup: EngineSetup }
-  /** With whose it is, and what an earlier attempt left, to go on from. */
-  | { kind: "edit"; id: string; edit: JobEdit; owner: string; state?: KeptState | undefined }
+  | ({ kind: "edit"; id: string; edit: JobEdit } & EditCircumstances)
   | { kind: "fetch"; id: string; url: string }
   /** Asks whether our storage works. */
   | { kind: "check"; id: string }
   | { kind: "cancel"; id: string }
   /** The worker is about to end: every step's state is to be kept. */
   | { kind: "stopping"; id: string };
+
+/** What counts for an edit besides itself. */
+export interface EditCircumstances {
+  /** Whose it is. */
+  owner: string;
+  /** What an earlier attempt left, to go on from. */
+  state?: KeptState | undefined;
+  /** What its owner may still store. @default as much as there is */
+  room?: KeyRoom | undefined;
+}
 
 export type EngineAnswer =
   /**

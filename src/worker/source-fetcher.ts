@@ -6,10 +6,10 @@ import { maskError } from "../engine/mask-rules.ts";
 import { failure, RetouchError } from "../errors.ts";
 import type { WorkQueue } from "../jobs/contracts.ts";
 import type { ClaimedSource, JobImage, JobImages, StoredSource } from "../jobs/job.ts";
+import { jobFailureOf } from "../jobs/job-failure.ts";
 import type { Log } from "../log.ts";
 import { untilWritten } from "./attempt.ts";
 import type { EngineProcess, FetchOutcome } from "./engine-process.ts";
-import { jobFailureOf } from "./failures.ts";
 import type { Outage } from "./outage.ts";
 
 export interface SourceFetcherOptions {
@@ -151,7 +151,8 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
     if (outcome.kind === "kept") {
       const { images, mask, sources } = outcome;
       const written = await write(() => queue.keepSource(source, workerId, { images, mask, sources }));
-      // If it may have been written all the same, the sweeper checks who needs the images.
+      // Where the key has no room for them, too. If it may have been written all the same, the sweeper checks who needs the
+      // images.
       if (written === "refused") await discardAll(sources);
     } else if (outcome.kind === "failed") {
       await write(() => queue.failSource(source, workerId, outcome));

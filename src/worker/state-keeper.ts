@@ -1,6 +1,7 @@
 /**
  * Keeps the state of an edit that takes long, between its steps: stored whole under a new key, then reported, so that the
- * job's row never names what is not there. Keeping costs at most a fiftieth of the time, and never fails an edit. It is not
+ * job's row never names what is not there. Keeping costs at most a fiftieth of the time, and never fails an edit. Of several
+ * results, each finished one is kept however quick it was: that is one more write beside its file. It is not
  * done beside the steps: while a network runs, nothing else does on this thread, and each stage of a write would wait for
  * a step.
  */
@@ -11,8 +12,8 @@ import { createKey, type Storage } from "../storage/storage.ts";
 
 export interface StateKeeper {
   /**
-   * Keeps the state, unless the edit is short, the last one was kept just before, or is still being stored. Returns when
-   * it is kept, or after a second or more if the storage is slow.
+   * Keeps the state, unless the edit is short, the last one was kept just before, or is still being stored; one with a
+   * result more is kept now or with a later step. Returns when it is kept, or after a second or more if the storage is slow.
    */
   offer(state: OfferedState): Promise<void>;
   /** To be called when the edit has ended, however: nothing is reported from then on. */
@@ -44,9 +45,13 @@ export function createStateKeeper(options: StateKeeperOptions): StateKeeper {
   let waitedMs = 0;
   let numSteps = 0;
   let isBusy = false;
+  /** Whether there is a finished result that no kept state has. */
+  let isOwed = false;
   let isEnded = false;
 
   async function keep({ step, encode }: OfferedState): Promise<void> {
+    const hasOwed = isOwed;
+    isOwed = false;
     const key = createKey("states", "bin");
     try {
       const bytes = await encode();
@@ -55,6 +60,7 @@ export function createStateKeeper(options: StateKeeperOptions): StateKeeper {
       else onKept({ key, step, bytes: bytes.byteLength });
     } catch (error) {
       retryAt = performance.now() + RETRY_MS;
+      isOwed ||= hasOwed;
       // The sweeper finds what was stored all the same.
       if (!isEnded) onError(messageOf(error));
     }
@@ -67,11 +73,12 @@ export function createStateKeeper(options: StateKeeperOptions): StateKeeper {
   return {
     async offer(state) {
       numSteps += 1;
+      isOwed ||= state.isImageFinished;
       if (isBusy || isEnded || afterMs === Infinity) return;
       const wholeMs = expectedMs(state);
-      if (wholeMs < afterMs) return;
+      if (wholeMs < afterMs && !isOwed) return;
       const from = performance.now();
-      const isTooSoon = from < retryAt || from - started < SHARE * waitedMs;
+      const isTooSoon = from < retryAt || (from - started < SHARE * waitedMs && !isOwed);
       if (isTooSoon && stopping?.aborted !== true) return;
       isBusy = true;
       const keeping = keep(state).finally(() => {

@@ -56,12 +56,12 @@ describe("retouch edit", () => {
     expect(await readdir(path.join(folder, "cache"))).toContain("history.jsonl");
   });
 
-  it("refuses both flags where each image gets a result of its own", async () => {
-    for (const flag of ["--from-original", "--history"]) {
-      expect(await edit("bird.png", "Make it night", "results/", flag)).toMatchObject({
-        code: 2,
-        stderr: `retouch: ${flag} must not be given with a folder as -o: its edits are not remembered.\n`,
-      });
-    }
+  it("does the same where each image gets a result of its own", async () => {
+    env["RETOUCH_HISTORY"] = "false";
+    expect(await edit("bird.png", "Make it night.", "results/", "--history")).toMatchObject({ code: 0 });
+    const night = path.join("results", "bird.edited.png");
+    expect(await edit(night, "Add snow", "more/", "--history", "--from-original")).toMatchObject({ code: 0 });
+    await edit("bird.png", "Make it night, then Add snow", "all.png");
+    expect((await pixels("more/bird.edited.edited.png")).equals(await pixels("all.png"))).toBe(true);
   });
 });

@@ -1,23 +1,9 @@
 /** A disk that is full under the embedded database. */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { copyEmptyDatabase, openEmbedded } from "../support/embedded.ts";
-import { temporaryFolder } from "../support/temporary.ts";
-
-/** A file system of some megabytes, or why there is none. */
-async function smallDisk(megabytes: number): Promise<string | { refused: string }> {
-  const folder = path.join(await temporaryFolder(), "disk");
-  mkdirSync(folder);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", folder], { stdio: "pipe" });
-  } catch (error) {
-    return { refused: `a small disk cannot be mounted here: ${(error as Error).message.trim()}` };
-  }
-  onTestFinished(() => void execFileSync("umount", ["-l", folder]));
-  return folder;
-}
+import { smallDisk } from "../support/small-disk.ts";
 
 it("fails while the disk is full, and goes on by itself with all that was acknowledged", async ({ skip }) => {
   const disk = await smallDisk(40);

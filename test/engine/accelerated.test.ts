@@ -65,6 +65,20 @@ describe("on the shipped checkpoint", () => {
     expect(other.resumedFrom).toBeUndefined();
   });
 
+  it("goes on where all its steps were taken with what it reports of them, also of several results", async () => {
+    for (const numImages of [1, 2]) {
+      const request: EditRequest = { ...base, acceleration: "auto", minPsnr: 34, numImages };
+      const offered: OfferedState[] = [];
+      const whole = await engine.edit(request, { onState: (state) => void offered.push(state) });
+      for (const place of numImages === 1 ? [27] : [27, 40, 55]) {
+        const resumed = await engine.edit(request, { resumeFrom: await offered[place]!.encode() });
+        expect(resumed.images).toEqual(whole.images);
+        expect(resumed.acceleration).toEqual(whole.acceleration);
+        expect(resumed.notices).toEqual(whole.notices);
+      }
+    }
+  });
+
   it("counts over several results, of which each is what it is alone", async () => {
     const request: EditRequest = { ...base, acceleration: "auto", minPsnr: 34 };
     const both = await engine.edit({ ...request, numImages: 2 });

@@ -64,7 +64,7 @@ describe.each(calls)("the edit %s", (name, { scheduler, numImagesPerPrompt: coun
 });
 
 describe("several images of one draw", () => {
-  it("are all returned, with their steps, and keep no states", async () => {
+  it("are all returned, with their steps, and go on from any of them to the same bytes", async () => {
     const engine = await open();
     const request = requestOf("three-images");
     const steps: EditStep[] = [];
@@ -73,6 +73,7 @@ describe("several images of one draw", () => {
       onStep: (step) => void steps.push(step),
       onState: (state) => void states.push(state),
     });
+    const kept = await Promise.all(states.map((state) => state.encode()));
     expect(images).toHaveLength(3);
     expect(images[0]).toBe(first);
     expect(new Set(images.map((bytes) => Buffer.from(bytes).toString("base64"))).size).toBe(3);
@@ -87,7 +88,16 @@ describe("several images of one draw", () => {
       "2:2",
       "2:3",
     ]);
-    expect(states).toEqual([]);
+    expect(states.map(({ step, of, isImageFinished }) => [step, of, isImageFinished])).toEqual(
+      Array.from({ length: 9 }, (_, index) => [index + 1, 9, index % 3 === 2]),
+    );
+    for (const [index, resumeFrom] of kept.entries()) {
+      const taken: EditStep[] = [];
+      const rest = await engine.edit(request, { resumeFrom, onStep: (step) => void taken.push(step) });
+      expect(rest.resumedFrom).toBe(index + 1);
+      expect(taken).toHaveLength(8 - index);
+      expect(rest.images).toEqual(images);
+    }
 
     const alone: OfferedState[] = [];
     await engine.edit({ ...request, numImagesPerPrompt: 1 }, { onState: (state) => void alone.push(state) });

@@ -91,6 +91,31 @@ describe("an interrupted edit", () => {
     }
   });
 
+  it("with several results gives the same bytes from any step, and draws only those that were not finished", async () => {
+    const { result, states } = await whole({ numImages: 3, numSteps: 2, isUnchangedKept: true });
+    expect(states).toHaveLength(6);
+    for (const [index, state] of states.entries()) {
+      const again = await resumed(state, { numImages: 3, numSteps: 2, isUnchangedKept: true });
+      expect(again.result.images).toEqual(result.images);
+      expect(again.outcomes).toEqual([{ kind: "resumed", step: index + 1 }]);
+      expect(again.passes).toBe(5 - index);
+      expect(again.result).toMatchObject({ resumedFrom: index + 1, notices: result.notices });
+    }
+  });
+
+  it("with several results may be interrupted again in a later one", async () => {
+    const request = { ...base, numImages: 3, numSteps: 2 };
+    const { result, states } = await whole(request);
+    const offered: OfferedState[] = [];
+    await engine.edit(request, { resumeFrom: states[0]!, onState: (state) => void offered.push(state) });
+    expect(offered.map(({ step, of }) => [step, of])).toEqual([2, 3, 4, 5, 6].map((step) => [step, 6]));
+    for (const [index, state] of offered.entries()) {
+      const bytes = await state.encode();
+      expect(Buffer.compare(bytes, states[index + 1]!)).toBe(0);
+      expect((await resumed(bytes, request)).result.images).toEqual(result.images);
+    }
+  });
+
   it("gives the same bytes in another process's engine, and after a second interruption", async () => {
     const { result, states } = await whole({ numSteps: 5 });
     const other = await open();
@@ -181,6 +206,19 @@ describe("a state that cannot be used", () => {
     expect(again.steps).toEqual(ANEW.steps);
     expect(Buffer.compare(again.result.image, result.image)).toBe(0);
     expect(again.result.resumedFrom).toBeUndefined();
+  });
+
+  it("because it has another number of results does so, too", async () => {
+    const { states } = await whole({ numImages: 2 });
+    for (const numImages of [1, 3]) {
+      const { outcomes, passes } = await resumed(states[3]!, { numImages });
+      expect(outcomes).toEqual([
+        { kind: "refused", reason: "belongs to another edit, or to another checkpoint" },
+      ]);
+      expect(passes).toBe(3 * numImages);
+    }
+    const again = await resumed(changed(states[3]!, { numImages: 3 }), { numImages: 2 });
+    expect(again.outcomes).toEqual([{ kind: "refused", reason: "is of 3 images where 2 are wanted" }]);
   });
 
   it("because it has another image or number of steps does so, too", async () => {

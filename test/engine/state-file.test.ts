@@ -10,6 +10,8 @@ import {
 const STATE: EditState = {
   step: 3,
   of: 28,
+  numImages: 1,
+  finished: [],
   latents: Float32Array.from({ length: 24 }, (_, index) => Math.fround(index / 7 - 1)),
   latentShape: [6, 4],
   memory: {
@@ -35,6 +37,28 @@ describe("the file of a state", () => {
     const decoded = decodeState(encodeState(STATE));
     expect(decoded).toEqual(STATE);
     expect(Object.is((decoded.memory["previousVelocity"]!.data as Float32Array)[1], -0)).toBe(true);
+  });
+
+  it("gives back the finished ones of several images, too", () => {
+    const several: EditState = {
+      ...STATE,
+      numImages: 4,
+      finished: [
+        {
+          latents: STATE.latents.map((value) => value + 1),
+          reuse: { computedSteps: 9, reusedSteps: 19, error: 0.1 },
+        },
+        { latents: STATE.latents.map((value) => value - 1) },
+      ],
+    };
+    expect(decodeState(encodeState(several))).toEqual(several);
+  });
+
+  it("of one image is as earlier versions wrote it", () => {
+    const { numImages: _, finished: __, ...earlier } = STATE;
+    const text = Buffer.from(encodeState(STATE)).toString("latin1");
+    expect(text).not.toMatch(/numImages|finished/);
+    expect(decodeState(encodeState({ ...earlier, numImages: 1, finished: [] }))).toEqual(STATE);
   });
 
   it("is a safetensors file that says what it is", () => {
@@ -70,6 +94,11 @@ describe("the file of a state", () => {
     ["before the first step", { step: 0 }, "was kept after step 0 of 28"],
     ["after the last", { step: 29 }, "was kept after step 29 of 28"],
     ["after half a step", { step: 1.5 }, "was kept after step 1.5 of 28"],
+    [
+      "with as many finished images as there are",
+      { numImages: 2, finished: [1, 2].map(() => ({ latents: STATE.latents })) },
+      "has 2 finished images of 2",
+    ],
     ["with another number of latents than it says", { latentShape: [6, 5] }, "is damaged"],
   ])("is refused if it was kept %s", (_, changes, reason) => {
     expect(() => decodeState(encodeState({ ...STATE, ...changes }))).toThrow(reason);

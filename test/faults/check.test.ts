@@ -211,6 +211,17 @@ describe("the rows", () => {
       ["a stored result is not counted"],
     ],
     [
+      "a result of several that is missing, and one that is not counted",
+      [
+        `update retouch.jobs set edit = edit || '{"numImages": 3}',
+           result = result || jsonb_build_object('images', jsonb_build_array(
+             jsonb_build_object('image', result -> 'image'),
+             jsonb_build_object('image', jsonb_build_object('kind', 'stored', 'key', 'outputs/other'))))
+          where status = 'completed'`,
+      ],
+      ["a job has 2 results, not 3", "a stored result is not counted"],
+    ],
+    [
       "a source that nobody needs",
       [`update retouch.pictures set job_id = ${OF_DONE} where job_id is not null`],
       ["a source is kept for nobody"],

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { JobsSettings } from "../../src/jobs/context.ts";
 import type { Jobs } from "../../src/jobs/contracts.ts";
+import type { JobEdit, KeyRoom } from "../../src/jobs/job.ts";
 import { createMaintenance } from "../../src/jobs/maintenance.ts";
 import { createJobs } from "../../src/jobs/owner-jobs.ts";
 import { findNeeded } from "../../src/jobs/pictures.ts";
+import { createWorkQueue } from "../../src/jobs/work-queue.ts";
 import { describeOnDatabases, EDIT, newJob, resultOf } from "../support/jobs.ts";
 import { refusal } from "../support/refusal.ts";
 
@@ -74,10 +76,8 @@ describeOnDatabases("what one key may use", (bench) => {
       const edit = { ...EDIT, images: [{ kind: "stored", key } as const] };
       return (await bench.jobs.submit(newJob({ edit, sources: [{ key, bytes }] }))).job.id;
     };
-    const over = refusal(
-      "QUOTA_EXCEEDED",
-      "The images that are kept for this key take 8 MB of 10 MB; results are deleted after 168 h.",
-    );
+    const OVER = "The images that are kept for this key take 8 MB of 10 MB; results are deleted after 168 h.";
+    const over = refusal("QUOTA_EXCEEDED", OVER);
 
     it("counts sources until they are deleted", async () => {
       const id = await store(8 * MB);
@@ -109,6 +109,27 @@ describeOnDatabases("what one key may use", (bench) => {
       await bench.age(61);
       await maintenance.run();
       await jobsWith({ keyQuotaBytes: 10 * MB }).admitBytes("key-one", 3 * MB);
+    });
+
+    it("tells the worker what is left for results that may be large, and are stored here", async () => {
+      const settings = { ...bench.context.settings, keyQuotaBytes: 10 * MB };
+      const queue = createWorkQueue({ ...bench.context, settings });
+      await store(8 * MB);
+      await queue.finish((await queue.claim("worker-a"))!, "worker-a", { status: "failed", error: "No." });
+      const roomOf = async (changes: Partial<JobEdit>): Promise<KeyRoom | undefined> => {
+        await bench.jobs.submit(newJob({ edit: { ...EDIT, ...changes } }));
+        return (await queue.claim("worker-a"))!.room;
+      };
+      expect(await roomOf({ size: "source" })).toEqual({ bytes: 2 * MB, fullText: OVER });
+      expect(await roomOf({ numImages: 8 })).toMatchObject({ bytes: 2 * MB });
+      expect(await roomOf({})).toBeUndefined();
+      const bucket = {
+        accessId: "id",
+        accessSecret: "secret",
+        bucketName: "b",
+        endpointUrl: "https://s3.example",
+      };
+      expect(await roomOf({ size: "source", bucket })).toBeUndefined();
     });
 
     it("counts what comes at the same moment", async () => {

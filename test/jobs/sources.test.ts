@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ClaimedSource, NewJob } from "../../src/jobs/job.ts";
 import { createMaintenance } from "../../src/jobs/maintenance.ts";
+import { createWorkQueue } from "../../src/jobs/work-queue.ts";
 import { describeOnDatabases, EDIT, newJob, policy, resultOf } from "../support/jobs.ts";
 
 const url = (name: string): string => `http://pictures.example/${name}.png`;
@@ -185,6 +186,41 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
       expect(await claim()).toBeUndefined();
       expect(await bench.queue.claim("worker-a")).toMatchObject({ id });
     });
+  });
+
+  it("fails where its key has no room for the picture, as a submission that brings one is refused", async () => {
+    const context = {
+      ...bench.context,
+      settings: { ...bench.context.settings, keyQuotaBytes: 10 * 2 ** 20 },
+    };
+    const queue = createWorkQueue(context);
+    const sources = [{ key: "inputs/large.bin", bytes: 6 * 2 ** 20 }];
+    const large = { images: [{ kind: "stored", key: "inputs/large.bin" } as const], sources };
+    await submit("a1");
+    await queue.keepSource((await claim())!, "worker-a", large);
+    const id = await submit("a2");
+    const source = (await claim())!;
+    const second = { images: large.images, sources: [{ key: "inputs/second.bin", bytes: 4 * 2 ** 20 + 1 }] };
+    expect(await queue.keepSource(source, "worker-a", second)).toBe(false);
+    const sentence =
+      "The images that are kept for this key take 6 MB of 10 MB; results are deleted after 168 h.";
+    expect(await find(id)).toMatchObject({
+      status: "failed",
+      error: sentence,
+      failure: { code: "QUOTA_EXCEEDED" },
+      workerId: "worker-a",
+      delayMs: expect.any(Number),
+    });
+    const counted = await bench.database.query(`select from ${bench.schema}.pictures where job_id = $1`, [
+      id,
+    ]);
+    expect(counted).toHaveLength(0);
+    // Another key has a quota of its own, and what just fits is taken.
+    await submit("b1");
+    expect(await queue.keepSource((await claim())!, "worker-a", second)).toBe(true);
+    await submit("a3");
+    const fitting = { images: large.images, sources: [{ key: "inputs/third.bin", bytes: 4 * 2 ** 20 }] };
+    expect(await queue.keepSource((await claim())!, "worker-a", fitting)).toBe(true);
   });
 
   it("has its picture deleted as others have", async () => {

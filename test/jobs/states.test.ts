@@ -4,7 +4,7 @@ import { abandonLeases, createMaintenance } from "../../src/jobs/maintenance.ts"
 import type { ClaimedJob, KeptState } from "../../src/jobs/job.ts";
 import { findNeeded } from "../../src/jobs/pictures.ts";
 import { createKey } from "../../src/storage/storage.ts";
-import { describeOnDatabases, resultOf } from "../support/jobs.ts";
+import { describeOnDatabases, EDIT, resultOf } from "../support/jobs.ts";
 
 const stateAfter = (step: number): KeptState => ({
   key: createKey("states", "bin"),
@@ -44,6 +44,15 @@ describeOnDatabases("kept states", (bench) => {
     const next = await bench.other.queue.claim("worker-b");
     expect(next).toEqual({ ...claimed, state: latest });
     expect((await find(job.id))?.progress).toEqual({ step: 9, of: 28 });
+  });
+
+  it("of several results count the steps of all, also where their progress is shown again", async () => {
+    const edit = { ...EDIT, numSteps: 28, numImages: 3 };
+    const { job, claimed } = await bench.start("worker-a", { edit });
+    const latest = await keep(claimed, 56);
+    await bench.queue.fail(claimed, "worker-a", "It crashed.");
+    expect((await find(job.id))?.progress).toEqual({ step: 56, of: 84 });
+    expect(await bench.other.queue.claim("worker-b")).toEqual({ ...claimed, state: latest });
   });
 
   it("are needed while the job may go on from them; those before them are deleted", async () => {

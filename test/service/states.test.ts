@@ -11,14 +11,20 @@ async function start(database: DatabaseName, settings: Record<string, string> = 
   return service;
 }
 
-async function submit({ call, address }: TestService, prompt: string): Promise<string> {
+async function submit(
+  { call, address }: TestService,
+  prompt: string,
+  changes: Record<string, unknown> = {},
+  policy?: Record<string, unknown>,
+): Promise<string> {
   const input = {
+    ...changes,
     prompt,
     image: `${address}/examples/bluebird.png`,
     size: "256*256",
     num_inference_steps: 10,
   };
-  return (await call("/run", { body: { input } })).body.id as string;
+  return (await call("/run", { body: { input, policy } })).body.id as string;
 }
 
 const ended = (service: TestService, id: string) =>
@@ -57,6 +63,26 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("a service on %s", (databa
       await service.call(`/cancel/${id}`, { method: "POST" });
       await expectNothingKept(service);
       await delay(200);
+      await expectNothingKept(service);
+    });
+
+    it("keeps the finished ones of several results, however short the job, and deletes them with its end", async () => {
+      const service = await start(database, { RETOUCH_RESUME_AFTER: "1m" });
+      const stored = () => collect(service.service.data.storage.list("states"));
+      // Each attempt ends after its third result; the second one begins with these.
+      const failing = await submit(service, "crash 35", { num_images: 4 });
+      const { body } = await ended(service, failing);
+      expect(body).toMatchObject({ status: "FAILED", error: expect.stringContaining("SIGKILL") });
+      await expectNothingKept(service);
+
+      const cancelled = await submit(service, "sleep 3000", { num_images: 4 });
+      await until(stored, (states) => states.length > 0);
+      await service.call(`/cancel/${cancelled}`, { method: "POST" });
+      await expectNothingKept(service);
+
+      const late = await submit(service, "sleep 60000", { num_images: 8 }, { executionTimeout: 11_000 });
+      await until(stored, (states) => states.length > 0);
+      expect((await ended(service, late)).body.status).toBe("TIMED_OUT");
       await expectNothingKept(service);
     });
 

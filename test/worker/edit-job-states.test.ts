@@ -34,7 +34,7 @@ const COUNTING: EditJobDependencies["engine"] = {
     for (let step = from + 1; step <= of; step += 1) {
       await onStep?.({ step, of } as never);
       const encode = async (): Promise<Uint8Array> => Uint8Array.of(step);
-      await onState?.({ step, of, seconds: step, encode });
+      await onState?.({ step, of, isImageFinished: false, seconds: step, encode });
     }
     if (request.prompt === "fail") throw new RetouchError("INVALID_PARAMETER", "No.");
     const size = request.size as Size;

@@ -12,7 +12,7 @@ import { imagesOf, resolveRequest, type EditRequest, type Size } from "../../src
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { createAgents } from "../../src/net/agents.ts";
 import { createKey } from "../../src/storage/storage.ts";
-import { type EditJobDependencies, runEditJob } from "../../src/worker/edit-job.ts";
+import { type EditJobDependencies, type EditJobOptions, runEditJob } from "../../src/worker/edit-job.ts";
 import type { EditStage } from "../../src/worker/protocol.ts";
 import { noise } from "../images/samples.ts";
 import { refusal } from "../support/refusal.ts";
@@ -77,8 +77,9 @@ async function prepare(options: { allowed?: string[]; engine?: EditJobDependenci
   const progress: JobProgress[] = [];
   const stages: EditStage[] = [];
   const waits: string[] = [];
-  const run = (edit: JobEdit): Promise<JobResult> =>
+  const run = (edit: JobEdit, how: Pick<EditJobOptions, "room"> = {}): Promise<JobResult> =>
     runEditJob(dependencies, edit, {
+      ...how,
       signal: controller.signal,
       owner: "key",
       onProgress: (latest) => progress.push(latest),
@@ -146,6 +147,20 @@ describe("a job", () => {
     );
     await run(editOf(image, { size: "source", numImages: 8 }));
     expect(asked).toEqual([84e6]);
+    expect(await keysOf(storage, "outputs")).toHaveLength(1);
+  });
+
+  it("refuses results that the key has no room for, before the edit, unless they go elsewhere", async () => {
+    const { run, image, storage } = await prepare();
+    const size = { width: 4000, height: 4000 };
+    const room = { bytes: 84e6 - 1, fullText: "All is full." };
+    const sentence =
+      "size: 2 results of 4000 x 4000 pixels take about 84.0 MB, for which there is no room: All is full.";
+    await expect(run(editOf(image, { size, numImages: 2 }), { room })).rejects.toEqual(
+      refusal("QUOTA_EXCEEDED", sentence),
+    );
+    expect(await keysOf(storage, "outputs")).toEqual([]);
+    await run(editOf(image, { size, numImages: 2 }), { room: { ...room, bytes: 84e6 } });
     expect(await keysOf(storage, "outputs")).toHaveLength(1);
   });
 

@@ -31,10 +31,11 @@ function prepare({ putMs = 100, ...options }: Options = {}) {
     ...options,
   });
   const started = performance.now();
-  const offer = (step: number, of: number): Promise<void> => {
+  const offer = (step: number, of: number, isImageFinished = false): Promise<void> => {
     const state: OfferedState = {
       step,
       of,
+      isImageFinished,
       seconds: (performance.now() - started) / 1000,
       encode: async () => new Uint8Array(step),
     };
@@ -128,6 +129,52 @@ describe("the keeper of states", () => {
     }
     await pass(100);
     expect(steps()).toEqual([1, 4, 5, 6]);
+  });
+
+  it("keeps every finished result of several, however quick they are, and however slow it is", async () => {
+    const { offer, steps } = prepare({ afterMs: 60_000, putMs: 50 });
+    for (let step = 1; step <= 12; step += 1) {
+      await pass(100);
+      void offer(step, 12, step % 4 === 0);
+      await pass(60);
+    }
+    expect(steps()).toEqual([4, 8, 12]);
+  });
+
+  it("keeps a finished result with a later step where it could not at its own", async () => {
+    const slow = prepare({ afterMs: 0, putMs: 500 });
+    await pass(1);
+    void slow.offer(1, 8);
+    await pass(100);
+    // The one before is still being stored.
+    void slow.offer(2, 8, true);
+    await pass(1000);
+    void slow.offer(3, 8);
+    await pass(1000);
+    void slow.offer(4, 8);
+    await pass(1000);
+    expect(slow.steps()).toEqual([1, 3]);
+
+    const full = prepare({ afterMs: 60_000, putMs: 10 });
+    full.fill(true);
+    void full.offer(1, 4, true);
+    await pass(1000);
+    full.fill(false);
+    void full.offer(2, 4);
+    await pass(6000);
+    void full.offer(3, 4);
+    await pass(1000);
+    void full.offer(4, 4);
+    await pass(1000);
+    expect(full.errors).toHaveLength(1);
+    expect(full.steps()).toEqual([3]);
+  });
+
+  it("keeps no finished result where it is off", async () => {
+    const { offer, steps } = prepare({ afterMs: Infinity });
+    await offer(4, 8, true);
+    await pass(1000);
+    expect(steps()).toEqual([]);
   });
 
   it("says what went wrong and tries again later, and the edit goes on", async () => {

@@ -10,7 +10,10 @@ import { LIMITS } from "./limits.ts";
 import type { CollectContext } from "./run.ts";
 
 /** @throws RetouchError INVALID_PARAMETER if the file cannot be read, is too large or has no line */
-export async function entriesOfFile(file: string, { loras }: CollectContext): Promise<(Entry | Fault)[]> {
+export async function entriesOfFile(
+  file: string,
+  { loras, isFromOriginal }: CollectContext,
+): Promise<(Entry | Fault)[]> {
   const folder = path.dirname(path.resolve(file));
   const lines = await readJobsFile(file);
   if (lines.length === 0) throw new RetouchError("INVALID_PARAMETER", `${file} has no lines.`);
@@ -22,7 +25,7 @@ export async function entriesOfFile(file: string, { loras }: CollectContext): Pr
     try {
       const fields = parseJobLine(text);
       input = inputOfFields(fields);
-      return readJobFields(fields, { line, folder, loras });
+      return readJobFields(fields, { line, folder, loras, isFromOriginal });
     } catch (error) {
       if (!(error instanceof RetouchError)) throw error;
       return { line, input, error };
@@ -49,7 +52,7 @@ export interface EachEdit {
 export async function entriesOfImages(
   images: readonly string[],
   { parameters, numImages, others, ...each }: EachEdit,
-  { isOwn, say }: CollectContext,
+  { isOwn, say, isFromOriginal }: CollectContext,
 ): Promise<(Entry | Fault)[]> {
   const here = process.cwd();
   const looked = others.map((given) => sourceOf("image", given, here));
@@ -58,6 +61,7 @@ export async function entriesOfImages(
   );
   const entryOf = (first: Source, name: string | undefined): Entry => ({
     images: [first, ...looked],
+    isFromOriginal,
     pictures,
     parameters,
     numImages,

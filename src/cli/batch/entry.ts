@@ -17,6 +17,10 @@ export interface Entry {
   line?: number | undefined;
   /** The first one is edited, the others are looked at. */
   images: readonly Source[];
+  /** The result of an earlier line that is edited, before all of `images`. */
+  parent?: { output: string; image: number } | undefined;
+  /** Whether it is made from the original of its first picture. @default false */
+  isFromOriginal?: boolean | undefined;
   /** Further pictures of the request, by the library's field. */
   pictures: Readonly<Record<string, Source>>;
   parameters: Parameters;
@@ -27,6 +31,21 @@ export interface Entry {
   /** What a result is named after otherwise: a path with `/`, such as `birds/blue.jpg`; none for a URL. */
   name?: string | undefined;
 }
+
+/** A result of another edit of the batch. */
+export interface ParentResult {
+  /** As its line has it. */
+  output: string;
+  /** Of its edit. */
+  key: string;
+}
+
+/** How many pictures an edit looks at. */
+export const numPictures = ({
+  images,
+  parent,
+}: Pick<Entry, "images"> & { parent?: object | undefined }): number =>
+  images.length + (parent === undefined ? 0 : 1);
 
 /** One that is wrong by itself. */
 export interface Fault {
@@ -41,7 +60,11 @@ export const isFault = (one: object): one is Fault => "error" in one;
 const MAX_SHOWN = 1000;
 
 /** The images as the summary has them. */
-export function inputOf(images: readonly Pick<Source, "given">[]): string {
-  const shown = images.map(({ given }) => (/^data:/i.test(given) ? "data URL" : given)).join(" ");
+export function inputOf(
+  images: readonly Pick<Source, "given">[],
+  parent?: { output: string } | undefined,
+): string {
+  const all = parent === undefined ? images : [{ given: parent.output }, ...images];
+  const shown = all.map(({ given }) => (/^data:/i.test(given) ? "data URL" : given)).join(" ");
   return shown.length > MAX_SHOWN ? `${shown.slice(0, MAX_SHOWN)}…` : shown;
 }

@@ -20,7 +20,16 @@ const FIELDS: ReadonlyMap<string, string> = new Map(
 );
 const PARAMETERS: Readonly<Record<string, EditParameter>> = EDIT_PARAMETERS;
 /** Fields beside those of the table. */
-const OWN_FIELDS = ["images", "output", "width", "height", "num_images"];
+const OWN_FIELDS = [
+  "images",
+  "output",
+  "width",
+  "height",
+  "num_images",
+  "parent",
+  "parent_image",
+  "from_original",
+];
 const KNOWN: ReadonlySet<string> = new Set([...FIELDS.keys(), ...OWN_FIELDS]);
 
 /** The name on the wire of what other surfaces call a field: `--steps`, `steps` and `numSteps`. */
@@ -52,23 +61,23 @@ export function parseJobLine(text: string): Fields {
 
 /** The images of a line that may be wrong, for the summary. */
 export function inputOfFields(fields: Fields): string {
-  const images = [fields["image"] ?? [], fields["images"] ?? []].flat(2).slice(0, LIMITS.images);
+  const images = [fields["parent"] ?? [], fields["image"] ?? [], fields["images"] ?? []]
+    .flat(2)
+    .slice(0, LIMITS.images);
   return inputOf(images.flatMap((given) => (typeof given === "string" ? [{ given }] : [])));
 }
 
 /**
  * Reads the fields.
- * @param options.folder what relative paths start from
- * @param options.loras what applies to lines without `loras`
  * @throws RetouchError INVALID_PARAMETER, about the library's fields
  */
-export function readJobFields(
-  given: Fields,
-  { line, folder, loras }: { line: number; folder: string; loras: readonly LoraUse[] },
-): Entry {
+export function readJobFields(given: Fields, { line, folder, loras, ...defaults }: LineOptions): Entry {
   const values = valuesByField(given);
-  const { image, images: further, output, num_images: numImages, width, height, ...others } = values;
+  const { image, images: further, output, num_images: numImages, width, height, ...rest } = values;
+  const { parent: named, parent_image: parentImage, from_original: fromOriginal, ...others } = rest;
   const images = imagesOf(image, further, folder);
+  const parent = parentOf(named, parentImage, image);
+  const isFromOriginal = fromOriginalOf(fromOriginal) ?? defaults.isFromOriginal;
   const pictures: Record<string, Source> = {};
   const parameters: Record<string, unknown> = { loras };
   for (const [field, value] of Object.entries(others)) {
@@ -93,12 +102,49 @@ export function readJobFields(
   return {
     line,
     images,
+    parent,
+    isFromOriginal,
     pictures,
     parameters: { ...(parameters as Parameters), format },
-    numImages: numImagesOf(numImages),
+    numImages: wholeNumber("num_images", numImages ?? 1, { min: 1, max: LIMITS.numImages }),
     output: name,
-    name: nameOfSource(images[0]),
+    name: parent === undefined ? nameOfSource(images[0]) : path.posix.basename(parent.output),
   };
+}
+
+/** What counts for every line. */
+interface LineOptions {
+  line: number;
+  /** What relative paths start from. */
+  folder: string;
+  /** What applies to lines without `loras`. */
+  loras: readonly LoraUse[];
+  /** What applies to lines without `from_original`. */
+  isFromOriginal?: boolean | undefined;
+}
+
+/** The result that a line edits, of those of lines before it; whether there is one is not looked at. */
+function parentOf(given: unknown, image: unknown, picture: unknown): Entry["parent"] {
+  if (given === undefined) {
+    if (image === undefined) return undefined;
+    throw invalid("onlyWith", { field: "parentImage", other: "parent" });
+  }
+  if (picture !== undefined) throw invalid("notTogether", { field: "parent", other: "image" });
+  if (typeof given !== "string" || given === "") {
+    throw invalid("type", { field: "parent", wanted: "the output of a line before this one" });
+  }
+  if (given.length > LIMITS.output) {
+    throw invalid("tooLong", { field: "parent", max: LIMITS.output, count: given.length });
+  }
+  return {
+    output: given,
+    image: wholeNumber("parentImage", image ?? 0, { min: 0, max: LIMITS.numImages - 1 }),
+  };
+}
+
+function fromOriginalOf(given: unknown): boolean | undefined {
+  if (given === undefined || typeof given === "boolean") return given;
+  throw invalid("type", { field: "fromOriginal", wanted: "true or false" });
 }
 
 /** By the library's names; those that it does not have keep their own. */
@@ -171,11 +217,10 @@ function lorasOf(given: unknown): unknown {
   });
 }
 
-function numImagesOf(given: unknown = 1): number {
-  const isValid = Number.isInteger(given) && Number(given) >= 1 && Number(given) <= LIMITS.numImages;
+function wholeNumber(field: string, given: unknown, { min, max }: { min: number; max: number }): number {
+  const isValid = Number.isInteger(given) && Number(given) >= min && Number(given) <= max;
   if (isValid) return Number(given);
-  const range = { field: "num_images", wanted: "a whole number", min: 1, max: LIMITS.numImages };
-  throw invalid("range", { ...range, given: shownValue(given) });
+  throw invalid("range", { field, wanted: "a whole number", min, max, given: shownValue(given) });
 }
 
 const refused = (sentence: string, cause?: unknown): RetouchError =>

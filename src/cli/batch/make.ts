@@ -2,10 +2,21 @@
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { sha256 } from "../../sha256.ts";
-import { RetouchError } from "../../errors.ts";
+import { invalid, RetouchError } from "../../errors.ts";
 import { digestOfFile, makeFolder, nameStagedFile, stageFile } from "../../files/write-once.ts";
 import { unwritable } from "../../files/write-atomically.ts";
-import type { EditOptions, EditResult, Engine } from "../../index.ts";
+import {
+  type EditOptions,
+  type EditResult,
+  type Engine,
+  readImageSource,
+  resolveParameters,
+} from "../../index.ts";
+import { checkDiskRoom } from "../disk-room.ts";
+import { rememberedEdits, type StartingPoint, startingPoint } from "../from-original.ts";
+import type { History } from "../history.ts";
+import { rememberedPlace } from "./chains.ts";
+import type { ParentResult } from "./entry.ts";
 import type { Journal, KnownEdit, ResultRecord } from "./journal.ts";
 import { JOURNAL_FOLDER } from "./output-name.ts";
 import { checkStillInside } from "./output-places.ts";
@@ -24,6 +35,9 @@ export interface Making {
   root: string;
   journal: Journal;
   sources: Sources;
+  history: History;
+  /** What the wish to begin with the original is called where the edit was asked for. */
+  offerName: string;
   isReplacing: boolean;
   signal: AbortSignal;
   /** Aborts when another process has the folder. */
@@ -43,23 +57,29 @@ export async function makeEdit(
   edit: PlannedEdit,
   making: Making,
 ): Promise<{ result: EditResult; record: ResultRecord }> {
-  const { root, journal, sources, isReplacing, signal, lost, onStep } = making;
-  const { images, pictures } = edit.entry;
-  const image: Uint8Array[] = [];
+  const { root, journal, sources, history, isReplacing, signal, lost, onStep } = making;
+  const { images, parent, pictures } = edit.entry;
+  const before = parent && (await parentResult(parent, making));
+  const image: Uint8Array[] = before === undefined ? [] : [before.bytes];
   for (const source of images) image.push(await sources.read(source));
   const others: Record<string, Uint8Array> = {};
   for (const [field, source] of Object.entries(pictures)) others[field] = await sources.read(source);
   const request = { ...others, image, ...edit.parameters };
+  const target = path.join(root, ...edit.output.split("/"));
+  await checkDiskRoom(target, resolveParameters(edit.parameters), image[0]);
+  const start = await startOf(edit, { picture: image[0], file: before?.file }, making);
   const state = stateKeeper(path.join(root, JOURNAL_FOLDER, `${edit.key}.state`), making);
   const resumeFrom = await state.read();
   const result = await engine.edit(request, { signal, onStep, onState: state.offer, resumeFrom });
   // One that was cancelled after its last step is finished; another process's folder is left alone.
   if (lost.aborted) throw new RetouchError("ABORTED", "The output folder was taken by another process.");
 
-  const target = path.join(root, ...edit.output.split("/"));
   const staged = stagedFile(target, edit.key);
   await prepareFolder(root, target);
   await stageFile(staged, result.image);
+  // First, so that a result with its name is remembered; once more does no harm.
+  const seen = { hasMask: others["mask"] !== undefined, numImages: image.length };
+  await history.add(rememberedEdits(start, [result.image], seen));
   const record: ResultRecord = {
     sha256: sha256(result.image),
     width: result.width,
@@ -75,7 +95,40 @@ export async function makeEdit(
   }
   await journal.append([{ event: "done", key: edit.key }]);
   await state.remove();
-  return { result, record };
+  return { result: { ...result, notices: [...start.notices, ...result.notices] }, record };
+}
+
+/** The result of the edit that another one continues. @throws RetouchError about `parent` */
+async function parentResult(
+  { output, key }: ParentResult,
+  { journal, root }: Making,
+): Promise<{ bytes: Uint8Array; file: string }> {
+  const known = journal.edits.get(key);
+  const refused = (sentence: string): RetouchError => invalid("about", { field: "parent", sentence });
+  if (known?.isDone !== true || known.result === undefined) throw refused(`${output} was not made.`);
+  const file = path.join(root, ...known.output.split("/"));
+  const bytes = await readFile(file).catch(() => undefined);
+  if (bytes === undefined) throw refused(`${known.output} is no longer there.`);
+  if (sha256(bytes) !== known.result.sha256) throw refused(`${known.output} was changed since it was made.`);
+  return { bytes, file };
+}
+
+/** As it is to be remembered, and whether the original could be edited instead. */
+function startOf(
+  { entry, parameters }: PlannedEdit,
+  { picture, file }: { picture: Uint8Array | undefined; file: string | undefined },
+  { history, offerName, signal }: Making,
+): Promise<StartingPoint> {
+  const { prompt = "", prompt2 } = parameters;
+  return startingPoint(history, {
+    picture: picture && { bytes: picture, name: "" },
+    place: rememberedPlace(entry, file),
+    prompt,
+    prompt2: prompt2 || undefined,
+    isFromOriginal: false,
+    name: offerName,
+    read: (place) => readImageSource(place, { signal, isVerified: true }),
+  });
 }
 
 /**
@@ -141,11 +194,12 @@ function stateKeeper(
     offer: async ({
       step,
       of,
+      isImageFinished,
       encode,
     }: Parameters<NonNullable<EditOptions["onState"]>>[0]): Promise<void> => {
       if (step === of) return;
       const wait = signal?.aborted === true ? Math.min(stateEveryMs, STOPPED_AFTER_MS) : stateEveryMs;
-      if (performance.now() - last < wait) return;
+      if (performance.now() - last < wait && !isImageFinished) return;
       await mkdir(path.dirname(file), { recursive: true });
       await stageFile(`${file}.tmp`, await encode());
       await nameStagedFile(`${file}.tmp`, file, { isReplacing: true });

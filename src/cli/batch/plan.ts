@@ -11,14 +11,18 @@ import {
   EDIT_PARAMETERS,
   type EditDefaults,
   type ImageLimits,
+  mayTakeRoom,
+  type ResolvedRequest,
   RetouchError,
+  roomOf,
   resolveParameters,
   unknownLora,
 } from "../../index.ts";
 import { sha256 } from "../../sha256.ts";
 import { invalid } from "../../errors.ts";
 import { chooseFormat, defaultOutput } from "../output.ts";
-import { type Entry, type Fault, inputOf, isFault, type Parameters } from "./entry.ts";
+import type { Chains, LinkedEntry } from "./chains.ts";
+import { type Entry, type Fault, inputOf, isFault, numPictures, type Parameters } from "./entry.ts";
 import type { KnownEdit } from "./journal.ts";
 import { checkOutputName } from "./output-name.ts";
 import type { OutputPlaces } from "./output-places.ts";
@@ -27,12 +31,14 @@ import type { Sources } from "./sources.ts";
 export interface PlannedEdit {
   line?: number | undefined;
   input: string;
-  entry: Entry;
+  entry: LinkedEntry;
   /** Follows from what is edited and how, so that a later run finds the edit in the journal. */
   key: string;
   /** Below the output folder, with `/`. */
   output: string;
   parameters: Parameters & { seed: number };
+  /** Bytes that its result takes beyond what every edit may, as far as its size is known. */
+  roomBytes: number;
   /** What the journal has of it. */
   known?: KnownEdit | undefined;
   /** Whether an earlier run has made it, and its result is there. */
@@ -55,6 +61,7 @@ export interface PlanOptions {
   model: ModelFacts;
   sources: Sources;
   places: OutputPlaces;
+  chains: Chains;
   /** The journal's edits. */
   known: ReadonlyMap<string, KnownEdit>;
   /** Called before each entry is looked at. */
@@ -67,14 +74,19 @@ export async function planBatch(
   entries: readonly (Entry | Fault)[],
   options: PlanOptions,
 ): Promise<(PlannedEdit | Fault)[]> {
-  const { places, known, signal } = options;
+  const { places, known, signal, chains } = options;
   const keys = new KeyMaker(options.model.identity);
   const drafts: (Draft | Fault)[] = [];
   for (const [index, entry] of entries.entries()) {
     if (signal.aborted) throw new RetouchError("ABORTED", "The batch was cancelled.");
     options.onEntry(index);
     if (isFault(entry)) drafts.push(entry);
-    else drafts.push(...(await faultsCaught(entry, () => draftsOf(entry, options, keys))));
+    else {
+      const made = await faultsCaught(entry, async () => draftsOf(await chains.link(entry), options, keys));
+      const results = made.filter((one): one is Draft => !isFault(one));
+      if (results.length > 0) chains.add(entry, results);
+      drafts.push(...made);
+    }
   }
   // Names that earlier runs gave out stay with their edits, whatever has been added before these.
   for (const draft of drafts) {
@@ -92,26 +104,33 @@ export async function planBatch(
 
 /** An edit without its name. */
 interface Draft {
-  entry: Entry;
+  entry: LinkedEntry;
   key: string;
   seed: number;
+  /** As of {@link PlannedEdit}. */
+  roomBytes: number;
   /** The name that is asked for, or that follows from the source. */
   wanted: string;
   isChosen: boolean;
 }
 
 async function draftsOf(
-  entry: Entry,
+  entry: LinkedEntry,
   { model, sources, known }: PlanOptions,
   keys: KeyMaker,
 ): Promise<Draft[]> {
-  const { images, pictures, parameters, numImages } = entry;
-  const { seed } = checkedParameters(entry, model);
+  const { images, parent, pictures, parameters, numImages } = entry;
+  const resolved = checkedParameters(entry, model);
+  const { seed } = resolved;
   const isRandom = (parameters.seed ?? EDIT_PARAMETERS.seed.default) === EDIT_PARAMETERS.seed.default;
   const masks = Object.values(pictures);
-  const digests: string[] = [];
+  // What is not made yet is known by its edit.
+  const digests: string[] = parent === undefined ? [] : [`result of ${parent.key}`];
   for (const source of images) digests.push(await sources.digest(source));
   for (const source of masks) digests.push(await aboutMask(() => sources.digest(source)));
+  const [first] = parent === undefined ? images : [];
+  const size = mayTakeRoom(resolved) && first ? await sources.size(first) : undefined;
+  const roomBytes = roomOf({ ...resolved, numImages: 1 }, size);
   const drafts = Array.from({ length: numImages }, (_, index): Draft => {
     const isChosen = entry.output !== undefined;
     const wanted = numbered(entry.output ?? derivedOutput(entry), index, numImages);
@@ -121,29 +140,30 @@ async function draftsOf(
       parameters: { ...parameters, seed: isRandom ? null : seed + index },
       name: isChosen ? wanted : [entry.name ?? null, index, numImages],
     });
-    return { entry, key, seed: seed + index, wanted, isChosen };
+    return { entry, key, seed: seed + index, roomBytes, wanted, isChosen };
   });
   // Of one draw: seeds that earlier runs did not choose follow from one that they chose.
   const chosen = drafts.findIndex(({ key }) => known.has(key));
-  const first = chosen === -1 ? seed : known.get(drafts[chosen]!.key)!.seed - chosen;
+  const firstSeed = chosen === -1 ? seed : known.get(drafts[chosen]!.key)!.seed - chosen;
   if (drafts.some(({ key }) => !known.get(key)?.isDone)) {
     for (const source of images) await sources.check(source);
     for (const source of masks) await aboutMask(() => sources.check(source));
   }
-  for (const [index, draft] of drafts.entries()) draft.seed = Math.max(first, 0) + index;
+  for (const [index, draft] of drafts.entries()) draft.seed = Math.max(firstSeed, 0) + index;
   return drafts;
 }
 
 /** @throws RetouchError INVALID_PARAMETER for what the library or the model refuses */
 function checkedParameters(
-  { images, pictures, parameters, numImages }: Entry,
+  { pictures, parameters, numImages, ...entry }: LinkedEntry,
   model: ModelFacts,
-): { seed: number } {
+): ResolvedRequest & { seed: number } {
   const resolved = resolveParameters(parameters, model.defaults);
   checkSizeRule(parameters.sizeRule, model.takesSizeRule);
   const hasMask = pictures["mask"] !== undefined;
-  checkImageCount(images.length, model.limits, resolved.imageLayout, hasMask);
-  checkMasking(resolved, { hasMask, numImages: images.length, takesMask: model.takesMask });
+  const count = numPictures(entry);
+  checkImageCount(count, model.limits, resolved.imageLayout, hasMask);
+  checkMasking(resolved, { hasMask, numImages: count, takesMask: model.takesMask });
   for (const { name } of resolved.loras) {
     if (!model.loras.includes(name)) throw unknownLora(name, model.loras);
   }
@@ -153,7 +173,7 @@ function checkedParameters(
     const range = { field: "seed", wanted: "a whole number", min, max: max - (numImages - 1) };
     throw invalid("range", { ...range, given: seed });
   }
-  return { seed };
+  return resolved;
 }
 
 /** The same request, made again with the same pictures under the same name, has the same key. */
@@ -184,7 +204,7 @@ function canonical(value: unknown): string {
 }
 
 /** `birds/blue.jpg` becomes `birds/blue.edited.png`. */
-function derivedOutput({ name, parameters }: Entry): string {
+function derivedOutput({ name, parameters }: LinkedEntry): string {
   const format = chooseFormat(undefined, parameters.format);
   if (name === "drawn" || name === undefined) {
     return defaultOutput(name === undefined ? { ...NO_SOURCE } : undefined, format);
@@ -207,7 +227,7 @@ function withNumber(output: string, number: number): string {
 }
 
 async function placed(draft: Draft, { places, known }: PlanOptions): Promise<PlannedEdit> {
-  const { entry, key, wanted, isChosen } = draft;
+  const { entry, key, roomBytes, wanted, isChosen } = draft;
   const before = known.get(key);
   const output = before?.output ?? (isChosen ? wanted : await freeName(wanted, places));
   checkOutputName(output);
@@ -215,11 +235,12 @@ async function placed(draft: Draft, { places, known }: PlanOptions): Promise<Pla
   const isDone = await places.isDone(output, before);
   return {
     line: entry.line,
-    input: inputOf(entry.images),
+    input: inputOf(entry.images, entry.parent),
     entry,
     key,
     output,
     parameters: { ...entry.parameters, seed: before?.seed ?? draft.seed },
+    roomBytes,
     known: before,
     isDone,
   };
@@ -251,13 +272,13 @@ async function refuseReplacedSources(planned: (PlannedEdit | Fault)[], places: O
 }
 
 async function faultsCaught<Result>(
-  { line, images }: Entry,
+  { line, images, parent }: Pick<Entry, "line" | "images"> & { parent?: { output: string } | undefined },
   work: () => Promise<Result[]>,
 ): Promise<(Result | Fault)[]> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof RetouchError) || error.code === "ABORTED") throw error;
-    return [{ line, input: inputOf(images), error }];
+    return [{ line, input: inputOf(images, parent), error }];
   }
 }

@@ -1,7 +1,8 @@
 /** Runs a batch: checks all of it, then makes what is not done yet, one edit after the other, with one engine. */
 import { realpath } from "node:fs/promises";
 import path from "node:path";
-import { messageOf, RetouchError, type Surface } from "../../errors.ts";
+import { loadHistoryFile } from "../../config/config.ts";
+import { messageOf, nameOf, RetouchError, type Surface } from "../../errors.ts";
 import { lockFolder } from "../../files/folder-lock.ts";
 import { makeFolder } from "../../files/write-once.ts";
 import { unwritable } from "../../files/write-atomically.ts";
@@ -9,10 +10,13 @@ import { createEngine, type Engine, type EngineOptions, type LoraUse } from "../
 import { type LoraArgument, nameLoras } from "../arguments.ts";
 import { showConversion } from "../conversion.ts";
 import { DEMO_NOTICE, orAborted, sayOnStderr } from "../edit.ts";
+import { checkDiskRoomForAll } from "../disk-room.ts";
 import { type EngineFlags, engineOptionsOf } from "../engine-options.ts";
+import { createHistory, type History } from "../history.ts";
 import { printText } from "../output.ts";
 import { PartialFailure } from "../partial-failure.ts";
 
+import { createChains } from "./chains.ts";
 import { type Entry, type Fault, isFault } from "./entry.ts";
 import { type Journal, type KnownEdit, openJournal, readJournal } from "./journal.ts";
 import { makeEdit, settle } from "./make.ts";
@@ -33,6 +37,10 @@ export interface BatchFlags extends EngineFlags {
   lora?: LoraArgument[] | undefined;
   overwrite?: boolean | undefined;
   dryRun?: boolean | undefined;
+  /** Whether edits are made from the original, where a line does not say. */
+  fromOriginal?: boolean | undefined;
+  /** Whether the edits are remembered, where the environment does not say so. */
+  history?: boolean | undefined;
   json?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -43,6 +51,7 @@ export interface CollectContext {
   isOwn(file: string): Promise<boolean>;
   /** What applies where an entry does not choose. */
   loras: readonly LoraUse[];
+  isFromOriginal: boolean;
   /** Says something that the user should know. */
   say(sentence: string): void;
 }
@@ -100,6 +109,7 @@ interface Batch {
   options: EngineOptions;
   places: OutputPlaces;
   sources: ReturnType<typeof createSources>;
+  history: History;
   planned: readonly (PlannedEdit | Fault)[];
   /** One row for each of them. */
   rows: SummaryRow[];
@@ -120,12 +130,15 @@ async function withPlan(
     const model = await readModelFacts(options);
     const places = await createOutputPlaces(flags.output, { isReplacing: flags.overwrite ?? false });
     const sources = createSources(signal);
+    const history = createHistory(loadHistoryFile(flags.history));
+    const chains = createChains(history, signal);
     const made = new Set<string>();
     for (const { output } of known.values()) made.add(await places.realPath(places.fileOf(output)));
     const own = await places.realPath(path.resolve(flags.output));
     progress.phase("looking for pictures");
     const entries = await run.collect({
       loras: loras.uses,
+      isFromOriginal: flags.fromOriginal ?? false,
       say: isTalking ? sayOnStderr : () => {},
       isOwn: async (file) => {
         const real = await places.realPath(path.resolve(file));
@@ -133,11 +146,11 @@ async function withPlan(
       },
     });
     const onEntry = (index: number): void => progress.checking(index, entries.length);
-    const planned = await planBatch(entries, { model, sources, places, known, onEntry, signal });
+    const planned = await planBatch(entries, { model, sources, places, chains, known, onEntry, signal });
     progress.clear();
     const rows = planned.map((one) => rowOf(one, places, surface));
     complain(rows);
-    await work({ run, options, places, sources, planned, rows, progress });
+    await work({ run, options, places, sources, history, planned, rows, progress });
   } finally {
     progress.clear();
   }
@@ -176,11 +189,13 @@ async function makeAll(batch: Makeable): Promise<void> {
   });
   await journal.append([{ event: "begun" }, ...plans]);
   await summary.write(rows);
-  const isLeft = planned.some((one) => !isFault(one) && !one.isDone);
+  const left = planned.filter((one): one is PlannedEdit => !isFault(one) && !one.isDone);
   const before = rows.filter(({ status }) => status === "done").length;
   let engine: Engine | undefined;
   try {
-    if (isLeft) {
+    if (left.length > 0) {
+      const bytes = left.reduce((sum, { roomBytes }) => sum + roomBytes, 0);
+      await checkDiskRoomForAll(root, left.length, bytes);
       engine = await openEngine(batch);
       await makeEach(batch, engine, summary);
     }
@@ -226,6 +241,7 @@ async function makeEach(
       const { result, record } = await makeEdit(engine, edit, {
         ...batch,
         isReplacing: run.flags.overwrite ?? false,
+        offerName: nameOf("fromOriginal", surface),
         signal,
         onStep: progress.step,
       });
@@ -246,6 +262,7 @@ async function makeEach(
 /** What would fail every other edit as well: the disk is full, or gone. */
 function isFatal(error: unknown): boolean {
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  if (code === "DISK_FULL") return true;
   return code === "OUTPUT_UNWRITABLE" && ["ENOSPC", "EDQUOT", "EROFS", "EIO"].includes(String(cause?.code));
 }
 

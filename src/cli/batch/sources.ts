@@ -3,7 +3,8 @@ import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { sha256 } from "../../sha256.ts";
 import { failure, RetouchError } from "../../errors.ts";
-import { readImageSource } from "../../index.ts";
+import { readImageSource, type Size } from "../../index.ts";
+import { sizeOfImage } from "../disk-room.ts";
 import type { Source } from "./entry.ts";
 
 export interface Sources {
@@ -12,6 +13,8 @@ export interface Sources {
    * @throws RetouchError IMAGE_UNREADABLE, IMAGE_TOO_LARGE
    */
   digest(source: Source): Promise<string>;
+  /** The sides of a picture, as its header has them; undefined for an address and what has none. */
+  size(source: Source): Promise<Size | undefined>;
   /** Decodes a picture once; addresses are left for their turn. @throws RetouchError as `readImageSource` verifies */
   check(source: Source): Promise<void>;
   /** @throws RetouchError also IMAGE_UNREADABLE if the file has changed since */
@@ -24,6 +27,7 @@ const isRemote = ({ source }: Source): boolean => /^https?:/i.test(source);
 export function createSources(signal: AbortSignal): Sources {
   /** Results and failures alike, by source. */
   const digests = new Map<string, Promise<string>>();
+  const sizes = new Map<string, Promise<Size | undefined>>();
   const checks = new Map<string, Promise<void>>();
   const once = <Result>(
     memory: Map<string, Promise<Result>>,
@@ -47,6 +51,10 @@ export function createSources(signal: AbortSignal): Sources {
     );
   return {
     digest,
+    size: (source) =>
+      once(sizes, source.source, async () =>
+        isRemote(source) ? undefined : sizeOfImage(await bytesOf(source, false)),
+      ),
     check: (source) =>
       once(checks, source.source, async () => {
         if (!isRemote(source)) await bytesOf(source, true);

@@ -23,6 +23,8 @@ export const BATCH = command<BatchFlags>({
   options: [
     option("-o, --output <dir>", "the folder for results, journal and summary").makeOptionMandatory(),
     option("--overwrite", "let results replace files that this batch did not make"),
+    option("--from-original", "what from_original is on lines that do not say it"),
+    option("--history", "remember the edits, for --from-original (default: as RETOUCH_HISTORY says)"),
     option("--dry-run", "check everything and list the edits, but make none"),
     ...NETWORK_OPTIONS,
     option(

@@ -15,7 +15,7 @@ import {
   parseSteps,
 } from "../arguments.ts";
 import type { EditFlags } from "../edit.ts";
-import { EDIT_PARAMETERS, RetouchError } from "../../index.ts";
+import { EDIT_PARAMETERS } from "../../index.ts";
 import { COMMAND, modelDefaultsText, rangeText, wordedBy } from "../surfaces.ts";
 import { imagesAndPrompt, resultFolder } from "../images-and-prompt.ts";
 import { command, option } from "./command.ts";
@@ -42,14 +42,6 @@ const {
   sizeRule,
 } = EDIT_PARAMETERS;
 const { mask, maskBlur, maskFeather, paddingMaskCrop, strength } = EDIT_PARAMETERS;
-
-const notInFolder = (flags: EditFlags): RetouchError => {
-  const flag = flags.fromOriginal ? "--from-original" : "--history";
-  return new RetouchError(
-    "INVALID_PARAMETER",
-    `${flag} must not be given with a folder as -o: its edits are not remembered.`,
-  );
-};
 
 /** A parameter's description in the form help uses: no capital, no full stop. */
 const phraseOf = ({ description }: { description: string }): string =>
@@ -190,7 +182,6 @@ export const EDIT = command<EditFlags>({
     const { images, prompt: instruction } = await wordedBy(COMMAND, () => imagesAndPrompt(given as string[]));
     const folder = await wordedBy(COMMAND, () => resultFolder(images, flags.output));
     if (folder !== undefined) {
-      if (flags.fromOriginal || flags.history) throw notInFolder(flags);
       const { runEditEach } = await import("../batch/commands.ts");
       return runEditEach(images, instruction, { ...flags, output: folder }, signal);
     }

@@ -121,6 +121,20 @@ describe("a line of a file of edits", () => {
     );
   });
 
+  it("may name an earlier line's result in the place of its image, or wish to begin with the original", () => {
+    const { images, parent, isFromOriginal, name } = read({
+      parent: "night/b.png",
+      parent_image: 2,
+      images: ["hat.png"],
+      from_original: false,
+      prompt: "x",
+    });
+    expect(images.map(({ given }) => given)).toEqual(["hat.png"]);
+    expect([parent, isFromOriginal, name]).toEqual([{ output: "night/b.png", image: 2 }, false, "b.png"]);
+    expect(read({ parent: "b.png", prompt: "x" }).parent).toEqual({ output: "b.png", image: 0 });
+    expect(read({ image: "b.png", prompt: "x", from_original: true }).isFromOriginal).toBe(true);
+  });
+
   it("has images as paths from its folder, file and http URLs, and data URLs", () => {
     const images = ["/abs/a.png", "file:///b.png", "https://example.com/c.png", "data:image/png;base64,AAAA"];
     const { images: read4, name } = read({ images, prompt: "x" });

@@ -8,6 +8,7 @@ import { createSources } from "../../../src/cli/batch/sources.ts";
 import { sha256 } from "../../../src/sha256.ts";
 import { runBatchFile, runEditEach } from "../../../src/cli/batch/commands.ts";
 import type { EditFlags } from "../../../src/cli/edit.ts";
+import { createHistory } from "../../../src/cli/history.ts";
 import { RetouchError } from "../../../src/errors.ts";
 import type { createEngine, Engine } from "../../../src/index.ts";
 import { gradient, sharpOf } from "../../images/samples.ts";
@@ -462,13 +463,15 @@ it("a long edit that was interrupted goes on from its latest state, which is the
     parameters,
     numImages: 1,
   };
-  const edit = { input: "bird.png", entry, key, output: "a.png", parameters, isDone: false };
+  const edit = { input: "bird.png", entry, key, output: "a.png", parameters, roomBytes: 0, isDone: false };
   let stopAt: number | undefined = 3;
   const make = (stateEveryMs: number) =>
     makeEdit(stubEngine({ log: at("log"), steps: 5 }) as Engine, edit, {
       root: at("out"),
       journal,
       sources: createSources(signal),
+      history: createHistory(undefined),
+      offerName: "from_original",
       isReplacing: false,
       signal,
       lost: signal,
