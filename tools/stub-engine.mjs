@@ -15,6 +15,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { failure, RetouchError } from "../dist/errors.js";
 import { formatOf } from "../dist/images/format.js";
+import { Stopwatch } from "../dist/engine/stopwatch.js";
 import { createAddressPolicy } from "../dist/net/address-policy.js";
 import { createAgents } from "../dist/net/agents.js";
 import { createHttpClient } from "../dist/net/http-client.js";
@@ -182,7 +183,11 @@ const engine = {
       referenceSizes: images.map(() => size),
       notices: [],
       resumedFrom: from >= 1 ? from : undefined,
-      seconds: { total: (performance.now() - started) / 1000, denoise: sleepMs / 1000 },
+      seconds: {
+        total: (performance.now() - started) / 1000,
+        denoise: sleepMs / 1000,
+        parts: new Stopwatch().seconds,
+      },
     };
   },
 };

@@ -6,6 +6,7 @@ import type { ReuseTally } from "../sampling/sampler.ts";
 import type { AccelerationReport } from "./acceleration.ts";
 import type { FloatTensor } from "./given-tensors.ts";
 import type { ResolvedRequest, Size } from "./request.ts";
+import type { PartSeconds } from "./stopwatch.ts";
 
 /** Every parameter that was in effect. */
 export interface EditParameters extends Omit<ResolvedRequest, "size" | "negativePrompt" | "trueCfgScale"> {
@@ -67,6 +68,6 @@ export interface EditReport {
   acceleration?: AccelerationReport | undefined;
   /** Steps of all images taken by an interrupted run that this one went on from; absent if it began from noise. */
   resumedFrom?: number | undefined;
-  /** Durations; `total` is from the encoded source to the encoded result. */
-  seconds: { total: number; denoise: number };
+  /** Durations; `total` is from the encoded source to the encoded result, and `parts` is what it is made of. */
+  seconds: { total: number; denoise: number; parts: PartSeconds };
 }

@@ -19,6 +19,7 @@ import type { Kept } from "../preserve/compose.ts";
 import type { ImageLimits } from "./model-traits.ts";
 import type { ResolvedRequest, Size } from "./request.ts";
 import type { NativeScale, SizePlan } from "./sizes.ts";
+import type { Stopwatch } from "./stopwatch.ts";
 
 /** What can be planned from configurations alone, without any weight files. */
 export interface ModelPlan {
@@ -110,6 +111,8 @@ export interface EditorOptions {
   isLatentOnly?: boolean | undefined;
   /** How much error the steps may make by going on along earlier velocities. @default every step is computed */
   reuse?: ReuseBudget | undefined;
+  /** Measures the parts of the edit, all but denoising. */
+  stopwatch?: Stopwatch | undefined;
   /** Working sizes to use instead of the recipe's own. */
   sizes?: SizePlan | undefined;
   /**
@@ -171,6 +174,8 @@ export interface DrawnImage {
    * in place of `picture`. Absent if nothing was copied so.
    */
   deep?: DeepPicture | undefined;
+  /** Whether `picture` is what was drawn, enlarged to at least twice its sides. @default false */
+  isEnlarged?: boolean | undefined;
   /** The last packed latents, [L, C], of a recipe that has such latents. */
   latents?: FloatTensor | undefined;
   /** What of its steps was reused; absent if a budget for that was not given, or had no effect. */

@@ -4,17 +4,17 @@ import { throwIfAborted } from "./abort.ts";
 import { autoNotices } from "./auto-steps.ts";
 import { type DecodedSource, hasAlpha } from "../images/deep-picture.ts";
 import { encodeDeep } from "../images/encode.ts";
-import { editMetadata, type EditMetadata } from "../images/metadata.ts";
+import { editMetadata } from "../images/metadata.ts";
 import type { Picture } from "../images/picture.ts";
 import type { LoraRegistry } from "../lora/registry.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
 import type { ReuseBudget } from "../sampling/reuse.ts";
 import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
-import { version } from "../version.ts";
 import { decodeImages } from "./decode-images.ts";
 import { finished, formNotices } from "./finish.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
+import { metadataOf } from "./edit-metadata.ts";
 import { editDigest } from "./identity.ts";
 import { type Acceleration, accelerationReport, chooseAcceleration, DRAWS_NOISE } from "./acceleration.ts";
 import type { Calibration } from "./calibration.ts";
@@ -28,6 +28,7 @@ import { skippedSteps } from "./mask-rules.ts";
 import { unknownFields } from "./request-fields.ts";
 import { type EditRequest, resolveRequest, type ResolvedRequest } from "./request.ts";
 import type { Environment } from "./state-file.ts";
+import { Stopwatch } from "./stopwatch.ts";
 
 const TONE_MAPPED =
   "The image has high dynamic range, which sRGB has not: its brightest lights were darkened (ITU-R BT.2390).";
@@ -104,18 +105,22 @@ export async function runEdit(
 ): Promise<EditResult> {
   const started = performance.now();
   const edited = await editAll(tools, request, options, { isLatentOnly: false });
-  const { outcome, images, resolved, source } = edited;
+  const { outcome, images, resolved, source, stopwatch } = edited;
   const { size, kept, sourceInResult } = outcome;
-  const report = reportOf(edited, started);
+  const parameters = parametersOf(edited);
   const results: ImageResult[] = [];
   let hasTransparency = false;
-  for (const { picture, deep, kept, seed, safety, reuse } of images) {
+  for (const { picture, deep, isEnlarged, kept, seed, reuse } of images) {
     throwIfAborted(options.signal);
-    const facts = metadataOf(tools, { ...report.parameters, seed }, { ...outcome, kept });
-    const form = { xmp: editMetadata(facts), quality: resolved.outputQuality };
-    const whole = finished({ picture, deep, sourceInResult }, source, resolved);
-    hasTransparency = hasAlpha(whole);
-    results.push({ image: await encodeDeep(whole, resolved.format, form), seed, kept, safety, reuse });
+    const facts = metadataOf(tools, { ...parameters, seed }, { ...outcome, kept });
+    const form = { xmp: editMetadata(facts), quality: resolved.outputQuality, isEnlarged };
+    // It is written in another thread while the checker looks at it; what does not pass is dropped.
+    const [image, safety] = await stopwatch.time("encode", () => {
+      const whole = finished({ picture, deep, sourceInResult }, source, resolved);
+      hasTransparency = hasAlpha(whole);
+      return Promise.all([encodeDeep(whole, resolved.format, form), edited.check(picture!)]);
+    });
+    results.push({ image, seed, kept, safety, reuse });
   }
   return {
     image: results[0]!.image,
@@ -126,8 +131,11 @@ export async function runEdit(
     width: size.width,
     height: size.height,
     kept,
-    ...report,
-    seconds: { ...report.seconds, total: (performance.now() - started) / 1000 },
+    ...reportOf(
+      edited,
+      results.map(({ safety }) => safety),
+      started,
+    ),
   };
 }
 
@@ -139,6 +147,8 @@ export async function runEditToLatents(
 ): Promise<LatentsResult> {
   const started = performance.now();
   const edited = await editAll(tools, request, options, { isLatentOnly: true });
+  const verdicts: (SafetyVerdict | undefined)[] = [];
+  for (const { picture } of edited.images) verdicts.push(picture && (await edited.check(picture)));
   const parts = edited.images.map(({ latents }) => latents);
   const [first] = parts;
   if (first === undefined) {
@@ -146,7 +156,7 @@ export async function runEditToLatents(
   }
   const data = new Float32Array(parts.length * first.data.length);
   parts.forEach((part, index) => data.set(part!.data, index * first.data.length));
-  return { latents: { data, shape: [parts.length, ...first.shape] }, ...reportOf(edited, started) };
+  return { latents: { data, shape: [parts.length, ...first.shape] }, ...reportOf(edited, verdicts, started) };
 }
 
 /** What came of the images of one request. */
@@ -156,12 +166,14 @@ interface Edited {
   source: DecodedSource | undefined;
   outcome: EditOutcome;
   /** In the order of the draws, all of one size. */
-  images: readonly (DrawnImage & Pick<ImageResult, "seed" | "safety">)[];
+  images: readonly (DrawnImage & Pick<ImageResult, "seed">)[];
   notices: string[];
   acceleration: Acceleration | undefined;
   isChecked: boolean;
+  /** What is returned is checked, not the smaller image that it was enlarged from. @throws RetouchError OUTPUT_FLAGGED */
+  check: (picture: Picture) => Promise<SafetyVerdict | undefined>;
   resumedFrom: number | undefined;
-  denoiseSeconds: number;
+  stopwatch: Stopwatch;
 }
 
 async function editAll(
@@ -170,10 +182,11 @@ async function editAll(
   { signal, onStep, isSketched, owner = "", reuse: ownBudget, ...stateOptions }: EditOptions,
   { isLatentOnly }: { isLatentOnly: boolean },
 ): Promise<Edited> {
+  const stopwatch = new Stopwatch();
   const resolved = resolveRequest(request, tools.defaults);
   const given = resolveTensors(request, tools.pipeline);
   const draws = drawsOf(resolved, given);
-  const { images, mask, source } = await decodeImages(request, resolved, tools);
+  const { images, mask, source } = await stopwatch.time("read", () => decodeImages(request, resolved, tools));
   checkTensors(tools.pipeline, given);
   checkSizeRule(resolved.sizeRule, tools.pipeline.takesSizeRule);
   const chosenLoras = await tools.loras.choose(resolved.loras);
@@ -198,6 +211,7 @@ async function editAll(
     source,
     mask,
     signal,
+    stopwatch,
     isSketched,
     loras: chosenLoras,
     encodings: tools.encodings.of(owner),
@@ -216,13 +230,7 @@ async function editAll(
   });
   const drawn = outcome.images ?? [outcome];
   if (drawn.length !== draws.length) throw new Error(`There are ${drawn.length} images of ${draws.length}.`);
-  const checked: (DrawnImage & Pick<ImageResult, "seed" | "safety">)[] = [];
-  for (const [index, image] of drawn.entries()) {
-    throwIfAborted(signal);
-    // Check what is returned, not the smaller image that it was enlarged from.
-    const safety = checker && (await passed(checker, image.picture!));
-    checked.push({ ...image, seed: draws[index]!.seed, safety });
-  }
+  stopwatch.add("denoise", denoiseSeconds);
   const toneNotices = images.some(({ isToneMapped }) => isToneMapped) ? [TONE_MAPPED] : [];
   const ofForm = isLatentOnly ? [] : formNotices(outcome, source, resolved);
   const notices = [
@@ -240,32 +248,45 @@ async function editAll(
     resolved,
     source,
     outcome,
-    images: checked,
+    images: drawn.map((image, index) => ({ ...image, seed: draws[index]!.seed })),
     notices,
     acceleration,
     isChecked: checker !== undefined,
+    async check(picture) {
+      throwIfAborted(signal);
+      return checker && (await stopwatch.time("check", () => passed(checker, picture)));
+    },
     resumedFrom,
-    denoiseSeconds,
+    stopwatch,
   };
 }
 
-function reportOf(edited: Edited, started: number): EditReport {
-  const { resolved, outcome, images, notices, acceleration, isChecked, resumedFrom, denoiseSeconds } = edited;
-  const { size, workingSize, referenceSize, referenceSizes, isNegativeUsed, trueCfgScale } = outcome;
-  const [safety] = images.flatMap(({ safety: one }) => one ?? []).toSorted((a, b) => b.score - a.score);
-  const parameters: EditParameters = {
+function parametersOf({ resolved, outcome, isChecked }: Edited): EditParameters {
+  const { size, isNegativeUsed, trueCfgScale } = outcome;
+  return {
     ...resolved,
     size,
     negativePrompt: isNegativeUsed ? resolved.negativePrompt : "",
     trueCfgScale: isNegativeUsed ? (trueCfgScale ?? resolved.trueCfgScale) : 1,
     isSafetyChecked: isChecked,
   };
-  const seconds = { total: (performance.now() - started) / 1000, denoise: denoiseSeconds };
+}
+
+/** @param verdicts of each image that was checked */
+function reportOf(
+  edited: Edited,
+  verdicts: readonly (SafetyVerdict | undefined)[],
+  started: number,
+): EditReport {
+  const { resolved, outcome, images, notices, acceleration, resumedFrom, stopwatch } = edited;
+  const { workingSize, referenceSize, referenceSizes } = outcome;
+  const [safety] = verdicts.flatMap((one) => one ?? []).toSorted((a, b) => b.score - a.score);
+  const parts = stopwatch.seconds;
   const taken = resolved.numSteps - skippedSteps(resolved);
   const tallies = images.map(({ reuse }) => reuse);
   const reused = acceleration && accelerationReport(acceleration, tallies, taken);
   return {
-    parameters,
+    parameters: parametersOf(edited),
     workingSize,
     referenceSize,
     referenceSizes,
@@ -273,7 +294,7 @@ function reportOf(edited: Edited, started: number): EditReport {
     safety,
     acceleration: reused,
     resumedFrom,
-    seconds,
+    seconds: { total: (performance.now() - started) / 1000, denoise: parts.denoise, parts },
   };
 }
 
@@ -285,39 +306,6 @@ async function accelerationOf(
   if (resolved.acceleration !== "auto") return undefined;
   const { arithmetic } = tools;
   return chooseAcceleration(resolved, { calibration: await tools.calibration(), arithmetic });
-}
-
-function metadataOf(
-  { modelName, isPromptInMetadata }: EditTools,
-  parameters: EditParameters,
-  { kept, isNegativeUsed }: EditOutcome,
-): EditMetadata {
-  const { seed, numSteps, guidance, trueCfgScale, sigmas, maxSequenceLength, prompt, prompt2 } = parameters;
-  const { strength, paddingMaskCrop, maskBlur, maskFeather } = parameters;
-  const sizeRule = parameters.sizeRule === "exact" ? undefined : parameters.sizeRule;
-  const loras = parameters.loras.map((lora) => `${lora.name}:${lora.scale}`).join(" ") || undefined;
-  return {
-    model: modelName,
-    version,
-    seed,
-    sizeRule,
-    imageLayout: parameters.imageLayout === "auto" ? undefined : parameters.imageLayout,
-    numSteps,
-    sampler: parameters.sampler === "euler" ? undefined : parameters.sampler,
-    sigmas: sigmas?.join(" "),
-    guidance,
-    minPsnr: parameters.minPsnr,
-    trueCfgScale: isNegativeUsed ? trueCfgScale : undefined,
-    maxSequenceLength,
-    keepUnchanged: kept !== undefined || undefined,
-    preserve: kept && parameters.preserve,
-    strength: strength === 1 ? undefined : strength,
-    paddingMaskCrop,
-    maskBlur: maskBlur || undefined,
-    maskFeather: maskFeather || undefined,
-    loras,
-    ...(isPromptInMetadata && { prompt: prompt || undefined, prompt2 }),
-  };
 }
 
 /** The checker's verdict on a result that passed. @throws RetouchError OUTPUT_FLAGGED */

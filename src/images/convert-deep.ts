@@ -98,6 +98,12 @@ export const plainDeep = ({ width, height, data }: Picture): DeepPicture => ({
   space: SRGB,
 });
 
+/** The other way round; undefined for what 8-bit sRGB cannot hold. */
+export function plainOf({ width, height, channels, data, space }: DeepPicture): Picture | undefined {
+  const isPlain = channels === 3 && data instanceof Uint8Array && space.encoding === undefined;
+  return isPlain ? { width, height, data } : undefined;
+}
+
 /** A plane of opacity, 0 to `max`, as large as the picture it is for. */
 export interface Alpha {
   data: Uint8Array | Uint16Array;

@@ -1,10 +1,11 @@
 /** From pictures to files. Encoding is part of every edit's time, so the settings below favour speed over size. */
 import type { Sharp } from "sharp";
-import { plainDeep } from "./convert-deep.ts";
+import { plainDeep, plainOf } from "./convert-deep.ts";
 import { type DeepPicture, depthOf, hasAlpha, inDepth } from "./deep-picture.ts";
 import { checkFormatSides, depthIn, FORMATS, type OutputFormat } from "./output-format.ts";
 import type { GrayPicture, Picture } from "./picture.ts";
 import { loadSharp } from "./sharp.ts";
+import { encodeSmoothPng } from "./smooth-png.ts";
 import { taggedTiff } from "./tagged-tiff.ts";
 
 /**
@@ -28,6 +29,8 @@ export interface EncodeOptions {
   xmp?: string | undefined;
   /** 1 to 100, of formats that have it; at 100, WebP and AVIF of 8 bits are exact. @default the format's own */
   quality?: number | undefined;
+  /** Whether the picture was enlarged to at least twice its sides: its PNG may then take less time. @default false */
+  isEnlarged?: boolean | undefined;
 }
 
 /** Encodes a picture, with an XMP packet in the file if one is given. */
@@ -46,10 +49,13 @@ export async function encodePicture(
 export async function encodeDeep(
   deep: DeepPicture,
   format: OutputFormat,
-  { xmp, quality = FORMATS[format].defaultQuality }: EncodeOptions = {},
+  { xmp, quality = FORMATS[format].defaultQuality, isEnlarged = false }: EncodeOptions = {},
 ): Promise<Uint8Array> {
   checkFormatSides(format, deep);
   if (hasAlpha(deep) && !FORMATS[format].hasAlpha) throw new RangeError(`${format} has no transparency.`);
+  const plain = format === "png" && isEnlarged ? plainOf(deep) : undefined;
+  const smooth = plain && (await encodeSmoothPng(plain, xmp));
+  if (smooth) return smooth;
   const given = inDepth(deep, depthIn(format, depthOf(deep)));
   let image = await readerOfDeep(given);
   if (xmp !== undefined) image = image.withXmp(xmp);

@@ -6,6 +6,7 @@
  */
 import { byteSizeOf, type DType } from "./dtype.ts";
 import * as proto from "./proto.ts";
+import { encoded } from "./proto-writer.ts";
 
 export type { Attribute, Dim } from "./proto.ts";
 export type Shape = readonly proto.Dim[];
@@ -158,7 +159,7 @@ export function serialise(name: string, outputs: Readonly<Record<string, Value>>
     ),
   });
   return {
-    model: proto.concatBytes(proto.modelProto(graph, OPSETS)),
+    model: encoded(proto.modelProto(graph, OPSETS)),
     hostNodes: order.filter(({ isOnHost }) => isOnHost).map((node) => names.ofNode(node)),
     deviceNodes: others
       .filter(({ isOnHost }) => !isOnHost)

@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 import type { EngineOutcome, EngineProcess, RunEvents } from "./engine-process.ts";
 import { createLatestWriter } from "./latest-writer.ts";
 import type { Outage } from "./outage.ts";
-import type { EditStage } from "./protocol.ts";
+import type { EditStage, EditTiming } from "./protocol.ts";
 import { createStateWriter } from "./state-writer.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -98,7 +98,8 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     await untilAborted(progress.done(), shutdown);
     await untilAborted(states.done(), shutdown);
     await settle(options, job, outcome, why);
-    log.info({ outcome: why ?? outcome.kind }, "The job ends.");
+    const partsMs = outcome.kind === "completed" ? rounded(outcome.timing.partsMs) : undefined;
+    log.info({ outcome: why ?? outcome.kind, partsMs }, "The job ends.");
     return outcome;
   } catch (error) {
     log.error({ err: error }, "The job's end could not be written.");
@@ -110,6 +111,9 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     shutdown.removeEventListener("abort", onShutdown);
   }
 }
+
+const rounded = (partsMs: EditTiming["partsMs"]): Record<string, number> =>
+  Object.fromEntries(Object.entries(partsMs).map(([part, ms]) => [part, Number(ms.toFixed(1))]));
 
 /** Writes how the attempt ended. A finished result counts, even if the job was about to be stopped. */
 async function settle(

@@ -108,6 +108,7 @@ async function editAndStore(
   if (state === undefined) onProgress({ step: 0, of });
   let reportedAt = performance.now();
   let nextPreviewAt = reportedAt;
+  const loading = performance.now();
   const images: Uint8Array[] = [];
   for (const image of edit.images) images.push(await readSource(dependencies, image, "image", signal));
   const mask = edit.mask && (await readSource(dependencies, edit.mask, "mask", signal));
@@ -118,6 +119,7 @@ async function editAndStore(
   };
   const resumeFrom = state && (await readState(dependencies.storage, state, signal));
   if (typeof resumeFrom === "string") restart(resumeFrom);
+  const loadMs = performance.now() - loading;
   onStage("editing");
   const done = await engine.edit(
     // What the wire has besides is not the library's.
@@ -154,7 +156,9 @@ async function editAndStore(
   const { parameters, seconds } = done;
   const maps: Uint8Array[] = [];
   for (const { kept } of done.results) if (kept?.map) maps.push(await encodeMap(kept.map));
+  const storing = performance.now();
   const stored = await storeResults(dependencies, edit, { ...done, maps }, options);
+  const storeMs = performance.now() - storing;
   const results = await Promise.all(
     done.results.map(async ({ seed, safety, kept }, index) => ({
       image: stored.images[index]!,
@@ -172,6 +176,7 @@ async function editAndStore(
     timing: {
       totalMs: seconds.total * 1000,
       denoiseMs: seconds.denoise * 1000,
+      partsMs: { load: loadMs, ...inMs(seconds.parts), store: storeMs },
       images: done.referenceSizes,
       numSteps: stepsTaken(done),
     },
@@ -205,6 +210,11 @@ async function editAndStore(
     },
   };
 }
+
+const inMs = <Part extends string>(parts: Readonly<Record<Part, number>>): Record<Part, number> =>
+  Object.fromEntries(
+    Object.entries<number>(parts).map(([part, seconds]) => [part, seconds * 1000]),
+  ) as Record<Part, number>;
 
 /**
  * Refuses results that have no room on the disk, or for their owner, before they are drawn; the server did not know the size

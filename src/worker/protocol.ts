@@ -13,6 +13,7 @@ import type { ConversionProgress, Engine, EngineOptions } from "../engine/engine
 import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Size } from "../engine/request.ts";
+import type { EditPart } from "../engine/stopwatch.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
 /** Everything that the engine process needs to know, sent once. */
@@ -39,6 +40,8 @@ export type EditStage = "reading" | "editing" | "storing";
 export interface EditTiming {
   totalMs: number;
   denoiseMs: number;
+  /** The parts of the edit, after fetching its images from our storage and before storing the result. */
+  partsMs: Readonly<Record<"load" | EditPart | "store", number>>;
   /** Size in which the network saw each image. */
   images: readonly Size[];
   /** Steps that were taken in this time, if an earlier run had taken others. */

@@ -38,7 +38,7 @@ export function measureSpeed(
 export function speedAfter(
   known: EditSpeed,
   { size, sampler, guidance, isNegativeUsed, ...result }: JobResult,
-  timing: EditTiming,
+  timing: Omit<EditTiming, "partsMs">,
 ): EditSpeed {
   const { numSteps = result.numSteps, images } = timing;
   if (numSteps === 0) return known;

@@ -218,7 +218,7 @@ describe("retouch edit", () => {
         shares: { kept: expect.any(Number), carried: expect.any(Number), drawn: expect.any(Number) },
       },
       notices: [],
-      seconds: { total: expect.any(Number), denoise: expect.any(Number) },
+      seconds: { total: expect.any(Number), denoise: expect.any(Number), parts: expect.any(Object) },
     });
     expect(await sharp(image).metadata()).toMatchObject({ format: "jpeg", width: 48, height: 32 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Report, reportText } from "../../src/cli/report.ts";
+import { Stopwatch } from "../../src/engine/stopwatch.ts";
 
 const SIZE = { width: 64, height: 64 };
 const REPORT: Report = {
@@ -27,7 +28,7 @@ const REPORT: Report = {
       loras: [],
     },
     notices: [],
-    seconds: { total: 1, denoise: 0.5 },
+    seconds: { total: 1, denoise: 0.5, parts: new Stopwatch().seconds },
   },
   checkpoint: { name: "plain", weights: { transformer: "fp32" } } as unknown as Report["checkpoint"],
   device: { name: "cpu", reason: "no other device is set up" } as Report["device"],

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import {
   attributeProto,
-  concatBytes,
   graphProto,
   modelProto,
   nodeProto,
   tensorProto,
   valueInfoProto,
 } from "../../src/onnx/proto.ts";
+import { encoded, type Message } from "../../src/onnx/proto-writer.ts";
 
-const hex = (parts: readonly Uint8Array[]): string => Buffer.from(concatBytes(parts)).toString("hex");
+const hex = (message: Message): string => Buffer.from(encoded(message)).toString("hex");
 /** Hand-written bytes: text in quotes, all else hexadecimal. */
 const bytes = (written: string): string =>
   written
@@ -102,5 +102,28 @@ describe("a model", () => {
           62 0b  0a 01 "y"  12 06 0a 04 08 07 12 00
         42 04 0a 00 10 17`),
     );
+  });
+});
+
+describe("a field of known length", () => {
+  it.each([0, 1, 127, 128, 16_383, 16_384, 100_000])("of %i bytes has them after its length", (length) => {
+    const value = "é".repeat(length >> 1) + "e".repeat(length % 2);
+    const size: number[] = [];
+    for (let rest = length; ; rest >>= 7) {
+      size.push(rest < 128 ? rest : (rest & 127) | 128);
+      if (rest < 128) break;
+    }
+    const expected = Buffer.from([0x0a, ...size, ...Buffer.from(value), 0x10, 1]);
+    const written = encoded((to) => {
+      to.text(1, value);
+      to.int(2, 1);
+    });
+    const nested = encoded((to) => {
+      to.message(1, (inner) => inner.bytes(1, Buffer.from(value)));
+      to.int(2, 1);
+    });
+    expect(expected.equals(written)).toBe(true);
+    const inner = expected.subarray(0, -2);
+    expect(Buffer.from(encoded((to) => to.bytes(1, inner))).equals(nested.subarray(0, -2))).toBe(true);
   });
 });

@@ -5,6 +5,7 @@ import type { JobProgress, JobResult } from "../../src/jobs/job.ts";
 import { runAttempt } from "../../src/worker/attempt.ts";
 import type { EngineOutcome, EngineProcess, RunEvents } from "../../src/worker/engine-process.ts";
 import { createOutage } from "../../src/worker/outage.ts";
+import { Stopwatch } from "../../src/engine/stopwatch.ts";
 import type { EditStage } from "../../src/worker/protocol.ts";
 import { resultOf } from "../support/jobs.ts";
 import { createMemoryQueue, type MemoryJob } from "./memory-queue.ts";
@@ -13,7 +14,12 @@ import { editOf, recordedLog } from "./samples.ts";
 const COMPLETED: EngineOutcome = {
   kind: "completed",
   result: resultOf(),
-  timing: { totalMs: 2, denoiseMs: 1, images: [] },
+  timing: {
+    totalMs: 2,
+    denoiseMs: 1,
+    partsMs: { load: 1, ...new Stopwatch().seconds, store: 2 },
+    images: [],
+  },
 };
 const CRASHED: EngineOutcome = { kind: "crashed", error: "The engine process ended unexpectedly (SIGKILL)." };
 

@@ -10,6 +10,7 @@ import { createAgents } from "../../src/net/agents.ts";
 import { createKey, type Storage } from "../../src/storage/storage.ts";
 import { type EditJobDependencies, runEditJob } from "../../src/worker/edit-job.ts";
 import type { EditNote } from "../../src/worker/protocol.ts";
+import { Stopwatch } from "../../src/engine/stopwatch.ts";
 import { collect } from "../support/buckets.ts";
 import { refusal } from "../support/refusal.ts";
 import { editOf, setupFor, workplace } from "./samples.ts";
@@ -50,7 +51,7 @@ const COUNTING: EditJobDependencies["engine"] = {
       referenceSizes: [size],
       notices: [],
       resumedFrom: from || undefined,
-      seconds: { total: 2, denoise: 1.5 },
+      seconds: { total: 2, denoise: 1.5, parts: new Stopwatch().seconds },
     };
   },
 };
@@ -119,6 +120,7 @@ describe("a job", () => {
     expect(timing).toEqual({
       totalMs: 2000,
       denoiseMs: 1500,
+      partsMs: { ...new Stopwatch().seconds, load: expect.any(Number), store: expect.any(Number) },
       numSteps: 1,
       images: [{ width: 64, height: 48 }],
     });

@@ -14,6 +14,7 @@ import { createAgents } from "../../src/net/agents.ts";
 import { createKey } from "../../src/storage/storage.ts";
 import { type EditJobDependencies, type EditJobOptions, runEditJob } from "../../src/worker/edit-job.ts";
 import type { EditStage } from "../../src/worker/protocol.ts";
+import { Stopwatch } from "../../src/engine/stopwatch.ts";
 import { noise } from "../images/samples.ts";
 import { refusal } from "../support/refusal.ts";
 import { editOf, keysOf, serve, setupFor, workplace } from "./samples.ts";
@@ -57,7 +58,7 @@ function stillEngine(
         referenceSize: { width, height },
         referenceSizes: [{ width, height }],
         notices: ["A notice."],
-        seconds: { total: 2, denoise: 1.5 },
+        seconds: { total: 2, denoise: 1.5, parts: new Stopwatch().seconds },
         ...changes,
       };
     },

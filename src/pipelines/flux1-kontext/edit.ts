@@ -29,6 +29,7 @@ import { createRotary, joined } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
 import { levelsOf } from "./schedule.ts";
 import { planSizes, resultSizeOf } from "../../engine/sizes.ts";
+import { Stopwatch } from "../../engine/stopwatch.ts";
 
 /** Edits the first of some images, looking at all. @throws RetouchError ABORTED within one step of `signal`; MEMORY_INSUFFICIENT at once */
 export async function* editImage(
@@ -51,7 +52,7 @@ async function* recipe(
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
   const { signal, isSketched, loras, sizes, resume, reuse, given = {}, isLatentOnly } = options;
-  const { mask, encodings } = options;
+  const { mask, encodings, stopwatch = new Stopwatch() } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const numChannels = networks.autoencoder.latentChannels;
 
@@ -86,18 +87,17 @@ async function* recipe(
   const adapted = await loras?.read();
 
   // 2. Text: T5 carries the wording, CLIP's pooled vector modulates every block.
-  const prompts = await encodePrompts(networks, request, given, {
-    hasNegative,
-    adapters: adapted?.adapters,
-    encodings,
-  });
+  const prompts = await stopwatch.time("texts", () =>
+    encodePrompts(networks, request, given, { hasNegative, adapters: adapted?.adapters, encodings }),
+  );
 
   // 3. References: the mode of their latents, as tokens that follow the target's; stream 1 tells them apart.
   const encoded: Float32Array[] = [];
   const pictures = inside ? [inside.picture, ...sources.slice(1)] : sources;
   for (const [index, source] of pictures.entries()) {
     throwIfAborted(signal);
-    encoded.push(await encode(networks, source, references[index]!, encodings));
+    const working = references[index]!;
+    encoded.push(await stopwatch.time("references", () => encode(networks, source, working, encodings)));
   }
   if (isSketched) await networks.sketcher();
   // Inside a mask, the network looks at a second image in place of the first.
@@ -159,7 +159,14 @@ async function* recipe(
     ? { picture: sources[0]!, deep, latents: encoded[0]!, ...keptAs(request) }
     : undefined;
   const result = { kept, overlay: inside?.overlay, deep };
-  const { images: results, notices, sourceInResult } = await resultsOf(networks, drawn, plan, result, signal);
+  const {
+    images: results,
+    notices,
+    sourceInResult,
+  } = await resultsOf(networks, drawn, plan, result, {
+    signal,
+    stopwatch,
+  });
   const common = {
     ...outcome,
     sourceInResult: sources[0] === images[0] ? sourceInResult : undefined,

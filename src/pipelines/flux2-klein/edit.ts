@@ -8,6 +8,7 @@ import { skippedSteps } from "../../engine/mask-rules.ts";
 import type { EditOutcome, EditorOptions, EditStep } from "../../engine/model.ts";
 import type { ResolvedRequest } from "../../engine/request.ts";
 import { planSizes, type SizePlan } from "../../engine/sizes.ts";
+import { Stopwatch } from "../../engine/stopwatch.ts";
 import type { Picture } from "../../images/picture.ts";
 import { withTrueGuidance } from "../../sampling/guidance.ts";
 import type { Velocity } from "../../sampling/sampler.ts";
@@ -67,7 +68,7 @@ async function* recipe(
   options: EditorOptions,
 ): AsyncGenerator<EditStep, EditOutcome> {
   const { signal, isSketched, loras, sizes, resume, reuse, given = {}, isLatentOnly } = options;
-  const { mask, encodings } = options;
+  const { mask, encodings, stopwatch = new Stopwatch() } = options;
   const { draws = [{ seed: request.seed, latents: given.latents }] } = options;
   const { configs, schedule } = networks;
   const { inChannels: numChannels, rotaryAxes: axes, rotaryTheta: theta } = configs.transformer;
@@ -98,12 +99,16 @@ async function* recipe(
   const adapted = await loras?.read();
 
   // 2. Text: three layers of a language model; guidance leads away from the empty text.
-  const prompts = await encodePrompts(networks, request, given, { isGuided: hasNegative, encodings });
+  const prompts = await stopwatch.time("texts", () =>
+    encodePrompts(networks, request, given, { isGuided: hasNegative, encodings }),
+  );
 
   // 3. References: the mode of their latents, as tokens that follow the target's; time tells them apart.
   throwIfAborted(signal);
   const pictures = inside ? [inside.picture, ...images.slice(1)] : images;
-  const encoded = await encodeReferences(networks, pictures, plan, encodings);
+  const encoded = await stopwatch.time("references", () =>
+    encodeReferences(networks, pictures, plan, encodings),
+  );
   if (isSketched) await networks.sketcher();
 
   // 4. Positions of text, target and references, whose own go with them where they are kept.
@@ -169,7 +174,14 @@ async function* recipe(
       ? { picture: first, deep, latents: encoded[0]!, ...keptAs(request) }
       : undefined;
   const result = { kept, overlay: inside?.overlay, deep };
-  const { images: results, notices, sourceInResult } = await resultsOf(networks, drawn, plan, result, signal);
+  const {
+    images: results,
+    notices,
+    sourceInResult,
+  } = await resultsOf(networks, drawn, plan, result, {
+    signal,
+    stopwatch,
+  });
   const common = { ...outcome, sourceInResult, notices: [...outcome.notices, ...notices] };
   return outcomeOf(common, results);
 }

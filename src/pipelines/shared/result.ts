@@ -2,10 +2,11 @@
 import { throwIfAborted } from "../../engine/abort.ts";
 import type { EditExtent } from "../../engine/extent.ts";
 import type { FloatTensor } from "../../engine/given-tensors.ts";
-import type { DrawnImage, EditOutcome } from "../../engine/model.ts";
+import type { DrawnImage, EditOutcome, EditorOptions } from "../../engine/model.ts";
 import type { ResolvedRequest, Size } from "../../engine/request.ts";
 import { notTransparent, TRANSPARENT } from "../../engine/result-form.ts";
 import { hasOneCanvas, sourceInResult, type SizePlan } from "../../engine/sizes.ts";
+import { Stopwatch } from "../../engine/stopwatch.ts";
 import type { DeepPicture } from "../../images/deep-picture.ts";
 import { padGray, resizeGray } from "../../images/gray.ts";
 import { checkFormatSides } from "../../images/output-format.ts";
@@ -32,6 +33,7 @@ export interface Result {
   picture: Picture;
   /** What is written in its place: see EditOutcome. */
   deep?: DeepPicture | undefined;
+  isEnlarged?: DrawnImage["isEnlarged"];
   /** Where the first image lies in it: see EditOutcome. */
   sourceInResult?: Size | undefined;
   kept?: Kept | undefined;
@@ -59,7 +61,7 @@ export async function resultsOf(
   drawn: readonly LatentImage[],
   plan: SizePlan,
   source: ResultSource,
-  signal: AbortSignal | undefined,
+  { signal, stopwatch = new Stopwatch() }: Pick<EditorOptions, "signal" | "stopwatch">,
 ): Promise<{ images: DrawnImage[]; sourceInResult: Size | undefined; notices: string[] }> {
   const images: DrawnImage[] = [];
   const all = new Set<string>();
@@ -79,10 +81,12 @@ export async function resultsOf(
   const cropped = overlay?.region && (await cropSource(overlay, overlay.region, source.deep, seen));
   for (const { latents, reuse } of drawn) {
     throwIfAborted(signal);
-    const working = await decode(space, latents.data, plan.target);
-    const result = cropped
-      ? await cropLaidOver(working, cropped, kept?.isMapped ?? false)
-      : await resultOf(working, plan, source, prepare);
+    const working = await stopwatch.time("decode", () => decode(space, latents.data, plan.target));
+    const result = await stopwatch.time("enlarge", () =>
+      cropped
+        ? cropLaidOver(working, cropped, kept?.isMapped ?? false)
+        : resultOf(working, plan, source, prepare),
+    );
     const { notices, sourceInResult: place, ...image } = result;
     images.push({ latents, reuse, ...image });
     placed = place;
@@ -109,7 +113,8 @@ async function resultOf(
   const prepared = placed && (await prepare());
   if (prepared === undefined) {
     const picture = await resizePicture(working, size.width, size.height);
-    return { picture, sourceInResult: placed, notices: source.kept ? [NOT_KEPT] : [] };
+    const isEnlarged = size.width >= 2 * working.width && size.height >= 2 * working.height;
+    return { picture, isEnlarged, sourceInResult: placed, notices: source.kept ? [NOT_KEPT] : [] };
   }
   // Outside of the edit's mask every pixel of the result is exact.
   const result = await preserved(prepared.source, working, prepared.mask);
