@@ -19,6 +19,7 @@ import { measureBlocks } from "./peers/blocks.ts";
 import { measureCold, measureDocumented, measureNative } from "./peers/edits.ts";
 import { type Options, parseOptions, type Part, USAGE } from "./peers/options.ts";
 import type { Bench } from "./peers/part.ts";
+import { measureProducts } from "./peers/products.ts";
 import { preparePython } from "./peers/python.ts";
 import { goalsOf, type PartReports, type Parts } from "./peers/report.ts";
 import { tablesOf } from "./peers/table.ts";
@@ -29,6 +30,7 @@ const MEASURE: { [P in Part]: (bench: Bench) => Promise<PartReports[P]> | PartRe
   native: measureNative,
   cold: measureCold,
   blocks: measureBlocks,
+  products: measureProducts,
 };
 
 interface Document {

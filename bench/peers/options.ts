@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { defaultThreads } from "../../tools/machine.ts";
 import { parseCount, SIZES } from "../full-size/options.ts";
 
-export const PARTS = ["documented", "native", "cold", "blocks"] as const;
+export const PARTS = ["documented", "native", "cold", "blocks", "products"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {

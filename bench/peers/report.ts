@@ -5,6 +5,7 @@ import { VARIANTS } from "../sides/diffusers.ts";
 import { BLOCK_SIDES, type BlocksReport } from "./blocks.ts";
 import { COLD, type ColdReport, type EditsReport } from "./edits.ts";
 import type { Part } from "./options.ts";
+import type { ProductsReport } from "./products.ts";
 import { BASELINE, EVERY_STEP, sideName } from "./own-sides.ts";
 import { type EditSideReport, type EditSides, ratioOf } from "./turns.ts";
 
@@ -13,6 +14,7 @@ export interface PartReports {
   native: EditsReport;
   cold: ColdReport;
   blocks: BlocksReport;
+  products: ProductsReport;
 }
 
 /** A part as it was measured; one that could not run says why. */
@@ -27,8 +29,10 @@ export type Parts = { [P in Part]?: PartRecord<PartReports[P]> };
 
 export function reportOf<P extends Part>(parts: Parts, part: P): PartReports[P] | undefined {
   const report = parts[part]?.report;
-  return report === undefined || "error" in report ? undefined : (report as PartReports[P]);
+  return report === undefined || isError(report) ? undefined : (report as PartReports[P]);
 }
+
+export const isError = (report: object): report is { error: string } => "error" in report;
 
 /** @returns undefined for a side that did not run */
 export function sideOf(sides: EditSides | undefined, name: string): EditSideReport | undefined {

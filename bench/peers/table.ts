@@ -2,8 +2,9 @@
 import type { Goal } from "../../tools/goals.ts";
 import type { Summary } from "../../tools/statistics.ts";
 import type { BlocksReport, Peaks } from "./blocks.ts";
+import type { ProductsReport, WayReport } from "./products.ts";
 import { BASELINE } from "./own-sides.ts";
-import { diffusersNames, fastestOf, type Parts, reportOf, sideOf } from "./report.ts";
+import { diffusersNames, fastestOf, isError, type Parts, reportOf, sideOf } from "./report.ts";
 import { type EditSideReport, type EditSides, ratioOf } from "./turns.ts";
 
 export function tablesOf({ parts, goals }: { parts: Parts; goals: readonly Goal[] }): string {
@@ -11,6 +12,7 @@ export function tablesOf({ parts, goals }: { parts: Parts; goals: readonly Goal[
   const native = reportOf(parts, "native")?.sides;
   const cold = reportOf(parts, "cold")?.seconds;
   const blocks = reportOf(parts, "blocks");
+  const products = reportOf(parts, "products");
   const fastest = fastestOf(native, diffusersNames);
   return [
     ...(documented
@@ -19,6 +21,7 @@ export function tablesOf({ parts, goals }: { parts: Parts; goals: readonly Goal[
     ...(native ? editTable("128\\*128", "the fastest diffusers", native, fastest?.side) : []),
     ...(cold ? coldTable(cold) : []),
     ...(blocks ? [...blockTable(blocks), ...peakTable(blocks.peaks)] : []),
+    ...(products ? productTable(products) : []),
     ...failures(parts),
     ...goalTable(goals),
   ].join("\n");
@@ -93,9 +96,18 @@ function peakTable(peaks: Peaks): string[] {
   return [...header("the machine's best product of squares", "GFLOP/s"), ...rows, ""];
 }
 
+function productTable(products: ProductsReport): string[] {
+  const shapes = Object.keys(products);
+  const ways = Object.keys(products[shapes[0]!] ?? {});
+  const cell = ({ gflops, speedup, decibels }: WayReport): string =>
+    `${gflops.toFixed(0)} (${speedup.toFixed(2)}x)${decibels === null ? "" : `, ${decibels.toFixed(1)} dB`}`;
+  const rows = ways.map((way) => row(way, ...shapes.map((shape) => cell(products[shape]![way]!))));
+  return [...header("one thread, GFLOP/s", ...shapes), ...rows, ""];
+}
+
 function failures(parts: Parts): string[] {
   const failed = Object.entries(parts).flatMap(([part, { report }]) =>
-    "error" in report ? [`- ${part} could not run: ${String(report.error).split("\n")[0]}`] : [],
+    isError(report) ? [`- ${part} could not run: ${report.error.split("\n")[0]}`] : [],
   );
   return failed.length === 0 ? [] : [...failed, ""];
 }

@@ -22,7 +22,7 @@ import { temporaryFolder } from "../support/temporary.ts";
 describe("the options", () => {
   it("are all parts in the published sizes by default", () => {
     expect(parseOptions(["--threads", "2"])).toMatchObject({
-      parts: ["documented", "native", "cold", "blocks"],
+      parts: ["documented", "native", "cold", "blocks", "products"],
       runs: 5,
       threads: 2,
       numSteps: 28,
@@ -38,7 +38,7 @@ describe("the options", () => {
   });
 
   it.each([
-    [["--only", "cold,warm"], "--only knows documented, native, cold, blocks, not warm."],
+    [["--only", "cold,warm"], "--only knows documented, native, cold, blocks, products, not warm."],
     [["--runs", "0"], "--runs must be a whole number above 0, not 0."],
   ])("refuse %j", (args, sentence) => {
     expect(() => parseOptions(args)).toThrow(sentence);
@@ -214,6 +214,12 @@ const PARTS: Parts = {
       torchBf16: { error: "no torch" },
     },
   }),
+  products: recordOf({
+    "64 \\* 256 by 512": {
+      "Gemm, float32": { gflops: 200, speedup: 0.5, decibels: null },
+      "QGemm, a scale per row": { gflops: 600, speedup: 1.5, decibels: 38.4 },
+    },
+  }),
 };
 
 it("holds the fastest mode that computes every step against each goal", () => {
@@ -245,6 +251,8 @@ it("shows everything in tables", () => {
   expect(rows).toContain("| Retouch, int8 | 2.00 (2.00 to 2.00) | 700 | ? | 41.3 dB |");
   expect(rows).toContain("| onnxruntime, MatMulInteger U8S8 | 1200 |");
   expect(rows).toContain("| PyTorch, bfloat16 | failed |");
+  expect(rows).toContain("| Gemm, float32 | 200 (0.50x) |");
+  expect(rows).toContain("| QGemm, a scale per row | 600 (1.50x), 38.4 dB |");
   expect(rows).toContain("| native size: speed over the fastest diffusers | 1.25 | at least 1.5 | **no** |");
   expect(
     tablesOf({ parts: {}, goals: [] })
