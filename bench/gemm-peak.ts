@@ -1,7 +1,7 @@
-/** The fastest matrix product that the machine does in float32: what a denoising step is measured against. */
+/** The fastest matrix products that the machine does: what a denoising step is measured against. */
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
-import { buildModel, constant, input } from "../src/onnx/graph.ts";
+import { buildModel, constant, constantOf, input, makeNode, type Value } from "../src/onnx/graph.ts";
 import * as ops from "../src/onnx/ops.ts";
 import { Session } from "../src/runtime/session.ts";
 import { inRepository } from "../tools/paths.ts";
@@ -21,23 +21,49 @@ const CHAIN = 4;
 
 export async function measureGemmPeak(threads: number, python: string): Promise<GemmPeak> {
   const measured: number[] = [];
-  for (const size of SIZES) measured.push(await measureSession(size, threads));
-  const args = [
-    inRepository("bench", "torch_matmul.py"),
-    String(threads),
-    String(REPETITIONS),
-    ...SIZES.map(String),
-  ];
-  const torch = JSON.parse(execFileSync(python, args, { encoding: "utf8" })) as { gflops: number };
-  return { onnxruntime: rounded(Math.max(...measured)), torch: rounded(torch.gflops) };
+  for (const size of SIZES) measured.push(await measureGemm(size, threads));
+  const torch = measureTorch(SIZES, { threads, python, dtype: "float32" });
+  return { onnxruntime: rounded(Math.max(...measured)), torch: rounded(torch) };
 }
 
-async function measureSession(size: number, threads: number): Promise<number> {
+/** Billions of operations per second of PyTorch's fastest product of squares of these sides. */
+export function measureTorch(
+  sizes: readonly number[],
+  { threads, python, dtype }: { threads: number; python: string; dtype: "float32" | "bfloat16" },
+): number {
+  const script = inRepository("bench", "torch_matmul.py");
+  const args = [script, String(threads), String(REPETITIONS), dtype, ...sizes.map(String)];
+  return (JSON.parse(execFileSync(python, args, { encoding: "utf8" })) as { gflops: number }).gflops;
+}
+
+/** The same of onnxruntime's float32 product of squares of this side. */
+export function measureGemm(size: number, threads: number): Promise<number> {
   const weight = constant(uniform(size * size, Math.sqrt(3 / size)), [size, size]);
   let product = input("x", "float32", [size, size]);
   for (let index = 0; index < CHAIN; index += 1) product = ops.gemm(product, weight);
-  const model = buildModel("gemm", { y: ops.rows(product, 0, 1, 1) });
-  const session = await Session.load(model, { name: "gemm", weightsFolder: tmpdir(), threads });
+  return measureChain({ y: ops.rows(product, 0, 1, 1) }, size, threads);
+}
+
+/**
+ * The same of onnxruntime's product of bytes by signed bytes (`MatMulInteger`). Rounding the input to bytes counts, once
+ * for all products.
+ */
+export function measureByteProduct(size: number, threads: number): Promise<number> {
+  const x = input("x", "float32", [size, size]);
+  const zeroPoint = constantOf("uint8", Uint8Array.of(128), []);
+  const { bytes } = ops.byteRows(x, constant(new Float32Array(size).fill(1 / 127), [size, 1]), zeroPoint);
+  const outputs = Array.from({ length: CHAIN }, (_, index) => {
+    const integers = Uint8Array.from({ length: size * size }, () => 256 * Math.random());
+    const inputs = [bytes, constantOf("int8", integers, [size, size]), zeroPoint];
+    const [product] = makeNode("MatMulInteger", inputs, [{ dtype: "int32", shape: [size, size] }]);
+    return [`y${index}`, ops.toFloat32(ops.rows(product!, 0, 1, 1))];
+  });
+  return measureChain(Object.fromEntries(outputs) as Record<string, Value>, size, threads);
+}
+
+async function measureChain(outputs: Record<string, Value>, size: number, threads: number): Promise<number> {
+  const model = buildModel("product", outputs);
+  const session = await Session.load(model, { name: "product", weightsFolder: tmpdir(), threads });
   const x = { data: uniform(size * size, 1), shape: [size, size] };
   let best = Infinity;
   for (let repetition = 0; repetition <= REPETITIONS; repetition += 1) {

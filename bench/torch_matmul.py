@@ -1,6 +1,6 @@
-"""Prints the fastest float32 matrix product of PyTorch as one JSON line: {"gflops"}.
+"""Prints the fastest matrix product of PyTorch in a type as one JSON line: {"gflops"}.
 
-Usage: python bench/torch_matmul.py THREADS REPETITIONS SIZE...
+Usage: python bench/torch_matmul.py THREADS REPETITIONS float32|bfloat16 SIZE...
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ def seconds_of_product(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def main() -> None:
-    threads, repetitions, *sizes = map(int, sys.argv[1:])
+    threads, repetitions = map(int, sys.argv[1:3])
+    dtype, sizes = getattr(torch, sys.argv[3]), map(int, sys.argv[4:])
     torch.set_num_threads(threads)
     gflops = []
     for size in sizes:
-        a, b = torch.rand(size, size), torch.rand(size, size)
+        a, b = torch.rand(size, size).to(dtype), torch.rand(size, size).to(dtype)
         best = min(seconds_of_product(a, b) for _ in range(repetitions + 1))
         gflops.append(2 * size**3 / best / 1e9)
     print(json.dumps({"gflops": max(gflops)}))

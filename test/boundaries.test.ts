@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   quantize: ["errors.ts", "files", "onnx", "weights"],
   models: ["errors.ts", "errors", "onnx", "weights"],
   lora: ["errors.ts", "files", "onnx", "quantize", "weights", "models"],
-  runtime: ["errors.ts", "process-environment.ts", "onnx", "weights"],
+  runtime: ["errors.ts", "process-environment.ts", "machine", "onnx", "weights"],
   tokenizers: ["errors.ts", "weights"],
   files: ["errors.ts"],
   net: ["errors.ts", "version.ts"],

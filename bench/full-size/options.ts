@@ -70,6 +70,12 @@ const SMALL_T5: T5Sizes = {
 };
 const SMALL_STEP: StepSize = { latentSide: 8, textTokens: 24 };
 
+/** The transformer and its step, in the published sizes and in small ones. */
+export const SIZES = {
+  published: { config: PUBLISHED, size: PUBLISHED_STEP },
+  small: { config: SMALL, size: SMALL_STEP },
+} as const satisfies Record<string, { config: FluxConfig; size: StepSize }>;
+
 /** @throws Error with a sentence for the user */
 export function parseOptions(args: readonly string[]): Options | "help" {
   const { values } = parseArgs({

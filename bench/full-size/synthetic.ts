@@ -160,7 +160,9 @@ function blockReader(
       const start = (row - from) * bytesPerRow;
       const state = fillRow(blocks, start, filledBytes, quantiles, rowState(keyBits, row));
       blocks.fill(zero, start + filledBytes, start + bytesPerRow);
-      fillScales(scales, (row - from) * perRow, perRow, scaleOf, state);
+      const first = (row - from) * perRow;
+      fillScales(scales, first, format.isRowScaled ? 1 : perRow, scaleOf, state);
+      if (format.isRowScaled) scales.fill(scales[first]!, first, first + perRow);
     }
     return { blocks, scales };
   };

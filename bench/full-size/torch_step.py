@@ -3,7 +3,8 @@
 Usage: python bench/full-size/torch_step.py JSON, with
   {"weights": float32 .safetensors of a network with one double and one single block, "inputs": float32 numbers as
    `step-inputs.ts` writes them, "config": diffusers' own names, "latentSide", "textTokens", "threads", "runs",
-   "outputs": {"double", "single", "both": files for the velocities [C, h, w]}, "timed": ["float32", "bfloat16"]}
+   "outputs": {"double", "single", "both": files for the velocities [C, h, w]}, "timed": ["float32", "bfloat16"],
+   "timedOutput": a file for the velocity of the last timed run, optional}
 Prints one JSON line: {"seconds": {dtype: [one per run]}, "peakRssBytes"}; the network with both blocks is timed.
 """
 
@@ -89,8 +90,10 @@ def main() -> None:
             seconds[dtype] = []
             for _ in range(order["runs"]):
                 started = time.perf_counter()
-                evaluate(network, typed, side)
+                velocity = evaluate(network, typed, side)
                 seconds[dtype].append(time.perf_counter() - started)
+                if "timedOutput" in order:
+                    velocity.tofile(order["timedOutput"])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"seconds": seconds, "peakRssBytes": peak}))
 

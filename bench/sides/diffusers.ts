@@ -8,6 +8,7 @@ export const VARIANTS = {
   fp32: { description: "eager, float32", args: ["--dtype", "float32"] },
   bf16: { description: "eager, bfloat16", args: ["--dtype", "bfloat16"] },
   compiled: { description: "torch.compile, float32", args: ["--dtype", "float32", "--compile"] },
+  "compiled-bf16": { description: "torch.compile, bfloat16", args: ["--dtype", "bfloat16", "--compile"] },
 } as const;
 
 export type Variant = keyof typeof VARIANTS;

@@ -1,4 +1,5 @@
 /** What this machine computes with, as far as the system reports it. */
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -33,6 +34,22 @@ export async function readProcessor(root = "/"): Promise<Processor> {
     physicalCores: cores.size || undefined,
     instructionSets: flags === undefined ? undefined : INSTRUCTION_SETS.filter((name) => present.has(name)),
   };
+}
+
+/**
+ * Whether an x86 processor has an instruction that adds up products of bytes in 32 bits. Without one, the runtime adds up
+ * pairs of them in 16 bits, which large bytes overflow without an error.
+ * @param root where `/proc` is @default the machine's own
+ * @returns false if the system does not report it
+ */
+export function addsByteProducts(root = "/"): boolean {
+  let text: string;
+  try {
+    text = readFileSync(path.join(root, "proc", "cpuinfo"), "utf8");
+  } catch {
+    return false;
+  }
+  return /^flags\s.{0,20000}\s(?:avx512_vnni|avx_vnni)(?:\s|$)/m.test(text);
 }
 
 function entryOf(line: string): [string, string] {

@@ -6,6 +6,7 @@ import { numTurns, type Sizes, writtenAttention } from "./forms/attention.ts";
 import { splitInTurns } from "./forms/bindings.ts";
 import { convInFours } from "./forms/conv-channels.ts";
 import { productInRanges } from "./forms/large-weights.ts";
+import { productOfRows } from "./forms/row-products.ts";
 import { largeTableOnHost } from "./forms/tables.ts";
 import { widening } from "./forms/widen.ts";
 import { type Operator, operatorsOf, rewrite, type Value } from "./graph.ts";
@@ -24,6 +25,11 @@ export interface KernelForms {
   maxTensorBytes: number;
   /** Whether it computes in float16; stored float16 is widened where it does not. */
   hasFloat16: boolean;
+  /**
+   * How matrices of 8 bits whose rows have one scale each are multiplied: block by block, as all others are, or in whole
+   * rows of integers.
+   */
+  byteProducts: "blocks" | "rows";
 }
 
 /** The CPU's: every graph as it is described. */
@@ -33,6 +39,7 @@ export const ALL_FORMS: KernelForms = {
   maxOutputs: Infinity,
   maxTensorBytes: Infinity,
   hasFloat16: true,
+  byteProducts: "blocks",
 };
 
 type Outputs = Readonly<Record<string, Value>>;
@@ -42,16 +49,23 @@ type Replace = (operator: Operator) => readonly Value[] | undefined;
  * Rewrites what `forms` excludes.
  * @param sizes the largest of the graph's named dimensions, as far as they are known: what depends on them, such as
  * the scores of written attention, is only cut to fit if they are
+ * @param isRowScaled whether the rows of the matrix with this key have one scale each
  */
-export function withForms(outputs: Outputs, forms: KernelForms, sizes: Sizes = {}): Outputs {
+export function withForms(
+  outputs: Outputs,
+  forms: KernelForms,
+  sizes: Sizes = {},
+  isRowScaled: (key: string) => boolean = () => false,
+): Outputs {
   if (forms === ALL_FORMS) return outputs;
-  const { attention, convChannels, maxOutputs, maxTensorBytes, hasFloat16 } = forms;
+  const { attention, convChannels, maxOutputs, maxTensorBytes, hasFloat16, byteProducts } = forms;
   // In this order: types first, because bytes follow from them, but tables that are not widened before these.
   const replacements: (Replace | false)[] = [
     (operator) => largeTableOnHost(operator, maxTensorBytes),
     !hasFloat16 && widening(),
     attention === "written" && ((operator) => writtenAttention(operator, { maxTensorBytes, sizes })),
     convChannels === "fours" && convInFours,
+    byteProducts === "rows" && productOfRows(isRowScaled),
     (operator) => productInRanges(operator, maxTensorBytes),
     (operator) => splitInTurns(operator, maxOutputs),
   ];

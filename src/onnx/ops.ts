@@ -7,6 +7,7 @@ import { type ComputeType, onnxCodeOf } from "./dtype.ts";
 import {
   type Attribute,
   constant,
+  constantOf,
   type Dim,
   floats,
   ints,
@@ -50,6 +51,8 @@ export const mul = binary("Mul");
 export const div = binary("Div");
 /** The smaller of two. */
 export const min = binary("Min");
+/** The larger of two. */
+export const max = binary("Max");
 /** x times a vector along the last axis, or one number: its size is known when the model runs. */
 export const scaledLast = (x: Value, factors: Value): Value => alongLast("Mul", x, factors);
 /** x plus such a vector. */
@@ -322,6 +325,60 @@ export function matmulNBits(x: Value, matrix: BlockMatrix, bias?: Value): Value 
   return one("MatMulNBits", inputs, [x.shape[0]!, rowCount], { attributes, domain: "com.microsoft" });
 }
 
+/** Rows of bytes: (bytes - zeroPoint) [M, K] times a factor of each row are the numbers. */
+export interface ByteRows {
+  /** uint8 [M, K] */
+  bytes: Value;
+  /** uint8 [] */
+  zeroPoint: Value;
+}
+
+/** x [M, K] divided by a factor of each row, [M, 1], rounded to the nearest byte after `zeroPoint` is added. */
+export function byteRows(x: Value, factors: Value, zeroPoint: Value): ByteRows {
+  const flat = reshape(factors, [x.shape[0]!]);
+  const zeroPoints = makeNode(
+    "Expand",
+    [reshape(zeroPoint, [1]), sizeAlong(flat, 0)],
+    [{ dtype: "uint8", shape: flat.shape }],
+  )[0]!;
+  const attributes = { axis: int(0) };
+  const [bytes] = makeNode("QuantizeLinear", [x, flat, zeroPoints], [{ dtype: "uint8", shape: x.shape }], {
+    attributes,
+  });
+  return { bytes: bytes!, zeroPoint };
+}
+
+/** A matrix [N, K] of integers: int8 [N, K] times a float32 factor of each row, [N]. */
+export interface IntegerMatrix {
+  integers: Value;
+  scales: Value;
+  /** int8 [N], zeros: the operator wants one for each row. */
+  zeroPoints: Value;
+}
+
+/** Rows of bytes, without their factors, times a matrix of integers, transposed: float32 [M, N]. */
+export function byteGemm(
+  { bytes, zeroPoint }: ByteRows,
+  { integers, scales, zeroPoints }: IntegerMatrix,
+): Value {
+  const [numRows, columns] = bytes.shape as [Dim, Dim];
+  const [size, matrixColumns] = integers.shape as [number, number];
+  if (columns !== matrixColumns || scales.shape[0] !== size || zeroPoints.shape[0] !== size) {
+    throw new Error(
+      `QGemm of ${showShape(bytes.shape)} and ${showShape(integers.shape)} with scales ${showShape(scales.shape)}.`,
+    );
+  }
+  const inputs = [bytes, scalar(1), zeroPoint, integers, scales, zeroPoints];
+  return makeNode("QGemm", inputs, [{ dtype: "float32", shape: [numRows, size] }], {
+    attributes: { transB: int(1) },
+    domain: "com.microsoft",
+  })[0]!;
+}
+
+/** Bytes from 0 to 255, 128 of them for 0, as int8. The runtime does this once to a weight. */
+export const centredBytes = (bytes: Value): Value =>
+  one("BitwiseXor", [bytes, constantOf("int8", Uint8Array.of(0x80), [])], bytes.shape);
+
 export interface ConvOptions {
   stride?: number;
   /** Zeros added at [top, left, bottom, right]. */
@@ -380,9 +437,15 @@ export function upsampleNearest(x: Value): Value {
 
 // ---- normalisation
 
+const reduction = (opType: string) => (x: Value, axis: number) =>
+  one(opType, [x, ints([axis])], x.shape.with(axis, 1));
+
 /** The mean along `axis`, which stays as a dimension of 1. */
-export const reduceMean = (x: Value, axis: number): Value =>
-  one("ReduceMean", [x, ints([axis])], x.shape.with(axis, 1));
+export const reduceMean = reduction("ReduceMean");
+/** The largest along `axis`, which stays as a dimension of 1. */
+export const reduceMax = reduction("ReduceMax");
+/** The smallest along `axis`, which stays as a dimension of 1. */
+export const reduceMin = reduction("ReduceMin");
 
 /** Over the last axis; `scale` and `shift` have its size and may be computed by the graph, which makes it adaptive. */
 export function layerNorm(x: Value, scale: Value, shift: Value | undefined, epsilon: number): Value {

@@ -34,8 +34,9 @@ export function newBlocks(rowCount: number, columns: number, format: BlockFormat
 }
 
 /**
- * Rounds rows of `columns` numbers into `to`. With 8 bits, the largest number of a block sets its scale. With 4 bits,
- * the best of a few candidate scales gives the integers, and the scale is then fitted to them by least squares.
+ * Rounds rows of `columns` numbers into `to`. With 8 bits, the largest number of a block sets its scale, or that of the
+ * row if all of its blocks share one. With 4 bits, the best of a few candidate scales gives the integers, and the scale
+ * is then fitted to them by least squares.
  */
 export function quantizeRows(
   values: Float32Array,
@@ -43,16 +44,19 @@ export function quantizeRows(
   format: BlockFormat,
   to: Blocks = newBlocks(values.length / columns, columns, format),
 ): Blocks & SquareSums {
-  const { bits, blockSize } = format;
+  const { bits, blockSize, isRowScaled } = format;
   const { blocks, scales } = to;
   const integers = new Int8Array(blockSize);
   let [squaredError, squares, block] = [0, 0, 0];
   for (let rowEnd = columns; rowEnd <= values.length; rowEnd += columns) {
+    const ofRow = isRowScaled ? largestOf(values, rowEnd - columns, rowEnd) : undefined;
     for (let start = rowEnd - columns; start < rowEnd; start += blockSize) {
       const end = Math.min(start + blockSize, rowEnd);
       if (end - start < blockSize) integers.fill(0, end - start);
       const scale =
-        bits === 8 ? byLargest(values, start, end, integers) : byLeastError(values, start, end, integers);
+        bits === 8
+          ? byLargest(values, start, end, integers, ofRow)
+          : byLeastError(values, start, end, integers);
       if (bits === 8) packBytes(integers, blocks, block * blockSize);
       else packHalves(integers, blocks, (block * blockSize) / 2);
       scales[block] = scale;
@@ -87,8 +91,14 @@ function largestOf(values: Float32Array, start: number, end: number): number {
   return largest;
 }
 
-function byLargest(values: Float32Array, start: number, end: number, integers: Int8Array): number {
-  const scale = Math.fround(Math.abs(largestOf(values, start, end)) / 127);
+function byLargest(
+  values: Float32Array,
+  start: number,
+  end: number,
+  integers: Int8Array,
+  largest = largestOf(values, start, end),
+): number {
+  const scale = Math.fround(Math.abs(largest) / 127);
   if (scale === 0) {
     integers.fill(0);
     return 0;

@@ -15,6 +15,8 @@ const EDGE = /^(?:x_embedder|context_embedder|time_text_embed|time_guidance_embe
 /** Of each block and of the output, and those that all of FLUX.2's blocks share. */
 const MODULATION =
   /(?:^|\.)(?:norm\w*|double_stream_modulation_(?:img|txt)|single_stream_modulation)\.linear\.weight$/;
+/** Of the transformer. Text encoders have single inputs so large that the others of their row would lose their bits. */
+const TRANSFORMER_BLOCK = /^(?:single_)?transformer_blocks\./;
 const BLOCK_SIZE = 128;
 
 /** The format of a weight; `blocks` is the source's own format, which is kept if it fits. */
@@ -31,5 +33,14 @@ export function formatOf(
   if (TABLE.test(key)) return "float16";
   if (shape.length > 2 || EDGE.test(key) || shape[1]! < BLOCK_SIZE) return "float32";
   const bits = kind === "int4" && !MODULATION.test(key) ? 4 : 8;
-  return { bits, blockSize: blocks?.bits === bits ? blocks.blockSize : BLOCK_SIZE };
+  if (blocks?.bits === bits) {
+    const { blockSize, isRowScaled } = blocks;
+    return { bits, blockSize, ...(isRowScaled && { isRowScaled }) };
+  }
+  const isRowScaled = bits === 8 && isMultipliedInRows(key, shape[1]!);
+  return { bits, blockSize: BLOCK_SIZE, ...(isRowScaled && { isRowScaled }) };
 }
+
+/** Modulation is multiplied once per edit: finer scales cost it no time. */
+const isMultipliedInRows = (key: string, columns: number): boolean =>
+  TRANSFORMER_BLOCK.test(key) && !MODULATION.test(key) && columns % BLOCK_SIZE === 0;

@@ -1,4 +1,5 @@
 /** What the kernels of each device can do, before a check has measured any of it. */
+import { addsByteProducts } from "../machine/processor.ts";
 import { ALL_FORMS, type KernelForms } from "../onnx/kernel-forms.ts";
 import type { Device } from "./device-names.ts";
 
@@ -15,6 +16,18 @@ const WEBGPU: KernelForms = {
   maxOutputs: 7,
   maxTensorBytes: 128 * 1024 ** 2,
   hasFloat16: false,
+  byteProducts: "blocks",
 };
 
-export const formsOf = (device: Device): KernelForms => (device === "webgpu" ? WEBGPU : ALL_FORMS);
+let cpu: KernelForms | undefined;
+
+/** Products of whole rows are right, and faster, where the processor adds up products of bytes. */
+function cpuForms(): KernelForms {
+  cpu ??= addsByteProducts() ? { ...ALL_FORMS, byteProducts: "rows" } : ALL_FORMS;
+  return cpu;
+}
+
+export function formsOf(device: Device): KernelForms {
+  if (device === "cpu") return cpuForms();
+  return device === "webgpu" ? WEBGPU : ALL_FORMS;
+}

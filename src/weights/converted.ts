@@ -115,10 +115,12 @@ function listEntries(file: string, name: string, json: string | undefined): [str
 }
 
 function isMatrixEntry(value: unknown): value is MatrixEntry {
-  const { bits, blockSize, columns } = (value ?? {}) as Partial<Record<keyof MatrixEntry, unknown>>;
+  const entry = (value ?? {}) as Partial<Record<keyof MatrixEntry, unknown>>;
+  const { bits, blockSize, columns, isRowScaled } = entry;
   return (
     (bits === 4 || bits === 8) &&
     (blockSize === 32 || blockSize === 128) &&
+    (isRowScaled === undefined || typeof isRowScaled === "boolean") &&
     Number.isSafeInteger(columns) &&
     (columns as number) > 0
   );
@@ -127,10 +129,10 @@ function isMatrixEntry(value: unknown): value is MatrixEntry {
 function quantizedTensor(
   file: string,
   key: string,
-  { bits, blockSize, columns }: MatrixEntry,
+  { bits, blockSize, columns, isRowScaled }: MatrixEntry,
   tensors: ReadonlyMap<string, StoredTensor>,
 ): QuantizedTensor {
-  const format = { bits, blockSize };
+  const format = { bits, blockSize, ...(isRowScaled && { isRowScaled }) };
   const [blocks, scales] = [tensors.get(key), tensors.get(scalesKeyOf(key))];
   const rows = blocks?.shape[0] ?? 0;
   const count = blocksPerRow(columns, format);

@@ -9,6 +9,8 @@ export interface BlockFormat {
   bits: 4 | 8;
   /** Numbers per block; the last block of a row is padded. */
   blockSize: 32 | 128;
+  /** Whether all blocks of a row have the same scale, so that the row can be multiplied in one piece. @default false */
+  isRowScaled?: boolean;
 }
 
 /** What a runtime reads for a quantised matrix. */

@@ -115,6 +115,12 @@ export class WeightSet {
     return [...this.#tensors.keys()].some((key) => key.startsWith(`${prefix}.`));
   }
 
+  /** Whether a weight is a matrix in few bits whose rows have one scale each. */
+  isRowScaled(key: string): boolean {
+    const stored = this.#tensors.get(key);
+    return stored !== undefined && "blocks" in stored && stored.isRowScaled === true;
+  }
+
   /** The weights themselves, by key. */
   entries(): Iterable<[string, Weight]> {
     return this.#tensors.entries();

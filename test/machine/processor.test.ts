@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, it } from "vitest";
-import { readProcessor } from "../../src/machine/processor.ts";
+import { addsByteProducts, readProcessor } from "../../src/machine/processor.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
 async function withCpuInfo(text: string): Promise<string> {
@@ -33,4 +33,17 @@ it("leaves out what a system without /proc does not tell", async () => {
   const { physicalCores, instructionSets, logicalCores } = await readProcessor("/nowhere");
   expect([physicalCores, instructionSets]).toEqual([undefined, undefined]);
   expect(logicalCores).toBeGreaterThan(0);
+});
+
+it.each([
+  ["flags\t\t: fpu avx512f avx512_vnni sse\n", true],
+  ["processor\t: 0\nflags\t\t: fpu avx2 avx_vnni\nbugs\t\t: none\n", true],
+  ["flags\t\t: fpu avx2 avx512f\n", false],
+  ["Features\t: fp asimd asimddp\n", false],
+])("knows from %j whether products of bytes are added up in 32 bits", async (text, expected) => {
+  expect(addsByteProducts(await withCpuInfo(text))).toBe(expected);
+});
+
+it("does not count on such products where a system does not tell", () => {
+  expect(addsByteProducts("/nowhere")).toBe(false);
 });

@@ -131,3 +131,18 @@ describe("4 bits", () => {
     expect(best).toBeLessThan(0.98 * byLargest);
   });
 });
+
+it("have one scale for all of a row's 8-bit blocks where the format says so", () => {
+  const columns = 64;
+  const values = Float32Array.from(wave(2 * columns), (value, index) =>
+    index < columns ? value : 3 * value,
+  );
+  const format: BlockFormat = { bits: 8, blockSize: 32, isRowScaled: true };
+  const { scales, blocks } = quantizeRows(values, columns, format);
+  const rows = [values.subarray(0, columns), values.subarray(columns)];
+  const expected = rows.map((row) => Math.fround(Math.max(...row.map(Math.abs)) / 127));
+  expect([...scales]).toEqual([expected[0], expected[0], expected[1], expected[1]]);
+  expect([...blocks]).toEqual(
+    rows.flatMap((row, index) => Array.from(row, (value) => Math.round(value / expected[index]!) + 128)),
+  );
+});

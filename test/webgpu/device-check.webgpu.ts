@@ -51,6 +51,7 @@ const MEASURED: KernelForms = {
   maxOutputs: 7,
   maxTensorBytes: 128 * 1024 ** 2,
   hasFloat16: false,
+  byteProducts: "blocks",
 };
 
 describe("the software device", () => {
