@@ -16,7 +16,7 @@ import { decodeImages } from "./decode-images.ts";
 import { finished, formNotices } from "./finish.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { editDigest } from "./identity.ts";
-import { type Acceleration, accelerationReport, chooseAcceleration, DRAWS_NOISE } from "./acceleration.ts";
+import { type Acceleration, accelerationReport, DRAWS_NOISE, planAcceleration } from "./acceleration.ts";
 import type { Calibration } from "./calibration.ts";
 import type { EditParameters, EditReport, EditResult, ImageResult, LatentsResult } from "./edit-result.ts";
 import type { EncodingCache } from "./encodings.ts";
@@ -92,6 +92,10 @@ export interface EditTools {
   calibration: () => Promise<Calibration | undefined>;
   /** What the networks compute in, as a calibration names it. */
   arithmetic: string;
+  /** What they can compute in instead, for an edit that has no room for rounding; absent where there is no choice. */
+  exactArithmetic?: string | undefined;
+  /** Says which of both the next edit computes in. */
+  compute(exactness: { isExact: boolean }): void;
   /** What computes the edit now: to be read when its memory is planned. */
   environment: () => Promise<Environment>;
 }
@@ -159,6 +163,7 @@ interface Edited {
   images: readonly (DrawnImage & Pick<ImageResult, "seed" | "safety">)[];
   notices: string[];
   acceleration: Acceleration | undefined;
+  arithmetic: string;
   isChecked: boolean;
   resumedFrom: number | undefined;
   denoiseSeconds: number;
@@ -177,7 +182,8 @@ async function editAll(
   checkTensors(tools.pipeline, given);
   checkSizeRule(resolved.sizeRule, tools.pipeline.takesSizeRule);
   const chosenLoras = await tools.loras.choose(resolved.loras);
-  const acceleration = await accelerationOf(tools, resolved);
+  const { acceleration, arithmetic, isExact } = await planAcceleration(resolved, tools);
+  tools.compute({ isExact });
   const reuse = ownBudget ?? acceleration?.budget;
   const checker = tools.isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
   // If the checker cannot be loaded, it is better to fail before the edit than after it.
@@ -243,6 +249,7 @@ async function editAll(
     images: checked,
     notices,
     acceleration,
+    arithmetic,
     isChecked: checker !== undefined,
     resumedFrom,
     denoiseSeconds,
@@ -272,19 +279,10 @@ function reportOf(edited: Edited, started: number): EditReport {
     notices,
     safety,
     acceleration: reused,
+    arithmetic: edited.arithmetic,
     resumedFrom,
     seconds,
   };
-}
-
-/** How the edit reuses steps; undefined if it is not to. @throws RetouchError INVALID_PARAMETER */
-async function accelerationOf(
-  tools: EditTools,
-  resolved: ResolvedRequest,
-): Promise<Acceleration | undefined> {
-  if (resolved.acceleration !== "auto") return undefined;
-  const { arithmetic } = tools;
-  return chooseAcceleration(resolved, { calibration: await tools.calibration(), arithmetic });
 }
 
 function metadataOf(
