@@ -54,6 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "weights",
   ],
   engine: [
+    "sha256.ts",
     "errors.ts",
     "errors",
     "version.ts",

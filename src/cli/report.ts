@@ -45,6 +45,7 @@ export function reportText({ outputs, result, checkpoint, device }: Report): str
     ...given("acceleration", acceleration && accelerationText(acceleration, parameters.minPsnr)),
     ["checkpoint", checkpoint.name],
     ["weights", kindsText(checkpoint.weights)],
+    ["arithmetic", result.arithmetic],
     ...loraRows(parameters.loras),
     ["device", `${device.name} (${device.reason})`],
     ...given("kept", referenceSize && keptText(kept, parameters.isUnchangedKept)),

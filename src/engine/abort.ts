@@ -8,3 +8,16 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 
 export const abortError = (signal: AbortSignal): RetouchError =>
   new RetouchError("ABORTED", "The edit was cancelled.", { cause: signal.reason });
+
+/** Waits for `previous`; `signal` ends the wait with the code ABORTED. */
+export function unlessAborted(previous: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(abortError(signal!));
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    void previous.then(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    });
+  });
+}

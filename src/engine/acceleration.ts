@@ -51,6 +51,42 @@ export const LEAST_COMPUTED = 4;
 /** Of the budget, what the steps between two computed ones may use: an edit has about as many such gaps. */
 const GAPS = 8;
 
+export interface PlannedAcceleration {
+  /** Absent if the edit is not to reuse steps. */
+  acceleration: Acceleration | undefined;
+  /** What the edit computes in. */
+  arithmetic: string;
+  /** Whether that is the exact one of two. */
+  isExact: boolean;
+}
+
+/**
+ * How an edit reuses steps, and what it computes in where the networks have a choice: what is promised decides both. An edit
+ * takes the exact arithmetic if its promise leaves no room for the other, or if nobody measured what the other costs.
+ * @throws RetouchError INVALID_PARAMETER if the arithmetic alone departs further from float32 than the promise allows
+ */
+export async function planAcceleration(
+  request: AcceleratedRequest,
+  {
+    arithmetic,
+    exactArithmetic,
+    calibration: find,
+  }: {
+    arithmetic: string;
+    exactArithmetic?: string | undefined;
+    calibration: () => Promise<Calibration | undefined>;
+  },
+): Promise<PlannedAcceleration> {
+  if (request.acceleration !== "auto") return { acceleration: undefined, arithmetic, isExact: false };
+  const calibration = await find();
+  const loss = calibration && (calibration.arithmetic[arithmetic] ?? Infinity);
+  const { minPsnr = EDIT_PARAMETERS.minPsnr.default } = request;
+  const isExact = exactArithmetic !== undefined && loss !== undefined && loss >= levelsOf(minPsnr);
+  const chosen = isExact ? exactArithmetic : arithmetic;
+  const acceleration = chooseAcceleration(request, { calibration, arithmetic: chosen });
+  return { acceleration, arithmetic: chosen, isExact };
+}
+
 /** @throws RetouchError INVALID_PARAMETER if the arithmetic alone departs further from float32 than the promise allows */
 export function chooseAcceleration(
   request: AcceleratedRequest,

@@ -27,11 +27,22 @@ export interface Calibration {
   arithmetic: Readonly<Record<string, number>>;
 }
 
-/** What networks compute in: 0 of it is float32 on the processor. @param weights as `kindsText` words them */
-export const arithmeticOf = (device: string, weights: string, computeType: string): string =>
-  [weights, ...(device === "cpu" && computeType === "float32" ? [] : [computeType, `on ${device}`])].join(
-    " ",
-  );
+/**
+ * What networks compute in: 0 of it is float32 on the processor.
+ * @param weights as `kindsText` words them
+ * @param areProductsRounded whether products with float32 weights round both sides to 8 bits
+ */
+export const arithmeticOf = (
+  device: string,
+  weights: string,
+  computeType: string,
+  areProductsRounded = false,
+): string =>
+  [
+    weights,
+    ...(areProductsRounded ? ["with int8 products"] : []),
+    ...(device === "cpu" && computeType === "float32" ? [] : [computeType, `on ${device}`]),
+  ].join(" ");
 
 /** That of the pictures which are promised. */
 export const EXACT = arithmeticOf("cpu", "fp32", "float32");

@@ -81,6 +81,8 @@ export function precisionOf({ leastPrecision }: ComponentDefinition, kind: Weigh
 export interface ComponentSource {
   /** Outputs of its graph, which is built once: whether the weights fit it is known before anything is loaded. */
   outputs: Outputs;
+  /** The same in float32 throughout, where `outputs` rounds what it multiplies. */
+  exactOutputs?: Outputs | undefined;
   weights: WeightSet;
   runtime: RuntimeOptions;
   /** Set if the graph was built to take adapters. */
@@ -99,6 +101,9 @@ export class Component {
   /** In how many turns attention takes its queries for these, and in how many where it is loaded. */
   #turns = 0;
   #loadedTurns = 0;
+  /** Whether it is to round nothing that it can do without, and whether it is loaded so. */
+  #isExact = false;
+  #isLoadedExact = false;
 
   constructor(name: string, source: ComponentSource) {
     this.name = name;
@@ -119,15 +124,22 @@ export class Component {
     this.#turns = turnsOf(outputs, formsIn(runtime), this.#sizes);
   }
 
+  /** Says whether the next runs compute in float32 throughout. */
+  compute({ isExact }: { isExact: boolean }): void {
+    this.#isExact = isExact && this.#source.exactOutputs !== undefined;
+  }
+
   /**
-   * Loads it; again, if it is loaded and has to take attention in more turns than it does.
+   * Loads it; again, if it is loaded and has to take attention in more turns than it does, or to compute otherwise.
    * @throws RetouchError RUNTIME_FAILED
    */
   async load(): Promise<Session> {
-    const { outputs, weights, runtime, areOutputsHeld } = this.#source;
-    if (this.#turns > this.#loadedTurns) await this.release();
-    this.#session ??= await loadSession(outputs, weights, { ...runtime, areOutputsHeld }, this.#sizes);
+    const { outputs, exactOutputs, weights, runtime, areOutputsHeld } = this.#source;
+    if (this.#turns > this.#loadedTurns || this.#isExact !== this.#isLoadedExact) await this.release();
+    const network = this.#isExact ? exactOutputs! : outputs;
+    this.#session ??= await loadSession(network, weights, { ...runtime, areOutputsHeld }, this.#sizes);
     this.#loadedTurns = this.#turns;
+    this.#isLoadedExact = this.#isExact;
     return this.#session;
   }
 

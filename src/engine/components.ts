@@ -15,10 +15,11 @@ import type { ChosenDevice, SettleDevice } from "./choose-device.ts";
 import { Component, type ComponentDefinition } from "./component.ts";
 import { exactly } from "./exact-weights.ts";
 import type { EncodingCache } from "./encodings.ts";
-import { type EditExtent, usualEdit } from "./extent.ts";
+import { type EditExtent, squareEdit, usualEdit } from "./extent.ts";
 import { checkMemory } from "./memory-check.ts";
 import { type MemoryPlan, type NetworkKinds, planMemory } from "./memory-plan.ts";
 import type { ComponentRunner, Model } from "./model.ts";
+import { type ChosenProducts, chooseProducts, isExact, withChosen } from "./product-choice.ts";
 import { Residency } from "./residency.ts";
 import { chooseKinds, type WeightsChoice } from "./weights-choice.ts";
 
@@ -36,6 +37,11 @@ export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
   /** Chooses the device once the weights are there. @default the runtime's, untried */
   settleDevice?: SettleDevice | undefined;
   onConversion?: ((progress: ConversionProgress) => void) | undefined;
+  /**
+   * Tells this checkpoint from others, for what is measured of it: with `weights: "auto"`, products of the largest network
+   * are then computed in what is measured to be fast and exact enough. @default float32 throughout
+   */
+  digest?: (() => Promise<string>) | undefined;
   /** Gets the room that edits leave. @default none is kept */
   encodings?: Pick<EncodingCache, "fit"> | undefined;
 }
@@ -49,6 +55,8 @@ export class Components implements ComponentRunner {
   readonly notices: readonly string[];
   /** What `settleDevice` chose. */
   readonly device: ChosenDevice | undefined;
+  /** What products of the largest network are computed in; absent where there was no choice. */
+  readonly products: ChosenProducts | undefined;
   readonly #model: Model;
   readonly #components: ReadonlyMap<string, Component>;
   readonly #residency: Residency;
@@ -71,12 +79,14 @@ export class Components implements ComponentRunner {
       isAdaptable: boolean;
       notices: readonly string[];
       device: ChosenDevice | undefined;
+      products: ChosenProducts | undefined;
       maxTensorBytes: number;
       encodings: ComponentOptions["encodings"];
     },
   ) {
     this.notices = options.notices;
     this.device = options.device;
+    this.products = options.products;
     this.#model = model;
     this.#components = new Map(components.map((component) => [component.name, component]));
     this.kinds = options.kinds;
@@ -107,8 +117,12 @@ export class Components implements ComponentRunner {
     const device = await settle(model, stored, options);
     const settled: RuntimeOptions = { ...runtime, ...(device && runtimeOf(device)) };
     const prepared = weightsFor(settled, stored, options);
+    const products = await chosenProducts(model, { kinds, prepared, runtime: settled }, options);
     const components = model.components.map((definition) =>
-      componentOf(definition, prepared.get(definition.weights)!, settled, isAdaptable),
+      componentOf(definition, prepared.get(definition.weights)!, settled, {
+        isAdaptable,
+        products: definition.trial?.isTimed ? products : undefined,
+      }),
     );
     const notices = [...prepared.values()].flatMap((weights) =>
       unusedNotice(weights.name, weights.unusedKeys()),
@@ -120,6 +134,7 @@ export class Components implements ComponentRunner {
       isAdaptable,
       notices,
       device,
+      products,
       memory,
       encodings: options.encodings,
       maxTensorBytes: formsIn(settled).maxTensorBytes,
@@ -136,6 +151,11 @@ export class Components implements ComponentRunner {
   /** Memory that the planned edit takes: with networks that come and go, up to the limit. */
   get neededBytes(): number {
     return this.#residency.isWhole ? this.#plan.residentBytes : this.#limitBytes;
+  }
+
+  /** Says whether the next edit computes in float32 throughout; where that changes, a network is loaded again. */
+  compute(exactness: { isExact: boolean }): void {
+    for (const component of this.#components.values()) component.compute(exactness);
   }
 
   async prepare(edit: EditExtent): Promise<void> {
@@ -251,11 +271,35 @@ function weightsFor(
   return new Map([...stored].map(([name, weights]) => [name, exactly(weights)]));
 }
 
+/** What products are computed in; undefined where that was asked for, or the device decides it. */
+async function chosenProducts(
+  { components, native, usual }: Model,
+  {
+    kinds,
+    prepared,
+    runtime: { device = "cpu", computeType = "float32", threads },
+  }: { kinds: NetworkKinds; prepared: ReadonlyMap<string, WeightSet>; runtime: RuntimeOptions },
+  { weights, digest, cacheFolder = userCacheFolder() }: ComponentOptions,
+): Promise<ChosenProducts | undefined> {
+  const largest = components.find(({ trial }) => trial?.isTimed);
+  const isFree = weights === "auto" && device === "cpu" && computeType === "float32";
+  if (!isFree || digest === undefined || largest === undefined || kinds[largest.weights] !== "fp32") {
+    return undefined;
+  }
+  const edit = squareEdit(Math.sqrt(native.area), usual);
+  return chooseProducts(largest, prepared.get(largest.weights)!, {
+    threads,
+    usual: edit,
+    cacheFolder,
+    digest,
+  });
+}
+
 function componentOf(
   definition: ComponentDefinition,
   weights: WeightSet,
   runtime: RuntimeOptions,
-  isAdaptable: boolean,
+  { isAdaptable, products }: { isAdaptable: boolean; products: ChosenProducts | undefined },
 ): Component {
   const adapterInputs =
     isAdaptable && definition.isAdaptable ? new AdapterInputs(definition.loraName) : undefined;
@@ -263,5 +307,13 @@ function componentOf(
     computeType: runtime.computeType,
   });
   const { areOutputsHeld } = definition;
-  return new Component(definition.name, { outputs, weights, runtime, adapterInputs, areOutputsHeld });
+  const source = { weights, runtime, adapterInputs, areOutputsHeld };
+  if (products === undefined || isExact(products)) {
+    return new Component(definition.name, { ...source, outputs });
+  }
+  return new Component(definition.name, {
+    ...source,
+    outputs: withChosen(outputs, products),
+    exactOutputs: outputs,
+  });
 }

@@ -101,6 +101,15 @@ interface ReadTrial extends TriedNetwork {
   readonly inputs: Readonly<Record<string, Tensor>>;
 }
 
+/** The part of a network that is tried, in float32, and what it is fed. */
+export function trialInputs(network: TriedNetwork): {
+  outputs: Outputs;
+  inputs: Readonly<Record<string, Tensor>>;
+} {
+  const { build, weights, inputs } = readTrial(network);
+  return { outputs: build(weights, {}), inputs };
+}
+
 function readTrial({ definition, weights }: TriedNetwork): ReadTrial {
   const trial = definition.trial!;
   const build: ReadTrial["build"] = (from, options) =>

@@ -66,6 +66,8 @@ export interface EditReport {
   safety?: SafetyVerdict | undefined;
   /** What was reused of the steps; absent with `acceleration: off`. */
   acceleration?: AccelerationReport | undefined;
+  /** What the networks computed in, as calibrations name it, such as `fp32 with int8 products`. */
+  arithmetic: string;
   /** Steps of all images taken by an interrupted run that this one went on from; absent if it began from noise. */
   resumedFrom?: number | undefined;
   /** Durations; `total` is from the encoded source to the encoded result, and `parts` is what it is made of. */

@@ -14,7 +14,7 @@ import { openModel, PIPELINES } from "../pipelines/index.ts";
 import { type Pipeline, REFERENCE_CACHES, type ReferenceCache } from "../pipelines/pipeline.ts";
 import { checkpointName } from "../weights/checkpoint.ts";
 import { createSafetyChecker } from "../safety/checker.ts";
-import { abortError } from "./abort.ts";
+import { unlessAborted } from "./abort.ts";
 import { userCacheFolder } from "../machine/cache-folder.ts";
 import { arithmeticOf, findCalibration } from "./calibration.ts";
 import { findBaseIn } from "./base-layers.ts";
@@ -24,6 +24,7 @@ import { ENCODING_CACHE_BYTES, EncodingCache, type EncodingCounts } from "./enco
 import type { EditScale } from "./estimate.ts";
 import { checkpointDigest, readEnvironment } from "./identity.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
+import { type ChosenProducts, productsText } from "./product-choice.ts";
 import type { EditRequest } from "./request.ts";
 import {
   type EditOptions,
@@ -143,6 +144,8 @@ export interface Engine {
   readonly neededBytes: number;
   /** What the networks compute in, as calibrations name it, such as `fp32`. */
   readonly arithmetic: string;
+  /** What products of the largest network are computed in, and how fast each is; absent if that was no choice. */
+  readonly products?: ChosenProducts | undefined;
   /** Digest of the checkpoint's configurations and of a sample of each weight, which names its calibration. */
   digest(): Promise<string>;
   /** How often an encoded prompt or image was found and made, and how many bytes are kept. */
@@ -228,6 +231,10 @@ export async function createEngine(
   const isAdaptable = Object.keys(loraFiles).length > 0;
   const loras = new LoraRegistry(loraFiles, model.findLoraTarget, findBaseIn(model, threads));
   const encodings = new EncodingCache(encodingCache);
+  const digest = once(async () => {
+    const found = await checkpointDigest(checkpoint.folder, model.stored);
+    return referenceCache === undefined ? found : `${found} ${referenceCache}`;
+  });
   const components = await Components.load(
     model,
     { threads, isMemoryReturned },
@@ -239,6 +246,7 @@ export async function createEngine(
       cacheFolder,
       settleDevice,
       onConversion,
+      digest,
       encodings,
     },
   );
@@ -263,11 +271,14 @@ export async function createEngine(
   };
 
   const { neededBytes } = components;
-  const environment = once(() => readEnvironment(device, kindsText(components.kinds)));
-  const digest = once(async () => {
-    const found = await checkpointDigest(checkpoint.folder, model.stored);
-    return referenceCache === undefined ? found : `${found} ${referenceCache}`;
-  });
+  const weightsText = kindsText(components.kinds);
+  const products = components.products && productsText(components.products);
+  const environments = [weightsText, [weightsText, products ?? []].flat().join(" ")].map((text) =>
+    once(() => readEnvironment(device, text)),
+  );
+  let isExact = false;
+  const nameOf = (areProductsRounded: boolean): string =>
+    arithmeticOf(device.name, weightsText, device.computeType, areProductsRounded);
   const tools: EditTools = {
     editor: model.createEditor(components),
     encodings,
@@ -282,10 +293,15 @@ export async function createEngine(
     checkpoint: digest,
     // Read for each edit: another process may have calibrated in the meantime.
     calibration: async () => findCalibration(cacheFolder ?? userCacheFolder(), await digest()),
-    arithmetic: arithmeticOf(device.name, kindsText(components.kinds), device.computeType),
+    arithmetic: nameOf(products !== undefined),
+    exactArithmetic: products === undefined ? undefined : nameOf(false),
+    compute(exactness) {
+      ({ isExact } = exactness);
+      components.compute(exactness);
+    },
     async environment() {
       const { tileSide } = components;
-      return { ...(await environment()), tiles: String(tileSide) };
+      return { ...(await environments[isExact ? 0 : 1]!()), tiles: String(tileSide) };
     },
   };
 
@@ -303,6 +319,7 @@ export async function createEngine(
     device,
     neededBytes,
     arithmetic: tools.arithmetic,
+    products: components.products,
     digest,
     get encodings() {
       return encodings.counts;
@@ -329,17 +346,4 @@ function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
       result = undefined;
       throw error;
     }));
-}
-
-/** Waits for `previous`; `signal` ends the wait with the code ABORTED. */
-function unlessAborted(previous: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(abortError(signal!));
-    if (signal?.aborted) abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    void previous.then(() => {
-      signal?.removeEventListener("abort", abort);
-      resolve();
-    });
-  });
 }

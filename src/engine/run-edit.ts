@@ -16,7 +16,7 @@ import { finished, formNotices } from "./finish.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { metadataOf } from "./edit-metadata.ts";
 import { editDigest } from "./identity.ts";
-import { type Acceleration, accelerationReport, chooseAcceleration, DRAWS_NOISE } from "./acceleration.ts";
+import { type Acceleration, accelerationReport, DRAWS_NOISE, planAcceleration } from "./acceleration.ts";
 import type { Calibration } from "./calibration.ts";
 import type { EditParameters, EditReport, EditResult, ImageResult, LatentsResult } from "./edit-result.ts";
 import type { EncodingCache } from "./encodings.ts";
@@ -93,6 +93,10 @@ export interface EditTools {
   calibration: () => Promise<Calibration | undefined>;
   /** What the networks compute in, as a calibration names it. */
   arithmetic: string;
+  /** What they can compute in instead, for an edit that has no room for rounding; absent where there is no choice. */
+  exactArithmetic?: string | undefined;
+  /** Says which of both the next edit computes in. */
+  compute(exactness: { isExact: boolean }): void;
   /** What computes the edit now: to be read when its memory is planned. */
   environment: () => Promise<Environment>;
 }
@@ -169,6 +173,7 @@ interface Edited {
   images: readonly (DrawnImage & Pick<ImageResult, "seed">)[];
   notices: string[];
   acceleration: Acceleration | undefined;
+  arithmetic: string;
   isChecked: boolean;
   /** What is returned is checked, not the smaller image that it was enlarged from. @throws RetouchError OUTPUT_FLAGGED */
   check: (picture: Picture) => Promise<SafetyVerdict | undefined>;
@@ -190,7 +195,8 @@ async function editAll(
   checkTensors(tools.pipeline, given);
   checkSizeRule(resolved.sizeRule, tools.pipeline.takesSizeRule);
   const chosenLoras = await tools.loras.choose(resolved.loras);
-  const acceleration = await accelerationOf(tools, resolved);
+  const { acceleration, arithmetic, isExact } = await planAcceleration(resolved, tools);
+  tools.compute({ isExact });
   const reuse = ownBudget ?? acceleration?.budget;
   const checker = tools.isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
   // If the checker cannot be loaded, it is better to fail before the edit than after it.
@@ -251,6 +257,7 @@ async function editAll(
     images: drawn.map((image, index) => ({ ...image, seed: draws[index]!.seed })),
     notices,
     acceleration,
+    arithmetic,
     isChecked: checker !== undefined,
     async check(picture) {
       throwIfAborted(signal);
@@ -293,19 +300,10 @@ function reportOf(
     notices,
     safety,
     acceleration: reused,
+    arithmetic: edited.arithmetic,
     resumedFrom,
     seconds: { total: (performance.now() - started) / 1000, denoise: parts.denoise, parts },
   };
-}
-
-/** How the edit reuses steps; undefined if it is not to. @throws RetouchError INVALID_PARAMETER */
-async function accelerationOf(
-  tools: EditTools,
-  resolved: ResolvedRequest,
-): Promise<Acceleration | undefined> {
-  if (resolved.acceleration !== "auto") return undefined;
-  const { arithmetic } = tools;
-  return chooseAcceleration(resolved, { calibration: await tools.calibration(), arithmetic });
 }
 
 /** The checker's verdict on a result that passed. @throws RetouchError OUTPUT_FLAGGED */

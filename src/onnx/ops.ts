@@ -379,6 +379,76 @@ export function byteGemm(
 export const centredBytes = (bytes: Value): Value =>
   one("BitwiseXor", [bytes, constantOf("int8", Uint8Array.of(0x80), [])], bytes.shape);
 
+/** A matrix [N, K] rounded to 8 bits, with a scale for each row: a number is q * scale. */
+export interface RowMatrix {
+  /** int8 [K, N] */
+  columns: Value;
+  /** float32 [N] */
+  scales: Value;
+}
+
+/**
+ * x [M, K] times such a matrix, transposed, plus bias [N]: float32 [M, N]. x is rounded to 8 bits when it runs, with one
+ * scale for all of it, and the sums of products are exact.
+ */
+export function dynamicProduct(x: Value, { columns, scales }: RowMatrix, bias?: Value): Value {
+  const [columnCount, rowCount] = columns.shape;
+  if (
+    x.shape.length !== 2 ||
+    x.shape[1] !== columnCount ||
+    showShape(scales.shape) !== showShape([rowCount!])
+  ) {
+    throw new Error(
+      `DynamicQuantizeMatMul of ${showShape(x.shape)} with ${showShape(columns.shape)} and scales ${showShape(scales.shape)}.`,
+    );
+  }
+  const inputs = bias ? [x, columns, scales, undefined, bias] : [x, columns, scales];
+  return one("DynamicQuantizeMatMul", inputs, [x.shape[0]!, rowCount!], { domain: "com.microsoft" });
+}
+
+/** The matrix [N, K], float32, rounded to 8 bits by rows. */
+export function rowMatrix(matrix: Value): RowMatrix {
+  const { whole, scales } = roundedRows(matrix, "int8");
+  return { columns: transpose(whole, [1, 0]), scales };
+}
+
+/** The matrix [N, K], float32, rounded to 8 bits in blocks of `blockSize`, a divisor of K. */
+export function blockMatrix(
+  matrix: Value,
+  { blockSize, accuracyLevel }: Pick<BlockMatrix, "blockSize" | "accuracyLevel">,
+): BlockMatrix {
+  const [rowCount, columns] = matrix.shape as [number, number];
+  const count = columns / blockSize;
+  const { whole, scales } = roundedRows(reshape(matrix, [rowCount * count, blockSize]), "uint8");
+  return {
+    shape: [rowCount, columns],
+    bits: 8,
+    blockSize,
+    blocks: reshape(whole, [rowCount, count, blockSize]),
+    scales: reshape(scales, [rowCount, count]),
+    accuracyLevel,
+  };
+}
+
+/** Keeps a row of zeros from being divided by zero. */
+const LEAST_SCALE = 1e-30;
+
+/** Each row of x [N, K] as whole numbers of 8 bits around 0 or 128, the largest 127 from there, and its scale [N]. */
+function roundedRows(x: Value, dtype: "int8" | "uint8"): { whole: Value; scales: Value } {
+  const [rowCount] = x.shape as [number];
+  const largest = one("ReduceMax", [one("Abs", [x], x.shape), ints([1])], [rowCount], {
+    attributes: { keepdims: int(0) },
+  });
+  const scales = mul(add(largest, scalar(LEAST_SCALE)), scalar(1 / 127));
+  const zeros = new Uint8Array(rowCount).fill(dtype === "int8" ? 0 : 128);
+  const inputs = [x, scales, constantOf(dtype, zeros, [rowCount])];
+  const attributes = { axis: int(0) };
+  return {
+    whole: makeNode("QuantizeLinear", inputs, [{ dtype, shape: x.shape }], { attributes })[0]!,
+    scales,
+  };
+}
+
 export interface ConvOptions {
   stride?: number;
   /** Zeros added at [top, left, bottom, right]. */

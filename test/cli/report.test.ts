@@ -28,6 +28,7 @@ const REPORT: Report = {
       loras: [],
     },
     notices: [],
+    arithmetic: "fp32 with int8 products",
     seconds: { total: 1, denoise: 0.5, parts: new Stopwatch().seconds },
   },
   checkpoint: { name: "plain", weights: { transformer: "fp32" } } as unknown as Report["checkpoint"],

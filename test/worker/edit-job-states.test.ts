@@ -50,6 +50,7 @@ const COUNTING: EditJobDependencies["engine"] = {
       referenceSize: size,
       referenceSizes: [size],
       notices: [],
+      arithmetic: "fp32",
       resumedFrom: from || undefined,
       seconds: { total: 2, denoise: 1.5, parts: new Stopwatch().seconds },
     };

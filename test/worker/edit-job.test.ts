@@ -58,6 +58,7 @@ function stillEngine(
         referenceSize: { width, height },
         referenceSizes: [{ width, height }],
         notices: ["A notice."],
+        arithmetic: "fp32",
         seconds: { total: 2, denoise: 1.5, parts: new Stopwatch().seconds },
         ...changes,
       };

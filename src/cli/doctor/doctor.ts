@@ -1,10 +1,11 @@
 /** `retouch doctor`: what this machine can run, found out before anything is loaded. */
-import { measureDevices } from "../../index.ts";
+import { measureDevices, measureProducts } from "../../index.ts";
 import { printText } from "../output.ts";
 import { oneLine } from "../report.ts";
 import { examineCheckpoint, readSubject } from "./checkpoint.ts";
 import { deviceSection } from "./devices.ts";
 import { examineMachine } from "./machine.ts";
+import { productSection } from "./products.ts";
 import type { Question, Section } from "./section.ts";
 import { examineWeights } from "./weights.ts";
 
@@ -20,6 +21,7 @@ export async function runDoctor({ json, ...asked }: DoctorFlags): Promise<void> 
   const sections = [
     await examineMachine(),
     deviceSection(devices),
+    productSection(await measureProducts(subject.plan)),
     await examineCheckpoint(subject),
     await examineWeights(subject, devices),
   ];
