@@ -23,6 +23,10 @@ export interface EditExtent {
   numResults?: number | undefined;
   /** Whether results have the numbers of a file with more than 8 bits, or with transparency. @default false */
   isDeep?: boolean | undefined;
+  /** Size of the first image as its file has it. @default one that counts as nothing */
+  source?: Size | undefined;
+  /** A mask of that size; a soft one is blurred or feathered. @default there is none */
+  mask?: "hard" | "soft" | undefined;
 }
 
 /**
@@ -34,16 +38,27 @@ const DEEP_BYTES = 55;
 /** The same of every further result, which waits for the others: its picture, its map, and its file. */
 const WAITING_PLAIN_BYTES = 7;
 const WAITING_DEEP_BYTES = 13;
+/** Bytes per pixel of the first image and its file while they are decoded, whatever the result's size. */
+const SOURCE_BYTES = 4;
+const DEEP_SOURCE_BYTES = 24;
+/** The same of a mask beside them: its colours and greys, and the distances of a feather. */
+const MASK_BYTES = { hard: 6, soft: 14 } as const;
+/** Of a mask while a result is put together: as it is given, and as it is laid over the image. */
+const HELD_MASK_BYTES = { hard: 4, soft: 7 } as const;
 /** Pixels whose bytes every process has room for. */
 export const USUAL_PIXELS = 4e6;
 
-/** Bytes of the pictures of an edit, whole. */
-export function pictureBytes({ result, numResults = 1, isDeep = false }: EditExtent): number {
-  if (result === undefined) return 0;
+/** Bytes of the pictures of an edit, whole: at its beginning or at its end, whichever takes more. */
+export function pictureBytes({ result, numResults = 1, isDeep = false, source, mask }: EditExtent): number {
   const waiting = (numResults - 1) * (isDeep ? WAITING_DEEP_BYTES : WAITING_PLAIN_BYTES);
   const perPixel = (isDeep ? DEEP_BYTES : PLAIN_BYTES) + waiting;
-  return perPixel * Math.max(result.width * result.height - USUAL_PIXELS, 0);
+  const first = (isDeep ? DEEP_SOURCE_BYTES : SOURCE_BYTES) + (mask ? MASK_BYTES[mask] : 0);
+  const held = mask ? HELD_MASK_BYTES[mask] : 0;
+  return Math.max(first * beyondUsual(source), perPixel * beyondUsual(result) + held * beyondUsual(source));
 }
+
+const beyondUsual = (size: Size | undefined): number =>
+  size === undefined ? 0 : Math.max(size.width * size.height - USUAL_PIXELS, 0);
 
 /** What brings a second pass per step: a negative prompt, guidance above 1, or nothing. */
 export type SecondPass = "negative" | "guidance" | "never";

@@ -20,11 +20,14 @@ export function checkMemory(
   const least = planMemory(model, "int4", edit, limitBytes).peakBytes;
   const less = least < plan.peakBytes ? ` (${sizeText(least)} with int4)` : "";
   const pictures = pictureBytes(edit);
-  const { result, numResults = 1 } = edit;
+  const { numResults = 1, mask } = edit;
   const results = numResults > 1 ? ` and ${numResults} results` : "";
+  const largest = [edit.source, edit.result]
+    .filter((size) => size !== undefined)
+    .toSorted((a, b) => b.width * b.height - a.width * a.height)[0];
   const whole =
-    pictures > 0 && result
-      ? `, ${sizeText(pictures)} of it for pictures of ${result.width}x${result.height}${results}`
+    pictures > 0 && largest
+      ? `, ${sizeText(pictures)} of it for pictures of ${largest.width}x${largest.height}${mask ? " with a mask" : ""}${results}`
       : "";
   const loras = edit.loraBytes ? `, ${sizeText(edit.loraBytes)} of it for LoRAs` : "";
   throw new RetouchError(

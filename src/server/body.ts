@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import { sha256 } from "../sha256.ts";
+import { sha256InTurns } from "../sha256.ts";
 import { RetouchError } from "../errors.ts";
 import { parseJsonBody } from "./json-body.ts";
 import type { BodyReader } from "./read-body.ts";
@@ -70,7 +70,7 @@ function createTurns(): () => Promise<void> {
 
 async function parseBody(request: FastifyRequest, bytes: Buffer): Promise<unknown> {
   if (request.headers["idempotency-key"] !== undefined) {
-    request.bodyHash = sha256(bytes);
+    request.bodyHash = await sha256InTurns(bytes);
   }
   const body = parseJsonBody(bytes);
   if (bytes.byteLength > MAX_BYTES_IN_ONE_TURN) await nextTurn();

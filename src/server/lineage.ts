@@ -1,5 +1,5 @@
 /** Edits that continue earlier ones: finds their parents, and the original where they are to be made from that. */
-import { sha256 } from "../sha256.ts";
+import { sha256InTurns } from "../sha256.ts";
 import { invalid } from "../errors.ts";
 import type { JobEdit, JobImages, JobStatus } from "../jobs/job.ts";
 import type { Jobs } from "../jobs/contracts.ts";
@@ -41,7 +41,7 @@ export async function withLineage(
   const { parent, parentImage, isParentEdited = false, isFromOriginal = false } = lineage ?? {};
   const others = isParentEdited ? images : images.slice(1);
   const first = isParentEdited ? undefined : images[0];
-  const picture = first === undefined ? undefined : named(await lineages.find(first));
+  const picture = first === undefined ? undefined : await named(await lineages.find(first));
   const places =
     parent === undefined
       ? await placesOf(lineages, picture, parentImage)
@@ -76,9 +76,9 @@ export async function withLineage(
 const aboutOriginal = (sentence: string) => invalid("about", { field: "fromOriginal", sentence });
 
 /** With the digest by which a picture is known as a result. */
-function named(image: FoundImage): FoundImage {
+async function named(image: FoundImage): Promise<FoundImage> {
   if (image.kind !== "bytes") return image;
-  return { ...image, sha256: sha256(image.bytes) };
+  return { ...image, sha256: await sha256InTurns(image.bytes) };
 }
 
 async function placesOf(

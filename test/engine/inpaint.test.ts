@@ -1,7 +1,8 @@
 /** Edits inside masks against diffusers' inpainting pipelines: the latents, and the pictures at 75 dB or more. */
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { Components } from "../../src/engine/components.ts";
 import { createEngine, type Engine } from "../../src/engine/engine.ts";
 import type { EditRequest } from "../../src/engine/request.ts";
 import { decodePicture } from "../../src/images/decode.ts";
@@ -184,6 +185,36 @@ describe("a mask", () => {
     expect(rest.image).toEqual(whole.image);
     const other = await engine.edit({ ...request, strength: 0.8 }, { resumeFrom: states[0]! });
     expect(other.resumedFrom).toBeUndefined();
+  });
+
+  it("goes on in the middle of several results, each of which leaves steps out", async () => {
+    const { engine, request } = await sample("plain-strength");
+    const several = { ...request, numImages: 2 };
+    const states: Uint8Array[] = [];
+    const whole = await engine.edit(several, {
+      onState: async (state) => void states.push(await state.encode()),
+    });
+    expect(states).toHaveLength(6);
+    for (const place of [1, 2, 3, 5]) {
+      const rest = await engine.edit(several, { resumeFrom: states[place]! });
+      expect(rest.images).toEqual(whole.images);
+    }
+  });
+
+  it.each(["kontext", "klein"] as const)("is counted for the memory of an edit of %s", async (family) => {
+    const [name] = Object.keys(cases[family]);
+    const edit = cases[family][name!]!;
+    const engine = await open(family, edit);
+    const prepare = vi.spyOn(Components.prototype, "prepare");
+    onTestFinished(() => prepare.mockRestore());
+    const request = await requestOf(family, edit);
+    const { width, height } = await decodePicture([request.image].flat()[0]!);
+    await engine.edit({ ...request, maskBlur: 0, maskFeather: 0 });
+    await engine.edit({ ...request, maskFeather: 1, isUnchangedKept: true });
+    expect(prepare.mock.calls.map(([{ source, mask }]) => [source?.width, source?.height, mask])).toEqual([
+      [width, height, "hard"],
+      [width, height, "soft"],
+    ]);
   });
 
   it("may be given by what is transparent", async () => {

@@ -109,6 +109,38 @@ describe("the memory plan of the published model", () => {
     );
   });
 
+  it("counts the image and a mask at their own size, where the result is small, and both beside a large one", () => {
+    const source = { width: 8000, height: 8000 };
+    const held = (changes: object): number =>
+      planMemory(PUBLISHED_PLAN, "int8", { ...edit(512), ...changes }, Infinity).heldBytes -
+      published("int8", 512).heldBytes;
+    expect(held({ source: { width: 2000, height: 2000 }, mask: "soft" })).toBe(0);
+    expect(held({ source })).toBe(4 * 60e6);
+    expect(held({ source, mask: "hard" })).toBe((4 + 6) * 60e6);
+    expect(held({ source, mask: "soft" })).toBe((4 + 14) * 60e6);
+    expect(held({ source, isDeep: true, mask: "soft" })).toBe((24 + 14) * 60e6);
+    expect(held({ source, result: source })).toBe(18 * 60e6);
+    expect(held({ source, result: source, mask: "hard" })).toBe((18 + 4) * 60e6);
+    expect(held({ source, result: source, mask: "soft", numResults: 8 })).toBe((18 + 7 * 7 + 7) * 60e6);
+  });
+
+  it("takes an edit with a mask up to the last byte, and names the mask where that byte is missing", () => {
+    const source = { width: 8000, height: 8000 };
+    const masked = { ...edit(512), source, result: source, mask: "hard" } as const;
+    const { mask: _, ...plain } = masked;
+    // With tiles of one size, so that only the pictures differ.
+    const { peakBytes } = planMemory(PUBLISHED_PLAN, both("int4"), masked, 0);
+    expect(peakBytes).toBe(planMemory(PUBLISHED_PLAN, both("int4"), plain, 0).peakBytes + 4 * 60e6);
+    expect(checkMemory(PUBLISHED_PLAN, both("int4"), masked, peakBytes).peakBytes).toBe(peakBytes);
+    expect(() => checkMemory(PUBLISHED_PLAN, both("int4"), masked, peakBytes - 1)).toThrow(
+      refusal(
+        "MEMORY_INSUFFICIENT",
+        /, 1\.3 GB of it for pictures of 8000x8000 with a mask, and \d+\.\d GB may be used\.$/,
+      ),
+    );
+    checkMemory(PUBLISHED_PLAN, both("int4"), plain, peakBytes - 1);
+  });
+
   it("has room for LoRAs, or says what they take", () => {
     const { peakBytes } = published("int8", 512, 16 * GB);
     const withLoras = { ...edit(512), loraBytes: 8 * GB };

@@ -23,7 +23,7 @@ import { checkSampler } from "../shared/noise-schedule.ts";
 import { packLatents } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { keptAs } from "../shared/preserved.ts";
-import { checkForm, outcomeOf, resultExtent, resultsOf } from "../shared/result.ts";
+import { checkForm, outcomeOf, pictureExtent, resultsOf } from "../shared/result.ts";
 import { stitchPictures } from "../shared/stitch.ts";
 import { createRotary, joined } from "../shared/rotary.ts";
 import { isNegativeUsed, type ResolvedRequest } from "../../engine/request.ts";
@@ -82,7 +82,16 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     textLength: textLengthOf(networks.textLength, request, given),
     loraBytes: loras?.memoryBytes,
-    ...resultExtent(size, draws.length, options.source?.deep),
+    ...pictureExtent(
+      {
+        size,
+        numResults: draws.length,
+        source: sources[0],
+        deep: options.source?.deep,
+        isMasked: mask !== undefined,
+      },
+      request,
+    ),
   });
   const adapted = await loras?.read();
 

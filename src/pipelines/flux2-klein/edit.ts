@@ -19,7 +19,7 @@ import { createModulation } from "../shared/modulation.ts";
 import { checkSampler, noiseLevels } from "../shared/noise-schedule.ts";
 import { planesToTokens } from "../shared/packing.ts";
 import { keptAs } from "../shared/preserved.ts";
-import { checkForm, outcomeOf, resultExtent, resultsOf } from "../shared/result.ts";
+import { checkForm, outcomeOf, pictureExtent, resultsOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
 import {
   checkTaken,
@@ -94,7 +94,16 @@ async function* recipe(
     isNegativeUsed: hasNegative,
     textLength: textLengthOf(configs.textLength, request, given),
     loraBytes: loras?.memoryBytes,
-    ...resultExtent(size, draws.length, options.source?.deep),
+    ...pictureExtent(
+      {
+        size,
+        numResults: draws.length,
+        source: images[0],
+        deep: options.source?.deep,
+        isMasked: mask !== undefined,
+      },
+      request,
+    ),
   });
   const adapted = await loras?.read();
 

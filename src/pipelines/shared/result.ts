@@ -122,15 +122,27 @@ async function resultOf(
   return { ...result, kept, sourceInResult: placed, notices: [] };
 }
 
-/** What of an extent the results decide. */
-export const resultExtent = (
-  size: Size,
-  numResults: number,
-  deep: DeepPicture | undefined,
-): Pick<EditExtent, "result" | "numResults" | "isDeep"> => ({
+/** The pictures of an edit beside those that its networks see. */
+export interface WholePictures {
+  size: Size;
+  numResults: number;
+  /** The first image, and as its file has it; absent if there is none. */
+  source: Size | undefined;
+  deep: DeepPicture | undefined;
+  /** Whether there is a mask, of the first image's size. */
+  isMasked: boolean;
+}
+
+/** What of an extent they decide. */
+export const pictureExtent = (
+  { size, numResults, source, deep, isMasked }: WholePictures,
+  { maskBlur = 0, maskFeather = 0 }: Pick<ResolvedRequest, "maskBlur" | "maskFeather">,
+): Pick<EditExtent, "result" | "numResults" | "isDeep" | "source" | "mask"> => ({
   result: size,
   numResults,
   isDeep: deep && isMoreThanPlain(deep),
+  source,
+  mask: isMasked ? (maskBlur > 0 || maskFeather > 0 ? "soft" : "hard") : undefined,
 });
 
 /**

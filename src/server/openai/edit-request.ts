@@ -1,5 +1,6 @@
 /** Turns a body in OpenAI's terms into our edits: equal fields are renamed, unsupported ones refused. */
 import { createHash } from "node:crypto";
+import { addInTurns } from "../../sha256.ts";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { EDIT_PARAMETERS, fieldOfWire } from "../../engine/edit-parameters.ts";
@@ -117,10 +118,12 @@ const withoutNulls = (value: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
 
 /** Equal for equal requests, whatever the boundary between the parts of a form. */
-export function hashOfForm(parts: readonly FormPart[]): string {
+export async function hashOfForm(parts: readonly FormPart[]): Promise<string> {
   const hash = createHash("sha256");
   for (const { name, value } of parts) {
-    hash.update(JSON.stringify([name, typeof value, value.length])).update(value);
+    hash.update(JSON.stringify([name, typeof value, value.length]));
+    if (typeof value === "string") hash.update(value);
+    else await addInTurns(hash, value);
   }
   return hash.digest("hex");
 }

@@ -1,7 +1,7 @@
 /** POST /v1/images/edits and GET /v1/models: the endpoint as OpenAI's clients know one. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
-import { sha256 } from "../../sha256.ts";
+import { sha256InTurns } from "../../sha256.ts";
 import { fieldOf, invalid, recordOf, RetouchError, wordError } from "../../errors.ts";
 import { costOfOne, type Job, type ResultImage } from "../../jobs/job.ts";
 import { WIRE } from "../../engine/edit-parameters.ts";
@@ -64,11 +64,11 @@ export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]
     const contentType = contentTypeOf(request);
     const isHashed = request.headers["idempotency-key"] !== undefined;
     if (!FORM.test(contentType)) {
-      if (isHashed) request.bodyHash = sha256(bytes);
+      if (isHashed) request.bodyHash = await sha256InTurns(bytes);
       return bodyOfJson(parseJsonBody(bytes));
     }
     const parts = await parseForm(bytes, contentType);
-    if (isHashed) request.bodyHash = hashOfForm(parts);
+    if (isHashed) request.bodyHash = await hashOfForm(parts);
     return bodyOfForm(parts, schema);
   });
 
