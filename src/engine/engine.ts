@@ -33,6 +33,7 @@ import {
   runEdit,
   runEditToLatents,
 } from "./run-edit.ts";
+import { once } from "./once.ts";
 import { SHIPPED_CHECKPOINT } from "./shipped.ts";
 import { kindsText, WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
 import { attentionShareOf } from "./workload.ts";
@@ -106,6 +107,11 @@ export interface EngineOptions {
    * hundredths longer. @default false
    */
   isMemoryReturned?: boolean | undefined;
+  /**
+   * Whether networks that can all stay loaded are loaded before there is an engine. Otherwise each is when an edit first
+   * needs it, so the first step of the first edit comes sooner. @default true
+   */
+  isLoadedAhead?: boolean | undefined;
 }
 
 export interface EngineSafety {
@@ -203,7 +209,7 @@ export async function createEngine(
     });
   }
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
-  const { isPromptInMetadata = false, isMemoryReturned } = options;
+  const { isPromptInMetadata = false, isMemoryReturned, isLoadedAhead = true } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads, isMemoryReturned }) : undefined;
   // If the device is not available, no checkpoint needs to be read.
   await loadRuntime();
@@ -234,6 +240,7 @@ export async function createEngine(
     {
       limitBytes,
       isAdaptable,
+      isLoadedAhead,
       loraRooms: await loras.roomsWanted(),
       weights,
       cacheFolder,
@@ -278,6 +285,7 @@ export async function createEngine(
     maxPixels,
     checker,
     isCheckRequired: isRequired,
+    isCheckerAhead: isLoadedAhead,
     isPromptInMetadata,
     checkpoint: digest,
     // Read for each edit: another process may have calibrated in the meantime.
@@ -319,16 +327,6 @@ export async function createEngine(
       return closing;
     },
   };
-}
-
-/** Does what takes a while when it is first asked for, and remembers the result; a failure is tried again. */
-function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
-  let result: Promise<Result> | undefined;
-  return () =>
-    (result ??= work().catch((error: unknown) => {
-      result = undefined;
-      throw error;
-    }));
 }
 
 /** Waits for `previous`; `signal` ends the wait with the code ABORTED. */
