@@ -7,6 +7,7 @@ import { measureAgainst } from "./api/against.ts";
 import { measureDelay } from "./api/delay.ts";
 import { measureDocumented } from "./api/documented.ts";
 import { measureEventLoop } from "./api/event-loop.ts";
+import { measureIdle } from "./api/idle.ts";
 import { type ApiOptions, parseOptions, type PartName, USAGE } from "./api/options.ts";
 import type { PartOptions, PartReport } from "./api/part.ts";
 import { measureStart } from "./api/start.ts";
@@ -22,6 +23,7 @@ const MEASURE: Record<PartName, (options: PartOptions) => Promise<PartReport>> =
   throughput: measureThroughput,
   "event-loop": measureEventLoop,
   start: measureStart,
+  idle: measureIdle,
 };
 
 async function runBenchmark({ parts: names, against }: ApiOptions, signal: AbortSignal): Promise<object> {

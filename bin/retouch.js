@@ -11,4 +11,4 @@ if (existsSync(new URL("../src/", import.meta.url))) {
   const { build } = await import("../scripts/build.mjs");
   build();
 }
-await import("../dist/cli/main.js");
+await import("../dist/command/main.js");

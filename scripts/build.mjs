@@ -22,10 +22,13 @@ const modules = path.join(root, "node_modules");
 /** What is built from which sources, and the file that tells when. */
 const PARTS = [
   {
-    sources: ["src", "scripts/build.mjs", "tsconfig.json", "tsconfig.build.json"],
+    sources: ["src", "scripts/build.mjs", "scripts/bundle.mjs", "tsconfig.json", "tsconfig.build.json"],
     stamp: path.join(dist, "index.js"),
     program: [path.join(modules, "typescript", "bin", "tsc"), "-p", "tsconfig.build.json"],
-    finish: writeCommonJs,
+    finish() {
+      writeCommonJs();
+      run([path.join(root, "scripts", "bundle.mjs")]);
+    },
   },
   {
     sources: ["web"],
@@ -79,6 +82,11 @@ function writeCommonJs() {
   writeFileSync(path.join(folder, "index.js"), 'module.exports = require("../index.js");\n');
 }
 
+function run(program) {
+  const done = spawnSync(process.execPath, program, { cwd: root, encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`The sources do not compile:\n${done.stdout}${done.stderr}`);
+}
+
 /** Brings dist/ up to date; throws with the compiler's output when the sources do not compile. */
 export function build({ force = false } = {}) {
   if (!existsSync(path.join(root, "src"))) return;
@@ -86,8 +94,7 @@ export function build({ force = false } = {}) {
   for (const { sources, stamp, program, finish } of PARTS) {
     if (existsSync(stamp) && statSync(stamp).mtimeMs >= newest(sources)) continue;
     if (!existsSync(program[0])) throw new Error("The checkout has no compiler yet: run `npm ci` first.");
-    const done = spawnSync(process.execPath, program, { cwd: root, encoding: "utf8" });
-    if (done.status !== 0) throw new Error(`The sources do not compile:\n${done.stdout}${done.stderr}`);
+    run(program);
     finish?.();
   }
 }

@@ -5,6 +5,7 @@
  * the runtime is loaded. Setting it later, or in a worker thread's copy of the environment, has no effect.
  */
 import path from "node:path";
+import { isMainThread } from "node:worker_threads";
 import { RetouchError } from "./errors.ts";
 
 const VARIABLE = "ORT_DISABLE_TELEMETRY";
@@ -28,6 +29,8 @@ export const childEnvironment = (defaults: NodeJS.ProcessEnv = {}): NodeJS.Proce
  * @throws RetouchError CONFIG_INVALID if it is too late, or in a worker thread, which cannot set the variable
  */
 export function keepTelemetryOff(platform: NodeJS.Platform = process.platform): void {
+  // The main thread's is the environment that native code sees; a report takes hundredths of a second.
+  if (isMainThread && YES.test(process.env[VARIABLE] ?? "")) return;
   const before = inspectProcess();
   if (before.isTelemetryOff) return;
   const isRefused = platform !== "win32";

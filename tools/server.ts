@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { inRepository, ROOT } from "./paths.ts";
 
@@ -20,6 +21,8 @@ export interface ServerOptions {
   settings: Record<string, string>;
   /** Ends the process by force. */
   signal: AbortSignal;
+  /** Called with what it writes to standard error, line by line. */
+  onLine?: ((line: string) => void) | undefined;
 }
 
 /** The fields of an answer of /runsync and /status that are measured. */
@@ -56,7 +59,7 @@ export class Server {
   readonly #kill = (): void => void this.#signalAll("SIGKILL");
   #errors = "";
 
-  private constructor({ command, settings, signal }: ServerOptions, port: number) {
+  private constructor({ command, settings, signal, onLine }: ServerOptions, port: number) {
     signal.throwIfAborted();
     this.address = `http://127.0.0.1:${port}`;
     this.#signal = signal;
@@ -79,6 +82,7 @@ export class Server {
     this.process.stderr!.on("data", (chunk: Buffer) => {
       this.#errors = (this.#errors + chunk.toString()).slice(-KEPT_ERROR_CHARACTERS);
     });
+    if (onLine) createInterface({ input: this.process.stderr! }).on("line", onLine);
     signal.addEventListener("abort", this.#kill);
   }
 

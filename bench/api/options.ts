@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 
 /** Each can be measured alone. */
-export const PARTS = ["delay", "documented", "throughput", "event-loop", "start"] as const;
+export const PARTS = ["delay", "documented", "throughput", "event-loop", "start", "idle"] as const;
 export type PartName = (typeof PARTS)[number];
 
 export const USAGE = `Usage: npm run bench:api -- [PARTS]

@@ -148,7 +148,8 @@ async function edit(
     progress.phase("loading the checkpoint");
     const options = await engineOptionsOf(flags, nameLoras(flags.lora ?? []).files);
     engine = await orAborted(
-      createEngine({ ...options, onConversion: showConversion(progress) }, pipelines),
+      // One edit: what it needs later is loaded later.
+      createEngine({ ...options, isLoadedAhead: false, onConversion: showConversion(progress) }, pipelines),
       signal,
     );
     progress.clear();

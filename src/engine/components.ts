@@ -28,6 +28,8 @@ export interface ComponentOptions extends Pick<WeightOptions, "accuracyLevel"> {
   limitBytes?: number | undefined;
   /** Whether runs can be given adapters, which slows every step down slightly. @default false */
   isAdaptable?: boolean | undefined;
+  /** Whether networks that all fit are loaded at once, not by their first runs. @default true */
+  isLoadedAhead?: boolean | undefined;
   /** Bytes that the LoRAs of an edit may take, the most first: `auto` leaves room for them. @default none */
   loraRooms?: readonly number[] | undefined;
   /** The kind that large networks' weights are loaded in. @default "fp32" */
@@ -77,6 +79,7 @@ export class Components implements ComponentRunner {
       kinds: NetworkKinds;
       limitBytes: number;
       isAdaptable: boolean;
+      isLoadedAhead: boolean | undefined;
       notices: readonly string[];
       device: ChosenDevice | undefined;
       products: ChosenProducts | undefined;
@@ -97,7 +100,7 @@ export class Components implements ComponentRunner {
     this.#encodings = options.encodings;
     const usual = usualEdit(model.native, model.usual);
     this.#plan = this.#planWith(planMemory, usual);
-    this.#residency = new Residency(components, this.#plan, this.#limitBytes);
+    this.#residency = new Residency(components, this.#plan, this.#limitBytes, options.isLoadedAhead);
   }
 
   /**
@@ -132,6 +135,7 @@ export class Components implements ComponentRunner {
       kinds,
       limitBytes,
       isAdaptable,
+      isLoadedAhead: options.isLoadedAhead,
       notices,
       device,
       products,

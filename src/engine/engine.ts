@@ -34,6 +34,7 @@ import {
   runEdit,
   runEditToLatents,
 } from "./run-edit.ts";
+import { once } from "./once.ts";
 import { SHIPPED_CHECKPOINT } from "./shipped.ts";
 import { kindsText, WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
 import { attentionShareOf } from "./workload.ts";
@@ -107,6 +108,11 @@ export interface EngineOptions {
    * hundredths longer. @default false
    */
   isMemoryReturned?: boolean | undefined;
+  /**
+   * Whether networks that can all stay loaded are loaded before there is an engine. Otherwise each is when an edit first
+   * needs it, so the first step of the first edit comes sooner. @default true
+   */
+  isLoadedAhead?: boolean | undefined;
 }
 
 export interface EngineSafety {
@@ -206,7 +212,7 @@ export async function createEngine(
     });
   }
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
-  const { isPromptInMetadata = false, isMemoryReturned } = options;
+  const { isPromptInMetadata = false, isMemoryReturned, isLoadedAhead = true } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads, isMemoryReturned }) : undefined;
   // If the device is not available, no checkpoint needs to be read.
   await loadRuntime();
@@ -241,6 +247,7 @@ export async function createEngine(
     {
       limitBytes,
       isAdaptable,
+      isLoadedAhead,
       loraRooms: await loras.roomsWanted(),
       weights,
       cacheFolder,
@@ -289,6 +296,7 @@ export async function createEngine(
     maxPixels,
     checker,
     isCheckRequired: isRequired,
+    isCheckerAhead: isLoadedAhead,
     isPromptInMetadata,
     checkpoint: digest,
     // Read for each edit: another process may have calibrated in the meantime.
@@ -336,14 +344,4 @@ export async function createEngine(
       return closing;
     },
   };
-}
-
-/** Does what takes a while when it is first asked for, and remembers the result; a failure is tried again. */
-function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
-  let result: Promise<Result> | undefined;
-  return () =>
-    (result ??= work().catch((error: unknown) => {
-      result = undefined;
-      throw error;
-    }));
 }

@@ -11,6 +11,7 @@ type Tensors = Record<string, Tensor>;
 export class Residency {
   readonly #components: readonly Component[];
   readonly #limitBytes: number;
+  readonly #isLoadedAhead: boolean;
   #plan: MemoryPlan;
   /** One network runs at a time; a running one must not be released. */
   #last: Promise<unknown> = Promise.resolve();
@@ -18,11 +19,18 @@ export class Residency {
   /**
    * @param plan the memory plan of a usual edit
    * @param limitBytes what the process may take
+   * @param isLoadedAhead whether networks that all fit are loaded at once; otherwise by their first runs
    */
-  constructor(components: readonly Component[], plan: MemoryPlan, limitBytes: number) {
+  constructor(
+    components: readonly Component[],
+    plan: MemoryPlan,
+    limitBytes: number,
+    isLoadedAhead: boolean = true,
+  ) {
     this.#components = components;
     this.#plan = plan;
     this.#limitBytes = limitBytes;
+    this.#isLoadedAhead = isLoadedAhead;
   }
 
   /** Whether every network stays loaded. */
@@ -30,11 +38,11 @@ export class Residency {
     return isResident(this.#plan, this.#limitBytes);
   }
 
-  /** Plans for another edit's sizes from now on; loads every network if all of them fit. */
+  /** Plans for another edit's sizes from now on; loads every network if all of them fit and are to be loaded ahead. */
   follow(plan: MemoryPlan): Promise<void> {
     return this.#inTurn(async () => {
       this.#plan = plan;
-      if (!this.isWhole) return;
+      if (!this.isWhole || !this.#isLoadedAhead) return;
       for (const component of this.#components) await component.load();
     });
   }

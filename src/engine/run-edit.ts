@@ -84,6 +84,8 @@ export interface EditTools {
   loras: LoraRegistry;
   maxPixels: number | undefined;
   checker: SafetyChecker | undefined;
+  /** Whether the checker is loaded before an edit begins; otherwise after its first step. */
+  isCheckerAhead: boolean;
   /** Whether the checker is used regardless of the request. */
   isCheckRequired: boolean;
   isPromptInMetadata: boolean;
@@ -199,8 +201,8 @@ async function editAll(
   tools.compute({ isExact });
   const reuse = ownBudget ?? acceleration?.budget;
   const checker = tools.isCheckRequired || resolved.isSafetyChecked ? tools.checker : undefined;
-  // If the checker cannot be loaded, it is better to fail before the edit than after it.
-  await checker?.prepare();
+  // If the checker cannot be loaded, it is better to fail early than after the edit.
+  if (tools.isCheckerAhead) await checker?.prepare();
 
   let digest: Promise<string> | undefined;
   const states = await createEditStates({
@@ -233,6 +235,7 @@ async function editAll(
     denoiseSeconds = step.seconds;
     await onStep?.(step);
     await states.offer(step);
+    await checker?.prepare();
   });
   const drawn = outcome.images ?? [outcome];
   if (drawn.length !== draws.length) throw new Error(`There are ${drawn.length} images of ${draws.length}.`);

@@ -43,7 +43,8 @@ export interface Webhooks {
   stop(): Promise<void>;
 }
 
-const POLL_MS = 1000;
+/** News may be missed while a connection is down, and a try may have been cut short. */
+const POLL_MS = 5000;
 /** Of the reason that is stored and logged. */
 const MAX_REASON_LENGTH = 300;
 /** How long after its timeout a try counts as cut short. */

@@ -57,9 +57,8 @@ export class ProtoWriter {
     this.#measured(field, () => write(this));
   }
 
-  /** A copy, without the room that is left. */
   finish(): Uint8Array {
-    return Uint8Array.from(this.#bytes.subarray(0, this.#length));
+    return new Uint8Array(this.#bytes.subarray(0, this.#length));
   }
 
   /** Writes a field whose length is known afterwards. Most take one byte for it; otherwise what was written moves. */

@@ -73,7 +73,7 @@ export interface Service {
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 /** The built pages, wherever this file itself runs from. */
 const PAGES = fileURLToPath(new URL("../../dist/web", import.meta.url));
-const FLEET_REFRESH_MS = 1000;
+const FLEET_REFRESH_MS = 5000;
 /** How old the latest news of the storage may be when somebody asks whether it works. */
 const STORAGE_FRESH_MS = 30_000;
 /** How long each question of a readiness probe waits for the database. */

@@ -39,8 +39,9 @@ export interface SourceFetcher {
 
 const MAX_AT_ONCE = 4;
 const MAX_OF_KEY = 2;
-/** News may be missed while a connection is down. */
 const POLL_MS = 1000;
+/** Polls from one look to the next, where nothing says that there is more: news may be missed while a connection is down. */
+const LOOK_POLLS = 5;
 /** Downloads during which the process ended, before the image is blamed for it. */
 const MAX_TRIES = 5;
 
@@ -69,6 +70,14 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
   let stopListening = (): void => {};
   let looking: Promise<void> | undefined;
   let isAsked = false;
+  /** Whether a look could not be taken: the next poll takes it. */
+  let isOwed = false;
+  let polls = 0;
+
+  function poll(): void {
+    polls += 1;
+    if (isOwed || polls % LOOK_POLLS === 0) look();
+  }
 
   /** Takes what there is to take, one look at a time; a call in the meantime makes it look again. */
   function look(): void {
@@ -79,6 +88,7 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
   async function takeAll(): Promise<void> {
     while (isAsked) {
       isAsked = false;
+      isOwed = !engine.isReady || options.isStorageAway?.() === true;
       while (
         !stopping.signal.aborted &&
         engine.isReady &&
@@ -87,7 +97,7 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
       ) {
         const source = await outage
           .watch(() => queue.claimSource(workerId, { maxOfKey }))
-          .catch(() => undefined);
+          .catch(() => void (isOwed = true));
         if (source === undefined) break;
         const work = fetchOne(source).catch((error: unknown) =>
           log.error({ err: error, jobId: source.id }, "What became of an image could not be written."),
@@ -168,7 +178,7 @@ export function createSourceFetcher(options: SourceFetcherOptions): SourceFetche
     start() {
       if (timer !== undefined) return;
       stopListening = queue.onSource(look);
-      timer = setInterval(look, POLL_MS);
+      timer = setInterval(poll, POLL_MS);
       look();
     },
     async stop() {

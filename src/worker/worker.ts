@@ -46,8 +46,9 @@ export interface Worker {
 
 const ID_LENGTH = 14;
 const ID_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
-/** News of a job may be missed while a connection is down. */
+/** News of a job may be missed while a connection is down. Pauses grow while there is none: a worker that waits costs little. */
 const POLL_MS = 1000;
+const MOST_POLL_MS = 5000;
 /** Time for the last writes after the deadline of a stop. */
 const LAST_WRITES_MS = 2000;
 
@@ -132,6 +133,7 @@ export function createWorker(options: WorkerOptions): Worker {
     signsOfLife = setInterval(() => reports.write(record), leaseRenewalMs);
     reports.write(record);
     sources.start();
+    let pauseMs = POLL_MS;
     while (!stopping.signal.aborted) {
       isNews = false;
       const endpoint = (await waitingEndpoint()) ?? choice.idle();
@@ -150,8 +152,9 @@ export function createWorker(options: WorkerOptions): Worker {
       if (job) await run(job);
       else {
         become("idle");
-        if (!isNews) await sleep(POLL_MS);
+        if (!isNews) await sleep(pauseMs);
       }
+      pauseMs = job || isNews ? POLL_MS : Math.min(2 * pauseMs, MOST_POLL_MS);
     }
     clearInterval(signsOfLife);
     stopListening();
