@@ -4,7 +4,7 @@
  * progress on standard error.
  */
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
 import path from "node:path";
 import { messageOf } from "../src/index.ts";
@@ -12,6 +12,7 @@ import type { Goal } from "../tools/goals.ts";
 import { describeMachine, gitRevision, packageVersion } from "../tools/machine.ts";
 import { inRepository } from "../tools/paths.ts";
 import { say } from "./full-size/comparison.ts";
+import { SIZES } from "./full-size/options.ts";
 import { PACKAGE, PACKAGE_VERSION } from "./full-size/stable-diffusion-cpp.ts";
 import { runProgram, withFolder } from "./interruptible.ts";
 import { BASELINE_REVISION, buildBaseline } from "./peers/baseline.ts";
@@ -117,10 +118,17 @@ function attempt<Result>(make: () => Result): { result: Result } | { error: unkn
   }
 }
 
+async function folderFor({ folder, isKept, sizes }: Options): Promise<string> {
+  if (!isKept) return mkdtemp(path.join(folder, "retouch-peers-"));
+  const kept = path.join(folder, sizes === SIZES.small ? "retouch-peers-small" : "retouch-peers");
+  await mkdir(kept, { recursive: true });
+  return kept;
+}
+
 async function measure(options: Options): Promise<string> {
   if (options.rendered !== undefined) return tablesOf(await documentIn(options.rendered));
-  const scratch = await mkdtemp(path.join(options.folder, "retouch-peers-"));
-  return withFolder(scratch, { isKept: false }, async (signal) => {
+  const scratch = await folderFor(options);
+  return withFolder(scratch, options, async (signal) => {
     const document = await runBenchmark({
       ...options,
       checkpoint: inRepository("checkpoints", "tiny"),

@@ -20,6 +20,8 @@ export interface Options {
   squares: readonly number[];
   /** Where weights are written. */
   folder: string;
+  /** Whether they stay there, for the next call. */
+  isKept: boolean;
   /** A document that the parts are added to. */
   results: string | undefined;
   /** A document that is printed as tables, without measuring anything. */
@@ -36,6 +38,7 @@ JSON document on standard output.
   --runs N          timed rounds (default 5)
   --threads N       threads of each side (default one a physical core)
   --folder DIR      where weights are written: 6 GB of disk (default the system's temporary folder)
+  --keep            leaves the weights in retouch-peers in this folder, where the next call with --keep finds them
   --results FILE    adds the parts to the document in FILE, which is made if it is missing
   --table           prints the document as the tables of docs/benchmarks.md
   --render FILE     prints the document in FILE as these tables, and measures nothing
@@ -53,6 +56,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
       runs: { type: "string" },
       threads: { type: "string", default: String(defaultThreads()) },
       folder: { type: "string", default: tmpdir() },
+      keep: { type: "boolean", default: false },
       results: { type: "string" },
       table: { type: "boolean", default: false },
       render: { type: "string" },
@@ -70,6 +74,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
     sizes: isSmall ? SIZES.small : SIZES.published,
     squares: isSmall ? [128] : FULL_SQUARES,
     folder: values.folder,
+    isKept: values.keep,
     results: values.results,
     rendered: values.render,
     isTable: values.table,

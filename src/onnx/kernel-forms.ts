@@ -49,13 +49,13 @@ type Replace = (operator: Operator) => readonly Value[] | undefined;
  * Rewrites what `forms` excludes.
  * @param sizes the largest of the graph's named dimensions, as far as they are known: what depends on them, such as
  * the scores of written attention, is only cut to fit if they are
- * @param isRowScaled whether the rows of the matrix with this key have one scale each
+ * @param isRowScaled whether the rows of a matrix in few bits have one scale each, by its blocks
  */
 export function withForms(
   outputs: Outputs,
   forms: KernelForms,
   sizes: Sizes = {},
-  isRowScaled: (key: string) => boolean = () => false,
+  isRowScaled: (blocks: Value) => boolean = () => false,
 ): Outputs {
   if (forms === ALL_FORMS) return outputs;
   const { attention, convChannels, maxOutputs, maxTensorBytes, hasFloat16, byteProducts } = forms;

@@ -375,9 +375,12 @@ export function byteGemm(
   })[0]!;
 }
 
-/** Bytes from 0 to 255, 128 of them for 0, as int8. The runtime does this once to a weight. */
-export const centredBytes = (bytes: Value): Value =>
-  one("BitwiseXor", [bytes, constantOf("int8", Uint8Array.of(0x80), [])], bytes.shape);
+/** Bytes from 0 to 255, 128 of which stands for 0, as int8. The runtime does this once to a weight. */
+export function centredBytes(bytes: Value): Value {
+  const turned = one("BitwiseXor", [bytes, constantOf("uint8", Uint8Array.of(0x80), [])], bytes.shape);
+  const attributes = { to: int(onnxCodeOf("int8")) };
+  return makeNode("Cast", [turned], [{ dtype: "int8", shape: bytes.shape }], { attributes })[0]!;
+}
 
 /** A matrix [N, K] rounded to 8 bits, with a scale for each row: a number is q * scale. */
 export interface RowMatrix {

@@ -36,7 +36,7 @@ export function modelOf(
   const forms = formsIn(runtime);
   const { model, hostNodes, deviceNodes } = serialise(
     name,
-    withForms(outputs, forms, sizes, (key) => weights.isRowScaled(key)),
+    withForms(outputs, forms, sizes, ({ origin }) => "name" in origin && weights.isRowScaled(origin.name)),
   );
   const checkShapes = tensorLimit(name, deviceNodes, forms.maxTensorBytes);
   const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed, hostNodes, checkShapes };

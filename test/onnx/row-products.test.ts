@@ -50,7 +50,8 @@ async function storedMatrix(): Promise<{ matrix: ops.BlockMatrix; numbers: Value
 }
 
 type Outputs = Record<string, Value>;
-const isStored = (key: string): boolean => key === "transformer_blocks.0.attn.to_q.weight";
+const isStored = ({ origin }: Value): boolean =>
+  "name" in origin && origin.name === "transformer_blocks.0.attn.to_q.weight";
 const inRows = (outputs: Outputs): Outputs => withForms(outputs, ROWS, {}, isStored);
 const count = (outputs: Outputs, opType: string): number =>
   operatorsOf(outputs).filter((operator) => operator.opType === opType).length;

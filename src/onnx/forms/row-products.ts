@@ -3,7 +3,7 @@
  * to 8 bits with a scale of its own, once for all matrices that read it. `MatMulNBits` rounds the input in blocks of the
  * matrix and scales every block's sum, which takes about twice the time where the processor adds up products of bytes.
  */
-import { constantOf, externalTensor, ints, type Operator, scalar, type Value } from "../graph.ts";
+import { constantOf, ints, type Operator, scalar, type Value } from "../graph.ts";
 import * as ops from "../ops.ts";
 import { intOf } from "./attributes.ts";
 
@@ -23,9 +23,9 @@ interface RoundedRows extends ops.ByteRows {
   factors: Value;
 }
 
-/** @param isRowScaled whether the rows of the matrix with this key have one scale each */
+/** @param isRowScaled whether the rows of a matrix have one scale each, by its blocks */
 export function productOfRows(
-  isRowScaled: (key: string) => boolean,
+  isRowScaled: (blocks: Value) => boolean,
 ): (operator: Operator) => Value[] | undefined {
   const rowsOf = once(roundRows);
   const matrixOf = once(integerMatrix);
@@ -57,29 +57,20 @@ function once<Rest extends unknown[], Result>(
   };
 }
 
-function isProductOfBytes(operator: Operator, isRowScaled: (key: string) => boolean): boolean {
+function isProductOfBytes(operator: Operator, isRowScaled: (blocks: Value) => boolean): boolean {
   const { opType, inputs, attributes } = operator;
   if (opType !== "MatMulNBits" || intOf(attributes, "accuracy_level") !== ROUNDED_INPUTS) return false;
   const [x, blocks] = inputs as [Value, Value];
   if (x.dtype !== "float32" || intOf(attributes, "bits") !== 8) return false;
-  if (blocks.origin.kind !== "initializer" || !isRowScaled(blocks.origin.name)) return false;
   // Padded rows do not lie one after the other.
-  return intOf(attributes, "K") % intOf(attributes, "block_size") === 0;
+  return isRowScaled(blocks) && intOf(attributes, "K") % intOf(attributes, "block_size") === 0;
 }
 
 /** @param blocks uint8 [N, blocks, bytes] @param scales [N, blocks], the same in each row */
 function integerMatrix(blocks: Value, scales: Value): ops.IntegerMatrix {
-  const { origin } = blocks;
-  if (origin.kind !== "initializer") throw new Error("A matrix in few bits is stored.");
   const [size, count, bytes] = blocks.shape as [number, number, number];
-  const shape = [size, count * bytes];
-  const { name, data } = origin;
-  const stored =
-    data.kind === "inline"
-      ? constantOf("int8", data.bytes, shape)
-      : externalTensor(name, "int8", shape, data);
   return {
-    integers: ops.centredBytes(stored),
+    integers: ops.centredBytes(ops.reshape(blocks, [size, count * bytes])),
     scales: ops.reshape(ops.firstAlong(scales, 1, ints([1]), 1), [size]),
     zeroPoints: constantOf("int8", new Uint8Array(size), [size]),
   };
