@@ -5,7 +5,6 @@
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { ifMissing } from "../files/system-error.ts";
 import { writeFileAtomically } from "../files/write-atomically.ts";
 import { readProcessor } from "../machine/processor.ts";
 import { type Outputs, unloadedNetwork } from "../models/count.ts";
@@ -65,6 +64,8 @@ export interface ProductOptions {
 const MS = 150;
 /** Of float32's time: what a kernel must stay below to be worth its rounding. */
 const WORTH = 0.9;
+/** Of the slower one's time. */
+const PLAIN = 0.8;
 /** How far the first blocks may be from float32: an error of 1/30. Kernels that work come within 35 dB. */
 const LEAST_BLOCK_DECIBELS = 30;
 const FORMAT = "retouch-products";
@@ -122,11 +123,11 @@ export async function chooseProducts(
   const machine = [model, instructionSets, logicalCores, process.arch, threads, await runtimeVersion()];
   const key = sha256(JSON.stringify([machine, wanted, await options.digest()]));
   const file = path.join(options.cacheFolder, "products", `${key}.json`);
-  const known = parseChoice(await readFile(file).catch(ifMissing), wanted);
+  // Neither a file that cannot be read nor a folder that takes none ends anything: they cost another measurement.
+  const known = parseChoice(await readFile(file).catch(() => undefined), wanted);
   if (known) return known;
   const { chosen, isSteady } = await measured(definition, weights, wanted, options);
-  // What was measured beside something else is measured again. A folder that takes no file costs another measurement.
-  if (isSteady) await keep(file, chosen).catch(() => undefined);
+  await keep(file, { ...chosen, isSteady }).catch(() => undefined);
   return chosen;
 }
 
@@ -169,8 +170,9 @@ async function measuredShapes(
   let isSteady = true;
   for (const shape of wanted) {
     const speeds = await measureProduct(shape, { threads }, ms / wanted.length);
-    isSteady &&= speeds.every((speed) => speed.isSteady);
-    shapes.push({ ...shape, ...fastest(speeds) });
+    const choice = { ...shape, ...fastest(speeds) };
+    isSteady &&= isPlain(choice) || speeds.every((speed) => speed.isSteady);
+    shapes.push(choice);
   }
   return { shapes, isSteady };
 }
@@ -188,6 +190,12 @@ async function measured(
   if (decibels >= LEAST_BLOCK_DECIBELS) return { chosen: { ...chosen, decibels }, isSteady };
   const refusal = `with products of 8 bits ${definition.trial?.part} would be ${decibelText(decibels)} from float32; at least ${LEAST_BLOCK_DECIBELS} dB are needed`;
   return { chosen: inFloat32(shapes, refusal), isSteady };
+}
+
+/** Whether float32 and the best other kernel are so far apart that nothing beside them can have decided. */
+function isPlain({ seconds: { float32 = Infinity, ...others } }: Pick<ShapeChoice, "seconds">): boolean {
+  const part = Math.min(...Object.values(others)) / float32;
+  return part < PLAIN || part > 1 / PLAIN;
 }
 
 /** The fastest kernel of those that are exact enough; float32 unless another is clearly faster. */
@@ -224,22 +232,24 @@ async function blockDecibels(
 
 // ---- what is kept
 
-const keep = (file: string, { shapes, decibels, refusal }: ChosenProducts): Promise<void> =>
+const keep = (file: string, found: ChosenProducts & { isSteady: boolean }): Promise<void> =>
   writeFileAtomically(
     file,
-    Buffer.from(
-      `${JSON.stringify({ format: FORMAT, version: VERSION, shapes, decibels, refusal }, null, 2)}\n`,
-    ),
+    Buffer.from(`${JSON.stringify({ format: FORMAT, version: VERSION, ...found }, null, 2)}\n`),
   );
 
-/** Undefined for what is no choice for these shapes, or one of another version: it is then made again. */
+/**
+ * Undefined for what is no choice for these shapes, one of another version, or one that was measured while something else
+ * kept the processor busy: it is then made again.
+ */
 export function parseChoice(
   bytes: Uint8Array | undefined,
   wanted: readonly MatrixShape[],
 ): ChosenProducts | undefined {
   if (bytes === undefined || bytes.byteLength > MAX_BYTES) return undefined;
-  const { format, version, shapes, decibels, refusal } = parsed(bytes);
-  if (format !== FORMAT || version !== VERSION || !Array.isArray(shapes)) return undefined;
+  const { format, version, shapes, decibels, refusal, isSteady } = parsed(bytes);
+  if (format !== FORMAT || version !== VERSION || isSteady !== true) return undefined;
+  if (!Array.isArray(shapes)) return undefined;
   if (decibels !== undefined && typeof decibels !== "number") return undefined;
   if (refusal !== undefined && typeof refusal !== "string") return undefined;
   const choices = shapes.map((shape) => Object(shape) as ShapeChoice);

@@ -8,6 +8,7 @@ import {
   chooseAcceleration,
   decibelsOf,
   levelsOf,
+  planAcceleration,
 } from "../../src/engine/acceleration.ts";
 import { gainsOf, levelsBetween } from "../../src/engine/calibrate.ts";
 import { psnrOf } from "../../src/images/psnr.ts";
@@ -66,6 +67,40 @@ describe("levels and decibels", () => {
     expect(psnrOf(Uint8Array.of(1, 2), Uint8Array.of(1, 2))).toBe(Infinity);
     expect(levelsBetween(Uint8Array.of(1, 2), Uint8Array.of(1, 2))).toBe(0);
     expect(psnrOf(Uint8Array.of(0), Uint8Array.of(255))).toBe(0);
+  });
+});
+
+describe("where an edit may compute in one arithmetic or in float32", () => {
+  const both = { arithmetic: "int8", exactArithmetic: "fp32" };
+  const plan = (minPsnr: number, known: Calibration | undefined = calibration, arithmetic = both) =>
+    planAcceleration(request({ minPsnr }), { ...arithmetic, calibration: async () => known });
+
+  it("it takes float32 where the promise has no room for the other, and only there", async () => {
+    const limit = decibelsOf(2);
+    const near = await plan(limit + 0.01);
+    expect(near).toMatchObject({ arithmetic: "fp32", isExact: true });
+    expect(near.acceleration!.budget!.total).toBeCloseTo(levelsOf(limit + 0.01), 9);
+    const far = await plan(limit - 1);
+    expect(far).toMatchObject({ arithmetic: "int8", isExact: false });
+    expect(far.acceleration!.budget!.total).toBeCloseTo(levelsOf(limit - 1) - 2, 9);
+  });
+
+  it("it takes float32 where nobody measured the other", async () => {
+    const unmeasured = { ...calibration, arithmetic: { fp32: 0 } };
+    expect(await plan(34, unmeasured)).toMatchObject({ arithmetic: "fp32", isExact: true });
+  });
+
+  it("it computes every step in the other where the checkpoint was not calibrated, or steps are not reused", async () => {
+    expect(await planAcceleration(request(), { ...both, calibration: async () => undefined })).toMatchObject({
+      arithmetic: "int8",
+      isExact: false,
+    });
+    const off = request({ acceleration: "off" });
+    expect(await planAcceleration(off, { ...both, calibration: async () => calibration })).toEqual({
+      acceleration: undefined,
+      arithmetic: "int8",
+      isExact: false,
+    });
   });
 });
 

@@ -117,6 +117,7 @@ describe("an engine", () => {
       reason: "as asked",
       computeType: "float32",
       notices: [],
+      arithmetic: "fp32",
     });
     await onProcessor.close();
     const device = "tpu" as "cpu";
@@ -198,6 +199,7 @@ describe("an engine", () => {
       referenceSize: { width: 128, height: 128 },
       referenceSizes: [{ width: 128, height: 128 }],
       notices: [],
+      arithmetic: "fp32",
       safety,
       seconds,
     });

@@ -61,14 +61,14 @@ export function fluxTransformer(
   }
 
   let joined = ops.concat([text, image], 0, "tokens"); // [Lt + images, C]
+  // Only the target's tokens are predicted, so the last block reads the others as keys and values alone.
+  const ofTarget = (x: Value): Value => ops.rowsLike(ops.rowsAfter(x, text, "images"), latents);
+  const lastIndex = config.numSingleBlocks - 1;
   for (const [index, vectors] of modulation.singleBlocks.entries()) {
     const block = weights.child("single_transformer_blocks", index);
-    joined = singleStreamBlock(config, block, joined, vectors, rotary);
+    joined = singleStreamBlock(config, block, joined, vectors, rotary, index === lastIndex ? ofTarget : all);
   }
-
-  // The reference has served its purpose as keys and values; only the target's tokens are predicted.
-  const predicted = ops.rowsLike(ops.rowsAfter(joined, text, "images"), latents); // [target, C]
-  const target = ops.toFloat32(predicted);
+  const target = ops.toFloat32(lastIndex < 0 ? ofTarget(joined) : joined); // [target, C]
   return {
     velocity: linear(weights, "proj_out", modulate(target, modulation.output, EPSILON), config.outChannels),
   };
@@ -138,25 +138,34 @@ function doubleStreamBlock(
   ];
 }
 
+/** Some rows of a matrix whose rows are those of all tokens. */
+type RowsOf = (x: Value) => Value;
+const all: RowsOf = (x) => x;
+
+/** @param wanted the tokens that are read after this block: the others are keys and values only */
 function singleStreamBlock(
   config: FluxConfig,
   weights: WeightScope,
   hiddenStates: Value,
   modulation: Modulation,
   rotary: RotaryTable,
+  wanted: RowsOf,
 ): Value {
   const attention = weights.child("attn");
   const width = config.numHeads * config.headSize;
   const normed = modulate(hiddenStates, modulation, EPSILON);
+  const read = wanted(normed);
 
   // Attention and the feed-forward layer read the same input and share one output projection.
-  const query = normedProjection(config, attention, "to_q", "norm_q", normed);
+  const query = normedProjection(config, attention, "to_q", "norm_q", read);
   const key = normedProjection(config, attention, "to_k", "norm_k", normed);
   const value = linear(attention, "to_v", normed, width);
-  const attended = rotaryAttention(config, query, key, value, rotary);
-  const mlp = ops.gelu(linear(weights, "proj_mlp", normed, MLP_RATIO * width), { approximate: true });
+  const ofTable = (table: Value): Value => (wanted === all ? table : batched(wanted(unbatched(table))));
+  const rotaryOfQuery = { cos: ofTable(rotary.cos), sin: ofTable(rotary.sin) };
+  const attended = rotaryAttention(config, query, key, value, rotary, rotaryOfQuery);
+  const mlp = ops.gelu(linear(weights, "proj_mlp", read, MLP_RATIO * width), { approximate: true });
   return gated(
-    hiddenStates,
+    wanted(hiddenStates),
     modulation.gate,
     linear(weights, "proj_out", ops.concat([attended, mlp], 1), width),
   );
@@ -174,16 +183,18 @@ function normedProjection(
 }
 
 /**
- * Rotates query and key, float32 [1, L, H*D], by their positions, then attends over every token; value [L, H*D] is in
- * the compute type: [L, H*D].
+ * Rotates query [1, Lq, H*D] and key [1, L, H*D], float32, by their positions, then attends over every token; value
+ * [L, H*D] is in the compute type: [Lq, H*D].
  */
 function rotaryAttention(
   { numHeads }: FluxConfig,
   query: Value,
   key: Value,
   value: Value,
-  { cos, sin }: RotaryTable,
+  ofKey: RotaryTable,
+  ofQuery: RotaryTable = ofKey,
 ): Value {
-  const turn = (x: Value): Value => ops.cast(ops.rotaryEmbedding(x, cos, sin, numHeads), ops.typeOf(value));
-  return unbatched(ops.attention(turn(query), turn(key), batched(value), { numHeads }));
+  const turn = (x: Value, { cos, sin }: RotaryTable): Value =>
+    ops.cast(ops.rotaryEmbedding(x, cos, sin, numHeads), ops.typeOf(value));
+  return unbatched(ops.attention(turn(query, ofQuery), turn(key, ofKey), batched(value), { numHeads }));
 }
