@@ -20,6 +20,28 @@ import {
   type Output,
   type OutputImage,
 } from "./replies.ts";
+import type { ModelTraits } from "./schemas.ts";
+
+/** The model of an endpoint, as its document shows it; a `type` and no interface, since a document holds any JSON. */
+export type WireModel = {
+  title?: string;
+  summary?: string;
+  native_side?: number;
+  photographs?: string;
+  suggestions?: { instruction: string; suits_any: boolean }[];
+};
+
+export const toWireModel = ({ name, card }: Pick<ModelTraits, "name" | "card">): WireModel =>
+  defined({
+    title: card?.title ?? name,
+    summary: card?.summary,
+    native_side: card?.nativeSide,
+    photographs: card?.photographs,
+    suggestions: card?.suggestions.map(({ instruction, suitsAny = false }) => ({
+      instruction,
+      suits_any: suitsAny,
+    })),
+  });
 
 const STATES: Record<JobStatus, Static<typeof JobState>> = {
   queued: "IN_QUEUE",
