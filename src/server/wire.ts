@@ -27,15 +27,21 @@ export type WireModel = {
   title?: string;
   summary?: string;
   native_side?: number;
+  takes_mask: boolean;
   photographs?: string;
   suggestions?: { instruction: string; suits_any: boolean }[];
 };
 
-export const toWireModel = ({ name, card }: Pick<ModelTraits, "name" | "card">): WireModel =>
+export const toWireModel = ({
+  name,
+  card,
+  takesMask = false,
+}: Pick<ModelTraits, "name" | "card" | "takesMask">): WireModel =>
   defined({
     title: card?.title ?? name,
     summary: card?.summary,
     native_side: card?.nativeSide,
+    takes_mask: takesMask,
     photographs: card?.photographs,
     suggestions: card?.suggestions.map(({ instruction, suitsAny = false }) => ({
       instruction,
