@@ -4,6 +4,7 @@
  */
 import { SAMPLERS, type SamplerName } from "../sampling/sampler-names.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
+import { isRecord } from "../weights/config.ts";
 import { EDIT_PARAMETERS } from "./edit-parameters.ts";
 import type { AutoSteps, EditDefaults } from "./model-traits.ts";
 
@@ -75,6 +76,3 @@ function fewestOf(points: readonly Point[]): number {
   if (near !== undefined) return near.steps;
   return points.reduce((best, point) => (point.decibels > best.decibels ? point : best)).steps;
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

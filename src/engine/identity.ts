@@ -17,6 +17,7 @@ import { version } from "../version.ts";
 import { WeightSet } from "../weights/weight-set.ts";
 import { STEPS_FILE } from "./auto-steps.ts";
 import type { ChosenDevice } from "./choose-device.ts";
+import { CARD_FILE } from "./model-card.ts";
 import { type EditRequest, imagesOf, type ResolvedRequest } from "./request.ts";
 import type { Environment } from "./state-file.ts";
 
@@ -39,6 +40,8 @@ const CODE = [
 const SAMPLE_BYTES = 1024;
 /** Configurations and vocabularies; the largest published one has 2.4 MB. */
 const SMALL_FILE = /\.(?:json|txt|model)$/;
+/** What is said or was measured of a checkpoint is none of it: its calibration stays valid. */
+const ABOUT: ReadonlySet<string> = new Set([STEPS_FILE, CARD_FILE]);
 const MAX_SMALL_FILE_BYTES = 32 * 2 ** 20;
 /** Reads in one turn of the event loop. */
 const SLICE = 16;
@@ -125,9 +128,8 @@ async function hashSmallFiles(hash: Hash, folder: string): Promise<void> {
         (await readdir(path.join(folder, name)).catch(() => [])).map((file) => path.join(name, file)),
       ),
   );
-  // What was measured of a checkpoint is none of it: a new measurement leaves its calibration valid.
   const names = [...entries.map(({ name }) => name), ...inner.flat()].filter(
-    (name) => SMALL_FILE.test(name) && name !== STEPS_FILE,
+    (name) => SMALL_FILE.test(name) && !ABOUT.has(name),
   );
   await hashFiles(hash, folder, names);
 }

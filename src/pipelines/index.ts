@@ -1,6 +1,7 @@
 /** The only list of model families. */
 import { anyOf, invalid, RetouchError } from "../errors.ts";
 import { readAutoSteps } from "../engine/auto-steps.ts";
+import { type ModelCard, readModelCard } from "../engine/model-card.ts";
 import type { Model } from "../engine/model.ts";
 import type { EditDefaults } from "../engine/model-traits.ts";
 import { Checkpoint, checkpointName, type SingleFiles } from "../weights/checkpoint.ts";
@@ -36,12 +37,22 @@ export async function openModel(
   return { checkpoint, pipeline, defaults, model: await pipeline.components(checkpoint, options) };
 }
 
-/** The same, without reading more than `model_index.json` and `steps.json`. @throws as {@link openModel} */
+export interface OpenedCheckpoint {
+  checkpoint: Checkpoint;
+  pipeline: Pipeline;
+  /** For people. */
+  name: string;
+  defaults: EditDefaults;
+  /** Absent where the checkpoint says nothing of itself. */
+  card: ModelCard | undefined;
+}
+
+/** The same, without reading more than the files beside the components' folders. @throws as {@link openModel} */
 export async function openCheckpoint(
   folder: string,
   files: SingleFiles = {},
   pipelines: readonly Pipeline[] = PIPELINES,
-): Promise<{ checkpoint: Checkpoint; pipeline: Pipeline; name: string; defaults: EditDefaults }> {
+): Promise<OpenedCheckpoint> {
   const checkpoint = await Checkpoint.open(folder, files);
   const pipeline = pipelines.find(({ className }) => className === checkpoint.className);
   if (pipeline === undefined) {
@@ -52,5 +63,6 @@ export async function openCheckpoint(
     );
   }
   const defaults = { ...pipeline.defaultsOf(checkpoint.index), autoSteps: await readAutoSteps(checkpoint) };
-  return { checkpoint, pipeline, name: checkpointName(checkpoint.folder), defaults };
+  const card = await readModelCard(checkpoint);
+  return { checkpoint, pipeline, name: checkpointName(checkpoint.folder), defaults, card };
 }

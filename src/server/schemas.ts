@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from "typebox";
 import { EDIT_PARAMETERS } from "../engine/edit-parameters.ts";
+import type { ModelCard } from "../engine/model-card.ts";
 import {
   type EditDefaults,
   type ImageLimits,
@@ -51,6 +52,8 @@ const Text = (maxLength: number, description?: string) =>
 export interface ModelTraits extends ImageLimits {
   /** For people; unknown where only workers elsewhere have the checkpoint. */
   name?: string | undefined;
+  /** What it says of itself. */
+  card?: ModelCard | undefined;
   /** Whether an edit may take the sizes of the reference implementation. @default false */
   takesSizeRule?: boolean | undefined;
   /** Whether an edit can be limited by a mask. @default false */

@@ -20,6 +20,34 @@ import {
   type Output,
   type OutputImage,
 } from "./replies.ts";
+import type { ModelTraits } from "./schemas.ts";
+
+/** The model of an endpoint, as its document shows it; a `type` and no interface, since a document holds any JSON. */
+export type WireModel = {
+  title?: string;
+  summary?: string;
+  native_side?: number;
+  takes_mask: boolean;
+  photographs?: string;
+  suggestions?: { instruction: string; suits_any: boolean }[];
+};
+
+export const toWireModel = ({
+  name,
+  card,
+  takesMask = false,
+}: Pick<ModelTraits, "name" | "card" | "takesMask">): WireModel =>
+  defined({
+    title: card?.title ?? name,
+    summary: card?.summary,
+    native_side: card?.nativeSide,
+    takes_mask: takesMask,
+    photographs: card?.photographs,
+    suggestions: card?.suggestions.map(({ instruction, suitsAny = false }) => ({
+      instruction,
+      suits_any: suitsAny,
+    })),
+  });
 
 const STATES: Record<JobStatus, Static<typeof JobState>> = {
   queued: "IN_QUEUE",

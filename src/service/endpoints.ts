@@ -64,9 +64,9 @@ export async function readTraits(
   try {
     const opened = await openCheckpoint(checkpoint, {}, pipelines);
     const { minImages, maxImages, layouts, needsLayout, takesSizeRule, takesMask } = opened.pipeline;
-    const { defaults } = opened;
+    const { defaults, card } = opened;
     const taken = { minImages, maxImages, layouts, needsLayout, takesSizeRule, takesMask };
-    return { name: opened.name, ...taken, defaults };
+    return { name: opened.name, ...taken, defaults, card };
   } catch (error) {
     if (name === DEFAULT_ENDPOINT) return unknownTraits(pipelines);
     const sentence = `${id}: ${messageOf(error)}`;

@@ -118,6 +118,10 @@ export class Config {
   }
 }
 
+/** Whether it is a JSON object. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** Whether it is a whole number within a range. */
 export const isWhole =
   ({ min, max }: Range) =>

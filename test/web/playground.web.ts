@@ -120,7 +120,7 @@ describe("the playground", () => {
     await example(page, "fox");
     await expect.poll(() => written.inputValue()).toBe("Make it snow");
     await example(page, "teapot");
-    await expect.poll(() => written.inputValue()).toBe("Make the teapot green");
+    await expect.poll(() => written.inputValue()).toBe("Put it underwater");
     await written.fill("Make it blue");
     await example(page, "car");
     await page.getByRole("img", { name: "The image to edit" }).waitFor();
@@ -262,7 +262,7 @@ describe("the playground", () => {
       ["Steps", "51", "A whole number from 1 to 50."],
       ["Steps", "2.5", "A whole number from 1 to 50."],
       ["Guidance", "10.5", "A number from 0 to 10."],
-      ["Strength of the negative", "0.5", "A number from 1 to 10."],
+      ["Negative strength", "0.5", "A number from 1 to 10."],
       ["Seed", "-2", "A whole number from -1."],
     ] as const) {
       const field = page.getByLabel(label, { exact: true });

@@ -18,23 +18,49 @@ export interface EditInput {
   negative_prompt: string;
   use_empty_negative_prompt?: boolean;
   true_cfg_scale: number;
-  output_format: "png" | "jpeg";
+  output_format: "png" | "jpeg" | "webp" | "avif";
   enable_safety_checker: boolean;
-  keep_unchanged: boolean;
+  preserve?: "off" | "exact" | "auto";
+  /** In records of earlier versions: another name of `preserve`. */
+  keep_unchanged?: boolean;
   enable_preview: boolean;
+  /** Left out of an edit with one result. */
+  num_images?: number;
+  acceleration?: "auto";
+  /** With `acceleration`, in decibels. */
+  min_psnr?: number;
+  /** White is edited; a data URL. */
+  mask?: string;
+  strength?: number;
+  mask_feather?: number;
+  /** Whether the output has `mask_url`. */
+  enable_mask_output?: boolean;
   loras?: LoraUse[];
 }
 
 export type JobState = "IN_QUEUE" | "IN_PROGRESS" | "COMPLETED" | "FAILED" | "CANCELLED" | "TIMED_OUT";
 
+/** Shares of the picture, 0 to 1: copied from the source, carried over to its detail, drawn by the network. */
+export interface PreserveShares {
+  kept: number;
+  carried: number;
+  drawn: number;
+}
+
 export interface JobOutput {
   image_url: string;
+  /** All results, if there are several. */
+  images?: { url?: string; seed: number; preserve_shares?: PreserveShares; mask_url?: string }[];
   cost: number;
   seed: number;
   size: string;
   working_size: string;
   model: string;
   changed_share?: number;
+  preserve_shares?: PreserveShares;
+  /** Where pixels were copied (white), carried over (grey), and drawn (black). */
+  mask_url?: string;
+  acceleration?: { computed_steps: number; reused_steps: number; estimated_psnr?: number };
   notices?: string[];
 }
 

@@ -1,4 +1,5 @@
 /** Copies in any context: `navigator.clipboard` exists only in secure ones, and may be refused there. */
+import { element } from "./dom.ts";
 
 /**
  * Copies what an element shows. Must be called from a click.
@@ -13,6 +14,15 @@ export async function copyTextOf(shown: HTMLElement): Promise<boolean> {
     () => false,
   );
   return isCopied === true || copySelected(shown, text);
+}
+
+/** Copies text that is nowhere on the page. @returns whether it was copied */
+export async function copyText(text: string): Promise<boolean> {
+  const shown = element("span", { class: "unseen" }, text);
+  document.body.append(shown);
+  const isCopied = await copyTextOf(shown);
+  shown.remove();
+  return isCopied;
 }
 
 /** The old way, which needs a selection: it is removed after success, and stays after a failure. */

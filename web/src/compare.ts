@@ -4,8 +4,8 @@ import { element, show } from "./dom.ts";
 /** @returns the frame; the bytes are shown as they are */
 export function compare(before: Blob, after: Blob): HTMLElement {
   const [from, to] = [
-    element("img", { alt: "Before", class: "before" }),
-    element("img", { alt: "After", class: "after" }),
+    element("img", { alt: "Before", class: "before layer" }),
+    element("img", { alt: "After", class: "after layer" }),
   ];
   show(from, before);
   show(to, after);
@@ -21,7 +21,8 @@ export function compare(before: Blob, after: Blob): HTMLElement {
     "div",
     { class: "compare" },
     to,
-    from,
+    // Cuts at the divider, however much the picture in it is enlarged.
+    element("div", { class: "clip" }, from),
     element("span", { class: "tag left", "aria-hidden": "true" }, "Before"),
     element("span", { class: "tag right", "aria-hidden": "true" }, "After"),
     element("span", { class: "line", "aria-hidden": "true" }),

@@ -1,21 +1,24 @@
 /** The edit page: from the form to a job, through its life, into the history. */
+import { showModel, type Subject } from "./about-model.ts";
 import { addressOf, home } from "./address.ts";
-import { type Api, ApiError, type EditInput, type Price, UnreachableError } from "./api.ts";
+import { type Api, ApiError, type Price, UnreachableError } from "./api.ts";
 import { codeTabs } from "./code.ts";
 import { find } from "./dom.ts";
+import { linkedEdit, linkTo, titleOf } from "./edit-link.ts";
 import { keepDraft, takeDraft } from "./draft.ts";
-import { withEnd } from "./fetch-result.ts";
+import { withChosen, withEnd } from "./fetch-result.ts";
 import { followJob } from "./follow-job.ts";
 import type { EditRecord, HistoryStore } from "./history-store.ts";
+import { createMaskEditor } from "./mask-editor.ts";
 import { giveNotice } from "./notice.ts";
 import { createParameterForm } from "./parameters.ts";
 import { costOf, showCost } from "./price.ts";
-import { randomId } from "./random-id.ts";
 import type { ServerSchema } from "./schema.ts";
-import { dataUrlOf, fitTogether } from "./picture-file.ts";
-import { imageField, imagesOfRecord, measured, picturesOf, urlsOf } from "./record-images.ts";
-import { createSourceChooser } from "./source-picture.ts";
+import { fitTogether } from "./picture-file.ts";
+import { measured, picturesOf, urlsOf } from "./record-images.ts";
+import { createSourceChooser, type SourcePicture } from "./source-picture.ts";
 import { createStage } from "./stage.ts";
+import { prepareSubmission } from "./submission.ts";
 
 export interface EditPageOptions {
   api: Api;
@@ -33,6 +36,8 @@ export interface EditPageOptions {
 export interface EditPage {
   /** Shows a record of the history, with its image and parameters in the form. */
   open(record: EditRecord): void;
+  /** Shows the edit that the page's address names, if the history has it. */
+  openLinked(): Promise<void>;
   /** Keeps the chosen images for the page of another model. */
   keepDraft(): Promise<void>;
   /** Takes the images of the previous model's page. @returns whether there was such a page */
@@ -48,7 +53,19 @@ export interface EditPage {
 const REFUSED = "The server does not know this key.";
 const GONE = "This API key sees no such job: it is another key's, or the server no longer keeps it.";
 const UNSHOWN = "The edit was submitted and goes on, but this page cannot show it: find it in the history.";
+const UNKNOWN = "The history of this browser has no such edit; another browser may have it.";
 const UNKEPT = "This browser could not keep the edit in its history: download what you want to have.";
+
+/** A result is what the model drew: it knows that world. */
+function subjectOf(picture: SourcePicture | undefined): Subject {
+  if (picture === undefined) return "none";
+  return picture.path === undefined && picture.editId === undefined ? "own" : "example";
+}
+
+/** Of the result that is shown. */
+function seedOf({ results, chosen = 0, output, parameters }: EditRecord): number {
+  return results?.[chosen]?.seed ?? output?.seed ?? parameters.seed;
+}
 
 export function createEditPage(options: EditPageOptions): EditPage {
   const { api, schema, history, onHistory, onConnection, onRefusedKey } = options;
@@ -61,10 +78,19 @@ export function createEditPage(options: EditPageOptions): EditPage {
   const codeBox = find<HTMLDetailsElement>("code-box");
   const parameters = createParameterForm(schema);
   let suggestion = "";
+  const about = showModel(schema.model, (instruction) => {
+    prompt.value = instruction;
+    suggestion = instruction;
+    promptError.textContent = "";
+    prompt.focus();
+  });
+  const mask = createMaskEditor(schema.model.takes_mask ?? false, parameters.setMasked);
   const chooser = createSourceChooser({
     limits: schema.images,
     onChange(picture) {
       parameters.setSource(picture);
+      mask.setPicture(picture);
+      about.setSubject(subjectOf(picture));
       sayKind(picture !== undefined);
     },
     onExample(instruction) {
@@ -88,6 +114,11 @@ export function createEditPage(options: EditPageOptions): EditPage {
     editResult: (record) => void takeResult(record),
     editOriginal: (record) => void takeOriginal(record),
     repeat: (record, seed) => void repeat(record, seed),
+    keepSeed(record) {
+      parameters.write({ seed: seedOf(record) });
+      prompt.focus();
+    },
+    choose: (record, index) => void choose(record, index),
   });
 
   /** Whether the button edits an image or draws one from nothing. */
@@ -110,15 +141,28 @@ export function createEditPage(options: EditPageOptions): EditPage {
     prompt.value = record.prompt;
     chooser.set(await picturesOf(record));
     parameters.write({ loras: [], ...record.parameters });
+    await mask.write(record.mask);
   }
 
+  async function choose(record: EditRecord, index: number): Promise<void> {
+    const one = record.results?.[index];
+    if (one === undefined) return;
+    await end(await withChosen(record, one, index));
+    // The stage was drawn anew.
+    find("stage").querySelector<HTMLElement>('.result-choice[aria-pressed="true"]')?.focus();
+  }
+
+  /** The same settings and images, with the words that are written now if there are any others. */
   async function repeat(record: EditRecord, seed: "same" | "new"): Promise<void> {
+    const written = prompt.value;
     try {
       await fill(record);
     } catch (error) {
       return complain(error);
     }
-    parameters.write({ seed: seed === "same" ? (record.output?.seed ?? record.parameters.seed) : -1 });
+    // What somebody typed since is what they want now.
+    if (seed === "new" && written.trim() !== "") prompt.value = written;
+    parameters.write({ seed: seed === "same" ? seedOf(record) : -1 });
     await submit();
   }
 
@@ -153,25 +197,15 @@ export function createEditPage(options: EditPageOptions): EditPage {
       if (values === undefined) return;
       // Everything that can fail in this browser comes before the submission: a submitted job must not get
       // lost.
-      const pictures = await fitTogether(chosen);
-      const images = await Promise.all(pictures.map(dataUrlOf));
-      const input: EditInput = {
+      const { input, record } = await prepareSubmission({
         prompt: prompt.value,
-        ...imageField(images),
-        ...values,
-        enable_preview: parameters.wantsPreview(),
-      };
-      const editId = pictures[0]?.editId;
-      const parent = editId === undefined ? undefined : await history.get(editId).catch(() => undefined);
-      const record: Omit<EditRecord, "jobId"> = {
-        id: randomId(),
+        values,
+        pictures: await fitTogether(chosen),
+        maskOf: mask.read,
+        parentOf: (id) => history.get(id).catch(() => undefined),
+        wantsPreview: parameters.wantsPreview(),
         endpoint: schema.endpoint,
-        createdAt: Date.now(),
-        prompt: input.prompt,
-        parameters: values,
-        status: "running",
-        ...imagesOfRecord(pictures, parent),
-      };
+      });
       const { id: jobId } = await api.run(input);
       onConnection(true);
       begin({ ...record, jobId });
@@ -203,6 +237,8 @@ export function createEditPage(options: EditPageOptions): EditPage {
     const isAnother = shownId !== record.id;
     shownId = record.id;
     stage.show(record);
+    linkTo(record.id);
+    titleOf(record.status === "running" ? "Waiting" : undefined);
     // The user may be reading the code when the edit ends.
     if (isAnother) presentCode(record);
   }
@@ -213,7 +249,9 @@ export function createEditPage(options: EditPageOptions): EditPage {
     const server = home.href.replace(/\/$/, "");
     const images = urlsOf(record).map((url) => (url === undefined ? undefined : addressOf(url)));
     const input = { prompt: text, ...values };
-    find("code").replaceChildren(codeTabs({ server, endpoint, input, images }));
+    find("code").replaceChildren(
+      codeTabs({ server, endpoint, input, images, hasMask: record.mask !== undefined }),
+    );
     codeBox.hidden = false;
   }
 
@@ -224,7 +262,11 @@ export function createEditPage(options: EditPageOptions): EditPage {
     try {
       const job = await followJob(own, record.jobId, {
         onConnection,
-        onProgress: (progress) => shownId === record.id && stage.progress(progress),
+        onProgress(progress) {
+          if (shownId !== record.id) return;
+          stage.progress(progress);
+          titleOf(`${progress.step} of ${progress.of}`);
+        },
       });
       await end(await withEnd(record, job, onConnection));
     } catch (error) {
@@ -247,7 +289,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
     const size = parameters.size();
     const isKnown = price !== undefined && Number.isFinite(size.width * size.height);
     estimate.textContent = isKnown
-      ? `${size.width} × ${size.height}, costs ${showCost(costOf(price!, size))}`
+      ? `${size.width} × ${size.height}, costs ${showCost(costOf(price!, size) * parameters.numResults())}`
       : "";
   }
 
@@ -272,6 +314,14 @@ export function createEditPage(options: EditPageOptions): EditPage {
       void fill(record);
       present(record);
     },
+    async openLinked() {
+      const id = linkedEdit();
+      if (id === undefined || id === shownId) return;
+      const record = await history.get(id).catch(() => undefined);
+      if (record === undefined) return giveNotice(UNKNOWN);
+      void fill(record);
+      present(record);
+    },
     keepDraft: async () => keepDraft(await chooser.get()),
     async takeDraft() {
       const pictures = await takeDraft();
@@ -280,9 +330,12 @@ export function createEditPage(options: EditPageOptions): EditPage {
     },
     async resume({ isDraft }) {
       const [latest] = await history.list();
-      if (latest?.status === "running") {
-        if (!isDraft) void fill(latest);
-        present(latest);
+      const wanted = linkedEdit();
+      const linked = wanted === undefined ? undefined : await history.get(wanted).catch(() => undefined);
+      const record = linked ?? (latest?.status === "running" ? latest : undefined);
+      if (record) {
+        if (!isDraft) void fill(record);
+        present(record);
       }
       await followRest();
     },

@@ -1,44 +1,73 @@
-/** Fetches the image of a finished job, from whichever URL of the server this browser can reach. */
+/** Fetches the images of a finished job, from whichever URL of the server this browser can reach. */
 import { ownAddressOf } from "./address.ts";
 import { isAway, type JobReply } from "./api.ts";
 import { difference } from "./difference.ts";
-import type { EditRecord } from "./history-store.ts";
+import type { EditRecord, OneResult } from "./history-store.ts";
 import { createPatience } from "./patience.ts";
 
-/** The record with the end of its job: the image, or the sentence that says why there is none. */
+type OnConnection = (isThere: boolean) => void;
+
+/** The record with the end of its job: the images, or the sentence that says why there are none. */
 export async function withEnd(
   record: EditRecord,
   job: JobReply,
-  onConnection: (isThere: boolean) => void,
+  onConnection: OnConnection,
 ): Promise<EditRecord> {
   const { status, output, error, executionTime } = job;
   if (status === "CANCELLED") return { ...record, status: "cancelled" };
   if (status !== "COMPLETED" || output?.image_url === undefined) {
     return { ...record, status: "failed", error: error ?? "The job ended without an image." };
   }
-  const result = await fetchResult(output.image_url, onConnection);
-  if (result === undefined) {
-    const sentence = `The edit is done, but its image cannot be fetched from ${output.image_url}.`;
-    return { ...record, status: "failed", error: sentence, output };
+  const {
+    image_url: url,
+    seed = record.parameters.seed,
+    preserve_shares: shares,
+    mask_url: mapUrl,
+    images,
+  } = output;
+  const all = images ?? [{ url, seed, preserve_shares: shares, mask_url: mapUrl }];
+  const results: OneResult[] = [];
+  for (const one of all) {
+    const bytes = one.url === undefined ? undefined : await fetchResult(one.url, onConnection);
+    if (bytes === undefined) {
+      const sentence = `The edit is done, but its image cannot be fetched from ${one.url ?? url}.`;
+      return { ...record, status: "failed", error: sentence, output };
+    }
+    const map = one.mask_url === undefined ? undefined : await fetchResult(one.mask_url, onConnection);
+    results.push({
+      bytes,
+      seed: one.seed,
+      ...(one.preserve_shares && { shares: one.preserve_shares }),
+      ...(map && { map }),
+    });
   }
-  const { original } = record;
-  // A browser that cannot compare two images can still show them.
-  const share = original && (await difference(original, result).catch(() => undefined));
-  return {
+  const ended: EditRecord = {
     ...record,
     status: "completed",
-    result,
     output,
+    ...(results.length > 1 && { results }),
     ...(executionTime === undefined ? {} : { executionMs: executionTime }),
+  };
+  return withChosen(ended, results[0]!, 0);
+}
+
+/** The record with one of its results as the one that is shown, downloaded, and edited further. */
+export async function withChosen(record: EditRecord, one: OneResult, index: number): Promise<EditRecord> {
+  const { original, map: _, differenceFromOriginal: __, ...rest } = record;
+  // A browser that cannot compare two images can still show them.
+  const share = original && (await difference(original, one.bytes).catch(() => undefined));
+  return {
+    ...rest,
+    ...(original && { original }),
+    result: one.bytes,
+    ...(one.map && { map: one.map }),
+    ...(index > 0 || record.chosen !== undefined ? { chosen: index } : {}),
     ...(share === undefined ? {} : { differenceFromOriginal: share }),
   };
 }
 
 /** @returns undefined if there is no image */
-async function fetchResult(
-  imageUrl: string,
-  onConnection: (isThere: boolean) => void,
-): Promise<Blob | undefined> {
+async function fetchResult(imageUrl: string, onConnection: OnConnection): Promise<Blob | undefined> {
   const own = ownAddressOf(imageUrl);
   const ours = own === undefined ? undefined : await fetchPatiently(own, onConnection);
   if (ours !== undefined || imageUrl === own) return ours;
@@ -47,10 +76,7 @@ async function fetchResult(
 }
 
 /** Tries until the server answers, as following a job does. */
-async function fetchPatiently(
-  address: string,
-  onConnection: (isThere: boolean) => void,
-): Promise<Blob | undefined> {
+async function fetchPatiently(address: string, onConnection: OnConnection): Promise<Blob | undefined> {
   const patience = createPatience();
   for (;;) {
     const answer = await fetchPicture(address);

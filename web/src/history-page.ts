@@ -1,7 +1,11 @@
-/** The edits of this browser as cards, and this key's jobs on the server right now. */
+/** The edits of this browser as cards, and what the server does for this key right now. */
 import type { Api } from "./api.ts";
+import { copyText } from "./clipboard.ts";
 import { button, element, find } from "./dom.ts";
+import { downloadAll } from "./download-all.ts";
+import { createEditCard } from "./edit-card.ts";
 import { type EditRecord, type HistoryStore, MAX_BYTES, sizeOf } from "./history-store.ts";
+import { giveNotice } from "./notice.ts";
 
 export interface HistoryPageOptions {
   api: Api;
@@ -15,70 +19,70 @@ export interface HistoryPage {
 }
 
 const MIB = 2 ** 20;
-const STATES = { running: "Running", completed: "Done", failed: "Failed", cancelled: "Cancelled" } as const;
+const UNPACKED = "This browser could not put the results into one file: download them one by one.";
 
 export function createHistoryPage({ api, history, open }: HistoryPageOptions): HistoryPage {
   const cards = find("history");
   const clear = find<HTMLButtonElement>("clear-history");
+  const all = find<HTMLButtonElement>("download-all");
+  const search = find<HTMLInputElement>("history-search");
+  const starred = find<HTMLInputElement>("history-starred");
+  let records: EditRecord[] = [];
   let addresses: string[] = [];
 
-  function picture(bytes: Blob, alt: string): HTMLImageElement {
-    const address = URL.createObjectURL(bytes);
-    addresses.push(address);
-    return element("img", { src: address, alt, loading: "lazy" });
+  const isWanted = ({ prompt, isStarred = false, output }: EditRecord): boolean => {
+    const words = search.value.toLowerCase().split(/\s+/u);
+    const text = `${prompt} ${output?.seed ?? ""} ${output?.model ?? ""}`.toLowerCase();
+    return words.every((word) => text.includes(word)) && (isStarred || !starred.checked);
+  };
+
+  async function change(make: Promise<void>): Promise<void> {
+    await make.catch(() => giveNotice("This browser could not change its history."));
+    await page.refresh();
   }
 
-  function card(record: EditRecord): HTMLElement {
-    const { parameters, output, status, others = [] } = record;
-    const details = [
-      STATES[status],
-      new Date(record.createdAt).toLocaleString(),
-      parameters.size.replace("*", " × "),
-      `${parameters.num_inference_steps} steps`,
-      `guidance ${parameters.guidance}`,
-      `seed ${output?.seed ?? parameters.seed}`,
-      ...(record.source === undefined ? ["drawn without an image"] : []),
-      ...(record.parentId === undefined ? [] : ["edit of an edit"]),
-    ];
-    const choose = button("", () => open(record), "card");
-    choose.append(
-      element(
-        "span",
-        { class: record.source ? "pair" : "pair drawn" },
-        ...(record.source ? [picture(record.source, "Before")] : []),
-        ...(record.result ? [picture(record.result, "After")] : []),
+  function draw(): void {
+    for (const address of addresses) URL.revokeObjectURL(address);
+    addresses = [];
+    const wanted = records.filter(isWanted);
+    cards.replaceChildren(
+      ...wanted.map((record) =>
+        createEditCard(record, {
+          addressOf(bytes) {
+            const address = URL.createObjectURL(bytes);
+            addresses.push(address);
+            return address;
+          },
+          open,
+          star: (one) => void change(history.put({ ...one, isStarred: !one.isStarred })),
+          copy: (one) => copyText(`${one.prompt}\nSeed: ${one.output?.seed ?? one.parameters.seed}`),
+          remove: (one) => void change(history.delete(one.id)),
+        }),
       ),
-      ...(others.length === 0
-        ? []
-        : [
-            element(
-              "span",
-              { class: "others" },
-              ...others.map(({ bytes }, index) => picture(bytes, `Image ${index + 2}`)),
-            ),
-          ]),
-      element("span", { class: "card-prompt" }, record.prompt),
-      element("span", { class: "faint" }, details.join(" · ")),
     );
-    return element("li", {}, choose);
+    const bytes = records.reduce((sum, record) => sum + sizeOf(record), 0);
+    const found = wanted.length === records.length ? "" : `${wanted.length} of `;
+    find("history-size").textContent =
+      records.length === 0
+        ? "No edits yet"
+        : `${found}${records.length} ${records.length === 1 ? "edit" : "edits"}, ${(bytes / MIB).toFixed(1)} of ${MAX_BYTES / MIB} MB`;
+    clear.disabled = records.length === 0;
+    all.disabled = !wanted.some(({ result }) => result !== undefined);
+    all.textContent = wanted.length === records.length ? "Download all" : "Download these";
   }
 
   async function drawLive(): Promise<void> {
     const live = find("live");
     try {
       const { requests } = await api.requests();
-      const rows = requests.map(({ id, status, startedAt }) =>
-        element(
-          "li",
-          {},
-          element("code", {}, id),
-          element(
-            "span",
-            { class: "faint" },
-            ` ${status}${startedAt ? `, begun at ${new Date(startedAt).toLocaleTimeString()}` : ""}`,
-          ),
-        ),
-      );
+      const running = requests.filter(({ status }) => ["IN_QUEUE", "IN_PROGRESS"].includes(status));
+      const rows = running.map(({ id, status, startedAt }) => {
+        const known = records.find(({ jobId }) => jobId === id);
+        const since = startedAt ? `, since ${new Date(startedAt).toLocaleTimeString()}` : "";
+        const state = status === "IN_QUEUE" ? "Waiting" : `Running${since}`;
+        const name = known ? button(known.prompt, () => open(known), "link") : element("code", {}, id);
+        return element("li", {}, name, element("span", { class: "faint" }, ` ${state}`));
+      });
       live.replaceChildren(...(rows.length > 0 ? rows : [element("li", { class: "faint" }, "Nothing.")]));
     } catch (error) {
       live.replaceChildren(element("li", { class: "faint" }, (error as Error).message));
@@ -86,23 +90,20 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
   }
 
   clear.addEventListener("click", () => {
-    if (!confirm("Remove all edits from this browser?")) return;
-    void history.clear().then(() => page.refresh());
+    if (!confirm("Delete all edits from this browser, the starred ones too?")) return;
+    void change(history.clear());
   });
+  all.addEventListener("click", () => {
+    downloadAll(records.filter(isWanted)).catch(() => giveNotice(UNPACKED));
+  });
+  search.addEventListener("input", draw);
+  starred.addEventListener("input", draw);
 
   const page: HistoryPage = {
     async refresh() {
       if (find("page-history").hidden) return;
-      const records = await history.list();
-      for (const address of addresses) URL.revokeObjectURL(address);
-      addresses = [];
-      cards.replaceChildren(...records.map(card));
-      const bytes = records.reduce((sum, record) => sum + sizeOf(record), 0);
-      find("history-size").textContent =
-        records.length === 0
-          ? "No edits yet"
-          : `${records.length} ${records.length === 1 ? "edit" : "edits"}, ${(bytes / MIB).toFixed(1)} of ${MAX_BYTES / MIB} MB`;
-      clear.disabled = records.length === 0;
+      records = await history.list();
+      draw();
       await drawLive();
     },
   };

@@ -1,5 +1,5 @@
 /** The edits made in this browser, with their images, in IndexedDB; if too many, the oldest are deleted. */
-import type { JobOutput } from "./api.ts";
+import type { JobOutput, PreserveShares } from "./api.ts";
 import { committed, settled } from "./indexed-db.ts";
 import type { Parameters } from "./parameters.ts";
 
@@ -21,12 +21,30 @@ export interface EditRecord {
   /** The edit whose result is the source, and the first source of that chain. */
   parentId?: string;
   original?: Blob;
+  /** White where the source may change; as large as the source. */
+  mask?: Blob;
+  /** The chosen one, if there are several. */
   result?: Blob;
+  /** All of them, in the order of their seeds; absent where there is one. */
+  results?: readonly OneResult[];
+  /** Which of them is chosen. @default 0 */
+  chosen?: number;
+  /** Which pixels of the result were copied, carried over and drawn. */
+  map?: Blob;
   output?: Partial<JobOutput>;
   executionMs?: number;
   error?: string;
+  /** Kept when the oldest edits are deleted. @default false */
+  isStarred?: boolean;
   /** Difference between the result and the first source of its chain, 0 to 1. */
   differenceFromOriginal?: number;
+}
+
+export interface OneResult {
+  bytes: Blob;
+  seed: number;
+  shares?: PreserveShares;
+  map?: Blob;
 }
 
 export interface OtherImage {
@@ -41,6 +59,7 @@ export interface HistoryStore {
   get(id: string): Promise<EditRecord | undefined>;
   /** Newest first. */
   list(): Promise<EditRecord[]>;
+  delete(id: string): Promise<void>;
   clear(): Promise<void>;
 }
 
@@ -49,11 +68,11 @@ const STORE = "edits";
 export const MAX_BYTES = 200 * 2 ** 20;
 export const MAX_RECORDS = 200;
 
-export const sizeOf = ({ source, others = [], result, original }: EditRecord): number =>
-  [source, ...others.map(({ bytes }) => bytes), result, original].reduce(
-    (sum, blob) => sum + (blob?.size ?? 0),
-    0,
-  );
+export function sizeOf({ source, others = [], result, results, map, original, mask }: EditRecord): number {
+  const drawn = results ? results.flatMap((one) => [one.bytes, one.map]) : [result, map];
+  const blobs = [source, ...others.map(({ bytes }) => bytes), ...drawn, original, mask];
+  return blobs.reduce((sum, blob) => sum + (blob?.size ?? 0), 0);
+}
 
 /** @throws if the browser lets pages store nothing */
 export async function openHistory(): Promise<HistoryStore> {
@@ -75,13 +94,13 @@ export async function openHistory(): Promise<HistoryStore> {
     return records.toReversed();
   }
 
-  /** Running edits stay, whatever their age. */
+  /** Running and starred edits stay, whatever their age. */
   async function makeRoom(): Promise<void> {
     let bytes = 0;
     for (const [index, record] of (await list()).entries()) {
       bytes += sizeOf(record);
       const isTooMuch = index >= MAX_RECORDS || bytes > MAX_BYTES;
-      if (isTooMuch && index > 0 && record.status !== "running")
+      if (isTooMuch && index > 0 && record.status !== "running" && !record.isStarred)
         await change((edits) => edits.delete(record.id));
     }
   }
@@ -93,6 +112,7 @@ export async function openHistory(): Promise<HistoryStore> {
     },
     get: (id) => settled<EditRecord | undefined>(store("readonly").get(id)),
     list,
+    delete: (id) => change((edits) => edits.delete(id)),
     clear: () => change((edits) => edits.clear()),
   };
 }
@@ -104,6 +124,7 @@ export function createUnkeptHistory(): HistoryStore {
     put: async (record) => void records.set(record.id, record),
     get: async (id) => records.get(id),
     list: async () => [...records.values()].toReversed(),
+    delete: async (id) => void records.delete(id),
     clear: async () => records.clear(),
   };
 }

@@ -2,6 +2,7 @@
 import { ApiError, createApi, UnreachableError } from "./api.ts";
 import { find } from "./dom.ts";
 import { createEditPage } from "./edit-page.ts";
+import { linkedEdit } from "./edit-link.ts";
 import { createHistoryPage } from "./history-page.ts";
 import { createUnkeptHistory, openHistory } from "./history-store.ts";
 import { createKeyHolder } from "./key.ts";
@@ -70,7 +71,7 @@ const isDraft = await editPage.takeDraft();
 function showPage(): void {
   // Any other fragment, such as that of the skip link, leaves the page as it is.
   const present = PAGES.find((name) => !find(`page-${name}`).hidden) ?? "edit";
-  const wanted = PAGES.find((name) => location.hash === `#${name}`) ?? present;
+  const wanted = linkedEdit() ? "edit" : (PAGES.find((name) => location.hash === `#${name}`) ?? present);
   for (const name of PAGES) find(`page-${name}`).hidden = name !== wanted;
   for (const link of document.querySelectorAll<HTMLElement>("nav [data-page]")) {
     if (link.dataset["page"] === wanted) link.setAttribute("aria-current", "page");
@@ -109,7 +110,10 @@ key.onChange(() => {
   void refresh();
   if (key.get() !== "") void editPage.followRest();
 });
-addEventListener("hashchange", showPage);
+addEventListener("hashchange", () => {
+  showPage();
+  void editPage.openLinked();
+});
 showPage();
 await refresh();
 await editPage.resume({ isDraft });

@@ -3,8 +3,9 @@ import type { EditInput } from "./api.ts";
 import { element, find } from "./dom.ts";
 import { createLoraRows } from "./lora-rows.ts";
 import { numberProblem, type ServerSchema } from "./schema.ts";
+import { createSizeField, type Size } from "./size-field.ts";
 
-export type Parameters = Omit<EditInput, "prompt" | "image" | "enable_preview">;
+export type Parameters = Omit<EditInput, "prompt" | "image" | "mask" | "enable_preview">;
 
 export interface ParameterForm {
   /** The values, or undefined if one is invalid: its message is shown beside it, and it has the focus. */
@@ -13,47 +14,89 @@ export interface ParameterForm {
   /** Whether images are shown as they form. */
   wantsPreview(): boolean;
   /** Width and height that `size` currently stands for. */
-  size(): { width: number; height: number };
+  size(): Size;
   /** Sets the shape of the source, which "as the image" follows; without one, that is the server's default size. */
-  setSource(source: { width: number; height: number } | undefined): void;
+  setSource(source: Size | undefined): void;
+  /** How many results are asked for; 1 if what was typed is no number of them. */
+  numResults(): number;
+  /** Shows or hides what counts with a mask alone. */
+  setMasked(isMasked: boolean): void;
   /** Sets the LoRAs that the server has. */
   setLoras(names: readonly string[]): void;
   onChange(listener: () => void): void;
 }
 
+type NumberName =
+  "num_inference_steps" | "guidance" | "seed" | "true_cfg_scale" | "num_images" | "strength" | "mask_feather";
+
 interface NumberField {
-  name: "num_inference_steps" | "guidance" | "true_cfg_scale";
   label: string;
   hint: string;
   step: number;
 }
 
-const NUMBERS: readonly NumberField[] = [
-  { name: "num_inference_steps", label: "Steps", hint: "More steps, more detail, more time.", step: 1 },
-  { name: "guidance", label: "Guidance", hint: "How closely the instruction is followed.", step: 0.1 },
-  {
-    name: "true_cfg_scale",
-    label: "Strength of the negative",
+const NUMBERS: Readonly<Record<NumberName, NumberField>> = {
+  num_images: { label: "Results", hint: "Each with the next seed, and each at its own cost.", step: 1 },
+  num_inference_steps: { label: "Steps", hint: "More steps, more detail, more time.", step: 1 },
+  guidance: { label: "Guidance", hint: "How closely the instruction is followed.", step: 0.1 },
+  seed: { label: "Seed", hint: "−1 chooses a new one each time; the same seed repeats an edit.", step: 1 },
+  true_cfg_scale: {
+    label: "Negative strength",
     hint: "Counts only with a negative instruction.",
     step: 0.1,
   },
-];
-const SHAPES = ["1024*1024", "1152*896", "896*1152", "1344*768", "768*1344"];
+  strength: {
+    label: "Strength",
+    hint: "Less begins nearer to your image, inside the mask.",
+    step: 0.05,
+  },
+  mask_feather: {
+    label: "Feather",
+    hint: "Pixels over which the edit gives way to your image, inside the mask.",
+    step: 1,
+  },
+};
+
+type Choices = readonly (readonly [value: string, label: string])[];
+
 /** The server's names for the formats; it also accepts `jpg`, which means the same. */
-const FORMATS = ["png", "jpeg"];
-const AS_PICTURE = "as the image";
-const CUSTOM = "custom";
-const SIZE = /^\s*(\d{1,5})\s*[*x×]\s*(\d{1,5})\s*$/i;
+const FORMATS: Choices = [
+  ["png", "PNG"],
+  ["jpeg", "JPEG"],
+  ["webp", "WebP"],
+  ["avif", "AVIF"],
+];
+const KEEPS: Choices = [
+  ["auto", "everything that was not redrawn"],
+  ["exact", "unchanged pixels alone"],
+  ["off", "nothing: the picture as the network draws it"],
+];
+/** What `acceleration` and `min_psnr` are together: the least similarity to all steps, in decibels. */
+const SPEEDS: Choices = [
+  ["off", "every step"],
+  ["50", "fewer steps, at least 50 dB"],
+  ["40", "fewer steps, at least 40 dB"],
+  ["34", "fewer steps, at least 34 dB"],
+];
+
+const MASKED = ["strength", "mask_feather"] as const;
 
 /** Builds the rows into the page. */
-export function createParameterForm({ fields, sides }: ServerSchema): ParameterForm {
+export function createParameterForm(schema: ServerSchema): ParameterForm {
+  const { fields, sides } = schema;
   const box = find("parameters");
   const controls = new Map<string, HTMLInputElement | HTMLSelectElement>();
+  const rows = new Map<string, HTMLElement>();
   const listeners: (() => void)[] = [];
   const changed = (): void => listeners.forEach((listener) => listener());
-  const [, width, height] = SIZE.exec(String(fields["size"]!.default)) ?? [];
-  const usual = { width: Number(width), height: Number(height) };
-  let source = usual;
+  const sizes = createSizeField(schema);
+  let group = box;
+
+  /** The rows that follow belong together. */
+  function beginGroup(name: string): void {
+    group = element("fieldset", { class: "group" }, element("legend", {}, name));
+    box.append(group);
+  }
 
   function row(
     name: string,
@@ -65,7 +108,7 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
     control.setAttribute("aria-describedby", `p-${name}-hint p-${name}-error`);
     controls.set(name, control);
     control.addEventListener("input", changed);
-    return element(
+    const made = element(
       "div",
       { class: "row" },
       element("label", { for: control.id }, label),
@@ -73,111 +116,119 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
       element("p", { id: `p-${name}-hint`, class: "faint hint" }, hint),
       element("p", { id: `p-${name}-error`, class: "error" }),
     );
+    rows.set(name, made);
+    group.append(made);
+    return made;
   }
 
-  const sizes = element(
-    "select",
-    {},
-    ...[AS_PICTURE, ...SHAPES, CUSTOM].map((text) =>
-      element("option", { value: text }, text.replace("*", " × ")),
-    ),
-  );
-  const custom = element("input", { type: "text", placeholder: "1024*1024", spellcheck: false });
-  const customRow = row("custom", "Width × height", custom, `Each from ${sides.min} to ${sides.max}.`);
-  customRow.hidden = true;
-  sizes.addEventListener("input", () => (customRow.hidden = sizes.value !== CUSTOM));
-  box.append(
-    row("size", "Size", sizes, `The result has exactly this size, ${sides.min} to ${sides.max} a side.`),
-    customRow,
-  );
-
-  for (const { name, label, hint, step } of NUMBERS) {
-    const { minimum, maximum, default: value } = fields[name]!;
+  function numberRow(name: NumberName): void {
+    const { label, hint, step } = NUMBERS[name];
+    const { minimum, maximum = Infinity, default: value } = fields[name]!;
+    const isBounded = maximum < Number.MAX_SAFE_INTEGER;
     const input = element("input", {
       type: "number",
       min: minimum,
-      max: maximum,
+      max: isBounded ? maximum : undefined,
       step,
       value: String(value),
       inputmode: "decimal",
     });
-    box.append(row(name, label, input, `${minimum} to ${maximum}, ${String(value)} by default. ${hint}`));
-  }
-  const seedField = fields["seed"]!;
-  const seed = element("input", {
-    type: "number",
-    min: seedField.minimum,
-    step: 1,
-    value: String(seedField.default),
-  });
-  box.append(row("seed", "Seed", seed, "−1 chooses a new one each time; the same seed repeats an edit."));
-  const negative = element("input", { type: "text", maxlength: fields["negative_prompt"]!.maxLength });
-  box.append(
     row(
-      "negative_prompt",
-      "Negative instruction",
-      negative,
-      "What to steer away from; takes twice the time.",
-    ),
-  );
-  const format = element(
-    "select",
-    {},
-    ...FORMATS.map((value) => element("option", { value }, value.toUpperCase())),
-  );
-  format.value = String(fields["output_format"]!.default);
-  box.append(row("output_format", "Format", format, "PNG keeps every pixel, JPEG is smaller."));
-  const { maxItems, items } = fields["loras"]!;
-  const loraRows = createLoraRows(box, { max: maxItems!, range: items!.properties!["scale"]! }, changed);
-  const check = (name: string, label: string, hint: string, isOn: boolean): HTMLInputElement => {
+      name,
+      label,
+      input,
+      isBounded ? `${minimum} to ${maximum}, ${String(value)} by default. ${hint}` : hint,
+    );
+  }
+
+  function choiceRow(name: string, label: string, choices: Choices, hint: string, value: string): void {
+    const options = choices.map(([choice, text]) => element("option", { value: choice }, text));
+    const select = element("select", {}, ...options);
+    select.value = value;
+    row(name, label, select, hint);
+  }
+
+  function checkRow(name: string, label: string, hint: string, isOn: boolean): HTMLInputElement {
     const input = element("input", { type: "checkbox", checked: isOn });
-    const made = row(name, label, input, hint);
-    made.classList.add("check");
-    box.append(made);
+    row(name, label, input, hint).classList.add("check");
     return input;
-  };
-  const emptyNegative = check(
+  }
+
+  beginGroup("Result");
+  row(
+    "size",
+    "Size",
+    sizes.select,
+    `Each side from ${sides.min} to ${sides.max}; with every pixel, as large as your image.`,
+  );
+  row("custom", "Width × height", sizes.custom, `Each from ${sides.min} to ${sides.max}.`);
+  sizes.select.addEventListener("input", showCustom);
+  choiceRow("preserve", "Keep of your image", KEEPS, "In its own sharpness and at its own size.", "auto");
+  numberRow("num_images");
+  choiceRow(
+    "output_format",
+    "Format",
+    FORMATS,
+    "PNG keeps every pixel; the others are smaller.",
+    String(fields["output_format"]!.default),
+  );
+  beginGroup("Mask");
+  const masked = group;
+  for (const name of MASKED) numberRow(name);
+  beginGroup("Drawing");
+  numberRow("num_inference_steps");
+  choiceRow(
+    "speed",
+    "Speed",
+    SPEEDS,
+    "Leaves out steps that change little; the result stays at least this similar to that of all steps.",
+    "off",
+  );
+  numberRow("guidance");
+  numberRow("seed");
+  beginGroup("Steer away");
+  const negative = element("input", { type: "text", maxlength: fields["negative_prompt"]!.maxLength });
+  row("negative_prompt", "Negative instruction", negative, "What to steer away from; takes twice the time.");
+  numberRow("true_cfg_scale");
+  const { maxItems, items } = fields["loras"]!;
+  const emptyNegative = checkRow(
     "use_empty_negative_prompt",
     "Steer away from no instruction",
     "Counts where there is no negative instruction; takes twice the time.",
     false,
   );
-  const keep = check(
-    "keep_unchanged",
-    "Keep what was not edited",
-    "Unchanged parts come from your own image, in full sharpness.",
-    true,
-  );
-  const safety = check(
+  beginGroup("LoRA");
+  const loraRows = createLoraRows(group, { max: maxItems!, range: items!.properties!["scale"]! }, changed);
+  beginGroup("Checks and previews");
+  const safety = checkRow(
     "enable_safety_checker",
     "Safety checker",
     "Refuses results that look pornographic.",
     fields["enable_safety_checker"]!.default === true,
   );
-  const preview = check("preview", "Show the image as it forms", "Costs next to no time.", true);
+  const preview = checkRow("preview", "Show the image as it forms", "Costs next to no time.", true);
+  showCustom();
+  setMasked(false);
 
-  function size(): { width: number; height: number } {
-    if (sizes.value === AS_PICTURE) return likePicture(source, sides);
-    const [, width, height] = SIZE.exec(sizes.value === CUSTOM ? custom.value : sizes.value) ?? [];
-    return { width: Number(width ?? Number.NaN), height: Number(height ?? Number.NaN) };
+  function showCustom(): void {
+    rows.get("custom")!.hidden = !sizes.isCustom();
+  }
+
+  function setMasked(isMasked: boolean): void {
+    masked.hidden = !isMasked;
   }
 
   /** @returns whether everything is in range */
   function validate(): boolean {
     const problems = new Map<string, string>();
-    const { width, height } = size();
-    if (![width, height].every((side) => side >= sides.min && side <= sides.max)) {
-      problems.set(
-        sizes.value === CUSTOM ? "custom" : "size",
-        `Width and height, each from ${sides.min} to ${sides.max}, such as 1024*768.`,
-      );
-    }
-    for (const { name } of NUMBERS) {
-      const problem = numberProblem(controls.get(name)!.value, fields[name]!);
+    const wrongSize = sizes.problem();
+    if (wrongSize) problems.set(wrongSize.control, wrongSize.sentence);
+    for (const name of Object.keys(NUMBERS)) {
+      const problem = rows.get(name)!.closest("[hidden]")
+        ? undefined
+        : numberProblem(controls.get(name)!.value, fields[name]!);
       if (problem) problems.set(name, problem);
     }
-    const seedProblem = numberProblem(seed.value, seedField);
-    if (seedProblem) problems.set("seed", seedProblem);
     for (const [name, control] of controls) {
       find(`p-${name}-error`).textContent = problems.get(name) ?? "";
       control.setAttribute("aria-invalid", String(problems.has(name)));
@@ -188,7 +239,8 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
     return false;
   }
 
-  const number = (name: string): number => Number(controls.get(name)!.value);
+  const text = (name: string): string => controls.get(name)!.value;
+  const number = (name: string): number => Number(text(name));
   return {
     read() {
       const loras = loraRows.read();
@@ -196,66 +248,61 @@ export function createParameterForm({ fields, sides }: ServerSchema): ParameterF
         find<HTMLDetailsElement>("settings").open = true;
         return undefined;
       }
-      const { width, height } = size();
+      const isMasked = !masked.hidden;
       return {
-        size: `${width}*${height}`,
+        size: sizes.read(),
         num_inference_steps: number("num_inference_steps"),
         guidance: number("guidance"),
         true_cfg_scale: number("true_cfg_scale"),
         seed: number("seed"),
         negative_prompt: negative.value,
         ...(emptyNegative.checked && { use_empty_negative_prompt: true }),
-        output_format: format.value as "png" | "jpeg",
-        keep_unchanged: keep.checked,
+        output_format: text("output_format") as Parameters["output_format"],
+        preserve: text("preserve") as NonNullable<Parameters["preserve"]>,
         enable_safety_checker: safety.checked,
+        ...(number("num_images") > 1 && { num_images: number("num_images") }),
+        ...(text("speed") !== "off" && { acceleration: "auto" as const, min_psnr: number("speed") }),
+        ...(isMasked && { strength: number("strength"), mask_feather: number("mask_feather") }),
         ...(loras.length > 0 && { loras }),
       };
     },
     write({ loras, ...values }) {
       if (loras) loraRows.write(loras);
       // Left out of requests that do not have it.
-      if (values.negative_prompt !== undefined) emptyNegative.checked = false;
+      if (values.negative_prompt !== undefined) {
+        emptyNegative.checked = false;
+        controls.get("num_images")!.value = String(values.num_images ?? 1);
+        controls.get("speed")!.value = speedOf(values);
+      }
+      if (values.keep_unchanged !== undefined)
+        controls.get("preserve")!.value = values.keep_unchanged ? "auto" : "off";
       for (const [name, value] of Object.entries(values)) {
         const control = controls.get(name);
-        if (name === "size") writeSize(String(value));
-        else if (control instanceof HTMLInputElement && control.type === "checkbox")
+        if (name === "size") {
+          sizes.write(String(value));
+          showCustom();
+        } else if (control instanceof HTMLInputElement && control.type === "checkbox")
           control.checked = value === true;
         else if (control) control.value = String(value);
       }
       changed();
     },
     wantsPreview: () => preview.checked,
-    size,
-    setSource(next = usual) {
-      source = next;
+    size: sizes.size,
+    setSource(source) {
+      sizes.setSource(source);
       changed();
     },
+    numResults: () => Math.max(1, Math.trunc(number("num_images")) || 1),
+    setMasked,
     setLoras: loraRows.setNames,
     onChange: (listener) => void listeners.push(listener),
   };
-
-  function writeSize(value: string): void {
-    const { width, height } = likePicture(source, sides);
-    if (value === `${width}*${height}`) sizes.value = AS_PICTURE;
-    else if (SHAPES.includes(value)) sizes.value = value;
-    else {
-      sizes.value = CUSTOM;
-      custom.value = value;
-    }
-    customRow.hidden = sizes.value !== CUSTOM;
-  }
 }
 
-/**
- * The shape of the image, at its own size if the server supports that; a side ratio above 6 to 1 is clamped
- * into range.
- */
-function likePicture(
-  picture: { width: number; height: number },
-  { min, max }: ServerSchema["sides"],
-): { width: number; height: number } {
-  const { width, height } = picture;
-  const scale = Math.min(max / Math.max(width, height), Math.max(1, min / Math.min(width, height)));
-  const side = (length: number): number => Math.min(max, Math.max(min, Math.round(length * scale)));
-  return { width: side(width), height: side(height) };
+/** The choice that is nearest to what was asked for, and no less similar. */
+function speedOf({ acceleration, min_psnr: decibels = 40 }: Partial<Parameters>): string {
+  if (acceleration !== "auto") return "off";
+  const enough = SPEEDS.map(([value]) => value).filter((value) => Number(value) >= decibels);
+  return enough.at(-1) ?? "off";
 }

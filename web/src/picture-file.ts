@@ -60,7 +60,7 @@ export async function fetchPicture(url: string): Promise<Blob> {
  * An image as the API takes it: the bytes themselves. Not the URL of an example: behind a proxy, the server
  * may not recognise this page's URL as its own.
  */
-export function dataUrlOf({ bytes }: FittingPicture): Promise<string> {
+export function dataUrlOf({ bytes }: Pick<FittingPicture, "bytes">): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.addEventListener("load", () => resolve(reader.result as string));

@@ -33,11 +33,25 @@ export interface ImageLimits {
   maxImages: number;
 }
 
+/** What a model says of itself, as the document has it; a model without a card has a name at most. */
+export interface ModelFacts {
+  title?: string;
+  summary?: string;
+  /** Side of the square that it draws at, in pixels. */
+  native_side?: number;
+  /** Whether an edit can be limited by a mask. */
+  takes_mask?: boolean;
+  /** What to expect of photographs, unless the model is good at them. */
+  photographs?: string;
+  suggestions?: readonly { instruction: string; suits_any: boolean }[];
+}
+
 export interface ServerSchema {
   /** All models of the server, the default one first. */
   models: readonly OfferedModel[];
   /** Path of the endpoint, `/v2/NAME`. */
   endpoint: string;
+  model: ModelFacts;
   fields: Readonly<Record<string, FieldSchema>>;
   images: ImageLimits;
   /** Shortest and longest side that `size` may have. */
@@ -55,6 +69,7 @@ interface OpenApi {
     string,
     {
       post: {
+        "x-model"?: ModelFacts;
         requestBody: {
           content: Record<string, { schema: { properties: { input: InputSchema } } }>;
         };
@@ -81,15 +96,16 @@ export async function readSchema(wanted: string): Promise<ServerSchema> {
     // The page does not ask how a model that was trained with one image is to take several.
     const maxImages = isRefused === undefined ? maxItems : 1;
     const images = { minImages: needsImage ? 1 : 0, maxImages };
-    return [{ endpoint, fields: properties, images }];
+    return [{ endpoint, model: post["x-model"] ?? {}, fields: properties, images }];
   });
-  const { endpoint, fields, images } = all.find((one) => one.endpoint === wanted) ?? all[0]!;
+  const { endpoint, model, fields, images } = all.find((one) => one.endpoint === wanted) ?? all[0]!;
   return {
     models: all.map((one) => ({
       endpoint: one.endpoint,
       numSteps: Number(one.fields["num_inference_steps"]!.default),
     })),
     endpoint,
+    model,
     fields,
     images,
     sides: { min: fields["width"]!.minimum!, max: fields["width"]!.maximum! },

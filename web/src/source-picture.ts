@@ -19,7 +19,7 @@ const EXAMPLES = [
   ["bluebird", "Exact same bluebird, same angle and posture, now perched on a cloud in outer space"],
   ["fox", "Make it snow"],
   ["car", "Make it night"],
-  ["teapot", "Make the teapot green"],
+  ["teapot", "Put it underwater"],
 ] as const;
 
 export interface SourceChooser {

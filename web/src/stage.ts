@@ -1,9 +1,12 @@
 /** Where the result appears: empty, in progress, failed, or done, with everything one can do with it. */
-import { compare } from "./compare.ts";
-import { button, element, find, show } from "./dom.ts";
+import type { JobOutput } from "./api.ts";
+import { button, element, find } from "./dom.ts";
+import { nameOf } from "./download-all.ts";
 import type { JobProgress } from "./follow-job.ts";
 import type { EditRecord } from "./history-store.ts";
 import { showCost } from "./price.ts";
+import { createResultsGrid } from "./results-grid.ts";
+import { createViewer } from "./viewer.ts";
 
 export interface StageActions {
   cancel(record: EditRecord): void;
@@ -12,6 +15,10 @@ export interface StageActions {
   /** Takes the first source of this chain again. */
   editOriginal(record: EditRecord): void;
   repeat(record: EditRecord, seed: "same" | "new"): void;
+  /** Sets the form to the seed of the result that is shown, for other words. */
+  keepSeed(record: EditRecord): void;
+  /** Shows another one of several results. */
+  choose(record: EditRecord, index: number): void;
 }
 
 export interface Stage {
@@ -48,34 +55,39 @@ export function createStage(actions: StageActions): Stage {
   }
 
   function completed(record: EditRecord): void {
-    const { source, others = [], result, output = {}, parameters, executionMs } = record;
+    const { source, others = [], result, results, chosen = 0, map, parameters, executionMs } = record;
+    const { output = {} } = record;
     if (result === undefined)
       return failed({ ...record, error: "The result is no longer kept on the server." });
-    const extension = parameters.output_format === "jpeg" ? "jpg" : "png";
+    const seed = results?.[chosen]?.seed ?? output.seed;
+    const name = nameOf(seed ?? record.id, record);
+    const shares = results ? results[chosen]?.shares : output.preserve_shares;
     const download = element(
       "a",
       {
         class: "button primary",
         href: URL.createObjectURL(result),
-        download: `retouch-${output.seed ?? record.id}.${extension}`,
+        download: `${name.stem}.${name.extension}`,
       },
       "Download",
     );
     replace(
-      source === undefined ? alone(result, record.prompt) : compare(source, result),
+      createViewer({ before: source, after: result, map, shares, prompt: record.prompt }),
+      ...(results ? [createResultsGrid(results, chosen, (index) => actions.choose(record, index))] : []),
       element(
         "div",
         { class: "actions" },
         download,
         button("Edit this result", () => actions.editResult(record), "button"),
-        button("Same seed", () => actions.repeat(record, "same")),
         button("New seed", () => actions.repeat(record, "new")),
+        button("Same seed", () => actions.repeat(record, "same")),
+        button("Keep this seed", () => actions.keepSeed(record)),
       ),
       lineage(record),
       facts([
         ["Instruction", record.prompt],
         ["Images", others.length === 0 ? "" : `${others.length + 1}, the first edited`],
-        ["Seed", String(output.seed ?? "")],
+        ["Seed", String(seed ?? "")],
         [
           "Size",
           `${output.size ?? parameters.size}, drawn at ${output.working_size ?? "?"}`.replaceAll("*", " × "),
@@ -88,6 +100,7 @@ export function createStage(actions: StageActions): Stage {
             ? ""
             : `${(output.changed_share * 100).toFixed(0)} % of the image`,
         ],
+        ["Steps", output.acceleration ? stepsOf(output.acceleration) : ""],
         ["Model", output.model ?? ""],
         ["Note", (output.notices ?? []).join(" ")],
       ]),
@@ -150,19 +163,17 @@ export function createStage(actions: StageActions): Stage {
 function waiting({ source, parameters }: EditRecord): HTMLElement {
   if (source) return element("img", { class: "waiting", alt: "", src: URL.createObjectURL(source) });
   const blank = element("div", { class: "blank" });
-  blank.style.aspectRatio = parameters.size.replace("*", " / ");
+  blank.style.aspectRatio = parameters.size.includes("*") ? parameters.size.replace("*", " / ") : "1";
   return blank;
 }
 
-/** A result without a source to compare it with. */
-function alone(result: Blob, prompt: string): HTMLElement {
-  const picture = element("img", { class: "after", alt: `Drawn from: ${prompt}` });
-  show(picture, result);
-  const frame = element("div", { class: "frame alone" }, picture);
-  picture.addEventListener("load", () =>
-    frame.style.setProperty("--ratio", String(picture.naturalWidth / picture.naturalHeight)),
-  );
-  return frame;
+function stepsOf({
+  computed_steps: computed,
+  reused_steps: reused,
+  estimated_psnr: decibels,
+}: NonNullable<JobOutput["acceleration"]>): string {
+  const estimate = decibels === undefined ? "" : `; about ${decibels.toFixed(0)} dB from all steps`;
+  return `${computed} computed, ${reused} left out${estimate}`;
 }
 
 function facts(rows: readonly [string, string][]): HTMLElement {

@@ -14,9 +14,11 @@ import { originOf } from "../origin.ts";
 import { numberInQuery, WAIT_RANGE } from "../queries.ts";
 import { ErrorReply, FAILURES, JobReply, QueuedReply, RefusedInput } from "../replies.ts";
 import { editInputSchema, type JobBody, jobBodySchema, SubmitHeaders, WaitQuery } from "../schemas.ts";
-import { toWireJob } from "../wire.ts";
+import { toWireJob, toWireModel } from "../wire.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
 
+/** On the operation that queues edits: the model that makes them. */
+const MODEL_KEYWORD = "x-model";
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
 export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
@@ -32,7 +34,12 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
       bodyLimit: config.runMaxBytes,
       // An invalid input gets a reply in its own format.
       attachValidation: true,
-      schema: { summary: "Queue an edit", ...shared, response: { 200: QueuedReply, ...failures } },
+      schema: {
+        summary: "Queue an edit",
+        [MODEL_KEYWORD]: toWireModel(context.model),
+        ...shared,
+        response: { 200: QueuedReply, ...failures },
+      },
     },
     async (request, reply) => {
       const job = await takeBody(request, (taken) =>

@@ -1,0 +1,23 @@
+/** Several results of one edit as thumbnails: choose one to see, keep or edit further. */
+import { button, element, show } from "./dom.ts";
+import type { OneResult } from "./history-store.ts";
+
+/** @param onChoose called with the index of another result */
+export function createResultsGrid(
+  results: readonly OneResult[],
+  chosen: number,
+  onChoose: (index: number) => void,
+): HTMLElement {
+  return element(
+    "ul",
+    { class: "results", "aria-label": "Results of this edit" },
+    ...results.map(({ bytes, seed }, index) => {
+      const picture = element("img", { alt: `Result ${index + 1}, seed ${seed}` });
+      show(picture, bytes);
+      const made = button("", () => onChoose(index), "result-choice");
+      made.setAttribute("aria-pressed", String(index === chosen));
+      made.append(picture, element("span", { class: "faint" }, `Seed ${seed}`));
+      return element("li", {}, made);
+    }),
+  );
+}
