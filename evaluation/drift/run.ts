@@ -41,14 +41,19 @@ for (const scene of set.scenes) {
   const edit: Parameters<typeof measureTurns>[0] = async (picture, { region, ...order }) => {
     const image = await encodePicture(picture, "png");
     const mask = region && (await encodeMap({ width, height, data: region.map((mark) => 255 * mark) }));
-    const { image: result, notices } = await engine.edit({
+    const {
+      image: result,
+      notices,
+      kept: preserved,
+    } = await engine.edit({
       ...order,
+      isMaskWanted: order.preserve !== "off",
       image,
       mask,
       size: { width, height },
       numSteps,
     });
-    return { picture: await decodePicture(result), notices };
+    return { picture: await decodePicture(result), notices, map: preserved?.map?.data };
   };
   const turns: { [Way in keyof MeasuredPicture]: MeasuredPicture[Way] } = {};
   for (const way of ways) {

@@ -32,13 +32,7 @@ describe("retouch edit", () => {
     const edit = (output: string, ...flags: string[]) =>
       quickEdit("bird.png", { flags: ["-o", output, "--no-safety-checker", ...flags] }, { cwd: folder });
     const room = "for which there is no room: its disk has 1.0 MB left.";
-    const refused = await edit(
-      path.join(disk, "b.png"),
-      "--size",
-      "1024x1024",
-      "--checkpoint",
-      "/missing",
-    );
+    const refused = await edit(path.join(disk, "b.png"), "--size", "1024x1024", "--checkpoint", "/missing");
     expect(refused).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(`-o: a result of 1024 x 1024 pixels takes about 3.1 MB, ${room}\n`),
@@ -100,39 +94,40 @@ describe("retouch batch", () => {
     const disk = await smallDisk(8);
     if (typeof disk !== "string") return skip(disk.refused);
     await picture("large.png", 3000, 2000);
-    const line = { image: "large.png", prompt: "Make it night", size: "source" };
-    const both = [
-      { ...line, output: "a.png" },
-      { ...line, output: "b.png" },
-    ];
-    expect(await batch(disk, both)).toEqual({
+    const both = (ending: string): object[] =>
+      ["a", "b"].map((name) => ({
+        image: "large.png",
+        prompt: "Make it night",
+        size: "source",
+        output: `${name}.${ending}`,
+      }));
+    expect(await batch(disk, both("png"))).toEqual({
       loads: 0,
       failure:
         "-o: the 2 results that are left take about 12.0 MB, for which there is no room: its disk has 8.4 MB left.",
     });
-    const photographs = both.map((one) => ({ ...one, output: one.output.replace("png", "jpg") }));
-    expect(await batch(disk, photographs)).toEqual({ loads: 1, failure: undefined });
+    expect(await batch(disk, both("jpg"))).toEqual({ loads: 1, failure: undefined });
   });
 
   it("ends before an edit whose result has no room, and goes on once there is", async ({ skip }) => {
     const disk = await smallDisk(1);
     if (typeof disk !== "string") return skip(disk.refused);
     await picture("bird.png", 60, 44);
-    const line = { image: "bird.png", prompt: "Make it night" };
-    const lines = [
-      { ...line, size: "256*256", output: "a.png" },
-      { ...line, size: "1024*1024", output: "b.png" },
-      { ...line, size: "256*256", output: "c.png" },
-    ];
-    expect(await batch(disk, lines)).toEqual({
+    const lines = (second: string): object[] =>
+      ["256*256", second, "256*256"].map((size, index) => ({
+        image: "bird.png",
+        prompt: "Make it night",
+        size,
+        output: `${index}.png`,
+      }));
+    expect(await batch(disk, lines("1024*1024"))).toEqual({
       loads: 1,
       failure: expect.stringMatching(
         /^-o: a result of 1024 x 1024 pixels takes about 3\.1 MB, for which there is no room: its disk has [\d.]+ (?:MB|kB) left\.$/,
       ),
     });
     const made = (await readdir(path.join(disk, "out"))).filter((name) => name.endsWith(".png"));
-    expect(made).toEqual(["a.png"]);
-    const smaller = lines.map((one) => ({ ...one, size: "256*256" }));
-    expect(await batch(disk, smaller)).toEqual({ loads: 1, failure: undefined });
+    expect(made).toEqual(["0.png"]);
+    expect(await batch(disk, lines("256*256"))).toEqual({ loads: 1, failure: undefined });
   });
 });

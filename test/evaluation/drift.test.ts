@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   instructionsOf,
   keptMask,
+  type Made,
   measureTurns,
   NUM_TURNS,
   summarize,
@@ -106,6 +107,48 @@ describe("turns", () => {
     expect(orders.map(({ preserve, region }) => [preserve, region])).toEqual(
       Array.from({ length: 3 }, () => ["auto", new Uint8Array(64)]),
     );
+  });
+
+  it("tell what of the drift the results reported as copied, as carried over and as drawn, by the worst turn", async () => {
+    // The first pixel is drawn in turn 1, the second one carried over in turn 2, the last one drawn and not to be kept.
+    const maps = [
+      [0, 255, 255, 0],
+      [255, 130, 255, 255],
+    ];
+    const source = picture(() => 100, 2);
+    const [own, count] = [Uint8Array.of(1, 1, 1, 0), [...maps]];
+    const made = async ({ data }: Picture): Promise<Made> => {
+      const map = Uint8Array.from(count.shift()!);
+      const next = data.map((value, i) => value + (map[Math.floor(i / 3)] === 255 ? 0 : 10));
+      return { picture: { ...source, data: next }, notices: [], map };
+    };
+    const order = { source, kept: own, instructions: ["one", "two"], seed: 5 };
+    const turns = await measureTurns(made, order, "auto");
+    const none = { pixels: 0, squares: 0 };
+    expect(turns.map(({ parts }) => parts)).toEqual([
+      { copied: { pixels: 2, squares: 0 }, carried: none, drawn: { pixels: 1, squares: 300 } },
+      {
+        copied: { pixels: 1, squares: 0 },
+        carried: { pixels: 1, squares: 300 },
+        drawn: { pixels: 1, squares: 300 },
+      },
+    ]);
+    // An edit of the original has only its own turn.
+    count.push(...maps);
+    const fresh = await measureTurns(made, order, "originalAuto");
+    expect(fresh[1]!.parts).toEqual({
+      copied: { pixels: 2, squares: 0 },
+      carried: { pixels: 1, squares: 300 },
+      drawn: none,
+    });
+    const { turns: summed } = summarize([{ auto: Array.from({ length: NUM_TURNS }, () => turns[1]!) }]);
+    expect(summed[0]!.parts).toEqual({
+      auto: {
+        copied: { share: 0.3333, lossShare: 0, decibels: 60 },
+        carried: { share: 0.3333, lossShare: 0.5, decibels: 28.13 },
+        drawn: { share: 0.3333, lossShare: 0.5, decibels: 28.13 },
+      },
+    });
   });
 
   it("are summed up by their mean, their least and the greatest fall", () => {
