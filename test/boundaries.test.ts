@@ -332,7 +332,11 @@ describe("what lies outside", () => {
     ]);
     // That one sets what keeps telemetry off, and has no setting of its own.
     const uses = textOf("process-environment.ts").match(/.*\bprocess\.env\b(?!`).*/g);
-    expect(uses?.map((line) => line.trim())).toEqual(["...process.env,", 'process.env[VARIABLE] = "1";']);
+    expect(uses?.map((line) => line.trim())).toEqual([
+      "...process.env,",
+      'if (isMainThread && YES.test(process.env[VARIABLE] ?? "")) return;',
+      'process.env[VARIABLE] = "1";',
+    ]);
   });
 
   it("has the runtime loaded late, so that its telemetry is off before", () => {

@@ -25,7 +25,7 @@ export interface Maintenance {
 
 const INTERVAL_MS = 1000;
 /** Ticks from one deletion of what nobody needs to the next: nobody waits for it, and it takes ten statements. */
-const TIDY_TICKS = 5;
+const TIDY_TICKS = 10;
 const STOP_MS = 5000;
 /** A long poll during which a job's ttl ends reads the job's last state afterwards. */
 const GRACE_MS = 10_000;

@@ -19,13 +19,13 @@ const edit = squareEdit(512);
 const COMPONENTS = PUBLISHED_PLAN.components.map(({ name }) => name);
 
 /** Networks of no weights that are taken to be as large as the published ones. */
-function residencyOf(plan: MemoryPlan, limitBytes: number) {
+function residencyOf(plan: MemoryPlan, limitBytes: number, isLoadedAhead?: boolean) {
   const components = COMPONENTS.map((name) => {
     const outputs = { y: relu(input("x", "float32", [1])) };
     const weights = new WeightSet(name, new Map());
     return new Component(name, { outputs, weights, runtime: { threads: 1 } });
   });
-  const residency = new Residency(components, plan, limitBytes);
+  const residency = new Residency(components, plan, limitBytes, isLoadedAhead);
   const run = async (name: string): Promise<string[]> => {
     const component = components.find((one) => one.name === name)!;
     const { y } = await residency.run(component, { x: { data: Float32Array.of(2), shape: [1] } });
@@ -45,6 +45,18 @@ describe("which networks are loaded", () => {
     expect(loaded()).toEqual([...COMPONENTS]);
     await residency.dispose();
     expect(loaded()).toEqual([]);
+  });
+
+  it("is none before it is needed, where that was asked for; what was loaded stays", async () => {
+    const plan = planMemory(PUBLISHED_PLAN, "int8", edit, 64 * GB);
+    const { residency, run, loaded } = residencyOf(plan, 64 * GB, false);
+    await residency.follow(plan);
+    expect(loaded()).toEqual([]);
+    await run("t5");
+    await residency.follow(plan);
+    expect(await run("clip")).toEqual(
+      ["clip", "t5"].toSorted((a, b) => COMPONENTS.indexOf(a) - COMPONENTS.indexOf(b)),
+    );
   });
 
   it("is one large one at a time where they do not fit beside each other", async () => {

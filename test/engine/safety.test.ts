@@ -104,6 +104,26 @@ describe("the checker", () => {
     expect((await engine.edit(request)).safety).toBeDefined();
   });
 
+  it("that cannot be loaded ends the edit after its first step, where networks are loaded when they are needed", async () => {
+    const engine = await createEngine({ checkpoint, threads: 1, isLoadedAhead: false });
+    onTestFinished(() => engine.close());
+    const onStep = vi.fn<() => void>();
+    const names: string[] = [];
+    const original = Session.load;
+    const load = vi.spyOn(Session, "load").mockImplementation((model, options) => {
+      names.push(options.name);
+      if (options.name !== "safety") return original.call(Session, model, options);
+      return Promise.reject(new Error("There is no memory left."));
+    });
+    await expect(engine.edit(request, { onStep })).rejects.toThrow("There is no memory left.");
+    load.mockRestore();
+    expect(onStep).toHaveBeenCalledTimes(1);
+    // What comes after the first step was not loaded before it.
+    expect(names.filter((name) => name === "vae")).toHaveLength(1);
+    expect(names.at(-1)).toBe("safety");
+    expect((await engine.edit(request)).safety).toBeDefined();
+  });
+
   it("may not have a threshold beyond 0 to 1, which is said before a checkpoint is loaded", async () => {
     const made = createEngine({ checkpoint: "nowhere", safety: { threshold: 2 } });
     await expect(made).rejects.toEqual(
