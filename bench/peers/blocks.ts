@@ -193,7 +193,13 @@ async function retouch(given: Given, weights: string, isConverted: boolean, outp
   const { config, inputs } = given;
   const order: StepOrder = {
     ...sizes.size,
-    ...{ weights, isConverted, config, inputs, output, threads, runs: RUNS_OF_A_PROCESS },
+    weights,
+    isConverted,
+    config,
+    inputs,
+    output,
+    threads,
+    runs: RUNS_OF_A_PROCESS,
   };
   const program = await compile(inRepository("bench", "full-size", "step-process.ts"));
   const answer = await runForJson<StepAnswer>(process.execPath, [program, JSON.stringify(order)], signal);
@@ -215,8 +221,14 @@ async function torch(
   const { sizes, threads, python, signal } = given.bench;
   const order = {
     ...sizes.size,
-    ...{ weights, inputs: given.inputs, config: diffusersConfig(given.config), threads },
-    ...{ runs: RUNS_OF_A_PROCESS, outputs: {}, timed: [dtype], timedOutput: output },
+    weights,
+    inputs: given.inputs,
+    config: diffusersConfig(given.config),
+    threads,
+    runs: RUNS_OF_A_PROCESS,
+    outputs: {},
+    timed: [dtype],
+    timedOutput: output,
   };
   const script = inRepository("bench", "full-size", "torch_step.py");
   type Times = Record<string, number[]>;

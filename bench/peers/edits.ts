@@ -88,6 +88,7 @@ const FIRST_STEP = "step 1/";
 export function measureCold(bench: Bench): ColdReport {
   const { python, baseline, scratch, runs, threads, numSteps, clock } = bench;
   const interpreter = python();
+  const flags = { output: path.join(scratch, "cold.png"), threads, steps: numSteps, seed: SEED };
   const folders = { [COLD]: inRepository("."), [BASELINE]: baseline() };
   const seconds: Record<string, number[]> = { [COLD]: [], [BASELINE]: [] };
   // The first round does not count: files come from the disk.
@@ -96,8 +97,10 @@ export function measureCold(bench: Bench): ColdReport {
       const taken = firstStep(interpreter, [
         process.execPath,
         path.join(folder, "bin", "retouch.js"),
-        ...["edit", EXAMPLE, PROMPT, "--output", path.join(scratch, "cold.png")],
-        ...["--threads", String(threads), "--steps", String(numSteps), "--seed", String(SEED)],
+        "edit",
+        EXAMPLE,
+        PROMPT,
+        ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]),
       ]);
       if (round > 0) seconds[name]!.push(clock === "cpu" ? taken.cpuSeconds / threads : taken.seconds);
     }
