@@ -78,7 +78,7 @@ function report(
   numSteps: number,
   psnr: number,
 ): Comparison {
-  const speedup = (part: keyof EditTimes): number =>
+  const speedup = (part: "seconds" | "denoiseSeconds"): number =>
     rounded(medianOf(ours.map((times, round) => theirs[round]![part] / times[part])));
   const reports = {
     retouch: reportSide(retouch, ours, numSteps),

@@ -9,7 +9,7 @@ import { loadavg } from "node:os";
 import path from "node:path";
 import { messageOf } from "../src/index.ts";
 import type { Goal } from "../tools/goals.ts";
-import { describeMachine, gitRevision, packageVersion } from "../tools/machine.ts";
+import { describeMachine, gitRevision, type Machine, packageVersion } from "../tools/machine.ts";
 import { inRepository } from "../tools/paths.ts";
 import { say } from "./full-size/comparison.ts";
 import { SIZES } from "./full-size/options.ts";
@@ -35,12 +35,20 @@ const MEASURE: { [P in Part]: (bench: Bench) => Promise<PartReports[P]> | PartRe
 };
 
 interface Document {
+  date: string;
+  revision: string | null;
+  /** What `Retouch before` is. */
+  baseline: string;
+  machine: Machine;
+  versions: Record<string, string>;
+  settings: object;
   loadAverage: { before: number; after: number };
   parts: Parts;
   goals: Goal[];
 }
 
-async function measureParts(bench: Bench, parts: Parts): Promise<void> {
+/** @param keep is called after each part, with those that are measured */
+async function measureParts(bench: Bench, parts: Parts, keep: () => Promise<void>): Promise<void> {
   for (const part of bench.parts) {
     const before = loadNow();
     if (before > 0.5) say(`the machine is busy (load ${before}): times mean little`);
@@ -52,8 +60,11 @@ async function measureParts(bench: Bench, parts: Parts): Promise<void> {
       return { error: messageOf(error) };
     });
     const loadAverage = { before, after: loadNow() };
-    const record = { date: new Date().toISOString(), revision: gitRevision(), loadAverage, report };
+    const { runs, threads, clock } = bench;
+    const settings = { runs, threads, clock };
+    const record = { date: new Date().toISOString(), revision: gitRevision(), settings, loadAverage, report };
     Object.assign(parts, { [part]: record });
+    await keep();
   }
 }
 
@@ -63,12 +74,11 @@ const measured = async (bench: Bench, part: Part): Promise<PartReports[Part]> =>
 const loadNow = (): number => loadavg()[0]!;
 
 async function runBenchmark(bench: Bench): Promise<Document> {
-  const { results, runs, threads, numSteps, sizes, squares } = bench;
+  const { results, numSteps, sizes, squares } = bench;
   const before = loadNow();
   const parts =
     results !== undefined && existsSync(results) ? (await documentIn(results)).parts : ({} as Parts);
-  await measureParts(bench, parts);
-  const document = {
+  const documentNow = (): Document => ({
     date: new Date().toISOString(),
     revision: gitRevision(),
     baseline: BASELINE_REVISION,
@@ -79,13 +89,15 @@ async function runBenchmark(bench: Bench): Promise<Document> {
       ...versionsOfPython(bench),
       [PACKAGE]: PACKAGE_VERSION,
     },
-    settings: { runs, threads, numSteps, squares, ...sizes.config, ...sizes.size },
+    settings: { numSteps, squares, ...sizes.config, ...sizes.size },
     loadAverage: { before, after: loadNow() },
     parts,
     goals: goalsOf(parts),
-  };
-  if (results !== undefined) await writeFile(results, `${JSON.stringify(document, null, 2)}\n`);
-  return document;
+  });
+  await measureParts(bench, parts, async () => {
+    if (results !== undefined) await writeFile(results, `${JSON.stringify(documentNow(), null, 2)}\n`);
+  });
+  return documentNow();
 }
 
 /** None where there is no Python: the parts without it still count. */

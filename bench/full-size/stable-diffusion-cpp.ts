@@ -37,9 +37,6 @@ function buildFluxStep(python: string): string {
   const source = path.join(folder, `${PACKAGE}-${PACKAGE_VERSION}`, "vendor", "stable-diffusion.cpp");
   if (!existsSync(source)) fetchSource(python, folder);
   const build = path.join(folder, "build");
-  const settings = ["-DCMAKE_BUILD_TYPE=Release", "-DSD_BUILD_EXAMPLES=OFF", "-DSD_BUILD_SHARED_LIBS=OFF"];
-  run("cmake", ["-S", source, "-B", build, ...settings]);
-  run("cmake", ["--build", build, "--parallel", "2"]);
   const includes = ["src", "include", "ggml/include", "thirdparty"].map(
     (part) => `-I${path.join(source, part)}`,
   );
@@ -47,6 +44,12 @@ function buildFluxStep(python: string): string {
     path.join(build, "libstable-diffusion.a"),
     ...["ggml", "ggml-cpu", "ggml-base"].map((name) => path.join(build, "ggml", "src", `lib${name}.a`)),
   ];
+  // Its build has this repository's commit in it, so it would be made anew after each.
+  if (!libraries.every((library) => existsSync(library))) {
+    const settings = ["-DCMAKE_BUILD_TYPE=Release", "-DSD_BUILD_EXAMPLES=OFF", "-DSD_BUILD_SHARED_LIBS=OFF"];
+    run("cmake", ["-S", source, "-B", build, ...settings]);
+    run("cmake", ["--build", build, "--parallel", "2"]);
+  }
   const group = ["-Wl,--start-group", ...libraries, "-Wl,--end-group"];
   const options = ["-std=c++17", "-O2", NAME_LENGTH, ...includes];
   run("c++", [...options, cpp, "-o", program, ...group, "-fopenmp", "-pthread", "-ldl"]);

@@ -31,10 +31,12 @@ export interface StepOrder extends StepSize, RuntimeOptions {
 
 /** Memory as of the end of the last run. */
 export interface StepAnswer extends ProcessMemory {
-  modulation: { loadSeconds: number; seconds: number };
+  modulation: { loadSeconds: number; seconds: number; cpuSeconds: number };
   loadSeconds: number;
   /** One per run of the transformer. */
   seconds: number[];
+  /** The processor's, one per run. */
+  cpuSeconds: number[];
   /** What travels to a device and back in one run. */
   bytes: Traffic;
 }
@@ -69,14 +71,22 @@ const held = await memory.hold({
   rotarySin: { data: rotary.sin, shape: rotaryShape },
 });
 const latents = tokens(inputs.latents);
-const seconds: number[] = [];
+const [seconds, cpuSeconds]: [number[], number[]] = [[], []];
 for (let run = 0; run < order.runs; run += 1) {
   Object.assign(bytes, { up: 0, down: 0, held: 0 });
-  const [velocity, taken] = await timedRun(transformer, { ...held, latents }, "velocity");
+  const [velocity, taken, cpuTaken] = await timedRun(transformer, { ...held, latents }, "velocity");
   seconds.push(taken);
+  cpuSeconds.push(cpuTaken);
   writeFileSync(order.output, unpackLatents(velocity, channels, grid));
 }
-const answer: StepAnswer = { modulation: modulationTimes, loadSeconds, seconds, bytes, ...processMemory() };
+const answer: StepAnswer = {
+  modulation: modulationTimes,
+  loadSeconds,
+  seconds,
+  cpuSeconds,
+  bytes,
+  ...processMemory(),
+};
 process.stdout.write(`${JSON.stringify(answer)}\n`);
 
 async function computeModulation(): Promise<[Float32Array, StepAnswer["modulation"]]> {
@@ -84,7 +94,7 @@ async function computeModulation(): Promise<[Float32Array, StepAnswer["modulatio
   const layers = fluxModulation(config, weights.scope());
   const session = await loadSession(layers, weights, { threads, device });
   const loaded = secondsSince(loadStarted);
-  const [vectors, taken] = await timedRun(
+  const [vectors, taken, cpuTaken] = await timedRun(
     session,
     {
       sigmas: { data: Float32Array.of(inputs.sigma), shape: [1] },
@@ -94,7 +104,7 @@ async function computeModulation(): Promise<[Float32Array, StepAnswer["modulatio
     "modulation",
   );
   await session.dispose();
-  return [vectors, { loadSeconds: loaded, seconds: taken }];
+  return [vectors, { loadSeconds: loaded, seconds: taken, cpuSeconds: cpuTaken }];
 }
 
 function tokens(latents: Float32Array): Tensor {

@@ -6,15 +6,20 @@ import { WeightSet } from "../../src/weights/weight-set.ts";
 
 export const secondsSince = (start: number): number => (performance.now() - start) / 1000;
 
-/** Runs a network once. @returns its output of this name, and seconds */
+export const cpuSecondsSince = (start: NodeJS.CpuUsage): number => {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1e6;
+};
+
+/** Runs a network once. @returns its output of this name, seconds, and those of the processor */
 export async function timedRun(
   session: Session,
   given: Record<string, Tensor>,
   name: string,
-): Promise<[Float32Array, number]> {
-  const started = performance.now();
+): Promise<[result: Float32Array, seconds: number, cpuSeconds: number]> {
+  const [started, cpuStarted] = [performance.now(), process.cpuUsage()];
   const { [name]: result } = await session.run(given);
-  return [result!.data as Float32Array, secondsSince(started)];
+  return [result!.data as Float32Array, secondsSince(started), cpuSecondsSince(cpuStarted)];
 }
 
 /** The weights of an order: a file that was converted, or one of floats. */

@@ -5,7 +5,7 @@ Usage: python bench/full-size/torch_step.py JSON, with
    `step-inputs.ts` writes them, "config": diffusers' own names, "latentSide", "textTokens", "threads", "runs",
    "outputs": {"double", "single", "both": files for the velocities [C, h, w]}, "timed": ["float32", "bfloat16"],
    "timedOutput": a file for the velocity of the last timed run, optional}
-Prints one JSON line: {"seconds": {dtype: [one per run]}, "peakRssBytes"}; the network with both blocks is timed.
+Prints one JSON line: {"seconds", "cpuSeconds" of the processor: {dtype: [one per run]}, "peakRssBytes"}; the network with both blocks is timed.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ def main() -> None:
     torch.set_num_threads(order["threads"])
     inputs, side = read_inputs(order), order["latentSide"]
     seconds: dict[str, list[float]] = {}
+    cpu_seconds: dict[str, list[float]] = {}
     with torch.inference_mode():
         for name, file in order["outputs"].items():
             evaluate(load_network(order, NETWORKS[name]), inputs, side).tofile(file)
@@ -87,15 +88,16 @@ def main() -> None:
                 key: value if value is None or key.endswith("_ids") else value.to(network.dtype)
                 for key, value in inputs.items()
             }
-            seconds[dtype] = []
+            seconds[dtype], cpu_seconds[dtype] = [], []
             for _ in range(order["runs"]):
-                started = time.perf_counter()
+                started, cpu_started = time.perf_counter(), time.process_time()
                 velocity = evaluate(network, typed, side)
                 seconds[dtype].append(time.perf_counter() - started)
+                cpu_seconds[dtype].append(time.process_time() - cpu_started)
                 if "timedOutput" in order:
                     velocity.tofile(order["timedOutput"])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peakRssBytes": peak}))
+    print(json.dumps({"seconds": seconds, "cpuSeconds": cpu_seconds, "peakRssBytes": peak}))
 
 
 if __name__ == "__main__":

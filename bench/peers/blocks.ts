@@ -63,11 +63,13 @@ export interface BlocksReport {
 
 interface Run {
   seconds: number[];
+  /** The processor's. */
+  cpuSeconds: number[];
   peakBytes: number | null;
 }
 
 /** The first run of a process does not count. */
-const RUNS_OF_A_PROCESS = 3;
+const RUNS_OF_A_PROCESS = 2;
 const SEED = 1;
 
 interface Turn {
@@ -91,7 +93,7 @@ export async function measureBlocks(bench: Bench): Promise<BlocksReport> {
     say(`blocks: round ${round + 1} of ${runs}`);
     for (const turn of rotated(turns, round)) {
       say(`  ${turn.name}`);
-      await takeTurn(turn, say);
+      await takeTurn(turn, bench);
     }
     await measurePeaks(peaks);
   }
@@ -113,11 +115,12 @@ export async function measureBlocks(bench: Bench): Promise<BlocksReport> {
   return { tokens: counts.text + 2 * images, flops, sides: reports, peaks: found };
 }
 
-async function takeTurn(turn: Turn, say: Bench["say"]): Promise<void> {
+async function takeTurn(turn: Turn, { clock, threads, say }: Bench): Promise<void> {
   if (turn.error !== undefined) return;
   try {
-    const { seconds, peakBytes } = await turn.run();
-    turn.taken.push(...seconds.slice(1));
+    const { seconds, cpuSeconds, peakBytes } = await turn.run();
+    const taken = clock === "cpu" ? cpuSeconds.map((value) => value / threads) : seconds;
+    turn.taken.push(...taken.slice(1));
     turn.peakBytes = peakBytes === null ? null : Math.max(turn.peakBytes ?? 0, peakBytes);
   } catch (error) {
     say(`  ${turn.name} failed: ${messageOf(error)}`);
@@ -190,13 +193,23 @@ async function retouch(given: Given, weights: string, isConverted: boolean, outp
   const { config, inputs } = given;
   const order: StepOrder = {
     ...sizes.size,
-    ...{ weights, isConverted, config, inputs, output, threads, runs: RUNS_OF_A_PROCESS },
+    weights,
+    isConverted,
+    config,
+    inputs,
+    output,
+    threads,
+    runs: RUNS_OF_A_PROCESS,
   };
   const program = await compile(inRepository("bench", "full-size", "step-process.ts"));
   const answer = await runForJson<StepAnswer>(process.execPath, [program, JSON.stringify(order)], signal);
-  const { seconds, modulation, peakBytes } = answer;
+  const { seconds, cpuSeconds, modulation, peakBytes } = answer;
   // The other sides compute modulation in every step.
-  return { seconds: seconds.map((taken) => taken + modulation.seconds), peakBytes };
+  return {
+    seconds: seconds.map((taken) => taken + modulation.seconds),
+    cpuSeconds: cpuSeconds.map((taken) => taken + modulation.cpuSeconds),
+    peakBytes,
+  };
 }
 
 async function torch(
@@ -208,13 +221,21 @@ async function torch(
   const { sizes, threads, python, signal } = given.bench;
   const order = {
     ...sizes.size,
-    ...{ weights, inputs: given.inputs, config: diffusersConfig(given.config), threads },
-    ...{ runs: RUNS_OF_A_PROCESS, outputs: {}, timed: [dtype], timedOutput: output },
+    weights,
+    inputs: given.inputs,
+    config: diffusersConfig(given.config),
+    threads,
+    runs: RUNS_OF_A_PROCESS,
+    outputs: {},
+    timed: [dtype],
+    timedOutput: output,
   };
   const script = inRepository("bench", "full-size", "torch_step.py");
-  type Answer = { seconds: Record<string, number[]>; peakRssBytes: number };
+  type Times = Record<string, number[]>;
+  type Answer = { seconds: Times; cpuSeconds: Times; peakRssBytes: number };
   const answer = await runForJson<Answer>(python(), [script, JSON.stringify(order)], signal);
-  return { seconds: answer.seconds[dtype]!, peakBytes: answer.peakRssBytes };
+  const { seconds, cpuSeconds, peakRssBytes } = answer;
+  return { seconds: seconds[dtype]!, cpuSeconds: cpuSeconds[dtype]!, peakBytes: peakRssBytes };
 }
 
 /** With its flash attention, which its users switch on (`--diffusion-fa`). */
@@ -238,14 +259,14 @@ interface PeakTurn {
   error?: string;
 }
 
-function peakTurns({ squares, threads, python }: Bench): Record<keyof Peaks, PeakTurn> {
-  const best = async (measure: (size: number, threads: number) => Promise<number>): Promise<number> => {
+function peakTurns({ squares, threads, clock, python }: Bench): Record<keyof Peaks, PeakTurn> {
+  const best = async (measure: typeof measureGemm): Promise<number> => {
     let found = 0;
-    for (const size of squares) found = Math.max(found, await measure(size, threads));
+    for (const size of squares) found = Math.max(found, await measure(size, { threads, clock }));
     return found;
   };
   const inTorch = (dtype: "float32" | "bfloat16") => (): number =>
-    measureTorch(squares, { threads, python: python(), dtype });
+    measureTorch(squares, { threads, clock, python: python(), dtype });
   return {
     gemm: { measure: () => best(measureGemm), values: [] },
     matmulInteger: { measure: () => best(measureByteProduct), values: [] },

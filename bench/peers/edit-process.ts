@@ -42,6 +42,7 @@ async function timedEdit({ image: file, output, ...order }: EditOrder): Promise<
   const { prompt, width, height, steps, guidance, seed } = order;
   const image = await readFile(file);
   const editStarted = performance.now();
+  const cpuStarted = process.cpuUsage();
   const result = await engine.edit({
     ...request,
     image,
@@ -52,7 +53,9 @@ async function timedEdit({ image: file, output, ...order }: EditOrder): Promise<
     seed,
   });
   await writeFile(output, result.image);
-  return { seconds: secondsSince(editStarted), denoiseSeconds: result.seconds.denoise };
+  const seconds = secondsSince(editStarted);
+  const { user, system } = process.cpuUsage(cpuStarted);
+  return { seconds, denoiseSeconds: result.seconds.denoise, cpuSeconds: (user + system) / 1e6 };
 }
 
 function answer(value: object): void {

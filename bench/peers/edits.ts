@@ -54,7 +54,7 @@ const settingsOf = ({ checkpoint, threads, scratch }: Bench, isChecked: boolean)
 });
 
 function edits(bench: Bench, sides: readonly SideCommand[], size: Size): Promise<EditSides> {
-  const { runs, scratch, numSteps, say } = bench;
+  const { runs, scratch, numSteps, clock, threads, say } = bench;
   const orderOf = async (round: number): Promise<SharedOrder> => {
     const image = path.join(scratch, `source-${size.width}-${round}.png`);
     await writeVariant(image, size === NATIVE ? size : undefined, round);
@@ -62,7 +62,7 @@ function edits(bench: Bench, sides: readonly SideCommand[], size: Size): Promise
     const prompt = `${PROMPT}, ${round + 1}`;
     return { image, prompt, ...size, steps: numSteps, guidance: GUIDANCE, seed: SEED };
   };
-  return editByTurns(sides, { runs, folder: scratch, orderOf, say });
+  return editByTurns(sides, { runs, folder: scratch, clock, threads, orderOf, say });
 }
 
 /** The example with one pixel of its own, so that no side finds what it has encoded before. */
@@ -86,8 +86,9 @@ export const COLD = "Retouch";
 const FIRST_STEP = "step 1/";
 
 export function measureCold(bench: Bench): ColdReport {
-  const { python, baseline, scratch, runs, threads, numSteps } = bench;
+  const { python, baseline, scratch, runs, threads, numSteps, clock } = bench;
   const interpreter = python();
+  const flags = { output: path.join(scratch, "cold.png"), threads, steps: numSteps, seed: SEED };
   const folders = { [COLD]: inRepository("."), [BASELINE]: baseline() };
   const seconds: Record<string, number[]> = { [COLD]: [], [BASELINE]: [] };
   // The first round does not count: files come from the disk.
@@ -96,10 +97,12 @@ export function measureCold(bench: Bench): ColdReport {
       const taken = firstStep(interpreter, [
         process.execPath,
         path.join(folder, "bin", "retouch.js"),
-        ...["edit", EXAMPLE, PROMPT, "--output", path.join(scratch, "cold.png")],
-        ...["--threads", String(threads), "--steps", String(numSteps), "--seed", String(SEED)],
+        "edit",
+        EXAMPLE,
+        PROMPT,
+        ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]),
       ]);
-      if (round > 0) seconds[name]!.push(taken);
+      if (round > 0) seconds[name]!.push(clock === "cpu" ? taken.cpuSeconds / threads : taken.seconds);
     }
   }
   return {
@@ -107,13 +110,10 @@ export function measureCold(bench: Bench): ColdReport {
   };
 }
 
-function firstStep(python: string, command: readonly string[]): number {
+function firstStep(python: string, command: readonly string[]): { seconds: number; cpuSeconds: number } {
   const args = [inRepository("bench", "peers", "first_step.py"), FIRST_STEP, ...command];
-  const answer = JSON.parse(execFileSync(python, args, { encoding: "utf8" })) as {
-    seconds?: number;
-    error?: string;
-  };
-  if (answer.seconds === undefined)
-    throw new Error(`The command ended before its first step: ${answer.error}`);
-  return answer.seconds;
+  const answer = JSON.parse(execFileSync(python, args, { encoding: "utf8" })) as
+    { seconds: number; cpuSeconds: number } | { error: string };
+  if ("error" in answer) throw new Error(`The command ended before its first step: ${answer.error}`);
+  return answer;
 }

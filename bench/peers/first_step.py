@@ -1,4 +1,6 @@
-"""Starts a command on a terminal and takes the time until it shows a text, then ends it: {"seconds"} or {"error"} as JSON.
+"""Starts a command on a terminal and takes the time until it shows a text, then ends it.
+
+Prints {"seconds", "cpuSeconds"} or {"error"} as one JSON line; the latter are the processor's.
 
 Usage: python bench/peers/first_step.py TEXT COMMAND ARGUMENTS...
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import resource
 import signal
 import sys
 import time
@@ -33,7 +36,8 @@ def main() -> None:
     seconds = time.perf_counter() - started
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    print(json.dumps({"seconds": seconds}))
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(json.dumps({"seconds": seconds, "cpuSeconds": usage.ru_utime + usage.ru_stime}))
 
 
 if __name__ == "__main__":

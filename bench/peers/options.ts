@@ -7,11 +7,16 @@ import { parseCount, SIZES } from "../full-size/options.ts";
 export const PARTS = ["documented", "native", "cold", "blocks", "products"] as const;
 export type Part = (typeof PARTS)[number];
 
+export const CLOCKS = ["wall", "cpu"] as const;
+export type Clock = (typeof CLOCKS)[number];
+
 export interface Options {
   parts: readonly Part[];
   /** Timed rounds, in each of which every side has its turn. */
   runs: number;
   threads: number;
+  /** What times are those of: the clock, or the processor, shared among the threads. */
+  clock: Clock;
   /** Steps of an edit. */
   numSteps: number;
   /** The network and the step of `blocks`. */
@@ -37,6 +42,8 @@ JSON document on standard output.
   --only A,B        parts: ${PARTS.join(", ")} (default all)
   --runs N          timed rounds (default 5)
   --threads N       threads of each side (default one a physical core)
+  --clock cpu       times are those of the processor over the threads: for a machine that other programs use, and one
+                    thread (default wall)
   --folder DIR      where weights are written: 6 GB of disk (default the system's temporary folder)
   --keep            leaves the weights in retouch-peers in this folder, where the next call with --keep finds them
   --results FILE    adds the parts to the document in FILE, which is made if it is missing
@@ -55,6 +62,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
       only: { type: "string", default: PARTS.join(",") },
       runs: { type: "string" },
       threads: { type: "string", default: String(defaultThreads()) },
+      clock: { type: "string", default: CLOCKS[0] },
       folder: { type: "string", default: tmpdir() },
       keep: { type: "boolean", default: false },
       results: { type: "string" },
@@ -70,6 +78,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
     parts: values.only.split(",").map(parsePart),
     runs: parseCount("runs", values.runs ?? (isSmall ? "1" : "5")),
     threads: parseCount("threads", values.threads),
+    clock: parseClock(values.clock),
     numSteps: isSmall ? 2 : 28,
     sizes: isSmall ? SIZES.small : SIZES.published,
     squares: isSmall ? [128] : FULL_SQUARES,
@@ -85,4 +94,10 @@ function parsePart(name: string): Part {
   const part = PARTS.find((known) => known === name);
   if (part === undefined) throw new Error(`--only knows ${PARTS.join(", ")}, not ${name}.`);
   return part;
+}
+
+function parseClock(name: string): Clock {
+  const clock = CLOCKS.find((known) => known === name);
+  if (clock === undefined) throw new Error(`--clock knows ${CLOCKS.join(" and ")}, not ${name}.`);
+  return clock;
 }

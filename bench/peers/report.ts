@@ -4,7 +4,7 @@ import { rounded, type Summary } from "../../tools/statistics.ts";
 import { VARIANTS } from "../sides/diffusers.ts";
 import { BLOCK_SIDES, type BlocksReport } from "./blocks.ts";
 import { COLD, type ColdReport, type EditsReport } from "./edits.ts";
-import type { Part } from "./options.ts";
+import type { Clock, Part } from "./options.ts";
 import type { ProductsReport } from "./products.ts";
 import { BASELINE, EVERY_STEP, sideName } from "./own-sides.ts";
 import { type EditSideReport, type EditSides, ratioOf } from "./turns.ts";
@@ -21,6 +21,7 @@ export interface PartReports {
 export interface PartRecord<Report> {
   date: string;
   revision: string | null;
+  settings: { runs: number; threads: number; clock: Clock };
   /** Processes that wanted a core in the last minute. */
   loadAverage: { before: number; after: number };
   report: Report | { error: string };

@@ -47,7 +47,7 @@ function editTable(
           name,
           spread(side.seconds),
           other ? `${ratioOf(side.seconds, other.seconds).toFixed(2)}x` : "",
-          (1000 * side.secondsPerStep.median).toFixed(1),
+          side.secondsPerStep ? (1000 * side.secondsPerStep.median).toFixed(1) : "",
           side.startSeconds.toFixed(1),
           megabytes(side.peakBytes),
           side.psnr === null ? "" : `${side.psnr.toFixed(0)} dB`,

@@ -6,12 +6,14 @@ import { medianOf, rounded, type Summary, summarize } from "../../tools/statisti
 import type { SharedOrder } from "../compare.ts";
 import { peakTreeBytes } from "../memory.ts";
 import { psnrOfFiles } from "../pictures.ts";
+import type { Clock } from "./options.ts";
 import { type EditTimes, Side, type SideCommand } from "../sides/side.ts";
 
 export interface EditSideReport {
   /** One warm edit: from the image to the written file. */
   seconds: Summary;
-  secondsPerStep: Summary;
+  /** Null where the processor's time is counted, which steps do not report. */
+  secondsPerStep: Summary | null;
   /** From the start of the process until it could take an edit. */
   startSeconds: number;
   /** High-water mark of the process tree; null where the system does not report it. */
@@ -23,6 +25,8 @@ export interface EditSideReport {
 export type EditSides = Record<string, EditSideReport | { error: string }>;
 
 export interface TurnOptions {
+  clock: Clock;
+  threads: number;
   runs: number;
   folder: string;
   /** The edit of a round, from 0 on: each is another one, because a side may remember what it has read. */
@@ -45,7 +49,7 @@ interface Runner {
 /** A side that cannot run has an error in place of figures, and the others go on. */
 export async function editByTurns(
   commands: readonly SideCommand[],
-  { runs, folder, orderOf, say }: TurnOptions,
+  { runs, folder, orderOf, say, ...counted }: TurnOptions,
 ): Promise<EditSides> {
   const errors: EditSides = {};
   const runners: Runner[] = [];
@@ -77,7 +81,7 @@ export async function editByTurns(
         }
       }
     }
-    return await reportOf(commands, runners, errors, numSteps);
+    return await reportOf(commands, runners, errors, { numSteps, ...counted });
   } finally {
     await Promise.all(runners.map(({ side }) => side.close()));
   }
@@ -91,7 +95,7 @@ async function reportOf(
   commands: readonly SideCommand[],
   runners: readonly Runner[],
   errors: EditSides,
-  numSteps: number,
+  { numSteps, clock, threads }: { numSteps: number } & Pick<TurnOptions, "clock" | "threads">,
 ): Promise<EditSides> {
   const reports: EditSides = {};
   const first = runners.find(({ name }) => !errors[name]);
@@ -104,8 +108,11 @@ async function reportOf(
     const { side, times, output } = runner;
     const decibels = runner === first ? Infinity : await psnrOfFiles(output, first!.output);
     reports[name] = {
-      seconds: summarize(times.map(({ seconds }) => seconds)),
-      secondsPerStep: summarize(times.map(({ denoiseSeconds }) => denoiseSeconds / numSteps)),
+      seconds: summarize(
+        times.map(({ seconds, cpuSeconds }) => (clock === "cpu" ? cpuSeconds! / threads : seconds)),
+      ),
+      secondsPerStep:
+        clock === "cpu" ? null : summarize(times.map(({ denoiseSeconds }) => denoiseSeconds / numSteps)),
       startSeconds: rounded(side.startSeconds),
       peakBytes: peakTreeBytes(side.pid),
       psnr: Number.isFinite(decibels) ? rounded(decibels) : null,

@@ -39,6 +39,8 @@ export interface EditTimes {
   seconds: number;
   /** From the start of the first step to the end of the last. */
   denoiseSeconds: number;
+  /** Of the processor while `seconds` pass, by all of the process's threads. */
+  cpuSeconds?: number;
 }
 
 interface ReadyAnswer {

@@ -39,6 +39,7 @@ describe("the options", () => {
 
   it.each([
     [["--only", "cold,warm"], "--only knows documented, native, cold, blocks, products, not warm."],
+    [["--clock", "sun"], "--clock knows wall and cpu, not sun."],
     [["--runs", "0"], "--runs must be a whole number above 0, not 0."],
   ])("refuse %j", (args, sentence) => {
     expect(() => parseOptions(args)).toThrow(sentence);
@@ -58,7 +59,8 @@ describe("turns", () => {
          const { image, output, prompt } = JSON.parse(line);
          ${program}
          require("node:fs").copyFileSync(image, output);
-         say({ seconds: Number(prompt), denoiseSeconds: Number(prompt) / 2 });
+         const seconds = Number(prompt);
+         say({ seconds, denoiseSeconds: seconds / 2, cpuSeconds: seconds * 3 });
        });`,
     ],
   });
@@ -78,6 +80,8 @@ describe("turns", () => {
       {
         runs: 3,
         folder,
+        clock: "wall",
+        threads: 2,
         orderOf: (round) => ({ image, prompt: String(round + 1), width: 16, height: 16, steps: 2, seed: 1 }),
         say: (sentence) => said.push(sentence),
       },
@@ -94,6 +98,16 @@ describe("turns", () => {
       error: expect.stringContaining("never ended without an answer") as string,
     });
     expect(said).toHaveLength(2);
+  });
+
+  it("count the processor's time over the threads where that is wanted", async () => {
+    const folder = await temporaryFolder();
+    const image = path.join(folder, "source.png");
+    await writeSource(image, { width: 16, height: 16 });
+    const order = { image, prompt: "2", width: 16, height: 16, steps: 2, seed: 1 };
+    const options = { runs: 1, folder, orderOf: () => order, say: () => {} };
+    const reports = await editByTurns([sideNamed("one")], { ...options, clock: "cpu", threads: 2 });
+    expect(reports["one"]).toMatchObject({ seconds: { values: [3] }, secondsPerStep: null });
   });
 
   it("let each side go first once", () => {
@@ -139,7 +153,7 @@ describe("Python", () => {
 
 it("takes the time until a command on a terminal shows a text", ({ skip }) => {
   skip(withoutPython("reference") !== undefined, withoutPython("reference"));
-  const run = (program: string): { seconds?: number; error?: string } => {
+  const run = (program: string): { seconds?: number; cpuSeconds?: number; error?: string } => {
     const args = [
       inRepository("bench", "peers", "first_step.py"),
       "step 1/",
@@ -149,11 +163,12 @@ it("takes the time until a command on a terminal shows a text", ({ skip }) => {
     ];
     return JSON.parse(execFileSync(pythonProgram("reference"), args, { encoding: "utf8" })) as object;
   };
-  const { seconds } = run(
+  const { seconds, cpuSeconds } = run(
     `if (!process.stderr.isTTY) process.exit(1);
      process.stderr.write("ste"); setTimeout(() => process.stderr.write("p 1/28"), 200); setTimeout(() => {}, 1e6)`,
   );
   expect(seconds).toBeGreaterThan(0.2);
+  expect(cpuSeconds).toBeGreaterThan(0);
   expect(run(`console.log("no such file")`).error).toContain("no such file");
 });
 
@@ -175,6 +190,7 @@ const block = (...seconds: number[]): BlocksReport["sides"][string] => ({
 const recordOf = <Report>(report: Report | { error: string }): PartRecord<Report> => ({
   date: "2026-01-01T00:00:00.000Z",
   revision: "abc",
+  settings: { runs: 2, threads: 2, clock: "wall" },
   loadAverage: { before: 0.1, after: 2 },
   report,
 });
