@@ -78,7 +78,7 @@ async function measureAll(
       safety: { isOn: false },
     });
   const exact = await open("fp32");
-  const chosen = values.weights === "auto" ? exact : await open(values.weights);
+  const chosen = values.weights === "fp32" ? exact : await open(values.weights);
   mkdirSync(values.out, { recursive: true });
   const file = path.join(values.out, "progress.jsonl");
   const key = `${await exact.digest()} ${chosen.arithmetic}`;

@@ -117,7 +117,6 @@ describe("an engine", () => {
       reason: "as asked",
       computeType: "float32",
       notices: [],
-      arithmetic: "fp32",
     });
     await onProcessor.close();
     const device = "tpu" as "cpu";
