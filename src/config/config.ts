@@ -72,6 +72,8 @@ export function readConfig(
     }
     Object.freeze(config[name]);
   }
+  const { variable } = SETTINGS.price;
+  config["isPriceSet"] = Boolean(files.values[variable] ?? environment[variable]);
   problems.push(...unknownVariables(environment));
   if (problems.length === 0) {
     problems.push(...contradictions(config as unknown as Config, environment));

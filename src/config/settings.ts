@@ -41,4 +41,7 @@ type Value<Entry> =
       : never;
 
 /** Every setting, read and checked. */
-export type Config = { readonly [Name in keyof typeof SETTINGS]: Value<(typeof SETTINGS)[Name]> };
+export type Config = { readonly [Name in keyof typeof SETTINGS]: Value<(typeof SETTINGS)[Name]> } & {
+  /** Whether somebody has set `RETOUCH_PRICE`. */
+  readonly isPriceSet: boolean;
+};

@@ -234,7 +234,13 @@ export const UsageReply = Type.Object({
   ),
   total: Type.Object({ completed: Count, failed: Count, cost: Type.Number() }),
   price: Type.Object(
-    { amount: Type.Number(), per: Type.Union([Type.Literal("image"), Type.Literal("megapixel")]) },
+    {
+      amount: Type.Number(),
+      per: Type.Union([Type.Literal("image"), Type.Literal("megapixel")]),
+      is_set: Type.Boolean({
+        description: "Whether `RETOUCH_PRICE` was set; the playground shows no other cost.",
+      }),
+    },
     { description: "Of an edit from now on; a megapixel is a million pixels of the result." },
   ),
 });

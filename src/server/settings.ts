@@ -19,6 +19,7 @@ export type ServerSettings = InputSettings &
     | "publicUrl"
     | "corsOrigin"
     | "price"
+    | "isPriceSet"
     | "runMaxBytes"
     | "runsyncMaxBytes"
     | "imageMaxBytes"

@@ -379,7 +379,7 @@ describe("the endpoint's lists and figures", () => {
       to: "2026-01-31",
       days: jobs.usageOf,
       total: { completed: 4, failed: 2, cost: 0.3 },
-      price: { amount: 0.03, per: "megapixel" },
+      price: { amount: 0.03, per: "megapixel", is_set: false },
     });
     const { from, to } = (await call("GET", "/usage?from=x&to=2026-02-31")).json<Record<string, string>>();
     expect(Date.parse(to!) - Date.parse(from!)).toBe(30 * 86_400_000);

@@ -14,7 +14,11 @@ let browser: Browser;
 let server: TestService;
 beforeAll(async () => {
   browser = await launch();
-  server = await startTestService({ database: "PGlite", engine: realEngine });
+  server = await startTestService({
+    database: "PGlite",
+    engine: realEngine,
+    settings: { RETOUCH_PRICE: "0.03/megapixel" },
+  });
 });
 afterAll(async () => {
   await browser?.close();

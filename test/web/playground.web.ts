@@ -18,9 +18,16 @@ beforeAll(async () => {
   [stub, real] = await Promise.all([
     startTestService({
       database: "PGlite",
-      settings: { RETOUCH_LORAS: "ink=ink.safetensors,snow=snow.safetensors" },
+      settings: {
+        RETOUCH_LORAS: "ink=ink.safetensors,snow=snow.safetensors",
+        RETOUCH_PRICE: "0.03/megapixel",
+      },
     }),
-    startTestService({ database: "PGlite", engine: realEngine }),
+    startTestService({
+      database: "PGlite",
+      engine: realEngine,
+      settings: { RETOUCH_PRICE: "0.03/megapixel" },
+    }),
   ]);
 });
 afterAll(async () => {
@@ -191,7 +198,7 @@ describe("the playground", () => {
     await page.getByText("300 × 700", { exact: true }).waitFor();
     expect(await page.locator("#estimate").textContent()).toContain("300 × 700");
     await give("drop", "text/plain", btoa("no picture"));
-    await page.getByText("This is no PNG, JPEG or WebP image.").waitFor();
+    await page.getByText("This is no PNG, JPEG, WebP or GIF image.").waitFor();
     await give("drop", "image/png", btoa("no picture either"));
     await page.getByText("This image cannot be read.").waitFor();
     await instruct(page, "x");

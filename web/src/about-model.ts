@@ -1,6 +1,7 @@
 /** What the page says of the model: what it is good for, before anything is judged by it, and what to ask of it. */
 import { button, element, find } from "./dom.ts";
 import type { ModelFacts } from "./schema.ts";
+import type { SourcePicture } from "./source-picture.ts";
 
 /** What is about to be edited: nothing, a drawn scene such as the examples, or a file of the user's own. */
 export type Subject = "none" | "example" | "own";
@@ -58,4 +59,10 @@ export function showModel(model: ModelFacts, onSuggestion: (instruction: string)
       find("suggestions-field").hidden = subject === "none" || fitting.length === 0;
     },
   };
+}
+
+/** A result is what the model drew: it knows that world. */
+export function subjectOf(picture: Pick<SourcePicture, "path" | "editId"> | undefined): Subject {
+  if (picture === undefined) return "none";
+  return picture.path === undefined && picture.editId === undefined ? "own" : "example";
 }

@@ -81,6 +81,8 @@ export interface StreamReply {
 export interface Price {
   amount: number;
   per: "image" | "megapixel";
+  /** Whether the operator has set it; nothing else is shown as a cost. */
+  is_set: boolean;
 }
 
 export interface Usage {

@@ -1,5 +1,5 @@
 /** The edit page: from the form to a job, through its life, into the history. */
-import { showModel, type Subject } from "./about-model.ts";
+import { showModel, subjectOf } from "./about-model.ts";
 import { addressOf, home } from "./address.ts";
 import { type Api, ApiError, type Price, UnreachableError } from "./api.ts";
 import { codeTabs } from "./code.ts";
@@ -15,8 +15,8 @@ import { createParameterForm } from "./parameters.ts";
 import { costOf, showCost } from "./price.ts";
 import type { ServerSchema } from "./schema.ts";
 import { fitTogether } from "./picture-file.ts";
-import { measured, picturesOf, urlsOf } from "./record-images.ts";
-import { createSourceChooser, type SourcePicture } from "./source-picture.ts";
+import { measured, picturesOf, seedOf, urlsOf } from "./record-images.ts";
+import { createSourceChooser } from "./source-picture.ts";
 import { createStage } from "./stage.ts";
 import { prepareSubmission } from "./submission.ts";
 
@@ -55,17 +55,6 @@ const GONE = "This API key sees no such job: it is another key's, or the server 
 const UNSHOWN = "The edit was submitted and goes on, but this page cannot show it: find it in the history.";
 const UNKNOWN = "The history of this browser has no such edit; another browser may have it.";
 const UNKEPT = "This browser could not keep the edit in its history: download what you want to have.";
-
-/** A result is what the model drew: it knows that world. */
-function subjectOf(picture: SourcePicture | undefined): Subject {
-  if (picture === undefined) return "none";
-  return picture.path === undefined && picture.editId === undefined ? "own" : "example";
-}
-
-/** Of the result that is shown. */
-function seedOf({ results, chosen = 0, output, parameters }: EditRecord): number {
-  return results?.[chosen]?.seed ?? output?.seed ?? parameters.seed;
-}
 
 export function createEditPage(options: EditPageOptions): EditPage {
   const { api, schema, history, onHistory, onConnection, onRefusedKey } = options;
@@ -119,6 +108,8 @@ export function createEditPage(options: EditPageOptions): EditPage {
       prompt.focus();
     },
     choose: (record, index) => void choose(record, index),
+    find: (id) => history.get(id).catch(() => undefined),
+    open,
   });
 
   /** Whether the button edits an image or draws one from nothing. */
@@ -142,6 +133,11 @@ export function createEditPage(options: EditPageOptions): EditPage {
     chooser.set(await picturesOf(record));
     parameters.write({ loras: [], ...record.parameters });
     await mask.write(record.mask);
+  }
+
+  function open(record: EditRecord): void {
+    fill(record).catch(complain);
+    present(record);
   }
 
   async function choose(record: EditRecord, index: number): Promise<void> {
@@ -287,10 +283,10 @@ export function createEditPage(options: EditPageOptions): EditPage {
 
   function updateEstimate(): void {
     const size = parameters.size();
-    const isKnown = price !== undefined && Number.isFinite(size.width * size.height);
-    estimate.textContent = isKnown
-      ? `${size.width} × ${size.height}, costs ${showCost(costOf(price!, size) * parameters.numResults())}`
-      : "";
+    const isKnown = Number.isFinite(size.width * size.height);
+    const cost = price?.is_set ? costOf(price, size) * parameters.numResults() : undefined;
+    const costs = cost === undefined ? "" : `, costs ${showCost(cost)}`;
+    estimate.textContent = isKnown ? `${size.width} × ${size.height}${costs}` : "";
   }
 
   async function followRest(): Promise<void> {
@@ -310,17 +306,13 @@ export function createEditPage(options: EditPageOptions): EditPage {
   parameters.onChange(updateEstimate);
 
   return {
-    open(record) {
-      void fill(record);
-      present(record);
-    },
+    open,
     async openLinked() {
       const id = linkedEdit();
       if (id === undefined || id === shownId) return;
       const record = await history.get(id).catch(() => undefined);
       if (record === undefined) return giveNotice(UNKNOWN);
-      void fill(record);
-      present(record);
+      open(record);
     },
     keepDraft: async () => keepDraft(await chooser.get()),
     async takeDraft() {
@@ -343,6 +335,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
     setLoras: parameters.setLoras,
     setPrice(next) {
       price = next;
+      stage.setPriced(next?.is_set === true);
       updateEstimate();
     },
   };

@@ -7,7 +7,8 @@ export interface FittingPicture {
   height: number;
 }
 
-const TYPES = new Set(["image/png", "image/jpeg", "image/webp"]);
+/** What browsers decode, of what the server takes. */
+const TYPES = new Set(["image/png", "image/jpeg", "image/webp", "image/gif"]);
 /** A body of /run may have 10 MB, and base64 takes a third more than the bytes. */
 const MAX_BYTES = 7 * 2 ** 20;
 /** Larger images are scaled down to this: no result has longer sides. */
@@ -22,7 +23,7 @@ const SHRINK = 0.75;
 export async function readPicture(coming: Blob | Promise<Blob>): Promise<FittingPicture | string> {
   const bytes = await Promise.resolve(coming).catch(() => undefined);
   if (bytes === undefined) return "The server does not answer.";
-  if (!TYPES.has(bytes.type)) return "This is no PNG, JPEG or WebP image.";
+  if (!TYPES.has(bytes.type)) return "This is no PNG, JPEG, WebP or GIF image.";
   return fit(bytes, MAX_BYTES).catch(() => "This image cannot be read.");
 }
 

@@ -58,3 +58,8 @@ export async function measured(bytes: Blob): Promise<FittingPicture> {
   bitmap.close();
   return { bytes, width, height };
 }
+
+/** The seed of the result that is shown. */
+export function seedOf({ results, chosen = 0, output, parameters }: EditRecord): number {
+  return results?.[chosen]?.seed ?? output?.seed ?? parameters.seed;
+}

@@ -79,6 +79,7 @@ export function createSourceChooser({ limits, onChange, onExample }: SourceOptio
     const isTrayed = takesSeveral || minImages === 0 || next.length > 1;
     if (first) show(image, first.bytes);
     image.hidden = first === undefined;
+    find("clear-source").hidden = first === undefined || isTrayed;
     find("drop-hint").hidden = first !== undefined;
     drop.classList.toggle("filled", first !== undefined);
     find("file-label").textContent = first && takesSeveral ? "Add an image" : "Choose an image";
@@ -125,22 +126,30 @@ export function createSourceChooser({ limits, onChange, onExample }: SourceOptio
   const chooseFiles = (files: readonly Blob[]): void => {
     if (files.length > 0) choose(takesSeveral ? files : files.slice(0, 1));
   };
-  file.addEventListener("change", () => {
-    chooseFiles([...(file.files ?? [])]);
-    file.value = "";
+  for (const input of [file, find<HTMLInputElement>("camera")]) {
+    input.addEventListener("change", () => {
+      chooseFiles([...(input.files ?? [])]);
+      input.value = "";
+    });
+  }
+  find("clear-source").addEventListener("click", () => {
+    turn += 1;
+    place([]);
+    file.focus();
   });
+  // Anywhere on the page: beside the frame, a browser would leave the page and show the file.
   for (const kind of ["dragenter", "dragover"] as const) {
-    drop.addEventListener(kind, (event) => {
+    document.addEventListener(kind, (event) => {
       event.preventDefault();
       drop.classList.add("over");
     });
   }
   for (const kind of ["dragleave", "drop"] as const) {
-    drop.addEventListener(kind, () => drop.classList.remove("over"));
+    document.addEventListener(kind, () => drop.classList.remove("over"));
   }
-  drop.addEventListener("drop", (event) => {
+  document.addEventListener("drop", (event) => {
     event.preventDefault();
-    chooseFiles([...(event.dataTransfer?.files ?? [])]);
+    if (!find("page-edit").hidden) chooseFiles([...(event.dataTransfer?.files ?? [])]);
   });
   document.addEventListener("paste", (event) => {
     const pasted = [...(event.clipboardData?.files ?? [])].filter(({ type }) => type.startsWith("image/"));

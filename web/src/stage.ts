@@ -5,6 +5,7 @@ import { nameOf } from "./download-all.ts";
 import type { JobProgress } from "./follow-job.ts";
 import type { EditRecord } from "./history-store.ts";
 import { showCost } from "./price.ts";
+import { lineage } from "./lineage.ts";
 import { createResultsGrid } from "./results-grid.ts";
 import { createViewer } from "./viewer.ts";
 
@@ -17,6 +18,10 @@ export interface StageActions {
   repeat(record: EditRecord, seed: "same" | "new"): void;
   /** Sets the form to the seed of the result that is shown, for other words. */
   keepSeed(record: EditRecord): void;
+  /** An edit of the history. */
+  find(id: string): Promise<EditRecord | undefined>;
+  /** Shows another edit. */
+  open(record: EditRecord): void;
   /** Shows another one of several results. */
   choose(record: EditRecord, index: number): void;
 }
@@ -25,12 +30,23 @@ export interface Stage {
   show(record: EditRecord): void;
   progress(progress: JobProgress): void;
   clear(): void;
+  /** Whether costs are shown. @default false */
+  setPriced(isPriced: boolean): void;
 }
 
 export function createStage(actions: StageActions): Stage {
   const stage = find("stage");
+  let isPriced = false;
   let live:
-    { bar: HTMLProgressElement; line: HTMLElement; picture: HTMLImageElement; beginning: string } | undefined;
+    | {
+        bar: HTMLProgressElement;
+        line: HTMLElement;
+        picture: HTMLImageElement;
+        beginning: string;
+        /** When each step was heard of. */
+        steps: { step: number; at: number }[];
+      }
+    | undefined;
 
   function replace(...children: Node[]): void {
     stage.replaceChildren(...children);
@@ -41,7 +57,7 @@ export function createStage(actions: StageActions): Stage {
     const bar = element("progress", { "aria-label": "Steps" });
     const picture = element("img", { class: "forming", alt: "The image as it forms", hidden: true });
     const beginning = record.source ? "Reading the image" : "Reading the instruction";
-    live = { bar, line, picture, beginning };
+    live = { bar, line, picture, beginning, steps: [] };
     replace(
       element("div", { class: "frame" }, waiting(record), picture),
       element(
@@ -83,7 +99,7 @@ export function createStage(actions: StageActions): Stage {
         button("Same seed", () => actions.repeat(record, "same")),
         button("Keep this seed", () => actions.keepSeed(record)),
       ),
-      lineage(record),
+      lineage(record, actions),
       facts([
         ["Instruction", record.prompt],
         ["Images", others.length === 0 ? "" : `${others.length + 1}, the first edited`],
@@ -93,7 +109,7 @@ export function createStage(actions: StageActions): Stage {
           `${output.size ?? parameters.size}, drawn at ${output.working_size ?? "?"}`.replaceAll("*", " × "),
         ],
         ["Time", executionMs === undefined ? "" : `${(executionMs / 1000).toFixed(2)} s`],
-        ["Cost", output.cost === undefined ? "" : showCost(output.cost)],
+        ["Cost", output.cost === undefined || !isPriced ? "" : showCost(output.cost)],
         [
           "Changed",
           output.changed_share === undefined
@@ -105,19 +121,6 @@ export function createStage(actions: StageActions): Stage {
         ["Note", (output.notices ?? []).join(" ")],
       ]),
     );
-  }
-
-  /** Shown if the source is itself a result, so that the original is not lost. */
-  function lineage(record: EditRecord): HTMLElement {
-    const box = element("p", { class: "lineage" });
-    if (record.parentId === undefined || record.original === undefined) return box;
-    const share = record.differenceFromOriginal;
-    box.append(
-      "An edit of an edit. ",
-      share === undefined ? "" : `Its colours are ${(share * 100).toFixed(1)} % away from the first image. `,
-      button("Start from the first image", () => actions.editOriginal(record), "link"),
-    );
-    return box;
   }
 
   function failed(record: EditRecord): void {
@@ -150,12 +153,15 @@ export function createStage(actions: StageActions): Stage {
       if (live === undefined) return;
       live.bar.max = of;
       live.bar.value = step;
-      live.line.textContent = step === 0 ? live.beginning : `Step ${step} of ${of}`;
+      live.steps.push({ step, at: performance.now() });
+      live.line.textContent =
+        step === 0 ? live.beginning : `Step ${step} of ${of}${timeLeft(live.steps, of)}`;
       if (preview === undefined || !/^data:image\/(?:png|jpeg|webp);base64,/.test(preview)) return;
       live.picture.src = preview;
       live.picture.hidden = false;
     },
     clear: empty,
+    setPriced: (next) => void (isPriced = next),
   };
 }
 
@@ -174,6 +180,21 @@ function stepsOf({
 }: NonNullable<JobOutput["acceleration"]>): string {
   const estimate = decibels === undefined ? "" : `; about ${decibels.toFixed(0)} dB from all steps`;
   return `${computed} computed, ${reused} left out${estimate}`;
+}
+
+/** Shown from this on: less is over before it is read. */
+const SHOWN_SECONDS = 5;
+
+/** By the pace so far; steps are heard of in groups. */
+function timeLeft(steps: readonly { step: number; at: number }[], of: number): string {
+  const [first, last] = [steps[0]!, steps.at(-1)!];
+  const taken = last.step - first.step;
+  if (taken < 2) return "";
+  const seconds = (((last.at - first.at) / taken) * (of - last.step)) / 1000;
+  if (seconds < SHOWN_SECONDS) return "";
+  return seconds < 90
+    ? `, about ${Math.ceil(seconds)} s left`
+    : `, about ${Math.ceil(seconds / 60)} min left`;
 }
 
 function facts(rows: readonly [string, string][]): HTMLElement {

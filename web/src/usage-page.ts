@@ -1,4 +1,4 @@
-/** Edits and cost of this key, by day. */
+/** Edits of this key by day, with their cost where the operator has set a price. */
 import type { Usage } from "./api.ts";
 import { element, find } from "./dom.ts";
 import { showCost } from "./price.ts";
@@ -19,18 +19,22 @@ export function drawUsage({ days, total, price }: Usage): void {
   const cells = (day: { completed: number; failed: number; cost: number }): (string | number)[] => [
     day.completed,
     day.failed,
-    showCost(day.cost),
+    ...(price.is_set ? [showCost(day.cost)] : []),
   ];
   find("usage").replaceChildren(
     element(
       "table",
       {},
-      element(
-        "caption",
-        {},
-        `The price is ${showCost(price.amount)} for each ${price.per}; what fails costs nothing.`,
-      ),
-      element("thead", {}, row("th", ["Day", "Edits", "Failed", "Cost"])),
+      ...(price.is_set
+        ? [
+            element(
+              "caption",
+              {},
+              `The price is ${showCost(price.amount)} for each ${price.per}; what fails costs nothing.`,
+            ),
+          ]
+        : []),
+      element("thead", {}, row("th", ["Day", "Edits", "Failed", ...(price.is_set ? ["Cost"] : [])])),
       element("tbody", {}, ...days.toReversed().map((day) => row("td", [day.date, ...cells(day)]))),
       element("tfoot", {}, row("td", ["Total", ...cells(total)])),
     ),

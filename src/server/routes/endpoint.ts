@@ -99,7 +99,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
         ...range,
         days,
         total: { completed: sum((day) => day.completed), failed: sum((day) => day.failed), cost },
-        price: config.price,
+        price: { ...config.price, is_set: config.isPriceSet },
       };
     },
   );
