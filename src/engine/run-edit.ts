@@ -22,7 +22,7 @@ import type { EditParameters, EditReport, EditResult, ImageResult, LatentsResult
 import type { EncodingCache } from "./encodings.ts";
 import { checkTensors, drawsOf, followed } from "./draws.ts";
 import { resolveTensors } from "./given-tensors.ts";
-import type { DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
+import type { Draw, DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } from "./model.ts";
 import { checkSizeRule, type EditDefaults } from "./model-traits.ts";
 import { skippedSteps } from "./mask-rules.ts";
 import { unknownFields } from "./request-fields.ts";
@@ -257,7 +257,7 @@ async function editAll(
     resolved,
     source,
     outcome,
-    images: drawn.map((image, index) => ({ ...image, seed: draws[index]!.seed })),
+    images: withSeeds(drawn, draws),
     notices,
     acceleration,
     arithmetic,
@@ -269,6 +269,12 @@ async function editAll(
     resumedFrom,
     stopwatch,
   };
+}
+
+function withSeeds(images: readonly DrawnImage[], draws: readonly Draw[]): Edited["images"] {
+  const seeded: (DrawnImage & Pick<ImageResult, "seed">)[] = [];
+  for (const [index, image] of images.entries()) seeded.push({ ...image, seed: draws[index]!.seed });
+  return seeded;
 }
 
 function parametersOf({ resolved, outcome, isChecked }: Edited): EditParameters {
