@@ -43,6 +43,7 @@ describe("retouch calibrate", () => {
     ["", /edits\.jsonl has no lines\.$/],
     [JSON.stringify(LINE), "A calibration takes at least 20 edits, and there are 1."],
     [JSON.stringify({ ...LINE, loras: [{ name: "ink" }] }), /a calibration is that of a checkpoint alone\.$/],
+    [JSON.stringify({ ...LINE, from_original: true }), /a calibration makes no edits of edits\.$/],
     [JSON.stringify({ ...LINE, image: "nowhere.png" }), /nowhere\.png cannot be read/],
   ])("refuses a file with %j", async (text, sentence) => {
     const folder = await temporaryFolder();
