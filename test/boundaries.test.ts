@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   machine: [],
   onnx: ["errors.ts"],
   weights: ["errors.ts", "errors", "onnx"],
-  quantize: ["errors.ts", "files", "onnx", "weights"],
+  quantize: ["errors.ts", "files", "machine", "onnx", "weights"],
   models: ["errors.ts", "errors", "onnx", "weights"],
   lora: ["errors.ts", "files", "onnx", "quantize", "weights", "models"],
   runtime: ["errors.ts", "process-environment.ts", "machine", "onnx", "weights"],

@@ -118,7 +118,8 @@ async function ggmlBlocks(weight: SourceWeight, from: number, to: number): Promi
       const start = row * blocksOfRow * sourceBytes + index * partBytes;
       const part = blocks.subarray(start, start + partBytes);
       if (source.bits === 8)
-        for (let i = 0; i < GGML_BLOCK; i += 1) output.writeInt8(part[i]! - 128, at + 2 + i);
+        for (let i = 0; i < GGML_BLOCK; i += 1)
+          output.writeInt8(source.isRowScaled ? (part[i]! << 24) >> 24 : part[i]! - 128, at + 2 + i);
       else rearrangeNibbles(part, output, at + 2);
     }
   }

@@ -160,12 +160,18 @@ function blockReader(
       const start = (row - from) * bytesPerRow;
       const state = fillRow(blocks, start, filledBytes, quantiles, rowState(keyBits, row));
       blocks.fill(zero, start + filledBytes, start + bytesPerRow);
+      if (format.isRowScaled) toSigned(blocks.subarray(start, start + filledBytes));
       const first = (row - from) * perRow;
       fillScales(scales, first, format.isRowScaled ? 1 : perRow, scaleOf, state);
       if (format.isRowScaled) scales.fill(scales[first]!, first, first + perRow);
     }
     return { blocks, scales };
   };
+}
+
+/** Bytes around 128 to int8 around 0, in place. */
+function toSigned(bytes: Uint8Array): void {
+  for (const [index, byte] of bytes.entries()) bytes[index] = byte ^ 0x80;
 }
 
 /** Two bytes of each 32 random bits (xorshift32, Marsaglia 2003). Returns the generator's state. */

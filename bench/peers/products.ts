@@ -121,7 +121,7 @@ function waysOf({ rows, columns, size }: Shape, weight: Float32Array): Record<st
   const inRows = (x: Value): Value => {
     const matrix = blockMatrix(weight, [size, columns], 128, columns);
     const y = ops.matmulNBits(x, matrix);
-    return withForms({ y }, { ...ALL_FORMS, byteProducts: "rows" }, {}, () => true)["y"]!;
+    return withForms({ y }, { ...ALL_FORMS, byteProducts: "rows" })["y"]!;
   };
   return {
     "Gemm, float32": (x) => ops.gemm(x, constant(weight, [size, columns])),
@@ -179,15 +179,15 @@ function blockMatrix(
     { length: size * count },
     (_, block) => scales[Math.floor((block * blockSize) / scaled)]!,
   );
+  const shape = [size, count, blockSize];
+  const signed = constantOf("int8", new Uint8Array(integers.buffer), shape);
+  const unsigned = Uint8Array.from(integers, (value) => value + 128);
   return {
     shape: [size, columns],
     bits: 8,
     // The networks have the two sizes that the type allows.
     blockSize: blockSize as 128,
-    blocks: constant(
-      Uint8Array.from(integers, (value) => value + 128),
-      [size, count, blockSize],
-    ),
+    blocks: scaled === columns ? ops.unsignedBytes(signed) : constant(unsigned, shape),
     scales: constant(perBlock, [size, count]),
     accuracyLevel: 4,
   };

@@ -49,14 +49,8 @@ type Replace = (operator: Operator) => readonly Value[] | undefined;
  * Rewrites what `forms` excludes.
  * @param sizes the largest of the graph's named dimensions, as far as they are known: what depends on them, such as
  * the scores of written attention, is only cut to fit if they are
- * @param isRowScaled whether the rows of a matrix in few bits have one scale each, by its blocks
  */
-export function withForms(
-  outputs: Outputs,
-  forms: KernelForms,
-  sizes: Sizes = {},
-  isRowScaled: (blocks: Value) => boolean = () => false,
-): Outputs {
+export function withForms(outputs: Outputs, forms: KernelForms, sizes: Sizes = {}): Outputs {
   if (forms === ALL_FORMS) return outputs;
   const { attention, convChannels, maxOutputs, maxTensorBytes, hasFloat16, byteProducts } = forms;
   // In this order: types first, because bytes follow from them, but tables that are not widened before these.
@@ -65,7 +59,7 @@ export function withForms(
     !hasFloat16 && widening(),
     attention === "written" && ((operator) => writtenAttention(operator, { maxTensorBytes, sizes })),
     convChannels === "fours" && convInFours,
-    byteProducts === "rows" && productOfRows(isRowScaled),
+    byteProducts === "rows" && productOfRows(),
     (operator) => productInRanges(operator, maxTensorBytes),
     (operator) => splitInTurns(operator, maxOutputs),
   ];

@@ -375,12 +375,19 @@ export function byteGemm(
   })[0]!;
 }
 
-/** Bytes from 0 to 255, 128 of which stands for 0, as int8. The runtime does this once to a weight. */
-export function centredBytes(bytes: Value): Value {
-  const turned = one("BitwiseXor", [bytes, constantOf("uint8", Uint8Array.of(0x80), [])], bytes.shape);
-  const attributes = { to: int(onnxCodeOf("int8")) };
-  return makeNode("Cast", [turned], [{ dtype: "int8", shape: bytes.shape }], { attributes })[0]!;
+/** int8 as bytes from 0 to 255, 128 of which stands for 0. Of a weight, the runtime does this once. */
+export function unsignedBytes(integers: Value): Value {
+  const sign = constantOf("int8", Uint8Array.of(0x80), []);
+  const turned = one("BitwiseXor", [integers, sign], integers.shape);
+  const attributes = { to: int(onnxCodeOf("uint8")) };
+  return makeNode("Cast", [turned], [{ dtype: "uint8", shape: integers.shape }], { attributes })[0]!;
 }
+
+/** The same bits as int8. */
+export const signedBytes = (bytes: Value): Value =>
+  makeNode("Cast", [bytes], [{ dtype: "int8", shape: bytes.shape }], {
+    attributes: { to: int(onnxCodeOf("int8")) },
+  })[0]!;
 
 /** A matrix [N, K] rounded to 8 bits, with a scale for each row: a number is q * scale. */
 export interface RowMatrix {

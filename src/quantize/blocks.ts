@@ -57,7 +57,8 @@ export function quantizeRows(
         bits === 8
           ? byLargest(values, start, end, integers, ofRow)
           : byLeastError(values, start, end, integers);
-      if (bits === 8) packBytes(integers, blocks, block * blockSize);
+      if (isRowScaled) blocks.set(integers, block * blockSize);
+      else if (bits === 8) packBytes(integers, blocks, block * blockSize);
       else packHalves(integers, blocks, (block * blockSize) / 2);
       scales[block] = scale;
       block += 1;
@@ -157,7 +158,7 @@ export function dequantizeRows(
   columns: number,
   format: BlockFormat,
 ): Float32Array {
-  const { bits, blockSize } = format;
+  const { bits, blockSize, isRowScaled } = format;
   const values = new Float32Array((scales.length / blocksPerRow(columns, format)) * columns);
   let block = 0;
   for (let rowEnd = columns; rowEnd <= values.length; rowEnd += columns) {
@@ -167,7 +168,10 @@ export function dequantizeRows(
       const first = block * blockSize;
       block += 1;
       if (bits === 8) {
-        for (let at = start; at < end; at += 1) values[at] = (blocks[first + at - start]! - 128) * scale;
+        for (let at = start; at < end; at += 1) {
+          const byte = blocks[first + at - start]!;
+          values[at] = (isRowScaled ? (byte << 24) >> 24 : byte - 128) * scale;
+        }
         continue;
       }
       for (let at = start; at < end; at += 1) {

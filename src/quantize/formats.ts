@@ -3,6 +3,7 @@
  * few bits; small weights, and those that the whole image passes through once, stay exact. Modulation steers
  * every block, so it has 8 bits where the others have 4; it is a quarter of FLUX.1's published transformer.
  */
+import { addsByteProducts } from "../machine/processor.ts";
 import type { ConvertedKind } from "../weights/converted.ts";
 import type { BlockFormat } from "../weights/quantized.ts";
 
@@ -43,4 +44,8 @@ export function formatOf(
 
 /** Modulation is multiplied once per edit: finer scales cost it no time. */
 const isMultipliedInRows = (key: string, columns: number): boolean =>
-  TRANSFORMER_BLOCK.test(key) && !MODULATION.test(key) && columns % BLOCK_SIZE === 0;
+  TRANSFORMER_BLOCK.test(key) &&
+  !MODULATION.test(key) &&
+  columns % BLOCK_SIZE === 0 &&
+  // Elsewhere blocks are as fast, and finer.
+  addsByteProducts();

@@ -7,7 +7,7 @@ import {
   type WeightError,
   type ConvertedKind,
 } from "../weights/converted.ts";
-import { blocksPerRow, bytesPerBlock } from "../weights/quantized.ts";
+import { blocksPerRow, bytesPerBlock, storedTypeOf } from "../weights/quantized.ts";
 import { scalesKeyOf } from "../weights/weight-set.ts";
 import type { SourceWeight } from "../weights/weight-source.ts";
 import { formatOf, type WeightFormat } from "./formats.ts";
@@ -109,7 +109,8 @@ function planned(weight: SourceWeight, kind: ConvertedKind): PlannedWeight {
     return { weight, rowCount, rowSize, format, place, scales: undefined };
   }
   const count = blocksPerRow(rowSize, format);
-  const place: Place = { dtype: "uint8", shape: [rowCount, count, bytesPerBlock(format)], byteOffset: 0 };
+  const shapeOfBlocks = [rowCount, count, bytesPerBlock(format)];
+  const place: Place = { dtype: storedTypeOf(format), shape: shapeOfBlocks, byteOffset: 0 };
   const scales: Place = { dtype: "float32", shape: [rowCount, count], byteOffset: 0 };
   return { weight, rowCount, rowSize, format, place, scales };
 }

@@ -154,9 +154,7 @@ async function rateOf(
   runtime: RuntimeOptions,
   { ms, besideSeconds }: { ms: number; besideSeconds: number },
 ): Promise<number> {
-  // As in the blocks of the transformer, where nearly all of the work is.
-  const isRowScaled = (): boolean => true;
-  const outputs = withForms(graph.outputs, formsIn(runtime), { [AMOUNT]: graph.most }, isRowScaled);
+  const outputs = withForms(graph.outputs, formsIn(runtime), { [AMOUNT]: graph.most });
   const model = buildModel("speed", outputs);
   const session = await Session.load(model, { ...runtime, name: "speed", weightsFolder: tmpdir() });
   try {

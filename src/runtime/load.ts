@@ -34,10 +34,7 @@ export function modelOf(
   // WebGPU cannot widen: it has no bfloat16, and float16 on some adapters only.
   const isWideningDelayed = isKeptHalf && runtime.device !== "webgpu";
   const forms = formsIn(runtime);
-  const { model, hostNodes, deviceNodes } = serialise(
-    name,
-    withForms(outputs, forms, sizes, ({ origin }) => "name" in origin && weights.isRowScaled(origin.name)),
-  );
+  const { model, hostNodes, deviceNodes } = serialise(name, withForms(outputs, forms, sizes));
   const checkShapes = tensorLimit(name, deviceNodes, forms.maxTensorBytes);
   const options = { name, ...runtime, weightsFolder: baseFolder, isWideningDelayed, hostNodes, checkShapes };
   return { model, options };

@@ -71,7 +71,7 @@ export function productGraph(shape: ProductShape, type: ProductType, options: Pr
   const y =
     type === "int8" || type === "int4"
       ? ops.matmulNBits(x, {
-          ...blockMatrix(size, columns, type === "int8" ? 8 : 4, computed),
+          ...blockMatrix(size, columns, { bits: type === "int8" ? 8 : 4, accuracyLevel }, computed),
           accuracyLevel,
         })
       : ops.gemm(x, ops.cast(matrix(size, columns), computed));
@@ -183,7 +183,7 @@ function matrix(size: number, columns: number): Value {
 function blockMatrix(
   size: number,
   columns: number,
-  bits: 4 | 8,
+  { bits, accuracyLevel }: Pick<ops.BlockMatrix, "bits" | "accuracyLevel">,
   type: FloatType,
 ): Omit<ops.BlockMatrix, "accuracyLevel"> {
   const blocks = Math.ceil(columns / BLOCK);
@@ -194,11 +194,13 @@ function blockMatrix(
     size,
     blocks,
   ]);
+  const stored = ops.reshape(repeated(numbers, [size, blocks * bytes]), [size, blocks, bytes]);
   return {
     shape: [size, columns],
     bits,
     blockSize: BLOCK,
-    blocks: ops.reshape(repeated(numbers, [size, blocks * bytes]), [size, blocks, bytes]),
+    // As in the blocks of the transformer, where nearly all of the work is.
+    blocks: bits === 8 && accuracyLevel === 4 ? ops.unsignedBytes(ops.signedBytes(stored)) : stored,
     scales: ops.cast(scales, type),
   };
 }

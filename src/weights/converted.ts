@@ -1,11 +1,17 @@
 /**
  * A weight file in our own format: a `.safetensors` with a network's own keys, in which a matrix may be in few bits.
  * Its metadata identifies it and states its kind, what it was converted from, its errors, and which tensors are
- * blocks: uint8 `X.weight` [N, blocks, bytes] with float32 `X.weight.scales` [N, blocks].
+ * blocks: uint8 `X.weight` [N, blocks, bytes] (int8 where a row has one scale) with float32 `X.weight.scales` [N, blocks].
  */
 import { RetouchError } from "../errors.ts";
 import { showShape } from "../onnx/graph.ts";
-import { type BlockFormat, blocksPerRow, bytesPerBlock, type QuantizedTensor } from "./quantized.ts";
+import {
+  type BlockFormat,
+  blocksPerRow,
+  bytesPerBlock,
+  type QuantizedTensor,
+  storedTypeOf,
+} from "./quantized.ts";
 import { readSafetensors, type StoredTensor } from "./safetensors.ts";
 import { scalesKeyOf, type WeightOptions, WeightSet } from "./weight-set.ts";
 
@@ -137,7 +143,7 @@ function quantizedTensor(
   const rows = blocks?.shape[0] ?? 0;
   const count = blocksPerRow(columns, format);
   const isFitting =
-    blocks?.dtype === "uint8" &&
+    blocks?.dtype === storedTypeOf(format) &&
     scales?.dtype === "float32" &&
     showShape(blocks.shape) === showShape([rows, count, bytesPerBlock(format)]) &&
     showShape(scales.shape) === showShape([rows, count]);

@@ -9,7 +9,10 @@ export interface BlockFormat {
   bits: 4 | 8;
   /** Numbers per block; the last block of a row is padded. */
   blockSize: 32 | 128;
-  /** Whether all blocks of a row have the same scale, so that the row can be multiplied in one piece. @default false */
+  /**
+   * Whether all blocks of a row have the same scale, so that the row can be multiplied in one piece. Its numbers of 8 bits
+   * are stored as int8, which the runtime multiplies as they are. @default false
+   */
   isRowScaled?: boolean;
 }
 
@@ -17,7 +20,7 @@ export interface BlockFormat {
 export interface QuantizedTensor extends BlockFormat {
   /** Shape of the matrix it represents: [N, K]. */
   shape: readonly [rows: number, columns: number];
-  /** uint8 [N, blocks, blockSize * bits / 8] */
+  /** uint8, or int8 of rows with one scale: [N, blocks, blockSize * bits / 8] */
   blocks: StoredTensor;
   /** float32 [N, blocks] */
   scales: StoredTensor;
@@ -25,4 +28,6 @@ export interface QuantizedTensor extends BlockFormat {
 
 export const blocksPerRow = (columns: number, { blockSize }: BlockFormat): number =>
   Math.ceil(columns / blockSize);
+export const storedTypeOf = ({ isRowScaled }: BlockFormat): "int8" | "uint8" =>
+  isRowScaled ? "int8" : "uint8";
 export const bytesPerBlock = ({ bits, blockSize }: BlockFormat): number => (blockSize * bits) / 8;

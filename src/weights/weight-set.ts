@@ -2,7 +2,7 @@
 import { RetouchError } from "../errors.ts";
 import type { DType } from "../onnx/dtype.ts";
 import { externalTensor, showShape, type Value } from "../onnx/graph.ts";
-import { type BlockMatrix, concat, gather, mul, toFloat32 } from "../onnx/ops.ts";
+import { type BlockMatrix, concat, gather, mul, toFloat32, unsignedBytes } from "../onnx/ops.ts";
 import path from "node:path";
 import { float8Rows } from "./float8-rows.ts";
 import type { QuantizedTensor } from "./quantized.ts";
@@ -115,12 +115,6 @@ export class WeightSet {
     return [...this.#tensors.keys()].some((key) => key.startsWith(`${prefix}.`));
   }
 
-  /** Whether a weight is a matrix in few bits whose rows have one scale each. */
-  isRowScaled(key: string): boolean {
-    const stored = this.#tensors.get(key);
-    return stored !== undefined && "blocks" in stored && stored.isRowScaled === true;
-  }
-
   /** The weights themselves, by key. */
   entries(): Iterable<[string, Weight]> {
     return this.#tensors.entries();
@@ -147,11 +141,12 @@ export class WeightSet {
     const stored = this.#find(key, shape);
     if (!("blocks" in stored)) return this.#assemble(key, stored);
     this.#used.add(key);
+    const blocks = this.#external(key, stored.blocks);
     return {
       shape,
       bits: stored.bits,
       blockSize: stored.blockSize,
-      blocks: this.#external(key, stored.blocks),
+      blocks: blocks.dtype === "int8" ? unsignedBytes(blocks) : blocks,
       scales: this.#external(scalesKeyOf(key), stored.scales),
       accuracyLevel: this.#accuracyLevel,
     };

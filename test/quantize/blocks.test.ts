@@ -143,6 +143,10 @@ it("have one scale for all of a row's 8-bit blocks where the format says so", ()
   const expected = rows.map((row) => Math.fround(Math.max(...row.map(Math.abs)) / 127));
   expect([...scales]).toEqual([expected[0], expected[0], expected[1], expected[1]]);
   expect([...blocks]).toEqual(
-    rows.flatMap((row, index) => Array.from(row, (value) => Math.round(value / expected[index]!) + 128)),
+    rows.flatMap((row, index) => Array.from(row, (value) => Math.round(value / expected[index]!) & 0xff)),
   );
+  const close = dequantizeRows({ scales, blocks }, columns, format);
+  for (const [index, value] of values.entries()) {
+    expect(Math.abs(close[index]! - value)).toBeLessThanOrEqual(expected[index < columns ? 0 : 1]! * 0.51);
+  }
 });

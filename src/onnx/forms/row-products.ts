@@ -3,7 +3,7 @@
  * to 8 bits with a scale of its own, once for all matrices that read it. `MatMulNBits` rounds the input in blocks of the
  * matrix and scales every block's sum, which takes about twice the time where the processor adds up products of bytes.
  */
-import { constantOf, ints, type Operator, scalar, type Value } from "../graph.ts";
+import { constantOf, externalTensor, ints, type Operator, scalar, type Value } from "../graph.ts";
 import * as ops from "../ops.ts";
 import { intOf } from "./attributes.ts";
 
@@ -23,25 +23,15 @@ interface RoundedRows extends ops.ByteRows {
   factors: Value;
 }
 
-/** @param isRowScaled whether the rows of a matrix have one scale each, by its blocks */
-export function productOfRows(
-  isRowScaled: (blocks: Value) => boolean,
-): (operator: Operator) => Value[] | undefined {
+export function productOfRows(): (operator: Operator) => Value[] | undefined {
   const rowsOf = once(roundRows);
   const matrixOf = once(integerMatrix);
   return (operator) => {
-    if (!isProductOfBytes(operator, isRowScaled)) return undefined;
-    const matrix = matrixOf(operator.inputs[1]!, operator.inputs[2]!);
-    const [x, , , , , bias] = operator.inputs as [Value, ...(Value | undefined)[]];
-    const parts = partsOf(x);
-    const sizes = parts.map(({ shape }) => shape[1] as number);
-    const columns = ops.splitSizes(matrix.integers, sizes, 1);
-    const products = parts.map((part, index) => {
-      const rows = rowsOf(part);
-      return ops.mul(ops.byteGemm(rows, { ...matrix, integers: columns[index]! }), rows.factors);
-    });
-    const sum = products.reduce(ops.add);
-    return [bias ? ops.add(sum, bias) : sum];
+    if (!isProductOfRows(operator)) return undefined;
+    const [x, blocks, scales, , , bias] = operator.inputs as [Value, Value, Value, ...(Value | undefined)[]];
+    const rows = rowsOf(x);
+    const product = ops.mul(ops.byteGemm(rows, matrixOf(blocks, scales)), rows.factors);
+    return [bias ? ops.add(product, bias) : product];
   };
 }
 
@@ -57,30 +47,42 @@ function once<Rest extends unknown[], Result>(
   };
 }
 
-function isProductOfBytes(operator: Operator, isRowScaled: (blocks: Value) => boolean): boolean {
+function isProductOfRows(operator: Operator): boolean {
   const { opType, inputs, attributes } = operator;
   if (opType !== "MatMulNBits" || intOf(attributes, "accuracy_level") !== ROUNDED_INPUTS) return false;
   const [x, blocks] = inputs as [Value, Value];
-  if (x.dtype !== "float32" || intOf(attributes, "bits") !== 8) return false;
   // Padded rows do not lie one after the other.
-  return isRowScaled(blocks) && intOf(attributes, "K") % intOf(attributes, "block_size") === 0;
+  const isWhole = intOf(attributes, "K") % intOf(attributes, "block_size") === 0;
+  return x.dtype === "float32" && isWhole && signedOf(blocks) !== undefined;
+}
+
+/** The int8 that `unsignedBytes` was given: only matrices whose rows have one scale are stored so. */
+function signedOf(blocks: Value): Value | undefined {
+  const turned = blocks.origin.kind === "node" ? blocks.origin.node.inputs[0] : undefined;
+  if (turned?.origin.kind !== "node" || turned.origin.node.opType !== "BitwiseXor") return undefined;
+  return turned.dtype === "int8" ? turned.origin.node.inputs[0] : undefined;
 }
 
 /** @param blocks uint8 [N, blocks, bytes] @param scales [N, blocks], the same in each row */
 function integerMatrix(blocks: Value, scales: Value): ops.IntegerMatrix {
-  const [size, count, bytes] = blocks.shape as [number, number, number];
+  const signed = signedOf(blocks)!;
+  const [size, count, bytes] = signed.shape as [number, number, number];
+  const shape = [size, count * bytes];
   return {
-    integers: ops.centredBytes(ops.reshape(blocks, [size, count * bytes])),
+    integers: withShape(signed, shape),
     scales: ops.reshape(ops.firstAlong(scales, 1, ints([1]), 1), [size]),
     zeroPoints: constantOf("int8", new Uint8Array(size), [size]),
   };
 }
 
-/** What lies side by side in an input: each part may be of another magnitude, and gets scales of its own. */
-function partsOf(x: Value): readonly Value[] {
-  if (x.origin.kind !== "node") return [x];
-  const { opType, inputs, attributes } = x.origin.node;
-  return opType === "Concat" && intOf(attributes, "axis") === 1 ? (inputs as readonly Value[]) : [x];
+/** Of what is stored, another view: the runtime would keep what a `Reshape` gives beside it until all is loaded. */
+function withShape(value: Value, shape: readonly number[]): Value {
+  const { origin, dtype } = value;
+  if (origin.kind !== "initializer") return ops.reshape(value, shape);
+  const { name, data } = origin;
+  return data.kind === "inline"
+    ? constantOf(dtype, data.bytes, shape)
+    : externalTensor(name, dtype, shape, data);
 }
 
 function roundRows(x: Value): RoundedRows {

@@ -3,7 +3,7 @@ import { byteSizeOf } from "../dtype.ts";
 import { constantOf, externalTensor, remade, type Value } from "../graph.ts";
 import { concat } from "../ops.ts";
 
-const STEPS: ReadonlySet<string> = new Set(["Cast", "Concat", "Mul"]);
+const STEPS: ReadonlySet<string> = new Set(["BitwiseXor", "Cast", "Concat", "Mul"]);
 
 /** Whether a value is known before the graph runs. */
 export function isWeight({ origin }: Value): boolean {
