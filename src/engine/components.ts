@@ -313,7 +313,7 @@ function componentOf(
   }
   return new Component(definition.name, {
     ...source,
-    outputs: withChosen(outputs, products),
+    outputs: withChosen(outputs, definition, products),
     exactOutputs: outputs,
   });
 }
