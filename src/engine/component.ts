@@ -40,6 +40,8 @@ export interface ComponentDefinition {
   readonly changingInputs?: readonly string[];
   /** The fewest bits its matrices may have; `fp32` leaves the weights as they are stored. */
   readonly leastPrecision: WeightsKind;
+  /** Whether products with the matrix of this key may be rounded where that is faster. @default none may */
+  readonly isRoundable?: (key: string) => boolean;
   /**
    * Bytes it takes while it runs, in addition to its weights.
    * @param tileSide side of its tiles in pixels, if it works in tiles

@@ -317,7 +317,7 @@ function componentOf(
   }
   return new Component(definition.name, {
     ...source,
-    outputs: withChosen(outputs, products),
+    outputs: withChosen(outputs, definition, products),
     exactOutputs: outputs,
   });
 }

@@ -72,9 +72,11 @@ const FORMAT = "retouch-products";
 const VERSION = 1;
 const MAX_BYTES = 1 << 20;
 
-/** Whether a matrix may have 8 bits: those that conversion to `int8` rounds. */
-export const isRoundable = (name: string, shape: readonly number[]): boolean =>
-  typeof formatOf(name, shape, "int8") === "object";
+/** Which matrices of a network may be rounded: those it allows, of which conversion to `int8` rounds all. */
+const roundableOf =
+  ({ isRoundable }: Pick<ComponentDefinition, "isRoundable">) =>
+  (key: string, shape: readonly number[]): boolean =>
+    isRoundable?.(key) === true && typeof formatOf(key, shape, "int8") === "object";
 
 /** Float32 throughout. */
 const inFloat32 = (shapes: readonly ShapeChoice[], refusal?: string): ChosenProducts => ({
@@ -96,8 +98,11 @@ export function productsText({ shapes }: ChosenProducts): string | undefined {
 }
 
 /** The network with the chosen kernels. */
-export const withChosen = (outputs: Outputs, chosen: ChosenProducts): Outputs =>
-  withProducts(outputs, isRoundable, kernelOf(chosen));
+export const withChosen = (
+  outputs: Outputs,
+  definition: Pick<ComponentDefinition, "isRoundable">,
+  chosen: ChosenProducts,
+): Outputs => withProducts(outputs, roundableOf(definition), kernelOf(chosen));
 
 const kernelOf =
   ({ shapes }: ChosenProducts): KernelOf =>
@@ -147,7 +152,7 @@ export async function measureProducts(
 function shapesOf(definition: ComponentDefinition, network: Outputs, usual: EditExtent): MeasuredProduct[] {
   const dims = definition.runs(usual)[0]?.dims ?? {};
   const shapes: (MeasuredProduct & { operations: number })[] = [];
-  for (const { rows: dim, columns, size } of roundableProducts(network, isRoundable)) {
+  for (const { rows: dim, columns, size } of roundableProducts(network, roundableOf(definition))) {
     const rows = typeof dim === "number" ? dim : (dims[dim] ?? Math.max(1, ...Object.values(dims)));
     const operations = rows * columns * size;
     const known = shapes.find((shape) => isSame(shape, { columns, size }));
@@ -226,7 +231,7 @@ async function blockDecibels(
     }
   };
   const exact = await run(outputs);
-  const rounded = await run(withChosen(outputs, chosen));
+  const rounded = await run(withChosen(outputs, definition, chosen));
   return Math.min(...rounded.map((numbers, index) => decibelsBetween(numbers, exact[index]!)));
 }
 

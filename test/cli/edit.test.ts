@@ -92,6 +92,7 @@ describe("retouch edit", () => {
       "guidance: 2.5",
       "checkpoint: plain",
       "weights: fp32",
+      "arithmetic: fp32",
       "device: cpu (as asked)",
       expect.stringMatching(/^kept: \d+\.\d % of the image, where nothing was edited/),
       expect.stringMatching(/^safety check: passed \(score 0\.\d{3} of 0\.7\)$/),

@@ -4,12 +4,13 @@ import path from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { psnrOf } from "../../src/images/psnr.ts";
 import { Component } from "../../src/engine/component.ts";
+import { readModelPlan } from "../../src/engine/forecast.ts";
+import { SHIPPED_CHECKPOINT } from "../../src/engine/shipped.ts";
 import { createEngine, type Engine, type EngineOptions } from "../../src/engine/engine.ts";
 import {
   type ChosenProducts,
   fastest,
   isExact,
-  isRoundable,
   parseChoice,
   productsText,
 } from "../../src/engine/product-choice.ts";
@@ -88,10 +89,15 @@ describe("a choice", () => {
     expect(parseChoice(bytes, CHOSEN.shapes)).toBeUndefined();
   });
 
-  it("leaves embedders and the output layer in float32", () => {
-    expect(isRoundable("single_transformer_blocks.0.proj_mlp.weight", [1024, 256])).toBe(true);
-    for (const key of ["x_embedder.weight", "context_embedder.weight", "proj_out.weight"]) {
-      expect(isRoundable(key, [256, 256])).toBe(false);
+  it("leaves what comes before the single-stream blocks in float32, and the output layer", async () => {
+    const { components } = await readModelPlan(SHIPPED_CHECKPOINT);
+    const roundable = (key: string): string[] =>
+      components.filter(({ isRoundable }) => isRoundable?.(key)).map(({ trial }) => trial!.part);
+    expect(roundable("single_transformer_blocks.0.proj_mlp.weight")).toEqual([
+      "the first blocks of the transformer",
+    ]);
+    for (const key of ["x_embedder.weight", "transformer_blocks.0.attn.to_q.weight", "proj_out.weight"]) {
+      expect(roundable(key)).toEqual([]);
     }
   });
 });

@@ -141,6 +141,8 @@ function transformerComponent({ flux, autoencoder, t5Length }: KontextConfigs): 
       fluxTransformer(flux, weights, { textLength: "text", computeType }),
     isAdaptable: true,
     changingInputs: ["latents"],
+    // What the double-stream blocks round comes first, and costs the picture most (docs/decisions/0007-measured-products.md).
+    isRoundable: (key) => key.startsWith("single_transformer_blocks."),
     leastPrecision: "int4",
     workingBytes(edit) {
       const { tokens } = dimsOf(tokensOf(edit));
