@@ -19,10 +19,12 @@ describe("the command's bundle", () => {
   });
 
   it("imports its own files and packages only, and finds every file that its modules name by their own URL", () => {
-    const own = texts.flatMap((text) => [...text.matchAll(/new URL\("([^"]+)", import\.meta\.url\)/g)]);
+    const own = texts.flatMap((text) =>
+      Array.from(text.matchAll(/new URL\("([^"]+)", import\.meta\.url\)/g)),
+    );
     expect(own.length).toBeGreaterThan(5);
     for (const [, file] of own) expect(existsSync(path.join(folder, file!)), file).toBe(true);
-    const imported = texts.flatMap((text) => [...text.matchAll(/(?:from |import\()"(\.[^"]+)"/g)]);
+    const imported = texts.flatMap((text) => Array.from(text.matchAll(/(?:from |import\()"(\.[^"]+)"/g)));
     expect(imported.length).toBeGreaterThan(5);
     for (const [, file] of imported) expect(files).toContain(path.basename(file!));
   });
