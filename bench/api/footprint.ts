@@ -6,7 +6,7 @@ import { type DatabaseName, withDatabase } from "./databases.ts";
 
 const IDLE_MS = 60_000;
 /** What follows a start, such as compiling what it ran often. */
-const SETTLE_MS = 20_000;
+const SETTLE_MS = 120_000;
 
 /** @returns seconds from the start of the process to /readyz */
 export function measureFirstStart(command: Command, signal: AbortSignal): Promise<number> {

@@ -125,7 +125,7 @@ async function sign(
             ${ms("coalesce((select unsteady_at from signed), (select unsteady_at from " + table + "), to_timestamp(0))")}
               as unsteady_ms`,
     [isUnsteady, LARGE_STEP_MS, LONG_PAUSE_MS, SIGN_MS],
-    { isVital: true, limitMs },
+    { isPlannedOnce: true, isVital: true, limitMs },
   );
   return { nowMs: row!.now_ms, unsteadyMs: row!.unsteady_ms };
 }

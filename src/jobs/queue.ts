@@ -75,6 +75,8 @@ export function createQueue(database: Database, onError: (error: Error) => void)
     backend: database.isEmbedded ? "pglite" : "postgres",
     schedule: false,
     persistWarnings: false,
+    // Our own table has the workers; this would look at the event loop fifty times a second for its own.
+    registerInstance: false,
   });
   boss.on("error", onError);
 

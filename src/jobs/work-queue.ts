@@ -41,7 +41,7 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
          on conflict (id) do update
            set status = $2, fault = $3, speed = $4, endpoints = $5, seen_at = clock_timestamp()`,
         [id, status, fault, speed && JSON.stringify(speed), JSON.stringify(endpoints)],
-        vital,
+        { isPlannedOnce: true, ...vital },
       );
     },
 

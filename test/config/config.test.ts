@@ -25,6 +25,7 @@ describe("the settings", () => {
       metadataPrompt: false,
       history: false,
       price: { amount: 0.03, per: "megapixel" },
+      isPriceSet: false,
       allowPrivateHosts: [],
       imageMaxBytes: 20 * MiB,
       imageMaxPixels: 64_000_000,
