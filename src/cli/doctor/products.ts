@@ -11,7 +11,9 @@ export function productSection(shapes: readonly ShapeChoice[]): Section {
     name: "products",
     lines: [
       ...shapes.map((shape) => [`${shape.columns} by ${shape.size}`, textOf(shape)] as const),
-      "Measured now, with all threads; --weights fp32 always computes in float32.",
+      shapes.length === 0
+        ? "All are computed in float32: of this model nothing may be rounded."
+        : "Measured now, with all threads; --weights fp32 always computes in float32.",
     ],
     facts: shapes,
   };
