@@ -251,7 +251,7 @@ async function editAll(
     resolved,
     source,
     outcome,
-    images: drawn.map((image, index) => ({ ...image, seed: draws[index]!.seed })),
+    images: drawn.map((image, index) => Object.assign({}, image, { seed: draws[index]!.seed })),
     notices,
     acceleration,
     isChecked: checker !== undefined,
