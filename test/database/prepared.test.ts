@@ -50,8 +50,13 @@ async function described(database: Database): Promise<Record<string, unknown>> {
   for (const { name, columns } of tables) {
     parts.push([`rows of ${name}`, await lines(`select ${columns} from ${name} order by 1`)]);
   }
-  return Object.fromEntries(parts);
+  // pg-boss makes tables for the days after the one on which a database is made.
+  const days = [...new Set(JSON.stringify(parts).match(DAY_TABLE))].toSorted();
+  const numbered = JSON.stringify(parts).replaceAll(DAY_TABLE, (name) => `day ${days.indexOf(name) + 1}`);
+  return Object.fromEntries(JSON.parse(numbered) as [string, unknown][]);
 }
+
+const DAY_TABLE = /queue_stats_\d{8}/g;
 
 async function opened(folder: string, schema = "retouch"): Promise<Database> {
   const notices: string[] = [];
