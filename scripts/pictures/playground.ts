@@ -7,7 +7,7 @@ import { inRepository } from "../../tools/paths.ts";
 import { launch } from "../chromium.ts";
 import { README_SEED } from "./edits.ts";
 
-const VIEWPORT = { width: 1180, height: 880 };
+const VIEWPORT = { width: 1280, height: 1080 };
 const DIVIDER = "35";
 
 export async function drawPlayground(): Promise<string> {
@@ -30,6 +30,7 @@ export async function drawPlayground(): Promise<string> {
     await page.getByRole("button", { name: /^Edit image/ }).click();
     await page.getByRole("link", { name: "Download" }).waitFor();
     await page.getByLabel(/^Divider/).fill(DIVIDER);
+    await page.evaluate(() => scrollTo(0, 0));
     await page.screenshot({ path: file, type: "jpeg", quality: 85 });
   } finally {
     await browser.close();
