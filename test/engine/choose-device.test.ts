@@ -49,6 +49,7 @@ describe("a device that was asked for", () => {
       computeType: "float16",
       forms: {
         attention: expect.stringMatching(/fused|written/),
+        byteProducts: "blocks",
         convChannels: "fours",
         maxOutputs: 7,
         maxTensorBytes: 2 ** 27,

@@ -31,7 +31,7 @@ let wide: EditRequest;
 beforeAll(async () => {
   for (const name of ["kontext", "klein"] as const) {
     const checkpoint = path.join(fixtures, FOLDERS[name]);
-    engines[name] = await createEngine({ checkpoint, threads: 1, safety: { isOn: false } });
+    engines[name] = await createEngine({ checkpoint, weights: "fp32", threads: 1, safety: { isOn: false } });
   }
   const image = await readFile(path.join(fixtures, "pictures", "scene-64x64.png"));
   scene = await decodePicture(image);

@@ -48,7 +48,12 @@ async function open(family: Family, { checkpoint, scheduler = {} }: Case): Promi
     const fields = JSON.parse(await readFile(file, "utf8")) as object;
     await writeFile(file, JSON.stringify({ ...fields, ...scheduler }));
   }
-  const engine = await createEngine({ checkpoint: folder, threads: 1, safety: { isOn: false } });
+  const engine = await createEngine({
+    checkpoint: folder,
+    weights: "fp32",
+    threads: 1,
+    safety: { isOn: false },
+  });
   onTestFinished(() => engine.close());
   return engine;
 }

@@ -38,7 +38,13 @@ async function open(scheduler: object = {}, options: EngineOptions = {}): Promis
   const file = path.join(checkpoint, "scheduler", "scheduler_config.json");
   const fields = JSON.parse(await readFile(file, "utf8")) as object;
   await writeFile(file, JSON.stringify({ ...fields, ...scheduler }));
-  const engine = await createEngine({ checkpoint, threads: 1, safety: { isOn: false }, ...options });
+  const engine = await createEngine({
+    checkpoint,
+    weights: "fp32",
+    threads: 1,
+    safety: { isOn: false },
+    ...options,
+  });
   onTestFinished(() => engine.close());
   return engine;
 }
@@ -235,7 +241,7 @@ describe("an autoencoder whose author chose no size", () => {
     const file = path.join(checkpoint, "vae", "config.json");
     const { sample_size: _, ...fields } = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
     await writeFile(file, JSON.stringify({ ...fields, ...size }));
-    const engine = await createEngine({ checkpoint, threads: 1, safety: { isOn: false } });
+    const engine = await createEngine({ checkpoint, weights: "fp32", threads: 1, safety: { isOn: false } });
     onTestFinished(() => engine.close());
     expect(engine.checkpoint.nativeSize).toBe(1024);
     const { workingSize } = await engine.edit({

@@ -23,7 +23,7 @@ afterEach(() => {
 });
 
 async function open(family: keyof typeof FAMILIES, checkpoint = path.join(fixtures, folders[family])) {
-  const engine = await createEngine({ checkpoint, threads: 1, safety: { isOn: false } });
+  const engine = await createEngine({ checkpoint, weights: "fp32", threads: 1, safety: { isOn: false } });
   onTestFinished(() => engine.close());
   const image = await readFile(path.join(fixtures, "pictures", "scene-64x64.png"));
   const base: EditRequest = { image, prompt: "Make the red car blue", seed: 1, numSteps: 3, guidance: 1 };

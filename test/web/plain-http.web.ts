@@ -24,7 +24,7 @@ beforeAll(async () => {
   const start = (settings: Record<string, string>, engine?: URL) =>
     startTestService({
       database: "PGlite",
-      settings: { ...allowedHosts, ...settings },
+      settings: { ...allowedHosts, RETOUCH_PRICE: "0.03/megapixel", ...settings },
       ...(engine && { engine }),
     });
   [plain, elsewhere, prefixed] = await Promise.all([
