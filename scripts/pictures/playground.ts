@@ -30,7 +30,7 @@ export async function drawPlayground(): Promise<string> {
     await page.getByRole("button", { name: /^Edit image/ }).click();
     await page.getByRole("link", { name: "Download" }).waitFor();
     await page.getByLabel(/^Divider/).fill(DIVIDER);
-    await page.evaluate(() => scrollTo(0, 0));
+    await page.evaluate("scrollTo(0, 0)");
     await page.screenshot({ path: file, type: "jpeg", quality: 85 });
   } finally {
     await browser.close();
