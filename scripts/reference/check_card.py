@@ -44,7 +44,8 @@ def main() -> None:
         # draws is compared, not what the command carries over from the image.
         Image.open(SOURCE).convert("RGB").resize(expected.size).save(source)
         command = ["node", "bin/retouch.js", "edit", str(source), prompt.group(1), "--seed", seed.group(1)]
-        subprocess.run([*command, "--steps=28", "--guidance=2", "--preserve=off", "--quiet", "-o", str(output)], check=True)
+        options = ["--steps=28", "--guidance=2", "--preserve=off", "--weights=fp32", "--quiet", "-o", str(output)]
+        subprocess.run([*command, *options], check=True)
         reached = decibels(np.asarray(Image.open(output).convert("RGB")), np.asarray(expected))
     if reached < WANTED_DECIBELS:
         sys.exit(f"The command's image is {reached:.1f} dB from that of {CARD}; at least {WANTED_DECIBELS} are wanted.")

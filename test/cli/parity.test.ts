@@ -37,6 +37,7 @@ describe("retouch edit", () => {
         `--guidance=${edit.guidance}`,
         `--true-cfg-scale=${edit.trueCfgScale}`,
         `--output=${output}`,
+        "--weights=fp32",
         "--no-keep-unchanged",
         "--quiet",
         ...ONE_THREAD,
