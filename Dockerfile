@@ -13,7 +13,7 @@ RUN npm ci
 
 FROM packages AS build
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build.mjs scripts/
+COPY scripts/build.mjs scripts/bundle.mjs scripts/
 COPY src src
 COPY web web
 RUN npm run build
