@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { createEngine, encodePicture, type Engine, type Picture, type Size } from "../src/index.ts";
+import { ABOUT } from "../src/engine/identity.ts";
 import { decodePicture } from "../src/images/decode.ts";
 import { cropPicture, padPicture, pictureToPixels, pixelsToPicture } from "../src/images/picture.ts";
 import type { Networks } from "../src/pipelines/flux1-kontext/networks.ts";
@@ -12,8 +13,8 @@ import { type NativeScale, targetSize } from "../src/engine/sizes.ts";
 import { readAutoencoderConfig } from "../src/models/autoencoders/autoencoder-config.ts";
 import { Checkpoint } from "../src/weights/checkpoint.ts";
 
-/** Pages and images beside the networks, and the curve of `eval:steps`, which change no edit. */
-const NO_PART = /\.(?:md|png|jpe?g)$|^steps\.json$/i;
+/** Pages and images beside the networks, which change no edit. */
+const NO_PART = /\.(?:md|png|jpe?g)$/i;
 
 /** SHA-256 of the names and bytes of a checkpoint's files. */
 export async function checkpointDigest(folder: string): Promise<string> {
@@ -22,7 +23,7 @@ export async function checkpointDigest(folder: string): Promise<string> {
   for (const name of names.toSorted()) {
     const file = path.join(folder, name);
     const found = await stat(file);
-    if (!found.isFile() || NO_PART.test(name)) continue;
+    if (!found.isFile() || NO_PART.test(name) || ABOUT.has(name)) continue;
     hash.update(`${name.split(path.sep).join("/")} ${found.size}\n`);
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
   }

@@ -40,8 +40,8 @@ const CODE = [
 const SAMPLE_BYTES = 1024;
 /** Configurations and vocabularies; the largest published one has 2.4 MB. */
 const SMALL_FILE = /\.(?:json|txt|model)$/;
-/** What is said or was measured of a checkpoint is none of it: its calibration stays valid. */
-const ABOUT: ReadonlySet<string> = new Set([STEPS_FILE, CARD_FILE]);
+/** What is said or was measured of a checkpoint is none of it: what else was measured of it stays valid. */
+export const ABOUT: ReadonlySet<string> = new Set([STEPS_FILE, CARD_FILE]);
 const MAX_SMALL_FILE_BYTES = 32 * 2 ** 20;
 /** Reads in one turn of the event loop. */
 const SLICE = 16;
