@@ -16,11 +16,12 @@ const HELD_OUT = 200;
 /** 200 scenes, spread over the kinds, that neither the calibration nor the choice of the method has seen. */
 export function heldOut({ scenes }: EvaluationSet): Scene[] {
   const fitting = scenes.filter((scene) => !isCalibrating(scene) && !isTried(scene));
-  return Array.from(
-    { length: HELD_OUT },
-    (_, place) => fitting[Math.floor((place * fitting.length) / HELD_OUT)]!,
-  );
+  return spread(fitting, HELD_OUT);
 }
+
+/** `count` of a list at even distances, in its order. */
+export const spread = <Item>(list: readonly Item[], count: number): Item[] =>
+  Array.from({ length: count }, (_, place) => list[Math.floor((place * list.length) / count)]!);
 
 /** Of the scenes that are not held out, `count`, spread over the kinds. */
 export function calibrating({ scenes }: EvaluationSet, count: number): Scene[] {

@@ -6,14 +6,13 @@ import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { psnrOf } from "../../src/images/psnr.ts";
-import { decodePicture } from "../../src/images/decode.ts";
-import { createEngine, type EditRequest, type Engine } from "../../src/index.ts";
 import { describeMachine, gitRevision } from "../../tools/machine.ts";
 import { inRepository } from "../../tools/paths.ts";
 import { nativeScaleOf } from "../checkpoint.ts";
 import { openSet } from "../set.ts";
-import { heldOut, requestOf, writeCalibrating } from "./edits.ts";
+import { heldOut, requestOf, spread, writeCalibrating } from "./edits.ts";
 import { type Edit, type Run, summaryOf, tableOf } from "./summary.ts";
+import { openUnchecked, type Timed, timed } from "./timed.ts";
 
 const USAGE = `Usage: npm run eval:acceleration [-- OPTIONS]
 
@@ -65,20 +64,9 @@ async function measureAll(
   const all = heldOut(set);
   const count = Math.min(Number(values.limit), all.length);
   const [part, parts] = values.part.split("/").map(Number) as [number, number];
-  const chosenScenes = Array.from(
-    { length: count },
-    (_, index) => all[Math.floor((index * all.length) / count)]!,
-  );
-  const scenes = chosenScenes.filter((_, index) => index % parts === part - 1);
-  const open = (weights: string): Promise<Engine> =>
-    createEngine({
-      checkpoint: values.checkpoint,
-      weights: weights as "auto",
-      threads: Number(values.threads),
-      safety: { isOn: false },
-    });
-  const exact = await open("fp32");
-  const chosen = values.weights === "fp32" ? exact : await open(values.weights);
+  const scenes = spread(all, count).filter((_, index) => index % parts === part - 1);
+  const exact = await openUnchecked(values, "fp32");
+  const chosen = values.weights === "fp32" ? exact : await openUnchecked(values, values.weights);
   mkdirSync(values.out, { recursive: true });
   const file = path.join(values.out, "progress.jsonl");
   const key = `${await exact.digest()} ${chosen.arithmetic}`;
@@ -96,7 +84,7 @@ async function measureAll(
       // Which side begins changes from edit to edit.
       const isFirst = place % 2 === 0;
       let plain = isFirst ? await timed(exact, request) : undefined;
-      const accelerated: [number, Awaited<ReturnType<typeof timed>>][] = [];
+      const accelerated: [number, Timed][] = [];
       for (const minPsnr of missing) {
         accelerated.push([minPsnr, await timed(chosen, { ...request, acceleration: "auto", minPsnr })]);
       }
@@ -131,14 +119,6 @@ async function measureAll(
     arithmetic: chosen.arithmetic,
   };
   process.stdout.write(values.json ? `${JSON.stringify({ ...about, summary, edits })}\n` : tableOf(summary));
-}
-
-async function timed(engine: Engine, request: EditRequest) {
-  const cpu = process.cpuUsage();
-  const { image, seconds, acceleration } = await engine.edit(request);
-  const { user, system } = process.cpuUsage(cpu);
-  const { data } = await decodePicture(image);
-  return { data, seconds: seconds.total, cpuSeconds: (user + system) / 1e6, acceleration };
 }
 
 function readLines(from: string): Edit[] {

@@ -1,4 +1,5 @@
 /** What came of the edits with acceleration, put together. */
+import { medianOf } from "../../tools/statistics.ts";
 
 /** One edit with one promise. */
 export interface Run {
@@ -54,12 +55,6 @@ export function summaryOf(edits: readonly Edit[], minPsnr: number): Summary {
     ratio: medianOf(runs.map(({ ratio }) => ratio)),
     cpuRatio: medianOf(runs.map(({ cpuRatio }) => cpuRatio)),
   };
-}
-
-export function medianOf(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 export function tableOf(summaries: readonly Summary[]): string {

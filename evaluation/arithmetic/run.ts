@@ -4,13 +4,13 @@
  */
 import { parseArgs } from "node:util";
 import { levelsBetween } from "../../src/engine/calibrate.ts";
-import { decodePicture } from "../../src/images/decode.ts";
 import { psnrOf } from "../../src/images/psnr.ts";
-import { createEngine, type EditRequest, type Engine } from "../../src/index.ts";
+import type { Engine } from "../../src/index.ts";
 import { describeMachine, gitRevision } from "../../tools/machine.ts";
 import { inRepository } from "../../tools/paths.ts";
-import { medianOf } from "../acceleration/summary.ts";
-import { calibrating, heldOut, requestOf } from "../acceleration/edits.ts";
+import { medianOf } from "../../tools/statistics.ts";
+import { calibrating, heldOut, requestOf, spread } from "../acceleration/edits.ts";
+import { openUnchecked, type Timed, timed } from "../acceleration/timed.ts";
 import { nativeScaleOf } from "../checkpoint.ts";
 import { openSet } from "../set.ts";
 
@@ -45,16 +45,9 @@ async function measure(): Promise<object> {
   const native = await nativeScaleOf(values.checkpoint);
   const all = values.calibrating ? calibrating(set, Number(values.limit)) : heldOut(set);
   const count = Math.min(Number(values.limit), all.length);
-  const scenes = Array.from({ length: count }, (_, index) => all[Math.floor((index * all.length) / count)]!);
-  const open = (weights: string): Promise<Engine> =>
-    createEngine({
-      checkpoint: values.checkpoint,
-      weights: weights as "auto",
-      threads: Number(values.threads),
-      safety: { isOn: false },
-    });
-  const exact = await open("fp32");
-  const chosen = await open(values.weights);
+  const scenes = spread(all, count);
+  const exact = await openUnchecked(values, "fp32");
+  const chosen = await openUnchecked(values, values.weights);
   const edits: { id: number; kind: string; psnr: number | null; ratio: number; cpuRatio: number }[] = [];
   const levels: number[] = [];
   try {
@@ -97,18 +90,4 @@ async function measure(): Promise<object> {
     await exact.close();
     await chosen.close();
   }
-}
-
-interface Timed {
-  data: Uint8Array;
-  seconds: number;
-  cpuSeconds: number;
-}
-
-async function timed(engine: Engine, request: EditRequest): Promise<Timed> {
-  const cpu = process.cpuUsage();
-  const { image, seconds } = await engine.edit(request);
-  const { user, system } = process.cpuUsage(cpu);
-  const { data } = await decodePicture(image);
-  return { data, seconds: seconds.total, cpuSeconds: (user + system) / 1e6 };
 }
