@@ -45,9 +45,9 @@ export function createViewer(viewed: Viewed): HTMLElement {
     holder.replaceChildren(...views);
     holder.classList.toggle("halves", mode === "side");
     frame = views[0]!;
-    const own = addZoom(frame, () => [...holder.querySelectorAll<HTMLElement>(".layer")]);
-    zoomControls.replaceWith(own.controls);
-    zoomControls = own.controls;
+    const controls = addZoom(frame, () => [...holder.querySelectorAll<HTMLElement>(".layer")]);
+    zoomControls.replaceWith(controls);
+    zoomControls = controls;
     legend.hidden = mode !== "map";
   }
 

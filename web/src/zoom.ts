@@ -1,13 +1,6 @@
 /** Zoom and pan of a picture within its frame: by buttons, by Ctrl and the wheel, by two fingers, and by dragging. */
 import { button, element } from "./dom.ts";
 
-export interface Zoom {
-  /** The buttons. */
-  controls: HTMLElement;
-  /** Shows the whole picture again. */
-  fit(): void;
-}
-
 const MAX_ZOOM = 16;
 const STEP = 1.5;
 /** Zoom of one notch of a wheel, as a power of e per pixel that it scrolls. */
@@ -16,8 +9,9 @@ const WHEEL = 0.002;
 /**
  * @param frame what stays in place, and cuts off what is outside
  * @param layers what is enlarged and moved, all alike
+ * @returns the buttons
  */
-export function addZoom(frame: HTMLElement, layers: () => readonly HTMLElement[]): Zoom {
+export function addZoom(frame: HTMLElement, layers: () => readonly HTMLElement[]): HTMLElement {
   let scale = 1;
   /** Where the picture's upper left corner lies, in pixels of the frame. */
   let [left, top] = [0, 0];
@@ -99,5 +93,5 @@ export function addZoom(frame: HTMLElement, layers: () => readonly HTMLElement[]
     labelled("⤢", "Show the whole image", () => zoomTo(1)),
   );
   place();
-  return { controls, fit: () => zoomTo(1) };
+  return controls;
 }
