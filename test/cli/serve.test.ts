@@ -11,7 +11,7 @@ import { startS3Server } from "../support/s3-server.ts";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
 import { usedDataFolder } from "../support/embedded.ts";
 import { fixtures, root } from "../support/fixtures.ts";
-import { environment, freePort, type Served, serve } from "../support/served.ts";
+import { environment, freePort, type Served, serve, untilReady } from "../support/served.ts";
 import { until } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -34,12 +34,6 @@ async function retouch(args: readonly string[], settings: Record<string, string>
   const [code] = (await once(child, "close")) as [number | null];
   return { code, ...output };
 }
-
-const untilReady = (server: Served): Promise<unknown> =>
-  until(
-    () => fetch(`${server.address}/readyz`),
-    ({ status }) => status === 200,
-  );
 
 const editOf = (server: Served, more: object = {}): { input: object } => ({
   input: {

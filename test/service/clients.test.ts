@@ -8,8 +8,8 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtures, root } from "../support/fixtures.ts";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
-import { type Served, serve } from "../support/served.ts";
-import { call, type DatabaseName, ENDPOINT, until } from "../support/service.ts";
+import { type Served, serve, untilReady } from "../support/served.ts";
+import { call, type DatabaseName, ENDPOINT } from "../support/service.ts";
 
 /** A second endpoint, whose model takes several images, or none. */
 const KLEIN = "klein";
@@ -29,10 +29,7 @@ describe.each(databases)("40: the real clients on %s", (database) => {
     const shared = { DATABASE_URL: databaseUrl, RETOUCH_DATABASE_SCHEMA: schema };
     const models = { RETOUCH_MODELS: `${KLEIN}=${KLEIN_FOLDER}` };
     server = await serve({ ...models, ...(database === "PostgreSQL" && shared) });
-    await until(
-      () => fetch(`${server.address}/readyz`),
-      ({ status }) => status === 200,
-    );
+    await untilReady(server);
   });
   afterAll(async () => {
     await server.end("SIGTERM");

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
-import { serve } from "../support/served.ts";
+import { serve, untilReady } from "../support/served.ts";
 import { type DatabaseName, until } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -23,10 +23,7 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("38: a server on %s that i
       ...(database === "PostgreSQL" ? { DATABASE_URL: databaseUrl, RETOUCH_DATABASE_SCHEMA: schema } : {}),
     };
     const first = await serve(settings);
-    await until(
-      () => fetch(`${first.address}/readyz`),
-      ({ status }) => status === 200,
-    );
+    await untilReady(first);
     const submit = async (steps: number): Promise<string> => {
       const input = {
         prompt: "Make it night",

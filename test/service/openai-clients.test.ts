@@ -8,8 +8,8 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pythonProgram, withoutPython } from "../../tools/python.ts";
 import { root } from "../support/fixtures.ts";
-import { environment, type Served, serve } from "../support/served.ts";
-import { ENDPOINT, until } from "../support/service.ts";
+import { environment, type Served, serve, untilReady } from "../support/served.ts";
+import { ENDPOINT } from "../support/service.ts";
 
 const PROMPT = "Make it night";
 const PICTURE = path.join(root, "examples", "bluebird.png");
@@ -23,10 +23,7 @@ describe("OpenAI's clients", () => {
   let client: OpenAI;
   beforeAll(async () => {
     server = await serve({ RETOUCH_SAFETY: "required" });
-    await until(
-      () => fetch(`${server.address}/readyz`),
-      ({ status }) => status === 200,
-    );
+    await untilReady(server);
     client = new OpenAI({ apiKey: server.key, baseURL: `${server.address}/v1` });
   });
   afterAll(() => server.end("SIGTERM"));

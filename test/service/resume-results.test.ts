@@ -7,7 +7,7 @@ import path from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { usedDataFolder } from "../support/embedded.ts";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
-import { serve, type Served } from "../support/served.ts";
+import { serve, type Served, untilReady } from "../support/served.ts";
 import { type Answer, type DatabaseName, until } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 
@@ -34,11 +34,7 @@ async function settingsOn(database: DatabaseName): Promise<Record<string, string
 async function start(settings: Record<string, string>): Promise<Served> {
   const server = await serve(settings);
   onTestFinished(() => void server.end("SIGKILL"));
-  await until(
-    () => fetch(`${server.address}/readyz`),
-    ({ status }) => status === 200,
-    PATIENCE,
-  );
+  await untilReady(server, PATIENCE);
   return server;
 }
 

@@ -10,7 +10,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { decodeState, encodeState } from "../../src/engine/state-file.ts";
 import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/databases.ts";
 import { root } from "../support/fixtures.ts";
-import { environment, serve, type Served } from "../support/served.ts";
+import { environment, serve, type Served, untilReady } from "../support/served.ts";
 import { usedDataFolder } from "../support/embedded.ts";
 import { type Answer, until } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -37,11 +37,7 @@ async function settingsOf(changes: Record<string, string> = {}): Promise<Record<
 async function start(settings: Record<string, string>): Promise<Served> {
   const server = await serve(settings);
   onTestFinished(() => void server.end("SIGKILL"));
-  await until(
-    () => fetch(`${server.address}/readyz`),
-    ({ status }) => status === 200,
-    PATIENCE,
-  );
+  await untilReady(server, PATIENCE);
   return server;
 }
 

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { copyEmptyDatabase } from "./embedded.ts";
-import { call, type Answer, type CallInit, ENDPOINT, ONE_THREAD } from "./service.ts";
+import { call, type Answer, type CallInit, ENDPOINT, ONE_THREAD, until } from "./service.ts";
 import { root } from "./fixtures.ts";
 
 export interface Served {
@@ -40,6 +40,17 @@ export function environment(settings: Record<string, string>): NodeJS.ProcessEnv
   const { PATH, HOME, TMPDIR, SystemRoot } = process.env;
   return { PATH, HOME, TMPDIR, SystemRoot, ...ONE_THREAD, ...settings };
 }
+
+/** Waits until edits can run. */
+export const untilReady = async (
+  { address }: Pick<Served, "address">,
+  patience?: { patienceMs: number },
+): Promise<void> =>
+  void (await until(
+    () => fetch(`${address}/readyz`),
+    ({ status }) => status === 200,
+    patience,
+  ));
 
 /**
  * Starts it and waits until it listens.
