@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { buildModel, constant, constantOf, input, makeNode, type Value } from "../src/onnx/graph.ts";
 import * as ops from "../src/onnx/ops.ts";
+import * as quantized from "../src/onnx/quantized-ops.ts";
 import { Session } from "../src/runtime/session.ts";
 import { inRepository } from "../tools/paths.ts";
 import { rounded } from "../tools/statistics.ts";
@@ -58,7 +59,11 @@ export function measureGemm(size: number, options: ProductOptions): Promise<numb
 export function measureByteProduct(size: number, options: ProductOptions): Promise<number> {
   const x = input("x", "float32", [size, size]);
   const zeroPoint = constantOf("uint8", Uint8Array.of(128), []);
-  const { bytes } = ops.byteRows(x, constant(new Float32Array(size).fill(1 / 127), [size, 1]), zeroPoint);
+  const { bytes } = quantized.byteRows(
+    x,
+    constant(new Float32Array(size).fill(1 / 127), [size, 1]),
+    zeroPoint,
+  );
   const outputs = Array.from({ length: CHAIN }, (_, index) => {
     const integers = Uint8Array.from({ length: size * size }, () => 256 * Math.random());
     const inputs = [bytes, constantOf("int8", integers, [size, size]), zeroPoint];

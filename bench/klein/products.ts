@@ -3,7 +3,8 @@
  * these products. Every product is measured by turns with the others, with one matrix in memory.
  */
 import { tmpdir } from "node:os";
-import { attention, gemm, matmulNBits, rows } from "../../src/onnx/ops.ts";
+import { attention, gemm, rows } from "../../src/onnx/ops.ts";
+import { matmulNBits } from "../../src/onnx/quantized-ops.ts";
 import { buildModel, constant, input, type Value } from "../../src/onnx/graph.ts";
 import { mlpWidthOf, widthOf } from "../../src/models/transformers/flux2-config.ts";
 import { Session, type Tensor } from "../../src/runtime/session.ts";

@@ -14,6 +14,7 @@ import {
 } from "../../src/onnx/graph.ts";
 import { ALL_FORMS, withForms } from "../../src/onnx/kernel-forms.ts";
 import * as ops from "../../src/onnx/ops.ts";
+import * as quantized from "../../src/onnx/quantized-ops.ts";
 import { Session } from "../../src/runtime/session.ts";
 import { randomNormal } from "../../src/sampling/random.ts";
 import { medianOf, rounded } from "../../tools/statistics.ts";
@@ -120,18 +121,18 @@ async function resultOf(build: (x: Value) => Value, x: Float32Array, columns: nu
 function waysOf({ rows, columns, size }: Shape, weight: Float32Array): Record<string, (x: Value) => Value> {
   const inRows = (x: Value): Value => {
     const matrix = blockMatrix(weight, [size, columns], 128, columns);
-    const y = ops.matmulNBits(x, matrix);
+    const y = quantized.matmulNBits(x, matrix);
     return withForms({ y }, { ...ALL_FORMS, byteProducts: "rows" })["y"]!;
   };
   return {
     "Gemm, float32": (x) => ops.gemm(x, constant(weight, [size, columns])),
-    [BLOCKS_OF_128]: (x) => ops.matmulNBits(x, blockMatrix(weight, [size, columns], 128)),
-    "MatMulNBits, blocks of 256": (x) => ops.matmulNBits(x, blockMatrix(weight, [size, columns], 256)),
+    [BLOCKS_OF_128]: (x) => quantized.matmulNBits(x, blockMatrix(weight, [size, columns], 128)),
+    "MatMulNBits, blocks of 256": (x) => quantized.matmulNBits(x, blockMatrix(weight, [size, columns], 256)),
     "MatMulNBits, a scale per row": (x) =>
-      ops.matmulNBits(x, blockMatrix(weight, [size, columns], 128, columns)),
+      quantized.matmulNBits(x, blockMatrix(weight, [size, columns], 128, columns)),
     [`MatMulNBits, ${PART} rows at a time`]: (x) => {
       const matrix = blockMatrix(weight, [size, columns], 128);
-      return inParts(x, rows, (part) => ops.matmulNBits(part, matrix));
+      return inParts(x, rows, (part) => quantized.matmulNBits(part, matrix));
     },
     [IN_ROWS]: inRows,
     "DynamicQuantizeMatMul, one scale for all inputs": (x) => {
@@ -172,7 +173,7 @@ function blockMatrix(
   [size, columns]: readonly [number, number],
   blockSize: number,
   scaled = blockSize,
-): ops.BlockMatrix {
+): quantized.BlockMatrix {
   const count = columns / blockSize;
   const { integers, scales } = roundedIn(weight, scaled);
   const perBlock = Float32Array.from(
@@ -187,7 +188,7 @@ function blockMatrix(
     bits: 8,
     // The networks have the two sizes that the type allows.
     blockSize: blockSize as 128,
-    blocks: scaled === columns ? ops.unsignedBytes(signed) : constant(unsigned, shape),
+    blocks: scaled === columns ? quantized.unsignedBytes(signed) : constant(unsigned, shape),
     scales: constant(perBlock, [size, count]),
     accuracyLevel: 4,
   };

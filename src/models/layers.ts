@@ -4,6 +4,7 @@
  */
 import { type Dim, showShape, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
+import * as quantized from "../onnx/quantized-ops.ts";
 import type { WeightScope } from "../weights/weight-set.ts";
 
 /**
@@ -24,7 +25,7 @@ export function linear(
   const read = scope.adaptedInput(x);
   const y =
     "blocks" in weight
-      ? ops.matmulNBits(read, { ...weight, scales: typed(weight.scales) }, bias)
+      ? quantized.matmulNBits(read, { ...weight, scales: typed(weight.scales) }, bias)
       : ops.gemm(read, typed(weight), bias);
   return scope.adapted(x, y);
 }

@@ -6,6 +6,7 @@
 import { byteSizeOf } from "../onnx/dtype.ts";
 import { constant, input, type Value } from "../onnx/graph.ts";
 import * as ops from "../onnx/ops.ts";
+import * as quantized from "../onnx/quantized-ops.ts";
 import type { Tensor } from "./session.ts";
 
 /** A type that a device multiplies in; those of integers are weights in blocks, whose products are in floats. */
@@ -56,7 +57,7 @@ export interface ProductOptions {
   /** The type in which a product of integers is computed. */
   floats: FloatType;
   /** Of such a product. */
-  accuracyLevel: ops.BlockMatrix["accuracyLevel"];
+  accuracyLevel: quantized.BlockMatrix["accuracyLevel"];
   /** Of a tensor. */
   maxBytes: number;
 }
@@ -70,7 +71,7 @@ export function productGraph(shape: ProductShape, type: ProductType, options: Pr
   const x = spread("x", [1, columns], 0, computed);
   const y =
     type === "int8" || type === "int4"
-      ? ops.matmulNBits(x, {
+      ? quantized.matmulNBits(x, {
           ...blockMatrix(size, columns, { bits: type === "int8" ? 8 : 4, accuracyLevel }, computed),
           accuracyLevel,
         })
@@ -183,9 +184,9 @@ function matrix(size: number, columns: number): Value {
 function blockMatrix(
   size: number,
   columns: number,
-  { bits, accuracyLevel }: Pick<ops.BlockMatrix, "bits" | "accuracyLevel">,
+  { bits, accuracyLevel }: Pick<quantized.BlockMatrix, "bits" | "accuracyLevel">,
   type: FloatType,
-): Omit<ops.BlockMatrix, "accuracyLevel"> {
+): Omit<quantized.BlockMatrix, "accuracyLevel"> {
   const blocks = Math.ceil(columns / BLOCK);
   const bytes = (BLOCK * bits) / 8;
   const rows = divisor(size);
@@ -200,7 +201,8 @@ function blockMatrix(
     bits,
     blockSize: BLOCK,
     // As in the blocks of the transformer, where nearly all of the work is.
-    blocks: bits === 8 && accuracyLevel === 4 ? ops.unsignedBytes(ops.signedBytes(stored)) : stored,
+    blocks:
+      bits === 8 && accuracyLevel === 4 ? quantized.unsignedBytes(quantized.signedBytes(stored)) : stored,
     scales: ops.cast(scales, type),
   };
 }

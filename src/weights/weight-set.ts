@@ -2,7 +2,8 @@
 import { RetouchError } from "../errors.ts";
 import type { DType } from "../onnx/dtype.ts";
 import { externalTensor, showShape, type Value } from "../onnx/graph.ts";
-import { type BlockMatrix, concat, gather, mul, toFloat32, unsignedBytes } from "../onnx/ops.ts";
+import { concat, gather, mul, toFloat32 } from "../onnx/ops.ts";
+import { type BlockMatrix, unsignedBytes } from "../onnx/quantized-ops.ts";
 import path from "node:path";
 import { float8Rows } from "./float8-rows.ts";
 import type { QuantizedTensor } from "./quantized.ts";

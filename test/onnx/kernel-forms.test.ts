@@ -15,6 +15,7 @@ import {
   type Value,
 } from "../../src/onnx/graph.ts";
 import * as ops from "../../src/onnx/ops.ts";
+import * as quantized from "../../src/onnx/quantized-ops.ts";
 import type { Tensor } from "../../src/runtime/session.ts";
 import { difference } from "../support/compare.ts";
 import { evaluateAll, readModel, tensor, wave, waves } from "../support/onnx.ts";
@@ -295,7 +296,7 @@ describe("weights that are too large", () => {
 
   it("are multiplied in ranges where they have few bits", async () => {
     const bytes = (count: number): Uint8Array => Uint8Array.from({ length: count }, (_, index) => index * 37);
-    const matrix: ops.BlockMatrix = {
+    const matrix: quantized.BlockMatrix = {
       shape: [12, 64],
       bits: 8,
       blockSize: 32,
@@ -303,7 +304,7 @@ describe("weights that are too large", () => {
       scales: floats(wave(24, 4), [12, 2]),
       accuracyLevel: 1,
     };
-    const outputs = { y: ops.matmulNBits(float("x", ["rows", 64]), matrix, floats(wave(12))) };
+    const outputs = { y: quantized.matmulNBits(float("x", ["rows", 64]), matrix, floats(wave(12))) };
     const changed = await rewritten(outputs, without({ maxTensorBytes: 300 }), { x: waves([3, 64]) });
     expect(ofType(changed, "MatMulNBits").map(({ attributes }) => attributes["N"])).toEqual([
       { kind: "int", value: 4 },

@@ -4,6 +4,7 @@ import { addsByteProducts } from "../../src/machine/processor.ts";
 import { constant, floats, input, operatorsOf, type Value } from "../../src/onnx/graph.ts";
 import { ALL_FORMS, withForms } from "../../src/onnx/kernel-forms.ts";
 import * as ops from "../../src/onnx/ops.ts";
+import * as quantized from "../../src/onnx/quantized-ops.ts";
 import { readConverted } from "../../src/weights/converted.ts";
 import { quantize } from "../../src/quantize/quantize.ts";
 import type { Tensor } from "../../src/runtime/session.ts";
@@ -24,7 +25,7 @@ const rowOf = (row: number): number[] =>
 const SCALES = [0.5, 0.25, 2];
 
 /** The matrix [SIZE, COLUMNS] of these integers, times a scale of each row. */
-async function storedMatrix(): Promise<{ matrix: ops.BlockMatrix; numbers: Value; folder: string }> {
+async function storedMatrix(): Promise<{ matrix: quantized.BlockMatrix; numbers: Value; folder: string }> {
   const key = "transformer_blocks.0.attn.to_q.weight";
   const values = SCALES.flatMap((scale, row) => rowOf(row).map((value) => value * scale));
   const source = {
@@ -42,7 +43,7 @@ async function storedMatrix(): Promise<{ matrix: ops.BlockMatrix; numbers: Value
   const { weights } = await readConverted("test", file);
   const matrix = weights.scope("transformer_blocks.0.attn.to_q").matrix("weight", [SIZE, COLUMNS]);
   return {
-    matrix: matrix as ops.BlockMatrix,
+    matrix: matrix as quantized.BlockMatrix,
     numbers: floats(values, [SIZE, COLUMNS]),
     folder: weights.baseFolder,
   };
@@ -72,7 +73,7 @@ const x = input("x", "float32", ["rows", COLUMNS]);
 it.skipIf(!addsByteProducts())("are exact where the input's rows are integers times a factor", async () => {
   const { matrix, numbers, folder } = await storedMatrix();
   const bias = floats([1, -2, 3]);
-  const changed = inRows({ y: ops.matmulNBits(x, matrix, bias) });
+  const changed = inRows({ y: quantized.matmulNBits(x, matrix, bias) });
   expect([count(changed, "QGemm"), count(changed, "MatMulNBits")]).toEqual([1, 0]);
   // A row of zeros, one of the largest bytes, and one a thousandth of the first.
   const feeds = {
@@ -88,7 +89,10 @@ it.skipIf(!addsByteProducts())("are exact where the input's rows are integers ti
 
 it.skipIf(!addsByteProducts())("round an input once for all matrices that read it", async () => {
   const { matrix, numbers, folder } = await storedMatrix();
-  const outputs = { y: ops.matmulNBits(x, matrix), z: ops.matmulNBits(x, matrix, floats([1, 2, 3])) };
+  const outputs = {
+    y: quantized.matmulNBits(x, matrix),
+    z: quantized.matmulNBits(x, matrix, floats([1, 2, 3])),
+  };
   const changed = inRows(outputs);
   expect([count(changed, "QGemm"), count(changed, "QuantizeLinear")]).toEqual([2, 1]);
   const wanted = { y: ops.gemm(x, numbers), z: ops.gemm(x, numbers, floats([1, 2, 3])) };
@@ -104,16 +108,16 @@ it.skipIf(!addsByteProducts())("keep more bits for what GELU gives, which is har
     if (origin.kind !== "initializer" || origin.data.kind !== "inline") throw new Error("no constant");
     return origin.data.bytes[0]!;
   };
-  expect(zeroPoint(inRows({ y: ops.matmulNBits(activated, matrix) }))).toBe(32);
-  expect(zeroPoint(inRows({ y: ops.matmulNBits(x, matrix) }))).toBe(128);
+  expect(zeroPoint(inRows({ y: quantized.matmulNBits(activated, matrix) }))).toBe(32);
+  expect(zeroPoint(inRows({ y: quantized.matmulNBits(x, matrix) }))).toBe(128);
 });
 
 it.skipIf(!addsByteProducts())("leave other products as they are", async () => {
   const { matrix } = await storedMatrix();
   const blocks = constant(new Uint8Array(SIZE * COLUMNS), [SIZE, 1, COLUMNS]);
   const unchanged = {
-    exact: ops.matmulNBits(x, { ...matrix, accuracyLevel: 1 }),
-    unknown: ops.matmulNBits(x, { ...matrix, blocks }),
+    exact: quantized.matmulNBits(x, { ...matrix, accuracyLevel: 1 }),
+    unknown: quantized.matmulNBits(x, { ...matrix, blocks }),
     float: ops.gemm(x, floats(rowOf(1), [1, COLUMNS])),
   };
   for (const [name, value] of Object.entries(unchanged)) expect(inRows({ [name]: value })[name]).toBe(value);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { constant, constantOf, floats, input, type Shape, type Value } from "../../src/onnx/graph.ts";
 import { ALL_FORMS, type KernelForms, type Sizes } from "../../src/onnx/kernel-forms.ts";
 import * as ops from "../../src/onnx/ops.ts";
+import * as quantized from "../../src/onnx/quantized-ops.ts";
 import { formsOf } from "../../src/runtime/forms-of.ts";
 import type { Tensor } from "../../src/runtime/session.ts";
 import { tensor, wave, waves } from "../support/onnx.ts";
@@ -222,7 +223,7 @@ describe.each([4, 8] as const)("a matrix of %i bits on WebGPU", (bits) => {
         { length: (size * count * blockSize * bits) / 8 },
         (_, index) => index * 37,
       );
-      const matrix: ops.BlockMatrix = {
+      const matrix: quantized.BlockMatrix = {
         shape: [size, columns],
         bits,
         blockSize,
@@ -230,7 +231,7 @@ describe.each([4, 8] as const)("a matrix of %i bits on WebGPU", (bits) => {
         scales: floats(wave(size * count), [size, count]),
         accuracyLevel: 1,
       };
-      const y = ops.matmulNBits(float("x", ["rows", columns]), matrix, floats(wave(size)));
+      const y = quantized.matmulNBits(float("x", ["rows", columns]), matrix, floats(wave(size)));
       expect(await distanceOf({ outputs: { y }, feeds: { x: waves([rows, columns]) } })).toBeLessThanOrEqual(
         TOLERANCE,
       );

@@ -3,7 +3,7 @@
  * rounding is part of the graph and done once, when the runtime loads it.
  */
 import { type Dim, type Operator, operatorsOf, rewrite, type Value } from "../graph.ts";
-import * as ops from "../ops.ts";
+import * as quantized from "../quantized-ops.ts";
 import { isWeight } from "./weights.ts";
 
 /**
@@ -50,10 +50,10 @@ export function withProducts(outputs: Outputs, isRounded: IsRounded, kernelOf: K
     const [x, , bias] = operator.inputs as [Value, Value, Value?];
     const [size, columns] = matrix.shape as [number, number];
     const kernel = kernelOf({ columns, size });
-    if (kernel === "rows") return [ops.dynamicProduct(x, ops.rowMatrix(matrix), bias)];
+    if (kernel === "rows") return [quantized.dynamicProduct(x, quantized.rowMatrix(matrix), bias)];
     if (kernel === "float32") return undefined;
-    const blocks = ops.blockMatrix(matrix, { blockSize: BLOCK_SIZE, accuracyLevel: 4 });
-    return [ops.matmulNBits(x, blocks, bias)];
+    const blocks = quantized.blockMatrix(matrix, { blockSize: BLOCK_SIZE, accuracyLevel: 4 });
+    return [quantized.matmulNBits(x, blocks, bias)];
   });
 }
 

@@ -5,6 +5,7 @@
  */
 import { constantOf, externalTensor, ints, type Operator, scalar, type Value } from "../graph.ts";
 import * as ops from "../ops.ts";
+import * as quantized from "../quantized-ops.ts";
 import { intOf } from "./attributes.ts";
 
 /** The level at which the input is rounded, too. */
@@ -18,7 +19,7 @@ const ZERO_POINT = 128;
 const ZERO_POINT_OF_GELU = 32;
 const LARGEST_BYTE = 255;
 
-interface RoundedRows extends ops.ByteRows {
+interface RoundedRows extends quantized.ByteRows {
   /** [M, 1] */
   factors: Value;
 }
@@ -30,7 +31,7 @@ export function productOfRows(): (operator: Operator) => Value[] | undefined {
     if (!isProductOfRows(operator)) return undefined;
     const [x, blocks, scales, , , bias] = operator.inputs as [Value, Value, Value, ...(Value | undefined)[]];
     const rows = rowsOf(x);
-    const product = ops.mul(ops.byteGemm(rows, matrixOf(blocks, scales)), rows.factors);
+    const product = ops.mul(quantized.byteGemm(rows, matrixOf(blocks, scales)), rows.factors);
     return [bias ? ops.add(product, bias) : product];
   };
 }
@@ -64,7 +65,7 @@ function signedOf(blocks: Value): Value | undefined {
 }
 
 /** @param blocks uint8 [N, blocks, bytes] @param scales [N, blocks], the same in each row */
-function integerMatrix(blocks: Value, scales: Value): ops.IntegerMatrix {
+function integerMatrix(blocks: Value, scales: Value): quantized.IntegerMatrix {
   const signed = signedOf(blocks)!;
   const [size, count, bytes] = signed.shape as [number, number, number];
   const shape = [size, count * bytes];
@@ -91,5 +92,5 @@ function roundRows(x: Value): RoundedRows {
   const above = ops.mul(ops.reduceMax(x, 1), scalar(1 / (LARGEST_BYTE - zero)));
   const below = ops.mul(ops.reduceMin(x, 1), scalar(-1 / zero));
   const factors = ops.max(above, below);
-  return { ...ops.byteRows(x, factors, constantOf("uint8", Uint8Array.of(zero), [])), factors };
+  return { ...quantized.byteRows(x, factors, constantOf("uint8", Uint8Array.of(zero), [])), factors };
 }
