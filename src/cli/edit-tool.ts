@@ -119,6 +119,8 @@ export function createEditTool({ load, loras, defaults, access, results, ...opti
     // Standard output is refused below, under its own name.
     const outputs = count > 1 && chosen !== STDOUT ? numberedOutputs(chosen, count) : [chosen];
     for (const one of outputs) await results.check(one, isChosen);
+    const image = [start.picture ?? [], sources.slice(1)].flat().map(({ bytes }) => bytes);
+    await wordedBy(TOOL, () => results.checkRoom(outputs[0]!, resolveParameters(parameters), image[0]));
     const maps =
       maskOutput === undefined ? [] : count > 1 ? numberedOutputs(maskOutput, count) : [maskOutput];
     await wordedBy(TOOL, async () => {
@@ -128,7 +130,6 @@ export function createEditTool({ load, loras, defaults, access, results, ...opti
       }
     });
     const engine = await load();
-    const image = [start.picture ?? [], sources.slice(1)].flat().map(({ bytes }) => bytes);
     const instruction = { prompt: start.prompt, prompt2: start.prompt2 };
     const request = { image, mask: masking?.bytes, ...parameters, ...instruction };
     const result = await engine.edit(request, { signal, onStep });

@@ -2,10 +2,11 @@
 import { lstat, rm } from "node:fs/promises";
 import path from "node:path";
 import { invalid } from "../errors.ts";
-import { checkWritable, RetouchError, writeFileAtomically } from "../index.ts";
+import { checkWritable, type ResultFiles, RetouchError, writeFileAtomically } from "../index.ts";
 import { type FileIdentity, identityOf, isSame, replaceKnownFile, writeNewFile } from "../files/write-new.ts";
 import { ifNothingThere } from "../files/system-error.ts";
 import { unwritable } from "../files/write-atomically.ts";
+import { checkDiskRoom } from "./disk-room.ts";
 import { refuseSpecial, type RootFolder } from "./root-folder.ts";
 
 export interface ToolOutput {
@@ -15,6 +16,8 @@ export interface ToolOutput {
    * @throws RetouchError INVALID_PARAMETER, OUTPUT_UNWRITABLE
    */
   check(given: string, isChosen: boolean, field?: OutputField): Promise<void>;
+  /** Checks that the results fit on the disk. @param image the first one of the edit @throws RetouchError DISK_FULL */
+  checkRoom(given: string, wanted: ResultFiles, image: Uint8Array | undefined): Promise<void>;
   /** Writes a result. @returns its path @throws as `check` */
   write(given: string, isChosen: boolean, bytes: Uint8Array, field?: OutputField): Promise<string>;
   /** Writes several; if one fails, those that are new are removed again. @returns their paths @throws as `check` */
@@ -75,6 +78,9 @@ export function createToolOutput(
         if (found !== undefined && !(known !== undefined && isSame(found, known))) throw taken(given, field);
       }
       await checkWritable(file);
+    },
+    async checkRoom(given, wanted, image) {
+      await checkDiskRoom(await placeOf(given, "output"), wanted, image);
     },
     async write(given, isChosen, bytes, field = "output") {
       // Checked again, since the edit took time.

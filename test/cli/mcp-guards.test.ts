@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { smallDisk } from "../support/small-disk.ts";
 import { temporaryFolder } from "../support/temporary.ts";
 import { CHECKPOINT, ONE_THREAD, retouch } from "./run.ts";
 
@@ -127,6 +128,19 @@ describe("the folder of retouch mcp", () => {
     const inner = path.join(outside, "inner");
     expect(await edit({ image: "other.png" })).toBe(path.join(inner, "other.edited.png"));
     expect(await edit({ image: path.join(root, "bird.png") })).toContain(`image must be in ${inner}, `);
+  });
+
+  it("has room on its disk for the results, or nothing is drawn", async ({ skip }) => {
+    const disk = await smallDisk(1);
+    if (typeof disk !== "string") return skip(disk.refused);
+    await copyFile(BIRD, path.join(disk, "bird.png"));
+    const edit = await started("--root", disk);
+    const wanted = { size: "1024x1024", output: "b.png" };
+    expect(await edit(wanted)).toMatch(
+      /^output: a result of 1024 x 1024 pixels takes about 3\.1 MB, for which there is no room: its disk has 1\.0 MB left\.$/,
+    );
+    expect(await readdir(disk)).toEqual(["bird.png"]);
+    expect(await edit({ ...wanted, size: "64x48" })).toBe(path.join(disk, "b.png"));
   });
 
   it("must be a folder, and not by chance the whole file system", async () => {
