@@ -108,7 +108,7 @@ export const EDIT = command<EditFlags>({
     option(negativePrompt.flag, phraseOf(negativePrompt)),
     option(
       isEmptyNegativeUsed.flag,
-      "steer away from what no text gives, where there is no negative prompt; doubles the time per step",
+      "use an empty negative prompt, which steers away from what the model draws without any text; doubles the time per step",
     ),
     option(trueCfgScale.flag, numberHelp(trueCfgScale), numberOf("trueCfgScale")),
     option(
