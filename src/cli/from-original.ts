@@ -37,7 +37,9 @@ export async function startingPoint(history: History, wanted: Wanted): Promise<S
     return isOffered ? { ...plain, notices: [offerOf(chain.length + 1, wanted.name)] } : plain;
   }
   if (chain.length === 0) {
-    throw refused("the image is no result that is remembered here; RETOUCH_HISTORY=true remembers them.");
+    throw refused(
+      "the image is not a result that was remembered here; RETOUCH_HISTORY=true remembers results.",
+    );
   }
   return fromChain(chain, wanted);
 }
@@ -53,7 +55,7 @@ export async function fromChain(
 ): Promise<StartingPoint> {
   const { joined, place, source } = planOf(chain, wanted);
   const original = await wanted.read(place);
-  if (sha256(original.bytes) !== source) throw refused("the original was changed since.");
+  if (sha256(original.bytes) !== source) throw refused("the original has been changed since.");
   return { picture: original, place, ...joined, notices: [] };
 }
 
@@ -68,11 +70,11 @@ function planOf(
   for (const [index, { hasMask, numImages }] of turns.entries()) {
     const turn = `edit ${index + 1} of the picture`;
     if (hasMask) throw refused(`${turn} was made with a mask, which cannot be used again.`);
-    if (numImages > 1) throw refused(`${turn} looked at several pictures, which cannot be used again.`);
+    if (numImages > 1) throw refused(`${turn} used several images, which cannot be used again.`);
   }
   const { place, source } = turns[0]!;
-  if (source === undefined) throw refused("the first edit was made without a picture.");
-  if (place === undefined) throw refused("where the original was is not remembered.");
+  if (source === undefined) throw refused("the first edit was made without an image.");
+  if (place === undefined) throw refused("the place of the original was not remembered.");
   const joined = joinTurns([...turns, { prompt, prompt2 }]);
   const problem = tooLong(joined);
   if (problem !== undefined) throw refused(problem);

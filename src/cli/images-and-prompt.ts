@@ -33,7 +33,7 @@ export function imagesAndPrompt(given: readonly string[]): ImagesAndPrompt {
   if (word !== undefined && images.length > 1) {
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `${shownValue(word)} is no image that is there; put the prompt in quotes.`,
+      `${shownValue(word)} is not an existing image; put the prompt in quotes.`,
     );
   }
   return { images, prompt };

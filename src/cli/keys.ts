@@ -26,7 +26,7 @@ export async function runKeysCreate(name: string, flags: KeysFlags): Promise<voi
   await print(
     flags.json
       ? { ...record, key, webhookSecret }
-      : `${key}\nShown this once; only its hash is kept. Its id is ${record.id}.\n` +
+      : `${key}\nShown only once; only its hash is stored. Its id is ${record.id}.\n` +
           `Its webhooks are signed with ${webhookSecret}, which is not shown again either.`,
   );
 }
@@ -64,13 +64,13 @@ export async function runRotateWebhookSecret(
   if (rotated === undefined) throw noKey(id, "active key");
   const { secret, oldUntil } = rotated;
   const old =
-    oldUntil && `The one before signs beside it until ${oldUntil.toISOString().replace(/\.\d+Z$/, "Z")}.`;
+    oldUntil && `The previous secret also signs until ${oldUntil.toISOString().replace(/\.\d+Z$/, "Z")}.`;
   await print(
     json
       ? { id, webhookSecret: secret, oldUntil }
       : [
           secret,
-          "Shown this once. It signs the webhooks of this key from now on.",
+          "Shown only once. It signs the webhooks of this key from now on.",
           ...(old ? [old] : []),
         ].join("\n"),
   );
@@ -82,9 +82,7 @@ export async function runRevokeOldWebhookSecrets(id: string, flags: KeysFlags): 
   const ended = await withStoredKeys(flags, (keys) => keys.revokeOldWebhookSecrets(id));
   if (ended === undefined) throw noKey(id, "key");
   await print(
-    ended === 0
-      ? `No old webhook secret of ${id} was signing.`
-      : `The old webhook secrets of ${id} sign no more.`,
+    ended === 0 ? `${id} had no old webhook secrets.` : `The old webhook secrets of ${id} no longer sign.`,
   );
 }
 

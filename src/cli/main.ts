@@ -13,7 +13,7 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 const interruption = new AbortController();
 let interruptedCode: number | undefined;
-let stopSentence = "Stopping after the current step; once more stops at once.";
+let stopSentence = "Stopping after the current step; press Ctrl-C again to stop at once.";
 
 const program = createProgram({
   signal: interruption.signal,

@@ -10,7 +10,7 @@ import { STDOUT } from "./output.ts";
 /** @throws RetouchError INVALID_PARAMETER for standard output, which takes one image */
 export function numberedOutputs(output: string, count: number): string[] {
   if (output === STDOUT) {
-    const reason = "standard output takes one image";
+    const reason = "standard output takes only one image";
     throw invalid("forbidden", { field: "numImages", given: count, reason });
   }
   const { dir, name, ext } = path.parse(output);
@@ -64,5 +64,5 @@ async function isTaken(output: string): Promise<boolean> {
 const taken = (output: string): RetouchError =>
   new RetouchError(
     "OUTPUT_UNWRITABLE",
-    `${output} is there already, and several results replace nothing; choose another name with -o.`,
+    `${output} already exists, and several results never replace a file; choose another name with -o.`,
   );

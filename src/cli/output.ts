@@ -61,7 +61,7 @@ export async function checkOutput(output: string): Promise<void> {
   if (process.stdout.isTTY) {
     throw new RetouchError(
       "INVALID_PARAMETER",
-      "-o - would write the picture to the terminal; redirect it to a file.",
+      "-o - would write the image to the terminal; redirect it to a file.",
     );
   }
 }

@@ -73,7 +73,7 @@ export async function runPull(
         },
         onFile(file) {
           filesLeft -= 1;
-          if (!process.stderr.isTTY) say(`${file.path} has come; files left: ${filesLeft}`);
+          if (!process.stderr.isTTY) say(`${file.path} downloaded; files left: ${filesLeft}`);
         },
         onWait: () => say("Waiting for another download of the same repository."),
       },
@@ -89,7 +89,7 @@ export async function runPull(
     } else {
       say(
         downloadedBytes === 0
-          ? "Everything is there."
+          ? "All files are present."
           : `${sizeText(downloadedBytes)} downloaded and checked.`,
       );
       await printText(process.stdout, `${folder}\n`);
@@ -129,7 +129,7 @@ async function acceptLicence(
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `${owner}, which must be accepted first: read it at ${oneLine(link)}, and give --accept-license.`,
+      `${owner}, which must be accepted first: read it at ${oneLine(link)}, then pass --accept-license.`,
     );
   }
   process.stderr.write(`${sentence}\n`);

@@ -51,8 +51,9 @@ export async function runQuantize(flags: QuantizeFlags, signal: AbortSignal): Pr
 function textOf(networks: readonly ConvertedNetwork[]): string {
   return networks
     .map(({ network, file, byteLength, isNew, errors }) => {
-      if (file === null) return `${network}  is in the checkpoint as wanted: ${sizeText(byteLength)}\n`;
-      const state = isNew ? "" : ", which was there";
+      if (file === null)
+        return `${network}  is already in the checkpoint like this: ${sizeText(byteLength)}\n`;
+      const state = isNew ? "" : ", which was already there";
       return `${network}  ${file}\n  ${sizeText(byteLength)}${state}\n${errorLine(errors)}`;
     })
     .join("");

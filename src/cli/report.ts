@@ -89,7 +89,7 @@ function accelerationText(
   const counts = `${computedSteps} steps computed, ${reusedSteps} reused`;
   return estimatedPsnr === undefined
     ? counts
-    : `${counts}; about ${estimatedPsnr.toFixed(1)} dB or more, where ${minPsnr} are promised`;
+    : `${counts}; about ${estimatedPsnr.toFixed(1)} dB or more (at least ${minPsnr} dB requested)`;
 }
 
 function loraRows(loras: EditResult["parameters"]["loras"]): [string, string][] {
@@ -99,7 +99,7 @@ function loraRows(loras: EditResult["parameters"]["loras"]): [string, string][] 
 
 function keptText(kept: EditResult["kept"], isWanted: boolean): string {
   if (!isWanted) return "off";
-  if (kept === undefined) return "nothing, because the result has another shape than the image";
+  if (kept === undefined) return "nothing, because the result and the image differ in shape";
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const { shares } = kept;
   const copied = `${percent(shares.kept)} of the image, where nothing was edited`;

@@ -73,9 +73,9 @@ function welcome(
   const playground = made === undefined ? `${address}/` : `${address}/#key=${made.key}`;
   const intro =
     made === undefined
-      ? "API key: the one you have (more with: npx retouch keys create NAME)"
+      ? "API key: the one you already have (create more with: npx retouch keys create NAME)"
       : `API key: ${made.key}\nIts webhooks are signed with: ${made.webhookSecret}\n` +
-        "(shown this once; only the key's hash is kept. More with: npx retouch keys create NAME)";
+        "(shown only once; only the key's hash is stored. Create more with: npx retouch keys create NAME)";
   return `Retouch listens at ${endpoint}
 ${intro}
 

@@ -36,7 +36,7 @@ const FLAGS = {
   workers: {
     setting: SETTINGS.workers,
     flags: "--workers <number>",
-    meaning: "Workers to start; of retouch serve also 0, where all of them run elsewhere.",
+    meaning: "Number of workers to start; retouch serve also takes 0, if all of them run elsewhere.",
   },
   checkpoint: { setting: SETTINGS.checkpoint, flags: "--checkpoint <dir>" },
   transformer: { setting: SETTINGS.transformer, flags: "--transformer <file>" },
@@ -45,7 +45,7 @@ const FLAGS = {
   lora: {
     setting: SETTINGS.loras,
     flags: "--lora <file>",
-    meaning: "A LoRA that requests may name: a .safetensors file, name=file, or a folder; several times.",
+    meaning: "A LoRA that requests may use: a .safetensors file, name=file, or a folder; can be repeated.",
     isRepeatable: true,
     toVariable: loraPart,
   },

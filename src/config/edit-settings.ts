@@ -46,7 +46,7 @@ export const ENGINE = {
     "RETOUCH_WEIGHTS",
     choice("auto", "fp32", "fp16", "bf16", "int8", "int4"),
     "auto",
-    "What the weights of transformer and T5 or Qwen3 are in memory; auto takes as many bits as fit.",
+    "Type of the transformer's and the text encoder's weights in memory; auto takes as many bits as fit.",
   ),
   cacheDir: optional(
     "RETOUCH_CACHE_DIR",

@@ -13,7 +13,7 @@ export const ACCELERATION_PARAMETERS = {
     wire: "acceleration",
     flag: "--acceleration <mode>",
     tool: "acceleration",
-    description: "Whether steps are left uncomputed: auto leaves out as many as min_psnr allows.",
+    description: "Whether to skip steps: auto skips as many as min_psnr allows.",
   },
   minPsnr: {
     type: "number",
@@ -24,6 +24,6 @@ export const ACCELERATION_PARAMETERS = {
     flag: "--min-psnr <decibels>",
     tool: "min_psnr",
     description:
-      "With acceleration: how similar the result stays to that of all steps in float32, in decibels.",
+      "With acceleration: how close the result stays to one with all steps in float32, in decibels (PSNR).",
   },
 } as const satisfies Record<string, EditParameter>;

@@ -68,7 +68,7 @@ export const EDIT_PARAMETERS = {
     flag: "--image-layout <layout>",
     tool: "image_layout",
     description:
-      "How a model trained with one image takes several: index or offset (token streams), or stitch (one picture).",
+      "How a model trained on one image is given several: index or offset (token streams of their own), or stitch (joined into one image).",
   },
   ...MASK_PARAMETERS,
   prompt: {
@@ -87,7 +87,7 @@ export const EDIT_PARAMETERS = {
     wire: "prompt_2",
     flag: "--prompt-2 <text>",
     tool: "instruction_2",
-    description: "What T5 reads in place of the prompt, which CLIP alone then reads.",
+    description: "A prompt for T5 alone; the main prompt is then read by CLIP alone.",
   },
   maxSequenceLength: {
     type: "modelNumber",
@@ -97,7 +97,8 @@ export const EDIT_PARAMETERS = {
     wire: "max_sequence_length",
     flag: "--max-sequence-length <number>",
     tool: "max_sequence_length",
-    description: "Tokens that T5 reads of a text; by default what the checkpoint's tokenizer allows.",
+    description:
+      "Number of tokens that T5 reads of a text; by default as many as the checkpoint's tokenizer allows.",
   },
   negativePrompt: {
     type: "string",
@@ -115,7 +116,8 @@ export const EDIT_PARAMETERS = {
     wire: "use_empty_negative_prompt",
     flag: "--use-empty-negative-prompt",
     tool: "use_empty_negative_prompt",
-    description: "Whether an empty negative prompt counts: steers away from what no text gives.",
+    description:
+      "Whether to use an empty negative prompt, which steers away from what the model draws without any text.",
   },
   trueCfgScale: {
     type: "number",
@@ -146,7 +148,7 @@ export const EDIT_PARAMETERS = {
     flag: "--size-rule <rule>",
     tool: "size_rule",
     description:
-      "Whose sizes: exact stretches and crops nothing; diffusers is the rule of its pipeline, on FLUX.2 alone.",
+      "Which rule sets the sizes: exact stretches and crops nothing; diffusers follows the rule of its pipeline, on FLUX.2 only.",
   },
   numSteps: {
     type: "integer",
@@ -157,7 +159,8 @@ export const EDIT_PARAMETERS = {
     wire: "num_inference_steps",
     flag: "--steps <number>",
     tool: "steps",
-    description: "Steps of the sampler; more take longer, and auto takes what was measured to be enough.",
+    description:
+      "Number of sampler steps; more take longer, and auto uses as many as were measured to be enough.",
   },
   sampler: {
     type: "choice",
@@ -167,7 +170,7 @@ export const EDIT_PARAMETERS = {
     flag: "--sampler <name>",
     tool: "sampler",
     description:
-      "How a step is taken: euler, heun (two passes per step but the last) or dpmpp_2m (one pass, and what the step before found).",
+      "How a step is taken: euler, heun (two passes per step except the last) or dpmpp_2m (one pass, which also uses the result of the step before).",
   },
   sigmas: {
     type: "numbers",
@@ -178,7 +181,7 @@ export const EDIT_PARAMETERS = {
     flag: "--sigmas <list>",
     tool: "sigmas",
     description:
-      "Noise level before each step, in place of a number of steps; the checkpoint's scheduler shifts them.",
+      "Noise level before each step, instead of a number of steps; the checkpoint's scheduler shifts them.",
   },
   guidance: {
     type: "number",
@@ -200,7 +203,7 @@ export const EDIT_PARAMETERS = {
     wire: "seed",
     flag: "--seed <number>",
     tool: "seed",
-    description: "Repeats an edit; -1 chooses one at random.",
+    description: "The same seed repeats an edit; -1 picks one at random.",
   },
   numImages: {
     type: "integer",
@@ -210,7 +213,7 @@ export const EDIT_PARAMETERS = {
     wire: "num_images",
     flag: "-n, --num-images <number>",
     tool: "num_images",
-    description: "Results; the first has the seed, each other one the next number.",
+    description: "Number of results; the first uses the seed, each further one the next number.",
   },
   format: {
     type: "choice",
@@ -229,7 +232,7 @@ export const EDIT_PARAMETERS = {
     wire: "output_quality",
     flag: "--quality <number>",
     tool: "quality",
-    description: "Quality of a JPEG, WebP or AVIF; at 100, WebP and AVIF keep every number.",
+    description: "Quality of a JPEG, WebP or AVIF; at 100, WebP and AVIF are lossless.",
   },
   background: {
     type: "pattern",
@@ -240,7 +243,7 @@ export const EDIT_PARAMETERS = {
     flag: "--background <kind>",
     tool: "background",
     description:
-      "What becomes of transparency: auto keeps it where the format can, transparent keeps it or is refused, opaque lays it on white.",
+      "What happens to transparency: auto keeps it if the format can, transparent keeps it or is refused, opaque puts the image on white.",
   },
   isSafetyChecked: {
     type: "boolean",
@@ -256,7 +259,8 @@ export const EDIT_PARAMETERS = {
     wire: "keep_unchanged",
     flag: "--keep-unchanged",
     tool: "keep_unchanged",
-    description: "Whether the image's own pixels stay where nothing was edited: auto or off of preserve.",
+    description:
+      "Whether the image keeps its own pixels where nothing was edited: the same as auto or off of preserve.",
   },
   preserve: {
     type: "choice",
@@ -267,7 +271,7 @@ export const EDIT_PARAMETERS = {
     flag: "--preserve <mode>",
     tool: "preserve",
     description:
-      "What stays of the image: exact copies its pixels where nothing was edited; auto carries changes of light and colour over to its detail as well.",
+      "What is kept of the image: exact copies its pixels where nothing was edited; auto also applies changes of light and colour to its own detail.",
   },
   isMaskWanted: {
     type: "boolean",
@@ -276,7 +280,7 @@ export const EDIT_PARAMETERS = {
     flag: "--mask-out <file>",
     tool: "mask_output",
     description:
-      "Whether a grey picture comes along, of the result's size: white where pixels were copied, grey where colours were carried over, black where the network drew.",
+      "Whether to return a grey map of the result's size as well: white where pixels were copied, grey where colours were carried over, black where the network drew.",
   },
   loras: {
     type: "loras",
@@ -285,7 +289,7 @@ export const EDIT_PARAMETERS = {
     wire: "loras",
     flag: "--lora <file[:scale]>",
     tool: "loras",
-    description: "LoRAs on top of the checkpoint, all of them together.",
+    description: "LoRAs to apply to the checkpoint, all of them at once.",
   },
 } as const satisfies Record<string, EditParameter>;
 

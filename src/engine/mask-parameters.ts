@@ -7,7 +7,7 @@ export const MASK_PARAMETERS = {
     wire: "mask",
     flag: "--mask <image>",
     tool: "mask",
-    description: "White where the image may change, black where it stays; of the image's size.",
+    description: "White where the image may change, black where it stays; the same size as the image.",
   },
   strength: {
     type: "number",
@@ -17,7 +17,7 @@ export const MASK_PARAMETERS = {
     wire: "strength",
     flag: "--strength <number>",
     tool: "strength",
-    description: "With a mask: the part of the steps that is taken; less begins nearer to the image.",
+    description: "With a mask: the share of the steps that are run; lower values stay closer to the image.",
   },
   paddingMaskCrop: {
     type: "modelNumber",
@@ -26,7 +26,8 @@ export const MASK_PARAMETERS = {
     wire: "padding_mask_crop",
     flag: "--padding-mask-crop <pixels>",
     tool: "padding_mask_crop",
-    description: "With a mask: edits only the part around it, enlarged, with so many pixels at each side.",
+    description:
+      "With a mask: edits only the area around it, enlarged, with a margin of this many pixels on each side.",
   },
   maskBlur: {
     type: "number",
@@ -36,7 +37,7 @@ export const MASK_PARAMETERS = {
     wire: "mask_blur",
     flag: "--mask-blur <pixels>",
     tool: "mask_blur",
-    description: "With a mask: the radius by which it is blurred before it is used, as diffusers blurs it.",
+    description: "With a mask: radius of the blur that is applied to it first, as in diffusers.",
   },
   maskFeather: {
     type: "number",
@@ -46,6 +47,6 @@ export const MASK_PARAMETERS = {
     wire: "mask_feather",
     flag: "--mask-feather <pixels>",
     tool: "mask_feather",
-    description: "With a mask: pixels inside its edge over which the edit gives way to the image itself.",
+    description: "With a mask: width in pixels, inside its edge, over which the edit blends into the image.",
   },
 } as const satisfies Record<string, EditParameter>;

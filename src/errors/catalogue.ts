@@ -19,7 +19,7 @@ export const SENTENCES = {
   above: "{field} must be a number above {min}, not {given}.",
   oneOf: "{field} must be {choices}, not {given}.",
   oneImage:
-    "{field} must be one image, not {given}, because the model was trained with one; {other} {choices} takes several all the same.",
+    "{field} must be one image, not {given}, because the model was trained on one; {other} {choices} accepts several anyway.",
   tooLong: "{field} must have at most {max} characters, not {count}.",
   tooMany: "{field} must be a list of at most {max}.",
   together: "{field} and {other} must be given together.",
@@ -33,12 +33,13 @@ export const SENTENCES = {
   unsupported: "{field} is not supported: {reason}.",
   forbidden: "{field} must not be {given}: {reason}.",
   contradiction: "{field} {given} contradicts the name in {other} {name}.",
-  unclearFormat: "{field} {given} is none of .png, .jpg, .webp and .avif (or say the format with {other}).",
+  unclearFormat:
+    "{field} {given} does not end in .png, .jpg, .webp or .avif (or give the format with {other}).",
   taken:
-    "{field} {given} is there, and this server did not make it or it was changed since; choose another name (retouch mcp --overwrite allows it).",
+    "{field} {given} already exists, and this server did not write it or it has been changed since; choose another name (retouch mcp --overwrite replaces it).",
   outside: "{field} must be in {root}, the folder that this server may use (--root).",
   replaced: "{field} was replaced while it was being opened.",
-  unknownArgument: "{field} is no argument of this tool.",
+  unknownArgument: "{field} is not an argument of this tool.",
   unknownLora: "{field}: there is no LoRA {given}; {known}.",
   device: "{field} {given} cannot be used: {reason}.",
 
@@ -75,9 +76,9 @@ export const SENTENCES = {
   settingFile: "{field} must name a file that holds {accepts}.",
   secretFlag:
     "{field} is not offered, because other users of this machine can see its command lines; set {other} in the environment or in .env.",
-  settingUnknown: "{field} is no setting.",
-  settingMisspelt: "{field} is no setting; did you mean {other}?",
-  settingNotFromFile: "{field} is no setting: {other} is not read from a file.",
+  settingUnknown: "{field} is not a setting.",
+  settingMisspelt: "{field} is not a setting; did you mean {other}?",
+  settingNotFromFile: "{field} is not a setting: {other} is not read from a file.",
   dotenvLine: ".env: line {line} {fault}.",
   folder: "{field}: {folder} cannot be used: {reason}.",
   noService:
@@ -85,8 +86,10 @@ export const SENTENCES = {
   portInUse: "{field}: the port {port} is in use; choose another one, such as {field}={next}.",
   database: "{field}: the database {event} ({reason}).",
   embeddedDatabase: "The embedded database {event} ({reason}).",
-  undecided: "{field}: the database {event} ({reason}); what was being written may be there or not.",
-  embeddedUndecided: "The embedded database {event} ({reason}); what was being written may be there or not.",
+  undecided:
+    "{field}: the database {event} ({reason}); what was being written may or may not have been stored.",
+  embeddedUndecided:
+    "The embedded database {event} ({reason}); what was being written may or may not have been stored.",
 } as const;
 
 export type FailureKind = keyof typeof SENTENCES;

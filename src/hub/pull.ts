@@ -155,7 +155,7 @@ async function readIndex(
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new RetouchError("CHECKPOINT_INVALID", `The ${MODEL_INDEX} of ${name} is no JSON.`, { cause });
+    throw new RetouchError("CHECKPOINT_INVALID", `The ${MODEL_INDEX} of ${name} is not JSON.`, { cause });
   }
 }
 

@@ -47,10 +47,10 @@ export function originalOf(
   for (const [index, { hasMask, numImages }] of turns.entries()) {
     const turn = `edit ${numEarlier + index + 1} of the picture`;
     if (hasMask) return unknown(`${turn} was made with a mask, which cannot be used again.`);
-    if (numImages > 1) return unknown(`${turn} looked at several pictures, which cannot be used again.`);
+    if (numImages > 1) return unknown(`${turn} used several images, which cannot be used again.`);
   }
   const { source } = first;
-  if (source === undefined) return unknown("the first edit was made without a picture.");
+  if (source === undefined) return unknown("the first edit was made without an image.");
   if (!source.isKept && !hasPicture) {
     return unknown("the original is no longer there; give it as image, in base64, together with parent.");
   }

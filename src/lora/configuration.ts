@@ -104,7 +104,7 @@ function jsonOf(file: string, text: string, where: string): Fields | undefined {
   throw invalid(
     file,
     where === "metadata"
-      ? "has metadata that are no JSON object"
-      : `has an ${where} beside it that is no JSON object`,
+      ? "has metadata that are not a JSON object"
+      : `has an ${where} beside it that is not a JSON object`,
   );
 }

@@ -1,4 +1,4 @@
-/** How much memory this process may take: what the machine has left, or what its container allows if that is less. */
+/** How much memory this process may take: what the machine has free, or what its container allows if that is less. */
 import { readFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** What a body is that is no JSON: clients send the picture itself, or a form, where JSON is read. */
+/** What a body is that is not JSON: clients send the picture itself, or a form, where JSON is read. */
 import { formatOf } from "../images/format.ts";
 
 const FORM_ROUTE = "/v1/images/edits";

@@ -151,14 +151,14 @@ export function loras() {
   return Type.Optional(
     Type.Array(
       Type.Object({
-        name: name("A LoRA that this server has."),
+        name: name("Name of a LoRA that this server has."),
         path: name("Another name of `name`."),
         scale: Type.Optional(
           Type.Number({
             minimum: scale.min,
             maximum: scale.max,
             default: scale.default,
-            description: "Its strength.",
+            description: "Strength of the LoRA.",
           }),
         ),
       }),
@@ -177,21 +177,21 @@ export function lineage() {
   return {
     parent: Type.Optional(
       // The refusal of a malformed id quotes this as well.
-      jobId("the id of an edit that is done, whose result is edited further; image may then be left out"),
+      jobId("the id of a completed edit whose result is edited further; image may then be left out"),
     ),
     parent_image: Type.Optional(
       Type.Integer({
         minimum: 0,
         maximum: max - 1,
         default: 0,
-        description: "With `parent`: which of its results, counted from 0.",
+        description: "With `parent`: which of its results to edit, counted from 0.",
       }),
     ),
     from_original: Type.Optional(
       Type.Boolean({
         default: false,
         description:
-          "Where the image is the result of an earlier edit: whether the first picture is edited instead, with the instructions of all edits since then and this one.",
+          "If the image is the result of an earlier edit: whether to edit the original image instead, with all instructions since then and this one.",
       }),
     ),
   };
@@ -207,7 +207,7 @@ export const NEEDED_FOR_SEVERAL = "x-needed-for-several";
 export function images({ maxImages, needsLayout = false }: Omit<ImageLimits, "minImages">) {
   const { wire, description } = EDIT_PARAMETERS.image;
   const several =
-    `Further images, after \`${wire}\`; without it, the first one is edited. Up to ${maxImages} in all` +
+    `Further images, after \`${wire}\`; if \`${wire}\` is left out, the first of them is edited. Up to ${maxImages} in all` +
     (needsLayout ? `, more than one with \`${EDIT_PARAMETERS.imageLayout.wire}\`.` : ".");
   const forms = "An http(s) URL, a data URL or base64";
   return {

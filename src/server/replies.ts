@@ -32,31 +32,31 @@ const Failure = (description: string, headers?: Record<string, TSchema>) =>
   Type.Object({ error: Type.String() }, { description, ...(headers && { headers }) });
 const RETRY_AFTER = { "retry-after": Type.Integer({ minimum: 1, description: "Seconds." }) };
 
-export const ErrorReply = Failure("The sentence says why.");
+export const ErrorReply = Failure("The error, in one sentence.");
 /** What any route may reply. */
 export const DEFECTS = {
-  500: Failure("A defect of the server; its log says more."),
+  500: Failure("A bug in the server; its log has the details."),
   503: Failure(
-    "The service cannot answer now, or too many large bodies arrive at the same time.",
+    "The service is unavailable at the moment, or too many large bodies are arriving at once.",
     RETRY_AFTER,
   ),
 };
 /** What any route without an API key may reply besides its result. */
 export const KEYLESS_FAILURES = {
-  421: Failure("The Host of the call is none of this server's, and there is no key."),
-  429: Failure("Too many calls with wrong keys.", RETRY_AFTER),
+  421: Failure("The request has no key, and its Host is not one of this server's names."),
+  429: Failure("Too many calls with invalid keys.", RETRY_AFTER),
   ...DEFECTS,
 };
 /** What any route with an API key may reply besides its result. */
 export const FAILURES = {
-  400: Failure("Something in the call is wrong; the sentence names it."),
-  401: Failure("No API key, or one that does not count.", { "www-authenticate": Type.Literal("Bearer") }),
-  404: Failure("No such endpoint or job, or one of another key."),
-  408: Failure("The body came too slowly; the connection ends with this answer."),
+  400: Failure("The request is invalid; the error names what is wrong."),
+  401: Failure("The API key is missing or not valid.", { "www-authenticate": Type.Literal("Bearer") }),
+  404: Failure("There is no such endpoint or job for this key."),
+  408: Failure("The body arrived too slowly; the connection is closed with this answer."),
   413: Failure("The body is larger than this route allows."),
-  429: Failure("Too many calls, or too many jobs that wait.", RETRY_AFTER),
+  429: Failure("Too many calls, or too many waiting jobs.", RETRY_AFTER),
   ...DEFECTS,
-  507: Failure("No room for what the call would store.", RETRY_AFTER),
+  507: Failure("There is not enough space to store what the request needs.", RETRY_AFTER),
 };
 export const RefusedInput = Type.Object(
   {
@@ -64,11 +64,11 @@ export const RefusedInput = Type.Object(
     status: Type.Optional(Type.Literal("FAILED")),
     error: Type.String(),
   },
-  { description: "Something in the call is wrong: nothing was queued, and an id here stands for nothing." },
+  { description: "The request is invalid: nothing was queued, and an id in this answer refers to no job." },
 );
 export const QueuedReply = Type.Object(
   { id: Id, status: JobState },
-  { description: "The job waits for a worker." },
+  { description: "The job is queued and waits for a worker." },
 );
 /** What `preserve` gives, of each result. */
 const PRESERVE_FIELDS = {
@@ -77,20 +77,20 @@ const PRESERVE_FIELDS = {
       { kept: Share, carried: Share, drawn: Share },
       {
         description:
-          "Of the image: copied, carried over from it in colour and light, and drawn by the network.",
+          "Shares of the image that were copied, carried over in colour and light, and drawn by the network.",
       },
     ),
   ),
   mask_url: Type.Optional(
-    Type.String({ description: "Address of a PNG that shows these shares as white, grey and black." }),
+    Type.String({ description: "URL of a PNG that shows these three as white, grey and black." }),
   ),
 };
 /** One of several results. Made by `wire.ts`. */
 export const OutputImage = Type.Object({
-  url: Type.Optional(Type.String({ description: "The image: an address or a data URL." })),
+  url: Type.Optional(Type.String({ description: "The image, as a URL or a data URL." })),
   seed: Type.Integer({ minimum: 0 }),
-  size: SizeText("Of the image."),
-  cost: Type.Number({ minimum: 0, description: "Of this one." }),
+  size: SizeText("Size of the image."),
+  cost: Type.Number({ minimum: 0, description: "Cost of this image." }),
   safety_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   changed_share: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   unchanged_mask: Type.Optional(Type.String()),
@@ -99,19 +99,24 @@ export const OutputImage = Type.Object({
 /** Output of an edit: its progress while it runs, and everything else at its end. Made by `wire.ts`. */
 export const Output = Type.Object({
   progress: Type.Optional(
-    Type.String({ pattern: "^\\d+/\\d+$", description: "Steps, while it runs, over all results: 3/28." }),
+    Type.String({
+      pattern: "^\\d+/\\d+$",
+      description: "Steps done while the edit runs, over all results, such as 3/28.",
+    }),
   ),
-  preview: Type.Optional(Type.String({ description: "A small image as it forms, as a data URL." })),
-  image_url: Type.Optional(Type.String({ description: "The image: an address or a data URL." })),
+  preview: Type.Optional(
+    Type.String({ description: "A small preview of the unfinished image, as a data URL." }),
+  ),
+  image_url: Type.Optional(Type.String({ description: "The image, as a URL or a data URL." })),
   result: Type.Optional(Type.String({ description: "The same as `image_url`." })),
   images: Type.Optional(
-    Type.Array(OutputImage, { description: "All of them, if there are several; `image_url` is the first." }),
+    Type.Array(OutputImage, { description: "All images, if there are several; `image_url` is the first." }),
   ),
-  cost: Type.Optional(Type.Number({ minimum: 0, description: "Of all results." })),
-  seed: Type.Optional(Type.Integer({ minimum: 0, description: "Of the first." })),
-  size: Type.Optional(SizeText("Of the image.")),
-  working_size: Type.Optional(SizeText("At which the network drew it.")),
-  reference_size: Type.Optional(SizeText("At which the network saw the source.")),
+  cost: Type.Optional(Type.Number({ minimum: 0, description: "Cost of all results." })),
+  seed: Type.Optional(Type.Integer({ minimum: 0, description: "Seed of the first image." })),
+  size: Type.Optional(SizeText("Size of the image.")),
+  working_size: Type.Optional(SizeText("Size at which the network drew the image.")),
+  reference_size: Type.Optional(SizeText("Size at which the network saw the source.")),
   num_inference_steps: Type.Optional(Type.Integer({ minimum: 1 })),
   guidance: Type.Optional(Type.Number({ minimum: 0 })),
   acceleration: Type.Optional(
@@ -122,60 +127,76 @@ export const Output = Type.Object({
         estimated_psnr: Type.Optional(
           Type.Number({
             description:
-              "Decibels to the picture of all steps in float32; absent where it is that picture, or where nothing is known of it.",
+              "Estimated PSNR, in decibels, against the image with all steps in float32; absent if this is that image, or if nothing is known about it.",
           }),
         ),
       },
-      { description: "Over all results, with `acceleration: auto`; otherwise absent." },
+      { description: "Step counts over all results; only with `acceleration: auto`." },
     ),
   ),
   negative_prompt_used: Type.Optional(
-    Type.Boolean({ description: "Whether there was a second pass per step." }),
+    Type.Boolean({ description: "Whether each step had a second pass for the negative prompt." }),
   ),
   true_cfg_scale: Type.Optional(Type.Number({ minimum: 1 })),
   loras: Type.Optional(
     Type.Array(Type.Object({ name: Type.String(), scale: Type.Number() }), {
-      description: "Those that were in effect; absent without any.",
+      description: "The LoRAs that were applied; absent if there were none.",
     }),
   ),
   output_format: Type.Optional(Type.Union([...FORMAT_NAMES])),
   background: Type.Optional(
-    Type.Literal("transparent", { description: "Where the image has transparency; otherwise absent." }),
+    Type.Literal("transparent", { description: "Present if the image has transparency." }),
   ),
   model: Type.Optional(Type.String({ description: "Name of the checkpoint." })),
   precision: Type.Optional(
-    Type.Enum([...PRECISIONS], { description: "What the weights of the transformer are in memory." }),
+    Type.Enum([...PRECISIONS], { description: "Type of the transformer's weights in memory." }),
   ),
-  safety_score: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: "Where it was checked." })),
+  safety_score: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: "Score of the safety checker; absent if the image was not checked.",
+    }),
+  ),
   changed_share: Type.Optional(
-    Type.Number({ minimum: 0, maximum: 1, description: "Of the image, that was edited." }),
+    Type.Number({ minimum: 0, maximum: 1, description: "Share of the image that was edited." }),
   ),
   unchanged_mask: Type.Optional(
     Type.String({ description: "A small grey image, white where nothing was edited, as a data URL." }),
   ),
   ...PRESERVE_FIELDS,
-  parent: Type.Optional(jobId("The id of the edit that this one continues.")),
-  parent_image: Type.Optional(Type.Integer({ minimum: 0, description: "Which of its results, from 0." })),
+  parent: Type.Optional(jobId("Id of the edit that this one continues.")),
+  parent_image: Type.Optional(
+    Type.Integer({ minimum: 0, description: "Which of its results was edited, counted from 0." }),
+  ),
   turn: Type.Optional(
     Type.Integer({
       minimum: 2,
-      description: "How many edits there have been since the original, with this one.",
+      description: "Number of edits since the original, including this one.",
     }),
   ),
   from_original: Type.Optional(
-    Type.Literal(true, { description: "Where it was made from the original, with the instructions of all." }),
+    Type.Literal(true, {
+      description: "Present if the edit was made from the original, with all instructions.",
+    }),
   ),
   has_original: Type.Optional(
-    Type.Literal(true, { description: "Where `from_original` was possible when it was submitted." }),
+    Type.Literal(true, {
+      description: "Present if `from_original` was possible when the edit was submitted.",
+    }),
   ),
-  notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
+  notices: Type.Optional(
+    Type.Array(Type.String(), { description: "Remarks for the caller, one sentence each." }),
+  ),
 });
 export const JobReply = Type.Object(
   {
     id: Id,
     status: JobState,
-    delayTime: Type.Optional(Type.Integer({ description: "From submission to the start, milliseconds." })),
-    executionTime: Type.Optional(Type.Integer({ description: "Of the work, milliseconds." })),
+    delayTime: Type.Optional(
+      Type.Integer({ description: "Time from submission to start, in milliseconds." }),
+    ),
+    executionTime: Type.Optional(Type.Integer({ description: "Time that the work took, in milliseconds." })),
     workerId: Type.Optional(Type.String()),
     retries: Type.Optional(Count),
     output: Type.Optional(Output),
@@ -190,11 +211,11 @@ export const StreamReply = Type.Object(
     delayTime: Type.Optional(Type.Integer()),
     stream: Type.Array(Type.Object({ output: Output })),
   },
-  { description: "What no call has taken yet." },
+  { description: "What no earlier call has returned." },
 );
 export const PurgeReply = Type.Object(
   { removed: Count, status: Type.Literal("completed") },
-  { description: "How many were cancelled." },
+  { description: "The number of jobs that were cancelled." },
 );
 export const HealthReply = Type.Object(
   {
@@ -208,7 +229,7 @@ export const HealthReply = Type.Object(
       unhealthy: Count,
     }),
   },
-  { description: "Of the whole endpoint." },
+  { description: "Counts of the whole endpoint." },
 );
 export const RequestsReply = Type.Object({
   requests: Type.Array(
@@ -238,16 +259,18 @@ export const UsageReply = Type.Object({
       amount: Type.Number(),
       per: Type.Union([Type.Literal("image"), Type.Literal("megapixel")]),
       is_set: Type.Boolean({
-        description: "Whether `RETOUCH_PRICE` was set; the playground shows no other cost.",
+        description: "Whether `RETOUCH_PRICE` was set explicitly; the playground shows costs only then.",
       }),
     },
-    { description: "Of an edit from now on; a megapixel is a million pixels of the result." },
+    { description: "Price of an edit from now on; a megapixel is a million pixels of the result." },
   ),
 });
-export const LorasReply = Type.Object({ loras: Type.Array(Type.String(), { description: "Their names." }) });
+export const LorasReply = Type.Object({
+  loras: Type.Array(Type.String(), { description: "Names of the LoRAs." }),
+});
 export const DeliveryReply = Type.Object({
   jobId: Id,
-  url: Type.String({ description: "Without its query." }),
+  url: Type.String({ description: "The receiver's URL, without its query." }),
   status: Type.Union([Type.Literal("pending"), Type.Literal("delivered"), Type.Literal("failed")]),
   attempts: Count,
   createdAt: Type.String(),
@@ -271,7 +294,7 @@ export const Picture = {
     ]),
   ),
 };
-export const NotModified = { type: "null", description: "The copy is still good." };
+export const NotModified = { type: "null", description: "The caller's copy is current." };
 export const PlainText = {
   description: "Text.",
   content: { "text/plain": { schema: { type: "string" } } },

@@ -113,23 +113,28 @@ export function editInputSchema(
       background: patternOf(EDIT_PARAMETERS.background),
       enable_safety_checker: booleanOf(EDIT_PARAMETERS.isSafetyChecked),
       enable_base64_output: Type.Optional(
-        Type.Boolean({ default: false, description: "The result as a data URL instead of an address." }),
+        Type.Boolean({
+          default: false,
+          description: "Whether the result is returned as a data URL instead of a URL.",
+        }),
       ),
       enable_preview: Type.Optional(
         Type.Boolean({
           default: false,
           description:
-            "Small unchecked pictures beside `progress`, as data URLs; none where this server must check every result.",
+            "Whether small, unchecked previews come with `progress`, as data URLs; none if this server checks every result.",
         }),
       ),
       keep_unchanged: booleanOf(
         EDIT_PARAMETERS.isUnchangedKept,
-        " Adds `changed_share`, `preserve_shares` and `unchanged_mask` to the output, or a notice where image and result differ in shape.",
+        " Adds `changed_share`, `preserve_shares` and `unchanged_mask` to the output, or a notice if the image and the result differ in shape.",
       ),
       preserve: choiceOf(EDIT_PARAMETERS.preserve),
       enable_mask_output: booleanOf(EDIT_PARAMETERS.isMaskWanted, " Adds `mask_url` to the output."),
       loras: loras(),
-      enable_sync_mode: Type.Optional(Type.Boolean({ description: "Accepted, without effect." })),
+      enable_sync_mode: Type.Optional(
+        Type.Boolean({ description: "Accepted for compatibility; has no effect." }),
+      ),
     },
     {
       additionalProperties: true,
@@ -150,7 +155,7 @@ export function jobBodySchema<Input extends ReturnType<typeof editInputSchema>>(
       webhook: Type.Optional(
         Type.String({
           maxLength: LENGTHS.url,
-          description: "http(s) URL that the finished job is posted to.",
+          description: "http(s) URL to which the finished job is posted.",
         }),
       ),
       webhookV2: Type.Optional(
@@ -160,11 +165,13 @@ export function jobBodySchema<Input extends ReturnType<typeof editInputSchema>>(
         Type.Object(
           {
             executionTimeout: Type.Optional(
-              Type.Number({ description: "Running time, milliseconds; clamped to 5000..604800000." }),
+              Type.Number({
+                description: "Longest running time in milliseconds; clamped to 5000 to 604800000.",
+              }),
             ),
             ttl: Type.Optional(
               Type.Number({
-                description: "Life from submission, milliseconds; clamped to 10000..604800000.",
+                description: "Lifetime from submission in milliseconds; clamped to 10000 to 604800000.",
               }),
             ),
             lowPriority: Type.Optional(Type.Boolean({ default: false })),
@@ -183,7 +190,7 @@ export function jobBodySchema<Input extends ReturnType<typeof editInputSchema>>(
           },
           {
             additionalProperties: true,
-            description: "A bucket for the result; kept for this job only, never shown.",
+            description: "An S3 bucket for the result; kept for this job only and never shown.",
           },
         ),
       ),
@@ -197,21 +204,25 @@ export type JobBody = Static<ReturnType<typeof jobBodySchema>>;
 export const JobParams = Type.Object({ id: Type.String() });
 export const SubmitHeaders = Type.Object({
   "idempotency-key": Type.Optional(
-    Text(LENGTHS.idempotencyKey, "The same key with the same body stands for the same job."),
+    Text(LENGTHS.idempotencyKey, "Repeats with the same key and the same body return the same job."),
   ),
 });
 export const FileParams = Type.Object({ name: Type.String() });
 export const FileQuery = Type.Object({ expires: Type.String(), signature: Type.String() });
 /** Numbers in queries are clamped, and nonsense is ignored: `queries.ts`. */
-export const WaitQuery = Type.Object({ wait: Type.Optional(Type.String({ description: "Milliseconds." })) });
+export const WaitQuery = Type.Object({
+  wait: Type.Optional(Type.String({ description: "How long to wait at most, in milliseconds." })),
+});
 export const StatusQuery = Type.Object({
-  ttl: Type.Optional(Type.String({ description: "Keep the result at most so long from now, milliseconds." })),
+  ttl: Type.Optional(
+    Type.String({ description: "How long to keep the result from now, at most, in milliseconds." }),
+  ),
 });
 export const PageQuery = Type.Object({
-  offset: Type.Optional(Type.String({ description: "@default 0" })),
-  limit: Type.Optional(Type.String({ description: "1 to 100 @default 50" })),
+  offset: Type.Optional(Type.String({ description: "How many to skip; 0 by default." })),
+  limit: Type.Optional(Type.String({ description: "How many to list, 1 to 100; 50 by default." })),
 });
 export const UsageQuery = Type.Object({
-  from: Type.Optional(Type.String({ description: "YYYY-MM-DD @default 30 days ago" })),
-  to: Type.Optional(Type.String({ description: "YYYY-MM-DD @default today" })),
+  from: Type.Optional(Type.String({ description: "First day (UTC) as YYYY-MM-DD; 30 days ago by default." })),
+  to: Type.Optional(Type.String({ description: "Last day (UTC) as YYYY-MM-DD; today by default." })),
 });

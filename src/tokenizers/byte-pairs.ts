@@ -90,7 +90,7 @@ async function readMerges(folder: TokenizerFolder): Promise<[string, string][]> 
   const file = folder.path("merges.txt");
   const bytes = await folder.bytes("merges.txt");
   if (!isUtf8(bytes))
-    throw new RetouchError("CHECKPOINT_INVALID", `The checkpoint file ${file} is no UTF-8 text.`);
+    throw new RetouchError("CHECKPOINT_INVALID", `The checkpoint file ${file} is not UTF-8 text.`);
   const lines = bytes.toString("utf8").split("\n");
   if (lines.at(-1) === "") lines.pop();
   return lines.flatMap((line, index): [string, string][] => {

@@ -34,7 +34,7 @@ export class Config {
     try {
       fields = JSON.parse(bytes.toString("utf8"));
     } catch (cause) {
-      throw new RetouchError("CHECKPOINT_INVALID", `The checkpoint file ${file} is no JSON.`, { cause });
+      throw new RetouchError("CHECKPOINT_INVALID", `The checkpoint file ${file} is not JSON.`, { cause });
     }
     if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
       throw new RetouchError("CHECKPOINT_INVALID", `The checkpoint file ${file} must hold a JSON object.`);

@@ -112,7 +112,7 @@ function listEntries(file: string, name: string, json: string | undefined): [str
   try {
     entries = JSON.parse(json ?? "");
   } catch (cause) {
-    throw damaged(file, `its list of ${name} is no JSON`, cause);
+    throw damaged(file, `its list of ${name} is not JSON`, cause);
   }
   if (typeof entries !== "object" || entries === null) {
     throw damaged(file, `its list of ${name} is no object`);

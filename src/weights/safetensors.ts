@@ -79,10 +79,10 @@ function parseHeader(file: string, json: string, dataStart: number, fileSize: nu
   try {
     header = JSON.parse(json);
   } catch (cause) {
-    throw damaged(file, "its header is no JSON", cause);
+    throw damaged(file, "its header is not JSON", cause);
   }
   if (typeof header !== "object" || header === null || Array.isArray(header)) {
-    throw damaged(file, "its header is no JSON object");
+    throw damaged(file, "its header is not a JSON object");
   }
   const { __metadata__: metadata, ...entries } = header as Record<string, unknown>;
   const tensors = new Map<string, StoredTensor>();

@@ -145,7 +145,7 @@ describe("a batch that is interrupted", () => {
     child.kill("SIGINT");
     const { code, stderr } = await ended;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/retouch: \d+ of 20 edits are done; the same command goes on from there\.\n/);
+    expect(stderr).toMatch(/retouch: \d+ of 20 edits are done; run the same command again to continue\.\n/);
     const done = (await resultsIn(folder)).size;
     expect(done).toBeLessThan(20);
     const rows = (await readFile(path.join(folder, "out/retouch-batch.csv"), "utf8")).split("\r\n");

@@ -96,7 +96,7 @@ describe("retouch batch", () => {
     const { code, stderr } = await run(["batch", "jobs.jsonl", "-o", "out"]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^retouch: Line 2: "promt" is no field of an edit; did you mean prompt\?\nretouch: 2\/4 done: /,
+      /^retouch: Line 2: "promt" is not a field of an edit; did you mean prompt\?\nretouch: 2\/4 done: /,
     );
     expect(await sharp(path.join(folder, "out/a/night.jpg")).metadata()).toMatchObject({
       format: "jpeg",
@@ -118,9 +118,9 @@ describe("retouch batch", () => {
     });
     expect(stopped.code).toBe(130);
     expect(stopped.stderr).toContain(
-      "retouch: Stopping after the current step; the same command goes on from there; once more stops at once.\n",
+      "retouch: Stopping after the current step; the same command continues from there. Press Ctrl-C again to stop at once.\n",
     );
-    const done = Number(/retouch: (\d+) of 12 edits are done; the same command/.exec(stopped.stderr)![1]);
+    const done = Number(/retouch: (\d+) of 12 edits are done; run the same command/.exec(stopped.stderr)![1]);
     expect(done).toBeGreaterThanOrEqual(2);
     expect(await resultsIn("out")).toHaveLength(done + 1);
     const { code, stdout } = await run(["batch", "jobs.jsonl", "-o", "out"]);

@@ -67,7 +67,7 @@ describe(".env of the working folder", () => {
     const { code, stderr } = await retouch(command, { cwd: folder });
     expect(stderr).toBe(
       'retouch: RETOUCH_WORKERS (in .env) must be a whole number from 0 to 64, not "many".\n' +
-        "retouch: RETOUCH_PROT (in .env) is no setting; did you mean RETOUCH_PORT?\n",
+        "retouch: RETOUCH_PROT (in .env) is not a setting; did you mean RETOUCH_PORT?\n",
     );
     expect(code).toBe(1);
   });

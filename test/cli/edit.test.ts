@@ -233,7 +233,7 @@ describe("retouch edit", () => {
     expect([rowOf(off), off.stderr]).toEqual(["off", ""]);
     expect(rowOf(await edit("bird.jpg", ["--keep-unchanged"]))).toMatch(/^\d+\.\d % of the image/);
     const other = await edit("bird.jpg", ["--size", "16x64"]);
-    expect(rowOf(other)).toBe("nothing, because the result has another shape than the image");
+    expect(rowOf(other)).toBe("nothing, because the result and the image differ in shape");
     expect(other.stderr).toBe(
       "retouch: What was not edited could not be kept as it was, because the image and the result differ in shape.\n",
     );

@@ -134,7 +134,7 @@ describe("an interruption", () => {
       // More than a pipe holds, so that it is gone only when somebody reads.
       onStart: (child) => child.stdin?.write(Buffer.alloc(1_000_000), () => child.kill(signal)),
     });
-    expect(stderr).toBe("retouch: Stopping after the current step; once more stops at once.\n");
+    expect(stderr).toBe("retouch: Stopping after the current step; press Ctrl-C again to stop at once.\n");
     expect(code).toBe(expected);
   });
 
@@ -158,7 +158,7 @@ describe("an interruption", () => {
       cwd: folder,
       onStart: (child) => whenItSays(child, /demo model/, () => child.kill("SIGINT")),
     });
-    expect(stderr).toMatch(/Stopping after the current step; once more stops at once\.\n$/);
+    expect(stderr).toMatch(/Stopping after the current step; press Ctrl-C again to stop at once\.\n$/);
     expect([code, stdout.length]).toEqual([130, 0]);
     expect(await readdir(folder)).toEqual(["bird.png"]);
   });

@@ -50,7 +50,7 @@ describe("retouch edit", () => {
     expect(await edit("b.png", "Add snow", "c.png", "--from-original")).toMatchObject({
       code: 2,
       stderr:
-        "retouch: --from-original: the image is no result that is remembered here; RETOUCH_HISTORY=true remembers them.\n",
+        "retouch: --from-original: the image is not a result that was remembered here; RETOUCH_HISTORY=true remembers results.\n",
     });
     expect(await edit("bird.png", "Make it night", "b.png", "--history")).toMatchObject({ code: 0 });
     expect(await readdir(path.join(folder, "cache"))).toContain("history.jsonl");

@@ -157,7 +157,7 @@ describe("where an edit starts", () => {
   });
 
   it.each<[string, RememberedEdit[], string]>([
-    ["b", [], "the image is no result that is remembered here; RETOUCH_HISTORY=true remembers them."],
+    ["b", [], "the image is not a result that was remembered here; RETOUCH_HISTORY=true remembers results."],
     [
       "b",
       [edit("b", "a", { hasMask: true })],
@@ -166,11 +166,11 @@ describe("where an edit starts", () => {
     [
       "c",
       [edit("b", "a"), edit("c", "b", { numImages: 2 })],
-      "edit 2 of the picture looked at several pictures, which cannot be used again.",
+      "edit 2 of the picture used several images, which cannot be used again.",
     ],
-    ["b", [edit("b", undefined)], "the first edit was made without a picture."],
-    ["b", [edit("b", "a", { place: undefined })], "where the original was is not remembered."],
-    ["b", [edit("b", "other", { place: "/pictures/a" })], "the original was changed since."],
+    ["b", [edit("b", undefined)], "the first edit was made without an image."],
+    ["b", [edit("b", "a", { place: undefined })], "the place of the original was not remembered."],
+    ["b", [edit("b", "other", { place: "/pictures/a" })], "the original has been changed since."],
     [
       "b",
       [edit("b", "a", { prompt: "x".repeat(3986) })],

@@ -67,7 +67,7 @@ describe("retouch keys", () => {
     const key = stdout.split("\n")[0]!;
     expect(await readdir(settings.RETOUCH_DATA_DIR)).toEqual(["database"]);
     const server = await started(settings);
-    expect(server.welcome).toContain("API key: the one you have");
+    expect(server.welcome).toContain("API key: the one you already have");
     expect((await server.call("/health", { key })).status).toBe(200);
     // Only a hash is kept.
     const found = await shell("grep", ["-rlaF", key, settings.RETOUCH_DATA_DIR]).catch(({ code }) => code);
@@ -293,7 +293,7 @@ describe("retouch keys and webhook secrets", () => {
     const rotated = await keys(settings, "rotate-webhook-secret", id, "--keep", "2h");
     expect(rotated).toMatchObject({ code: 0, stderr: "" });
     expect(rotated.stdout).toMatch(
-      /^whsec_\S{32}\nShown this once\. [^\n]+\nThe one before signs beside it until \S+T\S+Z\.\n$/,
+      /^whsec_\S{32}\nShown only once\. [^\n]+\nThe previous secret also signs until \S+T\S+Z\.\n$/,
     );
     const secret = rotated.stdout.split("\n")[0]!;
     const during = await next();
@@ -301,13 +301,13 @@ describe("retouch keys and webhook secrets", () => {
 
     expect(await keys(settings, "revoke-old-webhook-secrets", id)).toEqual({
       code: 0,
-      stdout: `The old webhook secrets of ${id} sign no more.\n`,
+      stdout: `The old webhook secrets of ${id} no longer sign.\n`,
       stderr: "",
     });
     const after = await next();
     expect([made.webhookSecret, secret].map((one) => isSigned(after, one))).toEqual([false, true]);
     expect((await keys(settings, "revoke-old-webhook-secrets", id)).stdout).toBe(
-      `No old webhook secret of ${id} was signing.\n`,
+      `${id} had no old webhook secrets.\n`,
     );
 
     const replaced = await keys(settings, "rotate-webhook-secret", id, "--keep", "0s", "--json");

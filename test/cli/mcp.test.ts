@@ -179,7 +179,7 @@ describe("retouch mcp", () => {
     await edit({ seed: 1, num_images: 2, output });
     await writeFile(path.join(folder, "several", "day-2.png"), "mine");
     expect(await refused({ num_images: 2, output: path.join("several", "day.png") })).toMatch(
-      /day-2\.png is there/,
+      /day-2\.png already exists/,
     );
     expect((await readdir(path.join(folder, "several"))).toSorted()).toEqual([
       "day-2.png",
@@ -256,18 +256,18 @@ describe("retouch mcp", () => {
     [{ format: "png", output: "a.jpg" }, "format png contradicts the name in output a.jpg."],
     [
       { output: "a.gif" },
-      "output a.gif is none of .png, .jpg, .webp and .avif (or say the format with format).",
+      "output a.gif does not end in .png, .jpg, .webp or .avif (or give the format with format).",
     ],
     [{ output: "-" }, "output must not be -: it is this connection."],
     [{ keep_unchanged: "yes" }, 'keep_unchanged must be true or false, not "yes".'],
-    [{ masks: "m.png" }, "masks is no argument of this tool."],
+    [{ masks: "m.png" }, "masks is not an argument of this tool."],
     [{ strength: 0.5 }, "strength must not be given without mask."],
     [{ mask_output: "map.jpg" }, "mask_output must be a file whose name ends in .png."],
     [{ mask_output: "same.png", output: "same.png" }, "mask_output must be another file than the result's."],
     [{ mask_output: "notes.txt" }, "mask_output must be a file whose name ends in .png."],
     [
       { mask_output: "bluebird.png" },
-      "mask_output bluebird.png is there, and this server did not make it or it was changed since; choose another name (retouch mcp --overwrite allows it).",
+      "mask_output bluebird.png already exists, and this server did not write it or it has been changed since; choose another name (retouch mcp --overwrite replaces it).",
     ],
     [{ mask_output: "map.png", preserve: "off" }, "mask_output is not supported: nothing is preserved."],
     [
@@ -276,7 +276,7 @@ describe("retouch mcp", () => {
     ],
     [{ num_images: 9 }, "num_images must be a whole number from 1 to 8, not 9."],
     [{ mask: "missing.png", strength: 0 }, "strength must be a number above 0, not 0."],
-    [{ loras: [{ name: "peft" }] }, "loras is no argument of this tool."],
+    [{ loras: [{ name: "peft" }] }, "loras is not an argument of this tool."],
   ])("says in one sentence what is wrong with %j", async (given, sentence) => {
     expect(await refused(given)).toBe(sentence);
   });
@@ -326,7 +326,7 @@ describe("retouch mcp with a history", () => {
     );
     expect(made!.equals(all!)).toBe(true);
     expect(await edit({ image: "bluebird.png", instruction: "Add snow", from_original: true })).toBe(
-      "from_original: the image is no result that is remembered here; RETOUCH_HISTORY=true remembers them.",
+      "from_original: the image is not a result that was remembered here; RETOUCH_HISTORY=true remembers results.",
     );
     expect(await edit({ image: "b.png", instruction: "Add snow", from_original: 1 })).toBe(
       "from_original must be true or false.",

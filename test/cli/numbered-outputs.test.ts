@@ -19,7 +19,7 @@ describe("several results as files", () => {
     ]);
     expect(numberedOutputs("night", 2)).toEqual(["night-1", "night-2"]);
     expect(() => numberedOutputs("-", 2)).toThrow(
-      "numImages must not be 2: standard output takes one image.",
+      "numImages must not be 2: standard output takes only one image.",
     );
   });
 
@@ -38,7 +38,7 @@ describe("several results as files", () => {
     await writeFile(outputs[1]!, "mine");
     const taken = refusal(
       "OUTPUT_UNWRITABLE",
-      `${outputs[1]} is there already, and several results replace nothing; choose another name with -o.`,
+      `${outputs[1]} already exists, and several results never replace a file; choose another name with -o.`,
     );
     await expect(checkNumberedOutputs(outputs)).rejects.toEqual(taken);
     // As if it had come while the edit ran.

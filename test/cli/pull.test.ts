@@ -38,7 +38,7 @@ describe("retouch pull", () => {
     expect([code, stdout.toString(), stderr]).toEqual([
       2,
       "",
-      `retouch: ${REPOSITORY} has the licence flux-1-dev-non-commercial-license, which must be accepted first: read it at ${hub.endpoint}/${REPOSITORY}/blob/main/LICENSE.md, and give --accept-license.\n`,
+      `retouch: ${REPOSITORY} has the licence flux-1-dev-non-commercial-license, which must be accepted first: read it at ${hub.endpoint}/${REPOSITORY}/blob/main/LICENSE.md, then pass --accept-license.\n`,
     ]);
     expect(existsSync(cacheFolder)).toBe(false);
   });
@@ -103,7 +103,7 @@ describe("retouch pull", () => {
     expect(stderr).toContain(` ${WEIGHTS}\n`);
     expect(stderr).toMatch(/^17 files, [\d.]+ kB, of which [\d.]+ kB to download\.$/m);
     expect(stderr).toContain(`has the licence flux-1-dev-non-commercial-license: ${hub.endpoint}/`);
-    expect(stderr).toContain(`${WEIGHTS} has come; files left: `);
+    expect(stderr).toContain(`${WEIGHTS} downloaded; files left: `);
     expect(stderr).toMatch(new RegExp(`To use it: retouch edit PICTURE PROMPT --checkpoint ${folder}\n$`));
     expect(stderr).not.toContain("hf_of_the_test");
     expect(hub.asked[0]!.authorization).toBe("Bearer hf_of_the_test");
@@ -142,7 +142,8 @@ describe("retouch pull", () => {
       },
     });
     expect([ended.code, ended.signal]).toEqual(signal === "SIGINT" ? [130, null] : [null, signal]);
-    const sentence = "retouch: Stopping; what has come stays, and the same command goes on from there;";
+    const sentence =
+      "retouch: Stopping; what was downloaded is kept, and the same command continues from there.";
     if (signal === "SIGINT") expect(ended.stderr).toContain(sentence);
     const blobs = path.join(snapshotIn(cacheFolder), "../../blobs");
     expect((await stat(path.join(blobs, `${hub.oidOf(WEIGHTS)}.incomplete`))).size).toBe(3000);

@@ -80,7 +80,7 @@ describe("retouch serve", () => {
     const second = await started({ RETOUCH_DATA_DIR: folder, RETOUCH_PORT: new URL(first.address).port });
     expect(second.welcome).not.toContain(first.key);
     expect(second.welcome).not.toContain("whsec_");
-    expect(second.welcome).toContain("API key: the one you have");
+    expect(second.welcome).toContain("API key: the one you already have");
     expect(second.welcome).toContain(`Playground: ${second.address}/\n`);
     expect((await second.call("/health", { key: first.key })).status).toBe(200);
     expect((await fetch(url)).status).toBe(200);
@@ -133,7 +133,9 @@ describe("retouch serve", () => {
       RETOUCH_PRISE: "0",
     });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^retouch: RETOUCH_PORT must be .*\nretouch: RETOUCH_PRISE is no setting; .*\n$/);
+    expect(stderr).toMatch(
+      /^retouch: RETOUCH_PORT must be .*\nretouch: RETOUCH_PRISE is not a setting; .*\n$/,
+    );
     await expect(stat(folder)).rejects.toThrow("ENOENT");
   });
 

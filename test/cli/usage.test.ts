@@ -101,7 +101,7 @@ describe("a wrong command line ends with code 2 and one sentence", () => {
     [["edit", "bird.png", "hat.png"], 'the prompt: it is missing: "hat.png" is an image.'],
     [
       ["edit", "bird.png", "make", "it", "night"],
-      '"make" is no image that is there; put the prompt in quotes.',
+      '"make" is not an existing image; put the prompt in quotes.',
     ],
     [[...edit, "--stepz", "3"], "unknown option '--stepz' (Did you mean --steps?); see retouch edit --help."],
     [[...edit, "--steps"], "option '--steps <number>' argument missing; see retouch edit --help."],
@@ -141,7 +141,7 @@ describe("a wrong command line ends with code 2 and one sentence", () => {
     [[...edit, "-o", "a.jpg", "--format", "png"], "--format png contradicts the name in -o a.jpg."],
     [
       [...edit, "-o", "a.gif"],
-      "-o a.gif is none of .png, .jpg, .webp and .avif (or say the format with --format).",
+      "-o a.gif does not end in .png, .jpg, .webp or .avif (or give the format with --format).",
     ],
     [["edit", "bird.png", ""], "the prompt must not be empty."],
     [["edit", "bird.png", long], "the prompt must have at most 4000 characters, not 4001."],

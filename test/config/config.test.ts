@@ -204,7 +204,7 @@ describe("a wrong setting", () => {
           'RETOUCH_PORT must be a whole number from 0 to 65535, not "x".',
           "RETOUCH_API_KEY must be 16 to 200 characters without blanks.",
           'RETOUCH_THREADS must be a whole number from 0 to 1024, not "-1".',
-          "RETOUCH_PRT is no setting; did you mean RETOUCH_PORT?",
+          "RETOUCH_PRT is not a setting; did you mean RETOUCH_PORT?",
         ].join("\n"),
       ),
     );
@@ -212,10 +212,10 @@ describe("a wrong setting", () => {
 
   it("is one that nobody knows, with the nearest name or none", () => {
     expect(() => readConfig({ RETOUCH_RETENTON: "1h" })).toThrow(
-      refused("RETOUCH_RETENTON is no setting; did you mean RETOUCH_RETENTION?"),
+      refused("RETOUCH_RETENTON is not a setting; did you mean RETOUCH_RETENTION?"),
     );
     expect(() => readConfig({ RETOUCH_COLOUR_OF_THE_DOOR: "red" })).toThrow(
-      refused("RETOUCH_COLOUR_OF_THE_DOOR is no setting."),
+      refused("RETOUCH_COLOUR_OF_THE_DOOR is not a setting."),
     );
   });
 

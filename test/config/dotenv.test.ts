@@ -129,7 +129,7 @@ describe("the settings of a process", () => {
       [
         'RETOUCH_PORT (in .env) must be a whole number from 0 to 65535, not "abc".',
         'RETOUCH_THREADS must be a whole number from 0 to 1024, not "x".',
-        "RETOUCH_PROT (in .env) is no setting; did you mean RETOUCH_PORT?",
+        "RETOUCH_PROT (in .env) is not a setting; did you mean RETOUCH_PORT?",
       ].join("\n"),
     );
   });

@@ -174,13 +174,13 @@ describe("a file that gives no secret is refused by its variable, with neither p
 describe("a variable that ends in _FILE", () => {
   it("is suggested for one that is misspelt", () => {
     expect(() => readConfig({ RETOUCH_API_KEY_FIEL: "key" })).toThrow(
-      refused("RETOUCH_API_KEY_FIEL is no setting; did you mean RETOUCH_API_KEY_FILE?"),
+      refused("RETOUCH_API_KEY_FIEL is not a setting; did you mean RETOUCH_API_KEY_FILE?"),
     );
   });
 
-  it("is no setting for what is no secret", () => {
+  it("is not a setting for what is no secret", () => {
     expect(() => readConfig({ RETOUCH_PORT_FILE: "port" })).toThrow(
-      refused("RETOUCH_PORT_FILE is no setting: RETOUCH_PORT is not read from a file."),
+      refused("RETOUCH_PORT_FILE is not a setting: RETOUCH_PORT is not read from a file."),
     );
   });
 

@@ -176,7 +176,7 @@ describe("the number of images", () => {
       layouts: ["index", "stitch"] as const,
       needsLayout: true,
       sentence:
-        "image must be one image, not 2, because the model was trained with one; imageLayout index or stitch takes several all the same.",
+        "image must be one image, not 2, because the model was trained on one; imageLayout index or stitch accepts several anyway.",
     },
   ])("$given of $minImages to $maxImages is refused", ({ given, sentence, ...limits }) =>
     expect(() => checkImageCount(given, limits)).toThrow(invalid(sentence)),

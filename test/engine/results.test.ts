@@ -130,7 +130,7 @@ describe("several images with kontext", () => {
       await expect(engines.kontext.edit({ ...base, ...images })).rejects.toEqual(
         refusal(
           "INVALID_PARAMETER",
-          "image must be one image, not 2, because the model was trained with one; imageLayout index, offset or stitch takes several all the same.",
+          "image must be one image, not 2, because the model was trained on one; imageLayout index, offset or stitch accepts several anyway.",
         ),
       );
     }

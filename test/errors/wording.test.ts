@@ -45,7 +45,7 @@ describe("a failure", () => {
 
   it("says where a setting stands", () => {
     const misspelt = failure("settingUnknown", { field: "RETOUCH_PROT", place: ".env" });
-    expect(sentenceOf(misspelt)).toBe("RETOUCH_PROT (in .env) is no setting.");
+    expect(sentenceOf(misspelt)).toBe("RETOUCH_PROT (in .env) is not a setting.");
   });
 });
 
@@ -65,8 +65,8 @@ describe("an error", () => {
   it("of several settings has a sentence for each, a line each in its message", () => {
     const failures = [failure("settingUnknown", { field: "A" }), failure("settingUnknown", { field: "B" })];
     const error = new RetouchError("CONFIG_INVALID", failures);
-    expect(error.sentences).toEqual(["A is no setting.", "B is no setting."]);
-    expect(error.message).toBe("A is no setting.\nB is no setting.");
+    expect(error.sentences).toEqual(["A is not a setting.", "B is not a setting."]);
+    expect(error.message).toBe("A is not a setting.\nB is not a setting.");
   });
 
   it("keeps its data as JSON", () => {

@@ -55,9 +55,9 @@ describe("the original of a chain", () => {
     ],
     [
       [{ ...second, numImages: 2 }, turn()],
-      "edit 2 of the picture looked at several pictures, which cannot be used again.",
+      "edit 2 of the picture used several images, which cannot be used again.",
     ],
-    [[turn({ source: undefined, numImages: 0 })], "the first edit was made without a picture."],
+    [[turn({ source: undefined, numImages: 0 })], "the first edit was made without an image."],
     [
       [turn({ source: { ...SOURCE, isKept: false } })],
       "the original is no longer there; give it as image, in base64, together with parent.",

@@ -103,7 +103,7 @@ describe("the configuration beside a file", () => {
     const at = await folder("ink.safetensors");
     await writeFile(path.join(at, "adapter_config.json"), "[");
     await expect(read(at, "ink.safetensors")).rejects.toEqual(
-      refusal("LORA_INVALID", / has an adapter_config\.json beside it that is no JSON object\.$/),
+      refusal("LORA_INVALID", / has an adapter_config\.json beside it that is not a JSON object\.$/),
     );
   });
 });

@@ -123,7 +123,7 @@ describe.each(PAIRS)("the package under Node %i with npm %s", (nodeLine, npm, ca
     server.kill("SIGTERM");
     // As shells expect of a process that SIGTERM ended.
     expect(await ended, log).toEqual([143, null]);
-    expect(log).toBe("retouch: Stopping when the running job has ended; once more stops at once.\n");
+    expect(log).toBe("retouch: Stopping when the running job has ended; a second signal stops at once.\n");
   });
 
   const LIBRARY_OF_NODE = [

@@ -154,7 +154,7 @@ it("is served beside the checkpoint that ships, each with what it takes", async 
     const tooMany = await call(`${service.endpoint}/run`, { body: { input: mix } });
     expect([tooMany.status, tooMany.body.error]).toEqual([
       400,
-      "image must be one image, not 2, because the model was trained with one; image_layout index, offset or stitch takes several all the same.",
+      "image must be one image, not 2, because the model was trained on one; image_layout index, offset or stitch accepts several anyway.",
     ]);
   } finally {
     await service.close();

@@ -118,7 +118,7 @@ describe("the network", () => {
     await writeFile(config, "{");
     const own = createSafetyChecker({ checkpoint: folder, threads: 1 });
     await expect(own.prepare()).rejects.toEqual(
-      refusal("CHECKPOINT_INVALID", `The checkpoint file ${config} is no JSON.`),
+      refusal("CHECKPOINT_INVALID", `The checkpoint file ${config} is not JSON.`),
     );
     await writeFile(config, text);
     expect(await own.check(skin)).toEqual(await checker.check(skin));

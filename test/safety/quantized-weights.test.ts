@@ -84,7 +84,7 @@ describe("quantized weights", () => {
     );
     await writeFile(file, fileOf("no JSON"));
     await expect(QuantizedWeights.read(file)).rejects.toEqual(
-      refusal("CHECKPOINT_INVALID", `The weights file ${file} is damaged: its header is no JSON.`),
+      refusal("CHECKPOINT_INVALID", `The weights file ${file} is damaged: its header is not JSON.`),
     );
   });
 });

@@ -116,7 +116,7 @@ describe("bodies in flight", () => {
 
 /** How a body's way ends, and after what nothing is held of it. */
 const ENDS: [string, (server: Listening) => unknown][] = [
-  ["it is no JSON", async (server) => (await begin(server, 99 * KIB)).write("x".repeat(KIB))],
+  ["it is not JSON", async (server) => (await begin(server, 99 * KIB)).write("x".repeat(KIB))],
   [
     "it is no form",
     async (server) => {

@@ -34,7 +34,7 @@ async function sentenceFor(body: unknown, settings: Partial<ServerSettings> = {}
 }
 
 const WHY_ONE =
-  "because the model was trained with one; image_layout index, offset or stitch takes several all the same.";
+  "because the model was trained on one; image_layout index, offset or stitch accepts several anyway.";
 
 const refusedInput = (input: object, settings?: Partial<ServerSettings>): Promise<string> =>
   sentenceFor({ input: { ...INPUT, ...input } }, settings);

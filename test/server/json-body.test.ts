@@ -80,7 +80,7 @@ describe("parseJsonBody", () => {
   });
 });
 
-describe("parseJsonBody, what is no JSON", () => {
+describe("parseJsonBody, what is not JSON", () => {
   it.each([
     ["\x89PNG\r\n\x1a\n\0\0", "The body is a PNG file; send JSON that has it in image, in base64."],
     ["\xff\xd8\xff\xe0", "The body is a JPEG file; send JSON that has it in image, in base64."],

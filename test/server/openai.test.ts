@@ -303,12 +303,12 @@ describe("POST /v1/images/edits", () => {
     [{ image: [] }, "image is missing.", "image", "missing_required_parameter"],
     [
       { image: [PICTURE, PICTURE] },
-      "image must be one image, not 2, because the model was trained with one; image_layout index, offset or stitch takes several all the same.",
+      "image must be one image, not 2, because the model was trained on one; image_layout index, offset or stitch accepts several anyway.",
       "image",
     ],
     [
       { "image[]": PICTURE },
-      "image must be one image, not 2, because the model was trained with one; image_layout index, offset or stitch takes several all the same.",
+      "image must be one image, not 2, because the model was trained on one; image_layout index, offset or stitch accepts several anyway.",
       "image",
     ],
     [{ image: Buffer.alloc(0) }, "image holds no data.", "image"],
@@ -417,7 +417,7 @@ describe("POST /v1/images/edits", () => {
     ],
     [
       { prompt: "a", images: [URL_OF_BIRD, URL_OF_BIRD] },
-      "image must be one image, not 2, because the model was trained with one; image_layout index, offset or stitch takes several all the same.",
+      "image must be one image, not 2, because the model was trained on one; image_layout index, offset or stitch accepts several anyway.",
       "image",
     ],
   ])("refuses JSON: $1", async (body, message, param, code = param && "invalid_value") => {

@@ -201,7 +201,7 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("edits of edits on %s", (d
         "are refused with a parent such as %j",
         async (parent) => {
           expect(await refused({ image: example, parent })).toBe(
-            "parent must be the id of an edit that is done, whose result is edited further; image may then be left out.",
+            "parent must be the id of a completed edit whose result is edited further; image may then be left out.",
           );
         },
       );

@@ -386,10 +386,10 @@ describe("the files of a vocabulary", () => {
     ["clip", ["tokenizer.json"], "tokenizer.json"],
     ["clip", ["tokenizer.json"], "tokenizer_config.json"],
     ["clip", CLIP, "vocab.json"],
-  ])("of %s with %j are refused where %s is no JSON object", async (family, names, name) => {
+  ])("of %s with %j are refused where %s is not a JSON object", async (family, names, name) => {
     for (const [text, what] of [
-      ["{", "is no JSON"],
-      ["", "is no JSON"],
+      ["{", "is not JSON"],
+      ["", "is not JSON"],
       ["[]", "must hold a JSON object"],
       ["null", "must hold a JSON object"],
     ] as const) {

@@ -73,7 +73,7 @@ describe("an edit that is submitted", () => {
       Object.defineProperty(globalThis, "localStorage", { get: refuse });
       IDBFactory.prototype.open = refuse;
     });
-    await page.getByText("This browser lets the page keep nothing:").waitFor();
+    await page.getByText("This browser does not let the page store anything:").waitFor();
     await edit(page, "x");
     await download(page).waitFor();
     await page.getByRole("link", { name: "History" }).click();
@@ -90,7 +90,7 @@ describe("an edit that is submitted", () => {
       };
     });
     await edit(page, "sleep 3000");
-    await page.getByText("The edit was submitted and goes on, but this page cannot show it:").waitFor();
+    await page.getByText("The edit was submitted and is running, but this page cannot show it.").waitFor();
     await page.reload();
     await page.getByText(/^Step \d+ of 28$/).waitFor();
     await download(page).waitFor();
@@ -106,10 +106,10 @@ describe("an edit that is submitted", () => {
     await expect.poll(() => page.getByLabel("Instruction", { exact: true }).inputValue()).toBe("");
     await page.getByLabel("Instruction", { exact: true }).fill("y");
     await page.keyboard.press("Control+Enter");
-    await page.getByText("An edit of an edit.").waitFor();
+    await page.getByText("This continues an earlier edit.").waitFor();
     await download(page).waitFor();
     expect(await page.locator(".lineage").textContent()).toBe(
-      "An edit of an edit. Start from the first image",
+      "This continues an earlier edit. Start from the first image",
     );
   });
 
@@ -126,7 +126,7 @@ describe("an edit that is submitted", () => {
       },
     );
     await edit(page, "x");
-    await page.getByText("The server does not answer. Trying again; nothing of yours is lost.").waitFor();
+    await page.getByText("The server is not responding. Trying again; nothing is lost.").waitFor();
     await download(page).waitFor();
     expect(broken).toBe(3);
     await expect.poll(() => page.locator("#banner").isVisible()).toBe(false);

@@ -185,7 +185,7 @@ describe("the result", () => {
     await steps(page, 2);
     await edit(page);
     await page.getByRole("button", { name: "Zoom in" }).click();
-    await page.getByText("150 %").waitFor();
+    await page.getByText("150%").waitFor();
     const corner = () =>
       page.locator("img.after").evaluate((node) => new DOMMatrix(getComputedStyle(node).transform).e);
     const before = await corner();
@@ -204,7 +204,7 @@ describe("the result", () => {
     await expectAccessible(page);
     await page.getByRole("button", { name: "Side by side" }).click();
     expect(await page.locator(".holder .compare").count()).toBe(2);
-    const hold = page.getByRole("button", { name: "Hold for the original" });
+    const hold = page.getByRole("button", { name: "Hold to see the original" });
     const held = (await hold.boundingBox())!;
     await page.mouse.move(held.x + 5, held.y + 5);
     await page.mouse.down();
@@ -220,7 +220,7 @@ describe("the result", () => {
     await page.getByLabel("Speed", { exact: true }).selectOption("40");
     await edit(page);
     expect(await page.locator('.facts dt:text-is("Steps") + dd').textContent()).toMatch(
-      /^\d+ computed, [1-9]\d* left out; about \d+ dB from all steps$/,
+      /^\d+ computed, [1-9]\d* skipped; about \d+ dB PSNR against all steps$/,
     );
     expect(await lastEdit()).toMatchObject({ acceleration: "auto", minPsnr: 40 });
   });

@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 const dialog = () => page.getByRole("dialog", { name: "Replace the API key?" });
-const keep = () => dialog().getByRole("button", { name: "Keep the present key" });
+const keep = () => dialog().getByRole("button", { name: "Keep the current key" });
 const replace = () => dialog().getByRole("button", { name: "Use the link's key" });
 const stored = () => page.evaluate(() => localStorage.getItem("retouch.key"));
 const link = (key: string): string => `${server.address}/#key=${encodeURIComponent(key)}`;
@@ -236,7 +236,7 @@ it("says of a typed text that it can be no key, before it is sent", async () => 
   await other.getByLabel("Key").fill("“a-key-of-sixteen”");
   await other.getByRole("button", { name: "Use this key" }).click();
   await other
-    .getByText("A key has at most 200 characters: Latin letters, digits and signs, no blanks.")
+    .getByText("A key has at most 200 characters: Latin letters, digits and punctuation, without spaces.")
     .waitFor();
   expect(sent).toEqual([]);
 });

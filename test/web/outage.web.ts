@@ -30,7 +30,7 @@ it("finishes an edit whose server was killed and started again, and still has th
   await run("Make it night");
   await page.locator("progress").waitFor();
   await first.end("SIGKILL");
-  await page.getByText("The server does not answer. Trying again; nothing of yours is lost.").waitFor();
+  await page.getByText("The server is not responding. Trying again; nothing is lost.").waitFor();
   // Nothing can be begun now, and that is said.
   await page.getByRole("button", { name: /^Edit image/ }).click();
   await page.locator("#prompt-error", { hasText: "The server does not answer." }).waitFor();

@@ -88,7 +88,7 @@ async function editTwice(page: Page): Promise<void> {
   await expect.poll(() => page.getByLabel("Instruction", { exact: true }).inputValue()).toBe("");
   await instruct(page, "Make it snow");
   await press(page);
-  await page.getByText(/^An edit of an edit\. Its colours are/).waitFor();
+  await page.getByText(/^This continues an earlier edit\. Its colours are/).waitFor();
   await page.reload();
   await page.getByRole("link", { name: "History" }).click();
   await page.locator(".card").nth(1).waitFor();
@@ -127,7 +127,7 @@ describe("at a plain-http address that is not localhost, the playground", () => 
     await page.getByRole("link", { name: "Download" }).waitFor();
     expect(await page.getByLabel("Steps", { exact: true }).inputValue()).toBe("50");
     await page.getByRole("link", { name: "Usage" }).click();
-    await page.getByText("The price is 0.03 for each megapixel; what fails costs nothing.").waitFor();
+    await page.getByText("The price is 0.03 for each megapixel; failed edits cost nothing.").waitFor();
     await page.getByRole("link", { name: "API" }).click();
     await page.locator(".call").first().waitFor();
     await expectAccessible(page);
@@ -143,7 +143,7 @@ describe("at a plain-http address that is not localhost, the playground", () => 
     await page.getByText("This request as code").click();
     await page.getByRole("tab", { name: "Python" }).click();
     await page.getByRole("button", { name: "Copy", exact: true }).click();
-    const sentence = page.getByText("This browser does not let the page copy; the code is selected,");
+    const sentence = page.getByText("This browser does not allow copying; the code is selected,");
     await sentence.waitFor();
     const code = await page.locator("#code code").textContent();
     expect(await page.evaluate(() => getSelection()!.toString())).toBe(code);
@@ -280,7 +280,7 @@ describe("behind a proxy that puts a path in front, the playground", () => {
       await page.goto(`${address}/docs/`);
       await page.locator(".call").first().waitFor();
       await page.getByRole("link", { name: "Usage", exact: true }).click();
-      await page.getByText("The price is 0.03 for each megapixel; what fails costs nothing.").waitFor();
+      await page.getByText("The price is 0.03 for each megapixel; failed edits cost nothing.").waitFor();
       expect(page.url()).toBe(`${address}/#usage`);
       expect(complaints()).toEqual([]);
     },

@@ -198,7 +198,7 @@ describe("the playground", () => {
     await page.getByText("300 × 700", { exact: true }).waitFor();
     expect(await page.locator("#estimate").textContent()).toContain("300 × 700");
     await give("drop", "text/plain", btoa("no picture"));
-    await page.getByText("This is no PNG, JPEG, WebP or GIF image.").waitFor();
+    await page.getByText("This is not a PNG, JPEG, WebP or GIF image.").waitFor();
     await give("drop", "image/png", btoa("no picture either"));
     await page.getByText("This image cannot be read.").waitFor();
     await instruct(page, "x");
@@ -262,7 +262,7 @@ describe("the playground", () => {
     await page.locator("#source-note", { hasText: "1024 × 1024" }).waitFor();
     await instruct(page, " ");
     await press(page);
-    await page.getByText("Say what to change.").waitFor();
+    await page.getByText("Describe what to change.").waitFor();
     await instruct(page, "x");
     await page.getByText("Settings").click();
     for (const [label, wrong, sentence] of [
@@ -367,7 +367,9 @@ describe("the playground", () => {
     await instruct(page, "Make it snow");
     await press(page);
     await page
-      .getByText(/An edit of an edit\. Its colours are [\d.]+ % away from the first image\./)
+      .getByText(
+        /This continues an earlier edit\. Its colours are [\d.]+% away from those of the first image\./,
+      )
       .waitFor();
     await page.reload();
     await page.getByRole("link", { name: "History" }).click();
@@ -427,7 +429,7 @@ describe("the playground", () => {
     await dialog.getByText("Paste a key first.").waitFor();
     await dialog.getByLabel("Key").fill("a-wrong-key-of-sixteen");
     await dialog.getByRole("button", { name: "Use this key" }).click();
-    await page.getByText("The server does not know this key.").first().waitFor();
+    await page.getByText("The server does not recognise this key.").first().waitFor();
     await dialog.getByLabel("Key").fill(KEY);
     await dialog.getByRole("button", { name: "Use this key" }).click();
     await page.getByText("Ready", { exact: true }).waitFor();
@@ -444,7 +446,7 @@ describe("the playground", () => {
       },
     });
     await page.getByRole("link", { name: "Usage" }).click();
-    await page.getByText("The price is 0.03 for each megapixel; what fails costs nothing.").waitFor();
+    await page.getByText("The price is 0.03 for each megapixel; failed edits cost nothing.").waitFor();
     const { total } = (await stub.call("/usage")).body;
     await expect
       .poll(() => page.locator("tfoot td").allTextContents())

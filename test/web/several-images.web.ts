@@ -211,9 +211,9 @@ describe("a model that needs no image", () => {
     });
     try {
       const { page, complaints } = await open("klein", { server });
-      await page.getByText("Or none: this model also draws from the instruction alone.").waitFor();
+      await page.getByText("Or leave it out: this model can also draw from the instruction alone.").waitFor();
       await page.getByRole("button", { name: /^Draw an image/ }).click();
-      await page.getByText("Say what to draw.").waitFor();
+      await page.getByText("Describe what to draw.").waitFor();
       await instruction(page).fill("A lighthouse");
       await page.getByText("Settings").click();
       await page.getByLabel("Size", { exact: true }).selectOption("custom");
@@ -236,7 +236,7 @@ describe("a model that needs no image", () => {
       await instruction(page).fill("Make it night");
       await submit(page, /^Edit image/);
       await page.getByLabel(/^Divider/).waitFor();
-      expect(await page.getByText("An edit of an edit").count()).toBe(0);
+      expect(await page.getByText("This continues an earlier edit").count()).toBe(0);
 
       await page.reload();
       await page.getByRole("link", { name: "History" }).click();

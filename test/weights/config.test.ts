@@ -161,10 +161,10 @@ describe("Config.read", () => {
     }
   });
 
-  it.each(["", "{", "{'a': 1}"])("refuses %o, which is no JSON", async (text) => {
+  it.each(["", "{", "{'a': 1}"])("refuses %o, which is not JSON", async (text) => {
     const file = await written(text);
     await expect(Config.read(file)).rejects.toEqual(
-      refusal("CHECKPOINT_INVALID", `The checkpoint file ${file} is no JSON.`),
+      refusal("CHECKPOINT_INVALID", `The checkpoint file ${file} is not JSON.`),
     );
   });
 

@@ -126,7 +126,7 @@ describe("a converted file", () => {
       "is of the version 2; version 1 can be read.",
     ],
     ["an unknown kind", { metadata: { kind: "int3" } }, "is damaged: its metadata has no kind or no source."],
-    ["no list", { metadata: { matrices: "" } }, "is damaged: its list of matrices is no JSON."],
+    ["no list", { metadata: { matrices: "" } }, "is damaged: its list of matrices is not JSON."],
     ["no object", { metadata: { matrices: "1" } }, "is damaged: its list of matrices is no object."],
     [
       "an unknown format",
@@ -143,7 +143,7 @@ describe("a converted file", () => {
       { metadata: { matrices: '{"down.weight":{"bits":8,"blockSize":128,"columns":128}}' } },
       "is damaged: blocks and scales of down.weight do not fit 8 bits of 128 columns.",
     ],
-    ["no errors", { metadata: { errors: "" } }, "is damaged: its list of errors is no JSON."],
+    ["no errors", { metadata: { errors: "" } }, "is damaged: its list of errors is not JSON."],
     [
       "an error that is no number",
       { metadata: { errors: '{"up.weight":null}' } },

@@ -36,7 +36,7 @@ export function showModel(model: ModelFacts, onSuggestion: (instruction: string)
           { class: "faint" },
           "The first command downloads 34 GB, once you have accepted the licence of the weights; ",
           element("code", {}, "npx retouch doctor"),
-          " tells what this computer can run, and how long an edit takes.",
+          " tells you what this computer can run and how long an edit takes.",
         ),
       ),
     );

@@ -145,7 +145,10 @@ export function createApi(endpoint: string, key: () => string): Api {
     const body = (await response.json().catch(() => ({}))) as { error?: string };
     if (isAway(response.status)) throw new UnreachableError(body.error);
     if (!response.ok)
-      throw new ApiError(response.status, body.error ?? `The server answered ${response.status}.`);
+      throw new ApiError(
+        response.status,
+        body.error ?? `The server answered with status ${response.status}.`,
+      );
     return body as Reply;
   }
   return {

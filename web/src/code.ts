@@ -5,7 +5,7 @@ import { type CodeRequest, snippets } from "./snippets.ts";
 
 const COPIED_MS = 1500;
 const NOT_COPIED =
-  "This browser does not let the page copy; the code is selected, copy it with Ctrl+C or ⌘C.";
+  "This browser does not allow copying from a page. The code is selected: copy it with Ctrl+C or ⌘C.";
 
 /** Tabs for the snippets, one shown at a time, with a button that copies it. */
 export function codeTabs(request: CodeRequest): HTMLElement {

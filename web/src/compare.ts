@@ -30,7 +30,7 @@ export function compare(before: Blob, after: Blob): HTMLElement {
   );
   const place = (): void => {
     frame.style.setProperty("--share", `${slider.value}%`);
-    slider.setAttribute("aria-valuetext", `${slider.value} % before`);
+    slider.setAttribute("aria-valuetext", `${slider.value}% before`);
   };
   slider.addEventListener("input", place);
   to.addEventListener("load", () =>

@@ -48,7 +48,7 @@ export function createEditCard(record: EditRecord, actions: CardActions): HTMLEl
   };
   const copy = named("Copy", () => {
     void actions.copy(record).then((isCopied) => {
-      copy.textContent = isCopied ? "Copied" : "This browser does not let the page copy";
+      copy.textContent = isCopied ? "Copied" : "This browser does not allow copying";
     });
   });
   copy.title = "Copy the instruction and the seed";

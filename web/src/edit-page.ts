@@ -50,11 +50,13 @@ export interface EditPage {
   setLoras(names: readonly string[]): void;
 }
 
-const REFUSED = "The server does not know this key.";
-const GONE = "This API key sees no such job: it is another key's, or the server no longer keeps it.";
-const UNSHOWN = "The edit was submitted and goes on, but this page cannot show it: find it in the history.";
-const UNKNOWN = "The history of this browser has no such edit; another browser may have it.";
-const UNKEPT = "This browser could not keep the edit in its history: download what you want to have.";
+const REFUSED = "The server does not recognise this key.";
+const GONE =
+  "There is no such job for this API key: it belongs to another key, or the server no longer keeps it.";
+const UNSHOWN =
+  "The edit was submitted and is running, but this page cannot show it. You will find it in the history.";
+const UNKNOWN = "This edit is not in this browser's history. Another browser may have it.";
+const UNKEPT = "This browser could not save the edit in its history. Download the results you want to keep.";
 
 export function createEditPage(options: EditPageOptions): EditPage {
   const { api, schema, history, onHistory, onConnection, onRefusedKey } = options;
@@ -187,7 +189,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
       const values = parameters.read();
       if (chosen.length < minImages) return chooser.note("Choose an image first.");
       if (prompt.value.trim() === "") {
-        promptError.textContent = chosen.length === 0 ? "Say what to draw." : "Say what to change.";
+        promptError.textContent = chosen.length === 0 ? "Describe what to draw." : "Describe what to change.";
         return prompt.focus();
       }
       if (values === undefined) return;

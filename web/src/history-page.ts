@@ -19,7 +19,7 @@ export interface HistoryPage {
 }
 
 const MIB = 2 ** 20;
-const UNPACKED = "This browser could not put the results into one file: download them one by one.";
+const UNPACKED = "This browser could not pack the results into one file. Download them one by one.";
 
 export function createHistoryPage({ api, history, open }: HistoryPageOptions): HistoryPage {
   const cards = find("history");
@@ -37,7 +37,7 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
   };
 
   async function change(make: Promise<void>): Promise<void> {
-    await make.catch(() => giveNotice("This browser could not change its history."));
+    await make.catch(() => giveNotice("This browser could not update its history."));
     await page.refresh();
   }
 
@@ -90,7 +90,7 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
   }
 
   clear.addEventListener("click", () => {
-    if (!confirm("Delete all edits from this browser, the starred ones too?")) return;
+    if (!confirm("Delete all edits from this browser, including the starred ones?")) return;
     void change(history.clear());
   });
   all.addEventListener("click", () => {

@@ -42,7 +42,7 @@ export function mapLegend(shares: PreserveShares | undefined): HTMLElement {
     { class: "legend" },
     ...COLOURS.toReversed().map(({ name, label }) => {
       const share = shares?.[name];
-      const percent = share === undefined ? "" : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} % `;
+      const percent = share === undefined ? "" : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)}% `;
       return element("li", { class: `legend-${name}` }, `${percent}${label}`);
     }),
   );

@@ -8,7 +8,7 @@ const SHOWN = 8;
 export function keyProblem(text: string): string | undefined {
   if (text === "") return "Paste a key first.";
   if (text.length <= MAX_LENGTH && KEY.test(text)) return undefined;
-  return `A key has at most ${MAX_LENGTH} characters: Latin letters, digits and signs, no blanks.`;
+  return `A key has at most ${MAX_LENGTH} characters: Latin letters, digits and punctuation, without spaces.`;
 }
 
 /**

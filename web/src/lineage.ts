@@ -17,13 +17,15 @@ export function lineage(record: EditRecord, actions: LineageActions): HTMLElemen
   const box = element("div", { class: "lineage" });
   if (record.parentId === undefined || record.original === undefined) return box;
   const share = record.differenceFromOriginal;
-  const chain = element("ol", { class: "chain", "aria-label": "The edits before this one" });
+  const chain = element("ol", { class: "chain", "aria-label": "Earlier edits of this image" });
   box.append(
     element(
       "p",
       {},
-      "An edit of an edit. ",
-      share === undefined ? "" : `Its colours are ${(share * 100).toFixed(1)} % away from the first image. `,
+      "This continues an earlier edit. ",
+      share === undefined
+        ? ""
+        : `Its colours are ${(share * 100).toFixed(1)}% away from those of the first image. `,
       button("Start from the first image", () => actions.editOriginal(record), "link"),
     ),
     chain,
@@ -45,7 +47,7 @@ async function drawChain(chain: HTMLElement, record: EditRecord, actions: Lineag
     if (one.result === undefined) return [];
     const choose = button("", () => actions.open(one), "thumbnail");
     const drift = one.differenceFromOriginal;
-    const away = drift === undefined ? "" : `, ${(drift * 100).toFixed(1)} % away`;
+    const away = drift === undefined ? "" : `, ${(drift * 100).toFixed(1)}% away`;
     choose.append(picture(one.result, `${one.prompt}${away}`));
     choose.title = `${one.prompt}${away}`;
     return [element("li", {}, choose)];

@@ -48,7 +48,7 @@ export function createLoraRows(
       inputmode: "decimal",
     });
     const error = element("p", { id: `${id}-error`, class: "error" });
-    const hint = `Strength ${range.minimum} to ${range.maximum}; 1 is as it was trained.`;
+    const hint = `Strength ${range.minimum} to ${range.maximum}; 1 applies it as trained.`;
     for (const control of [name, scale]) {
       control.addEventListener("input", () => {
         reveal();

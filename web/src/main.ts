@@ -20,7 +20,7 @@ const state = find("server-state");
 
 function sayConnection(isThere: boolean): void {
   banner.hidden = isThere;
-  banner.textContent = isThere ? "" : "The server does not answer. Trying again; nothing of yours is lost.";
+  banner.textContent = isThere ? "" : "The server is not responding. Trying again; nothing is lost.";
   if (!isThere) state.textContent = "Away";
 }
 
@@ -41,12 +41,14 @@ const key = createKeyHolder();
 const [schema, history] = await Promise.all([
   schemaOfServer(),
   openHistory().catch(() => {
-    giveNotice("This browser lets the page keep nothing: the history is gone when the page is closed.");
+    giveNotice(
+      "This browser does not let the page store anything: the history will be gone when the page is closed.",
+    );
     return createUnkeptHistory();
   }),
 ]);
 const api = createApi(schema.endpoint, key.get);
-const refusedKey = (): void => key.ask("The server does not know this key.");
+const refusedKey = (): void => key.ask("The server does not recognise this key.");
 
 const historyPage = createHistoryPage({
   api,

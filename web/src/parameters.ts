@@ -36,23 +36,23 @@ interface NumberField {
 }
 
 const NUMBERS: Readonly<Record<NumberName, NumberField>> = {
-  num_images: { label: "Results", hint: "Each with the next seed, and each at its own cost.", step: 1 },
+  num_images: { label: "Results", hint: "Each is a full edit with the next seed.", step: 1 },
   num_inference_steps: { label: "Steps", hint: "More steps, more detail, more time.", step: 1 },
   guidance: { label: "Guidance", hint: "How closely the instruction is followed.", step: 0.1 },
-  seed: { label: "Seed", hint: "−1 chooses a new one each time; the same seed repeats an edit.", step: 1 },
+  seed: { label: "Seed", hint: "−1 picks a new one each time; the same seed repeats an edit.", step: 1 },
   true_cfg_scale: {
     label: "Negative strength",
-    hint: "Counts only with a negative instruction.",
+    hint: "Only used with a negative instruction.",
     step: 0.1,
   },
   strength: {
     label: "Strength",
-    hint: "Less begins nearer to your image, inside the mask.",
+    hint: "Lower values stay closer to your image inside the mask.",
     step: 0.05,
   },
   mask_feather: {
     label: "Feather",
-    hint: "Pixels over which the edit gives way to your image, inside the mask.",
+    hint: "Width, in pixels, over which the edit blends into your image inside the mask.",
     step: 1,
   },
 };
@@ -68,8 +68,8 @@ const FORMATS: Choices = [
 ];
 const KEEPS: Choices = [
   ["auto", "everything that was not redrawn"],
-  ["exact", "unchanged pixels alone"],
-  ["off", "nothing: the picture as the network draws it"],
+  ["exact", "unchanged pixels only"],
+  ["off", "nothing: the image as the network draws it"],
 ];
 /** What `acceleration` and `min_psnr` are together: the least similarity to all steps, in decibels. */
 const SPEEDS: Choices = [
@@ -159,17 +159,17 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
     "size",
     "Size",
     sizes.select,
-    `Each side from ${sides.min} to ${sides.max}; with every pixel, as large as your image.`,
+    `Each side from ${sides.min} to ${sides.max}, or exactly as large as your image.`,
   );
   row("custom", "Width × height", sizes.custom, `Each from ${sides.min} to ${sides.max}.`);
   sizes.select.addEventListener("input", showCustom);
-  choiceRow("preserve", "Keep of your image", KEEPS, "In its own sharpness and at its own size.", "auto");
+  choiceRow("preserve", "Keep from your image", KEEPS, "At its original sharpness and size.", "auto");
   numberRow("num_images");
   choiceRow(
     "output_format",
     "Format",
     FORMATS,
-    "PNG keeps every pixel; the others are smaller.",
+    "PNG is lossless; the others are smaller.",
     String(fields["output_format"]!.default),
   );
   beginGroup("Mask");
@@ -181,20 +181,20 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
     "speed",
     "Speed",
     SPEEDS,
-    "Leaves out steps that change little; the result stays at least this similar to that of all steps.",
+    "Skips steps that change little; the result stays at least this close to one with every step.",
     "off",
   );
   numberRow("guidance");
   numberRow("seed");
   beginGroup("Steer away");
   const negative = element("input", { type: "text", maxlength: fields["negative_prompt"]!.maxLength });
-  row("negative_prompt", "Negative instruction", negative, "What to steer away from; takes twice the time.");
+  row("negative_prompt", "Negative instruction", negative, "What to avoid; takes twice as long.");
   numberRow("true_cfg_scale");
   const { maxItems, items } = fields["loras"]!;
   const emptyNegative = checkRow(
     "use_empty_negative_prompt",
-    "Steer away from no instruction",
-    "Counts where there is no negative instruction; takes twice the time.",
+    "Use an empty negative instruction",
+    "Only used without a negative instruction; takes twice as long.",
     false,
   );
   beginGroup("LoRA");
@@ -206,7 +206,7 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
     "Refuses results that look pornographic.",
     fields["enable_safety_checker"]!.default === true,
   );
-  const preview = checkRow("preview", "Show the image as it forms", "Costs next to no time.", true);
+  const preview = checkRow("preview", "Show the image as it forms", "Takes almost no extra time.", true);
   showCustom();
   setMasked(false);
 

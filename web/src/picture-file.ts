@@ -23,7 +23,7 @@ const SHRINK = 0.75;
 export async function readPicture(coming: Blob | Promise<Blob>): Promise<FittingPicture | string> {
   const bytes = await Promise.resolve(coming).catch(() => undefined);
   if (bytes === undefined) return "The server does not answer.";
-  if (!TYPES.has(bytes.type)) return "This is no PNG, JPEG, WebP or GIF image.";
+  if (!TYPES.has(bytes.type)) return "This is not a PNG, JPEG, WebP or GIF image.";
   return fit(bytes, MAX_BYTES).catch(() => "This image cannot be read.");
 }
 
@@ -53,7 +53,7 @@ async function fit(bytes: Blob, maxBytes: number): Promise<FittingPicture> {
 
 export async function fetchPicture(url: string): Promise<Blob> {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} is not there (${response.status}).`);
+  if (!response.ok) throw new Error(`${url} cannot be loaded (${response.status}).`);
   return response.blob();
 }
 

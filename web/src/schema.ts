@@ -85,7 +85,7 @@ interface OpenApi {
  */
 export async function readSchema(wanted: string): Promise<ServerSchema> {
   const response = await fetch(addressOf("openapi.json"));
-  if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+  if (!response.ok) throw new Error(`The server answered with status ${response.status}.`);
   const { paths } = (await response.json()) as OpenApi;
   const all = Object.entries(paths).flatMap(([path, { post }]) => {
     const [, endpoint] = /^(\/v2\/[^/]+)\/run$/.exec(path) ?? [];

@@ -28,7 +28,7 @@ const AS_PICTURE = "as the image";
 /** Every pixel of the source, however many; the wire's own word. */
 const SOURCE = "source";
 const CUSTOM = "custom";
-const LABELS: Readonly<Record<string, string>> = { [SOURCE]: "as the image, every pixel" };
+const LABELS: Readonly<Record<string, string>> = { [SOURCE]: "exactly as the image" };
 const SIZE = /^\s*(\d{1,5})\s*[*x×]\s*(\d{1,5})\s*$/i;
 
 export function createSizeField({ fields, sides }: Pick<ServerSchema, "fields" | "sides">): SizeField {

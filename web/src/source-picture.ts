@@ -115,7 +115,7 @@ export function createSourceChooser({ limits, onChange, onExample }: SourceOptio
           const added = { ...fitting, ...origin };
           place(takesSeveral ? [...pictures, added] : [added, ...pictures.slice(1)]);
           if (fitting.bytes !== given)
-            problems.add(`${fitting.width} × ${fitting.height}, made smaller to be sent.`);
+            problems.add(`${fitting.width} × ${fitting.height}, reduced for sending.`);
         }
       }
       if (problems.size > 0) note([...problems].join(" "));

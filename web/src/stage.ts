@@ -53,7 +53,7 @@ export function createStage(actions: StageActions): Stage {
   }
 
   function running(record: EditRecord): void {
-    const line = element("p", { role: "status", class: "line-of-progress" }, "Waiting for its turn");
+    const line = element("p", { role: "status", class: "line-of-progress" }, "Waiting in the queue");
     const bar = element("progress", { "aria-label": "Steps" });
     const picture = element("img", { class: "forming", alt: "The image as it forms", hidden: true });
     const beginning = record.source ? "Reading the image" : "Reading the instruction";
@@ -114,7 +114,7 @@ export function createStage(actions: StageActions): Stage {
           "Changed",
           output.changed_share === undefined
             ? ""
-            : `${(output.changed_share * 100).toFixed(0)} % of the image`,
+            : `${(output.changed_share * 100).toFixed(0)}% of the image`,
         ],
         ["Steps", output.acceleration ? stepsOf(output.acceleration) : ""],
         ["Model", output.model ?? ""],
@@ -138,7 +138,7 @@ export function createStage(actions: StageActions): Stage {
 
   function empty(): void {
     live = undefined;
-    replace(element("p", { class: "empty faint" }, "The result will be here."));
+    replace(element("p", { class: "empty faint" }, "The result will appear here."));
   }
 
   empty();
@@ -178,8 +178,8 @@ function stepsOf({
   reused_steps: reused,
   estimated_psnr: decibels,
 }: NonNullable<JobOutput["acceleration"]>): string {
-  const estimate = decibels === undefined ? "" : `; about ${decibels.toFixed(0)} dB from all steps`;
-  return `${computed} computed, ${reused} left out${estimate}`;
+  const estimate = decibels === undefined ? "" : `; about ${decibels.toFixed(0)} dB PSNR against all steps`;
+  return `${computed} computed, ${reused} skipped${estimate}`;
 }
 
 /** Shown from this on: less is over before it is read. */

@@ -17,7 +17,7 @@ export function drawTray(images: readonly Blob[], numSent: number, { onFirst, on
       const isSent = index < numSent;
       const picture = element("img");
       show(picture, bytes);
-      picture.alt = index === 0 ? "Image 1, the one that is edited" : `Image ${number}: edit this one`;
+      picture.alt = index === 0 ? "Image 1, the one being edited" : `Image ${number}: edit this one`;
       const frame =
         index === 0
           ? element("span", { class: "thumbnail first" })

@@ -30,7 +30,7 @@ export function drawUsage({ days, total, price }: Usage): void {
             element(
               "caption",
               {},
-              `The price is ${showCost(price.amount)} for each ${price.per}; what fails costs nothing.`,
+              `The price is ${showCost(price.amount)} for each ${price.per}; failed edits cost nothing.`,
             ),
           ]
         : []),

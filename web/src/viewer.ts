@@ -102,7 +102,7 @@ function pictureFrame(bytes: Blob, alt: string, name: string): HTMLElement {
 
 /** Shows the original while it is held, by mouse, finger or key. */
 function holdButton(frame: () => HTMLElement, before: Blob): HTMLButtonElement {
-  const made = element("button", { type: "button", class: "tool" }, "Hold for the original");
+  const made = element("button", { type: "button", class: "tool" }, "Hold to see the original");
   let cover: HTMLImageElement | undefined;
   const hold = (): void => {
     if (cover !== undefined) return;

@@ -28,7 +28,7 @@ export function addZoom(frame: HTMLElement, layers: () => readonly HTMLElement[]
       layer.style.transform = scale === 1 ? "" : `translate(${left}px, ${top}px) scale(${scale})`;
     }
     frame.classList.toggle("zoomed", scale > 1);
-    shown.textContent = `${Math.round(scale * 100)} %`;
+    shown.textContent = `${Math.round(scale * 100)}%`;
   }
 
   /** Enlarges around a point of the frame. */

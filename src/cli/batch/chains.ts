@@ -37,7 +37,7 @@ export function createChains(history: History, signal: AbortSignal): Chains {
   function resultOf({ output, image }: NonNullable<Entry["parent"]>): Result {
     const results = byOutput.get(output);
     if (results === undefined) {
-      const sentence = `no line before this one that can be made has the output ${output}.`;
+      const sentence = `no earlier line that can be made has the output ${output}.`;
       throw invalid("about", { field: "parent", sentence });
     }
     const found = results[image];

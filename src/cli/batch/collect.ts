@@ -76,7 +76,7 @@ export async function entriesOfImages(
     }
     const found = await findPictures(given, isOwn);
     if (found.others > 0) {
-      say(`${found.others} files in ${given} have no name of a picture, and are left out.`);
+      say(`${found.others} files in ${given} do not have the name of an image and are skipped.`);
     }
     for (const { folder, reason } of found.unreadable) {
       const error = new RetouchError(
@@ -92,7 +92,7 @@ export async function entriesOfImages(
     refuseTooMany(entries);
   }
   if (entries.length === 0) {
-    throw new RetouchError("INVALID_PARAMETER", `${images.join(", ")}: there is no picture in it.`);
+    throw new RetouchError("INVALID_PARAMETER", `${images.join(", ")}: there are no images in it.`);
   }
   refuseTooMany(entries);
   return entries;

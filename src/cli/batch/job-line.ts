@@ -45,16 +45,16 @@ const MAX_NAME = 100;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The fields of a line, none of them checked. @throws RetouchError INVALID_PARAMETER if it is no JSON object */
+/** The fields of a line, none of them checked. @throws RetouchError INVALID_PARAMETER if it is not a JSON object */
 export function parseJobLine(text: string): Fields {
   let given: unknown;
   try {
     given = JSON.parse(text);
   } catch (cause) {
-    throw refused(`it is no JSON: ${cutText(messageOf(cause), MAX_NAME)}.`, cause);
+    throw refused(`it is not JSON: ${cutText(messageOf(cause), MAX_NAME)}.`, cause);
   }
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw refused("it is no JSON object.");
+    throw refused("it is not a JSON object.");
   }
   return given as Fields;
 }
@@ -155,7 +155,7 @@ function valuesByField(given: Fields): Fields {
     if (!KNOWN.has(name)) throw unknown(name);
     const field = OWN_FIELDS.includes(name) ? name : FIELDS.get(name)!;
     if (givenAs[field] !== undefined) {
-      throw refused(`${givenAs[field]} and ${name} are two names of one field.`);
+      throw refused(`${givenAs[field]} and ${name} are two names for the same field.`);
     }
     // Programs write it for what they leave open.
     if (value === null) continue;
@@ -168,7 +168,7 @@ function valuesByField(given: Fields): Fields {
 function unknown(name: string): RetouchError {
   const nearest = ELSEWHERE.get(name) ?? nearestOf(name, KNOWN);
   const hint = nearest === undefined ? "." : `; did you mean ${nearest}?`;
-  return refused(`${shownValue(cutText(name, MAX_NAME))} is no field of an edit${hint}`);
+  return refused(`${shownValue(cutText(name, MAX_NAME))} is not a field of an edit${hint}`);
 }
 
 /** As on the wire, an image that is given under both names is meant once. */

@@ -45,7 +45,7 @@ function lineOf(bytes: Uint8Array, line: number): JobsLine {
     // The mark that some editors put at the start of a file is left out.
     return { line, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: line > 1 }).decode(bytes) };
   } catch {
-    return { line, fault: "is no UTF-8" };
+    return { line, fault: "is not UTF-8" };
   }
 }
 

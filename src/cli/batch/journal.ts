@@ -121,7 +121,7 @@ function journalOn(
 async function readWhole(handle: FileHandle): Promise<Buffer> {
   const found = await handle.stat();
   if (!found.isFile() || found.size > LIMITS.journalBytes)
-    throw new Error("it is no journal of this program");
+    throw new Error("it is not a journal of this program");
   const bytes = Buffer.alloc(found.size);
   let done = 0;
   while (done < bytes.length) {
@@ -142,7 +142,7 @@ function readRecords(bytes: Buffer, edits: Map<string, KnownEdit>): number {
     if (record === undefined || !note(edits, record)) {
       // After a power cut the last line may have its length and not its bytes.
       if (bytes.indexOf(NEWLINE, end + 1) === -1) return start;
-      throw new Error(`line ${line} is no record of this version`);
+      throw new Error(`line ${line} is not a record of this version`);
     }
     start = end + 1;
   }

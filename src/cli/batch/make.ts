@@ -90,7 +90,7 @@ export async function makeEdit(
   if (!(await nameStagedFile(staged, target, { isReplacing }))) {
     throw new RetouchError(
       "OUTPUT_UNWRITABLE",
-      `${edit.output} has appeared in the output folder while this edit ran; --overwrite replaces it.`,
+      `${edit.output} appeared in the output folder while this edit ran; --overwrite replaces it.`,
     );
   }
   await journal.append([{ event: "done", key: edit.key }]);
@@ -109,7 +109,8 @@ async function parentResult(
   const file = path.join(root, ...known.output.split("/"));
   const bytes = await readFile(file).catch(() => undefined);
   if (bytes === undefined) throw refused(`${known.output} is no longer there.`);
-  if (sha256(bytes) !== known.result.sha256) throw refused(`${known.output} was changed since it was made.`);
+  if (sha256(bytes) !== known.result.sha256)
+    throw refused(`${known.output} has been changed since it was made.`);
   return { bytes, file };
 }
 

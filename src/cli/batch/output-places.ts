@@ -58,7 +58,7 @@ export async function createOutputPlaces(
     if (!isWithin(root!, parent)) {
       throw new RetouchError(
         "INVALID_PARAMETER",
-        `${shown(output)} leads out of the output folder by a symbolic link.`,
+        `${shown(output)} leads out of the output folder through a symbolic link.`,
       );
     }
     return sameName(path.join(parent, path.basename(file)));
@@ -91,7 +91,7 @@ export async function createOutputPlaces(
       if (before?.isDone === true) return true;
       if (found.isDirectory()) throw refused(shown(output), "is a folder");
       if (isReplacing) return false;
-      throw refused(shown(output), "is there already, and not made by this edit; --overwrite replaces it");
+      throw refused(shown(output), "already exists, and was not made by this edit; --overwrite replaces it");
     },
   };
 }
@@ -100,7 +100,7 @@ export async function createOutputPlaces(
 export async function checkStillInside(root: string, file: string): Promise<void> {
   const parent = await realpath(path.dirname(file));
   if (!isWithin(await realpath(root), parent)) {
-    throw refused(file, "leads out of the output folder by a symbolic link");
+    throw refused(file, "leads out of the output folder through a symbolic link");
   }
 }
 

@@ -273,6 +273,6 @@ const asRetouchError = (error: unknown): RetouchError =>
 
 function cancelled(rows: readonly SummaryRow[]): RetouchError {
   const done = rows.filter(({ status }) => status === "done").length;
-  sayOnStderr(`${done} of ${rows.length} edits are done; the same command goes on from there.`);
+  sayOnStderr(`${done} of ${rows.length} edits are done; run the same command again to continue.`);
   return new RetouchError("ABORTED", "The batch was cancelled.");
 }

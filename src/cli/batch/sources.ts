@@ -62,7 +62,7 @@ export function createSources(signal: AbortSignal): Sources {
     async read(source) {
       const bytes = await bytesOf(source, false);
       if (!isRemote(source) && sha256(bytes) !== (await digest(source))) {
-        throw unreadable(source, "it was changed since the batch began");
+        throw unreadable(source, "it has been changed since the batch began");
       }
       return bytes;
     },
@@ -74,7 +74,7 @@ async function refuseSpecial(source: Source): Promise<void> {
   if (/^(?:https?|data):/i.test(source.source)) return;
   const found = await stat(pathOf(source)).catch(() => undefined);
   if (found === undefined || found.isFile() || found.isDirectory()) return;
-  throw unreadable(source, "it is no file, but a pipe or a device");
+  throw unreadable(source, "it is not a file, but a pipe or a device");
 }
 
 function pathOf({ source }: Source): string {

@@ -28,7 +28,7 @@ export async function summaryFile(
   if (isThere && !mayReplace) {
     throw new RetouchError(
       "INVALID_PARAMETER",
-      `${shown} is there already, and no batch has made it; --overwrite replaces it.`,
+      `${shown} already exists, and was not made by a batch; --overwrite replaces it.`,
     );
   }
   const staged = path.join(root, JOURNAL_FOLDER, `${SUMMARY}.tmp`);

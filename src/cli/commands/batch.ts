@@ -10,9 +10,9 @@ const { isSafetyChecked, loras } = EDIT_PARAMETERS;
 
 export const BATCH = command<BatchFlags>({
   name: "batch",
-  summary: "make the edits of a file, and go on after an interruption",
+  summary: "run the edits listed in a file, resuming after an interruption",
   description:
-    "Make the edits of a file, one JSON object a line, each once: the same command goes on after an interruption.",
+    "Run the edits listed in a file, one JSON object per line, each exactly once: after an interruption the same command continues.",
   arguments: [
     {
       name: "<jobs>",
@@ -23,13 +23,13 @@ export const BATCH = command<BatchFlags>({
   options: [
     option("-o, --output <dir>", "the folder for results, journal and summary").makeOptionMandatory(),
     option("--overwrite", "let results replace files that this batch did not make"),
-    option("--from-original", "what from_original is on lines that do not say it"),
+    option("--from-original", "set from_original on lines that do not have it"),
     option("--history", "remember the edits, for --from-original (default: as RETOUCH_HISTORY says)"),
     option("--dry-run", "check everything and list the edits, but make none"),
     ...NETWORK_OPTIONS,
     option(
       loras.flag,
-      `a LoRA that lines may name, in a .safetensors file, and its strength on lines that name none, ${rangeText(loras.scale)} (default: ${loras.scale.default}); up to ${loras.max} times`,
+      `a LoRA that lines may use, in a .safetensors file, and its strength on lines without loras, ${rangeText(loras.scale)} (default: ${loras.scale.default}); up to ${loras.max} times`,
       addLora,
     ),
     ...COMPUTE_OPTIONS,
@@ -38,7 +38,7 @@ export const BATCH = command<BatchFlags>({
     option("--quiet", "print nothing but errors"),
   ],
   stopSentence:
-    "Stopping after the current step; the same command goes on from there; once more stops at once.",
+    "Stopping after the current step; the same command continues from there. Press Ctrl-C again to stop at once.",
   run: async ({ arguments: [file], flags, signal }) =>
     (await import("../batch/commands.ts")).runBatchFile(file!, flags, signal),
 });

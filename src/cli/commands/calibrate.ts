@@ -9,11 +9,11 @@ export const CALIBRATE = command<CalibrateFlags>({
   summary: "find out how far --acceleration may go with a checkpoint",
   description:
     "Find out how far --acceleration may go with a checkpoint: makes edits in float32 on the processor, then the same with " +
-    "steps left out, and with the given --weights and --device. What comes of it is kept in the cache folder, by the checkpoint's content.",
+    "steps left out, and with the given --weights and --device. The outcome is kept in the cache folder, for this checkpoint's content.",
   arguments: [
     {
       name: "[edits]",
-      description: `a file of at least ${LEAST_EDITS} edits as retouch batch takes it, such as yours (default: 80 of the pictures in this package)`,
+      description: `a file of at least ${LEAST_EDITS} edits in the format of retouch batch, ideally of your own pictures (default: 80 edits of the pictures in this package)`,
     },
   ],
   options: [
@@ -22,7 +22,7 @@ export const CALIBRATE = command<CalibrateFlags>({
     JSON_OPTION,
     option("--quiet", "print nothing but errors"),
   ],
-  stopSentence: "Stopping; nothing of it is kept; once more stops at once.",
+  stopSentence: "Stopping; nothing is kept. Press Ctrl-C again to stop at once.",
   run: async ({ arguments: [file], flags, signal }) =>
     (await import("../calibrate.ts")).runCalibrate(file, flags, signal),
 });

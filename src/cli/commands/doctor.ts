@@ -8,17 +8,17 @@ import { NETWORK_OPTIONS } from "./network-options.ts";
 
 export const DOCTOR = command<DoctorFlags>({
   name: "doctor",
-  summary: "say what this machine can run",
-  description: "Say what this machine can run, with memory, disk and time, before anything is loaded.",
+  summary: "show what this machine can run",
+  description: "Show what this machine can run, with memory, disk space and time, before anything is loaded.",
   options: [
     ...NETWORK_OPTIONS,
     option(
       "--model <repo>",
-      `a published model that need not be here: ${anyOf(PUBLISHED_MODELS.map(({ repository }) => repository))}`,
+      `a published model, which need not be downloaded:  ${anyOf(PUBLISHED_MODELS.map(({ repository }) => repository))}`,
     ),
     option(
       "--memory-limit <size>",
-      "memory to count on, such as 12GB (default: what the machine has left)",
+      "memory to assume, such as 12GB (default: what the machine has free)",
       parseMemory,
     ),
     option("--images <n>", "images of the edit to estimate (default: 1)", numberOf("images")),

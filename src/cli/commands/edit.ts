@@ -58,15 +58,15 @@ const numberHelp = (parameter: { description: string; min: number; max: number; 
 
 export const EDIT = command<EditFlags>({
   name: "edit",
-  summary: "edit one image, or each image of a list or folder",
+  summary: "edit one image, or every image in a list or folder",
   description:
-    "Edit one image, or draw one where the model can. With a folder as -o, each image is edited by itself.",
+    "Edit one image, or draw one if the model can. With a folder as -o, each image is edited on its own.",
   arguments: [
     {
       name: "[image...]",
       description:
         "a path, an http(s) or data URL, or - for standard input; models that take several look at the others, and " +
-        "models that draw without one need none. With a folder as -o each is edited by itself, and a folder stands for its pictures",
+        "models that draw without one need none. With a folder as -o, each image is edited on its own, and a folder stands for the images in it",
     },
     {
       name: "<prompt>",
@@ -108,7 +108,7 @@ export const EDIT = command<EditFlags>({
     option(negativePrompt.flag, phraseOf(negativePrompt)),
     option(
       isEmptyNegativeUsed.flag,
-      "steer away from what no text gives, where there is no negative prompt; doubles the time per step",
+      "use an empty negative prompt, which steers away from what the model draws without any text; doubles the time per step",
     ),
     option(trueCfgScale.flag, numberHelp(trueCfgScale), numberOf("trueCfgScale")),
     option(
@@ -160,19 +160,19 @@ export const EDIT = command<EditFlags>({
     ...COMPUTE_OPTIONS,
     option(
       preserve.flag,
-      `what stays of the image, ${anyOf(preserve.choices)}: exact copies its pixels where nothing was edited, auto (the default) also carries colour and light over to its detail`,
+      `what is kept of the image, ${anyOf(preserve.choices)}: exact copies its pixels where nothing was edited, auto (the default) also applies changes of colour and light to its own detail`,
       parsePreserve,
     ),
     option(
       isMaskWanted.flag,
-      "also write a PNG of the result's size: white where copied, grey where carried over, black where drawn",
+      "also write a PNG of the result's size: white where pixels were copied, grey where colours were carried over, black where the network drew",
     ),
-    option(isUnchangedKept.flag, "another name of --preserve auto"),
-    option("--no-keep-unchanged", "another name of --preserve off: take all of the result from the network"),
+    option(isUnchangedKept.flag, "another name for --preserve auto"),
+    option("--no-keep-unchanged", "another name for --preserve off: take the whole result from the network"),
     option(isSafetyChecked.flag, "do not check the result for pornography (default: refuse it)"),
     option(
       "--from-original",
-      "where the image is a remembered result: edit the first picture instead, by the instructions of all edits",
+      "if the image is a remembered result: edit the original instead, with the instructions of all edits",
     ),
     option("--history", "remember this edit, for --from-original (default: as RETOUCH_HISTORY says)"),
     option("--json", "print the result as one line of JSON"),

@@ -7,16 +7,16 @@ import { COMPUTE_OPTIONS, NETWORK_OPTIONS } from "./network-options.ts";
 
 export const MCP = command<McpFlags>({
   name: "mcp",
-  summary: "offer the edit as a tool to a model, on standard input and output",
-  description: "Offer the edit as a tool of the Model Context Protocol, on standard input and output.",
+  summary: "offer editing to a model as an MCP tool, on standard input and output",
+  description: "Offer editing as a Model Context Protocol tool, on standard input and output.",
   options: [
     option(
       "--root <dir>",
-      "the folder in which images are read and results are written (default: the working folder)",
+      "the folder from which images are read and into which results are written (default: the working folder)",
     ),
     option(
       "--allow-private-hosts <list>",
-      "hosts, host:port, addresses and networks that an image's address may name although they are not public",
+      "hosts, host:port, addresses and networks that image URLs may use although they are not public",
       parseHosts,
     ),
     option("--history", "remember edits, for from_original (default: as RETOUCH_HISTORY says)"),
@@ -24,7 +24,7 @@ export const MCP = command<McpFlags>({
     ...NETWORK_OPTIONS,
     option(
       "--lora <file>",
-      "a LoRA that the model may choose, in a .safetensors file; several times",
+      "a LoRA that the model may choose, in a .safetensors file; can be repeated",
       addFile,
     ),
     ...COMPUTE_OPTIONS,

@@ -30,17 +30,13 @@ export const NETWORK_OPTIONS = [CHECKPOINT, TRANSFORMER, VAE, TEXT_ENCODER] as c
 export const COMPUTE_OPTIONS = [
   option(
     "--weights <kind>",
-    "auto, fp32, fp16, bf16, int8 or int4: what transformer and T5 or Qwen3 are in memory (default: auto, what fits)",
+    "auto, fp32, fp16, bf16, int8 or int4: the type of the transformer's and the text encoder's weights in memory (default: auto, what fits)",
     parseWeights,
   ),
-  option(
-    "--threads <number>",
-    "threads to compute with, 0 for one per core (default: 0)",
-    numberOf("threads"),
-  ),
+  option("--threads <number>", "number of threads, 0 for one per core (default: 0)", numberOf("threads")),
   option(
     "--memory-limit <size>",
-    "memory to take at most, such as 12GB (default: what the machine has left)",
+    "most memory to use, such as 12GB (default: what the machine has free)",
     parseMemory,
   ),
   option(
@@ -55,7 +51,7 @@ export const COMPUTE_OPTIONS = [
   ),
   option(
     "--reference-cache <kind>",
-    "approximate, on FLUX.2 [klein] alone: look at the images once an edit and not in every step (default: in every step)",
+    "approximate, FLUX.2 [klein] only: look at the images once per edit instead of in every step (default: in every step)",
     parseReferenceCache,
   ),
 ] as const;

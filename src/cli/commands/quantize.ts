@@ -8,7 +8,7 @@ export const QUANTIZE = command<QuantizeFlags>({
   name: "quantize",
   summary: "convert a checkpoint's weights ahead of their first use",
   description:
-    "Convert transformer and T5 or Qwen3 of a checkpoint, once; edits with the same --weights find them.",
+    "Convert the transformer and the text encoder (T5 or Qwen3) of a checkpoint once; edits with the same --weights then find them.",
   options: [
     option("--weights <kind>", "fp16, bf16, int8 or int4", parseWeights).makeOptionMandatory(),
     CHECKPOINT,
@@ -17,6 +17,6 @@ export const QUANTIZE = command<QuantizeFlags>({
     option("--json", "print one line of JSON, with the error of every rounded weight"),
     option("--quiet", "print nothing but errors"),
   ],
-  stopSentence: "Stopping; nothing of an unfinished file stays; once more stops at once.",
+  stopSentence: "Stopping; unfinished files are removed. Press Ctrl-C again to stop at once.",
   run: async ({ flags, signal }) => (await import("../quantize.ts")).runQuantize(flags, signal),
 });

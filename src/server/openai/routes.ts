@@ -78,7 +78,7 @@ export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]
       ...context.limits("runsync"),
       bodyLimit: config.runsyncMaxBytes,
       schema: {
-        summary: "Edit an image, as OpenAI's clients ask for it",
+        summary: "Edit an image with OpenAI's API",
         headers: SubmitHeaders,
         querystring: WaitQuery,
         body: imageEditBodies(schema, {
@@ -109,7 +109,7 @@ export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]
     created: MODEL_CREATED,
     owned_by: "retouch",
   }));
-  const summary = ids.length === 1 ? "The one model" : "The models";
+  const summary = "List the models";
   app.get(
     "/models",
     {
@@ -123,7 +123,7 @@ export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]
     {
       ...context.limits("read"),
       schema: {
-        summary: ids.length === 1 ? summary : "One of the models",
+        summary: ids.length === 1 ? summary : "Describe a model",
         params: ModelParams,
         response: { 200: ModelReply, ...OPENAI_FAILURES },
       },

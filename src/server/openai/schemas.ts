@@ -68,7 +68,7 @@ export function imageEditSchema(
         Type.String({
           maxLength: LENGTHS.ignored,
           description:
-            ids.length <= 1 ? "Any: there is one model." : `${anyOf(ids)}; the first if there is none.`,
+            ids.length <= 1 ? "Any value: there is only one model." : `${anyOf(ids)}; by default the first.`,
         }),
       ),
       n: Type.Optional(
@@ -81,25 +81,32 @@ export function imageEditSchema(
       ),
       response_format: words(
         ["b64_json", "url"],
-        "b64_json unless it says url, whose address needs no key and ends after a time.",
+        "b64_json by default; url returns a URL that needs no key and expires.",
       ),
       quality: words(
         ["auto", "low", "medium", "high", "xhigh", "max", "standard"],
         `Another form of \`${EDIT_PARAMETERS.numSteps.wire}\`: ${low} for low, ${high} for high and more, ${numSteps} for the others.`,
       ),
-      input_fidelity: words(["high", "low"], "The same: the model always sees the whole image."),
-      moderation: words(["auto", "low"], "The same; see `enable_safety_checker`."),
+      input_fidelity: words(
+        ["high", "low"],
+        "Accepted, but has no effect: the model always sees the whole image.",
+      ),
+      moderation: words(["auto", "low"], "Accepted, but has no effect; see `enable_safety_checker`."),
       output_compression: Type.Optional(
         Type.Integer({
           minimum: 0,
           maximum: 100,
-          description: "Another form of `output_quality`; PNG has 100 alone.",
+          description: "Another form of `output_quality`; a PNG takes only 100.",
         }),
       ),
       partial_images: Type.Optional(Type.Integer({ minimum: 0, maximum: 0 })),
       stream: Type.Optional(Type.Boolean({ description: "Must be false.", default: false })),
-      user: Type.Optional(Type.String({ maxLength: LENGTHS.ignored, description: "Not kept." })),
-      safety_identifier: Type.Optional(Type.String({ maxLength: LENGTHS.ignored, description: "Not kept." })),
+      user: Type.Optional(
+        Type.String({ maxLength: LENGTHS.ignored, description: "Accepted, but not stored." }),
+      ),
+      safety_identifier: Type.Optional(
+        Type.String({ maxLength: LENGTHS.ignored, description: "Accepted, but not stored." }),
+      ),
     },
     { additionalProperties: true },
   );
@@ -111,7 +118,7 @@ export type ImageEditFields = Static<ImageEditSchema> & EditInput;
 
 const File = Type.String({
   format: "binary",
-  description: "The image; where the model takes several, the field may come again.",
+  description: "The image; if the model takes several, the field may be repeated.",
 });
 const withPicture = <Picture extends TSchema>(schema: ImageEditSchema, pictures: Record<string, Picture>) =>
   Type.Object({ ...pictures, ...schema.properties }, { additionalProperties: true });
@@ -131,7 +138,7 @@ const inForm = (schema: ImageEditSchema): ImageEditSchema => {
 };
 
 const MASK =
-  "Transparent where the image may change; a mask without transparency is white there. Without a mask, what is transparent in the image may change.";
+  "Transparent where the image may change; a mask without transparency is read as white where the image may change. Without a mask, the transparent parts of the image may change.";
 
 const address = Type.Object({
   image_url: Type.String({ description: "An http(s) URL, a data URL or base64." }),
@@ -175,43 +182,45 @@ const RETRY_AFTER = { "retry-after": Type.Integer({ minimum: 1, description: "Se
 export type OpenAiFailure = Static<ReturnType<typeof Failure>>;
 /** What any of these routes may reply besides its result. */
 export const OPENAI_FAILURES = {
-  400: Failure("Something in the call is wrong, which `param` names, or the result was refused."),
-  401: Failure("No API key, or one that does not count.", { "www-authenticate": Type.Literal("Bearer") }),
-  404: Failure("No such model."),
-  408: Failure("The body came too slowly; the connection ends with this answer."),
+  400: Failure("The request is invalid, and `param` names what is wrong; or the result was refused."),
+  401: Failure("The API key is missing or not valid.", { "www-authenticate": Type.Literal("Bearer") }),
+  404: Failure("There is no such model."),
+  408: Failure("The body arrived too slowly; the connection is closed with this answer."),
   413: Failure("The body is larger than this route allows."),
-  429: Failure("Too many calls, or too many jobs that wait.", RETRY_AFTER),
-  500: Failure("The edit failed, or a defect of the server."),
+  429: Failure("Too many calls, or too many waiting jobs.", RETRY_AFTER),
+  500: Failure("The edit failed, or the server has a bug."),
   503: Failure(
-    "The service cannot answer now, or too many large bodies arrive at the same time.",
+    "The service is unavailable at the moment, or too many large bodies are arriving at once.",
     RETRY_AFTER,
   ),
-  507: Failure("No room for what the call would store.", RETRY_AFTER),
+  507: Failure("There is not enough space to store what the request needs.", RETRY_AFTER),
 };
 /** What an edit may reply as well. */
 export const EDIT_FAILURES = {
   ...OPENAI_FAILURES,
   409: Failure("The idempotency key was used with another body, or the job was cancelled."),
-  504: Failure("The edit is not done in time; the sentence names its job, which goes on."),
+  504: Failure("The edit did not finish in time; the message names its job, which continues."),
 };
 
 export const ImagesReply = Type.Object({
-  created: Type.Integer({ description: "When the last image was done, seconds since 1970." }),
+  created: Type.Integer({ description: "When the last image was finished, in seconds since 1970." }),
   data: Type.Array(
     Type.Object({
       b64_json: Type.Optional(Type.String({ description: "The image's file in base64." })),
-      url: Type.Optional(Type.String({ description: "Its address." })),
-      id: Type.String({ description: "Of the job, as /status and /requests know it." }),
+      url: Type.Optional(Type.String({ description: "The image's URL." })),
+      id: Type.String({ description: "Id of the job, for /status and /requests." }),
       seed: Type.Integer(),
-      cost: Type.Number({ description: "Of this image." }),
+      cost: Type.Number({ description: "Cost of this image." }),
     }),
   ),
   background: Type.Union([Type.Literal("transparent"), Type.Literal("opaque")]),
   output_format: Type.Union([...FORMAT_NAMES]),
-  size: Type.String({ description: "Such as 1024x1024." }),
+  size: Type.String({ description: "Size of the images, such as 1024x1024." }),
   num_inference_steps: Type.Integer(),
   guidance: Type.Number(),
-  notices: Type.Optional(Type.Array(Type.String(), { description: "What the caller should know." })),
+  notices: Type.Optional(
+    Type.Array(Type.String(), { description: "Remarks for the caller, one sentence each." }),
+  ),
 });
 export const ModelReply = Type.Object({
   id: Type.String(),

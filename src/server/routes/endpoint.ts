@@ -41,7 +41,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
     {
       ...context.limits("read"),
       schema: {
-        summary: "Jobs and workers",
+        summary: "Count jobs and workers",
         response: { 200: HealthReply, ...FAILURES },
       },
     },
@@ -53,7 +53,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
     {
       ...context.limits("requests"),
       schema: {
-        summary: "This key's jobs, newest first",
+        summary: "List this key's jobs, newest first",
         ...page(RequestsReply),
       },
     },
@@ -83,7 +83,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
     {
       ...context.limits("read"),
       schema: {
-        summary: "This key's edits and their cost, by day",
+        summary: "Count this key's edits and their cost by day",
         querystring: UsageQuery,
         response: { 200: UsageReply, ...FAILURES },
       },
@@ -109,7 +109,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
     {
       ...context.limits("read"),
       schema: {
-        summary: "The LoRAs that an edit may name",
+        summary: "List the LoRAs that an edit may use",
         response: { 200: LorasReply, ...FAILURES },
       },
     },
@@ -121,7 +121,7 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
     {
       ...context.limits("read"),
       schema: {
-        summary: "What became of this key's webhooks",
+        summary: "List this key's webhook deliveries",
         ...page(DeliveriesReply),
       },
     },

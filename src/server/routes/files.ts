@@ -28,7 +28,7 @@ export function addFileRoutes(
     "/files/:name",
     {
       schema: {
-        summary: "A result, by the address in `image_url`",
+        summary: "Download a result by its `image_url`",
         params: FileParams,
         querystring: FileQuery,
         response: { 200: Picture, 304: NotModified, ...FAILURES, 410: ErrorReply },
@@ -61,7 +61,7 @@ export function addExampleRoutes(app: TypedApp, { examples }: RouteContext): voi
     "/examples/:name",
     {
       schema: {
-        summary: "An example image",
+        summary: "Download an example image",
         params: FileParams,
         response: { 200: Picture, ...FAILURES },
       },

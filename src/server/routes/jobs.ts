@@ -26,7 +26,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
       ...status,
       ...withBody,
       schema: {
-        summary: "A job's state",
+        summary: "Get a job's state",
         params: JobParams,
         querystring: StatusQuery,
         response: { 200: JobReply, ...FAILURES },
@@ -48,7 +48,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
       ...status,
       ...withBody,
       schema: {
-        summary: "A job's state at its end",
+        summary: "Wait for a job to end, and get its state",
         params: JobParams,
         querystring: WaitQuery,
         response: { 200: JobReply, ...FAILURES },
@@ -72,7 +72,7 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
       ...status,
       ...withBody,
       schema: {
-        summary: "What a job has produced since the last call",
+        summary: "Get what a job has produced since the last call",
         params: JobParams,
         querystring: WaitQuery,
         response: { 200: StreamReply, ...FAILURES },

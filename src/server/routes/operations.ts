@@ -27,14 +27,17 @@ export function addOperationRoutes(app: TypedApp, { metrics, notReady }: Operati
   app.get(
     "/healthz",
     {
-      schema: { summary: "Whether the process answers", response: { 200: StatusReply, ...KEYLESS_FAILURES } },
+      schema: {
+        summary: "Check that the process is alive",
+        response: { 200: StatusReply, ...KEYLESS_FAILURES },
+      },
     },
     () => ({ status: "ok" }),
   );
   app.get(
     "/readyz",
     {
-      schema: { summary: "Whether edits can be done", response: { 200: StatusReply, ...KEYLESS_FAILURES } },
+      schema: { summary: "Check that edits can run", response: { 200: StatusReply, ...KEYLESS_FAILURES } },
     },
     async (_, reply) => {
       const reason = await notReady();
@@ -44,7 +47,7 @@ export function addOperationRoutes(app: TypedApp, { metrics, notReady }: Operati
   );
   app.get(
     "/metrics",
-    { schema: { summary: "Figures for Prometheus", response: { 200: PlainText, ...KEYLESS_FAILURES } } },
+    { schema: { summary: "Get metrics for Prometheus", response: { 200: PlainText, ...KEYLESS_FAILURES } } },
     async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()),
   );
 }

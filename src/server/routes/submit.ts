@@ -56,7 +56,7 @@ export function addSubmitRoutes(app: TypedApp, context: RouteContext): void {
       bodyLimit: config.runsyncMaxBytes,
       attachValidation: true,
       schema: {
-        summary: "Queue an edit and wait for its end",
+        summary: "Queue an edit and wait for the result",
         ...shared,
         querystring: WaitQuery,
         response: { 200: JobReply, ...failures },

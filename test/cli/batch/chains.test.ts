@@ -132,13 +132,9 @@ describe("a line with a parent", () => {
     [
       "no such line",
       { parent: "other.png" },
-      "parent: no line before this one that can be made has the output other.png.",
+      "parent: no earlier line that can be made has the output other.png.",
     ],
-    [
-      "itself",
-      { parent: "snow.png" },
-      "parent: no line before this one that can be made has the output snow.png.",
-    ],
+    ["itself", { parent: "snow.png" }, "parent: no earlier line that can be made has the output snow.png."],
     ["no such result", { parent_image: 1 }, "parent_image: that line has one result, counted from 0."],
     ["a result beyond all", { parent_image: 8 }, "parent_image must be a whole number from 0 to 7, not 8."],
     ["no text", { parent: 3 }, "parent must be the output of a line before this one."],
@@ -164,7 +160,7 @@ describe("a line with a parent", () => {
     await rm(at("out", "snow.png"));
     await writeFile(at("out", "night.png"), bird);
     expect(await batch([night, snow])).toMatch(/^1 of 2 edits failed/);
-    expect(said).toContain("Line 2: parent: night.png was changed since it was made.\n");
+    expect(said).toContain("Line 2: parent: night.png has been changed since it was made.\n");
   });
 });
 
@@ -221,7 +217,7 @@ describe("a line with from_original", () => {
     [
       "is not known",
       [{ ...night, from_original: true }],
-      "the image is no result that is remembered here; RETOUCH_HISTORY=true remembers them.",
+      "the image is not a result that was remembered here; RETOUCH_HISTORY=true remembers results.",
     ],
     [
       "was edited with a mask",
@@ -264,7 +260,7 @@ describe("edits of a folder", () => {
       each([at("bird.png")], "Add snow", { output: at("third"), history: true, fromOriginal: true }),
     ).rejects.toThrow("1 of 1 edits failed");
     expect(said).toContain(
-      "--from-original: the image is no result that is remembered here; RETOUCH_HISTORY=true remembers them.",
+      "--from-original: the image is not a result that was remembered here; RETOUCH_HISTORY=true remembers results.",
     );
   });
 });

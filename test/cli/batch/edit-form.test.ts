@@ -74,6 +74,6 @@ it("the last argument is the prompt, also where a folder happens to have its nam
     refusal("INVALID_PARAMETER", /^prompt: it is missing: ".*pics\/" is a folder\.$/) as Error,
   );
   expect(() => imagesAndPrompt([at("a.png"), "make", "it night"])).toThrow(
-    refusal("INVALID_PARAMETER", '"make" is no image that is there; put the prompt in quotes.') as Error,
+    refusal("INVALID_PARAMETER", '"make" is not an existing image; put the prompt in quotes.') as Error,
   );
 });

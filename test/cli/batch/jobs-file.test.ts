@@ -30,7 +30,7 @@ describe("a file of edits", () => {
     ]);
     expect(await read(lines)).toEqual([
       { line: 1, text: "{}" },
-      { line: 2, fault: "is no UTF-8" },
+      { line: 2, fault: "is not UTF-8" },
       { line: 3, fault: "has 1,048,577 bytes; at most 1,048,576 are accepted" },
       { line: 4, text: "[]" },
     ]);

@@ -90,7 +90,7 @@ describe("the journal", () => {
     const folder = await folderWith(text);
     const refused = refusal(
       "OUTPUT_UNWRITABLE",
-      /^The journal .*journal\.jsonl cannot be used: line 1 is no record of this version\.$/,
+      /^The journal .*journal\.jsonl cannot be used: line 1 is not a record of this version\.$/,
     );
     await expect(openJournal(folder)).rejects.toEqual(refused);
     await expect(readJournal(folder)).rejects.toEqual(refused);

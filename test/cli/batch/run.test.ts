@@ -125,7 +125,7 @@ describe("a batch", () => {
       failure: expect.stringContaining("1 of 1 edits failed"),
     });
     expect(said.stderr).toContain(
-      "a.png is there already, and not made by this edit; --overwrite replaces it.",
+      "a.png already exists, and was not made by this edit; --overwrite replaces it.",
     );
     expect(await batch([line], { overwrite: true })).toMatchObject({ edits: 1, failure: undefined });
   });
@@ -155,7 +155,7 @@ describe("a batch", () => {
     expect(ended).toMatchObject({ edits: 2, failure: expect.stringContaining("1 of 2 edits failed") });
     expect(await namesIn()).toEqual(["day.png", "night.png"]);
     expect(await contentOf("night.png")).toBe("precious");
-    expect(said.stderr).toContain("night.png has appeared in the output folder while this edit ran");
+    expect(said.stderr).toContain("night.png appeared in the output folder while this edit ran");
   });
 
   it("replaces its own summary, also one of failures alone", async () => {
@@ -211,12 +211,12 @@ describe("a batch", () => {
     const errors = said.stderr.split("\n").flatMap((line) => /^retouch: (Line .*)$/.exec(line)?.[1] ?? []);
     const name = (output: string): string => at("out", output);
     expect(errors).toEqual([
-      expect.stringMatching(/^Line 1: it is no JSON/),
+      expect.stringMatching(/^Line 1: it is not JSON/),
       "Line 2: none.png cannot be read: there is no such file.",
       "Line 3: text.png is not an image; JPEG, PNG, WebP, AVIF, GIF and TIFF are accepted.",
       "Line 4: cut.png is damaged or cut short: its PNG data cannot be decoded.",
       "Line 5: dir cannot be read: it is a folder.",
-      "Line 6: image must be one image, not 2, because the model was trained with one; image_layout index, offset or stitch takes several all the same.",
+      "Line 6: image must be one image, not 2, because the model was trained on one; image_layout index, offset or stitch accepts several anyway.",
       "Line 7: num_inference_steps must be a whole number from 1 to 50, not 0.",
       "Line 8: size_rule is not supported: diffusers has a rule of sizes of this kind for FLUX.2 alone.",
       'Line 9: loras: there is no LoRA "ink"; none is known here.',
@@ -281,7 +281,7 @@ describe("a batch", () => {
     await symlink(outside, at("out", "link"));
     const ended = await batch([{ ...night, output: "link/a.png" }, night]);
     expect(ended).toMatchObject({ edits: 1, failure: expect.stringContaining("1 of 2") });
-    expect(said.stderr).toContain("leads out of the output folder by a symbolic link.");
+    expect(said.stderr).toContain("leads out of the output folder through a symbolic link.");
     expect(await readdir(outside)).toEqual([]);
     await writeFile(path.join(outside, "precious"), "old");
     await symlink(path.join(outside, "precious"), at("out", "b.png"));
@@ -323,14 +323,14 @@ describe("a batch", () => {
         size: { width: 4, height: 2 },
         seconds: 0.01,
       },
-      { input: "", status: "failed", error: expect.stringMatching(/^Line 2: it is no JSON/) },
+      { input: "", status: "failed", error: expect.stringMatching(/^Line 2: it is not JSON/) },
     ]);
     [said.stdout, said.stderr] = ["", ""];
     await rm(at("out"), { recursive: true });
     await batch([night, "nonsense"], { quiet: true });
     expect(said).toEqual({
       stdout: "",
-      stderr: expect.stringMatching(/^retouch: Line 2: it is no JSON[^\n]*\n$/),
+      stderr: expect.stringMatching(/^retouch: Line 2: it is not JSON[^\n]*\n$/),
     });
   });
 
@@ -402,7 +402,9 @@ describe("images that are edited one by one", () => {
       "bird.edited.png",
       "sub/a.edited.png",
     ]);
-    expect(said.stderr).toContain(`1 files in ${at("pics")} have no name of a picture, and are left out.`);
+    expect(said.stderr).toContain(
+      `1 files in ${at("pics")} do not have the name of an image and are skipped.`,
+    );
     expect(await each(["bird.png", "pics"])).toMatchObject({ edits: 0 });
     await writeFile(at("pics/0.png"), bird);
     expect(await each(["bird.png", "pics"])).toMatchObject({ edits: 1 });
@@ -445,7 +447,7 @@ describe("images that are edited one by one", () => {
     await mkdir(at("pics"));
     expect(await each(["pics"])).toMatchObject({
       code: "INVALID_PARAMETER",
-      failure: `${at("pics")}: there is no picture in it.`,
+      failure: `${at("pics")}: there are no images in it.`,
     });
   });
 });

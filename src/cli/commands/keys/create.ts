@@ -5,7 +5,7 @@ import { command, JSON_OPTION } from "../command.ts";
 
 export const KEYS_CREATE = command<KeysFlags>({
   name: "create",
-  description: "Make a key and print it with its webhook secret, the only time that they can be seen.",
+  description: "Create a key and print it with its webhook secret. Both are shown only this once.",
   arguments: [{ name: "<name>", description: "what to call it, 1 to 100 characters" }],
   options: [JSON_OPTION, ...serviceOptions(["dataDir"])],
   run: async ({ arguments: [name], flags }) => (await import("../../keys.ts")).runKeysCreate(name!, flags),

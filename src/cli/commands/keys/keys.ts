@@ -8,7 +8,7 @@ import { KEYS_ROTATE } from "./rotate-webhook-secret.ts";
 
 export const KEYS: CommandGroup = {
   name: "keys",
-  summary: "make, list and revoke API keys",
-  description: "Make, list and revoke API keys, beside a running server or one that ran before.",
+  summary: "create, list and revoke API keys",
+  description: "Create, list and revoke API keys, whether or not the server is running.",
   commands: [KEYS_CREATE, KEYS_LIST, KEYS_REVOKE, KEYS_ROTATE, KEYS_REVOKE_OLD],
 };

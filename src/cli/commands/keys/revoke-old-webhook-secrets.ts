@@ -6,7 +6,7 @@ import { ID_ARGUMENT } from "./revoke.ts";
 
 export const KEYS_REVOKE_OLD = command<KeysFlags>({
   name: "revoke-old-webhook-secrets",
-  description: "End the replaced secrets of a key's webhooks at once; the newest one stays.",
+  description: "Stop using the replaced webhook secrets of a key at once; the newest one stays.",
   arguments: [ID_ARGUMENT],
   options: serviceOptions(["dataDir"]),
   run: async ({ arguments: [id], flags }) =>

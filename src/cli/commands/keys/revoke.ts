@@ -11,7 +11,7 @@ export const ID_ARGUMENT = {
 
 export const KEYS_REVOKE = command<KeysFlags>({
   name: "revoke",
-  description: "End a key at once.",
+  description: "Revoke a key at once.",
   arguments: [ID_ARGUMENT],
   options: serviceOptions(["dataDir"]),
   run: async ({ arguments: [id], flags }) => (await import("../../keys.ts")).runKeysRevoke(id!, flags),

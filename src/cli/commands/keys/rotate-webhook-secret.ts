@@ -6,10 +6,10 @@ import { ID_ARGUMENT } from "./revoke.ts";
 
 export const KEYS_ROTATE = command<KeysFlags & { keep?: string }>({
   name: "rotate-webhook-secret",
-  description: "Make a new secret for a key's webhooks and print it, the only time that it can be seen.",
+  description: "Create a new webhook secret for a key and print it. It is shown only this once.",
   arguments: [ID_ARGUMENT],
   options: [
-    option("--keep <time>", "how long the one before signs as well, 0s to 30d (default: 24h)"),
+    option("--keep <time>", "how long the previous secret keeps signing as well, 0s to 30d (default: 24h)"),
     JSON_OPTION,
     ...serviceOptions(["dataDir"]),
   ],
