@@ -171,6 +171,10 @@ export const EDIT = command<EditFlags>({
     option("--no-keep-unchanged", "another name of --preserve off: take all of the result from the network"),
     option(isSafetyChecked.flag, "do not check the result for pornography (default: refuse it)"),
     option(
+      "--receipt <file>",
+      "also write the receipt of the result, a JSON file that `retouch verify` reads",
+    ),
+    option(
       "--from-original",
       "where the image is a remembered result: edit the first picture instead, by the instructions of all edits",
     ),
