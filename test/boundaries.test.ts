@@ -92,7 +92,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ["errors.ts", "machine", "receipts"],
   database: ["errors.ts", "within.ts", "sha256.ts"],
   storage: ["errors.ts", "within.ts", "files", "images"],
-  jobs: ["errors.ts", "version.ts", "log.ts", "config", "database", "engine", "preserve"],
+  jobs: ["errors.ts", "version.ts", "log.ts", "config", "database", "engine", "preserve", "receipts"],
   keys: ["errors.ts", "database", "jobs"],
   server: [
     "errors.ts",
@@ -106,6 +106,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "keys",
     "engine",
     "storage",
+    "receipts",
   ],
   worker: [
     "errors.ts",
@@ -131,6 +132,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "machine",
     "files",
     "net",
+    "receipts",
     "server",
     "storage",
     "worker",

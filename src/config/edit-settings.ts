@@ -133,6 +133,12 @@ export const ENGINE = {
     "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIGv1SJ0N6mBjWm5IG0Zr6dWuP0T7bHj0w0yq2B8n4F3R\\n-----END PRIVATE KEY-----",
     "Signs the receipts of results (`retouch keys create-receipt-key` makes one); without it, `retouch serve` makes one for itself, and commands sign none.",
   ),
+  revokedReceiptKeys: optional(
+    "RETOUCH_REVOKED_RECEIPT_KEYS",
+    list,
+    "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    "Ids of keys whose receipts no longer count, with commas between them; without it, all that ever signed here do.",
+  ),
   price: required("RETOUCH_PRICE", price, "0.03/megapixel", "What a completed edit is said to cost."),
 } satisfies Settings;
 

@@ -207,6 +207,9 @@ export const WaitQuery = Type.Object({ wait: Type.Optional(Type.String({ descrip
 export const StatusQuery = Type.Object({
   ttl: Type.Optional(Type.String({ description: "Keep the result at most so long from now, milliseconds." })),
 });
+export const ReceiptQuery = Type.Object({
+  image: Type.Optional(Type.String({ description: "Which of several results, 0 for the first. @default 0" })),
+});
 export const PageQuery = Type.Object({
   offset: Type.Optional(Type.String({ description: "@default 0" })),
   limit: Type.Optional(Type.String({ description: "1 to 100 @default 50" })),
