@@ -79,6 +79,8 @@ const ERRORS = {
   STORAGE_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
   /** The caller's own bucket (`s3Config`) does not take the result. */
   BUCKET_UNAVAILABLE: { httpStatus: 424, isRetryable: true },
+  /** A receipt that cannot be read, was not signed by a known key, or is not about that file or source. */
+  RECEIPT_INVALID: { httpStatus: 422, isRetryable: false },
   /** The caller's signal aborted the edit. */
   ABORTED: { httpStatus: 499, isRetryable: true },
 } as const;

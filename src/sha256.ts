@@ -5,6 +5,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 export const sha256 = (content: string | Uint8Array): string =>
   createHash("sha256").update(content).digest("hex");
 
+export const sha256Bytes = (content: string | Uint8Array): Buffer =>
+  createHash("sha256").update(content).digest();
+
 /** A hash takes 0.6 ms for them. */
 const TURN_BYTES = 2 ** 20;
 

@@ -64,6 +64,8 @@ export interface EditToolOptions {
   defaults?: EditDefaults | undefined;
   /** How images are reached. */
   access: SourceAccess;
+  /** Signs the receipts of results. @default they are not signed */
+  receiptKey?: string | undefined;
   /** @default nothing is remembered */
   history?: History | undefined;
   /** The path of a file that a call names, from the root of the file system. @default as it is given */
@@ -74,7 +76,7 @@ export interface EditToolOptions {
 
 /** Creates the tool. */
 export function createEditTool({ load, loras, defaults, access, results, ...options }: EditToolOptions) {
-  const { history = createHistory(undefined), pathOf = (file: string) => file } = options;
+  const { receiptKey, history = createHistory(undefined), pathOf = (file: string) => file } = options;
   const { properties, ...schema } = EDIT_TOOL.inputSchema;
   const offered = {
     ...properties,
@@ -132,7 +134,7 @@ export function createEditTool({ load, loras, defaults, access, results, ...opti
     const engine = await load();
     const instruction = { prompt: start.prompt, prompt2: start.prompt2 };
     const request = { image, mask: masking?.bytes, ...parameters, ...instruction };
-    const result = await engine.edit(request, { signal, onStep });
+    const result = await engine.edit(request, { signal, onStep, receiptKey });
     const written = await results.writeAll(outputs, isChosen, result.images);
     const others = { hasMask: masking !== undefined, numImages: images.length };
     await history.add(rememberedEdits(start, result.images, others));

@@ -19,7 +19,7 @@ import {
   type SizeRule,
   stepOfAll,
 } from "../index.ts";
-import { loadHistoryFile } from "../config/config.ts";
+import { loadHistoryFile, loadReceiptKey } from "../config/config.ts";
 import { invalid } from "../errors.ts";
 import { type LoraArgument, nameLoras } from "./arguments.ts";
 import { showConversion } from "./conversion.ts";
@@ -28,9 +28,11 @@ import { type EngineFlags, engineOptionsOf } from "./engine-options.ts";
 import {
   checkMaskOutput,
   checkOutput,
+  checkReceiptOutput,
   chooseFormat,
   defaultOutput,
   printText,
+  receiptFile,
   STDOUT,
   writeOutput,
 } from "./output.ts";
@@ -77,6 +79,8 @@ export interface EditFlags extends EngineFlags {
   preserve?: Preserve | undefined;
   /** Where the map of the result goes. */
   maskOut?: string | undefined;
+  /** Where the receipt of the result goes, as a file of its own. */
+  receipt?: string | undefined;
   fromOriginal?: boolean | undefined;
   /** Whether the edit is remembered, where the environment does not say so. */
   history?: boolean | undefined;
@@ -141,6 +145,16 @@ async function edit(
   for (const [index, map] of maps.entries()) await checkMaskOutput(map, outputs[index]!);
   if (numImages > 1) await checkNumberedOutputs(maps);
 
+  const receipts =
+    flags.receipt === undefined
+      ? []
+      : numImages > 1
+        ? numberedOutputs(flags.receipt, numImages)
+        : [flags.receipt];
+  for (const [index, receipt] of receipts.entries()) await checkReceiptOutput(receipt, outputs[index]!);
+  if (numImages > 1) await checkNumberedOutputs(receipts);
+  const receiptKey = loadReceiptKey();
+
   const progress = createProgress(process.stderr, !flags.quiet && !flags.json);
   const say = flags.quiet ? () => {} : sayOnStderr;
   let engine: Engine | undefined;
@@ -162,6 +176,7 @@ async function edit(
     const request = { image, mask: mask?.bytes, ...parameters, prompt: instruction, prompt2 };
     const edited = await engine.edit(request, {
       signal,
+      receiptKey,
       onStep: (step) => progress.step({ ...stepOfAll(step), seconds: step.seconds }),
     });
     const result = { ...edited, notices: [...start.notices, ...edited.notices] };
@@ -174,6 +189,9 @@ async function edit(
     else await writeOutput(output, result.image);
     if (drawn.length > 1) await writeNumberedOutputs(maps, drawn);
     else if (drawn.length === 1) await writeOutput(maps[0]!, drawn[0]!);
+    const beside = receipts.map((_, index) => receiptFile(result.results[index]!.receipt));
+    if (beside.length > 1) await writeNumberedOutputs(receipts, beside);
+    else if (beside.length === 1) await writeOutput(receipts[0]!, beside[0]!);
     const others = { hasMask: mask !== undefined, numImages: inputs.length };
     await history.add(rememberedEdits(start, result.images, others));
     for (const notice of result.notices) say(notice);

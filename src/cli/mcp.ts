@@ -22,7 +22,7 @@ import { nameLoras } from "./arguments.ts";
 import { createAgents } from "../net/agents.ts";
 import type { AddressPolicy } from "../net/address-policy.ts";
 import { createHttpClient } from "../net/http-client.ts";
-import { loadHistoryFile } from "../config/config.ts";
+import { loadHistoryFile, loadReceiptKey } from "../config/config.ts";
 import { createEditTool } from "./edit-tool.ts";
 import { type EngineFlags, engineOptionsOf } from "./engine-options.ts";
 import { parseHosts } from "./hosts-argument.ts";
@@ -58,6 +58,7 @@ export async function runMcp(flags: McpFlags, signal: AbortSignal): Promise<void
       client: createHttpClient(createAgents(policy)),
       open: (file) => root.open("image", file),
     },
+    receiptKey: loadReceiptKey(),
     history: createHistory(loadHistoryFile(flags.history)),
     pathOf: (file) => path.resolve(root.folder, file),
     results: createToolOutput(root, { isOverwriting: flags.overwrite ?? false }),

@@ -4,6 +4,7 @@ import {
   type ImageSource,
   messageOf,
   type OutputFormat,
+  type Receipt,
   RetouchError,
   checkWritable,
   writeFileAtomically,
@@ -84,6 +85,21 @@ export function checkMaskName(file: string, output: string): void {
     throw invalid("type", { field: "isMaskWanted", wanted: "another file than the result's" });
   }
 }
+
+/** Checks where the receipt of a result goes. @throws RetouchError OUTPUT_UNWRITABLE, INVALID_PARAMETER */
+export async function checkReceiptOutput(file: string, output: string): Promise<void> {
+  if (path.extname(file).toLowerCase() !== ".json") {
+    throw invalid("type", { field: "receipt", wanted: "a file whose name ends in .json" });
+  }
+  if (path.resolve(file) === path.resolve(output)) {
+    throw invalid("type", { field: "receipt", wanted: "another file than the result's" });
+  }
+  await checkWritable(file);
+}
+
+/** A receipt as a file of its own. */
+export const receiptFile = (receipt: Receipt | undefined): Uint8Array =>
+  Buffer.from(`${JSON.stringify(receipt, undefined, 2)}\n`);
 
 /** @throws RetouchError OUTPUT_UNWRITABLE */
 export async function writeOutput(output: string, bytes: Uint8Array): Promise<void> {

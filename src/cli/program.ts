@@ -11,6 +11,7 @@ import { MCP } from "./commands/mcp.ts";
 import { PULL } from "./commands/pull.ts";
 import { QUANTIZE } from "./commands/quantize.ts";
 import { SERVE } from "./commands/serve.ts";
+import { VERIFY } from "./commands/verify.ts";
 import { WORKER } from "./commands/worker.ts";
 
 /** In the order in which the help lists them. */
@@ -19,6 +20,7 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   BATCH,
   SERVE,
   WORKER,
+  VERIFY,
   MCP,
   PULL,
   QUANTIZE,

@@ -37,6 +37,7 @@ export const COMMAND: Surface = {
     "size.width": "the width in --size",
     "size.height": "the height in --size",
     output: "-o",
+    receipt: "--receipt",
     threads: "--threads",
     memoryLimit: "--memory-limit",
     "loras[].scale": "the scale in --lora",

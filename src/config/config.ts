@@ -4,7 +4,7 @@ import { readCacheFolder, readHistoryFile } from "./cache-settings.ts";
 import { readDotenv } from "./dotenv.ts";
 import { type HubSettings, readHubSettings } from "./hub-settings.ts";
 import { fileVariable, readSecretFiles, variablesOf } from "./secret-files.ts";
-import type { Setting } from "./setting.ts";
+import type { Setting, Settings } from "./setting.ts";
 import { type Config, SETTINGS } from "./settings.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -49,6 +49,14 @@ export const loadCacheFolder = (given?: string): string =>
 export const loadHistoryFile = (isAsked?: boolean): string | undefined =>
   readHistoryFile(process.env, isAsked);
 
+/** What signs the receipts of commands, if anything does. @throws RetouchError CONFIG_INVALID for one that is no key */
+export function loadReceiptKey(): string | undefined {
+  const { receiptKey } = SETTINGS;
+  const { config, problems } = readValues({ receiptKey }, process.env);
+  if (problems.length > 0) throw new RetouchError("CONFIG_INVALID", problems);
+  return config["receiptKey"] as string | undefined;
+}
+
 /**
  * Checks every variable, reads the files of secrets and fills in the defaults. An empty variable counts as
  * not set: that is how compose files and shells leave one out.
@@ -59,21 +67,9 @@ export function readConfig(
   environment: Environment,
   { inFile = new Set() }: { inFile?: ReadonlySet<string> } = {},
 ): Config {
-  const files = readSecretFiles(SETTINGS, environment);
-  const problems: Failure[] = [...files.problems];
-  const config: Record<string, unknown> = {};
-  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
-    const fromFile = files.values[setting.variable];
-    const value = fromFile ?? (environment[setting.variable] || setting.default);
-    if (value === undefined) continue;
-    config[name] = setting.parser.parse(value);
-    if (config[name] === undefined) {
-      problems.push(fromFile === undefined ? refusal(setting, value) : refusalOfFile(setting));
-    }
-    Object.freeze(config[name]);
-  }
+  const { config, files, problems } = readValues(SETTINGS, environment);
   const { variable } = SETTINGS.price;
-  config["isPriceSet"] = Boolean(files.values[variable] ?? environment[variable]);
+  config["isPriceSet"] = Boolean(files[variable] ?? environment[variable]);
   problems.push(...unknownVariables(environment));
   if (problems.length === 0) {
     problems.push(...contradictions(config as unknown as Config, environment));
@@ -85,6 +81,27 @@ export function readConfig(
     );
   }
   return Object.freeze(config) as unknown as Config;
+}
+
+/** Every setting by itself. */
+function readValues(
+  settings: Settings,
+  environment: Environment,
+): { config: Record<string, unknown>; files: Readonly<Record<string, string>>; problems: Failure[] } {
+  const files = readSecretFiles(settings, environment);
+  const problems: Failure[] = [...files.problems];
+  const config: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(settings)) {
+    const fromFile = files.values[setting.variable];
+    const value = fromFile ?? (environment[setting.variable] || setting.default);
+    if (value === undefined) continue;
+    config[name] = setting.parser.parse(value);
+    if (config[name] === undefined) {
+      problems.push(fromFile === undefined ? refusal(setting, value) : refusalOfFile(setting));
+    }
+    Object.freeze(config[name]);
+  }
+  return { config, files: files.values, problems };
 }
 
 /** Adds to a failure where its variable was set. */

@@ -1,8 +1,9 @@
 /** Settings of the engine, of the check of its results, and of the images that requests may name. */
 import { loras } from "./lora-list.ts";
 import { models } from "./model-list.ts";
+import { receiptKey } from "./receipt-key.ts";
 import { byteSize, choice, decimal, duration, flag, integer, list, price, text } from "./parsers.ts";
-import { optional, required, type Settings } from "./setting.ts";
+import { optional, required, secret, type Settings } from "./setting.ts";
 
 export const ENGINE = {
   checkpoint: optional(
@@ -125,6 +126,18 @@ export const ENGINE = {
     flag,
     "false",
     "Whether the prompt is written into the metadata of results.",
+  ),
+  receiptKey: secret(
+    "RETOUCH_RECEIPT_KEY",
+    receiptKey,
+    "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIGv1SJ0N6mBjWm5IG0Zr6dWuP0T7bHj0w0yq2B8n4F3R\\n-----END PRIVATE KEY-----",
+    "Signs the receipts of results (`retouch keys create-receipt-key` makes one); without it, `retouch serve` makes one for itself, and commands sign none.",
+  ),
+  revokedReceiptKeys: optional(
+    "RETOUCH_REVOKED_RECEIPT_KEYS",
+    list,
+    "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    "Ids of keys whose receipts no longer count, with commas between them; without it, all that ever signed here do.",
   ),
   price: required("RETOUCH_PRICE", price, "0.03/megapixel", "What a completed edit is said to cost."),
 } satisfies Settings;

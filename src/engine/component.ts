@@ -2,6 +2,7 @@
 import type { AdapterInputs } from "../models/adapters.ts";
 import type { Outputs } from "../models/count.ts";
 import type { ComputeType } from "../onnx/dtype.ts";
+import { graphOf } from "../onnx/graph.ts";
 import { type Sizes, turnsOf } from "../onnx/kernel-forms.ts";
 import type { DrawnNumbers } from "../runtime/drawn-numbers.ts";
 import { formsIn, loadSession } from "../runtime/load.ts";
@@ -129,6 +130,12 @@ export class Component {
   /** Says whether the next runs compute in float32 throughout. */
   compute({ isExact }: { isExact: boolean }): void {
     this.#isExact = isExact && this.#source.exactOutputs !== undefined;
+  }
+
+  /** The bytes of the graph that the next runs compute, before it is written for a device's kernels. */
+  graph(): Uint8Array {
+    const { outputs, exactOutputs } = this.#source;
+    return graphOf(this.name, this.#isExact ? exactOutputs! : outputs);
   }
 
   /**

@@ -162,6 +162,11 @@ export class Components implements ComponentRunner {
     for (const component of this.#components.values()) component.compute(exactness);
   }
 
+  /** The graphs of all networks as the next edit computes them. */
+  graphs(): Uint8Array[] {
+    return [...this.#components.values()].map((component) => component.graph());
+  }
+
   async prepare(edit: EditExtent): Promise<void> {
     this.#plan = this.#planWith(checkMemory, edit);
     this.#fit(edit);

@@ -10,7 +10,8 @@ export function metadataOf(
   parameters: EditParameters,
   { kept, isNegativeUsed }: Pick<EditOutcome, "kept" | "isNegativeUsed">,
 ): EditMetadata {
-  const { seed, numSteps, guidance, trueCfgScale, sigmas, maxSequenceLength, prompt, prompt2 } = parameters;
+  const { seed, numSteps, guidance, trueCfgScale, sigmas, maxSequenceLength } = parameters;
+  const { prompt, prompt2, negativePrompt } = parameters;
   const { strength, paddingMaskCrop, maskBlur, maskFeather } = parameters;
   const sizeRule = parameters.sizeRule === "exact" ? undefined : parameters.sizeRule;
   const loras = parameters.loras.map((lora) => `${lora.name}:${lora.scale}`).join(" ") || undefined;
@@ -34,6 +35,10 @@ export function metadataOf(
     maskBlur: maskBlur || undefined,
     maskFeather: maskFeather || undefined,
     loras,
-    ...(isPromptInMetadata && { prompt: prompt || undefined, prompt2 }),
+    ...(isPromptInMetadata && {
+      prompt: prompt || undefined,
+      prompt2,
+      negativePrompt: negativePrompt || undefined,
+    }),
   };
 }

@@ -2,6 +2,7 @@
 import type { OutputFormat } from "../images/output-format.ts";
 import type { Kept } from "../preserve/compose.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
+import type { Receipt } from "../receipts/receipt.ts";
 import type { ReuseTally } from "../sampling/sampler.ts";
 import type { AccelerationReport } from "./acceleration.ts";
 import type { FloatTensor } from "./given-tensors.ts";
@@ -41,6 +42,8 @@ export interface ImageResult {
   safety?: SafetyVerdict | undefined;
   /** What of its steps was reused; absent if every step was computed by rule. */
   reuse?: ReuseTally | undefined;
+  /** By what it was made, of what, and which pixels came of it. The file holds the same, but for its own digest. */
+  receipt?: Receipt | undefined;
 }
 
 export interface LatentsResult extends EditReport {

@@ -3,7 +3,7 @@
  * and runs one edit at a time, since running two at once would only slow both down.
  */
 import path from "node:path";
-import { invalid, RetouchError } from "../errors.ts";
+import { RetouchError } from "../errors.ts";
 import { identityOf, LoraRegistry } from "../lora/registry.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
 import type { ConversionProgress } from "../quantize/cache.ts";
@@ -11,7 +11,7 @@ import type { DeviceChoice } from "../runtime/devices.ts";
 import { loadRuntime } from "../runtime/onnxruntime.ts";
 import type { RuntimeOptions } from "../runtime/session.ts";
 import { openModel, PIPELINES } from "../pipelines/index.ts";
-import { type Pipeline, REFERENCE_CACHES, type ReferenceCache } from "../pipelines/pipeline.ts";
+import type { Pipeline, ReferenceCache } from "../pipelines/pipeline.ts";
 import { checkpointName } from "../weights/checkpoint.ts";
 import { createSafetyChecker } from "../safety/checker.ts";
 import { unlessAborted } from "./abort.ts";
@@ -22,7 +22,8 @@ import { type ChosenDevice, chooseDevice } from "./choose-device.ts";
 import { Components } from "./components.ts";
 import { ENCODING_CACHE_BYTES, EncodingCache, type EncodingCounts } from "./encodings.ts";
 import type { EditScale } from "./estimate.ts";
-import { checkpointDigest, readEnvironment } from "./identity.ts";
+import { checkEngineOptions } from "./engine-checks.ts";
+import { checkpointDigest, graphDigest, readEnvironment } from "./identity.ts";
 import type { NetworkKinds } from "./memory-plan.ts";
 import { type ChosenProducts, productsText } from "./product-choice.ts";
 import type { EditRequest } from "./request.ts";
@@ -36,7 +37,7 @@ import {
 } from "./run-edit.ts";
 import { once } from "./once.ts";
 import { SHIPPED_CHECKPOINT } from "./shipped.ts";
-import { kindsText, WEIGHTS_CHOICES, type WeightsChoice } from "./weights-choice.ts";
+import { kindsText, type WeightsChoice } from "./weights-choice.ts";
 import { attentionShareOf } from "./workload.ts";
 
 export type { ConversionProgress };
@@ -187,30 +188,9 @@ export async function createEngine(
   pipelines: readonly Pipeline[] = PIPELINES,
 ): Promise<Engine> {
   const { checkpoint: folder = SHIPPED_CHECKPOINT, threads = 0, maxPixels, memoryLimit } = options;
-  if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
-    throw invalid("range", { field: "threads", wanted: "a whole number", min: 0, max: 1024, given: threads });
-  }
-  if (memoryLimit !== undefined && !(memoryLimit > 0)) {
-    throw invalid("above", { field: "memoryLimit", min: 0, given: memoryLimit });
-  }
-  const { encodingCache = ENCODING_CACHE_BYTES } = options;
-  if (!Number.isSafeInteger(encodingCache) || encodingCache < 0) {
-    throw invalid("range", {
-      field: "encodingCache",
-      wanted: "a whole number of bytes",
-      min: 0,
-      max: Number.MAX_SAFE_INTEGER,
-      given: encodingCache,
-    });
-  }
-  const { weights = "auto", cacheFolder, onConversion } = options;
-  if (!WEIGHTS_CHOICES.includes(weights)) {
-    throw invalid("oneOf", {
-      field: "weights",
-      choices: WEIGHTS_CHOICES.join(", "),
-      given: JSON.stringify(weights),
-    });
-  }
+  const { encodingCache = ENCODING_CACHE_BYTES, weights = "auto", cacheFolder, onConversion } = options;
+  const { referenceCache } = options;
+  checkEngineOptions({ threads, memoryLimit, encodingCache, weights, referenceCache });
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const { isPromptInMetadata = false, isMemoryReturned, isLoadedAhead = true } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads, isMemoryReturned }) : undefined;
@@ -218,14 +198,6 @@ export async function createEngine(
   await loadRuntime();
   const { transformer, vae, textEncoder } = options;
   const files = { transformer, vae, textEncoder };
-  const { referenceCache } = options;
-  if (referenceCache !== undefined && !REFERENCE_CACHES.includes(referenceCache)) {
-    throw invalid("oneOf", {
-      field: "referenceCache",
-      choices: REFERENCE_CACHES.join(", "),
-      given: JSON.stringify(referenceCache),
-    });
-  }
   const { checkpoint, pipeline, model, defaults } = await openModel(folder, files, pipelines, {
     referenceCache,
   });
@@ -283,6 +255,7 @@ export async function createEngine(
   const environments = [weightsText, [weightsText, products ?? []].flat().join(" ")].map((text) =>
     once(() => readEnvironment(device, text)),
   );
+  const graphs = [true, false].map(() => once(async () => graphDigest(components.graphs())));
   let isExact = false;
   const nameOf = (areProductsRounded: boolean): string =>
     arithmeticOf(device.name, weightsText, device.computeType, areProductsRounded);
@@ -292,6 +265,9 @@ export async function createEngine(
     pipeline,
     defaults,
     modelName: info.name,
+    weights: info.weights,
+    referenceCache,
+    graph: () => graphs[isExact ? 0 : 1]!(),
     loras,
     maxPixels,
     checker,

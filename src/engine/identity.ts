@@ -47,7 +47,7 @@ const MAX_SMALL_FILE_BYTES = 32 * 2 ** 20;
 const SLICE = 16;
 
 /** The tensors of a request. */
-const TENSORS = [
+export const TENSORS = [
   "promptEmbeds",
   "pooledPromptEmbeds",
   "negativePromptEmbeds",
@@ -181,6 +181,13 @@ async function hashSource(hash: Hash, weights: Exclude<StoredWeights, WeightSet>
 }
 
 const byKey = ([one]: [string, unknown], [other]: [string, unknown]): number => (one < other ? -1 : 1);
+
+/** Of the graphs of all networks. */
+export function graphDigest(graphs: readonly Uint8Array[]): string {
+  const hash = createHash("sha256");
+  for (const graph of graphs) hash.update(`${graph.byteLength}\n`).update(graph);
+  return hash.digest("hex");
+}
 
 /**
  * This build, and the machine and settings that it computes with; tiles may differ from edit to edit. The number of threads

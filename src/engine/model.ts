@@ -180,6 +180,8 @@ export interface DrawnImage {
   latents?: FloatTensor | undefined;
   /** What of its steps was reused; absent if a budget for that was not given, or had no effect. */
   reuse?: ReuseTally | undefined;
+  /** SHA-256, in hex, of the packed noise that it began with; absent if an interrupted run had finished it. */
+  noise?: string | undefined;
   /** What is kept of the source, if this was requested and possible. */
   kept?: Kept | undefined;
 }

@@ -6,8 +6,10 @@ import { type DecodedSource, hasAlpha } from "../images/deep-picture.ts";
 import { encodeDeep } from "../images/encode.ts";
 import { editMetadata } from "../images/metadata.ts";
 import type { Picture } from "../images/picture.ts";
-import type { LoraRegistry } from "../lora/registry.ts";
+import type { ChosenLoras, LoraRegistry } from "../lora/registry.ts";
 import type { Pipeline } from "../pipelines/pipeline.ts";
+import { readReceiptKey } from "../receipts/keys.ts";
+import { writeWithReceipt } from "../receipts/placed-receipt.ts";
 import type { ReuseBudget } from "../sampling/reuse.ts";
 import type { SafetyChecker } from "../safety/checker.ts";
 import type { SafetyVerdict } from "../safety/verdict.ts";
@@ -15,6 +17,7 @@ import { decodeImages } from "./decode-images.ts";
 import { finished, formNotices } from "./finish.ts";
 import { createEditStates, type OfferedState, type ResumeOutcome } from "./edit-states.ts";
 import { metadataOf } from "./edit-metadata.ts";
+import { factsOfImage, receiptFacts, type ReceiptTools } from "./receipt-facts.ts";
 import { editDigest } from "./identity.ts";
 import { type Acceleration, accelerationReport, DRAWS_NOISE, planAcceleration } from "./acceleration.ts";
 import type { Calibration } from "./calibration.ts";
@@ -27,7 +30,6 @@ import { checkSizeRule, type EditDefaults } from "./model-traits.ts";
 import { skippedSteps } from "./mask-rules.ts";
 import { unknownFields } from "./request-fields.ts";
 import { type EditRequest, resolveRequest, type ResolvedRequest } from "./request.ts";
-import type { Environment } from "./state-file.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 const TONE_MAPPED =
@@ -71,16 +73,16 @@ export interface EditOptions {
    * with. The result's `reuse` then says what came of it.
    */
   reuse?: ReuseBudget | undefined;
+  /** An Ed25519 private key in PEM (PKCS #8), which signs the receipts of the results. @default they are not signed */
+  receiptKey?: string | undefined;
 }
 
 /** What all of an engine's edits share. */
-export interface EditTools {
+export interface EditTools extends ReceiptTools {
   editor: Editor;
   encodings: EncodingCache;
   pipeline: Pipeline;
   defaults: EditDefaults;
-  /** The checkpoint's name. */
-  modelName: string;
   loras: LoraRegistry;
   maxPixels: number | undefined;
   checker: SafetyChecker | undefined;
@@ -89,8 +91,6 @@ export interface EditTools {
   /** Whether the checker is used regardless of the request. */
   isCheckRequired: boolean;
   isPromptInMetadata: boolean;
-  /** Digest of the checkpoint. */
-  checkpoint: () => Promise<string>;
   /** What the checkpoint's calibration says; undefined without one. */
   calibration: () => Promise<Calibration | undefined>;
   /** What the networks compute in, as a calibration names it. */
@@ -99,8 +99,6 @@ export interface EditTools {
   exactArithmetic?: string | undefined;
   /** Says which of both the next edit computes in. */
   compute(exactness: { isExact: boolean }): void;
-  /** What computes the edit now: to be read when its memory is planned. */
-  environment: () => Promise<Environment>;
 }
 
 /** Edits, and encodes the result. */
@@ -110,23 +108,32 @@ export async function runEdit(
   options: EditOptions,
 ): Promise<EditResult> {
   const started = performance.now();
+  const key = readReceiptKey(options.receiptKey);
   const edited = await editAll(tools, request, options, { isLatentOnly: false });
   const { outcome, images, resolved, source, stopwatch } = edited;
   const { size, kept, sourceInResult } = outcome;
   const parameters = parametersOf(edited);
+  const common = await stopwatch.time("encode", () => receiptFacts(tools, { ...edited, request }));
   const results: ImageResult[] = [];
   let hasTransparency = false;
-  for (const { picture, deep, isEnlarged, kept, seed, reuse } of images) {
+  for (const { picture, deep, isEnlarged, kept, seed, place, reuse, noise } of images) {
     throwIfAborted(options.signal);
     const facts = metadataOf(tools, { ...parameters, seed }, { ...outcome, kept });
-    const form = { xmp: editMetadata(facts), quality: resolved.outputQuality, isEnlarged };
+    const form = { quality: resolved.outputQuality, isEnlarged };
     // It is written in another thread while the checker looks at it; what does not pass is dropped.
-    const [image, safety] = await stopwatch.time("encode", () => {
+    const [written, safety] = await stopwatch.time("encode", () => {
       const whole = finished({ picture, deep, sourceInResult }, source, resolved);
       hasTransparency = hasAlpha(whole);
-      return Promise.all([encodeDeep(whole, resolved.format, form), edited.check(picture!)]);
+      const writing = writeWithReceipt({
+        facts: factsOfImage(common, { seed, place, noise }),
+        result: { format: resolved.format, width: whole.width, height: whole.height },
+        key,
+        packet: (receipt) => editMetadata(facts, receipt),
+        write: (xmp) => encodeDeep(whole, resolved.format, { ...form, xmp }),
+      });
+      return Promise.all([writing, edited.check(picture!)]);
     });
-    results.push({ image, seed, kept, safety, reuse });
+    results.push({ ...written, seed, kept, safety, reuse });
   }
   return {
     image: results[0]!.image,
@@ -172,10 +179,13 @@ interface Edited {
   source: DecodedSource | undefined;
   outcome: EditOutcome;
   /** In the order of the draws, all of one size. */
-  images: readonly (DrawnImage & Pick<ImageResult, "seed">)[];
+  images: readonly (DrawnImage & Pick<Draw, "seed" | "place">)[];
   notices: string[];
   acceleration: Acceleration | undefined;
   arithmetic: string;
+  loras: ChosenLoras;
+  /** How much error reused steps could make. */
+  reuse: ReuseBudget | undefined;
   isChecked: boolean;
   /** What is returned is checked, not the smaller image that it was enlarged from. @throws RetouchError OUTPUT_FLAGGED */
   check: (picture: Picture) => Promise<SafetyVerdict | undefined>;
@@ -261,6 +271,8 @@ async function editAll(
     notices,
     acceleration,
     arithmetic,
+    loras: chosenLoras,
+    reuse,
     isChecked: checker !== undefined,
     async check(picture) {
       throwIfAborted(signal);
@@ -272,8 +284,11 @@ async function editAll(
 }
 
 function withSeeds(images: readonly DrawnImage[], draws: readonly Draw[]): Edited["images"] {
-  const seeded: (DrawnImage & Pick<ImageResult, "seed">)[] = [];
-  for (const [index, image] of images.entries()) seeded.push({ ...image, seed: draws[index]!.seed });
+  const seeded: (DrawnImage & Pick<Draw, "seed" | "place">)[] = [];
+  for (const [index, image] of images.entries()) {
+    const { seed, place } = draws[index]!;
+    seeded.push({ ...image, seed, place });
+  }
   return seeded;
 }
 

@@ -4,6 +4,7 @@ import { plainDeep, plainOf } from "./convert-deep.ts";
 import { type DeepPicture, depthOf, hasAlpha, inDepth } from "./deep-picture.ts";
 import { checkFormatSides, depthIn, FORMATS, type OutputFormat } from "./output-format.ts";
 import type { GrayPicture, Picture } from "./picture.ts";
+import { withXmpChunk } from "./png-chunks.ts";
 import { loadSharp } from "./sharp.ts";
 import { encodeSmoothPng } from "./smooth-png.ts";
 import { taggedTiff } from "./tagged-tiff.ts";
@@ -58,9 +59,11 @@ export async function encodeDeep(
   if (smooth) return smooth;
   const given = inDepth(deep, depthIn(format, depthOf(deep)));
   let image = await readerOfDeep(given);
-  if (xmp !== undefined) image = image.withXmp(xmp);
+  const isPacketLast = xmp !== undefined && format === "png";
+  if (xmp !== undefined && !isPacketLast) image = image.withXmp(xmp);
+  const file = await encoderOf(image, format, depthOf(given) === 16, quality).toBuffer();
   // Copied, because sharp may return a part of a larger shared buffer.
-  return new Uint8Array(await encoderOf(image, format, depthOf(given) === 16, quality).toBuffer());
+  return isPacketLast ? withXmpChunk(file, xmp) : new Uint8Array(file);
 }
 
 async function readerOfDeep(deep: DeepPicture): Promise<Sharp> {

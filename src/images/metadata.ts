@@ -42,6 +42,8 @@ export interface EditMetadata {
   prompt?: string | undefined;
   /** Only if requested, and if T5 read something else. */
   prompt2?: string | undefined;
+  /** Only if requested, and if it was in effect. */
+  negativePrompt?: string | undefined;
 }
 
 // https://cv.iptc.org/newscodes/digitalsourcetype/: a composite that includes synthetic elements.
@@ -69,10 +71,14 @@ const PROPERTIES = [
   "loras",
   "prompt",
   "prompt2",
+  "negativePrompt",
 ] as const;
 
-/** Writes the XMP packet of an edit; its properties are named `retouch:model`, `retouch:seed` and so on. */
-export function editMetadata(metadata: EditMetadata): string {
+/**
+ * Writes the XMP packet of an edit; its properties are named `retouch:model`, `retouch:seed` and so on.
+ * @param receipt a JSON text on one line, for `retouch:receipt`, the last one
+ */
+export function editMetadata(metadata: EditMetadata, receipt?: string): string {
   const properties = PROPERTIES.filter((name) => metadata[name] !== undefined).map(
     (name) => `\n    retouch:${name}="${escapeXml(String(metadata[name]))}"`,
   );
@@ -84,20 +90,73 @@ export function editMetadata(metadata: EditMetadata): string {
     xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
     xmlns:retouch="urn:retouch:edit:1/"
     xmp:CreatorTool="Retouch ${escapeXml(metadata.version)}"
-    Iptc4xmpExt:DigitalSourceType="${DIGITAL_SOURCE_TYPE}"${properties.join("")}/>
+    Iptc4xmpExt:DigitalSourceType="${DIGITAL_SOURCE_TYPE}"${properties.join("")}${receipt === undefined ? "" : receiptProperty(receipt)}/>
  </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="w"?>`;
 }
 
-const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+const RECEIPT_START = "\n    retouch:receipt='";
+const RECEIPT_END = "'";
+
+/** In single quotes, so that JSON's own need no escape. */
+const receiptProperty = (receipt: string): string =>
+  RECEIPT_START +
+  receipt.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("'", "&apos;") +
+  RECEIPT_END;
+
+/** What an XMP packet that {@link editMetadata} wrote says: its receipt, and the packet without it. */
+export function readEditMetadata(packet: string): { receipt: string; others: string } | undefined {
+  const start = packet.indexOf(RECEIPT_START);
+  if (start < 0) return undefined;
+  const from = start + RECEIPT_START.length;
+  const end = packet.indexOf(RECEIPT_END, from);
+  if (end < 0) return undefined;
+  const others = packet.slice(0, start) + packet.slice(end + RECEIPT_END.length);
+  return { receipt: unescapeXml(packet.slice(from, end)), others };
+}
+
+/** A property of such a packet, if it has it. */
+export function editProperty(packet: string, name: (typeof PROPERTIES)[number]): string | undefined {
+  const start = `retouch:${name}="`;
+  const at = packet.indexOf(start);
+  if (at < 0) return undefined;
+  const from = at + start.length;
+  const end = packet.indexOf('"', from);
+  return end < 0 ? undefined : unescapeXml(packet.slice(from, end));
+}
+
+const CHARACTERS: Record<string, string> = {
+  "&lt;": "<",
+  "&gt;": ">",
+  "&quot;": '"',
+  "&apos;": "'",
+  "&amp;": "&",
+  "&#9;": "\t",
+  "&#10;": "\n",
+  "&#13;": "\r",
+};
+
+const unescapeXml = (text: string): string =>
+  text.replaceAll(/&(?:lt|gt|quot|apos|amp|#9|#10|#13);/g, (entity) => CHARACTERS[entity]!);
+
+const ENTITIES: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "\t": "&#9;",
+  "\n": "&#10;",
+  "\r": "&#13;",
+};
 
 function escapeXml(text: string): string {
   return (
     text
       // XML 1.0 cannot represent these, not even escaped.
       // oxlint-disable-next-line no-control-regex
-      .replaceAll(/[\u0000-\u001F\uFFFE\uFFFF]|\p{Surrogate}/gu, " ")
-      .replaceAll(/[&<>"]/g, (character) => ENTITIES[character]!)
+      .replaceAll(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]|\p{Surrogate}/gu, " ")
+      // The three that it has would become blanks inside of an attribute.
+      .replaceAll(/[&<>"\t\n\r]/g, (character) => ENTITIES[character]!)
   );
 }

@@ -6,8 +6,9 @@
  * first.
  */
 import { promisify } from "node:util";
-import { constants, crc32, deflate, deflateSync } from "node:zlib";
+import { constants, deflate, deflateSync } from "node:zlib";
 import type { Picture } from "./picture.ts";
+import { pngChunk, xmpChunk } from "./png-chunks.ts";
 
 const CHANNELS = 3;
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -15,8 +16,6 @@ const BITS = 8;
 const TRUECOLOUR = 2;
 /** https://www.w3.org/TR/png-3/#9Filter-types */
 const FILTER_AVERAGE = 3;
-/** XMP part 3, section 1.1.5: keyword, neither compressed nor in a language. */
-const XMP_HEAD = "XML:com.adobe.xmp\0\0\0\0\0";
 /** The file is made in one piece, in three bytes of memory per pixel; smaller ones take next to no time anyway. */
 const PIXELS = { min: 10_000, max: 4_000_000 };
 /** Rows that are tried: six bands from top to bottom. */
@@ -48,10 +47,10 @@ export async function encodeSmoothPng(picture: Picture, xmp?: string): Promise<U
   const data = await compress(filtered, { ...RUNS, chunkSize });
   const parts = [
     SIGNATURE,
-    ...chunk("IHDR", header(picture)),
-    ...(xmp === undefined ? [] : chunk("iTXt", Buffer.from(XMP_HEAD + xmp))),
-    ...chunk("IDAT", data),
-    ...chunk("IEND", new Uint8Array()),
+    ...pngChunk("IHDR", header(picture)),
+    ...(xmp === undefined ? [] : xmpChunk(xmp)),
+    ...pngChunk("IDAT", data),
+    ...pngChunk("IEND", new Uint8Array()),
   ];
   return new Uint8Array(Buffer.concat(parts));
 }
@@ -79,15 +78,6 @@ function header({ width, height }: Picture): Uint8Array {
   bytes.writeUInt32BE(height, 4);
   bytes.set([BITS, TRUECOLOUR], 8);
   return bytes;
-}
-
-function chunk(type: string, data: Uint8Array): Uint8Array[] {
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(data.length);
-  head.write(type, 4, "latin1");
-  const checksum = Buffer.alloc(4);
-  checksum.writeUInt32BE(crc32(data, crc32(head.subarray(4))));
-  return [head, data, checksum];
 }
 
 /** Each row with the filter's type before it: what is left of a byte after the mean of those to its left and above. */

@@ -7,6 +7,7 @@ import type { AccelerationReport } from "../engine/acceleration.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
 import type { Shares } from "../preserve/render.ts";
+import type { Receipt } from "../receipts/receipt.ts";
 
 /** Each status and those that may follow it. Only a retry changes the status of an ended job. */
 const TRANSITIONS = {
@@ -127,6 +128,8 @@ export type Precision = (typeof PRECISIONS)[number];
 export interface JobResultImage {
   image: ResultImage;
   seed: number;
+  /** Absent in results of earlier versions. */
+  receipt?: Receipt | undefined;
   /** As in {@link JobResult}. */
   safetyScore?: number | undefined;
   changedShare?: number | undefined;
@@ -139,6 +142,8 @@ export interface JobResultImage {
 export interface JobResult {
   /** The first one, if there are several. */
   image: ResultImage;
+  /** Of that image; absent in results of earlier versions. */
+  receipt?: Receipt | undefined;
   /** All of them, if there are several, in the order of their seeds. */
   images?: readonly JobResultImage[] | undefined;
   format: ResolvedRequest["format"];
@@ -184,6 +189,10 @@ export interface JobResult {
 /** Where each of a job's results lies. */
 export const resultImagesOf = ({ image, images }: JobResult): readonly ResultImage[] =>
   images?.map((one) => one.image) ?? [image];
+
+/** The receipt of one of a job's results, 0 for the first. */
+export const receiptOf = ({ receipt, images }: JobResult, index: number): Receipt | undefined =>
+  images === undefined ? (index === 0 ? receipt : undefined) : images[index]?.receipt;
 
 /** What a result is known by when it comes back as a picture: its key in our storage, and the digest of its bytes. */
 export function namesOf(result: JobResult): string[] {

@@ -103,9 +103,7 @@ export class LoraRegistry {
     const identity = await wholeIdentityOf(file);
     const known = this.#digests.get(file);
     if (known?.identity === identity) return known.digest;
-    const beside = await findBeside(file);
-    const digests = await Promise.all([file, ...(beside ? [beside] : [])].map(sha256Of));
-    const digest = digests.join(":");
+    const digest = await loraDigest(file);
     this.#digests.set(file, { identity, digest });
     return digest;
   }
@@ -119,6 +117,13 @@ export class LoraRegistry {
     this.#kept.set(file, { identity, lora });
     return lora;
   }
+}
+
+/** What {@link ChosenLoras.digests} says of a file. @throws RetouchError LORA_INVALID */
+export async function loraDigest(file: string): Promise<string> {
+  const beside = await findBeside(file);
+  const digests = await Promise.all([file, ...(beside ? [beside] : [])].map(sha256Of));
+  return digests.join(":");
 }
 
 /** @throws RetouchError LORA_INVALID */

@@ -120,8 +120,18 @@ export interface NamedOperator {
   operator: Operator;
 }
 
-/** Serialises the model with these `outputs`. */
-export function serialise(name: string, outputs: Readonly<Record<string, Value>>): PlacedModel {
+/** The same without the places of its weights in their files: the network alone. */
+export const graphOf = (name: string, outputs: Readonly<Record<string, Value>>): Uint8Array =>
+  serialise(name, outputs, (data) =>
+    data.kind === "external" ? { ...data, location: "", byteOffset: 0 } : data,
+  ).model;
+
+/** Serialises the model with these `outputs`. @param placed what is written of a weight's data */
+export function serialise(
+  name: string,
+  outputs: Readonly<Record<string, Value>>,
+  placed: (data: proto.TensorData) => proto.TensorData = (data) => data,
+): PlacedModel {
   const { ofWeights, others } = weightsFirst(nodesInOrder(Object.values(outputs)));
   const order = [...ofWeights, ...others];
   const names = new NameTable();
@@ -140,7 +150,9 @@ export function serialise(name: string, outputs: Readonly<Record<string, Value>>
       }
       named.set(valueName, value);
       if (value.origin.kind === "input") inputs.set(valueName, value);
-      if (value.origin.kind === "initializer") initializers.set(valueName, { ...value.origin.data, value });
+      if (value.origin.kind === "initializer") {
+        initializers.set(valueName, { ...placed(value.origin.data), value });
+      }
       return valueName;
     });
     const outputNames = node.outputs.map((_, index) => names.ofOutput(node, index));

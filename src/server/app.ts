@@ -11,6 +11,7 @@ import type { Allowances } from "../jobs/allowances.ts";
 import type { Jobs } from "../jobs/contracts.ts";
 import type { Keys } from "../keys/contracts.ts";
 import type { Log } from "../log.ts";
+import type { PublicJwk } from "../receipts/keys.ts";
 import type { FreeSpace } from "../storage/free-space.ts";
 import type { SignedUrls } from "../storage/signed-urls.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -41,6 +42,7 @@ import { createLongPolls } from "./routes/long-polls.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 import { addOperationRoutes, type NotReady } from "./routes/operations.ts";
 import { addPages } from "./routes/pages.ts";
+import { addReceiptKeyRoutes, addReceiptRoutes } from "./routes/receipts.ts";
 import { addSubmitRoutes } from "./routes/submit.ts";
 import type { ModelTraits } from "./schemas.ts";
 import type { ServerSettings } from "./settings.ts";
@@ -61,6 +63,8 @@ export interface AppDependencies {
   keys: Pick<Keys, "verify">;
   storage: Pick<Storage, "get" | "put" | "delete">;
   signedUrls: SignedUrls;
+  /** The public keys of receipts. @default there are none */
+  receiptKeys?: (() => Promise<readonly PublicJwk[]>) | undefined;
   /** Free disk space for what requests store. */
   freeSpace: FreeSpace;
   log: Log;
@@ -186,6 +190,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
         requireKey(endpoint, authenticate);
         addSubmitRoutes(endpoint, context);
         addJobRoutes(endpoint, context);
+        addReceiptRoutes(endpoint, context);
         addEndpointRoutes(endpoint, context);
       },
       { prefix: `/v2/${context.config.endpointId}` },
@@ -206,6 +211,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     const open = scope.withTypeProvider<TypeBoxTypeProvider>();
     open.addHook("onRequest", checkCaller);
     addExampleRoutes(open, first);
+    addReceiptKeyRoutes(open, dependencies.receiptKeys ?? (async () => []));
     addOperationRoutes(open, { metrics, notReady: dependencies.notReady });
     open.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
     await addPages(open, { folder: dependencies.pagesFolder, publicUrl: config.publicUrl });

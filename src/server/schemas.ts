@@ -218,6 +218,9 @@ export const StatusQuery = Type.Object({
     Type.String({ description: "How long to keep the result from now, at most, in milliseconds." }),
   ),
 });
+export const ReceiptQuery = Type.Object({
+  image: Type.Optional(Type.String({ description: "Which of several results, 0 for the first. @default 0" })),
+});
 export const PageQuery = Type.Object({
   offset: Type.Optional(Type.String({ description: "How many to skip; 0 by default." })),
   limit: Type.Optional(Type.String({ description: "How many to list, 1 to 100; 50 by default." })),

@@ -17,6 +17,7 @@ import type { Log } from "../log.ts";
 import { openStorage, type StorageOptions } from "../storage/open.ts";
 import type { Storage } from "../storage/storage.ts";
 import { endpointsOf } from "./endpoints.ts";
+import { openReceiptKeys, type ReceiptKeys } from "./receipt-keys.ts";
 
 export interface Data {
   context: JobsContext;
@@ -25,6 +26,8 @@ export interface Data {
   storage: Storage;
   /** Signs the URLs of results; made once, the same for all servers on this database. */
   secret: string;
+  /** They sign the receipts of results. */
+  receiptKeys: ReceiptKeys;
   /** Aborts when the data folder's lock is lost: by hand, or after this process stood still too long. */
   lost: AbortSignal | undefined;
   close(): Promise<void>;
@@ -84,6 +87,7 @@ export async function openData(options: DataOptions): Promise<Data> {
     if (database.isEmbedded) await abandonLeases(context);
     const keys = createKeys(database, events);
     const secret = await ensureSecret(database);
+    const receiptKeys = await openReceiptKeys(database, config);
     const opened = database;
     // Another process owns the folder from now on; this one must not write another row.
     lock?.lost.addEventListener("abort", () => void opened.close().catch(onError));
@@ -93,6 +97,7 @@ export async function openData(options: DataOptions): Promise<Data> {
       keys,
       storage,
       secret,
+      receiptKeys,
       lost: lock?.lost,
       async close() {
         keys.close();

@@ -104,7 +104,7 @@ async function startWith(
     log.warn({ err: error }, "Housekeeping failed; it is tried again.");
   const signedUrls = createSignedUrls({ secret: data.secret, lifetimeMs: config.fileLifetimeMs });
   const fleet = watchFleet(data, onError);
-  const workers = createWorkers({ config, context, storage, log }, engines);
+  const workers = createWorkers({ config, context, storage, log, receiptKey: data.receiptKeys.pem }, engines);
   const masks = createMaskChecker({
     maxPixels: config.imageMaxPixels,
     entry: maskEntry,
@@ -122,6 +122,7 @@ async function startWith(
     keys,
     storage,
     signedUrls,
+    receiptKeys: data.receiptKeys.published,
     freeSpace: createFreeSpace({
       folder: path.resolve(config.dataDir),
       // If neither the database nor the images are on this machine, its disk does not matter.

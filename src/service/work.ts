@@ -89,16 +89,22 @@ export interface WorkOptions {
   context: JobsContext;
   storage: Storage;
   log: Log;
+  /** Signs the receipts of results. @default they are not signed */
+  receiptKey?: string | undefined;
 }
 
 /** Creates a worker for each pool of engines, which it owns from then on; none is started. */
-export function createWorkers({ config, context, storage, log }: WorkOptions, engines: Engines): Worker[] {
+export function createWorkers(
+  { config, context, storage, log, receiptKey }: WorkOptions,
+  engines: Engines,
+): Worker[] {
   const queue = createWorkQueue(context);
   return engines.pools.map((pool) =>
     createWorker({
       queue,
       engines: pool,
       log,
+      receiptKey,
       modelTurnMs: config.modelTurnMs,
       leaseRenewalMs: config.leaseRenewalMs,
       shutdownDeadlineMs: config.shutdownDeadlineMs,

@@ -30,8 +30,8 @@ export async function startWorkers(options: EngineOptions): Promise<Workers> {
 
 async function startWith(engines: Engines, { config, log }: EngineOptions): Promise<Workers> {
   const data = await openData({ config, log, onOwned: engines.start });
-  const { context, storage } = data;
-  const workers = createWorkers({ config, context, storage, log }, engines);
+  const { context, storage, receiptKeys } = data;
+  const workers = createWorkers({ config, context, storage, log, receiptKey: receiptKeys.pem }, engines);
   const maintenance = createMaintenance(context, {
     deleteInput: (key) => storage.delete(key),
     onError: (error) => log.warn({ err: error }, "Housekeeping failed; it is tried again."),

@@ -20,6 +20,8 @@ export interface AttemptOptions {
   outage: Outage;
   workerId: string;
   leaseRenewalMs: number;
+  /** Signs the receipts of results. @default they are not signed */
+  receiptKey?: string | undefined;
   /** How long to keep trying to write the job's end. */
   writePatienceMs: number;
   /** Aborts when the worker is told to end, some time before `shutdown`. */
@@ -91,6 +93,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
       onWaiting: options.onWaiting,
       state: job.state,
       room: job.room,
+      receiptKey: options.receiptKey,
       onState: states.write,
       stopping: options.stopping,
     });

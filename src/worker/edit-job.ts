@@ -127,6 +127,7 @@ async function editAndStore(
     {
       signal,
       owner,
+      receiptKey: options.receiptKey,
       isSketched: edit.isPreviewed,
       onState: limits.resumeAfterMs === Infinity ? undefined : keeper.offer,
       resumeFrom: typeof resumeFrom === "string" ? undefined : resumeFrom,
@@ -160,9 +161,10 @@ async function editAndStore(
   const stored = await storeResults(dependencies, edit, { ...done, maps }, options);
   const storeMs = performance.now() - storing;
   const results = await Promise.all(
-    done.results.map(async ({ seed, safety, kept }, index) => ({
+    done.results.map(async ({ seed, safety, kept, receipt }, index) => ({
       image: stored.images[index]!,
       seed,
+      receipt,
       safetyScore: safety?.score,
       changedShare: kept?.changedShare,
       unchangedMask: kept && toDataUrl("image/png", await encodeMask(kept.mask)),
@@ -171,7 +173,9 @@ async function editAndStore(
       mask: stored.maps[index],
     })),
   );
-  const [{ image, changedShare, unchangedMask, preserveShares, mask: map }] = results as [JobResultImage];
+  const [{ image, receipt, changedShare, unchangedMask, preserveShares, mask: map }] = results as [
+    JobResultImage,
+  ];
   return {
     timing: {
       totalMs: seconds.total * 1000,
@@ -182,6 +186,7 @@ async function editAndStore(
     },
     result: {
       image,
+      receipt,
       images: results.length > 1 ? results : undefined,
       format: done.format,
       hasTransparency: done.hasTransparency || undefined,

@@ -67,6 +67,8 @@ export interface EditCircumstances {
   state?: KeptState | undefined;
   /** What its owner may still store. @default as much as there is */
   room?: KeyRoom | undefined;
+  /** Signs the receipts of its results. @default they are not signed */
+  receiptKey?: string | undefined;
 }
 
 export type EngineAnswer =

@@ -29,6 +29,8 @@ export interface WorkerOptions {
   modelTurnMs?: number | undefined;
   /** Deletes a stored result that no job refers to. */
   discard: (result: JobResult) => Promise<void>;
+  /** Signs the receipts of results. @default they are not signed */
+  receiptKey?: string | undefined;
   /** Deletes a stored image that no job refers to. */
   discardSource: (key: string) => Promise<void>;
   /** How long to keep trying to write the end of a job while the database is away. @default 60,000 */

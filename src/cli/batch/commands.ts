@@ -38,6 +38,10 @@ export function runEditEach(
       const reason = "it names one file, and a folder gets a result for each image";
       throw invalid("forbidden", { field: "isMaskWanted", given: flags.maskOut, reason });
     }
+    if (flags.receipt !== undefined) {
+      const reason = "it names one file, and each result has its receipt in itself";
+      throw invalid("forbidden", { field: "receipt", given: flags.receipt, reason });
+    }
     const { image: others = [], mask } = flags;
     const each = { parameters, numImages, others, pictures: mask === undefined ? {} : { mask } };
     return runBatch({

@@ -36,6 +36,8 @@ export interface Making {
   journal: Journal;
   sources: Sources;
   history: History;
+  /** Signs the receipts of results. @default they are not signed */
+  receiptKey?: string | undefined;
   /** What the wish to begin with the original is called where the edit was asked for. */
   offerName: string;
   isReplacing: boolean;
@@ -57,7 +59,7 @@ export async function makeEdit(
   edit: PlannedEdit,
   making: Making,
 ): Promise<{ result: EditResult; record: ResultRecord }> {
-  const { root, journal, sources, history, isReplacing, signal, lost, onStep } = making;
+  const { root, journal, sources, history, isReplacing, signal, lost, onStep, receiptKey } = making;
   const { images, parent, pictures } = edit.entry;
   const before = parent && (await parentResult(parent, making));
   const image: Uint8Array[] = before === undefined ? [] : [before.bytes];
@@ -70,7 +72,13 @@ export async function makeEdit(
   const start = await startOf(edit, { picture: image[0], file: before?.file }, making);
   const state = stateKeeper(path.join(root, JOURNAL_FOLDER, `${edit.key}.state`), making);
   const resumeFrom = await state.read();
-  const result = await engine.edit(request, { signal, onStep, onState: state.offer, resumeFrom });
+  const result = await engine.edit(request, {
+    signal,
+    onStep,
+    onState: state.offer,
+    resumeFrom,
+    receiptKey,
+  });
   // One that was cancelled after its last step is finished; another process's folder is left alone.
   if (lost.aborted) throw new RetouchError("ABORTED", "The output folder was taken by another process.");
 

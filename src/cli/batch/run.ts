@@ -1,7 +1,7 @@
 /** Runs a batch: checks all of it, then makes what is not done yet, one edit after the other, with one engine. */
 import { realpath } from "node:fs/promises";
 import path from "node:path";
-import { loadHistoryFile } from "../../config/config.ts";
+import { loadHistoryFile, loadReceiptKey } from "../../config/config.ts";
 import { messageOf, nameOf, RetouchError, type Surface } from "../../errors.ts";
 import { lockFolder } from "../../files/folder-lock.ts";
 import { makeFolder } from "../../files/write-once.ts";
@@ -110,6 +110,7 @@ interface Batch {
   places: OutputPlaces;
   sources: ReturnType<typeof createSources>;
   history: History;
+  receiptKey: string | undefined;
   planned: readonly (PlannedEdit | Fault)[];
   /** One row for each of them. */
   rows: SummaryRow[];
@@ -131,6 +132,7 @@ async function withPlan(
     const places = await createOutputPlaces(flags.output, { isReplacing: flags.overwrite ?? false });
     const sources = createSources(signal);
     const history = createHistory(loadHistoryFile(flags.history));
+    const receiptKey = loadReceiptKey();
     const chains = createChains(history, signal);
     const made = new Set<string>();
     for (const { output } of known.values()) made.add(await places.realPath(places.fileOf(output)));
@@ -150,7 +152,7 @@ async function withPlan(
     progress.clear();
     const rows = planned.map((one) => rowOf(one, places, surface));
     complain(rows);
-    await work({ run, options, places, sources, history, planned, rows, progress });
+    await work({ run, options, places, sources, history, receiptKey, planned, rows, progress });
   } finally {
     progress.clear();
   }

@@ -171,6 +171,10 @@ export const EDIT = command<EditFlags>({
     option("--no-keep-unchanged", "another name for --preserve off: take the whole result from the network"),
     option(isSafetyChecked.flag, "do not check the result for pornography (default: refuse it)"),
     option(
+      "--receipt <file>",
+      "also write the receipt of the result, a JSON file that `retouch verify` reads",
+    ),
+    option(
       "--from-original",
       "if the image is a remembered result: edit the original instead, with the instructions of all edits",
     ),

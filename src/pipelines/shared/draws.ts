@@ -1,6 +1,7 @@
 /** The images of one edit: each is drawn from its own noise, all with the same velocity. */
 import type { Draw, EditStep } from "../../engine/model.ts";
 import type { WorkingSize } from "../../engine/sizes.ts";
+import { sha256 } from "../../sha256.ts";
 import { ALONE, BatchNoise } from "../../sampling/noise.ts";
 import { tallyOf } from "../../sampling/reuse.ts";
 import type { DrawState } from "../../sampling/draw-state.ts";
@@ -51,6 +52,7 @@ export async function* denoiseDraws(
     const from = image === finished.length ? interrupted?.state : undefined;
     const noise = new BatchNoise(seed, shape[0] * shape[1], place);
     const first = latents?.data ?? pack(noise.next());
+    const digest = sha256(new Uint8Array(first.buffer, first.byteOffset, first.byteLength));
     const own = inside && { ...inside, noise: first };
     const start = own && !latents ? inpaintingStart(own, common.sigmas, skipped) : first;
     if (isSpareDrawn) noise.skipOne();
@@ -66,7 +68,7 @@ export async function* denoiseDraws(
       yield draws.length === 1 ? next.value : { ...next.value, ...placeOf(image, drawn, draws.length) };
       next = await steps.next();
     }
-    drawn.push({ latents: { data: next.value, shape }, reuse });
+    drawn.push({ latents: { data: next.value, shape }, reuse, noise: digest });
   }
   return drawn;
 }

@@ -27,6 +27,8 @@ export interface LatentImage {
   latents: FloatTensor;
   /** What of its steps was reused; see DrawnImage. */
   reuse?: ReuseTally | undefined;
+  /** As in DrawnImage. */
+  noise?: DrawnImage["noise"];
 }
 
 export interface Result {
@@ -79,7 +81,7 @@ export async function resultsOf(
   const seen = overlay?.region &&
     kept && { mode: kept.mode, seen: await decode(space, kept.latents, plan.target) };
   const cropped = overlay?.region && (await cropSource(overlay, overlay.region, source.deep, seen));
-  for (const { latents, reuse } of drawn) {
+  for (const { latents, reuse, noise } of drawn) {
     throwIfAborted(signal);
     const working = await stopwatch.time("decode", () => decode(space, latents.data, plan.target));
     const result = await stopwatch.time("enlarge", () =>
@@ -88,7 +90,7 @@ export async function resultsOf(
         : resultOf(working, plan, source, prepare),
     );
     const { notices, sourceInResult: place, ...image } = result;
-    images.push({ latents, reuse, ...image });
+    images.push({ latents, reuse, noise, ...image });
     placed = place;
     for (const notice of notices) all.add(notice);
   }

@@ -141,11 +141,11 @@ async function giveBack({ log }: RouteContext, taken: TakenChunks): Promise<void
 }
 
 /** An id that cannot be one of ours counts as unknown. */
-function idOf(request: FastifyRequest): string {
+export function idOf(request: FastifyRequest): string {
   const { id } = request.params as { id: string };
   return JOB_ID.test(id) ? id : "";
 }
 
-function notFound(reply: FastifyReply): FastifyReply {
+export function notFound(reply: FastifyReply): FastifyReply {
   return reply.code(404).send({ error: "job not found" });
 }
