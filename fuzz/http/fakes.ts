@@ -13,6 +13,7 @@ export const RESULT = `${"r".repeat(32)}.png`;
 export const JOB_IDS: Readonly<Record<JobStatus, string>> = {
   queued: "11111111-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
   running: "22222222-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
+  held: "77777777-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
   completed: "33333333-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
   failed: "44444444-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
   timedOut: "sync-55555555-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",

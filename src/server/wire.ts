@@ -52,6 +52,8 @@ export const toWireModel = ({
 const STATES: Record<JobStatus, Static<typeof JobState>> = {
   queued: "IN_QUEUE",
   running: "IN_PROGRESS",
+  // A client waits on, as for a long edit.
+  held: "IN_PROGRESS",
   completed: "COMPLETED",
   failed: "FAILED",
   cancelled: "CANCELLED",
@@ -89,7 +91,7 @@ const retriesOf = ({ retries }: Job): number | undefined => (retries > 0 ? retri
 /** An object in every state: a string would break clients. */
 export function outputOf(job: Job, addressOf: AddressOf): WireOutput | undefined {
   if (job.result) return resultOf(job.result, job, addressOf);
-  if (job.status === "running" && job.progress) return progressOf(job.progress);
+  if ((job.status === "running" || job.status === "held") && job.progress) return progressOf(job.progress);
   return undefined;
 }
 

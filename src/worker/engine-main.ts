@@ -78,15 +78,13 @@ function createTeller(): (progress: ConversionProgress) => void {
   };
 }
 
-function edit({ id, edit, owner, state, room }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+function edit({ id, edit, ...circumstances }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
   const isStopping = new AbortController();
   stopping.set(id, isStopping);
   return answering(id, async (signal) => {
     const done = await runEditJob(dependencies!, edit, {
+      ...circumstances,
       signal,
-      owner,
-      state,
-      room,
       stopping: isStopping.signal,
       onProgress: (progress) => say({ kind: "progress", id, progress }),
       onStage: (stage) => say({ kind: "stage", id, stage }),

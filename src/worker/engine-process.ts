@@ -1,7 +1,7 @@
 /** The parent's side of the engine process: starts it, hands it one job at a time, kills it if necessary. */
 import { type ChildProcess, fork } from "node:child_process";
 import os from "node:os";
-import type { JobEdit, JobFailure, JobProgress, JobResult, KeptState } from "../jobs/job.ts";
+import type { JobEdit, JobFailure, JobProgress, KeptState } from "../jobs/job.ts";
 import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
@@ -9,8 +9,8 @@ import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
 import { createEncodingTotal } from "./encoding-total.ts";
 import type {
   EditCircumstances,
+  EditDone,
   EditStage,
-  EditTiming,
   EngineAnswer,
   EngineRequest,
   EngineSetup,
@@ -28,7 +28,7 @@ type NotDone =
   /** Our own storage did not give or take an image; what is wrong, for the log. */
   | { kind: "storageAway"; detail: string };
 
-export type EngineOutcome = { kind: "completed"; result: JobResult; timing: EditTiming } | NotDone;
+export type EngineOutcome = ({ kind: "completed" } & EditDone) | NotDone;
 export type FetchOutcome = ({ kind: "fetched" } & FetchedSource) | NotDone;
 
 /** What is told of a job while it runs. */
@@ -200,7 +200,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           log.error({ jobId, detail: answer.detail }, answer.error);
         }
         if (answer.kind === "failed") {
-          return finish({ kind: "failed", error: answer.error, failure: answer.failure });
+          const { error, failure, safety } = answer;
+          return finish({ kind: "failed", error, failure, safety });
         }
         if (answer.kind === "attemptFailed") {
           log.error({ jobId, detail: answer.detail }, answer.error);
@@ -269,8 +270,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           if (answer.kind === "state") onState?.(answer.state);
           if (answer.kind === "note") log[answer.note.level]({ jobId: id }, answer.note.sentence);
           if (answer.kind !== "completed") return undefined;
-          const { kind, result, timing } = answer;
-          return { kind, result, timing };
+          const { kind, result, timing, judged } = answer;
+          return { kind, result, timing, judged };
         },
         onCancel() {
           grace = setTimeout(() => end(own), graceMs);
