@@ -347,6 +347,9 @@ export interface WorkerRecord {
 export interface ServedEndpoint {
   /** Known once its engine has warmed up here. */
   speed?: EditSpeed | undefined;
+  /** What its engine runs on here, and the checkpoint; absent in rows of earlier versions. */
+  device?: string | undefined;
+  model?: string | undefined;
   /** Its engine cannot be loaded here; the worker goes on with others. */
   isFaulty?: boolean | undefined;
 }

@@ -8,7 +8,7 @@ export interface SafetyRecord {
   /** From which a result was flagged, for this key. */
   threshold: number;
   /** Of each result that was drawn, in their order, 0 to 1. */
-  scores: readonly number[];
+  scores: number[];
 }
 
 /** Why a flagged result is not handed out, whether the checker decides alone or an operator does. */

@@ -38,7 +38,7 @@ export async function readFleet(context: JobsContext, lending?: LendOptions): Pr
 }
 
 /** A worker of an earlier version knows the default endpoint only. */
-const ENDPOINTS = `coalesce(endpoints, jsonb_build_object('${DEFAULT_ENDPOINT}', jsonb_build_object('speed', speed)))`;
+export const ENDPOINTS = `coalesce(endpoints, jsonb_build_object('${DEFAULT_ENDPOINT}', jsonb_build_object('speed', speed)))`;
 
 /** Reads the fleet, or returns what was read within the last second. */
 export function createFleetCache(context: JobsContext): () => Promise<Fleet> {

@@ -49,7 +49,7 @@ export const toWireModel = ({
     })),
   });
 
-const STATES: Record<JobStatus, Static<typeof JobState>> = {
+export const WIRE_STATES: Record<JobStatus, Static<typeof JobState>> = {
   queued: "IN_QUEUE",
   running: "IN_PROGRESS",
   // A client waits on, as for a long edit.
@@ -63,7 +63,7 @@ const STATES: Record<JobStatus, Static<typeof JobState>> = {
 /** Returns the absolute URL of a stored result. */
 export type AddressOf = (key: string, job: Job) => string;
 
-export const stateOf = (job: Job): Static<typeof JobState> => STATES[job.status];
+export const stateOf = (job: Job): Static<typeof JobState> => WIRE_STATES[job.status];
 
 /** What a job shows of its edit. */
 type WireOutput = Static<typeof Output>;

@@ -44,6 +44,8 @@ export interface EngineProcess {
   readonly isReady: boolean;
   /** Memory that its process takes for a usual edit; known once it has warmed up for the first time. */
   readonly neededBytes: number | undefined;
+  /** What it runs on, and the name of its checkpoint; known once it has warmed up. */
+  readonly place?: EnginePlace | undefined;
   /** Encodings found and made by its processes so far, and bytes kept by the running one. */
   readonly encodings: EncodingCounts;
   /**
@@ -64,6 +66,12 @@ export interface EngineProcess {
   unload(): Promise<void>;
   /** Ends the process for good. */
   close(): Promise<void>;
+}
+
+/** Where an engine works, and what with. */
+export interface EnginePlace {
+  device: string;
+  model: string;
 }
 
 export interface RunOptions extends RunEvents, EditCircumstances {
@@ -107,6 +115,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   let starting: Promise<EditSpeed> | undefined;
   let isClosed = false;
   let neededBytes: number | undefined;
+  let place: EnginePlace | undefined;
   const encodings = createEncodingTotal();
   let checks = 0;
   let downloads = 0;
@@ -149,6 +158,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           const { checkpoint, weights, speed, device } = answer;
           for (const notice of [...device.notices, ...(answer.notices ?? [])]) log.warn(notice);
           const { name, reason, computeType } = device;
+          place = { device: `${name} (${computeType})`, model: checkpoint };
           log.info({ checkpoint, weights, device: name, reason, computeType, speed }, "The engine is ready.");
           resolve(answer.speed);
         } else if (answer.kind === "encodings") {
@@ -242,6 +252,10 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
 
     get neededBytes() {
       return neededBytes;
+    },
+
+    get place() {
+      return place;
     },
 
     get encodings() {
