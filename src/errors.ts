@@ -71,6 +71,8 @@ const ERRORS = {
   IDEMPOTENCY_CONFLICT: { httpStatus: 409, isRetryable: false },
   /** Only failed and timed-out jobs can be retried. */
   NOT_RETRYABLE: { httpStatus: 409, isRetryable: false },
+  /** Somebody has decided on this result before, or it waits no longer. */
+  REVIEW_OVER: { httpStatus: 409, isRetryable: false },
   /** The database cannot be reached, or does not suit this version. */
   DATABASE_UNAVAILABLE: { httpStatus: 503, isRetryable: true },
   /** The database connection was lost during a commit: the transaction may or may not have been applied. */

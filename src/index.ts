@@ -73,7 +73,7 @@ export { encodeMap, encodePicture } from "./images/encode.ts";
 export { encodeThumbnail } from "./images/thumbnail.ts";
 export { createSafetyChecker, DEFAULT_SAFETY_THRESHOLD } from "./safety/checker.ts";
 export type { SafetyChecker, SafetyCheckerOptions, SafetyReport } from "./safety/checker.ts";
-export type { SafetyVerdict } from "./safety/verdict.ts";
+export type { CheckerIdentity, SafetyVerdict } from "./safety/verdict.ts";
 export { readImageSource } from "./images/source.ts";
 export type { ImageSource, ReadImageSourceOptions } from "./images/source.ts";
 export { checkWritable, writeFileAtomically } from "./files/write-atomically.ts";

@@ -3,6 +3,7 @@
 //   sleep 500      takes 500 ms, spread over the steps
 //   noise 500      the same, and the result is as many bytes as that of a real edit
 //   fail TEXT      fails with the sentence TEXT
+//   score 0.8,0.1  has results that the safety checker gives these scores, in their order
 //   flagged        is refused by the safety checker
 //   defect         throws what should not be thrown
 //   crash          ends the process in the middle of the edit
@@ -52,6 +53,7 @@ async function setUp(setup) {
     return;
   }
   if (setup.engine.checkpoint === "crash") process.exit(3);
+  threshold = setup.engine.safety?.threshold ?? threshold;
   const agents = createAgents(createAddressPolicy(setup.allowPrivateHosts));
   const storage = createOwnStorage(await openStorage(setup.storage));
   dependencies = { engine, storage, agents, client: createHttpClient(agents), limits: setup };
@@ -69,14 +71,12 @@ async function openStorage(options) {
 /** Edits that were run here. */
 let edits = 0;
 
-async function edit({ id, edit, owner, state, room }, signal) {
+async function edit({ id, edit, ...circumstances }, signal) {
   const isStopping = new AbortController();
   stopping.set(id, isStopping);
   const done = await runEditJob(dependencies, edit, {
+    ...circumstances,
     signal,
-    owner,
-    state,
-    room,
     stopping: isStopping.signal,
     onProgress: (progress) => process.send({ kind: "progress", id, progress }),
     onStage: (stage) => process.send({ kind: "stage", id, stage }),
@@ -110,7 +110,24 @@ async function answering(id, work) {
   }
 }
 
+/** From which score the stub's checker flags. */
+let threshold = 0.7;
+const CHECKER = { name: "stub", sha256: "00".repeat(32) };
+
+/** What the checker says of each result. */
+function verdictsOf(scores, { safetyThreshold = threshold, isFlaggedKept }) {
+  return scores.map((score) => {
+    const isFlagged = score >= safetyThreshold;
+    if (isFlagged && !isFlaggedKept) {
+      const values = { score: score.toFixed(3), threshold: safetyThreshold };
+      throw new RetouchError("OUTPUT_FLAGGED", failure("flagged", values));
+    }
+    return { score, threshold: safetyThreshold, ...(isFlagged && { isFlagged }) };
+  });
+}
+
 const engine = {
+  checkerIdentity: async () => CHECKER,
   checkpoint: {
     name: "stub",
     nativeSize: 128,
@@ -118,7 +135,7 @@ const engine = {
     scale: { nativeArea: 16384, grid: 16 },
     weights: { transformer: "fp32", t5: "fp32" },
   },
-  async edit(request, { signal, onStep, onState, resumeFrom, onResume }) {
+  async edit(request, { signal, onStep, onState, resumeFrom, onResume, ...judging }) {
     const { prompt, numSteps, size, format, seed, guidance, negativePrompt, trueCfgScale } = request;
     const { numImages = 1 } = request;
     const started = performance.now();
@@ -160,7 +177,13 @@ const engine = {
       });
     }
     const image = await picture(size, format, verb === "noise");
-    const results = Array.from({ length: numImages }, (_, index) => ({ image, seed: seed + index }));
+    const isScored = verb === "score" && request.isSafetyChecked !== false;
+    const verdicts = isScored ? verdictsOf(argument.split(",").map(Number), judging) : [];
+    const results = Array.from({ length: numImages }, (_, index) => ({
+      image,
+      seed: seed + index,
+      safety: verdicts[index],
+    }));
     const isNegativeUsed = negativePrompt.trim() !== "" && trueCfgScale > 1;
     return {
       image,
@@ -182,6 +205,7 @@ const engine = {
       referenceSize: size,
       referenceSizes: images.map(() => size),
       notices: [],
+      safety: verdicts.toSorted((a, b) => b.score - a.score)[0],
       resumedFrom: from >= 1 ? from : undefined,
       seconds: {
         total: (performance.now() - started) / 1000,

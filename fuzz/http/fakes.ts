@@ -3,6 +3,7 @@ import { RetouchError } from "../../src/errors.ts";
 import type { Jobs } from "../../src/jobs/contracts.ts";
 import type { Job, JobResult, JobStatus } from "../../src/jobs/job.ts";
 import type { Keys } from "../../src/keys/contracts.ts";
+import type { OperatorDependencies } from "../../src/server/operator/routes.ts";
 import { contentTypeOf, type Storage } from "../../src/storage/storage.ts";
 
 export const KEY = "fuzz-key-of-sixteen-or-more";
@@ -13,6 +14,7 @@ export const RESULT = `${"r".repeat(32)}.png`;
 export const JOB_IDS: Readonly<Record<JobStatus, string>> = {
   queued: "11111111-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
   running: "22222222-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
+  held: "77777777-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
   completed: "33333333-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
   failed: "44444444-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
   timedOut: "sync-55555555-aaaa-4aaa-8aaa-aaaaaaaaaaaa-u1",
@@ -177,8 +179,51 @@ function jobOf(id: string, status: JobStatus): Job {
 }
 
 export function createFakeKeys(): Pick<Keys, "verify"> {
-  const record = { id: KEY_ID, name: "fuzz", prefix: KEY.slice(0, 10), createdAt: new Date(0) };
+  const record = {
+    id: KEY_ID,
+    name: "fuzz",
+    prefix: KEY.slice(0, 10),
+    createdAt: new Date(0),
+    isOperator: true as const,
+  };
   return { verify: async (key) => (key === KEY ? record : undefined) };
+}
+
+/** One held result, about which any decision may be made again and again. */
+export function createFakeOperator(): OperatorDependencies {
+  const safety = { checker: { name: "fuzz", sha256: "00" }, threshold: 0.7, scores: [0.8] };
+  const held = {
+    jobId: JOB_IDS.held,
+    keyId: KEY_ID,
+    endpoint: "",
+    heldAt: new Date(0),
+    until: new Date(1),
+    prompt: "Make it night",
+    safety,
+    pictures: [{ key: `outputs/${RESULT}`, bytes: 8 }],
+  };
+  const entry = { at: new Date(0), jobId: held.jobId, keyId: KEY_ID, event: "held" as const, safety };
+  return {
+    operations: {
+      queues: async () => [{ keyId: KEY_ID, endpoint: "", queued: 1, running: 1, held: 1 }],
+      workers: async () => [{ id: "w", status: "idle", seenAt: new Date(0), endpoints: { "": {} } }],
+      used: async () => new Map([[KEY_ID, { bytes: 8, completed: 1, failed: 0, cost: 0.03 }]]),
+      stored: async () => [{ kind: "outputs", files: 1, bytes: 8 }],
+      databaseBytes: async () => 8192,
+      course: async (id) =>
+        id === held.jobId
+          ? { id, keyId: KEY_ID, endpoint: "", status: "held", safety, course: [], deliveries: [] }
+          : undefined,
+    },
+    reviews: {
+      list: async () => ({ held: [held], total: 1 }),
+      find: async (id) => (id === held.jobId ? held : undefined),
+      decide: async (id) => (id === held.jobId ? ({ id } as Job) : undefined),
+      log: async () => [{ ...entry, actor: { name: "fuzz" } }],
+    },
+    keys: { list: async () => [] },
+    disk: async () => ({ freeBytes: 1, totalBytes: 2, keptFreeBytes: 0 }),
+  };
 }
 
 export function createFakeStorage(bytes: Uint8Array): Pick<Storage, "get" | "put" | "delete"> {

@@ -9,7 +9,15 @@ import { createSignedUrls } from "../../src/storage/signed-urls.ts";
 import { inRepository } from "../../tools/paths.ts";
 import { JOB_BODIES, OPENAI_BODIES, PIXEL } from "../corpus/bodies.ts";
 import { checkAnswers, exchange } from "../http/exchange.ts";
-import { createFakeJobs, createFakeKeys, createFakeStorage, JOB_IDS, KEY, RESULT } from "../http/fakes.ts";
+import {
+  createFakeJobs,
+  createFakeKeys,
+  createFakeOperator,
+  createFakeStorage,
+  JOB_IDS,
+  KEY,
+  RESULT,
+} from "../http/fakes.ts";
 import {
   bytesOf,
   type Call,
@@ -80,6 +88,11 @@ export const CALLS: readonly Call[] = [
   ...["/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/docs", "/icon.svg"].map((to) =>
     callOf("GET", to),
   ),
+  ...["keys", "queue", "workers", "disk", `jobs/${JOB_IDS.held}`, "reviews?limit=1", "review-log?job=x"].map(
+    (to) => callOf("GET", `/operator/${to}`),
+  ),
+  callOf("GET", `/operator/reviews/${JOB_IDS.held}/pictures/0`),
+  callOf("POST", `/operator/reviews/${JOB_IDS.held}/reject`, Buffer.from('{"reason":"Not ours."}')),
   callOf("GET", "/examples/bluebird.png", undefined, [["Range", "bytes=0-10"]]),
   callOf("GET", `/files/${RESULT}?expires=1&signature=x`, undefined, [["If-None-Match", '"x"']]),
 ];
@@ -103,6 +116,7 @@ async function startServer() {
     }),
     examples: new Map([["bluebird.png", inRepository("examples", "bluebird.png")]]),
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
+    operator: createFakeOperator(),
     pagesFolder: inRepository("dist", "web"),
     notReady: async () => undefined,
     runningWorkers: () => 1,

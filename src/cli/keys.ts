@@ -1,8 +1,9 @@
 /** `retouch keys create | list | revoke` and those for webhook secrets, with or without a running server. */
 import { loadConfig } from "../config/config.ts";
-import { duration } from "../config/parsers.ts";
+import { decimal, duration } from "../config/parsers.ts";
 import { invalid, RetouchError, shownValue } from "../errors.ts";
 import type { KeysAdmin } from "../keys/admin.ts";
+import type { ApiKey, KeyTerms } from "../keys/contracts.ts";
 import { checkKeyName } from "../keys/key-name.ts";
 import { createLog } from "../log.ts";
 import { withKeys } from "../service/keys.ts";
@@ -18,11 +19,17 @@ const DEFAULT_KEEP = "24h";
 
 /** The flags as commander passes them. */
 export type KeysFlags = ServiceFlags & { json?: boolean };
+/** Those that settle what a key may do. */
+export type TermsFlags = { operator?: boolean | undefined; safetyThreshold?: string | undefined };
 
 /** Makes a key and prints it with its webhook secret, the only time that they can be seen. */
-export async function runKeysCreate(name: string, flags: KeysFlags): Promise<void> {
+export async function runKeysCreate(
+  name: string,
+  { operator, safetyThreshold, ...flags }: KeysFlags & TermsFlags,
+): Promise<void> {
   checkKeyName(name);
-  const { key, webhookSecret, record } = await withStoredKeys(flags, (keys) => keys.create(name));
+  const terms = termsOf({ operator, safetyThreshold });
+  const { key, webhookSecret, record } = await withStoredKeys(flags, (keys) => keys.create(name, terms));
   await print(
     flags.json
       ? { ...record, key, webhookSecret }
@@ -31,12 +38,47 @@ export async function runKeysCreate(name: string, flags: KeysFlags): Promise<voi
   );
 }
 
+/** Changes what a key may do, and prints how it is now. */
+export async function runKeysUpdate(
+  id: string,
+  { operator, safetyThreshold, ...flags }: KeysFlags & TermsFlags,
+): Promise<void> {
+  checkId(id);
+  const terms = termsOf({ operator, safetyThreshold });
+  if (Object.values(terms).every((value) => value === undefined)) {
+    throw invalid("missing", { field: "--operator, --no-operator or --safety-threshold" });
+  }
+  const record = await withStoredKeys(flags, (keys) => keys.update(id, terms));
+  if (record === undefined) throw noKey(id, "active key");
+  await print(flags.json ? record : `${id} is ${termsText(record)}.`);
+}
+
+const DEFAULT_THRESHOLD = "default";
+const THRESHOLD = decimal(0, 1);
+
+/** @throws RetouchError INVALID_PARAMETER */
+function termsOf({ operator: isOperator, safetyThreshold: given }: TermsFlags): KeyTerms {
+  if (given === undefined) return { isOperator };
+  if (given === DEFAULT_THRESHOLD) return { isOperator, safetyThreshold: null };
+  const safetyThreshold = THRESHOLD.parse(given);
+  if (safetyThreshold !== undefined) return { isOperator, safetyThreshold };
+  const wanted = `${THRESHOLD.accepts}, or ${DEFAULT_THRESHOLD}`;
+  throw invalid("type", { field: "--safety-threshold", wanted });
+}
+
+function termsText({ isOperator, safetyThreshold }: ApiKey): string {
+  const role = isOperator ? "an operator's key" : "a client's key";
+  return safetyThreshold === undefined
+    ? `${role}, with the safety threshold of the settings`
+    : `${role}, with the safety threshold ${safetyThreshold}`;
+}
+
 /** Prints all keys, none of them in full. */
 export async function runKeysList(flags: KeysFlags): Promise<void> {
   const records = await withStoredKeys(flags, (keys) => keys.list());
   if (flags.json) return print(records);
-  const lines = records.map(({ id, prefix, createdAt, revokedAt, name }) => {
-    const state = revokedAt ? `revoked ${day(revokedAt)}` : "active";
+  const lines = records.map(({ id, prefix, createdAt, revokedAt, name, isOperator }) => {
+    const state = revokedAt ? `revoked ${day(revokedAt)}` : isOperator ? "operator" : "active";
     // Earlier versions did not check names.
     const shown = oneLine(name.slice(0, MAX_SHOWN_NAME));
     return `${id}  ${prefix}...  ${day(createdAt)}  ${state.padEnd(18)}  ${shown}`;

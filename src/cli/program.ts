@@ -10,6 +10,7 @@ import { KEYS } from "./commands/keys/keys.ts";
 import { MCP } from "./commands/mcp.ts";
 import { PULL } from "./commands/pull.ts";
 import { QUANTIZE } from "./commands/quantize.ts";
+import { REVIEW } from "./commands/review/review.ts";
 import { SERVE } from "./commands/serve.ts";
 import { VERIFY } from "./commands/verify.ts";
 import { WORKER } from "./commands/worker.ts";
@@ -27,6 +28,7 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   CALIBRATE,
   DOCTOR,
   KEYS,
+  REVIEW,
 ];
 
 /** What the process gives its commands. */

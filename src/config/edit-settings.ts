@@ -5,6 +5,10 @@ import { receiptKey } from "./receipt-key.ts";
 import { byteSize, choice, decimal, duration, flag, integer, list, price, text } from "./parsers.ts";
 import { optional, required, secret, type Settings } from "./setting.ts";
 
+/** What becomes of a result that the safety checker flags. */
+export const FLAGGED_ACTIONS = ["refuse", "hold"] as const;
+export type FlaggedAction = (typeof FLAGGED_ACTIONS)[number];
+
 export const ENGINE = {
   checkpoint: optional(
     "RETOUCH_CHECKPOINT",
@@ -120,6 +124,18 @@ export const ENGINE = {
     decimal(0, 1),
     "0.9",
     "Score from which a result is refused; without it, the checker's own.",
+  ),
+  flagged: required(
+    "RETOUCH_SAFETY_FLAGGED",
+    choice(...FLAGGED_ACTIONS),
+    "refuse",
+    "What becomes of a result from that score on: refused, or held until an operator has decided.",
+  ),
+  reviewTimeoutMs: required(
+    "RETOUCH_REVIEW_TIMEOUT",
+    duration("1s", "30d"),
+    "72h",
+    "How long a held result waits for an operator; then it is refused.",
   ),
   metadataPrompt: required(
     "RETOUCH_METADATA_PROMPT",

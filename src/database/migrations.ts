@@ -229,6 +229,46 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
      where result is not null;
     create index jobs_of_result on ${schema}.jobs using gin (result_names) where result_names is not null;
   `,
+  // Operators: their keys, thresholds and last use of each key, results that wait for them, and the course of jobs.
+  (schema) => `
+    alter table ${schema}.api_keys
+      add column is_operator boolean not null default false,
+      -- Score from which its results are flagged; nothing where the settings say.
+      add column safety_threshold double precision,
+      add column last_used_at timestamptz;
+    alter table ${schema}.jobs
+      -- The result that waits for an operator, while it does.
+      add column held jsonb,
+      -- When its last run ended, if that was with a result to review.
+      add column held_at timestamptz,
+      add column review_until timestamptz,
+      -- What the safety checker said: see jobs/safety-record.ts.
+      add column safety jsonb,
+      -- Its course, at most as many as jobs/course.ts says.
+      add column course jsonb not null default '[]';
+    drop index ${schema}.jobs_active;
+    create index jobs_active on ${schema}.jobs (status) where status in ('queued', 'running', 'held');
+    create index jobs_held on ${schema}.jobs (held_at, id) where status = 'held';
+    alter table ${schema}.pictures add column is_held boolean not null default false;
+    -- Outlives jobs and keys: who decided what.
+    create table ${schema}.review_entries (
+      id bigint generated always as identity primary key,
+      at timestamptz not null default clock_timestamp(),
+      job_id text not null,
+      key_id text not null,
+      event text not null,
+      -- Nothing where the service itself, or the owner of the job, ended the review.
+      actor_key_id text,
+      actor text not null,
+      reason text,
+      safety jsonb
+    );
+    create index review_entries_of_job on ${schema}.review_entries (job_id, id);
+    create function ${schema}.refuse_change() returns trigger language plpgsql as
+      $$ begin raise exception 'Entries of the review log are never changed.'; end $$;
+    create trigger review_entries_stay before update or delete on ${schema}.review_entries
+      for each row execute function ${schema}.refuse_change();
+  `,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */

@@ -68,6 +68,10 @@ export interface EditOptions {
   resumeFrom?: Uint8Array | undefined;
   /** Called once before the first step if `resumeFrom` is given, unless the model cannot go on from a state. */
   onResume?: ((outcome: ResumeOutcome) => void) | undefined;
+  /** Score from which a result is flagged, 0 to 1. @default the engine's own */
+  safetyThreshold?: number | undefined;
+  /** Whether flagged results are returned, marked as such, instead of being refused. @default false */
+  isFlaggedKept?: boolean | undefined;
   /**
    * How much error reused steps may make, in place of what `acceleration` and the calibration say: what a calibration is made
    * with. The result's `reuse` then says what came of it.
@@ -196,9 +200,10 @@ interface Edited {
 async function editAll(
   tools: EditTools,
   request: EditRequest,
-  { signal, onStep, isSketched, owner = "", reuse: ownBudget, ...stateOptions }: EditOptions,
+  { signal, onStep, isSketched, owner = "", reuse: ownBudget, ...others }: EditOptions,
   { isLatentOnly }: { isLatentOnly: boolean },
 ): Promise<Edited> {
+  const { safetyThreshold, isFlaggedKept = false, ...stateOptions } = others;
   const stopwatch = new Stopwatch();
   const resolved = resolveRequest(request, tools.defaults);
   const given = resolveTensors(request, tools.pipeline);
@@ -276,7 +281,8 @@ async function editAll(
     isChecked: checker !== undefined,
     async check(picture) {
       throwIfAborted(signal);
-      return checker && (await stopwatch.time("check", () => passed(checker, picture)));
+      if (checker === undefined) return undefined;
+      return stopwatch.time("check", () => verdictOn(checker, picture, { safetyThreshold, isFlaggedKept }));
     },
     resumedFrom,
     stopwatch,
@@ -330,9 +336,14 @@ function reportOf(
   };
 }
 
-/** The checker's verdict on a result that passed. @throws RetouchError OUTPUT_FLAGGED */
-async function passed(checker: SafetyChecker, picture: Picture): Promise<SafetyVerdict> {
-  const { isFlagged, score, threshold } = await checker.check(picture);
+/** The checker's verdict on a result that passed, or is kept all the same. @throws RetouchError OUTPUT_FLAGGED */
+async function verdictOn(
+  checker: SafetyChecker,
+  picture: Picture,
+  { safetyThreshold, isFlaggedKept }: Pick<EditOptions, "safetyThreshold" | "isFlaggedKept">,
+): Promise<SafetyVerdict> {
+  const { isFlagged, score, threshold } = await checker.check(picture, safetyThreshold);
   if (!isFlagged) return { score, threshold };
+  if (isFlaggedKept) return { score, threshold, isFlagged };
   throw new RetouchError("OUTPUT_FLAGGED", failure("flagged", { score: score.toFixed(3), threshold }));
 }

@@ -19,6 +19,8 @@ export interface JobsSettings {
   maxQueuedTotal: number;
   /** Bytes of sources and results that may be stored per key. */
   keyQuotaBytes: number;
+  /** How long a held result waits for an operator. */
+  reviewTimeoutMs: number;
   /** How long results are stored. */
   fileLifetimeMs: number;
   /** Whether the first picture of a completed edit is stored for as long as its job, for edits from the original. */

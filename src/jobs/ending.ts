@@ -15,16 +15,20 @@ import {
   statusesBefore,
 } from "./job.ts";
 import { countResult } from "./pictures.ts";
+import { notedAs } from "./course.ts";
+import { OWNER, writeEntry } from "./review-log.ts";
 import { JOB_COLUMNS, type JobRow, jobToJson, rowToJob } from "./rows.ts";
+import type { SafetyRecord } from "./safety-record.ts";
 
 export interface Ending {
   status: "completed" | "failed" | "timedOut" | "cancelled";
   error?: string | undefined;
   failure?: Job["failure"];
   result?: JobResult | undefined;
+  safety?: SafetyRecord | undefined;
 }
 
-type EndedRow = JobRow & { webhook: string | null; queue_id: string };
+type EndedRow = JobRow & { webhook: string | null; queue_id: string; held_at: Date | null; safety: SafetyRecord | null };
 
 /**
  * Ends the jobs that `where` selects and whose state allows it.
@@ -33,7 +37,7 @@ type EndedRow = JobRow & { webhook: string | null; queue_id: string };
 export async function endJobs(
   context: JobsContext,
   sql: Sql,
-  { status, error, failure, result }: Ending,
+  { status, error, failure, result, safety }: Ending,
   where: string,
   values: readonly unknown[],
 ): Promise<Job[]> {
@@ -43,9 +47,11 @@ export async function endJobs(
             result_names = $${6 + values.length}, ended_at = clock_timestamp(),
             -- Its preview may be large, and nothing shows the progress of an ended job.
             progress = null, kept_state = null, lease_until = null,
+            held = null, safety = coalesce($${7 + values.length}, safety),
+            ${notedAs("$1::text", { reason: "$2::text" })},
             expires_at = least(expires_at, clock_timestamp() + retention_ms * interval '1 millisecond')
       where status = any($4) and ${where}
-      returning ${JOB_COLUMNS}, webhook, queue_id`,
+      returning ${JOB_COLUMNS}, webhook, queue_id, held_at, safety`,
     [
       status,
       error,
@@ -54,13 +60,18 @@ export async function endJobs(
       ...values,
       failure && JSON.stringify(failure),
       result && namesOf(result),
+      safety && JSON.stringify(safety),
     ],
   );
   if (rows.length === 0) return [];
-  await context.queue.remove(
-    sql,
-    rows.map((row) => ({ endpoint: row.endpoint, queueId: row.queue_id })),
-  );
+  // One that was held has left it already.
+  const queued = rows.filter((row) => row.held_at === null);
+  if (queued.length > 0) {
+    await context.queue.remove(
+      sql,
+      queued.map((row) => ({ endpoint: row.endpoint, queueId: row.queue_id })),
+    );
+  }
   for (const row of rows) await account(context, sql, row);
   return rows.map(rowToJob);
 }
@@ -69,6 +80,9 @@ export async function endJobs(
 async function account(context: JobsContext, sql: Sql, row: EndedRow): Promise<void> {
   const schema = schemaOf(context);
   const job = rowToJob(row);
+  if (job.status === "cancelled" && row.held_at !== null) {
+    await writeEntry(schema, sql, { ...row, event: "cancelled", actor: { name: OWNER } });
+  }
   if (job.status !== "cancelled") await charge(schema, sql, { ...job, endpoint: row.endpoint });
   await countResult(context, sql, job);
   if (job.result) {

@@ -8,12 +8,15 @@ import type { EditSpeed } from "../engine/estimate.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
 import type { Shares } from "../preserve/render.ts";
 import type { Receipt } from "../receipts/receipt.ts";
+import type { SafetyRecord } from "./safety-record.ts";
 
 /** Each status and those that may follow it. Only a retry changes the status of an ended job. */
 const TRANSITIONS = {
   queued: ["running", "cancelled", "timedOut"],
   // Back to queued: its worker was lost, or handed it back at shutdown.
-  running: ["queued", "completed", "failed", "cancelled", "timedOut"],
+  running: ["queued", "held", "completed", "failed", "cancelled", "timedOut"],
+  // Waits for an operator; its time to live does not end it, only a time limit of its own.
+  held: ["completed", "failed", "cancelled"],
   completed: [],
   failed: ["queued"],
   timedOut: ["queued"],
@@ -271,6 +274,8 @@ export interface ClaimedJob {
   state?: KeptState | undefined;
   /** What its key may still store; absent where its results cannot be large. */
   room?: KeyRoom | undefined;
+  /** Score from which its results are flagged; absent where its key has none of its own. */
+  safetyThreshold?: number | undefined;
 }
 
 /** What an API key may still store. */
@@ -316,11 +321,16 @@ export interface JobFailure {
   error: string;
   /** The same as data, which other surfaces express in their own names. */
   failure?: FailureRecord | undefined;
+  /** Where it is the safety checker that refused the results. */
+  safety?: SafetyRecord | undefined;
 }
 
 /** How an attempt ended. */
 export type JobOutcome =
-  | { status: "completed"; result: JobResult }
+  /** Without `safety`, nothing was checked. */
+  | { status: "completed"; result: JobResult; safety?: SafetyRecord | undefined }
+  /** A result was flagged, and an operator decides. */
+  | { status: "held"; result: JobResult; safety: SafetyRecord }
   | ({ status: "failed" } & JobFailure)
   | { status: "timedOut"; error: string };
 
@@ -346,6 +356,9 @@ export interface WorkerRecord {
 export interface ServedEndpoint {
   /** Known once its engine has warmed up here. */
   speed?: EditSpeed | undefined;
+  /** What its engine runs on here, and the checkpoint; absent in rows of earlier versions. */
+  device?: string | undefined;
+  model?: string | undefined;
   /** Its engine cannot be loaded here; the worker goes on with others. */
   isFaulty?: boolean | undefined;
 }

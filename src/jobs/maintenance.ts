@@ -11,6 +11,7 @@ import { type JobsContext, schemaOf } from "./context.ts";
 import { endJobs } from "./ending.ts";
 import { statusesBefore } from "./job.ts";
 import { deleteJobs, deleteSpentSources, forgetResults } from "./pictures.ts";
+import { expireReviews } from "./reviews.ts";
 import { type PlaceRow, placeOf } from "./rows.ts";
 import { createWebhookUpkeep } from "./webhook-deliveries.ts";
 import { endAttempt } from "./work-queue.ts";
@@ -57,9 +58,10 @@ export function createMaintenance(given: JobsContext, options: MaintenanceOption
       await repairTimes(context, moment);
       needsRepair = await restorePlaces(context, moment);
     }
-    const { isLost, isExpired } = await dueNow(given, moment);
+    const { isLost, isExpired, isUndecided } = await dueNow(given, moment);
     if (moment.mayJudge && isLost) await recoverLost(context, moment);
     if (moment.mayDelete && isExpired) await expire(context, moment);
+    if (moment.mayDelete && isUndecided) await expireReviews(context, moment.nowMs);
     return moment;
   }
 
@@ -112,16 +114,22 @@ export async function abandonLeases(context: JobsContext): Promise<void> {
 async function dueNow(
   context: JobsContext,
   { nowMs }: Moment,
-): Promise<{ isLost: boolean; isExpired: boolean }> {
-  const [row] = await context.database.query<{ is_lost: boolean; is_expired: boolean }>(
+): Promise<{ isLost: boolean; isExpired: boolean; isUndecided: boolean }> {
+  const [row] = await context.database.query<{
+    is_lost: boolean;
+    is_expired: boolean;
+    is_undecided: boolean;
+  }>(
     `select exists (select from ${schemaOf(context)}.jobs
                      where status = 'running' and lease_until < ${timeOf("$1")}) as is_lost,
             exists (select from ${schemaOf(context)}.jobs
-                     where status = any($2) and expires_at <= ${timeOf("$1")}) as is_expired`,
+                     where status = any($2) and expires_at <= ${timeOf("$1")}) as is_expired,
+            exists (select from ${schemaOf(context)}.jobs
+                     where status = 'held' and review_until <= ${timeOf("$1")}) as is_undecided`,
     [nowMs, statusesBefore("timedOut")],
     { isPlannedOnce: true },
   );
-  return { isLost: row!.is_lost, isExpired: row!.is_expired };
+  return { isLost: row!.is_lost, isExpired: row!.is_expired, isUndecided: row!.is_undecided };
 }
 
 /** Recovers jobs whose worker no longer reports being alive. */

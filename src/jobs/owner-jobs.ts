@@ -4,6 +4,7 @@ import type { Jobs } from "./contracts.ts";
 import { RetouchError } from "../errors.ts";
 import { randomUUID } from "node:crypto";
 import { DEFAULT_ENDPOINT } from "./endpoints.ts";
+import { noted } from "./course.ts";
 import { endJobs } from "./ending.ts";
 import { newsOf } from "./events.ts";
 import { isEnded, type Job, statusesBefore } from "./job.ts";
@@ -110,7 +111,8 @@ export function createJobs(
              update ${schema}.jobs
                 set status = 'queued', queue_id = $3, attempt = 0, retries = retries + 1,
                     submitted_at = clock_timestamp(), started_at = null, ended_at = null, worker_id = null,
-                    progress = null, result = null, error = null, failure = null, source_worker = null, source_tries = 0,
+                    progress = null, result = null, error = null, failure = null, safety = null,
+                    held_at = null, review_until = null, ${noted("retried")}, source_worker = null, source_tries = 0,
                     turn = ${nextTurn(schema, { keyId: "$2", endpoint: "$9", isLowPriority: "jobs.is_low_priority" })},
                     expires_at = clock_timestamp() + ttl_ms * interval '1 millisecond'
               where id = $1 and key_id = $2 and endpoint = $9 and ${ALIVE} and ended_at is not null and status = any($4)

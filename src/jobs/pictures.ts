@@ -66,8 +66,9 @@ export async function deleteSpentSources(
         where job_id is not null and delete_after <= clock_timestamp()
           and (jobs.id is null or status = 'cancelled' or status = 'completed' and not ($4 and ${IS_ORIGINAL})
                or ($2 and ended_at is not null and jobs.expires_at <= ${timeOf("$3")})
+               or is_held and status <> 'held'
                or ${IS_SPENT_STATE})
-          and not (storage_key like 'inline/%' and exists (
+          and not (not is_held and storage_key like 'inline/%' and exists (
             select from ${schema}.webhook_deliveries as delivery
              where delivery.key_id = pictures.key_id and delivery.job_id = pictures.job_id
                and delivery.status = 'pending' and delivery.job is not null))

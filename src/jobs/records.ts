@@ -40,20 +40,39 @@ interface DeliveryRow {
   last_error: string | null;
 }
 
+/** Cut in the database: earlier versions accepted URLs of megabytes, and a page holds a hundred of them. */
+const DELIVERY_COLUMNS = `job_id, left(url, ${MAX_SHOWN_LENGTH}) as url, status, attempts, created_at, last_attempt_at,
+  last_status, left(last_error, ${MAX_SHOWN_LENGTH}) as last_error`;
+const MOST_OF_JOB = 100;
+
 export async function listDeliveries(
   context: JobsContext,
   { keyId, endpoint }: KeyAtEndpoint,
   { offset, limit }: { offset: number; limit: number },
 ): Promise<WebhookDelivery[]> {
-  // Cut in the database: earlier versions accepted URLs of megabytes, and a page holds a hundred of them.
   const rows = await context.database.query<DeliveryRow>(
-    `select job_id, left(url, $4) as url, status, attempts, created_at, last_attempt_at, last_status,
-            left(last_error, $4) as last_error
-       from ${schemaOf(context)}.webhook_deliveries where key_id = $1 and endpoint = $5
+    `select ${DELIVERY_COLUMNS} from ${schemaOf(context)}.webhook_deliveries where key_id = $1 and endpoint = $4
       order by id desc offset $2 limit $3`,
-    [keyId, offset, limit, MAX_SHOWN_LENGTH, endpoint],
+    [keyId, offset, limit, endpoint],
   );
-  return rows.map((row) => ({
+  return rows.map(rowToDelivery);
+}
+
+/** Of one job, oldest first: one each time that it ended, the last of them. */
+export async function listJobDeliveries(
+  context: JobsContext,
+  { keyId, jobId }: { keyId: string; jobId: string },
+): Promise<WebhookDelivery[]> {
+  const rows = await context.database.query<DeliveryRow>(
+    `select ${DELIVERY_COLUMNS} from ${schemaOf(context)}.webhook_deliveries where key_id = $1 and job_id = $2
+      order by id desc limit ${MOST_OF_JOB}`,
+    [keyId, jobId],
+  );
+  return rows.map(rowToDelivery).toReversed();
+}
+
+function rowToDelivery(row: DeliveryRow): WebhookDelivery {
+  return {
     jobId: row.job_id,
     url: withoutQuery(row.url),
     status: row.status,
@@ -62,7 +81,7 @@ export async function listDeliveries(
     lastAttemptAt: row.last_attempt_at ?? undefined,
     lastStatus: row.last_status ?? undefined,
     lastError: row.last_error ?? undefined,
-  }));
+  };
 }
 
 /** Takes a whole URL or the beginning of one. Receivers put secrets into the query. */

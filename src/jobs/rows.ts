@@ -14,7 +14,7 @@ export const JOB_COLUMNS = `
   id, key_id, endpoint, is_sync, status, submitted_at, started_at, ended_at, worker_id, progress, result, error, failure, retries,
   base_url,
   ${msBetween("submitted_at", "started_at")} as delay_ms,
-  ${msBetween("started_at", "coalesce(ended_at, clock_timestamp())")} as execution_ms`;
+  ${msBetween("started_at", "coalesce(held_at, ended_at, clock_timestamp())")} as execution_ms`;
 
 export interface JobRow {
   id: string;

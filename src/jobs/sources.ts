@@ -7,6 +7,7 @@ import type { Sql } from "../database/database.ts";
 import { timeOf } from "./clock.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
+import { noted } from "./course.ts";
 import { endJobs } from "./ending.ts";
 import { quotaError, readRoom } from "./key-use.ts";
 import { newsOf } from "./events.ts";
@@ -177,7 +178,7 @@ async function keep(
   const lineage = sha256 && (await lineageOfWaiting(context, sql, sha256, HELD, holder));
   const [row] = await sql.query<PlaceRow>(
     `with kept as (
-       update ${schema}.jobs set edit = edit || $4, awaits_images = false, source_worker = null
+       update ${schema}.jobs set edit = edit || $4, awaits_images = false, source_worker = null, ${noted("imagesStored")}
         where ${HELD} returning id, key_id, endpoint, queue_id, is_low_priority, turn),
      counted as (
        insert into ${schema}.pictures (storage_key, key_id, bytes, job_id)

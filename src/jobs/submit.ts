@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Sql } from "../database/database.ts";
 import { failure, RetouchError } from "../errors.ts";
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
+import { firstNoted } from "./course.ts";
 import { DEFAULT_ENDPOINT } from "./endpoints.ts";
 import { estimateJobMs } from "./estimate.ts";
 import { newsOf } from "./events.ts";
@@ -81,11 +82,11 @@ export async function submitJob(
 const insertion = (schema: string): string => `
   with made as (
     insert into ${schema}.jobs (id, key_id, is_sync, status, is_low_priority, edit, base_url, webhook, ttl_ms,
-        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at, turn, awaits_images, endpoint)
+        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at, turn, awaits_images, endpoint, course)
     select $1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11,
         clock_timestamp() + $12::bigint * interval '1 millisecond',
         clock_timestamp() + $8::bigint * interval '1 millisecond',
-        ${nextTurn(schema, { keyId: "$2", endpoint: "$19", isLowPriority: "$4" })}, $18, $19
+        ${nextTurn(schema, { keyId: "$2", endpoint: "$19", isLowPriority: "$4" })}, $18, $19, ${firstNoted("queued")}
      where ${hasRoom(schema, { keyId: "$2", limit: "$15" })}
     returning *),
   counted as (

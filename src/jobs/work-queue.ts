@@ -8,6 +8,8 @@ import { channelOf, type JobsContext, schemaOf } from "./context.ts";
 import type { WorkQueue } from "./contracts.ts";
 import { DEFAULT_ENDPOINT } from "./endpoints.ts";
 import { endJobs } from "./ending.ts";
+import { noted } from "./course.ts";
+import { holdJob } from "./hold.ts";
 import { newsOf } from "./events.ts";
 import { roomForResults } from "./key-use.ts";
 import type { ClaimedJob, JobChunk, JobEdit, KeptState } from "./job.ts";
@@ -106,10 +108,12 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
     keepState: (job, workerId, state) => keepState(context, job, workerId, state),
 
     async finish(job, workerId, outcome) {
-      const ended = await database.transaction((sql) =>
-        endJobs(context, sql, outcome, "id = $5 and attempt = $6 and worker_id = $7", ownerOf(job, workerId)),
-      );
-      return ended.length > 0;
+      const owner = ownerOf(job, workerId);
+      return database.transaction(async (sql) => {
+        if (outcome.status === "held") return holdJob(context, sql, owner, outcome);
+        const mine = "id = $5 and attempt = $6 and worker_id = $7";
+        return (await endJobs(context, sql, outcome, mine, owner)).length > 0;
+      });
     },
 
     fail: (job, workerId, error) =>
@@ -130,7 +134,7 @@ export function createWorkQueue(context: JobsContext): WorkQueue {
 async function readopt(context: JobsContext, sql: Sql, workerId: string): Promise<ClaimedJob | undefined> {
   const [row] = await sql.query<ClaimedRow>(
     `update ${schemaOf(context)}.jobs set lease_until = clock_timestamp() + $2 * interval '1 millisecond'
-      where worker_id = $1 and status = 'running' returning ${CLAIMED_COLUMNS}`,
+      where worker_id = $1 and status = 'running' returning ${claimedColumns(schemaOf(context))}`,
     [workerId, context.settings.leaseMs],
   );
   return row && rowToClaimed(context, sql, row);
@@ -155,6 +159,7 @@ async function claimNext(
       `with claimed as (
          update ${schema}.jobs
             set status = 'running', attempt = attempt + 1, worker_id = $2, started_at = clock_timestamp(),
+                ${noted("started", { worker: "$2::text", attempt: "attempt + 1" })},
                 lease_until = clock_timestamp() + $3 * interval '1 millisecond'
           where id = (select id from ${schema}.jobs where queue_id = $1 for update nowait)
             and status = 'queued' and expires_at > clock_timestamp()
@@ -164,7 +169,7 @@ async function claimNext(
        round as (
          update ${schema}.counters set value = turn from claimed
           where counters.endpoint = $4 and name = ${counterOfTurn("is_low_priority")} and value < turn)
-       select ${CLAIMED_COLUMNS} from claimed`,
+       select ${claimedColumns(schema)} from claimed`,
       [queueId, workerId, settings.leaseMs, endpoint],
     );
     if (row) return rowToClaimed(context, sql, row);
@@ -172,7 +177,9 @@ async function claimNext(
   }
 }
 
-const CLAIMED_COLUMNS = "id, endpoint, key_id, attempt, edit, execution_timeout_ms, kept_state";
+const claimedColumns = (schema: string): string =>
+  `id, endpoint, key_id, attempt, edit, execution_timeout_ms, kept_state,
+   (select safety_threshold from ${schema}.api_keys where api_keys.id = key_id) as safety_threshold`;
 
 interface ClaimedRow {
   id: string;
@@ -182,15 +189,22 @@ interface ClaimedRow {
   edit: JobEdit;
   execution_timeout_ms: number | null;
   kept_state: KeptState | null;
+  safety_threshold: number | null;
 }
 
 async function rowToClaimed(
   context: JobsContext,
   sql: Sql,
-  { execution_timeout_ms: limit, kept_state: state, key_id: keyId, ...row }: ClaimedRow,
+  { execution_timeout_ms: limit, kept_state: state, key_id: keyId, safety_threshold: own, ...row }: ClaimedRow,
 ): Promise<ClaimedJob> {
   const room = await roomForResults(context, sql, { keyId, edit: row.edit });
-  const claimed = { ...row, keyId, executionTimeoutMs: limit ?? undefined, ...(room && { room }) };
+  const claimed = {
+    ...row,
+    keyId,
+    executionTimeoutMs: limit ?? undefined,
+    ...(room && { room }),
+    ...(own !== null && { safetyThreshold: own }),
+  };
   return state ? { ...claimed, state: keptStateOf(state) } : claimed;
 }
 
@@ -232,18 +246,18 @@ export async function endAttempt(
 async function requeue(
   context: JobsContext,
   sql: Sql,
-  { id, attempt, workerId, attemptsUsed }: Attempt & { attemptsUsed: number },
+  { id, attempt, workerId, attemptsUsed, error: reason }: Attempt & { attemptsUsed: number; error?: string },
 ): Promise<boolean> {
   const schema = schemaOf(context);
   const [row] = await sql.query<PlaceRow>(
     `with queued as (
        update ${schema}.jobs
           set status = 'queued', attempt = $4, started_at = null, worker_id = null, lease_until = null,
-              ${KEEPING_STATE}
+              ${KEEPING_STATE}, ${noted("givenBack", { worker: "$3::text", attempt: "$2::integer", reason: "$8::text" })}
         where ${OWNED} returning id, endpoint, is_low_priority, turn, queue_id),
      dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id)
      select endpoint, is_low_priority, turn, queue_id, pg_notify($5, $6), pg_notify($5, $7) from queued`,
-    [id, attempt, workerId, attemptsUsed, channelOf(context), newsOf("queued"), newsOf("changed", id)],
+    [id, attempt, workerId, attemptsUsed, channelOf(context), newsOf("queued"), newsOf("changed", id), reason],
   );
   if (row === undefined) return false;
   await context.queue.giveBack(sql, row.queue_id, placeOf(row));

@@ -38,7 +38,7 @@ export async function readFleet(context: JobsContext, lending?: LendOptions): Pr
 }
 
 /** A worker of an earlier version knows the default endpoint only. */
-const ENDPOINTS = `coalesce(endpoints, jsonb_build_object('${DEFAULT_ENDPOINT}', jsonb_build_object('speed', speed)))`;
+export const ENDPOINTS = `coalesce(endpoints, jsonb_build_object('${DEFAULT_ENDPOINT}', jsonb_build_object('speed', speed)))`;
 
 /** Reads the fleet, or returns what was read within the last second. */
 export function createFleetCache(context: JobsContext): () => Promise<Fleet> {
@@ -67,7 +67,7 @@ export async function readHealth(
     `select name, value from ${schemaOf(context)}.counters where endpoint = $1
      union all
      select status, count(*) from ${schemaOf(context)}.jobs
-      where endpoint = $1 and status in ('queued', 'running') group by status`,
+      where endpoint = $1 and status in ('queued', 'running', 'held') group by status`,
     [endpoint],
     lending,
   );
@@ -79,7 +79,8 @@ export async function readHealth(
     jobs: {
       completed: total["completed"] ?? 0,
       failed: total["failed"] ?? 0,
-      inProgress: total["running"] ?? 0,
+      // As the state of each of them says.
+      inProgress: (total["running"] ?? 0) + (total["held"] ?? 0),
       inQueue: total["queued"] ?? 0,
       retried: total["retried"] ?? 0,
     },

@@ -1,112 +1,122 @@
 /**
- * Local administration of a running server's API keys, over a socket in the data folder that only its user
- * can open. The embedded database has one owner, so other programs ask that owner instead of opening the
- * folder themselves.
+ * Local administration of a running server: its API keys and the results that wait for an operator. The embedded database
+ * has one owner, so other programs ask that owner instead of opening the folder themselves.
  */
-import { createHash } from "node:crypto";
-import { rm } from "node:fs/promises";
-import { createServer, request as httpRequest } from "node:http";
-import { lstatSync, mkdirSync } from "node:fs";
-import os from "node:os";
-import path from "node:path";
-import { ERROR_CODES, messageOf, RetouchError } from "../errors.ts";
+import { RetouchError } from "../errors.ts";
 import type { RotatedSecret } from "../jobs/webhook-secrets.ts";
-import type { ApiKey, CreatedKey, Keys } from "./contracts.ts";
+import type { Job } from "../jobs/job.ts";
+import type { ReviewEntry } from "../jobs/review-log.ts";
+import { jsonToJob } from "../jobs/rows.ts";
+import type { Decision, HeldJob, Reviews } from "../jobs/reviews.ts";
+import { askFolder, listenInFolder, type AdminServer } from "./admin-socket.ts";
+import type { ApiKey, CreatedKey, Keys, KeyTerms } from "./contracts.ts";
 
-/** What can be asked of the server. */
 export type KeysAdmin = Omit<Keys, "verify">;
 
-export interface AdminServer {
-  close(): Promise<void>;
+/** What can be asked of the server. */
+export interface Administered {
+  keys: KeysAdmin;
+  reviews: Reviews;
 }
-
-/** The system truncates longer names. */
-const MAX_SOCKET_PATH = 100;
-const MAX_REQUEST_BYTES = 4096;
-/** Enough for tens of thousands of keys. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-const OWNER_ONLY = 0o177;
 
 /** Listens in `folder`, which this process must own. */
-export async function startAdminServer(folder: string, keys: KeysAdmin): Promise<AdminServer> {
-  const socket = prepareSocket(folder);
-  // Left by a killed server; the folder's lock shows that it is gone.
-  if (process.platform !== "win32") await rm(socket, { force: true });
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > MAX_REQUEST_BYTES) request.destroy();
-      else chunks.push(chunk);
-    });
-    request.on("end", () => {
-      serve(keys, Buffer.concat(chunks).toString()).then(
-        (result) => response.end(JSON.stringify({ result })),
-        (error: unknown) => response.writeHead(statusOf(error)).end(JSON.stringify(refusalOf(error))),
-      );
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    // The socket is created inside this call, with these permissions.
-    const before = process.umask(OWNER_ONLY);
-    server.listen(socket, resolve);
-    process.umask(before);
-  });
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
+export const startAdminServer = (folder: string, administered: Administered): Promise<AdminServer> =>
+  listenInFolder(folder, (body) => serve(administered, body));
 
 /**
- * The keys of the server that runs on `folder`. Creates nothing there.
+ * The keys and reviews of the server that runs on `folder`. Creates nothing there.
  * Methods reject with the code ECONNREFUSED or ENOENT if no server runs on it.
  */
-export function connectAdmin(folder: string): KeysAdmin {
-  const ask = async <Result>(method: Method, argument?: string, keepMs?: number): Promise<Result> =>
-    call<Result>(findSocket(folder), { method, argument, keepMs });
+export function connectAdmin(folder: string): Administered {
+  const ask = <Result>(method: Method, call: Omit<Call, "method"> = {}): Promise<Result> =>
+    askFolder<Result>(folder, { method, ...call });
   return {
-    async create(name) {
-      const { record, ...secrets } = await ask<CreatedKey>("create", name);
-      return { ...secrets, record: withDates(record) };
+    keys: {
+      async create(name, options) {
+        const { record, ...secrets } = await ask<CreatedKey>("create", { argument: name, options });
+        return { ...secrets, record: keyWithDates(record) };
+      },
+      async list() {
+        const records = await ask<ApiKey[]>("list");
+        return records.map(keyWithDates);
+      },
+      async update(id, options) {
+        const record = await ask<ApiKey | undefined>("update", { argument: id, options });
+        return record && keyWithDates(record);
+      },
+      revoke: (id) => ask<boolean>("revoke", { argument: id }),
+      async rotateWebhookSecret(id, keepMs) {
+        const rotated = await ask<RotatedSecret | undefined>("rotateWebhookSecret", { argument: id, keepMs });
+        return rotated?.oldUntil === undefined
+          ? rotated
+          : { ...rotated, oldUntil: new Date(rotated.oldUntil) };
+      },
+      revokeOldWebhookSecrets: (id) => ask<number | undefined>("revokeOldWebhookSecrets", { argument: id }),
     },
-    async list() {
-      const records = await ask<ApiKey[]>("list");
-      return records.map(withDates);
+    reviews: {
+      async list(options) {
+        const { held, total } = await ask<{ held: HeldJob[]; total: number }>("listReviews", { options });
+        return { held: held.map(heldWithDates), total };
+      },
+      async find(jobId) {
+        const held = await ask<HeldJob | undefined>("findReview", { argument: jobId });
+        return held && heldWithDates(held);
+      },
+      async decide(jobId, options) {
+        const job = await ask<Record<keyof Job, never> | undefined>("decideReview", {
+          argument: jobId,
+          options,
+        });
+        return job && jsonToJob(job);
+      },
+      async log(options) {
+        const entries = await ask<ReviewEntry[]>("logReviews", { options });
+        return entries.map((entry) => ({ ...entry, at: new Date(entry.at) }));
+      },
     },
-    revoke: (id) => ask<boolean>("revoke", id),
-    async rotateWebhookSecret(id, keepMs) {
-      const rotated = await ask<RotatedSecret | undefined>("rotateWebhookSecret", id, keepMs);
-      return rotated?.oldUntil === undefined ? rotated : { ...rotated, oldUntil: new Date(rotated.oldUntil) };
-    },
-    revokeOldWebhookSecrets: (id) => ask<number | undefined>("revokeOldWebhookSecrets", id),
   };
 }
 
-type Method = keyof KeysAdmin;
+interface Call {
+  method: Method;
+  argument?: string | undefined;
+  keepMs?: number | undefined;
+  options?: object | undefined;
+}
 
-const METHODS: Record<Method, (keys: KeysAdmin, argument: string, keepMs: number) => Promise<unknown>> = {
-  create: (keys, name) => keys.create(name),
-  list: (keys) => keys.list(),
-  revoke: (keys, id) => keys.revoke(id),
-  rotateWebhookSecret: (keys, id, keepMs) => keys.rotateWebhookSecret(id, keepMs),
-  revokeOldWebhookSecrets: (keys, id) => keys.revokeOldWebhookSecrets(id),
-};
+type Page = { jobId?: string; offset: number; limit: number };
+
+/** Options come from this program itself, whose user may open the database as well: they are not checked again. */
+const METHODS = {
+  create: ({ keys }: Administered, name: string, _: number, terms: object) =>
+    keys.create(name, terms as KeyTerms),
+  list: ({ keys }) => keys.list(),
+  update: ({ keys }, id, _, terms) => keys.update(id, terms as KeyTerms),
+  revoke: ({ keys }, id) => keys.revoke(id),
+  rotateWebhookSecret: ({ keys }, id, keepMs) => keys.rotateWebhookSecret(id, keepMs),
+  revokeOldWebhookSecrets: ({ keys }, id) => keys.revokeOldWebhookSecrets(id),
+  listReviews: ({ reviews }, _id, _, page) => reviews.list(page as Page),
+  findReview: ({ reviews }, id) => reviews.find(id),
+  decideReview: ({ reviews }, id, _, decision) => reviews.decide(id, decision as Decision),
+  logReviews: ({ reviews }, _id, _, page) => reviews.log(page as Page),
+} satisfies Record<
+  string,
+  (administered: Administered, argument: string, keepMs: number, options: object) => Promise<unknown>
+>;
+
+type Method = keyof typeof METHODS;
 
 /** @throws RetouchError INVALID_PARAMETER for anything but a call of {@link connectAdmin}; what the method throws */
-async function serve(keys: KeysAdmin, body: string): Promise<unknown> {
-  const { method, argument = "", keepMs = 0 } = fieldsOf(body);
+async function serve(administered: Administered, body: string): Promise<unknown> {
+  const { method, argument = "", keepMs = 0, options = {} } = fieldsOf(body);
   if (typeof method !== "string" || !Object.hasOwn(METHODS, method))
     throw new RetouchError("INVALID_PARAMETER", "There is no such method.");
   // No database stores U+0000.
   const isText = typeof argument === "string" && !argument.includes("\0");
-  if (!isText || typeof keepMs !== "number") throw malformed();
-  return METHODS[method as Method](keys, argument, keepMs);
+  if (!isText || typeof keepMs !== "number" || typeof options !== "object" || options === null) {
+    throw malformed();
+  }
+  return METHODS[method as Method](administered, argument, keepMs, options);
 }
 
 function fieldsOf(body: string): Record<string, unknown> {
@@ -122,78 +132,15 @@ function fieldsOf(body: string): Record<string, unknown> {
 
 const malformed = (): RetouchError => new RetouchError("INVALID_PARAMETER", "The request is malformed.");
 
-const statusOf = (error: unknown): number => (error instanceof RetouchError ? error.httpStatus : 500);
-
-interface Refusal {
-  error: string;
-  /** Code from the catalogue, if the failure is one of its own. */
-  code?: string | undefined;
-}
-
-const refusalOf = (error: unknown): Refusal => ({
-  error: messageOf(error),
-  code: error instanceof RetouchError ? error.code : undefined,
-});
-
-function errorOf({ error, code }: Refusal): Error {
-  const known = ERROR_CODES.find((one) => one === code);
-  return known === undefined ? new Error(error) : new RetouchError(known, error);
-}
-
-function call<Result>(socketPath: string, body: unknown): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({ socketPath, method: "POST", path: "/" }, (response) => {
-      response.setEncoding("utf8");
-      let text = "";
-      response.on("data", (chunk: string) => {
-        text += chunk;
-        if (text.length > MAX_ANSWER_BYTES) response.destroy(new Error("The server's answer is too long."));
-      });
-      response.on("error", reject);
-      response.on("end", () => {
-        const answer = JSON.parse(text) as { result: Result } | Refusal;
-        if ("error" in answer) reject(errorOf(answer));
-        else resolve(answer.result);
-      });
-    });
-    request.on("error", reject);
-    request.end(JSON.stringify(body));
-  });
-}
-
-/** Where a server on `folder` listens; if the path is too long, in a private folder elsewhere. */
-function socketOf(folder: string): { socket: string; shelter?: string } {
-  const name = `retouch-${createHash("sha256").update(folder).digest("hex").slice(0, 16)}`;
-  if (process.platform === "win32") return { socket: `\\\\.\\pipe\\${name}` };
-  const socket = path.join(folder, "admin.sock");
-  if (Buffer.byteLength(socket) <= MAX_SOCKET_PATH) return { socket };
-  const shelter = path.join(os.tmpdir(), `${name}-${os.userInfo().uid}`);
-  return { socket: path.join(shelter, "admin.sock"), shelter };
-}
-
-function prepareSocket(folder: string): string {
-  const { shelter } = socketOf(folder);
-  if (shelter !== undefined) mkdirSync(shelter, { recursive: true, mode: 0o700 });
-  return findSocket(folder);
-}
-
-/**
- * @throws an error with the code ENOENT if that private folder is missing: somebody else could create it and
- * listen
- */
-function findSocket(folder: string): string {
-  const { socket, shelter } = socketOf(folder);
-  if (shelter === undefined) return socket;
-  // Anyone may have created a folder of this name there first, to listen instead of us.
-  const found = lstatSync(shelter);
-  if (!found.isDirectory() || found.uid !== os.userInfo().uid || (found.mode & 0o077) !== 0) {
-    throw new Error(`${shelter} is open to others; delete it.`);
-  }
-  return socket;
-}
-
-const withDates = (record: ApiKey): ApiKey => ({
+const keyWithDates = (record: ApiKey): ApiKey => ({
   ...record,
   createdAt: new Date(record.createdAt),
   ...(record.revokedAt && { revokedAt: new Date(record.revokedAt) }),
+  ...(record.lastUsedAt && { lastUsedAt: new Date(record.lastUsedAt) }),
+});
+
+const heldWithDates = (held: HeldJob): HeldJob => ({
+  ...held,
+  heldAt: new Date(held.heldAt),
+  until: new Date(held.until),
 });

@@ -10,6 +10,19 @@ export interface ApiKey {
   prefix: string;
   createdAt: Date;
   revokedAt?: Date | undefined;
+  /** Whether it may see and decide what concerns all keys. */
+  isOperator?: true | undefined;
+  /** Score from which its results are flagged, 0 to 1; without it, the one of the settings. */
+  safetyThreshold?: number | undefined;
+  /** To a minute, in lists alone; absent if it was never used. */
+  lastUsedAt?: Date | undefined;
+}
+
+/** What an operator settles for a key. */
+export interface KeyTerms {
+  isOperator?: boolean | undefined;
+  /** 0 to 1; null takes that of the settings again. */
+  safetyThreshold?: number | null | undefined;
 }
 
 export interface CreatedKey {
@@ -24,11 +37,17 @@ export interface Keys extends WebhookSecrets {
   /**
    * Makes a key and the secret for its webhooks.
    * @param name 1 to 100 characters, none of them a control character
-   * @throws RetouchError INVALID_PARAMETER for another name
+   * @throws RetouchError INVALID_PARAMETER for another name, or a threshold out of its range
    */
-  create(name: string): Promise<CreatedKey>;
+  create(name: string, terms?: KeyTerms): Promise<CreatedKey>;
   /** All keys, newest first, revoked ones too. */
   list(): Promise<ApiKey[]>;
+  /**
+   * Changes what is given of a key that is not revoked; counts at once, for jobs from their next run on.
+   * @returns undefined if there is no such key
+   * @throws RetouchError INVALID_PARAMETER for a threshold out of its range
+   */
+  update(id: string, terms: KeyTerms): Promise<ApiKey | undefined>;
   /** @returns whether there was such a key that had not been revoked */
   revoke(id: string): Promise<boolean>;
   /**

@@ -3,9 +3,11 @@
  * detects nothing else, neither violence nor likeness, and it makes errors; checkpoints/safety/README.md has the
  * figures.
  */
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { invalid, RetouchError } from "../errors.ts";
+import { sha256 } from "../sha256.ts";
 import type { Picture } from "../images/picture.ts";
 import { buildModel } from "../onnx/graph.ts";
 import { type RuntimeOptions, Session } from "../runtime/session.ts";
@@ -13,7 +15,7 @@ import { Config } from "../weights/config.ts";
 import { mobileNet, type MobileNetConfig, readMobileNetConfig } from "./mobilenet.ts";
 import { pictureToUnitSquare } from "./pixels.ts";
 import { QuantizedWeights } from "./quantized-weights.ts";
-import type { SafetyVerdict } from "./verdict.ts";
+import type { CheckerIdentity, SafetyVerdict } from "./verdict.ts";
 
 /** Not the class Sexy, which also contains swimwear. */
 const FLAGGED_CLASSES = ["Porn", "Hentai"];
@@ -21,6 +23,7 @@ const FLAGGED_CLASSES = ["Porn", "Hentai"];
 export const DEFAULT_SAFETY_THRESHOLD = 0.7;
 /** What errors call the network. */
 const NAME = "safety";
+const WEIGHTS_FILE = "model.safetensors";
 const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/safety", import.meta.url));
 
 export interface SafetyCheckerOptions {
@@ -33,7 +36,7 @@ export interface SafetyCheckerOptions {
   isMemoryReturned?: RuntimeOptions["isMemoryReturned"];
 }
 
-export interface SafetyReport extends SafetyVerdict {
+export interface SafetyReport extends Omit<SafetyVerdict, "isFlagged"> {
   isFlagged: boolean;
   /** Probability of each class; they add up to 1. */
   scores: Readonly<Record<string, number>>;
@@ -45,8 +48,13 @@ export interface SafetyChecker {
    * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID or RUNTIME_FAILED
    */
   prepare(): Promise<void>;
-  /** Rates one picture of any size; throws as `prepare` does. */
-  check(picture: Picture): Promise<SafetyReport>;
+  /**
+   * Rates one picture of any size; throws as `prepare` does.
+   * @param ownThreshold of this picture, 0 to 1 @default the checker's
+   */
+  check(picture: Picture, ownThreshold?: number): Promise<SafetyReport>;
+  /** What the network is; read once. @throws RetouchError CHECKPOINT_MISSING or CHECKPOINT_INVALID */
+  identity(): Promise<CheckerIdentity>;
   /** Frees the network, if it was loaded; the checker cannot be used afterwards. */
   close(): Promise<void>;
 }
@@ -58,11 +66,9 @@ export interface SafetyChecker {
 export function createSafetyChecker(options: SafetyCheckerOptions = {}): SafetyChecker {
   const { checkpoint = SHIPPED_CHECKPOINT, threshold = DEFAULT_SAFETY_THRESHOLD } = options;
   const { threads = 0, isMemoryReturned } = options;
-  if (typeof threshold !== "number" || !(threshold >= 0 && threshold <= 1)) {
-    const given = String(threshold);
-    throw invalid("range", { field: "safety.threshold", wanted: "a number", min: 0, max: 1, given });
-  }
+  checkThreshold(threshold);
   let network: Promise<Network> | undefined;
+  let identity: Promise<CheckerIdentity> | undefined;
   const load = (): Promise<Network> =>
     (network ??= loadNetwork(checkpoint, { threads, isMemoryReturned }).catch((error: unknown) => {
       network = undefined;
@@ -72,18 +78,31 @@ export function createSafetyChecker(options: SafetyCheckerOptions = {}): SafetyC
     async prepare() {
       await load();
     },
-    async check(picture) {
+    async check(picture, ownThreshold = threshold) {
+      checkThreshold(ownThreshold);
       const { session, config } = await load();
       const scores = await scoresOf(session, config, picture);
       // The sum of two classes may round to more than 1.
       const sum = FLAGGED_CLASSES.reduce((total, name) => total + scores[name]!, 0);
       const score = Math.min(sum, 1);
-      return { score, threshold, isFlagged: score >= threshold, scores };
+      return { score, threshold: ownThreshold, isFlagged: score >= ownThreshold, scores };
     },
+    identity: () =>
+      (identity ??= readIdentity(checkpoint).catch((error: unknown) => {
+        identity = undefined;
+        throw error;
+      })),
     async close() {
       await (await network?.catch(() => undefined))?.session.dispose();
     },
   };
+}
+
+/** @throws RetouchError INVALID_PARAMETER */
+function checkThreshold(threshold: unknown): void {
+  if (typeof threshold === "number" && threshold >= 0 && threshold <= 1) return;
+  const given = String(threshold);
+  throw invalid("range", { field: "safety.threshold", wanted: "a number", min: 0, max: 1, given });
 }
 
 interface Network {
@@ -98,9 +117,14 @@ async function loadNetwork(folder: string, runtime: RuntimeOptions): Promise<Net
   if (missing !== undefined) {
     throw new RetouchError("CHECKPOINT_INVALID", `In ${fields.file}, classes must hold ${missing}.`);
   }
-  const weights = await QuantizedWeights.read(path.join(folder, "model.safetensors"));
+  const weights = await QuantizedWeights.read(path.join(folder, WEIGHTS_FILE));
   const model = buildModel(NAME, mobileNet(config, weights));
   return { session: await Session.load(model, { name: NAME, weightsFolder: folder, ...runtime }), config };
+}
+
+async function readIdentity(folder: string): Promise<CheckerIdentity> {
+  const name = (await Config.read(path.join(folder, "config.json"))).string("architecture");
+  return { name, sha256: sha256(await readFile(path.join(folder, WEIGHTS_FILE))) };
 }
 
 async function scoresOf(

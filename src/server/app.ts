@@ -8,6 +8,7 @@ import Fastify, {
   LogController,
 } from "fastify";
 import type { Allowances } from "../jobs/allowances.ts";
+import { DEFAULT_ENDPOINT } from "../jobs/endpoints.ts";
 import type { Jobs } from "../jobs/contracts.ts";
 import type { Keys } from "../keys/contracts.ts";
 import type { Log } from "../log.ts";
@@ -17,7 +18,7 @@ import type { SignedUrls } from "../storage/signed-urls.ts";
 import type { Storage } from "../storage/storage.ts";
 import { version } from "../version.ts";
 import { addAnswerHeaders } from "./answer-headers.ts";
-import { createAuthenticate, createCheckCaller, requireKey } from "./auth.ts";
+import { createAuthenticate, createCheckCaller, requireKey, requireOperator } from "./auth.ts";
 import { addBodies } from "./body.ts";
 import { createBodyBudget } from "./body-budget.ts";
 import { CONNECTION_TIMES, type ConnectionTimes } from "./connection-times.ts";
@@ -31,6 +32,7 @@ import { createLimits } from "./limits.ts";
 import { addMetrics, type Readings } from "./metrics.ts";
 import { addOpenAiErrors } from "./openai/errors.ts";
 import { addOpenAiRoutes } from "./openai/routes.ts";
+import { addOperatorRoutes, type OperatorDependencies } from "./operator/routes.ts";
 import { imageEditSchema } from "./openai/schemas.ts";
 import type { CheckMask } from "./input-image.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
@@ -52,6 +54,8 @@ import { createWrongKeys } from "./wrong-keys.ts";
 export interface ServedEndpoint {
   /** In addresses. */
   id: string;
+  /** In the database: `jobs/endpoints.ts`. @default that of the default one */
+  name?: string | undefined;
   jobs: Jobs;
   model: ModelTraits;
 }
@@ -73,6 +77,8 @@ export interface AppDependencies {
   isRefusedAddress: IsRefusedAddress;
   /** @default none: their jobs tell what is wrong with masks */
   checkMask?: CheckMask | undefined;
+  /** What operators see and decide. */
+  operator: OperatorDependencies;
   /** The built playground. */
   pagesFolder: string;
   /** Further metrics. @default none */
@@ -203,6 +209,15 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       addOpenAiRoutes(openAi, contexts);
     },
     { prefix: "/v1" },
+  );
+  await app.register(
+    async (scope) => {
+      const operator = scope.withTypeProvider<TypeBoxTypeProvider>();
+      requireOperator(operator, authenticate);
+      const names = new Map(endpoints.map(({ id, name = DEFAULT_ENDPOINT }) => [name, id]));
+      addOperatorRoutes(operator, dependencies.operator, contexts[0]!, names);
+    },
+    { prefix: "/operator" },
   );
   // A signed URL grants access by itself, whatever host name it was handed out under.
   const [first] = contexts as [RouteContext];

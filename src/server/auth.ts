@@ -1,6 +1,7 @@
 /** Identifies the caller by the API key in the Authorization header, with or without "Bearer" before it. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Keys } from "../keys/contracts.ts";
+import type { Actor } from "../jobs/review-log.ts";
+import type { ApiKey, Keys } from "../keys/contracts.ts";
 import { foreignHost, type HostCheck } from "./host-check.ts";
 import type { WrongKeys } from "./wrong-keys.ts";
 
@@ -8,6 +9,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Of the API key; empty on routes without one. */
     keyId: string;
+    /** Who calls, on routes for operators. */
+    operator?: Actor;
     /** SHA-256 of the body, if the caller sent an idempotency key. */
     bodyHash: string;
   }
@@ -15,8 +18,8 @@ declare module "fastify" {
 
 const MAX_HEADER_LENGTH = 300;
 
-/** @returns the id of the key, or undefined without a valid one @throws after too many invalid ones */
-export type Authenticate = (request: FastifyRequest) => Promise<string | undefined>;
+/** @returns the key, or undefined without a valid one @throws after too many invalid ones */
+export type Authenticate = (request: FastifyRequest) => Promise<ApiKey | undefined>;
 
 export function createAuthenticate(keys: Pick<Keys, "verify">, wrongKeys: WrongKeys): Authenticate {
   return async ({ headers, raw }) => {
@@ -25,17 +28,36 @@ export function createAuthenticate(keys: Pick<Keys, "verify">, wrongKeys: WrongK
     const key = header.length > MAX_HEADER_LENGTH ? undefined : /^(?:bearer\s+)?(\S+)$/i.exec(header)?.[1];
     const record = key === undefined ? undefined : await keys.verify(key);
     if (record === undefined) wrongKeys.count(raw.socket.remoteAddress);
-    return record?.id;
+    return record;
   };
 }
 
 /** Answers 401 on the routes of `app`, before the body is read and before the reply reveals what exists. */
 export function requireKey(app: FastifyInstance, authenticate: Authenticate): void {
   app.addHook("onRequest", async (request, reply) => {
-    const keyId = await authenticate(request);
-    if (keyId === undefined) return refuseKey(reply);
-    request.keyId = keyId;
+    const key = await authenticate(request);
+    if (key === undefined) return refuseKey(reply);
+    request.keyId = key.id;
   });
+  documentKey(app);
+}
+
+/** Answers 403 as well, to keys that are no operator's. */
+export function requireOperator(app: FastifyInstance, authenticate: Authenticate): void {
+  app.addHook("onRequest", async (request, reply) => {
+    const key = await authenticate(request);
+    if (key === undefined) return refuseKey(reply);
+    if (key.isOperator !== true) return reply.code(403).send({ error: NO_OPERATOR });
+    request.keyId = key.id;
+    request.operator = { keyId: key.id, name: key.name };
+  });
+  documentKey(app);
+}
+
+const NO_OPERATOR =
+  "This needs an operator's key, which `retouch keys create NAME --operator` makes on the machine of the service.";
+
+function documentKey(app: FastifyInstance): void {
   app.addHook("onRoute", (route) => {
     route.schema = { ...route.schema, security: [{ key: [] }] };
   });

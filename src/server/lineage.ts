@@ -95,6 +95,7 @@ async function placesOf(
 const WHY_NONE: Readonly<Record<Exclude<JobStatus, "completed">, string>> = {
   queued: "that edit is not done yet",
   running: "that edit is not done yet",
+  held: "that edit is not done yet",
   failed: "that edit has failed",
   timedOut: "that edit ran out of time",
   cancelled: "that edit was cancelled",

@@ -21,6 +21,15 @@ export function optionalNumber(value: unknown): number | undefined {
   return typeof text === "string" && /^-?\d{1,15}(\.\d+)?$/.test(text) ? Math.trunc(Number(text)) : undefined;
 }
 
+const LIMIT = { min: 1, max: 100, default: 50 };
+const OFFSET = { min: 0, max: 1_000_000, default: 0 };
+
+/** Which part of a list is asked for. */
+export const pageOf = ({ offset, limit }: { offset?: unknown; limit?: unknown }) => ({
+  offset: numberInQuery(offset, OFFSET),
+  limit: numberInQuery(limit, LIMIT),
+});
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** There is no year 0. */
 const DAY = /^(?!0000)\d{4}-\d{2}-\d{2}$/;

@@ -26,4 +26,6 @@ export type ServerSettings = InputSettings &
     | "imageMaxPixels"
     | "syncWaitMs"
     | "streamWaitMs"
+    | "keyQuotaBytes"
+    | "maxQueued"
   >;

@@ -49,9 +49,11 @@ export const toWireModel = ({
     })),
   });
 
-const STATES: Record<JobStatus, Static<typeof JobState>> = {
+export const WIRE_STATES: Record<JobStatus, Static<typeof JobState>> = {
   queued: "IN_QUEUE",
   running: "IN_PROGRESS",
+  // A client waits on, as for a long edit.
+  held: "IN_PROGRESS",
   completed: "COMPLETED",
   failed: "FAILED",
   cancelled: "CANCELLED",
@@ -61,7 +63,7 @@ const STATES: Record<JobStatus, Static<typeof JobState>> = {
 /** Returns the absolute URL of a stored result. */
 export type AddressOf = (key: string, job: Job) => string;
 
-export const stateOf = (job: Job): Static<typeof JobState> => STATES[job.status];
+export const stateOf = (job: Job): Static<typeof JobState> => WIRE_STATES[job.status];
 
 /** What a job shows of its edit. */
 type WireOutput = Static<typeof Output>;
@@ -89,7 +91,7 @@ const retriesOf = ({ retries }: Job): number | undefined => (retries > 0 ? retri
 /** An object in every state: a string would break clients. */
 export function outputOf(job: Job, addressOf: AddressOf): WireOutput | undefined {
   if (job.result) return resultOf(job.result, job, addressOf);
-  if (job.status === "running" && job.progress) return progressOf(job.progress);
+  if ((job.status === "running" || job.status === "held") && job.progress) return progressOf(job.progress);
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Reaches the API keys: through the server that runs on the data folder, or in the database itself. */
+/** Reaches the API keys and the reviews: through the server that runs on the data folder, or in the database itself. */
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -6,8 +6,11 @@ import type { Config } from "../config/settings.ts";
 import { lockFolder } from "../files/folder-lock.ts";
 import { hasTables, migrate } from "../database/migrations.ts";
 import { failure, RetouchError } from "../errors.ts";
+import { createClock } from "../jobs/clock.ts";
 import { createEvents } from "../jobs/events.ts";
-import { connectAdmin, type KeysAdmin } from "../keys/admin.ts";
+import { createQueue } from "../jobs/queue.ts";
+import { createReviews } from "../jobs/reviews.ts";
+import { type Administered, connectAdmin, type KeysAdmin } from "../keys/admin.ts";
 import { createKeys } from "../keys/keys.ts";
 import type { Log } from "../log.ts";
 import { DATABASE_FOLDER, openDatabase } from "./data.ts";
@@ -16,7 +19,7 @@ import { DATABASE_FOLDER, openDatabase } from "./data.ts";
 const PATIENCE_MS = 30_000;
 const RETRY_MS = 250;
 
-type Work<Result> = (keys: KeysAdmin) => Promise<Result>;
+type Work<Result> = (administered: Administered) => Promise<Result>;
 
 export interface KeysOptions {
   config: Config;
@@ -25,11 +28,17 @@ export interface KeysOptions {
   threadEntry?: URL | undefined;
 }
 
+/** As {@link withAdmin}, with the keys alone. */
+export const withKeys = <Result>(
+  options: KeysOptions,
+  work: (keys: KeysAdmin) => Promise<Result>,
+): Promise<Result> => withAdmin(options, ({ keys }) => work(keys));
+
 /**
- * Does `work` with the keys of a service that runs or has run. If there is none, nothing is created.
+ * Does `work` with the keys and reviews of a service that runs or has run. If there is none, nothing is created.
  * @throws RetouchError CONFIG_INVALID if there is none; if neither a server nor the database can be reached
  */
-export async function withKeys<Result>(options: KeysOptions, work: Work<Result>): Promise<Result> {
+export async function withAdmin<Result>(options: KeysOptions, work: Work<Result>): Promise<Result> {
   if (options.config.databaseUrl !== undefined) return withDatabase(options, work);
   const folder = path.resolve(options.config.dataDir);
   const until = performance.now() + PATIENCE_MS;
@@ -64,7 +73,7 @@ async function withFolder<Result>(options: KeysOptions, folder: string, work: Wo
   }
 }
 
-/** Opens neither the images nor the queue: keys need neither, and opening creates them if missing. */
+/** Opens neither the images nor the queue: neither is needed, and opening creates them if missing. */
 async function withDatabase<Result>(
   options: KeysOptions,
   work: Work<Result>,
@@ -80,8 +89,16 @@ async function withDatabase<Result>(
     await migrate(database);
     const events = createEvents(database.notifications);
     const keys = createKeys(database, events);
+    const context = {
+      database,
+      // Not started: what is held has left it.
+      queue: createQueue(database, onError),
+      events,
+      settings: config,
+      clock: createClock(database, { leaseMs: config.leaseMs, isSoleOwner: database.isEmbedded }),
+    };
     try {
-      return await work(keys);
+      return await work({ keys, reviews: createReviews(context) });
     } finally {
       keys.close();
       events.close();

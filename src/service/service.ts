@@ -1,5 +1,6 @@
 /** The service as one program: data, server, workers and maintenance, started and stopped together. */
 import { readdirSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -11,6 +12,8 @@ import { createAllowances } from "../jobs/allowances.ts";
 import { createMaintenance } from "../jobs/maintenance.ts";
 import { findNeeded } from "../jobs/pictures.ts";
 import { createJobs, createSurroundings } from "../jobs/owner-jobs.ts";
+import { createOperations } from "../jobs/operations.ts";
+import { createReviews } from "../jobs/reviews.ts";
 import { createWebhooks } from "../jobs/webhooks.ts";
 import type { WorkerRecord } from "../jobs/job.ts";
 import { readFleet } from "../jobs/workers.ts";
@@ -27,6 +30,7 @@ import { isRefusedLiterally } from "../net/literal-address.ts";
 import { addressIn, createApp } from "../server/app.ts";
 import { embedResult } from "../server/embedded-results.ts";
 import type { Readings } from "../server/metrics.ts";
+import type { Disk } from "../server/operator/routes.ts";
 import type { NotReady } from "../server/routes/operations.ts";
 import { listenAt } from "../server/localhost.ts";
 import type { ModelTraits } from "../server/schemas.ts";
@@ -102,6 +106,7 @@ async function startWith(
   const { storage, watch } = watchStorage(data.storage, log);
   const onError = (error: unknown): void =>
     log.warn({ err: error }, "Housekeeping failed; it is tried again.");
+  const reviews = createReviews(context);
   const signedUrls = createSignedUrls({ secret: data.secret, lifetimeMs: config.fileLifetimeMs });
   const fleet = watchFleet(data, onError);
   const workers = createWorkers({ config, context, storage, log, receiptKey: data.receiptKeys.pem }, engines);
@@ -116,6 +121,7 @@ async function startWith(
     config,
     endpoints: endpointsOf(config).map(({ id, name }, index) => ({
       id,
+      name,
       jobs: createJobs(context, name, surroundings),
       model: models[index]!,
     })),
@@ -133,6 +139,12 @@ async function startWith(
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     // Where others work, no picture of a stranger's is decoded here.
     checkMask: config.workers > 0 ? masks.check : undefined,
+    operator: {
+      operations: createOperations(context),
+      reviews,
+      keys,
+      disk: async () => (isOnDisk(config) ? readDisk(config) : undefined),
+    },
     pagesFolder: PAGES,
     notReady: async () => (isStopping ? "stopping" : notReady(data, watch, workers)),
     isStopping: () => isStopping,
@@ -161,7 +173,7 @@ async function startWith(
 
   // Other programs can connect to a database server themselves.
   const admin = data.database.isEmbedded
-    ? await startAdminServer(path.resolve(config.dataDir), keys)
+    ? await startAdminServer(path.resolve(config.dataDir), { keys, reviews })
     : undefined;
   let closing: Promise<void> | undefined;
   const close: Service["close"] = ({ drainMs = 0 } = {}) => {
@@ -217,6 +229,14 @@ function encodingReadings({ pools }: Engines): Readings {
       read: () => counts().bytes,
     },
   };
+}
+
+/** Room on the disk of the data folder; nothing where the system cannot tell. */
+async function readDisk({ dataDir, minFreeDiskBytes: keptFreeBytes }: Config): Promise<Disk | undefined> {
+  const found = await statfs(path.resolve(dataDir)).catch(() => undefined);
+  if (found === undefined) return undefined;
+  const { bavail, blocks, bsize } = found;
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, keptFreeBytes };
 }
 
 const isOnDisk = ({ databaseUrl, s3Bucket }: Config): boolean =>

@@ -167,6 +167,7 @@ function engineSetup(config: Config, endpoint: Endpoint, memoryLimit: number | u
     imageMaxBytes,
     imageTimeoutMs,
     price,
+    flagged: config.flagged,
     resumeAfterMs: config.resumeAfterMs,
   };
 }

@@ -1,7 +1,8 @@
 /** One attempt at one job: its time limit, lease, cancellation, and its end, which must not get lost. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { WorkQueue } from "../jobs/contracts.ts";
-import type { ClaimedJob, JobProgress, JobResult } from "../jobs/job.ts";
+import type { ClaimedJob, JobOutcome, JobProgress, JobResult } from "../jobs/job.ts";
+import type { SafetyRecord } from "../jobs/safety-record.ts";
 import type { Log } from "../log.ts";
 import type { EngineOutcome, EngineProcess, RunEvents } from "./engine-process.ts";
 import { createLatestWriter } from "./latest-writer.ts";
@@ -94,6 +95,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
       state: job.state,
       room: job.room,
       receiptKey: options.receiptKey,
+      safetyThreshold: job.safetyThreshold,
       onState: states.write,
       stopping: options.stopping,
     });
@@ -102,7 +104,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     await untilAborted(states.done(), shutdown);
     await settle(options, job, outcome, why);
     const partsMs = outcome.kind === "completed" ? rounded(outcome.timing.partsMs) : undefined;
-    log.info({ outcome: why ?? outcome.kind, partsMs }, "The job ends.");
+    log.info({ outcome: why ?? kindOf(outcome), partsMs, safety: safetyOf(outcome) }, "The job ends.");
     return outcome;
   } catch (error) {
     log.error({ err: error }, "The job's end could not be written.");
@@ -113,6 +115,14 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     stopWatching();
     shutdown.removeEventListener("abort", onShutdown);
   }
+}
+
+const kindOf = (outcome: EngineOutcome): string =>
+  outcome.kind === "completed" && outcome.judged?.isHeld ? "held" : outcome.kind;
+
+function safetyOf(outcome: EngineOutcome): SafetyRecord | undefined {
+  if (outcome.kind === "failed") return outcome.safety;
+  return outcome.kind === "completed" ? outcome.judged?.safety : undefined;
 }
 
 const rounded = (partsMs: EditTiming["partsMs"]): Record<string, number> =>
@@ -128,11 +138,11 @@ async function settle(
   const { queue, workerId } = options;
   const write = (work: () => Promise<boolean>): Promise<Written> => untilWritten(options, work);
   if (outcome.kind === "completed") {
-    const { result } = outcome;
-    const written =
-      why === "lost"
-        ? "refused"
-        : await write(() => queue.finish(job, workerId, { status: "completed", result }));
+    const { result, judged } = outcome;
+    const end: JobOutcome = judged?.isHeld
+      ? { status: "held", result, safety: judged.safety }
+      : { status: "completed", result, safety: judged?.safety };
+    const written = why === "lost" ? "refused" : await write(() => queue.finish(job, workerId, end));
     // Deleting is safe only if the job certainly does not refer to the result; the sweeper deletes the rest.
     if (written === "refused") await discard(options, result);
   } else if (why === "lost") return;
@@ -141,7 +151,12 @@ async function settle(
     await write(() => queue.finish(job, workerId, { status: "timedOut", error }));
   } else if (outcome.kind === "failed") {
     await write(() =>
-      queue.finish(job, workerId, { status: "failed", error: outcome.error, failure: outcome.failure }),
+      queue.finish(job, workerId, {
+        status: "failed",
+        error: outcome.error,
+        failure: outcome.failure,
+        safety: outcome.safety,
+      }),
     );
   } else if (why === "shutdown" || outcome.kind === "absent" || outcome.kind === "storageAway") {
     await write(() => queue.handBack(job, workerId));

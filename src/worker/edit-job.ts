@@ -8,7 +8,6 @@ import type {
   JobEdit,
   JobImage,
   JobProgress,
-  JobResult,
   JobResultImage,
   KeptState,
   KeyRoom,
@@ -30,17 +29,18 @@ import type { FreeSpace } from "../storage/free-space.ts";
 import { createKey } from "../storage/storage.ts";
 import { aborted, throwIfAborted } from "./failures.ts";
 import { readState } from "./kept-state.ts";
+import { judge } from "./flagged.ts";
 import { keepOwn, type OwnStorage, readOwn } from "./own-storage.ts";
-import type { EditCircumstances, EditNote, EditStage, EditTiming, EngineSetup } from "./protocol.ts";
+import type { EditCircumstances, EditDone, EditNote, EditStage, EngineSetup } from "./protocol.ts";
 import { createStateKeeper, type StateKeeper } from "./state-keeper.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 export interface EditJobDependencies {
-  engine: Pick<Engine, "checkpoint" | "edit">;
+  engine: Pick<Engine, "checkpoint" | "edit"> & Partial<Pick<Engine, "checkerIdentity">>;
   storage: OwnStorage;
   /** For connections to the caller's own bucket. */
   agents: Agents;
-  limits: Pick<EngineSetup, "price" | "resumeAfterMs">;
+  limits: Pick<EngineSetup, "price" | "resumeAfterMs" | "flagged">;
   /** Room on the disk of our storage. @default nobody counts it */
   freeSpace?: FreeSpace | undefined;
 }
@@ -74,14 +74,14 @@ const PRECISION_OF: Readonly<Record<WeightsKind, Precision>> = {
 /**
  * Runs one job: `onProgress` is called at its start, with the steps that an earlier attempt took, after its last step, and
  * in between at most ten times per second.
- * @throws RetouchError about the field of the request; STORAGE_UNAVAILABLE if our storage does not give the source;
+ * @throws RetouchError about the field of the request; FlaggedResult; STORAGE_UNAVAILABLE if our storage does not give the source;
  * ABORTED by `signal`, then nothing is left stored
  */
 export async function runEditJob(
   dependencies: EditJobDependencies,
   edit: JobEdit,
   options: EditJobOptions,
-): Promise<{ result: JobResult; timing: EditTiming }> {
+): Promise<EditDone> {
   const { storage, limits } = dependencies;
   const { stopping, onState: onKept = () => {}, onNote } = options;
   const onError = (reason: string): void =>
@@ -98,7 +98,7 @@ async function editAndStore(
   dependencies: EditJobDependencies,
   edit: JobEdit,
   options: EditJobOptions & { keeper: StateKeeper },
-): Promise<{ result: JobResult; timing: EditTiming }> {
+): Promise<EditDone> {
   const { engine, limits } = dependencies;
   const { signal, owner, onProgress, onStage = () => {}, state, onNote, keeper } = options;
   onStage("reading");
@@ -129,6 +129,8 @@ async function editAndStore(
       owner,
       receiptKey: options.receiptKey,
       isSketched: edit.isPreviewed,
+      safetyThreshold: options.safetyThreshold,
+      isFlaggedKept: true,
       onState: limits.resumeAfterMs === Infinity ? undefined : keeper.offer,
       resumeFrom: typeof resumeFrom === "string" ? undefined : resumeFrom,
       onResume(outcome) {
@@ -154,6 +156,7 @@ async function editAndStore(
       },
     },
   );
+  const judged = await judge(engine, done, edit, limits.flagged ?? "refuse");
   const { parameters, seconds } = done;
   const maps: Uint8Array[] = [];
   for (const { kept } of done.results) if (kept?.map) maps.push(await encodeMap(kept.map));
@@ -177,6 +180,7 @@ async function editAndStore(
     JobResultImage,
   ];
   return {
+    judged,
     timing: {
       totalMs: seconds.total * 1000,
       denoiseMs: seconds.denoise * 1000,

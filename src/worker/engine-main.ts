@@ -78,12 +78,12 @@ function createTeller(): (progress: ConversionProgress) => void {
   };
 }
 
-function edit({ id, edit, ...how }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
+function edit({ id, edit, ...circumstances }: Extract<EngineRequest, { kind: "edit" }>): Promise<void> {
   const isStopping = new AbortController();
   stopping.set(id, isStopping);
   return answering(id, async (signal) => {
     const done = await runEditJob(dependencies!, edit, {
-      ...how,
+      ...circumstances,
       signal,
       stopping: isStopping.signal,
       onProgress: (progress) => say({ kind: "progress", id, progress }),

@@ -1,7 +1,7 @@
 /** The parent's side of the engine process: starts it, hands it one job at a time, kills it if necessary. */
 import { type ChildProcess, fork } from "node:child_process";
 import os from "node:os";
-import type { JobEdit, JobFailure, JobProgress, JobResult, KeptState } from "../jobs/job.ts";
+import type { JobEdit, JobFailure, JobProgress, KeptState } from "../jobs/job.ts";
 import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
@@ -9,8 +9,8 @@ import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
 import { createEncodingTotal } from "./encoding-total.ts";
 import type {
   EditCircumstances,
+  EditDone,
   EditStage,
-  EditTiming,
   EngineAnswer,
   EngineRequest,
   EngineSetup,
@@ -28,7 +28,7 @@ type NotDone =
   /** Our own storage did not give or take an image; what is wrong, for the log. */
   | { kind: "storageAway"; detail: string };
 
-export type EngineOutcome = { kind: "completed"; result: JobResult; timing: EditTiming } | NotDone;
+export type EngineOutcome = ({ kind: "completed" } & EditDone) | NotDone;
 export type FetchOutcome = ({ kind: "fetched" } & FetchedSource) | NotDone;
 
 /** What is told of a job while it runs. */
@@ -44,6 +44,8 @@ export interface EngineProcess {
   readonly isReady: boolean;
   /** Memory that its process takes for a usual edit; known once it has warmed up for the first time. */
   readonly neededBytes: number | undefined;
+  /** What it runs on, and the name of its checkpoint; known once it has warmed up. */
+  readonly place?: EnginePlace | undefined;
   /** Encodings found and made by its processes so far, and bytes kept by the running one. */
   readonly encodings: EncodingCounts;
   /**
@@ -64,6 +66,12 @@ export interface EngineProcess {
   unload(): Promise<void>;
   /** Ends the process for good. */
   close(): Promise<void>;
+}
+
+/** Where an engine works, and what with. */
+export interface EnginePlace {
+  device: string;
+  model: string;
 }
 
 export interface RunOptions extends RunEvents, EditCircumstances {
@@ -107,6 +115,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   let starting: Promise<EditSpeed> | undefined;
   let isClosed = false;
   let neededBytes: number | undefined;
+  let place: EnginePlace | undefined;
   const encodings = createEncodingTotal();
   let checks = 0;
   let downloads = 0;
@@ -149,6 +158,7 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           const { checkpoint, weights, speed, device } = answer;
           for (const notice of [...device.notices, ...(answer.notices ?? [])]) log.warn(notice);
           const { name, reason, computeType } = device;
+          place = { device: `${name} (${computeType})`, model: checkpoint };
           log.info({ checkpoint, weights, device: name, reason, computeType, speed }, "The engine is ready.");
           resolve(answer.speed);
         } else if (answer.kind === "encodings") {
@@ -200,7 +210,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           log.error({ jobId, detail: answer.detail }, answer.error);
         }
         if (answer.kind === "failed") {
-          return finish({ kind: "failed", error: answer.error, failure: answer.failure });
+          const { error, failure, safety } = answer;
+          return finish({ kind: "failed", error, failure, safety });
         }
         if (answer.kind === "attemptFailed") {
           log.error({ jobId, detail: answer.detail }, answer.error);
@@ -243,6 +254,10 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
       return neededBytes;
     },
 
+    get place() {
+      return place;
+    },
+
     get encodings() {
       return encodings.total();
     },
@@ -269,8 +284,8 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
           if (answer.kind === "state") onState?.(answer.state);
           if (answer.kind === "note") log[answer.note.level]({ jobId: id }, answer.note.sentence);
           if (answer.kind !== "completed") return undefined;
-          const { kind, result, timing } = answer;
-          return { kind, result, timing };
+          const { kind, result, timing, judged } = answer;
+          return { kind, result, timing, judged };
         },
         onCancel() {
           grace = setTimeout(() => end(own), graceMs);

@@ -1,6 +1,7 @@
 /** Decides what the sender of a failed edit may read, and what only the operator's log may hold. */
 import { type ErrorCode, type Failure as Reason, failure, RetouchError } from "../errors.ts";
 import { jobFailureOf } from "../jobs/job-failure.ts";
+import { FlaggedResult } from "./flagged.ts";
 import type { EngineAnswer, Failure } from "./protocol.ts";
 
 const UNEXPECTED = "The edit failed unexpectedly.";
@@ -55,7 +56,8 @@ export function endOf(id: string, error: unknown, signal: AbortSignal): EngineAn
     return { kind: "storageAway", id, detail: traceOf(error) };
   if (error instanceof AttemptFailure)
     return { kind: "attemptFailed", id, error: error.message, detail: traceOf(error) };
-  return { kind: "failed", id, ...failureOf(error) };
+  const safety = error instanceof FlaggedResult ? error.safety : undefined;
+  return { kind: "failed", id, ...failureOf(error), ...(safety && { safety }) };
 }
 
 /** Stacks only: other fields of an error may hold the request that failed, with its secrets. */

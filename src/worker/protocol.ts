@@ -14,6 +14,8 @@ import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Size } from "../engine/request.ts";
 import type { EditPart } from "../engine/stopwatch.ts";
+import type { SafetyRecord } from "../jobs/safety-record.ts";
+import type { FlaggedAction } from "../config/edit-settings.ts";
 import type { StorageOptions } from "../storage/open.ts";
 
 /** Everything that the engine process needs to know, sent once. */
@@ -29,6 +31,8 @@ export interface EngineSetup {
   imageMaxBytes: number;
   imageTimeoutMs: number;
   price: Price;
+  /** What becomes of a flagged result. @default "refuse" */
+  flagged?: FlaggedAction | undefined;
   /** Edits that take longer are kept as they go; Infinity keeps none. */
   resumeAfterMs: number;
 }
@@ -69,6 +73,8 @@ export interface EditCircumstances {
   room?: KeyRoom | undefined;
   /** Signs the receipts of its results. @default they are not signed */
   receiptKey?: string | undefined;
+  /** Score from which its results are flagged. @default the engine's */
+  safetyThreshold?: number | undefined;
 }
 
 export type EngineAnswer =
@@ -99,7 +105,7 @@ export type EngineAnswer =
   | { kind: "note"; id: string; note: EditNote }
   /** The process's own, since it began; sent before the end of every edit. */
   | { kind: "encodings"; encodings: EncodingCounts }
-  | { kind: "completed"; id: string; result: JobResult; timing: EditTiming }
+  | ({ kind: "completed"; id: string } & EditDone)
   | ({ kind: "fetched"; id: string } & FetchedSource)
   | { kind: "checked"; id: string }
   | ({ kind: "failed"; id: string } & Failure)
@@ -108,6 +114,20 @@ export type EngineAnswer =
   /** Our storage is away: the work is to be given back. */
   | { kind: "storageAway"; id: string; detail: string }
   | { kind: "cancelled"; id: string };
+
+/** What came of an edit. */
+export interface EditDone {
+  result: JobResult;
+  timing: EditTiming;
+  judged?: Judged | undefined;
+}
+
+/** What the safety checker said; absent where nothing was checked. */
+export interface Judged {
+  safety: SafetyRecord;
+  /** Whether a result was flagged, and all wait for an operator. */
+  isHeld: boolean;
+}
 
 /** For the log: that an edit goes on from a state, that it cannot, or that its state cannot be kept. */
 export interface EditNote {

@@ -185,7 +185,8 @@ export function createWorker(options: WorkerOptions): Worker {
       if (speed === undefined) return false;
       const isBack = choice.reasonOf(endpoint) !== undefined;
       choice.loaded(endpoint, isNew);
-      learnOf(endpoint, { speed: record.endpoints[endpoint]?.speed ?? speed });
+      const { place } = engines.of(endpoint);
+      learnOf(endpoint, { speed: record.endpoints[endpoint]?.speed ?? speed, ...place });
       if (isBack) reports.write(record);
       return true;
     } catch (error) {
@@ -221,7 +222,9 @@ export function createWorker(options: WorkerOptions): Worker {
     if (outcome.kind !== "completed") return;
     if (outcome.result.image.kind === "stored") storage.worked();
     const { result, timing } = outcome;
-    if (speed !== undefined) learnOf(endpoint, { speed: speedAfter(speed, result, timing) });
+    if (speed !== undefined) {
+      learnOf(endpoint, { ...record.endpoints[endpoint], speed: speedAfter(speed, result, timing) });
+    }
   }
 
   function sleep(ms: number): Promise<void> {

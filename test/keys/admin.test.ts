@@ -4,11 +4,45 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { connectAdmin, type KeysAdmin, startAdminServer } from "../../src/keys/admin.ts";
+import { connectAdmin as connect, type KeysAdmin, startAdminServer as startServer } from "../../src/keys/admin.ts";
 import { RetouchError } from "../../src/errors.ts";
 import type { ApiKey } from "../../src/keys/contracts.ts";
+import type { Job } from "../../src/jobs/job.ts";
+import type { ReviewEntry } from "../../src/jobs/review-log.ts";
+import type { HeldJob, Reviews } from "../../src/jobs/reviews.ts";
 import { refusal } from "../support/refusal.ts";
 import { temporaryFolder } from "../support/temporary.ts";
+
+const startAdminServer = (folder: string, keys: KeysAdmin, reviews = createMemoryReviews()) =>
+  startServer(folder, { keys, reviews });
+const connectAdmin = (folder: string): KeysAdmin => connect(folder).keys;
+
+const HELD: HeldJob = {
+  jobId: "job-1",
+  keyId: "key_0",
+  endpoint: "",
+  heldAt: new Date(1_700_000_000_000),
+  until: new Date(1_700_100_000_000),
+  prompt: "Make it night",
+  safety: { checker: { name: "MobileNetV2", sha256: "ab" }, threshold: 0.7, scores: [0.8] },
+  pictures: [{ key: "outputs/a.png", bytes: 3 }],
+};
+
+/** One held result, which a decision ends. */
+function createMemoryReviews(): Reviews {
+  const entries: ReviewEntry[] = [];
+  return {
+    list: async () => ({ held: entries.length === 0 ? [HELD] : [], total: entries.length === 0 ? 1 : 0 }),
+    find: async (jobId) => (jobId === HELD.jobId ? HELD : undefined),
+    async decide(jobId, { verdict: event, actor, reason }) {
+      if (jobId !== HELD.jobId) return undefined;
+      if (entries.length > 0) throw new RetouchError("REVIEW_OVER", "The review of this job is over.");
+      entries.push({ at: new Date(1_700_050_000_000), jobId, keyId: HELD.keyId, event, actor, reason });
+      return { id: jobId, submittedAt: HELD.heldAt, status: "completed" } as Job;
+    },
+    log: async ({ limit }) => entries.slice(0, limit),
+  };
+}
 
 /** Keys in memory. */
 function createMemoryKeys(): KeysAdmin {
@@ -23,6 +57,11 @@ function createMemoryKeys(): KeysAdmin {
       return { key: `rtk_abcdef-${name}`, webhookSecret: `whsec_${name}`, record };
     },
     list: async () => records,
+    async update(id, { isOperator, safetyThreshold }) {
+      const found = records.find((record) => record.id === id);
+      if (isOperator !== undefined) Object.assign(found ?? {}, { isOperator: isOperator || undefined });
+      return found && Object.assign(found, { safetyThreshold: safetyThreshold ?? undefined });
+    },
     async revoke(id) {
       const found = records.find((record) => record.id === id && record.revokedAt === undefined);
       if (found) found.revokedAt = new Date(1_800_000_000_000);
@@ -64,6 +103,43 @@ describe.skipIf(noSockets !== undefined)(
       expect(await admin.revoke(record.id)).toBe(true);
       expect(await admin.revoke(record.id)).toBe(false);
       expect(await admin.list()).toEqual([{ ...record, revokedAt: new Date(1_800_000_000_000) }]);
+    });
+
+    it("settles the terms of a key", async () => {
+      const admin = await start(await temporaryFolder());
+      const { id } = (await admin.create("shop", { isOperator: true })).record;
+      expect(await admin.update(id, { isOperator: true, safetyThreshold: 0.25 })).toMatchObject({
+        isOperator: true,
+        safetyThreshold: 0.25,
+        createdAt: expect.any(Date),
+      });
+      expect(await admin.update(id, { safetyThreshold: null })).not.toHaveProperty("safetyThreshold");
+      expect(await admin.update("key_9", {})).toBeUndefined();
+    });
+
+    it("lists, finds and decides what is held, and tells who came second", async () => {
+      const folder = await temporaryFolder();
+      await start(folder);
+      const { reviews } = connect(folder);
+      expect(await reviews.list({ offset: 0, limit: 10 })).toEqual({ held: [HELD], total: 1 });
+      expect(await reviews.find("job-1")).toEqual(HELD);
+      expect(await reviews.find("job-2")).toBeUndefined();
+      const decision = { verdict: "approved", actor: { name: "root" }, reason: "größer 🐦" } as const;
+      expect(await reviews.decide("job-2", decision)).toBeUndefined();
+      expect(await reviews.decide("job-1", decision)).toMatchObject({ submittedAt: HELD.heldAt });
+      await expect(reviews.decide("job-1", decision)).rejects.toEqual(
+        refusal("REVIEW_OVER", "The review of this job is over."),
+      );
+      expect(await reviews.log({ offset: 0, limit: 10 })).toEqual([
+        {
+          at: new Date(1_700_050_000_000),
+          jobId: "job-1",
+          keyId: "key_0",
+          event: "approved",
+          actor: { name: "root" },
+          reason: "größer 🐦",
+        },
+      ]);
     });
 
     it("rotates webhook secrets and ends old ones", async () => {
@@ -130,7 +206,7 @@ describe.skipIf(noSockets !== undefined)(
 
     it("takes no more than it could need", async () => {
       const admin = await start(await temporaryFolder());
-      await expect(admin.create("a".repeat(5000))).rejects.toMatchObject({
+      await expect(admin.create("a".repeat(20_000))).rejects.toMatchObject({
         code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/),
       });
       expect(await admin.list()).toEqual([]);
@@ -140,6 +216,7 @@ describe.skipIf(noSockets !== undefined)(
       '{"method":"constructor"}',
       '{"method":"create","argument":["a"]}',
       '{"method":"rotateWebhookSecret","argument":"a","keepMs":"1"}',
+      '{"method":"create","argument":"a","options":3}',
       '{"method":"revoke","argument":"a\\u0000"}',
       "null",
       "{",

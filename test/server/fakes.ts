@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { RetouchError } from "../../src/errors.ts";
 import type { Health, Jobs, UsageDay, WaitOptions, WebhookDelivery } from "../../src/jobs/contracts.ts";
 import { isEnded, type Job, type JobChunk, type JobResult, type NewJob } from "../../src/jobs/job.ts";
+import type { OperatorDependencies } from "../../src/server/operator/routes.ts";
 import type { Keys } from "../../src/keys/contracts.ts";
 import { contentTypeOf, type Storage } from "../../src/storage/storage.ts";
 
@@ -198,12 +199,37 @@ export const healthOf = (): Health => ({
 });
 
 /** Keys by their text, and ids by the keys. */
+export const OPERATOR_KEY = "operator-key-of-the-tests";
+
 export function createFakeKeys(...known: string[]): Pick<Keys, "verify"> {
   return {
     async verify(key) {
       if (!known.includes(key)) return undefined;
-      return { id: `id-of-${key}`, name: key, prefix: key, createdAt: new Date(0) };
+      const isOperator = key === OPERATOR_KEY || undefined;
+      return { id: `id-of-${key}`, name: key, prefix: key, createdAt: new Date(0), isOperator };
     },
+  };
+}
+
+/** What operators see where there is nothing. */
+export function createFakeOperator(): OperatorDependencies {
+  return {
+    operations: {
+      queues: async () => [],
+      workers: async () => [],
+      used: async () => new Map(),
+      stored: async () => [],
+      databaseBytes: async () => 0,
+      course: async () => undefined,
+    },
+    reviews: {
+      list: async () => ({ held: [], total: 0 }),
+      find: async () => undefined,
+      decide: async () => undefined,
+      log: async () => [],
+    },
+    keys: { list: async () => [] },
+    disk: async () => undefined,
   };
 }
 

@@ -23,6 +23,8 @@ import {
   createFakeStorage,
   type FakeJobs,
   type FakeStorage,
+  createFakeOperator,
+  OPERATOR_KEY,
 } from "./fakes.ts";
 
 export const KEY = "key-one";
@@ -77,7 +79,7 @@ export async function startServer(
   } = {},
 ): Promise<TestServer> {
   const jobs = createFakeJobs();
-  const keys = createFakeKeys(KEY, OTHER_KEY);
+  const keys = createFakeKeys(KEY, OTHER_KEY, OPERATOR_KEY);
   const storage = createFakeStorage();
   const signedUrls = createSignedUrls({ secret: "a secret of the tests", lifetimeMs: 3_600_000 });
   const lines: Record<string, unknown>[] = [];
@@ -96,6 +98,7 @@ export async function startServer(
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     // In the service, another process does this.
     checkMask: (given) => checkMaskFile(given, { maxPixels: readConfig({}).imageMaxPixels }),
+    operator: createFakeOperator(),
     pagesFolder: path.join(root, "dist", "web"),
     notReady: parts.notReady ?? (async () => undefined),
     runningWorkers: parts.runningWorkers ?? (() => 1),

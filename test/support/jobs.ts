@@ -52,6 +52,7 @@ export const SETTINGS: JobsSettings = {
   maxQueuedPerWorker: 500,
   maxQueuedTotal: 10_000,
   keyQuotaBytes: 2 ** 40,
+  reviewTimeoutMs: 72 * 60 * 60_000,
   fileLifetimeMs: 7 * 24 * 60 * 60_000,
   keepOriginals: true,
 };
@@ -196,6 +197,8 @@ const TIMES: Record<string, string[]> = {
     "repeatable_until",
     "lease_until",
     "source_started_at",
+    "held_at",
+    "review_until",
   ],
   pictures: ["expires_at", "delete_after"],
   rates: ["ends_at"],
@@ -239,6 +242,7 @@ async function empty({ schema, query }: Database): Promise<void> {
   ];
   await query(
     `${tables.map((table) => `delete from ${quoted(schema)}.${table}`).join("; ")};
+     truncate ${quoted(schema)}.review_entries;
      update ${quoted(schema)}.counters set value = 0;
      delete from ${quoted(`${schema}_queue`)}.job`,
   );

@@ -14,7 +14,7 @@ export const DOCTOR = command<DoctorFlags>({
     ...NETWORK_OPTIONS,
     option(
       "--model <repo>",
-      `a published model, which need not be downloaded:  ${anyOf(PUBLISHED_MODELS.map(({ repository }) => repository))}`,
+      `a published model, which need not be downloaded: ${anyOf(PUBLISHED_MODELS.map(({ repository }) => repository))}`,
     ),
     option(
       "--memory-limit <size>",

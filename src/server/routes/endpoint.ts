@@ -1,6 +1,6 @@
 /** The routes of the endpoint as a whole: /purge-queue, /health, /requests, and our own /usage, /loras and /webhook-deliveries. */
 import type { Static, TSchema } from "typebox";
-import { dayInQuery, numberInQuery } from "../queries.ts";
+import { dayInQuery, pageOf } from "../queries.ts";
 import {
   defined,
   DeliveriesReply,
@@ -15,8 +15,6 @@ import { PageQuery, UsageQuery } from "../schemas.ts";
 import { outputOf, stateOf, toWireDelivery } from "../wire.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
 
-const LIMIT = { min: 1, max: 100, default: 50 };
-const OFFSET = { min: 0, max: 1_000_000, default: 0 };
 const USAGE_DAYS = 30;
 const BODY_LIMIT = 64 * 1024;
 
@@ -137,9 +135,4 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
 const page = <Reply extends TSchema>(reply: Reply) => ({
   querystring: PageQuery,
   response: { 200: reply, ...FAILURES },
-});
-
-const pageOf = ({ offset, limit }: Static<typeof PageQuery>): { offset: number; limit: number } => ({
-  offset: numberInQuery(offset, OFFSET),
-  limit: numberInQuery(limit, LIMIT),
 });
