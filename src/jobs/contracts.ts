@@ -1,4 +1,5 @@
 /** What other parts of the service need from the jobs: the server for a caller, the worker for its engine. */
+import type { EditSpeed } from "../engine/estimate.ts";
 import type { Chain } from "./original.ts";
 import type {
   ClaimedJob,
@@ -14,6 +15,7 @@ import type {
   StoredSource,
   WorkerRecord,
 } from "./job.ts";
+import type { QueuePlace } from "./place.ts";
 
 /** A wait that `signal` ends early returns what there is. */
 export interface WaitOptions {
@@ -103,6 +105,10 @@ export interface Jobs {
   purge(keyId: string): Promise<number>;
   /** Newest first. */
   list(keyId: string, page: { offset: number; limit: number }): Promise<{ jobs: Job[]; total: number }>;
+  /** Where a job stands among the waiting jobs of its endpoint. */
+  place(id: string, keyId: string): Promise<QueuePlace | undefined>;
+  /** Of the endpoint's fastest worker. @returns undefined until one has measured itself */
+  speed(): Promise<EditSpeed | undefined>;
   /** Health of the whole endpoint. */
   health(): Promise<Health>;
   /** Days with any usage, `from` and `to` included (YYYY-MM-DD, UTC). */

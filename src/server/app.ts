@@ -40,6 +40,7 @@ import { addExampleRoutes, addFileRoutes } from "./routes/files.ts";
 import { createLongPolls } from "./routes/long-polls.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 import { addOperationRoutes, type NotReady } from "./routes/operations.ts";
+import { addPictureRoutes, type PictureSources } from "./routes/pictures.ts";
 import { addPages } from "./routes/pages.ts";
 import { addSubmitRoutes } from "./routes/submit.ts";
 import type { ModelTraits } from "./schemas.ts";
@@ -69,6 +70,8 @@ export interface AppDependencies {
   isRefusedAddress: IsRefusedAddress;
   /** @default none: their jobs tell what is wrong with masks */
   checkMask?: CheckMask | undefined;
+  /** How images are shown that a browser cannot read or reach. */
+  pictures: PictureSources;
   /** The built playground. */
   pagesFolder: string;
   /** Further metrics. @default none */
@@ -187,6 +190,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
         addSubmitRoutes(endpoint, context);
         addJobRoutes(endpoint, context);
         addEndpointRoutes(endpoint, context);
+        addPictureRoutes(endpoint, context, dependencies.pictures);
       },
       { prefix: `/v2/${context.config.endpointId}` },
     );

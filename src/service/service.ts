@@ -36,7 +36,9 @@ import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
 import type { StorageWatch } from "../storage/watch.ts";
 import { totalOfEncodings } from "../worker/encoding-total.ts";
+import { readHttpUrl } from "../images/http-url.ts";
 import { createMaskChecker } from "../worker/mask-checker.ts";
+import { createPictureConverter } from "../worker/picture-converter.ts";
 import type { Worker } from "../worker/worker.ts";
 
 import { type Data, openData } from "./data.ts";
@@ -51,6 +53,7 @@ export interface ServiceOptions {
   threadEntry?: URL | undefined;
   engineEntry?: URL | undefined;
   maskEntry?: URL | undefined;
+  pictureEntry?: URL | undefined;
   /** For tests: a module with other `PIPELINES`. */
   pipelinesModule?: URL | undefined;
 }
@@ -94,7 +97,7 @@ async function startWith(
   models: readonly ModelTraits[],
   options: ServiceOptions,
 ): Promise<Service> {
-  const { config, log, threadEntry, maskEntry } = options;
+  const { config, log, threadEntry, maskEntry, pictureEntry } = options;
   const policy = createAddressPolicy(config.allowPrivateHosts);
   const agents = createAgents(policy);
   const data = await openData({ config, log, threadEntry, onOwned: engines.start });
@@ -110,6 +113,8 @@ async function startWith(
     entry: maskEntry,
     onError: (reason) => log.warn(reason),
   });
+  const converter = createPictureConverter({ maxPixels: config.imageMaxPixels, entry: pictureEntry });
+  const client = createHttpClient(agents);
   let isStopping = false;
   const surroundings = createSurroundings(context);
   const app = await createApp({
@@ -132,6 +137,13 @@ async function startWith(
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     // Where others work, no picture of a stranger's is decoded here.
     checkMask: config.workers > 0 ? masks.check : undefined,
+    pictures: {
+      async download(url, signal) {
+        const { imageMaxBytes: maxBytes, imageTimeoutMs: timeoutMs } = config;
+        return (await readHttpUrl(url, { maxBytes, timeoutMs, signal, client })).bytes;
+      },
+      convert: config.workers > 0 ? converter.convert : undefined,
+    },
     pagesFolder: PAGES,
     notReady: async () => (isStopping ? "stopping" : notReady(data, watch, workers)),
     isStopping: () => isStopping,
@@ -152,7 +164,7 @@ async function startWith(
   const webhooks = createWebhooks({
     context,
     settings: config,
-    post: createHttpClient(agents).post,
+    post: client.post,
     render: async (job) => toWireJob(await embedResult(storage, job), addressOf),
     failureOf: connectionFailure,
     log,
@@ -171,6 +183,7 @@ async function startWith(
       if (drainMs > 0) await delay(drainMs);
       await app.close();
       masks.close();
+      converter.close();
       await stopping;
       watch.stop();
       fleet.stop();

@@ -71,6 +71,7 @@ export async function startServer(
     >
   > & {
     allowPrivateHosts?: string[];
+    pictures?: AppDependencies["pictures"];
     /** Of the default endpoint. */
     model?: ModelTraits;
     others?: ServedEndpoint[];
@@ -96,6 +97,11 @@ export async function startServer(
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     // In the service, another process does this.
     checkMask: (given) => checkMaskFile(given, { maxPixels: readConfig({}).imageMaxPixels }),
+    pictures: parts.pictures ?? {
+      download: async (url) => {
+        throw new Error(`Nobody expects a download of ${url}.`);
+      },
+    },
     pagesFolder: path.join(root, "dist", "web"),
     notReady: parts.notReady ?? (async () => undefined),
     runningWorkers: parts.runningWorkers ?? (() => 1),
