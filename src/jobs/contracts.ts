@@ -10,12 +10,12 @@ import type {
   JobImages,
   JobOutcome,
   JobProgress,
+  JobStatus,
   KeptState,
   NewJob,
   StoredSource,
   WorkerRecord,
 } from "./job.ts";
-import type { QueuePlace } from "./place.ts";
 
 /** A wait that `signal` ends early returns what there is. */
 export interface WaitOptions {
@@ -42,6 +42,14 @@ export interface UsageDay {
   completed: number;
   failed: number;
   cost: number;
+}
+
+export interface QueuePlace {
+  status: JobStatus;
+  /** Waiting jobs of any key that run before this one; 0 for a job that does not wait. */
+  numAhead: number;
+  /** Until it starts, milliseconds; unknown until a worker has measured itself. */
+  waitMs?: number | undefined;
 }
 
 export interface WebhookDelivery {

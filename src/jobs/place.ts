@@ -2,16 +2,9 @@
 import type { EditSpeed } from "../engine/estimate.ts";
 import { type JobsContext, schemaOf } from "./context.ts";
 import { estimateJobMs } from "./estimate.ts";
+import type { QueuePlace } from "./contracts.ts";
 import type { JobEdit, JobStatus } from "./job.ts";
 import { type Fleet, statusAt } from "./workers.ts";
-
-export interface QueuePlace {
-  status: JobStatus;
-  /** Waiting jobs of any key that run before this one; 0 for a job that does not wait. */
-  numAhead: number;
-  /** Until it starts, milliseconds; unknown until a worker has measured itself. */
-  waitMs?: number | undefined;
-}
 
 /** Of the jobs before it, so many are looked at; the others are taken to be like them. */
 const MAX_READ = 50;

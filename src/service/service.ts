@@ -36,7 +36,7 @@ import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
 import type { StorageWatch } from "../storage/watch.ts";
 import { totalOfEncodings } from "../worker/encoding-total.ts";
-import { readHttpUrl } from "../images/http-url.ts";
+import { createDownload } from "../worker/download-picture.ts";
 import { createMaskChecker } from "../worker/mask-checker.ts";
 import { createPictureConverter } from "../worker/picture-converter.ts";
 import type { Worker } from "../worker/worker.ts";
@@ -138,10 +138,7 @@ async function startWith(
     // Where others work, no picture of a stranger's is decoded here.
     checkMask: config.workers > 0 ? masks.check : undefined,
     pictures: {
-      async download(url, signal) {
-        const { imageMaxBytes: maxBytes, imageTimeoutMs: timeoutMs } = config;
-        return (await readHttpUrl(url, { maxBytes, timeoutMs, signal, client })).bytes;
-      },
+      download: createDownload(client, config),
       convert: config.workers > 0 ? converter.convert : undefined,
     },
     pagesFolder: PAGES,
