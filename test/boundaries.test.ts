@@ -325,8 +325,8 @@ describe("what lies outside", () => {
       // Its own thread only.
       "database/embedded-thread.ts",
       "runtime/device-process.ts",
+      "worker/answer-parent.ts",
       "worker/engine-main.ts",
-      "worker/mask-process.ts",
       "worker/parent-watch.ts",
     ]);
   });

@@ -141,6 +141,11 @@ export function createFakeJobs(): Jobs {
       const all = [...fixed.values()];
       return { jobs: all.slice(whole(offset), offset + whole(limit)), total: all.length };
     },
+    async place(id) {
+      const job = own(id);
+      return job && { status: job.status, numAhead: 0 };
+    },
+    speed: async () => ({ nativeArea: 2 ** 20, grid: 16, fixedMs: 100, stepMs: 10 }),
     health: async () => ({
       jobs: { completed: 1, failed: 1, inProgress: 1, inQueue: 1, retried: 0 },
       workers: { idle: 1, initializing: 0, ready: 1, running: 0, throttled: 0, unhealthy: 0 },

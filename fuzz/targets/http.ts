@@ -1,6 +1,7 @@
 /** The routes, over connections to a real server; what is behind it is in memory. */
 import type { AddressInfo } from "node:net";
 import { readConfig } from "../../src/config/config.ts";
+import { RetouchError } from "../../src/errors.ts";
 import { createLog } from "../../src/log.ts";
 import { createAddressPolicy } from "../../src/net/address-policy.ts";
 import { isRefusedLiterally } from "../../src/net/literal-address.ts";
@@ -84,6 +85,9 @@ export const CALLS: readonly Call[] = [
   callOf("GET", `${ENDPOINT}/requests?offset=0&limit=10`),
   callOf("GET", `${ENDPOINT}/usage?from=2026-01-01&to=2026-02-28`),
   callOf("GET", `${ENDPOINT}/loras`),
+  callOf("GET", `${ENDPOINT}/estimate?size=512*512&image_size=640*480&guidance=2&negative=true`),
+  callOf("GET", `${ENDPOINT}/queue/${JOB_IDS.completed}`),
+  callOf("POST", `${ENDPOINT}/picture`, json({ image: PIXEL }), [JSON_TYPE]),
   callOf("GET", `${ENDPOINT}/webhook-deliveries?offset=1&limit=100`),
   ...["/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/docs", "/icon.svg"].map((to) =>
     callOf("GET", to),
@@ -117,6 +121,11 @@ async function startServer() {
     examples: new Map([["bluebird.png", inRepository("examples", "bluebird.png")]]),
     isRefusedAddress: (url) => isRefusedLiterally(policy, url),
     operator: createFakeOperator(),
+    pictures: {
+      download: async () => {
+        throw new RetouchError("IMAGE_UNREADABLE", "image cannot be downloaded.");
+      },
+    },
     pagesFolder: inRepository("dist", "web"),
     notReady: async () => undefined,
     runningWorkers: () => 1,

@@ -48,7 +48,7 @@ export const LIMITS = {
     "RETOUCH_RUNSYNC_RATE",
     RATE,
     "2000",
-    "Calls of /runsync and /v1/images/edits together in a window.",
+    "Calls of /runsync, /picture and /v1/images/edits together in a window.",
   ),
   runsyncConcurrency: required(
     "RETOUCH_RUNSYNC_CONCURRENCY",
@@ -60,7 +60,7 @@ export const LIMITS = {
     "RETOUCH_STATUS_RATE",
     RATE,
     "2000",
-    "Calls of /status, /status-sync and /stream together in a window.",
+    "Calls of /status, /status-sync, /stream and /queue together in a window.",
   ),
   statusConcurrency: required(
     "RETOUCH_STATUS_CONCURRENCY",
@@ -89,7 +89,7 @@ export const LIMITS = {
     "RETOUCH_READ_RATE",
     RATE,
     "1000",
-    "Calls of /health, /usage, /loras, /webhook-deliveries and /v1/models together in a window.",
+    "Calls of /health, /usage, /loras, /estimate, /webhook-deliveries and /v1/models together in a window.",
   ),
   wrongKeyRate: required(
     "RETOUCH_WRONG_KEY_RATE",

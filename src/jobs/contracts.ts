@@ -1,4 +1,5 @@
 /** What other parts of the service need from the jobs: the server for a caller, the worker for its engine. */
+import type { EditSpeed } from "../engine/estimate.ts";
 import type { Chain } from "./original.ts";
 import type {
   ClaimedJob,
@@ -9,6 +10,7 @@ import type {
   JobImages,
   JobOutcome,
   JobProgress,
+  JobStatus,
   KeptState,
   NewJob,
   StoredSource,
@@ -40,6 +42,14 @@ export interface UsageDay {
   completed: number;
   failed: number;
   cost: number;
+}
+
+export interface QueuePlace {
+  status: JobStatus;
+  /** Waiting jobs of any key that run before this one; 0 for a job that does not wait. */
+  numAhead: number;
+  /** Until it starts, milliseconds; unknown until a worker has measured itself. */
+  waitMs?: number | undefined;
 }
 
 export interface WebhookDelivery {
@@ -103,6 +113,10 @@ export interface Jobs {
   purge(keyId: string): Promise<number>;
   /** Newest first. */
   list(keyId: string, page: { offset: number; limit: number }): Promise<{ jobs: Job[]; total: number }>;
+  /** Where a job stands among the waiting jobs of its endpoint. */
+  place(id: string, keyId: string): Promise<QueuePlace | undefined>;
+  /** Of the endpoint's fastest worker. @returns undefined until one has measured itself */
+  speed(): Promise<EditSpeed | undefined>;
   /** Health of the whole endpoint. */
   health(): Promise<Health>;
   /** Days with any usage, `from` and `to` included (YYYY-MM-DD, UTC). */

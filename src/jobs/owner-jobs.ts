@@ -10,6 +10,7 @@ import { newsOf } from "./events.ts";
 import { isEnded, type Job, statusesBefore } from "./job.ts";
 import { admitBytes, admitJob, createKeyUses, fullOfKey, hasRoom, queueLimitOf } from "./key-use.ts";
 import { findChain, readChain } from "./lineage.ts";
+import { readPlace, speedOf } from "./place.ts";
 import { listDeliveries, listUsage } from "./records.ts";
 import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
 import { takeChunks } from "./stream.ts";
@@ -174,6 +175,8 @@ export function createJobs(
       return { jobs: rows.map(rowToJob), total: count?.total ?? 0 };
     },
 
+    place: (id, keyId) => readPlace(context, fleet, { id, keyId, endpoint }),
+    speed: async () => speedOf(await fleet(), endpoint),
     health: () => readHealth(context, endpoint, { limitMs: HEALTH_MS }),
     usage: (keyId, range) => listUsage(context, { keyId, endpoint }, range),
     deliveries: (keyId, page) => listDeliveries(context, { keyId, endpoint }, page),

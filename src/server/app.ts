@@ -43,6 +43,7 @@ import { addExampleRoutes, addFileRoutes } from "./routes/files.ts";
 import { createLongPolls } from "./routes/long-polls.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 import { addOperationRoutes, type NotReady } from "./routes/operations.ts";
+import { addPictureRoutes, type PictureSources } from "./routes/pictures.ts";
 import { addPages } from "./routes/pages.ts";
 import { addReceiptKeyRoutes, addReceiptRoutes } from "./routes/receipts.ts";
 import { addSubmitRoutes } from "./routes/submit.ts";
@@ -79,6 +80,8 @@ export interface AppDependencies {
   checkMask?: CheckMask | undefined;
   /** What operators see and decide. */
   operator: OperatorDependencies;
+  /** How images are shown that a browser cannot read or reach. */
+  pictures: PictureSources;
   /** The built playground. */
   pagesFolder: string;
   /** Further metrics. @default none */
@@ -198,6 +201,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
         addJobRoutes(endpoint, context);
         addReceiptRoutes(endpoint, context);
         addEndpointRoutes(endpoint, context);
+        addPictureRoutes(endpoint, context, dependencies.pictures);
       },
       { prefix: `/v2/${context.config.endpointId}` },
     );

@@ -30,6 +30,17 @@ export const pageOf = ({ offset, limit }: { offset?: unknown; limit?: unknown })
   limit: numberInQuery(limit, LIMIT),
 });
 
+const SIZE = /^(\d{1,5})\*(\d{1,5})$/;
+const MAX_SIDE = 65_535;
+
+/** Reads a size from a query string, width*height. @returns undefined for what is none */
+export function sizeInQuery(value: unknown): { width: number; height: number } | undefined {
+  const [, width, height] = (typeof value === "string" && SIZE.exec(value)) || [];
+  const sides = [Number(width), Number(height)] as const;
+  if (!sides.every((side) => side >= 1 && side <= MAX_SIDE)) return undefined;
+  return { width: sides[0], height: sides[1] };
+}
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** There is no year 0. */
 const DAY = /^(?!0000)\d{4}-\d{2}-\d{2}$/;

@@ -317,6 +317,29 @@ export const UsageReply = Type.Object({
     { description: "Price of an edit from now on; a megapixel is a million pixels of the result." },
   ),
 });
+export const EstimateReply = Type.Object(
+  {
+    fixed_ms: Type.Optional(Type.Number({ minimum: 0, description: "Of each result, whatever its steps." })),
+    step_ms: Type.Optional(Type.Number({ minimum: 0, description: "Of each step of each result." })),
+  },
+  {
+    description:
+      "As the fastest worker has measured itself, in milliseconds; empty until one has. The wait for a worker is not part of it.",
+  },
+);
+export const PlaceReply = Type.Object(
+  {
+    status: JobState,
+    jobs_ahead: Type.Integer({ minimum: 0, description: "Waiting jobs of any key that run before it." }),
+    wait_ms: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: "About how long it still waits; absent until a worker has measured itself.",
+      }),
+    ),
+  },
+  { description: "Only a job that waits has others before it." },
+);
 export const LorasReply = Type.Object({
   loras: Type.Array(Type.String(), { description: "Names of the LoRAs." }),
 });
@@ -340,7 +363,7 @@ export const DeliveriesReply = Type.Object({
 export const Picture = {
   description: "An image.",
   content: Object.fromEntries(
-    ["image/png", "image/jpeg", "image/webp", "image/avif"].map((type) => [
+    ["image/png", "image/jpeg", "image/webp", "image/avif", "image/gif"].map((type) => [
       type,
       { schema: { type: "string", format: "binary" } },
     ]),

@@ -225,6 +225,21 @@ export const PageQuery = Type.Object({
   offset: Type.Optional(Type.String({ description: "How many to skip; 0 by default." })),
   limit: Type.Optional(Type.String({ description: "How many to list, 1 to 100; 50 by default." })),
 });
+export const EstimateQuery = Type.Object({
+  size: Type.Optional(
+    Type.String({
+      description: "Of the result, width*height @default that of the image, or the model's own",
+    }),
+  ),
+  image_size: Type.Optional(Type.String({ description: "Of the image to edit, width*height @default none" })),
+  guidance: Type.Optional(Type.String({ description: "As in an edit @default 1" })),
+  negative: Type.Optional(
+    Type.String({ description: "`true` for an edit with a negative prompt @default false" }),
+  ),
+});
+export const PictureBody = Type.Object({
+  image: Type.String({ minLength: 1, description: "As in an edit: a URL, a data URL or base64." }),
+});
 export const UsageQuery = Type.Object({
   from: Type.Optional(Type.String({ description: "First day (UTC) as YYYY-MM-DD; 30 days ago by default." })),
   to: Type.Optional(Type.String({ description: "Last day (UTC) as YYYY-MM-DD; today by default." })),

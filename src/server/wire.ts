@@ -63,7 +63,7 @@ export const WIRE_STATES: Record<JobStatus, Static<typeof JobState>> = {
 /** Returns the absolute URL of a stored result. */
 export type AddressOf = (key: string, job: Job) => string;
 
-export const stateOf = (job: Job): Static<typeof JobState> => WIRE_STATES[job.status];
+export const stateOf = (job: Pick<Job, "status">): Static<typeof JobState> => WIRE_STATES[job.status];
 
 /** What a job shows of its edit. */
 type WireOutput = Static<typeof Output>;

@@ -40,7 +40,9 @@ import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
 import type { StorageWatch } from "../storage/watch.ts";
 import { totalOfEncodings } from "../worker/encoding-total.ts";
+import { createDownload } from "../worker/download-picture.ts";
 import { createMaskChecker } from "../worker/mask-checker.ts";
+import { createPictureConverter } from "../worker/picture-converter.ts";
 import type { Worker } from "../worker/worker.ts";
 
 import { type Data, openData } from "./data.ts";
@@ -55,6 +57,7 @@ export interface ServiceOptions {
   threadEntry?: URL | undefined;
   engineEntry?: URL | undefined;
   maskEntry?: URL | undefined;
+  pictureEntry?: URL | undefined;
   /** For tests: a module with other `PIPELINES`. */
   pipelinesModule?: URL | undefined;
 }
@@ -98,7 +101,7 @@ async function startWith(
   models: readonly ModelTraits[],
   options: ServiceOptions,
 ): Promise<Service> {
-  const { config, log, threadEntry, maskEntry } = options;
+  const { config, log, threadEntry, maskEntry, pictureEntry } = options;
   const policy = createAddressPolicy(config.allowPrivateHosts);
   const agents = createAgents(policy);
   const data = await openData({ config, log, threadEntry, onOwned: engines.start });
@@ -115,6 +118,8 @@ async function startWith(
     entry: maskEntry,
     onError: (reason) => log.warn(reason),
   });
+  const converter = createPictureConverter({ maxPixels: config.imageMaxPixels, entry: pictureEntry });
+  const client = createHttpClient(agents);
   let isStopping = false;
   const surroundings = createSurroundings(context);
   const app = await createApp({
@@ -145,6 +150,10 @@ async function startWith(
       keys,
       disk: async () => (isOnDisk(config) ? readDisk(config) : undefined),
     },
+    pictures: {
+      download: createDownload(client, config),
+      convert: config.workers > 0 ? converter.convert : undefined,
+    },
     pagesFolder: PAGES,
     notReady: async () => (isStopping ? "stopping" : notReady(data, watch, workers)),
     isStopping: () => isStopping,
@@ -165,7 +174,7 @@ async function startWith(
   const webhooks = createWebhooks({
     context,
     settings: config,
-    post: createHttpClient(agents).post,
+    post: client.post,
     render: async (job) => toWireJob(await embedResult(storage, job), addressOf),
     failureOf: connectionFailure,
     log,
@@ -184,6 +193,7 @@ async function startWith(
       if (drainMs > 0) await delay(drainMs);
       await app.close();
       masks.close();
+      converter.close();
       await stopping;
       watch.stop();
       fleet.stop();

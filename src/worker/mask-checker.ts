@@ -1,8 +1,8 @@
 /** Has the files of masks checked in a process of their own, one at a time, for as long as somebody asks. */
-import { type ChildProcess, fork } from "node:child_process";
-import { type FailureRecord, RetouchError } from "../errors.ts";
+import { RetouchError } from "../errors.ts";
 import type { GivenMask } from "../engine/mask-rules.ts";
-import { childEnvironment } from "../process-environment.ts";
+import type { NoAnswer } from "./answer-parent.ts";
+import { createAskedProcess } from "./asked-process.ts";
 
 /** What the process is told. */
 export interface MaskOrder {
@@ -10,11 +10,7 @@ export interface MaskOrder {
   maxPixels: number;
 }
 
-export type MaskAnswer =
-  | { kind: "ready" }
-  | { kind: "usable" }
-  | { kind: "refused"; record: FailureRecord }
-  | { kind: "failed"; reason: string };
+export type MaskAnswer = { kind: "usable" } | NoAnswer;
 
 export interface MaskChecker {
   /**
@@ -41,96 +37,31 @@ export interface MaskCheckerOptions {
   idleMs?: number | undefined;
 }
 
-/** More than wait already are left to their jobs. */
-const MAX_WAITING = 8;
-const TOO_LATE = "A mask could not be checked in time.";
+const REASONS = {
+  late: "A mask could not be checked in time.",
+  unstarted: "The process that checks masks does not start.",
+};
 
 export function createMaskChecker({
   maxPixels,
   entry = new URL("./mask-process.js", import.meta.url),
   onError = () => {},
-  checkMs = 2000,
-  startMs = 20_000,
-  idleMs = 30_000,
+  checkMs: answerMs = 2000,
+  startMs,
+  idleMs,
 }: MaskCheckerOptions): MaskChecker {
-  let child: ChildProcess | undefined;
-  let idle: NodeJS.Timeout | undefined;
-  let last: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
-  let readyAt = 0;
-  let isClosed = false;
-
-  const end = (): void => {
-    child?.kill("SIGKILL");
-    child = undefined;
-  };
-
-  /** The next answer of the process; undefined if it ends, or there is none in time: then it is ended. */
-  async function answerOf(of: ChildProcess, limitMs: number): Promise<MaskAnswer | undefined> {
-    return new Promise((resolve) => {
-      const settle = (answer?: MaskAnswer): void => {
-        clearTimeout(timer);
-        of.off("message", settle).off("exit", gone).off("error", gone);
-        if (answer === undefined && child === of) end();
-        resolve(answer);
-      };
-      const gone = (): void => settle();
-      const timer = setTimeout(gone, limitMs);
-      of.on("message", settle).on("exit", gone).on("error", gone);
-    });
-  }
-
-  async function started(): Promise<ChildProcess | undefined> {
-    if (child?.connected) return child;
-    const made = fork(entry, {
-      // Bytes travel as they are.
-      serialization: "advanced",
-      env: childEnvironment(),
-      execArgv: [],
-      stdio: ["ignore", "ignore", "ignore", "ipc"],
-    });
-    child = made;
-    // Whatever goes wrong with it later is seen by the next question.
-    made.on("error", () => {});
-    made.unref();
-    made.channel?.unref();
-    const answer = await answerOf(made, startMs);
-    readyAt = performance.now();
-    return answer?.kind === "ready" ? made : undefined;
-  }
-
-  async function ask(given: GivenMask, since: number): Promise<FailureRecord | undefined> {
-    clearTimeout(idle);
-    const asked = isClosed ? undefined : await started();
-    if (asked === undefined) return unknown("The process that checks masks does not start.");
-    if (performance.now() - Math.max(since, readyAt) > checkMs) return unknown(TOO_LATE);
-    const answering = answerOf(asked, checkMs);
-    asked.send({ given, maxPixels } satisfies MaskOrder, () => {});
-    const answer = await answering;
-    idle = setTimeout(end, idleMs).unref();
-    if (answer === undefined) return unknown(TOO_LATE);
-    if (answer.kind === "failed") return unknown(answer.reason);
-    return answer.kind === "refused" ? answer.record : undefined;
-  }
-
-  function unknown(reason: string): undefined {
-    onError(reason);
-  }
-
+  const asked = createAskedProcess<MaskOrder, MaskAnswer>({ entry, answerMs, startMs, idleMs });
   return {
     async check(given) {
-      if (waiting >= MAX_WAITING) return;
-      waiting += 1;
-      const since = performance.now();
-      const turn = last.then(() => ask(given, since));
-      last = turn.catch(() => {});
-      const record = await turn.finally(() => (waiting -= 1));
-      if (record) throw new RetouchError(record.code, { kind: record.kind, values: record.values });
+      const answer = await asked.ask({ given, maxPixels });
+      // More than wait already are left to their jobs.
+      if (answer === "busy") return;
+      if (typeof answer === "string") return onError(REASONS[answer]);
+      if (answer.kind === "failed") return onError(answer.reason);
+      if (answer.kind === "usable") return;
+      const { code, kind, values } = answer.record;
+      throw new RetouchError(code, { kind, values });
     },
-    close() {
-      isClosed = true;
-      clearTimeout(idle);
-      end();
-    },
+    close: asked.close,
   };
 }

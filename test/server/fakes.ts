@@ -1,6 +1,7 @@
 /** Jobs, keys and storage in memory, with handles to move them by. No clock: a job stays where a test puts it. */
 import { randomUUID } from "node:crypto";
 import { RetouchError } from "../../src/errors.ts";
+import type { EditSpeed } from "../../src/engine/estimate.ts";
 import type { Health, Jobs, UsageDay, WaitOptions, WebhookDelivery } from "../../src/jobs/contracts.ts";
 import { isEnded, type Job, type JobChunk, type JobResult, type NewJob } from "../../src/jobs/job.ts";
 import type { OperatorDependencies } from "../../src/server/operator/routes.ts";
@@ -37,6 +38,8 @@ export interface FakeJobs extends Jobs {
   /** The next submission is refused with this. */
   refuseNext(error: Error): void;
   setHealth(health: Promise<Health>): void;
+  /** What a worker has measured. */
+  speedOf?: EditSpeed | undefined;
   /** What a key may still store. */
   bytesLeft: number;
   deliveriesOf: WebhookDelivery[];
@@ -186,6 +189,15 @@ export function createFakeJobs(): FakeJobs {
       const all = [...jobs.values()].filter((job) => job.keyId === keyId).toReversed();
       return { jobs: all.slice(offset, offset + limit), total: all.length };
     },
+    async place(id, keyId) {
+      const job = own(id, keyId);
+      if (job === undefined) return undefined;
+      const numAhead = [...jobs.values()].filter(({ status }) => status === "queued").indexOf(job);
+      return job.status === "queued"
+        ? { status: job.status, numAhead, waitMs: 1500 }
+        : { status: job.status, numAhead: 0 };
+    },
+    speed: async () => fake.speedOf,
     health: () => health ?? Promise.resolve(healthOf()),
     usage: async () => fake.usageOf,
     deliveries: async () => fake.deliveriesOf,

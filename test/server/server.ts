@@ -73,6 +73,7 @@ export async function startServer(
     >
   > & {
     allowPrivateHosts?: string[];
+    pictures?: AppDependencies["pictures"];
     /** Of the default endpoint. */
     model?: ModelTraits;
     others?: ServedEndpoint[];
@@ -99,6 +100,11 @@ export async function startServer(
     // In the service, another process does this.
     checkMask: (given) => checkMaskFile(given, { maxPixels: readConfig({}).imageMaxPixels }),
     operator: createFakeOperator(),
+    pictures: parts.pictures ?? {
+      download: async (url) => {
+        throw new Error(`Nobody expects a download of ${url}.`);
+      },
+    },
     pagesFolder: path.join(root, "dist", "web"),
     notReady: parts.notReady ?? (async () => undefined),
     runningWorkers: parts.runningWorkers ?? (() => 1),

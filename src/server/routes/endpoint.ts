@@ -1,9 +1,11 @@
-/** The routes of the endpoint as a whole: /purge-queue, /health, /requests, and our own /usage, /loras and /webhook-deliveries. */
+/** The routes of the endpoint as a whole: /purge-queue, /health, /requests, and our own /usage, /loras, /estimate and /webhook-deliveries. */
 import type { Static, TSchema } from "typebox";
-import { dayInQuery, pageOf } from "../queries.ts";
+import { estimateMs } from "../../engine/estimate.ts";
+import { dayInQuery, optionalNumber, pageOf, sizeInQuery } from "../queries.ts";
 import {
   defined,
   DeliveriesReply,
+  EstimateReply,
   FAILURES,
   HealthReply,
   LorasReply,
@@ -11,7 +13,7 @@ import {
   RequestsReply,
   UsageReply,
 } from "../replies.ts";
-import { PageQuery, UsageQuery } from "../schemas.ts";
+import { EstimateQuery, PageQuery, UsageQuery } from "../schemas.ts";
 import { outputOf, stateOf, toWireDelivery } from "../wire.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
 
@@ -112,6 +114,33 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
       },
     },
     () => ({ loras: Object.keys(config.loras ?? {}) }),
+  );
+
+  app.get(
+    "/estimate",
+    {
+      ...context.limits("read"),
+      schema: {
+        summary: "How long an edit takes",
+        querystring: EstimateQuery,
+        response: { 200: EstimateReply, ...FAILURES },
+      },
+    },
+    async ({ query }) => {
+      const speed = await jobs.speed();
+      if (speed === undefined) return {};
+      const side = Math.round(Math.sqrt(speed.nativeArea));
+      const image = sizeInQuery(query.image_size);
+      const msOf = (numSteps: number): number =>
+        estimateMs(speed, {
+          size: sizeInQuery(query.size) ?? image ?? { width: side, height: side },
+          images: image === undefined ? [] : [image],
+          numSteps,
+          guidance: optionalNumber(query.guidance) ?? 1,
+          isNegativeUsed: query.negative === "true",
+        });
+      return { fixed_ms: msOf(0), step_ms: msOf(1) - msOf(0) };
+    },
   );
 
   app.get(

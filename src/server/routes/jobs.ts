@@ -1,9 +1,9 @@
-/** The routes of one job: /status, /status-sync, /stream, /cancel and /retry. */
+/** The routes of one job: /status, /status-sync, /stream, /cancel and /retry, and our own /queue. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { TakenChunks } from "../../jobs/contracts.ts";
 import type { JobChunk } from "../../jobs/job.ts";
 import { numberInQuery, optionalNumber, WAIT_RANGE } from "../queries.ts";
-import { defined, ErrorReply, FAILURES, JobReply, QueuedReply, StreamReply } from "../replies.ts";
+import { defined, ErrorReply, FAILURES, JobReply, PlaceReply, QueuedReply, StreamReply } from "../replies.ts";
 import { JobParams, StatusQuery, WaitQuery } from "../schemas.ts";
 import { chunkOf, stateOf, toWireJob } from "../wire.ts";
 import type { RouteContext, TypedApp } from "./context.ts";
@@ -101,6 +101,23 @@ export function addJobRoutes(app: TypedApp, context: RouteContext): void {
       },
     });
   }
+
+  app.get(
+    "/queue/:id",
+    {
+      ...status,
+      schema: {
+        summary: "A job's place in the queue",
+        params: JobParams,
+        response: { 200: PlaceReply, ...FAILURES },
+      },
+    },
+    async (request, reply) => {
+      const place = await jobs.place(idOf(request), request.keyId);
+      if (place === undefined) return notFound(reply);
+      return defined({ status: stateOf(place), jobs_ahead: place.numAhead, wait_ms: place.waitMs });
+    },
+  );
 
   app.post(
     "/cancel/:id",
