@@ -11,7 +11,7 @@ import { admitBytes, admitJob, createKeyUses, fullOfKey, hasRoom, queueLimitOf }
 import { findChain, readChain } from "./lineage.ts";
 import { listDeliveries, listUsage } from "./records.ts";
 import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
-import { takeChunks } from "./stream.ts";
+import { readChunks, takeChunks } from "./stream.ts";
 import { findRepeated, submitJob, type Surroundings } from "./submit.ts";
 import { nextTurn } from "./turns.ts";
 import { lookUntil, watchJob } from "./wait.ts";
@@ -69,7 +69,8 @@ export function createJobs(
       }
     },
 
-    takeChunks: (id, keyId, options) => takeChunks(context, () => load(id, keyId), id, options),
+    takeChunks: (id, keyId, options) => takeChunks({ context, load: () => load(id, keyId), id }, options),
+    readChunks: (id, keyId, options) => readChunks({ context, load: () => load(id, keyId), id }, options),
 
     async shortenRetention(id, keyId, ttlMs) {
       await database.query(
