@@ -28,7 +28,7 @@ const LONG = [
   "test/privacy.test.ts",
   "test/scripts/dev.test.ts",
   "test/service/bad-input.test.ts",
-  "test/service/clients.test.ts",
+  "test/service/clients*.test.ts",
   "test/service/clock-set.test.ts",
   "test/service/conformance.test.ts",
   "test/service/database-silence.test.ts",

@@ -126,6 +126,10 @@ export function createFakeJobs(): Jobs {
       const chunks = job.result ? [{ kind: "result" as const, result: job.result }] : [];
       return { job, chunks, giveBack: async () => {} };
     },
+    async readChunks(id, _, { after, submitted }) {
+      whole(after);
+      return { job: own(id) ?? submitted, chunks: [], position: after };
+    },
     async shortenRetention(id, _, ttlMs) {
       whole(ttlMs);
       return own(id);

@@ -6,6 +6,7 @@ import type { Receipt } from "../receipts/receipt.ts";
 import type { ReuseTally } from "../sampling/sampler.ts";
 import type { AccelerationReport } from "./acceleration.ts";
 import type { FloatTensor } from "./given-tensors.ts";
+import type { EditTokens } from "./model.ts";
 import type { ResolvedRequest, Size } from "./request.ts";
 import type { PartSeconds } from "./stopwatch.ts";
 
@@ -60,6 +61,8 @@ export interface EditReport {
   referenceSize?: Size | undefined;
   /** The same of every image. */
   referenceSizes: readonly Size[];
+  /** What the network read and drew; absent of a model without such tokens. */
+  tokens?: EditTokens | undefined;
   /** Sentences that the user should see, such as that the prompt was cut. */
   notices: string[];
   /**

@@ -186,6 +186,16 @@ export interface DrawnImage {
   kept?: Kept | undefined;
 }
 
+/** How much a transformer read and drew, in its own tokens: each is a word piece, or a small square of an image. */
+export interface EditTokens {
+  /** Of the prompt, with the padding that the network reads as well. */
+  text: number;
+  /** Of all images that it saw. */
+  images: number;
+  /** Of each image that it drew. */
+  result: number;
+}
+
 /** What came of an edit, with its first image. */
 export interface EditOutcome extends DrawnImage {
   /** All images, if there were several to draw. */
@@ -197,6 +207,8 @@ export interface EditOutcome extends DrawnImage {
   referenceSize?: Size | undefined;
   /** The same of every image. */
   referenceSizes: readonly Size[];
+  /** What the network read and drew. @default unknown */
+  tokens?: EditTokens | undefined;
   /** Whether there was a second pass, away from the negative prompt or the empty text. */
   isNegativeUsed: boolean;
   /** Strength of the second pass, where guidance decides it. @default the request's `trueCfgScale` */

@@ -316,7 +316,7 @@ function reportOf(
   started: number,
 ): EditReport {
   const { resolved, outcome, images, notices, acceleration, resumedFrom, stopwatch } = edited;
-  const { workingSize, referenceSize, referenceSizes } = outcome;
+  const { workingSize, referenceSize, referenceSizes, tokens } = outcome;
   const [safety] = verdicts.flatMap((one) => one ?? []).toSorted((a, b) => b.score - a.score);
   const parts = stopwatch.seconds;
   const taken = resolved.numSteps - skippedSteps(resolved);
@@ -327,6 +327,7 @@ function reportOf(
     workingSize,
     referenceSize,
     referenceSizes,
+    tokens,
     notices,
     safety,
     acceleration: reused,

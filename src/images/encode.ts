@@ -130,3 +130,15 @@ export async function encodePreview({ width, height, data }: Picture): Promise<U
   }
   return bytes;
 }
+
+/** A small picture in the format of a result; as JPEG where that is AVIF, which takes long to write. */
+export async function encodePartial(
+  { width, height, data }: Picture,
+  format: OutputFormat,
+): Promise<{ bytes: Uint8Array; type: string }> {
+  const sharp = await loadSharp();
+  const image = sharp(data, { raw: { width, height, channels: 3 } });
+  if (format === "png") return { bytes: await image.png().toBuffer(), type: "image/png" };
+  if (format === "webp") return { bytes: await image.webp().toBuffer(), type: "image/webp" };
+  return { bytes: await image.jpeg().toBuffer(), type: "image/jpeg" };
+}

@@ -30,6 +30,14 @@ export interface TakenChunks {
   giveBack(): Promise<void>;
 }
 
+/** Chunks that were read and left for whoever takes them. */
+export interface ReadChunks {
+  job: Job;
+  chunks: JobChunk[];
+  /** Of the last chunk: the next call reads on after it. */
+  position: number;
+}
+
 export interface Health {
   jobs: Record<"completed" | "failed" | "inProgress" | "inQueue" | "retried", number>;
   workers: Record<"idle" | "initializing" | "ready" | "running" | "throttled" | "unhealthy", number>;
@@ -100,6 +108,15 @@ export interface Jobs {
   ): Promise<Job | undefined>;
   /** Takes the chunks that nobody has taken yet, waiting while there are none and the job goes on. */
   takeChunks(id: string, keyId: string, options: WaitOptions): Promise<TakenChunks | undefined>;
+  /**
+   * Reads the chunks after a position, 0 for all, and leaves them; waits while there are none and the job goes on.
+   * @param options.submitted as in {@link Jobs.waitForEnd}
+   */
+  readChunks(
+    id: string,
+    keyId: string,
+    options: WaitOptions & { after: number; submitted: Job },
+  ): Promise<ReadChunks | undefined>;
   /**
    * Keeps an ended job for at most `ttlMs` from now. Never extends its life, and leaves a job that has not
    * ended alone.

@@ -4,7 +4,7 @@
  */
 import type { FailureRecord } from "../errors.ts";
 import type { AccelerationReport } from "../engine/acceleration.ts";
-import type { EditSpeed } from "../engine/estimate.ts";
+import type { EditTokens } from "../engine/model.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
 import type { Shares } from "../preserve/render.ts";
 import type { Receipt } from "../receipts/receipt.ts";
@@ -22,6 +22,8 @@ const TRANSITIONS = {
   timedOut: ["queued"],
   cancelled: [],
 } as const satisfies Record<string, readonly string[]>;
+
+export type { ServedEndpoint, WorkerFault, WorkerRecord, WorkerStatus } from "./worker-record.ts";
 
 export type JobStatus = keyof typeof TRANSITIONS;
 export const JOB_STATUSES = Object.keys(TRANSITIONS) as readonly JobStatus[];
@@ -87,6 +89,8 @@ export interface JobEdit extends ResolvedRequest, JobImages {
   isInlineResult: boolean;
   /** Whether progress carries small previews. */
   isPreviewed: boolean;
+  /** How many previews of each result there are instead of as many as cost nothing, evenly over its steps; 0 to 3. */
+  numPartials?: number | undefined;
   bucket?: RequestBucket | undefined;
   /** What the caller should know of the request itself, as sentences. */
   requestNotices?: readonly string[] | undefined;
@@ -109,6 +113,8 @@ export interface JobProgress {
   of: number;
   /** A small preview of the forming image, as a data URL. */
   preview?: string | undefined;
+  /** Whether the preview is one of a number that was asked for: it is not left out for newer progress. @default false */
+  isPartial?: boolean | undefined;
 }
 
 /**
@@ -182,6 +188,8 @@ export interface JobResult {
   preserveShares?: Shares | undefined;
   /** A map of that, if it was wanted; it lies in our storage. */
   mask?: ResultImage | undefined;
+  /** What the network read and drew; absent in results of versions that did not count it. */
+  tokens?: EditTokens | undefined;
   /** Of its edit. */
   lineage?: JobLineage | undefined;
   notices: string[];
@@ -336,29 +344,3 @@ export type JobOutcome =
 
 /** One chunk of a stream: progress while the job runs, or the result at its end. */
 export type JobChunk = { kind: "progress"; progress: JobProgress } | { kind: "result"; result: JobResult };
-
-export type WorkerStatus = "initializing" | "idle" | "running" | "unhealthy";
-
-/** What keeps a worker from working. */
-export type WorkerFault = "engine" | "storage";
-
-export interface WorkerRecord {
-  /** 14 lower-case letters and digits, chosen at start. */
-  id: string;
-  status: WorkerStatus;
-  /** Known where the status is `unhealthy`. */
-  fault?: WorkerFault | undefined;
-  /** Those that it serves, by name. */
-  endpoints: Readonly<Record<string, ServedEndpoint>>;
-}
-
-/** What a worker knows of an endpoint that it serves. */
-export interface ServedEndpoint {
-  /** Known once its engine has warmed up here. */
-  speed?: EditSpeed | undefined;
-  /** What its engine runs on here, and the checkpoint; absent in rows of earlier versions. */
-  device?: string | undefined;
-  model?: string | undefined;
-  /** Its engine cannot be loaded here; the worker goes on with others. */
-  isFaulty?: boolean | undefined;
-}

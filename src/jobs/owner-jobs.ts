@@ -13,7 +13,7 @@ import { findChain, readChain } from "./lineage.ts";
 import { readPlace, speedOf } from "./place.ts";
 import { listDeliveries, listUsage } from "./records.ts";
 import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
-import { takeChunks } from "./stream.ts";
+import { readChunks, takeChunks } from "./stream.ts";
 import { findRepeated, submitJob, type Surroundings } from "./submit.ts";
 import { nextTurn } from "./turns.ts";
 import { lookUntil, watchJob } from "./wait.ts";
@@ -71,7 +71,8 @@ export function createJobs(
       }
     },
 
-    takeChunks: (id, keyId, options) => takeChunks(context, () => load(id, keyId), id, options),
+    takeChunks: (id, keyId, options) => takeChunks({ context, load: () => load(id, keyId), id }, options),
+    readChunks: (id, keyId, options) => readChunks({ context, load: () => load(id, keyId), id }, options),
 
     async shortenRetention(id, keyId, ttlMs) {
       await database.query(

@@ -1,6 +1,6 @@
-/** The stream of a job: every chunk is handed out once, and put back if it could not be delivered. */
+/** The stream of a job: every chunk is handed out once, and put back if it could not be delivered; or read and left. */
 import { channelOf, type JobsContext, schemaOf } from "./context.ts";
-import type { TakenChunks, WaitOptions } from "./contracts.ts";
+import type { ReadChunks, TakenChunks, WaitOptions } from "./contracts.ts";
 import { newsOf } from "./events.ts";
 import { isEnded, type Job, type JobChunk } from "./job.ts";
 import { lookUntil, watchJob } from "./wait.ts";
@@ -10,28 +10,60 @@ interface ChunkRow {
   chunk: JobChunk;
 }
 
-export async function takeChunks(
-  context: JobsContext,
-  load: () => Promise<Job | undefined>,
-  id: string,
+/** How both ways look at a job. */
+interface Look {
+  context: JobsContext;
+  load: () => Promise<Job | undefined>;
+  id: string;
+}
+
+export async function takeChunks(look: Look, options: WaitOptions): Promise<TakenChunks | undefined> {
+  const { context, id } = look;
+  const found = await untilChunks(look, options, () => take(context, id));
+  if (found === undefined) return undefined;
+  const { job, rows } = found;
+  return { job, chunks: rows.map(({ chunk }) => chunk), giveBack: () => giveBack(context, id, rows) };
+}
+
+export async function readChunks(
+  look: Look,
+  { after, submitted, ...options }: WaitOptions & { after: number; submitted: Job },
+): Promise<ReadChunks | undefined> {
+  const { context, id } = look;
+  const read = (): Promise<ChunkRow[]> =>
+    context.database.query<ChunkRow>(
+      `select position, chunk from ${schemaOf(context)}.job_chunks where job_id = $1 and position > $2 order by position`,
+      [id, after],
+    );
+  const found = await untilChunks(look, options, read, { job: submitted, rows: [] });
+  if (found === undefined) return undefined;
+  const { job, rows } = found;
+  return { job, chunks: rows.map(({ chunk }) => chunk), position: rows.at(-1)?.position ?? after };
+}
+
+interface JobAndRows {
+  job: Job;
+  rows: ChunkRow[];
+}
+
+/** Looks until there are chunks, or the job has ended. */
+async function untilChunks(
+  { context, load, id }: Look,
   options: WaitOptions,
-): Promise<TakenChunks | undefined> {
-  const { events } = context;
-  const watch = watchJob(events, id, { ...options, topics: ["changed", "progressed"] });
+  chunks: () => Promise<ChunkRow[]>,
+  known?: JobAndRows,
+): Promise<JobAndRows | undefined> {
+  const watch = watchJob(context.events, id, { ...options, topics: ["changed", "progressed"] });
   try {
-    return await lookUntil<TakenChunks | undefined>(watch, async () => {
+    const look = async () => {
       // The state is read first: if the job ends in between, the reply says "still running" with its last
       // chunk, and a client that stops at the first end state misses none.
       const job = await load();
       if (job === undefined) return { isDone: true, found: undefined };
-      const rows = await take(context, id);
-      const found = {
-        job,
-        chunks: rows.map(({ chunk }) => chunk),
-        giveBack: () => giveBack(context, id, rows),
-      };
-      return { isDone: rows.length > 0 || isEnded(job.status), found };
-    });
+      const rows = await chunks();
+      return { isDone: rows.length > 0 || isEnded(job.status), found: { job, rows } };
+    };
+    return await lookUntil<JobAndRows | undefined>(watch, look, known);
   } finally {
     watch.close();
   }

@@ -65,11 +65,14 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
     if (!isOurs) stop("lost");
   });
   const renew = (): void => renewal.write(undefined);
-  const progress = createLatestWriter(async (latest: JobProgress) => {
-    // Progress that could not be written is followed by newer progress.
-    const isOurs = await outage.watch(() => queue.progress(job, workerId, latest)).catch(() => true);
-    if (!isOurs) stop("lost");
-  });
+  const progress = createLatestWriter(
+    async (latest: JobProgress) => {
+      // Progress that could not be written is followed by newer progress.
+      const isOurs = await outage.watch(() => queue.progress(job, workerId, latest)).catch(() => true);
+      if (!isOurs) stop("lost");
+    },
+    ({ isPartial = false }) => isPartial,
+  );
   const states = createStateWriter(options, job);
   const onShutdown = (): void => stop("shutdown");
 

@@ -2,7 +2,7 @@
 import { sha256 } from "../sha256.ts";
 import { failure, invalid, RetouchError } from "../errors.ts";
 import { toDataUrl } from "../images/data-url.ts";
-import { encodeMap, encodeMask, encodePreview } from "../images/encode.ts";
+import { encodeMap, encodeMask } from "../images/encode.ts";
 import { uprightSize } from "../images/upright-size.ts";
 import type {
   JobEdit,
@@ -17,7 +17,6 @@ import type {
 import { costOf } from "../jobs/price.ts";
 import type { WeightsKind } from "../engine/component.ts";
 import { stepOfAll } from "../engine/draws.ts";
-import type { EditStep } from "../engine/model.ts";
 import { knownFields } from "../engine/request-fields.ts";
 import { noRoomText, roomOf } from "../engine/result-room.ts";
 import { largestKind } from "../engine/weights-choice.ts";
@@ -32,6 +31,7 @@ import { readState } from "./kept-state.ts";
 import { judge } from "./flagged.ts";
 import { keepOwn, type OwnStorage, readOwn } from "./own-storage.ts";
 import type { EditCircumstances, EditDone, EditNote, EditStage, EngineSetup } from "./protocol.ts";
+import { createPreviews } from "./previews.ts";
 import { createStateKeeper, type StateKeeper } from "./state-keeper.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -60,8 +60,6 @@ export interface EditJobOptions extends EditCircumstances {
 
 /** Ten updates per second are enough for the eye, and spare the database. */
 const PROGRESS_INTERVAL_MS = 100;
-/** Pause after a preview, as a multiple of its duration: previews take at most a thirtieth of the time. */
-const PREVIEW_PAUSE = 30;
 /** How results name the kinds of weights. */
 const PRECISION_OF: Readonly<Record<WeightsKind, Precision>> = {
   fp32: "float32",
@@ -107,7 +105,7 @@ async function editAndStore(
   // What is shown of an interrupted edit stays until it is known that it goes on.
   if (state === undefined) onProgress({ step: 0, of });
   let reportedAt = performance.now();
-  let nextPreviewAt = reportedAt;
+  const previews = createPreviews(edit);
   const loading = performance.now();
   const images: Uint8Array[] = [];
   for (const image of edit.images) images.push(await readSource(dependencies, image, "image", signal));
@@ -144,15 +142,10 @@ async function editAndStore(
         // Over all results; the last step is followed by the images themselves.
         const { step: taken } = stepOfAll(step);
         const isLast = taken === of;
-        if (!isLast && now - reportedAt < PROGRESS_INTERVAL_MS) return;
+        const isTold = isLast || previews.isPartialDue(taken) || now - reportedAt >= PROGRESS_INTERVAL_MS;
+        if (!isTold) return;
         reportedAt = now;
-        let preview: string | undefined;
-        if (edit.isPreviewed && !isLast && now >= nextPreviewAt) {
-          preview = await previewOf(step);
-          const tookMs = performance.now() - now;
-          nextPreviewAt = now + (1 + PREVIEW_PAUSE) * tookMs;
-        }
-        onProgress({ step: taken, of, preview });
+        onProgress({ step: taken, of, ...(await previews.after(taken, step)) });
       },
     },
   );
@@ -212,6 +205,7 @@ async function editAndStore(
       unchangedMask,
       preserveShares,
       mask: map,
+      tokens: done.tokens,
       lineage: edit.lineage,
       notices: [...(edit.requestNotices ?? []), ...done.notices],
       // Of all the source's pixels, most were only copied or carried over.
@@ -267,10 +261,6 @@ function stepsTaken({
   if (resumedFrom === undefined) return skipped === 0 ? undefined : numSteps - skipped;
   const notBegun = results.length - Math.ceil(resumedFrom / numSteps);
   return (results.length * numSteps - resumedFrom - notBegun * skipped) / results.length;
-}
-
-async function previewOf(step: Pick<EditStep, "sketch">): Promise<string> {
-  return toDataUrl("image/jpeg", await encodePreview(await step.sketch()));
 }
 
 async function readSource(

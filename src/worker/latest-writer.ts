@@ -6,21 +6,24 @@ export interface LatestWriter<Value> {
   done(): Promise<void>;
 }
 
-/** @param publish must not reject */
-export function createLatestWriter<Value>(publish: (value: Value) => Promise<void>): LatestWriter<Value> {
-  let latest: { value: Value } | undefined;
+/**
+ * @param publish must not reject
+ * @param isKept of the few values that are written even if newer ones have come @default none
+ */
+export function createLatestWriter<Value>(
+  publish: (value: Value) => Promise<void>,
+  isKept: (value: Value) => boolean = () => false,
+): LatestWriter<Value> {
+  const waiting: Value[] = [];
   let writing: Promise<void> | undefined;
   async function drain(): Promise<void> {
-    while (latest !== undefined) {
-      const { value } = latest;
-      latest = undefined;
-      await publish(value);
-    }
+    while (waiting.length > 0) await publish(waiting.shift()!);
     writing = undefined;
   }
   return {
     write(value) {
-      latest = { value };
+      if (waiting.length > 0 && !isKept(waiting.at(-1)!)) waiting.pop();
+      waiting.push(value);
       writing ??= drain();
     },
     done: () => writing ?? Promise.resolve(),

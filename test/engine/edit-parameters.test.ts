@@ -224,7 +224,7 @@ describe("the tool of retouch mcp", () => {
       loras: ["ink"],
       defaults,
       access: { client: { get: unused, post: unused }, open: unused },
-      results: { check: unused, write: unused, writeAll: unused },
+      results: { check: unused, checkRoom: unused, write: unused, writeAll: unused },
     });
     return definition.inputSchema.properties as unknown as Record<string, JsonSchema>;
   };

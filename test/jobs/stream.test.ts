@@ -51,6 +51,23 @@ describeOnDatabases("the stream of a job", (bench) => {
     expect(stepsOf(await waiting)).toEqual([0]);
   });
 
+  it("can be read from any place, and is left for whoever takes it", async () => {
+    const { job, claimed } = await bench.start("worker-a");
+    const read = (after: number, waitMs = 0) =>
+      bench.jobs.readChunks(job.id, OWNER, { after, waitMs, submitted: job });
+    for (const step of [0, 1]) await bench.queue.progress(claimed, "worker-a", at(step));
+    const first = (await read(0))!;
+    expect(first.chunks).toEqual([0, 1].map((step) => ({ kind: "progress", progress: at(step) })));
+    expect(await read(first.position)).toMatchObject({ chunks: [], position: first.position });
+    const waiting = read(first.position, 60_000);
+    await bench.queue.progress(claimed, "worker-a", at(2));
+    expect((await waiting)!.chunks).toEqual([{ kind: "progress", progress: at(2) }]);
+    expect(stepsOf(await take(job.id))).toEqual([0, 1, 2]);
+    expect(await bench.jobs.readChunks(job.id, "key-two", { after: 0, waitMs: 0, submitted: job })).toBe(
+      undefined,
+    );
+  });
+
   it("takes nothing back for a job that is gone", async () => {
     const { job, claimed } = await bench.start("worker-a");
     await bench.queue.progress(claimed, "worker-a", at(0));

@@ -162,6 +162,15 @@ export function createFakeJobs(): FakeJobs {
         giveBack: async () => void chunks.set(id, [...taken, ...(chunks.get(id) ?? [])]),
       };
     },
+    async readChunks(id, keyId, { after, ...options }) {
+      const left = (): JobChunk[] => (chunks.get(id) ?? []).slice(after);
+      await wait(options, () => {
+        const job = own(id, keyId);
+        return job === undefined || isEnded(job.status) || left().length > 0;
+      });
+      const job = own(id, keyId);
+      return job && { job, chunks: left(), position: after + left().length };
+    },
     async shortenRetention(id, keyId, ttlMs) {
       const job = own(id, keyId);
       if (job && ttlMs === 0) jobs.delete(id);

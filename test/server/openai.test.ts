@@ -274,12 +274,22 @@ describe("POST /v1/images/edits", () => {
     expect(new Set(data.map(({ url }) => url)).size).toBe(2);
   });
 
-  it("takes several images where the request says how", async () => {
+  it("takes several images as the request says, or as a model of one image can best, and says so", async () => {
     const server = await startServer();
-    const fields = { image: [PICTURE, PICTURE], prompt: "a red hat", image_layout: "index" };
-    await answered(server, postForm(server, fields), completed(server));
-    expect(server.jobs.submitted[0]!.edit).toMatchObject({ imageLayout: "index" });
-    expect(server.jobs.submitted[0]!.edit.images).toHaveLength(2);
+    const fields = { "image[]": [PICTURE, PICTURE], prompt: "a red hat" };
+    await answered(server, postForm(server, { ...fields, image_layout: "stitch" }), completed(server));
+    const posted = postForm(server, fields);
+    await expect.poll(() => server.jobs.submitted).toHaveLength(2);
+    const { jobs } = await server.jobs.list(`id-of-${KEY}`, { offset: 0, limit: 1 });
+    server.jobs.change(jobs[0]!.id, completed(server));
+    await posted;
+    const notice =
+      "The model was trained with one image; the images after the first are taken as image_layout index takes them.";
+    expect(server.jobs.submitted.map(({ edit }) => [edit.imageLayout, edit.requestNotices])).toEqual([
+      ["stitch", undefined],
+      ["index", [notice]],
+    ]);
+    for (const { edit } of server.jobs.submitted) expect(edit.images).toHaveLength(2);
   });
 
   it("is one job for one idempotency key, whatever stands between the parts of the form", async () => {
@@ -301,16 +311,7 @@ describe("POST /v1/images/edits", () => {
 
   it.each<[Fields, string, string | null, (string | null)?]>([
     [{ image: [] }, "image is missing.", "image", "missing_required_parameter"],
-    [
-      { image: [PICTURE, PICTURE] },
-      "image must be one image, not 2, because the model was trained on one; image_layout index, offset or stitch accepts several anyway.",
-      "image",
-    ],
-    [
-      { "image[]": PICTURE },
-      "image must be one image, not 2, because the model was trained on one; image_layout index, offset or stitch accepts several anyway.",
-      "image",
-    ],
+    [{ "image[]": [PICTURE, PICTURE, PICTURE, PICTURE] }, "image must be at most 4 images, not 5.", "image"],
     [{ image: Buffer.alloc(0) }, "image holds no data.", "image"],
     [{ image: "a/path.png" }, "image must be an http or https URL, a data URL, or base64.", "image"],
     [
@@ -366,9 +367,18 @@ describe("POST /v1/images/edits", () => {
     [{ quality: "best" }, "quality must be auto, low, medium, high, xhigh, max or standard.", "quality"],
     [{ input_fidelity: "medium" }, "input_fidelity must be high or low.", "input_fidelity"],
     [{ moderation: "off" }, "moderation must be auto or low.", "moderation"],
-    [{ partial_images: "2" }, "partial_images must be 0.", "partial_images"],
-    [{ stream: "true" }, "stream must be false; /run and /stream tell the progress of an edit.", "stream"],
-    [{ complexity: "high" }, "complexity is not supported: there is nothing to plan.", null],
+    [{ partial_images: "2" }, "partial_images must not be given without stream.", "partial_images"],
+    [
+      { partial_images: "4", stream: "true" },
+      "partial_images must be a whole number from 0 to 3.",
+      "partial_images",
+    ],
+    [
+      { stream: "true", response_format: "url" },
+      "response_format must not be url: the events of a stream hold the pictures.",
+      "response_format",
+    ],
+    [{ complexity: "high" }, "complexity is not supported: there is nothing to plan.", "complexity"],
     [{ seed: "-2" }, "seed must be a whole number from -1 to 9007199254740991.", "seed"],
     [{ seed: "0x7" }, "seed must be a whole number from -1 to 9007199254740991.", "seed"],
     [
@@ -415,11 +425,7 @@ describe("POST /v1/images/edits", () => {
       "images must be a list of one object with an image_url; this server keeps no files to refer to.",
       "images",
     ],
-    [
-      { prompt: "a", images: [URL_OF_BIRD, URL_OF_BIRD] },
-      "image must be one image, not 2, because the model was trained on one; image_layout index, offset or stitch accepts several anyway.",
-      "image",
-    ],
+    [{ prompt: "a", images: Array(5).fill(URL_OF_BIRD) }, "image must be at most 4 images, not 5.", "image"],
   ])("refuses JSON: $1", async (body, message, param, code = param && "invalid_value") => {
     const server = await startServer();
     const response = await postJson(server, body);

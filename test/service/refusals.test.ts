@@ -132,7 +132,7 @@ const REFUSE: Readonly<Record<Surface, (fields: Fields) => Promise<string>>> = {
       load: never,
       loras: [],
       access: {} as never,
-      results: { check: async () => {} } as unknown as ToolOutput,
+      results: { check: async () => {}, checkRoom: async () => {} } as unknown as ToolOutput,
     });
     const given = { image: "bird.png", instruction: PROMPT, ...namedOn("tool", fields) };
     return tool.call(given, { signal: new AbortController().signal, onStep: () => {} }).then(

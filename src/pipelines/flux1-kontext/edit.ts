@@ -20,7 +20,7 @@ import { denoiseDraws } from "../shared/draws.ts";
 import { textLengthOf } from "../shared/given.ts";
 import { maskOfCells, planInpainting } from "../shared/inpaint.ts";
 import { checkSampler } from "../shared/noise-schedule.ts";
-import { packLatents } from "../shared/packing.ts";
+import { packLatents, tokensIn } from "../shared/packing.ts";
 import { encode } from "../shared/pictures.ts";
 import { keptAs } from "../shared/preserved.ts";
 import { checkForm, outcomeOf, pictureExtent, resultsOf } from "../shared/result.ts";
@@ -68,7 +68,7 @@ async function* recipe(
   checkForm(whole, request);
   const targetGrid = networks.latentSize(target.canvas);
   const referenceGrids = references.map(({ canvas }) => networks.latentSize(canvas));
-  const numTokens = (targetGrid.width * targetGrid.height) / 4;
+  const numTokens = tokensIn([targetGrid]);
 
   checkGiven(networks, given, numTokens);
   const cells = inside && maskOfCells(inside.mask, targetGrid, numChannels);
@@ -156,6 +156,11 @@ async function* recipe(
     workingSize: target.content,
     referenceSize: references[0]!.content,
     referenceSizes: references.map(({ content }) => content),
+    tokens: {
+      text: prompts.positive.promptEmbeds.shape[0]!,
+      images: tokensIn(referenceGrids),
+      result: numTokens,
+    },
     isNegativeUsed: hasNegative,
     notices: [...(adapted?.notices ?? []), ...cutNotices(prompts)],
   };

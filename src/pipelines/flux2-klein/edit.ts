@@ -17,7 +17,7 @@ import { textLengthOf } from "../shared/given.ts";
 import { maskOfTokens, planInpainting } from "../shared/inpaint.ts";
 import { createModulation } from "../shared/modulation.ts";
 import { checkSampler, noiseLevels } from "../shared/noise-schedule.ts";
-import { planesToTokens } from "../shared/packing.ts";
+import { planesToTokens, tokensIn } from "../shared/packing.ts";
 import { keptAs } from "../shared/preserved.ts";
 import { checkForm, outcomeOf, pictureExtent, resultsOf } from "../shared/result.ts";
 import { createRotary } from "../shared/rotary.ts";
@@ -80,7 +80,7 @@ async function* recipe(
   const { size, target, references } = plan;
   checkForm(whole, request);
   const targetGrid = networks.latentSize(target.canvas);
-  const numTokens = (targetGrid.width * targetGrid.height) / 4;
+  const numTokens = tokensIn([targetGrid]);
 
   checkTaken(networks, request, given, numTokens);
   const shares = inside && maskOfTokens(inside.mask, targetGrid, numChannels);
@@ -165,6 +165,11 @@ async function* recipe(
     workingSize: target.content,
     referenceSize: references[0]?.content,
     referenceSizes: references.map(({ content }) => content),
+    tokens: {
+      text: prompts.positive.promptEmbeds.shape[0]!,
+      images: tokensIn(references.map(({ canvas }) => networks.latentSize(canvas))),
+      result: numTokens,
+    },
     isNegativeUsed: hasNegative,
     trueCfgScale: request.guidance,
     notices: [

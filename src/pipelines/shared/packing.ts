@@ -53,3 +53,7 @@ export function planesToTokens(planes: Float32Array, numChannels: number): Float
 /** The reverse of `planesToTokens`. */
 export const tokensToPlanes = (tokens: Float32Array, numChannels: number): Float32Array =>
   planesToTokens(tokens, tokens.length / numChannels);
+
+/** How many tokens grids of latents are: each is a square of four cells. */
+export const tokensIn = (grids: readonly Size[]): number =>
+  grids.reduce((sum, { width, height }) => sum + (width * height) / 4, 0);

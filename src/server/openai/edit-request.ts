@@ -15,6 +15,7 @@ import type { JobEdit, JobImages } from "../../jobs/job.ts";
 import type { GivenImage } from "../input-image.ts";
 import type { EditInput, ModelTraits } from "../schemas.ts";
 import { checkEmbedded, editOf, formatOf, type InputSettings } from "../edit-input.ts";
+import { layoutOfSeveral } from "../several-images.ts";
 import { failureOf } from "../validation-messages.ts";
 import { whereabouts } from "../whereabouts.ts";
 import { type FormPart, isPictureField } from "./form.ts";
@@ -33,13 +34,22 @@ export interface ImageEditRequest {
   mask?: GivenImage | undefined;
   /** With as many results as images were requested. */
   edit: Omit<JobEdit, keyof JobImages>;
+  form: AnswerForm;
+}
+
+/** How the results are told. */
+export interface AnswerForm {
   /** Whether the reply has URLs instead of the images. */
   isByAddress: boolean;
+  /** Whether it is a stream of events. */
+  isStreamed: boolean;
+  /** As it was asked for. */
+  quality: string | undefined;
 }
 
 const NUMBER = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 /** Fields that would change the image in a way that this model does not support. */
-const NOT_SUPPORTED: Readonly<Record<string, string>> = {
+export const NOT_SUPPORTED: Readonly<Record<string, string>> = {
   markup: "the prompt says what to change",
   complexity: "there is nothing to plan",
   svg: "results are single images of pixels",
@@ -145,16 +155,18 @@ export function createRequestReader(
       throw new RetouchError("INVALID_PARAMETER", failureOf(schema, check.Errors(fields) as never, fields));
     }
     const { n = 1, stream, response_format: format, quality, size, ...own } = fields as ImageEditFields;
-    const { output_compression: compression, ...input } = own;
-    if (stream)
-      throw invalid("type", {
-        field: "stream",
-        wanted: "false; /run and /stream tell the progress of an edit",
-      });
+    const { output_compression: compression, partial_images: numPartials = 0, ...input } = own;
+    const isStreamed = stream === true;
+    if (numPartials > 0 && !isStreamed)
+      throw invalid("onlyWith", { field: "partial_images", other: "stream" });
+    if (isStreamed && format === "url") {
+      const reason = "the events of a stream hold the pictures";
+      throw invalid("forbidden", { field: "response_format", given: format, reason });
+    }
     const fileQuality = compression === undefined ? undefined : qualityOf(compression, input);
     const steps = input.num_inference_steps ?? ofQuality[quality ?? ""];
     const wantedSize = size?.trim() || (mask === undefined ? "" : "auto");
-    const edit = editOf(
+    const given = editOf(
       {
         ...input,
         ...(wantedSize !== "" && { size: wantedSize }),
@@ -162,6 +174,7 @@ export function createRequestReader(
         num_images: n,
         ...(fileQuality !== undefined && { output_quality: fileQuality }),
         enable_base64_output: false,
+        enable_preview: numPartials > 0,
       },
       settings,
       model,
@@ -169,6 +182,11 @@ export function createRequestReader(
     const isMissing = images.length < model.minImages;
     const hint = isMissing ? whereaboutsOfImage(fields) : undefined;
     if (hint !== undefined) throw invalid("misplaced", { field: "image", hint });
+    const several = layoutOfSeveral(images.length, model, {
+      layout: given.imageLayout,
+      hasMask: mask !== undefined,
+    });
+    const edit = { ...given, imageLayout: several.layout };
     checkImageCount(images.length, model, edit.imageLayout, mask !== undefined);
     // Clients of the first such model leave the mask out and make what is to change transparent.
     const isTransparencyEdited = takesMask && (mask !== undefined || images.length === 1);
@@ -177,12 +195,14 @@ export function createRequestReader(
     checkMasking(edit, { hasMask, numImages: images.length, takesMask });
     const notices = [
       ...unknownNames(fields, Object.keys(schema.properties)),
+      ...several.notices,
       ...autoNotices({ numSteps: steps, sigmas: edit.sigmas }, model.defaults, edit.sampler!),
     ];
     const requestNotices = notices.length > 0 ? notices : undefined;
     const isByAddress = format === "url";
     if (!isByAddress) checkEmbedded("n", n, edit.size);
-    return { images, mask, edit: { ...edit, isTransparencyEdited, requestNotices }, isByAddress };
+    const wanted = { isTransparencyEdited, requestNotices, ...(numPartials > 0 && { numPartials }) };
+    return { images, mask, edit: { ...edit, ...wanted }, form: { isByAddress, isStreamed, quality } };
   };
 }
 

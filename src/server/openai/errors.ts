@@ -6,6 +6,7 @@
 import type { FastifyInstance } from "fastify";
 import { fieldOf, type FailureRecord, nameOf } from "../../errors.ts";
 import { WIRE } from "../../engine/edit-parameters.ts";
+import { NOT_SUPPORTED } from "./edit-request.ts";
 import type { ImageEditSchema, OpenAiFailure } from "./schemas.ts";
 
 const PREFIX = /^\/+v1(?:\/|\?|$)/;
@@ -21,14 +22,23 @@ const MAY_RETRY: ReadonlySet<number> = new Set([408, 429, 503]);
 
 /** @param schema whose fields are the parameters that a failure can name */
 export function addOpenAiErrors(app: FastifyInstance, schema: ImageEditSchema): void {
-  const names = new Set([...Object.keys(schema.properties), "image", "images", "mask", "model"]);
+  const errorOf = errorsOf(schema);
   app.addHook("preSerialization", async (request, reply, payload) => {
     const { statusCode: status } = reply;
     if (status < 400 || !PREFIX.test(request.url)) return payload;
     void reply.header("x-should-retry", String(MAY_RETRY.has(status)));
     const { error } = payload as { error: string };
-    return errorOf(status, error, request.failure, names);
+    return errorOf(status, error, request.failure);
   });
+}
+
+export type ErrorOf = (status: number, message: string, failure?: FailureRecord) => OpenAiFailure;
+
+/** How failures are shown where they name fields of this schema. */
+export function errorsOf(schema: ImageEditSchema): ErrorOf {
+  const fields = [...Object.keys(schema.properties), ...Object.keys(NOT_SUPPORTED)];
+  const names = new Set([...fields, "image", "images", "mask", "model"]);
+  return (status, message, failure) => errorOf(status, message, failure, names);
 }
 
 function errorOf(

@@ -2,8 +2,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import { sha256InTurns } from "../../sha256.ts";
-import { fieldOf, invalid, recordOf, RetouchError, wordError } from "../../errors.ts";
-import { costOfOne, type Job, type ResultImage } from "../../jobs/job.ts";
+import { invalid, recordOf, type RetouchError, wordError } from "../../errors.ts";
+import type { Job } from "../../jobs/job.ts";
 import { WIRE } from "../../engine/edit-parameters.ts";
 import { setBodyParser, takeBody } from "../body.ts";
 import { policyOf } from "../edit-input.ts";
@@ -12,7 +12,9 @@ import { numberInQuery, WAIT_RANGE } from "../queries.ts";
 import type { RouteContext, TypedApp } from "../routes/context.ts";
 import { idempotencyOf, queueJob } from "../routes/submit.ts";
 import { SubmitHeaders, WaitQuery } from "../schemas.ts";
+import { endOf, imagesReply } from "./answers.ts";
 import {
+  type AnswerForm,
   bodyOfForm,
   bodyOfJson,
   createRequestReader,
@@ -20,17 +22,19 @@ import {
   type ImageEditBody,
   type ImageEditRequest,
 } from "./edit-request.ts";
+import { errorsOf } from "./errors.ts";
 import { parseForm } from "./form.ts";
 import {
   EDIT_FAILURES,
   imageEditBodies,
   imageEditSchema,
-  ImagesReply,
+  ImagesOrEvents,
   ModelParams,
   ModelReply,
   ModelsReply,
   OPENAI_FAILURES,
 } from "./schemas.ts";
+import { streamEdit } from "./stream.ts";
 
 const ROUTE = "images/edits";
 const FORM = /^multipart\/form-data\b/i;
@@ -50,6 +54,7 @@ export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]
   const { config, longPolls } = context;
   const ids = contexts.map((one) => one.config.endpointId);
   const schema = imageEditSchema(config, context.model, ids);
+  const errorOf = errorsOf(schema);
   const offered = contexts.map((one): OfferedModel => {
     const own = imageEditSchema(one.config, one.model, ids);
     return {
@@ -85,21 +90,23 @@ export function addOpenAiRoutes(app: TypedApp, contexts: readonly RouteContext[]
           minImages: Math.min(...contexts.map(({ model }) => model.minImages)),
           maxImages: Math.max(...contexts.map(({ model }) => model.maxImages)),
         }),
-        response: { 200: ImagesReply, ...EDIT_FAILURES },
+        response: { 200: ImagesOrEvents, ...EDIT_FAILURES },
       },
     },
     async (request, reply) => {
-      const { chosen, job, isByAddress } = await takeBody(request, (body) =>
+      const { chosen, job, form } = await takeBody(request, (body) =>
         submit(offered, request, body as ImageEditBody | undefined),
       );
+      if (form.isStreamed) return streamEdit({ ...chosen, job, form, errorOf }, request, reply);
       const { jobs } = chosen.context;
       const waitMs = numberInQuery(request.query.wait, { ...WAIT_RANGE, default: config.syncWaitMs });
       // A client that goes away ends the wait, not the job.
       const signal = longPolls.signalOf(reply);
       const ended = (await jobs.waitForEnd(job.id, request.keyId, { waitMs, signal, submitted: job })) ?? job;
-      return ended.status === "completed"
-        ? answerOf(ended, isByAddress, chosen.context)
-        : answerFailure(ended, reply, chosen.id);
+      if (ended.status === "completed") return imagesReply(ended, form, chosen.context);
+      const { status, sentence, failure } = endOf(ended, chosen.id);
+      if (failure) request.failure = failure;
+      return refuse(reply, status, sentence);
     },
   );
 
@@ -157,36 +164,16 @@ async function submit(
   offered: readonly OfferedModel[],
   request: FastifyRequest,
   given: ImageEditBody | undefined,
-): Promise<{ chosen: OfferedModel; job: Job; isByAddress: boolean }> {
+): Promise<{ chosen: OfferedModel; job: Job; form: AnswerForm }> {
   const body = given ?? bodyOfJson(given);
   const chosen = chosenModel(offered, body.fields["model"]);
   const { context } = chosen;
-  const { images, mask, edit, isByAddress } = chosen.readRequest(body);
+  const { images, mask, edit, form } = chosen.readRequest(body);
   const policy = policyOf({}, context.config, { isSync: true });
   const idempotency = idempotencyOf(request, ROUTE);
   const parsed = { edit, images, mask, policy, webhook: undefined };
   const job = await queueJob(context, request, parsed, { isSync: true, idempotency });
-  return { chosen, job, isByAddress };
-}
-
-/** Fields whose faults show when the image is decoded. */
-const CALLERS: ReadonlySet<string> = new Set(["image", "mask", "background", "format"]);
-
-/** The caller can act on a failure of the image or the result. */
-function answerFailure(job: Job, reply: FastifyReply, endpointId: string): FastifyReply {
-  const { id, status, error = "The edit failed unexpectedly.", failure } = job;
-  if (status === "failed") {
-    const isCallers = failure && (failure.code === "OUTPUT_FLAGGED" || CALLERS.has(fieldOf(failure) ?? ""));
-    if (failure) reply.request.failure = failure;
-    return refuse(reply, isCallers ? 400 : 500, error);
-  }
-  if (status === "cancelled") return refuse(reply, 409, `The job ${id} was cancelled.`);
-  if (status === "timedOut") return refuse(reply, 504, error);
-  return refuse(
-    reply,
-    504,
-    `The edit goes on as the job ${id}; GET /v2/${endpointId}/status/${id} tells its end.`,
-  );
+  return { chosen, job, form };
 }
 
 /** `errors.ts` gives the refusal its format. */
@@ -194,43 +181,4 @@ function refuse(reply: FastifyReply, status: number, why: string | RetouchError)
   if (typeof why === "string") return reply.code(status).send({ error: why });
   reply.request.failure = recordOf(why);
   return reply.code(status).send({ error: wordError(why, WIRE) });
-}
-
-async function answerOf(
-  job: Job,
-  isByAddress: boolean,
-  { addressOf, storage }: RouteContext,
-): Promise<Static<typeof ImagesReply>> {
-  const result = job.result!;
-  const { format, size, numSteps, guidance, hasTransparency, notices, images = [result] } = result;
-  const data = await Promise.all(
-    images.map(async ({ image, seed }) => {
-      const key = keyOf(image);
-      const facts = { id: job.id, seed, cost: costOfOne(result) };
-      if (isByAddress) return Object.assign({ url: addressOf(key, job) }, facts);
-      return Object.assign({ b64_json: base64Of((await storage.get(key))?.bytes) }, facts);
-    }),
-  );
-  return {
-    created: Math.floor((job.endedAt?.getTime() ?? Date.now()) / 1000),
-    data,
-    background: hasTransparency ? "transparent" : "opaque",
-    output_format: format,
-    size: `${size.width}x${size.height}`,
-    num_inference_steps: numSteps,
-    guidance,
-    ...(notices.length > 0 && { notices }),
-  };
-}
-
-/** The results of these jobs are never in a caller's bucket or a data URL. */
-function keyOf(image: ResultImage): string {
-  if (image.kind === "stored") return image.key;
-  throw new Error(`A result is ${image.kind} where it should be stored.`);
-}
-
-function base64Of(bytes: Uint8Array | undefined): string {
-  // Only a repetition under an idempotency key can come this late.
-  if (bytes === undefined) throw new RetouchError("IMAGE_UNREADABLE", "The result is no longer there.");
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }

@@ -28,6 +28,9 @@ const words = (values: readonly string[], description: string) =>
     ),
   );
 
+/** As OpenAI has it. */
+const MAX_PARTIAL_IMAGES = 3;
+
 /** Every field except the image. Fields not listed here are ignored, as in /runsync. */
 export function imageEditSchema(
   limits: { minSide: number; maxSide: number },
@@ -99,8 +102,16 @@ export function imageEditSchema(
           description: "Another form of `output_quality`; a PNG takes only 100.",
         }),
       ),
-      partial_images: Type.Optional(Type.Integer({ minimum: 0, maximum: 0 })),
-      stream: Type.Optional(Type.Boolean({ description: "Must be false.", default: false })),
+      partial_images: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: MAX_PARTIAL_IMAGES,
+          default: 0,
+          description:
+            "With `stream`: how many small unchecked pictures come of each result as it forms; none where this server must check every result.",
+        }),
+      ),
+      stream: Type.Optional(Type.Boolean({ default: false, description: "Answer with server-sent events." })),
       user: Type.Optional(
         Type.String({ maxLength: LENGTHS.ignored, description: "Accepted, but not stored." }),
       ),
@@ -202,6 +213,16 @@ export const EDIT_FAILURES = {
   504: Failure("The edit did not finish in time; the message names its job, which continues."),
 };
 
+const Tokens = Type.Integer({ minimum: 0 });
+export const Usage = Type.Object(
+  {
+    input_tokens: Tokens,
+    input_tokens_details: Type.Object({ text_tokens: Tokens, image_tokens: Tokens }),
+    output_tokens: Tokens,
+    total_tokens: Tokens,
+  },
+  { description: "What the network read and drew, in its own tokens; nothing is charged by them." },
+);
 export const ImagesReply = Type.Object({
   created: Type.Integer({ description: "When the last image was finished, in seconds since 1970." }),
   data: Type.Array(
@@ -221,7 +242,16 @@ export const ImagesReply = Type.Object({
   notices: Type.Optional(
     Type.Array(Type.String(), { description: "Remarks for the caller, one sentence each." }),
   ),
+  usage: Type.Optional(Usage),
 });
+/** A stream's events are those of OpenAI; the results have the fields of `data` and of the reply around it. */
+export const ImagesOrEvents = {
+  description: "The results; with `stream`, as server-sent events.",
+  content: {
+    "application/json": { schema: ImagesReply },
+    "text/event-stream": { schema: { type: "string" } },
+  },
+};
 export const ModelReply = Type.Object({
   id: Type.String(),
   object: Type.Literal("model"),
