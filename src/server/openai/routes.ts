@@ -185,7 +185,7 @@ function answerFailure(job: Job, reply: FastifyReply, endpointId: string): Fasti
   return refuse(
     reply,
     504,
-    `The edit goes on as the job ${id}; GET /v2/${endpointId}/status/${id} tells its end.`,
+    `The edit continues as job ${id}; GET /v2/${endpointId}/status/${id} tells when it ends.`,
   );
 }
 
