@@ -44,10 +44,10 @@ export function numberOf(field: string): (text: string) => number {
   };
 }
 
-/** Reads numbers with commas between them, such as 1,0.6,0.2. */
+/** Reads comma-separated numbers, such as 1,0.6,0.2. */
 export function parseSigmas(text: string): number[] {
   return text.split(",").map((part) => {
-    if (!NUMBER.test(part.trim())) throw wrong("sigmas", "numbers with commas between them", text);
+    if (!NUMBER.test(part.trim())) throw wrong("sigmas", "comma-separated numbers", text);
     return Number(part);
   });
 }

@@ -56,7 +56,9 @@ export function readDotenv(folder: string): DotenvFile {
 function valueProblem(name: string, value: string): string | undefined {
   const quote = /^["'`]/.exec(value)?.[0];
   if (quote !== undefined) {
-    return value.includes(quote, 1) ? undefined : `has a quote before the value of ${name} and none after it`;
+    return value.includes(quote, 1)
+      ? undefined
+      : `has an opening quote before the value of ${name} but no closing one`;
   }
   const comment = value.search(/\s#/);
   return /[^\s]#/.test(comment === -1 ? value : value.slice(0, comment))

@@ -9,7 +9,7 @@ export const JOBS = {
     "10m",
     "Running time of a job whose policy names none; without it, 10 minutes, or four times what the edit takes by the worker's measured speed, whichever is longer.",
   ),
-  ttlMs: required("RETOUCH_TTL", duration("10s", "7d"), "24h", "Life of a job whose policy names none."),
+  ttlMs: required("RETOUCH_TTL", duration("10s", "7d"), "24h", "Lifetime of a job whose policy names none."),
   retentionMs: required(
     "RETOUCH_RETENTION",
     duration("1s", "30d"),
@@ -38,7 +38,7 @@ export const JOBS = {
     "RETOUCH_IDEMPOTENCY_LIFETIME",
     duration("24h", "30d"),
     "24h",
-    "How long an Idempotency-Key stands for its job, at least.",
+    "How long, at least, a repeated Idempotency-Key finds its job.",
   ),
   syncWaitMs: required(
     "RETOUCH_SYNC_WAIT",
@@ -56,13 +56,13 @@ export const JOBS = {
     "RETOUCH_MAX_ATTEMPTS",
     integer(1, 10),
     "2",
-    "Runs of a job whose worker is lost or crashes, the first included.",
+    "How often a job is run if its worker is lost or crashes, including the first time.",
   ),
   leaseMs: required(
     "RETOUCH_LEASE",
     duration("1s", "10m"),
     "8s",
-    "Time without a sign of life after which a worker is taken for lost.",
+    "Time without a sign of life after which a worker counts as lost.",
   ),
   leaseRenewalMs: required(
     "RETOUCH_LEASE_RENEWAL",
@@ -74,7 +74,7 @@ export const JOBS = {
     "RETOUCH_RESUME_AFTER",
     durationOrOff("0s", "7d"),
     "1m",
-    "Edits that take longer than this are kept as they go, so that another worker can go on after a loss; off keeps none.",
+    "The state of edits that take longer than this is saved as they run, so that another worker can continue after a loss; off saves none.",
   ),
 } satisfies Settings;
 
@@ -83,9 +83,14 @@ export const WEBHOOKS = {
     "RETOUCH_WEBHOOK_SECRET",
     pattern("16 to 200 characters", /^.{16,200}$/),
     "at-least-16-characters",
-    "Secret of an older signature, one for all keys: X-Retouch-Signature.",
+    "Secret of the older signature X-Retouch-Signature, the same for all keys.",
   ),
-  webhookTries: required("RETOUCH_WEBHOOK_TRIES", integer(1, 20), "3", "Attempts to deliver a webhook."),
+  webhookTries: required(
+    "RETOUCH_WEBHOOK_TRIES",
+    integer(1, 20),
+    "3",
+    "Number of attempts to deliver a webhook.",
+  ),
   webhookDelayMs: required(
     "RETOUCH_WEBHOOK_DELAY",
     duration("100ms", "1h"),
@@ -102,7 +107,7 @@ export const WEBHOOKS = {
     "RETOUCH_WEBHOOK_TIMEOUT",
     duration("100ms", "5m"),
     "10s",
-    "Time for one attempt.",
+    "Time limit of one attempt.",
   ),
 } satisfies Settings;
 
@@ -111,18 +116,18 @@ export const OPERATION = {
     "RETOUCH_LOG_LEVEL",
     choice("fatal", "error", "warn", "info", "debug", "trace", "silent"),
     "info",
-    "Least important lines of the log, which is JSON on standard error.",
+    "Least severe messages in the log, which is JSON on standard error.",
   ),
   shutdownDeadlineMs: required(
     "RETOUCH_SHUTDOWN_DEADLINE",
     duration("0ms", "10m"),
     "30s",
-    "Time for running jobs when the program is told to end; then they go back to the queue.",
+    "How long running jobs may take to finish when the program is told to stop; after that they return to the queue.",
   ),
   drainDelayMs: required(
     "RETOUCH_DRAIN_DELAY",
     duration("0ms", "10m"),
     "5s",
-    "How long a server still takes calls after SIGTERM, while /readyz answers 503: longer than load balancers take to notice. Ctrl-C does not wait.",
+    "How long a server keeps taking calls after SIGTERM, while /readyz answers 503: longer than load balancers take to notice. Ctrl-C does not wait.",
   ),
 } satisfies Settings;

@@ -28,7 +28,7 @@ const SIZE_UNITS: Units = new Map(
 );
 const MAX_AMOUNT = 1_000_000;
 
-export const text: Parser<string> = pattern("a text on one line", /^\P{Cc}+$/u);
+export const text: Parser<string> = pattern("text on one line", /^\P{Cc}+$/u);
 
 export function pattern(accepts: string, expression: RegExp): Parser<string> {
   return { accepts, parse: (value) => (expression.test(value) ? value : undefined) };
@@ -98,13 +98,13 @@ export const httpAddress: Parser<string> = {
 };
 
 export const list: Parser<readonly string[]> = {
-  accepts: "a list with commas",
+  accepts: "a comma-separated list",
   parse: (value) => value.split(",").flatMap((entry) => entry.trim() || []),
 };
 
 /** Host names as a browser may write them. */
 export const hosts: Parser<readonly string[]> = {
-  accepts: "host names with commas, each with or without *. before it and a port after it, or *",
+  accepts: "comma-separated host names, each with an optional leading *. and an optional port, or *",
   parse(value) {
     const names = list.parse(value)!;
     return names.length > 0 && names.every((name) => HOST.test(name)) ? names : undefined;
@@ -121,7 +121,7 @@ export interface Price {
 }
 
 export const price: Parser<Price> = {
-  accepts: "0, or an amount an image or a megapixel, such as 0.025/image or 0.03/megapixel",
+  accepts: "0, or an amount per image or megapixel, such as 0.025/image or 0.03/megapixel",
   parse(value) {
     const match = /^(\d+(?:\.\d+)?)(?:\/(image|megapixel))?$/.exec(value);
     if (match === null) return undefined;

@@ -164,11 +164,11 @@ export function levelsOf(decibels: number): number {
 const shown = (decibels: number): number => Math.floor(decibels * 10) / 10;
 
 const NOT_CALIBRATED =
-  "Every step was computed, because this checkpoint was not calibrated: `retouch calibrate` does that, once.";
+  "Every step was computed, because this checkpoint has not been calibrated: run `retouch calibrate` once.";
 const WITH_LORAS =
   "Every step was computed, because LoRAs change the network, and the calibration is that of the checkpoint alone.";
 const ofSampler = (sampler: string): string =>
-  `Every step was computed, because velocities are reused with the sampler euler alone, not with ${sampler}.`;
+  `Every step was computed, because steps can only be skipped with the sampler euler, not with ${sampler}.`;
 const notMeasured = (arithmetic: string): string =>
   `Every step was computed, because the calibration of this checkpoint knows nothing of ${arithmetic}: \`retouch calibrate\` with the same options measures it.`;
 const nothingToGain = (numSteps: number): string =>

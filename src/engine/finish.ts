@@ -25,7 +25,7 @@ export function sourceFor(
   if (!isTransparent) return source;
   if (!isTransparencyKept(background)) return { ...source, deep: laidOn(source.deep, colourOf(background)) };
   if (FORMATS[format].hasAlpha) return source;
-  const notice = `The transparency of the image was laid on white, since ${FORMATS[format].name} has none.`;
+  const notice = `The image's transparency was replaced with white, since ${FORMATS[format].name} has none.`;
   return { ...source, deep: laidOn(source.deep), notices: [...source.notices, notice] };
 }
 
@@ -55,14 +55,14 @@ export function formNotices(
   const notices = [...(source?.notices ?? [])];
   if (source && source.bits > bits) {
     notices.push(
-      `The image has ${source.bits} bits per colour, and the result ${bits}, since ${name} has no more.`,
+      `The image has ${source.bits} bits per colour, and the result ${bits}, since ${name} supports no more.`,
     );
   }
   if (source && hasAlpha(source.deep) && sourceInResult === undefined) {
-    notices.push("The transparency of the image was laid on white, because the result has another shape.");
+    notices.push("The image's transparency was replaced with white, because the result has another shape.");
   }
   if (outputQuality !== undefined && defaultQuality === undefined) {
-    notices.push(`The quality has no effect, since ${name} is always exact.`);
+    notices.push(`The quality has no effect, since ${name} is always lossless.`);
   }
   return notices;
 }

@@ -58,7 +58,7 @@ function checkSize(mask: Size, image: Size): void {
 function blurredMask(decoded: GrayPicture, maskBlur: number): GrayPicture {
   const blurred = gaussianBlurred(decoded, maskBlur);
   if (blurred.data.some((value) => value >= WHITE_FROM)) return blurred;
-  const why = maskBlur > 0 ? "nothing of it is white once it is blurred" : "nothing of it is white";
+  const why = maskBlur > 0 ? "nothing of it is white once it has been blurred" : "nothing of it is white";
   throw invalid("about", { field: "mask", sentence: `${why}, so nothing may change.` });
 }
 

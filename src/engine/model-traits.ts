@@ -56,7 +56,7 @@ export interface ImageLimits {
   readonly maxImages: number;
   /** How an edit may have several images taken. @default by the model itself, without a choice */
   readonly layouts?: readonly ImageLayout[] | undefined;
-  /** Whether an edit with several images has to choose one: the model was trained with one image. @default false */
+  /** Whether an edit with several images has to choose one: the model was trained on one image. @default false */
   readonly needsLayout?: boolean | undefined;
 }
 

@@ -49,7 +49,7 @@ export interface EditRequest extends TensorRequest {
   /** Further images to look at, after those of `image`; at most four in all. @default none */
   images?: readonly Uint8Array[] | undefined;
   /**
-   * How FLUX.1 Kontext, which was trained with one image, takes several: `index` gives each a stream of its own (1, 2, ...
+   * How FLUX.1 Kontext, which was trained on one image, takes several: `index` gives each a stream of its own (1, 2, ...
    * in the first number of their tokens' positions), `offset` places all in stream 1, one beside or below the other, and
    * `stitch` sets them side by side in one picture. FLUX.2 takes several by itself, and refuses all but `auto`.
    * @default "auto", which refuses several images where the model was trained with one

@@ -53,17 +53,18 @@ export function admitJob(context: JobsContext, fleet: Fleet, use: KeyUse): void 
   const limit = queueLimitOf(context, fleet);
   if (use.queued > limit) throw fullOfKey(use.queued);
   if (fleet.queued > Math.max(limit, context.settings.maxQueuedTotal)) {
-    throw full(`${fleet.queued} jobs wait already`);
+    throw full(`${fleet.queued} jobs are waiting already`);
   }
   // Both are read once a second, and a burst comes faster.
   fleet.queued += 1;
   use.queued += 1;
 }
 
-export const fullOfKey = (queued: number): RetouchError => full(`${queued} jobs of this key wait already`);
+export const fullOfKey = (queued: number): RetouchError =>
+  full(`${queued} jobs of this key are waiting already`);
 
 const full = (what: string): RetouchError =>
-  new RetouchError("QUEUE_FULL", `${what}, the most that are taken; try again later.`);
+  new RetouchError("QUEUE_FULL", `${what}, which is the limit; try again later.`);
 
 /** Counts more bytes, unless that would be too many. @throws RetouchError QUOTA_EXCEEDED */
 export function admitBytes({ settings }: JobsContext, use: KeyUse, bytes: number): void {
@@ -94,7 +95,7 @@ export const roomForResults = async (
 
 function roomWith({ keyQuotaBytes: quota, fileLifetimeMs }: JobsContext["settings"], used: number): KeyRoom {
   const fullText =
-    `The images that are kept for this key take ${megabytes(used)} of ${megabytes(quota)}; ` +
+    `The images stored for this key take ${megabytes(used)} of ${megabytes(quota)}; ` +
     `results are deleted after ${Math.round(fileLifetimeMs / 3_600_000)} h.`;
   return { bytes: quota - used, fullText };
 }

@@ -111,7 +111,8 @@ function answer(error: Failure, request: FastifyRequest, reply: FastifyReply, lo
   }
   const { method, id } = request;
   log.error({ err: error, reqId: id, method, route: request.routeOptions.url }, "A call failed.");
-  const sentence = status === 503 ? "The service cannot answer now; try again later." : "internal error";
+  const sentence =
+    status === 503 ? "The service is unavailable at the moment; try again later." : "internal error";
   return reply.code(status).send({ error: sentence });
 }
 

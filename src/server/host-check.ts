@@ -15,7 +15,8 @@ export type HostSettings = Pick<Config, "host" | "publicUrl" | "allowedHosts">;
 /** Whether a `Host` is one of this server's; true without a `Host`, which no browser leaves out. */
 export type HostCheck = (host: string | undefined) => boolean;
 
-const SENTENCE = "The Host of the call is none of this server's; RETOUCH_ALLOWED_HOSTS can name it.";
+const SENTENCE =
+  "The Host of the request is not one of this server's names; add it to RETOUCH_ALLOWED_HOSTS.";
 
 /** @param machineName @default the machine's own */
 export function createHostCheck(settings: HostSettings, machineName: string = os.hostname()): HostCheck {

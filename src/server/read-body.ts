@@ -63,5 +63,5 @@ export function createBodyReader({ budget, connections, expectations }: ReaderPa
 const incomplete = (): Error => refusal(400, "The body does not have the announced length.");
 const tooLarge = (): Error => refusal(413, "The body is larger than this route allows.");
 const overBudget = (): Error =>
-  refusal(503, "Too many large bodies arrive at the same time; try again later.");
+  refusal(503, "Too many large bodies are arriving at the same time; try again later.");
 const tooSlow = (): Error => refusal(408, "The body did not arrive in time.");

@@ -84,7 +84,7 @@ function descriptionOf(rule: Rule): string {
   if (rule.type === "boolean") return "true or false";
   if (rule.type === "object") return "an object";
   if (rule.type === "array") return listOf(rule);
-  if (rule.pattern !== undefined) return rule.description ?? "a string of another form";
+  if (rule.pattern !== undefined) return rule.description ?? "a string of another format";
   const [least, most] = [rule.minLength, rule.maxLength];
   if (most !== undefined)
     return `a string of ${least === undefined ? "at most" : `${least} to`} ${most} characters`;

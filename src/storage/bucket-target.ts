@@ -34,7 +34,7 @@ export function checkBucketTarget(target: BucketTarget): void {
   if (url.search !== "" || url.hash !== "") throw wrong("endpointUrl", "a URL without ? and #");
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(bucketName))
     throw wrong("bucketName", "the name of a bucket");
-  if (!/^[\x21-\x7e]{1,200}$/.test(accessId)) throw wrong("accessId", "1 to 200 characters without blanks");
+  if (!/^[\x21-\x7e]{1,200}$/.test(accessId)) throw wrong("accessId", "1 to 200 characters without spaces");
   // They need a session token, for which there is no field, and the URL of the result would end with them.
   if (TEMPORARY.test(accessId)) {
     throw invalid("about", {

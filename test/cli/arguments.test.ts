@@ -88,14 +88,14 @@ describe("parseFormat", () => {
 });
 
 describe("parseSigmas", () => {
-  it("reads numbers with commas between them", () => {
+  it("reads comma-separated numbers", () => {
     expect(parseSigmas("1,0.5, 1e-2")).toEqual([1, 0.5, 0.01]);
     expect(parseSigmas("1")).toEqual([1]);
   });
 
   it.each(["", ",", "1,", "1;0.5", "1,NaN", "one", "0x1"])("refuses %j", (text) => {
     expect(() => parseSigmas(text)).toThrow(
-      `--sigmas must be numbers with commas between them, not ${JSON.stringify(text)}.`,
+      `--sigmas must be comma-separated numbers, not ${JSON.stringify(text)}.`,
     );
   });
 });

@@ -235,7 +235,7 @@ describe("retouch edit", () => {
     const other = await edit("bird.jpg", ["--size", "16x64"]);
     expect(rowOf(other)).toBe("nothing, because the result and the image differ in shape");
     expect(other.stderr).toBe(
-      "retouch: What was not edited could not be kept as it was, because the image and the result differ in shape.\n",
+      "retouch: What was not edited could not be kept, because the image and the result differ in shape.\n",
     );
   });
 

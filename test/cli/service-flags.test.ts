@@ -96,7 +96,7 @@ describe("a flag of the service", () => {
       ["serve", "--lora", "none"],
       '--lora must be a folder with .safetensors files, or name=file,name=file, not "none".',
     ],
-    [["keys", "list", "--data-dir", ""], '--data-dir must be a text on one line, not "".'],
+    [["keys", "list", "--data-dir", ""], '--data-dir must be text on one line, not "".'],
     [["serve", "--prot", "1"], "unknown option '--prot' (Did you mean --port?); see retouch serve --help."],
   ] satisfies [string[], string][])(
     "that is wrong is named, and ends with code 2: %j",

@@ -155,7 +155,7 @@ describe("a wrong setting", () => {
     [
       "RETOUCH_PRICE",
       "0.03",
-      'RETOUCH_PRICE must be 0, or an amount an image or a megapixel, such as 0.025/image or 0.03/megapixel, not "0.03".',
+      'RETOUCH_PRICE must be 0, or an amount per image or megapixel, such as 0.025/image or 0.03/megapixel, not "0.03".',
     ],
     [
       "RETOUCH_PUBLIC_URL",
@@ -167,14 +167,14 @@ describe("a wrong setting", () => {
       "a/b",
       'RETOUCH_ENDPOINT_ID must be 1 to 100 letters, digits, - and _, not "a/b".',
     ],
-    ["RETOUCH_DATA_DIR", "a\nb", String.raw`RETOUCH_DATA_DIR must be a text on one line, not "a\nb".`],
+    ["RETOUCH_DATA_DIR", "a\nb", String.raw`RETOUCH_DATA_DIR must be text on one line, not "a\nb".`],
   ])("is refused by its name, its value and what is accepted: %s %j", (variable, value, sentence) => {
     expect(() => readConfig({ [variable]: value })).toThrow(refused(sentence));
   });
 
   it.each([
-    ["RETOUCH_API_KEY", "only-15-letters", "16 to 200 characters without blanks"],
-    ["RETOUCH_API_KEY", "with a blank in the middle", "16 to 200 characters without blanks"],
+    ["RETOUCH_API_KEY", "only-15-letters", "16 to 200 characters without spaces"],
+    ["RETOUCH_API_KEY", "with a blank in the middle", "16 to 200 characters without spaces"],
     ["RETOUCH_WEBHOOK_SECRET", "hunter2", "16 to 200 characters"],
     [
       "DATABASE_URL",
@@ -202,7 +202,7 @@ describe("a wrong setting", () => {
       refused(
         [
           'RETOUCH_PORT must be a whole number from 0 to 65535, not "x".',
-          "RETOUCH_API_KEY must be 16 to 200 characters without blanks.",
+          "RETOUCH_API_KEY must be 16 to 200 characters without spaces.",
           'RETOUCH_THREADS must be a whole number from 0 to 1024, not "-1".',
           "RETOUCH_PRT is not a setting; did you mean RETOUCH_PORT?",
         ].join("\n"),

@@ -57,7 +57,7 @@ describe("the file .env", () => {
     ["export DATABASE_URL", "line 1 has no = after DATABASE_URL"],
     [
       'RETOUCH_API_KEY="0123456789abcdef',
-      "line 1 has a quote before the value of RETOUCH_API_KEY and none after it",
+      "line 1 has an opening quote before the value of RETOUCH_API_KEY but no closing one",
     ],
     [
       "RETOUCH_API_KEY=01234#56789 # mine",

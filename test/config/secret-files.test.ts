@@ -59,7 +59,7 @@ describe("a secret from a file", () => {
   });
 
   it("keeps blanks and all line breaks but the last, which are then judged as part of it", async () => {
-    const sentence = "RETOUCH_API_KEY_FILE must name a file that holds 16 to 200 characters without blanks.";
+    const sentence = "RETOUCH_API_KEY_FILE must name a file that holds 16 to 200 characters without spaces.";
     for (const content of [`${KEY}\n\n`, ` ${KEY}`, `${KEY} \n`, `${KEY}\nanother-key-of-sixteen`]) {
       const file = await fileWith(content);
       expect(() => readConfig({ RETOUCH_API_KEY_FILE: file }), content).toThrow(refused(sentence));
@@ -149,7 +149,7 @@ describe("a file that gives no secret is refused by its variable, with neither p
     const id = await fileWith("an\u0000id");
     expect(() =>
       readConfig({ ...S3, RETOUCH_S3_ACCESS_KEY_ID: "", RETOUCH_S3_ACCESS_KEY_ID_FILE: id }),
-    ).toThrow(refused("RETOUCH_S3_ACCESS_KEY_ID_FILE must name a file that holds a text on one line."));
+    ).toThrow(refused("RETOUCH_S3_ACCESS_KEY_ID_FILE must name a file that holds text on one line."));
     const secret = await fileWith(hunter);
     expect(() => readConfig({ RETOUCH_S3_BUCKET: "b", RETOUCH_S3_SECRET_ACCESS_KEY_FILE: secret })).toThrow(
       refused("RETOUCH_S3_ACCESS_KEY_ID and RETOUCH_S3_SECRET_ACCESS_KEY must be given together."),

@@ -129,7 +129,9 @@ describe("on a checkpoint that was not calibrated", () => {
       const refused = await engine.edit({ ...base, acceleration: "auto" });
       expect(await pixelsOf(refused.image)).toEqual(await pixelsOf(plain.image));
       expect(refused.acceleration).toEqual({ computedSteps: 16, reusedSteps: 0 });
-      expect(refused.notices).toEqual([expect.stringContaining("was not calibrated: `retouch calibrate`")]);
+      expect(refused.notices).toEqual([
+        expect.stringContaining("has not been calibrated: run `retouch calibrate`"),
+      ]);
 
       const edits = Array.from({ length: 20 }, (_, seed) => ({ ...base, seed }));
       const { calibration, file } = await calibrate({

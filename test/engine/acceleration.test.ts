@@ -135,8 +135,8 @@ describe("an acceleration", () => {
   });
 
   it.each([
-    ["without a calibration", request(), { ...facts, calibration: undefined }, "not calibrated"],
-    ["with another sampler", request({ sampler: "heun" }), facts, "sampler euler alone, not with heun"],
+    ["without a calibration", request(), { ...facts, calibration: undefined }, "not been calibrated"],
+    ["with another sampler", request({ sampler: "heun" }), facts, "sampler euler, not with heun"],
     ["with LoRAs", request({ loras: [{ name: "ink" }] }), facts, "LoRAs change the network"],
     ["in unknown arithmetic", request(), { ...facts, arithmetic: "int4" }, "knows nothing of int4"],
     ["of four steps", request({ numSteps: 4 }), facts, "of 4 steps none can be reused"],

@@ -359,8 +359,8 @@ describe("a text longer than the tokens", () => {
   it("is cut, and the result says so", async () => {
     const { notices } = await engine.edit({ ...base, prompt: LONG_PROMPT, negativePrompt: LONG_PROMPT });
     expect(notices).toEqual([
-      "The prompt is longer than the 24 tokens that this checkpoint reads; its end was left out.",
-      "The negative prompt is longer than the 24 tokens that this checkpoint reads; its end was left out.",
+      "The prompt is longer than the 24 tokens that this checkpoint reads; its end was cut off.",
+      "The negative prompt is longer than the 24 tokens that this checkpoint reads; its end was cut off.",
     ]);
   });
 
@@ -556,7 +556,7 @@ describe("what is not edited", () => {
     const { kept, notices, image } = await tiny.edit({ ...request, isUnchangedKept: true });
     expect(kept).toBeUndefined();
     expect(notices).toEqual([
-      "What was not edited could not be kept as it was, because the image and the result differ in shape.",
+      "What was not edited could not be kept, because the image and the result differ in shape.",
     ]);
     expect(image).toEqual((await tiny.edit(request)).image);
   });
@@ -728,7 +728,10 @@ describe("a checkpoint whose weights overflow", () => {
     );
     const broken = await createEngine({ checkpoint, threads: 1 });
     await expect(broken.edit({ ...base, numSteps: 1 })).rejects.toThrow(
-      refusal("RUNTIME_FAILED", "The networks gave no numbers: the checkpoint's weights overflow."),
+      refusal(
+        "RUNTIME_FAILED",
+        "The networks produced values that are not finite: the checkpoint's weights overflow.",
+      ),
     );
     await broken.close();
   });

@@ -127,7 +127,7 @@ describe("an edit with klein", () => {
   it("says that a prompt was cut", async () => {
     const { notices } = await distilled.edit({ ...base, maxSequenceLength: 4 });
     expect(notices).toEqual([
-      "The prompt is longer than the 4 tokens that this checkpoint reads; its end was left out.",
+      "The prompt is longer than the 4 tokens that this checkpoint reads; its end was cut off.",
     ]);
   });
 });
@@ -209,7 +209,7 @@ describe("the sizes of the reference", () => {
     const { kept, notices } = await keep(cropped);
     expect(kept).toBeUndefined();
     expect(notices).toEqual([
-      "What was not edited could not be kept as it was, because the image and the result differ in shape.",
+      "What was not edited could not be kept, because the image and the result differ in shape.",
     ]);
   });
 
@@ -340,7 +340,7 @@ describe("what was not edited", () => {
     });
     expect(other.kept).toBeUndefined();
     expect(other.notices).toEqual([
-      "What was not edited could not be kept as it was, because the image and the result differ in shape.",
+      "What was not edited could not be kept, because the image and the result differ in shape.",
     ]);
   });
 

@@ -67,7 +67,7 @@ describe("a mask's file", () => {
     expect(await read(mask, { maskBlur: 1 })).toEqual([16, 75, 179, 238]);
     const thin = await grayPng(gray(4, 1, [0, 0, 255, 0]));
     await expect(read(thin, { maskBlur: 2 })).rejects.toEqual(
-      about("mask: nothing of it is white once it is blurred, so nothing may change."),
+      about("mask: nothing of it is white once it has been blurred, so nothing may change."),
     );
   });
 

@@ -86,10 +86,10 @@ describe("transparency", () => {
 
   it("is laid on white in JPEG, and in another shape, with a notice", async () => {
     const jpeg = await edit({ format: "jpeg" });
-    expect(jpeg.notices).toEqual(["The transparency of the image was laid on white, since JPEG has none."]);
+    expect(jpeg.notices).toEqual(["The image's transparency was replaced with white, since JPEG has none."]);
     const wide = await edit({ size: { width: 128, height: 64 } });
     expect(wide.notices).toEqual([
-      "The transparency of the image was laid on white, because the result has another shape.",
+      "The image's transparency was replaced with white, because the result has another shape.",
     ]);
     expect([jpeg.hasTransparency, wide.hasTransparency]).toEqual([false, false]);
   });
@@ -155,11 +155,11 @@ describe("the bits of an image", () => {
     expect(await ofFormat("png")).toEqual([16, []]);
     expect(await ofFormat("avif")).toEqual([
       10,
-      ["The image has 16 bits per colour, and the result 10, since AVIF has no more."],
+      ["The image has 16 bits per colour, and the result 10, since AVIF supports no more."],
     ]);
     expect(await ofFormat("webp")).toEqual([
       undefined,
-      ["The image has 16 bits per colour, and the result 8, since WebP has no more."],
+      ["The image has 16 bits per colour, and the result 8, since WebP supports no more."],
     ]);
   });
 });
@@ -170,7 +170,7 @@ describe("the request", () => {
     expect((await edit(misspelt)).notices).toEqual([
       "numStep is not known here and has no effect; did you mean numSteps?",
       "colour is not known here and has no effect.",
-      "The quality has no effect, since PNG is always exact.",
+      "The quality has no effect, since PNG is always lossless.",
     ]);
   });
 

@@ -32,7 +32,7 @@ describeOnDatabases("what one key may use", (bench) => {
       expect(await countTaken(jobs, "key-one", 3)).toBe(3);
       expect(await countTaken(jobs, "key-two", 3)).toBe(2);
       await expect(submit(jobs, "key-two")).rejects.toEqual(
-        refusal("QUEUE_FULL", "5 jobs wait already, the most that are taken; try again later."),
+        refusal("QUEUE_FULL", "5 jobs are waiting already, which is the limit; try again later."),
       );
     });
 
@@ -41,7 +41,7 @@ describeOnDatabases("what one key may use", (bench) => {
       for (const jobs of [one, other, one, other, one]) await submit(jobs, "key-one");
       const full = refusal(
         "QUEUE_FULL",
-        "5 jobs of this key wait already, the most that are taken; try again later.",
+        "5 jobs of this key are waiting already, which is the limit; try again later.",
       );
       for (const jobs of [one, other]) await expect(submit(jobs, "key-one")).rejects.toEqual(full);
     });
@@ -76,7 +76,7 @@ describeOnDatabases("what one key may use", (bench) => {
       const edit = { ...EDIT, images: [{ kind: "stored", key } as const] };
       return (await bench.jobs.submit(newJob({ edit, sources: [{ key, bytes }] }))).job.id;
     };
-    const OVER = "The images that are kept for this key take 8 MB of 10 MB; results are deleted after 168 h.";
+    const OVER = "The images stored for this key take 8 MB of 10 MB; results are deleted after 168 h.";
     const over = refusal("QUOTA_EXCEEDED", OVER);
 
     it("counts sources until they are deleted", async () => {

@@ -202,8 +202,7 @@ describeOnDatabases("a job whose picture is an address", (bench) => {
     const source = (await claim())!;
     const second = { images: large.images, sources: [{ key: "inputs/second.bin", bytes: 4 * 2 ** 20 + 1 }] };
     expect(await queue.keepSource(source, "worker-a", second)).toBe(false);
-    const sentence =
-      "The images that are kept for this key take 6 MB of 10 MB; results are deleted after 168 h.";
+    const sentence = "The images stored for this key take 6 MB of 10 MB; results are deleted after 168 h.";
     expect(await find(id)).toMatchObject({
       status: "failed",
       error: sentence,

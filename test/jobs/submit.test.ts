@@ -163,7 +163,7 @@ describeOnDatabases("a submitted job", (bench) => {
     });
     const full = refusal(
       "QUEUE_FULL",
-      "3 jobs of this key wait already, the most that are taken; try again later.",
+      "3 jobs of this key are waiting already, which is the limit; try again later.",
     );
 
     it("is refused beyond the limit, whatever the burst", async () => {

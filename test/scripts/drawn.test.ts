@@ -21,7 +21,7 @@ it.each<[kind: string, reference: DrawnCase | { fault: string }, ours: OurAnswer
   ["equal", DRAWN, ran(75)],
   ["silent miss", DRAWN, ran(74.9)],
   ["silent miss", DRAWN, ran(90, 49)],
-  ["silent miss", DRAWN, ran(20, 20, ["The prompt is longer than 5 tokens; its end was left out."])],
+  ["silent miss", DRAWN, ran(20, 20, ["The prompt is longer than 5 tokens; its end was cut off."])],
   ["miss with a notice", DRAWN, ran(20, 20, ["These keys have no effect: a."])],
   ["refused by us alone", DRAWN, { ran: false, refusal: "CHECKPOINT_UNSUPPORTED: a" }],
   ["refused by both", REFUSED, { ran: false, refusal: "CHECKPOINT_UNSUPPORTED: a" }],

@@ -54,7 +54,7 @@ describe("the API key", () => {
     expect([response.statusCode, response.headers["retry-after"], response.json()]).toEqual([
       503,
       "5",
-      { error: "The service cannot answer now; try again later." },
+      { error: "The service is unavailable at the moment; try again later." },
     ]);
   });
 });

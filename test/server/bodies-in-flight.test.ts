@@ -61,7 +61,7 @@ describe("bodies in flight", () => {
     const refused = firstLine(newer);
     newer.write("x".repeat(20 * KIB));
     expect(await refused).toMatch(
-      /^HTTP\/1\.1 503 [^]*retry-after: 5\r\n[^]*\{"error":"Too many large bodies arrive at the same time; try again later\."\}$/,
+      /^HTTP\/1\.1 503 [^]*retry-after: 5\r\n[^]*\{"error":"Too many large bodies are arriving at the same time; try again later\."\}$/,
     );
     expect(await heldBytes(server)).toBe(90 * KIB);
     // The connection of the refused one is good for another call, once all of its body is there.

@@ -9,7 +9,7 @@ import { ENDPOINT, INPUT, KEY, startServer } from "./server.ts";
 
 const FOREIGN = "evil.example";
 const REFUSAL = {
-  error: "The Host of the call is none of this server's; RETOUCH_ALLOWED_HOSTS can name it.",
+  error: "The Host of the request is not one of this server's names; add it to RETOUCH_ALLOWED_HOSTS.",
 };
 const BASE = { host: "127.0.0.1", publicUrl: undefined, allowedHosts: undefined };
 

@@ -52,8 +52,13 @@ describe("POST /run", () => {
   it.each([
     ["QUEUE_FULL", 429, { error: "too many" }, "5"],
     ["IDEMPOTENCY_CONFLICT", 409, { error: "too many" }, undefined],
-    ["DATABASE_UNAVAILABLE", 503, { error: "The service cannot answer now; try again later." }, "5"],
-    ["OUTPUT_UNWRITABLE", 503, { error: "The service cannot answer now; try again later." }, "5"],
+    [
+      "DATABASE_UNAVAILABLE",
+      503,
+      { error: "The service is unavailable at the moment; try again later." },
+      "5",
+    ],
+    ["OUTPUT_UNWRITABLE", 503, { error: "The service is unavailable at the moment; try again later." }, "5"],
   ] as const)("answers %s with %i, and keeps no picture", async (code, status, body, retryAfter) => {
     const { call, jobs, storage } = await startServer();
     jobs.refuseNext(new RetouchError(code, "too many"));
@@ -601,7 +606,7 @@ describe("a picture", () => {
     expect([response.statusCode, response.headers["retry-after"], response.json()]).toEqual([
       503,
       "5",
-      { error: "The service cannot answer now; try again later." },
+      { error: "The service is unavailable at the moment; try again later." },
     ]);
     expect(server.storage.objects.size).toBe(1);
   });

@@ -86,14 +86,14 @@ describe("parseJsonBody, what is not JSON", () => {
     ["\xff\xd8\xff\xe0", "The body is a JPEG file; send JSON that has it in image, in base64."],
     [
       '--abc\r\nContent-Disposition: form-data; name="prompt"',
-      "The body is a form, where JSON is wanted; /v1/images/edits takes forms of the content type multipart/form-data.",
+      "The body is a form, but this route takes JSON; /v1/images/edits takes forms of the content type multipart/form-data.",
     ],
     [
       "prompt=a+hat&image=b",
       "The body is a URL-encoded form; send JSON, or multipart/form-data to /v1/images/edits.",
     ],
     ["data:image/png;base64,AAAA", "The body is a data URL; send JSON that has it in image."],
-    ["\x1f\x8b\x08\0", "The body is compressed, which is not supported; send it as it is."],
+    ["\x1f\x8b\x08\0", "The body is compressed, which is not supported; send it uncompressed."],
     ["prompt: a hat", "The body is not valid JSON."],
     ["\xff\xfe", "The body is not valid UTF-8."],
   ])("is named: %j", (text, sentence) => {

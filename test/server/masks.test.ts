@@ -84,7 +84,7 @@ describe("the wire", () => {
     [{ mask: black.toString("base64") }, "mask: nothing of it is white, so nothing may change."],
     [
       { image: url(image), mask: url(dot), mask_blur: 3 },
-      "mask: nothing of it is white once it is blurred, so nothing may change.",
+      "mask: nothing of it is white once it has been blurred, so nothing may change.",
     ],
     [{ mask: url(Buffer.from("not a picture at all")) }, /^mask: it is not an image; .* are accepted\.$/],
     [{ mask: "data:image/png;base64,%" }, /^mask: it cannot be read: |^mask: the data URL cannot be read: /],

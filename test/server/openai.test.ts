@@ -341,7 +341,7 @@ describe("POST /v1/images/edits", () => {
     [{ output_format: "gif" }, "output_format must be png, jpeg, webp, avif or jpg.", "output_format"],
     [
       { output_compression: "80" },
-      "output_compression must not be 80: PNG is always exact; choose jpeg, webp or avif as output_format.",
+      "output_compression must not be 80: PNG is always lossless; choose jpeg, webp or avif as output_format.",
       "output_compression",
     ],
     [
@@ -634,7 +634,7 @@ describe("POST /v1/images/edits", () => {
       "false",
       {
         error: {
-          message: `The edit goes on as the job ${id}; GET ${ENDPOINT}/status/${id} tells its end.`,
+          message: `The edit continues as job ${id}; GET ${ENDPOINT}/status/${id} tells when it ends.`,
           type: "server_error",
           param: null,
           code: "timeout",
@@ -728,7 +728,7 @@ describe("an error under /v1", () => {
       [
         new RetouchError("DATABASE_UNAVAILABLE", "postgres://user@host"),
         503,
-        "The service cannot answer now; try again later.",
+        "The service is unavailable at the moment; try again later.",
         "true",
       ],
       [new TypeError("Cannot read properties"), 500, "internal error", "false"],

@@ -5,7 +5,7 @@ import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/
 import { serve } from "../support/served.ts";
 import { until } from "../support/service.ts";
 
-const AWAY = { error: "The service cannot answer now; try again later." };
+const AWAY = { error: "The service is unavailable at the moment; try again later." };
 
 it("answers 503 while the database is away, and goes on when it is back", async ({ skip }) => {
   if (postgresMissing !== undefined) skip(postgresMissing);

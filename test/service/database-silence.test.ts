@@ -8,7 +8,7 @@ import { databaseUrl, dropSchema, newSchema, postgresMissing } from "../support/
 import { serve } from "../support/served.ts";
 import { until } from "../support/service.ts";
 
-const AWAY = { error: "The service cannot answer now; try again later." };
+const AWAY = { error: "The service is unavailable at the moment; try again later." };
 /** Longer than any call may wait for the database: for a place, and for each of two statements. */
 const signal = () => AbortSignal.timeout(30_000);
 

@@ -195,7 +195,9 @@ describe("OpenAI's clients", () => {
       await expect(slow).rejects.toMatchObject({
         status: 504,
         code: "timeout",
-        message: expect.stringMatching(/^504 The edit goes on as the job sync-\S+; GET \S+ tells its end\.$/),
+        message: expect.stringMatching(
+          /^504 The edit continues as job sync-\S+; GET \S+ tells when it ends\.$/,
+        ),
       });
       const [, id] = /job (\S+);/.exec(((await slow.catch((error: unknown) => error)) as Error).message)!;
       expect((await server.call(`/status-sync/${id}?wait=100000`)).body.status).toBe("COMPLETED");

@@ -54,7 +54,7 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("a quota on %s", (database
       const heavy = await ended(service, { image: `${site}/heavy.png`, size: "256*256" });
       expect(heavy).toMatchObject({
         status: "FAILED",
-        error: "The images that are kept for this key take 0 MB of 1 MB; results are deleted after 168 h.",
+        error: "The images stored for this key take 0 MB of 1 MB; results are deleted after 168 h.",
       });
       await until(stored, (all) => all.length === 0);
 
@@ -63,7 +63,7 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("a quota on %s", (database
         status: "FAILED",
         error:
           "size: a result of 3000 x 3000 pixels takes about 15.0 MB, for which there is no room: " +
-          "The images that are kept for this key take 1 MB of 1 MB; results are deleted after 168 h.",
+          "The images stored for this key take 1 MB of 1 MB; results are deleted after 168 h.",
       });
       const { body } = await service.call("/usage");
       expect(body.total).toEqual({ completed: 0, failed: 2, cost: 0 });

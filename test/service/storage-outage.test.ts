@@ -15,7 +15,7 @@ import { startS3Server, type S3Server } from "../support/s3-server.ts";
 import { startTestService, stubEngine, type TestService, until } from "../support/service.ts";
 import { recordedLog, serve } from "../worker/samples.ts";
 
-const AWAY = { error: "The service cannot answer now; try again later." };
+const AWAY = { error: "The service is unavailable at the moment; try again later." };
 const NOT_READY = { error: "The storage of images does not work; the log says why." };
 
 let s3: S3Server;

@@ -121,7 +121,7 @@ export const EDIT = command<EditFlags>({
     option(sampler.flag, `${phraseOf(sampler)} (default: ${sampler.default})`, parseSampler),
     option(
       sigmas.flag,
-      `noise level before each step, 1 to ${sigmas.maxItems} of ${rangeText(sigmas)} with commas between them, in place of a number of steps`,
+      `noise level before each step, 1 to ${sigmas.maxItems} of ${rangeText(sigmas)}, separated by commas, instead of a number of steps`,
       parseSigmas,
     ),
     option(guidance.flag, modelNumberHelp("guidance"), numberOf("guidance")),

@@ -58,7 +58,7 @@ export async function decode(
   if (pixels.some(Number.isNaN)) {
     throw new RetouchError(
       "RUNTIME_FAILED",
-      "The networks gave no numbers: the checkpoint's weights overflow.",
+      "The networks produced values that are not finite: the checkpoint's weights overflow.",
     );
   }
   return cropPicture(pixelsToPicture(pixels, canvas.width, canvas.height), content.width, content.height);

@@ -209,5 +209,4 @@ function withOutside(kept: Kept, alpha: GrayPicture): Kept {
 
 const WHITE = 255;
 
-const NOT_KEPT =
-  "What was not edited could not be kept as it was, because the image and the result differ in shape.";
+const NOT_KEPT = "What was not edited could not be kept, because the image and the result differ in shape.";

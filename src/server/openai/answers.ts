@@ -23,7 +23,7 @@ export function endOf({ id, status, error, failure }: Job, endpointId: string): 
   }
   if (status === "cancelled") return { status: 409, sentence: `The job ${id} was cancelled.` };
   if (status === "timedOut") return { status: 504, sentence: error ?? "The edit took too long." };
-  const sentence = `The edit goes on as the job ${id}; GET /v2/${endpointId}/status/${id} tells its end.`;
+  const sentence = `The edit continues as job ${id}; GET /v2/${endpointId}/status/${id} tells when it ends.`;
   return { status: 504, sentence };
 }
 

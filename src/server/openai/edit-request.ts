@@ -213,7 +213,7 @@ function qualityOf(compression: number, input: Pick<EditInput, OutputFields>): n
   }
   const isExact = FORMATS[formatOf(input)].defaultQuality === undefined;
   if (isExact && compression < 100) {
-    const reason = "PNG is always exact; choose jpeg, webp or avif as output_format";
+    const reason = "PNG is always lossless; choose jpeg, webp or avif as output_format";
     throw invalid("forbidden", { field: "output_compression", given: compression, reason });
   }
   return isExact ? undefined : Math.max(compression, EDIT_PARAMETERS.outputQuality.min);
