@@ -138,7 +138,10 @@ function checkId(id: string): void {
 }
 
 const nothingHeld = (id: string): RetouchError =>
-  new RetouchError("INVALID_PARAMETER", `No result of a job with the id ${shownValue(id)} waits for a decision.`);
+  new RetouchError(
+    "INVALID_PARAMETER",
+    `No result of a job with the id ${shownValue(id)} waits for a decision.`,
+  );
 
 const time = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, "Z");
 

@@ -38,8 +38,7 @@ export const firstNoted = (event: CourseEvent, details: Details = {}): string =>
   `jsonb_build_array(${entry(`'${event}'`, details)})`;
 
 /** An assignment that adds an event to the course of a row of `jobs`. @param details SQL expressions */
-export const noted = (event: CourseEvent, details: Details = {}): string =>
-  notedAs(`'${event}'`, details);
+export const noted = (event: CourseEvent, details: Details = {}): string => notedAs(`'${event}'`, details);
 
 /** The same for an SQL expression that gives the event. */
 export const notedAs = (event: string, details: Details = {}): string =>

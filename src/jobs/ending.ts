@@ -28,7 +28,12 @@ export interface Ending {
   safety?: SafetyRecord | undefined;
 }
 
-type EndedRow = JobRow & { webhook: string | null; queue_id: string; held_at: Date | null; safety: SafetyRecord | null };
+type EndedRow = JobRow & {
+  webhook: string | null;
+  queue_id: string;
+  held_at: Date | null;
+  safety: SafetyRecord | null;
+};
 
 /**
  * Ends the jobs that `where` selects and whose state allows it.

@@ -39,10 +39,9 @@ export async function holdJob(
       [file.key, row.key_id, file.bytes ?? 0, row.id],
     );
   }
-  await sql.query(
-    `update ${schema}.job_chunks set chunk = chunk #- '{progress,preview}' where job_id = $1`,
-    [row.id],
-  );
+  await sql.query(`update ${schema}.job_chunks set chunk = chunk #- '{progress,preview}' where job_id = $1`, [
+    row.id,
+  ]);
   await writeEntry(schema, sql, { ...row, event: "held", actor: { name: CHECKER }, safety });
   await sql.query("select pg_notify($1, $2)", [channelOf(context), newsOf("changed", row.id)]);
   return true;

@@ -195,7 +195,13 @@ interface ClaimedRow {
 async function rowToClaimed(
   context: JobsContext,
   sql: Sql,
-  { execution_timeout_ms: limit, kept_state: state, key_id: keyId, safety_threshold: own, ...row }: ClaimedRow,
+  {
+    execution_timeout_ms: limit,
+    kept_state: state,
+    key_id: keyId,
+    safety_threshold: own,
+    ...row
+  }: ClaimedRow,
 ): Promise<ClaimedJob> {
   const room = await roomForResults(context, sql, { keyId, edit: row.edit });
   const claimed = {
@@ -257,7 +263,16 @@ async function requeue(
         where ${OWNED} returning id, endpoint, is_low_priority, turn, queue_id),
      dropped as (delete from ${schema}.job_chunks using queued where job_id = queued.id)
      select endpoint, is_low_priority, turn, queue_id, pg_notify($5, $6), pg_notify($5, $7) from queued`,
-    [id, attempt, workerId, attemptsUsed, channelOf(context), newsOf("queued"), newsOf("changed", id), reason],
+    [
+      id,
+      attempt,
+      workerId,
+      attemptsUsed,
+      channelOf(context),
+      newsOf("queued"),
+      newsOf("changed", id),
+      reason,
+    ],
   );
   if (row === undefined) return false;
   await context.queue.giveBack(sql, row.queue_id, placeOf(row));

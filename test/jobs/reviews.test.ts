@@ -148,7 +148,10 @@ describeOnDatabases("a held result", (bench) => {
     const winner = (await find(id))!.status === "completed" ? "approved" : "rejected";
     const name = winner === "approved" ? "night shift" : "day shift";
     expect(failed[0]!.reason).toEqual(
-      refusal("REVIEW_OVER", new RegExp(`^The review of this job is over: ${winner} at [^ ]+Z by ${name}\\.$`)),
+      refusal(
+        "REVIEW_OVER",
+        new RegExp(`^The review of this job is over: ${winner} at [^ ]+Z by ${name}\\.$`),
+      ),
     );
     expect(await log(id)).toHaveLength(2);
   });

@@ -4,7 +4,11 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { connectAdmin as connect, type KeysAdmin, startAdminServer as startServer } from "../../src/keys/admin.ts";
+import {
+  connectAdmin as connect,
+  type KeysAdmin,
+  startAdminServer as startServer,
+} from "../../src/keys/admin.ts";
 import { RetouchError } from "../../src/errors.ts";
 import type { ApiKey } from "../../src/keys/contracts.ts";
 import type { Job } from "../../src/jobs/job.ts";

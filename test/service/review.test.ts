@@ -16,7 +16,8 @@ import { documentOf, undocumented } from "../support/document.ts";
 import { keysOf } from "../worker/samples.ts";
 
 const HELD = "score 0.875";
-const REFUSED = "The safety checker refused the result: it looks pornographic (score 0.875, refused from 0.7).";
+const REFUSED =
+  "The safety checker refused the result: it looks pornographic (score 0.875, refused from 0.7).";
 
 describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("a flagged result on %s", (database) => {
   describe.skipIf(database === "PostgreSQL" && postgresMissing !== undefined)(
@@ -65,7 +66,8 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("a flagged result on %s", 
         expect(problems).toEqual([]);
         return answer;
       }
-      const statusOf = async (id: string): Promise<Answer["body"]> => (await server.call(`/status/${id}`)).body;
+      const statusOf = async (id: string): Promise<Answer["body"]> =>
+        (await server.call(`/status/${id}`)).body;
       async function hold(more: object = {}, prompt = HELD): Promise<string> {
         const webhook = `http://127.0.0.1:${(hooks.address() as AddressInfo).port}/`;
         const { body } = await server.call("/run", { body: { input: inputOf(prompt, more), webhook } });
@@ -91,7 +93,12 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("a flagged result on %s", 
         expect(body.executionTime).toBeLessThan(60_000);
         const { entries } = (await operate(`/review-log?job=${id}`)).body;
         expect(entries).toMatchObject([
-          { event: "approved", actor: { name: "night shift" }, reason: "A statue.", safety: { threshold: 0.7 } },
+          {
+            event: "approved",
+            actor: { name: "night shift" },
+            reason: "A statue.",
+            safety: { threshold: 0.7 },
+          },
           { event: "held", actor: { name: "safety checker" } },
         ]);
       });
@@ -111,7 +118,9 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("a flagged result on %s", 
         expect(received.at(-1)).toMatchObject({ id, status: "FAILED", error: REFUSED });
         expect(await operate(`/reviews/${id}/approve`, { body: {} })).toMatchObject({
           status: 409,
-          body: { error: expect.stringMatching(/^The review of this job is over: rejected at .* by night shift\.$/) },
+          body: {
+            error: expect.stringMatching(/^The review of this job is over: rejected at .* by night shift\.$/),
+          },
         });
       });
 
@@ -131,12 +140,16 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("a flagged result on %s", 
             body: { error: expect.stringContaining("operator's key") },
           });
         }
-        expect((await fetch(address, { headers: { authorization: `Bearer ${server.key}` } })).status).toBe(403);
-        expect((await operate(`/reviews/${id}/approve`, { key: server.key, method: "POST" })).status).toBe(403);
+        expect((await fetch(address, { headers: { authorization: `Bearer ${server.key}` } })).status).toBe(
+          403,
+        );
+        expect((await operate(`/reviews/${id}/approve`, { key: server.key, method: "POST" })).status).toBe(
+          403,
+        );
         expect(await statusOf(id)).toMatchObject({ status: "IN_PROGRESS" });
-        const body = JSON.stringify((await server.call("/requests")).body.requests.find(
-          (job: { id: string }) => job.id === id,
-        ));
+        const body = JSON.stringify(
+          (await server.call("/requests")).body.requests.find((job: { id: string }) => job.id === id),
+        );
         expect(body).not.toMatch(/files|MobileNet|0\.875/);
       });
 
@@ -222,7 +235,10 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("a flagged result on %s", 
         expect(queue.every(({ endpoint }: { endpoint: string }) => endpoint !== "")).toBe(true);
         const { workers } = (await operate("/workers")).body;
         expect(workers).toMatchObject([
-          { status: "idle", endpoints: [{ device: "cpu (float32)", model: "stub", stepMs: expect.any(Number) }] },
+          {
+            status: "idle",
+            endpoints: [{ device: "cpu (float32)", model: "stub", stepMs: expect.any(Number) }],
+          },
         ]);
         const disk = (await operate("/disk")).body;
         expect(disk).toMatchObject({ databaseBytes: expect.any(Number) });

@@ -8,6 +8,7 @@ import { REVIEW_SHOW } from "./show.ts";
 export const REVIEW: CommandGroup = {
   name: "review",
   summary: "decide on results that the safety checker held",
-  description: "Decide on results that the safety checker held, beside a running server or one that ran before.",
+  description:
+    "Decide on results that the safety checker held, beside a running server or one that ran before.",
   commands: [REVIEW_LIST, REVIEW_SHOW, REVIEW_APPROVE, REVIEW_REJECT, REVIEW_LOG],
 };
