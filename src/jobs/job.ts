@@ -4,10 +4,11 @@
  */
 import type { FailureRecord } from "../errors.ts";
 import type { AccelerationReport } from "../engine/acceleration.ts";
-import type { EditSpeed } from "../engine/estimate.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
 import type { Shares } from "../preserve/render.ts";
 import type { SafetyRecord } from "./safety-record.ts";
+
+export type { ServedEndpoint, WorkerFault, WorkerRecord, WorkerStatus } from "./worker-record.ts";
 
 /** Each status and those that may follow it. Only a retry changes the status of an ended job. */
 const TRANSITIONS = {
@@ -327,29 +328,3 @@ export type JobOutcome =
 
 /** One chunk of a stream: progress while the job runs, or the result at its end. */
 export type JobChunk = { kind: "progress"; progress: JobProgress } | { kind: "result"; result: JobResult };
-
-export type WorkerStatus = "initializing" | "idle" | "running" | "unhealthy";
-
-/** What keeps a worker from working. */
-export type WorkerFault = "engine" | "storage";
-
-export interface WorkerRecord {
-  /** 14 lower-case letters and digits, chosen at start. */
-  id: string;
-  status: WorkerStatus;
-  /** Known where the status is `unhealthy`. */
-  fault?: WorkerFault | undefined;
-  /** Those that it serves, by name. */
-  endpoints: Readonly<Record<string, ServedEndpoint>>;
-}
-
-/** What a worker knows of an endpoint that it serves. */
-export interface ServedEndpoint {
-  /** Known once its engine has warmed up here. */
-  speed?: EditSpeed | undefined;
-  /** What its engine runs on here, and the checkpoint; absent in rows of earlier versions. */
-  device?: string | undefined;
-  model?: string | undefined;
-  /** Its engine cannot be loaded here; the worker goes on with others. */
-  isFaulty?: boolean | undefined;
-}

@@ -91,7 +91,7 @@ export function createReviewQueue({ api, openJob, onChange }: ReviewQueueOptions
       );
     },
     clear() {
-      for (const jobId of [...cards.keys()]) remove(jobId);
+      for (const jobId of cards.keys()) remove(jobId);
     },
   };
 }
