@@ -13,8 +13,7 @@ import type { RuntimeOptions } from "../runtime/session.ts";
 import { openModel, PIPELINES } from "../pipelines/index.ts";
 import type { Pipeline, ReferenceCache } from "../pipelines/pipeline.ts";
 import { checkpointName } from "../weights/checkpoint.ts";
-import { createSafetyChecker } from "../safety/checker.ts";
-import type { CheckerIdentity } from "../safety/verdict.ts";
+import { type CheckerIdentity, createSafetyChecker } from "../safety/checker.ts";
 import { unlessAborted } from "./abort.ts";
 import { userCacheFolder } from "../machine/cache-folder.ts";
 import { arithmeticOf, findCalibration } from "./calibration.ts";
@@ -156,7 +155,7 @@ export interface Engine {
   readonly products?: ChosenProducts | undefined;
   /** Digest of the checkpoint's configurations and of a sample of each weight, which names its calibration. */
   digest(): Promise<string>;
-  /** What the safety checker is; undefined where it is off. @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID */
+  /** What the safety checker is, if it is on. @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID */
   checkerIdentity(): Promise<CheckerIdentity | undefined>;
   /** How often an encoded prompt or image was found and made, and how many bytes are kept. */
   readonly encodings: EncodingCounts;

@@ -10,6 +10,8 @@ import type { Shares } from "../preserve/render.ts";
 import type { Receipt } from "../receipts/receipt.ts";
 import type { SafetyRecord } from "./safety-record.ts";
 
+export type { ServedEndpoint, WorkerFault, WorkerRecord, WorkerStatus } from "./worker-record.ts";
+
 /** Each status and those that may follow it. Only a retry changes the status of an ended job. */
 const TRANSITIONS = {
   queued: ["running", "cancelled", "timedOut"],
@@ -22,8 +24,6 @@ const TRANSITIONS = {
   timedOut: ["queued"],
   cancelled: [],
 } as const satisfies Record<string, readonly string[]>;
-
-export type { ServedEndpoint, WorkerFault, WorkerRecord, WorkerStatus } from "./worker-record.ts";
 
 export type JobStatus = keyof typeof TRANSITIONS;
 export const JOB_STATUSES = Object.keys(TRANSITIONS) as readonly JobStatus[];

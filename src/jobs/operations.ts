@@ -103,11 +103,14 @@ export function createOperations(context: JobsContext): Operations {
            left join ${schema}.api_keys on api_keys.id = key_id
           order by queued desc, running desc, key_id, endpoint limit ${MOST_ROWS}`,
       );
-      return rows.map(({ key_id: keyId, name, oldest_at: oldestAt, ...counts }) => ({
-        keyId,
-        keyName: name ?? undefined,
-        oldestAt: oldestAt ?? undefined,
-        ...counts,
+      return rows.map((row) => ({
+        keyId: row.key_id,
+        keyName: row.name ?? undefined,
+        endpoint: row.endpoint,
+        queued: row.queued,
+        running: row.running,
+        held: row.held,
+        oldestAt: row.oldest_at ?? undefined,
       }));
     },
 
@@ -126,11 +129,13 @@ export function createOperations(context: JobsContext): Operations {
            from ${schema}.workers where ${isAlive("$1")} order by id limit ${MOST_ROWS}`,
         [settings.leaseMs],
       );
-      return rows.map(({ fault, seen_at: seenAt, job_id: jobId, ...row }) => ({
-        ...row,
-        fault: fault ?? undefined,
-        seenAt,
-        jobId: jobId ?? undefined,
+      return rows.map((row) => ({
+        id: row.id,
+        status: row.status,
+        fault: row.fault ?? undefined,
+        seenAt: row.seen_at,
+        jobId: row.job_id ?? undefined,
+        endpoints: row.endpoints,
       }));
     },
 
@@ -168,7 +173,7 @@ export function createOperations(context: JobsContext): Operations {
         `select split_part(storage_key, '/', 1) as kind, count(*) as files, sum(bytes) as bytes
            from ${schema}.pictures group by 1 order by 1`,
       );
-      return rows.map(({ bytes, ...row }) => ({ ...row, bytes: Number(bytes) }));
+      return rows.map(({ kind, files, bytes }) => ({ kind, files, bytes: Number(bytes) }));
     },
 
     async databaseBytes() {

@@ -1,4 +1,4 @@
-/** What workers tell of themselves. */
+/** What a worker tells of itself, for servers that may run elsewhere. */
 import type { EditSpeed } from "../engine/estimate.ts";
 
 export type WorkerStatus = "initializing" | "idle" | "running" | "unhealthy";

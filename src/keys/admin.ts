@@ -71,7 +71,7 @@ export function connectAdmin(folder: string): Administered {
       },
       async log(options) {
         const entries = await ask<ReviewEntry[]>("logReviews", { options });
-        return entries.map((entry) => ({ ...entry, at: new Date(entry.at) }));
+        return entries.map(entryWithDates);
       },
     },
   };
@@ -138,6 +138,8 @@ const keyWithDates = (record: ApiKey): ApiKey => ({
   ...(record.revokedAt && { revokedAt: new Date(record.revokedAt) }),
   ...(record.lastUsedAt && { lastUsedAt: new Date(record.lastUsedAt) }),
 });
+
+const entryWithDates = (entry: ReviewEntry): ReviewEntry => ({ ...entry, at: new Date(entry.at) });
 
 const heldWithDates = (held: HeldJob): HeldJob => ({
   ...held,

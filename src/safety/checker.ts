@@ -26,6 +26,8 @@ const NAME = "safety";
 const WEIGHTS_FILE = "model.safetensors";
 const SHIPPED_CHECKPOINT = fileURLToPath(new URL("../../checkpoints/safety", import.meta.url));
 
+export type { CheckerIdentity };
+
 export interface SafetyCheckerOptions {
   /** Folder of the network. @default the one that ships with this package */
   checkpoint?: string | undefined;

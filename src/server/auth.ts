@@ -9,7 +9,7 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Of the API key; empty on routes without one. */
     keyId: string;
-    /** Who calls, on routes for operators. */
+    /** Who calls, with an operator's key. */
     operator?: Actor;
     /** SHA-256 of the body, if the caller sent an idempotency key. */
     bodyHash: string;
@@ -37,9 +37,14 @@ export function requireKey(app: FastifyInstance, authenticate: Authenticate): vo
   app.addHook("onRequest", async (request, reply) => {
     const key = await authenticate(request);
     if (key === undefined) return refuseKey(reply);
-    request.keyId = key.id;
+    identify(request, key);
   });
   documentKey(app);
+}
+
+function identify(request: FastifyRequest, { id: keyId, name, isOperator }: ApiKey): void {
+  request.keyId = keyId;
+  if (isOperator) request.operator = { keyId, name };
 }
 
 /** Answers 403 as well, to keys that are no operator's. */
@@ -48,8 +53,7 @@ export function requireOperator(app: FastifyInstance, authenticate: Authenticate
     const key = await authenticate(request);
     if (key === undefined) return refuseKey(reply);
     if (key.isOperator !== true) return reply.code(403).send({ error: NO_OPERATOR });
-    request.keyId = key.id;
-    request.operator = { keyId: key.id, name: key.name };
+    identify(request, key);
   });
   documentKey(app);
 }

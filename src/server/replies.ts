@@ -302,6 +302,11 @@ export const RequestsReply = Type.Object({
 export const UsageReply = Type.Object({
   from: Type.String(),
   to: Type.String(),
+  is_operator: Type.Optional(
+    Type.Literal(true, {
+      description: "Where the key is an operator's; the playground then has a page more.",
+    }),
+  ),
   days: Type.Array(
     Type.Object({ date: Type.String(), completed: Count, failed: Count, cost: Type.Number() }),
   ),

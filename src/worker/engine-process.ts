@@ -1,17 +1,18 @@
 /** The parent's side of the engine process: starts it, hands it one job at a time, kills it if necessary. */
 import { type ChildProcess, fork } from "node:child_process";
-import os from "node:os";
 import type { JobEdit, JobFailure, JobProgress, KeptState } from "../jobs/job.ts";
 import type { EncodingCounts } from "../engine/encodings.ts";
 import type { EditSpeed } from "../engine/estimate.ts";
 import type { Log } from "../log.ts";
 import { ENGINE_FLAGS, engineEnvironment } from "./engine-environment.ts";
+import { endSentence, makeNice } from "./engine-child.ts";
 import { createEncodingTotal } from "./encoding-total.ts";
 import type {
   EditCircumstances,
   EditDone,
   EditStage,
   EngineAnswer,
+  EnginePlace,
   EngineRequest,
   EngineSetup,
 } from "./protocol.ts";
@@ -68,12 +69,6 @@ export interface EngineProcess {
   close(): Promise<void>;
 }
 
-/** Where an engine works, and what with. */
-export interface EnginePlace {
-  device: string;
-  model: string;
-}
-
 export interface RunOptions extends RunEvents, EditCircumstances {
   signal: AbortSignal;
   /** Called with every state that was stored for the job; each replaces the one before. */
@@ -102,8 +97,6 @@ interface Running {
 /** An answer of the process about one request. */
 type AnswerAbout = Extract<EngineAnswer, { id: string }>;
 
-/** The process that answers HTTP has priority. */
-const NICENESS = 5;
 const CHECK_TIMEOUT_MS = 20_000;
 const MAX_LOGGED_CHARACTERS = 2000;
 
@@ -346,18 +339,5 @@ export function createEngineProcess(options: EngineProcessOptions): EngineProces
   };
 }
 
-/** Threads inherit the priority of their creator, so it is set at once, before there are any. */
-function makeNice({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) os.setPriority(pid, NICENESS);
-  } catch {
-    // The process has already ended, which is noticed elsewhere; or the system has no priorities.
-  }
-}
-
 /** If a message cannot be sent, the exit follows, and a listener handles that. */
 const send = (child: ChildProcess, request: EngineRequest): void => void child.send(request, () => {});
-
-function endSentence(code: number | null, signal: NodeJS.Signals | null): string {
-  return `The engine process ended unexpectedly (${signal ?? `exit code ${code}`}).`;
-}

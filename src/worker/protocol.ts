@@ -129,6 +129,12 @@ export interface Judged {
   isHeld: boolean;
 }
 
+/** Where an engine works, and what with. */
+export interface EnginePlace {
+  device: string;
+  model: string;
+}
+
 /** For the log: that an edit goes on from a state, that it cannot, or that its state cannot be kept. */
 export interface EditNote {
   level: "info" | "warn";

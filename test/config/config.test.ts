@@ -22,6 +22,8 @@ describe("the settings", () => {
       encodingCache: 64 * MiB,
       workers: 1,
       safety: "optional",
+      flagged: "refuse",
+      reviewTimeoutMs: 259_200_000,
       metadataPrompt: false,
       history: false,
       price: { amount: 0.03, per: "megapixel" },

@@ -56,7 +56,7 @@ describeOnDatabases("a held result", (bench) => {
       throw error;
     };
     await createMaintenance(bench.context, { deleteInput, onError }).run();
-    return deleted.sort();
+    return deleted.toSorted();
   }
   const log = async (jobId: string) =>
     (await reviews().log({ jobId, offset: 0, limit: 10 })).map(({ event, actor, reason }) => ({

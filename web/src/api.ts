@@ -89,6 +89,8 @@ export interface Usage {
   days: { date: string; completed: number; failed: number; cost: number }[];
   total: { completed: number; failed: number; cost: number };
   price: Price;
+  /** Whether the key is an operator's. */
+  is_operator?: true;
 }
 
 export interface Requests {
@@ -132,25 +134,41 @@ export interface Api {
 /** A proxy without a server behind it, or a server that is stopping or starting. */
 export const isAway = (status: number): boolean => [502, 503, 504].includes(status);
 
-/** @param endpoint such as `/v2/NAME`; `key` is called for every request */
-export function createApi(endpoint: string, key: () => string): Api {
-  async function call<Reply>(path: string, init: RequestInit = {}): Promise<Reply> {
+/** Calls paths of the server as a key. */
+export interface Caller {
+  /** @returns the JSON of the answer @throws ApiError, UnreachableError */
+  call<Reply>(path: string, init?: RequestInit): Promise<Reply>;
+  /** The same for an answer that is a picture. */
+  picture(path: string): Promise<Blob>;
+}
+
+/** @param prefix of all paths, such as `/v2/NAME`; `key` is called for every request */
+export function createCaller(prefix: string, key: () => string): Caller {
+  async function ask(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = { authorization: `Bearer ${key()}`, "content-type": "application/json" };
     let response: Response;
     try {
-      response = await fetch(addressOf(endpoint + path), { ...init, headers });
+      response = await fetch(addressOf(prefix + path), { ...init, headers });
     } catch (cause) {
       throw new UnreachableError(cause);
     }
+    if (response.ok) return response;
     const body = (await response.json().catch(() => ({}))) as { error?: string };
     if (isAway(response.status)) throw new UnreachableError(body.error);
-    if (!response.ok)
-      throw new ApiError(
-        response.status,
-        body.error ?? `The server answered with status ${response.status}.`,
-      );
-    return body as Reply;
+    throw new ApiError(response.status, body.error ?? `The server answered with status ${response.status}.`);
   }
+  return {
+    async call<Reply>(path: string, init?: RequestInit) {
+      const response = await ask(path, init);
+      return (await response.json().catch(() => ({}))) as Reply;
+    },
+    picture: async (path) => (await ask(path)).blob(),
+  };
+}
+
+/** @param endpoint such as `/v2/NAME`; `key` is called for every request */
+export function createApi(endpoint: string, key: () => string): Api {
+  const { call } = createCaller(endpoint, key);
   return {
     withPresentKey() {
       const present = key();

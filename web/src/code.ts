@@ -1,6 +1,7 @@
 /** The request that was just made, as code that works when pasted: tabs, one language each. */
 import { copyTextOf } from "./clipboard.ts";
 import { button, element } from "./dom.ts";
+import { createTabs } from "./tabs.ts";
 import { type CodeRequest, snippets } from "./snippets.ts";
 
 const COPIED_MS = 1500;
@@ -12,29 +13,20 @@ export function codeTabs(request: CodeRequest): HTMLElement {
   const texts = Object.entries(snippets(request));
   const text = element("code", {});
   const panel = element("pre", { id: "code-panel", role: "tabpanel", tabindex: 0 }, text);
-  const tabs = texts.map(([name, snippet], index) => {
-    const tab = button(name, () => choose(index), "tab");
-    tab.setAttribute("role", "tab");
-    tab.setAttribute("aria-controls", "code-panel");
-    tab.addEventListener("keydown", ({ key }) => {
-      const step = key === "ArrowRight" ? 1 : key === "ArrowLeft" ? -1 : 0;
-      if (step === 0) return;
-      const next = (index + step + tabs.length) % tabs.length;
-      choose(next);
-      tabs[next]!.focus();
-    });
-    tab.dataset["snippet"] = snippet;
-    return tab;
-  });
-  function choose(index: number): void {
-    for (const [place, tab] of tabs.entries()) {
-      tab.setAttribute("aria-selected", String(place === index));
-      tab.tabIndex = place === index ? 0 : -1;
-    }
-    text.textContent = texts[index]![1];
-    failure.textContent = "";
-    panel.setAttribute("aria-label", texts[index]![0]);
-  }
+  const tabs = createTabs(
+    texts.map(([name]) => name),
+    {
+      label: "Language",
+      controls: "code-panel",
+      onChoose(index) {
+        const [name, snippet] = texts[index]!;
+        text.textContent = snippet;
+        failure.textContent = "";
+        panel.setAttribute("aria-label", name);
+      },
+    },
+  );
+  for (const [index, tab] of tabs.buttons.entries()) tab.dataset["snippet"] = texts[index]![1];
   const copy = button("Copy", () => {
     void copyTextOf(text).then((isCopied) => {
       failure.textContent = isCopied ? "" : NOT_COPIED;
@@ -44,16 +36,11 @@ export function codeTabs(request: CodeRequest): HTMLElement {
     });
   });
   const failure = element("p", { class: "faint note", role: "status" });
-  choose(0);
+  tabs.choose(0);
   return element(
     "div",
     { class: "code" },
-    element(
-      "div",
-      { class: "tabs" },
-      element("div", { role: "tablist", "aria-label": "Language" }, ...tabs),
-      copy,
-    ),
+    element("div", { class: "tabs" }, tabs.list, copy),
     failure,
     panel,
   );

@@ -8,10 +8,12 @@ import { createUnkeptHistory, openHistory } from "./history-store.ts";
 import { createKeyHolder } from "./key.ts";
 import { showModels, wantedEndpoint } from "./model-chooser.ts";
 import { giveNotice } from "./notice.ts";
+import { createOperatorApi } from "./operations/api.ts";
+import { createOperationsPage } from "./operations/page.ts";
 import { readSchema, type ServerSchema } from "./schema.ts";
 import { drawUsage } from "./usage-page.ts";
 
-const PAGES = ["edit", "history", "usage"] as const;
+const PAGES = ["edit", "history", "usage", "operations"] as const;
 const HEALTH_MS = 10_000;
 const RETRY_MS = 1000;
 
@@ -67,6 +69,11 @@ const editPage = createEditPage({
   onConnection: sayConnection,
   onRefusedKey: refusedKey,
 });
+const operations = createOperationsPage({
+  api: createOperatorApi(key.get),
+  onConnection: sayConnection,
+  onRefusedKey: refusedKey,
+});
 showModels(schema, editPage.keepDraft);
 const isDraft = await editPage.takeDraft();
 
@@ -81,12 +88,14 @@ function showPage(): void {
   }
   if (wanted === "history") void historyPage.refresh();
   if (wanted === "usage") void refresh();
+  operations.setShown(wanted === "operations");
 }
 
 /** Asks the server whether the current key is valid, what an edit costs, and whether a worker is warm. */
 async function refresh(): Promise<void> {
   if (key.get() === "") {
     state.textContent = "No key";
+    operations.setOperator(false);
     key.ask();
     return;
   }
@@ -96,6 +105,7 @@ async function refresh(): Promise<void> {
     editPage.setPrice(usage.price);
     editPage.setLoras(loras);
     drawUsage(usage);
+    operations.setOperator(usage.is_operator === true);
     state.textContent = workers.ready > 0 ? "Ready" : workers.initializing > 0 ? "Warming up" : "No worker";
     state.dataset["state"] = workers.ready > 0 ? "ready" : "waiting";
   } catch (error) {

@@ -95,12 +95,13 @@ export function addEndpointRoutes(app: TypedApp, context: RouteContext): void {
       const sum = (count: (day: (typeof days)[number]) => number): number =>
         days.reduce((total, day) => total + count(day), 0);
       const cost = Math.round(sum((day) => day.cost) * 1e6) / 1e6;
-      return {
+      return defined({
         ...range,
+        is_operator: request.operator && (true as const),
         days,
         total: { completed: sum((day) => day.completed), failed: sum((day) => day.failed), cost },
         price: { ...config.price, is_set: config.isPriceSet },
-      };
+      });
     },
   );
 
