@@ -35,6 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   hub: ["errors.ts", "errors", "version.ts", "files", "net", "weights", "machine"],
   images: ["errors.ts", "files", "net"],
   receipts: ["errors.ts", "sha256.ts", "images"],
+  c2pa: ["errors.ts", "version.ts", "images"],
   preserve: ["images"],
   safety: ["errors.ts", "onnx", "weights", "runtime", "images"],
   sampling: [],
@@ -60,6 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "errors.ts",
     "errors",
     "version.ts",
+    "c2pa",
     "files",
     "images",
     "lora",
@@ -89,7 +91,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "runtime",
     "weights",
   ],
-  config: ["errors.ts", "machine", "receipts"],
+  config: ["errors.ts", "c2pa", "machine", "receipts"],
   database: ["errors.ts", "within.ts", "sha256.ts"],
   storage: ["errors.ts", "within.ts", "files", "images"],
   jobs: ["errors.ts", "version.ts", "log.ts", "config", "database", "engine", "preserve", "receipts"],
@@ -125,6 +127,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "pipelines",
     "errors.ts",
     "log.ts",
+    "c2pa",
     "config",
     "database",
     "jobs",
@@ -160,6 +163,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   "onnxruntime-node": /^runtime\/onnxruntime\.ts$/,
   sharp: /^images\//,
+  "@contentauth/c2pa-wasm": /^c2pa\/library\.ts$/,
   "@huggingface/gguf": /^weights\/gguf\.ts$/,
   "@huggingface/hub": /^hub\/listing\.ts$/,
   "@huggingface/tokenizers": /^tokenizers\//,
@@ -310,8 +314,14 @@ describe("what lies outside", () => {
   it("is a dependency of the package or a module of Node, by its full name", () => {
     const manifest = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as {
       dependencies: Record<string, string>;
+      peerDependencies: Record<string, string>;
+      peerDependenciesMeta: Record<string, { optional: boolean }>;
     };
-    expect(Object.keys(manifest.dependencies).toSorted()).toEqual(Object.keys(PACKAGES).toSorted());
+    const optional = Object.keys(manifest.peerDependencies);
+    const known = [...Object.keys(manifest.dependencies), ...optional];
+    expect(known.toSorted()).toEqual(Object.keys(PACKAGES).toSorted());
+    // Nobody gets them unasked.
+    for (const name of optional) expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
     for (const file of files) {
       for (const name of packageImportsOf(file)) {
         if (!name.startsWith("node:")) expect(Object.keys(PACKAGES), file).toContain(name);

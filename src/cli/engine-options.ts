@@ -1,5 +1,5 @@
 /** Turns the flags for computing an edit into the engine's options; `network-options.ts` declares them. */
-import { loadCacheFolder } from "../config/config.ts";
+import { loadCacheFolder, loadContentCredentials } from "../config/config.ts";
 import type { ComputeType, DeviceChoice, EngineOptions, ReferenceCache, WeightsChoice } from "../index.ts";
 import { checkpointFolder } from "./checkpoint.ts";
 
@@ -41,5 +41,6 @@ export async function engineOptionsOf(
     computeType,
     referenceCache: flags.referenceCache,
     safety: { isOn: flags.safetyChecker ?? true },
+    contentCredentials: loadContentCredentials(),
   };
 }

@@ -1,5 +1,7 @@
 /** Reads all settings from the environment and `.env` once, at the start; nothing else reads them. */
 import { type Failure, failure, nearestOf, RetouchError } from "../errors.ts";
+import type { CredentialTexts } from "../c2pa/credentials.ts";
+import { readContentCredentials } from "./c2pa-settings.ts";
 import { readCacheFolder, readHistoryFile } from "./cache-settings.ts";
 import { readDotenv } from "./dotenv.ts";
 import { type HubSettings, readHubSettings } from "./hub-settings.ts";
@@ -55,6 +57,13 @@ export function loadReceiptKey(): string | undefined {
   const { config, problems } = readValues({ receiptKey }, process.env);
   if (problems.length > 0) throw new RetouchError("CONFIG_INVALID", problems);
   return config["receiptKey"] as string | undefined;
+}
+
+/** What gives the results of commands content credentials, if anything does. @throws RetouchError CONFIG_INVALID */
+export function loadContentCredentials(): CredentialTexts | undefined {
+  const { c2paCertificate, c2paKey } = SETTINGS;
+  const { config } = readValues({ c2paCertificate, c2paKey }, process.env);
+  return readContentCredentials(config);
 }
 
 /**

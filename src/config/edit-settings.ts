@@ -146,7 +146,8 @@ export const ENGINE = {
   receiptKey: secret(
     "RETOUCH_RECEIPT_KEY",
     receiptKey,
-    "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2VwBCIEIGv1SJ0N6mBjWm5IG0Zr6dWuP0T7bHj0w0yq2B8n4F3R\\n-----END PRIVATE KEY-----",
+    // https://www.rfc-editor.org/rfc/rfc8037#appendix-A.1
+    "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
     "Signs the receipts of results (`retouch keys create-receipt-key` makes one); without it, `retouch serve` makes one for itself, and commands sign none.",
   ),
   revokedReceiptKeys: optional(
@@ -154,6 +155,18 @@ export const ENGINE = {
     list,
     "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
     "Ids of keys whose receipts no longer count, with commas between them; without it, all that ever signed here do.",
+  ),
+  c2paCertificate: optional(
+    "RETOUCH_C2PA_CERTIFICATE",
+    text,
+    "/etc/retouch/c2pa-chain.pem",
+    "File of a certificate and those between it and a root: results then have content credentials (C2PA); without it, none.",
+  ),
+  c2paKey: optional(
+    "RETOUCH_C2PA_KEY",
+    text,
+    "/etc/retouch/c2pa-key.pem",
+    "File of the private key of that certificate, in PEM (PKCS #8).",
   ),
   price: required("RETOUCH_PRICE", price, "0.03/megapixel", "What a completed edit is reported to cost."),
 } satisfies Settings;

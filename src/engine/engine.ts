@@ -3,6 +3,8 @@
  * and runs one edit at a time, since running two at once would only slow both down.
  */
 import path from "node:path";
+import { createContentSigner } from "../c2pa/content-credentials.ts";
+import type { CredentialTexts } from "../c2pa/credentials.ts";
 import { RetouchError } from "../errors.ts";
 import { identityOf, LoraRegistry } from "../lora/registry.ts";
 import { readMachineMemory, usableBytes } from "../machine/memory.ts";
@@ -105,6 +107,11 @@ export interface EngineOptions {
   /** Whether the prompt is written into the result's metadata. @default false */
   isPromptInMetadata?: boolean | undefined;
   /**
+   * A certificate and its key, which give results content credentials (C2PA) in the optional package
+   * `@contentauth/c2pa-wasm`. @default results have none
+   */
+  contentCredentials?: CredentialTexts | undefined;
+  /**
    * Whether the memory that an edit worked with is returned after it, for programs that mostly wait. Edits take a few
    * hundredths longer. @default false
    */
@@ -178,7 +185,8 @@ export interface Engine {
  * Loads a checkpoint and returns the engine that edits with it.
  * @param pipelines model families to choose from by the checkpoint's `model_index.json`
  * @throws RetouchError CHECKPOINT_MISSING, CHECKPOINT_INVALID, CHECKPOINT_UNSUPPORTED, RUNTIME_FAILED or INVALID_PARAMETER;
- * LORA_INVALID for a missing file; OUTPUT_UNWRITABLE if converted weights cannot be kept; CONFIG_INVALID if the
+ * LORA_INVALID for a missing file; OUTPUT_UNWRITABLE if converted weights cannot be kept; CONFIG_INVALID for content
+ * credentials that cannot be given, or if the
  * runtime's telemetry cannot be turned off, as in a worker thread of a process without ORT_DISABLE_TELEMETRY=1
  * @example
  * const engine = await createEngine();
@@ -196,6 +204,8 @@ export async function createEngine(
   const { isOn = true, isRequired = false, threshold } = options.safety ?? {};
   const { isPromptInMetadata = false, isMemoryReturned, isLoadedAhead = true } = options;
   const checker = isOn ? createSafetyChecker({ threshold, threads, isMemoryReturned }) : undefined;
+  const { contentCredentials } = options;
+  const contentSigner = contentCredentials && (await createContentSigner(contentCredentials));
   // If the device is not available, no checkpoint needs to be read.
   await loadRuntime();
   const { transformer, vae, textEncoder } = options;
@@ -276,6 +286,7 @@ export async function createEngine(
     isCheckRequired: isRequired,
     isCheckerAhead: isLoadedAhead,
     isPromptInMetadata,
+    contentSigner,
     checkpoint: digest,
     // Read for each edit: another process may have calibrated in the meantime.
     calibration: async () => findCalibration(cacheFolder ?? userCacheFolder(), await digest()),

@@ -1,5 +1,6 @@
 /** One edit by an engine: from the encoded images to the encoded result. */
 import { failure, invalid, RetouchError } from "../errors.ts";
+import type { ContentSigner } from "../c2pa/content-credentials.ts";
 import { throwIfAborted } from "./abort.ts";
 import { autoNotices } from "./auto-steps.ts";
 import { type DecodedSource, hasAlpha } from "../images/deep-picture.ts";
@@ -29,7 +30,7 @@ import type { Draw, DrawnImage, EditOutcome, Editor, EditorOptions, EditStep } f
 import { checkSizeRule, type EditDefaults } from "./model-traits.ts";
 import { skippedSteps } from "./mask-rules.ts";
 import { unknownFields } from "./request-fields.ts";
-import { type EditRequest, resolveRequest, type ResolvedRequest } from "./request.ts";
+import { type EditRequest, imagesOf, resolveRequest, type ResolvedRequest } from "./request.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 const TONE_MAPPED =
@@ -95,6 +96,8 @@ export interface EditTools extends ReceiptTools {
   /** Whether the checker is used regardless of the request. */
   isCheckRequired: boolean;
   isPromptInMetadata: boolean;
+  /** Gives results content credentials; absent if they get none. */
+  contentSigner: ContentSigner | undefined;
   /** What the checkpoint's calibration says; undefined without one. */
   calibration: () => Promise<Calibration | undefined>;
   /** What the networks compute in, as a calibration names it. */
@@ -134,6 +137,7 @@ export async function runEdit(
         key,
         packet: (receipt) => editMetadata(facts, receipt),
         write: (xmp) => encodeDeep(whole, resolved.format, { ...form, xmp }),
+        seal: tools.contentSigner && ((file) => sealed(tools.contentSigner!, file, edited, request)),
       });
       return Promise.all([writing, edited.check(picture!)]);
     });
@@ -154,6 +158,18 @@ export async function runEdit(
       started,
     ),
   };
+}
+
+/** A finished file with its content credentials. */
+async function sealed(
+  signer: ContentSigner,
+  image: Uint8Array,
+  { resolved, notices }: Edited,
+  request: EditRequest,
+): Promise<Uint8Array> {
+  const { file, notices: said } = await signer.sign(image, resolved.format, imagesOf(request));
+  for (const notice of said) if (!notices.includes(notice)) notices.push(notice);
+  return file;
 }
 
 /** Edits, and returns the latents; they are decoded only if their image has to be checked. */

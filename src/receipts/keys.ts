@@ -33,7 +33,9 @@ export interface SigningKey {
   sign(bytes: Uint8Array): string;
 }
 
-export const PRIVATE_KEY_FORM = "an Ed25519 private key in PEM (PKCS #8)";
+export const PRIVATE_KEY_FORM = "an Ed25519 private key, in PEM (PKCS #8) or as the member d of its JWK";
+/** PKCS #8 (RFC 8410) but for the key itself. */
+const PKCS8_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
 const X = /^[A-Za-z0-9_-]{43}$/;
 const SIGNATURE = /^[A-Za-z0-9_-]{86}$/;
 
@@ -47,7 +49,15 @@ export function createKeyPem(): string {
 export function readSigningKey(pem: string): SigningKey | undefined {
   // Environments often have it on one line.
   const lines = pem.replaceAll("\\n", "\n");
-  const key = keyOf(() => createPrivateKey({ key: lines, format: "pem" }));
+  const key = keyOf(() =>
+    X.test(pem)
+      ? createPrivateKey({
+          key: Buffer.concat([PKCS8_HEAD, Buffer.from(pem, "base64url")]),
+          format: "der",
+          type: "pkcs8",
+        })
+      : createPrivateKey({ key: lines, format: "pem" }),
+  );
   if (key === undefined) return undefined;
   const publicJwk = jwkOf(createPublicKey(key));
   return {

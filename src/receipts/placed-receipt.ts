@@ -25,6 +25,8 @@ export interface ReceiptPlace {
   packet: (receipt?: string) => string;
   /** Writes the file with a packet. */
   write: (packet: string) => Promise<Uint8Array>;
+  /** Signs the file around it, once its receipt is in it. @default nothing does */
+  seal?: ((file: Uint8Array) => Promise<Uint8Array>) | undefined;
 }
 
 const PIXELS = "0".repeat(64);
@@ -37,6 +39,7 @@ export async function writeWithReceipt({
   key,
   packet,
   write,
+  seal,
 }: ReceiptPlace): Promise<{ image: Uint8Array; receipt: Receipt }> {
   const metadata = sha256(packet());
   const receiptOf = (pixels: string): Omit<Receipt, "signature"> => ({
@@ -47,9 +50,10 @@ export async function writeWithReceipt({
   });
   const blank = key && { algorithm: "Ed25519" as const, key: key.id, value: SIGNATURE };
   const before = packet(receiptText({ ...receiptOf(PIXELS), signature: blank }));
-  const image = await write(before);
-  const receipt = signed(receiptOf(await pixelDigest(image)), key);
-  replacePacket(image, before, packet(receiptText(receipt)));
+  const written = await write(before);
+  const receipt = signed(receiptOf(await pixelDigest(written)), key);
+  replacePacket(written, before, packet(receiptText(receipt)));
+  const image = seal ? await seal(written) : written;
   return { image, receipt: besideFile(receipt, image, key) };
 }
 

@@ -1,4 +1,6 @@
 /** The working half of a service: workers with their engine processes, as the settings say. */
+import { createContentSigner } from "../c2pa/content-credentials.ts";
+import { readContentCredentials } from "../config/c2pa-settings.ts";
 import { loadCacheFolder } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";
 import { importPipelines } from "../engine/import-pipelines.ts";
@@ -35,10 +37,12 @@ export interface Engines {
 
 /**
  * Creates the engines of each worker that the settings ask for; none is started.
- * @throws RetouchError CONFIG_INVALID for a setting that none of their models has
+ * @throws RetouchError CONFIG_INVALID for a setting that none of their models has, and for a certificate that cannot sign
  */
 export async function createEngines(options: EngineOptions): Promise<Engines> {
   const { config, log, engineEntry: entry, pipelinesModule } = options;
+  const contentCredentials = readContentCredentials(config);
+  if (contentCredentials !== undefined && config.workers > 0) await createContentSigner(contentCredentials);
   const endpoints = workedEndpoints(config);
   const pipelines = pipelinesModule && (await importPipelines(pipelinesModule));
   const { workers: count, memoryLimit: limitBytes = await shareOfMemory(count, endpoints.length) } = config;
@@ -50,7 +54,7 @@ export async function createEngines(options: EngineOptions): Promise<Engines> {
       const referenceCache = caching?.includes(endpoint) ? config.referenceCache : undefined;
       const setup = {
         ...rest,
-        engine: { ...engine, referenceCache },
+        engine: { ...engine, referenceCache, contentCredentials },
         pipelinesModule: pipelinesModule?.href,
       };
       const own = endpoints.length === 1 ? log : log.child({ endpoint: endpoint.id });

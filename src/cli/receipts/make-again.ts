@@ -53,6 +53,7 @@ export async function makeAgain(
         ...options,
         weights: flags.weights ?? weightsOf(receipt),
         referenceCache: (flags.referenceCache ?? receipt.referenceCache) as ReferenceCache | undefined,
+        contentCredentials: undefined,
         // The result has passed once, and it is shown to nobody.
         safety: { isOn: false },
         isLoadedAhead: false,
