@@ -92,7 +92,14 @@ export interface Usage {
 }
 
 export interface Requests {
-  requests: { id: string; status: JobState; startedAt?: string; error?: string }[];
+  requests: {
+    id: string;
+    status: JobState;
+    startedAt?: string;
+    completedAt?: string;
+    error?: string;
+    output?: Partial<JobOutput>;
+  }[];
 }
 
 /** The server answered, but not with what was requested. */
@@ -127,6 +134,34 @@ export interface Api {
   /** The LoRAs that an edit may name. */
   loras(): Promise<{ loras: string[] }>;
   health(): Promise<{ workers: { ready: number; initializing: number } }>;
+  /** An image that browsers can show, of an address or a data URL. */
+  picture(image: string): Promise<Blob>;
+  /** How long an edit takes; empty until a worker has measured itself. */
+  estimate(of: EstimateOf): Promise<Estimate>;
+  /** A job's place in the queue. */
+  place(id: string): Promise<QueuePlace>;
+}
+
+export interface EstimateOf {
+  /** Of the result. */
+  size: { width: number; height: number };
+  /** Of the image that is edited, if there is one. */
+  image?: { width: number; height: number } | undefined;
+  guidance: number;
+  isNegativeUsed: boolean;
+}
+
+/** Milliseconds of each result: once, and per step. */
+export interface Estimate {
+  fixed_ms?: number;
+  step_ms?: number;
+}
+
+export interface QueuePlace {
+  status: JobState;
+  jobs_ahead: number;
+  /** Until it starts; absent where that is not known. */
+  wait_ms?: number;
 }
 
 /** A proxy without a server behind it, or a server that is stopping or starting. */
@@ -134,7 +169,7 @@ export const isAway = (status: number): boolean => [502, 503, 504].includes(stat
 
 /** @param endpoint such as `/v2/NAME`; `key` is called for every request */
 export function createApi(endpoint: string, key: () => string): Api {
-  async function call<Reply>(path: string, init: RequestInit = {}): Promise<Reply> {
+  async function answerTo(path: string, init: RequestInit): Promise<Response> {
     const headers = { authorization: `Bearer ${key()}`, "content-type": "application/json" };
     let response: Response;
     try {
@@ -142,12 +177,13 @@ export function createApi(endpoint: string, key: () => string): Api {
     } catch (cause) {
       throw new UnreachableError(cause);
     }
+    if (response.ok) return response;
     const body = (await response.json().catch(() => ({}))) as { error?: string };
     if (isAway(response.status)) throw new UnreachableError(body.error);
-    if (!response.ok)
-      throw new ApiError(response.status, body.error ?? `The server answered ${response.status}.`);
-    return body as Reply;
+    throw new ApiError(response.status, body.error ?? `The server answered ${response.status}.`);
   }
+  const call = async <Reply>(path: string, init: RequestInit = {}): Promise<Reply> =>
+    (await answerTo(path, init)).json().catch(() => ({})) as Promise<Reply>;
   return {
     withPresentKey() {
       const present = key();
@@ -161,5 +197,17 @@ export function createApi(endpoint: string, key: () => string): Api {
     usage: () => call("/usage"),
     loras: () => call("/loras"),
     health: () => call("/health"),
+    picture: async (image) =>
+      (await answerTo("/picture", { method: "POST", body: JSON.stringify({ image }) })).blob(),
+    estimate({ size, image, guidance, isNegativeUsed }) {
+      const query = new URLSearchParams({
+        size: `${size.width}*${size.height}`,
+        guidance: String(guidance),
+        negative: String(isNegativeUsed),
+        ...(image && { image_size: `${image.width}*${image.height}` }),
+      });
+      return call(`/estimate?${query}`);
+    },
+    place: (id) => call(`/queue/${id}`),
   };
 }
