@@ -127,6 +127,7 @@ addEventListener("hashchange", () => {
   void editPage.openLinked();
 });
 showPage();
+delete document.body.dataset["loading"];
 await refresh();
 await editPage.resume(draft);
 setInterval(() => {
