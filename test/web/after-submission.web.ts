@@ -108,7 +108,7 @@ describe("an edit that is submitted", () => {
     await page.keyboard.press("Control+Enter");
     await page.getByText("This continues an earlier edit.").waitFor();
     await download(page).waitFor();
-    expect(await page.locator(".lineage").textContent()).toBe(
+    expect(await page.locator(".lineage p").textContent()).toBe(
       "This continues an earlier edit. Start from the first image",
     );
   });

@@ -198,7 +198,7 @@ describe("the playground", () => {
     await page.getByText("300 × 700", { exact: true }).waitFor();
     expect(await page.locator("#estimate").textContent()).toContain("300 × 700");
     await give("drop", "text/plain", btoa("no picture"));
-    await page.getByText("This is not a PNG, JPEG, WebP or GIF image.").waitFor();
+    await page.getByText("This is not a PNG, JPEG, WebP, GIF, AVIF or TIFF image.").waitFor();
     await give("drop", "image/png", btoa("no picture either"));
     await page.getByText("This image cannot be read.").waitFor();
     await instruct(page, "x");
@@ -383,6 +383,7 @@ describe("the playground", () => {
     await page.getByRole("button", { name: "Start from the first image" }).click();
     expect(await page.getByLabel("Steps", { exact: true }).inputValue()).toBe("4");
     await page.getByRole("button", { name: "Same seed" }).click();
+    await page.locator("progress").waitFor({ state: "attached" });
     await page.getByRole("link", { name: "Download" }).waitFor();
 
     await page.getByRole("link", { name: "History" }).click();

@@ -94,7 +94,14 @@ export interface Usage {
 }
 
 export interface Requests {
-  requests: { id: string; status: JobState; startedAt?: string; error?: string }[];
+  requests: {
+    id: string;
+    status: JobState;
+    startedAt?: string;
+    completedAt?: string;
+    error?: string;
+    output?: Partial<JobOutput>;
+  }[];
 }
 
 /** The server answered, but not with what was requested. */
@@ -129,6 +136,34 @@ export interface Api {
   /** The LoRAs that an edit may name. */
   loras(): Promise<{ loras: string[] }>;
   health(): Promise<{ workers: { ready: number; initializing: number } }>;
+  /** An image that browsers can show, of an address or a data URL. */
+  picture(image: string): Promise<Blob>;
+  /** How long an edit takes; empty until a worker has measured itself. */
+  estimate(of: EstimateOf): Promise<Estimate>;
+  /** A job's place in the queue. */
+  place(id: string): Promise<QueuePlace>;
+}
+
+export interface EstimateOf {
+  /** Of the result. */
+  size: { width: number; height: number };
+  /** Of the image that is edited, if there is one. */
+  image?: { width: number; height: number } | undefined;
+  guidance: number;
+  isNegativeUsed: boolean;
+}
+
+/** Milliseconds of each result: once, and per step. */
+export interface Estimate {
+  fixed_ms?: number;
+  step_ms?: number;
+}
+
+export interface QueuePlace {
+  status: JobState;
+  jobs_ahead: number;
+  /** Until it starts; absent where that is not known. */
+  wait_ms?: number;
 }
 
 /** A proxy without a server behind it, or a server that is stopping or starting. */
@@ -139,7 +174,7 @@ export interface Caller {
   /** @returns the JSON of the answer @throws ApiError, UnreachableError */
   call<Reply>(path: string, init?: RequestInit): Promise<Reply>;
   /** The same for an answer that is a picture. */
-  picture(path: string): Promise<Blob>;
+  picture(path: string, init?: RequestInit): Promise<Blob>;
 }
 
 /** @param prefix of all paths, such as `/v2/NAME`; `key` is called for every request */
@@ -162,13 +197,13 @@ export function createCaller(prefix: string, key: () => string): Caller {
       const response = await ask(path, init);
       return (await response.json().catch(() => ({}))) as Reply;
     },
-    picture: async (path) => (await ask(path)).blob(),
+    picture: async (path, init) => (await ask(path, init)).blob(),
   };
 }
 
 /** @param endpoint such as `/v2/NAME`; `key` is called for every request */
 export function createApi(endpoint: string, key: () => string): Api {
-  const { call } = createCaller(endpoint, key);
+  const { call, picture } = createCaller(endpoint, key);
   return {
     withPresentKey() {
       const present = key();
@@ -182,5 +217,16 @@ export function createApi(endpoint: string, key: () => string): Api {
     usage: () => call("/usage"),
     loras: () => call("/loras"),
     health: () => call("/health"),
+    picture: (image) => picture("/picture", { method: "POST", body: JSON.stringify({ image }) }),
+    estimate({ size, image, guidance, isNegativeUsed }) {
+      const query = new URLSearchParams({
+        size: `${size.width}*${size.height}`,
+        guidance: String(guidance),
+        negative: String(isNegativeUsed),
+        ...(image && { image_size: `${image.width}*${image.height}` }),
+      });
+      return call(`/estimate?${query}`);
+    },
+    place: (id) => call(`/queue/${id}`),
   };
 }

@@ -30,8 +30,25 @@ export function button(text: string, onClick: () => void, className = "quiet"): 
   return made;
 }
 
-/** Shows bytes through an object URL; frees the one that the element had before. */
+const urls = new WeakMap<Blob, string>();
+const unused = new FinalizationRegistry<string>((url) => URL.revokeObjectURL(url));
+
+/** An object URL of bytes: always the same one, freed once nothing on the page has the bytes any more. */
+export function objectUrl(bytes: Blob): string {
+  const known = urls.get(bytes);
+  if (known !== undefined) return known;
+  const url = URL.createObjectURL(bytes);
+  urls.set(bytes, url);
+  unused.register(bytes, url);
+  return url;
+}
+
+/** The bytes of each image that is shown: its URL is valid for as long as it is there. */
+const shown = new WeakMap<HTMLImageElement, Blob>();
+
+/** Shows bytes through an object URL; decoded beside the page's own work. */
 export function show(image: HTMLImageElement, bytes: Blob): void {
-  if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
-  image.src = URL.createObjectURL(bytes);
+  image.decoding = "async";
+  image.src = objectUrl(bytes);
+  shown.set(image, bytes);
 }

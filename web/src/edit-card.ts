@@ -1,14 +1,14 @@
 /** An edit of the history as a card: what it was, and what can be done with it. */
-import { button, element } from "./dom.ts";
+import { button, element, show } from "./dom.ts";
 import type { EditRecord } from "./history-store.ts";
 
 export interface CardActions {
-  /** An address for these bytes, until the cards are drawn anew. */
-  addressOf: (bytes: Blob) => string;
   open: (record: EditRecord) => void;
   star: (record: EditRecord) => void;
   /** Copies instruction and seed. @returns whether that is possible */
   copy: (record: EditRecord) => Promise<boolean>;
+  /** Takes the result for a comparison. */
+  compare: (record: EditRecord) => void;
   remove: (record: EditRecord) => void;
 }
 
@@ -16,8 +16,11 @@ const STATES = { running: "Running", completed: "Done", failed: "Failed", cancel
 
 export function createEditCard(record: EditRecord, actions: CardActions): HTMLElement {
   const { source, result, others = [], isStarred = false } = record;
-  const picture = (bytes: Blob, alt: string): HTMLImageElement =>
-    element("img", { src: actions.addressOf(bytes), alt, loading: "lazy" });
+  const picture = (bytes: Blob, alt: string): HTMLImageElement => {
+    const made = element("img", { alt, loading: "lazy" });
+    show(made, bytes);
+    return made;
+  };
   const choose = button("", () => actions.open(record), "card");
   choose.append(
     element(
@@ -61,6 +64,7 @@ export function createEditCard(record: EditRecord, actions: CardActions): HTMLEl
       { class: "tools" },
       star,
       copy,
+      ...(result ? [named("Compare", () => actions.compare(record))] : []),
       named("Delete", () => actions.remove(record)),
     ),
   );

@@ -1,22 +1,23 @@
 /** The edit page: from the form to a job, through its life, into the history. */
 import { showModel, subjectOf } from "./about-model.ts";
-import { addressOf, home } from "./address.ts";
 import { type Api, ApiError, type Price, UnreachableError } from "./api.ts";
-import { codeTabs } from "./code.ts";
+import type { Picked } from "./comparison.ts";
+import { createCostLine } from "./cost-line.ts";
+import { createCropEditor } from "./crop-editor.ts";
 import { find } from "./dom.ts";
 import { linkedEdit, linkTo, titleOf } from "./edit-link.ts";
-import { keepDraft, takeDraft } from "./draft.ts";
-import { withChosen, withEnd } from "./fetch-result.ts";
-import { followJob } from "./follow-job.ts";
+import { createDraftKeeper, type Draft } from "./draft.ts";
+import { withChosen } from "./fetch-result.ts";
 import type { EditRecord, HistoryStore } from "./history-store.ts";
+import { createJobFollower } from "./job-follower.ts";
 import { createMaskEditor } from "./mask-editor.ts";
 import { giveNotice } from "./notice.ts";
 import { createParameterForm } from "./parameters.ts";
-import { costOf, showCost } from "./price.ts";
+import { presentCode } from "./request-code.ts";
 import type { ServerSchema } from "./schema.ts";
-import { fitTogether } from "./picture-file.ts";
-import { measured, picturesOf, seedOf, urlsOf } from "./record-images.ts";
-import { createSourceChooser } from "./source-picture.ts";
+import { fitTogether, measured } from "./picture-file.ts";
+import { picturesOf, seedOf } from "./record-images.ts";
+import { createSourceChooser, type SourcePicture } from "./source-picture.ts";
 import { createStage } from "./stage.ts";
 import { prepareSubmission } from "./submission.ts";
 
@@ -24,8 +25,12 @@ export interface EditPageOptions {
   api: Api;
   /** The API of another endpoint, for jobs that were submitted there. */
   apiAt: (endpoint: string) => Api;
+  /** Whether the server can be asked. */
+  hasKey: () => boolean;
   schema: ServerSchema;
   history: HistoryStore;
+  /** Takes a result for a comparison. */
+  compare: (picked: Picked) => void;
   /** Called when a record has changed. */
   onHistory: () => void;
   onConnection: (isThere: boolean) => void;
@@ -36,14 +41,18 @@ export interface EditPageOptions {
 export interface EditPage {
   /** Shows a record of the history, with its image and parameters in the form. */
   open(record: EditRecord): void;
+  /** Takes an image as the one to edit. */
+  take(bytes: Blob): Promise<void>;
   /** Shows the edit that the page's address names, if the history has it. */
   openLinked(): Promise<void>;
-  /** Keeps the chosen images for the page of another model. */
+  /** Keeps the form for the page that comes. */
   keepDraft(): Promise<void>;
-  /** Takes the images of the previous model's page. @returns whether there was such a page */
-  takeDraft(): Promise<boolean>;
-  /** Resumes what was running when the page was left; a draft stays in the form. */
-  resume(options: { isDraft: boolean }): Promise<void>;
+  /** Fills the form as it was. */
+  takeDraft(draft: Draft): Promise<void>;
+  /** Resumes what was running and shown when the page was left; a draft stays in the form. */
+  resume(draft: Draft | undefined): Promise<void>;
+  /** Learns again how long edits take. */
+  refreshTimes(): void;
   /** Resumes the jobs for which the previous key was refused. */
   followRest(): Promise<void>;
   setPrice(price: Price | undefined): void;
@@ -51,8 +60,6 @@ export interface EditPage {
 }
 
 const REFUSED = "The server does not recognise this key.";
-const GONE =
-  "There is no such job for this API key: it belongs to another key, or the server no longer keeps it.";
 const UNSHOWN =
   "The edit was submitted and is running, but this page cannot show it. You will find it in the history.";
 const UNKNOWN = "This edit is not in this browser's history. Another browser may have it.";
@@ -65,24 +72,35 @@ export function createEditPage(options: EditPageOptions): EditPage {
   prompt.maxLength = schema.fields["prompt"]!.maxLength!;
   const promptError = find("prompt-error");
   const runButton = find<HTMLButtonElement>("run");
-  const estimate = find("estimate");
-  const codeBox = find<HTMLDetailsElement>("code-box");
   const parameters = createParameterForm(schema);
+  const costs = createCostLine(api, parameters, options.hasKey);
+  const drafts = createDraftKeeper(readDraft);
   let suggestion = "";
   const about = showModel(schema.model, (instruction) => {
     prompt.value = instruction;
     suggestion = instruction;
     promptError.textContent = "";
+    drafts.changed();
     prompt.focus();
   });
-  const mask = createMaskEditor(schema.model.takes_mask ?? false, parameters.setMasked);
+  const mask = createMaskEditor(schema.model.takes_mask ?? false, (hasMask) => {
+    parameters.setMasked(hasMask);
+    drafts.changed();
+  });
+  let pictures: readonly SourcePicture[] = [];
   const chooser = createSourceChooser({
     limits: schema.images,
-    onChange(picture) {
-      parameters.setSource(picture);
-      mask.setPicture(picture);
-      about.setSubject(subjectOf(picture));
-      sayKind(picture !== undefined);
+    convert: api.picture,
+    onChange(next) {
+      pictures = next;
+      const [first] = next;
+      parameters.setSource(first);
+      costs.setImage(first);
+      mask.setPicture(first);
+      crop.setPicture(first);
+      about.setSubject(subjectOf(first));
+      sayKind(first !== undefined);
+      drafts.changed();
     },
     onExample(instruction) {
       // Never overwrites what somebody wrote.
@@ -90,18 +108,25 @@ export function createEditPage(options: EditPageOptions): EditPage {
       suggestion = instruction;
     },
   });
+  const crop = createCropEditor((cropped) => chooser.set([cropped, ...pictures.slice(1)]));
   sayKind(false);
-  let price: Price | undefined;
   /** The record on the stage; other jobs go on unseen. */
   let shownId: string | undefined;
-  /** The jobs being followed, each with the key that submitted it; other keys cannot see the job. */
-  const followed = new Map<string, Api>();
+  const jobs = createJobFollower({
+    apiOf: (record) => options.apiAt(record.endpoint ?? schema.endpoint),
+    onWaiting: (record, waiting) => shownId === record.id && stage.waiting(waiting),
+    onProgress(record, progress) {
+      if (shownId !== record.id) return;
+      stage.progress(progress);
+      titleOf(`${progress.step} of ${progress.of}`);
+    },
+    onEnd: end,
+    onConnection,
+    onRefusedKey,
+  });
 
   const stage = createStage({
-    cancel(record) {
-      const own = followed.get(record.id) ?? options.apiAt(record.endpoint ?? schema.endpoint);
-      own.cancel(record.jobId).catch((error: unknown) => complain(error));
-    },
+    cancel: (record) => void jobs.cancel(record).catch(complain),
     editResult: (record) => void takeResult(record),
     editOriginal: (record) => void takeOriginal(record),
     repeat: (record, seed) => void repeat(record, seed),
@@ -110,8 +135,9 @@ export function createEditPage(options: EditPageOptions): EditPage {
       prompt.focus();
     },
     choose: (record, index) => void choose(record, index),
-    find: (id) => history.get(id).catch(() => undefined),
+    list: () => history.list().catch(() => []),
     open,
+    compare: options.compare,
   });
 
   /** Whether the button edits an image or draws one from nothing. */
@@ -217,7 +243,7 @@ export function createEditPage(options: EditPageOptions): EditPage {
   /** Stores and follows the job first: whatever becomes of the page, the job is not lost. */
   function begin(record: EditRecord): void {
     void keep(record);
-    void follow(record);
+    void jobs.follow(record);
     try {
       present(record);
       if (matchMedia("(max-width: 52rem)").matches) find("stage").scrollIntoView({ block: "start" });
@@ -238,44 +264,20 @@ export function createEditPage(options: EditPageOptions): EditPage {
     linkTo(record.id);
     titleOf(record.status === "running" ? "Waiting" : undefined);
     // The user may be reading the code when the edit ends.
-    if (isAnother) presentCode(record);
+    if (isAnother) presentCode(record, schema.endpoint);
+    drafts.changed();
   }
 
-  function presentCode(record: EditRecord): void {
-    const { parameters: values, prompt: text, endpoint = schema.endpoint } = record;
-    // Uses the URL that works from this machine; the public one may not.
-    const server = home.href.replace(/\/$/, "");
-    const images = urlsOf(record).map((url) => (url === undefined ? undefined : addressOf(url)));
-    const input = { prompt: text, ...values };
-    find("code").replaceChildren(
-      codeTabs({ server, endpoint, input, images, hasMask: record.mask !== undefined }),
-    );
-    codeBox.hidden = false;
-  }
-
-  async function follow(record: EditRecord): Promise<void> {
-    if (followed.has(record.id)) return;
-    const own = options.apiAt(record.endpoint ?? schema.endpoint).withPresentKey();
-    followed.set(record.id, own);
-    try {
-      const job = await followJob(own, record.jobId, {
-        onConnection,
-        onProgress(progress) {
-          if (shownId !== record.id) return;
-          stage.progress(progress);
-          titleOf(`${progress.step} of ${progress.of}`);
-        },
-      });
-      await end(await withEnd(record, job, onConnection));
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 401) onRefusedKey();
-      else {
-        const isGone = error instanceof ApiError && error.status === 404;
-        await end({ ...record, status: "failed", error: isGone ? GONE : String((error as Error).message) });
-      }
-    } finally {
-      followed.delete(record.id);
-    }
+  async function readDraft(): Promise<Draft> {
+    const [first] = pictures;
+    return {
+      endpoint: schema.endpoint,
+      pictures,
+      prompt: prompt.value,
+      parameters: parameters.snapshot(),
+      mask: first && (await mask.read(first)),
+      shownId,
+    };
   }
 
   async function end(record: EditRecord): Promise<void> {
@@ -283,16 +285,8 @@ export function createEditPage(options: EditPageOptions): EditPage {
     await keep(record);
   }
 
-  function updateEstimate(): void {
-    const size = parameters.size();
-    const isKnown = Number.isFinite(size.width * size.height);
-    const cost = price?.is_set ? costOf(price, size) * parameters.numResults() : undefined;
-    const costs = cost === undefined ? "" : `, costs ${showCost(cost)}`;
-    estimate.textContent = isKnown ? `${size.width} × ${size.height}${costs}` : "";
-  }
-
   async function followRest(): Promise<void> {
-    for (const record of await history.list()) if (record.status === "running") void follow(record);
+    for (const record of await history.list()) if (record.status === "running") void jobs.follow(record);
   }
 
   form.addEventListener("submit", (event) => {
@@ -305,10 +299,14 @@ export function createEditPage(options: EditPageOptions): EditPage {
       void submit();
     }
   });
-  parameters.onChange(updateEstimate);
+  for (const kind of ["input", "change"] as const) form.addEventListener(kind, drafts.changed);
 
   return {
     open,
+    async take(bytes) {
+      chooser.set([await measured(bytes)]);
+      prompt.focus();
+    },
     async openLinked() {
       const id = linkedEdit();
       if (id === undefined || id === shownId) return;
@@ -316,29 +314,36 @@ export function createEditPage(options: EditPageOptions): EditPage {
       if (record === undefined) return giveNotice(UNKNOWN);
       open(record);
     },
-    keepDraft: async () => keepDraft(await chooser.get()),
-    async takeDraft() {
-      const pictures = await takeDraft();
-      if (pictures !== undefined) chooser.set(pictures);
-      return pictures !== undefined;
+    async keepDraft() {
+      await chooser.get();
+      await drafts.keep();
     },
-    async resume({ isDraft }) {
+    async takeDraft(draft) {
+      prompt.value = draft.prompt;
+      chooser.set(draft.pictures);
+      // Another model has other ranges and defaults, and may take no mask.
+      if (draft.endpoint !== schema.endpoint) return;
+      parameters.restore(draft.parameters);
+      await mask.write(draft.mask);
+    },
+    async resume(draft) {
       const [latest] = await history.list();
-      const wanted = linkedEdit();
+      const wanted = linkedEdit() ?? draft?.shownId;
       const linked = wanted === undefined ? undefined : await history.get(wanted).catch(() => undefined);
       const record = linked ?? (latest?.status === "running" ? latest : undefined);
       if (record) {
-        if (!isDraft) void fill(record);
+        // A link to another edit is about that one.
+        if (draft === undefined || record.id !== draft.shownId) void fill(record);
         present(record);
       }
       await followRest();
     },
     followRest,
     setLoras: parameters.setLoras,
+    refreshTimes: costs.refresh,
     setPrice(next) {
-      price = next;
+      costs.setPrice(next);
       stage.setPriced(next?.is_set === true);
-      updateEstimate();
     },
   };
 }

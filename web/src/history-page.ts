@@ -1,16 +1,23 @@
 /** The edits of this browser as cards, and what the server does for this key right now. */
 import type { Api } from "./api.ts";
 import { copyText } from "./clipboard.ts";
-import { button, element, find } from "./dom.ts";
+import { nameOfResult, type Picked } from "./comparison.ts";
+import { find } from "./dom.ts";
 import { downloadAll } from "./download-all.ts";
 import { createEditCard } from "./edit-card.ts";
 import { type EditRecord, type HistoryStore, MAX_BYTES, sizeOf } from "./history-store.ts";
 import { giveNotice } from "./notice.ts";
+import { seedOf } from "./record-images.ts";
+import { createServerJobs } from "./server-jobs.ts";
 
 export interface HistoryPageOptions {
   api: Api;
   history: HistoryStore;
   open: (record: EditRecord) => void;
+  /** Takes a result for a comparison. */
+  compare: (picked: Picked) => void;
+  /** Takes an image as the one to edit. */
+  editPicture: (bytes: Blob) => void;
 }
 
 export interface HistoryPage {
@@ -21,14 +28,15 @@ export interface HistoryPage {
 const MIB = 2 ** 20;
 const UNPACKED = "This browser could not pack the results into one file. Download them one by one.";
 
-export function createHistoryPage({ api, history, open }: HistoryPageOptions): HistoryPage {
+export function createHistoryPage(options: HistoryPageOptions): HistoryPage {
+  const { api, history, open, compare, editPicture } = options;
+  const serverJobs = createServerJobs({ api, open, editPicture });
   const cards = find("history");
   const clear = find<HTMLButtonElement>("clear-history");
   const all = find<HTMLButtonElement>("download-all");
   const search = find<HTMLInputElement>("history-search");
   const starred = find<HTMLInputElement>("history-starred");
   let records: EditRecord[] = [];
-  let addresses: string[] = [];
 
   const isWanted = ({ prompt, isStarred = false, output }: EditRecord): boolean => {
     const words = search.value.toLowerCase().split(/\s+/u);
@@ -42,20 +50,14 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
   }
 
   function draw(): void {
-    for (const address of addresses) URL.revokeObjectURL(address);
-    addresses = [];
     const wanted = records.filter(isWanted);
     cards.replaceChildren(
       ...wanted.map((record) =>
         createEditCard(record, {
-          addressOf(bytes) {
-            const address = URL.createObjectURL(bytes);
-            addresses.push(address);
-            return address;
-          },
           open,
           star: (one) => void change(history.put({ ...one, isStarred: !one.isStarred })),
-          copy: (one) => copyText(`${one.prompt}\nSeed: ${one.output?.seed ?? one.parameters.seed}`),
+          copy: (one) => copyText(`${one.prompt}\nSeed: ${seedOf(one)}`),
+          compare: (one) => compare({ bytes: one.result!, name: nameOfResult(one.prompt, seedOf(one)) }),
           remove: (one) => void change(history.delete(one.id)),
         }),
       ),
@@ -69,24 +71,6 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
     clear.disabled = records.length === 0;
     all.disabled = !wanted.some(({ result }) => result !== undefined);
     all.textContent = wanted.length === records.length ? "Download all" : "Download these";
-  }
-
-  async function drawLive(): Promise<void> {
-    const live = find("live");
-    try {
-      const { requests } = await api.requests();
-      const running = requests.filter(({ status }) => ["IN_QUEUE", "IN_PROGRESS"].includes(status));
-      const rows = running.map(({ id, status, startedAt }) => {
-        const known = records.find(({ jobId }) => jobId === id);
-        const since = startedAt ? `, since ${new Date(startedAt).toLocaleTimeString()}` : "";
-        const state = status === "IN_QUEUE" ? "Waiting" : `Running${since}`;
-        const name = known ? button(known.prompt, () => open(known), "link") : element("code", {}, id);
-        return element("li", {}, name, element("span", { class: "faint" }, ` ${state}`));
-      });
-      live.replaceChildren(...(rows.length > 0 ? rows : [element("li", { class: "faint" }, "Nothing.")]));
-    } catch (error) {
-      live.replaceChildren(element("li", { class: "faint" }, (error as Error).message));
-    }
   }
 
   clear.addEventListener("click", () => {
@@ -104,7 +88,7 @@ export function createHistoryPage({ api, history, open }: HistoryPageOptions): H
       if (find("page-history").hidden) return;
       records = await history.list();
       draw();
-      await drawLive();
+      await serverJobs.draw(records);
     },
   };
   return page;

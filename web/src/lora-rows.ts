@@ -38,6 +38,7 @@ export function createLoraRows(
     const described = { "aria-describedby": `${id}-hint ${id}-error` };
     const name = element("select", { id, ...described });
     const scale = element("input", {
+      id: `${id}-scale`,
       type: "number",
       ...described,
       "aria-label": `Strength of ${label}`,

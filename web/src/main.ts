@@ -1,6 +1,8 @@
 /** The playground: connects its pages, its key and its server. */
 import { ApiError, createApi, UnreachableError } from "./api.ts";
+import { createComparison } from "./comparison.ts";
 import { find } from "./dom.ts";
+import { readDraft } from "./draft.ts";
 import { createEditPage } from "./edit-page.ts";
 import { linkedEdit } from "./edit-link.ts";
 import { createHistoryPage } from "./history-page.ts";
@@ -40,7 +42,7 @@ async function schemaOfServer(): Promise<ServerSchema> {
 }
 
 const key = createKeyHolder();
-const [schema, history] = await Promise.all([
+const [schema, history, draft] = await Promise.all([
   schemaOfServer(),
   openHistory().catch(() => {
     giveNotice(
@@ -48,23 +50,32 @@ const [schema, history] = await Promise.all([
     );
     return createUnkeptHistory();
   }),
+  readDraft(),
 ]);
 const api = createApi(schema.endpoint, key.get);
 const refusedKey = (): void => key.ask("The server does not recognise this key.");
 
+const comparison = createComparison();
 const historyPage = createHistoryPage({
   api,
   history,
+  compare: comparison.pick,
   open(record) {
     location.hash = "edit";
     editPage.open(record);
+  },
+  editPicture(bytes) {
+    location.hash = "edit";
+    void editPage.take(bytes);
   },
 });
 const editPage = createEditPage({
   api,
   apiAt: (endpoint) => createApi(endpoint, key.get),
+  hasKey: () => key.get() !== "",
   schema,
   history,
+  compare: comparison.pick,
   onHistory: () => void historyPage.refresh(),
   onConnection: sayConnection,
   onRefusedKey: refusedKey,
@@ -75,7 +86,7 @@ const operations = createOperationsPage({
   onRefusedKey: refusedKey,
 });
 showModels(schema, editPage.keepDraft);
-const isDraft = await editPage.takeDraft();
+if (draft) await editPage.takeDraft(draft).catch(() => undefined);
 
 function showPage(): void {
   // Any other fragment, such as that of the skip link, leaves the page as it is.
@@ -103,6 +114,7 @@ async function refresh(): Promise<void> {
     const [usage, { workers }, { loras }] = await Promise.all([api.usage(), api.health(), api.loras()]);
     sayConnection(true);
     editPage.setPrice(usage.price);
+    editPage.refreshTimes();
     editPage.setLoras(loras);
     drawUsage(usage);
     operations.setOperator(usage.is_operator === true);
@@ -127,8 +139,9 @@ addEventListener("hashchange", () => {
   void editPage.openLinked();
 });
 showPage();
+delete document.body.dataset["loading"];
 await refresh();
-await editPage.resume({ isDraft });
+await editPage.resume(draft);
 setInterval(() => {
   // A hidden page makes no requests.
   if (!document.hidden && key.get() !== "") void refresh();

@@ -3,8 +3,6 @@ import { element, find } from "./dom.ts";
 import type { ServerSchema } from "./schema.ts";
 
 const PARAMETER = "model";
-/** What was written before the page was loaded anew. */
-const PROMPT = "retouch-prompt";
 
 /** Path of the endpoint that the page's address asks for. */
 export const wantedEndpoint = (): string =>
@@ -12,12 +10,9 @@ export const wantedEndpoint = (): string =>
 
 /**
  * Shows the choice where there is one.
- * @param keep keeps the chosen images for the page that comes
+ * @param keep keeps the form for the page that comes
  */
 export function showModels({ models, endpoint }: ServerSchema, keep: () => Promise<void>): void {
-  const prompt = find<HTMLTextAreaElement>("prompt");
-  prompt.value ||= sessionStorage.getItem(PROMPT) ?? "";
-  sessionStorage.removeItem(PROMPT);
   if (models.length < 2) return;
   const chooser = find<HTMLSelectElement>("model");
   chooser.append(
@@ -30,7 +25,6 @@ export function showModels({ models, endpoint }: ServerSchema, keep: () => Promi
   chooser.value = endpoint.replace("/v2/", "");
   chooser.addEventListener("change", () => {
     void keep().then(() => {
-      sessionStorage.setItem(PROMPT, prompt.value);
       location.search = new URLSearchParams({ [PARAMETER]: chooser.value }).toString();
     });
   });

@@ -1,9 +1,20 @@
 /** The parameters of an edit: one row each, with the server's range and default, checked before sending. */
-import type { EditInput } from "./api.ts";
+import type { EditInput, EstimateOf } from "./api.ts";
 import { element, find } from "./dom.ts";
+import { type FormSnapshot, restore, snapshotOf } from "./form-snapshot.ts";
 import { createLoraRows } from "./lora-rows.ts";
+import {
+  type Choices,
+  FORMATS,
+  KEEPS,
+  type NumberName,
+  NUMBERS,
+  SLIDERS,
+  SPEEDS,
+} from "./parameter-fields.ts";
 import { numberProblem, type ServerSchema } from "./schema.ts";
 import { createSizeField, type Size } from "./size-field.ts";
+import { type Slider, withSlider } from "./slider.ts";
 
 export type Parameters = Omit<EditInput, "prompt" | "image" | "mask" | "enable_preview">;
 
@@ -17,8 +28,14 @@ export interface ParameterForm {
   size(): Size;
   /** Sets the shape of the source, which "as the image" follows; without one, that is the server's default size. */
   setSource(source: Size | undefined): void;
-  /** How many results are asked for; 1 if what was typed is no number of them. */
-  numResults(): number;
+  /** What the time depends on; of what was typed wrongly, the default. */
+  work(): Work;
+  passes(): Pick<EstimateOf, "guidance" | "isNegativeUsed">;
+  /** Shows what the values cost beside them. */
+  showTimes(times: Times | undefined): void;
+  /** What was typed and chosen, valid or not, and back. */
+  snapshot(): FormSnapshot;
+  restore(snapshot: FormSnapshot): void;
   /** Shows or hides what counts with a mask alone. */
   setMasked(isMasked: boolean): void;
   /** Sets the LoRAs that the server has. */
@@ -26,58 +43,15 @@ export interface ParameterForm {
   onChange(listener: () => void): void;
 }
 
-type NumberName =
-  "num_inference_steps" | "guidance" | "seed" | "true_cfg_scale" | "num_images" | "strength" | "mask_feather";
-
-interface NumberField {
-  label: string;
-  hint: string;
-  step: number;
+export interface Work {
+  /** Of one result, before `strength` leaves some out. */
+  steps: number;
+  skipped: number;
+  results: number;
 }
 
-const NUMBERS: Readonly<Record<NumberName, NumberField>> = {
-  num_images: { label: "Results", hint: "Each is a full edit with the next seed.", step: 1 },
-  num_inference_steps: { label: "Steps", hint: "More steps, more detail, more time.", step: 1 },
-  guidance: { label: "Guidance", hint: "How closely the instruction is followed.", step: 0.1 },
-  seed: { label: "Seed", hint: "−1 picks a new one each time; the same seed repeats an edit.", step: 1 },
-  true_cfg_scale: {
-    label: "Negative strength",
-    hint: "Only used with a negative instruction.",
-    step: 0.1,
-  },
-  strength: {
-    label: "Strength",
-    hint: "Lower values stay closer to your image inside the mask.",
-    step: 0.05,
-  },
-  mask_feather: {
-    label: "Feather",
-    hint: "Width, in pixels, over which the edit blends into your image inside the mask.",
-    step: 1,
-  },
-};
-
-type Choices = readonly (readonly [value: string, label: string])[];
-
-/** The server's names for the formats; it also accepts `jpg`, which means the same. */
-const FORMATS: Choices = [
-  ["png", "PNG"],
-  ["jpeg", "JPEG"],
-  ["webp", "WebP"],
-  ["avif", "AVIF"],
-];
-const KEEPS: Choices = [
-  ["auto", "everything that was not redrawn"],
-  ["exact", "unchanged pixels only"],
-  ["off", "nothing: the image as the network draws it"],
-];
-/** What `acceleration` and `min_psnr` are together: the least similarity to all steps, in decibels. */
-const SPEEDS: Choices = [
-  ["off", "every step"],
-  ["50", "fewer steps, at least 50 dB"],
-  ["40", "fewer steps, at least 40 dB"],
-  ["34", "fewer steps, at least 34 dB"],
-];
+/** Sentences about the edit as a whole, about one step, and about what is left out. */
+export type Times = Record<"all" | "step" | "skipped", string>;
 
 const MASKED = ["strength", "mask_feather"] as const;
 
@@ -87,6 +61,7 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
   const box = find("parameters");
   const controls = new Map<string, HTMLInputElement | HTMLSelectElement>();
   const rows = new Map<string, HTMLElement>();
+  const sliders = new Map<NumberName, Slider>();
   const listeners: (() => void)[] = [];
   const changed = (): void => listeners.forEach((listener) => listener());
   const sizes = createSizeField(schema);
@@ -103,6 +78,7 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
     label: string,
     control: HTMLInputElement | HTMLSelectElement,
     hint: string,
+    shown: HTMLElement = control,
   ): HTMLElement {
     control.id = `p-${name}`;
     control.setAttribute("aria-describedby", `p-${name}-hint p-${name}-error`);
@@ -112,7 +88,7 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
       "div",
       { class: "row" },
       element("label", { for: control.id }, label),
-      control,
+      shown,
       element("p", { id: `p-${name}-hint`, class: "faint hint" }, hint),
       element("p", { id: `p-${name}-error`, class: "error" }),
     );
@@ -133,12 +109,10 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
       value: String(value),
       inputmode: "decimal",
     });
-    row(
-      name,
-      label,
-      input,
-      isBounded ? `${minimum} to ${maximum}, ${String(value)} by default. ${hint}` : hint,
-    );
+    const slider = SLIDERS.includes(name) ? withSlider(input, label) : undefined;
+    if (slider) sliders.set(name, slider);
+    const text = isBounded ? `${minimum} to ${maximum}, ${String(value)} by default. ${hint}` : hint;
+    row(name, label, input, text, slider?.box);
   }
 
   function choiceRow(name: string, label: string, choices: Choices, hint: string, value: string): void {
@@ -215,7 +189,9 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
   }
 
   function setMasked(isMasked: boolean): void {
+    if (masked.hidden === !isMasked) return;
     masked.hidden = !isMasked;
+    changed();
   }
 
   /** @returns whether everything is in range */
@@ -241,6 +217,9 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
 
   const text = (name: string): string => controls.get(name)!.value;
   const number = (name: string): number => Number(text(name));
+  /** Of what was typed wrongly, the default. */
+  const sensible = (name: NumberName): number =>
+    numberProblem(text(name), fields[name]!) === undefined ? number(name) : Number(fields[name]!.default);
   return {
     read() {
       const loras = loraRows.read();
@@ -293,7 +272,25 @@ export function createParameterForm(schema: ServerSchema): ParameterForm {
       sizes.setSource(source);
       changed();
     },
-    numResults: () => Math.max(1, Math.trunc(number("num_images")) || 1),
+    work() {
+      const steps = sensible("num_inference_steps");
+      const strength = masked.hidden ? 1 : sensible("strength");
+      // As the server leaves them out.
+      return { steps, skipped: Math.trunc(steps - steps * strength), results: sensible("num_images") };
+    },
+    passes: () => ({
+      guidance: sensible("guidance"),
+      isNegativeUsed: (negative.value !== "" || emptyNegative.checked) && sensible("true_cfg_scale") > 1,
+    }),
+    showTimes(times) {
+      sliders.get("num_inference_steps")!.setCost(times ? `${times.all}, ${times.step}` : "");
+      sliders.get("strength")!.setCost(times ? `${times.all}; ${times.skipped}` : "");
+    },
+    snapshot: () => snapshotOf(box),
+    restore(snapshot) {
+      restore(box, snapshot);
+      showCustom();
+    },
     setMasked,
     setLoras: loraRows.setNames,
     onChange: (listener) => void listeners.push(listener),

@@ -1,7 +1,7 @@
 /** The images of an edit: as the API takes them, as the history keeps them, and back in the form. */
 import type { EditInput } from "./api.ts";
 import type { EditRecord } from "./history-store.ts";
-import type { FittingPicture } from "./picture-file.ts";
+import { measured } from "./picture-file.ts";
 import type { SourcePicture } from "./source-picture.ts";
 
 /** One image as it is, several as a list, none as no field. */
@@ -50,13 +50,6 @@ async function chosen(bytes: Blob, path: string | undefined): Promise<SourcePict
 /** The path of each image on this server; undefined for a file of the user's own. */
 export function urlsOf({ source, sourceUrl, others = [] }: EditRecord): (string | undefined)[] {
   return source === undefined ? [] : [sourceUrl, ...others.map(({ url }) => url)];
-}
-
-export async function measured(bytes: Blob): Promise<FittingPicture> {
-  const bitmap = await createImageBitmap(bytes);
-  const { width, height } = bitmap;
-  bitmap.close();
-  return { bytes, width, height };
 }
 
 /** The seed of the result that is shown. */

@@ -2,11 +2,15 @@
 import { button, element, show } from "./dom.ts";
 import type { OneResult } from "./history-store.ts";
 
-/** @param onChoose called with the index of another result */
+/**
+ * @param onChoose called with the index of another result
+ * @param onCompare called with the index of one to compare
+ */
 export function createResultsGrid(
   results: readonly OneResult[],
   chosen: number,
   onChoose: (index: number) => void,
+  onCompare: (index: number) => void,
 ): HTMLElement {
   return element(
     "ul",
@@ -17,7 +21,9 @@ export function createResultsGrid(
       const made = button("", () => onChoose(index), "result-choice");
       made.setAttribute("aria-pressed", String(index === chosen));
       made.append(picture, element("span", { class: "faint" }, `Seed ${seed}`));
-      return element("li", {}, made);
+      const compare = button("Compare", () => onCompare(index), "tool");
+      compare.setAttribute("aria-label", `Compare: result ${index + 1}`);
+      return element("li", {}, made, compare);
     }),
   );
 }

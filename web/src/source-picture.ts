@@ -1,7 +1,8 @@
 /** The images of an edit: dropped, pasted, chosen, examples, or earlier results; the first is edited. */
 import { addressOf } from "./address.ts";
+import { createAddressField } from "./address-field.ts";
 import { button, element, find, show } from "./dom.ts";
-import { fetchPicture, type FittingPicture, readPicture } from "./picture-file.ts";
+import { type Convert, fetchPicture, type FittingPicture, readPicture } from "./picture-file.ts";
 import type { ImageLimits } from "./schema.ts";
 import { drawTray, focusTray } from "./tray.ts";
 
@@ -32,13 +33,14 @@ export interface SourceChooser {
 
 export interface SourceOptions {
   limits: ImageLimits;
-  /** Called with the image that is edited, if there is one. */
-  onChange: (picture: SourcePicture | undefined) => void;
+  convert: Convert;
+  /** Called with all images, the one that is edited first. */
+  onChange: (pictures: readonly SourcePicture[]) => void;
   /** Called with an instruction that fits the chosen example. */
   onExample: (instruction: string) => void;
 }
 
-export function createSourceChooser({ limits, onChange, onExample }: SourceOptions): SourceChooser {
+export function createSourceChooser({ limits, convert, onChange, onExample }: SourceOptions): SourceChooser {
   const { minImages, maxImages } = limits;
   const drop = find("drop");
   const image = find<HTMLImageElement>("source");
@@ -95,27 +97,27 @@ export function createSourceChooser({ limits, onChange, onExample }: SourceOptio
       },
     });
     note(described());
-    onChange(first);
+    onChange(next);
   }
 
   function choose(coming: readonly (Blob | Promise<Blob>)[], origin: Origin = {}): void {
     if (!takesSeveral) turn += 1;
     const own = turn;
     // All are read at once, and take their places in the order in which they were chosen.
-    const read = coming.map((one) => ({ one, picture: readPicture(one) }));
+    const read = coming.map((one) => readPicture(one, convert));
     const before = takesSeveral ? reading : Promise.resolve();
     reading = before.then(async () => {
       const problems = new Set<string>();
-      for (const { one, picture } of read) {
-        const [fitting, given] = await Promise.all([picture, Promise.resolve(one).catch(() => undefined)]);
+      for (const one of read) {
+        const fitting = await one;
         if (own !== turn) return;
         if (typeof fitting === "string") problems.add(fitting);
         else if (takesSeveral && pictures.length >= maxImages) problems.add(full);
         else {
-          const added = { ...fitting, ...origin };
+          const { isScaled, ...picture } = fitting;
+          const added = { ...picture, ...origin };
           place(takesSeveral ? [...pictures, added] : [added, ...pictures.slice(1)]);
-          if (fitting.bytes !== given)
-            problems.add(`${fitting.width} × ${fitting.height}, reduced for sending.`);
+          if (isScaled) problems.add(`${picture.width} × ${picture.height}, reduced for sending.`);
         }
       }
       if (problems.size > 0) note([...problems].join(" "));
@@ -156,6 +158,10 @@ export function createSourceChooser({ limits, onChange, onExample }: SourceOptio
     if (pasted.length === 0) return;
     event.preventDefault();
     chooseFiles(pasted);
+  });
+  createAddressField((address) => {
+    note("Fetching the image");
+    choose([convert(address)]);
   });
   find("examples").append(
     ...EXAMPLES.map(([name, instruction]) => {

@@ -1,10 +1,13 @@
 /** Where the result appears: empty, in progress, failed, or done, with everything one can do with it. */
 import type { JobOutput } from "./api.ts";
-import { button, element, find } from "./dom.ts";
+import { nameOfResult, type Picked } from "./comparison.ts";
+import { button, element, find, objectUrl, show } from "./dom.ts";
 import { nameOf } from "./download-all.ts";
 import type { JobProgress } from "./follow-job.ts";
 import type { EditRecord } from "./history-store.ts";
 import { showCost } from "./price.ts";
+import { sayWaiting, type Waiting } from "./queue-watch.ts";
+import { showSeconds } from "./seconds.ts";
 import { lineage } from "./lineage.ts";
 import { createResultsGrid } from "./results-grid.ts";
 import { createViewer } from "./viewer.ts";
@@ -18,16 +21,19 @@ export interface StageActions {
   repeat(record: EditRecord, seed: "same" | "new"): void;
   /** Sets the form to the seed of the result that is shown, for other words. */
   keepSeed(record: EditRecord): void;
-  /** An edit of the history. */
-  find(id: string): Promise<EditRecord | undefined>;
+  /** All edits of the history. */
+  list(): Promise<readonly EditRecord[]>;
   /** Shows another edit. */
   open(record: EditRecord): void;
   /** Shows another one of several results. */
   choose(record: EditRecord, index: number): void;
+  /** Takes a result for a comparison with another one. */
+  compare(picked: Picked): void;
 }
 
 export interface Stage {
   show(record: EditRecord): void;
+  waiting(waiting: Waiting): void;
   progress(progress: JobProgress): void;
   clear(): void;
   /** Whether costs are shown. @default false */
@@ -62,11 +68,15 @@ export function createStage(actions: StageActions): Stage {
       element("div", { class: "frame" }, waiting(record), picture),
       element(
         "div",
-        { class: "actions" },
-        line,
-        button("Cancel", () => actions.cancel(record)),
+        { class: "live" },
+        element(
+          "div",
+          { class: "actions" },
+          line,
+          button("Cancel", () => actions.cancel(record)),
+        ),
+        bar,
       ),
-      bar,
     );
   }
 
@@ -82,14 +92,26 @@ export function createStage(actions: StageActions): Stage {
       "a",
       {
         class: "button primary",
-        href: URL.createObjectURL(result),
+        href: objectUrl(result),
         download: `${name.stem}.${name.extension}`,
       },
       "Download",
     );
     replace(
       createViewer({ before: source, after: result, map, shares, prompt: record.prompt }),
-      ...(results ? [createResultsGrid(results, chosen, (index) => actions.choose(record, index))] : []),
+      ...(results
+        ? [
+            createResultsGrid(
+              results,
+              chosen,
+              (index) => actions.choose(record, index),
+              (index) => {
+                const { bytes, seed: own } = results[index]!;
+                actions.compare({ bytes, name: nameOfResult(record.prompt, own) });
+              },
+            ),
+          ]
+        : []),
       element(
         "div",
         { class: "actions" },
@@ -98,6 +120,9 @@ export function createStage(actions: StageActions): Stage {
         button("New seed", () => actions.repeat(record, "new")),
         button("Same seed", () => actions.repeat(record, "same")),
         button("Keep this seed", () => actions.keepSeed(record)),
+        button("Compare", () =>
+          actions.compare({ bytes: result, name: nameOfResult(record.prompt, Number(seed)) }),
+        ),
       ),
       lineage(record, actions),
       facts([
@@ -149,6 +174,9 @@ export function createStage(actions: StageActions): Stage {
       else if (record.status === "completed") completed(record);
       else failed(record);
     },
+    waiting(next) {
+      if (live !== undefined && live.steps.length === 0) live.line.textContent = sayWaiting(next);
+    },
     progress({ step, of, preview }) {
       if (live === undefined) return;
       live.bar.max = of;
@@ -167,7 +195,11 @@ export function createStage(actions: StageActions): Stage {
 
 /** What is shown until the image forms: the source, or an empty frame of the result's shape. */
 function waiting({ source, parameters }: EditRecord): HTMLElement {
-  if (source) return element("img", { class: "waiting", alt: "", src: URL.createObjectURL(source) });
+  if (source) {
+    const picture = element("img", { class: "waiting", alt: "" });
+    show(picture, source);
+    return picture;
+  }
   const blank = element("div", { class: "blank" });
   blank.style.aspectRatio = parameters.size.includes("*") ? parameters.size.replace("*", " / ") : "1";
   return blank;
@@ -192,9 +224,7 @@ function timeLeft(steps: readonly { step: number; at: number }[], of: number): s
   if (taken < 2) return "";
   const seconds = (((last.at - first.at) / taken) * (of - last.step)) / 1000;
   if (seconds < SHOWN_SECONDS) return "";
-  return seconds < 90
-    ? `, about ${Math.ceil(seconds)} s left`
-    : `, about ${Math.ceil(seconds / 60)} min left`;
+  return `, about ${showSeconds(seconds)} left`;
 }
 
 function facts(rows: readonly [string, string][]): HTMLElement {

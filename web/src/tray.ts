@@ -10,7 +10,6 @@ export interface TrayActions {
 /** @param numSent how many of the images this model takes; the rest is marked */
 export function drawTray(images: readonly Blob[], numSent: number, { onFirst, onRemove }: TrayActions): void {
   const tray = find("tray");
-  for (const shown of tray.querySelectorAll("img")) URL.revokeObjectURL(shown.src);
   tray.replaceChildren(
     ...images.map((bytes, index) => {
       const number = index + 1;

@@ -1,6 +1,6 @@
 /** The result beside its source: under a divider, side by side, or under a map of what was kept; enlarged as wanted. */
 import type { PreserveShares } from "./api.ts";
-import { compare } from "./compare.ts";
+import { compare, type Names } from "./compare.ts";
 import { button, element, show } from "./dom.ts";
 import { drawMap, mapLegend } from "./kept-map.ts";
 import { addZoom } from "./zoom.ts";
@@ -13,6 +13,8 @@ export interface Viewed {
   shares: PreserveShares | undefined;
   /** The instruction, which describes the result. */
   prompt: string;
+  /** @default before and after */
+  names?: Names;
 }
 
 type Mode = "divider" | "side" | "result" | "map";
@@ -27,7 +29,7 @@ const SAME_SHAPE = 0.02;
 
 /** @returns the frame with its buttons */
 export function createViewer(viewed: Viewed): HTMLElement {
-  const { before, after, map, shares, prompt } = viewed;
+  const { before, after, map, shares, prompt, names = ["Before", "After"] } = viewed;
   const box = element("div", { class: "viewer" });
   const holder = element("div", { class: "holder" });
   let frame: HTMLElement = element("div", { class: "compare" });
@@ -35,13 +37,14 @@ export function createViewer(viewed: Viewed): HTMLElement {
   const isOffered = (mode: Mode): boolean =>
     mode === "result" || (mode === "map" ? map !== undefined : before !== undefined);
   const modes = MODES.filter(([mode]) => isOffered(mode)).map(([mode, label]) => {
-    const made = button(label, () => choose(mode), "tool");
+    const made = button(label, () => choose(mode, { isWanted: true }), "tool");
     return [mode, made] as const;
   });
 
-  function choose(mode: Mode): void {
+  function choose(mode: Mode, { isWanted = false } = {}): void {
+    if (isWanted) rememberMode(mode);
     for (const [own, made] of modes) made.setAttribute("aria-pressed", String(own === mode));
-    const views = mode === "divider" ? [compare(before!, after)] : single(mode);
+    const views = mode === "divider" ? [compare(before!, after, names)] : single(mode);
     holder.replaceChildren(...views);
     holder.classList.toggle("halves", mode === "side");
     frame = views[0]!;
@@ -52,8 +55,8 @@ export function createViewer(viewed: Viewed): HTMLElement {
   }
 
   function single(mode: Mode): HTMLElement[] {
-    const result = pictureFrame(after, before ? "After" : `Drawn from: ${prompt}`, "after");
-    if (mode === "side") return [result, pictureFrame(before!, "Before", "before")].toReversed();
+    const result = pictureFrame(after, before ? names[1] : `Drawn from: ${prompt}`, "after");
+    if (mode === "side") return [result, pictureFrame(before!, names[0], "before")].toReversed();
     if (mode === "map") {
       void drawMap(map!)
         .then((canvas) => {
@@ -84,9 +87,33 @@ export function createViewer(viewed: Viewed): HTMLElement {
     );
   }
   box.append(holder, tools, legend);
-  choose(before === undefined ? "result" : "divider");
-  if (before !== undefined) void haveSameShape(before, after).then((same) => !same && choose("side"));
+  const wanted = wantedMode();
+  if (wanted !== undefined && isOffered(wanted)) choose(wanted);
+  else {
+    choose(before === undefined ? "result" : "divider");
+    if (before !== undefined) void haveSameShape(before, after).then((same) => !same && choose("side"));
+  }
   return box;
+}
+
+/** The way to look that was chosen last in this tab, which the next result and the next load keep. */
+const MODE = "retouch-view";
+
+function rememberMode(mode: Mode): void {
+  try {
+    sessionStorage.setItem(MODE, mode);
+  } catch {
+    // A browser that lets pages store nothing begins with the usual one.
+  }
+}
+
+function wantedMode(): Mode | undefined {
+  try {
+    const kept = sessionStorage.getItem(MODE);
+    return MODES.map(([mode]) => mode).find((mode) => mode === kept);
+  } catch {
+    return undefined;
+  }
 }
 
 function pictureFrame(bytes: Blob, alt: string, name: string): HTMLElement {
@@ -115,7 +142,6 @@ function holdButton(frame: () => HTMLElement, before: Blob): HTMLButtonElement {
     made.setAttribute("aria-pressed", "true");
   };
   const release = (): void => {
-    if (cover !== undefined) URL.revokeObjectURL(cover.src);
     cover?.remove();
     cover = undefined;
     made.setAttribute("aria-pressed", "false");

@@ -11,6 +11,8 @@ export interface PageOptions {
   publicUrl: string | undefined;
 }
 
+/** What the build puts beside each file. */
+const COMPRESSED = /\.(?:br|gz)$/;
 const YEAR_SECONDS = 365 * 24 * 60 * 60;
 
 export async function addPages(app: FastifyInstance, { folder, publicUrl }: PageOptions): Promise<void> {
@@ -31,7 +33,7 @@ export async function addPages(app: FastifyInstance, { folder, publicUrl }: Page
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
   };
-  await app.register(fastifyStatic, { root: folder, serve: false, cacheControl: false });
+  await app.register(fastifyStatic, { root: folder, serve: false, cacheControl: false, preCompressed: true });
   const schema = { hide: true };
   for (const [url, file] of [
     ["/", "index.html"],
@@ -46,7 +48,7 @@ export async function addPages(app: FastifyInstance, { folder, publicUrl }: Page
       return reply.headers(headers).header("cache-control", "no-cache").sendFile(file);
     });
   }
-  const assets = new Set(readdirSync(path.join(folder, "assets")));
+  const assets = new Set(readdirSync(path.join(folder, "assets")).filter((name) => !COMPRESSED.test(name)));
   app.get<{ Params: { name: string } }>("/assets/:name", { schema }, ({ params: { name } }, reply) => {
     if (!assets.has(name)) return reply.code(404).send({ error: "file not found" });
     // A name holds a hash of the content.

@@ -1,0 +1,46 @@
+/**
+ * Takes a picture of every state of the playground, at each width, light and dark: `npm run screenshots`, or only of the
+ * states whose names follow. Needs Chromium.
+ */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { inRepository } from "../../tools/paths.ts";
+import { SERVE, Server } from "../../tools/server.ts";
+import { launch } from "../chromium.ts";
+import { FOLDER, openState, SCHEMES, STATES, WIDTHS } from "./states.ts";
+
+const HEIGHT = 900;
+const wanted = process.argv.slice(2);
+const states = STATES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const into = inRepository(FOLDER);
+await mkdir(into, { recursive: true });
+const data = await mkdtemp(path.join(tmpdir(), "retouch-screenshots-"));
+const stop = new AbortController();
+const server = await Server.start({
+  command: SERVE,
+  settings: { RETOUCH_DATA_DIR: data, RETOUCH_PRICE: "0.03/megapixel" },
+  signal: stop.signal,
+});
+const browser = await launch();
+try {
+  for (const state of states) {
+    const context = await browser.newContext({ viewport: { width: WIDTHS[0], height: HEIGHT } });
+    const page = await context.newPage();
+    await openState(page, server, state);
+    for (const width of WIDTHS) {
+      for (const colorScheme of SCHEMES) {
+        await page.setViewportSize({ width, height: HEIGHT });
+        await page.emulateMedia({ colorScheme });
+        const file = path.join(into, `${state.name}-${width}-${colorScheme}.png`);
+        await page.screenshot({ path: file, fullPage: true });
+        process.stdout.write(`${file}\n`);
+      }
+    }
+    await context.close();
+  }
+} finally {
+  await browser.close();
+  await server.stop();
+  await rm(data, { recursive: true, force: true });
+}
