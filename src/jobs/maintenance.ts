@@ -169,6 +169,11 @@ async function repairTimes(context: JobsContext, { nowMs }: Moment): Promise<voi
     [nowMs, context.settings.leaseMs],
   );
   await context.database.query(
+    `update ${schema}.jobs set review_until = ${timeOf("$1")} + (review_until - held_at)
+      where status = 'held' and held_at > ${timeOf("$1")} + interval '1 second'`,
+    [nowMs],
+  );
+  await context.database.query(
     `update ${schema}.webhook_deliveries
         set next_attempt_at = ${timeOf("$1")} + (next_attempt_at - coalesce(last_attempt_at, created_at)),
             last_attempt_at = case when last_attempt_at is not null then ${timeOf("$1")} end,

@@ -37,7 +37,7 @@ async function hold(prompt: string, more: object = {}): Promise<string> {
   const { id } = (await server.call("/run", { body: { input } })).body;
   await until(
     () => server.call(`/status/${id}`),
-    ({ body }) => body.status === "IN_PROGRESS" && body.output?.progress === "2/2",
+    ({ body }) => body.status === "IN_PROGRESS" && /^(\d+)\/\1$/.test(body.output?.progress),
   );
   return id;
 }
