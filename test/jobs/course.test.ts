@@ -9,7 +9,11 @@ const WORKER = "worker-of-test";
 describeOnDatabases("the course of a job", (bench) => {
   const courseOf = async (id: string): Promise<JobCourse> =>
     (await createOperations(bench.context).course(id))!;
-  const eventsOf = async (id: string) => (await courseOf(id)).course.map(({ at: _, ...rest }) => rest);
+  const eventsOf = async (id: string) =>
+    (await courseOf(id)).course.map(({ at, ...rest }) => {
+      expect(at).toMatch(/^20\d\d-/);
+      return rest;
+    });
 
   it("names every turn that it took, with worker, run and reason", async () => {
     const { job, claimed } = await bench.start(WORKER, {
