@@ -93,6 +93,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
       state: job.state,
       room: job.room,
       safetyThreshold: job.safetyThreshold,
+      approved: job.approved,
       onState: states.write,
       stopping: options.stopping,
     });

@@ -1,14 +1,10 @@
 /** What becomes of flagged results: all of an edit's go one way. */
 import { describe, expect, it } from "vitest";
-import type { JobEdit } from "../../src/jobs/job.ts";
 import { FlaggedResult, judge } from "../../src/worker/flagged.ts";
 import { endOf } from "../../src/worker/failures.ts";
 
 const CHECKER = { name: "MobileNetV2", sha256: "ab".repeat(32) };
 const engine = { checkerIdentity: async () => CHECKER };
-const BUCKET = { accessId: "a", accessSecret: "b", bucketName: "c", endpointUrl: "https://s3.example" };
-const edit = (changes: Partial<JobEdit> = {}): JobEdit => ({ isInlineResult: false, ...changes }) as JobEdit;
-
 /** Results with these scores, flagged from 0.7 on. */
 const resultsOf = (...scores: number[]) => ({
   results: scores.map((score, seed) => ({
@@ -22,7 +18,7 @@ const safety = (...scores: number[]) => ({ checker: CHECKER, threshold: 0.7, sco
 describe("results of an edit", () => {
   it("that pass keep their scores, whatever becomes of others", async () => {
     for (const action of ["refuse", "hold"] as const) {
-      expect(await judge(engine, resultsOf(0.1, 0.69), edit(), action)).toEqual({
+      expect(await judge(engine, resultsOf(0.1, 0.69), action)).toEqual({
         safety: safety(0.1, 0.69),
         isHeld: false,
       });
@@ -30,14 +26,14 @@ describe("results of an edit", () => {
   });
 
   it("are held together where one is flagged and an operator decides", async () => {
-    expect(await judge(engine, resultsOf(0.1, 0.7), edit(), "hold")).toEqual({
+    expect(await judge(engine, resultsOf(0.1, 0.7), "hold")).toEqual({
       safety: safety(0.1, 0.7),
       isHeld: true,
     });
   });
 
   it("are refused together otherwise, by the score of the first that was flagged, and all scores are told", async () => {
-    const judging = judge(engine, resultsOf(0.1, 0.8125, 0.9), edit(), "refuse");
+    const judging = judge(engine, resultsOf(0.1, 0.8125, 0.9), "refuse");
     await expect(judging).rejects.toBeInstanceOf(FlaggedResult);
     const error = await judging.catch((thrown: unknown) => thrown);
     expect(endOf("job", error, new AbortController().signal)).toMatchObject({
@@ -48,16 +44,9 @@ describe("results of an edit", () => {
     });
   });
 
-  it("are refused where they would go into the caller's bucket, and held where they would only be shown", async () => {
-    const forBucket = edit({ bucket: BUCKET });
-    await expect(judge(engine, resultsOf(0.9), forBucket, "hold")).rejects.toBeInstanceOf(FlaggedResult);
-    const inline = edit({ bucket: BUCKET, isInlineResult: true });
-    expect(await judge(engine, resultsOf(0.9), inline, "hold")).toMatchObject({ isHeld: true });
-  });
-
   it("that were not checked have nothing to keep", async () => {
     const unchecked = { results: [{ image: new Uint8Array(), seed: 1 }] };
-    expect(await judge(engine, unchecked, edit(), "hold")).toBeUndefined();
-    expect(await judge({}, unchecked, edit(), "refuse")).toBeUndefined();
+    expect(await judge(engine, unchecked, "hold")).toBeUndefined();
+    expect(await judge({}, unchecked, "refuse")).toBeUndefined();
   });
 });
