@@ -66,11 +66,10 @@ export async function deliverApproved(
     if (mask) maps.push(await read(mask));
   }
   const stored = await storeInBucket(bucket, { images, maps, format: approved.format }, { agents, signal });
-  const placed = all.map((one, index) => ({
-    ...one,
-    image: stored.images[index]!,
-    mask: stored.maps[index],
-  }));
+  const placed: JobResultImage[] = [];
+  for (const [index, one] of all.entries()) {
+    placed.push({ ...one, image: stored.images[index]!, mask: stored.maps[index] });
+  }
   const [{ image, mask }] = placed as [JobResultImage];
   const totalMs = performance.now() - started;
   return {
