@@ -37,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   receipts: ["errors.ts", "sha256.ts", "images"],
   c2pa: ["errors.ts", "version.ts", "images"],
   preserve: ["images"],
-  safety: ["errors.ts", "onnx", "weights", "runtime", "images"],
+  safety: ["errors.ts", "sha256.ts", "onnx", "weights", "runtime", "images"],
   sampling: [],
   // What a component and a model are, the one by the other; files import in no circle.
   pipelines: [
@@ -94,7 +94,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ["errors.ts", "c2pa", "machine", "receipts"],
   database: ["errors.ts", "within.ts", "sha256.ts"],
   storage: ["errors.ts", "within.ts", "files", "images"],
-  jobs: ["errors.ts", "version.ts", "log.ts", "config", "database", "engine", "preserve", "receipts"],
+  jobs: [
+    "errors.ts",
+    "version.ts",
+    "log.ts",
+    "config",
+    "database",
+    "engine",
+    "preserve",
+    "receipts",
+    "safety",
+  ],
   keys: ["errors.ts", "database", "jobs"],
   server: [
     "errors.ts",

@@ -4,12 +4,16 @@ import path from "node:path";
 import { loadConfig } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";
 import { invalid, RetouchError, shownValue } from "../errors.ts";
-import type { SafetyRecord } from "../jobs/safety-record.ts";
-import { type HeldJob, MAX_REASON, type Reviews, type Verdict } from "../jobs/reviews.ts";
 import { createLog } from "../log.ts";
-import { storageOptions } from "../service/data.ts";
+import {
+  type HeldJob,
+  MAX_REASON,
+  readHeldPictures,
+  type Reviews,
+  type SafetyRecord,
+  type Verdict,
+} from "../service/held-pictures.ts";
 import { withAdmin } from "../service/keys.ts";
-import { openStorage } from "../storage/open.ts";
 import { numberedOutputs, writeNumberedOutputs } from "./numbered-outputs.ts";
 import { printText } from "./output.ts";
 import { oneLine } from "./report.ts";
@@ -86,7 +90,7 @@ export async function runReviewLog(id: string | undefined, flags: ReviewFlags): 
   const entries = await withReviews(flags, ({ reviews }) => reviews.log(page));
   if (flags.json) return print(entries);
   const lines = entries.map(({ at, jobId, event, actor, reason, safety }) => {
-    const by = actor.keyId === undefined ? actor.name : `${oneLine(actor.name)} (${actor.keyId})`;
+    const by = oneLine(actor.name) + (actor.keyId === undefined ? "" : ` (${actor.keyId})`);
     const scores = safety === undefined ? "" : `  ${scoresText(safety)}`;
     return `${time(at)}  ${jobId}  ${event.padEnd(9)}  ${by}${scores}${reason ? `  ${oneLine(reason)}` : ""}`;
   });
@@ -109,15 +113,9 @@ function withReviews<Result>(
  * Writes the pictures, over no other file: FILE, or FILE-1, FILE-2 and so on of several.
  * @throws RetouchError OUTPUT_UNWRITABLE; STORAGE_UNAVAILABLE
  */
-async function save(config: Config, { pictures }: HeldJob, output: string): Promise<string[]> {
-  const storage = await openStorage(storageOptions(config));
-  const images: Uint8Array[] = [];
-  for (const { key } of pictures) {
-    const found = await storage.get(key);
-    if (found === undefined)
-      throw new RetouchError("STORAGE_UNAVAILABLE", "The held picture is not there any more.");
-    images.push(found.bytes);
-  }
+async function save(config: Config, held: HeldJob, output: string): Promise<string[]> {
+  const images = await readHeldPictures(config, held);
+  const { pictures } = held;
   const [first] = pictures;
   const named = path.extname(output) === "" && first ? `${output}${path.extname(first.key)}` : output;
   const files = images.length === 1 ? [named] : numberedOutputs(named, images.length);

@@ -15,6 +15,8 @@ export type CourseEvent =
   /** Its worker was lost, failed or stopped. */
   | "givenBack"
   | "held"
+  /** Its result is on its way into the caller's bucket. */
+  | "approved"
   | "retried"
   | "completed"
   | "failed"

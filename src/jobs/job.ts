@@ -18,7 +18,8 @@ const TRANSITIONS = {
   // Back to queued: its worker was lost, or handed it back at shutdown.
   running: ["queued", "held", "completed", "failed", "cancelled", "timedOut"],
   // Waits for an operator; its time to live does not end it, only a time limit of its own.
-  held: ["completed", "failed", "cancelled"],
+  // Queued again for the way into the caller's bucket.
+  held: ["queued", "completed", "failed", "cancelled"],
   completed: [],
   failed: ["queued"],
   timedOut: ["queued"],
@@ -284,6 +285,8 @@ export interface ClaimedJob {
   room?: KeyRoom | undefined;
   /** Score from which its results are flagged; absent where its key has none of its own. */
   safetyThreshold?: number | undefined;
+  /** Its result, which was held and is approved: only its way into the caller's bucket is left. */
+  approved?: JobResult | undefined;
 }
 
 /** What an API key may still store. */

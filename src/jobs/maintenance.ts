@@ -58,7 +58,8 @@ export function createMaintenance(given: JobsContext, options: MaintenanceOption
       await repairTimes(context, moment);
       needsRepair = await restorePlaces(context, moment);
     }
-    const { isLost, isExpired, isUndecided } = await dueNow(given, moment);
+    const { isLost, isExpired, isUndecided, isApproved } = await dueNow(given, moment);
+    if (isApproved) await restorePlaces(context, moment);
     if (moment.mayJudge && isLost) await recoverLost(context, moment);
     if (moment.mayDelete && isExpired) await expire(context, moment);
     if (moment.mayDelete && isUndecided) await expireReviews(context, moment.nowMs);
@@ -114,22 +115,27 @@ export async function abandonLeases(context: JobsContext): Promise<void> {
 async function dueNow(
   context: JobsContext,
   { nowMs }: Moment,
-): Promise<{ isLost: boolean; isExpired: boolean; isUndecided: boolean }> {
+): Promise<Record<"isLost" | "isExpired" | "isUndecided" | "isApproved", boolean>> {
   const [row] = await context.database.query<{
     is_lost: boolean;
     is_expired: boolean;
     is_undecided: boolean;
+    is_approved: boolean;
   }>(
     `select exists (select from ${schemaOf(context)}.jobs
                      where status = 'running' and lease_until < ${timeOf("$1")}) as is_lost,
             exists (select from ${schemaOf(context)}.jobs
                      where status = any($2) and expires_at <= ${timeOf("$1")}) as is_expired,
             exists (select from ${schemaOf(context)}.jobs
-                     where status = 'held' and review_until <= ${timeOf("$1")}) as is_undecided`,
+                     where status = 'held' and review_until <= ${timeOf("$1")}) as is_undecided,
+            exists (select from ${schemaOf(context)}.jobs
+                     where status = 'queued' and held is not null
+                       and not ${context.queue.isWaiting({ endpoint: "jobs.endpoint", queueId: "queue_id" })}) as is_approved`,
     [nowMs, statusesBefore("timedOut")],
     { isPlannedOnce: true },
   );
-  return { isLost: row!.is_lost, isExpired: row!.is_expired, isUndecided: row!.is_undecided };
+  const { is_lost: isLost, is_expired: isExpired, is_undecided: isUndecided, is_approved: isApproved } = row!;
+  return { isLost, isExpired, isUndecided, isApproved };
 }
 
 /** Recovers jobs whose worker no longer reports being alive. */
@@ -167,6 +173,11 @@ async function repairTimes(context: JobsContext, { nowMs }: Moment): Promise<voi
     `update ${schema}.jobs set lease_until = ${timeOf("$1")} + $2 * interval '1 millisecond'
       where status = 'running' and lease_until > ${timeOf("$1")} + $2 * interval '1 millisecond'`,
     [nowMs, context.settings.leaseMs],
+  );
+  await context.database.query(
+    `update ${schema}.jobs set review_until = ${timeOf("$1")} + (review_until - held_at)
+      where status = 'held' and held_at > ${timeOf("$1")} + interval '1 second'`,
+    [nowMs],
   );
   await context.database.query(
     `update ${schema}.webhook_deliveries

@@ -66,7 +66,7 @@ export async function deleteSpentSources(
         where job_id is not null and delete_after <= clock_timestamp()
           and (jobs.id is null or status = 'cancelled' or status = 'completed' and not ($4 and ${IS_ORIGINAL})
                or ($2 and ended_at is not null and jobs.expires_at <= ${timeOf("$3")})
-               or is_held and status <> 'held'
+               or is_held and held is null
                or ${IS_SPENT_STATE})
           and not (not is_held and storage_key like 'inline/%' and exists (
             select from ${schema}.webhook_deliveries as delivery

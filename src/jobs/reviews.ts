@@ -1,11 +1,14 @@
 /** Held results: which there are, and the decision about each, made once. */
 import type { Sql } from "../database/database.ts";
 import { RetouchError } from "../errors.ts";
-import { type JobsContext, schemaOf } from "./context.ts";
+import { channelOf, type JobsContext, schemaOf } from "./context.ts";
+import { noted } from "./course.ts";
 import { endJobs } from "./ending.ts";
+import { newsOf } from "./events.ts";
 import { type Job, type JobEdit, type JobResult, type ResultImage, resultImagesOf } from "./job.ts";
 import { jobFailureOf } from "./job-failure.ts";
 import { type Actor, readEntries, type ReviewEntry, TIME_LIMIT, writeEntry } from "./review-log.ts";
+import { JOB_COLUMNS, type JobRow, rowToJob } from "./rows.ts";
 import { flaggedError, type SafetyRecord } from "./safety-record.ts";
 
 /** A result that waits for an operator. */
@@ -44,7 +47,7 @@ export interface Reviews {
   find(jobId: string): Promise<HeldJob | undefined>;
   /**
    * Decides, unless somebody has.
-   * @returns the job as it ended; undefined if no result of such a job was ever held
+   * @returns the job as it ended, or goes on into the caller's bucket; undefined if no result of such a job was ever held
    * @throws RetouchError REVIEW_OVER if it waits no longer
    */
   decide(jobId: string, decision: Decision): Promise<Job | undefined>;
@@ -117,13 +120,15 @@ async function settle(
   { event, actor, reason }: Settlement,
 ): Promise<Job | undefined> {
   const schema = schemaOf(context);
-  const [row] = await sql.query<{ id: string; key_id: string; held: JobResult; safety: SafetyRecord }>(
-    `select id, key_id, held, safety from ${schema}.jobs where id = $1 and status = 'held' for update`,
+  const [row] = await sql.query<SettledRow>(
+    `select id, key_id, held, safety, edit ? 'bucket' and not (edit -> 'isInlineResult')::boolean as is_for_bucket
+       from ${schema}.jobs where id = $1 and status = 'held' for update`,
     [jobId],
   );
   if (row === undefined) return undefined;
   await writeEntry(schema, sql, { ...row, event, actor, reason });
   const isApproved = event === "approved";
+  if (isApproved && row.is_for_bucket) return sendToBucket(context, sql, jobId);
   // They are counted again as results, for as long as those live.
   if (isApproved) await sql.query(`delete from ${schema}.pictures where job_id = $1 and is_held`, [jobId]);
   const [job] = await endJobs(
@@ -136,6 +141,29 @@ async function settle(
     [jobId],
   );
   return job;
+}
+
+interface SettledRow {
+  id: string;
+  key_id: string;
+  held: JobResult;
+  safety: SafetyRecord;
+  is_for_bucket: boolean;
+}
+
+/**
+ * Gives an approved job back to the workers, which alone reach the buckets of callers: the maintenance puts it into its
+ * place in the queue, and its next run only delivers.
+ */
+async function sendToBucket(context: JobsContext, sql: Sql, jobId: string): Promise<Job> {
+  const [row] = await sql.query<JobRow>(
+    `update ${schemaOf(context)}.jobs
+        set status = 'queued', attempt = 0, started_at = null, worker_id = null, held_at = null, review_until = null,
+            progress = null, expires_at = clock_timestamp() + ttl_ms * interval '1 millisecond', ${noted("approved")}
+      where id = $1 returning ${JOB_COLUMNS}, pg_notify($2, $3)`,
+    [jobId, channelOf(context), newsOf("changed", jobId)],
+  );
+  return rowToJob(row!);
 }
 
 function isOver({ event, actor, at }: ReviewEntry): RetouchError {

@@ -12,7 +12,7 @@ import { noted } from "./course.ts";
 import { holdJob } from "./hold.ts";
 import { newsOf } from "./events.ts";
 import { roomForResults } from "./key-use.ts";
-import type { ClaimedJob, JobChunk, JobEdit, KeptState } from "./job.ts";
+import type { ClaimedJob, JobChunk, JobEdit, JobResult, KeptState } from "./job.ts";
 import { type PlaceRow, placeOf } from "./rows.ts";
 import { createSources } from "./sources.ts";
 import { isFurther, KEEPING_STATE, keepState } from "./states.ts";
@@ -165,7 +165,8 @@ async function claimNext(
             and status = 'queued' and expires_at > clock_timestamp()
             -- One that an earlier version queued before its picture was there; it comes back with it.
             and not awaits_images
-          returning id, endpoint, key_id, attempt, edit, execution_timeout_ms, kept_state, turn, is_low_priority),
+          returning id, endpoint, key_id, attempt, edit, execution_timeout_ms, kept_state, held, turn,
+                    is_low_priority),
        round as (
          update ${schema}.counters set value = turn from claimed
           where counters.endpoint = $4 and name = ${counterOfTurn("is_low_priority")} and value < turn)
@@ -178,7 +179,7 @@ async function claimNext(
 }
 
 const claimedColumns = (schema: string): string =>
-  `id, endpoint, key_id, attempt, edit, execution_timeout_ms, kept_state,
+  `id, endpoint, key_id, attempt, edit, execution_timeout_ms, kept_state, held,
    (select safety_threshold from ${schema}.api_keys where api_keys.id = key_id) as safety_threshold`;
 
 interface ClaimedRow {
@@ -190,6 +191,7 @@ interface ClaimedRow {
   execution_timeout_ms: number | null;
   kept_state: KeptState | null;
   safety_threshold: number | null;
+  held: JobResult | null;
 }
 
 async function rowToClaimed(
@@ -200,6 +202,7 @@ async function rowToClaimed(
     kept_state: state,
     key_id: keyId,
     safety_threshold: own,
+    held: approved,
     ...row
   }: ClaimedRow,
 ): Promise<ClaimedJob> {
@@ -210,6 +213,7 @@ async function rowToClaimed(
     executionTimeoutMs: limit ?? undefined,
     ...(room && { room }),
     ...(own !== null && { safetyThreshold: own }),
+    ...(approved !== null && { approved }),
   };
   return state ? { ...claimed, state: keptStateOf(state) } : claimed;
 }

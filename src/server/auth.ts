@@ -37,35 +37,26 @@ export function requireKey(app: FastifyInstance, authenticate: Authenticate): vo
   app.addHook("onRequest", async (request, reply) => {
     const key = await authenticate(request);
     if (key === undefined) return refuseKey(reply);
-    identify(request, key);
+    const { id: keyId, name, isOperator } = key;
+    request.keyId = keyId;
+    if (isOperator) request.operator = { keyId, name };
   });
-  documentKey(app);
-}
-
-function identify(request: FastifyRequest, { id: keyId, name, isOperator }: ApiKey): void {
-  request.keyId = keyId;
-  if (isOperator) request.operator = { keyId, name };
-}
-
-/** Answers 403 as well, to keys that are no operator's. */
-export function requireOperator(app: FastifyInstance, authenticate: Authenticate): void {
-  app.addHook("onRequest", async (request, reply) => {
-    const key = await authenticate(request);
-    if (key === undefined) return refuseKey(reply);
-    if (key.isOperator !== true) return reply.code(403).send({ error: NO_OPERATOR });
-    identify(request, key);
-  });
-  documentKey(app);
-}
-
-const NO_OPERATOR =
-  "This needs an operator's key, which `retouch keys create NAME --operator` makes on the machine of the service.";
-
-function documentKey(app: FastifyInstance): void {
   app.addHook("onRoute", (route) => {
     route.schema = { ...route.schema, security: [{ key: [] }] };
   });
 }
+
+/** Answers 403 as well, to keys that are no operator's: after their calls are counted, and before the body is read. */
+export function requireOperator(app: FastifyInstance, authenticate: Authenticate): void {
+  requireKey(app, authenticate);
+  app.addHook("preParsing", async ({ operator }, reply) => {
+    if (operator === undefined) return reply.code(403).send({ error: NO_OPERATOR });
+    return undefined;
+  });
+}
+
+const NO_OPERATOR =
+  "This needs an operator's key, which `retouch keys create NAME --operator` makes on the machine of the service.";
 
 export const refuseKey = (reply: FastifyReply): FastifyReply =>
   reply.code(401).header("www-authenticate", "Bearer").send({ error: "unauthorized" });

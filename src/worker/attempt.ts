@@ -99,6 +99,7 @@ export async function runAttempt(options: AttemptOptions, job: BoundedJob): Prom
       room: job.room,
       receiptKey: options.receiptKey,
       safetyThreshold: job.safetyThreshold,
+      approved: job.approved,
       onState: states.write,
       stopping: options.stopping,
     });

@@ -12,7 +12,6 @@ import type {
   KeptState,
   KeyRoom,
   Precision,
-  ResultImage,
 } from "../jobs/job.ts";
 import { costOf } from "../jobs/price.ts";
 import type { WeightsKind } from "../engine/component.ts";
@@ -26,14 +25,14 @@ import type { EditResult } from "../engine/run-edit.ts";
 import type { Agents } from "../net/agents.ts";
 import type { FreeSpace } from "../storage/free-space.ts";
 import { createKey } from "../storage/storage.ts";
-import { aborted, throwIfAborted } from "./failures.ts";
+import { deliverApproved, isForBucket, storeInBucket, type StoredResults } from "./bucket-results.ts";
+import { throwIfAborted } from "./failures.ts";
 import { readState } from "./kept-state.ts";
 import { judge } from "./flagged.ts";
 import { keepOwn, type OwnStorage, readOwn } from "./own-storage.ts";
 import type { EditCircumstances, EditDone, EditNote, EditStage, EngineSetup } from "./protocol.ts";
 import { createPreviews } from "./previews.ts";
 import { createStateKeeper, type StateKeeper } from "./state-keeper.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 export interface EditJobDependencies {
   engine: Pick<Engine, "checkpoint" | "edit"> & Partial<Pick<Engine, "checkerIdentity">>;
@@ -99,6 +98,9 @@ async function editAndStore(
 ): Promise<EditDone> {
   const { engine, limits } = dependencies;
   const { signal, owner, onProgress, onStage = () => {}, state, onNote, keeper } = options;
+  if (options.approved && isForBucket(edit)) {
+    return deliverApproved(dependencies, edit.bucket, options.approved, signal);
+  }
   onStage("reading");
   const { numImages = 1 } = edit;
   const of = edit.numSteps * numImages;
@@ -149,12 +151,17 @@ async function editAndStore(
       },
     },
   );
-  const judged = await judge(engine, done, edit, limits.flagged ?? "refuse");
+  const judged = await judge(engine, done, limits.flagged ?? "refuse");
   const { parameters, seconds } = done;
   const maps: Uint8Array[] = [];
   for (const { kept } of done.results) if (kept?.map) maps.push(await encodeMap(kept.map));
   const storing = performance.now();
-  const stored = await storeResults(dependencies, edit, { ...done, maps }, options);
+  const stored = await storeResults(
+    dependencies,
+    edit,
+    { ...done, maps, isHeld: judged?.isHeld ?? false },
+    options,
+  );
   const storeMs = performance.now() - storing;
   const results = await Promise.all(
     done.results.map(async ({ seed, safety, kept, receipt }, index) => ({
@@ -279,32 +286,21 @@ async function readSource(
   return bytes;
 }
 
-/** Where the results of an edit lie. */
-interface StoredResults {
-  images: ResultImage[];
-  maps: ResultImage[];
-}
-
 /** Stores all results and their maps, or none. @throws RetouchError as {@link runEditJob} */
 async function storeResults(
   { storage, agents }: EditJobDependencies,
   edit: JobEdit,
-  { images, maps, format }: Pick<EditResult, "images" | "format"> & { maps: readonly Uint8Array[] },
+  {
+    images,
+    maps,
+    format,
+    isHeld,
+  }: Pick<EditResult, "images" | "format"> & { maps: readonly Uint8Array[]; isHeld: boolean },
   { signal, onStage = () => {}, onWaiting = () => {} }: EditJobOptions,
 ): Promise<StoredResults> {
   throwIfAborted(signal);
-  if (edit.bucket && !edit.isInlineResult) {
-    // Loaded by the first job that needs it: the S3 client takes a fifth of a second.
-    const { putAllInBucket } = await import("../storage/request-bucket.ts");
-    const putting = putAllInBucket(edit.bucket, images, format, { agents, signal, maps });
-    const urls = await untilAborted(putting, signal);
-    if (urls === undefined) throw aborted(signal);
-    const places = urls.map((url, index): ResultImage => {
-      const image = images[index];
-      // A map follows the images; nobody edits it further.
-      return { kind: "address", url, sha256: image && sha256(image) };
-    });
-    return { images: places.slice(0, images.length), maps: places.slice(images.length) };
+  if (!isHeld && isForBucket(edit)) {
+    return storeInBucket(edit.bucket, { images, maps, format }, { agents, signal });
   }
   onStage("storing");
   const stored: string[] = [];

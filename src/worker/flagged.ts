@@ -3,7 +3,6 @@ import type { FlaggedAction } from "../config/edit-settings.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EditResult } from "../engine/run-edit.ts";
 import { RetouchError } from "../errors.ts";
-import type { JobEdit } from "../jobs/job.ts";
 import type { Judged } from "./protocol.ts";
 import { flaggedError, type SafetyRecord } from "../jobs/safety-record.ts";
 
@@ -26,7 +25,6 @@ export class FlaggedResult extends RetouchError {
 export async function judge(
   engine: Partial<Pick<Engine, "checkerIdentity">>,
   { results }: Pick<EditResult, "results">,
-  edit: JobEdit,
   action: FlaggedAction,
 ): Promise<Judged | undefined> {
   const verdicts = results.flatMap(({ safety }) => safety ?? []);
@@ -36,8 +34,6 @@ export async function judge(
   const { threshold } = first;
   const safety = { checker, threshold, scores: verdicts.map(({ score }) => score) };
   if (verdicts.every(({ isFlagged }) => isFlagged !== true)) return { safety, isHeld: false };
-  // The credentials of the caller's bucket may have ended by the time somebody decides.
-  const isForBucket = edit.bucket !== undefined && !edit.isInlineResult;
-  if (action === "refuse" || isForBucket) throw new FlaggedResult(safety);
+  if (action === "refuse") throw new FlaggedResult(safety);
   return { safety, isHeld: true };
 }

@@ -75,6 +75,8 @@ export interface EditCircumstances {
   receiptKey?: string | undefined;
   /** Score from which its results are flagged. @default the engine's */
   safetyThreshold?: number | undefined;
+  /** Its result, which was held and is approved: only its way into the caller's bucket is left. */
+  approved?: JobResult | undefined;
 }
 
 export type EngineAnswer =

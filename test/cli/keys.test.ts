@@ -61,6 +61,30 @@ describe("retouch keys", () => {
     expect((await keys(settings, "revoke", id)).code).toBe(2);
   });
 
+  it("settles what a key may do, and says how it is", async () => {
+    const settings = { RETOUCH_DATA_DIR: await usedDataFolder() };
+    const { stdout } = await keys(settings, "create", "night shift", "--operator", "--json");
+    const { id } = JSON.parse(stdout) as { id: string };
+    expect((await keys(settings, "list")).stdout).toMatch(/ {2}operator {12}night shift\n$/);
+    expect(await keys(settings, "update", id, "--no-operator", "--safety-threshold", "0.4")).toEqual({
+      code: 0,
+      stdout: `${id} is a client's key, with the safety threshold 0.4.\n`,
+      stderr: "",
+    });
+    expect((await keys(settings, "update", id, "--safety-threshold", "default")).stdout).toBe(
+      `${id} is a client's key, with the safety threshold of the settings.\n`,
+    );
+    expect(await keys(settings, "update", id, "--safety-threshold", "2")).toMatchObject({
+      code: 2,
+      stderr: "retouch: --safety-threshold must be a number from 0 to 1, or default.\n",
+    });
+    expect(await keys(settings, "update", id)).toMatchObject({
+      code: 2,
+      stderr: "retouch: --operator, --no-operator or --safety-threshold is missing.\n",
+    });
+    expect((await keys(settings, "update", "key_unknown", "--operator")).code).toBe(2);
+  });
+
   it("works without a server where one has run, for the next one", async () => {
     const settings = { RETOUCH_DATA_DIR: await usedDataFolder() };
     const { stdout } = await keys(settings, "create", "before the next start");

@@ -55,6 +55,19 @@ describe("a result that the checker refuses", () => {
   });
 });
 
+describe("a flagged result that the caller keeps", () => {
+  it("is handed out with its mark, by the threshold of the edit", async () => {
+    const engine = await open();
+    const kept = await engine.edit(request, { isFlaggedKept: true, safetyThreshold: 0 });
+    expect(kept.safety).toEqual({ score: expect.any(Number), threshold: 0, isFlagged: true });
+    expect(kept.results[0]!.safety).toEqual(kept.safety);
+    const passed = await engine.edit(request, { isFlaggedKept: true });
+    expect(passed.safety).toEqual({ score: kept.safety!.score, threshold: 0.7 });
+    expect(passed.image).toEqual(kept.image);
+    await expect(engine.edit(request, { safetyThreshold: 0 })).rejects.toEqual(flagged);
+  });
+});
+
 describe("a result that passes", () => {
   it("is rated as it is handed out, enlarged, and is the same as without the check", async () => {
     const engine = await open();

@@ -160,6 +160,47 @@ describeOnDatabases("API keys", (bench) => {
     flaky.close();
   });
 
+  it("have terms that the operator alone settles, which count at once and in all processes", async () => {
+    const { key, record } = await keys.create("shop", { safetyThreshold: 0.25 });
+    expect(record).toMatchObject({ safetyThreshold: 0.25 });
+    expect(record.isOperator).toBeUndefined();
+    for (const one of [keys, others]) await one.verify(key);
+    expect(await keys.update(record.id, { isOperator: true })).toMatchObject({
+      isOperator: true,
+      safetyThreshold: 0.25,
+    });
+    expect(await keys.verify(key)).toMatchObject({ isOperator: true });
+    await expect.poll(() => others.verify(key)).toMatchObject({ isOperator: true });
+    const back = await keys.update(record.id, { isOperator: false, safetyThreshold: null });
+    expect([back!.isOperator, back!.safetyThreshold]).toEqual([undefined, undefined]);
+    expect(await keys.update("key_unknown", { isOperator: true })).toBeUndefined();
+    await keys.revoke(record.id);
+    expect(await keys.update(record.id, { isOperator: true })).toBeUndefined();
+  });
+
+  it.each([-0.01, 1.01, Number.NaN])("have no threshold of %s", async (safetyThreshold) => {
+    const wrong = refusal(
+      "INVALID_PARAMETER",
+      `safetyThreshold must be a number from 0 to 1, not ${safetyThreshold}.`,
+    );
+    await expect(keys.create("shop", { safetyThreshold })).rejects.toEqual(wrong);
+    await expect(keys.update("key_1", { safetyThreshold })).rejects.toEqual(wrong);
+    expect(await keys.list()).toEqual([]);
+  });
+
+  it("tell in lists when they were last used, written once a minute at most", async () => {
+    const { key, record } = await keys.create("shop");
+    expect((await keys.list())[0]!.lastUsedAt).toBeUndefined();
+    await keys.verify(`${key}x`);
+    expect((await keys.list())[0]!.lastUsedAt).toBeUndefined();
+    await keys.verify(key);
+    const lastUse = async (): Promise<Date | undefined> => (await keys.list())[0]!.lastUsedAt;
+    await expect.poll(lastUse).toBeInstanceOf(Date);
+    const before = await lastUse();
+    expect(await keys.verify(key)).toEqual(record);
+    expect(await lastUse()).toEqual(before);
+  });
+
   it("count no more once they are revoked, at once and in all processes", async () => {
     const { key, record } = await keys.create("shop");
     for (const one of [keys, others]) await one.verify(key);

@@ -5,6 +5,7 @@ import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { decodePicture } from "../../src/images/decode.ts";
 import type { Picture } from "../../src/images/picture.ts";
 import { Session } from "../../src/runtime/session.ts";
+import { sha256 } from "../../src/sha256.ts";
 import { createSafetyChecker, DEFAULT_SAFETY_THRESHOLD } from "../../src/safety/checker.ts";
 import { readJson, root } from "../support/fixtures.ts";
 import { refusal } from "../support/refusal.ts";
@@ -92,6 +93,34 @@ describe("the threshold", () => {
       );
     },
   );
+});
+
+describe("the identity", () => {
+  it("is that of the network's file", async () => {
+    const { config, weights, folder } = await copyOfNetwork();
+    const own = createSafetyChecker({ checkpoint: folder });
+    expect(await own.identity()).toEqual({
+      name: "MobileNetV2",
+      sha256: sha256(await readFile(weights)),
+    });
+    expect(await checker.identity()).toEqual(await own.identity());
+    await writeFile(config, "{");
+    const damaged = createSafetyChecker({ checkpoint: folder });
+    await expect(damaged.identity()).rejects.toMatchObject({ code: "CHECKPOINT_INVALID" });
+  });
+});
+
+describe("a threshold of a picture's own", () => {
+  it("counts for that picture alone, and must be in range", async () => {
+    expect(await checker.check(skin, 0)).toMatchObject({ threshold: 0, isFlagged: true });
+    expect(await checker.check(skin)).toMatchObject({
+      threshold: DEFAULT_SAFETY_THRESHOLD,
+      isFlagged: false,
+    });
+    await expect(checker.check(skin, 1.1)).rejects.toEqual(
+      refusal("INVALID_PARAMETER", "safety.threshold must be a number from 0 to 1, not 1.1."),
+    );
+  });
 });
 
 describe("the network", () => {

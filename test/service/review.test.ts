@@ -13,6 +13,7 @@ import {
   until,
 } from "../support/service.ts";
 import { documentOf, undocumented } from "../support/document.ts";
+import { startS3Server } from "../support/s3-server.ts";
 import { keysOf } from "../worker/samples.ts";
 
 const HELD = "score 0.875";
@@ -217,17 +218,64 @@ describe.each<DatabaseName>(["PGlite", "PostgreSQL"])("a flagged result on %s", 
         });
       });
 
-      it("is refused at once where it would go into the client's own bucket", async () => {
-        const s3Config = {
-          accessId: "a",
-          accessSecret: "b",
-          bucketName: "pictures",
-          endpointUrl: "http://127.0.0.1:9",
-        };
-        const { body } = await server.call("/runsync", { body: { input: inputOf(HELD), s3Config } });
-        expect(body).toMatchObject({ status: "FAILED", error: REFUSED });
-        const { body: found } = await operate(`/jobs/${body.id}`);
-        expect(found).toMatchObject({ status: "FAILED", safety: { scores: [0.875] } });
+      it("goes into its client's own bucket once it is approved, and is drawn no second time", async () => {
+        const bucket = await startS3Server();
+        try {
+          const { storage } = server.service.data;
+          const before = await keysOf(storage, "outputs");
+          const s3Config = {
+            accessId: bucket.credentials.accessKeyId,
+            accessSecret: bucket.credentials.secretAccessKey,
+            bucketName: bucket.bucket,
+            endpointUrl: bucket.endpoint,
+          };
+          const submit = async (more: object): Promise<string> => {
+            const body = { input: inputOf(HELD), s3Config: { ...s3Config, ...more } };
+            const { id } = (await server.call("/run", { body })).body;
+            await until(
+              () => operate(`/jobs/${id}`),
+              ({ body: { isHeld } }) => isHeld === true,
+            );
+            return id as string;
+          };
+          const ended = (id: string): Promise<Answer["body"]> =>
+            until(
+              () => statusOf(id),
+              ({ status }) => ["COMPLETED", "FAILED"].includes(status as string),
+            );
+          const id = await submit({});
+          await operate(`/reviews/${id}/approve`, { body: {} });
+          const done = await ended(id);
+          expect(done.status).toBe("COMPLETED");
+          expect(done.output.image_url).toContain(`${bucket.endpoint}/${bucket.bucket}/`);
+          const delivered = await fetch(done.output.image_url as string);
+          expect([delivered.status, delivered.headers.get("content-type")]).toEqual([200, "image/png"]);
+          const { course } = (await operate(`/jobs/${id}`)).body;
+          expect(course.map(({ event }: { event: string }) => event)).toEqual([
+            "queued",
+            "started",
+            "held",
+            "approved",
+            "started",
+            "completed",
+          ]);
+          // What its bucket does not take any more is said as always.
+          const gone = await submit({ bucketName: "no-such-bucket" });
+          await operate(`/reviews/${gone}/approve`, { body: {} });
+          expect(await ended(gone)).toMatchObject({
+            status: "FAILED",
+            error: expect.stringMatching(/^s3Config/),
+          });
+          const rejected = await submit({});
+          await operate(`/reviews/${rejected}/reject`, { body: {} });
+          expect(await statusOf(rejected)).toMatchObject({ status: "FAILED", error: REFUSED });
+          await until(
+            () => keysOf(storage, "outputs"),
+            (left) => left.every((key) => before.includes(key)),
+          );
+        } finally {
+          await bucket.close();
+        }
       });
 
       it("leaves operators the rest of the house to see", async () => {

@@ -157,7 +157,7 @@ export const CourseReply = Type.Object({
       at: Time,
       event: Type.String({
         description:
-          "queued, imagesStored, started, givenBack, held, retried, completed, failed, cancelled or timedOut.",
+          "queued, imagesStored, started, givenBack, held, approved, retried, completed, failed, cancelled or timedOut.",
       }),
       worker: Type.Optional(Type.String()),
       attempt: Type.Optional(Count),

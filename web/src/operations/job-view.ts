@@ -18,6 +18,7 @@ const EVENTS: Readonly<Record<string, string>> = {
   started: "Started",
   givenBack: "Given back to the queue",
   held: "Held for review",
+  approved: "Approved, on its way to the client's bucket",
   retried: "Queued again by its client",
   completed: "Completed",
   failed: "Failed",

@@ -124,7 +124,7 @@ export function drawDisk({ disk, databaseBytes, kinds }: DiskReply): HTMLElement
       element(
         "p",
         {},
-        `The disk of the data folder has ${text}; uploads end at ${bytesText(disk.keptFreeBytes)}.`,
+        `The disk of the data folder has ${text}; below ${bytesText(disk.keptFreeBytes)}, no picture is taken.`,
       ),
       element("progress", { value: used, max: disk.totalBytes, "aria-label": "Used share of the disk" }),
     );

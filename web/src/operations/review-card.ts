@@ -53,7 +53,7 @@ export function createReviewCard({ api, review, onDecided, openJob }: ReviewCard
     problem.textContent = "";
     try {
       await api.decide(jobId, decision, reason.value.trim());
-      onDecided(decision === "approve" ? "Approved: its job is completed." : "Rejected: its job has failed.");
+      onDecided(decision === "approve" ? "Approved." : "Rejected.");
     } catch (error) {
       const { status, message } = error as Error & { status?: number };
       // Somebody else was first, or its client cancelled.

@@ -1,5 +1,5 @@
 /** `retouch review approve` and `retouch review reject` on the command line. */
-import type { Verdict } from "../../../jobs/reviews.ts";
+import type { Verdict } from "../../../service/held-pictures.ts";
 import type { ReviewFlags } from "../../review.ts";
 import { serviceOptions } from "../../service-flags.ts";
 import { type Command, command, JSON_OPTION, option } from "../command.ts";
