@@ -229,6 +229,8 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
      where result is not null;
     create index jobs_of_result on ${schema}.jobs using gin (result_names) where result_names is not null;
   `,
+  // By which other API it was submitted, and what its answers repeat of the call.
+  (schema) => `alter table ${schema}.jobs add column call jsonb;`,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */

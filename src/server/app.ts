@@ -17,6 +17,8 @@ import type { Storage } from "../storage/storage.ts";
 import { version } from "../version.ts";
 import { addAnswerHeaders } from "./answer-headers.ts";
 import { createAuthenticate, createCheckCaller, requireKey } from "./auth.ts";
+import { addBflErrors } from "./bfl/answers.ts";
+import { addBflRoutes } from "./bfl/routes.ts";
 import { addBodies } from "./body.ts";
 import { createBodyBudget } from "./body-budget.ts";
 import { CONNECTION_TIMES, type ConnectionTimes } from "./connection-times.ts";
@@ -34,7 +36,9 @@ import { imageEditSchema } from "./openai/schemas.ts";
 import type { CheckMask } from "./input-image.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
 import { createBodyReader } from "./read-body.ts";
-import type { RouteContext } from "./routes/context.ts";
+import { addReplicateErrors } from "./replicate/answers.ts";
+import { addReplicateRoutes } from "./replicate/routes.ts";
+import type { RouteContext, TypedApp } from "./routes/context.ts";
 import { addEndpointRoutes } from "./routes/endpoint.ts";
 import { addExampleRoutes, addFileRoutes } from "./routes/files.ts";
 import { createLongPolls } from "./routes/long-polls.ts";
@@ -139,6 +143,8 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   addAnswerHeaders(app);
   addFailures(app, log, { endpointIds: endpoints.map(({ id }) => id), authenticate, checkCaller });
   addOpenAiErrors(app, imageEditSchema(config));
+  addBflErrors(app);
+  addReplicateErrors(app);
   const metrics = addMetrics(app, endpoints, log, {
     retouch_http_connections: { help: "Connections that are open.", read: connections.count },
     retouch_http_body_bytes: { help: "Bytes of bodies that are held.", read: budget.heldBytes },
@@ -155,7 +161,12 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     openapi: {
       openapi: "3.1.0",
       info: { title: "Retouch", version, description: "Self-hosted FLUX.1 Kontext image editing." },
-      components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+      components: {
+        securitySchemes: {
+          key: { type: "http", scheme: "bearer" },
+          "x-key": { type: "apiKey", in: "header", name: "x-key" },
+        },
+      },
     },
   });
 
@@ -191,14 +202,21 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       { prefix: `/v2/${context.config.endpointId}` },
     );
   }
-  await app.register(
-    async (scope) => {
-      const openAi = scope.withTypeProvider<TypeBoxTypeProvider>();
-      requireKey(openAi, authenticate);
-      addOpenAiRoutes(openAi, contexts);
-    },
-    { prefix: "/v1" },
-  );
+  const addApi = (
+    prefix: string,
+    addRoutes: (scope: TypedApp, contexts: readonly RouteContext[]) => void,
+    schemes?: readonly string[],
+  ): PromiseLike<unknown> =>
+    app.register(
+      async (scope) => {
+        requireKey(scope, authenticate, schemes);
+        addRoutes(scope.withTypeProvider<TypeBoxTypeProvider>(), contexts);
+      },
+      { prefix },
+    );
+  await addApi("/v1", addOpenAiRoutes);
+  await addApi("/bfl/v1", addBflRoutes, ["x-key", "key"]);
+  await addApi("/replicate/v1", addReplicateRoutes);
   // A signed URL grants access by itself, whatever host name it was handed out under.
   const [first] = contexts as [RouteContext];
   addFileRoutes(app.withTypeProvider<TypeBoxTypeProvider>(), first, checkCaller);

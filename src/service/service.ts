@@ -30,7 +30,7 @@ import type { Readings } from "../server/metrics.ts";
 import type { NotReady } from "../server/routes/operations.ts";
 import { listenAt } from "../server/localhost.ts";
 import type { ModelTraits } from "../server/schemas.ts";
-import { toWireJob } from "../server/wire.ts";
+import { webhookBody } from "../server/webhook-body.ts";
 import { createFreeSpace } from "../storage/free-space.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
@@ -153,7 +153,8 @@ async function startWith(
     context,
     settings: config,
     post: createHttpClient(agents).post,
-    render: async (job) => toWireJob(await embedResult(storage, job), addressOf),
+    render: async (job) =>
+      webhookBody(await embedResult(storage, job), { addressOf, publicUrl: config.publicUrl }),
     failureOf: connectionFailure,
     log,
   });
