@@ -27,6 +27,7 @@ import { createEmbeddedResults } from "./embedded-results.ts";
 import { addExpectations } from "./expectations.ts";
 import { addFailures, answerUnreadable } from "./failures.ts";
 import { addCallLog, addClosing, addCors, addDraining } from "./hooks.ts";
+import { rewriteFlash } from "./flash.ts";
 import { createHostCheck } from "./host-check.ts";
 import { createLimits } from "./limits.ts";
 import { addMetrics, type Readings } from "./metrics.ts";
@@ -105,10 +106,12 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const checkCaller = createCheckCaller(createHostCheck(config), authenticate);
   const times = { ...CONNECTION_TIMES, ...dependencies.connectionTimes };
   const connections = createConnections(config, times);
+  const endpointIds = endpoints.map(({ id }) => id);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     // Fastify's own lines show URLs with their signatures.
     logController: new LogController({ disableRequestLogging: true }),
+    rewriteUrl: (request) => rewriteFlash(request, endpointIds),
     http: connections.serverOptions,
     requestTimeout: connections.requestTimeoutMs,
     keepAliveTimeout: times.idleMs,
@@ -141,7 +144,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   addCors(app, config.corsOrigin);
   addCallLog(app, log);
   addAnswerHeaders(app);
-  addFailures(app, log, { endpointIds: endpoints.map(({ id }) => id), authenticate, checkCaller });
+  addFailures(app, log, { endpointIds, authenticate, checkCaller });
   addOpenAiErrors(app, imageEditSchema(config));
   addBflErrors(app);
   addReplicateErrors(app);
