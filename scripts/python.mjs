@@ -1,6 +1,6 @@
 // Runs Python in one of the repository's own virtual environments, which it creates on first use.
 // Training, the reference fixtures and the tests with Python clients need Python; editing and serving never do.
-// Usage: node scripts/python.mjs [--clients] ARGUMENTS-OF-PYTHON...
+// Usage: node scripts/python.mjs [--clients|--candidates] ARGUMENTS-OF-PYTHON...
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,10 +8,16 @@ import { fileURLToPath } from "node:url";
 import path from "node:path";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const isForClients = process.argv[2] === "--clients";
-const folder = path.join(root, isForClients ? ".venv-clients" : ".venv");
+/** Folder and requirements by option; those of training and fixtures without one. */
+const ENVIRONMENTS = {
+  "--clients": [".venv-clients", "clients.txt"],
+  "--candidates": [".venv-candidates", "candidates.txt"],
+};
+const chosen = ENVIRONMENTS[process.argv[2]];
+const [place, list] = chosen ?? [".venv", "requirements.txt"];
+const folder = path.join(root, place);
 const python = path.join(folder, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
-const requirements = path.join(root, "scripts", isForClients ? "clients.txt" : "requirements.txt");
+const requirements = path.join(root, "scripts", list);
 
 /** Switches off the telemetry of the libraries that the Python programs load or might load. */
 const QUIET = { ORT_DISABLE_TELEMETRY: "1", HF_HUB_DISABLE_TELEMETRY: "1", DO_NOT_TRACK: "1" };
@@ -35,4 +41,4 @@ function prepare() {
 }
 
 prepare();
-run(python, process.argv.slice(isForClients ? 3 : 2));
+run(python, process.argv.slice(chosen ? 3 : 2));

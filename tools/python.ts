@@ -8,6 +8,7 @@ const IS_WINDOWS = process.platform === "win32";
 /** Published clients and tools of the hub, apart from what fixtures, training and measurements need. */
 const ENVIRONMENTS = {
   clients: { folder: ".venv-clients", maker: "npm run clients" },
+  candidates: { folder: ".venv-candidates", maker: "npm run clients" },
   reference: { folder: ".venv", maker: "npm run test:reference" },
 };
 export type PythonEnvironment = keyof typeof ENVIRONMENTS;

@@ -269,6 +269,8 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
     create trigger review_entries_stay before update or delete on ${schema}.review_entries
       for each row execute function ${schema}.refuse_change();
   `,
+  // By which other API it was submitted, and what its answers repeat of the call.
+  (schema) => `alter table ${schema}.jobs add column call jsonb;`,
 ];
 
 /** One number for all schemas: servers that start at the same time take turns. */

@@ -7,6 +7,7 @@ import type { AccelerationReport } from "../engine/acceleration.ts";
 import type { EditTokens } from "../engine/model.ts";
 import type { ResolvedRequest, Size } from "../engine/request.ts";
 import type { Shares } from "../preserve/render.ts";
+import type { JobCall } from "./call.ts";
 import type { Receipt } from "../receipts/receipt.ts";
 import type { SafetyRecord } from "./safety-record.ts";
 
@@ -249,6 +250,8 @@ export interface Job {
   retries: number;
   /** Origin under which the submitting client reached this server, without a trailing slash. */
   baseUrl: string;
+  /** Absent where it was submitted in the server's own API, or in OpenAI's. */
+  call?: JobCall | undefined;
 }
 
 /** What the server passes on to create a job. */
@@ -261,6 +264,7 @@ export interface NewJob {
   policy: JobPolicy;
   webhook?: string | undefined;
   baseUrl: string;
+  call?: JobCall | undefined;
   idempotency?: { route: string; key: string; bodyHash: string } | undefined;
 }
 

@@ -12,7 +12,7 @@ const msBetween = (from: string, to: string): string =>
 /** The columns of a {@link Job}. Times follow the database's clock, the only one that all processes share. */
 export const JOB_COLUMNS = `
   id, key_id, endpoint, is_sync, status, submitted_at, started_at, ended_at, worker_id, progress, result, error, failure, retries,
-  base_url,
+  base_url, call,
   ${msBetween("submitted_at", "started_at")} as delay_ms,
   ${msBetween("started_at", "coalesce(held_at, ended_at, clock_timestamp())")} as execution_ms`;
 
@@ -32,6 +32,7 @@ export interface JobRow {
   failure: Job["failure"] | null;
   retries: number;
   base_url: string;
+  call: Job["call"] | null;
   delay_ms: number | null;
   execution_ms: number | null;
 }
@@ -54,6 +55,7 @@ export function rowToJob(row: JobRow): Job {
     failure: row.failure ?? undefined,
     retries: row.retries,
     baseUrl: row.base_url,
+    call: row.call ?? undefined,
   };
 }
 

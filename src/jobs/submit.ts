@@ -67,6 +67,7 @@ export async function submitJob(
         request.sources.map(({ bytes }) => bytes),
         isWaiting,
         request.endpoint,
+        request.call && JSON.stringify(request.call),
       ],
       { isPlannedOnce: true },
     );
@@ -82,11 +83,12 @@ export async function submitJob(
 const insertion = (schema: string): string => `
   with made as (
     insert into ${schema}.jobs (id, key_id, is_sync, status, is_low_priority, edit, base_url, webhook, ttl_ms,
-        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at, turn, awaits_images, endpoint, course)
+        execution_timeout_ms, retention_ms, queue_id, repeatable_until, expires_at, turn, awaits_images, endpoint, course,
+        call)
     select $1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11,
         clock_timestamp() + $12::bigint * interval '1 millisecond',
         clock_timestamp() + $8::bigint * interval '1 millisecond',
-        ${nextTurn(schema, { keyId: "$2", endpoint: "$19", isLowPriority: "$4" })}, $18, $19, ${firstNoted("queued")}
+        ${nextTurn(schema, { keyId: "$2", endpoint: "$19", isLowPriority: "$4" })}, $18, $19, ${firstNoted("queued")}, $20
      where ${hasRoom(schema, { keyId: "$2", limit: "$15" })}
     returning *),
   counted as (

@@ -12,15 +12,22 @@ export interface WebhookMessage {
   time: Date;
 }
 
+/** Secrets beside those of the owner's key; each signs the body alone, in a header of its own. */
+export interface OtherSecrets {
+  /** The operator's. */
+  shared?: string | undefined;
+  /** Of the call, as black-forest-labs' API has it. */
+  ofCall?: string | undefined;
+}
+
 /**
  * The headers of one try.
  * @param secrets of the owner's key, newest first: each signs as https://www.standardwebhooks.com specifies
- * @param sharedSecret the operator's; signs only the body, in the older header
  */
 export function webhookHeaders(
   { id, body, attempt, time }: WebhookMessage,
   secrets: readonly string[],
-  sharedSecret: string | undefined,
+  { shared, ofCall }: OtherSecrets = {},
 ): Record<string, string> {
   const timestamp = Math.floor(time.getTime() / 1000);
   const headers: Record<string, string> = {
@@ -34,10 +41,8 @@ export function webhookHeaders(
     const signed = `${id}.${timestamp}.`;
     headers["webhook-signature"] = secrets.map((secret) => `v1,${macOf(secret, signed, body)}`).join(" ");
   }
-  if (sharedSecret !== undefined) {
-    const signature = createHmac("sha256", sharedSecret).update(body).digest("hex");
-    headers["x-retouch-signature"] = `sha256=${signature}`;
-  }
+  if (shared !== undefined) headers["x-retouch-signature"] = digestOf(shared, body);
+  if (ofCall !== undefined) headers["x-bfl-signature"] = digestOf(ofCall, body);
   return headers;
 }
 
@@ -45,3 +50,6 @@ function macOf(secret: string, signed: string, body: Uint8Array): string {
   const key = Buffer.from(secret.slice(secret.indexOf("_") + 1), "base64");
   return createHmac("sha256", key).update(signed).update(body).digest("base64");
 }
+
+const digestOf = (secret: string, body: Uint8Array): string =>
+  `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;

@@ -162,15 +162,14 @@ export function createWebhooks(options: {
     } else await note(due, receiver, { problem: "The result of the job could not be read." });
   }
 
-  async function attempt(due: Due, { url, secrets }: Message, body: Buffer): Promise<Answer> {
+  async function attempt(due: Due, { url, secrets, job }: Message, body: Buffer): Promise<Answer> {
     const { message_id: id, attempts } = due;
     const { webhookTimeoutMs: timeoutMs, webhookSecret } = settings;
     try {
-      const headers = webhookHeaders(
-        { id, body, attempt: attempts, time: new Date() },
-        secrets,
-        webhookSecret,
-      );
+      const headers = webhookHeaders({ id, body, attempt: attempts, time: new Date() }, secrets, {
+        shared: webhookSecret,
+        ofCall: job.call?.api === "bfl" ? job.call.webhookSecret : undefined,
+      });
       const { status } = await post(url, body, { headers, timeoutMs, lane: due.key_id });
       const isTaken = status >= 200 && status <= 299;
       return { status, problem: isTaken ? undefined : `The receiver answered with status ${status}.` };

@@ -19,6 +19,8 @@ import type { Storage } from "../storage/storage.ts";
 import { version } from "../version.ts";
 import { addAnswerHeaders } from "./answer-headers.ts";
 import { createAuthenticate, createCheckCaller, requireKey, requireOperator } from "./auth.ts";
+import { addBflErrors } from "./bfl/answers.ts";
+import { addBflRoutes } from "./bfl/routes.ts";
 import { addBodies } from "./body.ts";
 import { createBodyBudget } from "./body-budget.ts";
 import { CONNECTION_TIMES, type ConnectionTimes } from "./connection-times.ts";
@@ -27,6 +29,7 @@ import { createEmbeddedResults } from "./embedded-results.ts";
 import { addExpectations } from "./expectations.ts";
 import { addFailures, answerUnreadable } from "./failures.ts";
 import { addCallLog, addClosing, addCors, addDraining } from "./hooks.ts";
+import { rewriteFlash } from "./flash.ts";
 import { createHostCheck } from "./host-check.ts";
 import { createLimits } from "./limits.ts";
 import { addMetrics, type Readings } from "./metrics.ts";
@@ -37,7 +40,9 @@ import { imageEditSchema } from "./openai/schemas.ts";
 import type { CheckMask } from "./input-image.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
 import { createBodyReader } from "./read-body.ts";
-import type { RouteContext } from "./routes/context.ts";
+import { addReplicateErrors } from "./replicate/answers.ts";
+import { addReplicateRoutes } from "./replicate/routes.ts";
+import type { RouteContext, TypedApp } from "./routes/context.ts";
 import { addEndpointRoutes } from "./routes/endpoint.ts";
 import { addExampleRoutes, addFileRoutes } from "./routes/files.ts";
 import { createLongPolls } from "./routes/long-polls.ts";
@@ -114,10 +119,12 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const checkCaller = createCheckCaller(createHostCheck(config), authenticate);
   const times = { ...CONNECTION_TIMES, ...dependencies.connectionTimes };
   const connections = createConnections(config, times);
+  const endpointIds = endpoints.map(({ id }) => id);
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     // Fastify's own lines show URLs with their signatures.
     logController: new LogController({ disableRequestLogging: true }),
+    rewriteUrl: (request) => rewriteFlash(request, endpointIds),
     http: connections.serverOptions,
     requestTimeout: connections.requestTimeoutMs,
     keepAliveTimeout: times.idleMs,
@@ -150,8 +157,10 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   addCors(app, config.corsOrigin);
   addCallLog(app, log);
   addAnswerHeaders(app);
-  addFailures(app, log, { endpointIds: endpoints.map(({ id }) => id), authenticate, checkCaller });
+  addFailures(app, log, { endpointIds, authenticate, checkCaller });
   addOpenAiErrors(app, imageEditSchema(config));
+  addBflErrors(app);
+  addReplicateErrors(app);
   const metrics = addMetrics(app, endpoints, log, {
     retouch_http_connections: { help: "Connections that are open.", read: connections.count },
     retouch_http_body_bytes: { help: "Bytes of bodies that are held.", read: budget.heldBytes },
@@ -168,7 +177,12 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     openapi: {
       openapi: "3.1.0",
       info: { title: "Retouch", version, description: "Self-hosted FLUX.1 Kontext image editing." },
-      components: { securitySchemes: { key: { type: "http", scheme: "bearer" } } },
+      components: {
+        securitySchemes: {
+          key: { type: "http", scheme: "bearer" },
+          "x-key": { type: "apiKey", in: "header", name: "x-key" },
+        },
+      },
     },
   });
 
@@ -206,14 +220,21 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       { prefix: `/v2/${context.config.endpointId}` },
     );
   }
-  await app.register(
-    async (scope) => {
-      const openAi = scope.withTypeProvider<TypeBoxTypeProvider>();
-      requireKey(openAi, authenticate);
-      addOpenAiRoutes(openAi, contexts);
-    },
-    { prefix: "/v1" },
-  );
+  const addApi = (
+    prefix: string,
+    addRoutes: (scope: TypedApp, contexts: readonly RouteContext[]) => void,
+    schemes?: readonly string[],
+  ): PromiseLike<unknown> =>
+    app.register(
+      async (scope) => {
+        requireKey(scope, authenticate, schemes);
+        addRoutes(scope.withTypeProvider<TypeBoxTypeProvider>(), contexts);
+      },
+      { prefix },
+    );
+  await addApi("/v1", addOpenAiRoutes);
+  await addApi("/bfl/v1", addBflRoutes, ["x-key", "key"]);
+  await addApi("/replicate/v1", addReplicateRoutes);
   await app.register(
     async (scope) => {
       const operator = scope.withTypeProvider<TypeBoxTypeProvider>();

@@ -1,4 +1,7 @@
-/** Identifies the caller by the API key in the Authorization header, with or without "Bearer" before it. */
+/**
+ * Identifies the caller by the API key in the Authorization header, with or without "Bearer" or "Token" before it. Under
+ * /bfl it may be in `x-key`, as the clients of that API have it.
+ */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Actor } from "../jobs/review-log.ts";
 import type { ApiKey, Keys } from "../keys/contracts.ts";
@@ -22,18 +25,34 @@ const MAX_HEADER_LENGTH = 300;
 export type Authenticate = (request: FastifyRequest) => Promise<ApiKey | undefined>;
 
 export function createAuthenticate(keys: Pick<Keys, "verify">, wrongKeys: WrongKeys): Authenticate {
-  return async ({ headers, raw }) => {
-    const header = headers.authorization?.trim() ?? "";
+  return async (request) => {
+    const header = headerOf(request);
     if (header === "") return undefined;
-    const key = header.length > MAX_HEADER_LENGTH ? undefined : /^(?:bearer\s+)?(\S+)$/i.exec(header)?.[1];
+    const key =
+      header.length > MAX_HEADER_LENGTH ? undefined : /^(?:(?:bearer|token)\s+)?(\S+)$/i.exec(header)?.[1];
     const record = key === undefined ? undefined : await keys.verify(key);
-    if (record === undefined) wrongKeys.count(raw.socket.remoteAddress);
+    if (record === undefined) wrongKeys.count(request.raw.socket.remoteAddress);
     return record;
   };
 }
 
-/** Answers 401 on the routes of `app`, before the body is read and before the reply reveals what exists. */
-export function requireKey(app: FastifyInstance, authenticate: Authenticate): void {
+function headerOf({ headers, url }: FastifyRequest): string {
+  const own = headers.authorization?.trim() ?? "";
+  const other = headers["x-key"];
+  return own === "" && typeof other === "string" && BFL_PATH.test(url) ? other.trim() : own;
+}
+
+const BFL_PATH = /^\/+bfl\//;
+
+/**
+ * Answers 401 on the routes of `app`, before the body is read and before the reply reveals what exists.
+ * @param schemes how the document says that the key may be sent
+ */
+export function requireKey(
+  app: FastifyInstance,
+  authenticate: Authenticate,
+  schemes: readonly string[] = ["key"],
+): void {
   app.addHook("onRequest", async (request, reply) => {
     const key = await authenticate(request);
     if (key === undefined) return refuseKey(reply);
@@ -42,7 +61,7 @@ export function requireKey(app: FastifyInstance, authenticate: Authenticate): vo
     if (isOperator) request.operator = { keyId, name };
   });
   app.addHook("onRoute", (route) => {
-    route.schema = { ...route.schema, security: [{ key: [] }] };
+    route.schema = { ...route.schema, security: schemes.map((scheme) => ({ [scheme]: [] })) };
   });
 }
 

@@ -1,6 +1,7 @@
 /** Turns a body that fits its schema into a job: aliases, defaults, and rules that span several fields. */
 import type { Config } from "../config/settings.ts";
 import { invalid } from "../errors.ts";
+import type { JobCall } from "../jobs/call.ts";
 import type { JobEdit, JobImages, JobPolicy, RequestBucket } from "../jobs/job.ts";
 import type { GivenImage } from "./input-image.ts";
 import { minPsnrOf } from "../engine/acceleration-rules.ts";
@@ -46,6 +47,8 @@ export interface ParsedBody {
   lineage?: GivenLineage | undefined;
   policy: JobPolicy;
   webhook: string | undefined;
+  /** Of another provider's API. */
+  call?: JobCall | undefined;
 }
 
 const EXECUTION_TIMEOUT_RANGE = [5000, 604_800_000] as const;
@@ -283,9 +286,15 @@ function bucketOf(config: NonNullable<JobBody["s3Config"]>, isRefused: IsRefused
 }
 
 function webhookOf({ webhook, webhookV2 }: JobBody, isRefused: IsRefusedAddress): string | undefined {
-  const field = webhook === undefined ? "webhookV2" : "webhook";
-  // Clients send an empty string for none.
-  const address = webhook ?? webhookV2;
+  return checkedWebhook(webhook === undefined ? "webhookV2" : "webhook", webhook ?? webhookV2, isRefused);
+}
+
+/** @param address clients send an empty string for none @throws RetouchError INVALID_PARAMETER about `field` */
+export function checkedWebhook(
+  field: string,
+  address: string | undefined,
+  isRefused: IsRefusedAddress,
+): string | undefined {
   if (address === undefined || address === "") return undefined;
   checkUrl(field, address, isRefused);
   return address;

@@ -78,7 +78,7 @@ export function addCors(app: FastifyInstance, origin: string | undefined): void 
     if (request.method !== "OPTIONS") return;
     return reply
       .header("access-control-allow-methods", "GET, POST")
-      .header("access-control-allow-headers", "authorization, content-type, idempotency-key")
+      .header("access-control-allow-headers", "authorization, content-type, idempotency-key, prefer, x-key")
       .header("access-control-max-age", 600)
       .code(204)
       .send();

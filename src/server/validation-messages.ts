@@ -15,6 +15,7 @@ export interface Finding {
 interface Rule {
   type?: string | readonly string[];
   anyOf?: { const?: unknown }[];
+  enum?: readonly unknown[];
   minimum?: number;
   maximum?: number;
   minLength?: number;
@@ -54,9 +55,8 @@ function fieldAt(path: readonly string[]): string {
 function mismatch(field: string, rule: Rule): Failure {
   const { type, minimum: min, maximum: max } = rule;
   if (min !== undefined && min === max) return failure("type", { field, wanted: min });
-  if (rule.anyOf && type === undefined) {
-    return failure("type", { field, wanted: anyOf(rule.anyOf.map((choice) => String(choice.const))) });
-  }
+  const choices = rule.enum ?? (type === undefined ? rule.anyOf?.map((choice) => choice.const) : undefined);
+  if (choices) return failure("type", { field, wanted: anyOf(choices.map(String)) });
   // Beside a number, only one word is ever taken.
   const number = [type].flat().find((one) => one === "integer" || one === "number");
   if (number !== undefined) {

@@ -34,7 +34,7 @@ import type { Disk } from "../server/operator/routes.ts";
 import type { NotReady } from "../server/routes/operations.ts";
 import { listenAt } from "../server/localhost.ts";
 import type { ModelTraits } from "../server/schemas.ts";
-import { toWireJob } from "../server/wire.ts";
+import { webhookBody } from "../server/webhook-body.ts";
 import { createFreeSpace } from "../storage/free-space.ts";
 import { createSignedUrls } from "../storage/signed-urls.ts";
 import { createSweeper } from "../storage/sweeper.ts";
@@ -175,7 +175,8 @@ async function startWith(
     context,
     settings: config,
     post: client.post,
-    render: async (job) => toWireJob(await embedResult(storage, job), addressOf),
+    render: async (job) =>
+      webhookBody(await embedResult(storage, job), { addressOf, publicUrl: config.publicUrl }),
     failureOf: connectionFailure,
     log,
   });

@@ -96,7 +96,7 @@ describe("CORS", () => {
     expect([preflight.statusCode, preflight.body]).toEqual([204, ""]);
     expect(preflight.headers).toMatchObject({
       "access-control-allow-origin": "https://app.example",
-      "access-control-allow-headers": "authorization, content-type, idempotency-key",
+      "access-control-allow-headers": "authorization, content-type, idempotency-key, prefer, x-key",
     });
     for (const authorization of [KEY, "wrong"]) {
       const response = await call("GET", "/health", { headers: { authorization } });
@@ -168,6 +168,12 @@ describe("/openapi.json", () => {
     );
     expect(operations.filter((operation) => !operation.startsWith("head")).toSorted()).toEqual(
       [
+        "post /bfl/v1/{model}",
+        "get /bfl/v1/get_result",
+        "post /replicate/v1/models/{owner}/{name}/predictions",
+        "post /replicate/v1/predictions",
+        "get /replicate/v1/predictions/{id}",
+        "post /replicate/v1/predictions/{id}/cancel",
         "post /run",
         "post /runsync",
         "get /status/{id}",

@@ -27,10 +27,10 @@ describe("40: the real Python clients", () => {
   afterAll(() => server.end("SIGTERM"));
 
   /** @returns what the program printed */
-  async function see(program: string): Promise<Record<string, unknown>> {
+  async function see(program: string, interpreter = python): Promise<Record<string, unknown>> {
     const file = path.join(root, "test", "service", "python", program);
     const args = [`${server.address}/v2`, ENDPOINT, server.key, `${server.address}/examples/bluebird.png`];
-    const { stdout } = await run(python, [file, ...args], { env: environment({}) });
+    const { stdout } = await run(interpreter, [file, ...args], { env: environment({}) });
     return JSON.parse(stdout) as Record<string, unknown>;
   }
   /** Calls of an endpoint whose model takes several images. */
@@ -105,5 +105,48 @@ describe("40: the real Python clients", () => {
     });
     expect(progressOf(seen["stream"])).toContain("50/50");
     expect((seen["stream"] as unknown[]).at(-1)).toMatchObject({ image_url: expect.stringMatching(IMAGE) });
+  });
+
+  describe("of the release candidate of runpod 2.0", () => {
+    const why = withoutPython("candidates");
+    const candidate = pythonProgram("candidates");
+
+    it("edit, stream, cancel and fail through its queues, plain and awaited", async ({ skip }) => {
+      skip(why !== undefined, why);
+      const output = { image_url: expect.stringMatching(IMAGE), num_inference_steps: 4 };
+      const seen = await see("runpod_candidate.py", candidate);
+      expect(seen).toMatchObject({
+        version: "2.0.0rc2",
+        remote: output,
+        result: output,
+        status: "COMPLETED",
+        same: seen["result"],
+        cancelled: "CANCELLED",
+        failed: expect.stringMatching(/^RemoteExecutionError: remote execution failed: image/),
+        refused: expect.stringMatching(/^ClientResponseError: 400/),
+        unknown: expect.stringMatching(/^EndpointNotFound: /),
+        awaited: [output, output],
+      });
+      expect(progressOf(seen["stream"])).toContain("50/50");
+      expect((seen["stream"] as unknown[]).at(-1)).toMatchObject({ image_url: expect.stringMatching(IMAGE) });
+    });
+
+    it("edit as those of 1.x do through its endpoints, plain and with asyncio", async ({ skip }) => {
+      skip(why !== undefined, why);
+      const seen = await see("runpod_sync.py", candidate);
+      expect(seen).toMatchObject({
+        version: "2.0.0rc2",
+        run_sync: { image_url: expect.stringMatching(IMAGE) },
+        last_status: "COMPLETED",
+        cancel: { status: "CANCELLED" },
+        purge: { removed: 1, status: "completed" },
+        health: { workers: { ready: 1 } },
+        wrong_key: expect.stringMatching(/^401/),
+      });
+      expect(await see("runpod_asyncio.py", candidate)).toMatchObject({
+        output: { image_url: expect.stringMatching(IMAGE) },
+        cancel: { status: "CANCELLED" },
+      });
+    });
   });
 });

@@ -6,10 +6,9 @@
 import type { FastifyInstance } from "fastify";
 import { fieldOf, type FailureRecord, nameOf } from "../../errors.ts";
 import { WIRE } from "../../engine/edit-parameters.ts";
+import { addErrorShape } from "../error-shapes.ts";
 import { NOT_SUPPORTED } from "./edit-request.ts";
 import type { ImageEditSchema, OpenAiFailure } from "./schemas.ts";
-
-const PREFIX = /^\/+v1(?:\/|\?|$)/;
 
 const CODES: Readonly<Record<number, string>> = {
   401: "invalid_api_key",
@@ -23,12 +22,12 @@ const MAY_RETRY: ReadonlySet<number> = new Set([408, 429, 503]);
 /** @param schema whose fields are the parameters that a failure can name */
 export function addOpenAiErrors(app: FastifyInstance, schema: ImageEditSchema): void {
   const errorOf = errorsOf(schema);
-  app.addHook("preSerialization", async (request, reply, payload) => {
-    const { statusCode: status } = reply;
-    if (status < 400 || !PREFIX.test(request.url)) return payload;
-    void reply.header("x-should-retry", String(MAY_RETRY.has(status)));
-    const { error } = payload as { error: string };
-    return errorOf(status, error, request.failure);
+  addErrorShape(app, {
+    prefix: "/v1",
+    shape({ status, message, failure }, reply) {
+      void reply.header("x-should-retry", String(MAY_RETRY.has(status)));
+      return errorOf(status, message, failure);
+    },
   });
 }
 

@@ -108,7 +108,7 @@ async function submit(
 export async function queueJob(
   context: RouteContext,
   request: FastifyRequest,
-  { mask, policy, webhook, ...parsed }: ParsedBody,
+  { mask, policy, webhook, call, ...parsed }: ParsedBody,
   { isSync, idempotency }: Pick<NewJob, "isSync" | "idempotency">,
 ): Promise<Job> {
   const { config, storage, signedUrls, examples, isRefusedAddress, jobs, checkMask } = context;
@@ -142,6 +142,7 @@ export async function queueJob(
       policy,
       webhook,
       baseUrl: config.publicUrl ?? origin,
+      call,
       idempotency,
     });
     if (isRepeat) await discard(context, kept);

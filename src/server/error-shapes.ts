@@ -1,0 +1,33 @@
+/** Failures of other providers' APIs in the shape that their clients read, wherever in the server they arise. */
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { type FailureRecord, sentenceOf, type Surface } from "../errors.ts";
+
+export interface ErrorShape {
+  /** Of the paths whose failures have it, without a slash at its end. */
+  prefix: string;
+  /** The API's names of fields, for the sentence. @default those of the wire */
+  surface?: Surface | undefined;
+  /** @param reply whose status and headers it may change */
+  shape: (failure: ShownFailure, reply: FastifyReply) => object;
+}
+
+export interface ShownFailure {
+  status: number;
+  /** One sentence. */
+  message: string;
+  failure: FailureRecord | undefined;
+}
+
+export function addErrorShape(app: FastifyInstance, { prefix, surface, shape }: ErrorShape): void {
+  const pattern = new RegExp(`^/+${prefix.slice(1).replaceAll("/", "/+")}(?:/|\\?|$)`);
+  app.addHook("preSerialization", async (request, reply, payload) => {
+    const { statusCode: status } = reply;
+    if (status < 400 || !pattern.test(request.url)) return payload;
+    const { error } = payload as { error?: string };
+    // Shaped already, where the route knows better.
+    if (error === undefined) return payload;
+    const { failure } = request;
+    const message = failure && surface ? sentenceOf(failure, surface) : error;
+    return shape({ status, message, failure }, reply);
+  });
+}
