@@ -8,7 +8,7 @@ export interface State {
   /** @default true */
   hasKey?: boolean;
   /** What the page is opened with, before anything is done; the server's answers may be replaced. */
-  prepare?(page: Page): Promise<void>;
+  prepare?(page: Page): Promise<unknown>;
   reach(page: Page): Promise<void>;
 }
 
