@@ -50,7 +50,7 @@ async function edit(page: Page, name = "fox", instruction?: string): Promise<voi
 /** An edit of the result on the stage. */
 async function editAgain(page: Page, instruction: string): Promise<void> {
   await button(page, "Edit this result").click();
-  await page.waitForFunction(() => (document.getElementById("prompt") as HTMLTextAreaElement).value === "");
+  await page.waitForFunction('document.getElementById("prompt").value === ""');
   await written(page).fill(instruction);
   await submit(page);
   await page.locator('.facts dt:text-is("Instruction") + dd', { hasText: instruction }).waitFor();

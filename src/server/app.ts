@@ -35,6 +35,7 @@ import type { CheckMask } from "./input-image.ts";
 import type { IsRefusedAddress } from "./public-address.ts";
 import { createBodyReader } from "./read-body.ts";
 import type { RouteContext } from "./routes/context.ts";
+import { addDocumentRoute } from "./routes/document.ts";
 import { addEndpointRoutes } from "./routes/endpoint.ts";
 import { addExampleRoutes, addFileRoutes } from "./routes/files.ts";
 import { createLongPolls } from "./routes/long-polls.ts";
@@ -211,7 +212,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     open.addHook("onRequest", checkCaller);
     addExampleRoutes(open, first);
     addOperationRoutes(open, { metrics, notReady: dependencies.notReady });
-    open.get("/openapi.json", { schema: { hide: true } }, () => app.swagger());
+    addDocumentRoute(open, () => app.swagger());
     await addPages(open, { folder: dependencies.pagesFolder, publicUrl: config.publicUrl });
   });
   return app;

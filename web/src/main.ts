@@ -23,7 +23,12 @@ const state = find("server-state");
 function sayConnection(isThere: boolean): void {
   banner.hidden = isThere;
   banner.textContent = isThere ? "" : "The server does not answer. Trying again; nothing of yours is lost.";
-  if (!isThere) state.textContent = "Away";
+  if (!isThere) say("Away");
+}
+
+function say(text: string, isReady = false): void {
+  state.textContent = text;
+  state.dataset["state"] = isReady ? "ready" : "waiting";
 }
 
 async function schemaOfServer(): Promise<ServerSchema> {
@@ -95,7 +100,7 @@ function showPage(): void {
 /** Asks the server whether the current key is valid, what an edit costs, and whether a worker is warm. */
 async function refresh(): Promise<void> {
   if (key.get() === "") {
-    state.textContent = "No key";
+    say("No key");
     key.ask();
     return;
   }
@@ -106,15 +111,14 @@ async function refresh(): Promise<void> {
     editPage.refreshTimes();
     editPage.setLoras(loras);
     drawUsage(usage);
-    state.textContent = workers.ready > 0 ? "Ready" : workers.initializing > 0 ? "Warming up" : "No worker";
-    state.dataset["state"] = workers.ready > 0 ? "ready" : "waiting";
+    if (workers.ready > 0) say("Ready", true);
+    else say(workers.initializing > 0 ? "Warming up" : "No worker");
   } catch (error) {
-    state.dataset["state"] = "waiting";
     if (error instanceof ApiError && error.status === 401) {
-      state.textContent = "Wrong key";
+      say("Wrong key");
       refusedKey();
     } else if (error instanceof UnreachableError) sayConnection(false);
-    else state.textContent = (error as Error).message;
+    else say((error as Error).message);
   }
 }
 
