@@ -210,7 +210,7 @@ export const STATES: readonly State[] = [
       await page.locator(".card", { hasText: "Make it night" }).click();
       await done(page);
       await editAgain(page, "Make it sepia");
-      await page.getByText(/that no edit has drawn anew: /).waitFor();
+      await page.getByText(/kept by every edit/).waitFor();
     },
   },
   {
